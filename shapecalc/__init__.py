@@ -1,0 +1,59 @@
+"""shapecalc: what size is every tensor of a neural network, what does every layer cost, and why.
+
+>>> import shapecalc
+>>> report = shapecalc.load("alexnet").infer()
+>>> report["fc1"].in_features
+9216
+
+Nothing is loaded before it is used: `import shapecalc` costs next to nothing, and needs no framework.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from shapecalc.errors import ClaimError, ShapecalcError, ShapeError, SpecError, UsageError
+    from shapecalc.network import Network, in_features, load
+    from shapecalc.report import Report, Row
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ClaimError",
+    "Network",
+    "Report",
+    "Row",
+    "ShapeError",
+    "ShapecalcError",
+    "SpecError",
+    "UsageError",
+    "in_features",
+    "load",
+]
+
+_HOMES = {
+    "ClaimError": "errors",
+    "Network": "network",
+    "Report": "report",
+    "Row": "report",
+    "ShapeError": "errors",
+    "ShapecalcError": "errors",
+    "SpecError": "errors",
+    "UsageError": "errors",
+    "in_features": "network",
+    "load": "network",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'shapecalc' has no attribute '{name}'")
+    from importlib import import_module  # noqa: PLC0415
+
+    return getattr(import_module(f"shapecalc.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, "__version__"})

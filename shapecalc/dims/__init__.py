@@ -1,0 +1,167 @@
+"""Arithmetic on dimensions, on whatever they are: ints, traced numbers, sympy symbols or numpy arrays.
+
+A formula of a layer is written once, with `+ - * //` and the functions below, and runs on all four. So a formula
+never branches on a dimension, never uses `/ % max min math.*` on one and never calls `int()` on one. What must
+hold of the numbers is data, not a branch: a `Constraint`, for which each kind of number has its own use.
+
+The kinds of number other than int live beside this module (`traces`, `symbols`, `arrays`), each imported by the
+question that needs it; importing one registers how its numbers are compared and rounded.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+
+from shapecalc.errors import Misfit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = [
+    "BROADCASTS",
+    "DIVIDES",
+    "EQUAL",
+    "LESS",
+    "UP_TO",
+    "Constraint",
+    "Dim",
+    "Numbers",
+    "broadcast",
+    "ceil_div",
+    "holds",
+    "maximum",
+    "minimum",
+    "prod",
+    "register",
+    "scaled",
+    "total",
+]
+
+Dim: TypeAlias = Any
+"""A dimension: an int, a traced number, a sympy expression or a numpy array of integers."""
+
+UP_TO = "≤"
+LESS = "<"
+EQUAL = "="
+DIVIDES = "divides"
+BROADCASTS = "is 1 or"
+
+
+class Numbers(Protocol):
+    """What a kind of number other than int must know how to do."""
+
+    def ceil_div(self, a: Dim, b: Dim) -> Dim:
+        """Return a / b rounded up."""
+
+    def maximum(self, a: Dim, b: Dim) -> Dim:
+        """Return the greater of the two."""
+
+    def minimum(self, a: Dim, b: Dim) -> Dim:
+        """Return the lesser of the two."""
+
+    def broadcast(self, a: Dim, b: Dim) -> Dim:
+        """Return whichever of two sizes the other is repeated to: the one that is not 1."""
+
+    def scaled(self, size: Dim, factor: float) -> Dim:
+        """Return size·factor rounded down, as floating-point numbers give it."""
+
+
+_registered: dict[type, Numbers] = {}
+
+
+def register(base: type, numbers: Numbers) -> None:
+    """Let dimensions of class `base` (and its subclasses) be worked on by `numbers`."""
+    _registered[base] = numbers
+
+
+def _numbers(a: Dim, b: Dim) -> Numbers | None:
+    for value in (a, b):
+        for base in type(value).__mro__:
+            if base in _registered:
+                return _registered[base]
+    return None
+
+
+def ceil_div(a: Dim, b: Dim) -> Dim:
+    """Return a / b rounded up."""
+    numbers = None if type(a) is int and type(b) is int else _numbers(a, b)
+    return numbers.ceil_div(a, b) if numbers else -(-a // b)
+
+
+def maximum(a: Dim, b: Dim) -> Dim:
+    """Return the greater of two dimensions."""
+    numbers = None if type(a) is int and type(b) is int else _numbers(a, b)
+    return numbers.maximum(a, b) if numbers else max(a, b)
+
+
+def minimum(a: Dim, b: Dim) -> Dim:
+    """Return the lesser of two dimensions."""
+    numbers = None if type(a) is int and type(b) is int else _numbers(a, b)
+    return numbers.minimum(a, b) if numbers else min(a, b)
+
+
+def broadcast(a: Dim, b: Dim) -> Dim:
+    """Return the size that axes of sizes a and b give together, where a size of 1 is repeated to match the other.
+
+    That the lesser of two unequal sizes is 1 is for a `BROADCASTS` constraint to say.
+    """
+    numbers = None if type(a) is int and type(b) is int else _numbers(a, b)
+    return numbers.broadcast(a, b) if numbers else max(a, b)
+
+
+def scaled(size: Dim, factor: Dim) -> Dim:
+    """Return size·factor rounded down; the factor may be a fraction (0.5, 1.25), as resizing layers have it."""
+    if type(factor) is not float:
+        return size * factor
+    numbers = None if type(size) is int else _numbers(size, factor)
+    return numbers.scaled(size, factor) if numbers else math.floor(size * factor)
+
+
+def prod(values: Iterable[Dim]) -> Dim:
+    """Return the product of the dimensions; 1 for none."""
+    return math.prod(values)
+
+
+def total(values: Iterable[Dim]) -> Dim:
+    """Return the sum of the dimensions; 0 for none."""
+    return sum(values)
+
+
+class Constraint(NamedTuple):
+    """What must hold of two dimensions: `left relation right`.
+
+    `left_name` and `right_name` say what the two are in the field's words; `tell`, where given, says in full what is
+    wrong when the constraint does not hold, and what would put it right.
+    """
+
+    left: Dim
+    relation: str
+    right: Dim
+    left_name: str
+    right_name: str
+    tell: Callable[[], Misfit] | None = None
+
+    def misfit(self) -> Misfit:
+        """Return what is wrong, for a constraint between ints that does not hold."""
+        if self.tell:
+            return self.tell()
+        must = {UP_TO: "must be at most", LESS: "must be less than", EQUAL: "must equal", DIVIDES: "must divide"}
+        must[BROADCASTS] = "must be 1 or equal"
+        left = f"{self.left_name} (={self.left})" if self.left_name else str(self.left)
+        right = f"{self.right_name} (={self.right})" if self.right_name else str(self.right)
+        return Misfit(f"{left} {must[self.relation]} {right}")
+
+
+def holds(constraint: Constraint) -> bool:
+    """Tell whether a constraint between ints holds."""
+    left, relation, right = constraint[:3]
+    if relation == UP_TO:
+        return bool(left <= right)
+    if relation == EQUAL:
+        return bool(left == right)
+    if relation == DIVIDES:
+        return left != 0 and right % left == 0
+    if relation == BROADCASTS:
+        return bool(left in (1, right))
+    return bool(left < right)

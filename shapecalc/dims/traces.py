@@ -1,0 +1,120 @@
+"""Traced numbers: integers that remember how they were made, so that the arithmetic can be shown.
+
+A `Trace` is a leaf (a number with a symbol, such as `H_in = 227`) or an operation on other numbers. Its `value`
+is the number that plain arithmetic would have given; `dims` registers how traces round and compare.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from shapecalc import dims
+
+__all__ = ["Trace", "leaf", "value_of"]
+
+
+class Trace:
+    """A number and the operation that made it.
+
+    `operation` is "" for a leaf, else one of `+ - * // ceil max min floor` (ceil is ⌈a/b⌉, floor is ⌊a·b⌋);
+    `operands` are what it was applied to (traces, ints or, for floor, a fraction); `symbol` is the field's sign for
+    a leaf (`C_in`, `k_h`), `origin` says in words where it came from.
+    """
+
+    __slots__ = ("operands", "operation", "origin", "symbol", "value")
+
+    def __init__(
+        self, value: int, operation: str = "", operands: tuple[Any, ...] = (), symbol: str = "", origin: str = ""
+    ) -> None:
+        self.value = value
+        self.operation = operation
+        self.operands = operands
+        self.symbol = symbol
+        self.origin = origin
+
+    def __add__(self, other: Any) -> Trace:
+        return _join("+", self, other)
+
+    def __radd__(self, other: Any) -> Trace:
+        return self if other is _ZERO or other == 0 else _join("+", other, self)
+
+    def __sub__(self, other: Any) -> Trace:
+        return _join("-", self, other)
+
+    def __rsub__(self, other: Any) -> Trace:
+        return _join("-", other, self)
+
+    def __mul__(self, other: Any) -> Trace:
+        return _join("*", self, other)
+
+    def __rmul__(self, other: Any) -> Trace:
+        return self if _is_int(other, 1) else _join("*", other, self)
+
+    def __floordiv__(self, other: Any) -> Trace:
+        return _join("//", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Trace:
+        return _join("//", other, self)
+
+    def __neg__(self) -> Trace:
+        return Trace(-self.value, "-", (self,))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Trace) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __repr__(self) -> str:
+        return f"{self.symbol}={self.value}" if self.symbol else f"Trace({self.value})"
+
+
+_ZERO = 0
+
+
+def _is_int(value: Any, number: int) -> bool:
+    return type(value) is int and value == number
+
+
+def leaf(value: int, symbol: str, origin: str = "") -> Trace:
+    """Return a traced number that other numbers are made of."""
+    return Trace(value, symbol=symbol, origin=origin)
+
+
+def value_of(number: Any) -> Any:
+    """Return the plain number of a trace, or the number itself."""
+    return number.value if isinstance(number, Trace) else number
+
+
+def _join(operation: str, left: Any, right: Any) -> Trace:
+    a, b = value_of(left), value_of(right)
+    if operation == "+":
+        result = a + b
+    elif operation == "-":
+        result = a - b
+    elif operation == "*":
+        result = a * b
+    else:
+        result = a // b
+    return Trace(result, operation, (left, right))
+
+
+class _Traces:
+    def ceil_div(self, a: Any, b: Any) -> Trace:
+        return Trace(-(-value_of(a) // value_of(b)), "ceil", (a, b))
+
+    def maximum(self, a: Any, b: Any) -> Trace:
+        return Trace(max(value_of(a), value_of(b)), "max", (a, b))
+
+    def minimum(self, a: Any, b: Any) -> Trace:
+        return Trace(min(value_of(a), value_of(b)), "min", (a, b))
+
+    def broadcast(self, a: Any, b: Any) -> Any:
+        return a if value_of(a) >= value_of(b) else b  # one of the two sizes as it is: nothing was worked out
+
+    def scaled(self, size: Any, factor: float) -> Trace:
+        return Trace(math.floor(value_of(size) * factor), "floor", (size, factor))
+
+
+dims.register(Trace, _Traces())

@@ -1,0 +1,201 @@
+"""What can go wrong, and where: marks into a source, problems, and the exceptions that carry them.
+
+    ShapecalcError            every error of this package
+    ├── SpecError             the text is not a specification
+    ├── ShapeError            the sizes of the network do not fit
+    ├── ClaimError            the network is not what its `expect:` says
+    ├── UsageError            a file, name or option that is not there, or cannot be used so
+    └── MissingExtraError     an optional dependency is not installed
+
+An error holds facts (`problems`); its text is made when it is shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = [
+    "ClaimError",
+    "Mark",
+    "Misfit",
+    "MissingExtraError",
+    "Problem",
+    "ShapeError",
+    "ShapecalcError",
+    "Source",
+    "SpecError",
+    "UsageError",
+    "count_noun",
+    "did_you_mean",
+]
+
+
+class Source:
+    """A text that a specification is read from, under the name that errors call it."""
+
+    __slots__ = ("_lines", "name", "text")
+
+    def __init__(self, name: str, text: str = "") -> None:
+        self.name = name
+        self.text = text
+        self._lines: list[str] | None = None
+
+    def line(self, number: int) -> str:
+        """Return line `number` (from 1) without its end, or nothing where there is no such line."""
+        if self._lines is None:
+            self._lines = self.text.splitlines()
+        return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
+
+
+class Mark(NamedTuple):
+    """A place in a source: line and column from 1; line 0 where the source is not text but Python objects."""
+
+    source: Source
+    line: int
+    column: int
+    length: int = 1
+    path: str = ""
+
+    def __str__(self) -> str:
+        if self.line:
+            return f"{self.source.name}:{self.line}:{self.column}"
+        return f"{self.source.name}: {self.path}" if self.path else self.source.name
+
+    def excerpt(self) -> list[str]:
+        """Return the marked line with carets under the marked words; nothing for Python objects."""
+        text = self.source.line(self.line) if self.line else ""
+        if not text:
+            return []
+        start = self.column - 1
+        width = max(1, min(self.length, len(text) - start))
+        if len(text) > _EXCERPT_WIDTH:  # a long line is shown around the mark
+            left = max(0, start - 20)
+            text, start = text[left : left + _EXCERPT_WIDTH], start - left
+            width = max(1, min(width, len(text) - start))
+        shown = "".join(c if c.isprintable() else " " for c in text)
+        return [f"{self.line:>5} │ {shown}", f"      │ {' ' * start}{'^' * width}"]
+
+
+_EXCERPT_WIDTH = 110
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong: where, what was found, why it cannot be, and the mend."""
+
+    message: str
+    mark: Mark | None = None
+    subject: str = ""
+    why: tuple[str, ...] = ()
+    mend: str = ""
+    also: tuple[tuple[str, Mark], ...] = ()
+    layer: str = ""
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    @property
+    def headline(self) -> str:
+        """The problem in one line, without its place."""
+        return f"{self.subject}: {self.message}" if self.subject else self.message
+
+    def lines(self) -> list[str]:
+        """Return the whole text of the problem: place and headline, the line itself, why, mend."""
+        lines = [f"{self.mark}: {self.headline}" if self.mark else self.headline]
+        if self.mark:
+            lines += self.mark.excerpt()
+        lines += [f"   {line}" for line in self.why]
+        if self.mend:
+            lines.append(f"   {self.mend}")
+        for words, mark in self.also:
+            lines.append(f"   {words} {mark}")
+            lines += mark.excerpt()
+        return lines
+
+
+class Misfit(Exception):  # noqa: N818  (not an error of its own: whoever knows the place makes it a Problem)
+    """What a layer or an argument finds wrong with the numbers it was given, before its place is known."""
+
+    def __init__(self, message: str, why: tuple[str, ...] = (), mend: str = "", argument: str = "") -> None:
+        self.message = message
+        self.why = why
+        self.mend = mend
+        self.argument = argument
+        super().__init__(message)
+
+    def at(self, mark: Mark | None, subject: str = "", layer: str = "") -> Problem:
+        """Return the problem that this is at a place."""
+        return Problem(self.message, mark, subject, self.why, self.mend, layer=layer)
+
+
+class ShapecalcError(Exception):
+    """Every error of this package; `problems` lists all that was found, in the order of the source."""
+
+    exit_status = 1
+
+    def __init__(self, problems: Problem | str | Iterable[Problem]) -> None:
+        if isinstance(problems, str):
+            problems = Problem(problems)
+        self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n\n".join(str(problem) for problem in self.problems)
+
+
+class SpecError(ShapecalcError):
+    """The text is not a specification: its YAML, its keys, its names or its values are wrong."""
+
+
+class ShapeError(ShapecalcError):
+    """The sizes of the network do not fit one another."""
+
+
+class ClaimError(ShapecalcError):
+    """The network is not what its `expect:` says."""
+
+
+class UsageError(ShapecalcError):
+    """A file, name or option that is not there, or cannot be used so."""
+
+    exit_status = 2
+
+
+class MissingExtraError(ShapecalcError):
+    """An optional dependency is not installed; the text names the command that installs it."""
+
+    exit_status = 2
+
+    def __init__(self, purpose: str, package: str, extra: str) -> None:
+        super().__init__(
+            Problem(
+                f"{purpose} needs {package}, which is not installed",
+                mend=f"install it with: pip install 'shapecalc-nn[{extra}]'",
+            )
+        )
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the mend for an unknown word: the nearest known one, or else the list of them."""
+    import difflib  # noqa: PLC0415  (only when something is wrong: it costs start-up time)
+
+    words: Sequence[str] = sorted(set(known))
+    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6) or difflib.get_close_matches(
+        word.lower().replace("-", "_").replace(" ", "_"), words, n=1, cutoff=0.5
+    )
+    if near:
+        return f"did you mean {near[0]}?"
+    if not words:
+        return ""
+    shown = ", ".join(words[:_LISTED]) + (", …" if len(words) > _LISTED else "")
+    return f"known here: {shown}"
+
+
+_LISTED = 24
+
+
+def count_noun(number: int, noun: str) -> str:
+    """Return `1 layer`, `2 layers`, `1,000 layers`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

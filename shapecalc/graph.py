@@ -1,0 +1,81 @@
+"""A network as a directed acyclic graph of layers, in the order of computation. Nothing in it ever changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from shapecalc.errors import Mark
+    from shapecalc.layer import Layer
+    from shapecalc.shape import Shape
+
+__all__ = ["Block", "Claim", "Graph", "Node", "Reference"]
+
+
+class Reference(NamedTuple):
+    """One output of a node, or (with `node` negative) an input of the network: -1 is the first input, -2 the second."""
+
+    node: int
+    output: int = 0
+
+
+class Node(NamedTuple):
+    """One layer at its place in the network.
+
+    `layer` is None where the specification of the layer was wrong (a graph to be reported on, not to be used).
+    `shares` is the index of the node whose weights this one uses; `block` the index of the innermost block that it
+    stands in, or -1; `mark` is its place in the source, `uses` say what used the block that it stands in, outwards.
+    """
+
+    name: str
+    layer: Layer | None
+    inputs: tuple[Reference, ...]
+    mark: Mark | None = None
+    uses: tuple[tuple[str, Mark], ...] = ()
+    shares: int = -1
+    frozen: bool = False
+    block: int = -1
+
+    @property
+    def kind(self) -> str:
+        """The name of the layer's kind."""
+        return self.layer.kind if self.layer else "?"
+
+
+class Block(NamedTuple):
+    """A named group of layers: its scoped name, what it is an instance of, and the block around it (-1: none)."""
+
+    name: str
+    kind: str
+    parent: int = -1
+
+
+class Claim(NamedTuple):
+    """One line of `expect:`: what the specification says of itself."""
+
+    what: str
+    expected: Any
+    mark: Mark
+
+
+class Graph(NamedTuple):
+    """A network: named inputs, nodes in the order of computation, and the outputs."""
+
+    name: str
+    inputs: dict[str, Shape]
+    nodes: tuple[Node, ...]
+    outputs: tuple[Reference, ...]
+    layout: str = "CHW"
+    source: str = ""
+    blocks: tuple[Block, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    notes: tuple[str, ...] = ()
+    variables: dict[str, Any] = {}  # noqa: RUF012  (never written on)
+    file: str = ""
+
+    def name_of(self, reference: Reference) -> str:
+        """Return how a reader calls what is referred to: `conv1`, `split1[1]`, `input`."""
+        if reference.node < 0:
+            return list(self.inputs)[-1 - reference.node]
+        name = self.nodes[reference.node].name
+        return f"{name}[{reference.output}]" if reference.output else name

@@ -1,0 +1,177 @@
+"""Graph to Report: every layer's formulas applied, in the order of computation.
+
+A layer that does not fit is a `Problem`; what depends on it is left out, all else is still worked out, so that one
+run finds everything that is wrong. Layers alike with inputs alike are worked out once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.dims import holds, prod
+from shapecalc.errors import Misfit, Problem, ShapeError, count_noun
+from shapecalc.report import Report, Row, Sizing, Totals, count
+from shapecalc.shape import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.dims import Dim
+    from shapecalc.graph import Graph, Node
+    from shapecalc.layer import Layer
+
+__all__ = ["infer", "misfits", "size_layer", "sizings_of"]
+
+
+def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "torch") -> Report:
+    """Return the report of a network.
+
+    `batch` multiplies MACs; `layout` (CHW or HWC) is how sizes are shown, the network's own by default.
+    Errors: `ShapeError` with every layer that does not fit.
+    """
+    sizings, problems = sizings_of(graph)
+    if problems:
+        raise ShapeError(problems)
+    layout = layout or graph.layout
+    rows = []
+    sums = [0, 0, 0, 0, 0, 0]
+    owners: dict[int, int] = {}
+    for index, (node, sizing) in enumerate(zip(graph.nodes, sizings, strict=True)):
+        assert sizing is not None  # noqa: S101  (without problems every layer has its sizes)
+        macs = sizing.macs * batch
+        from_ = tuple([graph.name_of(ref) for ref in node.inputs])
+        if node.shares >= 0:
+            owners[index] = node.shares
+            shares = graph.nodes[node.shares].name
+            row = Row(node.name, node, sizing, from_, 0, 0, 0, macs, layout, shares)
+        else:
+            row = Row(
+                node.name, node, sizing, from_, sizing.weights, sizing.biases, sizing.buffers, macs, layout
+            )
+        rows.append(row)
+        params = row[4] + row[5]
+        sums[0] += row[4]
+        sums[1] += row[5]
+        sums[2] += params
+        sums[3] += 0 if node.frozen else params
+        sums[4] += row[6]
+        sums[5] += macs
+    return Report(graph, tuple(rows), Totals(*sums), layout, batch, convention)
+
+
+def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
+    """Return the sizes of every layer (None where they could not be worked out), and what is wrong."""
+    shapes = list(graph.inputs.values())
+    sizings: list[Sizing | None] = []
+    problems: list[Problem] = []
+    known: dict[tuple[int, tuple[Shape, ...]], Sizing] = {}
+    for node in graph.nodes:
+        inputs = []
+        for ref in node.inputs:
+            sizing = sizings[ref.node] if ref.node >= 0 else None
+            if ref.node < 0:
+                inputs.append(shapes[-1 - ref.node])
+            elif sizing is not None and ref.output < len(sizing.outputs):
+                inputs.append(sizing.outputs[ref.output])
+            elif sizing is not None:
+                problems.append(_no_such_output(node, graph.nodes[ref.node], ref.output, len(sizing.outputs)))
+        if node.layer is None or len(inputs) < len(node.inputs):
+            sizings.append(None)
+            continue
+        key = (id(node.layer), tuple(inputs))
+        found = known.get(key)
+        if found is None:
+            try:
+                found = size_layer(node.layer, key[1])
+            except Misfit as misfit:
+                problems.append(_problem(node, misfit))
+                sizings.append(None)
+                continue
+            known[key] = found
+        sizings.append(found)
+    problems += _shared_weights(graph, sizings)
+    return sizings, problems
+
+
+def size_layer(layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
+    """Return what the formulas of a layer give for inputs of plain ints.
+
+    Errors: `Misfit` with the first thing that is wrong.
+    """
+    least, most = layer.inputs
+    if not least <= len(inputs) or (most is not None and len(inputs) > most):
+        raise Misfit(_wrong_number(layer, len(inputs)))
+    for constraint in layer.constraints(*inputs):
+        if not holds(constraint):
+            raise constraint.misfit()
+    output = layer.output(*inputs)
+    outputs = (output,) if isinstance(output, Shape) else output
+    for shape in outputs:
+        if shape.sizes and min(shape.sizes) < 1:
+            raise Misfit(f"its output would be {'×'.join(map(str, shape.sizes))}: every axis must be at least 1")
+    weight_shapes = layer.weights(*inputs)
+    buffer_shapes = layer.buffers(*inputs)
+    weights, biases = count(weight_shapes)
+    buffers: Dim = sum(prod(sizes) for sizes in buffer_shapes.values()) if buffer_shapes else 0
+    macs = layer.macs(output, *inputs)
+    return Sizing(inputs, outputs, weight_shapes, buffer_shapes, weights, biases, buffers, macs)
+
+
+def misfits(layer: Layer, inputs: tuple[Shape, ...]) -> list[Misfit]:
+    """Return everything that is wrong with a layer on these inputs."""
+    try:
+        return [constraint.misfit() for constraint in layer.constraints(*inputs) if not holds(constraint)]
+    except Misfit as misfit:
+        return [misfit]
+
+
+def _wrong_number(layer: Layer, found: int) -> str:
+    least, most = layer.inputs
+    if most == least:
+        due = count_noun(least, "input")
+    elif most is None:
+        due = f"at least {count_noun(least, 'input')}"
+    else:
+        due = f"{least} to {count_noun(most, 'input')}"
+    return f"{layer.kind} takes {due}, but is given {found}"
+
+
+def _problem(node: Node, misfit: Misfit) -> Problem:
+    return misfit.at(node.mark, f"{node.name} ({node.kind})", node.name)._replace(also=node.uses)
+
+
+def _no_such_output(node: Node, giver: Node, output: int, outputs: int) -> Problem:
+    return _problem(
+        node,
+        Misfit(
+            f"{giver.name} has {count_noun(outputs, 'output')}, and none with the number {output}",
+            mend=f"they are {giver.name}[0]" + (f" to {giver.name}[{outputs - 1}]" if outputs > 1 else " alone"),
+        ),
+    )
+
+
+def _shared_weights(graph: Graph, sizings: Sequence[Sizing | None]) -> list[Problem]:
+    """Return where a layer shares the weights of another whose tensors are of other sizes."""
+    problems = []
+    for node, sizing in zip(graph.nodes, sizings, strict=True):
+        owner = sizings[node.shares] if node.shares >= 0 else None
+        if sizing is None or owner is None:
+            continue
+        if sorted(sizing.weight_shapes.values()) != sorted(owner.weight_shapes.values()):
+            name = graph.nodes[node.shares].name
+            problems.append(
+                _problem(
+                    node,
+                    Misfit(
+                        f"it shares the weights of {name}, whose sizes are not the ones it needs",
+                        (f"it needs {_tensors(sizing)}; {name} has {_tensors(owner)}",),
+                        f"give it the same input sizes and arguments as {name}, or weights of its own",
+                    ),
+                )
+            )
+    return problems
+
+
+def _tensors(sizing: Sizing) -> str:
+    shapes = [f"{name} {'×'.join(map(str, sizes))}" for name, sizes in sizing.weight_shapes.items()]
+    return ", ".join(shapes) or "no weights"

@@ -1,0 +1,217 @@
+"""What a layer kind is: one class that declares all that shapecalc knows of it.
+
+A kind is a subclass of `Layer` with a `kind` name, `Argument`s as class attributes, and formulas as methods. Each
+formula takes the input shapes and returns sizes; it is plain arithmetic on dimensions (see `dims`), so that it runs
+on ints, traced numbers, symbols and arrays alike. Reading, the JSON Schema, the docs, `explain` and the property
+tests are made from the declaration: adding a kind touches one file of `layers/`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from shapecalc.arguments import REQUIRED, Argument
+from shapecalc.dims import Dim
+from shapecalc.errors import Misfit, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from shapecalc.dims import Constraint
+    from shapecalc.shape import Shape
+
+__all__ = ["KINDS", "Composite", "Example", "Layer", "WeightShapes", "find_kind", "is_bias", "normalise_word"]
+
+WeightShapes = dict[str, tuple[Dim, ...]]
+
+
+class Example(NamedTuple):
+    """A worked example of a kind, with numbers known from elsewhere.
+
+    `input` is one shape, or a list of them for a kind with several inputs; `output` is one shape, or a list of them
+    for a kind with several outputs. All are without the batch axis, in `layout`.
+    """
+
+    arguments: dict[str, Any]
+    input: tuple[int, ...] | list[tuple[int, ...]]
+    output: tuple[int, ...] | list[tuple[int, ...]]
+    params: int = 0
+    macs: int = 0
+    source: str = ""
+    layout: str = "CHW"
+    buffers: int = 0
+
+
+KINDS: dict[str, type[Layer]] = {}
+"""Every kind by its name; `shapecalc.layers` fills it."""
+
+_also_names: dict[str, str] = {}
+
+
+class Layer:
+    """One layer: its arguments, and the formulas of its sizes and counts. Layers never change once made.
+
+    Class attributes that a kind declares beside its arguments:
+    `kind`, its name; `also`, other names; `inputs`, the least and most inputs (None: any number);
+    `elementwise`, whether every output number depends on one number of each input at the same place;
+    `branches`, whether it is written with branches or references (add, concat); `examples`.
+    """
+
+    kind: ClassVar[str] = ""
+    family: ClassVar[str] = ""
+    also: ClassVar[tuple[str, ...]] = ()
+    arguments: ClassVar[dict[str, Argument]] = {}
+    inputs: ClassVar[tuple[int, int | None]] = (1, 1)
+    elementwise: ClassVar[bool] = False
+    branches: ClassVar[bool] = False
+    examples: ClassVar[tuple[Example, ...]] = ()
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        own = {name: value for name, value in cls.__dict__.items() if isinstance(value, Argument)}
+        cls.arguments = _ordered(cls.arguments, own)
+        cls.family = cls.__module__.rpartition(".")[2]
+        if cls.__dict__.get("kind"):
+            register(cls)
+
+    def __init__(self, **values: Any) -> None:
+        read: dict[str, Any] = {}
+        for name, argument in self.arguments.items():
+            value = values.pop(name, REQUIRED)
+            if value is REQUIRED:
+                value = argument.default
+                if value is REQUIRED:
+                    raise Misfit(f"{name} is missing", (argument.doc,), f"give {name}: {argument.expected}", name)
+                if value is not None:
+                    value = argument.read(value)
+            else:
+                value = argument.normalise(value)
+            if value is None and argument.default_from:
+                value = read[argument.default_from]
+            read[name] = value
+        if values:
+            name = next(iter(values))
+            raise Misfit(f"{self.kind} has no argument {name}", mend=did_you_mean(name, self.arguments), argument=name)
+        self.__dict__.update(read)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a layer does not change: {name} of {self.kind}")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.values().items())})"
+
+    def values(self) -> dict[str, Any]:
+        """Return the value of every argument."""
+        return {name: self.__dict__[name] for name in self.arguments}
+
+    def with_values(self, values: Mapping[str, Any]) -> Layer:
+        """Return a layer of this kind with these values for its arguments, which are taken as they are."""
+        layer = object.__new__(type(self))
+        layer.__dict__.update(self.__dict__)
+        layer.__dict__.update(values)
+        return layer
+
+    @classmethod
+    def argument_names(cls) -> dict[str, str]:
+        """Return the argument that each word stands for: its own name and the other libraries' words."""
+        names = {also: name for name, argument in cls.arguments.items() for also in argument.also}
+        return {**names, **{name: name for name in cls.arguments}}
+
+    @classmethod
+    def first_argument(cls) -> Argument | None:
+        """Return the argument that a value alone stands for."""
+        return next(iter(cls.arguments.values()), None)
+
+    # The formulas. Every shape is without the batch axis. A kind names the inputs that it takes: (x), (x, y) or (*inputs).
+    # (The `**_` is for the type checker alone: it lets a kind do so.)
+
+    def constraints(self, *inputs: Any, **_: Any) -> Iterable[Constraint]:
+        """Return what must hold of the numbers."""
+        return ()
+
+    def output(self, *inputs: Any, **_: Any) -> Any:
+        """Return the output shape, or a tuple of them for a kind with several outputs."""
+        return inputs[0]
+
+    def weights(self, *inputs: Any, **_: Any) -> WeightShapes:
+        """Return the learned tensors, by name; those that are biases have `bias` in theirs."""
+        return {}
+
+    def buffers(self, *inputs: Any, **_: Any) -> WeightShapes:
+        """Return the tensors that are kept but not learned: running statistics."""
+        return {}
+
+    def macs(self, output: Any, *inputs: Any, **_: Any) -> Dim:
+        """Return the multiply-accumulates for one sample."""
+        return 0
+
+    # What follows from them.
+
+    def features_in(self, *inputs: Any, **_: Any) -> Dim:
+        """Return the number of features that come in: all numbers of the input, flattened."""
+        return inputs[0].elements
+
+    def shown_arguments(self, x: Shape | None) -> dict[str, Any]:
+        """Return the arguments as a report shows them: those in force that are not at their default."""
+        rank = len(x.spatial) if x and x.sizes else 0
+        shown = {}
+        for name, argument in self.arguments.items():
+            value = self.__dict__[name]
+            if value is not None and (argument.always or value != argument.default):
+                shown[name] = argument.expand(value, rank)
+        return shown
+
+    @classmethod
+    def summary(cls) -> str:
+        """Return the kind's one-line doc."""
+        return (cls.__doc__ or "").strip().partition("\n")[0]
+
+
+def _ordered(inherited: dict[str, Argument], own: dict[str, Argument]) -> dict[str, Argument]:
+    """Return the arguments of a kind: those that it must be given first, its own before those it shares."""
+    required = {name: argument for name, argument in {**own, **inherited}.items() if argument.required}
+    return {**required, **inherited, **own}
+
+
+def is_bias(name: str) -> bool:
+    """Tell whether a learned tensor of that name is a bias."""
+    return "bias" in name
+
+
+def register(cls: type[Layer]) -> None:
+    """Add a kind to the registry. Errors: `ValueError` for a name that is taken."""
+    for word in (cls.kind, *cls.also):
+        key = normalise_word(word)
+        if key in _also_names:
+            raise ValueError(f"two kinds are called {word}: {_also_names[key]} and {cls.kind}")
+        _also_names[key] = cls.kind
+    KINDS[cls.kind] = cls
+
+
+def normalise_word(word: str) -> str:
+    """Return a kind's name as it is compared: `MaxPool2d`, `max-pool` and `max_pool` are one but for the `2d`."""
+    return word.lower().replace("_", "").replace("-", "")
+
+
+def find_kind(word: str) -> type[Layer] | None:
+    """Return the kind of that name or also-name, or None."""
+    kind = KINDS.get(word) or KINDS.get(_also_names.get(word, ""))
+    if kind:
+        return kind
+    name = _also_names.get(normalise_word(word))
+    return KINDS[name] if name else None
+
+
+def kind_words() -> list[str]:
+    """Return every name that a kind goes by."""
+    return [word for cls in KINDS.values() for word in (cls.kind, *cls.also)]
+
+
+class Composite(Layer):
+    """A kind that is made of other kinds: it declares its arguments and, as text of the spec language, its layers.
+
+    `layers` is what would stand under `layers:` of a block with the kind's arguments; it opens into those layers as
+    a block does, and has no formulas of its own.
+    """
+
+    layers: ClassVar[str] = ""

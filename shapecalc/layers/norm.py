@@ -1,0 +1,214 @@
+"""Normalisation: numbers are shifted and scaled to a common mean and spread, then by a learned weight and bias.
+
+The kinds differ in what they take the mean over. Running statistics are buffers, not parameters.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.arguments import Flag, Integer, Number, Sizes
+from shapecalc.axes import CHANNELS, AxisNumber, AxisNumbers, axis_index
+from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim
+from shapecalc.errors import Misfit
+from shapecalc.layer import Example, Layer, WeightShapes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.shape import Shape
+
+__all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "LocalResponseNorm", "RmsNorm"]
+
+
+class _Norm(Layer):
+    """What normalisations share: a number that keeps the division from failing."""
+
+    elementwise = True
+
+    eps = Number("added to the variance, so that nothing is divided by zero", 1e-5, minimum=0, also=["epsilon"])
+
+
+class _ChannelNorm(_Norm):
+    """What normalisations with one weight and one bias for each channel share."""
+
+    affine = Flag("learn a weight and a bias for each channel", True)
+    scale = Flag("learn the weight, where affine", True)
+    bias = Flag("learn the bias, where affine", True, also=["center"])
+
+    def channels(self, x: Shape) -> Dim:
+        """Return how many channels there are."""
+        if not x.sizes:
+            raise Misfit(f"{self.kind} needs an input with channels")
+        return x.channels
+
+    def weights(self, x: Shape) -> WeightShapes:
+        return _affine(self, (self.channels(x),)) if self.affine else {}
+
+
+def _affine(layer: Any, sizes: tuple[Dim, ...]) -> WeightShapes:
+    weights: WeightShapes = {}
+    if layer.scale:
+        weights["weight"] = sizes
+    if layer.bias:
+        weights["bias"] = sizes
+    return weights
+
+
+class _TrackedNorm(_ChannelNorm):
+    """What normalisations with running statistics share."""
+
+    track_running_stats = Flag("keep a running mean and variance for each channel", True)
+    momentum = Number("how fast the running statistics follow", 0.1)
+    num_features = Integer("channels of the input: always worked out; where stated, checked", None)
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        channels = self.channels(x)
+        if self.num_features is not None:
+            yield Constraint(channels, EQUAL, self.num_features, "channels of the input", "num_features")
+
+    def buffers(self, x: Shape) -> WeightShapes:
+        if not self.track_running_stats:
+            return {}
+        sizes = (self.channels(x),)
+        return {"running_mean": sizes, "running_var": sizes}
+
+
+class BatchNorm(_TrackedNorm):
+    """Batch normalisation: each channel by its mean and variance over the batch and space."""
+
+    kind = "batch_norm"
+    also = ("batch_norm1d", "batch_norm2d", "batch_norm3d", "batch_normalization", "batch_normalisation",
+            "sync_batch_norm", "bn")  # fmt: skip
+
+    axis = AxisNumber("the axis that has the channels", CHANNELS, channels=True)
+
+    examples = (
+        Example({}, (4, 5, 3), (4, 5, 3), 6, layout="HWC", buffers=6, source="Keras 3.15.1, run"),
+        Example({"affine": False}, (5, 3, 3), (5, 3, 3), 0, buffers=10, source="PyTorch 2.13.0, run"),
+    )  # fmt: skip
+
+    def channels(self, x: Shape) -> Dim:
+        return super().channels(x) if self.axis == CHANNELS else x.sizes[axis_index(self.axis, x, "axis")]
+
+
+class InstanceNorm(_TrackedNorm):
+    """Instance normalisation: each channel of each sample by its own mean and variance over space."""
+
+    kind = "instance_norm"
+    also = ("instance_norm1d", "instance_norm2d", "instance_norm3d", "instance_normalization")
+
+    affine = Flag("learn a weight and a bias for each channel", False)
+    track_running_stats = Flag("keep a running mean and variance for each channel", False)
+
+    examples = (
+        Example({}, (64, 32, 32), (64, 32, 32), 0, source="PyTorch's docs of InstanceNorm2d: affine is off"),
+        Example({"affine": True, "track_running_stats": True}, (64, 32, 32), (64, 32, 32), 128, buffers=128,
+                source="PyTorch 2.13.0, run"),
+    )  # fmt: skip
+
+
+class GroupNorm(_ChannelNorm):
+    """Group normalisation: groups of channels of each sample by their mean and variance."""
+
+    kind = "group_norm"
+    also = ("group_normalization",)
+
+    num_groups = Integer("groups that the channels are split into", also=["groups"], symbol="g")
+    num_channels = Integer("channels of the input: always worked out; where stated, checked", None)
+
+    examples = (
+        Example({"num_groups": 3}, (6, 4, 4), (6, 4, 4), 12, source="PyTorch 2.13.0, run"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        channels = self.channels(x)
+        yield Constraint(self.num_groups, DIVIDES, channels, "num_groups", "channels of the input")
+        if self.num_channels is not None:
+            yield Constraint(channels, EQUAL, self.num_channels, "channels of the input", "num_channels")
+
+
+class _AxesNorm(_Norm):
+    """What normalisations over stated axes share: weights of those axes' sizes."""
+
+    scale = True
+    bias: Any = False
+
+    normalized_shape = Sizes("sizes of the last axes, which are normalised; where stated, checked", None)
+    axis = AxisNumbers("the axes that are normalised, in place of the last; or channels", None, channels=True)
+    elementwise_affine = Flag("learn numbers to scale and shift by", True, also=["affine"])
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        if self.normalized_shape is not None and self.axis is not None:
+            raise Misfit("normalized_shape and axis both say what is normalised", mend="give one of the two")
+
+    def sizes(self, x: Shape) -> tuple[Dim, ...]:
+        """Return the sizes of the axes that are normalised."""
+        if not x.sizes:
+            raise Misfit(f"{self.kind} needs an input with at least one axis")
+        if self.axis == CHANNELS:
+            return (x.channels,)
+        if self.axis is not None:
+            return tuple(x.sizes[axis_index(axis, x, "axis")] for axis in self.axis)
+        length = 1 if self.normalized_shape is None else len(self.normalized_shape)
+        if length > x.rank:
+            raise Misfit(
+                f"normalized_shape has {length} sizes, but the input has {x.rank} {'axis' if x.rank == 1 else 'axes'}",
+                argument="normalized_shape",
+            )
+        return x.sizes[-length:]
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        sizes = self.sizes(x)
+        if self.normalized_shape is not None:
+            for i, (size, stated) in enumerate(zip(sizes, self.normalized_shape, strict=True)):
+                name = f"size of axis {x.rank - len(sizes) + i + 1} of the input"
+                yield Constraint(size, EQUAL, stated, name, "its part of normalized_shape")
+
+    def weights(self, x: Shape) -> WeightShapes:
+        return _affine(self, self.sizes(x)) if self.elementwise_affine else {}
+
+
+class LayerNorm(_AxesNorm):
+    """Layer normalisation: by the mean and variance over the last axis, or over the axes that are stated."""
+
+    kind = "layer_norm"
+    also = ("layer_normalization", "layer_normalisation", "ln")
+
+    scale = Flag("learn the weight, where elementwise_affine", True)
+    bias = Flag("learn the bias, where elementwise_affine", True, also=["center"])
+
+    examples = (
+        Example({"normalized_shape": [4, 5]}, (3, 4, 5), (3, 4, 5), 40, source="PyTorch 2.13.0, run"),
+        Example({"axis": [1, 2]}, (4, 5), (4, 5), 40, source="Keras 3.15.1, run"),
+        Example({"axis": "channels"}, (96, 56, 56), (96, 56, 56), 192,
+                source="torchvision's ConvNeXt-T: LayerNorm2d(96)"),
+    )  # fmt: skip
+
+
+class RmsNorm(_AxesNorm):
+    """RMS normalisation: by the root mean square over the last axis, or over the axes that are stated."""
+
+    kind = "rms_norm"
+    also = ("rms_normalization", "rms_layer_norm")
+
+    examples = (
+        Example({"normalized_shape": 8}, (3, 8), (3, 8), 8, source="PyTorch 2.13.0, run"),
+    )  # fmt: skip
+
+
+class LocalResponseNorm(Layer):
+    """Local response normalisation: each number by its neighbours in the nearest channels. Learns nothing."""
+
+    kind = "local_response_norm"
+    also = ("lrn", "local_response_normalization", "cross_channel_normalization")
+
+    size = Integer("neighbouring channels that count", 5, also=["local_size", "depth_radius"])
+    alpha = Number("weight of the neighbours", 1e-4)
+    beta = Number("the exponent", 0.75)
+    k = Number("added to the sum, so that nothing is divided by zero", 1.0)
+
+    examples = (
+        Example({"size": 5}, (96, 55, 55), (96, 55, 55), source="Krizhevsky et al. 2012, section 3.3"),
+    )  # fmt: skip

@@ -1,0 +1,110 @@
+"""Where specifications are: a path, the bare name of a bundled one or of a member of its family, standard input."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.errors import Problem, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Found", "bundled_folder", "bundled_members", "locate", "read_bytes"]
+
+STDIN = "-"
+_ENDINGS = (".yaml", ".yml")
+_VARIANTS = re.compile(r"^variants:[^\n]*\n((?:[ \t]+[^\n]*\n|[ \t]*\n|#[^\n]*\n)*)", re.MULTILINE)
+_MEMBER = re.compile(r"^  (['\"]?)([A-Za-z0-9_.+-]+)\1:", re.MULTILINE)
+_MAX_BYTES = 64 * 2**20
+
+
+class Found(NamedTuple):
+    """A specification that was found: its path (- for standard input), how errors call it, and the family member."""
+
+    path: str
+    name: str
+    variant: str = ""
+
+
+def bundled_folder() -> str:
+    """Return the folder of the bundled specifications: beside the package in a checkout, in it when installed."""
+    package = os.path.dirname(os.path.abspath(__file__))
+    installed = os.path.join(package, "specs")
+    return installed if os.path.isdir(installed) else os.path.join(os.path.dirname(package), "specs")
+
+
+def locate(spec: str) -> Found:
+    """Return where a specification is. Errors: `UsageError` where there is none of that name."""
+    if spec == STDIN:
+        return Found(STDIN, "<stdin>")
+    if os.path.exists(spec) and not (os.path.isdir(spec) and _bundled(spec)):
+        return Found(spec, spec)
+    found = _bundled(spec)
+    if found:
+        return found
+    if os.sep in spec or spec.endswith(_ENDINGS) and not _is_bare(spec):
+        raise UsageError(Problem(f"there is no file {spec}"))
+    mend = did_you_mean(_bare(spec), [member for _, member in bundled_members()])
+    mend = mend if mend.startswith("did") else "`shapecalc specs` lists the bundled ones"
+    raise UsageError(Problem(f"there is no file {spec}, and no bundled specification of that name", mend=mend))
+
+
+def _is_bare(spec: str) -> bool:
+    return os.path.basename(spec) == spec
+
+
+def _bare(spec: str) -> str:
+    for ending in _ENDINGS:
+        spec = spec.removesuffix(ending)
+    return spec
+
+
+def _bundled(spec: str) -> Found | None:
+    if not _is_bare(spec):
+        return None
+    bare = _bare(spec)
+    path = os.path.join(bundled_folder(), f"{bare}.yaml")
+    if os.path.isfile(path) and bare not in ("", ".", ".."):
+        return Found(path, f"{bare}.yaml")
+    for path, member in bundled_members():
+        if member == bare:
+            return Found(path, os.path.basename(path), member)
+    return None
+
+
+def bundled_members() -> Iterator[tuple[str, str]]:
+    """Yield the path and the name of every bundled network: files, and the members that a family's file lists.
+
+    Members are found in the text, without reading it as YAML: a name alone must be found in the blink of an eye.
+    """
+    folder = bundled_folder()
+    for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        if not file.endswith(".yaml"):
+            continue
+        path = os.path.join(folder, file)
+        with open(path, encoding="utf-8") as stream:
+            members = _VARIANTS.search(stream.read())
+        if members:
+            for match in _MEMBER.finditer(members[1]):
+                yield path, match[2]
+        else:
+            yield path, file.removesuffix(".yaml")
+
+
+def read_bytes(path: str, shown: str = "") -> bytes:
+    """Return what a file holds. Errors: `UsageError` where it cannot be read."""
+    shown = shown or path
+    try:
+        if path == STDIN:
+            return sys.stdin.buffer.read(_MAX_BYTES + 1)
+        with open(path, "rb") as stream:
+            return stream.read(_MAX_BYTES + 1)
+    except IsADirectoryError:
+        raise UsageError(Problem(f"{shown} is a directory, not a file")) from None
+    except PermissionError:
+        raise UsageError(Problem(f"{shown} may not be read: permission denied")) from None
+    except OSError as error:
+        raise UsageError(Problem(f"{shown} cannot be read: {error.strerror or error}")) from None

@@ -1,0 +1,105 @@
+"""How a value is written in a cell: for readers (separators, ×, KiB) and for machines (plain numbers, x, bytes)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+__all__ = ["ARGUMENTS", "BYTES", "COUNT", "NOTHING", "SIZE", "TEXT", "Sort", "clean", "show_bytes", "show_size"]
+
+NOTHING = "–"
+"""What stands for a count of 0, so that the layers that cost something stand out."""
+
+_LISTED = 3
+_KIB = 1024
+_DELETE = 0x7F
+
+
+class Sort(NamedTuple):
+    """A sort of value: how readers see it, how machines do, whether it is a number, and whether it adds up."""
+
+    shown: Callable[[Any], str]
+    plain: Callable[[Any], str]
+    is_number: bool = False
+    adds: bool = False
+
+
+def clean(text: str) -> str:
+    """Return a text safe to print: what cannot be seen (escape sequences, line breaks, marks of direction) made visible."""
+    return text if text.isprintable() else "".join([c if c.isprintable() else _visible(c) for c in text])
+
+
+def _visible(character: str) -> str:
+    code = ord(character)
+    if code < ord(" "):
+        return chr(0x2400 + code)  # the control pictures: ␛ ␊ ␉
+    if code == _DELETE:
+        return "␡"
+    return " " if character.isspace() else "\N{REPLACEMENT CHARACTER}"
+
+
+def show_size(sizes: Sequence[Any], sign: str = "×") -> str:
+    """Return sizes as `55×55×96`; an axis of two sides (padding) as `(1,2)`."""
+    axes = [f"({','.join(map(str, axis))})" if isinstance(axis, (list, tuple)) else str(axis) for axis in sizes]
+    return sign.join(axes) or "scalar"
+
+
+def show_bytes(number: int) -> str:
+    """Return a number of bytes in binary units, to three figures: `1.11 MiB`, `512 B`."""
+    if number < _KIB:
+        return f"{number} B" if number else NOTHING
+    amount, unit = number / _KIB, "KiB"
+    for larger in ("MiB", "GiB", "TiB"):
+        if amount < _KIB - 0.5:
+            break
+        amount, unit = amount / _KIB, larger
+    digits = 2 if amount < 9.995 else 1 if amount < 99.95 else 0  # noqa: PLR2004  (three figures, rounded)
+    return f"{amount:,.{digits}f} {unit}"
+
+
+def _show_count(number: int) -> str:
+    return f"{number:,}" if number else NOTHING
+
+
+def _show_sizes(sizes: Iterable[Sequence[Any]] | str) -> str:
+    if isinstance(sizes, str):
+        return clean(sizes)
+    every = list(sizes)
+    shown = ", ".join([show_size(size) for size in every[:_LISTED]])
+    return shown if len(every) <= _LISTED else f"{shown}, +{len(every) - _LISTED}"
+
+
+def _plain_sizes(sizes: Iterable[Sequence[Any]] | str) -> str:
+    return clean(sizes) if isinstance(sizes, str) else "; ".join([show_size(size, "x") for size in sizes])
+
+
+def _show_arguments(arguments: dict[str, Any], sign: str = "×") -> str:
+    return ", ".join([_show_argument(name, value, sign) for name, value in arguments.items()])
+
+
+def _show_argument(name: str, value: Any, sign: str) -> str:
+    if isinstance(value, bool):
+        return name if value else f"no {name}"
+    if isinstance(value, (list, tuple)):
+        if name == "kernel_size":
+            return f"kernel {show_size(value, sign)}"
+        return f"{name} {show_size(shorten_axes(value), sign)}"
+    return f"{name} {clean(str(value))}"
+
+
+def shorten_axes(value: Any) -> Any:
+    """Return one number where every axis has the same: stride [2, 2] is 2."""
+    return value[:1] if value and all(axis == value[0] for axis in value) else value
+
+
+def _plain_arguments(arguments: dict[str, Any]) -> str:
+    return _show_arguments(arguments, "x")
+
+
+TEXT = Sort(clean, clean)
+SIZE = Sort(_show_sizes, _plain_sizes)
+ARGUMENTS = Sort(_show_arguments, _plain_arguments)
+COUNT = Sort(_show_count, str, is_number=True, adds=True)
+BYTES = Sort(show_bytes, str, is_number=True, adds=True)

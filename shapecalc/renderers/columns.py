@@ -1,0 +1,119 @@
+"""The columns that a report can be shown with, in one table: another one is another entry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.arguments import REQUIRED
+from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.renderers.cells import ARGUMENTS, BYTES, COUNT, SIZE, TEXT, Sort, shorten_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shapecalc.report import Line, Report
+
+__all__ = ["COLUMNS", "DEFAULT", "BYTES_PER_NUMBER", "Column", "parse_columns"]
+
+BYTES_PER_NUMBER = 4
+"""Of the memory column: activations as fp32."""
+
+
+class Column(NamedTuple):
+    """One column: its heading, its doc, the sort of its values, and the values for lines of a report.
+
+    `values` sees all lines at once, so that a column may ask a question about the whole network (a receptive field).
+    """
+
+    heading: str
+    doc: str
+    sort: Sort
+    values: Callable[[Report, Sequence[Line]], list[Any]]
+
+
+def _each(value: Callable[[Line], Any]) -> Callable[[Report, Sequence[Line]], list[Any]]:
+    return lambda _, lines: [value(line) for line in lines]
+
+
+def _argument(name: str) -> Callable[[Report, Sequence[Line]], list[Any]]:
+    """Return the values of an argument that has a number for each axis; or is a word; or is not there."""
+
+    def value(line: Line) -> Any:
+        found = line.arguments.get(name)
+        if isinstance(found, list):
+            return [found if name == "kernel_size" else shorten_axes(found)]
+        return "" if found is None else str(found)
+
+    return _each(value)
+
+
+def _is_default(line: Line, name: str, value: Any) -> bool:
+    """Tell whether an argument that is always shown stands at its default."""
+    layer = line.rows[0].node.layer
+    argument = layer.arguments.get(name) if layer else None
+    if argument is None or argument.default is REQUIRED:
+        return False
+    return all(item == argument.default for item in (value if isinstance(value, list) else [value]))
+
+
+def _arguments(line: Line) -> dict[str, Any]:
+    told = {name: value for name, value in line.arguments.items() if not _is_default(line, name, value)}
+    return {**told, "weights of": line.shares} if line.shares else told
+
+
+def _from(line: Line) -> str:
+    """Return what a line takes: for a block, what its layers take from outside it."""
+    if len(line.rows) == 1:
+        return ", ".join(line.rows[0].from_)
+    inside = {row.name for row in line.rows}
+    outside = [name for row in line.rows for name in row.from_]
+    return ", ".join(dict.fromkeys(n for n in outside if n not in inside and n.rpartition("[")[0] not in inside))
+
+
+def _memory(report: Report, lines: Sequence[Line]) -> list[int]:
+    return [line.activations * report.batch * BYTES_PER_NUMBER for line in lines]
+
+
+COLUMNS: dict[str, Column] = {
+    "name": Column("Layer", "name of the layer, or of the block", TEXT, _each(lambda line: line.name)),
+    "kind": Column("Kind", "kind of layer, or what the block is an instance of", TEXT, _each(lambda line: line.kind)),
+    "from": Column("From", "what the layer takes", TEXT, _each(_from)),
+    "input": Column("Input", "size of what comes in", SIZE, _each(lambda line: line.input_shapes)),
+    "kernel": Column("Kernel", "size of the window", SIZE, _argument("kernel_size")),
+    "stride": Column("Stride", "how far the window moves", SIZE, _argument("stride")),
+    "padding": Column("Padding", "padding around the input", SIZE, _argument("padding")),
+    "arguments": Column("Arguments", "all arguments that are not at their default", ARGUMENTS, _each(_arguments)),
+    "output": Column("Output", "size of the tensor that goes out", SIZE, _each(lambda line: line.output_shapes)),
+    "weights": Column("Weights", "learned numbers but for the biases", COUNT, _each(lambda line: line.total.weights)),
+    "biases": Column("Biases", "learned biases", COUNT, _each(lambda line: line.total.biases)),
+    "params": Column("Params", "learned numbers: weights and biases", COUNT, _each(lambda line: line.total.params)),
+    "trainable": Column("Trainable", "params that are not frozen", COUNT, _each(lambda line: line.total.trainable)),
+    "buffers": Column("Buffers", "running statistics: not params", COUNT, _each(lambda line: line.total.buffers)),
+    "macs": Column("MACs", "multiply-accumulates, for the batch", COUNT, _each(lambda line: line.total.macs)),
+    "flops": Column("FLOPs", "2 × MACs, for the batch", COUNT, _each(lambda line: 2 * line.total.macs)),
+    "memory": Column("Memory", "bytes of the output as fp32, for the batch", BYTES, _memory),
+}
+"""Every column by its name, in the order in which they are documented and, where all are shown, shown."""
+
+DEFAULT: tuple[str, ...] = ("name", "kind", "output", "weights", "biases", "params", "macs")
+"""The columns of a format that knows no width."""
+
+
+def parse_columns(text: str) -> list[str]:
+    """Return the columns of an option's text: `name,params`; a leading `+` (`+memory,from`) adds to the default ones.
+
+    Errors: `UsageError` for an unknown one, with the nearest known one.
+    """
+    adding = text.strip().startswith("+")
+    names = [word.strip().lstrip("+").strip().lower() for word in text.split(",")]
+    return [f"+{name}" if adding else name for name in check_columns([name for name in names if name])]
+
+
+def check_columns(names: Sequence[str]) -> list[str]:
+    """Return the columns, each once. Errors: `UsageError` for an unknown one, or none at all."""
+    if not names:
+        raise UsageError(Problem("no column is named", mend=f"name some of: {', '.join(COLUMNS)}"))
+    for name in names:
+        if name not in COLUMNS:
+            raise UsageError(Problem(f"there is no column {name}", mend=did_you_mean(name, COLUMNS)))
+    return list(dict.fromkeys(names))

@@ -1,0 +1,65 @@
+"""What stands under a report: the totals in words, the convention in force, and what was not counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.errors import count_noun
+from shapecalc.renderers.cells import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.report import Report
+
+__all__ = ["footer"]
+
+_LISTED = 3
+
+
+def footer(report: Report, columns: Sequence[str], closed: int = 0, depth: int | None = None) -> list[str]:
+    """Return the lines under a report shown with these columns, `closed` of its blocks as one line each."""
+    lines = [_params(report), _operations(report, columns), _sizes(report, columns), _shared(report)]
+    if closed and depth:
+        them = "it" if closed == 1 else "them"
+        lines.append(f"{count_noun(closed, 'block')} closed: --depth {depth + 1} opens {them}")
+    return [*filter(None, lines), *map(clean, report.graph.notes)]
+
+
+def _params(report: Report) -> str:
+    total = report.total
+    made_of = f"{count_noun(total.weights, 'weight')} + {total.biases:,} bias{'' if total.biases == 1 else 'es'}"
+    words = [f"{count_noun(total.params, 'parameter')} ({made_of})"]
+    if total.trainable != total.params:
+        words.append(f"{total.trainable:,} trainable")
+    if total.buffers:
+        words.append(f"{count_noun(total.buffers, 'buffer')} (running statistics) apart")
+    return " · ".join(words)
+
+
+def _operations(report: Report, columns: Sequence[str]) -> str:
+    macs = report.total.macs
+    number = f"{2 * macs:,} FLOPs = 2 × {count_noun(macs, 'MAC')}" if "flops" in columns else count_noun(macs, "MAC")
+    return (
+        f"{number} {_per(report)}: the products of convolutions, fully connected layers, attention and recurrent gates; "
+        "biases, normalisation, activations and pooling are not counted."
+    )
+
+
+def _per(report: Report) -> str:
+    return "for one sample" if report.batch == 1 else f"for a batch of {report.batch:,}"
+
+
+def _sizes(report: Report, columns: Sequence[str]) -> str:
+    sizes = f"Sizes are {'×'.join(report.layout)}, without the batch axis."
+    if "memory" not in columns:
+        return sizes
+    return f"{sizes} Memory is what each layer gives {_per(report)}, as fp32 (4 bytes a number); 1 KiB is 1,024 bytes."
+
+
+def _shared(report: Report) -> str:
+    pairs = [f"{clean(row.name)} uses those of {clean(row.shares)}" for row in report.rows if row.shares]
+    if not pairs:
+        return ""
+    more = f", and {len(pairs) - _LISTED:,} more" if len(pairs) > _LISTED else ""
+    return f"Shared weights are counted once: {', '.join(pairs[:_LISTED])}{more}."

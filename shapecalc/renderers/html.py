@@ -1,0 +1,49 @@
+"""A report as an HTML fragment, as notebooks show it: no colours of its own, so that it is read on any theme."""  # noqa: A005
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shapecalc.renderers.columns import Column
+    from shapecalc.renderers.view import View
+
+__all__ = ["draw"]
+
+_TABLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
+_CAPTION = "caption-side:top;text-align:left;font-weight:bold;padding:0.3em 0"
+_NOTES = "text-align:left;font-weight:normal;font-size:85%;opacity:0.75;padding-top:0.5em"
+_RULE = "1px solid currentColor"
+
+
+def draw(view: View) -> str:
+    """Return the report as one `<table>`."""
+    names = view.names()
+    grid = view.grid(names)
+    notes = "<br>".join(escape(line) for line in view.footer(names))
+    return "\n".join([
+        f'<table style="{_TABLE}">',
+        f'<caption style="{_CAPTION}">{escape(view.title)}</caption>',
+        f'<thead style="border-bottom:{_RULE}">',
+        _row("th", [column.heading for column in grid.columns], grid.columns, ' scope="col"'),
+        "</thead>",
+        "<tbody>",
+        *[_row("td", row, grid.columns) for row in grid.rows],
+        "</tbody>",
+        f'<tfoot style="border-top:{_RULE}">',
+        _row("th", grid.totals, grid.columns),
+        f'<tr><td colspan="{len(names)}" style="{_NOTES}">{notes}</td></tr>',
+        "</tfoot>",
+        "</table>",
+    ])  # fmt: skip
+
+
+def _row(tag: str, cells: Iterable[str], columns: Sequence[Column], attributes: str = "") -> str:
+    drawn = [
+        f'<{tag}{attributes} style="text-align:{"right" if column.sort.is_number else "left"}">{escape(cell)}</{tag}>'
+        for cell, column in zip(cells, columns, strict=True)
+    ]
+    return f"<tr>{''.join(drawn)}</tr>"

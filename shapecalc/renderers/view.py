@@ -1,0 +1,144 @@
+"""What a renderer draws: the lines of a report at a depth, its cells, its title and its footer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.errors import Problem, UsageError
+from shapecalc.renderers.cells import clean, show_size
+from shapecalc.renderers.columns import COLUMNS, DEFAULT, check_columns
+from shapecalc.renderers.footer import footer
+from shapecalc.report import Line, Totals
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.renderers.columns import Column
+    from shapecalc.report import Report
+
+__all__ = ["AUTO", "Grid", "View"]
+
+AUTO = "auto"
+"""The depth that opens as many levels of blocks as stay within a screenful."""
+
+_SCREENFUL = 60
+_DEEPEST = 8
+
+
+class Grid(NamedTuple):
+    """Cells as readers see them: a column's heading and sort, the rows, and the row of totals."""
+
+    columns: list[Column]
+    rows: list[tuple[str, ...]]
+    totals: list[str]
+
+
+class View:
+    """A report as it was asked for. `asked` are the columns in place of a renderer's own, `added` those beside them."""
+
+    def __init__(
+        self,
+        report: Report,
+        columns: Sequence[str] = (),
+        *,
+        depth: int | str | None = AUTO,
+        width: int | None = None,
+        color: bool = False,
+        flops: bool = False,
+    ) -> None:
+        self.report = report
+        self.width = width
+        self.color = color
+        self.flops = flops
+        self.is_depth_given = depth != AUTO
+        adding = bool(columns) and columns[0].startswith("+")
+        names = check_columns([name.lstrip("+") for name in columns]) if columns else []
+        self.asked = [] if adding else names
+        self.added = names if adding else []
+        self._depth = _check_depth(depth)
+        self._lines: list[Line] = []
+        self._cells: dict[str, list[str]] = {}
+        self._sums: dict[str, str] = {}
+
+    @property
+    def depth(self) -> int | None:
+        """How many levels of blocks are open; None: all."""
+        if isinstance(self._depth, str):
+            self._depth = _fitting_depth(self.report)
+        return self._depth
+
+    @property
+    def lines(self) -> list[Line]:
+        """The lines, the inputs first."""
+        if not self._lines:
+            self._lines = [*_input_lines(self.report), *self.report.lines(self.depth)]
+        return self._lines
+
+    def names(self, default: Sequence[str] = DEFAULT) -> list[str]:
+        """Return the columns to show, where `default` are a renderer's own."""
+        names = self.asked or list(dict.fromkeys([*default, *self.added]))
+        return [self.in_place_of_macs if name == "macs" else name for name in names]
+
+    @property
+    def in_place_of_macs(self) -> str:
+        """The column that operations are counted in."""
+        return "flops" if self.flops else "macs"
+
+    def cells(self, name: str) -> list[str]:
+        """Return the cells of a column, one for each line."""
+        if name not in self._cells:
+            column = COLUMNS[name]
+            values = column.values(self.report, self.lines)
+            shown = column.sort.shown
+            self._cells[name] = [shown(value) for value in values]
+            self._sums[name] = shown(sum(values)) if column.sort.adds else ""
+        return self._cells[name]
+
+    def sum(self, name: str) -> str:
+        """Return the sum of a column, or nothing where its values do not add up."""
+        self.cells(name)
+        return self._sums[name]
+
+    def grid(self, names: Sequence[str]) -> Grid:
+        """Return the cells of these columns."""
+        totals = [self.sum(name) for name in names]
+        if totals and not COLUMNS[names[0]].sort.is_number:
+            totals[0] = "total"
+        columns = [COLUMNS[name] for name in names]
+        return Grid(columns, list(zip(*[self.cells(name) for name in names], strict=True)), totals)
+
+    @property
+    def title(self) -> str:
+        """The name of the network and the size of what it takes."""
+        inputs = self.report.inputs
+        if len(inputs) == 1:
+            sizes = f"input {show_size(next(iter(inputs.values())))}"
+        else:
+            sizes = ", ".join(f"{clean(name)} {show_size(size)}" for name, size in inputs.items())
+        words = [clean(self.report.name), sizes, f"batch {self.report.batch:,}" if self.report.batch != 1 else ""]
+        return " · ".join(word for word in words if word)
+
+    def footer(self, names: Sequence[str]) -> list[str]:
+        """Return the totals and the convention in force, for a report shown with these columns."""
+        closed = sum(line.is_block for line in self.lines[len(self.report.inputs) :])
+        return footer(self.report, names, closed, self.depth)
+
+
+def _check_depth(depth: int | str | None) -> int | str | None:
+    if depth is None or depth == AUTO or (isinstance(depth, int) and depth >= 1):
+        return depth
+    raise UsageError(Problem(f"depth is {depth}", mend="give a whole number of at least 1"))
+
+
+def _fitting_depth(report: Report) -> int | None:
+    """Return the greatest depth whose lines stay within a screenful; the outermost blocks closed where none does."""
+    if len(report.rows) <= _SCREENFUL:
+        return None
+    deepest = min(report.max_depth, _DEEPEST)
+    fitting = [depth for depth in range(2, deepest + 1) if len(report.lines(depth)) <= _SCREENFUL]
+    return max(fitting, default=1)
+
+
+def _input_lines(report: Report) -> list[Line]:
+    nothing = Totals(0, 0, 0, 0, 0, 0)
+    return [Line(name, "input", [], [size], nothing, 0, {}, "", ()) for name, size in report.inputs.items()]

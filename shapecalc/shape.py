@@ -1,0 +1,75 @@
+"""The size of one tensor, without the batch axis."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shapecalc.dims import Dim, prod
+
+__all__ = ["CHW", "HWC", "LAYOUTS", "Shape"]
+
+CHW = "CHW"
+HWC = "HWC"
+LAYOUTS = (CHW, HWC)
+
+
+class Shape(NamedTuple):
+    """The sizes of a tensor's axes, in the layout of the network that it flows through.
+
+    `channels_last` tells the layout: which axis is the channels where a layer asks for channels and space.
+    `is_map` tells whether a layer did: a feature map has channels and spatial axes, and is shown in the layout that
+    the reader wants; any other tensor (features, tokens) is shown as it is.
+    """
+
+    sizes: tuple[Dim, ...]
+    channels_last: bool = False
+    is_map: bool = False
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return len(self.sizes)
+
+    @property
+    def channels(self) -> Dim:
+        """The size of the channel axis."""
+        return self.sizes[-1] if self.channels_last else self.sizes[0]
+
+    @property
+    def spatial(self) -> tuple[Dim, ...]:
+        """The sizes of the spatial axes: (length,), (height, width) or (depth, height, width)."""
+        return self.sizes[:-1] if self.channels_last else self.sizes[1:]
+
+    @property
+    def channel_axis(self) -> int:
+        """The index of the channel axis."""
+        return len(self.sizes) - 1 if self.channels_last else 0
+
+    @property
+    def elements(self) -> Dim:
+        """How many numbers the tensor holds."""
+        return prod(self.sizes)
+
+    def map_of(self, channels: Dim, spatial: tuple[Dim, ...]) -> Shape:
+        """Return the feature map of these channels and spatial sizes, in this layout."""
+        sizes = (*spatial, channels) if self.channels_last else (channels, *spatial)
+        return Shape(sizes, self.channels_last, is_map=True)
+
+    def as_map(self) -> Shape:
+        """Return this shape known to have channels and space."""
+        return self if self.is_map else self._replace(is_map=True)
+
+    def plain(self, *sizes: Dim) -> Shape:
+        """Return a tensor of these sizes that is no feature map, in a network of this layout."""
+        return Shape(sizes, self.channels_last, is_map=False)
+
+    def with_axis(self, axis: int, size: Dim) -> Shape:
+        """Return this shape with another size on one axis."""
+        axis %= len(self.sizes)
+        return self._replace(sizes=(*self.sizes[:axis], size, *self.sizes[axis + 1 :]))
+
+    def in_layout(self, layout: str) -> tuple[Dim, ...]:
+        """Return the sizes as `layout` (CHW or HWC) writes them."""
+        if not self.is_map or self.channels_last == (layout == HWC):
+            return self.sizes
+        return (self.channels, *self.spatial) if layout == CHW else (*self.spatial, self.channels)

@@ -1,0 +1,285 @@
+"""A specification to a graph: layers, references, branches, blocks, repetition, expressions.
+
+    text ──source──▶ values with marks ──document──▶ parts ──builder──▶ nodes ──order──▶ Graph
+
+Every problem of a specification is found in one reading; `Specification.build` returns them beside what could be
+built, so that the sizes of the good part can be checked as well.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.arguments import Sizes
+from shapecalc.errors import Problem, did_you_mean
+from shapecalc.graph import Claim, Graph, Reference
+from shapecalc.shape import CHW, LAYOUTS, Shape
+from shapecalc.source import ListValue, MapValue, Scalar, read_object, read_text
+from shapecalc.spec.builder import Builder
+from shapecalc.spec.claims import read_claims
+from shapecalc.spec.document import Document, read_document
+from shapecalc.spec.order import settle
+from shapecalc.spec.scope import Scope, declared_names, read_name, read_reference
+from shapecalc.spec.values import BadValueError, bad, input_shape, plain, word
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shapecalc.source import Value
+    from shapecalc.spec.document import Reader
+    from shapecalc.spec.scope import Flow
+
+__all__ = ["Specification", "read_specification"]
+
+_INPUT = Sizes("the size of an input")
+_INPUT.name = "an input size"
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+
+
+class Specification:
+    """What a text or object says of a network, before its variables have their values. Never changes."""
+
+    def __init__(self, name: str, document: Document | None, problems: list[Problem]) -> None:
+        self.name = name
+        self.document = document
+        self.problems = tuple(problems)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names of the members, where the specification is that of a family."""
+        return tuple(self.document.variants) if self.document else ()
+
+    def build(
+        self,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        inputs: Mapping[str, tuple[Any, ...]] | None = None,
+        variant: str = "",
+    ) -> tuple[Graph, list[Problem]]:
+        """Return the graph with these variables and input sizes, and everything that is wrong.
+
+        `inputs` gives sizes, in the layout of the specification, in place of its own; the name "" stands for the
+        one input. Claims are those of the specification as it stands: there are none where anything is overridden.
+        """
+        if self.document is None:
+            return Graph(self.name, {}, (), ()), list(self.problems)
+        return _Building(self, self.document, variables or {}, inputs or {}, variant).graph()
+
+
+def read_specification(given: Any, name: str, reader: Reader | None = None) -> Specification:
+    """Return the specification that a text, or Python objects (a dict, a list of layers), are."""
+    value, problems = read_text(given, name) if isinstance(given, (str, bytes)) else read_object(given, name)
+    if value is None:
+        return Specification(name, None, problems)
+    document, wrong = read_document(value, reader)
+    return Specification(name, document, [*problems, *wrong])
+
+
+class _Building:
+    """One building of a graph from a document: what is collected on the way."""
+
+    def __init__(
+        self,
+        specification: Specification,
+        document: Document,
+        variables: Mapping[str, Any],
+        inputs: Mapping[str, tuple[Any, ...]],
+        variant: str,
+    ) -> None:
+        self.file = specification.name
+        self.document = document
+        self.problems = list(specification.problems)
+        self.variant = document.variants[variant].keys if variant else {}
+        self.variant_name = variant
+        self.variables = self._variables(variables)
+        self.overridden = bool(variables) or bool(inputs)
+        self.layout = self._layout()
+        self.inputs = self._inputs(inputs)
+
+    def graph(self) -> tuple[Graph, list[Problem]]:
+        builder = Builder(self.document.blocks)
+        layers = self._layers()
+        flows: dict[str, Flow] = {name: Reference(-1 - index) for index, name in enumerate(self.inputs)}
+        scope = Scope("", flows, declared_names(layers.items) if layers else set())
+        first: Flow = Reference(-1)
+        try:
+            last = builder.expand(layers.items, scope, self.variables, (first,)) if layers else (first,)
+            ends, stated = self._outputs(scope, last)
+        except BadValueError as error:
+            builder.problems.append(error.problem)
+            ends, stated = (), True
+        builder.problems[:0] = self.problems
+        self._check_variables_are_used(builder.problems)
+        settled = settle(builder, ends, stated=stated, inputs=tuple(self.inputs))
+        graph = Graph(
+            name=self._text("name") or self.variant_name or _stem(self.file),
+            inputs=self.inputs,
+            nodes=settled.nodes,
+            outputs=settled.outputs,
+            layout=self.layout,
+            source=self._text("source"),
+            blocks=tuple(builder.instances),
+            claims=self._claims(builder.problems),
+            notes=settled.notes,
+            variables=self.variables,
+            file=self.file,
+        )
+        return graph, builder.problems
+
+    def _text(self, key: str) -> str:
+        value = self.variant.get(key)
+        if key == "name" and self.variant and value is None:
+            return self.variant_name
+        return value.text if isinstance(value, Scalar) else self.document.text(key)
+
+    def _try(self, read: Any, *arguments: Any) -> Any:
+        """Return what a reader gives, or None with its problem kept."""
+        try:
+            return read(*arguments)
+        except BadValueError as error:
+            self.problems.append(error.problem)
+            return None
+
+    def _variables(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        own = dict(self.document.variables)
+        settings = self.variant.get("vars")
+        variant_values: dict[str, Value] = {}
+        if isinstance(settings, MapValue):
+            for key, item in settings.pairs:
+                if key.text in own:
+                    variant_values[key.text] = item
+                else:
+                    mend = did_you_mean(key.text, own) if own else ""
+                    self.problems.append(Problem(f"there is no variable {key.text} to set", key.mark, mend=mend))
+        for name in given:
+            if name not in own:
+                mend = did_you_mean(name, own) if own else "the specification has no `vars:`"
+                self.problems.append(Problem(f"there is no variable {name} to set", self.document.mark, mend=mend))
+        found: dict[str, Any] = {}
+        for name, item in own.items():
+            if name in given:
+                found[name] = given[name]
+            else:
+                found[name] = self._try(plain, variant_values.get(name, item), found)
+        return found
+
+    def _layout(self) -> str:
+        value = self.document.keys.get("layout")
+        if value is None:
+            return CHW
+        text = self._try(word, value, "layout")
+        if text is not None and text.upper() not in LAYOUTS:
+            self.problems.append(
+                Problem(f"layout must be CHW or HWC, not '{text}'", value.mark, mend=did_you_mean(text.upper(), LAYOUTS))
+            )
+        return text.upper() if text is not None and text.upper() in LAYOUTS else CHW
+
+    def _inputs(self, given: Mapping[str, tuple[Any, ...]]) -> dict[str, Shape]:
+        values: dict[str, Value] = {}
+        inputs = self.document.keys.get("inputs")
+        single = self.variant.get("input") or self.document.keys.get("input")
+        if isinstance(inputs, MapValue):
+            for key, item in inputs.pairs:
+                name = self._try(read_name, key, {})
+                if name is not None:
+                    values[name] = item
+        elif inputs is not None:
+            self.problems.append(Problem("inputs is a mapping: a name and a size each", inputs.mark))
+        elif single is not None:
+            values["input"] = single
+        shapes: dict[str, Shape] = {}
+        for name, item in values.items():
+            shape = self._try(input_shape, item, self.layout, self.variables, _INPUT)
+            shapes[name] = shape or Shape((1,))
+        for name, sizes in given.items():
+            if name and name not in shapes and shapes:
+                self.problems.append(
+                    Problem(f"there is no input {name}", self.document.mark, mend=did_you_mean(name, shapes))
+                )
+                continue
+            if not name and len(shapes) > 1:
+                names = ", ".join(shapes)
+                self.problems.append(Problem(f"say which input has that size: {names}", self.document.mark))
+                continue
+            shapes[name or next(iter(shapes), "input")] = Shape(sizes, self.layout != CHW, is_map=len(sizes) >= 3)
+        if not shapes and "layers" in self.document.keys and inputs is None:
+            self.problems.append(
+                Problem(
+                    "the size of the input is not given",
+                    self.document.mark,
+                    mend="write for instance  input: 3x224x224  at the top, or give --input",
+                )
+            )
+            shapes["input"] = Shape((1,))
+        return shapes
+
+    def _layers(self) -> ListValue | None:
+        layers = self.document.keys.get("layers")
+        if layers is None:
+            if not self.problems:
+                self.problems.append(
+                    Problem("a specification needs `layers:`", self.document.mark, mend="a list of layers, in order")
+                )
+            return None
+        if not isinstance(layers, ListValue) or not layers.items:
+            what = "is empty" if not isinstance(layers, MapValue) else "is a mapping"
+            self.problems.append(
+                Problem(f"`layers:` {what}: it must be a list", layers.mark, mend="write each layer behind a dash: - relu")
+            )
+            return None
+        return layers
+
+    def _outputs(self, scope: Scope, last: tuple[Flow, ...]) -> tuple[tuple[Flow, ...], bool]:
+        value = self.document.keys.get("outputs") or self.document.keys.get("output")
+        if value is None or (isinstance(value, Scalar) and value.value is None):
+            return last, False
+        if isinstance(value, MapValue):
+            raise bad("outputs is a list of layers", value.mark, "outputs: [fc, aux]")
+        items = value.items if isinstance(value, ListValue) else [value]
+        items = [item for item in items if not _is_switched_off(item, scope)]
+        flows = tuple(read_reference(item, scope) for item in items)
+        return (flows, True) if flows else (last, False)
+
+    def _claims(self, problems: list[Problem]) -> tuple[Claim, ...]:
+        value = self.variant.get("expect") or (None if self.variant_name else self.document.keys.get("expect"))
+        if value is None:
+            return ()
+        claims, wrong = read_claims(value)
+        problems += wrong
+        return () if self.overridden else claims
+
+    def _check_variables_are_used(self, problems: list[Problem]) -> None:
+        """Report the variables that nothing in the specification mentions."""
+        if not self.document.variables:
+            return
+        mentioned: set[str] = set()
+        skipped = ("name", "source", "description", "family", "task", "expect", "variants")
+        waiting = [value for key, value in self.document.keys.items() if key not in skipped]
+        for block in self.document.blocks.values():
+            waiting += [block.layers, *block.outputs, *(v for v in block.arguments.values() if v is not None)]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, ListValue):
+                waiting += value.items
+            elif isinstance(value, MapValue):
+                waiting += [item for _, item in value.pairs]
+            elif isinstance(value.value, str):
+                mentioned.update(_IDENTIFIER.findall(value.text))
+        problems += [
+            Problem(f"the variable {name} is never used", value.mark, mend="take it out, or use it")
+            for name, value in self.document.variables.items()
+            if name not in mentioned
+        ]
+
+
+def _is_switched_off(item: Value, scope: Scope) -> bool:
+    """Tell whether an output names a layer that its `when` leaves out: an auxiliary head that a variable turned off."""
+    span = scope.spans.get(item.text) if isinstance(item, Scalar) else None
+    return span is not None and span[0] == span[1]
+
+
+def _stem(file: str) -> str:
+    """Return a file's name without folder and ending, as the name of a network that has none."""
+    stem = file.replace("\\", "/").rpartition("/")[2].rpartition(".")[0] or file
+    return "" if stem.startswith("<") else stem

@@ -1,0 +1,399 @@
+"""Lists of layers to nodes: sequence, branches, blocks, repetition, conditions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Mark, Misfit, Problem, did_you_mean
+from shapecalc.graph import Block, Reference
+from shapecalc.layer import Composite, Layer
+from shapecalc.layers import find_kind
+from shapecalc.source import ListValue, MapValue, Scalar, read_text
+from shapecalc.spec.entries import Entry, read_entry
+from shapecalc.spec.scope import Flow, Pending, Scope, declared_names, full_name, read_name, read_reference
+from shapecalc.spec.values import BadValueError, argument_value, bad, condition, describe, evaluate, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from shapecalc.source import Value
+    from shapecalc.spec.document import BlockDefinition
+
+__all__ = ["MAX_LAYERS", "Builder", "Proto"]
+
+MAX_LAYERS = 500_000
+"""The most layers that one network may have, once every repetition is written out."""
+
+MAX_NESTING = 40
+"""The most blocks that may stand within one another."""
+
+_Variables = "Mapping[str, Any]"
+
+
+class Proto:
+    """A node whose references may not be settled yet."""
+
+    __slots__ = ("block", "frozen", "inputs", "layer", "mark", "name", "share", "uses")
+
+    def __init__(
+        self, name: str, layer: Layer | None, inputs: tuple[Flow, ...], mark: Mark, scope: Scope, frozen: bool
+    ) -> None:
+        self.name = name
+        self.layer = layer
+        self.inputs = inputs
+        self.mark = scope.mark or mark
+        self.uses = scope.uses
+        self.block = scope.block
+        self.frozen = frozen
+        self.share: int | Pending | None = None
+
+
+class Builder:
+    """Writes out lists of layers as nodes, and collects what is wrong with them."""
+
+    def __init__(self, blocks: Mapping[str, BlockDefinition]) -> None:
+        self.blocks = blocks
+        self.nodes: list[Proto] = []
+        self.instances: list[Block] = []
+        self.problems: list[Problem] = []
+        self.shares: list[tuple[int, int, Pending]] = []
+        self._entries: dict[int, Entry | Problem] = {}
+        self._layers: dict[Any, Layer] = {}
+        self._fixed: dict[int, Layer | None] = {}
+        self._bodies: dict[str, ListValue] = {}
+        self._seen: set[tuple[Any, str]] = set()
+
+    def report(self, problem: Problem, scope: Scope) -> None:
+        """Keep a problem, once for all the uses of the block that it stands in."""
+        if scope.mark:
+            problem = problem._replace(mark=scope.mark)
+        key = (problem.mark, problem.message)
+        if key not in self._seen:
+            self._seen.add(key)
+            self.problems.append(problem._replace(also=(*problem.also, *scope.uses)))
+
+    def expand(
+        self, entries: Sequence[Value], scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
+    ) -> tuple[Flow, ...]:
+        """Write out a list of layers, each taking what the one above gives; return what the last one gives."""
+        for value in entries:
+            key = id(value)
+            entry = self._entries.get(key)
+            if entry is None:
+                entry = self._entries[key] = read_entry(value, self.blocks)
+            if isinstance(entry, Problem):
+                self.report(entry, scope)
+                flow = self._broken(scope, "layer", value.mark, flow)
+                continue
+            try:
+                flow = self._item(entry, scope, variables, flow)
+            except BadValueError as error:
+                self.report(error.problem, scope)
+                flow = self._broken(scope, entry.kind, entry.mark, flow)
+        return flow
+
+    def _broken(self, scope: Scope, kind: str, mark: Mark, flow: tuple[Flow, ...]) -> tuple[Flow, ...]:
+        return (self._add(Proto(full_name(scope, kind), None, flow, mark, scope, frozen=False), scope),)
+
+    def _add(self, proto: Proto, scope: Scope) -> Reference:
+        if len(self.nodes) >= MAX_LAYERS:
+            raise TooManyLayersError(
+                Problem(f"the network has more than {MAX_LAYERS:,} layers", proto.mark, also=scope.uses)
+            )
+        self.nodes.append(proto)
+        return Reference(len(self.nodes) - 1)
+
+    def _item(
+        self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
+    ) -> tuple[Flow, ...]:
+        own = entry.own
+        if not own:
+            return self._one(entry, scope, variables, flow, "")
+        if "when" in own and not condition(own["when"], variables, "when"):
+            return self._skip(entry, scope, variables, flow)
+        if "from" in own:
+            flow = tuple(read_reference(item, scope) for item in _listed(own["from"]))
+        if "repeat" not in own and "for" not in own:
+            name = read_name(own["name"], variables) if "name" in own else ""
+            return self._one(entry, scope, variables, flow, name)
+        start = len(self.nodes)
+        base = own.get("name")
+        templated = isinstance(base, Scalar) and "{" in base.text
+        for turn in self._turns(own, variables):
+            name = read_name(base, turn) if base is not None else ""
+            if name and not templated:
+                name = f"{name}.{turn['i']}"
+            flow = self._one(entry, scope, turn, flow, name)
+        if base is not None and not templated:
+            scope.define(read_name(base, variables), flow, (start, len(self.nodes)))
+        return flow
+
+    def _skip(
+        self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
+    ) -> tuple[Flow, ...]:
+        """Pass on what came in for a layer that is switched off; its name then stands for that."""
+        if "from" in entry.own:
+            flow = tuple(read_reference(item, scope) for item in _listed(entry.own["from"]))
+        if "name" in entry.own and "repeat" not in entry.own and "for" not in entry.own:
+            scope.define(read_name(entry.own["name"], variables), flow, (len(self.nodes), len(self.nodes)))
+        return flow
+
+    def _turns(self, own: Mapping[str, Value], variables: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """Yield the variables of every turn of a repetition: `i` from 0, and those of `for`."""
+        if "for" in own and "repeat" in own:
+            raise bad("repeat and for do not stand together", own["for"].mark, "for repeats once for each value")
+        if "for" in own:
+            lists = _for_lists(own["for"], variables)
+            for i, values in enumerate(zip(*lists.values(), strict=True)):
+                yield {**variables, **dict(zip(lists, values, strict=True)), "i": i}
+            return
+        value = own["repeat"]
+        times = evaluate(value, variables) if isinstance(value, Scalar) else None
+        if type(times) is not int or times < 0:
+            raise bad(f"repeat must be a whole number of at least 0, not {describe(value)}", value.mark)
+        if times > MAX_LAYERS:
+            raise bad(f"repeat: {times:,} is beyond the {MAX_LAYERS:,} layers that a network may have", value.mark)
+        for i in range(times):
+            yield {**variables, "i": i}
+
+    def _one(
+        self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...], name: str
+    ) -> tuple[Flow, ...]:
+        """Write out an item once."""
+        start = len(self.nodes)
+        block = self.blocks.get(entry.kind)
+        cls = None if block else find_kind(entry.kind)
+        if not name:
+            name = scope.made_up_name(cls.kind if cls else entry.kind)
+        elif name in scope.spans or name in scope.inputs:
+            earlier = scope.marks.get(name)
+            raise BadValueError(
+                Problem(
+                    f"two layers are called {name}" if name in scope.spans else f"{name} is the name of an input",
+                    entry.own["name"].mark,
+                    mend="give each a name of its own",
+                    also=(("the other one:", earlier),) if earlier else (),
+                )
+            )
+        if "name" in entry.own:
+            scope.marks[name] = entry.own["name"].mark
+        frozen = scope.frozen or ("frozen" in entry.own and condition(entry.own["frozen"], variables, "frozen"))
+        if block:
+            flows = self._block(block, entry, scope, variables, flow, name, frozen)
+        elif cls is not None and issubclass(cls, Composite):
+            flows = self._composite(cls, entry, scope, variables, flow, name, frozen)
+        else:
+            assert cls is not None  # noqa: S101  (an entry's kind is known: read_entry saw to it)
+            inputs, layer = self._layer(cls, entry, scope, variables, flow)
+            proto = Proto(full_name(scope, name), layer, inputs, entry.mark, scope, frozen)
+            flows = (self._add(proto, scope),)
+            start = len(self.nodes) - 1
+        scope.define(name, flows, (start, len(self.nodes)))
+        if "share" in entry.own:
+            target = read_reference(entry.own["share"], scope)
+            if not isinstance(target, Pending):
+                target = Pending(scope, entry.own["share"].text, 0, entry.own["share"].mark)  # type: ignore[union-attr]
+            self.shares.append((start, len(self.nodes), target))
+        return flows
+
+    def _layer(
+        self, cls: type[Layer], entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
+    ) -> tuple[tuple[Flow, ...], Layer | None]:
+        """Return what a layer takes, and the layer itself (None where its arguments are wrong)."""
+        value = entry.value
+        if cls.branches:
+            branches, value = _branches_of(cls, entry.value)
+            if branches is not None:
+                flow = tuple(self._branch(branch, scope, variables, flow) for branch in branches)
+        if cls.inputs == (0, 0) and "from" not in entry.own:
+            flow = ()
+        elif len(flow) > 1 and "from" not in entry.own and not cls.branches:
+            flow = flow[:1]
+        if value is not entry.value or not isinstance(value, (MapValue, Scalar, ListValue)):
+            return flow, self._make(cls, entry, value, scope, variables)
+        key = id(value)
+        if key not in self._fixed or self._fixed[key] is None:
+            layer = self._make(cls, entry, value, scope, variables)
+            if layer is not None and _is_constant(value):
+                self._fixed[key] = layer
+            return flow, layer
+        return flow, self._fixed[key]
+
+    def _branch(self, branch: Value, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]) -> Flow:
+        if isinstance(branch, Scalar):
+            return read_reference(branch, scope)
+        entries = branch.items if isinstance(branch, ListValue) else [branch]
+        given = self.expand(entries, scope, variables, flow)
+        return given[0]
+
+    def _make(
+        self, cls: type[Layer], entry: Entry, value: Value | None, scope: Scope, variables: Mapping[str, Any]
+    ) -> Layer | None:
+        """Return the layer that an item describes; None, and the problems reported, where it is wrong."""
+        values = self._arguments(cls, entry, value, scope, variables)
+        if values is None:
+            return None
+        try:
+            key = (cls, tuple(values.items()))
+            layer = self._layers.get(key)
+            if layer is None:
+                layer = self._layers[key] = cls(**values)
+        except TypeError:  # a value that has no hash: an array
+            layer = cls(**values)
+        except Misfit as misfit:
+            self.report(misfit.at(entry.mark, entry.kind), scope)
+            return None
+        return layer
+
+    def _arguments(
+        self, cls: type[Layer], entry: Entry, value: Value | None, scope: Scope, variables: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
+        """Return the arguments that an item gives its kind; None, and the problems reported, where one is wrong."""
+        pairs: list[tuple[str, Value]] = []
+        names, good = cls.argument_names(), True
+        if isinstance(value, MapValue):
+            given: dict[str, Mark] = {}
+            for key, item in value.pairs:
+                name = names.get(key.text)
+                if name is None:
+                    mend = did_you_mean(key.text, names) if names else f"{cls.kind} takes no arguments"
+                    problem = Problem(f"{cls.kind} has no argument {key.text}", key.mark, entry.kind, mend=mend)
+                    self.report(problem, scope)
+                    good = False
+                elif name in given:
+                    words = "one argument is given twice" + (f": {key.text} is {name}" if key.text != name else "")
+                    self.report(Problem(words, key.mark, entry.kind, also=(("first here:", given[name]),)), scope)
+                    good = False
+                else:
+                    given[name] = key.mark
+                    pairs.append((name, item))
+        elif value is not None and not (isinstance(value, Scalar) and value.value is None and not value.quoted):
+            first = cls.first_argument()
+            if first is None:
+                self.report(Problem(f"{cls.kind} takes no arguments", value.mark, entry.kind), scope)
+                return None
+            pairs.append((first.name, value))
+        values = {}
+        for name, item in pairs:
+            try:
+                values[name] = argument_value(item, cls.arguments[name], variables)
+            except BadValueError as error:
+                self.report(error.problem._replace(subject=error.problem.subject or entry.kind), scope)
+                good = False
+        return values if good else None
+
+    def _block(
+        self, block: BlockDefinition, entry: Entry, scope: Scope, variables: Mapping[str, Any],
+        flow: tuple[Flow, ...], name: str, frozen: bool,
+    ) -> tuple[Flow, ...]:  # fmt: skip
+        if block.name in scope.stack:
+            ring = " → ".join((*scope.stack[scope.stack.index(block.name) :], block.name))
+            raise bad(f"the block {block.name} uses itself: {ring}", entry.mark, "a block cannot stand within itself")
+        if len(scope.stack) >= MAX_NESTING:
+            raise bad(f"blocks stand within one another more than {MAX_NESTING} deep", entry.mark)
+        given = block.bind(entry, variables)
+        inner = self._inner_scope(block.name, block.layers.items, scope, flow, name, frozen)
+        inner.mark = scope.mark
+        told = ", ".join(f"{key}={_told(given[key])}" for key in block.arguments)
+        words = f"used here, with {told}:" if told else "used here:"
+        inner.uses = scope.uses if scope.mark else ((words, entry.mark), *scope.uses)
+        flows = self.expand(block.layers.items, inner, given, flow)
+        if block.outputs:
+            flows = tuple(read_reference(item, inner) for item in block.outputs)
+        return flows
+
+    def _composite(
+        self, cls: type[Composite], entry: Entry, scope: Scope, variables: Mapping[str, Any],
+        flow: tuple[Flow, ...], name: str, frozen: bool,
+    ) -> tuple[Flow, ...]:  # fmt: skip
+        layer = self._make(cls, entry, entry.value, scope, variables)
+        if layer is None:
+            return self._broken(scope, name, entry.mark, flow)
+        body = self._bodies.get(cls.kind)
+        if body is None:
+            value, problems = read_text(cls.layers, f"<{cls.kind}>")
+            assert isinstance(value, ListValue), problems  # noqa: S101  (a kind's own text; the tests read all of them)
+            body = self._bodies[cls.kind] = value
+        inner = self._inner_scope(cls.kind, body.items, scope, flow, name, frozen)
+        inner.mark = scope.mark or entry.mark
+        inner.uses = scope.uses
+        return self.expand(body.items, inner, layer.values(), flow)
+
+    def _inner_scope(
+        self, kind: str, entries: Sequence[Value], scope: Scope, flow: tuple[Flow, ...], name: str, frozen: bool
+    ) -> Scope:
+        inputs = {f"input{i + 1}" if i else "input": tensor for i, tensor in enumerate(flow)}
+        inner = Scope(f"{full_name(scope, name)}.", inputs, declared_names(entries))
+        inner.stack = (*scope.stack, kind)
+        inner.frozen = frozen
+        inner.block = len(self.instances)
+        self.instances.append(Block(full_name(scope, name), kind, scope.block))
+        return inner
+
+
+class TooManyLayersError(BadValueError):
+    """The network is larger than any that is meant; nothing more is written out."""
+
+
+def _told(value: Any) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def _listed(value: Value) -> Sequence[Value]:
+    if isinstance(value, ListValue):
+        if not value.items:
+            raise bad("from: [] names nothing", value.mark, "name a layer, or leave `from` out")
+        return value.items
+    return [value]
+
+
+def _branches_of(cls: type[Layer], value: Value | None) -> tuple[Sequence[Value] | None, Value | None]:
+    """Return the branches of a merge (None: it takes what comes in) and what is left for its arguments."""
+    if isinstance(value, ListValue):
+        if len(value.items) < 2:
+            raise bad(f"{cls.kind} needs two branches or more", value.mark, "write [] for what came in, unchanged")
+        return value.items, None
+    if isinstance(value, MapValue):
+        inner = value.get("branches")
+        if inner is None:
+            return None, value
+        rest = MapValue([(key, item) for key, item in value.pairs if key.text != "branches"], value.mark)
+        if not isinstance(inner, ListValue) or not inner.items:
+            raise bad("branches must be a list of branches and references", inner.mark)
+        return inner.items, rest
+    if isinstance(value, Scalar) and isinstance(value.value, str):
+        return [ListValue([], value.mark), value], None
+    return None, value
+
+
+def _is_constant(value: Value) -> bool:
+    """Tell whether a value holds no text that could be an expression."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, ListValue):
+            waiting += item.items
+        elif isinstance(item, MapValue):
+            waiting += [inner for _, inner in item.pairs]
+        elif isinstance(item.value, str):
+            return False
+    return True
+
+
+def _for_lists(value: Value, variables: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return the lists that a `for` goes through together."""
+    if not isinstance(value, MapValue) or not value.pairs:
+        raise bad(f"for is a mapping of names to lists, not {describe(value)}", value.mark, "for: {planes: [64, 128]}")
+    lists: dict[str, list[Any]] = {}
+    for key, item in value.pairs:
+        found = plain(item, variables)
+        if not isinstance(found, (list, tuple)):
+            raise bad(f"{key.text} must be a list of values, not {describe(item)}", item.mark)
+        if not key.text.isidentifier():
+            raise bad(f"'{key.text}' is not a name for a variable", key.mark)
+        lists[key.text] = list(found)
+    lengths = {name: len(values) for name, values in lists.items()}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise bad(f"the lists of a for must be of one length, but {told}", value.mark)
+    return lists

@@ -1,0 +1,248 @@
+"""The top level of a specification: its keys, variables, blocks, variants and claims."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import Mark, Problem, did_you_mean
+from shapecalc.source import ListValue, MapValue, Scalar
+from shapecalc.spec.values import BadValueError, bad, describe, plain, word
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from shapecalc.source import Value
+    from shapecalc.spec.entries import Entry
+
+    Reader = Callable[[str, Mark], "tuple[Value | None, list[Problem]]"]
+
+__all__ = ["KEYS", "BlockDefinition", "Document", "read_document"]
+
+KEYS = {
+    "name": "what the network is called",
+    "source": "where the architecture and its figures come from",
+    "description": "what the network is, in a sentence",
+    "family": "the family it belongs to, for `shapecalc specs`",
+    "task": "what it is for: classification, segmentation, language…",
+    "layout": "how sizes are written here: CHW (the default) or HWC",
+    "input": "the size of the input: 3x224x224, a list, or {height: 224, width: 224, channels: 3}",
+    "inputs": "several inputs: a name and a size each",
+    "vars": "variables, with their values; --set overrides them",
+    "use": "files whose blocks are used here",
+    "blocks": "groups of layers, with arguments, to be used as kinds",
+    "layers": "the layers, in order",
+    "output": "the layer that gives the output: the last one by default",
+    "outputs": "the layers that give the outputs",
+    "expect": "what must come out: params, macs, output…; `shapecalc check` checks it",
+    "variants": "members of the family: a name, and for each its variables and claims",
+}
+
+RESERVED = ("i", "true", "false", "none", "null", "and", "or", "not", "in", "if", "else", "input")
+_REQUIRED = "required"
+_BLOCK_KEYS = ("args", "layers", "outputs")
+_VARIANT_KEYS = ("vars", "expect", "input", "name", "source", "description", "task")
+
+
+class BlockDefinition(NamedTuple):
+    """A group of layers with arguments; `arguments` maps a name to its default, or to None where it must be given."""
+
+    name: str
+    arguments: dict[str, Value | None]
+    layers: ListValue
+    outputs: tuple[Value, ...]
+    mark: Mark
+
+    def bind(self, entry: Entry, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the variables inside the block for one use of it. Errors: `BadValueError` at the use."""
+        given: dict[str, Value] = {}
+        value = entry.value
+        if isinstance(value, MapValue):
+            for key, item in value.pairs:
+                if key.text not in self.arguments:
+                    mend = did_you_mean(key.text, self.arguments) if self.arguments else "it takes no arguments"
+                    raise bad(f"the block {self.name} has no argument {key.text}", key.mark, mend)
+                given[key.text] = item
+        elif value is not None and not (isinstance(value, Scalar) and value.value is None):
+            if not self.arguments:
+                raise bad(f"the block {self.name} takes no arguments", value.mark)
+            given[next(iter(self.arguments))] = value
+        bound = dict(variables)
+        missing = [name for name, default in self.arguments.items() if default is None and name not in given]
+        if missing:
+            raise BadValueError(
+                Problem(
+                    f"the block {self.name} is not given {', '.join(missing)}",
+                    entry.mark,
+                    mend=f"write {self.name}: {{{missing[0]}: …}}",
+                    also=(("the block stands here:", self.mark),),
+                )
+            )
+        for name, item in given.items():
+            bound[name] = plain(item, variables)
+        for name, default in self.arguments.items():
+            if name not in given and default is not None:
+                bound[name] = plain(default, bound)
+        return bound
+
+
+class Variant(NamedTuple):
+    """A member of a family: what it sets, and what is claimed of it."""
+
+    name: str
+    mark: Mark
+    keys: dict[str, Value]
+
+
+class Document(NamedTuple):
+    """A specification taken apart, before any variable has its value."""
+
+    keys: dict[str, Value]
+    marks: dict[str, Mark]
+    variables: dict[str, Value]
+    blocks: dict[str, BlockDefinition]
+    variants: dict[str, Variant]
+    mark: Mark
+
+    def text(self, key: str) -> str:
+        """Return the text of a key, or nothing where it is not given."""
+        value = self.keys.get(key)
+        return value.text if isinstance(value, Scalar) and value.value is not None else ""
+
+
+def read_document(value: Value, reader: Reader | None) -> tuple[Document, list[Problem]]:
+    """Return the parts of a specification, and what is wrong with its top level.
+
+    `reader` reads the files that `use:` names; without one there are none.
+    """
+    problems: list[Problem] = []
+    if isinstance(value, ListValue):  # a list of layers alone
+        mark = value.mark
+        return Document({"layers": value}, {"layers": mark}, {}, {}, {}, mark), problems
+    if not isinstance(value, MapValue):
+        problem = Problem(
+            f"a specification is a mapping with `layers:`, not {describe(value)}", value.mark, mend="see `shapecalc schema`"
+        )
+        return Document({}, {}, {}, {}, {}, value.mark), [problem]
+    keys: dict[str, Value] = {}
+    marks: dict[str, Mark] = {}
+    for key, item in value.pairs:
+        if key.text not in KEYS:
+            problems.append(Problem(f"a specification has no key {key.text}", key.mark, mend=_key_mend(key.text)))
+            continue
+        keys[key.text] = item
+        marks[key.text] = key.mark
+    for one, other in (("input", "inputs"), ("output", "outputs")):
+        if one in keys and other in keys:
+            problems.append(Problem(f"{one} and {other} do not stand together", marks[other]))
+    blocks = _used_blocks(keys, reader, problems)
+    blocks.update(_blocks(keys.get("blocks"), problems))
+    variables = _variables(keys.get("vars"), problems)
+    variants = _variants(keys.get("variants"), problems)
+    return Document(keys, marks, variables, blocks, variants, value.mark), problems
+
+
+def _key_mend(text: str) -> str:
+    return did_you_mean(text, KEYS)
+
+
+def _mapping(value: Value | None, what: str, problems: list[Problem]) -> list[tuple[Scalar, Value]]:
+    if value is None or (isinstance(value, Scalar) and value.value is None):
+        return []
+    if isinstance(value, MapValue):
+        return value.pairs
+    problems.append(Problem(f"{what} is a mapping of names, not {describe(value)}", value.mark))
+    return []
+
+
+def _is_variable_name(key: Scalar, problems: list[Problem]) -> bool:
+    if key.text.isidentifier() and key.text not in RESERVED:
+        return True
+    why = "it has a meaning of its own" if key.text in RESERVED else "a name has letters, digits and _ only"
+    problems.append(Problem(f"'{key.text}' cannot be the name of a variable: {why}", key.mark))
+    return False
+
+
+def _variables(value: Value | None, problems: list[Problem]) -> dict[str, Value]:
+    return {key.text: item for key, item in _mapping(value, "vars", problems) if _is_variable_name(key, problems)}
+
+
+def _blocks(value: Value | None, problems: list[Problem]) -> dict[str, BlockDefinition]:
+    from shapecalc.layers import find_kind  # noqa: PLC0415
+
+    blocks = {}
+    for key, item in _mapping(value, "blocks", problems):
+        if find_kind(key.text):
+            problems.append(Problem(f"{key.text} is a kind of layer already", key.mark, mend="call the block otherwise"))
+            continue
+        try:
+            blocks[key.text] = _block(key, item, problems)
+        except BadValueError as error:
+            problems.append(error.problem)
+    return blocks
+
+
+def _block(key: Scalar, value: Value, problems: list[Problem]) -> BlockDefinition:
+    name = word(key, "the name of a block")
+    if isinstance(value, ListValue):
+        return BlockDefinition(name, {}, value, (), key.mark)
+    if not isinstance(value, MapValue):
+        raise bad(f"the block {name} must have `layers:`", value.mark, f"{name}: {{args: {{…}}, layers: […]}}")
+    parts: dict[str, Value] = {}
+    for inner, item in value.pairs:
+        if inner.text not in _BLOCK_KEYS:
+            raise bad(f"a block has no key {inner.text}", inner.mark, did_you_mean(inner.text, _BLOCK_KEYS))
+        parts[inner.text] = item
+    layers = parts.get("layers")
+    if not isinstance(layers, ListValue):
+        raise bad(f"the block {name} must have a list under `layers:`", (layers or value).mark)
+    arguments: dict[str, Value | None] = {}
+    for argument, default in _mapping(parts.get("args"), "args", problems):
+        if _is_variable_name(argument, problems):
+            required = isinstance(default, Scalar) and default.value == _REQUIRED and not default.quoted
+            arguments[argument.text] = None if required else default
+    outputs = parts.get("outputs")
+    items = outputs.items if isinstance(outputs, ListValue) else [outputs] if outputs else []
+    return BlockDefinition(name, arguments, layers, tuple(items), key.mark)
+
+
+def _used_blocks(keys: dict[str, Value], reader: Reader | None, problems: list[Problem]) -> dict[str, BlockDefinition]:
+    """Return the blocks of the files that `use:` names, and of those that they use."""
+    blocks: dict[str, BlockDefinition] = {}
+    waiting = [keys["use"]] if "use" in keys else []
+    seen: set[str] = set()
+    while waiting:
+        value = waiting.pop(0)
+        for item in value.items if isinstance(value, ListValue) else [value]:
+            try:
+                path = word(item, "a file to use")
+                if reader is None:
+                    raise bad("files can be used only by a specification that is a file itself", item.mark)  # noqa: TRY301
+            except BadValueError as error:
+                problems.append(error.problem)
+                continue
+            if path in seen:
+                continue
+            seen.add(path)
+            found, wrong = reader(path, item.mark)
+            problems += wrong
+            if isinstance(found, MapValue):
+                for key, inner in found.pairs:
+                    if key.text == "blocks":
+                        blocks.update(_blocks(inner, problems))
+                    elif key.text == "use":
+                        waiting.append(inner)
+    return blocks
+
+
+def _variants(value: Value | None, problems: list[Problem]) -> dict[str, Variant]:
+    variants = {}
+    for key, item in _mapping(value, "variants", problems):
+        parts: dict[str, Value] = {}
+        for inner, part in _mapping(item, f"the variant {key.text}", problems):
+            if inner.text in _VARIANT_KEYS:
+                parts[inner.text] = part
+            else:
+                mend = did_you_mean(inner.text, _VARIANT_KEYS)
+                problems.append(Problem(f"a variant has no key {inner.text}", inner.mark, mend=mend))
+        variants[key.text] = Variant(key.text, key.mark, parts)
+    return variants

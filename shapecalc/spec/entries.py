@@ -1,0 +1,96 @@
+"""One item of a list of layers: what kind it is, what the kind is told, and the item's own words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.errors import Mark, Problem, did_you_mean
+from shapecalc.layer import kind_words
+from shapecalc.layers import find_kind
+from shapecalc.source import MapValue, Scalar
+from shapecalc.spec.values import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from shapecalc.source import Value
+
+__all__ = ["OWN_WORDS", "Entry", "read_entry"]
+
+OWN_WORDS = ("name", "from", "repeat", "for", "when", "share", "frozen")
+"""What stands beside the kind: the words of the item itself."""
+
+
+class Entry(NamedTuple):
+    """An item of `layers:`: the kind (or block) as written, what it is told, and the item's own words."""
+
+    kind: str
+    mark: Mark
+    value: Value | None
+    own: dict[str, Value]
+
+
+def read_entry(value: Value, blocks: Container[str]) -> Entry | Problem:
+    """Return the item that a value is, or what is wrong with it."""
+    if isinstance(value, Scalar):
+        return _bare(value, blocks)
+    if not isinstance(value, MapValue):
+        return Problem(
+            "a layer is a kind (relu) or a kind with its arguments (conv: {…}), not a list",
+            value.mark,
+            mend="branches stand inside add, mul or concat",
+        )
+    own: dict[str, Value] = {}
+    others: list[tuple[Scalar, Value]] = []
+    for key, item in value.pairs:
+        if key.text in OWN_WORDS:
+            own[key.text] = item
+        else:
+            others.append((key, item))
+    if len(others) == 1:
+        key, item = others[0]
+        unknown = _unknown(key, blocks)
+        return unknown or Entry(key.text, key.mark, item, own)
+    if not others:
+        return Problem("the item names no kind of layer", value.mark, mend="write for instance conv: {…} beside it")
+    return _several(others, blocks)
+
+
+def _bare(value: Scalar, blocks: Container[str]) -> Entry | Problem:
+    if value.value is None or value.text == "":
+        return Problem("an item of the list is empty", value.mark, mend="write a kind, such as relu, or take it out")
+    if not isinstance(value.value, str):
+        return Problem(f"a layer is a kind, such as relu, not {describe(value)}", value.mark)
+    unknown = _unknown(value, blocks)
+    return unknown or Entry(value.text, value.mark, None, {})
+
+
+def _unknown(key: Scalar, blocks: Container[str]) -> Problem | None:
+    if key.text in blocks or find_kind(key.text):
+        return None
+    names = [*kind_words(), *(blocks if isinstance(blocks, dict) else ())]
+    return Problem(f"there is no kind of layer called {key.text}", key.mark, mend=_mend(key.text, names))
+
+
+def _mend(text: str, names: list[str]) -> str:
+    found = did_you_mean(text, names)
+    return found if found.startswith("did") else "`shapecalc layers` lists the kinds"
+
+
+def _several(others: list[tuple[Scalar, Value]], blocks: Container[str]) -> Problem:
+    kinds = [key for key, _ in others if key.text in blocks or find_kind(key.text)]
+    if len(kinds) > 1:
+        return Problem(
+            f"one item holds two layers: {kinds[0].text} and {kinds[1].text}",
+            kinds[1].mark,
+            mend=f"give each its own item: - {kinds[1].text}",
+        )
+    strange = next((key for key, _ in others if not kinds or key.text != kinds[0].text), others[-1][0])
+    if kinds:
+        return Problem(
+            f"{strange.text} stands beside {kinds[0].text}, not under it",
+            strange.mark,
+            mend=f"indent the arguments of {kinds[0].text} deeper than {kinds[0].text} itself; "
+            f"beside it may stand only {', '.join(OWN_WORDS)}",
+        )
+    return _unknown(others[0][0], blocks) or Problem("the item names no kind of layer", strange.mark)

@@ -1,0 +1,230 @@
+"""References settled: names looked up, cycles found, nodes put in the order of computation, unused ones told."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+from shapecalc.errors import Problem, count_noun
+from shapecalc.graph import Node, Reference
+from shapecalc.spec.scope import Flow, Pending
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.spec.builder import Builder, Proto
+
+__all__ = ["Settled", "settle"]
+
+_LISTED = 6
+
+
+class Settled:
+    """The nodes of a network with their references settled, and its outputs; `notes` say what was left out."""
+
+    def __init__(self, nodes: tuple[Node, ...], outputs: tuple[Reference, ...], notes: tuple[str, ...]) -> None:
+        self.nodes = nodes
+        self.outputs = outputs
+        self.notes = notes
+
+
+def settle(builder: Builder, outputs: Sequence[Flow], *, stated: bool, inputs: Sequence[str]) -> Settled:
+    """Return the nodes in the order of computation.
+
+    `stated` says that the specification names its outputs: then what they do not need is left out, and noted;
+    otherwise a layer that nothing takes is a problem. Problems are added to the builder's.
+    """
+    protos = builder.nodes
+    settled = [tuple([_follow(flow, builder) for flow in proto.inputs]) for proto in protos]
+    ends = tuple(ref for ref in (_follow(flow, builder) for flow in outputs) if ref is not None)
+    shares = _shares(builder)
+    order = _order(protos, settled, shares, builder)
+    needed = _needed(settled, ends, shares)
+    notes: tuple[str, ...] = ()
+    broken = bool(builder.problems)
+    if stated and ends:
+        notes = _left_out(protos, needed)
+        order = [index for index in order if index in needed]
+    elif not broken:
+        _report_unused(protos, settled, needed, builder)
+    if not broken:
+        _report_unused_inputs(settled, ends, inputs, builder)
+    place = {old: new for new, old in enumerate(order)}
+    nodes = tuple([_node(protos[old], settled[old], shares.get(old, -1), place) for old in order])
+    ends = tuple(_moved(ref, place) for ref in ends if ref.node < 0 or ref.node in place)
+    return Settled(nodes, ends, notes)
+
+
+def _node(proto: Proto, inputs: tuple[Reference | None, ...], owner: int, place: dict[int, int]) -> Node:
+    refs = tuple([_moved(ref, place) for ref in inputs if ref is not None])
+    layer = proto.layer if len(refs) == len(inputs) else None
+    return Node(proto.name, layer, refs, proto.mark, proto.uses, place.get(owner, -1), proto.frozen, proto.block)
+
+
+def _moved(ref: Reference, place: dict[int, int]) -> Reference:
+    return ref if ref.node < 0 or place[ref.node] == ref.node else Reference(place[ref.node], ref.output)
+
+
+def _follow(flow: Flow, builder: Builder) -> Reference | None:
+    """Return the tensor that a reference comes to, through names that stand for names; None, reported, for none."""
+    seen = set()
+    while isinstance(flow, Pending):
+        key = (id(flow.scope), flow.name, flow.output)
+        if key in seen:
+            builder.report(Problem(f"{flow.name} stands for itself", flow.mark), flow.scope)
+            return None
+        seen.add(key)
+        found = flow.scope.look_up(flow)
+        if isinstance(found, Problem):
+            builder.report(found, flow.scope)
+            return None
+        flow = found
+    return flow
+
+
+def _shares(builder: Builder) -> dict[int, int]:
+    """Return, for each node that uses the weights of another, which."""
+    shares: dict[int, int] = {}
+    for start, stop, pending in builder.shares:
+        span = pending.scope.spans.get(pending.name)
+        if span is None:
+            found = pending.scope.look_up(pending)
+            problem = found if isinstance(found, Problem) else Problem(f"{pending.name} is no layer", pending.mark)
+            builder.report(problem, pending.scope)
+            continue
+        theirs = range(*span)
+        if span == (start, stop):
+            builder.report(Problem(f"{pending.name} cannot share its own weights", pending.mark), pending.scope)
+        elif len(theirs) != stop - start or any(
+            _kind(builder.nodes[mine]) != _kind(builder.nodes[other])
+            for mine, other in zip(range(start, stop), theirs, strict=True)
+        ):
+            told = "its layers are not those of the one that shares them"
+            builder.report(Problem(f"the weights of {pending.name} do not fit: {told}", pending.mark), pending.scope)
+        else:
+            shares.update(zip(range(start, stop), theirs, strict=True))
+    for node in list(shares):  # a share of a share is a share of the first
+        seen = {node}
+        while shares[node] in shares and shares[node] not in seen:
+            seen.add(shares[node])
+            shares[node] = shares[shares[node]]
+        if shares[node] in seen:
+            proto = builder.nodes[node]
+            builder.problems.append(Problem("layers share one another's weights in a ring", proto.mark, proto.name))
+            del shares[node]
+    return shares
+
+
+def _kind(proto: Proto) -> str:
+    return proto.layer.kind if proto.layer else "?"
+
+
+def _order(
+    protos: Sequence[Proto],
+    inputs: Sequence[tuple[Reference | None, ...]],
+    shares: dict[int, int],
+    builder: Builder,
+) -> list[int]:
+    """Return the nodes in an order in which each stands behind what it takes: the written order, where that will do."""
+    if all(ref is None or ref.node < index for index, refs in enumerate(inputs) for ref in refs):
+        return list(range(len(protos)))
+    takers: dict[int, list[int]] = {}
+    waits = [0] * len(protos)
+    for index, refs in enumerate(inputs):
+        for ref in refs:
+            if ref is not None and ref.node >= 0:
+                takers.setdefault(ref.node, []).append(index)
+                waits[index] += 1
+    ready = [index for index, count in enumerate(waits) if not count]
+    order = []
+    while ready:
+        index = heapq.heappop(ready)
+        order.append(index)
+        for taker in takers.get(index, ()):
+            waits[taker] -= 1
+            if not waits[taker]:
+                heapq.heappush(ready, taker)
+    if len(order) < len(protos):
+        _report_cycle(protos, inputs, set(order), builder)
+        return []
+    return order
+
+
+def _report_cycle(
+    protos: Sequence[Proto], inputs: Sequence[tuple[Reference | None, ...]], done: set[int], builder: Builder
+) -> None:
+    """Report one ring among the nodes that could not be put in order."""
+    index = next(i for i in range(len(protos)) if i not in done)
+    path: list[int] = []
+    while index not in path:
+        path.append(index)
+        index = next(ref.node for ref in inputs[index] if ref is not None and ref.node >= 0 and ref.node not in done)
+    ring = path[path.index(index) :][::-1]
+    names = [protos[i].name for i in ring]
+    shown = names if len(names) <= _LISTED else [*names[: _LISTED - 1], "…", names[-1]]
+    first = protos[ring[0]]
+    builder.problems.append(
+        Problem(
+            f"the layers go round in a ring: {' → '.join([*shown, names[0]])}",
+            first.mark,
+            first.name,
+            mend="a network is computed in one direction: let one of them take something earlier",
+        )
+    )
+
+
+def _needed(
+    inputs: Sequence[tuple[Reference | None, ...]], outputs: Sequence[Reference], shares: dict[int, int]
+) -> set[int]:
+    """Return the nodes that the outputs depend on."""
+    needed: set[int] = set()
+    waiting = [ref.node for ref in outputs if ref.node >= 0]
+    while waiting:
+        index = waiting.pop()
+        if index in needed:
+            continue
+        needed.add(index)
+        waiting += [ref.node for ref in inputs[index] if ref is not None and ref.node >= 0]
+        if index in shares:
+            waiting.append(shares[index])
+    return needed
+
+
+def _left_out(protos: Sequence[Proto], needed: set[int]) -> tuple[str, ...]:
+    names = [proto.name for index, proto in enumerate(protos) if index not in needed]
+    if not names:
+        return ()
+    shown = ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
+    return (f"left out, since the outputs do not need it: {count_noun(len(names), 'layer')} ({shown})",)
+
+
+def _report_unused(
+    protos: Sequence[Proto], inputs: Sequence[tuple[Reference | None, ...]], needed: set[int], builder: Builder
+) -> None:
+    """Report the layers that give what nothing takes: not those that lead to such a one alone."""
+    taken = {ref.node for refs in inputs for ref in refs if ref is not None}
+    for index, proto in enumerate(protos):
+        if index not in needed and index not in taken:
+            builder.problems.append(
+                Problem(
+                    "nothing takes what this layer gives",
+                    proto.mark,
+                    proto.name,
+                    mend=f"let a later layer take it (from: {proto.name}), name it under outputs:, or take it out",
+                    also=proto.uses,
+                )
+            )
+
+
+def _report_unused_inputs(
+    inputs: Sequence[tuple[Reference | None, ...]],
+    outputs: Sequence[Reference],
+    names: Sequence[str],
+    builder: Builder,
+) -> None:
+    taken = {ref.node for refs in inputs for ref in refs if ref is not None} | {ref.node for ref in outputs}
+    for index, name in enumerate(names):
+        if -1 - index not in taken:
+            builder.problems.append(
+                Problem(f"nothing takes the input {name}", mend=f"let a layer take it: from: {name}")
+            )

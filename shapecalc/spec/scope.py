@@ -1,0 +1,147 @@
+"""Names: what a list of layers may refer to, and what is referred to before it is known."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import Mark, Problem, did_you_mean
+from shapecalc.graph import Reference
+from shapecalc.source import ListValue, MapValue, Scalar
+from shapecalc.spec.expressions import ExpressionError, parse
+from shapecalc.spec.values import BadValueError, bad, word
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shapecalc.source import Value
+
+__all__ = ["Flow", "Pending", "Scope", "declared_names", "full_name", "read_name", "read_reference"]
+
+_REFERENCE = re.compile(r"(?P<name>[^\[\]]+?)(\[(?P<output>\d{1,4})\])?")
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_MAX_NAME = 100
+
+
+class Pending(NamedTuple):
+    """A reference by name to what may come later."""
+
+    scope: Scope
+    name: str
+    output: int
+    mark: Mark
+
+
+Flow = Reference | Pending
+"""One tensor on its way from layer to layer."""
+
+
+class Scope:
+    """The names of one list of layers (branches share those of the list that they stand in; blocks have their own).
+
+    `flows` are the tensors that each name stands for, `spans` the range of layers; `taken` the names that must not be
+    made up; `inputs` the tensors that come in from outside.
+    """
+
+    def __init__(self, prefix: str, inputs: Mapping[str, Flow], taken: set[str]) -> None:
+        self.prefix = prefix
+        self.flows: dict[str, tuple[Flow, ...]] = {name: (flow,) for name, flow in inputs.items()}
+        self.spans: dict[str, tuple[int, int]] = {}
+        self.inputs = dict(inputs)
+        self.marks: dict[str, Mark] = {}
+        self.taken = taken
+        self.counts: dict[str, int] = {}
+        self.block = -1
+        self.uses: tuple[tuple[str, Mark], ...] = ()
+        self.mark: Mark | None = None
+        self.frozen = False
+        self.stack: tuple[str, ...] = ()
+
+    def made_up_name(self, kind: str) -> str:
+        """Return the name of a layer that was given none: its kind and its number in the list."""
+        while True:
+            self.counts[kind] = self.counts.get(kind, 0) + 1
+            name = f"{kind}{self.counts[kind]}"
+            if name not in self.taken and name not in self.flows:
+                return name
+
+    def define(self, name: str, flows: tuple[Flow, ...], span: tuple[int, int]) -> None:
+        """Let a name stand for what a layer or block gives."""
+        self.flows[name] = flows
+        self.spans[name] = span
+
+    def look_up(self, pending: Pending) -> Flow | Problem:
+        """Return what a name stands for, or what is wrong with it."""
+        flows = self.flows.get(pending.name)
+        if flows is None:
+            known = [*self.flows, *self.taken]
+            mend = did_you_mean(pending.name, known) if known else ""
+            return Problem(f"nothing here is called {pending.name}", pending.mark, mend=mend)
+        if len(flows) > 1:
+            if pending.output < len(flows):
+                return flows[pending.output]
+            return Problem(f"{pending.name} has {len(flows)} outputs, and none with the number {pending.output}",
+                           pending.mark, mend=f"they are {pending.name}[0] to {pending.name}[{len(flows) - 1}]")  # fmt: skip
+        flow = flows[0]
+        if not pending.output:
+            return flow
+        if isinstance(flow, Pending):
+            return flow._replace(output=pending.output)
+        return Reference(flow.node, pending.output)
+
+
+def read_reference(value: Value, scope: Scope) -> Flow:
+    """Return the tensor that a reference names: `conv1`, or `split1[1]` for its second output."""
+    text = word(value, "a reference")
+    found = _REFERENCE.fullmatch(text)
+    if not found:
+        raise bad(f"'{text}' is not a reference", value.mark, "write a name, or name[1] for its second output")
+    pending = Pending(scope, found["name"].strip(), int(found["output"] or 0), value.mark)
+    flows = scope.flows.get(pending.name)
+    if flows and not pending.output and len(flows) == 1:
+        return flows[0]  # known already: the usual case
+    return pending
+
+
+def read_name(value: Value, variables: Mapping[str, Any]) -> str:
+    """Return the name that a layer is given; `{i + 1}` within it stands for what the expression comes to."""
+    text = word(value, "a name")
+
+    def fill(match: re.Match[str]) -> str:
+        try:
+            return str(parse(match[1]).evaluate(variables))
+        except ExpressionError as error:
+            raise bad(error.message, value.mark, error.mend) from None
+
+    name = _BRACES.sub(fill, text)
+    if len(name) > _MAX_NAME:
+        raise bad(f"a name has at most {_MAX_NAME} characters, this one {len(name):,}", value.mark)
+    if not name.isprintable() or any(c in "[]{}" for c in name) or name != name.strip():
+        raise bad("a name has no brackets, braces or control characters in it", value.mark)
+    return name
+
+
+def full_name(scope: Scope, name: str) -> str:
+    """Return a name as it is known from outside: with those of the blocks that it stands in."""
+    return f"{scope.prefix}{name}"
+
+
+def declared_names(entries: Sequence[Value]) -> set[str]:
+    """Return the names that a list of layers gives, in its branches too."""
+    names: set[str] = set()
+    waiting = list(entries)
+    while waiting:
+        entry = waiting.pop()
+        if isinstance(entry, ListValue):
+            waiting += entry.items
+        elif isinstance(entry, MapValue):
+            for key, value in entry.pairs:
+                if key.text == "name":
+                    if isinstance(value, Scalar):
+                        names.add(value.text)
+                elif not isinstance(value, Scalar):
+                    waiting.append(value)
+    return names
+
+
+__all__ += ["BadValueError"]

@@ -1,0 +1,183 @@
+"""Values of a specification as plain Python: words, numbers, expressions; every mistake kept with its place."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Misfit, Problem
+from shapecalc.shape import Shape
+from shapecalc.source import ListValue, MapValue, Scalar
+from shapecalc.spec.expressions import ExpressionError, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shapecalc.arguments import Argument
+    from shapecalc.errors import Mark
+    from shapecalc.source import Value
+
+__all__ = ["BadValueError", "argument_value", "condition", "evaluate", "input_shape", "plain", "word"]
+
+_SIZES = re.compile(r"\d+(\s*[x×]\s*\d+)+")
+_NUMBER_TEXT = re.compile(r"[-+]?\d[\d_]*(\.\d*)?([eE][-+]?\d+)?")
+_SWITCHES = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
+
+
+class BadValueError(Exception):
+    """A value that is not what is due at its place; carries the problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem)
+
+
+def bad(message: str, mark: Mark, mend: str = "", subject: str = "") -> BadValueError:
+    """Return the error for a value at a place."""
+    return BadValueError(Problem(message, mark, subject, mend=mend))
+
+
+def describe(value: Value) -> str:
+    """Return what sort of value this is, as an error names it."""
+    if isinstance(value, MapValue):
+        return "a mapping (key: value)"
+    if isinstance(value, ListValue):
+        return "a list"
+    if value.value is None:
+        return "nothing"
+    return f"'{value.text if len(value.text) <= 40 else value.text[:40] + '…'}'"
+
+
+def word(value: Value, what: str) -> str:
+    """Return a value that must be a word or a name."""
+    if not isinstance(value, Scalar) or value.value is None or value.text == "":
+        raise bad(f"{what} must be a word, not {describe(value)}", value.mark)
+    if not value.quoted and (value.trap or isinstance(value.value, bool)):
+        mend = value.trap or f"write '{value.text}' in quotes for the word"
+        raise bad(f"{what} must be a word, not {describe(value)}", value.mark, mend)
+    return value.text
+
+
+def evaluate(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
+    """Return the value of a scalar where a number is due: itself, or what its expression comes to."""
+    if not isinstance(scalar.value, str):
+        return scalar.value
+    if scalar.trap and not scalar.quoted:
+        raise bad(f"{describe(scalar)} stands where a number is due", scalar.mark, scalar.trap)
+    if scalar.quoted and _NUMBER_TEXT.fullmatch(scalar.text.strip()):
+        raise bad(f"'{scalar.text}' is text, not a number", scalar.mark, "take away the quotes")
+    try:
+        return parse(scalar.text).evaluate(variables)
+    except ExpressionError as error:
+        raise bad(error.message, _part(scalar, error), error.mend) from None
+
+
+def _part(scalar: Scalar, error: ExpressionError) -> Mark:
+    mark = scalar.mark
+    offset = error.offset
+    if offset is None or scalar.quoted or not mark.line or "\n" in scalar.text or offset >= mark.length:
+        return mark
+    return mark._replace(column=mark.column + offset, length=max(1, mark.length - offset))
+
+
+def plain(value: Value, variables: Mapping[str, Any]) -> Any:
+    """Return any value as plain Python, expressions evaluated; words that are no variable stay words."""
+    if isinstance(value, ListValue):
+        return [plain(item, variables) for item in value.items]
+    if isinstance(value, MapValue):
+        return {key.text: plain(item, variables) for key, item in value.pairs}
+    if isinstance(value.value, str):
+        if value.quoted or _SIZES.fullmatch(value.text):
+            return value.text
+        if value.trap:
+            raise bad(f"{describe(value)} stands where a number or a word is due", value.mark, value.trap)
+        if value.text.isidentifier():
+            return variables.get(value.text, value.text)
+        return evaluate(value, variables)
+    return value.value
+
+
+def argument_value(value: Value, argument: Argument, variables: Mapping[str, Any]) -> Any:
+    """Return the value of a layer's argument, read as the argument is declared.
+
+    Errors: `BadValueError` with the place.
+    """
+    raw = _raw(value, argument, variables)
+    try:
+        return argument.normalise(raw)
+    except Misfit as misfit:
+        raise BadValueError(misfit.at(value.mark)) from None
+
+
+def _raw(value: Value, argument: Argument, variables: Mapping[str, Any]) -> Any:
+    if isinstance(value, Scalar):
+        text = value.value
+        if not isinstance(text, str) or text in argument.words:
+            return text
+        return _raw_text(value, argument, variables)
+    if isinstance(value, ListValue):
+        return [_raw(item, argument, variables) for item in value.items]
+    raise bad(f"{argument.name} must be {argument.expected}, not {describe(value)}", value.mark)
+
+
+def _raw_text(scalar: Scalar, argument: Argument, variables: Mapping[str, Any]) -> Any:
+    text = scalar.text
+    if scalar.trap and not scalar.quoted:
+        if argument.expected == "true or false" and text.lower() in _SWITCHES:
+            return _SWITCHES[text.lower()]
+        raise bad(f"{argument.name} must be {argument.expected}, not {describe(scalar)}", scalar.mark, scalar.trap)
+    if not argument.numeric:
+        return variables[text] if text in variables and not scalar.quoted else text
+    if _SIZES.fullmatch(text):
+        return text.replace(" ", "").replace("×", "x")
+    if argument.words and text.isidentifier() and text not in variables:
+        return text  # a word that is not one of the known ones: the argument says so
+    return evaluate(scalar, variables)
+
+
+def condition(value: Value, variables: Mapping[str, Any], what: str) -> bool:
+    """Return a value that must be true or false."""
+    if not isinstance(value, Scalar):
+        raise bad(f"{what} must be true or false, not {describe(value)}", value.mark)
+    if isinstance(value.value, str) and value.trap and value.text.lower() in _SWITCHES:
+        return _SWITCHES[value.text.lower()]
+    found = evaluate(value, variables)
+    if not isinstance(found, bool):
+        said = f"'{value.text}' comes to {found}" if isinstance(value.value, str) else describe(value)
+        raise bad(f"{what} must be true or false, but {said}", value.mark, "compare it with something: width > 0")
+    return found
+
+
+_NAMED_AXES = ("depth", "height", "width", "length")
+
+
+def input_shape(value: Value, layout: str, variables: Mapping[str, Any], argument: Argument) -> Shape:
+    """Return the size of an input: `227x227x3`, a list, or a mapping of height, width and channels."""
+    last = layout == "HWC"
+    if isinstance(value, MapValue):
+        return _mapped_shape(value, last, variables, argument)
+    sizes = argument_value(value, argument, variables)
+    return Shape(sizes, last, is_map=len(sizes) >= 3)
+
+
+def _mapped_shape(value: MapValue, last: bool, variables: Mapping[str, Any], argument: Argument) -> Shape:
+    known = (*_NAMED_AXES, "channels", "features")
+    found: dict[str, Any] = {}
+    for key, item in value.pairs:
+        if key.text not in known:
+            from shapecalc.errors import did_you_mean  # noqa: PLC0415
+
+            raise bad(f"an input has no axis {key.text}", key.mark, did_you_mean(key.text, known))
+        sizes = argument_value(item, argument, variables)
+        if len(sizes) != 1:
+            raise bad(f"{key.text} must be one size", item.mark)
+        found[key.text] = sizes[0]
+    if "features" in found and len(found) == 1:
+        return Shape((found["features"],), last)
+    spatial = tuple(found[axis] for axis in _NAMED_AXES if axis in found)
+    if "channels" not in found or not spatial or "features" in found:
+        raise bad(
+            "an input has channels and height and width (or length, or depth, height and width); or features alone",
+            value.mark,
+        )
+    return Shape((1,), last).map_of(found["channels"], spatial)

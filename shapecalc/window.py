@@ -1,0 +1,218 @@
+"""The one sliding-window formula: for convolutions, pools, their transposes and their reverse (receptive fields).
+
+Along one axis, a window of `kernel` taps, `dilation` apart, moves by `stride` over a padded input:
+
+    reach  = dilation·(kernel − 1) + 1                      what one window covers
+    output = ⌊(size + before + after − reach) / stride⌋ + 1   how many windows fit
+
+Sources: Dumoulin & Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285; PyTorch's
+`pooling_output_shape` for `ceil_mode`; Caffe's `PoolingLayer::Reshape` for its rounding; TensorFlow's notes on
+padding for `same`; Keras' `compute_conv_transpose_output_shape` for transposed windows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.arguments import per_axis
+from shapecalc.dims import LESS, UP_TO, Constraint, Dim, ceil_div, maximum, minimum
+from shapecalc.errors import Misfit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.shape import Shape
+
+__all__ = [
+    "AXIS_NAMES",
+    "CAFFE",
+    "CEIL",
+    "FLOOR",
+    "Axis",
+    "axis_names",
+    "each_axis",
+    "spatial_axes",
+    "transposed_constraints",
+    "transposed_size",
+    "wrong_rank",
+]
+
+FLOOR = "floor"
+CEIL = "ceil"
+CAFFE = "caffe"
+
+AXIS_NAMES = {0: (), 1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+"""What the spatial axes of a feature map are called, by their number."""
+
+
+class Axis(NamedTuple):
+    """A window along one spatial axis: everything that the formula needs."""
+
+    name: str
+    size: Dim
+    kernel: Dim
+    stride: Dim = 1
+    dilation: Dim = 1
+    before: Dim = 0
+    after: Dim = 0
+    rounding: str = FLOOR
+    same: bool = False
+
+    @property
+    def reach(self) -> Dim:
+        """How much of the axis one window covers."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def padded(self) -> Dim:
+        """The size of the axis with its padding."""
+        return self.size + self.before + self.after
+
+    def output(self) -> Dim:
+        """Return how many positions the window takes."""
+        if self.same:
+            return ceil_div(self.size, self.stride)
+        span = self.padded - self.reach
+        if self.rounding == FLOOR:
+            return span // self.stride + 1
+        # The last window must start inside the input or its left padding, which bounds what rounding up may add.
+        rounded = ceil_div(span, self.stride) + 1
+        bounded = minimum(rounded, ceil_div(self.size + self.before, self.stride))
+        if self.rounding == CEIL:
+            return bounded
+        return rounded - minimum(self.before, 1) * (rounded - bounded)  # Caffe bounds it only where there is padding
+
+    def same_padding(self) -> tuple[Dim, Dim]:
+        """Return the padding before and after that `same` stands for: uneven ones have the more after."""
+        total = maximum((ceil_div(self.size, self.stride) - 1) * self.stride + self.reach - self.size, 0)
+        return total // 2, total - total // 2
+
+    def constraint(self) -> Constraint | None:
+        """Return what must hold for a window to fit; None where it always does."""
+        if self.same:
+            return None
+        allowed = self.padded if self.rounding == FLOOR else self.padded + self.stride - 1
+        return Constraint(self.reach, UP_TO, allowed, "window", f"padded input {self.name}", self.misfit)
+
+    def misfit(self) -> Misfit:
+        """Return what is wrong, and what would do, where the window does not fit."""
+        size, kernel, dilation, padded, reach = self.size, self.kernel, self.dilation, self.padded, self.reach
+        allowed = padded if self.rounding == FLOOR else padded + self.stride - 1
+        padding = f"2·{self.before}" if self.before == self.after else f"{self.before} + {self.after}"
+        mends = []
+        extra = -(-(reach - allowed) // 2)
+        if allowed > 0:
+            fits = (allowed - 1) // dilation + 1
+            mends.append(f"kernel_size at most {fits}")
+        if self.before == self.after:
+            mends.insert(0, f"padding: {self.before + extra} would do")
+        if dilation > 1 and kernel > 1 and (allowed - 1) // (kernel - 1) >= 1:
+            mends.append(f"dilation at most {(allowed - 1) // (kernel - 1)}")
+        return Misfit(
+            f"the window of {reach} does not fit the {self.name} of {size}",
+            (
+                f"the padded input is {size} + {padding} = {padded} along its {self.name}; "
+                f"kernel_size {kernel} with dilation {dilation} reaches {reach}",
+            ),
+            ", or ".join(mends),
+            "kernel_size",
+        )
+
+    def half_window(self) -> Constraint:
+        """Return that a pool's padding is at most half its window, as frameworks ask: no window lies in padding alone."""
+        names = ("2·padding", "window")
+        if self.before is self.after:
+            return Constraint(2 * self.before, UP_TO, self.reach, *names, self._half_misfit)
+        return Constraint(2 * maximum(self.before, self.after), UP_TO, self.reach, *names, self._half_misfit)
+
+    def _half_misfit(self) -> Misfit:
+        return Misfit(
+            f"padding {max(self.before, self.after)} is more than half the window of {self.reach} along the {self.name}",
+            ("a window could then lie in padding alone",),
+            f"padding at most {self.reach // 2} would do",
+            "padding",
+        )
+
+
+def spatial_axes(layer: Any, x: Shape) -> tuple[Axis, ...]:
+    """Return the windows of a layer over the spatial axes of its input.
+
+    The layer gives `kernel_size`, `stride`, `padding` and, where it has them, `dilation` and `rounding`.
+    Errors: `Misfit` where the input or an argument has another number of axes.
+    """
+    spatial = x.spatial
+    rank = len(spatial)
+    names = AXIS_NAMES.get(rank)
+    if not names:
+        raise wrong_rank(layer.kind, x)
+    padding = layer.padding
+    word = padding if isinstance(padding, str) else ""
+    if word == "causal" and rank != 1:
+        raise Misfit(
+            f"causal padding needs one spatial axis, but the input has {rank}",
+            mend="use padding: same, or [before, after] pairs",
+            argument="padding",
+        )
+    kernels, strides = each_axis(layer, "kernel_size", rank), each_axis(layer, "stride", rank)
+    dilations = each_axis(layer, "dilation", rank)
+    paddings = (0,) * rank if word else each_axis(layer, "padding", rank)
+    rounding = layer.rounding
+    axes = []
+    for i in range(rank):
+        before, after = paddings[i] if type(paddings[i]) is tuple else (paddings[i], paddings[i])
+        if word == "causal":
+            before = dilations[i] * (kernels[i] - 1)
+        axes.append(
+            Axis(names[i], spatial[i], kernels[i], strides[i], dilations[i], before, after, rounding, word == "same")
+        )
+    return tuple(axes)
+
+
+def wrong_rank(kind: str, x: Shape) -> Misfit:
+    """Return what is wrong with an input that has no 1, 2 or 3 spatial axes."""
+    sizes = "×".join(str(size) for size in x.sizes)
+    return Misfit(
+        f"{kind} needs channels and 1, 2 or 3 spatial axes, but its input {sizes} has {len(x.sizes)} "
+        f"{'axis' if len(x.sizes) == 1 else 'axes'} in all",
+        mend="a reshape or unflatten before it would give it space" if len(x.sizes) == 1 else "",
+    )
+
+
+def axis_names(kind: str, x: Shape) -> tuple[str, ...]:
+    """Return what the spatial axes of an input are called. Errors: `Misfit` where it has no 1, 2 or 3 of them."""
+    names = AXIS_NAMES.get(len(x.spatial)) if x.sizes else None
+    if not names:
+        raise wrong_rank(kind, x)
+    return names
+
+
+def each_axis(layer: Any, name: str, rank: int) -> tuple[Any, ...]:
+    """Return an argument's value for each spatial axis. Errors: `Misfit` where it has another number of them."""
+    values = per_axis(getattr(layer, name), rank)
+    if len(values) != rank:
+        raise Misfit(
+            f"{name} has {len(values)} numbers, but the input has {rank} spatial "
+            f"{'axis' if rank == 1 else 'axes'} ({', '.join(AXIS_NAMES[rank])})",
+            mend="give one number, or one for each spatial axis",
+            argument=name,
+        )
+    return values
+
+
+def transposed_size(axis: Axis, output_padding: Dim, word: str = "") -> Dim:
+    """Return the output size of a transposed window: the input size of the window that it undoes.
+
+    With a padding word it is Keras': `same` gives size·stride; `valid` leaves no gap where the stride is longer
+    than the window.
+    """
+    if word == "same":
+        return axis.size * axis.stride
+    if word == "valid":
+        return (axis.size - 1) * axis.stride + maximum(axis.reach, axis.stride)
+    return (axis.size - 1) * axis.stride - axis.before - axis.after + axis.reach + output_padding
+
+
+def transposed_constraints(axis: Axis, output_padding: Dim) -> Iterator[Constraint]:
+    """Yield what must hold of the output padding: less than the stride or the dilation."""
+    limit = maximum(axis.stride, axis.dilation)
+    yield Constraint(output_padding, LESS, limit, "output_padding", "the greater of stride and dilation")
