@@ -35,26 +35,23 @@ def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "
     layout = layout or graph.layout
     rows = []
     sums = [0, 0, 0, 0, 0, 0]
-    owners: dict[int, int] = {}
-    for index, (node, sizing) in enumerate(zip(graph.nodes, sizings, strict=True)):
+    counts_statistics = convention == "keras"
+    for node, sizing in zip(graph.nodes, sizings, strict=True):
         assert sizing is not None  # noqa: S101  (without problems every layer has its sizes)
         macs = sizing.macs * batch
         from_ = tuple([graph.name_of(ref) for ref in node.inputs])
+        weights, biases, buffers, shares = sizing.weights, sizing.biases, sizing.buffers, ""
         if node.shares >= 0:
-            owners[index] = node.shares
-            shares = graph.nodes[node.shares].name
-            row = Row(node.name, node, sizing, from_, 0, 0, 0, macs, layout, shares)
-        else:
-            row = Row(
-                node.name, node, sizing, from_, sizing.weights, sizing.biases, sizing.buffers, macs, layout
-            )
-        rows.append(row)
-        params = row[4] + row[5]
-        sums[0] += row[4]
-        sums[1] += row[5]
-        sums[2] += params
-        sums[3] += 0 if node.frozen else params
-        sums[4] += row[6]
+            weights, biases, buffers, shares = 0, 0, 0, graph.nodes[node.shares].name
+        statistics = buffers if counts_statistics else 0
+        rows.append(
+            Row(node.name, node, sizing, from_, weights, biases, buffers, macs, layout, shares, statistics)
+        )
+        sums[0] += weights
+        sums[1] += biases
+        sums[2] += weights + biases + statistics
+        sums[3] += 0 if node.frozen else weights + biases
+        sums[4] += buffers
         sums[5] += macs
     return Report(graph, tuple(rows), Totals(*sums), layout, batch, convention)
 

@@ -180,9 +180,11 @@ def is_bias(name: str) -> bool:
 
 def register(cls: type[Layer]) -> None:
     """Add a kind to the registry. Errors: `ValueError` for a name that is taken."""
+    if cls.kind in KINDS:
+        raise ValueError(f"two kinds are called {cls.kind}")
     for word in (cls.kind, *cls.also):
         key = normalise_word(word)
-        if key in _also_names:
+        if _also_names.get(key, cls.kind) != cls.kind:
             raise ValueError(f"two kinds are called {word}: {_also_names[key]} and {cls.kind}")
         _also_names[key] = cls.kind
     KINDS[cls.kind] = cls

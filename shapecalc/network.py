@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, ShapecalcError, ShapeError, SpecError, UsageError
 from shapecalc.inference import infer, sizings_of
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shapecalc.source import Value
     from shapecalc.spec.document import Reader
 
-__all__ = ["Network", "in_features", "load", "parse_sizes"]
+__all__ = ["Member", "Network", "in_features", "load", "members", "parse_sizes", "read_layout"]
 
 Sizes = "Sequence[int] | str | Mapping[str, Sequence[int] | str]"
 
@@ -154,6 +154,33 @@ def _read(spec: Any) -> tuple[Specification, str, str]:
     if isinstance(spec, (dict, list, tuple)):
         return read_specification(spec, "<layers>" if not isinstance(spec, dict) else "<dict>"), "", ""
     raise UsageError(f"a specification is a path, a name, text, a dict or a list of layers, not {type(spec).__name__}")
+
+
+class Member(NamedTuple):
+    """One network that a specification stands for: itself, or a member of the family that it describes."""
+
+    specification: Specification
+    variant: str
+    file: str
+
+    def load(self, vars: Mapping[str, Any] | None = None) -> Network:  # noqa: A002
+        """Return the network. Errors: `SpecError`."""
+        return Network(self.specification, variant=self.variant, variables=vars, file=self.file)
+
+
+def members(spec: str) -> list[Member]:
+    """Return every network that a path or bare name stands for: all the members, for the file of a family.
+
+    Errors: `UsageError` where there is no such file.
+    """
+    found = locate(spec)
+    specification, _, file = _read(spec)
+    if found.variant or not specification.variants:
+        return [Member(specification, found.variant, file)]
+    names = list(specification.variants)
+    if specification.document is not None and "expect" in specification.document.keys:
+        names.insert(0, "")
+    return [Member(specification, name, file) for name in names]
 
 
 def _default_variant(specification: Specification) -> str:

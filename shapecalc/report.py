@@ -50,7 +50,7 @@ class Row(NamedTuple):
     """One layer of a report. Counts are exact; MACs are for the whole batch, sizes are without the batch axis.
 
     `from_` names what the layer takes; a layer that shares another's weights (`shares` is its name) has none of its
-    own. `block` is the index of the innermost block of the report that it stands in, or -1.
+    own. `statistics` are the buffers that the convention in force counts into the parameters. `block` is the index of the innermost block of the report that it stands in, or -1.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Row(NamedTuple):
     macs: Dim
     layout: str = "CHW"
     shares: str = ""
+    statistics: Dim = 0
 
     @property
     def kind(self) -> str:
@@ -76,13 +77,13 @@ class Row(NamedTuple):
 
     @property
     def params(self) -> Dim:
-        """Learned numbers: weights and biases."""
-        return self.weights + self.biases
+        """Weights and biases; with the convention of Keras, running statistics too."""
+        return self.weights + self.biases + self.statistics
 
     @property
     def trainable(self) -> Dim:
         """Learned numbers that are not frozen."""
-        return 0 if self.node.frozen else self.params
+        return 0 if self.node.frozen else self.weights + self.biases
 
     @property
     def input_shapes(self) -> list[tuple[Dim, ...]]:
@@ -129,7 +130,7 @@ class Row(NamedTuple):
             "weights": self.weights,
             "biases": self.biases,
             "params": self.params,
-            "trainable": self.trainable,
+            "trainable": not self.node.frozen,
             "buffers": self.buffers,
             "macs": self.macs,
             "arguments": self.arguments,

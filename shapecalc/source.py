@@ -301,7 +301,7 @@ class _Builder:
             return self.refused
         if text == "<<" and not value.quoted:
             frame.merges = True
-        if not seen and (value.mark.line, value.mark.column) == (frame.mark.line, frame.mark.column):
+        if not seen and value.mark.line and value.mark[1:3] == frame.mark[1:3]:
             frame.mark = value.mark  # a block mapping begins with its first key, and is marked by it
         seen[text] = value
         return value
@@ -451,9 +451,9 @@ def _binary(source: Source) -> Problem:
 def _check_text(source: Source) -> None:
     """Refuse what no YAML reader should be asked to read."""
     text = source.text
-    found = _UNREADABLE.search(text)
-    if found and found[0] == "\0":
+    if "\0" in text:
         raise _StopReadingError(_binary(source))
+    found = _UNREADABLE.search(text)
     if found:
         message = f"the character U+{ord(found[0]):04X} cannot stand in YAML"
         raise _StopReadingError(Problem(message, _place(source, found.start()), mend="remove it"))

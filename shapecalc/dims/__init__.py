@@ -161,7 +161,7 @@ def holds(constraint: Constraint) -> bool:
     if relation == EQUAL:
         return bool(left == right)
     if relation == DIVIDES:
-        return left != 0 and right % left == 0
+        return bool(left != 0 and right % left == 0)
     if relation == BROADCASTS:
         return bool(left in (1, right))
     return bool(left < right)

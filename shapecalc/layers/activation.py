@@ -190,7 +190,7 @@ class Glu(Layer):
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         axis = axis_index(self.dim, x)
-        yield Constraint(2, DIVIDES, x.sizes[axis], "2", f"size of axis {axis + 1}, which is halved")
+        yield Constraint(2, DIVIDES, x.sizes[axis], "", f"size of axis {axis + 1}, which is halved")
 
     def output(self, x: Shape) -> Shape:
         axis = axis_index(self.dim, x)
@@ -202,7 +202,7 @@ class Dropout(_Function):
 
     kind = "dropout"
     also = ("dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "spatial_dropout1d",
-            "spatial_dropout2d", "spatial_dropout3d", "gaussian_dropout", "drop_path", "stochastic_depth")  # fmt: skip
+            "spatial_dropout2d", "spatial_dropout3d", "gaussian_dropout")  # fmt: skip
 
     p = Number("how probably a number is dropped", 0.5, minimum=0, maximum=1, also=["rate"])
     inplace = Flag("write over the input; changes no size", False)

@@ -48,12 +48,13 @@ class MultiHeadAttention(Layer):
     values. Each is (…, length, features); axes before the last two (windows, frames) attend apart.
 
     Where frameworks differ: PyTorch keeps the three input projections in one `in_proj_weight` when all are of one
-    width, as here where there is one input and nothing says otherwise; others keep them apart: the counts are the same.
-    `kdim` and `vdim` are PyTorch's, the widths of the inputs that give keys and values; they are worked out, and checked
-    where stated. `head_dim` (Keras: `key_dim`) and `v_head_dim` (Keras: `value_dim`) are the widths of one head, by
-    default embed_dim // num_heads as in PyTorch; Keras asks for it. `num_kv_heads` shares each key and value head
-    between several query heads (grouped-query; 1: multi-query). Whisper has `k_bias: false`. T5 adds a learned number
-    for each of `relative_buckets` distances in every head. MACs count the whole L×S square, masked or not.
+    width, as here where there is one input and nothing says otherwise; others keep them apart: the counts are the
+    same. `kdim` and `vdim` are PyTorch's, the widths of the inputs that give keys and values; they are worked out,
+    and checked where stated. `head_dim` (Keras: `key_dim`) and `v_head_dim` (Keras: `value_dim`) are the widths of
+    one head, by default embed_dim // num_heads as in PyTorch; Keras asks for it. `num_kv_heads` shares each key and
+    value head between several query heads (grouped-query; 1: multi-query). Whisper has `k_bias: false`. T5 adds a
+    learned number for each of `relative_buckets` distances in every head. MACs count the whole L×S square, masked or
+    not.
     """
 
     kind = "multi_head_attention"
@@ -82,7 +83,7 @@ class MultiHeadAttention(Layer):
     examples = (
         Example({"embed_dim": 12, "num_heads": 4, "bias": False}, (6, 12), (6, 12), 576, 4_320,
                 "PyTorch 2.13.0, run; MACs by its flop counter"),
-        Example({"num_heads": 12}, (197, 768), (197, 768), 2_362_368, 524_396_544,
+        Example({"num_heads": 12}, (197, 768), (197, 768), 2_362_368, 524_391_936,
                 "ViT-B/16, torchvision: its parameters; MACs by arithmetic"),
         Example({"num_heads": 32, "num_kv_heads": 8, "bias": False}, (1, 4096), (1, 4096), 41_943_040, 41_951_232,
                 "Llama-3-8B: q and o 4096×4096, k and v 4096×1024 (transformers); MACs by arithmetic"),
@@ -106,7 +107,11 @@ class MultiHeadAttention(Layer):
         for x in inputs:
             need_rank(self.kind, x, 2, "a length and features")
         width = q.sizes[-1]
-        stated = ((self.embed_dim, width, "embed_dim"), (self.kdim, k.sizes[-1], "kdim"), (self.vdim, v.sizes[-1], "vdim"))
+        stated = (
+            (self.embed_dim, width, "embed_dim"),
+            (self.kdim, k.sizes[-1], "kdim"),
+            (self.vdim, v.sizes[-1], "vdim"),
+        )
         for said, found, name in stated:
             if said is not None:
                 yield Constraint(found, EQUAL, said, "features of the input", name)
@@ -182,8 +187,8 @@ def _triple(inputs: tuple[Shape, ...]) -> tuple[Shape, Shape, Shape]:
 class ScaledDotProductAttention(Layer):
     """Attention without projections: softmax(q·kᵀ/√d)·v on queries, keys and values, heads and all.
 
-    The inputs are q (…, heads, L, d), k (…, heads, S, d) and v (…, heads, S, d_v); the output is (…, heads, L, d_v). With
-    `enable_gqa` (PyTorch's word) keys and values may have fewer heads, each serving several of the queries'.
+    The inputs are q (…, heads, L, d), k (…, heads, S, d) and v (…, heads, S, d_v); the output is (…, heads, L, d_v).
+    With `enable_gqa` (PyTorch's word) keys and values may have fewer heads, each serving several of the queries'.
     MACs count the whole L×S square, masked or not, as PyTorch's flop counter does.
     """
 
@@ -196,7 +201,8 @@ class ScaledDotProductAttention(Layer):
     dropout_p = Number("share of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
 
     examples = (
-        Example({}, [(3, 5, 4), (3, 7, 4), (3, 7, 2)], (3, 5, 2), 0, 630, "PyTorch 2.13.0, run; MACs by its flop counter"),
+        Example({}, [(3, 5, 4), (3, 7, 4), (3, 7, 2)], (3, 5, 2), 0, 630,
+                "PyTorch 2.13.0, run; MACs by its flop counter"),
     )  # fmt: skip
 
     def constraints(self, q: Shape, k: Shape, v: Shape) -> Iterator[Constraint]:

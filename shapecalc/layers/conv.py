@@ -204,7 +204,7 @@ class TransposedConv(_Windowed):
             return
         for axis, least, extra in zip(axes, smallest, self._output_paddings(len(axes)), strict=True):
             yield from transposed_constraints(axis, extra)
-            yield Constraint(1, UP_TO, least + extra, "1", f"output {axis.name}")
+            yield Constraint(1, UP_TO, least + extra, "", f"output {axis.name}")
 
     def _word(self) -> str:
         return self.padding if isinstance(self.padding, str) else ""

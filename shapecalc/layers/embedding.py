@@ -104,7 +104,8 @@ class SinusoidalEmbedding(Layer):
 class RotaryEmbedding(Layer):
     """Rotary position embedding: turns pairs of features of queries or keys by an angle of the position.
 
-    Nothing is learned and no size changes. It may stand once before an attention, whose queries and keys it turns within.
+    Nothing is learned and no size changes. It may stand once before an attention, whose queries and keys it turns
+    within.
     """
 
     kind = "rotary_embedding"

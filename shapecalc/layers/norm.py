@@ -21,20 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "LocalResponseNorm", "RmsNorm"]
 
 
-class _Norm(Layer):
-    """What normalisations share: a number that keeps the division from failing."""
-
-    elementwise = True
-
-    eps = Number("added to the variance, so that nothing is divided by zero", 1e-5, minimum=0, also=["epsilon"])
+_EPS = "added to the variance, so that nothing is divided by zero"
 
 
-class _ChannelNorm(_Norm):
+class _ChannelNorm(Layer):
     """What normalisations with one weight and one bias for each channel share."""
 
-    affine = Flag("learn a weight and a bias for each channel", True)
-    scale = Flag("learn the weight, where affine", True)
-    bias = Flag("learn the bias, where affine", True, also=["center"])
+    elementwise = True
+    affine: Any
+    scale: Any
+    bias: Any
 
     def channels(self, x: Shape) -> Dim:
         """Return how many channels there are."""
@@ -58,9 +54,13 @@ def _affine(layer: Any, sizes: tuple[Dim, ...]) -> WeightShapes:
 class _TrackedNorm(_ChannelNorm):
     """What normalisations with running statistics share."""
 
-    track_running_stats = Flag("keep a running mean and variance for each channel", True)
-    momentum = Number("how fast the running statistics follow", 0.1)
     num_features = Integer("channels of the input: always worked out; where stated, checked", None)
+    eps = Number(_EPS, 1e-5, minimum=0, also=["epsilon"])
+    momentum = Number("how fast the running statistics follow", 0.1)
+    affine = Flag("learn a weight and a bias for each channel", True)
+    track_running_stats = Flag("keep a running mean and variance for each channel", True)
+    scale = Flag("learn the weight, where affine", True)
+    bias = Flag("learn the bias, where affine", True, also=["center"])
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         channels = self.channels(x)
@@ -116,6 +116,10 @@ class GroupNorm(_ChannelNorm):
 
     num_groups = Integer("groups that the channels are split into", also=["groups"], symbol="g")
     num_channels = Integer("channels of the input: always worked out; where stated, checked", None)
+    eps = Number(_EPS, 1e-5, minimum=0, also=["epsilon"])
+    affine = Flag("learn a weight and a bias for each channel", True)
+    scale = Flag("learn the weight, where affine", True)
+    bias = Flag("learn the bias, where affine", True, also=["center"])
 
     examples = (
         Example({"num_groups": 3}, (6, 4, 4), (6, 4, 4), 12, source="PyTorch 2.13.0, run"),
@@ -128,14 +132,16 @@ class GroupNorm(_ChannelNorm):
             yield Constraint(channels, EQUAL, self.num_channels, "channels of the input", "num_channels")
 
 
-class _AxesNorm(_Norm):
+class _AxesNorm(Layer):
     """What normalisations over stated axes share: weights of those axes' sizes."""
 
-    scale = True
+    elementwise = True
+    scale: Any = True
     bias: Any = False
 
     normalized_shape = Sizes("sizes of the last axes, which are normalised; where stated, checked", None)
     axis = AxisNumbers("the axes that are normalised, in place of the last; or channels", None, channels=True)
+    eps = Number(_EPS, 1e-5, minimum=0, also=["epsilon"])
     elementwise_affine = Flag("learn numbers to scale and shift by", True, also=["affine"])
 
     def __init__(self, **values: Any) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.arguments import Flag, Text
-from shapecalc.dims import EQUAL, Constraint, Dim, prod
+from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, broadcast, prod
 from shapecalc.errors import Misfit
 from shapecalc.layer import Example, Layer
-from shapecalc.layers._broadcast import broadcast, broadcast_constraints
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,16 +54,26 @@ class Matmul(Layer):
     def constraints(self, a: Shape, b: Shape) -> Iterator[Constraint]:
         left, right = self._operands(a, b)
         yield Constraint(left[-1], EQUAL, right[-2], "the first input's columns", "the second input's rows")
-        yield from broadcast_constraints(left[:-2], right[:-2], "leading axes")
+        sizes = _stretched(left[:-2], right[:-2])
+        for leading, name in ((left[:-2], "first"), (right[:-2], "second")):
+            for size, common in zip(reversed(leading), reversed(sizes), strict=False):
+                yield Constraint(size, BROADCASTS, common, f"a leading axis of the {name} input", "the other's")
 
     def output(self, a: Shape, b: Shape) -> Shape:
         left, right = self._operands(a, b)
         rows = left[-2:-1] if a.rank > 1 else ()
         columns = right[-1:] if b.rank > 1 else ()
-        return a.plain(*broadcast(left[:-2], right[:-2]), *rows, *columns)
+        return a.plain(*_stretched(left[:-2], right[:-2]), *rows, *columns)
 
     def macs(self, output: Shape, a: Shape, b: Shape) -> Dim:
         return output.elements * self._operands(a, b)[0][-1]
+
+
+def _stretched(a: _Sizes, b: _Sizes) -> _Sizes:
+    """Return the sizes that the axes before two matrices have together, aligned at the last."""
+    few, many = (a, b) if len(a) < len(b) else (b, a)
+    extra = len(many) - len(few)
+    return (*many[:extra], *(broadcast(left, right) for left, right in zip(many[extra:], few, strict=True)))
 
 
 def _swapped(x: Shape, swap: bool, argument: str) -> _Sizes:
@@ -93,11 +102,11 @@ class _Plan(NamedTuple):
 class Einsum(Layer):
     """Einstein sum: an equation names the axes; those that the output does not name are summed over.
 
-    The equation is PyTorch's (`torch.einsum`), with the batch axis written or not. One rule decides: an input
-    whose term has one letter more than it has axes is written with its batch axis, and the first letter is that axis; it
-    is the same letter first in every such term and in the output. So `bhid,bhjd->bhij` and `hid,hjd->hij` mean the
-    same, and in `bld,de->ble` the second input is a parameter. An ellipsis stands for all axes that have no letter,
-    the batch axis among them. An axis of 1 is not stretched to another's size, as PyTorch would: it is refused.
+    The equation is PyTorch's (`torch.einsum`), with the batch axis written or not. One rule decides: an input whose
+    term has one letter more than it has axes is written with its batch axis, and the first letter is that axis; it is
+    the same letter first in every such term and in the output. So `bhid,bhjd->bhij` and `hid,hjd->hij` mean the same,
+    and in `bld,de->ble` the second input is a parameter. An ellipsis stands for all axes that have no letter, the
+    batch axis among them. An axis of 1 is not stretched to another's size, as PyTorch would: it is refused.
 
     MACs: each product of two inputs costs the sizes of all letters that take part; inputs are joined from left to
     right, and a product without a sum is element-wise and costs none. Letters of one input alone that are summed
@@ -121,7 +130,7 @@ class Einsum(Layer):
         written = [_letters(term) for term in left.split(",")]
         if len(written) != len(inputs):
             raise _wrong(f"the equation {self.equation} has {len(written)} terms, but there are {len(inputs)} inputs")
-        batched = [_has_batch(term, x.rank, number) for number, (term, x) in enumerate(zip(written, inputs, strict=True))]
+        batched = [_has_batch(term, x.rank, i) for i, (term, x) in enumerate(zip(written, inputs, strict=True))]
         batch = {term[0] for term, has in zip(written, batched, strict=True) if has}
         if len(batch) > 1:
             raise _wrong(f"the batch axis is {' and '.join(sorted(batch))}: it must be one letter in all terms")
@@ -134,19 +143,20 @@ class Einsum(Layer):
             written = [term[1:] if has else term for term, has in zip(written, batched, strict=True)]
             if letter in result or any(letter in term for term in written):
                 raise _wrong(f"the batch axis {letter} must stand first in a term, and once")
-        terms = [_spread(term, x.rank) for term, x in zip(written, inputs, strict=True)]
-        longest = max((x.rank - len(term) + 1 for term, x in zip(written, inputs, strict=True) if _DOTS in term), default=0)
-        plan = _Plan(terms, _spread(result, len(result) - 1 + longest) if _DOTS in result else result)
+        hidden = [x.rank - len(term) + 1 if _DOTS in term else 0 for term, x in zip(written, inputs, strict=True)]
+        terms = [_spread(term, axes) for term, axes in zip(written, hidden, strict=True)]
+        plan = _Plan(terms, _spread(result, max(hidden)))
         _check(plan, self.equation)
         return plan
 
     def constraints(self, *inputs: Shape) -> Iterator[Constraint]:
         plan = self._plan(inputs)
-        sizes = plan.sizes(inputs)
+        sizes: dict[str, Dim] = {}
         for term, x in zip(plan.terms, inputs, strict=True):
             for letter, size in zip(term, x.sizes, strict=True):
-                if sizes[letter] is not size:
+                if letter in sizes:
                     yield Constraint(size, EQUAL, sizes[letter], f"axis {letter}", f"axis {letter} elsewhere")
+                sizes.setdefault(letter, size)
 
     def output(self, *inputs: Shape) -> Shape:
         plan = self._plan(inputs)
@@ -200,12 +210,11 @@ def _implied(terms: Iterable[list[str]]) -> list[str]:
     return [_DOTS, *once] if _DOTS in written else once
 
 
-def _spread(term: list[str], rank: int) -> list[str]:
-    """Return a term with a name for every axis under its ellipsis: ...0 is the last of them."""
+def _spread(term: list[str], hidden: int) -> list[str]:
+    """Return a term with a name for each of the axes hidden under its ellipsis: ...0 is the last of them."""
     if _DOTS not in term:
         return term
     at = term.index(_DOTS)
-    hidden = rank - len(term) + 1
     return [*term[:at], *(f"{_DOTS}{i}" for i in reversed(range(hidden))), *term[at + 1 :]]
 
 

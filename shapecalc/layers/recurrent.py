@@ -68,7 +68,9 @@ class _Recurrent(Layer):
             yield Constraint(x.sizes[-1], EQUAL, self.input_size, "features of the input", "input_size")
         for given, due in zip(states, self._states(x), strict=False):
             if given.rank != due.rank:
-                raise Misfit(f"a first state of {self.kind} has {given.rank} axes, where 2 are due: layers and features")
+                raise Misfit(
+                    f"a first state of {self.kind} has {given.rank} axes, where 2 are due: layers and features"
+                )
             for size, expected in zip(given.sizes, due.sizes, strict=True):
                 yield Constraint(size, EQUAL, expected, "an axis of the first state", "the state's")
 
@@ -119,7 +121,7 @@ class RNN(_Recurrent):
 
     examples = (
         Example({"hidden_size": 7, "num_layers": 3, "bidirectional": True}, (6, 5), [(6, 14), (6, 7)], 840, 4_536,
-                "PyTorch 2.13.0, run; MACs by arithmetic"),
+                "PyTorch 2.13.0, run; MACs by its flop counter"),
     )  # fmt: skip
 
 
@@ -142,7 +144,7 @@ class LSTM(_Recurrent):
         Example({"hidden_size": 7}, (4, 5), [(4, 7), (1, 7), (1, 7)], 392, 1_344,
                 "PyTorch 2.13.0, run; MACs by its flop counter"),
         Example({"hidden_size": 7, "proj_size": 3, "num_layers": 2, "bidirectional": True}, (4, 5),
-                [(4, 6), (4, 3), (4, 7)], 1_260, 4_144, "PyTorch 2.13.0, run; MACs by arithmetic"),
+                [(4, 6), (4, 3), (4, 7)], 1_260, 4_144, "PyTorch 2.13.0, run; MACs by its flop counter"),
         Example({"hidden_size": 7, "bias": False, "convention": "keras"}, (4, 5), [(4, 7), (1, 7), (1, 7)], 336, 1_344,
                 "Keras 3.15.1, run; MACs by arithmetic"),
     )  # fmt: skip
@@ -172,7 +174,8 @@ class GRU(_Recurrent):
 
     The input is (length, features); the outputs are all states, and the last state of every layer and direction
     (`gru1[1]`). A second input, where given, is the first state. PyTorch adds two biases to every gate. Keras does so
-    with `reset_after` (its default), and one without: `convention` with `reset_after`. PyTorch knows `reset_after` only.
+    with `reset_after` (its default), and one without: `convention` with `reset_after`. PyTorch knows `reset_after`
+    only.
     """
 
     kind = "gru"
@@ -182,7 +185,7 @@ class GRU(_Recurrent):
 
     examples = (
         Example({"hidden_size": 7, "num_layers": 3, "bidirectional": True}, (6, 5), [(6, 14), (6, 7)], 2_520, 13_608,
-                "PyTorch 2.13.0, run; MACs by arithmetic"),
+                "PyTorch 2.13.0, run; MACs by its flop counter"),
         Example({"hidden_size": 7, "convention": "keras", "reset_after": False, "return_sequences": False}, (4, 5),
                 [(7,), (1, 7)], 273, 1_008, "Keras 3.15.1, run; MACs by arithmetic"),
     )  # fmt: skip
@@ -206,7 +209,8 @@ class ConvLSTM(Layer):
 
     The input is (length, …) with one feature map in the network's layout for each step: (length, channels, height,
     width) or (length, height, width, channels). The convolution of the input has the stride and padding given; that
-    of the hidden state keeps its size. One bias for each gate, as Keras has. Keras gives the last step alone by default.
+    of the hidden state keeps its size. One bias for each gate, as Keras has. Keras gives the last step alone by
+    default.
     """
 
     kind = "conv_lstm"

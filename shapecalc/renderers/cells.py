@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.renderers.text import clean
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["ARGUMENTS", "BYTES", "COUNT", "NOTHING", "SIZE", "TEXT", "Sort", "clean", "show_bytes", "show_size"]
+__all__ = [
+    "ARGUMENTS",
+    "BYTES",
+    "COUNT",
+    "NOTHING",
+    "SIZE",
+    "TEXT",
+    "Sort",
+    "clean",
+    "shorten_axes",
+    "show_bytes",
+    "show_size",
+]
 
 NOTHING = "–"
 """What stands for a count of 0, so that the layers that cost something stand out."""
 
 _LISTED = 3
 _KIB = 1024
-_DELETE = 0x7F
 
 
 class Sort(NamedTuple):
@@ -24,20 +37,6 @@ class Sort(NamedTuple):
     plain: Callable[[Any], str]
     is_number: bool = False
     adds: bool = False
-
-
-def clean(text: str) -> str:
-    """Return a text safe to print: what cannot be seen (escape sequences, line breaks, marks of direction) made visible."""
-    return text if text.isprintable() else "".join([c if c.isprintable() else _visible(c) for c in text])
-
-
-def _visible(character: str) -> str:
-    code = ord(character)
-    if code < ord(" "):
-        return chr(0x2400 + code)  # the control pictures: ␛ ␊ ␉
-    if code == _DELETE:
-        return "␡"
-    return " " if character.isspace() else "\N{REPLACEMENT CHARACTER}"
 
 
 def show_size(sizes: Sequence[Any], sign: str = "×") -> str:
@@ -76,7 +75,7 @@ def _plain_sizes(sizes: Iterable[Sequence[Any]] | str) -> str:
 
 
 def _show_arguments(arguments: dict[str, Any], sign: str = "×") -> str:
-    return ", ".join([_show_argument(name, value, sign) for name, value in arguments.items()])
+    return clean(", ".join([_show_argument(name, value, sign) for name, value in arguments.items()]))
 
 
 def _show_argument(name: str, value: Any, sign: str) -> str:
@@ -86,7 +85,7 @@ def _show_argument(name: str, value: Any, sign: str) -> str:
         if name == "kernel_size":
             return f"kernel {show_size(value, sign)}"
         return f"{name} {show_size(shorten_axes(value), sign)}"
-    return f"{name} {clean(str(value))}"
+    return f"{name} {value}"
 
 
 def shorten_axes(value: Any) -> Any:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from shapecalc.report import Line, Report
 
-__all__ = ["COLUMNS", "DEFAULT", "BYTES_PER_NUMBER", "Column", "parse_columns"]
+__all__ = ["BYTES_PER_NUMBER", "COLUMNS", "DEFAULT", "Column", "check_columns", "parse_columns"]
 
 BYTES_PER_NUMBER = 4
 """Of the memory column: activations as fp32."""

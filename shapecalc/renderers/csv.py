@@ -2,7 +2,7 @@
 
 Texts stand as the specification has them (but for what cannot be printed): a spreadsheet may take a name that
 begins with = + - or @ for a formula.
-"""  # noqa: A005
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import count_noun
-from shapecalc.renderers.cells import clean
+from shapecalc.renderers.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,8 +41,8 @@ def _operations(report: Report, columns: Sequence[str]) -> str:
     macs = report.total.macs
     number = f"{2 * macs:,} FLOPs = 2 × {count_noun(macs, 'MAC')}" if "flops" in columns else count_noun(macs, "MAC")
     return (
-        f"{number} {_per(report)}: the products of convolutions, fully connected layers, attention and recurrent gates; "
-        "biases, normalisation, activations and pooling are not counted."
+        f"{number} {_per(report)}: the products of convolutions, fully connected layers, attention and recurrent "
+        "gates; biases, normalisation, activations and pooling are not counted."
     )
 
 
@@ -54,7 +54,7 @@ def _sizes(report: Report, columns: Sequence[str]) -> str:
     sizes = f"Sizes are {'×'.join(report.layout)}, without the batch axis."
     if "memory" not in columns:
         return sizes
-    return f"{sizes} Memory is what each layer gives {_per(report)}, as fp32 (4 bytes a number); 1 KiB is 1,024 bytes."
+    return f"{sizes} Memory is what each layer gives {_per(report)}, as fp32 (4 bytes a number, 1,024 a KiB)."
 
 
 def _shared(report: Report) -> str:

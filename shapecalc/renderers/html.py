@@ -1,4 +1,4 @@
-"""A report as an HTML fragment, as notebooks show it: no colours of its own, so that it is read on any theme."""  # noqa: A005
+"""A report as an HTML fragment, as notebooks show it: no colours of its own, so that it is read on any theme."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 _TABLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
-_CAPTION = "caption-side:top;text-align:left;font-weight:bold;padding:0.3em 0"
-_NOTES = "text-align:left;font-weight:normal;font-size:85%;opacity:0.75;padding-top:0.5em"
+_CAPTION = "caption-side:top;text-align:left;font-weight:bold;padding:0.3em 0.6em"
+_NOTES = "text-align:left;font-size:85%;opacity:0.75;padding:0.5em 0.6em;max-width:0"  # as wide as the columns make it
+_CELL = "padding:0.1em 0.6em;text-align:"
 _RULE = "1px solid currentColor"
 
 
@@ -43,7 +44,7 @@ def draw(view: View) -> str:
 
 def _row(tag: str, cells: Iterable[str], columns: Sequence[Column], attributes: str = "") -> str:
     drawn = [
-        f'<{tag}{attributes} style="text-align:{"right" if column.sort.is_number else "left"}">{escape(cell)}</{tag}>'
+        f'<{tag}{attributes} style="{_CELL}{"right" if column.sort.is_number else "left"}">{escape(cell)}</{tag}>'
         for cell, column in zip(cells, columns, strict=True)
     ]
     return f"<tr>{''.join(drawn)}</tr>"

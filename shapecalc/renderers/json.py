@@ -1,4 +1,4 @@
-"""A report as JSON: `report.to_dict()`, the stable contract, with one line for each layer."""  # noqa: A005
+"""A report as JSON: `report.to_dict()`, the stable contract, with one line for each layer."""
 
 from __future__ import annotations
 

@@ -15,11 +15,11 @@ __all__ = ["draw"]
 _WRITTEN = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "&": r"\&", "%": r"\%", "#": r"\#", "$": r"\$",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\char34{}", "`": r"\char96{}", "'": "{'}", "-": "{-}",
+    "|": r"\textbar{}", '"': r"\char34{}", "`": r"\char96{}", "-": "{}-",
     "[": "{[}", "*": "{*}",  # after the \\ of the row above, these would be taken for its argument
     "×": r"$\times$", "–": "--", "·": r"$\cdot$", "…": r"\ldots{}", "²": r"$^2$", "\N{REPLACEMENT CHARACTER}": "?",
 }  # fmt: skip
-_special = re.compile(f"[{re.escape(''.join(_WRITTEN))}]")
+_special = re.compile(f"[{re.escape(''.join(_WRITTEN).replace('-', ''))}]|(?<=-)-")  # two hyphens would be a dash
 _pictures = re.compile("[␀-␡]")
 
 

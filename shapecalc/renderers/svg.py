@@ -1,10 +1,12 @@
-"""A report as a picture, for READMEs and slides: a card as wide as its text, light or dark as the reader's system is."""
+"""A report as a picture, for READMEs and slides: a card as wide as its text, light or dark as the system is."""
 
 from __future__ import annotations
 
-import unicodedata
 from html import escape
 from typing import TYPE_CHECKING
+
+from shapecalc.renderers.cells import NOTHING
+from shapecalc.renderers.text import cell_width, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,15 +42,12 @@ def draw(view: View) -> str:
     grid = view.grid(names)
     edges = _edges(grid)
     inner = max(edges[-1][1], _width(view.title) * 15 / _SIZE, _NOTE_WIDTH * _CHARACTER)
-    notes = [
-        part for line in view.footer(names) for part in _wrap(line, int(inner / (_CHARACTER * _SMALL)))
-    ]
+    notes = [part for line in view.footer(names) for part in wrap(line, int(inner / (_CHARACTER * _SMALL)))]
     body, end = _body(grid, edges, inner)
     footer = [_text(_MARGIN, end + 26 + 17 * n, note, "note") for n, note in enumerate(notes)]
     width, height = inner + 2 * _MARGIN, end + 26 + 17 * len(notes)
     return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="0 0 {width:.0f} {height:.0f}" role="img">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {_box(width, height)} role="img">',
         f"<title>{escape(view.title)}</title>",
         f"<style>{_STYLE}</style>",
         f'<rect class="card" x="0.5" y="0.5" width="{width - 1:.0f}" height="{height - 1:.0f}" rx="6"/>',
@@ -57,6 +56,10 @@ def draw(view: View) -> str:
         *footer,
         "</svg>",
     ])  # fmt: skip
+
+
+def _box(width: float, height: float) -> str:
+    return f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
 
 
 def _body(grid: Grid, edges: Sequence[tuple[float, float]], inner: float) -> tuple[list[str], float]:
@@ -88,13 +91,7 @@ def _edges(grid: Grid) -> list[tuple[float, float]]:
 
 
 def _width(text: str) -> float:
-    return _cells(text) * _CHARACTER
-
-
-def _cells(text: str) -> int:
-    if text.isascii():
-        return len(text)
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    return cell_width(text) * _CHARACTER
 
 
 def _row(cells: Sequence[str], grid: Grid, edges: Sequence[tuple[float, float]], y: float, kind: str = "") -> list[str]:
@@ -104,7 +101,7 @@ def _row(cells: Sequence[str], grid: Grid, edges: Sequence[tuple[float, float]],
             continue
         words = [kind] if kind else []
         words += ["number"] if column.sort.is_number else []
-        words += ["zero"] if cell == "–" else []
+        words += ["zero"] if cell == NOTHING else []
         drawn.append(_text(_MARGIN + (right if column.sort.is_number else left), y, cell, " ".join(words)))
     return drawn
 
@@ -116,15 +113,3 @@ def _text(x: float, y: float, text: str, kind: str) -> str:
 
 def _rule(y: float, inner: float) -> str:
     return f'<path class="rule" d="M{_MARGIN} {y:.10g}h{inner:.0f}"/>'
-
-
-def _wrap(text: str, room: int) -> list[str]:
-    """Return a text in lines of at most `room` cells, broken between words."""
-    lines = [""]
-    for word in text.split(" "):
-        longer = f"{lines[-1]} {word}" if lines[-1] else word
-        if lines[-1] and _cells(longer) > room:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return lines

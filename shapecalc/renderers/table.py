@@ -1,26 +1,18 @@
-"""A report as a table for the terminal, drawn with rich.
+"""A report as a table for the terminal.
 
-The columns are chosen to fit the width: no number is ever wrapped or cut. All that comes from a specification goes
-through `Text`, never through markup. A very long table is drawn line by line, with the same look: rich takes a third
-of a millisecond a row.
+The columns are chosen to fit the width: no number is ever wrapped or cut. In colour it is drawn with rich (see
+`colors`); without colour it is laid out here, line by line, which looks the same and takes a hundredth of the time.
 """
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.cells import cell_len, set_cell_size
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from shapecalc.renderers.cells import NOTHING
 from shapecalc.renderers.columns import COLUMNS
+from shapecalc.renderers.text import cell_width, shorten, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shapecalc.renderers.view import Grid, View
 
@@ -28,8 +20,8 @@ __all__ = ["draw"]
 
 _WIDE = ("name", "kind", "input", "kernel", "stride", "padding", "output", "weights", "biases", "params", "macs",
          "memory")  # fmt: skip
-_DROPPED = (("memory",), ("kernel", "stride", "padding"), ("input",), ("biases",), ("weights",), ("kind",), ("macs",),
-            ("output",))  # fmt: skip
+_DROPPED = (("memory",), ("kernel", "stride", "padding"), ("input",), ("biases",), ("weights",), ("kind",),
+            ("macs", "flops"), ("output",))  # fmt: skip
 """Groups of columns in the order in which a narrower terminal does without them."""
 
 _MAYBE_EMPTY = frozenset({"kernel", "stride", "padding"})
@@ -38,11 +30,8 @@ _NAME_KEPT = 28
 """Cells of a longer name that are kept before columns are dropped: longer ones are cut in the middle."""
 
 _NAME_LEAST = 8
-_UNLIMITED = 1_000_000
-_HEIGHT = 100
 _LONG = 2_000
-
-_STYLES = {"kind": "cyan", "params": "bold"}
+"""Rows of the longest table in colour: rich takes a third of a millisecond for each."""
 
 
 def draw(view: View) -> str:
@@ -51,26 +40,13 @@ def draw(view: View) -> str:
     grid = view.grid(names)
     if view.width is not None and not view.asked:
         grid = _with_short_names(grid, names, view.width)
-    widths = _widths(grid)
-    parts = [
-        _print(view, view.width, Text(view.title, "bold")),
-        _print(view, _total(widths), _table(grid, names)) if len(grid.rows) <= _LONG else _long_table(grid, widths),
-        _print(view, view.width, *[Text(line, "dim" if n else "") for n, line in enumerate(view.footer(names))]),
-    ]
-    return "\n\n".join(parts)
+    title = wrap(view.title, view.width)
+    footer = [part for line in view.footer(names) for part in wrap(line, view.width)]
+    if view.color and len(grid.rows) <= _LONG:
+        from shapecalc.renderers.colors import draw_in_color  # noqa: PLC0415  (it loads rich)
 
-
-def _print(view: View, width: int | None, *what: Text | Table) -> str:
-    """Return what rich prints, without spaces at the ends of lines."""
-    file = io.StringIO()
-    console = Console(
-        file=file, width=width or _UNLIMITED, height=_HEIGHT, force_terminal=view.color, no_color=not view.color,
-        color_system="standard" if view.color else None, force_jupyter=False, legacy_windows=False, highlight=False,
-        markup=False, emoji=False, _environ={},
-    )  # fmt: skip
-    for one in what:
-        console.print(one)
-    return "\n".join([line.rstrip() for line in file.getvalue().splitlines()])
+        return draw_in_color(title, grid, names, footer, _GAP)
+    return "\n".join([*title, "", *_plain(grid), "", *footer])
 
 
 def _fitting(view: View) -> list[str]:
@@ -81,12 +57,21 @@ def _fitting(view: View) -> list[str]:
     if view.width is None:
         return kept
     widths = {name: _natural_width(view, name) for name in kept}
+    own = [name for name in kept if name not in view.added]
+    beside = _total([widths[name] for name in view.added]) + _GAP if view.added else 0
+    fewest = _fewer(own, widths, view.width - beside)
+    if _total([widths[name] for name in fewest]) > view.width - beside:  # no use: the added ones go beyond the edge
+        fewest = _fewer(own, widths, view.width)
+    return [name for name in kept if name in fewest or name in view.added]
+
+
+def _fewer(names: list[str], widths: Mapping[str, int], room: int) -> list[str]:
+    """Return the columns that fit the room, or those that are never dropped."""
     for group in _DROPPED:
-        if _total([widths[name] for name in kept]) <= view.width:
+        if _total([widths[name] for name in names]) <= room:
             break
-        gone = {view.in_place_of_macs if name == "macs" else name for name in group}
-        kept = [name for name in kept if name in view.added or name not in gone]
-    return kept
+        names = [name for name in names if name not in group]
+    return names
 
 
 def _is_idle(view: View, name: str) -> bool:
@@ -96,18 +81,14 @@ def _is_idle(view: View, name: str) -> bool:
 
 def _natural_width(view: View, name: str) -> int:
     column = COLUMNS[name]
-    cells = max(map(_cells, [column.heading, view.sum(name), *view.cells(name)]))
+    cells = max(map(cell_width, [column.heading, view.sum(name), *view.cells(name)]))
     return min(cells, _NAME_KEPT) if name == "name" else cells
-
-
-def _cells(text: str) -> int:
-    return len(text) if text.isascii() else cell_len(text)
 
 
 def _widths(grid: Grid) -> list[int]:
     """Return the width of every column."""
     headings = [column.heading for column in grid.columns]
-    return [max(map(_cells, column)) for column in zip(headings, grid.totals, *grid.rows, strict=True)]
+    return [max(map(cell_width, column)) for column in zip(headings, grid.totals, *grid.rows, strict=True)]
 
 
 def _total(widths: Sequence[int]) -> int:
@@ -116,50 +97,27 @@ def _total(widths: Sequence[int]) -> int:
 
 def _with_short_names(grid: Grid, names: Sequence[str], width: int) -> Grid:
     """Return the grid with the names cut in the middle where the table would be too wide."""
-    excess = _total(_widths(grid)) - width
-    if excess <= 0 or names[0] != "name":
+    widths = _widths(grid)
+    if names[0] != "name" or _total(widths) <= width:
         return grid
-    room = max(_widths(grid)[0] - excess, _NAME_LEAST)
-    return grid._replace(rows=[(_shorten(row[0], room), *row[1:]) for row in grid.rows])
+    room = width - (_total(widths) - widths[0])
+    if room < _NAME_LEAST:  # no use: other columns are too wide
+        room = _NAME_KEPT
+    return grid._replace(rows=[(shorten(row[0], room), *row[1:]) for row in grid.rows])
 
 
-def _shorten(name: str, room: int) -> str:
-    if _cells(name) <= room:
-        return name
-    tail = room // 2
-    end = name[-tail:]
-    while _cells(end) > tail:
-        end = end[1:]
-    return f"{set_cell_size(name, room - tail - 1)}…{end}"
-
-
-def _table(grid: Grid, names: Sequence[str]) -> Table:
-    table = Table(
-        box=box.SIMPLE, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0), show_footer=True,
-        header_style="bold", footer_style="bold", border_style="dim",
-    )  # fmt: skip
-    for column, total in zip(grid.columns, grid.totals, strict=True):
-        side = "right" if column.sort.is_number else "left"
-        table.add_column(Text(column.heading), Text(total), justify=side, no_wrap=True)  # type: ignore[arg-type]
-    styles = [_STYLES.get(name, "") for name in names]
-    for row in grid.rows:
-        table.add_row(*[
-            Text(cell, "dim" if cell == NOTHING else style) for cell, style in zip(row, styles, strict=True)
-        ])  # fmt: skip
-    return table
-
-
-def _long_table(grid: Grid, widths: Sequence[int]) -> str:
-    """Return the table as rich draws it, without colour, in a hundredth of the time."""
-    pads = [(width, column.sort.is_number) for width, column in zip(widths, grid.columns, strict=True)]
+def _plain(grid: Grid) -> list[str]:
+    """Return the lines of the table, as rich would lay it out."""
+    widths = _widths(grid)
+    sides = [column.sort.is_number for column in grid.columns]
 
     def line(cells: Sequence[str]) -> str:
         drawn = []
-        for cell, (width, is_number) in zip(cells, pads, strict=True):
-            space = " " * (width - _cells(cell))
+        for cell, width, is_number in zip(cells, widths, sides, strict=True):
+            space = " " * (width - cell_width(cell))
             drawn.append(space + cell if is_number else cell + space)
         return (" " * _GAP).join(drawn).rstrip()
 
     rule = "─" * _total(widths)
     headings = [column.heading for column in grid.columns]
-    return "\n".join([line(headings), rule, *map(line, grid.rows), rule, line(grid.totals)])
+    return [line(headings), rule, *map(line, grid.rows), rule, line(grid.totals)]

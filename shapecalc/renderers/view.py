@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
-from shapecalc.renderers.cells import clean, show_size
+from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.columns import COLUMNS, DEFAULT, check_columns
 from shapecalc.renderers.footer import footer
+from shapecalc.renderers.text import clean
 from shapecalc.report import Line, Totals
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class View:
         self.flops = flops
         self.is_depth_given = depth != AUTO
         adding = bool(columns) and columns[0].startswith("+")
-        names = check_columns([name.lstrip("+") for name in columns]) if columns else []
+        names = self._operations(check_columns([name.lstrip("+") for name in columns])) if columns else []
         self.asked = [] if adding else names
         self.added = names if adding else []
         self._depth = _check_depth(depth)
@@ -76,13 +77,11 @@ class View:
 
     def names(self, default: Sequence[str] = DEFAULT) -> list[str]:
         """Return the columns to show, where `default` are a renderer's own."""
-        names = self.asked or list(dict.fromkeys([*default, *self.added]))
-        return [self.in_place_of_macs if name == "macs" else name for name in names]
+        return self.asked or list(dict.fromkeys([*self._operations(default), *self.added]))
 
-    @property
-    def in_place_of_macs(self) -> str:
-        """The column that operations are counted in."""
-        return "flops" if self.flops else "macs"
+    def _operations(self, names: Sequence[str]) -> list[str]:
+        """Return the columns with operations counted as they were asked for."""
+        return list(dict.fromkeys("flops" if name == "macs" and self.flops else name for name in names))
 
     def cells(self, name: str) -> list[str]:
         """Return the cells of a column, one for each line."""
@@ -121,7 +120,7 @@ class View:
     def footer(self, names: Sequence[str]) -> list[str]:
         """Return the totals and the convention in force, for a report shown with these columns."""
         closed = sum(line.is_block for line in self.lines[len(self.report.inputs) :])
-        return footer(self.report, names, closed, self.depth)
+        return footer(self.report, [*names, "flops"] if self.flops else names, closed, self.depth)
 
 
 def _check_depth(depth: int | str | None) -> int | str | None:

@@ -412,9 +412,9 @@ _READERS: dict[type[ast.expr], Callable[[_Reader, Any], Run]] = {
 
 def _described(value: Any, piece: _Piece) -> str:
     """Say what a value is: itself where its piece is a name or a calculation, its kind where it stands there."""
-    written = piece.text.strip().lower() in (str(value).lower(), repr(value).lower())
     if value is None:
         return "nothing"
+    written = isinstance(value, (int, float, str)) and piece.text.lower() in (str(value).lower(), repr(value).lower())
     if isinstance(value, bool):
         return "a condition" if written else f"{value}".lower()
     if isinstance(value, str):

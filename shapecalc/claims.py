@@ -1,0 +1,64 @@
+"""Claims of a specification (`expect:`) held against what is worked out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Problem, did_you_mean
+
+if TYPE_CHECKING:
+    from shapecalc.graph import Claim
+    from shapecalc.report import Report
+
+__all__ = ["broken_claims"]
+
+
+def broken_claims(report: Report) -> list[Problem]:
+    """Return a problem for every claim of the network's specification that is not so."""
+    problems = []
+    for claim in report.graph.claims:
+        try:
+            found = _found(claim, report)
+        except KeyError as missing:
+            name = missing.args[0]
+            known = [row.name for row in report.rows] if claim.what.startswith("layer.") else list(report.outputs)
+            problems.append(Problem(f"there is no {name} to claim anything of", claim.mark, mend=did_you_mean(name, known)))
+            continue
+        if found != claim.expected:
+            problems.append(_broken(claim, found))
+    return problems
+
+
+def _broken(claim: Claim, found: Any) -> Problem:
+    if isinstance(found, tuple):
+        message = f"{claim.what} is {_size(found)}, not {_size(claim.expected)}"
+        return Problem(message, claim.mark, "expect")
+    difference = found - claim.expected
+    return Problem(
+        f"{claim.what} is {found:,}, not {claim.expected:,}",
+        claim.mark,
+        "expect",
+        why=(f"that is {abs(difference):,} {'more' if difference > 0 else 'fewer'} than claimed",),
+    )
+
+
+def _size(sizes: tuple[Any, ...]) -> str:
+    return "×".join(map(str, sizes))
+
+
+def _found(claim: Claim, report: Report) -> Any:
+    what = claim.what
+    if what.startswith("layer."):
+        name, _, field = what.removeprefix("layer.").rpartition(".")
+        row = next((row for row in report.rows if row.name == name), None)
+        if row is None:
+            raise KeyError(name)
+        return tuple(row.output_shapes[0]) if field == "output" else getattr(row, field)
+    outputs = report.outputs
+    if what.startswith("outputs."):
+        return tuple(outputs[what.removeprefix("outputs.")])
+    if what == "output":
+        return tuple(next(iter(outputs.values())))
+    if what == "layers":
+        return len(report.rows)
+    return getattr(report.total, what)

@@ -1,0 +1,98 @@
+"""The command line: options in, exit status out; no arithmetic. Each command is a module of this folder.
+
+Exit status: 0 good, 1 the network or a claim about it is wrong, 2 the command was used wrongly.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from shapecalc import __version__
+from shapecalc.errors import ShapecalcError
+
+__all__ = ["cli", "main"]
+
+_INTERRUPTED = 130
+
+
+class _Commands(click.Group):
+    """The commands, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        files = sorted(os.listdir(os.path.dirname(__file__)))
+        names = [os.path.splitext(file)[0] for file in files if file.endswith(".py")]
+        known = [name for name in names if not name.startswith("_") and name != "options"]
+        return sorted(known, key=lambda name: (name != "summary", name))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = import_module(f"shapecalc.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from shapecalc.errors import did_you_mean  # noqa: PLC0415
+
+            mend = did_you_mean(args[0], self.list_commands(ctx)) if args else ""
+            if not mend.startswith("did"):
+                mend = "`shapecalc --help` lists the commands"
+            raise click.UsageError(f"there is no command {args[0]!r}: {mend}", ctx) from error
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", message="shapecalc %(version)s")
+def cli() -> None:
+    """Size the tensors of a neural network: shapes, parameters, multiply-accumulates, and why.
+
+    A SPEC is a YAML file, the bare name of a bundled network (see `shapecalc specs`), or - for standard input.
+    """
+
+
+def main() -> None:
+    """Run the command line, and leave with its exit status."""
+    try:
+        sys.exit(_run())
+    except BrokenPipeError:  # whoever read the output has left: so do we, without a word
+        _close_quietly()
+        sys.exit(1)
+
+
+def _run() -> int:
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")
+        result: Any = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except ShapecalcError as error:
+        from shapecalc.cli.options import show_error  # noqa: PLC0415
+
+        sys.stdout.flush()
+        show_error(error)
+        return error.exit_status
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    return result if isinstance(result, int) else 0
+
+
+def _close_quietly() -> None:
+    """Leave nothing for the interpreter to flush into a pipe that is closed."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass

@@ -1,0 +1,150 @@
+"""`shapecalc check`: whether specifications are right, and what they claim of themselves is so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from shapecalc.cli.options import emit, printable, read_settings, show_error
+from shapecalc.errors import ShapecalcError, count_noun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from shapecalc.errors import Problem
+
+__all__ = ["command"]
+
+
+class _Result(NamedTuple):
+    """What was found of one specification."""
+
+    spec: str
+    file: str
+    networks: int
+    claims: int
+    told: str
+    problems: tuple[Problem, ...]
+    exit_status: int
+
+
+@click.command()
+@click.argument("specs", metavar="SPEC...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Check every bundled specification as well.")
+@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Give a variable another value.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    help="github writes the annotations of its workflows.",
+)
+def command(specs: Sequence[str], every: bool, settings: Sequence[str], format_: str) -> int:
+    """Check specifications and what they claim under `expect:`; one line for each file.
+
+    A family's file is checked with all its members. Exits with 1 when anything is wrong.
+    """
+    if not specs and not every:
+        raise click.UsageError("give a SPEC to check, or --all for the bundled ones")
+    variables = read_settings(settings)
+    names = [*specs, *(_bundled() if every else ())]
+    results = [_check(name, variables) for name in names]
+    {"text": _text, "json": _json, "github": _github}[format_](results)
+    return max(result.exit_status for result in results)
+
+
+def _bundled() -> Iterator[str]:
+    from shapecalc.locate import bundled_members  # noqa: PLC0415
+
+    return iter(dict.fromkeys(path for path, _ in bundled_members()))
+
+
+def _check(spec: str, variables: Mapping[str, Any]) -> _Result:
+    """Return what is wrong with a specification, its members included."""
+    from shapecalc.claims import broken_claims  # noqa: PLC0415
+    from shapecalc.network import members  # noqa: PLC0415
+
+    problems: list[Problem] = []
+    claims = count = params = 0
+    name, file = spec, spec
+    try:
+        found = members(spec)
+    except ShapecalcError as error:
+        return _Result(spec, file, 0, 0, "", error.problems, error.exit_status)
+    for member in found:
+        file = member.specification.name
+        try:
+            report = member.load(variables).infer()
+        except ShapecalcError as error:
+            problems += [problem for problem in error.problems if problem not in problems]
+            continue
+        count += 1
+        name, params = report.name, report.total.params
+        claims += len(report.graph.claims)
+        problems += broken_claims(report)
+    if count == 1:
+        told = f"{name}, {params:,} parameters"
+    else:
+        told = count_noun(count, "network")
+    return _Result(spec, file, count, claims, told, tuple(problems), 1 if problems else 0)
+
+
+def _text(results: Sequence[_Result]) -> None:
+    for result in results:
+        if result.problems:
+            emit(printable(f"wrong  {result.spec}: {count_noun(len(result.problems), 'problem')}"))
+            show_error(ShapecalcError(result.problems))
+        else:
+            held = f"{count_noun(result.claims, 'claim')} held" if result.claims else "nothing claimed"
+            emit(printable(f"ok     {result.spec}: {result.told}, {held}"))
+
+
+def _json(results: Sequence[_Result]) -> None:
+    import json  # noqa: PLC0415
+
+    told = [
+        {
+            "spec": result.spec,
+            "ok": not result.problems,
+            "networks": result.networks,
+            "claims": result.claims,
+            "problems": [_problem(problem) for problem in result.problems],
+        }
+        for result in results
+    ]
+    emit(json.dumps({"version": 1, "results": told}, indent=2, ensure_ascii=False))
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    mark = problem.mark
+    return {
+        "file": mark.source.name if mark else None,
+        "line": mark.line or None if mark else None,
+        "column": mark.column if mark and mark.line else None,
+        "path": mark.path or None if mark else None,
+        "layer": problem.layer or None,
+        "message": problem.headline,
+        "why": list(problem.why),
+        "mend": problem.mend or None,
+    }
+
+
+def _github(results: Sequence[_Result]) -> None:
+    for result in results:
+        for problem in result.problems:
+            mark = problem.mark
+            place = f"file={_escape(mark.source.name, ',:')}" if mark else f"file={_escape(result.spec, ',:')}"
+            if mark and mark.line:
+                place += f",line={mark.line},col={mark.column}"
+            text = "\n".join((problem.headline, *problem.why, *([problem.mend] if problem.mend else ())))
+            emit(printable(f"::error {place},title=shapecalc::{_escape(text)}"))
+        if not result.problems:
+            emit(printable(f"ok     {result.spec}: {result.told}"))
+
+
+def _escape(text: str, more: str = "") -> str:
+    """Return text as GitHub's workflow commands want it."""
+    for character in f"%\r\n{more}":
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text

@@ -1,0 +1,159 @@
+"""What the commands share: the options that name and change a network, and the ways to put out text."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from shapecalc.errors import Problem, UsageError, count_noun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from shapecalc.errors import ShapecalcError
+    from shapecalc.network import Network
+
+__all__ = [
+    "depth_option",
+    "emit",
+    "load_network",
+    "network_options",
+    "output_option",
+    "printable",
+    "read_settings",
+    "show_error",
+    "terminal_width",
+    "wants_color",
+]
+
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+_MAX_SHOWN = 50
+
+
+def network_options(function: _Command) -> _Command:
+    """Add SPEC, --input and --set to a command; `load_network(spec, input, set)` then gives the network."""
+    function = click.option(
+        "--set",
+        "settings",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="Give a variable of the specification another value. May be repeated.",
+    )(function)
+    function = click.option(
+        "--input",
+        "inputs",
+        metavar="SIZE",
+        multiple=True,
+        help="Override the input size: 3x256x256, or NAME=SIZE for one of several.",
+    )(function)
+    return click.argument("spec", metavar="SPEC")(function)
+
+
+output_option = click.option(
+    "--output", "-o", metavar="FILE", type=click.Path(dir_okay=False), help="Write to a file instead of the screen."
+)
+
+
+class _Depth(click.ParamType):
+    name = "depth"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value in ("auto", "all") or isinstance(value, int):
+            return value
+        if str(value).isdigit() and int(value) >= 1:
+            return int(value)
+        return self.fail(f"{value!r} is not a depth: 1, 2, … or all", param, ctx)
+
+
+depth_option = click.option(
+    "--depth", type=_Depth(), default="auto", metavar="N", help="How many levels of blocks to open: 1, 2, … or all."
+)
+
+
+def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
+    """Return the variables that `--set NAME=VALUE` gives, their values read as the specification's are."""
+    from shapecalc.source import read_text  # noqa: PLC0415
+    from shapecalc.spec.values import BadValueError, plain  # noqa: PLC0415
+
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        name = name.strip()
+        if not equals or not name.isidentifier():
+            raise UsageError(Problem(f"--set {pair} is not NAME=VALUE", mend="write for instance --set width=32"))
+        if name in found:
+            raise UsageError(Problem(f"the variable {name} is set twice", mend="give each --set once"))
+        value, problems = read_text(text, f"--set {name}")
+        if value is None or problems:
+            raise UsageError(problems or f"--set {pair} gives no value")
+        try:
+            found[name] = plain(value, {})
+        except BadValueError as error:
+            raise UsageError(error.problem) from None
+    return found
+
+
+def read_inputs(texts: Sequence[str]) -> Any:
+    """Return the input sizes that `--input` gives: one size, or a mapping of names to sizes; None for none."""
+    if not texts:
+        return None
+    named = {}
+    for text in texts:
+        name, equals, size = text.partition("=")
+        named[name if equals else ""] = size if equals else text
+    if len(named) < len(texts):
+        raise UsageError(Problem("one input is given two sizes", mend="name each: --input left=3x105x105"))
+    return named[""] if set(named) == {""} else named
+
+
+def load_network(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] = (), layout: str = "") -> Network:
+    """Return the network of a command: its SPEC with --input (in the layout shown) and --set applied."""
+    from shapecalc.network import load, read_layout  # noqa: PLC0415
+
+    sizes = read_inputs(inputs)
+    variables = read_settings(settings)
+    if sizes is None or not layout:
+        return load(spec, vars=variables, input=sizes)
+    return load(spec, vars=variables).with_overrides(sizes, None, read_layout(layout))
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal, or None where the output goes elsewhere."""
+    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else None
+
+
+def wants_color() -> bool:
+    """Tell whether colour is wanted: on a terminal, unless NO_COLOR is set or the terminal is a dumb one."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def emit(text: str, output: str | None = None) -> None:
+    """Write text to standard output, or to a file. Errors: `UsageError` where the file cannot be written."""
+    text = text if text.endswith("\n") else f"{text}\n"
+    if output is None or output == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        with open(output, "w", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise UsageError(Problem(f"{output} cannot be written: {error.strerror or error}")) from None
+
+
+def printable(text: str) -> str:
+    """Return the text with control characters made visible, so that nothing read can command the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "�" for c in text)
+
+
+def show_error(error: ShapecalcError) -> None:
+    """Write an error to standard error: every problem, up to a screenful of them."""
+    problems = error.problems
+    shown = problems[:_MAX_SHOWN]
+    text = "\n\n".join(printable(str(problem)) for problem in shown)
+    if len(problems) > len(shown):
+        text += f"\n\n… and {count_noun(len(problems) - len(shown), 'more problem')}"
+    sys.stderr.write(f"{text}\n")

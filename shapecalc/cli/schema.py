@@ -1,0 +1,24 @@
+"""`shapecalc schema`: the JSON Schema of a specification, for editors."""
+
+from __future__ import annotations
+
+import click
+
+from shapecalc.cli.options import emit, output_option
+
+__all__ = ["command"]
+
+
+@click.command()
+@output_option
+def command(output: str | None) -> None:
+    """Print the JSON Schema of a specification, with every kind's arguments and docs.
+
+    An editor that speaks YAML completes and checks with it a file whose first line is
+    `# yaml-language-server: $schema=shapecalc.schema.json`.
+    """
+    import json  # noqa: PLC0415
+
+    from shapecalc.schema import specification_schema  # noqa: PLC0415
+
+    emit(json.dumps(specification_schema(), indent=1, ensure_ascii=False), output)

@@ -1,0 +1,124 @@
+"""`shapecalc specs`: the bundled networks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from shapecalc.cli.options import emit, terminal_width, wants_color
+from shapecalc.errors import Problem, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shapecalc.network import Member
+
+__all__ = ["command"]
+
+
+class _Entry(NamedTuple):
+    """What is listed of one bundled network."""
+
+    name: str
+    title: str
+    family: str
+    task: str
+    input: str
+    params: int
+    macs: int
+    source: str
+
+
+@click.command()
+@click.argument("words", metavar="[WORD]...", nargs=-1)
+@click.option("--family", metavar="NAME", help="Only the members of a family.")
+@click.option("--task", metavar="NAME", help="Only those for a task: classification, segmentation, language…")
+@click.option("--max-params", metavar="N", help="Only those with at most so many parameters: 5M, 300k, 25557032.")
+@click.option("--min-params", metavar="N", help="Only those with at least so many parameters.")
+@click.option("--sort", type=click.Choice(["name", "params", "macs"]), default=None, help="The order of the list.")
+@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", help="How to write it.")
+def command(
+    words: Sequence[str],
+    family: str | None,
+    task: str | None,
+    max_params: str | None,
+    min_params: str | None,
+    sort: str | None,
+    format_: str,
+) -> None:
+    """List the bundled networks: parameters, MACs, input size and source.
+
+    A WORD keeps those with it in their name, family, task or source.
+    """
+    entries = list(_entries())
+    entries = _kept(entries, "family", family)
+    entries = _kept(entries, "task", task)
+    most = _number(max_params) if max_params else None
+    least = _number(min_params) if min_params else 0
+    entries = [e for e in entries if least <= e.params and (most is None or e.params <= most)]
+    for word in words:
+        entries = [e for e in entries if word.lower() in " ".join(map(str, e)).lower()]
+    if sort:
+        entries.sort(key=lambda entry: getattr(entry, sort))
+    if not entries:
+        raise UsageError(Problem("no bundled network is like that", mend="`shapecalc specs` lists all"))
+    emit(_json(entries) if format_ == "json" else _table(entries))
+
+
+def _kept(entries: list[_Entry], field: str, wanted: str | None) -> list[_Entry]:
+    if wanted is None:
+        return entries
+    kept = [entry for entry in entries if getattr(entry, field).lower() == wanted.lower()]
+    if not kept:
+        known = {getattr(entry, field) for entry in entries}
+        raise UsageError(Problem(f"no bundled network has the {field} {wanted}", mend=did_you_mean(wanted, known)))
+    return kept
+
+
+def _number(text: str) -> int:
+    """Return a count as people write it: 5M, 300k, 1.5G."""
+    units = {"k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
+    unit = units.get(text[-1:].lower(), 1)
+    try:
+        return int(float(text[:-1] if unit > 1 else text.replace(",", "")) * unit)
+    except (ValueError, OverflowError):
+        raise UsageError(Problem(f"'{text}' is not a number of parameters", mend="write for instance 5M")) from None
+
+
+def _entries() -> Iterator[_Entry]:
+    from shapecalc.locate import bundled_members  # noqa: PLC0415
+    from shapecalc.network import members  # noqa: PLC0415
+
+    for path in dict.fromkeys(path for path, _ in bundled_members()):
+        for member in members(path):
+            yield _entry(member)
+
+
+def _entry(member: Member) -> _Entry:
+    """Return what is listed of a network. Its totals are those that it claims, which `shapecalc check --all` holds."""
+    report = member.load().infer()
+    document = member.specification.document
+    assert document is not None  # noqa: S101  (it was built)
+    stem = member.variant or member.specification.name.rpartition(".")[0]
+    sizes = ", ".join("×".join(map(str, sizes)) for sizes in report.inputs.values())
+    family, task = document.text("family") or report.name, document.text("task")
+    return _Entry(stem, report.name, family, task, sizes, report.total.params, report.total.macs, report.graph.source)
+
+
+def _json(entries: Sequence[_Entry]) -> str:
+    import json  # noqa: PLC0415
+
+    specs: list[dict[str, Any]] = [entry._asdict() for entry in entries]
+    return json.dumps({"version": 1, "specs": specs}, indent=2, ensure_ascii=False)
+
+
+def _table(entries: Sequence[_Entry]) -> str:
+    from shapecalc.renderers.listing import draw_listing  # noqa: PLC0415
+
+    rows = [
+        (e.name, e.input, f"{e.params:,}", f"{e.macs:,}", e.task, e.source)
+        for e in entries
+    ]
+    headings = ("name", "input", "params", "MACs", "task", "source")
+    return draw_listing(headings, rows, numbers=(2, 3), width=terminal_width(), color=wants_color())

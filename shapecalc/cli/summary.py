@@ -1,0 +1,69 @@
+"""`shapecalc summary`: the size of every tensor and the cost of every layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from shapecalc.cli.options import (
+    depth_option,
+    emit,
+    load_network,
+    network_options,
+    output_option,
+    terminal_width,
+    wants_color,
+)
+from shapecalc.renderers import FORMATS, parse_columns, render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["command"]
+
+
+@click.command()
+@network_options
+@click.option("--columns", metavar="LIST", help="Columns to show, with commas; +rf adds one to the usual ones.")
+@click.option("--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples that MACs and memory are for.")
+@click.option(
+    "--layout", type=click.Choice(["hwc", "chw"], case_sensitive=False), help="How sizes are shown, and --input read."
+)
+@depth_option
+@click.option("--flops", is_flag=True, help="Show 2 × MACs, as floating-point operations.")
+@click.option(
+    "--convention",
+    type=click.Choice(["torch", "keras"]),
+    default="torch",
+    help="keras counts running statistics into the parameters.",
+)
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="table", help="How to write it.")
+@output_option
+def command(
+    spec: str,
+    inputs: Sequence[str],
+    settings: Sequence[str],
+    columns: str | None,
+    batch: int,
+    layout: str | None,
+    depth: int | str,
+    flops: bool,
+    convention: str,
+    format_: str,
+    output: str | None,
+) -> None:
+    """Show the size of every tensor, and the parameters and MACs of every layer."""
+    network = load_network(spec, inputs, settings, layout or "")
+    report = network.infer(batch=batch, layout=layout or "", convention=convention)
+    to_screen = output is None and format_ == "table"
+    text = render(
+        report,
+        format_,
+        columns=parse_columns(columns) if columns else None,
+        depth=None if depth == "all" else depth,
+        width=terminal_width() if to_screen else None,
+        color=wants_color() and to_screen,
+        flops=flops,
+    )
+    emit(text, output)

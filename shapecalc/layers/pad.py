@@ -1,0 +1,149 @@
+"""Padding and cropping: numbers put around the spatial axes, or cut off them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.arguments import MAX_SIZE, Choice, Number, Padding, PerAxis
+from shapecalc.dims import LESS, UP_TO, Constraint, Dim
+from shapecalc.errors import Misfit
+from shapecalc.layer import Example, Layer
+from shapecalc.window import axis_names, each_axis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.shape import Shape
+
+__all__ = ["CircularPad", "Crop", "Pad", "ReflectionPad", "ReplicationPad"]
+
+_MODES = ("zeros", "constant", "reflect", "replicate", "circular")
+
+
+def _sides(layer: Any, name: str, x: Shape) -> list[tuple[str, Dim, Dim, Dim]]:
+    """Return the name and size of each spatial axis, and what the argument says of its start and end."""
+    axes = axis_names(layer.kind, x)
+    value = getattr(layer, name)
+    if isinstance(value, tuple) and not isinstance(value[0], tuple):
+        if len(axes) == 1 and len(value) == 2:
+            value = (value,)  # PyTorch and Keras both write one axis' start and end so
+        elif len(value) == 2 * len(axes):
+            pairs = [[value[i], value[i + 1]] for i in range(len(value) - 2, -1, -2)]
+            raise Misfit(
+                f"{name} has {len(value)} numbers, but the input has {len(axes)} spatial axes ({', '.join(axes)})",
+                ("PyTorch writes a start and an end for each axis, the last axis first",),
+                f"write it as pairs, the first axis first: {name}: {pairs}",
+                name,
+            )
+    if isinstance(value, tuple) and len(value) != len(axes):
+        each_axis(layer, name, len(axes))
+    values = value if isinstance(value, tuple) else (value,) * len(axes)
+    sides = [side if isinstance(side, tuple) else (side, side) for side in values]
+    return [(axis, size, *side) for axis, size, side in zip(axes, x.spatial, sides, strict=True)]
+
+
+class _Pad(Layer):
+    """What paddings share: numbers put around the spatial axes."""
+
+    mode: Any
+
+    padding = Padding(
+        "how much on each side: one number, one for each spatial axis, or a [start, end] pair for each",
+        minimum=-MAX_SIZE,
+        symbol="p",
+        always=True,
+    )
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        for name, size, before, after in _sides(self, "padding", x):
+            yield Constraint(1, UP_TO, size + before + after, "", f"{name} of the output")
+            if self.mode in ("reflect", "circular"):
+                relation = LESS if self.mode == "reflect" else UP_TO
+                for side in (before, after):
+                    yield Constraint(side, relation, size, f"padding in mode {self.mode}", f"{name} of the input")
+
+    def output(self, x: Shape) -> Shape:
+        sides = _sides(self, "padding", x)
+        return x.map_of(x.channels, tuple(size + before + after for _, size, before, after in sides))
+
+
+class Pad(_Pad):
+    """Padding: zeros, or numbers taken from the input, around the spatial axes; negative padding crops."""
+
+    kind = "pad"
+    also = ("zero_pad", "zero_pad1d", "zero_pad2d", "zero_pad3d", "zero_padding", "zero_padding1d", "zero_padding2d",
+            "zero_padding3d", "constant_pad1d", "constant_pad2d", "constant_pad3d", "padding")  # fmt: skip
+
+    mode = Choice("what the padding is filled with", _MODES, "zeros")
+    value = Number("the number that fills it, in mode constant", 0)
+
+    examples = (
+        Example({"padding": [2, 1]}, (5, 3), (8, 3), source="Keras 3.15.1, run", layout="HWC"),
+        Example({"padding": [[1, -1], [2, 3]]}, (3, 8, 10), (3, 8, 15), source="by definition"),
+        Example({"padding": [[0, 1], [0, 1]]}, (32, 112, 112), (32, 113, 113),
+                source="Keras Applications, MobileNet's padding before a stride"),
+    )  # fmt: skip
+
+
+class ReflectionPad(_Pad):
+    """Padding with the input mirrored at its edge, which is not repeated."""
+
+    kind = "reflection_pad"
+    also = ("reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "reflect_pad")
+    mode = Choice("what the padding is filled with", ("reflect",), "reflect")
+    examples = (Example({"padding": 3}, (3, 256, 256), (3, 262, 262), source="CycleGAN's generator, first layer"),)
+
+
+class ReplicationPad(_Pad):
+    """Padding with the numbers at the input's edge, repeated."""
+
+    kind = "replication_pad"
+    also = ("replication_pad1d", "replication_pad2d", "replication_pad3d", "replicate_pad")
+    mode = Choice("what the padding is filled with", ("replicate",), "replicate")
+    examples = (Example({"padding": 2}, (3, 3, 3), (3, 7, 7), source="PyTorch's docs of ReplicationPad2d"),)
+
+
+class CircularPad(_Pad):
+    """Padding with the numbers of the opposite edge, as if the input went round in a circle."""
+
+    kind = "circular_pad"
+    also = ("circular_pad1d", "circular_pad2d", "circular_pad3d")
+    mode = Choice("what the padding is filled with", ("circular",), "circular")
+    examples = (Example({"padding": 2}, (1, 3, 3), (1, 7, 7), source="PyTorch's docs of CircularPad2d"),)
+
+
+class Crop(Layer):
+    """Cropping: numbers cut off the spatial axes: so many from each side, or down to a size in the centre."""
+
+    kind = "crop"
+    also = ("cropping", "cropping1d", "cropping2d", "cropping3d", "center_crop", "centre_crop")
+
+    cropping = Padding("how much off each side: one number, one for each spatial axis, or [start, end] pairs", None)
+    size = PerAxis("spatial size of what is left, in the centre", None)
+
+    examples = (
+        Example({"size": 56}, (512, 64, 64), (512, 56, 56), source="Ronneberger et al. 2015, figure 1: U-Net's deepest crop"),
+        Example({"cropping": [[2, 2], [4, 4]]}, (28, 28, 3), (24, 20, 3), layout="HWC",
+                source="Keras' docs of Cropping2D"),
+    )  # fmt: skip
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        if (self.cropping is None) == (self.size is None):
+            both = "both are" if self.size is not None else "neither is"
+            raise Misfit(f"it needs cropping or size, and {both} given", mend="give one of the two")
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        if self.size is not None:
+            names = axis_names(self.kind, x)
+            for name, size, left in zip(names, x.spatial, each_axis(self, "size", len(names)), strict=True):
+                yield Constraint(left, UP_TO, size, "size", f"{name} of the input")
+            return
+        for name, size, before, after in _sides(self, "cropping", x):
+            yield Constraint(before + after, LESS, size, "cropping", f"{name} of the input")
+
+    def output(self, x: Shape) -> Shape:
+        if self.size is not None:
+            return x.map_of(x.channels, each_axis(self, "size", len(x.spatial)))
+        sides = _sides(self, "cropping", x)
+        return x.map_of(x.channels, tuple(size - before - after for _, size, before, after in sides))

@@ -1,0 +1,140 @@
+"""Changes of resolution without weights: resizing, pixel shuffling; and channels dealt anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.arguments import Choice, Factors, Flag, Integer, PerAxis
+from shapecalc.dims import DIVIDES, Constraint, Dim, prod, scaled
+from shapecalc.errors import Misfit
+from shapecalc.layer import Example, Layer
+from shapecalc.window import axis_names, each_axis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.shape import Shape
+
+__all__ = ["ChannelShuffle", "PixelShuffle", "PixelUnshuffle", "UpSampling", "Upsample"]
+
+_MODES = ("nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact", "lanczos3", "lanczos5")
+
+
+class Upsample(Layer):
+    """Resizing of the spatial axes by a factor or to a size: up, or down with a factor below 1."""
+
+    kind = "upsample"
+    also = ("interpolate", "resize", "upsampling_nearest2d", "upsampling_bilinear2d")
+
+    scale_factor = Factors("how many times as large; the size is rounded down", None, symbol="r")
+    size = PerAxis("spatial size of the output", None)
+    mode = Choice("how numbers in between are made", _MODES, "nearest", also=["interpolation"])
+    align_corners = Flag("whether corners keep their numbers; changes no size", None)
+
+    examples = (
+        Example({"scale_factor": [2, 3.0]}, (3, 7, 9), (3, 14, 27), source="PyTorch 2.13.0, run"),
+        Example({"size": [5, 8], "mode": "bilinear"}, (3, 7, 9), (3, 5, 8), source="PyTorch 2.13.0, run"),
+        Example({"scale_factor": 0.5}, (3, 7, 9), (3, 3, 4), source="PyTorch's docs of Upsample: ⌊size·factor⌋"),
+    )  # fmt: skip
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        if (self.scale_factor is None) == (self.size is None):
+            both = "both are" if self.size is not None else "neither is"
+            raise Misfit(f"it needs scale_factor or size, and {both} given", mend="give one of the two")
+
+    def constraints(self, x: Shape) -> tuple[Constraint, ...]:
+        each_axis(self, "size" if self.scale_factor is None else "scale_factor", len(axis_names(self.kind, x)))
+        return ()
+
+    def output(self, x: Shape) -> Shape:
+        if self.scale_factor is None:
+            return x.map_of(x.channels, each_axis(self, "size", len(x.spatial)))
+        factors = each_axis(self, "scale_factor", len(x.spatial))
+        return x.map_of(x.channels, tuple(scaled(size, r) for size, r in zip(x.spatial, factors, strict=True)))
+
+
+class UpSampling(Layer):
+    """Upsampling as Keras writes it, whose size is how many times as large the output is."""
+
+    kind = "up_sampling"
+    also = ("up_sampling1d", "up_sampling2d", "up_sampling3d")
+
+    size = PerAxis("how many times as large", 2, symbol="r", always=True)
+    interpolation = Choice("how numbers in between are made", _MODES, "nearest")
+
+    examples = (
+        Example({"size": [1, 2]}, (2, 2, 3), (2, 4, 3), layout="HWC", source="Keras' docs of UpSampling2D"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> tuple[Constraint, ...]:
+        each_axis(self, "size", len(axis_names(self.kind, x)))
+        return ()
+
+    def output(self, x: Shape) -> Shape:
+        factors = each_axis(self, "size", len(x.spatial))
+        return x.map_of(x.channels, tuple(size * r for size, r in zip(x.spatial, factors, strict=True)))
+
+
+def _power(number: Dim, rank: int) -> Dim:
+    return prod((number,) * rank)
+
+
+class PixelShuffle(Layer):
+    """Pixel shuffle: r·r channels become one of r times the resolution along each spatial axis."""
+
+    kind = "pixel_shuffle"
+    also = ("depth_to_space", "sub_pixel_conv")
+
+    upscale_factor = Integer("how many times the resolution", also=["block_size"], symbol="r")
+
+    examples = (
+        Example({"upscale_factor": 3}, (9, 4, 4), (1, 12, 12), source="PyTorch's docs of PixelShuffle"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        rank = len(axis_names(self.kind, x))
+        name = "·".join(["upscale_factor"] * rank)
+        yield Constraint(_power(self.upscale_factor, rank), DIVIDES, x.channels, name, "channels of the input")
+
+    def output(self, x: Shape) -> Shape:
+        r = self.upscale_factor
+        return x.map_of(x.channels // _power(r, len(x.spatial)), tuple(size * r for size in x.spatial))
+
+
+class PixelUnshuffle(Layer):
+    """Pixel unshuffle: each block of r·r places becomes one place of r·r times the channels."""
+
+    kind = "pixel_unshuffle"
+    also = ("space_to_depth", "focus")
+
+    downscale_factor = Integer("how many times less resolution", also=["block_size"], symbol="r")
+
+    examples = (
+        Example({"downscale_factor": 3}, (1, 12, 12), (9, 4, 4), source="PyTorch's docs of PixelUnshuffle"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        for name, size in zip(axis_names(self.kind, x), x.spatial, strict=True):
+            yield Constraint(self.downscale_factor, DIVIDES, size, "downscale_factor", f"{name} of the input")
+
+    def output(self, x: Shape) -> Shape:
+        r = self.downscale_factor
+        return x.map_of(x.channels * _power(r, len(x.spatial)), tuple(size // r for size in x.spatial))
+
+
+class ChannelShuffle(Layer):
+    """Channel shuffle: the channels of each group are dealt out over all groups. No size changes."""
+
+    kind = "channel_shuffle"
+
+    groups = Integer("groups that the channels are dealt from", symbol="g")
+
+    examples = (
+        Example({"groups": 2}, (116, 28, 28), (116, 28, 28), source="torchvision's ShuffleNet V2 ×1.0, stage 2"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        if not x.sizes:
+            raise Misfit("channel_shuffle needs an input with channels")
+        yield Constraint(self.groups, DIVIDES, x.channels, "groups", "channels of the input")

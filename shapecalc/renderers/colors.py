@@ -1,0 +1,59 @@
+"""The terminal table in colour, drawn with rich: all that comes from a specification is `Text`, never markup."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from shapecalc.renderers.cells import NOTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.renderers.view import Grid
+
+__all__ = ["draw_in_color"]
+
+_STYLES = {"kind": "cyan", "params": "bold"}
+_WIDE_ENOUGH = 1_000_000
+"""Of a console: what is drawn was made to fit, and must not be cut here."""
+
+
+def draw_in_color(
+    title: Sequence[str], grid: Grid, names: Sequence[str], footer: Sequence[str], gap: int, *, color: bool = True
+) -> str:
+    """Return title, table and footer with the terminal's codes for colours, or (`color` false) without."""
+    file = io.StringIO()
+    console = Console(
+        file=file, width=_WIDE_ENOUGH, height=1, force_terminal=color, no_color=not color, legacy_windows=False,
+        color_system="standard" if color else None, force_jupyter=False, highlight=False, markup=False, emoji=False,
+        _environ={},
+    )  # fmt: skip
+    for line in title:
+        console.print(Text(line, "bold"))
+    console.print()
+    console.print(_table(grid, names, gap))
+    console.print()
+    for number, line in enumerate(footer):
+        console.print(Text(line, "dim" if number else ""))
+    return "\n".join([line.rstrip() for line in file.getvalue().splitlines()])
+
+
+def _table(grid: Grid, names: Sequence[str], gap: int) -> Table:
+    table = Table(
+        box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, gap - 1, 0, 0), show_footer=True,
+        header_style="bold", footer_style="bold", border_style="dim",
+    )  # fmt: skip
+    for column, total in zip(grid.columns, grid.totals, strict=True):
+        side = "right" if column.sort.is_number else "left"
+        table.add_column(Text(column.heading), Text(total), justify=side, no_wrap=True)  # type: ignore[arg-type]
+    styles = [_STYLES.get(name, "") for name in names]
+    for row in grid.rows:
+        cells = zip(row, styles, strict=True)
+        table.add_row(*[Text(cell, "dim" if cell == NOTHING else style) for cell, style in cells])
+    return table

@@ -1,0 +1,64 @@
+"""Texts from a specification, made safe to print; and how many cells of a terminal a text takes."""
+
+from __future__ import annotations
+
+__all__ = ["cell_width", "clean", "shorten", "wrap"]
+
+_DELETE = 0x7F
+_COMBINING = frozenset({"Mn", "Me"})
+
+
+def clean(text: str) -> str:
+    """Return a text safe to print: what cannot be seen (escapes, line breaks, marks of direction) made visible."""
+    return text if text.isprintable() else "".join([c if c.isprintable() else _visible(c) for c in text])
+
+
+def _visible(character: str) -> str:
+    code = ord(character)
+    if code < ord(" "):
+        return chr(0x2400 + code)  # the control pictures: ␛ ␊ ␉
+    if code == _DELETE:
+        return "␡"
+    return " " if character.isspace() else "\N{REPLACEMENT CHARACTER}"
+
+
+def cell_width(text: str) -> int:
+    """Return how many cells a text takes: two for each wide character, none for one that combines with the last."""
+    if text.isascii() or text.replace("×", "").replace("–", "").isascii():
+        return len(text)
+    from unicodedata import category, east_asian_width  # noqa: PLC0415  (seldom needed, and to be loaded)
+
+    return sum(2 if east_asian_width(c) in "WF" else 0 if category(c) in _COMBINING else 1 for c in text)
+
+
+def shorten(text: str, room: int) -> str:
+    """Return a text with its middle left out, where it takes more cells than there is room."""
+    if cell_width(text) <= room:
+        return text
+    tail = room // 2
+    start, end = text[: room - tail - 1], text[-tail:]
+    while cell_width(start) > room - tail - 1:
+        start = start[:-1]
+    while cell_width(end) > tail:
+        end = end[1:]
+    return f"{start}…{end}"
+
+
+def wrap(text: str, room: int | None) -> list[str]:
+    """Return a text in lines of at most `room` cells, broken between words where that can be."""
+    if room is None or cell_width(text) <= room:
+        return [text]
+    lines = [""]
+    piece = max(room // 2, 1)  # of a word that is too long: even of wide characters, it has room
+    words = [word if cell_width(word) <= room else _split(word, piece) for word in text.split(" ")]
+    for word in " ".join(words).split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and cell_width(longer) > room:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def _split(word: str, piece: int) -> str:
+    return " ".join(word[i : i + piece] for i in range(0, len(word), piece))

@@ -1,0 +1,155 @@
+"""The JSON Schema of a specification, made from the declarations of the kinds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.layers import KINDS
+from shapecalc.spec.claims import COUNTS
+from shapecalc.spec.document import KEYS
+from shapecalc.spec.entries import OWN_WORDS
+
+if TYPE_CHECKING:
+    from shapecalc.arguments import Argument
+    from shapecalc.layer import Layer
+
+__all__ = ["specification_schema"]
+
+_EXPRESSION = {"type": "string", "description": "an expression, such as width * 2"}
+_NAME = {"type": "string", "minLength": 1}
+_NAMES = {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]}
+_OWN: dict[str, Any] = {
+    "name": {**_NAME, "description": "what other layers call it"},
+    "from": {**_NAMES, "description": "what it takes, where that is not the layer above"},
+    "repeat": {"anyOf": [{"type": "integer", "minimum": 0}, _EXPRESSION], "description": "copies, one after another"},
+    "for": {"type": "object", "description": "a copy for each value of the lists"},
+    "when": {"type": ["boolean", "string"], "description": "left out where false"},
+    "share": {**_NAME, "description": "use the weights of that layer: counted once"},
+    "frozen": {"type": ["boolean", "string"], "description": "its learned numbers are not trainable"},
+}
+
+
+def specification_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a specification."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "shapecalc specification",
+        "description": "The architecture of a neural network: its input, its layers, what is claimed of it.",
+        "anyOf": [{"$ref": "#/$defs/document"}, {"$ref": "#/$defs/layers"}],
+        "$defs": {
+            "document": _document(),
+            "layers": {"type": "array", "items": {"$ref": "#/$defs/layer"}},
+            "layer": _layer(),
+            "branches": _branches(),
+            "size": _size(),
+            "expect": _expect(),
+            **{f"kind.{name}": _arguments(cls) for name, cls in KINDS.items()},
+        },
+    }
+
+
+def _document() -> dict[str, Any]:
+    properties: dict[str, Any] = {key: {"description": doc} for key, doc in KEYS.items()}
+    for key in ("name", "source", "description", "family", "task"):
+        properties[key]["type"] = ["string", "number"]
+    properties["layout"]["enum"] = ["CHW", "HWC", "chw", "hwc"]
+    properties["input"]["$ref"] = "#/$defs/size"
+    properties["inputs"] |= {"type": "object", "additionalProperties": {"$ref": "#/$defs/size"}}
+    properties["vars"]["type"] = "object"
+    properties["use"] |= _NAMES
+    properties["layers"] |= {"$ref": "#/$defs/layers"}
+    properties["output"]["type"] = "string"
+    properties["outputs"] |= _NAMES
+    properties["expect"]["$ref"] = "#/$defs/expect"
+    properties["blocks"] |= {"type": "object", "additionalProperties": _block()}
+    properties["variants"] |= {"type": "object", "additionalProperties": _variant()}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _block() -> dict[str, Any]:
+    properties = {"args": {"type": "object"}, "layers": {"$ref": "#/$defs/layers"}, "outputs": _NAMES}
+    mapping = {"type": "object", "properties": properties, "required": ["layers"], "additionalProperties": False}
+    return {"anyOf": [mapping, {"$ref": "#/$defs/layers"}]}
+
+
+def _variant() -> dict[str, Any]:
+    words = {key: {"type": ["string", "number"]} for key in ("name", "source", "description", "task")}
+    properties = {
+        "vars": {"type": "object"},
+        "expect": {"$ref": "#/$defs/expect"},
+        "input": {"$ref": "#/$defs/size"},
+        **words,
+    }
+    return {"type": ["object", "null"], "properties": properties, "additionalProperties": False}
+
+
+def _size() -> dict[str, Any]:
+    axes = ("height", "width", "depth", "length", "channels", "features")
+    number = {"type": ["integer", "string"]}
+    return {
+        "anyOf": [
+            {"type": "string"},
+            {"type": "integer", "minimum": 1},
+            {"type": "array", "items": number, "minItems": 1},
+            {"type": "object", "properties": dict.fromkeys(axes, number), "additionalProperties": False},
+        ]
+    }
+
+
+def _expect() -> dict[str, Any]:
+    counts = {count: {"type": "integer", "minimum": 0} for count in COUNTS}
+    size = {"$ref": "#/$defs/size"}
+    layer = {"type": "object", "properties": {**counts, "output": size}, "additionalProperties": False}
+    properties = {
+        **counts,
+        "output": size,
+        "outputs": {"type": "object", "additionalProperties": size},
+        "layer": {"type": "object", "additionalProperties": layer},
+    }
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _layer() -> dict[str, Any]:
+    """Return the schema of an item: a kind alone, or one kind with its arguments and the item's own words."""
+    words = {name: cls for cls in KINDS.values() for name in (cls.kind, *cls.also)}
+    kinds = {name: _kind(cls) for name, cls in words.items()}
+    alone = {"anyOf": [{"enum": list(words)}, _NAME], "description": "a kind of layer, or a block"}
+    own = {word: _OWN[word] for word in OWN_WORDS}
+    return {"anyOf": [alone, {"type": "object", "properties": {**own, **kinds}, "minProperties": 1}]}
+
+
+def _kind(cls: type[Layer]) -> dict[str, Any]:
+    return {"description": cls.summary(), "$ref": f"#/$defs/kind.{cls.kind}"}
+
+
+def _branches() -> dict[str, Any]:
+    branch = {"anyOf": [_NAME, {"$ref": "#/$defs/layers"}, {"$ref": "#/$defs/layer"}]}
+    return {"type": "array", "items": branch, "minItems": 2}
+
+
+def _arguments(cls: type[Layer]) -> dict[str, Any]:
+    """Return the schema of what stands behind a kind: its arguments, or its first argument alone."""
+    properties: dict[str, Any] = {}
+    for name, argument in cls.arguments.items():
+        for word in (name, *argument.also):
+            properties[word] = _argument(argument)
+    forms: list[dict[str, Any]] = [{"type": "null"}]
+    if cls.branches:
+        properties["branches"] = {"$ref": "#/$defs/branches"}
+        forms += [{"$ref": "#/$defs/branches"}, _NAME]
+    elif properties:
+        first = cls.first_argument()
+        assert first is not None  # noqa: S101  (there are properties, so there are arguments)
+        forms.append(_argument(first))
+    mapping = {"type": "object", "properties": properties, "additionalProperties": False}
+    return {"description": cls.summary(), "anyOf": [*forms, mapping]}
+
+
+def _argument(argument: Argument) -> dict[str, Any]:
+    schema = argument.schema()
+    if argument.numeric:
+        schema = {"anyOf": [schema, _EXPRESSION]}
+    schema = {"description": argument.doc, **schema}
+    if not argument.required and isinstance(argument.default, (int, float, str, bool)):
+        schema["default"] = argument.default
+    return schema

@@ -1,0 +1,440 @@
+"""The arithmetic of the specification language."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shapecalc.dims.traces import Trace, leaf
+from shapecalc.spec import expressions
+from shapecalc.spec.expressions import ExpressionError, parse
+
+VARIABLES: dict[str, Any] = {
+    "width": 64,
+    "planes": 16,
+    "i": 2,
+    "half": 0.5,
+    "depths": [3, 4, 6, 3],
+    "project": True,
+    "act": "relu",
+    "nothing": None,
+    "empty": [],
+    "long": [0] * 10_001,
+    "huge": 10**30,
+}
+
+
+def evaluate(text: str, **variables: Any) -> Any:
+    return parse(text).evaluate(VARIABLES | variables)
+
+
+def failure(text: str, **variables: Any) -> ExpressionError:
+    with pytest.raises(ExpressionError) as caught:
+        evaluate(text, **variables)
+    return caught.value
+
+
+GOOD = [
+    ("planes * 4", 64),
+    ("width // 2", 32),
+    ("i + 1", 3),
+    ("-i", -2),
+    ("+i", 2),
+    ("width - planes * 2", 32),
+    ("(width - planes) * 2", 96),
+    ("9 / 3", 3),
+    ("10 / 4", 2.5),
+    ("-7 // 2", -4),
+    ("-7 % 3", 2),
+    ("2 ** 10", 1024),
+    ("2 ** -1", 0.5),
+    ("2 ** i", 4),
+    ("width * half", 32.0),
+    ("1e3", 1000.0),
+    ("1_000", 1000),
+    ("10 ** 18", 10**18),
+    ("i == 2", True),
+    ("i != 2", False),
+    ("1 < i <= 2", True),
+    ("1 < i < 2", False),
+    ("3 > i >= 2", True),
+    ("project", True),
+    ("not project", False),
+    ("project and i == 2", True),
+    ("project or 1 / 0 == 1", True),
+    ("i == 0 and 1 / 0 == 1", False),
+    ("64 if i > 0 else 32", 64),
+    ("64 if i > 5 else 32", 32),
+    ("1 / 0 if i == 0 else 8", 8),
+    ("act == 'relu'", True),
+    ("act in ['relu', 'gelu']", True),
+    ("3 not in depths", False),
+    ("nothing == none", True),
+    ("true", True),
+    ("False", False),
+    ("null", None),
+    ("[1, planes]", [1, 16]),
+    ("[]", []),
+    ("depths[i]", 6),
+    ("depths[-1]", 3),
+    ("[8, 16, 32][i]", 32),
+    ("sum(depths)", 16),
+    ("sum(empty)", 0),
+    ("sum([half, half])", 1.0),
+    ("len(depths)", 4),
+    ("max(depths)", 6),
+    ("min(depths)", 3),
+    ("min(1, 2, 0)", 0),
+    ("max(half, 1)", 1),
+    ("max(i)", 2),
+    ("ceil(7 / 2)", 4),
+    ("ceil(half)", 1),
+    ("ceil(7.5 / 2)", 4),
+    ("ceil(999999999999999999 / 7)", 142857142857142857),
+    ("floor(-7 / 2)", -4),
+    ("floor(2.5)", 2),
+    ("ceil(ceil(ceil(ceil(ceil(224 / 2) / 2) / 2) / 2) / 2)", 7),
+    ("round(2.5)", 2),
+    ("round(3.5)", 4),
+    ("round(2.567, 2)", 2.57),
+    ("round(1250, -2)", 1200),
+    ("  width\n  + 1\n", 65),
+    ("((((i))))", 2),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), GOOD)
+def test_expressions(text: str, value: object) -> None:
+    found = evaluate(text)
+    assert type(found) is type(value)
+    assert found == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("make_divisible(32 * 0.35)", 16),
+        ("make_divisible(16 * 0.35)", 8),
+        ("make_divisible(24 * 1.4)", 32),
+        ("make_divisible(1280 * 1.4)", 1792),
+        ("make_divisible(320 * 0.35)", 112),
+        ("make_divisible(72 / 4)", 24),
+        ("make_divisible(960 / 4)", 240),
+        ("make_divisible(37, 8)", 40),
+        ("make_divisible(10, divisor=8, min_value=16)", 16),
+        ("make_divisible(17, 8, none)", 16),
+        ("make_divisible(5, 1)", 5),
+    ],
+)
+def test_make_divisible_is_mobilenets(text: str, value: int) -> None:
+    """Widths as MobileNetV2 has at multipliers 0.35 and 1.4, and the rule's corners, worked out by hand."""
+    found = evaluate(text)
+    assert type(found) is int
+    assert found == value
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("planes * 4", {"planes"}),
+        ("max(a, b) if c else d[i]", {"a", "b", "c", "d", "i"}),
+        ("true and none == null", set()),
+        ("3", set()),
+        ("min(max, 1)", {"max"}),
+    ],
+)
+def test_names_are_the_free_variables(text: str, names: set[str]) -> None:
+    assert parse(text).names == names
+
+
+def test_reading_is_cached() -> None:
+    assert parse("a + 1") is parse("a + 1")
+    assert parse("a + 1").text == "a + 1"
+
+
+# ── what is refused ───────────────────────────────────────────────────────────────────────────────────────────────
+
+ARITHMETIC = (
+    "an expression is arithmetic on numbers and variables, with comparisons, `x if c else y` and a few functions"
+)
+KNOWN = "known here: ceil, floor, len, make_divisible, max, min, round, sum"
+
+BAD = [
+    ("", "the expression is empty", None, "write a number, a variable or some arithmetic"),
+    (" \n ", "the expression is empty", None, "write a number, a variable or some arithmetic"),
+    ("planes *", "`planes *` is not an expression: it ends too early", 8, ""),
+    ("max(planes", "`max(planes` is not an expression: a `)` is missing", 3, "close every `(`"),
+    ("3x3", "`3x3` is not an expression", 0, ""),
+    ("i = 3", "`i = 3` is not an expression: it cannot be read from `= 3` on", 2, "write `==` to compare"),
+    ("planes width", "`planes width` is not an expression: it cannot be read from `width` on", None, ""),
+    ("widht + 1", "`widht` is no variable", 0, "did you mean width?"),
+    ("1 + widht", "`widht` is no variable", 4, "did you mean width?"),
+    ("'é' == widht", "`widht` is no variable", 7, "did you mean width?"),
+    ("  widht", "`widht` is no variable", 2, "did you mean width?"),
+    ("min + 1", "`min` is a function", 0, "write what it is of: min(…)"),
+    ("sqrt(2)", "`sqrt` is no function of an expression", 0, KNOWN),
+    ("celi(2)", "`celi` is no function of an expression", 0, "did you mean ceil?"),
+    ("__import__('os')", "`__import__` is no function of an expression", 0, KNOWN),
+    ("depths.append(1)", "`depths.append` is no function of an expression", 0, KNOWN),
+    (
+        "act.upper",
+        "`act.upper` is an attribute, which an expression may not hold",
+        0,
+        "use the variables as they are, without `.`",
+    ),
+    ("lambda: 1", "`lambda: 1` is a function of its own, which an expression may not hold", 0, ARITHMETIC),
+    (
+        "[x for x in depths]",
+        "`[x for x in depths]` is a loop, which an expression may not hold",
+        0,
+        "write the items out, or use `repeat:`",
+    ),
+    (
+        "sum(x for x in depths)",
+        "`(x for x in depths)` is a loop, which an expression may not hold",
+        3,
+        "write the items out, or use `repeat:`",
+    ),
+    ("f'{i}'", "`f'{i}'` is a text with values in it, which an expression may not hold", 0, "texts are only compared"),
+    (
+        "(n := 3)",
+        "`n := 3` is an assignment, which an expression may not hold",
+        1,
+        "give the part a name under `vars:`",
+    ),
+    ("{1: 2}", "`{1: 2}` is a mapping, which an expression may not hold", 0, ARITHMETIC),
+    ("{1}", "`{1}` is a set, which an expression may not hold", 0, "write a list: `[a, b]`"),
+    ("3, 4", "`3, 4` is a tuple, which an expression may not hold", 0, "write a list: `[a, b]`"),
+    ("depths[0:2]", "`0:2` is a slice, which an expression may not hold", 7, "take one item: `list[0]`"),
+    (
+        "max(*depths)",
+        "`*depths` is a `*` that unpacks a list, which an expression may not hold",
+        4,
+        "min, max and sum take the list itself",
+    ),
+    ("await i", "`await i` is something of Python's, which an expression may not hold", 0, ARITHMETIC),
+    ("2j", "`2j` is no number that an expression may hold", 0, ARITHMETIC),
+    ("b'a'", "`b'a'` is no number that an expression may hold", 0, ARITHMETIC),
+    ("...", "`...` is no number that an expression may hold", 0, ARITHMETIC),
+    ("i # index", "`# index` is a comment, which an expression may not hold", 2, "remove it"),
+    ("i ^ 2", "`i ^ 2` holds the operator `^`, which is not known here", 0, "write `**` for a power"),
+    ("i | 2", "`i | 2` holds the operator `|`, which is not known here", 0, "write `or`"),
+    ("1 << 9", "`1 << 9` holds the operator `<<`, which is not known here", 0, "multiply by a power of 2"),
+    ("~i", "`~i` holds the operator `~`, which is not known here", 0, "write `not`"),
+    ("i is 2", "`i is 2` holds the operator `is`, which is not known here", 0, "write `==`"),
+    ("1 / 0", "`1 / 0` divides by zero", 0, ""),
+    ("8 + i // (i - 2)", "`i // (i - 2)` divides by zero", 4, ""),
+    ("i % 0", "`i % 0` divides by zero", 0, ""),
+    ("1.5 / 0.0", "`1.5 / 0.0` divides by zero", 0, ""),
+    ("ceil(i / 0)", "`i / 0` divides by zero", 5, ""),
+    ("0 ** -1", "`0 ** -1` divides by zero", 0, ""),
+    ("(-8) ** half", "`(-8) ** half` is no real number", 0, ""),
+    ("9**9**9", "the exponent of `9**9**9` is 387,420,489: at most 64", 0, ""),
+    ("2 ** 65", "the exponent of `2 ** 65` is 65: at most 64", 0, ""),
+    ("2 ** -65", "the exponent of `2 ** -65` is -65: at most 64", 0, ""),
+    ("10 ** 18 * 2", "`10 ** 18 * 2` is beyond any size: numbers reach 10**18", 0, ""),
+    ("10 ** 19", "`10 ** 19` is beyond any size: numbers reach 10**18", 0, ""),
+    ("(10.0 ** 18) ** 64", "`(10.0 ** 18) ** 64` is beyond any size: numbers reach 10**18", 0, ""),
+    ("1e400", "`1e400` is beyond any size: numbers reach 10**18", 0, ""),
+    ("huge", "`huge` is beyond any size: numbers reach 10**18", 0, ""),
+    ("long", "`long` is a list of 10,001 items: at most 10,000", 0, ""),
+    ("'a' * 3", "`'a'` is a text, not a number", 0, ""),
+    ("act + 'a'", "`act` is the text 'relu', not a number", 0, ""),
+    ("[1] * 3", "`[1]` is a list, not a number", 0, ""),
+    ("1 + depths", "`depths` is a list, not a number", 4, ""),
+    ("nothing + 1", "`nothing` is nothing, not a number", 0, ""),
+    ("project + 1", "`project` is true, not a number", 0, "write `1 if project else 0` for a number"),
+    ("-act", "`act` is the text 'relu', not a number", 1, ""),
+    ("act < 'z'", "`act` is the text 'relu', not a number", 0, ""),
+    ("1 < 'z'", "`'z'` is a text, not a number", 4, ""),
+    ("not i", "`i` is 2, not true or false", 4, "compare it, as in `i > 0`"),
+    ("project and i", "`i` is 2, not true or false", 12, "compare it, as in `i > 0`"),
+    ("1 if act else 2", "`act` is the text 'relu', not true or false", 5, ""),
+    ("depths[4]", "`depths[4]` is no item: the list has 4 items", 0, "they are counted from 0, and this is number 4"),
+    (
+        "depths[i - 7]",
+        "`depths[i - 7]` is no item: the list has 4 items",
+        0,
+        "they are counted from 0, and this is number -5",
+    ),
+    ("depths[half]", "`half` is 0.5, not the number of an item", 7, "items are counted from 0"),
+    ("depths[true]", "`true` is a condition, not the number of an item", 7, "items are counted from 0"),
+    ("act[0]", "`act` is the text 'relu', not a list", 0, ""),
+    ("'r' in act", "`act` is the text 'relu', not a list", 7, ""),
+    ("len(act)", "`act` is the text 'relu', not a list", 4, ""),
+    ("sum(3)", "`3` is a number, not a list", 4, ""),
+    ("sum([act])", "`[act]` is the text 'relu', not a number", 4, ""),
+    ("max()", "`max()` is not how the function is called", 0, "write max(a, b) or max(list)"),
+    ("max(empty)", "`max(empty)` is of an empty list", 0, ""),
+    ("max(1, act)", "`act` is the text 'relu', not a number", 7, ""),
+    ("ceil(1, 2)", "`ceil(1, 2)` is not how the function is called", 0, "write ceil(x)"),
+    ("ceil(x=1, **i)", "`ceil(x=1, **i)` is not how the function is called", 0, "write ceil(x)"),
+    (
+        "make_divisible(8, to=8)",
+        "`make_divisible(8, to=8)` is not how the function is called",
+        0,
+        "write make_divisible(v, divisor, min_value)",
+    ),
+    (
+        "make_divisible(8, v=8)",
+        "`make_divisible(8, v=8)` is not how the function is called",
+        0,
+        "write make_divisible(v, divisor, min_value)",
+    ),
+    ("make_divisible(8, 0)", "`make_divisible(8, 0)` has the divisor 0: a whole number from 1 on is due", 0, ""),
+    ("round(1, 99)", "`99` is no number of digits: from -18 to 18", 9, ""),
+]
+
+
+@pytest.mark.parametrize(("text", "message", "offset", "mend"), BAD)
+def test_errors(text: str, message: str, offset: int | None, mend: str) -> None:
+    error = failure(text)
+    assert str(error) == error.message == message
+    assert error.mend == mend
+    if offset is not None:
+        assert error.offset == offset
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        ("i && i", "write `and`"),
+        ("i || i", "write `or`"),
+        ("!project", "write `not`, or `!=` for unequal"),
+        ("i ? 1 : 2", "write `x if condition else y`"),
+        ("227×227", "write `*` to multiply"),
+    ],
+)
+def test_slips_are_known(text: str, mend: str) -> None:
+    assert failure(text).mend == mend
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 400 + "1" + ")" * 400,
+        "[" * 900,
+        "-" * 999 + "1",
+        "not " * 200 + "true",
+        "+".join("1" * 400),
+        "[" + ",".join("1" * 400) + "]",
+        "1 if true else " * 60 + "1",
+        "**".join("9" * 400),
+        "x" * 1001,
+        "i" + "[0]" * 300,
+        "\0",
+        "1\0",
+        "\ud800",
+        "'\ud800'",
+        "9" * 1000,
+        "\\\n1",
+        "1;2",
+        "import os",
+        "print(1)",
+        "().__class__.__bases__[0].__subclasses__()",
+        "[c for c in ().__class__.__base__.__subclasses__()]",
+        "exec('1')",
+        "max(key=print)",
+        "1\x0c+",
+    ],
+)
+def test_hostile_texts_are_refused(text: str) -> None:
+    error = failure(text)
+    assert len(error.message) < 300
+    assert "\n" not in error.message
+    assert error.message.isprintable()
+
+
+def test_limits_are_told() -> None:
+    assert failure("x" * 1001).message == "an expression of 1,001 characters is too long: at most 1,000"
+    assert failure("[" + ",".join("1" * 400) + "]").message == "the expression has more than 200 parts"
+    assert failure("+".join("1" * 60)).message == "the expression is nested more than 50 deep"
+
+
+def test_the_mend_of_a_variable_without_variables() -> None:
+    with pytest.raises(ExpressionError) as caught:
+        parse("width").evaluate({})
+    assert caught.value.mend == "variables are given under `vars:`"
+
+
+@given(st.text(max_size=60) | st.text("abi0123456789+-*/%()[]<>=.,:'\" \n", max_size=60))
+def test_nothing_but_expression_errors_is_raised(text: str) -> None:
+    try:
+        parse(text).evaluate(VARIABLES | {"a": 3, "b": [1, 2]})
+    except ExpressionError as error:
+        assert error.offset is None or 0 <= error.offset <= len(text)  # noqa: PT017
+
+
+# ── laws ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_LEAVES = st.integers(0, 50).map(str) | st.sampled_from(["i", "width", "planes"])
+_TREES = st.recursive(
+    _LEAVES,
+    lambda inner: st.tuples(inner, st.sampled_from(["+", "-", "*", "//", "%"]), inner).map(
+        lambda parts: f"({parts[0]} {parts[1]} {parts[2]})"
+    ),
+    max_leaves=8,
+)
+
+
+@given(_TREES)
+def test_whole_arithmetic_is_pythons(text: str) -> None:
+    try:
+        expected = eval(text, {}, dict(VARIABLES))  # noqa: S307
+    except ZeroDivisionError:
+        assert "divides by zero" in failure(text).message
+        return
+    if abs(expected) <= expressions.MAX_SIZE:
+        try:
+            assert evaluate(text) == expected
+        except ExpressionError as error:
+            assert "beyond any size" in error.message  # noqa: PT017  (a part was, though the whole is not)
+
+
+@given(st.integers(1, 10**17), st.integers(1, 10**6))
+def test_rounded_quotients_are_exact(a: int, b: int) -> None:
+    assert evaluate("ceil(a / b)", a=a, b=b) == -(-a // b)
+    assert evaluate("floor(a / b)", a=a, b=b) == a // b
+    assert evaluate("a / b * b", a=a * b // b, b=1) == a
+
+
+@given(st.floats(1, 1e6), st.integers(1, 64))
+def test_make_divisible_divides_and_keeps_nine_tenths(value: float, divisor: int) -> None:
+    found = evaluate("make_divisible(v, d)", v=value, d=divisor)
+    assert found % divisor == 0
+    assert found >= divisor
+    assert found >= 0.9 * value
+
+
+# ── other kinds of number ─────────────────────────────────────────────────────────────────────────────────────────
+
+FORMULAS = ["x * 4 + 1", "x // 2", "ceil(x / 2)", "floor(x / 3)", "max(x, 3)", "min(x, 3, 5)", "sum([x, 1])", "2 - x"]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_traces_arrays_and_symbols_agree_with_ints(text: str) -> None:
+    numpy = pytest.importorskip("numpy")
+    sympy = pytest.importorskip("sympy")
+    pytest.importorskip("shapecalc.dims.arrays")
+    pytest.importorskip("shapecalc.dims.symbols")
+    expected = [evaluate(text, x=x) for x in range(1, 10)]
+    traced = [evaluate(text, x=leaf(x, "x")) for x in range(1, 10)]
+    assert all(isinstance(number, Trace) for number in traced)
+    assert [number.value for number in traced] == expected
+    assert evaluate(text, x=numpy.arange(1, 10)).tolist() == expected
+    symbol = sympy.Symbol("x", integer=True, positive=True)
+    formula = evaluate(text, x=symbol)
+    assert [int(formula.subs(symbol, x)) for x in range(1, 10)] == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["x / 2", "x % 2", "x < 3", "1 if x < 3 else 2", "x ** 2", "make_divisible(x)", "2 ** x"]
+)
+def test_what_a_kind_of_number_cannot_do_is_refused(text: str) -> None:
+    error = failure(text, x=leaf(7, "x"))
+    assert error.message
+    assert math.isfinite(error.offset or 0)
