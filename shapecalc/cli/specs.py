@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -96,11 +97,11 @@ def _entries() -> Iterator[_Entry]:
 
 
 def _entry(member: Member) -> _Entry:
-    """Return what is listed of a network. Its totals are those that it claims, which `shapecalc check --all` holds."""
+    """Return what is listed of a network."""
     report = member.load().infer()
     document = member.specification.document
     assert document is not None  # noqa: S101  (it was built)
-    stem = member.variant or member.specification.name.rpartition(".")[0]
+    stem = member.variant or os.path.splitext(os.path.basename(member.file))[0]
     sizes = ", ".join("×".join(map(str, sizes)) for sizes in report.inputs.values())
     family, task = document.text("family") or report.name, document.text("task")
     return _Entry(stem, report.name, family, task, sizes, report.total.params, report.total.macs, report.graph.source)

@@ -201,6 +201,7 @@ class RmsNorm(_AxesNorm):
 
     examples = (
         Example({"normalized_shape": 8}, (3, 8), (3, 8), 8, source="PyTorch 2.13.0, run"),
+        Example({}, (128, 4096), (128, 4096), 4_096, source="Llama-2-7B's norms, transformers 5.23"),
     )  # fmt: skip
 
 

@@ -103,7 +103,7 @@ class _Recurrent(Layer):
                 matrices = matrices + prod(sizes)
         return x.sizes[0] * matrices
 
-    def in_features(self, x: Shape, *states: Shape) -> Dim:
+    def features_in(self, x: Shape, *states: Shape) -> Dim:
         return x.sizes[-1]
 
 

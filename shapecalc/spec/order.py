@@ -95,10 +95,7 @@ def _shares(builder: Builder) -> dict[int, int]:
         theirs = range(*span)
         if span == (start, stop):
             builder.report(Problem(f"{pending.name} cannot share its own weights", pending.mark), pending.scope)
-        elif len(theirs) != stop - start or any(
-            _kind(builder.nodes[mine]) != _kind(builder.nodes[other])
-            for mine, other in zip(range(start, stop), theirs, strict=True)
-        ):
+        elif not _are_alike(builder.nodes[start:stop], builder.nodes[span[0] : span[1]]):
             told = "its layers are not those of the one that shares them"
             builder.report(Problem(f"the weights of {pending.name} do not fit: {told}", pending.mark), pending.scope)
         else:
@@ -113,6 +110,16 @@ def _shares(builder: Builder) -> dict[int, int]:
             builder.problems.append(Problem("layers share one another's weights in a ring", proto.mark, proto.name))
             del shares[node]
     return shares
+
+
+def _are_alike(mine: Sequence[Proto], theirs: Sequence[Proto]) -> bool:
+    """Tell whether layers may share weights: blocks of the same kinds in order, or any two single layers.
+
+    (A language model's last linear layer takes the embedding's table; that the sizes fit is seen when they are known.)
+    """
+    if len(mine) == len(theirs) == 1:
+        return True
+    return len(mine) == len(theirs) and all(_kind(a) == _kind(b) for a, b in zip(mine, theirs, strict=True))
 
 
 def _kind(proto: Proto) -> str:

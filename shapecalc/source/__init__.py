@@ -1,0 +1,80 @@
+"""Specifications as values with marks: YAML text, or plain Python objects, read safely and in linear time.
+
+    bytes ──decoding──▶ text ──reading──▶ events ──assembly──▶ values        (objects, for Python's own dicts)
+
+A value is a `Scalar`, a `ListValue` or a `MapValue`; each knows the place that it was read from. Nothing that stands in
+the text can run code, recurse, or grow beyond the limits below. What is wrong is returned, all of it, not raised.
+This is the only part of the house that knows YAML. Its plain words mean what YAML 1.2 says; a word that YAML readers
+disagree about stays text and carries a `trap`, a sentence for whoever expected something else of it.
+"""
+
+from __future__ import annotations
+
+import gc
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from shapecalc.errors import Problem, Source
+from shapecalc.source.assembly import MAX_DEPTH, MAX_PROBLEMS, MAX_VALUES, Builder, StopReadingError
+from shapecalc.source.decoding import MAX_BYTES, check_text, decode
+from shapecalc.source.objects import read_objects
+from shapecalc.source.reading import read_events
+from shapecalc.source.values import ListValue, MapValue, Scalar, Value
+from shapecalc.source.words import MAX_DIGITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "MAX_DIGITS",
+    "MAX_PROBLEMS",
+    "MAX_VALUES",
+    "ListValue",
+    "MapValue",
+    "Scalar",
+    "Value",
+    "read_object",
+    "read_text",
+]
+
+
+def read_text(text: str | bytes, name: str) -> tuple[Value | None, list[Problem]]:
+    """Read YAML (or JSON, which is YAML) and return its value and all that is wrong with it.
+
+    The value is None where nothing could be read. `name` is what errors call the text, such as its file name.
+    """
+    source = Source(name)
+    builder = Builder(source)
+    try:
+        source.text = decode(text, source)
+        check_text(source)
+        with _collector_paused():
+            read_events(source, builder)
+    except StopReadingError as stop:
+        return None, [*builder.listed(), stop.problem]
+    return builder.root, builder.listed()
+
+
+def read_object(obj: object, name: str = "<dict>") -> tuple[Value | None, list[Problem]]:
+    """Turn Python's own dicts, lists, texts and numbers into values; their marks name the path to them."""
+    builder = Builder(Source(name))
+    try:
+        with _collector_paused():
+            read_objects(obj, builder)
+    except StopReadingError as stop:
+        return None, [*builder.listed(), stop.problem]
+    return builder.root, builder.listed()
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Pause the search for circular garbage: reading makes none, and the search would take most of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,209 @@
+"""Values put together from events, without recursion: counted, bounded, every mistake kept."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from shapecalc.errors import Mark, Problem, Source, did_you_mean
+from shapecalc.source.values import ListValue, MapValue, Scalar, Value, short
+
+__all__ = ["MAX_DEPTH", "MAX_PROBLEMS", "MAX_VALUES", "Builder", "StopReadingError"]
+
+MAX_DEPTH = 100
+"""How deep lists and mappings may be nested."""
+MAX_VALUES = 2_000_000
+"""How many values a text may hold, counting what its aliases stand for."""
+MAX_PROBLEMS = 100
+"""How many problems of one text are listed."""
+
+
+class StopReadingError(Exception):
+    """What was found ends the reading."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+class _Frame:
+    """A list or a mapping that is not closed yet; `seen` is None for a list."""
+
+    __slots__ = ("anchor", "height", "items", "key", "mark", "merges", "pairs", "seen", "size")
+
+    def __init__(self, mark: Mark, is_map: bool, anchor: str | None) -> None:
+        self.mark = mark
+        self.anchor = anchor
+        self.items: list[Value] = []
+        self.pairs: list[tuple[Scalar, Value]] = []
+        self.seen: dict[str, Scalar] | None = {} if is_map else None
+        self.key: Scalar | None = None
+        self.merges = False
+        self.size = 1
+        self.height = 1
+
+
+_OPEN = (None, 0, 0)
+_Anchored: TypeAlias = "tuple[Value | None, int, int]"
+
+
+class Builder:
+    """Puts values together from events, without recursion; counts them and holds their limits."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.root: Value | None = None
+        self.stack: list[_Frame] = []
+        self.anchors: dict[str, _Anchored] = {}
+        self.total = 0
+        self.problems: list[Problem] = []
+        self.unlisted = 0
+        # What follows a key that was refused belongs to nothing; it is read, and left.
+        self.refused = Scalar(None, "", Mark(source, 0, 0))
+
+    def add_problem(self, problem: Problem) -> None:
+        """Keep a problem, up to as many as are listed."""
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(problem)
+        else:
+            self.unlisted += 1
+
+    def listed(self) -> list[Problem]:
+        """Return the problems; where they are too many, the last says how many more there are."""
+        if not self.unlisted:
+            return self.problems
+        return [*self.problems, Problem(f"{self.unlisted:,} more problems like these are not listed")]
+
+    def open(self, mark: Mark, is_map: bool, anchor: str | None = None) -> None:
+        """Begin a list or a mapping."""
+        self.count(1, mark)
+        self.check_depth(1, mark)
+        if anchor:
+            self.anchors[anchor] = _OPEN
+        self.stack.append(_Frame(mark, is_map, anchor))
+
+    def close(self) -> None:
+        """End the list or mapping that was begun last."""
+        frame = self.stack.pop()
+        value: Value
+        if frame.seen is None:
+            value = ListValue(frame.items, frame.mark)
+        else:
+            value = MapValue(self.merged(frame) if frame.merges else frame.pairs, frame.mark)
+        if frame.anchor:
+            self.anchors[frame.anchor] = (value, frame.size, frame.height)
+        self.put(value, frame.size, frame.height)
+
+    def scalar(self, scalar: Scalar, anchor: str | None = None) -> None:
+        """Add a scalar to what is open."""
+        self.count(1, scalar.mark)
+        if anchor:
+            self.anchors[anchor] = (scalar, 1, 0)
+        self.put(scalar, 1, 0)
+
+    def alias(self, anchor: str, mark: Mark) -> None:
+        """Add the value that an anchor names: the same one, not a copy."""
+        if anchor not in self.anchors:
+            mend = did_you_mean(anchor, self.anchors) or f"name a value with `&{anchor}` above this line"
+            self.add_problem(Problem(f"the alias `*{anchor}` names no anchor", mark, mend=mend))
+            self.put(Scalar(None, "", mark), 1, 0)
+            return
+        value, size, height = self.anchors[anchor]
+        if value is None:
+            raise StopReadingError(
+                Problem(
+                    f"the alias `*{anchor}` stands inside its own anchor",
+                    mark,
+                    why=("the value would contain itself, without end",),
+                    mend="write out what is meant here",
+                )
+            )
+        self.count(size, mark, " once their aliases are written out")
+        self.check_depth(height, mark)
+        self.put(value, size, height)
+
+    def count(self, size: int, mark: Mark, words: str = "") -> None:
+        """Count the values that are added, up to as many as a text may hold."""
+        self.total += size
+        if self.total > MAX_VALUES:
+            message = f"the specification holds more than {MAX_VALUES:,} values{words}"
+            raise StopReadingError(Problem(message, mark, mend="`repeat:` and blocks say the same in fewer"))
+
+    def check_depth(self, height: int, mark: Mark) -> None:
+        """Hold the limit of nesting, for what is `height` deep in itself."""
+        if len(self.stack) + height > MAX_DEPTH:
+            message = f"lists and mappings are nested more than {MAX_DEPTH} deep"
+            raise StopReadingError(Problem(message, mark, mend="give the inner parts a name under `blocks:`"))
+
+    def put(self, value: Value, size: int, height: int) -> None:
+        """Hand a finished value to the list or mapping around it."""
+        if not self.stack:
+            self.root = value
+            return
+        frame = self.stack[-1]
+        frame.size += size
+        if height >= frame.height:
+            frame.height = height + 1
+        if frame.seen is None:
+            frame.items.append(value)
+        elif frame.key is None:
+            frame.key = self.key(value, frame, frame.seen)
+        else:
+            if frame.key is not self.refused:
+                frame.pairs.append((frame.key, value))
+            frame.key = None
+
+    def key(self, value: Value, frame: _Frame, seen: dict[str, Scalar]) -> Scalar:
+        """Return the value as a key, or `refused` where it cannot be one."""
+        if value is self.refused:
+            return self.refused
+        if not isinstance(value, Scalar) or type(value.value) is not str or not value.text:
+            self.add_problem(_bad_key(value))
+            return self.refused
+        text = value.text
+        if text in seen:
+            self.add_problem(
+                Problem(
+                    f"`{short(text)}` is given twice",
+                    value.mark,
+                    mend="keep one of the two",
+                    also=(("first given at", seen[text].mark),),
+                )
+            )
+            return self.refused
+        if text == "<<" and not value.quoted:
+            frame.merges = True
+        if not seen and value.mark.line and value.mark[1:3] == frame.mark[1:3]:
+            frame.mark = value.mark  # a block mapping begins with its first key, and is marked by it
+        seen[text] = value
+        return value
+
+    def merged(self, frame: _Frame) -> list[tuple[Scalar, Value]]:
+        """Return the pairs of a mapping with those that `<<` brings in; what is written out wins."""
+        taken = set(frame.seen or ())
+        pairs: list[tuple[Scalar, Value]] = []
+        for key, value in frame.pairs:
+            if key.text != "<<" or key.quoted:
+                pairs.append((key, value))
+                continue
+            for part in value.items if isinstance(value, ListValue) else [value]:
+                if not isinstance(part, MapValue):
+                    message = "`<<` brings in the keys of a mapping, or of a list of mappings"
+                    self.add_problem(Problem(message, part.mark, mend="name a mapping, as in `<<: *name`"))
+                    continue
+                for inner, given in part.pairs:
+                    if inner.text not in taken:
+                        taken.add(inner.text)
+                        pairs.append((inner, given))
+        return pairs
+
+
+def _bad_key(value: Value) -> Problem:
+    if not isinstance(value, Scalar):
+        kind = "list" if isinstance(value, ListValue) else "mapping"
+        mend = "put a key that begins with `[` or `{` in quotes"
+        return Problem(f"a key is a word, not a {kind}", value.mark, mend=mend)
+    if not value.text:
+        return Problem("a key is missing before the `:`", value.mark, mend="write the key, or remove the line")
+    shown = short(value.text)
+    kind = "nothing" if value.value is None else "true or false" if isinstance(value.value, bool) else "a number"
+    return Problem(f"a key is a word: `{shown}` is {kind}", value.mark, mend=f"write '{shown}' in quotes for the word")

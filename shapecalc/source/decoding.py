@@ -1,0 +1,66 @@
+"""From bytes to text: what no YAML reader should be asked to read is refused here."""
+
+from __future__ import annotations
+
+import re
+
+from shapecalc.errors import Mark, Problem, Source
+from shapecalc.source.assembly import StopReadingError
+
+__all__ = ["MAX_BYTES", "UNREADABLE", "check_text", "decode", "place_of"]
+
+MAX_BYTES = 64 * 2**20
+"""How long a text may be."""
+
+UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # YAML 1.1, section 4.1
+_TAG_DIRECTIVE = re.compile("(?:^|[\n\r\x85\u2028\u2029])%TAG")
+
+
+def decode(text: str | bytes, source: Source) -> str:
+    """Return a file's bytes as text. Errors: `StopReadingError` where they are none."""
+    if len(text) > MAX_BYTES:
+        size = f"{len(text) / 2**20:,.1f} MiB"
+        mend = f"a specification is at most {MAX_BYTES // 2**20} MiB"
+        raise StopReadingError(Problem(f"the text is {size} long", Mark(source, 0, 0), mend=mend))
+    if isinstance(text, str):
+        return text.removeprefix("\ufeff")
+    is_wide = text[:2] in (b"\xff\xfe", b"\xfe\xff")
+    try:
+        return text.decode("utf-16" if is_wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        if b"\0" in text and not is_wide:
+            raise StopReadingError(_binary(source)) from None
+        if is_wide:
+            raise StopReadingError(
+                Problem("the file is not UTF-16 text", Mark(source, 0, 0), mend="save it as UTF-8")
+            ) from None
+        start = error.start
+        source.text = text.decode("utf-8-sig", "replace")
+        place = place_of(source, len(text[:start].decode("utf-8-sig")))
+        message = f"the file is not UTF-8 text: it holds the byte 0x{text[start]:02X}"
+        raise StopReadingError(Problem(message, place, mend="save it as UTF-8")) from None
+
+
+def _binary(source: Source) -> Problem:
+    return Problem("the file is binary, not text", Mark(source, 0, 0), mend="a specification is YAML, saved as UTF-8")
+
+
+def check_text(source: Source) -> None:
+    """Refuse what no YAML reader should be asked to read."""
+    text = source.text
+    if "\0" in text:
+        raise StopReadingError(_binary(source))
+    found = UNREADABLE.search(text)
+    if found:
+        message = f"the character U+{ord(found[0]):04X} cannot stand in YAML"
+        raise StopReadingError(Problem(message, place_of(source, found.start()), mend="remove it"))
+    found = _TAG_DIRECTIVE.search(text)
+    if found:  # reading these takes the square of their number
+        message = "a `%TAG` directive is not read: a specification is plain values"
+        raise StopReadingError(Problem(message, place_of(source, found.end() - 1), mend="remove the line"))
+
+
+def place_of(source: Source, offset: int) -> Mark:
+    """Return the mark of the character at an offset of the text."""
+    lines = (source.text[:offset] + "x").splitlines()
+    return Mark(source, len(lines), len(lines[-1]))

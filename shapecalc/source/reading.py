@@ -1,0 +1,103 @@
+"""From text to values: the events of a YAML text, fed to the builder. This is where yaml is imported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Mark, Problem, Source
+from shapecalc.source.assembly import Builder, StopReadingError
+from shapecalc.source.decoding import UNREADABLE
+from shapecalc.source.syntax import syntax_problem, tabs_problem
+from shapecalc.source.values import Scalar, short
+from shapecalc.source.words import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["check_characters", "read_events"]
+
+
+def read_events(source: Source, builder: Builder) -> None:
+    """Feed the events of a YAML text to the builder."""
+    import yaml  # noqa: PLC0415  (only when YAML is read: it costs start-up time)
+
+    try:
+        for event in yaml.parse(source.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            step = _STEPS.get(type(event).__name__)
+            if step is not None:
+                step(event, builder)
+    except yaml.MarkedYAMLError as error:
+        raise StopReadingError(syntax_problem(error, source)) from None
+    except (yaml.YAMLError, UnicodeError, ValueError) as error:
+        words = " ".join(str(error).split())
+        raise StopReadingError(Problem(f"this is not YAML: {words}", Mark(source, 0, 0))) from None
+    root = builder.root
+    if root is None or (isinstance(root, Scalar) and root.value is None and not root.text):
+        held = "holds only comments" if "#" in source.text else "is empty"
+        message = f"the file {held}: a specification needs at least `layers:`"
+        raise StopReadingError(Problem(message, Mark(source, 0, 0)))
+
+
+def _begin_document(event: Any, builder: Builder) -> None:
+    if builder.root is not None:
+        mark = _event_mark(event, builder.source)
+        mend = "one file is one specification: remove the `---`"
+        raise StopReadingError(Problem("a second document begins here", mark, mend=mend))
+
+
+def _add_scalar(event: Any, builder: Builder) -> None:
+    mark = _checked_mark(event, builder)
+    text = event.value
+    if event.style:
+        check_characters(text, mark, builder)
+        builder.scalar(Scalar(text, text, mark, quoted=True), event.anchor)
+        return
+    if event.end_mark.line != event.start_mark.line:
+        _check_tabs(event, builder)
+    value, trap = resolve(text)
+    builder.scalar(Scalar(value, text, mark, False, trap), event.anchor)
+
+
+def check_characters(text: str, mark: Mark, builder: Builder) -> None:
+    """Refuse what an escape such as "backslash e" can bring into a text: it would reach the reader's terminal."""
+    found = UNREADABLE.search(text)
+    if found:
+        message = f"the text holds the control character U+{ord(found[0]):04X}"
+        builder.add_problem(Problem(message, mark, mend="remove it"))
+
+
+def _check_tabs(event: Any, builder: Builder) -> None:
+    """Refuse a plain text that goes on in a line indented with tabs: it was to be a line of its own."""
+    for line in range(event.start_mark.line + 2, event.end_mark.line + 2):
+        tabs = tabs_problem(builder.source, line)
+        if tabs:
+            builder.add_problem(tabs)
+            return
+
+
+_STEPS: dict[str, Callable[[Any, Builder], None]] = {
+    "ScalarEvent": _add_scalar,
+    "MappingStartEvent": lambda event, builder: builder.open(_checked_mark(event, builder), True, event.anchor),
+    "SequenceStartEvent": lambda event, builder: builder.open(_checked_mark(event, builder), False, event.anchor),
+    "MappingEndEvent": lambda _, builder: builder.close(),
+    "SequenceEndEvent": lambda _, builder: builder.close(),
+    "AliasEvent": lambda event, builder: builder.alias(event.anchor, _event_mark(event, builder.source)),
+    "DocumentStartEvent": _begin_document,
+}
+
+
+def _event_mark(event: Any, source: Source) -> Mark:
+    start, end = event.start_mark, event.end_mark
+    line, column = start.line, start.column
+    length = end.column - column if end.line == line else len(source.line(line + 1)) - column
+    return Mark(source, line + 1, column + 1, length if length > 0 else 1)
+
+
+def _checked_mark(event: Any, builder: Builder) -> Mark:
+    """Return the mark of an event; a tag on it is a problem."""
+    mark = _event_mark(event, builder.source)
+    if event.tag is not None:
+        tag = short(event.tag.replace("tag:yaml.org,2002:", "!!"))
+        message = f"the tag `{tag}` is not read: a specification is plain values"
+        builder.add_problem(Problem(message, mark, mend="remove the tag, or put the text in quotes"))
+    return mark

@@ -1,0 +1,104 @@
+"""YAML's errors in the reader's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Mark, Problem, Source
+from shapecalc.source.decoding import place_of
+
+if TYPE_CHECKING:
+    from yaml.error import MarkedYAMLError
+
+__all__ = ["syntax_problem", "tabs_problem"]
+
+
+def tabs_problem(source: Source, number: int) -> Problem | None:
+    """Return what is wrong with a line that is indented with tabs; None for any other."""
+    line = source.line(number)
+    indent = line[: len(line) - len(line.lstrip())]
+    if "\t" not in indent:
+        return None
+    mark = Mark(source, number, indent.index("\t") + 1, indent.count("\t"))
+    return Problem("tabs stand where spaces are due", mark, mend="indent with spaces")
+
+
+def _mark_of(mark: Any, source: Source) -> Mark:
+    """Return a mark of yaml's as ours; one behind the last line moves to the end of what is written."""
+    line, column = mark.line + 1, mark.column + 1
+    if not source.line(line):
+        written = source.text.rstrip()
+        if source.text[: len(written)].count("\n") < line - 1:
+            return place_of(source, max(0, len(written) - 1))
+    return Mark(source, line, column)
+
+
+def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:
+    """Say in the reader's words what yaml found wrong."""
+    place = error.problem_mark or error.context_mark
+    mark = _mark_of(place, source) if place else Mark(source, 0, 0)
+    begin = _mark_of(error.context_mark, source) if error.context_mark else mark
+    tabs = tabs_problem(source, mark.line)
+    if tabs:
+        return tabs
+    problem, context = error.problem or "", error.context or ""
+    if "flow" in context:
+        return _unclosed_bracket(begin, mark)
+    if "quoted scalar" in context and "escape" not in problem and "hex" not in problem:
+        return Problem("the quote is not closed", begin, mend="close it with the same quote that opens it")
+    for words, message, mend in _SYNTAX:
+        if words in problem or words in context:
+            at = begin if words == "simple key" else mark
+            return Problem(message.format(_character(at)), at, mend=mend)
+    return Problem(f"this is not YAML: {problem}", mark, why=(context,) if context else ())
+
+
+def _character(mark: Mark) -> str:
+    return mark.source.line(mark.line)[mark.column - 1 : mark.column]
+
+
+def _unclosed_bracket(begin: Mark, mark: Mark) -> Problem:
+    bracket = _character(begin) if _character(begin) in "[{" else "["
+    closing = "}" if bracket == "{" else "]"
+    return Problem(
+        f"a `,` or a `{closing}` is missing here",
+        mark,
+        mend=f"separate what stands between `{bracket}` and `{closing}` by commas, and close it",
+        also=((f"the `{bracket}` stands at", begin),) if begin != mark else (),
+    )
+
+
+# What yaml says (its C and its Python reader word things differently), what it means, and the mend.
+_SYNTAX = (
+    (
+        "mapping values are not allowed",
+        "a `key: value` cannot stand here",
+        "indent the line as its neighbours are; a text that holds `: ` stands in quotes",
+    ),
+    ("simple key", "a `:` is missing after this", "write `key: value`, with a space after the `:`"),
+    ("cannot start any token", "`{}` cannot begin a word", "put the text in quotes"),
+    (
+        "sequence entries are not allowed",
+        "a list cannot begin here",
+        "put its first `- ` on a line of its own, below the key",
+    ),
+    (
+        "block collection",
+        "this line is indented like the items of a list, but is none",
+        "begin it with `- `, or indent it as the lines that it belongs to",
+    ),
+    (
+        "block mapping",
+        "this line is indented like a key, but is none",
+        "write `key: value`, or indent it as the lines that it belongs to",
+    ),
+    ("document start", "something follows where the text should end", "a specification is one mapping"),
+    ("undefined tag handle", "a word that begins with `!` is a tag, which is not read", "put the text in quotes"),
+    ("scanning a tag", "a word that begins with `!` is a tag, which is not read", "put the text in quotes"),
+    ("scanning an alias", "`*` begins an alias here, and no name follows it", "put the text in quotes"),
+    ("scanning an anchor", "`&` begins an anchor here, and no name follows it", "put the text in quotes"),
+    ("quoted scalar", "YAML does not know this escape", "double the backslash, or use single quotes"),
+    ("block scalar", "a text that begins with `|` or `>` stands on the lines below it", "put the text in quotes"),
+    ("directive", "a line that begins with `%` is a directive of YAML's own", "remove the line"),
+    ("YAML document", "a line that begins with `%` is a directive of YAML's own", "remove the line"),
+)

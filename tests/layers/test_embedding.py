@@ -1,0 +1,71 @@
+"""Embeddings and learned tensors: laws, known counts, refusals."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from sizing import outputs, parameters, sized
+
+from shapecalc.errors import Misfit
+
+
+def test_embedding_agrees_with_torch() -> None:
+    torch = pytest.importorskip("torch")
+    rng = random.Random(4)
+    for _ in range(20):
+        rows, width = rng.randint(1, 20), rng.randint(1, 20)
+        shape = tuple(rng.randint(1, 4) for _ in range(rng.randint(1, 3)))
+        module = torch.nn.Embedding(rows, width)
+        found = sized("embedding", shape, num_embeddings=rows, embedding_dim=width)
+        assert outputs(found) == [tuple(module(torch.zeros(1, *shape, dtype=torch.long)).shape[1:])]
+        assert found.weights == parameters(module)
+
+
+def test_a_parameter_takes_no_input() -> None:
+    found = sized("parameter", shape=[1, 768])
+    assert (outputs(found), found.weights, found.macs) == ([(1, 768)], 768, 0)
+
+
+def test_position_embeddings_change_no_size() -> None:
+    for kind in ("position_embedding", "sinusoidal_embedding", "rotary_embedding"):
+        assert outputs(sized(kind, (50, 64))) == [(50, 64)]
+    assert sized("sinusoidal_embedding", (50, 64)).weights == 0
+    assert sized("position_embedding", (50, 64)).weights == 50 * 64
+    assert sized("position_embedding", (16, 50, 64)).weights == 50 * 64
+
+
+@pytest.mark.parametrize(
+    ("shape", "layout", "dim", "channels"),
+    [
+        ((96, 56, 48), "CHW", None, 96),
+        ((56, 48, 96), "HWC", None, 96),
+        ((197, 768), "CHW", None, 768),
+        ((56, 48, 96), "CHW", -1, 96),
+        ((16, 49, 96), "CHW", "channels", 16),
+    ],
+)
+def test_layer_scale_finds_the_channels(
+    shape: tuple[int, ...], layout: str, dim: int | str | None, channels: int
+) -> None:
+    assert sized("layer_scale", shape, layout=layout, dim=dim).weights == channels
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "shape", "message"),
+    [
+        ("position_embedding", {"num_positions": 512}, (513, 8), "length of the input (=513) must be at most"),
+        ("position_embedding", {"embedding_dim": 9}, (5, 8), "features of the input (=8) must equal embedding_dim (=9)"),
+        ("class_token", {}, (8,), "class_token needs a length and features, but its input is 8"),
+        ("layer_scale", {"channels": 9}, (5, 8), "channels of the input (=8) must equal channels (=9)"),
+        ("parameter", {"shape": [1, 8]}, (5, 8), "parameter takes 0 inputs, but is given 1"),
+    ],
+)
+def test_refused(kind: str, arguments: dict[str, int], shape: tuple[int, ...], message: str) -> None:
+    from shapecalc.inference import size_layer
+    from shapecalc.layer import KINDS
+    from shapecalc.shape import Shape
+
+    with pytest.raises(Misfit) as caught:
+        size_layer(KINDS[kind](**arguments), (Shape(shape),))
+    assert message in str(caught.value)

@@ -1,0 +1,109 @@
+"""Slices, pieces, stacks, copies and reductions: laws, and PyTorch itself."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from sizing import outputs, sized
+
+from shapecalc.errors import Misfit
+
+
+def _random_shape(rng: random.Random, least: int = 1) -> tuple[int, ...]:
+    return tuple(rng.randint(1, 7) for _ in range(rng.randint(least, 4)))
+
+
+def test_chunks_make_the_whole_again() -> None:
+    for size in range(1, 30):
+        for chunks in range(1, 5):
+            try:
+                pieces = [sizes[0] for sizes in outputs(sized("chunk", (size, 3), chunks=chunks))]
+            except AssertionError:
+                assert len(range(0, size, -(-size // chunks))) < chunks  # PyTorch would give fewer pieces
+            else:
+                assert sum(pieces) == size
+                assert len(pieces) == chunks
+
+
+@pytest.mark.parametrize("layout", ["CHW", "HWC"])
+def test_channels_are_found_by_their_word(layout: str) -> None:
+    shape = (6, 4, 4) if layout == "CHW" else (4, 4, 6)
+    halves = outputs(sized("chunk", shape, layout=layout, chunks=2, dim="channels"))
+    assert halves == [tuple(3 if size == 6 else size for size in shape)] * 2
+    assert outputs(sized("mean", shape, layout=layout, dim="channels")) == [(4, 4)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "shape", "message"),
+    [
+        ("split", {"sizes": [2, 3]}, (7, 4), "sum of the sizes (=5) must equal the axis (=7)"),
+        ("chunk", {"chunks": 4}, (5, 4), "an axis of 5 does not make 4 pieces"),
+        ("chunk", {"chunks": 2, "dim": 0}, (5, 4), "dim 0 is the batch axis"),
+        ("slice", {"dim": 1, "start": 5}, (5, 4), "start of the slice (=5) must be less than its end (=5)"),
+        ("slice", {"dim": 1, "start": -6}, (5, 4), "0 (=0) must be at most start of the slice (=-1)"),
+        ("expand", {"sizes": [3, 4]}, (2, 4), "an axis of the input (=2) must be 1 or equal the size wanted (=3)"),
+        ("expand", {"sizes": [4]}, (2, 4), "sizes has 1 numbers for an input of 2 axes"),
+        ("mean", {"dim": [1, -2]}, (2, 4), "dim names an axis twice"),
+        ("mean", {"dim": [3]}, (2, 4), "dim 3 is out of range"),
+        ("roll", {"shifts": [1, 2], "dims": [1]}, (2, 4), "shifts has 2 numbers and dims 1"),
+    ],
+)
+def test_refused(kind: str, arguments: dict[str, Any], shape: tuple[int, ...], message: str) -> None:
+    from shapecalc.inference import size_layer
+    from shapecalc.layer import KINDS
+    from shapecalc.shape import Shape
+
+    with pytest.raises(Misfit) as caught:
+        size_layer(KINDS[kind](**arguments), (Shape(shape),))
+    assert message in str(caught.value)
+
+
+def test_slices_agree_with_python() -> None:
+    rng = random.Random(5)
+    for _ in range(300):
+        size, start, step = rng.randint(1, 9), rng.randint(-9, 8), rng.randint(1, 4)
+        end = rng.choice([None, rng.randint(-9, 12)])
+        expected = len(range(size)[start:end:step])
+        if expected and start >= -size:
+            assert outputs(sized("slice", (size,), dim=1, start=start, end=end, step=step)) == [(expected,)]
+
+
+def test_taking_apart_and_together_agrees_with_torch() -> None:
+    torch = pytest.importorskip("torch")
+    rng = random.Random(6)
+    for _ in range(60):
+        shape = _random_shape(rng)
+        tensor = torch.empty(1, *shape, device="meta")
+        dim = rng.choice([i for i in range(-len(shape), len(shape) + 1) if i])
+        size = tensor.shape[dim]
+        cut = rng.randint(1, size)
+        sizes = [cut, size - cut] if cut < size else [cut]
+        assert outputs(sized("split", shape, sizes=sizes, dim=dim)) == _shapes(torch.split(tensor, sizes, dim))
+        pieces = torch.chunk(tensor, rng.randint(1, 4), dim)
+        assert outputs(sized("chunk", shape, chunks=len(pieces), dim=dim)) == _shapes(pieces)
+        count, new = rng.randint(1, 3), rng.choice([i for i in range(-len(shape) - 1, len(shape) + 2) if i])
+        assert outputs(sized("stack", *[shape] * count, dim=new)) == _shapes([torch.stack([tensor] * count, new)])
+        times = [rng.randint(1, 3) for _ in shape]
+        assert outputs(sized("tile", shape, dims=times)) == _shapes([tensor.repeat(1, *times)])
+        flat = torch.empty(1, *(1 if rng.random() < 0.5 else s for s in shape), device="meta")
+        assert outputs(sized("expand", tuple(flat.shape[1:]), sizes=list(shape))) == _shapes([flat.expand(1, *shape)])
+
+
+def test_reductions_agree_with_torch() -> None:
+    torch = pytest.importorskip("torch")
+    rng = random.Random(7)
+    functions = {"mean": torch.mean, "sum": torch.sum, "max": torch.amax, "min": torch.amin}
+    for _ in range(60):
+        shape = _random_shape(rng)
+        tensor = torch.empty(1, *shape, device="meta")
+        dims = rng.sample(range(1, len(shape) + 1), rng.randint(1, len(shape)))
+        keep = rng.random() < 0.5
+        for kind, function in functions.items():
+            assert outputs(sized(kind, shape, dim=dims, keepdim=keep)) == _shapes([function(tensor, dims, keep)])
+        assert outputs(sized("argmax", shape, dim=dims[0], keepdim=keep)) == _shapes([tensor.argmax(dims[0], keep)])
+
+
+def _shapes(tensors: Any) -> list[tuple[int, ...]]:
+    return [tuple(tensor.shape[1:]) for tensor in tensors]
