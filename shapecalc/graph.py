@@ -72,6 +72,12 @@ class Graph(NamedTuple):
     notes: tuple[str, ...] = ()
     variables: dict[str, Any] = {}  # noqa: RUF012  (never written on)
     file: str = ""
+    output_names: tuple[str, ...] = ()
+
+    def named_outputs(self) -> dict[str, Reference]:
+        """Return the outputs under the names that `outputs:` gives them, or else those of the layers."""
+        names = self.output_names or tuple(self.name_of(ref) for ref in self.outputs)
+        return dict(zip(names, self.outputs, strict=True))
 
     def name_of(self, reference: Reference) -> str:
         """Return how a reader calls what is referred to: `conv1`, `split1[1]`, `input`."""

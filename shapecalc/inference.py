@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from shapecalc.dims import holds, prod
 from shapecalc.errors import Misfit, Problem, ShapeError, count_noun
 from shapecalc.report import Report, Row, Sizing, Totals, count
-from shapecalc.shape import Shape
+from shapecalc.shape import HWC, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,6 +84,8 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
                 problems.append(_problem(node, misfit))
                 sizings.append(None)
                 continue
+            if not inputs and graph.layout == HWC:  # a layer that takes nothing cannot know the layout
+                found = found._replace(outputs=tuple(shape._replace(channels_last=True) for shape in found.outputs))
             known[key] = found
         sizings.append(found)
     problems += _shared_weights(graph, sizings)

@@ -16,8 +16,8 @@ __all__ = ["Found", "bundled_folder", "bundled_members", "locate", "read_bytes"]
 
 STDIN = "-"
 _ENDINGS = (".yaml", ".yml")
-_VARIANTS = re.compile(r"^variants:[^\n]*\n((?:[ \t]+[^\n]*\n|[ \t]*\n|#[^\n]*\n)*)", re.MULTILINE)
-_MEMBER = re.compile(r"^  (['\"]?)([A-Za-z0-9_.+-]+)\1:", re.MULTILINE)
+_VARIANTS = r"(?m)^variants:[^\n]*\n((?:[ \t]+[^\n]*\n|[ \t]*\n|#[^\n]*\n)*)"
+_MEMBER = r"(?m)^  (['\"]?)([A-Za-z0-9_.+-]+)\1:"
 _MAX_BYTES = 64 * 2**20
 
 
@@ -86,9 +86,9 @@ def bundled_members() -> Iterator[tuple[str, str]]:
             continue
         path = os.path.join(folder, file)
         with open(path, encoding="utf-8") as stream:
-            members = _VARIANTS.search(stream.read())
+            members = re.search(_VARIANTS, stream.read())
         if members:
-            for match in _MEMBER.finditer(members[1]):
+            for match in re.finditer(_MEMBER, members[1]):
                 yield path, match[2]
         else:
             yield path, file.removesuffix(".yaml")

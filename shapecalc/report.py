@@ -195,8 +195,8 @@ class Report:
     def outputs(self) -> dict[str, tuple[Dim, ...]]:
         """The sizes of the network's outputs, in the report's layout."""
         return {
-            self.graph.name_of(ref): self.shape_of(ref.node, ref.output).in_layout(self.layout)
-            for ref in self.graph.outputs
+            name: self.shape_of(ref.node, ref.output).in_layout(self.layout)
+            for name, ref in self.graph.named_outputs().items()
         }
 
     def shape_of(self, node: int, output: int = 0) -> Shape:

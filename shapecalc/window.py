@@ -119,17 +119,20 @@ class Axis(NamedTuple):
         )
 
     def half_window(self) -> Constraint:
-        """Return that a pool's padding is at most half its window, as frameworks ask: no window lies in padding alone."""
-        names = ("2·padding", "window")
+        """Return that a pool's padding is at most half its kernel, as PyTorch asks: no window lies in padding alone.
+
+        Dilation does not count: PyTorch's pools ask for it of the kernel as it is.
+        """
+        names = ("2·padding", "kernel_size")
         if self.before is self.after:
-            return Constraint(2 * self.before, UP_TO, self.reach, *names, self._half_misfit)
-        return Constraint(2 * maximum(self.before, self.after), UP_TO, self.reach, *names, self._half_misfit)
+            return Constraint(2 * self.before, UP_TO, self.kernel, *names, self._half_misfit)
+        return Constraint(2 * maximum(self.before, self.after), UP_TO, self.kernel, *names, self._half_misfit)
 
     def _half_misfit(self) -> Misfit:
         return Misfit(
-            f"padding {max(self.before, self.after)} is more than half the window of {self.reach} along the {self.name}",
+            f"padding {max(self.before, self.after)} is more than half of kernel_size {self.kernel} along the {self.name}",
             ("a window could then lie in padding alone",),
-            f"padding at most {self.reach // 2} would do",
+            f"padding at most {self.kernel // 2} would do",
             "padding",
         )
 

@@ -57,7 +57,7 @@ REASONS = (
     ("channels, but got", "must divide channels"),
     ("Kernel size can't be greater", "does not fit"),
     ("output size would be zero", "does not fit"),
-    ("at most half of effective kernel", "half the window"),
+    ("at most half of effective kernel", "more than half of kernel_size"),
     ("output padding must be smaller", "output_padding"),
     ("`output_padding` must be strictly less", "output_padding"),
     ("requested an output size", "output_size"),

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shapecalc import source
-from shapecalc.source import ListValue, MapValue, Scalar, read_object, read_text
+
+from shapecalc.source import ListValue, MapValue, Scalar, assembly, decoding, read_object, read_text
 
 if TYPE_CHECKING:
     from shapecalc.source import Value
@@ -559,12 +560,12 @@ def test_ten_thousand_levels_are_refused(text: str) -> None:
 
 
 def test_a_long_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "MAX_BYTES", 2 * 2**20)
+    monkeypatch.setattr(decoding, "MAX_BYTES", 2 * 2**20)
     assert errors("a: 1\n" * 2**20) == "net.yaml: the text is 5.0 MiB long\n   a specification is at most 2 MiB"
 
 
 def test_many_values_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "MAX_VALUES", 1000)
+    monkeypatch.setattr(assembly, "MAX_VALUES", 1000)
     assert headlines("- a\n" * 1000) == ["net.yaml:1000:3: the specification holds more than 1,000 values"]
     assert read_text("- a\n" * 999, "net.yaml")[1] == []
 
@@ -741,7 +742,7 @@ def test_deep_objects_are_refused() -> None:
 
 
 def test_objects_that_share_much_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "MAX_VALUES", 10_000)
+    monkeypatch.setattr(assembly, "MAX_VALUES", 10_000)
     value: list[object] = [1]
     for _ in range(9):
         value = [value] * 10

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -123,7 +122,11 @@ def load_network(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] 
 
 def terminal_width() -> int | None:
     """Return the columns of the terminal, or None where the output goes elsewhere."""
-    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else None
+    if not sys.stdout.isatty():
+        return None
+    import shutil  # noqa: PLC0415  (it loads what else a summary does not need)
+
+    return shutil.get_terminal_size((80, 24)).columns
 
 
 def wants_color() -> bool:

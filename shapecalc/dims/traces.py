@@ -18,14 +18,14 @@ class Trace:
     """A number and the operation that made it.
 
     `operation` is "" for a leaf, else one of `+ - * // ceil max min floor` (ceil is ⌈a/b⌉, floor is ⌊a·b⌋);
-    `operands` are what it was applied to (traces, ints or, for floor, a fraction); `symbol` is the field's sign for
-    a leaf (`C_in`, `k_h`), `origin` says in words where it came from.
+    `operands` are what it was applied to (traces, ints or, for floor, a fraction; `-` may have one alone). `symbol`
+    is the field's sign for a leaf (`C_in`, `k_h`), `origin` whatever its maker wants to know of it again.
     """
 
     __slots__ = ("operands", "operation", "origin", "symbol", "value")
 
     def __init__(
-        self, value: int, operation: str = "", operands: tuple[Any, ...] = (), symbol: str = "", origin: str = ""
+        self, value: int, operation: str = "", operands: tuple[Any, ...] = (), symbol: str = "", origin: Any = None
     ) -> None:
         self.value = value
         self.operation = operation
@@ -34,28 +34,30 @@ class Trace:
         self.origin = origin
 
     def __add__(self, other: Any) -> Trace:
-        return _join("+", self, other)
+        return Trace(self.value + value_of(other), "+", (self, other))
 
     def __radd__(self, other: Any) -> Trace:
-        return self if other is _ZERO or other == 0 else _join("+", other, self)
+        # What `sum` starts with is no term of the formula.
+        return self if _is_int(other, 0) else Trace(value_of(other) + self.value, "+", (other, self))
 
     def __sub__(self, other: Any) -> Trace:
-        return _join("-", self, other)
+        return Trace(self.value - value_of(other), "-", (self, other))
 
     def __rsub__(self, other: Any) -> Trace:
-        return _join("-", other, self)
+        return Trace(value_of(other) - self.value, "-", (other, self))
 
     def __mul__(self, other: Any) -> Trace:
-        return _join("*", self, other)
+        return Trace(self.value * value_of(other), "*", (self, other))
 
     def __rmul__(self, other: Any) -> Trace:
-        return self if _is_int(other, 1) else _join("*", other, self)
+        # What `prod` starts with is no factor of the formula.
+        return self if _is_int(other, 1) else Trace(value_of(other) * self.value, "*", (other, self))
 
     def __floordiv__(self, other: Any) -> Trace:
-        return _join("//", self, other)
+        return Trace(self.value // value_of(other), "//", (self, other))
 
     def __rfloordiv__(self, other: Any) -> Trace:
-        return _join("//", other, self)
+        return Trace(value_of(other) // self.value, "//", (other, self))
 
     def __neg__(self) -> Trace:
         return Trace(-self.value, "-", (self,))
@@ -70,34 +72,18 @@ class Trace:
         return f"{self.symbol}={self.value}" if self.symbol else f"Trace({self.value})"
 
 
-_ZERO = 0
-
-
 def _is_int(value: Any, number: int) -> bool:
     return type(value) is int and value == number
 
 
-def leaf(value: int, symbol: str, origin: str = "") -> Trace:
+def leaf(value: int, symbol: str, origin: Any = None) -> Trace:
     """Return a traced number that other numbers are made of."""
-    return Trace(value, symbol=symbol, origin=origin)
+    return Trace(value, "", (), symbol, origin)
 
 
 def value_of(number: Any) -> Any:
     """Return the plain number of a trace, or the number itself."""
     return number.value if isinstance(number, Trace) else number
-
-
-def _join(operation: str, left: Any, right: Any) -> Trace:
-    a, b = value_of(left), value_of(right)
-    if operation == "+":
-        result = a + b
-    elif operation == "-":
-        result = a - b
-    elif operation == "*":
-        result = a * b
-    else:
-        result = a // b
-    return Trace(result, operation, (left, right))
 
 
 class _Traces:

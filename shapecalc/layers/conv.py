@@ -55,13 +55,12 @@ def _channels_as_stated(layer: Any, x: Shape) -> Iterator[Constraint]:
         yield Constraint(x.channels, EQUAL, layer.in_channels, "channels of the input", "in_channels")
 
 
-def _padding_mode_constraint(mode: str, axis: Axis) -> Constraint | None:
-    """Return how far a padding mode can reach into the input that it takes its values from."""
-    if mode == "reflect":
-        return Constraint(axis.before, LESS, axis.size, "reflected padding", f"input {axis.name}")
-    if mode == "circular":
-        return Constraint(axis.before, UP_TO, axis.size, "circular padding", f"input {axis.name}")
-    return None
+def _padding_mode_constraints(mode: str, axis: Axis) -> Iterator[Constraint]:
+    """Yield how far a padding mode can reach into the input that it takes its values from."""
+    if mode in ("reflect", "circular"):
+        for side in axis.same_padding() if axis.same else (axis.before, axis.after):
+            yield Constraint(side, LESS if mode == "reflect" else UP_TO, axis.size, f"{mode} padding",
+                             f"input {axis.name}")  # fmt: skip
 
 
 class Conv(_Windowed):
@@ -89,9 +88,7 @@ class Conv(_Windowed):
         yield from super().constraints(x)
         if self.padding_mode != "zeros":
             for axis in self.axes(x):
-                reaches = _padding_mode_constraint(self.padding_mode, axis)
-                if reaches:
-                    yield reaches
+                yield from _padding_mode_constraints(self.padding_mode, axis)
 
     def output(self, x: Shape) -> Shape:
         return x.map_of(self.out_channels, tuple(axis.output() for axis in self.axes(x)))

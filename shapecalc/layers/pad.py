@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import MAX_SIZE, Choice, Number, Padding, PerAxis
-from shapecalc.dims import LESS, UP_TO, Constraint, Dim
+from shapecalc.dims import LESS, UP_TO, Constraint, Dim, minimum
 from shapecalc.errors import Misfit
 from shapecalc.layer import Example, Layer
 from shapecalc.window import axis_names, each_axis
@@ -56,6 +56,8 @@ class _Pad(Layer):
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         for name, size, before, after in _sides(self, "padding", x):
+            kept = size + minimum(before, 0) + minimum(after, 0)
+            yield Constraint(0, UP_TO, kept, "", f"{name} of the input less what is cropped")
             yield Constraint(1, UP_TO, size + before + after, "", f"{name} of the output")
             if self.mode in ("reflect", "circular"):
                 relation = LESS if self.mode == "reflect" else UP_TO

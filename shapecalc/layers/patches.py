@@ -9,11 +9,12 @@ from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
 from shapecalc.errors import Misfit
 from shapecalc.layer import Example, Layer
 from shapecalc.layers.conv import Conv
-from shapecalc.shape import Shape
 from shapecalc.window import FLOOR, spatial_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from shapecalc.shape import Shape
 
 __all__ = ["DeformableConv", "Fold", "GatherPatches", "ToTokens", "Unfold"]
 

@@ -61,7 +61,7 @@ class Mean(_Reduction):
 
 
 class Sum(_Reduction):
-    """Sum over axes. (The sum of several inputs is `add`.)"""
+    """Sum over axes; the sum of several inputs is `add`."""
 
     kind = "sum"
     also = ("reduce_sum",)
@@ -70,7 +70,7 @@ class Sum(_Reduction):
 
 
 class Max(_Reduction):
-    """Greatest number over axes, as PyTorch's `amax`. (The greater of several inputs is `maximum`.)"""
+    """Greatest number over axes, as PyTorch's `amax`; the greatest of several inputs is `maximum`."""
 
     kind = "max"
     also = ("amax", "reduce_max")
@@ -79,7 +79,7 @@ class Max(_Reduction):
 
 
 class Min(_Reduction):
-    """Least number over axes, as PyTorch's `amin`. (The lesser of several inputs is `minimum`.)"""
+    """Least number over axes, as PyTorch's `amin`; the least of several inputs is `minimum`."""
 
     kind = "min"
     also = ("amin", "reduce_min")

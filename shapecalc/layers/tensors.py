@@ -124,7 +124,7 @@ class Chunk(Layer):
     def output(self, x: Shape) -> Any:
         axis = axis_index(self.dim, x)
         piece, last = self._pieces(x.sizes[axis])
-        return tuple(x.with_axis(axis, piece) for _ in range(self.chunks - 1)) + (x.with_axis(axis, last),)
+        return (*(x.with_axis(axis, piece) for _ in range(self.chunks - 1)), x.with_axis(axis, last))
 
 
 class Stack(Layer):

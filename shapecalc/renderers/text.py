@@ -35,6 +35,7 @@ def shorten(text: str, room: int) -> str:
     """Return a text with its middle left out, where it takes more cells than there is room."""
     if cell_width(text) <= room:
         return text
+    room = max(room, 1)
     tail = room // 2
     start, end = text[: room - tail - 1], text[-tail:]
     while cell_width(start) > room - tail - 1:

@@ -34,7 +34,7 @@ __all__ = ["Specification", "read_specification"]
 
 _INPUT = Sizes("the size of an input")
 _INPUT.name = "an input size"
-_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+_IDENTIFIER = r"[A-Za-z_]\w*"
 
 
 class Specification:
@@ -105,18 +105,19 @@ class _Building:
         first: Flow = Reference(-1)
         try:
             last = builder.expand(layers.items, scope, self.variables, (first,)) if layers else (first,)
-            ends, stated = self._outputs(scope, last)
+            ends, names = self._outputs(scope, last)
         except BadValueError as error:
             builder.problems.append(error.problem)
-            ends, stated = (), True
+            ends, names = (), ("",)
         builder.problems[:0] = self.problems
         self._check_variables_are_used(builder.problems)
-        settled = settle(builder, ends, stated=stated, inputs=tuple(self.inputs))
+        settled = settle(builder, ends, stated=bool(names), inputs=tuple(self.inputs))
         graph = Graph(
             name=self._text("name") or self.variant_name or _stem(self.file),
             inputs=self.inputs,
             nodes=settled.nodes,
             outputs=settled.outputs,
+            output_names=names if len(names) == len(settled.outputs) else (),
             layout=self.layout,
             source=self._text("source"),
             blocks=tuple(builder.instances),
@@ -230,16 +231,17 @@ class _Building:
             return None
         return layers
 
-    def _outputs(self, scope: Scope, last: tuple[Flow, ...]) -> tuple[tuple[Flow, ...], bool]:
+    def _outputs(self, scope: Scope, last: tuple[Flow, ...]) -> tuple[tuple[Flow, ...], tuple[str, ...]]:
+        """Return the outputs, and the names under which they are stated: none where they are not."""
         value = self.document.keys.get("outputs") or self.document.keys.get("output")
         if value is None or (isinstance(value, Scalar) and value.value is None):
-            return last, False
+            return last, ()
         if isinstance(value, MapValue):
             raise bad("outputs is a list of layers", value.mark, "outputs: [fc, aux]")
         items = value.items if isinstance(value, ListValue) else [value]
         items = [item for item in items if not _is_switched_off(item, scope)]
         flows = tuple(read_reference(item, scope) for item in items)
-        return (flows, True) if flows else (last, False)
+        return (flows, tuple(word(item, "an output") for item in items)) if flows else (last, ())
 
     def _claims(self, problems: list[Problem]) -> tuple[Claim, ...]:
         value = self.variant.get("expect") or (None if self.variant_name else self.document.keys.get("expect"))
@@ -265,7 +267,7 @@ class _Building:
             elif isinstance(value, MapValue):
                 waiting += [item for _, item in value.pairs]
             elif isinstance(value.value, str):
-                mentioned.update(_IDENTIFIER.findall(value.text))
+                mentioned.update(re.findall(_IDENTIFIER, value.text))
         problems += [
             Problem(f"the variable {name} is never used", value.mark, mend="take it out, or use it")
             for name, value in self.document.variables.items()

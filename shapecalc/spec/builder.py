@@ -135,7 +135,9 @@ class Builder:
         if "from" in entry.own:
             flow = tuple(read_reference(item, scope) for item in _listed(entry.own["from"]))
         if "name" in entry.own and "repeat" not in entry.own and "for" not in entry.own:
-            scope.define(read_name(entry.own["name"], variables), flow, (len(self.nodes), len(self.nodes)))
+            name = read_name(entry.own["name"], variables)
+            if name not in scope.spans:
+                scope.define(name, flow, (len(self.nodes), len(self.nodes)))
         return flow
 
     def _turns(self, own: Mapping[str, Value], variables: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -165,11 +167,11 @@ class Builder:
         cls = None if block else find_kind(entry.kind)
         if not name:
             name = scope.made_up_name(cls.kind if cls else entry.kind)
-        elif name in scope.spans or name in scope.inputs:
+        elif scope.is_taken(name):
             earlier = scope.marks.get(name)
             raise BadValueError(
                 Problem(
-                    f"two layers are called {name}" if name in scope.spans else f"{name} is the name of an input",
+                    f"two layers are called {name}" if name not in scope.inputs else f"{name} is the name of an input",
                     entry.own["name"].mark,
                     mend="give each a name of its own",
                     also=(("the other one:", earlier),) if earlier else (),

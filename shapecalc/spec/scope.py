@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Flow", "Pending", "Scope", "declared_names", "full_name", "read_name", "read_reference"]
 
-_REFERENCE = re.compile(r"(?P<name>[^\[\]]+?)(\[(?P<output>\d{1,4})\])?")
-_BRACES = re.compile(r"\{([^{}]*)\}")
+_REFERENCE = r"(?P<name>[^\[\]]+?)(\[(?P<output>\d{1,4})\])?"
+_BRACES = r"\{([^{}]*)\}"
 _MAX_NAME = 100
 
 
@@ -65,6 +65,11 @@ class Scope:
             if name not in self.taken and name not in self.flows:
                 return name
 
+    def is_taken(self, name: str) -> bool:
+        """Tell whether a name belongs to an input or to a layer; not to one that its `when` leaves out."""
+        span = self.spans.get(name, (0, 0))
+        return name in self.inputs or span[0] < span[1]
+
     def define(self, name: str, flows: tuple[Flow, ...], span: tuple[int, int]) -> None:
         """Let a name stand for what a layer or block gives."""
         self.flows[name] = flows
@@ -93,7 +98,7 @@ class Scope:
 def read_reference(value: Value, scope: Scope) -> Flow:
     """Return the tensor that a reference names: `conv1`, or `split1[1]` for its second output."""
     text = word(value, "a reference")
-    found = _REFERENCE.fullmatch(text)
+    found = re.fullmatch(_REFERENCE, text)
     if not found:
         raise bad(f"'{text}' is not a reference", value.mark, "write a name, or name[1] for its second output")
     pending = Pending(scope, found["name"].strip(), int(found["output"] or 0), value.mark)
@@ -113,7 +118,7 @@ def read_name(value: Value, variables: Mapping[str, Any]) -> str:
         except ExpressionError as error:
             raise bad(error.message, value.mark, error.mend) from None
 
-    name = _BRACES.sub(fill, text)
+    name = re.sub(_BRACES, fill, text) if "{" in text else text
     if len(name) > _MAX_NAME:
         raise bad(f"a name has at most {_MAX_NAME} characters, this one {len(name):,}", value.mark)
     if not name.isprintable() or any(c in "[]{}" for c in name) or name != name.strip():

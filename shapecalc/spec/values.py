@@ -87,14 +87,29 @@ def plain(value: Value, variables: Mapping[str, Any]) -> Any:
     if isinstance(value, MapValue):
         return {key.text: plain(item, variables) for key, item in value.pairs}
     if isinstance(value.value, str):
-        if value.quoted or _SIZES.fullmatch(value.text):
+        if _SIZES.fullmatch(value.text):
             return value.text
+        if value.quoted:  # within {…}, YAML wants quotes around depths[0] and max(1, width)
+            return _quoted(value, variables)
         if value.trap:
             raise bad(f"{describe(value)} stands where a number or a word is due", value.mark, value.trap)
         if value.text.isidentifier():
             return variables.get(value.text, value.text)
         return evaluate(value, variables)
     return value.value
+
+
+def _quoted(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
+    """Return what a text in quotes is: an expression of variables where it is one, else the text."""
+    if scalar.text.isidentifier() or scalar.text.isdigit():
+        return scalar.text
+    try:
+        expression = parse(scalar.text)
+    except ExpressionError:
+        return scalar.text
+    if not expression.names or not expression.names <= variables.keys():
+        return scalar.text
+    return evaluate(scalar, variables)
 
 
 def argument_value(value: Value, argument: Argument, variables: Mapping[str, Any]) -> Any:

@@ -82,6 +82,7 @@ def test_refused(arguments: dict[str, int], shapes: list[tuple[int, ...]], messa
     assert message in str(caught.value)
 
 
+@pytest.mark.torch
 def test_multi_head_attention_agrees_with_torch() -> None:
     torch = pytest.importorskip("torch")
     rng = random.Random(1)
@@ -102,6 +103,7 @@ def test_multi_head_attention_agrees_with_torch() -> None:
         assert found.macs == torch_macs(module, *tensors)
 
 
+@pytest.mark.torch
 def test_packed_parameters_are_those_of_torch() -> None:
     torch = pytest.importorskip("torch")
     module = torch.nn.MultiheadAttention(12, 3, add_bias_kv=True)
@@ -109,6 +111,7 @@ def test_packed_parameters_are_those_of_torch() -> None:
     assert found.weight_shapes == {name: tuple(p.shape) for name, p in module.named_parameters()}
 
 
+@pytest.mark.torch
 def test_scaled_dot_product_attention_agrees_with_torch() -> None:
     torch = pytest.importorskip("torch")
     attend = torch.nn.functional.scaled_dot_product_attention

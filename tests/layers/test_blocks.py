@@ -6,9 +6,9 @@ import random
 from typing import Any
 
 import pytest
-import shapecalc
 from sizing import parameters, torch_macs
 
+import shapecalc
 from shapecalc.errors import ShapecalcError
 from shapecalc.layer import KINDS, Composite, Example
 
@@ -42,8 +42,8 @@ def test_where_the_norm_stands_changes_no_count(kind: str) -> None:
     after, before = (_report(kind, shapes, {"d_model": 16, "nhead": 4, "norm_first": first}) for first in (False, True))
     assert after.total == before.total
     assert sorted(row.name for row in after) == sorted(row.name for row in before)
-    assert [row.kind for row in after][-1] == "layer_norm"
-    assert [row.kind for row in before][0] == "layer_norm"
+    assert after.rows[-1].kind == "layer_norm"
+    assert before.rows[0].kind == "layer_norm"
 
 
 def test_a_wrong_width_is_refused() -> None:
@@ -51,12 +51,18 @@ def test_a_wrong_width_is_refused() -> None:
         _report("transformer_encoder_layer", [(5, 12)], {"d_model": 16, "nhead": 4})
 
 
+@pytest.mark.torch
 def test_transformer_layers_agree_with_torch() -> None:
     torch = pytest.importorskip("torch")
     rng = random.Random(11)
     for turn in range(24):
         heads = rng.randint(1, 4)
-        width, hidden, bias, first = heads * rng.randint(1, 5), rng.randint(1, 20), rng.random() < 0.5, rng.random() < 0.5
+        width, hidden, bias, first = (
+            heads * rng.randint(1, 5),
+            rng.randint(1, 20),
+            rng.random() < 0.5,
+            rng.random() < 0.5,
+        )
         rest = {"dim_feedforward": hidden, "bias": bias, "norm_first": first}
         name, kind = (("Encoder", "encoder"), ("Decoder", "decoder"))[turn % 2]
         shapes = [(rng.randint(1, 7), width) for _ in range(1 + turn % 2)]

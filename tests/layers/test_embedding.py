@@ -10,6 +10,7 @@ from sizing import outputs, parameters, sized
 from shapecalc.errors import Misfit
 
 
+@pytest.mark.torch
 def test_embedding_agrees_with_torch() -> None:
     torch = pytest.importorskip("torch")
     rng = random.Random(4)
@@ -55,7 +56,12 @@ def test_layer_scale_finds_the_channels(
     ("kind", "arguments", "shape", "message"),
     [
         ("position_embedding", {"num_positions": 512}, (513, 8), "length of the input (=513) must be at most"),
-        ("position_embedding", {"embedding_dim": 9}, (5, 8), "features of the input (=8) must equal embedding_dim (=9)"),
+        (
+            "position_embedding",
+            {"embedding_dim": 9},
+            (5, 8),
+            "features of the input (=8) must equal embedding_dim (=9)",
+        ),
         ("class_token", {}, (8,), "class_token needs a length and features, but its input is 8"),
         ("layer_scale", {"channels": 9}, (5, 8), "channels of the input (=8) must equal channels (=9)"),
         ("parameter", {"shape": [1, 8]}, (5, 8), "parameter takes 0 inputs, but is given 1"),

@@ -68,6 +68,7 @@ def test_refused(kind: str, arguments: dict[str, Any], shapes: list[tuple[int, .
     assert message in str(caught.value)
 
 
+@pytest.mark.torch
 def test_unfold_and_fold_agree_with_torch() -> None:
     torch = pytest.importorskip("torch")
     rng = random.Random(10)

@@ -62,6 +62,7 @@ def test_refused(kind: str, arguments: dict[str, Any], shapes: list[tuple[int, .
     assert message in str(caught.value)
 
 
+@pytest.mark.torch
 def test_matrix_products_agree_with_torch() -> None:
     torch = pytest.importorskip("torch")
     rng = random.Random(8)
@@ -76,6 +77,7 @@ def test_matrix_products_agree_with_torch() -> None:
         assert outputs(sized("matmul", left, right)) == [tuple(expected)], (left, right)
 
 
+@pytest.mark.torch
 def test_einstein_sums_agree_with_torch() -> None:
     torch = pytest.importorskip("torch")
     rng = random.Random(9)

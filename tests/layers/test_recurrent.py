@@ -85,6 +85,7 @@ def test_conv_lstm_of_one_pixel_is_an_lstm() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+@pytest.mark.torch
 def test_recurrent_layers_agree_with_torch() -> None:
     torch = pytest.importorskip("torch")
     rng = random.Random(3)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import shapecalc
 from sizing import outputs, sized
 
+import shapecalc
 from shapecalc.errors import Misfit
 
 
@@ -58,7 +58,9 @@ def _attention(dim: int, heads: int, window: int, shift: int, mlp: bool) -> list
     attend = {"shifted_window_attention": {
         "num_heads": heads, "window_size": window, "shift_size": shift, "position": "mlp" if mlp else "table"}}  # fmt: skip
     forward = {"feed_forward": {"dim": dim, "hidden_dim": 4 * dim}}
-    parts = [[attend, "layer_norm"], [forward, "layer_norm"]] if mlp else [["layer_norm", attend], ["layer_norm", forward]]
+    parts = (
+        [[attend, "layer_norm"], [forward, "layer_norm"]] if mlp else [["layer_norm", attend], ["layer_norm", forward]]
+    )
     return [{"add": [part, []]} for part in parts]
 
 

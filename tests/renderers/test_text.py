@@ -22,5 +22,6 @@ def test_texts_are_measured_cut_and_wrapped_by_cells() -> None:
     assert cell_width("卷积") == 4
     assert shorten("stage1.block3.conv2", 11) == "stage…conv2"
     assert cell_width(shorten("卷积层" * 9, 11)) <= 11
+    assert shorten("conv", 1) == shorten("conv", -3) == "…"
     assert wrap("aa bb cc", 5) == ["aa bb", "cc"]
     assert all(cell_width(line) <= 9 for line in wrap("卷积层" * 9 + " x " + "y" * 30, 9))

@@ -1,0 +1,173 @@
+"""Speed and size as ratios, measured in one run on one machine. `python benchmarks/run.py [NAME…]`; exits with 1 above a limit.
+
+Whole processes are run alternately with what they are compared to, and medians compared, so that a busy machine slows
+both. Run it with the interpreter of the environment that shapecalc is installed in.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+RUNS = 15
+SHAPECALC = [sys.executable, "-c", "from shapecalc.cli import main; main()"]
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+
+Result = tuple[str, float, float, str]
+"""What was measured, the figure, its limit (negative: at least), and its unit."""
+
+
+def process(command: list[str]) -> tuple[float, float]:
+    """Return the wall seconds and the peak memory (MiB) of a whole process."""
+    start = time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - start
+    if status:
+        raise SystemExit(f"{command} failed")
+    child.returncode = 0
+    return seconds, usage.ru_maxrss / 1024
+
+
+def paired(command: list[str], other: list[str], runs: int = RUNS) -> tuple[float, float]:
+    """Return the median of the ratios of time, and the difference of median peak memory in MiB, of two commands."""
+    process(command), process(other)
+    pairs = [(process(command), process(other)) for _ in range(runs)]
+    times = [statistics.median(pair[side][0] for pair in pairs) for side in (0, 1)]
+    memory = [statistics.median(pair[side][1] for pair in pairs) for side in (0, 1)]
+    return times[0] / times[1], memory[0] - memory[1]
+
+
+def start_up() -> Iterator[Result]:
+    """A summary of AlexNet against importing the libraries that it is drawn with."""
+    for words, options, imports in (
+        ("summary alexnet", [], "click, yaml, rich.table, rich.console"),
+        ("summary alexnet --format json", ["--format", "json"], "click, yaml"),
+    ):
+        bare = [sys.executable, "-c", f"import {imports}"]
+        ratio, memory = paired([*SHAPECALC, "summary", "alexnet", *options], bare)
+        yield f"{words} / import {imports}: time", ratio, 1.4, "×"
+        yield f"{words} / import {imports}: peak memory", memory, 15, "MiB more"
+
+
+def larger_networks() -> Iterator[Result]:
+    """ResNet-152 and Llama-2-7B against AlexNet, as whole processes."""
+    for name in ("resnet152", "llama-2-7b"):
+        ratio, _ = paired([*SHAPECALC, "summary", name], [*SHAPECALC, "summary", "alexnet"])
+        yield f"summary {name} / summary alexnet: time", ratio, 2.0, "×"
+
+
+def zoo() -> Iterator[Result]:
+    """Every bundled network read, inferred and held to its claims."""
+    seconds = statistics.median(process([*SHAPECALC, "check", "--all"])[0] for _ in range(3))
+    yield "check --all", seconds, 5, "s"
+
+
+def _layers(count: int, *, alike: bool) -> list[object]:
+    block: list[object] = []
+    for i in range(count // 4):
+        channels = 16 if alike else 16 + i % 997
+        block += [{"conv": {"out_channels": channels, "kernel_size": 3, "padding": 1}}, "batch_norm", "relu",
+                  {"max_pool": {"kernel_size": 3, "stride": 1, "padding": 1}}]  # fmt: skip
+    return block
+
+
+def throughput() -> Iterator[Result]:
+    """Layers inferred in a second, in process: a CNN whose layers repeat, and one in which hardly two are alike."""
+    import shapecalc
+
+    for words, alike in (("CNN layers, repeating", True), ("CNN layers, all different", False)):
+        network = shapecalc.load({"input": [3, 64, 64], "layers": _layers(40_000, alike=alike)})
+        seconds = min(timed(network.infer) for _ in range(5))
+        yield f"{words}: inferred", 40_000 / seconds, -100_000, "layers/s"
+
+
+def timed(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def _chain(count: int) -> str:
+    turn = "- conv: {out_channels: 16, kernel_size: 3, padding: 1}\n- relu\n"
+    return "input: 3x32x32\nlayers:\n" + turn * (count // 2)
+
+
+def _deep(count: int) -> str:
+    """Branches within branches, 12 deep, again and again."""
+    inner = "- relu"
+    for _ in range(12):
+        indented = "\n".join("    " + line for line in inner.splitlines())
+        inner = f"- add:\n  - []\n  -\n{indented}\n"
+    return "input: 3x8x8\nlayers:\n" + inner * (count // 13)
+
+
+def _wide(count: int) -> str:
+    """One layer that takes many."""
+    names = "".join(f"- relu:\n  name: r{i}\n  from: input\n" for i in range(count))
+    return f"input: 3x8x8\nlayers:\n{names}- concat: [{', '.join(f'r{i}' for i in range(count))}]\n"
+
+
+def linear() -> Iterator[Result]:
+    """Reading, inferring and writing as JSON: twice the layers, at most 2.2 times the time."""
+    with tempfile.TemporaryDirectory() as folder:
+        for words, make, count in (("sequence", _chain, 100_000), ("deep nesting", _deep, 20_000),
+                                   ("wide fan-in", _wide, 10_000)):  # fmt: skip
+            seconds = []
+            for size in (count, 2 * count):
+                path = Path(folder) / f"{size}.yaml"
+                path.write_text(make(size))
+                command = [*SHAPECALC, "summary", str(path), "--format", "json"]
+                seconds.append(min(process(command)[0] for _ in range(2)))
+            yield f"{words}: {2 * count:,} layers / {count:,}", seconds[1] / seconds[0], 2.2, "×"
+
+
+def questions() -> Iterator[Result]:
+    """A sweep against a loop of inferences; an explanation against a summary."""
+    import shapecalc
+
+    network = shapecalc.load("alexnet")
+    loop = timed(lambda: [network.infer(input=[227 + 4 * i, 227, 3]) for i in range(50)]) / 50
+    text = io.StringIO()
+    with redirect_stdout(text):
+        from shapecalc.sweep import sweep
+
+        variants = 1_000_000
+        spec = Path(__file__).with_name("alexnet_width.yaml")
+        seconds = timed(
+            lambda: sweep(str(spec), vars={"width": range(16, 1016)}, input=[(227 + i, 227, 3) for i in range(1000)])
+        )
+    yield "sweep of a million AlexNets: faster than a loop of infer()", loop * variants / seconds, -100, "×"
+    ratio, _ = paired([*SHAPECALC, "explain", "resnet50"], [*SHAPECALC, "summary", "resnet50"], 7)
+    yield "explain resnet50 / summary resnet50: time", ratio, 3.0, "×"
+
+
+BENCHMARKS = {f.__name__: f for f in (start_up, larger_networks, zoo, throughput, linear, questions)}
+
+
+def main() -> int:
+    names = sys.argv[1:] or list(BENCHMARKS)
+    worst = 0
+    for name in names:
+        for words, figure, limit, unit in BENCHMARKS[name]():
+            good = figure >= -limit if limit < 0 else figure <= limit
+            worst |= not good
+            told = f"{figure:,.0f}" if abs(figure) >= 1000 else f"{figure:.2f}"
+            bound = f"at least {-limit:,}" if limit < 0 else f"at most {limit:,}"
+            print(f"{'ok  ' if good else 'SLOW'}  {told:>10} {unit:<9} ({bound})  {words}", flush=True)
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,12 @@
+"""Traced numbers as they are written: in the field's symbols or with numbers, as text or as LaTeX.
+
+    trace ──algebra──▶ expression, as short as a textbook's ──tree──▶ with symbols, with numbers, in steps ──writers──▶ text
+"""
+
+from __future__ import annotations
+
+from shapecalc.notation.algebra import Algebra, Expression
+from shapecalc.notation.tree import Tree, steps, with_numbers, with_symbols
+from shapecalc.notation.writers import LATEX, TEXT, Latex, Text
+
+__all__ = ["LATEX", "TEXT", "Algebra", "Expression", "Latex", "Text", "Tree", "steps", "with_numbers", "with_symbols"]

@@ -1,0 +1,132 @@
+"""What the kinds refuse, and in which words: the whole text of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from shapecalc.errors import Misfit
+from shapecalc.inference import size_layer
+from shapecalc.layer import KINDS
+from shapecalc.shape import Shape
+
+CHW = (3, 32, 32)
+
+REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
+    ("max_pool", {"kernel_size": 3, "ceil_mode": True, "rounding": "floor"}, [CHW],
+     "ceil_mode true and rounding floor contradict each other | ceil_mode true is rounding ceil | give one of the two"),
+    ("max_pool", {"kernel_size": 3, "ceil_mode": False, "rounding": "caffe"}, [CHW],
+     "ceil_mode false and rounding caffe contradict each other | ceil_mode false is rounding floor | "
+     "give one of the two"),
+    ("max_pool", {"kernel_size": 3, "padding": 2}, [CHW],
+     "padding 2 is more than half of kernel_size 3 along the height | a window could then lie in padding alone | "
+     "padding at most 1 would do"),
+    ("avg_pool", {"kernel_size": 33}, [CHW],
+     "the window of 33 does not fit the height of 32 | the padded input is 32 + 2·0 = 32 along its height; "
+     "kernel_size 33 with dilation 1 reaches 33 | padding: 1 would do, or kernel_size at most 32"),
+    ("max_pool", {"kernel_size": [2, 2, 2]}, [CHW],
+     "kernel_size has 3 numbers, but the input has 2 spatial axes (height, width) | "
+     "give one number, or one for each spatial axis"),
+    ("global_avg_pool", {}, [(10,)],
+     "global_avg_pool needs channels and 1, 2 or 3 spatial axes, but its input 10 has 1 axis in all | "
+     "a reshape or unflatten before it would give it space"),
+    ("fractional_max_pool", {"kernel_size": 2}, [CHW],
+     "it needs output_size or output_ratio, and neither is given | give one of the two"),
+    ("fractional_max_pool", {"kernel_size": 2, "output_ratio": 1.5}, [CHW], "output_ratio must be below 1, not 1.5"),
+    ("adaptive_avg_pool", {"output_size": [1, 2, 3]}, [CHW],
+     "output_size has 3 numbers, but the input has 2 spatial axes (height, width) | "
+     "give one number, or one for each spatial axis"),
+    ("fc", {"out_features": 10, "in_features": 99}, [(100,)], "features of the input (=100) must equal in_features (=99)"),
+    ("batch_norm", {"num_features": 4}, [CHW], "channels of the input (=3) must equal num_features (=4)"),
+    ("batch_norm", {"axis": 0}, [CHW],
+     "axis 0 is the batch axis, which is not the network's to change | its input has 3 axes: they are 1 to 3, or -3 to "
+     "-1 from the end; 0 is the batch's | use 1 for its first axis, 3 or -1 for its last"),
+    ("group_norm", {"num_groups": 2}, [CHW], "num_groups (=2) must divide channels of the input (=3)"),
+    ("layer_norm", {"normalized_shape": [3, 32]}, [CHW],
+     "size of axis 2 of the input (=32) must equal its part of normalized_shape (=3)"),
+    ("layer_norm", {"normalized_shape": [32], "axis": [1]}, [CHW],
+     "normalized_shape and axis both say what is normalised | give one of the two"),
+    ("prelu", {"num_parameters": 2}, [CHW], "num_parameters (=2) must be 1 or equal channels of the input (=3)"),
+    ("prelu", {"num_parameters": 3, "per": "channel"}, [CHW],
+     "num_parameters and per both say how many slopes there are | give one of the two"),
+    ("glu", {"dim": 1}, [CHW], "2 must divide size of axis 1, which is halved (=3)"),
+    ("softmax", {"dim": 4}, [CHW],
+     "dim 4 is out of range | its input has 3 axes: they are 1 to 3, or -3 to -1 from the end; 0 is the batch's | "
+     "use 1 for its first axis, 3 or -1 for its last"),
+    ("flatten", {"start_dim": 0}, [CHW],
+     "start_dim 0 is the batch axis, which is not the network's to change | its input has 3 axes: they are 1 to 3, or "
+     "-3 to -1 from the end; 0 is the batch's | use 1 for its first axis, 3 or -1 for its last"),
+    ("flatten", {"start_dim": 3, "end_dim": 2}, [CHW], "start_dim 3 lies behind end_dim 2"),
+    ("reshape", {"shape": [-1, -1]}, [CHW], "shape has 2 sizes of -1, but only one can be worked out"),
+    ("reshape", {"shape": [5, -1]}, [CHW],
+     "product of the known sizes of shape (=5) must divide elements of the input (=3072)"),
+    ("reshape", {"shape": "10x10"}, [CHW], "product of shape (=100) must equal elements of the input (=3072)"),
+    ("permute", {"dims": [0, 1, 1, 2]}, [CHW],
+     "dims [0, 1, 1, 2] is no order of the 3 axes of its input | it must have each of 1 to 3 once"),
+    ("squeeze", {"dim": 1}, [CHW], "size of axis 1 (=3) must equal 1"),
+    ("pad", {"padding": -16}, [CHW], "1 must be at most height of the output (=0)"),
+    ("pad", {"padding": [1, 2, 3, 4]}, [CHW],
+     "padding has 4 numbers, but the input has 2 spatial axes (height, width) | PyTorch writes a start and an end for "
+     "each axis, the last axis first | write it as pairs, the first axis first: padding: [[3, 4], [1, 2]]"),
+    ("reflection_pad", {"padding": 32}, [CHW],
+     "padding in mode reflect (=32) must be less than height of the input (=32)"),
+    ("crop", {}, [CHW], "it needs cropping or size, and neither is given | give one of the two"),
+    ("crop", {"size": 33}, [CHW], "size (=33) must be at most height of the input (=32)"),
+    ("crop", {"cropping": 16}, [CHW], "cropping (=32) must be less than height of the input (=32)"),
+    ("upsample", {"size": 3, "scale_factor": 2}, [CHW],
+     "it needs scale_factor or size, and both are given | give one of the two"),
+    ("upsample", {"scale_factor": 0.01}, [CHW], "its output would be 3×0×0: every axis must be at least 1"),
+    ("pixel_shuffle", {"upscale_factor": 2}, [CHW],
+     "upscale_factor·upscale_factor (=4) must divide channels of the input (=3)"),
+    ("pixel_unshuffle", {"downscale_factor": 3}, [CHW],
+     "downscale_factor (=3) must divide height of the input (=32)"),
+    ("channel_shuffle", {"groups": 2}, [CHW], "groups (=2) must divide channels of the input (=3)"),
+    ("sub", {}, [CHW], "sub takes 2 inputs, but is given 1"),
+    ("concat", {}, [CHW, (3,)],
+     "its inputs have different numbers of axes: input 1 is 3×32×32, input 2 is 3 | "
+     "a flatten or reshape before it would make them alike"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "arguments", "inputs", "text"), REFUSALS)
+def test_refusal(kind: str, arguments: dict[str, Any], inputs: list[tuple[int, ...]], text: str) -> None:
+    with pytest.raises(Misfit) as caught:
+        size_layer(KINDS[kind](**arguments), tuple(Shape(sizes) for sizes in inputs))
+    misfit = caught.value
+    assert " | ".join((misfit.message, *misfit.why, *((misfit.mend,) if misfit.mend else ()))) == text
+
+
+MAP = (64, 56, 56)
+
+UNEQUAL: list[tuple[str, list[tuple[int, ...]], str, str]] = [
+    ("add", [MAP, (64, 28, 28)], "its inputs differ along height: 56 and 28",
+     "a stride of 2 on input 1, or upsample: 2 on input 2, would make them equal"),
+    ("add", [(64, 28, 28), MAP], "its inputs differ along height: 28 and 56",
+     "a stride of 2 on input 2, or upsample: 2 on input 1, would make them equal"),
+    ("add", [MAP, (64, 14, 56)], "its inputs differ along height: 56 and 14",
+     "a stride of 4 on input 1, or upsample: 4 on input 2, would make them equal"),
+    ("mul", [MAP, (256, 56, 56)], "its inputs differ along channels: 64 and 256",
+     "a 1×1 convolution with out_channels: 256 on input 1 would make them equal"),
+    ("add", [MAP, (64, 56, 54)], "its inputs differ along width: 56 and 54",
+     "padding or a crop would make them equal: crop: {size: …} on input 1, as U-Net does"),
+    ("add", [(8,), (9,)], "its inputs differ along axis 1: 8 and 9",
+     "both need the same size there, or one of them 1, for add to match them"),
+    ("concat", [MAP, (64, 28, 56)],
+     "its inputs differ along height, which is not the axis that they are joined along: 56 and 28",
+     "along channels they can be joined when all else is equal: pad or crop the one, or name another dim"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "inputs", "message", "mend"), UNEQUAL)
+def test_inputs_of_unequal_sizes(kind: str, inputs: list[tuple[int, ...]], message: str, mend: str) -> None:
+    shapes = tuple(Shape(sizes, is_map=len(sizes) > 1) for sizes in inputs)
+    with pytest.raises(Misfit) as caught:
+        size_layer(KINDS[kind](), shapes)
+    said = ", ".join(f"input {i} is {'×'.join(map(str, sizes))}" for i, sizes in enumerate(inputs, 1))
+    assert (caught.value.message, caught.value.why, caught.value.mend) == (message, (said,), mend)
+
+
+def test_unequal_sizes_name_the_axis_in_either_layout() -> None:
+    shapes = tuple(Shape(sizes, channels_last=True, is_map=True) for sizes in ((56, 56, 64), (56, 28, 64)))
+    with pytest.raises(Misfit, match="differ along width: 56 and 28"):
+        size_layer(KINDS["add"](), shapes)

@@ -1,0 +1,172 @@
+"""The sliding-window formula against a window that is really slid, tap by tap, by a loop."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from shapecalc.dims import holds
+from shapecalc.errors import Misfit
+from shapecalc.layer import KINDS
+from shapecalc.layers import find_kind
+from shapecalc.shape import Shape
+from shapecalc.window import CAFFE, CEIL, FLOOR, Axis, spatial_axes, transposed_constraints, transposed_size
+
+GRID = list(product(range(1, 11), range(1, 6), range(1, 5), range(1, 4), range(3), range(3)))
+AXES = [
+    Axis("width", size, kernel, stride, dilation, before, after)
+    for size, kernel, stride, dilation, before, after in GRID
+]
+
+
+def taps(axis: Axis, start: int) -> list[int]:
+    """Return the places that a window starting there looks at; the input is at 0 to size - 1."""
+    return [start + axis.dilation * tap for tap in range(axis.kernel)]
+
+
+def slide(axis: Axis) -> int:
+    """Count the windows that lie wholly in the padded input, by moving one over it."""
+    count, start = 0, -axis.before
+    while taps(axis, start)[-1] <= axis.size - 1 + axis.after:
+        count += 1
+        start += axis.stride
+    return count
+
+
+def slide_up(axis: Axis) -> int:
+    """Count the windows where one more is taken as long as some of the padded input lies beyond the last."""
+    count, start, end = 0, -axis.before, axis.size - 1 + axis.after
+    while count == 0 or taps(axis, start - axis.stride)[-1] < end:
+        if axis.rounding == CEIL or axis.before:  # it must start in the input or the padding before it
+            if start >= axis.size:
+                break
+        count += 1
+        start += axis.stride
+    return count
+
+
+def test_floor_counts_the_windows_that_fit() -> None:
+    tried = 0
+    for axis in AXES:
+        fits = axis.constraint()
+        assert fits
+        assert holds(fits) == (slide(axis) > 0)
+        if holds(fits):
+            assert axis.output() == slide(axis), axis
+            tried += 1
+    assert tried > 5000
+
+
+@pytest.mark.parametrize("rounding", [CEIL, CAFFE])
+def test_rounding_up_takes_one_more_window_for_what_is_left(rounding: str) -> None:
+    tried = 0
+    for plain in AXES:
+        axis = plain._replace(rounding=rounding)
+        fits = axis.constraint()
+        assert fits
+        if holds(fits) and 2 * max(axis.before, axis.after) <= axis.kernel:
+            assert axis.output() == slide_up(axis), axis
+            tried += 1
+    assert tried > 3000
+
+
+def test_same_pads_as_little_as_covers_every_stride() -> None:
+    for axis in AXES:
+        same = axis._replace(before=0, after=0, same=True)
+        assert same.constraint() is None
+        before, after = same.same_padding()
+        assert before <= after <= before + 1
+        padded = axis._replace(before=before, after=after)
+        assert same.output() == slide(padded) == -(-axis.size // axis.stride)
+        if after:
+            less = padded._replace(after=after - 1)
+            assert slide(less) < same.output()
+        if axis.stride == 1:
+            assert same.output() == axis.size
+
+
+def test_a_transposed_window_gives_what_its_taps_cover() -> None:
+    for axis in AXES:
+        covered = max(i * axis.stride + axis.dilation * tap for i in range(axis.size) for tap in range(axis.kernel)) + 1
+        assert transposed_size(axis, 0) == covered - axis.before - axis.after
+        plain = axis._replace(before=0, after=0)
+        assert transposed_size(plain, 0, "valid") == max(covered, axis.size * axis.stride)
+        assert transposed_size(plain, 0, "same") == axis.size * axis.stride
+
+
+def test_a_window_slid_over_a_transposed_output_comes_back() -> None:
+    for axis in AXES:
+        size = transposed_size(axis, 0)
+        for extra in range(axis.stride):
+            back = axis._replace(size=size + extra)
+            if size >= 1:
+                assert slide(back) == axis.size
+
+
+def test_output_padding_is_less_than_stride_or_dilation() -> None:
+    for stride, dilation, extra in product(range(1, 4), range(1, 4), range(4)):
+        axis = Axis("width", 5, 3, stride, dilation)
+        assert all(map(holds, transposed_constraints(axis, extra))) == (extra < max(stride, dilation))
+
+
+def test_half_a_window_of_padding_leaves_no_window_in_padding_alone() -> None:
+    for axis in AXES:
+        if axis.dilation == 1 and holds(axis.half_window()):
+            for i in range(slide(axis)):
+                places = taps(axis, i * axis.stride - axis.before)
+                assert any(0 <= place < axis.size for place in places), axis
+
+
+def test_what_an_error_suggests_would_do() -> None:
+    seen = 0
+    for axis in AXES:
+        fits = axis.constraint()
+        assert fits
+        if holds(fits):
+            continue
+        misfit = fits.misfit()
+        assert isinstance(misfit, Misfit)
+        for words in misfit.mend.split(", or "):
+            number = int("".join(c for c in words if c.isdigit()))
+            if words.startswith("padding"):
+                mended = axis._replace(before=number, after=number)
+                assert slide(mended._replace(before=number - 1, after=number - 1)) == 0
+            elif words.startswith("kernel_size"):
+                mended = axis._replace(kernel=number)
+                assert slide(axis._replace(kernel=number + 1)) == 0
+            else:
+                mended = axis._replace(dilation=number)
+                assert slide(axis._replace(dilation=number + 1)) == 0
+            assert slide(mended) > 0, (axis, words)
+            seen += 1
+    assert seen > 500
+
+
+def test_causal_padding_sees_nothing_to_come() -> None:
+    layer = KINDS["conv"](out_channels=4, kernel_size=3, dilation=2, padding="causal")
+    (axis,) = spatial_axes(layer, Shape((8, 20)))
+    assert (axis.before, axis.after) == (4, 0)
+    assert axis.output() == 20
+    assert all(taps(axis, i - axis.before)[-1] == i for i in range(20))
+
+
+@pytest.mark.parametrize("name", ["kernel_size", "stride", "padding", "dilation"])
+def test_lists_must_have_one_number_for_each_axis(name: str) -> None:
+    cls = find_kind("conv")
+    assert cls
+    layer = cls(**{"out_channels": 4, "kernel_size": 3, name: [1, 1, 1]})
+    with pytest.raises(Misfit, match=f"{name} has 3 numbers, but the input has 2 spatial axes"):
+        spatial_axes(layer, Shape((3, 9, 9)))
+
+
+@pytest.mark.parametrize("sizes", [(), (3,), (3, 4, 5, 6, 7)])
+def test_an_input_needs_one_to_three_spatial_axes(sizes: tuple[int, ...]) -> None:
+    layer = KINDS["conv"](out_channels=4, kernel_size=3)
+    with pytest.raises(Misfit, match="needs channels and 1, 2 or 3 spatial axes"):
+        spatial_axes(layer, Shape(sizes))
+
+
+def test_sides_may_differ() -> None:
+    layer = KINDS["max_pool"](kernel_size=3, stride=2, padding=[[0, 1], [1, 0]])
+    assert [(axis.before, axis.after) for axis in spatial_axes(layer, Shape((3, 8, 8)))] == [(0, 1), (1, 0)]
+    assert {axis.rounding for axis in spatial_axes(layer, Shape((3, 8, 8)))} == {FLOOR}

@@ -1,0 +1,289 @@
+"""The language models of the zoo: against the transformers library, and the laws of length, vocabulary and cache."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import shapecalc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc import Report
+
+# Parameters as transformers counts them (data/README.md, and the hub's model cards for the rest).
+KNOWN = {
+    "bert-base-uncased": 109_482_240,
+    "bert-base-cased": 108_310_272,
+    "bert-large-uncased": 335_141_888,
+    "bert-large-cased": 333_579_264,
+    "clip-vit-base-patch32": 151_277_313,
+    "clip-vit-base-patch16": 149_620_737,
+    "clip-vit-large-patch14": 427_616_513,
+    "distilbert-base-uncased": 66_362_880,
+    "gpt2": 124_439_808,
+    "gpt2-medium": 354_823_168,
+    "gpt2-large": 774_030_080,
+    "gpt2-xl": 1_557_611_200,
+    "llama-2-7b": 6_738_415_616,
+    "llama-2-13b": 13_015_864_320,
+    "llama-2-70b": 68_976_648_192,
+    "llama-3-8b": 8_030_261_248,
+    "llama-3-70b": 70_553_706_496,
+    "roberta-base": 124_645_632,
+    "roberta-large": 355_359_744,
+    "t5-small": 60_506_624,
+    "t5-base": 222_903_552,
+    "t5-large": 737_668_096,
+    "whisper-tiny": 37_760_640,
+    "whisper-base": 72_593_920,
+    "whisper-small": 241_734_912,
+    "whisper-medium": 763_857_920,
+    "whisper-large": 1_543_304_960,
+}
+
+
+def infer(name: str, **variables: Any) -> Report:
+    return shapecalc.load(name).infer(vars=variables)
+
+
+@pytest.mark.parametrize(("name", "params"), KNOWN.items(), ids=KNOWN)
+def test_parameters_are_those_of_transformers(name: str, params: int) -> None:
+    assert infer(name).total.params == params
+
+
+# ── laws ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ONE_LENGTH = [name for name in KNOWN if not name.startswith(("t5", "whisper"))]
+
+
+@pytest.mark.parametrize("name", ONE_LENGTH)
+def test_length_changes_macs_by_a_square_and_parameters_not_at_all(name: str) -> None:
+    reports = [infer(name, seq=seq) for seq in (10, 20, 30, 40)]
+    assert len({report.total.params for report in reports}) == 1
+    macs = [report.total.macs for report in reports]
+    first = [b - a for a, b in zip(macs, macs[1:], strict=False)]
+    second = [b - a for a, b in zip(first, first[1:], strict=False)]
+    assert second[0] == second[1] > 0, "a polynomial of the second degree"
+    squares = sum(
+        2 * row.node.layer.num_heads * (row.sizing.inputs[0].sizes[-1] // row.node.layer.num_heads)
+        for row in reports[0].rows
+        if row.kind == "multi_head_attention" and row.sizing.inputs[0].sizes[0] == 10
+    )
+    assert second[0] == 2 * 10**2 * squares, "two products of L×L numbers in every layer"
+
+
+@pytest.mark.parametrize("name", ["t5-small", "whisper-tiny"])
+def test_a_decoder_may_be_shorter_than_what_it_attends_to(name: str) -> None:
+    variables = {"target_seq": 7} if name == "t5-small" else {"seq": 7}
+    short, whole = infer(name, **variables), infer(name)
+    assert short.total.params == whole.total.params
+    assert short.total.macs < whole.total.macs
+    assert short.total.trainable == whole.total.trainable
+    ((length, _),) = short.outputs.values()
+    assert length == 7
+
+
+@pytest.mark.parametrize("name", ["bert-base-uncased", "gpt2", "clip-vit-base-patch32", "whisper-tiny"])
+def test_a_table_of_positions_bounds_the_length(name: str) -> None:
+    context = shapecalc.load(name).graph.variables["context"]
+    infer(name, seq=context)
+    with pytest.raises(shapecalc.ShapeError, match="length of the input"):
+        infer(name, seq=context + 1)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "t5-small", "llama-3-8b"])
+def test_layers_cost_the_same_each(name: str) -> None:
+    reports = [infer(name, layers=layers) for layers in (2, 3, 4)]
+    for word in ("params", "macs"):
+        two, three, four = (getattr(report.total, word) for report in reports)
+        assert four - three == three - two > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "tables", "scored"),
+    [("gpt2", 1, 1), ("t5-small", 1, 1), ("whisper-tiny", 1, 1), ("llama-2-7b", 2, 1), ("bert-base-uncased", 1, 0)],
+)
+def test_a_word_more_in_the_vocabulary(name: str, tables: int, scored: int) -> None:
+    """One row in every table that is not shared; the last layer scores the word at every place."""
+    network = shapecalc.load(name)
+    variables = network.graph.variables
+    before, after = network.infer(), network.infer(vars={"vocab": variables["vocab"] + 1})
+    assert after.total.params - before.total.params == tables * variables["hidden"]
+    length = variables["target_seq"] if "target_seq" in variables else variables["seq"]
+    assert after.total.macs - before.total.macs == scored * length * variables["hidden"]
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "owner"),
+    [("gpt2", "lm_head", "wte"), ("t5-small", "target_embedding", "shared"), ("t5-small", "lm_head", "shared"),
+     ("whisper-tiny", "proj_out", "embed_tokens")],
+)  # fmt: skip
+def test_a_tied_table_is_counted_once(name: str, layer: str, owner: str) -> None:
+    row = infer(name)[layer]
+    assert (row.shares, row.params) == (owner, 0)
+    assert row.macs == (0 if row.kind == "embedding" else row.activations * row.in_features)
+
+
+def test_whisper_does_not_train_its_encoders_positions() -> None:
+    """OpenAI's own count leaves them out: 37,184,640 for tiny."""
+    total = infer("whisper-tiny").total
+    assert total.params - total.trainable == 1_500 * 384
+    assert total.trainable == 37_184_640
+
+
+def test_only_the_first_layer_of_each_half_of_t5_keeps_distances() -> None:
+    tables = [row.name for row in infer("t5-small").rows if "relative_attention" in row.sizing.weight_shapes]
+    assert len(tables) == 2
+    assert [name.split(".")[:2] for name in tables] == [["encoder", "0"], ["decoder", "0"]]
+
+
+def test_the_decoder_of_t5_attends_to_the_encoder() -> None:
+    report = infer("t5-small", seq=11, target_seq=7)
+    crossing = [row for row in report.rows if row.name.endswith("cross_attention")]
+    assert [tuple(shape.sizes for shape in row.sizing.inputs) for row in crossing] == [((7, 512), (11, 512))] * 6
+    assert {row.from_[1] for row in crossing} == {"encoded"}
+
+
+def test_grouped_queries_make_keys_and_values_fewer() -> None:
+    grouped = infer("llama-3-8b")
+    whole = infer("llama-3-8b", kv_heads=32)
+    assert whole.total.params - grouped.total.params == 32 * 2 * 4096 * (32 - 8) * 128
+    assert cache(whole) == 4 * cache(grouped)
+
+
+def test_seq2seq_is_the_papers_384_million() -> None:
+    """Sutskever et al. 2014, section 3.4: 384M parameters, 64M of them recurrent (32M in each LSTM)."""
+    report = infer("seq2seq_lstm")
+    assert report.total.params == 384_000_000
+    assert report["encoder"].params == report["decoder"].params == 32_000_000
+    longer = infer("seq2seq_lstm", source_length=50)
+    assert longer.total.macs - report.total.macs == 25 * 32_000_000
+
+
+# ── the key/value cache ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def cache(report: Report) -> int:
+    """Return how many numbers a decoder keeps for each token."""
+    rows = [row for row in report.rows if row.kind == "multi_head_attention"]
+    return sum(row.node.layer.kv_cache(*row.sizing.inputs) for row in rows)
+
+
+def documented(heading: str) -> Iterator[list[str]]:
+    """Yield the rows of the table under a heading of docs/language-models.md, of the members that it names."""
+    text = (Path(__file__).parent.parent / "docs" / "language-models.md").read_text(encoding="utf-8")
+    section = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("|") and cells[0] in KNOWN:
+            yield cells
+
+
+@pytest.mark.parametrize("cells", documented("The key/value cache"), ids=lambda cells: cells[0])
+def test_the_documented_cache_is_the_reports(cells: list[str]) -> None:
+    name, layers, kv_heads, head_dim, numbers, kib, whole = cells
+    mib, length = (int(found.replace(",", "")) for found in re.findall(r"[\d,]+", whole))
+    kept = cache(infer(name))
+    assert kept == 2 * int(layers) * int(kv_heads) * int(head_dim) == int(numbers.replace(",", ""))
+    assert f"{2 * kept // 1024} KiB" == kib
+    assert 2 * kept * length == mib * 2**20
+    assert shapecalc.load(name).graph.variables["seq"] == length
+
+
+@pytest.mark.parametrize("cells", documented("The cost of one more token"), ids=lambda cells: cells[0])
+def test_the_documented_cost_of_a_token_is_the_reports(cells: list[str]) -> None:
+    name, (alone, each) = cells[0], (int(cell.replace(",", "")) for cell in cells[1:])
+    one, two = (infer(name, seq=seq).total.macs for seq in (1, 2))
+    assert one == alone
+    assert two - 2 * one == 2 * each, "at length 2 both tokens attend to one token more"
+
+
+def test_the_documented_tables_are_found() -> None:
+    assert len(list(documented("The key/value cache"))) == 7
+    assert len(list(documented("The cost of one more token"))) == 3
+
+
+# ── where transformers is installed ───────────────────────────────────────────────────────────────────────────────
+
+
+def config(name: str) -> tuple[str, str, dict[str, Any]]:
+    """Return the model's class, its configuration's class and arguments, from the variables of the specification."""
+    v = shapecalc.load(name).graph.variables
+    if name.startswith(("bert", "roberta")):
+        family = "Bert" if name.startswith("bert") else "Roberta"
+        return f"{family}Model", f"{family}Config", {
+            "vocab_size": v["vocab"], "hidden_size": v["hidden"], "num_hidden_layers": v["layers"],
+            "num_attention_heads": v["heads"], "intermediate_size": 4 * v["hidden"],
+            "max_position_embeddings": v["context"], "type_vocab_size": v["segment_types"],
+        }  # fmt: skip
+    if name.startswith("distilbert"):
+        return "DistilBertModel", "DistilBertConfig", {}
+    if name.startswith("gpt2"):
+        sizes = {"n_embd": v["hidden"], "n_layer": v["layers"], "n_head": v["heads"]}
+        return "GPT2LMHeadModel", "GPT2Config", sizes
+    if name.startswith("llama"):
+        return "LlamaForCausalLM", "LlamaConfig", {
+            "vocab_size": v["vocab"], "hidden_size": v["hidden"], "intermediate_size": v["feed_forward"],
+            "num_hidden_layers": v["layers"], "num_attention_heads": v["heads"], "num_key_value_heads": v["kv_heads"],
+        }  # fmt: skip
+    if name.startswith("t5"):
+        return "T5ForConditionalGeneration", "T5Config", {
+            "vocab_size": v["vocab"], "d_model": v["hidden"], "d_kv": v["head_dim"], "d_ff": v["feed_forward"],
+            "num_layers": v["layers"], "num_heads": v["heads"],
+        }  # fmt: skip
+    if name.startswith("whisper"):
+        each = {
+            f"{half}_{word}": number
+            for half in ("encoder", "decoder")
+            for word, number in (("layers", v["layers"]), ("attention_heads", v["heads"]), ("ffn_dim", 4 * v["hidden"]))
+        }
+        return "WhisperForConditionalGeneration", "WhisperConfig", {
+            "vocab_size": v["vocab"], "d_model": v["hidden"], **each,
+        }  # fmt: skip
+    vision, text = v["width"], v["text_width"]
+    return "CLIPModel", "CLIPConfig", {
+        "projection_dim": v["projection"],
+        "text_config": {"hidden_size": text, "intermediate_size": 4 * text, "num_hidden_layers": v["text_depth"],
+                        "num_attention_heads": text // 64, "projection_dim": v["projection"]},
+        "vision_config": {"hidden_size": vision, "intermediate_size": 4 * vision, "num_hidden_layers": v["depth"],
+                          "num_attention_heads": vision // 64, "patch_size": v["patch"],
+                          "projection_dim": v["projection"]},
+    }  # fmt: skip
+
+
+def inputs_of(name: str, torch: Any) -> dict[str, Any]:
+    v = shapecalc.load(name).graph.variables
+    tokens = torch.zeros(1, v["seq"], dtype=torch.long)
+    if name.startswith("whisper"):
+        return {"input_features": torch.zeros(1, v["mels"], v["frames"]), "decoder_input_ids": tokens}
+    if name.startswith("t5"):
+        return {"input_ids": tokens, "decoder_input_ids": torch.zeros(1, v["target_seq"], dtype=torch.long)}
+    if name.startswith("clip"):
+        image = torch.zeros(1, 3, 224, 224)
+        return {"input_ids": tokens, "pixel_values": image, "attention_mask": torch.ones_like(tokens)}
+    return {"input_ids": tokens}
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", KNOWN)
+def test_transformers_itself_gives_these_figures(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model_class, config_class, sizes = config(name)
+    eager = {} if name.startswith("t5") else {"attn_implementation": "eager"}
+    with torch.device("meta"):
+        model = getattr(transformers, model_class)(getattr(transformers, config_class)(**sizes, **eager)).eval()
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            model(**inputs_of(name, torch))
+    total = infer(name).total
+    assert sum(parameter.numel() for parameter in model.parameters()) == total.params
+    assert counter.get_total_flops() == 2 * total.macs
+    assert sum(p.numel() for p in model.parameters() if p.requires_grad) == total.trainable
