@@ -338,8 +338,8 @@ class Padding(PerAxis):
     def schema(self) -> dict[str, Any]:
         one = Integer.schema(self) if self.minimum > -MAX_SIZE else {"type": "integer"}
         pair = {"type": "array", "items": one, "minItems": 2, "maxItems": 2}
-        array = {"type": "array", "items": {"anyOf": [one, pair]}, "minItems": 1, "maxItems": 3}
-        return {"anyOf": [one, array, *([{"enum": list(self.words)}] if self.words else [])]}
+        arrays = [{"type": "array", "items": item, "minItems": 1, "maxItems": 3} for item in (one, pair)]
+        return {"anyOf": [one, *arrays, *([{"enum": list(self.words)}] if self.words else [])]}
 
 
 class Integers(Integer):
@@ -377,4 +377,4 @@ class Sizes(Integers):
         return sizes
 
     def schema(self) -> dict[str, Any]:
-        return {"anyOf": [*super().schema()["anyOf"], {"type": "string", "pattern": r"^\d+(x\d+)*$"}]}
+        return {"anyOf": [*super().schema()["anyOf"], {"type": "string", "pattern": r"^ *\d+( *x *\d+)+ *$"}]}

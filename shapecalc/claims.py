@@ -21,7 +21,8 @@ def broken_claims(report: Report) -> list[Problem]:
             found = _found(claim, report)
         except KeyError as missing:
             name = missing.args[0]
-            known = [row.name for row in report.rows] if claim.what.startswith("layer.") else list(report.outputs)
+            rows = [row.name for row in report.rows] + [block.name for block in report.graph.blocks]
+            known = rows if claim.what.startswith("layer.") else list(report.outputs)
             problems.append(Problem(f"there is no {name} to claim anything of", claim.mark, mend=did_you_mean(name, known)))
             continue
         if found != claim.expected:
@@ -50,10 +51,10 @@ def _found(claim: Claim, report: Report) -> Any:
     what = claim.what
     if what.startswith("layer."):
         name, _, field = what.removeprefix("layer.").rpartition(".")
-        row = next((row for row in report.rows if row.name == name), None)
-        if row is None:
+        line = report.line(name)
+        if line is None:
             raise KeyError(name)
-        return tuple(row.output_shapes[0]) if field == "output" else getattr(row, field)
+        return tuple(line.output_shapes[0]) if field == "output" else getattr(line.total, field)
     outputs = report.outputs
     if what.startswith("outputs."):
         return tuple(outputs[what.removeprefix("outputs.")])

@@ -12,7 +12,7 @@ An error holds facts (`problems`); its text is made when it is shown.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,6 +23,7 @@ __all__ = [
     "Misfit",
     "MissingExtraError",
     "Problem",
+    "Proposal",
     "ShapeError",
     "ShapecalcError",
     "Source",
@@ -30,6 +31,7 @@ __all__ = [
     "UsageError",
     "count_noun",
     "did_you_mean",
+    "told",
 ]
 
 
@@ -83,7 +85,11 @@ _EXCERPT_WIDTH = 110
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong: where, what was found, why it cannot be, and the mend."""
+    """One thing that is wrong: where, what was found, why it cannot be, and the mend.
+
+    `also` are other places that it has to do with; `layer` names the layer; `too_small` says that a larger input of
+    the network might put it right.
+    """
 
     message: str
     mark: Mark | None = None
@@ -92,6 +98,7 @@ class Problem(NamedTuple):
     mend: str = ""
     also: tuple[tuple[str, Mark], ...] = ()
     layer: str = ""
+    too_small: bool = False
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -107,27 +114,57 @@ class Problem(NamedTuple):
         if self.mark:
             lines += self.mark.excerpt()
         lines += [f"   {line}" for line in self.why]
-        if self.mend:
-            lines.append(f"   {self.mend}")
+        lines += [f"   {line}" for line in self.mend.splitlines()]
         for words, mark in self.also:
             lines.append(f"   {words} {mark}")
             lines += mark.excerpt()
         return lines
 
 
-class Misfit(Exception):  # noqa: N818  (not an error of its own: whoever knows the place makes it a Problem)
-    """What a layer or an argument finds wrong with the numbers it was given, before its place is known."""
+class Proposal(NamedTuple):
+    """A change of one argument that may put a misfit right: true where every one of `values` does."""
 
-    def __init__(self, message: str, why: tuple[str, ...] = (), mend: str = "", argument: str = "") -> None:
+    text: str
+    argument: str
+    values: tuple[Any, ...]
+
+
+def told(proposals: Iterable[Proposal]) -> str:
+    """Return the mend that proposals are: of those that change one argument, the first."""
+    texts = list({proposal.argument: proposal.text for proposal in reversed([*proposals])}.values())[::-1]
+    return ", or ".join([f"{texts[0]} would do", *texts[1:]]) if texts else ""
+
+
+class Misfit(Exception):  # noqa: N818  (not an error of its own: whoever knows the place makes it a Problem)
+    """What a layer or an argument finds wrong with the numbers it was given, before its place is known.
+
+    `proposals` are for whoever can try them to make the mend of; `too_small` says that a larger input would do;
+    `found` is the value that was refused, where it is one of a list.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        why: tuple[str, ...] = (),
+        mend: str = "",
+        argument: str = "",
+        *,
+        proposals: tuple[Proposal, ...] = (),
+        too_small: bool = False,
+        found: Any = None,
+    ) -> None:
         self.message = message
         self.why = why
         self.mend = mend
         self.argument = argument
+        self.proposals = proposals
+        self.too_small = too_small
+        self.found = found
         super().__init__(message)
 
     def at(self, mark: Mark | None, subject: str = "", layer: str = "") -> Problem:
         """Return the problem that this is at a place."""
-        return Problem(self.message, mark, subject, self.why, self.mend, layer=layer)
+        return Problem(self.message, mark, subject, self.why, self.mend, layer=layer, too_small=self.too_small)
 
 
 class ShapecalcError(Exception):

@@ -86,6 +86,11 @@ class Row(NamedTuple):
         return 0 if self.node.frozen else self.weights + self.biases
 
     @property
+    def total(self) -> Totals:
+        """The counts of the layer."""
+        return Totals(self.weights, self.biases, self.params, self.trainable, self.buffers, self.macs)
+
+    @property
     def input_shapes(self) -> list[tuple[Dim, ...]]:
         """The sizes of what comes in, in the report's layout."""
         return [shape.in_layout(self.layout) for shape in self.sizing.inputs]
@@ -168,7 +173,7 @@ class Report:
     HWC) the one that sizes are shown in; `convention` says what params hold (torch, keras).
     """
 
-    __slots__ = ("_by_name", "batch", "convention", "graph", "layout", "rows", "total")
+    __slots__ = ("_ancestries", "_by_name", "batch", "convention", "graph", "layout", "rows", "total")
 
     def __init__(
         self, graph: Graph, rows: tuple[Row, ...], total: Totals, layout: str, batch: int = 1, convention: str = "torch"
@@ -180,6 +185,7 @@ class Report:
         self.batch = batch
         self.convention = convention
         self._by_name: dict[str, Row] = {}
+        self._ancestries: dict[int, list[int]] = {}
 
     @property
     def name(self) -> str:
@@ -232,11 +238,11 @@ class Report:
 
     def _ancestry(self, block: int) -> list[int]:
         """Return the blocks that hold this one, outermost first, and itself."""
-        found: list[int] = []
-        while block >= 0:
-            found.append(block)
-            block = self.graph.blocks[block].parent
-        return found[::-1]
+        known = self._ancestries.get(block)
+        if known is None:
+            parents = self._ancestry(self.graph.blocks[block].parent) if block >= 0 else []
+            known = self._ancestries[block] = [*parents, block] if block >= 0 else []
+        return known
 
     def lines(self, depth: int | None = None) -> list[Line]:
         """Return what is shown at a depth: 1 shows every outermost block as one line; None opens everything."""
@@ -250,24 +256,24 @@ class Report:
                 groups.append((closed, [row]))
         return [self._line(block, rows) for block, rows in groups]
 
+    def line(self, name: str) -> Line | None:
+        """Return the line of a layer or of a block of that name; None where there is none."""
+        for index, block in enumerate(self.graph.blocks):
+            if block.name == name:
+                rows = [row for row in self.rows if index in self._ancestry(row.block)]
+                return self._line(index, rows) if rows else None
+        row = next((row for row in self.rows if row.name == name), None)
+        return self._line(-1, [row]) if row else None
+
     def _line(self, block: int, rows: list[Row]) -> Line:
         first, last = rows[0], rows[-1]
         if block < 0:
-            name, kind, arguments = first.name, first.kind, first.arguments
-        else:
-            name, kind, _ = self.graph.blocks[block]
-            arguments = {}
-        return Line(
-            name,
-            kind,
-            first.input_shapes,
-            last.output_shapes,
-            sum_rows(rows),
-            total(row.activations for row in rows),
-            arguments,
-            first.shares if block < 0 else "",
-            tuple(rows),
-        )
+            return Line(first.name, first.kind, first.input_shapes, first.output_shapes, first.total,
+                        first.activations, first.arguments, first.shares, (first,))  # fmt: skip
+        name, kind, _ = self.graph.blocks[block]
+        activations = total(row.activations for row in rows)
+        shapes = first.input_shapes, last.output_shapes
+        return Line(name, kind, *shapes, sum_rows(rows), activations, {}, "", tuple(rows))
 
     @property
     def in_features(self) -> Dim:

@@ -146,10 +146,20 @@ def _arguments(cls: type[Layer]) -> dict[str, Any]:
 
 
 def _argument(argument: Argument) -> dict[str, Any]:
-    schema = argument.schema()
-    if argument.numeric:
-        schema = {"anyOf": [schema, _EXPRESSION]}
-    schema = {"description": argument.doc, **schema}
+    schema = {"description": argument.doc, **_or_variable(argument.schema())}
     if not argument.required and isinstance(argument.default, (int, float, str, bool)):
         schema["default"] = argument.default
+    return schema
+
+
+def _or_variable(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema that also takes an expression where a number may stand, and a variable's name for a word."""
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [_or_variable(form) for form in schema["anyOf"]]}
+    if "items" in schema:
+        return {**schema, "items": _or_variable(schema["items"])}
+    if schema.get("type") in ("integer", "number", "boolean"):
+        return {"anyOf": [schema, _EXPRESSION]}
+    if "enum" in schema:
+        return {"anyOf": [schema, {"type": "string", "pattern": r"^[A-Za-z_]\w*$", "description": "a variable"}]}
     return schema

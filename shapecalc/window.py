@@ -129,8 +129,9 @@ class Axis(NamedTuple):
         return Constraint(2 * maximum(self.before, self.after), UP_TO, self.kernel, *names, self._half_misfit)
 
     def _half_misfit(self) -> Misfit:
+        padding = max(self.before, self.after)
         return Misfit(
-            f"padding {max(self.before, self.after)} is more than half of kernel_size {self.kernel} along the {self.name}",
+            f"padding {padding} is more than half of kernel_size {self.kernel} along the {self.name}",
             ("a window could then lie in padding alone",),
             f"padding at most {self.kernel // 2} would do",
             "padding",

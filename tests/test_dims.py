@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+
 from shapecalc import dims
 from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, LESS, UP_TO, Constraint, Misfit, holds, traces
 

@@ -10,10 +10,10 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from shapecalc.errors import Misfit
 from shapecalc.inference import size_layer
-from shapecalc.layer import find_kind
-import shapecalc.layers  # noqa: F401  (fills the registry)
+from shapecalc.layers import find_kind
 from shapecalc.shape import Shape
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ LIMITS = {
 
 @pytest.mark.parametrize("sort", SORTS)
 def test_random_layers_are_as_pytorch_has_them(sort: str) -> None:
-    draw = random.Random(f"shapecalc {sort}")  # noqa: S311  (seeded: the same in every run)
+    draw = random.Random(f"shapecalc {sort}")
     answered = refused = 0
     for _ in range(LAYERS):
         config = SORTS[sort](draw)
@@ -219,7 +219,8 @@ def test_random_layers_are_as_pytorch_has_them(sort: str) -> None:
         try:
             shape, params, macs = theirs(config, "cpu" if sort in CPU_ONLY else "meta")
         except RuntimeError as error:
-            assert any(words in str(error) for words in LIMITS), (config, error)
+            if not any(words in str(error) for words in LIMITS):
+                raise
             continue
         assert sizing.outputs[0].sizes == shape, config
         assert sizing.weight_shapes == params, config

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,6 @@ import pytest
 import shapecalc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from shapecalc import Report
 
 # Parameters as transformers counts them (data/README.md, and the hub's model cards for the rest).
@@ -66,8 +65,8 @@ def test_length_changes_macs_by_a_square_and_parameters_not_at_all(name: str) ->
     reports = [infer(name, seq=seq) for seq in (10, 20, 30, 40)]
     assert len({report.total.params for report in reports}) == 1
     macs = [report.total.macs for report in reports]
-    first = [b - a for a, b in zip(macs, macs[1:], strict=False)]
-    second = [b - a for a, b in zip(first, first[1:], strict=False)]
+    first = [b - a for a, b in pairwise(macs)]
+    second = [b - a for a, b in pairwise(first)]
     assert second[0] == second[1] > 0, "a polynomial of the second degree"
     squares = sum(
         2 * row.node.layer.num_heads * (row.sizing.inputs[0].sizes[-1] // row.node.layer.num_heads)
@@ -174,14 +173,12 @@ def cache(report: Report) -> int:
     return sum(row.node.layer.kv_cache(*row.sizing.inputs) for row in rows)
 
 
-def documented(heading: str) -> Iterator[list[str]]:
-    """Yield the rows of the table under a heading of docs/language-models.md, of the members that it names."""
+def documented(heading: str) -> list[list[str]]:
+    """Return the rows of the table under a heading of docs/language-models.md, of the members that it names."""
     text = (Path(__file__).parent.parent / "docs" / "language-models.md").read_text(encoding="utf-8")
     section = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    for line in section.splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if line.startswith("|") and cells[0] in KNOWN:
-            yield cells
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:1] == "|"]
+    return [cells for cells in table if cells[0] in KNOWN]
 
 
 @pytest.mark.parametrize("cells", documented("The key/value cache"), ids=lambda cells: cells[0])
@@ -204,8 +201,8 @@ def test_the_documented_cost_of_a_token_is_the_reports(cells: list[str]) -> None
 
 
 def test_the_documented_tables_are_found() -> None:
-    assert len(list(documented("The key/value cache"))) == 7
-    assert len(list(documented("The cost of one more token"))) == 3
+    assert len(documented("The key/value cache")) == 7
+    assert len(documented("The cost of one more token")) == 3
 
 
 # ── where transformers is installed ───────────────────────────────────────────────────────────────────────────────

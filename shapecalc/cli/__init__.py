@@ -5,6 +5,7 @@ Exit status: 0 good, 1 the network or a claim about it is wrong, 2 the command w
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -60,6 +61,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line, and leave with its exit status."""
+    gc.disable()  # a command is over before there is any garbage worth a search
     try:
         sys.exit(_run())
     except BrokenPipeError:  # whoever read the output has left: so do we, without a word

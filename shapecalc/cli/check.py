@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -57,7 +58,8 @@ def command(specs: Sequence[str], every: bool, settings: Sequence[str], format_:
 def _bundled() -> Iterator[str]:
     from shapecalc.locate import bundled_members  # noqa: PLC0415
 
-    return iter(dict.fromkeys(path for path, _ in bundled_members()))
+    paths = dict.fromkeys(path for path, _ in bundled_members())
+    return (os.path.splitext(os.path.basename(path))[0] for path in paths)
 
 
 def _check(spec: str, variables: Mapping[str, Any]) -> _Result:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.arguments import Argument, Count, Factors, Integer, Integers, Padding, PerAxis
+from shapecalc.arguments import Argument, Count, Factors, Integer, Integers, Padding
 from shapecalc.axes import AxisNumber, AxisNumbers
-from shapecalc.dims.traces import Trace, leaf
+from shapecalc.dims.traces import leaf
 from shapecalc.shape import Shape
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from shapecalc.layer import Layer
 
-__all__ = ["ARGUMENT", "INPUT", "LETTERS", "OUTPUT", "Origin", "Watched", "argument_leaves", "letters", "name_axes"]
+__all__ = ["ARGUMENT", "INPUT", "LETTERS", "OUTPUT", "Origin", "Watched", "argument_leaves", "letters", "named_axes"]
 
 ARGUMENT = "argument"
 INPUT = "input"
@@ -85,35 +85,35 @@ def letters(rank: int, *, is_map: bool, channels_last: bool) -> Sequence[str]:
     return _PLAIN.get(rank, [f"A{axis + 1}" for axis in range(rank)])
 
 
-def name_axes(shape: Shape, sizes: Sequence[Trace], origin: Origin, below: str, *, is_map: bool) -> None:
-    """Give the leaves of a shape's axes their symbols."""
-    names = letters(len(sizes), is_map=is_map, channels_last=shape.channels_last)
-    spatial = is_map and len(sizes) - 1 in _SPACE
-    for letter, size in zip(names, sizes, strict=True):
-        size.symbol = f"{letter}_{below}"
-        role = "space" if spatial and letter != "C" else letter
-        size.origin = origin._replace(role=f"{origin.sort}{origin.index} {role}")
+def named_axes(shape: Shape, origin: Origin, below: str, *, is_map: bool) -> list[tuple[str, Origin]]:
+    """Return the symbol and the origin of every axis of a tensor: `H_in` where `below` is `in`."""
+    rank = len(shape.sizes)
+    is_spatial = is_map and rank - 1 in _SPACE
+    named = []
+    for letter in letters(rank, is_map=is_map, channels_last=shape.channels_last):
+        role = "space" if is_spatial and letter != "C" else letter
+        named.append((f"{letter}_{below}", origin._replace(role=f"{origin.sort}{origin.index} {role}")))
+    return named
 
 
-def argument_leaves(layer: Layer, *, general: bool = False) -> dict[str, Any]:
+def argument_leaves(layer: Layer, rank: int, *, general: bool = False) -> dict[str, Any]:
     """Return the values of a layer's arguments, with leaves in the place of the numbers that formulas are made of.
 
-    The number of an argument that stands at an unremarkable default is neutral, unless `general` asks for the
-    formulas as they are for any numbers. The numbers of axes, counts of parts, and numbers of 0 or less that say how
-    a layer is built stay as they are.
+    `rank` is how many spatial axes there are. The number of an argument that stands at an unremarkable default is
+    neutral, unless `general` asks for the formulas as they are for any numbers. The numbers of axes, counts of parts,
+    and numbers of 0 or less that say how a layer is built stay as they are.
     """
     values: dict[str, Any] = {}
-    shared: dict[str, Any] = {}
     for name, argument in layer.arguments.items():
         value = layer.__dict__[name]
         if value is None or not _is_dimension(argument):
             continue
         source = argument.default_from
-        if source and not argument.always and value == layer.__dict__[source] and source in shared:
-            values[name] = shared[source]  # one number under two names
+        if source in values and not argument.always and value == layer.__dict__[source]:
+            values[name] = values[source]  # one number under two names
             continue
         neutral = not general and not argument.always and _at_default(argument, value)
-        values[name] = shared[name] = _leaves(argument, value, neutral=neutral)
+        values[name] = _Maker(argument, rank, neutral=neutral).leaves(value)
     return values
 
 
@@ -123,40 +123,46 @@ def _is_dimension(argument: Argument) -> bool:
 
 
 def _at_default(argument: Argument, value: Any) -> bool:
-    items = value if isinstance(value, tuple) else (value,)
-    return all(item == argument.default for item in items)
+    return all([item == argument.default for item in (value if isinstance(value, tuple) else (value,))])
 
 
-def _leaves(argument: Argument, value: Any, *, neutral: bool) -> Any:
-    origin = Origin(ARGUMENT, argument.name, role=argument.name, is_neutral=neutral)
-    symbol = argument.symbol or argument.name
-    below = "" if "_" in symbol and argument.symbol else "_"
+class _Maker:
+    """What makes the leaves of one argument: one for all axes where they agree, else one for each."""
 
-    def one(number: Any, name: str = symbol, role: str = argument.name) -> Any:
-        if type(number) is not int or (number <= 0 and not (isinstance(argument, Padding) or argument.always)):
+    def __init__(self, argument: Argument, rank: int, *, neutral: bool) -> None:
+        self.argument = argument
+        self.rank = rank
+        self.symbol = argument.symbol or argument.name
+        self.origin = Origin(ARGUMENT, argument.name, role=argument.name, is_neutral=neutral)
+        self.is_padding = isinstance(argument, Padding)
+
+    def leaves(self, value: Any) -> Any:
+        if not isinstance(value, tuple):
+            return self._one(value)
+        if isinstance(self.argument, Integers):
+            return tuple([self._one(number, str(i), str(i)) for i, number in enumerate(value, 1)])
+        if self.is_padding and self.rank == 1 and len(value) == 2:
+            return self._pair(value, _SIDES[1][0])
+        if all([item == value[0] for item in value]):
+            first = value[0]
+            return (self._pair(first, _SIDES[1][0]) if isinstance(first, tuple) else self._one(first),) * len(value)
+        axes = _AXES.get(len(value)) or [str(i) for i in range(1, len(value) + 1)]
+        sides = _SIDES.get(len(value)) or [(f"{axis}1", f"{axis}2") for axis in axes]
+        return tuple([
+            self._pair(item, pair) if isinstance(item, tuple) else self._one(item, axis)
+            for item, axis, pair in zip(value, axes, sides, strict=True)
+        ])  # fmt: skip
+
+    def _pair(self, pair: tuple[Any, Any], names: tuple[str, str]) -> tuple[Any, Any]:
+        if pair[0] == pair[1]:
+            number = self._one(pair[0])
+            return number, number
+        before, after = (self._one(n, name, role) for n, name, role in zip(pair, names, _SIDES[1][0], strict=True))
+        return before, after
+
+    def _one(self, number: Any, below: str = "", role: str = "") -> Any:
+        if type(number) is not int or (number <= 0 and not self.is_padding):
             return number
-        return leaf(number, name, origin._replace(role=role))
-
-    if not isinstance(value, tuple):
-        return one(value)
-    if isinstance(argument, Integers):
-        return tuple([one(number, f"{symbol}_{i}", f"{argument.name} {i}") for i, number in enumerate(value, 1)])
-    if all([item == value[0] for item in value]):
-        if isinstance(value[0], tuple) and value[0][0] != value[0][1]:
-            pair = tuple([one(n, f"{symbol}_{side}", side) for n, side in zip(value[0], ("before", "after"), strict=True)])
-            return (pair,) * len(value)
-        number = one(value[0][0] if isinstance(value[0], tuple) else value[0])
-        return (number,) * len(value)
-    names = _AXES.get(len(value)) or [str(i) for i in range(1, len(value) + 1)]
-    items: list[Any] = []
-    for i, (item, axis) in enumerate(zip(value, names, strict=True)):
-        if not isinstance(item, tuple):
-            items.append(one(item, f"{symbol}{below}{axis}"))
-        elif item[0] == item[1]:
-            items.append(one(item[0], f"{symbol}{below}{axis}"))
-        else:
-            sides = _SIDES.get(len(value), ())
-            pair_names = sides[i] if sides else (f"{axis}1", f"{axis}2")
-            items.append(tuple([one(n, f"{symbol}_{side}", role) for n, side, role in
-                                zip(item, pair_names, ("before", "after"), strict=True)]))  # fmt: skip
-    return tuple(items)
+        joint = "" if "_" in self.symbol and self.argument.symbol and len(below) == 1 else "_"
+        symbol = f"{self.symbol}{joint}{below}" if below else self.symbol
+        return leaf(number, symbol, self.origin._replace(role=f"{self.argument.name} {role}".rstrip()))

@@ -117,7 +117,8 @@ def _declare(name: str, entry: _Entry) -> type[_Function]:
 
 
 for _name, _entry in _FUNCTIONS.items():
-    _declare(_name, _entry)
+    _class = _declare(_name, _entry)
+    globals()[_class.__name__] = _class  # where pickle looks for it
 
 
 class Activation(_Function):

@@ -129,7 +129,7 @@ class DepthwiseConv(_Windowed):
 
 
 class SeparableConv(_Windowed):
-    """Depthwise separable convolution: a depthwise one, then a 1×1 one that mixes the channels; one bias, at the end."""
+    """Depthwise separable convolution: a depthwise one, then a 1×1 one that mixes channels; one bias, at the end."""
 
     kind = "separable_conv"
     also = ("separable_conv1d", "separable_conv2d", "depthwise_separable_conv")

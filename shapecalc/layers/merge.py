@@ -39,7 +39,7 @@ class _Merge(Layer):
     def output(self, *inputs: Shape) -> Shape:
         sizes = _merged(inputs)
         widest = max(inputs, key=_rank)
-        return widest._replace(sizes=sizes, is_map=any([x.is_map for x in inputs]))
+        return widest._replace(sizes=sizes, is_map=any(x.is_map for x in inputs))
 
 
 def _rank(x: Shape) -> int:
@@ -148,7 +148,7 @@ class Concat(Layer):
     def output(self, *inputs: Shape) -> Shape:
         axis = _joined_axis(self.dim, inputs)
         joined = inputs[0].with_axis(axis, total([x.sizes[axis] for x in inputs]))
-        return joined._replace(is_map=any([x.is_map for x in inputs]))
+        return joined._replace(is_map=any(x.is_map for x in inputs))
 
 
 def _joined_axis(dim: int | str, inputs: tuple[Shape, ...]) -> int:

@@ -124,7 +124,8 @@ class Crop(Layer):
     size = PerAxis("spatial size of what is left, in the centre", None)
 
     examples = (
-        Example({"size": 56}, (512, 64, 64), (512, 56, 56), source="Ronneberger et al. 2015, figure 1: U-Net's deepest crop"),
+        Example({"size": 56}, (512, 64, 64), (512, 56, 56),
+                source="Ronneberger et al. 2015, figure 1: U-Net's deepest crop"),
         Example({"cropping": [[2, 2], [4, 4]]}, (28, 28, 3), (24, 20, 3), layout="HWC",
                 source="Keras' docs of Cropping2D"),
     )  # fmt: skip

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from shapecalc.notation.algebra import Algebra, Expression
+from shapecalc.notation.algebra import Algebra, Expression, same
 from shapecalc.notation.tree import Tree, steps, with_numbers, with_symbols
 from shapecalc.notation.writers import LATEX, TEXT, Latex, Text
 
-__all__ = ["LATEX", "TEXT", "Algebra", "Expression", "Latex", "Text", "Tree", "steps", "with_numbers", "with_symbols"]
+__all__ = ["LATEX", "TEXT", "Algebra", "Expression", "Latex", "Text", "Tree", "same", "steps", "with_numbers",
+           "with_symbols"]  # fmt: skip

@@ -15,7 +15,7 @@ from shapecalc.dims.traces import Trace, value_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["CEIL", "EXACT", "FLOOR", "MAX", "MIN", "PART", "SUM", "SYMBOL", "Algebra", "Atom", "Expression", "Term"]
+__all__ = ["CEIL", "EXACT", "FLOOR", "MAX", "MIN", "PART", "SUM", "SYMBOL", "Algebra", "Atom", "Expression", "Term", "same"]
 
 SYMBOL = "symbol"
 SUM = "sum"
@@ -79,6 +79,11 @@ class Expression(NamedTuple):
             return None
         return self.terms[0].factors[0].leaf
 
+    @property
+    def is_rounded(self) -> bool:
+        """Whether there is more in it than sums and products."""
+        return any([_is_rounded(atom) for term in self.terms for atom in term.factors])
+
     def leaves(self) -> list[Trace]:
         """Return the leaves that it is made of, each once, in the order in which they are written."""
         found: dict[int, Trace] = {}
@@ -94,6 +99,10 @@ class Expression(NamedTuple):
         return list(found.values())
 
 
+def _is_rounded(atom: Atom) -> bool:
+    return atom.sort not in (SYMBOL, SUM) or any([part.is_rounded for part in atom.parts])
+
+
 def _number(value: int) -> Expression:
     return Expression((Term(value),) if value else (), value)
 
@@ -101,6 +110,11 @@ def _number(value: int) -> Expression:
 def _of(terms: Iterable[Term]) -> Expression:
     kept = tuple(terms)
     return Expression(kept, sum([term.value for term in kept]))
+
+
+def same(left: Expression, right: Expression) -> bool:
+    """Tell whether two expressions are one and the same, whatever their symbols stand for."""
+    return bool(_key(left) == _key(right))
 
 
 def _never(_: Trace) -> bool:
@@ -142,14 +156,10 @@ class Algebra:
         self._read.clear()
 
     def name(self, number: Any, leaf: Trace) -> None:
-        """Let an expression that is worked out again from now on stand as the symbol that it has been given."""
+        """Let what is rounded, and worked out again from now on, stand as the symbol that it has been given."""
         expression = self.read(number)
-        if expression.constant is None and expression.symbol is None:
+        if expression.is_rounded:
             self._names.setdefault(_key(expression), self._symbol(leaf))
-
-    def equal(self, left: Any, right: Any) -> bool:
-        """Tell whether two numbers are one and the same, whatever the symbols stand for."""
-        return bool(_key(self.read(left)) == _key(self.read(right)))
 
     def forget(self) -> None:
         """Let what was read be read anew, with the names that were given since."""

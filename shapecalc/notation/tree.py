@@ -35,7 +35,7 @@ _MOST_STEPS = 4
 class Tree(NamedTuple):
     """Something to write: NUMBER (`value`), NAME (`name`), a sum, a PRODUCT, a quotient, a function of its `parts`.
 
-    In a sum, parts with a sign of -1 are taken away (`signs`). ROUNDED is a fraction between the brackets of its `name`
+    In a sum, parts with a sign of -1 are taken away (`signs`). ROUNDED is a `fraction` between the brackets of its `name`
     (FLOOR, CEIL). DOTS stands for the terms that a long sum leaves out.
     """
 
@@ -44,6 +44,7 @@ class Tree(NamedTuple):
     name: str = ""
     parts: tuple[Tree, ...] = ()
     signs: tuple[int, ...] = ()
+    fraction: float = 0.0
 
     @property
     def is_atomic(self) -> bool:
@@ -155,4 +156,4 @@ def _fraction(tree: Tree) -> Tree:
     exact = top * bottom if tree.sort == PART else top / bottom
     if exact == tree.value:
         return _number(tree.value)
-    return Tree(ROUNDED, exact, CEIL if tree.sort == CEIL else FLOOR)
+    return Tree(ROUNDED, tree.value, CEIL if tree.sort == CEIL else FLOOR, fraction=exact)

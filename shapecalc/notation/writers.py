@@ -41,7 +41,7 @@ class Text:
         if tree.sort == DOTS:
             return self.dots
         if tree.sort == ROUNDED:
-            return self.bracketed(tree.name, _decimal(tree.value))
+            return self.bracketed(tree.name, _decimal(tree.fraction))
         if tree.sort in (MAX, MIN):
             return self.function(tree.sort, [self.write(part) for part in tree.parts])
         if tree.sort == PART:

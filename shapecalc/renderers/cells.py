@@ -54,7 +54,7 @@ def show_bytes(number: int) -> str:
         if amount < _KIB - 0.5:
             break
         amount, unit = amount / _KIB, larger
-    digits = 2 if amount < 9.995 else 1 if amount < 99.95 else 0  # noqa: PLR2004  (three figures)
+    digits = 2 if amount < 9.995 else 1 if amount < 99.95 else 0
     return f"{amount:,.{digits}f} {unit}"
 
 

@@ -24,7 +24,7 @@ _WIDE_ENOUGH = 1_000_000
 """Of a console: what is drawn was made to fit, and must not be cut here."""
 
 
-def draw_in_color(
+def draw_in_color(  # noqa: PLR0913  (all parts of one screen)
     title: Sequence[str], grid: Grid, names: Sequence[str], footer: Sequence[str], gap: int, *, color: bool = True
 ) -> str:
     """Return title, table and footer with the terminal's codes for colours, or (`color` false) without."""
@@ -50,8 +50,9 @@ def _table(grid: Grid, names: Sequence[str], gap: int) -> Table:
         header_style="bold", footer_style="bold", border_style="dim",
     )  # fmt: skip
     for column, total in zip(grid.columns, grid.totals, strict=True):
-        side = "right" if column.sort.is_number else "left"
-        table.add_column(Text(column.heading), Text(total), justify=side, no_wrap=True)  # type: ignore[arg-type]
+        table.add_column(
+            Text(column.heading), Text(total), justify="right" if column.sort.is_number else "left", no_wrap=True
+        )
     styles = [_STYLES.get(name, "") for name in names]
     for row in grid.rows:
         cells = zip(row, styles, strict=True)

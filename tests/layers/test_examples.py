@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from numbers_of_kinds import example_layer, example_shapes, plain_kinds
+
 from shapecalc.inference import size_layer
-from shapecalc.layer import KINDS, Composite, Example, Layer, find_kind, kind_words, normalise_word
-from shapecalc.layers import KINDS as REGISTERED
+from shapecalc.layer import Composite, Example, Layer, kind_words, normalise_word
+from shapecalc.layers import KINDS, find_kind
 
 EXAMPLES = [(kind, i) for kind in plain_kinds() for i in range(len(KINDS[kind].examples))]
 
@@ -29,7 +30,7 @@ def test_example(kind: str, index: int) -> None:
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_declaration(kind: str) -> None:
     cls = KINDS[kind]
-    assert REGISTERED[kind] is cls
+    assert cls.kind == kind
     assert kind == kind.lower()
     assert cls.summary().endswith((".", ")")), "the first line of the docstring is the kind's doc"
     assert len(cls.summary()) <= 120

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from shapecalc.inference import size_layer
-from shapecalc.layer import KINDS
-from shapecalc.report import Sizing
+from shapecalc.layers import KINDS
 from shapecalc.shape import Shape
 
-DRAWS = [random.Random(seed) for seed in range(30)]  # noqa: S311  (seeded: the same in every run)
+if TYPE_CHECKING:
+    from shapecalc.report import Sizing
+
+DRAWS = [random.Random(seed) for seed in range(30)]
 
 
 def run(kind: str, *shapes: tuple[int, ...], layout: str = "CHW", **arguments: Any) -> Sizing:

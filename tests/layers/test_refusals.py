@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from shapecalc.errors import Misfit
 from shapecalc.inference import size_layer
-from shapecalc.layer import KINDS
+from shapecalc.layers import KINDS
 from shapecalc.shape import Shape
 
 CHW = (3, 32, 32)

@@ -10,21 +10,22 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import shapecalc.layers  # noqa: F401  (fills the registry)
 from shapecalc.errors import UsageError
 from shapecalc.graph import Block, Graph, Node, Reference
 from shapecalc.inference import infer
-from shapecalc.layer import find_kind
+from shapecalc.layers import find_kind
 from shapecalc.renderers import COLUMNS, FORMATS, parse_columns, render
 from shapecalc.renderers.colors import draw_in_color
 from shapecalc.renderers.text import cell_width, clean
 from shapecalc.renderers.view import View
-from shapecalc.report import Report
 from shapecalc.shape import Shape
+
+if TYPE_CHECKING:
+    from shapecalc.report import Report
 
 GOLDEN = Path(__file__).parent / "golden"
 HOSTILE = ("[red]x[/red]", "a|b", "x_y&z", "<script>alert(1)</script>", "\x1b[31m", "\x9b2J", "two\nlines", "n" * 300,

@@ -1,0 +1,56 @@
+"""The command line run in the tests' own process."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from typing import NamedTuple
+
+from shapecalc.cli import main
+
+
+class Ran(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+class _Stream(io.TextIOWrapper):
+    def __init__(self, *, is_terminal: bool = False):
+        super().__init__(io.BytesIO(), encoding="utf-8", newline="")
+        self.is_terminal = is_terminal
+
+    def isatty(self):
+        return self.is_terminal
+
+    def text(self):
+        self.flush()
+        return self.buffer.getvalue().decode("utf-8")
+
+
+def run(*arguments, text: str | bytes = b"", columns: int = 0, color: bool = False, monkeypatch=None) -> Ran:
+    """Run `shapecalc ARGUMENTS`; `columns` makes its output a terminal of that width."""
+    out, err = _Stream(is_terminal=bool(columns)), _Stream()
+    given = io.TextIOWrapper(io.BytesIO(text.encode() if isinstance(text, str) else text), encoding="utf-8")
+    before = sys.argv, sys.stdin
+    environment = {"COLUMNS": str(columns or 80), "TERM": "xterm-256color" if color else "dumb", "NO_COLOR": ""}
+    import os
+
+    saved = {key: os.environ.get(key) for key in environment}
+    os.environ.update(environment)
+    sys.argv, sys.stdin = ["shapecalc", *map(str, arguments)], given
+    status = 0
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            main()
+    except SystemExit as leaving:
+        status = leaving.code or 0
+    finally:
+        sys.argv, sys.stdin = before
+        for key, value in saved.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
+    return Ran(status, out.text(), err.text())

@@ -1,0 +1,133 @@
+"""`shapecalc check`, `schema` and `specs`."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+import yaml
+from running import run
+
+from shapecalc.locate import bundled_members
+from shapecalc.schema import specification_schema
+
+GOOD = "name: good\ninput: 3x8x8\nlayers: [relu]\nexpect: {params: 0, output: 3x8x8}\n"
+
+
+def test_one_line_a_file(tmp_path):
+    good, bad, none = tmp_path / "good.yaml", tmp_path / "bad.yaml", tmp_path / "none.yaml"
+    good.write_text(GOOD)
+    bad.write_text(GOOD.replace("params: 0", "params: 7"))
+    ran = run("check", good, bad, none)
+    assert ran.status == 2, "a file that is not there is a wrong use"
+    assert ran.out.splitlines() == [
+        f"ok     {good}: good, 0 parameters, 2 claims held",
+        f"wrong  {bad}: 1 problem",
+        f"wrong  {none}: 1 problem",
+    ]
+    assert "expect: params is 0, not 7\n" in ran.err
+    assert "that is 7 fewer than claimed" in ran.err
+    assert run("check", good).status == 0
+    assert run("check", good, bad).status == 1
+
+
+@pytest.mark.parametrize(
+    ("claim", "words"),
+    [
+        ("output: 3x8x9", "output is 3×8×8, not 3×8×9"),
+        ("macs: 1", "macs is 0, not 1"),
+        ("layers: 2", "layers is 1, not 2"),
+        ("outputs: {relu1: 3x1x8}", "outputs.relu1 is 3×8×8, not 3×1×8"),
+        ("outputs: {relu2: 3x1x8}", "there is no relu2 to claim anything of"),
+        ("layer: {relu1: {output: 1}}", "layer.relu1.output is 3×8×8, not 1"),
+        ("layer: {relu: {params: 1}}", "did you mean relu1?"),
+        ("parms: 1", "did you mean params?"),
+        ("params: '0'", "take away the quotes"),
+    ],
+)
+def test_claims_that_are_not_so(claim, words):
+    ran = run("check", "-", text=f"input: 3x8x8\nlayers: [relu]\nexpect: {{{claim}}}\n")
+    assert ran.status == 1
+    assert words in ran.err
+
+
+def test_claims_of_a_block():
+    text = "input: 8\nblocks: {b: [{linear: 4}, {linear: 2}]}\nlayers:\n- b:\n  name: head\nexpect: {layer: {head: {params: %d}}}\n"
+    assert run("check", "-", text=text % (36 + 10)).status == 0
+    assert run("check", "-", text=text % 45).status == 1
+
+
+def test_for_machines(tmp_path):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("input: 3x8x8\nlayers:\n- relu\n- convv: 3\n")
+    found = json.loads(run("check", bad, "--format", "json").out)
+    problem = found["results"][0]["problems"][0]
+    assert (problem["file"], problem["line"], problem["column"]) == (str(bad), 4, 3)
+    assert problem["mend"] == "did you mean conv?"
+    line = run("check", bad, "--format", "github").out.splitlines()[0]
+    assert line.startswith(f"::error file={bad},line=4,col=3,title=shapecalc::there is no kind of layer called convv")
+    assert "%0A" in line
+
+
+def test_the_whole_zoo():
+    ran = run("check", "--all")
+    assert ran.status == 0, ran.out + ran.err
+    assert all(line.startswith("ok") for line in ran.out.splitlines())
+
+
+SCHEMA = specification_schema()
+
+
+def test_the_schema_is_one():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert json.loads(run("schema").out) == SCHEMA
+
+
+@pytest.mark.parametrize("path", sorted({path for path, _ in bundled_members()}))
+def test_bundled_specifications_are_of_the_schema(path):
+    with open(path, encoding="utf-8") as stream:
+        document = yaml.safe_load(stream)
+    errors = list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(document))
+    assert not errors, errors[0].message[:300]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "layers: [{conv: {out_channels: 3, kernel: 3}}]",
+        "layers: [{conv: {out_channels: -1, kernel_size: 3}}]",
+        "layers: [{conv: {out_channels: true, kernel_size: 3}}]",
+        "layerz: []",
+        "layers: 3",
+        "layout: WHC\nlayers: []",
+        "expect: {parms: 1}\nlayers: []",
+    ],
+)
+def test_the_schema_refuses(text):
+    assert list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(yaml.safe_load(text)))
+
+
+def test_specs():
+    out = run("specs").out
+    assert out.splitlines()[0].split() == ["name", "input", "params", "MACs", "task", "source"]
+    row = next(line for line in out.splitlines() if line.startswith("alexnet "))
+    assert "62,378,344" in row
+    found = json.loads(run("specs", "--family", "resnet", "--max-params", "30M", "--format", "json").out)["specs"]
+    assert "resnet50" in [spec["name"] for spec in found]
+    assert all(spec["params"] <= 30_000_000 for spec in found)
+    assert max(map(len, run("specs", columns=100).out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--family", "resnt"], "no bundled network has the family resnt"),
+        (["nothing like this"], "no bundled network is like that"),
+        (["--max-params", "many"], "'many' is not a number of parameters"),
+    ],
+)
+def test_specs_refuses(arguments, words):
+    ran = run("specs", *arguments)
+    assert ran.status == 2
+    assert words in ran.err

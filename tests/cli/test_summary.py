@@ -1,0 +1,121 @@
+"""`shapecalc summary` as a user runs it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from running import run
+
+SMALL = "name: small\ninput: 3x8x8\nlayers:\n- conv: {out_channels: 4, kernel_size: 3}\n- relu\n- fc: 10\n"
+
+
+def test_the_tutorials_table():
+    """LearnOpenCV's table of AlexNet, line by line: tests/data/paper_tables.json has it whole."""
+    ran = run("summary", "alexnet", columns=80)
+    assert (ran.status, ran.err) == (0, "")
+    rows = {line.split()[0]: line.split()[1:] for line in ran.out.splitlines() if line.strip()}
+    assert rows["conv1"] == ["conv", "55×55×96", "34,848", "96", "34,944", "105,415,200"]
+    assert rows["max_pool3"][:2] == ["max_pool", "6×6×256"]
+    assert rows["fc1"] == ["fc", "4096", "37,748,736", "4,096", "37,752,832", "37,748,736"]
+    assert rows["total"] == ["62,367,776", "10,568", "62,378,344", "1,135,256,096"]
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120, 200])
+@pytest.mark.parametrize("name", ["alexnet", "vgg16", "resnet50", "llama-2-7b"])
+def test_no_line_is_wider_than_the_terminal(name, columns):
+    ran = run("summary", name, columns=columns)
+    assert ran.status == 0
+    assert max(map(len, ran.out.splitlines())) <= columns
+
+
+def test_a_wider_terminal_shows_more():
+    assert "Kernel" not in run("summary", "alexnet", columns=80).out
+    assert "Kernel" in run("summary", "alexnet", columns=140).out
+
+
+def test_colour_only_on_a_terminal(monkeypatch):
+    assert "\x1b[" in run("summary", "alexnet", columns=80, color=True).out
+    assert "\x1b[" not in run("summary", "alexnet", color=True).out
+    assert "\x1b[" not in run("summary", "alexnet", columns=80).out, "TERM=dumb"
+
+
+def test_options():
+    out = run("summary", "alexnet", "--batch", "2", "--layout", "chw", "--columns", "name,output,macs").out
+    assert "96×55×55" in out
+    assert "2,270,512,192" in out
+    assert "Weights" not in out
+    assert "2,270,512,192" in run("summary", "alexnet", "--flops").out
+    assert "224×224×3" not in run("summary", "alexnet", "--input", "231x231x3").out
+
+
+def test_depth():
+    closed, opened = run("summary", "resnet18", "--depth", "1").out, run("summary", "resnet18", "--depth", "all").out
+    assert "layer1.0.conv1" not in closed
+    assert "layer1.0.conv1" in opened
+    assert "11,689,512" in closed
+    assert "--depth 2" in closed, "it says how to see more"
+
+
+def test_standard_input_and_output_file(tmp_path):
+    path = tmp_path / "out.json"
+    ran = run("summary", "-", "--format", "json", "--output", path, text=SMALL)
+    assert (ran.status, ran.out, ran.err) == (0, "", "")
+    assert json.loads(path.read_text())["total"]["params"] == 4 * 28 + 10 * (4 * 36 + 1)
+
+
+def test_csv_has_no_separators():
+    rows = list(csv.DictReader(io.StringIO(run("summary", "alexnet", "--format", "csv").out)))
+    fc1 = next(row for row in rows if row["name"] == "fc1")
+    assert fc1["params"] == "37752832"
+
+
+@pytest.mark.parametrize("format_", ["table", "json", "csv", "markdown", "latex", "html", "svg"])
+def test_every_format(format_):
+    ran = run("summary", "-", "--format", format_, text=SMALL)
+    assert (ran.status, ran.err) == (0, "")
+    assert "fc1" in ran.out
+    assert ran.out.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nothing"], "no bundled specification of that name"),
+        (["alexnet", "--columns", "nmae"], "did you mean name?"),
+        (["alexnet", "--depth", "0"], "'0' is not a depth"),
+        (["alexnet", "--batch", "0"], "0 is not in the range"),
+        (["alexnet", "--input", "big"], "'big' is not a size"),
+        (["alexnet", "--set", "width"], "--set width is not NAME=VALUE"),
+        (["resnet50", "--set", "width=1", "--set", "width=2"], "the variable width is set twice"),
+        (["alexnet", "--output", "/nowhere/at/all"], "/nowhere/at/all cannot be written: No such file or directory"),
+        (["alexnet", "--format", "xml"], "'xml' is not one of"),
+        ([], "Missing argument 'SPEC'"),
+    ],
+)
+def test_wrong_use_exits_with_2(arguments, words):
+    ran = run("summary", *arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert words in ran.err
+
+
+def test_a_wrong_network_exits_with_1():
+    ran = run("summary", "-", text=SMALL.replace("kernel_size: 3", "kernel_size: 9"))
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith("<stdin>:4:3: conv1 (conv): ")
+
+
+def test_unknown_command():
+    ran = run("summry")
+    assert ran.status == 2
+    assert "did you mean summary?" in ran.err
+
+
+def test_version_and_help():
+    import shapecalc
+
+    assert run("--version").out == f"shapecalc {shapecalc.__version__}\n"
+    assert "summary" in run("--help").out
+    assert run().status == 2

@@ -1,0 +1,117 @@
+"""What a layer kind is: how a declaration becomes a layer, and what is derived from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shapecalc.arguments import Flag, Integer, Number, PerAxis
+from shapecalc.errors import Misfit
+from shapecalc.layer import Layer, is_bias, normalise_word
+from shapecalc.layers import KINDS, find_kind
+from shapecalc.shape import Shape
+
+
+class Sample(Layer):
+    """A kind for these tests. It is not registered, having no name.
+
+    More is said here.
+    """
+
+    shared = Integer("shared by its children", 1)
+    needed = Integer("it must be given", also=["filters"], symbol="C")
+    size = PerAxis("for each axis", 3)
+    step = PerAxis("as the size by default", None, default_from="size", always=True)
+    flag = Flag("on or off", False, also=["switch"])
+
+
+class Child(Sample):
+    own = Number("of the child alone", 0.5)
+    due = Integer("the child must be given it")
+
+
+def test_arguments_are_in_order_those_that_must_be_given_first() -> None:
+    assert list(Sample.arguments) == ["needed", "shared", "size", "step", "flag"]
+    assert list(Child.arguments) == ["due", "needed", "shared", "size", "step", "flag", "own"]
+    assert Sample.first_argument() is Sample.arguments["needed"]
+    assert Child.first_argument() is Child.arguments["due"]
+    assert Layer.first_argument() is None
+
+
+def test_values_are_read_and_defaults_filled_in() -> None:
+    layer = Sample(needed=8.0, size=[2, 4])
+    assert layer.values() == {"needed": 8, "shared": 1, "size": (2, 4), "step": (2, 4), "flag": False}
+    assert repr(layer) == "Sample(needed=8, shared=1, size=(2, 4), step=(2, 4), flag=False)"
+    assert Sample(needed=8, step=1).step == 1
+
+
+def test_a_layer_does_not_change() -> None:
+    layer = Sample(needed=8)
+    with pytest.raises(AttributeError, match="a layer does not change: size of"):
+        layer.size = 5  # type: ignore[assignment]
+    other = layer.with_values({"size": 5})
+    assert (layer.size, other.size, other.needed, type(other)) == (3, 5, 8, Sample)
+
+
+@pytest.mark.parametrize(("values", "message", "mend", "argument"), [
+    ({}, "needed is missing", "give needed: a whole number of at least 1", "needed"),
+    ({"needed": 1, "sise": 3}, " has no argument sise", "did you mean size?", "sise"),
+    ({"needed": 0}, "needed must be a whole number of at least 1, not 0", "", "needed"),
+    ({"needed": "64"}, "needed must be a whole number of at least 1, not the text '64'", "", "needed"),
+    ({"needed": True}, "needed must be a whole number of at least 1, not true", "", "needed"),
+    ({"needed": 1, "flag": "yes"}, "flag must be true or false, not the text 'yes'", "", "flag"),
+    ({"needed": None}, "needed must be a whole number of at least 1, not nothing", "", "needed"),
+])  # fmt: skip
+def test_refusals(values: dict[str, Any], message: str, mend: str, argument: str) -> None:
+    with pytest.raises(Misfit) as caught:
+        Sample(**values)
+    assert (caught.value.message, caught.value.mend, caught.value.argument) == (message, mend, argument)
+
+
+def test_words_for_arguments() -> None:
+    names = Sample.argument_names()
+    assert (names["filters"], names["needed"], names["switch"]) == ("needed", "needed", "flag")
+    assert set(names) == {"needed", "filters", "shared", "size", "step", "flag", "switch"}
+
+
+def test_a_report_shows_what_is_in_force_and_not_at_its_default() -> None:
+    x = Shape((3, 9, 9))
+    assert Sample(needed=8).shown_arguments(x) == {"needed": 8, "step": [3, 3]}
+    assert Sample(needed=8, flag=True, size=[3, 5]).shown_arguments(x) == {
+        "needed": 8, "size": [3, 5], "step": [3, 5], "flag": True,
+    }  # fmt: skip
+
+
+def test_defaults_of_the_formulas() -> None:
+    layer, x = Sample(needed=8), Shape((3, 9))
+    assert layer.output(x) is x
+    assert (tuple(layer.constraints(x)), layer.weights(x), layer.buffers(x), layer.macs(x, x)) == ((), {}, {}, 0)
+    assert layer.features_in(x) == 27
+
+
+def test_a_kind_tells_its_one_line_doc_and_its_family() -> None:
+    assert Sample.summary() == "A kind for these tests. It is not registered, having no name."
+    assert KINDS["max_pool"].family == "pool"
+    assert KINDS["relu"].family == "activation"
+    assert KINDS["relu"].summary() == "Rectifier: max(0, x)."
+
+
+def test_a_kind_without_a_name_is_not_registered() -> None:
+    assert Sample not in KINDS.values()
+    assert Child.kind == ""
+
+
+@pytest.mark.parametrize("word", ["max_pool", "MaxPool2d", "maxpool2d", "max-pool", "MaxPooling2D", "MAX_POOL"])
+def test_a_kind_is_found_by_the_words_people_use(word: str) -> None:
+    assert find_kind(word) is KINDS["max_pool"]
+
+
+def test_an_unknown_word_finds_nothing() -> None:
+    assert find_kind("convolve") is None
+    assert find_kind("") is None
+
+
+def test_words_are_compared_without_case_and_joints() -> None:
+    assert normalise_word("Max_Pool-2D") == "maxpool2d"
+    assert [is_bias(name) for name in ("bias", "bias_ih_l0", "in_proj_bias", "weight")] == [True, True, True, False]

@@ -1,0 +1,214 @@
+"""The library: `load`, `infer`, `in_features`, and what they refuse."""
+
+from __future__ import annotations
+
+import pickle
+import re
+
+import pytest
+
+import shapecalc
+
+LAYERS = [{"conv": {"out_channels": 20, "kernel_size": 5}}, "relu", {"max_pool": {"kernel_size": 2}}]
+
+
+def test_the_readme_of_the_library():
+    report = shapecalc.load("alexnet").infer()
+    assert report["fc1"].in_features == 9216
+    assert report["fc1"].params == 37_752_832
+    assert report.total.params == 62_378_344
+
+
+@pytest.mark.parametrize("name", ["alexnet", "alexnet.yaml"])
+def test_bundled_by_name_from_anywhere(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert shapecalc.load(name).name == "AlexNet"
+
+
+def test_a_file_goes_before_a_bundled_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "alexnet").write_text("name: mine\ninput: 3x8x8\nlayers: [relu]\n")
+    assert shapecalc.load("alexnet").name == "mine"
+
+
+def test_in_features_from_every_form(tmp_path):
+    text = "input: 1x28x28\nlayers:\n- conv: {out_channels: 20, kernel_size: 5}\n- relu\n- max_pool: {kernel_size: 2}\n"
+    path = tmp_path / "features.yaml"
+    path.write_text(text)
+    # 12·12·20: MATLAB's digits network, as its documentation has it.
+    assert shapecalc.in_features(path) == 2880
+    assert shapecalc.in_features(str(path)) == 2880
+    assert shapecalc.in_features(text) == 2880
+    assert shapecalc.in_features({"input": "1x28x28", "layers": LAYERS}) == 2880
+    assert shapecalc.in_features({"input": [1, 28, 28], "layers": LAYERS}) == 2880
+    assert shapecalc.in_features(LAYERS, input="1x28x28") == 2880
+    assert shapecalc.in_features(LAYERS, input=(1, 28, 28)) == 2880
+    assert shapecalc.in_features({"layout": "HWC", "input": "28x28x1", "layers": LAYERS}) == 2880
+
+
+def test_input_is_read_in_the_layout_shown():
+    network = shapecalc.load("alexnet")
+    assert network.infer(input="3x227x227", layout="chw").total == network.infer().total
+    assert network.infer(input="227x227x3").total == network.infer().total
+    assert network.infer(layout="chw")["conv1"].output_shapes == [(96, 55, 55)]
+
+
+def test_overrides():
+    network = shapecalc.load("resnet50")
+    assert network.infer(batch=8).total.macs == 8 * network.infer().total.macs
+    assert network.infer(batch=8).total.params == network.infer().total.params
+    keras = network.infer(convention="keras").total
+    assert keras.params == 25_557_032 + 53_120
+    assert keras.trainable == 25_557_032
+    assert shapecalc.load("resnet50_keras").infer(convention="keras").total.params == 25_636_712
+
+
+def test_frozen_and_shared():
+    text = """
+input: 16
+layers:
+- linear: 16
+  name: a
+  frozen: true
+- linear: 16
+  name: b
+- linear: 16
+  share: b
+"""
+    report = shapecalc.load(text).infer()
+    assert [row.params for row in report] == [272, 272, 0]
+    assert report["linear1"].shares == "b"
+    assert report.total.params == 544
+    assert report.total.trainable == 272
+    assert [layer["trainable"] for layer in report.to_dict()["layers"]] == [False, True, True]
+    assert report.total.macs == 3 * 256
+
+
+def test_json_contract_of_the_first_layer():
+    """The example of docs/json.md, key for key."""
+    found = shapecalc.load("alexnet").infer().to_dict()
+    assert list(found) == ["version", "name", "layout", "inputs", "layers", "outputs", "total"]
+    assert found["layers"][0] == {
+        "name": "conv1",
+        "kind": "conv",
+        "from": ["input"],
+        "input_shapes": [[227, 227, 3]],
+        "output_shapes": [[55, 55, 96]],
+        "weights": 34848,
+        "biases": 96,
+        "params": 34944,
+        "trainable": True,
+        "buffers": 0,
+        "macs": 105415200,
+        "arguments": {"out_channels": 96, "kernel_size": [11, 11], "stride": [4, 4], "padding": [0, 0]},
+    }
+    assert found["outputs"] == {"softmax1": [1000]}
+    assert found["total"] == {
+        "weights": 62367776,
+        "biases": 10568,
+        "params": 62378344,
+        "trainable": 62378344,
+        "buffers": 0,
+        "macs": 1135256096,
+    }
+
+
+def test_unknown_layer_names_the_nearest():
+    with pytest.raises(shapecalc.UsageError, match=r"has no layer fc9\n   did you mean fc"):
+        shapecalc.load("alexnet").infer()["fc9"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("nothing_like_it", "no file nothing_like_it, and no bundled"),
+        ("no/such/file.yaml", "there is no file no/such/file.yaml"),
+        (3, "a specification is a path, a name, text, a dict or a list of layers, not int"),
+    ],
+)
+def test_what_cannot_be_loaded(spec, words):
+    with pytest.raises(shapecalc.UsageError, match=re.escape(words)):
+        shapecalc.load(spec)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"input": "3 by 3"}, "'3 by 3' is not a size"),
+        ({"input": [0, 3, 3]}, "an input size must be a list of sizes"),
+        ({"batch": 0}, "batch must be a whole number of at least 1"),
+        ({"layout": "nchw"}, "layout must be chw or hwc, not nchw"),
+        ({"vars": {"width": 3}}, "there is no variable width to set"),
+        ({"input": {"left": "3x8x8"}}, "there is no input left"),
+    ],
+)
+def test_what_cannot_be_overridden(overrides, words):
+    with pytest.raises(shapecalc.ShapecalcError, match=re.escape(words)):
+        shapecalc.load("alexnet").infer(**overrides)
+
+
+def test_dict_errors_say_where():
+    with pytest.raises(shapecalc.SpecError, match=re.escape("<dict>: layers[0].conv.kernel: conv: conv has no argument")):
+        shapecalc.load({"input": [3, 8, 8], "layers": [{"conv": {"out_channels": 3, "kernel": 3}}]})
+
+
+def test_every_problem_at_once_in_the_order_of_the_file():
+    text = "input: 3x8x8\nlayers:\n- conv: {out_channels: 4, kernel_size: 9}\n- convv: 3\n- conv: {out_chanels: 4}\n"
+    with pytest.raises(shapecalc.ShapecalcError) as caught:
+        shapecalc.load(text).infer()
+    lines = [problem.mark.line for problem in caught.value.problems]
+    assert lines == sorted(lines) == [3, 4, 5]
+
+
+def test_notebook_shows_a_table():
+    shown = shapecalc.load("alexnet").infer()._repr_html_()
+    assert "<table" in shown
+    assert "62,378,344" in shown
+
+
+def test_reports_can_be_sent_to_another_process():
+    report = shapecalc.load("lenet5").infer()
+    assert pickle.loads(pickle.dumps(report)).to_dict() == report.to_dict()
+
+
+def test_a_forward_reference_is_put_in_order():
+    text = "input: 3x8x8\nlayers:\n- relu:\n  name: last\n  from: first\n- tanh:\n  name: first\n  from: input\noutputs: [last]\n"
+    report = shapecalc.load(text).infer()
+    assert [row.name for row in report] == ["first", "last"]
+
+
+def test_repeat_equals_copies():
+    body = "- conv: {out_channels: 8, kernel_size: 3, padding: 1}\n- relu\n"
+    copies = shapecalc.load(f"input: 8x8x8\nlayers:\n{body * 3}").infer()
+    block = "- b:\n  repeat: 3\n"
+    indented = "".join(f"    {line}\n" for line in body.splitlines())
+    repeated = shapecalc.load(f"input: 8x8x8\nblocks:\n  b:\n{indented}layers:\n{block}").infer()
+    assert [(r.kind, r.output_shapes, r.params, r.macs) for r in copies] == [
+        (r.kind, r.output_shapes, r.params, r.macs) for r in repeated
+    ]
+    assert [row.name for row in repeated][:3] == ["b1.conv1", "b1.relu1", "b2.conv1"]
+
+
+def test_set_equals_editing_the_file():
+    text = "input: 3x8x8\nvars: {width: %s}\nlayers:\n- conv: {out_channels: width * 2, kernel_size: 3}\n"
+    edited = shapecalc.load(text % 32).infer()
+    assert shapecalc.load(text % 4).infer(vars={"width": 32}).to_dict() == edited.to_dict()
+    assert shapecalc.load(text % 4, vars={"width": 32}).infer().to_dict() == edited.to_dict()
+
+
+@pytest.mark.parametrize("name", ["resnet50", "swin_t", "googlenet", "llama-2-7b", "unet"])
+def test_lines_add_up_at_every_depth(name):
+    report = shapecalc.load(name).infer()
+    for depth in [*range(1, report.max_depth + 2), None]:
+        lines = report.lines(depth)
+        for field in report.total._fields:
+            assert sum(getattr(line.total, field) for line in lines) == getattr(report.total, field), (depth, field)
+    entries = report.to_dict()["blocks"]
+    outermost = [block for block in entries if "." not in block["name"]]
+    assert sum(b["params"] for b in outermost) <= report.total.params
+
+
+def test_blocks_in_json():
+    entry = next(b for b in shapecalc.load("resnet18").infer().to_dict()["blocks"] if b["name"] == "layer1.0")
+    assert entry["first"].startswith("layer1.0.")
+    assert entry["params"] == 2 * (64 * 64 * 9) + 2 * 128  # two 3×3 convolutions and two batch norms
