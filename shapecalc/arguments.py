@@ -103,7 +103,7 @@ class Argument:
 
     def refuse(self, value: Any) -> Misfit:
         """Return what is wrong with a value that is of the wrong sort."""
-        return Misfit(f"{self.name} must be {self.expected}, not {show(value)}", argument=self.name)
+        return Misfit(f"{self.name} must be {self.expected}, not {show(value)}", argument=self.name, found=value)
 
 
 def show(value: Any) -> str:
@@ -144,7 +144,7 @@ class Integer(Argument):
     def __init__(self, doc: str, default: Any = REQUIRED, *, minimum: int = 1, **rest: Any) -> None:
         super().__init__(doc, default, **rest)
         self.minimum = minimum
-        self.expected = f"a whole number of at least {minimum}"
+        self.expected = self.one = "a whole number" + (f" of at least {minimum}" if minimum > -MAX_SIZE else "")
 
     def read(self, value: Any) -> Any:
         if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_SIZE:
@@ -152,12 +152,16 @@ class Integer(Argument):
         if type(value) is not int:
             if _is_other_number(value):
                 return value
-            raise self.refuse(value)
+            raise self.refuse_number(value) if type(value) is float else self.refuse(value)
         if value < self.minimum:
-            raise self.refuse(value)
+            raise self.refuse_number(value)
         if value > MAX_SIZE:
-            raise Misfit(f"{self.name} is {show(value)}: no size goes beyond 10^12", argument=self.name)
+            raise Misfit(f"{self.name} is {show(value)}: no size goes beyond 10^12", argument=self.name, found=value)
         return value
+
+    def refuse_number(self, value: float) -> Misfit:
+        """Return what is wrong with a number that is out of range."""
+        return Misfit(f"{self.name} must be {self.one}, not {show(value)}", argument=self.name, found=value)
 
     def schema(self) -> dict[str, Any]:
         return {"type": "integer", "minimum": self.minimum}
@@ -367,13 +371,14 @@ class Sizes(Integers):
         super().__init__(doc, default, minimum=-1 if inferred else 1, **rest)
         self.inferred = inferred
         self.expected = "a list of sizes, or sizes as 7x7x256" + (" (one may be -1)" if inferred else "")
+        self.one = "a whole number of at least 1" + (", or -1 for the one that is worked out" if inferred else "")
 
     def read(self, value: Any) -> Any:
         if isinstance(value, str) and value.count("x") and all(p.strip().isdigit() for p in value.split("x")):
             value = [int(part) for part in value.split("x")]
         sizes = super().read(value)
         if any(type(size) is int and size == 0 for size in sizes):
-            raise self.refuse(value)
+            raise self.refuse_number(0)
         return sizes
 
     def schema(self) -> dict[str, Any]:

@@ -131,8 +131,11 @@ class Proposal(NamedTuple):
 
 def told(proposals: Iterable[Proposal]) -> str:
     """Return the mend that proposals are: of those that change one argument, the first."""
-    texts = list({proposal.argument: proposal.text for proposal in reversed([*proposals])}.values())[::-1]
-    return ", or ".join([f"{texts[0]} would do", *texts[1:]]) if texts else ""
+    texts: dict[str, str] = {}
+    for proposal in proposals:
+        texts.setdefault(proposal.argument, proposal.text)
+    first, *others = texts.values() or [""]
+    return ", or ".join([f"{first} would do", *others]) if first else ""
 
 
 class Misfit(Exception):  # noqa: N818  (not an error of its own: whoever knows the place makes it a Problem)
@@ -142,7 +145,7 @@ class Misfit(Exception):  # noqa: N818  (not an error of its own: whoever knows 
     `found` is the value that was refused, where it is one of a list.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (facts, each by its name)
         self,
         message: str,
         why: tuple[str, ...] = (),

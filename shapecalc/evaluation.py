@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shapecalc.graph import Graph, Node
     from shapecalc.layer import Layer
 
-__all__ = ["Condition", "Evaluation", "evaluate"]
+__all__ = ["Condition", "Evaluation", "evaluate", "size_on_any"]
 
 
 class Condition(NamedTuple):
@@ -62,9 +62,10 @@ class Evaluation(NamedTuple):
         return list(self.graph.inputs.values())[-1 - node] if node < 0 else self.sizings[node].outputs[output]
 
 
-def evaluate(graph: Graph) -> Evaluation:
+def evaluate(graph: Graph, *, counts: bool = True) -> Evaluation:
     """Return the sizes of every layer of a graph whose sizes are of any kind of number, and what must hold of them.
 
+    Without `counts` only sizes are worked out: parameters and MACs are 0.
     Errors: `ShapeError` for what no number could mend: inputs with the wrong number of axes, a wrong number of inputs.
     """
     shapes = list(graph.inputs.values())
@@ -78,7 +79,7 @@ def evaluate(graph: Graph) -> Evaluation:
         found = known.get(key)
         if found is None:
             try:
-                found, asked = size_on_any(node.layer, inputs)
+                found, asked = size_on_any(node.layer, inputs, counts=counts)
             except Misfit as misfit:
                 raise ShapeError(_problem(node, misfit)) from None
             if not inputs and graph.layout == HWC:
@@ -86,11 +87,12 @@ def evaluate(graph: Graph) -> Evaluation:
             known[key] = found
             conditions += [Condition(index, constraint) for constraint in asked]
         sizings.append(found)
-    conditions += _shared_weights(graph, sizings)
+    if counts:
+        conditions += _shared_weights(graph, sizings)
     return Evaluation(graph, tuple(sizings), tuple(conditions))
 
 
-def size_on_any(layer: Layer, inputs: tuple[Shape, ...]) -> tuple[Sizing, list[Constraint]]:
+def size_on_any(layer: Layer, inputs: tuple[Shape, ...], *, counts: bool = True) -> tuple[Sizing, list[Constraint]]:
     """Return what the formulas of a layer give, and what must hold that does not go without saying.
 
     Errors: `Misfit` for what no number could mend.
@@ -105,6 +107,8 @@ def size_on_any(layer: Layer, inputs: tuple[Shape, ...]) -> tuple[Sizing, list[C
         if not any(shape is x for x in inputs):
             positive = [Constraint(1, UP_TO, size, "", "a size of the output") for size in shape.sizes]
             asked += [constraint for constraint in positive if not _goes_without_saying(constraint)]
+    if not counts:
+        return Sizing(inputs, outputs, {}, {}, 0, 0, 0, 0), asked
     weight_shapes, buffer_shapes = layer.weights(*inputs), layer.buffers(*inputs)
     weights, biases = count(weight_shapes)
     buffers: Dim = sum(prod(sizes) for sizes in buffer_shapes.values()) if buffer_shapes else 0

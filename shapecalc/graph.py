@@ -1,13 +1,12 @@
 """A network as a directed acyclic graph of layers, in the order of computation. Nothing in it ever changes."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: NamedTuple compiles each annotation that is text, at every start.
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from shapecalc.errors import Mark
-    from shapecalc.layer import Layer
-    from shapecalc.shape import Shape
+from shapecalc.errors import Mark
+from shapecalc.layer import Layer
+from shapecalc.shape import Shape
 
 __all__ = ["Block", "Claim", "Graph", "Node", "Reference"]
 

@@ -6,10 +6,10 @@ run finds everything that is wrong. Layers alike with inputs alike are worked ou
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import holds, prod
-from shapecalc.errors import Misfit, Problem, ShapeError, count_noun
+from shapecalc.errors import Misfit, Problem, ShapeError, count_noun, told
 from shapecalc.report import Report, Row, Sizing, Totals, count
 from shapecalc.shape import HWC, Shape
 
@@ -37,16 +37,14 @@ def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "
     sums = [0, 0, 0, 0, 0, 0]
     counts_statistics = convention == "keras"
     for node, sizing in zip(graph.nodes, sizings, strict=True):
-        assert sizing is not None  # noqa: S101  (without problems every layer has its sizes)
+        assert sizing is not None
         macs = sizing.macs * batch
         from_ = tuple([graph.name_of(ref) for ref in node.inputs])
         weights, biases, buffers, shares = sizing.weights, sizing.biases, sizing.buffers, ""
         if node.shares >= 0:
             weights, biases, buffers, shares = 0, 0, 0, graph.nodes[node.shares].name
         statistics = buffers if counts_statistics else 0
-        rows.append(
-            Row(node.name, node, sizing, from_, weights, biases, buffers, macs, layout, shares, statistics)
-        )
+        rows.append(Row(node.name, node, sizing, from_, weights, biases, buffers, macs, layout, shares, statistics))
         sums[0] += weights
         sums[1] += biases
         sums[2] += weights + biases + statistics
@@ -102,12 +100,13 @@ def size_layer(layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
         raise Misfit(_wrong_number(layer, len(inputs)))
     for constraint in layer.constraints(*inputs):
         if not holds(constraint):
-            raise constraint.misfit()
+            raise _mended(constraint.misfit(), layer, inputs)
     output = layer.output(*inputs)
     outputs = (output,) if isinstance(output, Shape) else output
     for shape in outputs:
         if shape.sizes and min(shape.sizes) < 1:
-            raise Misfit(f"its output would be {'×'.join(map(str, shape.sizes))}: every axis must be at least 1")
+            sizes = "×".join(map(str, shape.sizes))
+            raise Misfit(f"its output would be {sizes}: every axis must be at least 1", too_small=True)
     weight_shapes = layer.weights(*inputs)
     buffer_shapes = layer.buffers(*inputs)
     weights, biases = count(weight_shapes)
@@ -119,9 +118,37 @@ def size_layer(layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
 def misfits(layer: Layer, inputs: tuple[Shape, ...]) -> list[Misfit]:
     """Return everything that is wrong with a layer on these inputs."""
     try:
-        return [constraint.misfit() for constraint in layer.constraints(*inputs) if not holds(constraint)]
+        broken = [constraint for constraint in layer.constraints(*inputs) if not holds(constraint)]
     except Misfit as misfit:
         return [misfit]
+    return [_mended(constraint.misfit(), layer, inputs) for constraint in broken]
+
+
+def _mended(misfit: Misfit, layer: Layer, inputs: tuple[Shape, ...]) -> Misfit:
+    """Return a misfit that tells only those of its proposals that do put the layer right."""
+    if misfit.proposals:
+        misfit.mend = told(
+            proposal
+            for proposal in misfit.proposals
+            if proposal.argument in layer.arguments
+            and all(_would_do(layer, proposal.argument, value, inputs) for value in proposal.values)
+        )
+    return misfit
+
+
+def _would_do(layer: Layer, name: str, value: Any, inputs: tuple[Shape, ...]) -> bool:
+    """Tell whether a layer fits with another value for an argument, and those that may have taken theirs from it."""
+    try:
+        value = layer.arguments[name].normalise(value)
+        takers = {
+            taker: value
+            for taker, argument in layer.arguments.items()
+            if argument.default_from == name and getattr(layer, taker) == getattr(layer, name)
+        }
+        changes = [{name: value}, {**takers, name: value}] if takers else [{name: value}]
+        return all(holds(c) for values in changes for c in layer.with_values(values).constraints(*inputs))
+    except Misfit:
+        return False
 
 
 def _wrong_number(layer: Layer, found: int) -> str:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, ShapecalcError, ShapeError, SpecError, UsageError
+from shapecalc.fitting import advised, layout_doubt
 from shapecalc.inference import infer, sizings_of
 from shapecalc.locate import locate, read_bytes
 from shapecalc.shape import CHW, HWC, LAYOUTS, Shape
@@ -73,7 +74,11 @@ class Network:
         layout = read_layout(layout)
         if type(batch) is not int or not 1 <= batch <= 10**9:
             raise UsageError(f"batch must be a whole number of at least 1, not {batch!r}")
-        return infer(self.with_overrides(input, vars, layout).graph, batch=batch, layout=layout, convention=convention)
+        graph = self.with_overrides(input, vars, layout).graph
+        try:
+            return infer(graph, batch=batch, layout=layout, convention=convention)
+        except ShapeError as error:
+            raise ShapeError(advised(graph, error.problems)) from None
 
     def with_overrides(self, input: Any = None, vars: Mapping[str, Any] | None = None, layout: str = "") -> Network:  # noqa: A002
         """Return the network with another input size or other variables; itself where there are none."""
@@ -99,7 +104,8 @@ class Network:
         graph, problems = self.specification.build(variables, inputs=inputs, variant=self.variant)
         if problems:
             raise SpecError(_in_order([*problems, *sizings_of(graph)[1]]))
-        return graph
+        doubt = layout_doubt(graph)
+        return graph._replace(notes=(*graph.notes, doubt)) if doubt else graph
 
     def problems(self) -> tuple[Problem, ...]:
         """Return what keeps the sizes of the network from being worked out: nothing where all is well."""

@@ -1,20 +1,15 @@
 """What was worked out of a network: a row for every layer, and the totals. Immutable; renderers draw it."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: NamedTuple compiles each annotation that is text, at every start.
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-from shapecalc.dims import prod, total
+from shapecalc.dims import Dim, prod, total
 from shapecalc.errors import Problem, UsageError, did_you_mean
-from shapecalc.layer import is_bias
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from shapecalc.dims import Dim
-    from shapecalc.graph import Graph, Node
-    from shapecalc.layer import WeightShapes
-    from shapecalc.shape import Shape
+from shapecalc.graph import Graph, Node
+from shapecalc.layer import WeightShapes, is_bias
+from shapecalc.shape import Shape
 
 __all__ = ["Line", "Report", "Row", "Sizing", "Totals", "count", "sum_rows"]
 

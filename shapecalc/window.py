@@ -12,14 +12,15 @@ padding for `same`; Keras' `compute_conv_transpose_output_shape` for transposed 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.arguments import per_axis
 from shapecalc.dims import LESS, UP_TO, Constraint, Dim, ceil_div, maximum, minimum
-from shapecalc.errors import Misfit
+from shapecalc.errors import Misfit, Proposal, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from shapecalc.shape import Shape
 
@@ -27,10 +28,12 @@ __all__ = [
     "AXIS_NAMES",
     "CAFFE",
     "CEIL",
+    "EXTENTS",
     "FLOOR",
     "Axis",
     "axis_names",
     "each_axis",
+    "output_constraint",
     "spatial_axes",
     "transposed_constraints",
     "transposed_size",
@@ -43,6 +46,9 @@ CAFFE = "caffe"
 
 AXIS_NAMES = {0: (), 1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 """What the spatial axes of a feature map are called, by their number."""
+
+EXTENTS = {"length": "long", "height": "high", "width": "wide", "depth": "deep"}
+"""How the size along an axis is told: 5 high, 5 wide."""
 
 
 class Axis(NamedTuple):
@@ -57,6 +63,8 @@ class Axis(NamedTuple):
     after: Dim = 0
     rounding: str = FLOOR
     same: bool = False
+    layer: Any = None
+    x: Shape | None = None
 
     @property
     def reach(self) -> Dim:
@@ -91,31 +99,33 @@ class Axis(NamedTuple):
         """Return what must hold for a window to fit; None where it always does."""
         if self.same:
             return None
-        allowed = self.padded if self.rounding == FLOOR else self.padded + self.stride - 1
-        return Constraint(self.reach, UP_TO, allowed, "window", f"padded input {self.name}", self.misfit)
+        return Constraint(self.reach, UP_TO, self.allowed, "window", f"padded input {self.name}", self.misfit)
+
+    @property
+    def allowed(self) -> Dim:
+        """The longest reach that fits: rounding up, the last window may go beyond the padded input."""
+        return self.padded if self.rounding == FLOOR else self.padded + self.stride - 1
 
     def misfit(self) -> Misfit:
         """Return what is wrong, and what would do, where the window does not fit."""
-        size, kernel, dilation, padded, reach = self.size, self.kernel, self.dilation, self.padded, self.reach
-        allowed = padded if self.rounding == FLOOR else padded + self.stride - 1
+        axes = (self,) if self.layer is None or self.x is None else spatial_axes(self.layer, self.x)
+        kernel, size = ("×".join(str(getattr(axis, name)) for axis in axes) for name in ("kernel", "size"))
+        window, whole = (
+            (f"{kernel} window", f"{size} input") if len(axes) > 1 else (f"window of {kernel}", f"input of {size}")
+        )
         padding = f"2·{self.before}" if self.before == self.after else f"{self.before} + {self.after}"
-        mends = []
-        extra = -(-(reach - allowed) // 2)
-        if allowed > 0:
-            fits = (allowed - 1) // dilation + 1
-            mends.append(f"kernel_size at most {fits}")
-        if self.before == self.after:
-            mends.insert(0, f"padding: {self.before + extra} would do")
-        if dilation > 1 and kernel > 1 and (allowed - 1) // (kernel - 1) >= 1:
-            mends.append(f"dilation at most {(allowed - 1) // (kernel - 1)}")
+        more = f" (rounding up allows {self.allowed})" if self.allowed > self.padded else ""
+        proposals = tuple(_proposals(axes, self.layer))
         return Misfit(
-            f"the window of {reach} does not fit the {self.name} of {size}",
+            f"the {window} does not fit its {whole}",
             (
-                f"the padded input is {size} + {padding} = {padded} along its {self.name}; "
-                f"kernel_size {kernel} with dilation {dilation} reaches {reach}",
+                f"the padded input is {self.size} + {padding} = {self.padded} {EXTENTS[self.name]}{more}; "
+                f"kernel_size {self.kernel} with dilation {self.dilation} reaches {self.reach}",
             ),
-            ", or ".join(mends),
+            told(proposals),
             "kernel_size",
+            proposals=proposals,
+            too_small=True,
         )
 
     def half_window(self) -> Constraint:
@@ -135,6 +145,7 @@ class Axis(NamedTuple):
             ("a window could then lie in padding alone",),
             f"padding at most {self.kernel // 2} would do",
             "padding",
+            proposals=tuple(_changed("padding", None, [self.kernel // 2], min, least=0)),
         )
 
 
@@ -167,9 +178,72 @@ def spatial_axes(layer: Any, x: Shape) -> tuple[Axis, ...]:
         if word == "causal":
             before = dilations[i] * (kernels[i] - 1)
         axes.append(
-            Axis(names[i], spatial[i], kernels[i], strides[i], dilations[i], before, after, rounding, word == "same")
+            Axis(
+                names[i],
+                spatial[i],
+                kernels[i],
+                strides[i],
+                dilations[i],
+                before,
+                after,
+                rounding,
+                word == "same",
+                layer,
+                x,
+            )
         )
     return tuple(axes)
+
+
+def _proposals(axes: tuple[Axis, ...], layer: Any) -> Iterator[Proposal]:
+    """Yield what could make the windows of a layer fit all its axes."""
+    if all(axis.before == axis.after for axis in axes):
+        needed = [max(0, -(-(axis.reach - axis.allowed) // 2) + axis.before) for axis in axes]
+        yield from _changed("padding", layer, needed, max)
+    room = [axis.allowed - 1 for axis in axes]
+    if min(room) >= 0:
+        yield from _changed(
+            "kernel_size", layer, [r // axis.dilation + 1 for r, axis in zip(room, axes, strict=True)], min
+        )
+    if any(axis.dilation > 1 for axis in axes):
+        most = [
+            r // (axis.kernel - 1) if axis.kernel > 1 else axis.dilation for r, axis in zip(room, axes, strict=True)
+        ]
+        if min(most) >= 1:
+            yield from _changed("dilation", layer, most, min)
+
+
+def _changed(
+    name: str, layer: Any, bounds: list[Dim], choose: Callable[..., Dim], least: int = 1
+) -> Iterator[Proposal]:
+    """Yield the changes that take an argument to its bounds: one number for all axes, or a list where it is one."""
+    value = getattr(layer, name, None)
+    if isinstance(value, tuple):
+        own = [side[0] if isinstance(side, tuple) else side for side in value]
+        values = tuple(choose(pair) for pair in zip(own, bounds, strict=True))
+        yield Proposal(f"{name}: {list(values)}", name, (values,))
+        return
+    bound = choose(bounds)
+    if choose is min and bound > least:
+        yield Proposal(f"{name} at most {bound}", name, (bound, least))
+    yield Proposal(f"{name}: {bound}", name, (bound,))
+
+
+def output_constraint(axis: Axis, output: Dim) -> Constraint:
+    """Return that a transposed window leaves something of the axis once its padding is taken off."""
+    return Constraint(1, UP_TO, output, "", f"output {axis.name}", partial(_nothing_left, axis, output))
+
+
+def _nothing_left(axis: Axis, output: Dim) -> Misfit:
+    """Return what is wrong, and what would do, where padding takes off all that a transposed window gives."""
+    whole = output + axis.before + axis.after
+    most = (whole - 1) // 2
+    return Misfit(
+        f"its output would be {output} {EXTENTS[axis.name]}: every axis must be at least 1",
+        (f"the windows cover {whole}, of which padding takes off {axis.before} + {axis.after}",),
+        proposals=tuple(_changed("padding", None, [most], min, least=0)),
+        too_small=True,
+    )
 
 
 def wrong_rank(kind: str, x: Shape) -> Misfit:

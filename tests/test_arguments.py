@@ -106,16 +106,16 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("per_axis", [], "per_axis must be a whole number of at least 1, or one for each spatial axis, not []"),
     ("per_axis", [1, None], "per_axis must be a whole number of at least 1, or one for each spatial axis, not nothing"),
     ("per_axis", "3x3", "per_axis must be a whole number of at least 1, or one for each spatial axis, not the text '3x3'"),
-    ("padding", -1, f"padding must be {PAIRS}, not -1"),
+    ("padding", -1, "padding must be a whole number of at least 0, not -1"),
     ("padding", "full", f"padding must be {PAIRS}, not the text 'full'"),
     ("padding", [[1, 2, 3]], f"padding must be {PAIRS}, not [1, 2, 3]"),
     ("padding", [[0, 1], 2], f"padding must be {PAIRS}, not 2"),
     ("integers", [], "integers must be a list of whole numbers of at least 1, not []"),
-    ("sizes", [0], "sizes must be a list of sizes, or sizes as 7x7x256, not 0"),
+    ("sizes", [0], "sizes must be a whole number of at least 1, not 0"),
     ("sizes", "7x", "sizes must be a list of sizes, or sizes as 7x7x256, not the text '7x'"),
-    ("sizes", [-1], "sizes must be a list of sizes, or sizes as 7x7x256, not -1"),
-    ("inferred", [-2], "inferred must be a list of sizes, or sizes as 7x7x256 (one may be -1), not -2"),
-    ("inferred", [0, 2], "inferred must be a list of sizes, or sizes as 7x7x256 (one may be -1), not [0, 2]"),
+    ("sizes", [-1], "sizes must be a whole number of at least 1, not -1"),
+    ("inferred", [-2], "inferred must be a whole number of at least 1, or -1 for the one that is worked out, not -2"),
+    ("inferred", [0, 2], "inferred must be a whole number of at least 1, or -1 for the one that is worked out, not 0"),
 ]  # fmt: skip
 
 

@@ -166,7 +166,7 @@ def test_ssd_has_8732_boxes() -> None:
 
 
 def test_ssd_on_pascal_voc_is_the_papers() -> None:
-    """Liu et al. 2015's Caffe model for 21 classes: 26,285,486 learned numbers, in amdegroot/ssd.pytorch as well."""
+    """For 21 classes implementations in PyTorch and Keras print 26,285,486 parameters."""
     assert infer("ssd300_vgg16", vars={"classes": 21}).total.params == 26_285_486
 
 
@@ -227,7 +227,7 @@ def test_wavenet_looks_twice_as_far_back_in_each_layer() -> None:
 
 @pytest.mark.parametrize(("name", "millions"), [("ds_cnn_s", 5.4), ("ds_cnn_m", 19.8), ("ds_cnn_l", 56.9)])
 def test_ds_cnn_costs_what_hello_edge_says(name: str, millions: float) -> None:
-    """Zhang et al. 2017, table 4: operations, two for each multiply-accumulate and some for what is not counted here."""
+    """Zhang et al. 2017 (recalled): operations, two for each multiply-accumulate and some for what is not counted here."""
     ours = 2 * infer(name).total.macs / 10**6
     assert 0.97 * millions < ours < millions
 

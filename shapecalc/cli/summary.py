@@ -15,7 +15,7 @@ from shapecalc.cli.options import (
     terminal_width,
     wants_color,
 )
-from shapecalc.renderers import FORMATS, parse_columns, render
+from shapecalc.renderers import FORMATS, render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +56,8 @@ def command(
     """Show the size of every tensor, and the parameters and MACs of every layer."""
     network = load_network(spec, inputs, settings, layout or "")
     report = network.infer(batch=batch, layout=layout or "", convention=convention)
+    if columns:
+        from shapecalc.renderers import parse_columns  # noqa: PLC0415
     to_screen = output is None and format_ == "table"
     text = render(
         report,

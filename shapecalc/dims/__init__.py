@@ -13,10 +13,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import Misfit, Proposal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 __all__ = [
     "BROADCASTS",
@@ -148,9 +148,28 @@ class Constraint(NamedTuple):
             return self.tell()
         must = {UP_TO: "must be at most", LESS: "must be less than", EQUAL: "must equal", DIVIDES: "must divide"}
         must[BROADCASTS] = "must be 1 or equal"
+        if not self.left_name and self.relation == UP_TO:
+            return Misfit(f"{self.right_name} (={self.right}) must be at least {self.left}")
         left = f"{self.left_name} (={self.left})" if self.left_name else str(self.left)
         right = f"{self.right_name} (={self.right})" if self.right_name else str(self.right)
-        return Misfit(f"{left} {must[self.relation]} {right}")
+        return Misfit(f"{left} {must[self.relation]} {right}", proposals=tuple(_proposals(self)))
+
+
+def _proposals(constraint: Constraint) -> Iterator[Proposal]:
+    """Yield what would make a constraint between ints hold, if one of its sides is an argument."""
+    left, relation, right, left_name, right_name = constraint[:5]
+    more = 1 if relation == LESS else 0
+    if relation == DIVIDES:
+        divisors = [d for d in range(1, min(right, _MOST_TRIED) + 1) if right % d == 0]
+        near = sorted(divisors, key=lambda d: abs(d - left))[:_MOST_PROPOSED]
+        yield from (Proposal(f"{left_name}: {d}", left_name, (d,)) for d in (*near, 1))
+    elif relation != BROADCASTS:
+        yield Proposal(f"{left_name}: {right - more}", left_name, (right - more,))
+        yield Proposal(f"{right_name}: {left + more}", right_name, (left + more,))
+
+
+_MOST_TRIED = 4096
+_MOST_PROPOSED = 16
 
 
 def holds(constraint: Constraint) -> bool:

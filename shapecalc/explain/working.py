@@ -66,12 +66,13 @@ class Check(NamedTuple):
 class Working(NamedTuple):
     """The numbers of one layer with these input sizes, each with its rule.
 
-    `inputs` are the leaves of what comes in, in the layer's own order of axes. `outputs` has a list for each output,
-    space before channels. `tensors` and `buffer_tensors` are the sizes of each, `counts` the sums.
-    `left_out` are leaves that change nothing where they stand at their default.
+    `inputs` are the leaves of what comes in, `axes` the rules of what goes out, in the layer's own order of axes;
+    `outputs` has the latter with space before channels. `tensors` and `buffer_tensors` are the sizes of each tensor,
+    `counts` the sums. `left_out` are leaves that change nothing where they stand at their default.
     """
 
     inputs: tuple[tuple[Trace, ...], ...]
+    axes: tuple[tuple[Expression, ...], ...]
     outputs: tuple[tuple[Quantity, ...], ...]
     tensors: tuple[Quantity, ...]
     buffer_tensors: tuple[Quantity, ...]
@@ -113,7 +114,8 @@ class _Worker:
         for constraint in constraints:
             if constraint.relation == DIVIDES:
                 self.algebra.divides(constraint.left, constraint.right)
-        outputs = self._outputs(shapes)
+        axes = tuple([tuple([self.algebra.read(number) for number in shape.sizes]) for shape in shapes])
+        outputs = self._outputs(shapes, axes)
         for shape, leaves in zip(shapes, given, strict=True):
             for number, size in zip(shape.sizes, leaves.sizes, strict=True):
                 if size is not number:
@@ -122,6 +124,7 @@ class _Worker:
         tensors, buffer_tensors = self._tensors(WEIGHTS, weights), self._tensors(BUFFERS, buffers)
         return Working(
             tuple([shape.sizes for shape in self.shapes]),
+            axes,
             outputs,
             tensors,
             buffer_tensors,
@@ -156,12 +159,15 @@ class _Worker:
         below = "out" if outputs == 1 else f"out{index + 1}"
         return named_axes(shape, Origin(OUTPUT, index=index), below, is_map=shape.is_map or kept)
 
-    def _outputs(self, shapes: Sequence[Shape]) -> tuple[tuple[Quantity, ...], ...]:
+    def _outputs(
+        self, shapes: Sequence[Shape], axes: Sequence[Sequence[Expression]]
+    ) -> tuple[tuple[Quantity, ...], ...]:
         found = []
-        for i, shape in enumerate(shapes):
+        for i, (shape, rules) in enumerate(zip(shapes, axes, strict=True)):
+            named = self._names_out(shape, i, len(shapes))
             each = [
-                Quantity(OUTPUTS, self.algebra.read(number), symbol, str(i), origin.role)
-                for number, (symbol, origin) in zip(shape.sizes, self._names_out(shape, i, len(shapes)), strict=True)
+                Quantity(OUTPUTS, rule, symbol, str(i), origin.role)
+                for rule, (symbol, origin) in zip(rules, named, strict=True)
             ]
             found.append(tuple(sorted(each, key=lambda quantity: quantity.symbol.startswith("C_"))))
         return tuple(found)

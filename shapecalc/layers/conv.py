@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.arguments import Choice, Flag, Integer, Padding, PerAxis, per_axis
 from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint, Dim, prod
 from shapecalc.layer import Example, Layer, WeightShapes
-from shapecalc.window import FLOOR, Axis, spatial_axes, transposed_constraints, transposed_size, wrong_rank
+from shapecalc.window import (
+    FLOOR,
+    Axis,
+    output_constraint,
+    spatial_axes,
+    transposed_constraints,
+    transposed_size,
+    wrong_rank,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,7 +209,7 @@ class TransposedConv(_Windowed):
             return
         for axis, least, extra in zip(axes, smallest, self._output_paddings(len(axes)), strict=True):
             yield from transposed_constraints(axis, extra)
-            yield Constraint(1, UP_TO, least + extra, "", f"output {axis.name}")
+            yield output_constraint(axis, least + extra)
 
     def _word(self) -> str:
         return self.padding if isinstance(self.padding, str) else ""

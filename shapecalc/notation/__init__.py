@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from shapecalc.notation.algebra import Algebra, Expression, same
-from shapecalc.notation.tree import Tree, steps, with_numbers, with_symbols
+from shapecalc.notation.tree import NAME, NUMBER, Tree, chain, steps, with_names, with_numbers, with_symbols
 from shapecalc.notation.writers import LATEX, TEXT, Latex, Text
 
-__all__ = ["LATEX", "TEXT", "Algebra", "Expression", "Latex", "Text", "Tree", "same", "steps", "with_numbers",
-           "with_symbols"]  # fmt: skip
+__all__ = ["LATEX", "NAME", "NUMBER", "TEXT", "Algebra", "Expression", "Latex", "Text", "Tree", "chain", "same", "steps",
+           "with_names", "with_numbers", "with_symbols"]  # fmt: skip

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from shapecalc.dims.traces import Trace
     from shapecalc.notation.algebra import Atom, Expression, Term
 
-__all__ = ["DOTS", "NAME", "NUMBER", "PRODUCT", "ROUNDED", "Tree", "steps", "with_numbers", "with_symbols"]
+__all__ = ["DOTS", "NAME", "NUMBER", "PRODUCT", "ROUNDED", "Tree", "chain", "steps", "with_names", "with_numbers",
+           "with_symbols"]  # fmt: skip
 
 NUMBER = "number"
 NAME = "name"
@@ -69,6 +70,18 @@ def with_symbols(expression: Expression) -> Tree:
 def with_numbers(expression: Expression) -> Tree:
     """Return an expression with the number for every symbol."""
     return _sum(expression, lambda leaf: _number(leaf.value))
+
+
+def with_names(expression: Expression, name: Callable[[Trace], str]) -> Tree:
+    """Return an expression with other names for its symbols."""
+    return _sum(expression, lambda leaf: Tree(NAME, leaf.value, name(leaf)))
+
+
+def chain(expression: Expression) -> tuple[Tree, ...]:
+    """Return the rule, the rule with numbers, its steps and the number: what stands between the equals signs."""
+    rule, numbers = with_symbols(expression), with_numbers(expression)
+    between = () if numbers.is_atomic else (numbers,)
+    return (*(() if rule.sort == NUMBER else (rule,)), *between, *steps(numbers))
 
 
 def _sum(expression: Expression, show: Callable[[Trace], Tree]) -> Tree:

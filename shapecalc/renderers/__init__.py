@@ -1,24 +1,27 @@
 """A report as text: a terminal table, JSON, CSV, Markdown, LaTeX, HTML, a picture.
 
 Each format is one module of this folder, named as the format, with one function `draw(view) -> str`; it is imported
-when first used. What they draw is a `View`: the report at a depth, with the columns that were asked for.
+when first used. What they draw is a `View`: the report at a depth, with the columns that were asked for. JSON alone
+draws the report itself: it is a contract, and always holds everything.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
-from shapecalc.renderers.columns import COLUMNS, Column, parse_columns
-from shapecalc.renderers.view import AUTO, View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shapecalc.renderers.columns import COLUMNS, Column, parse_columns
     from shapecalc.report import Report
 
 __all__ = ["AUTO", "COLUMNS", "FORMATS", "Column", "parse_columns", "render"]
+
+AUTO = "auto"
+"""The depth that opens as many levels of blocks as stay within a screenful."""
 
 FORMATS: tuple[str, ...] = ("table", "json", "csv", "markdown", "latex", "html", "svg")
 """Every format, and the module that draws it."""
@@ -44,6 +47,22 @@ def render(  # noqa: PLR0913  (each is an option of its own)
     """
     if format not in FORMATS:
         raise UsageError(Problem(f"there is no format {format}", mend=did_you_mean(format, FORMATS)))
-    view = View(report, columns or (), depth=depth, width=width, color=color, flops=flops)
-    drawn: str = import_module(f"shapecalc.renderers.{format}").draw(view)
-    return drawn
+    draw = import_module(f"shapecalc.renderers.{format}").draw
+    if format == "json":
+        _refuse(columns=bool(columns), depth=depth != AUTO, flops=flops)
+        return str(draw(report))
+    from shapecalc.renderers.view import View  # noqa: PLC0415  (JSON needs none)
+
+    return str(draw(View(report, columns or (), depth=depth, width=width, color=color, flops=flops)))
+
+
+def _refuse(**options: bool) -> None:
+    for option, is_given in options.items():
+        if is_given:
+            raise UsageError(Problem(f"JSON takes no {option}: it always holds everything", mend="or use CSV"))
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("COLUMNS", "Column", "parse_columns"):
+        return getattr(import_module("shapecalc.renderers.columns"), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

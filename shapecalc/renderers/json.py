@@ -5,25 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import Problem, UsageError
-
 if TYPE_CHECKING:
-    from shapecalc.renderers.view import View
+    from shapecalc.report import Report
 
 __all__ = ["draw"]
 
 
-def draw(view: View) -> str:
-    """Return the report as JSON. Errors: `UsageError` where a part of the contract was asked for."""
-    options = {
-        "columns": bool(view.asked or view.added),
-        "depth": view.is_depth_given,
-        "flops": view.flops,
-    }
-    for option, is_given in options.items():
-        if is_given:
-            raise UsageError(Problem(f"JSON takes no {option}: it always holds everything", mend="or use CSV"))
-    entries = [f"  {json.dumps(key)}: {_write(value)}" for key, value in view.report.to_dict().items()]
+def draw(report: Report) -> str:
+    """Return the report as JSON."""
+    entries = [f"  {json.dumps(key)}: {_write(value)}" for key, value in report.to_dict().items()]
     return "{\n" + ",\n".join(entries) + "\n}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
+from shapecalc.renderers import AUTO
 from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.columns import COLUMNS, DEFAULT, check_columns
 from shapecalc.renderers.footer import footer
@@ -17,10 +18,7 @@ if TYPE_CHECKING:
     from shapecalc.renderers.columns import Column
     from shapecalc.report import Report
 
-__all__ = ["AUTO", "Grid", "View"]
-
-AUTO = "auto"
-"""The depth that opens as many levels of blocks as stay within a screenful."""
+__all__ = ["Grid", "View"]
 
 _SCREENFUL = 60
 _DEEPEST = 8

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from shapecalc.errors import Problem, Source
 from shapecalc.source.assembly import MAX_DEPTH, MAX_PROBLEMS, MAX_VALUES, Builder, StopReadingError
 from shapecalc.source.decoding import MAX_BYTES, check_text, decode
-from shapecalc.source.objects import read_objects
 from shapecalc.source.reading import read_events
 from shapecalc.source.values import ListValue, MapValue, Scalar, Value
 from shapecalc.source.words import MAX_DIGITS
@@ -59,6 +58,8 @@ def read_text(text: str | bytes, name: str) -> tuple[Value | None, list[Problem]
 
 def read_object(obj: object, name: str = "<dict>") -> tuple[Value | None, list[Problem]]:
     """Turn Python's own dicts, lists, texts and numbers into values; their marks name the path to them."""
+    from shapecalc.source.objects import read_objects  # noqa: PLC0415  (a text needs none of it)
+
     builder = Builder(Source(name))
     try:
         with _collector_paused():

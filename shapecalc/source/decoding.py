@@ -13,7 +13,7 @@ MAX_BYTES = 64 * 2**20
 """How long a text may be."""
 
 UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # YAML 1.1, section 4.1
-_TAG_DIRECTIVE = re.compile("(?:^|[\n\r\x85\u2028\u2029])%TAG")
+_TAG_DIRECTIVE = "(?:^|[\n\r\x85\u2028\u2029])%TAG"
 
 
 def decode(text: str | bytes, source: Source) -> str:
@@ -26,7 +26,7 @@ def decode(text: str | bytes, source: Source) -> str:
         return text.removeprefix("\ufeff")
     is_wide = text[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
-        return text.decode("utf-16" if is_wide else "utf-8-sig")
+        return text.decode("utf-16" if is_wide else "utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         if b"\0" in text and not is_wide:
             raise StopReadingError(_binary(source)) from None
@@ -54,7 +54,7 @@ def check_text(source: Source) -> None:
     if found:
         message = f"the character U+{ord(found[0]):04X} cannot stand in YAML"
         raise StopReadingError(Problem(message, place_of(source, found.start()), mend="remove it"))
-    found = _TAG_DIRECTIVE.search(text)
+    found = re.search(_TAG_DIRECTIVE, text) if "%TAG" in text else None
     if found:  # reading these takes the square of their number
         message = "a `%TAG` directive is not read: a specification is plain values"
         raise StopReadingError(Problem(message, place_of(source, found.end() - 1), mend="remove the line"))

@@ -29,8 +29,8 @@ def _words() -> dict[str, tuple[float | str | None, str]]:
 _WORDS = _words()
 _INTEGER = re.compile(r"[-+]?[0-9]+(?:_[0-9]+)*")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:_[0-9]+)*(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_BASED = re.compile(r"[-+]?0(?:x[0-9a-fA-F_]+|o[0-7_]+|b[01_]+)")
-_SIXTIES = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
+_BASED = r"[-+]?0(?:x[0-9a-fA-F_]+|o[0-7_]+|b[01_]+)"
+_SIXTIES = r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
 _NUMBER_BEGINS = frozenset("0123456789+-.")
 
 
@@ -45,7 +45,7 @@ def resolve(text: str) -> tuple[float | str | None, str]:
         return _integer(text)
     if _FLOAT.fullmatch(text):
         return float(text), ""
-    if _BASED.fullmatch(text) or _SIXTIES.fullmatch(text):
+    if re.fullmatch(_BASED, text) or re.fullmatch(_SIXTIES, text):
         return text, _number_trap(text)
     return text, ""
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.errors import Mark, Problem, did_you_mean
 from shapecalc.graph import Reference
 from shapecalc.source import ListValue, MapValue, Scalar
-from shapecalc.spec.expressions import ExpressionError, parse
 from shapecalc.spec.values import BadValueError, bad, word
 
 if TYPE_CHECKING:
@@ -113,6 +112,8 @@ def read_name(value: Value, variables: Mapping[str, Any]) -> str:
     text = word(value, "a name")
 
     def fill(match: re.Match[str]) -> str:
+        from shapecalc.spec.expressions import ExpressionError, parse  # noqa: PLC0415  (most names are plain)
+
         try:
             return str(parse(match[1]).evaluate(variables))
         except ExpressionError as error:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Misfit, Problem
 from shapecalc.shape import Shape
 from shapecalc.source import ListValue, MapValue, Scalar
-from shapecalc.spec.expressions import ExpressionError, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,11 +15,12 @@ if TYPE_CHECKING:
     from shapecalc.arguments import Argument
     from shapecalc.errors import Mark
     from shapecalc.source import Value
+    from shapecalc.spec.expressions import ExpressionError
 
 __all__ = ["BadValueError", "argument_value", "condition", "evaluate", "input_shape", "plain", "word"]
 
-_SIZES = re.compile(r"\d+(\s*[x×]\s*\d+)+")
-_NUMBER_TEXT = re.compile(r"[-+]?\d[\d_]*(\.\d*)?([eE][-+]?\d+)?")
+_SIZES = r"\d+(\s*[x×]\s*\d+)+"
+_NUMBER_TEXT = r"[-+]?\d[\d_]*(\.\d*)?([eE][-+]?\d+)?"
 _SWITCHES = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
 
 
@@ -64,8 +64,10 @@ def evaluate(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
         return scalar.value
     if scalar.trap and not scalar.quoted:
         raise bad(f"{describe(scalar)} stands where a number is due", scalar.mark, scalar.trap)
-    if scalar.quoted and _NUMBER_TEXT.fullmatch(scalar.text.strip()):
+    if scalar.quoted and re.fullmatch(_NUMBER_TEXT, scalar.text.strip()):
         raise bad(f"'{scalar.text}' is text, not a number", scalar.mark, "take away the quotes")
+    from shapecalc.spec.expressions import ExpressionError, parse  # noqa: PLC0415  (a plain specification has none)
+
     try:
         return parse(scalar.text).evaluate(variables)
     except ExpressionError as error:
@@ -87,7 +89,7 @@ def plain(value: Value, variables: Mapping[str, Any]) -> Any:
     if isinstance(value, MapValue):
         return {key.text: plain(item, variables) for key, item in value.pairs}
     if isinstance(value.value, str):
-        if _SIZES.fullmatch(value.text):
+        if re.fullmatch(_SIZES, value.text):
             return value.text
         if value.quoted:  # within {…}, YAML wants quotes around depths[0] and max(1, width)
             return _quoted(value, variables)
@@ -103,6 +105,8 @@ def _quoted(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
     """Return what a text in quotes is: an expression of variables where it is one, else the text."""
     if scalar.text.isidentifier() or scalar.text.isdigit():
         return scalar.text
+    from shapecalc.spec.expressions import ExpressionError, parse  # noqa: PLC0415  (a plain specification has none)
+
     try:
         expression = parse(scalar.text)
     except ExpressionError:
@@ -143,7 +147,7 @@ def _raw_text(scalar: Scalar, argument: Argument, variables: Mapping[str, Any]) 
         raise bad(f"{argument.name} must be {argument.expected}, not {describe(scalar)}", scalar.mark, scalar.trap)
     if not argument.numeric:
         return variables[text] if text in variables and not scalar.quoted else text
-    if _SIZES.fullmatch(text):
+    if re.fullmatch(_SIZES, text):
         return text.replace(" ", "").replace("×", "x")
     if argument.words and text.isidentifier() and text not in variables:
         return text  # a word that is not one of the known ones: the argument says so

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import sys
 from typing import NamedTuple
@@ -48,6 +49,7 @@ def run(*arguments, text: str | bytes = b"", columns: int = 0, color: bool = Fal
         status = leaving.code or 0
     finally:
         sys.argv, sys.stdin = before
+        gc.enable()
         for key, value in saved.items():
             if value is None:
                 os.environ.pop(key, None)

@@ -57,7 +57,7 @@ def test_first_states_must_have_the_layers_sizes() -> None:
         ("gru", {"hidden_size": 7, "input_size": 6}, (4, 5), "features of the input (=5) must equal input_size (=6)"),
         ("gru", {"hidden_size": 7, "reset_after": False}, (4, 5), "PyTorch's GRU always applies its reset gate"),
         ("rnn", {"hidden_size": 7}, (3, 8, 8), "rnn needs a length and features, but its input is 3×8×8"),
-        ("conv_lstm", {"out_channels": 4, "kernel_size": 7}, (3, 2, 6, 6), "the window of 7 does not fit"),
+        ("conv_lstm", {"out_channels": 4, "kernel_size": 7}, (3, 2, 6, 6), "the 7×7 window does not fit its 6×6 input"),
     ],
 )
 def test_refused(kind: str, arguments: dict[str, Any], shape: tuple[int, ...], message: str) -> None:

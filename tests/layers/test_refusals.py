@@ -23,7 +23,7 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
      "padding 2 is more than half of kernel_size 3 along the height | a window could then lie in padding alone | "
      "padding at most 1 would do"),
     ("avg_pool", {"kernel_size": 33}, [CHW],
-     "the window of 33 does not fit the height of 32 | the padded input is 32 + 2·0 = 32 along its height; "
+     "the 33×33 window does not fit its 32×32 input | the padded input is 32 + 2·0 = 32 high; "
      "kernel_size 33 with dilation 1 reaches 33 | padding: 1 would do, or kernel_size at most 32"),
     ("max_pool", {"kernel_size": [2, 2, 2]}, [CHW],
      "kernel_size has 3 numbers, but the input has 2 spatial axes (height, width) | "
@@ -37,12 +37,15 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
     ("adaptive_avg_pool", {"output_size": [1, 2, 3]}, [CHW],
      "output_size has 3 numbers, but the input has 2 spatial axes (height, width) | "
      "give one number, or one for each spatial axis"),
-    ("fc", {"out_features": 10, "in_features": 99}, [(100,)], "features of the input (=100) must equal in_features (=99)"),
-    ("batch_norm", {"num_features": 4}, [CHW], "channels of the input (=3) must equal num_features (=4)"),
+    ("fc", {"out_features": 10, "in_features": 99}, [(100,)], 
+     "features of the input (=100) must equal in_features (=99) | in_features: 100 would do"),
+    ("batch_norm", {"num_features": 4}, [CHW], 
+     "channels of the input (=3) must equal num_features (=4) | num_features: 3 would do"),
     ("batch_norm", {"axis": 0}, [CHW],
      "axis 0 is the batch axis, which is not the network's to change | its input has 3 axes: they are 1 to 3, or -3 to "
      "-1 from the end; 0 is the batch's | use 1 for its first axis, 3 or -1 for its last"),
-    ("group_norm", {"num_groups": 2}, [CHW], "num_groups (=2) must divide channels of the input (=3)"),
+    ("group_norm", {"num_groups": 2}, [CHW], 
+     "num_groups (=2) must divide channels of the input (=3) | num_groups: 1 would do"),
     ("layer_norm", {"normalized_shape": [3, 32]}, [CHW],
      "size of axis 2 of the input (=32) must equal its part of normalized_shape (=3)"),
     ("layer_norm", {"normalized_shape": [32], "axis": [1]}, [CHW],
@@ -65,14 +68,14 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
     ("permute", {"dims": [0, 1, 1, 2]}, [CHW],
      "dims [0, 1, 1, 2] is no order of the 3 axes of its input | it must have each of 1 to 3 once"),
     ("squeeze", {"dim": 1}, [CHW], "size of axis 1 (=3) must equal 1"),
-    ("pad", {"padding": -16}, [CHW], "1 must be at most height of the output (=0)"),
+    ("pad", {"padding": -16}, [CHW], "height of the output (=0) must be at least 1"),
     ("pad", {"padding": [1, 2, 3, 4]}, [CHW],
      "padding has 4 numbers, but the input has 2 spatial axes (height, width) | PyTorch writes a start and an end for "
      "each axis, the last axis first | write it as pairs, the first axis first: padding: [[3, 4], [1, 2]]"),
     ("reflection_pad", {"padding": 32}, [CHW],
      "padding in mode reflect (=32) must be less than height of the input (=32)"),
     ("crop", {}, [CHW], "it needs cropping or size, and neither is given | give one of the two"),
-    ("crop", {"size": 33}, [CHW], "size (=33) must be at most height of the input (=32)"),
+    ("crop", {"size": 33}, [CHW], "size (=33) must be at most height of the input (=32) | size: 32 would do"),
     ("crop", {"cropping": 16}, [CHW], "cropping (=32) must be less than height of the input (=32)"),
     ("upsample", {"size": 3, "scale_factor": 2}, [CHW],
      "it needs scale_factor or size, and both are given | give one of the two"),
@@ -80,8 +83,8 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
     ("pixel_shuffle", {"upscale_factor": 2}, [CHW],
      "upscale_factor·upscale_factor (=4) must divide channels of the input (=3)"),
     ("pixel_unshuffle", {"downscale_factor": 3}, [CHW],
-     "downscale_factor (=3) must divide height of the input (=32)"),
-    ("channel_shuffle", {"groups": 2}, [CHW], "groups (=2) must divide channels of the input (=3)"),
+     "downscale_factor (=3) must divide height of the input (=32) | downscale_factor: 2 would do"),
+    ("channel_shuffle", {"groups": 2}, [CHW], "groups (=2) must divide channels of the input (=3) | groups: 1 would do"),
     ("sub", {}, [CHW], "sub takes 2 inputs, but is given 1"),
     ("concat", {}, [CHW, (3,)],
      "its inputs have different numbers of axes: input 1 is 3×32×32, input 2 is 3 | "

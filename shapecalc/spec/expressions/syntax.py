@@ -50,14 +50,14 @@ _SLIPS = (
 )
 
 
-_UNFINISHED = re.compile(r"(?:[-+*/%<>=,(\[]|\b(?:and|or|not|if|else|in))\s*$")
+_UNFINISHED = r"(?:[-+*/%<>=,(\[]|\b(?:and|or|not|if|else|in))\s*$"
 
 
 def _refuse_syntax(text: str, at: int) -> NoReturn:
     """Say where a text stops being an expression, so far as Python's own answer is of use."""
     mend = next((mend for slip, mend in _SLIPS if slip in text.replace("==", "").replace("!=", "")), "")
     rest = text[at:].strip()
-    if _UNFINISHED.search(text):
+    if re.search(_UNFINISHED, text):
         where, at, rest = ": it ends too early", len(text.rstrip()), ""
     elif text.count("(") > text.count(")"):
         where, mend = ": a `)` is missing", "close every `(`"

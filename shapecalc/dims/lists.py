@@ -1,0 +1,149 @@
+"""Lists of dimensions: many candidates in one pass, in plain Python; and whether each division left a rest.
+
+What `arrays` does with numpy, a few thousand candidates at a time and nothing to install. Beside each number stands
+whether all the divisions that made it were exact: a size that is not dropped rows of what it was made of.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from shapecalc import dims
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+__all__ = ["Many", "exact", "mask", "values_of"]
+
+
+class Many:
+    """A dimension that has a value for each of several candidates.
+
+    `inexact` is None where every division was exact for every candidate, else a tuple of flags.
+    """
+
+    __slots__ = ("inexact", "values")
+
+    def __init__(self, values: Sequence[int], inexact: tuple[bool, ...] | None = None) -> None:
+        self.values = values
+        self.inexact = inexact
+
+    def __add__(self, other: Any) -> Many:
+        if type(other) is int:
+            return Many([a + other for a in self.values], self.inexact) if other else self
+        return _each(lambda a, b: a + b, self, other)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Many:
+        return self + -other if type(other) is int else _each(lambda a, b: a - b, self, other)
+
+    def __rsub__(self, other: Any) -> Many:
+        return Many([other - a for a in self.values], self.inexact)
+
+    def __mul__(self, other: Any) -> Many:
+        if type(other) is int:
+            return Many([a * other for a in self.values], self.inexact) if other != 1 else self
+        return _each(lambda a, b: a * b, self, other)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Many:
+        return Many([-a for a in self.values], self.inexact)
+
+    def __floordiv__(self, other: Any) -> Many:
+        return _divide(self, other)
+
+    def __rfloordiv__(self, other: Any) -> Many:
+        return _divide(other, self)
+
+    def __repr__(self) -> str:
+        return f"Many({list(self.values)[:4]}…)"
+
+
+def _pairs(a: Any, b: Any) -> Iterator[tuple[Any, Any]]:
+    """Return the values of two dimensions, candidate by candidate; at least one of them is `Many`."""
+    if not isinstance(a, Many):
+        return ((a, y) for y in b.values)
+    return zip(a.values, b.values, strict=True) if isinstance(b, Many) else ((x, b) for x in a.values)
+
+
+def _either(*numbers: Any) -> tuple[bool, ...] | None:
+    """Return for which candidates one of the numbers was made by an inexact division."""
+    flags = [number.inexact for number in numbers if isinstance(number, Many) and number.inexact is not None]
+    if len(flags) < 2 or flags[0] is flags[1]:
+        return flags[0] if flags else None
+    return tuple([any(flag) for flag in zip(*flags, strict=True)])
+
+
+def _each(work: Callable[[Any, Any], Any], a: Any, b: Any) -> Many:
+    return Many([work(x, y) for x, y in _pairs(a, b)], _either(a, b))
+
+
+def _divide(a: Any, b: Any) -> Many:
+    # A candidate that breaks an earlier constraint may divide by zero: what comes of it is of no account.
+    quotients: Iterable[tuple[int, int]]
+    if type(b) is int:
+        if b in (1, 0):
+            return a if b else Many([0] * len(a.values), (True,) * len(a.values))
+        quotients = [divmod(x, b) for x in a.values]
+    else:
+        quotients = [divmod(x, y) if y else (0, 1) for x, y in _pairs(a, b)]
+    rests = tuple([rest != 0 for _, rest in quotients])
+    own = Many([], rests) if any(rests) else None
+    return Many([quotient for quotient, _ in quotients], _either(own, a, b) if own else _either(a, b))
+
+
+class _Lists:
+    def ceil_div(self, a: Any, b: Any) -> Any:
+        return -(-a // b)
+
+    def maximum(self, a: Any, b: Any) -> Any:
+        return _each(max, a, b)
+
+    def minimum(self, a: Any, b: Any) -> Any:
+        return _each(min, a, b)
+
+    def broadcast(self, a: Any, b: Any) -> Any:
+        if isinstance(a, Many) and isinstance(b, Many) and a.values == b.values and a.inexact == b.inexact:
+            return a  # so that what follows is known to have the same input as before
+        return _each(max, a, b)
+
+    def scaled(self, size: Any, factor: float) -> Any:
+        products = [value * factor for value in size.values]
+        rests = tuple([not product.is_integer() for product in products])
+        own = Many([], rests) if any(rests) else None
+        return Many([math.floor(product) for product in products], _either(own, size))
+
+
+dims.register(Many, _Lists())
+
+
+def values_of(number: Any, candidates: int) -> Sequence[Any]:
+    """Return a dimension's value for each candidate."""
+    return number.values if isinstance(number, Many) else [number] * candidates
+
+
+def mask(constraint: dims.Constraint, candidates: int) -> list[bool]:
+    """Tell, candidate by candidate, whether a constraint holds."""
+    left, relation, right = constraint[:3]
+    if not isinstance(left, Many) and not isinstance(right, Many):
+        return [dims.holds(constraint)] * candidates
+    pairs = _pairs(left, right)
+    if relation == dims.UP_TO:
+        return [a <= b for a, b in pairs]
+    if relation == dims.EQUAL:
+        return [a == b for a, b in pairs]
+    if relation == dims.DIVIDES:
+        return [a != 0 and b % a == 0 for a, b in pairs]
+    if relation == dims.BROADCASTS:
+        return [a in (1, b) for a, b in pairs]
+    return [a < b for a, b in pairs]
+
+
+def exact(number: Any, candidates: int) -> Sequence[bool]:
+    """Tell, candidate by candidate, whether every division that made a dimension was exact."""
+    if not isinstance(number, Many) or number.inexact is None:
+        return [True] * candidates
+    return [not flag for flag in number.inexact]

@@ -1,0 +1,195 @@
+"""Where the numbers of a layer come from: the layer that gives its input, the arguments, the lines of the source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from shapecalc.arguments import Count, Integer
+from shapecalc.axes import AxisNumber, AxisNumbers
+from shapecalc.explain.leaves import ARGUMENT, INPUT, LETTERS
+from shapecalc.notation.algebra import SYMBOL
+from shapecalc.source import MapValue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from shapecalc.dims.traces import Trace
+    from shapecalc.errors import Mark
+    from shapecalc.explain.working import Working
+    from shapecalc.graph import Graph, Node
+    from shapecalc.layer import Layer
+    from shapecalc.notation import Expression
+    from shapecalc.report import Report, Row
+    from shapecalc.spec import Specification
+
+__all__ = ["DEFAULT", "GIVEN", "Explained", "Setting", "Source", "Symbol", "input_marks", "settings_of", "sources_of",
+           "symbols_of"]  # fmt: skip
+
+GIVEN = "given"
+DEFAULT = "default"
+
+
+class Explained(Protocol):
+    """What is known of a network here."""
+
+    graph: Graph
+    specification: Specification
+    variant: str
+
+    def infer(self, *, layout: str = "") -> Report:
+        """Return its report."""
+
+
+class Source(NamedTuple):
+    """What gives an input of a layer: a layer or an input of the network, the sizes, and the line of the latter.
+
+    `made` tells for an axis that another layer further up made by a product (6·6·256 features) which, and how;
+    `mark` is None for the output of a layer, and where the size was given from outside.
+    """
+
+    name: str
+    sizes: tuple[int, ...]
+    is_input: bool = False
+    mark: Mark | None = None
+    made: tuple[Made, ...] = ()
+
+
+class Made(NamedTuple):
+    """A size that a layer made of others: its symbol where it is used, the layer, and the product."""
+
+    symbol: str
+    layer: str
+    rule: Expression
+
+
+class Symbol(NamedTuple):
+    """A sign in a layer's rules, the number it stands for, what that is, and where it comes from.
+
+    `origin` is `input`, `output`, `given` (an argument) or `default` (one at its default); `argument` the name of
+    the argument; `source` the number of the input.
+    """
+
+    symbol: str
+    value: int
+    meaning: str
+    origin: str
+    argument: str = ""
+    source: int = -1
+
+
+class Setting(NamedTuple):
+    """An argument that is no number of a rule, but decides which rule there is: `bias: false`, `padding: same`."""
+
+    name: str
+    value: Any
+    doc: str
+
+
+def symbols_of(layer: Layer, leaves: Iterable[Trace]) -> tuple[Symbol, ...]:
+    """Return the signs that are used, what comes in first."""
+    found: dict[str, Symbol] = {}
+    for size in leaves:
+        found.setdefault(size.symbol, _symbol(layer, size))
+    order = {INPUT: 0, "output": 2}
+    return tuple(sorted(found.values(), key=lambda symbol: (order.get(symbol.origin, 1), symbol.source)))
+
+
+def _symbol(layer: Layer, size: Trace) -> Symbol:
+    origin = size.origin
+    if origin.sort == ARGUMENT:
+        argument = layer.arguments[origin.name]
+        where = DEFAULT if is_default(layer, origin.name) else GIVEN
+        return Symbol(size.symbol, size.value, f"{origin.name}: {argument.doc}", where, origin.name)
+    axis = LETTERS.get(size.symbol[0], f"axis {size.symbol}")
+    of = "the input" if size.symbol.endswith("_in") else "the output" if origin.sort != INPUT else f"input {origin.index + 1}"
+    return Symbol(size.symbol, size.value, f"{axis} of {of}", origin.sort, source=origin.index)
+
+
+def is_default(layer: Layer, name: str) -> bool:
+    """Tell whether an argument has the value that it has where nothing is said."""
+    argument, value = layer.arguments[name], layer.__dict__[name]
+    if argument.default_from and argument.default is None:
+        return bool(value == layer.__dict__[argument.default_from])
+    return value == argument.default or (isinstance(value, tuple) and all([v == argument.default for v in value]))
+
+
+def settings_of(layer: Layer, used: Iterable[str]) -> tuple[Setting, ...]:
+    """Return the arguments that are not at their default and not among the numbers of the rules."""
+    names = set(used)
+    found = []
+    for name, argument in layer.arguments.items():
+        value = layer.__dict__[name]
+        if name in names or value is None or is_default(layer, name):
+            continue
+        is_number = isinstance(argument, Integer) and not isinstance(argument, (AxisNumber, AxisNumbers, Count))
+        if not (is_number and not isinstance(value, str)):
+            found.append(Setting(name, value, argument.doc))
+    return tuple(found)
+
+
+def sources_of(
+    report: Report, row: Row, working: Working, marks: dict[str, Mark], at: Callable[[int], Working]
+) -> tuple[Source, ...]:
+    """Return what gives each input of a layer. `at` gives the working of a node."""
+    graph = report.graph
+    found = []
+    for index, (reference, sizes) in enumerate(zip(row.node.inputs, row.input_shapes, strict=True)):
+        name = graph.name_of(reference)
+        if reference.node < 0:
+            found.append(Source(name, sizes, is_input=True, mark=marks.get(name)))
+            continue
+        made = tuple([
+            made
+            for axis, size in enumerate(working.inputs[index])
+            if (made := _maker(graph, reference.node, reference.output, axis, size.symbol, at)) is not None
+        ])  # fmt: skip
+        found.append(Source(name, sizes, made=made))
+    return tuple(found)
+
+
+def _maker(
+    graph: Graph, node: int, output: int, axis: int, symbol: str, at: Callable[[int], Working]
+) -> Made | None:
+    """Return the layer that made a size, where it is a product of sizes that came in: what a flattening does."""
+    while node >= 0:
+        working = at(node)
+        rule = working.axes[output][axis]
+        leaf = rule.symbol
+        if leaf is not None and leaf.origin.sort == INPUT:  # passed on as it came
+            index = leaf.origin.index
+            axis = next(i for i, size in enumerate(working.inputs[index]) if size is leaf)
+            node, output = graph.nodes[node].inputs[index]
+            continue
+        terms = rule.terms
+        factors = terms[0].factors if len(terms) == 1 else ()
+        if len(factors) > 1 and all([atom.sort == SYMBOL and _comes_in(atom.leaf) for atom in factors]):
+            return Made(symbol, graph.nodes[node].name, rule)
+        return None
+    return None
+
+
+def _comes_in(leaf: Trace | None) -> bool:
+    return leaf is not None and leaf.origin.sort == INPUT
+
+
+def input_marks(network: Explained) -> dict[str, Mark]:
+    """Return the line of every input of the network; those given from outside have none."""
+    document = network.specification.document
+    if document is None:
+        return {}
+    given = getattr(network, "_inputs", {})
+    if "" in given:
+        return {}
+    variant = document.variants[network.variant].keys if network.variant else {}
+    inputs = document.keys.get("inputs")
+    if isinstance(inputs, MapValue):
+        return {key.text: key.mark for key, _ in inputs.pairs if key.text not in given}
+    single = variant.get("input")
+    mark = single.mark if single is not None else document.marks.get("input")
+    names = list(network.graph.inputs)
+    return {names[0]: mark} if mark is not None and names and names[0] not in given else {}
+
+
+def uses_of(node: Node) -> Sequence[tuple[str, Mark]]:
+    """Return what used the block that a layer stands in, innermost first."""
+    return node.uses

@@ -1,0 +1,127 @@
+"""Sets of sizes that repeat with a period, found from which sizes belong to them and which do not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["SizeSet", "find_pattern"]
+
+_LISTED = 8
+_PERIODS = 3  # how often a pattern must be seen to count as one
+
+
+class SizeSet(NamedTuple):
+    """A set of whole numbers from 1 on: some irregular ones, then a pattern that repeats for ever.
+
+    `residues` are the members in the first period, which begins at `start`; with `period` 0 the irregular ones are
+    all. `searched` is up to where each size was tried.
+    """
+
+    irregular: tuple[int, ...]
+    start: int
+    period: int
+    residues: tuple[int, ...]
+    searched: int
+
+    def __contains__(self, size: object) -> bool:
+        if not isinstance(size, int):
+            return False
+        if not self.period or size < self.start:
+            return size in self.irregular
+        return self.start + (size - self.start) % self.period in self.residues
+
+    @property
+    def smallest(self) -> int:
+        """The smallest member; 0 where there is none."""
+        return next(iter((*self.irregular, *self.residues)), 0)
+
+    def members(self) -> Iterator[int]:
+        """Yield the members in order: without end, where there is a period."""
+        yield from self.irregular
+        turn = 0
+        while self.period:
+            yield from (residue + turn * self.period for residue in self.residues)
+            turn += 1
+
+    def nearest(self, size: int) -> tuple[int, ...]:
+        """Return the members next to a size: below and above, or the size itself."""
+        if size in self:
+            return (size,)
+        below = next((n for n in range(size - 1, max(0, size - self.searched), -1) if n in self), 0)
+        last = size + 2 * self.period + self.start + 1 if self.period else max(self.irregular, default=0) + 1
+        above = next((n for n in range(size + 1, last) if n in self), 0)
+        return tuple(n for n in (below, above) if n)
+
+    def text(self) -> str:
+        """Say in words which sizes belong: `every size from 67 on`, `188 + 16·k`, `1 to 512`."""
+        if not self.smallest:
+            return f"none up to {self.searched:,}"
+        parts = _runs(self.irregular)
+        if self.period == 1:
+            parts.append(f"every size from {self.start:,} on")
+        elif self.period and len(self.residues) <= _LISTED:
+            parts += [_arithmetic(residue, self.period) for residue in self.residues]
+        elif self.period:
+            parts.append(f"from {self.start:,} on, {len(self.residues):,} of every {self.period:,} sizes: ")
+            parts[-1] += ", ".join(_runs(self.residues)[:_LISTED]) + ", …"
+        if len(parts) > 2 * _LISTED:
+            parts = [*parts[:_LISTED], "…", *parts[-_LISTED:]]
+        return ", ".join(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the set as the JSON contract has it."""
+        return {
+            "text": self.text(),
+            "smallest": self.smallest or None,
+            "period": self.period or None,
+            "start": self.start if self.period else None,
+            "residues": list(self.residues),
+            "irregular": list(self.irregular),
+            "searched": self.searched,
+        }
+
+
+def _arithmetic(first: int, period: int) -> str:
+    return f"multiples of {period:,}" if first == period else f"{first:,} + {period:,}·k"
+
+
+def _runs(numbers: Sequence[int]) -> list[str]:
+    """Return numbers in order as few words: `3`, `5 to 9`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return [f"{a:,}" if a == b else f"{a:,} to {b:,}" if b > a + 1 else f"{a:,}, {b:,}" for a, b in runs]
+
+
+def find_pattern(belongs: Sequence[bool], *, final: bool) -> SizeSet | None:
+    """Return the set whose members up to some number are known (`belongs[0]` is of size 1); None for no pattern yet.
+
+    With `final` a set is returned even where no pattern is seen three times: the members known are then all it has.
+    """
+    count = len(belongs)
+    for period in range(1, count // _PERIODS + 1):
+        index = count - 1
+        while index >= period and belongs[index] == belongs[index - period]:
+            index -= 1
+        first = index - period + 1 if index >= period else 0
+        if count - first >= _PERIODS * period and (final or any(belongs[first:])):
+            if any(belongs[first:]):
+                return _regular(belongs, first, period)
+            break
+    if not final:
+        return None
+    return SizeSet(tuple([i + 1 for i, member in enumerate(belongs) if member]), 0, 0, (), count)
+
+
+def _regular(belongs: Sequence[bool], first: int, period: int) -> SizeSet:
+    while not belongs[first]:  # a period begins with a member
+        first += 1
+    residues = tuple([i + 1 for i in range(first, first + period) if belongs[i]])
+    irregular = tuple([i + 1 for i in range(first) if belongs[i]])
+    return SizeSet(irregular, first + 1, period, residues, len(belongs))

@@ -1,0 +1,128 @@
+"""An explanation as plain text, laid out as in lecture notes: rules broken at their equals signs, signs explained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.explain.lines import Bytes, Chain, Name, Relation, Sizes
+from shapecalc.notation import TEXT
+from shapecalc.renderers.cells import show_bytes
+from shapecalc.renderers.explanations.page import legend, sections, title, totals
+from shapecalc.renderers.text import cell_width, clean, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shapecalc.explain import Explanation
+    from shapecalc.explain.lines import Item, Line
+
+__all__ = ["draw"]
+
+_WIDTH = 80
+_WIDEST = 100
+_INDENT = 2
+_LABEL = 9
+
+
+def draw(explanation: Explanation, width: int | None = None) -> str:
+    """Return the explanation as text of at most `width` columns."""
+    width = min(max(width or _WIDTH, 40), _WIDEST)
+    several = len(explanation) > 1
+    lines = [*wrap(title(explanation), width), ""] if several else []
+    lines += _wrapped(" ".join(legend(explanation)), width) if several else []
+    for section in sections(explanation):
+        lines += ["", *_heading(f"{section.name} · {section.kind}", section.sizes, width)]
+        for paragraph in section.doc.splitlines():
+            lines += _wrapped(paragraph, width)
+        lines += [""] if section.doc else []
+        lines += _body(section.lines, width)
+    ending = totals(explanation)
+    if ending:
+        name = clean(explanation.report.name)
+        heading = f"{name or 'the network'} in all" if explanation.is_whole else "these layers in all"
+        lines += ["", *_heading(heading, "", width), *_body(ending, width)]
+    if not several:
+        lines += ["", *_wrapped(" ".join(legend(explanation)), width)]
+    return "\n".join(lines).strip("\n")
+
+
+def _heading(words: str, sizes: str, width: int) -> list[str]:
+    """Return what stands above a layer: its name and kind, and at the right what comes in and goes out."""
+    room = width - cell_width(words) - cell_width(sizes)
+    if room >= 2:
+        lines = [(words + " " * room + sizes).rstrip()]
+    else:
+        lines = [*wrap(words, width), *[" " * _INDENT + part for part in wrap(sizes, width - _INDENT)]]
+    return [*lines, "─" * width]
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return [" " * _INDENT + part for part in wrap(text, width - _INDENT)] if text else []
+
+
+def _body(lines: Iterable[Line], width: int) -> list[str]:
+    found = []
+    for line in lines:
+        start = " " * _INDENT + line.label.ljust(_LABEL) + " "
+        for part in _broken(line.items, width - len(start)):
+            found.append((start + part).rstrip())
+            start = " " * len(start)
+    return found
+
+
+def _broken(items: Sequence[Item], room: int) -> list[str]:
+    """Return a line in parts that have room: equations broken before equals signs, words between words."""
+    first = items[0] if items else ""
+    if isinstance(first, Chain) and len(first.trees) > 1:
+        rest = "".join(map(_written, items[1:]))
+        return _equation(first, rest, room)
+    parts = wrap("".join(map(_kept, items)), room)
+    return [("  " if i else "") + part.replace("\N{NO-BREAK SPACE}", " ") for i, part in enumerate(parts)]
+
+
+def _equation(chain: Chain, rest: str, room: int) -> list[str]:
+    """Return an equation in one line, or with its rule in the first and the numbers below, equals under equals."""
+    sides = [TEXT.write(tree) for tree in chain.trees]
+    start = f"{chain.symbol} = " if chain.symbol else ""
+    whole = start + " = ".join(sides) + rest
+    if cell_width(whole) <= room:
+        return [whole]
+    indent = " " * max(len(start) - 2, 0)
+    lines = [start + sides[0]]
+    for side in sides[1:]:
+        is_last = side is sides[-1]
+        longer = f"{lines[-1]} = {side}{rest if is_last else ''}"
+        if len(lines) > 1 and cell_width(longer) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(f"{indent}= {side}{rest if is_last else ''}")
+    return [part for line in lines for part in _hung(line, len(indent) + 2, room)]
+
+
+def _hung(line: str, indent: int, room: int) -> list[str]:
+    """Return a line that is too long broken between terms, what follows under its beginning."""
+    if cell_width(line) <= room:
+        return [line]
+    lead = line[: len(line) - len(line.lstrip())]
+    first, *others = wrap(line.lstrip(), room - max(len(lead), indent))
+    return [lead + first, *[" " * indent + part for part in others]]
+
+
+def _kept(item: Item) -> str:
+    """Return an item whose parts stay in one line."""
+    return _written(item) if isinstance(item, str) else _written(item).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _written(item: Item) -> str:
+    if isinstance(item, str):
+        return clean(item) if isinstance(item, Name) else item
+    if isinstance(item, Chain):
+        start = f"{item.symbol} = " if item.symbol else ""
+        return start + " = ".join([TEXT.write(tree) for tree in item.trees])
+    if isinstance(item, Relation):
+        return f"{TEXT.write(item.left)} {item.sign} {TEXT.write(item.right)}"
+    if isinstance(item, Sizes):
+        return f"{'×'.join(item.symbols)} = {'×'.join(map(TEXT.number, item.values))}" if item.values else "a number"
+    if isinstance(item, Bytes):
+        return show_bytes(item.number)
+    raise AssertionError(item)
