@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.dims import within
 from shapecalc.errors import Misfit, did_you_mean
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ class Number(Argument):
     def read(self, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             if not isinstance(value, bool) and _is_other_number(value):
-                return value
+                return within(value, self.minimum, self.maximum)
             raise self.refuse(value)
         if not self.minimum <= value <= self.maximum or not math.isfinite(value):
             raise self.refuse(value)
@@ -219,7 +220,9 @@ class Factors(Number):
 
     def _one(self, value: Any) -> Any:
         value = super().read(value)
-        if type(value) in (int, float) and not 0 < value <= MAX_SIZE:
+        if _is_other_number(value):
+            return within(value, 1, MAX_SIZE)
+        if not 0 < value <= MAX_SIZE:
             raise self.refuse(value)
         return int(value) if type(value) is float and value.is_integer() else value
 

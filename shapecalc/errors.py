@@ -222,8 +222,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     import difflib  # noqa: PLC0415  (only when something is wrong: it costs start-up time)
 
     words: Sequence[str] = sorted(set(known))
-    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6) or difflib.get_close_matches(
-        word.lower().replace("-", "_").replace(" ", "_"), words, n=1, cutoff=0.5
+    before, colon, after = word.partition(":")
+    if colon and after and before in words:
+        return f"write a space behind the colon: `{before}: {after}`"
+    near = difflib.get_close_matches(word, words, n=1, cutoff=_NEAR) or difflib.get_close_matches(
+        word.lower().replace("-", "_").replace(" ", "_"), words, n=1, cutoff=_NEAR
     )
     if near:
         return f"did you mean {near[0]}?"
@@ -234,6 +237,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 _LISTED = 24
+_NEAR = 0.6
 
 
 def count_noun(number: int, noun: str) -> str:

@@ -81,7 +81,8 @@ class Layer:
             if value is REQUIRED:
                 value = argument.default
                 if value is REQUIRED:
-                    raise Misfit(f"{name} is missing", (argument.doc,), f"give {name}: {argument.expected}", name)
+                    mend = f"give {name}: {argument.expected}"
+                    raise Misfit(f"{name} is missing", (f"{name}: {argument.doc}",), mend, name)
                 if value is not None:
                     value = argument.read(value)
             else:

@@ -135,7 +135,7 @@ def test_what_cannot_be_loaded(spec, words):
     ("overrides", "words"),
     [
         ({"input": "3 by 3"}, "'3 by 3' is not a size"),
-        ({"input": [0, 3, 3]}, "an input size must be a list of sizes"),
+        ({"input": [0, 3, 3]}, "an input size must be a whole number of at least 1, not 0"),
         ({"batch": 0}, "batch must be a whole number of at least 1"),
         ({"layout": "nchw"}, "layout must be chw or hwc, not nchw"),
         ({"vars": {"width": 3}}, "there is no variable width to set"),

@@ -67,6 +67,8 @@ def main() -> None:
     except BrokenPipeError:  # whoever read the output has left: so do we, without a word
         _close_quietly()
         sys.exit(1)
+    finally:
+        gc.freeze()  # nor is the last search worth its time, the one at the end of the process
 
 
 def _run() -> int:

@@ -36,6 +36,7 @@ __all__ = [
     "register",
     "scaled",
     "total",
+    "within",
 ]
 
 Dim: TypeAlias = Any
@@ -116,6 +117,14 @@ def scaled(size: Dim, factor: Dim) -> Dim:
         return size * factor
     numbers = None if type(size) is int else _numbers(size, factor)
     return numbers.scaled(size, factor) if numbers else math.floor(size * factor)
+
+
+def within(value: Dim, low: float, high: float) -> Dim:
+    """Return a dimension of another kind than int, told of the range that ints are held to where they are read."""
+    tell = getattr(_numbers(value, value), "within", None)
+    if tell:
+        tell(value, low, high)
+    return value
 
 
 def prod(values: Iterable[Dim]) -> Dim:

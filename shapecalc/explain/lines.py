@@ -268,10 +268,10 @@ def _reasons(layer: LayerExplanation) -> Iterator[tuple[Item, ...]]:
     told = [*_arguments(given), *_settings(layer, comma=bool(given))]
     place = place_of(layer)
     if told:
-        yield (*told, *((f": {place}",) if place else ()))
+        yield (*((f"{place}: ",) if place else ()), *told)
     default = [symbol for symbol in symbols if symbol.origin == DEFAULT]
     if default:
-        yield (*_arguments(default), " by default")
+        yield ("default: ", *_arguments(default))
     if layer.is_whole and layer.left_out:
         yield tuple(_left_out(layer.left_out))
 
@@ -323,7 +323,7 @@ def _left_out(left_out: dict[str, int]) -> Iterator[Item]:
             yield " and " if i == len(left_out) - 1 else ", "
         yield Name(name)
         yield f" {value}"
-    yield " by default: no part of the rules"
+    yield ", by default, drop out"
 
 
 def place_of(layer: LayerExplanation) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from shapecalc.arguments import Count, Integer
 from shapecalc.axes import AxisNumber, AxisNumbers
-from shapecalc.explain.leaves import ARGUMENT, INPUT, LETTERS
+from shapecalc.explain.leaves import ARGUMENT, INPUT, LETTERS, OUTPUT
 from shapecalc.notation.algebra import SYMBOL
 from shapecalc.source import MapValue
 
@@ -90,8 +90,8 @@ def symbols_of(layer: Layer, leaves: Iterable[Trace]) -> tuple[Symbol, ...]:
     found: dict[str, Symbol] = {}
     for size in leaves:
         found.setdefault(size.symbol, _symbol(layer, size))
-    order = {INPUT: 0, "output": 2}
-    return tuple(sorted(found.values(), key=lambda symbol: (order.get(symbol.origin, 1), symbol.source)))
+    places = {INPUT: -1, OUTPUT: len(layer.arguments), **{name: i for i, name in enumerate(layer.arguments)}}
+    return tuple(sorted(found.values(), key=lambda symbol: (places[symbol.argument or symbol.origin], symbol.source)))
 
 
 def _symbol(layer: Layer, size: Trace) -> Symbol:

@@ -159,8 +159,17 @@ def _step(tree: Tree) -> Tree:
             return tree._replace(parts=tuple([_step(p) if p.is_worked else _number(p.value) for p in tree.parts]))
         if tree.sort == SUM:
             return tree._replace(parts=tuple([_number(part.value) for part in tree.parts]))
+        if not any([_is_nested(part) for part in tree.parts]):
+            return value
         return tree._replace(parts=tuple([_step(part) for part in tree.parts]))
+    if tree.sort in _ROUNDING and tree.parts[1].value == 1:
+        return value
     return tree._replace(parts=tuple([_step(p) if p.is_worked else _number(p.value) for p in tree.parts]))
+
+
+def _is_nested(tree: Tree) -> bool:
+    """Tell whether a factor is a sum of more than plain numbers: (6·6·256 + 1), but not (4,096 + 1)."""
+    return not all([part.is_atomic for part in tree.parts])
 
 
 def _fraction(tree: Tree) -> Tree:

@@ -18,7 +18,7 @@ from shapecalc.errors import Problem, Source
 from shapecalc.source.assembly import MAX_DEPTH, MAX_PROBLEMS, MAX_VALUES, Builder, StopReadingError
 from shapecalc.source.decoding import MAX_BYTES, check_text, decode
 from shapecalc.source.reading import read_events
-from shapecalc.source.values import ListValue, MapValue, Scalar, Value
+from shapecalc.source.values import ListValue, MapValue, Scalar, Value, short
 from shapecalc.source.words import MAX_DIGITS
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ __all__ = [
     "Value",
     "read_object",
     "read_text",
+    "short",
 ]
 
 

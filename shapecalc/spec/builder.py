@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.arguments import show
 from shapecalc.errors import Mark, Misfit, Problem, did_you_mean
 from shapecalc.graph import Block, Reference
 from shapecalc.layer import Composite, Layer
 from shapecalc.layers import find_kind
 from shapecalc.source import ListValue, MapValue, Scalar, read_text
-from shapecalc.spec.entries import Entry, read_entry
+from shapecalc.spec.entries import OWN_WORDS, Entry, read_entry
 from shapecalc.spec.scope import Flow, Pending, Scope, declared_names, full_name, read_name, read_reference
 from shapecalc.spec.values import BadValueError, argument_value, bad, condition, describe, evaluate, plain
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from shapecalc.source import Value
     from shapecalc.spec.document import BlockDefinition
 
-__all__ = ["MAX_LAYERS", "Builder", "Proto"]
+__all__ = ["MAX_LAYERS", "Builder", "Proto", "TooManyLayersError"]
 
 MAX_LAYERS = 500_000
 """The most layers that one network may have, once every repetition is written out."""
@@ -98,7 +99,12 @@ class Builder:
     def _add(self, proto: Proto, scope: Scope) -> Reference:
         if len(self.nodes) >= MAX_LAYERS:
             raise TooManyLayersError(
-                Problem(f"the network has more than {MAX_LAYERS:,} layers", proto.mark, also=scope.uses)
+                Problem(
+                    f"the network has more than {MAX_LAYERS:,} layers",
+                    proto.mark,
+                    mend="repeat it less often",
+                    also=scope.uses,
+                )
             )
         self.nodes.append(proto)
         return Reference(len(self.nodes) - 1)
@@ -152,7 +158,8 @@ class Builder:
         value = own["repeat"]
         times = evaluate(value, variables) if isinstance(value, Scalar) else None
         if type(times) is not int or times < 0:
-            raise bad(f"repeat must be a whole number of at least 0, not {describe(value)}", value.mark)
+            found = describe(value) if times is None else show(times)
+            raise bad(f"repeat must be a whole number of at least 0, not {found}", value.mark)
         if times > MAX_LAYERS:
             raise bad(f"repeat: {times:,} is beyond the {MAX_LAYERS:,} layers that a network may have", value.mark)
         for i in range(times):
@@ -258,8 +265,7 @@ class Builder:
             for key, item in value.pairs:
                 name = names.get(key.text)
                 if name is None:
-                    mend = did_you_mean(key.text, names) if names else f"{cls.kind} takes no arguments"
-                    problem = Problem(f"{cls.kind} has no argument {key.text}", key.mark, entry.kind, mend=mend)
+                    problem = Problem(f"there is no argument {key.text}", key.mark, entry.kind, mend=_mend(key.text, cls))
                     self.report(problem, scope)
                     good = False
                 elif name in given:
@@ -333,8 +339,20 @@ class Builder:
         return inner
 
 
-class TooManyLayersError(BadValueError):
-    """The network is larger than any that is meant; nothing more is written out."""
+class TooManyLayersError(Exception):
+    """The network is larger than any that is meant; nothing more is written out. Carries the problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem)
+
+
+def _mend(text: str, cls: type[Layer]) -> str:
+    """Return the mend for an argument that a kind does not have."""
+    if text in OWN_WORDS:
+        return f"{text} is a word of the item itself: write it beside {cls.kind}, not under it"
+    names = cls.argument_names()
+    return did_you_mean(text, names) if names else f"{cls.kind} takes no arguments"
 
 
 def _told(value: Any) -> str:

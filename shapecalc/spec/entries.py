@@ -77,6 +77,20 @@ def _mend(text: str, names: list[str]) -> str:
     return found if found.startswith("did") else "`shapecalc layers` lists the kinds"
 
 
+def _beside(strange: Scalar, kind: Scalar, blocks: Container[str]) -> Problem:
+    """Return what is wrong with a word beside a kind: an argument that should stand under it, or one misspelt."""
+    cls = None if kind.text in blocks else find_kind(kind.text)
+    mend = did_you_mean(strange.text, OWN_WORDS)
+    if mend.startswith("did") and not (cls and strange.text in cls.argument_names()):
+        return Problem(f"no word {strange.text} stands beside a kind", strange.mark, mend=mend)
+    return Problem(
+        f"{strange.text} stands beside {kind.text}, not under it",
+        strange.mark,
+        mend=f"indent the arguments of {kind.text} deeper than {kind.text} itself; "
+        f"beside it may stand only {', '.join(OWN_WORDS)}",
+    )
+
+
 def _several(others: list[tuple[Scalar, Value]], blocks: Container[str]) -> Problem:
     kinds = [key for key, _ in others if key.text in blocks or find_kind(key.text)]
     if len(kinds) > 1:
@@ -87,10 +101,5 @@ def _several(others: list[tuple[Scalar, Value]], blocks: Container[str]) -> Prob
         )
     strange = next((key for key, _ in others if not kinds or key.text != kinds[0].text), others[-1][0])
     if kinds:
-        return Problem(
-            f"{strange.text} stands beside {kinds[0].text}, not under it",
-            strange.mark,
-            mend=f"indent the arguments of {kinds[0].text} deeper than {kinds[0].text} itself; "
-            f"beside it may stand only {', '.join(OWN_WORDS)}",
-        )
+        return _beside(strange, kinds[0], blocks)
     return _unknown(others[0][0], blocks) or Problem("the item names no kind of layer", strange.mark)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.arguments import show
 from shapecalc.errors import Misfit, Problem
 from shapecalc.shape import Shape
-from shapecalc.source import ListValue, MapValue, Scalar
+from shapecalc.source import ListValue, MapValue, Scalar, short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,9 +33,9 @@ class BadValueError(Exception):
         super().__init__(problem)
 
 
-def bad(message: str, mark: Mark, mend: str = "", subject: str = "") -> BadValueError:
+def bad(message: str, mark: Mark, mend: str = "", why: tuple[str, ...] = ()) -> BadValueError:
     """Return the error for a value at a place."""
-    return BadValueError(Problem(message, mark, subject, mend=mend))
+    return BadValueError(Problem(message, mark, why=why, mend=mend))
 
 
 def describe(value: Value) -> str:
@@ -45,16 +46,26 @@ def describe(value: Value) -> str:
         return "a list"
     if value.value is None:
         return "nothing"
-    return f"'{value.text if len(value.text) <= 40 else value.text[:40] + '…'}'"
+    return f"'{short(value.text)}'" if isinstance(value.value, str) else short(value.text)
+
+
+def trapped(message: str, scalar: Scalar, *, due: str) -> BadValueError:
+    """Return the error for a word that YAML readers disagree about; `due` is a number or a word."""
+    why, _, mend = scalar.trap.partition(": ")
+    for_number, _, for_word = mend.partition(", or ")
+    if scalar.text.lower() in _SWITCHES:
+        for_number, for_word = "", for_number
+    return bad(message, scalar.mark, for_word if due == "a word" else for_number, (why,))
 
 
 def word(value: Value, what: str) -> str:
     """Return a value that must be a word or a name."""
     if not isinstance(value, Scalar) or value.value is None or value.text == "":
         raise bad(f"{what} must be a word, not {describe(value)}", value.mark)
-    if not value.quoted and (value.trap or isinstance(value.value, bool)):
-        mend = value.trap or f"write '{value.text}' in quotes for the word"
-        raise bad(f"{what} must be a word, not {describe(value)}", value.mark, mend)
+    if not value.quoted and value.trap:
+        raise trapped(f"{what} must be a word, not {describe(value)}", value, due="a word")
+    if isinstance(value.value, bool):
+        raise bad(f"{what} must be a word, not {value.text}", value.mark, f"write '{value.text}' in quotes for the word")
     return value.text
 
 
@@ -62,8 +73,10 @@ def evaluate(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
     """Return the value of a scalar where a number is due: itself, or what its expression comes to."""
     if not isinstance(scalar.value, str):
         return scalar.value
-    if scalar.trap and not scalar.quoted:
-        raise bad(f"{describe(scalar)} stands where a number is due", scalar.mark, scalar.trap)
+    if scalar.text in variables and is_plain(scalar):
+        return variables[scalar.text]
+    if scalar.trap:
+        raise trapped(f"{describe(scalar)} stands where a number is due", scalar, due="a number")
     if scalar.quoted and re.fullmatch(_NUMBER_TEXT, scalar.text.strip()):
         raise bad(f"'{scalar.text}' is text, not a number", scalar.mark, "take away the quotes")
     from shapecalc.spec.expressions import ExpressionError, parse  # noqa: PLC0415  (a plain specification has none)
@@ -74,12 +87,17 @@ def evaluate(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
         raise bad(error.message, _part(scalar, error), error.mend) from None
 
 
+def is_plain(scalar: Scalar) -> bool:
+    """Tell whether a text may be a variable's name: in YAML without quotes, and in Python, where all texts have them."""
+    return not scalar.quoted or not scalar.mark.line
+
+
 def _part(scalar: Scalar, error: ExpressionError) -> Mark:
     mark = scalar.mark
     offset = error.offset
     if offset is None or scalar.quoted or not mark.line or "\n" in scalar.text or offset >= mark.length:
         return mark
-    return mark._replace(column=mark.column + offset, length=max(1, mark.length - offset))
+    return mark._replace(column=mark.column + offset, length=max(1, min(error.length, mark.length - offset)))
 
 
 def plain(value: Value, variables: Mapping[str, Any]) -> Any:
@@ -91,13 +109,14 @@ def plain(value: Value, variables: Mapping[str, Any]) -> Any:
     if isinstance(value.value, str):
         if re.fullmatch(_SIZES, value.text):
             return value.text
+        if value.text in variables and is_plain(value):
+            return variables[value.text]
         if value.quoted:  # within {…}, YAML wants quotes around depths[0] and max(1, width)
             return _quoted(value, variables)
         if value.trap:
-            raise bad(f"{describe(value)} stands where a number or a word is due", value.mark, value.trap)
-        if value.text.isidentifier():
-            return variables.get(value.text, value.text)
-        return evaluate(value, variables)
+            due = "a word" if value.text.isidentifier() else "a number"
+            raise trapped(f"{describe(value)} stands where a number or a word is due", value, due=due)
+        return value.text if value.text.isidentifier() else evaluate(value, variables)
     return value.value
 
 
@@ -125,7 +144,25 @@ def argument_value(value: Value, argument: Argument, variables: Mapping[str, Any
     try:
         return argument.normalise(raw)
     except Misfit as misfit:
-        raise BadValueError(misfit.at(value.mark)) from None
+        raise BadValueError(_at_its_place(misfit, value, raw)) from None
+
+
+def _at_its_place(misfit: Misfit, value: Value, raw: Any) -> Problem:
+    """Return the problem that a refused value is: at its own place within a list, and with what its expression is."""
+    culprit, found = _culprit(value, raw, misfit.found) or (value, raw)
+    problem = misfit.at(culprit.mark)
+    if not isinstance(culprit, Scalar) or not isinstance(culprit.value, str) or isinstance(found, str):
+        return problem
+    mend = "// gives the quotient rounded down" if isinstance(found, float) and "/" in culprit.text else problem.mend
+    return problem._replace(why=(f"{short(culprit.text)} is {show(found)}", *problem.why), mend=mend)
+
+
+def _culprit(value: Value, raw: Any, found: Any) -> tuple[Value, Any] | None:
+    """Return the part of a value that was read as what was found, with that."""
+    if isinstance(value, ListValue) and isinstance(raw, (list, tuple)):
+        pairs = zip(value.items, raw, strict=False)
+        return next((c for c in (_culprit(item, part, found) for item, part in pairs) if c), None)
+    return (value, raw) if raw is found or (type(raw) is type(found) and raw == found) else None
 
 
 def _raw(value: Value, argument: Argument, variables: Mapping[str, Any]) -> Any:
@@ -141,29 +178,35 @@ def _raw(value: Value, argument: Argument, variables: Mapping[str, Any]) -> Any:
 
 def _raw_text(scalar: Scalar, argument: Argument, variables: Mapping[str, Any]) -> Any:
     text = scalar.text
-    if scalar.trap and not scalar.quoted:
+    if text in variables and is_plain(scalar):
+        return variables[text]
+    if scalar.trap:
         if argument.expected == "true or false" and text.lower() in _SWITCHES:
             return _SWITCHES[text.lower()]
-        raise bad(f"{argument.name} must be {argument.expected}, not {describe(scalar)}", scalar.mark, scalar.trap)
+        due = "a number" if argument.numeric else "a word"
+        raise trapped(f"{argument.name} must be {argument.expected}, not {describe(scalar)}", scalar, due=due)
     if not argument.numeric:
-        return variables[text] if text in variables and not scalar.quoted else text
+        return text
     if re.fullmatch(_SIZES, text):
         return text.replace(" ", "").replace("×", "x")
-    if argument.words and text.isidentifier() and text not in variables:
+    if argument.words and text.isidentifier():
         return text  # a word that is not one of the known ones: the argument says so
-    return evaluate(scalar, variables)
+    try:
+        return evaluate(scalar, variables)
+    except BadValueError as error:
+        raise BadValueError(error.problem._replace(why=(f"{argument.name} must be {argument.expected}",))) from None
 
 
 def condition(value: Value, variables: Mapping[str, Any], what: str) -> bool:
     """Return a value that must be true or false."""
     if not isinstance(value, Scalar):
         raise bad(f"{what} must be true or false, not {describe(value)}", value.mark)
-    if isinstance(value.value, str) and value.trap and value.text.lower() in _SWITCHES:
+    if value.trap and value.text.lower() in _SWITCHES and value.text not in variables:
         return _SWITCHES[value.text.lower()]
     found = evaluate(value, variables)
     if not isinstance(found, bool):
-        said = f"'{value.text}' comes to {found}" if isinstance(value.value, str) else describe(value)
-        raise bad(f"{what} must be true or false, but {said}", value.mark, "compare it with something: width > 0")
+        said = f"but {short(value.text)} is {show(found)}" if isinstance(value.value, str) else f"not {describe(value)}"
+        raise bad(f"{what} must be true or false, {said}", value.mark, "compare it with something: width > 0")
     return found
 
 
@@ -196,7 +239,8 @@ def _mapped_shape(value: MapValue, last: bool, variables: Mapping[str, Any], arg
     spatial = tuple(found[axis] for axis in _NAMED_AXES if axis in found)
     if "channels" not in found or not spatial or "features" in found:
         raise bad(
-            "an input has channels and height and width (or length, or depth, height and width); or features alone",
+            f"an input is not known by {' and '.join(found) or 'nothing'} alone",
             value.mark,
+            "give channels, and height and width (or length, or depth, height and width); or features alone",
         )
     return Shape((1,), last).map_of(found["channels"], spatial)

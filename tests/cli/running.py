@@ -49,6 +49,7 @@ def run(*arguments, text: str | bytes = b"", columns: int = 0, color: bool = Fal
         status = leaving.code or 0
     finally:
         sys.argv, sys.stdin = before
+        gc.unfreeze()
         gc.enable()
         for key, value in saved.items():
             if value is None:

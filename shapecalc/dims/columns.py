@@ -1,0 +1,265 @@
+"""Columns of candidates: exact integers, many at once, that overflow into Python's own and refuse to be branched on.
+
+A `Column` is a dimension that has one value for each candidate of a sweep. It lies along some axes of a grid, and
+two that lie along different axes give, when multiplied, a column along both: what depends on the width alone is
+worked out once for each width. Bounds travel with the values, so that no sum or product wraps around unseen.
+
+Whatever would need the one value that a column has not (a comparison, a count of copies) raises `NeedsValueError`
+with the axes that it lies along: those have to be tried value by value. So a formula that runs on columns gives for
+each candidate what it gives for ints, or nothing at all.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from shapecalc import dims
+from shapecalc.errors import MissingExtraError
+
+try:
+    import numpy as np
+except ModuleNotFoundError as error:
+    raise MissingExtraError("working on many sizes at once", "numpy", "sweep") from error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Column", "Ledger", "NeedsValueError", "mask", "values_of"]
+
+_MOST = 2**62
+"""Beyond which 64 bits are not trusted to hold a number."""
+
+_MOST_WRITTEN = 10**18
+"""Beyond which no number of a specification may be."""
+
+_EXACT_FLOAT = 2**53
+
+
+class NeedsValueError(Exception):
+    """Something asked a column for the one value that it has not; `axes` are those that it lies along."""
+
+    def __init__(self, axes: frozenset[int]) -> None:
+        self.axes = axes
+        super().__init__(axes)
+
+
+class Ledger:
+    """What was found to be wrong with some of the candidates while their columns were worked with.
+
+    `is_reading` is whether a specification is being read, whose numbers are bounded.
+    """
+
+    def __init__(self) -> None:
+        self.is_reading = True
+        self.holding: Any = True
+
+    def require(self, good: Any) -> None:
+        """Keep which candidates are good: a truth value, or an array of them."""
+        if good is not True:
+            self.holding = np.logical_and(self.holding, good)
+
+
+class Column:
+    """A dimension with one value for each candidate; see the module."""
+
+    __slots__ = ("high", "ledger", "low", "values")
+
+    def __init__(self, values: Any, ledger: Ledger, bounds: tuple[int, int] | None = None) -> None:
+        self.values = values
+        self.ledger = ledger
+        self.low, self.high = bounds or (int(values.min()), int(values.max()))
+
+    def __repr__(self) -> str:
+        return "(many values)"
+
+    @property
+    def axes(self) -> frozenset[int]:
+        """The axes of the grid along which the values differ."""
+        return frozenset(axis for axis, size in enumerate(self.values.shape) if size > 1)
+
+    def refuse(self, *_: Any, **__: Any) -> NoReturn:
+        """Raise, for what needs one value."""
+        raise NeedsValueError(self.axes)
+
+    __bool__ = __int__ = __index__ = __float__ = __abs__ = __len__ = __iter__ = refuse
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = refuse  # type: ignore[assignment]
+    __contains__ = __rpow__ = __rtruediv__ = refuse
+    __hash__ = object.__hash__
+
+    def __add__(self, other: Any) -> Column:
+        if type(other) is int and other == 0:  # what `sum` starts with
+            return self
+        low, high = _bounds_of(self, other)
+        return self._made(operator.add, self, other, (self.low + low, self.high + high))
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Column:
+        low, high = _bounds_of(self, other)
+        return self._made(operator.sub, self, other, (self.low - high, self.high - low))
+
+    def __rsub__(self, other: Any) -> Column:
+        low, high = _bounds_of(self, other)
+        return self._made(operator.sub, other, self, (low - self.high, high - self.low))
+
+    def __mul__(self, other: Any) -> Column:
+        if type(other) is int and other == 1:  # what `prod` starts with
+            return self
+        corners = [a * b for a in (self.low, self.high) for b in _bounds_of(self, other)]
+        return self._made(operator.mul, self, other, (min(corners), max(corners)))
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Any) -> Column:
+        if type(other) is int and other == 1:
+            return self
+        return _divided(self, self, other, operator.floordiv)
+
+    def __rfloordiv__(self, other: Any) -> Column:
+        return _divided(self, other, self, operator.floordiv)
+
+    def __mod__(self, other: Any) -> Column:
+        return _divided(self, self, other, operator.mod)
+
+    def __rmod__(self, other: Any) -> Column:
+        return _divided(self, other, self, operator.mod)
+
+    def __truediv__(self, other: Any) -> Column:
+        """Return the quotient where it is whole for every candidate: ints give a fraction elsewhere."""
+        _bounds_of(self, other)
+        divisor = values_of(other)
+        if np.any(np.equal(divisor, 0)) or np.any(np.mod(self.values, divisor)):
+            self.refuse()
+        return self // other
+
+    def __neg__(self) -> Column:
+        return self._made(operator.sub, 0, self, (-self.high, -self.low))
+
+    def __pos__(self) -> Column:
+        return self
+
+    def __round__(self, digits: int | None = None) -> Column:
+        return self if digits is None or digits >= 0 else self.refuse()
+
+    def __pow__(self, exponent: Any) -> Column:
+        if type(exponent) is not int or exponent < 1:
+            self.refuse()
+        power = self
+        for _ in range(exponent - 1):
+            power = power * self
+        return power
+
+    def _made(self, work: Callable[[Any, Any], Any], a: Any, b: Any, bounds: tuple[int, int]) -> Column:
+        """Return the result of an operation, in 64 bits where its bounds allow that and in Python's ints elsewhere."""
+        if -_MOST_WRITTEN <= bounds[0] and bounds[1] <= _MOST_WRITTEN:
+            return Column(np.asarray(work(values_of(a), values_of(b))), self.ledger, bounds)
+        if self.ledger.is_reading:
+            raise NeedsValueError(self.axes | (b.axes if isinstance(b, Column) else self.axes))
+        if -_MOST <= bounds[0] and bounds[1] <= _MOST:
+            return Column(np.asarray(work(values_of(a), values_of(b))), self.ledger, bounds)
+        return _narrowed(Column(np.asarray(work(_large(a), _large(b)), dtype=object), self.ledger))
+
+
+def values_of(number: Any) -> Any:
+    """Return the values of a column, or the number itself."""
+    return number.values if isinstance(number, Column) else number
+
+
+def _large(number: Any) -> Any:
+    return number.values.astype(object) if isinstance(number, Column) else number
+
+
+def _narrowed(column: Column) -> Column:
+    """Return a column of Python's ints in 64 bits, where they turn out to fit."""
+    if -_MOST <= column.low and column.high <= _MOST:
+        column.values = column.values.astype(np.int64)
+    return column
+
+
+def _bounds_of(column: Column, other: Any) -> tuple[int, int]:
+    """Return the bounds of what a column is worked with. Errors: `NeedsValueError` for a fraction."""
+    if isinstance(other, Column):
+        return other.low, other.high
+    if isinstance(other, int):
+        return other, other
+    if isinstance(other, float):
+        column.refuse()
+    raise TypeError(f"a column cannot be worked with {type(other).__name__}")
+
+
+def _divided(column: Column, a: Any, b: Any, work: Callable[[Any, Any], Any]) -> Column:
+    """Return a // b or a % b, without the candidates for which b is 0."""
+    (low, high), (least, most) = _bounds_of(column, a), _bounds_of(column, b)
+    divisor = values_of(b)
+    if least <= 0 <= most:
+        zero = np.equal(divisor, 0)
+        if np.all(zero):
+            raise ZeroDivisionError
+        if np.any(zero):
+            column.ledger.require(~zero)
+            divisor = np.where(zero, 1, divisor)
+    values = np.asarray(work(_large(a) if max(abs(low), abs(high)) > _MOST else values_of(a), divisor))
+    if work is operator.floordiv and least > 0:
+        corners = [p // q for p in (low, high) for q in (least, most)]
+        return _narrowed(Column(values, column.ledger, (min(corners), max(corners))))
+    return _narrowed(Column(values, column.ledger))
+
+
+class _Columns:
+    def ceil_div(self, a: Any, b: Any) -> Any:
+        return -(-a // b)
+
+    def maximum(self, a: Any, b: Any) -> Any:
+        column = a if isinstance(a, Column) else b
+        (low, high), (least, most) = _bounds_of(column, a), _bounds_of(column, b)
+        if low >= most or least >= high:
+            return a if low >= most else b
+        return Column(np.maximum(values_of(a), values_of(b)), column.ledger, (max(low, least), max(high, most)))
+
+    def minimum(self, a: Any, b: Any) -> Any:
+        column = a if isinstance(a, Column) else b
+        (low, high), (least, most) = _bounds_of(column, a), _bounds_of(column, b)
+        if high <= least or most <= low:
+            return a if high <= least else b
+        return Column(np.minimum(values_of(a), values_of(b)), column.ledger, (min(low, least), min(high, most)))
+
+    def broadcast(self, a: Any, b: Any) -> Any:
+        return self.maximum(a, b)
+
+    def scaled(self, size: Any, factor: float) -> Any:
+        if not isinstance(size, Column) or isinstance(factor, Column):
+            size.refuse() if isinstance(size, Column) else factor.refuse()  # type: ignore[union-attr]
+        if abs(factor) * max(abs(size.low), abs(size.high)) < _EXACT_FLOAT:
+            return Column(np.floor(size.values * factor).astype(np.int64), size.ledger)
+        exact = [math.floor(value * factor) for value in size.values.ravel().tolist()]
+        return _narrowed(Column(np.array(exact, dtype=object).reshape(size.values.shape), size.ledger))
+
+    def within(self, value: Any, low: float, high: float) -> None:
+        """Hold the candidates to a range, as reading an argument does for ints."""
+        if not (low <= value.low and value.high <= high):
+            value.ledger.require(np.logical_and(value.values >= low, value.values <= high))
+
+
+dims.register(Column, _Columns())
+
+
+def mask(constraint: dims.Constraint) -> Any:
+    """Tell for which candidates a constraint holds: a truth value for all, or an array."""
+    left, relation, right = constraint[:3]
+    if not isinstance(left, Column) and not isinstance(right, Column):
+        return dims.holds(constraint)
+    column = left if isinstance(left, Column) else right
+    (low, high), (least, most) = _bounds_of(column, left), _bounds_of(column, right)
+    a, b = values_of(left), values_of(right)
+    if relation == dims.UP_TO:
+        return True if high <= least else np.less_equal(a, b)
+    if relation == dims.EQUAL:
+        return left is right or np.equal(a, b)
+    if relation == dims.DIVIDES:
+        zero = np.equal(a, 0)
+        return np.logical_and(~zero, np.equal(np.mod(b, np.where(zero, 1, a)), 0))
+    if relation == dims.BROADCASTS:
+        return left is right or np.logical_or(np.equal(a, 1), np.equal(a, b))
+    return True if high < least else np.less(a, b)

@@ -1,0 +1,213 @@
+"""What the places of an output see of an input: the sliding window, and what else layers do with space, in reverse.
+
+Along one axis, place o of a window's output sees the places
+
+    o·stride − before, … + dilation, …, o·stride − before + reach − 1
+
+of its input. Run backwards, a transposed window's place o sees every i whose window, laid at i·stride − before, has a
+tap on o. Every other layer is told in the same terms: a `Sight` for each axis. Sights are about plain ints alone: they
+say which places, and no formula comes of them.
+
+Sources: Dumoulin & Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285; Araujo, Norris & Sim,
+Computing receptive fields of convolutional neural networks, Distill 2019; PyTorch's `UpSample.h` for where resizing
+takes its numbers from, and its `AdaptiveAveragePooling.cpp` for the windows of adaptive pools.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import lru_cache
+from math import ceil, floor, gcd
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from shapecalc.shape import Shape
+    from shapecalc.window import Axis
+
+__all__ = [
+    "CIRCULAR",
+    "HERE",
+    "REFLECT",
+    "REPLICATE",
+    "ZEROS",
+    "Look",
+    "Sight",
+    "adaptive",
+    "beside",
+    "everything",
+    "everywhere",
+    "rearranged",
+    "reshaped",
+    "resized",
+    "shifted",
+    "transposed",
+    "windowed",
+]
+
+ZEROS = "zeros"
+REFLECT = "reflect"
+REPLICATE = "replicate"
+CIRCULAR = "circular"
+
+_REACHES = {"linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4, "lanczos3": 6, "lanczos5": 10}
+"""How many places a resized number is made from, by its mode; one in any other."""
+
+
+class Sight(NamedTuple):
+    """What places along one axis see of an axis of the input.
+
+    Place o sees `seen[o]`; with every `len(seen)` places, what is seen moves on by `advance` (0: all see the same).
+    `beyond` is what lies beyond the input's edges: zeros, or its own numbers (reflect, replicate, circular).
+    """
+
+    seen: tuple[range, ...]
+    advance: int
+    beyond: str = ZEROS
+
+    def at(self, place: int) -> range:
+        """Return the places that a place sees; those beyond the input's edges are among them."""
+        turns, phase = divmod(place, len(self.seen))
+        seen, on = self.seen[phase], turns * self.advance
+        return range(seen.start + on, seen.stop + on, seen.step)
+
+
+class Look(NamedTuple):
+    """One way in which an output sees one of its inputs: for every axis of the input, a sight and the output's axis.
+
+    The output's axis is -1 where all its places see the same. A layer may look at an input in several ways: a
+    normalisation sees the place itself, and by its mean all places.
+    """
+
+    input: int
+    axes: tuple[tuple[Sight, int], ...]
+
+
+HERE = Sight((range(1),), 1)
+"""Every place sees itself."""
+
+
+def everywhere(size: int) -> Sight:
+    """Return the sight of places that all see the whole axis."""
+    return Sight((range(size),), 0)
+
+
+def shifted(by: int, beyond: str = ZEROS, step: int = 1) -> Sight:
+    """Return the sight of places that each see one: place o sees o·step + by."""
+    return Sight((range(by, by + 1),), step, beyond)
+
+
+def everything(index: int, x: Shape) -> Look:
+    """Return that every number of the output may depend on all of an input."""
+    return Look(index, tuple([(everywhere(size), -1) for size in x.sizes]))
+
+
+def beside(index: int, x: Shape, output: Shape) -> Look:
+    """Return that every place sees the same place of an input: the axes matched from the last, those of 1 stretched."""
+    moved = output.rank - x.rank
+    axes = range(x.rank)
+    return rearranged(index, x, {i: i + moved for i in axes if x.sizes[i] == output.sizes[i + moved]})
+
+
+def rearranged(index: int, x: Shape, order: Mapping[int, int], sights: Mapping[int, Sight] | None = None) -> Look:
+    """Return that axis i of the input is axis `order[i]` of the output, seen place by place or as `sights` has it.
+
+    An axis that has no place in the output is seen whole.
+    """
+    sights = sights or {}
+    return Look(
+        index, tuple([(sights.get(i, HERE), order[i]) if i in order else (everywhere(n), -1) for i, n in enumerate(x.sizes)])
+    )
+
+
+def reshaped(index: int, x: Shape, output: Shape) -> Look:
+    """Return the look of a layer that keeps the order of the numbers: axes that come out as they went in are followed.
+
+    An axis is the same in both where it is as long and as many numbers lie within one place of it.
+    """
+    found = {(size, within): k for k, (size, within) in enumerate(_strides(output)) if size > 1}
+    return rearranged(index, x, {i: found[pair] for i, pair in enumerate(_strides(x)) if pair in found})
+
+
+def _strides(x: Shape) -> list[tuple[int, int]]:
+    pairs = []
+    within = 1
+    for size in reversed(x.sizes):
+        pairs.append((size, within))
+        within *= size
+    return pairs[::-1]
+
+
+def windowed(index: int, x: Shape, sights: Iterable[Sight]) -> Look:
+    """Return the look of a layer that sees a feature map's spatial axes so, and may mix its channels."""
+    rest = iter(sights)
+    channels = x.channel_axis
+    return Look(
+        index, tuple([(everywhere(n), -1) if i == channels else (next(rest), i) for i, n in enumerate(x.sizes)])
+    )
+
+
+def of_window(axis: Axis, beyond: str = ZEROS) -> Sight:
+    """Return what the places of a sliding window see."""
+    before = axis.same_padding()[0] if axis.same else axis.before
+    return Sight((range(-before, axis.reach - before, axis.dilation),), axis.stride, beyond)
+
+
+@lru_cache(maxsize=1_000)
+def transposed(kernel: int, stride: int, dilation: int, before: int) -> Sight:
+    """Return what the places of a transposed window see, of whose output `before` places are cut off at the start."""
+    step = dilation // gcd(stride, dilation)  # between the inputs that have a tap on the same place
+    seen = []
+    for place in range(before, before + stride):
+        first = -((dilation * (kernel - 1) - place) // stride)  # the first whose window reaches so far
+        last = place // stride
+        taps = [i for i in range(first, min(first + step, last + 1)) if (place - i * stride) % dilation == 0]
+        seen.append(range(taps[0], last + 1, step) if taps else range(0))
+    return Sight(tuple(seen), 1)
+
+
+def resized(size: int, output: int, mode: str = "nearest", times: Fraction | None = None, corners: bool = False) -> Sight:
+    """Return what the places of an axis see that is resized from `size` to `output`, or by the factor `times`.
+
+    `corners` aligns the outermost places of both, in modes that take numbers from between places.
+    """
+    if mode == "area":
+        return adaptive(size, output)
+    reach = _REACHES.get(mode, 1)
+    if reach == 1:
+        moved, corners = (Fraction(1, 2) if mode == "nearest-exact" else Fraction(0)), False
+    else:
+        moved = Fraction(0) if corners else Fraction(1, 2)
+    rate = 1 / times if times else Fraction(size, output)
+    if corners:
+        rate = Fraction(size - 1, output - 1) if output > 1 else Fraction(0)
+    period, advance = rate.denominator, rate.numerator
+    if period > output:  # so that it never comes round
+        period, advance = output, size
+    seen = []
+    for place in range(period):
+        at = (place + moved) * rate - (moved if reach > 1 else 0)
+        first = floor(at) - (reach // 2 - 1 if reach > 1 else 0)
+        seen.append(range(floor(at), floor(at) + 1) if at.denominator == 1 else range(first, first + reach))
+    return Sight(tuple(seen), advance, ZEROS if reach == 1 else REPLICATE)
+
+
+def adaptive(size: int, output: int) -> Sight:
+    """Return what the places of an adaptive pool see, whose windows follow from the size of its output."""
+    if output == 1:
+        return everywhere(size)
+    period = output // gcd(size, output)
+    seen = [range(place * size // output, ceil(Fraction((place + 1) * size, output))) for place in range(period)]
+    return Sight(tuple(seen), size * period // output)
+
+
+def fractional(size: int, output: int, kernel: int) -> Sight:
+    """Return what the places of a fractional pool may see: its windows start where chance has it, within one place."""
+    starts = [place * (size - kernel) // max(output - 1, 1) for place in range(output)]
+    return Sight(tuple([range(start, min(start + kernel + 1, size)) for start in starts]), size)
+
+
+def of_sides(befores: Sequence[int], beyond: str = ZEROS) -> list[Sight]:
+    """Return the sights of axes that are padded so much at their start, or (negative) cropped."""
+    return [shifted(-before, beyond) for before in befores]
