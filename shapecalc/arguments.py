@@ -152,7 +152,7 @@ class Integer(Argument):
             value = int(value)
         if type(value) is not int:
             if _is_other_number(value):
-                return value
+                return within(value, self.minimum, MAX_SIZE)
             raise self.refuse_number(value) if type(value) is float else self.refuse(value)
         if value < self.minimum:
             raise self.refuse_number(value)

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from shapecalc.arguments import REQUIRED, Argument
 from shapecalc.dims import Dim
 from shapecalc.errors import Misfit, did_you_mean
+from shapecalc.sight import beside, everything
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from shapecalc.dims import Constraint
     from shapecalc.shape import Shape
+    from shapecalc.sight import Look
 
-__all__ = ["KINDS", "Composite", "Example", "Layer", "WeightShapes", "find_kind", "is_bias", "normalise_word"]
+__all__ = ["INPUTS", "KINDS", "NOTHING", "OUTPUTS", "TRAINED", "Composite", "Example", "Layer", "WeightShapes", "find_kind", "is_bias", "normalise_word"]
 
 WeightShapes = dict[str, tuple[Dim, ...]]
 
@@ -42,6 +44,11 @@ class Example(NamedTuple):
     buffers: int = 0
 
 
+INPUTS = "inputs"
+OUTPUTS = "outputs"
+NOTHING = "nothing"
+TRAINED = "inputs, for trained weights"
+
 KINDS: dict[str, type[Layer]] = {}
 """Every kind by its name; `shapecalc.layers` fills it."""
 
@@ -54,7 +61,10 @@ class Layer:
     Class attributes that a kind declares beside its arguments:
     `kind`, its name; `also`, other names; `inputs`, the least and most inputs (None: any number);
     `elementwise`, whether every output number depends on one number of each input at the same place;
-    `branches`, whether it is written with branches or references (add, concat); `examples`.
+    `view`, whether its outputs are its input's numbers where they lie, so that nothing is written (or, without an
+    input, its weights); `only_training`, whether it does something in training alone;
+    `saves`, what the backward pass needs again: INPUTS, OUTPUTS, NOTHING, or TRAINED: its inputs, for the gradient of
+    its weights alone; `branches`, whether it is written with branches or references (add, concat); `examples`.
     """
 
     kind: ClassVar[str] = ""
@@ -63,6 +73,9 @@ class Layer:
     arguments: ClassVar[dict[str, Argument]] = {}
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)
     elementwise: ClassVar[bool] = False
+    view: ClassVar[bool] = False
+    only_training: ClassVar[bool] = False
+    saves: ClassVar[str] = INPUTS
     branches: ClassVar[bool] = False
     examples: ClassVar[tuple[Example, ...]] = ()
 
@@ -145,6 +158,23 @@ class Layer:
     def macs(self, output: Any, *inputs: Any, **_: Any) -> Dim:
         """Return the multiply-accumulates for one sample."""
         return 0
+
+    def kv_cache(self, *inputs: Any, **_: Any) -> Dim:
+        """Return how many numbers a decoder keeps for each position that is past; attention does."""
+        return 0
+
+    def kept(self, output: Any, *inputs: Any, **_: Any) -> Iterable[tuple[Dim, int]]:
+        """Return what the backward pass needs for one sample beside what `saves` names: how many numbers, of how many bits.
+
+        0 bits are those of the activations: attention's scores; else a width of its own: the indices of a pool.
+        """
+        return ()
+
+    def looks(self, output: Any, *inputs: Any, **_: Any) -> Iterable[Look]:
+        """Return how the output sees its inputs' space, on plain ints; all of it, where a kind does not say."""
+        if self.elementwise:
+            return [beside(i, x, output) for i, x in enumerate(inputs)]
+        return [everything(i, x) for i, x in enumerate(inputs)]
 
     # What follows from them.
 

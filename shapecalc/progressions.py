@@ -62,11 +62,8 @@ class SizeSet(NamedTuple):
         parts = _runs(self.irregular)
         if self.period == 1:
             parts.append(f"every size from {self.start:,} on")
-        elif self.period and len(self.residues) <= _LISTED:
-            parts += [_arithmetic(residue, self.period) for residue in self.residues]
         elif self.period:
-            parts.append(f"from {self.start:,} on, {len(self.residues):,} of every {self.period:,} sizes: ")
-            parts[-1] += ", ".join(_runs(self.residues)[:_LISTED]) + ", …"
+            parts.append(_arithmetic(self.residues, self.period))
         if len(parts) > 2 * _LISTED:
             parts = [*parts[:_LISTED], "…", *parts[-_LISTED:]]
         return ", ".join(parts)
@@ -84,8 +81,14 @@ class SizeSet(NamedTuple):
         }
 
 
-def _arithmetic(first: int, period: int) -> str:
-    return f"multiples of {period:,}" if first == period else f"{first:,} + {period:,}·k"
+def _arithmetic(residues: Sequence[int], period: int) -> str:
+    if residues == (period,):
+        return f"multiples of {period:,}"
+    runs = _runs(residues)
+    if len(runs) > _LISTED:
+        runs = [*runs[:_LISTED], "…"]
+    first = ", ".join(runs)
+    return f"{first} + {period:,}·k" if len(residues) == 1 else f"({first}) + {period:,}·k"
 
 
 def _runs(numbers: Sequence[int]) -> list[str]:
@@ -102,7 +105,8 @@ def _runs(numbers: Sequence[int]) -> list[str]:
 def find_pattern(belongs: Sequence[bool], *, final: bool) -> SizeSet | None:
     """Return the set whose members up to some number are known (`belongs[0]` is of size 1); None for no pattern yet.
 
-    With `final` a set is returned even where no pattern is seen three times: the members known are then all it has.
+    A pattern is one that is seen three times, and through half of what is known. With `final` a set is returned even
+    where there is none: the members known are then all that it has.
     """
     count = len(belongs)
     for period in range(1, count // _PERIODS + 1):
@@ -110,10 +114,11 @@ def find_pattern(belongs: Sequence[bool], *, final: bool) -> SizeSet | None:
         while index >= period and belongs[index] == belongs[index - period]:
             index -= 1
         first = index - period + 1 if index >= period else 0
-        if count - first >= _PERIODS * period and (final or any(belongs[first:])):
-            if any(belongs[first:]):
-                return _regular(belongs, first, period)
-            break
+        if count - first < max(_PERIODS * period, count // 2):
+            continue
+        if any(belongs[first:]):
+            return _regular(belongs, first, period)
+        break
     if not final:
         return None
     return SizeSet(tuple([i + 1 for i, member in enumerate(belongs) if member]), 0, 0, (), count)

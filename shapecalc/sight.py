@@ -21,7 +21,7 @@ from math import ceil, floor, gcd
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from shapecalc.shape import Shape
     from shapecalc.window import Axis
@@ -38,6 +38,8 @@ __all__ = [
     "beside",
     "everything",
     "everywhere",
+    "fractional",
+    "of_window",
     "rearranged",
     "reshaped",
     "resized",
@@ -206,8 +208,3 @@ def fractional(size: int, output: int, kernel: int) -> Sight:
     """Return what the places of a fractional pool may see: its windows start where chance has it, within one place."""
     starts = [place * (size - kernel) // max(output - 1, 1) for place in range(output)]
     return Sight(tuple([range(start, min(start + kernel + 1, size)) for start in starts]), size)
-
-
-def of_sides(befores: Sequence[int], beyond: str = ZEROS) -> list[Sight]:
-    """Return the sights of axes that are padded so much at their start, or (negative) cropped."""
-    return [shifted(-before, beyond) for before in befores]

@@ -17,29 +17,34 @@ from shapecalc.progressions import SizeSet, find_pattern
 from shapecalc.window import AXIS_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shapecalc.graph import Graph
     from shapecalc.shape import Shape
 
-__all__ = ["AxisSizes", "LegalSizes", "find_sizes", "scan", "with_spatial"]
+__all__ = ["AxisSizes", "LegalSizes", "Place", "axis_names", "find_sizes", "free_sizes", "scan", "with_sizes"]
 
 VERSION = 1
 """The version of the JSON contract."""
 
 _FIRST = 512
-_LAST = 8192
+_LAST = 16384
 _COMBINATIONS = 24
+_DOUBLINGS = 8
+
+
+Place = tuple[str, int]
+"""One free axis of one input: the input's name, and which of its free axes."""
 
 
 class AxisSizes(NamedTuple):
-    """The sizes that axes of an input may have: each of the axes by itself, or (`together`) all as one.
+    """The sizes that axes of the inputs may have: each of them by itself, or (`together`) all as one.
 
     `exact` are those with which every window ends at the edge, and every map meets its like without being repeated.
     `rounded` names the layers where the size as it is given is not exact.
     """
 
-    input: str
+    inputs: tuple[str, ...]
     axes: tuple[str, ...]
     given: tuple[int, ...]
     together: bool
@@ -50,7 +55,7 @@ class AxisSizes(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """Return the axes as the JSON contract has them."""
         return {
-            "input": self.input,
+            "inputs": list(self.inputs),
             "axes": list(self.axes),
             "given": list(self.given),
             "given_legal": all(size in self.legal for size in self.given),
@@ -83,28 +88,33 @@ def find_sizes(graph: Graph) -> LegalSizes:
     """Return the input sizes that a network takes. Its own sizes need not be among them."""
     found: list[AxisSizes] = []
     verified = 0
-    for name in graph.inputs:
-        base, together = _legal_base(graph, name)
-        axes = range(len(_free(base.inputs[name])))
-        entries = [] if together else [_axis(base, graph, name, (axis,)) for axis in axes]
-        agreed, wrong = _verify(base, name, [entry.legal for entry in entries])
-        if wrong or together:
-            entries = [_axis(base, graph, name, tuple(axes))]
-            agreed, _ = _verify(base, name, [entry.legal for entry in entries])
+    for names in _input_groups(graph):
+        places = [(name, axis) for name in names for axis in range(len(free_sizes(graph.inputs[names[0]])))]
+        base = _legal_base(graph, places)
+        entries = [] if base is None or len(names) > 1 else [_entry(base, graph, (place,)) for place in places]
+        agreed, wrong = _verify(base or graph, [((p,), e.legal) for p, e in zip(places, entries, strict=False)])
+        if wrong or not entries:
+            axes = [tuple(p for p in places if p[1] == axis) for axis in sorted({axis for _, axis in places})]
+            apart = base is not None and not wrong
+            groups = axes if apart else [tuple(places)]
+            entries = [_entry(base or graph, graph, group) for group in groups]
+            agreed, _ = _verify(base or graph, [(g, e.legal) for g, e in zip(groups, entries, strict=True)])
         verified += agreed
         found += _merged(entries)
     return LegalSizes(graph.name, tuple(found), verified)
 
 
-def with_spatial(graph: Graph, name: str, sizes: Sequence[Any]) -> Graph:
-    """Return the graph with other sizes of any kind of number on the free axes of an input."""
-    shape = graph.inputs[name]
-    if shape.rank > 1:
-        sizes = (*sizes, shape.channels) if shape.channels_last else (shape.channels, *sizes)
-    return graph._replace(inputs={**graph.inputs, name: shape._replace(sizes=tuple(sizes))})
+def with_sizes(graph: Graph, sizes: Mapping[Place, Any]) -> Graph:
+    """Return the graph with other sizes, of any kind of number, on free axes of its inputs."""
+    inputs = dict(graph.inputs)
+    for (name, axis), size in sizes.items():
+        shape = inputs[name]
+        first = 0 if shape.rank == 1 or shape.channels_last else 1
+        inputs[name] = shape.with_axis(first + axis, size)
+    return graph._replace(inputs=inputs)
 
 
-def _free(shape: Shape) -> tuple[Any, ...]:
+def free_sizes(shape: Shape) -> tuple[Any, ...]:
     """Return the sizes that may be asked about: the spatial ones, or that of the one axis."""
     return shape.spatial if shape.rank > 1 else shape.sizes
 
@@ -117,46 +127,77 @@ def axis_names(shape: Shape) -> tuple[str, ...]:
     return names or tuple(f"axis {i + 1}" for i in range(len(shape.spatial)))
 
 
-def _legal_base(graph: Graph, name: str) -> tuple[Graph, bool]:
-    """Return the graph with a legal size to vary an axis of, and whether none was found with all axes unequal."""
+def _input_groups(graph: Graph) -> list[list[str]]:
+    """Return the inputs, those together of which one cannot change its size without the other."""
+    groups: list[list[str]] = []
+    for name, shape in graph.inputs.items():
+        for group in groups:
+            first = graph.inputs[group[0]]
+            if free_sizes(first) == free_sizes(shape) and _are_coupled(graph, group[0], name):
+                group.append(name)
+                break
+        else:
+            groups.append([name])
+    return groups
+
+
+def _are_coupled(graph: Graph, one: str, other: str) -> bool:
+    """Tell whether two inputs can be of a larger size together, where one of them alone cannot."""
+    places = [(one, 0)], [(other, 0)], [(one, 0), (other, 0)]
+    most = _FIRST // 8 + free_sizes(graph.inputs[one])[0] * 2
+    alone, _, both = (sum(scan(_varied(graph, group, range(1, most + 1)), most)[0]) for group in places)
+    return both > alone
+
+
+def _legal_base(graph: Graph, places: Sequence[Place]) -> Graph | None:
+    """Return the graph at a legal size, of which an axis can be varied; None where there is none with equal axes."""
     if not sizings_of(graph)[1]:
-        return graph, False
-    free = _free(graph.inputs[name])
-    legal, _ = _pattern(graph, name, tuple(range(len(free))))
-    near = legal.nearest(max(free, default=1))
-    return (with_spatial(graph, name, [near[-1]] * len(free)), False) if near else (graph, True)
+        return graph
+    legal, _ = _pattern(graph, places)
+    near = legal.nearest(max((free_sizes(graph.inputs[name])[axis] for name, axis in places), default=1))
+    return with_sizes(graph, dict.fromkeys(places, near[-1])) if near else None
 
 
-def _axis(base: Graph, graph: Graph, name: str, axes: tuple[int, ...]) -> AxisSizes:
-    legal, exact_sizes = _pattern(base, name, axes)
-    shape = graph.inputs[name]
-    names, given = axis_names(shape), _free(shape)
-    rounded = _rounded(base, name, axes, given)
-    chosen = tuple(names[axis] for axis in axes)
-    return AxisSizes(
-        name, chosen, tuple(given[axis] for axis in axes), len(axes) > 1, legal, exact_sizes, rounded
-    )
+def _entry(base: Graph, graph: Graph, places: Sequence[Place]) -> AxisSizes:
+    legal, exact_sizes = _pattern(base, places)
+    axes = tuple(dict.fromkeys(axis_names(graph.inputs[name])[axis] for name, axis in places))
+    given = [free_sizes(graph.inputs[name])[axis] for name, axis in places]
+    names = tuple(dict.fromkeys(name for name, _ in places))
+    rounded = _rounded(base, dict(zip(places, given, strict=True)))
+    return AxisSizes(names, axes, tuple(given[: len(axes)]), len(axes) > 1, legal, exact_sizes, rounded)
 
 
-def _pattern(graph: Graph, name: str, axes: tuple[int, ...]) -> tuple[SizeSet, SizeSet]:
-    """Return the legal and the exact sizes along axes of an input that are varied as one."""
-    count, legal, precise = 0, [], []
+def _pattern(graph: Graph, places: Sequence[Place]) -> tuple[SizeSet, SizeSet]:
+    """Return the legal and the exact sizes along axes that are varied as one."""
+    count = 0
+    legal: list[bool] = []
+    precise: list[bool] = []
     limit = _FIRST
     while True:
-        more_legal, more_exact = scan(_varied(graph, name, axes, range(count + 1, limit + 1)), limit - count)
+        more_legal, more_exact = scan(_varied(graph, places, range(count + 1, limit + 1)), limit - count)
         legal += more_legal
         precise += more_exact
         count, final = limit, limit >= _LAST
         patterns = find_pattern(legal, final=final), find_pattern(precise, final=final or not any(legal[-limit // 2 :]))
-        if patterns[0] is not None and patterns[1] is not None:
-            return patterns[0], patterns[1]
         limit *= 2
+        if patterns[0] is not None and patterns[1] is not None:
+            beyond = _disagreement(graph, places, patterns[0]) if limit <= _LAST else 0
+            if not beyond:
+                return patterns[0], patterns[1]
+            limit = max(limit, 1 << (2 * beyond - 1).bit_length())
 
 
-def _varied(graph: Graph, name: str, axes: Sequence[int], sizes: Sequence[int]) -> Graph:
-    many = Many(sizes)
-    free = _free(graph.inputs[name])
-    return with_spatial(graph, name, [many if i in axes else size for i, size in enumerate(free)])
+def _disagreement(graph: Graph, places: Sequence[Place], sizes: SizeSet) -> int:
+    """Return a size beyond what was searched that the set is wrong about, at doubling distances; 0 for none."""
+    period = max(1, sizes.period)
+    starts = [sizes.start + (sizes.searched << turn) // period * period for turn in range(_DOUBLINGS)]
+    tried = [start + residue - sizes.start for start in starts for residue in (sizes.residues[:2] or (sizes.start,))]
+    legal, _ = scan(_varied(graph, places, tried), len(tried))
+    return next((size for size, is_legal in zip(tried, legal, strict=True) if is_legal != (size in sizes)), 0)
+
+
+def _varied(graph: Graph, places: Sequence[Place], sizes: Sequence[int]) -> Graph:
+    return with_sizes(graph, dict.fromkeys(places, Many(sizes)))
 
 
 def scan(graph: Graph, candidates: int) -> tuple[list[bool], list[bool]]:
@@ -187,10 +228,10 @@ def _exactness(evaluation: Evaluation, candidates: int) -> list[Sequence[bool]]:
     return found
 
 
-def _rounded(graph: Graph, name: str, axes: Sequence[int], given: Sequence[int]) -> tuple[str, ...]:
+def _rounded(graph: Graph, given: Mapping[Place, int]) -> tuple[str, ...]:
     """Return the layers at which the given size is first not exact."""
-    one = [Many([size]) if i in axes else size for i, size in enumerate(given)]
-    evaluation = evaluate(with_spatial(graph, name, one), counts=False)
+    one = {place: Many([size]) for place, size in given.items()}
+    evaluation = evaluate(with_sizes(graph, one), counts=False)
     names = []
     for node, sizing in zip(evaluation.graph.nodes, evaluation.sizings, strict=True):
         outputs, inputs = ([s for x in shapes for s in x.sizes] for shapes in (sizing.outputs, sizing.inputs))
@@ -212,20 +253,22 @@ def _divides_anew(inputs: Sequence[Any], outputs: Sequence[Any], sizing: Any, no
     return not all(exact(size, 1)[0] for shape in shapes for size in shape.sizes)
 
 
-def _verify(base: Graph, name: str, sets: Sequence[SizeSet]) -> tuple[int, bool]:
+def _verify(base: Graph, sets: Sequence[tuple[Sequence[Place], SizeSet]]) -> tuple[int, bool]:
     """Return at how many sizes plain inference agreed with the sets, and whether somewhere it did not."""
-    free = _free(base.inputs[name])
-    choices = [_trials(sizes) for sizes in sets]
-    agreed = 0
-    for combination in itertools.islice(zip(*[itertools.cycle(c) for c in choices], strict=False), 0, None):
-        if agreed >= _COMBINATIONS:
-            break
-        sizes = combination if len(combination) == len(free) else combination * len(free)
-        right = all(size in members for size, members in zip(combination, sets, strict=True))
-        if (not sizings_of(with_spatial(base, name, sizes))[1]) != right:
-            return agreed, True
-        agreed += 1
-    return agreed, False
+    choices = [_trials(sizes) for _, sizes in sets]
+    longest = max((len(c) for c in choices), default=0)
+    combinations = dict.fromkeys(
+        tuple(choice[(turn * (1 + 2 * i) + i * shift) % len(choice)] for i, choice in enumerate(choices))
+        for shift in (0, 3)
+        for turn in range(longest)
+    )
+    chosen = list(combinations)[:_COMBINATIONS]
+    for combination in chosen:
+        sizes = {p: size for (places, _), size in zip(sets, combination, strict=True) for p in places}
+        right = all(size in members for (_, members), size in zip(sets, combination, strict=True))
+        if (not sizings_of(with_sizes(base, sizes))[1]) != right:
+            return 0, True
+    return len(chosen), False
 
 
 def _trials(sizes: SizeSet) -> list[int]:
@@ -244,9 +287,8 @@ def _merged(entries: Sequence[AxisSizes]) -> list[AxisSizes]:
         for i, other in enumerate(merged):
             if (other.legal, other.exact) == (entry.legal, entry.exact):
                 rounded = tuple(dict.fromkeys((*other.rounded, *entry.rounded)))
-                merged[i] = other._replace(
-                    axes=other.axes + entry.axes, given=other.given + entry.given, rounded=rounded
-                )
+                axes, given = other.axes + entry.axes, other.given + entry.given
+                merged[i] = other._replace(axes=axes, given=given, rounded=rounded)
                 break
         else:
             merged.append(entry)

@@ -44,7 +44,7 @@ class Many:
 
     def __mul__(self, other: Any) -> Many:
         if type(other) is int:
-            return Many([a * other for a in self.values], self.inexact) if other != 1 else self
+            return Many([a * other for a in self.values], self.inexact if other else None) if other != 1 else self
         return _each(lambda a, b: a * b, self, other)
 
     __rmul__ = __mul__
@@ -81,6 +81,19 @@ def _each(work: Callable[[Any, Any], Any], a: Any, b: Any) -> Many:
     return Many([work(x, y) for x, y in _pairs(a, b)], _either(a, b))
 
 
+def _chosen(choose: Callable[[Any], Any], a: Any, b: Any) -> Many:
+    """Return one of two numbers for each candidate; whether that is exact is for the one that was chosen to say."""
+    pairs = list(_pairs(a, b))
+    values = [choose(pair) for pair in pairs]
+    if _either(a, b) is None:
+        return Many(values)
+    rough = [[not flag for flag in exact(number, len(pairs))] for number in (a, b)]
+    flags = [
+        first if value == x else second for value, (x, _), first, second in zip(values, pairs, *rough, strict=True)
+    ]
+    return Many(values, tuple(flags) if any(flags) else None)
+
+
 def _divide(a: Any, b: Any) -> Many:
     # A candidate that breaks an earlier constraint may divide by zero: what comes of it is of no account.
     quotients: Iterable[tuple[int, int]]
@@ -100,15 +113,15 @@ class _Lists:
         return -(-a // b)
 
     def maximum(self, a: Any, b: Any) -> Any:
-        return _each(max, a, b)
+        return _chosen(max, a, b)
 
     def minimum(self, a: Any, b: Any) -> Any:
-        return _each(min, a, b)
+        return _chosen(min, a, b)
 
     def broadcast(self, a: Any, b: Any) -> Any:
         if isinstance(a, Many) and isinstance(b, Many) and a.values == b.values and a.inexact == b.inexact:
             return a  # so that what follows is known to have the same input as before
-        return _each(max, a, b)
+        return _chosen(max, a, b)
 
     def scaled(self, size: Any, factor: float) -> Any:
         products = [value * factor for value in size.values]

@@ -1,7 +1,7 @@
 """A report as a table for the terminal.
 
-The columns are chosen to fit the width: no number is ever wrapped or cut. In colour it is drawn with rich (see
-`colors`); without colour it is laid out here, line by line, which looks the same and takes a hundredth of the time.
+The columns are chosen to fit the width: no number is ever wrapped or cut. The table is drawn with rich (see `drawing`);
+one of thousands of rows is laid out here, line by line, which looks the same and takes a hundredth of the time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NAME_KEPT = 28
 
 _NAME_LEAST = 8
 _LONG = 2_000
-"""Rows of the longest table in colour: rich takes a third of a millisecond for each."""
+"""Rows of the longest table that rich draws: it takes a third of a millisecond for each."""
 
 
 def draw(view: View) -> str:
@@ -42,10 +42,10 @@ def draw(view: View) -> str:
         grid = _with_short_names(grid, names, view.width)
     title = wrap(view.title, view.width)
     footer = [part for line in view.footer(names) for part in wrap(line, view.width)]
-    if view.color and len(grid.rows) <= _LONG:
-        from shapecalc.renderers.colors import draw_in_color  # noqa: PLC0415  (it loads rich)
+    if len(grid.rows) <= _LONG:
+        from shapecalc.renderers.drawing import draw_table  # noqa: PLC0415  (it loads rich)
 
-        return draw_in_color(title, grid, names, footer, _GAP)
+        return draw_table(title, grid, names, footer, _GAP, color=view.color)
     return "\n".join([*title, "", *_plain(grid), "", *footer])
 
 

@@ -19,7 +19,7 @@ from shapecalc.graph import Block, Graph, Node, Reference
 from shapecalc.inference import infer
 from shapecalc.layers import find_kind
 from shapecalc.renderers import COLUMNS, FORMATS, parse_columns, render
-from shapecalc.renderers.colors import draw_in_color
+from shapecalc.renderers.drawing import draw_table
 from shapecalc.renderers.text import cell_width, clean
 from shapecalc.renderers.view import View
 from shapecalc.shape import Shape
@@ -161,7 +161,7 @@ def test_rich_draws_the_same_table(name: str) -> None:
         assert re.sub("\x1b\\[[0-9;]*m", "", colored).split() == render(view.report, width=width).split()
         names = view.names()
         grid = view.grid(names)
-        drawn = draw_in_color([view.title], grid, names, view.footer(names), 2, color=False)
+        drawn = draw_table([view.title], grid, names, view.footer(names), 2, color=False)
         plain = "\n".join(line.rstrip() for line in drawn.splitlines())
         assert plain == render(view.report, columns=names)
 
@@ -289,7 +289,7 @@ def test_rich_is_loaded_for_colour_alone() -> None:
     code = (
         "import sys; from shapecalc.renderers import render; import shapecalc.renderers.table; "
         "print([m for m in ('rich', 'yaml', 'numpy', 'sympy', 'json', 'csv') if m in sys.modules]); "
-        "import shapecalc.renderers.colors; print('rich' in sys.modules)"
+        "import shapecalc.renderers.drawing; print('rich' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:2] == ["[]", "True"]

@@ -1,4 +1,4 @@
-"""The terminal table in colour, drawn with rich: all that comes from a specification is `Text`, never markup."""
+"""The terminal table drawn with rich: all that comes from a specification is `Text`, never markup."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     from shapecalc.renderers.view import Grid
 
-__all__ = ["draw_in_color"]
+__all__ = ["draw_table"]
 
 _STYLES = {"kind": "cyan", "params": "bold"}
 _WIDE_ENOUGH = 1_000_000
 """Of a console: what is drawn was made to fit, and must not be cut here."""
 
 
-def draw_in_color(  # noqa: PLR0913  (all parts of one screen)
+def draw_table(  # noqa: PLR0913  (all parts of one screen)
     title: Sequence[str], grid: Grid, names: Sequence[str], footer: Sequence[str], gap: int, *, color: bool = True
 ) -> str:
     """Return title, table and footer with the terminal's codes for colours, or (`color` false) without."""
