@@ -65,7 +65,9 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
         for ref in node.inputs:
             sizing = sizings[ref.node] if ref.node >= 0 else None
             if ref.node < 0:
-                inputs.append(shapes[-1 - ref.node])
+                shape = shapes[-1 - ref.node]
+                if shape.sizes:
+                    inputs.append(shape)
             elif sizing is not None and ref.output < len(sizing.outputs):
                 inputs.append(sizing.outputs[ref.output])
             elif sizing is not None:
@@ -171,7 +173,7 @@ def _no_such_output(node: Node, giver: Node, output: int, outputs: int) -> Probl
         node,
         Misfit(
             f"{giver.name} has {count_noun(outputs, 'output')}, and none with the number {output}",
-            mend=f"they are {giver.name}[0]" + (f" to {giver.name}[{outputs - 1}]" if outputs > 1 else " alone"),
+            mend=f"they are {giver.name}[0] to {giver.name}[{outputs - 1}]" if outputs > 1 else f"take {giver.name} alone",
         ),
     )
 

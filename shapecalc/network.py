@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Mark, Problem, ShapecalcError, ShapeError, SpecError, UsageError
+from shapecalc.errors import ClaimError, Mark, Problem, ShapecalcError, ShapeError, SpecError, UsageError
 from shapecalc.fitting import advised, layout_doubt
 from shapecalc.inference import infer, sizings_of
 from shapecalc.locate import locate, read_bytes
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from shapecalc.graph import Graph
     from shapecalc.report import Report
+    from shapecalc.sizes import LegalSizes
     from shapecalc.source import Value
     from shapecalc.spec.document import Reader
 
@@ -107,6 +108,19 @@ class Network:
         doubt = layout_doubt(graph)
         return graph._replace(notes=(*graph.notes, doubt)) if doubt else graph
 
+    def check(self) -> Report:
+        """Return the report, where all that the specification claims of itself under `expect:` is so.
+
+        Errors: `ClaimError` with every claim that is not, and as `infer`.
+        """
+        from shapecalc.claims import broken_claims  # noqa: PLC0415  (loaded by the question that needs it)
+
+        report = self.infer()
+        problems = broken_claims(report)
+        if problems:
+            raise ClaimError(problems)
+        return report
+
     def problems(self) -> tuple[Problem, ...]:
         """Return what keeps the sizes of the network from being worked out: nothing where all is well."""
         try:
@@ -114,6 +128,18 @@ class Network:
         except ShapeError as error:
             return error.problems
         return ()
+
+    def legal_sizes(self) -> LegalSizes:
+        """Return which input sizes the network takes: the legal ones, and those that no rounding touches."""
+        from shapecalc.sizes import find_sizes  # noqa: PLC0415  (a question is loaded when it is asked)
+
+        return find_sizes(self.graph)
+
+    def rebuilt(self, variables: Mapping[str, Any]) -> tuple[Graph, list[Problem]]:
+        """Return the graph with variables of any kind of number, and what is wrong with it."""
+        return self.specification.build(
+            {**self._variables, **variables}, inputs=self._inputs, variant=self.variant
+        )
 
 
 def _in_order(problems: Sequence[Problem]) -> list[Problem]:
@@ -149,7 +175,7 @@ def _read(spec: Any) -> tuple[Specification, str, str]:
         return read_specification(spec, "<text>"), "", ""
     if isinstance(spec, (str, os.PathLike)):
         found = locate(os.fspath(spec))
-        reader = None if found.path == "-" else _reader(found.path)
+        reader = None if found.path == "-" else _reader(found.path, found.name)
         specification = read_specification(read_bytes(found.path, found.name), found.name, reader)
         variant = found.variant
         if not variant and specification.variants:
@@ -195,8 +221,11 @@ def _default_variant(specification: Specification) -> str:
     return "" if document is None or "expect" in document.keys else specification.variants[0]
 
 
-def _reader(path: str) -> Reader:
-    """Return what reads the files that a specification uses: from its own folder and below, and nowhere else."""
+def _reader(path: str, shown: str) -> Reader:
+    """Return what reads the files that a specification uses: from its own folder and below, and nowhere else.
+
+    `shown` is how errors call the specification, and so what is beside it.
+    """
     root = os.path.realpath(os.path.dirname(os.path.abspath(path)))
 
     def read(name: str, mark: Mark) -> tuple[Value | None, list[Problem]]:
@@ -204,11 +233,13 @@ def _reader(path: str) -> Reader:
 
         target = os.path.realpath(os.path.join(root, name))
         if os.path.commonpath((root, target)) != root:
-            return None, [Problem(f"{name} is outside the folder of the specification", mark)]
+            mend = "a file is used from the specification's own folder, or one below it"
+            return None, [Problem(f"{name} is outside the folder of the specification", mark, mend=mend)]
         if not os.path.isfile(target):
-            return None, [Problem(f"there is no file {name} beside the specification", mark)]
+            mend = "its name is relative to the file that uses it"
+            return None, [Problem(f"there is no file {name} beside the specification", mark, mend=mend)]
         try:
-            return read_text(read_bytes(target), name)
+            return read_text(read_bytes(target), os.path.join(os.path.dirname(shown), name))
         except ShapecalcError as error:
             return None, [problem._replace(mark=mark) for problem in error.problems]
 

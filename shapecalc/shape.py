@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from shapecalc.dims import Dim, prod
 
-__all__ = ["CHW", "HWC", "LAYOUTS", "Shape"]
+__all__ = ["CHW", "HWC", "LAYOUTS", "UNKNOWN", "Shape"]
 
 CHW = "CHW"
 HWC = "HWC"
@@ -73,3 +73,7 @@ class Shape(NamedTuple):
         if not self.is_map or self.channels_last == (layout == HWC):
             return self.sizes
         return (self.channels, *self.spatial) if layout == CHW else (*self.spatial, self.channels)
+
+
+UNKNOWN = Shape(())
+"""The size of an input that was given none, or a wrong one."""

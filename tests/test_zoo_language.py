@@ -266,7 +266,7 @@ def inputs_of(name: str, torch: Any) -> dict[str, Any]:
     return {"input_ids": tokens}
 
 
-@pytest.mark.torch
+@pytest.mark.elsewhere
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", KNOWN)
 def test_transformers_itself_gives_these_figures(name: str) -> None:

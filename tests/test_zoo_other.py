@@ -296,7 +296,7 @@ def _modules(model: Any) -> list[Any]:
     return [found for child in model.children() for found in _modules(child)]
 
 
-@pytest.mark.torch
+@pytest.mark.elsewhere
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", MODELS)
 def test_torchvisions_layers_have_these_parameters_and_sizes(name: str) -> None:

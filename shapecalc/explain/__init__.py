@@ -131,18 +131,18 @@ class Explanation:
     """The arithmetic of a network, layer by layer. Never changes.
 
     `explanation["conv1"]` is a layer's; `explanation.layers` all of them; `text`, `markdown` and `latex` write it,
-    `to_dict()` is the JSON contract.
+    `to_dict()` is the JSON contract. `asked` are the layers and blocks that were named, none where all are explained.
     """
 
-    __slots__ = ("is_whole", "layers", "report", "total", "what")
+    __slots__ = ("asked", "layers", "report", "total", "what")
 
     def __init__(
-        self, report: Report, layers: tuple[LayerExplanation, ...], what: tuple[str, ...], *, is_whole: bool
+        self, report: Report, layers: tuple[LayerExplanation, ...], what: tuple[str, ...], asked: tuple[str, ...] = ()
     ) -> None:
         self.report = report
         self.layers = layers
         self.what = what
-        self.is_whole = is_whole
+        self.asked = asked
         self.total: Totals = sum_rows([layer.row for layer in layers])
 
     def __iter__(self) -> Iterator[LayerExplanation]:
@@ -214,9 +214,9 @@ def explain(
     """
     wanted = _wanted(what)
     report = network.infer(layout=layout)
-    rows = _chosen(report, [layers] if isinstance(layers, str) else list(layers or ()))
-    return Explanation(report, _explained(network, report, rows, wanted, is_whole=what is None), wanted,
-                       is_whole=len(rows) == len(report.rows))  # fmt: skip
+    asked = (layers,) if isinstance(layers, str) else tuple(layers or ())
+    explained = _explained(network, report, _chosen(report, asked), wanted, is_whole=what is None)
+    return Explanation(report, explained, wanted, asked)
 
 
 def _wanted(what: str | Iterable[str] | None) -> tuple[str, ...]:

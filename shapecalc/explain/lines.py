@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from shapecalc.dims import BROADCASTS
-from shapecalc.explain.leaves import OUTPUT
+from shapecalc.explain.leaves import LETTERS, OUTPUT
 from shapecalc.explain.reasons import DEFAULT, GIVEN
 from shapecalc.explain.working import BIASES, BUFFERS, MACS, MEMORY, OUTPUTS, PARAMS, WEIGHTS
 from shapecalc.notation import NAME, TEXT, Tree, chain, with_names, with_numbers, with_symbols
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shapecalc.explain.working import Check, Quantity
     from shapecalc.notation import Expression
 
-__all__ = ["Bytes", "Chain", "Item", "Line", "Name", "Relation", "Sizes", "lines_of", "place_of"]
+__all__ = ["Bytes", "Chain", "Item", "Line", "Name", "Relation", "Sizes", "lines_of", "reason_lines"]
 
 _TENSORS_TOLD = 2
 
@@ -81,7 +81,18 @@ def lines_of(layer: LayerExplanation) -> list[Line]:
         lines += _memory_lines(layer)
     if OUTPUTS in layer.what:
         lines += _labelled("checked", _checks(layer.working.checks))
-    return lines + _labelled("where", _reasons(layer))
+    return lines + reason_lines(layer)
+
+
+def reason_lines(layer: LayerExplanation, *, brief: bool = False) -> list[Line]:
+    """Return the lines that tell where a layer's numbers come from; `brief`: what gives its input, and its place."""
+    if not brief:
+        return _labelled("where", _reasons(layer))
+    rows = [tuple(_source(layer, index, source)) for index, source in enumerate(layer.sources)]
+    mark = layer.row.node.mark
+    if rows and mark is not None and mark.line:
+        rows[-1] = (*rows[-1], f"; {_line(mark, layer.file)}")
+    return _labelled("where", rows)
 
 
 def _labelled(label: str, rows: Iterable[Sequence[Item]]) -> list[Line]:
@@ -217,7 +228,7 @@ def _checks(checks: Sequence[Check]) -> Iterator[tuple[Item, ...]]:
     for check in checks:
         told.setdefault(_check_likeness(check), []).append(check)
     for first, *others in told.values():
-        yield (*_check(first), *((f"; {_others(first, others)} likewise",) if others else ()))
+        yield (*_check(first), *((f"; {_others(others)} likewise",) if others else ()))
 
 
 def _check_likeness(check: Check) -> Any:
@@ -225,17 +236,11 @@ def _check_likeness(check: Check) -> Any:
     return (*roles, check.relation, check.left.value, check.right.value)
 
 
-def _others(first: Check, others: Sequence[Check]) -> str:
-    """Return what the checks that are like the first are about: `width`, where the first is about the height."""
-    found = []
-    for other in others:
-        words = [b for a, b in zip(_words(first), _words(other), strict=False) if a != b]
-        found.append(words[-1] if words else "another")
-    return " and ".join(dict.fromkeys(found))
-
-
-def _words(check: Check) -> list[str]:
-    return f"{check.left_name} {check.right_name}".split()
+def _others(checks: Sequence[Check]) -> str:
+    """Return the axes that checks are about: `width`."""
+    leaves = [leaf for check in checks for side in (check.left, check.right) for leaf in side.leaves()]
+    axes = [LETTERS.get(leaf.symbol[0], "") for leaf in leaves if leaf.origin.role.endswith("space")]
+    return " and ".join(dict.fromkeys(filter(None, axes))) or "others"
 
 
 def _check(check: Check) -> tuple[Item, ...]:
@@ -266,7 +271,7 @@ def _reasons(layer: LayerExplanation) -> Iterator[tuple[Item, ...]]:
         yield (Sizes(tuple([s.symbol for s in outgoing]), tuple([s.value for s in outgoing])), ": what goes out")
     given = [symbol for symbol in symbols if symbol.origin == GIVEN]
     told = [*_arguments(given), *_settings(layer, comma=bool(given))]
-    place = place_of(layer)
+    place = _place(layer)
     if told:
         yield (*((f"{place}: ",) if place else ()), *told)
     default = [symbol for symbol in symbols if symbol.origin == DEFAULT]
@@ -288,10 +293,11 @@ def _source(layer: LayerExplanation, index: int, source: Source) -> Iterator[Ite
     yield " from "
     yield Name(source.name)
     for made in source.made:
-        yield "; "
+        yield ": " if made.layer == source.name else "; "
         yield Chain(made.symbol, (*chain(made.rule)[1:],))
-        yield " was made by "
-        yield Name(made.layer)
+        if made.layer != source.name:
+            yield " was made by "
+            yield Name(made.layer)
 
 
 def _arguments(symbols: Sequence[Symbol]) -> list[Item]:
@@ -307,7 +313,7 @@ def _arguments(symbols: Sequence[Symbol]) -> list[Item]:
 def _settings(layer: LayerExplanation, *, comma: bool) -> list[Item]:
     items: list[Item] = []
     for setting in layer.settings:
-        items += [", " if items or comma else "", Name(setting.name), f" {_shown(setting.value)}"]
+        items += [", " if items or comma else "", Name(setting.name), " ", Name(_shown(setting.value))]
     return list(filter(None, items))
 
 
@@ -326,7 +332,7 @@ def _left_out(left_out: dict[str, int]) -> Iterator[Item]:
     yield ", by default, drop out"
 
 
-def place_of(layer: LayerExplanation) -> str:
+def _place(layer: LayerExplanation) -> str:
     """Return where a layer stands: `line 9`, and what used the block that it is in."""
     mark = layer.row.node.mark
     if mark is None:

@@ -12,7 +12,8 @@ from shapecalc.arguments import Argument, Choice, Flag, Integer, Number
 from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of
 from shapecalc.dims import BROADCASTS, DIVIDES, Constraint, Dim
 from shapecalc.errors import Misfit
-from shapecalc.layer import Example, Layer, WeightShapes
+from shapecalc.layer import INPUTS, NOTHING, OUTPUTS, Example, Layer, WeightShapes
+from shapecalc.sight import Look, beside, rearranged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +38,13 @@ class _AlongAxis(_Function):
         if self.dim is not None:
             axis_index(self.dim, x)
         return ()
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        places = [beside(0, x, output)]
+        if self.dim is not None:
+            axis = axis_index(self.dim, x)
+            places.append(rearranged(0, x, {i: i for i in range(x.rank) if i != axis}))
+        return places
 
 
 class _Entry(NamedTuple):
@@ -99,6 +107,14 @@ _FUNCTIONS = {
 }
 
 
+_KEEPS_ITS_OUTPUT = {"relu", "sigmoid", "tanh", "exponential", "softmax", "softmin", "log_softmax"}
+"""Functions whose slope follows from their value, and is taken from it (PyTorch's derivatives.yaml)."""
+
+
+def _saves(name: str) -> str:
+    return OUTPUTS if name in _KEEPS_ITS_OUTPUT else NOTHING if name in ("identity", "linear") else INPUTS
+
+
 def _declare(name: str, entry: _Entry) -> type[_Function]:
     """Return the kind of one line of the table."""
     arguments: dict[str, Argument] = {word: Number(*said) for word, said in entry.arguments.items()}
@@ -112,7 +128,8 @@ def _declare(name: str, entry: _Entry) -> type[_Function]:
     if entry.base is _Function and name != "identity":
         arguments["inplace"] = Flag("write over the input; changes no size", False)
     example = Example({}, (64, 55, 55), (64, 55, 55), source="by definition")
-    body = {"__doc__": entry.doc, "__module__": __name__, "kind": name, "also": entry.also, "examples": (example,)}
+    body = {"__doc__": entry.doc, "__module__": __name__, "kind": name, "also": entry.also, "examples": (example,),
+            "saves": _saves(name), "view": name == "identity"}  # fmt: skip
     return type(name.title().replace("_", ""), (entry.base,), {**body, **arguments})
 
 
@@ -133,6 +150,11 @@ class Activation(_Function):
     )
 
     examples = (Example({"function": "tanh"}, (6, 28, 28), (6, 28, 28), source="LeCun et al. 1998, LeNet-5"),)
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        names = {word: name for name, entry in _FUNCTIONS.items() for word in (name, *entry.also)}
+        self.__dict__.update(saves=_saves(names.get(self.function, self.function)))
 
 
 class PRelu(_Function):
@@ -197,11 +219,17 @@ class Glu(Layer):
         axis = axis_index(self.dim, x)
         return x.with_axis(axis, x.sizes[axis] // 2)
 
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        axis = axis_index(self.dim, x)
+        return [rearranged(0, x, {i: i for i in range(x.rank) if i != axis})]
+
 
 class Dropout(_Function):
     """Dropout: some numbers become 0 while training; in use, what comes in goes out."""
 
     kind = "dropout"
+    only_training = True
+    saves = NOTHING
     also = ("dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "spatial_dropout1d",
             "spatial_dropout2d", "spatial_dropout3d", "gaussian_dropout")  # fmt: skip
 
@@ -209,3 +237,6 @@ class Dropout(_Function):
     inplace = Flag("write over the input; changes no size", False)
 
     examples = (Example({"p": 0.5}, (4096,), (4096,), source="by definition"),)
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(x.elements, 8)]  # the mask: a byte for each number, as PyTorch keeps it

@@ -12,13 +12,15 @@ from shapecalc.arguments import Flag, Integer, Number
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import Misfit
 from shapecalc.layer import Example, Layer, WeightShapes
+from shapecalc.sight import Look, rearranged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shapecalc.shape import Shape
 
-__all__ = ["MultiHeadAttention", "ScaledDotProductAttention", "need_rank", "product_macs", "same_leading"]
+__all__ = ["MultiHeadAttention", "ScaledDotProductAttention", "need_rank", "product_macs", "same_leading",
+           "seen_apart"]  # fmt: skip
 
 
 def need_rank(kind: str, x: Shape, least: int, what: str) -> None:
@@ -39,6 +41,11 @@ def same_leading(x: Shape, y: Shape, axes: int, what: str) -> Iterator[Constrain
 def product_macs(leading: Dim, length: Dim, keys: Dim, head_dim: Dim, v_head_dim: Dim) -> Dim:
     """Return the MACs of attention's two products, scores and weighted sum, in each of `leading` heads."""
     return leading * length * keys * (head_dim + v_head_dim)
+
+
+def seen_apart(index: int, x: Shape) -> Look:
+    """Return that all of an input's positions and features are seen, but what its leading axes tell apart, apart."""
+    return rearranged(index, x, {i: i for i in range(x.rank - 2)})
 
 
 class MultiHeadAttention(Layer):
@@ -176,6 +183,16 @@ class MultiHeadAttention(Layer):
         head, v_head = self._head_dims(inputs[0])
         return self._kv_heads * (head + v_head)
 
+    def kept(self, output: Any, *inputs: Shape) -> list[tuple[Dim, int]]:
+        q, k, _ = _triple(inputs)
+        head, v_head = self._head_dims(q)
+        length, keys, heads = q.sizes[-2], self._keys(k), self.num_heads
+        projected = length * heads * head + keys * self._kv_heads * (head + v_head)
+        return [(prod(q.sizes[:-2]) * (projected + heads * length * keys + length * heads * v_head), 0)]
+
+    def looks(self, output: Any, *inputs: Shape) -> list[Look]:
+        return [seen_apart(i, x) for i, x in enumerate(inputs)]
+
 
 def _triple(inputs: tuple[Shape, ...]) -> tuple[Shape, Shape, Shape]:
     """Return the inputs that give queries, keys and values."""
@@ -225,3 +242,9 @@ class ScaledDotProductAttention(Layer):
     def kv_cache(self, q: Shape, k: Shape, v: Shape) -> Dim:
         """Return how many numbers a decoder keeps for each position that is past: its key and its value."""
         return prod(k.sizes[:-2]) * (k.sizes[-1] + v.sizes[-1])
+
+    def kept(self, output: Shape, q: Shape, k: Shape, v: Shape) -> list[tuple[Dim, int]]:
+        return [(prod(q.sizes[:-1]) * k.sizes[-2], 0)]
+
+    def looks(self, output: Shape, *inputs: Shape) -> list[Look]:
+        return [seen_apart(i, x) for i, x in enumerate(inputs)]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import Choice, Flag, Integer, Padding, PerAxis, per_axis
 from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint, Dim, prod
-from shapecalc.layer import Example, Layer, WeightShapes
+from shapecalc.layer import TRAINED, Example, Layer, WeightShapes
+from shapecalc.sight import ZEROS, Look, of_window, transposed, windowed
 from shapecalc.window import (
     FLOOR,
     Axis,
@@ -33,6 +34,8 @@ class _Windowed(Layer):
     """What convolutions share: a window over the spatial axes, and the channels that it mixes."""
 
     rounding = FLOOR
+    saves = TRAINED
+    padding_mode: Any = ZEROS
 
     kernel_size = PerAxis("size of the window", symbol="k")
     stride = PerAxis("how far the window moves", 1, also=["strides"], symbol="s", always=True)
@@ -56,6 +59,9 @@ class _Windowed(Layer):
             fits = axis.constraint()
             if fits:
                 yield fits
+
+    def looks(self, output: Any, x: Shape, *_: Shape) -> list[Look]:
+        return [windowed(0, x, [of_window(axis, self.padding_mode) for axis in self.axes(x)])]
 
 
 def _channels_as_stated(layer: Any, x: Shape) -> Iterator[Constraint]:
@@ -242,3 +248,12 @@ class TransposedConv(_Windowed):
     def macs(self, output: Shape, x: Shape) -> Dim:
         kernel = per_axis(self.kernel_size, len(x.spatial))
         return prod(x.spatial) * (prod(kernel) * x.channels * (self.out_channels // self.groups))
+
+    def looks(self, output: Any, x: Shape, *_: Shape) -> list[Look]:
+        sights = []
+        for axis in self.axes(x):
+            before = axis.before
+            if self._word() == "same":  # as much as a convolution of that stride would have padded
+                before = axis.kernel // 2 if self.output_padding is not None else max(axis.reach - axis.stride, 0) // 2
+            sights.append(transposed(axis.kernel, axis.stride, axis.dilation, before))
+        return [windowed(0, x, sights)]

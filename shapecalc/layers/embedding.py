@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from shapecalc.arguments import Integer, Number, Sizes
 from shapecalc.axes import AxisNumber, axis_index
 from shapecalc.dims import EQUAL, UP_TO, Constraint
-from shapecalc.layer import Example, Layer, WeightShapes
+from shapecalc.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.attention import need_rank
 from shapecalc.shape import Shape
+from shapecalc.sight import Look, rearranged, shifted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,7 @@ class Embedding(Layer):
     """
 
     kind = "embedding"
+    saves = TRAINED
 
     num_embeddings = Integer("rows of the table: the size of the vocabulary", also=["input_dim"], symbol="V")
     embedding_dim = Integer("features of a row", also=["output_dim"], symbol="D")
@@ -52,6 +54,9 @@ class Embedding(Layer):
     def weights(self, x: Shape) -> WeightShapes:
         return {"weight": (self.num_embeddings, self.embedding_dim)}
 
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [rearranged(0, x, {i: i for i in range(x.rank)})]
+
 
 class PositionEmbedding(Layer):
     """Learned position embedding: adds to every position of the input a learned row of its own.
@@ -61,6 +66,7 @@ class PositionEmbedding(Layer):
     """
 
     kind = "position_embedding"
+    saves = NOTHING
     also = ("positional_embedding", "learned_position_embedding")
     elementwise = True
 
@@ -91,6 +97,7 @@ class SinusoidalEmbedding(Layer):
     """
 
     kind = "sinusoidal_embedding"
+    saves = NOTHING
     also = ("sinusoidal_position_embedding", "positional_encoding")
     elementwise = True
 
@@ -109,6 +116,7 @@ class RotaryEmbedding(Layer):
     """
 
     kind = "rotary_embedding"
+    saves = NOTHING
     also = ("rope", "rotary_position_embedding")
 
     base = Number("of the angles' frequencies", 10_000.0, minimum=0, also=["theta"])
@@ -119,6 +127,9 @@ class RotaryEmbedding(Layer):
         need_rank(self.kind, x, 2, "a length and features")
         yield from ()
 
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [rearranged(0, x, {i: i for i in range(x.rank - 1)})]
+
 
 class Parameter(Layer):
     """Learned tensor of a given size, the same for every sample: it takes no input, and others name it.
@@ -127,6 +138,8 @@ class Parameter(Layer):
     """
 
     kind = "parameter"
+    view = True
+    saves = NOTHING
     also = ("learned_parameter",)
     inputs = (0, 0)
 
@@ -145,6 +158,7 @@ class ClassToken(Layer):
     """Class token: learned rows put before a sequence (length, features), as vision transformers do."""
 
     kind = "class_token"
+    saves = NOTHING
     also = ("cls_token", "prefix_tokens")
 
     num_tokens = Integer("how many rows", 1)
@@ -163,6 +177,9 @@ class ClassToken(Layer):
 
     def weights(self, x: Shape) -> WeightShapes:
         return {"weight": (self.num_tokens, x.sizes[-1])}
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [rearranged(0, x, {i: i for i in range(x.rank)}, {x.rank - 2: shifted(-self.num_tokens)})]
 
 
 class LayerScale(Layer):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from shapecalc.arguments import Flag, Integer
 from shapecalc.dims import EQUAL, Constraint, Dim, prod
 from shapecalc.errors import Misfit
-from shapecalc.layer import Example, Layer, WeightShapes
+from shapecalc.layer import TRAINED, Example, Layer, WeightShapes
+from shapecalc.sight import Look, rearranged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,8 @@ __all__ = ["FullyConnected", "Linear"]
 
 class _Connected(Layer):
     """What fully connected layers share."""
+
+    saves = TRAINED
 
     out_features = Integer("number of output features", also=["units"], symbol="F_out")
     bias = Flag("add a learned number to each output feature", True, also=["use_bias"])
@@ -76,3 +79,6 @@ class Linear(_Connected):
 
     def macs(self, output: Shape, x: Shape) -> Dim:
         return prod(x.sizes) * self.out_features
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [rearranged(0, x, {i: i for i in range(x.rank - 1)})]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from shapecalc.axes import CHANNELS, AxisNumber, axis_index
 from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, broadcast, total
 from shapecalc.errors import Misfit
-from shapecalc.layer import Example, Layer
+from shapecalc.layer import NOTHING, Example, Layer
+from shapecalc.sight import HERE, Look, rearranged, shifted
 from shapecalc.window import AXIS_NAMES
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Add(_Merge):
     """Sum of the inputs, number by number: where a shortcut meets its branch."""
 
     kind = "add"
+    saves = NOTHING
     also = ("addition", "sum_of")
 
     examples = (
@@ -83,6 +85,7 @@ class Sub(_Merge):
     """Difference of two inputs, number by number."""
 
     kind = "sub"
+    saves = NOTHING
     also = ("subtract",)
     inputs = (2, 2)
     examples = (Example({}, [(128,), (128,)], (128,), source="Keras' docs of Subtract"),)
@@ -115,6 +118,7 @@ class Average(_Merge):
     """Mean of the inputs, number by number."""
 
     kind = "average"
+    saves = NOTHING
     examples = (Example({}, [(16,), (16,)], (16,), source="Keras' docs of Average"),)
 
 
@@ -122,6 +126,7 @@ class Concat(Layer):
     """Concatenation: the inputs one after the other along an axis, the channels by default."""
 
     kind = "concat"
+    saves = NOTHING
     also = ("concatenate", "cat")
     inputs = (1, None)
     branches = True
@@ -149,6 +154,15 @@ class Concat(Layer):
         axis = _joined_axis(self.dim, inputs)
         joined = inputs[0].with_axis(axis, total([x.sizes[axis] for x in inputs]))
         return joined._replace(is_map=any(x.is_map for x in inputs))
+
+    def looks(self, output: Shape, *inputs: Shape) -> list[Look]:
+        axis = _joined_axis(self.dim, inputs)
+        found, start = [], 0
+        for i, x in enumerate(inputs):
+            order = {k: k for k in range(x.rank)}
+            found.append(rearranged(i, x, order, {axis: shifted(-start) if start else HERE}))
+            start += x.sizes[axis]
+        return found
 
 
 def _joined_axis(dim: int | str, inputs: tuple[Shape, ...]) -> int:

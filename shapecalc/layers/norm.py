@@ -12,6 +12,7 @@ from shapecalc.axes import CHANNELS, AxisNumber, AxisNumbers, axis_index
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim
 from shapecalc.errors import Misfit
 from shapecalc.layer import Example, Layer, WeightShapes
+from shapecalc.sight import Look, beside, rearranged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,11 @@ class _ChannelNorm(Layer):
     scale: Any
     bias: Any
 
+    @property
+    def _is_local(self) -> bool:
+        """Whether a number depends on no other, in use: by running statistics."""
+        return False
+
     def channels(self, x: Shape) -> Dim:
         """Return how many channels there are."""
         if not x.sizes:
@@ -40,6 +46,11 @@ class _ChannelNorm(Layer):
 
     def weights(self, x: Shape) -> WeightShapes:
         return _affine(self, (self.channels(x),)) if self.affine else {}
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        channels = {x.channel_axis: x.channel_axis}
+        whole = [] if self._is_local else [rearranged(0, x, channels)]  # by the mean over all of space
+        return [beside(0, x, output), *whole]
 
 
 def _affine(layer: Any, sizes: tuple[Dim, ...]) -> WeightShapes:
@@ -72,6 +83,10 @@ class _TrackedNorm(_ChannelNorm):
             return {}
         sizes = (self.channels(x),)
         return {"running_mean": sizes, "running_var": sizes}
+
+    @property
+    def _is_local(self) -> bool:
+        return bool(self.track_running_stats)
 
 
 class BatchNorm(_TrackedNorm):
@@ -153,17 +168,20 @@ class _AxesNorm(Layer):
         """Return the sizes of the axes that are normalised."""
         if not x.sizes:
             raise Misfit(f"{self.kind} needs an input with at least one axis")
+        return tuple([x.sizes[axis] for axis in self._axes(x)])
+
+    def _axes(self, x: Shape) -> tuple[int, ...]:
         if self.axis == CHANNELS:
-            return (x.channels,)
+            return (x.channel_axis,)
         if self.axis is not None:
-            return tuple(x.sizes[axis_index(axis, x, "axis")] for axis in self.axis)
+            return tuple([axis_index(axis, x, "axis") for axis in self.axis])
         length = 1 if self.normalized_shape is None else len(self.normalized_shape)
         if length > x.rank:
             raise Misfit(
                 f"normalized_shape has {length} sizes, but the input has {x.rank} {'axis' if x.rank == 1 else 'axes'}",
                 argument="normalized_shape",
             )
-        return x.sizes[-length:]
+        return tuple(range(x.rank - length, x.rank))
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         sizes = self.sizes(x)
@@ -174,6 +192,9 @@ class _AxesNorm(Layer):
 
     def weights(self, x: Shape) -> WeightShapes:
         return _affine(self, self.sizes(x)) if self.elementwise_affine else {}
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [beside(0, x, output), rearranged(0, x, {i: i for i in range(x.rank) if i not in self._axes(x)})]
 
 
 class LayerNorm(_AxesNorm):
@@ -219,3 +240,6 @@ class LocalResponseNorm(Layer):
     examples = (
         Example({"size": 5}, (96, 55, 55), (96, 55, 55), source="Krizhevsky et al. 2012, section 3.3"),
     )  # fmt: skip
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [beside(0, x, output)]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.arguments import MAX_SIZE, Choice, Number, Padding, PerAxis
 from shapecalc.dims import LESS, UP_TO, Constraint, Dim, minimum
 from shapecalc.errors import Misfit
-from shapecalc.layer import Example, Layer
+from shapecalc.layer import NOTHING, Example, Layer
+from shapecalc.sight import ZEROS, Look, shifted, windowed
 from shapecalc.window import axis_names, each_axis
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def _sides(layer: Any, name: str, x: Shape) -> list[tuple[str, Dim, Dim, Dim]]:
 class _Pad(Layer):
     """What paddings share: numbers put around the spatial axes."""
 
+    saves = NOTHING
     mode: Any
 
     padding = Padding(
@@ -67,6 +69,10 @@ class _Pad(Layer):
     def output(self, x: Shape) -> Shape:
         sides = _sides(self, "padding", x)
         return x.map_of(x.channels, tuple(size + before + after for _, size, before, after in sides))
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        mode = ZEROS if self.mode == "constant" else self.mode
+        return [windowed(0, x, [shifted(-before, mode) for _, _, before, _ in _sides(self, "padding", x)])]
 
 
 class Pad(_Pad):
@@ -118,6 +124,8 @@ class Crop(Layer):
     """Cropping: numbers cut off the spatial axes: so many from each side, or down to a size in the centre."""
 
     kind = "crop"
+    view = True
+    saves = NOTHING
     also = ("cropping", "cropping1d", "cropping2d", "cropping3d", "center_crop", "centre_crop")
 
     cropping = Padding("how much off each side: one number, one for each spatial axis, or [start, end] pairs", None)
@@ -150,3 +158,10 @@ class Crop(Layer):
             return x.map_of(x.channels, each_axis(self, "size", len(x.spatial)))
         sides = _sides(self, "cropping", x)
         return x.map_of(x.channels, tuple(size - before - after for _, size, before, after in sides))
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        if self.size is not None:
+            starts = [(size - left) // 2 for size, left in zip(x.spatial, output.spatial, strict=True)]
+        else:
+            starts = [before for _, _, before, _ in _sides(self, "cropping", x)]
+        return [windowed(0, x, [shifted(start) for start in starts])]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from shapecalc.arguments import Integer, PerAxis, per_axis
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
 from shapecalc.errors import Misfit
-from shapecalc.layer import Example, Layer
+from shapecalc.layer import NOTHING, Example, Layer
+from shapecalc.sight import Look, Sight, everything, rearranged, windowed
 from shapecalc.layers.conv import Conv
 from shapecalc.window import FLOOR, spatial_axes
 
@@ -23,6 +24,7 @@ class _Blocks(Layer):
     """What unfold and fold share: a window that slides over a feature map."""
 
     rounding = FLOOR
+    saves = NOTHING
 
     kernel_size = PerAxis("size of the window", symbol="k")
     stride = PerAxis("how far the window moves", 1, symbol="s")
@@ -127,6 +129,11 @@ class DeformableConv(Conv):
     def macs(self, output: Shape, x: Shape, *others: Shape) -> Dim:
         return super().macs(output, x)
 
+    def looks(self, output: Shape, x: Shape, *others: Shape) -> list[Look]:
+        here = {i: i for i in range(x.rank) if i != x.channel_axis}
+        beside = [rearranged(i, other, here) for i, other in enumerate(others, start=1)]
+        return [*super().looks(output, x), everything(0, x), *beside]  # the offsets may lead anywhere
+
 
 class GatherPatches(Layer):
     """Gather patches: the pixels of each small square side by side as channels; odd sizes are padded up.
@@ -136,6 +143,7 @@ class GatherPatches(Layer):
     """
 
     kind = "gather_patches"
+    saves = NOTHING
 
     patch_size = PerAxis("side of a square", 2, also=["block_size"])
 
@@ -153,11 +161,16 @@ class GatherPatches(Layer):
         sizes = tuple(ceil_div(size, side) for size, side in zip(x.spatial, patch, strict=True))
         return x.map_of(x.channels * prod(patch), sizes)
 
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [windowed(0, x, [Sight((range(n),), n) for n in per_axis(self.patch_size, len(x.spatial))])]
+
 
 class ToTokens(Layer):
     """To tokens: a feature map as a sequence of its pixels, (height·width, channels), in either layout."""
 
     kind = "to_tokens"
+    view = True
+    saves = NOTHING
     also = ("map_to_tokens",)
 
     examples = (Example({}, (768, 14, 14), (196, 768), source="ViT-B/16, torchvision"),)
@@ -166,3 +179,7 @@ class ToTokens(Layer):
         if x.rank < 2:
             raise Misfit("to_tokens needs channels and space, but its input has one axis")
         return x.plain(prod(x.spatial), x.channels)
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        places = {} if x.rank > 2 else {i: 0 for i in range(x.rank) if i != x.channel_axis}  # noqa: PLR2004
+        return [rearranged(0, x, {**places, x.channel_axis: 1})]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.arguments import Choice, Factors, Flag, Integer, Number, Padding, PerAxis, per_axis
 from shapecalc.dims import UP_TO, Constraint, Dim, scaled
 from shapecalc.errors import Misfit
-from shapecalc.layer import Example, Layer
+from shapecalc.layer import NOTHING, Example, Layer
+from shapecalc.sight import Look, adaptive, fractional, of_window, windowed
 from shapecalc.window import CAFFE, CEIL, FLOOR, Axis, axis_names, each_axis, spatial_axes
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ __all__ = [
     "LpPool",
     "MaxPool",
 ]
+
+
+_INDEX_BITS = 64
+"""Of the place of each greatest number, which PyTorch keeps for the backward pass."""
 
 
 class _Pool(Layer):
@@ -87,6 +92,9 @@ class _Pool(Layer):
     def output(self, x: Shape) -> Shape:
         return x.map_of(x.channels, tuple([axis.output() for axis in self.axes(x)]))
 
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [windowed(0, x, [of_window(axis) for axis in self.axes(x)])]
+
 
 class MaxPool(_Pool):
     """Max pooling: keeps the greatest number in each window."""
@@ -108,6 +116,9 @@ class MaxPool(_Pool):
         Example({"kernel_size": 3, "stride": 2, "rounding": "caffe"}, (64, 112, 112), (64, 56, 56),
                 source="Caffe's bvlc_googlenet, pool1/3x3_s2"),
     )  # fmt: skip
+
+    def kept(self, output: Shape, *_: Any) -> list[tuple[Dim, int]]:
+        return [(output.elements, _INDEX_BITS)]
 
 
 class AvgPool(_Pool):
@@ -179,6 +190,13 @@ class FractionalMaxPool(Layer):
     def output(self, x: Shape) -> Shape:
         return x.map_of(x.channels, self._sizes(x))
 
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        sizes = zip(x.spatial, output.spatial, each_axis(self, "kernel_size", len(x.spatial)), strict=True)
+        return [windowed(0, x, [fractional(*axis) for axis in sizes])]
+
+    def kept(self, output: Shape, *_: Any) -> list[tuple[Dim, int]]:
+        return [(output.elements, _INDEX_BITS)]
+
 
 class _AdaptivePool(Layer):
     """What adaptive pools share: windows whose sizes follow from the output size that is asked for."""
@@ -192,6 +210,9 @@ class _AdaptivePool(Layer):
     def output(self, x: Shape) -> Shape:
         pairs = zip(each_axis(self, "output_size", len(x.spatial)), x.spatial, strict=True)
         return x.map_of(x.channels, tuple(size if asked is None else asked for asked, size in pairs))
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [windowed(0, x, [adaptive(*sizes) for sizes in zip(x.spatial, output.spatial, strict=True)])]
 
 
 class AdaptiveAvgPool(_AdaptivePool):
@@ -214,6 +235,9 @@ class AdaptiveMaxPool(_AdaptivePool):
             "adaptive_max_pooling2d", "adaptive_max_pooling3d")  # fmt: skip
     examples = (Example({"output_size": 3}, (1, 17, 15, 18), (1, 3, 3, 3), source="PyTorch 2.13.0, run"),)
 
+    def kept(self, output: Shape, *_: Any) -> list[tuple[Dim, int]]:
+        return [(output.elements, _INDEX_BITS)]
+
 
 class _GlobalPool(Layer):
     """What global pools share: one number for each channel."""
@@ -234,6 +258,7 @@ class GlobalAvgPool(_GlobalPool):
     """Global average pooling: the mean of each channel over all of space."""
 
     kind = "global_avg_pool"
+    saves = NOTHING
     also = ("global_avg_pool1d", "global_avg_pool2d", "global_avg_pool3d", "global_average_pooling1d",
             "global_average_pooling2d", "global_average_pooling3d", "global_average_pooling",
             "global_average_pool")  # fmt: skip

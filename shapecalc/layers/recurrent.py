@@ -106,6 +106,10 @@ class _Recurrent(Layer):
     def features_in(self, x: Shape, *states: Shape) -> Dim:
         return x.sizes[-1]
 
+    def kept(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
+        inside = self.num_layers * self._directions * (self.gates * self.hidden_size + self._state)
+        return [(x.sizes[0] * inside, 0)]
+
 
 class RNN(_Recurrent):
     """Recurrent layer of Elman's kind: the new state is a nonlinearity of input and state, each times a matrix.
@@ -264,3 +268,6 @@ class ConvLSTM(Layer):
         frame, hidden = self._frame(x), self._hidden(x)
         window = prod(per_axis(self.kernel_size, len(frame.spatial))) * 4 * self.out_channels
         return x.sizes[0] * (prod(hidden.spatial) * (window * (frame.channels + self.out_channels)))
+
+    def kept(self, output: Any, x: Shape) -> list[tuple[Dim, int]]:
+        return [(x.sizes[0] * 5 * self._hidden(x).elements, 0)]  # four gates and a cell at every step

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from shapecalc.arguments import Flag
 from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of
 from shapecalc.errors import Misfit
-from shapecalc.layer import Example, Layer
+from shapecalc.layer import NOTHING, Example, Layer
+from shapecalc.sight import Look, rearranged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +42,14 @@ class _Reduction(Layer):
     def output(self, x: Shape) -> Shape:
         return _reduced(x, self._axes(x), self.keepdim)
 
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [_kept_axes(x, self._axes(x), self.keepdim)]
+
+
+def _kept_axes(x: Shape, axes: set[int], keepdim: bool) -> Look:
+    left = [i for i in range(x.rank) if i not in axes]
+    return rearranged(0, x, {axis: axis if keepdim else place for place, axis in enumerate(left)})
+
 
 def _reduced(x: Shape, axes: set[int], keepdim: bool) -> Shape:
     if keepdim:
@@ -52,6 +61,7 @@ class Mean(_Reduction):
     """Mean over axes: `mean: [2, 3]` of channels × height × width leaves the channels."""
 
     kind = "mean"
+    saves = NOTHING
     also = ("reduce_mean",)
 
     examples = (
@@ -64,6 +74,7 @@ class Sum(_Reduction):
     """Sum over axes; the sum of several inputs is `add`."""
 
     kind = "sum"
+    saves = NOTHING
     also = ("reduce_sum",)
 
     examples = (Example({"dim": 1}, (7, 4, 5), (4, 5), source="PyTorch 2.13.0, run"),)
@@ -91,12 +102,18 @@ class Argmax(Layer):
     """Place of the greatest number along one axis; over all numbers without `dim`."""
 
     kind = "argmax"
+    saves = NOTHING
 
     dim = AxisNumber("the axis that is reduced", None, channels=True, also=["axis"])
     keepdim = Flag("keep the axis, with size 1", False, also=["keepdims"])
 
     examples = (Example({"dim": 1}, (21, 520, 520), (520, 520), source="PyTorch 2.13.0, run"),)
 
+    def _axes(self, x: Shape) -> set[int]:
+        return set(range(x.rank)) if self.dim is None else {axis_index(self.dim, x)}
+
     def output(self, x: Shape) -> Shape:
-        axes = set(range(x.rank)) if self.dim is None else {axis_index(self.dim, x)}
-        return _reduced(x, axes, self.keepdim)
+        return _reduced(x, self._axes(x), self.keepdim)
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [_kept_axes(x, self._axes(x), self.keepdim)]

@@ -12,8 +12,9 @@ from shapecalc.arguments import Sizes
 from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import Misfit
-from shapecalc.layer import Example, Layer
+from shapecalc.layer import NOTHING, Example, Layer
 from shapecalc.shape import Shape
+from shapecalc.sight import Look, rearranged, reshaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +50,17 @@ def _fill_constraint(sizes: tuple[Dim, ...], elements: Dim, name: str, whole: st
     return Constraint(prod(known), EQUAL, elements, f"product of {name}", whole)
 
 
-class Flatten(Layer):
+class _Rearranged(Layer):
+    """What all of them share: the same numbers, seen under other axes."""
+
+    view = True
+    saves = NOTHING
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [reshaped(0, x, output)]
+
+
+class Flatten(_Rearranged):
     """Flatten: several axes become one; all of them, where none is named."""
 
     kind = "flatten"
@@ -80,7 +91,7 @@ class Flatten(Layer):
         return _arranged(x, (*x.sizes[:start], prod(x.sizes[start:stop]), *x.sizes[stop:]))
 
 
-class Reshape(Layer):
+class Reshape(_Rearranged):
     """Reshape: the same numbers under other sizes, in the same order."""
 
     kind = "reshape"
@@ -102,7 +113,7 @@ class Reshape(Layer):
         return _arranged(x, _fill(self.shape, x.elements))
 
 
-class Unflatten(Layer):
+class Unflatten(_Rearranged):
     """Unflatten: one axis becomes several."""
 
     kind = "unflatten"
@@ -130,7 +141,7 @@ def _permuted(x: Shape, order: tuple[int, ...]) -> Shape:
     return Shape(tuple(x.sizes[i] for i in order), x.channels_last, is_map=stays)
 
 
-class Permute(Layer):
+class Permute(_Rearranged):
     """Permute: the axes in another order."""
 
     kind = "permute"
@@ -160,8 +171,11 @@ class Permute(Layer):
     def output(self, x: Shape) -> Shape:
         return _permuted(x, self._order(x))
 
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [rearranged(0, x, {axis: k for k, axis in enumerate(self._order(x))})]
 
-class Transpose(Layer):
+
+class Transpose(_Rearranged):
     """Transpose: two axes change places."""
 
     kind = "transpose"
@@ -174,14 +188,20 @@ class Transpose(Layer):
         Example({"dim0": 1, "dim1": -1}, (3, 4, 5), (5, 4, 3), source="PyTorch 2.13.0, run"),
     )  # fmt: skip
 
-    def output(self, x: Shape) -> Shape:
+    def _order(self, x: Shape) -> tuple[int, ...]:
         one, other = axis_of(self.dim0, x.rank, "dim0"), axis_of(self.dim1, x.rank, "dim1")
         order = list(range(x.rank))
         order[one], order[other] = other, one
-        return _permuted(x, tuple(order))
+        return tuple(order)
+
+    def output(self, x: Shape) -> Shape:
+        return _permuted(x, self._order(x))
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [rearranged(0, x, {axis: k for k, axis in enumerate(self._order(x))})]
 
 
-class Squeeze(Layer):
+class Squeeze(_Rearranged):
     """Squeeze: takes out axes of size 1. They are named, so that what comes out does not hang on the numbers."""
 
     kind = "squeeze"
@@ -201,7 +221,7 @@ class Squeeze(Layer):
         return _arranged(x, tuple(size for i, size in enumerate(x.sizes) if i not in gone))
 
 
-class Unsqueeze(Layer):
+class Unsqueeze(_Rearranged):
     """Unsqueeze: puts in an axis of size 1."""
 
     kind = "unsqueeze"

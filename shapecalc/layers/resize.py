@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import Choice, Factors, Flag, Integer, PerAxis
 from shapecalc.dims import DIVIDES, Constraint, Dim, prod, scaled
 from shapecalc.errors import Misfit
-from shapecalc.layer import Example, Layer
+from shapecalc.layer import NOTHING, Example, Layer
+from shapecalc.sight import Look, Sight, beside, resized, windowed
 from shapecalc.window import axis_names, each_axis
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ class Upsample(Layer):
     """Resizing of the spatial axes by a factor or to a size: up, or down with a factor below 1."""
 
     kind = "upsample"
+    saves = NOTHING
     also = ("interpolate", "resize", "upsampling_nearest2d", "upsampling_bilinear2d")
 
     scale_factor = Factors("how many times as large; the size is rounded down", None, symbol="r")
@@ -53,11 +56,20 @@ class Upsample(Layer):
         factors = each_axis(self, "scale_factor", len(x.spatial))
         return x.map_of(x.channels, tuple(scaled(size, r) for size, r in zip(x.spatial, factors, strict=True)))
 
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        factors = [None] * len(x.spatial)
+        if self.scale_factor is not None:
+            factors = [Fraction(str(factor)) for factor in each_axis(self, "scale_factor", len(x.spatial))]
+        axes = zip(x.spatial, output.spatial, factors, strict=True)
+        corners = bool(self.align_corners)
+        return [windowed(0, x, [resized(n, m, self.mode, times, corners) for n, m, times in axes])]
+
 
 class UpSampling(Layer):
     """Upsampling as Keras writes it, whose size is how many times as large the output is."""
 
     kind = "up_sampling"
+    saves = NOTHING
     also = ("up_sampling1d", "up_sampling2d", "up_sampling3d")
 
     size = PerAxis("how many times as large", 2, symbol="r", always=True)
@@ -75,6 +87,10 @@ class UpSampling(Layer):
         factors = each_axis(self, "size", len(x.spatial))
         return x.map_of(x.channels, tuple(size * r for size, r in zip(x.spatial, factors, strict=True)))
 
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        axes = zip(x.spatial, output.spatial, strict=True)
+        return [windowed(0, x, [resized(n, m, self.interpolation) for n, m in axes])]
+
 
 def _power(number: Dim, rank: int) -> Dim:
     return prod((number,) * rank)
@@ -84,6 +100,7 @@ class PixelShuffle(Layer):
     """Pixel shuffle: r·r channels become one of r times the resolution along each spatial axis."""
 
     kind = "pixel_shuffle"
+    saves = NOTHING
     also = ("depth_to_space", "sub_pixel_conv")
 
     upscale_factor = Integer("how many times the resolution", also=["block_size"], symbol="r")
@@ -101,11 +118,15 @@ class PixelShuffle(Layer):
         r = self.upscale_factor
         return x.map_of(x.channels // _power(r, len(x.spatial)), tuple(size * r for size in x.spatial))
 
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [windowed(0, x, [Sight((range(1),) * self.upscale_factor, 1)] * len(x.spatial))]
+
 
 class PixelUnshuffle(Layer):
     """Pixel unshuffle: each block of r·r places becomes one place of r·r times the channels."""
 
     kind = "pixel_unshuffle"
+    saves = NOTHING
     also = ("space_to_depth", "focus")
 
     downscale_factor = Integer("how many times less resolution", also=["block_size"], symbol="r")
@@ -122,11 +143,16 @@ class PixelUnshuffle(Layer):
         r = self.downscale_factor
         return x.map_of(x.channels * _power(r, len(x.spatial)), tuple(size // r for size in x.spatial))
 
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        r = self.downscale_factor
+        return [windowed(0, x, [Sight((range(r),), r)] * len(x.spatial))]
+
 
 class ChannelShuffle(Layer):
     """Channel shuffle: the channels of each group are dealt out over all groups. No size changes."""
 
     kind = "channel_shuffle"
+    saves = NOTHING
 
     groups = Integer("groups that the channels are dealt from", symbol="g")
 
@@ -138,3 +164,6 @@ class ChannelShuffle(Layer):
         if not x.sizes:
             raise Misfit("channel_shuffle needs an input with channels")
         yield Constraint(self.groups, DIVIDES, x.channels, "groups", "channels of the input")
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [beside(0, x, output)]

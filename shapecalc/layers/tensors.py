@@ -8,7 +8,8 @@ from shapecalc.arguments import Count, Integer, Integers, Sizes
 from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of
 from shapecalc.dims import BROADCASTS, EQUAL, LESS, UP_TO, Constraint, Dim, ceil_div, minimum, total
 from shapecalc.errors import Misfit
-from shapecalc.layer import Example, Layer
+from shapecalc.layer import NOTHING, Example, Layer
+from shapecalc.sight import CIRCULAR, Look, beside, rearranged, shifted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,8 @@ class Slice(Layer):
     """
 
     kind = "slice"
+    view = True
+    saves = NOTHING
     also = ("narrow",)
 
     dim = AxisNumber("the axis: 1 is the first, -1 the last", channels=True, also=["axis"])
@@ -55,6 +58,11 @@ class Slice(Layer):
         span = end if type(start) is int and start == 0 else end - start
         return x.with_axis(axis, span if type(self.step) is int and self.step == 1 else ceil_div(span, self.step))
 
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        axis = axis_index(self.dim, x)
+        start, _ = self._bounds(x.sizes[axis])
+        return [rearranged(0, x, {i: i for i in range(x.rank)}, {axis: shifted(start, step=self.step)})]
+
 
 def _position(position: Dim, size: Dim) -> Dim:
     """Return a position that may be counted from the end, from the beginning."""
@@ -68,6 +76,8 @@ class Split(Layer):
     """
 
     kind = "split"
+    view = True
+    saves = NOTHING
 
     sizes = Integers("the size of each piece", minimum=1, also=["split_size", "split_sizes", "split_size_or_sections"])
     dim = AxisNumber("the axis that is cut", 1, channels=True, also=["axis"], always=True)
@@ -84,6 +94,10 @@ class Split(Layer):
         axis = axis_index(self.dim, x)
         return tuple(x.with_axis(axis, size) for size in self.sizes)
 
+    def looks(self, output: Any, x: Shape) -> list[Look]:
+        axis = axis_index(self.dim, x)
+        return [rearranged(0, x, {i: i for i in range(x.rank) if i != axis})]
+
 
 class Chunk(Layer):
     """Chunk: one axis cut into a number of equal pieces, each an output (`chunk1[0]`, `chunk1[1]`).
@@ -93,6 +107,8 @@ class Chunk(Layer):
     """
 
     kind = "chunk"
+    view = True
+    saves = NOTHING
 
     chunks = Count("how many pieces")
     dim = AxisNumber("the axis that is cut", 1, channels=True, also=["axis"], always=True)
@@ -126,11 +142,16 @@ class Chunk(Layer):
         piece, last = self._pieces(x.sizes[axis])
         return (*(x.with_axis(axis, piece) for _ in range(self.chunks - 1)), x.with_axis(axis, last))
 
+    def looks(self, output: Any, x: Shape) -> list[Look]:
+        axis = axis_index(self.dim, x)
+        return [rearranged(0, x, {i: i for i in range(x.rank) if i != axis})]
+
 
 class Stack(Layer):
     """Stack: inputs of one size, side by side along a new axis."""
 
     kind = "stack"
+    saves = NOTHING
     inputs = (1, None)
     branches = True
 
@@ -152,6 +173,11 @@ class Stack(Layer):
         at = axis_of(self.dim, x.rank + 1)
         return x.plain(*x.sizes[:at], 1 + len(others), *x.sizes[at:])
 
+    def looks(self, output: Shape, *inputs: Shape) -> list[Look]:
+        at = axis_of(self.dim, output.rank)
+        order = {k: k + (k >= at) for k in range(output.rank - 1)}
+        return [rearranged(i, x, order) for i, x in enumerate(inputs)]
+
 
 class Expand(Layer):
     """Expand: axes of 1 stretched to the sizes given, without copying; as PyTorch's `expand`.
@@ -160,6 +186,8 @@ class Expand(Layer):
     """
 
     kind = "expand"
+    view = True
+    saves = NOTHING
     also = ("broadcast_to",)
 
     sizes = Sizes("the size of every axis; -1 keeps it", inferred=True, also=["size"])
@@ -190,6 +218,9 @@ class Expand(Layer):
         sizes = (*self.sizes[:added], *(size if _kept(wanted) else wanted for size, wanted in pairs))
         return x.plain(*sizes) if added else x._replace(sizes=sizes)
 
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [beside(0, x, output)]
+
 
 def _kept(size: Dim) -> bool:
     return type(size) is int and size == -1
@@ -202,6 +233,7 @@ class Tile(Layer):
     """
 
     kind = "tile"
+    saves = NOTHING
 
     dims = Integers("times for each axis", minimum=1, also=["repeats", "multiples"])
 
@@ -216,11 +248,16 @@ class Tile(Layer):
         sizes = (*times[:added], *(size * n for size, n in zip(x.sizes, times[added:], strict=True)))
         return x.plain(*sizes) if added else x._replace(sizes=sizes)
 
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        order = {i: i + output.rank - x.rank for i in range(x.rank)}
+        return [rearranged(0, x, order, dict.fromkeys(order, shifted(0, CIRCULAR)))]
+
 
 class RepeatVector(Layer):
     """Repeat vector: the whole input n times along a new first axis, as Keras' layer for sequence decoders."""
 
     kind = "repeat_vector"
+    saves = NOTHING
 
     n = Integer("how many times")
 
@@ -229,11 +266,15 @@ class RepeatVector(Layer):
     def output(self, x: Shape) -> Shape:
         return x.plain(self.n, *x.sizes)
 
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [rearranged(0, x, {i: i + 1 for i in range(x.rank)})]
+
 
 class Roll(Layer):
     """Roll: numbers pushed along axes, those that fall off come in again at the other end. No size changes."""
 
     kind = "roll"
+    saves = NOTHING
     also = ("shift",)
 
     shifts = Integers("how far, along each axis", minimum=-_FAR)
@@ -251,3 +292,8 @@ class Roll(Layer):
         for dim in self.dims:
             axis_of(dim, x.rank, "dims")
         yield from ()
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        pairs = zip(self.dims, self.shifts, strict=True)
+        sights = {axis_of(dim, x.rank, "dims"): shifted(-by, CIRCULAR) for dim, by in pairs}
+        return [rearranged(0, x, {i: i for i in range(x.rank)}, sights)]

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from shapecalc.arguments import Choice, Flag, Integer, Number, PerAxis, per_axis
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
 from shapecalc.errors import Misfit
-from shapecalc.layer import Example, Layer, WeightShapes
-from shapecalc.layers.attention import need_rank, product_macs
+from shapecalc.layer import NOTHING, Example, Layer, WeightShapes
+from shapecalc.layers.attention import need_rank, product_macs, seen_apart
+from shapecalc.sight import Look, everything
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,8 @@ __all__ = ["RelativePositionBias", "StochasticDepth", "WindowAttention", "Window
 
 class _Windows(Layer):
     """What partition and reverse share: how many windows cover a map."""
+
+    saves = NOTHING
 
     window_size = PerAxis("side of a window, in tokens", symbol="w", also=["partition_size"])
 
@@ -87,6 +90,9 @@ class WindowReverse(_Windows):
 
     def output(self, windows: Shape, like: Shape) -> Shape:
         return like.map_of(windows.sizes[2], like.spatial)
+
+    def looks(self, output: Shape, windows: Shape, like: Shape) -> list[Look]:
+        return [everything(0, windows)]  # of the map itself, its size alone is used
 
 
 class WindowAttention(Layer):
@@ -161,6 +167,13 @@ class WindowAttention(Layer):
             macs = macs + self._distances() * (self.cpb_hidden * (len(self._window()) + self.num_heads))
         return macs
 
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        tokens, channels = x.sizes[-2:]
+        return [(prod(x.sizes[:-2]) * tokens * (4 * channels + self.num_heads * tokens), 0)]
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [seen_apart(0, x)]
+
 
 class RelativePositionBias(Layer):
     """Relative position bias: adds to attention scores (…, heads, L, S) a learned number for each distance and head.
@@ -170,6 +183,7 @@ class RelativePositionBias(Layer):
     """
 
     kind = "relative_position_bias"
+    saves = NOTHING
     elementwise = True
 
     window_size = PerAxis("side of the window whose tokens attend", None, symbol="w")
@@ -205,6 +219,8 @@ class StochasticDepth(Layer):
     """Stochastic depth: in training drops a whole residual branch, or lets it pass. No size changes."""
 
     kind = "stochastic_depth"
+    only_training = True
+    saves = NOTHING
     also = ("drop_path",)
     elementwise = True
 

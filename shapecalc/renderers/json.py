@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from shapecalc.report import Report
 
-__all__ = ["draw"]
+__all__ = ["draw", "write_contract"]
 
 
 def draw(report: Report) -> str:
     """Return the report as JSON."""
-    entries = [f"  {json.dumps(key)}: {_write(value)}" for key, value in report.to_dict().items()]
+    return write_contract(report.to_dict())
+
+
+def write_contract(contract: dict[str, Any]) -> str:
+    """Return an object as JSON, with one line for each item of its lists."""
+    entries = [f"  {json.dumps(key)}: {_write(value)}" for key, value in contract.items()]
     return "{\n" + ",\n".join(entries) + "\n}"
 
 

@@ -34,8 +34,8 @@ def read_events(source: Source, builder: Builder) -> None:
     root = builder.root
     if root is None or (isinstance(root, Scalar) and root.value is None and not root.text):
         held = "holds only comments" if "#" in source.text else "is empty"
-        message = f"the file {held}: a specification needs at least `layers:`"
-        raise StopReadingError(Problem(message, Mark(source, 0, 0)))
+        mend = "a specification has an input:, such as 3x224x224, and a list under layers:"
+        raise StopReadingError(Problem(f"the file {held}", Mark(source, 0, 0), mend=mend))
 
 
 def _begin_document(event: Any, builder: Builder) -> None:

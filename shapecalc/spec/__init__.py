@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.arguments import Sizes
 from shapecalc.errors import Problem, did_you_mean
 from shapecalc.graph import Claim, Graph, Reference
-from shapecalc.shape import CHW, LAYOUTS, Shape
+from shapecalc.shape import CHW, LAYOUTS, UNKNOWN, Shape
 from shapecalc.source import ListValue, MapValue, Scalar, read_object, read_text
-from shapecalc.spec.builder import Builder
+from shapecalc.spec.builder import Builder, TooManyLayersError
 from shapecalc.spec.claims import read_claims
 from shapecalc.spec.document import Document, read_document
 from shapecalc.spec.order import settle
 from shapecalc.spec.scope import Scope, declared_names, read_name, read_reference
-from shapecalc.spec.values import BadValueError, bad, input_shape, plain, word
+from shapecalc.spec.values import BadValueError, bad, describe, input_shape, plain, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,10 +95,11 @@ class _Building:
         self.variables = self._variables(variables)
         self.overridden = bool(variables) or bool(inputs)
         self.layout = self._layout()
+        self.input_marks: dict[str, Mark] = {}
         self.inputs = self._inputs(inputs)
 
     def graph(self) -> tuple[Graph, list[Problem]]:
-        builder = Builder(self.document.blocks)
+        builder = Builder(self.document.blocks, self.variables)
         layers = self._layers()
         flows: dict[str, Flow] = {name: Reference(-1 - index) for index, name in enumerate(self.inputs)}
         scope = Scope("", flows, declared_names(layers.items) if layers else set())
@@ -109,9 +110,13 @@ class _Building:
         except BadValueError as error:
             builder.problems.append(error.problem)
             ends, names = (), ("",)
+        except TooManyLayersError as error:
+            builder = Builder({})
+            builder.problems.append(error.problem)
+            ends, names = (), ("",)
         builder.problems[:0] = self.problems
         self._check_variables_are_used(builder.problems)
-        settled = settle(builder, ends, stated=bool(names), inputs=tuple(self.inputs))
+        settled = settle(builder, ends, stated=bool(names), inputs=self.input_marks)
         graph = Graph(
             name=self._text("name") or self.variant_name or _stem(self.file),
             inputs=self.inputs,
@@ -153,16 +158,19 @@ class _Building:
                 else:
                     mend = did_you_mean(key.text, own) if own else ""
                     self.problems.append(Problem(f"there is no variable {key.text} to set", key.mark, mend=mend))
+        mark = self.document.marks.get("vars", self.document.mark)
         for name in given:
             if name not in own:
                 mend = did_you_mean(name, own) if own else "the specification has no `vars:`"
-                self.problems.append(Problem(f"there is no variable {name} to set", self.document.mark, mend=mend))
+                self.problems.append(Problem(f"there is no variable {name} to set", mark, mend=mend))
+        before = len(self.problems)
         found: dict[str, Any] = {}
         for name, item in own.items():
             if name in given:
                 found[name] = given[name]
             else:
                 found[name] = self._try(plain, variant_values.get(name, item), found)
+        self.broken = len(self.problems) > before  # then what the layers make of them is not looked at
         return found
 
     def _layout(self) -> str:
@@ -177,22 +185,11 @@ class _Building:
         return text.upper() if text is not None and text.upper() in LAYOUTS else CHW
 
     def _inputs(self, given: Mapping[str, tuple[Any, ...]]) -> dict[str, Shape]:
-        values: dict[str, Value] = {}
-        inputs = self.document.keys.get("inputs")
-        single = self.variant.get("input") or self.document.keys.get("input")
-        if isinstance(inputs, MapValue):
-            for key, item in inputs.pairs:
-                name = self._try(read_name, key, {})
-                if name is not None:
-                    values[name] = item
-        elif inputs is not None:
-            self.problems.append(Problem("inputs is a mapping: a name and a size each", inputs.mark))
-        elif single is not None:
-            values["input"] = single
-        shapes: dict[str, Shape] = {}
-        for name, item in values.items():
-            shape = self._try(input_shape, item, self.layout, self.variables, _INPUT)
-            shapes[name] = shape or Shape((1,))
+        """Return the size of every input; none (`UNKNOWN`) where it is wrong."""
+        shapes: dict[str, Shape] = {
+            name: self._try(input_shape, item, self.layout, self.variables, _INPUT) or UNKNOWN
+            for name, item in self._own_inputs(is_given=bool(given)).items()
+        }
         for name, sizes in given.items():
             if name and name not in shapes and shapes:
                 self.problems.append(
@@ -204,32 +201,41 @@ class _Building:
                 self.problems.append(Problem(f"say which input has that size: {names}", self.document.mark))
                 continue
             shapes[name or next(iter(shapes), "input")] = Shape(sizes, self.layout != CHW, is_map=len(sizes) >= 3)
-        if not shapes and "layers" in self.document.keys and inputs is None:
-            self.problems.append(
-                Problem(
-                    "the size of the input is not given",
-                    self.document.mark,
-                    mend="write for instance  input: 3x224x224  at the top, or give --input",
-                )
-            )
-            shapes["input"] = Shape((1,))
-        return shapes
+        return shapes or {"input": UNKNOWN}
+
+    def _own_inputs(self, *, is_given: bool) -> dict[str, Value]:
+        """Return the sizes of the inputs as they are written; it is a problem if there are none and none `is_given`."""
+        inputs = self.document.keys.get("inputs")
+        single = self.variant.get("input") or self.document.keys.get("input")
+        if isinstance(inputs, MapValue):
+            named = {self._try(read_name, key, {}): (key.mark, item) for key, item in inputs.pairs}
+            self.input_marks = {name: mark for name, (mark, _) in named.items() if name is not None}
+            return {name: item for name, (_, item) in named.items() if name is not None}
+        if inputs is not None:
+            mend = "write for instance inputs: {left: 3x224x224, right: 3x224x224}"
+            self.problems.append(Problem(f"inputs is a mapping of names to sizes, not {describe(inputs)}", inputs.mark, mend=mend))
+        elif single is not None:
+            self.input_marks = {"input": single.mark}
+            return {"input": single}
+        elif "layers" in self.document.keys and not is_given:
+            mend = "write for instance  input: 3x224x224  at the top, or give --input"
+            self.problems.append(Problem("the size of the input is not given", self.document.mark, mend=mend))
+        return {}
 
     def _layers(self) -> ListValue | None:
         layers = self.document.keys.get("layers")
         if layers is None:
             if not self.problems:
                 self.problems.append(
-                    Problem("a specification needs `layers:`", self.document.mark, mend="a list of layers, in order")
+                    Problem("a specification needs `layers:`", self.document.mark, mend="give a list of layers, in order")
                 )
             return None
         if not isinstance(layers, ListValue) or not layers.items:
-            what = "is empty" if not isinstance(layers, MapValue) else "is a mapping"
-            self.problems.append(
-                Problem(f"`layers:` {what}: it must be a list", layers.mark, mend="write each layer behind a dash: - relu")
-            )
+            empty = isinstance(layers, ListValue) or (isinstance(layers, Scalar) and layers.value is None)
+            message = "`layers:` is empty" if empty else f"`layers:` must be a list, not {describe(layers)}"
+            self.problems.append(Problem(message, layers.mark, mend="write each layer behind a dash: - relu"))
             return None
-        return layers
+        return layers if not self.broken else None
 
     def _outputs(self, scope: Scope, last: tuple[Flow, ...]) -> tuple[tuple[Flow, ...], tuple[str, ...]]:
         """Return the outputs, and the names under which they are stated: none where they are not."""
@@ -237,7 +243,9 @@ class _Building:
         if value is None or (isinstance(value, Scalar) and value.value is None):
             return last, ()
         if isinstance(value, MapValue):
-            raise bad("outputs is a list of layers", value.mark, "outputs: [fc, aux]")
+            raise bad(
+                f"outputs is a list of layers, not {describe(value)}", value.mark, "write for instance outputs: [fc, aux]"
+            )
         items = value.items if isinstance(value, ListValue) else [value]
         items = [item for item in items if not _is_switched_off(item, scope)]
         flows = tuple(read_reference(item, scope) for item in items)
@@ -252,27 +260,41 @@ class _Building:
         return () if self.overridden else claims
 
     def _check_variables_are_used(self, problems: list[Problem]) -> None:
-        """Report the variables that nothing in the specification mentions."""
-        if not self.document.variables:
+        """Report the variables, and the arguments of blocks, that nothing mentions."""
+        document, mend = self.document, "take it out, or use it"
+        for block in document.blocks.values():
+            mentioned = _mentioned([*block.values(), *block.outputs, block.layers]) if block.arguments else set()
+            problems += [
+                Problem(f"the argument {name} of the block {block.name} is never used", (value or block).mark, mend=mend)
+                for name, value in block.arguments.items()
+                if name not in mentioned
+            ]
+        if not document.variables:
             return
-        mentioned: set[str] = set()
         skipped = ("name", "source", "description", "family", "task", "expect", "variants")
-        waiting = [value for key, value in self.document.keys.items() if key not in skipped]
-        for block in self.document.blocks.values():
-            waiting += [block.layers, *block.outputs, *(v for v in block.arguments.values() if v is not None)]
-        while waiting:
-            value = waiting.pop()
-            if isinstance(value, ListValue):
-                waiting += value.items
-            elif isinstance(value, MapValue):
-                waiting += [item for _, item in value.pairs]
-            elif isinstance(value.value, str):
-                mentioned.update(re.findall(_IDENTIFIER, value.text))
+        parts = [value for key, value in document.keys.items() if key not in skipped]
+        for block in document.blocks.values():
+            parts += [*block.values(), *block.outputs, block.layers]
+        mentioned = _mentioned(parts)
         problems += [
-            Problem(f"the variable {name} is never used", value.mark, mend="take it out, or use it")
-            for name, value in self.document.variables.items()
+            Problem(f"the variable {name} is never used", value.mark, mend=mend)
+            for name, value in document.variables.items()
             if name not in mentioned
         ]
+
+
+def _mentioned(values: list[Value]) -> set[str]:
+    """Return every word that stands in values and could be a variable's name."""
+    words: set[str] = set()
+    while values:
+        value = values.pop()
+        if isinstance(value, ListValue):
+            values += value.items
+        elif isinstance(value, MapValue):
+            values += [item for _, item in value.pairs]
+        elif isinstance(value.value, str):
+            words.update(re.findall(_IDENTIFIER, value.text))
+    return words
 
 
 def _is_switched_off(item: Value, scope: Scope) -> bool:

@@ -52,8 +52,9 @@ class Proto:
 class Builder:
     """Writes out lists of layers as nodes, and collects what is wrong with them."""
 
-    def __init__(self, blocks: Mapping[str, BlockDefinition]) -> None:
+    def __init__(self, blocks: Mapping[str, BlockDefinition], variables: Mapping[str, Any]) -> None:
         self.blocks = blocks
+        self.variables = variables
         self.nodes: list[Proto] = []
         self.instances: list[Block] = []
         self.problems: list[Problem] = []
@@ -299,7 +300,7 @@ class Builder:
             raise bad(f"the block {block.name} uses itself: {ring}", entry.mark, "a block cannot stand within itself")
         if len(scope.stack) >= MAX_NESTING:
             raise bad(f"blocks stand within one another more than {MAX_NESTING} deep", entry.mark)
-        given = block.bind(entry, variables)
+        given = block.bind(entry, variables, self.variables)
         inner = self._inner_scope(block.name, block.layers.items, scope, flow, name, frozen)
         inner.mark = scope.mark
         told = ", ".join(f"{key}={_told(given[key])}" for key in block.arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, did_you_mean
@@ -52,8 +53,15 @@ class BlockDefinition(NamedTuple):
     outputs: tuple[Value, ...]
     mark: Mark
 
-    def bind(self, entry: Entry, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the variables inside the block for one use of it. Errors: `BadValueError` at the use."""
+    def values(self) -> list[Value]:
+        """Return the defaults of the arguments."""
+        return [value for value in self.arguments.values() if value is not None]
+
+    def bind(self, entry: Entry, variables: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the variables inside the block for one use of it: those of the specification, and its arguments.
+
+        `variables` are those at the use, which the values that it gives are made of. Errors: `BadValueError` there.
+        """
         given: dict[str, Value] = {}
         value = entry.value
         if isinstance(value, MapValue):
@@ -64,9 +72,9 @@ class BlockDefinition(NamedTuple):
                 given[key.text] = item
         elif value is not None and not (isinstance(value, Scalar) and value.value is None):
             if not self.arguments:
-                raise bad(f"the block {self.name} takes no arguments", value.mark)
+                raise bad(f"the block {self.name} takes no arguments", value.mark, f"write {self.name} alone")
             given[next(iter(self.arguments))] = value
-        bound = dict(variables)
+        bound = dict(common)
         missing = [name for name, default in self.arguments.items() if default is None and name not in given]
         if missing:
             raise BadValueError(
@@ -120,7 +128,9 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, list[P
         return Document({"layers": value}, {"layers": mark}, {}, {}, {}, mark), problems
     if not isinstance(value, MapValue):
         problem = Problem(
-            f"a specification is a mapping with `layers:`, not {describe(value)}", value.mark, mend="see `shapecalc schema`"
+            f"a specification is a mapping with `layers:`, not {describe(value)}",
+            value.mark,
+            mend="it has an input:, such as 3x224x224, and a list under layers:",
         )
         return Document({}, {}, {}, {}, {}, value.mark), [problem]
     keys: dict[str, Value] = {}
@@ -133,7 +143,7 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, list[P
         marks[key.text] = key.mark
     for one, other in (("input", "inputs"), ("output", "outputs")):
         if one in keys and other in keys:
-            problems.append(Problem(f"{one} and {other} do not stand together", marks[other]))
+            problems.append(Problem(f"{one} and {other} do not stand together", marks[other], mend="keep one of the two"))
     blocks = _used_blocks(keys, reader, problems)
     blocks.update(_blocks(keys.get("blocks"), problems))
     variables = _variables(keys.get("vars"), problems)
@@ -150,7 +160,8 @@ def _mapping(value: Value | None, what: str, problems: list[Problem]) -> list[tu
         return []
     if isinstance(value, MapValue):
         return value.pairs
-    problems.append(Problem(f"{what} is a mapping of names, not {describe(value)}", value.mark))
+    mend = "write it as {name: value}"
+    problems.append(Problem(f"{what} is a mapping of names, not {describe(value)}", value.mark, mend=mend))
     return []
 
 
@@ -186,7 +197,8 @@ def _block(key: Scalar, value: Value, problems: list[Problem]) -> BlockDefinitio
     if isinstance(value, ListValue):
         return BlockDefinition(name, {}, value, (), key.mark)
     if not isinstance(value, MapValue):
-        raise bad(f"the block {name} must have `layers:`", value.mark, f"{name}: {{args: {{…}}, layers: […]}}")
+        mend = f"write for instance {name}: {{args: {{planes: required}}, layers: [relu]}}"
+        raise bad(f"the block {name} must be a mapping with `layers:`, not {describe(value)}", value.mark, mend)
     parts: dict[str, Value] = {}
     for inner, item in value.pairs:
         if inner.text not in _BLOCK_KEYS:
@@ -194,7 +206,8 @@ def _block(key: Scalar, value: Value, problems: list[Problem]) -> BlockDefinitio
         parts[inner.text] = item
     layers = parts.get("layers")
     if not isinstance(layers, ListValue):
-        raise bad(f"the block {name} must have a list under `layers:`", (layers or value).mark)
+        mend = "write each layer behind a dash: - relu"
+        raise bad(f"the block {name} must have a list under `layers:`", (layers or key).mark, mend)
     arguments: dict[str, Value | None] = {}
     for argument, default in _mapping(parts.get("args"), "args", problems):
         if _is_variable_name(argument, problems):
@@ -208,29 +221,33 @@ def _block(key: Scalar, value: Value, problems: list[Problem]) -> BlockDefinitio
 def _used_blocks(keys: dict[str, Value], reader: Reader | None, problems: list[Problem]) -> dict[str, BlockDefinition]:
     """Return the blocks of the files that `use:` names, and of those that they use."""
     blocks: dict[str, BlockDefinition] = {}
-    waiting = [keys["use"]] if "use" in keys else []
     seen: set[str] = set()
-    while waiting:
-        value = waiting.pop(0)
+
+    def use(value: Value, chain: tuple[str, ...]) -> None:
         for item in value.items if isinstance(value, ListValue) else [value]:
-            try:
-                path = word(item, "a file to use")
-                if reader is None:
-                    raise bad("files can be used only by a specification that is a file itself", item.mark)  # noqa: TRY301
-            except BadValueError as error:
-                problems.append(error.problem)
-                continue
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(chain[-1]), word(item, "a file to use")))
+            if path in chain:
+                ring = " → ".join((*chain[chain.index(path) :], path))
+                raise bad(f"the files use one another in a ring: {ring}", item.mark, "take one of the `use:` out")
+            if reader is None:
+                raise bad("files can be used only by a specification that is a file itself", item.mark)
             if path in seen:
                 continue
             seen.add(path)
             found, wrong = reader(path, item.mark)
-            problems += wrong
-            if isinstance(found, MapValue):
-                for key, inner in found.pairs:
-                    if key.text == "blocks":
-                        blocks.update(_blocks(inner, problems))
-                    elif key.text == "use":
-                        waiting.append(inner)
+            problems.extend(wrong)
+            for key, inner in found.pairs if isinstance(found, MapValue) else ():
+                if key.text == "use":
+                    use(inner, (*chain, path))
+                elif key.text == "blocks":
+                    blocks.update(_blocks(inner, problems))
+
+    if "use" in keys:
+        own = posixpath.basename(keys["use"].mark.source.name.replace("\\", "/"))
+        try:
+            use(keys["use"], (own,))
+        except BadValueError as error:
+            problems.append(error.problem)
     return blocks
 
 

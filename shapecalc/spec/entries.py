@@ -74,7 +74,7 @@ def _unknown(key: Scalar, blocks: Container[str]) -> Problem | None:
 
 def _mend(text: str, names: list[str]) -> str:
     found = did_you_mean(text, names)
-    return found if found.startswith("did") else "`shapecalc layers` lists the kinds"
+    return "`shapecalc layers` lists the kinds" if found.startswith("known") else found
 
 
 def _beside(strange: Scalar, kind: Scalar, blocks: Container[str]) -> Problem:

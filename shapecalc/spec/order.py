@@ -9,8 +9,9 @@ from shapecalc.graph import Node, Reference
 from shapecalc.spec.scope import Flow, Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from shapecalc.errors import Mark
     from shapecalc.spec.builder import Builder, Proto
 
 __all__ = ["Settled", "settle"]
@@ -27,7 +28,7 @@ class Settled:
         self.notes = notes
 
 
-def settle(builder: Builder, outputs: Sequence[Flow], *, stated: bool, inputs: Sequence[str]) -> Settled:
+def settle(builder: Builder, outputs: Sequence[Flow], *, stated: bool, inputs: Mapping[str, Mark]) -> Settled:
     """Return the nodes in the order of computation.
 
     `stated` says that the specification names its outputs: then what they do not need is left out, and noted;
@@ -100,14 +101,20 @@ def _shares(builder: Builder) -> dict[int, int]:
         else:
             shares.update(zip(range(start, stop), theirs, strict=True))
     for node in list(shares):  # a share of a share is a share of the first
+        if node not in shares:
+            continue
         seen = {node}
         while shares[node] in shares and shares[node] not in seen:
             seen.add(shares[node])
             shares[node] = shares[shares[node]]
         if shares[node] in seen:
             proto = builder.nodes[node]
-            builder.problems.append(Problem("layers share one another's weights in a ring", proto.mark, proto.name))
-            del shares[node]
+            mend = "let one of them have weights of its own"
+            builder.problems.append(
+                Problem("layers share one another's weights in a ring", proto.mark, proto.name, mend=mend)
+            )
+            for one in seen:
+                shares.pop(one, None)
     return shares
 
 
@@ -163,11 +170,13 @@ def _report_cycle(
 ) -> None:
     """Report one ring among the nodes that could not be put in order."""
     index = next(i for i in range(len(protos)) if i not in done)
-    path: list[int] = []
+    path: dict[int, None] = {}
     while index not in path:
-        path.append(index)
+        path[index] = None
         index = next(ref.node for ref in inputs[index] if ref is not None and ref.node >= 0 and ref.node not in done)
-    ring = path[path.index(index) :][::-1]
+    ring = list(path)[list(path).index(index) :][::-1]
+    start = ring.index(min(ring))
+    ring = [*ring[start:], *ring[:start]]
     names = [protos[i].name for i in ring]
     shown = names if len(names) <= _LISTED else [*names[: _LISTED - 1], "…", names[-1]]
     first = protos[ring[0]]
@@ -227,12 +236,11 @@ def _report_unused(
 def _report_unused_inputs(
     inputs: Sequence[tuple[Reference | None, ...]],
     outputs: Sequence[Reference],
-    names: Sequence[str],
+    marks: Mapping[str, Mark],
     builder: Builder,
 ) -> None:
     taken = {ref.node for refs in inputs for ref in refs if ref is not None} | {ref.node for ref in outputs}
-    for index, name in enumerate(names):
+    for index, (name, mark) in enumerate(marks.items()):
         if -1 - index not in taken:
-            builder.problems.append(
-                Problem(f"nothing takes the input {name}", mend=f"let a layer take it: from: {name}")
-            )
+            mend = f"let a layer take it: from: {name}"
+            builder.problems.append(Problem(f"nothing takes the input {name}", mark, mend=mend))

@@ -80,7 +80,8 @@ class Scope:
         if flows is None:
             known = [*self.flows, *self.taken]
             mend = did_you_mean(pending.name, known) if known else ""
-            return Problem(f"nothing here is called {pending.name}", pending.mark, mend=mend)
+            why = ("a block sees the names of its own layers only, and what comes in as input",) if self.stack else ()
+            return Problem(f"nothing here is called {pending.name}", pending.mark, why=why, mend=mend)
         if len(flows) > 1:
             if pending.output < len(flows):
                 return flows[pending.output]

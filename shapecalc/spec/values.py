@@ -194,7 +194,8 @@ def _raw_text(scalar: Scalar, argument: Argument, variables: Mapping[str, Any]) 
     try:
         return evaluate(scalar, variables)
     except BadValueError as error:
-        raise BadValueError(error.problem._replace(why=(f"{argument.name} must be {argument.expected}",))) from None
+        due = (f"{argument.name} must be {argument.expected}",) if re.fullmatch(r"[\w.]+", text) else ()
+        raise BadValueError(error.problem._replace(why=due)) from None
 
 
 def condition(value: Value, variables: Mapping[str, Any], what: str) -> bool:

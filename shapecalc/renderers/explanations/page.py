@@ -6,19 +6,19 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.explain.leaves import LETTERS
-from shapecalc.explain.lines import Chain, Line, Name, lines_of, place_of
+from shapecalc.explain.lines import Chain, Line, Name, lines_of, reason_lines
 from shapecalc.explain.working import MACS, PARAMS
-from shapecalc.notation import NUMBER, Tree
+from shapecalc.notation import NUMBER, TEXT, Tree
 from shapecalc.notation.algebra import SUM
 from shapecalc.renderers.cells import show_size
-from shapecalc.renderers.text import clean
+from shapecalc.renderers.text import cell_width, clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shapecalc.explain import Explanation, LayerExplanation
 
-__all__ = ["Section", "legend", "sections", "title", "totals"]
+__all__ = ["Section", "broken", "ending", "legend", "sections", "title", "totals"]
 
 _ADDENDS = 12
 """Of a sum over layers that is written out; of a longer one the result alone is."""
@@ -33,7 +33,7 @@ class Section(NamedTuple):
     name: str
     kind: str
     sizes: str
-    doc: str
+    doc: Sequence[str]
     lines: Sequence[Line]
 
 
@@ -50,7 +50,9 @@ def legend(explanation: Explanation) -> list[str]:
     sizes += [quantity.symbol for layer in explanation for quantity in layer.quantities]
     letters = dict.fromkeys(found[1] for name in sizes if (found := _AXIS.match(name)))
     named = [f"{letter} {LETTERS[letter]}" for letter in LETTERS if letter in letters]
-    lines = [f"{', '.join(named)}: “in” of what comes in, “out” of what goes out."] if named else []
+    several = any([len(layer.sources) > 1 for layer in explanation])
+    numbered = ", or the number of the input," if several else ""
+    lines = [f"{', '.join(named)}: “in”{numbered} of what comes in, “out” of what goes out."] if named else []
     if any([quantity.rule.is_rounded for layer in explanation for quantity in layer.quantities]):
         lines.append("⌊x⌋ is x rounded down, ⌈x⌉ is x rounded up.")
     if MACS in explanation.what:
@@ -62,14 +64,14 @@ def sections(explanation: Explanation) -> Iterator[Section]:
     """Yield the layers' parts, each kind's doc with the first of it."""
     told: set[str] = set()
     for layer in explanation:
-        doc = "" if layer.kind in told else clean_doc(layer.doc)
+        doc = [] if layer.kind in told else _paragraphs(layer.doc)
         told.add(layer.kind)
         yield Section(clean(layer.name), layer.kind, _flow(layer), doc, _lines(layer))
 
 
-def clean_doc(doc: str) -> str:
-    """Return a docstring with its paragraphs in one line each."""
-    return "\n".join([" ".join(paragraph.split()) for paragraph in doc.split("\n\n")])
+def _paragraphs(doc: str) -> list[str]:
+    """Return the paragraphs of a docstring, each in one line."""
+    return [" ".join(paragraph.split()) for paragraph in doc.split("\n\n") if paragraph.strip()]
 
 
 def _lines(layer: LayerExplanation) -> Sequence[Line]:
@@ -77,11 +79,8 @@ def _lines(layer: LayerExplanation) -> Sequence[Line]:
         return lines_of(layer)
     row = layer.row
     costs = [f"{row.params:,} parameters" if row.params else "", f"{row.macs:,} MACs" if row.macs else ""]
-    items = ["the same as ", Name(clean(layer.same_as)), "".join([f", {cost}" for cost in costs if cost])]
-    came = "; from " if row.from_ else ""
-    names = [Name(clean(", ".join(row.from_)))] if row.from_ else []
-    place = place_of(layer)
-    return [Line("as", (*filter(None, items), came, *names, f", {place}" if place else ""))]
+    told = ", ".join(filter(None, costs))
+    return [Line("as", (Name(layer.same_as), f": {told}" if told else "")), *reason_lines(layer, brief=True)]
 
 
 def _flow(layer: LayerExplanation) -> str:
@@ -91,6 +90,12 @@ def _flow(layer: LayerExplanation) -> str:
         shown = ", ".join([show_size(sizes) for sizes in shapes[:_SIZES]])
         sides.append(shown + (f", +{len(shapes) - _SIZES}" if len(shapes) > _SIZES else ""))
     return f"{sides[0]} → {sides[1]}" if sides[0] else sides[1]
+
+
+def ending(explanation: Explanation) -> str:
+    """Return the heading of the sums."""
+    names = explanation.asked or (explanation.report.name or "network",)
+    return f"{clean(names[0])} in all" if len(names) == 1 else "all of these"
 
 
 def totals(explanation: Explanation) -> list[Line]:
@@ -110,4 +115,27 @@ def totals(explanation: Explanation) -> list[Line]:
         elif values:
             over = f" over {len(values):,} layers" if len(values) > 1 else ""
             lines.append(Line(label, (Chain("", (whole,)), over)))
+    return lines
+
+
+def broken(chain: Chain, room: int, rest: int = 0) -> list[list[Tree]]:
+    """Return the sides of an equation line by line: all in one where there is room, else the rule alone first.
+
+    `rest` is how much room is taken by what follows.
+    """
+    sides = list(chain.trees)
+    lead = len(chain.symbol) + 3 if chain.symbol else 0
+    widths = [cell_width(TEXT.write(tree)) for tree in sides]
+    if lead + sum(widths) + 3 * (len(sides) - 1) + rest <= room:
+        return [sides]
+    lines = [[sides[0]]]
+    taken = room + 1
+    for i, (side, width) in enumerate(zip(sides[1:], widths[1:], strict=True), 2):
+        width += 3 + (rest if i == len(sides) else 0)
+        if taken + width <= room:
+            lines[-1].append(side)
+            taken += width
+        else:
+            lines.append([side])
+            taken = max(lead - 3, 0) + width
     return lines

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.explain.lines import Bytes, Chain, Name, Relation, Sizes
+from shapecalc.explain.lines import Bytes, Chain, Relation, Sizes
 from shapecalc.notation import TEXT
 from shapecalc.renderers.cells import show_bytes
-from shapecalc.renderers.explanations.page import legend, sections, title, totals
+from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
 from shapecalc.renderers.text import cell_width, clean, wrap
 
 if TYPE_CHECKING:
@@ -32,15 +32,12 @@ def draw(explanation: Explanation, width: int | None = None) -> str:
     lines += _wrapped(" ".join(legend(explanation)), width) if several else []
     for section in sections(explanation):
         lines += ["", *_heading(f"{section.name} · {section.kind}", section.sizes, width)]
-        for paragraph in section.doc.splitlines():
-            lines += _wrapped(paragraph, width)
-        lines += [""] if section.doc else []
+        for paragraph in section.doc:
+            lines += [*_wrapped(clean(paragraph), width), ""]
         lines += _body(section.lines, width)
-    ending = totals(explanation)
-    if ending:
-        name = clean(explanation.report.name)
-        heading = f"{name or 'the network'} in all" if explanation.is_whole else "these layers in all"
-        lines += ["", *_heading(heading, "", width), *_body(ending, width)]
+    sums = totals(explanation)
+    if sums:
+        lines += ["", *_heading(ending(explanation), "", width), *_body(sums, width)]
     if not several:
         lines += ["", *_wrapped(" ".join(legend(explanation)), width)]
     return "\n".join(lines).strip("\n")
@@ -82,20 +79,12 @@ def _broken(items: Sequence[Item], room: int) -> list[str]:
 
 def _equation(chain: Chain, rest: str, room: int) -> list[str]:
     """Return an equation in one line, or with its rule in the first and the numbers below, equals under equals."""
-    sides = [TEXT.write(tree) for tree in chain.trees]
     start = f"{chain.symbol} = " if chain.symbol else ""
-    whole = start + " = ".join(sides) + rest
-    if cell_width(whole) <= room:
-        return [whole]
     indent = " " * max(len(start) - 2, 0)
-    lines = [start + sides[0]]
-    for side in sides[1:]:
-        is_last = side is sides[-1]
-        longer = f"{lines[-1]} = {side}{rest if is_last else ''}"
-        if len(lines) > 1 and cell_width(longer) <= room:
-            lines[-1] = longer
-        else:
-            lines.append(f"{indent}= {side}{rest if is_last else ''}")
+    lines = []
+    for sides in broken(chain, room, cell_width(rest)):
+        lines.append((f"{indent}= " if lines else start) + " = ".join([TEXT.write(side) for side in sides]))
+    lines[-1] += rest
     return [part for line in lines for part in _hung(line, len(indent) + 2, room)]
 
 
@@ -115,7 +104,7 @@ def _kept(item: Item) -> str:
 
 def _written(item: Item) -> str:
     if isinstance(item, str):
-        return clean(item) if isinstance(item, Name) else item
+        return clean(item)
     if isinstance(item, Chain):
         start = f"{item.symbol} = " if item.symbol else ""
         return start + " = ".join([TEXT.write(tree) for tree in item.trees])

@@ -1,0 +1,87 @@
+"""`shapecalc sizes`: which input sizes a network takes, and which of them no rounding touches."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from shapecalc.cli.options import emit, load_network, network_options, output_option, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shapecalc.sizes import AxisSizes, LegalSizes
+
+__all__ = ["command"]
+
+_LAYERS = 4
+
+
+@click.command()
+@network_options
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="How to write it.")
+@output_option
+def command(spec: str, inputs: Sequence[str], settings: Sequence[str], format_: str, output: str | None) -> int:
+    """Tell which input sizes a network takes: all that are legal, the smallest, and the exact ones.
+
+    A size is legal where every layer fits. It is exact where every window ends at the edge of its input, so that no
+    row is dropped by rounding down or made up by rounding up, and where maps that meet have one size. A + B·k stands
+    for A, A + B, A + 2·B and so on. Exits with 1 where no size is legal.
+    """
+    answer = load_network(spec, inputs, settings).legal_sizes()
+    if format_ == "json":
+        emit(json.dumps(answer.to_dict(), indent=2, ensure_ascii=False), output)
+    else:
+        emit(printable(_text(answer)), output)
+    return 0 if all(entry.legal.smallest for entry in answer.axes) else 1
+
+
+def _text(answer: LegalSizes) -> str:
+    lines = [answer.name or "the network"]
+    for entry in answer.axes:
+        lines += ["", _heading(entry, named=len(answer.axes) > 1), *_body(entry)]
+    return "\n".join([*lines, "", _footer(answer)])
+
+
+def _heading(entry: AxisSizes, *, named: bool) -> str:
+    axes = " and ".join(entry.axes)
+    if len(entry.axes) > 1:
+        axes += ", always equal" if entry.together else ", each"
+    of = f" of {' and '.join(entry.inputs)}" if named or len(entry.inputs) > 1 else ""
+    return f"{axes}{of}" + (", always equal" if len(entry.inputs) > 1 else "")
+
+
+def _body(entry: AxisSizes) -> Iterator[str]:
+    yield f"  legal     {entry.legal.text()}"
+    if not entry.legal.smallest:
+        return
+    yield f"  smallest  {entry.legal.smallest:,}"
+    same = entry.exact[:-1] == entry.legal[:-1]
+    yield f"  exact     {'all of them' if same else entry.exact.text()}"
+    for size in dict.fromkeys(entry.given):
+        yield f"  here      {_verdict(entry, size)}"
+
+
+def _verdict(entry: AxisSizes, size: int) -> str:
+    """Say of the size as it is given what it is, and which are the nearest that are better."""
+    if size not in entry.legal:
+        return f"{size:,} is not legal: {_nearest(entry.legal.nearest(size))}"
+    if size in entry.exact:
+        return f"{size:,} is legal and exact"
+    more = len(entry.rounded) - _LAYERS
+    layers = ", ".join(entry.rounded[:_LAYERS]) + (f" and {more} more" if more > 0 else "")
+    told = f"{size:,} is legal, but not exact: sizes are rounded at {layers or 'a merge'}"
+    near = entry.exact.nearest(size)
+    return f"{told}\n            {_nearest(near)}" if near else told
+
+
+def _nearest(sizes: Sequence[int]) -> str:
+    told = " and ".join(f"{size:,}" for size in sizes)
+    return f"the nearest {'is' if len(sizes) == 1 else 'are'} {told}"
+
+
+def _footer(answer: LegalSizes) -> str:
+    searched = max((entry.legal.searched for entry in answer.axes), default=0)
+    return f"every size to {searched:,} tried; inference agrees at {answer.verified} sizes chosen there and beyond"

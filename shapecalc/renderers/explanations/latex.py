@@ -1,0 +1,125 @@
+r"""An explanation as a LaTeX document that pdflatex sets: a section for each layer, equations broken at equals signs.
+
+Letters outside Latin (a Chinese name) need XeLaTeX or LuaLaTeX and a font that has them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.explain.lines import Bytes, Chain, Name, Relation, Sizes
+from shapecalc.notation import LATEX
+from shapecalc.renderers.cells import show_bytes
+from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
+from shapecalc.renderers.text import cell_width, clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shapecalc.explain import Explanation
+    from shapecalc.explain.lines import Item, Line
+    from shapecalc.notation import Tree
+
+__all__ = ["draw"]
+
+_ROOM = 76
+"""Of a line of an equation, as text: what fits a page beside its label."""
+
+_PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
+\usepackage[T1]{fontenc}
+\usepackage[utf8]{inputenc}
+\usepackage{lmodern}
+\usepackage{amsmath,amssymb}
+\usepackage[margin=2.2cm]{geometry}
+\usepackage{enumitem}
+\setlength{\parindent}{0pt}
+\setlength{\parskip}{4pt}
+\newlist{working}{description}{1}
+\setlist[working]{leftmargin=5em,labelwidth=4.6em,labelsep=0.4em,itemsep=3pt,font=\normalfont\itshape,style=sameline}
+\begin{document}"""
+
+_WRITTEN = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "&": r"\&", "%": r"\%", "#": r"\#", "$": r"\$",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", '"': r"\char34{}", "`": r"\char96{}", "[": "{[}", "]": "{]}", "-": "{-}",
+    "×": r"$\times$", "·": r"$\cdot$", "…": r"\ldots{}", "−": r"$-$", "→": r"$\to$", "≤": r"$\le$", "✓": r"\checkmark{}",
+    "⌊": r"$\lfloor$", "⌋": r"$\rfloor$", "⌈": r"$\lceil$", "⌉": r"$\rceil$", "√": r"$\surd$", "Φ": r"$\Phi$",
+    "²": r"$^2$", "ˣ": r"$^x$", "⁻": r"$^-$", "ᵀ": r"$^T$", "“": "``", "”": "''", "–": "--",
+    "\N{REPLACEMENT CHARACTER}": "?",
+}  # fmt: skip
+_table = str.maketrans({**_WRITTEN, **dict.fromkeys("".join(map(chr, range(0x2400, 0x2422))), "?")})
+
+
+def draw(explanation: Explanation, width: int | None = None) -> str:  # noqa: ARG001  (the same for every format)
+    """Return the explanation as a document."""
+    lines = [_PREAMBLE, rf"\section*{{{_escape(title(explanation))}}}", _escape(" ".join(legend(explanation)))]
+    for section in sections(explanation):
+        heading = rf"\texttt{{{_escape(section.name)}}} --- {_escape(section.kind)}"
+        lines += ["", rf"\subsection*{{{heading} \hfill \normalfont\normalsize {_escape(section.sizes)}}}"]
+        lines += [r"\par ".join([_escape(paragraph) for paragraph in section.doc])] if section.doc else []
+        lines += _list(section.lines)
+    sums = totals(explanation)
+    if sums:
+        lines += ["", rf"\subsection*{{{_escape(ending(explanation))}}}", *_list(sums)]
+    return "\n".join([*lines, r"\end{document}"])
+
+
+def _list(lines: Sequence[Line]) -> list[str]:
+    if not lines:
+        return []
+    items = [_item(line) for line in lines]
+    return [r"\begin{working}", *items, r"\end{working}"]
+
+
+def _item(line: Line) -> str:
+    first = line.items[0] if line.items else ""
+    if isinstance(first, Chain) and len(first.trees) > 1:
+        rest = "".join(map(_written, line.items[1:]))
+        return rf"\item[{_escape(line.label)}] {_equation(first, rest)}"
+    return rf"\item[{_escape(line.label)}] {''.join(map(_written, line.items))}"
+
+
+def _written(item: Item) -> str:
+    if isinstance(item, Name):
+        return rf"\texttt{{{_escape(clean(item))}}}"
+    if isinstance(item, str):
+        return _escape(clean(item))
+    if isinstance(item, Chain):
+        return f"${_sides(item.symbol, item.trees)}$"
+    if isinstance(item, Relation):
+        sides = (LATEX.write(item.left), LATEX.relation(item.sign), LATEX.write(item.right))
+        return f"${' '.join(sides)}$"
+    if isinstance(item, Sizes):
+        if not item.values:
+            return "a number"
+        symbols, values = map(LATEX.symbol, item.symbols), map(LATEX.number, item.values)
+        return rf"${r' \times '.join(symbols)} = {r' \times '.join(values)}$"
+    if isinstance(item, Bytes):
+        return _escape(show_bytes(item.number))
+    raise AssertionError(item)
+
+
+def _equation(chain: Chain, rest: str) -> str:
+    """Return an equation, its lines aligned at their equals signs where it needs several."""
+    lines = broken(chain, _ROOM)
+    if len(lines) == 1:
+        return rf"$\displaystyle {_sides(chain.symbol, chain.trees)}${rest}"
+    if any([cell_width(LATEX.write(side)) > 3 * _ROOM for line in lines for side in line]):
+        return f"${_sides(chain.symbol, chain.trees)}${rest}"  # TeX breaks a line within it
+    start = f"{LATEX.symbol(chain.symbol)} &= " if chain.symbol else "&"
+    rows = [start + " = ".join(map(_display, lines[0]))]
+    rows += ["&= " + " = ".join(map(_display, line)) for line in lines[1:]]
+    return rf"$\begin{{aligned}}[t] {r' \\ '.join(rows)} \end{{aligned}}${rest}"
+
+
+def _display(tree: Tree) -> str:
+    return LATEX.write(tree).replace(r"\frac", r"\dfrac")
+
+
+def _sides(symbol: str, trees: Iterable[Tree]) -> str:
+    start = f"{LATEX.symbol(symbol)} = " if symbol else ""
+    return start + " = ".join([LATEX.write(tree) for tree in trees])
+
+
+def _escape(text: str) -> str:
+    return text.translate(_table)

@@ -1,0 +1,103 @@
+"""An explanation as Markdown for READMEs and notebooks: a heading for each layer, formulas between dollars.
+
+GitHub and Jupyter set what stands between dollars as mathematics.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from shapecalc.explain.lines import Bytes, Chain, Name, Relation, Sizes
+from shapecalc.notation import LATEX
+from shapecalc.renderers.cells import show_bytes
+from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
+from shapecalc.renderers.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shapecalc.explain import Explanation
+    from shapecalc.explain.lines import Item, Line
+
+__all__ = ["draw"]
+
+_ROOM = 70
+"""Of an equation that stands in one pair of dollars, as text: a page breaks lines between pairs alone."""
+
+_special = re.compile(r"[\\`*\[\]<>|&~$!#]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
+_code = re.compile(r"`[^`]*`")
+
+
+def draw(explanation: Explanation, width: int | None = None) -> str:  # noqa: ARG001  (the same for every format)
+    """Return the explanation as Markdown."""
+    lines = [f"## {_escape(title(explanation))}", "", _escape(" ".join(legend(explanation)))]
+    for section in sections(explanation):
+        lines += ["", f"### {_code_span(section.name)} · {section.kind} · {section.sizes}", ""]
+        for paragraph in section.doc:
+            lines += [f"*{_doc(paragraph)}*" if paragraph is section.doc[0] else _doc(paragraph), ""]
+        lines += _list(section.lines)
+    sums = totals(explanation)
+    if sums:
+        lines += ["", f"### {_escape(ending(explanation))}", "", *_list(sums)]
+    return "\n".join(lines)
+
+
+def _list(lines: Iterable[Line]) -> list[str]:
+    """Return lines as a list: an item for each label, and those without one below it."""
+    items: list[list[str]] = []
+    for line in lines:
+        written = "".join(map(_written, line.items))
+        if line.label or not items:
+            items.append([f"- **{line.label}** {written}"])
+        else:
+            items[-1].append(written)
+    return ["  \n  ".join(parts) for parts in items]  # two blanks at its end break a line
+
+
+def _written(item: Item) -> str:
+    if isinstance(item, Name):
+        return _code_span(item)
+    if isinstance(item, str):
+        return _escape(clean(item))
+    if isinstance(item, Chain):
+        return _equation(item)
+    if isinstance(item, Relation):
+        sides = (LATEX.write(item.left), LATEX.relation(item.sign), LATEX.write(item.right))
+        return f"${' '.join(sides)}$"
+    if isinstance(item, Sizes):
+        if not item.values:
+            return "a number"
+        symbols, values = map(LATEX.symbol, item.symbols), map(LATEX.number, item.values)
+        return rf"${r' \times '.join(symbols)} = {r' \times '.join(values)}$"
+    if isinstance(item, Bytes):
+        return show_bytes(item.number)
+    raise AssertionError(item)
+
+
+def _equation(chain: Chain) -> str:
+    """Return an equation between dollars: one pair, or one for each part where it is long."""
+    start = f"{LATEX.symbol(chain.symbol)} = " if chain.symbol else ""
+    written = []
+    for sides in broken(chain, _ROOM):
+        written.append(f"${'= ' if written else start}{' = '.join([LATEX.write(side) for side in sides])}$")
+    return " ".join(written)
+
+
+def _code_span(text: str) -> str:
+    text = clean(text)
+    fence = "``" if "`" in text else "`"
+    return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"
+
+
+def _doc(paragraph: str) -> str:
+    """Return a docstring's paragraph, whose code spans stay."""
+    written, end = "", 0
+    for found in _code.finditer(paragraph):
+        written += _escape(paragraph[end : found.start()]) + found[0]
+        end = found.end()
+    return written + _escape(paragraph[end:])
+
+
+def _escape(text: str) -> str:
+    return _special.sub(r"\\\g<0>", text)

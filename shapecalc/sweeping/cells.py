@@ -1,0 +1,214 @@
+"""The variants of a part of a grid, worked out together: columns where they will do, one by one where they will not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shapecalc.arguments import Integer, Integers, Sizes
+from shapecalc.dims.columns import Column, Ledger, NeedsValueError, mask, values_of
+from shapecalc.errors import ShapeError
+from shapecalc.evaluation import evaluate
+from shapecalc.inference import sizings_of
+from shapecalc.shape import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shapecalc.errors import Problem
+    from shapecalc.graph import Graph
+    from shapecalc.network import Network
+    from shapecalc.report import Sizing
+    from shapecalc.sweeping.axes import Grid, Ranges
+
+__all__ = ["BYTES_PER_NUMBER", "COUNTS", "Cells"]
+
+COUNTS = ("params", "macs", "buffers", "activations", "memory")
+"""What is counted of every variant."""
+
+BYTES_PER_NUMBER = 4
+"""Of the memory: weights, buffers and activations as fp32."""
+
+Results = dict[Any, Any]
+"""Arrays over the variants of a part: every count, `valid`, and the size of each (output, axis)."""
+
+_WRITTEN_IN_FULL = (Integer, Integers, Sizes)
+
+
+class Cells:
+    """Works out parts of a grid of variants of one network; learns on the way which axes decide its structure."""
+
+    def __init__(self, network: Network, grid: Grid) -> None:
+        self.network = network
+        self.grid = grid
+        self.slow = {i for i, axis in enumerate(grid.axes) if not axis.is_numeric}
+
+    def work_out(self, ranges: Ranges) -> Results:
+        """Return the results of all the variants of a part, in their order."""
+        shape = tuple(last - first for first, last in ranges)
+        results: Results = {"valid": np.zeros(shape, dtype=bool)}
+        results.update((name, np.zeros(shape, dtype=np.int64)) for name in COUNTS)
+        self._fill(results, ranges, ranges)
+        return {key: array.reshape(-1) for key, array in results.items()}
+
+    def _fill(self, results: Results, ranges: Ranges, all_of: Ranges) -> None:
+        """Put the results of a part into the arrays of all of it."""
+        axis = next((i for i in sorted(self.slow) if _is_wide(ranges[i])), -1)
+        if axis < 0:
+            try:
+                found = self._together(ranges)
+            except NeedsValueError as need:
+                axis = self._needed(need, ranges)
+            else:
+                place = tuple(slice(a - c, b - c) for (a, b), (c, _) in zip(ranges, all_of, strict=True))
+                for key, values in found.items():
+                    _store(results, key, place, values)
+                return
+        for index in range(*ranges[axis]):
+            self._fill(results, (*ranges[:axis], (index, index + 1), *ranges[axis + 1 :]), all_of)
+
+    def _needed(self, need: NeedsValueError, ranges: Ranges) -> int:
+        """Return the axis to go through value by value; those that decide the structure are remembered."""
+        axes = sorted(axis for axis in need.axes if _is_wide(ranges[axis]))
+        if isinstance(need, _UnexplainedError):
+            return axes[0]
+        self.slow.update(axes)
+        return axes[0]
+
+    def _together(self, ranges: Ranges) -> Results:
+        """Return the results of a part in one pass. Errors: `NeedsValueError` where that cannot be."""
+        ledger = Ledger()
+        wide = [axis for axis, span in enumerate(ranges) if _is_wide(span)]
+        chosen = [self._chosen(axis, ranges, ledger) for axis in range(len(ranges))]
+        graph, problems = self._build(chosen)
+        if not wide:
+            return _plain_results(graph, problems)
+        if problems:
+            raise self._blame(ranges, chosen, problems, wide)
+        _refuse_signs(graph)
+        ledger.is_reading = False
+        return _results(graph, ledger)
+
+    def _chosen(self, axis: int, ranges: Ranges, ledger: Ledger) -> Any:
+        """Return the value of an axis, or a column of those that it has here (for sizes: a tuple of columns)."""
+        first, last = ranges[axis]
+        values = self.grid.axes[axis].values
+        if last - first == 1:
+            return values[first]
+        shape = [1] * len(ranges)
+        shape[axis] = last - first
+        array = np.asarray(values[first:last], dtype=np.int64)
+        if array.ndim == 1:
+            return Column(array.reshape(shape), ledger)
+        same = (array == array[0]).all(axis=0)
+        return tuple(
+            int(array[0, i]) if same[i] else Column(array[:, i].reshape(shape), ledger) for i in range(array.shape[1])
+        )
+
+    def _build(self, chosen: Sequence[Any]) -> tuple[Graph, list[Problem]]:
+        variables, inputs = self.grid.settings(chosen)
+        return self.network.specification.build(variables, inputs=inputs, variant=self.network.variant)
+
+    def _blame(
+        self, ranges: Ranges, chosen: Sequence[Any], problems: Sequence[Problem], wide: Iterable[int]
+    ) -> NeedsValueError:
+        """Return which axis makes a specification wrong by having many values, if it is one of them."""
+        for axis in wide:
+            fixed = list(chosen)
+            fixed[axis] = self.grid.axes[axis].values[ranges[axis][0]]
+            if len(self._build(fixed)[1]) < len(problems):
+                return NeedsValueError(frozenset({axis}))
+        return _UnexplainedError(frozenset(wide))
+
+
+class _UnexplainedError(NeedsValueError):
+    """The part is wrong in a way that no one axis accounts for: other parts may be good."""
+
+
+def _is_wide(span: tuple[int, int]) -> bool:
+    return span[1] - span[0] > 1
+
+
+def _refuse_signs(graph: Graph) -> None:
+    """Refuse columns in arguments of which a number of 0 or less says how the layer is built: `shape: [-1, 4]`."""
+    for layer in {id(node.layer): node.layer for node in graph.nodes}.values():
+        assert layer is not None  # noqa: S101  (without problems every node has its layer)
+        for name, argument in layer.arguments.items():
+            if type(argument) in _WRITTEN_IN_FULL and argument.minimum <= 0:  # type: ignore[attr-defined]
+                value = layer.__dict__[name]
+                for item in value if isinstance(value, tuple) else (value,):
+                    if isinstance(item, Column) and item.low <= 0:
+                        item.refuse()
+
+
+def _results(graph: Graph, ledger: Ledger) -> Results:
+    """Return what the formulas give for columns of candidates, and which of them fit."""
+    try:
+        evaluation = evaluate(graph)
+    except ShapeError:  # whatever the numbers are: nothing that was asked of them could have mended it
+        return {"valid": False}
+    for constraint in evaluation.constraints:
+        good = mask(constraint)
+        if good is False or (good is not True and not good.any()):
+            return {"valid": False}
+        ledger.require(good)
+    totals = evaluation.totals()
+    found = _counts(totals.params, totals.macs, totals.buffers, evaluation.sizings)
+    for index, ref in enumerate(graph.outputs):
+        for axis, size in enumerate(evaluation.output(ref.node, ref.output).sizes):
+            found[index, axis] = size
+    arrays = {key: values_of(value) for key, value in found.items()}
+    if ledger.holding is not True:
+        arrays = {key: np.where(ledger.holding, values, 0) for key, values in arrays.items()}
+    return {**arrays, "valid": ledger.holding}
+
+
+def _plain_results(graph: Graph, problems: Sequence[Problem]) -> Results:
+    """Return what inference gives for one variant."""
+    if problems:
+        return {"valid": False}
+    sizings, wrong = sizings_of(graph)
+    if wrong:
+        return {"valid": False}
+    whole = [sizing for sizing in sizings if sizing is not None]
+    own = [sizing for node, sizing in zip(graph.nodes, whole, strict=True) if node.shares < 0]
+    params = sum(sizing.weights + sizing.biases for sizing in own)
+    found = _counts(params, sum(sizing.macs for sizing in whole), sum(sizing.buffers for sizing in own), whole)
+    shapes = list(graph.inputs.values())
+    for index, ref in enumerate(graph.outputs):
+        shape = shapes[-1 - ref.node] if ref.node < 0 else whole[ref.node].outputs[ref.output]
+        found.update(((index, axis), size) for axis, size in enumerate(shape.sizes))
+    return {**found, "valid": True}
+
+
+def _counts(params: Any, macs: Any, buffers: Any, sizings: Iterable[Sizing]) -> Results:
+    activations: Any = 0
+    known: dict[int, Any] = {}
+    for sizing in sizings:
+        for shape in sizing.outputs:
+            activations = activations + _elements(shape, known)
+    memory = (params + buffers + activations) * BYTES_PER_NUMBER
+    return dict(zip(COUNTS, (params, macs, buffers, activations, memory), strict=True))
+
+
+def _elements(shape: Shape, known: dict[int, Any]) -> Any:
+    """Return how many numbers a tensor holds; those of one and the same shape are multiplied once."""
+    found = known.get(id(shape))
+    if found is None:
+        found = known[id(shape)] = shape.elements
+    return found
+
+
+def _store(results: Results, key: Any, place: tuple[slice, ...], values: Any) -> None:
+    """Put values at their place; numbers beyond 64 bits make the array one of Python's ints."""
+    array = results.get(key)
+    if array is None:
+        array = results[key] = np.zeros(results["valid"].shape, dtype=np.int64)
+    try:
+        array[place] = values
+    except OverflowError:
+        array = results[key] = array.astype(object)
+        array[place] = values
+
+

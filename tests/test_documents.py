@@ -1,0 +1,88 @@
+"""What the documents show is what the program says: `pytest --renew` writes it anew."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "cli"))
+from running import run
+
+import shapecalc
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CONSOLE = re.compile(r"```console\n\$ shapecalc ([^\n]*)\n(.*?)```", re.DOTALL)
+
+
+def said(command: str) -> str:
+    """What a terminal of 80 columns shows for a command."""
+    arguments = re.findall(r"'[^']*'|\S+", command)
+    ran = run(*[word.strip("'") for word in arguments], columns=80)
+    text = "".join(line.rstrip() + "\n" for line in (ran.out + ran.err).splitlines())
+    return text if text.endswith("\n") or not text else f"{text}\n"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_console_blocks(document, request, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    text = document.read_text(encoding="utf-8")
+    fresh = CONSOLE.sub(lambda found: f"```console\n$ shapecalc {found[1]}\n{said(found[1])}```", text)
+    if request.config.getoption("--renew"):
+        document.write_text(fresh, encoding="utf-8")
+        text = fresh
+    assert text == fresh
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (document.parent / target).exists(), target
+
+
+def test_the_picture_is_of_today(request, monkeypatch):
+    picture = ROOT / "docs" / "alexnet.svg"
+    drawn = run("summary", "alexnet", "--format", "svg").out
+    if request.config.getoption("--renew"):
+        picture.write_text(drawn, encoding="utf-8")
+    assert picture.read_text(encoding="utf-8") == drawn
+
+
+def test_the_python_of_the_readme():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
+    names = {}
+    for line in block.splitlines():
+        code, _, comment = line.partition("#")
+        if not code.strip():
+            continue
+        if code.lstrip().startswith(("import ", "net =", "report =")):
+            exec(code, names)  # noqa: S102
+        elif comment.strip().isdigit():
+            assert eval(code, names) == int(comment), line  # noqa: S307
+        else:
+            eval(code, names)  # noqa: S307
+    assert names["shapecalc"] is shapecalc
+
+
+def test_every_command_is_in_the_readme():
+    from shapecalc.cli import cli
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in cli.list_commands(None):
+        assert re.search(rf"^  {name} ", text, re.MULTILINE), name
+        assert cli.get_command(None, name).help, name
+
+
+def test_the_readmes_specification_is_right():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0]
+    assert shapecalc.load(block).check().total.params == 29_330
+
+
+def test_changes_are_told():
+    assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
