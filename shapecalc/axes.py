@@ -21,6 +21,7 @@ CHANNELS = "channels"
 """The word for the channel axis."""
 
 _LONGEST = 64
+_ONE = "the number of an axis (1 is the first, -1 the last)"
 
 
 def axis_of(dim: int, rank: int, name: str = "dim") -> int:
@@ -65,7 +66,7 @@ class AxisNumber(Integer):
     def __init__(self, doc: str, default: Any = REQUIRED, *, channels: bool = False, **rest: Any) -> None:
         super().__init__(doc, default, minimum=-_LONGEST, **rest)
         self.words = (CHANNELS,) if channels else ()
-        self.expected = "the number of an axis (1 is the first, -1 the last)" + (" or channels" if channels else "")
+        self.expected = self.one = f"{_ONE} or channels" if channels else _ONE
 
     def read(self, value: Any) -> Any:
         if isinstance(value, str) and value in self.words:
@@ -84,6 +85,7 @@ class AxisNumbers(Integers):
         super().__init__(doc, default, minimum=-_LONGEST, **rest)
         self.words = (CHANNELS,) if channels else ()
         self.expected = "a list of axis numbers (1 is the first, -1 the last)" + (" or channels" if channels else "")
+        self.one = _ONE
 
     def read(self, value: Any) -> Any:
         if isinstance(value, str) and value in self.words:

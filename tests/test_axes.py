@@ -66,6 +66,8 @@ def test_reading(name: str, given: Any, kept: Any) -> None:
     ("one", "height", "one must be the number of an axis (1 is the first, -1 the last) or channels, not the text 'height'"),
     ("plain", "channels", "plain must be the number of an axis (1 is the first, -1 the last), not the text 'channels'"),
     ("plain", 1.5, "plain must be the number of an axis (1 is the first, -1 the last), not 1.5"),
+    ("one", -65, "one must be the number of an axis (1 is the first, -1 the last) or channels, not -65"),
+    ("several", [1, 1.5], "several must be the number of an axis (1 is the first, -1 the last), not 1.5"),
     ("several", [1, True],
      "several must be a list of axis numbers (1 is the first, -1 the last) or channels, not true"),
 ])  # fmt: skip

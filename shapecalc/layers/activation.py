@@ -73,6 +73,8 @@ _FUNCTIONS = {
         "Continuously differentiable exponential linear unit.", arguments={"alpha": ("its depth below 0", 1.0)}
     ),
     "gelu": _Entry("Gaussian error linear unit: x·Φ(x)."),
+    "quick_gelu": _Entry("CLIP's approximation of GELU: x·sigmoid(1.702·x)."),
+    "abs": _Entry("Absolute value.", ("absolute",)),
     "silu": _Entry("Sigmoid linear unit: x·sigmoid(x).", ("swish",)),
     "mish": _Entry("Mish: x·tanh(softplus(x))."),
     "sigmoid": _Entry("Logistic function: 1 / (1 + e⁻ˣ).", ("logistic",)),

@@ -23,9 +23,13 @@ _MODES = ("nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "near
 
 
 class Upsample(Layer):
-    """Resizing of the spatial axes by a factor or to a size: up, or down with a factor below 1."""
+    """Resizing of the spatial axes by a factor or to a size: up, or down with a factor below 1.
+
+    With a second input and neither of them, to the spatial size of that: `from: [small, large]`.
+    """
 
     kind = "upsample"
+    inputs = (1, 2)
     saves = NOTHING
     also = ("interpolate", "resize", "upsampling_nearest2d", "upsampling_bilinear2d")
 
@@ -37,26 +41,32 @@ class Upsample(Layer):
     examples = (
         Example({"scale_factor": [2, 3.0]}, (3, 7, 9), (3, 14, 27), source="PyTorch 2.13.0, run"),
         Example({"size": [5, 8], "mode": "bilinear"}, (3, 7, 9), (3, 5, 8), source="PyTorch 2.13.0, run"),
+        Example({}, [(64, 7, 7), (3, 28, 30)], (64, 28, 30), source="as F.interpolate(x, size=y.shape[-2:]) does"),
         Example({"scale_factor": 0.5}, (3, 7, 9), (3, 3, 4), source="PyTorch's docs of Upsample: ⌊size·factor⌋"),
     )  # fmt: skip
 
-    def __init__(self, **values: Any) -> None:
-        super().__init__(**values)
-        if (self.scale_factor is None) == (self.size is None):
-            both = "both are" if self.size is not None else "neither is"
-            raise Misfit(f"it needs scale_factor or size, and {both} given", mend="give one of the two")
-
-    def constraints(self, x: Shape) -> tuple[Constraint, ...]:
-        each_axis(self, "size" if self.scale_factor is None else "scale_factor", len(axis_names(self.kind, x)))
+    def constraints(self, x: Shape, *like: Shape) -> tuple[Constraint, ...]:
+        told = [words for words, given in (("scale_factor", self.scale_factor), ("size", self.size)) if given is not None]
+        told += ["a second input"] * len(like)
+        if len(told) != 1:
+            found = " and ".join(told) if told else "none"
+            raise Misfit(f"it needs one of scale_factor, size and a second input, and is given {found}")
+        rank = len(axis_names(self.kind, x))
+        if like and len(like[0].spatial) != rank:
+            raise Misfit(f"its inputs have {rank} and {len(like[0].spatial)} spatial axes")
+        if not like:
+            each_axis(self, told[0], rank)
         return ()
 
-    def output(self, x: Shape) -> Shape:
+    def output(self, x: Shape, *like: Shape) -> Shape:
+        if like:
+            return x.map_of(x.channels, like[0].spatial)
         if self.scale_factor is None:
             return x.map_of(x.channels, each_axis(self, "size", len(x.spatial)))
         factors = each_axis(self, "scale_factor", len(x.spatial))
         return x.map_of(x.channels, tuple(scaled(size, r) for size, r in zip(x.spatial, factors, strict=True)))
 
-    def looks(self, output: Shape, x: Shape) -> list[Look]:
+    def looks(self, output: Shape, x: Shape, *like: Shape) -> list[Look]:  # noqa: ARG002  (of a second input, no number)
         factors = [None] * len(x.spatial)
         if self.scale_factor is not None:
             factors = [Fraction(str(factor)) for factor in each_axis(self, "scale_factor", len(x.spatial))]

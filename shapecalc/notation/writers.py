@@ -10,6 +10,8 @@ from shapecalc.notation.algebra import CEIL, EXACT, FLOOR, MAX, MIN, PART, SUM
 from shapecalc.notation.tree import DOTS, NAME, NUMBER, PRODUCT, ROUNDED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from shapecalc.notation.tree import Tree
 
 __all__ = ["LATEX", "TEXT", "Latex", "Text"]
@@ -25,8 +27,8 @@ class Text:
     times = "·"
     plus = " + "
     minus = " − "
-    equals = "="
     dots = "…"
+    by = "×"
 
     def write(self, tree: Tree) -> str:
         """Return a tree as text."""
@@ -107,6 +109,19 @@ class Text:
         """Return words as they stand among symbols."""
         return text
 
+    def chain(self, symbol: str, trees: Iterable[Tree]) -> str:
+        """Return equals: a symbol, or none, and what it is."""
+        start = f"{self.symbol(symbol)} = " if symbol else ""
+        return start + " = ".join([self.write(tree) for tree in trees])
+
+    def comparison(self, left: Tree, sign: str, right: Tree) -> str:
+        """Return a relation between two numbers."""
+        return f"{self.write(left)} {self.relation(sign)} {self.write(right)}"
+
+    def sizes(self, symbols: Iterable[str], values: Iterable[int]) -> str:
+        """Return the sizes of a tensor: `H_in×W_in×C_in = 227×227×3`."""
+        return f"{self.by.join(map(self.symbol, symbols))} = {self.by.join(map(self.number, values))}"
+
 
 class Latex(Text):
     """Trees as LaTeX, for between dollars.
@@ -117,6 +132,7 @@ class Latex(Text):
     times = r" \cdot "
     minus = " - "
     dots = r"\cdots"
+    by = r" \times "
     quotient_is_flat = False
 
     def number(self, value: Any) -> str:

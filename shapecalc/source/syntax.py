@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Mark, Problem, Source
@@ -42,15 +43,34 @@ def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:
     if tabs:
         return tabs
     problem, context = error.problem or "", error.context or ""
+    slip = _slip_above(mark, source) if "mapping values" in problem else None
+    if slip:
+        return slip
     if "flow" in context:
         return _unclosed_bracket(begin, mark)
     if "quoted scalar" in context and "escape" not in problem and "hex" not in problem:
         return Problem("the quote is not closed", begin, mend="close it with the same quote that opens it")
+    if context.startswith("while parsing a block") and _WHOLE.match(source.line(mark.line)):
+        message = "this line is indented unlike those that it belongs to"
+        return Problem(message, mark, mend="indent it exactly as the keys or items beside it")
     for words, message, mend in _SYNTAX:
         if words in problem or words in context:
             at = begin if words == "simple key" else mark
             return Problem(message.format(_character(at)), at, mend=mend)
     return Problem(f"this is not YAML: {problem}", mark, why=(context,) if context else ())
+
+
+_WHOLE = re.compile(r"\s*(- |[\w.-]+:(\s|$))")  # a line that is right in itself: an item, or a key
+
+
+def _slip_above(mark: Mark, source: Source) -> Problem | None:
+    """Return what is wrong with the line above, where a key there lacks its colon; None where it does not."""
+    line, above = source.line(mark.line), source.line(mark.line - 1)
+    indent, word = re.match(r"\s*", line), re.match(r"\s*[\w-]+", above)
+    if not word or not indent or ":" in above or len(above) - len(above.lstrip()) != indent.end():
+        return None
+    place = Mark(source, mark.line - 1, indent.end() + 1, word.end() - indent.end())
+    return Problem("a `:` is missing after this", place, mend="write `key: value`, with a space after the `:`")
 
 
 def _character(mark: Mark) -> str:

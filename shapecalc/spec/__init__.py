@@ -111,7 +111,7 @@ class _Building:
             builder.problems.append(error.problem)
             ends, names = (), ("",)
         except TooManyLayersError as error:
-            builder = Builder({})
+            builder = Builder({}, {})
             builder.problems.append(error.problem)
             ends, names = (), ("",)
         builder.problems[:0] = self.problems
@@ -180,7 +180,9 @@ class _Building:
         text = self._try(word, value, "layout")
         if text is not None and text.upper() not in LAYOUTS:
             self.problems.append(
-                Problem(f"layout must be CHW or HWC, not '{text}'", value.mark, mend=did_you_mean(text.upper(), LAYOUTS))
+                Problem(
+                    f"layout must be CHW or HWC, not '{text}'", value.mark, mend=did_you_mean(text.upper(), LAYOUTS)
+                )
             )
         return text.upper() if text is not None and text.upper() in LAYOUTS else CHW
 
@@ -213,7 +215,9 @@ class _Building:
             return {name: item for name, (_, item) in named.items() if name is not None}
         if inputs is not None:
             mend = "write for instance inputs: {left: 3x224x224, right: 3x224x224}"
-            self.problems.append(Problem(f"inputs is a mapping of names to sizes, not {describe(inputs)}", inputs.mark, mend=mend))
+            self.problems.append(
+                Problem(f"inputs is a mapping of names to sizes, not {describe(inputs)}", inputs.mark, mend=mend)
+            )
         elif single is not None:
             self.input_marks = {"input": single.mark}
             return {"input": single}
@@ -227,7 +231,9 @@ class _Building:
         if layers is None:
             if not self.problems:
                 self.problems.append(
-                    Problem("a specification needs `layers:`", self.document.mark, mend="give a list of layers, in order")
+                    Problem(
+                        "a specification needs `layers:`", self.document.mark, mend="give a list of layers, in order"
+                    )
                 )
             return None
         if not isinstance(layers, ListValue) or not layers.items:
@@ -244,7 +250,9 @@ class _Building:
             return last, ()
         if isinstance(value, MapValue):
             raise bad(
-                f"outputs is a list of layers, not {describe(value)}", value.mark, "write for instance outputs: [fc, aux]"
+                f"outputs is a list of layers, not {describe(value)}",
+                value.mark,
+                "write for instance outputs: [fc, aux]",
             )
         items = value.items if isinstance(value, ListValue) else [value]
         items = [item for item in items if not _is_switched_off(item, scope)]
@@ -265,7 +273,9 @@ class _Building:
         for block in document.blocks.values():
             mentioned = _mentioned([*block.values(), *block.outputs, block.layers]) if block.arguments else set()
             problems += [
-                Problem(f"the argument {name} of the block {block.name} is never used", (value or block).mark, mend=mend)
+                Problem(
+                    f"the argument {name} of the block {block.name} is never used", (value or block).mark, mend=mend
+                )
                 for name, value in block.arguments.items()
                 if name not in mentioned
             ]

@@ -266,7 +266,9 @@ class Builder:
             for key, item in value.pairs:
                 name = names.get(key.text)
                 if name is None:
-                    problem = Problem(f"there is no argument {key.text}", key.mark, entry.kind, mend=_mend(key.text, cls))
+                    problem = Problem(
+                        f"there is no argument {key.text}", key.mark, entry.kind, mend=_mend(key.text, cls)
+                    )
                     self.report(problem, scope)
                     good = False
                 elif name in given:
@@ -380,7 +382,9 @@ def _branches_of(cls: type[Layer], value: Value | None) -> tuple[Sequence[Value]
             return None, value
         rest = MapValue([(key, item) for key, item in value.pairs if key.text != "branches"], value.mark)
         if not isinstance(inner, ListValue) or not inner.items:
-            raise bad("branches must be a list of branches and references", inner.mark)
+            raise bad(
+                "branches must be a list of branches and references", inner.mark, "write for instance branches: [a, b]"
+            )
         return inner.items, rest
     if isinstance(value, Scalar) and isinstance(value.value, str):
         return [ListValue([], value.mark), value], None
@@ -404,7 +408,9 @@ def _is_constant(value: Value) -> bool:
 def _for_lists(value: Value, variables: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Return the lists that a `for` goes through together."""
     if not isinstance(value, MapValue) or not value.pairs:
-        raise bad(f"for is a mapping of names to lists, not {describe(value)}", value.mark, "for: {planes: [64, 128]}")
+        raise bad(
+            f"for is a mapping of names to lists, not {describe(value)}", value.mark, "write for: {planes: [64, 128]}"
+        )
     lists: dict[str, list[Any]] = {}
     for key, item in value.pairs:
         found = plain(item, variables)

@@ -143,7 +143,9 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, list[P
         marks[key.text] = key.mark
     for one, other in (("input", "inputs"), ("output", "outputs")):
         if one in keys and other in keys:
-            problems.append(Problem(f"{one} and {other} do not stand together", marks[other], mend="keep one of the two"))
+            problems.append(
+                Problem(f"{one} and {other} do not stand together", marks[other], mend="keep one of the two")
+            )
     blocks = _used_blocks(keys, reader, problems)
     blocks.update(_blocks(keys.get("blocks"), problems))
     variables = _variables(keys.get("vars"), problems)
@@ -183,7 +185,9 @@ def _blocks(value: Value | None, problems: list[Problem]) -> dict[str, BlockDefi
     blocks = {}
     for key, item in _mapping(value, "blocks", problems):
         if find_kind(key.text):
-            problems.append(Problem(f"{key.text} is a kind of layer already", key.mark, mend="call the block otherwise"))
+            problems.append(
+                Problem(f"{key.text} is a kind of layer already", key.mark, mend="call the block otherwise")
+            )
             continue
         try:
             blocks[key.text] = _block(key, item, problems)
@@ -221,34 +225,39 @@ def _block(key: Scalar, value: Value, problems: list[Problem]) -> BlockDefinitio
 def _used_blocks(keys: dict[str, Value], reader: Reader | None, problems: list[Problem]) -> dict[str, BlockDefinition]:
     """Return the blocks of the files that `use:` names, and of those that they use."""
     blocks: dict[str, BlockDefinition] = {}
-    seen: set[str] = set()
+    read: set[str] = set()
 
     def use(value: Value, chain: tuple[str, ...]) -> None:
         for item in value.items if isinstance(value, ListValue) else [value]:
-            path = posixpath.normpath(posixpath.join(posixpath.dirname(chain[-1]), word(item, "a file to use")))
-            if path in chain:
-                ring = " → ".join((*chain[chain.index(path) :], path))
-                raise bad(f"the files use one another in a ring: {ring}", item.mark, "take one of the `use:` out")
-            if reader is None:
-                raise bad("files can be used only by a specification that is a file itself", item.mark)
-            if path in seen:
+            try:
+                path = _used_path(item, chain)
+                if path in read:
+                    continue
+                read.add(path)
+                if reader is None:
+                    raise bad("files can be used only by a specification that is a file itself", item.mark)
+            except BadValueError as error:
+                problems.append(error.problem)
                 continue
-            seen.add(path)
             found, wrong = reader(path, item.mark)
             problems.extend(wrong)
-            for key, inner in found.pairs if isinstance(found, MapValue) else ():
-                if key.text == "use":
-                    use(inner, (*chain, path))
-                elif key.text == "blocks":
-                    blocks.update(_blocks(inner, problems))
+            parts = {key.text: inner for key, inner in found.pairs} if isinstance(found, MapValue) else {}
+            if "use" in parts:
+                use(parts["use"], (*chain, path))
+            blocks.update(_blocks(parts.get("blocks"), problems))
 
     if "use" in keys:
-        own = posixpath.basename(keys["use"].mark.source.name.replace("\\", "/"))
-        try:
-            use(keys["use"], (own,))
-        except BadValueError as error:
-            problems.append(error.problem)
+        use(keys["use"], (posixpath.basename(keys["use"].mark.source.name.replace("\\", "/")),))
     return blocks
+
+
+def _used_path(item: Value, chain: tuple[str, ...]) -> str:
+    """Return the path of a file to use, from the specification's folder; `chain` are the files that lead to it."""
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(chain[-1]), word(item, "a file to use")))
+    if path in chain:
+        ring = " → ".join((*chain[chain.index(path) :], path))
+        raise bad(f"the files use one another in a ring: {ring}", item.mark, "take one `use:` of the ring out")
+    return path
 
 
 def _variants(value: Value | None, problems: list[Problem]) -> dict[str, Variant]:

@@ -51,11 +51,14 @@ def describe(value: Value) -> str:
 
 def trapped(message: str, scalar: Scalar, *, due: str) -> BadValueError:
     """Return the error for a word that YAML readers disagree about; `due` is a number or a word."""
-    why, _, mend = scalar.trap.partition(": ")
-    for_number, _, for_word = mend.partition(", or ")
-    if scalar.text.lower() in _SWITCHES:
-        for_number, for_word = "", for_number
-    return bad(message, scalar.mark, for_word if due == "a word" else for_number, (why,))
+    why, write, mend = scalar.trap.partition(": write ")
+    if not write:
+        return bad(message, scalar.mark, why=(why,))
+    first, _, second = mend.partition(", or ")
+    if scalar.text.lower() in _SWITCHES:  # 'no' in quotes for the word, or false
+        first, second = "", first
+    chosen = second if due == "a word" else first
+    return bad(message, scalar.mark, f"write {chosen}" if chosen else "", (why,))
 
 
 def word(value: Value, what: str) -> str:
@@ -65,7 +68,9 @@ def word(value: Value, what: str) -> str:
     if not value.quoted and value.trap:
         raise trapped(f"{what} must be a word, not {describe(value)}", value, due="a word")
     if isinstance(value.value, bool):
-        raise bad(f"{what} must be a word, not {value.text}", value.mark, f"write '{value.text}' in quotes for the word")
+        raise bad(
+            f"{what} must be a word, not {value.text}", value.mark, f"write '{value.text}' in quotes for the word"
+        )
     return value.text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from shapecalc.errors import Misfit
 from shapecalc.inference import size_layer
 from shapecalc.layers import KINDS
@@ -152,9 +153,10 @@ def test_what_is_written_with_branches() -> None:
 ])  # fmt: skip
 def test_arguments_in_a_report(kind: str, arguments: dict[str, Any], shown: dict[str, Any]) -> None:
     layer = KINDS[kind](**arguments)
-    assert layer.shown_arguments(CHW) == shown
+    x = Shape((3, 32, 32))
+    assert layer.shown_arguments(x) == shown
     again = KINDS[kind](**shown)  # what a report shows can be given again
-    assert size_layer(again, (CHW,)) == size_layer(layer, (CHW,))
+    assert size_layer(again, (x,)) == size_layer(layer, (x,))
 
 
 @pytest.mark.parametrize(("kind", "word"), [

@@ -8,17 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.explain.lines import Bytes, Chain, Name, Relation, Sizes
-from shapecalc.notation import LATEX
+from shapecalc.notation import LATEX, TEXT
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
 from shapecalc.renderers.text import cell_width, clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from shapecalc.explain import Explanation
     from shapecalc.explain.lines import Item, Line
-    from shapecalc.notation import Tree
 
 __all__ = ["draw"]
 
@@ -85,15 +84,11 @@ def _written(item: Item) -> str:
     if isinstance(item, str):
         return _escape(clean(item))
     if isinstance(item, Chain):
-        return f"${_sides(item.symbol, item.trees)}$"
+        return f"${LATEX.chain(*item)}$"
     if isinstance(item, Relation):
-        sides = (LATEX.write(item.left), LATEX.relation(item.sign), LATEX.write(item.right))
-        return f"${' '.join(sides)}$"
+        return f"${LATEX.comparison(*item)}$"
     if isinstance(item, Sizes):
-        if not item.values:
-            return "a number"
-        symbols, values = map(LATEX.symbol, item.symbols), map(LATEX.number, item.values)
-        return rf"${r' \times '.join(symbols)} = {r' \times '.join(values)}$"
+        return f"${LATEX.sizes(*item)}$" if item.values else "a number"
     if isinstance(item, Bytes):
         return _escape(show_bytes(item.number))
     raise AssertionError(item)
@@ -103,22 +98,13 @@ def _equation(chain: Chain, rest: str) -> str:
     """Return an equation, its lines aligned at their equals signs where it needs several."""
     lines = broken(chain, _ROOM)
     if len(lines) == 1:
-        return rf"$\displaystyle {_sides(chain.symbol, chain.trees)}${rest}"
-    if any([cell_width(LATEX.write(side)) > 3 * _ROOM for line in lines for side in line]):
-        return f"${_sides(chain.symbol, chain.trees)}${rest}"  # TeX breaks a line within it
+        return rf"$\displaystyle {LATEX.chain(*chain)}${rest}"
+    if any([cell_width(TEXT.write(side)) > _ROOM for sides in lines for side in sides]):
+        return f"${LATEX.chain(*chain)}${rest}"  # TeX breaks a line within it
     start = f"{LATEX.symbol(chain.symbol)} &= " if chain.symbol else "&"
-    rows = [start + " = ".join(map(_display, lines[0]))]
-    rows += ["&= " + " = ".join(map(_display, line)) for line in lines[1:]]
-    return rf"$\begin{{aligned}}[t] {r' \\ '.join(rows)} \end{{aligned}}${rest}"
-
-
-def _display(tree: Tree) -> str:
-    return LATEX.write(tree).replace(r"\frac", r"\dfrac")
-
-
-def _sides(symbol: str, trees: Iterable[Tree]) -> str:
-    start = f"{LATEX.symbol(symbol)} = " if symbol else ""
-    return start + " = ".join([LATEX.write(tree) for tree in trees])
+    rows = [f"{'&= ' if i else start}{LATEX.chain('', sides)}" for i, sides in enumerate(lines)]
+    aligned = r" \\ ".join(rows).replace(r"\frac", r"\dfrac")
+    return rf"$\begin{{aligned}}[t] {aligned} \end{{aligned}}${rest}"
 
 
 def _escape(text: str) -> str:

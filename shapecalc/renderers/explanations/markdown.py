@@ -63,13 +63,9 @@ def _written(item: Item) -> str:
     if isinstance(item, Chain):
         return _equation(item)
     if isinstance(item, Relation):
-        sides = (LATEX.write(item.left), LATEX.relation(item.sign), LATEX.write(item.right))
-        return f"${' '.join(sides)}$"
+        return f"${LATEX.comparison(*item)}$"
     if isinstance(item, Sizes):
-        if not item.values:
-            return "a number"
-        symbols, values = map(LATEX.symbol, item.symbols), map(LATEX.number, item.values)
-        return rf"${r' \times '.join(symbols)} = {r' \times '.join(values)}$"
+        return f"${LATEX.sizes(*item)}$" if item.values else "a number"
     if isinstance(item, Bytes):
         return show_bytes(item.number)
     raise AssertionError(item)
@@ -77,11 +73,9 @@ def _written(item: Item) -> str:
 
 def _equation(chain: Chain) -> str:
     """Return an equation between dollars: one pair, or one for each part where it is long."""
-    start = f"{LATEX.symbol(chain.symbol)} = " if chain.symbol else ""
-    written = []
-    for sides in broken(chain, _ROOM):
-        written.append(f"${'= ' if written else start}{' = '.join([LATEX.write(side) for side in sides])}$")
-    return " ".join(written)
+    lines = broken(chain, _ROOM)
+    first = LATEX.chain(chain.symbol, lines[0])
+    return " ".join([f"${first}$", *[f"$= {LATEX.chain('', sides)}$" for sides in lines[1:]]])
 
 
 def _code_span(text: str) -> str:

@@ -106,12 +106,11 @@ def _written(item: Item) -> str:
     if isinstance(item, str):
         return clean(item)
     if isinstance(item, Chain):
-        start = f"{item.symbol} = " if item.symbol else ""
-        return start + " = ".join([TEXT.write(tree) for tree in item.trees])
+        return TEXT.chain(*item)
     if isinstance(item, Relation):
-        return f"{TEXT.write(item.left)} {item.sign} {TEXT.write(item.right)}"
+        return TEXT.comparison(*item)
     if isinstance(item, Sizes):
-        return f"{'×'.join(item.symbols)} = {'×'.join(map(TEXT.number, item.values))}" if item.values else "a number"
+        return TEXT.sizes(*item) if item.values else "a number"
     if isinstance(item, Bytes):
         return show_bytes(item.number)
     raise AssertionError(item)
