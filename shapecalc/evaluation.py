@@ -14,7 +14,7 @@ from shapecalc.report import Sizing, Totals, count
 from shapecalc.shape import HWC, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from shapecalc.dims import Dim
     from shapecalc.graph import Graph, Node
@@ -62,10 +62,11 @@ class Evaluation(NamedTuple):
         return list(self.graph.inputs.values())[-1 - node] if node < 0 else self.sizings[node].outputs[output]
 
 
-def evaluate(graph: Graph, *, counts: bool = True) -> Evaluation:
+def evaluate(graph: Graph, *, counts: bool = True, simplify: Callable[[Dim], Dim] | None = None) -> Evaluation:
     """Return the sizes of every layer of a graph whose sizes are of any kind of number, and what must hold of them.
 
-    Without `counts` only sizes are worked out: parameters and MACs are 0.
+    Without `counts` only sizes are worked out: parameters and MACs are 0. `simplify` is applied to every size before
+    anything is made of it.
     Errors: `ShapeError` for what no number could mend: inputs with the wrong number of axes, a wrong number of inputs.
     """
     shapes = list(graph.inputs.values())
@@ -79,7 +80,7 @@ def evaluate(graph: Graph, *, counts: bool = True) -> Evaluation:
         found = known.get(key)
         if found is None:
             try:
-                found, asked = size_on_any(node.layer, inputs, counts=counts)
+                found, asked = size_on_any(node.layer, inputs, counts=counts, simplify=simplify)
             except Misfit as misfit:
                 raise ShapeError(_problem(node, misfit)) from None
             if not inputs and graph.layout == HWC:
@@ -92,7 +93,9 @@ def evaluate(graph: Graph, *, counts: bool = True) -> Evaluation:
     return Evaluation(graph, tuple(sizings), tuple(conditions))
 
 
-def size_on_any(layer: Layer, inputs: tuple[Shape, ...], *, counts: bool = True) -> tuple[Sizing, list[Constraint]]:
+def size_on_any(
+    layer: Layer, inputs: tuple[Shape, ...], *, counts: bool = True, simplify: Callable[[Dim], Dim] | None = None
+) -> tuple[Sizing, list[Constraint]]:
     """Return what the formulas of a layer give, and what must hold that does not go without saying.
 
     Errors: `Misfit` for what no number could mend.
@@ -103,6 +106,9 @@ def size_on_any(layer: Layer, inputs: tuple[Shape, ...], *, counts: bool = True)
     asked = [constraint for constraint in layer.constraints(*inputs) if not _goes_without_saying(constraint)]
     output = layer.output(*inputs)
     outputs = (output,) if isinstance(output, Shape) else tuple(output)
+    if simplify:
+        outputs = tuple([shape._replace(sizes=tuple(map(_plainly(simplify), shape.sizes))) for shape in outputs])
+        output = outputs[0] if isinstance(output, Shape) else outputs
     for shape in outputs:
         if not any(shape is x for x in inputs):
             positive = [Constraint(1, UP_TO, size, "", "a size of the output") for size in shape.sizes]
@@ -114,6 +120,10 @@ def size_on_any(layer: Layer, inputs: tuple[Shape, ...], *, counts: bool = True)
     buffers: Dim = sum(prod(sizes) for sizes in buffer_shapes.values()) if buffer_shapes else 0
     macs = layer.macs(output, *inputs)
     return Sizing(inputs, outputs, weight_shapes, buffer_shapes, weights, biases, buffers, macs), asked
+
+
+def _plainly(simplify: Callable[[Dim], Dim]) -> Callable[[Dim], Dim]:
+    return lambda size: size if type(size) is int else simplify(size)
 
 
 def _tensor(node: int, output: int, taker: Node, shapes: Sequence[Shape], sizings: Sequence[Sizing]) -> Shape:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import holds, prod
 from shapecalc.errors import Misfit, Problem, ShapeError, count_noun, told
+from shapecalc.layer import KINDS
 from shapecalc.report import Report, Row, Sizing, Totals, count
 from shapecalc.shape import HWC, Shape
 
@@ -81,6 +82,8 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
             try:
                 found = size_layer(node.layer, key[1])
             except Misfit as misfit:
+                if node.block >= 0 and graph.blocks[node.block].kind in KINDS:
+                    misfit.mend = ""  # it would speak of layers that the reader has not written
                 problems.append(_problem(node, misfit))
                 sizings.append(None)
                 continue
@@ -99,7 +102,7 @@ def size_layer(layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
     """
     least, most = layer.inputs
     if not least <= len(inputs) or (most is not None and len(inputs) > most):
-        raise Misfit(_wrong_number(layer, len(inputs)))
+        raise _wrong_number(layer, len(inputs))
     for constraint in layer.constraints(*inputs):
         if not holds(constraint):
             raise _mended(constraint.misfit(), layer, inputs)
@@ -153,7 +156,7 @@ def _would_do(layer: Layer, name: str, value: Any, inputs: tuple[Shape, ...]) ->
         return False
 
 
-def _wrong_number(layer: Layer, found: int) -> str:
+def _wrong_number(layer: Layer, found: int) -> Misfit:
     least, most = layer.inputs
     if most == least:
         due = count_noun(least, "input")
@@ -161,7 +164,8 @@ def _wrong_number(layer: Layer, found: int) -> str:
         due = f"at least {count_noun(least, 'input')}"
     else:
         due = f"{least} to {count_noun(most, 'input')}"
-    return f"{layer.kind} takes {due}, but is given {found}"
+    mend = "let add or concat make one of them" if most == 1 else ""
+    return Misfit(f"{layer.kind} takes {due}, but is given {found}", mend=mend)
 
 
 def _problem(node: Node, misfit: Misfit) -> Problem:

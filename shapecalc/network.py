@@ -15,6 +15,7 @@ from shapecalc.spec import Specification, read_specification
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from shapecalc.formula import Formulas
     from shapecalc.graph import Graph
     from shapecalc.report import Report
     from shapecalc.sizes import LegalSizes
@@ -134,6 +135,17 @@ class Network:
         from shapecalc.sizes import find_sizes  # noqa: PLC0415  (a question is loaded when it is asked)
 
         return find_sizes(self.graph)
+
+    def formula(self, symbols: Sequence[str] = (), *, what: Sequence[str] = (), layer: str = "") -> Formulas:
+        """Return closed formulas of the network, or of one layer: see `shapecalc.formula`.
+
+        `symbols` are H, W (D, L) for axes of the input, N for the batch, or variables; `what` are of output, params,
+        macs, weights, biases, trainable, buffers.
+        Errors: `UsageError` for a symbol that cannot be one, `MissingExtraError` without sympy.
+        """
+        from shapecalc.formula import find_formulas  # noqa: PLC0415  (it loads sympy)
+
+        return find_formulas(self.graph, self.rebuilt, symbols, what, layer)
 
     def rebuilt(self, variables: Mapping[str, Any]) -> tuple[Graph, list[Problem]]:
         """Return the graph with variables of any kind of number, and what is wrong with it."""

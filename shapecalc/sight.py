@@ -119,7 +119,8 @@ def rearranged(index: int, x: Shape, order: Mapping[int, int], sights: Mapping[i
     """
     sights = sights or {}
     return Look(
-        index, tuple([(sights.get(i, HERE), order[i]) if i in order else (everywhere(n), -1) for i, n in enumerate(x.sizes)])
+        index,
+        tuple([(sights.get(i, HERE), order[i]) if i in order else (everywhere(n), -1) for i, n in enumerate(x.sizes)]),
     )
 
 
@@ -169,7 +170,9 @@ def transposed(kernel: int, stride: int, dilation: int, before: int) -> Sight:
     return Sight(tuple(seen), 1)
 
 
-def resized(size: int, output: int, mode: str = "nearest", times: Fraction | None = None, corners: bool = False) -> Sight:
+def resized(
+    size: int, output: int, mode: str = "nearest", times: Fraction | None = None, corners: bool = False
+) -> Sight:
     """Return what the places of an axis see that is resized from `size` to `output`, or by the factor `times`.
 
     `corners` aligns the outermost places of both, in modes that take numbers from between places.

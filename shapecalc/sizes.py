@@ -7,6 +7,7 @@ the formulas for all of them. The pattern is then verified beyond what was tried
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import BROADCASTS
@@ -17,12 +18,12 @@ from shapecalc.progressions import SizeSet, find_pattern
 from shapecalc.window import AXIS_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from shapecalc.graph import Graph
     from shapecalc.shape import Shape
 
-__all__ = ["AxisSizes", "LegalSizes", "Place", "axis_names", "find_sizes", "free_sizes", "scan", "with_sizes"]
+__all__ = ["AxisSizes", "LegalSizes", "Place", "axis_names", "find_pattern_of", "find_sizes", "free_sizes", "scan", "with_sizes"]
 
 VERSION = 1
 """The version of the JSON contract."""
@@ -153,13 +154,13 @@ def _legal_base(graph: Graph, places: Sequence[Place]) -> Graph | None:
     """Return the graph at a legal size, of which an axis can be varied; None where there is none with equal axes."""
     if not sizings_of(graph)[1]:
         return graph
-    legal, _ = _pattern(graph, places)
+    legal, _ = find_pattern_of(partial(_varied, graph, places))
     near = legal.nearest(max((free_sizes(graph.inputs[name])[axis] for name, axis in places), default=1))
     return with_sizes(graph, dict.fromkeys(places, near[-1])) if near else None
 
 
 def _entry(base: Graph, graph: Graph, places: Sequence[Place]) -> AxisSizes:
-    legal, exact_sizes = _pattern(base, places)
+    legal, exact_sizes = find_pattern_of(partial(_varied, base, places))
     axes = tuple(dict.fromkeys(axis_names(graph.inputs[name])[axis] for name, axis in places))
     given = [free_sizes(graph.inputs[name])[axis] for name, axis in places]
     names = tuple(dict.fromkeys(name for name, _ in places))
@@ -167,32 +168,32 @@ def _entry(base: Graph, graph: Graph, places: Sequence[Place]) -> AxisSizes:
     return AxisSizes(names, axes, tuple(given[: len(axes)]), len(axes) > 1, legal, exact_sizes, rounded)
 
 
-def _pattern(graph: Graph, places: Sequence[Place]) -> tuple[SizeSet, SizeSet]:
-    """Return the legal and the exact sizes along axes that are varied as one."""
+def find_pattern_of(vary: Callable[[Sequence[int]], Graph]) -> tuple[SizeSet, SizeSet]:
+    """Return which numbers are legal and which exact: `vary` gives the graph with many of them in one place."""
     count = 0
     legal: list[bool] = []
     precise: list[bool] = []
     limit = _FIRST
     while True:
-        more_legal, more_exact = scan(_varied(graph, places, range(count + 1, limit + 1)), limit - count)
+        more_legal, more_exact = scan(vary(range(count + 1, limit + 1)), limit - count)
         legal += more_legal
         precise += more_exact
         count, final = limit, limit >= _LAST
         patterns = find_pattern(legal, final=final), find_pattern(precise, final=final or not any(legal[-limit // 2 :]))
         limit *= 2
         if patterns[0] is not None and patterns[1] is not None:
-            beyond = _disagreement(graph, places, patterns[0]) if limit <= _LAST else 0
+            beyond = _disagreement(vary, patterns[0]) if limit <= _LAST else 0
             if not beyond:
                 return patterns[0], patterns[1]
             limit = max(limit, 1 << (2 * beyond - 1).bit_length())
 
 
-def _disagreement(graph: Graph, places: Sequence[Place], sizes: SizeSet) -> int:
+def _disagreement(vary: Callable[[Sequence[int]], Graph], sizes: SizeSet) -> int:
     """Return a size beyond what was searched that the set is wrong about, at doubling distances; 0 for none."""
     period = max(1, sizes.period)
     starts = [sizes.start + (sizes.searched << turn) // period * period for turn in range(_DOUBLINGS)]
     tried = [start + residue - sizes.start for start in starts for residue in (sizes.residues[:2] or (sizes.start,))]
-    legal, _ = scan(_varied(graph, places, tried), len(tried))
+    legal, _ = scan(vary(tried), len(tried))
     return next((size for size, is_legal in zip(tried, legal, strict=True) if is_legal != (size in sizes)), 0)
 
 

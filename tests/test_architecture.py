@@ -16,10 +16,11 @@ PACKAGE = Path(shapecalc.__file__).parent
 # From the roof to the ground. A module imports only from rows below its own, or from its own.
 FLOORS = [
     ["cli"],
+    ["solver"],
     ["network"],
     ["renderers"],
     ["explain", "formula", "solving", "sizes", "sweeping", "memory", "receptive_field", "compare", "fitting"],
-    ["claims", "schema", "notation", "evaluation"],
+    ["claims", "schema", "notation", "evaluation", "progressions"],
     ["inference"],
     ["report"],
     ["spec"],

@@ -343,10 +343,10 @@ def test_aliases_cannot_nest_deeper_than_values() -> None:
 # ── what is wrong ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 WHOLE = {
-    "": "net.yaml: the file is empty: a specification needs at least `layers:`",
-    " \n\n": "net.yaml: the file is empty: a specification needs at least `layers:`",
-    "---\n": "net.yaml: the file is empty: a specification needs at least `layers:`",
-    "# later\n": "net.yaml: the file holds only comments: a specification needs at least `layers:`",
+    "": "net.yaml: the file is empty\n   a specification has an input:, such as 3x224x224, and a list under layers:",
+    " \n\n": "net.yaml: the file is empty\n   a specification has an input:, such as 3x224x224, and a list under layers:",
+    "---\n": "net.yaml: the file is empty\n   a specification has an input:, such as 3x224x224, and a list under layers:",
+    "# later\n": "net.yaml: the file holds only comments\n   a specification has an input:, such as 3x224x224, and a list under layers:",
     "a: 1\nbb: 2\na: 3\n": """\
 net.yaml:3:1: `a` is given twice
     3 │ a: 3

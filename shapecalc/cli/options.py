@@ -57,19 +57,21 @@ output_option = click.option(
 )
 
 
-class _Depth(click.ParamType):
-    name = "depth"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value in ("auto", "all") or isinstance(value, int):
-            return value
-        if str(value).isdigit() and int(value) >= 1:
-            return int(value)
-        return self.fail(f"{value!r} is not a depth: 1, 2, … or all", param, ctx)
+def _read_depth(ctx: click.Context, param: click.Parameter, value: str) -> int | str:
+    """Return the depth that `--depth` gives: a number, all or auto."""
+    if value in ("auto", "all"):
+        return value
+    if value.isdigit() and int(value) >= 1:
+        return int(value)
+    raise click.BadParameter(f"{value!r} is not a depth: 1, 2, … or all", ctx, param)
 
 
 depth_option = click.option(
-    "--depth", type=_Depth(), default="auto", metavar="N", help="How many levels of blocks to open: 1, 2, … or all."
+    "--depth",
+    default="auto",
+    metavar="N",
+    callback=_read_depth,
+    help="How many levels of blocks to open: 1, 2, … or all.",
 )
 
 

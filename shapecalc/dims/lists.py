@@ -58,6 +58,17 @@ class Many:
     def __rfloordiv__(self, other: Any) -> Many:
         return _divide(other, self)
 
+    # What a specification is made of cannot depend on a number that is many: comparing one is an error.
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        raise TypeError("many numbers are neither equal to another nor not")
+
+    def __bool__(self) -> bool:
+        raise TypeError("many numbers are neither true nor false")
+
     def __repr__(self) -> str:
         return f"Many({list(self.values)[:4]}…)"
 
@@ -105,7 +116,7 @@ def _divide(a: Any, b: Any) -> Many:
         quotients = [divmod(x, y) if y else (0, 1) for x, y in _pairs(a, b)]
     rests = tuple([rest != 0 for _, rest in quotients])
     own = Many([], rests) if any(rests) else None
-    return Many([quotient for quotient, _ in quotients], _either(own, a, b) if own else _either(a, b))
+    return Many([quotient for quotient, _ in quotients], _either(own, a, b))
 
 
 class _Lists:

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from shapecalc.errors import Mark
     from shapecalc.explain import LayerExplanation
     from shapecalc.explain.reasons import Source, Symbol
-    from shapecalc.explain.working import Check, Quantity
+    from shapecalc.explain.working import Check, Quantity, Working
     from shapecalc.notation import Expression
 
-__all__ = ["Bytes", "Chain", "Item", "Line", "Name", "Relation", "Sizes", "lines_of", "reason_lines"]
+__all__ = ["Bytes", "Chain", "Item", "Line", "Name", "Relation", "Sizes", "lines_of", "reason_lines",
+           "rule_lines"]  # fmt: skip
 
 _TENSORS_TOLD = 2
 
@@ -95,6 +96,58 @@ def reason_lines(layer: LayerExplanation, *, brief: bool = False) -> list[Line]:
     return _labelled("where", rows)
 
 
+def rule_lines(working: Working) -> list[Line]:
+    """Return the rules of a layer without its numbers, and what must hold of them."""
+    lines: list[Line] = []
+    for number, axes in enumerate(working.outputs, 1):
+        told: dict[Any, list[Quantity]] = {}
+        for quantity in axes:
+            told.setdefault((quantity.role, TEXT.write(_roles(quantity.rule))), []).append(quantity)
+        label = "output" if len(working.outputs) == 1 else f"output {number}"
+        lines += _labelled(label, [tuple(_rules(alike)) for alike in told.values()])
+    counts = working.counts
+    lines += _labelled("tensors", [(Name(t.tensor), ": ", _rule(t)) for t in working.tensors])
+    lines += [Line(what if what != MACS else "MACs", (_rule(counts[what]),)) for what in (PARAMS, BUFFERS, MACS)
+              if counts[what].value]  # fmt: skip
+    needs: dict[Any, list[Check]] = {}
+    for check in working.checks:
+        needs.setdefault(_check_likeness(check)[:3], []).append(check)
+    return lines + _labelled("needs", [tuple(_needed(alike)) for alike in needs.values()])
+
+
+def _rules(alike: Sequence[Quantity]) -> Iterator[Item]:
+    rule = _rule(alike[0])
+    yield rule
+    if rule.trees[0].name == alike[0].symbol:
+        yield " as given"
+    for i, other in enumerate(alike[1:], 1):
+        yield "; " if i == 1 else " and "
+        yield Chain("", (Tree(NAME, 0, other.symbol),))
+    if len(alike) > 1:
+        yield " likewise"
+
+
+def _rule(quantity: Quantity) -> Chain:
+    tree = with_symbols(quantity.rule)
+    return Chain("" if tree.name == quantity.symbol else quantity.symbol, (tree,))
+
+
+def _needed(alike: Sequence[Check]) -> Iterator[Item]:
+    check = alike[0]
+    sign = check.relation
+    yield Relation(with_symbols(check.left), sign, with_symbols(check.right))
+    names = [name for name in (check.left_name, check.right_name) if name and not name.isdigit()]
+    if names:
+        yield f" ({f' {sign} '.join(names)})"
+    if len(alike) > 1:
+        yield f"; {_others(alike[1:])} likewise"
+
+
+def _roles(expression: Expression) -> Tree:
+    """Return an expression with the roles of its symbols in place of their names: H_in and W_in are one."""
+    return with_names(expression, lambda leaf: leaf.origin.role)
+
+
 def _labelled(label: str, rows: Iterable[Sequence[Item]]) -> list[Line]:
     """Return rows as lines, the first of them with the label."""
     return [Line("" if i else label, tuple(items)) for i, items in enumerate(rows)]
@@ -136,8 +189,7 @@ def _axes(axes: Sequence[Quantity]) -> Iterator[tuple[Item, ...]]:
 
 def _likeness(quantity: Quantity) -> Any:
     """Return what is equal for axes that are worked out alike."""
-    roles = with_names(quantity.rule, lambda leaf: leaf.origin.role)
-    return quantity.role, TEXT.write(roles), TEXT.write(with_numbers(quantity.rule))
+    return quantity.role, TEXT.write(_roles(quantity.rule)), TEXT.write(with_numbers(quantity.rule))
 
 
 def _equation(quantity: Quantity) -> Chain:
@@ -232,7 +284,7 @@ def _checks(checks: Sequence[Check]) -> Iterator[tuple[Item, ...]]:
 
 
 def _check_likeness(check: Check) -> Any:
-    roles = [TEXT.write(with_names(side, lambda leaf: leaf.origin.role)) for side in (check.left, check.right)]
+    roles = [TEXT.write(_roles(side)) for side in (check.left, check.right)]
     return (*roles, check.relation, check.left.value, check.right.value)
 
 

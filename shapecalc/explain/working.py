@@ -102,6 +102,7 @@ class _Worker:
         self.traced = layer.with_values(argument_leaves(layer, rank, general=general))
         self.shapes = tuple([_lifted(x, INPUT, i) for i, x in enumerate(inputs)])
         self.algebra = Algebra(_is_argument, _is_neutral)
+        self.general = general
 
     def result(self) -> Working:
         constraints = list(self.traced.constraints(*self.shapes))
@@ -223,6 +224,8 @@ class _Worker:
             return True
         if left.constant is not None and (right.constant is not None or (left.value <= 1 and right.symbol is not None)):
             return True
+        if self.general:
+            return False
         return left.value == 0 and relation != EQUAL and all([self._at_default(size) for size in left.leaves()])
 
     def _at_default(self, size: Trace) -> bool:

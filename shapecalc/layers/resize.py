@@ -67,7 +67,7 @@ class Upsample(Layer):
         return x.map_of(x.channels, tuple(scaled(size, r) for size, r in zip(x.spatial, factors, strict=True)))
 
     def looks(self, output: Shape, x: Shape, *like: Shape) -> list[Look]:  # noqa: ARG002  (of a second input, no number)
-        factors = [None] * len(x.spatial)
+        factors: list[Fraction | None] = [None] * len(x.spatial)
         if self.scale_factor is not None:
             factors = [Fraction(str(factor)) for factor in each_axis(self, "scale_factor", len(x.spatial))]
         axes = zip(x.spatial, output.spatial, factors, strict=True)

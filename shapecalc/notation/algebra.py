@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.dims.traces import Trace, value_of
+from shapecalc.dims.traces import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["CEIL", "EXACT", "FLOOR", "MAX", "MIN", "PART", "SUM", "SYMBOL", "Algebra", "Atom", "Expression", "Term", "same"]
+__all__ = ["CEIL", "EXACT", "FLOOR", "MAX", "MIN", "PART", "SUM", "SYMBOL", "Algebra", "Atom", "Expression", "Term",
+           "same"]  # fmt: skip
 
 SYMBOL = "symbol"
 SUM = "sum"
@@ -25,6 +26,9 @@ EXACT = "exact"
 MAX = "max"
 MIN = "min"
 PART = "part"
+
+_QUOTIENTS = {"//": FLOOR, "ceil": CEIL}
+"""The operations of traces that divide and round."""
 
 _MOST_TERMS = 60
 """Of a sum that is searched for common factors."""
@@ -177,10 +181,8 @@ class Algebra:
         parts = [self.read(part) for part in number.operands if not isinstance(part, float)]
         if operation == "*":
             return self.product(parts)
-        if operation == "//":
-            return self._quotient(FLOOR, parts[0], parts[1])
-        if operation == "ceil":
-            return self._quotient(CEIL, parts[0], parts[1])
+        if operation in _QUOTIENTS:
+            return self._quotient(_QUOTIENTS[operation], parts[0], parts[1])
         if operation == "floor":
             return self._single(PART, number.value, tuple(parts), number.operands[1])
         return self._extreme(operation, parts)

@@ -36,8 +36,8 @@ _MOST_STEPS = 4
 class Tree(NamedTuple):
     """Something to write: NUMBER (`value`), NAME (`name`), a sum, a PRODUCT, a quotient, a function of its `parts`.
 
-    In a sum, parts with a sign of -1 are taken away (`signs`). ROUNDED is a `fraction` between the brackets of its `name`
-    (FLOOR, CEIL). DOTS stands for the terms that a long sum leaves out.
+    In a sum, parts with a sign of -1 are taken away (`signs`). ROUNDED is a `fraction` between the brackets of its
+    `name` (FLOOR, CEIL). DOTS stands for the terms that a long sum leaves out.
     """
 
     sort: str
@@ -90,7 +90,8 @@ def _sum(expression: Expression, show: Callable[[Trace], Tree]) -> Tree:
         return _number(0)
     if len(terms) == 1:
         return _product(terms[0], show, terms[0].coefficient)
-    ahead = next((i for i, term in enumerate(terms) if term.coefficient > 0), 0)  # no sum begins with a minus, if it may not
+    # No sum begins with a minus, where it can begin with another term.
+    ahead = next((i for i, term in enumerate(terms) if term.coefficient > 0), 0)
     ordered = [terms[ahead], *terms[:ahead], *terms[ahead + 1 :]]
     dropped = len(ordered) > _LONG
     shown = [*ordered[:3], ordered[-1]] if dropped else ordered
@@ -147,23 +148,16 @@ def _has_fraction(tree: Tree) -> bool:
 
 
 def _step(tree: Tree) -> Tree:
+    """Return a tree with what is innermost in it worked out."""
     if tree.is_atomic:
         return tree
-    value = _number(tree.value)
-    if all([part.is_atomic for part in tree.parts]):
-        if tree.sort in (*_ROUNDING, PART):
-            return _fraction(tree)
-        return value
-    if tree.sort in (SUM, PRODUCT):
-        if tree.is_worked:
-            return tree._replace(parts=tuple([_step(p) if p.is_worked else _number(p.value) for p in tree.parts]))
-        if tree.sort == SUM:
-            return tree._replace(parts=tuple([_number(part.value) for part in tree.parts]))
-        if not any([_is_nested(part) for part in tree.parts]):
-            return value
-        return tree._replace(parts=tuple([_step(part) for part in tree.parts]))
+    if all(part.is_atomic for part in tree.parts):
+        return _fraction(tree) if tree.sort in (*_ROUNDING, PART) else _number(tree.value)
     if tree.sort in _ROUNDING and tree.parts[1].value == 1:
-        return value
+        return _number(tree.value)
+    if tree.sort == PRODUCT and not tree.is_worked:
+        nested = any(_is_nested(part) for part in tree.parts)
+        return tree._replace(parts=tuple([_step(part) for part in tree.parts])) if nested else _number(tree.value)
     return tree._replace(parts=tuple([_step(p) if p.is_worked else _number(p.value) for p in tree.parts]))
 
 

@@ -32,23 +32,19 @@ class Text:
 
     def write(self, tree: Tree) -> str:
         """Return a tree as text."""
-        if tree.sort == NUMBER:
-            return self.number(tree.value)
-        if tree.sort == NAME:
-            return self.symbol(tree.name)
-        if tree.sort == SUM:
-            return self._sum(tree)
-        if tree.sort == PRODUCT:
-            return self.times.join([self._within(part, is_factor=True) for part in tree.parts])
-        if tree.sort == DOTS:
-            return self.dots
-        if tree.sort == ROUNDED:
-            return self.bracketed(tree.name, _decimal(tree.fraction))
-        if tree.sort in (MAX, MIN):
-            return self.function(tree.sort, [self.write(part) for part in tree.parts])
-        if tree.sort == PART:
-            return self.bracketed(PART, self.times.join([self._within(part, is_factor=True) for part in tree.parts]))
-        return self.quotient(tree)
+        return self._ways.get(tree.sort, type(self).quotient)(self, tree)
+
+    def _product(self, tree: Tree) -> str:
+        return self.times.join([self._within(part, is_factor=True) for part in tree.parts])
+
+    def _rounded(self, tree: Tree) -> str:
+        return self.bracketed(tree.name, _decimal(tree.fraction))
+
+    def _part(self, tree: Tree) -> str:
+        return self.bracketed(PART, self._product(tree))
+
+    def _extreme(self, tree: Tree) -> str:
+        return self.function(tree.sort, [self.write(part) for part in tree.parts])
 
     def _sum(self, tree: Tree) -> str:
         text = ""
@@ -183,6 +179,18 @@ def _decimal(value: float) -> str:
             return f"{sign}{cut:,.{digits}f}".rstrip("0")
     return f"{value:,}"
 
+
+Text._ways = {
+    NUMBER: lambda writer, tree: writer.number(tree.value),
+    NAME: lambda writer, tree: writer.symbol(tree.name),
+    DOTS: lambda writer, _: writer.dots,
+    SUM: Text._sum,
+    PRODUCT: Text._product,
+    ROUNDED: Text._rounded,
+    PART: Text._part,
+    MAX: Text._extreme,
+    MIN: Text._extreme,
+}
 
 TEXT = Text()
 LATEX = Latex()

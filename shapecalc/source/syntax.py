@@ -50,7 +50,7 @@ def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:
         return _unclosed_bracket(begin, mark)
     if "quoted scalar" in context and "escape" not in problem and "hex" not in problem:
         return Problem("the quote is not closed", begin, mend="close it with the same quote that opens it")
-    if context.startswith("while parsing a block") and _WHOLE.match(source.line(mark.line)):
+    if "block mapping" in context and _WHOLE.match(source.line(mark.line)):
         message = "this line is indented unlike those that it belongs to"
         return Problem(message, mark, mend="indent it exactly as the keys or items beside it")
     for words, message, mend in _SYNTAX:

@@ -169,7 +169,7 @@ class _Building:
             if name in given:
                 found[name] = given[name]
             else:
-                found[name] = self._try(plain, variant_values.get(name, item), found)
+                found[name] = self._try(_variable, variant_values.get(name, item), found, own)
         self.broken = len(self.problems) > before  # then what the layers make of them is not looked at
         return found
 
@@ -291,6 +291,16 @@ class _Building:
             for name, value in document.variables.items()
             if name not in mentioned
         ]
+
+
+def _variable(value: Value, above: Mapping[str, Any], every: Mapping[str, Value]) -> Any:
+    """Return the value of a variable, which may use those above it."""
+    try:
+        return plain(value, above)
+    except BadValueError as error:
+        if any(error.problem.message == f"`{name}` is no variable" for name in every):
+            raise bad(error.problem.message, error.problem.mark, "a variable may use only those above it") from None
+        raise
 
 
 def _mentioned(values: list[Value]) -> set[str]:

@@ -34,7 +34,7 @@ _PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{4pt}
 \newlist{working}{description}{1}
-\setlist[working]{leftmargin=5em,labelwidth=4.6em,labelsep=0.4em,itemsep=3pt,font=\normalfont\itshape,style=sameline}
+\setlist[working]{leftmargin=5em,labelwidth=4.6em,labelsep=0.4em,itemsep=2pt,parsep=1pt,topsep=3pt,font=\normalfont\itshape,style=sameline}
 \begin{document}"""
 
 _WRITTEN = {
@@ -55,7 +55,7 @@ def draw(explanation: Explanation, width: int | None = None) -> str:  # noqa: AR
     for section in sections(explanation):
         heading = rf"\texttt{{{_escape(section.name)}}} --- {_escape(section.kind)}"
         lines += ["", rf"\subsection*{{{heading} \hfill \normalfont\normalsize {_escape(section.sizes)}}}"]
-        lines += [r"\par ".join([_escape(paragraph) for paragraph in section.doc])] if section.doc else []
+        lines += [r"\par ".join(map(_doc, section.doc))] if section.doc else []
         lines += _list(section.lines)
     sums = totals(explanation)
     if sums:
@@ -105,6 +105,12 @@ def _equation(chain: Chain, rest: str) -> str:
     rows = [f"{'&= ' if i else start}{LATEX.chain('', sides)}" for i, sides in enumerate(lines)]
     aligned = r" \\ ".join(rows).replace(r"\frac", r"\dfrac")
     return rf"$\begin{{aligned}}[t] {aligned} \end{{aligned}}${rest}"
+
+
+def _doc(paragraph: str) -> str:
+    """Return a docstring's paragraph: what stands between backticks is code."""
+    parts = paragraph.split("`")
+    return "".join([rf"\texttt{{{_escape(part)}}}" if i % 2 else _escape(part) for i, part in enumerate(parts)])
 
 
 def _escape(text: str) -> str:

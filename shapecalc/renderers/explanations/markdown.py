@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shapecalc.explain import Explanation
     from shapecalc.explain.lines import Item, Line
 
-__all__ = ["draw"]
+__all__ = ["draw", "markdown_doc", "markdown_escape", "markdown_list"]
 
 _ROOM = 70
 """Of an equation that stands in one pair of dollars, as text: a page breaks lines between pairs alone."""
@@ -31,19 +31,19 @@ _code = re.compile(r"`[^`]*`")
 
 def draw(explanation: Explanation, width: int | None = None) -> str:  # noqa: ARG001  (the same for every format)
     """Return the explanation as Markdown."""
-    lines = [f"## {_escape(title(explanation))}", "", _escape(" ".join(legend(explanation)))]
+    lines = [f"## {markdown_escape(title(explanation))}", "", markdown_escape(" ".join(legend(explanation)))]
     for section in sections(explanation):
         lines += ["", f"### {_code_span(section.name)} · {section.kind} · {section.sizes}", ""]
         for paragraph in section.doc:
-            lines += [f"*{_doc(paragraph)}*" if paragraph is section.doc[0] else _doc(paragraph), ""]
-        lines += _list(section.lines)
+            lines += [f"*{markdown_doc(paragraph)}*" if paragraph is section.doc[0] else markdown_doc(paragraph), ""]
+        lines += markdown_list(section.lines)
     sums = totals(explanation)
     if sums:
-        lines += ["", f"### {_escape(ending(explanation))}", "", *_list(sums)]
+        lines += ["", f"### {markdown_escape(ending(explanation))}", "", *markdown_list(sums)]
     return "\n".join(lines)
 
 
-def _list(lines: Iterable[Line]) -> list[str]:
+def markdown_list(lines: Iterable[Line]) -> list[str]:
     """Return lines as a list: an item for each label, and those without one below it."""
     items: list[list[str]] = []
     for line in lines:
@@ -59,7 +59,7 @@ def _written(item: Item) -> str:
     if isinstance(item, Name):
         return _code_span(item)
     if isinstance(item, str):
-        return _escape(clean(item))
+        return markdown_escape(clean(item))
     if isinstance(item, Chain):
         return _equation(item)
     if isinstance(item, Relation):
@@ -75,7 +75,8 @@ def _equation(chain: Chain) -> str:
     """Return an equation between dollars: one pair, or one for each part where it is long."""
     lines = broken(chain, _ROOM)
     first = LATEX.chain(chain.symbol, lines[0])
-    return " ".join([f"${first}$", *[f"$= {LATEX.chain('', sides)}$" for sides in lines[1:]]])
+    parts = [f"${first}$", *[f"$= {LATEX.chain('', sides)}$" for sides in lines[1:]]]
+    return " ".join(parts).replace(r"\frac", r"\dfrac")
 
 
 def _code_span(text: str) -> str:
@@ -84,14 +85,15 @@ def _code_span(text: str) -> str:
     return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"
 
 
-def _doc(paragraph: str) -> str:
+def markdown_doc(paragraph: str) -> str:
     """Return a docstring's paragraph, whose code spans stay."""
     written, end = "", 0
     for found in _code.finditer(paragraph):
-        written += _escape(paragraph[end : found.start()]) + found[0]
+        written += markdown_escape(paragraph[end : found.start()]) + found[0]
         end = found.end()
-    return written + _escape(paragraph[end:])
+    return written + markdown_escape(paragraph[end:])
 
 
-def _escape(text: str) -> str:
+def markdown_escape(text: str) -> str:
+    """Return a text whose characters mean nothing to Markdown."""
     return _special.sub(r"\\\g<0>", text)

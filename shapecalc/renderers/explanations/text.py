@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shapecalc.explain import Explanation
     from shapecalc.explain.lines import Item, Line
 
-__all__ = ["draw"]
+__all__ = ["draw", "text_lines"]
 
 _WIDTH = 80
 _WIDEST = 100
@@ -34,10 +34,10 @@ def draw(explanation: Explanation, width: int | None = None) -> str:
         lines += ["", *_heading(f"{section.name} · {section.kind}", section.sizes, width)]
         for paragraph in section.doc:
             lines += [*_wrapped(clean(paragraph), width), ""]
-        lines += _body(section.lines, width)
+        lines += text_lines(section.lines, width)
     sums = totals(explanation)
     if sums:
-        lines += ["", *_heading(ending(explanation), "", width), *_body(sums, width)]
+        lines += ["", *_heading(ending(explanation), "", width), *text_lines(sums, width)]
     if not several:
         lines += ["", *_wrapped(" ".join(legend(explanation)), width)]
     return "\n".join(lines).strip("\n")
@@ -57,7 +57,8 @@ def _wrapped(text: str, width: int) -> list[str]:
     return [" " * _INDENT + part for part in wrap(text, width - _INDENT)] if text else []
 
 
-def _body(lines: Iterable[Line], width: int) -> list[str]:
+def text_lines(lines: Iterable[Line], width: int) -> list[str]:
+    """Return lines with their labels, broken to fit a width."""
     found = []
     for line in lines:
         start = " " * _INDENT + line.label.ljust(_LABEL) + " "

@@ -1,0 +1,50 @@
+"""`shapecalc explain`: the arithmetic of every number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from shapecalc.cli.options import emit, load_network, network_options, output_option, terminal_width
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["command"]
+
+FORMATS = ("text", "markdown", "latex", "json")
+WHAT = ("output", "params", "macs", "memory")
+
+
+@click.command()
+@network_options
+@click.argument("layers", metavar="[LAYER]...", nargs=-1)
+@click.option(
+    "--what", type=click.Choice(WHAT), multiple=True, help="Which numbers; may be repeated. All but memory by default."
+)
+@click.option(
+    "--layout", type=click.Choice(["hwc", "chw"], case_sensitive=False), help="How sizes are shown, and --input read."
+)
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="How to write it.")
+@output_option
+def command(
+    spec: str,
+    inputs: Sequence[str],
+    settings: Sequence[str],
+    layers: Sequence[str],
+    what: Sequence[str],
+    layout: str | None,
+    format_: str,
+    output: str | None,
+) -> None:
+    """Show the arithmetic of every number: the rule, the rule with this layer's numbers, where those come from.
+
+    A LAYER is the name of a layer or of a block; all are explained where none is named.
+    """
+    from shapecalc.explain import explain  # noqa: PLC0415  (after the options were found good)
+
+    network = load_network(spec, inputs, settings, layout or "")
+    explanation = explain(network, layers, what or None, layout=layout or "")
+    width = terminal_width() if output is None else None
+    emit(explanation.render(format_, width=width), output)

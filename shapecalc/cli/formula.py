@@ -1,0 +1,135 @@
+"""`shapecalc formula`: sizes, parameters and MACs as closed formulas."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+from shapecalc.cli.options import emit, load_network, network_options, output_option, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shapecalc.formula import Formulas, SymbolInUse
+
+__all__ = ["command"]
+
+_CONDITIONS = 8
+_WIDTH = 80
+
+
+@click.command()
+@network_options
+@click.option(
+    "--symbol", "-s", "symbols", metavar="NAME", multiple=True,
+    help="H, W (D, L) for the input's axes, N for the batch, or a variable of the specification. May be repeated.",
+)  # fmt: skip
+@click.option("--what", metavar="LIST", help="output, params, macs, weights, biases, trainable, buffers; with commas.")
+@click.option("--layer", metavar="NAME", default="", help="Of one layer, in place of the whole network.")
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "latex", "python", "json"]), default="text", help="How to write it."
+)
+@output_option
+def command(
+    spec: str,
+    inputs: Sequence[str],
+    settings: Sequence[str],
+    symbols: Sequence[str],
+    what: str | None,
+    layer: str,
+    format_: str,
+    output: str | None,
+) -> None:
+    """Give the output size, parameters and MACs as closed formulas in chosen symbols.
+
+    Without --symbol they are the height and width of the input. Each formula is compared with plain inference before
+    it is shown. ⌊x⌋ is x rounded down; A + B·k stands for A, A + B, A + 2·B and so on.
+    """
+    network = load_network(spec, inputs, settings)
+    quantities = [word.strip() for word in what.split(",") if word.strip()] if what else []
+    answer = network.formula(symbols, what=quantities, layer=layer)
+    if format_ == "json":
+        emit(json.dumps(answer.to_dict(), indent=2, ensure_ascii=False), output)
+    else:
+        emit(printable({"text": _text, "latex": _latex, "python": _python}[format_](answer)), output)
+
+
+def _title(answer: Formulas) -> str:
+    return f"{answer.name or 'the network'}{f', layer {answer.layer}' if answer.layer else ''}"
+
+
+def _sizes(sizes: Sequence[str], times: str = " × ") -> str:
+    return times.join(f"({size})" if " " in size and not size.startswith("⌊") else size for size in sizes)
+
+
+def _text(answer: Formulas) -> str:
+    lines = [_title(answer), ""]
+    for what, formula in answer.written("text").items():
+        if isinstance(formula, dict):
+            for name, sizes in formula.items():
+                label = what if len(formula) == 1 else f"{what} {name}"
+                lines.append(f"  {label} = {_sizes(sizes)}")
+        else:
+            lines += _wrapped(f"  {'MACs' if what == 'macs' else what} = ", formula)
+    lines += ["", *(f"  {symbol.name}: {_meaning(symbol)}" for symbol in answer.symbols)]
+    shown = answer.conditions[:_CONDITIONS]
+    lines += [f"  where {condition}" for condition in shown]
+    if len(answer.conditions) > len(shown):
+        lines.append(f"  and {len(answer.conditions) - len(shown)} more conditions (--format json lists them)")
+    return "\n".join([*lines, "", f"verified by inference {_verified(answer)}"])
+
+
+def _wrapped(head: str, formula: str) -> Iterator[str]:
+    """Yield a formula in lines that fit a terminal, broken before a sign."""
+    line = head
+    for part in re.split(r" (?=[+−] )", formula):
+        if len(line) + len(part) + 1 > _WIDTH and line != head:
+            yield line
+            line = f"{' ' * (len(head) - 2)}{part}"
+        else:
+            line += part if line == head else f" {part}"
+    yield line
+
+
+def _meaning(symbol: SymbolInUse) -> str:
+    if symbol.domain is None:
+        return symbol.meaning
+    return f"{symbol.meaning}, {symbol.given:,} in the specification; valid: {symbol.domain.text()}"
+
+
+def _verified(answer: Formulas) -> str:
+    ranges = ", ".join(f"{name} from {low:,} to {high:,}" for name, (low, high) in answer.ranges.items())
+    return f"at {answer.verified} points, {ranges}"
+
+
+def _latex(answer: Formulas) -> str:
+    lines = [f"% {_title(answer)}", f"% verified by inference {_verified(answer)}"]
+    lines += [f"% {symbol.name}: {_meaning(symbol)}" for symbol in answer.symbols]
+    lines += [f"% where {condition}" for condition in answer.conditions]
+    lines.append(r"\begin{align*}")
+    for what, formula in answer.written("latex").items():
+        if isinstance(formula, dict):
+            lines += [rf"\text{{{what}}} &= {_latex_sizes(sizes)} \\" for sizes in formula.values()]
+        else:
+            lines.append(rf"\text{{{'MACs' if what == 'macs' else what}}} &= {formula} \\")
+    return "\n".join([*lines, r"\end{align*}"])
+
+
+def _latex_sizes(sizes: Sequence[str]) -> str:
+    return r" \times ".join(rf"\left({size}\right)" if " " in size else size for size in sizes)
+
+
+def _python(answer: Formulas) -> str:
+    names = ", ".join(symbol.name for symbol in answer.symbols)
+    lines = [f"# {_title(answer)}; verified by inference {_verified(answer)}"]
+    lines += [f"# {symbol.name}: {_meaning(symbol)}" for symbol in answer.symbols]
+    lines += [f"# where {condition}" for condition in answer.conditions]
+    for what, formula in answer.written("python").items():
+        if isinstance(formula, dict):
+            shapes = ["(" + ", ".join(sizes) + ("," if len(sizes) == 1 else "") + ")" for sizes in formula.values()]
+            formula = shapes[0] if len(shapes) == 1 else "[" + ", ".join(shapes) + "]"  # noqa: PLW2901
+        lines += ["", "", f"def {what}({names}):", f"    return {formula}"]
+    return "\n".join(lines)

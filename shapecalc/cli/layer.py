@@ -1,0 +1,282 @@
+"""`shapecalc layer`: one layer worked out from the command line, without a file. Its options are the kind's arguments."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shapecalc.arguments import REQUIRED, Choice, Flag, Integer, Number, Padding, PerAxis, Sizes, Text
+from shapecalc.cli.options import emit, terminal_width, wants_color
+from shapecalc.errors import Misfit, ShapecalcError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from shapecalc.arguments import Argument
+    from shapecalc.explain import Explanation, LayerExplanation
+    from shapecalc.layer import Example, Layer
+    from shapecalc.network import Network
+
+__all__ = ["OWN_OPTIONS", "command", "example_command"]
+
+OWN_OPTIONS = ("input", "layout", "explain", "format", "output", "help")
+"""Options that every kind has, beside its arguments."""
+
+_FORMATS = ("text", "table", "json", "csv", "markdown", "latex", "html", "svg")
+_NOTHING = ("null", "none")
+_WHOLE = re.compile(r"[+-]?\d+")
+
+
+class _Kinds(click.Group):
+    """The kinds as commands, each made from its declaration when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        from shapecalc.layers import KINDS  # noqa: PLC0415  (it loads every family)
+
+        return list(KINDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        from shapecalc.layers import find_kind  # noqa: PLC0415
+
+        cls = find_kind(cmd_name)
+        return None if cls is None else _command_of(cls)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from shapecalc.layer import kind_words  # noqa: PLC0415
+
+            mend = did_you_mean(args[0], kind_words())
+            mend = mend if mend.startswith("did") else "`shapecalc layers` lists the kinds"
+            raise click.UsageError(f"there is no kind of layer called {args[0]!r}: {mend}", ctx) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write no list of the kinds: there are more than a hundred."""
+
+
+@click.group(
+    cls=_Kinds,
+    subcommand_metavar="KIND [OPTIONS]",
+    options_metavar="",
+    epilog="`shapecalc layers` lists the kinds, `shapecalc layer KIND --help` the options of one.",
+)
+def command() -> None:
+    """Work out one layer without a file: its options are the arguments of its KIND.
+
+    \b
+    shapecalc layer conv --input 227x227x3 --layout hwc --out-channels 96 --kernel-size 11 --stride 4
+    """
+
+
+class _Value(click.ParamType):
+    """The value of an argument, as it is written in a command: 3, 3x3, 0:1x0:1, same."""
+
+    def __init__(self, argument: Argument) -> None:
+        self.argument = argument
+        self.name = _metavar(argument)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            read = value if isinstance(self.argument, Text) else _read(value, self.argument)
+            self.argument.normalise(read)
+        except (Misfit, ValueError) as error:
+            self.fail(_told(error, self.argument, value), param, ctx)
+        return read
+
+
+def _told(error: Exception, argument: Argument, value: str) -> str:
+    if not isinstance(error, Misfit):
+        return f"{value!r} is not {argument.expected}"
+    return error.message + (f" ({error.mend})" if error.mend else "")
+
+
+def _read(text: str, argument: Argument) -> Any:
+    """Return a value: a number, a word, numbers with x or commas between them, pairs with colons."""
+    text = text.strip()
+    if isinstance(argument, Choice) or (argument.words and text.isidentifier() and text not in _NOTHING):
+        return text  # a word that is not one of the known ones: the argument says so
+    if text.startswith("["):
+        import json  # noqa: PLC0415
+
+        return json.loads(text)
+    pieces = [_piece(piece) for piece in re.split(r"[x×,]", text)]
+    alone = len(pieces) == 1 and not isinstance(pieces[0], list)
+    return pieces[0] if alone else pieces
+
+
+def _piece(text: str) -> Any:
+    text = text.strip()
+    if ":" in text:
+        return [_piece(side) for side in text.split(":")]
+    if text in _NOTHING:
+        return None
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    return float(text)
+
+
+def _metavar(argument: Argument) -> str:
+    if isinstance(argument, Choice):
+        return "|".join(argument.words) if len(argument.words) <= 5 else "WORD"
+    words = "".join([f"|{word}" for word in argument.words])
+    if isinstance(argument, Sizes):
+        return "NxN"
+    if isinstance(argument, Padding):
+        return f"N|NxN|N:Nx..{words}"
+    if isinstance(argument, PerAxis):
+        return f"N|NxN{words}"
+    if isinstance(argument, (Integer, Number)):
+        return f"N{words}"
+    return "TEXT"
+
+
+def _command_of(cls: type[Layer]) -> click.Command:
+    """Return the command of a kind."""
+    options: list[click.Parameter] = [*_shared_options(cls), *map(_option, cls.arguments.values())]
+
+    def work_out(**values: Any) -> None:
+        _work_out(cls, **values)
+
+    return click.Command(
+        cls.kind,
+        params=options,
+        callback=work_out,
+        help=f"{cls.summary()}\n\n\b\n{_example_line(cls)}",
+        epilog=f"`shapecalc layers {cls.kind}` shows its rules and examples.",
+    )
+
+
+def _shared_options(cls: type[Layer]) -> Iterator[click.Parameter]:
+    several = cls.inputs[1] != 1
+    words = "Size of what comes in: 3x224x224." + (" Once for each input." if several else "")
+    yield click.Option(["--input", "inputs"], metavar="SIZE", multiple=True, help=words)
+    layouts = click.Choice(["chw", "hwc"], case_sensitive=False)
+    yield click.Option(["--layout"], type=layouts, default="chw", help="How sizes are written. [default: chw]")
+    yield click.Option(["--explain"], is_flag=True, help="Show the arithmetic.")
+    formats = click.Choice(_FORMATS)
+    yield click.Option(["--format", "format_"], type=formats, default="text", metavar="FORMAT",
+                       help=f"{', '.join(_FORMATS)}.")  # fmt: skip
+    file = click.Path(dir_okay=False)
+    yield click.Option(["--output", "-o"], type=file, metavar="FILE", help="Write to a file instead of the screen.")
+
+
+def _option(argument: Argument) -> click.Option:
+    words = (argument.name, *argument.also)
+    spelled = [word.replace("_", "-") for word in words]
+    told = argument.doc + _default(argument)
+    if isinstance(argument, Flag):
+        names = [f"--{word}/--no-{word}" for word in dict.fromkeys(spelled)]
+        return click.Option([*names, _key(argument)], default=None, help=told)
+    names = [f"--{word}" for word in dict.fromkeys(spelled)]
+    return click.Option([*names, _key(argument)], type=_Value(argument), metavar=_metavar(argument), help=told)
+
+
+def _key(argument: Argument) -> str:
+    return f"argument_{argument.name}"
+
+
+def _default(argument: Argument) -> str:
+    if argument.default is REQUIRED:
+        return "  [required]"
+    if argument.default_from:
+        return f"  [default: {argument.default_from}]"
+    if argument.default is None:
+        return ""
+    shown = ("yes" if argument.default else "no") if isinstance(argument.default, bool) else argument.default
+    return f"  [default: {shown}]"
+
+
+def _work_out(
+    cls: type[Layer], *, inputs: Sequence[str], layout: str, explain: bool, format_: str, output: str | None,
+    **values: Any,
+) -> None:  # fmt: skip
+    given = {name: values[_key(argument)] for name, argument in cls.arguments.items()}
+    given = {name: value for name, value in given.items() if value is not None}
+    missing = [argument for argument in cls.arguments.values() if argument.required and argument.name not in given]
+    if missing:
+        wanted = ", ".join([f"--{argument.name.replace('_', '-')} ({argument.doc})" for argument in missing])
+        raise click.UsageError(f"{cls.kind} needs {wanted}", click.get_current_context())
+    if not inputs and cls.inputs != (0, 0):
+        raise click.UsageError(f"{cls.kind} needs --input: the size of what comes in", click.get_current_context())
+    try:
+        network = _network(cls, given, inputs, layout)
+        text = _written(network, layout, explain=explain, format_=format_, to_screen=output is None)
+    except ShapecalcError as error:
+        problems = [problem._replace(mark=None, subject="", also=()) for problem in error.problems]
+        raise type(error)(problems) from None
+    emit(text, output)
+
+
+def _network(cls: type[Layer], given: dict[str, Any], inputs: Sequence[str], layout: str) -> Network:
+    """Return the network of one layer."""
+    from shapecalc.network import load, parse_sizes  # noqa: PLC0415
+
+    sizes = [list(parse_sizes(text)) for text in inputs] or [[1]]
+    names = [f"input{number}" if len(sizes) > 1 else "input" for number in range(1, len(sizes) + 1)]
+    item: dict[str, Any] = {cls.kind: given or None}
+    if len(names) > 1:
+        item["from"] = names
+    return load({"layout": layout.upper(), "inputs": dict(zip(names, sizes, strict=True)), "layers": [item]})
+
+
+def _written(network: Network, layout: str, *, explain: bool, format_: str, to_screen: bool) -> str:
+    width = terminal_width() if to_screen else None
+    if explain:
+        from shapecalc.explain import Explanation  # noqa: PLC0415
+        from shapecalc.explain import explain as explain_network  # noqa: PLC0415
+
+        found = explain_network(network, layout=layout)
+        found = Explanation(found.report, tuple(map(_without_place, found)), found.what, found.asked)
+        return found.render(format_, width=width)
+    report = network.infer(layout=layout)
+    if format_ == "text" and len(report) == 1:
+        from shapecalc.renderers.brief import draw_row  # noqa: PLC0415
+
+        return draw_row(report.rows[0])
+    from shapecalc.renderers import render  # noqa: PLC0415
+
+    format_ = "table" if format_ == "text" else format_
+    return render(report, format_, width=width, color=wants_color() and to_screen and format_ == "table")
+
+
+def _without_place(layer: LayerExplanation) -> LayerExplanation:
+    """Return a layer that stands in no file."""
+    row = layer.row
+    return layer._replace(row=row._replace(node=row.node._replace(mark=None, uses=())))
+
+
+def example_command(cls: type[Layer], example: Example) -> str:
+    """Return the command that works out an example of a kind."""
+    inputs = example.input if isinstance(example.input, list) else [example.input]
+    words = ["shapecalc", "layer", cls.kind]
+    words += [f"--input {'x'.join(map(str, sizes))}" for sizes in inputs]
+    words += ["--layout hwc"] if example.layout == "HWC" else []
+    return " ".join([*words, *_example_options(cls, example)])
+
+
+def _example_options(cls: type[Layer], example: Example) -> Iterable[str]:
+    arguments = cls.argument_names()
+    for word, value in example.arguments.items():
+        option = word.replace("_", "-")
+        if isinstance(cls.arguments[arguments[word]], Flag):
+            yield f"--{option}" if value else f"--no-{option}"
+        else:
+            yield f"--{option} {_spelled(value)}"
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return "x".join([":".join(map(str, item)) if isinstance(item, (list, tuple)) else
+                         "null" if item is None else str(item) for item in value])  # fmt: skip
+    return f"'{value}'" if isinstance(value, str) and not value.isalnum() else str(value)
+
+
+def _example_line(cls: type[Layer]) -> str:
+    return example_command(cls, cls.examples[0]) if cls.examples else ""

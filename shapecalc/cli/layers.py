@@ -1,0 +1,57 @@
+"""`shapecalc layers`: the kinds of layer, and what each takes and gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from shapecalc.cli.options import emit, output_option, terminal_width
+from shapecalc.errors import Problem, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.layer import Layer
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("kinds", metavar="[KIND]...", nargs=-1)
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "markdown", "json"]), default="text", help="How to write it."
+)
+@output_option
+def command(kinds: Sequence[str], format_: str, output: str | None) -> None:
+    """List the kinds of layer; or show the arguments, rules and examples of a KIND.
+
+    Markdown and JSON tell everything of all kinds where none is named.
+    """
+    from shapecalc.explain.kinds import kind_of  # noqa: PLC0415  (they load every family of kinds)
+    from shapecalc.layers import KINDS  # noqa: PLC0415
+    from shapecalc.renderers import kinds as drawing  # noqa: PLC0415
+
+    width = terminal_width() if output is None else None
+    if not kinds and format_ == "text":
+        emit(drawing.draw_families(width), output)
+        return
+    found = [kind_of(_find(word)) for word in kinds] or [kind_of(cls) for cls in KINDS.values()]
+    if format_ == "json":
+        emit(drawing.draw_json(found), output)
+    elif format_ == "markdown":
+        emit("\n\n".join(map(drawing.draw_markdown, found)), output)
+    else:
+        emit("\n\n".join([drawing.draw_text(kind, width) for kind in found]), output)
+
+
+def _find(word: str) -> type[Layer]:
+    from shapecalc.layer import kind_words  # noqa: PLC0415
+    from shapecalc.layers import find_kind  # noqa: PLC0415
+
+    cls = find_kind(word)
+    if cls is None:
+        mend = did_you_mean(word, kind_words())
+        mend = mend if mend.startswith("did") else "`shapecalc layers` lists them"
+        raise UsageError(Problem(f"there is no kind of layer called {word}", mend=mend))
+    return cls

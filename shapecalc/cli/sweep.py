@@ -1,0 +1,168 @@
+"""`shapecalc sweep`: what every combination of variables and input sizes costs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shapecalc.cli.options import emit, output_option, printable, read_settings, terminal_width, wants_color
+from shapecalc.errors import Problem, ShapecalcError, UsageError, count_noun
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.sweeping.driver import Job
+
+__all__ = ["command"]
+
+_INTERRUPTED = 130
+_FORMATS = ("table", "csv", "jsonl", "parquet")
+_ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
+_SHOWN = 40
+
+
+@click.command()
+@click.argument("spec", metavar="SPEC")
+@click.option("--set", "settings", metavar="NAME=VALUES", multiple=True,
+              help="Values of a variable: 2,3,4 or FROM:TO:STEP. May be repeated.")  # fmt: skip
+@click.option("--input", "inputs", metavar="SIZES", multiple=True,
+              help="Input sizes: 3x{128:256:32}x= (= is the size before); NAME=SIZES for one of several.")  # fmt: skip
+@click.option("--where", metavar="EXPR", help="Keep the rows for which it holds: 'params < 5e6 and macs < 300e6'.")
+@click.option("--pareto", metavar="LIST", help="Keep the front of the least: params,macs; +x for the greatest x.")
+@click.option("--sort", metavar="LIST", help="Order by columns: params,-macs; - for the greatest first.")
+@click.option("--top", type=click.IntRange(1), metavar="N", help="Keep the first N rows.")
+@click.option("--plot", metavar="FILE", type=click.Path(dir_okay=False), help="Draw the front: .svg, .png or .pdf.")
+@click.option("--format", "format_", type=click.Choice(_FORMATS), help="How to write it; by the file's name otherwise.")
+@output_option
+@click.option("--resume", is_flag=True, help="Go on behind the last row of the --output file.")
+@click.option("--jobs", type=click.IntRange(1, 256), default=1, metavar="N", help="Work with N processes.")
+@click.option("--yes", is_flag=True, help="Start also what is very large.")
+def command(spec: str, settings: Sequence[str], inputs: Sequence[str], **options: Any) -> int:
+    """Work out every combination of variables and input sizes: parameters, MACs, memory, output, whether it fits.
+
+    Columns, for --where, --sort and --pareto: variant (its number), the settings that vary, params, macs, buffers,
+    activations, memory (bytes of those three as fp32), valid.
+    """
+    from shapecalc.sweeping.driver import Job  # noqa: PLC0415  (numpy is an extra)
+    from shapecalc.sweeping.plan import make_plan  # noqa: PLC0415
+
+    format_ = _format_of(options["format_"], options["output"])
+    plan = make_plan(spec, _read_sets(settings), _read_inputs(inputs))
+    job = Job(
+        plan, where=options["where"], pareto=options["pareto"] or "", sort=options["sort"] or "", top=options["top"],
+        output=options["output"], format=format_, resume=options["resume"], plot=options["plot"], shown=_SHOWN,
+    )  # fmt: skip
+    _announce(job, yes=options["yes"])
+    interrupted = _run(job, options["jobs"])
+    job.finish()
+    if format_ == "table":
+        emit(_table(job, options["output"]), options["output"])
+    elif options["output"] is None and job.is_gathered:
+        job.write_to(sys.stdout)
+    if interrupted:
+        sys.stderr.write(f"{job.interruption()}\n")
+        return _INTERRUPTED
+    if options["output"] and format_ != "table":
+        sys.stderr.write(printable(f"{job.conclusion()}\n"))
+    return 0
+
+
+def _format_of(format_: str | None, output: str | None) -> str:
+    found = format_ or _ENDINGS.get(os.path.splitext(output or "")[1].lower(), "table")
+    if found == "parquet" and not output:
+        raise UsageError(Problem("Parquet is no text for a screen", mend="name a file: --output sweep.parquet"))
+    return found
+
+
+def _read_sets(settings: Sequence[str]) -> dict[str, Any]:
+    from shapecalc.sweeping.axes import parse_values  # noqa: PLC0415
+
+    found: dict[str, Any] = {}
+    for pair in settings:
+        name, equals, text = pair.partition("=")
+        name = name.strip()
+        if not equals or not name.isidentifier() or not text.strip():
+            raise UsageError(Problem(f"--set {pair} is not NAME=VALUES", mend="write for instance --set width=16:128:16"))
+        if name in found:
+            raise UsageError(Problem(f"the variable {name} is set twice", mend="list its values with commas"))
+        values = parse_values(text, f"--set {name}", lambda one, name=name: read_settings([f"{name}={one}"])[name])
+        found[name] = values[0] if len(values) == 1 else values
+    return found
+
+
+def _read_inputs(texts: Sequence[str]) -> Any:
+    named: dict[str, str] = {}
+    for text in texts:
+        name, equals, sizes = text.partition("=")
+        if not equals or not name.isidentifier() or not sizes:  # in 3x{64,128}x= the sign stands for a size
+            name, sizes = "", text
+        if name in named:
+            raise UsageError(Problem("one input is given sizes twice", mend="list them within braces: 3x{128,160}x="))
+        named[name] = sizes
+    return named or None
+
+
+def _announce(job: Job, *, yes: bool) -> None:
+    """Say how large the sweep is, where it is large; refuse what is too large, unless it is wanted."""
+    size = job.size()
+    if size.is_excessive and not yes:
+        raise UsageError(Problem(f"the sweep is too large to start unasked: {size}", (), "", size.why, "--yes starts it"))
+    if size.is_long:
+        sys.stderr.write(f"{size}\n")
+
+
+def _run(job: Job, jobs: int) -> bool:
+    """Run the sweep; tell whether it was interrupted."""
+    from shapecalc.renderers.progress import progress  # noqa: PLC0415
+
+    is_wanted = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and job.size().is_long
+    executor = None
+    if jobs > 1:
+        from shapecalc.sweeping.driver import process_pool  # noqa: PLC0415
+
+        executor = process_pool(jobs)
+    stream = sys.stdout if job.output is None else None
+    try:
+        with progress("variants", job.plan.grid.rows, start=job.start, is_wanted=is_wanted) as show:
+            for done in job.run(executor, stream):
+                show(done)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        if executor is not None:
+            executor.shutdown(wait=False, cancel_futures=True)
+    return False
+
+
+def _table(job: Job, output: str | None) -> str:
+    """Return the rows as a table, with what they are above and what is left out below."""
+    from shapecalc.renderers.listing import draw_listing  # noqa: PLC0415
+
+    rows = job.table()
+    to_screen = output is None
+    drawn = draw_listing(
+        rows.headings, rows.cells, numbers=rows.numbers, width=terminal_width() if to_screen else None,
+        color=wants_color() and to_screen,
+    )  # fmt: skip
+    wrong = _reason(job)
+    return printable("\n".join([job.title(), "", drawn, "", *rows.footer, *wrong]) if rows.cells else
+                     "\n".join([job.title(), "", "no row is left", *wrong]))  # fmt: skip
+
+
+def _reason(job: Job) -> list[str]:
+    """Return why the first variant that does not fit does not."""
+    row = job.gathering.first_wrong
+    if row is None:
+        return []
+    variables, inputs = job.plan.grid.at(row)
+    try:
+        job.plan.network.infer(vars=variables, input=inputs or None)
+    except ShapecalcError as error:
+        problem = error.problems[0]
+        number = job.gathering.seen - job.gathering.valid
+        return [f"{count_noun(number, 'variant')} do{'es' if number == 1 else ''} not fit; "
+                f"the first, {job.describe(row)}: {problem.headline}"]  # fmt: skip
+    return []

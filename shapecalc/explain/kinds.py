@@ -1,0 +1,135 @@
+"""A layer kind as its declaration tells of it: arguments, rules, examples.
+
+The rules are those of the kind's first example, worked on traced numbers, with every argument that has a number.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.explain.leaves import LETTERS
+from shapecalc.explain.lines import Line, rule_lines
+from shapecalc.explain.working import Working, work
+from shapecalc.layer import Composite
+from shapecalc.layers import KINDS
+from shapecalc.shape import HWC, Shape
+
+if TYPE_CHECKING:
+    from shapecalc.arguments import Argument
+    from shapecalc.layer import Example, Layer
+
+__all__ = ["Kind", "arguments_of", "examples_of", "families", "inputs_of", "kind_of"]
+
+
+class Kind(NamedTuple):
+    """What is told of a kind. `rules` are none for a kind that is made of others: `layers` then is what it opens into."""
+
+    name: str
+    family: str
+    summary: str
+    doc: str
+    also: tuple[str, ...]
+    inputs: tuple[int, int | None]
+    arguments: tuple[Argument, ...]
+    rules: tuple[Line, ...]
+    letters: dict[str, str]
+    layers: str
+    examples: tuple[Example, ...]
+
+
+def families() -> dict[str, tuple[str, list[type[Layer]]]]:
+    """Return the families: what each is, and its kinds."""
+    found: dict[str, tuple[str, list[type[Layer]]]] = {}
+    for cls in KINDS.values():
+        doc = sys.modules[cls.__module__].__doc__ or ""
+        found.setdefault(cls.family, (doc.strip().partition("\n")[0], []))[1].append(cls)
+    return found
+
+
+def kind_of(cls: type[Layer]) -> Kind:
+    """Return what is told of a kind."""
+    layers = _dedented(cls.layers) if issubclass(cls, Composite) else ""
+    working = None if layers or not cls.examples else _example_working(cls, cls.examples[0])
+    rules = tuple(rule_lines(working)) if working else ()
+    return Kind(
+        cls.kind,
+        cls.family,
+        cls.summary(),
+        _dedented(cls.__doc__ or ""),
+        cls.also,
+        cls.inputs,
+        tuple(cls.arguments.values()),
+        rules,
+        _letters(working) if working else {},
+        layers,
+        cls.examples,
+    )
+
+
+def _example_working(cls: type[Layer], example: Example) -> Working:
+    names = cls.argument_names()
+    layer = cls(**{names[word]: value for word, value in example.arguments.items()})
+    inputs = example.input if isinstance(example.input, list) else [example.input]
+    shapes = [Shape(tuple(sizes), example.layout == HWC, len(sizes) > 2) for sizes in inputs]
+    return work(layer, shapes, general=True)
+
+
+def _letters(working: Working) -> dict[str, str]:
+    """Return the letters of axes that the rules use, and what they stand for."""
+    symbols = [size.symbol for sizes in working.inputs for size in sizes]
+    symbols += [quantity.symbol for output in working.outputs for quantity in output]
+    used = {symbol[0] for symbol in symbols}
+    return {letter: meaning for letter, meaning in LETTERS.items() if letter in used}
+
+
+def _dedented(text: str) -> str:
+    lines = text.strip("\n").rstrip().splitlines()
+    depth = min([len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()], default=0)
+    return "\n".join([lines[0].strip() if i == 0 and not line.startswith(" " * max(depth, 1)) else line[depth:]
+                      for i, line in enumerate(lines)])  # fmt: skip
+
+
+def inputs_of(kind: Kind) -> str:
+    """Return how many inputs a kind takes: `1`, `1 to 3`, `1 or more`."""
+    least, most = kind.inputs
+    return f"{least}" if most == least else f"{least} or more" if most is None else f"{least} to {most}"
+
+
+def arguments_of(kind: Kind) -> list[dict[str, Any]]:
+    """Return the arguments as the JSON contract has them."""
+    return [
+        {
+            "name": argument.name,
+            **({"symbol": argument.symbol} if argument.symbol else {}),
+            "doc": argument.doc,
+            "expected": argument.expected,
+            "required": argument.required,
+            **({} if argument.required else {"default": argument.default}),
+            **({"default_from": argument.default_from} if argument.default_from else {}),
+            "also": list(argument.also),
+            "schema": argument.schema(),
+        }
+        for argument in kind.arguments
+    ]
+
+
+def examples_of(kind: Kind) -> list[dict[str, Any]]:
+    """Return the examples as the JSON contract has them: inputs and outputs are lists of sizes."""
+    return [
+        {
+            "arguments": example.arguments,
+            "layout": example.layout,
+            "inputs": [list(sizes) for sizes in _listed(example.input)],
+            "outputs": [list(sizes) for sizes in _listed(example.output)],
+            "params": example.params,
+            "buffers": example.buffers,
+            "macs": example.macs,
+            "source": example.source,
+        }
+        for example in kind.examples
+    ]
+
+
+def _listed(sizes: tuple[int, ...] | list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    return sizes if isinstance(sizes, list) else [sizes]

@@ -1,0 +1,300 @@
+"""Closed formulas: sizes, parameters and MACs of a network in symbols, verified before they are told.
+
+The layers' own formulas are run on symbols; floors within floors are collapsed. What must hold for the formulas to be
+so is told as the values that each symbol may have (found by trying them) and as conditions between several symbols.
+"""
+
+from __future__ import annotations
+
+import itertools
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.dims import symbols as symbolic
+from shapecalc.dims.lists import Many
+from shapecalc.errors import Problem, ShapeError, UsageError, did_you_mean
+from shapecalc.evaluation import Evaluation, evaluate
+from shapecalc.formula.conditions import joint_conditions
+from shapecalc.formula.floors import Collapse
+from shapecalc.formula.writers import WRITERS
+from shapecalc.inference import infer
+from shapecalc.sizes import Place, axis_names, find_pattern_of, free_sizes, with_sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from shapecalc.graph import Graph
+    from shapecalc.progressions import SizeSet
+
+    Rebuild = Callable[[Mapping[str, Any]], tuple[Graph, list[Problem]]]
+
+__all__ = ["QUANTITIES", "Formulas", "SymbolInUse", "find_formulas"]
+
+VERSION = 1
+"""The version of the JSON contract."""
+
+QUANTITIES = ("output", "params", "macs", "weights", "biases", "trainable", "buffers")
+"""What formulas there are."""
+
+BATCH = "N"
+_AXES = {"D": "depth", "H": "height", "W": "width", "L": "length"}
+_POINTS = 24
+
+
+class SymbolInUse(NamedTuple):
+    """A symbol: what it stands for, its value in the specification, and the values with which the network fits."""
+
+    name: str
+    meaning: str
+    given: int
+    domain: SizeSet | None
+    places: tuple[Place, ...] = ()
+    is_variable: bool = False
+
+
+class Formulas(NamedTuple):
+    """Closed formulas of a network or of one layer.
+
+    `formulas` has, by quantity, an expression of sympy, or for `output` one tuple of them for each output.
+    `conditions` must hold between several symbols; `verified` says at how many points inference agreed, and
+    `ranges` between which values of each symbol these lie.
+    """
+
+    name: str
+    layer: str
+    symbols: tuple[SymbolInUse, ...]
+    formulas: dict[str, Any]
+    conditions: tuple[str, ...]
+    verified: int
+    ranges: dict[str, tuple[int, int]]
+
+    def written(self, notation: str) -> dict[str, Any]:
+        """Return the formulas as text, latex or python: a str each, for `output` a list of sizes for each output."""
+        write = WRITERS[notation]
+        return {
+            what: {name: [write(size) for size in sizes] for name, sizes in found.items()}
+            if isinstance(found, dict)
+            else write(found)
+            for what, found in self.formulas.items()
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as the JSON contract has it."""
+        return {
+            "version": VERSION,
+            "name": self.name,
+            **({"layer": self.layer} if self.layer else {}),
+            "symbols": {
+                symbol.name: {
+                    "meaning": symbol.meaning,
+                    "given": symbol.given,
+                    "valid": symbol.domain.to_dict() if symbol.domain else None,
+                }
+                for symbol in self.symbols
+            },
+            **{notation: self.written(notation) for notation in WRITERS},
+            "conditions": list(self.conditions),
+            "verified": {"points": self.verified, "ranges": {k: list(v) for k, v in self.ranges.items()}},
+        }
+
+
+def find_formulas(
+    graph: Graph, rebuild: Rebuild, names: Sequence[str] = (), what: Sequence[str] = (), layer: str = ""
+) -> Formulas:
+    """Return closed formulas of a network, or of one of its layers, in the symbols of these names.
+
+    `rebuild` gives the graph with other values for variables. Without names they are the input's spatial axes.
+    Errors: `UsageError` for a symbol or quantity that is not there; `ShapeError`; `MissingExtraError` without sympy.
+    """
+    for word in what:
+        if word not in QUANTITIES:
+            raise UsageError(Problem(f"there is no formula of {word}", mend=did_you_mean(word, QUANTITIES)))
+    where = _node_of(graph, layer) if layer else -1
+    used = [_symbol(graph, rebuild, name) for name in names or _default_names(graph)]
+    residues = {symbolic.symbol(u.name): rest for u in used if (rest := _residue(u.domain)) is not None}
+    collapse = Collapse(residues)
+    evaluation = evaluate(_symbolic_graph(graph, rebuild, used), simplify=collapse)
+    quantities = what or QUANTITIES[:3]
+    found = _quantities(evaluation, where, quantities, collapse, batch=any(u.name == BATCH for u in used))
+    least = {symbolic.symbol(u.name): u.domain.smallest for u in used if u.domain and u.domain.smallest}
+    conditions = joint_conditions(evaluation.constraints, collapse, least, WRITERS["text"])
+    answer = Formulas(graph.name, layer, tuple(used), found, conditions, 0, {})
+    verified, ranges = _verify(answer, graph, rebuild)
+    return answer._replace(verified=verified, ranges=ranges)
+
+
+def _node_of(graph: Graph, layer: str) -> int:
+    names = [node.name for node in graph.nodes]
+    if layer not in names:
+        raise UsageError(Problem(f"{graph.name or 'the network'} has no layer {layer}", mend=did_you_mean(layer, names)))
+    return names.index(layer)
+
+
+def _places(graph: Graph) -> dict[str, list[Place]]:
+    """Return the free axes of the inputs, by the letter that stands for them."""
+    letters = {name: letter for letter, name in _AXES.items()}
+    found: dict[str, list[Place]] = {}
+    for name, shape in graph.inputs.items():
+        for axis, word in enumerate(axis_names(shape)):
+            found.setdefault(letters.get(word, "L"), []).append((name, axis))
+    return found
+
+
+def _default_names(graph: Graph) -> list[str]:
+    return sorted(_places(graph))
+
+
+def _symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
+    """Return what a symbol stands for, and with which of its values the network fits."""
+    places = _places(graph)
+    if name in graph.variables:
+        return _variable(graph, rebuild, name)
+    if name == BATCH:
+        return SymbolInUse(name, "samples in a batch", 1, None)
+    if name not in places:
+        known = [*places, BATCH, *graph.variables]
+        raise UsageError(Problem(f"there is no symbol {name}", mend=f"there are {', '.join(known)}"))
+    given = [free_sizes(graph.inputs[i])[axis] for i, axis in places[name]]
+    chosen = [p for p, size in zip(places[name], given, strict=True) if size == given[0]]
+    domain, _ = find_pattern_of(lambda sizes: with_sizes(graph, dict.fromkeys(chosen, Many(sizes))))
+    words = dict.fromkeys(axis_names(graph.inputs[i])[axis] for i, axis in chosen)
+    inputs = dict.fromkeys(i for i, _ in chosen)
+    meaning = f"{', '.join(words)} of {' and '.join(inputs) if len(graph.inputs) > 1 else 'the input'}"
+    return SymbolInUse(name, meaning, given[0], domain, tuple(chosen))
+
+
+def _variable(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
+    given = graph.variables[name]
+    if type(given) is not int:
+        raise UsageError(Problem(f"{name} cannot be a symbol: its value is no whole number, but {given}"))
+
+    def vary(sizes: Sequence[int]) -> Graph:
+        varied, problems = rebuild({name: Many(sizes)})
+        if problems:
+            raise UsageError(_refusal(name, problems[0]))
+        return varied
+
+    domain, _ = find_pattern_of(vary)
+    return SymbolInUse(name, "a variable of the specification", given, domain, (), is_variable=True)
+
+
+def _refusal(name: str, problem: Problem) -> Problem:
+    return Problem(
+        f"{name} cannot be a symbol: it decides how the network is built, or is worked on as only a plain number can be",
+        problem.mark,
+        why=(problem.headline.replace("Many", "a symbol"),),
+        mend=f"give it a value with --set {name}=… and leave it out of the symbols",
+    )
+
+
+def _symbolic_graph(graph: Graph, rebuild: Rebuild, used: Sequence[SymbolInUse]) -> Graph:
+    variables = {u.name: symbolic.symbol(u.name) for u in used if u.is_variable}
+    if variables:
+        graph, problems = rebuild(variables)
+        if problems:
+            raise UsageError(_refusal(", ".join(variables), problems[0]))
+    return with_sizes(graph, {place: symbolic.symbol(u.name) for u in used for place in u.places})
+
+
+def _residue(domain: SizeSet | None) -> tuple[int, int] | None:
+    """Return the one rest that the legal values of a symbol leave, and the divisor."""
+    if domain is None or domain.period < 2 or len(domain.residues) != 1 or domain.irregular:
+        return None
+    return domain.residues[0] % domain.period, domain.period
+
+
+def _quantities(
+    evaluation: Evaluation, where: int, what: Sequence[str], collapse: Collapse, *, batch: bool
+) -> dict[str, Any]:
+    import sympy  # noqa: PLC0415  (the numbers are its own; `symbols` has seen to it that it is there)
+
+    def polished(value: Any) -> Any:
+        return sympy.expand(collapse(value))
+
+    graph = evaluation.graph
+    if where < 0:
+        outputs = {name: evaluation.output(ref.node, ref.output) for name, ref in graph.named_outputs().items()}
+        counts = evaluation.totals()._asdict()
+    else:
+        node, sizing = graph.nodes[where], evaluation.sizings[where]
+        outputs = {
+            f"{node.name}[{i}]" if i else node.name: shape for i, shape in enumerate(sizing.outputs)
+        }
+        single = evaluation._replace(graph=graph._replace(nodes=(node,)), sizings=(sizing,))
+        counts = single.totals()._asdict()
+    found: dict[str, Any] = {}
+    for word in what:
+        if word == "output":
+            found[word] = {
+                name: tuple(collapse(size) for size in shape.in_layout(graph.layout)) for name, shape in outputs.items()
+            }
+        else:
+            value = polished(counts[word])
+            found[word] = sympy.expand(value * symbolic.symbol(BATCH)) if batch and word == "macs" else value
+    return found
+
+
+def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild) -> tuple[int, dict[str, tuple[int, int]]]:
+    """Compare the formulas with plain inference at many points; return at how many, and between which values.
+
+    Errors: `ShapeError` where they differ anywhere, or where there is no point to compare at.
+    """
+    choices = [_trials(symbol) for symbol in answer.symbols]
+    longest = max((len(choice) for choice in choices), default=1)
+    points = dict.fromkeys(
+        tuple(choice[(turn * (1 + i) + shift * i) % len(choice)] for i, choice in enumerate(choices))
+        for shift in range(4)
+        for turn in range(longest)
+    )
+    agreed: list[tuple[int, ...]] = []
+    for point in itertools.islice(points, _POINTS * 2):
+        values = dict(zip((symbol.name for symbol in answer.symbols), point, strict=True))
+        if len(agreed) < _POINTS and _agrees(answer, values, graph, rebuild):
+            agreed.append(point)
+    if not agreed:
+        raise ShapeError("the network fits at none of the sizes that its formulas were to be verified at")
+    columns = zip(*agreed, strict=True)
+    return len(agreed), {
+        symbol.name: (min(column), max(column)) for symbol, column in zip(answer.symbols, columns, strict=True)
+    }
+
+
+def _trials(symbol: SymbolInUse) -> list[int]:
+    if symbol.domain is None:
+        return [1, 2, 7, 32]
+    members = symbol.domain.members()
+    first = list(itertools.islice(members, 4))
+    later = list(itertools.islice(members, 11, 40, 9))
+    own = [symbol.given] if symbol.given in symbol.domain else []
+    later += [n for n in symbol.domain.nearest(3 * symbol.given) if n > symbol.given]
+    return list(dict.fromkeys([*own, *first, *later])) or [symbol.given]
+
+
+def _agrees(answer: Formulas, values: Mapping[str, int], graph: Graph, rebuild: Rebuild) -> bool:
+    """Tell whether inference works at a point; it then agrees with the formulas. Errors: `ShapeError`."""
+    variables = {s.name: values[s.name] for s in answer.symbols if s.is_variable}
+    if variables:
+        graph, problems = rebuild(variables)
+        if problems:
+            return False
+    graph = with_sizes(graph, {place: values[s.name] for s in answer.symbols for place in s.places})
+    try:
+        report = infer(graph, batch=values.get(BATCH, 1))
+    except ShapeError:
+        return False
+    put = partial(_put_in, {symbolic.symbol(name): value for name, value in values.items()})
+    row = report[answer.layer] if answer.layer else None
+    for what, formula in answer.formulas.items():
+        if what == "output":
+            due = [list(s) for s in (row.output_shapes if row else report.outputs.values())]
+            told = [[put(size) for size in sizes] for sizes in formula.values()]
+        else:
+            due, told = getattr(row or report.total, what), put(formula)
+        if due != told:
+            at = ", ".join(f"{name} = {value}" for name, value in values.items())
+            raise ShapeError(f"no closed formula of {what} was found: at {at} it would give {told}, inference {due}")
+    return True
+
+
+def _put_in(values: Mapping[Any, int], formula: Any) -> int:
+    return int(formula.xreplace(values)) if hasattr(formula, "xreplace") else int(formula)

@@ -1,0 +1,74 @@
+"""The front of a sweep as a picture: every variant a dot, those that no other beats joined by a line. Needs matplotlib."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import MissingExtraError, Problem, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["draw_front"]
+
+_FORMATS = (".svg", ".png", ".pdf")
+_LABELS = {
+    "params": "parameters", "macs": "multiply-accumulates", "memory": "bytes of weights and activations (fp32)",
+    "activations": "activations", "buffers": "buffers",
+}  # fmt: skip
+_INK, _CLOUD, _LINE = "#333333", "#b8c4d0", "#c2410c"
+
+
+def draw_front(  # noqa: PLR0913  (the parts of one picture)
+    path: str, title: str, names: Sequence[str], cloud: Any, front: Any, labels: Sequence[str]
+) -> None:
+    """Write the picture of two columns: `cloud` and `front` are points of them, `labels` say what is on the front.
+
+    Errors: `UsageError` for a file that is no SVG, PNG or PDF or cannot be written; `MissingExtraError`.
+    """
+    if os.path.splitext(path)[1].lower() not in _FORMATS:
+        raise UsageError(Problem(f"{path} is no picture that can be drawn", mend="call it .svg, .png or .pdf"))
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415  (an extra, and slow to load)
+    except ModuleNotFoundError:
+        raise MissingExtraError("drawing a front", "matplotlib", "plot") from None
+    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    axes = figure.add_subplot()
+    if len(cloud):
+        axes.scatter(cloud[:, 0], cloud[:, 1], s=6, color=_CLOUD, linewidths=0, rasterized=True, label="variants")
+    if len(front):
+        axes.plot(front[:, 0], front[:, 1], "-", color=_LINE, linewidth=1.2, drawstyle="steps-post", alpha=0.7)
+        axes.plot(front[:, 0], front[:, 1], "o", color=_LINE, markersize=4, label=f"front ({len(front):,})")
+    _dress(axes, names, cloud, front)
+    _label(axes, front, labels)
+    axes.set_title(title, loc="left", fontsize=11, color=_INK)
+    try:
+        figure.savefig(path, dpi=160)
+    except OSError as error:
+        raise UsageError(Problem(f"{path} cannot be written: {error.strerror or error}")) from None
+
+
+def _dress(axes: Any, names: Sequence[str], cloud: Any, front: Any) -> None:
+    """Give the axes their names and scales."""
+    from matplotlib.ticker import EngFormatter  # noqa: PLC0415
+
+    sides = ((axes.xaxis, axes.set_xscale, axes.set_xlabel), (axes.yaxis, axes.set_yscale, axes.set_ylabel))
+    for column, (side, scale, label) in enumerate(sides):
+        values = [float(value) for points in (cloud, front) for value in points[:, column]]
+        if values and min(values) > 0 and max(values) / min(values) > 20:
+            scale("log")
+        side.set_major_formatter(EngFormatter(sep="\u2009"))
+        label(_LABELS.get(names[column], names[column]), color=_INK)
+    axes.grid(visible=True, which="major", color="#e5e7eb", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=_INK, labelsize=9)
+    axes.legend(frameon=False, fontsize=9, labelcolor=_INK)
+
+
+def _label(axes: Any, front: Any, labels: Sequence[str]) -> None:
+    """Say of the ends of the front, and of its middle, what they are."""
+    shown = sorted({0, len(front) // 2, len(front) - 1}) if len(front) else []
+    for index in shown:
+        axes.annotate(labels[index], front[index], xytext=(6, 5), textcoords="offset points", fontsize=8, color=_INK)

@@ -1,0 +1,168 @@
+"""The kinds of layer as a list, and one kind as a page: its arguments, its rules, its examples."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.arguments import REQUIRED
+from shapecalc.explain.kinds import arguments_of, examples_of, families, inputs_of
+from shapecalc.renderers.cells import show_size
+from shapecalc.renderers.explanations.markdown import markdown_doc, markdown_escape, markdown_list
+from shapecalc.renderers.explanations.text import text_lines
+from shapecalc.renderers.text import wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shapecalc.arguments import Argument
+    from shapecalc.explain.kinds import Kind
+
+__all__ = ["draw_families", "draw_json", "draw_markdown", "draw_text"]
+
+VERSION = 1
+_WIDTH = 80
+_WIDEST = 100
+
+
+def draw_families(width: int | None = None) -> str:
+    """Return the list of kinds, family by family, with a line for each."""
+    width = width or _WIDEST
+    lines = []
+    for doc, kinds in families().values():
+        lines += [*wrap(doc, width)]
+        room = max([len(cls.kind) for cls in kinds])
+        for cls in kinds:
+            first, *rest = wrap(cls.summary(), max(width - room - 4, 20))
+            lines += [f"  {cls.kind:{room}}  {first}", *[" " * (room + 4) + part for part in rest]]
+        lines.append("")
+    return "\n".join([*lines, "`shapecalc layers KIND` shows a kind's arguments, rules and examples."])
+
+
+def draw_text(kind: Kind, width: int | None = None) -> str:
+    """Return the page of a kind as text."""
+    width = min(max(width or _WIDTH, 40), _WIDEST)
+    lines = [kind.name, "─" * width]
+    for paragraph in kind.doc.split("\n\n"):
+        lines += [*_indented(" ".join(paragraph.split()), width), ""]
+    facts = [("also", ", ".join(kind.also)), ("family", kind.family), ("inputs", inputs_of(kind))]
+    for label, told in facts:
+        lines += _indented(told, width, 12, f"  {label}") if told else []
+    if kind.arguments:
+        lines += ["", "arguments"]
+        room = max([len(argument.name) for argument in kind.arguments])
+        signs = max([len(argument.symbol) for argument in kind.arguments])
+        for argument in kind.arguments:
+            start = f"  {argument.name:{room}}  {argument.symbol:{signs}}".rstrip()
+            indent = room + signs + (6 if signs else 4)
+            lines += _indented(argument.doc, width, indent, start)
+            lines += _indented(_facts(argument), width, indent)
+    if kind.rules:
+        lines += ["", _rules_heading(kind), *text_lines(kind.rules, width)]
+    if kind.layers:
+        lines += ["", "layers that it is made of", *[f"  {line}" for line in kind.layers.splitlines()]]
+    lines += ["", "examples"] if kind.examples else []
+    for written, result, source in _examples(kind):
+        lines += [*_indented(written, width), *_indented(result, width, 6), *_indented(f"({source})", width, 6)]
+    return "\n".join(lines)
+
+
+def draw_markdown(kind: Kind) -> str:
+    """Return the page of a kind as Markdown."""
+    lines = [f"### `{kind.name}`", ""]
+    for paragraph in kind.doc.split("\n\n"):
+        lines += [markdown_doc(" ".join(paragraph.split())), ""]
+    lines += [f"Also: {', '.join([f'`{word}`' for word in kind.also])}.", ""] if kind.also else []
+    if kind.arguments:
+        lines += ["| argument | sign | what | value | default | also |", "|---|---|---|---|---|---|"]
+        lines += [_row(argument) for argument in kind.arguments]
+        lines.append("")
+    if kind.rules:
+        lines += [markdown_escape(_rules_heading(kind)), "", *markdown_list(kind.rules), ""]
+    lines += ["```yaml", kind.layers.rstrip(), "```", ""] if kind.layers else []
+    for written, result, source in _examples(kind):
+        lines.append(f"- `{written}`: {markdown_escape(result)} ({markdown_escape(source)})")
+    return "\n".join(lines)
+
+
+def draw_json(kinds: Sequence[Kind]) -> str:
+    """Return kinds as JSON, with a line for each."""
+    entries = [f"    {json.dumps(_entry(kind), ensure_ascii=False)}" for kind in kinds]
+    return f'{{\n  "version": {VERSION},\n  "kinds": [\n' + ",\n".join(entries) + "\n  ]\n}"
+
+
+def _entry(kind: Kind) -> dict[str, Any]:
+    rules = [{"label": line.label, "rule": text_lines([line._replace(label="")], 10_000)[0].strip()} for line in kind.rules]
+    for above, rule in zip(rules, rules[1:], strict=False):
+        rule["label"] = rule["label"] or above["label"]
+    return {
+        "kind": kind.name,
+        "family": kind.family,
+        "summary": kind.summary,
+        "doc": kind.doc,
+        "also": list(kind.also),
+        "inputs": list(kind.inputs),
+        "arguments": arguments_of(kind),
+        "rules": rules,
+        **({"layers": kind.layers} if kind.layers else {}),
+        "examples": examples_of(kind),
+    }
+
+
+def _row(argument: Argument) -> str:
+    also = ", ".join([f"`{word}`" for word in argument.also])
+    expected = markdown_escape(argument.expected)
+    cells = (f"`{argument.name}`", markdown_escape(argument.symbol), markdown_escape(argument.doc), expected,
+             _default(argument), also)  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def _default(argument: Argument) -> str:
+    if argument.default is REQUIRED:
+        return "required"
+    if argument.default_from:
+        return f"as {argument.default_from}"
+    if argument.default is None:
+        return "none"
+    return str(argument.default).lower() if isinstance(argument.default, bool) else str(argument.default)
+
+
+def _facts(argument: Argument) -> str:
+    """Return what an argument may be, its default, and other libraries' words for it."""
+    default = _default(argument)
+    default = {"required": "required", "none": "not set by default"}.get(default, f"default {default}")
+    also = f"; also {', '.join(argument.also)}" if argument.also else ""
+    return f"{argument.expected}; {default}{also}"
+
+
+def _rules_heading(kind: Kind) -> str:
+    letters = ", ".join([f"{letter} {meaning}" for letter, meaning in kind.letters.items()])
+    return "rules" + (f" ({letters}; {'' if kind.inputs[1] == 1 else 'inputs numbered; '}as in the first example)")
+
+
+def _examples(kind: Kind) -> Iterator[tuple[str, str, str]]:
+    """Yield each example: as it is written in a specification, what comes out, where the figures are from."""
+    for entry in examples_of(kind):
+        arguments = ", ".join([f"{name}: {_spelled(value)}" for name, value in entry["arguments"].items()])
+        written = f"{kind.name}: {{{arguments}}}" if arguments else kind.name
+        inputs = ", ".join([show_size(sizes) for sizes in entry["inputs"]])
+        outputs = ", ".join([show_size(sizes) for sizes in entry["outputs"]])
+        counts = [f"{entry[what]:,} {word}" for what, word in _COUNTS if entry[what]]
+        result = f"{inputs} → {outputs}" if inputs else outputs
+        layout = " (HWC)" if entry["layout"] == "HWC" else ""
+        yield written, "; ".join([result + layout, *counts]), entry["source"]
+
+
+_COUNTS = (("params", "params"), ("buffers", "buffers"), ("macs", "MACs"))
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value)
+
+
+def _indented(text: str, width: int, indent: int = 2, start: str = "") -> list[str]:
+    """Return a text wrapped behind an indent, its first line behind `start`."""
+    parts = wrap(text, max(width - indent, 20))
+    return [f"{start:{indent}}{part}" if i == 0 else " " * indent + part for i, part in enumerate(parts)]

@@ -1,0 +1,27 @@
+"""A bar that shows on a terminal how far long work has come."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["progress"]
+
+
+@contextlib.contextmanager
+def progress(words: str, whole: int, *, start: int = 0, is_wanted: bool = True) -> Iterator[Callable[[int], None]]:
+    """Give a function that is told how much of the whole is done; the bar goes to standard error, and away at the end."""
+    if not is_wanted:
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415  (only for long work on a terminal)
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
+               TextColumn("{task.completed:,.0f} of {task.total:,.0f}"), TimeRemainingColumn(compact=True))  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(words, total=whole, completed=start)
+        yield lambda done: bar.update(task, completed=done)

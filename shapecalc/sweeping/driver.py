@@ -1,0 +1,234 @@
+"""A sweep as the command line runs it: how large it is, its rows to a file or gathered, and what is said of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from shapecalc.errors import Problem, UsageError, count_noun
+from shapecalc.sweeping.cells import Cells
+from shapecalc.sweeping.files import ParquetFile, TextFile, header_of, resume_text, text_of
+from shapecalc.sweeping.gathering import Gathering, Wish
+from shapecalc.sweeping.selection import read_objectives, read_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Executor, ProcessPoolExecutor
+
+    from shapecalc.sweeping.plan import Plan
+
+__all__ = ["Job", "Size", "process_pool"]
+
+_EXCESSIVE_ROWS = 20_000_000
+_EXCESSIVE_SECONDS = 3_600
+_LONG_ROWS = 500_000
+_LONG_SECONDS = 5
+_SECONDS_PER_ROW = {"table": 4e-7, "csv": 3e-6, "jsonl": 1e-5, "parquet": 1e-6}
+_BYTES_PER_CELL = {"table": 0, "csv": 9, "jsonl": 11, "parquet": 5}
+
+
+class Size(NamedTuple):
+    """How large a sweep is: rows, bytes of its file, and about how many seconds; `free` bytes are on the disk."""
+
+    rows: int
+    bytes: int
+    seconds: float
+    free: int
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is worth saying before it starts."""
+        return self.rows > _LONG_ROWS or self.seconds > _LONG_SECONDS
+
+    @property
+    def is_excessive(self) -> bool:
+        """Whether it is more than is begun unasked."""
+        return self.rows > _EXCESSIVE_ROWS or self.seconds > _EXCESSIVE_SECONDS or self.bytes > self.free
+
+    @property
+    def why(self) -> str:
+        """What is too much."""
+        if self.bytes > self.free:
+            return f"the disk has {_bytes(self.free)} left"
+        return "fewer values, longer steps, or a part of it at a time would do"
+
+    def __str__(self) -> str:
+        written = f", about {_bytes(self.bytes)} to write" if self.bytes else ""
+        return f"{count_noun(self.rows, 'variant')}{written}, about {_duration(self.seconds)}"
+
+
+class Job:
+    """One sweep with what is wanted of it. `start` is the variant that it begins with."""
+
+    def __init__(  # noqa: PLR0913  (each is an option of the command)
+        self, plan: Plan, *, where: str | None, pareto: str, sort: str, top: int | None, output: str | None,
+        format: str, resume: bool, plot: str | None, shown: int,  # noqa: A002
+    ) -> None:  # fmt: skip
+        self.plan, self.output, self.format, self.plot = plan, output, format, plot
+        if plot and not pareto:
+            pareto = "params,macs"
+        known = [name for name in plan.columns if name != "output"]
+        self.objectives = read_objectives(pareto, known) if pareto else []
+        if plot and len(self.objectives) != 2:
+            raise UsageError(Problem(f"a picture has two axes, not {len(self.objectives)}", mend="--pareto params,macs"))
+        if sort:
+            read_order(sort, known)
+        is_cut = format == "table" and not pareto and top is None
+        self.wish = Wish(plan.condition(where) if where else None, pareto, sort, shown if is_cut else top)
+        self.is_gathered = format == "table" or self.wish.needs_all or top is not None
+        self.gathering = Gathering(plan, self.wish, tuple(name for name, _ in self.objectives) if plot else ())
+        if resume and (self.is_gathered or not output):
+            raise UsageError(Problem("--resume goes on with a file of all rows", mend="name it: --output FILE.csv, without --sort, --top and --pareto"))  # fmt: skip
+        self.start = 0
+        self._resumes = resume and bool(output) and os.path.exists(output or "")
+        self._file: Any = None
+        self._size: Size | None = None
+
+    def size(self) -> Size:
+        """Return how large the sweep is; one variant is worked out to see how long it takes."""
+        if self._size is None:
+            grid = self.plan.grid
+            began = time.perf_counter()
+            Cells(self.plan.network, grid).work_out(((0, 1),) * len(grid.axes))
+            each = time.perf_counter() - began
+            slow = self.plan.slow_axes()
+            builds = int(np.prod([float(grid.shape[axis]) for axis in slow])) if slow else 1
+            builds = max(builds, grid.rows // 2**18)
+            seconds = builds * each * 2 + grid.rows * _SECONDS_PER_ROW[self.format]
+            size = 0 if self.is_gathered else grid.rows * len(self.plan.columns) * _BYTES_PER_CELL[self.format]
+            if self.wish.needs_all and self.wish.top is None and not self.wish.pareto:
+                size = 0
+            self._size = Size(grid.rows, size, seconds, self._free())
+        return self._size
+
+    def _free(self) -> int:
+        folder = os.path.dirname(os.path.abspath(self.output or "."))
+        return shutil.disk_usage(folder).free if self.output and os.path.isdir(folder) else 2**63
+
+    def run(self, executor: Executor | None, stream: Any) -> Iterator[int]:
+        """Do the work; yield after each part how many variants are done. Rows go to the file, or to the stream."""
+        self._open(stream)
+        for part in self.plan.run(executor, self.start):
+            rows = self.gathering.add(part)
+            if self.is_gathered:
+                self.gathering.keep(rows)
+            elif self._file is not None:
+                self._file.write(rows)
+            else:
+                stream.write(text_of(rows, self.format))
+            yield self.start + self.gathering.seen
+
+    def _open(self, stream: Any) -> None:
+        """Open the file that rows go to as they come."""
+        if self.is_gathered:
+            return
+        condition, keep = self.wish.condition, 0
+        if self.output is None:
+            stream.write(header_of(self.plan.columns, self.format))
+        elif self.format == "parquet":
+            self._file = ParquetFile(self.output, self.plan, condition, resume=self._resumes)
+            self.start = self._file.start
+        else:
+            if self._resumes:
+                self.start, keep = resume_text(self.output, self.format, self.plan, condition)
+            self._file = TextFile(self.output, self.format, self.plan.columns, keep)
+
+    def finish(self) -> None:
+        """Close the file, or write what was gathered to it; draw the picture."""
+        if self._file is None and self.is_gathered and self.output and self.format != "table":
+            if self.format == "parquet":
+                self._file = ParquetFile(self.output, self.plan)
+            else:
+                self._file = TextFile(self.output, self.format, self.plan.columns)
+            self._file.write(self.gathering.result())
+        if self._file is not None:
+            self._file.close()
+        if self.plot:
+            self._draw()
+
+    def _draw(self) -> None:
+        from shapecalc.renderers.front import draw_front  # noqa: PLC0415
+
+        rows = self.gathering.result()
+        names = [name for name, _ in self.objectives]
+        points = np.stack([rows[name].astype(float) for name in names], axis=1)
+        labels = [self.describe(int(row)) for row in rows["variant"]]
+        assert self.plot is not None  # noqa: S101  (it is what the caller looked at)
+        draw_front(self.plot, self.title(), names, self.gathering.cloud(), points, labels)
+
+    def write_to(self, stream: Any) -> None:
+        """Write what was gathered as text."""
+        stream.write(header_of(self.plan.columns, self.format) + text_of(self.gathering.result(), self.format))
+
+    def title(self) -> str:
+        """Return what the sweep is of."""
+        words = [f"{self.plan.network.name or 'network'}: {count_noun(self.plan.grid.rows, 'variant')}"]
+        if self.wish.condition is not None:
+            words.append(f"{self.gathering.kept:,} where {self.wish.condition.text}")
+        if self.wish.pareto:
+            words.append(f"{len(self.gathering.result()):,} on the front of {self.wish.pareto}")
+        return ", ".join(words)
+
+    def describe(self, row: int) -> str:
+        """Return the settings of a variant in words."""
+        variables, inputs = self.plan.grid.at(row)
+        told = [f"{name} {variables[name]}" for name in self.plan.grid.variables]
+        told += ["×".join(map(str, inputs[name])) for name in inputs if any(a.is_input for a in self.plan.grid.axes)]
+        return ", ".join(told) or "as it stands"
+
+    def table(self) -> Any:
+        """Return the rows as cells of a table."""
+        from shapecalc.sweeping.listing import listed  # noqa: PLC0415
+
+        return listed(self)
+
+    def interruption(self) -> str:
+        """Return what an interrupted sweep has come to."""
+        done = self.start + self.gathering.seen
+        told = f"interrupted after {done:,} of {count_noun(self.plan.grid.rows, 'variant')}"
+        if self.output and not self.is_gathered:
+            return f"{told}; they are in {self.output}: the same command with --resume goes on"
+        return f"{told}; what is shown is of those" if self.is_gathered else told
+
+    def conclusion(self) -> str:
+        """Return what a file now holds."""
+        rows = len(self.gathering.result()) if self.is_gathered else self.gathering.kept
+        if self._resumes:
+            if not self.gathering.seen:
+                return f"{self.output} is complete: there was nothing left to do"
+            return f"{self.output}: {count_noun(rows, 'row')} more, from variant {self.start:,} on"
+        return f"{self.output}: {count_noun(rows, 'row')}"
+
+
+def process_pool(jobs: int) -> ProcessPoolExecutor:
+    """Return processes that leave it to their parent to be interrupted."""
+    import multiprocessing  # noqa: PLC0415  (only where processes are asked for)
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
+
+    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _ignore_interrupts)
+
+
+def _ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _bytes(number: int) -> str:
+    amount, unit = float(number), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+        if amount < 1024:
+            break
+        amount, unit = amount / 1024, larger
+    return f"{amount:,.0f} {unit}" if amount >= 10 or unit == "B" else f"{amount:.1f} {unit}"
+
+
+def _duration(seconds: float) -> str:
+    for length, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= 1.5 * length:
+            return count_noun(round(seconds / length), unit)
+    return count_noun(max(1, round(seconds)), "second")
+

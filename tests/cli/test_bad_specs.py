@@ -1,0 +1,51 @@
+"""Errors as features: every bad specification of `tests/bad_specs/`, with the whole text of its error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from running import run
+
+import shapecalc
+from shapecalc.claims import broken_claims
+from shapecalc.errors import ClaimError, ShapecalcError
+
+FOLDER = Path(__file__).parent.parent / "bad_specs"
+SPECS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def error_text(spec: str) -> str:
+    """Return the text of the error that a specification is answered with."""
+    try:
+        report = shapecalc.load(spec).infer()
+    except ShapecalcError as error:
+        return str(error)
+    return str(ClaimError(broken_claims(report)))
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_error_text(name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(FOLDER)
+    told = error_text(f"{name}.yaml") + "\n"
+    file = FOLDER / f"{name}.txt"
+    if request.config.getoption("--renew"):
+        file.write_text(told, encoding="utf-8")
+    assert told == file.read_text(encoding="utf-8")
+    ran = run("check", f"{name}.yaml")
+    assert (ran.status, ran.err) == (1, told)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_every_error_says_where_and_what(name: str) -> None:
+    text = (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
+    for problem in text.rstrip("\n").split("\n\n"):
+        place, _, headline = problem.splitlines()[0].partition(": ")
+        assert place.partition(":")[0].endswith(".yaml"), problem
+        assert headline[:1].strip(), problem
+        assert len(headline) < 200, problem
+        assert not headline.endswith("."), problem
+
+
+def test_every_text_has_its_specification() -> None:
+    assert sorted(path.stem for path in FOLDER.glob("*.txt")) == SPECS

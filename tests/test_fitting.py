@@ -1,0 +1,199 @@
+"""What an error says would do does: another argument, a larger input, the other layout."""
+
+from __future__ import annotations
+
+import ast
+import random
+import re
+import time
+from typing import Any
+
+import pytest
+
+import shapecalc
+from shapecalc.errors import ShapecalcError, ShapeError
+
+WINDOWED = ("conv", "max_pool", "avg_pool", "transposed_conv", "conv", "max_pool")
+CHANGE = re.compile(r"(padding|kernel_size|dilation|groups|output_padding)(: | at most )(\d+|\[[\d, ]+\])")
+
+
+def problems_of(layers: list[Any], size: tuple[int, ...]) -> list[Any]:
+    try:
+        shapecalc.load({"input": list(size), "layers": layers}).infer()
+    except ShapeError as error:
+        return list(error.problems)
+    return []
+
+
+def one(rng: random.Random, rank: int) -> Any:
+    """Return a number for all axes, or a list of one for each."""
+    return rng.randint(1, 9) if rng.random() < 0.7 else [rng.randint(1, 9) for _ in range(rank)]
+
+
+def random_layer(rng: random.Random, rank: int) -> dict[str, dict[str, Any]]:
+    kind = rng.choice(WINDOWED)
+    arguments: dict[str, Any] = {"kernel_size": one(rng, rank)}
+    if "conv" in kind:
+        arguments |= {"out_channels": rng.choice([3, 4, 6]), "groups": rng.choice([1, 1, 1, 2, 3])}
+    if kind == "conv" and rng.random() < 0.2:
+        arguments["padding_mode"] = rng.choice(["reflect", "circular", "replicate"])
+    if rng.random() < 0.5:
+        arguments["stride"] = rng.randint(1, 3)
+    if rng.random() < 0.4:
+        arguments["padding"] = rng.choice([rng.randint(0, 4), [rng.randint(0, 3) for _ in range(rank)], "valid"])
+    if kind != "avg_pool" and rng.random() < 0.4:
+        arguments["dilation"] = rng.randint(1, 4)
+    if "pool" in kind and rng.random() < 0.4:
+        arguments["ceil_mode"] = True
+    return {kind: arguments}
+
+
+def changes_of(mend: str) -> list[tuple[str, Any]]:
+    """Return every change of one argument that a mend says would do."""
+    changes = []
+    for name, relation, text in CHANGE.findall(mend.partition(";")[0]):
+        value = ast.literal_eval(text)
+        least = 0 if name == "padding" else 1
+        changes += [(name, v) for v in (range(least, value + 1) if relation == " at most " else [value])]
+    return changes
+
+
+def test_what_is_said_to_do_for_a_layer_does() -> None:
+    rng = random.Random(0)
+    tried: dict[str, int] = {}
+    for _ in range(6_000):
+        rank = rng.choice([1, 2, 2, 3])
+        layer = random_layer(rng, rank)
+        ((kind, arguments),) = layer.items()
+        size = (rng.choice([3, 4, 6]), *(rng.randint(1, 8) for _ in range(rank)))
+        for problem in problems_of([layer], size):
+            for name, value in changes_of(problem.mend):
+                changed = {kind: {**arguments, name: value}}
+                assert problems_of([changed], size) == [], (layer, size, problem.mend)
+                tried[name] = tried.get(name, 0) + 1
+    assert min(tried[name] for name in ("padding", "kernel_size", "dilation", "groups")) > 300, tried
+
+
+def smallest_by_search(layers: list[Any], rank: int, most: int) -> int:
+    return next((size for size in range(1, most) if not problems_of(layers, (6, *(size,) * rank))), 0)
+
+
+def random_stack(rng: random.Random, rank: int) -> list[dict[str, dict[str, Any]]]:
+    stack = []
+    for _ in range(rng.randint(1, 6)):
+        ((kind, arguments),) = random_layer(rng, rank).items()
+        stack.append({kind: {key: value for key, value in arguments.items() if key not in ("groups", "padding_mode")}})
+    return stack
+
+
+def test_the_smallest_input_is_the_smallest() -> None:
+    rng = random.Random(1)
+    told = 0
+    for _ in range(400):
+        rank = rng.choice([1, 2])
+        stack = random_stack(rng, rank)
+        start = rng.randint(1, 12)
+        for problem in problems_of(stack, (6, *(start,) * rank)):
+            found = re.search(r"the smallest input that works is (\d+)(×\d+)*$", problem.mend)
+            if found:
+                assert int(found[1]) == smallest_by_search(stack, rank, int(found[1]) + 2), (stack, start)
+                told += 1
+            elif problem.too_small and not changes_of(problem.mend):
+                assert not smallest_by_search(stack, rank, 40), (stack, start)
+    assert told > 150
+
+
+def test_an_input_that_is_not_square_grows_where_it_must() -> None:
+    rng = random.Random(2)
+    seen = 0
+    for _ in range(300):
+        stack = random_stack(rng, 2)
+        size = (6, rng.randint(1, 10), rng.randint(11, 40))
+        problems = problems_of(stack, size)
+        found = dict.fromkeys(["high", "wide"], 0)
+        for problem in problems:
+            _, _, told = problem.mend.partition("the input must be at least ")
+            found |= {axis: int(number) for number, axis in re.findall(r"(\d+) (high|wide)", told)}
+        least = (max(size[1], found["high"]), max(size[2], found["wide"]))
+        if any(found.values()):
+            seen += 1
+            assert problems_of(stack, (6, *least)) == []
+            for axis, name in enumerate(found):
+                if found[name]:
+                    shorter = [*least]
+                    shorter[axis] -= 1
+                    assert problems_of(stack, (6, *shorter))
+    assert seen > 80
+
+
+def test_branches_that_meet_only_at_some_sizes() -> None:
+    crossing = [
+        {"conv": {"out_channels": 4, "kernel_size": 3}, "name": "enc"},
+        {"max_pool": 2},
+        {"conv": {"out_channels": 4, "kernel_size": 15}, "name": "deep"},
+        {"upsample": 2},
+        {"zero_pad": 14},
+        {"concat": [[], "enc"]},
+    ]
+    (problem,) = problems_of(crossing, (1, 21, 21))
+    assert problem.mend.endswith("; with this stack the smallest input that works is 32×32")
+    crossing[1] = {"max_pool": 4}
+    crossing[3] = {"upsample": 4}
+    crossing[4] = {"zero_pad": 28}
+    (problem,) = problems_of(crossing, (1, 21, 21))
+    assert problem.mend.endswith("; with this stack the smallest input that works is 62×62")
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [{"adaptive_avg_pool": 3}, {"conv": {"out_channels": 4, "kernel_size": 5}}],
+        [{"conv": {"out_channels": 4, "kernel_size": 9}}, {"fc": {"out_features": 4, "in_features": 3}}],
+    ],
+)
+def test_nothing_is_said_where_no_input_would_do(layers: list[Any]) -> None:
+    for problem in problems_of(layers, (3, 8, 8)):
+        assert "smallest" not in problem.mend
+
+
+def test_the_search_is_bounded() -> None:
+    deep: list[Any] = [{"conv": {"out_channels": 1, "kernel_size": 3}, "repeat": 4_000}]
+    begun = time.perf_counter()
+    problems = problems_of(deep, (1, 8, 8))
+    assert time.perf_counter() - begun < 10
+    assert len(problems) == 1
+    deep[0]["repeat"] = 6_000
+    assert "smallest" not in problems_of(deep, (1, 8, 8))[0].mend
+
+
+DOUBT = "sizes are read as channels × height × width here: write layout: HWC if the channels stand last"
+
+
+def test_an_image_in_the_other_layout_is_doubted() -> None:
+    with pytest.raises(ShapeError) as caught:
+        shapecalc.load({"input": "224x224x3", "layers": [{"conv": {"out_channels": 8, "kernel_size": 7}}]}).infer()
+    assert caught.value.problems[0].mend.splitlines()[-1] == DOUBT
+    wide: Any = {"input": "224x224x3", "layers": [{"conv": {"out_channels": 8, "kernel_size": 3}}]}
+    assert shapecalc.load(wide).graph.notes == (DOUBT,)
+    assert shapecalc.load({**wide, "layout": "HWC"}).graph.notes == ()
+    other = shapecalc.load({**wide, "layout": "HWC", "input": "3x224x224"}).graph.notes[0]
+    assert other == DOUBT.replace("channels × height × width", "height × width × channels").replace("HWC", "CHW").replace(
+        "last", "first"
+    )
+
+
+@pytest.mark.parametrize("size", ["3x224x224", "64x32x32", "512x7x7", "1x28x28", "100", "40x200", "256x3x3", "3x8x8"])
+def test_other_inputs_are_not_doubted(size: str) -> None:
+    assert shapecalc.load({"input": size, "layers": ["relu"]}).graph.notes == ()
+
+
+def test_several_problems_have_the_same_advice() -> None:
+    layers = [
+        {"conv": {"out_channels": 4, "kernel_size": 11}},
+        {"conv": {"out_channels": 4, "kernel_size": 9}, "from": "input"},
+    ]
+    with pytest.raises(ShapecalcError) as caught:
+        shapecalc.load({"input": "3x8x8", "layers": layers, "outputs": ["conv1", "conv2"]}).infer()
+    assert [problem.mend.partition("; ")[2] for problem in caught.value.problems] == [
+        "with this stack the smallest input that works is 11×11"
+    ] * 2
