@@ -75,7 +75,7 @@ def evaluate(graph: Graph, *, counts: bool = True, simplify: Callable[[Dim], Dim
     known: dict[Hashable, Sizing] = {}
     for index, node in enumerate(graph.nodes):
         inputs = tuple([_tensor(ref.node, ref.output, node, shapes, sizings) for ref in node.inputs])
-        assert node.layer is not None  # noqa: S101  (a graph that is used has no broken layers)
+        assert node.layer is not None  # (a graph that is used has no broken layers)
         key = (id(node.layer), *[_key(shape) for shape in inputs])
         found = known.get(key)
         if found is None:

@@ -42,8 +42,10 @@ def advised(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
 def layout_doubt(graph: Graph) -> str:
     """Return a doubt whether the channels of an image stand where the layout says: nothing where there is none."""
     for shape in graph.inputs.values():
+        if shape.rank != 3:
+            continue
         odd, *others = shape.sizes if shape.channels_last else shape.sizes[::-1]
-        if len(others) == 2 and odd in _IMAGE_CHANNELS and min(others) >= _LEAST_IMAGE:
+        if odd in _IMAGE_CHANNELS and min(others) >= _LEAST_IMAGE:
             if shape.channels_last:
                 read, layout, place = "height × width × channels", CHW, "first"
             else:

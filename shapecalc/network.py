@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from shapecalc.formula import Formulas
     from shapecalc.graph import Graph
+    from shapecalc.receptive_field import ReceptiveFields
     from shapecalc.report import Report
     from shapecalc.sizes import LegalSizes
     from shapecalc.source import Value
@@ -82,6 +83,15 @@ class Network:
         except ShapeError as error:
             raise ShapeError(advised(graph, error.problems)) from None
 
+    def receptive_field(self, *, input: Any = None, vars: Mapping[str, Any] | None = None, layout: str = "") -> ReceptiveFields:  # noqa: A002
+        """Return the receptive fields of all layers: `net.receptive_field()["conv5"]`; see `ReceptiveFields`.
+
+        Errors: as `infer`, and `UsageError` for a network whose inputs have no space.
+        """
+        from shapecalc.receptive_field import receptive_fields  # noqa: PLC0415  (loaded when first used)
+
+        return receptive_fields(self.infer(input=input, vars=vars, layout=layout))
+
     def with_overrides(self, input: Any = None, vars: Mapping[str, Any] | None = None, layout: str = "") -> Network:  # noqa: A002
         """Return the network with another input size or other variables; itself where there are none."""
         if not vars and input is None:
@@ -146,6 +156,17 @@ class Network:
         from shapecalc.formula import find_formulas  # noqa: PLC0415  (it loads sympy)
 
         return find_formulas(self.graph, self.rebuilt, symbols, what, layer)
+
+    def reread(self, text: str) -> Network:
+        """Return the network of another text of the specification, with the same overrides. Errors: `SpecError`."""
+        reader = _reader(self.file, self.specification.name) if self.file and self.file != "-" else None
+        return Network(
+            read_specification(text, self.specification.name, reader),
+            variant=self.variant,
+            variables=self._variables,
+            inputs=self._inputs,
+            file=self.file,
+        )
 
     def rebuilt(self, variables: Mapping[str, Any]) -> tuple[Graph, list[Problem]]:
         """Return the graph with variables of any kind of number, and what is wrong with it."""

@@ -16,10 +16,10 @@ PACKAGE = Path(shapecalc.__file__).parent
 # From the roof to the ground. A module imports only from rows below its own, or from its own.
 FLOORS = [
     ["cli"],
-    ["solver"],
+    ["solver", "sweeping"],
     ["network"],
     ["renderers"],
-    ["explain", "formula", "solving", "sizes", "sweeping", "memory", "receptive_field", "compare", "fitting"],
+    ["explain", "formula", "solving", "sizes", "memory", "receptive_field", "compare", "fitting"],
     ["claims", "schema", "notation", "evaluation", "progressions"],
     ["inference"],
     ["report"],
@@ -28,8 +28,8 @@ FLOORS = [
     ["layers"],
     ["graph"],
     ["layer"],
-    ["window", "axes"],
-    ["arguments", "shape", "source"],
+    ["window", "axes", "sight"],
+    ["arguments", "shape", "source", "units"],
     ["dims"],
     ["errors"],
 ]

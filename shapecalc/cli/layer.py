@@ -1,9 +1,9 @@
-"""`shapecalc layer`: one layer worked out from the command line, without a file. Its options are the kind's arguments."""
+"""`shapecalc layer`: one layer worked out without a file. Its options are the arguments of its kind."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from shapecalc.arguments import Argument
-    from shapecalc.explain import Explanation, LayerExplanation
+    from shapecalc.explain import LayerExplanation
     from shapecalc.layer import Example, Layer
     from shapecalc.network import Network
 
@@ -66,14 +66,14 @@ class _Kinds(click.Group):
     epilog="`shapecalc layers` lists the kinds, `shapecalc layer KIND --help` the options of one.",
 )
 def command() -> None:
-    """Work out one layer without a file: its options are the arguments of its KIND.
+    r"""Work out one layer without a file: its options are the arguments of its KIND.
 
     \b
     shapecalc layer conv --input 227x227x3 --layout hwc --out-channels 96 --kernel-size 11 --stride 4
     """
 
 
-class _Value(click.ParamType):
+class _Value(click.ParamType):  # type: ignore[type-arg]
     """The value of an argument, as it is written in a command: 3, 3x3, 0:1x0:1, same."""
 
     def __init__(self, argument: Argument) -> None:
@@ -141,8 +141,9 @@ def _command_of(cls: type[Layer]) -> click.Command:
     """Return the command of a kind."""
     options: list[click.Parameter] = [*_shared_options(cls), *map(_option, cls.arguments.values())]
 
-    def work_out(**values: Any) -> None:
-        _work_out(cls, **values)
+    def work_out(**options: Any) -> None:
+        own = {field: options.pop(field) for field in _Request._fields}
+        _work_out(cls, _Request(**own), options)
 
     return click.Command(
         cls.kind,
@@ -193,57 +194,64 @@ def _default(argument: Argument) -> str:
     return f"  [default: {shown}]"
 
 
-def _work_out(
-    cls: type[Layer], *, inputs: Sequence[str], layout: str, explain: bool, format_: str, output: str | None,
-    **values: Any,
-) -> None:  # fmt: skip
+class _Request(NamedTuple):
+    """The options that every kind has."""
+
+    inputs: Sequence[str]
+    layout: str
+    explain: bool
+    format_: str
+    output: str | None
+
+
+def _work_out(cls: type[Layer], request: _Request, values: dict[str, Any]) -> None:
     given = {name: values[_key(argument)] for name, argument in cls.arguments.items()}
     given = {name: value for name, value in given.items() if value is not None}
     missing = [argument for argument in cls.arguments.values() if argument.required and argument.name not in given]
     if missing:
         wanted = ", ".join([f"--{argument.name.replace('_', '-')} ({argument.doc})" for argument in missing])
         raise click.UsageError(f"{cls.kind} needs {wanted}", click.get_current_context())
-    if not inputs and cls.inputs != (0, 0):
+    if not request.inputs and cls.inputs != (0, 0):
         raise click.UsageError(f"{cls.kind} needs --input: the size of what comes in", click.get_current_context())
     try:
-        network = _network(cls, given, inputs, layout)
-        text = _written(network, layout, explain=explain, format_=format_, to_screen=output is None)
+        text = _written(_network(cls, given, request), request)
     except ShapecalcError as error:
         problems = [problem._replace(mark=None, subject="", also=()) for problem in error.problems]
         raise type(error)(problems) from None
-    emit(text, output)
+    emit(text, request.output)
 
 
-def _network(cls: type[Layer], given: dict[str, Any], inputs: Sequence[str], layout: str) -> Network:
+def _network(cls: type[Layer], given: dict[str, Any], request: _Request) -> Network:
     """Return the network of one layer."""
     from shapecalc.network import load, parse_sizes  # noqa: PLC0415
 
-    sizes = [list(parse_sizes(text)) for text in inputs] or [[1]]
-    names = [f"input{number}" if len(sizes) > 1 else "input" for number in range(1, len(sizes) + 1)]
+    sizes = [list(parse_sizes(text)) for text in request.inputs]
+    names = ["input"] if len(sizes) == 1 else [f"input{number}" for number in range(1, len(sizes) + 1)]
     item: dict[str, Any] = {cls.kind: given or None}
     if len(names) > 1:
         item["from"] = names
-    return load({"layout": layout.upper(), "inputs": dict(zip(names, sizes, strict=True)), "layers": [item]})
+    inputs = dict(zip(names, sizes, strict=True))
+    return load({"layout": request.layout.upper(), "inputs": inputs, "layers": [item]})
 
 
-def _written(network: Network, layout: str, *, explain: bool, format_: str, to_screen: bool) -> str:
+def _written(network: Network, request: _Request) -> str:
+    to_screen = request.output is None
     width = terminal_width() if to_screen else None
-    if explain:
-        from shapecalc.explain import Explanation  # noqa: PLC0415
-        from shapecalc.explain import explain as explain_network  # noqa: PLC0415
+    if request.explain:
+        from shapecalc.explain import Explanation, explain  # noqa: PLC0415
 
-        found = explain_network(network, layout=layout)
+        found = explain(network, layout=request.layout)
         found = Explanation(found.report, tuple(map(_without_place, found)), found.what, found.asked)
-        return found.render(format_, width=width)
-    report = network.infer(layout=layout)
-    if format_ == "text" and len(report) == 1:
+        return found.render(request.format_, width=width)
+    report = network.infer(layout=request.layout)
+    if request.format_ == "text" and len(report) == 1:
         from shapecalc.renderers.brief import draw_row  # noqa: PLC0415
 
         return draw_row(report.rows[0])
     from shapecalc.renderers import render  # noqa: PLC0415
 
-    format_ = "table" if format_ == "text" else format_
-    return render(report, format_, width=width, color=wants_color() and to_screen and format_ == "table")
+    name = "table" if request.format_ == "text" else request.format_
+    return render(report, name, width=width, color=wants_color() and to_screen and name == "table")
 
 
 def _without_place(layer: LayerExplanation) -> LayerExplanation:

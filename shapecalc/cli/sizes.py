@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_LAYERS = 4
+_LAYERS = 3
 
 
 @click.command()
@@ -72,9 +72,9 @@ def _verdict(entry: AxisSizes, size: int) -> str:
         return f"{size:,} is legal and exact"
     more = len(entry.rounded) - _LAYERS
     layers = ", ".join(entry.rounded[:_LAYERS]) + (f" and {more} more" if more > 0 else "")
-    told = f"{size:,} is legal, but not exact: sizes are rounded at {layers or 'a merge'}"
+    told = [f"{size:,} is legal, but not exact: it is rounded at", layers or "a merge"]
     near = entry.exact.nearest(size)
-    return f"{told}\n            {_nearest(near)}" if near else told
+    return "\n            ".join([*told, _nearest(near)] if near else told)
 
 
 def _nearest(sizes: Sequence[int]) -> str:

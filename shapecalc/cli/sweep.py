@@ -109,7 +109,7 @@ def _announce(job: Job, *, yes: bool) -> None:
     """Say how large the sweep is, where it is large; refuse what is too large, unless it is wanted."""
     size = job.size()
     if size.is_excessive and not yes:
-        raise UsageError(Problem(f"the sweep is too large to start unasked: {size}", (), "", size.why, "--yes starts it"))
+        raise UsageError(Problem(f"the sweep is too large to start unasked: {size}", why=(size.why,), mend="--yes starts it"))
     if size.is_long:
         sys.stderr.write(f"{size}\n")
 

@@ -194,9 +194,9 @@ def _divided(column: Column, a: Any, b: Any, work: Callable[[Any, Any], Any]) ->
     (low, high), (least, most) = _bounds_of(column, a), _bounds_of(column, b)
     divisor = values_of(b)
     if least <= 0 <= most:
-        zero = np.equal(divisor, 0)
-        if np.all(zero):
+        if not isinstance(b, Column):
             raise ZeroDivisionError
+        zero = np.equal(divisor, 0)
         if np.any(zero):
             column.ledger.require(~zero)
             divisor = np.where(zero, 1, divisor)

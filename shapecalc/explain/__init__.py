@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.dims.traces import value_of
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.explain.leaves import INPUT
-from shapecalc.explain.reasons import Setting, Source, Symbol, input_marks, settings_of, sources_of, symbols_of
+from shapecalc.explain.reasons import Makers, Setting, Source, Symbol, input_marks, settings_of, sources_of, symbols_of
 from shapecalc.explain.working import BIASES, BUFFERS, MACS, MEMORY, OUTPUTS, PARAMS, WEIGHTS, Working, work
 from shapecalc.layers import KINDS
 from shapecalc.notation import LATEX, TEXT, chain, with_numbers, with_symbols
@@ -264,19 +264,20 @@ def _explained(
         row = report.rows[node]
         key = (id(row.node.layer), row.sizing.inputs)
         if key not in workings:
-            assert row.node.layer is not None  # noqa: S101  (a network that was inferred has no broken layers)
+            assert row.node.layer is not None  # a network that was inferred has no broken layers
             workings[key] = work(row.node.layer, row.sizing.inputs)
         return workings[key]
 
     index = {row.name: i for i, row in enumerate(report.rows)}
-    found = []
+    makers = Makers(report.graph, at)
+    found: list[LayerExplanation] = []
     for row in rows:
         working = at(index[row.name])
-        assert row.node.layer is not None  # noqa: S101  (as above)
+        assert row.node.layer is not None
         leaves = _leaves(working, what)
         symbols = symbols_of(row.node.layer, leaves)
         used = [symbol.argument for symbol in symbols]
-        sources = sources_of(report, row, working, marks, at)
+        sources = sources_of(report, row, working, marks, makers)
         settings = settings_of(row.node.layer, used)
         same = first.setdefault(id(working), row.name)
         same = "" if same == row.name or row.shares else same
@@ -330,11 +331,9 @@ def _formula(quantity: Quantity) -> dict[str, Any]:
 
 
 def _checked(check: Check) -> dict[str, Any]:
-    return {
-        "left": {"rule": TEXT.write(with_symbols(check.left)), "value": check.left.value, "meaning": check.left_name},
-        "relation": check.relation,
-        "right": {"rule": TEXT.write(with_symbols(check.right)), "value": check.right.value, "meaning": check.right_name},
-    }
+    sides = ((check.left, check.left_name), (check.right, check.right_name))
+    left, right = [{"rule": TEXT.write(with_symbols(s)), "value": s.value, "meaning": name} for s, name in sides]
+    return {"left": left, "relation": check.relation, "right": right}
 
 
 def _place(mark: Mark | None) -> dict[str, Any]:

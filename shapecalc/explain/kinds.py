@@ -23,7 +23,7 @@ __all__ = ["Kind", "arguments_of", "examples_of", "families", "inputs_of", "kind
 
 
 class Kind(NamedTuple):
-    """What is told of a kind. `rules` are none for a kind that is made of others: `layers` then is what it opens into."""
+    """What is told of a kind. One that is made of others has no `rules`, but the `layers` that it opens into."""
 
     name: str
     family: str

@@ -43,14 +43,14 @@ _SIDES = {1: (("before", "after"),), 2: (("top", "bottom"), ("left", "right"))}
 
 
 class Origin(NamedTuple):
-    """What a leaf is: the number of an argument (`name`), or the size of an axis of input or output number `index`.
+    """What a leaf is: the number of an argument (`name`), or the size of an axis of input or output number `place`.
 
     Leaves of one `role` differ in the spatial axis alone.
     """
 
     sort: str
     name: str = ""
-    index: int = 0
+    place: int = 0
     role: str = ""
     is_neutral: bool = False
     """Whether it stands at an unremarkable default."""
@@ -63,16 +63,19 @@ class Watched(Shape):
 
     @property
     def channels(self) -> Any:
+        """The size of the channel axis."""
         self.is_regarded = True
         return self.sizes[-1] if self.channels_last else self.sizes[0]
 
     @property
     def spatial(self) -> tuple[Any, ...]:
+        """The sizes of the spatial axes."""
         self.is_regarded = True
         return self.sizes[:-1] if self.channels_last else self.sizes[1:]
 
     @property
     def channel_axis(self) -> int:
+        """The index of the channel axis."""
         self.is_regarded = True
         return len(self.sizes) - 1 if self.channels_last else 0
 
@@ -92,7 +95,7 @@ def named_axes(shape: Shape, origin: Origin, below: str, *, is_map: bool) -> lis
     named = []
     for letter in letters(rank, is_map=is_map, channels_last=shape.channels_last):
         role = "space" if is_spatial and letter != "C" else letter
-        named.append((f"{letter}_{below}", origin._replace(role=f"{origin.sort}{origin.index} {role}")))
+        named.append((f"{letter}_{below}", origin._replace(role=f"{origin.sort}{origin.place} {role}")))
     return named
 
 
@@ -123,7 +126,7 @@ def _is_dimension(argument: Argument) -> bool:
 
 
 def _at_default(argument: Argument, value: Any) -> bool:
-    return all([item == argument.default for item in (value if isinstance(value, tuple) else (value,))])
+    return all(item == argument.default for item in (value if isinstance(value, tuple) else (value,)))
 
 
 class _Maker:
@@ -143,19 +146,19 @@ class _Maker:
             return tuple([self._one(number, str(i), str(i)) for i, number in enumerate(value, 1)])
         if self.is_padding and self.rank == 1 and len(value) == 2:
             return self._pair(value, _SIDES[1][0])
-        if all([item == value[0] for item in value]):
+        if all(item == value[0] for item in value):
             first = value[0]
             return (self._pair(first, _SIDES[1][0]) if isinstance(first, tuple) else self._one(first),) * len(value)
         axes = _AXES.get(len(value)) or [str(i) for i in range(1, len(value) + 1)]
         sides = _SIDES.get(len(value)) or [(f"{axis}1", f"{axis}2") for axis in axes]
         return tuple([
-            self._pair(item, pair) if isinstance(item, tuple) else self._one(item, axis)
+            self._pair(item, pair, axis) if isinstance(item, tuple) else self._one(item, axis)
             for item, axis, pair in zip(value, axes, sides, strict=True)
         ])  # fmt: skip
 
-    def _pair(self, pair: tuple[Any, Any], names: tuple[str, str]) -> tuple[Any, Any]:
+    def _pair(self, pair: tuple[Any, Any], names: tuple[str, str], axis: str = "") -> tuple[Any, Any]:
         if pair[0] == pair[1]:
-            number = self._one(pair[0])
+            number = self._one(pair[0], axis)
             return number, number
         before, after = (self._one(n, name, role) for n, name, role in zip(pair, names, _SIDES[1][0], strict=True))
         return before, after

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from shapecalc.explain.working import Check, Quantity, Working
     from shapecalc.notation import Expression
 
-__all__ = ["Bytes", "Chain", "Item", "Line", "Name", "Relation", "Sizes", "lines_of", "reason_lines",
+__all__ = ["KEPT", "Bytes", "Chain", "Item", "Line", "Name", "Relation", "Sizes", "lines_of", "reason_lines",
            "rule_lines"]  # fmt: skip
+
+KEPT = "\N{NO-BREAK SPACE}"
+"""A space at which no line is broken."""
 
 _TENSORS_TOLD = 2
 
@@ -160,7 +163,7 @@ def _output_lines(layer: LayerExplanation) -> list[Line]:
         label = "output" if len(outputs) == 1 else f"output {number}"
         if not axes:
             lines.append(Line(label, ("a single number",)))
-        elif all([_passes(quantity) for quantity in axes]) and len(layer.working.inputs) == 1:
+        elif all(_passes(quantity) for quantity in axes) and len(layer.working.inputs) == 1:
             lines.append(Line(label, ("every size as it comes in",)))
         else:
             lines += _labelled(label, _axes(axes))
@@ -180,11 +183,11 @@ def _axes(axes: Sequence[Quantity]) -> Iterator[tuple[Item, ...]]:
         told.setdefault(_likeness(quantity), []).append(quantity)
     for first, *others in told.values():
         yield (_equation(first),)
-        if others:
-            items: list[Item] = []
-            for other in others:
-                items += [", and " if items else "", Chain(other.symbol, (chain(other.rule)[-1],))]
-            yield (*filter(None, items), " by the same rule")
+        items: list[Item] = []
+        for other in others:
+            items += [*([" and "] if items else []), Chain(other.symbol, (chain(other.rule)[-1],))]
+        if items:
+            yield (*items, " by the same rule")
 
 
 def _likeness(quantity: Quantity) -> Any:
@@ -204,14 +207,14 @@ def _cost_lines(layer: LayerExplanation) -> list[Line]:
     lines: list[Line] = []
     none: list[str] = []
     if PARAMS in what:
-        if layer.row.shares:
+        if layer.row.shares and counts[PARAMS].value:
             words: tuple[Item, ...] = ("none of its own: it uses those of ", Name(layer.row.shares))
             lines.append(Line("params", words))
         elif counts[PARAMS].value:
             lines += _param_lines(layer)
         else:
             none.append("parameters")
-        if counts[BUFFERS].value and not layer.row.shares:
+        if layer.row.buffers:
             lines += _buffer_lines(layer)
     if MACS in what:
         if counts[MACS].value:
@@ -237,8 +240,8 @@ def _param_lines(layer: LayerExplanation) -> Iterator[Line]:
 def _buffer_lines(layer: LayerExplanation) -> list[Line]:
     names: list[Item] = []
     for tensor in layer.working.buffer_tensors:
-        names += [", " if names else "", Name(tensor.tensor)]
-    return [Line("buffers", (_equation(layer.working.counts[BUFFERS]), " (", *filter(None, names), ": kept, not learned)"))]
+        names += [", " if names else " (", Name(tensor.tensor)]
+    return [Line("buffers", (_equation(layer.working.counts[BUFFERS]), *names, ": kept, not learned)"))]
 
 
 def _tensors(tensors: Sequence[Quantity]) -> Iterator[tuple[Item, ...]]:
@@ -316,7 +319,7 @@ def _number(expression: Expression) -> Tree:
 def _reasons(layer: LayerExplanation) -> Iterator[tuple[Item, ...]]:
     symbols = layer.symbols
     for index, source in enumerate(layer.sources):
-        if layer.is_whole or any([symbol.source == index and symbol.origin == "input" for symbol in symbols]):
+        if layer.is_whole or any(symbol.source == index and symbol.origin == "input" for symbol in symbols):
             yield tuple(_source(layer, index, source))
     outgoing = [symbol for symbol in symbols if symbol.origin == OUTPUT]
     if outgoing and OUTPUTS not in layer.what:
@@ -355,18 +358,19 @@ def _source(layer: LayerExplanation, index: int, source: Source) -> Iterator[Ite
 def _arguments(symbols: Sequence[Symbol]) -> list[Item]:
     """Return arguments as `k = 11 (kernel_size), s = 4 (stride)`."""
     items: list[Item] = []
-    for symbol in symbols:
-        items += [", " if items else "", Chain(symbol.symbol, (Tree("number", symbol.value),))]
-        if symbol.symbol != symbol.argument:
-            items += [" (", Name(symbol.argument), ")"]
-    return list(filter(None, items))
+    for i, symbol in enumerate(symbols):
+        items += [*([", "] if items else []), Chain(symbol.symbol, (Tree("number", symbol.value),))]
+        is_last = i + 1 == len(symbols) or symbols[i + 1].argument != symbol.argument
+        if symbol.symbol != symbol.argument and is_last:
+            items += [f"{KEPT}(", Name(symbol.argument), ")"]
+    return items
 
 
 def _settings(layer: LayerExplanation, *, comma: bool) -> list[Item]:
     items: list[Item] = []
     for setting in layer.settings:
-        items += [", " if items or comma else "", Name(setting.name), " ", Name(_shown(setting.value))]
-    return list(filter(None, items))
+        items += [*([", "] if items or comma else []), Name(setting.name), " ", Name(_shown(setting.value))]
+    return items
 
 
 def _shown(value: Any) -> str:
@@ -381,7 +385,7 @@ def _left_out(left_out: dict[str, int]) -> Iterator[Item]:
             yield " and " if i == len(left_out) - 1 else ", "
         yield Name(name)
         yield f" {value}"
-    yield ", by default, drop out"
+    yield ", by default: no effect"
 
 
 def _place(layer: LayerExplanation) -> str:

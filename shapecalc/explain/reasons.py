@@ -11,19 +11,19 @@ from shapecalc.notation.algebra import SYMBOL
 from shapecalc.source import MapValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from shapecalc.dims.traces import Trace
     from shapecalc.errors import Mark
     from shapecalc.explain.working import Working
-    from shapecalc.graph import Graph, Node
+    from shapecalc.graph import Graph
     from shapecalc.layer import Layer
     from shapecalc.notation import Expression
     from shapecalc.report import Report, Row
     from shapecalc.spec import Specification
 
-__all__ = ["DEFAULT", "GIVEN", "Explained", "Setting", "Source", "Symbol", "input_marks", "settings_of", "sources_of",
-           "symbols_of"]  # fmt: skip
+__all__ = ["DEFAULT", "GIVEN", "Explained", "Makers", "Setting", "Source", "Symbol", "input_marks", "settings_of",
+           "sources_of", "symbols_of"]  # fmt: skip
 
 GIVEN = "given"
 DEFAULT = "default"
@@ -101,8 +101,9 @@ def _symbol(layer: Layer, size: Trace) -> Symbol:
         where = DEFAULT if is_default(layer, origin.name) else GIVEN
         return Symbol(size.symbol, size.value, f"{origin.name}: {argument.doc}", where, origin.name)
     axis = LETTERS.get(size.symbol[0], f"axis {size.symbol}")
-    of = "the input" if size.symbol.endswith("_in") else "the output" if origin.sort != INPUT else f"input {origin.index + 1}"
-    return Symbol(size.symbol, size.value, f"{axis} of {of}", origin.sort, source=origin.index)
+    number = "" if size.symbol.endswith(("_in", "_out")) else f" {origin.place + 1}"
+    whole = f"the {origin.sort}" if not number else f"{origin.sort}{number}"
+    return Symbol(size.symbol, size.value, f"{axis} of {whole}", origin.sort, source=origin.place)
 
 
 def is_default(layer: Layer, name: str) -> bool:
@@ -110,7 +111,7 @@ def is_default(layer: Layer, name: str) -> bool:
     argument, value = layer.arguments[name], layer.__dict__[name]
     if argument.default_from and argument.default is None:
         return bool(value == layer.__dict__[argument.default_from])
-    return value == argument.default or (isinstance(value, tuple) and all([v == argument.default for v in value]))
+    return value == argument.default or (isinstance(value, tuple) and all(v == argument.default for v in value))
 
 
 def settings_of(layer: Layer, used: Iterable[str]) -> tuple[Setting, ...]:
@@ -128,44 +129,73 @@ def settings_of(layer: Layer, used: Iterable[str]) -> tuple[Setting, ...]:
 
 
 def sources_of(
-    report: Report, row: Row, working: Working, marks: dict[str, Mark], at: Callable[[int], Working]
+    report: Report, row: Row, working: Working, marks: dict[str, Mark], makers: Makers
 ) -> tuple[Source, ...]:
-    """Return what gives each input of a layer. `at` gives the working of a node."""
-    graph = report.graph
+    """Return what gives each input of a layer."""
     found = []
     for index, (reference, sizes) in enumerate(zip(row.node.inputs, row.input_shapes, strict=True)):
-        name = graph.name_of(reference)
+        name = report.graph.name_of(reference)
         if reference.node < 0:
             found.append(Source(name, sizes, is_input=True, mark=marks.get(name)))
             continue
-        made = tuple([
-            made
-            for axis, size in enumerate(working.inputs[index])
-            if (made := _maker(graph, reference.node, reference.output, axis, size.symbol, at)) is not None
-        ])  # fmt: skip
-        found.append(Source(name, sizes, made=made))
+        made = []
+        for axis, size in enumerate(working.inputs[index]):
+            maker = makers.of((*reference, axis))
+            if maker is not None:
+                made.append(Made(size.symbol, *maker))
+        found.append(Source(name, sizes, made=tuple(made)))
     return tuple(found)
 
 
-def _maker(
-    graph: Graph, node: int, output: int, axis: int, symbol: str, at: Callable[[int], Working]
-) -> Made | None:
-    """Return the layer that made a size, where it is a product of sizes that came in: what a flattening does."""
-    while node >= 0:
-        working = at(node)
-        rule = working.axes[output][axis]
-        leaf = rule.symbol
-        if leaf is not None and leaf.origin.sort == INPUT:  # passed on as it came
-            index = leaf.origin.index
-            axis = next(i for i, size in enumerate(working.inputs[index]) if size is leaf)
-            node, output = graph.nodes[node].inputs[index]
-            continue
-        terms = rule.terms
-        factors = terms[0].factors if len(terms) == 1 else ()
-        if len(factors) > 1 and all([atom.sort == SYMBOL and _comes_in(atom.leaf) for atom in factors]):
-            return Made(symbol, graph.nodes[node].name, rule)
+class Makers:
+    """What made the sizes that flow through a network, where it was a product: a flattening. Each is found once.
+
+    `at` gives the working of a node.
+    """
+
+    def __init__(self, graph: Graph, at: Callable[[int], Working]) -> None:
+        self._graph = graph
+        self._at = at
+        self._known: dict[tuple[int, int, int], tuple[str, Expression] | None] = {}
+
+    def of(self, size: tuple[int, int, int]) -> tuple[str, Expression] | None:
+        """Return the layer that made a size (node, output, axis) a product of sizes that came in, and the product.
+
+        A size that a layer passes on as it came was made by another further up.
+        """
+        way = []
+        while size not in self._known:
+            way.append(size)
+            if size[0] < 0:
+                self._known[size] = None
+                break
+            before = self._before(size)
+            if before is None:
+                self._known[size] = self._product(size)
+                break
+            size = before
+        found = self._known[size]
+        self._known.update(dict.fromkeys(way, found))
+        return found
+
+    def _before(self, size: tuple[int, int, int]) -> tuple[int, int, int] | None:
+        """Return the size that this one is, passed on; None where it was worked out."""
+        node, output, axis = size
+        working = self._at(node)
+        leaf = working.axes[output][axis].symbol
+        if leaf is None or leaf.origin.sort != INPUT:
+            return None
+        came = leaf.origin.place
+        reference = self._graph.nodes[node].inputs[came]
+        return (*reference, next(i for i, other in enumerate(working.inputs[came]) if other is leaf))
+
+    def _product(self, size: tuple[int, int, int]) -> tuple[str, Expression] | None:
+        node, output, axis = size
+        rule = self._at(node).axes[output][axis]
+        factors = rule.terms[0].factors if len(rule.terms) == 1 else ()
+        if len(factors) > 1 and all(atom.sort == SYMBOL and _comes_in(atom.leaf) for atom in factors):
+            return self._graph.nodes[node].name, rule
         return None
-    return None
 
 
 def _comes_in(leaf: Trace | None) -> bool:
@@ -188,8 +218,3 @@ def input_marks(network: Explained) -> dict[str, Mark]:
     mark = single.mark if single is not None else document.marks.get("input")
     names = list(network.graph.inputs)
     return {names[0]: mark} if mark is not None and names and names[0] not in given else {}
-
-
-def uses_of(node: Node) -> Sequence[tuple[str, Mark]]:
-    """Return what used the block that a layer stands in, innermost first."""
-    return node.uses

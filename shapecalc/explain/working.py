@@ -1,6 +1,6 @@
 """The formulas of one layer worked on traced numbers: what each of its numbers is made of.
 
-Nothing here knows a kind of layer: the rules are what the layer's own formulas did with the leaves that they were given.
+Nothing here knows a kind of layer: the rules are what the layer's own formulas did with the leaves that it was given.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from shapecalc.dims import Constraint
     from shapecalc.layer import Layer, WeightShapes
 
-__all__ = ["BIASES", "BUFFERS", "MACS", "MEMORY", "OUTPUTS", "PARAMS", "WEIGHTS", "Check", "Quantity", "Working", "work"]
+__all__ = ["BIASES", "BUFFERS", "MACS", "MEMORY", "OUTPUTS", "PARAMS", "WEIGHTS", "Check", "Quantity", "Working",
+           "work"]  # fmt: skip
 
 OUTPUTS = "output"
 WEIGHTS = "weights"
@@ -138,7 +139,7 @@ class _Worker:
         """Give every axis its symbol."""
         below = [str(i + 1) for i in range(len(self.shapes))] if len(self.shapes) > 1 else ["in"]
         for i, x in enumerate(self.shapes):
-            named = named_axes(x, Origin(INPUT, index=i), below[i], is_map=x.is_map or x.is_regarded)
+            named = named_axes(x, Origin(INPUT, place=i), below[i], is_map=x.is_map or x.is_regarded)
             _write_on(x.sizes, named)
         for i, (shape, leaves) in enumerate(zip(shapes, given, strict=True)):
             fresh = [None if size is own else size for size, own in zip(leaves.sizes, shape.sizes, strict=True)]
@@ -158,7 +159,7 @@ class _Worker:
         """Return the symbol and the origin of every axis of an output."""
         kept = isinstance(shape, Watched) and self.shapes[0].is_regarded and shape.rank == self.shapes[0].rank
         below = "out" if outputs == 1 else f"out{index + 1}"
-        return named_axes(shape, Origin(OUTPUT, index=index), below, is_map=shape.is_map or kept)
+        return named_axes(shape, Origin(OUTPUT, place=index), below, is_map=shape.is_map or kept)
 
     def _outputs(
         self, shapes: Sequence[Shape], axes: Sequence[Sequence[Expression]]
@@ -201,7 +202,7 @@ class _Worker:
             BUFFERS: self._sum(BUFFERS, [buffer.rule for buffer in buffers]),
             MACS: Quantity(MACS, macs),
         }
-        numbers = [self.algebra.product([self.algebra.read(n) for n in shape.sizes]) for shape in outputs]
+        numbers = [self.algebra.product([self.algebra.read(n) for n in _space_first(shape)]) for shape in outputs]
         bytes_ = self.algebra.read(BYTES_PER_NUMBER)
         counts[MEMORY] = Quantity(MEMORY, self.algebra.product([bytes_, self.algebra.total(numbers)]))
         return counts
@@ -226,14 +227,14 @@ class _Worker:
             return True
         if self.general:
             return False
-        return left.value == 0 and relation != EQUAL and all([self._at_default(size) for size in left.leaves()])
+        return left.value == 0 and relation != EQUAL and all(self._at_default(size) for size in left.leaves())
 
     def _at_default(self, size: Trace) -> bool:
-        return size.origin.sort == ARGUMENT and size.value == self.arguments[size.origin.name].default
+        return bool(size.origin.sort == ARGUMENT) and bool(size.value == self.arguments[size.origin.name].default)
 
 
 def _lifted(x: Shape, sort: str, index: int) -> Watched:
-    return Watched(tuple([leaf(n, "", Origin(sort, index=index)) for n in x.sizes]), x.channels_last, x.is_map)
+    return Watched(tuple([leaf(n, "", Origin(sort, place=index)) for n in x.sizes]), x.channels_last, x.is_map)
 
 
 def _write_on(sizes: Sequence[Trace | None], named: Sequence[tuple[str, Origin]]) -> None:
@@ -244,9 +245,13 @@ def _write_on(sizes: Sequence[Trace | None], named: Sequence[tuple[str, Origin]]
 
 def _given(shape: Shape, index: int) -> Shape:
     """Return an output whose sizes are known, for what is worked out next: `H_out` in place of how it came about."""
-    origin = Origin(OUTPUT, index=index)
+    origin = Origin(OUTPUT, place=index)
     sizes = tuple([n if _is_leaf(n) or not isinstance(n, Trace) else leaf(n.value, "", origin) for n in shape.sizes])
     return Shape(sizes, shape.channels_last, shape.is_map)
+
+
+def _space_first(shape: Shape) -> tuple[Any, ...]:
+    return (*shape.spatial, shape.channels) if shape.is_map else shape.sizes
 
 
 def _is_leaf(number: Any) -> bool:

@@ -11,14 +11,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import symbols as symbolic
-from shapecalc.dims.lists import Many
 from shapecalc.errors import Problem, ShapeError, UsageError, did_you_mean
 from shapecalc.evaluation import Evaluation, evaluate
 from shapecalc.formula.conditions import joint_conditions
 from shapecalc.formula.floors import Collapse
+from shapecalc.formula.symbols import BATCH, SymbolInUse, default_names, find_symbol, refusal, trials
 from shapecalc.formula.writers import WRITERS
 from shapecalc.inference import infer
-from shapecalc.sizes import Place, axis_names, find_pattern_of, free_sizes, with_sizes
+from shapecalc.sizes import with_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,20 +36,7 @@ VERSION = 1
 QUANTITIES = ("output", "params", "macs", "weights", "biases", "trainable", "buffers")
 """What formulas there are."""
 
-BATCH = "N"
-_AXES = {"D": "depth", "H": "height", "W": "width", "L": "length"}
 _POINTS = 24
-
-
-class SymbolInUse(NamedTuple):
-    """A symbol: what it stands for, its value in the specification, and the values with which the network fits."""
-
-    name: str
-    meaning: str
-    given: int
-    domain: SizeSet | None
-    places: tuple[Place, ...] = ()
-    is_variable: bool = False
 
 
 class Formulas(NamedTuple):
@@ -110,7 +97,7 @@ def find_formulas(
         if word not in QUANTITIES:
             raise UsageError(Problem(f"there is no formula of {word}", mend=did_you_mean(word, QUANTITIES)))
     where = _node_of(graph, layer) if layer else -1
-    used = [_symbol(graph, rebuild, name) for name in names or _default_names(graph)]
+    used = [find_symbol(graph, rebuild, name) for name in names or default_names(graph)]
     residues = {symbolic.symbol(u.name): rest for u in used if (rest := _residue(u.domain)) is not None}
     collapse = Collapse(residues)
     evaluation = evaluate(_symbolic_graph(graph, rebuild, used), simplify=collapse)
@@ -126,65 +113,10 @@ def find_formulas(
 def _node_of(graph: Graph, layer: str) -> int:
     names = [node.name for node in graph.nodes]
     if layer not in names:
-        raise UsageError(Problem(f"{graph.name or 'the network'} has no layer {layer}", mend=did_you_mean(layer, names)))
+        raise UsageError(
+            Problem(f"{graph.name or 'the network'} has no layer {layer}", mend=did_you_mean(layer, names))
+        )
     return names.index(layer)
-
-
-def _places(graph: Graph) -> dict[str, list[Place]]:
-    """Return the free axes of the inputs, by the letter that stands for them."""
-    letters = {name: letter for letter, name in _AXES.items()}
-    found: dict[str, list[Place]] = {}
-    for name, shape in graph.inputs.items():
-        for axis, word in enumerate(axis_names(shape)):
-            found.setdefault(letters.get(word, "L"), []).append((name, axis))
-    return found
-
-
-def _default_names(graph: Graph) -> list[str]:
-    return sorted(_places(graph))
-
-
-def _symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
-    """Return what a symbol stands for, and with which of its values the network fits."""
-    places = _places(graph)
-    if name in graph.variables:
-        return _variable(graph, rebuild, name)
-    if name == BATCH:
-        return SymbolInUse(name, "samples in a batch", 1, None)
-    if name not in places:
-        known = [*places, BATCH, *graph.variables]
-        raise UsageError(Problem(f"there is no symbol {name}", mend=f"there are {', '.join(known)}"))
-    given = [free_sizes(graph.inputs[i])[axis] for i, axis in places[name]]
-    chosen = [p for p, size in zip(places[name], given, strict=True) if size == given[0]]
-    domain, _ = find_pattern_of(lambda sizes: with_sizes(graph, dict.fromkeys(chosen, Many(sizes))))
-    words = dict.fromkeys(axis_names(graph.inputs[i])[axis] for i, axis in chosen)
-    inputs = dict.fromkeys(i for i, _ in chosen)
-    meaning = f"{', '.join(words)} of {' and '.join(inputs) if len(graph.inputs) > 1 else 'the input'}"
-    return SymbolInUse(name, meaning, given[0], domain, tuple(chosen))
-
-
-def _variable(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
-    given = graph.variables[name]
-    if type(given) is not int:
-        raise UsageError(Problem(f"{name} cannot be a symbol: its value is no whole number, but {given}"))
-
-    def vary(sizes: Sequence[int]) -> Graph:
-        varied, problems = rebuild({name: Many(sizes)})
-        if problems:
-            raise UsageError(_refusal(name, problems[0]))
-        return varied
-
-    domain, _ = find_pattern_of(vary)
-    return SymbolInUse(name, "a variable of the specification", given, domain, (), is_variable=True)
-
-
-def _refusal(name: str, problem: Problem) -> Problem:
-    return Problem(
-        f"{name} cannot be a symbol: it decides how the network is built, or is worked on as only a plain number can be",
-        problem.mark,
-        why=(problem.headline.replace("Many", "a symbol"),),
-        mend=f"give it a value with --set {name}=… and leave it out of the symbols",
-    )
 
 
 def _symbolic_graph(graph: Graph, rebuild: Rebuild, used: Sequence[SymbolInUse]) -> Graph:
@@ -192,7 +124,7 @@ def _symbolic_graph(graph: Graph, rebuild: Rebuild, used: Sequence[SymbolInUse])
     if variables:
         graph, problems = rebuild(variables)
         if problems:
-            raise UsageError(_refusal(", ".join(variables), problems[0]))
+            raise UsageError(refusal(", ".join(variables), problems[0]))
     return with_sizes(graph, {place: symbolic.symbol(u.name) for u in used for place in u.places})
 
 
@@ -217,9 +149,7 @@ def _quantities(
         counts = evaluation.totals()._asdict()
     else:
         node, sizing = graph.nodes[where], evaluation.sizings[where]
-        outputs = {
-            f"{node.name}[{i}]" if i else node.name: shape for i, shape in enumerate(sizing.outputs)
-        }
+        outputs = {f"{node.name}[{i}]" if i else node.name: shape for i, shape in enumerate(sizing.outputs)}
         single = evaluation._replace(graph=graph._replace(nodes=(node,)), sizings=(sizing,))
         counts = single.totals()._asdict()
     found: dict[str, Any] = {}
@@ -239,7 +169,7 @@ def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild) -> tuple[int, dict
 
     Errors: `ShapeError` where they differ anywhere, or where there is no point to compare at.
     """
-    choices = [_trials(symbol) for symbol in answer.symbols]
+    choices = [trials(symbol) for symbol in answer.symbols]
     longest = max((len(choice) for choice in choices), default=1)
     points = dict.fromkeys(
         tuple(choice[(turn * (1 + i) + shift * i) % len(choice)] for i, choice in enumerate(choices))
@@ -259,17 +189,6 @@ def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild) -> tuple[int, dict
     }
 
 
-def _trials(symbol: SymbolInUse) -> list[int]:
-    if symbol.domain is None:
-        return [1, 2, 7, 32]
-    members = symbol.domain.members()
-    first = list(itertools.islice(members, 4))
-    later = list(itertools.islice(members, 11, 40, 9))
-    own = [symbol.given] if symbol.given in symbol.domain else []
-    later += [n for n in symbol.domain.nearest(3 * symbol.given) if n > symbol.given]
-    return list(dict.fromkeys([*own, *first, *later])) or [symbol.given]
-
-
 def _agrees(answer: Formulas, values: Mapping[str, int], graph: Graph, rebuild: Rebuild) -> bool:
     """Tell whether inference works at a point; it then agrees with the formulas. Errors: `ShapeError`."""
     variables = {s.name: values[s.name] for s in answer.symbols if s.is_variable}
@@ -286,8 +205,8 @@ def _agrees(answer: Formulas, values: Mapping[str, int], graph: Graph, rebuild: 
     row = report[answer.layer] if answer.layer else None
     for what, formula in answer.formulas.items():
         if what == "output":
-            due = [list(s) for s in (row.output_shapes if row else report.outputs.values())]
-            told = [[put(size) for size in sizes] for sizes in formula.values()]
+            due: Any = [list(s) for s in (row.output_shapes if row else report.outputs.values())]
+            told: Any = [[put(size) for size in sizes] for sizes in formula.values()]
         else:
             due, told = getattr(row or report.total, what), put(formula)
         if due != told:

@@ -1,5 +1,7 @@
 """Formulas as text, LaTeX and Python."""
 
+# ruff: noqa: N802, N815  (sympy looks for printing methods under these names)
+
 from __future__ import annotations
 
 from typing import Any

@@ -226,7 +226,7 @@ class TransposedConv(_Windowed):
     def _smallest(self, x: Shape) -> tuple[Dim, ...]:
         word = self._word()
         if word and self.output_padding is not None:  # Keras then falls back on half the window of padding
-            halves = [axis.kernel // 2 if word == "same" else 0 for axis in self.axes(x)]
+            halves = [axis.reach // 2 if word == "same" else 0 for axis in self.axes(x)]
             padded = [axis._replace(before=p, after=p) for axis, p in zip(self.axes(x), halves, strict=True)]
             return tuple(transposed_size(axis, 0) for axis in padded)
         return tuple(transposed_size(axis, 0, word) for axis in self.axes(x))
@@ -254,6 +254,6 @@ class TransposedConv(_Windowed):
         for axis in self.axes(x):
             before = axis.before
             if self._word() == "same":  # as much as a convolution of that stride would have padded
-                before = axis.kernel // 2 if self.output_padding is not None else max(axis.reach - axis.stride, 0) // 2
+                before = axis.reach // 2 if self.output_padding is not None else max(axis.reach - axis.stride, 0) // 2
             sights.append(transposed(axis.kernel, axis.stride, axis.dilation, before))
         return [windowed(0, x, sights)]

@@ -86,7 +86,7 @@ class Expression(NamedTuple):
     @property
     def is_rounded(self) -> bool:
         """Whether there is more in it than sums and products."""
-        return any([_is_rounded(atom) for term in self.terms for atom in term.factors])
+        return any(_is_rounded(atom) for term in self.terms for atom in term.factors)
 
     def leaves(self) -> list[Trace]:
         """Return the leaves that it is made of, each once, in the order in which they are written."""
@@ -104,7 +104,7 @@ class Expression(NamedTuple):
 
 
 def _is_rounded(atom: Atom) -> bool:
-    return atom.sort not in (SYMBOL, SUM) or any([part.is_rounded for part in atom.parts])
+    return atom.sort not in (SYMBOL, SUM) or any(part.is_rounded for part in atom.parts)
 
 
 def _number(value: int) -> Expression:

@@ -55,7 +55,7 @@ class Tree(NamedTuple):
     @property
     def is_worked(self) -> bool:
         """Whether a function or a quotient is in it."""
-        return self.sort in _FUNCTIONS or any([part.is_worked for part in self.parts])
+        return self.sort in _FUNCTIONS or any(part.is_worked for part in self.parts)
 
 
 def _number(value: Any) -> Tree:
@@ -135,7 +135,7 @@ def steps(tree: Tree) -> list[Tree]:
     while not tree.is_atomic and len(found) < _MOST_STEPS:
         plain = not tree.is_worked
         tree = _step(tree)
-        if tree.is_atomic or any([part.sort == DOTS for part in tree.parts]):
+        if tree.is_atomic or any(part.sort == DOTS for part in tree.parts):
             break
         found.append(tree)
         if plain or _has_fraction(tree):
@@ -144,7 +144,7 @@ def steps(tree: Tree) -> list[Tree]:
 
 
 def _has_fraction(tree: Tree) -> bool:
-    return tree.sort == ROUNDED or any([_has_fraction(part) for part in tree.parts])
+    return tree.sort == ROUNDED or any(_has_fraction(part) for part in tree.parts)
 
 
 def _step(tree: Tree) -> Tree:
@@ -163,7 +163,7 @@ def _step(tree: Tree) -> Tree:
 
 def _is_nested(tree: Tree) -> bool:
     """Tell whether a factor is a sum of more than plain numbers: (6·6·256 + 1), but not (4,096 + 1)."""
-    return not all([part.is_atomic for part in tree.parts])
+    return not all(part.is_atomic for part in tree.parts)
 
 
 def _fraction(tree: Tree) -> Tree:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.notation.algebra import CEIL, EXACT, FLOOR, MAX, MIN, PART, SUM
 from shapecalc.notation.tree import DOTS, NAME, NUMBER, PRODUCT, ROUNDED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from shapecalc.notation.tree import Tree
 
@@ -32,7 +32,17 @@ class Text:
 
     def write(self, tree: Tree) -> str:
         """Return a tree as text."""
-        return self._ways.get(tree.sort, type(self).quotient)(self, tree)
+        way = self._ways.get(tree.sort)
+        return way(self, tree) if way else self.quotient(tree)
+
+    def _number(self, tree: Tree) -> str:
+        return self.number(tree.value)
+
+    def _name(self, tree: Tree) -> str:
+        return self.symbol(tree.name)
+
+    def _dots(self, _: Tree) -> str:
+        return self.dots
 
     def _product(self, tree: Tree) -> str:
         return self.times.join([self._within(part, is_factor=True) for part in tree.parts])
@@ -118,6 +128,11 @@ class Text:
         """Return the sizes of a tensor: `H_in×W_in×C_in = 227×227×3`."""
         return f"{self.by.join(map(self.symbol, symbols))} = {self.by.join(map(self.number, values))}"
 
+    _ways: ClassVar[dict[str, Callable[[Any, Tree], str]]] = {
+        NUMBER: _number, NAME: _name, DOTS: _dots, SUM: _sum, PRODUCT: _product, ROUNDED: _rounded, PART: _part,
+        MAX: _extreme, MIN: _extreme,
+    }  # fmt: skip
+
 
 class Latex(Text):
     """Trees as LaTeX, for between dollars.
@@ -132,9 +147,11 @@ class Latex(Text):
     quotient_is_flat = False
 
     def number(self, value: Any) -> str:
+        """Return a number, whose separators are no commas of a list."""
         return super().number(value).replace(",", "{,}").replace("−", "-")
 
     def symbol(self, name: str) -> str:
+        """Return a symbol, what is below it upright where it is a word."""
         found = _SYMBOL.fullmatch(name)
         if not found:
             return self.words(name)
@@ -144,25 +161,31 @@ class Latex(Text):
         return letter + (f"_{{{_upright(below)}}}" if below else "")
 
     def enclosed(self, text: str) -> str:
+        """Return a text in brackets as high as it is."""
         return rf"\left( {text} \right)" if r"\frac" in text else f"({text})"
 
     def bracketed(self, sort: str, text: str) -> str:
+        """Return a text between the brackets that round it."""
         side = "ceil" if sort == CEIL else "floor"
         return rf"\left\l{side} {text} \right\r{side}"
 
     def function(self, name: str, parts: list[str]) -> str:
+        """Return a function of several numbers."""
         inner = ", ".join(parts)
         return rf"\{name}\left( {inner} \right)" if r"\frac" in inner else rf"\{name}({inner})"
 
     def quotient(self, tree: Tree) -> str:
+        """Return a fraction, rounded or exact."""
         top, bottom = tree.parts
         written = rf"\frac{{{self.write(top)}}}{{{self.write(bottom)}}}"
         return written if tree.sort == EXACT else self.bracketed(tree.sort, written)
 
     def relation(self, sign: str) -> str:
+        """Return a relation between two numbers."""
         return {"≤": r"\le", "<": "<", "=": "=", "divides": r"\mid"}.get(sign, rf"\text{{ {sign} }}")
 
     def words(self, text: str) -> str:
+        """Return words as they stand among symbols."""
         return rf"\text{{{text.replace('_', ' ')}}}"
 
 
@@ -179,18 +202,6 @@ def _decimal(value: float) -> str:
             return f"{sign}{cut:,.{digits}f}".rstrip("0")
     return f"{value:,}"
 
-
-Text._ways = {
-    NUMBER: lambda writer, tree: writer.number(tree.value),
-    NAME: lambda writer, tree: writer.symbol(tree.name),
-    DOTS: lambda writer, _: writer.dots,
-    SUM: Text._sum,
-    PRODUCT: Text._product,
-    ROUNDED: Text._rounded,
-    PART: Text._part,
-    MAX: Text._extreme,
-    MIN: Text._extreme,
-}
 
 TEXT = Text()
 LATEX = Latex()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import MissingExtraError, Problem, UsageError
@@ -17,6 +18,8 @@ _LABELS = {
     "params": "parameters", "macs": "multiply-accumulates", "memory": "bytes of weights and activations (fp32)",
     "activations": "activations", "buffers": "buffers",
 }  # fmt: skip
+_CROWD = 60
+_LINE_HEIGHT = 0.05
 _INK, _CLOUD, _LINE = "#333333", "#b8c4d0", "#c2410c"
 
 
@@ -38,11 +41,17 @@ def draw_front(  # noqa: PLR0913  (the parts of one picture)
     if len(cloud):
         axes.scatter(cloud[:, 0], cloud[:, 1], s=6, color=_CLOUD, linewidths=0, rasterized=True, label="variants")
     if len(front):
-        axes.plot(front[:, 0], front[:, 1], "-", color=_LINE, linewidth=1.2, drawstyle="steps-post", alpha=0.7)
-        axes.plot(front[:, 0], front[:, 1], "o", color=_LINE, markersize=4, label=f"front ({len(front):,})")
+        crowded = len(front) > _CROWD
+        axes.plot(front[:, 0], front[:, 1], color=_LINE, linewidth=1, alpha=0.6)
+        axes.plot(front[:, 0], front[:, 1], "o", color=_LINE, markersize=2.2 if crowded else 4.5, markeredgewidth=0,
+                  label=f"front ({len(front):,})")  # fmt: skip
     _dress(axes, names, cloud, front)
     _label(axes, front, labels)
-    axes.set_title(title, loc="left", fontsize=11, color=_INK)
+    head, _, rest = title.partition(": ")
+    lines = textwrap.wrap(rest, 95)
+    axes.set_title(head, loc="left", fontsize=12, fontweight="bold", color=_INK, pad=10 + 12 * len(lines))
+    axes.annotate("\n".join(lines), (0, 1), xytext=(0, 8), xycoords="axes fraction", textcoords="offset points",
+                  fontsize=9, color=_INK)  # fmt: skip
     try:
         figure.savefig(path, dpi=160)
     except OSError as error:
@@ -69,6 +78,15 @@ def _dress(axes: Any, names: Sequence[str], cloud: Any, front: Any) -> None:
 
 def _label(axes: Any, front: Any, labels: Sequence[str]) -> None:
     """Say of the ends of the front, and of its middle, what they are."""
-    shown = sorted({0, len(front) // 2, len(front) - 1}) if len(front) else []
-    for index in shown:
-        axes.annotate(labels[index], front[index], xytext=(6, 5), textcoords="offset points", fontsize=8, color=_INK)
+    axes.figure.draw_without_rendering()  # for the places of the points to be known
+    taken: list[float] = []
+    for index in sorted({0, len(front) // 2, len(front) - 1}) if len(front) else []:
+        across, up = axes.transAxes.inverted().transform(axes.transData.transform(front[index]))
+        if any(abs(up - other) < _LINE_HEIGHT for other in taken):
+            continue
+        taken.append(up)
+        axes.annotate(
+            labels[index], front[index], xytext=(8 if across < 0.5 else -8, 0), textcoords="offset points", fontsize=8,
+            color=_INK, ha="left" if across < 0.5 else "right", va="center",
+            bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+        ).set_in_layout(False)  # fmt: skip

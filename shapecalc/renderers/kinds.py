@@ -92,9 +92,10 @@ def draw_json(kinds: Sequence[Kind]) -> str:
 
 
 def _entry(kind: Kind) -> dict[str, Any]:
-    rules = [{"label": line.label, "rule": text_lines([line._replace(label="")], 10_000)[0].strip()} for line in kind.rules]
-    for above, rule in zip(rules, rules[1:], strict=False):
-        rule["label"] = rule["label"] or above["label"]
+    rules: list[dict[str, str]] = []
+    for line in kind.rules:
+        written = text_lines([line._replace(label="")], 10_000)[0].strip()
+        rules.append({"label": line.label or rules[-1]["label"], "rule": written})
     return {
         "kind": kind.name,
         "family": kind.family,

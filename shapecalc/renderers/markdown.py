@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from shapecalc.renderers.view import View
 
-__all__ = ["draw"]
+__all__ = ["draw", "escape"]
 
 _special = re.compile(r"[\\`*\[\]<>|&~$!#]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
 
@@ -20,16 +20,16 @@ def draw(view: View) -> str:
     names = view.names()
     grid = view.grid(names)
     rule = ["---:" if column.sort.is_number else ":---" for column in grid.columns]
-    totals = [f"**{_escape(cell)}**" if cell else "" for cell in grid.totals]
+    totals = [f"**{escape(cell)}**" if cell else "" for cell in grid.totals]
     return "\n".join([
-        f"**{_escape(view.title)}**",
+        f"**{escape(view.title)}**",
         "",
         _row(column.heading for column in grid.columns),
         _row(rule),
-        *[_row(map(_escape, row)) for row in grid.rows],
+        *[_row(map(escape, row)) for row in grid.rows],
         _row(totals),
         "",
-        *"\n\n".join(_escape(line) for line in view.footer(names)).split("\n"),
+        *"\n\n".join(escape(line) for line in view.footer(names)).split("\n"),
     ])  # fmt: skip
 
 
@@ -37,5 +37,6 @@ def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """Return text in which Markdown finds nothing to act on."""
     return _special.sub(r"\\\g<0>", text)

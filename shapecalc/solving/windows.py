@@ -15,7 +15,7 @@ from shapecalc.layers import KINDS
 from shapecalc.shape import Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shapecalc.layer import Layer
 
@@ -93,14 +93,15 @@ def solve_window(
         raise UsageError("sizes are at least 1")
     held = _read_fixed(cls, fixed or {})
     ranges = _ranges(cls, given, wanted, held)
-    grid = _grid(ranges, held, given)
+    grid = _grid(ranges, held)
     columns = {name: Many(column) for name, column in zip(ranges, zip(*grid, strict=True), strict=True)}
-    layer = cls(**{**_required(cls), **held}).with_values({**held, **columns})
     try:
-        right, outputs, exact = _run(layer, given, len(grid))
+        layer = cls(**{**_required(cls), **held}).with_values({**held, **columns})
+        tried = _Tried(layer, tuple(ranges), grid, tuple(given), *_run(layer, given, len(grid)))
     except Misfit as misfit:
         raise UsageError(Problem(misfit.message, why=misfit.why, mend=misfit.mend)) from None
-    found, near = _sort(cls, list(ranges), grid, (right, outputs, exact), given, tuple(wanted), held)
+    found = sorted(tried.that_give(tuple(wanted)), key=_by_cost)
+    near = [] if found else tried.nearest(tuple(wanted))
     if not found and len(given) > 1:
         found = _axis_by_axis(cls, given, wanted, held)
     searched = {name: tuple(values) for name, values in ranges.items()}
@@ -151,7 +152,7 @@ def _ranges(
     return {name: sorted(tried[name]) for name in free}
 
 
-def _grid(ranges: Mapping[str, Sequence[int]], held: Mapping[str, Any], given: Sequence[int]) -> list[tuple[int, ...]]:
+def _grid(ranges: Mapping[str, Sequence[int]], held: Mapping[str, Any]) -> list[tuple[int, ...]]:
     """Return the combinations that are tried: no padding beyond the kernel's reach, no dilation of a single tap."""
     names = list(ranges)
     kept = []
@@ -172,9 +173,7 @@ def _grid(ranges: Mapping[str, Sequence[int]], held: Mapping[str, Any], given: S
     return kept or [()]
 
 
-def _run(
-    layer: Layer, given: Sequence[int], candidates: int
-) -> tuple[list[bool], list[tuple[int, ...]], list[bool]]:
+def _run(layer: Layer, given: Sequence[int], candidates: int) -> tuple[list[bool], list[tuple[int, ...]], list[bool]]:
     """Return which candidates are right, the spatial sizes that they give, and which are exact."""
     x = Shape((_CHANNELS, *given))
     right = [True] * candidates
@@ -190,33 +189,39 @@ def _run(
     return right, outputs, exact
 
 
-def _sort(
-    cls: type[Layer],
-    names: Sequence[str],
-    grid: Sequence[tuple[int, ...]],
-    results: tuple[list[bool], list[tuple[int, ...]], list[bool]],
-    given: Sequence[int],
-    wanted: tuple[int, ...],
-    held: Mapping[str, Any],
-) -> tuple[list[WindowSolution], list[WindowSolution]]:
-    """Return the solutions, most usual first, and for each of the nearest outputs its most usual arguments."""
-    found: list[WindowSolution] = []
-    others: dict[tuple[int, ...], list[int]] = {}
-    for index, (right, sizes) in enumerate(zip(*results[:2], strict=True)):
-        if not right:
-            continue
-        if sizes == wanted:
-            found.append(_solution(cls, names, grid[index], results, index, given, held))
-        else:
-            others.setdefault(sizes, []).append(index)
-    found.sort(key=lambda solution: solution.cost)
-    near: list[WindowSolution] = []
-    if not found:
-        distances = sorted(others, key=lambda sizes: (_distance(sizes, wanted), sizes))
-        for sizes in distances[:2]:
-            ways = [_solution(cls, names, grid[i], results, i, given, held) for i in others[sizes]]
-            near.append(min(ways, key=lambda solution: solution.cost))
-    return found, near
+class _Tried(NamedTuple):
+    """The candidates that were tried on one layer of lists, and what came of them."""
+
+    layer: Layer
+    names: tuple[str, ...]
+    grid: list[tuple[int, ...]]
+    given: tuple[int, ...]
+    right: list[bool]
+    outputs: list[tuple[int, ...]]
+    exact: list[bool]
+
+    def that_give(self, wanted: tuple[int, ...]) -> Iterator[WindowSolution]:
+        """Yield the candidates that give an output."""
+        for i, (right, sizes) in enumerate(zip(self.right, self.outputs, strict=True)):
+            if right and sizes == wanted:
+                yield self._solution(i)
+
+    def nearest(self, wanted: tuple[int, ...]) -> list[WindowSolution]:
+        """Return the most usual arguments for each of the two outputs that are nearest."""
+        there = {sizes for right, sizes in zip(self.right, self.outputs, strict=True) if right}
+        near = sorted(there, key=lambda sizes: (_distance(sizes, wanted), sizes))[:2]
+        return [min(self.that_give(sizes), key=_by_cost) for sizes in near]
+
+    def _solution(self, index: int) -> WindowSolution:
+        arguments = dict(zip(self.names, self.grid[index], strict=True))
+        exact = self.exact[index]
+        held = {name: value for name, value in self.layer.values().items() if name in WINDOW and type(value) is int}
+        cost = _cost(type(self.layer), {**held, **arguments}, self.given, exact=exact)
+        return WindowSolution(arguments, exact, self.outputs[index], cost)
+
+
+def _by_cost(solution: WindowSolution) -> float:
+    return solution.cost
 
 
 def _axis_by_axis(
@@ -236,35 +241,23 @@ def _axis_by_axis(
         )
         for each in itertools.product(*ways)
     ]
-    return sorted(together, key=lambda solution: solution.cost)
+    return sorted(together, key=_by_cost)
 
 
 def _distance(sizes: Sequence[int], wanted: Sequence[int]) -> int:
     return sum(abs(a - b) for a, b in zip(sizes, wanted, strict=True))
 
 
-def _solution(
-    cls: type[Layer],
-    names: Sequence[str],
-    values: tuple[int, ...],
-    results: tuple[list[bool], list[tuple[int, ...]], list[bool]],
-    index: int,
-    given: Sequence[int],
-    held: Mapping[str, Any],
-) -> WindowSolution:
-    arguments = dict(zip(names, values, strict=True))
-    exact = results[2][index]
-    whole = {**{name: held[name] for name in WINDOW if type(held.get(name)) is int}, **arguments}
-    return WindowSolution(arguments, exact, results[1][index], _cost(cls, whole, given, exact=exact))
-
-
 def _cost(cls: type[Layer], values: Mapping[str, int], given: Sequence[int], *, exact: bool) -> float:
-    """Return how unusual arguments are: 0 is a 3×3 convolution of stride 1 and padding 1. Documented in docs/solve.md."""
+    """Return how unusual arguments are: 0 is a 3×3 convolution with padding 1. docs/solve.md tells the rules."""
     kernel, stride = values.get("kernel_size", 3), values.get("stride", 1)
     padding, dilation = values.get("padding", 0), values.get("dilation", 1)
-    pools, up = "out_channels" not in cls.arguments and "depth_multiplier" not in cls.arguments, "output_padding" in cls.arguments
+    up = "output_padding" in cls.arguments
+    pools = "out_channels" not in cls.arguments and "depth_multiplier" not in cls.arguments
     if all(size == kernel for size in given) and padding == 0 and dilation == 1 and not up:
-        return 1.0 + 0.25 * (stride != kernel if pools else stride != 1)  # one window over everything
+        return 1.0 + 4.0 * (stride not in (1, kernel) if pools else stride != 1)  # one window over everything
+    if up and stride == 1 and padding == 0 and all(size == 1 for size in given) and not values.get("output_padding"):
+        return 0.5 + (dilation - 1) * 4  # a vector that grows into a map
     cost = 0.0 if exact else 0.5 if padding else 2.0  # what padding has added may be dropped
     if pools:
         cost += abs(kernel - stride) * 0.75 + max(0, kernel - 3) * 0.25 + padding * 1.5

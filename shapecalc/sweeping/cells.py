@@ -144,6 +144,8 @@ def _refuse_signs(graph: Graph) -> None:
 
 def _results(graph: Graph, ledger: Ledger) -> Results:
     """Return what the formulas give for columns of candidates, and which of them fit."""
+    if not np.any(ledger.holding):
+        return {"valid": False}
     try:
         evaluation = evaluate(graph)
     except ShapeError:  # whatever the numbers are: nothing that was asked of them could have mended it

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, ProcessPoolExecutor
 
     from shapecalc.sweeping.plan import Plan
+    from shapecalc.sweeping.result import Sweep
 
 __all__ = ["Job", "Size", "process_pool"]
 
 _EXCESSIVE_ROWS = 20_000_000
 _EXCESSIVE_SECONDS = 3_600
-_LONG_ROWS = 500_000
+_LONG_ROWS = 2_000_000
 _LONG_SECONDS = 5
 _SECONDS_PER_ROW = {"table": 4e-7, "csv": 3e-6, "jsonl": 1e-5, "parquet": 1e-6}
 _BYTES_PER_CELL = {"table": 0, "csv": 9, "jsonl": 11, "parquet": 5}
@@ -79,15 +80,23 @@ class Job:
         if sort:
             read_order(sort, known)
         is_cut = format == "table" and not pareto and top is None
+        self.shown = shown if format == "table" and top is None else None
         self.wish = Wish(plan.condition(where) if where else None, pareto, sort, shown if is_cut else top)
         self.is_gathered = format == "table" or self.wish.needs_all or top is not None
         self.gathering = Gathering(plan, self.wish, tuple(name for name, _ in self.objectives) if plot else ())
         if resume and (self.is_gathered or not output):
             raise UsageError(Problem("--resume goes on with a file of all rows", mend="name it: --output FILE.csv, without --sort, --top and --pareto"))  # fmt: skip
-        self.start = 0
+        self.start = self.done = 0
         self._resumes = resume and bool(output) and os.path.exists(output or "")
         self._file: Any = None
         self._size: Size | None = None
+        self._result: Sweep | None = None
+
+    def result(self) -> Sweep:
+        """Return the rows that were gathered, once the work is done."""
+        if self._result is None:
+            self._result = self.gathering.result()
+        return self._result
 
     def size(self) -> Size:
         """Return how large the sweep is; one variant is worked out to see how long it takes."""
@@ -121,7 +130,8 @@ class Job:
                 self._file.write(rows)
             else:
                 stream.write(text_of(rows, self.format))
-            yield self.start + self.gathering.seen
+            self.done = self.start + self.gathering.seen
+            yield self.done
 
     def _open(self, stream: Any) -> None:
         """Open the file that rows go to as they come."""
@@ -145,7 +155,7 @@ class Job:
                 self._file = ParquetFile(self.output, self.plan)
             else:
                 self._file = TextFile(self.output, self.format, self.plan.columns)
-            self._file.write(self.gathering.result())
+            self._file.write(self.result())
         if self._file is not None:
             self._file.close()
         if self.plot:
@@ -154,7 +164,7 @@ class Job:
     def _draw(self) -> None:
         from shapecalc.renderers.front import draw_front  # noqa: PLC0415
 
-        rows = self.gathering.result()
+        rows = self.gathering.front()
         names = [name for name, _ in self.objectives]
         points = np.stack([rows[name].astype(float) for name in names], axis=1)
         labels = [self.describe(int(row)) for row in rows["variant"]]
@@ -163,7 +173,7 @@ class Job:
 
     def write_to(self, stream: Any) -> None:
         """Write what was gathered as text."""
-        stream.write(header_of(self.plan.columns, self.format) + text_of(self.gathering.result(), self.format))
+        stream.write(header_of(self.plan.columns, self.format) + text_of(self.result(), self.format))
 
     def title(self) -> str:
         """Return what the sweep is of."""
@@ -171,7 +181,8 @@ class Job:
         if self.wish.condition is not None:
             words.append(f"{self.gathering.kept:,} where {self.wish.condition.text}")
         if self.wish.pareto:
-            words.append(f"{len(self.gathering.result()):,} on the front of {self.wish.pareto}")
+            self.result()
+            words.append(f"{self.gathering.on_front:,} on the front of {self.wish.pareto}")
         return ", ".join(words)
 
     def describe(self, row: int) -> str:
@@ -189,19 +200,18 @@ class Job:
 
     def interruption(self) -> str:
         """Return what an interrupted sweep has come to."""
-        done = self.start + self.gathering.seen
-        told = f"interrupted after {done:,} of {count_noun(self.plan.grid.rows, 'variant')}"
+        told = f"interrupted after {max(self.done, self.start):,} of {count_noun(self.plan.grid.rows, 'variant')}"
         if self.output and not self.is_gathered:
             return f"{told}; they are in {self.output}: the same command with --resume goes on"
         return f"{told}; what is shown is of those" if self.is_gathered else told
 
     def conclusion(self) -> str:
         """Return what a file now holds."""
-        rows = len(self.gathering.result()) if self.is_gathered else self.gathering.kept
+        rows = len(self.result()) if self.is_gathered else self.gathering.kept
         if self._resumes:
             if not self.gathering.seen:
                 return f"{self.output} is complete: there was nothing left to do"
-            return f"{self.output}: {count_noun(rows, 'row')} more, from variant {self.start:,} on"
+            return f"{self.output}: {count_noun(rows, 'more row')}, from variant {self.start:,} on"
         return f"{self.output}: {count_noun(rows, 'row')}"
 
 

@@ -39,12 +39,12 @@ class Gathering:
     def __init__(self, plan: Plan, wish: Wish, cloud: tuple[str, ...] = ()) -> None:
         self.plan = plan
         self.wish = wish
-        self.seen = self.valid = self.kept = 0
+        self.seen = self.valid = self.kept = self.on_front = 0
         self.first_wrong: int | None = None
         self._parts: list[Sweep] = []
         self._cloud = cloud
         self._points: list[Any] = []
-        self._each = max(1, plan.grid.rows // _POINTS)
+        self._each = 1
 
     def add(self, part: Sweep) -> Sweep:
         """Take a part; return the rows of it that fulfil the condition."""
@@ -58,6 +58,9 @@ class Gathering:
         if self._cloud:
             shown = part.rows(part["valid"]).rows(slice(None, None, self._each))
             self._points.append(np.stack([shown[name].astype(float) for name in self._cloud], axis=1))
+            if sum(map(len, self._points)) > 2 * _POINTS:
+                self._points = [np.concatenate(self._points)[::2]]
+                self._each *= 2
         return part
 
     def keep(self, part: Sweep) -> None:
@@ -77,9 +80,14 @@ class Gathering:
             rows = rows.sort(wish.sort)
         return rows.rows(slice(wish.top))
 
+    def front(self) -> Sweep:
+        """Return all the rows on the front."""
+        return joined(self.plan, self._parts)
+
     def result(self) -> Sweep:
         """Return the rows that are wanted, in their order."""
         rows = self._chosen()
+        self.on_front = len(rows)
         if self.wish.pareto and self.wish.sort:
             rows = rows.sort(self.wish.sort)
         return rows.rows(slice(self.wish.top))

@@ -26,7 +26,7 @@ class Listing(NamedTuple):
 
 def listed(job: Job) -> Listing:
     """Return the rows that a sweep gathered, as a table has them."""
-    rows = job.gathering.result()
+    rows = job.result().rows(slice(job.shown))
     grid = job.plan.grid
     names = [name for name, axis in grid.variables.items() if grid.shape[axis] > 1]
     varying = any(axis.is_input for axis in grid.axes)
@@ -60,8 +60,8 @@ def _is_number(text: str) -> bool:
 
 def _footer(job: Job, shown: int) -> list[str]:
     lines = ["Memory is weights, buffers and what every layer gives, for one sample, as fp32 (4 bytes a number)."]
-    left = job.gathering.kept - shown
-    if left > 0 and not job.wish.pareto:
-        lines.insert(0, f"… and {count_noun(left, 'more row')}: --where, --sort, --top or --pareto choose among them, "
-                        "--output FILE.csv writes all")  # fmt: skip
+    left = (len(job.result()) if job.wish.pareto else job.gathering.kept) - shown
+    if left > 0 and job.shown is not None:
+        lines.insert(0, f"… and {count_noun(left, 'more row')}: --where, --sort, --top or --pareto choose among "
+                        "them, --output FILE.csv writes all")  # fmt: skip
     return lines

@@ -95,6 +95,32 @@ def test_limits_that_just_hold(kind: str, arguments: dict[str, Any], x: Shape, s
     assert size_layer(KINDS[kind](**arguments), (x,)).outputs[0].sizes == sizes
 
 
+@pytest.mark.parametrize(("kernel", "stride", "dilation", "extra", "size"), [
+    (3, 2, 1, 1, 20), (4, 2, 1, 1, 19), (4, 2, 1, 0, 18), (5, 3, 1, 2, 30), (4, 1, 2, 1, 11), (3, 1, 2, 0, 10),
+])  # fmt: skip
+def test_same_with_output_padding_is_as_keras_has_it(
+    kernel: int, stride: int, dilation: int, extra: int, size: int
+) -> None:
+    # (input - 1)·stride + reach % 2 + output_padding: Keras 3, backend_utils._get_output_shape_given_tf_padding
+    layer = KINDS["transposed_conv"](
+        out_channels=2, kernel_size=kernel, stride=stride, dilation=dilation, padding="same", output_padding=extra
+    )
+    assert size_layer(layer, (Shape((3, 10)),)).outputs[0].sizes == (2, size)
+
+
+def test_what_a_list_of_pytorchs_padding_is_told() -> None:
+    with pytest.raises(Misfit) as caught:
+        size_layer(KINDS["pad"](padding=[1, 2, 3, 4, 5, 6]), (Shape((3, 4, 5, 6)),))
+    assert caught.value.mend == "write it as pairs, the first axis first: padding: [[5, 6], [3, 4], [1, 2]]"
+
+
+def test_unequal_inputs_of_different_numbers_of_axes() -> None:
+    with pytest.raises(Misfit, match="differ along width: 9 and 7"):
+        size_layer(KINDS["add"](), (CHW, Shape((7,))))
+    with pytest.raises(Misfit, match="differ along width: 7 and 9"):
+        size_layer(KINDS["add"](), (Shape((8, 7)), Shape((1,)), CHW))
+
+
 def test_inputs_of_fewer_axes_are_matched_from_the_last_on() -> None:
     add = KINDS["add"]()
     for inputs in ([(9,), (3, 8, 9)], [(3, 8, 9), (9,)], [(8, 1), (3, 8, 9), (1,)]):

@@ -41,7 +41,8 @@ _WRITTEN = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "&": r"\&", "%": r"\%", "#": r"\#", "$": r"\$",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", '"': r"\char34{}", "`": r"\char96{}", "[": "{[}", "]": "{]}", "-": "{-}",
-    "×": r"$\times$", "·": r"$\cdot$", "…": r"\ldots{}", "−": r"$-$", "→": r"$\to$", "≤": r"$\le$", "✓": r"\checkmark{}",
+    "×": r"$\times$", "·": r"$\cdot$", "…": r"\ldots{}", "−": r"$-$", "→": r"$\to$", "≤": r"$\le$",
+    "✓": r"\checkmark{}",
     "⌊": r"$\lfloor$", "⌋": r"$\rfloor$", "⌈": r"$\lceil$", "⌉": r"$\rceil$", "√": r"$\surd$", "Φ": r"$\Phi$",
     "²": r"$^2$", "ˣ": r"$^x$", "⁻": r"$^-$", "ᵀ": r"$^T$", "“": "``", "”": "''", "–": "--",
     "\N{REPLACEMENT CHARACTER}": "?",
@@ -99,7 +100,7 @@ def _equation(chain: Chain, rest: str) -> str:
     lines = broken(chain, _ROOM)
     if len(lines) == 1:
         return rf"$\displaystyle {LATEX.chain(*chain)}${rest}"
-    if any([cell_width(TEXT.write(side)) > _ROOM for sides in lines for side in sides]):
+    if any(cell_width(TEXT.write(side)) > _ROOM for sides in lines for side in sides):
         return f"${LATEX.chain(*chain)}${rest}"  # TeX breaks a line within it
     start = f"{LATEX.symbol(chain.symbol)} &= " if chain.symbol else "&"
     rows = [f"{'&= ' if i else start}{LATEX.chain('', sides)}" for i, sides in enumerate(lines)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.explain.leaves import LETTERS
 from shapecalc.explain.lines import Chain, Line, Name, lines_of, reason_lines
-from shapecalc.explain.working import MACS, PARAMS
+from shapecalc.explain.working import MACS, MEMORY, PARAMS
 from shapecalc.notation import NUMBER, TEXT, Tree
 from shapecalc.notation.algebra import SUM
 from shapecalc.renderers.cells import show_size
@@ -46,17 +46,19 @@ def title(explanation: Explanation) -> str:
 
 def legend(explanation: Explanation) -> list[str]:
     """Return what the letters and brackets mean, of those that are used."""
-    sizes = [symbol.symbol for layer in explanation for symbol in layer.symbols if not symbol.argument]
+    sizes = [symbol.symbol for layer in explanation for symbol in layer.symbols]
     sizes += [quantity.symbol for layer in explanation for quantity in layer.quantities]
     letters = dict.fromkeys(found[1] for name in sizes if (found := _AXIS.match(name)))
     named = [f"{letter} {LETTERS[letter]}" for letter in LETTERS if letter in letters]
-    several = any([len(layer.sources) > 1 for layer in explanation])
+    several = any(len(layer.sources) > 1 for layer in explanation)
     numbered = ", or the number of the input," if several else ""
     lines = [f"{', '.join(named)}: “in”{numbered} of what comes in, “out” of what goes out."] if named else []
-    if any([quantity.rule.is_rounded for layer in explanation for quantity in layer.quantities]):
+    if any(quantity.rule.is_rounded for layer in explanation for quantity in layer.quantities):
         lines.append("⌊x⌋ is x rounded down, ⌈x⌉ is x rounded up.")
     if MACS in explanation.what:
         lines.append("MACs are multiply-accumulates for one sample.")
+    if MEMORY in explanation.what:
+        lines.append("Memory is for numbers of 32 bits, 4 bytes each.")
     return lines
 
 
@@ -131,11 +133,11 @@ def broken(chain: Chain, room: int, rest: int = 0) -> list[list[Tree]]:
     lines = [[sides[0]]]
     taken = room + 1
     for i, (side, width) in enumerate(zip(sides[1:], widths[1:], strict=True), 2):
-        width += 3 + (rest if i == len(sides) else 0)
-        if taken + width <= room:
+        more = width + 3 + (rest if i == len(sides) else 0)
+        if taken + more <= room:
             lines[-1].append(side)
-            taken += width
+            taken += more
         else:
             lines.append([side])
-            taken = max(lead - 3, 0) + width
+            taken = max(lead - 3, 0) + more
     return lines

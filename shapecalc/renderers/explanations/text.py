@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.explain.lines import Bytes, Chain, Relation, Sizes
+from shapecalc.explain.lines import KEPT, Bytes, Chain, Relation, Sizes
 from shapecalc.notation import TEXT
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
@@ -74,15 +74,16 @@ def _broken(items: Sequence[Item], room: int) -> list[str]:
     if isinstance(first, Chain) and len(first.trees) > 1:
         rest = "".join(map(_written, items[1:]))
         return _equation(first, rest, room)
-    parts = wrap("".join(map(_kept, items)), room)
-    return [("  " if i else "") + part.replace("\N{NO-BREAK SPACE}", " ") for i, part in enumerate(parts)]
+    text = "".join([_kept(item, room - _INDENT) for item in items])
+    parts = [text] if cell_width(text) <= room else wrap(text, room - _INDENT)
+    return [(" " * _INDENT if i else "") + part.replace(KEPT, " ") for i, part in enumerate(parts)]
 
 
 def _equation(chain: Chain, rest: str, room: int) -> list[str]:
     """Return an equation in one line, or with its rule in the first and the numbers below, equals under equals."""
     start = f"{chain.symbol} = " if chain.symbol else ""
     indent = " " * max(len(start) - 2, 0)
-    lines = []
+    lines: list[str] = []
     for sides in broken(chain, room, cell_width(rest)):
         lines.append((f"{indent}= " if lines else start) + " = ".join([TEXT.write(side) for side in sides]))
     lines[-1] += rest
@@ -98,9 +99,13 @@ def _hung(line: str, indent: int, room: int) -> list[str]:
     return [lead + first, *[" " * indent + part for part in others]]
 
 
-def _kept(item: Item) -> str:
-    """Return an item whose parts stay in one line."""
-    return _written(item) if isinstance(item, str) else _written(item).replace(" ", "\N{NO-BREAK SPACE}")
+def _kept(item: Item, room: int) -> str:
+    """Return an item whose parts stay in one line, where there is room: an equation is broken before equals signs."""
+    if isinstance(item, str):
+        return KEPT.join(map(clean, item.split(KEPT)))
+    parts = _written(item).split(" = ")
+    kept = [part.replace(" ", KEPT) if cell_width(part) + 2 <= room else part for part in parts]
+    return f" ={KEPT}".join(kept) if isinstance(item, Chain) else f"{KEPT}={KEPT}".join(kept)
 
 
 def _written(item: Item) -> str:

@@ -10,32 +10,35 @@ import itertools
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.dims import BROADCASTS
-from shapecalc.dims.lists import Many, exact, mask, values_of
-from shapecalc.evaluation import Evaluation, evaluate
+from shapecalc.dims.lists import Many, exact
+from shapecalc.errors import ShapeError
+from shapecalc.evaluation import evaluate
 from shapecalc.inference import sizings_of
-from shapecalc.progressions import SizeSet, find_pattern
-from shapecalc.window import AXIS_NAMES
+from shapecalc.sizes.scanning import Place, axis_names, find_pattern_of, free_sizes, scan, varied, with_sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from shapecalc.graph import Graph
-    from shapecalc.shape import Shape
+    from shapecalc.progressions import SizeSet
 
-__all__ = ["AxisSizes", "LegalSizes", "Place", "axis_names", "find_pattern_of", "find_sizes", "free_sizes", "scan", "with_sizes"]
+__all__ = [
+    "AxisSizes",
+    "LegalSizes",
+    "Place",
+    "axis_names",
+    "find_pattern_of",
+    "find_sizes",
+    "free_sizes",
+    "scan",
+    "with_sizes",
+]
 
 VERSION = 1
 """The version of the JSON contract."""
 
 _FIRST = 512
-_LAST = 16384
 _COMBINATIONS = 24
-_DOUBLINGS = 8
-
-
-Place = tuple[str, int]
-"""One free axis of one input: the input's name, and which of its free axes."""
 
 
 class AxisSizes(NamedTuple):
@@ -86,7 +89,20 @@ class LegalSizes(NamedTuple):
 
 
 def find_sizes(graph: Graph) -> LegalSizes:
-    """Return the input sizes that a network takes. Its own sizes need not be among them."""
+    """Return the input sizes that a network takes. Its own sizes need not be among them.
+
+    Errors: `ShapeError` for what no size would mend.
+    """
+    try:
+        return _find_sizes(graph)
+    except ShapeError:
+        problems = sizings_of(graph)[1]
+        if problems:  # told of the sizes as they are, not of many at once
+            raise ShapeError(problems) from None
+        raise
+
+
+def _find_sizes(graph: Graph) -> LegalSizes:
     found: list[AxisSizes] = []
     verified = 0
     for names in _input_groups(graph):
@@ -103,29 +119,6 @@ def find_sizes(graph: Graph) -> LegalSizes:
         verified += agreed
         found += _merged(entries)
     return LegalSizes(graph.name, tuple(found), verified)
-
-
-def with_sizes(graph: Graph, sizes: Mapping[Place, Any]) -> Graph:
-    """Return the graph with other sizes, of any kind of number, on free axes of its inputs."""
-    inputs = dict(graph.inputs)
-    for (name, axis), size in sizes.items():
-        shape = inputs[name]
-        first = 0 if shape.rank == 1 or shape.channels_last else 1
-        inputs[name] = shape.with_axis(first + axis, size)
-    return graph._replace(inputs=inputs)
-
-
-def free_sizes(shape: Shape) -> tuple[Any, ...]:
-    """Return the sizes that may be asked about: the spatial ones, or that of the one axis."""
-    return shape.spatial if shape.rank > 1 else shape.sizes
-
-
-def axis_names(shape: Shape) -> tuple[str, ...]:
-    """Return what the free axes of an input are called."""
-    if shape.rank == 1:
-        return ("size",)
-    names = AXIS_NAMES.get(len(shape.spatial))
-    return names or tuple(f"axis {i + 1}" for i in range(len(shape.spatial)))
 
 
 def _input_groups(graph: Graph) -> list[list[str]]:
@@ -146,7 +139,7 @@ def _are_coupled(graph: Graph, one: str, other: str) -> bool:
     """Tell whether two inputs can be of a larger size together, where one of them alone cannot."""
     places = [(one, 0)], [(other, 0)], [(one, 0), (other, 0)]
     most = _FIRST // 8 + free_sizes(graph.inputs[one])[0] * 2
-    alone, _, both = (sum(scan(_varied(graph, group, range(1, most + 1)), most)[0]) for group in places)
+    alone, _, both = (sum(scan(varied(graph, group, range(1, most + 1)), most)[0]) for group in places)
     return both > alone
 
 
@@ -154,79 +147,18 @@ def _legal_base(graph: Graph, places: Sequence[Place]) -> Graph | None:
     """Return the graph at a legal size, of which an axis can be varied; None where there is none with equal axes."""
     if not sizings_of(graph)[1]:
         return graph
-    legal, _ = find_pattern_of(partial(_varied, graph, places))
+    legal, _ = find_pattern_of(partial(varied, graph, places))
     near = legal.nearest(max((free_sizes(graph.inputs[name])[axis] for name, axis in places), default=1))
     return with_sizes(graph, dict.fromkeys(places, near[-1])) if near else None
 
 
 def _entry(base: Graph, graph: Graph, places: Sequence[Place]) -> AxisSizes:
-    legal, exact_sizes = find_pattern_of(partial(_varied, base, places))
+    legal, exact_sizes = find_pattern_of(partial(varied, base, places))
     axes = tuple(dict.fromkeys(axis_names(graph.inputs[name])[axis] for name, axis in places))
     given = [free_sizes(graph.inputs[name])[axis] for name, axis in places]
     names = tuple(dict.fromkeys(name for name, _ in places))
     rounded = _rounded(base, dict(zip(places, given, strict=True)))
     return AxisSizes(names, axes, tuple(given[: len(axes)]), len(axes) > 1, legal, exact_sizes, rounded)
-
-
-def find_pattern_of(vary: Callable[[Sequence[int]], Graph]) -> tuple[SizeSet, SizeSet]:
-    """Return which numbers are legal and which exact: `vary` gives the graph with many of them in one place."""
-    count = 0
-    legal: list[bool] = []
-    precise: list[bool] = []
-    limit = _FIRST
-    while True:
-        more_legal, more_exact = scan(vary(range(count + 1, limit + 1)), limit - count)
-        legal += more_legal
-        precise += more_exact
-        count, final = limit, limit >= _LAST
-        patterns = find_pattern(legal, final=final), find_pattern(precise, final=final or not any(legal[-limit // 2 :]))
-        limit *= 2
-        if patterns[0] is not None and patterns[1] is not None:
-            beyond = _disagreement(vary, patterns[0]) if limit <= _LAST else 0
-            if not beyond:
-                return patterns[0], patterns[1]
-            limit = max(limit, 1 << (2 * beyond - 1).bit_length())
-
-
-def _disagreement(vary: Callable[[Sequence[int]], Graph], sizes: SizeSet) -> int:
-    """Return a size beyond what was searched that the set is wrong about, at doubling distances; 0 for none."""
-    period = max(1, sizes.period)
-    starts = [sizes.start + (sizes.searched << turn) // period * period for turn in range(_DOUBLINGS)]
-    tried = [start + residue - sizes.start for start in starts for residue in (sizes.residues[:2] or (sizes.start,))]
-    legal, _ = scan(vary(tried), len(tried))
-    return next((size for size, is_legal in zip(tried, legal, strict=True) if is_legal != (size in sizes)), 0)
-
-
-def _varied(graph: Graph, places: Sequence[Place], sizes: Sequence[int]) -> Graph:
-    return with_sizes(graph, dict.fromkeys(places, Many(sizes)))
-
-
-def scan(graph: Graph, candidates: int) -> tuple[list[bool], list[bool]]:
-    """Tell, candidate by candidate, whether a graph on lists of numbers is right, and whether it is exact."""
-    evaluation = evaluate(graph, counts=any(node.shares >= 0 for node in graph.nodes))
-    legal = [True] * candidates
-    for constraint in evaluation.constraints:
-        legal = [a and b for a, b in zip(legal, mask(constraint, candidates), strict=True)]
-    precise = legal
-    for flags in _exactness(evaluation, candidates):
-        precise = [a and b for a, b in zip(precise, flags, strict=True)]
-    return legal, precise
-
-
-def _exactness(evaluation: Evaluation, candidates: int) -> list[Sequence[bool]]:
-    """Return for each thing that may be inexact, which candidates are exact there."""
-    found: list[Sequence[bool]] = []
-    seen = set()
-    for sizing in evaluation.sizings:
-        for size in (size for shape in sizing.outputs for size in shape.sizes):
-            if isinstance(size, Many) and size.inexact is not None and id(size) not in seen:
-                seen.add(id(size))
-                found.append(exact(size, candidates))
-    for constraint in evaluation.constraints:
-        if constraint.relation == BROADCASTS and isinstance(constraint.left, Many):
-            pairs = zip(constraint.left.values, values_of(constraint.right, candidates), strict=True)
-            found.append([a == b for a, b in pairs])
-    return found
 
 
 def _rounded(graph: Graph, given: Mapping[Place, int]) -> tuple[str, ...]:

@@ -1,0 +1,238 @@
+"""`shapecalc solve`: backwards, from what is wanted to the arguments, variables or changes that give it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shapecalc.cli.options import emit, printable, read_inputs, read_settings
+from shapecalc.errors import Problem, UsageError, count_noun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from shapecalc.solving import BudgetSolution, BudgetSolutions, Fix, Fixes, WindowSolution, WindowSolutions
+
+__all__ = ["command"]
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.argument("target", metavar="TARGET")
+@click.option(
+    "--input", "inputs", metavar="SIZE", multiple=True, help="Kind: the size that comes in. SPEC: its input size."
+)
+@click.option(
+    "--output-size", "--output", "wanted", metavar="SIZE", help="Kind: the size that is to come out: 55 or 55x55."
+)
+@click.option("--for", "names", metavar="NAME[=A:B:STEP]", multiple=True, help="SPEC: a variable to find, or input.")
+@click.option("--params", metavar="N", help="SPEC: the most parameters: 5M, 300k.")
+@click.option("--macs", metavar="N", help="SPEC: the most multiply-accumulates of one sample: 300M, 1.5G.")
+@click.option("--memory", metavar="BYTES", help="SPEC: the most memory: 512KiB, 24GiB.")
+@click.option("--bits", type=click.IntRange(1, 64), default=32, metavar="N", help="SPEC: bits of a number in memory.")
+@click.option("--fix", is_flag=True, help="SPEC: the smallest changes that make its layers fit.")
+@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="SPEC: give a variable another value.")
+@click.option("--top", type=click.IntRange(1, 1000), default=10, metavar="N", help="How many answers to show.")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="How to write it.")
+@click.option(
+    "-o", "output", metavar="FILE", type=click.Path(dir_okay=False), help="Write to a file instead of the screen."
+)
+@click.pass_context
+def command(  # noqa: PLR0913, PLR0917  (one for each option)
+    ctx: click.Context,
+    /,
+    target: str,
+    inputs: Sequence[str],
+    wanted: str | None,
+    names: Sequence[str],
+    top: int,
+    format_: str,
+    output: str | None,
+    **asked: Any,
+) -> int:
+    r"""Answer backwards. TARGET is a kind of layer or a SPEC (which goes first, where there are both).
+
+    \b
+    shapecalc solve conv --input 227 --output 55 [--stride 4]
+        which arguments of a kind give an output size; any of them may be fixed
+    shapecalc solve unet --for width --params 5M
+        which values of variables meet a budget, the closest below it first
+    shapecalc solve mine.yaml --fix
+        which smallest changes make the layers of a specification fit
+
+    Exits with 1 where there is no answer; the nearest is then shown.
+    """
+    from shapecalc.solver import kind_of  # noqa: PLC0415
+
+    cls = kind_of(target)
+    if cls is not None:
+        _refuse(
+            [f"--{word}" for word in ("params", "macs", "memory", "fix") if asked[word]], f"{target} is a kind of layer"
+        )
+        answer: Any = _window(target, inputs, wanted, ctx.args)
+        text, good = _window_text(answer, top), bool(answer.solutions)
+    else:
+        _refuse(ctx.args[:1] + (["--output"] if wanted else []), f"{target} is no kind of layer")
+        answer = _network(target, inputs, names, asked)
+        if asked["fix"]:
+            text, good = _fixes_text(answer, top), bool(answer.fixes) or not answer.problems
+        else:
+            text, good = _budget_text(answer, top), bool(answer.solutions)
+    if format_ == "json":
+        emit(json.dumps(_cut(answer.to_dict(), top), indent=2, ensure_ascii=False), output)
+    else:
+        emit(printable(text), output)
+    return 0 if good else 1
+
+
+def _cut(answer: dict[str, Any], top: int) -> dict[str, Any]:
+    return {key: value[:top] if key in ("solutions", "fixes") else value for key, value in answer.items()}
+
+
+def _refuse(words: Sequence[str], why: str) -> None:
+    if words:
+        raise UsageError(Problem(f"{words[0]} cannot be used here: {why}", mend="see shapecalc solve --help"))
+
+
+def _window(kind: str, inputs: Sequence[str], wanted: str | None, extra: Sequence[str]) -> WindowSolutions:
+    from shapecalc.solver import solve  # noqa: PLC0415
+
+    answer: Any = solve(kind, input=read_inputs(inputs), output=wanted, **_arguments(extra))
+    return answer  # type: ignore[no-any-return]
+
+
+def _arguments(words: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments of a kind that `--kernel-size 3` or `--kernel-size=3` give."""
+    pairs, waiting = [], list(words)
+    while waiting:
+        word, equals, value = waiting.pop(0).partition("=")
+        if not word.startswith("--") or (not equals and not waiting):
+            raise UsageError(Problem(f"{word} is not an option with a value", mend="write for instance --stride 2"))
+        pairs.append(f"{word[2:].replace('-', '_')}={value if equals else waiting.pop(0)}")
+    return read_settings(pairs)
+
+
+def _network(spec: str, inputs: Sequence[str], names: Sequence[str], asked: Mapping[str, Any]) -> Any:
+    from shapecalc.solver import read_range, solve  # noqa: PLC0415
+
+    find = dict(read_range(name) for name in names)
+    budgets = {what: asked[what] for what in ("params", "macs", "memory")}
+    return solve(
+        spec, input=read_inputs(inputs), find=find, **budgets, bits=asked["bits"], fix=asked["fix"],
+        vars=read_settings(asked["settings"]),
+    )  # fmt: skip
+
+
+def _size(sizes: Iterable[int]) -> str:
+    return "×".join(map(str, sizes))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return "×".join(map(_shown, value)) if len(set(map(str, value))) > 1 else _shown(value[0])
+    return f"{value:,}" if type(value) is int else str(value)
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = ()) -> list[str]:
+    """Return rows as lines: numbers to the right, the columns in `left` to the left."""
+    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    return [
+        "  "
+        + "  ".join(
+            cell.ljust(width) if i in left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in (headings, *rows)
+    ]
+
+
+def _window_text(answer: WindowSolutions, top: int) -> str:
+    fixed = "".join(f", {name} {_shown(value)}" for name, value in answer.fixed.items())
+    asked = f"{answer.kind}, {_size(answer.input)} → {_size(answer.output)}{fixed}"
+    searched = "; ".join(f"{name} {_spans(values)}" for name, values in answer.searched.items())
+    footer = f"{answer.candidates:,} candidates tried: {searched}" if searched else ""
+    if answer.solutions:
+        shown = answer.solutions[:top]
+        more = len(answer.solutions) - len(shown)
+        lines = [asked, "", *_window_rows(shown)]
+        lines += [f"  and {more:,} less usual (--top {len(answer.solutions)} shows all)"] if more else []
+    else:
+        lines = [f"{asked}: nothing in the range that was searched gives this"]
+        lines += ["", "nearest:", *_window_rows(answer.nearest, output=True)] if answer.nearest else []
+    return "\n".join([*lines, "", *_wrap(footer)])
+
+
+def _window_rows(solutions: Sequence[WindowSolution], *, output: bool = False) -> list[str]:
+    names = list(solutions[0].arguments)
+    headings = [*(["output"] if output else []), *names, "exact"]
+    rows = [
+        [
+            *([_size(solution.output)] if output else []),
+            *(_shown(solution.arguments[name]) for name in names),
+            "yes" if solution.exact else "no",
+        ]
+        for solution in solutions
+    ]
+    return _table(headings, rows)
+
+
+def _spans(values: Sequence[int]) -> str:
+    spans: list[list[int]] = []
+    for value in values:
+        if spans and value == spans[-1][1] + 1:
+            spans[-1][1] = value
+        else:
+            spans.append([value, value])
+    return ", ".join(f"{a:,} to {b:,}" if b > a else f"{a:,}" for a, b in spans)
+
+
+def _wrap(text: str) -> list[str]:
+    import textwrap  # noqa: PLC0415
+
+    return textwrap.wrap(text, 80)
+
+
+def _budget_text(answer: BudgetSolutions, top: int) -> str:
+    units = {"params": "parameters", "macs": "MACs", "memory": "bytes"}
+    asked = " and ".join(f"at most {most:,} {units[what]}" for what, most in answer.budgets.items())
+    lines = [f"{answer.name}: {asked}", ""]
+    shown = answer.solutions[:top] or ((answer.least,) if answer.least else ())
+    if not answer.solutions:
+        lines[0] += ": no setting meets this" + ("; the least that there is:" if answer.least else "")
+    if shown:
+        lines += _table([*shown[0].settings, *(units[w] for w in answer.budgets), "used"], [_row(s) for s in shown])
+    more = answer.meeting - len(shown)
+    lines += [f"  and {more:,} more that need less"] if answer.solutions and more > 0 else []
+    ranges = ", ".join(
+        f"{name} from {low:,} to {high:,}" + (f" in steps of {step:,}" if step > 1 else "")
+        for name, (low, high, step) in answer.searched.items()
+    )
+    return "\n".join([*lines, "", *_wrap(f"searched: {ranges}; {answer.how}")])
+
+
+def _row(solution: BudgetSolution) -> list[str]:
+    amounts = [f"{amount:,}" for amount in solution.amounts.values()]
+    return [*(f"{value:,}" for value in solution.settings.values()), *amounts, f"{solution.used:.1%}"]
+
+
+def _fixes_text(answer: Fixes, top: int) -> str:
+    if not answer.problems:
+        return f"{answer.name}: every layer fits, there is nothing to fix"
+    lines = [f"{answer.name}: {count_noun(len(answer.problems), 'problem')}"]
+    lines += [f"  {problem.headline}" for problem in answer.problems[:top]]
+    for number, fix in enumerate(answer.fixes[:top], 1):
+        lines += ["", *_fix_lines(number, fix)]
+    if not answer.fixes:
+        lines += ["", "no one change, and no two, make every layer fit"]
+    return "\n".join([*lines, "", f"{answer.trials:,} changes tried; those shown were read and inferred anew"])
+
+
+def _fix_lines(number: int, fix: Fix) -> list[str]:
+    outputs = ", ".join(f"{name} {_size(sizes)}" for name, sizes in fix.outputs.items())
+    lines = [f"{number}. {'; and '.join(change.text() for change in fix.changes)}"]
+    for change in fix.changes:
+        if change.edit:
+            mark = {"-": change.edit.old, "+": change.edit.new}
+            lines += [f"   {change.edit.line:>4} {sign} {line}" for sign, line in mark.items() if line]
+    return [*lines, f"   output: {outputs}"]

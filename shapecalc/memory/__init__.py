@@ -1,0 +1,228 @@
+"""How many bytes a network takes: parameters, buffers, what is live of its activations, and what training adds.
+
+The peak of the activations is that of `liveness`: a tensor lives from the step that writes it to the last that reads
+it. Not counted is what a runtime takes for itself: workspaces of kernels, fragmentation, the framework's own memory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.dims import prod
+from shapecalc.errors import Problem, UsageError
+from shapecalc.memory.in_place import ALL, NONE, read_in_place
+from shapecalc.memory.liveness import Moment, Run, run
+from shapecalc.memory.order import best_order
+from shapecalc.memory.plan import Plan, make_plan, stored
+from shapecalc.memory.results import Activations, Budget, Held, LayerMemory, Memory, Training, Widths
+from shapecalc.memory.training import check_optimizer, optimizer_bytes, train
+from shapecalc.units import parse_bits, parse_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shapecalc.layer import Layer
+    from shapecalc.report import Report, Row
+
+__all__ = ["Activations", "Budget", "Held", "LayerMemory", "Memory", "Training", "Widths", "memory"]
+
+GIVEN = "given"
+BEST = "best"
+_EXACT = "exact"
+_HEURISTIC = "heuristic"
+
+
+class _Order(NamedTuple):
+    """An order of the steps of a plan, and how it was found: given, exact (the best there is) or heuristic."""
+
+    steps: Sequence[int]
+    method: str
+
+
+def memory(
+    report: Report,
+    *,
+    weights: int | str | None = None,
+    activations: int | str | None = None,
+    buffers: int | str = 32,
+    in_place: str | Sequence[str] = ALL,
+    order: str = GIVEN,
+    training: bool = False,
+    optimizer: str | None = None,
+    mixed_precision: bool = False,
+    budget: int | str | None = None,
+) -> Memory:
+    """Return the bytes that a network takes, for the batch of the report.
+
+    `weights`, `activations` and `buffers` are bits of a number (32 by default; 16 for the first two with
+    `mixed_precision`). `in_place` are the element-wise layers that write over what they read, where nothing else
+    needs it: all, none, or some (`"activations"`, `["relu", "add"]`). `order` is given or best: the one with the
+    least peak. `training` adds gradients, what the backward pass needs, and the state of the `optimizer` (adam by
+    default; naming one implies training). `budget`, bytes as an int or `"24GiB"`, asks for the largest batch.
+    Errors: `UsageError` for an option that is wrong or that contradicts another.
+    """
+    training = training or optimizer is not None
+    _check(order, training, mixed_precision)
+    widths = _widths(weights, activations, buffers, mixed_precision=mixed_precision)
+    words, may = read_in_place(in_place)
+    plan = make_plan(report, widths.activations, may)
+    chosen = _order(plan, order)
+    found = run(plan, chosen.steps)
+    rows = [row for row in report.rows if not row.shares]
+    result = Memory(
+        name=report.name,
+        batch=report.batch,
+        widths=widths,
+        in_place=words,
+        order=chosen.method,
+        weights=sum(_weights(row, widths.weights) for row in rows),
+        buffers=sum(_tensors(row.sizing.buffer_shapes, widths.buffers) for row in rows),
+        activations=_activations(report, plan, found, words, widths.activations),
+        kv_cache=_kv_cache(report, widths.activations),
+        layers=_layers(report, plan, found, widths),
+        training=_training(report, widths, may, check_optimizer(optimizer or "adam"), mixed_precision=mixed_precision)
+        if training
+        else None,
+    )
+    return result if budget is None else result._replace(budget=_budget(result, parse_bytes(budget)))
+
+
+def _check(order: str, training: bool, mixed_precision: bool) -> None:
+    if order not in (GIVEN, BEST):
+        raise UsageError(Problem(f"there is no order {order}", mend=f"it is {GIVEN} or {BEST}"))
+    if order == BEST and training:
+        raise UsageError(Problem("the best order is one for use, not for training", mend="leave one of the two out"))
+    if mixed_precision and not training:
+        raise UsageError(Problem("mixed precision is a way of training", mend="add training, or an optimizer"))
+
+
+def _widths(weights: Any, activations: Any, buffers: Any, *, mixed_precision: bool) -> Widths:
+    usual = 16 if mixed_precision else 32
+    widths = Widths(
+        parse_bits(usual if weights is None else weights, "weights"),
+        parse_bits(usual if activations is None else activations, "activations"),
+        parse_bits(buffers, "buffers"),
+    )
+    if mixed_precision and widths.weights != usual:
+        raise UsageError(
+            Problem(
+                f"mixed precision has weights of {usual} bits, not {widths.weights}", mend="leave one of the two out"
+            )
+        )
+    return widths
+
+
+def _order(plan: Plan, order: str) -> _Order:
+    if order == GIVEN:
+        return _Order(range(len(plan.steps)), GIVEN)
+    steps, is_exact = best_order(plan)
+    return _Order(steps, _EXACT if is_exact else _HEURISTIC)
+
+
+def _tensors(shapes: dict[str, tuple[int, ...]], bits: int) -> int:
+    return sum(stored(prod(sizes), bits) for sizes in shapes.values())
+
+
+def _weights(row: Row, bits: int) -> int:
+    return _tensors(row.sizing.weight_shapes, bits)
+
+
+def _activations(report: Report, plan: Plan, found: Run, words: tuple[str, ...], bits: int) -> Activations:
+    peak = found.peak
+    names = [storage.name for storage in plan.storages]
+    nothing = (
+        found
+        if words == (NONE,)
+        else run(make_plan(report, bits, lambda _: False), [m.step for m in found.moments[1:]])
+    )
+    return Activations(
+        peak=peak.live,
+        at=_name(report, plan, peak),
+        held=tuple([Held(names[i], plan.storages[i].size) for i in peak.held if plan.storages[i].size]),
+        overwritten=names[peak.overwritten] if peak.overwritten >= 0 else "",
+        peak_without_in_place=nothing.peak.live,
+        inputs=sum(storage.size for storage in plan.storages[: plan.inputs]),
+        outputs=sum(storage.size for storage in plan.storages if storage.is_output),
+        written=sum(plan.storages[i].size for step in plan.steps for i in step.writes),
+    )
+
+
+def _name(report: Report, plan: Plan, moment: Moment) -> str:
+    return report.rows[plan.steps[moment.step].node].name if moment.step >= 0 else ""
+
+
+def _kv_cache(report: Report, bits: int) -> int:
+    numbers = 0
+    for row in report.rows:
+        assert row.node.layer is not None
+        numbers += row.node.layer.kv_cache(*row.sizing.inputs)
+    return stored(numbers, bits)
+
+
+def _layers(report: Report, plan: Plan, found: Run, widths: Widths) -> tuple[LayerMemory, ...]:
+    """Return every layer in the order in which they run; views right after what they are views of."""
+    moments = {plan.steps[moment.step].node: moment for moment in found.moments if moment.step >= 0}
+    layers = []
+    for node in _sequence(report, list(moments)):
+        row, moment = report.rows[node], moments.get(node)
+        written = sum(plan.storages[i].size for i in plan.steps[moment.step].writes) if moment else 0
+        layers.append(
+            LayerMemory(
+                name=row.name,
+                kind=row.kind,
+                weights=0 if row.shares else _weights(row, widths.weights),
+                buffers=0 if row.shares else _tensors(row.sizing.buffer_shapes, widths.buffers),
+                output=written,
+                live=moment.live if moment else None,
+                overwrites=plan.storages[moment.overwritten].name if moment and moment.overwritten >= 0 else "",
+            )
+        )
+    return tuple(layers)
+
+
+def _sequence(report: Report, order: Sequence[int]) -> list[int]:
+    """Return all layers by their indices: the steps in their order, each view as soon as it can be."""
+    views = set(range(len(report.rows))).difference(order)
+    takers: dict[int, list[int]] = {}
+    for view in sorted(views):
+        for ref in report.rows[view].node.inputs[:1] or [None]:
+            takers.setdefault(ref.node if ref and ref.node >= 0 else -1, []).append(view)
+    sequence: list[int] = []
+    waiting = [*reversed(order), -1]
+    while waiting:
+        node = waiting.pop()
+        if node >= 0:
+            sequence.append(node)
+        waiting.extend(reversed(takers.pop(node, [])))
+    return sequence
+
+
+def _training(
+    report: Report, widths: Widths, may: Callable[[Layer], bool], optimizer: str, *, mixed_precision: bool
+) -> Training:
+    plan = make_plan(report, widths.activations, may, training=True)
+    moments = train(plan)
+    peak = max(moments, key=lambda moment: moment.live, default=None)
+    trained = [row for row in report.rows if not row.shares and not row.node.frozen]
+    numbers = sum(row.trainable for row in trained)
+    return Training(
+        optimizer=optimizer,
+        mixed_precision=mixed_precision,
+        gradients=sum(_weights(row, widths.weights) for row in trained),
+        state=optimizer_bytes(optimizer, numbers, mixed_precision=mixed_precision),
+        kept=max((moment.kept for moment in moments), default=0),
+        peak=peak.live if peak else 0,
+        at=report.rows[plan.steps[peak.step].node].name if peak else "",
+        direction=peak.direction if peak else "",
+        activation_gradients=peak.gradients if peak else 0,
+    )
+
+
+def _budget(result: Memory, budget: int) -> Budget:
+    """Return the largest batch that fits: all that is live of activations grows with the batch, nothing else does."""
+    one = (result.training.peak if result.training else result.activations.peak) // result.batch
+    fixed = result.total - one * result.batch
+    if not one:
+        raise UsageError(Problem("the batch has no bounds: this network has no activations"))
+    batch = max((budget - fixed) // one, 0)
+    return Budget(budget, batch, fixed + batch * one, fixed, one)

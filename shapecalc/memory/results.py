@@ -1,0 +1,135 @@
+"""What is found of a network's memory. All numbers are bytes, but for the widths, which are bits."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+__all__ = ["Activations", "Budget", "Held", "LayerMemory", "Memory", "Training", "Widths"]
+
+VERSION = 1
+"""The version of the JSON contract."""
+
+
+class Widths(NamedTuple):
+    """The bits of a number: of weights and biases, of activations, of buffers."""
+
+    weights: int
+    activations: int
+    buffers: int
+
+
+class Held(NamedTuple):
+    """A tensor that is live at the peak."""
+
+    name: str
+    bytes: int
+
+
+class Activations(NamedTuple):
+    """What is live of inputs, outputs and everything between them while the network is used.
+
+    `peak` is the most, while the layer `at` runs (none: before the first); `held` are the tensors that are live then;
+    `overwritten` is the one that this layer writes its output over, where it does. `written` is the sum of all that
+    layers give (views, which write nothing, left out).
+    """
+
+    peak: int
+    at: str
+    held: tuple[Held, ...]
+    overwritten: str
+    peak_without_in_place: int
+    inputs: int
+    outputs: int
+    written: int
+
+
+class Training(NamedTuple):
+    """What training takes beside weights and buffers.
+
+    `gradients` are those of the parameters; `state` the optimizer's, with the master copy of mixed precision; `kept`
+    the activations that wait for the backward pass when the forward pass ends; `peak` the most that is live of
+    activations and their gradients, in the pass `direction` of the layer `at`, of which `activation_gradients`.
+    """
+
+    optimizer: str
+    mixed_precision: bool
+    gradients: int
+    state: int
+    kept: int
+    peak: int
+    at: str
+    direction: str
+    activation_gradients: int
+
+
+class Budget(NamedTuple):
+    """The largest batch that fits a budget (0: none), and what that takes; `fixed` is there once, `sample` for each."""
+
+    bytes: int
+    batch: int
+    total: int
+    fixed: int
+    sample: int
+
+
+class LayerMemory(NamedTuple):
+    """What one layer takes: `output` is what it writes (0 for a view), `live` what is live while it runs (None).
+
+    `overwrites` is the tensor that it writes over, where it works in place.
+    """
+
+    name: str
+    kind: str
+    weights: int
+    buffers: int
+    output: int
+    live: int | None
+    overwrites: str
+
+
+class Memory(NamedTuple):
+    """How many bytes a network takes. `layers` are in the order in which they run.
+
+    `kv_cache` is what attention keeps for each past token of one sample, where the network goes on token by token;
+    it is not part of `total`. `order` is given, exact (the best there is) or heuristic.
+    """
+
+    name: str
+    batch: int
+    widths: Widths
+    in_place: tuple[str, ...]
+    order: str
+    weights: int
+    buffers: int
+    activations: Activations
+    kv_cache: int
+    layers: tuple[LayerMemory, ...]
+    training: Training | None = None
+    budget: Budget | None = None
+
+    @property
+    def total(self) -> int:
+        """All of it: weights, buffers and the peak of activations; in training, also gradients and state."""
+        if self.training is None:
+            return self.weights + self.buffers + self.activations.peak
+        return self.weights + self.buffers + self.training.gradients + self.training.state + self.training.peak
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as the JSON contract has it."""
+        activations = self.activations._asdict()
+        return {
+            "version": VERSION,
+            "name": self.name,
+            "batch": self.batch,
+            "bits": self.widths._asdict(),
+            "in_place": list(self.in_place),
+            "order": self.order,
+            "weights": self.weights,
+            "buffers": self.buffers,
+            "activations": {**activations, "held": [held._asdict() for held in self.activations.held]},
+            "kv_cache_per_token": self.kv_cache,
+            **({"training": self.training._asdict()} if self.training else {}),
+            "total": self.total,
+            **({"budget": self.budget._asdict()} if self.budget else {}),
+            "layers": [layer._asdict() for layer in self.layers],
+        }

@@ -1,0 +1,153 @@
+"""What differs between two networks, layer by layer, as a table for the terminal or in Markdown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.compare import ADDED, CHANGED, REMOVED, SAME, TOTALS, facts_of, totals_of
+from shapecalc.errors import count_noun
+from shapecalc.renderers.cells import ARGUMENTS, SIZE
+from shapecalc.renderers.painting import Line, draw_lines, draw_markdown
+from shapecalc.renderers.text import cell_width, clean, shorten, wrap
+
+if TYPE_CHECKING:
+    from shapecalc.compare import Change, Difference
+    from shapecalc.report import Report
+
+__all__ = ["draw_difference"]
+
+_COLUMNS = ("name", "kind", "output", "params", "macs", "arguments")
+_HEADINGS = {"name": "Layer", "kind": "Kind", "output": "Output", "params": "Params", "macs": "MACs",
+             "arguments": "Arguments"}  # fmt: skip
+_NAME_MOST = 28
+_NAME_LEAST = 12
+_ARGUMENTS_LEAST = 16
+_GAP = 3
+
+
+def draw_difference(
+    difference: Difference, format_: str, width: int | None = None, *, color: bool = False, everything: bool = False
+) -> str:
+    """Return what differs: a line marked − for the first network, one marked + for the second.
+
+    In a layer that changed, the + line has only what is other. Layers that are the same are counted, or with
+    `everything` shown.
+    """
+    columns, lines = list(_COLUMNS), _lines(difference, everything=everything)
+    if format_ != "markdown" and width is not None:
+        columns, lines = _fitted(columns, lines, width)
+    headings = ["", *[_HEADINGS[name] for name in columns]]
+    numbers = [columns.index(name) + 1 for name in ("params", "macs") if name in columns]
+    sums = [line for text in _sums(difference) for line in wrap(text, width)]
+    title = f"− {_named(difference.before)}\n+ {_named(difference.after)}"
+    if not lines:
+        return f"{title}\n\nno layer differs\n\n" + "\n".join(sums)
+    if format_ == "markdown":
+        table = draw_markdown(headings, lines, numbers=numbers)
+        return "\n\n".join([*title.splitlines(), table, *sums])
+    return "\n\n".join([title, draw_lines(headings, lines, numbers=numbers, color=color), "\n".join(sums)])
+
+
+def _named(report: Report) -> str:
+    inputs = ", ".join("×".join(map(str, sizes)) for sizes in report.inputs.values())
+    return f"{clean(report.name) or 'network'}, input {inputs}"
+
+
+def _lines(difference: Difference, *, everything: bool) -> list[Line]:
+    lines: list[Line] = []
+    same = 0
+    for change in difference.changes:
+        if change.status == SAME and not everything:
+            same += 1
+            continue
+        lines += _skipped(same)
+        same = 0
+        lines += _change(change)
+    return [*lines, *_skipped(same)] if lines else []
+
+
+def _skipped(same: int) -> list[Line]:
+    if not same:
+        return []
+    return [Line(("", f"… {count_noun(same, 'layer')} the same", *[""] * (len(_COLUMNS) - 1)), "dim")]
+
+
+def _change(change: Change) -> list[Line]:
+    """Return the one or two lines of a layer."""
+    before = _cells(facts_of(change.before)) if change.before else {}
+    after = _cells(facts_of(change.after)) if change.after else {}
+    if change.status == SAME:
+        return [Line((" ", *before.values()), "dim")]
+    if change.status == ADDED:
+        return [Line(("+", *after.values()), "green")]
+    if change.status == REMOVED:
+        return [Line(("−", *before.values()), "red")]
+    new = [value if value != old else "" for value, old in zip(after.values(), before.values(), strict=True)]
+    return [Line(("−", *before.values()), "red"), Line(("+", *new), "green")]
+
+
+def _cells(facts: dict[str, Any]) -> dict[str, str]:
+    return {
+        "name": facts["name"],
+        "kind": facts["kind"],
+        "output": SIZE.shown(facts["output"]),
+        "params": f"{facts['params']:,}",
+        "macs": f"{facts['macs']:,}",
+        "arguments": ARGUMENTS.shown(facts["arguments"]),
+    }
+
+
+def _fitted(columns: list[str], lines: list[Line], width: int) -> tuple[list[str], list[Line]]:
+    """Return the columns that there is room for: arguments give way first, then kinds; long names are cut."""
+    table = [list(line.cells) for line in lines]
+    for row in table:
+        row[1] = shorten(row[1], _NAME_MOST)
+
+    def room() -> int:
+        widths = [max(cell_width(row[i]) for row in table) for i in range(len(table[0]) if table else 0)]
+        heads = [0, *[cell_width(_HEADINGS[name]) for name in columns]]
+        return width - sum(map(max, widths, heads)) - _GAP * (len(widths) - 1)
+
+    if table and room() < 0:
+        least = room() + max(cell_width(row[-1]) for row in table)
+        if least >= _ARGUMENTS_LEAST:
+            for row in table:
+                row[-1] = _cut(row[-1], least)
+        else:
+            columns, table = columns[:-1], [row[:-1] for row in table]
+    if table and room() < 0:
+        columns, table = [columns[0], *columns[2:]], [[*row[:2], *row[3:]] for row in table]
+    if table and room() < 0:
+        least = max(_NAME_LEAST, max(cell_width(row[1]) for row in table) + room())
+        for row in table:
+            row[1] = shorten(row[1], least)
+    return columns, [Line(tuple(row), line.style) for row, line in zip(table, lines, strict=True)]
+
+
+def _cut(text: str, room: int) -> str:
+    return text if cell_width(text) <= room else f"{text[: room - 1]}…"
+
+
+def _sums(difference: Difference) -> list[str]:
+    """Return the totals in words."""
+    counts = [f"{difference.count(status):,} {words}" for status, words in
+              ((CHANGED, "changed"), (ADDED, "added"), (REMOVED, "removed"), (SAME, "the same"))]  # fmt: skip
+    before, after = totals_of(difference.before), totals_of(difference.after)
+    lines = [f"layers: {', '.join(counts)}"]
+    for name in TOTALS[:-1]:
+        one, other = before[name], after[name]
+        if one == other:
+            lines += [f"{_word(name)}: {one:,} in both"] if one else []
+        else:
+            share = f", {100 * (other - one) / one:+,.1f} %" if one else ""
+            lines.append(f"{_word(name)}: {one:,} → {other:,} ({_signed(other - one)}{share})")
+    return lines
+
+
+def _word(name: str) -> str:
+    return "MACs" if name == "macs" else name
+
+
+def _signed(number: int) -> str:
+    return f"{number:+,}"
+

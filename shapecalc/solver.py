@@ -1,0 +1,119 @@
+"""Questions asked backwards, of a kind or of a specification: `shapecalc.solve`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Problem, ShapecalcError, UsageError
+from shapecalc.layers import find_kind
+from shapecalc.locate import locate
+from shapecalc.network import Network, load
+from shapecalc.solving import BUDGETS, INPUT, find_fixes, read_budget, solve_budget, solve_window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shapecalc.graph import Graph
+    from shapecalc.layer import Layer
+    from shapecalc.solving import BudgetSolutions, Fixes, WindowSolutions
+
+__all__ = ["fix", "kind_of", "read_range", "solve"]
+
+
+def solve(  # noqa: PLR0913  (one for each word of the question)
+    target: Any,
+    *,
+    input: Any = None,  # noqa: A002  (the word of the command)
+    output: Any = None,
+    find: Mapping[str, Any] | Iterable[str] = (),
+    params: Any = None,
+    macs: Any = None,
+    memory: Any = None,
+    bits: int = 32,
+    fix: bool = False,
+    vars: Mapping[str, Any] | None = None,  # noqa: A002
+    **fixed: Any,
+) -> WindowSolutions | BudgetSolutions | Fixes:
+    """Return what gives an answer that is wanted.
+
+    - `solve("conv", input=227, output=55, stride=4)`: the arguments of a kind that give an output size.
+    - `solve("unet", find=["width"], params="5M")`: the variables that meet budgets of `params`, `macs`, `memory`;
+      `find={"width": range(16, 129, 8), "input": None}` says which values to try. `bits` are those of a number.
+    - `solve("mine.yaml", fix=True)`: the smallest changes that make a specification right.
+
+    Errors: `UsageError` for a question that is none; as `load`.
+    """
+    cls = kind_of(target)
+    if cls is not None:
+        if input is None or output is None:
+            raise UsageError(
+                Problem(f"to solve {cls.kind} say what goes in and what comes out", mend="input=227, output=55")
+            )
+        return solve_window(cls, _sizes(input), _sizes(output), fixed)
+    if fixed:
+        raise UsageError(Problem(f"{next(iter(fixed))} is an argument of a kind of layer, and {target} is none"))
+    network = load(target, input=input, vars=vars)
+    if fix:
+        return _fixes(network)
+    given = {"params": params, "macs": macs, "memory": memory}
+    budgets = {what: read_budget(what, amount) for what, amount in given.items() if amount is not None}
+    if not budgets:
+        raise UsageError(Problem(f"say which budget {network.name} has to meet", mend=", ".join(BUDGETS)))
+    wanted: dict[str, Any] = dict(find) if isinstance(find, Mapping) else dict.fromkeys(find)
+    if not wanted:
+        known = ", ".join([*network.graph.variables, INPUT])
+        raise UsageError(Problem("say which variables to find", mend=f"there are {known}"))
+    return solve_budget(network.graph, network.rebuilt, wanted, budgets, bits=bits)
+
+
+def fix(spec: Any) -> Fixes:
+    """Return the smallest changes that make a specification right. Errors: as `load`."""
+    return _fixes(load(spec))
+
+
+def kind_of(target: Any) -> type[Layer] | None:
+    """Return the kind of layer that a target names; None for a specification, which goes first where both are there."""
+    if not isinstance(target, str) or "\n" in target:
+        return None
+    try:
+        locate(target)
+    except ShapecalcError:
+        return find_kind(target)
+    return None
+
+
+def read_range(text: str) -> tuple[str, range | None]:
+    """Return the variable and the values that `width`, `width=32`, `width=16:128` or `width=16:128:8` say.
+
+    Errors: `UsageError` for what is none of these.
+    """
+    name, equals, bounds = text.partition("=")
+    if not equals:
+        return name.strip(), None
+    parts = bounds.split(":")
+    if not 1 <= len(parts) <= 3 or not all(part.strip().isdigit() and len(part) <= 12 for part in parts):
+        raise UsageError(Problem(f"'{text}' is not a range", mend="write for instance width=16:128:8"))
+    numbers = [int(part) for part in parts]
+    first, last, step = numbers[0], numbers[min(1, len(numbers) - 1)], numbers[2] if len(numbers) > 2 else 1
+    if last < first or step < 1:
+        raise UsageError(
+            Problem(f"the range {text} is empty", mend="the first number is the least, the step at least 1")
+        )
+    return name.strip(), range(first, last + 1, step)
+
+
+def _sizes(given: Any) -> tuple[int, ...]:
+    from shapecalc.network import parse_sizes  # noqa: PLC0415
+
+    return parse_sizes([given] if isinstance(given, int) else given)
+
+
+def _fixes(network: Network) -> Fixes:
+    def reread(text: str) -> Graph | None:
+        try:
+            return network.reread(text).graph
+        except ShapecalcError:
+            return None
+
+    return find_fixes(network.graph, reread)

@@ -1,0 +1,25 @@
+"""Questions asked backwards: what gives an output size, what meets a budget, what mends a network."""
+
+from shapecalc.solving.budgets import INPUT, BudgetSolution, BudgetSolutions, solve_budget
+from shapecalc.solving.changes import Change
+from shapecalc.solving.fixes import Fix, Fixes, find_fixes
+from shapecalc.solving.quantities import BUDGETS, read_budget
+from shapecalc.solving.windows import WINDOW, WindowSolution, WindowSolutions, slides, solve_window
+
+__all__ = [
+    "BUDGETS",
+    "INPUT",
+    "WINDOW",
+    "BudgetSolution",
+    "BudgetSolutions",
+    "Change",
+    "Fix",
+    "Fixes",
+    "WindowSolution",
+    "WindowSolutions",
+    "find_fixes",
+    "read_budget",
+    "slides",
+    "solve_budget",
+    "solve_window",
+]

@@ -1,0 +1,53 @@
+"""Amounts as people write them: bytes (`24GiB`, `16GB`) and the bits of a number (`8`, `fp16`)."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Any
+
+from shapecalc.errors import Problem, UsageError
+
+__all__ = ["parse_bits", "parse_bytes"]
+
+_UNITS = {"": 1, "b": 1, "byte": 1, "bytes": 1}
+for _power, _letter in enumerate("kmgtp", start=1):
+    _UNITS[f"{_letter}ib"] = 1024**_power
+    _UNITS[f"{_letter}b"] = 1000**_power
+
+_AMOUNT = re.compile(r"(\d{1,20}(?:\.\d{1,12})?)\s*([a-z]*)", re.ASCII | re.IGNORECASE)
+_TYPE = re.compile(r"(?:u?int|fp|bf|float|bfloat)(\d{1,3})", re.ASCII | re.IGNORECASE)
+_MOST_BITS = 64
+
+
+def parse_bytes(given: Any, what: str = "the budget") -> int:
+    """Return a number of bytes: of `24GiB`, `1.5 GiB`, `16GB` (decimal), `4096`. Errors: `UsageError`."""
+    if type(given) is int and given > 0:
+        return given
+    found = _AMOUNT.fullmatch(given.strip()) if isinstance(given, str) else None
+    unit = _UNITS.get(found[2].lower()) if found else None
+    if not found or unit is None:
+        mend = "write for instance 512KiB, 24GiB, or 16GB (which is decimal: 16,000,000,000 bytes)"
+        if found and f"{found[2].lower()}ib" in _UNITS:
+            mend = f"write {found[1]}{found[2].upper()}iB for units of 1,024, {found[1]}{found[2].upper()}B for decimal ones"
+        raise UsageError(Problem(f"{what} is no number of bytes: {given!r}", mend=mend))
+    amount = int(Fraction(found[1]) * unit)
+    if amount < 1:
+        raise UsageError(Problem(f"{what} is nothing: {given!r}", mend="give at least 1 byte"))
+    return amount
+
+
+def parse_bits(given: Any, what: str) -> int:
+    """Return how many bits a number takes: of `8`, `int8`, `fp16`, `bf16`. Errors: `UsageError`."""
+    text = str(given).strip() if isinstance(given, (int, str)) and not isinstance(given, bool) else ""
+    found = _TYPE.fullmatch(text)
+    digits = found[1] if found else text
+    bits = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 3 else 0
+    if not 1 <= bits <= _MOST_BITS:
+        raise UsageError(
+            Problem(
+                f"the bits of {what} are {given!r}: they must be a whole number from 1 to {_MOST_BITS}",
+                mend="write for instance 8, 16 or 32; or int8, fp16, bf16, fp32",
+            )
+        )
+    return bits

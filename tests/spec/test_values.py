@@ -1,0 +1,93 @@
+"""Words, numbers and expressions where the specification language has values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import shapecalc
+from shapecalc.errors import SpecError
+
+
+def features(text: str) -> int:
+    return shapecalc.load(text).infer()["fc1"].params
+
+
+@pytest.mark.parametrize("name", ["n", "y", "N", "on", "yes"])
+def test_a_variable_comes_before_what_yaml_readers_make_of_its_name(name: str) -> None:
+    assert features(f"input: 4\nvars: {{{name}: 3}}\nlayers:\n  - fc: {{out_features: {name}, bias: false}}\n") == 12
+    assert (
+        features(f"input: 4\nvars: {{{name}: 3}}\nlayers:\n  - fc: {{out_features: {name} * 2, bias: false}}\n") == 24
+    )
+    assert features(f"input: {name}\nvars: {{{name}: 3}}\nlayers:\n  - fc: 2\n") == 8
+    assert features(f"input: 4\nvars: {{{name}: 3, other: {name}}}\nlayers:\n  - fc: other\n") == 15
+    assert features(f"input: 4\nvars: {{{name}: true}}\nlayers:\n  - fc: {{out_features: 3, bias: {name}}}\n") == 15
+    text = f"input: 4\nvars: {{{name}: true}}\nlayers:\n  - fc: 3\n    when: {name}\n  - relu\n"
+    assert shapecalc.load(text, vars={name: False}).infer().total.params == 0
+    block = f"blocks:\n  b: {{args: {{w: required}}, layers: [fc: w]}}\ninput: 4\nvars: {{{name}: 3}}\nlayers:\n  - b: {name}\n"
+    assert shapecalc.load(block).infer().total.params == 15
+
+
+@pytest.mark.parametrize("word", ["yes", "On", "y", "no", "OFF", "n"])
+def test_words_for_true_and_false_are_taken_where_those_are_due(word: str) -> None:
+    assert features(f"input: 4\nlayers:\n  - fc: {{out_features: 3, bias: {word}}}\n") == (
+        12 if word[0] in "nN" or word == "OFF" else 15
+    )
+
+
+def test_texts_of_python_are_variables_and_expressions() -> None:
+    spec: dict[str, Any] = {
+        "input": "width",
+        "vars": {"width": 4, "n": 3, "wide": "width * n", "depths": ["n", 2], "say": True},
+        "blocks": {
+            "b": {
+                "args": {"size": "required", "bias": "say"},
+                "layers": [{"fc": {"out_features": "size", "bias": "bias"}}],
+            }
+        },
+        "layers": [{"fc": "n"}, {"fc": "wide // 2"}, {"fc": "depths[0]"}, {"b": "n"}, {"relu": None, "when": "n > 3"}],
+    }
+    report = shapecalc.load(spec).infer()
+    assert [row.output_shapes[0] for row in report.rows] == [(3,), (6,), (3,), (3,)]
+    assert len(shapecalc.load(spec, vars={"n": 4}).infer().rows) == 5
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        ({"fc": "64"}, "'64' is text, not a number"),
+        ({"fc": "many"}, "`many` is no variable"),
+        ({"fc": {"out_features": 3, "bias": "no"}}, "`no` is no variable"),
+    ],
+)
+def test_texts_of_python_that_are_neither(layer: dict[str, Any], words: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load({"input": 4, "layers": [layer]})
+    assert words in str(caught.value)
+
+
+def test_quoted_words_of_yaml_are_words() -> None:
+    text = "input: 8x4x4\nvars: {same: 1}\nlayers:\n  - conv: {out_channels: 8, kernel_size: 3, padding: 'same'}\n"
+    with pytest.raises(SpecError, match="the variable same is never used"):
+        shapecalc.load("input: 8\nvars: {same: 1}\nlayers: [relu]\n")
+    assert shapecalc.load(text).infer()["conv1"].output_shapes[0] == (8, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("[3, 0]", "kernel_size must be a whole number of at least 1, not 0"),
+        ("[3, wide]", "`wide` is no variable"),
+        ("[3, width / 2]", "not 3.5"),
+        ("[3, -width]", "not -7"),
+    ],
+)
+def test_the_one_wrong_number_of_a_list_is_marked(value: str, words: str) -> None:
+    text = f"input: 3x8x8\nvars: {{width: 7}}\nlayers:\n  - conv: {{out_channels: 8, kernel_size: {value}}}\n  - fc: width\n"
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load(text)
+    (problem,) = caught.value.problems
+    assert words in problem.message
+    assert problem.mark
+    assert (problem.mark.line, problem.mark.column) == (4, text.splitlines()[3].index(value) + 5)
