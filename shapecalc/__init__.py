@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shapecalc.errors import ClaimError, ShapecalcError, ShapeError, SpecError, UsageError
     from shapecalc.network import Network, in_features, load
     from shapecalc.report import Report, Row
+    from shapecalc.solver import solve
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ __all__ = [
     "UsageError",
     "in_features",
     "load",
+    "solve",
 ]
 
 _HOMES = {
@@ -43,6 +45,7 @@ _HOMES = {
     "UsageError": "errors",
     "in_features": "network",
     "load": "network",
+    "solve": "solver",
 }
 
 

@@ -144,9 +144,7 @@ class Difference(NamedTuple):
             **{side: _header(report) for side, report in sides.items()},
             "layers": [_entry(change) for change in self.changes if change.status != SAME],
             "counts": {status: self.count(status) for status in (ADDED, REMOVED, CHANGED, SAME)},
-            "difference": {
-                name: value - totals_of(self.before)[name] for name, value in totals_of(self.after).items()
-            },
+            "difference": {name: value - totals_of(self.before)[name] for name, value in totals_of(self.after).items()},
         }
 
 
@@ -178,7 +176,8 @@ def diff(before: Report, after: Report) -> Difference:
 
 def _aligned(before: Sequence[Row], after: Sequence[Row]) -> Iterator[Change]:
     """Yield the layers of two networks in pairs, as far as names and kinds agree."""
-    matcher = difflib.SequenceMatcher(None, *[[(row.name, row.kind) for row in rows] for rows in (before, after)], False)  # type: ignore[arg-type]  # noqa: FBT003, E501
+    keys = [[(row.name, row.kind) for row in rows] for rows in (before, after)]
+    matcher = difflib.SequenceMatcher(None, keys[0], keys[1], autojunk=False)
     for what, first, last, start, end in matcher.get_opcodes():
         if what == "equal":
             yield from map(Change, before[first:last], after[start:end])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shapecalc.shape import Shape
     from shapecalc.sight import Look
 
-__all__ = ["INPUTS", "KINDS", "NOTHING", "OUTPUTS", "TRAINED", "Composite", "Example", "Layer", "WeightShapes", "find_kind", "is_bias", "normalise_word"]
+__all__ = ["BOTH", "INPUTS", "KINDS", "NOTHING", "OUTPUTS", "TRAINED", "Composite", "Example", "Layer", "WeightShapes", "find_kind", "is_bias", "normalise_word"]
 
 WeightShapes = dict[str, tuple[Dim, ...]]
 
@@ -46,6 +46,7 @@ class Example(NamedTuple):
 
 INPUTS = "inputs"
 OUTPUTS = "outputs"
+BOTH = "inputs and outputs"
 NOTHING = "nothing"
 TRAINED = "inputs, for trained weights"
 
@@ -63,8 +64,9 @@ class Layer:
     `elementwise`, whether every output number depends on one number of each input at the same place;
     `view`, whether its outputs are its input's numbers where they lie, so that nothing is written (or, without an
     input, its weights); `only_training`, whether it does something in training alone;
-    `saves`, what the backward pass needs again: INPUTS, OUTPUTS, NOTHING, or TRAINED: its inputs, for the gradient of
-    its weights alone; `branches`, whether it is written with branches or references (add, concat); `examples`.
+    `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, or TRAINED: its inputs, for the
+    gradient of its weights alone; `branches`, whether it is written with branches or references (add, concat);
+    `sequences`, whether its inputs are (…, length, features) and never feature maps; `examples`.
     """
 
     kind: ClassVar[str] = ""
@@ -77,6 +79,7 @@ class Layer:
     only_training: ClassVar[bool] = False
     saves: ClassVar[str] = INPUTS
     branches: ClassVar[bool] = False
+    sequences: ClassVar[bool] = False
     examples: ClassVar[tuple[Example, ...]] = ()
 
     def __init_subclass__(cls, **rest: Any) -> None:

@@ -29,7 +29,8 @@ def parse_bytes(given: Any, what: str = "the budget") -> int:
     if not found or unit is None:
         mend = "write for instance 512KiB, 24GiB, or 16GB (which is decimal: 16,000,000,000 bytes)"
         if found and f"{found[2].lower()}ib" in _UNITS:
-            mend = f"write {found[1]}{found[2].upper()}iB for units of 1,024, {found[1]}{found[2].upper()}B for decimal ones"
+            one = f"{found[1]}{found[2].upper()}"
+            mend = f"write {one}iB for units of 1,024, {one}B for decimal ones"
         raise UsageError(Problem(f"{what} is no number of bytes: {given!r}", mend=mend))
     amount = int(Fraction(found[1]) * unit)
     if amount < 1:

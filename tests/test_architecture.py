@@ -38,6 +38,7 @@ FLOOR = {module: len(FLOORS) - number for number, row in enumerate(FLOORS) for m
 # Arrows that go up, each with its reason.
 EXCEPTIONS = {
     ("report", "renderers"): "a notebook asks the report itself for its HTML",
+    ("explain", "renderers"): "and an explanation for its text",
 }
 
 # Which part may import which library.

@@ -143,7 +143,7 @@ def test_the_auxiliary_head_is_switched_on_by_a_variable(name: str, params: int,
 
 
 def test_the_dilated_resnet_stays_at_an_eighth() -> None:
-    report = infer("deeplabv3_resnet50", vars={"height": 480, "width": 640})
+    report = infer("deeplabv3_resnet50", input="3x480x640")
     assert report["backbone.layer4.2.conv3"].output_shapes == [(2048, 60, 80)]
     assert report.outputs == {"out": (21, 480, 640)}
     dilations = {row.name: row.arguments.get("dilation") for row in report.rows if row.name.endswith("conv2")}

@@ -22,7 +22,7 @@ __all__ = ["command"]
 @click.option("--format", "format_", type=click.Choice(["table", "json", "markdown"]), default="table",
               help="How to write it.")  # fmt: skip
 @output_option
-def command(
+def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     specs: Sequence[str], inputs: Sequence[str], settings: Sequence[str], layout: str | None, format_: str,
     output: str | None,
 ) -> None:  # fmt: skip

@@ -27,7 +27,7 @@ __all__ = ["command"]
 @click.option("--format", "format_", type=click.Choice(["table", "json", "markdown"]), default="table",
               help="How to write it.")  # fmt: skip
 @output_option
-def command(  # noqa: PLR0913  (each is an option of its own)
+def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     first: str, second: str | None, both: Sequence[str], set_a: Sequence[str], set_b: Sequence[str],
     inputs: Sequence[str], input_a: Sequence[str], input_b: Sequence[str], everything: bool, format_: str,
     output: str | None,

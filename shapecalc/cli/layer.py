@@ -12,7 +12,7 @@ from shapecalc.cli.options import emit, terminal_width, wants_color
 from shapecalc.errors import Misfit, ShapecalcError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from shapecalc.arguments import Argument
     from shapecalc.explain import LayerExplanation
@@ -73,28 +73,23 @@ def command() -> None:
     """
 
 
-class _Value(click.ParamType):  # type: ignore[type-arg]
-    """The value of an argument, as it is written in a command: 3, 3x3, 0:1x0:1, same."""
+def _reader(argument: Argument) -> Callable[[click.Context, click.Parameter, str | None], Any]:
+    """Return what reads the value of an argument, as it is written in a command: 3, 3x3, 0:1x0:1, same."""
 
-    def __init__(self, argument: Argument) -> None:
-        self.argument = argument
-        self.name = _metavar(argument)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not isinstance(value, str):
-            return value
+    def read(ctx: click.Context, param: click.Parameter, text: str | None) -> Any:
+        if text is None:
+            return None
         try:
-            read = value if isinstance(self.argument, Text) else _read(value, self.argument)
-            self.argument.normalise(read)
-        except (Misfit, ValueError) as error:
-            self.fail(_told(error, self.argument, value), param, ctx)
-        return read
+            value = text if isinstance(argument, Text) else _read(text, argument)
+            argument.normalise(value)
+        except Misfit as misfit:
+            told = misfit.message + (f": {misfit.mend}" if misfit.mend else "")
+            raise click.BadParameter(told, ctx, param) from None
+        except ValueError:
+            raise click.BadParameter(f"{text!r} is not {argument.expected}", ctx, param) from None
+        return value
 
-
-def _told(error: Exception, argument: Argument, value: str) -> str:
-    if not isinstance(error, Misfit):
-        return f"{value!r} is not {argument.expected}"
-    return error.message + (f" ({error.mend})" if error.mend else "")
+    return read
 
 
 def _read(text: str, argument: Argument) -> Any:
@@ -176,7 +171,7 @@ def _option(argument: Argument) -> click.Option:
         names = [f"--{word}/--no-{word}" for word in dict.fromkeys(spelled)]
         return click.Option([*names, _key(argument)], default=None, help=told)
     names = [f"--{word}" for word in dict.fromkeys(spelled)]
-    return click.Option([*names, _key(argument)], type=_Value(argument), metavar=_metavar(argument), help=told)
+    return click.Option([*names, _key(argument)], callback=_reader(argument), metavar=_metavar(argument), help=told)
 
 
 def _key(argument: Argument) -> str:

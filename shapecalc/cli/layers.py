@@ -42,7 +42,17 @@ def command(kinds: Sequence[str], format_: str, output: str | None) -> None:
     elif format_ == "markdown":
         emit("\n\n".join(map(drawing.draw_markdown, found)), output)
     else:
-        emit("\n\n".join([drawing.draw_text(kind, width) for kind in found]), output)
+        pages = [f"{drawing.draw_text(kind, width)}{_to_try(kind.name)}" for kind in found]
+        emit("\n\n".join(pages), output)
+
+
+def _to_try(kind: str) -> str:
+    """Return the command that works out a kind's first example."""
+    from shapecalc.cli.layer import example_command  # noqa: PLC0415
+    from shapecalc.layers import KINDS  # noqa: PLC0415
+
+    cls = KINDS[kind]
+    return f"\n\nto try it\n  {example_command(cls, cls.examples[0])}" if cls.examples else ""
 
 
 def _find(word: str) -> type[Layer]:

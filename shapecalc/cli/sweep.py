@@ -85,7 +85,8 @@ def _read_sets(settings: Sequence[str]) -> dict[str, Any]:
         name, equals, text = pair.partition("=")
         name = name.strip()
         if not equals or not name.isidentifier() or not text.strip():
-            raise UsageError(Problem(f"--set {pair} is not NAME=VALUES", mend="write for instance --set width=16:128:16"))
+            mend = "write for instance --set width=16:128:16"
+            raise UsageError(Problem(f"--set {pair} is not NAME=VALUES", mend=mend))
         if name in found:
             raise UsageError(Problem(f"the variable {name} is set twice", mend="list its values with commas"))
         values = parse_values(text, f"--set {name}", lambda one, name=name: read_settings([f"{name}={one}"])[name])
@@ -109,7 +110,8 @@ def _announce(job: Job, *, yes: bool) -> None:
     """Say how large the sweep is, where it is large; refuse what is too large, unless it is wanted."""
     size = job.size()
     if size.is_excessive and not yes:
-        raise UsageError(Problem(f"the sweep is too large to start unasked: {size}", why=(size.why,), mend="--yes starts it"))
+        message = f"the sweep is too large to start unasked: {size}"
+        raise UsageError(Problem(message, why=(size.why,), mend="--yes starts it"))
     if size.is_long:
         sys.stderr.write(f"{size}\n")
 
@@ -141,15 +143,17 @@ def _table(job: Job, output: str | None) -> str:
     """Return the rows as a table, with what they are above and what is left out below."""
     from shapecalc.renderers.listing import draw_listing  # noqa: PLC0415
 
-    rows = job.table()
-    to_screen = output is None
+    rows, wrong, to_screen = job.table(), _reason(job), output is None
+    if not rows.cells:
+        return printable("\n".join([job.title(), "", "no row is left", *wrong]))
     drawn = draw_listing(
-        rows.headings, rows.cells, numbers=rows.numbers, width=terminal_width() if to_screen else None,
+        rows.headings,
+        rows.cells,
+        numbers=rows.numbers,
+        width=terminal_width() if to_screen else None,
         color=wants_color() and to_screen,
-    )  # fmt: skip
-    wrong = _reason(job)
-    return printable("\n".join([job.title(), "", drawn, "", *rows.footer, *wrong]) if rows.cells else
-                     "\n".join([job.title(), "", "no row is left", *wrong]))  # fmt: skip
+    )
+    return "\n".join([printable(job.title()), "", drawn, "", *rows.footer, *map(printable, wrong)])
 
 
 def _reason(job: Job) -> list[str]:
@@ -163,6 +167,6 @@ def _reason(job: Job) -> list[str]:
     except ShapecalcError as error:
         problem = error.problems[0]
         number = job.gathering.seen - job.gathering.valid
-        return [f"{count_noun(number, 'variant')} do{'es' if number == 1 else ''} not fit; "
-                f"the first, {job.describe(row)}: {problem.headline}"]  # fmt: skip
+        words = f"{count_noun(number, 'variant')} do{'es' if number == 1 else ''} not fit"
+        return [f"{words}; the first, {job.describe(row)}: {problem.headline}"]
     return []

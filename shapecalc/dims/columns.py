@@ -84,7 +84,7 @@ class Column:
         raise NeedsValueError(self.axes)
 
     __bool__ = __int__ = __index__ = __float__ = __abs__ = __len__ = __iter__ = refuse
-    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = refuse  # type: ignore[assignment]
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = refuse
     __contains__ = __rpow__ = __rtruediv__ = refuse
     __hash__ = object.__hash__
 
@@ -132,7 +132,8 @@ class Column:
         divisor = values_of(other)
         if np.any(np.equal(divisor, 0)) or np.any(np.mod(self.values, divisor)):
             self.refuse()
-        return self // other
+        quotient: Column = self // other
+        return quotient
 
     def __neg__(self) -> Column:
         return self._made(operator.sub, 0, self, (-self.high, -self.low))
@@ -141,7 +142,9 @@ class Column:
         return self
 
     def __round__(self, digits: int | None = None) -> Column:
-        return self if digits is None or digits >= 0 else self.refuse()
+        if digits is not None and digits < 0:
+            self.refuse()
+        return self
 
     def __pow__(self, exponent: Any) -> Column:
         if type(exponent) is not int or exponent < 1:
@@ -153,11 +156,11 @@ class Column:
 
     def _made(self, work: Callable[[Any, Any], Any], a: Any, b: Any, bounds: tuple[int, int]) -> Column:
         """Return the result of an operation, in 64 bits where its bounds allow that and in Python's ints elsewhere."""
-        if -_MOST_WRITTEN <= bounds[0] and bounds[1] <= _MOST_WRITTEN:
+        if bounds[0] >= -_MOST_WRITTEN and bounds[1] <= _MOST_WRITTEN:
             return Column(np.asarray(work(values_of(a), values_of(b))), self.ledger, bounds)
         if self.ledger.is_reading:
             raise NeedsValueError(self.axes | (b.axes if isinstance(b, Column) else self.axes))
-        if -_MOST <= bounds[0] and bounds[1] <= _MOST:
+        if bounds[0] >= -_MOST and bounds[1] <= _MOST:
             return Column(np.asarray(work(values_of(a), values_of(b))), self.ledger, bounds)
         return _narrowed(Column(np.asarray(work(_large(a), _large(b)), dtype=object), self.ledger))
 
@@ -173,20 +176,20 @@ def _large(number: Any) -> Any:
 
 def _narrowed(column: Column) -> Column:
     """Return a column of Python's ints in 64 bits, where they turn out to fit."""
-    if -_MOST <= column.low and column.high <= _MOST:
+    if column.values.dtype == object:
+        column.low, column.high = int(column.values.min()), int(column.values.max())
+    if column.low >= -_MOST and column.high <= _MOST:
         column.values = column.values.astype(np.int64)
     return column
 
 
 def _bounds_of(column: Column, other: Any) -> tuple[int, int]:
-    """Return the bounds of what a column is worked with. Errors: `NeedsValueError` for a fraction."""
+    """Return the bounds of what a column is worked with. Errors: `NeedsValueError` for a fraction or a list."""
     if isinstance(other, Column):
         return other.low, other.high
     if isinstance(other, int):
         return other, other
-    if isinstance(other, float):
-        column.refuse()
-    raise TypeError(f"a column cannot be worked with {type(other).__name__}")
+    return column.refuse()
 
 
 def _divided(column: Column, a: Any, b: Any, work: Callable[[Any, Any], Any]) -> Column:
@@ -228,9 +231,9 @@ class _Columns:
     def broadcast(self, a: Any, b: Any) -> Any:
         return self.maximum(a, b)
 
-    def scaled(self, size: Any, factor: float) -> Any:
-        if not isinstance(size, Column) or isinstance(factor, Column):
-            size.refuse() if isinstance(size, Column) else factor.refuse()  # type: ignore[union-attr]
+    def scaled(self, size: Any, factor: Any) -> Any:
+        if not isinstance(size, Column):
+            raise NeedsValueError(factor.axes)
         if abs(factor) * max(abs(size.low), abs(size.high)) < _EXACT_FLOAT:
             return Column(np.floor(size.values * factor).astype(np.int64), size.ledger)
         exact = [math.floor(value * factor) for value in size.values.ravel().tolist()]
@@ -251,7 +254,7 @@ def mask(constraint: dims.Constraint) -> Any:
     if not isinstance(left, Column) and not isinstance(right, Column):
         return dims.holds(constraint)
     column = left if isinstance(left, Column) else right
-    (low, high), (least, most) = _bounds_of(column, left), _bounds_of(column, right)
+    high, least = _bounds_of(column, left)[1], _bounds_of(column, right)[0]
     a, b = values_of(left), values_of(right)
     if relation == dims.UP_TO:
         return True if high <= least else np.less_equal(a, b)

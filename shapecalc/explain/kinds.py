@@ -1,6 +1,7 @@
 """A layer kind as its declaration tells of it: arguments, rules, examples.
 
-The rules are those of the kind's first example, worked on traced numbers, with every argument that has a number.
+The rules are those of the kind's first example, worked on traced numbers, with every argument that has a number in
+them, and flags and words at their defaults.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.arguments import Choice, Flag, PerAxis
+from shapecalc.errors import Misfit
 from shapecalc.explain.leaves import LETTERS
 from shapecalc.explain.lines import Line, rule_lines
 from shapecalc.explain.working import Working, work
@@ -68,11 +71,24 @@ def kind_of(cls: type[Layer]) -> Kind:
 
 
 def _example_working(cls: type[Layer], example: Example) -> Working:
-    names = cls.argument_names()
-    layer = cls(**{names[word]: value for word, value in example.arguments.items()})
+    """Return the rules of a kind: of its first example, with one number for all axes, flags and words at defaults."""
     inputs = example.input if isinstance(example.input, list) else [example.input]
     shapes = [Shape(tuple(sizes), example.layout == HWC, len(sizes) > 2) for sizes in inputs]
-    return work(layer, shapes, general=True)
+    names = cls.argument_names()
+    given = {names[word]: value for word, value in example.arguments.items()}
+    general = {name: _for_all_axes(cls.arguments[name], value) for name, value in given.items()
+               if not isinstance(cls.arguments[name], (Flag, Choice))}  # fmt: skip
+    try:
+        return work(cls(**general), shapes, general=True)
+    except Misfit:
+        return work(cls(**given), shapes, general=True)
+
+
+def _for_all_axes(argument: Argument, value: Any) -> Any:
+    if not isinstance(argument, PerAxis) or not isinstance(value, list):
+        return value
+    first = value[0]
+    return first[0] if isinstance(first, list) else first
 
 
 def _letters(working: Working) -> dict[str, str]:

@@ -32,7 +32,8 @@ LETTERS = {
     "C": "channels",
     "L": "length",
     "F": "features",
-    "N": "how many sequences side by side",
+    "N": "number of sequences",
+    "M": "number of groups of them",
 }
 """What the letters of axes stand for."""
 

@@ -100,6 +100,7 @@ class _Worker:
     def __init__(self, layer: Layer, inputs: Sequence[Shape], *, general: bool) -> None:
         rank = max(len(inputs[0].sizes) - 1, 0) if inputs else 0
         self.arguments = layer.arguments
+        self.sequences = layer.sequences
         self.traced = layer.with_values(argument_leaves(layer, rank, general=general))
         self.shapes = tuple([_lifted(x, INPUT, i) for i, x in enumerate(inputs)])
         self.algebra = Algebra(_is_argument, _is_neutral)
@@ -139,7 +140,8 @@ class _Worker:
         """Give every axis its symbol."""
         below = [str(i + 1) for i in range(len(self.shapes))] if len(self.shapes) > 1 else ["in"]
         for i, x in enumerate(self.shapes):
-            named = named_axes(x, Origin(INPUT, place=i), below[i], is_map=x.is_map or x.is_regarded)
+            is_map = x.is_regarded or (x.is_map and not self.sequences)
+            named = named_axes(x, Origin(INPUT, place=i), below[i], is_map=is_map)
             _write_on(x.sizes, named)
         for i, (shape, leaves) in enumerate(zip(shapes, given, strict=True)):
             fresh = [None if size is own else size for size, own in zip(leaves.sizes, shape.sizes, strict=True)]
@@ -159,7 +161,8 @@ class _Worker:
         """Return the symbol and the origin of every axis of an output."""
         kept = isinstance(shape, Watched) and self.shapes[0].is_regarded and shape.rank == self.shapes[0].rank
         below = "out" if outputs == 1 else f"out{index + 1}"
-        return named_axes(shape, Origin(OUTPUT, place=index), below, is_map=shape.is_map or kept)
+        is_map = kept or (shape.is_map and not self.sequences)
+        return named_axes(shape, Origin(OUTPUT, place=index), below, is_map=is_map)
 
     def _outputs(
         self, shapes: Sequence[Shape], axes: Sequence[Sequence[Expression]]

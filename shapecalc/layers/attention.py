@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.arguments import Flag, Integer, Number
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import Misfit
-from shapecalc.layer import Example, Layer, WeightShapes
+from shapecalc.layer import BOTH, Example, Layer, WeightShapes
 from shapecalc.sight import Look, rearranged
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ def product_macs(leading: Dim, length: Dim, keys: Dim, head_dim: Dim, v_head_dim
     return leading * length * keys * (head_dim + v_head_dim)
 
 
+_SUM_BITS = 32
+"""Of the sum over the keys that fused attention keeps for each query in place of the scores (Dao et al. 2022)."""
+
+
 def seen_apart(index: int, x: Shape) -> Look:
     """Return that all of an input's positions and features are seen, but what its leading axes tell apart, apart."""
     return rearranged(index, x, {i: i for i in range(x.rank - 2)})
@@ -66,6 +70,7 @@ class MultiHeadAttention(Layer):
 
     kind = "multi_head_attention"
     also = ("multihead_attention", "mha", "self_attention")
+    sequences = True
     inputs = (1, 3)
 
     num_heads = Integer("heads that the features are split into", symbol="h")
@@ -187,8 +192,10 @@ class MultiHeadAttention(Layer):
         q, k, _ = _triple(inputs)
         head, v_head = self._head_dims(q)
         length, keys, heads = q.sizes[-2], self._keys(k), self.num_heads
-        projected = length * heads * head + keys * self._kv_heads * (head + v_head)
-        return [(prod(q.sizes[:-2]) * (projected + heads * length * keys + length * heads * v_head), 0)]
+        leading = prod(q.sizes[:-2])
+        inside = length * heads * head + keys * self._kv_heads * (head + v_head) + length * heads * v_head
+        scores = (heads * length * keys, 0) if self.need_weights else (heads * length, _SUM_BITS)
+        return [(leading * inside, 0), (leading * scores[0], scores[1])]
 
     def looks(self, output: Any, *inputs: Shape) -> list[Look]:
         return [seen_apart(i, x) for i, x in enumerate(inputs)]
@@ -210,6 +217,8 @@ class ScaledDotProductAttention(Layer):
     """
 
     kind = "scaled_dot_product_attention"
+    sequences = True
+    saves = BOTH
     also = ("sdpa", "dot_product_attention")
     inputs = (3, 3)
 
@@ -244,7 +253,7 @@ class ScaledDotProductAttention(Layer):
         return prod(k.sizes[:-2]) * (k.sizes[-1] + v.sizes[-1])
 
     def kept(self, output: Shape, q: Shape, k: Shape, v: Shape) -> list[tuple[Dim, int]]:
-        return [(prod(q.sizes[:-1]) * k.sizes[-2], 0)]
+        return [(prod(q.sizes[:-1]), _SUM_BITS)]
 
     def looks(self, output: Shape, *inputs: Shape) -> list[Look]:
         return [seen_apart(i, x) for i, x in enumerate(inputs)]

@@ -66,6 +66,7 @@ class PositionEmbedding(Layer):
     """
 
     kind = "position_embedding"
+    sequences = True
     saves = NOTHING
     also = ("positional_embedding", "learned_position_embedding")
     elementwise = True
@@ -97,6 +98,7 @@ class SinusoidalEmbedding(Layer):
     """
 
     kind = "sinusoidal_embedding"
+    sequences = True
     saves = NOTHING
     also = ("sinusoidal_position_embedding", "positional_encoding")
     elementwise = True
@@ -116,6 +118,7 @@ class RotaryEmbedding(Layer):
     """
 
     kind = "rotary_embedding"
+    sequences = True
     saves = NOTHING
     also = ("rope", "rotary_position_embedding")
 
@@ -158,6 +161,7 @@ class ClassToken(Layer):
     """Class token: learned rows put before a sequence (length, features), as vision transformers do."""
 
     kind = "class_token"
+    sequences = True
     saves = NOTHING
     also = ("cls_token", "prefix_tokens")
 

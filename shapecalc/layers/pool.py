@@ -221,6 +221,12 @@ class AdaptiveAvgPool(_AdaptivePool):
     kind = "adaptive_avg_pool"
     also = ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_average_pooling1d",
             "adaptive_average_pooling2d", "adaptive_average_pooling3d", "adaptive_average_pool")  # fmt: skip
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        if set(per_axis(self.output_size, 1)) == {1}:
+            self.__dict__["saves"] = NOTHING  # PyTorch then takes the mean, whose gradient needs no numbers
+
     examples = (
         Example({"output_size": [7, None]}, (1, 20, 25), (1, 7, 25), source="PyTorch 2.13.0, run"),
         Example({"output_size": 6}, (256, 6, 6), (256, 6, 6), source="torchvision's AlexNet"),

@@ -32,6 +32,7 @@ class Matmul(Layer):
 
     kind = "matmul"
     also = ("batch_matmul", "bmm")
+    sequences = True
     inputs = (2, 2)
     branches = True
 
@@ -114,6 +115,7 @@ class Einsum(Layer):
     """
 
     kind = "einsum"
+    sequences = True
     inputs = (1, None)
 
     equation = Text("the letters of each input's axes, an arrow, and those of the output: bhid,bhjd->bhij")

@@ -105,6 +105,7 @@ class WindowAttention(Layer):
     """
 
     kind = "window_attention"
+    sequences = True
 
     num_heads = Integer("heads that the channels are split into", symbol="h")
     window_size = PerAxis("side of a window, in tokens", symbol="w", also=["partition_size"])
@@ -183,6 +184,7 @@ class RelativePositionBias(Layer):
     """
 
     kind = "relative_position_bias"
+    sequences = True
     saves = NOTHING
     elementwise = True
 

@@ -39,7 +39,7 @@ class _Order(NamedTuple):
     method: str
 
 
-def memory(
+def memory(  # noqa: PLR0913  (each is an option of its own)
     report: Report,
     *,
     weights: int | str | None = None,

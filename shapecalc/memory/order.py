@@ -2,9 +2,10 @@
 
 What is live after a set of steps depends on the set alone, not on its order: whoever writes over a storage takes its
 place, at its size. So an order is a path through the sets, and the best one is the path whose highest point is lowest:
-found by trying the sets in the order of that height (Dijkstra's algorithm, for the greatest in place of the sum). A step
-that takes nothing more than what the path has had already, and leaves no more than there was, may always be taken at
-once. Where there are too many sets, the best order of a few good guesses is taken instead.
+found by trying the sets in the order of that height (Dijkstra's algorithm, for the greatest in place of the sum). A
+step that takes no more than the path has had already, and leaves no more than there was, may always be taken at once:
+put off, it would be no cheaper, and the others no dearer for it. Where there are too many sets, the best of a few good
+guesses is taken instead.
 """
 
 from __future__ import annotations

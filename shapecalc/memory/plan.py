@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.dims import prod
 from shapecalc.graph import Reference
-from shapecalc.layer import INPUTS, OUTPUTS, TRAINED
+from shapecalc.layer import BOTH, INPUTS, OUTPUTS, TRAINED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from shapecalc.layer import Layer
     from shapecalc.report import Report, Row
@@ -123,14 +123,14 @@ class _Maker:
         if not learns and not self.trained_storages.intersection(step.reads):
             return step
         self.trained_storages.update(step.writes)
-        saved: Iterable[int] = ()
-        if layer.saves == OUTPUTS:
-            saved = step.writes
-        elif layer.saves == INPUTS or (layer.saves == TRAINED and learns):
-            saved = step.reads
+        saved: tuple[int, ...] = ()
+        if layer.saves in (INPUTS, BOTH) or (layer.saves == TRAINED and learns):
+            saved += step.reads
+        if layer.saves in (OUTPUTS, BOTH):
+            saved += step.writes
         outputs = sizing.outputs[0] if len(sizing.outputs) == 1 else sizing.outputs
         extra = sum(stored(numbers, bits or self.bits) for numbers, bits in layer.kept(outputs, *sizing.inputs))
-        return step._replace(saves=tuple(saved), extra=extra * self.report.batch, trains=True)
+        return step._replace(saves=saved, extra=extra * self.report.batch, trains=True)
 
     def storages(self) -> tuple[Storage, ...]:
         """Return the storages, once all layers are known."""

@@ -150,4 +150,3 @@ def _word(name: str) -> str:
 
 def _signed(number: int) -> str:
     return f"{number:+,}"
-

@@ -1,4 +1,7 @@
-"""The front of a sweep as a picture: every variant a dot, those that no other beats joined by a line. Needs matplotlib."""
+"""The front of a sweep as a picture: every variant a dot, those that no other beats joined by a line.
+
+Needs matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ _LINE_HEIGHT = 0.05
 _INK, _CLOUD, _LINE = "#333333", "#b8c4d0", "#c2410c"
 
 
-def draw_front(  # noqa: PLR0913  (the parts of one picture)
+def draw_front(  # noqa: PLR0913, PLR0917  (the parts of one picture)
     path: str, title: str, names: Sequence[str], cloud: Any, front: Any, labels: Sequence[str]
 ) -> None:
     """Write the picture of two columns: `cloud` and `front` are points of them, `labels` say what is on the front.

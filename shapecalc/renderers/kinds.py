@@ -58,7 +58,7 @@ def draw_text(kind: Kind, width: int | None = None) -> str:
             lines += _indented(argument.doc, width, indent, start)
             lines += _indented(_facts(argument), width, indent)
     if kind.rules:
-        lines += ["", _rules_heading(kind), *text_lines(kind.rules, width)]
+        lines += ["", "rules", *_indented(_rules_heading(kind), width), *text_lines(kind.rules, width)]
     if kind.layers:
         lines += ["", "layers that it is made of", *[f"  {line}" for line in kind.layers.splitlines()]]
     lines += ["", "examples"] if kind.examples else []
@@ -78,7 +78,7 @@ def draw_markdown(kind: Kind) -> str:
         lines += [_row(argument) for argument in kind.arguments]
         lines.append("")
     if kind.rules:
-        lines += [markdown_escape(_rules_heading(kind)), "", *markdown_list(kind.rules), ""]
+        lines += [f"Rules: {markdown_escape(_rules_heading(kind))}.", "", *markdown_list(kind.rules), ""]
     lines += ["```yaml", kind.layers.rstrip(), "```", ""] if kind.layers else []
     for written, result, source in _examples(kind):
         lines.append(f"- `{written}`: {markdown_escape(result)} ({markdown_escape(source)})")
@@ -138,7 +138,8 @@ def _facts(argument: Argument) -> str:
 
 def _rules_heading(kind: Kind) -> str:
     letters = ", ".join([f"{letter} {meaning}" for letter, meaning in kind.letters.items()])
-    return "rules" + (f" ({letters}; {'' if kind.inputs[1] == 1 else 'inputs numbered; '}as in the first example)")
+    numbered = "" if kind.inputs[1] == 1 else "several inputs are numbered, "
+    return f"{letters}; {numbered}for the sort of input of the first example"
 
 
 def _examples(kind: Kind) -> Iterator[tuple[str, str, str]]:

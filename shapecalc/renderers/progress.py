@@ -13,7 +13,10 @@ __all__ = ["progress"]
 
 @contextlib.contextmanager
 def progress(words: str, whole: int, *, start: int = 0, is_wanted: bool = True) -> Iterator[Callable[[int], None]]:
-    """Give a function that is told how much of the whole is done; the bar goes to standard error, and away at the end."""
+    """Give a function that is told how much of the whole is done.
+
+    The bar goes to standard error, and away at the end.
+    """
     if not is_wanted:
         yield lambda _: None
         return

@@ -43,8 +43,8 @@ def read_budget(what: str, given: Any) -> int:
         raise UsageError(Problem(f"'{str(given)[:40]}' is not a budget of {what}", mend=mend))
     number = found[1].replace(",", "").replace("_", "")
     amount = int(number) * units[found[2]] if number.isdigit() else int(round(float(number) * units[found[2]], 3))
-    if amount < 1:
-        raise UsageError(Problem(f"a budget of {what} is at least 1, not {given}"))
+    if not 1 <= amount < 10**_DIGITS:
+        raise UsageError(Problem(f"a budget of {what} is at least 1 and less than 10^{_DIGITS}, not {given}"))
     return amount
 
 

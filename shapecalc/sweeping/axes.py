@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Problem, UsageError, count_noun
+from shapecalc.errors import Problem, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -161,7 +161,7 @@ def _range(piece: str, label: str, parts: list[str]) -> range | list[Any]:
     except (ValueError, ZeroDivisionError):
         raise UsageError(Problem(f"{label}: '{piece.strip()}' is not a range of numbers", mend=how)) from None
     if step == 0 or (last - first) / step < 0:
-        raise UsageError(Problem(f"{label}: the range {piece.strip()} has no values: it never reaches its end", mend=how))
+        raise UsageError(Problem(f"{label}: the range {piece.strip()} is empty: it never reaches its end", mend=how))
     count = int((last - first) / step) + 1
     if count > MAX_VALUES:
         raise UsageError(f"{label}: the range {piece.strip()} has {count:,} values: at most {MAX_VALUES:,}")
@@ -209,13 +209,6 @@ def parse_input(text: str, name: str, axes: list[Axis]) -> InputTemplate:
 def _size(piece: str, text: str) -> int:
     if not piece.isascii() or not piece.isdigit() or not 1 <= int(piece[:20]) <= MAX_SIZE:
         what = "a size of at least 1" if piece.lstrip("-").isdigit() else "a size"
-        raise UsageError(
-            Problem(f"the input {text}: '{piece}' is not {what}", mend="write sizes as 3x{128:256:32}x=, = being the size before")
-        )
+        mend = "write sizes as 3x{128:256:32}x=, = being the size before"
+        raise UsageError(Problem(f"the input {text}: '{piece}' is not {what}", mend=mend))
     return int(piece)
-
-
-def told(grid: Grid) -> str:
-    """Return how many variants of how many axes there are, in words."""
-    varying = sum(size > 1 for size in grid.shape)
-    return f"{count_noun(grid.rows, 'variant')} along {varying} {'axis' if varying == 1 else 'axes'}"

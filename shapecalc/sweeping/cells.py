@@ -11,7 +11,6 @@ from shapecalc.dims.columns import Column, Ledger, NeedsValueError, mask, values
 from shapecalc.errors import ShapeError
 from shapecalc.evaluation import evaluate
 from shapecalc.inference import sizings_of
-from shapecalc.shape import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from shapecalc.graph import Graph
     from shapecalc.network import Network
     from shapecalc.report import Sizing
+    from shapecalc.shape import Shape
     from shapecalc.sweeping.axes import Grid, Ranges
 
 __all__ = ["BYTES_PER_NUMBER", "COUNTS", "Cells"]
@@ -133,7 +133,7 @@ def _is_wide(span: tuple[int, int]) -> bool:
 def _refuse_signs(graph: Graph) -> None:
     """Refuse columns in arguments of which a number of 0 or less says how the layer is built: `shape: [-1, 4]`."""
     for layer in {id(node.layer): node.layer for node in graph.nodes}.values():
-        assert layer is not None  # noqa: S101  (without problems every node has its layer)
+        assert layer is not None
         for name, argument in layer.arguments.items():
             if type(argument) in _WRITTEN_IN_FULL and argument.minimum <= 0:  # type: ignore[attr-defined]
                 value = layer.__dict__[name]
@@ -212,5 +212,3 @@ def _store(results: Results, key: Any, place: tuple[slice, ...], values: Any) ->
     except OverflowError:
         array = results[key] = array.astype(object)
         array[place] = values
-
-

@@ -76,7 +76,8 @@ class Job:
         known = [name for name in plan.columns if name != "output"]
         self.objectives = read_objectives(pareto, known) if pareto else []
         if plot and len(self.objectives) != 2:
-            raise UsageError(Problem(f"a picture has two axes, not {len(self.objectives)}", mend="--pareto params,macs"))
+            message = f"a picture has two axes, not {len(self.objectives)}"
+            raise UsageError(Problem(message, mend="--pareto params,macs"))
         if sort:
             read_order(sort, known)
         is_cut = format == "table" and not pareto and top is None
@@ -85,7 +86,8 @@ class Job:
         self.is_gathered = format == "table" or self.wish.needs_all or top is not None
         self.gathering = Gathering(plan, self.wish, tuple(name for name, _ in self.objectives) if plot else ())
         if resume and (self.is_gathered or not output):
-            raise UsageError(Problem("--resume goes on with a file of all rows", mend="name it: --output FILE.csv, without --sort, --top and --pareto"))  # fmt: skip
+            mend = "name it: --output FILE.csv, without --sort, --top and --pareto"
+            raise UsageError(Problem("--resume goes on with a file of all rows", mend=mend))
         self.start = self.done = 0
         self._resumes = resume and bool(output) and os.path.exists(output or "")
         self._file: Any = None
@@ -168,7 +170,7 @@ class Job:
         names = [name for name, _ in self.objectives]
         points = np.stack([rows[name].astype(float) for name in names], axis=1)
         labels = [self.describe(int(row)) for row in rows["variant"]]
-        assert self.plot is not None  # noqa: S101  (it is what the caller looked at)
+        assert self.plot is not None
         draw_front(self.plot, self.title(), names, self.gathering.cloud(), points, labels)
 
     def write_to(self, stream: Any) -> None:
@@ -209,7 +211,7 @@ class Job:
         """Return what a file now holds."""
         rows = len(self.result()) if self.is_gathered else self.gathering.kept
         if self._resumes:
-            if not self.gathering.seen:
+            if not rows:
                 return f"{self.output} is complete: there was nothing left to do"
             return f"{self.output}: {count_noun(rows, 'more row')}, from variant {self.start:,} on"
         return f"{self.output}: {count_noun(rows, 'row')}"
@@ -241,4 +243,3 @@ def _duration(seconds: float) -> str:
         if seconds >= 1.5 * length:
             return count_noun(round(seconds / length), unit)
     return count_noun(max(1, round(seconds)), "second")
-

@@ -104,10 +104,13 @@ class Sweep:
         return self.rows(order({**columns, "invalid": ~columns["valid"]}, keys))
 
     def pareto(self, objectives: str) -> Sweep:
-        """Return the front: the rows that no other beats in `params,macs`, the least being best (`+x`: the greatest)."""
+        """Return the front: the rows that no other beats in, say, `params,macs`, the least being best.
+
+        A leading `+` is for what is best when greatest: `params,+macs`.
+        """
         valid = self.rows(self._columns["valid"])
         known = [name for name in self.names if name != "output"]
-        return valid.rows(front(valid._columns, read_objectives(objectives, known)))
+        return valid.rows(front({name: valid[name] for name in known}, read_objectives(objectives, known)))
 
     def _output(self) -> Any:
         """Return the sizes of the outputs as texts."""
@@ -159,5 +162,3 @@ def joined(plan: Plan, parts: Sequence[Sweep]) -> Sweep:
     for key in sorted({key for part in parts for key in part._sizes}):  # noqa: SLF001
         sizes[key] = np.concatenate([part._sizes.get(key, np.zeros(len(part), np.int64)) for part in parts])  # noqa: SLF001
     return Sweep(plan.columns, columns, sizes, plan.grid)
-
-

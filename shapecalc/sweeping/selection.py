@@ -78,7 +78,7 @@ def check_column(name: str, known: Sequence[str]) -> None:
         raise UsageError(Problem(f"the sweep has no column {name}", mend=did_you_mean(name, known)))
 
 
-def _value(node: ast.expr, columns: Mapping[str, Any]) -> Any:  # noqa: PLR0911  (one for each sort of part)
+def _value(node: ast.expr, columns: Mapping[str, Any]) -> Any:  # noqa: PLR0911, C901  (one for each sort of part)
     """Return what a part of an expression comes to; what may stand in one was seen to when it was read."""
 
     def value(part: ast.expr) -> Any:

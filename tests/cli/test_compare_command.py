@@ -1,0 +1,104 @@
+"""`shapecalc compare` and `shapecalc diff` as they are run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cli.running import run
+
+VGG = """\
+− VGG11, input 3×224×224
++ VGG13, input 3×224×224
+
+   Layer                 Kind  Output        Params           MACs
+──────────────────────────────────────────────────────────────────
+   … 2 layers the same
++  conv1_2.conv          conv  64×224×224    36,928  1,849,688,064
++  conv1_2.relu          relu  64×224×224         0              0
+   … 3 layers the same
++  conv2_2.conv          conv  128×112×112  147,584  1,849,688,064
++  conv2_2.relu          relu  128×112×112        0              0
+   … 24 layers the same
+
+layers: 0 changed, 4 added, 0 removed, 29 the same
+params: 132,863,336 → 133,047,848 (+184,512, +0.1 %)
+MACs: 7,609,090,048 → 11,308,466,176 (+3,699,376,128, +48.6 %)
+activations: 16,409,040 → 26,042,832 (+9,633,792, +58.7 %)
+"""
+
+
+def test_diff_at_80_columns():
+    assert run("diff", "vgg11", "vgg13", columns=80) == (0, VGG, "")
+
+
+def test_diff_of_settings_and_of_sizes():
+    ran = run("diff", "resnet50", "--set-b", "width_per_group=128")
+    assert ran.status == 0
+    assert "−  layer1.0.conv1        conv        64×56×56        4,096   12,845,056  out_channels 64" in ran.out
+    assert "+                                    128×56×56       8,192   25,690,112  out_channels 128" in ran.out
+    assert "params: 25,557,032 → 68,883,240 (+43,326,208, +169.5 %)" in ran.out
+    ran = run("diff", "alexnet", "--input-a", "256x256x3", "--input-b", "227x227x3")
+    assert ran.out.startswith("− AlexNet, input 256×256×3\n+ AlexNet, input 227×227×3\n")
+    both = run("diff", "resnet18", "--set", "classes=10", "--set-b", "classes=20")
+    assert "layers: 1 changed, 0 added, 0 removed, 68 the same" in both.out
+
+
+def test_diff_of_what_is_the_same_is_no_failure():
+    ran = run("diff", "alexnet", "alexnet")
+    assert (ran.status, "no layer differs" in ran.out) == (0, True)
+    assert run("diff", "lenet5", "lenet5", "--all").out.count("\n   ") > 5
+
+
+def test_diff_wants_something_to_differ():
+    ran = run("diff", "alexnet")
+    assert ran.status == 2
+    assert "give a second SPEC, or what differs" in ran.err
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("words", [("diff", "resnet18", "resnet50"), ("diff", "alexnet", "bert-base-uncased"),
+                                   ("compare", "alexnet", "vgg16", "resnet50", "mobilenet_v2", "unet")])  # fmt: skip
+def test_nothing_is_wider_than_the_terminal(words, columns):
+    ran = run(*words, columns=columns)
+    assert ran.status == 0
+    if columns >= 80:
+        assert max(map(len, ran.out.splitlines())) <= columns
+
+
+def test_colour_is_for_terminals():
+    plain, colored = run("diff", "vgg11", "vgg13"), run("diff", "vgg11", "vgg13", columns=120, color=True)
+    assert "\x1b" not in plain.out
+    assert "\x1b[32m" in colored.out
+    assert "\x1b" not in run("compare", "vgg11", "vgg13").out
+    assert "\x1b" in run("compare", "vgg11", "vgg13", columns=120, color=True).out
+
+
+def test_compare():
+    ran = run("compare", "alexnet", "vgg16")
+    assert ran.status == 0
+    lines = [" ".join(line.split()) for line in ran.out.splitlines()]
+    assert "params 62,378,344 138,357,544 2.22×" in lines
+    assert "fc 94.0 % 89.4 %" in lines
+    assert "layers 21 39 1.86×" in lines
+
+
+def test_compare_wants_two():
+    assert run("compare", "alexnet").status == 2
+
+
+@pytest.mark.parametrize("command", ["compare", "diff"])
+def test_json_and_markdown(command, tmp_path):
+    told = json.loads(run(command, "alexnet", "vgg16", "--format", "json").out)
+    assert told["version"] == 1
+    file = tmp_path / "out.md"
+    assert run(command, "alexnet", "vgg16", "--format", "markdown", "-o", file) == (0, "", "")
+    table = [line for line in file.read_text().splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in table}) == 1
+    assert set(table[1]) <= set("|:- ")
+
+
+def test_names_cannot_command_the_terminal():
+    text = 'name: "a\\e[31m|*b*"\ninput: [3]\nlayers: [{relu: {}, name: "x|y*"}]\n'
+    ran = run("compare", "-", "lenet5", text=text)
+    assert "\x1b" not in ran.out

@@ -1,0 +1,151 @@
+"""`shapecalc layer`: one layer from the command line, its options made from the kind's declaration."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+
+import click
+import pytest
+from running import run
+from shapecalc.cli.layer import OWN_OPTIONS, command, example_command
+from shapecalc.layers import KINDS
+
+CONV = "layer conv --input 227x227x3 --layout hwc --out-channels 96 --kernel-size 11 --stride 4"
+CASES = [(kind, number) for kind, cls in KINDS.items() for number in range(len(cls.examples))]
+
+
+def layer(text, **rest):
+    return run(*shlex.split(text), **rest)
+
+
+def test_a_convolution():
+    ran = layer(CONV)
+    assert ran.out == (
+        "conv  227×227×3 → 55×55×96\n\n"
+        "  params       34,944  34,848 weights + 96 biases\n"
+        "  MACs    105,415,200  for one sample\n"
+        "  memory     1.11 MiB  290,400 numbers of 4 bytes\n"
+    )
+    assert (ran.status, ran.err) == (0, "")
+
+
+def test_its_arithmetic():
+    out = layer(f"{CONV} --explain").out
+    assert "(11·11·3 + 1)·96 = (363 + 1)·96 = 34,944" in out
+    assert "C_out = 96 (out_channels), k = 11 (kernel_size), s = 4 (stride)" in out
+    assert "layers[" not in out
+    assert json.loads(layer(f"{CONV} --explain --format json").out)["layers"][0]["params"] == 34_944
+    assert layer(f"{CONV} --explain --format markdown").out.startswith("## ")
+
+
+@pytest.mark.parametrize(("kind", "number"), CASES)
+def test_every_example_of_every_kind(kind, number):
+    cls = KINDS[kind]
+    example = cls.examples[number]
+    ran = layer(example_command(cls, example).removeprefix("shapecalc ") + " --format json")
+    assert (ran.status, ran.err) == (0, "")
+    report = json.loads(ran.out)
+    assert report["total"]["params"] == example.params
+    assert report["total"]["macs"] == example.macs
+    outputs = example.output if isinstance(example.output, list) else [example.output]
+    assert report["layers"][-1]["output_shapes"] == [list(sizes) for sizes in outputs]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_argument_is_an_option_and_help_tells_it(kind):
+    cls = KINDS[kind]
+    made = command.get_command(click.Context(command), kind)
+    spelled = [name for option in made.params for name in (*option.opts, *option.secondary_opts)]
+    assert len(spelled) == len(set(spelled)), "no option is spelled like another"
+    for word in cls.argument_names():
+        assert f"--{word.replace('_', '-')}" in spelled
+        assert word not in OWN_OPTIONS
+    told = layer(f"layer {kind} --help").out
+    for argument in cls.arguments.values():
+        assert f"--{argument.name.replace('_', '-')}" in told
+
+
+@pytest.mark.parametrize(
+    ("options", "given"),
+    [
+        ("--kernel-size 3x5", "(3×5 + 1)"),
+        ("--kernel-size 3,5", ""),
+        ("--kernel-size [3,5]", ""),
+    ],
+)
+def test_numbers_for_each_axis(options, given):  # noqa: ARG001
+    report = json.loads(layer(f"layer conv --input 3x9x9 --out-channels 4 {options} --format json").out)
+    assert report["layers"][0]["arguments"]["kernel_size"] == [3, 5]
+
+
+@pytest.mark.parametrize(
+    ("padding", "read"),
+    [("1", [1, 1]), ("1x2", [1, 2]), ("0:1x2:3", [[0, 1], [2, 3]]), ("[[0,1],[2,3]]", [[0, 1], [2, 3]]), ("same", "same")],
+)
+def test_padding(padding, read):
+    text = f"layer conv --input 3x9x9 --out-channels 4 --kernel-size 3 --padding {padding} --format json"
+    assert json.loads(layer(text).out)["layers"][0]["arguments"]["padding"] == read
+
+
+def test_keras_words_and_flags():
+    out = layer("layer conv --input 3x9x9 --filters 4 --kernel-size 3 --strides 2 --no-use-bias --format json").out
+    entry = json.loads(out)["layers"][0]
+    assert (entry["biases"], entry["arguments"]["stride"]) == (0, [2, 2])
+
+
+def test_several_inputs():
+    assert "96×28×28" in layer("layer concat --input 64x28x28 --input 32x28x28").out
+
+
+def test_a_kind_without_inputs():
+    assert "100×256" in layer("layer parameter --shape 100x256").out
+
+
+def test_a_kind_made_of_others_is_a_table():
+    out = layer("layer feed_forward --input 197x768 --dim 768 --hidden-dim 3072").out
+    assert "linear2" in out
+    assert "4,722,432" in out
+
+
+def test_also_names_of_kinds():
+    assert layer("layer Conv2d --input 3x9x9 --out-channels 4 --kernel-size 3").status == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("layer cnv", "there is no kind of layer called 'cnv': did you mean conv?"),
+        ("layer conv --input 3x9x9 --kernl-size 3", "No such option '--kernl-size'.*--kernel-size"),
+        ("layer conv --input 3x9x9", r"conv needs --out-channels \(.*\), --kernel-size \(size of the window\)"),
+        ("layer conv --out-channels 3 --kernel-size 3", "conv needs --input"),
+        ("layer conv --input 3x9x9 --out-channels x --kernel-size 3", "'x' is not a whole number"),
+        ("layer conv --input 3x9x9 --out-channels 0 --kernel-size 3", "out_channels must be a whole number of at least 1"),
+        ("layer conv --input 3x9x9 --out-channels 3 --kernel-size 3 --padding sme", "did you mean same"),
+        ("layer conv --input 3x9x9 --out-channels 3 --kernel-size 3 --format pdf", "'pdf' is not one of"),
+        ("layer conv --input 3xx9 --out-channels 3 --kernel-size 3", "'3xx9' is not a size"),
+        ("layer conv --input 3x9x9 --out-channels 3 --kernel-size 3 --explain --format csv", "there is no format csv"),
+    ],
+)
+def test_wrong_commands(text, words):
+    ran = layer(text)
+    assert ran.status == 2
+    assert re.search(words, ran.err), ran.err
+    assert ran.out == ""
+    assert "<dict>" not in ran.err
+
+
+def test_a_layer_that_does_not_fit():
+    ran = layer("layer conv --input 3x5x5 --out-channels 3 --kernel-size 9")
+    assert ran.status == 1
+    assert ran.err.startswith("the 9×9 window does not fit its 5×5 input\n")
+    ran = layer("layer relu --input 3 --input 3")
+    assert ran.status == 1
+    assert "relu takes 1 input" in ran.err
+
+
+def test_help_is_short():
+    out = layer("layer --help").out
+    assert "shapecalc layer conv --input 227x227x3" in out
+    assert len(out.splitlines()) < 20

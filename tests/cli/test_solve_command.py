@@ -1,0 +1,65 @@
+"""`shapecalc solve` at the terminal."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from running import run
+
+
+def test_a_kind():
+    ran = run("solve", "conv", "--input", "227", "--output", "55")
+    assert ran.status == 0
+    assert ran.out.splitlines()[3].split() == ["11", "4", "0", "1", "yes"]
+    fixed = run("solve", "max_pool", "--input", "55", "--output", "27", "--pool-size=3", "--stride", "2")
+    assert "kernel_size 3, stride 2" in fixed.out
+
+
+def test_json():
+    ran = run("solve", "conv", "--input", "227", "--output", "55", "--format", "json", "--top", "2")
+    found = json.loads(ran.out)
+    assert found["version"] == 1
+    assert len(found["solutions"]) == 2
+    assert found["solutions"][0]["arguments"] == {"kernel_size": 11, "stride": 4, "padding": 0, "dilation": 1}
+    found = json.loads(run("solve", "unet", "--for", "width", "--params", "5M", "--format", "json").out)
+    assert found["solutions"][0] == {"settings": {"width": 25}, "amounts": {"params": 4736702}, "used": 0.94734}
+    found = json.loads(run("solve", "alexnet", "--fix", "--format", "json").out)
+    assert (found["problems"], found["fixes"]) == ([], [])
+
+
+def test_no_answer_is_status_1():
+    ran = run("solve", "conv", "--input", "10", "--output", "300")
+    assert (ran.status, "nearest:" in ran.out) == (1, True)
+    ran = run("solve", "unet", "--for", "width", "--params", "500")
+    assert (ran.status, "the least that there is" in ran.out) == (1, True)
+
+
+def test_fixes():
+    text = "input: 3x8x8\nlayers:\n  - conv: {out_channels: 4, kernel_size: 9}\n"
+    ran = run("solve", "-", "--fix", "--top", "1", text=text)
+    assert ran.status == 0
+    assert "      3 -   - conv: {out_channels: 4, kernel_size: 9}" in ran.out
+    assert "      3 +   - conv: {out_channels: 4, kernel_size: 9, padding: 1}" in ran.out
+
+
+BAD = [
+    (["conv", "--input", "227"], "say what goes in and what comes out"),
+    (["conv", "--input", "227", "--output", "55", "--params", "5M"], "--params cannot be used here"),
+    (["conv", "--input", "227", "--output", "55", "--kernel", "5"], "no argument kernel"),
+    (["conv", "--input", "227", "--output", "55", "--stride"], "not an option with a value"),
+    (["conv", "--input", "22x", "--output", "55"], "is not a size"),
+    (["unet", "--for", "width", "--params", "5X"], "is not a budget"),
+    (["unet", "--for", "width=9:3", "--params", "5M"], "is empty"),
+    (["unet", "--for", "width", "--params", "5M", "--stride", "3"], "--stride cannot be used here"),
+    (["nothing_of_the_sort", "--fix"], "there is no file"),
+    (["unet", "--for", "width=1:9999999", "--params", "5M"], "at most"),
+]
+
+
+@pytest.mark.parametrize(("words", "told"), BAD)
+def test_bad_questions(words, told):
+    ran = run("solve", *words)
+    assert ran.status == 2
+    assert told in ran.err
+    assert not ran.out

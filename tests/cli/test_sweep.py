@@ -1,0 +1,176 @@
+"""`shapecalc sweep` as it is run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cli.running import run
+
+pytest.importorskip("numpy")
+
+ALEXNET = Path(__file__).parents[2] / "benchmarks" / "alexnet_width.yaml"
+SMALL = ("sweep", ALEXNET, "--set", "width=16:48:16", "--input", "{32,227}x=x3")
+
+TABLE = """\
+AlexNet, any width: 6 variants
+
+width   input           params          MACs    memory   output
+─────────────────────────────────────────────────────────────────────
+   16   32×32×3              –             –         –   does not fit
+   16   227×227×3   30,560,584   117,365,384   118 MiB   1000
+   32   32×32×3              –             –         –   does not fit
+   32   227×227×3   40,702,632   335,259,920   158 MiB   1000
+   48   32×32×3              –             –         –   does not fit
+   48   227×227×3   51,308,552   674,556,824   200 MiB   1000
+
+Memory is weights, buffers and what every layer gives, for one sample, as fp32 (4 bytes a number).
+3 variants do not fit; the first, width 16, 32×32×3: max_pool2 (max_pool): the 3×3 window does not fit its 2×2 input
+"""
+
+
+def rows_of(text):
+    return list(csv.DictReader(text.splitlines()))
+
+
+def test_the_table():
+    assert run(*SMALL) == (0, TABLE, "")
+
+
+def test_csv_and_json_lines_say_the_same():
+    table = rows_of(run(*SMALL, "--format", "csv").out)
+    lines = [json.loads(line) for line in run(*SMALL, "--format", "jsonl").out.splitlines()]
+    assert len(table) == len(lines) == 6
+    assert list(table[0]) == list(lines[0])
+    for row, entry in zip(table, lines, strict=True):
+        assert row["params"] == ("" if entry["params"] is None else str(entry["params"]))
+        assert row["valid"] == str(entry["valid"]).lower()
+        assert entry["output"] == ([[1000]] if entry["valid"] else None)
+
+
+def test_where_sort_top_and_front():
+    ran = run(*SMALL, "--where", "params < 45e6", "--sort", "-macs", "--format", "csv")
+    assert [row["width"] for row in rows_of(ran.out)] == ["32", "16"]
+    assert [row["width"] for row in rows_of(run(*SMALL, "--top", "2", "--format", "csv").out)] == ["16", "16"]
+    ran = run(*SMALL, "--pareto", "params,+macs", "--format", "csv")
+    assert [row["width"] for row in rows_of(ran.out)] == ["16", "32", "48"]
+    assert "1 on the front of params,macs" in run(*SMALL, "--pareto", "params,macs").out
+    assert "no row is left" in run(*SMALL, "--where", "params < 5").out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--set", "widht=1,2"), "there is no variable widht to set\n   did you mean width?"),
+        (("--set", "width"), "--set width is not NAME=VALUES"),
+        (("--set", "width=5:1"), "the range 5:1 is empty"),
+        (("--input", "{0,4}x=x3"), "'0' is not a size of at least 1"),
+        (("--sort", "prams"), "the sweep has no column prams"),
+        (("--pareto", "params"), "a front of params alone is its least"),
+        (("--format", "parquet"), "Parquet is no text for a screen"),
+        (("--resume",), "--resume goes on with a file of all rows"),
+        (("--plot", "a.svg", "--pareto", "params,macs,memory"), "a picture has two axes, not 3"),
+        (("--set", "width=1:100000", "--input", "{100:100000}x=x3"), "the sweep is too large to start unasked: 9,990,100,000"),
+    ],
+)
+def test_wrong_use(options, message):
+    ran = run("sweep", ALEXNET, *options)
+    assert ran.status == 2
+    assert message in ran.err
+    assert ran.out == ""
+
+
+def test_a_long_table_is_cut_and_says_so():
+    ran = run("sweep", ALEXNET, "--set", "width=1:100")
+    assert len([line for line in ran.out.splitlines() if "MiB   1000" in line]) == 40
+    assert "… and 60 more rows" in ran.out
+
+
+LARGE = ("sweep", ALEXNET, "--set", "width=16:215", "--input", "{64:463}x=x3", "--where", "width % 2 == 0")
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@pytest.mark.parametrize("kept", [0, 20, 200, 5_000, 1_000_003, 10**9])
+def test_a_file_is_gone_on_with(tmp_path, ending, kept):
+    whole, part = tmp_path / f"whole.{ending}", tmp_path / f"part.{ending}"
+    assert run(*LARGE, "-o", whole).status == 0
+    part.write_bytes(whole.read_bytes()[:kept])
+    ran = run(*LARGE, "-o", part, "--resume")
+    assert ran.status == 0, ran.err
+    assert part.read_bytes() == whole.read_bytes()
+    assert ("nothing left to do" in ran.err) == (kept == 10**9)
+
+
+def test_a_file_of_another_sweep_is_not(tmp_path):
+    file = tmp_path / "sweep.csv"
+    assert run(*LARGE, "-o", file).status == 0
+    before = file.read_bytes()
+    for other in (
+        ("sweep", ALEXNET, "--set", "width=17:215", "--input", "{64:463}x=x3", "--where", "width % 2 == 0"),
+        ("sweep", ALEXNET, "--set", "width=16:215", "--input", "{64:463}x=x3", "--where", "width % 2 == 0 and width > 20"),
+        ("sweep", ALEXNET, "--set", "width=16:215", "--input", "{64:463}x=x3"),
+        ("sweep", ALEXNET, "--set", "width=16:215", "--input", "{64:463}x64x3"),
+        ("sweep", "alexnet", "--input", "{64:463}x=x3"),
+    ):
+        ran = run(*other, "-o", file, "--resume")
+        assert ran.status == 2
+        assert "cannot be continued" in ran.err
+        assert file.read_bytes() == before
+
+
+@pytest.mark.filterwarnings("default")
+def test_parquet(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    file = tmp_path / "sweep.parquet"
+    assert run(*SMALL, "-o", file).status == 0
+    rows = parquet.read_table(file).to_pylist()
+    assert [row["params"] for row in rows] == [None, 30560584, None, 40702632, None, 51308552]
+    assert run(*LARGE, "-o", file).status == 0
+    whole = parquet.ParquetFile(file)
+    part = tmp_path / "part.parquet"
+    with parquet.ParquetWriter(part, whole.schema_arrow) as writer:
+        writer.write_table(whole.read_row_group(0).slice(0, 12_345))
+    assert run(*LARGE, "-o", part, "--resume").status == 0
+    assert parquet.read_table(part).equals(parquet.read_table(file))
+    assert "cannot be continued" in run(*SMALL, "-o", part, "--resume").err
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_picture(tmp_path):
+    pytest.importorskip("matplotlib")
+    for name, beginning in (("front.svg", b"<?xml"), ("front.png", b"\x89PNG")):
+        ran = run(*SMALL, "--plot", tmp_path / name)
+        assert ran.status == 0, ran.err
+        assert (tmp_path / name).read_bytes().startswith(beginning)
+    assert "is no picture" in run(*SMALL, "--plot", tmp_path / "front.txt").err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is another thing there")
+def test_an_interruption_keeps_what_is_finished(tmp_path):
+    file = tmp_path / "sweep.csv"
+    words = ["sweep", ALEXNET, "--set", "width=16:4015", "--input", "{64:4063}x=x3", "-o", file]
+    command = [sys.executable, "-c", "from shapecalc.cli import main; main()", *map(str, words)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (file.exists() and file.stat().st_size > 1_000):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert "interrupted after" in told
+    assert "--resume goes on" in told
+    assert "Traceback" not in told
+    number = int(told.partition("interrupted after ")[2].partition(" ")[0].replace(",", ""))
+    text = file.read_bytes().rpartition(b"\n")[0]
+    assert text.count(b"\n") >= number
+
+
+def test_processes():
+    assert run(*SMALL, "--jobs", "2", "--format", "csv").out == run(*SMALL, "--format", "csv").out

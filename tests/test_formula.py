@@ -1,0 +1,173 @@
+"""Closed formulas against plain inference, and their texts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("sympy")
+
+sys.path.insert(0, str(Path(__file__).parent / "cli"))
+from running import run
+
+import shapecalc
+from shapecalc.dims import ceil_div
+from shapecalc.dims.symbols import symbol
+from shapecalc.formula.floors import Collapse
+from shapecalc.formula.writers import WRITERS
+
+H, W = symbol("H"), symbol("W")
+TEXT, PYTHON = WRITERS["text"], WRITERS["python"]
+
+WINDOWS = st.lists(st.tuples(st.integers(1, 7), st.integers(1, 4), st.booleans()), min_size=1, max_size=4)
+
+
+@given(WINDOWS, st.integers(1, 400))
+def test_nested_windows_are_one_division(windows, size):
+    expression, number = H, size
+    for shift, stride, up in windows:
+        expression = ceil_div(expression + shift, stride) if up else (expression - shift) // stride + 1
+        number = -(-(number + shift) // stride) if up else (number - shift) // stride + 1
+    collapsed = Collapse()(expression)
+    assert int(collapsed.subs(H, size)) == number
+    assert eval(PYTHON(collapsed), {"H": size}) == number
+    assert TEXT(collapsed).count("⌊") <= 1
+
+
+@given(st.integers(1, 12), st.integers(-30, 30), st.integers(1, 12), st.integers(1, 60))
+def test_stretched_sizes(factor, shift, divisor, size):
+    collapsed = Collapse()((factor * H + shift) // divisor)
+    assert int(collapsed.subs(H, size)) == (factor * size + shift) // divisor
+
+
+@given(st.integers(0, 15), st.integers(1, 8), st.integers(-20, 20), st.integers(0, 30))
+def test_a_known_rest_takes_the_brackets_away(rest, divisor, shift, turn):
+    size = 16 * turn + rest + 16
+    collapsed = Collapse({H: (rest, 16)})((H + shift) // divisor)
+    assert int(collapsed.subs(H, size)) == (size + shift) // divisor
+    if 16 % divisor == 0:
+        assert "⌊" not in TEXT(collapsed)
+
+
+def test_texts():
+    expression = Collapse()(((H - 11) // 4 + 1 - 3) // 2 + 1)
+    assert TEXT(expression) == "⌊(H − 11)/8⌋"
+    assert PYTHON(expression) == "((H - 11)//8)"
+    assert WRITERS["latex"](expression) == r"\left\lfloor \frac{H - 11}{8} \right\rfloor"
+    assert TEXT(1_000_000 * H * W - 3) == "1,000,000·H·W − 3"
+
+
+def test_alexnet():
+    answer = shapecalc.load("alexnet").formula()
+    told = answer.written("text")
+    assert told["params"] == "1,048,576·⌊(H − 35)/32⌋·⌊(W − 35)/32⌋ + 24,629,608"
+    assert answer.symbols[0].domain.text() == "every size from 67 on"
+    assert answer.verified >= 20
+    assert int(answer.formulas["params"].subs({H: 227, W: 227})) == 62_378_344
+
+
+def test_unet_is_a_polynomial_where_it_is_legal():
+    told = shapecalc.load("unet").formula().written("text")
+    assert told["output"]["score"] == ["2", "H − 184", "W − 184"]
+    assert told["macs"] == "733,888·H·W − 90,947,712·H − 90,947,712·W + 14,356,195,584"
+
+
+def test_variables_and_batch():
+    answer = shapecalc.load("unet").formula(["width", "N"])
+    assert answer.written("text")["params"] == "7,574·width² + 118·width + 2"
+    width, n = symbol("width"), symbol("N")
+    assert int(answer.formulas["macs"].subs({width: 64, n: 3})) == 3 * 150_428_424_448
+
+
+def test_one_layer():
+    answer = shapecalc.load("alexnet").formula(layer="conv2")
+    assert answer.written("text")["output"] == {"conv2": ["⌊(H − 11)/8⌋", "⌊(W − 11)/8⌋", "256"]}
+
+
+@pytest.mark.parametrize("spec", ["googlenet", "resnet50", "squeezenet1_0", "swin_t", "siamese", "r3d_18", "vit_b_16"])
+def test_formulas_are_inference_beyond_where_they_were_verified(spec):
+    network = shapecalc.load(spec)
+    answer = network.formula(what=["params", "macs"])
+    shapes = network.graph.inputs
+    for add in (1, 3, 64, 131):
+        values = {s.name: s.given + add for s in answer.symbols}
+        inputs = {}
+        for name, shape in shapes.items():
+            places = {axis: s.name for s in answer.symbols for i, axis in s.places if i == name}
+            spatial = [values[places[axis]] for axis in range(len(places))]
+            inputs[name] = list(shape.map_of(shape.channels, tuple(spatial)).sizes)
+        report = network.infer(input=inputs)
+        put = {symbol(name): value for name, value in values.items()}
+        assert int(answer.formulas["macs"].subs(put)) == report.total.macs
+        assert int(answer.formulas["params"].subs(put)) == report.total.params
+
+
+LAYERS = st.lists(
+    st.sampled_from(
+        [
+            {"conv": {"out_channels": 4, "kernel_size": 3, "stride": 2}},
+            {"conv": {"out_channels": 3, "kernel_size": 5, "padding": "same", "stride": 3}},
+            {"max_pool": {"kernel_size": 3, "stride": 2, "ceil_mode": True}},
+            {"max_pool": {"kernel_size": 2, "stride": 3, "padding": 1, "ceil_mode": True}},
+            {"upsample": 2},
+            {"upsample": 0.5},
+            {"transposed_conv": {"out_channels": 2, "kernel_size": 4, "stride": 2, "padding": 1}},
+            {"conv": {"out_channels": 2, "kernel_size": 3, "dilation": 2, "padding": 2}},
+        ]
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(LAYERS, st.integers(0, 90))
+def test_random_networks(layers, add):
+    network = shapecalc.load([*layers, {"fc": 5}], input="1x80x80")
+    answer = network.formula(["H"], what=["params", "macs"])
+    total = network.infer(input=(1, 80 + add, 80)).total
+    assert int(answer.formulas["params"].subs(H, 80 + add)) == total.params
+    assert int(answer.formulas["macs"].subs(H, 80 + add)) == total.macs
+
+
+def test_a_variable_that_decides_structure_is_no_symbol():
+    with pytest.raises(shapecalc.UsageError, match="padding cannot be a symbol: it decides") as error:
+        shapecalc.load("unet").formula(["padding"])
+    assert error.value.problems[0].mark.line
+    with pytest.raises(shapecalc.UsageError, match="there is no symbol Q"):
+        shapecalc.load("unet").formula(["Q"])
+    with pytest.raises(shapecalc.UsageError, match="no whole number"):
+        shapecalc.load("mobilenet_v1").formula(["width"])
+
+
+def test_commands():
+    assert "valid: every size from 67 on" in run("formula", "alexnet").out
+    names: dict = {}
+    exec(run("formula", "alexnet", "--format", "python").out, names)
+    assert names["params"](227, 227) == 62_378_344
+    assert names["output"](227, 227) == (1000,)
+    latex = run("formula", "alexnet", "--format", "latex").out
+    assert latex.count(r"\begin{align*}") == latex.count(r"\end{align*}") == 1
+    found = json.loads(run("formula", "alexnet", "--format", "json").out)
+    assert found["version"] == 1
+    assert found["symbols"]["H"]["valid"]["smallest"] == 67
+    assert found["verified"]["points"] >= 20
+    assert run("formula", "alexnet", "--what", "parms").status == 2
+    assert max(map(len, run("formula", "resnet50").out.splitlines())) <= 82
+
+
+def test_without_sympy_the_extra_is_named():
+    code = (
+        "import sys; sys.modules['sympy'] = None\nfrom shapecalc.cli import main\n"
+        "sys.argv = ['shapecalc', 'formula', 'alexnet']\nmain()"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert "needs sympy" in ran.stderr
+    assert "[symbolic]" in ran.stderr

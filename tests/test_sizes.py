@@ -1,0 +1,141 @@
+"""Legal and exact sizes against exhaustive search, and against what papers say of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent / "cli"))
+from running import run
+
+import shapecalc
+from shapecalc.inference import sizings_of
+from shapecalc.progressions import SizeSet, find_pattern
+from shapecalc.sizes import with_sizes
+
+KNOWN = {
+    # Ronneberger et al. 2015: tiles such that every pooling is of an even size; 572 of figure 1 among them.
+    "unet": ("188 + 16·k", "188 + 16·k"),
+    "unet_padded": ("multiples of 16", "multiples of 16"),
+    "alexnet": ("every size from 67 on", "67 + 32·k"),
+    # Chen et al., DeepLab: sizes of 32·k + 1 keep the corners of a ResNet aligned.
+    "resnet50": ("every size from 1 on", "1 + 32·k"),
+    "vit_b_16": ("every size from 16 on", "multiples of 16"),
+    "gpt2": ("1 to 1,024", "1 to 1,024"),
+    "yolov3": ("(25 to 32) + 32·k", "none up to 16,384"),
+}
+
+
+@pytest.mark.parametrize("spec", KNOWN)
+def test_known_sizes(spec):
+    (entry,) = shapecalc.load(spec).legal_sizes().axes
+    assert (entry.legal.text(), entry.exact.text()) == KNOWN[spec]
+
+
+def test_inputs_that_go_together():
+    (entry,) = shapecalc.load("bert-base-uncased").legal_sizes().axes
+    assert entry.inputs == ("tokens", "segments")
+    assert entry.legal.text() == "1 to 512"
+
+
+def test_axes_of_their_own():
+    depth, plane = shapecalc.load("r3d_18").legal_sizes().axes
+    assert (depth.axes, plane.axes) == (("depth",), ("height", "width"))
+    assert (depth.exact.text(), plane.exact.text()) == ("1 + 8·k", "1 + 16·k")
+
+
+def dropped(network, size):
+    """Whether any window of a network does not end at the edge: by the definition, window by window."""
+    report = network.infer(input=(1, size))
+    for row in report:
+        axes = row.node.layer.axes(row.sizing.inputs[0]) if hasattr(row.node.layer, "axes") else ()
+        for axis in axes:
+            rest = axis.size % axis.stride if axis.same else (axis.padded - axis.reach) % axis.stride
+            if rest:
+                return True
+    return False
+
+
+WINDOWS = st.fixed_dictionaries(
+    {"kernel_size": st.integers(1, 5), "stride": st.integers(1, 3), "padding": st.integers(0, 2)}
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(WINDOWS, min_size=1, max_size=3))
+def test_legal_and_exact_are_those_of_an_exhaustive_search(windows):
+    layers = [{"conv": {"out_channels": 2, **window}} for window in windows]
+    network = shapecalc.load(layers, input=(1, 64))
+    (entry,) = network.legal_sizes().axes
+    for size in range(1, 200):
+        legal = not sizings_of(with_sizes(network.graph, {("input", 0): size}))[1]
+        assert (size in entry.legal) == legal, size
+        if legal:
+            assert (size in entry.exact) == (not dropped(network, size)), size
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 3), st.integers(2, 3), st.integers(0, 1))
+def test_skip_connections_must_meet(levels, factor, padding):
+    layers: list = []
+    for level in range(levels):
+        conv = {"out_channels": 2, "kernel_size": 3, "padding": padding}
+        layers += [{"conv": conv, "name": f"skip{level}"}, {"max_pool": factor}]
+    for level in reversed(range(levels)):
+        layers += [{"upsample": factor, "name": f"up{level}"}, {"concat": [f"skip{level}", f"up{level}"]}]
+    network = shapecalc.load(layers, input="1x64")
+    (entry,) = network.legal_sizes().axes
+    for size in range(1, 150):
+        graph = with_sizes(network.graph, {("input", 0): size})
+        assert (size in entry.legal) == (not sizings_of(graph)[1]), size
+
+
+@given(st.sets(st.integers(1, 12)), st.integers(1, 12), st.integers(0, 20))
+def test_a_pattern_is_found(residues, period, start):
+    residues = {n for n in residues if n <= period}
+    assume(residues)
+    members = [n > start and (n - 1) % period + 1 in residues for n in range(1, 129)]
+    found = find_pattern(members, final=False)
+    assert found is not None
+    assert [n in found for n in range(1, 129)] == members
+    far = range(1_000, 1_100)
+    assert [n in found for n in far] == [(n - 1) % period + 1 in residues for n in far]
+    assert found.smallest == min(n for n in range(1, 129) if members[n - 1])
+
+
+def test_no_pattern_is_made_up():
+    squares = [int(n**0.5) ** 2 == n for n in range(1, 129)]
+    assert find_pattern(squares, final=False) is None
+    whole = find_pattern([n < 40 for n in range(1, 129)], final=True)
+    assert whole == SizeSet(tuple(range(1, 40)), 0, 0, (), 128)
+    assert whole.text() == "1 to 39"
+    assert whole.nearest(50) == (39,)
+
+
+def test_command():
+    ran = run("sizes", "unet", "--input", "1x570x572")
+    assert ran.status == 0
+    assert "570 is not legal: the nearest are 556 and 572" in ran.out
+    found = json.loads(run("sizes", "unet", "--format", "json").out)
+    assert found["version"] == 1
+    assert found["inputs"][0]["legal"] == {
+        "text": "188 + 16·k",
+        "smallest": 188,
+        "period": 16,
+        "start": 188,
+        "residues": [188],
+        "irregular": [],
+        "searched": 512,
+    }
+    assert found["verified"] > 10
+
+
+def test_nothing_is_legal():
+    text = "input: 3x8x8\nlayers:\n- conv: {out_channels: 4, kernel_size: 3, groups: 2}\n"
+    ran = run("sizes", "-", text=text)
+    assert (ran.status, "none up to" in ran.out) == (1, True)

@@ -1,0 +1,283 @@
+"""Backwards: against exhaustive search over plain ints, and against figures that are known."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import shapecalc
+from shapecalc.errors import Misfit
+from shapecalc.inference import size_layer, sizings_of
+from shapecalc.layers import KINDS, find_kind
+from shapecalc.shape import Shape
+from shapecalc.solver import kind_of, read_range, solve
+from shapecalc.solving import read_budget, slides
+
+SLIDING = sorted(kind for kind, cls in KINDS.items() if slides(cls))
+
+
+def test_the_kinds_that_slide_a_window():
+    assert {"conv", "depthwise_conv", "transposed_conv", "max_pool", "avg_pool"} <= set(SLIDING)
+
+
+def exhaustive(kind, size, wanted, searched):
+    """Return every combination of what was searched with which a layer of plain ints gives the size."""
+    cls, found = find_kind(kind), set()
+    required = {name: 1 for name, argument in cls.arguments.items() if argument.required}
+    names = list(searched)
+    for values in itertools.product(*searched.values()):
+        given = dict(zip(names, values, strict=True))
+        reach = given.get("dilation", 1) * (given["kernel_size"] - 1) + 1
+        if given["padding"] >= reach or (given["kernel_size"] == 1 and given.get("dilation", 1) > 1):
+            continue  # the two that docs/solve.md leaves out
+        try:
+            sizing = size_layer(cls(**{**required, **given}), (Shape((1, size)),))
+        except Misfit:
+            continue
+        if sizing.outputs[0].spatial == (wanted,):
+            found.add(values)
+    return found
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.sampled_from(SLIDING), st.integers(1, 40), st.integers(1, 20))
+def test_solutions_are_those_of_an_exhaustive_search(kind, size, wanted):
+    answer = solve(kind, input=size, output=wanted)
+    told = {tuple(solution.arguments.values()) for solution in answer.solutions}
+    assert told == exhaustive(kind, size, wanted, answer.searched)
+    assert len(told) == len(answer.solutions)
+    costs = [solution.cost for solution in answer.solutions]
+    assert costs == sorted(costs)
+
+
+FIRST = [
+    ("conv", 227, 55, {}, {"kernel_size": 11, "stride": 4, "padding": 0, "dilation": 1}),  # AlexNet's first layer
+    ("conv", 224, 112, {"kernel_size": 7}, {"stride": 2, "padding": 3, "dilation": 1}),  # ResNet's
+    ("conv", 56, 56, {}, {"kernel_size": 3, "stride": 1, "padding": 1, "dilation": 1}),
+    ("conv", 32, 28, {}, {"kernel_size": 5, "stride": 1, "padding": 0, "dilation": 1}),  # LeNet-5's
+    ("conv", 224, 14, {}, {"kernel_size": 16, "stride": 16, "padding": 0, "dilation": 1}),  # ViT's patches
+    ("conv", 7, 1, {}, {"kernel_size": 7, "stride": 1, "padding": 0, "dilation": 1}),  # an fc layer as a convolution
+    ("max_pool", 112, 56, {}, {"kernel_size": 2, "stride": 2, "padding": 0, "dilation": 1}),
+    ("max_pool", 55, 27, {}, {"kernel_size": 3, "stride": 2, "padding": 0, "dilation": 1}),  # AlexNet's
+    ("transposed_conv", 33, 65, {"kernel_size": 3, "stride": 2, "padding": 1}, {"dilation": 1, "output_padding": 0}),
+    ("transposed_conv", 33, 66, {"kernel_size": 3, "stride": 2, "padding": 1}, {"dilation": 1, "output_padding": 1}),
+    ("transposed_conv", 1, 4, {}, {"kernel_size": 4, "stride": 1, "padding": 0, "dilation": 1, "output_padding": 0}),
+    ("transposed_conv", 28, 56, {"kernel_size": 2}, {"stride": 2, "padding": 0, "dilation": 1, "output_padding": 0}),
+]
+
+
+@pytest.mark.parametrize(("kind", "size", "wanted", "fixed", "arguments"), FIRST)
+def test_the_most_usual_comes_first(kind, size, wanted, fixed, arguments):
+    assert solve(kind, input=size, output=wanted, **fixed).solutions[0].arguments == arguments
+
+
+def test_two_axes():
+    answer = solve("conv", input="224x100", output="112x50")
+    assert answer.solutions[0].arguments["kernel_size"] == 3
+    apart = solve("conv", input="224x112", output="56x56").solutions[0].arguments
+    layer = find_kind("conv")(out_channels=1, **apart)
+    assert size_layer(layer, (Shape((1, 224, 112)),)).outputs[0].spatial == (56, 56)
+
+
+def test_also_names_and_words():
+    answer = solve("max_pool", input=55, output=27, pool_size=3, strides=2)
+    assert answer.fixed == {"kernel_size": 3, "stride": 2}
+    assert solve("conv", input=28, output=14, padding="same").solutions[0].arguments["stride"] == 2
+
+
+def test_unsolvable_gives_the_nearest():
+    answer = solve("conv", input=10, output=300)
+    assert not answer.solutions
+    assert answer.nearest[0].output == (18,)
+
+
+def test_questions_that_are_none():
+    with pytest.raises(shapecalc.UsageError, match="relu slides no window"):
+        solve("relu", input=3, output=3)
+    with pytest.raises(shapecalc.UsageError, match="no argument kernel"):
+        solve("conv", input=3, output=3, kernel=3)
+    with pytest.raises(shapecalc.UsageError, match="give as many of each"):
+        solve("conv", input="3x3", output=3)
+    with pytest.raises(shapecalc.UsageError, match="say which variables"):
+        solve("unet", params="5M")
+    with pytest.raises(shapecalc.UsageError, match="say which budget"):
+        solve("unet", find=["width"])
+    with pytest.raises(shapecalc.UsageError, match="there is no variable depth"):
+        solve("unet", find=["depth"], params="5M")
+
+
+def test_a_specification_goes_before_a_kind(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert kind_of("conv").kind == "conv"
+    assert kind_of("alexnet") is None
+    (tmp_path / "conv").write_text("input: 3x8x8\nlayers: [relu]\n")
+    assert kind_of("conv") is None
+
+
+# Budgets.
+
+
+def test_a_budget_is_met_exactly():
+    answer = solve("unet", find=["width"], params="5M")
+    best = answer.solutions[0]
+    network = shapecalc.load("unet")
+    assert network.infer(vars=best.settings).total.params == best.amounts["params"] <= 5_000_000
+    assert network.infer(vars={"width": best.settings["width"] + 1}).total.params > 5_000_000
+    assert answer.meeting == best.settings["width"]
+
+
+def test_several_variables_and_budgets_against_a_loop():
+    widths, sizes = range(4, 12), range(188, 300, 16)
+    answer = solve("unet", find={"width": widths, "input": sizes}, params="400k", macs="500M")
+    network, due = shapecalc.load("unet"), {}
+    for width, size in itertools.product(widths, sizes):
+        total = network.infer(vars={"width": width}, input=(1, size, size)).total
+        if total.params <= 400_000 and total.macs <= 500_000_000:
+            due[width, size] = max(total.params / 400_000, total.macs / 500_000_000)
+    assert {tuple(s.settings.values()): s.used for s in answer.solutions} == due
+    assert [s.used for s in answer.solutions] == sorted(due.values(), reverse=True)
+
+
+def test_variables_that_decide_structure_are_built_one_by_one():
+    text = """
+input: 3x8x8
+vars: {depth: 2, width: 4}
+layers:
+- conv: {out_channels: width, kernel_size: 3, padding: 1}
+  repeat: depth
+"""
+    answer = solve(text, find={"depth": range(1, 9)}, params=1_000)
+    assert "built by itself" in answer.how
+    assert answer.solutions[0].settings == {"depth": 7}  # 112 + 6·148 = 1,000
+    found = solve(text, find=["depth", "width"], params=1_000).solutions[0]
+    assert shapecalc.load(text, vars=found.settings).infer().total.params == found.amounts["params"] <= 1_000
+
+
+def test_sizes_that_are_not_legal_are_no_answer():
+    answer = solve("unet", find={"input": range(180, 240)}, macs="100G")
+    assert {s.settings["input"] for s in answer.solutions} == {188, 204, 220, 236}
+
+
+def test_a_budget_that_cannot_be_met_gives_the_least():
+    answer = solve("unet", find=["width"], params=500)
+    assert (answer.meeting, answer.least.settings) == (0, {"width": 1})
+
+
+def test_memory():
+    answer = solve("alexnet", find=["input"], memory="512MiB")
+    report = shapecalc.load("alexnet").infer(input=(answer.solutions[0].settings["input"],) * 2 + (3,))
+    most = max(sum(s.elements for s in (*r.sizing.inputs, *r.sizing.outputs)) for r in report)
+    assert answer.solutions[0].amounts["memory"] == 4 * (report.total.params + report.total.buffers + most)
+
+
+BUDGETS = [
+    ("params", "5M", 5_000_000),
+    ("params", "300k", 300_000),
+    ("macs", "1.5G", 1_500_000_000),
+    ("macs", "1,000", 1_000),
+    ("memory", "512KiB", 512 * 1024),
+    ("memory", "24GiB", 24 * 2**30),
+    ("memory", "2 MB", 2_000_000),
+    ("memory", 100, 100),
+]
+
+
+@pytest.mark.parametrize(("what", "text", "amount"), BUDGETS)
+def test_budgets(what, text, amount):
+    assert read_budget(what, text) == amount
+
+
+@pytest.mark.parametrize(("what", "text"), [
+    ("params", "5X"), ("params", ""), ("params", "-3"), ("params", "512KiB"), ("memory", "5k"), ("params", "0"),
+    ("params", "nan"), ("params", True), ("params", "9" * 50), ("flops", "5M"), ("params", "1e99"), ("params", "0.0001k"),
+])  # fmt: skip
+def test_budgets_that_are_none(what, text):
+    with pytest.raises(shapecalc.UsageError):
+        read_budget(what, text)
+
+
+def test_ranges():
+    assert read_range("width") == ("width", None)
+    assert read_range("width=16:128:8") == ("width", range(16, 129, 8))
+    assert read_range("width=16:18") == ("width", range(16, 19))
+    assert read_range("width=16") == ("width", range(16, 17))
+    for text in ("width=", "width=a", "width=3:1", "width=1:2:0", "width=1:2:3:4"):
+        with pytest.raises(shapecalc.UsageError):
+            read_range(text)
+
+
+# Fixes.
+
+BROKEN = """\
+name: broken
+input: 3x64x64
+layers:
+  - conv: {out_channels: 16, kernel_size: 7}   # a comment
+  - max_pool: 2
+  - conv: {out_channels: 32, kernel_size: 5}
+  - max_pool: 4
+  - conv:
+      out_channels: 384
+      kernel_size: 7
+  - fc: 10
+"""
+
+
+def test_the_smallest_change_comes_first():
+    answer = solve(BROKEN, fix=True)
+    best = answer.fixes[0]
+    assert [(c.layers, c.argument, c.new) for c in best.changes] == [(("conv3",), "padding", 1)]
+    assert (best.changes[0].edit.line, best.changes[0].edit.new) == (11, "      padding: 1")
+    changed = {(c.layers, c.argument) for fix in answer.fixes for c in fix.changes}
+    assert (("conv3",), "kernel_size") in changed
+    assert ((), "input") in changed
+
+
+def test_every_fix_is_right_as_it_is_written():
+    for fix in solve(BROKEN, fix=True).fixes:
+        (change,) = fix.changes
+        network = shapecalc.load(change.edit.text)
+        assert network.problems() == ()
+        assert dict(network.infer().outputs) == fix.outputs
+        assert "# a comment" in change.edit.text
+
+
+def test_two_changes_where_one_does_not_do():
+    text = """
+input: 3x64x64
+blocks:
+  res:
+    args: {c: required}
+    layers:
+      - add:
+        - - conv: {out_channels: c, kernel_size: 3}
+          - relu
+        - []
+layers:
+  - conv: {out_channels: 16, kernel_size: 3}
+  - res: {c: 16}
+  - res: {c: 16}
+  - conv: {out_channels: 32, kernel_size: 3, groups: 3}
+"""
+    best = solve(text, fix=True).fixes[0]
+    assert [change.argument for change in best.changes] == ["padding", "groups"]
+    assert best.changes[0].layers == ("res1.conv1", "res2.conv1")
+    assert not sizings_of(shapecalc.load(best.changes[1].edit.text).graph)[1]
+
+
+def test_what_is_stated_wrongly_is_corrected():
+    text = "input: 3x8x8\nlayers:\n- conv: {in_channels: 4, out_channels: 8, kernel_size: 3}\n"
+    (change,) = solve(text, fix=True).fixes[0].changes
+    assert (change.argument, change.new) == ("in_channels", 3)
+
+
+def test_nothing_to_fix():
+    assert solve("alexnet", fix=True).fixes == solve("alexnet", fix=True).problems == ()
+
+
+def test_objects_have_no_text_to_change():
+    answer = solve([{"conv": {"out_channels": 4, "kernel_size": 9}}], input="3x8x8", fix=True)
+    assert answer.fixes[0].changes[0].edit is None

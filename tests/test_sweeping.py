@@ -1,0 +1,376 @@
+"""Sweeps: no row differs from plain inference, whatever varies; and the rows are chosen as they are said to be."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import shapecalc
+from shapecalc.errors import UsageError
+from shapecalc.locate import bundled_members
+from shapecalc.network import members
+
+np = pytest.importorskip("numpy")
+
+from shapecalc.dims.columns import Column, Ledger, NeedsValueError  # noqa: E402
+from shapecalc.sweeping import make_plan, sweep  # noqa: E402
+from shapecalc.sweeping import plan as planning  # noqa: E402
+from shapecalc.sweeping.axes import Axis, Grid, parse_values  # noqa: E402
+from shapecalc.sweeping.selection import front, read_condition  # noqa: E402
+
+ALEXNET = str(Path(__file__).parents[1] / "benchmarks" / "alexnet_width.yaml")
+PER_MEMBER = 24
+
+SMALL = {
+    "input": [3, 8, 8],
+    "vars": {"width": 4, "depth": 2, "kind": "a", "wide": False, "stride": 1},
+    "layers": [
+        {"conv": {"out_channels": "width * 2", "kernel_size": 3, "stride": "stride", "bias": "kind == 'a'"}},
+        {"conv": {"out_channels": "width", "kernel_size": 1}, "repeat": "depth"},
+        {"fc": "width * 3 if wide else 5"},
+    ],
+}
+
+
+def plain(network, variables, inputs):
+    """Return what inference says of one variant; None where it raises."""
+    try:
+        report = network.infer(vars=variables, input=inputs or None)
+    except shapecalc.ShapecalcError:
+        return None
+    total, activations = report.total, sum(row.activations for row in report)
+    outputs = [report.shape_of(*ref).sizes for ref in report.graph.outputs]
+    return {
+        "params": total.params,
+        "macs": total.macs,
+        "buffers": total.buffers,
+        "activations": activations,
+        "memory": 4 * (total.params + total.buffers + activations),
+        "output": "; ".join("x".join(map(str, sizes)) for sizes in outputs),
+    }
+
+
+def check(network, result, numbers=None):
+    rows = result.to_dicts()
+    for number in range(len(rows)) if numbers is None else numbers:
+        row = rows[number]
+        due = plain(network, *result.settings(number))
+        assert row["valid"] == (due is not None), (result.settings(number), row)
+        assert {key: row[key] for key in ("params", "macs", "buffers", "activations", "memory", "output")} == (
+            due or dict.fromkeys(("params", "macs", "buffers", "activations", "memory", "output"))
+        ), result.settings(number)
+
+
+FILES = sorted({path for path, _ in bundled_members()})
+
+
+@pytest.mark.parametrize("path", FILES, ids=[Path(path).stem for path in FILES])
+def test_every_row_of_a_bundled_network_is_what_inference_gives(path):
+    choose = random.Random(Path(path).stem)
+    network = choose.choice(members(path)).load()
+    own = network.graph.variables
+    variables = {}
+    numbers = [name for name, value in own.items() if type(value) is int]
+    for name in choose.sample(numbers, min(2, len(numbers))):
+        usual = own[name]
+        values = [-1, 0, 1, 2, 3, 8, usual, usual + 1, 2 * usual, max(1, usual // 2)]
+        variables[name] = sorted({choose.choice(values), choose.choice(values), usual})
+    for name, value in own.items():
+        if type(value) is bool and choose.random() < 0.3:
+            variables[name] = [False, True]
+    inputs = {}
+    for name, shape in network.graph.inputs.items():
+        sizes = []
+        for size in shape.sizes:
+            near = sorted({choose.choice([1, size + 1, 2 * size, max(1, size // 2), size + 32, 17]), size})
+            sizes.append("{" + ",".join(map(str, near)) + "}" if choose.random() < 0.6 else str(size))
+        inputs[name] = "x".join(sizes)
+    result = sweep(network, vars=variables, input=inputs)
+    assert len(result) == make_plan(network, variables, inputs).grid.rows
+    check(network, result, choose.sample(range(len(result)), min(PER_MEMBER, len(result))))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_every_row_of_a_small_network_is_what_inference_gives(data):
+    several = {
+        "width": st.integers(-2, 9),
+        "depth": st.integers(-1, 3),
+        "stride": st.integers(0, 4),
+        "kind": st.sampled_from(["a", "b"]),
+        "wide": st.booleans(),
+    }
+    chosen = data.draw(st.sets(st.sampled_from(sorted(several)), min_size=1, max_size=4))
+    variables = {name: data.draw(st.lists(several[name], min_size=1, max_size=3), label=name) for name in chosen}
+    sizes = data.draw(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=3))
+    network = shapecalc.load(SMALL)
+    check(network, sweep(network, vars=variables, input=sizes))
+
+
+def test_numbers_beyond_64_bits_are_exact():
+    network = shapecalc.load(ALEXNET)
+    result = sweep(network, vars={"width": [64, 10**9, 10**11, 10**12]}, input=[(227, 227, 3), (10**9, 10**8, 3)])
+    assert result["macs"].dtype == object
+    assert max(result["macs"]) > 2**63
+    check(network, result)
+
+
+def test_overflow_is_seen_where_it_happens():
+    column = Column(np.array([2, 3 * 10**18]), ledger := Ledger())
+    with pytest.raises(NeedsValueError):
+        column * column  # numbers of a specification are bounded
+    ledger.is_reading = False
+    assert (column * column).values.tolist() == [4, 9 * 10**36]
+    assert (column * column // column).values.dtype == np.int64
+
+
+def test_a_column_is_not_branched_on():
+    column = Column(np.array([1, 2]), Ledger())
+    for question in (bool, int, float, range, len, lambda c: c > 1, lambda c: c == 1, lambda c: c in (1, 2), lambda c: c * 0.5):
+        with pytest.raises(NeedsValueError):
+            question(column)
+
+
+def test_what_decides_the_structure_is_found():
+    network = shapecalc.load(SMALL)
+    values = {"width": [1, 2, 3], "stride": [1, 2], "depth": [0, 1, 2], "kind": ["a", "b"], "wide": [False, True]}
+    plan = make_plan(network, values, None)
+    named = {name for name, axis in plan.grid.variables.items() if axis in plan.slow_axes()}
+    assert named == {"depth", "kind", "wide"}
+
+
+def test_columns_and_rows():
+    result = sweep(ALEXNET, vars={"width": [32, 64]}, input="{227,32}x=x3")
+    assert result.names == ("variant", "width", "input_height", "input_width", "params", "macs", "buffers",
+                            "activations", "memory", "output", "valid")  # fmt: skip
+    assert result["params"].tolist() == [40702632, 0, 62378344, 0]
+    assert result.to_dicts()[3] == {"variant": 3, "width": 64, "input_height": 32, "input_width": 32, "params": None,
+                                    "macs": None, "buffers": None, "activations": None, "memory": None,
+                                    "output": None, "valid": False}  # fmt: skip
+    assert list(result)[2]["output"] == "1000"
+    assert result.settings(2) == ({"width": 64}, {"": (227, 227, 3)})
+    with pytest.raises(ValueError, match="read-only"):
+        result["params"][0] = 1
+    with pytest.raises(UsageError, match="the sweep has no column param"):
+        result["param"]
+
+
+def test_lists_are_values_where_the_variable_is_one():
+    one = sweep("resnet18", vars={"depths": [1, 1, 1, 1]})
+    two = sweep("resnet18", vars={"depths": [[1, 1, 1, 1], [2, 2, 2, 2]]})
+    assert len(one) == 1
+    assert two["params"].tolist() == [one["params"][0], 11689512]
+
+
+def test_parts_do_not_show(monkeypatch):
+    variables, sizes = {"width": range(1, 30), "depth": [1, 0, 2]}, "3x{3:9}x{8,9}"
+    whole = sweep(SMALL, vars=variables, input=sizes)
+    monkeypatch.setattr(planning, "_NUMBERS", 1)
+    monkeypatch.setattr(planning, "_MOST_BUILDS", 2)
+    assert sweep(SMALL, vars=variables, input=sizes).to_dicts() == whole.to_dicts()
+    plan = make_plan(SMALL, variables, sizes)
+    for start in (0, 1, 77, len(whole) - 1, len(whole)):
+        rest = [row for part in plan.run(start=start) for row in part]
+        assert rest == whole.to_dicts()[start:]
+
+
+@given(st.lists(st.integers(1, 7), min_size=0, max_size=4), st.integers(1, 50), st.integers(1, 9), st.data())
+def test_chunks_cover_the_grid_in_order(shape, limit, steps, data):
+    slow = frozenset(data.draw(st.sets(st.integers(0, 3)))) & frozenset(range(len(shape)))
+    grid = Grid(tuple(Axis(str(i), range(size)) for i, size in enumerate(shape)), {}, {}, {})
+    start = data.draw(st.integers(0, grid.rows))
+    seen = []
+    for first, ranges in grid.chunks(limit, steps, slow, start):
+        rows = [1]
+        for begin, end in ranges:
+            rows.append(rows[-1] * (end - begin))
+        assert grid.indices(first) == tuple(begin for begin, _ in ranges)
+        assert rows[-1] <= limit or not shape
+        seen += range(first, first + rows[-1])
+    assert seen == list(range(min(seen, default=grid.rows), grid.rows))
+    assert start >= min(seen, default=grid.rows) or not seen
+
+
+ON_EXECUTORS = {"vars": {"width": range(1, 40), "depth": [1, 2, 3], "kind": ["a", "b"]}, "input": "3x{4:40}x="}
+
+
+def same(one, other):
+    return one.to_dicts() == other.to_dicts()
+
+
+def test_on_threads():
+    with ThreadPoolExecutor(3) as executor:
+        assert same(sweep(SMALL, executor=executor, **ON_EXECUTORS), sweep(SMALL, **ON_EXECUTORS))
+
+
+def test_on_processes(monkeypatch):
+    monkeypatch.setattr(planning, "_NUMBERS", 3_000)
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as executor:
+        assert same(sweep(SMALL, executor=executor, **ON_EXECUTORS), sweep(SMALL, **ON_EXECUTORS))
+
+
+@pytest.mark.filterwarnings("default")
+def test_on_a_dask_cluster(monkeypatch):
+    if os.environ.get("SHAPECALC_REQUIRE_DASK"):
+        import distributed
+    else:
+        distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(planning, "_NUMBERS", 3_000)
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        found = sweep(SMALL, executor=client.get_executor(), **ON_EXECUTORS)
+    assert same(found, sweep(SMALL, **ON_EXECUTORS))
+
+
+CONDITIONS = [
+    "params < 50e6 and macs < 300e6",
+    "not valid",
+    "width in [16, 48] or input_height >= 240",
+    "100 < macs / 1e6 <= 400",
+    "max(params, macs) == macs and min(width, 20) < 20",
+    "(params if width > 32 else macs) % 2 == 0",
+    "valid and floor(width / 3) * 3 == width",
+]
+
+
+@pytest.mark.parametrize("text", CONDITIONS)
+def test_a_condition_keeps_the_rows_for_which_it_holds(text):
+    from shapecalc.spec.expressions import parse
+
+    whole = sweep(ALEXNET, vars={"width": range(16, 80, 16)}, input="{32,64,128,227,256}x=x3")
+    kept = sweep(ALEXNET, vars={"width": range(16, 80, 16)}, input="{32,64,128,227,256}x=x3", where=text)
+    due = []
+    for row in whole.to_dicts():
+        costs = {key: value if value is not None else 0 for key, value in row.items()}
+        if (row["valid"] or "valid" in text) and parse(text).evaluate(costs):
+            due.append(row)
+    assert kept.to_dicts() == due == whole.where(text).to_dicts()
+    assert 0 < len(due) < len(whole)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("param < 5", "the sweep has no column param\n   did you mean params?"),
+        ("params", "`params` is not true or false"),
+        ("params <", "is not an expression: it ends too early"),
+        ("__import__('os')", "is no function of an expression"),
+        ("width < 'a'", "cannot be worked out for every variant"),
+    ],
+)
+def test_a_condition_that_is_none(text, message):
+    with pytest.raises(UsageError) as caught:
+        sweep(SMALL, vars={"width": [1, 2]}, where=text)
+    assert message in str(caught.value)
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 6)] * 3), max_size=30), st.integers(2, 3), st.data())
+def test_the_front_is_what_no_other_beats(points, count, data):
+    signs = [data.draw(st.sampled_from([1, -1])) for _ in range(count)]
+    columns = {str(i): np.array([point[i] for point in points], dtype=np.int64) for i in range(count)}
+    found = front(columns, [(str(i), sign) for i, sign in enumerate(signs)]).tolist()
+    ranked = [tuple(sign * value for sign, value in zip(signs, point, strict=False)) for point in points]
+
+    def beaten(mine):
+        return any(all(a <= b for a, b in zip(other, mine, strict=True)) and other != mine for other in ranked)
+
+    assert sorted(found) == [i for i, mine in enumerate(ranked) if not beaten(mine)]
+    assert [ranked[i][0] for i in found] == sorted(ranked[i][0] for i in found)
+
+
+def test_order_and_front_of_a_sweep():
+    result = sweep(ALEXNET, vars={"width": [48, 16, 32]}, input="{32,227,128}x=x3")
+    assert result.sort("-width,macs")["variant"].tolist() == [2, 1, 8, 7, 5, 4, 0, 6, 3]
+    assert result.pareto("params,macs")["variant"].tolist() == [5]
+    with pytest.raises(UsageError, match="a front of params alone is its least"):
+        result.pareto("params")
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("16:128:16", [16, 32, 48, 64, 80, 96, 112, 128]),
+        ("2,3,4", [2, 3, 4]),
+        ("1:4", [1, 2, 3, 4]),
+        ("1:6:2", [1, 3, 5]),
+        ("8:2:-3", [8, 5, 2]),
+        ("0.25:1:0.25", [0.25, 0.5, 0.75, 1.0]),
+        ("1,4:6,9", [1, 4, 5, 6, 9]),
+        ("[3,4],[2,2]", [[3, 4], [2, 2]]),
+    ],
+)
+def test_values_as_they_are_written(text, values):
+    import json
+
+    assert list(parse_values(text, "x", json.loads)) == values
+
+
+@pytest.mark.parametrize("text", ["1:5:0", "5:1", "1:2:.", "1:1000000000", "1,,2"])
+def test_values_that_are_none(text):
+    with pytest.raises(UsageError):
+        list(parse_values(text, "x", int))
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes"),
+    [
+        ("3x{4,6}x=", [(3, 4, 4), (3, 6, 6)]),
+        ("{1,2}x{4:6:2}x5", [(1, 4, 5), (1, 6, 5), (2, 4, 5), (2, 6, 5)]),
+        ("3×5×7", [(3, 5, 7)]),
+        ("{1,3}x=x=", [(1, 1, 1), (3, 3, 3)]),
+    ],
+)
+def test_inputs_as_they_are_written(text, sizes):
+    plan = make_plan(SMALL, {}, text)
+    assert [plan.grid.at(row)[1][""] for row in range(plan.grid.rows)] == sizes
+
+
+@pytest.mark.parametrize("text", ["=x3x3", "3x{0,4}x4", "3x{}x4", "3x4x", "3x{4", "3x-4x4", "3x1.5x4", "3xax4"])
+def test_inputs_that_are_none(text):
+    with pytest.raises(UsageError):
+        sweep(SMALL, input=text)
+
+
+def test_a_variable_that_is_not_there():
+    with pytest.raises(UsageError, match="there is no variable widht to set\n   did you mean width"):
+        sweep(SMALL, vars={"widht": [1, 2]})
+
+
+def test_a_variable_called_like_a_column():
+    spec = {"input": [3], "vars": {"params": 2}, "layers": [{"fc": "params"}]}
+    result = sweep(spec, vars={"params": [2, 3]}, where="var_params == 3 and params == 12")
+    assert result["var_params"].tolist() == [3]
+
+
+def test_several_inputs():
+    spec = {"inputs": {"left": [2, 4, 4], "right": [2, 4, 4]}, "layers": [{"add": {}, "from": ["left", "right"]}, "flatten"]}
+    result = sweep(spec, input={"left": "2x{4,5}x4", "right": "2x{4,5}x4"})
+    assert result.names[1:3] == ("left_height", "right_height")
+    assert result["valid"].tolist() == [True, False, False, True]
+    check(shapecalc.load(spec), result)
+
+
+def test_without_numpy_the_command_that_installs_it_is_named():
+    script = (
+        "import sys; sys.modules['numpy'] = None\n"
+        "from shapecalc.errors import MissingExtraError\n"
+        "try:\n    from shapecalc.sweeping import sweep\n"
+        "except MissingExtraError as error: print(error)"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert "pip install 'shapecalc-nn[sweep]'" in told
+
+
+def test_a_condition_is_read_before_anything_is_worked_out():
+    assert read_condition("a < 1 and b == 2", ["a", "b"]).names == {"a", "b"}
