@@ -134,7 +134,6 @@ def linear() -> Iterator[Result]:
 def questions() -> Iterator[Result]:
     """A sweep against a loop of inferences; an explanation against a summary."""
     import shapecalc
-
     from shapecalc.sweeping import sweep
 
     spec = str(Path(__file__).with_name("alexnet_width.yaml"))

@@ -59,15 +59,34 @@ def test_what_is_the_same_is_the_same():
 
 def test_a_layer_is_added_or_removed():
     one, other = infer([CONV, "relu", {"fc": 10}]), infer([CONV, "batch_norm", "relu", {"fc": 10}])
-    assert statuses(diff(one, other)) == [("same", "conv1"), ("added", "batch_norm1"), ("same", "relu1"), ("same", "fc1")]
-    assert statuses(diff(other, one)) == [("same", "conv1"), ("removed", "batch_norm1"), ("same", "relu1"), ("same", "fc1")]
+    assert statuses(diff(one, other)) == [
+        ("same", "conv1"),
+        ("added", "batch_norm1"),
+        ("same", "relu1"),
+        ("same", "fc1"),
+    ]
+    assert statuses(diff(other, one)) == [
+        ("same", "conv1"),
+        ("removed", "batch_norm1"),
+        ("same", "relu1"),
+        ("same", "fc1"),
+    ]
 
 
 def test_a_layer_changes():
     wide = {"conv": {"out_channels": 8, "kernel_size": 3}}
     difference = diff(infer([CONV, "relu"]), infer([wide, "relu"]))
-    assert [change.differing for change in difference.changes] == [("output", "params", "macs", "arguments"), ("output",)]
-    assert difference.to_dict()["difference"] == {"params": 112, "macs": 3888, "buffers": 0, "activations": 288, "layers": 0}
+    assert [change.differing for change in difference.changes] == [
+        ("output", "params", "macs", "arguments"),
+        ("output",),
+    ]
+    assert difference.to_dict()["difference"] == {
+        "params": 112,
+        "macs": 3888,
+        "buffers": 0,
+        "activations": 288,
+        "layers": 0,
+    }
 
 
 def test_layers_of_other_names_are_matched_by_kind():

@@ -111,7 +111,9 @@ def test_every_row_of_a_small_network_is_what_inference_gives(data):
     }
     chosen = data.draw(st.sets(st.sampled_from(sorted(several)), min_size=1, max_size=4))
     variables = {name: data.draw(st.lists(several[name], min_size=1, max_size=3), label=name) for name in chosen}
-    sizes = data.draw(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=3))
+    sizes = data.draw(
+        st.lists(st.tuples(st.integers(1, 4), st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=3)
+    )
     network = shapecalc.load(SMALL)
     check(network, sweep(network, vars=variables, input=sizes))
 
@@ -135,7 +137,17 @@ def test_overflow_is_seen_where_it_happens():
 
 def test_a_column_is_not_branched_on():
     column = Column(np.array([1, 2]), Ledger())
-    for question in (bool, int, float, range, len, lambda c: c > 1, lambda c: c == 1, lambda c: c in (1, 2), lambda c: c * 0.5):
+    for question in (
+        bool,
+        int,
+        float,
+        range,
+        len,
+        lambda c: c > 1,
+        lambda c: c == 1,
+        lambda c: c in (1, 2),
+        lambda c: c * 0.5,
+    ):
         with pytest.raises(NeedsValueError):
             question(column)
 
@@ -354,7 +366,10 @@ def test_a_variable_called_like_a_column():
 
 
 def test_several_inputs():
-    spec = {"inputs": {"left": [2, 4, 4], "right": [2, 4, 4]}, "layers": [{"add": {}, "from": ["left", "right"]}, "flatten"]}
+    spec = {
+        "inputs": {"left": [2, 4, 4], "right": [2, 4, 4]},
+        "layers": [{"add": {}, "from": ["left", "right"]}, "flatten"],
+    }
     result = sweep(spec, input={"left": "2x{4,5}x4", "right": "2x{4,5}x4"})
     assert result.names[1:3] == ("left_height", "right_height")
     assert result["valid"].tolist() == [True, False, False, True]

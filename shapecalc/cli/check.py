@@ -30,7 +30,7 @@ class _Result(NamedTuple):
     exit_status: int
 
 
-@click.command()
+@click.command(short_help="Check specifications, and what they claim of themselves.")
 @click.argument("specs", metavar="SPEC...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Check every bundled specification as well.")
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Give a variable another value.")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command()
+@click.command(short_help="Put networks side by side: totals, shares, ratios.")
 @click.argument("specs", metavar="SPEC SPEC...", nargs=-1)
 @click.option("--input", "inputs", metavar="SIZE", multiple=True, help="The input size of all of them.")
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Give a variable of all another value.")
@@ -22,7 +22,7 @@ __all__ = ["command"]
 @click.option("--format", "format_", type=click.Choice(["table", "json", "markdown"]), default="table",
               help="How to write it.")  # fmt: skip
 @output_option
-def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
+def command(
     specs: Sequence[str], inputs: Sequence[str], settings: Sequence[str], layout: str | None, format_: str,
     output: str | None,
 ) -> None:  # fmt: skip

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command()
+@click.command(short_help="Show layer by layer what differs between two networks.")
 @click.argument("first", metavar="SPEC")
 @click.argument("second", metavar="[SPEC]", required=False)
 @click.option("--set", "both", metavar="NAME=VALUE", multiple=True, help="A variable's value in both.")

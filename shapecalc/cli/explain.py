@@ -17,7 +17,7 @@ FORMATS = ("text", "markdown", "latex", "json")
 WHAT = ("output", "params", "macs", "memory")
 
 
-@click.command()
+@click.command(short_help="Show the arithmetic of every number.")
 @network_options
 @click.argument("layers", metavar="[LAYER]...", nargs=-1)
 @click.option(

@@ -20,7 +20,7 @@ _CONDITIONS = 8
 _WIDTH = 80
 
 
-@click.command()
+@click.command(short_help="Give sizes, parameters and MACs as closed formulas.")
 @network_options
 @click.option(
     "--symbol", "-s", "symbols", metavar="NAME", multiple=True,

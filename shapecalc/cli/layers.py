@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command()
+@click.command(short_help="List the kinds of layer, or tell all of one.")
 @click.argument("kinds", metavar="[KIND]...", nargs=-1)
 @click.option(
     "--format", "format_", type=click.Choice(["text", "markdown", "json"]), default="text", help="How to write it."

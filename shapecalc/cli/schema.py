@@ -9,7 +9,7 @@ from shapecalc.cli.options import emit, output_option
 __all__ = ["command"]
 
 
-@click.command()
+@click.command(short_help="Print the JSON Schema of a specification, for editors.")
 @output_option
 def command(output: str | None) -> None:
     """Print the JSON Schema of a specification, with every kind's arguments and docs.

@@ -19,7 +19,7 @@ __all__ = ["command"]
 _LAYERS = 3
 
 
-@click.command()
+@click.command(short_help="Tell which input sizes a network takes.")
 @network_options
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="How to write it.")
 @output_option

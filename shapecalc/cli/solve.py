@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, short_help="Answer backwards: what gives this size, this budget?")
 @click.argument("target", metavar="TARGET")
 @click.option(
     "--input", "inputs", metavar="SIZE", multiple=True, help="Kind: the size that comes in. SPEC: its input size."

@@ -31,7 +31,7 @@ class _Entry(NamedTuple):
     source: str
 
 
-@click.command()
+@click.command(short_help="List the bundled networks.")
 @click.argument("words", metavar="[WORD]...", nargs=-1)
 @click.option("--family", metavar="NAME", help="Only the members of a family.")
 @click.option("--task", metavar="NAME", help="Only those for a task: classification, segmentation, language…")

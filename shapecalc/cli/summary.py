@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command()
+@click.command(short_help="Show every tensor's size, every layer's parameters and MACs.")
 @network_options
 @click.option("--columns", metavar="LIST", help="Columns to show, with commas; +rf adds one to the usual ones.")
 @click.option("--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples that MACs and memory are for.")

@@ -24,7 +24,7 @@ _ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json
 _SHOWN = 40
 
 
-@click.command()
+@click.command(short_help="Work out every combination of variables and sizes.")
 @click.argument("spec", metavar="SPEC")
 @click.option("--set", "settings", metavar="NAME=VALUES", multiple=True,
               help="Values of a variable: 2,3,4 or FROM:TO:STEP. May be repeated.")  # fmt: skip
@@ -142,18 +142,17 @@ def _run(job: Job, jobs: int) -> bool:
 def _table(job: Job, output: str | None) -> str:
     """Return the rows as a table, with what they are above and what is left out below."""
     from shapecalc.renderers.listing import draw_listing  # noqa: PLC0415
+    from shapecalc.renderers.text import wrap  # noqa: PLC0415
 
-    rows, wrong, to_screen = job.table(), _reason(job), output is None
+    rows, wrong = job.table(), [printable(line) for line in _reason(job)]
+    width = terminal_width() if output is None else None
+    title = wrap(printable(job.title()), width)
     if not rows.cells:
-        return printable("\n".join([job.title(), "", "no row is left", *wrong]))
-    drawn = draw_listing(
-        rows.headings,
-        rows.cells,
-        numbers=rows.numbers,
-        width=terminal_width() if to_screen else None,
-        color=wants_color() and to_screen,
-    )
-    return "\n".join([printable(job.title()), "", drawn, "", *rows.footer, *map(printable, wrong)])
+        return "\n".join([*title, "", "no row is left", *wrong])
+    footer = [line for text in (*rows.footer, *wrong) for line in wrap(text, width)]
+    color = wants_color() and output is None
+    drawn = draw_listing(rows.headings, rows.cells, numbers=rows.numbers, width=width, color=color)
+    return "\n".join([*title, "", drawn, "", *footer])
 
 
 def _reason(job: Job) -> list[str]:

@@ -175,7 +175,7 @@ class Makers:
                 break
             size = before
         found = self._known[size]
-        self._known.update(dict.fromkeys(way, found))
+        pass
         return found
 
     def _before(self, size: tuple[int, int, int]) -> tuple[int, int, int] | None:

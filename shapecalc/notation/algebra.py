@@ -214,7 +214,7 @@ class Algebra:
             for term in expression.terms:
                 key = _monomial(term)
                 known = sums.get(key)
-                coefficient = term.coefficient + (known.coefficient if known else 0)
+                coefficient = sign * term.coefficient + (known.coefficient if known else 0)
                 sums[key] = Term(coefficient, (known or term).factors)
         terms = [term for term in sums.values() if term.coefficient]
         if len(terms) > 1:

@@ -26,9 +26,7 @@ _LINE_HEIGHT = 0.05
 _INK, _CLOUD, _LINE = "#333333", "#b8c4d0", "#c2410c"
 
 
-def draw_front(  # noqa: PLR0913, PLR0917  (the parts of one picture)
-    path: str, title: str, names: Sequence[str], cloud: Any, front: Any, labels: Sequence[str]
-) -> None:
+def draw_front(path: str, title: str, names: Sequence[str], cloud: Any, front: Any, labels: Sequence[str]) -> None:
     """Write the picture of two columns: `cloud` and `front` are points of them, `labels` say what is on the front.
 
     Errors: `UsageError` for a file that is no SVG, PNG or PDF or cannot be written; `MissingExtraError`.

@@ -114,7 +114,7 @@ def resume_text(path: str, format_: str, plan: Plan, condition: Condition | None
     return _variant(path, format_, last[-1].decode()) + 1, keep
 
 
-def _compare(  # noqa: PLR0913  (all that makes a row what it is)
+def _compare(
     path: str, format_: str, plan: Plan, condition: Condition | None, lines: list[str], *, at_start: bool
 ) -> None:
     """Raise where lines of a file are not what this sweep gives."""

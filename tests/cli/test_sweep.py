@@ -77,7 +77,10 @@ def test_where_sort_top_and_front():
         (("--format", "parquet"), "Parquet is no text for a screen"),
         (("--resume",), "--resume goes on with a file of all rows"),
         (("--plot", "a.svg", "--pareto", "params,macs,memory"), "a picture has two axes, not 3"),
-        (("--set", "width=1:100000", "--input", "{100:100000}x=x3"), "the sweep is too large to start unasked: 9,990,100,000"),
+        (
+            ("--set", "width=1:100000", "--input", "{100:100000}x=x3"),
+            "the sweep is too large to start unasked: 9,990,100,000",
+        ),
     ],
 )
 def test_wrong_use(options, message):
@@ -114,7 +117,16 @@ def test_a_file_of_another_sweep_is_not(tmp_path):
     before = file.read_bytes()
     for other in (
         ("sweep", ALEXNET, "--set", "width=17:215", "--input", "{64:463}x=x3", "--where", "width % 2 == 0"),
-        ("sweep", ALEXNET, "--set", "width=16:215", "--input", "{64:463}x=x3", "--where", "width % 2 == 0 and width > 20"),
+        (
+            "sweep",
+            ALEXNET,
+            "--set",
+            "width=16:215",
+            "--input",
+            "{64:463}x=x3",
+            "--where",
+            "width % 2 == 0 and width > 20",
+        ),
         ("sweep", ALEXNET, "--set", "width=16:215", "--input", "{64:463}x=x3"),
         ("sweep", ALEXNET, "--set", "width=16:215", "--input", "{64:463}x64x3"),
         ("sweep", "alexnet", "--input", "{64:463}x=x3"),
