@@ -61,16 +61,18 @@ class _Kinds(click.Group):
 
 @click.group(
     cls=_Kinds,
+    short_help="Work out one layer, without a file.",
     subcommand_metavar="KIND [OPTIONS]",
     options_metavar="",
     epilog="`shapecalc layers` lists the kinds, `shapecalc layer KIND --help` the options of one.",
 )
 def command() -> None:
-    r"""Work out one layer without a file: its options are the arguments of its KIND.
+    """Work out one layer without a file: its options are the arguments of its KIND.
 
     \b
-    shapecalc layer conv --input 227x227x3 --layout hwc --out-channels 96 --kernel-size 11 --stride 4
-    """
+    shapecalc layer conv --input 227x227x3 --layout hwc --out-channels 96 \\
+        --kernel-size 11 --stride 4
+    """  # noqa: D301  (click wants the character \\b itself)
 
 
 def _reader(argument: Argument) -> Callable[[click.Context, click.Parameter, str | None], Any]:

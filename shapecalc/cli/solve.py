@@ -51,7 +51,7 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
     output: str | None,
     **asked: Any,
 ) -> int:
-    r"""Answer backwards. TARGET is a kind of layer or a SPEC (which goes first, where there are both).
+    """Answer backwards. TARGET is a kind of layer or a SPEC (which goes first, where there are both).
 
     \b
     shapecalc solve conv --input 227 --output 55 [--stride 4]
@@ -62,7 +62,7 @@ def command(  # noqa: PLR0913, PLR0917  (one for each option)
         which smallest changes make the layers of a specification fit
 
     Exits with 1 where there is no answer; the nearest is then shown.
-    """
+    """  # noqa: D301  (click wants the character \\b itself)
     from shapecalc.solver import kind_of  # noqa: PLC0415
 
     cls = kind_of(target)
