@@ -1,4 +1,6 @@
-"""Speed and size as ratios, measured in one run on one machine. `python benchmarks/run.py [NAME…]`; exits with 1 above a limit.
+"""Speed and size as ratios, measured in one run on one machine.
+
+`python benchmarks/run.py [NAME…]`; exits with 1 above a limit.
 
 Whole processes are run alternately with what they are compared to, and medians compared, so that a busy machine slows
 both. Run it with the interpreter of the environment that shapecalc is installed in.

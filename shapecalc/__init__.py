@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shapecalc.network import Network, in_features, load
     from shapecalc.report import Report, Row
     from shapecalc.solver import solve
+    from shapecalc.sweeping import sweep
 
 __version__ = "0.1.0"
 
@@ -32,6 +33,7 @@ __all__ = [
     "in_features",
     "load",
     "solve",
+    "sweep",
 ]
 
 _HOMES = {
@@ -46,6 +48,7 @@ _HOMES = {
     "in_features": "network",
     "load": "network",
     "solve": "solver",
+    "sweep": "sweeping",
 }
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from shapecalc.formula import Formulas
     from shapecalc.graph import Graph
+    from shapecalc.memory import Memory
     from shapecalc.receptive_field import ReceptiveFields
     from shapecalc.report import Report
     from shapecalc.sizes import LegalSizes
@@ -83,8 +84,31 @@ class Network:
         except ShapeError as error:
             raise ShapeError(advised(graph, error.problems)) from None
 
-    def receptive_field(self, *, input: Any = None, vars: Mapping[str, Any] | None = None, layout: str = "") -> ReceptiveFields:  # noqa: A002
-        """Return the receptive fields of all layers: `net.receptive_field()["conv5"]`; see `ReceptiveFields`.
+    def memory(
+        self,
+        *,
+        input: Any = None,  # noqa: A002  (the word of the specification)
+        vars: Mapping[str, Any] | None = None,  # noqa: A002
+        batch: int = 1,
+        **options: Any,
+    ) -> Memory:
+        """Return how many bytes the network takes: `net.memory(batch=8, optimizer="adamw", budget="24GiB")`.
+
+        The options are those of `shapecalc.memory.memory`: bits of `weights`, `activations`, `buffers`; `in_place`,
+        `order`, `training`, `optimizer`, `mixed_precision`, `budget`. Errors: as `infer`, and `UsageError`.
+        """
+        from shapecalc.memory import memory  # noqa: PLC0415  (loaded when first used)
+
+        return memory(self.infer(input=input, vars=vars, batch=batch), **options)
+
+    def receptive_field(
+        self,
+        *,
+        input: Any = None,  # noqa: A002  (the word of the specification)
+        vars: Mapping[str, Any] | None = None,  # noqa: A002
+        layout: str = "",
+    ) -> ReceptiveFields:
+        """Return the receptive fields of all layers: `net.receptive_field()["conv5"]`.
 
         Errors: as `infer`, and `UsageError` for a network whose inputs have no space.
         """
@@ -98,9 +122,7 @@ class Network:
             return self
         variables = {**self._variables, **(vars or {})}
         inputs = {**self._inputs, **self._read_inputs(input, layout or self.graph.layout)}
-        return Network(
-            self.specification, variant=self.variant, variables=variables, inputs=inputs, file=self.file
-        )
+        return Network(self.specification, variant=self.variant, variables=variables, inputs=inputs, file=self.file)
 
     def _read_inputs(self, given: Any, layout: str) -> dict[str, tuple[int, ...]]:
         if given is None:
@@ -170,9 +192,7 @@ class Network:
 
     def rebuilt(self, variables: Mapping[str, Any]) -> tuple[Graph, list[Problem]]:
         """Return the graph with variables of any kind of number, and what is wrong with it."""
-        return self.specification.build(
-            {**self._variables, **variables}, inputs=self._inputs, variant=self.variant
-        )
+        return self.specification.build({**self._variables, **variables}, inputs=self._inputs, variant=self.variant)
 
 
 def _in_order(problems: Sequence[Problem]) -> list[Problem]:

@@ -32,6 +32,7 @@ __all__ = ["command"]
 )
 @depth_option
 @click.option("--flops", is_flag=True, help="Show 2 × MACs, as floating-point operations.")
+@click.option("--shares", is_flag=True, help="Show what part of all parameters, MACs and memory each layer has.")
 @click.option(
     "--convention",
     type=click.Choice(["torch", "keras"]),
@@ -49,6 +50,7 @@ def command(
     layout: str | None,
     depth: int | str,
     flops: bool,
+    shares: bool,
     convention: str,
     format_: str,
     output: str | None,
@@ -67,5 +69,6 @@ def command(
         width=terminal_width() if to_screen else None,
         color=wants_color() and to_screen,
         flops=flops,
+        shares=shares,
     )
     emit(text, output)

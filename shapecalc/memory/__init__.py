@@ -71,6 +71,7 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     rows = [row for row in report.rows if not row.shares]
     result = Memory(
         name=report.name,
+        inputs=report.inputs,
         batch=report.batch,
         widths=widths,
         in_place=words,

@@ -95,6 +95,7 @@ class Memory(NamedTuple):
     """
 
     name: str
+    inputs: dict[str, tuple[int, ...]]
     batch: int
     widths: Widths
     in_place: tuple[str, ...]
@@ -120,6 +121,7 @@ class Memory(NamedTuple):
         return {
             "version": VERSION,
             "name": self.name,
+            "inputs": {name: list(sizes) for name, sizes in self.inputs.items()},
             "batch": self.batch,
             "bits": self.widths._asdict(),
             "in_place": list(self.in_place),

@@ -36,24 +36,33 @@ def render(  # noqa: PLR0913  (each is an option of its own)
     width: int | None = None,
     color: bool = False,
     flops: bool = False,
+    shares: bool = False,
 ) -> str:
     """Return a report in a format, without a line break at its end.
 
     `columns` are names of `COLUMNS`; where the first has a leading `+`, they are added to the format's own. `depth` is
     how many levels of blocks are open: 1 shows every outermost block as one line, None opens all, `"auto"` as many as
     stay within a screenful (CSV: all). `width` is the terminal's; None is unlimited. `flops` shows 2 × MACs in place of
-    MACs. Width and colour are the table's alone; JSON is a fixed contract and takes none of these.
+    MACs; `shares` shows what part of all parameters, MACs and memory each line has. Width and colour are the table's
+    alone; JSON is a fixed contract and takes none of these, but for the columns of receptive fields (`FIELDS`).
     Errors: `UsageError` for an unknown format or column, or an option that the format cannot take.
     """
     if format not in FORMATS:
         raise UsageError(Problem(f"there is no format {format}", mend=did_you_mean(format, FORMATS)))
     draw = import_module(f"shapecalc.renderers.{format}").draw
     if format == "json":
-        _refuse(columns=bool(columns), depth=depth != AUTO, flops=flops)
-        return str(draw(report))
+        with_fields = _asks_for_fields(columns or ())
+        _refuse(columns=bool(columns) and not with_fields, depth=depth != AUTO, flops=flops, shares=shares)
+        return str(draw(report, with_fields=with_fields))
     from shapecalc.renderers.view import View  # noqa: PLC0415  (JSON needs none)
 
-    return str(draw(View(report, columns or (), depth=depth, width=width, color=color, flops=flops)))
+    return str(draw(View(report, columns or (), depth=depth, width=width, color=color, flops=flops, shares=shares)))
+
+
+def _asks_for_fields(columns: Sequence[str]) -> bool:
+    from shapecalc.renderers.columns import FIELDS  # noqa: PLC0415
+
+    return bool(columns) and {name.lstrip("+") for name in columns} <= {*FIELDS}
 
 
 def _refuse(**options: bool) -> None:

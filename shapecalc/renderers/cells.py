@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.renderers.bars import show_share
 from shapecalc.renderers.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from fractions import Fraction
 
 __all__ = [
     "ARGUMENTS",
     "BYTES",
     "COUNT",
+    "FIELD",
     "NOTHING",
+    "SHARE",
     "SIZE",
     "TEXT",
     "Sort",
@@ -93,6 +97,14 @@ def shorten_axes(value: Any) -> Any:
     return value[:1] if value and all(axis == value[0] for axis in value) else value
 
 
+def _plain_share(share: Fraction) -> str:
+    return f"{float(share):.6f}"
+
+
+def _plain_field(text: str) -> str:
+    return clean(text).replace("×", "x")
+
+
 def _plain_arguments(arguments: dict[str, Any]) -> str:
     return _show_arguments(arguments, "x")
 
@@ -102,3 +114,5 @@ SIZE = Sort(_show_sizes, _plain_sizes)
 ARGUMENTS = Sort(_show_arguments, _plain_arguments)
 COUNT = Sort(_show_count, str, is_number=True, adds=True)
 BYTES = Sort(show_bytes, str, is_number=True, adds=True)
+SHARE = Sort(show_share, _plain_share, adds=True)
+FIELD = Sort(clean, _plain_field, is_number=True)

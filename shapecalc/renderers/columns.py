@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.arguments import REQUIRED
 from shapecalc.errors import Problem, UsageError, did_you_mean
-from shapecalc.renderers.cells import ARGUMENTS, BYTES, COUNT, SIZE, TEXT, Sort, shorten_axes
+from shapecalc.renderers.cells import ARGUMENTS, BYTES, COUNT, FIELD, SHARE, SIZE, TEXT, Sort, shorten_axes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shapecalc.report import Line, Report
 
-__all__ = ["BYTES_PER_NUMBER", "COLUMNS", "DEFAULT", "Column", "check_columns", "parse_columns"]
+__all__ = ["BYTES_PER_NUMBER", "COLUMNS", "DEFAULT", "FIELDS", "SHARES", "Column", "check_columns", "parse_columns"]
 
 BYTES_PER_NUMBER = 4
 """Of the memory column: activations as fp32."""
@@ -74,6 +75,28 @@ def _memory(report: Report, lines: Sequence[Line]) -> list[int]:
     return [line.activations * report.batch * BYTES_PER_NUMBER for line in lines]
 
 
+def _share(value: Callable[[Line], int]) -> Callable[[Report, Sequence[Line]], list[Any]]:
+    """Return what part of the whole each line has."""
+
+    def values(_: Report, lines: Sequence[Line]) -> list[Fraction]:
+        parts = [value(line) for line in lines]
+        whole = sum(parts)
+        return [Fraction(part, whole or 1) for part in parts]
+
+    return values
+
+
+def _field(what: str) -> Callable[[Report, Sequence[Line]], list[Any]]:
+    """Return a part of the receptive fields: size, jump or padding."""
+
+    def values(report: Report, lines: Sequence[Line]) -> list[str]:
+        from shapecalc.renderers.fields import field_cells  # noqa: PLC0415  (seldom asked for)
+
+        return field_cells(report, lines, what)
+
+    return values
+
+
 COLUMNS: dict[str, Column] = {
     "name": Column("Layer", "name of the layer, or of the block", TEXT, _each(lambda line: line.name)),
     "kind": Column("Kind", "kind of layer, or what the block is an instance of", TEXT, _each(lambda line: line.kind)),
@@ -92,11 +115,23 @@ COLUMNS: dict[str, Column] = {
     "macs": Column("MACs", "multiply-accumulates, for the batch", COUNT, _each(lambda line: line.total.macs)),
     "flops": Column("FLOPs", "2 × MACs, for the batch", COUNT, _each(lambda line: 2 * line.total.macs)),
     "memory": Column("Memory", "bytes of the output as fp32, for the batch", BYTES, _memory),
+    "params_share": Column("Params", "part of all params", SHARE, _share(lambda line: line.total.params)),
+    "macs_share": Column("MACs", "part of all MACs", SHARE, _share(lambda line: line.total.macs)),
+    "memory_share": Column("Memory", "part of the memory of all outputs", SHARE, _share(lambda line: line.activations)),
+    "rf": Column("RF", "receptive field: how much of the input a place sees", FIELD, _field("size")),
+    "jump": Column("Jump", "how far what a place sees moves on with every place", FIELD, _field("jump")),
+    "pad": Column("Pad", "how far what the first place sees begins before the input", FIELD, _field("padding")),
 }
 """Every column by its name, in the order in which they are documented and, where all are shown, shown."""
 
 DEFAULT: tuple[str, ...] = ("name", "kind", "output", "weights", "biases", "params", "macs")
 """The columns of a format that knows no width."""
+
+SHARES: tuple[str, ...] = ("name", "kind", "output", "params_share", "macs_share", "memory_share")
+"""The columns that show where parameters, MACs and memory are."""
+
+FIELDS: tuple[str, ...] = ("rf", "jump", "pad")
+"""The columns of receptive fields, which JSON can hold too."""
 
 
 def parse_columns(text: str) -> list[str]:

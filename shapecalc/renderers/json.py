@@ -11,9 +11,17 @@ if TYPE_CHECKING:
 __all__ = ["draw", "write_contract"]
 
 
-def draw(report: Report) -> str:
-    """Return the report as JSON."""
-    return write_contract(report.to_dict())
+def draw(report: Report, *, with_fields: bool = False) -> str:
+    """Return the report as JSON, with the receptive field of every layer where it is asked for."""
+    contract = report.to_dict()
+    if with_fields:
+        from shapecalc.receptive_field import ReceptiveFields  # noqa: PLC0415
+
+        fields = ReceptiveFields(report).to_dict()
+        for layer, found in zip(contract["layers"], fields["layers"], strict=True):
+            layer["receptive_field"] = found["receptive_field"]
+        contract["misaligned"] = fields["misaligned"]
+    return write_contract(contract)
 
 
 def write_contract(contract: dict[str, Any]) -> str:

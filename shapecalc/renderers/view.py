@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from shapecalc.errors import Problem, UsageError
 from shapecalc.renderers import AUTO
 from shapecalc.renderers.cells import show_size
-from shapecalc.renderers.columns import COLUMNS, DEFAULT, check_columns
+from shapecalc.renderers.columns import COLUMNS, DEFAULT, SHARES, check_columns
 from shapecalc.renderers.footer import footer
 from shapecalc.renderers.text import clean
 from shapecalc.report import Line, Totals
@@ -44,11 +44,13 @@ class View:
         width: int | None = None,
         color: bool = False,
         flops: bool = False,
+        shares: bool = False,
     ) -> None:
         self.report = report
         self.width = width
         self.color = color
         self.flops = flops
+        self.shares = shares
         self.is_depth_given = depth != AUTO
         adding = bool(columns) and columns[0].startswith("+")
         names = self._operations(check_columns([name.lstrip("+") for name in columns])) if columns else []
@@ -75,7 +77,8 @@ class View:
 
     def names(self, default: Sequence[str] = DEFAULT) -> list[str]:
         """Return the columns to show, where `default` are a renderer's own."""
-        return self.asked or list(dict.fromkeys([*self._operations(default), *self.added]))
+        own = SHARES if self.shares else self._operations(default)
+        return self.asked or list(dict.fromkeys([*own, *self.added]))
 
     def _operations(self, names: Sequence[str]) -> list[str]:
         """Return the columns with operations counted as they were asked for."""

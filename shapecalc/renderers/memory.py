@@ -1,0 +1,173 @@
+"""What a network takes of memory, for the terminal: its parts, what is live at the peak, and in words what counts."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from shapecalc.renderers.bars import show_share
+from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
+from shapecalc.renderers.painting import Line, draw_lines
+from shapecalc.renderers.text import clean, shorten, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shapecalc.memory import Memory, Training
+
+__all__ = ["draw_memory"]
+
+_MOST_HELD = 12
+_NAME = 36
+
+
+def draw_memory(memory: Memory, *, layers: bool = False, width: int | None = None, color: bool = False) -> str:
+    """Return it as a text; `layers` adds a line for every layer, in the order in which they run."""
+    parts = [*wrap(_title(memory), width), "", _parts(memory, color=color)]
+    if layers:
+        parts += ["", _layers(memory, width, color=color)]
+    elif not memory.training:
+        parts += ["", *wrap(_at(memory), width), "", _held(memory, color=color)]
+    if memory.budget:
+        parts += ["", *wrap(_budget(memory), width)]
+    notes = [part for note in _notes(memory) for part in wrap(note, width)]
+    return "\n".join([*parts, "", *notes])
+
+
+def _title(memory: Memory) -> str:
+    sizes = [f"{clean(name)} {show_size(size)}" for name, size in memory.inputs.items()]
+    batch = [f"batch {memory.batch:,}"] if memory.batch != 1 else []
+    return " · ".join([clean(memory.name), ", ".join(sizes), *batch]).removeprefix(" · ")
+
+
+def _amounts(memory: Memory) -> Iterator[tuple[str, int]]:
+    yield "weights", memory.weights
+    if memory.buffers:
+        yield "buffers", memory.buffers
+    if memory.training is None:
+        yield "activations, at their peak", memory.activations.peak
+        return
+    yield "gradients of weights", memory.training.gradients
+    yield (
+        f"state of {memory.training.optimizer}" + (", master copy" if memory.training.mixed_precision else ""),
+        (memory.training.state),
+    )
+    yield "activations, at their peak", memory.training.peak - memory.training.activation_gradients
+    yield "gradients of activations, then", memory.training.activation_gradients
+
+
+def _parts(memory: Memory, *, color: bool) -> str:
+    whole = memory.total
+    lines = [
+        Line((name, f"{amount:,}" if amount else NOTHING, show_bytes(amount), show_share(Fraction(amount, whole or 1))))
+        for name, amount in _amounts(memory)
+    ]
+    total = Line(("total", f"{whole:,}", show_bytes(whole), ""), "bold")
+    return draw_lines(("Memory", "bytes", "", "share"), [*lines, Line(()), total], numbers=(1, 2), color=color)
+
+
+def _at(memory: Memory) -> str:
+    peak = memory.activations
+    where = f"while {clean(peak.at)} runs" if peak.at else "before the first layer runs"
+    over = f", which writes over {clean(peak.overwritten)}" if peak.overwritten else ""
+    return f"Most of the activations is live {where}{over}:"
+
+
+def _held(memory: Memory, *, color: bool) -> str:
+    held = memory.activations.held
+    shown = held if len(held) <= _MOST_HELD else sorted(held, key=lambda tensor: -tensor.bytes)[: _MOST_HELD - 1]
+    lines = [
+        Line((shorten(clean(tensor.name), _NAME), f"{tensor.bytes:,}", show_bytes(tensor.bytes))) for tensor in shown
+    ]
+    if len(held) > len(shown):
+        rest = sum(tensor.bytes for tensor in held) - sum(tensor.bytes for tensor in shown)
+        lines.append(Line((f"{len(held) - len(shown):,} more", f"{rest:,}", show_bytes(rest)), "dim"))
+    return draw_lines(("Tensor", "bytes", ""), lines, numbers=(1, 2), color=color)
+
+
+def _layers(memory: Memory, width: int | None, *, color: bool) -> str:
+    peak = memory.activations.peak or 1
+    narrow = width is not None and width < 110
+    names = [clean(layer.name) for layer in memory.layers]
+    room = min(_NAME, max(map(len, names), default=1)) if not narrow else 22
+    lines = []
+    for name, layer in zip(names, memory.layers, strict=True):
+        live = "" if layer.live is None else show_share(Fraction(layer.live, peak))
+        cells = (shorten(name, room), show_bytes(layer.weights + layer.buffers), show_bytes(layer.output),
+                 show_bytes(layer.live or 0), live)  # fmt: skip
+        over = () if narrow else (shorten(clean(layer.overwrites), room),)
+        style = "bold" if layer.live == memory.activations.peak else ""
+        lines.append(Line((*cells, *over), style))
+    headings = ("Layer", "Weights", "Writes", "Live", "of the peak", *(() if narrow else ("Over",)))
+    return draw_lines(headings, lines, numbers=(1, 2, 3), color=color)
+
+
+def _budget(memory: Memory) -> str:
+    budget = memory.budget
+    assert budget is not None
+    each = f"{show_bytes(budget.fixed)} once, {show_bytes(budget.sample)} for each sample"
+    given = f"{budget.bytes:,} bytes ({show_bytes(budget.bytes)})"
+    if not budget.batch:
+        return f"{given} are too few for one sample: {each}."
+    return f"The largest batch that fits {given} is {budget.batch:,}. It takes {show_bytes(budget.total)}: {each}."
+
+
+def _notes(memory: Memory) -> Iterator[str]:
+    """Yield what every figure includes, in words."""
+    bits = memory.widths
+    yield (
+        f"Weights: every learned number once, biases among them, of {bits.weights} bits. "
+        f"Buffers: running statistics and tables, of {bits.buffers} bits."
+    )
+    yield f"Activations are of {bits.activations} bits, for {_samples(memory)}. {_liveness(memory)}"
+    if memory.training:
+        yield from _training_notes(memory, memory.training)
+    if memory.kv_cache:
+        yield (
+            f"KV cache, where the network goes on token by token: {memory.kv_cache:,} bytes "
+            f"({show_bytes(memory.kv_cache)}) for each past token of a sample; not in the total."
+        )
+    yield "Not counted: workspaces of kernels, fragmentation, the runtime itself. 1 KiB is 1,024 bytes."
+
+
+def _samples(memory: Memory) -> str:
+    return "one sample" if memory.batch == 1 else f"a batch of {memory.batch:,}"
+
+
+_ORDERS = {
+    "given": "Layers run in the order of the specification.",
+    "exact": "Layers run in the order with the least peak: there is no better one.",
+    "heuristic": "Layers run in the best order that was found (heuristic: too many to try them all).",
+}
+
+
+def _liveness(memory: Memory) -> str:
+    peak = memory.activations
+    return (
+        "A tensor is live from the layer that writes it (an input of the network: from the beginning) to the last that "
+        f"reads it (an output: to the end). {_in_place(memory.in_place)}"
+        + (f" (with none of them the peak in use is {show_bytes(peak.peak_without_in_place)})"
+           if memory.in_place != ("none",) and not memory.training else "")
+        + f". Views (reshape, flatten, dropout in use) take nothing. {_ORDERS[memory.order]}"
+    )  # fmt: skip
+
+
+def _in_place(words: Sequence[str]) -> str:
+    if tuple(words) == ("none",):
+        return "No layer works in place"
+    which = (
+        "Element-wise layers" if tuple(words) == ("all",) else f"Element-wise layers ({', '.join(map(clean, words))})"
+    )
+    return f"{which} write over what they read where nothing else needs it"
+
+
+def _training_notes(memory: Memory, training: Training) -> Iterator[str]:
+    yield (
+        f"Training: {show_bytes(training.kept)} of activations are kept for the backward pass, as PyTorch keeps them; "
+        f"with the gradients of activations most is live in the {training.direction} pass, at {clean(training.at)}. "
+        f"Gradients of weights have {memory.widths.weights} bits."
+    )
+    bytes_each = {"none": 0, "sgd": 0}.get(training.optimizer)
+    state = "keeps nothing" if bytes_each == 0 else "keeps its state in fp32"
+    master = "; mixed precision adds an fp32 copy of the weights" if training.mixed_precision else ""
+    yield f"The optimizer ({training.optimizer}) {state}{master}."
