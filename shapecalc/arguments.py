@@ -352,6 +352,8 @@ class Padding(PerAxis):
 class Integers(Integer):
     """A list of whole numbers; one alone is a list of one."""
 
+    most = 256
+
     def __init__(self, doc: str, default: Any = REQUIRED, *, minimum: int = 0, **rest: Any) -> None:
         super().__init__(doc, default, minimum=minimum, **rest)
         self.expected = "a list of whole numbers" + (f" of at least {minimum}" if minimum > -MAX_SIZE else "")
@@ -360,6 +362,9 @@ class Integers(Integer):
         items = value if isinstance(value, (list, tuple)) else (value,)
         if not items:
             raise self.refuse(value)
+        if len(items) > self.most:
+            message = f"{self.name} has {len(items):,} numbers: at most {self.most}"
+            raise Misfit(message, argument=self.name, found=value)
         return tuple(super(Integers, self).read(item) for item in items)
 
     def schema(self) -> dict[str, Any]:
@@ -369,6 +374,8 @@ class Integers(Integer):
 
 class Sizes(Integers):
     """The sizes of a tensor: a list, or `227x227x3`; -1 stands for the one that is worked out, where that is allowed."""
+
+    most = 64
 
     def __init__(self, doc: str, default: Any = REQUIRED, *, inferred: bool = False, **rest: Any) -> None:
         super().__init__(doc, default, minimum=-1 if inferred else 1, **rest)

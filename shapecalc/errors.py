@@ -110,15 +110,22 @@ class Problem(NamedTuple):
 
     def lines(self) -> list[str]:
         """Return the whole text of the problem: place and headline, the line itself, why, mend."""
-        lines = [f"{self.mark}: {self.headline}" if self.mark else self.headline]
+        headline = _cut(self.headline)
+        lines = [f"{self.mark}: {headline}" if self.mark else headline]
         if self.mark:
             lines += self.mark.excerpt()
-        lines += [f"   {line}" for line in self.why]
-        lines += [f"   {line}" for line in self.mend.splitlines()]
+        lines += [f"   {_cut(line)}" for line in (*self.why, *self.mend.splitlines())]
         for words, mark in self.also:
             lines.append(f"   {words} {mark}")
             lines += mark.excerpt()
         return lines
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+_LONGEST = 300
 
 
 class Proposal(NamedTuple):
@@ -222,6 +229,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     import difflib  # noqa: PLC0415  (only when something is wrong: it costs start-up time)
 
     words: Sequence[str] = sorted(set(known))
+    if len(words) > _MOST_COMPARED:
+        words = [one for one in words if one[:1] == word[:1] and abs(len(one) - len(word)) <= 2][:_MOST_COMPARED]
     before, colon, after = word.partition(":")
     if colon and after and before in words:
         return f"write a space behind the colon: `{before}: {after}`"
@@ -237,6 +246,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 _LISTED = 24
+_MOST_COMPARED = 1_000
 _NEAR = 0.6
 
 

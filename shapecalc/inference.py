@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.arguments import show
 from shapecalc.dims import holds, prod
 from shapecalc.errors import Misfit, Problem, ShapeError, count_noun, told
 from shapecalc.layer import KINDS
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from shapecalc.dims import Dim
     from shapecalc.graph import Graph, Node
     from shapecalc.layer import Layer
+
+MAX_ELEMENTS = 10**30
+"""The most numbers of a tensor: products of a few of them are still numbers that can be shown."""
 
 __all__ = ["infer", "misfits", "size_layer", "sizings_of"]
 
@@ -112,6 +116,8 @@ def size_layer(layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
         if shape.sizes and min(shape.sizes) < 1:
             sizes = "×".join(map(str, shape.sizes))
             raise Misfit(f"its output would be {sizes}: every axis must be at least 1", too_small=True)
+        if shape.elements > MAX_ELEMENTS:
+            raise Misfit(f"its output would be {show(shape.elements)} numbers: no tensor goes beyond 10^30")
     weight_shapes = layer.weights(*inputs)
     buffer_shapes = layer.buffers(*inputs)
     weights, biases = count(weight_shapes)
@@ -177,7 +183,9 @@ def _no_such_output(node: Node, giver: Node, output: int, outputs: int) -> Probl
         node,
         Misfit(
             f"{giver.name} has {count_noun(outputs, 'output')}, and none with the number {output}",
-            mend=f"they are {giver.name}[0] to {giver.name}[{outputs - 1}]" if outputs > 1 else f"take {giver.name} alone",
+            mend=f"they are {giver.name}[0] to {giver.name}[{outputs - 1}]"
+            if outputs > 1
+            else f"take {giver.name} alone",
         ),
     )
 

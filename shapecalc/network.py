@@ -137,7 +137,7 @@ class Network:
     def _build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[int, ...]]) -> Graph:
         graph, problems = self.specification.build(variables, inputs=inputs, variant=self.variant)
         if problems:
-            raise SpecError(_in_order([*problems, *sizings_of(graph)[1]]))
+            raise SpecError(_in_order([*problems, *sizings_of(graph)[1]], self.specification.name))
         doubt = layout_doubt(graph)
         return graph._replace(notes=(*graph.notes, doubt)) if doubt else graph
 
@@ -195,12 +195,12 @@ class Network:
         return self.specification.build({**self._variables, **variables}, inputs=self._inputs, variant=self.variant)
 
 
-def _in_order(problems: Sequence[Problem]) -> list[Problem]:
-    """Return the problems in the order of the source."""
+def _in_order(problems: Sequence[Problem], file: str) -> list[Problem]:
+    """Return the problems in the order of the source: first those of the specification's own file."""
 
-    def place(problem: Problem) -> tuple[str, int, int]:
+    def place(problem: Problem) -> tuple[int, str, int, int]:
         mark = problem.mark
-        return (mark.source.name, mark.line, mark.column) if mark else ("", 0, 0)
+        return (int(mark.source.name != file), mark.source.name, mark.line, mark.column) if mark else (2, "", 0, 0)
 
     return sorted(problems, key=place)
 

@@ -26,7 +26,9 @@ __all__ = ["command"]
 @click.command(short_help="Show every tensor's size, every layer's parameters and MACs.")
 @network_options
 @click.option("--columns", metavar="LIST", help="Columns to show, with commas; +rf adds one to the usual ones.")
-@click.option("--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples that MACs and memory are for.")
+@click.option(
+    "--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples that MACs and memory are for."
+)
 @click.option(
     "--layout", type=click.Choice(["hwc", "chw"], case_sensitive=False), help="How sizes are shown, and --input read."
 )
@@ -41,7 +43,7 @@ __all__ = ["command"]
 )
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="table", help="How to write it.")
 @output_option
-def command(
+def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     spec: str,
     inputs: Sequence[str],
     settings: Sequence[str],

@@ -140,6 +140,21 @@ class ReceptiveFields:
             if number in found
         )
 
+    def middle(self, name: str) -> tuple[int, ...]:
+        """Return the place in the middle of a layer: the later one where there are two."""
+        return tuple([size // 2 for size in self.places(name)])
+
+    def region_dict(self, name: str, place: Sequence[int] = ()) -> dict[str, Any]:
+        """Return a region, and the fields of its layer, as the JSON contract has them."""
+        return {
+            "version": VERSION,
+            "name": self.report.name,
+            "layer": name,
+            "place": list(place),
+            "sees": [{**region._asdict(), "size": region.size} for region in self.region(name, place)],
+            "receptive_field": [field.to_dict() for field in self[name]],
+        }
+
     def _misalignments(self) -> Iterable[Misalignment]:
         rows = self.report.rows
         for row, lanes in zip(rows, self._lanes, strict=True):

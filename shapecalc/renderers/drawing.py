@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_table"]
 
-_STYLES = {"kind": "cyan", "params": "bold"}
+_STYLES = {"kind": "cyan", "params": "bold", "params_share": "blue", "macs_share": "green", "memory_share": "magenta"}
 _WIDE_ENOUGH = 1_000_000
 """Of a console: what is drawn was made to fit, and must not be cut here."""
 
@@ -46,7 +46,7 @@ def draw_table(  # noqa: PLR0913  (all parts of one screen)
 
 def _table(grid: Grid, names: Sequence[str], gap: int) -> Table:
     table = Table(
-        box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, gap - 1, 0, 0), show_footer=True,
+        box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, gap - 1, 0, 0), show_footer=any(grid.totals),
         header_style="bold", footer_style="bold", border_style="dim",
     )  # fmt: skip
     for column, total in zip(grid.columns, grid.totals, strict=True):

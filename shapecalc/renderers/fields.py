@@ -1,18 +1,20 @@
-"""Receptive fields for the terminal: as cells of a report, as a table of their own, and what one place sees in words."""
+"""Receptive fields for the terminal: as cells of a report, as a table of their own, and in words for one place."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.receptive_field import ReceptiveFields
+from shapecalc.renderers import table
 from shapecalc.renderers.cells import NOTHING, show_size
+from shapecalc.renderers.footer import opening
 from shapecalc.renderers.text import clean, wrap
 from shapecalc.renderers.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from shapecalc.receptive_field import Field, Region
+    from shapecalc.receptive_field import Field
     from shapecalc.report import Line, Report
 
 __all__ = ["draw_fields", "draw_region", "field_cells"]
@@ -68,10 +70,23 @@ def draw_fields(
     fields: ReceptiveFields, *, depth: int | str | None, width: int | None = None, color: bool = False
 ) -> str:
     """Return the receptive fields of all lines of a report at a depth as a table."""
-    from shapecalc.renderers.table import draw_grid  # noqa: PLC0415
+    return table.draw(_FieldView(fields, depth, width, color))
 
-    view = View(fields.report, _COLUMNS, depth=depth, width=width, color=color)
-    return draw_grid(view, list(_COLUMNS), [*_notes(fields)])
+
+class _FieldView(View):
+    """A report with the columns of receptive fields, and what there is to say of those under it."""
+
+    def __init__(self, fields: ReceptiveFields, depth: int | str | None, width: int | None, color: bool) -> None:
+        super().__init__(fields.report, depth=depth, width=width, color=color)
+        self.notes = list(_notes(fields))
+        _last[:] = [fields]
+
+    def names(self, default: Sequence[str] = ()) -> list[str]:  # noqa: ARG002  (no other columns)
+        return list(_COLUMNS)
+
+    def footer(self, names: Sequence[str]) -> list[str]:  # noqa: ARG002  (whatever is shown)
+        closed = [line for line in self.lines if line.rows and line.is_block]
+        return [*self.notes, *([opening(len(closed), self.depth)] if closed and self.depth else [])]
 
 
 def _notes(fields: ReceptiveFields) -> Iterable[str]:
@@ -91,18 +106,29 @@ def _notes(fields: ReceptiveFields) -> Iterable[str]:
 _ALONG = {"height": "rows", "width": "columns", "depth": "slices", "length": "places"}
 
 
-def draw_region(
-    fields: ReceptiveFields, name: str, place: Sequence[int], regions: Sequence[Region], width: int | None
-) -> str:
-    """Return in words what one place of a layer sees of the network's inputs."""
-    where = f"{clean(name)} at {show_size(place)}" if place else f"{clean(name)} (all of it sees the same)"
-    if not regions:
-        return f"{where} sees nothing of the input"
+def draw_region(fields: ReceptiveFields, name: str, place: Sequence[int], width: int | None = None) -> str:
+    """Return in words what one place of a layer sees of the network's inputs, and the receptive fields of the layer."""
+    regions = fields.region(name, place)
+    where = f"{clean(name)} at {show_size(place)}" if place else f"{clean(name)} (all of it)"
     lines = []
     for number, size in fields.report.inputs.items():
         axes = [region for region in regions if region.input == number]
         if axes:
-            parts = [f"{_ALONG[axis.axis]} {axis.first} to {axis.last}" for axis in axes]
             whole = f"{show_size([axis.size for axis in axes])} of {clean(number)} {show_size(size)}"
-            lines += wrap(f"{where} sees {', '.join(parts)}: {whole}", width)
-    return "\n".join([*lines, *wrap("Places count from 0.", width)])
+            parts = ", ".join(f"{_ALONG[axis.axis]} {axis.first} to {axis.last}" for axis in axes)
+            lines += wrap(f"{where} sees {whole}: {parts}, counted from 0.", width)
+    found: dict[str, list[Field]] = {}
+    for field in fields[name]:
+        found.setdefault(_told(field), []).append(field)
+    for told, alike in found.items():
+        axes_of = " and ".join(dict.fromkeys(field.axis for field in alike))
+        lines += wrap(f"{axes_of}: {told}", width)
+    return "\n".join(lines or [f"{where} sees nothing of the input."])
+
+
+def _told(field: Field) -> str:
+    """Return one receptive field in words."""
+    if not field.jump:
+        return f"all places see the same {field.size}"
+    beside = " (and, by other ways, all of it)" if field.sees_all else ""
+    return f"receptive field {field.size}{beside}, jump {_jump(field)}, padding {field.padding}"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from shapecalc.report import Report
 
-__all__ = ["footer"]
+__all__ = ["footer", "opening"]
 
 _LISTED = 3
 
@@ -21,9 +21,13 @@ def footer(report: Report, columns: Sequence[str], closed: int = 0, depth: int |
     """Return the lines under a report shown with these columns, `closed` of its blocks as one line each."""
     lines = [_params(report), _operations(report, columns), _sizes(report, columns), _shared(report)]
     if closed and depth:
-        them = "it" if closed == 1 else "them"
-        lines.append(f"{count_noun(closed, 'block')} closed: --depth {depth + 1} opens {them}")
+        lines.append(opening(closed, depth))
     return [*filter(None, lines), *map(clean, report.graph.notes)]
+
+
+def opening(closed: int, depth: int) -> str:
+    """Return how the blocks that are shown as one line each can be opened."""
+    return f"{count_noun(closed, 'block')} closed: --depth {depth + 1} opens {'it' if closed == 1 else 'them'}"
 
 
 def _params(report: Report) -> str:
@@ -52,7 +56,7 @@ def _per(report: Report) -> str:
 
 def _sizes(report: Report, columns: Sequence[str]) -> str:
     sizes = f"Sizes are {'×'.join(report.layout)}, without the batch axis."
-    if "memory" not in columns:
+    if not {"memory", "memory_share"}.intersection(columns):
         return sizes
     return f"{sizes} Memory is what each layer gives {_per(report)}, as fp32 (4 bytes a number, 1,024 a KiB)."
 

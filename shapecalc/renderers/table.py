@@ -120,4 +120,5 @@ def _plain(grid: Grid) -> list[str]:
 
     rule = "─" * _total(widths)
     headings = [column.heading for column in grid.columns]
-    return [line(headings), rule, *map(line, grid.rows), rule, line(grid.totals)]
+    totals = [rule, line(grid.totals)] if any(grid.totals) else []
+    return [line(headings), rule, *map(line, grid.rows), *totals]

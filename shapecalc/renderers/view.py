@@ -102,7 +102,7 @@ class View:
     def grid(self, names: Sequence[str]) -> Grid:
         """Return the cells of these columns."""
         totals = [self.sum(name) for name in names]
-        if totals and not COLUMNS[names[0]].sort.is_number:
+        if any(totals) and not COLUMNS[names[0]].sort.is_number:
             totals[0] = "total"
         columns = [COLUMNS[name] for name in names]
         return Grid(columns, list(zip(*[self.cells(name) for name in names], strict=True)), totals)

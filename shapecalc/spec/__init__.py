@@ -16,16 +16,17 @@ from shapecalc.errors import Problem, did_you_mean
 from shapecalc.graph import Claim, Graph, Reference
 from shapecalc.shape import CHW, LAYOUTS, UNKNOWN, Shape
 from shapecalc.source import ListValue, MapValue, Scalar, read_object, read_text
-from shapecalc.spec.builder import Builder, TooManyLayersError
+from shapecalc.spec.builder import Builder, TooMuchError
 from shapecalc.spec.claims import read_claims
 from shapecalc.spec.document import Document, read_document
-from shapecalc.spec.order import settle
+from shapecalc.spec.order import Settled, settle
 from shapecalc.spec.scope import Scope, declared_names, read_name, read_reference
 from shapecalc.spec.values import BadValueError, bad, describe, input_shape, plain, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from shapecalc.errors import Mark
     from shapecalc.source import Value
     from shapecalc.spec.document import Reader
     from shapecalc.spec.scope import Flow
@@ -100,23 +101,13 @@ class _Building:
 
     def graph(self) -> tuple[Graph, list[Problem]]:
         builder = Builder(self.document.blocks, self.variables)
-        layers = self._layers()
-        flows: dict[str, Flow] = {name: Reference(-1 - index) for index, name in enumerate(self.inputs)}
-        scope = Scope("", flows, declared_names(layers.items) if layers else set())
-        first: Flow = Reference(-1)
+        builder.problems += self.problems
         try:
-            last = builder.expand(layers.items, scope, self.variables, (first,)) if layers else (first,)
-            ends, names = self._outputs(scope, last)
-        except BadValueError as error:
+            settled, names = self._settled(builder)
+        except TooMuchError as error:
+            settled, names = Settled((), (), ()), ()
             builder.problems.append(error.problem)
-            ends, names = (), ("",)
-        except TooManyLayersError as error:
-            builder = Builder({}, {})
-            builder.problems.append(error.problem)
-            ends, names = (), ("",)
-        builder.problems[:0] = self.problems
-        self._check_variables_are_used(builder.problems)
-        settled = settle(builder, ends, stated=bool(names), inputs=self.input_marks)
+            builder.instances.clear()
         graph = Graph(
             name=self._text("name") or self.variant_name or _stem(self.file),
             inputs=self.inputs,
@@ -132,6 +123,21 @@ class _Building:
             file=self.file,
         )
         return graph, builder.problems
+
+    def _settled(self, builder: Builder) -> tuple[Settled, tuple[str, ...]]:
+        """Return the nodes and outputs, and the names under which the outputs are stated."""
+        layers = self._layers(builder.problems)
+        flows: dict[str, Flow] = {name: Reference(-1 - index) for index, name in enumerate(self.inputs)}
+        scope = Scope("", flows, declared_names(layers.items) if layers else set())
+        first: Flow = Reference(-1)
+        last = builder.expand(layers.items, scope, self.variables, (first,)) if layers else (first,)
+        try:
+            ends, names = self._outputs(scope, last)
+        except BadValueError as error:
+            builder.problems.append(error.problem)
+            ends, names = (), ("",)
+        self._check_variables_are_used(builder.problems)
+        return settle(builder, ends, stated=bool(names), inputs=self.input_marks), names
 
     def _text(self, key: str) -> str:
         value = self.variant.get(key)
@@ -226,11 +232,11 @@ class _Building:
             self.problems.append(Problem("the size of the input is not given", self.document.mark, mend=mend))
         return {}
 
-    def _layers(self) -> ListValue | None:
+    def _layers(self, problems: list[Problem]) -> ListValue | None:
         layers = self.document.keys.get("layers")
         if layers is None:
-            if not self.problems:
-                self.problems.append(
+            if not problems:
+                problems.append(
                     Problem(
                         "a specification needs `layers:`", self.document.mark, mend="give a list of layers, in order"
                     )
@@ -239,7 +245,7 @@ class _Building:
         if not isinstance(layers, ListValue) or not layers.items:
             empty = isinstance(layers, ListValue) or (isinstance(layers, Scalar) and layers.value is None)
             message = "`layers:` is empty" if empty else f"`layers:` must be a list, not {describe(layers)}"
-            self.problems.append(Problem(message, layers.mark, mend="write each layer behind a dash: - relu"))
+            problems.append(Problem(message, layers.mark, mend="write each layer behind a dash: - relu"))
             return None
         return layers if not self.broken else None
 
@@ -299,7 +305,8 @@ def _variable(value: Value, above: Mapping[str, Any], every: Mapping[str, Value]
         return plain(value, above)
     except BadValueError as error:
         if any(error.problem.message == f"`{name}` is no variable" for name in every):
-            raise bad(error.problem.message, error.problem.mark, "a variable may use only those above it") from None
+            mend = "a variable may use only those above it"
+            raise BadValueError(error.problem._replace(mend=mend)) from None
         raise
 
 

@@ -20,13 +20,22 @@ if TYPE_CHECKING:
     from shapecalc.source import Value
     from shapecalc.spec.document import BlockDefinition
 
-__all__ = ["MAX_LAYERS", "Builder", "Proto", "TooManyLayersError"]
+__all__ = ["MAX_LAYERS", "Builder", "Proto", "TooMuchError"]
 
 MAX_LAYERS = 500_000
 """The most layers that one network may have, once every repetition is written out."""
 
+MAX_STEPS = 3 * MAX_LAYERS
+"""The most items that may be written out, with those that leave nothing behind: empty blocks, layers left out."""
+
 MAX_NESTING = 40
 """The most blocks that may stand within one another."""
+
+MAX_NAME = 400
+"""The most characters of a name with those of the blocks that it stands in."""
+
+MAX_PROBLEMS = 100
+"""The most problems that are looked for."""
 
 _Variables = "Mapping[str, Any]"
 
@@ -64,15 +73,19 @@ class Builder:
         self._fixed: dict[int, Layer | None] = {}
         self._bodies: dict[str, ListValue] = {}
         self._seen: set[tuple[Any, str]] = set()
+        self._steps = 0
 
     def report(self, problem: Problem, scope: Scope) -> None:
         """Keep a problem, once for all the uses of the block that it stands in."""
         if scope.mark:
             problem = problem._replace(mark=scope.mark)
         key = (problem.mark, problem.message)
-        if key not in self._seen:
-            self._seen.add(key)
-            self.problems.append(problem._replace(also=(*problem.also, *scope.uses)))
+        if key in self._seen:
+            return
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise TooMuchError(Problem(f"there are more than {MAX_PROBLEMS} problems: no more are looked for"))
+        self._seen.add(key)
+        self.problems.append(problem._replace(also=(*problem.also, *scope.uses)))
 
     def expand(
         self, entries: Sequence[Value], scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
@@ -99,20 +112,21 @@ class Builder:
 
     def _add(self, proto: Proto, scope: Scope) -> Reference:
         if len(self.nodes) >= MAX_LAYERS:
-            raise TooManyLayersError(
-                Problem(
-                    f"the network has more than {MAX_LAYERS:,} layers",
-                    proto.mark,
-                    mend="repeat it less often",
-                    also=scope.uses,
-                )
-            )
+            message, mend = f"the network has more than {MAX_LAYERS:,} layers", "repeat it less often"
+            raise TooMuchError(Problem(message, proto.mark, mend=mend, also=scope.uses))
         self.nodes.append(proto)
         return Reference(len(self.nodes) - 1)
+
+    def _count_step(self, entry: Entry, scope: Scope) -> None:
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            message, mend = f"its blocks and repetitions are more than {MAX_STEPS:,} items", "repeat it less often"
+            raise TooMuchError(Problem(message, entry.mark, mend=mend, also=scope.uses))
 
     def _item(
         self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
     ) -> tuple[Flow, ...]:
+        self._count_step(entry, scope)
         own = entry.own
         if not own:
             return self._one(entry, scope, variables, flow, "")
@@ -127,6 +141,7 @@ class Builder:
         base = own.get("name")
         templated = isinstance(base, Scalar) and "{" in base.text
         for turn in self._turns(own, variables):
+            self._count_step(entry, scope)
             name = read_name(base, turn) if base is not None else ""
             if name and not templated:
                 name = f"{name}.{turn['i']}"
@@ -333,6 +348,8 @@ class Builder:
     def _inner_scope(
         self, kind: str, entries: Sequence[Value], scope: Scope, flow: tuple[Flow, ...], name: str, frozen: bool
     ) -> Scope:
+        if len(scope.prefix) > MAX_NAME:
+            raise bad(f"the names of the blocks around it are more than {MAX_NAME} characters", entries[0].mark)
         inputs = {f"input{i + 1}" if i else "input": tensor for i, tensor in enumerate(flow)}
         inner = Scope(f"{full_name(scope, name)}.", inputs, declared_names(entries))
         inner.stack = (*scope.stack, kind)
@@ -342,8 +359,8 @@ class Builder:
         return inner
 
 
-class TooManyLayersError(Exception):
-    """The network is larger than any that is meant; nothing more is written out. Carries the problem."""
+class TooMuchError(Exception):
+    """The network is larger than any that is meant, or more is wrong than anyone reads. Carries the problem."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -359,7 +376,12 @@ def _mend(text: str, cls: type[Layer]) -> str:
 
 
 def _told(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_told, value[:_TOLD]))}{', …' if len(value) > _TOLD else ''}]"
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+_TOLD = 8
 
 
 def _listed(value: Value) -> Sequence[Value]:

@@ -38,6 +38,9 @@ KEYS = {
     "variants": "members of the family: a name, and for each its variables and claims",
 }
 
+MAX_VARIABLES = 200
+"""The most variables that a specification may have, or arguments that a block may."""
+
 RESERVED = ("i", "true", "false", "none", "null", "and", "or", "not", "in", "if", "else", "input")
 _REQUIRED = "required"
 _BLOCK_KEYS = ("args", "layers", "outputs")
@@ -176,7 +179,11 @@ def _is_variable_name(key: Scalar, problems: list[Problem]) -> bool:
 
 
 def _variables(value: Value | None, problems: list[Problem]) -> dict[str, Value]:
-    return {key.text: item for key, item in _mapping(value, "vars", problems) if _is_variable_name(key, problems)}
+    found = {key.text: item for key, item in _mapping(value, "vars", problems) if _is_variable_name(key, problems)}
+    if value is not None and len(found) > MAX_VARIABLES:
+        problems.append(Problem(f"there are {len(found):,} variables: at most {MAX_VARIABLES}", value.mark))
+        return {}
+    return found
 
 
 def _blocks(value: Value | None, problems: list[Problem]) -> dict[str, BlockDefinition]:
@@ -217,6 +224,8 @@ def _block(key: Scalar, value: Value, problems: list[Problem]) -> BlockDefinitio
         if _is_variable_name(argument, problems):
             required = isinstance(default, Scalar) and default.value == _REQUIRED and not default.quoted
             arguments[argument.text] = None if required else default
+    if len(arguments) > MAX_VARIABLES:
+        raise bad(f"the block {name} has {len(arguments):,} arguments: at most {MAX_VARIABLES}", key.mark)
     outputs = parts.get("outputs")
     items = outputs.items if isinstance(outputs, ListValue) else [outputs] if outputs else []
     return BlockDefinition(name, arguments, layers, tuple(items), key.mark)

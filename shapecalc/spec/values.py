@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BadValueError", "argument_value", "condition", "evaluate", "input_shape", "plain", "word"]
 
+MAX_ITEMS = 10_000
+"""The most values that a list may hold."""
+
 _SIZES = r"\d+(\s*[x×]\s*\d+)+"
 _NUMBER_TEXT = r"[-+]?\d[\d_]*(\.\d*)?([eE][-+]?\d+)?"
 _SWITCHES = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
@@ -107,10 +110,31 @@ def _part(scalar: Scalar, error: ExpressionError) -> Mark:
 
 def plain(value: Value, variables: Mapping[str, Any]) -> Any:
     """Return any value as plain Python, expressions evaluated; words that are no variable stay words."""
+    found = _plain(value, variables)
+    if isinstance(found, (list, dict)) and _is_larger(found, MAX_ITEMS):
+        raise bad(f"it comes to a list of more than {MAX_ITEMS:,} values", value.mark)
+    return found
+
+
+def _is_larger(found: list[Any] | dict[str, Any], limit: int) -> bool:
+    """Tell whether lists within lists hold more values than the limit, without looking at many more."""
+    waiting, count = [found], 0
+    while waiting:
+        part = waiting.pop()
+        count += len(part)
+        if count > limit:
+            return True
+        waiting += [
+            item for item in (part.values() if isinstance(part, dict) else part) if isinstance(item, (list, dict))
+        ]
+    return False
+
+
+def _plain(value: Value, variables: Mapping[str, Any]) -> Any:
     if isinstance(value, ListValue):
-        return [plain(item, variables) for item in value.items]
+        return [_plain(item, variables) for item in value.items]
     if isinstance(value, MapValue):
-        return {key.text: plain(item, variables) for key, item in value.pairs}
+        return {key.text: _plain(item, variables) for key, item in value.pairs}
     if isinstance(value.value, str):
         if re.fullmatch(_SIZES, value.text):
             return value.text
@@ -199,8 +223,8 @@ def _raw_text(scalar: Scalar, argument: Argument, variables: Mapping[str, Any]) 
     try:
         return evaluate(scalar, variables)
     except BadValueError as error:
-        due = (f"{argument.name} must be {argument.expected}",) if re.fullmatch(r"[\w.]+", text) else ()
-        raise BadValueError(error.problem._replace(why=due)) from None
+        why = (f"{argument.name} must be {argument.expected}",) if re.fullmatch(r"[\w.]+", text) else ()
+        raise BadValueError(error.problem._replace(why=why)) from None
 
 
 def condition(value: Value, variables: Mapping[str, Any], what: str) -> bool:

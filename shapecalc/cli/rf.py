@@ -1,0 +1,84 @@
+"""`shapecalc rf`: receptive fields, and the part of the input that a place sees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shapecalc.cli.options import (
+    depth_option,
+    emit,
+    load_network,
+    network_options,
+    output_option,
+    terminal_width,
+    wants_color,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.receptive_field import ReceptiveFields
+
+__all__ = ["command"]
+
+
+def _read_place(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """Return the place that `--at` gives: 3x4."""
+    if value is None:
+        return None
+    parts = value.replace("×", "x").replace(",", "x").split("x")
+    if not all(part.strip().isdecimal() and len(part) <= 10 for part in parts):
+        raise click.BadParameter(f"{value!r} is not a place: write 3x4, counted from 0", ctx, param)
+    return tuple([int(part) for part in parts])
+
+
+@click.command()
+@network_options
+@click.argument("layer", metavar="[LAYER]", required=False)
+@click.option("--at", "place", metavar="PLACE", callback=_read_place, help="What one place of LAYER sees: 3x4, from 0.")
+@click.option(
+    "--layout", type=click.Choice(["hwc", "chw"], case_sensitive=False), help="How sizes are shown, and --input read."
+)
+@depth_option
+@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", help="How to write it.")
+@output_option
+def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
+    spec: str,
+    inputs: Sequence[str],
+    settings: Sequence[str],
+    layer: str | None,
+    place: tuple[int, ...] | None,
+    layout: str | None,
+    depth: int | str,
+    format_: str,
+    output: str | None,
+) -> None:
+    """Show the receptive field, jump and padding of every layer; or, of a place of one LAYER, what it sees.
+
+    Without --at it is the place in the middle of the LAYER.
+    """
+    if place is not None and layer is None:
+        raise click.UsageError("--at is a place of one layer: name the layer")
+    fields = load_network(spec, inputs, settings, layout or "").receptive_field(layout=layout or "")
+    if format_ == "json":
+        from shapecalc.renderers.json import write_contract  # noqa: PLC0415
+
+        emit(write_contract(_contract(fields, layer, place)), output)
+        return
+    from shapecalc.renderers.fields import draw_fields, draw_region  # noqa: PLC0415
+
+    width = terminal_width() if output is None else None
+    if layer is None:
+        shown = None if depth == "all" else depth
+        emit(draw_fields(fields, depth=shown, width=width, color=wants_color() and output is None), output)
+        return
+    at = fields.middle(layer) if place is None else place
+    emit(draw_region(fields, layer, at, width), output)
+
+
+def _contract(fields: ReceptiveFields, layer: str | None, place: tuple[int, ...] | None) -> dict[str, Any]:
+    if layer is None:
+        return fields.to_dict()
+    return fields.region_dict(layer, fields.middle(layer) if place is None else place)
