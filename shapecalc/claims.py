@@ -15,19 +15,28 @@ __all__ = ["broken_claims"]
 
 def broken_claims(report: Report) -> list[Problem]:
     """Return a problem for every claim of the network's specification that is not so."""
-    problems = []
+    problems: list[Problem] = []
+    outputs = report.outputs
     for claim in report.graph.claims:
+        if len(problems) > _MOST:
+            problems.append(Problem(f"more than {_MOST} claims are not so: no more are looked at"))
+            break
         try:
-            found = _found(claim, report)
+            found = _found(claim, report, outputs)
         except KeyError as missing:
             name = missing.args[0]
             rows = [row.name for row in report.rows] + [block.name for block in report.graph.blocks]
-            known = rows if claim.what.startswith("layer.") else list(report.outputs)
-            problems.append(Problem(f"there is no {name} to claim anything of", claim.mark, mend=did_you_mean(name, known)))
+            known = rows if claim.what.startswith("layer.") else list(outputs)
+            problems.append(
+                Problem(f"there is no {name} to claim anything of", claim.mark, mend=did_you_mean(name, known))
+            )
             continue
         if found != claim.expected:
             problems.append(_broken(claim, found))
     return problems
+
+
+_MOST = 100
 
 
 def _broken(claim: Claim, found: Any) -> Problem:
@@ -47,7 +56,7 @@ def _size(sizes: tuple[Any, ...]) -> str:
     return "×".join(map(str, sizes))
 
 
-def _found(claim: Claim, report: Report) -> Any:
+def _found(claim: Claim, report: Report, outputs: dict[str, tuple[Any, ...]]) -> Any:
     what = claim.what
     if what.startswith("layer."):
         name, _, field = what.removeprefix("layer.").rpartition(".")
@@ -55,7 +64,6 @@ def _found(claim: Claim, report: Report) -> Any:
         if line is None:
             raise KeyError(name)
         return tuple(line.output_shapes[0]) if field == "output" else getattr(line.total, field)
-    outputs = report.outputs
     if what.startswith("outputs."):
         return tuple(outputs[what.removeprefix("outputs.")])
     if what == "output":

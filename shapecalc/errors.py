@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 __all__ = [
     "ClaimError",
@@ -116,7 +116,7 @@ class Problem(NamedTuple):
             lines += self.mark.excerpt()
         lines += [f"   {_cut(line)}" for line in (*self.why, *self.mend.splitlines())]
         for words, mark in self.also:
-            lines.append(f"   {words} {mark}")
+            lines.append(f"   {_cut(words)} {mark}")
             lines += mark.excerpt()
         return lines
 
@@ -228,7 +228,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the mend for an unknown word: the nearest known one, or else the list of them."""
     import difflib  # noqa: PLC0415  (only when something is wrong: it costs start-up time)
 
-    words: Sequence[str] = sorted(set(known))
+    word, words = word[:_LONGEST], sorted(set(known))
     if len(words) > _MOST_COMPARED:
         words = [one for one in words if one[:1] == word[:1] and abs(len(one) - len(word)) <= 2][:_MOST_COMPARED]
     before, colon, after = word.partition(":")

@@ -22,7 +22,21 @@ if TYPE_CHECKING:
     from shapecalc.shape import Shape
     from shapecalc.sight import Look
 
-__all__ = ["BOTH", "INPUTS", "KINDS", "NOTHING", "OUTPUTS", "TRAINED", "Composite", "Example", "Layer", "WeightShapes", "find_kind", "is_bias", "normalise_word"]
+__all__ = [
+    "BOTH",
+    "INPUTS",
+    "KINDS",
+    "NOTHING",
+    "OUTPUTS",
+    "TRAINED",
+    "Composite",
+    "Example",
+    "Layer",
+    "WeightShapes",
+    "find_kind",
+    "is_bias",
+    "normalise_word",
+]
 
 WeightShapes = dict[str, tuple[Dim, ...]]
 
@@ -167,9 +181,9 @@ class Layer:
         return 0
 
     def kept(self, output: Any, *inputs: Any, **_: Any) -> Iterable[tuple[Dim, int]]:
-        """Return what the backward pass needs for one sample beside what `saves` names: how many numbers, of how many bits.
+        """Return what the backward pass needs for one sample beside what `saves` names: numbers, and bits of each.
 
-        0 bits are those of the activations: attention's scores; else a width of its own: the indices of a pool.
+        0 bits are those of the activations (attention's scores); else it is a width of its own (the indices of a pool).
         """
         return ()
 

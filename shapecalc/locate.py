@@ -99,6 +99,8 @@ def read_bytes(path: str, shown: str = "") -> bytes:
     shown = shown or path
     try:
         if path == STDIN:
+            if sys.stdin is None:
+                raise UsageError("there is no standard input to read from")
             return sys.stdin.buffer.read(_MAX_BYTES + 1)
         with open(path, "rb") as stream:
             return stream.read(_MAX_BYTES + 1)

@@ -15,6 +15,8 @@ from shapecalc.spec import Specification, read_specification
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from shapecalc.explain import Explanation
+
     from shapecalc.formula import Formulas
     from shapecalc.graph import Graph
     from shapecalc.memory import Memory
@@ -161,6 +163,21 @@ class Network:
         except ShapeError as error:
             return error.problems
         return ()
+
+    def explain(self, layers: Sequence[str] = (), *, what: Sequence[str] = (), layout: str = "") -> Explanation:
+        """Return the arithmetic of every number: the rule, the rule with this network's numbers, the reasons.
+
+        `layers` names layers and blocks (all by default); `what` is some of params, output, macs, memory.
+        Errors: as `infer`; `UsageError` for a layer that is not there.
+        """
+        from shapecalc.explain import explain  # noqa: PLC0415  (loaded by the question that needs it)
+
+        return explain(self, layers or None, what or None, layout=layout)
+
+    @property
+    def overridden_inputs(self) -> dict[str, tuple[int, ...]]:
+        """The input sizes that were given in place of the specification's, by name (the one input: "")."""
+        return dict(self._inputs)
 
     def legal_sizes(self) -> LegalSizes:
         """Return which input sizes the network takes: the legal ones, and those that no rounding touches."""

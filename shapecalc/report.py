@@ -113,7 +113,8 @@ class Row(NamedTuple):
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments in force, without those that stand at an unremarkable default."""
-        return self._layer.shown_arguments(self.sizing.inputs[0] if self.sizing.inputs else None)
+        shown: dict[str, Any] = self._layer.shown_arguments(self.sizing.inputs[0] if self.sizing.inputs else None)
+        return shown
 
     @property
     def _layer(self) -> Any:
@@ -168,7 +169,7 @@ class Report:
     HWC) the one that sizes are shown in; `convention` says what params hold (torch, keras).
     """
 
-    __slots__ = ("_ancestries", "_by_name", "batch", "convention", "graph", "layout", "rows", "total")
+    __slots__ = ("_ancestries", "_by_name", "_in_blocks", "batch", "convention", "graph", "layout", "rows", "total")
 
     def __init__(
         self, graph: Graph, rows: tuple[Row, ...], total: Totals, layout: str, batch: int = 1, convention: str = "torch"
@@ -181,6 +182,7 @@ class Report:
         self.convention = convention
         self._by_name: dict[str, Row] = {}
         self._ancestries: dict[int, list[int]] = {}
+        self._in_blocks: dict[str, tuple[int, list[Row]]] = {}
 
     @property
     def name(self) -> str:
@@ -208,14 +210,15 @@ class Report:
 
     def __getitem__(self, name: str) -> Row:
         """Return the row of a layer. Errors: `UsageError` where no layer is called so, with the nearest name."""
+        rows = self._rows_by_name()
+        if name not in rows:
+            raise UsageError(Problem(f"{self.name or 'the network'} has no layer {name}", mend=did_you_mean(name, rows)))
+        return rows[name]
+
+    def _rows_by_name(self) -> dict[str, Row]:
         if not self._by_name:
             self._by_name.update((row.name, row) for row in self.rows)
-        row = self._by_name.get(name)
-        if row is None:
-            raise UsageError(
-                Problem(f"{self.name or 'the network'} has no layer {name}", mend=did_you_mean(name, self._by_name))
-            )
-        return row
+        return self._by_name
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -253,12 +256,14 @@ class Report:
 
     def line(self, name: str) -> Line | None:
         """Return the line of a layer or of a block of that name; None where there is none."""
-        for index, block in enumerate(self.graph.blocks):
-            if block.name == name:
-                rows = [row for row in self.rows if index in self._ancestry(row.block)]
-                return self._line(index, rows) if rows else None
-        row = next((row for row in self.rows if row.name == name), None)
-        return self._line(-1, [row]) if row else None
+        if not self._in_blocks and self.graph.blocks:
+            for row in self.rows:
+                for block in self._ancestry(row.block):
+                    self._in_blocks.setdefault(self.graph.blocks[block].name, (block, []))[1].append(row)
+        if name in self._in_blocks:
+            return self._line(*self._in_blocks[name])
+        rows = self._rows_by_name()
+        return self._line(-1, [rows[name]]) if name in rows else None
 
     def _line(self, block: int, rows: list[Row]) -> Line:
         first, last = rows[0], rows[-1]

@@ -153,7 +153,7 @@ def windowed(index: int, x: Shape, sights: Iterable[Sight]) -> Look:
 
 def of_window(axis: Axis, beyond: str = ZEROS) -> Sight:
     """Return what the places of a sliding window see."""
-    before = axis.before
+    before = axis.same_padding()[0] if axis.same else axis.before
     return Sight((range(-before, axis.reach - before, axis.dilation),), axis.stride, beyond)
 
 

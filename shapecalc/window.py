@@ -174,7 +174,8 @@ def spatial_axes(layer: Any, x: Shape) -> tuple[Axis, ...]:
     rounding = layer.rounding
     axes = []
     for i in range(rank):
-        before, after = paddings[i] if type(paddings[i]) is tuple else (paddings[i], paddings[i])
+        side = paddings[i]
+        before, after = side if isinstance(side, tuple) else (side, side)
         if word == "causal":
             before = dilations[i] * (kernels[i] - 1)
         axes.append(

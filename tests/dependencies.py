@@ -5,6 +5,8 @@ definition. A maximum is taken as a sum, since a change below the maximum would 
 channels, space…); sample 0 is unchanged, each other one has one place of the input changed in all channels.
 """
 
+# ruff: noqa: ARG001, ARG005  (every layer is run with the same arguments)
+
 from __future__ import annotations
 
 import itertools
@@ -71,7 +73,9 @@ def _paddings(layer, x, reaches, strides):
         return [t // 2 for t in totals], [t - t // 2 for t in totals]
     if padding == "causal":
         return [reaches[0] - 1], [0]
-    sides = [side if isinstance(side, tuple) else (side, side) for side in _each(0 if padding == "valid" else padding, rank)]
+    sides = [
+        side if isinstance(side, tuple) else (side, side) for side in _each(0 if padding == "valid" else padding, rank)
+    ]
     return [side[0] for side in sides], [side[1] for side in sides]
 
 
@@ -232,6 +236,7 @@ _RUN = {
     "mul": lambda layer, rng, *xs: math.prod(xs),
     "concat": lambda layer, rng, *xs: np.concatenate(xs, 1 if layer.dim == "channels" else layer.dim),
     "flatten": lambda layer, rng, x: x.reshape(x.shape[0], -1),
-    "fc": lambda layer, rng, x: x.reshape(x.shape[0], -1)
-    @ rng.uniform(0.5, 1.5, (math.prod(x.shape[1:]), layer.out_features)),
+    "fc": lambda layer, rng, x: (
+        x.reshape(x.shape[0], -1) @ rng.uniform(0.5, 1.5, (math.prod(x.shape[1:]), layer.out_features))
+    ),
 }

@@ -9,10 +9,11 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from shapecalc.dims import ceil_div, maximum, minimum, prod, scaled
 from shapecalc.dims.traces import Trace, leaf, value_of
 from shapecalc.notation import LATEX, TEXT, Algebra, chain, steps, with_numbers, with_symbols
-from shapecalc.notation.algebra import CEIL, EXACT, FLOOR, MAX, MIN, PART, SUM, Atom, Expression
+from shapecalc.notation.expressions import CEIL, EXACT, FLOOR, MAX, MIN, PART, SUM, Atom, Expression
 
 NAMES = "HWCksdpg"
 
@@ -63,7 +64,9 @@ def _braced(text: str, start: int) -> tuple[str, int]:
 
 def value_with(expression: Expression, values: dict[str, int]) -> int:
     """Return the value of an expression for other values of its symbols."""
-    return sum(term.coefficient * math.prod(_atom_value(atom, values) for atom in term.factors) for term in expression.terms)
+    return sum(
+        term.coefficient * math.prod(_atom_value(atom, values) for atom in term.factors) for term in expression.terms
+    )
 
 
 def _atom_value(atom: Atom, values: dict[str, int]) -> int:
@@ -122,7 +125,11 @@ def plain(formula: object, values: dict[str, int]) -> int:
 
 
 @settings(max_examples=400, deadline=None)
-@given(formulas(), st.fixed_dictionaries(dict.fromkeys(NAMES, numbers)), st.fixed_dictionaries(dict.fromkeys(NAMES, numbers)))
+@given(
+    formulas(),
+    st.fixed_dictionaries(dict.fromkeys(NAMES, numbers)),
+    st.fixed_dictionaries(dict.fromkeys(NAMES, numbers)),
+)
 def test_the_algebra_changes_no_value(formula, values, others):
     number = built(formula, leaves(**values))
     algebra = Algebra()
@@ -166,12 +173,21 @@ def test_its_steps():
     written = [TEXT.write(tree) for tree in chain(Algebra().read(window(n, 1)))]
     assert written[1:] == ["⌊(227 + 2·0 − 11) / 4⌋ + 1", "⌊216 / 4⌋ + 1", "54 + 1", "55"]
     n = leaves(H=112, p=1, k=3, s=2)
-    assert [TEXT.write(tree) for tree in chain(Algebra().read(window(n, 1)))][2:] == ["⌊111 / 2⌋ + 1", "⌊55.5⌋ + 1", "56"]
+    assert [TEXT.write(tree) for tree in chain(Algebra().read(window(n, 1)))][2:] == [
+        "⌊111 / 2⌋ + 1",
+        "⌊55.5⌋ + 1",
+        "56",
+    ]
 
 
 def test_a_fraction_is_never_shown_as_whole():
     n = leaves(a=5999, b=1000)
-    assert [TEXT.write(t) for t in chain(Algebra().read(ceil_div(n["a"], n["b"])))] == ["⌈a / b⌉", "⌈5,999 / 1,000⌉", "⌈5.99⌉", "6"]
+    assert [TEXT.write(t) for t in chain(Algebra().read(ceil_div(n["a"], n["b"])))] == [
+        "⌈a / b⌉",
+        "⌈5,999 / 1,000⌉",
+        "⌈5.99⌉",
+        "6",
+    ]
     n = leaves(a=6_000_001, b=1_000_000)
     assert "⌊6.000001⌋" in [TEXT.write(t) for t in chain(Algebra().read(n["a"] // n["b"]))]
 
@@ -207,6 +223,15 @@ def test_a_division_that_is_known_to_leave_nothing_is_exact():
     assert text(n["g"] * (n["C"] // n["g"] + n["C"] // n["g"]), algebra) == "2·C"
     assert LATEX.write(with_symbols(algebra.read(2 * (n["C"] // n["g"])))) == r"2 \cdot \frac{C}{g}"
     assert text(2 * (n["C"] // n["g"]), algebra) == "2·(C/g)"
+
+
+def test_a_product_below_a_fraction_stands_in_brackets():
+    n = leaves(C=36, r=3)
+    assert text(n["C"] // (n["r"] * n["r"])) == "⌊C / (r·r)⌋"
+    assert text((n["C"] * n["r"]) // n["r"]) == "⌊C·r / r⌋"
+    algebra = Algebra()
+    algebra.divides(n["r"] * n["r"], n["C"])
+    assert text(n["C"] // (n["r"] * n["r"]), algebra) == "C/(r·r)"
 
 
 def test_neutral_arguments_are_left_out_where_they_change_nothing():

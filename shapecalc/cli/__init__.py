@@ -62,11 +62,21 @@ def cli() -> None:
 def main() -> None:
     """Run the command line, and leave with its exit status."""
     gc.disable()  # a command is over before there is any garbage worth a search
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever called
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  (for as long as the process is)
     try:
         sys.exit(_run())
     except BrokenPipeError:  # whoever read the output has left: so do we, without a word
         _close_quietly()
         sys.exit(1)
+    except OSError as error:
+        _close_quietly()
+        sys.stderr.write(f"the output cannot be written: {error.strerror or error}\n")
+        sys.exit(2)
+    except MemoryError:
+        sys.stderr.write("there is not enough memory for that\n")
+        sys.exit(2)
     finally:
         gc.freeze()  # nor is the last search worth its time, the one at the end of the process
 

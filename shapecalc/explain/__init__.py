@@ -9,27 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.dims.traces import value_of
 from shapecalc.errors import Problem, UsageError, did_you_mean
-from shapecalc.explain.leaves import INPUT
+from shapecalc.explain.contract import VERSION, layer_entry
 from shapecalc.explain.reasons import Makers, Setting, Source, Symbol, input_marks, settings_of, sources_of, symbols_of
-from shapecalc.explain.working import BIASES, BUFFERS, MACS, MEMORY, OUTPUTS, PARAMS, WEIGHTS, Working, work
-from shapecalc.layers import KINDS
-from shapecalc.notation import LATEX, TEXT, chain, with_numbers, with_symbols
+from shapecalc.explain.working import MACS, MEMORY, OUTPUTS, PARAMS, Working, work
 from shapecalc.report import Totals, sum_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from shapecalc.errors import Mark
     from shapecalc.explain.reasons import Explained
-    from shapecalc.explain.working import Check, Quantity
+    from shapecalc.explain.working import Quantity
     from shapecalc.report import Report, Row
 
 __all__ = ["VERSION", "WHAT", "Explanation", "LayerExplanation", "explain"]
-
-VERSION = 1
-"""The version of the JSON contract."""
 
 WHAT = (OUTPUTS, PARAMS, MACS, MEMORY)
 """What can be asked for; memory only is not told where nothing is."""
@@ -67,7 +60,7 @@ class LayerExplanation(NamedTuple):
     @property
     def doc(self) -> str:
         """What the kind says of itself, with its conventions: its docstring."""
-        text = KINDS[self.kind].__doc__ or ""
+        text = type(self.row.node.layer).__doc__ or ""
         return "\n".join([line.strip() for line in text.strip().splitlines()])
 
     @property
@@ -87,44 +80,11 @@ class LayerExplanation(NamedTuple):
     @property
     def quantities(self) -> list[Quantity]:
         """The numbers that are explained, each with its rule."""
-        return list(_quantities(self.working, self.what))
+        return list(self.working.shown(self.what))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as the JSON contract has it."""
-        mark = self.row.node.mark
-        row = self.row
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            **_place(mark),
-            "from": list(row.from_),
-            "input_shapes": [list(shape) for shape in row.input_shapes],
-            "output_shapes": [list(shape) for shape in row.output_shapes],
-            "params": row.params,
-            "buffers": row.buffers,
-            "macs": row.macs,
-            **({"shares": row.shares} if row.shares else {}),
-            **({"same_as": self.same_as} if self.same_as else {}),
-            "formulas": [_formula(quantity) for quantity in self.quantities],
-            "checks": [_checked(check) for check in self.working.checks] if OUTPUTS in self.what else [],
-            "symbols": [self._symbol_entry(symbol) for symbol in self.symbols],
-            "settings": {setting.name: setting.value for setting in self.settings},
-            "left_out": self.left_out,
-        }
-
-    def _symbol_entry(self, symbol: Symbol) -> dict[str, Any]:
-        entry: dict[str, Any] = {"symbol": symbol.symbol, "value": symbol.value, "meaning": symbol.meaning}
-        entry["origin"] = symbol.origin
-        if symbol.argument:
-            entry["argument"] = symbol.argument
-        if symbol.origin != INPUT:
-            return entry
-        source = self.sources[symbol.source]
-        entry["from"] = source.name
-        made = [made for made in source.made if made.symbol == symbol.symbol]
-        if made:
-            entry["made"] = {"by": made[0].layer, "numbers": TEXT.write(with_numbers(made[0].rule))}
-        return {**entry, **_place(source.mark)}
+        return layer_entry(self)
 
 
 class Explanation:
@@ -289,52 +249,7 @@ def _explained(
 
 def _leaves(working: Working, what: Sequence[str]) -> list[Any]:
     """Return the leaves of the rules that are shown, and of the checks."""
-    rules = [quantity.rule for quantity in _quantities(working, what)]
+    rules = [quantity.rule for quantity in working.shown(what)]
     if OUTPUTS in what:
         rules += [side for check in working.checks for side in (check.left, check.right)]
     return [leaf for rule in rules for leaf in rule.leaves()]
-
-
-def _quantities(working: Working, what: Sequence[str]) -> Iterator[Quantity]:
-    """Yield the numbers of the sorts that are asked for: those that are not 0."""
-    if OUTPUTS in what:
-        yield from working.of(OUTPUTS)
-    counts = working.counts
-    if PARAMS in what:
-        if len(working.tensors) > 1:
-            yield from working.tensors
-        for sort in (WEIGHTS, BIASES, PARAMS, BUFFERS):
-            if counts[sort].value:
-                yield counts[sort]
-    for sort in (MACS, MEMORY):
-        if sort in what and counts[sort].value:
-            yield counts[sort]
-
-
-def _formula(quantity: Quantity) -> dict[str, Any]:
-    trees = chain(quantity.rule)
-    rule, numbers = with_symbols(quantity.rule), with_numbers(quantity.rule)
-    entry: dict[str, Any] = {"what": quantity.what}
-    if quantity.symbol:
-        entry["symbol"] = quantity.symbol
-        entry["output"] = int(quantity.tensor)
-    elif quantity.tensor:
-        entry["tensor"] = quantity.tensor
-    return {
-        **entry,
-        "rule": TEXT.write(rule),
-        "numbers": TEXT.write(numbers),
-        "steps": [TEXT.write(tree) for tree in trees[2:-1]],
-        "value": value_of(quantity.value),
-        "latex": {"rule": LATEX.write(rule), "numbers": LATEX.write(numbers)},
-    }
-
-
-def _checked(check: Check) -> dict[str, Any]:
-    sides = ((check.left, check.left_name), (check.right, check.right_name))
-    left, right = [{"rule": TEXT.write(with_symbols(s)), "value": s.value, "meaning": name} for s, name in sides]
-    return {"left": left, "relation": check.relation, "right": right}
-
-
-def _place(mark: Mark | None) -> dict[str, Any]:
-    return {"file": mark.source.name, "line": mark.line} if mark is not None and mark.line else {}

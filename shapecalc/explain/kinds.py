@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.arguments import Choice, Flag, PerAxis
 from shapecalc.errors import Misfit
 from shapecalc.explain.leaves import LETTERS
-from shapecalc.explain.lines import Line, rule_lines
+from shapecalc.explain.lines import rule_lines
 from shapecalc.explain.working import Working, work
 from shapecalc.layer import Composite
 from shapecalc.layers import KINDS
@@ -20,6 +20,7 @@ from shapecalc.shape import HWC, Shape
 
 if TYPE_CHECKING:
     from shapecalc.arguments import Argument
+    from shapecalc.explain.items import Line
     from shapecalc.layer import Example, Layer
 
 __all__ = ["Kind", "arguments_of", "examples_of", "families", "inputs_of", "kind_of"]

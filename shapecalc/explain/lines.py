@@ -5,74 +5,26 @@ A line has a label (`output`, `params`) and items: words, names from the specifi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import BROADCASTS
-from shapecalc.explain.leaves import LETTERS, OUTPUT
-from shapecalc.explain.reasons import DEFAULT, GIVEN
+from shapecalc.explain.items import Bytes, Chain, Line, Name, Relation, labelled
+from shapecalc.explain.leaves import LETTERS
+from shapecalc.explain.where import reason_lines
 from shapecalc.explain.working import BIASES, BUFFERS, MACS, MEMORY, OUTPUTS, PARAMS, WEIGHTS
-from shapecalc.notation import NAME, TEXT, Tree, chain, with_names, with_numbers, with_symbols
+from shapecalc.notation import NAME, NUMBER, PRODUCT, TEXT, Tree, chain, with_names, with_numbers, with_symbols
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from shapecalc.errors import Mark
     from shapecalc.explain import LayerExplanation
-    from shapecalc.explain.reasons import Source, Symbol
+    from shapecalc.explain.items import Item
     from shapecalc.explain.working import Check, Quantity, Working
     from shapecalc.notation import Expression
 
-__all__ = ["KEPT", "Bytes", "Chain", "Item", "Line", "Name", "Relation", "Sizes", "lines_of", "reason_lines",
-           "rule_lines"]  # fmt: skip
-
-KEPT = "\N{NO-BREAK SPACE}"
-"""A space at which no line is broken."""
+__all__ = ["lines_of", "rule_lines"]
 
 _TENSORS_TOLD = 2
-
-
-class Name(str):
-    """A name from the specification, or of an argument."""
-
-    __slots__ = ()
-
-
-class Chain(NamedTuple):
-    """Equals: a symbol (or none), a rule, the rule with numbers, …, the number."""
-
-    symbol: str
-    trees: tuple[Tree, ...]
-
-
-class Relation(NamedTuple):
-    """What holds of two numbers."""
-
-    left: Tree
-    sign: str
-    right: Tree
-
-
-class Sizes(NamedTuple):
-    """The sizes of a tensor: H_in×W_in×C_in = 227×227×3."""
-
-    symbols: tuple[str, ...]
-    values: tuple[int, ...]
-
-
-class Bytes(NamedTuple):
-    """A number of bytes."""
-
-    number: int
-
-
-Item: TypeAlias = "str | Chain | Relation | Sizes | Bytes"
-
-
-class Line(NamedTuple):
-    """One line of a layer's explanation."""
-
-    label: str
-    items: tuple[Item, ...]
 
 
 def lines_of(layer: LayerExplanation) -> list[Line]:
@@ -84,19 +36,8 @@ def lines_of(layer: LayerExplanation) -> list[Line]:
     if MEMORY in layer.what:
         lines += _memory_lines(layer)
     if OUTPUTS in layer.what:
-        lines += _labelled("checked", _checks(layer.working.checks))
+        lines += labelled("checked", _checks(layer.working.checks))
     return lines + reason_lines(layer)
-
-
-def reason_lines(layer: LayerExplanation, *, brief: bool = False) -> list[Line]:
-    """Return the lines that tell where a layer's numbers come from; `brief`: what gives its input, and its place."""
-    if not brief:
-        return _labelled("where", _reasons(layer))
-    rows = [tuple(_source(layer, index, source)) for index, source in enumerate(layer.sources)]
-    mark = layer.row.node.mark
-    if rows and mark is not None and mark.line:
-        rows[-1] = (*rows[-1], f"; {_line(mark, layer.file)}")
-    return _labelled("where", rows)
 
 
 def rule_lines(working: Working) -> list[Line]:
@@ -107,15 +48,15 @@ def rule_lines(working: Working) -> list[Line]:
         for quantity in axes:
             told.setdefault((quantity.role, TEXT.write(_roles(quantity.rule))), []).append(quantity)
         label = "output" if len(working.outputs) == 1 else f"output {number}"
-        lines += _labelled(label, [tuple(_rules(alike)) for alike in told.values()])
+        lines += labelled(label, [tuple(_rules(alike)) for alike in told.values()])
     counts = working.counts
-    lines += _labelled("tensors", [(Name(t.tensor), ": ", _rule(t)) for t in working.tensors])
+    lines += labelled("tensors", [(Name(t.tensor), ": ", _rule(t)) for t in working.tensors])
     lines += [Line(what if what != MACS else "MACs", (_rule(counts[what]),)) for what in (PARAMS, BUFFERS, MACS)
               if counts[what].value]  # fmt: skip
     needs: dict[Any, list[Check]] = {}
     for check in working.checks:
         needs.setdefault(_check_likeness(check)[:3], []).append(check)
-    return lines + _labelled("needs", [tuple(_needed(alike)) for alike in needs.values()])
+    return lines + labelled("needs", [tuple(_needed(alike)) for alike in needs.values()])
 
 
 def _rules(alike: Sequence[Quantity]) -> Iterator[Item]:
@@ -151,11 +92,6 @@ def _roles(expression: Expression) -> Tree:
     return with_names(expression, lambda leaf: leaf.origin.role)
 
 
-def _labelled(label: str, rows: Iterable[Sequence[Item]]) -> list[Line]:
-    """Return rows as lines, the first of them with the label."""
-    return [Line("" if i else label, tuple(items)) for i, items in enumerate(rows)]
-
-
 def _output_lines(layer: LayerExplanation) -> list[Line]:
     outputs = layer.working.outputs
     lines: list[Line] = []
@@ -166,7 +102,7 @@ def _output_lines(layer: LayerExplanation) -> list[Line]:
         elif all(_passes(quantity) for quantity in axes) and len(layer.working.inputs) == 1:
             lines.append(Line(label, ("every size as it comes in",)))
         else:
-            lines += _labelled(label, _axes(axes))
+            lines += labelled(label, _axes(axes))
     return lines
 
 
@@ -229,7 +165,7 @@ def _cost_lines(layer: LayerExplanation) -> list[Line]:
 def _param_lines(layer: LayerExplanation) -> Iterator[Line]:
     counts, tensors = layer.working.counts, layer.working.tensors
     if len(tensors) > _TENSORS_TOLD:
-        yield from _labelled("tensors", _tensors(tensors))
+        yield from labelled("tensors", _tensors(tensors))
     if counts[WEIGHTS].value and counts[BIASES].value:
         yield Line("weights", (_equation(counts[WEIGHTS]),))
         yield Line("biases", (_equation(counts[BIASES]),))
@@ -265,13 +201,13 @@ def _memory_lines(layer: LayerExplanation) -> list[Line]:
     params, buffers = layer.row.params, layer.row.buffers
     for number, words in ((params, " for its parameters"), (buffers, " for its buffers")):
         if number:
-            trees = (_product(4, number), Tree("number", 4 * number))
+            trees = (_product(4, number), Tree(NUMBER, 4 * number))
             lines.append(Line("", (Chain("", trees), " bytes", *_units(4 * number), words)))
     return lines
 
 
 def _product(*numbers: int) -> Tree:
-    return Tree("product", 0, "", tuple([Tree("number", number) for number in numbers]))
+    return Tree(PRODUCT, 0, "", tuple([Tree(NUMBER, number) for number in numbers]))
 
 
 def _units(number: int) -> tuple[Item, ...]:
@@ -313,92 +249,4 @@ def _check(check: Check) -> tuple[Item, ...]:
 
 
 def _number(expression: Expression) -> Tree:
-    return Tree("number", expression.value)
-
-
-def _reasons(layer: LayerExplanation) -> Iterator[tuple[Item, ...]]:
-    symbols = layer.symbols
-    for index, source in enumerate(layer.sources):
-        if layer.is_whole or any(symbol.source == index and symbol.origin == "input" for symbol in symbols):
-            yield tuple(_source(layer, index, source))
-    outgoing = [symbol for symbol in symbols if symbol.origin == OUTPUT]
-    if outgoing and OUTPUTS not in layer.what:
-        yield (Sizes(tuple([s.symbol for s in outgoing]), tuple([s.value for s in outgoing])), ": what goes out")
-    given = [symbol for symbol in symbols if symbol.origin == GIVEN]
-    told = [*_arguments(given), *_settings(layer, comma=bool(given))]
-    place = _place(layer)
-    if told:
-        yield (*((f"{place}: ",) if place else ()), *told)
-    default = [symbol for symbol in symbols if symbol.origin == DEFAULT]
-    if default:
-        yield ("default: ", *_arguments(default))
-    if layer.is_whole and layer.left_out:
-        yield tuple(_left_out(layer.left_out))
-
-
-def _source(layer: LayerExplanation, index: int, source: Source) -> Iterator[Item]:
-    yield Sizes(layer.input_symbols[index], source.sizes)
-    if source.is_input:
-        yield ": the network's input" if len(layer.row.from_) == 1 else ": the network's input "
-        if len(layer.row.from_) > 1:
-            yield Name(source.name)
-        if source.mark is not None and source.mark.line:
-            yield f", {_line(source.mark, layer.file)}"
-        return
-    yield " from "
-    yield Name(source.name)
-    for made in source.made:
-        yield ": " if made.layer == source.name else "; "
-        yield Chain(made.symbol, (*chain(made.rule)[1:],))
-        if made.layer != source.name:
-            yield " was made by "
-            yield Name(made.layer)
-
-
-def _arguments(symbols: Sequence[Symbol]) -> list[Item]:
-    """Return arguments as `k = 11 (kernel_size), s = 4 (stride)`."""
-    items: list[Item] = []
-    for i, symbol in enumerate(symbols):
-        items += [*([", "] if items else []), Chain(symbol.symbol, (Tree("number", symbol.value),))]
-        is_last = i + 1 == len(symbols) or symbols[i + 1].argument != symbol.argument
-        if symbol.symbol != symbol.argument and is_last:
-            items += [f"{KEPT}(", Name(symbol.argument), ")"]
-    return items
-
-
-def _settings(layer: LayerExplanation, *, comma: bool) -> list[Item]:
-    items: list[Item] = []
-    for setting in layer.settings:
-        items += [*([", "] if items or comma else []), Name(setting.name), " ", Name(_shown(setting.value))]
-    return items
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "×".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _left_out(left_out: dict[str, int]) -> Iterator[Item]:
-    for i, (name, value) in enumerate(left_out.items()):
-        if i:
-            yield " and " if i == len(left_out) - 1 else ", "
-        yield Name(name)
-        yield f" {value}"
-    yield ", by default: no effect"
-
-
-def _place(layer: LayerExplanation) -> str:
-    """Return where a layer stands: `line 9`, and what used the block that it is in."""
-    mark = layer.row.node.mark
-    if mark is None:
-        return ""
-    where = _line(mark, layer.file) if mark.line else mark.path
-    for words, use in layer.row.node.uses[:1]:
-        told = words.removeprefix("used here").strip(" ,:")
-        where += f", in a block used in {_line(use, layer.file)}{f' {told}' if told else ''}"
-    return where
-
-
-def _line(mark: Mark, file: str) -> str:
-    return f"line {mark.line:,}" if mark.source.name == file else f"{mark.source.name}, line {mark.line:,}"
+    return Tree(NUMBER, expression.value)

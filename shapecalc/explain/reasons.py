@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from shapecalc.arguments import Count, Integer
 from shapecalc.axes import AxisNumber, AxisNumbers
 from shapecalc.explain.leaves import ARGUMENT, INPUT, LETTERS, OUTPUT
-from shapecalc.notation.algebra import SYMBOL
+from shapecalc.notation import SYMBOL
 from shapecalc.source import MapValue
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class Makers:
                 break
             size = before
         found = self._known[size]
-        pass
+        self._known.update(dict.fromkeys(way, found))
         return found
 
     def _before(self, size: tuple[int, int, int]) -> tuple[int, int, int] | None:
@@ -207,7 +207,7 @@ def input_marks(network: Explained) -> dict[str, Mark]:
     document = network.specification.document
     if document is None:
         return {}
-    given = getattr(network, "_inputs", {})
+    given = network.overridden_inputs
     if "" in given:
         return {}
     variant = document.variants[network.variant].keys if network.variant else {}

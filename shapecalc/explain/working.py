@@ -16,7 +16,7 @@ from shapecalc.notation import Algebra, Expression, same
 from shapecalc.shape import Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from shapecalc.dims import Constraint
     from shapecalc.layer import Layer, WeightShapes
@@ -86,6 +86,20 @@ class Working(NamedTuple):
         if what == OUTPUTS:
             return [quantity for output in self.outputs for quantity in output]
         return [self.counts[what]] if what in self.counts else []
+
+    def shown(self, what: Sequence[str]) -> Iterator[Quantity]:
+        """Yield the numbers of the sorts that are asked for: those that are not 0."""
+        if OUTPUTS in what:
+            yield from self.of(OUTPUTS)
+        if PARAMS in what:
+            if len(self.tensors) > 1:
+                yield from self.tensors
+            for sort in (WEIGHTS, BIASES, PARAMS, BUFFERS):
+                if self.counts[sort].value:
+                    yield self.counts[sort]
+        for sort in (MACS, MEMORY):
+            if sort in what and self.counts[sort].value:
+                yield self.counts[sort]
 
 
 def work(layer: Layer, inputs: Sequence[Shape], *, general: bool = False) -> Working:

@@ -69,7 +69,7 @@ class MultiHeadAttention(Layer):
     """
 
     kind = "multi_head_attention"
-    also = ("multihead_attention", "mha", "self_attention")
+    also = ("multihead_attention", "mha", "self_attention", "cross_attention", "grouped_query_attention")
     sequences = True
     inputs = (1, 3)
 

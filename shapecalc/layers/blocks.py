@@ -24,7 +24,7 @@ class FeedForward(Composite):
     """Feed-forward network of a transformer: two linear layers on the last axis, an activation between them."""
 
     kind = "feed_forward"
-    also = ("mlp", "position_wise_feed_forward")
+    also = ("mlp", "ffn", "position_wise_feed_forward")
 
     dim = Integer("features of the input and of the output", also=["d_model"])
     hidden_dim = Integer("features between the two layers", also=["dim_feedforward", "intermediate_size"])

@@ -8,8 +8,8 @@ from shapecalc.arguments import Integer, PerAxis, per_axis
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
 from shapecalc.errors import Misfit
 from shapecalc.layer import NOTHING, Example, Layer
-from shapecalc.sight import Look, Sight, everything, rearranged, windowed
 from shapecalc.layers.conv import Conv
+from shapecalc.sight import Look, Sight, everything, rearranged, windowed
 from shapecalc.window import FLOOR, spatial_axes
 
 if TYPE_CHECKING:
@@ -181,5 +181,5 @@ class ToTokens(Layer):
         return x.plain(prod(x.spatial), x.channels)
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
-        places = {} if x.rank > 2 else {i: 0 for i in range(x.rank) if i != x.channel_axis}  # noqa: PLR2004
+        places = {} if x.rank > 2 else {i: 0 for i in range(x.rank) if i != x.channel_axis}
         return [rearranged(0, x, {**places, x.channel_axis: 1})]

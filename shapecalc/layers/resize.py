@@ -46,7 +46,9 @@ class Upsample(Layer):
     )  # fmt: skip
 
     def constraints(self, x: Shape, *like: Shape) -> tuple[Constraint, ...]:
-        told = [words for words, given in (("scale_factor", self.scale_factor), ("size", self.size)) if given is not None]
+        told = [
+            words for words, given in (("scale_factor", self.scale_factor), ("size", self.size)) if given is not None
+        ]
         told += ["a second input"] * len(like)
         if len(told) != 1:
             found = " and ".join(told) if told else "none"

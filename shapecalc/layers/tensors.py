@@ -275,7 +275,7 @@ class Roll(Layer):
 
     kind = "roll"
     saves = NOTHING
-    also = ("shift",)
+    also = ("shift", "cyclic_shift", "window_shift")
 
     shifts = Integers("how far, along each axis", minimum=-_FAR)
     dims = AxisNumbers("the axes: 1 is the first, -1 the last", also=["dim", "axis"])

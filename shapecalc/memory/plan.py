@@ -73,7 +73,7 @@ def make_plan(report: Report, bits: int, in_place: Callable[[Layer], bool], *, t
     for index, row in enumerate(report.rows):
         layer = row.node.layer
         assert layer is not None
-        reads = tuple(dict.fromkeys(maker.at[ref] for ref in row.node.inputs))
+        reads = maker.read(row)
         if layer.view or (layer.only_training and not training):
             lies_in = reads[0] if reads else maker.add(row.name, 0)  # a view of nothing is one of its weights
             maker.at.update({Reference(index, i): lies_in for i in range(len(row.sizing.outputs))})
@@ -105,6 +105,13 @@ class _Maker:
 
     def bytes_of(self, numbers: int) -> int:
         return stored(numbers, self.bits) * self.report.batch
+
+    def read(self, row: Row) -> tuple[int, ...]:
+        """Return the storages that a layer reads: not those of inputs of which it wants the size alone."""
+        outputs = row.sizing.outputs
+        assert row.node.layer is not None
+        looks = row.node.layer.looks(outputs[0] if len(outputs) == 1 else outputs, *row.sizing.inputs)
+        return tuple(dict.fromkeys(self.at[row.node.inputs[look.input]] for look in looks))
 
     def write(self, index: int, row: Row) -> tuple[int, ...]:
         """Add the storages that a layer writes."""

@@ -100,8 +100,7 @@ class _Training:
         """Yield the moments of the forward pass."""
         storages = self.plan.storages
         left = [len(storage.users) for storage in storages]
-        self.held.add(i for i in range(self.plan.inputs) if left[i])
-        self.held.add(self.outputs)
+        self.held.add(i for i in range(self.plan.inputs) if left[i] or storages[i].is_output)
         for index, step in enumerate(self.plan.steps):
             self.held.add(step.saves)
             self.kept.add(step.saves)
@@ -112,8 +111,8 @@ class _Training:
             yield self._moment(FORWARD, index)
             for storage in step.reads:
                 left[storage] -= 1
-            self.held.remove(storage for storage in step.reads if not left[storage] and storage != over)
-            self.held.remove(storage for storage in step.writes if not left[storage])
+            gone = [i for i in (*step.reads, *step.writes) if not left[i] and i != over]
+            self.held.remove(i for i in gone if not storages[i].is_output)
 
     def backward(self) -> Iterator[Pass]:
         """Yield the moments of the backward pass."""

@@ -5,9 +5,10 @@ trace ──algebra──▶ expression, as short as a textbook's ──tree─�
 
 from __future__ import annotations
 
-from shapecalc.notation.algebra import Algebra, Expression, same
-from shapecalc.notation.tree import NAME, NUMBER, Tree, chain, steps, with_names, with_numbers, with_symbols
+from shapecalc.notation.algebra import Algebra, same
+from shapecalc.notation.expressions import SUM, SYMBOL, Expression
+from shapecalc.notation.tree import NAME, NUMBER, PRODUCT, Tree, chain, steps, with_names, with_numbers, with_symbols
 from shapecalc.notation.writers import LATEX, TEXT, Latex, Text
 
-__all__ = ["LATEX", "NAME", "NUMBER", "TEXT", "Algebra", "Expression", "Latex", "Text", "Tree", "chain", "same",
-           "steps", "with_names", "with_numbers", "with_symbols"]  # fmt: skip
+__all__ = ["LATEX", "NAME", "NUMBER", "PRODUCT", "SUM", "SYMBOL", "TEXT", "Algebra", "Expression", "Latex", "Text",
+           "Tree", "chain", "same", "steps", "with_names", "with_numbers", "with_symbols"]  # fmt: skip

@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.notation.algebra import CEIL, EXACT, FLOOR, MAX, MIN, PART, SUM
+from shapecalc.notation.expressions import CEIL, EXACT, FLOOR, MAX, MIN, PART, SUM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shapecalc.dims.traces import Trace
-    from shapecalc.notation.algebra import Atom, Expression, Term
+    from shapecalc.notation.expressions import Atom, Expression, Term
 
 __all__ = ["DOTS", "NAME", "NUMBER", "PRODUCT", "ROUNDED", "Tree", "chain", "steps", "with_names", "with_numbers",
            "with_symbols"]  # fmt: skip

@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from shapecalc.notation.algebra import CEIL, EXACT, FLOOR, MAX, MIN, PART, SUM
+from shapecalc.notation.expressions import CEIL, EXACT, FLOOR, MAX, MIN, PART, SUM
 from shapecalc.notation.tree import DOTS, NAME, NUMBER, PRODUCT, ROUNDED
 
 if TYPE_CHECKING:

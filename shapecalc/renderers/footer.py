@@ -62,8 +62,26 @@ def _sizes(report: Report, columns: Sequence[str]) -> str:
 
 
 def _shared(report: Report) -> str:
-    pairs = [f"{clean(row.name)} uses those of {clean(row.shares)}" for row in report.rows if row.shares]
+    pairs = [f"{clean(user)} uses those of {clean(owner)}" for user, owner in _shares(report)]
     if not pairs:
         return ""
     more = f", and {len(pairs) - _LISTED:,} more" if len(pairs) > _LISTED else ""
     return f"Shared weights are counted once: {', '.join(pairs[:_LISTED])}{more}."
+
+
+def _shares(report: Report) -> list[tuple[str, str]]:
+    """Return what uses the weights of what: blocks, where one shares all that it has with another."""
+    with_weights = [row for row in report.rows if row.sizing.weight_shapes]
+    owners = {row.name: row.shares for row in with_weights if row.shares}
+    own = [row.name for row in with_weights if not row.shares] if owners else []
+    pairs: dict[tuple[str, str], None] = {}
+    for user, owner in owners.items():
+        mine, theirs = user.split("."), owner.split(".")
+        while len(mine) > 1 and len(theirs) > 1 and mine[-1] == theirs[-1]:
+            prefix = ".".join(mine[:-1]) + "."
+            if any(name.startswith(prefix) for name in own):
+                break
+            mine.pop()
+            theirs.pop()
+        pairs[".".join(mine), ".".join(theirs)] = None
+    return list(pairs)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
 from shapecalc.renderers import AUTO
-from shapecalc.renderers.cells import show_size
+from shapecalc.renderers.cells import NOTHING, show_size
 from shapecalc.renderers.columns import COLUMNS, DEFAULT, SHARES, check_columns
 from shapecalc.renderers.footer import footer
 from shapecalc.renderers.text import clean
@@ -22,6 +22,8 @@ __all__ = ["Grid", "View"]
 
 _SCREENFUL = 60
 _DEEPEST = 8
+SHARED = "shared"
+"""What stands for the parameters of a layer, or of a block, that uses those of another."""
 
 
 class Grid(NamedTuple):
@@ -91,6 +93,11 @@ class View:
             values = column.values(self.report, self.lines)
             shown = column.sort.shown
             self._cells[name] = [shown(value) for value in values]
+            if name == "params":
+                self._cells[name] = [
+                    SHARED if cell == NOTHING and _is_shared(line) else cell
+                    for cell, line in zip(self._cells[name], self.lines, strict=True)
+                ]
             self._sums[name] = shown(sum(values)) if column.sort.adds else ""
         return self._cells[name]
 
@@ -122,6 +129,10 @@ class View:
         """Return the totals and the convention in force, for a report shown with these columns."""
         closed = sum(line.is_block for line in self.lines[len(self.report.inputs) :])
         return footer(self.report, [*names, "flops"] if self.flops else names, closed, self.depth)
+
+
+def _is_shared(line: Line) -> bool:
+    return any(row.shares and row.sizing.weight_shapes for row in line.rows)
 
 
 def _check_depth(depth: int | str | None) -> int | str | None:

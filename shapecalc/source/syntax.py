@@ -80,10 +80,15 @@ def _character(mark: Mark) -> str:
 def _unclosed_bracket(begin: Mark, mark: Mark) -> Problem:
     bracket = _character(begin) if _character(begin) in "[{" else "["
     closing = "}" if bracket == "{" else "]"
+    mend = f"separate what stands between `{bracket}` and `{closing}` by commas, and close it"
+    line = mark.source.line(mark.line)
+    before, behind = re.search(r"[\w.-]+$", line[: mark.column - 1]), re.match(r"\[[^][]*\]", line[mark.column - 1 :])
+    if before and behind:
+        mend = f'a word with brackets stands in quotes here: "{short(before[0] + behind[0])}"'
     return Problem(
         f"a `,` or a `{closing}` is missing here",
         mark,
-        mend=f"separate what stands between `{bracket}` and `{closing}` by commas, and close it",
+        mend=mend,
         also=((f"the `{bracket}` stands at", begin),) if begin != mark else (),
     )
 

@@ -9,13 +9,15 @@ from shapecalc.errors import Mark, Misfit, Problem, did_you_mean
 from shapecalc.graph import Block, Reference
 from shapecalc.layer import Composite, Layer
 from shapecalc.layers import find_kind
-from shapecalc.source import ListValue, MapValue, Scalar, read_text
+from shapecalc.source import ListValue, MapValue, Scalar, read_text, short
+from shapecalc.spec.document import MAX_PROBLEMS
 from shapecalc.spec.entries import OWN_WORDS, Entry, read_entry
+from shapecalc.spec.expansion import Expansion, Inside, Proto, key_of
 from shapecalc.spec.scope import Flow, Pending, Scope, declared_names, full_name, read_name, read_reference
 from shapecalc.spec.values import BadValueError, argument_value, bad, condition, describe, evaluate, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from shapecalc.source import Value
     from shapecalc.spec.document import BlockDefinition
@@ -26,7 +28,10 @@ MAX_LAYERS = 500_000
 """The most layers that one network may have, once every repetition is written out."""
 
 MAX_STEPS = 3 * MAX_LAYERS
-"""The most items that may be written out, with those that leave nothing behind: empty blocks, layers left out."""
+"""The most items that may be written out, with those that leave nothing behind: empty blocks, layers left out.
+
+Among long lists, which expressions may go through at every item, it is fewer.
+"""
 
 MAX_NESTING = 40
 """The most blocks that may stand within one another."""
@@ -34,28 +39,8 @@ MAX_NESTING = 40
 MAX_NAME = 400
 """The most characters of a name with those of the blocks that it stands in."""
 
-MAX_PROBLEMS = 100
-"""The most problems that are looked for."""
 
 _Variables = "Mapping[str, Any]"
-
-
-class Proto:
-    """A node whose references may not be settled yet."""
-
-    __slots__ = ("block", "frozen", "inputs", "layer", "mark", "name", "share", "uses")
-
-    def __init__(
-        self, name: str, layer: Layer | None, inputs: tuple[Flow, ...], mark: Mark, scope: Scope, frozen: bool
-    ) -> None:
-        self.name = name
-        self.layer = layer
-        self.inputs = inputs
-        self.mark = scope.mark or mark
-        self.uses = scope.uses
-        self.block = scope.block
-        self.frozen = frozen
-        self.share: int | Pending | None = None
 
 
 class Builder:
@@ -72,8 +57,13 @@ class Builder:
         self._layers: dict[Any, Layer] = {}
         self._fixed: dict[int, Layer | None] = {}
         self._bodies: dict[str, ListValue] = {}
+        self._taken: dict[int, set[str]] = {}
+        self._insides: list[Inside] = []
+        self._expansions: dict[Any, Expansion] = {}
+        self._named: dict[str, Inside] = {}
         self._seen: set[tuple[Any, str]] = set()
         self._steps = 0
+        self._stride = _steps_of(variables)
 
     def report(self, problem: Problem, scope: Scope) -> None:
         """Keep a problem, once for all the uses of the block that it stands in."""
@@ -108,7 +98,13 @@ class Builder:
         return flow
 
     def _broken(self, scope: Scope, kind: str, mark: Mark, flow: tuple[Flow, ...]) -> tuple[Flow, ...]:
-        return (self._add(Proto(full_name(scope, kind), None, flow, mark, scope, frozen=False), scope),)
+        return (self._add(self._proto(full_name(scope, kind), None, flow, mark, scope, frozen=False), scope),)
+
+    @staticmethod
+    def _proto(
+        name: str, layer: Layer | None, inputs: tuple[Flow, ...], mark: Mark, scope: Scope, *, frozen: bool
+    ) -> Proto:
+        return Proto(name, layer, inputs, scope.mark or mark, scope.uses, scope.block, frozen)
 
     def _add(self, proto: Proto, scope: Scope) -> Reference:
         if len(self.nodes) >= MAX_LAYERS:
@@ -118,9 +114,9 @@ class Builder:
         return Reference(len(self.nodes) - 1)
 
     def _count_step(self, entry: Entry, scope: Scope) -> None:
-        self._steps += 1
+        self._steps += self._stride
         if self._steps > MAX_STEPS:
-            message, mend = f"its blocks and repetitions are more than {MAX_STEPS:,} items", "repeat it less often"
+            message, mend = f"its blocks and repetitions take more than {MAX_STEPS:,} steps", "repeat it less often"
             raise TooMuchError(Problem(message, entry.mark, mend=mend, also=scope.uses))
 
     def _item(
@@ -210,7 +206,7 @@ class Builder:
         else:
             assert cls is not None  # noqa: S101  (an entry's kind is known: read_entry saw to it)
             inputs, layer = self._layer(cls, entry, scope, variables, flow)
-            proto = Proto(full_name(scope, name), layer, inputs, entry.mark, scope, frozen)
+            proto = self._proto(full_name(scope, name), layer, inputs, entry.mark, scope, frozen=frozen)
             flows = (self._add(proto, scope),)
             start = len(self.nodes) - 1
         scope.define(name, flows, (start, len(self.nodes)))
@@ -318,15 +314,22 @@ class Builder:
         if len(scope.stack) >= MAX_NESTING:
             raise bad(f"blocks stand within one another more than {MAX_NESTING} deep", entry.mark)
         given = block.bind(entry, variables, self.variables)
+        self._steps += _steps_of(given) - 1
         inner = self._inner_scope(block.name, block.layers.items, scope, flow, name, frozen)
         inner.mark = scope.mark
         told = ", ".join(f"{key}={_told(given[key])}" for key in block.arguments)
         words = f"used here, with {told}:" if told else "used here:"
         inner.uses = scope.uses if scope.mark else ((words, entry.mark), *scope.uses)
-        flows = self.expand(block.layers.items, inner, given, flow)
-        if block.outputs:
-            flows = tuple(read_reference(item, inner) for item in block.outputs)
-        return flows
+        try:
+            key = (id(block), frozen, len(flow), *[key_of(given[argument]) for argument in block.arguments])
+        except TypeError:  # a symbol, or an array
+            key = None
+
+        def write_out() -> tuple[Flow, ...]:
+            flows = self.expand(block.layers.items, inner, given, flow)
+            return tuple(read_reference(item, inner) for item in block.outputs) if block.outputs else flows
+
+        return self._expansion(key, block, inner, flow, write_out)
 
     def _composite(
         self, cls: type[Composite], entry: Entry, scope: Scope, variables: Mapping[str, Any],
@@ -343,7 +346,36 @@ class Builder:
         inner = self._inner_scope(cls.kind, body.items, scope, flow, name, frozen)
         inner.mark = scope.mark or entry.mark
         inner.uses = scope.uses
-        return self.expand(body.items, inner, layer.values(), flow)
+        values = layer.values()
+        key = (id(layer), frozen, len(flow))
+        return self._expansion(key, layer, inner, flow, lambda: self.expand(body.items, inner, values, flow))
+
+    def _expansion(
+        self, key: Any, argument: Any, inner: Scope, flow: tuple[Flow, ...], write_out: Callable[[], tuple[Flow, ...]]
+    ) -> tuple[Flow, ...]:
+        """Return what a block gives: written out, or where the same stands already, copied from there."""
+        start, shares = len(self.nodes), len(self.shares)
+        known = self._expansions.get(key) if key is not None else None
+        if known is not None and start + len(known.nodes) <= MAX_LAYERS and not known.kinds & {*inner.stack}:
+            nodes, blocks, insides = known.copy(start, inner, flow)
+            self.nodes += nodes
+            self.instances += blocks
+            self._insides[inner.block :] = insides
+            return insides[0].flows
+        flows = write_out()
+        self._insides[inner.block] = Inside(flows, start, len(self.nodes))
+        if key is not None and known is None and not self.problems and len(self.shares) == shares:
+            found = Expansion.of(
+                self.nodes[start:],
+                self.instances[inner.block + 1 :],
+                self._insides[inner.block :],
+                flow,
+                inner,
+                argument,
+            )
+            if found is not None:
+                self._expansions[key] = found
+        return flows
 
     def _inner_scope(
         self, kind: str, entries: Sequence[Value], scope: Scope, flow: tuple[Flow, ...], name: str, frozen: bool
@@ -351,12 +383,31 @@ class Builder:
         if len(scope.prefix) > MAX_NAME:
             raise bad(f"the names of the blocks around it are more than {MAX_NAME} characters", entries[0].mark)
         inputs = {f"input{i + 1}" if i else "input": tensor for i, tensor in enumerate(flow)}
-        inner = Scope(f"{full_name(scope, name)}.", inputs, declared_names(entries))
+        taken = self._taken.get(id(entries))
+        if taken is None:
+            taken = self._taken[id(entries)] = declared_names(entries)
+        inner = Scope(f"{full_name(scope, name)}.", inputs, taken)
         inner.stack = (*scope.stack, kind)
         inner.frozen = frozen
         inner.block = len(self.instances)
         self.instances.append(Block(full_name(scope, name), kind, scope.block))
+        self._insides.append(Inside((), 0, 0))  # known once it is written out
         return inner
+
+    def look_up(self, pending: Pending) -> Flow | Problem:
+        """Return what a name stands for, or what is wrong with it.
+
+        A name with dots in it may be one inside of a block: `layer2.0.conv1`, `layer2.0`.
+        """
+        scope, name = pending.scope, pending.name
+        if "." in name and name not in scope.flows:
+            if not self._named:
+                self._named = {node.name: Inside((Reference(i),), i, i + 1) for i, node in enumerate(self.nodes)}
+                self._named.update(zip([block.name for block in self.instances], self._insides, strict=True))
+            inside = self._named.get(full_name(scope, name))
+            if inside is not None:
+                scope.define(name, inside.flows, (inside.start, inside.stop))
+        return scope.look_up(pending)
 
 
 class TooMuchError(Exception):
@@ -377,11 +428,17 @@ def _mend(text: str, cls: type[Layer]) -> str:
 
 def _told(value: Any) -> str:
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_told, value[:_TOLD]))}{', …' if len(value) > _TOLD else ''}]"
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+        shown = ["[…]" if isinstance(item, (list, tuple)) else _told(item) for item in value[:_TOLD]]
+        return f"[{', '.join(shown)}{', …' if len(value) > _TOLD else ''}]"
+    return ("true" if value else "false") if isinstance(value, bool) else short(str(value))
 
 
 _TOLD = 8
+
+
+def _steps_of(variables: Mapping[str, Any]) -> int:
+    """Return how many steps it may take to work out an expression of these variables."""
+    return 1 + sum(len(value) for value in variables.values() if isinstance(value, (list, tuple))) // 100
 
 
 def _listed(value: Value) -> Sequence[Value]:

@@ -19,6 +19,7 @@ __all__ = ["COUNTS", "read_claims"]
 COUNTS = ("weights", "biases", "params", "trainable", "buffers", "macs", "layers")
 """What can be claimed of a network as a number; `output` and `outputs` are sizes, `layer` has claims for one each."""
 
+_MOST_PROBLEMS = 100
 _LAYER_COUNTS = ("weights", "biases", "params", "trainable", "buffers", "macs")
 
 
@@ -38,6 +39,8 @@ def _read(value: Value, prefix: str, known: tuple[str, ...], claims: list[Claim]
         problems.append(Problem(f"expect is a mapping such as {{params: 61706}}, not {describe(value)}", value.mark))
         return
     for key, item in value.pairs:
+        if len(problems) > _MOST_PROBLEMS:
+            return
         word = key.text
         if known and word not in known:
             problems.append(Problem(f"nothing called {word} can be claimed", key.mark, mend=did_you_mean(word, known)))

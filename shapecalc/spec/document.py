@@ -38,8 +38,14 @@ KEYS = {
     "variants": "members of the family: a name, and for each its variables and claims",
 }
 
+MAX_PROBLEMS = 100
+"""The most problems that are looked for."""
+
 MAX_VARIABLES = 200
 """The most variables that a specification may have, or arguments that a block may."""
+
+MAX_VARIANTS = 1_000
+"""The most members that a family may have."""
 
 RESERVED = ("i", "true", "false", "none", "null", "and", "or", "not", "in", "if", "else", "input")
 _REQUIRED = "required"
@@ -139,6 +145,8 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, list[P
     keys: dict[str, Value] = {}
     marks: dict[str, Mark] = {}
     for key, item in value.pairs:
+        if len(problems) > MAX_PROBLEMS:
+            break
         if key.text not in KEYS:
             problems.append(Problem(f"a specification has no key {key.text}", key.mark, mend=_key_mend(key.text)))
             continue
@@ -270,13 +278,17 @@ def _used_path(item: Value, chain: tuple[str, ...]) -> str:
 
 
 def _variants(value: Value | None, problems: list[Problem]) -> dict[str, Variant]:
-    variants = {}
-    for key, item in _mapping(value, "variants", problems):
+    variants: dict[str, Variant] = {}
+    pairs = _mapping(value, "variants", problems)
+    if value is not None and len(pairs) > MAX_VARIANTS:
+        problems.append(Problem(f"there are {len(pairs):,} variants: at most {MAX_VARIANTS:,}", value.mark))
+        return variants
+    for key, item in pairs:
         parts: dict[str, Value] = {}
         for inner, part in _mapping(item, f"the variant {key.text}", problems):
             if inner.text in _VARIANT_KEYS:
                 parts[inner.text] = part
-            else:
+            elif len(problems) < MAX_PROBLEMS:
                 mend = did_you_mean(inner.text, _VARIANT_KEYS)
                 problems.append(Problem(f"a variant has no key {inner.text}", inner.mark, mend=mend))
         variants[key.text] = Variant(key.text, key.mark, parts)

@@ -74,7 +74,7 @@ def _follow(flow: Flow, builder: Builder) -> Reference | None:
             builder.report(Problem(f"{flow.name} stands for itself", flow.mark), flow.scope)
             return None
         seen.add(key)
-        found = flow.scope.look_up(flow)
+        found = builder.look_up(flow)
         if isinstance(found, Problem):
             builder.report(found, flow.scope)
             return None
@@ -86,9 +86,9 @@ def _shares(builder: Builder) -> dict[int, int]:
     """Return, for each node that uses the weights of another, which."""
     shares: dict[int, int] = {}
     for start, stop, pending in builder.shares:
+        found = builder.look_up(pending)
         span = pending.scope.spans.get(pending.name)
         if span is None:
-            found = pending.scope.look_up(pending)
             problem = found if isinstance(found, Problem) else Problem(f"{pending.name} is no layer", pending.mark)
             builder.report(problem, pending.scope)
             continue

@@ -110,6 +110,8 @@ def _part(scalar: Scalar, error: ExpressionError) -> Mark:
 
 def plain(value: Value, variables: Mapping[str, Any]) -> Any:
     """Return any value as plain Python, expressions evaluated; words that are no variable stay words."""
+    if isinstance(value, Scalar) and value.text in variables and is_plain(value):
+        return variables[value.text]
     found = _plain(value, variables)
     if isinstance(found, (list, dict)) and _is_larger(found, MAX_ITEMS):
         raise bad(f"it comes to a list of more than {MAX_ITEMS:,} values", value.mark)

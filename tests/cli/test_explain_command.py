@@ -24,7 +24,10 @@ def test_named_layers_alone():
 
 def test_input_and_variables_are_overridden():
     assert "⌊(231 + 2·0 − 11) / 4⌋ + 1" in run("explain", "alexnet", "conv1", "--input", "231x231x3").out
-    assert "C_in×H_in×W_in = 3×231×231" in run("explain", "alexnet", "conv1", "--input", "3x231x231", "--layout", "chw").out
+    assert (
+        "C_in×H_in×W_in = 3×231×231"
+        in run("explain", "alexnet", "conv1", "--input", "3x231x231", "--layout", "chw").out
+    )
     spec = "vars: {n: 8}\ninput: 3x9x9\nlayers:\n  - conv: {out_channels: n, kernel_size: 3}\n"
     assert "C_out = 5" in run("explain", "-", "--set", "n=5", text=spec).out
 

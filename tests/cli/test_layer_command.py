@@ -9,6 +9,7 @@ import shlex
 import click
 import pytest
 from running import run
+
 from shapecalc.cli.layer import OWN_OPTIONS, command, example_command
 from shapecalc.layers import KINDS
 
@@ -82,7 +83,13 @@ def test_numbers_for_each_axis(options, given):  # noqa: ARG001
 
 @pytest.mark.parametrize(
     ("padding", "read"),
-    [("1", [1, 1]), ("1x2", [1, 2]), ("0:1x2:3", [[0, 1], [2, 3]]), ("[[0,1],[2,3]]", [[0, 1], [2, 3]]), ("same", "same")],
+    [
+        ("1", [1, 1]),
+        ("1x2", [1, 2]),
+        ("0:1x2:3", [[0, 1], [2, 3]]),
+        ("[[0,1],[2,3]]", [[0, 1], [2, 3]]),
+        ("same", "same"),
+    ],
 )
 def test_padding(padding, read):
     text = f"layer conv --input 3x9x9 --out-channels 4 --kernel-size 3 --padding {padding} --format json"
@@ -121,7 +128,10 @@ def test_also_names_of_kinds():
         ("layer conv --input 3x9x9", r"conv needs --out-channels \(.*\), --kernel-size \(size of the window\)"),
         ("layer conv --out-channels 3 --kernel-size 3", "conv needs --input"),
         ("layer conv --input 3x9x9 --out-channels x --kernel-size 3", "'x' is not a whole number"),
-        ("layer conv --input 3x9x9 --out-channels 0 --kernel-size 3", "out_channels must be a whole number of at least 1"),
+        (
+            "layer conv --input 3x9x9 --out-channels 0 --kernel-size 3",
+            "out_channels must be a whole number of at least 1",
+        ),
         ("layer conv --input 3x9x9 --out-channels 3 --kernel-size 3 --padding sme", "did you mean same"),
         ("layer conv --input 3x9x9 --out-channels 3 --kernel-size 3 --format pdf", "'pdf' is not one of"),
         ("layer conv --input 3xx9 --out-channels 3 --kernel-size 3", "'3xx9' is not a size"),

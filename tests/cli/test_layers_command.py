@@ -7,6 +7,7 @@ import json
 import jsonschema
 import pytest
 from running import run
+
 from shapecalc.layer import Composite
 from shapecalc.layers import KINDS
 from shapecalc.renderers.text import cell_width

@@ -179,7 +179,12 @@ def test_json_is_to_dict(name: str) -> None:
     assert text.replace("\n", "").isprintable()
 
 
-@pytest.mark.parametrize("options", [{"columns": ["name"]}, {"depth": 1}, {"flops": True}])
+@pytest.mark.parametrize("depth", [1, 2, None])
+def test_json_is_the_same_at_every_depth(depth: int | None) -> None:
+    assert render(nested(), "json", depth=depth) == render(nested(), "json")
+
+
+@pytest.mark.parametrize("options", [{"columns": ["name"]}, {"flops": True}])
 def test_json_refuses_what_would_change_the_contract(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="it always holds everything"):
         render(alexnet(), "json", **options)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.explain.lines import Bytes, Chain, Name, Relation, Sizes
+from shapecalc.explain.items import Bytes, Chain, Name, Relation, Sizes
 from shapecalc.notation import LATEX, TEXT
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shapecalc.explain import Explanation
-    from shapecalc.explain.lines import Item, Line
+    from shapecalc.explain.items import Item, Line
 
 __all__ = ["draw"]
 
@@ -32,6 +32,7 @@ _PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \usepackage[margin=2.2cm]{geometry}
 \usepackage{enumitem}
 \setlength{\parindent}{0pt}
+\setlength{\emergencystretch}{3em}
 \setlength{\parskip}{4pt}
 \newlist{working}{description}{1}
 \setlist[working]{leftmargin=5em,labelwidth=4.6em,labelsep=0.4em,itemsep=2pt,parsep=1pt,topsep=3pt,font=\normalfont\itshape,style=sameline}

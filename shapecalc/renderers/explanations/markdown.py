@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from shapecalc.explain.lines import Bytes, Chain, Name, Relation, Sizes
+from shapecalc.explain.items import Bytes, Chain, Name, Relation, Sizes
 from shapecalc.notation import LATEX
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from shapecalc.explain import Explanation
-    from shapecalc.explain.lines import Item, Line
+    from shapecalc.explain.items import Item, Line
 
 __all__ = ["draw", "markdown_doc", "markdown_escape", "markdown_list"]
 

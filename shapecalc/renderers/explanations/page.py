@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from shapecalc.explain.items import Chain, Line, Name
 from shapecalc.explain.leaves import LETTERS
-from shapecalc.explain.lines import Chain, Line, Name, lines_of, reason_lines
+from shapecalc.explain.lines import lines_of
+from shapecalc.explain.where import reason_lines
 from shapecalc.explain.working import MACS, MEMORY, PARAMS
-from shapecalc.notation import NUMBER, TEXT, Tree
-from shapecalc.notation.algebra import SUM
+from shapecalc.notation import NUMBER, SUM, TEXT, Tree
 from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.text import cell_width, clean
 

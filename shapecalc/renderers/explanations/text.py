@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.explain.lines import KEPT, Bytes, Chain, Relation, Sizes
+from shapecalc.explain.items import KEPT, Bytes, Chain, Relation, Sizes
 from shapecalc.notation import TEXT
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from shapecalc.explain import Explanation
-    from shapecalc.explain.lines import Item, Line
+    from shapecalc.explain.items import Item, Line
 
 __all__ = ["draw", "text_lines"]
 

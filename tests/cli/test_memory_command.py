@@ -1,0 +1,115 @@
+"""`shapecalc memory`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from running import run
+
+import shapecalc
+
+
+def test_the_parts_the_peak_and_what_is_counted():
+    ran = run("memory", "resnet50", columns=100)
+    assert ran.status == 0
+    assert "activations, at their peak    7,225,344  6.89 MiB" in ran.out
+    assert "total                       109,665,952   105 MiB" in ran.out
+    assert "Most of the activations is live while layer1.0.downsample.conv1 runs:" in ran.out
+    assert "with none of them the peak in use is 9.19 MiB" in " ".join(ran.out.split())
+    assert "Not counted: workspaces of kernels" in ran.out
+
+
+def test_training():
+    ran = run("memory", "alexnet", "--training", "--batch", "128", columns=100)
+    for words in (
+        "gradients of weights              249,513,376",
+        "state of adam                     499,026,752",
+        "582 MiB of activations are kept for the backward pass, as PyTorch keeps them",
+        "for a batch of 128",
+    ):
+        assert words in ran.out
+    mixed = run("memory", "alexnet", "--mixed-precision", columns=100)
+    assert "state of adam, master copy" in mixed.out
+    assert "Gradients of weights have 16 bits" in " ".join(mixed.out.split())
+    assert "keeps nothing" in run("memory", "alexnet", "--optimizer", "sgd").out
+
+
+def test_the_largest_batch():
+    out = " ".join(run("memory", "resnet50", "--budget", "24GiB").out.split())
+    assert "The largest batch that fits 25,769,803,776 bytes (24.0 GiB) is 3,552." in out
+    none = " ".join(run("memory", "resnet50", "--budget", "1MiB").out.split())
+    assert "1,048,576 bytes (1.00 MiB) are too few for one sample: 97.7 MiB once, 6.89 MiB for each sample." in none
+
+
+def test_layers():
+    ran = run("memory", "lenet5", "--layers", columns=120)
+    rows = [line.split() for line in ran.out.splitlines()]
+    assert ["tanh1", "–", "18.4", "KiB", "18.4", "KiB", "████████", "80.0%", "c1"] in rows
+    narrow = run("memory", "resnet50", "--layers", columns=80)
+    assert max(map(len, narrow.out.splitlines())) <= 80
+    assert "Most of the activations" not in narrow.out
+
+
+def test_orders_and_in_place():
+    assert "there is no better one" in run("memory", "googlenet", "--order", "best").out
+    assert "No layer works in place" in run("memory", "googlenet", "--in-place", "none").out
+    assert (
+        "Element-wise layers (activations, add) write"
+        in run("memory", "googlenet", "--in-place", "activations,add").out
+    )
+
+
+def test_kv_cache_is_told_where_there_is_one():
+    out = " ".join(run("memory", "llama-2-7b", "--activations", "fp16", "--weights", "4").out.split())
+    assert "524,288 bytes (512 KiB) for each past token of a sample; not in the total" in out
+    assert "KV cache" not in run("memory", "resnet50").out
+
+
+def test_json_is_what_the_library_gives():
+    ran = run("memory", "alexnet", "--format", "json", "--weights", "8", "--budget", "1GB", "--optimizer", "momentum")
+    expected = shapecalc.load("alexnet").memory(weights=8, budget="1GB", optimizer="momentum")
+    assert json.loads(ran.out) == json.loads(json.dumps(expected.to_dict()))
+
+
+def test_output_goes_to_a_file(tmp_path):
+    file = tmp_path / "memory.txt"
+    assert run("memory", "lenet5", "-o", file, columns=80, color=True).out == ""
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith("LeNet-5")
+    assert "\x1b" not in text
+
+
+def test_colour_where_it_is_wanted():
+    assert "\x1b[" in run("memory", "lenet5", columns=80, color=True).out
+    assert "\x1b[" not in run("memory", "lenet5", columns=80).out
+
+
+def test_names_are_no_markup():
+    text = 'name: "[red]net[/red]"\ninput: [4]\nlayers:\n- fc: 3\n'
+    assert "[red]net[/red] · input 4" in run("memory", "-", text=text, columns=80, color=True).out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--weights", "65"], "the bits of weights are '65': they must be a whole number from 1 to 64"),
+        (["--activations", "half"], "the bits of activations are 'half'"),
+        (["--budget", "24G"], "write 24GiB for units of 1,024, 24GB for decimal ones"),
+        (["--in-place", "conv"], "conv cannot work in place"),
+        (["--order", "best", "--training"], "the best order is one for use, not for training"),
+        (["--mixed-precision", "--weights", "8"], "mixed precision has weights of 16 bits, not 8"),
+        (["--optimizer", "adan"], "'adan' is not one of"),
+        (["--batch", "0"], "0 is not in the range"),
+    ],
+)
+def test_what_is_wrong_is_said(arguments, message):
+    ran = run("memory", "lenet5", *arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert message in ran.err
+
+
+def test_a_network_that_does_not_fit_is_an_error_of_its_own():
+    ran = run("memory", "-", text="input: [1, 4, 4]\nlayers:\n- conv: {out_channels: 2, kernel_size: 7}\n")
+    assert ran.status == 1
+    assert "does not fit" in ran.err

@@ -1,0 +1,133 @@
+"""`shapecalc rf`, and the columns of receptive fields and of shares in `shapecalc summary`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from running import run
+
+import shapecalc
+
+
+def rows_of(text):
+    return [line.split() for line in text.splitlines()]
+
+
+def test_every_layer_has_its_field():
+    rows = rows_of(run("rf", "vgg16", columns=100).out)
+    assert ["Layer", "Kind", "Output", "RF", "Jump", "Pad"] in rows
+    assert ["pool5", "max_pool", "512×7×7", "212", "32", "90"] in rows
+    assert ["fc6", "fc", "4096", "all", "–", "–"] in rows
+    assert not any(row[:1] == ["total"] for row in rows)
+
+
+def test_blocks_have_that_of_their_last_layer():
+    ran = run("rf", "mobilenet_v3_large", "--depth", "1", columns=100)
+    assert ["block4", "inverted_residual", "40×28×28", "35+all", "8", "17"] in rows_of(ran.out)
+    assert "17 blocks closed: --depth 2 opens them" in ran.out
+
+
+def test_a_place_and_what_it_sees():
+    ran = run("rf", "vgg16", "pool5", "--at", "0x3")
+    assert ran.out.splitlines() == [
+        "pool5 at 0×3 sees 122×212 of input 3×224×224: rows 0 to 121, columns 6 to 217, counted from 0.",
+        "height and width: receptive field 212, jump 32, padding 90",
+    ]
+    assert "pool5 at 3×3 sees 212×212" in run("rf", "vgg16", "pool5").out
+    assert "fc6 (all of it) sees 224×224" in run("rf", "vgg16", "fc6").out
+    assert "score at 16 sees 17 of input 256×16000: places 0 to 16" in run("rf", "wavenet", "score", "--at", "16").out
+
+
+def test_misaligned_branches_are_told():
+    text = """
+input: [3, 23, 24]
+layers:
+- conv: {out_channels: 3, kernel_size: 1}
+- add:
+  - - conv: {out_channels: 3, kernel_size: 2, stride: 2}
+    - upsample: {size: [23, 24]}
+  - []
+"""
+    ran = run("rf", "-", text=text, columns=100)
+    assert "Misaligned at add1: along its height, branches meet there that move by 22/23 and 1" in " ".join(
+        ran.out.split()
+    )
+    assert ["add1", "add", "3×23×24", "3×2", "≤1×1", "0"] in rows_of(ran.out)
+
+
+def test_json():
+    told = json.loads(run("rf", "vgg16", "--format", "json").out)
+    assert told == json.loads(json.dumps(shapecalc.load("vgg16").receptive_field().to_dict()))
+    one = json.loads(run("rf", "vgg16", "pool5", "--at", "0x3", "--format", "json").out)
+    assert one["place"] == [0, 3]
+    assert one["sees"][0] == {"input": "input", "axis": "height", "first": 0, "last": 121, "size": 122}
+    assert one["receptive_field"][0]["size"] == 212
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["vgg16", "pool9"], "has no layer pool9"),
+        (["vgg16", "pool5", "--at", "7x0"], "pool5 has 7×7 places, and none at 7×0"),
+        (["vgg16", "pool5", "--at", "a"], "'a' is not a place"),
+        (["vgg16", "--at", "1x1"], "name the layer"),
+        (["bert-base-uncased"], "no input of it has channels and space"),
+    ],
+)
+def test_what_is_wrong_is_said(arguments, message):
+    ran = run("rf", *arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert message in ran.err
+
+
+# In the summary.
+
+
+def test_columns_of_a_summary():
+    ran = run("summary", "vgg16", "--columns", "+rf,jump,pad", "--format", "csv")
+    rows = {row["name"]: row for row in csv.DictReader(io.StringIO(ran.out))}
+    assert [rows["pool5"][name] for name in ("rf", "jump", "pad")] == ["212", "32", "90"]
+    assert "rf" not in run("summary", "vgg16", "--format", "csv").out.splitlines()[0]
+    text = run("summary", "bert-base-uncased", "--columns", "name,rf", "--depth", "1").out
+    assert text.count("–") >= 3  # no field, and no error
+
+
+def test_json_of_a_summary_when_it_is_asked_for():
+    told = json.loads(run("summary", "vgg16", "--columns", "+rf", "--format", "json").out)
+    pool = next(layer for layer in told["layers"] if layer["name"] == "pool5")
+    assert pool["receptive_field"][0] == {
+        "input": "input", "axis": "height", "size": 212, "jump": 32, "padding": 90, "sees_all": False, "aligned": True,
+    }  # fmt: skip
+    assert told["misaligned"] == []
+    plain = json.loads(run("summary", "vgg16", "--format", "json").out)
+    assert "receptive_field" not in plain["layers"][0]
+    assert run("summary", "vgg16", "--columns", "+rf,macs", "--format", "json").status == 2
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_shares_show_where_parameters_and_work_are(columns):
+    ran = run("summary", "alexnet", "--shares", columns=columns)
+    assert max(map(len, ran.out.splitlines())) <= columns
+    rows = {row[0]: row[1:] for row in rows_of(ran.out) if row}
+    assert rows["fc1"][-6:-4] == ["██████", "60.5%"]
+    assert rows["conv2"][-4:-2] == ["████", "39.5%"]
+    assert rows["total"] == ["██████████", "100%"] * 3
+    assert ("Kind" in rows["Layer"]) == (columns == 120)
+
+
+def test_shares_add_up_whatever_is_open():
+    for depth in ("1", "2", "all"):
+        ran = run("summary", "resnet50", "--shares", "--depth", depth, "--format", "csv")
+        rows = list(csv.DictReader(io.StringIO(ran.out)))
+        for name in ("params_share", "macs_share", "memory_share"):
+            assert sum(float(row[name]) for row in rows) == pytest.approx(1, abs=1e-3)
+    assert "JSON takes no shares" in run("summary", "alexnet", "--shares", "--format", "json").err
+
+
+def test_a_network_without_parameters_has_no_shares_of_them():
+    ran = run("summary", "-", "--shares", text="input: [3]\nlayers: [relu]\n", columns=80)
+    assert ran.status == 0
+    assert ["relu1", "relu", "3", "–", "–", "██████████", "100%"] in rows_of(ran.out)

@@ -1,0 +1,270 @@
+"""Laws of the language: writing a network in another way changes nothing but names; copies of a block are exact."""
+
+from __future__ import annotations
+
+import random
+import textwrap
+from typing import Any
+
+import pytest
+
+import shapecalc
+from shapecalc.graph import Node
+from shapecalc.locate import bundled_members
+from shapecalc.network import Member, members
+from shapecalc.report import Report
+from shapecalc.spec.builder import Builder
+from shapecalc.spec.expansion import Expansion, key_of
+
+MEMBERS = [member for path in dict.fromkeys(path for path, _ in bundled_members()) for member in members(path)]
+LAYERS = (
+    "conv: {out_channels: 8, kernel_size: 3, padding: 1}",
+    "conv: {out_channels: 8, kernel_size: 1, bias: false}",
+    "depthwise_conv: {kernel_size: 3, padding: 1}",
+    "batch_norm",
+    "relu",
+    "squeeze_excitation: {squeeze_channels: 2}",
+    "add:\n    - - conv: {out_channels: 8, kernel_size: 3, padding: 1}\n      - relu\n    - []",
+)
+"""What random bodies are made of: all of them give 8 channels of the size that came in."""
+
+
+def body(draw: random.Random) -> str:
+    return "".join(f"- {draw.choice(LAYERS)}\n" for _ in range(draw.randint(1, 5)))
+
+
+def load(layers: str, head: str = "") -> Report:
+    return shapecalc.load(f"input: 8x12x12\n{head}layers:\n{textwrap.indent(layers, '  ')}").infer()
+
+
+def told(report: Report) -> list[Any]:
+    """Return all but the names."""
+    place = {row.name: index for index, row in enumerate(report)}
+    return [
+        (row.kind, row.arguments, [place.get(name, name) for name in row.from_], row.output_shapes, row.total)
+        for row in report
+    ]
+
+
+def block(text: str) -> str:
+    return f"blocks:\n  unit:\n    layers:\n{textwrap.indent(text, '      ')}"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_block_equals_its_body_pasted_in(seed: int) -> None:
+    draw = random.Random(seed)
+    first, inner, last = body(draw), body(draw), body(draw)
+    assert told(load(f"{first}- unit\n{last}", block(inner))) == told(load(first + inner + last))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_repeat_equals_copies(seed: int) -> None:
+    draw = random.Random(seed)
+    first, inner, last = body(draw), body(draw), body(draw)
+    repeated = load(f"{first}- unit\n  repeat: 3\n{last}", block(inner))
+    assert told(repeated) == told(load(first + inner * 3 + last))
+    assert told(repeated) == told(load(f"{first}{'- unit' + chr(10)}- unit\n- unit\n{last}", block(inner)))
+
+
+def test_for_equals_copies_with_its_values() -> None:
+    looped = load("- conv: {out_channels: planes, kernel_size: k}\n  for: {planes: [16, 32, 64], k: [3, 1, 5]}\n")
+    copies = [f"- conv: {{out_channels: {planes}, kernel_size: {k}}}\n" for planes, k in ((16, 3), (32, 1), (64, 5))]
+    assert told(looped) == told(load("".join(copies)))
+
+
+SETTINGS = [
+    ("resnet", "resnet18", "classes", 1000, 10),
+    ("vit", "vit_b_16", "classes", 1000, 21),
+    ("gpt2", "gpt2", "seq", 1024, 77),
+    ("inception", "inception_v3", "aux", True, False),
+]
+
+
+@pytest.mark.parametrize(("file", "name", "variable", "old", "new"), SETTINGS)
+def test_set_equals_editing_the_file(file: str, name: str, variable: str, old: Any, new: Any) -> None:
+    member = next(member for member in MEMBERS if member.variant == name or member.file.endswith(f"/{name}.yaml"))
+    with open(member.file, encoding="utf-8") as stream:
+        text = stream.read()
+    write = {True: "true", False: "false"}.get
+    before, after = (f"{variable}: {write(value, value) if isinstance(value, bool) else value}" for value in (old, new))
+    assert text.count(before) == 1, (file, before)
+    edited = shapecalc.load(member.file).reread(text.replace(before, after)) if not member.variant else None
+    given = member.load({variable: new}).infer().to_dict()
+    if edited is None:
+        specification = text.replace(before, after)
+        found = shapecalc.load(specification, vars=_variant_values(member)).infer().to_dict()
+        given["name"] = found["name"]
+        assert found == given
+    else:
+        assert edited.infer().to_dict() == given
+
+
+def _variant_values(member: Member) -> dict[str, Any]:
+    """Return what a member of a family sets, as variables to give to the family's file."""
+    document = member.specification.document
+    assert document is not None
+    part = document.variants[member.variant].keys.get("vars")
+    return {key.text: item.value for key, item in part.pairs} if part is not None else {}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.variant or member.file.rpartition("/")[2])
+def test_rows_add_up_at_every_depth(member: Member) -> None:
+    report = member.load().infer()
+    for depth in [*range(1, report.max_depth + 2), None]:
+        lines = report.lines(depth)
+        for field, whole in report.total._asdict().items():
+            assert sum(getattr(line.total, field) for line in lines) == whole, (depth, field)
+        assert sum(line.activations for line in lines) == sum(row.activations for row in report)
+        assert [row.name for line in lines for row in line.rows] == [row.name for row in report]
+    assert len(report.lines(None)) == len(report.rows)
+
+
+def seen(node: Node) -> tuple[Any, ...]:
+    return (*node._replace(layer=None, mark=None, uses=()), repr(node.layer), str(node.mark), str(node.uses))
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.variant or member.file.rpartition("/")[2])
+def test_copies_of_blocks_are_what_would_be_written_out(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied = member.load().infer().graph
+    monkeypatch.setattr(Expansion, "of", lambda *_: None)
+    written = member.load().infer().graph
+    assert [seen(node) for node in copied.nodes] == [seen(node) for node in written.nodes]
+    assert copied.blocks == written.blocks
+    assert copied.outputs == written.outputs
+
+
+COPIED = """
+input: 8x12x12
+vars: {n: 2}
+blocks:
+  inner:
+    args: {c: 8, wide: false}
+    layers:
+      - chunk: {chunks: 2, dim: 1}
+        name: halves
+      - conv: {out_channels: c, kernel_size: 1}
+        name: left
+      - conv: {out_channels: c * 2 if wide else c, kernel_size: 1}
+        from: input
+        name: right
+    outputs: [left, right]
+  outer:
+    args: {c: required}
+    layers:
+      - inner: {c: c}
+        name: two
+      - add: ["two[0]", "two[1]"]
+      - transformer: {}
+        when: false
+      - squeeze_excitation: {squeeze_channels: 2}
+layers:
+  - outer: {c: 8}
+    repeat: n
+    name: a
+  - outer: 8
+    frozen: true
+  - inner: {wide: true}
+    name: b
+  - inner: {wide: 1 == 1}
+    name: c
+    from: a.0
+  - outer: 16
+    from: c[1]
+    name: d
+outputs: [d, "b[1]", a.1.two.left, "c"]
+""".replace("      - transformer: {}\n        when: false\n", "")
+
+
+def test_copies_keep_names_places_uses_and_what_is_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    copied = shapecalc.load(COPIED).infer()
+    with monkeypatch.context() as patched:
+        patched.setattr(Expansion, "of", lambda *_: None)
+        written = shapecalc.load(COPIED).infer()
+    assert [seen(node) for node in copied.graph.nodes] == [seen(node) for node in written.graph.nodes]
+    assert copied.graph.blocks == written.graph.blocks
+    assert copied.to_dict() == written.to_dict()
+
+
+def test_arguments_that_look_alike_are_not_taken_for_one_another() -> None:
+    assert len({key_of(value) for value in (1, True, 1.0, "1", (1,), (True,), [1.0], None)}) == 7 + 1
+    with pytest.raises(TypeError):
+        key_of({})
+
+
+def test_a_block_used_a_thousand_times_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    real = Builder._layer
+
+    def counted(self: Builder, *rest: Any) -> Any:
+        made.append(1)
+        return real(self, *rest)
+
+    monkeypatch.setattr(Builder, "_layer", counted)
+    unit = "- conv: {out_channels: c, kernel_size: 3, padding: 1}\n- batch_norm\n- relu\n"
+    head = f"blocks:\n  unit:\n    args: {{c: required}}\n    layers:\n{textwrap.indent(unit, '      ')}"
+    report = load("- unit: {c: 8}\n  repeat: 1000\n", head)
+    assert len(report) == 3000
+    assert len(made) == 3
+    assert report["unit1000.conv1"].from_ == ("unit999.relu1",)
+    assert len({id(row.sizing) for row in report}) == 3
+
+
+def test_an_error_in_a_copy_names_the_use_that_it_stands_in() -> None:
+    unit = "- max_pool: {kernel_size: 3}\n- relu\n"
+    with pytest.raises(shapecalc.ShapeError) as caught:
+        load("- unit\n- unit\n- unit\n", block(unit))
+    text = str(caught.value)
+    assert text.startswith("<text>:6:9: unit3.max_pool1 (max_pool)") or "unit3.max_pool1 (max_pool)" in text
+    assert text.count("used here") == 1
+
+
+INNER = """
+input: 8x12x12
+blocks:
+  unit:
+    layers:
+      - conv: {out_channels: 8, kernel_size: 3, padding: 1}
+      - split: {sizes: [3, 5], dim: 1}
+        name: parts
+      - relu:
+        from: parts[1]
+  stage:
+    layers:
+      - unit
+        #
+      - conv: {out_channels: 8, kernel_size: 1}
+      - unit
+layers:
+  - stage
+    #
+  - conv: {out_channels: 4, kernel_size: 1}
+    name: side
+    from: stage1.unit1.conv1
+  - conv: {out_channels: 8, kernel_size: 3, padding: 1}
+    from: input
+    share: stage1.unit2.conv1
+  - fc: 10
+    name: head
+outputs: [head, side, stage1.unit1, "stage1.unit2.parts[1]"]
+""".replace("        #\n", "").replace("    #\n", "")
+
+
+def test_layers_within_blocks_are_named_from_outside() -> None:
+    report = shapecalc.load(INNER).infer()
+    assert report.outputs == {"head": (10,), "side": (4, 12, 12), "stage1.unit1.relu1": (5, 12, 12),
+                              "stage1.unit2.parts[1]": (5, 12, 12)} or list(report.outputs.values()) == [
+        (10,), (4, 12, 12), (5, 12, 12), (5, 12, 12)
+    ]  # fmt: skip
+    assert report["conv1"].shares == "stage1.unit2.conv1"
+    assert report["conv1"].params == 0
+    assert report["side"].from_ == ("stage1.unit1.conv1",)
+
+
+def test_a_feature_extractor_of_a_bundled_network() -> None:
+    member = next(member for member in MEMBERS if member.variant == "resnet50")
+    with open(member.file, encoding="utf-8") as stream:
+        text = stream.read()
+    report = shapecalc.load(f"{text}\noutputs: [layer2.3, layer3.0.conv1]\n").infer()
+    assert list(report.outputs.values()) == [(512, 28, 28), (256, 28, 28)]
+    assert report.rows[-1].name == "layer3.0.conv1"
+    assert "left out" in report.graph.notes[0]
