@@ -36,6 +36,10 @@ class Explained(Protocol):
     specification: Specification
     variant: str
 
+    @property
+    def overridden_inputs(self) -> dict[str, tuple[int, ...]]:
+        """Return the input sizes that were given in place of the specification's."""
+
     def infer(self, *, layout: str = "") -> Report:
         """Return its report."""
 

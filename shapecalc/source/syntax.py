@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Mark, Problem, Source
 from shapecalc.source.decoding import place_of
+from shapecalc.source.values import short
 
 if TYPE_CHECKING:
     from yaml.error import MarkedYAMLError
