@@ -68,7 +68,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         buffers=buffers,
         in_place=in_place,
         order=order,
-        training=training or mixed_precision,
+        training=training,
         optimizer=optimizer,
         mixed_precision=mixed_precision,
         budget=budget,

@@ -122,4 +122,5 @@ def _table(entries: Sequence[_Entry]) -> str:
         for e in entries
     ]
     headings = ("name", "input", "params", "MACs", "task", "source")
-    return draw_listing(headings, rows, numbers=(2, 3), spare=(5, 4), cut=(1,), width=terminal_width(), color=wants_color())
+    width, color = terminal_width(), wants_color()
+    return draw_listing(headings, rows, numbers=(2, 3), spare=(5, 4), cut=(1,), width=width, color=color)

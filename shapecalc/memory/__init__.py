@@ -58,17 +58,18 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     `mixed_precision`). `in_place` are the element-wise layers that write over what they read, where nothing else
     needs it: all, none, or some (`"activations"`, `["relu", "add"]`). `order` is given or best: the one with the
     least peak. `training` adds gradients, what the backward pass needs, and the state of the `optimizer` (adam by
-    default; naming one implies training). `budget`, bytes as an int or `"24GiB"`, asks for the largest batch.
+    default); an optimizer and mixed precision imply it. `budget`, bytes as an int or `"24GiB"`, asks for the largest
+    batch.
     Errors: `UsageError` for an option that is wrong or that contradicts another.
     """
-    training = training or optimizer is not None
-    _check(order, training, mixed_precision)
+    trains = training or mixed_precision or optimizer is not None
+    _check_order(order, trains=trains)
     widths = _widths(weights, activations, buffers, mixed_precision=mixed_precision)
     words, may = read_in_place(in_place)
     plan = make_plan(report, widths.activations, may)
     chosen = _order(plan, order)
     found = run(plan, chosen.steps)
-    rows = [row for row in report.rows if not row.shares]
+    layers = _layers(report, plan, found, widths)
     result = Memory(
         name=report.name,
         inputs=report.inputs,
@@ -76,25 +77,22 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         widths=widths,
         in_place=words,
         order=chosen.method,
-        weights=sum(_weights(row, widths.weights) for row in rows),
-        buffers=sum(_tensors(row.sizing.buffer_shapes, widths.buffers) for row in rows),
+        weights=sum(layer.weights for layer in layers),
+        buffers=sum(layer.buffers for layer in layers),
         activations=_activations(report, plan, found, words, widths.activations),
         kv_cache=_kv_cache(report, widths.activations),
-        layers=_layers(report, plan, found, widths),
-        training=_training(report, widths, may, check_optimizer(optimizer or "adam"), mixed_precision=mixed_precision)
-        if training
-        else None,
+        layers=layers,
     )
+    if trains:
+        result = result._replace(training=_training(report, widths, may, optimizer or "adam", mixed_precision))
     return result if budget is None else result._replace(budget=_budget(result, parse_bytes(budget)))
 
 
-def _check(order: str, training: bool, mixed_precision: bool) -> None:
+def _check_order(order: str, *, trains: bool) -> None:
     if order not in (GIVEN, BEST):
         raise UsageError(Problem(f"there is no order {order}", mend=f"it is {GIVEN} or {BEST}"))
-    if order == BEST and training:
+    if order == BEST and trains:
         raise UsageError(Problem("the best order is one for use, not for training", mend="leave one of the two out"))
-    if mixed_precision and not training:
-        raise UsageError(Problem("mixed precision is a way of training", mend="add training, or an optimizer"))
 
 
 def _widths(weights: Any, activations: Any, buffers: Any, *, mixed_precision: bool) -> Widths:
@@ -199,8 +197,9 @@ def _sequence(report: Report, order: Sequence[int]) -> list[int]:
 
 
 def _training(
-    report: Report, widths: Widths, may: Callable[[Layer], bool], optimizer: str, *, mixed_precision: bool
+    report: Report, widths: Widths, may: Callable[[Layer], bool], optimizer: str, mixed_precision: bool
 ) -> Training:
+    check_optimizer(optimizer)
     plan = make_plan(report, widths.activations, may, training=True)
     moments = train(plan)
     peak = max(moments, key=lambda moment: moment.live, default=None)

@@ -23,7 +23,7 @@ _LEAST = 12
 """Cells that are left of a text that is cut."""
 
 
-def draw_listing(  # noqa: PLR0913  (all parts of one screen)
+def draw_listing(
     headings: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
@@ -39,14 +39,21 @@ def draw_listing(  # noqa: PLR0913  (all parts of one screen)
     order, and cuts those in `cut` and the last one; numbers and names are never cut or wrapped.
     """
     rows = [[clean(cell) for cell in row] for row in rows]
-    widths = {i: max(cell_width(cell) for cell in (heading, *(row[i] for row in rows))) for i, heading in enumerate(headings)}
+    widths = {
+        i: max(cell_width(cell) for cell in (heading, *(row[i] for row in rows))) for i, heading in enumerate(headings)
+    }
     cut = {*cut, len(headings) - 1}.difference(numbers)
     if width is not None:
         widths = _fitting(widths, spare, cut, width)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for index, room in widths.items():
-        justify = "right" if index in numbers else "left"
-        table.add_column(headings[index], justify=justify, no_wrap=True, overflow="ellipsis", width=room)
+        table.add_column(
+            headings[index],
+            justify="right" if index in numbers else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            width=room,
+        )
     for row in rows:
         table.add_row(*(Text(row[index]) for index in widths))
     target = io.StringIO()

@@ -22,7 +22,7 @@ class Proto:
 
     __slots__ = ("block", "frozen", "inputs", "layer", "mark", "name", "uses")
 
-    def __init__(  # noqa: PLR0913  (a plain record)
+    def __init__(
         self,
         name: str,
         layer: Layer | None,
@@ -53,7 +53,8 @@ class Expansion(NamedTuple):
     """One block written out: its nodes, the blocks within it, and where it (the first of `insides`) and they stood.
 
     `inputs` are the tensors that came in, `prefix` is the scoped name that every name in it begins with, `uses` what
-    the block was used by, `mark` the one place of all that is in it, where it has one (a composite's), `kinds` the blocks that are used within.
+    the block was used by, `mark` the one place of all that is in it, where it has one (a composite's), `kinds` the
+    blocks that are used within.
     """
 
     nodes: tuple[Proto, ...]
@@ -68,7 +69,7 @@ class Expansion(NamedTuple):
     argument: Any
 
     @classmethod
-    def of(  # noqa: PLR0913  (all that was written out)
+    def of(
         cls,
         nodes: Sequence[Proto],
         blocks: Sequence[Block],

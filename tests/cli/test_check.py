@@ -119,6 +119,17 @@ def test_specs():
     assert max(map(len, run("specs", columns=100).out.splitlines())) <= 100
 
 
+@pytest.mark.parametrize(("columns", "headings"), [(80, "name input params MACs"), (100, "name input params MACs task")])
+def test_specs_on_a_narrow_terminal_keep_names_and_numbers(columns, headings):
+    out = run("specs", columns=columns).out
+    assert out.splitlines()[0].split() == headings.split()
+    assert max(map(len, out.splitlines())) <= columns
+    for entry in json.loads(run("specs", "--format", "json").out)["specs"]:
+        row = next(line.split() for line in out.splitlines() if line.startswith(f"{entry['name']} "))
+        assert f"{entry['params']:,}" in row
+        assert f"{entry['macs']:,}" in row
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -85,6 +85,13 @@ def test_colour_where_it_is_wanted():
     assert "\x1b[" not in run("memory", "lenet5", columns=80).out
 
 
+def test_every_optimizer_can_be_named():
+    from shapecalc.cli.memory import OPTIMIZERS
+    from shapecalc.memory import training
+
+    assert list(OPTIMIZERS) == list(training.OPTIMIZERS)
+
+
 def test_names_are_no_markup():
     text = 'name: "[red]net[/red]"\ninput: [4]\nlayers:\n- fc: 3\n'
     assert "[red]net[/red] · input 4" in run("memory", "-", text=text, columns=80, color=True).out

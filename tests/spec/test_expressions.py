@@ -167,7 +167,7 @@ BAD = [
     ("", "the expression is empty", None, "write a number, a variable or some arithmetic"),
     (" \n ", "the expression is empty", None, "write a number, a variable or some arithmetic"),
     ("planes *", "`planes *` is not an expression: it ends too early", 8, ""),
-    ("max(planes", "`max(planes` is not an expression: a `)` is missing", 3, "close every `(`"),
+    ("max(planes", "`max(planes` is not an expression: a `)` is missing", 3, "close every `(`; in [ ] or { } put what holds a comma in quotes"),
     ("3x3", "`3x3` is not an expression", 0, ""),
     ("i = 3", "`i = 3` is not an expression: it cannot be read from `= 3` on", 2, "write `==` to compare"),
     ("planes width", "`planes width` is not an expression: it cannot be read from `width` on", None, ""),

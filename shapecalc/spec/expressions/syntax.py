@@ -60,7 +60,7 @@ def _refuse_syntax(text: str, at: int) -> NoReturn:
     if re.search(_UNFINISHED, text):
         where, at, rest = ": it ends too early", len(text.rstrip()), ""
     elif text.count("(") > text.count(")"):
-        where, mend = ": a `)` is missing", "close every `(`; within [ ] or { } an expression with commas stands in quotes"
+        where, mend = ": a `)` is missing", "close every `(`; in [ ] or { } put what holds a comma in quotes"
     elif text.count("[") > text.count("]"):
         where, mend = ": a `]` is missing", "close every `[`"
     else:
