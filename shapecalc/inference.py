@@ -104,9 +104,7 @@ def size_layer(layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
 
     Errors: `Misfit` with the first thing that is wrong.
     """
-    least, most = layer.inputs
-    if not least <= len(inputs) or (most is not None and len(inputs) > most):
-        raise _wrong_number(layer, len(inputs))
+    _check_number(layer, len(inputs))
     for constraint in layer.constraints(*inputs):
         if not holds(constraint):
             raise _mended(constraint.misfit(), layer, inputs)
@@ -129,6 +127,7 @@ def size_layer(layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
 def misfits(layer: Layer, inputs: tuple[Shape, ...]) -> list[Misfit]:
     """Return everything that is wrong with a layer on these inputs."""
     try:
+        _check_number(layer, len(inputs))
         broken = [constraint for constraint in layer.constraints(*inputs) if not holds(constraint)]
     except Misfit as misfit:
         return [misfit]
@@ -162,8 +161,11 @@ def _would_do(layer: Layer, name: str, value: Any, inputs: tuple[Shape, ...]) ->
         return False
 
 
-def _wrong_number(layer: Layer, found: int) -> Misfit:
+def _check_number(layer: Layer, found: int) -> None:
+    """Refuse another number of inputs than the layer takes."""
     least, most = layer.inputs
+    if least <= found and (most is None or found <= most):
+        return
     if most == least:
         due = count_noun(least, "input")
     elif most is None:
@@ -171,7 +173,7 @@ def _wrong_number(layer: Layer, found: int) -> Misfit:
     else:
         due = f"{least} to {count_noun(most, 'input')}"
     mend = "let add or concat make one of them" if most == 1 else ""
-    return Misfit(f"{layer.kind} takes {due}, but is given {found}", mend=mend)
+    raise Misfit(f"{layer.kind} takes {due}, but is given {found}", mend=mend)
 
 
 def _problem(node: Node, misfit: Misfit) -> Problem:

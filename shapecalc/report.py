@@ -60,6 +60,10 @@ class Row(NamedTuple):
     shares: str = ""
     statistics: Dim = 0
 
+    def __repr__(self) -> str:
+        sizes = [", ".join("×".join(map(str, s)) for s in shapes) for shapes in (self.input_shapes, self.output_shapes)]
+        return f"<Row {self.name}: {self.kind} {' → '.join(sizes)}, {self.params:,} params, {self.macs:,} MACs>"
+
     @property
     def kind(self) -> str:
         """The name of the layer's kind."""
@@ -277,8 +281,15 @@ class Report:
 
     @property
     def in_features(self) -> Dim:
-        """The number of features that a fully connected layer behind this network takes."""
-        ref = self.graph.outputs[0]
+        """The number of features that a fully connected layer behind this network takes.
+
+        Errors: `UsageError` where the network has several outputs.
+        """
+        ref, *others = self.graph.outputs
+        if others:
+            names = list(self.outputs)
+            mend = f'ask for one of them: net.infer()["{names[0]}"].out_features'
+            raise UsageError(Problem(f"{self.name or 'the network'} has several outputs: {', '.join(names)}", mend=mend))
         return self.shape_of(ref.node, ref.output).elements
 
     def to_dict(self) -> dict[str, Any]:
@@ -289,6 +300,7 @@ class Report:
             "name": self.name,
             "layout": self.layout,
             **({"batch": self.batch} if self.batch != 1 else {}),
+            **({"convention": self.convention} if self.convention != "torch" else {}),
             "inputs": {name: list(sizes) for name, sizes in self.inputs.items()},
             "layers": [row.to_dict() for row in self.rows],
             **({"blocks": blocks} if blocks else {}),

@@ -35,7 +35,10 @@ def specification_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "shapecalc specification",
         "description": "The architecture of a neural network: its input, its layers, what is claimed of it.",
-        "anyOf": [{"$ref": "#/$defs/document"}, {"$ref": "#/$defs/layers"}],
+        # Not anyOf: a validator would say of every mistake that the whole is "not valid under any of the given schemas".
+        "if": {"type": "array"},
+        "then": {"$ref": "#/$defs/layers"},
+        "else": {"$ref": "#/$defs/document"},
         "$defs": {
             "document": _document(),
             "layers": {"type": "array", "items": {"$ref": "#/$defs/layer"}},
@@ -115,7 +118,8 @@ def _layer() -> dict[str, Any]:
     kinds = {name: _kind(cls) for name, cls in words.items()}
     alone = {"anyOf": [{"enum": list(words)}, _NAME], "description": "a kind of layer, or a block"}
     own = {word: _OWN[word] for word in OWN_WORDS}
-    return {"anyOf": [alone, {"type": "object", "properties": {**own, **kinds}, "minProperties": 1}]}
+    with_words = {"type": "object", "properties": {**own, **kinds}, "minProperties": 1}
+    return {"if": {"type": "string"}, "then": alone, "else": with_words}
 
 
 def _kind(cls: type[Layer]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from shapecalc.dims import Dim, prod
+from shapecalc.errors import Misfit
 
 __all__ = ["CHW", "HWC", "LAYOUTS", "UNKNOWN", "Shape"]
 
@@ -32,7 +33,9 @@ class Shape(NamedTuple):
 
     @property
     def channels(self) -> Dim:
-        """The size of the channel axis."""
+        """The size of the channel axis. Errors: `Misfit` where there are no axes."""
+        if not self.sizes:
+            raise Misfit("it needs channels, but its input is a single number without axes")
         return self.sizes[-1] if self.channels_last else self.sizes[0]
 
     @property

@@ -1,4 +1,4 @@
-"""Amounts as people write them: bytes (`24GiB`, `16GB`) and the bits of a number (`8`, `fp16`)."""
+"""Amounts as people write them: counts (`5M`), bytes (`24GiB`, `16GB`) and the bits of a number (`8`, `fp16`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from shapecalc.errors import Problem, UsageError
 
-__all__ = ["parse_bits", "parse_bytes"]
+__all__ = ["parse_bits", "parse_bytes", "parse_count"]
 
 _UNITS = {"": 1, "b": 1, "byte": 1, "bytes": 1}
 for _power, _letter in enumerate("kmgtp", start=1):
@@ -18,6 +18,27 @@ for _power, _letter in enumerate("kmgtp", start=1):
 _AMOUNT = re.compile(r"(\d{1,20}(?:\.\d{1,12})?)\s*([a-z]*)", re.ASCII | re.IGNORECASE)
 _TYPE = re.compile(r"(?:u?int|fp|bf|float|bfloat)(\d{1,3})", re.ASCII | re.IGNORECASE)
 _MOST_BITS = 64
+
+
+_THOUSANDS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
+_COUNT = re.compile(r"(\d[\d_,]{0,30}(?:\.\d{1,12})?(?:e\d{1,2})?)\s*([a-z]?)", re.ASCII | re.IGNORECASE)
+_MOST = 10**30
+
+
+def parse_count(given: Any, what: str = "the number") -> int:
+    """Return a count: of `5M`, `300k`, `1.5G`, `25,557,032`. Errors: `UsageError`."""
+    if isinstance(given, (int, float)) and not isinstance(given, bool) and 0 < given < _MOST:
+        return int(given)
+    found = _COUNT.fullmatch(given.strip()) if isinstance(given, str) else None
+    unit = _THOUSANDS.get(found[2].lower()) if found else None
+    amount = int(Fraction(found[1].replace(",", "").replace("_", "")) * unit) if found and unit else 0
+    if not 1 <= amount < _MOST:
+        shown = repr(given)[:_SHOWN]
+        raise UsageError(Problem(f"{what} is no number of at least 1: {shown}", mend="write for instance 5M, 300k or 1.5G"))
+    return amount
+
+
+_SHOWN = 40
 
 
 def parse_bytes(given: Any, what: str = "the budget") -> int:

@@ -9,6 +9,7 @@ import click
 
 from shapecalc.cli.options import emit, terminal_width, wants_color
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.units import parse_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,8 +56,8 @@ def command(
     entries = list(_entries())
     entries = _kept(entries, "family", family)
     entries = _kept(entries, "task", task)
-    most = _number(max_params) if max_params else None
-    least = _number(min_params) if min_params else 0
+    most = parse_count(max_params, "--max-params") if max_params else None
+    least = parse_count(min_params, "--min-params") if min_params else 0
     entries = [e for e in entries if least <= e.params and (most is None or e.params <= most)]
     for word in words:
         entries = [e for e in entries if word.lower() in " ".join(map(str, e)).lower()]
@@ -75,16 +76,6 @@ def _kept(entries: list[_Entry], field: str, wanted: str | None) -> list[_Entry]
         known = {getattr(entry, field) for entry in entries}
         raise UsageError(Problem(f"no bundled network has the {field} {wanted}", mend=did_you_mean(wanted, known)))
     return kept
-
-
-def _number(text: str) -> int:
-    """Return a count as people write it: 5M, 300k, 1.5G."""
-    units = {"k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
-    unit = units.get(text[-1:].lower(), 1)
-    try:
-        return int(float(text[:-1] if unit > 1 else text.replace(",", "")) * unit)
-    except (ValueError, OverflowError):
-        raise UsageError(Problem(f"'{text}' is not a number of parameters", mend="write for instance 5M")) from None
 
 
 def _entries() -> Iterator[_Entry]:

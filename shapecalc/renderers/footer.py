@@ -32,12 +32,15 @@ def opening(closed: int, depth: int) -> str:
 
 def _params(report: Report) -> str:
     total = report.total
+    statistics = total.params - total.weights - total.biases  # what `--convention keras` counts as parameters
     made_of = f"{count_noun(total.weights, 'weight')} + {total.biases:,} bias{'' if total.biases == 1 else 'es'}"
+    if statistics:
+        made_of += f" + {statistics:,} running statistics, as Keras counts"
     words = [f"{count_noun(total.params, 'parameter')} ({made_of})"]
     if total.trainable != total.params:
         words.append(f"{total.trainable:,} trainable")
-    if total.buffers:
-        words.append(f"{count_noun(total.buffers, 'buffer')} (running statistics) apart")
+    if total.buffers > statistics:
+        words.append(f"{count_noun(total.buffers - statistics, 'buffer')} (running statistics) apart")
     return " · ".join(words)
 
 

@@ -135,7 +135,7 @@ def test_specs_on_a_narrow_terminal_keep_names_and_numbers(columns, headings):
     [
         (["--family", "resnt"], "no bundled network has the family resnt"),
         (["nothing like this"], "no bundled network is like that"),
-        (["--max-params", "many"], "'many' is not a number of parameters"),
+        (["--max-params", "many"], "--max-params is no number of at least 1: 'many'"),
     ],
 )
 def test_specs_refuses(arguments, words):
