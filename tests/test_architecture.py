@@ -15,6 +15,7 @@ PACKAGE = Path(shapecalc.__file__).parent
 
 # From the roof to the ground. A module imports only from rows below its own, or from its own.
 FLOORS = [
+    ["__main__"],
     ["cli"],
     ["solver", "sweeping"],
     ["network"],

@@ -162,6 +162,25 @@ def test_commands():
     assert max(map(len, run("formula", "resnet50").out.splitlines())) <= 82
 
 
+def test_a_size_that_is_a_sum_stands_in_brackets():
+    text = """input: 3x32
+layers:
+  - max_pool: 2
+    name: a
+  - max_pool: 3
+    from: input
+    name: b
+  - concat: {dim: 2}
+    from: [a, b]
+"""
+    assert "output = 3 × (⌊L/3⌋ + ⌊L/2⌋)\n" in run("formula", "-", "--what", "output", text=text).out
+
+
+def test_what_symbols_mean_fits_a_terminal():
+    lines = run("formula", "mobilenet_v1", "--symbol", "classes", "--what", "params").out.splitlines()
+    assert max(map(len, lines)) <= 80
+
+
 def test_without_sympy_the_extra_is_named():
     code = (
         "import sys; sys.modules['sympy'] = None\nfrom shapecalc.cli import main\n"

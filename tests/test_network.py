@@ -160,6 +160,25 @@ def test_every_problem_at_once_in_the_order_of_the_file():
     assert lines == sorted(lines) == [3, 4, 5]
 
 
+def test_a_row_shows_itself_in_one_line():
+    row = shapecalc.load("alexnet").infer()["fc1"]
+    assert repr(row) == "<Row fc1: fc 6×6×256 → 4096, 37,752,832 params, 37,748,736 MACs>"
+
+
+def test_in_features_of_several_outputs_are_not_guessed():
+    spec = {"input": "3x8x8", "layers": [{"fc": 7, "name": "a"}, {"fc": 2, "name": "b"}], "outputs": ["a", "b"]}
+    with pytest.raises(shapecalc.UsageError, match="has several outputs: a, b"):
+        shapecalc.in_features(spec)
+
+
+def test_the_contract_says_which_convention_counts():
+    network = shapecalc.load([{"conv": {"out_channels": 4, "kernel_size": 3}}, "batch_norm"], input="3x8x8")
+    assert "convention" not in network.infer().to_dict()
+    keras = network.infer(convention="keras").to_dict()
+    assert keras["convention"] == "keras"
+    assert keras["total"]["params"] == 4 * 28 + 8 + 8
+
+
 def test_notebook_shows_a_table():
     shown = shapecalc.load("alexnet").infer()._repr_html_()
     assert "<table" in shown

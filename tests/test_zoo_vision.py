@@ -6,6 +6,7 @@ That their claims hold, and their layers are torchvision's one by one, is in `te
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -163,3 +164,15 @@ def test_regnet_widths_follow_its_rule() -> None:
             width for width, count in zip(variables["widths"], variables["depths"], strict=True) for _ in range(count)
         ]
         assert stages == widths, member
+
+
+def test_the_documents_reconcile_resnet50_part_by_part() -> None:
+    """Each line of the table in docs/conventions.md, from the two networks themselves."""
+    ours = {line.name: line.total for line in shapecalc.load("resnet50").infer().lines(1) if line.total.params}
+    theirs = {line.name: line.total for line in shapecalc.load("resnet50_keras").infer().lines(1) if line.total.params}
+    document = (Path(__file__).parent.parent / "docs" / "conventions.md").read_text(encoding="utf-8")
+    assert len(ours) == len(theirs) == 7
+    for (name, mine), (other, keras) in zip(ours.items(), theirs.items(), strict=True):
+        cells = [name, mine.params, keras.params - mine.params, keras.buffers, keras.params + keras.buffers, other]
+        line = " | ".join(f"{cell:,}" if isinstance(cell, int) else cell for cell in cells)
+        assert f"| {line} |" in document

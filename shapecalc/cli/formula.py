@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.options import emit, load_network, network_options, output_option, printable
+from shapecalc.renderers.text import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,7 +66,7 @@ def _title(answer: Formulas) -> str:
 
 
 def _sizes(sizes: Sequence[str], times: str = " × ") -> str:
-    return times.join(f"({size})" if " " in size and not size.startswith("⌊") else size for size in sizes)
+    return times.join(f"({size})" if len(_terms(size)) > 1 else size for size in sizes)
 
 
 def _text(answer: Formulas) -> str:
@@ -77,12 +78,20 @@ def _text(answer: Formulas) -> str:
                 lines.append(f"  {label} = {_sizes(sizes)}")
         else:
             lines += _wrapped(f"  {'MACs' if what == 'macs' else what} = ", formula)
-    lines += ["", *(f"  {symbol.name}: {_meaning(symbol)}" for symbol in answer.symbols)]
+    lines.append("")
+    for symbol in answer.symbols:
+        lines += _folded(f"  {symbol.name}: ", _meaning(symbol))
     shown = answer.conditions[:_CONDITIONS]
     lines += [f"  where {condition}" for condition in shown]
     if len(answer.conditions) > len(shown):
         lines.append(f"  and {len(answer.conditions) - len(shown)} more conditions (--format json lists them)")
-    return "\n".join([*lines, "", f"verified by inference {_verified(answer)}"])
+    return "\n".join([*lines, "", *_folded("", f"verified by inference {_verified(answer)}")])
+
+
+def _folded(head: str, text: str) -> list[str]:
+    """Return a text in lines that fit a terminal, its head before the first."""
+    first, *rest = wrap(text, _WIDTH - len(head))
+    return [f"{head}{first}", *(f"{' ' * len(head)}{line}" for line in rest)]
 
 
 def _wrapped(head: str, formula: str) -> Iterator[str]:

@@ -131,6 +131,8 @@ def _size(sizes: Iterable[int]) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "×".join(map(_shown, value)) if len(set(map(str, value))) > 1 else _shown(value[0])
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:,}" if type(value) is int else str(value)
 
 
@@ -196,10 +198,11 @@ def _wrap(text: str) -> list[str]:
 def _budget_text(answer: BudgetSolutions, top: int) -> str:
     units = {"params": "parameters", "macs": "MACs", "memory": "bytes"}
     asked = " and ".join(f"at most {most:,} {units[what]}" for what, most in answer.budgets.items())
-    lines = [f"{answer.name}: {asked}", ""]
+    told = f"{answer.name}: {asked}"
     shown = answer.solutions[:top] or ((answer.least,) if answer.least else ())
     if not answer.solutions:
-        lines[0] += ": no setting meets this" + ("; the least that there is:" if answer.least else "")
+        told += ": no setting meets this" + ("; the least that there is:" if answer.least else "")
+    lines = [*_wrap(told), ""]
     if shown:
         lines += _table([*shown[0].settings, *(units[w] for w in answer.budgets), "used"], [_row(s) for s in shown])
     more = answer.meeting - len(shown)
@@ -213,7 +216,7 @@ def _budget_text(answer: BudgetSolutions, top: int) -> str:
 
 def _row(solution: BudgetSolution) -> list[str]:
     amounts = [f"{amount:,}" for amount in solution.amounts.values()]
-    return [*(f"{value:,}" for value in solution.settings.values()), *amounts, f"{solution.used:.1%}"]
+    return [*(f"{value:,}" for value in solution.settings.values()), *amounts, f"{solution.used:,.1%}"]
 
 
 def _fixes_text(answer: Fixes, top: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_ENDINGS = {".md": "markdown", ".tex": "latex", ".htm": "html", **{f".{name}": name for name in FORMATS}}
+
 
 @click.command(short_help="Show every tensor's size, every layer's parameters and MACs.")
 @network_options
@@ -41,7 +44,9 @@ __all__ = ["command"]
     default="torch",
     help="keras counts running statistics into the parameters.",
 )
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="table", help="How to write it.")
+@click.option(
+    "--format", "format_", type=click.Choice(FORMATS), help="How to write it; by the name of --output otherwise."
+)
 @output_option
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     spec: str,
@@ -54,7 +59,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     flops: bool,
     shares: bool,
     convention: str,
-    format_: str,
+    format_: str | None,
     output: str | None,
 ) -> None:
     """Show the size of every tensor, and the parameters and MACs of every layer."""
@@ -62,6 +67,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     report = network.infer(batch=batch, layout=layout or "", convention=convention)
     if columns:
         from shapecalc.renderers import parse_columns  # noqa: PLC0415
+    format_ = format_ or _ENDINGS.get(os.path.splitext(output or "")[1].lower(), "table")
     to_screen = output is None and format_ == "table"
     text = render(
         report,

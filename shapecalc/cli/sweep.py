@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _INTERRUPTED = 130
-_FORMATS = ("table", "csv", "jsonl", "parquet")
-_ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
+_FORMATS = ("table", "csv", "json", "jsonl", "parquet")
+_ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".parquet": "parquet"}
 _SHOWN = 40
 
 
 @click.command(short_help="Work out every combination of variables and sizes.")
 @click.argument("spec", metavar="SPEC")
+@click.argument("more", metavar="", nargs=-1)
 @click.option("--set", "settings", metavar="NAME=VALUES", multiple=True,
               help="Values of a variable: 2,3,4 or FROM:TO:STEP. May be repeated.")  # fmt: skip
 @click.option("--input", "inputs", metavar="SIZES", multiple=True,
@@ -40,12 +41,17 @@ _SHOWN = 40
 @click.option("--resume", is_flag=True, help="Go on behind the last row of the --output file.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, metavar="N", help="Work with N processes.")
 @click.option("--yes", is_flag=True, help="Start also what is very large.")
-def command(spec: str, settings: Sequence[str], inputs: Sequence[str], **options: Any) -> int:
+def command(
+    spec: str, more: Sequence[str], settings: Sequence[str], inputs: Sequence[str], **options: Any
+) -> int:
     """Work out every combination of variables and input sizes: parameters, MACs, memory, output, whether it fits.
 
     Columns, for --where, --sort and --pareto: variant (its number), the settings that vary, params, macs, buffers,
     activations, memory (bytes of those three as fp32), valid.
     """
+    if more:  # --input 3x{64,96}x64 without quotes comes as --input 3x64x64 3x96x64
+        mend = "quotes keep the shell from reading braces itself: --input '3x{64,96}x64'"
+        raise UsageError(Problem(f"{more[0]} is one word too many", mend=mend))
     from shapecalc.sweeping.driver import Job  # noqa: PLC0415  (numpy is an extra)
     from shapecalc.sweeping.plan import make_plan  # noqa: PLC0415
 

@@ -90,7 +90,12 @@ class _TrackedNorm(_ChannelNorm):
 
 
 class BatchNorm(_TrackedNorm):
-    """Batch normalisation: each channel by its mean and variance over the batch and space."""
+    """Batch normalisation: each channel by its mean and variance over the batch and space.
+
+    Where frameworks differ: the running mean and variance are buffers, not parameters; Keras counts them into its
+    "total params" (`--convention keras`). PyTorch's counter of batches is not counted. Keras' `scale` and `center`
+    switch weight and bias apart, PyTorch's `affine` both; Caffe's BatchNorm learns nothing: `affine: false`.
+    """
 
     kind = "batch_norm"
     also = ("batch_norm1d", "batch_norm2d", "batch_norm3d", "batch_normalization", "batch_normalisation",

@@ -25,7 +25,8 @@ _MODES = ("nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "near
 class Upsample(Layer):
     """Resizing of the spatial axes by a factor or to a size: up, or down with a factor below 1.
 
-    With a second input and neither of them, to the spatial size of that: `from: [small, large]`.
+    With a second input and neither of them, to the spatial size of that: `from: [small, large]`. A size that comes of a
+    factor is rounded down, as PyTorch does; Keras' layer, which takes whole factors, is `up_sampling`.
     """
 
     kind = "upsample"

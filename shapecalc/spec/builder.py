@@ -108,7 +108,7 @@ class Builder:
 
     def _add(self, proto: Proto, scope: Scope) -> Reference:
         if len(self.nodes) >= MAX_LAYERS:
-            message, mend = f"the network has more than {MAX_LAYERS:,} layers", "more are not read"
+            message, mend = f"the network has more than {MAX_LAYERS:,} layers", "leave some out, or repeat them less often"
             raise TooMuchError(Problem(message, proto.mark, mend=mend, also=scope.uses))
         self.nodes.append(proto)
         return Reference(len(self.nodes) - 1)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "ParquetFile", "TextFile", "resume_text", "text_of"]
 
 FORMATS = ("csv", "jsonl", "parquet")
+VERSION = 1
+"""The version of the JSON contract."""
+
 _COMPARED = 20
 """Rows at each end of a file that are worked out again before it is continued."""
 
@@ -32,7 +35,10 @@ _TAIL = 65_536
 
 
 def text_of(part: Sweep, format_: str) -> str:
-    """Return rows as text, a line each."""
+    """Return rows as text, a line each; as JSON within one object."""
+    if format_ == "json":
+        rows = ",\n".join(f"  {json.dumps(_entry(row), ensure_ascii=False)}" for row in part)
+        return f'{{"version": {VERSION}, "rows": [\n{rows}\n]}}\n'
     if format_ == "jsonl":
         return "".join(f"{json.dumps(_entry(row), ensure_ascii=False)}\n" for row in part)
     lists = [_cells(part, name) for name in part.names]

@@ -108,6 +108,18 @@ def test_the_schema_refuses(text):
     assert list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(yaml.safe_load(text)))
 
 
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("layerz: []", [[]]),
+        ("layers: [{conv: {out_channels: 0, kernel_size: 3}}, relu, {dropout: 7}]", [["layers", 0], ["layers", 2]]),
+    ],
+)
+def test_the_schema_says_what_is_wrong_and_where(text, places):
+    errors = list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(yaml.safe_load(text)))
+    assert sorted(list(error.absolute_path)[:2] for error in errors) == places
+
+
 def test_specs():
     out = run("specs").out
     assert out.splitlines()[0].split() == ["name", "input", "params", "MACs", "task", "source"]

@@ -35,6 +35,13 @@ def test_no_answer_is_status_1():
     assert (ran.status, "the least that there is" in ran.out) == (1, True)
 
 
+def test_answers_fit_a_terminal():
+    ran = run("solve", "mobilenet_v1", "--for", "classes=1000:2000:1000", "--params", "10")
+    assert max(map(len, ran.out.splitlines())) <= 80
+    fixed = run("solve", "max_pool", "--input", "112", "--output", "56", "--ceil-mode", "true", "--stride", "2")
+    assert fixed.out.startswith("max_pool, 112 → 56, ceil_mode true, stride 2\n")
+
+
 def test_fixes():
     text = "input: 3x8x8\nlayers:\n  - conv: {out_channels: 4, kernel_size: 9}\n"
     ran = run("solve", "-", "--fix", "--top", "1", text=text)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import shlex
+import subprocess
+import sys
 
 import pytest
 from running import run
@@ -64,6 +68,43 @@ def test_standard_input_and_output_file(tmp_path):
     ran = run("summary", "-", "--format", "json", "--output", path, text=SMALL)
     assert (ran.status, ran.out, ran.err) == (0, "", "")
     assert json.loads(path.read_text())["total"]["params"] == 4 * 28 + 10 * (4 * 36 + 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "beginning"),
+    [
+        ("out.json", "{"),
+        ("out.CSV", "name,kind"),
+        ("out.md", "**small"),
+        ("out.tex", "% \\usepackage"),
+        ("out.html", "<table"),
+        ("out.svg", "<svg"),
+        ("out.txt", "small ·"),
+        ("out", "small ·"),
+    ],
+)
+def test_the_name_of_the_output_file_tells_its_format(name, beginning, tmp_path):
+    assert run("summary", "-", "-o", tmp_path / name, text=SMALL).status == 0
+    assert (tmp_path / name).read_text(encoding="utf-8").startswith(beginning)
+    assert run("summary", "-", "-o", tmp_path / name, "--format", "json", text=SMALL).status == 0
+    assert json.loads((tmp_path / name).read_text(encoding="utf-8"))["name"] == "small"
+
+
+SHELL = f"{shlex.quote(sys.executable)} -m shapecalc summary alexnet"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full disk to write to")
+@pytest.mark.parametrize("format_", ["table", "json"])
+def test_a_full_disk_is_told(format_):
+    ran = subprocess.run(["sh", "-c", f"{SHELL} --format {format_} >/dev/full"], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (2, "the output cannot be written: No space left on device\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="streams are closed by a POSIX shell")
+@pytest.mark.parametrize(("closed", "status"), [(">&-", 0), ("2>&-", 0), ("<&-", 0)])
+def test_without_a_standard_stream(closed, status):
+    ran = subprocess.run(["sh", "-c", f"{SHELL} {closed}"], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (status, "")
 
 
 def test_csv_has_no_separators():

@@ -55,6 +55,14 @@ def test_csv_and_json_lines_say_the_same():
         assert entry["output"] == ([[1000]] if entry["valid"] else None)
 
 
+def test_json_is_one_object_of_the_same_rows(tmp_path):
+    lines = [json.loads(line) for line in run(*SMALL, "--format", "jsonl").out.splitlines()]
+    assert json.loads(run(*SMALL, "--format", "json").out) == {"version": 1, "rows": lines}
+    file = tmp_path / "rows.json"
+    assert run(*SMALL, "--top", "2", "-o", file).status == 0
+    assert json.loads(file.read_text(encoding="utf-8"))["rows"] == lines[:2]
+
+
 def test_where_sort_top_and_front():
     ran = run(*SMALL, "--where", "params < 45e6", "--sort", "-macs", "--format", "csv")
     assert [row["width"] for row in rows_of(ran.out)] == ["32", "16"]
@@ -69,6 +77,7 @@ def test_where_sort_top_and_front():
     ("options", "message"),
     [
         (("--set", "widht=1,2"), "there is no variable widht to set\n   did you mean width?"),
+        (("--input", "32x32x3", "64x32x3"), "quotes keep the shell from reading braces itself"),
         (("--set", "width"), "--set width is not NAME=VALUES"),
         (("--set", "width=5:1"), "the range 5:1 is empty"),
         (("--input", "{0,4}x=x3"), "'0' is not a size of at least 1"),

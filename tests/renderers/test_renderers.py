@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import shapecalc
 from shapecalc.errors import UsageError
 from shapecalc.graph import Block, Graph, Node, Reference
 from shapecalc.inference import infer
@@ -252,6 +253,13 @@ def test_footer_tells_what_is_counted() -> None:
     assert "closed" not in render(nested(), depth=None)
     flops = render(nested(), flops=True)
     assert re.search(r"([\d,]+) FLOPs = 2 × ([\d,]+) MACs", flops)
+
+
+def test_footer_tells_what_keras_counts() -> None:
+    layers = [{"conv": {"out_channels": 4, "kernel_size": 3}}, "batch_norm"]
+    report = shapecalc.load(layers, input="3x8x8").infer(convention="keras")
+    parts = "112 weights + 8 biases + 8 running statistics, as Keras counts"
+    assert f"\n128 parameters ({parts}) · 120 trainable\n" in render(report)
 
 
 def test_long_networks_are_shown_with_their_blocks_closed() -> None:
