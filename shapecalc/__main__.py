@@ -1,4 +1,4 @@
-"""`python -m shapecalc` is `shapecalc`."""
+"""`python -m shapecalc`: the command line."""
 
 from shapecalc.cli import main
 

@@ -208,6 +208,11 @@ def test_pixel_shuffle_divides_without_rounding():
     )
 
 
+def test_brackets_are_told_of_where_there_are_some():
+    assert "rounded down" in render(explained([{"max_pool": 2}], "4x8x8"), "text")
+    assert "rounded down" not in render(explained([{"pixel_shuffle": 3}], "9x4x4"), "text")
+
+
 def test_caffes_rounding_is_shown_as_it_works_out():
     pool = {"kernel_size": 3, "stride": 2, "rounding": "caffe"}
     rule = entry(explained([{"max_pool": pool}], "4x12x12"), "max_pool1", "output", "H_out")["rule"]

@@ -86,7 +86,7 @@ def _run() -> int:
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")
-        result: Any = cli.main(standalone_mode=False)
+        result: Any = cli.main(prog_name="shapecalc", standalone_mode=False)
         sys.stdout.flush()
     except ShapecalcError as error:
         from shapecalc.cli.options import show_error  # noqa: PLC0415

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, short_help="Answer backwards: what gives this size, this budget?")
+@click.command(
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    short_help="Answer backwards: what gives this size, this budget?",
+)
 @click.argument("target", metavar="TARGET")
 @click.option(
     "--input", "inputs", metavar="SIZE", multiple=True, help="Kind: the size that comes in. SPEC: its input size."
@@ -39,7 +42,7 @@ __all__ = ["command"]
     "-o", "output", metavar="FILE", type=click.Path(dir_okay=False), help="Write to a file instead of the screen."
 )
 @click.pass_context
-def command(  # noqa: PLR0913, PLR0917  (one for each option)
+def command(
     ctx: click.Context,
     /,
     target: str,

@@ -41,9 +41,7 @@ _SHOWN = 40
 @click.option("--resume", is_flag=True, help="Go on behind the last row of the --output file.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, metavar="N", help="Work with N processes.")
 @click.option("--yes", is_flag=True, help="Start also what is very large.")
-def command(
-    spec: str, more: Sequence[str], settings: Sequence[str], inputs: Sequence[str], **options: Any
-) -> int:
+def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Sequence[str], **options: Any) -> int:
     """Work out every combination of variables and input sizes: parameters, MACs, memory, output, whether it fits.
 
     Columns, for --where, --sort and --pareto: variant (its number), the settings that vary, params, macs, buffers,

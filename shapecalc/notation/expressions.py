@@ -74,6 +74,12 @@ class Expression(NamedTuple):
         """Whether there is more in it than sums and products."""
         return any(_is_rounded(atom) for term in self.terms for atom in term.factors)
 
+    @property
+    def has_brackets(self) -> bool:
+        """Whether ⌊ ⌋ or ⌈ ⌉ stand in it: something that leaves a rest is divided."""
+        atoms = [atom for term in self.terms for atom in term.factors]
+        return any(atom.sort in (FLOOR, CEIL, PART) or any(p.has_brackets for p in atom.parts) for atom in atoms)
+
     def leaves(self) -> list[Trace]:
         """Return the leaves that it is made of, each once, in the order in which they are written."""
         found: dict[int, Trace] = {}

@@ -21,7 +21,7 @@ _HEADINGS = {"name": "Layer", "kind": "Kind", "output": "Output", "params": "Par
              "arguments": "Arguments"}  # fmt: skip
 _NAME_MOST = 28
 _NAME_LEAST = 12
-_ARGUMENTS_LEAST = 16
+_ARGUMENTS_LEAST = 10
 _GAP = 3
 
 
@@ -30,7 +30,7 @@ def draw_difference(
 ) -> str:
     """Return what differs: a line marked − for the first network, one marked + for the second.
 
-    In a layer that changed, the + line has only what is other. Layers that are the same are counted, or with
+    In a layer that changed, the + line has only what is other, and of arguments both lines have only those. Layers that are the same are counted, or with
     `everything` shown.
     """
     columns, lines = list(_COLUMNS), _lines(difference, everything=everything)
@@ -74,8 +74,10 @@ def _skipped(same: int) -> list[Line]:
 
 def _change(change: Change) -> list[Line]:
     """Return the one or two lines of a layer."""
-    before = _cells(facts_of(change.before)) if change.before else {}
-    after = _cells(facts_of(change.after)) if change.after else {}
+    facts = facts_of(change.before) if change.before else {}, facts_of(change.after) if change.after else {}
+    if change.before and change.after and change.status != SAME:
+        facts = _differing_arguments(*facts)
+    before, after = (_cells(side) if side else {} for side in facts)
     if change.status == SAME:
         return [Line((" ", *before.values()), "dim")]
     if change.status == ADDED:
@@ -84,6 +86,16 @@ def _change(change: Change) -> list[Line]:
         return [Line(("−", *before.values()), "red")]
     new = [value if value != old else "" for value, old in zip(after.values(), before.values(), strict=True)]
     return [Line(("−", *before.values()), "red"), Line(("+", *new), "green")]
+
+
+def _differing_arguments(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the facts of a layer before and after, of their arguments only those that are other."""
+    old, new = before["arguments"], after["arguments"]
+    other = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return (
+        {**before, "arguments": {name: old[name] for name in other if name in old}},
+        {**after, "arguments": {name: new[name] for name in other if name in new}},
+    )
 
 
 def _cells(facts: dict[str, Any]) -> dict[str, str]:
@@ -98,7 +110,7 @@ def _cells(facts: dict[str, Any]) -> dict[str, str]:
 
 
 def _fitted(columns: list[str], lines: list[Line], width: int) -> tuple[list[str], list[Line]]:
-    """Return the columns that there is room for: arguments give way first, then kinds; long names are cut."""
+    """Return the columns that there is room for: arguments give way first, or kinds where arguments tell the difference."""
     table = [list(line.cells) for line in lines]
     for row in table:
         row[1] = shorten(row[1], _NAME_MOST)
@@ -108,14 +120,21 @@ def _fitted(columns: list[str], lines: list[Line], width: int) -> tuple[list[str
         heads = [0, *[cell_width(_HEADINGS[name]) for name in columns]]
         return width - sum(map(max, widths, heads)) - _GAP * (len(widths) - 1)
 
+    def left() -> int:
+        """Return how much is left for the arguments."""
+        return room() + max(cell_width(row[-1]) for row in table)
+
+    changed = [row[-1] for row, line in zip(table, lines, strict=True) if line.cells[0] == "−" and row[-1]]
+    if table and room() < 0 and left() < _ARGUMENTS_LEAST and changed:
+        columns, table = [columns[0], *columns[2:]], [[*row[:2], *row[3:]] for row in table]
     if table and room() < 0:
-        least = room() + max(cell_width(row[-1]) for row in table)
+        least = left()
         if least >= _ARGUMENTS_LEAST:
             for row in table:
                 row[-1] = _cut(row[-1], least)
         else:
             columns, table = columns[:-1], [row[:-1] for row in table]
-    if table and room() < 0:
+    if table and room() < 0 and columns[1] == "kind":
         columns, table = [columns[0], *columns[2:]], [[*row[:2], *row[3:]] for row in table]
     if table and room() < 0:
         least = max(_NAME_LEAST, max(cell_width(row[1]) for row in table) + room())
@@ -139,7 +158,7 @@ def _sums(difference: Difference) -> list[str]:
         if one == other:
             lines += [f"{_word(name)}: {one:,} in both"] if one else []
         else:
-            share = f", {100 * (other - one) / one:+,.1f} %" if one else ""
+            share = f", {_percent(other - one, one)}" if one else ""
             lines.append(f"{_word(name)}: {one:,} → {other:,} ({_signed(other - one)}{share})")
     return lines
 
@@ -149,4 +168,11 @@ def _word(name: str) -> str:
 
 
 def _signed(number: int) -> str:
-    return f"{number:+,}"
+    return f"{number:+,}".replace("-", "−")
+
+
+def _percent(number: int, whole: int) -> str:
+    percent = 100 * number / whole
+    if abs(percent) < 0.05:
+        return "less than 0.1 %"
+    return f"{percent:+,.1f} %".replace("-", "−")

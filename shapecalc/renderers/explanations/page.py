@@ -54,7 +54,7 @@ def legend(explanation: Explanation) -> list[str]:
     several = any(len(layer.sources) > 1 for layer in explanation)
     numbered = ", or the number of the input," if several else ""
     lines = [f"{', '.join(named)}: “in”{numbered} of what comes in, “out” of what goes out."] if named else []
-    if any(quantity.rule.is_rounded for layer in explanation for quantity in layer.quantities):
+    if any(quantity.rule.has_brackets for layer in explanation for quantity in layer.quantities):
         lines.append("⌊x⌋ is x rounded down, ⌈x⌉ is x rounded up.")
     if MACS in explanation.what:
         lines.append("MACs are multiply-accumulates for one sample.")
