@@ -288,8 +288,8 @@ class Report:
         ref, *others = self.graph.outputs
         if others:
             names = list(self.outputs)
-            mend = f'ask for one of them: net.infer()["{names[0]}"].out_features'
-            raise UsageError(Problem(f"{self.name or 'the network'} has several outputs: {', '.join(names)}", mend=mend))
+            message = f"{self.name or 'the network'} has several outputs: {', '.join(names)}"
+            raise UsageError(Problem(message, mend=f'ask for one of them: net.infer()["{names[0]}"].out_features'))
         return self.shape_of(ref.node, ref.output).elements
 
     def to_dict(self) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def specification_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "shapecalc specification",
         "description": "The architecture of a neural network: its input, its layers, what is claimed of it.",
-        # Not anyOf: a validator would say of every mistake that the whole is "not valid under any of the given schemas".
+        # Not anyOf: of every mistake a validator would then say that the whole "is not valid under any of the schemas".
         "if": {"type": "array"},
         "then": {"$ref": "#/$defs/layers"},
         "else": {"$ref": "#/$defs/document"},
