@@ -45,7 +45,7 @@ def render(  # noqa: PLR0913  (each is an option of its own)
     stay within a screenful (CSV: all). `width` is the terminal's; None is unlimited. `flops` shows 2 × MACs in place of
     MACs; `shares` shows what part of all parameters, MACs and memory each line has. Width and colour are the table's
     alone; JSON is a fixed contract: it holds every layer and block whatever the depth, and takes none of the others,
-    but for the columns of receptive fields (`FIELDS`).
+    but for `shares` and the columns of receptive fields (`FIELDS`).
     Errors: `UsageError` for an unknown format or column, or an option that the format cannot take.
     """
     if format not in FORMATS:
@@ -53,8 +53,8 @@ def render(  # noqa: PLR0913  (each is an option of its own)
     draw = import_module(f"shapecalc.renderers.{format}").draw
     if format == "json":
         with_fields = _asks_for_fields(columns or ())
-        _refuse(columns=bool(columns) and not with_fields, flops=flops, shares=shares)
-        return str(draw(report, with_fields=with_fields))
+        _refuse(columns=bool(columns) and not with_fields, flops=flops)
+        return str(draw(report, with_fields=with_fields, with_shares=shares))
     from shapecalc.renderers.view import View  # noqa: PLC0415  (JSON needs none)
 
     return str(draw(View(report, columns or (), depth=depth, width=width, color=color, flops=flops, shares=shares)))

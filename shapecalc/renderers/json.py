@@ -11,9 +11,15 @@ if TYPE_CHECKING:
 __all__ = ["draw", "write_contract"]
 
 
-def draw(report: Report, *, with_fields: bool = False) -> str:
-    """Return the report as JSON, with the receptive field of every layer where it is asked for."""
+def draw(report: Report, *, with_fields: bool = False, with_shares: bool = False) -> str:
+    """Return the report as JSON, with the receptive field and the shares of every layer where they are asked for."""
     contract = report.to_dict()
+    if with_shares:
+        activations = sum(row.activations for row in report.rows)
+        for layer, row in zip(contract["layers"], report.rows, strict=True):
+            layer["params_share"] = _part(row.params, report.total.params)
+            layer["macs_share"] = _part(row.macs, report.total.macs)
+            layer["memory_share"] = _part(row.activations, activations)
     if with_fields:
         from shapecalc.receptive_field import ReceptiveFields  # noqa: PLC0415
 
@@ -22,6 +28,11 @@ def draw(report: Report, *, with_fields: bool = False) -> str:
             layer["receptive_field"] = found["receptive_field"]
         contract["misaligned"] = fields["misaligned"]
     return write_contract(contract)
+
+
+def _part(number: int, whole: int) -> float:
+    """Return what part of a whole a number is, to six places."""
+    return round(number / whole, 6) if whole else 0.0
 
 
 def write_contract(contract: dict[str, Any]) -> str:

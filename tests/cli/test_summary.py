@@ -162,3 +162,11 @@ def test_version_and_help():
     assert run("--version").out == f"shapecalc {shapecalc.__version__}\n"
     assert "summary" in run("--help").out
     assert run().status == 2
+
+
+def test_shares_in_json():
+    layers = json.loads(run("summary", "alexnet", "--shares", "--format", "json").out)["layers"]
+    fc1 = next(layer for layer in layers if layer["name"] == "fc1")
+    assert fc1["params_share"] == round(37_752_832 / 62_378_344, 6)
+    for share in ("params_share", "macs_share", "memory_share"):
+        assert sum(layer[share] for layer in layers) == pytest.approx(1, abs=1e-4)
