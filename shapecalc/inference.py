@@ -66,17 +66,7 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
     problems: list[Problem] = []
     known: dict[tuple[int, tuple[Shape, ...]], Sizing] = {}
     for node in graph.nodes:
-        inputs = []
-        for ref in node.inputs:
-            sizing = sizings[ref.node] if ref.node >= 0 else None
-            if ref.node < 0:
-                shape = shapes[-1 - ref.node]
-                if shape.sizes:
-                    inputs.append(shape)
-            elif sizing is not None and ref.output < len(sizing.outputs):
-                inputs.append(sizing.outputs[ref.output])
-            elif sizing is not None:
-                problems.append(_no_such_output(node, graph.nodes[ref.node], ref.output, len(sizing.outputs)))
+        inputs = _inputs_of(node, graph, shapes, sizings, problems)
         if node.layer is None or len(inputs) < len(node.inputs):
             sizings.append(None)
             continue
@@ -97,6 +87,27 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
         sizings.append(found)
     problems += _shared_weights(graph, sizings)
     return sizings, problems
+
+
+def _inputs_of(
+    node: Node, graph: Graph, shapes: Sequence[Shape], sizings: Sequence[Sizing | None], problems: list[Problem]
+) -> list[Shape]:
+    """Return the shapes that a layer takes, without those that are not known."""
+    inputs = []
+    for ref in node.inputs:
+        if ref.node < 0:
+            shape = shapes[-1 - ref.node]
+            if shape.sizes:
+                inputs.append(shape)
+            continue
+        sizing = sizings[ref.node]
+        if sizing is None:
+            continue
+        if ref.output < len(sizing.outputs):
+            inputs.append(sizing.outputs[ref.output])
+        else:
+            problems.append(_no_such_output(node, graph.nodes[ref.node], ref.output, len(sizing.outputs)))
+    return inputs
 
 
 def size_layer(layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:

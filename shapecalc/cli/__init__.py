@@ -5,6 +5,7 @@ Exit status: 0 good, 1 the network or a claim about it is wrong, 2 the command w
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -106,7 +107,5 @@ def _run() -> int:
 
 def _close_quietly() -> None:
     """Leave nothing for the interpreter to flush into a pipe that is closed."""
-    try:
+    with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        pass

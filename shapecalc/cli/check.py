@@ -85,10 +85,7 @@ def _check(spec: str, variables: Mapping[str, Any]) -> _Result:
         name, params = report.name, report.total.params
         claims += len(report.graph.claims)
         problems += broken_claims(report)
-    if count == 1:
-        told = f"{name}, {params:,} parameters"
-    else:
-        told = count_noun(count, "network")
+    told = f"{name}, {params:,} parameters" if count == 1 else count_noun(count, "network")
     return _Result(spec, file, count, claims, told, tuple(problems), 1 if problems else 0)
 
 

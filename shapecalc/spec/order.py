@@ -38,7 +38,7 @@ def settle(builder: Builder, outputs: Sequence[Flow], *, stated: bool, inputs: M
     settled = [tuple([_follow(flow, builder) for flow in proto.inputs]) for proto in protos]
     ends = tuple(ref for ref in (_follow(flow, builder) for flow in outputs) if ref is not None)
     shares = _shares(builder)
-    order = _order(protos, settled, shares, builder)
+    order = _order(protos, settled, builder)
     needed = _needed(settled, ends, shares)
     notes: tuple[str, ...] = ()
     broken = bool(builder.problems)
@@ -135,7 +135,6 @@ def _kind(proto: Proto) -> str:
 def _order(
     protos: Sequence[Proto],
     inputs: Sequence[tuple[Reference | None, ...]],
-    shares: dict[int, int],
     builder: Builder,
 ) -> list[int]:
     """Return the nodes in an order in which each stands behind what it takes: the written order, where that will do."""
