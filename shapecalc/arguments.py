@@ -171,6 +171,14 @@ class Integer(Argument):
 class Count(Integer):
     """A whole number that says how many pieces there are: the structure of a layer, never a dimension of a formula."""
 
+    most = 10_000
+
+    def read(self, value: Any) -> Any:
+        value = super().read(value)
+        if type(value) is int and value > self.most:
+            raise Misfit(f"{self.name} is {value:,}: at most {self.most:,}", argument=self.name, found=value)
+        return value
+
 
 class Number(Argument):
     """A number, whole or not, within a range."""

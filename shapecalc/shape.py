@@ -34,9 +34,7 @@ class Shape(NamedTuple):
     @property
     def channels(self) -> Dim:
         """The size of the channel axis. Errors: `Misfit` where there are no axes."""
-        if not self.sizes:
-            raise Misfit("it needs channels, but its input is a single number without axes")
-        return self.sizes[-1] if self.channels_last else self.sizes[0]
+        return self.sizes[self.channel_axis]
 
     @property
     def spatial(self) -> tuple[Dim, ...]:
@@ -45,7 +43,9 @@ class Shape(NamedTuple):
 
     @property
     def channel_axis(self) -> int:
-        """The index of the channel axis."""
+        """The index of the channel axis. Errors: `Misfit` where there are no axes."""
+        if not self.sizes:
+            raise Misfit("it needs channels, but its input is a single number without axes")
         return len(self.sizes) - 1 if self.channels_last else 0
 
     @property

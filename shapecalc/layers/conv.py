@@ -15,6 +15,7 @@ from shapecalc.sight import ZEROS, Look, of_window, transposed, windowed
 from shapecalc.window import (
     FLOOR,
     Axis,
+    each_axis,
     output_constraint,
     spatial_axes,
     transposed_constraints,
@@ -208,7 +209,7 @@ class TransposedConv(_Windowed):
         yield from _channels_as_stated(self, x)
         axes, smallest = self.axes(x), self._smallest(x)
         if self.output_size is not None:
-            for axis, least, size in zip(axes, smallest, per_axis(self.output_size, len(axes)), strict=True):
+            for axis, least, size in zip(axes, smallest, each_axis(self, "output_size", len(axes)), strict=True):
                 yield Constraint(least, UP_TO, size, f"smallest output {axis.name}", "output_size")
                 most = least + axis.stride - 1
                 yield Constraint(size, UP_TO, most, "output_size", f"largest output {axis.name}")
@@ -221,7 +222,7 @@ class TransposedConv(_Windowed):
         return self.padding if isinstance(self.padding, str) else ""
 
     def _output_paddings(self, rank: int) -> tuple[Dim, ...]:
-        return per_axis(0 if self.output_padding is None else self.output_padding, rank)
+        return (0,) * rank if self.output_padding is None else each_axis(self, "output_padding", rank)
 
     def _smallest(self, x: Shape) -> tuple[Dim, ...]:
         word = self._word()

@@ -137,7 +137,7 @@ class Unflatten(_Rearranged):
 
 def _permuted(x: Shape, order: tuple[int, ...]) -> Shape:
     """Return the shape with its axes in another order: a feature map only as long as its channels stay in place."""
-    stays = x.is_map and order[x.channel_axis] == x.channel_axis
+    stays = x.is_map and bool(order) and order[x.channel_axis] == x.channel_axis
     return Shape(tuple(x.sizes[i] for i in order), x.channels_last, is_map=stays)
 
 
