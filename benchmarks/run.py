@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 RUNS = 15
-SHAPECALC = [sys.executable, "-c", "from shapecalc.cli import main; main()"]
+SHAPECALC = [sys.executable, "-c", "from shapecalc.__main__ import main; main()"]
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
 
 Result = tuple[str, float, float, str]

@@ -9,7 +9,7 @@ from shapecalc.errors import Problem, ShapecalcError, UsageError
 from shapecalc.layers import find_kind
 from shapecalc.locate import locate
 from shapecalc.network import Network, load
-from shapecalc.solving import BUDGETS, INPUT, find_fixes, read_budget, solve_budget, solve_window
+from shapecalc.solving import BUDGETS, INPUT, find_fixes, read_budget, read_range, solve_budget, solve_window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +39,8 @@ def solve(  # noqa: PLR0913  (one for each word of the question)
 
     - `solve("conv", input=227, output=55, stride=4)`: the arguments of a kind that give an output size.
     - `solve("unet", find=["width"], params="5M")`: the variables that meet budgets of `params`, `macs`, `memory`;
-      `find={"width": range(16, 129, 8), "input": None}` says which values to try. `bits` are those of a number.
+      `find={"width": range(16, 129, 8), "input": None}` says which values to try, fractions too. `memory` is what
+      `shapecalc memory` totals, with `bits` for a number.
     - `solve("mine.yaml", fix=True)`: the smallest changes that make a specification right.
 
     Errors: `UsageError` for a question that is none; as `load`.
@@ -81,26 +82,6 @@ def kind_of(target: Any) -> type[Layer] | None:
     except ShapecalcError:
         return find_kind(target)
     return None
-
-
-def read_range(text: str) -> tuple[str, range | None]:
-    """Return the variable and the values that `width`, `width=32`, `width=16:128` or `width=16:128:8` say.
-
-    Errors: `UsageError` for what is none of these.
-    """
-    name, equals, bounds = text.partition("=")
-    if not equals:
-        return name.strip(), None
-    parts = bounds.split(":")
-    if not 1 <= len(parts) <= 3 or not all(part.strip().isdigit() and len(part) <= 12 for part in parts):
-        raise UsageError(Problem(f"'{text}' is not a range", mend="write for instance width=16:128:8"))
-    numbers = [int(part) for part in parts]
-    first, last, step = numbers[0], numbers[min(1, len(numbers) - 1)], numbers[2] if len(numbers) > 2 else 1
-    if last < first or step < 1:
-        raise UsageError(
-            Problem(f"the range {text} is empty", mend="the first number is the least, the step at least 1")
-        )
-    return name.strip(), range(first, last + 1, step)
 
 
 def _sizes(given: Any) -> tuple[int, ...]:

@@ -86,7 +86,7 @@ def _run() -> int:
     try:
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="replace")
+                stream.reconfigure(errors=_plainer(stream.encoding))
         result: Any = cli.main(prog_name="shapecalc", standalone_mode=False)
         sys.stdout.flush()
     except ShapecalcError as error:
@@ -103,6 +103,24 @@ def _run() -> int:
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
     return result if isinstance(result, int) else 0
+
+
+_PLAIN = str.maketrans({"×": "x", "–": "-", "─": "-", "−": "-", "·": "-", "…": "...", "│": "|", "✓": "ok", "≤": "<="})
+
+
+def _plainer(encoding: str) -> str:
+    """Return the name of what to do with characters that the encoding of a stream has not: write plainer ones."""
+    if encoding.lower().replace("-", "") == "utf8":
+        return "replace"
+    import codecs  # noqa: PLC0415  (for the seldom terminal that is not of this century)
+
+    def plainer(error: UnicodeError) -> tuple[str, int]:
+        assert isinstance(error, UnicodeEncodeError)
+        text = error.object[error.start : error.end].translate(_PLAIN)
+        return text.encode(encoding, "replace").decode(encoding), error.end
+
+    codecs.register_error("shapecalc.plainer", plainer)
+    return "shapecalc.plainer"
 
 
 def _close_quietly() -> None:

@@ -16,7 +16,7 @@ __all__ = ["command"]
 OPTIMIZERS = ("none", "sgd", "momentum", "rmsprop", "adagrad", "lion", "adam", "adamw")
 
 
-@click.command()
+@click.command(short_help="Tell the bytes that a network takes, and their peak.")
 @network_options
 @click.option("--weights", metavar="BITS", help="Bits of a weight: 32, 16, 8, 4, fp16, int8…  [default: 32]")
 @click.option("--activations", metavar="BITS", help="Bits of an activation.  [default: 32]")

@@ -34,7 +34,7 @@ def _read_place(ctx: click.Context, param: click.Parameter, value: str | None) -
     return tuple([int(part) for part in parts])
 
 
-@click.command()
+@click.command(short_help="Tell what part of the input each layer sees.")
 @network_options
 @click.argument("layer", metavar="[LAYER]", required=False)
 @click.option("--at", "place", metavar="PLACE", callback=_read_place, help="What one place of LAYER sees: 3x4, from 0.")

@@ -32,7 +32,9 @@ __all__ = ["command"]
 @click.option("--for", "names", metavar="NAME[=A:B:STEP]", multiple=True, help="SPEC: a variable to find, or input.")
 @click.option("--params", metavar="N", help="SPEC: the most parameters: 5M, 300k.")
 @click.option("--macs", metavar="N", help="SPEC: the most multiply-accumulates of one sample: 300M, 1.5G.")
-@click.option("--memory", metavar="BYTES", help="SPEC: the most memory: 512KiB, 24GiB.")
+@click.option(
+    "--memory", metavar="BYTES", help="SPEC: the most memory, as `shapecalc memory` totals it: 512KiB, 24GiB."
+)
 @click.option("--bits", type=click.IntRange(1, 64), default=32, metavar="N", help="SPEC: bits of a number in memory.")
 @click.option("--fix", is_flag=True, help="SPEC: the smallest changes that make its layers fit.")
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="SPEC: give a variable another value.")
@@ -73,10 +75,16 @@ def command(
         _refuse(
             [f"--{word}" for word in ("params", "macs", "memory", "fix") if asked[word]], f"{target} is a kind of layer"
         )
+        if not inputs or not wanted:
+            what = "comes out" if inputs else "goes in" if wanted else "goes in and what comes out"
+            given = inputs[0] if inputs else "227"
+            raise UsageError(
+                Problem(f"to solve {target} say what {what}", mend=f"--input {given} --output {wanted or 55}")
+            )
         answer: Any = _window(target, inputs, wanted, ctx.args)
         text, good = _window_text(answer, top), bool(answer.solutions)
     else:
-        _refuse(ctx.args[:1] + (["--output"] if wanted else []), f"{target} is no kind of layer")
+        _refuse(ctx.args[:1] + (["--output"] if wanted else []), f"{target} is no kind of layer", _like(target))
         answer = _network(target, inputs, names, asked)
         if asked["fix"]:
             text, good = _fixes_text(answer, top), bool(answer.fixes) or not answer.problems
@@ -93,9 +101,23 @@ def _cut(answer: dict[str, Any], top: int) -> dict[str, Any]:
     return {key: value[:top] if key in ("solutions", "fixes") else value for key, value in answer.items()}
 
 
-def _refuse(words: Sequence[str], why: str) -> None:
+def _refuse(words: Sequence[str], why: str, mend: str = "") -> None:
     if words:
-        raise UsageError(Problem(f"{words[0]} cannot be used here: {why}", mend="see shapecalc solve --help"))
+        raise UsageError(Problem(f"{words[0]} cannot be used here: {why}", mend=mend or "see shapecalc solve --help"))
+
+
+def _like(target: str) -> str:
+    """Return which kind may have been meant; nothing where none is alike, or there is a specification of that name."""
+    from shapecalc.errors import ShapecalcError, did_you_mean  # noqa: PLC0415
+    from shapecalc.locate import locate  # noqa: PLC0415
+    from shapecalc.solving import sliding_kinds  # noqa: PLC0415
+
+    try:
+        locate(target)
+    except ShapecalcError:
+        mend = did_you_mean(target, sliding_kinds())
+        return mend if mend.startswith("did you mean") else ""
+    return ""
 
 
 def _window(kind: str, inputs: Sequence[str], wanted: str | None, extra: Sequence[str]) -> WindowSolutions:
@@ -121,6 +143,12 @@ def _network(spec: str, inputs: Sequence[str], names: Sequence[str], asked: Mapp
 
     find = dict(read_range(name) for name in names)
     budgets = {what: asked[what] for what in ("params", "macs", "memory")}
+    if not asked["fix"] and not any(budgets.values()):
+        raise UsageError(
+            Problem(
+                f"say which budget {spec} has to meet", mend="--params 5M, --macs 300M or --memory 512KiB; or --fix"
+            )
+        )
     return solve(
         spec, input=read_inputs(inputs), find=find, **budgets, bits=asked["bits"], fix=asked["fix"],
         vars=read_settings(asked["settings"]),
@@ -210,16 +238,36 @@ def _budget_text(answer: BudgetSolutions, top: int) -> str:
         lines += _table([*shown[0].settings, *(units[w] for w in answer.budgets), "used"], [_row(s) for s in shown])
     more = answer.meeting - len(shown)
     lines += [f"  and {more:,} more that need less"] if answer.solutions and more > 0 else []
-    ranges = ", ".join(
-        f"{name} from {low:,} to {high:,}" + (f" in steps of {step:,}" if step > 1 else "")
-        for name, (low, high, step) in answer.searched.items()
+    lines += [""] if shown else []
+    return "\n".join([*lines, *_wrap(_searched(answer)), *(line for note in _notes(answer) for line in _wrap(note))])
+
+
+def _searched(answer: BudgetSolutions) -> str:
+    ranges = []
+    for name, (low, high, step, count) in answer.searched.items():
+        steps = f" in steps of {_number(step)}" if step is not None and step != 1 else ""
+        values = f"{count:,} values of " if step is None else ""
+        ranges.append(f"{values}{name} from {_number(low)} to {_number(high)}{steps}")
+    return f"searched: {', '.join(ranges)}; {answer.how}" if ranges else ""
+
+
+def _notes(answer: BudgetSolutions) -> list[str]:
+    bits = answer.bits
+    options = "" if bits == 32 else f" --weights {bits} --activations {bits} --buffers {bits}"
+    told = (
+        "bytes: weights, buffers and live activations at their peak, for one sample, "
+        f"{bits} bits a number, as `shapecalc memory{options}` totals them"
     )
-    return "\n".join([*lines, "", *_wrap(f"searched: {ranges}; {answer.how}")])
+    return [*([told] if "memory" in answer.budgets and answer.searched else []), *answer.notes]
+
+
+def _number(value: float) -> str:
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:,}"
 
 
 def _row(solution: BudgetSolution) -> list[str]:
     amounts = [f"{amount:,}" for amount in solution.amounts.values()]
-    return [*(f"{value:,}" for value in solution.settings.values()), *amounts, f"{solution.used:,.1%}"]
+    return [*(_number(value) for value in solution.settings.values()), *amounts, f"{solution.used:,.1%}"]
 
 
 def _fixes_text(answer: Fixes, top: int) -> str:

@@ -26,7 +26,17 @@ __all__ = ["command"]
 _ENDINGS = {".md": "markdown", ".tex": "latex", ".htm": "html", **{f".{name}": name for name in FORMATS}}
 
 
-@click.command(short_help="Show every tensor's size, every layer's parameters and MACs.")
+class _Command(click.Command):
+    """The command, whose help ends with the columns that there are."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        from shapecalc.renderers import COLUMNS  # noqa: PLC0415  (only help lists them)
+
+        formatter.write_paragraph()
+        formatter.write_text(f"Columns: {', '.join(COLUMNS)}.")
+
+
+@click.command(cls=_Command, short_help="Show every tensor's size, every layer's parameters and MACs.")
 @network_options
 @click.option("--columns", metavar="LIST", help="Columns to show, with commas; +rf adds one to the usual ones.")
 @click.option(

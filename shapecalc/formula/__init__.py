@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.dims import symbols as symbolic
 from shapecalc.errors import Problem, ShapeError, UsageError, did_you_mean
 from shapecalc.evaluation import Evaluation, evaluate
+from shapecalc.fitting import advised
 from shapecalc.formula.conditions import joint_conditions
 from shapecalc.formula.floors import Collapse
 from shapecalc.formula.symbols import BATCH, SymbolInUse, default_names, find_symbol, refusal, trials
 from shapecalc.formula.writers import WRITERS
-from shapecalc.inference import infer
+from shapecalc.inference import infer, sizings_of
 from shapecalc.sizes import with_sizes
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def find_formulas(
         if word not in QUANTITIES:
             raise UsageError(Problem(f"there is no formula of {word}", mend=did_you_mean(word, QUANTITIES)))
     where = _node_of(graph, layer) if layer else -1
+    _check_fits(graph)
     used = [find_symbol(graph, rebuild, name) for name in names or default_names(graph)]
     residues = {symbolic.symbol(u.name): rest for u in used if (rest := _residue(u.domain)) is not None}
     collapse = Collapse(residues)
@@ -117,6 +119,13 @@ def _node_of(graph: Graph, layer: str) -> int:
             Problem(f"{graph.name or 'the network'} has no layer {layer}", mend=did_you_mean(layer, names))
         )
     return names.index(layer)
+
+
+def _check_fits(graph: Graph) -> None:
+    """Refuse a network that does not fit at its own sizes. Errors: `ShapeError`, as inference tells it."""
+    problems = sizings_of(graph)[1]
+    if problems:
+        raise ShapeError(advised(graph, problems))
 
 
 def _symbolic_graph(graph: Graph, rebuild: Rebuild, used: Sequence[SymbolInUse]) -> Graph:

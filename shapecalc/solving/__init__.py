@@ -4,7 +4,8 @@ from shapecalc.solving.budgets import INPUT, BudgetSolution, BudgetSolutions, so
 from shapecalc.solving.changes import Change
 from shapecalc.solving.fixes import Fix, Fixes, find_fixes
 from shapecalc.solving.quantities import BUDGETS, read_budget
-from shapecalc.solving.windows import WINDOW, WindowSolution, WindowSolutions, slides, solve_window
+from shapecalc.solving.spans import Searched, read_range
+from shapecalc.solving.windows import WINDOW, WindowSolution, WindowSolutions, sliding_kinds, slides, solve_window
 
 __all__ = [
     "BUDGETS",
@@ -15,10 +16,13 @@ __all__ = [
     "Change",
     "Fix",
     "Fixes",
+    "Searched",
     "WindowSolution",
     "WindowSolutions",
     "find_fixes",
     "read_budget",
+    "read_range",
+    "sliding_kinds",
     "slides",
     "solve_budget",
     "solve_window",

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.dims import maximum, total
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.solving.live import bytes_of
 from shapecalc.units import parse_bytes, parse_count
 
 if TYPE_CHECKING:
     from shapecalc.evaluation import Evaluation
+    from shapecalc.memory.plan import Plan
 
 __all__ = ["BUDGETS", "measure", "read_budget"]
 
 BUDGETS = {
     "params": "parameters",
     "macs": "MACs, for one sample",
-    "memory": "bytes of parameters, buffers, and the inputs and outputs of the layer where these are most",
+    "memory": "bytes that `shapecalc memory` totals: weights, buffers, and live activations at their peak",
 }
 """What a budget can be of."""
+
 
 def read_budget(what: str, given: Any) -> int:
     """Return a budget as a count: an int, or text as 5M, 300k, 1.5G; for memory 512KiB, 24GiB, 2MB.
@@ -31,13 +33,9 @@ def read_budget(what: str, given: Any) -> int:
     return read(given, f"the budget of {what}")
 
 
-def measure(evaluation: Evaluation, what: str, bits: int = 32) -> Any:
-    """Return how much a network needs, as the kind of number that it was evaluated on; `bits` are those of a number."""
-    totals = evaluation.totals()
-    if what != "memory":
-        return getattr(totals, what)
-    most: Any = 0
-    for sizing in evaluation.sizings:
-        most = maximum(most, total(shape.elements for shape in (*sizing.inputs, *sizing.outputs)))
-    numbers = totals.params + totals.buffers + most
-    return (numbers * bits + 7) // 8
+def measure(evaluation: Evaluation, what: str, plan: Plan | None = None, bits: int = 32) -> Any:
+    """Return how much a network needs, as the kind of number that it was evaluated on; `bits` are those of a number.
+
+    `plan` says when tensors are live, for memory; without one that of activations is left out.
+    """
+    return bytes_of(evaluation, plan, bits) if what == "memory" else getattr(evaluation.totals(), what)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from shapecalc.layer import Layer
 
-__all__ = ["WINDOW", "WindowSolution", "WindowSolutions", "slides", "solve_window"]
+__all__ = ["WINDOW", "WindowSolution", "WindowSolutions", "sliding_kinds", "slides", "solve_window"]
 
 VERSION = 1
 """The version of the JSON contract."""
@@ -76,6 +76,11 @@ def slides(cls: type[Layer]) -> bool:
     return {"kernel_size", "stride", "padding"} <= set(cls.arguments) and cls.inputs == (1, 1) and hasattr(cls, "axes")
 
 
+def sliding_kinds() -> list[str]:
+    """Return the kinds that slide a window."""
+    return sorted(kind for kind, cls in KINDS.items() if slides(cls))
+
+
 def solve_window(
     cls: type[Layer], given: Sequence[int], wanted: Sequence[int], fixed: Mapping[str, Any] | None = None
 ) -> WindowSolutions:
@@ -85,8 +90,7 @@ def solve_window(
     Errors: `UsageError` for a kind that slides no window, an argument it has not, sizes of unequal number.
     """
     if not slides(cls):
-        known = ", ".join(sorted(kind for kind, other in KINDS.items() if slides(other)))
-        raise UsageError(Problem(f"{cls.kind} slides no window", mend=f"these do: {known}"))
+        raise UsageError(Problem(f"{cls.kind} slides no window", mend=f"these do: {', '.join(sliding_kinds())}"))
     if len(given) != len(wanted) or not 1 <= len(given) <= 3:
         raise UsageError(f"the input has {len(given)} sizes and the output {len(wanted)}: give as many of each, 1 to 3")
     if min(*given, *wanted) < 1:

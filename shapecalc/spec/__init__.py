@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import Sizes
-from shapecalc.errors import Problem, did_you_mean
+from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.graph import Claim, Graph, Reference
 from shapecalc.shape import CHW, LAYOUTS, UNKNOWN, Shape
 from shapecalc.source import ListValue, MapValue, Scalar, read_object, read_text
@@ -164,11 +164,10 @@ class _Building:
                 else:
                     mend = did_you_mean(key.text, own) if own else ""
                     self.problems.append(Problem(f"there is no variable {key.text} to set", key.mark, mend=mend))
-        mark = self.document.marks.get("vars", self.document.mark)
         for name in given:
             if name not in own:
                 mend = did_you_mean(name, own) if own else "the specification has no `vars:`"
-                self.problems.append(Problem(f"there is no variable {name} to set", mark, mend=mend))
+                raise UsageError(Problem(f"there is no variable {name} to set", mend=mend))
         before = len(self.problems)
         found: dict[str, Any] = {}
         for name, item in own.items():
@@ -200,14 +199,12 @@ class _Building:
         }
         for name, sizes in given.items():
             if name and name not in shapes and shapes:
-                self.problems.append(
-                    Problem(f"there is no input {name}", self.document.mark, mend=did_you_mean(name, shapes))
-                )
-                continue
+                raise UsageError(Problem(f"there is no input {name}", mend=did_you_mean(name, shapes)))
             if not name and len(shapes) > 1:
+                first = next(iter(shapes))
                 names = ", ".join(shapes)
-                self.problems.append(Problem(f"say which input has that size: {names}", self.document.mark))
-                continue
+                told = "x".join(map(str, sizes))
+                raise UsageError(Problem(f"say which input is {told}: {names}", mend=f"write {first}={told}"))
             shapes[name or next(iter(shapes), "input")] = Shape(sizes, self.layout != CHW, is_map=len(sizes) >= 3)
         return shapes or {"input": UNKNOWN}
 

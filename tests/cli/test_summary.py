@@ -170,3 +170,32 @@ def test_shares_in_json():
     assert fc1["params_share"] == round(37_752_832 / 62_378_344, 6)
     for share in ("params_share", "macs_share", "memory_share"):
         assert sum(layer[share] for layer in layers) == pytest.approx(1, abs=1e-4)
+
+
+def test_help_lists_the_columns():
+    from shapecalc.renderers import COLUMNS
+
+    out = " ".join(run("summary", "--help").out.split())
+    assert f"Columns: {', '.join(COLUMNS)}." in out
+
+
+def test_what_is_overridden_wrongly_is_a_wrong_use():
+    two = "inputs: {left: 3x8x8, right: 3x8x8}\nlayers:\n- add: [left, right]\n"
+    ran = run("summary", "-", "--input", "3x9x9", text=two)
+    assert (ran.status, ran.err) == (2, "say which input is 3x9x9: left, right\n   write left=3x9x9\n")
+    ran = run("summary", "-", "--input", "x=3x9x9", text=SMALL)
+    assert (ran.status, ran.err.splitlines()[0]) == (2, "there is no input x")
+    ran = run("summary", "resnet50", "--set", "widht=3")
+    assert (ran.status, ran.err.splitlines()[0]) == (2, "there is no variable widht to set")
+
+
+def test_a_terminal_of_another_century():
+    import os
+    import subprocess
+    import sys
+
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "shapecalc", "summary", "alexnet"]
+    out = subprocess.run(command, capture_output=True, env=environment, check=True).stdout.decode("ascii")
+    assert "227x227x3" in out
+    assert "?" not in out

@@ -1,0 +1,103 @@
+"""The bytes that `shapecalc memory` totals, for many settings in one pass: weights, buffers, activations at their peak.
+
+Which tensors there are, and when each is live, is one for all settings that only change sizes: it is planned once, by
+`shapecalc.memory`, and run here on sizes of any kind of number. Whether a layer has room for its output where one
+of its inputs lies is told setting by setting.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.dims import maximum, prod
+from shapecalc.dims.lists import Many, values_of
+from shapecalc.errors import ShapeError
+from shapecalc.inference import infer
+from shapecalc.memory import memory
+from shapecalc.memory.in_place import ALL, read_in_place
+from shapecalc.memory.plan import Plan, make_plan, stored
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.evaluation import Evaluation
+    from shapecalc.graph import Graph
+
+__all__ = ["bytes_of", "exact_bytes", "plan_of"]
+
+
+def exact_bytes(graph: Graph, bits: int) -> int:
+    """Return what `shapecalc memory` totals, all numbers of so many bits. Errors: `ShapeError`."""
+    return memory(infer(graph), weights=bits, activations=bits, buffers=bits).total
+
+
+def plan_of(graph: Graph, bits: int) -> Plan | None:
+    """Return the plan of what is live when; None for a network that does not fit."""
+    try:
+        return make_plan(infer(graph), bits, read_in_place(ALL)[1])
+    except ShapeError:
+        return None
+
+
+def bytes_of(evaluation: Evaluation, plan: Plan | None, bits: int) -> Any:
+    """Return the bytes of weights, buffers and the peak of activations (left out where there is no plan)."""
+    numbers: Any = 0
+    for node, sizing in zip(evaluation.graph.nodes, evaluation.sizings, strict=True):
+        if node.shares < 0:
+            for sizes in (*sizing.weight_shapes.values(), *sizing.buffer_shapes.values()):
+                numbers = numbers + stored(prod(sizes), bits)
+    return numbers + (_peak(evaluation, plan, bits) if plan else 0)
+
+
+def _sizes(evaluation: Evaluation, plan: Plan, bits: int) -> list[Any]:
+    """Return the bytes of every storage of a plan."""
+    sizes: list[Any] = [0] * len(plan.storages)
+    for i, shape in enumerate(evaluation.graph.inputs.values()):
+        sizes[i] = stored(shape.elements, bits)
+    for step in plan.steps:
+        for storage, shape in zip(step.writes, evaluation.sizings[step.node].outputs, strict=True):
+            sizes[storage] = stored(shape.elements, bits)
+    return sizes
+
+
+def _peak(evaluation: Evaluation, plan: Plan, bits: int) -> Any:
+    """Return the most that is live, by the rules of `shapecalc.memory.liveness`.
+
+    A storage that is written over is one that nothing needs after this step, so what is live later does not depend on
+    which settings write over it.
+    """
+    storages, sizes = plan.storages, _sizes(evaluation, plan, bits)
+    left = [len(storage.users) for storage in storages]
+    held = set(range(plan.inputs))
+    live: Any = sum((sizes[i] for i in held), start=0)
+    most = live
+    for i in [i for i in held if not left[i] and not storages[i].is_output]:
+        held.discard(i)
+        live = live - sizes[i]
+    for step in plan.steps:
+        for i in step.writes:
+            held.add(i)
+            live = live + sizes[i]
+        saved: Any = 0
+        if step.may_overwrite and len(step.writes) == 1:
+            over = [sizes[i] for i in step.reads if left[i] == 1 and not storages[i].is_output]
+            saved = _saved(sizes[step.writes[0]], over)
+        most = maximum(most, live - saved)
+        for i in step.reads:
+            left[i] -= 1
+        for i in dict.fromkeys((*step.reads, *step.writes)):
+            if i in held and not left[i] and not storages[i].is_output:
+                held.discard(i)
+                live = live - sizes[i]
+    return most
+
+
+def _saved(size: Any, others: Sequence[Any]) -> Any:
+    """Return the size where one of the others is the same, and else 0."""
+    numbers = [number for number in (size, *others) if isinstance(number, Many)]
+    if not numbers:
+        return size if size in others else 0
+    count = len(numbers[0].values)
+    columns = [values_of(other, count) for other in others]
+    rows = zip(*columns, strict=True) if columns else [()] * count
+    return Many([own if own in row else 0 for own, row in zip(values_of(size, count), rows, strict=True)])

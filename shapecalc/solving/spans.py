@@ -1,0 +1,111 @@
+"""Which values of a variable a search tries: as `width=16:128:8` or `width=0.25:1:0.25` writes them, or its own choice.
+
+Fractions are decimals: 0.1, 0.2, 0.3 and not what adding 0.1 to itself makes of them.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import Problem, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Searched", "decimal", "default_fractions", "has_fractions", "read_range", "searched"]
+
+_MOST_VALUES = 100_000
+_NUMBER = r"\s*(\d{1,12}(?:\.\d{1,12})?|\.\d{1,12})\s*"
+_SPAN = re.compile(rf"{_NUMBER}(?::{_NUMBER})?(?::{_NUMBER})?")
+_STEP = Fraction(1, 20)
+_TIMES = 4
+
+
+class Searched(NamedTuple):
+    """The values of a variable that were tried: `count` of them from first to last; `step` is None where it varies."""
+
+    first: float
+    last: float
+    step: float | None
+    count: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as the JSON contract has it."""
+        return self._asdict()
+
+
+def read_range(text: str) -> tuple[str, Sequence[float] | None]:
+    """Return the variable and the values that `width`, `width=32`, `width=16:128:8` or `width=0.25:1:0.25` say.
+
+    Lists of these with commas too, as in `width=0.25,0.5,1:4`. Whole numbers are a range of ints.
+    Errors: `UsageError` for what is none of these.
+    """
+    name, equals, bounds = text.partition("=")
+    if not equals:
+        return name.strip(), None
+    spans = [_span(piece, text) for piece in bounds.split(",")]
+    if len(spans) == 1:
+        return name.strip(), spans[0]
+    return name.strip(), sorted({value for span in spans for value in span})
+
+
+def _span(piece: str, text: str) -> Sequence[float]:
+    found = _SPAN.fullmatch(piece)
+    if not found:
+        raise UsageError(
+            Problem(f"'{text}' is not a range", mend="write for instance width=16:128:8, or width=0.25:1:0.25")
+        )
+    words = [word for word in found.groups() if word is not None]
+    numbers = [Fraction(word) for word in words]
+    first, last, step = numbers[0], numbers[min(1, len(numbers) - 1)], numbers[2] if len(numbers) > 2 else Fraction(1)
+    if last < first or step <= 0:
+        raise UsageError(
+            Problem(f"the range {text} is empty", mend="the first number is the least, the step greater than 0")
+        )
+    if first.denominator == step.denominator == 1:
+        return range(int(first), int(last) + 1, int(step))
+    return _fractions(first, int((last - first) / step) + 1, step, text)
+
+
+def _fractions(first: Fraction, count: int, step: Fraction, text: str) -> list[float]:
+    if count > _MOST_VALUES:
+        raise UsageError(f"the range {text} has {count:,} values: at most {_MOST_VALUES:,} are tried")
+    return [_plain(first + i * step) for i in range(count)]
+
+
+def _plain(number: Fraction) -> float:
+    return int(number) if number.denominator == 1 else float(number)
+
+
+def default_fractions(given: float) -> list[float]:
+    """Return what is tried of a variable whose value is a fraction: multiples of 0.05 up to four times the value.
+
+    The step is ten times as long, or as short, as often as that makes hundreds of values, or but a few.
+    """
+    most, step = _TIMES * decimal(given), _STEP
+    while most / step > 20 * 20:
+        step *= 10
+    while 0 < most / step < 10:
+        step /= 10
+    return _fractions(step, max(1, int(most / step)), step, "")
+
+
+def decimal(number: float) -> Fraction:
+    """Return a number as the decimal that it is written as."""
+    return Fraction(str(number))
+
+
+def has_fractions(values: Sequence[float] | None) -> bool:
+    """Tell whether there is a number among values that is not an int."""
+    return values is not None and not isinstance(values, range) and any(type(value) is not int for value in values)
+
+
+def searched(values: Sequence[float]) -> Searched:
+    """Return which values were tried, in short."""
+    if isinstance(values, range):
+        return Searched(values[0], values[-1], values.step, len(values))
+    exact = [decimal(value) for value in values]
+    steps = {b - a for a, b in zip(exact, exact[1:], strict=False)} or {Fraction(1)}
+    return Searched(values[0], values[-1], _plain(steps.pop()) if len(steps) == 1 else None, len(values))
