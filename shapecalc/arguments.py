@@ -26,8 +26,8 @@ __all__ = [
     "Integer",
     "Integers",
     "Number",
-    "PerAxis",
     "Padding",
+    "PerAxis",
     "Sizes",
     "Text",
     "per_axis",
@@ -381,7 +381,7 @@ class Integers(Integer):
 
 
 class Sizes(Integers):
-    """The sizes of a tensor: a list, or `227x227x3`; -1 stands for the one that is worked out, where that is allowed."""
+    """The sizes of a tensor: a list, or `227x227x3`; -1 stands for the one that is worked out, where it may."""
 
     most = 64
 

@@ -152,7 +152,7 @@ class Misfit(Exception):  # noqa: N818  (not an error of its own: whoever knows 
     `found` is the value that was refused, where it is one of a list.
     """
 
-    def __init__(  # noqa: PLR0913  (facts, each by its name)
+    def __init__(
         self,
         message: str,
         why: tuple[str, ...] = (),

@@ -153,7 +153,7 @@ class Layer:
         """Return the argument that a value alone stands for."""
         return next(iter(cls.arguments.values()), None)
 
-    # The formulas. Every shape is without the batch axis. A kind names the inputs that it takes: (x), (x, y) or (*inputs).
+    # The formulas. Every shape is without the batch axis. A kind names the inputs that it takes: (x), (*inputs).
     # (The `**_` is for the type checker alone: it lets a kind do so.)
 
     def constraints(self, *inputs: Any, **_: Any) -> Iterable[Constraint]:

@@ -45,7 +45,7 @@ def locate(spec: str) -> Found:
     found = _bundled(spec)
     if found:
         return found
-    if os.sep in spec or spec.endswith(_ENDINGS) and not _is_bare(spec):
+    if os.sep in spec or (spec.endswith(_ENDINGS) and not _is_bare(spec)):
         raise UsageError(Problem(f"there is no file {spec}"))
     mend = did_you_mean(_bare(spec), [member for _, member in bundled_members()])
     mend = mend if mend.startswith("did") else "`shapecalc specs` lists the bundled ones"

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shapecalc.explain import Explanation
-
     from shapecalc.formula import Formulas
     from shapecalc.graph import Graph
     from shapecalc.memory import Memory

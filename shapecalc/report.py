@@ -45,7 +45,8 @@ class Row(NamedTuple):
     """One layer of a report. Counts are exact; MACs are for the whole batch, sizes are without the batch axis.
 
     `from_` names what the layer takes; a layer that shares another's weights (`shares` is its name) has none of its
-    own. `statistics` are the buffers that the convention in force counts into the parameters. `block` is the index of the innermost block of the report that it stands in, or -1.
+    own. `statistics` are the buffers that the convention in force counts into the parameters. `block` is the
+    index of the innermost block of the report that it stands in, or -1.
     """
 
     name: str
@@ -106,7 +107,7 @@ class Row(NamedTuple):
 
     @property
     def in_features(self) -> Dim:
-        """The number of features that come in: for `linear` the last axis, for any other kind all numbers, flattened."""
+        """The number of features that come in: for `linear` the last axis, for any other kind all, flattened."""
         return self._layer.features_in(*self.sizing.inputs)
 
     @property
@@ -216,7 +217,9 @@ class Report:
         """Return the row of a layer. Errors: `UsageError` where no layer is called so, with the nearest name."""
         rows = self._rows_by_name()
         if name not in rows:
-            raise UsageError(Problem(f"{self.name or 'the network'} has no layer {name}", mend=did_you_mean(name, rows)))
+            raise UsageError(
+                Problem(f"{self.name or 'the network'} has no layer {name}", mend=did_you_mean(name, rows))
+            )
         return rows[name]
 
     def _rows_by_name(self) -> dict[str, Row]:

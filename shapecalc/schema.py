@@ -143,7 +143,7 @@ def _arguments(cls: type[Layer]) -> dict[str, Any]:
         forms += [{"$ref": "#/$defs/branches"}, _NAME]
     elif properties:
         first = cls.first_argument()
-        assert first is not None  # noqa: S101  (there are properties, so there are arguments)
+        assert first is not None
         forms.append(_argument(first))
     mapping = {"type": "object", "properties": properties, "additionalProperties": False}
     return {"description": cls.summary(), "anyOf": [*forms, mapping]}

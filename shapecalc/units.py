@@ -34,7 +34,9 @@ def parse_count(given: Any, what: str = "the number") -> int:
     amount = int(Fraction(found[1].replace(",", "").replace("_", "")) * unit) if found and unit else 0
     if not 1 <= amount < _MOST:
         shown = repr(given)[:_SHOWN]
-        raise UsageError(Problem(f"{what} is no number of at least 1: {shown}", mend="write for instance 5M, 300k or 1.5G"))
+        raise UsageError(
+            Problem(f"{what} is no number of at least 1: {shown}", mend="write for instance 5M, 300k or 1.5G")
+        )
     return amount
 
 

@@ -119,8 +119,10 @@ class Axis(NamedTuple):
         return Misfit(
             f"the {window} does not fit its {whole}",
             (
-                f"the padded input is {self.size} + {padding} = {self.padded} {EXTENTS[self.name]}{more}; "
-                f"kernel_size {self.kernel} with dilation {self.dilation} reaches {self.reach}",
+                (
+                    f"the padded input is {self.size} + {padding} = {self.padded} {EXTENTS[self.name]}{more}; "
+                    f"kernel_size {self.kernel} with dilation {self.dilation} reaches {self.reach}"
+                ),
             ),
             told(proposals),
             "kernel_size",

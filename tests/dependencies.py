@@ -5,8 +5,6 @@ definition. A maximum is taken as a sum, since a change below the maximum would 
 channels, space…); sample 0 is unchanged, each other one has one place of the input changed in all channels.
 """
 
-# ruff: noqa: ARG001, ARG005  (every layer is run with the same arguments)
-
 from __future__ import annotations
 
 import itertools

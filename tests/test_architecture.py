@@ -72,9 +72,10 @@ def arrows_up(files: list[tuple[str, set[str]]]) -> list[tuple[str, str]]:
     for part, modules in files:
         for module in modules:
             names = module.split(".")
-            if names[0] == "shapecalc" and len(names) > 1 and names[1] in FLOOR and names[1] != part:
-                if FLOOR[names[1]] > FLOOR[part] and (part, names[1]) not in EXCEPTIONS:
-                    up.append((part, names[1]))
+            if names[0] != "shapecalc" or len(names) == 1 or names[1] not in FLOOR or names[1] == part:
+                continue
+            if FLOOR[names[1]] > FLOOR[part] and (part, names[1]) not in EXCEPTIONS:
+                up.append((part, names[1]))
     return up
 
 

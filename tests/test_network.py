@@ -148,7 +148,9 @@ def test_what_cannot_be_overridden(overrides, words):
 
 
 def test_dict_errors_say_where():
-    with pytest.raises(shapecalc.SpecError, match=re.escape("<dict>: layers[0].conv.kernel: conv: there is no argument")):
+    with pytest.raises(
+        shapecalc.SpecError, match=re.escape("<dict>: layers[0].conv.kernel: conv: there is no argument")
+    ):
         shapecalc.load({"input": [3, 8, 8], "layers": [{"conv": {"out_channels": 3, "kernel": 3}}]})
 
 

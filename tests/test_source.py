@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shapecalc import source
-
 from shapecalc.source import ListValue, MapValue, Scalar, assembly, decoding, read_object, read_text
 
 if TYPE_CHECKING:
@@ -765,4 +764,4 @@ assert "yaml" not in sys.modules
 read_text("a: 1", "net.yaml")
 assert "yaml" in sys.modules
 """
-    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603  (the code stands above)
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -37,7 +37,7 @@ _WIDTH = 80
     help="How to write it.",
 )
 @output_option
-def command(  # noqa: PLR0913, PLR0917  (one for each option)
+def command(
     spec: str,
     inputs: Sequence[str],
     settings: Sequence[str],

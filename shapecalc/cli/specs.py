@@ -91,7 +91,7 @@ def _entry(member: Member) -> _Entry:
     """Return what is listed of a network."""
     report = member.load().infer()
     document = member.specification.document
-    assert document is not None  # noqa: S101  (it was built)
+    assert document is not None
     stem = member.variant or os.path.splitext(os.path.basename(member.file))[0]
     sizes = ", ".join("×".join(map(str, sizes)) for sizes in report.inputs.values())
     family, task = document.text("family") or report.name, document.text("task")
@@ -108,10 +108,7 @@ def _json(entries: Sequence[_Entry]) -> str:
 def _table(entries: Sequence[_Entry]) -> str:
     from shapecalc.renderers.listing import draw_listing  # noqa: PLC0415
 
-    rows = [
-        (e.name, e.input, f"{e.params:,}", f"{e.macs:,}", e.task, e.source)
-        for e in entries
-    ]
+    rows = [(e.name, e.input, f"{e.params:,}", f"{e.macs:,}", e.task, e.source) for e in entries]
     headings = ("name", "input", "params", "MACs", "task", "source")
     width, color = terminal_width(), wants_color()
     return draw_listing(headings, rows, numbers=(2, 3), spare=(5, 4), cut=(1,), width=width, color=color)

@@ -80,7 +80,8 @@ class Pad(_Pad):
 
     kind = "pad"
     also = ("zero_pad", "zero_pad1d", "zero_pad2d", "zero_pad3d", "zero_padding", "zero_padding1d", "zero_padding2d",
-            "zero_padding3d", "constant_pad", "constant_pad1d", "constant_pad2d", "constant_pad3d", "padding")  # fmt: skip
+            "zero_padding3d", "constant_pad", "constant_pad1d", "constant_pad2d", "constant_pad3d",
+            "padding")  # fmt: skip
 
     mode = Choice("what the padding is filled with", _MODES, "zeros")
     value = Number("the number that fills it, in mode constant", 0)

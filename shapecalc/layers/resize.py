@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shapecalc.arguments import Choice, Factors, Flag, Integer, PerAxis
 from shapecalc.dims import DIVIDES, Constraint, Dim, prod, scaled
@@ -69,7 +69,7 @@ class Upsample(Layer):
         factors = each_axis(self, "scale_factor", len(x.spatial))
         return x.map_of(x.channels, tuple(scaled(size, r) for size, r in zip(x.spatial, factors, strict=True)))
 
-    def looks(self, output: Shape, x: Shape, *like: Shape) -> list[Look]:  # noqa: ARG002  (of a second input, no number)
+    def looks(self, output: Shape, x: Shape, *like: Shape) -> list[Look]:
         factors: list[Fraction | None] = [None] * len(x.spatial)
         if self.scale_factor is not None:
             factors = [Fraction(str(factor)) for factor in each_axis(self, "scale_factor", len(x.spatial))]

@@ -27,7 +27,7 @@ FORMATS: tuple[str, ...] = ("table", "json", "csv", "markdown", "latex", "html",
 """Every format, and the module that draws it."""
 
 
-def render(  # noqa: PLR0913  (each is an option of its own)
+def render(
     report: Report,
     format: str = "table",  # noqa: A002  (the option's own name)
     *,

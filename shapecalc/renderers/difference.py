@@ -30,8 +30,8 @@ def draw_difference(
 ) -> str:
     """Return what differs: a line marked − for the first network, one marked + for the second.
 
-    In a layer that changed, the + line has only what is other, and of arguments both lines have only those. Layers that are the same are counted, or with
-    `everything` shown.
+    In a layer that changed, the + line has only what is other, and of arguments both lines have only those. Layers that
+    are the same are counted, or with `everything` shown.
     """
     columns, lines = list(_COLUMNS), _lines(difference, everything=everything)
     if format_ != "markdown" and width is not None:
@@ -109,8 +109,10 @@ def _cells(facts: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _fitted(columns: list[str], lines: list[Line], width: int) -> tuple[list[str], list[Line]]:
-    """Return the columns that there is room for: arguments give way first, or kinds where arguments tell the difference."""
+def _fitted(  # noqa: C901  (each step is a thing to do without)
+    columns: list[str], lines: list[Line], width: int
+) -> tuple[list[str], list[Line]]:
+    """Return the columns that there is room for: arguments give way first, kinds where arguments are what differs."""
     table = [list(line.cells) for line in lines]
     for row in table:
         row[1] = shorten(row[1], _NAME_MOST)

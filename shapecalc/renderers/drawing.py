@@ -24,7 +24,7 @@ _WIDE_ENOUGH = 1_000_000
 """Of a console: what is drawn was made to fit, and must not be cut here."""
 
 
-def draw_table(  # noqa: PLR0913  (all parts of one screen)
+def draw_table(
     title: Sequence[str], grid: Grid, names: Sequence[str], footer: Sequence[str], gap: int, *, color: bool = True
 ) -> str:
     """Return title, table and footer with the terminal's codes for colours, or (`color` false) without."""

@@ -59,7 +59,9 @@ def _per(report: Report) -> str:
 
 def _sizes(report: Report, columns: Sequence[str]) -> str:
     maps = any(shape.is_map for row in report.rows for shape in row.sizing.outputs)
-    sizes = f"Sizes are {'×'.join(report.layout)}, without the batch axis." if maps else "Sizes are without the batch axis."
+    sizes = (
+        f"Sizes are {'×'.join(report.layout)}, without the batch axis." if maps else "Sizes are without the batch axis."
+    )
     if not {"memory", "memory_share"}.intersection(columns):
         return sizes
     return f"{sizes} Memory is what each layer gives {_per(report)}, as fp32 (4 bytes a number, 1,024 a KiB)."

@@ -37,7 +37,7 @@ class Grid(NamedTuple):
 class View:
     """A report as it was asked for. `asked` are the columns in place of a renderer's own, `added` those beside them."""
 
-    def __init__(  # noqa: PLR0913  (each is an option of its own)
+    def __init__(
         self,
         report: Report,
         columns: Sequence[str] = (),

@@ -5,7 +5,7 @@ from shapecalc.solving.changes import Change
 from shapecalc.solving.fixes import Fix, Fixes, find_fixes
 from shapecalc.solving.quantities import BUDGETS, read_budget
 from shapecalc.solving.spans import Searched, read_range
-from shapecalc.solving.windows import WINDOW, WindowSolution, WindowSolutions, sliding_kinds, slides, solve_window
+from shapecalc.solving.windows import WINDOW, WindowSolution, WindowSolutions, slides, sliding_kinds, solve_window
 
 __all__ = [
     "BUDGETS",
@@ -22,8 +22,8 @@ __all__ = [
     "find_fixes",
     "read_budget",
     "read_range",
-    "sliding_kinds",
     "slides",
+    "sliding_kinds",
     "solve_budget",
     "solve_window",
 ]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from shapecalc.layer import Layer
 
-__all__ = ["WINDOW", "WindowSolution", "WindowSolutions", "sliding_kinds", "slides", "solve_window"]
+__all__ = ["WINDOW", "WindowSolution", "WindowSolutions", "slides", "sliding_kinds", "solve_window"]
 
 VERSION = 1
 """The version of the JSON contract."""

@@ -35,7 +35,7 @@ def _mark_of(mark: Any, source: Source) -> Mark:
     return Mark(source, line, column)
 
 
-def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:
+def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: PLR0911  (one for each mistake)
     """Say in the reader's words what yaml found wrong."""
     place = error.problem_mark or error.context_mark
     mark = _mark_of(place, source) if place else Mark(source, 0, 0)

@@ -108,7 +108,10 @@ class Builder:
 
     def _add(self, proto: Proto, scope: Scope) -> Reference:
         if len(self.nodes) >= MAX_LAYERS:
-            message, mend = f"the network has more than {MAX_LAYERS:,} layers", "leave some out, or repeat them less often"
+            message, mend = (
+                f"the network has more than {MAX_LAYERS:,} layers",
+                "leave some out, or repeat them less often",
+            )
             raise TooMuchError(Problem(message, proto.mark, mend=mend, also=scope.uses))
         self.nodes.append(proto)
         return Reference(len(self.nodes) - 1)
@@ -204,7 +207,7 @@ class Builder:
         elif cls is not None and issubclass(cls, Composite):
             flows = self._composite(cls, entry, scope, variables, flow, name, frozen)
         else:
-            assert cls is not None  # noqa: S101  (an entry's kind is known: read_entry saw to it)
+            assert cls is not None
             inputs, layer = self._layer(cls, entry, scope, variables, flow)
             proto = self._proto(full_name(scope, name), layer, inputs, entry.mark, scope, frozen=frozen)
             flows = (self._add(proto, scope),)
@@ -341,7 +344,7 @@ class Builder:
         body = self._bodies.get(cls.kind)
         if body is None:
             value, problems = read_text(cls.layers, f"<{cls.kind}>")
-            assert isinstance(value, ListValue), problems  # noqa: S101  (a kind's own text; the tests read all of them)
+            assert isinstance(value, ListValue), problems
             body = self._bodies[cls.kind] = value
         inner = self._inner_scope(cls.kind, body.items, scope, flow, name, frozen)
         inner.mark = scope.mark or entry.mark

@@ -86,7 +86,8 @@ class Scope:
             if pending.output < len(flows):
                 return flows[pending.output]
             return Problem(f"{pending.name} has {len(flows)} outputs, and none with the number {pending.output}",
-                           pending.mark, mend=f"they are {pending.name}[0] to {pending.name}[{len(flows) - 1}]")  # fmt: skip
+                           pending.mark,
+                           mend=f"they are {pending.name}[0] to {pending.name}[{len(flows) - 1}]")  # fmt: skip
         flow = flows[0]
         if not pending.output:
             return flow

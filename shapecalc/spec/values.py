@@ -96,7 +96,7 @@ def evaluate(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
 
 
 def is_plain(scalar: Scalar) -> bool:
-    """Tell whether a text may be a variable's name: in YAML without quotes, and in Python, where all texts have them."""
+    """Tell whether a text may be a variable's name: in YAML without quotes; in Python all texts have them."""
     return not scalar.quoted or not scalar.mark.line
 
 
@@ -132,7 +132,7 @@ def _is_larger(found: list[Any] | dict[str, Any], limit: int) -> bool:
     return False
 
 
-def _plain(value: Value, variables: Mapping[str, Any]) -> Any:
+def _plain(value: Value, variables: Mapping[str, Any]) -> Any:  # noqa: PLR0911  (one for each sort of value)
     if isinstance(value, ListValue):
         return [_plain(item, variables) for item in value.items]
     if isinstance(value, MapValue):

@@ -131,7 +131,9 @@ def test_specs():
     assert max(map(len, run("specs", columns=100).out.splitlines())) <= 100
 
 
-@pytest.mark.parametrize(("columns", "headings"), [(80, "name input params MACs"), (100, "name input params MACs task")])
+@pytest.mark.parametrize(
+    ("columns", "headings"), [(80, "name input params MACs"), (100, "name input params MACs task")]
+)
 def test_specs_on_a_narrow_terminal_keep_names_and_numbers(columns, headings):
     out = run("specs", columns=columns).out
     assert out.splitlines()[0].split() == headings.split()

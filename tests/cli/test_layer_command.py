@@ -76,7 +76,7 @@ def test_every_argument_is_an_option_and_help_tells_it(kind):
         ("--kernel-size [3,5]", ""),
     ],
 )
-def test_numbers_for_each_axis(options, given):  # noqa: ARG001
+def test_numbers_for_each_axis(options, given):
     report = json.loads(layer(f"layer conv --input 3x9x9 --out-channels 4 {options} --format json").out)
     assert report["layers"][0]["arguments"]["kernel_size"] == [3, 5]
 
