@@ -166,11 +166,108 @@ def test_a_budget_that_cannot_be_met_gives_the_least():
     assert (answer.meeting, answer.least.settings) == (0, {"width": 1})
 
 
-def test_memory():
-    answer = solve("alexnet", find=["input"], memory="512MiB")
-    report = shapecalc.load("alexnet").infer(input=(answer.solutions[0].settings["input"],) * 2 + (3,))
-    most = max(sum(s.elements for s in (*r.sizing.inputs, *r.sizing.outputs)) for r in report)
-    assert answer.solutions[0].amounts["memory"] == 4 * (report.total.params + report.total.buffers + most)
+BLOCKS = """
+input: 2x32x32
+vars: {width: 4}
+layers:
+- conv: {out_channels: width, kernel_size: 3, padding: 1}
+- batch_norm
+- add:
+  - - conv: {out_channels: 4, kernel_size: 3, padding: 1}
+    - relu
+  - []
+- concat:
+  - - max_pool: {kernel_size: 3, stride: 1, padding: 1}
+  - - relu
+- flatten
+- fc: width
+"""
+
+MEMORY = [
+    ("unet", {"width": range(1, 9)}, 32, "64MiB"),
+    ("unet", {"width": range(4, 8), "input": range(180, 300)}, 8, "8MiB"),
+    ("alexnet", {"input": range(60, 300, 9)}, 32, "512MiB"),
+    ("resnet18", {"input": range(32, 300, 32)}, 16, "30MiB"),
+    ("mobilenet_v2", {"input": range(32, 300, 32)}, 4, "3MiB"),
+    ("densenet121", {"input": range(64, 225, 64)}, 32, "48MiB"),
+    ("mobilenet_v1", {"width": [0.25, 0.5, 1]}, 32, "10MiB"),
+    (BLOCKS, {"width": range(1, 9), "input": range(8, 40, 5)}, 3, "20KiB"),
+    (BLOCKS, {"width": range(1, 9)}, 32, "600KiB"),
+]
+
+
+@pytest.mark.parametrize(("spec", "find", "bits", "budget"), MEMORY)
+def test_memory_is_what_the_memory_command_totals(spec, find, bits, budget):
+    network, due = shapecalc.load(spec), {}
+    for values in itertools.product(*find.values()):
+        setting = dict(zip(find, values, strict=True))
+        size = setting.pop("input", None)
+        shape = next(iter(network.graph.inputs.values()))
+        channels = shape.sizes[shape.channel_axis]
+        given = (channels, size, size) if network.graph.layout == "CHW" else (size, size, channels)
+        try:
+            total = network.memory(
+                vars=setting, input=given if size else None, weights=bits, activations=bits, buffers=bits
+            ).total
+        except shapecalc.ShapeError:
+            continue
+        if total <= read_budget("memory", budget):
+            due[values] = total
+    answer = solve(spec, find=find, memory=budget, bits=bits)
+    assert {tuple(s.settings.values()): s.amounts["memory"] for s in answer.solutions} == due
+    assert due
+    assert answer.to_dict()["bits"] == bits
+
+
+def test_one_pass_that_inference_gainsays_is_done_again_one_by_one(monkeypatch):
+    from shapecalc.solving import budgets
+
+    real = budgets.measure
+    monkeypatch.setattr(
+        budgets, "measure", lambda e, what, *rest: real(e, what, *rest) * (0 if budgets.Many in _kinds(e) else 1)
+    )
+    answer = solve("unet", find={"width": range(1, 40)}, memory="64MiB")
+    assert answer.how == "each setting built by itself"
+    assert answer.solutions[0].settings == {"width": 18}
+
+
+def _kinds(evaluation):
+    return {type(size) for sizing in evaluation.sizings for shape in sizing.outputs for size in shape.sizes}
+
+
+def test_fractions():
+    answer = solve("mobilenet_v1", find=["width"], params="1M")
+    network = shapecalc.load("mobilenet_v1")
+    width = answer.solutions[0].settings["width"]
+    assert answer.searched["width"] == (0.05, 4, 0.05, 80)
+    assert network.infer(vars={"width": width}).total.params <= 1_000_000
+    assert network.infer(vars={"width": round(width + 0.05, 2)}).total.params > 1_000_000
+    quarter = solve("mobilenet_v1", find=dict([read_range("width=0.25:1:0.25")]), params="1M").solutions
+    assert [(s.settings["width"], s.amounts["params"]) for s in quarter] == [(0.25, 470_072)]
+    with pytest.raises(shapecalc.UsageError, match="whole sizes alone"):
+        solve("alexnet", find={"input": [0.5, 1.5]}, params="1M")
+
+
+def test_whole_numbers_that_may_be_fractions_are_told():
+    text = "input: 3x8x8\nvars: {width: 1}\nlayers:\n- conv: {out_channels: floor(32 * width), kernel_size: 3}\n"
+    (note,) = solve(text, find=["width"], params=500).notes
+    assert "only whole numbers were tried for width" in note
+    assert "--for width=0.25:4:0.25" in note
+    assert solve("unet", find=["width"], params="5M").notes == ()
+
+
+def test_a_variable_that_changes_nothing_is_told():
+    for budget, place in (("30M", "within"), ("3M", "beyond")):
+        answer = solve("resnet50", find=["input"], params=budget)
+        assert (answer.solutions, answer.least) == ((), None)
+        assert answer.notes == (
+            f"input does not change params: whatever it is, there are 25,557,032 parameters, {place} the budget",
+        )
+
+
+def test_a_variable_that_is_no_number():
+    with pytest.raises(shapecalc.UsageError, match="hidden is no number"):
+        solve("mlp", find=["hidden"], params="3M")
 
 
 BUDGETS = [
@@ -204,7 +301,19 @@ def test_ranges():
     assert read_range("width=16:128:8") == ("width", range(16, 129, 8))
     assert read_range("width=16:18") == ("width", range(16, 19))
     assert read_range("width=16") == ("width", range(16, 17))
-    for text in ("width=", "width=a", "width=3:1", "width=1:2:0", "width=1:2:3:4"):
+    assert read_range("width=0.1:0.5:0.1") == ("width", [0.1, 0.2, 0.3, 0.4, 0.5])
+    assert read_range("width=0.25,1:3,2") == ("width", [0.25, 1, 2, 3])
+    for text in (
+        "width=1,",
+        "width=1e3",
+        "width=0.5:0.1",
+        "width=0:1:0.0000001",
+        "width=",
+        "width=a",
+        "width=3:1",
+        "width=1:2:0",
+        "width=1:2:3:4",
+    ):
         with pytest.raises(shapecalc.UsageError):
             read_range(text)
 

@@ -29,7 +29,13 @@ __all__ = ["command"]
 @click.option(
     "--output-size", "--output", "wanted", metavar="SIZE", help="Kind: the size that is to come out: 55 or 55x55."
 )
-@click.option("--for", "names", metavar="NAME[=A:B:STEP]", multiple=True, help="SPEC: a variable to find, or input.")
+@click.option(
+    "--for",
+    "names",
+    metavar="NAME[=A:B:STEP]",
+    multiple=True,
+    help="SPEC: a variable to find, or input; A and B may be fractions.",
+)
 @click.option("--params", metavar="N", help="SPEC: the most parameters: 5M, 300k.")
 @click.option("--macs", metavar="N", help="SPEC: the most multiply-accumulates of one sample: 300M, 1.5G.")
 @click.option(
@@ -72,19 +78,11 @@ def command(
 
     cls = kind_of(target)
     if cls is not None:
-        _refuse(
-            [f"--{word}" for word in ("params", "macs", "memory", "fix") if asked[word]], f"{target} is a kind of layer"
-        )
-        if not inputs or not wanted:
-            what = "comes out" if inputs else "goes in" if wanted else "goes in and what comes out"
-            given = inputs[0] if inputs else "227"
-            raise UsageError(
-                Problem(f"to solve {target} say what {what}", mend=f"--input {given} --output {wanted or 55}")
-            )
+        _check_window(target, inputs, wanted, asked)
         answer: Any = _window(target, inputs, wanted, ctx.args)
         text, good = _window_text(answer, top), bool(answer.solutions)
     else:
-        _refuse(ctx.args[:1] + (["--output"] if wanted else []), f"{target} is no kind of layer", _like(target))
+        _check_network(target, ctx.args[:1] + (["--output"] if wanted else []), asked)
         answer = _network(target, inputs, names, asked)
         if asked["fix"]:
             text, good = _fixes_text(answer, top), bool(answer.fixes) or not answer.problems
@@ -99,6 +97,22 @@ def command(
 
 def _cut(answer: dict[str, Any], top: int) -> dict[str, Any]:
     return {key: value[:top] if key in ("solutions", "fixes") else value for key, value in answer.items()}
+
+
+def _check_window(target: str, inputs: Sequence[str], wanted: str | None, asked: Mapping[str, Any]) -> None:
+    budgets = [f"--{word}" for word in ("params", "macs", "memory", "fix") if asked[word]]
+    _refuse(budgets, f"{target} is a kind of layer")
+    if not inputs or not wanted:
+        what = "comes out" if inputs else "goes in" if wanted else "goes in and what comes out"
+        given = inputs[0] if inputs else "227"
+        raise UsageError(Problem(f"to solve {target} say what {what}", mend=f"--input {given} --output {wanted or 55}"))
+
+
+def _check_network(target: str, foreign: Sequence[str], asked: Mapping[str, Any]) -> None:
+    if foreign:
+        _refuse(foreign, f"{target} is no kind of layer", _like(target))
+    if not any(asked[word] for word in ("params", "macs", "memory", "fix")) and (mend := _like(target)):
+        raise UsageError(Problem(f"{target} is no kind of layer, and no specification", mend=mend))
 
 
 def _refuse(words: Sequence[str], why: str, mend: str = "") -> None:
@@ -231,7 +245,7 @@ def _budget_text(answer: BudgetSolutions, top: int) -> str:
     asked = " and ".join(f"at most {most:,} {units[what]}" for what, most in answer.budgets.items())
     told = f"{answer.name}: {asked}"
     shown = answer.solutions[:top] or ((answer.least,) if answer.least else ())
-    if not answer.solutions:
+    if not answer.solutions and answer.searched:
         told += ": no setting meets this" + ("; the least that there is:" if answer.least else "")
     lines = [*_wrap(told), ""]
     if shown:

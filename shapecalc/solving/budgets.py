@@ -223,7 +223,7 @@ class _Search:
 
     def _given(self, name: str) -> float:
         value = self.graph.variables.get(name)
-        return value if type(value) in (int, float) and value > 0 else 1
+        return value if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else 1
 
     def _amounts(self, settings: Iterator[tuple[float, ...]]) -> Iterator[BudgetSolution]:
         """Yield what a network needs with each of the settings that it takes."""
@@ -302,7 +302,7 @@ class _Search:
                 low = value
             value *= 2
         if len(seen) > 1 and all(one == seen[0] for one in seen):
-            raise _UnchangingError(_unchanging(name, seen[0]))
+            raise _UnchangingError(_unchanging(name, seen[0], over=bool(self._beyond(seen[0]))))
         raise UsageError(
             Problem(
                 f"no value of {name} up to {_MOST_VALUE:,} goes beyond the budget",
@@ -348,11 +348,12 @@ class _Search:
         return None if amounts is None else any(amounts[what] > most for what, most in self.budgets.items())
 
 
-def _unchanging(name: str, amounts: Mapping[str, int]) -> str:
+def _unchanging(name: str, amounts: Mapping[str, int], *, over: bool) -> str:
+    place = "beyond the budget" if over else "within the budget"
     told = " and ".join(f"{amount:,} {BUDGETS[what].partition(',')[0]}" for what, amount in amounts.items())
     if "memory" in amounts:
         told = " and ".join(f"{amount:,} {'bytes' if what == 'memory' else what}" for what, amount in amounts.items())
-    return f"{name} does not change {' and '.join(amounts)}: whatever it is, there are {told}"
+    return f"{name} does not change {' and '.join(amounts)}: whatever it is, there are {told}, {place}"
 
 
 def _closeness(solution: BudgetSolution) -> tuple[float, tuple[float, ...]]:

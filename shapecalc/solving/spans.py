@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
@@ -24,12 +25,12 @@ _TIMES = 4
 
 
 class Searched(NamedTuple):
-    """The values of a variable that were tried: `count` of them from first to last; `step` is None where it varies."""
+    """The values of a variable: so many were `tried` from first to last; `step` is None where it varies."""
 
     first: float
     last: float
     step: float | None
-    count: int
+    tried: int
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as the JSON contract has it."""
@@ -107,5 +108,5 @@ def searched(values: Sequence[float]) -> Searched:
     if isinstance(values, range):
         return Searched(values[0], values[-1], values.step, len(values))
     exact = [decimal(value) for value in values]
-    steps = {b - a for a, b in zip(exact, exact[1:], strict=False)} or {Fraction(1)}
+    steps = {b - a for a, b in pairwise(exact)} or {Fraction(1)}
     return Searched(values[0], values[-1], _plain(steps.pop()) if len(steps) == 1 else None, len(values))

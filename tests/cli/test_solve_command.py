@@ -50,8 +50,30 @@ def test_fixes():
     assert "      3 +   - conv: {out_channels: 4, kernel_size: 9, padding: 1}" in ran.out
 
 
+def test_memory_says_what_it_includes():
+    ran = run("solve", "unet", "--for", "width", "--memory", "64MiB", "--bits", "8")
+    told = " ".join(ran.out.split())
+    assert "weights, buffers and live activations at their peak" in told
+    assert "`shapecalc memory --weights 8 --activations 8 --buffers 8`" in told
+    assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def test_fractions_and_what_changes_nothing():
+    ran = run("solve", "mobilenet_v1", "--for", "width", "--params", "1M")
+    assert "width from 0.05 to 4 in steps of 0.05" in ran.out
+    ran = run("solve", "mobilenet_v1", "--for", "width=0.25,0.5,1", "--params", "1M")
+    assert "470,072" in ran.out
+    assert "3 values of width from 0.25 to 1" in ran.out
+    ran = run("solve", "resnet50", "--for", "input", "--params", "30M")
+    assert (ran.status, "no setting" in ran.out, "input does not change params" in ran.out) == (1, False, True)
+
+
 BAD = [
-    (["conv", "--input", "227"], "say what goes in and what comes out"),
+    (["conv", "--input", "227"], "--input 227 --output 55"),
+    (["conv"], "say what goes in and what comes out"),
+    (["convv", "--input", "3", "--output", "3"], "did you mean conv?"),
+    (["convv", "--input", "3"], "did you mean conv?"),
+    (["unet", "--for", "width"], "--params 5M, --macs 300M or --memory 512KiB"),
     (["conv", "--input", "227", "--output", "55", "--params", "5M"], "--params cannot be used here"),
     (["conv", "--input", "227", "--output", "55", "--kernel", "5"], "no argument kernel"),
     (["conv", "--input", "227", "--output", "55", "--stride"], "not an option with a value"),

@@ -1,0 +1,275 @@
+"""Hostile input to the real command: a clear error or a right answer, in bounded time and memory, never a traceback."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from running import run
+
+COMMAND = [sys.executable, "-c", "from shapecalc.cli import main; main()"]
+SECONDS = 60
+MEMORY = 1_800 * 2**20
+
+
+class Ended(NamedTuple):
+    status: int
+    out: bytes
+    err: str
+
+
+def limit() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def shapecalc(*arguments: object, **rest: Any) -> Ended:
+    """Run the command in a process of its own, with little time and memory."""
+    command = [*COMMAND, *map(str, arguments)]
+    ended = subprocess.run(command, capture_output=True, preexec_fn=limit, timeout=10 * SECONDS, check=False, **rest)
+    return Ended(ended.returncode, ended.stdout, ended.stderr.decode())
+
+
+HEAD = "input: 8\nlayers:\n"
+
+
+def nested_blocks(count: int, body: str, last: str) -> str:
+    blocks = "".join(f"  b{i}: {body.format(i + 1)}\n" for i in range(count))
+    return f"{HEAD}  - b0\nblocks:\n{blocks}  b{count}: {last}\n"
+
+
+def chain(count: int, last: str) -> str:
+    """Return a spec in which every layer takes the one below it."""
+    items = "".join(f"  - relu:\n    name: n{i}\n    from: n{i + 1}\n" for i in range(count))
+    return f"{HEAD}{items}  - relu:\n    name: n{count}\n    from: {last}\noutputs: n0\n"
+
+
+ALIASES = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 20))
+FAN = "".join(f"  - linear: 4\n    name: n{i}\n    from: input\n" for i in range(20_000))
+NAMES = ", ".join(f"n{i}" for i in range(20_000))
+
+# What is wrong, and a part of what is said.
+WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
+    "empty": ("", "the file is empty"),
+    "only space": (" \n" * 1000, "the file is empty"),
+    "random bytes": (random.Random(1).randbytes(10**6), "the file is binary, not text"),
+    "zeros": (b"\0" * 10**7, "the file is binary, not text"),
+    "a program": (lambda: Path(sys.executable).read_bytes()[: 2**22], "the file is binary, not text"),
+    "not UTF-8": ("name: Größe\n".encode("latin-1") + HEAD.encode() + b"  - relu\n", "the file is not UTF-8 text"),
+    "an alias bomb": (f"a0: &a0 [x]\n{ALIASES}{HEAD}  - relu\n", "more than 2,000,000 values once their aliases"),
+    "an alias in itself": (f"{HEAD}  - &a [*a]\n", "stands inside its own anchor"),
+    "code": ("!!python/object/apply:os.system ['touch owned']\n", "the tag `!!python/object/apply:os.system`"),
+    "10,000 brackets": (HEAD + "  " + "[" * 10_000 + "]" * 10_000, "nested more than 100 deep"),
+    "10,000 braces": ("{a: " * 10_000 + "1" + "}" * 10_000, "nested more than 100 deep"),
+    "10,000 dashes": ("- " * 10_000 + "a\n", "nested more than 100 deep"),
+    "10,000 indents": ("".join(" " * i + "a:\n" for i in range(10_000)), "nested more than 100 deep"),
+    "10,000 parentheses": (f"{HEAD}  - fc: {'(' * 10_000}1{')' * 10_000}\n", "at most 1,000"),
+    "10,000 minus signs": (f"{HEAD}  - fc: {'-' * 900}1\n", "nested more than 50 deep"),
+    "branches in branches": (
+        f"{HEAD}  - add:\n" + "".join("  " * (2 + 2 * i) + "- - add:\n" for i in range(90)),
+        "nested more than 100 deep",
+    ),
+    "blocks in blocks": (nested_blocks(1000, "[b{}]", "[relu]"), "more than 40 deep"),
+    "a million layers": (lambda: HEAD + "  - relu:\n      inplace: false\n" * 1_000_000, "more than 2,000,000 values"),
+    "a million in a line": ("input: 8\nlayers: [" + "relu, " * 1_000_000 + "relu]\n", "more than 500,000 layers"),
+    "repeat a million": (f"{HEAD}  - relu:\n    repeat: 1000000\n", "beyond the 500,000 layers"),
+    "repeat a billion": (f"{HEAD}  - relu:\n    repeat: 10**9\n", "beyond the 500,000 layers"),
+    "repeats in repeats": (
+        nested_blocks(3, "{{layers: [{{b{}: , repeat: 400}}]}}", "[relu]"),
+        "more than 500,000 layers",
+    ),
+    "blocks that double": (nested_blocks(35, "[b{0}, b{0}]", "[relu]"), "more than"),
+    "empty blocks that double": (nested_blocks(35, "[b{0}, b{0}]", "[]"), "more than"),
+    "repeats of nothing": (
+        nested_blocks(2, "{{layers: [{{b{}: , repeat: 400000}}]}}", "{layers: [{relu: , when: false}]}"),
+        "more than",
+    ),
+    "lists that double": (
+        "input: 8\nvars:\n  a0: [1, 1]\n"
+        + "".join(f"  a{i}: [a{i - 1}, a{i - 1}]\n" for i in range(1, 60))
+        + "layers:\n  - reshape: a59\n",
+        "a list of more than 10,000 values",
+    ),
+    "a long list in every block": (
+        f"input: 8\nvars: {{a: [{', '.join(['1'] * 9_999)}]}}\nblocks:\n"
+        '  b: {args: {x: required}, layers: [{fc: "sum(x)"}]}\nlayers:\n  - b: a\n    repeat: 400000\n',
+        "more than",
+    ),
+    "9**9**9": (f"{HEAD}  - fc: 9**9**9\n", "the exponent of `9**9**9`"),
+    "a product without end": (f"{HEAD}  - fc: {'*'.join(['999999'] * 100)}\n", "beyond any size"),
+    "a number of a million digits": (f"{HEAD}  - fc: {'9' * 10**6}\n", "a number of 1,000,000 digits"),
+    "sizes that grow": (
+        "input: 3x8x8\nlayers:\n  - upsample: 1000000000000\n    repeat: 2000\n",
+        "no tensor goes beyond 10^30",
+    ),
+    "100,000 axes": (f"input: {'x'.join(['2'] * 100_000)}\nlayers:\n  - relu\n", "has 100,000 numbers: at most 64"),
+    "100,000 variables": (
+        "input: 8\nvars:\n" + "".join(f"  v{i}: {i}\n" for i in range(100_000)) + "layers: [relu]\n",
+        "there are 100,000 variables",
+    ),
+    "10^12 pieces": ("input: 1000000000000\nlayers:\n  - chunk: 1000000000000\n", "at most 10,000"),
+    "a long ring": (chain(50_000, "n0"), "the layers go round in a ring"),
+    "names that lead nowhere": (
+        HEAD + "".join(f"  - linear: 4\n    name: n{i}\n    from: nowhere{i}\n" for i in range(20_000)),
+        "there are more than 100 problems",
+    ),
+    "unknown kinds": (HEAD + "".join(f"  - linaer{i}: 4\n" for i in range(20_000)), "there are more than 100 problems"),
+    "unknown keys": ("".join(f"layrs{i}: 1\n" for i in range(200_000)), "did you mean layers?"),
+    "keys given twice": (f"{HEAD}  - relu\n" + "a: 1\n" * 200_000, "`a` is given twice"),
+    "a word of 20 MB": (f"{HEAD}  - {'a' * 20_000_000}\n", "there is no kind of layer called aaa"),
+    "a key of 20 MB": ("a" * 20_000_000 + ": 1\n", "cannot stand here"),
+    "a quote that does not close": ('"' + "a\n" * 2_000_000, "the quote is not closed"),
+    "a file of 65 MB": (lambda: "# x\n" * (65 * 2**18), "the text is 65.0 MiB long"),
+    "a wide sum that does not fit": (
+        f"{HEAD}{FAN}  - linear: 5\n    name: odd\n    from: input\n  - add: [{NAMES}, odd]\n",
+        "its inputs differ along axis 1: 4 and 5",
+    ),
+    "windows that do not fit": (
+        "input: 3x8x8\nlayers:\n"
+        + "".join(f"  - conv: {{out_channels: 4, kernel_size: {i + 9}}}\n    from: input\n" for i in range(2_000))
+        + f"outputs: [{', '.join(f'conv{i + 1}' for i in range(2_000))}]\n",
+        "the 9×9 window does not fit its 8×8 input",
+    ),
+    "claims of nothing": (
+        f"{HEAD}  - linear: 4\n    repeat: 20000\nexpect:\n  layer:\n"
+        + "".join(f"    linaer{i}: {{params: 3}}\n" for i in range(20_000)),
+        "did you mean linear1?",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_hostile_files_are_refused_in_words(name: str, tmp_path: Path) -> None:
+    given, words = WRONG[name]
+    given = given() if callable(given) else given
+    file = tmp_path / "spec.yaml"
+    file.write_bytes(given.encode() if isinstance(given, str) else given)
+    ended = shapecalc("check", file, cwd=tmp_path)
+    assert (ended.status, ended.err.count("Traceback")) == (1, 0), ended.err[-2000:]
+    assert words in ended.err
+    assert len(ended.err) < 100_000
+    assert ended.err.isprintable() or set(c for c in ended.err if not c.isprintable()) == {"\n"}
+    assert os.listdir(tmp_path) == ["spec.yaml"]
+
+
+RIGHT: dict[str, tuple[str, int]] = {
+    "100,000 layers": (f"{HEAD}  - linear: 8\n    repeat: 100000\n", 7_200_000),
+    "a concat of 20,000": (f"{HEAD}{FAN}  - concat: [{NAMES}]\n", 20_000 * 36),
+    "20,000 branches": ("input: 8x4x4\nlayers:\n  - concat:\n" + "      - [{conv: {out_channels: 4, kernel_size: 1}}]\n" * 20_000, 720_000),
+    "50,000 references forward": (chain(50_000, "input"), 0),
+    "50,000 shares of shares": (
+        f"{HEAD}  - fc: 8\n    name: s0\n" + "".join(f"  - fc: 8\n    name: s{i}\n    share: s{i - 1}\n" for i in range(1, 50_000)),
+        72,
+    ),
+    "20,000 blocks": ("input: 8\nblocks:\n" + "".join(f"  b{i}: [linear: 1]\n" for i in range(20_000)) + "layers:\n" + "".join(f"  - b{i}\n" for i in range(20_000)), 40_007),
+    "20,000 claims": (
+        f"{HEAD}  - linear: 8\n    repeat: 20000\nexpect:\n  layer:\n" + "".join(f"    linear{i + 1}: {{params: 72}}\n" for i in range(20_000)),
+        1_440_000,
+    ),
+    "a billion billions": ("input: 1000000000000\nlayers:\n  - linear: {out_features: 1000000000000, bias: false}\n", 10**24),
+    "windows line ends": (f"\ufeff{HEAD}  - fc: 8\n".replace("\n", "\r\n"), 72),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_what_is_only_large_is_read(name: str, tmp_path: Path) -> None:
+    text, params = RIGHT[name]
+    file = tmp_path / "spec.yaml"
+    file.write_bytes(text.encode())
+    ended = shapecalc("check", file)
+    assert (ended.status, ended.err) == (0, "")
+    assert f"{params:,} parameters" in ended.out.decode()
+
+
+def test_time_is_linear_in_the_fan(tmp_path: Path) -> None:
+    import shapecalc as library
+
+    def seconds(count: int) -> float:
+        text = f"{HEAD}" + "".join(f"  - linear: 4\n    name: n{i}\n    from: input\n" for i in range(count))
+        text += f"  - concat: [{', '.join(f'n{i}' for i in range(count))}]\n"
+        begun = time.process_time()
+        library.load(text).infer()
+        return time.process_time() - begun
+
+    assert min(seconds(20_000) for _ in range(3)) < 6 * min(seconds(5_000) for _ in range(3))
+
+
+def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = shapecalc("summary", tmp_path / "none.yaml")
+    assert (missing.status, missing.err.splitlines()[0]) == (2, f"there is no file {tmp_path / 'none.yaml'}")
+    folder = shapecalc("summary", tmp_path)
+    assert (folder.status, folder.err) == (2, f"{tmp_path} is a directory, not a file\n")
+    file = tmp_path / "secret.yaml"
+    file.write_text(HEAD)
+
+    def refuse(path: Any, *arguments: Any, **rest: Any) -> Any:  # root may read everything
+        if str(path) == str(file):
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *arguments, **rest)
+
+    opened = builtins.open
+    monkeypatch.setattr(builtins, "open", refuse)
+    ran = run("summary", file)
+    assert (ran.status, ran.err) == (2, f"{file} may not be read: permission denied\n")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+def test_output_that_cannot_be_written(tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        command = [*COMMAND, "summary", "alexnet"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (ended.returncode, ended.stderr) == (2, b"the output cannot be written: No space left on device\n")
+    to_file = shapecalc("summary", "alexnet", "--output", tmp_path / "no" / "file")
+    assert (to_file.status, to_file.err) == (
+        2,
+        f"{tmp_path / 'no' / 'file'} cannot be written: No such file or directory\n",
+    )
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_streams_that_are_closed(closed: str) -> None:
+    script = f'"$@" {closed}'
+    ended = subprocess.run(
+        ["sh", "-c", script, "sh", *COMMAND, "summary", "-"], capture_output=True, input=b"", check=False
+    )
+    assert ended.returncode in (1, 2)
+    assert b"Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("how", [["summary"], ["summary", "--format", "json"], ["summary", "--format", "csv"]])
+def test_a_pipe_that_is_closed_ends_it_quietly(how: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "long.yaml"
+    file.write_text(f"{HEAD}  - linear: 8\n    repeat: 30000\n")
+    with subprocess.Popen([*COMMAND, *how, str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode in (0, 1)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.7])
+def test_an_interrupt_ends_it_quietly(seconds: float, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.yaml"
+    os.mkfifo(pipe)
+    with subprocess.Popen([*COMMAND, "check", str(pipe)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with open(pipe, "w") as stream:  # returns when it is being read: all modules are loaded
+            stream.write(f"{HEAD}  - linear: 8\n    repeat: 400000\n")
+            if seconds == 0:
+                process.send_signal(signal.SIGINT)
+        if seconds:
+            time.sleep(seconds)
+            process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert (process.returncode, out, err.strip()) == (130, b"", b"")
