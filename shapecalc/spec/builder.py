@@ -314,8 +314,7 @@ class Builder:
         if block.name in scope.stack:
             ring = " → ".join((*scope.stack[scope.stack.index(block.name) :], block.name))
             raise bad(f"the block {block.name} uses itself: {ring}", entry.mark, "a block cannot stand within itself")
-        if len(scope.stack) >= MAX_NESTING:
-            raise bad(f"blocks stand within one another more than {MAX_NESTING} deep", entry.mark)
+        self._check_room(entry.mark, scope)
         given = block.bind(entry, variables, self.variables)
         self._steps += _steps_of(given) - 1
         inner = self._inner_scope(block.name, block.layers.items, scope, flow, name, frozen)
@@ -338,6 +337,7 @@ class Builder:
         self, cls: type[Composite], entry: Entry, scope: Scope, variables: Mapping[str, Any],
         flow: tuple[Flow, ...], name: str, frozen: bool,
     ) -> tuple[Flow, ...]:  # fmt: skip
+        self._check_room(entry.mark, scope)
         layer = self._make(cls, entry, entry.value, scope, variables)
         if layer is None:
             return self._broken(scope, name, entry.mark, flow)
@@ -359,7 +359,7 @@ class Builder:
         """Return what a block gives: written out, or where the same stands already, copied from there."""
         start, shares = len(self.nodes), len(self.shares)
         known = self._expansions.get(key) if key is not None else None
-        if known is not None and start + len(known.nodes) <= MAX_LAYERS and not known.kinds & {*inner.stack}:
+        if known is not None and self._has_room_for(known) and not known.kinds & {*inner.stack}:
             nodes, blocks, insides = known.copy(start, inner, flow)
             self.nodes += nodes
             self.instances += blocks
@@ -380,11 +380,27 @@ class Builder:
                 self._expansions[key] = found
         return flows
 
+    def _check_room(self, mark: Mark, scope: Scope) -> None:
+        """Hold the limits of blocks, for one more of them."""
+        if len(scope.stack) >= MAX_NESTING:
+            raise bad(f"blocks stand within one another more than {MAX_NESTING} deep", mark)
+        if len(scope.prefix) > MAX_NAME:
+            raise bad(f"the names of the blocks around it are more than {MAX_NAME} characters", mark)
+        if len(self.instances) >= MAX_LAYERS:
+            message, mend = (
+                f"the network has more than {MAX_LAYERS:,} blocks",
+                "leave some out, or repeat them less often",
+            )
+            raise TooMuchError(Problem(message, mark, mend=mend, also=scope.uses))
+
+    def _has_room_for(self, known: Expansion) -> bool:
+        """Tell whether a copy stays within the limits; what does not is written out, up to where the limit is."""
+        layers, blocks = len(self.nodes) + len(known.nodes), len(self.instances) + len(known.blocks)
+        return layers <= MAX_LAYERS and blocks <= MAX_LAYERS
+
     def _inner_scope(
         self, kind: str, entries: Sequence[Value], scope: Scope, flow: tuple[Flow, ...], name: str, frozen: bool
     ) -> Scope:
-        if len(scope.prefix) > MAX_NAME:
-            raise bad(f"the names of the blocks around it are more than {MAX_NAME} characters", entries[0].mark)
         inputs = {f"input{i + 1}" if i else "input": tensor for i, tensor in enumerate(flow)}
         taken = self._taken.get(id(entries))
         if taken is None:

@@ -53,14 +53,14 @@ def describe(value: Value) -> str:
 
 
 def trapped(message: str, scalar: Scalar, *, due: str) -> BadValueError:
-    """Return the error for a word that YAML readers disagree about; `due` is a number or a word."""
+    """Return the error for a word that YAML readers disagree about; `due` is a number, a word, or (nothing) either."""
     why, write, mend = scalar.trap.partition(": write ")
     if not write:
         return bad(message, scalar.mark, why=(why,))
     first, _, second = mend.partition(", or ")
     if scalar.text.lower() in _SWITCHES:  # 'no' in quotes for the word, or false
         first, second = "", first
-    chosen = second if due == "a word" else first
+    chosen = mend if not due else second if due == "a word" else first
     return bad(message, scalar.mark, f"write {chosen}" if chosen else "", (why,))
 
 
@@ -145,7 +145,7 @@ def _plain(value: Value, variables: Mapping[str, Any]) -> Any:  # noqa: PLR0911 
         if value.quoted:  # within {…}, YAML wants quotes around depths[0] and max(1, width)
             return _quoted(value, variables)
         if value.trap:
-            due = "a word" if value.text.isidentifier() else "a number"
+            due = "" if value.text.isidentifier() else "a number"
             raise trapped(f"{describe(value)} stands where a number or a word is due", value, due=due)
         return value.text if value.text.isidentifier() else evaluate(value, variables)
     return value.value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import gc
 import os
 import random
 import resource
@@ -10,12 +11,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from running import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 COMMAND = [sys.executable, "-c", "from shapecalc.cli import main; main()"]
 SECONDS = 60
@@ -86,7 +90,7 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
     "repeat a billion": (f"{HEAD}  - relu:\n    repeat: 10**9\n", "beyond the 500,000 layers"),
     "repeats in repeats": (
         nested_blocks(3, "{{layers: [{{b{}: , repeat: 400}}]}}", "[relu]"),
-        "more than 500,000 layers",
+        "more than 500,000",
     ),
     "blocks that double": (nested_blocks(35, "[b{0}, b{0}]", "[relu]"), "more than"),
     "empty blocks that double": (nested_blocks(35, "[b{0}, b{0}]", "[]"), "more than"),
@@ -103,10 +107,10 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
     "a long list in every block": (
         f"input: 8\nvars: {{a: [{', '.join(['1'] * 9_999)}]}}\nblocks:\n"
         '  b: {args: {x: required}, layers: [{fc: "sum(x)"}]}\nlayers:\n  - b: a\n    repeat: 400000\n',
-        "more than",
+        "more than 1,500,000 steps",
     ),
     "9**9**9": (f"{HEAD}  - fc: 9**9**9\n", "the exponent of `9**9**9`"),
-    "a product without end": (f"{HEAD}  - fc: {'*'.join(['999999'] * 100)}\n", "beyond any size"),
+    "a product without end": (f"{HEAD}  - fc: {'*'.join(['999999'] * 40)}\n", "beyond any size"),
     "a number of a million digits": (f"{HEAD}  - fc: {'9' * 10**6}\n", "a number of 1,000,000 digits"),
     "sizes that grow": (
         "input: 3x8x8\nlayers:\n  - upsample: 1000000000000\n    repeat: 2000\n",
@@ -121,15 +125,15 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
     "a long ring": (chain(50_000, "n0"), "the layers go round in a ring"),
     "names that lead nowhere": (
         HEAD + "".join(f"  - linear: 4\n    name: n{i}\n    from: nowhere{i}\n" for i in range(20_000)),
-        "there are more than 100 problems",
+        "… and 51 more problems",
     ),
-    "unknown kinds": (HEAD + "".join(f"  - linaer{i}: 4\n" for i in range(20_000)), "there are more than 100 problems"),
+    "unknown kinds": (HEAD + "".join(f"  - linaer{i}: 4\n" for i in range(20_000)), "… and 51 more problems"),
     "unknown keys": ("".join(f"layrs{i}: 1\n" for i in range(200_000)), "did you mean layers?"),
     "keys given twice": (f"{HEAD}  - relu\n" + "a: 1\n" * 200_000, "`a` is given twice"),
     "a word of 20 MB": (f"{HEAD}  - {'a' * 20_000_000}\n", "there is no kind of layer called aaa"),
     "a key of 20 MB": ("a" * 20_000_000 + ": 1\n", "cannot stand here"),
     "a quote that does not close": ('"' + "a\n" * 2_000_000, "the quote is not closed"),
-    "a file of 65 MB": (lambda: "# x\n" * (65 * 2**18), "the text is 65.0 MiB long"),
+    "a file of 65 MB": (lambda: "# x\n" * (65 * 2**18), "a specification is at most 64 MiB"),
     "a wide sum that does not fit": (
         f"{HEAD}{FAN}  - linear: 5\n    name: odd\n    from: input\n  - add: [{NAMES}, odd]\n",
         "its inputs differ along axis 1: 4 and 5",
@@ -158,7 +162,7 @@ def test_hostile_files_are_refused_in_words(name: str, tmp_path: Path) -> None:
     assert (ended.status, ended.err.count("Traceback")) == (1, 0), ended.err[-2000:]
     assert words in ended.err
     assert len(ended.err) < 100_000
-    assert ended.err.isprintable() or set(c for c in ended.err if not c.isprintable()) == {"\n"}
+    assert ended.err.isprintable() or {c for c in ended.err if not c.isprintable()} == {"\n"}
     assert os.listdir(tmp_path) == ["spec.yaml"]
 
 
@@ -195,13 +199,18 @@ def test_time_is_linear_in_the_fan(tmp_path: Path) -> None:
     import shapecalc as library
 
     def seconds(count: int) -> float:
+        gc.collect()
         text = f"{HEAD}" + "".join(f"  - linear: 4\n    name: n{i}\n    from: input\n" for i in range(count))
         text += f"  - concat: [{', '.join(f'n{i}' for i in range(count))}]\n"
         begun = time.process_time()
         library.load(text).infer()
         return time.process_time() - begun
 
-    assert min(seconds(20_000) for _ in range(3)) < 6 * min(seconds(5_000) for _ in range(3))
+    gc.disable()  # as the command does
+    try:
+        assert min(seconds(20_000) for _ in range(3)) < 6 * min(seconds(5_000) for _ in range(3))
+    finally:
+        gc.enable()
 
 
 def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,11 +273,12 @@ def test_an_interrupt_ends_it_quietly(seconds: float, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
     with subprocess.Popen([*COMMAND, "check", str(pipe)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        with open(pipe, "w") as stream:  # returns when it is being read: all modules are loaded
+        with suppress(BrokenPipeError), open(pipe, "w") as stream:  # which opens when it is being read
             stream.write(f"{HEAD}  - linear: 8\n    repeat: 400000\n")
-            if seconds == 0:
+            if seconds == 0:  # it waits for the end of the file
                 process.send_signal(signal.SIGINT)
-        if seconds:
+                time.sleep(0.2)
+        if seconds:  # it works on what it read
             time.sleep(seconds)
             process.send_signal(signal.SIGINT)
         out, err = process.communicate()
