@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.arguments import show
-from shapecalc.errors import Mark, Misfit, Problem, did_you_mean
+from shapecalc.errors import Mark, Problem
 from shapecalc.graph import Block, Reference
 from shapecalc.layer import Composite, Layer
 from shapecalc.layers import find_kind
-from shapecalc.source import ListValue, MapValue, Scalar, read_text, short
+from shapecalc.source import ListValue, Scalar, read_text, short
 from shapecalc.spec.document import MAX_PROBLEMS
-from shapecalc.spec.entries import OWN_WORDS, Entry, read_entry
+from shapecalc.spec.entries import Entry, branches_of, listed, read_entry
 from shapecalc.spec.expansion import Expansion, Inside, Proto, key_of
+from shapecalc.spec.making import Maker
 from shapecalc.spec.scope import Flow, Pending, Scope, declared_names, full_name, read_name, read_reference
-from shapecalc.spec.values import BadValueError, argument_value, bad, condition, describe, evaluate, plain
+from shapecalc.spec.turns import turns_of
+from shapecalc.spec.values import BadValueError, bad, condition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from shapecalc.source import Value
     from shapecalc.spec.document import BlockDefinition
@@ -40,9 +41,6 @@ MAX_NAME = 400
 """The most characters of a name with those of the blocks that it stands in."""
 
 
-_Variables = "Mapping[str, Any]"
-
-
 class Builder:
     """Writes out lists of layers as nodes, and collects what is wrong with them."""
 
@@ -54,8 +52,7 @@ class Builder:
         self.problems: list[Problem] = []
         self.shares: list[tuple[int, int, Pending]] = []
         self._entries: dict[int, Entry | Problem] = {}
-        self._layers: dict[Any, Layer] = {}
-        self._fixed: dict[int, Layer | None] = {}
+        self._maker = Maker(self.report)
         self._bodies: dict[str, ListValue] = {}
         self._taken: dict[int, set[str]] = {}
         self._insides: list[Inside] = []
@@ -132,14 +129,14 @@ class Builder:
         if "when" in own and not condition(own["when"], variables, "when"):
             return self._skip(entry, scope, variables, flow)
         if "from" in own:
-            flow = tuple(read_reference(item, scope) for item in _listed(own["from"]))
+            flow = tuple(read_reference(item, scope) for item in listed(own["from"]))
         if "repeat" not in own and "for" not in own:
             name = read_name(own["name"], variables) if "name" in own else ""
             return self._one(entry, scope, variables, flow, name)
         start = len(self.nodes)
         base = own.get("name")
         templated = isinstance(base, Scalar) and "{" in base.text
-        for turn in self._turns(own, variables):
+        for turn in turns_of(own, variables, MAX_LAYERS):
             self._count_step(entry, scope)
             name = read_name(base, turn) if base is not None else ""
             if name and not templated:
@@ -154,31 +151,12 @@ class Builder:
     ) -> tuple[Flow, ...]:
         """Pass on what came in for a layer that is switched off; its name then stands for that."""
         if "from" in entry.own:
-            flow = tuple(read_reference(item, scope) for item in _listed(entry.own["from"]))
+            flow = tuple(read_reference(item, scope) for item in listed(entry.own["from"]))
         if "name" in entry.own and "repeat" not in entry.own and "for" not in entry.own:
             name = read_name(entry.own["name"], variables)
             if name not in scope.spans:
                 scope.define(name, flow, (len(self.nodes), len(self.nodes)))
         return flow
-
-    def _turns(self, own: Mapping[str, Value], variables: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        """Yield the variables of every turn of a repetition: `i` from 0, and those of `for`."""
-        if "for" in own and "repeat" in own:
-            raise bad("repeat and for do not stand together", own["for"].mark, "for repeats once for each value")
-        if "for" in own:
-            lists = _for_lists(own["for"], variables)
-            for i, values in enumerate(zip(*lists.values(), strict=True)):
-                yield {**variables, **dict(zip(lists, values, strict=True)), "i": i}
-            return
-        value = own["repeat"]
-        times = evaluate(value, variables) if isinstance(value, Scalar) else None
-        if type(times) is not int or times < 0:
-            found = describe(value) if times is None else show(times)
-            raise bad(f"repeat must be a whole number of at least 0, not {found}", value.mark)
-        if times > MAX_LAYERS:
-            raise bad(f"repeat: {times:,} is beyond the {MAX_LAYERS:,} layers that a network may have", value.mark)
-        for i in range(times):
-            yield {**variables, "i": i}
 
     def _one(
         self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...], name: str
@@ -226,22 +204,14 @@ class Builder:
         """Return what a layer takes, and the layer itself (None where its arguments are wrong)."""
         value = entry.value
         if cls.branches:
-            branches, value = _branches_of(cls, entry.value)
+            branches, value = branches_of(cls, entry.value)
             if branches is not None:
                 flow = tuple(self._branch(branch, scope, variables, flow) for branch in branches)
         if cls.inputs == (0, 0) and "from" not in entry.own:
             flow = ()
         elif len(flow) > 1 and "from" not in entry.own and not cls.branches:
             flow = flow[:1]
-        if value is not entry.value or not isinstance(value, (MapValue, Scalar, ListValue)):
-            return flow, self._make(cls, entry, value, scope, variables)
-        key = id(value)
-        if key not in self._fixed or self._fixed[key] is None:
-            layer = self._make(cls, entry, value, scope, variables)
-            if layer is not None and _is_constant(value):
-                self._fixed[key] = layer
-            return flow, layer
-        return flow, self._fixed[key]
+        return flow, self._maker.layer(cls, entry, value, scope, variables)
 
     def _branch(self, branch: Value, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]) -> Flow:
         if isinstance(branch, Scalar):
@@ -249,63 +219,6 @@ class Builder:
         entries = branch.items if isinstance(branch, ListValue) else [branch]
         given = self.expand(entries, scope, variables, flow)
         return given[0]
-
-    def _make(
-        self, cls: type[Layer], entry: Entry, value: Value | None, scope: Scope, variables: Mapping[str, Any]
-    ) -> Layer | None:
-        """Return the layer that an item describes; None, and the problems reported, where it is wrong."""
-        values = self._arguments(cls, entry, value, scope, variables)
-        if values is None:
-            return None
-        try:
-            key = (cls, tuple(values.items()))
-            layer = self._layers.get(key)
-            if layer is None:
-                layer = self._layers[key] = cls(**values)
-        except TypeError:  # a value that has no hash: an array
-            layer = cls(**values)
-        except Misfit as misfit:
-            self.report(misfit.at(entry.mark, entry.kind), scope)
-            return None
-        return layer
-
-    def _arguments(
-        self, cls: type[Layer], entry: Entry, value: Value | None, scope: Scope, variables: Mapping[str, Any]
-    ) -> dict[str, Any] | None:
-        """Return the arguments that an item gives its kind; None, and the problems reported, where one is wrong."""
-        pairs: list[tuple[str, Value]] = []
-        names, good = cls.argument_names(), True
-        if isinstance(value, MapValue):
-            given: dict[str, Mark] = {}
-            for key, item in value.pairs:
-                name = names.get(key.text)
-                if name is None:
-                    problem = Problem(
-                        f"there is no argument {key.text}", key.mark, entry.kind, mend=_mend(key.text, cls)
-                    )
-                    self.report(problem, scope)
-                    good = False
-                elif name in given:
-                    words = "one argument is given twice" + (f": {key.text} is {name}" if key.text != name else "")
-                    self.report(Problem(words, key.mark, entry.kind, also=(("first here:", given[name]),)), scope)
-                    good = False
-                else:
-                    given[name] = key.mark
-                    pairs.append((name, item))
-        elif value is not None and not (isinstance(value, Scalar) and value.value is None and not value.quoted):
-            first = cls.first_argument()
-            if first is None:
-                self.report(Problem(f"{cls.kind} takes no arguments", value.mark, entry.kind), scope)
-                return None
-            pairs.append((first.name, value))
-        values = {}
-        for name, item in pairs:
-            try:
-                values[name] = argument_value(item, cls.arguments[name], variables)
-            except BadValueError as error:
-                self.report(error.problem._replace(subject=error.problem.subject or entry.kind), scope)
-                good = False
-        return values if good else None
 
     def _block(
         self, block: BlockDefinition, entry: Entry, scope: Scope, variables: Mapping[str, Any],
@@ -338,7 +251,7 @@ class Builder:
         flow: tuple[Flow, ...], name: str, frozen: bool,
     ) -> tuple[Flow, ...]:  # fmt: skip
         self._check_room(entry.mark, scope)
-        layer = self._make(cls, entry, entry.value, scope, variables)
+        layer = self._maker.make(cls, entry, entry.value, scope, variables)
         if layer is None:
             return self._broken(scope, name, entry.mark, flow)
         body = self._bodies.get(cls.kind)
@@ -437,14 +350,6 @@ class TooMuchError(Exception):
         super().__init__(problem)
 
 
-def _mend(text: str, cls: type[Layer]) -> str:
-    """Return the mend for an argument that a kind does not have."""
-    if text in OWN_WORDS:
-        return f"{text} is a word of the item itself: write it beside {cls.kind}, not under it"
-    names = cls.argument_names()
-    return did_you_mean(text, names) if names else f"{cls.kind} takes no arguments"
-
-
 def _told(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         shown = ["[…]" if isinstance(item, (list, tuple)) else _told(item) for item in value[:_TOLD]]
@@ -458,67 +363,3 @@ _TOLD = 8
 def _steps_of(variables: Mapping[str, Any]) -> int:
     """Return how many steps it may take to work out an expression of these variables."""
     return 1 + sum(len(value) for value in variables.values() if isinstance(value, (list, tuple))) // 100
-
-
-def _listed(value: Value) -> Sequence[Value]:
-    if isinstance(value, ListValue):
-        if not value.items:
-            raise bad("from: [] names nothing", value.mark, "name a layer, or leave `from` out")
-        return value.items
-    return [value]
-
-
-def _branches_of(cls: type[Layer], value: Value | None) -> tuple[Sequence[Value] | None, Value | None]:
-    """Return the branches of a merge (None: it takes what comes in) and what is left for its arguments."""
-    if isinstance(value, ListValue):
-        if len(value.items) < 2:
-            raise bad(f"{cls.kind} needs two branches or more", value.mark, "write [] for what came in, unchanged")
-        return value.items, None
-    if isinstance(value, MapValue):
-        inner = value.get("branches")
-        if inner is None:
-            return None, value
-        rest = MapValue([(key, item) for key, item in value.pairs if key.text != "branches"], value.mark)
-        if not isinstance(inner, ListValue) or not inner.items:
-            raise bad(
-                "branches must be a list of branches and references", inner.mark, "write for instance branches: [a, b]"
-            )
-        return inner.items, rest
-    if isinstance(value, Scalar) and isinstance(value.value, str):
-        return [ListValue([], value.mark), value], None
-    return None, value
-
-
-def _is_constant(value: Value) -> bool:
-    """Tell whether a value holds no text that could be an expression."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, ListValue):
-            waiting += item.items
-        elif isinstance(item, MapValue):
-            waiting += [inner for _, inner in item.pairs]
-        elif isinstance(item.value, str):
-            return False
-    return True
-
-
-def _for_lists(value: Value, variables: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Return the lists that a `for` goes through together."""
-    if not isinstance(value, MapValue) or not value.pairs:
-        raise bad(
-            f"for is a mapping of names to lists, not {describe(value)}", value.mark, "write for: {planes: [64, 128]}"
-        )
-    lists: dict[str, list[Any]] = {}
-    for key, item in value.pairs:
-        found = plain(item, variables)
-        if not isinstance(found, (list, tuple)):
-            raise bad(f"{key.text} must be a list of values, not {describe(item)}", item.mark)
-        if not key.text.isidentifier():
-            raise bad(f"'{key.text}' is not a name for a variable", key.mark)
-        lists[key.text] = list(found)
-    lengths = {name: len(values) for name, values in lists.items()}
-    if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-        raise bad(f"the lists of a for must be of one length, but {told}", value.mark)
-    return lists

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from shapecalc.errors import Mark, Problem, did_you_mean
 from shapecalc.layer import kind_words
 from shapecalc.layers import find_kind
-from shapecalc.source import MapValue, Scalar
-from shapecalc.spec.values import describe
+from shapecalc.source import ListValue, MapValue, Scalar
+from shapecalc.spec.values import bad, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Sequence
 
+    from shapecalc.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["OWN_WORDS", "Entry", "read_entry"]
+__all__ = ["OWN_WORDS", "Entry", "branches_of", "listed", "read_entry"]
 
 OWN_WORDS = ("name", "from", "repeat", "for", "when", "share", "frozen")
 """What stands beside the kind: the words of the item itself."""
@@ -103,3 +104,33 @@ def _several(others: list[tuple[Scalar, Value]], blocks: Container[str]) -> Prob
     if kinds:
         return _beside(strange, kinds[0], blocks)
     return _unknown(others[0][0], blocks) or Problem("the item names no kind of layer", strange.mark)
+
+
+def listed(value: Value) -> Sequence[Value]:
+    """Return what a `from` names: one thing or several."""
+    if isinstance(value, ListValue):
+        if not value.items:
+            raise bad("from: [] names nothing", value.mark, "name a layer, or leave `from` out")
+        return value.items
+    return [value]
+
+
+def branches_of(cls: type[Layer], value: Value | None) -> tuple[Sequence[Value] | None, Value | None]:
+    """Return the branches of a merge (None: it takes what comes in) and what is left for its arguments."""
+    if isinstance(value, ListValue):
+        if len(value.items) < 2:
+            raise bad(f"{cls.kind} needs two branches or more", value.mark, "write [] for what came in, unchanged")
+        return value.items, None
+    if isinstance(value, MapValue):
+        inner = value.get("branches")
+        if inner is None:
+            return None, value
+        rest = MapValue([(key, item) for key, item in value.pairs if key.text != "branches"], value.mark)
+        if not isinstance(inner, ListValue) or not inner.items:
+            raise bad(
+                "branches must be a list of branches and references", inner.mark, "write for instance branches: [a, b]"
+            )
+        return inner.items, rest
+    if isinstance(value, Scalar) and isinstance(value.value, str):
+        return [ListValue([], value.mark), value], None
+    return None, value
