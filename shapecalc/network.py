@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Member", "Network", "in_features", "load", "members", "parse_sizes", "read_layout"]
 
-Sizes = "Sequence[int] | str | Mapping[str, Sequence[int] | str]"
-
 
 class Network:
     """A network that was read and is right as a specification; `infer()` works out its sizes and counts.

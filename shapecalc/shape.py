@@ -58,10 +58,6 @@ class Shape(NamedTuple):
         sizes = (*spatial, channels) if self.channels_last else (channels, *spatial)
         return Shape(sizes, self.channels_last, is_map=True)
 
-    def as_map(self) -> Shape:
-        """Return this shape known to have channels and space."""
-        return self if self.is_map else self._replace(is_map=True)
-
     def plain(self, *sizes: Dim) -> Shape:
         """Return a tensor of these sizes that is no feature map, in a network of this layout."""
         return Shape(sizes, self.channels_last, is_map=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import emit, load_network, network_options, output_option, terminal_width
+from shapecalc.cli.options import emit, layout_option, load_network, network_options, output_option, terminal_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +23,7 @@ WHAT = ("output", "params", "macs", "memory")
 @click.option(
     "--what", type=click.Choice(WHAT), multiple=True, help="Which numbers; may be repeated. All but memory by default."
 )
-@click.option(
-    "--layout", type=click.Choice(["hwc", "chw"], case_sensitive=False), help="How sizes are shown, and --input read."
-)
+@layout_option
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="How to write it.")
 @output_option
 def command(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "depth_option",
     "emit",
+    "layout_option",
     "load_network",
     "network_options",
     "output_option",
@@ -72,6 +73,11 @@ depth_option = click.option(
     metavar="N",
     callback=_read_depth,
     help="How many levels of blocks to open: 1, 2, … or all.",
+)
+
+
+layout_option = click.option(
+    "--layout", type=click.Choice(["hwc", "chw"], case_sensitive=False), help="How sizes are shown, and --input read."
 )
 
 

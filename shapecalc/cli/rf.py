@@ -9,6 +9,7 @@ import click
 from shapecalc.cli.options import (
     depth_option,
     emit,
+    layout_option,
     load_network,
     network_options,
     output_option,
@@ -38,9 +39,7 @@ def _read_place(ctx: click.Context, param: click.Parameter, value: str | None) -
 @network_options
 @click.argument("layer", metavar="[LAYER]", required=False)
 @click.option("--at", "place", metavar="PLACE", callback=_read_place, help="What one place of LAYER sees: 3x4, from 0.")
-@click.option(
-    "--layout", type=click.Choice(["hwc", "chw"], case_sensitive=False), help="How sizes are shown, and --input read."
-)
+@layout_option
 @depth_option
 @click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", help="How to write it.")
 @output_option

@@ -10,6 +10,7 @@ import click
 from shapecalc.cli.options import (
     depth_option,
     emit,
+    layout_option,
     load_network,
     network_options,
     output_option,
@@ -42,9 +43,7 @@ class _Command(click.Command):
 @click.option(
     "--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples that MACs and memory are for."
 )
-@click.option(
-    "--layout", type=click.Choice(["hwc", "chw"], case_sensitive=False), help="How sizes are shown, and --input read."
-)
+@layout_option
 @depth_option
 @click.option("--flops", is_flag=True, help="Show 2 × MACs, as floating-point operations.")
 @click.option("--shares", is_flag=True, help="Show what part of all parameters, MACs and memory each layer has.")

@@ -78,6 +78,22 @@ class SwiGlu(Composite):
     )  # fmt: skip
 
 
+_FEED_FORWARD = """
+    - add:
+      - - layer_norm: {eps: layer_norm_eps, bias: bias}
+          when: norm_first
+        - linear: {out_features: dim_feedforward, bias: bias}
+          name: linear1
+        - activation: activation
+        - linear: {out_features: d_model, bias: bias}
+          name: linear2
+      - []
+    - layer_norm: {eps: layer_norm_eps, bias: bias}
+      when: not norm_first
+    """
+"""The half of a transformer layer that works on each token alone."""
+
+
 class _TransformerLayer(Composite):
     """What the transformer's layers share: their arguments, which are PyTorch's."""
 
@@ -100,7 +116,8 @@ class TransformerEncoderLayer(_TransformerLayer):
 
     kind = "transformer_encoder_layer"
 
-    layers = """
+    layers = (
+        """
     - add:
       - - layer_norm: {eps: layer_norm_eps, bias: bias}
           when: norm_first
@@ -109,18 +126,9 @@ class TransformerEncoderLayer(_TransformerLayer):
       - []
     - layer_norm: {eps: layer_norm_eps, bias: bias}
       when: not norm_first
-    - add:
-      - - layer_norm: {eps: layer_norm_eps, bias: bias}
-          when: norm_first
-        - linear: {out_features: dim_feedforward, bias: bias}
-          name: linear1
-        - activation: activation
-        - linear: {out_features: d_model, bias: bias}
-          name: linear2
-      - []
-    - layer_norm: {eps: layer_norm_eps, bias: bias}
-      when: not norm_first
     """
+        + _FEED_FORWARD
+    )
 
     examples = (
         Example({"d_model": 16, "nhead": 4}, (5, 16), (5, 16), 68_752, 333_600,
@@ -141,7 +149,8 @@ class TransformerDecoderLayer(_TransformerLayer):
     kind = "transformer_decoder_layer"
     inputs = (2, 2)
 
-    layers = """
+    layers = (
+        """
     - add:
       - - layer_norm: {eps: layer_norm_eps, bias: bias}
           from: input
@@ -162,18 +171,9 @@ class TransformerDecoderLayer(_TransformerLayer):
       - []
     - layer_norm: {eps: layer_norm_eps, bias: bias}
       when: not norm_first
-    - add:
-      - - layer_norm: {eps: layer_norm_eps, bias: bias}
-          when: norm_first
-        - linear: {out_features: dim_feedforward, bias: bias}
-          name: linear1
-        - activation: activation
-        - linear: {out_features: d_model, bias: bias}
-          name: linear2
-      - []
-    - layer_norm: {eps: layer_norm_eps, bias: bias}
-      when: not norm_first
     """
+        + _FEED_FORWARD
+    )
 
     examples = (
         Example({"d_model": 16, "nhead": 4}, [(5, 16), (7, 16)], (5, 16), 69_872, 340_864,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.errors import Mark, Problem, did_you_mean
 from shapecalc.graph import Reference
 from shapecalc.source import ListValue, MapValue, Scalar
-from shapecalc.spec.values import BadValueError, bad, word
+from shapecalc.spec.values import bad, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -150,6 +150,3 @@ def declared_names(entries: Sequence[Value]) -> set[str]:
                 elif not isinstance(value, Scalar):
                     waiting.append(value)
     return names
-
-
-__all__ += ["BadValueError"]
