@@ -222,11 +222,11 @@ class OutputFile:
 
     def _put_in_place(self, path: str) -> None:
         os.fsync(self._stream.fileno())
-        if os.name == "nt":
-            self._close()  # an open file cannot be renamed there
+        self._close_on_windows()
         try:
             if not self._is_in_place:
                 os.replace(self._beside, path)
+                self._beside = ""
                 return
         except OSError as error:
             if error.errno not in _IN_PLACE:
@@ -248,9 +248,15 @@ class OutputFile:
 
     def discard(self) -> None:
         """Leave no trace of what was written."""
-        self._close()
+        self._close_on_windows()
         if self._beside:
             _remove(self._beside)
+        self._close()
+
+    def _close_on_windows(self) -> None:
+        """Close a file that is to be renamed or removed where it must be; elsewhere it is better locked till then."""
+        if os.name == "nt":
+            self._close()
 
     def _close(self) -> None:
         self.closed = True
@@ -283,8 +289,9 @@ class PartFile(OutputFile):
 
     @property
     def part(self) -> str:
-        """The file that the rows are in until they are all there."""
-        return self._beside or self.name
+        """The file that the rows are in until they are all there, as errors call it."""
+        name = self.target.name
+        return self._beside if os.path.islink(name) else f"{name}.part" if self._beside else name
 
     def _create(self, folder: str) -> FileIO:
         self._beside = os.path.join(folder, f"{os.path.basename(self.target.path)}.part")
@@ -296,14 +303,14 @@ class PartFile(OutputFile):
             except FileExistsError:
                 if self.resumes:
                     continue  # another process was quicker
-                message = f"{self._beside} is there already: a sweep was interrupted, or is still running"
+                message = f"{self.part} is there already: a sweep was interrupted, or is still running"
                 mend = "--resume continues it; to start anew, remove it first"
                 raise UsageError(Problem(message, mend=mend)) from None
             except OSError as error:
-                raise _cannot_write(self._beside, error) from None
+                raise _cannot_write(self.part, error) from None
             if not _lock(stream):
                 stream.close()
-                raise UsageError(Problem(f"another sweep is writing to {self._beside}"))
+                raise UsageError(Problem(f"another sweep is writing to {self.part}"))
             if self._is_there(stream):
                 return stream
             stream.close()  # the other process has finished in between
@@ -317,8 +324,8 @@ class PartFile(OutputFile):
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
             stream.close()
-            raise UsageError(Problem(f"{self._beside} cannot be continued: it is no file"))
-        _refuse_input(self._beside, status)
+            raise UsageError(Problem(f"{self.part} cannot be continued: it is no file"))
+        _refuse_input(self.part, status)
         return stream
 
     def _is_there(self, stream: FileIO) -> bool:

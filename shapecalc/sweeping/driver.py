@@ -23,6 +23,7 @@ from shapecalc.sweeping.selection import read_objectives, read_order
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Executor, Future
+    from multiprocessing.connection import Connection
 
     from shapecalc.sweeping.plan import Plan
 
@@ -234,7 +235,7 @@ class Job:
         told = f"{word} after {max(self.done, self.start):,} of {count_noun(self.plan.grid.rows, 'variant')}"
         if self._file is not None:
             part = self._file.part
-            return f"{told}; they are in {part}: the same command with --resume goes on" if part else told
+            return f"{told}; what is finished is in {part}: the same command with --resume goes on" if part else told
         if self.output or self.plot:
             return f"{told}; nothing was written"
         return f"{told}; what is shown is of those" if self.is_gathered else told
@@ -251,7 +252,7 @@ class Job:
 
 @contextlib.contextmanager
 def process_pool(jobs: int) -> Iterator[Executor]:
-    """Give processes to work with, which leave it to this one to be interrupted, and end when it does.
+    """Give processes to work with. They end when this one does, however that ends, and only then.
 
     Errors: `UsageError` where one of them is killed.
     """
@@ -260,49 +261,56 @@ def process_pool(jobs: int) -> Iterator[Executor]:
     from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415
 
     class Pool(ProcessPoolExecutor):
-        """Processes that are born deaf to Ctrl-C, which goes to all the processes of a terminal."""
+        """Processes that are born deaf to what a terminal sends to all: their parent hears it."""
 
         def submit(self, *work: Any, **options: Any) -> Future[Any]:
             with _undisturbed():
                 return super().submit(*work, **options)
 
-    others = set(multiprocessing.active_children())
-    executor = Pool(jobs, multiprocessing.get_context("spawn"), _follow_parent)
+    context = multiprocessing.get_context("spawn")
+    heard, word = context.Pipe(duplex=False)
+    with _undisturbed():  # there is one more process, that cleans up behind the others
+        executor = Pool(jobs, context, _follow_parent, (heard,))
     try:
         yield executor
-    except BaseException as error:
-        executor.shutdown(wait=False, cancel_futures=True)
-        for process in set(multiprocessing.active_children()) - others:
-            process.terminate()
-        if isinstance(error, BrokenProcessPool):
-            mend = "was there not enough memory? fewer --jobs take less"
-            raise UsageError(Problem("one of the processes that --jobs started was killed", mend=mend)) from None
-        raise
-    executor.shutdown(wait=False, cancel_futures=True)
+    except BrokenProcessPool:
+        mend = "was there not enough memory? fewer --jobs take less"
+        raise UsageError(Problem("one of the processes that --jobs started was killed", mend=mend)) from None
+    finally:
+        word.close()
+        executor.shutdown(cancel_futures=True)
+        heard.close()
+
+
+_ENDINGS = frozenset(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Put Ctrl-C off to the end, here and in the processes that are started meanwhile."""
+    """Put off the signals that end a command, here and for good in the processes that are started meanwhile."""
     if not hasattr(signal, "pthread_sigmask"):  # there is no such thing on Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _follow_parent() -> None:
-    """Leave Ctrl-C to the parent, and end with it, however it ends."""
+def _follow_parent(heard: Connection) -> None:
+    """Leave it to the parent to be interrupted, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(heard,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(heard: Connection) -> None:
+    """Stop at once when the parent closes the pipe, or is killed; a process that is killed may hang its parent."""
     import multiprocessing  # noqa: PLC0415
 
+    with contextlib.suppress(EOFError, OSError):
+        heard.recv()
+    Cells.is_stopped = True
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
