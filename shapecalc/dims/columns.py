@@ -264,7 +264,7 @@ class _Columns:
 dims.register(Column, _Columns())
 
 
-def mask(constraint: dims.Constraint) -> Any:
+def mask(constraint: dims.Constraint) -> Any:  # noqa: PLR0911  (one for each relation)
     """Tell for which candidates a constraint holds: a truth value for all, or an array."""
     left, relation, right = constraint[:3]
     if not isinstance(left, Column) and not isinstance(right, Column):
