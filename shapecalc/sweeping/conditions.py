@@ -120,7 +120,8 @@ class _Rows:
         held = self._truth(node.values[0]).copy()
         for part in node.values[1:]:
             open_rows = held == goes_on
-            held[open_rows] = self.among(open_rows)._truth(part)  # noqa: SLF001
+            if open_rows.any():
+                held[open_rows] = self.among(open_rows)._truth(part)  # noqa: SLF001
         return held
 
     def _compared(self, node: ast.Compare) -> Any:
@@ -130,6 +131,8 @@ class _Rows:
             right = rows.value(right_node)
             found = rows._compared_once(sign, left, right, left_node, right_node)
             held[held] = found
+            if not held.any():
+                break
             if right_node is not node.comparators[-1]:
                 chosen = np.broadcast_to(found, (rows.rows,))
                 rows, left, left_node = rows.among(chosen), _taken(right, chosen), right_node
