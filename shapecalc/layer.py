@@ -2,7 +2,7 @@
 
 A kind is a subclass of `Layer` with a `kind` name, `Argument`s as class attributes, and formulas as methods. Each
 formula takes the input shapes and returns sizes; it is plain arithmetic on dimensions (see `dims`), so that it runs
-on ints, traced numbers, symbols and arrays alike. Reading, the JSON Schema, the docs, `explain` and the property
+on ints, traced numbers, symbols and columns alike. Reading, the JSON Schema, the docs, `explain` and the property
 tests are made from the declaration: adding a kind touches one file of `layers/`.
 """
 
