@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from math import ceil, floor, gcd
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -62,14 +62,17 @@ _LISTED = 64
 """Positions of a period that are listed; a longer one is worked out position by position, as it is asked for."""
 
 
-class Period(NamedTuple):
+class Period:
     """What the positions of a long period see, none of them listed: a size of 10^9 costs no more than one of 10."""
 
-    length: int
-    at: Callable[[int], range]
+    __slots__ = ("_at", "length")
 
-    def __getitem__(self, phase: Any) -> Any:
-        return self.at(phase)
+    def __init__(self, length: int, at: Callable[[int], range]) -> None:
+        self.length = length
+        self._at = at
+
+    def __getitem__(self, phase: int) -> range:
+        return self._at(phase)
 
 
 def _period(length: int, at: Callable[[int], range]) -> tuple[range, ...] | Period:

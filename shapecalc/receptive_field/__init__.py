@@ -17,6 +17,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.graph import Reference
 from shapecalc.receptive_field.lanes import Lane, hull
 from shapecalc.receptive_field.tracing import input_axes, lanes_of, traced
 
@@ -135,7 +136,7 @@ class ReceptiveFields:
         start: Box = [[(0, size - 1)] for size in shape.sizes]
         for axis, at in zip(self._place_axes(index), place, strict=True):
             start[axis] = [(at, at)]
-        found = traced(self.report, index, start)
+        found = traced(self.report, Reference(index), start)
         inputs = list(self.report.graph.inputs)
         return tuple(
             Region(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.graph import Reference
-from shapecalc.receptive_field.lanes import Lane, Work, joined, through
+from shapecalc.receptive_field.lanes import Lane, Work, hull, joined, through
 from shapecalc.receptive_field.places import Gaps, Places, seen, united
 from shapecalc.window import AXIS_NAMES
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from shapecalc.report import Report, Row
+    from shapecalc.shape import Shape
     from shapecalc.sight import Look
 
 __all__ = ["Axes", "Box", "Lanes", "input_axes", "lanes_of", "traced"]
@@ -25,6 +26,9 @@ Box = list[Places]
 
 _MOST_BOXES = 8
 """Of a tensor; where more ways lead to it, what lies between them may be told to be seen too."""
+
+_MOST_TRACED = 20_000
+"""Layers that are gone back through, in all, for what a layer that looks at all of an axis sees to the edges."""
 
 Lanes = dict[tuple[int, int], tuple[Lane, ...]]
 """How a tensor sees each of them."""
@@ -51,32 +55,60 @@ def _looks(row: Row) -> Iterable[Look]:
 
 def lanes_of(report: Report, axes: Axes) -> list[Lanes]:
     """Return the lanes of every layer, in the order of computation."""
-    shapes = list(report.graph.inputs.values())
-    limits = {key: shapes[key[0]].sizes[key[1]] for key in axes}
-    found: list[Lanes] = []
-    work = Work()
+    walk = _Walk(report, axes)
     for row in report.rows:
+        walk.step(row)
+    return walk.found
+
+
+class _Walk:
+    """The way through a network, layer by layer: the lanes that were found, and the work that is left."""
+
+    def __init__(self, report: Report, axes: Axes) -> None:
+        self.report, self.axes, self.work = report, axes, Work()
+        shapes = list(report.graph.inputs.values())
+        self.limits = {key: shapes[key[0]].sizes[key[1]] for key in axes}
+        self.found: list[Lanes] = []
+        self.wholes: dict[Reference, dict[int, list[Box]] | None] = {}
+        self.left, self.gaps = _MOST_TRACED, Gaps()
+
+    def step(self, row: Row) -> None:
+        """Find the lanes of the next layer."""
         gathered: dict[tuple[int, int], list[Lane]] = {}
         for look in _looks(row):
-            sizes = row.sizing.inputs[look.input].sizes
-            moved: Lanes = {}
-            for key, lanes in _lanes_at(row.node.inputs[look.input], found, axes).items():
-                through_all = [_moved(lane, look, sizes, limits[key], work) for lane in lanes]
-                moved[key] = tuple(filter(None, through_all))
+            given = _lanes_at(row.node.inputs[look.input], self.found, self.axes)
+            moved = {key: [*filter(None, [self.moved(lane, row, look, key) for lane in given[key]])] for key in given}
             unseen = {key[0] for key, lanes in moved.items() if not lanes}  # along an axis, and so not at all
             for key, lanes in moved.items():
                 if key[0] not in unseen:
                     gathered.setdefault(key, []).extend(lanes)
-        found.append({key: joined(gathered[key], work) for key in axes if gathered.get(key)})
-    return found
+        self.found.append({key: joined(gathered[key], self.work) for key in self.axes if key in gathered})
+
+    def moved(self, lane: Lane, row: Row, look: Look, key: tuple[int, int]) -> Lane | None:
+        """Return a lane of an input as it is behind the layer; None where nothing is seen any more."""
+        self.work.spend(1)
+        if lane.axis < 0:
+            return lane
+        sight, axis = look.axes[lane.axis]
+        if axis < 0 and (boxes := self.whole(row.node.inputs[look.input])) is not None:
+            span = hull([(box[key[1]][0][0], box[key[1]][-1][1]) for box in boxes.get(key[0], [])])
+            return span and Lane((span,), 0, -1)
+        return through(lane, sight, axis, row.sizing.inputs[look.input].sizes[lane.axis], self.limits[key], self.work)
+
+    def whole(self, giver: Reference) -> dict[int, list[Box]] | None:
+        """Return what all of a tensor sees of the inputs, to the edges; None where that is too much to trace."""
+        if giver not in self.wholes:
+            self.left -= max(giver.node, 0)
+            shape = _shape_of(self.report, giver)
+            start: Box = [[(0, size - 1)] for size in shape.sizes]
+            self.wholes[giver] = traced(self.report, giver, start, self.gaps) if self.left >= 0 else None
+        return self.wholes[giver]
 
 
-def _moved(lane: Lane, look: Look, sizes: Sequence[int], limit: int, work: Work) -> Lane | None:
-    work.spend(1)
-    if lane.axis < 0:
-        return lane
-    sight, axis = look.axes[lane.axis]
-    return through(lane, sight, axis, sizes[lane.axis], limit, work)
+def _shape_of(report: Report, reference: Reference) -> Shape:
+    if reference.node < 0:
+        return list(report.graph.inputs.values())[-1 - reference.node]
+    return report.rows[reference.node].sizing.outputs[reference.output]
 
 
 def _lanes_at(reference: Reference, found: Sequence[Lanes], axes: Axes) -> Lanes:
@@ -86,11 +118,11 @@ def _lanes_at(reference: Reference, found: Sequence[Lanes], axes: Axes) -> Lanes
     return {key: (Lane(((0, 0),), 1, key[1]),) for key in axes if key[0] == number}
 
 
-def traced(report: Report, index: int, start: Box) -> dict[int, list[Box]]:
-    """Return what of each input of the network is seen by these places (for each axis) of a layer's first output."""
-    wanted: dict[Reference, list[Box]] = {Reference(index): [start]}
-    gaps = Gaps()
-    for node in range(index, -1, -1):
+def traced(report: Report, of: Reference, start: Box, gaps: Gaps | None = None) -> dict[int, list[Box]]:
+    """Return what of each input of the network is seen by these places (for each axis) of a tensor."""
+    wanted: dict[Reference, list[Box]] = {of: [start]}
+    gaps = gaps or Gaps()
+    for node in range(of.node, -1, -1):
         row = report.rows[node]
         for output in range(len(row.sizing.outputs)):
             boxes = wanted.pop(Reference(node, output), [])
