@@ -131,7 +131,6 @@ def test_kv_cache():
     assert shapecalc.load("llama-3-8b").memory(activations=16).kv_cache == 2 * 32 * 1024 * 2  # 8 heads of 128
     assert shapecalc.load("resnet18").memory().kv_cache == 0
 
-
 def test_a_shared_layer_is_counted_once():
     layers = [{"fc": 16, "name": "a"}, {"fc": 16, "share": "a"}]
     assert memory(report_of(layers)).weights == (16 * 16 + 16) * 4
@@ -608,7 +607,8 @@ def test_json_is_what_it_says():
     told = json.loads(json.dumps(found.to_dict()))
     assert list(told) == [
         "version", "name", "inputs", "batch", "bits", "in_place", "order", "weights", "buffers", "activations",
-        "kv_cache_per_token", "training", "total", "budget", "layers",
+        "kv_cache_per_token", "cross_kv_cache", "cross_kv_cache_per_source_token", "training", "total", "budget",
+        "layers",
     ]  # fmt: skip
     assert told["version"] == 1
     assert told["total"] == found.total

@@ -43,6 +43,8 @@ def product_macs(leading: Dim, length: Dim, keys: Dim, head_dim: Dim, v_head_dim
     return leading * length * keys * (head_dim + v_head_dim)
 
 
+_CAUSAL = "each position attends to none after it, as in a decoder, which caches its keys and values; changes no size"
+
 _SUM_BITS = 32
 """Of the sum over the keys that fused attention keeps for each query in place of the scores (Dao et al. 2022)."""
 
@@ -91,6 +93,7 @@ class MultiHeadAttention(Layer):
     relative_buckets = Integer("learned numbers for that many distances in every head, as T5", None)
     dropout = Number("share of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
     need_weights = Flag("give the attention weights too, averaged over the heads, as a second output", False)
+    is_causal = Flag(_CAUSAL, False, also=["causal", "use_causal_mask"])
 
     examples = (
         Example({"embed_dim": 12, "num_heads": 4, "bias": False}, (6, 12), (6, 12), 576, 4_320,
@@ -184,9 +187,19 @@ class MultiHeadAttention(Layer):
         return leading * (around + kept + square)
 
     def kv_cache(self, *inputs: Shape) -> Dim:
-        """Return how many numbers a decoder keeps for each position that is past: its key and its value."""
-        head, v_head = self._head_dims(inputs[0])
-        return self._kv_heads * (head + v_head)
+        """Return how many elements a decoder keeps for each past position: its key and its value."""
+        return self._keys_and_values(*inputs) if self.is_causal else 0
+
+    def cross_kv_cache(self, *inputs: Shape) -> tuple[Dim, Dim]:
+        if self.is_causal or len(inputs) == 1:
+            return 0, 0
+        return self._keys_and_values(*inputs), inputs[1].sizes[-2]
+
+    def _keys_and_values(self, *inputs: Shape) -> Dim:
+        """Return the elements of one position's keys and values."""
+        q, k, _ = _triple(inputs)
+        head, v_head = self._head_dims(q)
+        return prod(k.sizes[:-2]) * (self._kv_heads * (head + v_head))
 
     def kept(self, output: Any, *inputs: Shape) -> list[tuple[Dim, int]]:
         q, k, _ = _triple(inputs)
@@ -222,7 +235,7 @@ class ScaledDotProductAttention(Layer):
     also = ("sdpa", "dot_product_attention")
     inputs = (3, 3)
 
-    is_causal = Flag("each position sees only those before it: changes no size and no count", False)
+    is_causal = Flag(_CAUSAL, False, also=["causal", "use_causal_mask"])
     enable_gqa = Flag("keys and values may have fewer heads than the queries", False)
     dropout_p = Number("share of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
 
@@ -249,8 +262,13 @@ class ScaledDotProductAttention(Layer):
         return product_macs(prod(q.sizes[:-2]), q.sizes[-2], k.sizes[-2], q.sizes[-1], v.sizes[-1])
 
     def kv_cache(self, q: Shape, k: Shape, v: Shape) -> Dim:
-        """Return how many numbers a decoder keeps for each position that is past: its key and its value."""
-        return prod(k.sizes[:-2]) * (k.sizes[-1] + v.sizes[-1])
+        """Return how many elements a decoder keeps for each past position: its key and its value."""
+        return prod(k.sizes[:-2]) * (k.sizes[-1] + v.sizes[-1]) if self.is_causal else 0
+
+    def cross_kv_cache(self, q: Shape, k: Shape, v: Shape) -> tuple[Dim, Dim]:
+        if self.is_causal:
+            return 0, 0
+        return prod(k.sizes[:-2]) * (k.sizes[-1] + v.sizes[-1]), k.sizes[-2]
 
     def kept(self, output: Shape, q: Shape, k: Shape, v: Shape) -> list[tuple[Dim, int]]:
         return [(prod(q.sizes[:-1]), _SUM_BITS)]

@@ -116,12 +116,15 @@ class TransformerEncoderLayer(_TransformerLayer):
 
     kind = "transformer_encoder_layer"
 
+    is_causal = Flag("self-attention is causal, as in a decoder without a source (GPT)", False, also=["causal"])
+
     layers = (
         """
     - add:
       - - layer_norm: {eps: layer_norm_eps, bias: bias}
           when: norm_first
-        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout}
+        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout,
+                               is_causal: is_causal}
           name: self_attn
       - []
     - layer_norm: {eps: layer_norm_eps, bias: bias}
@@ -149,13 +152,17 @@ class TransformerDecoderLayer(_TransformerLayer):
     kind = "transformer_decoder_layer"
     inputs = (2, 2)
 
+    is_causal = Flag("self-attention is causal; false where all tokens are made at once (DETR)", True,
+                     also=["causal", "tgt_is_causal"])  # fmt: skip
+
     layers = (
         """
     - add:
       - - layer_norm: {eps: layer_norm_eps, bias: bias}
           from: input
           when: norm_first
-        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout}
+        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout,
+                               is_causal: is_causal}
           name: self_attn
       - []
     - layer_norm: {eps: layer_norm_eps, bias: bias}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import prod
 from shapecalc.errors import Problem, UsageError
+from shapecalc.memory.cache import cache_of
 from shapecalc.memory.in_place import ALL, NONE, read_in_place
 from shapecalc.memory.liveness import Moment, Run, run
 from shapecalc.memory.order import best_order
@@ -70,6 +71,7 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     chosen = _order(plan, order)
     found = run(plan, chosen.steps)
     layers = _layers(report, plan, found, widths)
+    cache = cache_of(report, widths.activations)
     result = Memory(
         name=report.name,
         inputs=report.inputs,
@@ -80,7 +82,9 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         weights=sum(layer.weights for layer in layers),
         buffers=sum(layer.buffers for layer in layers),
         activations=_activations(report, plan, found, words, widths.activations),
-        kv_cache=_kv_cache(report, widths.activations),
+        kv_cache=cache.per_token,
+        cross_kv_cache=cache.source,
+        cross_kv_cache_per_source_token=cache.per_source_token,
         layers=layers,
     )
     if trains:
@@ -148,14 +152,6 @@ def _activations(report: Report, plan: Plan, found: Run, words: tuple[str, ...],
 
 def _name(report: Report, plan: Plan, moment: Moment) -> str:
     return report.rows[plan.steps[moment.step].node].name if moment.step >= 0 else ""
-
-
-def _kv_cache(report: Report, bits: int) -> int:
-    numbers = 0
-    for row in report.rows:
-        assert row.node.layer is not None
-        numbers += row.node.layer.kv_cache(*row.sizing.inputs)
-    return stored(numbers, bits)
 
 
 def _layers(report: Report, plan: Plan, found: Run, widths: Widths) -> tuple[LayerMemory, ...]:
