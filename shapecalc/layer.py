@@ -190,11 +190,21 @@ class Layer:
         return 0, 0
 
     def kept(self, output: Any, *inputs: Any, **_: Any) -> Iterable[tuple[Dim, int]]:
-        """Return what the backward pass needs for one sample beside what `saves` names: numbers, and bits of each.
+        """Return what the backward pass needs for one sample beside what `saves` names: elements, and bits of each.
 
         0 bits are those of the activations (attention's scores); else it is a width of its own (the indices of a pool).
+        `kept`, `kept_for_weights` and `saved` are for plain ints. They are what PyTorch keeps, recorded in
+        tests/data/saved_tensors.json.
         """
         return ()
+
+    def kept_for_weights(self, output: Any, *inputs: Any, **_: Any) -> Iterable[tuple[Dim, int]]:
+        """Return what the backward pass needs beside that where the layer's weights are trained, in the same form."""
+        return ()
+
+    def saved(self, *inputs: Any, **_: Any) -> str:
+        """Return what the backward pass needs again for these inputs: `saves`, where a kind says no more."""
+        return self.saves
 
     def looks(self, output: Any, *inputs: Any, **_: Any) -> Iterable[Look]:
         """Return how the output sees its inputs' space, on plain ints; all of it, where a kind does not say."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.arguments import Flag, Integer, Number
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import Misfit
-from shapecalc.layer import BOTH, Example, Layer, WeightShapes
+from shapecalc.layer import BOTH, TRAINED, Example, Layer, WeightShapes
 from shapecalc.sight import Look, rearranged
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ _SUM_BITS = 32
 """Of the sum over the keys that fused attention keeps for each query in place of the scores (Dao et al. 2022)."""
 
 
+_MASK_BITS = 8
+"""Of an element of a dropout's mask."""
+
+
 def seen_apart(index: int, x: Shape) -> Look:
     """Return that all of an input's positions and features are seen, but what its leading axes tell apart, apart."""
     return rearranged(index, x, {i: i for i in range(x.rank - 2)})
@@ -73,6 +77,7 @@ class MultiHeadAttention(Layer):
     kind = "multi_head_attention"
     also = ("multihead_attention", "mha", "self_attention", "cross_attention", "grouped_query_attention")
     sequences = True
+    saves = TRAINED
     inputs = (1, 3)
 
     num_heads = Integer("heads that the features are split into", symbol="h")
@@ -205,10 +210,23 @@ class MultiHeadAttention(Layer):
         q, k, _ = _triple(inputs)
         head, v_head = self._head_dims(q)
         length, keys, heads = q.sizes[-2], self._keys(k), self.num_heads
-        leading = prod(q.sizes[:-2])
-        inside = length * heads * head + keys * self._kv_heads * (head + v_head) + length * heads * v_head
-        scores = (heads * length * keys, 0) if self.need_weights else (heads * length, _SUM_BITS)
-        return [(leading * inside, 0), (leading * scores[0], scores[1])]
+        leading, extra, packed = prod(q.sizes[:-2]), self.add_bias_kv or self.add_zero_attn, len(inputs) == 1
+        packed = packed and self._packed  # queries, keys and values are one tensor, which stays whole
+        inside = length * heads * head + keys * self._kv_heads * (head + v_head)
+        if not self.need_weights:
+            inside = inside + length * heads * v_head + (2 * length * heads * head if packed and extra else 0)
+            return [(leading * inside, 0), (leading * heads * length, _SUM_BITS)]
+        inside = inside + (length * heads * head if packed and not extra else 0)  # the queries, and as they are scaled
+        scores = leading * heads * length * keys
+        if not 0 < self.dropout < 1:
+            return [(leading * inside + scores, 0)]
+        return [(leading * inside + 2 * scores, 0), (scores, _MASK_BITS)]
+
+    def kept_for_weights(self, output: Any, *inputs: Shape) -> list[tuple[Dim, int]]:
+        if not self.need_weights:
+            return []  # fused attention needs its output in any case
+        x = inputs[0]
+        return [(prod(x.sizes[:-1]) * self.num_heads * self._head_dims(x)[1], 0)]
 
     def looks(self, output: Any, *inputs: Shape) -> list[Look]:
         return [seen_apart(i, x) for i, x in enumerate(inputs)]

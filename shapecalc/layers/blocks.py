@@ -85,8 +85,12 @@ _FEED_FORWARD = """
         - linear: {out_features: dim_feedforward, bias: bias}
           name: linear1
         - activation: activation
+        - dropout: dropout
+          when: dropout > 0
         - linear: {out_features: d_model, bias: bias}
           name: linear2
+        - dropout: dropout
+          when: dropout > 0
       - []
     - layer_norm: {eps: layer_norm_eps, bias: bias}
       when: not norm_first
@@ -126,6 +130,8 @@ class TransformerEncoderLayer(_TransformerLayer):
         - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout,
                                is_causal: is_causal}
           name: self_attn
+        - dropout: dropout
+          when: dropout > 0
       - []
     - layer_norm: {eps: layer_norm_eps, bias: bias}
       when: not norm_first
@@ -164,6 +170,8 @@ class TransformerDecoderLayer(_TransformerLayer):
         - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout,
                                is_causal: is_causal}
           name: self_attn
+        - dropout: dropout
+          when: dropout > 0
       - []
     - layer_norm: {eps: layer_norm_eps, bias: bias}
       when: not norm_first
@@ -175,6 +183,8 @@ class TransformerDecoderLayer(_TransformerLayer):
         - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout}
           name: multihead_attn
           from: [query, input2]
+        - dropout: dropout
+          when: dropout > 0
       - []
     - layer_norm: {eps: layer_norm_eps, bias: bias}
       when: not norm_first

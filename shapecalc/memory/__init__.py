@@ -31,6 +31,8 @@ GIVEN = "given"
 BEST = "best"
 _EXACT = "exact"
 _HEURISTIC = "heuristic"
+_LEAST_TRAINED = 8
+"""Bits of the narrowest weights and activations that are trained: those of FP8 (Micikevicius et al. 2022)."""
 
 
 class _Order(NamedTuple):
@@ -66,6 +68,8 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     trains = training or mixed_precision or optimizer is not None
     _check_order(order, trains=trains)
     widths = _widths(weights, activations, buffers, mixed_precision=mixed_precision)
+    if trains:
+        _check_trained(report, widths)
     words, may = read_in_place(in_place)
     plan = make_plan(report, widths.activations, may)
     chosen = _order(plan, order)
@@ -113,6 +117,21 @@ def _widths(weights: Any, activations: Any, buffers: Any, *, mixed_precision: bo
             )
         )
     return widths
+
+
+def _check_trained(report: Report, widths: Widths) -> None:
+    """Refuse widths that no gradient has. Errors: `UsageError`."""
+    for bits, what in ((widths.weights, "weights"), (widths.activations, "activations")):
+        if bits < _LEAST_TRAINED and any(row.trainable for row in report.rows):
+            raise UsageError(
+                Problem(
+                    f"{what} of {bits} bits cannot be trained: their gradients would have {bits} bits too",
+                    why=("fine-tuning of quantised weights freezes them, and trains others (QLoRA)",)
+                    if what == "weights"
+                    else (),
+                    mend=f"train with {what} of {_LEAST_TRAINED} bits or more, or leave training out",
+                )
+            )
 
 
 def _order(plan: Plan, order: str) -> _Order:
