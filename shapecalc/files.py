@@ -79,8 +79,8 @@ def find_target(name: str) -> Target:
     try:
         status = os.stat(name)
     except FileNotFoundError:
-        if name and not os.path.basename(name):
-            raise _refusal(name, errno.EISDIR) from None
+        if not os.path.basename(name):
+            raise _refusal(name, errno.EISDIR if name else errno.ENOENT) from None
         return Target(name, os.path.realpath(name), None)
     except (OSError, ValueError) as error:
         raise _cannot_write(name, error) from None
@@ -321,11 +321,14 @@ class PartFile(OutputFile):
             stream = _opened(self._beside, os.O_RDWR | _CAREFUL)
         except FileNotFoundError:
             return None
-        status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode):
+        try:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise UsageError(Problem(f"{self.part} cannot be continued: it is no file"))
+            _refuse_input(self.part, status)
+        except UsageError:
             stream.close()
-            raise UsageError(Problem(f"{self.part} cannot be continued: it is no file"))
-        _refuse_input(self.part, status)
+            raise
         return stream
 
     def _is_there(self, stream: FileIO) -> bool:
@@ -399,3 +402,18 @@ def _lock(stream: FileIO) -> bool:
     except OSError as error:
         return error.errno not in (errno.EACCES, errno.EAGAIN)
     return True
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Put off the signals that end a command, here and for good in the processes that are started meanwhile."""
+    import signal  # noqa: PLC0415
+
+    if not hasattr(signal, "pthread_sigmask"):  # there is no such thing on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

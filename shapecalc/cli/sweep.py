@@ -131,7 +131,7 @@ def _run(job: Job, jobs: int) -> KeyboardInterrupt | None:
         return interruption
     except BaseException as error:
         job.leave()
-        if isinstance(error, ShapecalcError) and job.done > job.start:
+        if isinstance(error, ShapecalcError) and job.part:
             sys.stderr.write(printable(f"{job.interruption('stopped')}\n"))
         raise
     return None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from shapecalc.errors import Problem, UsageError, count_noun
-from shapecalc.files import check_writable, find_target, write_file
+from shapecalc.files import check_writable, find_target, undisturbed, write_file
 from shapecalc.sweeping.cells import Cells
 from shapecalc.sweeping.files import ParquetFile, TextFile, header_of, load_pyarrow, text_of, write_parquet
 from shapecalc.sweeping.gathering import Gathering, Wish
@@ -188,6 +188,11 @@ class Job:
         if self.plot:
             self._draw()
 
+    @property
+    def part(self) -> str:
+        """The file in which finished rows are as long as there are more to come; nothing where there is none."""
+        return self._file.part if self._file is not None else ""
+
     def leave(self) -> None:
         """Close the file before its end; what was written stays, for --resume to go on with."""
         if self._file is not None:
@@ -233,9 +238,8 @@ class Job:
     def interruption(self, word: str = "interrupted") -> str:
         """Return what a sweep that does not come to its end has come to."""
         told = f"{word} after {max(self.done, self.start):,} of {count_noun(self.plan.grid.rows, 'variant')}"
-        if self._file is not None:
-            part = self._file.part
-            return f"{told}; what is finished is in {part}: the same command with --resume goes on" if part else told
+        if self.part:
+            return f"{told}; what is finished is in {self.part}: the same command with --resume goes on"
         if self.output or self.plot:
             return f"{told}; nothing was written"
         return f"{told}; what is shown is of those" if self.is_gathered else told
@@ -264,12 +268,12 @@ def process_pool(jobs: int) -> Iterator[Executor]:
         """Processes that are born deaf to what a terminal sends to all: their parent hears it."""
 
         def submit(self, *work: Any, **options: Any) -> Future[Any]:
-            with _undisturbed():
+            with undisturbed():
                 return super().submit(*work, **options)
 
     context = multiprocessing.get_context("spawn")
     heard, word = context.Pipe(duplex=False)
-    with _undisturbed():  # there is one more process, that cleans up behind the others
+    with undisturbed():  # there is one more process, that cleans up behind the others
         executor = Pool(jobs, context, _follow_parent, (heard,))
     try:
         yield executor
@@ -280,22 +284,6 @@ def process_pool(jobs: int) -> Iterator[Executor]:
         word.close()
         executor.shutdown(cancel_futures=True)
         heard.close()
-
-
-_ENDINGS = frozenset(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Put off the signals that end a command, here and for good in the processes that are started meanwhile."""
-    if not hasattr(signal, "pthread_sigmask"):  # there is no such thing on Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _follow_parent(heard: Connection) -> None:

@@ -17,7 +17,7 @@ from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import MissingExtraError, Problem, ShapecalcError, UsageError
-from shapecalc.files import OutputFile, PartFile
+from shapecalc.files import OutputFile, PartFile, undisturbed
 from shapecalc.sweeping.cells import COUNTS
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ class ParquetFile:
 
     def __init__(self, path: str, plan: Plan, condition: Condition | None = None, *, resumes: bool = False) -> None:
         self.start = 0
-        self._has_rows = self._is_whole = False
+        self._has_rows = self._is_whole = self._is_broken = False
         self._tables = _Tables(plan)
         self._file = PartFile(path, resumes=resumes)
         self._sink: OutputFile = self._file
@@ -266,7 +266,7 @@ class ParquetFile:
     @property
     def part(self) -> str:
         """The file in which the rows are until they are all there; nothing where there are none yet."""
-        return self._file.part if self._has_rows or self._file.was_there else ""
+        return self._file.part if self._file.was_there or (self._has_rows and not self._is_broken) else ""
 
     def _resume(self, plan: Plan, condition: Condition | None) -> None:
         """Copy the rows of FILE.part, or else of FILE."""
@@ -306,8 +306,10 @@ class ParquetFile:
         """Add rows. Errors: `UsageError` where the disk is full, or a number is beyond 64 bits."""
         if len(part):
             table = self._tables.table(part)
-            self._has_rows, self._is_whole = True, False
-            self._writer.write_table(table)
+            self._is_whole, self._is_broken = False, True
+            with undisturbed():
+                self._writer.write_table(table)
+            self._has_rows, self._is_broken = True, False
 
     def finish(self) -> None:
         """Put the file in its place; one that is whole already is left alone."""
@@ -320,8 +322,8 @@ class ParquetFile:
             self._file.discard()
 
     def leave(self) -> None:
-        """Close the file before its end: the rows that there are stay in FILE.part."""
-        if not self.part:
+        """Close the file before its end: the rows that there are stay in FILE.part, unless it could not be read."""
+        if not self._has_rows or self._is_broken:
             self._drop()
             return
         try:
