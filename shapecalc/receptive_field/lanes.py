@@ -46,6 +46,7 @@ class Work:
                 )
             )
 
+
 Span = tuple[int, int] | None
 """The first and the last place that are seen; None where none is."""
 
