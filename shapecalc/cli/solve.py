@@ -9,6 +9,7 @@ import click
 
 from shapecalc.cli.options import emit, printable, read_inputs, read_settings
 from shapecalc.errors import Problem, UsageError, count_noun
+from shapecalc.escaping import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -105,7 +106,7 @@ def _check_window(target: str, inputs: Sequence[str], wanted: str | None, asked:
     if not inputs or not wanted:
         what = "comes out" if inputs else "goes in" if wanted else "goes in and what comes out"
         given = inputs[0] if inputs else "227"
-        raise UsageError(Problem(f"to solve {target} say what {what}", mend=f"--input {given} --output {wanted or 55}"))
+        raise UsageError(Problem(f"to solve {target} say what {what}", mend=clean(f"--input {given} --output {wanted or 55}")))
 
 
 def _check_network(target: str, foreign: Sequence[str], asked: Mapping[str, Any]) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from shapecalc.escaping import clean
 from shapecalc.renderers.bars import show_share
 from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
 from shapecalc.renderers.painting import Line, draw_lines
-from shapecalc.renderers.text import clean, shorten, wrap
+from shapecalc.renderers.text import shorten, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,25 +1,10 @@
-"""Texts from a specification, made safe to print; and how many cells of a terminal a text takes."""
+"""How many cells of a terminal a text takes; texts cut and wrapped to fit it."""
 
 from __future__ import annotations
 
-__all__ = ["cell_width", "clean", "shorten", "wrap"]
+__all__ = ["cell_width", "shorten", "wrap"]
 
-_DELETE = 0x7F
 _COMBINING = frozenset({"Mn", "Me"})
-
-
-def clean(text: str) -> str:
-    """Return a text safe to print: what cannot be seen (escapes, line breaks, marks of direction) made visible."""
-    return text if text.isprintable() else "".join([c if c.isprintable() else _visible(c) for c in text])
-
-
-def _visible(character: str) -> str:
-    code = ord(character)
-    if code < ord(" "):
-        return chr(0x2400 + code)  # the control pictures: ␛ ␊ ␉
-    if code == _DELETE:
-        return "␡"
-    return " " if character.isspace() else "\N{REPLACEMENT CHARACTER}"
 
 
 def cell_width(text: str) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shapecalc.escaping import clean, join_lines
 from shapecalc.explain.items import KEPT, Bytes, Chain, Relation, Sizes
 from shapecalc.notation import TEXT
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
-from shapecalc.renderers.text import cell_width, clean, wrap
+from shapecalc.renderers.text import cell_width, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,7 +41,7 @@ def draw(explanation: Explanation, width: int | None = None) -> str:
         lines += ["", *_heading(ending(explanation), "", width), *text_lines(sums, width)]
     if not several:
         lines += ["", *_wrapped(" ".join(legend(explanation)), width)]
-    return "\n".join(lines).strip("\n")
+    return join_lines(lines).strip("\n")
 
 
 def _heading(words: str, sizes: str, width: int) -> list[str]:
