@@ -236,7 +236,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         words = [one for one in words if one[:1] == word[:1] and abs(len(one) - len(word)) <= 2][:_MOST_COMPARED]
     before, colon, after = word.partition(":")
     if colon and after and before in words:
-        return f"write a space behind the colon: `{before}: {after}`"
+        return clean(f"write a space behind the colon: `{before}: {after}`")
     near = difflib.get_close_matches(word, words, n=1, cutoff=_NEAR) or difflib.get_close_matches(
         word.lower().replace("-", "_").replace(" ", "_"), words, n=1, cutoff=_NEAR
     )

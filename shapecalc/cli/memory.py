@@ -76,7 +76,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     if format_ == "json":
         from shapecalc.renderers.json import write_contract  # noqa: PLC0415
 
-        emit(write_contract(result.to_dict()), output)
+        emit(write_contract(result.to_dict()), output, format_)
         return
     from shapecalc.renderers.memory import draw_memory  # noqa: PLC0415
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import emit, load_network, network_options, output_option, printable
+from shapecalc.cli.options import emit, load_network, network_options, output_option
+from shapecalc.escaping import join_lines, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,9 +32,9 @@ def command(spec: str, inputs: Sequence[str], settings: Sequence[str], format_: 
     """
     answer = load_network(spec, inputs, settings).legal_sizes()
     if format_ == "json":
-        emit(json.dumps(answer.to_dict(), indent=2, ensure_ascii=False), output)
+        emit(json_text(answer.to_dict(), 2), output, format_)
     else:
-        emit(printable(_text(answer)), output)
+        emit(_text(answer), output)
     return 0 if all(entry.legal.smallest for entry in answer.axes) else 1
 
 
@@ -42,7 +42,7 @@ def _text(answer: LegalSizes) -> str:
     lines = [answer.name or "the network"]
     for entry in answer.axes:
         lines += ["", _heading(entry, named=len(answer.axes) > 1), *_body(entry)]
-    return "\n".join([*lines, "", _footer(answer)])
+    return join_lines([*lines, "", _footer(answer)])
 
 
 def _heading(entry: AxisSizes, *, named: bool) -> str:

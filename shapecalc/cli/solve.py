@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from shapecalc.cli.options import emit, printable, read_inputs, read_settings
+from shapecalc.cli.options import emit, read_inputs, read_settings
 from shapecalc.errors import Problem, UsageError, count_noun
-from shapecalc.escaping import clean
+from shapecalc.escaping import clean, join_lines, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -90,9 +89,9 @@ def command(
         else:
             text, good = _budget_text(answer, top), bool(answer.solutions)
     if format_ == "json":
-        emit(json.dumps(_cut(answer.to_dict(), top), indent=2, ensure_ascii=False), output)
+        emit(json_text(_cut(answer.to_dict(), top), 2), output, format_)
     else:
-        emit(printable(text), output)
+        emit(text, output)
     return 0 if good else 1
 
 
@@ -106,7 +105,8 @@ def _check_window(target: str, inputs: Sequence[str], wanted: str | None, asked:
     if not inputs or not wanted:
         what = "comes out" if inputs else "goes in" if wanted else "goes in and what comes out"
         given = inputs[0] if inputs else "227"
-        raise UsageError(Problem(f"to solve {target} say what {what}", mend=clean(f"--input {given} --output {wanted or 55}")))
+        mend = clean(f"--input {given} --output {wanted or 55}")
+        raise UsageError(Problem(f"to solve {target} say what {what}", mend=mend))
 
 
 def _check_network(target: str, foreign: Sequence[str], asked: Mapping[str, Any]) -> None:
@@ -208,7 +208,7 @@ def _window_text(answer: WindowSolutions, top: int) -> str:
     else:
         lines = [f"{asked}: nothing in the range that was searched gives this"]
         lines += ["", "nearest:", *_window_rows(answer.nearest, output=True)] if answer.nearest else []
-    return "\n".join([*lines, "", *_wrap(footer)])
+    return join_lines([*lines, "", *_wrap(footer)])
 
 
 def _window_rows(solutions: Sequence[WindowSolution], *, output: bool = False) -> list[str]:
@@ -254,7 +254,7 @@ def _budget_text(answer: BudgetSolutions, top: int) -> str:
     more = answer.meeting - len(shown)
     lines += [f"  and {more:,} more that need less"] if answer.solutions and more > 0 else []
     lines += [""] if shown else []
-    return "\n".join([*lines, *_wrap(_searched(answer)), *(line for note in _notes(answer) for line in _wrap(note))])
+    return join_lines([*lines, *_wrap(_searched(answer)), *(line for note in _notes(answer) for line in _wrap(note))])
 
 
 def _searched(answer: BudgetSolutions) -> str:
@@ -287,14 +287,14 @@ def _row(solution: BudgetSolution) -> list[str]:
 
 def _fixes_text(answer: Fixes, top: int) -> str:
     if not answer.problems:
-        return f"{answer.name}: every layer fits, there is nothing to fix"
+        return clean(f"{answer.name}: every layer fits, there is nothing to fix")
     lines = [f"{answer.name}: {count_noun(len(answer.problems), 'problem')}"]
     lines += [f"  {problem.headline}" for problem in answer.problems[:top]]
     for number, fix in enumerate(answer.fixes[:top], 1):
         lines += ["", *_fix_lines(number, fix)]
     if not answer.fixes:
         lines += ["", "no one change, and no two, make every layer fit"]
-    return "\n".join([*lines, "", f"{answer.trials:,} changes tried; those shown were read and inferred anew"])
+    return join_lines([*lines, "", f"{answer.trials:,} changes tried; those shown were read and inferred anew"])
 
 
 def _fix_lines(number: int, fix: Fix) -> list[str]:

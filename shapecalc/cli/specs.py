@@ -9,6 +9,7 @@ import click
 
 from shapecalc.cli.options import emit, terminal_width, wants_color
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.escaping import json_text
 from shapecalc.units import parse_count
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def command(
         entries.sort(key=lambda entry: getattr(entry, sort))
     if not entries:
         raise UsageError(Problem("no bundled network is like that", mend="`shapecalc specs` lists all"))
-    emit(_json(entries) if format_ == "json" else _table(entries))
+    emit(_json(entries) if format_ == "json" else _table(entries), format_=format_)
 
 
 def _kept(entries: list[_Entry], field: str, wanted: str | None) -> list[_Entry]:
@@ -99,10 +100,8 @@ def _entry(member: Member) -> _Entry:
 
 
 def _json(entries: Sequence[_Entry]) -> str:
-    import json  # noqa: PLC0415
-
     specs: list[dict[str, Any]] = [entry._asdict() for entry in entries]
-    return json.dumps({"version": 1, "specs": specs}, indent=2, ensure_ascii=False)
+    return json_text({"version": 1, "specs": specs}, 2)
 
 
 def _table(entries: Sequence[_Entry]) -> str:

@@ -13,10 +13,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import MissingExtraError, Problem, UsageError
+from shapecalc.escaping import csv_cell, json_text
 from shapecalc.sweeping.cells import COUNTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from shapecalc.sweeping.plan import Plan
     from shapecalc.sweeping.result import Sweep
@@ -37,19 +38,22 @@ _TAIL = 65_536
 def text_of(part: Sweep, format_: str) -> str:
     """Return rows as text, a line each; as JSON within one object."""
     if format_ == "json":
-        rows = ",\n".join(f"  {json.dumps(_entry(row), ensure_ascii=False)}" for row in part)
+        rows = ",\n".join(f"  {json_text(_entry(row))}" for row in part)
         return f'{{"version": {VERSION}, "rows": [\n{rows}\n]}}\n'
     if format_ == "jsonl":
-        return "".join(f"{json.dumps(_entry(row), ensure_ascii=False)}\n" for row in part)
-    lists = [_cells(part, name) for name in part.names]
-    target = io.StringIO()
-    csv.writer(target, lineterminator="\n").writerows(zip(*lists, strict=True))
-    return target.getvalue()
+        return "".join(f"{json_text(_entry(row))}\n" for row in part)
+    return _csv_lines(zip(*[_cells(part, name) for name in part.names], strict=True))
 
 
 def header_of(names: Sequence[str], format_: str) -> str:
     """Return what stands at the top of a file."""
-    return f"{','.join(names)}\n" if format_ == "csv" else ""
+    return _csv_lines([[csv_cell(name) for name in names]]) if format_ == "csv" else ""
+
+
+def _csv_lines(rows: Iterable[Iterable[Any]]) -> str:
+    target = io.StringIO()
+    csv.writer(target, lineterminator="\n").writerows(rows)
+    return target.getvalue()
 
 
 def _cells(part: Sweep, name: str) -> list[Any]:
@@ -58,6 +62,8 @@ def _cells(part: Sweep, name: str) -> list[Any]:
         return ["true" if value else "false" for value in values]
     if name in COUNTS and not part["valid"].all():
         return [value if good else "" for value, good in zip(values, part["valid"].tolist(), strict=True)]
+    if part[name].dtype == object:
+        return [csv_cell(value) if isinstance(value, str) else value for value in values]
     return values
 
 
