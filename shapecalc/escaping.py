@@ -14,7 +14,6 @@ which the medium finds nothing to act on. Letters of any script stay as they are
 | JSON                    | `json_text`                                   |
 | GitHub's annotations    | `github`, for their properties `github_property` |
 | Python's source         | `python_names`                                |
-| matplotlib's texts      | `mathtext`                                    |
 """
 
 from __future__ import annotations
@@ -38,7 +37,6 @@ __all__ = [
     "latex",
     "markdown",
     "markdown_code",
-    "mathtext",
     "python_names",
 ]
 
@@ -104,14 +102,16 @@ _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "&": r"\&", "%": r"\%", "#": r"\#", "$": r"\$",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", '"': r"\char34{}", "`": r"\char96{}", "-": "{}-",
-    "[": "{[}", "*": "{*}",  # after the \\ of the row above, these would be taken for its argument
+    "::": ":{:}", "[": "{[}", "*": "{*}",  # after the \\ of the row above, these would be taken for its argument
     "×": r"$\times$", "·": r"$\cdot$", "…": r"\ldots{}", "−": r"$-$", "–": "--", "→": r"$\to$", "≤": r"$\le$",
     "✓": r"\checkmark{}",
     "⌊": r"$\lfloor$", "⌋": r"$\rfloor$", "⌈": r"$\lceil$", "⌉": r"$\rceil$", "√": r"$\surd$", "Φ": r"$\Phi$",
     "²": r"$^2$", "ˣ": r"$^x$", "⁻": r"$^-$", "ᵀ": r"$^T$", "“": "``", "”": "''",
     "\N{REPLACEMENT CHARACTER}": "?",
 }  # fmt: skip
-_LATEX_SPECIAL = f"[{re.escape(''.join(_LATEX).replace('-', ''))}]|(?<=-)-"  # two hyphens would be a dash
+_LATEX_SPECIAL = (  # two hyphens would be a dash; two colons at the beginning of a line command some CI
+    f"[{re.escape(''.join(_LATEX).replace('-', '').replace('::', ''))}]|(?<=-)-|::"
+)
 
 
 def latex(text: str) -> str:
@@ -187,7 +187,3 @@ def python_names(names: Iterable[str]) -> dict[str, str]:
         found[name] = word
     return found
 
-
-def mathtext(text: str) -> str:
-    """Return a text in which matplotlib finds no mathematics."""
-    return clean(text).replace("$", r"\$")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.options import emit, load_network, network_options, output_option
-from shapecalc.escaping import clean, join_lines, json_text
+from shapecalc.escaping import clean, defuse, join_lines, json_text
 from shapecalc.renderers.text import wrap
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _verified(answer: Formulas) -> str:
 
 
 def _latex(answer: Formulas) -> list[str]:
-    lines = [f"% {_title(answer)}", f"% verified by inference {_verified(answer)}"]
+    lines = [f"% {defuse(_title(answer))}", f"% verified by inference {_verified(answer)}"]
     lines += [f"% {symbol.name}: {_meaning(symbol)}" for symbol in answer.symbols]
     lines += [f"% where {condition}" for condition in answer.conditions]
     lines.append(r"\begin{align*}")
@@ -149,7 +149,7 @@ def _latex_sizes(sizes: Sequence[str]) -> str:
 def _python(answer: Formulas) -> list[str]:
     names = answer.python_names()
     parameters = ", ".join(names.values())
-    lines = [f"# {_title(answer)}; verified by inference {_verified(answer)}"]
+    lines = [f"# {defuse(_title(answer))}; verified by inference {_verified(answer)}"]
     for symbol in answer.symbols:
         own = names[symbol.name]
         named = own if own == symbol.name else f"{own}, for {symbol.name}"

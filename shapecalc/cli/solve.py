@@ -235,10 +235,10 @@ def _spans(values: Sequence[int]) -> str:
     return ", ".join(f"{a:,} to {b:,}" if b > a else f"{a:,}" for a, b in spans)
 
 
-def _wrap(text: str) -> list[str]:
+def _wrap(text: str, hang: str = "") -> list[str]:
     import textwrap  # noqa: PLC0415
 
-    return textwrap.wrap(text, 80)
+    return textwrap.wrap(text, 80, subsequent_indent=hang)
 
 
 def _budget_text(answer: BudgetSolutions, top: int) -> str:
@@ -248,7 +248,7 @@ def _budget_text(answer: BudgetSolutions, top: int) -> str:
     shown = answer.solutions[:top] or ((answer.least,) if answer.least else ())
     if not answer.solutions and answer.searched:
         told += ": no setting meets this" + ("; the least that there is:" if answer.least else "")
-    lines = [*_wrap(told), ""]
+    lines = [*_wrap(clean(told), "  "), ""]
     if shown:
         lines += _table([*shown[0].settings, *(units[w] for w in answer.budgets), "used"], [_row(s) for s in shown])
     more = answer.meeting - len(shown)

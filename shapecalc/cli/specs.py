@@ -36,7 +36,7 @@ class _Entry(NamedTuple):
 @click.command(short_help="List the bundled networks.")
 @click.argument("words", metavar="[WORD]...", nargs=-1)
 @click.option("--family", metavar="NAME", help="Only the members of a family.")
-@click.option("--task", metavar="NAME", help="Only those for a task: classification, segmentation, language…")
+@click.option("--task", metavar="NAME", help="Only those for a task: classification, segmentation, language, …")
 @click.option("--max-params", metavar="N", help="Only those with at most so many parameters: 5M, 300k, 25557032.")
 @click.option("--min-params", metavar="N", help="Only those with at least so many parameters.")
 @click.option("--sort", type=click.Choice(["name", "params", "macs"]), default=None, help="The order of the list.")

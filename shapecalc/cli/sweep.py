@@ -170,7 +170,7 @@ def _table(job: Job, output: str | None) -> str:
 
     rows, wrong = job.table(), [clean(line) for line in _reason(job)]
     width = terminal_width() if output is None else None
-    title = wrap(clean(job.title()), width)
+    title = wrap(clean(job.title()), width, hang=2)
     if not rows.cells:
         return "\n".join([*title, "", "no row is left", *wrong])
     footer = [line for text in (*rows.footer, *wrong) for line in wrap(text, width)]

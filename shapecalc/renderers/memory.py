@@ -24,7 +24,7 @@ _NAME = 36
 
 def draw_memory(memory: Memory, *, layers: bool = False, width: int | None = None, color: bool = False) -> str:
     """Return it as a text; `layers` adds a line for every layer, in the order in which they run."""
-    parts = [*wrap(_title(memory), width), "", _parts(memory, color=color)]
+    parts = [*wrap(_title(memory), width, hang=2), "", _parts(memory, color=color)]
     if layers:
         parts += ["", _layers(memory, width, color=color)]
     elif not memory.training:

@@ -67,6 +67,8 @@ def _line(line: str, missing: set[str]) -> str:
         line = re.sub(r"(?<=\S)( +) ≤(?=\d)", r"\1<=", line)  # a number at the right of its column
     if "→" in missing:
         line = re.sub(r"(?<=\S)( {2,}) (?=\S+( \S+)* → )", r"\1", line)  # sizes at the right end of a heading
+    if "×" in missing:
+        line = re.sub(r"(?<=[a-z_])×(?=[^\W\d])", " x ", line)  # between names, which have letters of their own
     if "√" in missing:
         line = re.sub(r"√(\w+)", r"sqrt(\1)", line)
     line = _POWER.sub(lambda found: _power(found[0], missing), line)

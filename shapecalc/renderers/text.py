@@ -30,10 +30,17 @@ def shorten(text: str, room: int) -> str:
     return f"{start}…{end}"
 
 
-def wrap(text: str, room: int | None) -> list[str]:
-    """Return a text in lines of at most `room` cells, broken between words where that can be."""
+def wrap(text: str, room: int | None, hang: int = 0) -> list[str]:
+    """Return a text in lines of at most `room` cells, broken between words where that can be.
+
+    The lines after the first are indented by `hang`: so that the end of a name does not look like a line of its own.
+    """
     if room is None or cell_width(text) <= room:
         return [text]
+    if hang:
+        first, *rest = wrap(text, room)
+        rest = wrap(" ".join(rest), max(room - hang, 1)) if rest else []
+        return [first, *[" " * hang + part for part in rest]]
     lines = [""]
     piece = max(room // 2, 1)  # of a word that is too long: even of wide characters, it has room
     words = [word if cell_width(word) <= room else _split(word, piece) for word in text.split(" ")]

@@ -29,7 +29,7 @@ def draw(explanation: Explanation, width: int | None = None) -> str:
     """Return the explanation as text of at most `width` columns."""
     width = min(max(width or _WIDTH, 40), _WIDEST)
     several = len(explanation) > 1
-    lines = [*wrap(title(explanation), width), ""] if several else []
+    lines = [*wrap(title(explanation), width, hang=2), ""] if several else []
     lines += _wrapped(" ".join(legend(explanation)), width) if several else []
     for section in sections(explanation):
         lines += ["", *_heading(f"{section.name} · {section.kind}", section.sizes, width)]
@@ -50,7 +50,7 @@ def _heading(words: str, sizes: str, width: int) -> list[str]:
     if room >= 2:
         lines = [(words + " " * room + sizes).rstrip()]
     else:
-        lines = [*wrap(words, width), *[" " * _INDENT + part for part in wrap(sizes, width - _INDENT)]]
+        lines = [*wrap(words, width, hang=2), *[" " * _INDENT + part for part in wrap(sizes, width - _INDENT)]]
     return [*lines, "─" * width]
 
 
