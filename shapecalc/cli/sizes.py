@@ -61,20 +61,22 @@ def _body(entry: AxisSizes) -> Iterator[str]:
     same = entry.exact[:-1] == entry.legal[:-1]
     yield f"  exact     {'all of them' if same else entry.exact.text()}"
     for size in dict.fromkeys(entry.given):
-        yield f"  here      {_verdict(entry, size)}"
+        first, *rest = _verdict(entry, size)
+        yield f"  here      {first}"
+        yield from (f"            {line}" for line in rest)
 
 
-def _verdict(entry: AxisSizes, size: int) -> str:
+def _verdict(entry: AxisSizes, size: int) -> list[str]:
     """Say of the size as it is given what it is, and which are the nearest that are better."""
     if size not in entry.legal:
-        return f"{size:,} is not legal: {_nearest(entry.legal.nearest(size))}"
+        return [f"{size:,} is not legal: {_nearest(entry.legal.nearest(size))}"]
     if size in entry.exact:
-        return f"{size:,} is legal and exact"
+        return [f"{size:,} is legal and exact"]
     more = len(entry.rounded) - _LAYERS
     layers = ", ".join(entry.rounded[:_LAYERS]) + (f" and {more} more" if more > 0 else "")
     told = [f"{size:,} is legal, but not exact: it is rounded at", layers or "a merge"]
     near = entry.exact.nearest(size)
-    return "\n            ".join([*told, _nearest(near)] if near else told)
+    return [*told, _nearest(near)] if near else told
 
 
 def _nearest(sizes: Sequence[int]) -> str:
