@@ -59,9 +59,9 @@ def _line(line: str, missing: set[str]) -> str:
     if missing.isdisjoint(line):
         return line
     if "·" in missing:
-        line = re.sub(r"(?<!\S)·(?!\S)", "|", line)  # between words it separates, and is no product
+        line = re.sub(r"(?<!\S)·(?!\S)", _between_words, line)
     if "…" in missing:
-        line = re.sub(r"(?<![^\s(])…(?![^\s)])", "...", line)
+        line = re.sub(r"(?<![^\s(])…", "...", line)
         line = line.replace("…", "~" if _COLUMNS.search(line) else "...")  # a name that was cut keeps its column
     if "≤" in missing:
         line = re.sub(r"(?<=\S)( +) ≤(?=\d)", r"\1<=", line)  # a number at the right of its column
@@ -75,6 +75,12 @@ def _line(line: str, missing: set[str]) -> str:
     if not missing.isdisjoint("█▉▊▋▌▍▎▏"):
         line = line.translate(_BARS)
     return _each(line, missing, lambda c: _WRITTEN.get(c) or _unknown(c))
+
+
+def _between_words(found: re.Match[str]) -> str:
+    """Return what stands for a dot between blanks: it separates, but for a product in brackets."""
+    before = found.string[: found.start()]
+    return "*" if before.count("(") > before.count(")") else "|"
 
 
 def _power(written: str, missing: set[str]) -> str:

@@ -123,7 +123,7 @@ def columns_of(line: str) -> list[int]:
     """Return where the columns of a line begin; of one that ends at the right edge of a page, where it ends."""
     if " → " in line or " -> " in line:
         return [cell_width(line)] if re.search(r"\S {3,}\S+ -?[→>]", line) else []
-    if re.search(r"= |: |floor|⌊", line):  # a rule with numbers
+    if re.search(r"[=:≤] |floor|⌊", line):  # a rule with numbers
         return []
     return [cell_width(line[: found.end()]) for found in re.finditer(r"(?<=\S) {2,}(?=[^ <≤])", line)]
 
@@ -189,6 +189,9 @@ PLAIN = {
     "softmax(QKᵀ / √d_k)": "softmax(QK^T / sqrt(d_k))",
     "net · input 3×4": "net | input 3x4",
     "· behind": "| behind",
+    "3 weights (2 + 1) · 4 buffers": "3 weights (2 + 1) | 4 buffers",
+    "down(gate(x) · up(x))": "down(gate(x) * up(x))",
+    "(…, n, k) and    x": "(..., n, k) and    x",
     "k ≤ 4 → 5, “in”": 'k <= 4 -> 5, "in"',
     "H_in×W_in×C_in = 2×3×4": "H_in x W_in x C_in = 2x3x4",
     "H×W×C": "HxWxC",
