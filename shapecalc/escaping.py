@@ -186,4 +186,3 @@ def python_names(names: Iterable[str]) -> dict[str, str]:
             word += "_"
         found[name] = word
     return found
-

@@ -79,6 +79,7 @@ class Formulas(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as the JSON contract has it."""
+        python = self.python_names()
         return {
             "version": VERSION,
             "name": self.name,
@@ -88,6 +89,7 @@ class Formulas(NamedTuple):
                     "meaning": symbol.meaning,
                     "given": symbol.given,
                     "valid": symbol.domain.to_dict() if symbol.domain else None,
+                    **({"python": python[symbol.name]} if python[symbol.name] != symbol.name else {}),
                 }
                 for symbol in self.symbols
             },

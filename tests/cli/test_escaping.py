@@ -25,7 +25,7 @@ import shapecalc
 from shapecalc import locate
 from shapecalc.cli import cli
 from shapecalc.errors import ShapecalcError
-from shapecalc.escaping import clean, csv_cell, defuse, json_text, markdown_code, python_names
+from shapecalc.escaping import csv_cell, defuse, json_text, markdown_code, python_names
 from shapecalc.source.decoding import UNREADABLE
 
 if TYPE_CHECKING:
@@ -168,7 +168,8 @@ CASES = [(name, format_) for name in commands() for format_ in formats_of(name)]
 
 def check_seen(text: str) -> None:
     """Everything that is written can be seen, and nothing that was to begin a line does."""
-    assert clean(text.replace("\n", "")) == text.replace("\n", "")
+    hidden = [c for c in text if c != "\n" and (not c.isprintable() or c in "\u034f\u115f\u1160\u2800\u3164\uffa0")]
+    assert not hidden
     assert not [line for line in text.splitlines() if line.startswith("FORGED")]
 
 
@@ -396,7 +397,9 @@ def test_what_the_issue_shows(tmp_path: Path) -> None:
     assert python.startswith("# net␊import os; os.system('echo PWNED')  #;")
     assert "\n# lambda_, for lambda: a variable" in python
     assert "\ndef params(lambda_):\n    return 28*lambda_\n" in python
-    assert json.loads(run("formula", file, "--format", "json", "-s", "lambda").out)["python"]["params"] == "28*lambda_"
+    told = json.loads(run("formula", file, "--format", "json", "-s", "lambda").out)
+    assert told["python"]["params"] == "28*lambda_"
+    assert told["symbols"]["lambda"]["python"] == "lambda_"
     assert "\n% net" not in (latex := run("formula", file, "--format", "latex").out)
     assert latex.splitlines()[0].startswith("% net␊import os")
 
