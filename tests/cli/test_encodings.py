@@ -10,7 +10,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import pytest
@@ -166,7 +166,7 @@ def test_formulas_are_still_right(spec: str, encoding: str, nested: Path) -> Non
         python = re.sub(r"(?<=\d),(?=\d{3})", "", python).replace("^", "**").replace("·", "*").replace("−", "-")
         told[what] = re.sub(r"(?<![\w*])(\d+)", r"F(\1)", python)
     report = shapecalc.load(SPEC if spec == "nested" else spec).infer()
-    height = list(report.inputs.values())[0]
+    height = next(iter(report.inputs.values()))
     sizes = {
         "H": height[-2] if report.graph.layout == "CHW" else height[0],
         "W": height[-2],

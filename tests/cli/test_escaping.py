@@ -25,7 +25,7 @@ import shapecalc
 from shapecalc import locate
 from shapecalc.cli import cli
 from shapecalc.errors import ShapecalcError
-from shapecalc.escaping import csv_cell, defuse, json_text, markdown_code, python_names
+from shapecalc.escaping import csv_cell, defuse, json_text, markdown, markdown_code, python_names
 from shapecalc.source.decoding import UNREADABLE
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ UNSEEN = ("\x00", "\x1b[31m", "\x9b2J", "\x7f", "\u00ad", "\u061c", "\u200b", "\
           "\u2066", "\u2069", "\ufeff", "\u115f", "\u3164", "\u2800", "\U000e0041", "\ue000")  # fmt: skip
 LIVE = ("<img src=x onerror=alert(1)>", "``<img src=x onerror=alert(1)>``", "</text><script>alert(1)</script>", "]]>",
         "$\\evil$", "\\input|x", "\\end(align*)\\evil", "%", "a | b", "[red]x[/red]", "![x](http://x.y)", "http://x.y/z",
-        "www.x.y", "*b*", "~~~", "# h", "=HYPERLINK(\"http://x\")", "@SUM(1)", "+1+1", "-1+1",
+        "www.x.y", "*b*", "~~~", "# h", '=HYPERLINK("http://x")', "@SUM(1)", "+1+1", "-1+1",
         "::stop-commands::t", "::error file=a,line=1::pwned", "##[error]pwned", "##vso[task.setvariable]pwned",
-        "'); import os; os.system('echo PWNED')  #", "\"\"\"", "é漢字")  # fmt: skip
+        "'); import os; os.system('echo PWNED')  #", '"""', "é漢字")  # fmt: skip
 
 WORSE = "".join(f"x{sep}{FORGED}" for sep in BREAKS) + "".join(UNSEEN) + "\n" + "\n".join(LIVE)
 SPEECH = UNREADABLE.sub("", WORSE)
@@ -427,6 +427,12 @@ def test_code_spans_have_more_backticks_than_their_text() -> None:
         text = f"{'`' * ticks}<b>{'`' * ticks} `"
         tokens = MarkdownIt().parse(markdown_code(text))[1].children or []
         assert [(token.type, token.content) for token in tokens] == [("code_inline", text)]
+
+
+def test_markdown_finds_nothing_to_act_on() -> None:
+    assert markdown("[a](b) <i> _x_ a_b `c` |") == "\\[a\\](b) \\<i\\> \\_x\\_ a_b \\`c\\` \\|"
+    assert markdown("http://x.y www.x.y a: b") == "http\\://x.y www\\.x.y a: b"  # no addresses, which GitHub would link
+    assert markdown("a\nb") == "a␊b"
 
 
 def test_json_shows_what_cannot_be_seen() -> None:
