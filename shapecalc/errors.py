@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.escaping import clean
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -62,9 +64,10 @@ class Mark(NamedTuple):
     path: str = ""
 
     def __str__(self) -> str:
+        name = clean(self.source.name)
         if self.line:
-            return f"{self.source.name}:{self.line}:{self.column}"
-        return f"{self.source.name}: {self.path}" if self.path else self.source.name
+            return f"{name}:{self.line}:{self.column}"
+        return f"{name}: {clean(self.path)}" if self.path else name
 
     def excerpt(self) -> list[str]:
         """Return the marked line with carets under the marked words; nothing for Python objects."""
@@ -109,12 +112,12 @@ class Problem(NamedTuple):
         return f"{self.subject}: {self.message}" if self.subject else self.message
 
     def lines(self) -> list[str]:
-        """Return the whole text of the problem: place and headline, the line itself, why, mend."""
+        """Return the whole text of the problem, each line clean: place and headline, the line itself, why, mend."""
         headline = _cut(self.headline)
         lines = [f"{self.mark}: {headline}" if self.mark else headline]
         if self.mark:
             lines += self.mark.excerpt()
-        lines += [f"   {_cut(line)}" for line in (*self.why, *self.mend.splitlines())]
+        lines += [f"   {_cut(line)}" for line in (*self.why, *filter(None, self.mend.split("\n")))]
         for words, mark in self.also:
             lines.append(f"   {_cut(words)} {mark}")
             lines += mark.excerpt()
@@ -122,7 +125,7 @@ class Problem(NamedTuple):
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return clean(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
 
 
 _LONGEST = 300
@@ -228,12 +231,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the mend for an unknown word: the nearest known one, or else the list of them."""
     import difflib  # noqa: PLC0415  (only when something is wrong: it costs start-up time)
 
-    word, words = word[:_LONGEST], sorted(set(known))
+    word, words = word[:_LONGEST], sorted(set(map(clean, known)))
     if len(words) > _MOST_COMPARED:
         words = [one for one in words if one[:1] == word[:1] and abs(len(one) - len(word)) <= 2][:_MOST_COMPARED]
     before, colon, after = word.partition(":")
     if colon and after and before in words:
-        return f"write a space behind the colon: `{before}: {after}`"
+        return clean(f"write a space behind the colon: `{before}: {after}`")
     near = difflib.get_close_matches(word, words, n=1, cutoff=_NEAR) or difflib.get_close_matches(
         word.lower().replace("-", "_").replace(" ", "_"), words, n=1, cutoff=_NEAR
     )

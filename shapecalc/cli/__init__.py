@@ -18,6 +18,7 @@ import click
 
 from shapecalc import __version__
 from shapecalc.errors import ShapecalcError
+from shapecalc.escaping import clean
 from shapecalc.files import inputs_noted
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         _close_quietly()
-        sys.stderr.write(f"the output cannot be written: {error.strerror or error}\n")
+        sys.stderr.write(clean(f"the output cannot be written: {error.strerror or error}") + "\n")
         sys.exit(2)
     except MemoryError:
         sys.stderr.write("there is not enough memory for that\n")
@@ -126,9 +127,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors=_plainer(stream.encoding))
+        _open_streams()
         result: Any = cli.main(prog_name="shapecalc", standalone_mode=False)
         sys.stdout.flush()
     except ShapecalcError as error:
@@ -140,7 +139,7 @@ def _run() -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
-        error.show()
+        _show_misuse(error)
         return error.exit_code
     except KeyboardInterrupt as interruption:
         return status_of(interruption)
@@ -149,22 +148,25 @@ def _run() -> int:
     return result if isinstance(result, int) else 0
 
 
-_PLAIN = str.maketrans({"×": "x", "–": "-", "─": "-", "−": "-", "·": "-", "…": "...", "│": "|", "✓": "ok", "≤": "<="})
+def _open_streams() -> None:
+    """Let what is written bear any character, whatever the encoding of the stream has."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+        if (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") != "utf8":
+            from shapecalc.renderers.plain import PlainStream  # noqa: PLC0415  (for the seldom stream)
+
+            setattr(sys, name, PlainStream(stream))
 
 
-def _plainer(encoding: str) -> str:
-    """Return the name of what to do with characters that the encoding of a stream has not: write plainer ones."""
-    if encoding.lower().replace("-", "") == "utf8":
-        return "replace"
-    import codecs  # noqa: PLC0415  (for the seldom terminal that is not of this century)
-
-    def plainer(error: UnicodeError) -> tuple[str, int]:
-        assert isinstance(error, UnicodeEncodeError)
-        text = error.object[error.start : error.end].translate(_PLAIN)
-        return text.encode(encoding, "replace").decode(encoding), error.end
-
-    codecs.register_error("shapecalc.plainer", plainer)
-    return "shapecalc.plainer"
+def _show_misuse(error: click.ClickException) -> None:
+    """Write to standard error how the command was used wrongly: words of the user's stay in their line."""
+    if type(error).show is click.UsageError.show:
+        error = click.UsageError(clean(error.format_message()), error.ctx)  # type: ignore[attr-defined]
+    elif type(error).show is click.ClickException.show:
+        error = click.ClickException(clean(error.format_message()))
+    error.show()
 
 
 def _close_quietly() -> None:

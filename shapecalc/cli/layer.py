@@ -214,7 +214,7 @@ def _work_out(cls: type[Layer], request: _Request, values: dict[str, Any]) -> No
     except ShapecalcError as error:
         problems = [problem._replace(mark=None, subject="", also=()) for problem in error.problems]
         raise type(error)(problems) from None
-    emit(text, request.output)
+    emit(text, request.output, request.format_)
 
 
 def _network(cls: type[Layer], given: dict[str, Any], request: _Request) -> Network:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.escaping import clean
 from shapecalc.receptive_field import ReceptiveFields
 from shapecalc.renderers import table
 from shapecalc.renderers.cells import NOTHING, show_size
 from shapecalc.renderers.footer import opening
-from shapecalc.renderers.text import clean, wrap
+from shapecalc.renderers.text import wrap
 from shapecalc.renderers.view import View
 
 if TYPE_CHECKING:

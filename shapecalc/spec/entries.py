@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Mark, Problem, did_you_mean
+from shapecalc.escaping import clean
 from shapecalc.layer import kind_words
 from shapecalc.layers import find_kind
 from shapecalc.source import ListValue, MapValue, Scalar
@@ -87,8 +88,8 @@ def _beside(strange: Scalar, kind: Scalar, blocks: Container[str]) -> Problem:
     return Problem(
         f"{strange.text} stands beside {kind.text}, not under it",
         strange.mark,
-        mend=f"indent the arguments of {kind.text} deeper than {kind.text} itself; "
-        f"beside it may stand only {', '.join(OWN_WORDS)}",
+        mend=clean(f"indent the arguments of {kind.text} deeper than {kind.text} itself; ")
+        + f"beside it may stand only {', '.join(OWN_WORDS)}",
     )
 
 
@@ -98,7 +99,7 @@ def _several(others: list[tuple[Scalar, Value]], blocks: Container[str]) -> Prob
         return Problem(
             f"one item holds two layers: {kinds[0].text} and {kinds[1].text}",
             kinds[1].mark,
-            mend=f"give each its own item: - {kinds[1].text}",
+            mend=f"give each its own item: - {clean(kinds[1].text)}",
         )
     strange = next((key for key, _ in others if not kinds or key.text != kinds[0].text), others[-1][0])
     if kinds:
