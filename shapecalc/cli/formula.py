@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.options import emit, load_network, network_options, output_option
-from shapecalc.escaping import clean, defuse, join_lines, json_text
+from shapecalc.escaping import defuse, join_lines, json_text
 from shapecalc.renderers.text import wrap
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def command(
 
 
 def _title(answer: Formulas) -> str:
-    return clean(f"{answer.name or 'the network'}{f', layer {answer.layer}' if answer.layer else ''}")
+    return f"{answer.name or 'the network'}{f', layer {answer.layer}' if answer.layer else ''}"
 
 
 def _sizes(sizes: Sequence[str], times: str = " × ") -> str:

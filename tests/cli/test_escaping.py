@@ -25,8 +25,23 @@ import shapecalc
 from shapecalc import locate
 from shapecalc.cli import cli
 from shapecalc.errors import ShapecalcError
-from shapecalc.escaping import csv_cell, defuse, json_text, markdown, markdown_code, python_names
+from shapecalc.escaping import (
+    clean,
+    csv_cell,
+    defuse,
+    github,
+    github_property,
+    html,
+    join_lines,
+    json_text,
+    latex,
+    markdown,
+    markdown_code,
+    python_names,
+)
+from shapecalc.renderers.listing import draw_listing
 from shapecalc.source.decoding import UNREADABLE
+from shapecalc.sweeping.files import header_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,6 +130,14 @@ def wrong() -> Iterator[str]:
     yield dumped({"input": "3x8x8", "layers": [{KEY: 1, "conv": 4}], "blocks": block})
     yield dumped({"input": "3x8x8", "layers": [{KEY: 3}], "blocks": {KEY: [conv]}})
     yield dumped({"input": "3x8x8", "layers": [conv], "blocks": {KEY: 3}})
+    yield dumped({"input": "3x8x8", "layers": [{"b": {"x": 1}}], "blocks": {"b": {"args": {KEY: 3}, "layers": [conv]}}})
+    yield dumped(
+        {"input": "3x8x8", "layers": [{KEY: None}], "blocks": {KEY: {"args": {"x": "required"}, "layers": [conv]}}}
+    )
+    yield dumped({"input": "3x8x8", "layers": [{KEY: None, "b": None}], "blocks": {KEY: [conv], "b": [conv]}})
+    yield dumped(
+        {"input": "3x8x8", "layers": [{KEY: None, "x": 1}], "blocks": {KEY: {"args": {"x": 2}, "layers": [conv]}}}
+    )
     yield dumped({"input": "3x8x8", "layers": [conv], "use": SPEECH})
     yield dumped({"input": "3x8x8", "layers": [conv], "layout": SPEECH})
     yield f"name: {SPEECH.splitlines()[0]}\ninput: [\n"
@@ -277,10 +300,15 @@ def specs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     named_so = (
         f"::error file=a,line=1::pwned\r{FORGED}\u2028{FORGED}\x85{FORGED}\u202e\x1b[31m`|<img src=x>$\\evil$.yaml"
     )
-    found = {name: folder / name / named_so.replace("/", "") for name in ("good", "family", "nameless")}
+    found = {name: folder / name / named_so.replace("/", "") for name in ("good", "family", "nameless", "wordy")}
     spec = yaml.safe_load(good())
     del spec["name"]
-    for name, text in (("good", good()), ("family", family()), ("nameless", dumped(spec))):
+    for name, text in (
+        ("good", good()),
+        ("family", family()),
+        ("nameless", dumped(spec)),
+        ("wordy", good("net" + " FORGED" * 40)),
+    ):
         found[name].parent.mkdir()
         found[name].write_text(text)
     return found
@@ -315,7 +343,7 @@ def test_no_answer_runs_hides_or_forges(name: str, format_: str, spec: str, spec
 
 @pytest.mark.parametrize("name", [name for name, format_ in CASES if format_ in ("text", "table")])
 def test_nor_on_a_terminal_that_wraps(name: str, specs: dict[str, Path]) -> None:
-    for arguments in FED[name](specs["good"]):
+    for arguments in [*FED[name](specs["good"]), FED[name](specs["wordy"])[0]]:
         ran = run(name, *arguments, columns=50)
         assert (ran.status, ran.err) == (0, "")
         check_text(ran.out)
@@ -342,8 +370,18 @@ def test_errors_are_data_to_github_and_to_json(text: str, tmp_path: Path) -> Non
     assert annotations.startswith("::error file=")
     check_json(run("check", file, "--format", "json").out)
     with pytest.raises(ShapecalcError) as caught:
-        shapecalc.load(text).infer() and shapecalc.load(text).check()
+        shapecalc.load(file).infer() and shapecalc.load(file).check()
     check_text(defuse(str(caught.value)))
+
+
+def test_a_file_called_as_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("::error file=a::b.yaml", "##[error]a.yaml"):
+        (tmp_path / name).write_text("input: 3\nlayers: [rleu]\n")
+        ran = run("check", name)
+        check_text(ran.out)
+        check_text(ran.err)
+        assert ran.err.startswith(("\\::error", "#\\#[error]"))
 
 
 @pytest.mark.parametrize("name", commands())
@@ -394,6 +432,7 @@ def test_what_the_issue_shows(tmp_path: Path) -> None:
         "input: 3x8x8\nvars: {lambda: 4}\nlayers:\n  - conv: {out_channels: lambda, kernel_size: 3}\n"
     )
     check_python(python := run("formula", file, "--format", "python", "-s", "lambda").out)
+    assert run("formula", file, "-s", "lambda", "-s", "lambda").out.count("lambda: a variable") == 1
     assert python.startswith("# net␊import os; os.system('echo PWNED')  #;")
     assert "\n# lambda_, for lambda: a variable" in python
     assert "\ndef params(lambda_):\n    return 28*lambda_\n" in python
@@ -433,6 +472,36 @@ def test_markdown_finds_nothing_to_act_on() -> None:
     assert markdown("[a](b) <i> _x_ a_b `c` |") == "\\[a\\](b) \\<i\\> \\_x\\_ a_b \\`c\\` \\|"
     assert markdown("http://x.y www.x.y a: b") == "http\\://x.y www\\.x.y a: b"  # no addresses, which GitHub would link
     assert markdown("a\nb") == "a␊b"
+
+
+def test_what_cannot_be_seen_is_shown() -> None:
+    assert clean("a\u3164b") == "a\N{REPLACEMENT CHARACTER}b"
+    assert clean("a\x1b\x7f\u202e\x85b") == "a␛␡\N{REPLACEMENT CHARACTER} b"
+    assert html("a\n<b>'\"") == "a␊&lt;b&gt;&#x27;&quot;"
+    assert latex("a\n::%") == "a?:{:}\\%"
+    assert join_lines(["a\nb", "c"]) == "a␊b\nc"
+
+
+@pytest.mark.parametrize("format_", [format_ for name, format_ in CASES if name == "sweep" and format_ not in BINARY])
+def test_words_that_are_swept(format_: str, tmp_path: Path) -> None:
+    file = tmp_path / "pad.yaml"
+    file.write_text(
+        "input: 3x8x8\nvars: {pad: same}\nlayers: [conv: {out_channels: 4, kernel_size: 3, padding: pad}]\n"
+    )
+    words = json.dumps(["same", KEY, "=HYPERLINK(1)", "::error::x"])[1:-1]
+    ran = run("sweep", file, "--set", f"pad={words}", "--format", format_)
+    assert (ran.status, ran.err) == (0, "")
+    CHECKS[format_](ran.out)
+    assert header_of(["=a", "b,c"], "csv") == '\'=a,"b,c"\n'
+
+
+def test_headings_are_no_markup() -> None:
+    assert "[red]x[/red]␊" in draw_listing(["[red]x[/red]\n"], [["1"]])
+
+
+def test_annotations() -> None:
+    assert github("100 %\nb\r::c") == "100 %25%0Ab␍::c"
+    assert github_property("a,b:c%\n") == "a%2Cb%3Ac%25␊"
 
 
 def test_json_shows_what_cannot_be_seen() -> None:
