@@ -77,7 +77,7 @@ def test_a_file_that_breaks_off_anywhere_is_gone_on_with(ending):
     ends = [index + 1 for index, byte in enumerate(due) if byte == 10]
     for place in (0, 1, ends[0] - 1, ends[0], ends[0] + 1, ends[3] + 7, ends[19], ends[20], ends[20] + 1, ends[21] - 1,
                   ends[40] + 5, ends[-2], len(due) - 1, len(due)):  # fmt: skip
-        for name in (f"rows.{ending}", f"rows.{ending}.part"):
+        for name in (f"rows.{ending}", f"rows.{ending}.part")[place % 2 :][:1]:
             Path(name).write_bytes(due[:place])
             ran = ran_again(f"rows.{ending}")
             assert ran.status == 0, (place, ran.err)
@@ -192,7 +192,7 @@ def foreign(due, ending):
 def test_a_foreign_or_tampered_file_is_refused_and_stays(ending):
     due = whole(ending)
     for number, wrong in enumerate(foreign(due, ending)):
-        for name in (f"rows.{ending}", f"rows.{ending}.part"):
+        for name in (f"rows.{ending}", f"rows.{ending}.part")[number % 2 :][:1]:
             Path(name).write_bytes(wrong)
             ran = ran_again(f"rows.{ending}")
             assert (ran.status, ran.out) == (2, ""), (number, wrong[:300])
@@ -241,7 +241,7 @@ def parquet_files():
 def test_a_parquet_file_of_others_is_refused_and_stays():
     pq = pytest.importorskip("pyarrow.parquet")
     for number, table in enumerate(parquet_files()):
-        for name in ("rows.parquet", "rows.parquet.part"):
+        for name in ("rows.parquet", "rows.parquet.part")[number % 2 :][:1]:
             pq.write_table(table, name)
             before = Path(name).read_bytes()
             ran = ran_again("rows.parquet")
@@ -266,6 +266,7 @@ def test_a_parquet_file_that_is_broken_is_refused_and_stays(cut):
         assert os.listdir() == ["rows.parquet"]
 
 
+@pytest.mark.slow
 def test_a_parquet_file_in_which_a_byte_is_another_never_ends_in_a_traceback():
     whole("parquet")
     assert run(*SWEEP, "-o", "rows.parquet").status == 0
