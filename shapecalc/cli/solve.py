@@ -291,7 +291,8 @@ def _fixes_text(answer: Fixes, top: int) -> str:
         lines += ["", *_fix_lines(number, fix)]
     if not answer.fixes:
         lines += ["", "no one change, and no two, make every layer fit"]
-    return "\n".join([*lines, "", f"{answer.trials:,} changes tried; those shown were read and inferred anew"])
+    cut = "; there are more, and no time to try them all" if answer.is_cut_short else ""
+    return "\n".join([*lines, "", f"{answer.trials:,} changes tried{cut}; those shown were read and inferred anew"])
 
 
 def _fix_lines(number: int, fix: Fix) -> list[str]:
