@@ -37,6 +37,8 @@ INPUT = "input"
 
 _MOST_SETTINGS = 100_000
 _MOST_BUILDS = 3_000
+_MOST_BUILT = 300_000
+"""Layers that are built in all, where each setting is built by itself: seconds."""
 _CHUNK = 4_096
 _MOST_VALUE = 2**24
 _KEPT = 1_000
@@ -142,6 +144,8 @@ class _Search:
         fractions = {name: default_fractions(self._given(name)) for name in own if type(self._given(name)) is float}
         self.in_one_pass = not fractions and not any(map(has_fractions, variables.values())) and self._takes_many()
         self.plan: Plan | None = None
+        self.built = 0
+        self.longest: dict[str, int] = {}
         self.ranges: dict[str, Sequence[float]] = {
             name: values or fractions.get(name) or range(1, 2) for name, values in variables.items()
         }
@@ -261,9 +265,17 @@ class _Search:
     def _graph(self, numbers: Mapping[str, Any]) -> Graph | None:
         """Return the network with these values for its variables and input; None where it cannot be built."""
         variables = {name: value for name, value in numbers.items() if name != INPUT}
+        if self.built > _MOST_BUILT:
+            raise UsageError(
+                Problem(
+                    f"the search would build more than {_MOST_BUILT:,} layers in all",
+                    mend=f"give a narrower range, or fewer values: --for {self.names[0]}=16:128:16",
+                )
+            )
         graph, problems = self.rebuild(variables) if variables else (self.graph, [])
         if problems:
             return None
+        self.built += len(graph.nodes) if variables and not self.in_one_pass else 0
         if INPUT in numbers:
             places = [(name, axis) for name, s in graph.inputs.items() for axis in range(len(free_sizes(s)))]
             graph = with_sizes(graph, dict.fromkeys(places, numbers[INPUT]))
@@ -290,7 +302,9 @@ class _Search:
         value, passed, low = 1, 0, 1
         seen: list[dict[str, int]] = []
         while value <= _MOST_VALUE:
+            before = self.built
             amounts = self._needs({**at, name: value})
+            self.longest[name] = max(self.longest.get(name, 0), self.built - before)
             seen += [amounts] if amounts else []
             over = self._beyond(amounts)
             passed = passed + 1 if over else 0
@@ -312,8 +326,8 @@ class _Search:
 
     def _thin(self, own: Sequence[str]) -> None:
         """Try of several variables that no range was given for as many values each as can be tried in all."""
-        left = _MOST_SETTINGS if self.in_one_pass else _MOST_BUILDS
-        left //= math.prod(len(self.ranges[name]) for name in self.names if name not in own)
+        left = _MOST_SETTINGS if self.in_one_pass else self._most_builds()
+        left = max(left, 1) // math.prod(len(self.ranges[name]) for name in self.names if name not in own)
         waiting = sorted(own, key=lambda name: len(self.ranges[name]))
         for turn, name in enumerate(waiting):
             values = self.ranges[name]
@@ -324,6 +338,11 @@ class _Search:
             step = -(-len(values) // each)
             self.ranges[name] = range(step if step > 1 else values[0], values[-1] + 1, step)
             left = max(1, left // len(self.ranges[name]))
+
+    def _most_builds(self) -> int:
+        """Return how many settings can be built: one is taken to have half the layers of the longest."""
+        longest = sum(self.longest.values())
+        return min(_MOST_BUILDS, 2 * max(_MOST_BUILT - self.built, 0) // max(longest, 1))
 
     def _room(self) -> int:
         return _MOST_SETTINGS // 8 if self.in_one_pass else _MOST_BUILDS // 8
