@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.arguments import per_axis
-from shapecalc.dims import LESS, UP_TO, Constraint, Dim, ceil_div, maximum, minimum
+from shapecalc.dims import LESS, UP_TO, Constraint, Dim, ceil_div, exact_where, maximum, minimum
 from shapecalc.errors import Misfit, Proposal, told
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Axis(NamedTuple):
     def output(self) -> Dim:
         """Return how many positions the window takes."""
         if self.same:
-            return ceil_div(self.size, self.stride)
+            return exact_where(ceil_div(self.size, self.stride), self._ends_of_same)
         span = self.padded - self.reach
         if self.rounding == FLOOR:
             return span // self.stride + 1
@@ -98,8 +98,17 @@ class Axis(NamedTuple):
         rounded = ceil_div(span, self.stride) + 1
         bounded = minimum(rounded, ceil_div(self.size + self.before, self.stride))
         if self.rounding == CEIL:
-            return bounded
-        return rounded - minimum(self.before, 1) * (rounded - bounded)  # Caffe bounds it only where there is padding
+            return exact_where(bounded, self._ends)
+        caffe = rounded - minimum(self.before, 1) * (rounded - bounded)  # Caffe bounds it only where there is padding
+        return exact_where(caffe, self._ends)
+
+    def _ends(self, windows: Dim) -> tuple[Dim, Dim]:
+        """Return where the last of so many windows ends, and where it should: at the edge of the padded input."""
+        return (windows - 1) * self.stride + self.reach, self.padded
+
+    def _ends_of_same(self, windows: Dim) -> tuple[Dim, Dim]:
+        """Return likewise, of padding that is worked out: it should not have to make up for a rest of the stride."""
+        return (windows - 1) * self.stride + minimum(self.reach, self.stride), self.size
 
     def same_padding(self) -> tuple[Dim, Dim]:
         """Return the padding before and after that `same` stands for: uneven ones have the more after."""

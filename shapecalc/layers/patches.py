@@ -9,7 +9,17 @@ from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
 from shapecalc.errors import Misfit
 from shapecalc.layer import INPUTS, NOTHING, Example, Layer
 from shapecalc.layers.conv import Conv
-from shapecalc.sight import Look, Sight, everything, rearranged, windowed
+from shapecalc.sight import (
+    Look,
+    Sight,
+    everything,
+    laid_back,
+    of_window,
+    rearranged,
+    transposed,
+    unrolled,
+    windowed,
+)
 from shapecalc.window import FLOOR, spatial_axes
 
 if TYPE_CHECKING:
@@ -58,6 +68,15 @@ class Unfold(_Blocks):
         kernel = per_axis(self.kernel_size, len(x.spatial))
         return x.plain(x.channels * prod(kernel), self._positions(x))
 
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        axes = spatial_axes(self, x)
+        counts = [axis.output() for axis in axes]
+        sights = {
+            i: unrolled(of_window(axis), counts[k], prod(counts[k + 1 :]), is_first=k == 0)
+            for k, (i, axis) in enumerate(zip([i for i in range(x.rank) if i != x.channel_axis], axes, strict=True))
+        }
+        return [rearranged(0, x, dict.fromkeys(sights, 1), sights)]
+
 
 class Fold(_Blocks):
     """Fold (col2im): columns (channels·k_h·k_w, positions) laid back and summed into a feature map, as PyTorch."""
@@ -87,6 +106,12 @@ class Fold(_Blocks):
 
     def output(self, x: Shape) -> Shape:
         return self._map(x)
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        first, *others = spatial_axes(self, output)
+        window = transposed(first.kernel, first.stride, first.dilation, first.before)
+        along = min(i for i in range(output.rank) if i != output.channel_axis)
+        return [rearranged(0, x, {1: along}, {1: laid_back(window, prod(axis.output() for axis in others))})]
 
 
 class DeformableConv(Conv):

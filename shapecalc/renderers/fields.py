@@ -129,7 +129,8 @@ def draw_region(fields: ReceptiveFields, name: str, place: Sequence[int], width:
 
 def _told(field: Field) -> str:
     """Return one receptive field in words."""
-    if not field.jump:
+    if not field.jump and field.sees_all:
         return f"all places see the same {field.size}"
     beside = " (and, by other ways, all of it)" if field.sees_all else ""
-    return f"receptive field {field.size}{beside}, jump {_jump(field)}, padding {field.padding}"
+    moves = f"jump {_jump(field)}, padding {field.padding}" if field.jump else "which comes round to the same"
+    return f"receptive field {field.size}{beside}, {moves}"
