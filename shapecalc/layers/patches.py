@@ -45,6 +45,7 @@ class Unfold(_Blocks):
     """Unfold (im2col): the windows of a feature map as columns, (channels·k_h·k_w, positions), as PyTorch has it."""
 
     kind = "unfold"
+    ranks = (2, 2)
     also = ("im2col",)
 
     examples = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import Sizes
-from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of
+from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of, once
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import Misfit
 from shapecalc.layer import NOTHING, Example, Layer
@@ -213,6 +213,7 @@ class Squeeze(_Rearranged):
     )  # fmt: skip
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
+        once("dim", [axis_of(dim, x.rank) for dim in self.dim])
         for dim in self.dim:
             yield Constraint(x.sizes[axis_of(dim, x.rank)], EQUAL, 1, f"size of axis {dim}", "")
 
