@@ -13,7 +13,7 @@ from shapecalc.dims import EQUAL, holds, prod
 from shapecalc.errors import Misfit, Problem, ShapeError, count_noun, told
 from shapecalc.layer import KINDS, normalise_word, stated_rank
 from shapecalc.report import Report, Row, Sizing, Totals, count
-from shapecalc.shape import HWC, Shape
+from shapecalc.shape import HWC, UNKNOWN, Shape
 from shapecalc.window import wrong_rank
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _inputs_of(
     for ref in node.inputs:
         if ref.node < 0:
             shape = shapes[-1 - ref.node]
-            if shape.sizes:
+            if shape != UNKNOWN:
                 inputs.append(shape)
             continue
         sizing = sizings[ref.node]
@@ -212,7 +212,7 @@ def _rank_mend(layer: Layer, x: Shape, rank: int) -> str:
         return hint
     if hint and stated_rank(layer.name_used) == 2 and x.without_first_axis().channels in _IMAGE_CHANNELS:
         return hint
-    if not layer.expects_rank(rank):
+    if not layer.expects_rank(rank) or not _fits(layer.with_values({"name_used": ""}), x):
         return ""
     other = layer.name_used.replace(f"{stated_rank(layer.name_used)}", f"{rank}", 1)
     known = normalise_word(other) in map(normalise_word, layer.also)
@@ -225,15 +225,17 @@ _IMAGE_CHANNELS = (1, 3, 4)
 def _without_batch(layer: Layer, x: Shape) -> str:
     """Return the hint to leave out the first axis of an input: nothing where the layer would not fit without it."""
     rest = x.without_first_axis()
-    if not rest.sizes or any(type(size) is not int for size in x.sizes):
-        return ""
-    try:
-        check_inputs(layer, [rest])
-        if not all(holds(constraint) for constraint in layer.constraints(rest)):
-            return ""
-    except Misfit:
+    if not rest.sizes or not _fits(layer, rest):
         return ""
     return f"sizes are given without the batch axis: write {rest.text}, not {x.text}"
+
+
+def _fits(layer: Layer, x: Shape) -> bool:
+    try:
+        check_inputs(layer, [x])
+        return all(type(c.left) is type(c.right) is int and holds(c) for c in layer.constraints(x))
+    except Misfit:
+        return False
 
 
 def _differs(layer: Layer, x: Shape) -> bool:

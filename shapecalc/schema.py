@@ -95,7 +95,7 @@ def _size() -> dict[str, Any]:
         "anyOf": [
             {"type": "string"},
             {"type": "integer", "minimum": 1},
-            {"type": "array", "items": number, "minItems": 1},
+            {"type": "array", "items": number},
             {"type": "object", "properties": dict.fromkeys(axes, number), "additionalProperties": False},
         ]
     }
@@ -144,7 +144,7 @@ def _is_per_axis(cls: type[Layer]) -> bool:
 
 def _branches() -> dict[str, Any]:
     branch = {"anyOf": [_NAME, {"$ref": "#/$defs/layers"}, {"$ref": "#/$defs/layer"}]}
-    return {"type": "array", "items": branch, "minItems": 2}
+    return {"type": "array", "items": branch, "minItems": 1}
 
 
 def _arguments(cls: type[Layer], rank: int | None) -> dict[str, Any]:

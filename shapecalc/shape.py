@@ -83,5 +83,5 @@ class Shape(NamedTuple):
         return (self.channels, *self.spatial) if layout == CHW else (*self.spatial, self.channels)
 
 
-UNKNOWN = Shape(())
+UNKNOWN = Shape((0,))
 """The size of an input that was given none, or a wrong one."""

@@ -120,13 +120,13 @@ class MultiHeadAttention(Layer):
             need_rank(self.kind, x, 2, "a length and features")
         width = q.sizes[-1]
         stated = (
-            (self.embed_dim, width, "embed_dim"),
-            (self.kdim, k.sizes[-1], "kdim"),
-            (self.vdim, v.sizes[-1], "vdim"),
+            (self.embed_dim, width, "embed_dim", "features of the input"),
+            (self.kdim, k.sizes[-1], "kdim", "features of the keys' input"),
+            (self.vdim, v.sizes[-1], "vdim", "features of the values' input"),
         )
-        for said, found, name in stated:
+        for said, found, name, what in stated:
             if said is not None:
-                yield Constraint(found, EQUAL, said, "features of the input", name)
+                yield Constraint(found, EQUAL, said, what, name)
         if self.head_dim is None:
             yield Constraint(self.num_heads, DIVIDES, width, "num_heads", "embed_dim")
         if self.num_kv_heads is not None:

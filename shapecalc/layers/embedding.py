@@ -153,7 +153,7 @@ class Parameter(Layer):
     also = ("learned_parameter",)
     inputs = (0, 0)
 
-    shape = Sizes("size of the tensor", also=["size"])
+    shape = Sizes("size of the tensor; [] for a single number", scalar=True, also=["size"])
 
     examples = (Example({"shape": [100, 256]}, [], (100, 256), 25_600, 0, "DETR's object queries, Carion et al. 2020"),)
 

@@ -128,13 +128,21 @@ class InstanceNorm(_TrackedNorm):
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         yield from super().constraints(x)
-        yield Constraint(2, UP_TO, prod(x.spatial), "", "spatial elements of a channel, which are normalised together")
+        yield Constraint(2, UP_TO, prod(x.spatial), "", "spatial elements of a channel", _one_element)
 
     examples = (
         Example({}, (64, 32, 32), (64, 32, 32), 0, source="PyTorch's docs of InstanceNorm2d: affine is off"),
         Example({"affine": True, "track_running_stats": True}, (64, 32, 32), (64, 32, 32), 128, buffers=128,
                 source="PyTorch 2.13.0, run"),
     )  # fmt: skip
+
+
+def _one_element() -> Misfit:
+    return Misfit(
+        "it normalises each channel over its spatial elements, but there is only one",
+        ("one element less its own mean is 0; PyTorch: Expected more than 1 spatial element when training",),
+        "batch_norm or layer_norm would do",
+    )
 
 
 class GroupNorm(_ChannelNorm):

@@ -103,8 +103,8 @@ class _Pad(Layer):
 class Pad(_Pad):
     """Padding: zeros, or elements taken from the input, around the spatial axes; negative padding crops.
 
-    `dim` names other axes in place of the spatial ones, in any tensor: the channels (the shortcut of type A in He et al.
-    2015), the length of a sequence. Padding is then one number, or one number or [start, end] pair for each of them.
+    `dim` names other axes in place of the spatial ones, in any tensor: the channels (shortcut A of He et al. 2015), the
+    length of a sequence. Padding is then one number for all of them, one for each, or a [start, end] pair for each.
     """
 
     kind = "pad"
@@ -141,7 +141,7 @@ class Pad(_Pad):
         if isinstance(value, tuple) and len(value) != len(axes):
             raise Misfit(
                 f"padding has {len(value)} numbers, but dim names {len(axes)} {'axis' if len(axes) == 1 else 'axes'}",
-                mend="give one number, or one number or [start, end] pair for each axis of dim",
+                mend="give one number for all axes of dim, one for each, or a [start, end] pair for each",
                 argument="padding",
             )
         return _paired(value, axes, x)

@@ -97,8 +97,8 @@ class Reshape(_Rearranged):
     kind = "reshape"
     also = ("view",)
 
-    shape = Sizes("the sizes that it gives, without the batch axis; one may be -1", inferred=True,
-                  also=["target_shape"])  # fmt: skip
+    shape = Sizes("sizes of the output, without the batch axis; one may be -1; [] for a single number", inferred=True,
+                  scalar=True, also=["target_shape"])  # fmt: skip
 
     examples = (
         Example({"shape": [2, -1, 6]}, (3, 4, 7), (2, 7, 6), source="PyTorch 2.13.0, run"),
