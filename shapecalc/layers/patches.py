@@ -10,7 +10,7 @@ from shapecalc.errors import Misfit
 from shapecalc.layer import NOTHING, Example, Layer
 from shapecalc.layers.conv import Conv
 from shapecalc.sight import Look, Sight, everything, rearranged, windowed
-from shapecalc.window import FLOOR, spatial_axes
+from shapecalc.window import FLOOR, each_axis, spatial_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,10 @@ class Unfold(_Blocks):
 
 
 class Fold(_Blocks):
-    """Fold (col2im): columns (channels·k_h·k_w, positions) laid back and summed into a feature map, as PyTorch."""
+    """Fold (col2im): columns (channels·k_h·k_w, positions) laid back and summed into a feature map, as PyTorch.
+
+    The input has two axes, the map channels, height and width.
+    """
 
     kind = "fold"
     also = ("col2im",)
@@ -75,9 +78,8 @@ class Fold(_Blocks):
     def _map(self, x: Shape) -> Shape:
         if x.rank != 2:
             raise Misfit(f"fold needs an input of two axes, columns and positions, but it has {x.rank}")
-        rank = max((len(said) for said in (self.output_size, self.kernel_size) if isinstance(said, tuple)), default=2)
-        kernel = per_axis(self.kernel_size, rank)
-        return x.map_of(x.sizes[0] // prod(kernel), per_axis(self.output_size, rank))
+        kernel, size = each_axis(self, "kernel_size", 2), each_axis(self, "output_size", 2)
+        return x.map_of(x.sizes[0] // prod(kernel), size)
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         result = self._map(x)

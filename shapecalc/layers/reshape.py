@@ -73,11 +73,15 @@ class Flatten(_Rearranged):
         Example({"start_dim": 2}, (768, 14, 14), (768, 196), source="PyTorch's docs of Flatten"),
     )  # fmt: skip
 
+    def _makes_an_axis(self, x: Shape) -> bool:
+        """Return whether a single number becomes one feature, as with Keras."""
+        return not x.sizes and (self.start_dim, self.end_dim) == (1, -1)
+
     def _span(self, x: Shape) -> tuple[int, int]:
         return axis_of(self.start_dim, x.rank, "start_dim"), axis_of(self.end_dim, x.rank, "end_dim") + 1
 
     def constraints(self, x: Shape) -> tuple[Constraint, ...]:
-        if not x.sizes:
+        if self._makes_an_axis(x):
             return ()
         start, stop = self._span(x)
         if start >= stop:
@@ -85,7 +89,7 @@ class Flatten(_Rearranged):
         return ()
 
     def output(self, x: Shape) -> Shape:
-        if not x.sizes:
+        if self._makes_an_axis(x):
             return x.plain(1)
         start, stop = self._span(x)
         return _arranged(x, (*x.sizes[:start], prod(x.sizes[start:stop]), *x.sizes[stop:]))

@@ -40,10 +40,10 @@ def _check_mode(argument: str, mode: str, axes: tuple[str, ...]) -> None:
 class Upsample(Layer):
     """Resizing of the spatial axes by a factor or to a size: up, or down with a factor below 1.
 
-    `mode` and `align_corners` change no size. Mode linear is for 1 spatial axis, bilinear and bicubic for 2, trilinear for
-    3; nearest, nearest-exact and area are for any number. With a second input and neither size nor factor, to the
-    spatial size of that: `from: [small, large]`. A size that comes of a factor is rounded down, as PyTorch does; Keras'
-    layer, which takes whole factors, is `up_sampling`.
+    `mode` and `align_corners` change no size. Mode linear is for 1 spatial axis, bilinear and bicubic are for 2 and
+    trilinear for 3; nearest, nearest-exact and area are for any number. With a second input and neither size nor
+    factor, to the spatial size of that: `from: [small, large]`. A size that comes of a factor is rounded down, as
+    PyTorch does; Keras' layer, which takes whole factors, is `up_sampling`.
     """
 
     kind = "upsample"

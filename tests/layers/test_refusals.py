@@ -20,14 +20,14 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
      "ceil_mode false and rounding caffe contradict each other | ceil_mode false is rounding floor | "
      "give one of the two"),
     ("max_pool", {"kernel_size": 3, "padding": 2}, [CHW],
-     "padding 2 is more than half of kernel_size 3 along the height | a window could then lie in padding alone | "
-     "padding at most 1 would do"),
+     "padding 2 is more than half of kernel_size 3 along the height | PyTorch allows no more; padding_limit: window allows "
+     "all that is less than kernel_size, as Caffe does | padding at most 1 would do"),
     ("avg_pool", {"kernel_size": 33}, [CHW],
      "the 33×33 window does not fit its 32×32 input | the padded input is 32 + 2·0 = 32 high; "
      "kernel_size 33 with dilation 1 reaches 33 | padding: 1 would do, or kernel_size at most 32"),
     ("max_pool", {"kernel_size": 3, "padding": [[0, 2], [0, 0]]}, [CHW],
-     "padding 2 is more than half of kernel_size 3 along the height | a window could then lie in padding alone | "
-     "padding at most 1 would do"),
+     "padding 2 is more than half of kernel_size 3 along the height | PyTorch allows no more; padding_limit: window allows "
+     "all that is less than kernel_size, as Caffe does | padding at most 1 would do"),
     ("conv", {"out_channels": 8, "kernel_size": 3, "in_channels": 4}, [CHW],
      "channels of the input (=3) must equal in_channels (=4) | in_channels: 3 would do"),
     ("conv", {"out_channels": 8, "kernel_size": 3, "groups": 3}, [CHW],
