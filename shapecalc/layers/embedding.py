@@ -201,6 +201,7 @@ class LayerScale(Layer):
     """
 
     kind = "layer_scale"
+    saves = TRAINED
     also = ("channel_scale",)
     elementwise = True
 

@@ -8,8 +8,8 @@ from shapecalc.arguments import MAX_SIZE, Choice, Number, Padding, PerAxis
 from shapecalc.axes import CHANNELS, AxisNumbers, axis_index, once
 from shapecalc.dims import LESS, UP_TO, Constraint, Dim, minimum
 from shapecalc.errors import Misfit
-from shapecalc.layer import NOTHING, Example, Layer
-from shapecalc.sight import ZEROS, Look, rearranged, shifted, windowed
+from shapecalc.layer import INPUTS, NOTHING, Example, Layer
+from shapecalc.sight import ZEROS, Look, Sight, rearranged, shifted, windowed
 from shapecalc.window import axis_names, each_axis
 
 if TYPE_CHECKING:
@@ -60,6 +60,11 @@ def _paired(value: Any, axes: Sequence[tuple[str, int]], x: Shape) -> list[_Side
     return [_Side(name, i, x.sizes[i], *side) for (name, i), side in zip(axes, sides, strict=True)]
 
 
+def _moved(side: _Side, mode: str) -> Sight:
+    """Return what the places of an axis see that is padded or cropped."""
+    return shifted(-side.before, mode, cropped=(max(-side.before, 0), max(-side.after, 0)))
+
+
 class _Pad(Layer):
     """What paddings share: elements put around the spatial axes."""
 
@@ -95,9 +100,12 @@ class _Pad(Layer):
         padded = x._replace(sizes=tuple([sizes.get(i, size) for i, size in enumerate(x.sizes)]))
         return padded._replace(is_map=True) if self.expected_ranks() else padded
 
+    def saved(self, x: Shape) -> str:
+        return INPUTS if self.mode in ("reflect", "replicate") else NOTHING
+
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         mode = ZEROS if self.mode == "constant" else self.mode
-        return [windowed(0, x, [shifted(-side.before, mode) for side in self.sides(x)])]
+        return [windowed(0, x, [_moved(side, mode) for side in self.sides(x)])]
 
 
 class Pad(_Pad):
@@ -150,7 +158,7 @@ class Pad(_Pad):
         if self.dim is None:
             return super().looks(output, x)
         mode = ZEROS if self.mode == "constant" else self.mode
-        sights = {side.axis: shifted(-side.before, mode) for side in self.sides(x)}
+        sights = {side.axis: _moved(side, mode) for side in self.sides(x)}
         return [rearranged(0, x, {i: i for i in range(x.rank)}, sights)]
 
 

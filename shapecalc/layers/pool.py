@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.arguments import Choice, Factors, Flag, Integer, Number, Padding, PerAxis, per_axis
 from shapecalc.dims import UP_TO, Constraint, Dim, scaled
 from shapecalc.errors import Misfit
-from shapecalc.layer import NOTHING, Example, Layer
+from shapecalc.layer import BOTH, NOTHING, Example, Layer
 from shapecalc.sight import Look, adaptive, fractional, of_window, windowed
 from shapecalc.window import ANY, CAFFE, CEIL, FLOOR, HALF, WINDOW, Axis, axis_names, each_axis, spatial_axes
 
@@ -164,6 +164,9 @@ class LpPool(_Pool):
         if self.norm_type == 0:
             raise Misfit("norm_type must not be 0: the norm's root is 1 / norm_type", argument="norm_type")
 
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(x.elements + 4 * output.elements, 0)]  # PyTorch makes it of a power, a mean, a sign and another power
+
 
 class FractionalMaxPool(Layer):
     """Fractional max pooling: windows at random places, as many as make the output that is asked for."""
@@ -297,6 +300,7 @@ class GlobalMaxPool(_GlobalPool):
     """Global max pooling: the greatest number of each channel over all of space."""
 
     kind = "global_max_pool"
+    saves = BOTH
     also = ("global_max_pool1d", "global_max_pool2d", "global_max_pool3d", "global_max_pooling1d",
             "global_max_pooling2d", "global_max_pooling3d", "global_max_pooling")  # fmt: skip
     examples = (Example({}, (512, 7, 7), (512,), source="Keras Applications, VGG16 with pooling='max'"),)
