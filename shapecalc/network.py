@@ -335,10 +335,12 @@ def parse_sizes(given: Any) -> tuple[int, ...]:
     from shapecalc.arguments import Sizes as SizesArgument  # noqa: PLC0415
     from shapecalc.errors import Misfit  # noqa: PLC0415
 
-    argument = SizesArgument("sizes")
+    argument = SizesArgument("sizes", scalar=True)
     argument.name = "an input size"
     if isinstance(given, str):
         text = given.strip().replace("×", "x").replace("X", "x").replace(",", "x")
+        if text == "[]":
+            return ()
         if not text or not all(part.isdigit() for part in text.split("x")):
             raise UsageError(Problem(f"'{given}' is not a size", mend="write sizes as 3x224x224"))
         given = [int(part) for part in text.split("x") if len(part) <= 20]

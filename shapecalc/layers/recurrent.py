@@ -253,6 +253,7 @@ class ConvLSTM(Layer):
 
     kind = "conv_lstm"
     also = ("conv_lstm1d", "conv_lstm2d", "conv_lstm3d")
+    ranks = (1, 3)
 
     rounding = FLOOR
 
@@ -268,6 +269,11 @@ class ConvLSTM(Layer):
         Example({"out_channels": 4, "kernel_size": 3, "padding": "same"}, (3, 6, 6, 2), (3, 6, 6, 4), 880, 93_312,
                 "Keras 3.15.1, run; MACs by arithmetic", "HWC"),
     )  # fmt: skip
+
+    @staticmethod
+    def spatial_rank(x: Shape) -> int:
+        """Return how many spatial axes one step has: all but the length and the channels."""
+        return x.rank - 2
 
     def _frame(self, x: Shape) -> Shape:
         """Return the feature map of one step."""

@@ -119,8 +119,10 @@ def listed(value: Value) -> Sequence[Value]:
 def branches_of(cls: type[Layer], value: Value | None) -> tuple[Sequence[Value] | None, Value | None]:
     """Return the branches of a merge (None: it takes what comes in) and what is left for its arguments."""
     if isinstance(value, ListValue):
-        if len(value.items) < 2:
-            raise bad(f"{cls.kind} needs two branches or more", value.mark, "write [] for what came in, unchanged")
+        if not value.items:
+            raise bad(
+                f"{cls.kind} needs at least one branch", value.mark, "write [] in the list for its input, unchanged"
+            )
         return value.items, None
     if isinstance(value, MapValue):
         inner = value.get("branches")
