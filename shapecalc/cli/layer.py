@@ -49,7 +49,7 @@ class _Kinds(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from shapecalc.layer import kind_words  # noqa: PLC0415
+            from shapecalc.layers import kind_words  # noqa: PLC0415
 
             mend = did_you_mean(args[0], kind_words())
             mend = mend if mend.startswith("did") else "`shapecalc layers` lists the kinds"

@@ -56,8 +56,7 @@ def _to_try(kind: str) -> str:
 
 
 def _find(word: str) -> type[Layer]:
-    from shapecalc.layer import kind_words  # noqa: PLC0415
-    from shapecalc.layers import find_kind  # noqa: PLC0415
+    from shapecalc.layers import find_kind, kind_words  # noqa: PLC0415
 
     cls = find_kind(word)
     if cls is None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Mark, Problem, did_you_mean
-from shapecalc.layer import kind_words
-from shapecalc.layers import find_kind
+from shapecalc.layers import find_kind, kind_words
 from shapecalc.source import ListValue, MapValue, Scalar
 from shapecalc.spec.values import bad, describe
 
