@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import show
 from shapecalc.dims import holds, prod
-from shapecalc.errors import Misfit, Problem, ShapeError, count_noun, told
+from shapecalc.errors import Hint, Misfit, Problem, ShapeError, count_noun, told
 from shapecalc.layer import KINDS
 from shapecalc.report import Report, Row, Sizing, Totals, count
 from shapecalc.shape import HWC, Shape
@@ -77,7 +77,7 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
                 found = size_layer(node.layer, key[1])
             except Misfit as misfit:
                 if node.block >= 0 and graph.blocks[node.block].kind in KINDS:
-                    misfit.mend = ""  # it would speak of layers that the reader has not written
+                    misfit.hint = ""  # it would speak of layers that the reader has not written
                 problems.append(_problem(node, misfit))
                 sizings.append(None)
                 continue
@@ -147,13 +147,18 @@ def misfits(layer: Layer, inputs: tuple[Shape, ...]) -> list[Misfit]:
 
 def _mended(misfit: Misfit, layer: Layer, inputs: tuple[Shape, ...]) -> Misfit:
     """Return a misfit that tells only those of its proposals that do put the layer right."""
-    if misfit.proposals:
-        misfit.mend = told(
+    proposals = misfit.proposals
+
+    def work() -> str:
+        return told(
             proposal
-            for proposal in misfit.proposals
+            for proposal in proposals
             if proposal.argument in layer.arguments
             and all(_would_do(layer, proposal.argument, value, inputs) for value in proposal.values)
         )
+
+    if proposals:
+        misfit.hint = Hint(work)
     return misfit
 
 

@@ -47,8 +47,8 @@ def locate(spec: str) -> Found:
         return found
     if os.sep in spec or (spec.endswith(_ENDINGS) and not _is_bare(spec)):
         raise UsageError(Problem(f"there is no file {spec}"))
-    mend = did_you_mean(_bare(spec), [member for _, member in bundled_members()])
-    mend = mend if mend.startswith("did") else "`shapecalc specs` lists the bundled ones"
+    members = [member for _, member in bundled_members()]
+    mend = did_you_mean(_bare(spec), members, "`shapecalc specs` lists the bundled ones", lists=False)
     raise UsageError(Problem(f"there is no file {spec}, and no bundled specification of that name", mend=mend))
 
 

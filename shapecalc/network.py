@@ -298,11 +298,16 @@ def _reader(path: str, shown: str) -> Reader:
     def read(name: str, mark: Mark) -> tuple[Value | None, list[Problem]]:
         from shapecalc.source import read_text  # noqa: PLC0415
 
-        target = os.path.realpath(os.path.join(root, name))
-        if os.path.commonpath((root, target)) != root:
+        try:
+            target = os.path.realpath(os.path.join(root, name))
+            is_inside = os.path.commonpath((root, target)) == root
+            is_file = os.path.isfile(target)
+        except (OSError, ValueError):  # a name that no file can have
+            is_inside, is_file = True, False
+        if not is_inside:
             mend = "a file is used from the specification's own folder, or one below it"
             return None, [Problem(f"{name} is outside the folder of the specification", mark, mend=mend)]
-        if not os.path.isfile(target):
+        if not is_file:
             mend = "its name is relative to the file that uses it"
             return None, [Problem(f"there is no file {name} beside the specification", mark, mend=mend)]
         try:

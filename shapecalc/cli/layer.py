@@ -51,8 +51,7 @@ class _Kinds(click.Group):
         except click.UsageError as error:
             from shapecalc.layers import kind_words  # noqa: PLC0415
 
-            mend = did_you_mean(args[0], kind_words())
-            mend = mend if mend.startswith("did") else "`shapecalc layers` lists the kinds"
+            mend = did_you_mean(args[0], kind_words, "`shapecalc layers` lists the kinds", lists=False)
             raise click.UsageError(f"there is no kind of layer called {args[0]!r}: {mend}", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -60,7 +60,6 @@ def _find(word: str) -> type[Layer]:
 
     cls = find_kind(word)
     if cls is None:
-        mend = did_you_mean(word, kind_words())
-        mend = mend if mend.startswith("did") else "`shapecalc layers` lists them"
+        mend = did_you_mean(word, kind_words, "`shapecalc layers` lists them", lists=False)
         raise UsageError(Problem(f"there is no kind of layer called {word}", mend=mend))
     return cls

@@ -9,10 +9,10 @@ from shapecalc.graph import Block, Reference
 from shapecalc.layer import Composite, Layer
 from shapecalc.layers import find_kind
 from shapecalc.source import ListValue, Scalar, read_text, short
-from shapecalc.spec.document import MAX_PROBLEMS
 from shapecalc.spec.entries import Entry, branches_of, listed, read_entry
 from shapecalc.spec.expansion import Expansion, Inside, Proto, key_of
 from shapecalc.spec.making import Maker
+from shapecalc.spec.reports import Reports, TooMuchError
 from shapecalc.spec.scope import Flow, Pending, Scope, declared_names, full_name, read_name, read_reference
 from shapecalc.spec.turns import turns_of
 from shapecalc.spec.values import BadValueError, bad, condition
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shapecalc.source import Value
     from shapecalc.spec.document import BlockDefinition
 
-__all__ = ["MAX_LAYERS", "Builder", "Proto", "TooMuchError"]
+__all__ = ["MAX_LAYERS", "Builder", "Proto"]
 
 MAX_LAYERS = 500_000
 """The most layers that one network may have, once every repetition is written out."""
@@ -49,30 +49,19 @@ class Builder:
         self.variables = variables
         self.nodes: list[Proto] = []
         self.instances: list[Block] = []
-        self.problems: list[Problem] = []
+        reports = Reports()
+        self.problems = reports.problems
+        self.report = reports.add
         self.shares: list[tuple[int, int, Pending]] = []
         self._entries: dict[int, Entry | Problem] = {}
-        self._maker = Maker(self.report)
+        self._maker = Maker(reports.add)
         self._bodies: dict[str, ListValue] = {}
         self._taken: dict[int, set[str]] = {}
         self._insides: list[Inside] = []
         self._expansions: dict[Any, Expansion] = {}
         self._named: dict[str, Inside] = {}
-        self._seen: set[tuple[Any, str]] = set()
         self._steps = 0
         self._stride = _steps_of(variables)
-
-    def report(self, problem: Problem, scope: Scope) -> None:
-        """Keep a problem, once for all the uses of the block that it stands in."""
-        if scope.mark:
-            problem = problem._replace(mark=scope.mark)
-        key = (problem.mark, problem.message)
-        if key in self._seen:
-            return
-        if len(self.problems) >= MAX_PROBLEMS:
-            raise TooMuchError(Problem(f"there are more than {MAX_PROBLEMS} problems: no more are looked for"))
-        self._seen.add(key)
-        self.problems.append(problem._replace(also=(*problem.also, *scope.uses)))
 
     def expand(
         self, entries: Sequence[Value], scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
@@ -194,7 +183,7 @@ class Builder:
         if "share" in entry.own:
             target = read_reference(entry.own["share"], scope)
             if not isinstance(target, Pending):
-                target = Pending(scope, entry.own["share"].text, 0, entry.own["share"].mark)  # type: ignore[union-attr]
+                target = scope.pending(entry.own["share"].text, 0, entry.own["share"].mark)  # type: ignore[union-attr]
             self.shares.append((start, len(self.nodes), target))
         return flows
 
@@ -318,7 +307,7 @@ class Builder:
         taken = self._taken.get(id(entries))
         if taken is None:
             taken = self._taken[id(entries)] = declared_names(entries)
-        inner = Scope(f"{full_name(scope, name)}.", inputs, taken)
+        inner = Scope(f"{full_name(scope, name)}.", inputs, taken, scope.waiting)
         inner.stack = (*scope.stack, kind)
         inner.frozen = frozen
         inner.block = len(self.instances)
@@ -340,14 +329,6 @@ class Builder:
             if inside is not None:
                 scope.define(name, inside.flows, (inside.start, inside.stop))
         return scope.look_up(pending)
-
-
-class TooMuchError(Exception):
-    """The network is larger than any that is meant, or more is wrong than anyone reads. Carries the problem."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        super().__init__(problem)
 
 
 def _told(value: Any) -> str:

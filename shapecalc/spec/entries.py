@@ -10,7 +10,7 @@ from shapecalc.source import ListValue, MapValue, Scalar
 from shapecalc.spec.values import bad, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Collection, Sequence
 
     from shapecalc.layer import Layer
     from shapecalc.source import Value
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
     own: dict[str, Value]
 
 
-def read_entry(value: Value, blocks: Container[str]) -> Entry | Problem:
+def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
     """Return the item that a value is, or what is wrong with it."""
     if isinstance(value, Scalar):
         return _bare(value, blocks)
@@ -56,7 +56,7 @@ def read_entry(value: Value, blocks: Container[str]) -> Entry | Problem:
     return _several(others, blocks)
 
 
-def _bare(value: Scalar, blocks: Container[str]) -> Entry | Problem:
+def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem:
     if value.value is None or value.text == "":
         return Problem("an item of the list is empty", value.mark, mend="write a kind, such as relu, or take it out")
     if not isinstance(value.value, str):
@@ -65,23 +65,22 @@ def _bare(value: Scalar, blocks: Container[str]) -> Entry | Problem:
     return unknown or Entry(value.text, value.mark, None, {})
 
 
-def _unknown(key: Scalar, blocks: Container[str]) -> Problem | None:
+def _unknown(key: Scalar, blocks: Collection[str]) -> Problem | None:
     if key.text in blocks or find_kind(key.text):
         return None
-    names = [*kind_words(), *(blocks if isinstance(blocks, dict) else ())]
-    return Problem(f"there is no kind of layer called {key.text}", key.mark, mend=_mend(key.text, names))
+
+    def names() -> list[str]:
+        return [*kind_words(), *blocks]
+
+    mend = did_you_mean(key.text, names, "`shapecalc layers` lists the kinds", lists=False)
+    return Problem(f"there is no kind of layer called {key.text}", key.mark, mend=mend)
 
 
-def _mend(text: str, names: list[str]) -> str:
-    found = did_you_mean(text, names)
-    return "`shapecalc layers` lists the kinds" if found.startswith("known") else found
-
-
-def _beside(strange: Scalar, kind: Scalar, blocks: Container[str]) -> Problem:
+def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
     """Return what is wrong with a word beside a kind: an argument that should stand under it, or one misspelt."""
     cls = None if kind.text in blocks else find_kind(kind.text)
-    mend = did_you_mean(strange.text, OWN_WORDS)
-    if mend.startswith("did") and not (cls and strange.text in cls.argument_names()):
+    mend = did_you_mean(strange.text, OWN_WORDS, lists=False)
+    if mend and not (cls and strange.text in cls.argument_names()):
         return Problem(f"no word {strange.text} stands beside a kind", strange.mark, mend=mend)
     return Problem(
         f"{strange.text} stands beside {kind.text}, not under it",
@@ -91,7 +90,7 @@ def _beside(strange: Scalar, kind: Scalar, blocks: Container[str]) -> Problem:
     )
 
 
-def _several(others: list[tuple[Scalar, Value]], blocks: Container[str]) -> Problem:
+def _several(others: list[tuple[Scalar, Value]], blocks: Collection[str]) -> Problem:
     kinds = [key for key, _ in others if key.text in blocks or find_kind(key.text)]
     if len(kinds) > 1:
         return Problem(

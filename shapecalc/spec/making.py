@@ -12,6 +12,7 @@ from shapecalc.spec.values import BadValueError, argument_value
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from shapecalc.errors import Hint
     from shapecalc.layer import Layer
     from shapecalc.source import Value
     from shapecalc.spec.entries import Entry
@@ -99,7 +100,7 @@ class Maker:
         return values if good else None
 
 
-def _mend(text: str, cls: type[Layer]) -> str:
+def _mend(text: str, cls: type[Layer]) -> str | Hint:
     """Return the mend for an argument that a kind does not have."""
     if text in OWN_WORDS:
         return f"{text} is a word of the item itself: write it beside {cls.kind}, not under it"

@@ -30,7 +30,11 @@ def table() -> str:
         import_module(f"shapecalc.layers.{family}")
         kinds = [cls for cls in layer.KINDS.values() if cls.__module__ == f"shapecalc.layers.{family}"]
         words = sorted(" ".join(sorted({normalise_word(word) for word in (cls.kind, *cls.also)})) for cls in kinds)
-        lines += [f'    "{family}": """', *[f"        {line}" for kind in words for line in wrap(kind, 110)], '    """,']
+        lines += [
+            f'    "{family}": """',
+            *[f"        {line}" for kind in words for line in wrap(kind, 110)],
+            '    """,',
+        ]
     return HEAD + "\n".join(lines) + "\n}\n"
 
 
