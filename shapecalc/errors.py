@@ -319,13 +319,13 @@ def did_you_mean(
     """
 
     def work() -> str:
-        words = set(known() if callable(known) else known)
+        words = dict.fromkeys(known() if callable(known) else known)
         return _nearest(word, words) or (_list_of(words) if lists else "") or otherwise
 
     return Hint(work)
 
 
-def _nearest(word: str, words: set[str]) -> str:
+def _nearest(word: str, words: dict[str, None]) -> str:
     import difflib  # noqa: PLC0415  (only when something is wrong: it costs start-up time)
 
     before, colon, after = word[:_LONGEST].partition(":")
@@ -341,19 +341,22 @@ def _nearest(word: str, words: set[str]) -> str:
     return ""
 
 
-def _candidates(word: str, words: set[str]) -> list[str]:
-    """Return the words that are compared with one: all, or of very many those most like it at first sight."""
-    least, most = len(word) * _NEAR / (2 - _NEAR), len(word) * (2 - _NEAR) / _NEAR  # else they cannot be near
+def _candidates(word: str, words: Iterable[str]) -> list[str]:
+    """Return the words that are compared with one: all that may be near, or of very many those most like it."""
+    least, most = len(word) * _NEAR / (2 - _NEAR), len(word) * (2 - _NEAR) / _NEAR
     found = [one for one in words if least <= len(one) <= most]
     if sum(map(len, found)) * len(word) <= _COMPARED:
         return found
-    import heapq  # noqa: PLC0415  (as difflib)
+    found = [one for one in found if one[:1] == word[:1] and abs(len(one) - len(word)) <= 2][:_MOST_SCANNED]
+    found.sort(key=lambda one: _common_start(one[::-1], word[::-1]) + _common_start(one, word), reverse=True)
+    return found[: max(1, _COMPARED // (len(word) * (len(word) + 2)))]
 
-    count = max(1, int(_COMPARED / len(word) / most))
-    return heapq.nsmallest(count, found, lambda one: (one[:1] != word[:1], abs(len(one) - len(word)), one))
+
+def _common_start(one: str, other: str) -> int:
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def _list_of(words: set[str]) -> str:
+def _list_of(words: dict[str, None]) -> str:
     if not words:
         return ""
     import heapq  # noqa: PLC0415  (as difflib)
@@ -364,7 +367,8 @@ def _list_of(words: set[str]) -> str:
 
 _LISTED = 24
 _LONGEST_COMPARED = 60
-_COMPARED = 200_000  # pairs of letters: some tens of milliseconds
+_COMPARED = 50_000  # pairs of letters: some ten milliseconds
+_MOST_SCANNED = 5_000
 _NEAR = 0.6
 
 

@@ -339,14 +339,16 @@ def parse_sizes(given: Any) -> tuple[int, ...]:
     """Return sizes from `3x224x224`, a list, or one number. Errors: `UsageError`."""
     from shapecalc.arguments import Sizes as SizesArgument  # noqa: PLC0415
     from shapecalc.errors import Misfit  # noqa: PLC0415
+    from shapecalc.source import short  # noqa: PLC0415
+    from shapecalc.units import read_sizes  # noqa: PLC0415
 
     argument = SizesArgument("sizes")
     argument.name = "an input size"
     if isinstance(given, str):
-        text = given.strip().replace("×", "x").replace("X", "x").replace(",", "x")
-        if not text or not all(part.isdigit() for part in text.split("x")):
-            raise UsageError(Problem(f"'{given}' is not a size", mend="write sizes as 3x224x224"))
-        given = [int(part) for part in text.split("x") if len(part) <= 20]
+        sizes = read_sizes(given)
+        if sizes is None:
+            raise UsageError(Problem(f"'{short(given)}' is not a size", mend="write sizes as 3x224x224"))
+        given = sizes
     try:
         return tuple(argument.normalise(given))
     except Misfit as misfit:

@@ -22,6 +22,8 @@ __all__ = ["KINDS", "find_kind", "kind_words"]
 _family_of = {word: family for family, words in FAMILIES.items() for word in words.split()}
 _complete: set[str] = set()
 """The families whose modules are loaded to the end."""
+_found: dict[str, type[Layer]] = {}
+"""The kinds of families loaded to the end, by the words that they were looked up by."""
 
 
 def _load(family: str) -> None:
@@ -32,10 +34,16 @@ def _load(family: str) -> None:
 
 def find_kind(word: str) -> type[Layer] | None:
     """Return the kind of that name or also-name, or None."""
+    found = _found.get(word)
+    if found is not None:
+        return found
     family = _family_of.get(word) or _family_of.get(layer.normalise_word(word))
     for name in [family] if family else FAMILIES:
         _load(name)
-    return layer.registered(word)
+    found = layer.registered(word)
+    if found and (word == found.kind or word in found.also):
+        _found[word] = found
+    return found
 
 
 def kind_words() -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import islice
 from typing import TypeAlias
 
 from shapecalc.errors import Mark, Problem, Problems, Source, did_you_mean
@@ -87,7 +89,8 @@ class Builder:
     def alias(self, anchor: str, mark: Mark) -> None:
         """Add the value that an anchor names: the same one, not a copy."""
         if anchor not in self.anchors:
-            mend = did_you_mean(anchor, list(self.anchors), f"name a value with `&{anchor}` above this line")
+            above = partial(islice, self.anchors, len(self.anchors))
+            mend = did_you_mean(anchor, above, f"name a value with `&{anchor}` above this line")
             self.problems.append(Problem(f"the alias `*{anchor}` names no anchor", mark, mend=mend))
             self.put(Scalar(None, "", mark), 1, 0)
             return

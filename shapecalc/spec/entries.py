@@ -15,19 +15,56 @@ if TYPE_CHECKING:
     from shapecalc.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["OWN_WORDS", "Entry", "branches_of", "listed", "read_entry"]
+__all__ = ["OWN_WORDS", "Entry", "Work", "branches_of", "listed", "read_entry", "work_of"]
 
 OWN_WORDS = ("name", "from", "repeat", "for", "when", "share", "frozen")
 """What stands beside the kind: the words of the item itself."""
 
 
 class Entry(NamedTuple):
-    """An item of `layers:`: the kind (or block) as written, what it is told, and the item's own words."""
+    """An item of `layers:`: the kind (or block) as written, what it is told, the item's own words, and its work."""
 
     kind: str
     mark: Mark
     value: Value | None
     own: dict[str, Value]
+    work: Work
+
+
+class Work(NamedTuple):
+    """How much it takes to work out values: steps, and how often an expression may go through a whole list."""
+
+    steps: int
+    walks: int
+
+
+_NO_WORK = Work(0, 0)
+_LETTERS_A_STEP = 64
+
+
+def work_of(values: Sequence[Value]) -> Work:
+    """Return how much it takes to work out what values hold."""
+    letters = walks = 0
+    waiting = list(values)
+    while waiting:
+        value = waiting.pop()
+        letters += 8
+        if isinstance(value, ListValue):
+            waiting += value.items
+        elif isinstance(value, MapValue):
+            waiting += [item for _, item in value.pairs]
+        elif isinstance(value.value, str):
+            letters += len(value.text)
+            walks += sum(map(value.text.count, ("(", "in", "=")))
+    return Work(letters // _LETTERS_A_STEP, walks)
+
+
+def _told(key: Scalar, value: Value, blocks: Collection[str]) -> list[Value]:
+    """Return what an item tells its kind, without branches: their items are items of their own."""
+    cls = None if key.text in blocks else find_kind(key.text)
+    if cls is None or not cls.branches:
+        return [value]
+    return [item for word, item in value.pairs if word.text != "branches"] if isinstance(value, MapValue) else []
 
 
 def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
@@ -50,7 +87,7 @@ def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
     if len(others) == 1:
         key, item = others[0]
         unknown = _unknown(key, blocks)
-        return unknown or Entry(key.text, key.mark, item, own)
+        return unknown or Entry(key.text, key.mark, item, own, work_of([*own.values(), *_told(key, item, blocks)]))
     if not others:
         return Problem("the item names no kind of layer", value.mark, mend="write for instance conv: {…} beside it")
     return _several(others, blocks)
@@ -62,7 +99,7 @@ def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem:
     if not isinstance(value.value, str):
         return Problem(f"a layer is a kind, such as relu, not {describe(value)}", value.mark)
     unknown = _unknown(value, blocks)
-    return unknown or Entry(value.text, value.mark, None, {})
+    return unknown or Entry(value.text, value.mark, None, {}, _NO_WORK)
 
 
 def _unknown(key: Scalar, blocks: Collection[str]) -> Problem | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Flow", "Pending", "Scope", "declared_names", "full_name", "read_name", "read_reference"]
 
-_REFERENCE = r"(?P<name>[^\[\]]+?)(\[(?P<output>\d{1,4})\])?"
+_REFERENCE = r"(?P<name>[^\[\]]+?)(\[(?P<output>[0-9]{1,4})\])?"
 _BRACES = r"\{([^{}]*)\}"
 _MAX_NAME = 100
 
@@ -55,6 +55,7 @@ class Scope:
         self.taken = taken
         self.counts: dict[str, int] = {}
         self.block = -1
+        self.lists = 0
         self.uses: tuple[tuple[str, Mark], ...] = ()
         self.mark: Mark | None = None
         self.frozen = False

@@ -23,8 +23,8 @@ __all__ = ["BadValueError", "argument_value", "condition", "evaluate", "input_sh
 MAX_ITEMS = 10_000
 """The most values that a list may hold."""
 
-_SIZES = r"\d+(\s*[x×]\s*\d+)+"
-_NUMBER_TEXT = r"[-+]?\d[\d_]*(\.\d*)?([eE][-+]?\d+)?"
+_SIZES = r"(?a:\d+(\s*[x×]\s*\d+)+)"
+_NUMBER_TEXT = r"(?a:[-+]?\d[\d_]*(\.\d*)?([eE][-+]?\d+)?)"
 _SWITCHES = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
 
 
