@@ -26,7 +26,7 @@ OWN_OPTIONS = ("input", "layout", "explain", "format", "output", "help")
 
 _FORMATS = ("text", "table", "json", "csv", "markdown", "latex", "html", "svg")
 _NOTHING = ("null", "none")
-_WHOLE = re.compile(r"[+-]?\d+")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
 
 
 class _Kinds(click.Group):
@@ -86,7 +86,7 @@ def _reader(argument: Argument) -> Callable[[click.Context, click.Parameter, str
         except Misfit as misfit:
             told = misfit.message + (f": {misfit.mend}" if misfit.mend else "")
             raise click.BadParameter(told, ctx, param) from None
-        except ValueError:
+        except (ValueError, RecursionError):  # brackets within brackets without end
             raise click.BadParameter(f"{text!r} is not {argument.expected}", ctx, param) from None
         return value
 
@@ -115,6 +115,8 @@ def _piece(text: str) -> Any:
         return None
     if _WHOLE.fullmatch(text):
         return int(text)
+    if "_" in text or not text.isascii():  # which Python alone reads as numbers
+        raise ValueError(text)
     return float(text)
 
 
