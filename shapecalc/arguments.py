@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import within
 from shapecalc.errors import Misfit, did_you_mean
+from shapecalc.units import read_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -398,8 +399,8 @@ class Sizes(Integers):
         self.one = "a whole number of at least 1" + (", or -1 for the one that is worked out" if inferred else "")
 
     def read(self, value: Any) -> Any:
-        if isinstance(value, str) and value.count("x") and all(p.strip().isdigit() for p in value.split("x")):
-            value = [int(part) for part in value.split("x")]
+        if isinstance(value, str) and "x" in value:
+            value = read_sizes(value) or value
         if self.scalar and isinstance(value, (list, tuple)) and not value:
             return ()
         sizes = super().read(value)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import show
 from shapecalc.dims import EQUAL, holds, prod
-from shapecalc.errors import Misfit, Problem, ShapeError, count_noun, told
+from shapecalc.errors import Hint, Misfit, Problem, ShapeError, count_noun, told
 from shapecalc.layer import KINDS, normalise_word, stated_rank
 from shapecalc.report import Report, Row, Sizing, Totals, count
 from shapecalc.shape import HWC, UNKNOWN, Shape
@@ -78,7 +78,7 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
                 found = size_layer(node.layer, key[1])
             except Misfit as misfit:
                 if node.block >= 0 and graph.blocks[node.block].kind in KINDS:
-                    misfit.mend = ""  # it would speak of layers that the reader has not written
+                    misfit.hint = ""  # it would speak of layers that the reader has not written
                 problems.append(_problem(node, misfit))
                 sizings.append(None)
                 continue
@@ -148,16 +148,21 @@ def misfits(layer: Layer, inputs: tuple[Shape, ...]) -> list[Misfit]:
 def _mended(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> Misfit:
     """Return what is wrong where a constraint does not hold, with only those of its proposals that do fix the layer."""
     misfit = constraint.misfit()
-    if misfit.proposals:
-        stated = [proposal for proposal in misfit.proposals if proposal.argument in layer.arguments]
-        misfit.mend = told(
+    stated = [proposal for proposal in misfit.proposals if proposal.argument in layer.arguments]
+
+    def work() -> str:
+        hint = told(
             proposal
             for proposal in stated
             if all(_would_do(layer, proposal.argument, value, inputs) for value in proposal.values)
         )
-        hint = _without_batch(layer, inputs[0]) if stated and constraint.relation == EQUAL else ""
-        if hint:
-            misfit.mend = hint if inputs[0].sizes[0] == 1 else "; ".join(filter(None, (hint, misfit.mend)))
+        batch = _without_batch(layer, inputs[0]) if stated and constraint.relation == EQUAL else ""
+        if not batch:
+            return hint
+        return batch if inputs[0].sizes[0] == 1 else "; ".join(filter(None, (batch, hint)))
+
+    if misfit.proposals:
+        misfit.hint = Hint(work)
     return misfit
 
 

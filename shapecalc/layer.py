@@ -34,9 +34,9 @@ __all__ = [
     "Example",
     "Layer",
     "WeightShapes",
-    "find_kind",
     "is_bias",
     "normalise_word",
+    "registered",
     "stated_rank",
 ]
 
@@ -302,18 +302,9 @@ def stated_rank(word: str) -> int | None:
     return int(found[0]) if found else None
 
 
-def find_kind(word: str) -> type[Layer] | None:
-    """Return the kind of that name or also-name, or None."""
-    kind = KINDS.get(word) or KINDS.get(_also_names.get(word, ""))
-    if kind:
-        return kind
-    name = _also_names.get(normalise_word(word))
-    return KINDS[name] if name else None
-
-
-def kind_words() -> list[str]:
-    """Return every name that a kind goes by."""
-    return [word for cls in KINDS.values() for word in (cls.kind, *cls.also)]
+def registered(word: str) -> type[Layer] | None:
+    """Return the kind of that name or also-name among those that are loaded, or None: `layers.find_kind` loads them."""
+    return KINDS.get(_also_names.get(normalise_word(word), ""))
 
 
 class Composite(Layer):

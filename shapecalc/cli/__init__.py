@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["cli", "main", "status_of"]
 
 _INTERRUPTED = 130
+_GARBAGE_WORTH_A_SEARCH = 200_000
+"""A command is over before it has made so many objects, as a rule; one that goes on must not grow without bound."""
 _ENDINGS = ("SIGTERM", "SIGHUP")
 """Signals that end a command as Ctrl-C does: after it has put away what it was writing."""
 
@@ -86,9 +88,8 @@ class _Commands(click.Group):
         except click.UsageError as error:
             from shapecalc.errors import did_you_mean  # noqa: PLC0415
 
-            mend = did_you_mean(args[0], self.list_commands(ctx)) if args else ""
-            if not mend.startswith("did"):
-                mend = "`shapecalc --help` lists the commands"
+            commands = self.list_commands(ctx)
+            mend = did_you_mean(args[0], commands, "`shapecalc --help` lists the commands", lists=False)
             raise click.UsageError(f"there is no command {args[0]!r}: {mend}", ctx) from error
 
 
@@ -103,7 +104,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line, and leave with its exit status."""
-    gc.disable()  # a command is over before there is any garbage worth a search
+    gc.set_threshold(_GARBAGE_WORTH_A_SEARCH)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever called
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  (for as long as the process is)

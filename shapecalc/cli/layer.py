@@ -26,7 +26,7 @@ OWN_OPTIONS = ("input", "layout", "explain", "format", "output", "help")
 
 _FORMATS = ("text", "table", "json", "csv", "markdown", "latex", "html", "svg")
 _NOTHING = ("null", "none")
-_WHOLE = re.compile(r"[+-]?\d+")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
 
 
 class _Kinds(click.Group):
@@ -49,10 +49,9 @@ class _Kinds(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from shapecalc.layer import kind_words  # noqa: PLC0415
+            from shapecalc.layers import kind_words  # noqa: PLC0415
 
-            mend = did_you_mean(args[0], kind_words())
-            mend = mend if mend.startswith("did") else "`shapecalc layers` lists the kinds"
+            mend = did_you_mean(args[0], kind_words, "`shapecalc layers` lists the kinds", lists=False)
             raise click.UsageError(f"there is no kind of layer called {args[0]!r}: {mend}", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -87,7 +86,7 @@ def _reader(argument: Argument) -> Callable[[click.Context, click.Parameter, str
         except Misfit as misfit:
             told = misfit.message + (f": {misfit.mend}" if misfit.mend else "")
             raise click.BadParameter(told, ctx, param) from None
-        except ValueError:
+        except (ValueError, RecursionError):  # brackets within brackets without end
             raise click.BadParameter(f"{text!r} is not {argument.expected}", ctx, param) from None
         return value
 
@@ -116,6 +115,8 @@ def _piece(text: str) -> Any:
         return None
     if _WHOLE.fullmatch(text):
         return int(text)
+    if "_" in text or not text.isascii():  # which Python alone reads as numbers
+        raise ValueError(text)
     return float(text)
 
 

@@ -80,8 +80,11 @@ def _read_depth(ctx: click.Context, param: click.Parameter, value: str) -> int |
     """Return the depth that `--depth` gives: a number, all or auto."""
     if value in ("auto", "all"):
         return value
-    if value.isdigit() and int(value) >= 1:
-        return int(value)
+    from shapecalc.units import read_whole  # noqa: PLC0415
+
+    depth = read_whole(value)
+    if depth:
+        return depth
     raise click.BadParameter(f"{value!r} is not a depth: 1, 2, … or all", ctx, param)
 
 

@@ -128,8 +128,7 @@ def _like(target: str) -> str:
     try:
         locate(target)
     except ShapecalcError:
-        mend = did_you_mean(target, sliding_kinds())
-        return mend if mend.startswith("did you mean") else ""
+        return str(did_you_mean(target, sliding_kinds(), lists=False))
     return ""
 
 

@@ -50,10 +50,11 @@ _last: list[Any] = []
 
 
 def _fields_of(report: Report) -> ReceptiveFields:
-    """Return the fields of a report, which three columns ask for one after the other."""
-    if not _last or _last[0].report is not report:
-        _last[:] = [ReceptiveFields(report)]
-    found: ReceptiveFields = _last[0]
+    """Return the fields of a report, which three columns ask for one after the other; other threads may ask as well."""
+    found: ReceptiveFields | None = next(iter(_last), None)
+    if found is None or found.report is not report:
+        found = ReceptiveFields(report)
+        _last[:] = [found]
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from shapecalc.errors import Problem, count_noun
 from shapecalc.graph import Node, Reference
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Settled", "settle"]
 
 _LISTED = 6
+_Key: TypeAlias = tuple[int, str, int]
+"""A name in its scope, and the number of the output."""
 
 
 class Settled:
@@ -35,8 +37,9 @@ def settle(builder: Builder, outputs: Sequence[Flow], *, stated: bool, inputs: M
     otherwise a layer that nothing takes is a problem. Problems are added to the builder's.
     """
     protos = builder.nodes
-    settled = [tuple([_follow(flow, builder) for flow in proto.inputs]) for proto in protos]
-    ends = tuple(ref for ref in (_follow(flow, builder) for flow in outputs) if ref is not None)
+    known: dict[_Key, Reference | None] = {}
+    settled = [tuple([_follow(flow, builder, known) for flow in proto.inputs]) for proto in protos]
+    ends = tuple(ref for ref in (_follow(flow, builder, known) for flow in outputs) if ref is not None)
     shares = _shares(builder)
     order = _order(protos, settled, builder)
     needed = _needed(settled, ends, shares)
@@ -67,21 +70,32 @@ def _moved(ref: Reference, place: dict[int, int]) -> Reference:
     return ref if ref.node < 0 or place[ref.node] == ref.node else Reference(place[ref.node], ref.output)
 
 
-def _follow(flow: Flow, builder: Builder) -> Reference | None:
-    """Return the tensor that a reference comes to, through names that stand for names; None, reported, for none."""
-    seen = set()
+def _follow(flow: Flow, builder: Builder, known: dict[_Key, Reference | None]) -> Reference | None:
+    """Return the tensor that a reference comes to, through names that stand for names; None, reported, for none.
+
+    What each name came to is kept in `known`: a name may stand at the end of a long chain of them, and many at its end.
+    """
+    passed: dict[_Key, None] = {}
+    found: Reference | None = None
     while isinstance(flow, Pending):
         key = (id(flow.scope), flow.name, flow.output)
-        if key in seen:
+        if key in known:
+            found = known[key]
+            break
+        if key in passed:
             builder.report(Problem(f"{flow.name} stands for itself", flow.mark), flow.scope)
-            return None
-        seen.add(key)
-        found = builder.look_up(flow)
-        if isinstance(found, Problem):
-            builder.report(found, flow.scope)
-            return None
-        flow = found
-    return flow
+            break
+        passed[key] = None
+        further = builder.look_up(flow)
+        if isinstance(further, Problem):
+            builder.report(further, flow.scope)
+            break
+        flow = further
+    else:
+        found = flow
+    if found is not None:
+        known.update(dict.fromkeys(passed, found))
+    return found
 
 
 def _shares(builder: Builder) -> dict[int, int]:
@@ -102,22 +116,30 @@ def _shares(builder: Builder) -> dict[int, int]:
             builder.report(Problem(f"the weights of {pending.name} do not fit: {told}", pending.mark), pending.scope)
         else:
             shares.update(zip(range(start, stop), theirs, strict=True))
-    for node in list(shares):  # a share of a share is a share of the first
-        if node not in shares:
-            continue
-        seen = {node}
-        while shares[node] in shares and shares[node] not in seen:
-            seen.add(shares[node])
-            shares[node] = shares[shares[node]]
-        if shares[node] in seen:
+    return _first_owners(shares, builder)
+
+
+def _first_owners(shares: dict[int, int], builder: Builder) -> dict[int, int]:
+    """Return the node whose weights each has in the end: a share of a share is a share of the first."""
+    owners: dict[int, int] = {}
+    rings: set[int] = set()
+    for node in shares:
+        path: dict[int, None] = {}
+        at = node
+        while at in shares and at not in path and at not in owners and at not in rings:
+            path[at] = None
+            at = shares[at]
+        if at in path:
             proto = builder.nodes[node]
             mend = "let one of them have weights of its own"
             builder.problems.append(
                 Problem("layers share one another's weights in a ring", proto.mark, proto.name, mend=mend)
             )
-            for one in seen:
-                shares.pop(one, None)
-    return shares
+        if at in path or at in rings:
+            rings.update(path)
+        else:
+            owners.update(dict.fromkeys(path, owners.get(at, at)))
+    return owners
 
 
 def _are_alike(mine: Sequence[Proto], theirs: Sequence[Proto]) -> bool:

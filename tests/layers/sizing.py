@@ -6,7 +6,7 @@ from typing import Any
 
 import shapecalc.layers  # noqa: F401  (fills the registry)
 from shapecalc.inference import misfits, size_layer
-from shapecalc.layer import find_kind
+from shapecalc.layers import find_kind
 from shapecalc.shape import Shape
 
 
