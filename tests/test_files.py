@@ -100,7 +100,7 @@ def test_other_names_of_the_old_file_keep_what_it_held(tmp_path):
 def test_what_is_not_finished_leaves_no_trace(tmp_path, error):
     file = tmp_path / "file"
     file.write_bytes(b"old")
-    with pytest.raises(error), OutputFile(str(file)) as output:
+    with pytest.raises(error), OutputFile(str(file)) as output:  # noqa: PT012
         output.write(b"half")
         raise error
     assert file.read_bytes() == b"old"
@@ -152,7 +152,9 @@ def test_a_failure_at_any_step_leaves_no_trace(tmp_path, monkeypatch, failing, e
 
 def test_what_cannot_be_written_is_refused_in_words(tmp_path, monkeypatch):
     assert refusal(tmp_path) == f"{tmp_path} cannot be written: Is a directory"
-    assert refusal(tmp_path / "no" / "file") == f"{tmp_path / 'no' / 'file'} cannot be written: No such file or directory"
+    assert (
+        refusal(tmp_path / "no" / "file") == f"{tmp_path / 'no' / 'file'} cannot be written: No such file or directory"
+    )
     assert refusal(f"{tmp_path}/new/") == f"{tmp_path}/new/ cannot be written: Is a directory"
     assert refusal("") == "'' cannot be written: No such file or directory"
     assert "cannot be written: embedded null byte" in refusal("a\0b").replace("character", "byte")
@@ -295,7 +297,9 @@ def test_a_part_is_one_process_alone(tmp_path):
     file = tmp_path / "rows.csv"
     first = PartFile(str(file))
     first.write(b"1\n")
-    with pytest.raises(UsageError, match=r"rows\.csv\.part is there already: a sweep was interrupted, or is still running\n   --resume"):
+    with pytest.raises(
+        UsageError, match=r"rows\.csv\.part is there already: a sweep was interrupted, or is still running\n   --resume"
+    ):
         PartFile(str(file))
     with pytest.raises(UsageError, match=r"another sweep is writing to .*rows\.csv\.part"):
         PartFile(str(file), resumes=True)

@@ -99,7 +99,9 @@ def check_symbols(sample: Sample) -> None:
         def put_in(formula: Any, values: dict[Any, int] = values) -> Any:
             if isinstance(formula, Constraint):
                 return plain(formula._replace(left=put_in(formula.left), right=put_in(formula.right)))
-            return int(sympy.sympify(formula).xreplace(values))  # all at once: `subs` goes through every half-way formula
+            return int(
+                sympy.sympify(formula).xreplace(values)
+            )  # all at once: `subs` goes through every half-way formula
 
         due = {key: plain(value) for key, value in on_ints(sample, numbers).items()}
         assert {key: put_in(formula) for key, formula in formulas.items()} == due
