@@ -1,0 +1,79 @@
+"""What set-up, CI and the tests themselves are set to agrees: versions, commands, warnings, searches."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import settings
+
+ROOT = Path(__file__).parent.parent
+PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def pins(text: str) -> dict[str, str]:
+    """Return the packages that a text pins, with their versions."""
+    return {name.lower(): version for name, version in re.findall(r"([\w-]+)==([\w.]+)", text)}
+
+
+def test_the_hooks_are_of_the_versions_that_ci_runs() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    lint = pins(re.findall(r"^lint = .*$", PROJECT, re.MULTILINE)[0])
+    found = {}
+    for repo in hooks:
+        name = re.sub(r"-pre-commit$|^mirrors-", "", repo["repo"].rpartition("/")[2])
+        found[name] = repo["rev"].removeprefix("v")
+        for hook in repo["hooks"]:
+            found |= pins(" ".join(hook.get("additional_dependencies", [])))
+            asked = [word for word in hook.get("additional_dependencies", []) if ">=" in word]
+            assert all(f'"{word}"' in PROJECT for word in asked), asked
+    assert found == lint
+    assert len(lint) == 3
+
+
+def test_every_python_that_is_promised_is_tested() -> None:
+    promised = re.findall(r"Python :: (3\.\d+)", PROJECT)
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    assert workflow["jobs"]["tests"]["strategy"]["matrix"]["python"] == promised
+    assert f'requires-python = ">={promised[0]}"' in PROJECT
+
+
+def test_ci_runs_what_the_readmes_command_leaves_out() -> None:
+    readme, ci = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", ".ci/run"))
+    assert "pytest -q -n auto -m 'not slow'\n" in readme
+    assert '-m "slow or hypothesis" --hypothesis-profile=thorough\n' in ci
+
+
+def test_searches_do_not_count_the_time(pytestconfig: pytest.Config) -> None:
+    assert settings.default.deadline is None
+    if not pytestconfig.getoption("--hypothesis-profile"):
+        assert (settings.default.derandomize, settings.default.database) == (True, None)
+
+
+@pytest.mark.parametrize("module", ["shapecalc.dims.columns", "test_setup"])
+def test_warnings_of_our_own_are_errors(module: str) -> None:
+    with pytest.raises(RuntimeWarning):
+        warnings.warn_explicit("an overflow", RuntimeWarning, "file.py", 1, module)
+
+
+def test_what_other_packages_warn_of_fails_nobodys_run(pytestconfig: pytest.Config) -> None:
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.warn_explicit("of another package", UserWarning, "file.py", 1, "numpy.core")
+        if pytestconfig.getini("filterwarnings")[1:]:  # in CI, what will be dropped is an error
+            for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
+                warnings.warn_explicit("will be dropped", category, "file.py", 1, "shapecalc.dims.columns")
+            assert len(heard) == 4
+    assert heard
+
+
+def test_what_a_test_starts_hears_interrupts() -> None:
+    """Also where the tests run in the background, where a shell has interrupts ignored."""
+    code = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
+    assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
