@@ -134,6 +134,26 @@ def test_with_a_condition_rows_are_compared_that_fulfil_it():
         assert Path("rows.csv").read_bytes() == due
 
 
+def test_with_a_condition_rows_in_the_middle_have_gaps_but_an_order():
+    where = ("--where", "width % 10 != 0")
+    assert run(*SWEEP, *where, "-o", "rows.csv").status == 0
+    due = Path("rows.csv").read_bytes()
+    lines = due.splitlines(keepends=True)
+    assert len(lines) == 51
+    Path("rows.csv").write_bytes(b"".join(lines[:-1]))
+    assert ran_again("rows.csv", *where).status == 0
+    assert Path("rows.csv").read_bytes() == due
+    for wrong in ([*lines[:24], lines[25], lines[24], *lines[26:]], [*lines[:30], lines[29], *lines[30:]]):
+        Path("rows.csv").write_bytes(b"".join(wrong))
+        assert "are not numbered as those of this sweep" in ran_again("rows.csv", *where).err
+
+
+def test_a_sweep_that_has_no_rows_has_a_heading():
+    Path("rows.csv").write_bytes(b"")
+    assert ran_again("rows.csv", "--where", "params < 5").status == 0
+    assert Path("rows.csv").read_bytes() == whole("csv").splitlines(keepends=True)[0]
+
+
 def foreign(due, ending):
     """Files that are not the beginning of this sweep."""
     lines = due.splitlines(keepends=True)
@@ -179,6 +199,7 @@ def foreign(due, ending):
             yield b"".join(lines[:number]) + wrong + end
     yield b"".join([*lines[:2], *lines[3:]])
     yield b"".join([*lines[:-3], *lines[-2:]])
+    yield b"".join([*lines[:-21], *lines[-20:]])
     if ending == "jsonl":
         yield lines[0].replace(b'"variant": 0', b'"variant": 0, "variant": 5') + b"".join(lines[1:])
         yield lines[0].replace(b'{"variant": 0, ', b"{") + b"".join(lines[1:])
