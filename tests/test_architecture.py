@@ -31,8 +31,9 @@ FLOORS = [
     ["layer"],
     ["window", "axes", "sight"],
     ["arguments", "shape", "source", "units"],
-    ["dims"],
+    ["dims", "files"],
     ["errors"],
+    ["escaping"],
 ]
 FLOOR = {module: len(FLOORS) - number for number, row in enumerate(FLOORS) for module in row}
 

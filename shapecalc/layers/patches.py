@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shapecalc.arguments import Integer, PerAxis, per_axis
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
 from shapecalc.errors import Misfit
-from shapecalc.layer import NOTHING, Example, Layer
+from shapecalc.layer import INPUTS, NOTHING, Example, Layer
 from shapecalc.layers.conv import Conv
 from shapecalc.sight import (
     Look,
@@ -20,7 +20,7 @@ from shapecalc.sight import (
     unrolled,
     windowed,
 )
-from shapecalc.window import FLOOR, spatial_axes
+from shapecalc.window import FLOOR, each_axis, spatial_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +55,7 @@ class Unfold(_Blocks):
     """Unfold (im2col): the windows of a feature map as columns, (channels·k_h·k_w, positions), as PyTorch has it."""
 
     kind = "unfold"
+    ranks = (2, 2)
     also = ("im2col",)
 
     examples = (
@@ -79,7 +80,10 @@ class Unfold(_Blocks):
 
 
 class Fold(_Blocks):
-    """Fold (col2im): columns (channels·k_h·k_w, positions) laid back and summed into a feature map, as PyTorch."""
+    """Fold (col2im): columns (channels·k_h·k_w, positions) laid back and summed into a feature map, as PyTorch.
+
+    The input has two axes, the map channels, height and width.
+    """
 
     kind = "fold"
     also = ("col2im",)
@@ -93,9 +97,8 @@ class Fold(_Blocks):
     def _map(self, x: Shape) -> Shape:
         if x.rank != 2:
             raise Misfit(f"fold needs an input of two axes, columns and positions, but it has {x.rank}")
-        rank = max((len(said) for said in (self.output_size, self.kernel_size) if isinstance(said, tuple)), default=2)
-        kernel = per_axis(self.kernel_size, rank)
-        return x.map_of(x.sizes[0] // prod(kernel), per_axis(self.output_size, rank))
+        kernel, size = each_axis(self, "kernel_size", 2), each_axis(self, "output_size", 2)
+        return x.map_of(x.sizes[0] // prod(kernel), size)
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         result = self._map(x)
@@ -153,6 +156,12 @@ class DeformableConv(Conv):
 
     def macs(self, output: Shape, x: Shape, *others: Shape) -> Dim:
         return super().macs(output, x)
+
+    def saved(self, *inputs: Shape) -> str:
+        return INPUTS  # torchvision's deform_conv2d keeps map, offsets and mask
+
+    def kept(self, output: Shape, x: Shape, *others: Shape) -> list[tuple[Dim, int]]:
+        return []
 
     def looks(self, output: Shape, x: Shape, *others: Shape) -> list[Look]:
         here = {i: i for i in range(x.rank) if i != x.channel_axis}

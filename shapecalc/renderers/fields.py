@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.escaping import clean
 from shapecalc.receptive_field import ReceptiveFields
 from shapecalc.renderers import table
 from shapecalc.renderers.cells import NOTHING, show_size
 from shapecalc.renderers.footer import opening
-from shapecalc.renderers.text import clean, wrap
+from shapecalc.renderers.text import wrap
 from shapecalc.renderers.view import View
 
 if TYPE_CHECKING:
@@ -49,10 +50,11 @@ _last: list[Any] = []
 
 
 def _fields_of(report: Report) -> ReceptiveFields:
-    """Return the fields of a report, which three columns ask for one after the other."""
-    if not _last or _last[0].report is not report:
-        _last[:] = [ReceptiveFields(report)]
-    found: ReceptiveFields = _last[0]
+    """Return the fields of a report, which three columns ask for one after the other; other threads may ask as well."""
+    found: ReceptiveFields | None = next(iter(_last), None)
+    if found is None or found.report is not report:
+        found = ReceptiveFields(report)
+        _last[:] = [found]
     return found
 
 

@@ -9,7 +9,7 @@ from shapecalc.dims.lists import Many, exact, mask, values_of
 from shapecalc.errors import Problem, UsageError
 from shapecalc.evaluation import Evaluation, evaluate
 from shapecalc.progressions import SizeSet, find_pattern
-from shapecalc.window import AXIS_NAMES
+from shapecalc.window import names_of_axes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -51,8 +51,7 @@ def axis_names(shape: Shape) -> tuple[str, ...]:
     """Return what the free axes of an input are called."""
     if shape.rank == 1:
         return ("size",)
-    names = AXIS_NAMES.get(len(shape.spatial))
-    return names or tuple(f"axis {i + 1}" for i in range(len(shape.spatial)))
+    return names_of_axes(len(shape.spatial))
 
 
 def find_pattern_of(vary: Callable[[Sequence[int]], Graph]) -> tuple[SizeSet, SizeSet]:
