@@ -315,7 +315,8 @@ def test_every_kind_says_how_it_sees_its_inputs():
                     assert sight.seen, kind
                     assert (sight.advance == 0) == (axis < 0 and sight == everywhere(size)) or axis >= 0, kind
                 taken = [axis for _, axis in look.axes if axis >= 0]
-                assert len(taken) == len(set(taken)), kind
+                # Windows that are laid out in a row have two axes of the map along one of theirs.
+                assert len(taken) == len(set(taken)) or kind == "unfold", kind
 
 
 def test_sights():
