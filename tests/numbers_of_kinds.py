@@ -107,6 +107,9 @@ def work_out(layer: Layer, shapes: tuple[Shape, ...]) -> dict[str, Any]:
             for axis, size in enumerate(sizes):
                 numbers[f"{sort} {name} axis {axis}"] = size
     numbers["macs"] = layer.macs(output, *shapes)
+    numbers["kv_cache"] = layer.kv_cache(*shapes)
+    for i, (elements, number_bytes) in enumerate(layer.kept(output, *shapes)):
+        numbers[f"kept {i} of {number_bytes}"] = elements
     return numbers
 
 
@@ -122,7 +125,7 @@ def lift(sample: Sample, make: Callable[[int, str], Any]) -> tuple[Layer, tuple[
         if isinstance(argument, (Integer, Factors)) and not isinstance(argument, (AxisNumber, AxisNumbers, Count))
     }
     shapes = tuple(
-        shape._replace(sizes=tuple(make(size, f"size{i}{axis}") for axis, size in enumerate(shape.sizes)))
+        shape._replace(sizes=tuple(make(size, f"input {i} {axis}") for axis, size in enumerate(shape.sizes)))
         for i, shape in enumerate(sample.shapes)
     )
     return sample.layer.with_values(values), shapes

@@ -31,7 +31,7 @@ FLOORS = [
     ["layer"],
     ["window", "axes", "sight"],
     ["arguments", "shape", "source", "units"],
-    ["dims"],
+    ["dims", "files"],
     ["errors"],
     ["escaping"],
 ]

@@ -66,7 +66,7 @@ def _title(answer: Formulas) -> str:
 
 
 def _sizes(sizes: Sequence[str], times: str = " × ") -> str:
-    return times.join(f"({size})" if len(_terms(size)) > 1 else size for size in sizes)
+    return "scalar" if not sizes else times.join(f"({size})" if len(_terms(size)) > 1 else size for size in sizes)
 
 
 def _text(answer: Formulas) -> list[str]:
@@ -126,7 +126,7 @@ def _meaning(symbol: SymbolInUse) -> str:
 
 def _verified(answer: Formulas) -> str:
     ranges = ", ".join(f"{name} from {low:,} to {high:,}" for name, (low, high) in answer.ranges.items())
-    return f"at {answer.verified} points, {ranges}"
+    return ", ".join(filter(None, (f"at {answer.verified} points", ranges)))
 
 
 def _latex(answer: Formulas) -> list[str]:
@@ -143,7 +143,11 @@ def _latex(answer: Formulas) -> list[str]:
 
 
 def _latex_sizes(sizes: Sequence[str]) -> str:
-    return r" \times ".join(rf"\left({size}\right)" if " " in size else size for size in sizes)
+    return (
+        r"\text{scalar}"
+        if not sizes
+        else r" \times ".join(rf"\left({size}\right)" if " " in size else size for size in sizes)
+    )
 
 
 def _python(answer: Formulas) -> list[str]:

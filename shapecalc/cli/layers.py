@@ -56,12 +56,10 @@ def _to_try(kind: str) -> str:
 
 
 def _find(word: str) -> type[Layer]:
-    from shapecalc.layer import kind_words  # noqa: PLC0415
-    from shapecalc.layers import find_kind  # noqa: PLC0415
+    from shapecalc.layers import find_kind, kind_words  # noqa: PLC0415
 
     cls = find_kind(word)
     if cls is None:
-        mend = did_you_mean(word, kind_words())
-        mend = mend if mend.startswith("did") else "`shapecalc layers` lists them"
+        mend = did_you_mean(word, kind_words, "`shapecalc layers` lists them", lists=False)
         raise UsageError(Problem(f"there is no kind of layer called {word}", mend=mend))
     return cls

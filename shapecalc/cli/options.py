@@ -10,6 +10,7 @@ import click
 
 from shapecalc.errors import Problem, UsageError, count_noun
 from shapecalc.escaping import defuse, join_lines
+from shapecalc.files import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from shapecalc.network import Network
 
 __all__ = [
+    "OUTPUT",
     "complain",
     "depth_option",
     "emit",
@@ -56,17 +58,33 @@ def network_options(function: _Command) -> _Command:
     return click.argument("spec", metavar="SPEC")(function)
 
 
-output_option = click.option(
-    "--output", "-o", metavar="FILE", type=click.Path(dir_okay=False), help="Write to a file instead of the screen."
-)
+def _read_output(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Return the file to write to, or None for the screen: `-` is the screen as well."""
+    if value == "":
+        raise click.BadParameter("the name of the file is empty", ctx, param)
+    return None if value == "-" else value
+
+
+OUTPUT: dict[str, Any] = {
+    "metavar": "FILE",
+    "type": click.Path(dir_okay=False),
+    "callback": _read_output,
+    "help": "Write to a file instead of the screen.",
+}
+"""What every option is that names the file to write to."""
+
+output_option = click.option("--output", "-o", **OUTPUT)
 
 
 def _read_depth(ctx: click.Context, param: click.Parameter, value: str) -> int | str:
     """Return the depth that `--depth` gives: a number, all or auto."""
     if value in ("auto", "all"):
         return value
-    if value.isdigit() and int(value) >= 1:
-        return int(value)
+    from shapecalc.units import read_whole  # noqa: PLC0415
+
+    depth = read_whole(value)
+    if depth:
+        return depth
     raise click.BadParameter(f"{value!r} is not a depth: 1, 2, … or all", ctx, param)
 
 
@@ -146,19 +164,15 @@ def wants_color() -> bool:
 
 
 def emit(text: str, output: str | None = None, format_: str = "text") -> None:
-    """Write text to standard output, or to a file. Errors: `UsageError` where the file cannot be written.
+    """Write text to standard output, or to a file as a whole. Errors: `UsageError` where that cannot be written.
 
     `format_` says what it is: in a text for people, no line commands the CI that shows it.
     """
     text = text if text.endswith("\n") else f"{text}\n"
-    if output is None or output == "-":
+    if output is None:
         write_to_screen(text, format_)
-        return
-    try:
-        with open(output, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-    except OSError as error:
-        raise UsageError(Problem(f"{output} cannot be written: {error.strerror or error}")) from None
+    else:
+        write_file(output, text.encode("utf-8", "replace"))
 
 
 def write_to_screen(text: str, format_: str = "text") -> None:

@@ -85,5 +85,7 @@ def _nearest(sizes: Sequence[int]) -> str:
 
 
 def _footer(answer: LegalSizes) -> str:
+    if not answer.axes:
+        return "no input has an axis whose size could change"
     searched = max((entry.legal.searched for entry in answer.axes), default=0)
     return f"every size to {searched:,} tried; inference agrees at {answer.verified} sizes chosen there and beyond"

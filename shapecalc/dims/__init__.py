@@ -1,11 +1,11 @@
-"""Arithmetic on dimensions, on whatever they are: ints, traced numbers, sympy symbols or numpy arrays.
+"""Arithmetic on dimensions, on whatever they are: ints, traced numbers, sympy symbols or columns of numbers.
 
 A formula of a layer is written once, with `+ - * //` and the functions below, and runs on all four. So a formula
 never branches on a dimension, never uses `/ % max min math.*` on one and never calls `int()` on one. What must
 hold of the numbers is data, not a branch: a `Constraint`, for which each kind of number has its own use.
 
-The kinds of number other than int live beside this module (`traces`, `symbols`, `arrays`), each imported by the
-question that needs it; importing one registers how its numbers are compared and rounded.
+The kinds of number other than int live beside this module (`traces`, `symbols`, `columns`, `lists`), each imported by
+the question that needs it; importing one registers how its numbers are compared and rounded.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ __all__ = [
     "Numbers",
     "broadcast",
     "ceil_div",
+    "exact_where",
     "holds",
     "maximum",
     "minimum",
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 Dim: TypeAlias = Any
-"""A dimension: an int, a traced number, a sympy expression or a numpy array of integers."""
+"""A dimension: an int, a traced number, a sympy expression or a column of integers."""
 
 UP_TO = "≤"
 LESS = "<"
@@ -125,6 +126,15 @@ def within(value: Dim, low: float, high: float) -> Dim:
     if tell:
         tell(value, low, high)
     return value
+
+
+def exact_where(value: Dim, ends: Callable[[Dim], tuple[Dim, Dim]]) -> Dim:
+    """Return a number of windows as it is; lists of candidates take it to be exact where two numbers are equal.
+
+    `ends` gives the two for so many windows: where the last one ends, and where it should.
+    """
+    note = None if type(value) is int else getattr(_numbers(value, value), "exact_where", None)
+    return note(value, ends) if note else value
 
 
 def prod(values: Iterable[Dim]) -> Dim:

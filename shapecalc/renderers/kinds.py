@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import REQUIRED
 from shapecalc.escaping import json_text, markdown
-from shapecalc.explain.kinds import arguments_of, examples_of, families, inputs_of
+from shapecalc.explain.kinds import arguments_of, axes_of, examples_of, families, inputs_of
 from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.explanations.markdown import markdown_doc, markdown_list
 from shapecalc.renderers.explanations.text import text_lines
@@ -46,7 +46,7 @@ def draw_text(kind: Kind, width: int | None = None) -> str:
     for paragraph in kind.doc.split("\n\n"):
         lines += [*_indented(" ".join(paragraph.split()), width), ""]
     facts = [("also", ", ".join(kind.also)), ("family", kind.family), ("inputs", inputs_of(kind))]
-    for label, told in facts:
+    for label, told in [*facts, ("axes", axes_of(kind))]:
         lines += _indented(told, width, 12, f"  {label}") if told else []
     if kind.arguments:
         lines += ["", "arguments"]
@@ -73,6 +73,7 @@ def draw_markdown(kind: Kind) -> str:
     for paragraph in kind.doc.split("\n\n"):
         lines += [markdown_doc(" ".join(paragraph.split())), ""]
     lines += [f"Also: {', '.join([f'`{word}`' for word in kind.also])}.", ""] if kind.also else []
+    lines += [f"Axes of the input: {axes_of(kind)}.", ""] if kind.ranks else []
     if kind.arguments:
         lines += ["| argument | sign | what | value | default | also |", "|---|---|---|---|---|---|"]
         lines += [_row(argument) for argument in kind.arguments]
@@ -103,6 +104,7 @@ def _entry(kind: Kind) -> dict[str, Any]:
         "doc": kind.doc,
         "also": list(kind.also),
         "inputs": list(kind.inputs),
+        **({"spatial_axes": list(kind.ranks)} if kind.ranks else {}),
         "arguments": arguments_of(kind),
         "rules": rules,
         **({"layers": kind.layers} if kind.layers else {}),
