@@ -359,6 +359,14 @@ def test_a_usage_error_leaves_the_old_file(options, name):
     assert sorted(os.listdir()) == ["net.svg", name]
 
 
+def test_a_wrong_condition_is_seen_before_the_first_line():
+    for options in ((), ("-o", "/dev/stdout")):
+        command = [*COMMAND, *map(str, SWEEP), "--where", "params + macs", "--format", "csv", *options]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert ended.stderr.startswith("`params + macs` is not true or false")
+
+
 def test_a_picture_and_rows_are_two_files():
     pytest.importorskip("matplotlib")
     Path("x").mkdir()
@@ -565,6 +573,36 @@ def test_a_process_that_is_killed_is_an_error_in_words():
         "one of the processes that --jobs started was killed\n   was there not enough memory? fewer --jobs take less\n",
     )
     assert os.listdir() == ["script.py"]
+
+
+def wait_until_stopped():
+    from shapecalc.sweeping.cells import Cells
+
+    deadline = time.monotonic() + 15
+    while not Cells.is_stopped and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return Cells.is_stopped
+
+
+def test_processes_stop_what_they_work_at_when_the_sweep_is_given_up():
+    from shapecalc.sweeping.driver import process_pool
+
+    with pytest.raises(KeyboardInterrupt), process_pool(1) as executor:  # noqa: PT012
+        work = executor.submit(wait_until_stopped)
+        while not work.running():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+    assert work.result(timeout=0) is True
+
+
+def test_what_is_stopped_works_out_no_more(monkeypatch):
+    from shapecalc.sweeping.cells import Cells, StoppedError
+    from shapecalc.sweeping.plan import make_plan
+
+    plan = make_plan(str(ALEXNET), {"width": [16, 32]}, None)
+    monkeypatch.setattr(Cells, "is_stopped", True)
+    with pytest.raises(StoppedError):
+        list(plan.run())
 
 
 @posix
