@@ -80,7 +80,8 @@ class Layer:
     input, its weights); `only_training`, whether it does something in training alone;
     `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, or TRAINED: its inputs, for the
     gradient of its weights alone; `branches`, whether it is written with branches or references (add, concat);
-    `sequences`, whether its inputs are (…, length, features) and never feature maps; `examples`.
+    `sequences`, whether its inputs are (…, length, features) and never feature maps; `is_causal`, whether each position
+    attends to none after it, as in a decoder; `examples`.
     """
 
     kind: ClassVar[str] = ""
@@ -94,6 +95,7 @@ class Layer:
     saves: ClassVar[str] = INPUTS
     branches: ClassVar[bool] = False
     sequences: ClassVar[bool] = False
+    is_causal: Any = False
     examples: ClassVar[tuple[Example, ...]] = ()
 
     def __init_subclass__(cls, **rest: Any) -> None:
@@ -177,15 +179,32 @@ class Layer:
         return 0
 
     def kv_cache(self, *inputs: Any, **_: Any) -> Dim:
-        """Return how many numbers a decoder keeps for each position that is past; attention does."""
+        """Return how many elements a decoder keeps for each past position; causal attention does."""
         return 0
 
+    def cross_kv_cache(self, *inputs: Any, **_: Any) -> tuple[Dim, Dim]:
+        """Return what a decoder keeps of the source that this layer attends to: elements for a position, and positions.
+
+        Whether the layer stands in a decoder, and its keys come of a source, is for the network to say.
+        """
+        return 0, 0
+
     def kept(self, output: Any, *inputs: Any, **_: Any) -> Iterable[tuple[Dim, int]]:
-        """Return what the backward pass needs for one sample beside what `saves` names: numbers, and bits of each.
+        """Return what the backward pass needs for one sample beside what `saves` names: elements, and bits of each.
 
         0 bits are those of the activations (attention's scores); else it is a width of its own (the indices of a pool).
+        `kept`, `kept_for_weights` and `saved` are for plain ints. They are what PyTorch keeps, recorded in
+        tests/data/saved_tensors.json.
         """
         return ()
+
+    def kept_for_weights(self, output: Any, *inputs: Any, **_: Any) -> Iterable[tuple[Dim, int]]:
+        """Return what the backward pass needs beside that where the layer's weights are trained, in the same form."""
+        return ()
+
+    def saved(self, *inputs: Any, **_: Any) -> str:
+        """Return what the backward pass needs again for these inputs: `saves`, where a kind says no more."""
+        return self.saves
 
     def looks(self, output: Any, *inputs: Any, **_: Any) -> Iterable[Look]:
         """Return how the output sees its inputs' space, on plain ints; all of it, where a kind does not say."""

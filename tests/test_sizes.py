@@ -159,8 +159,11 @@ def test_what_is_not_known_is_said():
     """A divisor of what a long stride makes: of more than is tried."""
     layers = [{"conv": {**CONV, "stride": 100}}, {"reshape": [2, -1, 20_000]}]
     (entry,) = shapecalc.load(layers, input="2x9").legal_sizes().axes
-    assert entry.legal.text() == "none up to 16,384; beyond, not every size was tried"
+    assert entry.legal.text() == "1,999,903 to 2,000,002; beyond 16,384, not every size was tried"
     assert entry.legal.to_dict()["complete"] is False
+    layers = [{"conv": {**CONV, "padding": 1}, "repeat": 1_400}]
+    (entry,) = shapecalc.load(layers, input="2x20000").legal_sizes().axes
+    assert entry.legal.text() == "every size from 1 on; beyond 512, not every size was tried"
 
 
 def test_formulas_and_advice_beyond_what_is_tried():

@@ -85,8 +85,12 @@ _FEED_FORWARD = """
         - linear: {out_features: dim_feedforward, bias: bias}
           name: linear1
         - activation: activation
+        - dropout: dropout
+          when: dropout > 0
         - linear: {out_features: d_model, bias: bias}
           name: linear2
+        - dropout: dropout
+          when: dropout > 0
       - []
     - layer_norm: {eps: layer_norm_eps, bias: bias}
       when: not norm_first
@@ -116,13 +120,18 @@ class TransformerEncoderLayer(_TransformerLayer):
 
     kind = "transformer_encoder_layer"
 
+    is_causal = Flag("self-attention is causal, as in a decoder without a source (GPT)", False, also=["causal"])
+
     layers = (
         """
     - add:
       - - layer_norm: {eps: layer_norm_eps, bias: bias}
           when: norm_first
-        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout}
+        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout,
+                               is_causal: is_causal}
           name: self_attn
+        - dropout: dropout
+          when: dropout > 0
       - []
     - layer_norm: {eps: layer_norm_eps, bias: bias}
       when: not norm_first
@@ -149,14 +158,20 @@ class TransformerDecoderLayer(_TransformerLayer):
     kind = "transformer_decoder_layer"
     inputs = (2, 2)
 
+    is_causal = Flag("self-attention is causal; false where all tokens are made at once (DETR)", True,
+                     also=["causal", "tgt_is_causal"])  # fmt: skip
+
     layers = (
         """
     - add:
       - - layer_norm: {eps: layer_norm_eps, bias: bias}
           from: input
           when: norm_first
-        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout}
+        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout,
+                               is_causal: is_causal}
           name: self_attn
+        - dropout: dropout
+          when: dropout > 0
       - []
     - layer_norm: {eps: layer_norm_eps, bias: bias}
       when: not norm_first
@@ -168,6 +183,8 @@ class TransformerDecoderLayer(_TransformerLayer):
         - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout}
           name: multihead_attn
           from: [query, input2]
+        - dropout: dropout
+          when: dropout > 0
       - []
     - layer_norm: {eps: layer_norm_eps, bias: bias}
       when: not norm_first

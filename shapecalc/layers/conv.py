@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import Choice, Flag, Integer, Padding, PerAxis, per_axis
 from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint, Dim, prod
-from shapecalc.layer import TRAINED, Example, Layer, WeightShapes
+from shapecalc.layer import INPUTS, NOTHING, Example, Layer, WeightShapes
 from shapecalc.sight import ZEROS, Look, of_window, transposed, windowed
 from shapecalc.window import (
     FLOOR,
@@ -35,7 +35,6 @@ class _Windowed(Layer):
     """What convolutions share: a window over the spatial axes, and the channels that it mixes."""
 
     rounding = FLOOR
-    saves = TRAINED
     padding_mode: Any = ZEROS
 
     kernel_size = PerAxis("size of the window", symbol="k")
@@ -60,6 +59,32 @@ class _Windowed(Layer):
             fits = axis.constraint()
             if fits:
                 yield fits
+
+    @property
+    def _is_padded_first(self) -> bool:
+        """Whether PyTorch pads a copy of the input, and works on that: all but zeros, as many before as behind."""
+        if self.padding_mode != ZEROS or self.padding == "causal":
+            return True
+        if self.padding == "same":  # with a stride (Keras) there is no such copy
+            reach = [
+                d * (k - 1) for d, k in zip(per_axis(self.dilation, 3), per_axis(self.kernel_size, 3), strict=False)
+            ]
+            return {*per_axis(self.stride, 1)} == {1} and any(taps % 2 for taps in reach)
+        sides = self.padding if isinstance(self.padding, tuple) else ()
+        return any(isinstance(side, tuple) and side[0] != side[1] for side in sides)
+
+    def saved(self, *inputs: Shape) -> str:
+        if self.padding_mode in ("reflect", "replicate"):
+            return INPUTS
+        return NOTHING if self._is_padded_first else INPUTS
+
+    def kept(self, output: Any, x: Shape, *_: Shape) -> list[tuple[Dim, int]]:
+        if not self._is_padded_first:
+            return []
+        sides = [axis.same_padding() if axis.same else (axis.before, axis.after) for axis in self.axes(x)]
+        apart = self.padding == "same" and self.padding_mode == ZEROS  # only what one side has more than the other
+        pads = [after - before if apart else before + after for before, after in sides]
+        return [(x.channels * prod(size + pad for size, pad in zip(x.spatial, pads, strict=True)), 0)]
 
     def looks(self, output: Any, x: Shape, *_: Shape) -> list[Look]:
         return [windowed(0, x, [of_window(axis, self.padding_mode) for axis in self.axes(x)])]
@@ -173,6 +198,10 @@ class SeparableConv(_Windowed):
         depthwise = prod(per_axis(self.kernel_size, len(x.spatial))) * channels
         return prod(output.spatial) * (depthwise + channels * self.out_channels)
 
+    def kept(self, output: Shape, x: Shape, *_: Shape) -> list[tuple[Dim, int]]:
+        between = x.channels * self.depth_multiplier * prod(output.spatial)  # the input of the 1×1 convolution
+        return [*super().kept(output, x), (between, 0)]
+
 
 class TransposedConv(_Windowed):
     """Transposed convolution: the sizes of a convolution run backwards, as decoders and generators use it.
@@ -245,6 +274,12 @@ class TransposedConv(_Windowed):
         kernel = per_axis(self.kernel_size, len(x.spatial))
         weight = (x.channels, self.out_channels // self.groups, *kernel)
         return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
+
+    def saved(self, *inputs: Shape) -> str:
+        return INPUTS
+
+    def kept(self, output: Any, x: Shape, *_: Shape) -> list[tuple[Dim, int]]:
+        return []
 
     def macs(self, output: Shape, x: Shape) -> Dim:
         kernel = per_axis(self.kernel_size, len(x.spatial))

@@ -194,6 +194,7 @@ class LayerScale(Layer):
     """
 
     kind = "layer_scale"
+    saves = TRAINED
     also = ("channel_scale",)
     elementwise = True
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.axes import CHANNELS, AxisNumber, axis_index
-from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, broadcast, total
+from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, broadcast, prod, total
 from shapecalc.errors import Misfit
 from shapecalc.layer import NOTHING, Example, Layer
 from shapecalc.sight import HERE, Look, rearranged, shifted
@@ -41,6 +41,14 @@ class _Merge(Layer):
         sizes = _merged(inputs)
         widest = max(inputs, key=_rank)
         return widest._replace(sizes=sizes, is_map=any(x.is_map for x in inputs))
+
+    def saved(self, *inputs: Shape) -> str:
+        return self.saves if len(inputs) > 1 else NOTHING
+
+    def kept(self, output: Shape, *inputs: Shape) -> list[tuple[Dim, int]]:
+        if self.saves == NOTHING:
+            return []
+        return [(prod(_merged(inputs[:number])), 0) for number in range(2, len(inputs))]  # what pairs give in between
 
 
 def _rank(x: Shape) -> int:

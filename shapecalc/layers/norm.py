@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import Flag, Integer, Number, Sizes
 from shapecalc.axes import CHANNELS, AxisNumber, AxisNumbers, axis_index
-from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim
+from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import Misfit
 from shapecalc.layer import Example, Layer, WeightShapes
 from shapecalc.sight import Look, beside, rearranged
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "LocalResponseNorm", "RmsNorm"]
 
+
+_STATISTIC_BITS = 32
+"""Of the mean and the deviation that are kept for the backward pass. (Those of a batch norm are kept once for a batch,
+not for each sample, and are not counted.)"""
 
 _EPS = "added to the variance, so that nothing is divided by zero"
 
@@ -121,6 +125,10 @@ class InstanceNorm(_TrackedNorm):
     affine = Flag("learn a weight and a bias for each channel", False)
     track_running_stats = Flag("keep a running mean and variance for each channel", False)
 
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        each = 3 if self.affine and self.scale else 2  # PyTorch repeats the weight for every sample
+        return [(each * x.channels, _STATISTIC_BITS)]
+
     examples = (
         Example({}, (64, 32, 32), (64, 32, 32), 0, source="PyTorch's docs of InstanceNorm2d: affine is off"),
         Example({"affine": True, "track_running_stats": True}, (64, 32, 32), (64, 32, 32), 128, buffers=128,
@@ -150,6 +158,9 @@ class GroupNorm(_ChannelNorm):
         yield Constraint(self.num_groups, DIVIDES, channels, "num_groups", "channels of the input")
         if self.num_channels is not None:
             yield Constraint(channels, EQUAL, self.num_channels, "channels of the input", "num_channels")
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(2 * self.num_groups, _STATISTIC_BITS)]
 
 
 class _AxesNorm(Layer):
@@ -201,6 +212,11 @@ class _AxesNorm(Layer):
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         return [beside(0, x, output), rearranged(0, x, {i: i for i in range(x.rank) if i not in self._axes(x)})]
 
+    def _rows(self, x: Shape) -> Dim:
+        """Return how many means there are: one for each position on the axes that are not normalised."""
+        axes = self._axes(x)
+        return prod(size for axis, size in enumerate(x.sizes) if axis not in axes)
+
 
 class LayerNorm(_AxesNorm):
     """Layer normalisation: by the mean and variance over the last axis, or over the axes that are stated."""
@@ -218,6 +234,9 @@ class LayerNorm(_AxesNorm):
                 source="torchvision's ConvNeXt-T: LayerNorm2d(96)"),
     )  # fmt: skip
 
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(2 * self._rows(x), _STATISTIC_BITS)]
+
 
 class RmsNorm(_AxesNorm):
     """RMS normalisation: by the root mean square over the last axis, or over the axes that are stated."""
@@ -229,6 +248,12 @@ class RmsNorm(_AxesNorm):
         Example({"normalized_shape": 8}, (3, 8), (3, 8), 8, source="PyTorch 2.13.0, run"),
         Example({}, (128, 4096), (128, 4096), 4_096, source="Llama-2-7B's norms, transformers 5.23"),
     )  # fmt: skip
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(self._rows(x), _STATISTIC_BITS)]
+
+    def kept_for_weights(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(x.elements, 0)]  # what the weight scales
 
 
 class LocalResponseNorm(Layer):
@@ -245,6 +270,10 @@ class LocalResponseNorm(Layer):
     examples = (
         Example({"size": 5}, (96, 55, 55), (96, 55, 55), source="Krizhevsky et al. 2012, section 3.3"),
     )  # fmt: skip
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        padded = (x.channels + self.size - 1) * prod(x.spatial)  # the squares, of which means are taken
+        return [(padded + 2 * x.elements, 0)]  # and the means and their power
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         return [beside(0, x, output)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.arguments import MAX_SIZE, Choice, Number, Padding, PerAxis
 from shapecalc.dims import LESS, UP_TO, Constraint, Dim, minimum
 from shapecalc.errors import Misfit
-from shapecalc.layer import NOTHING, Example, Layer
+from shapecalc.layer import INPUTS, NOTHING, Example, Layer
 from shapecalc.sight import ZEROS, Look, shifted, windowed
 from shapecalc.window import axis_names, each_axis
 
@@ -70,9 +70,13 @@ class _Pad(Layer):
         sides = _sides(self, "padding", x)
         return x.map_of(x.channels, tuple(size + before + after for _, size, before, after in sides))
 
+    def saved(self, x: Shape) -> str:
+        return INPUTS if self.mode in ("reflect", "replicate") else NOTHING
+
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         mode = ZEROS if self.mode == "constant" else self.mode
-        return [windowed(0, x, [shifted(-before, mode) for _, _, before, _ in _sides(self, "padding", x)])]
+        sides = [(before, after) for _, _, before, after in _sides(self, "padding", x)]
+        return [windowed(0, x, [shifted(-b, mode, cropped=(max(-b, 0), max(-a, 0))) for b, a in sides])]
 
 
 class Pad(_Pad):

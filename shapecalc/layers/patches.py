@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shapecalc.arguments import Integer, PerAxis, per_axis
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
 from shapecalc.errors import Misfit
-from shapecalc.layer import NOTHING, Example, Layer
+from shapecalc.layer import INPUTS, NOTHING, Example, Layer
 from shapecalc.layers.conv import Conv
 from shapecalc.sight import Look, Sight, everything, rearranged, windowed
 from shapecalc.window import FLOOR, spatial_axes
@@ -128,6 +128,12 @@ class DeformableConv(Conv):
 
     def macs(self, output: Shape, x: Shape, *others: Shape) -> Dim:
         return super().macs(output, x)
+
+    def saved(self, *inputs: Shape) -> str:
+        return INPUTS  # torchvision's deform_conv2d keeps map, offsets and mask
+
+    def kept(self, output: Shape, x: Shape, *others: Shape) -> list[tuple[Dim, int]]:
+        return []
 
     def looks(self, output: Shape, x: Shape, *others: Shape) -> list[Look]:
         here = {i: i for i in range(x.rank) if i != x.channel_axis}

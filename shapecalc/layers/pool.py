@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.arguments import Choice, Factors, Flag, Integer, Number, Padding, PerAxis, per_axis
 from shapecalc.dims import UP_TO, Constraint, Dim, scaled
 from shapecalc.errors import Misfit
-from shapecalc.layer import NOTHING, Example, Layer
+from shapecalc.layer import BOTH, NOTHING, Example, Layer
 from shapecalc.sight import Look, adaptive, fractional, of_window, windowed
 from shapecalc.window import CAFFE, CEIL, FLOOR, Axis, axis_names, each_axis, spatial_axes
 
@@ -150,6 +150,9 @@ class LpPool(_Pool):
         Example({"kernel_size": [1, 3], "ceil_mode": True}, (4, 24, 29), (4, 24, 10), source="PyTorch 2.13.0, run"),
     )  # fmt: skip
 
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(x.elements + 4 * output.elements, 0)]  # PyTorch makes it of a power, a mean, a sign and another power
+
 
 class FractionalMaxPool(Layer):
     """Fractional max pooling: windows at random places, as many as make the output that is asked for."""
@@ -278,6 +281,7 @@ class GlobalMaxPool(_GlobalPool):
     """Global max pooling: the greatest number of each channel over all of space."""
 
     kind = "global_max_pool"
+    saves = BOTH
     also = ("global_max_pool1d", "global_max_pool2d", "global_max_pool3d", "global_max_pooling1d",
             "global_max_pooling2d", "global_max_pooling3d", "global_max_pooling")  # fmt: skip
     examples = (Example({}, (512, 7, 7), (512,), source="Keras Applications, VGG16 with pooling='max'"),)

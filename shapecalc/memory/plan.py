@@ -131,12 +131,16 @@ class _Maker:
             return step
         self.trained_storages.update(step.writes)
         saved: tuple[int, ...] = ()
-        if layer.saves in (INPUTS, BOTH) or (layer.saves == TRAINED and learns):
+        saves = layer.saved(*sizing.inputs)
+        if saves in (INPUTS, BOTH) or (saves == TRAINED and learns):
             saved += step.reads
-        if layer.saves in (OUTPUTS, BOTH):
+        if saves in (OUTPUTS, BOTH):
             saved += step.writes
         outputs = sizing.outputs[0] if len(sizing.outputs) == 1 else sizing.outputs
-        extra = sum(stored(numbers, bits or self.bits) for numbers, bits in layer.kept(outputs, *sizing.inputs))
+        kept = [*layer.kept(outputs, *sizing.inputs)]
+        if learns:
+            kept += layer.kept_for_weights(outputs, *sizing.inputs)
+        extra = sum(stored(elements, bits or self.bits) for elements, bits in kept)
         return step._replace(saves=saved, extra=extra * self.report.batch, trains=True)
 
     def storages(self) -> tuple[Storage, ...]:

@@ -124,8 +124,15 @@ def _notes(memory: Memory) -> Iterator[str]:
         yield from _training_notes(memory, memory.training)
     if memory.kv_cache:
         yield (
-            f"KV cache, where the network goes on token by token: {memory.kv_cache:,} bytes "
+            f"KV cache, during autoregressive decoding: {memory.kv_cache:,} bytes "
             f"({show_bytes(memory.kv_cache)}) for each past token of a sample; not in the total."
+        )
+    if memory.cross_kv_cache:
+        each = memory.cross_kv_cache_per_source_token
+        yield (
+            f"Cross-attention keeps its keys and values once: {each:,} bytes ({show_bytes(each)}) for each token of "
+            f"the source, {memory.cross_kv_cache:,} ({show_bytes(memory.cross_kv_cache)}) for all of a sample's; not "
+            "in the total."
         )
     yield "Not counted: workspaces of kernels, fragmentation, the runtime itself. 1 KiB is 1,024 bytes."
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from shapecalc.arguments import MAX_SIZE
 from shapecalc.dims import DIVIDES, LESS, UP_TO
 from shapecalc.dims.lists import Many, values_of
+from shapecalc.errors import Problem, UsageError
 from shapecalc.evaluation import Evaluation, evaluate
 from shapecalc.progressions import SizeSet, find_pattern
 from shapecalc.sizes.scanning import scan, varies
@@ -23,6 +24,8 @@ __all__ = ["find_pattern_of"]
 _FIRST = 512
 _LAST = 16384
 _DOUBLINGS = 8
+_MOST_WORK = 3_000_000
+"""Tensors of candidates that are sized to find one pattern: seconds. Large networks are tried at fewer sizes."""
 
 _REGION = 2_048
 """Numbers that are tried behind one at which something begins or ceases to fit."""
@@ -30,7 +33,6 @@ _REGION = 2_048
 _AROUND = 256
 _FAR_TURNS = (0, 1, 2, 3, 5, 10, 100, 1000)
 _STEPS = 64
-_MOST_SPANS = 64
 _MOST_LISTED = 65_536
 
 Vary: TypeAlias = "Callable[[Sequence[int]], Graph]"
@@ -43,11 +45,35 @@ def find_pattern_of(vary: Vary, known: Sequence[int] = ()) -> tuple[SizeSet, Siz
     something begins or ceases to fit, and around those that are `known` to be of interest.
     """
     legal, precise = _patterns_at_first(vary)
+    try:
+        return _completed(legal, precise, _bounded(vary), known)
+    except _TooMuchError:
+        return legal._replace(complete=False), precise._replace(complete=False)
+
+
+class _TooMuchError(Exception):
+    """What it is worth to look for sizes beyond those that are tried one by one has been done."""
+
+
+def _bounded(vary: Vary) -> Vary:
+    """Return the same, that raises once too much has been asked of it."""
+    left = _MOST_WORK
+
+    def vary_while_it_lasts(sizes: Sequence[int]) -> Graph:
+        nonlocal left
+        graph = vary(sizes)
+        left -= _tensors(graph) * len(sizes)
+        if left < 0:
+            raise _TooMuchError
+        return graph
+
+    return vary_while_it_lasts
+
+
+def _completed(legal: SizeSet, precise: SizeSet, vary: Vary, known: Sequence[int]) -> tuple[SizeSet, SizeSet]:
+    """Return sets that are right about small numbers made right about all others."""
     turns = _turns(vary, legal.searched)
     far = [Region(max(1, n - _AROUND), n + _AROUND + 1, vary) for n in known if n > legal.searched]
-    if turns is None:
-        sets = [_with_members(sizes._replace(complete=False), far, i) for i, sizes in enumerate((legal, precise))]
-        return sets[0], sets[1]
     regions = [Region(a, b, vary) for a, b in zip((legal.searched + 1, *turns), (*turns, 0), strict=True)]
     # Where numbers that fit are rarer than can be seen, something divides by more than was tried.
     is_rare = not legal.period and any(regions[-1].undivided())
@@ -201,8 +227,8 @@ def _with_members(sizes: SizeSet, far: Sequence[Region], which: int) -> SizeSet:
     return sizes._replace(irregular=tuple(sorted({*sizes.irregular, *more})), complete=False)
 
 
-def _turns(vary: Vary, low: int) -> list[int] | None:
-    """Return the numbers above one at which something begins or ceases to fit as they grow; None where it is too much.
+def _turns(vary: Vary, low: int) -> list[int]:
+    """Return the numbers above one at which something begins or ceases to fit as they grow.
 
     Only what has one side that does not vary, or that is to be at most (or less than) the other, does so at a number
     of its own: divisibility, and maps that must meet, come and go with a period.
@@ -210,9 +236,7 @@ def _turns(vary: Vary, low: int) -> list[int] | None:
     found: set[int] = set()
     doublings = itertools.takewhile(lambda n: n <= MAX_SIZE, (low << turn for turn in itertools.count()))
     spans: list[Sequence[int]] = [[*doublings, MAX_SIZE]]
-    for _ in range(_MOST_SPANS):
-        if not spans:
-            return sorted(found)
+    while spans:
         points = spans.pop()
         for i in _changes(evaluate(vary(points), counts=False), len(points)):
             a, b = points[i], points[i + 1]
@@ -220,7 +244,7 @@ def _turns(vary: Vary, low: int) -> list[int] | None:
                 found.add(b)
             elif b > a:
                 spans.append(sorted({a + (b - a) * step // _STEPS for step in range(_STEPS + 1)}))
-    return None
+    return sorted(found)
 
 
 def _changes(evaluation: Evaluation, count: int) -> list[int]:
@@ -245,17 +269,37 @@ def _patterns_at_first(vary: Vary) -> tuple[SizeSet, SizeSet]:
     precise: list[bool] = []
     limit = _FIRST
     while True:
-        more_legal, more_exact = scan(vary(range(count + 1, limit + 1)), limit - count)
+        graph = vary(range(count + 1, limit + 1))
+        last = _last(graph)
+        more_legal, more_exact = scan(graph, limit - count)
         legal += more_legal
         precise += more_exact
-        count, final = limit, limit >= _LAST
+        count, final = limit, limit >= last
         patterns = find_pattern(legal, final=final), find_pattern(precise, final=final or not any(legal[-limit // 2 :]))
         limit *= 2
         if patterns[0] is not None and patterns[1] is not None:
-            beyond = _disagreement(vary, patterns[0]) if limit <= _LAST else 0
+            beyond = _disagreement(vary, patterns[0]) if limit <= last else 0
             if not beyond:
                 return patterns[0], patterns[1]
             limit = max(limit, 1 << (2 * beyond - 1).bit_length())
+
+
+def _last(graph: Graph) -> int:
+    """Return the largest size that is tried of a network. Errors: `UsageError` where even few sizes take too long."""
+    tensors = _tensors(graph)
+    if tensors * _FIRST > _MOST_WORK:
+        raise UsageError(
+            Problem(
+                f"{graph.name or 'the network'} has {tensors:,} tensors between its layers: sizes are looked for among "
+                f"at most {_MOST_WORK // _FIRST:,}",
+                mend="ask about a part of it, or repeat its blocks less often",
+            )
+        )
+    return min(_LAST, _MOST_WORK // max(tensors, 1))
+
+
+def _tensors(graph: Graph) -> int:
+    return sum([1 + len(node.inputs) for node in graph.nodes])
 
 
 def _disagreement(vary: Vary, sizes: SizeSet) -> int:

@@ -40,6 +40,9 @@ _WRITTEN_IN_FULL = (Integer, Integers, Sizes)
 class Cells:
     """Works out parts of a grid of variants of one network; learns on the way which axes decide its structure."""
 
+    is_stopped = False
+    """Set for all of a process whose sweep was given up: what it works at ends in a `StoppedError`."""
+
     def __init__(self, network: Network, grid: Grid) -> None:
         self.network = network
         self.grid = grid
@@ -55,6 +58,8 @@ class Cells:
 
     def _fill(self, results: Results, ranges: Ranges, all_of: Ranges) -> None:
         """Put the results of a part into the arrays of all of it."""
+        if Cells.is_stopped:
+            raise StoppedError
         axis = next((i for i in sorted(self.slow) if _is_wide(ranges[i])), -1)
         if axis < 0:
             try:
@@ -121,6 +126,10 @@ class Cells:
             if len(self._build(fixed)[1]) < len(problems):
                 return NeedsValueError(frozenset({axis}))
         return _UnexplainedError(frozenset(wide))
+
+
+class StoppedError(Exception):
+    """The sweep was given up: nobody waits for the results."""
 
 
 class _UnexplainedError(NeedsValueError):
