@@ -24,8 +24,11 @@ __all__ = ["find_pattern_of"]
 _FIRST = 512
 _LAST = 16384
 _DOUBLINGS = 8
-_MOST_WORK = 3_000_000
+_MOST_WORK = 9_000_000
 """Tensors of candidates that are sized to find one pattern: seconds. Large networks are tried at fewer sizes."""
+
+_MOST_TENSORS = 5_000
+"""Between the layers of a network whose sizes are looked for."""
 
 _REGION = 2_048
 """Numbers that are tried behind one at which something begins or ceases to fit."""
@@ -57,7 +60,7 @@ class _TooMuchError(Exception):
 
 def _bounded(vary: Vary) -> Vary:
     """Return the same, that raises once too much has been asked of it."""
-    left = _MOST_WORK
+    left = _MOST_WORK // 3
 
     def vary_while_it_lasts(sizes: Sequence[int]) -> Graph:
         nonlocal left
@@ -287,11 +290,11 @@ def _patterns_at_first(vary: Vary) -> tuple[SizeSet, SizeSet]:
 def _last(graph: Graph) -> int:
     """Return the largest size that is tried of a network. Errors: `UsageError` where even few sizes take too long."""
     tensors = _tensors(graph)
-    if tensors * _FIRST > _MOST_WORK:
+    if tensors > _MOST_TENSORS:
         raise UsageError(
             Problem(
                 f"{graph.name or 'the network'} has {tensors:,} tensors between its layers: sizes are looked for among "
-                f"at most {_MOST_WORK // _FIRST:,}",
+                f"at most {_MOST_TENSORS:,}",
                 mend="ask about a part of it, or repeat its blocks less often",
             )
         )
