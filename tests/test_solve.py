@@ -390,3 +390,13 @@ def test_nothing_to_fix():
 def test_objects_have_no_text_to_change():
     answer = solve([{"conv": {"out_channels": 4, "kernel_size": 9}}], input="3x8x8", fix=True)
     assert answer.fixes[0].changes[0].edit is None
+
+
+@pytest.mark.parametrize("written", ["[1, 3, 32, 32]", "1x3x32x32"])
+@pytest.mark.parametrize("word", ["conv", "Conv2d"])
+def test_the_first_fix_of_an_input_with_a_batch_axis_leaves_it_out(tmp_path, written, word):
+    spec = tmp_path / "batch.yaml"
+    spec.write_text(f"input: {written}\nlayers:\n  - {word}: {{in_channels: 3, out_channels: 8, kernel_size: 3}}\n")
+    first = shapecalc.solve(str(spec), fix=True).fixes[0].changes[0]
+    assert (first.argument, first.old, first.new) == ("input", [1, 3, 32, 32], (3, 32, 32))
+    assert first.edit.new == ("input: [3, 32, 32]" if written[0] == "[" else "input: 3x32x32")
