@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.inference import sizings_of
 from shapecalc.shape import CHW, HWC
-from shapecalc.window import AXIS_NAMES, EXTENTS
+from shapecalc.window import extent, names_of_axes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,7 +72,7 @@ def smallest_input(graph: Graph) -> str:
         return ""
     if len(set(start)) == 1:
         return f"with this stack the smallest input that works is {'×'.join(map(str, sizes))}"
-    words = [f"{size} {EXTENTS[name]}" for name, size in zip(AXIS_NAMES[len(sizes)], sizes, strict=True)]
+    words = [extent(size, name) for name, size in zip(names_of_axes(len(sizes)), sizes, strict=True)]
     longer = [word for word, size, old in zip(words, sizes, start, strict=True) if size > old]
     return f"with this stack the input must be at least {' and '.join(longer)}"
 

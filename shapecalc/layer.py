@@ -2,7 +2,7 @@
 
 A kind is a subclass of `Layer` with a `kind` name, `Argument`s as class attributes, and formulas as methods. Each
 formula takes the input shapes and returns sizes; it is plain arithmetic on dimensions (see `dims`), so that it runs
-on ints, traced numbers, symbols and arrays alike. Reading, the JSON Schema, the docs, `explain` and the property
+on ints, traced numbers, symbols and columns alike. Reading, the JSON Schema, the docs, `explain` and the property
 tests are made from the declaration: adding a kind touches one file of `layers/`.
 """
 
@@ -193,7 +193,7 @@ class Layer:
         """Return what the backward pass needs for one sample beside what `saves` names: elements, and bits of each.
 
         0 bits are those of the activations (attention's scores); else it is a width of its own (the indices of a pool).
-        `kept`, `kept_for_weights` and `saved` are for plain ints. They are what PyTorch keeps, recorded in
+        With `kept_for_weights` and `saved` (which is for plain ints) that is what PyTorch keeps, as recorded in
         tests/data/saved_tensors.json.
         """
         return ()

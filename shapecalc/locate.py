@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.files import note_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,8 +102,10 @@ def read_bytes(path: str, shown: str = "") -> bytes:
         if path == STDIN:
             if sys.stdin is None:
                 raise UsageError("there is no standard input to read from")
+            note_input(sys.stdin.buffer)
             return sys.stdin.buffer.read(_MAX_BYTES + 1)
         with open(path, "rb") as stream:
+            note_input(stream)
             return stream.read(_MAX_BYTES + 1)
     except IsADirectoryError:
         raise UsageError(Problem(f"{shown} is a directory, not a file")) from None

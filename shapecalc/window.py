@@ -28,11 +28,12 @@ __all__ = [
     "AXIS_NAMES",
     "CAFFE",
     "CEIL",
-    "EXTENTS",
     "FLOOR",
     "Axis",
     "axis_names",
     "each_axis",
+    "extent",
+    "names_of_axes",
     "output_constraint",
     "spatial_axes",
     "transposed_constraints",
@@ -47,8 +48,18 @@ CAFFE = "caffe"
 AXIS_NAMES = {0: (), 1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 """What the spatial axes of a feature map are called, by their number."""
 
-EXTENTS = {"length": "long", "height": "high", "width": "wide", "depth": "deep"}
+_EXTENTS = {"length": "long", "height": "high", "width": "wide", "depth": "deep"}
 """How the size along an axis is told: 5 high, 5 wide."""
+
+
+def names_of_axes(rank: int) -> tuple[str, ...]:
+    """Return what the spatial axes are called, whatever their number: more than three are `axis 1`, `axis 2`, ...."""
+    return AXIS_NAMES.get(rank) or tuple(f"axis {i + 1}" for i in range(rank))
+
+
+def extent(size: Dim, name: str) -> str:
+    """Return a size along an axis in words: `5 high`, `5 along axis 4`."""
+    return f"{size} {_EXTENTS[name]}" if name in _EXTENTS else f"{size} along {name}"
 
 
 class Axis(NamedTuple):
@@ -120,7 +131,7 @@ class Axis(NamedTuple):
             f"the {window} does not fit its {whole}",
             (
                 (
-                    f"the padded input is {self.size} + {padding} = {self.padded} {EXTENTS[self.name]}{more}; "
+                    f"the padded input is {self.size} + {padding} = {extent(self.padded, self.name)}{more}; "
                     f"kernel_size {self.kernel} with dilation {self.dilation} reaches {self.reach}"
                 ),
             ),
@@ -242,7 +253,7 @@ def _nothing_left(axis: Axis, output: Dim) -> Misfit:
     whole = output + axis.before + axis.after
     most = (whole - 1) // 2
     return Misfit(
-        f"its output would be {output} {EXTENTS[axis.name]}: every axis must be at least 1",
+        f"its output would be {extent(output, axis.name)}: every axis must be at least 1",
         (f"the windows cover {whole}, of which padding takes off {axis.before} + {axis.after}",),
         proposals=tuple(_changed("padding", None, [most], min, least=0)),
         too_small=True,
@@ -273,7 +284,7 @@ def each_axis(layer: Any, name: str, rank: int) -> tuple[Any, ...]:
     if len(values) != rank:
         raise Misfit(
             f"{name} has {len(values)} numbers, but the input has {rank} spatial "
-            f"{'axis' if rank == 1 else 'axes'} ({', '.join(AXIS_NAMES[rank])})",
+            f"{'axis' if rank == 1 else 'axes'} ({', '.join(names_of_axes(rank))})",
             mend="give one number, or one for each spatial axis",
             argument=name,
         )

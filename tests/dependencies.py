@@ -181,8 +181,17 @@ def _unshuffle(layer, rng, x):
 
 
 def _padded(layer, rng, x):
+    if layer.mode == "circular":
+        return _circular(layer, rng, x)
     sides = [side if isinstance(side, tuple) else (side, side) for side in _each(layer.padding, x.ndim - 2)]
     return _pad(x, [side[0] for side in sides], [side[1] for side in sides], layer.mode)
+
+
+def _circular(layer, rng, x):
+    """Crop what is negative first, as PyTorch's `_pad_circular` does: what is left then goes round."""
+    sides = [side if isinstance(side, tuple) else (side, side) for side in _each(layer.padding, x.ndim - 2)]
+    x = _pad(x, [min(a, 0) for a, _ in sides], [min(b, 0) for _, b in sides])
+    return _pad(x, [max(a, 0) for a, _ in sides], [max(b, 0) for _, b in sides], "circular")
 
 
 def _cropped(layer, rng, x):
@@ -217,6 +226,7 @@ _RUN = {
     "pixel_shuffle": _shuffle,
     "pixel_unshuffle": _unshuffle,
     "pad": _padded,
+    "circular_pad": _padded,
     "crop": _cropped,
     "roll": _rolled,
     "slice": _sliced,

@@ -31,7 +31,7 @@ FLOORS = [
     ["layer"],
     ["window", "axes", "sight"],
     ["arguments", "shape", "source", "units"],
-    ["dims"],
+    ["dims", "files"],
     ["errors"],
 ]
 FLOOR = {module: len(FLOORS) - number for number, row in enumerate(FLOORS) for module in row}

@@ -13,7 +13,22 @@ from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, LESS, UP_TO, Constraint, 
 np = pytest.importorskip("numpy")
 sympy = pytest.importorskip("sympy")
 
-from shapecalc.dims import arrays, symbols  # noqa: E402  (they need numpy and sympy)
+from shapecalc.dims import columns, symbols  # noqa: E402  (they need numpy and sympy)
+
+
+def column(values: Any) -> columns.Column:
+    """Return the numbers as a column of a sweep whose specification has been read."""
+    ledger = columns.Ledger()
+    ledger.is_reading = False
+    values = list(values)
+    kind = np.int64 if all(abs(value) <= 2**62 for value in values) else object
+    return columns.Column(np.array(values, dtype=kind), ledger)
+
+
+def rows(number: Any, count: int) -> list[int]:
+    """Return the value of a dimension for each candidate."""
+    return list(np.broadcast_to(columns.array_of(number), count).tolist())
+
 
 PAIRS = list(product(range(12), range(1, 7)))
 HELPERS = {
@@ -26,8 +41,8 @@ HELPERS = {
 @pytest.mark.parametrize("name", HELPERS)
 def test_a_helper_gives_the_same_on_all_numbers(name: str) -> None:
     helper, known = getattr(dims, name), HELPERS[name]
-    a, b = (arrays.array(column) for column in zip(*PAIRS, strict=True))
-    assert helper(a, b).tolist() == [known(*pair) for pair in PAIRS]
+    a, b = map(column, zip(*PAIRS, strict=True))
+    assert rows(helper(a, b), len(PAIRS)) == [known(*pair) for pair in PAIRS]
     n, m = sympy.Symbol("n", integer=True), sympy.Symbol("m", integer=True, positive=True)
     formula = helper(n, m)
     for x, y in PAIRS:
@@ -35,14 +50,14 @@ def test_a_helper_gives_the_same_on_all_numbers(name: str) -> None:
         assert helper(traces.leaf(x, "x"), y).value == known(x, y)
         assert helper(x, traces.leaf(y, "y")).value == known(x, y)
         assert formula.subs({n: x, m: y}) == known(x, y)
-        assert helper(arrays.array([x]), y).tolist() == [known(x, y)]
+        assert rows(helper(column([x, x + 1]), y), 2) == [known(x, y), known(x + 1, y)]
 
 
 def test_broadcast_gives_the_size_that_is_not_1() -> None:
     for a, b in ((1, 5), (5, 1), (5, 5), (1, 1)):
         due = max(a, b)
         assert dims.broadcast(a, b) == due
-        assert dims.broadcast(arrays.array([a, 1]), b).tolist() == [due, b]
+        assert rows(dims.broadcast(column([a, 1]), b), 2) == [due, b]
         assert dims.broadcast(traces.leaf(a, "a"), traces.leaf(b, "b")).value == due
         n = symbols.symbol("n")
         assert dims.broadcast(n, b).subs(n, a) == due
@@ -58,7 +73,7 @@ def test_scaled_rounds_down_as_floating_point_does() -> None:
         sizes = range(1, 200)
         due = [int(size * factor) for size in sizes]
         assert [dims.scaled(size, factor) for size in sizes] == due
-        assert dims.scaled(arrays.array(sizes), factor).tolist() == due
+        assert dims.scaled(column(sizes), factor).values.tolist() == due
         assert [dims.scaled(traces.leaf(size, "n"), factor).value for size in sizes] == due
         formula = dims.scaled(n, factor)
         assert [formula.subs(n, size) for size in sizes] == due
@@ -84,12 +99,12 @@ RELATIONS = {
 
 
 @pytest.mark.parametrize("relation", RELATIONS)
-def test_a_relation_is_the_same_for_ints_and_arrays(relation: str) -> None:
+def test_a_relation_is_the_same_for_ints_and_columns(relation: str) -> None:
     pairs = [(b, a) for a, b in PAIRS]
     due = [RELATIONS[relation](*pair) for pair in pairs]
     assert [holds(Constraint(a, relation, b, "a", "b")) for a, b in pairs] == due
-    left, right = (arrays.array(column) for column in zip(*pairs, strict=True))
-    assert arrays.mask(Constraint(left, relation, right, "a", "b")).tolist() == due
+    left, right = map(column, zip(*pairs, strict=True))
+    assert columns.mask(Constraint(left, relation, right, "a", "b")).tolist() == due
 
 
 TEXTS: dict[str, tuple[Any, ...]] = {

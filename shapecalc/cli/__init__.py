@@ -8,18 +8,58 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 import sys
+import threading
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from shapecalc import __version__
 from shapecalc.errors import ShapecalcError
+from shapecalc.files import inputs_noted
 
-__all__ = ["cli", "main"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+__all__ = ["cli", "main", "status_of"]
 
 _INTERRUPTED = 130
+_ENDINGS = ("SIGTERM", "SIGHUP")
+"""Signals that end a command as Ctrl-C does: after it has put away what it was writing."""
+
+
+class _Ended(KeyboardInterrupt):
+    """A signal that ends the command."""
+
+    def __init__(self, number: int) -> None:
+        self.exit_status = 128 + number
+
+
+def status_of(interruption: BaseException | None) -> int:
+    """Return the exit status of a command that was interrupted: 128 and the number of the signal."""
+    return interruption.exit_status if isinstance(interruption, _Ended) else _INTERRUPTED
+
+
+@contextlib.contextmanager
+def _endings_heard() -> Iterator[None]:
+    """Let signals that end a command do so by an exception, unless the caller has them ignored (as nohup does)."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise _Ended(number)
+
+    heard = [number for name in _ENDINGS if (number := getattr(signal, name, None)) is not None]
+    is_main = threading.current_thread() is threading.main_thread()
+    heard = [number for number in heard if is_main and signal.getsignal(number) is signal.SIG_DFL]
+    for number in heard:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, signal.SIG_DFL)
 
 
 class _Commands(click.Group):
@@ -67,7 +107,9 @@ def main() -> None:
         if getattr(sys, name) is None:  # closed by whoever called
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  (for as long as the process is)
     try:
-        sys.exit(_run())
+        with inputs_noted(), _endings_heard():
+            status = _run()
+        sys.exit(status)
     except BrokenPipeError:  # whoever read the output has left: so do we, without a word
         _close_quietly()
         sys.exit(1)
@@ -100,8 +142,10 @@ def _run() -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return _INTERRUPTED
+    except KeyboardInterrupt as interruption:
+        return status_of(interruption)
+    except click.Abort as abort:
+        return status_of(abort.__cause__)
     return result if isinstance(result, int) else 0
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from shapecalc.arguments import REQUIRED, Choice, Flag, Integer, Number, Padding, PerAxis, Sizes, Text
-from shapecalc.cli.options import emit, terminal_width, wants_color
+from shapecalc.cli.options import OUTPUT, emit, terminal_width, wants_color
 from shapecalc.errors import Misfit, ShapecalcError, did_you_mean
 
 if TYPE_CHECKING:
@@ -161,8 +161,7 @@ def _shared_options(cls: type[Layer]) -> Iterator[click.Parameter]:
     formats = click.Choice(_FORMATS)
     yield click.Option(["--format", "format_"], type=formats, default="text", metavar="FORMAT",
                        help=f"{', '.join(_FORMATS)}.")  # fmt: skip
-    file = click.Path(dir_okay=False)
-    yield click.Option(["--output", "-o"], type=file, metavar="FILE", help="Write to a file instead of the screen.")
+    yield click.Option(["--output", "-o"], **OUTPUT)
 
 
 def _option(argument: Argument) -> click.Option:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from shapecalc.errors import Problem, UsageError, count_noun
+from shapecalc.files import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from shapecalc.network import Network
 
 __all__ = [
+    "OUTPUT",
     "depth_option",
     "emit",
     "layout_option",
@@ -53,9 +55,22 @@ def network_options(function: _Command) -> _Command:
     return click.argument("spec", metavar="SPEC")(function)
 
 
-output_option = click.option(
-    "--output", "-o", metavar="FILE", type=click.Path(dir_okay=False), help="Write to a file instead of the screen."
-)
+def _read_output(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Return the file to write to, or None for the screen: `-` is the screen as well."""
+    if value == "":
+        raise click.BadParameter("the name of the file is empty", ctx, param)
+    return None if value == "-" else value
+
+
+OUTPUT: dict[str, Any] = {
+    "metavar": "FILE",
+    "type": click.Path(dir_okay=False),
+    "callback": _read_output,
+    "help": "Write to a file instead of the screen.",
+}
+"""What every option is that names the file to write to."""
+
+output_option = click.option("--output", "-o", **OUTPUT)
 
 
 def _read_depth(ctx: click.Context, param: click.Parameter, value: str) -> int | str:
@@ -143,16 +158,12 @@ def wants_color() -> bool:
 
 
 def emit(text: str, output: str | None = None) -> None:
-    """Write text to standard output, or to a file. Errors: `UsageError` where the file cannot be written."""
+    """Write text to standard output, or to a file as a whole. Errors: `UsageError` where that cannot be written."""
     text = text if text.endswith("\n") else f"{text}\n"
-    if output is None or output == "-":
+    if output is None:
         sys.stdout.write(text)
-        return
-    try:
-        with open(output, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-    except OSError as error:
-        raise UsageError(Problem(f"{output} cannot be written: {error.strerror or error}")) from None
+    else:
+        write_file(output, text.encode("utf-8", "replace"))
 
 
 def printable(text: str) -> str:

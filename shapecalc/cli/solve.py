@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shapecalc.cli.options import emit, printable, read_inputs, read_settings
+from shapecalc.cli.options import OUTPUT, emit, printable, read_inputs, read_settings
 from shapecalc.errors import Problem, UsageError, count_noun
 
 if TYPE_CHECKING:
@@ -46,9 +46,7 @@ __all__ = ["command"]
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="SPEC: give a variable another value.")
 @click.option("--top", type=click.IntRange(1, 1000), default=10, metavar="N", help="How many answers to show.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="How to write it.")
-@click.option(
-    "-o", "output", metavar="FILE", type=click.Path(dir_okay=False), help="Write to a file instead of the screen."
-)
+@click.option("-o", "output", **OUTPUT)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -293,7 +291,8 @@ def _fixes_text(answer: Fixes, top: int) -> str:
         lines += ["", *_fix_lines(number, fix)]
     if not answer.fixes:
         lines += ["", "no one change, and no two, make every layer fit"]
-    return "\n".join([*lines, "", f"{answer.trials:,} changes tried; those shown were read and inferred anew"])
+    cut = "; there are more, and no time to try them all" if answer.is_cut_short else ""
+    return "\n".join([*lines, "", f"{answer.trials:,} changes tried{cut}; those shown were read and inferred anew"])
 
 
 def _fix_lines(number: int, fix: Fix) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from shapecalc.cli import status_of
 from shapecalc.cli.options import emit, output_option, printable, read_settings, terminal_width, wants_color
 from shapecalc.errors import Problem, ShapecalcError, UsageError, count_noun
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_INTERRUPTED = 130
 _FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 _ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".parquet": "parquet"}
 _SHOWN = 40
@@ -60,15 +61,15 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
         output=options["output"], format=format_, resume=options["resume"], plot=options["plot"], shown=_SHOWN,
     )  # fmt: skip
     _announce(job, yes=options["yes"])
-    interrupted = _run(job, options["jobs"])
-    job.finish()
-    if format_ == "table":
-        emit(_table(job, options["output"]), options["output"])
-    elif options["output"] is None and job.is_gathered:
-        job.write_to(sys.stdout)
-    if interrupted:
-        sys.stderr.write(f"{job.interruption()}\n")
-        return _INTERRUPTED
+    interruption = _run(job, options["jobs"])
+    if interruption is None or not (options["output"] or options["plot"]):
+        if format_ == "table":
+            emit(_table(job, options["output"]), options["output"])
+        elif options["output"] is None and job.is_gathered:
+            emit(job.text())
+    if interruption is not None:
+        sys.stderr.write(printable(f"{job.interruption()}\n"))
+        return status_of(interruption)
     if options["output"] and format_ != "table":
         sys.stderr.write(printable(f"{job.conclusion()}\n"))
     return 0
@@ -120,27 +121,35 @@ def _announce(job: Job, *, yes: bool) -> None:
         sys.stderr.write(f"{size}\n")
 
 
-def _run(job: Job, jobs: int) -> bool:
-    """Run the sweep; tell whether it was interrupted."""
+def _run(job: Job, jobs: int) -> KeyboardInterrupt | None:
+    """Run the sweep, and finish its files; return what interrupted it, if something did."""
+    try:
+        _work(job, jobs)
+        job.finish()
+    except KeyboardInterrupt as interruption:
+        job.leave()
+        return interruption
+    except BaseException as error:
+        job.leave()
+        if isinstance(error, ShapecalcError) and job.part:
+            sys.stderr.write(printable(f"{job.interruption('stopped')}\n"))
+        raise
+    return None
+
+
+def _work(job: Job, jobs: int) -> None:
     from shapecalc.renderers.progress import progress  # noqa: PLC0415
 
     is_wanted = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and job.size().is_long
-    executor = None
-    if jobs > 1:
-        from shapecalc.sweeping.driver import process_pool  # noqa: PLC0415
+    from shapecalc.sweeping.driver import process_pool  # noqa: PLC0415
 
-        executor = process_pool(jobs)
     stream = sys.stdout if job.output is None else None
-    try:
-        with progress("variants", job.plan.grid.rows, start=job.start, is_wanted=is_wanted) as show:
-            for done in job.run(executor, stream):
-                show(done)
-    except KeyboardInterrupt:
-        return True
-    finally:
-        if executor is not None:
-            executor.shutdown(wait=False, cancel_futures=True)
-    return False
+    with (
+        process_pool(jobs) if jobs > 1 else contextlib.nullcontext() as executor,
+        progress("variants", job.plan.grid.rows, start=job.start, is_wanted=is_wanted) as show,
+    ):
+        for done in job.run(executor, stream):
+            show(done)
 
 
 def _table(job: Job, output: str | None) -> str:

@@ -1,11 +1,11 @@
-"""Arithmetic on dimensions, on whatever they are: ints, traced numbers, sympy symbols or numpy arrays.
+"""Arithmetic on dimensions, on whatever they are: ints, traced numbers, sympy symbols or columns of numbers.
 
 A formula of a layer is written once, with `+ - * //` and the functions below, and runs on all four. So a formula
 never branches on a dimension, never uses `/ % max min math.*` on one and never calls `int()` on one. What must
 hold of the numbers is data, not a branch: a `Constraint`, for which each kind of number has its own use.
 
-The kinds of number other than int live beside this module (`traces`, `symbols`, `arrays`), each imported by the
-question that needs it; importing one registers how its numbers are compared and rounded.
+The kinds of number other than int live beside this module (`traces`, `symbols`, `columns`, `lists`), each imported by
+the question that needs it; importing one registers how its numbers are compared and rounded.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 Dim: TypeAlias = Any
-"""A dimension: an int, a traced number, a sympy expression or a numpy array of integers."""
+"""A dimension: an int, a traced number, a sympy expression or a column of integers."""
 
 UP_TO = "≤"
 LESS = "<"

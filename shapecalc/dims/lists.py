@@ -1,6 +1,6 @@
 """Lists of dimensions: many candidates in one pass, in plain Python; and whether each division left a rest.
 
-What `arrays` does with numpy, a few thousand candidates at a time and nothing to install. Beside each number stands
+What `columns` does with numpy, a few thousand candidates at a time and nothing to install. Beside each number stands
 whether all the divisions that made it were exact: a size that is not dropped rows of what it was made of.
 """
 

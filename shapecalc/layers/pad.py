@@ -75,7 +75,8 @@ class _Pad(Layer):
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         mode = ZEROS if self.mode == "constant" else self.mode
-        return [windowed(0, x, [shifted(-before, mode) for _, _, before, _ in _sides(self, "padding", x)])]
+        sides = [(before, after) for _, _, before, after in _sides(self, "padding", x)]
+        return [windowed(0, x, [shifted(-b, mode, cropped=(max(-b, 0), max(-a, 0))) for b, a in sides])]
 
 
 class Pad(_Pad):

@@ -9,7 +9,7 @@ from shapecalc.arguments import Choice, Factors, Flag, Integer, PerAxis
 from shapecalc.dims import DIVIDES, Constraint, Dim, prod, scaled
 from shapecalc.errors import Misfit
 from shapecalc.layer import NOTHING, Example, Layer
-from shapecalc.sight import Look, Sight, beside, resized, windowed
+from shapecalc.sight import Look, Sight, beside, repeated, resized, windowed
 from shapecalc.window import axis_names, each_axis
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class PixelShuffle(Layer):
         return x.map_of(x.channels // _power(r, len(x.spatial)), tuple(size * r for size in x.spatial))
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
-        return [windowed(0, x, [Sight((range(1),) * self.upscale_factor, 1)] * len(x.spatial))]
+        return [windowed(0, x, [repeated(self.upscale_factor)] * len(x.spatial))]
 
 
 class PixelUnshuffle(Layer):

@@ -160,7 +160,7 @@ def _activations(report: Report, plan: Plan, found: Run, words: tuple[str, ...],
     return Activations(
         peak=peak.live,
         at=_name(report, plan, peak),
-        held=tuple([Held(names[i], plan.storages[i].size) for i in peak.held if plan.storages[i].size]),
+        held=tuple([Held(names[i], plan.storages[i].size) for i in found.held if plan.storages[i].size]),
         overwritten=names[peak.overwritten] if peak.overwritten >= 0 else "",
         peak_without_in_place=nothing.peak.live,
         inputs=sum(storage.size for storage in plan.storages[: plan.inputs]),

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims.lists import Many, exact
-from shapecalc.errors import ShapeError
+from shapecalc.errors import Problem, ShapeError, UsageError
 from shapecalc.evaluation import evaluate
 from shapecalc.inference import sizings_of
 from shapecalc.sizes.scanning import Place, axis_names, find_pattern_of, free_sizes, scan, varied, with_sizes
@@ -39,6 +39,8 @@ VERSION = 1
 
 _FIRST = 512
 _COMBINATIONS = 24
+_MOST_WORK = 10_000_000
+"""Tensors of candidates that are sized to find which inputs go together, and what each may be: seconds."""
 
 
 class AxisSizes(NamedTuple):
@@ -103,6 +105,7 @@ def find_sizes(graph: Graph) -> LegalSizes:
 
 
 def _find_sizes(graph: Graph) -> LegalSizes:
+    _check_work(graph)
     found: list[AxisSizes] = []
     verified = 0
     for names in _input_groups(graph):
@@ -119,6 +122,27 @@ def _find_sizes(graph: Graph) -> LegalSizes:
         verified += agreed
         found += _merged(entries)
     return LegalSizes(graph.name, tuple(found), verified)
+
+
+def _check_work(graph: Graph) -> None:
+    """Refuse a network with so many inputs that trying their sizes would not end. Errors: `UsageError`."""
+    tensors = sum([1 + len(node.inputs) for node in graph.nodes])
+    sizes = [free_sizes(shape) for shape in graph.inputs.values()]
+    patterns = _FIRST * sum([1 + len(free) for free in sizes])
+    pairs = sum([3 * _most(free) * sizes[:i].count(free) for i, free in enumerate(sizes)])
+    if len(sizes) > 1 and tensors * (patterns + pairs) > _MOST_WORK:
+        raise UsageError(
+            Problem(
+                f"{graph.name or 'the network'} has {len(sizes):,} inputs, whose sizes are too many to try with "
+                f"{tensors:,} tensors between its layers",
+                mend="ask about a part of it that has fewer inputs",
+            )
+        )
+
+
+def _most(free: tuple[int, ...]) -> int:
+    """Return up to which size two inputs are tried together."""
+    return _FIRST // 8 + min(2 * free[0] if free else 0, 8 * _FIRST)
 
 
 def _input_groups(graph: Graph) -> list[list[str]]:
@@ -138,7 +162,7 @@ def _input_groups(graph: Graph) -> list[list[str]]:
 def _are_coupled(graph: Graph, one: str, other: str) -> bool:
     """Tell whether two inputs can be of a larger size together, where one of them alone cannot."""
     places = [(one, 0)], [(other, 0)], [(one, 0), (other, 0)]
-    most = _FIRST // 8 + free_sizes(graph.inputs[one])[0] * 2
+    most = _most(free_sizes(graph.inputs[one]))
     alone, _, both = (sum(scan(varied(graph, group, range(1, most + 1)), most)[0]) for group in places)
     return both > alone
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import BROADCASTS
 from shapecalc.dims.lists import Many, exact, mask, values_of
+from shapecalc.errors import Problem, UsageError
 from shapecalc.evaluation import Evaluation, evaluate
 from shapecalc.progressions import SizeSet, find_pattern
-from shapecalc.window import AXIS_NAMES
+from shapecalc.window import names_of_axes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,8 @@ __all__ = ["Place", "axis_names", "find_pattern_of", "free_sizes", "scan", "vari
 _FIRST = 512
 _LAST = 16384
 _DOUBLINGS = 8
+_MOST_WORK = 3_000_000
+"""Tensors of candidates that are sized to find one pattern: seconds. Large networks are tried at fewer sizes."""
 
 Place = tuple[str, int]
 """One free axis of one input: the input's name, and which of its free axes."""
@@ -45,8 +48,7 @@ def axis_names(shape: Shape) -> tuple[str, ...]:
     """Return what the free axes of an input are called."""
     if shape.rank == 1:
         return ("size",)
-    names = AXIS_NAMES.get(len(shape.spatial))
-    return names or tuple(f"axis {i + 1}" for i in range(len(shape.spatial)))
+    return names_of_axes(len(shape.spatial))
 
 
 def find_pattern_of(vary: Callable[[Sequence[int]], Graph]) -> tuple[SizeSet, SizeSet]:
@@ -56,17 +58,33 @@ def find_pattern_of(vary: Callable[[Sequence[int]], Graph]) -> tuple[SizeSet, Si
     precise: list[bool] = []
     limit = _FIRST
     while True:
-        more_legal, more_exact = scan(vary(range(count + 1, limit + 1)), limit - count)
+        graph = vary(range(count + 1, limit + 1))
+        last = _last(graph)
+        more_legal, more_exact = scan(graph, limit - count)
         legal += more_legal
         precise += more_exact
-        count, final = limit, limit >= _LAST
+        count, final = limit, limit >= last
         patterns = find_pattern(legal, final=final), find_pattern(precise, final=final or not any(legal[-limit // 2 :]))
         limit *= 2
         if patterns[0] is not None and patterns[1] is not None:
-            beyond = _disagreement(vary, patterns[0]) if limit <= _LAST else 0
+            beyond = _disagreement(vary, patterns[0]) if limit <= last else 0
             if not beyond:
                 return patterns[0], patterns[1]
             limit = max(limit, 1 << (2 * beyond - 1).bit_length())
+
+
+def _last(graph: Graph) -> int:
+    """Return the largest size that is tried of a network. Errors: `UsageError` where even few sizes take too long."""
+    tensors = sum([1 + len(node.inputs) for node in graph.nodes])
+    if tensors * _FIRST > _MOST_WORK:
+        raise UsageError(
+            Problem(
+                f"{graph.name or 'the network'} has {tensors:,} tensors between its layers: sizes are looked for among "
+                f"at most {_MOST_WORK // _FIRST:,}",
+                mend="ask about a part of it, or repeat its blocks less often",
+            )
+        )
+    return min(_LAST, _MOST_WORK // max(tensors, 1))
 
 
 def _disagreement(vary: Callable[[Sequence[int]], Graph], sizes: SizeSet) -> int:

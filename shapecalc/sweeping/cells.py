@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shapecalc.arguments import Integer, Integers, Sizes
-from shapecalc.dims.columns import Column, Ledger, NeedsValueError, mask, values_of
+from shapecalc.dims import UP_TO, Constraint, prod
+from shapecalc.dims.columns import Column, Ledger, NeedsValueError, array_of, mask
 from shapecalc.errors import ShapeError
-from shapecalc.evaluation import evaluate
-from shapecalc.inference import sizings_of
+from shapecalc.evaluation import Evaluation, evaluate
+from shapecalc.inference import MAX_ELEMENTS, sizings_of
 from shapecalc.solving.live import peak_of, plan_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from shapecalc.errors import Problem
     from shapecalc.graph import Graph
@@ -43,6 +44,9 @@ _WRITTEN_IN_FULL = (Integer, Integers, Sizes)
 class Cells:
     """Works out parts of a grid of variants of one network; learns on the way which axes decide its structure."""
 
+    is_stopped = False
+    """Set for all of a process whose sweep was given up: what it works at ends in a `StoppedError`."""
+
     def __init__(self, network: Network, grid: Grid) -> None:
         self.network = network
         self.grid = grid
@@ -59,6 +63,8 @@ class Cells:
 
     def _fill(self, results: Results, ranges: Ranges, all_of: Ranges) -> None:
         """Put the results of a part into the arrays of all of it."""
+        if Cells.is_stopped:
+            raise StoppedError
         axis = next((i for i in sorted(self.slow) if _is_wide(ranges[i])), -1)
         if axis < 0:
             try:
@@ -122,7 +128,7 @@ class Cells:
             evaluation = evaluate(graph)
         except ShapeError:  # whatever the numbers are: nothing that was asked of them could have mended it
             return {"valid": False}
-        for constraint in evaluation.constraints:
+        for constraint in (*evaluation.constraints, *_limits(evaluation)):
             good = mask(constraint)
             if good is False or (good is not True and not good.any()):
                 return {"valid": False}
@@ -137,7 +143,7 @@ class Cells:
         for index, ref in enumerate(graph.outputs):
             for axis, size in enumerate(evaluation.output(ref.node, ref.output).sizes):
                 found[index, axis] = size
-        arrays = {key: values_of(value) for key, value in found.items()}
+        arrays = {key: array_of(value) for key, value in found.items()}
         if ledger.holding is not True:
             arrays = {key: np.where(ledger.holding, values, 0) for key, values in arrays.items()}
         return {**arrays, "valid": ledger.holding}
@@ -194,6 +200,10 @@ class Cells:
         return _UnexplainedError(frozenset(wide))
 
 
+class StoppedError(Exception):
+    """The sweep was given up: nobody waits for the results."""
+
+
 class _UnexplainedError(NeedsValueError):
     """The part is wrong in a way that no one axis accounts for: other parts may be good."""
 
@@ -221,6 +231,17 @@ def _first(holding: Any, axes: int) -> tuple[int, ...]:
     return tuple(int(at) for at in np.unravel_index(int(np.argmax(holding)), np.shape(holding)))
 
 
+def _limits(evaluation: Evaluation) -> Iterator[Constraint]:
+    """Yield that no tensor goes beyond what inference allows, for those of which some candidate's might."""
+    for shape in {id(shape): shape for sizing in evaluation.sizings for shape in sizing.outputs}.values():
+        if prod(_greatest(size) for size in shape.sizes) > MAX_ELEMENTS:
+            yield Constraint(shape.elements, UP_TO, MAX_ELEMENTS, "elements of its output", "")
+
+
+def _greatest(size: Any) -> int:
+    return max(abs(size.low), abs(size.high)) if isinstance(size, Column) else abs(int(size))
+
+
 def _counts(params: Any, macs: Any, buffers: Any, sizings: Iterable[Sizing], peak: Any) -> Results:
     """Return the counts; `peak` are the bytes of what is live of activations at the peak."""
     activations: Any = 0
@@ -245,8 +266,7 @@ def _store(results: Results, key: Any, place: tuple[slice, ...], values: Any) ->
     array = results.get(key)
     if array is None:
         array = results[key] = np.zeros(results["valid"].shape, dtype=np.int64)
-    try:
-        array[place] = values
-    except OverflowError:
+    values = array_of(values) if isinstance(values, int) else values
+    if values.dtype == object and array.dtype != object:
         array = results[key] = array.astype(object)
-        array[place] = values
+    array[place] = values
