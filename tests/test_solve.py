@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from searching import examples
 
 import shapecalc
 from shapecalc.errors import Misfit
@@ -42,7 +43,7 @@ def exhaustive(kind, size, wanted, searched):
     return found
 
 
-@settings(max_examples=12, deadline=None)
+@examples(0.12)
 @given(st.sampled_from(SLIDING), st.integers(1, 40), st.integers(1, 20))
 def test_solutions_are_those_of_an_exhaustive_search(kind, size, wanted):
     answer = solve(kind, input=size, output=wanted)

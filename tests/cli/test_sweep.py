@@ -174,6 +174,7 @@ def test_the_picture(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is another thing there")
+@pytest.mark.slow
 def test_an_interruption_keeps_what_is_finished(tmp_path):
     file = tmp_path / "sweep.csv"
     words = ["sweep", ALEXNET, "--set", "width=16:4015", "--input", "{64:4063}x=x3", "-o", file]
