@@ -140,6 +140,12 @@ class _Lists:
         own = Many([], rests) if any(rests) else None
         return Many([math.floor(product) for product in products], _either(own, size))
 
+    def exact_where(self, value: Any, ends: Any) -> Any:
+        end, due = ends(Many(value.values))
+        rests = tuple([a != b for a, b in _pairs(end, due)])
+        own = Many([], rests) if any(rests) else None
+        return Many(value.values, _either(own, end, due))
+
 
 dims.register(Many, _Lists())
 

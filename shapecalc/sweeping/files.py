@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import json
 import os
 import re
 from itertools import accumulate, islice
@@ -19,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shapecalc.errors import MissingExtraError, Problem, ShapecalcError, UsageError
+from shapecalc.escaping import csv_cell, json_text
 from shapecalc.files import OutputFile, PartFile, undisturbed
 from shapecalc.sweeping.cells import COUNTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
     from shapecalc.files import Target
@@ -55,22 +55,21 @@ _VARIANT = {"csv": re.compile(rb"(?m)^(\d{1,18}),"), "jsonl": re.compile(rb'(?m)
 def text_of(part: Sweep, format_: str) -> str:
     """Return rows as text, a line each; as JSON within one object."""
     if format_ == "json":
-        rows = ",\n".join(f"  {json.dumps(_entry(row), ensure_ascii=False)}" for row in part)
+        rows = ",\n".join(f"  {json_text(_entry(row))}" for row in part)
         return f'{{"version": {VERSION}, "rows": [\n{rows}\n]}}\n'
     if format_ == "jsonl":
-        return "".join(f"{json.dumps(_entry(row), ensure_ascii=False)}\n" for row in part)
-    lists = [_cells(part, name) for name in part.names]
-    target = io.StringIO()
-    csv.writer(target, lineterminator="\n").writerows(zip(*lists, strict=True))
-    return target.getvalue()
+        return "".join(f"{json_text(_entry(row))}\n" for row in part)
+    return _csv_lines(zip(*[_cells(part, name) for name in part.names], strict=True))
 
 
 def header_of(names: Sequence[str], format_: str) -> str:
     """Return what stands at the top of a file."""
-    if format_ != "csv":
-        return ""
+    return _csv_lines([[csv_cell(name) for name in names]]) if format_ == "csv" else ""
+
+
+def _csv_lines(rows: Iterable[Iterable[Any]]) -> str:
     target = io.StringIO()
-    csv.writer(target, lineterminator="\n").writerow(names)
+    csv.writer(target, lineterminator="\n").writerows(rows)
     return target.getvalue()
 
 
@@ -80,6 +79,8 @@ def _cells(part: Sweep, name: str) -> list[Any]:
         return ["true" if value else "false" for value in values]
     if name in COUNTS and not part["valid"].all():
         return [value if good else "" for value, good in zip(values, part["valid"].tolist(), strict=True)]
+    if part[name].dtype == object:
+        return [csv_cell(value) if isinstance(value, str) else value for value in values]
     return values
 
 
