@@ -52,7 +52,7 @@ def draw_front(path: str, title: str, names: Sequence[str], cloud: Any, front: A
     import matplotlib as mpl  # noqa: PLC0415  (an extra, and slow to load)
 
     picture = io.BytesIO()
-    with mpl.rc_context({}), warnings.catch_warnings():
+    with mpl.rc_context({"text.usetex": False}), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of letters that its font has not, and of little room
         figure = _drawn(title, names, cloud, front, labels)
         figure.savefig(picture, dpi=160, format=os.path.splitext(path)[1][1:].lower())
