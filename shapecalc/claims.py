@@ -17,6 +17,10 @@ def broken_claims(report: Report) -> list[Problem]:
     """Return a problem for every claim of the network's specification that is not so."""
     problems: list[Problem] = []
     outputs = report.outputs
+
+    def names() -> list[str]:
+        return [row.name for row in report.rows] + [block.name for block in report.graph.blocks]
+
     for claim in report.graph.claims:
         if len(problems) > _MOST:
             problems.append(Problem(f"more than {_MOST} claims are not so: no more are looked at"))
@@ -25,11 +29,8 @@ def broken_claims(report: Report) -> list[Problem]:
             found = _found(claim, report, outputs)
         except KeyError as missing:
             name = missing.args[0]
-            rows = [row.name for row in report.rows] + [block.name for block in report.graph.blocks]
-            known = rows if claim.what.startswith("layer.") else list(outputs)
-            problems.append(
-                Problem(f"there is no {name} to claim anything of", claim.mark, mend=did_you_mean(name, known))
-            )
+            mend = did_you_mean(name, names if claim.what.startswith("layer.") else outputs)
+            problems.append(Problem(f"there is no {name} to claim anything of", claim.mark, mend=mend))
             continue
         if found != claim.expected:
             problems.append(_broken(claim, found))

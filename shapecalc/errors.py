@@ -14,15 +14,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.escaping import clean
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 __all__ = [
+    "MAX_PROBLEMS",
     "ClaimError",
+    "Hint",
     "Mark",
     "Misfit",
     "MissingExtraError",
     "Problem",
+    "Problems",
     "Proposal",
     "ShapeError",
     "ShapecalcError",
@@ -62,9 +67,10 @@ class Mark(NamedTuple):
     path: str = ""
 
     def __str__(self) -> str:
+        name = clean(self.source.name)
         if self.line:
-            return f"{self.source.name}:{self.line}:{self.column}"
-        return f"{self.source.name}: {self.path}" if self.path else self.source.name
+            return f"{name}:{self.line}:{self.column}"
+        return f"{name}: {clean(self.path)}" if self.path else name
 
     def excerpt(self) -> list[str]:
         """Return the marked line with carets under the marked words; nothing for Python objects."""
@@ -84,21 +90,62 @@ class Mark(NamedTuple):
 _EXCERPT_WIDTH = 110
 
 
-class Problem(NamedTuple):
+class Hint:
+    """A hint that is worked out when it is shown: of a thousand problems fifty are."""
+
+    __slots__ = ("_text", "_work")
+
+    def __init__(self, work: Callable[[], str]) -> None:
+        self._work: Callable[[], str] | None = work
+        self._text = ""
+
+    def __str__(self) -> str:
+        work = self._work
+        if work is not None:  # two threads may both do the work, which comes to the same
+            self._text = work()
+            self._work = None
+        return self._text
+
+    def __repr__(self) -> str:
+        return repr(str(self))
+
+    def __bool__(self) -> bool:
+        return bool(str(self))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, (str, Hint)) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (str(self),)
+
+
+class _Facts(NamedTuple):
+    message: str
+    mark: Mark | None = None
+    subject: str = ""
+    why: tuple[str, ...] = ()
+    mend: str | Hint = ""
+    also: tuple[tuple[str, Mark], ...] = ()
+    layer: str = ""
+    too_small: bool = False
+
+
+class Problem(_Facts):
     """One thing that is wrong: where, what was found, why it cannot be, and the mend.
 
     `also` are other places that it has to do with; `layer` names the layer; `too_small` says that a larger input of
     the network might put it right.
     """
 
-    message: str
-    mark: Mark | None = None
-    subject: str = ""
-    why: tuple[str, ...] = ()
-    mend: str = ""
-    also: tuple[tuple[str, Mark], ...] = ()
-    layer: str = ""
-    too_small: bool = False
+    __slots__ = ()
+
+    @property
+    def mend(self) -> str:
+        """The hint, which is worked out only now where it is a `Hint`."""
+        return str(self[4])
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -109,20 +156,56 @@ class Problem(NamedTuple):
         return f"{self.subject}: {self.message}" if self.subject else self.message
 
     def lines(self) -> list[str]:
-        """Return the whole text of the problem: place and headline, the line itself, why, mend."""
+        """Return the whole text of the problem, each line clean: place and headline, the line itself, why, mend."""
         headline = _cut(self.headline)
         lines = [f"{self.mark}: {headline}" if self.mark else headline]
         if self.mark:
             lines += self.mark.excerpt()
-        lines += [f"   {_cut(line)}" for line in (*self.why, *self.mend.splitlines())]
+        lines += [f"   {_cut(line)}" for line in (*self.why, *filter(None, self.mend.split("\n")))]
         for words, mark in self.also:
             lines.append(f"   {_cut(words)} {mark}")
             lines += mark.excerpt()
         return lines
 
 
+MAX_PROBLEMS = 100
+"""How many problems of one specification are listed."""
+
+
+class Problems(list[Problem]):
+    """What is wrong, in the order found: the first of it, and how much more there is."""
+
+    def __init__(self, problems: Iterable[Problem] = ()) -> None:
+        super().__init__()
+        self.unlisted = 0
+        self.extend(problems)
+
+    def append(self, problem: Problem) -> None:
+        """Keep a problem, up to as many as are listed."""
+        if len(self) < MAX_PROBLEMS:
+            super().append(problem)
+        else:
+            self.unlisted += 1
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        """Keep problems, up to as many as are listed."""
+        for problem in problems:
+            self.append(problem)
+        self.unlisted += problems.unlisted if isinstance(problems, Problems) else 0
+
+    def __iadd__(self, problems: Iterable[Problem]) -> Problems:  # type: ignore[override,misc]  # noqa: PYI034
+        self.extend(problems)
+        return self
+
+    def listed(self) -> list[Problem]:
+        """Return the problems; where they are too many, the last says how many more there are."""
+        if not self.unlisted:
+            return list(self)
+        return [*self, Problem(f"{self.unlisted:,} more problems like these are not listed")]
+
+
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return clean(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
 
 
 _LONGEST = 300
@@ -156,7 +239,7 @@ class Misfit(Exception):  # noqa: N818  (not an error of its own: whoever knows 
         self,
         message: str,
         why: tuple[str, ...] = (),
-        mend: str = "",
+        mend: str | Hint = "",
         argument: str = "",
         *,
         proposals: tuple[Proposal, ...] = (),
@@ -165,16 +248,21 @@ class Misfit(Exception):  # noqa: N818  (not an error of its own: whoever knows 
     ) -> None:
         self.message = message
         self.why = why
-        self.mend = mend
+        self.hint = mend
         self.argument = argument
         self.proposals = proposals
         self.too_small = too_small
         self.found = found
         super().__init__(message)
 
+    @property
+    def mend(self) -> str:
+        """The hint, which is worked out only now where it is a `Hint`."""
+        return str(self.hint)
+
     def at(self, mark: Mark | None, subject: str = "", layer: str = "") -> Problem:
         """Return the problem that this is at a place."""
-        return Problem(self.message, mark, subject, self.why, self.mend, layer=layer, too_small=self.too_small)
+        return Problem(self.message, mark, subject, self.why, self.hint, layer=layer, too_small=self.too_small)
 
 
 class ShapecalcError(Exception):
@@ -224,29 +312,66 @@ class MissingExtraError(ShapecalcError):
         )
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return the mend for an unknown word: the nearest known one, or else the list of them."""
+def did_you_mean(
+    word: str, known: Iterable[str] | Callable[[], Iterable[str]], otherwise: str = "", *, lists: bool = True
+) -> Hint:
+    """Return the hint for an unknown word: the nearest known one, or else the list of them.
+
+    `otherwise` is said where there is no word to name; without `lists` also in place of the list. `known` must not
+    change until the hint is shown, or be a function.
+    """
+
+    def work() -> str:
+        words = dict.fromkeys(map(clean, known() if callable(known) else known))
+        return _nearest(word, words) or (_list_of(words) if lists else "") or otherwise
+
+    return Hint(work)
+
+
+def _nearest(word: str, words: dict[str, None]) -> str:
     import difflib  # noqa: PLC0415  (only when something is wrong: it costs start-up time)
 
-    word, words = word[:_LONGEST], sorted(set(known))
-    if len(words) > _MOST_COMPARED:
-        words = [one for one in words if one[:1] == word[:1] and abs(len(one) - len(word)) <= 2][:_MOST_COMPARED]
-    before, colon, after = word.partition(":")
+    before, colon, after = word[:_LONGEST].partition(":")
     if colon and after and before in words:
-        return f"write a space behind the colon: `{before}: {after}`"
-    near = difflib.get_close_matches(word, words, n=1, cutoff=_NEAR) or difflib.get_close_matches(
-        word.lower().replace("-", "_").replace(" ", "_"), words, n=1, cutoff=_NEAR
-    )
-    if near:
-        return f"did you mean {near[0]}?"
+        return clean(f"write a space behind the colon: `{before}: {after}`")
+    if len(word) > _LONGEST_COMPARED:
+        return ""
+    plain = word.lower().replace("-", "_").replace(" ", "_")
+    for text in (word, plain) if plain != word else (word,):
+        near = difflib.get_close_matches(text, _candidates(text, words), n=1, cutoff=_NEAR)
+        if near:
+            return f"did you mean {near[0]}?"
+    return ""
+
+
+def _candidates(word: str, words: Iterable[str]) -> list[str]:
+    """Return the words that are compared with one: all that may be near, or of very many those most like it."""
+    least, most = len(word) * _NEAR / (2 - _NEAR), len(word) * (2 - _NEAR) / _NEAR
+    found = [one for one in words if least <= len(one) <= most]
+    if sum(map(len, found)) * len(word) <= _COMPARED:
+        return found
+    found = [one for one in found if one[:1] == word[:1] and abs(len(one) - len(word)) <= 2][:_MOST_SCANNED]
+    found.sort(key=lambda one: _common_start(one[::-1], word[::-1]) + _common_start(one, word), reverse=True)
+    return found[: max(1, _COMPARED // (len(word) * (len(word) + 2)))]
+
+
+def _common_start(one: str, other: str) -> int:
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _list_of(words: dict[str, None]) -> str:
     if not words:
         return ""
-    shown = ", ".join(words[:_LISTED]) + (", …" if len(words) > _LISTED else "")
+    import heapq  # noqa: PLC0415  (as difflib)
+
+    shown = ", ".join(heapq.nsmallest(_LISTED, words)) + (", …" if len(words) > _LISTED else "")
     return f"known here: {shown}"
 
 
 _LISTED = 24
-_MOST_COMPARED = 1_000
+_LONGEST_COMPARED = 60
+_COMPARED = 50_000  # pairs of letters: some ten milliseconds
+_MOST_SCANNED = 5_000
 _NEAR = 0.6
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.dims import EQUAL, UP_TO, Constraint, holds, prod
 from shapecalc.errors import Misfit, Problem, ShapeError
+from shapecalc.inference import check_inputs
 from shapecalc.report import Sizing, Totals, count
 from shapecalc.shape import HWC, Shape
 
@@ -100,9 +101,7 @@ def size_on_any(
 
     Errors: `Misfit` for what no number could mend.
     """
-    least, most = layer.inputs
-    if not least <= len(inputs) or (most is not None and len(inputs) > most):
-        raise Misfit(f"{layer.kind} cannot take {len(inputs)} inputs")
+    check_inputs(layer, inputs)
     asked = [constraint for constraint in layer.constraints(*inputs) if not _goes_without_saying(constraint)]
     output = layer.output(*inputs)
     outputs = (output,) if isinstance(output, Shape) else tuple(output)

@@ -321,15 +321,16 @@ class PartFile(OutputFile):
             stream = _opened(self._beside, os.O_RDWR | _CAREFUL)
         except FileNotFoundError:
             return None
+        status = os.fstat(stream.fileno())
         try:
-            status = os.fstat(stream.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise UsageError(Problem(f"{self.part} cannot be continued: it is no file"))
             _refuse_input(self.part, status)
         except UsageError:
             stream.close()
             raise
-        return stream
+        if stat.S_ISREG(status.st_mode):
+            return stream
+        stream.close()
+        raise UsageError(Problem(f"{self.part} cannot be continued: it is no file"))
 
     def _is_there(self, stream: FileIO) -> bool:
         try:
@@ -406,14 +407,31 @@ def _lock(stream: FileIO) -> bool:
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Put off the signals that end a command, here and for good in the processes that are started meanwhile."""
-    import signal  # noqa: PLC0415
+    """Put off the signals that end a command till the end of this; processes that are started in it never hear them.
 
-    if not hasattr(signal, "pthread_sigmask"):  # there is no such thing on Windows
+    They are blocked for the processes, and put off by handlers as well, since other threads hear what this one blocks.
+    """
+    import signal  # noqa: PLC0415
+    import threading  # noqa: PLC0415
+
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {
+        number: handler for number in numbers if (handler := signal.getsignal(number)) not in (None, signal.SIG_IGN)
+    }
+    heard: list[int] = []
+    for number in before:
+        signal.signal(number, lambda number, _: heard.append(number))
+    can_block = hasattr(signal, "pthread_sigmask")  # Windows cannot
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers) if can_block else ()
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if can_block:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in heard[:1]:
+            signal.raise_signal(number)

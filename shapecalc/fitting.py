@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shapecalc.errors import Hint
 from shapecalc.inference import sizings_of
 from shapecalc.shape import CHW, HWC
 from shapecalc.window import extent, names_of_axes
@@ -33,10 +34,11 @@ def advised(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
         first, *others = problems
         return [first._replace(mend="\n".join(filter(None, (first.mend, doubt)))), *others]
     advice = smallest_input(graph) if any(problem.too_small for problem in problems) else ""
-    return [
-        problem._replace(mend="; ".join(filter(None, (problem.mend, advice)))) if problem.too_small else problem
-        for problem in problems
-    ]
+    return [_with_advice(problem, advice) if advice and problem.too_small else problem for problem in problems]
+
+
+def _with_advice(problem: Problem, advice: str) -> Problem:
+    return problem._replace(mend=Hint(lambda: "; ".join(filter(None, (problem.mend, advice)))))
 
 
 def layout_doubt(graph: Graph) -> str:

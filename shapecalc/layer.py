@@ -8,6 +8,7 @@ tests are made from the declaration: adding a kind touches one file of `layers/`
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from shapecalc.arguments import REQUIRED, Argument
@@ -33,9 +34,10 @@ __all__ = [
     "Example",
     "Layer",
     "WeightShapes",
-    "find_kind",
     "is_bias",
     "normalise_word",
+    "registered",
+    "stated_rank",
 ]
 
 WeightShapes = dict[str, tuple[Dim, ...]]
@@ -75,6 +77,7 @@ class Layer:
 
     Class attributes that a kind declares beside its arguments:
     `kind`, its name; `also`, other names; `inputs`, the least and most inputs (None: any number);
+    `ranks`, the least and most spatial axes of its first input (None: any number), where that is a feature map;
     `elementwise`, whether every output number depends on one number of each input at the same place;
     `view`, whether its outputs are its input's numbers where they lie, so that nothing is written (or, without an
     input, its weights); `only_training`, whether it does something in training alone;
@@ -89,6 +92,7 @@ class Layer:
     also: ClassVar[tuple[str, ...]] = ()
     arguments: ClassVar[dict[str, Argument]] = {}
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)
+    ranks: ClassVar[tuple[int, int | None] | None] = None
     elementwise: ClassVar[bool] = False
     view: ClassVar[bool] = False
     only_training: ClassVar[bool] = False
@@ -97,6 +101,8 @@ class Layer:
     sequences: ClassVar[bool] = False
     is_causal: Any = False
     examples: ClassVar[tuple[Example, ...]] = ()
+    name_used: str = ""
+    """The name that the layer was made under, where that states a rank: `Conv2d`."""
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
@@ -143,6 +149,31 @@ class Layer:
         layer.__dict__.update(self.__dict__)
         layer.__dict__.update(values)
         return layer
+
+    def under_name(self, word: str) -> Layer:
+        """Return the layer as made under a name of its kind: one that states a rank is checked against the input."""
+        return self if stated_rank(word) is None else self.with_values({"name_used": word})
+
+    def expected_ranks(self) -> tuple[int, int | None] | None:
+        """Return the least and most spatial axes of the input, as the layer's name and arguments say."""
+        return self.ranks_under(self.name_used)
+
+    @classmethod
+    def ranks_under(cls, word: str) -> tuple[int, int | None] | None:
+        """Return the least and most spatial axes of the input under a name: as many as that states, where it does."""
+        rank = stated_rank(word)
+        return cls.ranks if rank is None else (rank, rank)
+
+    @classmethod
+    def expects_rank(cls, rank: int, word: str = "") -> bool:
+        """Return whether the input may have so many spatial axes, where the layer is made under a name."""
+        ranks = cls.ranks_under(word)
+        return ranks is None or (ranks[0] <= rank and (ranks[1] is None or rank <= ranks[1]))
+
+    @staticmethod
+    def spatial_rank(x: Shape) -> int:
+        """Return how many spatial axes an input has: all but the channels."""
+        return x.rank - 1
 
     @classmethod
     def argument_names(cls) -> dict[str, str]:
@@ -262,18 +293,18 @@ def normalise_word(word: str) -> str:
     return word.lower().replace("_", "").replace("-", "")
 
 
-def find_kind(word: str) -> type[Layer] | None:
-    """Return the kind of that name or also-name, or None."""
-    kind = KINDS.get(word) or KINDS.get(_also_names.get(word, ""))
-    if kind:
-        return kind
-    name = _also_names.get(normalise_word(word))
-    return KINDS[name] if name else None
+_STATED = re.compile(r"[123](?=d)")
 
 
-def kind_words() -> list[str]:
-    """Return every name that a kind goes by."""
-    return [word for cls in KINDS.values() for word in (cls.kind, *cls.also)]
+def stated_rank(word: str) -> int | None:
+    """Return how many spatial axes a kind's name states: 2 for `Conv2d` or `conv2d_transpose`, None for `conv`."""
+    found = _STATED.search(word.lower())
+    return int(found[0]) if found else None
+
+
+def registered(word: str) -> type[Layer] | None:
+    """Return the kind of that name or also-name among those that are loaded, or None: `layers.find_kind` loads them."""
+    return KINDS.get(_also_names.get(normalise_word(word), ""))
 
 
 class Composite(Layer):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import stat
 import sys
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
@@ -20,6 +23,7 @@ _ENDINGS = (".yaml", ".yml")
 _VARIANTS = r"(?m)^variants:[^\n]*\n((?:[ \t]+[^\n]*\n|[ \t]*\n|#[^\n]*\n)*)"
 _MEMBER = r"(?m)^  (['\"]?)([A-Za-z0-9_.+-]+)\1:"
 _MAX_BYTES = 64 * 2**20
+_SECONDS_FOR_A_WRITER = 10
 
 
 class Found(NamedTuple):
@@ -48,8 +52,8 @@ def locate(spec: str) -> Found:
         return found
     if os.sep in spec or (spec.endswith(_ENDINGS) and not _is_bare(spec)):
         raise UsageError(Problem(f"there is no file {spec}"))
-    mend = did_you_mean(_bare(spec), [member for _, member in bundled_members()])
-    mend = mend if mend.startswith("did") else "`shapecalc specs` lists the bundled ones"
+    members = [member for _, member in bundled_members()]
+    mend = did_you_mean(_bare(spec), members, "`shapecalc specs` lists the bundled ones", lists=False)
     raise UsageError(Problem(f"there is no file {spec}, and no bundled specification of that name", mend=mend))
 
 
@@ -96,7 +100,11 @@ def bundled_members() -> Iterator[tuple[str, str]]:
 
 
 def read_bytes(path: str, shown: str = "") -> bytes:
-    """Return what a file holds. Errors: `UsageError` where it cannot be read."""
+    """Return what a file holds, or what comes through a pipe: standard input, or `<(…)` of a shell.
+
+    Nothing else is read: no device, which need not end, and no named pipe that nothing writes to.
+    Errors: `UsageError` where it cannot be read.
+    """
     shown = shown or path
     try:
         if path == STDIN:
@@ -104,12 +112,43 @@ def read_bytes(path: str, shown: str = "") -> bytes:
                 raise UsageError("there is no standard input to read from")
             note_input(sys.stdin.buffer)
             return sys.stdin.buffer.read(_MAX_BYTES + 1)
-        with open(path, "rb") as stream:
+        # A named pipe that nothing writes to would keep `open` waiting: not so without blocking. Windows has none.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        try:
+            start = _checked(descriptor, shown)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        with open(descriptor, "rb") as stream:
             note_input(stream)
-            return stream.read(_MAX_BYTES + 1)
+            return start + stream.read(_MAX_BYTES + 1)
     except IsADirectoryError:
         raise UsageError(Problem(f"{shown} is a directory, not a file")) from None
     except PermissionError:
         raise UsageError(Problem(f"{shown} may not be read: permission denied")) from None
-    except OSError as error:
-        raise UsageError(Problem(f"{shown} cannot be read: {error.strerror or error}")) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UsageError(Problem(f"{shown} cannot be read: {reason}")) from None
+
+
+def _checked(descriptor: int, shown: str) -> bytes:
+    """Hold that what was opened is a file, or a pipe that is written to; return what was read to find out.
+
+    A pipe is waited for as long as something has it open to write.
+    """
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return b""
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError
+    if not stat.S_ISFIFO(mode):
+        raise UsageError(Problem(f"{shown} is neither a file nor a pipe", mend="hand what it holds on as -"))
+    start, end = b"", time.monotonic() + _SECONDS_FOR_A_WRITER
+    with contextlib.suppress(BlockingIOError):  # there is a writer, which has written nothing yet
+        while not (start := os.read(descriptor, 1)):
+            if time.monotonic() > end:
+                message = f"nothing is written to the pipe {shown}"
+                raise UsageError(Problem(message, mend="start what writes to it first, or hand its output on as -"))
+            time.sleep(0.02)
+    os.set_blocking(descriptor, True)
+    return start

@@ -298,11 +298,16 @@ def _reader(path: str, shown: str) -> Reader:
     def read(name: str, mark: Mark) -> tuple[Value | None, list[Problem]]:
         from shapecalc.source import read_text  # noqa: PLC0415
 
-        target = os.path.realpath(os.path.join(root, name))
-        if os.path.commonpath((root, target)) != root:
+        try:
+            target = os.path.realpath(os.path.join(root, name))
+            is_inside = os.path.commonpath((root, target)) == root
+            is_file = os.path.isfile(target)
+        except (OSError, ValueError):  # a name that no file can have
+            is_inside, is_file = True, False
+        if not is_inside:
             mend = "a file is used from the specification's own folder, or one below it"
             return None, [Problem(f"{name} is outside the folder of the specification", mark, mend=mend)]
-        if not os.path.isfile(target):
+        if not is_file:
             mend = "its name is relative to the file that uses it"
             return None, [Problem(f"there is no file {name} beside the specification", mark, mend=mend)]
         try:
@@ -334,14 +339,18 @@ def parse_sizes(given: Any) -> tuple[int, ...]:
     """Return sizes from `3x224x224`, a list, or one number. Errors: `UsageError`."""
     from shapecalc.arguments import Sizes as SizesArgument  # noqa: PLC0415
     from shapecalc.errors import Misfit  # noqa: PLC0415
+    from shapecalc.source import short  # noqa: PLC0415
+    from shapecalc.units import read_sizes  # noqa: PLC0415
 
-    argument = SizesArgument("sizes")
+    argument = SizesArgument("sizes", scalar=True)
     argument.name = "an input size"
     if isinstance(given, str):
-        text = given.strip().replace("×", "x").replace("X", "x").replace(",", "x")
-        if not text or not all(part.isdigit() for part in text.split("x")):
-            raise UsageError(Problem(f"'{given}' is not a size", mend="write sizes as 3x224x224"))
-        given = [int(part) for part in text.split("x") if len(part) <= 20]
+        if given.strip() == "[]":
+            return ()
+        sizes = read_sizes(given)
+        if sizes is None:
+            raise UsageError(Problem(f"'{short(given)}' is not a size", mend="write sizes as 3x224x224"))
+        given = sizes
     try:
         return tuple(argument.normalise(given))
     except Misfit as misfit:

@@ -39,6 +39,7 @@ __all__ = [
     "everything",
     "everywhere",
     "fractional",
+    "laid_back",
     "of_window",
     "rearranged",
     "repeated",
@@ -46,6 +47,7 @@ __all__ = [
     "resized",
     "shifted",
     "transposed",
+    "unrolled",
     "windowed",
 ]
 
@@ -82,9 +84,9 @@ def _period(length: int, at: Callable[[int], range]) -> tuple[range, ...] | Peri
 class Sight(NamedTuple):
     """What places along one axis see of an axis of the input.
 
-    Place o sees `seen[o]`; with every `period` places, what is seen moves on by `advance` (0: all see the same).
-    `beyond` is what lies beyond the input's edges: zeros, or its own numbers (reflect, replicate, circular). `cropped`
-    is how much a circular padding takes off at the start and at the end before it goes round.
+    Place o sees `seen[o]`; with every `period` places, what is seen moves on by `advance` (0: it comes round to the
+    same). `beyond` is what lies beyond the input's edges: zeros, or its own numbers (reflect, replicate, circular).
+    `cropped` is how much a circular padding takes off at the start and at the end before it goes round.
     """
 
     seen: tuple[range, ...] | Period
@@ -210,6 +212,28 @@ def transposed(kernel: int, stride: int, dilation: int, before: int) -> Sight:
         return range(first, last + 1, step) if first <= last else range(0)
 
     return Sight(_period(stride, seen), 1)
+
+
+def unrolled(window: Sight, positions: int, within: int, *, is_first: bool) -> Sight:
+    """Return what windows laid out in one row see along one axis of theirs, of so many positions.
+
+    `within` is how many windows of the row lie within one position of the axis; the first axis does not come round.
+    """
+
+    def seen(phase: int) -> range:
+        return window.at(phase // within)
+
+    return Sight(_period(within, seen), window.advance) if is_first else Sight(_period(positions * within, seen), 0)
+
+
+def laid_back(window: Sight, within: int) -> Sight:
+    """Return what positions see of windows that lay in one row: of the first axis, with all that lie within."""
+
+    def seen(phase: int) -> range:
+        taps = window.at(phase)
+        return range(taps[0] * within, (taps[-1] + 1) * within) if taps else range(0)
+
+    return Sight(_period(window.period, seen), window.advance * within)
 
 
 def resized(

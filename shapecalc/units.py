@@ -1,4 +1,4 @@
-"""Amounts as people write them: counts (`5M`), bytes (`24GiB`, `16GB`) and the bits of a number (`8`, `fp16`)."""
+"""Amounts as people write them: whole numbers, sizes (`3x224x224`), counts (`5M`), bytes (`24GiB`), bits (`fp16`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from shapecalc.errors import Problem, UsageError
 
-__all__ = ["parse_bits", "parse_bytes", "parse_count"]
+__all__ = ["parse_bits", "parse_bytes", "parse_count", "read_sizes", "read_whole"]
 
 _UNITS = {"": 1, "b": 1, "byte": 1, "bytes": 1}
 for _power, _letter in enumerate("kmgtp", start=1):
@@ -23,6 +23,25 @@ _MOST_BITS = 64
 _THOUSANDS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
 _COUNT = re.compile(r"(\d[\d_,]{0,30}(?:\.\d{1,12})?(?:e\d{1,2})?)\s*([a-z]?)", re.ASCII | re.IGNORECASE)
 _MOST = 10**30
+
+
+def read_whole(text: str) -> int | None:
+    """Return the whole number that a text is in plain digits, with space around it or not; None where it is none.
+
+    `int` alone reads more than people write: `+3`, `1_000`, digits of other scripts; and not what is very long.
+    """
+    text = text.strip(" ")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
+
+
+def read_sizes(text: str) -> list[int] | None:
+    """Return the sizes of `3x224x224`, `3×224×224` or `3,224,224`; None where the text is not that."""
+    sizes = [read_whole(part) for part in re.split("[x×X,]", text)]
+    whole = [size for size in sizes if size is not None]
+    return whole if len(whole) == len(sizes) else None
+
+
+_MOST_DIGITS = 40
 
 
 def parse_count(given: Any, what: str = "the number") -> int:
@@ -66,7 +85,7 @@ def parse_bits(given: Any, what: str) -> int:
     text = str(given).strip() if isinstance(given, (int, str)) and not isinstance(given, bool) else ""
     found = _TYPE.fullmatch(text)
     digits = found[1] if found else text
-    bits = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 3 else 0
+    bits = read_whole(digits) or 0
     if not 1 <= bits <= _MOST_BITS:
         raise UsageError(
             Problem(

@@ -33,6 +33,7 @@ FLOORS = [
     ["arguments", "shape", "source", "units"],
     ["dims", "files"],
     ["errors"],
+    ["escaping"],
 ]
 FLOOR = {module: len(FLOORS) - number for number, row in enumerate(FLOORS) for module in row}
 

@@ -100,7 +100,7 @@ def test_other_names_of_the_old_file_keep_what_it_held(tmp_path):
 def test_what_is_not_finished_leaves_no_trace(tmp_path, error):
     file = tmp_path / "file"
     file.write_bytes(b"old")
-    with pytest.raises(error), OutputFile(str(file)) as output:
+    with pytest.raises(error), OutputFile(str(file)) as output:  # noqa: PT012
         output.write(b"half")
         raise error
     assert file.read_bytes() == b"old"

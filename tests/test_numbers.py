@@ -94,12 +94,14 @@ def check_symbols(sample: Sample) -> None:
 
     formulas = work_out(*lift(sample, symbol))
     for numbers in sets:
-        values = {symbol(0, name): number for name, number in numbers.items()}
+        values = {symbol(0, name): sympy.Integer(number) for name, number in numbers.items()}
 
         def put_in(formula: Any, values: dict[Any, int] = values) -> Any:
             if isinstance(formula, Constraint):
                 return plain(formula._replace(left=put_in(formula.left), right=put_in(formula.right)))
-            return int(sympy.sympify(formula).subs(values))
+            return int(
+                sympy.sympify(formula).xreplace(values)
+            )  # all at once: `subs` goes through every half-way formula
 
         due = {key: plain(value) for key, value in on_ints(sample, numbers).items()}
         assert {key: put_in(formula) for key, formula in formulas.items()} == due

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from dependencies import changed_by
+from receptive_field_oracle import changed_by
 
 import shapecalc
 from shapecalc.errors import SpecError, UsageError

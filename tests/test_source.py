@@ -561,8 +561,8 @@ def test_ten_thousand_levels_are_refused(text: str) -> None:
     assert [line.split(": ", 1)[1] for line in headlines(text)] == ["lists and mappings are nested more than 100 deep"]
 
 
-@pytest.mark.parametrize("depth", [101, 1_000, 2_000])
-@pytest.mark.parametrize("before", ["", "input: ", "input: 8\nlayers:\n  - "])
+@pytest.mark.parametrize("depth", [101, 2_000])
+@pytest.mark.parametrize("before", ["", "input: 8\nlayers:\n  - "])
 @pytest.mark.parametrize("closing", ["", "]"])
 def test_brackets_nested_too_deep_are_called_that(depth: int, before: str, closing: str) -> None:
     assert [line.split(": ", 1)[1] for line in headlines(before + "[" * depth + closing * depth)] == [

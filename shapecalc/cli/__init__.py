@@ -18,6 +18,7 @@ import click
 
 from shapecalc import __version__
 from shapecalc.errors import ShapecalcError
+from shapecalc.escaping import clean
 from shapecalc.files import inputs_noted
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["cli", "main", "status_of"]
 
 _INTERRUPTED = 130
+_GARBAGE_WORTH_A_SEARCH = 200_000
+"""A command is over before it has made so many objects, as a rule; one that goes on must not grow without bound."""
 _ENDINGS = ("SIGTERM", "SIGHUP")
 """Signals that end a command as Ctrl-C does: after it has put away what it was writing."""
 
@@ -85,9 +88,8 @@ class _Commands(click.Group):
         except click.UsageError as error:
             from shapecalc.errors import did_you_mean  # noqa: PLC0415
 
-            mend = did_you_mean(args[0], self.list_commands(ctx)) if args else ""
-            if not mend.startswith("did"):
-                mend = "`shapecalc --help` lists the commands"
+            commands = self.list_commands(ctx)
+            mend = did_you_mean(args[0], commands, "`shapecalc --help` lists the commands", lists=False)
             raise click.UsageError(f"there is no command {args[0]!r}: {mend}", ctx) from error
 
 
@@ -102,7 +104,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line, and leave with its exit status."""
-    gc.disable()  # a command is over before there is any garbage worth a search
+    gc.set_threshold(_GARBAGE_WORTH_A_SEARCH)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever called
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  (for as long as the process is)
@@ -115,7 +117,7 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         _close_quietly()
-        sys.stderr.write(f"the output cannot be written: {error.strerror or error}\n")
+        sys.stderr.write(clean(f"the output cannot be written: {error.strerror or error}") + "\n")
         sys.exit(2)
     except MemoryError:
         sys.stderr.write("there is not enough memory for that\n")
@@ -126,9 +128,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors=_plainer(stream.encoding))
+        _open_streams()
         result: Any = cli.main(prog_name="shapecalc", standalone_mode=False)
         sys.stdout.flush()
     except ShapecalcError as error:
@@ -140,7 +140,7 @@ def _run() -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
-        error.show()
+        _show_misuse(error)
         return error.exit_code
     except KeyboardInterrupt as interruption:
         return status_of(interruption)
@@ -149,22 +149,25 @@ def _run() -> int:
     return result if isinstance(result, int) else 0
 
 
-_PLAIN = str.maketrans({"×": "x", "–": "-", "─": "-", "−": "-", "·": "-", "…": "...", "│": "|", "✓": "ok", "≤": "<="})
+def _open_streams() -> None:
+    """Let what is written bear any character, whatever the encoding of the stream has."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+        if (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") != "utf8":
+            from shapecalc.renderers.plain import PlainStream  # noqa: PLC0415  (for the seldom stream)
+
+            setattr(sys, name, PlainStream(stream))
 
 
-def _plainer(encoding: str) -> str:
-    """Return the name of what to do with characters that the encoding of a stream has not: write plainer ones."""
-    if encoding.lower().replace("-", "") == "utf8":
-        return "replace"
-    import codecs  # noqa: PLC0415  (for the seldom terminal that is not of this century)
-
-    def plainer(error: UnicodeError) -> tuple[str, int]:
-        assert isinstance(error, UnicodeEncodeError)
-        text = error.object[error.start : error.end].translate(_PLAIN)
-        return text.encode(encoding, "replace").decode(encoding), error.end
-
-    codecs.register_error("shapecalc.plainer", plainer)
-    return "shapecalc.plainer"
+def _show_misuse(error: click.ClickException) -> None:
+    """Write to standard error how the command was used wrongly: words of the user's stay in their line."""
+    if type(error).show is click.UsageError.show:
+        error = click.UsageError(clean(error.format_message()), error.ctx)  # type: ignore[attr-defined]
+    elif type(error).show is click.ClickException.show:
+        error = click.ClickException(clean(error.format_message()))
+    error.show()
 
 
 def _close_quietly() -> None:

@@ -48,4 +48,4 @@ def command(
     network = load_network(spec, inputs, settings, layout or "")
     explanation = explain(network, layers, what or None, layout=layout or "")
     width = terminal_width() if output is None else None
-    emit(explanation.render(format_, width=width), output)
+    emit(explanation.render(format_, width=width), output, format_)

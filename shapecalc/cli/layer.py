@@ -26,7 +26,7 @@ OWN_OPTIONS = ("input", "layout", "explain", "format", "output", "help")
 
 _FORMATS = ("text", "table", "json", "csv", "markdown", "latex", "html", "svg")
 _NOTHING = ("null", "none")
-_WHOLE = re.compile(r"[+-]?\d+")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
 
 
 class _Kinds(click.Group):
@@ -41,7 +41,7 @@ class _Kinds(click.Group):
         from shapecalc.layers import find_kind  # noqa: PLC0415
 
         cls = find_kind(cmd_name)
-        return None if cls is None else _command_of(cls)
+        return None if cls is None else _command_of(cls, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -49,10 +49,9 @@ class _Kinds(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from shapecalc.layer import kind_words  # noqa: PLC0415
+            from shapecalc.layers import kind_words  # noqa: PLC0415
 
-            mend = did_you_mean(args[0], kind_words())
-            mend = mend if mend.startswith("did") else "`shapecalc layers` lists the kinds"
+            mend = did_you_mean(args[0], kind_words, "`shapecalc layers` lists the kinds", lists=False)
             raise click.UsageError(f"there is no kind of layer called {args[0]!r}: {mend}", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -87,7 +86,7 @@ def _reader(argument: Argument) -> Callable[[click.Context, click.Parameter, str
         except Misfit as misfit:
             told = misfit.message + (f": {misfit.mend}" if misfit.mend else "")
             raise click.BadParameter(told, ctx, param) from None
-        except ValueError:
+        except (ValueError, RecursionError):  # brackets within brackets without end
             raise click.BadParameter(f"{text!r} is not {argument.expected}", ctx, param) from None
         return value
 
@@ -116,6 +115,8 @@ def _piece(text: str) -> Any:
         return None
     if _WHOLE.fullmatch(text):
         return int(text)
+    if "_" in text or not text.isascii():  # which Python alone reads as numbers
+        raise ValueError(text)
     return float(text)
 
 
@@ -134,13 +135,13 @@ def _metavar(argument: Argument) -> str:
     return "TEXT"
 
 
-def _command_of(cls: type[Layer]) -> click.Command:
-    """Return the command of a kind."""
+def _command_of(cls: type[Layer], word: str) -> click.Command:
+    """Return the command of a kind, under one of its names."""
     options: list[click.Parameter] = [*_shared_options(cls), *map(_option, cls.arguments.values())]
 
     def work_out(**options: Any) -> None:
         own = {field: options.pop(field) for field in _Request._fields}
-        _work_out(cls, _Request(**own), options)
+        _work_out(cls, word, _Request(**own), options)
 
     return click.Command(
         cls.kind,
@@ -200,7 +201,7 @@ class _Request(NamedTuple):
     output: str | None
 
 
-def _work_out(cls: type[Layer], request: _Request, values: dict[str, Any]) -> None:
+def _work_out(cls: type[Layer], word: str, request: _Request, values: dict[str, Any]) -> None:
     given = {name: values[_key(argument)] for name, argument in cls.arguments.items()}
     given = {name: value for name, value in given.items() if value is not None}
     missing = [argument for argument in cls.arguments.values() if argument.required and argument.name not in given]
@@ -210,20 +211,20 @@ def _work_out(cls: type[Layer], request: _Request, values: dict[str, Any]) -> No
     if not request.inputs and cls.inputs != (0, 0):
         raise click.UsageError(f"{cls.kind} needs --input: the size of what comes in", click.get_current_context())
     try:
-        text = _written(_network(cls, given, request), request)
+        text = _written(_network(word, given, request), request)
     except ShapecalcError as error:
         problems = [problem._replace(mark=None, subject="", also=()) for problem in error.problems]
         raise type(error)(problems) from None
-    emit(text, request.output)
+    emit(text, request.output, request.format_)
 
 
-def _network(cls: type[Layer], given: dict[str, Any], request: _Request) -> Network:
-    """Return the network of one layer."""
+def _network(word: str, given: dict[str, Any], request: _Request) -> Network:
+    """Return the network of one layer, of the kind that a word names."""
     from shapecalc.network import load, parse_sizes  # noqa: PLC0415
 
     sizes = [list(parse_sizes(text)) for text in request.inputs]
     names = ["input"] if len(sizes) == 1 else [f"input{number}" for number in range(1, len(sizes) + 1)]
-    item: dict[str, Any] = {cls.kind: given or None}
+    item: dict[str, Any] = {word: given or None}
     if len(names) > 1:
         item["from"] = names
     inputs = dict(zip(names, sizes, strict=True))

@@ -38,9 +38,9 @@ def command(kinds: Sequence[str], format_: str, output: str | None) -> None:
         return
     found = [kind_of(_find(word)) for word in kinds] or [kind_of(cls) for cls in KINDS.values()]
     if format_ == "json":
-        emit(drawing.draw_json(found), output)
+        emit(drawing.draw_json(found), output, format_)
     elif format_ == "markdown":
-        emit("\n\n".join(map(drawing.draw_markdown, found)), output)
+        emit("\n\n".join(map(drawing.draw_markdown, found)), output, format_)
     else:
         pages = [f"{drawing.draw_text(kind, width)}{_to_try(kind.name)}" for kind in found]
         emit("\n\n".join(pages), output)
@@ -56,12 +56,10 @@ def _to_try(kind: str) -> str:
 
 
 def _find(word: str) -> type[Layer]:
-    from shapecalc.layer import kind_words  # noqa: PLC0415
-    from shapecalc.layers import find_kind  # noqa: PLC0415
+    from shapecalc.layers import find_kind, kind_words  # noqa: PLC0415
 
     cls = find_kind(word)
     if cls is None:
-        mend = did_you_mean(word, kind_words())
-        mend = mend if mend.startswith("did") else "`shapecalc layers` lists them"
+        mend = did_you_mean(word, kind_words, "`shapecalc layers` lists them", lists=False)
         raise UsageError(Problem(f"there is no kind of layer called {word}", mend=mend))
     return cls

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from shapecalc.errors import Problem, UsageError, count_noun
+from shapecalc.escaping import defuse, join_lines
 from shapecalc.files import write_file
 
 if TYPE_CHECKING:
@@ -19,21 +20,23 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OUTPUT",
+    "complain",
     "depth_option",
     "emit",
     "layout_option",
     "load_network",
     "network_options",
     "output_option",
-    "printable",
     "read_settings",
     "show_error",
     "terminal_width",
     "wants_color",
+    "write_to_screen",
 ]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 _MAX_SHOWN = 50
+_FOR_PEOPLE = ("text", "table")
 
 
 def network_options(function: _Command) -> _Command:
@@ -77,8 +80,11 @@ def _read_depth(ctx: click.Context, param: click.Parameter, value: str) -> int |
     """Return the depth that `--depth` gives: a number, all or auto."""
     if value in ("auto", "all"):
         return value
-    if value.isdigit() and int(value) >= 1:
-        return int(value)
+    from shapecalc.units import read_whole  # noqa: PLC0415
+
+    depth = read_whole(value)
+    if depth:
+        return depth
     raise click.BadParameter(f"{value!r} is not a depth: 1, 2, … or all", ctx, param)
 
 
@@ -157,25 +163,39 @@ def wants_color() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def emit(text: str, output: str | None = None) -> None:
-    """Write text to standard output, or to a file as a whole. Errors: `UsageError` where that cannot be written."""
+def emit(text: str, output: str | None = None, format_: str = "text") -> None:
+    """Write text to standard output, or to a file as a whole. Errors: `UsageError` where that cannot be written.
+
+    `format_` says what it is: in a text for people, no line commands the CI that shows it.
+    """
     text = text if text.endswith("\n") else f"{text}\n"
     if output is None:
-        sys.stdout.write(text)
+        write_to_screen(text, format_)
     else:
         write_file(output, text.encode("utf-8", "replace"))
 
 
-def printable(text: str) -> str:
-    """Return the text with control characters made visible, so that nothing read can command the terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "�" for c in text)
+def write_to_screen(text: str, format_: str = "text") -> None:
+    """Write text of a format to standard output, in characters that its encoding has."""
+    text = defuse(text) if format_ in _FOR_PEOPLE else text
+    if hasattr(sys.stdout, "write_as"):
+        sys.stdout.write_as(text, format_)
+    else:
+        sys.stdout.write(text)
+
+
+def complain(lines: Iterable[str]) -> None:
+    """Write lines to standard error."""
+    sys.stderr.write(f"{defuse(join_lines(lines))}\n")
 
 
 def show_error(error: ShapecalcError) -> None:
     """Write an error to standard error: every problem, up to a screenful of them."""
     problems = error.problems
     shown = problems[:_MAX_SHOWN]
-    text = "\n\n".join(printable(str(problem)) for problem in shown)
+    lines: list[str] = []
+    for problem in shown:
+        lines += ["", *problem.lines()] if lines else problem.lines()
     if len(problems) > len(shown):
-        text += f"\n\n… and {count_noun(len(problems) - len(shown), 'more problem')}"
-    sys.stderr.write(f"{text}\n")
+        lines += ["", f"… and {count_noun(len(problems) - len(shown), 'more problem')}"]
+    complain(lines)

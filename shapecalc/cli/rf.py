@@ -29,10 +29,12 @@ def _read_place(ctx: click.Context, param: click.Parameter, value: str | None) -
     """Return the place that `--at` gives: 3x4."""
     if value is None:
         return None
-    parts = value.replace("×", "x").replace(",", "x").split("x")
-    if not all(part.strip().isdecimal() and len(part) <= 10 for part in parts):
+    from shapecalc.units import read_sizes  # noqa: PLC0415
+
+    place = read_sizes(value)
+    if place is None:
         raise click.BadParameter(f"{value!r} is not a place: write 3x4, counted from 0", ctx, param)
-    return tuple([int(part) for part in parts])
+    return tuple(place)
 
 
 @click.command(short_help="Tell what part of the input each layer sees.")
@@ -64,7 +66,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     if format_ == "json":
         from shapecalc.renderers.json import write_contract  # noqa: PLC0415
 
-        emit(write_contract(_contract(fields, layer, place)), output)
+        emit(write_contract(_contract(fields, layer, place)), output, format_)
         return
     from shapecalc.renderers.fields import draw_fields, draw_region  # noqa: PLC0415
 

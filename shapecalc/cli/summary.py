@@ -88,4 +88,4 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         flops=flops,
         shares=shares,
     )
-    emit(text, output)
+    emit(text, output, format_)

@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shapecalc.cli import status_of
-from shapecalc.cli.options import emit, output_option, printable, read_settings, terminal_width, wants_color
+from shapecalc.cli.options import (
+    complain,
+    emit,
+    output_option,
+    read_settings,
+    terminal_width,
+    wants_color,
+    write_to_screen,
+)
 from shapecalc.errors import Problem, ShapecalcError, UsageError, count_noun
+from shapecalc.escaping import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,13 +75,24 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
         if format_ == "table":
             emit(_table(job, options["output"]), options["output"])
         elif options["output"] is None and job.is_gathered:
-            emit(job.text())
+            emit(job.text(), format_=format_)
     if interruption is not None:
-        sys.stderr.write(printable(f"{job.interruption()}\n"))
+        complain([job.interruption()])
         return status_of(interruption)
     if options["output"] and format_ != "table":
-        sys.stderr.write(printable(f"{job.conclusion()}\n"))
+        complain([job.conclusion()])
     return 0
+
+
+class _Screen:
+    """Standard output, for rows of a format."""
+
+    def __init__(self, format_: str) -> None:
+        self.format = format_
+
+    def write(self, text: str) -> None:
+        """Write rows."""
+        write_to_screen(text, self.format)
 
 
 def _format_of(format_: str | None, output: str | None) -> str:
@@ -118,7 +138,7 @@ def _announce(job: Job, *, yes: bool) -> None:
         message = f"the sweep is too large to start unasked: {size}"
         raise UsageError(Problem(message, why=(size.why,), mend="--yes starts it"))
     if size.is_long:
-        sys.stderr.write(f"{size}\n")
+        complain([str(size)])
 
 
 def _run(job: Job, jobs: int) -> KeyboardInterrupt | None:
@@ -132,7 +152,7 @@ def _run(job: Job, jobs: int) -> KeyboardInterrupt | None:
     except BaseException as error:
         job.leave()
         if isinstance(error, ShapecalcError) and job.part:
-            sys.stderr.write(printable(f"{job.interruption('stopped')}\n"))
+            complain([job.interruption("stopped")])
         raise
     return None
 
@@ -143,7 +163,7 @@ def _work(job: Job, jobs: int) -> None:
     is_wanted = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and job.size().is_long
     from shapecalc.sweeping.driver import process_pool  # noqa: PLC0415
 
-    stream = sys.stdout if job.output is None else None
+    stream = _Screen(job.format) if job.output is None else None
     with (
         process_pool(jobs) if jobs > 1 else contextlib.nullcontext() as executor,
         progress("variants", job.plan.grid.rows, start=job.start, is_wanted=is_wanted) as show,
@@ -157,9 +177,9 @@ def _table(job: Job, output: str | None) -> str:
     from shapecalc.renderers.listing import draw_listing  # noqa: PLC0415
     from shapecalc.renderers.text import wrap  # noqa: PLC0415
 
-    rows, wrong = job.table(), [printable(line) for line in _reason(job)]
+    rows, wrong = job.table(), [clean(line) for line in _reason(job)]
     width = terminal_width() if output is None else None
-    title = wrap(printable(job.title()), width)
+    title = wrap(clean(job.title()), width, hang=2)
     if not rows.cells:
         return "\n".join([*title, "", "no row is left", *wrong])
     footer = [line for text in (*rows.footer, *wrong) for line in wrap(text, width)]

@@ -29,6 +29,7 @@ __all__ = [
     "Numbers",
     "broadcast",
     "ceil_div",
+    "exact_where",
     "holds",
     "matched",
     "maximum",
@@ -137,6 +138,15 @@ def within(value: Dim, low: float, high: float) -> Dim:
     if tell:
         tell(value, low, high)
     return value
+
+
+def exact_where(value: Dim, ends: Callable[[Dim], tuple[Dim, Dim]]) -> Dim:
+    """Return a number of windows as it is; lists of candidates take it to be exact where two numbers are equal.
+
+    `ends` gives the two for so many windows: where the last one ends, and where it should.
+    """
+    note = None if type(value) is int else getattr(_numbers(value, value), "exact_where", None)
+    return note(value, ends) if note else value
 
 
 def prod(values: Iterable[Dim]) -> Dim:

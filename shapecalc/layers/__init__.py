@@ -1,59 +1,64 @@
-"""The layer kinds, one family a file. A module in this folder is found by being here.
+"""The layer kinds, one family a file.
 
-A network uses a few of the families: those that mention a word are loaded when the word is looked up, the rest only
-when they are asked for, by `KINDS` or by a word that is no kind.
+A network uses a few of the families, and only those are loaded: `families` lists the words of each. The
+rest are loaded when they are asked for, by `KINDS` or by a word that is not in that list.
+Safe to use from several threads: a family counts as loaded when its module is complete, which the import system waits
+for, and no kind is looked up in one that is not.
 """
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from shapecalc import layer
+from shapecalc.layers.families import FAMILIES
 
 if TYPE_CHECKING:
     from shapecalc.layer import KINDS, Layer
 
-__all__ = ["KINDS", "find_kind"]
+__all__ = ["KINDS", "find_kind", "kind_words"]
 
-_waiting: dict[str, str] = {}
-"""The families that are not loaded yet: name and text."""
-
-
-def _list_families() -> None:
-    folder = os.path.dirname(__file__)
-    for file in sorted(os.listdir(folder)):
-        name, ending = os.path.splitext(file)
-        if ending == ".py" and not name.startswith("_"):
-            with open(os.path.join(folder, file), encoding="utf-8") as stream:
-                _waiting[name] = stream.read()
+_family_of = {word: family for family, words in FAMILIES.items() for word in words.split()}
+_complete: set[str] = set()
+"""The families whose modules are loaded to the end."""
+_found: dict[str, type[Layer]] = {}
+"""The kinds of families loaded to the end, by the words that they were looked up by."""
 
 
-def _load(families: list[str]) -> None:
-    for name in families:
-        del _waiting[name]
-        import_module(f"{__name__}.{name}")
+def _load(family: str) -> None:
+    if family not in _complete:
+        import_module(f"{__name__}.{family}")
+        _complete.add(family)
 
 
 def find_kind(word: str) -> type[Layer] | None:
     """Return the kind of that name or also-name, or None."""
-    kind = layer.find_kind(word)
-    if kind is None and _waiting:
-        quoted = f'"{word}"'
-        _load([name for name, text in _waiting.items() if quoted in text])
-        kind = layer.find_kind(word)
-        if kind is None:
-            _load(list(_waiting))
-            kind = layer.find_kind(word)
-    return kind
+    found = _found.get(word)
+    if found is not None:
+        return found
+    family = _family_of.get(word) or _family_of.get(layer.normalise_word(word))
+    for name in [family] if family else FAMILIES:
+        _load(name)
+    found = layer.registered(word)
+    if found and (word == found.kind or word in found.also):
+        _found[word] = found
+    return found
+
+
+def kind_words() -> list[str]:
+    """Return every name that a kind goes by."""
+    return [word for cls in _all_kinds().values() for word in (cls.kind, *cls.also)]
+
+
+def _all_kinds() -> dict[str, type[Layer]]:
+    """Return every kind by its name, family by family, whichever of them were loaded first."""
+    for family in FAMILIES:
+        _load(family)
+    return dict(sorted(layer.KINDS.items(), key=lambda item: item[1].family))
 
 
 def __getattr__(name: str) -> object:
     if name == "KINDS":
-        _load(list(_waiting))
-        return layer.KINDS
+        return _all_kinds()
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-
-
-_list_families()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from shapecalc.arguments import Argument, Choice, Flag, Integer, Number
-from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of
+from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of, once
 from shapecalc.dims import BROADCASTS, DIVIDES, Constraint, Dim
 from shapecalc.errors import Misfit
 from shapecalc.layer import INPUTS, NOTHING, OUTPUTS, Example, Layer, WeightShapes
@@ -214,7 +214,8 @@ class PRelu(_Function):
 
     def _sizes(self, x: Shape) -> tuple[Dim, ...]:
         if self.per == "element" or self.shared_axes is not None:
-            shared = {axis_of(axis, x.rank, "shared_axes") for axis in self.shared_axes or ()}
+            shared = [axis_of(axis, x.rank, "shared_axes") for axis in self.shared_axes or ()]
+            once("shared_axes", shared)
             return tuple(1 if i in shared else size for i, size in enumerate(x.sizes))
         if self.per == "channel":
             return (x.channels,)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import Flag, Integer, Number
-from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
+from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import Misfit
 from shapecalc.layer import BOTH, TRAINED, Example, Layer, WeightShapes
 from shapecalc.sight import Look, rearranged
@@ -128,13 +128,13 @@ class MultiHeadAttention(Layer):
             need_rank(self.kind, x, 2, "a length and features")
         width = q.sizes[-1]
         stated = (
-            (self.embed_dim, width, "embed_dim"),
-            (self.kdim, k.sizes[-1], "kdim"),
-            (self.vdim, v.sizes[-1], "vdim"),
+            (self.embed_dim, width, "embed_dim", "features of the input"),
+            (self.kdim, k.sizes[-1], "kdim", "features of the keys' input"),
+            (self.vdim, v.sizes[-1], "vdim", "features of the values' input"),
         )
-        for said, found, name in stated:
+        for said, found, name, what in stated:
             if said is not None:
-                yield Constraint(found, EQUAL, said, "features of the input", name)
+                yield Constraint(found, EQUAL, said, what, name)
         if self.head_dim is None:
             yield Constraint(self.num_heads, DIVIDES, width, "num_heads", "embed_dim")
         if self.num_kv_heads is not None:
@@ -243,6 +243,7 @@ class ScaledDotProductAttention(Layer):
     """Attention without projections: softmax(q·kᵀ/√d)·v on queries, keys and values, heads and all.
 
     The inputs are q (…, heads, L, d), k (…, heads, S, d) and v (…, heads, S, d_v); the output is (…, heads, L, d_v).
+    Axes of 1 before the last two of k and v are repeated to those of q: one head of keys and values may serve all.
     With `enable_gqa` (PyTorch's word) keys and values may have fewer heads, each serving several of the queries'.
     MACs count the whole L×S square, masked or not, as PyTorch's flop counter does.
     """
@@ -270,8 +271,11 @@ class ScaledDotProductAttention(Layer):
         if self.enable_gqa:
             yield Constraint(k.sizes[-3], DIVIDES, q.sizes[-3], "heads of the keys", "heads of the queries")
             yield from same_leading(q, k, 3, "queries and keys")
-        else:
+        elif q.rank != k.rank:
             yield from same_leading(q, k, 2, "queries and keys")
+        else:
+            for keys, queries in zip(k.sizes[:-2], q.sizes[:-2], strict=True):
+                yield Constraint(keys, BROADCASTS, queries, "a leading axis of the keys", "that of the queries")
 
     def output(self, q: Shape, k: Shape, v: Shape) -> Shape:
         return q.plain(*q.sizes[:-1], v.sizes[-1])

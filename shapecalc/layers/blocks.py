@@ -152,7 +152,8 @@ class TransformerDecoderLayer(_TransformerLayer):
     """Transformer decoder layer: self-attention, attention to an encoder's output, and a feed-forward network.
 
     Arguments and parameters are those of PyTorch's `nn.TransformerDecoderLayer`. The first input is the decoder's own
-    sequence, the second the memory, which the encoder gives: `from: [decoder, encoder]`.
+    sequence (length, d_model), the second the memory, the encoder's output (its length, d_model):
+    `from: [decoder, encoder]`.
     """
 
     kind = "transformer_decoder_layer"
@@ -180,7 +181,8 @@ class TransformerDecoderLayer(_TransformerLayer):
           when: norm_first
         - identity:
           name: query
-        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout}
+        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, kdim: d_model, vdim: d_model, bias: bias,
+                                 dropout: dropout}
           name: multihead_attn
           from: [query, input2]
         - dropout: dropout

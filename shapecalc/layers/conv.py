@@ -34,6 +34,7 @@ __all__ = ["Conv", "DepthwiseConv", "SeparableConv", "TransposedConv"]
 class _Windowed(Layer):
     """What convolutions share: a window over the spatial axes, and the channels that it mixes."""
 
+    ranks = (1, 3)
     rounding = FLOOR
     padding_mode: Any = ZEROS
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import Flag, Integer, Number, Sizes
-from shapecalc.axes import CHANNELS, AxisNumber, AxisNumbers, axis_index
-from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
+from shapecalc.axes import CHANNELS, AxisNumber, AxisNumbers, axis_index, once
+from shapecalc.dims import DIVIDES, EQUAL, UP_TO, Constraint, Dim, prod
 from shapecalc.errors import Misfit
-from shapecalc.layer import Example, Layer, WeightShapes
+from shapecalc.layer import Example, Layer, WeightShapes, stated_rank
 from shapecalc.sight import Look, beside, rearranged
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _EPS = "added to the variance, so that nothing is divided by zero"
 class _ChannelNorm(Layer):
     """What normalisations with one weight and one bias for each channel share."""
 
+    ranks = (0, None)
     elementwise = True
     affine: Any
     scale: Any
@@ -44,8 +45,6 @@ class _ChannelNorm(Layer):
 
     def channels(self, x: Shape) -> Dim:
         """Return how many channels there are."""
-        if not x.sizes:
-            raise Misfit(f"{self.kind} needs an input with channels")
         return x.channels
 
     def weights(self, x: Shape) -> WeightShapes:
@@ -107,6 +106,11 @@ class BatchNorm(_TrackedNorm):
 
     axis = AxisNumber("the axis that has the channels", CHANNELS, channels=True)
 
+    @classmethod
+    def ranks_under(cls, word: str) -> tuple[int, int | None] | None:
+        """Return the least and most spatial axes of the input: 1-D batch normalisation has channels alone as well."""
+        return (0, 1) if stated_rank(word) == 1 else super().ranks_under(word)
+
     examples = (
         Example({}, (4, 5, 3), (4, 5, 3), 6, layout="HWC", buffers=6, source="Keras 3.15.1, run"),
         Example({"affine": False}, (5, 3, 3), (5, 3, 3), 0, buffers=10, source="PyTorch 2.13.0, run"),
@@ -120,10 +124,15 @@ class InstanceNorm(_TrackedNorm):
     """Instance normalisation: each channel of each sample by its own mean and variance over space."""
 
     kind = "instance_norm"
+    ranks = (1, None)
     also = ("instance_norm1d", "instance_norm2d", "instance_norm3d", "instance_normalization")
 
     affine = Flag("learn a weight and a bias for each channel", False)
     track_running_stats = Flag("keep a running mean and variance for each channel", False)
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        yield from super().constraints(x)
+        yield Constraint(2, UP_TO, prod(x.spatial), "", "spatial elements of a channel", _one_element)
 
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
         each = 3 if self.affine and self.scale else 2  # PyTorch repeats the weight for every sample
@@ -134,6 +143,14 @@ class InstanceNorm(_TrackedNorm):
         Example({"affine": True, "track_running_stats": True}, (64, 32, 32), (64, 32, 32), 128, buffers=128,
                 source="PyTorch 2.13.0, run"),
     )  # fmt: skip
+
+
+def _one_element() -> Misfit:
+    return Misfit(
+        "it normalises each channel over its spatial elements, but there is only one",
+        ("one element less its own mean is 0; PyTorch: Expected more than 1 spatial element when training",),
+        "batch_norm or layer_norm would do",
+    )
 
 
 class GroupNorm(_ChannelNorm):
@@ -190,7 +207,9 @@ class _AxesNorm(Layer):
         if self.axis == CHANNELS:
             return (x.channel_axis,)
         if self.axis is not None:
-            return tuple([axis_index(axis, x, "axis") for axis in self.axis])
+            axes = tuple([axis_index(axis, x, "axis") for axis in self.axis])
+            once("axis", axes)
+            return axes
         length = 1 if self.normalized_shape is None else len(self.normalized_shape)
         if length > x.rank:
             raise Misfit(
@@ -260,6 +279,7 @@ class LocalResponseNorm(Layer):
     """Local response normalisation: each number by its neighbours in the nearest channels. Learns nothing."""
 
     kind = "local_response_norm"
+    ranks = (1, None)
     also = ("lrn", "local_response_normalization", "cross_channel_normalization")
 
     size = Integer("neighbouring channels that count", 5, also=["local_size", "depth_radius"])

@@ -13,6 +13,7 @@ from shapecalc.dims import EQUAL, LESS, Constraint, Dim, prod, total
 from shapecalc.errors import Misfit
 from shapecalc.layer import TRAINED, Example, Layer, WeightShapes
 from shapecalc.shape import Shape
+from shapecalc.sight import Look, Sight, of_window, rearranged
 from shapecalc.window import FLOOR, spatial_axes
 
 if TYPE_CHECKING:
@@ -252,6 +253,7 @@ class ConvLSTM(Layer):
 
     kind = "conv_lstm"
     also = ("conv_lstm1d", "conv_lstm2d", "conv_lstm3d")
+    ranks = (1, 3)
 
     rounding = FLOOR
 
@@ -267,6 +269,11 @@ class ConvLSTM(Layer):
         Example({"out_channels": 4, "kernel_size": 3, "padding": "same"}, (3, 6, 6, 2), (3, 6, 6, 4), 880, 93_312,
                 "Keras 3.15.1, run; MACs by arithmetic", "HWC"),
     )  # fmt: skip
+
+    @staticmethod
+    def spatial_rank(x: Shape) -> int:
+        """Return how many spatial axes one step has: all but the length and the channels."""
+        return x.rank - 2
 
     def _frame(self, x: Shape) -> Shape:
         """Return the feature map of one step."""
@@ -307,3 +314,18 @@ class ConvLSTM(Layer):
 
     def kept_for_weights(self, output: Any, x: Shape) -> list[tuple[Dim, int]]:
         return [(x.sizes[0] * self._hidden(x).elements, 0)]  # the hidden state before every step
+
+    def looks(self, output: Any, x: Shape) -> list[Look]:
+        """The window of the input, as much wider as the hidden state's has gone by the last step (of all before it)."""
+        frame, steps = self._frame(x), x.sizes[0] - 1
+        sights = []
+        for axis in spatial_axes(self, frame):
+            window = of_window(axis)
+            taps = window.seen[0]
+            before = (axis.kernel - 1) // 2 * steps * axis.stride
+            after = axis.kernel // 2 * steps * axis.stride
+            seen = range(taps.start - before, taps.stop + after) if steps else taps
+            sights.append(Sight((seen,), window.advance))
+        spatial = [i + 1 for i in range(frame.rank) if i != frame.channel_axis]
+        moved = 0 if self.return_sequences else -1
+        return [rearranged(0, x, {i: i + moved for i in spatial}, dict(zip(spatial, sights, strict=True)))]

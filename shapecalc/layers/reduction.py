@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.arguments import Flag
-from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of
-from shapecalc.errors import Misfit
+from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of, once
 from shapecalc.layer import BOTH, NOTHING, Example, Layer
 from shapecalc.sight import Look, rearranged
 
@@ -31,8 +30,7 @@ class _Reduction(Layer):
         if isinstance(self.dim, str):
             return {x.channel_axis}
         axes = [axis_of(dim, x.rank) for dim in self.dim]
-        if len(set(axes)) < len(axes):
-            raise Misfit("dim names an axis twice", argument="dim")
+        once("dim", axes)
         return set(axes)
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:

@@ -139,7 +139,7 @@ class _Search:
 
         Of many that are ready no more are looked at than come to `most` tensors, but one at least.
         """
-        found = []
+        found: list[tuple[int, _State]] = []
         for index in _each(state.ready):
             most -= self.costs[index]
             if most < 0 and found:

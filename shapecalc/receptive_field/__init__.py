@@ -238,7 +238,7 @@ def _jumps(lanes: Iterable[Lane]) -> tuple[Fraction, ...]:
 
 
 def _field(name: str, axis: str, lanes: tuple[Lane, ...], shape: Shape) -> Field:
-    own = [lane for lane in lanes if lane.jump]
+    own = [lane for lane in lanes if lane.jump or (lane.axis >= 0 and len(lane.spans) > 1)]
     jumps = _jumps(own)
     if not own:
         span = hull(lane.at(0) for lane in lanes) or (0, -1)
@@ -251,4 +251,6 @@ def _field(name: str, axis: str, lanes: tuple[Lane, ...], shape: Shape) -> Field
     size = max((span[1] - span[0] + 1 for span in spans.values() if span), default=0)
     start = next((spans[place] for place in sorted(spans) if spans[place]), None) or (0, -1)
     sees_all = len(own) < len(lanes)
-    return Field(name, axis, size, jumps[-1], -start[0], sees_all=sees_all, aligned=len(own) == 1)
+    return Field(
+        name, axis, size, jumps[-1] if jumps else Fraction(0), -start[0], sees_all=sees_all, aligned=len(own) == 1
+    )

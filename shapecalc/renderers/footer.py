@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import count_noun
-from shapecalc.renderers.text import clean
+from shapecalc.escaping import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

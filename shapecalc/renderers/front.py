@@ -10,8 +10,9 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import MissingExtraError, Problem, UsageError
+from shapecalc.escaping import clean
 from shapecalc.files import write_file
-from shapecalc.renderers.text import clean, shorten
+from shapecalc.renderers.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

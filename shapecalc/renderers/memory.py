@@ -5,10 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from shapecalc.escaping import clean
 from shapecalc.renderers.bars import show_share
 from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
 from shapecalc.renderers.painting import Line, draw_lines
-from shapecalc.renderers.text import clean, shorten, wrap
+from shapecalc.renderers.text import shorten, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ _NAME = 36
 
 def draw_memory(memory: Memory, *, layers: bool = False, width: int | None = None, color: bool = False) -> str:
     """Return it as a text; `layers` adds a line for every layer, in the order in which they run."""
-    parts = [*wrap(_title(memory), width), "", _parts(memory, color=color)]
+    parts = [*wrap(_title(memory), width, hang=2), "", _parts(memory, color=color)]
     if layers:
         parts += ["", _layers(memory, width, color=color)]
     elif not memory.training:

@@ -146,9 +146,11 @@ def _most(free: tuple[int, ...]) -> int:
 
 
 def _input_groups(graph: Graph) -> list[list[str]]:
-    """Return the inputs, those together of which one cannot change its size without the other."""
+    """Return the inputs that have sizes, those together of which one cannot change its size without the other."""
     groups: list[list[str]] = []
     for name, shape in graph.inputs.items():
+        if not free_sizes(shape):
+            continue
         for group in groups:
             first = graph.inputs[group[0]]
             if free_sizes(first) == free_sizes(shape) and _are_coupled(graph, group[0], name):

@@ -22,8 +22,11 @@ __all__ = ["Place", "axis_names", "find_pattern_of", "free_sizes", "scan", "vari
 _FIRST = 512
 _LAST = 16384
 _DOUBLINGS = 8
-_MOST_WORK = 3_000_000
+_MOST_WORK = 9_000_000
 """Tensors of candidates that are sized to find one pattern: seconds. Large networks are tried at fewer sizes."""
+
+_MOST_TENSORS = 5_000
+"""Between the layers of a network whose sizes are looked for."""
 
 Place = tuple[str, int]
 """One free axis of one input: the input's name, and which of its free axes."""
@@ -76,11 +79,11 @@ def find_pattern_of(vary: Callable[[Sequence[int]], Graph]) -> tuple[SizeSet, Si
 def _last(graph: Graph) -> int:
     """Return the largest size that is tried of a network. Errors: `UsageError` where even few sizes take too long."""
     tensors = sum([1 + len(node.inputs) for node in graph.nodes])
-    if tensors * _FIRST > _MOST_WORK:
+    if tensors > _MOST_TENSORS:
         raise UsageError(
             Problem(
                 f"{graph.name or 'the network'} has {tensors:,} tensors between its layers: sizes are looked for among "
-                f"at most {_MOST_WORK // _FIRST:,}",
+                f"at most {_MOST_TENSORS:,}",
                 mend="ask about a part of it, or repeat its blocks less often",
             )
         )

@@ -19,7 +19,7 @@ __all__ = ["Searched", "decimal", "default_fractions", "has_fractions", "read_ra
 
 _MOST_VALUES = 100_000
 _NUMBER = r"\s*(\d{1,12}(?:\.\d{1,12})?|\.\d{1,12})\s*"
-_SPAN = re.compile(rf"{_NUMBER}(?::{_NUMBER})?(?::{_NUMBER})?")
+_SPAN = re.compile(rf"{_NUMBER}(?::{_NUMBER})?(?::{_NUMBER})?", re.ASCII)
 _STEP = Fraction(1, 20)
 _TIMES = 4
 

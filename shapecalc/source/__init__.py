@@ -10,19 +10,12 @@ disagree about stays text and carries a `trap`, a sentence for whoever expected 
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-from shapecalc.errors import Problem, Source
-from shapecalc.source.assembly import MAX_DEPTH, MAX_PROBLEMS, MAX_VALUES, Builder, StopReadingError
+from shapecalc.errors import MAX_PROBLEMS, Problem, Source
+from shapecalc.source.assembly import MAX_DEPTH, MAX_VALUES, Builder, StopReadingError
 from shapecalc.source.decoding import MAX_BYTES, check_text, decode
 from shapecalc.source.reading import read_events
 from shapecalc.source.values import ListValue, MapValue, Scalar, Value, short
 from shapecalc.source.words import MAX_DIGITS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = [
     "MAX_BYTES",
@@ -50,11 +43,10 @@ def read_text(text: str | bytes, name: str) -> tuple[Value | None, list[Problem]
     try:
         source.text = decode(text, source)
         check_text(source)
-        with _collector_paused():
-            read_events(source, builder)
+        read_events(source, builder)
     except StopReadingError as stop:
-        return None, [*builder.listed(), stop.problem]
-    return builder.root, builder.listed()
+        return None, [*builder.problems.listed(), stop.problem]
+    return builder.root, builder.problems.listed()
 
 
 def read_object(obj: object, name: str = "<dict>") -> tuple[Value | None, list[Problem]]:
@@ -63,20 +55,7 @@ def read_object(obj: object, name: str = "<dict>") -> tuple[Value | None, list[P
 
     builder = Builder(Source(name))
     try:
-        with _collector_paused():
-            read_objects(obj, builder)
+        read_objects(obj, builder)
     except StopReadingError as stop:
-        return None, [*builder.listed(), stop.problem]
-    return builder.root, builder.listed()
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Pause the search for circular garbage: reading makes none, and the search would take most of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+        return None, [*builder.problems.listed(), stop.problem]
+    return builder.root, builder.problems.listed()

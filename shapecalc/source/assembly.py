@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import islice
 from typing import TypeAlias
 
-from shapecalc.errors import Mark, Problem, Source, did_you_mean
+from shapecalc.errors import Mark, Problem, Problems, Source, did_you_mean
 from shapecalc.source.values import ListValue, MapValue, Scalar, Value, short
 
-__all__ = ["MAX_DEPTH", "MAX_PROBLEMS", "MAX_VALUES", "Builder", "StopReadingError", "depth_problem"]
+__all__ = ["MAX_DEPTH", "MAX_VALUES", "Builder", "StopReadingError", "depth_problem"]
 
 MAX_DEPTH = 100
 """How deep lists and mappings may be nested."""
 MAX_VALUES = 2_000_000
 """How many values a text may hold, counting what its aliases stand for."""
-MAX_PROBLEMS = 100
-"""How many problems of one text are listed."""
 
 
 class StopReadingError(Exception):
@@ -55,23 +55,9 @@ class Builder:
         self.stack: list[_Frame] = []
         self.anchors: dict[str, _Anchored] = {}
         self.total = 0
-        self.problems: list[Problem] = []
-        self.unlisted = 0
+        self.problems = Problems()
         # What follows a key that was refused belongs to nothing; it is read, and left.
         self.refused = Scalar(None, "", Mark(source, 0, 0))
-
-    def add_problem(self, problem: Problem) -> None:
-        """Keep a problem, up to as many as are listed."""
-        if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(problem)
-        else:
-            self.unlisted += 1
-
-    def listed(self) -> list[Problem]:
-        """Return the problems; where they are too many, the last says how many more there are."""
-        if not self.unlisted:
-            return self.problems
-        return [*self.problems, Problem(f"{self.unlisted:,} more problems like these are not listed")]
 
     def open(self, mark: Mark, is_map: bool, anchor: str | None = None) -> None:
         """Begin a list or a mapping."""
@@ -103,8 +89,9 @@ class Builder:
     def alias(self, anchor: str, mark: Mark) -> None:
         """Add the value that an anchor names: the same one, not a copy."""
         if anchor not in self.anchors:
-            mend = did_you_mean(anchor, self.anchors) or f"name a value with `&{anchor}` above this line"
-            self.add_problem(Problem(f"the alias `*{anchor}` names no anchor", mark, mend=mend))
+            above = partial(islice, self.anchors, len(self.anchors))
+            mend = did_you_mean(anchor, above, f"name a value with `&{anchor}` above this line")
+            self.problems.append(Problem(f"the alias `*{anchor}` names no anchor", mark, mend=mend))
             self.put(Scalar(None, "", mark), 1, 0)
             return
         value, size, height = self.anchors[anchor]
@@ -156,11 +143,11 @@ class Builder:
         if value is self.refused:
             return self.refused
         if not isinstance(value, Scalar) or type(value.value) is not str or not value.text:
-            self.add_problem(_bad_key(value))
+            self.problems.append(_bad_key(value))
             return self.refused
         text = value.text
         if text in seen:
-            self.add_problem(
+            self.problems.append(
                 Problem(
                     f"`{short(text)}` is given twice",
                     value.mark,
@@ -187,7 +174,7 @@ class Builder:
             for part in value.items if isinstance(value, ListValue) else [value]:
                 if not isinstance(part, MapValue):
                     message = "`<<` brings in the keys of a mapping, or of a list of mappings"
-                    self.add_problem(Problem(message, part.mark, mend="name a mapping, as in `<<: *name`"))
+                    self.problems.append(Problem(message, part.mark, mend="name a mapping, as in `<<: *name`"))
                     continue
                 for inner, given in part.pairs:
                     if inner.text not in taken:

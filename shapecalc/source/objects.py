@@ -77,7 +77,7 @@ def _pairs(value: Mapping[Any, object], path: str) -> Iterator[tuple[str, object
 def _object_scalar(value: object, mark: Mark, builder: Builder) -> Scalar:
     if isinstance(value, _BadKey):
         message = f"a key is a text, not a value of type `{value.kind}`"
-        builder.add_problem(Problem(message, mark, mend="write the key as a text"))
+        builder.problems.append(Problem(message, mark, mend="write the key as a text"))
         return builder.refused
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()  # a number of numpy's, or of a library that does as numpy does
@@ -89,7 +89,7 @@ def _object_scalar(value: object, mark: Mark, builder: Builder) -> Scalar:
         return word
     kind = type(value).__name__
     mend = "give a dict, a list, a text, a number, a bool or None"
-    builder.add_problem(Problem(f"a value of type `{kind}` cannot stand in a specification", mark, mend=mend))
+    builder.problems.append(Problem(f"a value of type `{kind}` cannot stand in a specification", mark, mend=mend))
     return Scalar(None, kind, mark)
 
 

@@ -90,7 +90,7 @@ def check_characters(text: str, mark: Mark, builder: Builder) -> None:
     found = UNREADABLE.search(text)
     if found:
         message = f"the text holds the control character U+{ord(found[0]):04X}"
-        builder.add_problem(Problem(message, mark, mend="remove it"))
+        builder.problems.append(Problem(message, mark, mend="remove it"))
 
 
 def _check_tabs(event: Any, builder: Builder) -> None:
@@ -98,7 +98,7 @@ def _check_tabs(event: Any, builder: Builder) -> None:
     for line in range(event.start_mark.line + 2, event.end_mark.line + 2):
         tabs = tabs_problem(builder.source, line)
         if tabs:
-            builder.add_problem(tabs)
+            builder.problems.append(tabs)
             return
 
 
@@ -126,5 +126,5 @@ def _checked_mark(event: Any, builder: Builder) -> Mark:
     if event.tag is not None:
         tag = short(event.tag.replace("tag:yaml.org,2002:", "!!"))
         message = f"the tag `{tag}` is not read: a specification is plain values"
-        builder.add_problem(Problem(message, mark, mend="remove the tag, or put the text in quotes"))
+        builder.problems.append(Problem(message, mark, mend="remove the tag, or put the text in quotes"))
     return mark

@@ -12,14 +12,15 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import Sizes
-from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.errors import Problem, Problems, UsageError, did_you_mean
 from shapecalc.graph import Claim, Graph, Reference
 from shapecalc.shape import CHW, LAYOUTS, UNKNOWN, Shape
 from shapecalc.source import ListValue, MapValue, Scalar, read_object, read_text
-from shapecalc.spec.builder import Builder, TooMuchError
+from shapecalc.spec.builder import Builder
 from shapecalc.spec.claims import read_claims
 from shapecalc.spec.document import Document, read_document
 from shapecalc.spec.order import Settled, settle
+from shapecalc.spec.reports import TooMuchError
 from shapecalc.spec.scope import Scope, declared_names, read_name, read_reference
 from shapecalc.spec.values import BadValueError, bad, describe, input_shape, plain, word
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Specification", "read_specification"]
 
-_INPUT = Sizes("the size of an input")
+_INPUT = Sizes("the size of an input", scalar=True)
 _INPUT.name = "an input size"
 _IDENTIFIER = r"[A-Za-z_]\w*"
 
@@ -90,7 +91,7 @@ class _Building:
     ) -> None:
         self.file = specification.name
         self.document = document
-        self.problems = list(specification.problems)
+        self.problems = Problems(specification.problems)
         self.variant = document.variants[variant].keys if variant else {}
         self.variant_name = variant
         self.variables = self._variables(variables)
@@ -102,11 +103,12 @@ class _Building:
     def graph(self) -> tuple[Graph, list[Problem]]:
         builder = Builder(self.document.blocks, self.variables)
         builder.problems += self.problems
+        stopped: list[Problem] = []
         try:
             settled, names = self._settled(builder)
         except TooMuchError as error:
             settled, names = Settled((), (), ()), ()
-            builder.problems.append(error.problem)
+            stopped = [error.problem]
             builder.instances.clear()
         graph = Graph(
             name=self._text("name") or self.variant_name or _stem(self.file),
@@ -122,7 +124,7 @@ class _Building:
             variables=self.variables,
             file=self.file,
         )
-        return graph, builder.problems
+        return graph, [*builder.problems.listed(), *stopped]
 
     def _settled(self, builder: Builder) -> tuple[Settled, tuple[str, ...]]:
         """Return the nodes and outputs, and the names under which the outputs are stated."""
@@ -130,14 +132,17 @@ class _Building:
         flows: dict[str, Flow] = {name: Reference(-1 - index) for index, name in enumerate(self.inputs)}
         scope = Scope("", flows, declared_names(layers.items) if layers else set())
         first: Flow = Reference(-1)
-        last = builder.expand(layers.items, scope, self.variables, (first,)) if layers else (first,)
         try:
-            ends, names = self._outputs(scope, last)
-        except BadValueError as error:
-            builder.problems.append(error.problem)
-            ends, names = (), ("",)
-        self._check_variables_are_used(builder.problems)
-        return settle(builder, ends, stated=bool(names), inputs=self.input_marks), names
+            last = builder.expand(layers.items, scope, self.variables, (first,)) if layers else (first,)
+            try:
+                ends, names = self._outputs(scope, last)
+            except BadValueError as error:
+                builder.problems.append(error.problem)
+                ends, names = (), ("",)
+            self._check_variables_are_used(builder.problems)
+            return settle(builder, ends, stated=bool(names), inputs=self.input_marks), names
+        finally:
+            scope.release()
 
     def _text(self, key: str) -> str:
         value = self.variant.get(key)
@@ -229,7 +234,7 @@ class _Building:
             self.problems.append(Problem("the size of the input is not given", self.document.mark, mend=mend))
         return {}
 
-    def _layers(self, problems: list[Problem]) -> ListValue | None:
+    def _layers(self, problems: Problems) -> ListValue | None:
         layers = self.document.keys.get("layers")
         if layers is None:
             if not problems:
@@ -262,7 +267,7 @@ class _Building:
         flows = tuple(read_reference(item, scope) for item in items)
         return (flows, tuple(word(item, "an output") for item in items)) if flows else (last, ())
 
-    def _claims(self, problems: list[Problem]) -> tuple[Claim, ...]:
+    def _claims(self, problems: Problems) -> tuple[Claim, ...]:
         value = self.variant.get("expect") or (None if self.variant_name else self.document.keys.get("expect"))
         if value is None:
             return ()
@@ -270,7 +275,7 @@ class _Building:
         problems += wrong
         return () if self.overridden else claims
 
-    def _check_variables_are_used(self, problems: list[Problem]) -> None:
+    def _check_variables_are_used(self, problems: Problems) -> None:
         """Report the variables, and the arguments of blocks, that nothing mentions."""
         document, mend = self.document, "take it out, or use it"
         for block in document.blocks.values():

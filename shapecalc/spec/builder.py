@@ -9,21 +9,21 @@ from shapecalc.graph import Block, Reference
 from shapecalc.layer import Composite, Layer
 from shapecalc.layers import find_kind
 from shapecalc.source import ListValue, Scalar, read_text, short
-from shapecalc.spec.document import MAX_PROBLEMS
-from shapecalc.spec.entries import Entry, branches_of, listed, read_entry
+from shapecalc.spec.entries import Entry, Work, branches_of, listed, read_entry, work_of
 from shapecalc.spec.expansion import Expansion, Inside, Proto, key_of
 from shapecalc.spec.making import Maker
+from shapecalc.spec.reports import Reports, TooMuchError
 from shapecalc.spec.scope import Flow, Pending, Scope, declared_names, full_name, read_name, read_reference
 from shapecalc.spec.turns import turns_of
 from shapecalc.spec.values import BadValueError, bad, condition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from shapecalc.source import Value
     from shapecalc.spec.document import BlockDefinition
 
-__all__ = ["MAX_LAYERS", "Builder", "Proto", "TooMuchError"]
+__all__ = ["MAX_LAYERS", "Builder", "Proto"]
 
 MAX_LAYERS = 500_000
 """The most layers that one network may have, once every repetition is written out."""
@@ -31,8 +31,11 @@ MAX_LAYERS = 500_000
 MAX_STEPS = 3 * MAX_LAYERS
 """The most items that may be written out, with those that leave nothing behind: empty blocks, layers left out.
 
-Among long lists, which expressions may go through at every item, it is fewer.
+A long expression, one that goes through long lists, and a block with arguments of its own are several.
 """
+
+_ITEMS_A_STEP = 10
+_STEPS_OF_A_BLOCK = 4
 
 MAX_NESTING = 40
 """The most blocks that may stand within one another."""
@@ -49,30 +52,20 @@ class Builder:
         self.variables = variables
         self.nodes: list[Proto] = []
         self.instances: list[Block] = []
-        self.problems: list[Problem] = []
+        reports = Reports()
+        self.problems = reports.problems
+        self.report = reports.add
         self.shares: list[tuple[int, int, Pending]] = []
         self._entries: dict[int, Entry | Problem] = {}
-        self._maker = Maker(self.report)
+        self._maker = Maker(reports.add)
         self._bodies: dict[str, ListValue] = {}
         self._taken: dict[int, set[str]] = {}
         self._insides: list[Inside] = []
         self._expansions: dict[Any, Expansion] = {}
         self._named: dict[str, Inside] = {}
-        self._seen: set[tuple[Any, str]] = set()
         self._steps = 0
-        self._stride = _steps_of(variables)
-
-    def report(self, problem: Problem, scope: Scope) -> None:
-        """Keep a problem, once for all the uses of the block that it stands in."""
-        if scope.mark:
-            problem = problem._replace(mark=scope.mark)
-        key = (problem.mark, problem.message)
-        if key in self._seen:
-            return
-        if len(self.problems) >= MAX_PROBLEMS:
-            raise TooMuchError(Problem(f"there are more than {MAX_PROBLEMS} problems: no more are looked for"))
-        self._seen.add(key)
-        self.problems.append(problem._replace(also=(*problem.also, *scope.uses)))
+        self._lists = _items_within(variables.values())
+        self._work: dict[str, Work] = {}
 
     def expand(
         self, entries: Sequence[Value], scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
@@ -113,8 +106,9 @@ class Builder:
         self.nodes.append(proto)
         return Reference(len(self.nodes) - 1)
 
-    def _count_step(self, entry: Entry, scope: Scope) -> None:
-        self._steps += self._stride
+    def _count_steps(self, entry: Entry, scope: Scope, work: Work, lists: int) -> None:
+        """Hold the limit of steps, for some work among variables whose lists have so many items."""
+        self._steps += 1 + work.steps + work.walks * lists // _ITEMS_A_STEP
         if self._steps > MAX_STEPS:
             message, mend = f"its blocks and repetitions take more than {MAX_STEPS:,} steps", "repeat it less often"
             raise TooMuchError(Problem(message, entry.mark, mend=mend, also=scope.uses))
@@ -122,7 +116,8 @@ class Builder:
     def _item(
         self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
     ) -> tuple[Flow, ...]:
-        self._count_step(entry, scope)
+        lists = self._lists + scope.lists
+        self._count_steps(entry, scope, entry.work, lists)
         own = entry.own
         if not own:
             return self._one(entry, scope, variables, flow, "")
@@ -137,7 +132,7 @@ class Builder:
         base = own.get("name")
         templated = isinstance(base, Scalar) and "{" in base.text
         for turn in turns_of(own, variables, MAX_LAYERS):
-            self._count_step(entry, scope)
+            self._count_steps(entry, scope, entry.work, lists)
             name = read_name(base, turn) if base is not None else ""
             if name and not templated:
                 name = f"{name}.{turn['i']}"
@@ -194,7 +189,7 @@ class Builder:
         if "share" in entry.own:
             target = read_reference(entry.own["share"], scope)
             if not isinstance(target, Pending):
-                target = Pending(scope, entry.own["share"].text, 0, entry.own["share"].mark)  # type: ignore[union-attr]
+                target = scope.pending(entry.own["share"].text, 0, entry.own["share"].mark)  # type: ignore[union-attr]
             self.shares.append((start, len(self.nodes), target))
         return flows
 
@@ -228,10 +223,17 @@ class Builder:
             ring = " → ".join((*scope.stack[scope.stack.index(block.name) :], block.name))
             raise bad(f"the block {block.name} uses itself: {ring}", entry.mark, "a block cannot stand within itself")
         self._check_room(entry.mark, scope)
+        work = self._work.get(block.name)
+        if work is None:
+            own = work_of(block.values())
+            work = self._work[block.name] = Work(_STEPS_OF_A_BLOCK + own.steps + len(self.variables) // 10, own.walks)
+        self._count_steps(entry, scope, work, self._lists)
         given = block.bind(entry, variables, self.variables)
-        self._steps += _steps_of(given) - 1
+        lists = _items_within(given[argument] for argument in block.arguments)
+        self._count_steps(entry, scope, Work(0, 1), lists)
         inner = self._inner_scope(block.name, block.layers.items, scope, flow, name, frozen)
         inner.mark = scope.mark
+        inner.lists = lists
         told = ", ".join(f"{key}={_told(given[key])}" for key in block.arguments)
         words = f"used here, with {told}:" if told else "used here:"
         inner.uses = scope.uses if scope.mark else ((words, entry.mark), *scope.uses)
@@ -280,7 +282,7 @@ class Builder:
             return insides[0].flows
         flows = write_out()
         self._insides[inner.block] = Inside(flows, start, len(self.nodes))
-        if key is not None and known is None and not self.problems and len(self.shares) == shares:
+        if key is not None and known is None and len(self.shares) == shares:
             found = Expansion.of(
                 self.nodes[start:],
                 self.instances[inner.block + 1 :],
@@ -318,7 +320,7 @@ class Builder:
         taken = self._taken.get(id(entries))
         if taken is None:
             taken = self._taken[id(entries)] = declared_names(entries)
-        inner = Scope(f"{full_name(scope, name)}.", inputs, taken)
+        inner = Scope(f"{full_name(scope, name)}.", inputs, taken, scope.waiting)
         inner.stack = (*scope.stack, kind)
         inner.frozen = frozen
         inner.block = len(self.instances)
@@ -342,14 +344,6 @@ class Builder:
         return scope.look_up(pending)
 
 
-class TooMuchError(Exception):
-    """The network is larger than any that is meant, or more is wrong than anyone reads. Carries the problem."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        super().__init__(problem)
-
-
 def _told(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         shown = ["[…]" if isinstance(item, (list, tuple)) else _told(item) for item in value[:_TOLD]]
@@ -360,6 +354,12 @@ def _told(value: Any) -> str:
 _TOLD = 8
 
 
-def _steps_of(variables: Mapping[str, Any]) -> int:
-    """Return how many steps it may take to work out an expression of these variables."""
-    return 1 + sum(len(value) for value in variables.values() if isinstance(value, (list, tuple))) // 100
+def _items_within(values: Iterable[Any]) -> int:
+    """Return how many items the lists among values have, with those of the lists within them."""
+    waiting = [value for value in values if isinstance(value, (list, tuple))]
+    count = 0
+    while waiting:
+        items = waiting.pop()
+        count += len(items)
+        waiting += [item for item in items if isinstance(item, (list, tuple))]
+    return count

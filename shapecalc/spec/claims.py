@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.errors import Misfit, Problem, did_you_mean
+from shapecalc.errors import Misfit, Problem, Problems, did_you_mean
 from shapecalc.graph import Claim
 from shapecalc.source import MapValue, Scalar
 from shapecalc.spec.values import BadValueError, bad, describe, plain
@@ -19,28 +19,25 @@ __all__ = ["COUNTS", "read_claims"]
 COUNTS = ("weights", "biases", "params", "trainable", "buffers", "macs", "layers")
 """What can be claimed of a network as a number; `output` and `outputs` are sizes, `layer` has claims for one each."""
 
-_MOST_PROBLEMS = 100
 _LAYER_COUNTS = ("weights", "biases", "params", "trainable", "buffers", "macs")
 
 
-def read_claims(value: Value) -> tuple[tuple[Claim, ...], list[Problem]]:
+def read_claims(value: Value) -> tuple[tuple[Claim, ...], Problems]:
     """Return the claims under `expect:`, and what is wrong with them.
 
     A claim is `params`, …, `output` (of the one output), `outputs.NAME`, or `layer.NAME.params`, `layer.NAME.output`.
     """
     claims: list[Claim] = []
-    problems: list[Problem] = []
+    problems = Problems()
     _read(value, "", (*COUNTS, "output", "outputs", "layer"), claims, problems)
     return tuple(claims), problems
 
 
-def _read(value: Value, prefix: str, known: tuple[str, ...], claims: list[Claim], problems: list[Problem]) -> None:
+def _read(value: Value, prefix: str, known: tuple[str, ...], claims: list[Claim], problems: Problems) -> None:
     if not isinstance(value, MapValue):
         problems.append(Problem(f"expect is a mapping such as {{params: 61706}}, not {describe(value)}", value.mark))
         return
     for key, item in value.pairs:
-        if len(problems) > _MOST_PROBLEMS:
-            return
         word = key.text
         if known and word not in known:
             problems.append(Problem(f"nothing called {word} can be claimed", key.mark, mend=did_you_mean(word, known)))
@@ -68,7 +65,7 @@ def _number(value: Value) -> int:
 def _sizes(value: Value) -> tuple[int, ...]:
     from shapecalc.arguments import Sizes  # noqa: PLC0415
 
-    argument = Sizes("a size")
+    argument = Sizes("a size", scalar=True)
     argument.name = "a claimed size"
     try:
         found: Any = argument.normalise(plain(value, {}))

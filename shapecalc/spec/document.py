@@ -5,12 +5,13 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Mark, Problem, did_you_mean
+from shapecalc.errors import Mark, Problem, Problems, did_you_mean
+from shapecalc.escaping import clean
 from shapecalc.source import ListValue, MapValue, Scalar
 from shapecalc.spec.values import BadValueError, bad, describe, plain, word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from shapecalc.source import Value
     from shapecalc.spec.entries import Entry
@@ -38,11 +39,11 @@ KEYS = {
     "variants": "members of the family: a name, and for each its variables and claims",
 }
 
-MAX_PROBLEMS = 100
-"""The most problems that are looked for."""
-
 MAX_VARIABLES = 200
 """The most variables that a specification may have, or arguments that a block may."""
+
+MAX_FILES = 100
+"""The most files that a specification may use."""
 
 MAX_VARIANTS = 1_000
 """The most members that a family may have."""
@@ -76,12 +77,12 @@ class BlockDefinition(NamedTuple):
         if isinstance(value, MapValue):
             for key, item in value.pairs:
                 if key.text not in self.arguments:
-                    mend = did_you_mean(key.text, self.arguments) if self.arguments else "it takes no arguments"
+                    mend = did_you_mean(key.text, self.arguments, "it takes no arguments")
                     raise bad(f"the block {self.name} has no argument {key.text}", key.mark, mend)
                 given[key.text] = item
         elif value is not None and not (isinstance(value, Scalar) and value.value is None):
             if not self.arguments:
-                raise bad(f"the block {self.name} takes no arguments", value.mark, f"write {self.name} alone")
+                raise bad(f"the block {self.name} takes no arguments", value.mark, f"write {clean(self.name)} alone")
             given[next(iter(self.arguments))] = value
         bound = dict(common)
         missing = [name for name, default in self.arguments.items() if default is None and name not in given]
@@ -90,7 +91,7 @@ class BlockDefinition(NamedTuple):
                 Problem(
                     f"the block {self.name} is not given {', '.join(missing)}",
                     entry.mark,
-                    mend=f"write {self.name}: {{{missing[0]}: …}}",
+                    mend=clean(f"write {self.name}: {{{missing[0]}: …}}"),
                     also=(("the block stands here:", self.mark),),
                 )
             )
@@ -126,12 +127,12 @@ class Document(NamedTuple):
         return value.text if isinstance(value, Scalar) and value.value is not None else ""
 
 
-def read_document(value: Value, reader: Reader | None) -> tuple[Document, list[Problem]]:
+def read_document(value: Value, reader: Reader | None) -> tuple[Document, Sequence[Problem]]:
     """Return the parts of a specification, and what is wrong with its top level.
 
     `reader` reads the files that `use:` names; without one there are none.
     """
-    problems: list[Problem] = []
+    problems = Problems()
     if isinstance(value, ListValue):  # a list of layers alone
         mark = value.mark
         return Document({"layers": value}, {"layers": mark}, {}, {}, {}, mark), problems
@@ -145,10 +146,9 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, list[P
     keys: dict[str, Value] = {}
     marks: dict[str, Mark] = {}
     for key, item in value.pairs:
-        if len(problems) > MAX_PROBLEMS:
-            break
         if key.text not in KEYS:
-            problems.append(Problem(f"a specification has no key {key.text}", key.mark, mend=_key_mend(key.text)))
+            mend = did_you_mean(key.text, KEYS)
+            problems.append(Problem(f"a specification has no key {key.text}", key.mark, mend=mend))
             continue
         keys[key.text] = item
         marks[key.text] = key.mark
@@ -164,11 +164,7 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, list[P
     return Document(keys, marks, variables, blocks, variants, value.mark), problems
 
 
-def _key_mend(text: str) -> str:
-    return did_you_mean(text, KEYS)
-
-
-def _mapping(value: Value | None, what: str, problems: list[Problem]) -> list[tuple[Scalar, Value]]:
+def _mapping(value: Value | None, what: str, problems: Problems) -> list[tuple[Scalar, Value]]:
     if value is None or (isinstance(value, Scalar) and value.value is None):
         return []
     if isinstance(value, MapValue):
@@ -178,7 +174,7 @@ def _mapping(value: Value | None, what: str, problems: list[Problem]) -> list[tu
     return []
 
 
-def _is_variable_name(key: Scalar, problems: list[Problem]) -> bool:
+def _is_variable_name(key: Scalar, problems: Problems) -> bool:
     if key.text.isidentifier() and key.text not in RESERVED:
         return True
     why = "it has a meaning of its own" if key.text in RESERVED else "a name has letters, digits and _ only"
@@ -186,7 +182,7 @@ def _is_variable_name(key: Scalar, problems: list[Problem]) -> bool:
     return False
 
 
-def _variables(value: Value | None, problems: list[Problem]) -> dict[str, Value]:
+def _variables(value: Value | None, problems: Problems) -> dict[str, Value]:
     found = {key.text: item for key, item in _mapping(value, "vars", problems) if _is_variable_name(key, problems)}
     if value is not None and len(found) > MAX_VARIABLES:
         problems.append(Problem(f"there are {len(found):,} variables: at most {MAX_VARIABLES}", value.mark))
@@ -194,7 +190,7 @@ def _variables(value: Value | None, problems: list[Problem]) -> dict[str, Value]
     return found
 
 
-def _blocks(value: Value | None, problems: list[Problem]) -> dict[str, BlockDefinition]:
+def _blocks(value: Value | None, problems: Problems) -> dict[str, BlockDefinition]:
     from shapecalc.layers import find_kind  # noqa: PLC0415
 
     blocks = {}
@@ -211,12 +207,12 @@ def _blocks(value: Value | None, problems: list[Problem]) -> dict[str, BlockDefi
     return blocks
 
 
-def _block(key: Scalar, value: Value, problems: list[Problem]) -> BlockDefinition:
+def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
     name = word(key, "the name of a block")
     if isinstance(value, ListValue):
         return BlockDefinition(name, {}, value, (), key.mark)
     if not isinstance(value, MapValue):
-        mend = f"write for instance {name}: {{args: {{planes: required}}, layers: [relu]}}"
+        mend = f"write for instance {clean(name)}: {{args: {{planes: required}}, layers: [relu]}}"
         raise bad(f"the block {name} must be a mapping with `layers:`, not {describe(value)}", value.mark, mend)
     parts: dict[str, Value] = {}
     for inner, item in value.pairs:
@@ -239,33 +235,54 @@ def _block(key: Scalar, value: Value, problems: list[Problem]) -> BlockDefinitio
     return BlockDefinition(name, arguments, layers, tuple(items), key.mark)
 
 
-def _used_blocks(keys: dict[str, Value], reader: Reader | None, problems: list[Problem]) -> dict[str, BlockDefinition]:
-    """Return the blocks of the files that `use:` names, and of those that they use."""
+def _used_blocks(keys: dict[str, Value], reader: Reader | None, problems: Problems) -> dict[str, BlockDefinition]:
+    """Return the blocks of the files that `use:` names, and of those that they use: a file's own go before theirs."""
+    if "use" not in keys:
+        return {}
     blocks: dict[str, BlockDefinition] = {}
     read: set[str] = set()
-
-    def use(value: Value, chain: tuple[str, ...]) -> None:
-        for item in value.items if isinstance(value, ListValue) else [value]:
-            try:
-                path = _used_path(item, chain)
-                if path in read:
-                    continue
-                read.add(path)
-                if reader is None:
-                    raise bad("files can be used only by a specification that is a file itself", item.mark)
-            except BadValueError as error:
-                problems.append(error.problem)
+    own = posixpath.basename(keys["use"].mark.source.name.replace("\\", "/"))
+    waiting: list[_Use | dict[str, BlockDefinition]] = _uses_of(keys["use"], (own,))
+    while waiting:
+        use = waiting.pop()
+        if isinstance(use, dict):  # those of a file, behind those of the files that it uses
+            blocks.update(use)
+            continue
+        try:
+            path = _used_path(use.item, use.chain)
+            if path in read:
                 continue
-            found, wrong = reader(path, item.mark)
-            problems.extend(wrong)
-            parts = {key.text: inner for key, inner in found.pairs} if isinstance(found, MapValue) else {}
-            if "use" in parts:
-                use(parts["use"], (*chain, path))
-            blocks.update(_blocks(parts.get("blocks"), problems))
-
-    if "use" in keys:
-        use(keys["use"], (posixpath.basename(keys["use"].mark.source.name.replace("\\", "/")),))
+            if reader is None:
+                raise bad("files can be used only by a specification that is a file itself", use.item.mark)
+            if len(read) >= MAX_FILES:
+                problems.append(
+                    Problem(f"more than {MAX_FILES} files are used", use.item.mark, mend="put their blocks into fewer")
+                )
+                break
+        except BadValueError as error:
+            problems.append(error.problem)
+            continue
+        read.add(path)
+        value, wrong = reader(path, use.item.mark)
+        problems.extend(wrong)
+        parts = {key.text: inner for key, inner in value.pairs} if isinstance(value, MapValue) else {}
+        waiting.append(_blocks(parts.get("blocks"), problems))
+        if "use" in parts:
+            waiting += _uses_of(parts["use"], (*use.chain, path))
     return blocks
+
+
+class _Use(NamedTuple):
+    """A file to use, and the files that lead to it."""
+
+    item: Value
+    chain: tuple[str, ...]
+
+
+def _uses_of(value: Value, chain: tuple[str, ...]) -> list[_Use | dict[str, BlockDefinition]]:
+    """Return the files that a `use:` names, the last first."""
+    items = value.items if isinstance(value, ListValue) else [value]
+    return [_Use(item, chain) for item in reversed(items)]
 
 
 def _used_path(item: Value, chain: tuple[str, ...]) -> str:
@@ -277,7 +294,7 @@ def _used_path(item: Value, chain: tuple[str, ...]) -> str:
     return path
 
 
-def _variants(value: Value | None, problems: list[Problem]) -> dict[str, Variant]:
+def _variants(value: Value | None, problems: Problems) -> dict[str, Variant]:
     variants: dict[str, Variant] = {}
     pairs = _mapping(value, "variants", problems)
     if value is not None and len(pairs) > MAX_VARIANTS:
@@ -288,7 +305,7 @@ def _variants(value: Value | None, problems: list[Problem]) -> dict[str, Variant
         for inner, part in _mapping(item, f"the variant {key.text}", problems):
             if inner.text in _VARIANT_KEYS:
                 parts[inner.text] = part
-            elif len(problems) < MAX_PROBLEMS:
+            else:
                 mend = did_you_mean(inner.text, _VARIANT_KEYS)
                 problems.append(Problem(f"a variant has no key {inner.text}", inner.mark, mend=mend))
         variants[key.text] = Variant(key.text, key.mark, parts)

@@ -5,33 +5,70 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Mark, Problem, did_you_mean
-from shapecalc.layer import kind_words
-from shapecalc.layers import find_kind
+from shapecalc.escaping import clean
+from shapecalc.layers import find_kind, kind_words
 from shapecalc.source import ListValue, MapValue, Scalar
 from shapecalc.spec.values import bad, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Collection, Sequence
 
     from shapecalc.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["OWN_WORDS", "Entry", "branches_of", "listed", "read_entry"]
+__all__ = ["OWN_WORDS", "Entry", "Work", "branches_of", "listed", "read_entry", "work_of"]
 
 OWN_WORDS = ("name", "from", "repeat", "for", "when", "share", "frozen")
 """What stands beside the kind: the words of the item itself."""
 
 
 class Entry(NamedTuple):
-    """An item of `layers:`: the kind (or block) as written, what it is told, and the item's own words."""
+    """An item of `layers:`: the kind (or block) as written, what it is told, the item's own words, and its work."""
 
     kind: str
     mark: Mark
     value: Value | None
     own: dict[str, Value]
+    work: Work
 
 
-def read_entry(value: Value, blocks: Container[str]) -> Entry | Problem:
+class Work(NamedTuple):
+    """How much it takes to work out values: steps, and how often an expression may go through a whole list."""
+
+    steps: int
+    walks: int
+
+
+_NO_WORK = Work(0, 0)
+_LETTERS_A_STEP = 64
+
+
+def work_of(values: Sequence[Value]) -> Work:
+    """Return how much it takes to work out what values hold."""
+    letters = walks = 0
+    waiting = list(values)
+    while waiting:
+        value = waiting.pop()
+        letters += 8
+        if isinstance(value, ListValue):
+            waiting += value.items
+        elif isinstance(value, MapValue):
+            waiting += [item for _, item in value.pairs]
+        elif isinstance(value.value, str):
+            letters += len(value.text)
+            walks += sum(map(value.text.count, ("(", "in", "=")))
+    return Work(letters // _LETTERS_A_STEP, walks)
+
+
+def _told(key: Scalar, value: Value, blocks: Collection[str]) -> list[Value]:
+    """Return what an item tells its kind, without branches: their items are items of their own."""
+    cls = None if key.text in blocks else find_kind(key.text)
+    if cls is None or not cls.branches:
+        return [value]
+    return [item for word, item in value.pairs if word.text != "branches"] if isinstance(value, MapValue) else []
+
+
+def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
     """Return the item that a value is, or what is wrong with it."""
     if isinstance(value, Scalar):
         return _bare(value, blocks)
@@ -51,54 +88,53 @@ def read_entry(value: Value, blocks: Container[str]) -> Entry | Problem:
     if len(others) == 1:
         key, item = others[0]
         unknown = _unknown(key, blocks)
-        return unknown or Entry(key.text, key.mark, item, own)
+        return unknown or Entry(key.text, key.mark, item, own, work_of([*own.values(), *_told(key, item, blocks)]))
     if not others:
         return Problem("the item names no kind of layer", value.mark, mend="write for instance conv: {…} beside it")
     return _several(others, blocks)
 
 
-def _bare(value: Scalar, blocks: Container[str]) -> Entry | Problem:
+def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem:
     if value.value is None or value.text == "":
         return Problem("an item of the list is empty", value.mark, mend="write a kind, such as relu, or take it out")
     if not isinstance(value.value, str):
         return Problem(f"a layer is a kind, such as relu, not {describe(value)}", value.mark)
     unknown = _unknown(value, blocks)
-    return unknown or Entry(value.text, value.mark, None, {})
+    return unknown or Entry(value.text, value.mark, None, {}, _NO_WORK)
 
 
-def _unknown(key: Scalar, blocks: Container[str]) -> Problem | None:
+def _unknown(key: Scalar, blocks: Collection[str]) -> Problem | None:
     if key.text in blocks or find_kind(key.text):
         return None
-    names = [*kind_words(), *(blocks if isinstance(blocks, dict) else ())]
-    return Problem(f"there is no kind of layer called {key.text}", key.mark, mend=_mend(key.text, names))
+
+    def names() -> list[str]:
+        return [*kind_words(), *blocks]
+
+    mend = did_you_mean(key.text, names, "`shapecalc layers` lists the kinds", lists=False)
+    return Problem(f"there is no kind of layer called {key.text}", key.mark, mend=mend)
 
 
-def _mend(text: str, names: list[str]) -> str:
-    found = did_you_mean(text, names)
-    return "`shapecalc layers` lists the kinds" if found.startswith("known") else found
-
-
-def _beside(strange: Scalar, kind: Scalar, blocks: Container[str]) -> Problem:
+def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
     """Return what is wrong with a word beside a kind: an argument that should stand under it, or one misspelt."""
     cls = None if kind.text in blocks else find_kind(kind.text)
-    mend = did_you_mean(strange.text, OWN_WORDS)
-    if mend.startswith("did") and not (cls and strange.text in cls.argument_names()):
+    mend = did_you_mean(strange.text, OWN_WORDS, lists=False)
+    if mend and not (cls and strange.text in cls.argument_names()):
         return Problem(f"no word {strange.text} stands beside a kind", strange.mark, mend=mend)
     return Problem(
         f"{strange.text} stands beside {kind.text}, not under it",
         strange.mark,
-        mend=f"indent the arguments of {kind.text} deeper than {kind.text} itself; "
-        f"beside it may stand only {', '.join(OWN_WORDS)}",
+        mend=clean(f"indent the arguments of {kind.text} deeper than {kind.text} itself; ")
+        + f"beside it may stand only {', '.join(OWN_WORDS)}",
     )
 
 
-def _several(others: list[tuple[Scalar, Value]], blocks: Container[str]) -> Problem:
+def _several(others: list[tuple[Scalar, Value]], blocks: Collection[str]) -> Problem:
     kinds = [key for key, _ in others if key.text in blocks or find_kind(key.text)]
     if len(kinds) > 1:
         return Problem(
             f"one item holds two layers: {kinds[0].text} and {kinds[1].text}",
             kinds[1].mark,
-            mend=f"give each its own item: - {kinds[1].text}",
+            mend=f"give each its own item: - {clean(kinds[1].text)}",
         )
     strange = next((key for key, _ in others if not kinds or key.text != kinds[0].text), others[-1][0])
     if kinds:
@@ -118,8 +154,10 @@ def listed(value: Value) -> Sequence[Value]:
 def branches_of(cls: type[Layer], value: Value | None) -> tuple[Sequence[Value] | None, Value | None]:
     """Return the branches of a merge (None: it takes what comes in) and what is left for its arguments."""
     if isinstance(value, ListValue):
-        if len(value.items) < 2:
-            raise bad(f"{cls.kind} needs two branches or more", value.mark, "write [] for what came in, unchanged")
+        if not value.items:
+            raise bad(
+                f"{cls.kind} needs at least one branch", value.mark, "write [] in the list for its input, unchanged"
+            )
         return value.items, None
     if isinstance(value, MapValue):
         inner = value.get("branches")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Mark, Misfit, Problem, did_you_mean
+from shapecalc.layer import stated_rank
 from shapecalc.source import ListValue, MapValue, Scalar
 from shapecalc.spec.entries import OWN_WORDS
 from shapecalc.spec.values import BadValueError, argument_value
@@ -12,6 +13,7 @@ from shapecalc.spec.values import BadValueError, argument_value
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from shapecalc.errors import Hint
     from shapecalc.layer import Layer
     from shapecalc.source import Value
     from shapecalc.spec.entries import Entry
@@ -26,7 +28,7 @@ class Maker:
     def __init__(self, report: Callable[[Problem, Scope], None]) -> None:
         self.report = report
         self._layers: dict[Any, Layer] = {}
-        self._fixed: dict[int, Layer] = {}
+        self._fixed: dict[int, Layer | None] = {}
 
     def layer(
         self, cls: type[Layer], entry: Entry, value: Value | None, scope: Scope, variables: Mapping[str, Any]
@@ -34,11 +36,12 @@ class Maker:
         """Return the layer of an item, as `make` does, at once where its value was read before and cannot change."""
         if value is None or value is not entry.value:
             return self.make(cls, entry, value, scope, variables)
-        found = self._fixed.get(id(value))
-        if found is None:
-            found = self.make(cls, entry, value, scope, variables)
-            if found is not None and _is_constant(value):
-                self._fixed[id(value)] = found
+        key = id(value)
+        if key in self._fixed:
+            return self._fixed[key]
+        found = self.make(cls, entry, value, scope, variables)
+        if (found is not None or not scope.mark) and _is_constant(value):  # else it is reported at another place
+            self._fixed[key] = found
         return found
 
     def make(
@@ -49,12 +52,12 @@ class Maker:
         if values is None:
             return None
         try:
-            key = (cls, tuple(values.items()))
+            key = (cls, stated_rank(entry.kind) and entry.kind, tuple(values.items()))
             layer = self._layers.get(key)
             if layer is None:
-                layer = self._layers[key] = cls(**values)
+                layer = self._layers[key] = cls(**values).under_name(entry.kind)
         except TypeError:  # a value that has no hash: an array
-            layer = cls(**values)
+            layer = cls(**values).under_name(entry.kind)
         except Misfit as misfit:
             self.report(misfit.at(entry.mark, entry.kind), scope)
             return None
@@ -99,7 +102,7 @@ class Maker:
         return values if good else None
 
 
-def _mend(text: str, cls: type[Layer]) -> str:
+def _mend(text: str, cls: type[Layer]) -> str | Hint:
     """Return the mend for an argument that a kind does not have."""
     if text in OWN_WORDS:
         return f"{text} is a word of the item itself: write it beside {cls.kind}, not under it"

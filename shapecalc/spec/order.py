@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from shapecalc.errors import Problem, count_noun
 from shapecalc.graph import Node, Reference
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Settled", "settle"]
 
 _LISTED = 6
+_Key: TypeAlias = tuple[int, str, int]
+"""A name in its scope, and the number of the output."""
 
 
 class Settled:
@@ -35,8 +37,9 @@ def settle(builder: Builder, outputs: Sequence[Flow], *, stated: bool, inputs: M
     otherwise a layer that nothing takes is a problem. Problems are added to the builder's.
     """
     protos = builder.nodes
-    settled = [tuple([_follow(flow, builder) for flow in proto.inputs]) for proto in protos]
-    ends = tuple(ref for ref in (_follow(flow, builder) for flow in outputs) if ref is not None)
+    known: dict[_Key, Reference | None] = {}
+    settled = [tuple([_follow(flow, builder, known) for flow in proto.inputs]) for proto in protos]
+    ends = tuple(ref for ref in (_follow(flow, builder, known) for flow in outputs) if ref is not None)
     shares = _shares(builder)
     order = _order(protos, settled, builder)
     needed = _needed(settled, ends, shares)
@@ -48,7 +51,9 @@ def settle(builder: Builder, outputs: Sequence[Flow], *, stated: bool, inputs: M
     elif not broken:
         _report_unused(protos, settled, needed, builder)
     if not broken:
-        _report_unused_inputs(settled, ends, inputs, builder)
+        notes += _unused_inputs(
+            [settled[index] for index in order], ends, inputs, builder, stated=stated and bool(ends)
+        )
     place = {old: new for new, old in enumerate(order)}
     nodes = tuple([_node(protos[old], settled[old], shares.get(old, -1), place) for old in order])
     ends = tuple(_moved(ref, place) for ref in ends if ref.node < 0 or ref.node in place)
@@ -65,21 +70,32 @@ def _moved(ref: Reference, place: dict[int, int]) -> Reference:
     return ref if ref.node < 0 or place[ref.node] == ref.node else Reference(place[ref.node], ref.output)
 
 
-def _follow(flow: Flow, builder: Builder) -> Reference | None:
-    """Return the tensor that a reference comes to, through names that stand for names; None, reported, for none."""
-    seen = set()
+def _follow(flow: Flow, builder: Builder, known: dict[_Key, Reference | None]) -> Reference | None:
+    """Return the tensor that a reference comes to, through names that stand for names; None, reported, for none.
+
+    What each name came to is kept in `known`: a name may stand at the end of a long chain of them, and many at its end.
+    """
+    passed: dict[_Key, None] = {}
+    found: Reference | None = None
     while isinstance(flow, Pending):
         key = (id(flow.scope), flow.name, flow.output)
-        if key in seen:
+        if key in known:
+            found = known[key]
+            break
+        if key in passed:
             builder.report(Problem(f"{flow.name} stands for itself", flow.mark), flow.scope)
-            return None
-        seen.add(key)
-        found = builder.look_up(flow)
-        if isinstance(found, Problem):
-            builder.report(found, flow.scope)
-            return None
-        flow = found
-    return flow
+            break
+        passed[key] = None
+        further = builder.look_up(flow)
+        if isinstance(further, Problem):
+            builder.report(further, flow.scope)
+            break
+        flow = further
+    else:
+        found = flow
+    if found is not None:
+        known.update(dict.fromkeys(passed, found))
+    return found
 
 
 def _shares(builder: Builder) -> dict[int, int]:
@@ -100,22 +116,30 @@ def _shares(builder: Builder) -> dict[int, int]:
             builder.report(Problem(f"the weights of {pending.name} do not fit: {told}", pending.mark), pending.scope)
         else:
             shares.update(zip(range(start, stop), theirs, strict=True))
-    for node in list(shares):  # a share of a share is a share of the first
-        if node not in shares:
-            continue
-        seen = {node}
-        while shares[node] in shares and shares[node] not in seen:
-            seen.add(shares[node])
-            shares[node] = shares[shares[node]]
-        if shares[node] in seen:
+    return _first_owners(shares, builder)
+
+
+def _first_owners(shares: dict[int, int], builder: Builder) -> dict[int, int]:
+    """Return the node whose weights each has in the end: a share of a share is a share of the first."""
+    owners: dict[int, int] = {}
+    rings: set[int] = set()
+    for node in shares:
+        path: dict[int, None] = {}
+        at = node
+        while at in shares and at not in path and at not in owners and at not in rings:
+            path[at] = None
+            at = shares[at]
+        if at in path:
             proto = builder.nodes[node]
             mend = "let one of them have weights of its own"
             builder.problems.append(
                 Problem("layers share one another's weights in a ring", proto.mark, proto.name, mend=mend)
             )
-            for one in seen:
-                shares.pop(one, None)
-    return shares
+        if at in path or at in rings:
+            rings.update(path)
+        else:
+            owners.update(dict.fromkeys(path, owners.get(at, at)))
+    return owners
 
 
 def _are_alike(mine: Sequence[Proto], theirs: Sequence[Proto]) -> bool:
@@ -232,14 +256,24 @@ def _report_unused(
             )
 
 
-def _report_unused_inputs(
+def _unused_inputs(
     inputs: Sequence[tuple[Reference | None, ...]],
     outputs: Sequence[Reference],
     marks: Mapping[str, Mark],
     builder: Builder,
-) -> None:
+    *,
+    stated: bool,
+) -> tuple[str, ...]:
+    """Return a note of the inputs that no layer uses where the outputs are stated; without these they are a problem.
+
+    Files that programs write have such inputs: what used them was of no need to the outputs.
+    """
     taken = {ref.node for refs in inputs for ref in refs if ref is not None} | {ref.node for ref in outputs}
-    for index, (name, mark) in enumerate(marks.items()):
-        if -1 - index not in taken:
-            mend = f"let a layer take it: from: {name}"
-            builder.problems.append(Problem(f"nothing takes the input {name}", mark, mend=mend))
+    unused = [name for index, name in enumerate(marks) if -1 - index not in taken]
+    if unused and stated:
+        shown = ", ".join(unused[:_LISTED]) + (", …" if len(unused) > _LISTED else "")
+        return (f"not used, since the outputs do not need it: {count_noun(len(unused), 'input')} ({shown})",)
+    for name in unused:
+        mend = f"let a layer take it: from: {name}"
+        builder.problems.append(Problem(f"nothing takes the input {name}", marks[name], mend=mend))
+    return ()

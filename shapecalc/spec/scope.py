@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Flow", "Pending", "Scope", "declared_names", "full_name", "read_name", "read_reference"]
 
-_REFERENCE = r"(?P<name>[^\[\]]+?)(\[(?P<output>\d{1,4})\])?"
+_REFERENCE = r"(?P<name>[^\[\]]+?)(\[(?P<output>[0-9]{1,4})\])?"
 _BRACES = r"\{([^{}]*)\}"
 _MAX_NAME = 100
 
@@ -39,11 +39,15 @@ class Scope:
     """The names of one list of layers (branches share those of the list that they stand in; blocks have their own).
 
     `flows` are the tensors that each name stands for, `spans` the range of layers; `taken` the names that must not be
-    made up; `inputs` the tensors that come in from outside.
+    made up; `inputs` the tensors that come in from outside; `waiting` (one set for all scopes of a network) are those
+    that references by name wait for.
     """
 
-    def __init__(self, prefix: str, inputs: Mapping[str, Flow], taken: set[str]) -> None:
+    def __init__(
+        self, prefix: str, inputs: Mapping[str, Flow], taken: set[str], waiting: set[Scope] | None = None
+    ) -> None:
         self.prefix = prefix
+        self.waiting: set[Scope] = set() if waiting is None else waiting
         self.flows: dict[str, tuple[Flow, ...]] = {name: (flow,) for name, flow in inputs.items()}
         self.spans: dict[str, tuple[int, int]] = {}
         self.inputs = dict(inputs)
@@ -51,6 +55,7 @@ class Scope:
         self.taken = taken
         self.counts: dict[str, int] = {}
         self.block = -1
+        self.lists = 0
         self.uses: tuple[tuple[str, Mark], ...] = ()
         self.mark: Mark | None = None
         self.frozen = False
@@ -74,12 +79,23 @@ class Scope:
         self.flows[name] = flows
         self.spans[name] = span
 
+    def pending(self, name: str, output: int, mark: Mark) -> Pending:
+        """Return a reference to a name of this scope that may come later."""
+        self.waiting.add(self)
+        return Pending(self, name, output, mark)
+
+    def release(self) -> None:
+        """Let go of what the names stand for, once all is settled: scopes and references would keep one another."""
+        for scope in self.waiting:
+            scope.flows = dict.fromkeys(scope.flows, ())
+            scope.inputs = dict.fromkeys(scope.inputs, Reference(-1))
+        self.waiting.clear()
+
     def look_up(self, pending: Pending) -> Flow | Problem:
         """Return what a name stands for, or what is wrong with it."""
         flows = self.flows.get(pending.name)
         if flows is None:
-            known = [*self.flows, *self.taken]
-            mend = did_you_mean(pending.name, known) if known else ""
+            mend = did_you_mean(pending.name, lambda: (*self.flows, *self.taken))
             why = ("a block sees the names of its own layers only, and what comes in as input",) if self.stack else ()
             return Problem(f"nothing here is called {pending.name}", pending.mark, why=why, mend=mend)
         if len(flows) > 1:
@@ -102,11 +118,11 @@ def read_reference(value: Value, scope: Scope) -> Flow:
     found = re.fullmatch(_REFERENCE, text)
     if not found:
         raise bad(f"'{text}' is not a reference", value.mark, "write a name, or name[1] for its second output")
-    pending = Pending(scope, found["name"].strip(), int(found["output"] or 0), value.mark)
-    flows = scope.flows.get(pending.name)
-    if flows and not pending.output and len(flows) == 1:
+    name, output = found["name"].strip(), int(found["output"] or 0)
+    flows = scope.flows.get(name)
+    if flows and not output and len(flows) == 1:
         return flows[0]  # known already: the usual case
-    return pending
+    return scope.pending(name, output, value.mark)
 
 
 def read_name(value: Value, variables: Mapping[str, Any]) -> str:

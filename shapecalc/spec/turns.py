@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import show
 from shapecalc.source import MapValue, Scalar
+from shapecalc.spec.document import MAX_VARIABLES
 from shapecalc.spec.values import bad, describe, evaluate, plain
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def _for_lists(value: Value, variables: Mapping[str, Any]) -> dict[str, list[Any
         raise bad(
             f"for is a mapping of names to lists, not {describe(value)}", value.mark, "write for: {planes: [64, 128]}"
         )
+    if len(value.pairs) > MAX_VARIABLES:
+        raise bad(f"for has {len(value.pairs):,} names: at most {MAX_VARIABLES}", value.mark)
     lists: dict[str, list[Any]] = {}
     for key, item in value.pairs:
         found = plain(item, variables)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shapecalc.arguments import Argument
-    from shapecalc.errors import Mark
+    from shapecalc.errors import Hint, Mark
     from shapecalc.source import Value
     from shapecalc.spec.expressions import ExpressionError
 
@@ -23,8 +23,8 @@ __all__ = ["BadValueError", "argument_value", "condition", "evaluate", "input_sh
 MAX_ITEMS = 10_000
 """The most values that a list may hold."""
 
-_SIZES = r"\d+(\s*[x×]\s*\d+)+"
-_NUMBER_TEXT = r"[-+]?\d[\d_]*(\.\d*)?([eE][-+]?\d+)?"
+_SIZES = r"(?a:\d+(\s*[x×]\s*\d+)+)"
+_NUMBER_TEXT = r"(?a:[-+]?\d[\d_]*(\.\d*)?([eE][-+]?\d+)?)"
 _SWITCHES = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
 
 
@@ -36,7 +36,7 @@ class BadValueError(Exception):
         super().__init__(problem)
 
 
-def bad(message: str, mark: Mark, mend: str = "", why: tuple[str, ...] = ()) -> BadValueError:
+def bad(message: str, mark: Mark, mend: str | Hint = "", why: tuple[str, ...] = ()) -> BadValueError:
     """Return the error for a value at a place."""
     return BadValueError(Problem(message, mark, why=why, mend=mend))
 
@@ -184,7 +184,7 @@ def _at_its_place(misfit: Misfit, value: Value, raw: Any) -> Problem:
     problem = misfit.at(culprit.mark)
     if not isinstance(culprit, Scalar) or not isinstance(culprit.value, str) or isinstance(found, str):
         return problem
-    mend = "// gives the quotient rounded down" if isinstance(found, float) and "/" in culprit.text else problem.mend
+    mend = "// gives the quotient rounded down" if isinstance(found, float) and "/" in culprit.text else misfit.hint
     return problem._replace(why=(f"{short(culprit.text)} is {show(found)}", *problem.why), mend=mend)
 
 

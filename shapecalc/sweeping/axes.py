@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
+from shapecalc.units import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +19,8 @@ __all__ = ["Axis", "Grid", "InputTemplate", "parse_input", "parse_values"]
 
 Ranges = tuple[tuple[int, int], ...]
 """A part of a grid: from and to (exclusive) along each axis."""
+
+_SHORT = r"[-+]?[0-9.]{1,40}(?:[eE][-+]?[0-9]{1,2})?"
 
 MAX_VALUES = 10_000_000
 """How many values one axis may have."""
@@ -143,7 +146,7 @@ def parse_values(text: str, label: str, convert: Any) -> list[Any] | range:
     for piece in _split(text, ","):
         if not piece.strip():
             raise UsageError(Problem(f"{label}={text} has an empty value", mend="write for instance 2,3,4"))
-        found = re.fullmatch(r"\s*([-+.\deE]+)\s*:\s*([-+.\deE]+)\s*(?::\s*([-+.\deE]+)\s*)?", piece)
+        found = re.fullmatch(r"(?a)\s*([-+.\deE]+)\s*:\s*([-+.\deE]+)\s*(?::\s*([-+.\deE]+)\s*)?", piece)
         if not found:
             values.append(convert(piece.strip()))
             continue
@@ -159,8 +162,9 @@ def _range(piece: str, label: str, parts: list[str]) -> range | list[Any]:
     from fractions import Fraction  # noqa: PLC0415
 
     how = "write FROM:TO:STEP, as in 16:128:16"
-    try:
-        first, last, step = (Fraction(part) for part in (*parts, "1")[:3])
+    try:  # a number that is not short is no number: 1e999999999 takes all memory to write out
+        numbers = [part if re.fullmatch(_SHORT, part) else "" for part in parts]
+        first, last, step = (Fraction(number) for number in (*numbers, "1")[:3])
     except (ValueError, ZeroDivisionError):
         raise UsageError(Problem(f"{label}: '{piece.strip()}' is not a range of numbers", mend=how)) from None
     if step == 0 or (last - first) / step < 0:
@@ -210,8 +214,9 @@ def parse_input(text: str, name: str, axes: list[Axis]) -> InputTemplate:
 
 
 def _size(piece: str, text: str) -> int:
-    if not piece.isascii() or not piece.isdigit() or not 1 <= int(piece[:20]) <= MAX_SIZE:
+    size = read_whole(piece)
+    if size is None or not 1 <= size <= MAX_SIZE:
         what = "a size of at least 1" if piece.lstrip("-").isdigit() else "a size"
         mend = "write sizes as 3x{128:256:32}x=, = being the size before"
         raise UsageError(Problem(f"the input {text}: '{piece}' is not {what}", mend=mend))
-    return int(piece)
+    return size

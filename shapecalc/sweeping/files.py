@@ -10,18 +10,20 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import json
 import os
 import re
 from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from shapecalc.errors import MissingExtraError, Problem, ShapecalcError, UsageError
+from shapecalc.escaping import csv_cell, json_text
 from shapecalc.files import OutputFile, PartFile, undisturbed
 from shapecalc.sweeping.cells import COUNTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
     from shapecalc.files import Target
@@ -40,32 +42,34 @@ _COMPARED = 20
 _TAIL = 65_536
 """Bytes at the end of a file, at the least, in which its last rows are looked for."""
 
+_BLOCK = 2**20
+"""Bytes of a file that are looked through, or copied, at once."""
+
 _BATCH = 65_536
 """Rows of a Parquet file that are copied at once."""
 
-_VARIANT = {"csv": re.compile(rb"(\d{1,18}),"), "jsonl": re.compile(rb'\{"variant": (\d{1,18}), ')}
+_VARIANT = {"csv": re.compile(rb"(?m)^(\d{1,18}),"), "jsonl": re.compile(rb'(?m)^\{"variant": (\d{1,18}), ')}
 """What a row begins with: the number of its variant."""
 
 
 def text_of(part: Sweep, format_: str) -> str:
     """Return rows as text, a line each; as JSON within one object."""
     if format_ == "json":
-        rows = ",\n".join(f"  {json.dumps(_entry(row), ensure_ascii=False)}" for row in part)
+        rows = ",\n".join(f"  {json_text(_entry(row))}" for row in part)
         return f'{{"version": {VERSION}, "rows": [\n{rows}\n]}}\n'
     if format_ == "jsonl":
-        return "".join(f"{json.dumps(_entry(row), ensure_ascii=False)}\n" for row in part)
-    lists = [_cells(part, name) for name in part.names]
-    target = io.StringIO()
-    csv.writer(target, lineterminator="\n").writerows(zip(*lists, strict=True))
-    return target.getvalue()
+        return "".join(f"{json_text(_entry(row))}\n" for row in part)
+    return _csv_lines(zip(*[_cells(part, name) for name in part.names], strict=True))
 
 
 def header_of(names: Sequence[str], format_: str) -> str:
     """Return what stands at the top of a file."""
-    if format_ != "csv":
-        return ""
+    return _csv_lines([[csv_cell(name) for name in names]]) if format_ == "csv" else ""
+
+
+def _csv_lines(rows: Iterable[Iterable[Any]]) -> str:
     target = io.StringIO()
-    csv.writer(target, lineterminator="\n").writerow(names)
+    csv.writer(target, lineterminator="\n").writerows(rows)
     return target.getvalue()
 
 
@@ -75,6 +79,8 @@ def _cells(part: Sweep, name: str) -> list[Any]:
         return ["true" if value else "false" for value in values]
     if name in COUNTS and not part["valid"].all():
         return [value if good else "" for value, good in zip(values, part["valid"].tolist(), strict=True)]
+    if part[name].dtype == object:
+        return [csv_cell(value) if isinstance(value, str) else value for value in values]
     return values
 
 
@@ -134,7 +140,7 @@ class TextFile:
         return keep
 
     def _copy(self, old: BinaryIO, keep: int) -> None:
-        while keep > 0 and (block := old.read(min(keep, 2**20))):
+        while keep > 0 and (block := old.read(min(keep, _BLOCK))):
             self._file.write(block)
             keep -= len(block)
 
@@ -189,23 +195,24 @@ def _place(stream: BinaryIO, name: str, format_: str, plan: Plan, condition: Con
     if len(top) < len(header):
         return 0, 0
     rows = islice(_due(plan, condition, 0), _COMPARED)
-    start, keep, has_more = _follow(stream, len(header), size, name, format_, rows)
+    start, keep, has_more = _follow(stream, len(header), 0, size, name, format_, rows)
     if has_more:
-        begin, first = _last_rows(stream, keep, size, name, format_)
-        start, keep, has_more = _follow(stream, begin, size, name, format_, _due(plan, condition, first))
+        begin, first = _last_rows(stream, keep, size, format_) or (keep, start)
+        if not _is_numbered(stream, (keep, begin), (start, first), format_, is_all=condition is None):
+            raise _other(name, "its rows are not numbered as those of this sweep")
+        start, keep, has_more = _follow(stream, begin, first, size, name, format_, _due(plan, condition, first))
     if has_more:
         raise _other(name, "it has more rows than this sweep")
     return start, keep
 
 
 def _follow(
-    stream: BinaryIO, at: int, size: int, name: str, format_: str, rows: Iterator[Sweep]
+    stream: BinaryIO, at: int, start: int, size: int, name: str, format_: str, rows: Iterator[Sweep]
 ) -> tuple[int, int, bool]:
-    """Compare what stands at a place with the rows that are due there.
+    """Compare what stands at a place with the rows that are due there, of the variants from `start` on.
 
     Return the variant behind them, the place behind them, and whether more follows. Errors: `UsageError`.
     """
-    start = 0
     stream.seek(at)
     while at < size:
         row = next(rows, None)
@@ -222,8 +229,8 @@ def _follow(
     return start, at, False
 
 
-def _last_rows(stream: BinaryIO, begin: int, size: int, name: str, format_: str) -> tuple[int, int]:
-    """Return where one of the last rows begins, and its variant. `begin` is where some row begins."""
+def _last_rows(stream: BinaryIO, begin: int, size: int, format_: str) -> tuple[int, int] | None:
+    """Return where one of the last rows begins, and its variant; None where none can be made out behind `begin`."""
     at = max(begin, size - max(_TAIL, 4 * begin))
     stream.seek(at)
     lines = stream.read(size - at).split(b"\n")
@@ -231,7 +238,27 @@ def _last_rows(stream: BinaryIO, begin: int, size: int, name: str, format_: str)
     for line, place in islice(zip(lines, places, strict=False), max(at > begin, len(lines) - 1 - _COMPARED), None):
         if found := _VARIANT[format_].match(line):
             return place, int(found[1])
-    raise _other(name, "its rows are not those of a sweep")
+    return None
+
+
+def _is_numbered(
+    stream: BinaryIO, places: tuple[int, int], variants: tuple[int, int], format_: str, *, is_all: bool
+) -> bool:
+    """Tell whether the rows between two places have the numbers between two variants: all of them, or some in order."""
+    (at, end), (start, last) = places, variants
+    stream.seek(at)
+    rest = b""
+    while at < end and len(rest) < _BLOCK:
+        block = stream.read(min(_BLOCK, end - at))
+        at += len(block)
+        lines, newline, rest = (rest + block).rpartition(b"\n")
+        if newline:
+            numbers = np.array([start - 1, *map(int, _VARIANT[format_].findall(lines))], dtype=np.int64)
+            steps = np.diff(numbers)
+            if len(steps) != lines.count(b"\n") + 1 or not np.all(steps == 1 if is_all else steps > 0):
+                return False
+            start = int(numbers[-1]) + 1
+    return at == end and not rest and (start == last if is_all else start <= last)
 
 
 def _other(path: str, why: str) -> UsageError:
@@ -309,7 +336,7 @@ class ParquetFile:
             self._is_whole, self._is_broken = False, True
             with undisturbed():
                 self._writer.write_table(table)
-            self._has_rows, self._is_broken = True, False
+                self._has_rows, self._is_broken = True, False
 
     def finish(self) -> None:
         """Put the file in its place; one that is whole already is left alone."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import gc
 import os
 import random
@@ -226,8 +225,8 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             raise PermissionError(13, "Permission denied")
         return opened(path, *arguments, **rest)
 
-    opened = builtins.open
-    monkeypatch.setattr(builtins, "open", refuse)
+    opened = os.open
+    monkeypatch.setattr(os, "open", refuse)
     ran = run("summary", file)
     assert (ran.status, ran.err) == (2, f"{file} may not be read: permission denied\n")
 

@@ -186,7 +186,7 @@ def test_a_signal_while_a_file_is_written_leaves_the_old_one(spec, number):
 def test_a_signal_that_the_caller_ignores_is_ignored(spec):
     command = [sys.executable, "-c", SLOW, "schema", "-o", "out"]
     ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731  (as nohup does)
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=ignore) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=ignore) as process:  # noqa: PLW1509
         assert process.stderr.readline() == "writing\n"
         process.send_signal(signal.SIGHUP)
         time.sleep(0.3)

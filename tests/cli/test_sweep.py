@@ -180,7 +180,8 @@ def test_an_interruption_keeps_what_is_finished(tmp_path):
     command = [sys.executable, "-c", "from shapecalc.cli import main; main()", *map(str, words)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (file.exists() and file.stat().st_size > 1_000):
+    part = tmp_path / "sweep.csv.part"
+    while time.monotonic() < deadline and not (part.exists() and part.stat().st_size > 1_000):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     told = process.communicate(timeout=60)[1]
@@ -189,7 +190,7 @@ def test_an_interruption_keeps_what_is_finished(tmp_path):
     assert "--resume goes on" in told
     assert "Traceback" not in told
     number = int(told.partition("interrupted after ")[2].partition(" ")[0].replace(",", ""))
-    text = file.read_bytes().rpartition(b"\n")[0]
+    text = part.read_bytes().rpartition(b"\n")[0]
     assert text.count(b"\n") >= number
 
 

@@ -17,12 +17,13 @@ import pytest
 
 import shapecalc
 from shapecalc.errors import UsageError
+from shapecalc.escaping import clean, csv_cell
 from shapecalc.graph import Block, Graph, Node, Reference
 from shapecalc.inference import infer
 from shapecalc.layers import find_kind
 from shapecalc.renderers import COLUMNS, FORMATS, parse_columns, render
 from shapecalc.renderers.drawing import draw_table
-from shapecalc.renderers.text import cell_width, clean
+from shapecalc.renderers.text import cell_width
 from shapecalc.renderers.view import View
 from shapecalc.shape import Shape
 
@@ -214,7 +215,7 @@ def test_hostile_names_survive() -> None:
     table = render(report)
     for name in HOSTILE:
         assert clean(name) in table
-    assert [row["name"] for row in csv.DictReader(io.StringIO(render(report, "csv")))] == [clean(n) for n in HOSTILE]
+    assert [row["name"] for row in csv.DictReader(io.StringIO(render(report, "csv")))] == [csv_cell(n) for n in HOSTILE]
     assert [entry["name"] for entry in json.loads(render(report, "json"))["layers"]] == list(HOSTILE)
     svg = ET.fromstring(render(report, "svg"))
     assert {clean(name) for name in HOSTILE} <= {text.text for text in svg.iter("{http://www.w3.org/2000/svg}text")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from shapecalc.escaping import clean
 from shapecalc.explain.items import Chain, Line, Name
 from shapecalc.explain.leaves import LETTERS
 from shapecalc.explain.lines import lines_of
@@ -12,7 +13,7 @@ from shapecalc.explain.where import reason_lines
 from shapecalc.explain.working import MACS, OUTPUT_BYTES, PARAMS
 from shapecalc.notation import NUMBER, SUM, TEXT, Tree
 from shapecalc.renderers.cells import show_size
-from shapecalc.renderers.text import cell_width, clean
+from shapecalc.renderers.text import cell_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from shapecalc.errors import Hint
+
 __all__ = [
     "MAX_ITEMS",
     "MAX_SIZE",
@@ -33,7 +35,7 @@ _SHOWN = 40  # characters of an expression that are shown in a message
 class ExpressionError(Exception):
     """What is wrong with an expression: where in its text (from 0, None where it is all of it), and the mend."""
 
-    def __init__(self, message: str, offset: int | None = None, length: int = 1, mend: str = "") -> None:
+    def __init__(self, message: str, offset: int | None = None, length: int = 1, mend: str | Hint = "") -> None:
         super().__init__(message)
         self.message = message
         self.offset = offset
@@ -47,7 +49,7 @@ class Piece(NamedTuple):
     text: str
     offset: int
 
-    def refuse(self, message: str, mend: str = "") -> NoReturn:
+    def refuse(self, message: str, mend: str | Hint = "") -> NoReturn:
         """Raise the error; `{}` in the message becomes the piece."""
         raise ExpressionError(message.replace("{}", f"`{short(self.text)}`", 1), self.offset, len(self.text), mend)
 

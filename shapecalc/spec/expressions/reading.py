@@ -102,8 +102,7 @@ def _read_name(reader: Reader, node: ast.Name) -> Run:
             piece.refuse("{} is a function", f"write what it is of: {name}(…)")
         if name == "i":
             return piece.refuse("{} is no variable here", "i counts the copies of an item that has repeat: or for:")
-        mend = did_you_mean(name, variables) or "variables are given under `vars:`"
-        return piece.refuse("{} is no variable", mend)
+        return piece.refuse("{} is no variable", did_you_mean(name, variables, "variables are given under `vars:`"))
 
     return run
 

@@ -248,3 +248,165 @@ _RUN = {
         x.reshape(x.shape[0], -1) @ rng.uniform(0.5, 1.5, (math.prod(x.shape[1:]), layer.out_features))
     ),
 }
+
+
+def run_kind(layer, values):
+    """Run one layer on its inputs, arrays without the batch axis; weights are the same at every call."""
+    rng = np.random.default_rng(7)
+    if layer.kind in _WITHOUT_BATCH:
+        return _WITHOUT_BATCH[layer.kind](layer, rng, *values)
+    run = _RUN.get(layer.kind) or _MORE.get(layer.kind)
+    if run is None:
+        assert layer.elementwise, f"{layer.kind} is not known here"
+        return values[0] * 2 + 1
+    return run(layer, rng, *[value[None] for value in values])[0]
+
+
+def _depthwise(layer, rng, x):
+    return sum(tap * rng.uniform(0.5, 1.5) for tap in _windows(layer, x, layer.padding_mode))
+
+
+def _separable(layer, rng, x):
+    weight = rng.uniform(0.5, 1.5, (layer.out_channels, x.shape[1]))
+    return np.einsum("oc,bc...->bo...", weight, _depthwise(layer, rng, x))
+
+
+def _fractional(layer, rng, x):
+    result = layer.output(_shape(x)).sizes[1:]
+    starts = [[i * (n - layer.kernel_size) // max(m - 1, 1) for i in range(m)]
+              for n, m in zip(x.shape[2:], result, strict=True)]  # fmt: skip
+    taps = itertools.product(range(layer.kernel_size), repeat=len(result))
+    return sum(x[(slice(None), slice(None), *np.ix_(*[np.add(s, t) for s, t in zip(starts, tap, strict=True)]))]
+               for tap in taps)  # fmt: skip
+
+
+def _columns(layer, x):
+    """Return the windows of a map as PyTorch's unfold lays them out."""
+    taps = np.stack([tap[0] for tap in _windows(layer, x[None])], axis=1)
+    return taps.reshape(x.shape[0] * taps.shape[1], -1)
+
+
+def _folded_back(layer, rng, x):
+    """Lay columns back: the transpose of unfold, which is linear, position by position."""
+    result = layer.output(_plain(x)).sizes
+    back = np.zeros(result)
+    for place in np.ndindex(*result):
+        one = np.zeros(result)
+        one[place] = 1.0
+        back[place] = (_columns(layer, one) * x).sum()
+    return back
+
+
+def _plain(x):
+    from shapecalc.shape import Shape
+
+    return Shape(x.shape)
+
+
+def _conv_lstm(layer, rng, x):
+    """Add up, step by step, a window over the frame and a centred one over what is kept; the gates change no window."""
+    from types import SimpleNamespace
+
+    kernel = _each(layer.kernel_size, x.ndim - 2)
+    centred = SimpleNamespace(kernel_size=kernel, stride=1, dilation=1, padding=0)
+    hidden, steps = 0, []
+    for frame in x:
+        new = sum(tap.sum(axis=1, keepdims=True) for tap in _windows(layer, frame[None]))
+        if steps:
+            padded = _pad(hidden, [(k - 1) // 2 for k in kernel], [k // 2 for k in kernel])
+            new = new + sum(_windows(centred, padded))
+        hidden = new
+        steps.append(np.repeat(hidden, layer.out_channels, axis=1)[0])
+    return np.stack(steps) if layer.return_sequences else steps[-1]
+
+
+def _gathered(layer, rng, x):
+    patch = _each(layer.patch_size, x.ndim - 2)
+    x = _pad(x, [0] * len(patch), [-n % side for n, side in zip(x.shape[2:], patch, strict=True)])
+    taps = itertools.product(*map(range, patch))
+    strided = [[slice(t, None, side) for t, side in zip(tap, patch, strict=True)] for tap in taps]
+    return np.concatenate([x[(slice(None), slice(None), *where)] for where in strided], axis=1)
+
+
+def _up_sampled(layer, rng, x):
+    from types import SimpleNamespace
+
+    sizes = [n * r for n, r in zip(x.shape[2:], _each(layer.size, x.ndim - 2), strict=True)]
+    as_upsample = SimpleNamespace(mode=layer.interpolation, scale_factor=None, align_corners=None,
+                                  output=lambda x: SimpleNamespace(sizes=(x.sizes[0], *sizes)))  # fmt: skip
+    return _resize(as_upsample, rng, x)
+
+
+def _group_normed(layer, rng, x):
+    groups = x.reshape(x.shape[0], layer.num_groups, -1)
+    return _normed(groups, (2,)).reshape(x.shape)
+
+
+def _soft(layer, rng, x):
+    return np.exp(x / 3) / np.exp(x / 3).sum(_axis(layer.dim, x), keepdims=True) * (1 + x)
+
+
+def _gated(layer, rng, x):
+    one, other = np.split(x, 2, axis=_axis(layer.dim, x))
+    return one * other
+
+
+def _reduced(layer, rng, x):
+    dims = layer.dim if isinstance(layer.dim, tuple) else (layer.dim,)
+    return x.sum(tuple(dim % x.ndim for dim in dims), keepdims=layer.keepdim)
+
+
+def _average(layer, rng, *xs):
+    return sum(xs) / len(xs)
+
+
+_MORE = {
+    "depthwise_conv": _depthwise,
+    "separable_conv": _separable,
+    "deformable_conv": lambda layer, rng, x, offset: _conv(layer, rng, x) + offset.sum(axis=1, keepdims=True),
+    "lp_pool": _pool,
+    "fractional_max_pool": _fractional,
+    "adaptive_max_pool": _adaptive,
+    "gather_patches": _gathered,
+    "reflection_pad": _padded,
+    "replication_pad": _padded,
+    "up_sampling": _up_sampled,
+    "channel_shuffle": lambda layer, rng, x: x,
+    "local_response_norm": lambda layer, rng, x: x / (1 + x.sum(axis=1, keepdims=True)),
+    "group_norm": _group_normed,
+    "rms_norm": lambda layer, rng, x: _normed(x, (x.ndim - 1,)),
+    "softmin": _soft,
+    "log_softmax": _soft,
+    "glu": _gated,
+    "sum": _reduced,
+    "max": _reduced,
+    "min": _reduced,
+    "argmax": _reduced,
+    "sub": lambda layer, rng, x, y: x - 3 * y,
+    "div": lambda layer, rng, x, y: x / y,
+    "maximum": _average,
+    "minimum": _average,
+    "average": _average,
+    "stack": lambda layer, rng, *xs: np.stack(xs, axis=layer.dim),
+    "reshape": lambda layer, rng, x: x.reshape(1, *layer.output(_plain(x[0])).sizes),
+    "unflatten": lambda layer, rng, x: x.reshape(1, *layer.output(_plain(x[0])).sizes),
+    "squeeze": lambda layer, rng, x: x.reshape(1, *layer.output(_plain(x[0])).sizes),
+    "unsqueeze": lambda layer, rng, x: x.reshape(1, *layer.output(_plain(x[0])).sizes),
+    "transpose": lambda layer, rng, x: x.swapaxes(layer.dim0, layer.dim1),
+    "split": lambda layer, rng, x: np.take(x, range(layer.sizes[0]), layer.dim),
+    "chunk": lambda layer, rng, x: np.array_split(x, layer.chunks, axis=layer.dim)[0],
+    "expand": lambda layer, rng, x: np.broadcast_to(x, (1, *layer.output(_plain(x[0])).sizes)),
+    "tile": lambda layer, rng, x: np.tile(x, (1, *layer.dims)),
+    "repeat_vector": lambda layer, rng, x: np.stack([x] * layer.n, axis=1),
+    "to_tokens": lambda layer, rng, x: x.swapaxes(1, 2),
+    "class_token": lambda layer, rng, x: np.concatenate([np.ones_like(x[:, :1]), x], axis=1),
+    "position_embedding": lambda layer, rng, x: x + 1,
+}
+"""Further kinds, each on its own; pools of any sort are sums, since a change below a maximum would not be seen."""
+
+_WITHOUT_BATCH = {
+    "unfold": lambda layer, rng, x: _columns(layer, x),
+    "fold": _folded_back,
+    "conv_lstm": _conv_lstm,
+    "flatten": lambda layer, rng, x: x.reshape(layer.output(_plain(x)).sizes),
+}

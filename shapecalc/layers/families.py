@@ -1,0 +1,179 @@
+"""Which words each family of layer kinds knows, written by `pytest --renew tests/layers/test_families.py`.
+
+With it a word's family is found without loading the others. A line holds one kind: its name and also-names, as
+`normalise_word` writes them.
+"""
+
+__all__ = ["FAMILIES"]
+
+FAMILIES = {
+    "activation": """
+        abs absolute
+        activation
+        alphadropout dropout dropout1d dropout2d dropout3d featurealphadropout gaussiandropout spatialdropout1d
+        spatialdropout2d spatialdropout3d
+        celu
+        clamp clip hardtanh
+        elu
+        exp exponential
+        gelu
+        glu
+        hardshrink
+        hardsigmoid
+        hardsilu hardswish
+        identity noop passthrough
+        leakyrelu
+        logistic sigmoid
+        logsigmoid
+        logsoftmax
+        mish
+        parametricrelu prelu
+        quickgelu
+        rectifiedlinear relu
+        relu6
+        rrelu
+        selu
+        silu swish
+        softmax softmax1d softmax2d
+        softmin
+        softplus
+        softshrink
+        softsign
+        tanh
+        tanhshrink
+        threshold
+    """,
+    "attention": """
+        crossattention groupedqueryattention mha multiheadattention selfattention
+        dotproductattention scaleddotproductattention sdpa
+    """,
+    "blocks": """
+        feedforward ffn mlp positionwisefeedforward
+        gatedfeedforward gatedmlp geglu swiglu
+        patchembed patchembedding
+        patchmerging
+        se seblock squeezeandexcitation squeezeexcitation
+        shiftedwindowattention
+        transformerdecoderlayer
+        transformerencoderlayer
+    """,
+    "conv": """
+        conv conv1d conv2d conv3d convolution
+        conv1dtranspose conv2dtranspose conv3dtranspose convtranspose convtranspose1d convtranspose2d convtranspose3d
+        deconv deconvolution transposedconv upconv
+        depthwiseconv depthwiseconv1d depthwiseconv2d
+        depthwiseseparableconv separableconv separableconv1d separableconv2d
+    """,
+    "embedding": """
+        channelscale layerscale
+        classtoken clstoken prefixtokens
+        embedding
+        learnedparameter parameter
+        learnedpositionembedding positionalembedding positionembedding
+        positionalencoding sinusoidalembedding sinusoidalpositionembedding
+        rope rotaryembedding rotarypositionembedding
+    """,
+    "linear": """
+        dense linear
+        fc fullyconnected fullyconnectedlayer innerproduct
+    """,
+    "merge": """
+        add addition sumof
+        average
+        cat concat concatenate
+        div divide
+        maximum
+        minimum
+        mul multiply product
+        sub subtract
+    """,
+    "norm": """
+        batchnorm batchnorm1d batchnorm2d batchnorm3d batchnormalisation batchnormalization bn syncbatchnorm
+        crosschannelnormalization localresponsenorm localresponsenormalization lrn
+        groupnorm groupnormalization
+        instancenorm instancenorm1d instancenorm2d instancenorm3d instancenormalization
+        layernorm layernormalisation layernormalization ln
+        rmslayernorm rmsnorm rmsnormalization
+    """,
+    "pad": """
+        centercrop centrecrop crop cropping cropping1d cropping2d cropping3d
+        circularpad circularpad1d circularpad2d circularpad3d
+        constantpad constantpad1d constantpad2d constantpad3d pad padding zeropad zeropad1d zeropad2d zeropad3d
+        zeropadding zeropadding1d zeropadding2d zeropadding3d
+        reflectionpad reflectionpad1d reflectionpad2d reflectionpad3d reflectpad
+        replicatepad replicationpad replicationpad1d replicationpad2d replicationpad3d
+    """,
+    "patches": """
+        col2im fold
+        deformableconv deformableconv2d deformconv deformconv2d
+        gatherpatches
+        im2col unfold
+        maptotokens totokens
+    """,
+    "pool": """
+        adaptiveaveragepool adaptiveaveragepooling1d adaptiveaveragepooling2d adaptiveaveragepooling3d adaptiveavgpool
+        adaptiveavgpool1d adaptiveavgpool2d adaptiveavgpool3d
+        adaptivemaxpool adaptivemaxpool1d adaptivemaxpool2d adaptivemaxpool3d adaptivemaxpooling1d
+        adaptivemaxpooling2d adaptivemaxpooling3d
+        averagepool averagepooling averagepooling1d averagepooling2d averagepooling3d avgpool avgpool1d avgpool2d
+        avgpool3d meanpool
+        fractionalmaxpool fractionalmaxpool2d fractionalmaxpool3d
+        globalaveragepool globalaveragepooling globalaveragepooling1d globalaveragepooling2d globalaveragepooling3d
+        globalavgpool globalavgpool1d globalavgpool2d globalavgpool3d
+        globalmaxpool globalmaxpool1d globalmaxpool2d globalmaxpool3d globalmaxpooling globalmaxpooling1d
+        globalmaxpooling2d globalmaxpooling3d
+        lppool lppool1d lppool2d lppool3d
+        maxpool maxpool1d maxpool2d maxpool3d maxpooling maxpooling1d maxpooling2d maxpooling3d
+    """,
+    "products": """
+        batchmatmul matmul
+        bmm
+        einsum
+    """,
+    "recurrent": """
+        convlstm convlstm1d convlstm2d convlstm3d
+        gru
+        lstm
+        rnn simplernn
+    """,
+    "reduction": """
+        amax max reducemax
+        amin min reducemin
+        argmax
+        mean reducemean
+        reducesum sum
+    """,
+    "reshape": """
+        expanddims unsqueeze
+        flatten
+        permute
+        reshape view
+        squeeze
+        swapaxes transpose
+        unflatten
+    """,
+    "resize": """
+        channelshuffle
+        depthtospace pixelshuffle subpixelconv
+        focus pixelunshuffle spacetodepth
+        interpolate resize upsample upsamplingbilinear2d upsamplingnearest2d
+        upsampling upsampling1d upsampling2d upsampling3d
+    """,
+    "tensors": """
+        broadcastto expand
+        chunk
+        cyclicshift roll shift windowshift
+        narrow slice
+        repeatvector
+        split
+        stack
+        tile
+    """,
+    "vision": """
+        droppath stochasticdepth
+        relativepositionbias
+        windowattention
+        windowdepartition windowreverse
+        windowpartition
+    """,
+}

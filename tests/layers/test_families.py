@@ -1,0 +1,62 @@
+"""The table of which family each word belongs to, held against the declarations of the kinds."""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+from textwrap import wrap
+
+from shapecalc import layer, layers
+from shapecalc.layer import normalise_word
+from shapecalc.layers import KINDS, families, find_kind
+
+HEAD = '''"""Which words each family of layer kinds knows, written by `pytest --renew tests/layers/test_families.py`.
+
+With it a word's family is found without loading the others. A line holds one kind: its name and also-names, as
+`normalise_word` writes them.
+"""
+
+__all__ = ["FAMILIES"]
+
+FAMILIES = {
+'''
+
+
+def table() -> str:
+    """Return the text of the table, made from every module of the folder, whether the table lists it or not."""
+    names = sorted(module.name for module in pkgutil.iter_modules(layers.__path__) if module.name != "families")
+    lines = []
+    for family in names:
+        import_module(f"shapecalc.layers.{family}")
+        kinds = [cls for cls in layer.KINDS.values() if cls.__module__ == f"shapecalc.layers.{family}"]
+        words = sorted(" ".join(sorted({normalise_word(word) for word in (cls.kind, *cls.also)})) for cls in kinds)
+        lines += [
+            f'    "{family}": """',
+            *[f"        {line}" for kind in words for line in wrap(kind, 110)],
+            '    """,',
+        ]
+    return HEAD + "\n".join(lines) + "\n}\n"
+
+
+def test_the_table_of_families_is_of_today(request):
+    with open(families.__file__, encoding="utf-8") as stream:
+        found = stream.read()
+    fresh = table()
+    if request.config.getoption("--renew") and found != fresh:
+        with open(families.__file__, "w", encoding="utf-8") as stream:
+            stream.write(fresh)
+        found = fresh
+    assert found == fresh, (
+        "the kinds or their names have changed: write the table anew with\n\n"
+        "    pytest --renew tests/layers/test_families.py\n\n"
+        "and run the tests again, which then see the new kinds"
+    )
+
+
+def test_every_word_is_in_one_family_and_found_there():
+    words = [word for text in families.FAMILIES.values() for word in text.split()]
+    assert len(words) == len(set(words)) > 200
+    for family, text in families.FAMILIES.items():
+        assert {find_kind(word).family for word in text.split()} == {family}
+    assert set(KINDS) == {cls.kind for cls in KINDS.values()}
+    assert [cls.family for cls in KINDS.values()] == sorted(cls.family for cls in KINDS.values())
