@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from searching import examples
 
 sys.path.insert(0, str(Path(__file__).parent / "cli"))
 from running import run
@@ -66,7 +67,7 @@ WINDOWS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(0.5)
 @given(st.lists(WINDOWS, min_size=1, max_size=3))
 def test_legal_and_exact_are_those_of_an_exhaustive_search(windows):
     layers = [{"conv": {"out_channels": 2, **window}} for window in windows]
@@ -79,7 +80,7 @@ def test_legal_and_exact_are_those_of_an_exhaustive_search(windows):
             assert (size in entry.exact) == (not dropped(network, size)), size
 
 
-@settings(max_examples=30, deadline=None)
+@examples(0.25)
 @given(st.integers(1, 3), st.integers(2, 3), st.integers(0, 1))
 def test_skip_connections_must_meet(levels, factor, padding):
     layers: list = []

@@ -11,12 +11,14 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from searching import examples
 
 import shapecalc
 from shapecalc.errors import UsageError
 from shapecalc.locate import bundled_members
+from shapecalc.memory import memory
 from shapecalc.network import members
 
 np = pytest.importorskip("numpy")
@@ -54,7 +56,7 @@ def plain(network, variables, inputs):
         "macs": total.macs,
         "buffers": total.buffers,
         "activations": activations,
-        "memory": 4 * (total.params + total.buffers + activations),
+        "memory": memory(report).total,
         "output": "; ".join("x".join(map(str, sizes)) for sizes in outputs),
     }
 
@@ -99,7 +101,7 @@ def test_every_row_of_a_bundled_network_is_what_inference_gives(path):
     check(network, result, choose.sample(range(len(result)), min(PER_MEMBER, len(result))))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(0.6)
 @given(st.data())
 def test_every_row_of_a_small_network_is_what_inference_gives(data):
     several = {
@@ -195,7 +197,7 @@ NEAR_EDGES = st.one_of(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@examples(0.8)
 @given(st.data())
 def test_every_row_is_what_inference_gives_however_large(data):
     """Kinds whose formulas add, multiply, divide and round, on sizes at the edges of what 32, 53 and 64 bits hold."""
@@ -415,7 +417,7 @@ WHOLE = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(1.5)
 @given(WHOLE, st.lists(st.tuples(EXACT, EXACT, FLOATS, st.booleans()), min_size=1, max_size=5))
 def test_a_condition_gives_what_pythons_own_numbers_give(text, rows):
     """Row by row as the language reads it, with no bound on numbers: those of a sweep have none."""

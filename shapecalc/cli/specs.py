@@ -54,11 +54,11 @@ def command(
 
     A WORD keeps those with it in their name, family, task or source.
     """
+    most = parse_count(max_params, "--max-params") if max_params else None
+    least = parse_count(min_params, "--min-params") if min_params else 0
     entries = list(_entries())
     entries = _kept(entries, "family", family)
     entries = _kept(entries, "task", task)
-    most = parse_count(max_params, "--max-params") if max_params else None
-    least = parse_count(min_params, "--min-params") if min_params else 0
     entries = [e for e in entries if least <= e.params and (most is None or e.params <= most)]
     for word in words:
         entries = [e for e in entries if word.lower() in " ".join(map(str, e)).lower()]
