@@ -219,6 +219,23 @@ def test_every_row_is_what_inference_gives_however_large(data):
     check(network, sweep(network, vars=variables, input=sizes))
 
 
+@pytest.mark.parametrize(
+    ("layer", "values"),
+    [
+        ({"lstm": {"hidden_size": 6, "proj_size": "n"}}, [0, 1, 2, 3]),
+        ({"reshape": ["n", 4]}, [-1, 2, 3, 10]),
+        ({"slice": {"dim": 1, "start": "n", "end": 4}}, [-3, -1, 0, 1, 2]),
+        ({"slice": {"dim": 1, "start": 0, "end": "n"}}, [-3, 0, 1, 9]),
+    ],
+)
+def test_a_number_that_says_how_a_layer_is_built(layer, values):
+    """Of 0 or less where more is a dimension: no projection, the size that is worked out, counted from the end."""
+    spec = {"input": [5, 8], "vars": {"n": 2}, "layers": [layer]}
+    result = sweep(spec, vars={"n": values})
+    assert result["valid"].any()
+    check(shapecalc.load(spec), result)
+
+
 def test_overflow_is_seen_where_it_happens():
     column = Column(np.array([2, 3 * 10**18]), ledger := Ledger())
     with pytest.raises(NeedsValueError):
