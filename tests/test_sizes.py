@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -13,11 +14,13 @@ from searching import examples
 
 sys.path.insert(0, str(Path(__file__).parent / "cli"))
 from running import run
+from test_window import slide, slide_up, taps
 
 import shapecalc
 from shapecalc.inference import sizings_of
 from shapecalc.progressions import SizeSet, find_pattern
 from shapecalc.sizes import with_sizes
+from shapecalc.window import Axis
 
 KNOWN = {
     # Ronneberger et al. 2015: tiles such that every pooling is of an even size; 572 of figure 1 among them.
@@ -219,3 +222,71 @@ def test_nothing_is_legal():
     text = "input: 3x8x8\nlayers:\n- conv: {out_channels: 4, kernel_size: 3, groups: 2}\n"
     ran = run("sizes", "-", text=text)
     assert (ran.status, "none up to" in ran.out) == (1, True)
+
+
+ROUNDED = ["floor", "ceil", "caffe"]
+
+
+def ends_at_the_edge(axis):
+    """Whether the last of the windows that are really slid ends where the padded input does."""
+    slid = slide(axis) if axis.rounding == "floor" else slide_up(axis)
+    last = -axis.before + (slid - 1) * axis.stride
+    return taps(axis, last)[-1] == axis.size - 1 + axis.after
+
+
+@pytest.mark.parametrize("rounding", ROUNDED)
+def test_exact_is_where_the_last_window_ends_at_the_edge(rounding):
+    """Of `sizes` and of `solve`, however the number of windows is rounded, and whatever is fixed."""
+    tried = inexact = 0
+    for kernel, stride, padding, dilation in itertools.product((1, 2, 3), (2, 3), (0, 1), (1, 2)):
+        if 2 * padding > kernel:
+            continue
+        window = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+        network = shapecalc.load([{"max_pool": {**window, "rounding": rounding}}], input="1x30")
+        (entry,) = network.legal_sizes().axes
+        for size in range(1, 31):
+            axis = Axis("length", size, kernel, stride, dilation, padding, padding, rounding)
+            if size not in entry.legal or axis.output() < 1:
+                assert size not in entry.exact
+                continue
+            exact = ends_at_the_edge(axis)
+            assert (size in entry.exact) == exact, (window, size)
+            tried, inexact = tried + 1, inexact + (not exact)
+            if size not in range(6, 10):
+                continue
+            answer = shapecalc.solve("max_pool", input=size, output=axis.output(), rounding=rounding, **window)
+            assert [solution.exact for solution in answer.solutions] == [exact], (window, size)
+    assert inexact > 200
+    assert tried - inexact > 200
+
+
+def test_exact_with_padding_that_is_worked_out():
+    """A rest of the stride is made up for by padding, or rows beyond the last window are dropped."""
+    for kernel, stride in itertools.product(range(1, 5), range(1, 5)):
+        layers = [{"conv": {"out_channels": 1, "kernel_size": kernel, "stride": stride, "padding": "same"}}]
+        (entry,) = shapecalc.load(layers, input="1x30").legal_sizes().axes
+        for size in range(1, 40):
+            windows = -(-size // stride)
+            ends = (windows - 1) * stride + min(kernel, stride)
+            assert (size in entry.exact) == (ends == size), (kernel, stride, size)
+
+
+def test_what_is_rounded_stays_so_in_the_layers_behind():
+    layers = [
+        {"conv": {"out_channels": 1, "kernel_size": 2, "stride": 2}},
+        {"max_pool": {"kernel_size": 2, "stride": 3, "ceil_mode": True}},
+    ]
+    (entry,) = shapecalc.load(layers, input="1x7").legal_sizes().axes
+    for size in range(2, 60):
+        halved = size // 2
+        axis = Axis("length", halved, 2, 3, 1, 0, 0, "ceil")
+        assert (size in entry.exact) == (size % 2 == 0 and ends_at_the_edge(axis)), size
+    assert entry.rounded == ("conv1", "max_pool1")
+
+
+def test_large_networks_are_tried_at_fewer_sizes(monkeypatch):
+    network = shapecalc.load("yolov3")
+    monkeypatch.setattr("shapecalc.sizes.scanning._MOST_WORK", 600_000)
+    (entry,) = network.legal_sizes().axes
+    assert entry.legal.text() == KNOWN["yolov3"][0]
+    assert entry.exact.text() == "none up to 2,048"
