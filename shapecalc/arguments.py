@@ -382,23 +382,34 @@ class Integers(Integer):
 
 
 class Sizes(Integers):
-    """The sizes of a tensor: a list, or `227x227x3`; -1 stands for the one that is worked out, where it may."""
+    """The sizes of a tensor: a list, or `227x227x3`; -1 stands for the one that is worked out, where it may.
+
+    `scalar` takes the empty list for a single number, which has no axes.
+    """
 
     most = 64
 
-    def __init__(self, doc: str, default: Any = REQUIRED, *, inferred: bool = False, **rest: Any) -> None:
+    def __init__(
+        self, doc: str, default: Any = REQUIRED, *, inferred: bool = False, scalar: bool = False, **rest: Any
+    ) -> None:
         super().__init__(doc, default, minimum=-1 if inferred else 1, **rest)
         self.inferred = inferred
+        self.scalar = scalar
         self.expected = "a list of sizes, or sizes as 7x7x256" + (" (one may be -1)" if inferred else "")
         self.one = "a whole number of at least 1" + (", or -1 for the one that is worked out" if inferred else "")
 
     def read(self, value: Any) -> Any:
         if isinstance(value, str) and "x" in value:
             value = read_sizes(value) or value
+        if self.scalar and isinstance(value, (list, tuple)) and not value:
+            return ()
         sizes = super().read(value)
         if any(type(size) is int and size == 0 for size in sizes):
             raise self.refuse_number(0)
         return sizes
 
     def schema(self) -> dict[str, Any]:
-        return {"anyOf": [*super().schema()["anyOf"], {"type": "string", "pattern": r"^ *\d+( *x *\d+)+ *$"}]}
+        forms = super().schema()["anyOf"]
+        if self.scalar:
+            forms = [{**form, "minItems": 0} if "items" in form else form for form in forms]
+        return {"anyOf": [*forms, {"type": "string", "pattern": r"^ *\d+( *x *\d+)+ *$"}]}

@@ -13,9 +13,11 @@ from shapecalc.arguments import REQUIRED, Integer, Integers
 from shapecalc.errors import Misfit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shapecalc.shape import Shape
 
-__all__ = ["CHANNELS", "AxisNumber", "AxisNumbers", "axis_index", "axis_of"]
+__all__ = ["CHANNELS", "AxisNumber", "AxisNumbers", "axis_index", "axis_of", "once"]
 
 CHANNELS = "channels"
 """The word for the channel axis."""
@@ -44,6 +46,12 @@ def axis_of(dim: int, rank: int, name: str = "dim") -> int:
 def axis_index(dim: int | str, shape: Shape, name: str = "dim") -> int:
     """Return the index into `shape.sizes` of an axis that is named by its number or by the word `channels`."""
     return shape.channel_axis if dim == CHANNELS else axis_of(int(dim), shape.rank, name)
+
+
+def once(name: str, axes: Sequence[int]) -> None:
+    """Refuse axes of which one is named twice. Errors: `Misfit`; `name` is the argument that named them."""
+    if len(set(axes)) < len(axes):
+        raise Misfit(f"{name} names an axis twice", argument=name)
 
 
 def _numbering(rank: int) -> str:

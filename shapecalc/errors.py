@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.escaping import clean
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -65,9 +67,10 @@ class Mark(NamedTuple):
     path: str = ""
 
     def __str__(self) -> str:
+        name = clean(self.source.name)
         if self.line:
-            return f"{self.source.name}:{self.line}:{self.column}"
-        return f"{self.source.name}: {self.path}" if self.path else self.source.name
+            return f"{name}:{self.line}:{self.column}"
+        return f"{name}: {clean(self.path)}" if self.path else name
 
     def excerpt(self) -> list[str]:
         """Return the marked line with carets under the marked words; nothing for Python objects."""
@@ -153,12 +156,12 @@ class Problem(_Facts):
         return f"{self.subject}: {self.message}" if self.subject else self.message
 
     def lines(self) -> list[str]:
-        """Return the whole text of the problem: place and headline, the line itself, why, mend."""
+        """Return the whole text of the problem, each line clean: place and headline, the line itself, why, mend."""
         headline = _cut(self.headline)
         lines = [f"{self.mark}: {headline}" if self.mark else headline]
         if self.mark:
             lines += self.mark.excerpt()
-        lines += [f"   {_cut(line)}" for line in (*self.why, *self.mend.splitlines())]
+        lines += [f"   {_cut(line)}" for line in (*self.why, *filter(None, self.mend.split("\n")))]
         for words, mark in self.also:
             lines.append(f"   {_cut(words)} {mark}")
             lines += mark.excerpt()
@@ -202,7 +205,7 @@ class Problems(list[Problem]):
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return clean(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
 
 
 _LONGEST = 300
@@ -319,7 +322,7 @@ def did_you_mean(
     """
 
     def work() -> str:
-        words = dict.fromkeys(known() if callable(known) else known)
+        words = dict.fromkeys(map(clean, known() if callable(known) else known))
         return _nearest(word, words) or (_list_of(words) if lists else "") or otherwise
 
     return Hint(work)
@@ -330,7 +333,7 @@ def _nearest(word: str, words: dict[str, None]) -> str:
 
     before, colon, after = word[:_LONGEST].partition(":")
     if colon and after and before in words:
-        return f"write a space behind the colon: `{before}: {after}`"
+        return clean(f"write a space behind the colon: `{before}: {after}`")
     if len(word) > _LONGEST_COMPARED:
         return ""
     plain = word.lower().replace("-", "_").replace(" ", "_")

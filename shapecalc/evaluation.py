@@ -1,7 +1,7 @@
 """Graph to sizes on any kind of number: what must hold of them is collected as data, and raises nothing.
 
 `inference` works on ints, where a constraint that does not hold is an error at once. Here the sizes may be symbols,
-arrays or ints, and the constraints are handed on: symbols make assumptions of them, arrays masks.
+columns or ints, and the constraints are handed on: symbols make assumptions of them, columns masks.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.dims import EQUAL, UP_TO, Constraint, holds, prod
 from shapecalc.errors import Misfit, Problem, ShapeError
+from shapecalc.inference import check_inputs
 from shapecalc.report import Sizing, Totals, count
 from shapecalc.shape import HWC, Shape
 
@@ -76,7 +77,7 @@ def evaluate(graph: Graph, *, counts: bool = True, simplify: Callable[[Dim], Dim
     for index, node in enumerate(graph.nodes):
         inputs = tuple([_tensor(ref.node, ref.output, node, shapes, sizings) for ref in node.inputs])
         assert node.layer is not None  # (a graph that is used has no broken layers)
-        key = (id(node.layer), *[_key(shape) for shape in inputs])
+        key = (id(node.layer), *inputs)
         found = known.get(key)
         if found is None:
             try:
@@ -100,9 +101,7 @@ def size_on_any(
 
     Errors: `Misfit` for what no number could mend.
     """
-    least, most = layer.inputs
-    if not least <= len(inputs) or (most is not None and len(inputs) > most):
-        raise Misfit(f"{layer.kind} cannot take {len(inputs)} inputs")
+    check_inputs(layer, inputs)
     asked = [constraint for constraint in layer.constraints(*inputs) if not _goes_without_saying(constraint)]
     output = layer.output(*inputs)
     outputs = (output,) if isinstance(output, Shape) else tuple(output)
@@ -137,12 +136,6 @@ def _tensor(node: int, output: int, taker: Node, shapes: Sequence[Shape], sizing
 
 def _problem(node: Node, misfit: Misfit) -> Problem:
     return misfit.at(node.mark, f"{node.name} ({node.kind})", node.name)._replace(also=node.uses)
-
-
-def _key(shape: Shape) -> Hashable:
-    """Return what tells a shape from another; arrays are told apart by being other arrays."""
-    sizes = [size if getattr(type(size), "__hash__", None) else ("array", id(size)) for size in shape.sizes]
-    return (*sizes, shape.channels_last, shape.is_map)
 
 
 def _goes_without_saying(constraint: Constraint) -> bool:

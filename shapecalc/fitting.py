@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shapecalc.errors import Hint
 from shapecalc.inference import sizings_of
 from shapecalc.shape import CHW, HWC
-from shapecalc.window import AXIS_NAMES, EXTENTS
+from shapecalc.window import extent, names_of_axes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ __all__ = ["advised", "layout_doubt", "smallest_input"]
 _MOST_NODES = 5_000
 _MOST_WORK = 100_000  # nodes sized, over all trials: about a second
 _MOST_TRIALS = 60
-_MOST_DOUBLINGS = 14
+_MOST_DOUBLINGS = 22
 
 _IMAGE_CHANNELS = (1, 3, 4)
 _LEAST_IMAGE = 16
@@ -74,7 +74,7 @@ def smallest_input(graph: Graph) -> str:
         return ""
     if len(set(start)) == 1:
         return f"with this stack the smallest input that works is {'×'.join(map(str, sizes))}"
-    words = [f"{size} {EXTENTS[name]}" for name, size in zip(AXIS_NAMES[len(sizes)], sizes, strict=True)]
+    words = [extent(size, name) for name, size in zip(names_of_axes(len(sizes)), sizes, strict=True)]
     longer = [word for word, size, old in zip(words, sizes, start, strict=True) if size > old]
     return f"with this stack the input must be at least {' and '.join(longer)}"
 
@@ -116,7 +116,7 @@ class _Trials:
         else:
             return ()
         if len(set(start)) == 1:
-            size = self._bisected(start[0], large[0], lambda size: (size,) * len(start))
+            size = self._bisected(large[0] // 2, large[0], lambda size: (size,) * len(start))
             while self.problems((size,) * len(start)):  # large enough, but branches may not meet
                 size += 1
             return (size,) * len(start)

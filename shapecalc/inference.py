@@ -9,23 +9,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import show
-from shapecalc.dims import holds, prod
+from shapecalc.dims import EQUAL, holds, prod
 from shapecalc.errors import Hint, Misfit, Problem, ShapeError, count_noun, told
-from shapecalc.layer import KINDS
+from shapecalc.layer import KINDS, normalise_word, stated_rank
 from shapecalc.report import Report, Row, Sizing, Totals, count
-from shapecalc.shape import HWC, Shape
+from shapecalc.shape import HWC, UNKNOWN, Shape
+from shapecalc.window import wrong_rank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.dims import Dim
+    from shapecalc.dims import Constraint, Dim
     from shapecalc.graph import Graph, Node
     from shapecalc.layer import Layer
 
 MAX_ELEMENTS = 10**30
 """The most numbers of a tensor: products of a few of them are still numbers that can be shown."""
 
-__all__ = ["infer", "misfits", "size_layer", "sizings_of"]
+__all__ = ["check_inputs", "infer", "misfits", "size_layer", "sizings_of"]
 
 
 def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "torch") -> Report:
@@ -97,7 +98,7 @@ def _inputs_of(
     for ref in node.inputs:
         if ref.node < 0:
             shape = shapes[-1 - ref.node]
-            if shape.sizes:
+            if shape != UNKNOWN:
                 inputs.append(shape)
             continue
         sizing = sizings[ref.node]
@@ -115,16 +116,15 @@ def size_layer(layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
 
     Errors: `Misfit` with the first thing that is wrong.
     """
-    _check_number(layer, len(inputs))
+    check_inputs(layer, inputs)
     for constraint in layer.constraints(*inputs):
         if not holds(constraint):
-            raise _mended(constraint.misfit(), layer, inputs)
+            raise _mended(constraint, layer, inputs)
     output = layer.output(*inputs)
     outputs = (output,) if isinstance(output, Shape) else output
     for shape in outputs:
         if shape.sizes and min(shape.sizes) < 1:
-            sizes = "×".join(map(str, shape.sizes))
-            raise Misfit(f"its output would be {sizes}: every axis must be at least 1", too_small=True)
+            raise Misfit(f"its output would be {shape.text}: every axis must be at least 1", too_small=True)
         if shape.elements > MAX_ELEMENTS:
             raise Misfit(f"its output would be {show(shape.elements)} numbers: no tensor goes beyond 10^30")
     weight_shapes = layer.weights(*inputs)
@@ -138,26 +138,30 @@ def size_layer(layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
 def misfits(layer: Layer, inputs: tuple[Shape, ...]) -> list[Misfit]:
     """Return everything that is wrong with a layer on these inputs."""
     try:
-        _check_number(layer, len(inputs))
+        check_inputs(layer, inputs)
         broken = [constraint for constraint in layer.constraints(*inputs) if not holds(constraint)]
     except Misfit as misfit:
         return [misfit]
-    return [_mended(constraint.misfit(), layer, inputs) for constraint in broken]
+    return [_mended(constraint, layer, inputs) for constraint in broken]
 
 
-def _mended(misfit: Misfit, layer: Layer, inputs: tuple[Shape, ...]) -> Misfit:
-    """Return a misfit that tells only those of its proposals that do put the layer right."""
-    proposals = misfit.proposals
+def _mended(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> Misfit:
+    """Return what is wrong where a constraint does not hold, with only those of its proposals that do fix the layer."""
+    misfit = constraint.misfit()
+    stated = [proposal for proposal in misfit.proposals if proposal.argument in layer.arguments]
 
     def work() -> str:
-        return told(
+        hint = told(
             proposal
-            for proposal in proposals
-            if proposal.argument in layer.arguments
-            and all(_would_do(layer, proposal.argument, value, inputs) for value in proposal.values)
+            for proposal in stated
+            if all(_would_do(layer, proposal.argument, value, inputs) for value in proposal.values)
         )
+        batch = _without_batch(layer, inputs[0]) if stated and constraint.relation == EQUAL else ""
+        if not batch:
+            return hint
+        return batch if inputs[0].sizes[0] == 1 else "; ".join(filter(None, (batch, hint)))
 
-    if proposals:
+    if misfit.proposals:
         misfit.hint = Hint(work)
     return misfit
 
@@ -177,8 +181,22 @@ def _would_do(layer: Layer, name: str, value: Any, inputs: tuple[Shape, ...]) ->
         return False
 
 
+def check_inputs(layer: Layer, inputs: Sequence[Shape]) -> None:
+    """Refuse inputs that are not as many as the layer expects, or whose axes are not as many as its name states.
+
+    Errors: `Misfit`.
+    """
+    _check_number(layer, len(inputs))
+    ranks = layer.expected_ranks()
+    if ranks is None or not inputs:
+        return
+    rank = layer.spatial_rank(inputs[0])
+    if not layer.expects_rank(rank, layer.name_used):
+        mend = _rank_mend(layer, inputs[0], rank) if layer.name_used else ""
+        raise wrong_rank(layer.name_used or layer.kind, inputs[0], ranks, mend)
+
+
 def _check_number(layer: Layer, found: int) -> None:
-    """Refuse another number of inputs than the layer takes."""
     least, most = layer.inputs
     if least <= found and (most is None or found <= most):
         return
@@ -190,6 +208,47 @@ def _check_number(layer: Layer, found: int) -> None:
         due = f"{least} to {count_noun(most, 'input')}"
     mend = "let add or concat make one of them" if most == 1 else ""
     raise Misfit(f"{layer.kind} takes {due}, but is given {found}", mend=mend)
+
+
+def _rank_mend(layer: Layer, x: Shape, rank: int) -> str:
+    """Return what to write for an input of another rank than the layer's name states: no batch axis, another name."""
+    hint = _without_batch(layer, x)
+    if hint and (x.sizes[0] == 1 or _differs(layer, x)):
+        return hint
+    if hint and stated_rank(layer.name_used) == 2 and x.without_first_axis().channels in _IMAGE_CHANNELS:
+        return hint
+    if not layer.expects_rank(rank) or not _fits(layer.with_values({"name_used": ""}), x):
+        return ""
+    other = layer.name_used.replace(f"{stated_rank(layer.name_used)}", f"{rank}", 1)
+    known = normalise_word(other) in map(normalise_word, layer.also)
+    return f"{other if known else layer.kind} would do" + (f", or {layer.kind} for any number of them" if known else "")
+
+
+_IMAGE_CHANNELS = (1, 3, 4)
+
+
+def _without_batch(layer: Layer, x: Shape) -> str:
+    """Return the hint to leave out the first axis of an input: nothing where the layer would not fit without it."""
+    rest = x.without_first_axis()
+    if not rest.sizes or not _fits(layer, rest):
+        return ""
+    return f"sizes are given without the batch axis: write {rest.text}, not {x.text}"
+
+
+def _fits(layer: Layer, x: Shape) -> bool:
+    try:
+        check_inputs(layer, [x])
+        return all(type(c.left) is type(c.right) is int and holds(c) for c in layer.constraints(x))
+    except Misfit:
+        return False
+
+
+def _differs(layer: Layer, x: Shape) -> bool:
+    """Tell whether an argument states another size than the input has: in_channels, num_features."""
+    try:
+        return any(c.relation == EQUAL and not holds(c) for c in layer.constraints(x))
+    except Misfit:
+        return False
 
 
 def _problem(node: Node, misfit: Misfit) -> Problem:

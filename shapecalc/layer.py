@@ -2,12 +2,13 @@
 
 A kind is a subclass of `Layer` with a `kind` name, `Argument`s as class attributes, and formulas as methods. Each
 formula takes the input shapes and returns sizes; it is plain arithmetic on dimensions (see `dims`), so that it runs
-on ints, traced numbers, symbols and arrays alike. Reading, the JSON Schema, the docs, `explain` and the property
+on ints, traced numbers, symbols and columns alike. Reading, the JSON Schema, the docs, `explain` and the property
 tests are made from the declaration: adding a kind touches one file of `layers/`.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from shapecalc.arguments import REQUIRED, Argument
@@ -36,6 +37,7 @@ __all__ = [
     "is_bias",
     "normalise_word",
     "registered",
+    "stated_rank",
 ]
 
 WeightShapes = dict[str, tuple[Dim, ...]]
@@ -75,12 +77,14 @@ class Layer:
 
     Class attributes that a kind declares beside its arguments:
     `kind`, its name; `also`, other names; `inputs`, the least and most inputs (None: any number);
+    `ranks`, the least and most spatial axes of its first input (None: any number), where that is a feature map;
     `elementwise`, whether every output number depends on one number of each input at the same place;
     `view`, whether its outputs are its input's numbers where they lie, so that nothing is written (or, without an
     input, its weights); `only_training`, whether it does something in training alone;
     `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, or TRAINED: its inputs, for the
     gradient of its weights alone; `branches`, whether it is written with branches or references (add, concat);
-    `sequences`, whether its inputs are (…, length, features) and never feature maps; `examples`.
+    `sequences`, whether its inputs are (…, length, features) and never feature maps; `is_causal`, whether each position
+    attends to none after it, as in a decoder; `examples`.
     """
 
     kind: ClassVar[str] = ""
@@ -88,13 +92,17 @@ class Layer:
     also: ClassVar[tuple[str, ...]] = ()
     arguments: ClassVar[dict[str, Argument]] = {}
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)
+    ranks: ClassVar[tuple[int, int | None] | None] = None
     elementwise: ClassVar[bool] = False
     view: ClassVar[bool] = False
     only_training: ClassVar[bool] = False
     saves: ClassVar[str] = INPUTS
     branches: ClassVar[bool] = False
     sequences: ClassVar[bool] = False
+    is_causal: Any = False
     examples: ClassVar[tuple[Example, ...]] = ()
+    name_used: str = ""
+    """The name that the layer was made under, where that states a rank: `Conv2d`."""
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
@@ -142,6 +150,31 @@ class Layer:
         layer.__dict__.update(values)
         return layer
 
+    def under_name(self, word: str) -> Layer:
+        """Return the layer as made under a name of its kind: one that states a rank is checked against the input."""
+        return self if stated_rank(word) is None else self.with_values({"name_used": word})
+
+    def expected_ranks(self) -> tuple[int, int | None] | None:
+        """Return the least and most spatial axes of the input, as the layer's name and arguments say."""
+        return self.ranks_under(self.name_used)
+
+    @classmethod
+    def ranks_under(cls, word: str) -> tuple[int, int | None] | None:
+        """Return the least and most spatial axes of the input under a name: as many as that states, where it does."""
+        rank = stated_rank(word)
+        return cls.ranks if rank is None else (rank, rank)
+
+    @classmethod
+    def expects_rank(cls, rank: int, word: str = "") -> bool:
+        """Return whether the input may have so many spatial axes, where the layer is made under a name."""
+        ranks = cls.ranks_under(word)
+        return ranks is None or (ranks[0] <= rank and (ranks[1] is None or rank <= ranks[1]))
+
+    @staticmethod
+    def spatial_rank(x: Shape) -> int:
+        """Return how many spatial axes an input has: all but the channels."""
+        return x.rank - 1
+
     @classmethod
     def argument_names(cls) -> dict[str, str]:
         """Return the argument that each word stands for: its own name and the other libraries' words."""
@@ -177,15 +210,32 @@ class Layer:
         return 0
 
     def kv_cache(self, *inputs: Any, **_: Any) -> Dim:
-        """Return how many numbers a decoder keeps for each position that is past; attention does."""
+        """Return how many elements a decoder keeps for each past position; causal attention does."""
         return 0
 
+    def cross_kv_cache(self, *inputs: Any, **_: Any) -> tuple[Dim, Dim]:
+        """Return what a decoder keeps of the source that this layer attends to: elements for a position, and positions.
+
+        Whether the layer stands in a decoder, and its keys come of a source, is for the network to say.
+        """
+        return 0, 0
+
     def kept(self, output: Any, *inputs: Any, **_: Any) -> Iterable[tuple[Dim, int]]:
-        """Return what the backward pass needs for one sample beside what `saves` names: numbers, and bits of each.
+        """Return what the backward pass needs for one sample beside what `saves` names: elements, and bits of each.
 
         0 bits are those of the activations (attention's scores); else it is a width of its own (the indices of a pool).
+        With `kept_for_weights` and `saved` (which is for plain ints) that is what PyTorch keeps, as recorded in
+        tests/data/saved_tensors.json.
         """
         return ()
+
+    def kept_for_weights(self, output: Any, *inputs: Any, **_: Any) -> Iterable[tuple[Dim, int]]:
+        """Return what the backward pass needs beside that where the layer's weights are trained, in the same form."""
+        return ()
+
+    def saved(self, *inputs: Any, **_: Any) -> str:
+        """Return what the backward pass needs again for these inputs: `saves`, where a kind says no more."""
+        return self.saves
 
     def looks(self, output: Any, *inputs: Any, **_: Any) -> Iterable[Look]:
         """Return how the output sees its inputs' space, on plain ints; all of it, where a kind does not say."""
@@ -241,6 +291,15 @@ def register(cls: type[Layer]) -> None:
 def normalise_word(word: str) -> str:
     """Return a kind's name as it is compared: `MaxPool2d`, `max-pool` and `max_pool` are one but for the `2d`."""
     return word.lower().replace("_", "").replace("-", "")
+
+
+_STATED = re.compile(r"[123](?=d)")
+
+
+def stated_rank(word: str) -> int | None:
+    """Return how many spatial axes a kind's name states: 2 for `Conv2d` or `conv2d_transpose`, None for `conv`."""
+    found = _STATED.search(word.lower())
+    return int(found[0]) if found else None
 
 
 def registered(word: str) -> type[Layer] | None:

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.files import note_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,6 +110,7 @@ def read_bytes(path: str, shown: str = "") -> bytes:
         if path == STDIN:
             if sys.stdin is None:
                 raise UsageError("there is no standard input to read from")
+            note_input(sys.stdin.buffer)
             return sys.stdin.buffer.read(_MAX_BYTES + 1)
         # A named pipe that nothing writes to would keep `open` waiting: not so without blocking. Windows has none.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -118,6 +120,7 @@ def read_bytes(path: str, shown: str = "") -> bytes:
             os.close(descriptor)
             raise
         with open(descriptor, "rb") as stream:
+            note_input(stream)
             return start + stream.read(_MAX_BYTES + 1)
     except IsADirectoryError:
         raise UsageError(Problem(f"{shown} is a directory, not a file")) from None

@@ -164,7 +164,7 @@ class Network:
     def explain(self, layers: Sequence[str] = (), *, what: Sequence[str] = (), layout: str = "") -> Explanation:
         """Return the arithmetic of every number: the rule, the rule with this network's numbers, the reasons.
 
-        `layers` names layers and blocks (all by default); `what` is some of params, output, macs, memory.
+        `layers` names layers and blocks (all by default); `what` is some of params, output, macs, output_bytes.
         Errors: as `infer`; `UsageError` for a layer that is not there.
         """
         from shapecalc.explain import explain  # noqa: PLC0415  (loaded by the question that needs it)
@@ -342,9 +342,11 @@ def parse_sizes(given: Any) -> tuple[int, ...]:
     from shapecalc.source import short  # noqa: PLC0415
     from shapecalc.units import read_sizes  # noqa: PLC0415
 
-    argument = SizesArgument("sizes")
+    argument = SizesArgument("sizes", scalar=True)
     argument.name = "an input size"
     if isinstance(given, str):
+        if given.strip() == "[]":
+            return ()
         sizes = read_sizes(given)
         if sizes is None:
             raise UsageError(Problem(f"'{short(given)}' is not a size", mend="write sizes as 3x224x224"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.arguments import Factors, Padding, PerAxis
+from shapecalc.layer import stated_rank
 from shapecalc.layers import KINDS
 from shapecalc.spec.claims import COUNTS
 from shapecalc.spec.document import KEYS
@@ -46,7 +48,7 @@ def specification_schema() -> dict[str, Any]:
             "branches": _branches(),
             "size": _size(),
             "expect": _expect(),
-            **{f"kind.{name}": _arguments(cls) for name, cls in KINDS.items()},
+            **{_definition(cls, rank): _arguments(cls, rank) for cls in KINDS.values() for rank in _ranks(cls)},
         },
     }
 
@@ -93,7 +95,7 @@ def _size() -> dict[str, Any]:
         "anyOf": [
             {"type": "string"},
             {"type": "integer", "minimum": 1},
-            {"type": "array", "items": number, "minItems": 1},
+            {"type": "array", "items": number},
             {"type": "object", "properties": dict.fromkeys(axes, number), "additionalProperties": False},
         ]
     }
@@ -115,28 +117,45 @@ def _expect() -> dict[str, Any]:
 def _layer() -> dict[str, Any]:
     """Return the schema of an item: a kind alone, or one kind with its arguments and the item's own words."""
     words = {name: cls for cls in KINDS.values() for name in (cls.kind, *cls.also)}
-    kinds = {name: _kind(cls) for name, cls in words.items()}
+    kinds = {name: _kind(cls, stated_rank(name) if _is_per_axis(cls) else None) for name, cls in words.items()}
     alone = {"anyOf": [{"enum": list(words)}, _NAME], "description": "a kind of layer, or a block"}
     own = {word: _OWN[word] for word in OWN_WORDS}
     with_words = {"type": "object", "properties": {**own, **kinds}, "minProperties": 1}
     return {"if": {"type": "string"}, "then": alone, "else": with_words}
 
 
-def _kind(cls: type[Layer]) -> dict[str, Any]:
-    return {"description": cls.summary(), "$ref": f"#/$defs/kind.{cls.kind}"}
+def _kind(cls: type[Layer], rank: int | None) -> dict[str, Any]:
+    return {"description": cls.summary(), "$ref": f"#/$defs/{_definition(cls, rank)}"}
+
+
+def _definition(cls: type[Layer], rank: int | None) -> str:
+    return f"kind.{cls.kind}" + (f".{rank}d" if rank else "")
+
+
+def _ranks(cls: type[Layer]) -> list[int | None]:
+    """Return the ranks that a kind's names state and its arguments depend on; None for the names that state none."""
+    stated = {stated_rank(word) for word in cls.also} if _is_per_axis(cls) else set()
+    return [None, *sorted(rank for rank in stated if rank)]
+
+
+def _is_per_axis(cls: type[Layer]) -> bool:
+    return any(isinstance(argument, (PerAxis, Factors)) for argument in cls.arguments.values())
 
 
 def _branches() -> dict[str, Any]:
     branch = {"anyOf": [_NAME, {"$ref": "#/$defs/layers"}, {"$ref": "#/$defs/layer"}]}
-    return {"type": "array", "items": branch, "minItems": 2}
+    return {"type": "array", "items": branch, "minItems": 1}
 
 
-def _arguments(cls: type[Layer]) -> dict[str, Any]:
-    """Return the schema of what stands behind a kind: its arguments, or its first argument alone."""
+def _arguments(cls: type[Layer], rank: int | None) -> dict[str, Any]:
+    """Return the schema of what stands behind a kind: its arguments, or its first argument alone.
+
+    Under a name that states a rank, a list has one number for each of so many axes.
+    """
     properties: dict[str, Any] = {}
     for name, argument in cls.arguments.items():
         for word in (name, *argument.also):
-            properties[word] = _argument(argument)
+            properties[word] = _argument(argument, rank)
     forms: list[dict[str, Any]] = [{"type": "null"}]
     if cls.branches:
         properties["branches"] = {"$ref": "#/$defs/branches"}
@@ -144,13 +163,18 @@ def _arguments(cls: type[Layer]) -> dict[str, Any]:
     elif properties:
         first = cls.first_argument()
         assert first is not None
-        forms.append(_argument(first))
+        forms.append(_argument(first, rank))
     mapping = {"type": "object", "properties": properties, "additionalProperties": False}
     return {"description": cls.summary(), "anyOf": [*forms, mapping]}
 
 
-def _argument(argument: Argument) -> dict[str, Any]:
-    schema = {"description": argument.doc, **_or_variable(argument.schema())}
+def _argument(argument: Argument, rank: int | None) -> dict[str, Any]:
+    own = argument.schema()
+    if rank and isinstance(argument, (PerAxis, Factors)):
+        most = 2 if rank == 1 and isinstance(argument, Padding) else rank  # one axis' start and end stand alone
+        forms = [{**form, "minItems": rank, "maxItems": most} if "items" in form else form for form in own["anyOf"]]
+        own = {**own, "anyOf": forms}
+    schema = {"description": argument.doc, **_or_variable(own)}
     if not argument.required and isinstance(argument.default, (int, float, str, bool)):
         schema["default"] = argument.default
     return schema

@@ -53,6 +53,15 @@ class Shape(NamedTuple):
         """How many numbers the tensor holds."""
         return prod(self.sizes)
 
+    @property
+    def text(self) -> str:
+        """The sizes as an error writes them: `3×224×224`."""
+        return "×".join(map(str, self.sizes)) or "a single number"
+
+    def without_first_axis(self) -> Shape:
+        """Return the shape of one part along the first axis: of one sample, where that is the batch's."""
+        return self._replace(sizes=self.sizes[1:])
+
     def map_of(self, channels: Dim, spatial: tuple[Dim, ...]) -> Shape:
         """Return the feature map of these channels and spatial sizes, in this layout."""
         sizes = (*spatial, channels) if self.channels_last else (channels, *spatial)
@@ -74,5 +83,5 @@ class Shape(NamedTuple):
         return (self.channels, *self.spatial) if layout == CHW else (*self.spatial, self.channels)
 
 
-UNKNOWN = Shape(())
+UNKNOWN = Shape((0,))
 """The size of an input that was given none, or a wrong one."""

@@ -16,12 +16,11 @@ takes its numbers from, and its `AdaptiveAveragePooling.cpp` for the windows of 
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import lru_cache
 from math import ceil, floor, gcd
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from shapecalc.shape import Shape
     from shapecalc.window import Axis
@@ -33,18 +32,22 @@ __all__ = [
     "REPLICATE",
     "ZEROS",
     "Look",
+    "Period",
     "Sight",
     "adaptive",
     "beside",
     "everything",
     "everywhere",
     "fractional",
+    "laid_back",
     "of_window",
     "rearranged",
+    "repeated",
     "reshaped",
     "resized",
     "shifted",
     "transposed",
+    "unrolled",
     "windowed",
 ]
 
@@ -57,20 +60,48 @@ _REACHES = {"linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4, "lanczos3"
 """How many places a resized number is made from, by its mode; one in any other."""
 
 
+_LISTED = 64
+"""Positions of a period that are listed; a longer one is worked out position by position, as it is asked for."""
+
+
+class Period:
+    """What the positions of a long period see, none of them listed: a size of 10^9 costs no more than one of 10."""
+
+    __slots__ = ("_at", "length")
+
+    def __init__(self, length: int, at: Callable[[int], range]) -> None:
+        self.length = length
+        self._at = at
+
+    def __getitem__(self, phase: int) -> range:
+        return self._at(phase)
+
+
+def _period(length: int, at: Callable[[int], range]) -> tuple[range, ...] | Period:
+    return tuple([at(phase) for phase in range(length)]) if length <= _LISTED else Period(length, at)
+
+
 class Sight(NamedTuple):
     """What places along one axis see of an axis of the input.
 
-    Place o sees `seen[o]`; with every `len(seen)` places, what is seen moves on by `advance` (0: all see the same).
-    `beyond` is what lies beyond the input's edges: zeros, or its own numbers (reflect, replicate, circular).
+    Place o sees `seen[o]`; with every `period` places, what is seen moves on by `advance` (0: it comes round to the
+    same). `beyond` is what lies beyond the input's edges: zeros, or its own numbers (reflect, replicate, circular).
+    `cropped` is how much a circular padding takes off at the start and at the end before it goes round.
     """
 
-    seen: tuple[range, ...]
+    seen: tuple[range, ...] | Period
     advance: int
     beyond: str = ZEROS
+    cropped: tuple[int, int] = (0, 0)
+
+    @property
+    def period(self) -> int:
+        """After how many positions the pattern comes round."""
+        return self.seen.length if isinstance(self.seen, Period) else len(self.seen)
 
     def at(self, place: int) -> range:
         """Return the places that a place sees; those beyond the input's edges are among them."""
-        turns, phase = divmod(place, len(self.seen))
+        turns, phase = divmod(place, self.period)
         seen, on = self.seen[phase], turns * self.advance
         return range(seen.start + on, seen.stop + on, seen.step)
 
@@ -95,9 +126,14 @@ def everywhere(size: int) -> Sight:
     return Sight((range(size),), 0)
 
 
-def shifted(by: int, beyond: str = ZEROS, step: int = 1) -> Sight:
+def shifted(by: int, beyond: str = ZEROS, step: int = 1, cropped: tuple[int, int] = (0, 0)) -> Sight:
     """Return the sight of places that each see one: place o sees o·step + by."""
-    return Sight((range(by, by + 1),), step, beyond)
+    return Sight((range(by, by + 1),), step, beyond, cropped)
+
+
+def repeated(times: int) -> Sight:
+    """Return the sight of places of which each `times` in a row see the same one."""
+    return Sight(_period(times, lambda _: range(1)), 1)
 
 
 def everything(index: int, x: Shape) -> Look:
@@ -157,17 +193,47 @@ def of_window(axis: Axis, beyond: str = ZEROS) -> Sight:
     return Sight((range(-before, axis.reach - before, axis.dilation),), axis.stride, beyond)
 
 
-@lru_cache(maxsize=1_000)
 def transposed(kernel: int, stride: int, dilation: int, before: int) -> Sight:
-    """Return what the places of a transposed window see, of whose output `before` places are cut off at the start."""
-    step = dilation // gcd(stride, dilation)  # between the inputs that have a tap on the same place
-    seen = []
-    for place in range(before, before + stride):
+    """Return what the places of a transposed window see, of whose output `before` places are cut off at the start.
+
+    Place p of what is not cut off sees input i where p − i·stride is a tap: dilation·t, with t from 0 to kernel − 1.
+    """
+    common = gcd(stride, dilation)
+    step = dilation // common  # between the inputs that have a tap on the same place
+    inverse = pow(stride // common, -1, step)
+
+    def seen(phase: int) -> range:
+        place = phase + before
+        if place % common:
+            return range(0)
         first = -((dilation * (kernel - 1) - place) // stride)  # the first whose window reaches so far
+        first += (place // common * inverse - first) % step
         last = place // stride
-        taps = [i for i in range(first, min(first + step, last + 1)) if (place - i * stride) % dilation == 0]
-        seen.append(range(taps[0], last + 1, step) if taps else range(0))
-    return Sight(tuple(seen), 1)
+        return range(first, last + 1, step) if first <= last else range(0)
+
+    return Sight(_period(stride, seen), 1)
+
+
+def unrolled(window: Sight, positions: int, within: int, *, is_first: bool) -> Sight:
+    """Return what windows laid out in one row see along one axis of theirs, of so many positions.
+
+    `within` is how many windows of the row lie within one position of the axis; the first axis does not come round.
+    """
+
+    def seen(phase: int) -> range:
+        return window.at(phase // within)
+
+    return Sight(_period(within, seen), window.advance) if is_first else Sight(_period(positions * within, seen), 0)
+
+
+def laid_back(window: Sight, within: int) -> Sight:
+    """Return what positions see of windows that lay in one row: of the first axis, with all that lie within."""
+
+    def seen(phase: int) -> range:
+        taps = window.at(phase)
+        return range(taps[0] * within, (taps[-1] + 1) * within) if taps else range(0)
+
+    return Sight(_period(window.period, seen), window.advance * within)
 
 
 def resized(
@@ -190,12 +256,13 @@ def resized(
     period, advance = rate.denominator, rate.numerator
     if period > output:  # so that it never comes round
         period, advance = output, size
-    seen = []
-    for place in range(period):
+
+    def seen(place: int) -> range:
         at = (place + moved) * rate - (moved if reach > 1 else 0)
         first = floor(at) - (reach // 2 - 1 if reach > 1 else 0)
-        seen.append(range(floor(at), floor(at) + 1) if at.denominator == 1 else range(first, first + reach))
-    return Sight(tuple(seen), advance, ZEROS if reach == 1 else REPLICATE)
+        return range(floor(at), floor(at) + 1) if at.denominator == 1 else range(first, first + reach)
+
+    return Sight(_period(period, seen), advance, ZEROS if reach == 1 else REPLICATE)
 
 
 def adaptive(size: int, output: int) -> Sight:
@@ -203,11 +270,18 @@ def adaptive(size: int, output: int) -> Sight:
     if output == 1:
         return everywhere(size)
     period = output // gcd(size, output)
-    seen = [range(place * size // output, ceil(Fraction((place + 1) * size, output))) for place in range(period)]
-    return Sight(tuple(seen), size * period // output)
+
+    def seen(place: int) -> range:
+        return range(place * size // output, ceil(Fraction((place + 1) * size, output)))
+
+    return Sight(_period(period, seen), size * period // output)
 
 
 def fractional(size: int, output: int, kernel: int) -> Sight:
     """Return what the places of a fractional pool may see: its windows start where chance has it, within one place."""
-    starts = [place * (size - kernel) // max(output - 1, 1) for place in range(output)]
-    return Sight(tuple([range(start, min(start + kernel + 1, size)) for start in starts]), size)
+
+    def seen(place: int) -> range:
+        start = place * (size - kernel) // max(output - 1, 1)
+        return range(start, min(start + kernel + 1, size))
+
+    return Sight(_period(output, seen), size)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import Problem, ShapecalcError, UsageError
+from shapecalc.errors import Problem, ShapecalcError, UsageError, count_noun
 from shapecalc.layers import find_kind
 from shapecalc.locate import locate
 from shapecalc.network import Network, load
 from shapecalc.solving import BUDGETS, INPUT, find_fixes, read_budget, read_range, solve_budget, solve_window
+from shapecalc.window import ranks_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +52,9 @@ def solve(  # noqa: PLR0913  (one for each word of the question)
             raise UsageError(
                 Problem(f"to solve {cls.kind} say what goes in and what comes out", mend="input=227, output=55")
             )
-        return solve_window(cls, _sizes(input), _sizes(output), fixed)
+        sizes = _sizes(input)
+        _check_rank(cls, target, len(sizes))
+        return solve_window(cls, sizes, _sizes(output), fixed)
     if fixed:
         raise UsageError(Problem(f"{next(iter(fixed))} is an argument of a kind of layer, and {target} is none"))
     network = load(target, input=input, vars=vars)
@@ -82,6 +85,13 @@ def kind_of(target: Any) -> type[Layer] | None:
     except ShapecalcError:
         return find_kind(target)
     return None
+
+
+def _check_rank(cls: type[Layer], word: str, rank: int) -> None:
+    """Refuse another number of sizes than the name of a kind states."""
+    ranks = cls.ranks_under(word)
+    if ranks and not cls.expects_rank(rank, word):
+        raise UsageError(f"{word} needs {ranks_text(ranks)}, but its input has {count_noun(rank, 'size')}")
 
 
 def _sizes(given: Any) -> tuple[int, ...]:

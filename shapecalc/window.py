@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.arguments import per_axis
-from shapecalc.dims import LESS, UP_TO, Constraint, Dim, ceil_div, maximum, minimum
+from shapecalc.dims import LESS, UP_TO, Constraint, Dim, ceil_div, exact_where, maximum, minimum
 from shapecalc.errors import Misfit, Proposal, told
 
 if TYPE_CHECKING:
@@ -25,15 +25,20 @@ if TYPE_CHECKING:
     from shapecalc.shape import Shape
 
 __all__ = [
+    "ANY",
     "AXIS_NAMES",
     "CAFFE",
     "CEIL",
-    "EXTENTS",
     "FLOOR",
+    "HALF",
+    "WINDOW",
     "Axis",
     "axis_names",
     "each_axis",
+    "extent",
+    "names_of_axes",
     "output_constraint",
+    "ranks_text",
     "spatial_axes",
     "transposed_constraints",
     "transposed_size",
@@ -44,11 +49,25 @@ FLOOR = "floor"
 CEIL = "ceil"
 CAFFE = "caffe"
 
+HALF = "half"
+WINDOW = "window"
+ANY = "any"
+
 AXIS_NAMES = {0: (), 1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 """What the spatial axes of a feature map are called, by their number."""
 
-EXTENTS = {"length": "long", "height": "high", "width": "wide", "depth": "deep"}
+_EXTENTS = {"length": "long", "height": "high", "width": "wide", "depth": "deep"}
 """How the size along an axis is told: 5 high, 5 wide."""
+
+
+def names_of_axes(rank: int) -> tuple[str, ...]:
+    """Return what the spatial axes are called, whatever their number: more than three are `axis 1`, `axis 2`, ...."""
+    return AXIS_NAMES.get(rank) or tuple(f"axis {i + 1}" for i in range(rank))
+
+
+def extent(size: Dim, name: str) -> str:
+    """Return a size along an axis in words: `5 high`, `5 along axis 4`."""
+    return f"{size} {_EXTENTS[name]}" if name in _EXTENTS else f"{size} along {name}"
 
 
 class Axis(NamedTuple):
@@ -79,7 +98,7 @@ class Axis(NamedTuple):
     def output(self) -> Dim:
         """Return how many positions the window takes."""
         if self.same:
-            return ceil_div(self.size, self.stride)
+            return exact_where(ceil_div(self.size, self.stride), self._ends_of_same)
         span = self.padded - self.reach
         if self.rounding == FLOOR:
             return span // self.stride + 1
@@ -87,8 +106,17 @@ class Axis(NamedTuple):
         rounded = ceil_div(span, self.stride) + 1
         bounded = minimum(rounded, ceil_div(self.size + self.before, self.stride))
         if self.rounding == CEIL:
-            return bounded
-        return rounded - minimum(self.before, 1) * (rounded - bounded)  # Caffe bounds it only where there is padding
+            return exact_where(bounded, self._ends)
+        caffe = rounded - minimum(self.before, 1) * (rounded - bounded)  # Caffe bounds it only where there is padding
+        return exact_where(caffe, self._ends)
+
+    def _ends(self, windows: Dim) -> tuple[Dim, Dim]:
+        """Return where the last of so many windows ends, and where it should: at the edge of the padded input."""
+        return (windows - 1) * self.stride + self.reach, self.padded
+
+    def _ends_of_same(self, windows: Dim) -> tuple[Dim, Dim]:
+        """Return likewise, of padding that is worked out: it should not have to make up for a rest of the stride."""
+        return (windows - 1) * self.stride + minimum(self.reach, self.stride), self.size
 
     def same_padding(self) -> tuple[Dim, Dim]:
         """Return the padding before and after that `same` stands for: uneven ones have the more after."""
@@ -120,7 +148,7 @@ class Axis(NamedTuple):
             f"the {window} does not fit its {whole}",
             (
                 (
-                    f"the padded input is {self.size} + {padding} = {self.padded} {EXTENTS[self.name]}{more}; "
+                    f"the padded input is {self.size} + {padding} = {extent(self.padded, self.name)}{more}; "
                     f"kernel_size {self.kernel} with dilation {self.dilation} reaches {self.reach}"
                 ),
             ),
@@ -130,24 +158,32 @@ class Axis(NamedTuple):
             too_small=True,
         )
 
-    def half_window(self) -> Constraint:
-        """Return that a pool's padding is at most half its kernel, as PyTorch asks: no window lies in padding alone.
+    def padding_constraint(self, limit: str) -> Constraint:
+        """Return that a pool's padding is at most half its kernel (HALF), or less than its kernel (WINDOW).
 
-        Dilation does not count: PyTorch's pools ask for it of the kernel as it is.
+        PyTorch asks for the former, Caffe (`PoolingLayer::LayerSetUp`) and ONNX Runtime (`pool_attributes.h`) for the
+        latter, so that no window lies in padding alone. All of them mean the kernel as it is, without dilation.
         """
-        names = ("2·padding", "kernel_size")
-        if self.before is self.after:
-            return Constraint(2 * self.before, UP_TO, self.kernel, *names, self._half_misfit)
-        return Constraint(2 * maximum(self.before, self.after), UP_TO, self.kernel, *names, self._half_misfit)
+        padding = self.before if self.before is self.after else maximum(self.before, self.after)
+        if limit == WINDOW:
+            return Constraint(padding, LESS, self.kernel, "padding", "kernel_size", self._window_misfit)
+        return Constraint(2 * padding, UP_TO, self.kernel, "2·padding", "kernel_size", self._half_misfit)
 
     def _half_misfit(self) -> Misfit:
-        padding = max(self.before, self.after)
+        told = "PyTorch allows no more; padding_limit: window allows all that is less than kernel_size, as Caffe does"
+        return self._too_much_padding(f"more than half of kernel_size {self.kernel}", told, self.kernel // 2)
+
+    def _window_misfit(self) -> Misfit:
+        told = "a window would lie in padding alone; padding_limit: any allows it"
+        return self._too_much_padding(f"not less than kernel_size {self.kernel}", told, self.kernel - 1)
+
+    def _too_much_padding(self, words: str, why: str, most: Dim) -> Misfit:
         return Misfit(
-            f"padding {padding} is more than half of kernel_size {self.kernel} along the {self.name}",
-            ("a window could then lie in padding alone",),
-            f"padding at most {self.kernel // 2} would do",
+            f"padding {max(self.before, self.after)} is {words} along the {self.name}",
+            (why,),
+            f"padding at most {most} would do",
             "padding",
-            proposals=tuple(_changed("padding", None, [self.kernel // 2], min, least=0)),
+            proposals=tuple(_changed("padding", None, [most], min, least=0)),
         )
 
 
@@ -242,21 +278,32 @@ def _nothing_left(axis: Axis, output: Dim) -> Misfit:
     whole = output + axis.before + axis.after
     most = (whole - 1) // 2
     return Misfit(
-        f"its output would be {output} {EXTENTS[axis.name]}: every axis must be at least 1",
+        f"its output would be {extent(output, axis.name)}: every axis must be at least 1",
         (f"the windows cover {whole}, of which padding takes off {axis.before} + {axis.after}",),
         proposals=tuple(_changed("padding", None, [most], min, least=0)),
         too_small=True,
     )
 
 
-def wrong_rank(kind: str, x: Shape) -> Misfit:
-    """Return what is wrong with an input that has no 1, 2 or 3 spatial axes."""
-    sizes = "×".join(str(size) for size in x.sizes)
-    return Misfit(
-        f"{kind} needs channels and 1, 2 or 3 spatial axes, but its input {sizes} has {len(x.sizes)} "
-        f"{'axis' if len(x.sizes) == 1 else 'axes'} in all",
-        mend="a reshape or unflatten before it would give it space" if len(x.sizes) == 1 else "",
-    )
+def wrong_rank(kind: str, x: Shape, ranks: tuple[int, int | None] = (1, 3), mend: str = "") -> Misfit:
+    """Return what is wrong with an input whose spatial axes are not as many as `ranks` says: at least, at most."""
+    due = "channels" if ranks == (0, None) else f"channels and {ranks_text(ranks)}"
+    axes = f"{x.text} has {x.rank} {'axis' if x.rank == 1 else 'axes'} in all"
+    found = axes if x.sizes else "is a single number without axes"
+    if not mend and x.rank == 1:
+        mend = "a reshape or unflatten before it would give it space"
+    return Misfit(f"{kind} needs {due}, but its input {found}", mend=mend)
+
+
+def ranks_text(ranks: tuple[int, int | None]) -> str:
+    """Return in words how many spatial axes there may be: `1, 2 or 3 spatial axes`, `at least 1 spatial axis`."""
+    least, most = ranks
+    if most is None or least == 0:
+        numbers = [f"at least {least}" if most is None else f"at most {most}"]
+    else:
+        numbers = [str(rank) for rank in range(least, most + 1)]
+        numbers = [*numbers[:-2], " or ".join(numbers[-2:])]
+    return f"{', '.join(numbers)} spatial {'axis' if (most or least) == 1 else 'axes'}"
 
 
 def axis_names(kind: str, x: Shape) -> tuple[str, ...]:
@@ -273,7 +320,7 @@ def each_axis(layer: Any, name: str, rank: int) -> tuple[Any, ...]:
     if len(values) != rank:
         raise Misfit(
             f"{name} has {len(values)} numbers, but the input has {rank} spatial "
-            f"{'axis' if rank == 1 else 'axes'} ({', '.join(AXIS_NAMES[rank])})",
+            f"{'axis' if rank == 1 else 'axes'} ({', '.join(names_of_axes(rank))})",
             mend="give one number, or one for each spatial axis",
             argument=name,
         )

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
+
+from hypothesis import settings
 
 # Every kind is loaded, so that tests over the registry see all of them.
 from shapecalc.layers import KINDS  # noqa: F401
+
+# A user's run says the same on every day and writes nothing; CI's (`--hypothesis-profile=thorough`) searches further.
+settings.register_profile("quick", max_examples=30, deadline=None, derandomize=True, database=None)
+settings.register_profile("thorough", max_examples=200, deadline=None, print_blob=True, database=None)
+settings.load_profile("quick")
 
 
 def pytest_addoption(parser):
@@ -13,6 +21,10 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Where PyTorch must be compared with, it must be there: nothing is skipped for want of it."""
+    """Bring about what the tests count on, wherever they run."""
+    # A shell starts what runs in the background deaf to interrupts, and so would be the commands that the tests start.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Where PyTorch must be compared with, it must be there: nothing is skipped for want of it.
     if os.environ.get("SHAPECALC_REQUIRE_TORCH"):
         import torch  # noqa: F401

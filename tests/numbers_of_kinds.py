@@ -107,6 +107,11 @@ def work_out(layer: Layer, shapes: tuple[Shape, ...]) -> dict[str, Any]:
             for axis, size in enumerate(sizes):
                 numbers[f"{sort} {name} axis {axis}"] = size
     numbers["macs"] = layer.macs(output, *shapes)
+    numbers["kv_cache"] = layer.kv_cache(*shapes)
+    numbers["cross_kv_cache"], numbers["source"] = layer.cross_kv_cache(*shapes)
+    for name in ("kept", "kept_for_weights"):
+        for i, (elements, bits) in enumerate(getattr(layer, name)(output, *shapes)):
+            numbers[f"{name} {i} of {bits}"] = elements
     return numbers
 
 
@@ -122,7 +127,7 @@ def lift(sample: Sample, make: Callable[[int, str], Any]) -> tuple[Layer, tuple[
         if isinstance(argument, (Integer, Factors)) and not isinstance(argument, (AxisNumber, AxisNumbers, Count))
     }
     shapes = tuple(
-        shape._replace(sizes=tuple(make(size, f"size{i}{axis}") for axis, size in enumerate(shape.sizes)))
+        shape._replace(sizes=tuple(make(size, f"input {i} {axis}") for axis, size in enumerate(shape.sizes)))
         for i, shape in enumerate(sample.shapes)
     )
     return sample.layer.with_values(values), shapes

@@ -37,11 +37,43 @@ def test_console_blocks(document, request, monkeypatch):
     assert text == fresh
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+HERE = (
+    "https://github.com/shapecalc/shapecalc/blob/main/",
+    "https://raw.githubusercontent.com/shapecalc/shapecalc/main/",
+)
+
+
+def targets(text):
+    """Return what the links and pictures of a text point to, without the part behind #."""
+    defined = dict(re.findall(r"^\[([^]]+)\]: (\S+)$", text, re.MULTILINE))
+    used = [name or words for words, name in re.findall(r"\[([^]\[]+)\]\[([^]\[]*)\]", text) if "`" not in words]
+    return [*re.findall(r"\]\(([^)#]+)[^)]*\)", text), *(defined[name].split("#")[0] for name in used)]
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name)
 def test_links_lead_somewhere(document):
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
+    for target in targets(document.read_text(encoding="utf-8")):
+        for place in HERE:
+            if target.startswith(place):
+                assert (ROOT / target.removeprefix(place)).exists(), target
         if "://" not in target:
             assert (document.parent / target).exists(), target
+
+
+def test_links_of_the_readme_work_on_the_package_index():
+    found = targets((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(found) > 10
+    assert [target for target in found if not target.startswith("https://")] == []
+
+
+def test_the_address_of_the_project_is_one():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    urls = re.findall(r'= "(https://github[^"]+)"', text)
+    assert len(urls) == 4
+    for url in urls:
+        assert f"{url}/".startswith("https://github.com/shapecalc/shapecalc/"), url
+        path = url.removeprefix(HERE[0])
+        assert path == url or (ROOT / path).exists(), url
 
 
 def test_the_picture_is_of_today(request, monkeypatch):

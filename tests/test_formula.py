@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from searching import examples
 
 pytest.importorskip("sympy")
 
@@ -126,7 +127,7 @@ LAYERS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(0.4)
 @given(LAYERS, st.integers(0, 90))
 def test_random_networks(layers, add):
     network = shapecalc.load([*layers, {"fc": 5}], input="1x80x80")

@@ -7,8 +7,9 @@ import re
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from searching import examples
 
 from shapecalc.dims import ceil_div, maximum, minimum, prod, scaled
 from shapecalc.dims.traces import Trace, leaf, value_of
@@ -124,7 +125,7 @@ def plain(formula: object, values: dict[str, int]) -> int:
     return value_of(built(formula, leaves(**values)))
 
 
-@settings(max_examples=400, deadline=None)
+@examples(4)
 @given(
     formulas(),
     st.fixed_dictionaries(dict.fromkeys(NAMES, numbers)),
@@ -139,7 +140,7 @@ def test_the_algebra_changes_no_value(formula, values, others):
         assert value_with(expression, others) == plain(formula, others)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(4)
 @given(formulas(), st.fixed_dictionaries(dict.fromkeys(NAMES, numbers)))
 def test_what_is_written_says_the_number(formula, values):
     number = built(formula, leaves(**values))

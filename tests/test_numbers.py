@@ -1,7 +1,8 @@
-"""One formula, four kinds of number: every kind gives on traces, symbols and arrays what it gives on ints.
+"""One formula, many kinds of number: every kind gives on those that the program uses what it gives on ints.
 
-Every example of every kind is worked out, and again with every argument given other values. Arrays hold several
-candidates at once, so that a formula which branches on a dimension cannot give all of them their own answer.
+Every example of every kind is worked out, and again with every argument given other values. Columns and lists hold
+several candidates at once, so that a formula which branches on a dimension cannot give all of them their own answer;
+among them are such as break a constraint, and such as are too large for 64 bits.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from numbers_of_kinds import Sample, example_layer, example_shapes, lift, plain_kinds, samples, work_out
 
-from shapecalc.dims import Constraint, Dim, holds, traces
+from shapecalc.dims import Constraint, Dim, holds, lists, traces
 from shapecalc.inference import size_layer
 from shapecalc.layer import Example, Layer
 from shapecalc.layers import KINDS
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
 np = pytest.importorskip("numpy")
 sympy = pytest.importorskip("sympy")
 
-from shapecalc.dims import arrays, symbols  # noqa: E402  (they need numpy and sympy)
+from shapecalc.dims import columns, symbols  # noqa: E402  (they need numpy and sympy)
 
 CANDIDATES = 6
+MANY = 20
 
 
 def candidates(sample: Sample) -> list[dict[str, int]]:
@@ -37,6 +39,27 @@ def candidates(sample: Sample) -> list[dict[str, int]]:
     draw = random.Random(f"{sample.layer.kind} {sorted(own.items())}")
     moved = [{name: number + draw.choice((0, 0, 1, 2, 5)) for name, number in own.items()} for _ in range(CANDIDATES)]
     return [own, *moved]
+
+
+def many_candidates(sample: Sample) -> list[dict[str, int]]:
+    """Return more sets of numbers: small, large and multiplied, so that every constraint is kept by some, or broken."""
+    own: dict[str, int] = {}
+    lift(sample, lambda number, name: own.setdefault(name, number))
+    draw = random.Random(f"many {sample.layer.kind} {sorted(own.items())}")
+    moves = (
+        lambda n: n, lambda n: n, lambda n: n, lambda n: n + 1, lambda n: n + 2, lambda n: n - 1, lambda n: n - 3,
+        lambda n: 2 * n, lambda n: 3 * n, lambda n: n // 2, lambda _: 0, lambda _: 1, lambda n: 10**12 + n,
+    )  # fmt: skip
+
+    def moved(name: str) -> int:
+        number = draw.choice(moves)(own[name])
+        # No layer is read with an argument of 0 or less where more is meant: `shape: [-1, 4]` is another layer.
+        return number if name.startswith("input ") or own[name] < 1 else max(1, number)
+
+    sets = [{name: moved(name) for name in own} for _ in range(MANY // 2)]
+    alone = draw.choices(sorted(own), k=MANY // 2 if own else 0)  # one is moved: all else still fits
+    sets += [{**own, name: moved(name)} for name in alone]
+    return [*candidates(sample), *sets]
 
 
 def on_ints(sample: Sample, numbers: dict[str, int]) -> dict[str, Any]:
@@ -71,32 +94,74 @@ def check_symbols(sample: Sample) -> None:
 
     formulas = work_out(*lift(sample, symbol))
     for numbers in sets:
-        values = {symbol(0, name): number for name, number in numbers.items()}
+        values = {symbol(0, name): sympy.Integer(number) for name, number in numbers.items()}
 
         def put_in(formula: Any, values: dict[Any, int] = values) -> Any:
             if isinstance(formula, Constraint):
                 return plain(formula._replace(left=put_in(formula.left), right=put_in(formula.right)))
-            return int(sympy.sympify(formula).subs(values))
+            return int(
+                sympy.sympify(formula).xreplace(values)
+            )  # all at once: `subs` goes through every half-way formula
 
         due = {key: plain(value) for key, value in on_ints(sample, numbers).items()}
         assert {key: put_in(formula) for key, formula in formulas.items()} == due
 
 
-def check_arrays(sample: Sample) -> None:
-    """Fail where a sample gives on arrays of candidates what it does not give on each as ints."""
-    sets = candidates(sample)
-    several = work_out(*lift(sample, lambda _, name: arrays.array([numbers[name] for numbers in sets])))
-    due = [on_ints(sample, numbers) for numbers in sets]
-    assert all(several.keys() == one.keys() for one in due)
-    for key, value in several.items():
-        if isinstance(value, Constraint):
-            mask = np.broadcast_to(arrays.mask(value), len(sets))
-            assert mask.tolist() == [holds(one[key]) for one in due], key
+def check_columns(sample: Sample) -> None:
+    """Fail where a sample gives on columns of candidates what it does not give on each as ints.
+
+    A candidate that divides by zero is to be marked; what else comes of it, or of one that does not fit, is of no
+    account: but each of its constraints is.
+    """
+    sets = many_candidates(sample)
+    ledger = columns.Ledger()
+    ledger.is_reading = False
+    made = {name: columns.Column(np.array([one[name] for one in sets]), ledger) for name in sets[0]}
+    several = work_out(*lift(sample, lambda _, name: made[name]))
+    holding = np.broadcast_to(ledger.holding, len(sets))
+    rows = {
+        key: np.broadcast_to(
+            columns.mask(value) if isinstance(value, Constraint) else columns.array_of(value), len(sets)
+        )
+        for key, value in several.items()
+    }
+    for index, numbers in enumerate(sets):
+        try:
+            due = on_ints(sample, numbers)
+        except ZeroDivisionError:
+            assert not holding[index], numbers
+            continue
+        assert due.keys() == several.keys()
+        asked = {key: holds(value) for key, value in due.items() if isinstance(value, Constraint)}
+        if holding[index]:
+            assert {key: rows[key][index] for key in asked} == asked, numbers
         else:
-            assert np.broadcast_to(value, len(sets)).tolist() == [one[key] for one in due], key
+            assert not all(asked.values()), numbers  # on ints, too, it is not good
+        if holding[index] and all(asked.values()):
+            assert {key: rows[key][index] for key in due if key not in asked} == {
+                key: value for key, value in due.items() if key not in asked
+            }, numbers
 
 
-CHECKS = {"traces": check_traces, "symbols": check_symbols, "arrays": check_arrays}
+def check_lists(sample: Sample) -> None:
+    """Fail where a sample gives on lists of candidates what it does not give on each as ints."""
+    sets = many_candidates(sample)
+    several = work_out(*lift(sample, lambda _, name: lists.Many([one[name] for one in sets])))
+    for index, numbers in enumerate(sets):
+        try:
+            due = on_ints(sample, numbers)
+        except ZeroDivisionError:
+            continue
+        asked = {key: holds(value) for key, value in due.items() if isinstance(value, Constraint)}
+        assert {key: lists.mask(several[key], len(sets))[index] for key in asked} == asked, numbers
+        if all(asked.values()):
+            found = {
+                key: lists.values_of(value, len(sets))[index] for key, value in several.items() if key not in asked
+            }
+            assert found == {key: value for key, value in due.items() if key not in asked}, numbers
+
+
+CHECKS = {"traces": check_traces, "symbols": check_symbols, "columns": check_columns, "lists": check_lists}
 
 
 @pytest.mark.parametrize("kind", plain_kinds())

@@ -31,9 +31,7 @@ LIMITS: dict[str, str] = {
     "torch-218": "nn.LPPool1d stumbles over a kernel_size in a list, of any length",
     "torch-288": "nn.LPPool1d stumbles over a kernel_size in a list, of any length",
     "torch-328": "transposed convolutions take no padding='same' there; Keras' do, and we follow it",
-    "torch-350": "BatchNorm2d asks for 4 axes by its name; one batch_norm serves every number of axes here",
     "keras-20": "strides and dilation_rate above 1 are not supported together there; PyTorch's convolution takes both",
-    "keras-146": "Conv1D asks for 3 axes by its name; one conv serves 1, 2 and 3 dimensions here",
 }
 """Refusals that are the framework's own limit, case by case, each with the reason why we answer instead."""
 
@@ -50,7 +48,7 @@ NOT_APPLICABLE: dict[str, str] = {
 }
 """Cases that ask for what is no part of this package, each with the reason."""
 
-TOLD = {"answered": 212, "refused": 58, "limit": 7, "ours": 1, "not applicable": 4}
+TOLD = {"answered": 212, "refused": 60, "limit": 5, "ours": 1, "not applicable": 4}
 """How many cases there are of each sort."""
 
 REASONS = (
@@ -64,7 +62,9 @@ REASONS = (
     ("requested an output size", "output_size"),
     ("non-positive stride", "stride must be"),
     ("dilation should be greater", "dilation must be"),
-    ("Expected 3D (unbatched) or 4D", "channels of the input"),
+    ("Expected 3D (unbatched) or 4D", "needs channels and 2 spatial axes"),
+    ("expected 4D input (got", "needs channels and 2 spatial axes"),
+    ("Kernel shape must have the same length", "needs channels and 1 spatial axis"),
     ("divisible by the square of upscale_factor", "upscale_factor"),
     ("divisible by downscale_factor", "downscale_factor"),
     ("mat1 and mat2", "features of the input"),
@@ -149,7 +149,8 @@ def _run(trial: Trial) -> tuple[tuple[Shape, ...], int, int, int]:
         cls = find_kind(word)
         assert cls, f"no kind is called {word}"
         names = cls.argument_names()
-        sizing = size_layer(cls(**{names.get(key, key): value for key, value in arguments.items()}), shapes)
+        layer = cls(**{names.get(key, key): value for key, value in arguments.items()}).under_name(word)
+        sizing = size_layer(layer, shapes)
         shapes = sizing.outputs
         params += sizing.weights + sizing.biases
         buffers += sizing.buffers

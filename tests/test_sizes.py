@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from searching import examples
 
 sys.path.insert(0, str(Path(__file__).parent / "cli"))
 from running import run
@@ -66,7 +67,7 @@ WINDOWS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(0.5)
 @given(st.lists(WINDOWS, min_size=1, max_size=3))
 def test_legal_and_exact_are_those_of_an_exhaustive_search(windows):
     layers = [{"conv": {"out_channels": 2, **window}} for window in windows]
@@ -79,7 +80,7 @@ def test_legal_and_exact_are_those_of_an_exhaustive_search(windows):
             assert (size in entry.exact) == (not dropped(network, size)), size
 
 
-@settings(max_examples=30, deadline=None)
+@examples(0.25)
 @given(st.integers(1, 3), st.integers(2, 3), st.integers(0, 1))
 def test_skip_connections_must_meet(levels, factor, padding):
     layers: list = []
@@ -117,6 +118,83 @@ def test_no_pattern_is_made_up():
     assert whole.nearest(50) == (39,)
 
 
+CONV = {"out_channels": 2, "kernel_size": 3}
+FAR = {
+    "a long window": ("1x20000", [{"conv": {**CONV, "kernel_size": 17_000}}],
+                      "every size from 17,000 on", "every size from 17,000 on"),
+    "a long window with a stride": ("1x20000", [{"conv": {**CONV, "kernel_size": 30_001, "stride": 4}}],
+                                    "every size from 30,001 on", "30,001 + 4·k"),
+    "a window longer than the input": ("1x9", [{"conv": {**CONV, "kernel_size": 10**9 + 1}}],
+                                       "every size from 1,000,000,001 on", "every size from 1,000,000,001 on"),
+    "features that are asserted": ("1x160000", [{"conv": {"out_channels": 4, "kernel_size": 400, "stride": 160}},
+                                   "flatten", {"fc": {"out_features": 10, "in_features": 3992}}],
+                                   "159,920 to 160,079", "159,920"),
+    "positions that come to an end": ([131_072], [{"embedding": {"num_embeddings": 9, "embedding_dim": 8}},
+                                      {"position_embedding": {"num_positions": 131_072}}],
+                                      "1 to 131,072", "1 to 131,072"),
+    "a divisor": ("2x9", [{"reshape": [2, -1, 20_000]}], "multiples of 20,000", "multiples of 20,000"),
+    "a divisor seen twice": ("3x6000", [{"reshape": [3, -1, 6_000]}], "multiples of 6,000", "multiples of 6,000"),
+    "a divisor behind a window": ("2x9", [{"conv": {**CONV, "stride": 2}}, {"reshape": [2, -1, 20_000]}],
+                                  "(40,001, 40,002) + 40,000·k", "40,001 + 40,000·k"),
+    "two divisors": ("2x9", [{"reshape": [2, -1, 700]}, {"reshape": [-1, 12_000]}],
+                     "multiples of 42,000", "multiples of 42,000"),
+    "a divisor of what a divisor rounds": ("2x9", [{"upsample": 6}, {"reshape": [2, -1, 9_001]}, "flatten",
+                                           {"reshape": [-1, 14_000]}],
+                                           "multiples of 31,503,500", "multiples of 31,503,500"),
+    "nothing": ("3x8", [{"conv": {**CONV, "groups": 2}}], "none up to 16,384", "none up to 16,384"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FAR)
+def test_sizes_beyond_those_that_are_tried(case):
+    size, layers, legal, exact = FAR[case]
+    (entry,) = shapecalc.load(layers, input=size).legal_sizes().axes
+    assert (entry.legal.text(), entry.exact.text()) == (legal, exact)
+    near = [n for n in (entry.legal.smallest, 20_000, 40_001, 131_072, 160_000, 10**9 + 1) if n]
+    graph = shapecalc.load(layers, input=size).graph
+    for n in {abs(n + i) or 1 for n in near for i in (-2, -1, 0, 1, 2)}:
+        assert (n in entry.legal) == (not sizings_of(with_sizes(graph, {("input", 0): n}))[1]), n
+
+
+def test_what_is_not_known_is_said():
+    """A divisor of what a long stride makes: of more than is tried."""
+    layers = [{"conv": {**CONV, "stride": 100}}, {"reshape": [2, -1, 20_000]}]
+    (entry,) = shapecalc.load(layers, input="2x9").legal_sizes().axes
+    assert entry.legal.text() == "1,999,903 to 2,000,002; beyond 16,384, not every size was tried"
+    assert entry.legal.to_dict()["complete"] is False
+    layers = [{"conv": {**CONV, "padding": 1}, "repeat": 1_400}]
+    (entry,) = shapecalc.load(layers, input="2x20000").legal_sizes().axes
+    assert entry.legal.text() == "every size from 1 on; beyond 512, not every size was tried"
+
+
+def test_formulas_and_advice_beyond_what_is_tried():
+    layers = [{"conv": {**CONV, "kernel_size": 17_000}}]
+    (symbol,) = shapecalc.load(layers, input="1x20000").formula().symbols
+    assert symbol.domain.text() == "every size from 17,000 on"
+    layers = [{"conv": {**CONV, "kernel_size": 100_000}}, {"conv": {**CONV, "kernel_size": 50_000}}]
+    ran = run("summary", "-", text=json.dumps({"input": [1, 1], "layers": layers}))
+    assert "the smallest input that works is 149999" in ran.out + ran.err
+
+
+def test_a_pattern_with_an_end():
+    sizes = SizeSet((2,), 10, 5, (10, 12), 100, end=21)
+    members = [2, 10, 12, 15, 17, 20]
+    assert list(sizes.members()) == members
+    assert [n for n in range(1, 60) if n in sizes] == members
+    for n in range(1, 60):
+        below, above = [m for m in members if m < n], [m for m in members if m > n]
+        assert sizes.nearest(n) == ((n,) if n in members else (*below[-1:], *above[:1])), n
+    assert sizes.text() == "2, (10, 12) + 5·k up to 21"
+    assert SizeSet((5, 7), 10, 5, (10, 12), 100).folded() == SizeSet((), 5, 5, (5, 7), 100)
+    assert SizeSet((6, 7), 10, 5, (10, 12), 100).folded().irregular == (6, 7)
+
+
+def test_the_nearest_of_a_pattern_that_begins_late():
+    sizes = SizeSet((), 10**11, 7, (10**11, 10**11 + 3), 512)
+    assert sizes.nearest(5) == (10**11,)
+    assert sizes.nearest(10**11 + 4) == (10**11 + 3, 10**11 + 7)
+
+
 def test_command():
     ran = run("sizes", "unet", "--input", "1x570x572")
     assert ran.status == 0
@@ -130,7 +208,9 @@ def test_command():
         "start": 188,
         "residues": [188],
         "irregular": [],
+        "end": None,
         "searched": 512,
+        "complete": True,
     }
     assert found["verified"] > 10
 

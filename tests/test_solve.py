@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from searching import examples
 
 import shapecalc
 from shapecalc.errors import Misfit
@@ -42,7 +43,7 @@ def exhaustive(kind, size, wanted, searched):
     return found
 
 
-@settings(max_examples=12, deadline=None)
+@examples(0.12)
 @given(st.sampled_from(SLIDING), st.integers(1, 40), st.integers(1, 20))
 def test_solutions_are_those_of_an_exhaustive_search(kind, size, wanted):
     answer = solve(kind, input=size, output=wanted)
@@ -390,3 +391,13 @@ def test_nothing_to_fix():
 def test_objects_have_no_text_to_change():
     answer = solve([{"conv": {"out_channels": 4, "kernel_size": 9}}], input="3x8x8", fix=True)
     assert answer.fixes[0].changes[0].edit is None
+
+
+@pytest.mark.parametrize("written", ["[1, 3, 32, 32]", "1x3x32x32"])
+@pytest.mark.parametrize("word", ["conv", "Conv2d"])
+def test_the_first_fix_of_an_input_with_a_batch_axis_leaves_it_out(tmp_path, written, word):
+    spec = tmp_path / "batch.yaml"
+    spec.write_text(f"input: {written}\nlayers:\n  - {word}: {{in_channels: 3, out_channels: 8, kernel_size: 3}}\n")
+    first = shapecalc.solve(str(spec), fix=True).fixes[0].changes[0]
+    assert (first.argument, first.old, first.new) == ("input", [1, 3, 32, 32], (3, 32, 32))
+    assert first.edit.new == ("input: [3, 32, 32]" if written[0] == "[" else "input: 3x32x32")

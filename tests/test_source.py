@@ -7,17 +7,21 @@ import json
 import math
 import subprocess
 import sys
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from searching import examples
 
 from shapecalc import source
 from shapecalc.source import ListValue, MapValue, Scalar, assembly, decoding, read_object, read_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from shapecalc.source import Value
 
 
@@ -558,6 +562,38 @@ def test_ten_thousand_levels_are_refused(text: str) -> None:
     assert [line.split(": ", 1)[1] for line in headlines(text)] == ["lists and mappings are nested more than 100 deep"]
 
 
+@pytest.mark.parametrize("depth", [101, 2_000])
+@pytest.mark.parametrize("before", ["", "input: 8\nlayers:\n  - "])
+@pytest.mark.parametrize("closing", ["", "]"])
+def test_brackets_nested_too_deep_are_called_that(depth: int, before: str, closing: str) -> None:
+    assert [line.split(": ", 1)[1] for line in headlines(before + "[" * depth + closing * depth)] == [
+        "lists and mappings are nested more than 100 deep"
+    ]
+
+
+@pytest.mark.parametrize("limit", [150, 500])
+def test_a_limit_of_yamls_own_changes_nothing(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that reads ahead and has a limit of nesting: it stops, in words of its own, before it hands on events."""
+
+    def parse(text: str, Loader: Any) -> Iterator[Any]:  # noqa: N803
+        at = text.find("[" * limit)
+        events = real(text, Loader=Loader)
+        if at < 0:
+            yield from events
+            return
+        yield from islice(events, 3)
+        index = at + limit - 1
+        mark = yaml.Mark("", index, text.count("\n", 0, index), index - (text.rfind("\n", 0, index) + 1), None, None)
+        raise yaml.scanner.ScannerError("while in a flow", None, "no further", mark)
+
+    real = yaml.parse
+    monkeypatch.setattr(yaml, "parse", parse)
+    text = f"input: 8\nlayers: {nested(10_000)}"
+    assert headlines(text) == ["net.yaml:2:108: lists and mappings are nested more than 100 deep"]
+    assert headlines(nested(100)) == []
+    assert [line.split(": ", 1)[1] for line in headlines("[" * 100)] == ["a `,` or a `]` is missing here"]
+
+
 def test_a_long_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "MAX_BYTES", 2 * 2**20)
     assert errors("a: 1\n" * 2**20) == "net.yaml: the text is 5.0 MiB long\n   a specification is at most 2 MiB"
@@ -632,7 +668,7 @@ _PIECES = [
 _PIECES += ["#", "%", "?", "---\n", "...\n", "\\", "1", "no", "\ufeff", "\x85", "é", "@", "`", "~"]
 
 
-@settings(max_examples=500)
+@examples(4)
 @given(st.lists(st.sampled_from(_PIECES), max_size=30).map("".join))
 def test_reading_never_raises_on_what_looks_like_yaml(text: str) -> None:
     value, problems = read_text(text, "net.yaml")

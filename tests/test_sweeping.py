@@ -11,12 +11,14 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from searching import examples
 
 import shapecalc
 from shapecalc.errors import UsageError
 from shapecalc.locate import bundled_members
+from shapecalc.memory import memory
 from shapecalc.network import members
 
 np = pytest.importorskip("numpy")
@@ -54,7 +56,7 @@ def plain(network, variables, inputs):
         "macs": total.macs,
         "buffers": total.buffers,
         "activations": activations,
-        "memory": 4 * (total.params + total.buffers + activations),
+        "memory": memory(report).total,
         "output": "; ".join("x".join(map(str, sizes)) for sizes in outputs),
     }
 
@@ -99,7 +101,7 @@ def test_every_row_of_a_bundled_network_is_what_inference_gives(path):
     check(network, result, choose.sample(range(len(result)), min(PER_MEMBER, len(result))))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(0.6)
 @given(st.data())
 def test_every_row_of_a_small_network_is_what_inference_gives(data):
     several = {
@@ -124,6 +126,97 @@ def test_numbers_beyond_64_bits_are_exact():
     assert result["macs"].dtype == object
     assert max(result["macs"]) > 2**63
     check(network, result)
+
+
+EDGES = [2**31, 2**53, 2**62, 2**63, 2**64, 10**18, 10**30]
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_macs_on_either_side_of_an_edge(edge):
+    """A 1×1 convolution of a channels to b, on c positions: a·b·c MACs, of any size that is asked for."""
+    near = round(edge ** (1 / 3))
+    spec = {
+        "input": [near, near],
+        "vars": {"out": near},
+        "layers": [{"conv": {"out_channels": "out", "kernel_size": 1}}],
+    }
+    network = shapecalc.load(spec)
+    numbers = [near - 1, near, near + 1, near + 2]
+    result = sweep(network, vars={"out": numbers}, input=[(a, b) for a in numbers for b in numbers[1:]])
+    assert min(result["macs"]) <= edge <= max(result["macs"])
+    check(network, result)
+    written = f"{edge // 10**15} * 10**15 + {edge % 10**15}"  # no constant of an expression is beyond 10**18
+    for sign in ("<", ">="):
+        due = [row for row in result.to_dicts() if (row["macs"] < edge) == (sign == "<")]
+        assert result.where(f"macs {sign} {written}").to_dicts() == due
+        assert result.where(f"macs * 1000 {sign} ({written}) * 1000").to_dicts() == due
+    assert result.sort("-macs,out")["macs"].tolist() == sorted(result["macs"].tolist(), reverse=True)
+
+
+WRAPS = {"input": [100_000, 31_623, 31_623], "vars": {"out": 100_000},
+         "layers": [{"conv": {"out_channels": "out", "kernel_size": 1, "bias": False}}]}  # fmt: skip
+
+
+@pytest.mark.parametrize("out", [[100_000], [100_000, 100_001], range(99_999, 100_002)])
+def test_a_count_does_not_wrap_at_64_bits(out):
+    result = sweep(WRAPS, vars={"out": out}, where="macs < 1e9")
+    assert len(result) == 0
+    assert 10_000_141_290_000_000_000 in sweep(WRAPS, vars={"out": out})["macs"].tolist()
+    assert len(sweep(WRAPS, input="100000x31623x{31623,1}", where="macs > 1e9")) == 2
+
+
+def test_no_tensor_of_a_sweep_is_beyond_what_inference_allows():
+    sizes = [10**6 - 1, 10**6, 10**6 + 1]
+    result = sweep(WRAPS, vars={"out": sizes}, input=[(1, 10**12, 10**12), (10**6, 10**12, 10**12), (1, 1, 1)])
+    assert result["valid"].tolist() == [True, True, True, True, True, True, False, False, True]
+    assert result["output"][4] == "1000000x1000000000000x1000000000000"
+    check(shapecalc.load(WRAPS), result)
+
+
+def test_a_size_beyond_64_bits_is_written_out():
+    spec = {"input": [10, 10, 10], "layers": ["flatten"]}
+    result = sweep(spec, input=[(10**9, 10**9, 10), (10**12, 10**12, 10**5), (2, 2, 2)])
+    assert result["output"].tolist() == [str(10**19), str(10**29), "8"]
+    check(shapecalc.load(spec), result)
+
+
+@pytest.mark.parametrize("values", [[1, 2**63], [2**62, 2**64], range(2**63 - 2, 2**63 + 2), [10**18, 10**18 + 1]])
+def test_variables_beyond_any_size(values):
+    result = sweep(SMALL, vars={"width": values})
+    assert result["width"].tolist() == list(values)
+    check(shapecalc.load(SMALL), result)
+    divided = {"input": [3], "vars": {"width": 10**17}, "layers": [{"fc": "width // 10**17"}]}
+    check(shapecalc.load(divided), sweep(divided, vars={"width": values}))
+
+
+NEAR_EDGES = st.one_of(
+    st.integers(1, 40),
+    st.sampled_from([2**15, 46_341, 2**20, 2**31, 2**32, 10**9, 10**10, 10**12]).flatmap(
+        lambda n: st.integers(max(1, n - 2), min(n + 2, 10**12))
+    ),
+)
+
+
+@examples(0.8)
+@given(st.data())
+def test_every_row_is_what_inference_gives_however_large(data):
+    """Kinds whose formulas add, multiply, divide and round, on sizes at the edges of what 32, 53 and 64 bits hold."""
+    layers = data.draw(st.lists(st.sampled_from([
+        {"conv": {"out_channels": "n", "kernel_size": 3, "padding": "m % 3"}},
+        {"conv": {"out_channels": "m", "kernel_size": 1, "groups": "gcd"}},
+        {"max_pool": {"kernel_size": 3, "stride": "m", "ceil_mode": True}},
+        {"conv": {"out_channels": "n // 2 + 1", "kernel_size": "m", "stride": 2, "padding": "same"}},
+        {"upsample": {"scale_factor": 1.5}}, {"batch_norm": {}}, {"adaptive_avg_pool": "m"},
+        {"conv_transpose": {"out_channels": 3, "kernel_size": "m", "stride": "m"}},
+    ]), min_size=1, max_size=3), label="layers")  # fmt: skip
+    spec = {"input": [4, 9], "vars": {"n": 4, "m": 2, "gcd": 1}, "layers": [*layers, "flatten", {"fc": "n"}]}
+    network = shapecalc.load(spec) if "m" in str(layers) and "gcd" in str(layers) else None
+    if network is None:  # every variable is used
+        spec["layers"].insert(0, {"conv": {"out_channels": "m * gcd", "kernel_size": 1}})
+        network = shapecalc.load(spec)
+    variables = {name: data.draw(st.lists(NEAR_EDGES, min_size=1, max_size=3), label=name) for name in ("n", "m")}
+    sizes = data.draw(st.lists(st.tuples(NEAR_EDGES, NEAR_EDGES), min_size=1, max_size=3))
+    check(network, sweep(network, vars=variables, input=sizes))
 
 
 def test_overflow_is_seen_where_it_happens():
@@ -269,6 +362,94 @@ def test_a_condition_keeps_the_rows_for_which_it_holds(text):
             due.append(row)
     assert kept.to_dicts() == due == whole.where(text).to_dicts()
     assert 0 < len(due) < len(whole)
+
+
+EXACT = st.sampled_from([0, 1, 2, 3, 7, *[edge + i for edge in (2**31, *EDGES) for i in (-1, 0, 1)]])
+FLOATS = st.sampled_from([0.0, 0.5, 1.0, 3.5, 1e9, float(2**53), float(2**53 + 2), float(2**63), 1e18])
+TERMS = st.recursive(
+    st.one_of(
+        st.sampled_from(["a", "b", "f"]),
+        st.integers(0, 5).map(str), st.sampled_from([str(2**53 + 1), "1e9", "2.5", "10**18", "9007199254740992.0"]),
+    ),
+    lambda terms: st.one_of(
+        st.tuples(terms, st.sampled_from(["+", "-", "*", "/", "//", "%"]), terms).map(lambda t: f"({' '.join(t)})"),
+        st.tuples(st.sampled_from(["max", "min"]), terms, terms).map(lambda t: f"{t[0]}({t[1]}, {t[2]})"),
+        st.tuples(st.sampled_from(["floor", "ceil", "round"]), terms).map(lambda t: f"{t[0]}({t[1]})"),
+        st.tuples(terms, terms).map(lambda t: f"ceil({t[0]} / {t[1]})"),
+        st.tuples(terms, terms).map(lambda t: f"floor({t[0]} / {t[1]})"),
+        st.tuples(terms, terms).map(lambda t: f"sum([{t[0]}, {t[1]}])"),
+        st.tuples(terms, terms).map(lambda t: f"({t[0]} if valid else {t[1]})"),
+        terms.map(lambda t: f"-({t})"), terms.map(lambda t: f"({t}) ** 2"), terms.map(lambda t: f"round({t}, digits=1)"),
+    ),
+    max_leaves=4,
+)  # fmt: skip
+COMPARISONS = st.one_of(
+    st.tuples(TERMS, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), TERMS).map(" ".join),
+    st.tuples(TERMS, TERMS, TERMS).map(lambda t: f"{t[0]} < {t[1]} <= {t[2]}"),
+    st.tuples(TERMS, TERMS, TERMS).map(lambda t: f"{t[0]} in [{t[1]}, {t[2]}]"),
+    st.tuples(TERMS, TERMS).map(lambda t: f"{t[0]} not in [{t[1]}, 3]"),
+    st.sampled_from(["valid", "not valid", "valid == true", "valid != (a < b)"]),
+)
+WHOLE = st.recursive(
+    COMPARISONS,
+    lambda parts: st.one_of(
+        st.tuples(parts, st.sampled_from([" and ", " or "]), parts).map(lambda t: f"({t[0]}{t[1]}{t[2]})"),
+        parts.map(lambda part: f"not ({part})"),
+    ),
+    max_leaves=3,
+)
+
+
+@examples(1.5)
+@given(WHOLE, st.lists(st.tuples(EXACT, EXACT, FLOATS, st.booleans()), min_size=1, max_size=5))
+def test_a_condition_gives_what_pythons_own_numbers_give(text, rows):
+    """Row by row as the language reads it, with no bound on numbers: those of a sweep have none."""
+    from shapecalc.spec.expressions import ExpressionError, operands, parse
+
+    rows = [dict(zip(("a", "b", "f", "valid"), row, strict=True)) for row in rows]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operands, "MAX_SIZE", 10**400)
+        try:
+            due = [parse(text).evaluate(row) for row in rows]
+        except ExpressionError as error:
+            assume("divides by zero" in str(error))
+            due = None
+    columns = {name: [row[name] for row in rows] for name in ("a", "b")}
+    columns = {name: np.array(v, dtype=np.int64 if max(v) < 2**63 else object) for name, v in columns.items()}
+    columns |= {"f": np.array([row["f"] for row in rows]), "valid": np.array([row["valid"] for row in rows])}
+    condition = read_condition(text, list(columns))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operands, "MAX_SIZE", 10**400)
+        if due is None:
+            with pytest.raises(UsageError, match="divides by zero"):
+                condition.holds(columns, len(rows))
+        else:
+            assert condition.holds(columns, len(rows)).tolist() == due
+
+
+def test_a_row_that_is_settled_is_not_asked_further():
+    result = sweep(SMALL, vars={"width": [1, 2, 0]}, where="valid and (buffers == 0 or macs / buffers > 1)")
+    assert result["width"].tolist() == [1, 2]
+    assert len(sweep(SMALL, vars={"width": [1, 0]}, where="macs / params > 1")) == 1  # one that is not valid costs 0
+    with pytest.raises(UsageError, match="`macs / buffers` divides by zero"):
+        sweep(SMALL, vars={"width": [1, 2]}, where="macs / buffers > 1")
+
+
+def test_columns_of_every_sort_are_ordered_by_what_they_are():
+    spec = {"input": [3], "vars": {"p": 0.5, "out": 2},
+            "layers": [{"dropout": "p"}, {"fc": {"out_features": "out", "bias": False}}]}  # fmt: skip
+    result = sweep(spec, vars={"p": [0.5, 0.25, 1], "out": [2, 3]})
+    assert result.sort("-p,-out")["p"].tolist() == [1, 1, 0.5, 0.5, 0.25, 0.25]
+    large = {"input": [3], "vars": {"p": 0.5, "out": 2, "r": 1},
+             "layers": [{"dropout": "p"}, {"fc": {"out_features": "out", "bias": False}, "repeat": "r"}]}  # fmt: skip
+    result = sweep(large, vars={"p": [0.5, 0.25], "out": [10**11, 10**12 - 1, 10**12], "r": [1, 2]})
+    assert result.sort("macs")["macs"].tolist() == sorted(result["macs"].tolist())
+    front_ = result.pareto("p,+macs")  # fractions beside numbers beyond what a float tells apart
+    assert front_.to_dicts() == [
+        row for row in result.to_dicts() if (row["p"], row["out"], row["r"]) == (0.25, 10**12, 2)
+    ]
+    nearly = sweep(large, vars={"p": [0.5, 0.25], "out": [10**8, 10**8 + 1], "r": [2]})
+    assert nearly.pareto("p,+macs")["out"].tolist() == [10**8 + 1]
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ def ours(config: Config) -> Any:
     if "Pad" in word:
         flat = kwargs["padding"]
         kwargs["padding"] = [[flat[i], flat[i + 1]] for i in range(len(flat) - 2, -1, -2)]
-    return size_layer(cls(**kwargs), (Shape(shape),))
+    return size_layer(cls(**kwargs).under_name(word), (Shape(shape),))
 
 
 def theirs(config: Config, device: str) -> tuple[tuple[int, ...], dict[str, tuple[int, ...]], int]:

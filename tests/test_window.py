@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from itertools import product
+from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent / "cli"))
+from running import run
+
+import shapecalc
 from shapecalc.dims import holds
 from shapecalc.errors import Misfit
+from shapecalc.layer import Composite
 from shapecalc.layers import KINDS, find_kind
 from shapecalc.shape import Shape
-from shapecalc.window import CAFFE, CEIL, FLOOR, Axis, spatial_axes, transposed_constraints, transposed_size
+from shapecalc.window import CAFFE, CEIL, FLOOR, HALF, Axis, spatial_axes, transposed_constraints, transposed_size
 
 GRID = list(product(range(1, 11), range(1, 6), range(1, 5), range(1, 4), range(3), range(3)))
 AXES = [
@@ -111,7 +119,7 @@ def test_output_padding_is_less_than_stride_or_dilation() -> None:
 
 def test_half_a_window_of_padding_leaves_no_window_in_padding_alone() -> None:
     for axis in AXES:
-        if axis.dilation == 1 and holds(axis.half_window()):
+        if axis.dilation == 1 and holds(axis.padding_constraint(HALF)):
             for i in range(slide(axis)):
                 places = taps(axis, i * axis.stride - axis.before)
                 assert any(0 <= place < axis.size for place in places), axis
@@ -170,3 +178,35 @@ def test_sides_may_differ() -> None:
     layer = KINDS["max_pool"](kernel_size=3, stride=2, padding=[[0, 1], [1, 0]])
     assert [(axis.before, axis.after) for axis in spatial_axes(layer, Shape((3, 8, 8)))] == [(0, 1), (1, 0)]
     assert {axis.rounding for axis in spatial_axes(layer, Shape((3, 8, 8)))} == {FLOOR}
+
+
+# ── ranks ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+WINDOWED = [
+    kind for kind, cls in KINDS.items() if not issubclass(cls, Composite) and set(cls.arguments) & {
+        "kernel_size", "output_size", "scale_factor", "patch_size", "upscale_factor", "downscale_factor", "output_ratio",
+    }
+]  # fmt: skip
+QUESTIONS = [["summary"], ["explain"], ["rf"], ["sizes"], ["formula"], ["memory", "--train"], ["solve", "--fix"]]
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=() if kind in ("conv", "max_pool") else pytest.mark.slow) for kind in WINDOWED]
+)
+def test_a_kind_with_windows_at_every_rank_through_every_question(kind):
+    """No number of axes is a traceback: it is worked out, or told (1 or 2)."""
+    example = KINDS[kind].examples[0]
+    for rank in range(7):
+        for flatten in ([], [{"flatten": {"start_dim": max(rank - 2, 0)}}]):
+            spec = {"input": [2, 3, 4, 5, 6, 7][:rank], "layers": [*flatten, {kind: example.arguments or None}]}
+            for question in QUESTIONS if rank > 3 or not flatten else []:
+                assert run(*question, "-", text=json.dumps(spec)).status in (0, 1, 2), (question, spec)
+
+
+def test_more_axes_than_have_names():
+    layers = [{"flatten": {"start_dim": 3}}, {"conv": {"out_channels": 2, "kernel_size": 9}}]
+    ran = run("summary", "-", text=json.dumps({"input": [2, 3, 4, 5, 6], "layers": layers}))
+    assert ran.status == 1
+    assert "with this stack the input must be at least 9 along axis 1\n" in ran.out + ran.err
+    (axes,) = shapecalc.load([{"reshape": [-1]}], input=(2, 3, 4, 5, 6)).legal_sizes().axes
+    assert axes.axes == ("axis 1", "axis 2", "axis 3", "axis 4")

@@ -168,7 +168,7 @@ def test_seq2seq_is_the_papers_384_million() -> None:
 
 
 def cache(report: Report) -> int:
-    """Return how many numbers a decoder keeps for each token."""
+    """Return how many elements a decoder keeps for each token."""
     rows = [row for row in report.rows if row.kind == "multi_head_attention"]
     return sum(row.node.layer.kv_cache(*row.sizing.inputs) for row in rows)
 

@@ -8,20 +8,61 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 import sys
+import threading
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from shapecalc import __version__
 from shapecalc.errors import ShapecalcError
+from shapecalc.escaping import clean
+from shapecalc.files import inputs_noted
 
-__all__ = ["cli", "main"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+__all__ = ["cli", "main", "status_of"]
 
 _INTERRUPTED = 130
 _GARBAGE_WORTH_A_SEARCH = 200_000
 """A command is over before it has made so many objects, as a rule; one that goes on must not grow without bound."""
+_ENDINGS = ("SIGTERM", "SIGHUP")
+"""Signals that end a command as Ctrl-C does: after it has put away what it was writing."""
+
+
+class _Ended(KeyboardInterrupt):
+    """A signal that ends the command."""
+
+    def __init__(self, number: int) -> None:
+        self.exit_status = 128 + number
+
+
+def status_of(interruption: BaseException | None) -> int:
+    """Return the exit status of a command that was interrupted: 128 and the number of the signal."""
+    return interruption.exit_status if isinstance(interruption, _Ended) else _INTERRUPTED
+
+
+@contextlib.contextmanager
+def _endings_heard() -> Iterator[None]:
+    """Let signals that end a command do so by an exception, unless the caller has them ignored (as nohup does)."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise _Ended(number)
+
+    heard = [number for name in _ENDINGS if (number := getattr(signal, name, None)) is not None]
+    is_main = threading.current_thread() is threading.main_thread()
+    heard = [number for number in heard if is_main and signal.getsignal(number) is signal.SIG_DFL]
+    for number in heard:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, signal.SIG_DFL)
 
 
 class _Commands(click.Group):
@@ -68,13 +109,15 @@ def main() -> None:
         if getattr(sys, name) is None:  # closed by whoever called
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  (for as long as the process is)
     try:
-        sys.exit(_run())
+        with inputs_noted(), _endings_heard():
+            status = _run()
+        sys.exit(status)
     except BrokenPipeError:  # whoever read the output has left: so do we, without a word
         _close_quietly()
         sys.exit(1)
     except OSError as error:
         _close_quietly()
-        sys.stderr.write(f"the output cannot be written: {error.strerror or error}\n")
+        sys.stderr.write(clean(f"the output cannot be written: {error.strerror or error}") + "\n")
         sys.exit(2)
     except MemoryError:
         sys.stderr.write("there is not enough memory for that\n")
@@ -85,9 +128,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors=_plainer(stream.encoding))
+        _open_streams()
         result: Any = cli.main(prog_name="shapecalc", standalone_mode=False)
         sys.stdout.flush()
     except ShapecalcError as error:
@@ -99,29 +140,34 @@ def _run() -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
-        error.show()
+        _show_misuse(error)
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return _INTERRUPTED
+    except KeyboardInterrupt as interruption:
+        return status_of(interruption)
+    except click.Abort as abort:
+        return status_of(abort.__cause__)
     return result if isinstance(result, int) else 0
 
 
-_PLAIN = str.maketrans({"×": "x", "–": "-", "─": "-", "−": "-", "·": "-", "…": "...", "│": "|", "✓": "ok", "≤": "<="})
+def _open_streams() -> None:
+    """Let what is written bear any character, whatever the encoding of the stream has."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+        if (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") != "utf8":
+            from shapecalc.renderers.plain import PlainStream  # noqa: PLC0415  (for the seldom stream)
+
+            setattr(sys, name, PlainStream(stream))
 
 
-def _plainer(encoding: str) -> str:
-    """Return the name of what to do with characters that the encoding of a stream has not: write plainer ones."""
-    if encoding.lower().replace("-", "") == "utf8":
-        return "replace"
-    import codecs  # noqa: PLC0415  (for the seldom terminal that is not of this century)
-
-    def plainer(error: UnicodeError) -> tuple[str, int]:
-        assert isinstance(error, UnicodeEncodeError)
-        text = error.object[error.start : error.end].translate(_PLAIN)
-        return text.encode(encoding, "replace").decode(encoding), error.end
-
-    codecs.register_error("shapecalc.plainer", plainer)
-    return "shapecalc.plainer"
+def _show_misuse(error: click.ClickException) -> None:
+    """Write to standard error how the command was used wrongly: words of the user's stay in their line."""
+    if type(error).show is click.UsageError.show:
+        error = click.UsageError(clean(error.format_message()), error.ctx)  # type: ignore[attr-defined]
+    elif type(error).show is click.ClickException.show:
+        error = click.ClickException(clean(error.format_message()))
+    error.show()
 
 
 def _close_quietly() -> None:

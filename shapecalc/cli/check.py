@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from shapecalc.cli.options import emit, printable, read_settings, show_error
+from shapecalc.cli.options import emit, read_settings, show_error
 from shapecalc.errors import ShapecalcError, count_noun
+from shapecalc.escaping import clean, github, github_property, join_lines, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -92,16 +93,14 @@ def _check(spec: str, variables: Mapping[str, Any]) -> _Result:
 def _text(results: Sequence[_Result]) -> None:
     for result in results:
         if result.problems:
-            emit(printable(f"wrong  {result.spec}: {count_noun(len(result.problems), 'problem')}"))
+            emit(clean(f"wrong  {result.spec}: {count_noun(len(result.problems), 'problem')}"))
             show_error(ShapecalcError(result.problems))
         else:
             held = f"{count_noun(result.claims, 'claim')} held" if result.claims else "nothing claimed"
-            emit(printable(f"ok     {result.spec}: {result.told}, {held}"))
+            emit(clean(f"ok     {result.spec}: {result.told}, {held}"))
 
 
 def _json(results: Sequence[_Result]) -> None:
-    import json  # noqa: PLC0415
-
     told = [
         {
             "spec": result.spec,
@@ -112,7 +111,7 @@ def _json(results: Sequence[_Result]) -> None:
         }
         for result in results
     ]
-    emit(json.dumps({"version": 1, "results": told}, indent=2, ensure_ascii=False))
+    emit(json_text({"version": 1, "results": told}, 2), format_="json")
 
 
 def _problem(problem: Problem) -> dict[str, Any]:
@@ -133,17 +132,10 @@ def _github(results: Sequence[_Result]) -> None:
     for result in results:
         for problem in result.problems:
             mark = problem.mark
-            place = f"file={_escape(mark.source.name, ',:')}" if mark else f"file={_escape(result.spec, ',:')}"
+            place = f"file={github_property(mark.source.name if mark else result.spec)}"
             if mark and mark.line:
                 place += f",line={mark.line},col={mark.column}"
-            text = "\n".join((problem.headline, *problem.why, *([problem.mend] if problem.mend else ())))
-            emit(printable(f"::error {place},title=shapecalc::{_escape(text)}"))
+            lines = (problem.headline, *problem.why, *filter(None, problem.mend.split("\n")))
+            emit(f"::error {place},title=shapecalc::{github(join_lines(lines))}", format_="github")
         if not result.problems:
-            emit(printable(f"ok     {result.spec}: {result.told}"))
-
-
-def _escape(text: str, more: str = "") -> str:
-    """Return text as GitHub's workflow commands want it."""
-    for character in f"%\r\n{more}":
-        text = text.replace(character, f"%{ord(character):02X}")
-    return text
+            emit(clean(f"ok     {result.spec}: {result.told}"))

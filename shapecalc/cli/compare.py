@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.options import emit, load_network, output_option, terminal_width, wants_color
+from shapecalc.escaping import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,10 +36,8 @@ def command(
     networks = [load_network(spec, inputs, settings, layout or "") for spec in specs]
     comparison = compare([network.infer(layout=layout or "") for network in networks])
     if format_ == "json":
-        import json  # noqa: PLC0415
-
-        emit(json.dumps(comparison.to_dict(), indent=2), output)
+        emit(json_text(comparison.to_dict(), 2), output, format_)
         return
     to_screen = output is None and format_ == "table"
     width = terminal_width() if to_screen else None
-    emit(draw_comparison(comparison, format_, width, color=wants_color() and to_screen), output)
+    emit(draw_comparison(comparison, format_, width, color=wants_color() and to_screen), output, format_)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.options import emit, load_network, output_option, terminal_width, wants_color
+from shapecalc.escaping import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,16 +47,14 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     after = load_network(second or first, [*inputs, *input_b], _merged(both, set_b))
     difference = diff(before.infer(), after.infer(layout=before.graph.layout))
     if format_ == "json":
-        import json  # noqa: PLC0415
-
-        emit(json.dumps(difference.to_dict(), indent=2, ensure_ascii=False), output)
+        emit(json_text(difference.to_dict(), 2), output, format_)
         return
     to_screen = output is None and format_ == "table"
     text = draw_difference(
         difference, format_, terminal_width() if to_screen else None, color=wants_color() and to_screen,
         everything=everything,
     )  # fmt: skip
-    emit(text, output)
+    emit(text, output, format_)
 
 
 def _merged(both: Sequence[str], own: Sequence[str]) -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import emit, load_network, network_options, output_option, printable
+from shapecalc.cli.options import emit, load_network, network_options, output_option
+from shapecalc.escaping import defuse, join_lines, json_text
 from shapecalc.renderers.text import wrap
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ def command(
     quantities = [word.strip() for word in what.split(",") if word.strip()] if what else []
     answer = network.formula(symbols, what=quantities, layer=layer)
     if format_ == "json":
-        emit(json.dumps(answer.to_dict(), indent=2, ensure_ascii=False), output)
+        emit(json_text(answer.to_dict(), 2), output, format_)
     else:
-        emit(printable({"text": _text, "latex": _latex, "python": _python}[format_](answer)), output)
+        emit(join_lines({"text": _text, "latex": _latex, "python": _python}[format_](answer)), output, format_)
 
 
 def _title(answer: Formulas) -> str:
@@ -66,10 +66,10 @@ def _title(answer: Formulas) -> str:
 
 
 def _sizes(sizes: Sequence[str], times: str = " × ") -> str:
-    return times.join(f"({size})" if len(_terms(size)) > 1 else size for size in sizes)
+    return "scalar" if not sizes else times.join(f"({size})" if len(_terms(size)) > 1 else size for size in sizes)
 
 
-def _text(answer: Formulas) -> str:
+def _text(answer: Formulas) -> list[str]:
     lines = [_title(answer), ""]
     for what, formula in answer.written("text").items():
         if isinstance(formula, dict):
@@ -85,7 +85,7 @@ def _text(answer: Formulas) -> str:
     lines += [f"  where {condition}" for condition in shown]
     if len(answer.conditions) > len(shown):
         lines.append(f"  and {len(answer.conditions) - len(shown)} more conditions (--format json lists them)")
-    return "\n".join([*lines, "", *_folded("", f"verified by inference {_verified(answer)}")])
+    return [*lines, "", *_folded("", f"verified by inference {_verified(answer)}")]
 
 
 def _folded(head: str, text: str) -> list[str]:
@@ -126,11 +126,11 @@ def _meaning(symbol: SymbolInUse) -> str:
 
 def _verified(answer: Formulas) -> str:
     ranges = ", ".join(f"{name} from {low:,} to {high:,}" for name, (low, high) in answer.ranges.items())
-    return f"at {answer.verified} points, {ranges}"
+    return ", ".join(filter(None, (f"at {answer.verified} points", ranges)))
 
 
-def _latex(answer: Formulas) -> str:
-    lines = [f"% {_title(answer)}", f"% verified by inference {_verified(answer)}"]
+def _latex(answer: Formulas) -> list[str]:
+    lines = [f"% {defuse(_title(answer))}", f"% verified by inference {_verified(answer)}"]
     lines += [f"% {symbol.name}: {_meaning(symbol)}" for symbol in answer.symbols]
     lines += [f"% where {condition}" for condition in answer.conditions]
     lines.append(r"\begin{align*}")
@@ -139,21 +139,29 @@ def _latex(answer: Formulas) -> str:
             lines += [rf"\text{{{what}}} &= {_latex_sizes(sizes)} \\" for sizes in formula.values()]
         else:
             lines.append(rf"\text{{{'MACs' if what == 'macs' else what}}} &= {formula} \\")
-    return "\n".join([*lines, r"\end{align*}"])
+    return [*lines, r"\end{align*}"]
 
 
 def _latex_sizes(sizes: Sequence[str]) -> str:
-    return r" \times ".join(rf"\left({size}\right)" if " " in size else size for size in sizes)
+    return (
+        r"\text{scalar}"
+        if not sizes
+        else r" \times ".join(rf"\left({size}\right)" if " " in size else size for size in sizes)
+    )
 
 
-def _python(answer: Formulas) -> str:
-    names = ", ".join(symbol.name for symbol in answer.symbols)
-    lines = [f"# {_title(answer)}; verified by inference {_verified(answer)}"]
-    lines += [f"# {symbol.name}: {_meaning(symbol)}" for symbol in answer.symbols]
+def _python(answer: Formulas) -> list[str]:
+    names = answer.python_names()
+    parameters = ", ".join(names.values())
+    lines = [f"# {defuse(_title(answer))}; verified by inference {_verified(answer)}"]
+    for symbol in answer.symbols:
+        own = names[symbol.name]
+        named = own if own == symbol.name else f"{own}, for {symbol.name}"
+        lines.append(f"# {named}: {_meaning(symbol)}")
     lines += [f"# where {condition}" for condition in answer.conditions]
     for what, formula in answer.written("python").items():
         if isinstance(formula, dict):
             shapes = ["(" + ", ".join(sizes) + ("," if len(sizes) == 1 else "") + ")" for sizes in formula.values()]
             formula = shapes[0] if len(shapes) == 1 else "[" + ", ".join(shapes) + "]"  # noqa: PLW2901
-        lines += ["", "", f"def {what}({names}):", f"    return {formula}"]
-    return "\n".join(lines)
+        lines += ["", "", f"def {what}({parameters}):", f"    return {formula}"]
+    return lines

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from shapecalc.arguments import REQUIRED, Choice, Flag, Integer, Number, Padding, PerAxis, Sizes, Text
-from shapecalc.cli.options import emit, terminal_width, wants_color
+from shapecalc.cli.options import OUTPUT, emit, terminal_width, wants_color
 from shapecalc.errors import Misfit, ShapecalcError, did_you_mean
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class _Kinds(click.Group):
         from shapecalc.layers import find_kind  # noqa: PLC0415
 
         cls = find_kind(cmd_name)
-        return None if cls is None else _command_of(cls)
+        return None if cls is None else _command_of(cls, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -135,13 +135,13 @@ def _metavar(argument: Argument) -> str:
     return "TEXT"
 
 
-def _command_of(cls: type[Layer]) -> click.Command:
-    """Return the command of a kind."""
+def _command_of(cls: type[Layer], word: str) -> click.Command:
+    """Return the command of a kind, under one of its names."""
     options: list[click.Parameter] = [*_shared_options(cls), *map(_option, cls.arguments.values())]
 
     def work_out(**options: Any) -> None:
         own = {field: options.pop(field) for field in _Request._fields}
-        _work_out(cls, _Request(**own), options)
+        _work_out(cls, word, _Request(**own), options)
 
     return click.Command(
         cls.kind,
@@ -162,8 +162,7 @@ def _shared_options(cls: type[Layer]) -> Iterator[click.Parameter]:
     formats = click.Choice(_FORMATS)
     yield click.Option(["--format", "format_"], type=formats, default="text", metavar="FORMAT",
                        help=f"{', '.join(_FORMATS)}.")  # fmt: skip
-    file = click.Path(dir_okay=False)
-    yield click.Option(["--output", "-o"], type=file, metavar="FILE", help="Write to a file instead of the screen.")
+    yield click.Option(["--output", "-o"], **OUTPUT)
 
 
 def _option(argument: Argument) -> click.Option:
@@ -202,7 +201,7 @@ class _Request(NamedTuple):
     output: str | None
 
 
-def _work_out(cls: type[Layer], request: _Request, values: dict[str, Any]) -> None:
+def _work_out(cls: type[Layer], word: str, request: _Request, values: dict[str, Any]) -> None:
     given = {name: values[_key(argument)] for name, argument in cls.arguments.items()}
     given = {name: value for name, value in given.items() if value is not None}
     missing = [argument for argument in cls.arguments.values() if argument.required and argument.name not in given]
@@ -212,20 +211,20 @@ def _work_out(cls: type[Layer], request: _Request, values: dict[str, Any]) -> No
     if not request.inputs and cls.inputs != (0, 0):
         raise click.UsageError(f"{cls.kind} needs --input: the size of what comes in", click.get_current_context())
     try:
-        text = _written(_network(cls, given, request), request)
+        text = _written(_network(word, given, request), request)
     except ShapecalcError as error:
         problems = [problem._replace(mark=None, subject="", also=()) for problem in error.problems]
         raise type(error)(problems) from None
-    emit(text, request.output)
+    emit(text, request.output, request.format_)
 
 
-def _network(cls: type[Layer], given: dict[str, Any], request: _Request) -> Network:
-    """Return the network of one layer."""
+def _network(word: str, given: dict[str, Any], request: _Request) -> Network:
+    """Return the network of one layer, of the kind that a word names."""
     from shapecalc.network import load, parse_sizes  # noqa: PLC0415
 
     sizes = [list(parse_sizes(text)) for text in request.inputs]
     names = ["input"] if len(sizes) == 1 else [f"input{number}" for number in range(1, len(sizes) + 1)]
-    item: dict[str, Any] = {cls.kind: given or None}
+    item: dict[str, Any] = {word: given or None}
     if len(names) > 1:
         item["from"] = names
     inputs = dict(zip(names, sizes, strict=True))

@@ -38,9 +38,9 @@ def command(kinds: Sequence[str], format_: str, output: str | None) -> None:
         return
     found = [kind_of(_find(word)) for word in kinds] or [kind_of(cls) for cls in KINDS.values()]
     if format_ == "json":
-        emit(drawing.draw_json(found), output)
+        emit(drawing.draw_json(found), output, format_)
     elif format_ == "markdown":
-        emit("\n\n".join(map(drawing.draw_markdown, found)), output)
+        emit("\n\n".join(map(drawing.draw_markdown, found)), output, format_)
     else:
         pages = [f"{drawing.draw_text(kind, width)}{_to_try(kind.name)}" for kind in found]
         emit("\n\n".join(pages), output)

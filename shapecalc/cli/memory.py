@@ -18,7 +18,7 @@ OPTIMIZERS = ("none", "sgd", "momentum", "rmsprop", "adagrad", "lion", "adam", "
 
 @click.command(short_help="Tell the bytes that a network takes, and their peak.")
 @network_options
-@click.option("--weights", metavar="BITS", help="Bits of a weight: 32, 16, 8, 4, fp16, int8…  [default: 32]")
+@click.option("--weights", metavar="BITS", help="Bits of a weight: 32, 16, 8, 4, fp16, int8, …  [default: 32]")
 @click.option("--activations", metavar="BITS", help="Bits of an activation.  [default: 32]")
 @click.option("--buffers", metavar="BITS", default="32", show_default=True, help="Bits of a running statistic.")
 @click.option("--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples at once.")
@@ -76,7 +76,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     if format_ == "json":
         from shapecalc.renderers.json import write_contract  # noqa: PLC0415
 
-        emit(write_contract(result.to_dict()), output)
+        emit(write_contract(result.to_dict()), output, format_)
         return
     from shapecalc.renderers.memory import draw_memory  # noqa: PLC0415
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from shapecalc.errors import Problem, UsageError, count_noun
+from shapecalc.escaping import defuse, join_lines
+from shapecalc.files import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -17,21 +19,24 @@ if TYPE_CHECKING:
     from shapecalc.network import Network
 
 __all__ = [
+    "OUTPUT",
+    "complain",
     "depth_option",
     "emit",
     "layout_option",
     "load_network",
     "network_options",
     "output_option",
-    "printable",
     "read_settings",
     "show_error",
     "terminal_width",
     "wants_color",
+    "write_to_screen",
 ]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 _MAX_SHOWN = 50
+_FOR_PEOPLE = ("text", "table")
 
 
 def network_options(function: _Command) -> _Command:
@@ -53,9 +58,22 @@ def network_options(function: _Command) -> _Command:
     return click.argument("spec", metavar="SPEC")(function)
 
 
-output_option = click.option(
-    "--output", "-o", metavar="FILE", type=click.Path(dir_okay=False), help="Write to a file instead of the screen."
-)
+def _read_output(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Return the file to write to, or None for the screen: `-` is the screen as well."""
+    if value == "":
+        raise click.BadParameter("the name of the file is empty", ctx, param)
+    return None if value == "-" else value
+
+
+OUTPUT: dict[str, Any] = {
+    "metavar": "FILE",
+    "type": click.Path(dir_okay=False),
+    "callback": _read_output,
+    "help": "Write to a file instead of the screen.",
+}
+"""What every option is that names the file to write to."""
+
+output_option = click.option("--output", "-o", **OUTPUT)
 
 
 def _read_depth(ctx: click.Context, param: click.Parameter, value: str) -> int | str:
@@ -145,29 +163,39 @@ def wants_color() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def emit(text: str, output: str | None = None) -> None:
-    """Write text to standard output, or to a file. Errors: `UsageError` where the file cannot be written."""
+def emit(text: str, output: str | None = None, format_: str = "text") -> None:
+    """Write text to standard output, or to a file as a whole. Errors: `UsageError` where that cannot be written.
+
+    `format_` says what it is: in a text for people, no line commands the CI that shows it.
+    """
     text = text if text.endswith("\n") else f"{text}\n"
-    if output is None or output == "-":
+    if output is None:
+        write_to_screen(text, format_)
+    else:
+        write_file(output, text.encode("utf-8", "replace"))
+
+
+def write_to_screen(text: str, format_: str = "text") -> None:
+    """Write text of a format to standard output, in characters that its encoding has."""
+    text = defuse(text) if format_ in _FOR_PEOPLE else text
+    if hasattr(sys.stdout, "write_as"):
+        sys.stdout.write_as(text, format_)
+    else:
         sys.stdout.write(text)
-        return
-    try:
-        with open(output, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-    except OSError as error:
-        raise UsageError(Problem(f"{output} cannot be written: {error.strerror or error}")) from None
 
 
-def printable(text: str) -> str:
-    """Return the text with control characters made visible, so that nothing read can command the terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "�" for c in text)
+def complain(lines: Iterable[str]) -> None:
+    """Write lines to standard error."""
+    sys.stderr.write(f"{defuse(join_lines(lines))}\n")
 
 
 def show_error(error: ShapecalcError) -> None:
     """Write an error to standard error: every problem, up to a screenful of them."""
     problems = error.problems
     shown = problems[:_MAX_SHOWN]
-    text = "\n\n".join(printable(str(problem)) for problem in shown)
+    lines: list[str] = []
+    for problem in shown:
+        lines += ["", *problem.lines()] if lines else problem.lines()
     if len(problems) > len(shown):
-        text += f"\n\n… and {count_noun(len(problems) - len(shown), 'more problem')}"
-    sys.stderr.write(f"{text}\n")
+        lines += ["", f"… and {count_noun(len(problems) - len(shown), 'more problem')}"]
+    complain(lines)

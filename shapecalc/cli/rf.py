@@ -66,7 +66,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     if format_ == "json":
         from shapecalc.renderers.json import write_contract  # noqa: PLC0415
 
-        emit(write_contract(_contract(fields, layer, place)), output)
+        emit(write_contract(_contract(fields, layer, place)), output, format_)
         return
     from shapecalc.renderers.fields import draw_fields, draw_region  # noqa: PLC0415
 

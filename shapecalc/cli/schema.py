@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from shapecalc.cli.options import emit, output_option
+from shapecalc.escaping import json_text
 
 __all__ = ["command"]
 
@@ -17,8 +18,6 @@ def command(output: str | None) -> None:
     An editor that speaks YAML completes and checks with it a file whose first line is
     `# yaml-language-server: $schema=shapecalc.schema.json`.
     """
-    import json  # noqa: PLC0415
-
     from shapecalc.schema import specification_schema  # noqa: PLC0415
 
-    emit(json.dumps(specification_schema(), indent=1, ensure_ascii=False), output)
+    emit(json_text(specification_schema(), 1), output, "json")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import emit, load_network, network_options, output_option, printable
+from shapecalc.cli.options import emit, load_network, network_options, output_option
+from shapecalc.escaping import join_lines, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,9 +32,9 @@ def command(spec: str, inputs: Sequence[str], settings: Sequence[str], format_: 
     """
     answer = load_network(spec, inputs, settings).legal_sizes()
     if format_ == "json":
-        emit(json.dumps(answer.to_dict(), indent=2, ensure_ascii=False), output)
+        emit(json_text(answer.to_dict(), 2), output, format_)
     else:
-        emit(printable(_text(answer)), output)
+        emit(_text(answer), output)
     return 0 if all(entry.legal.smallest for entry in answer.axes) else 1
 
 
@@ -42,7 +42,7 @@ def _text(answer: LegalSizes) -> str:
     lines = [answer.name or "the network"]
     for entry in answer.axes:
         lines += ["", _heading(entry, named=len(answer.axes) > 1), *_body(entry)]
-    return "\n".join([*lines, "", _footer(answer)])
+    return join_lines([*lines, "", _footer(answer)])
 
 
 def _heading(entry: AxisSizes, *, named: bool) -> str:
@@ -58,23 +58,25 @@ def _body(entry: AxisSizes) -> Iterator[str]:
     if not entry.legal.smallest:
         return
     yield f"  smallest  {entry.legal.smallest:,}"
-    same = entry.exact[:-1] == entry.legal[:-1]
+    same = entry.exact._replace(searched=entry.legal.searched) == entry.legal
     yield f"  exact     {'all of them' if same else entry.exact.text()}"
     for size in dict.fromkeys(entry.given):
-        yield f"  here      {_verdict(entry, size)}"
+        first, *rest = _verdict(entry, size)
+        yield f"  here      {first}"
+        yield from (f"            {line}" for line in rest)
 
 
-def _verdict(entry: AxisSizes, size: int) -> str:
+def _verdict(entry: AxisSizes, size: int) -> list[str]:
     """Say of the size as it is given what it is, and which are the nearest that are better."""
     if size not in entry.legal:
-        return f"{size:,} is not legal: {_nearest(entry.legal.nearest(size))}"
+        return [f"{size:,} is not legal: {_nearest(entry.legal.nearest(size))}"]
     if size in entry.exact:
-        return f"{size:,} is legal and exact"
+        return [f"{size:,} is legal and exact"]
     more = len(entry.rounded) - _LAYERS
     layers = ", ".join(entry.rounded[:_LAYERS]) + (f" and {more} more" if more > 0 else "")
     told = [f"{size:,} is legal, but not exact: it is rounded at", layers or "a merge"]
     near = entry.exact.nearest(size)
-    return "\n            ".join([*told, _nearest(near)] if near else told)
+    return [*told, _nearest(near)] if near else told
 
 
 def _nearest(sizes: Sequence[int]) -> str:
@@ -83,5 +85,7 @@ def _nearest(sizes: Sequence[int]) -> str:
 
 
 def _footer(answer: LegalSizes) -> str:
+    if not answer.axes:
+        return "no input has an axis whose size could change"
     searched = max((entry.legal.searched for entry in answer.axes), default=0)
     return f"every size to {searched:,} tried; inference agrees at {answer.verified} sizes chosen there and beyond"

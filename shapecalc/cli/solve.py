@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from shapecalc.cli.options import emit, printable, read_inputs, read_settings
+from shapecalc.cli.options import OUTPUT, emit, read_inputs, read_settings
 from shapecalc.errors import Problem, UsageError, count_noun
+from shapecalc.escaping import clean, join_lines, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,9 +46,7 @@ __all__ = ["command"]
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="SPEC: give a variable another value.")
 @click.option("--top", type=click.IntRange(1, 1000), default=10, metavar="N", help="How many answers to show.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="How to write it.")
-@click.option(
-    "-o", "output", metavar="FILE", type=click.Path(dir_okay=False), help="Write to a file instead of the screen."
-)
+@click.option("-o", "output", **OUTPUT)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -89,9 +87,9 @@ def command(
         else:
             text, good = _budget_text(answer, top), bool(answer.solutions)
     if format_ == "json":
-        emit(json.dumps(_cut(answer.to_dict(), top), indent=2, ensure_ascii=False), output)
+        emit(json_text(_cut(answer.to_dict(), top), 2), output, format_)
     else:
-        emit(printable(text), output)
+        emit(text, output)
     return 0 if good else 1
 
 
@@ -105,7 +103,8 @@ def _check_window(target: str, inputs: Sequence[str], wanted: str | None, asked:
     if not inputs or not wanted:
         what = "comes out" if inputs else "goes in" if wanted else "goes in and what comes out"
         given = inputs[0] if inputs else "227"
-        raise UsageError(Problem(f"to solve {target} say what {what}", mend=f"--input {given} --output {wanted or 55}"))
+        mend = clean(f"--input {given} --output {wanted or 55}")
+        raise UsageError(Problem(f"to solve {target} say what {what}", mend=mend))
 
 
 def _check_network(target: str, foreign: Sequence[str], asked: Mapping[str, Any]) -> None:
@@ -206,7 +205,7 @@ def _window_text(answer: WindowSolutions, top: int) -> str:
     else:
         lines = [f"{asked}: nothing in the range that was searched gives this"]
         lines += ["", "nearest:", *_window_rows(answer.nearest, output=True)] if answer.nearest else []
-    return "\n".join([*lines, "", *_wrap(footer)])
+    return join_lines([*lines, "", *_wrap(footer)])
 
 
 def _window_rows(solutions: Sequence[WindowSolution], *, output: bool = False) -> list[str]:
@@ -233,10 +232,10 @@ def _spans(values: Sequence[int]) -> str:
     return ", ".join(f"{a:,} to {b:,}" if b > a else f"{a:,}" for a, b in spans)
 
 
-def _wrap(text: str) -> list[str]:
+def _wrap(text: str, hang: str = "") -> list[str]:
     import textwrap  # noqa: PLC0415
 
-    return textwrap.wrap(text, 80)
+    return textwrap.wrap(text, 80, subsequent_indent=hang)
 
 
 def _budget_text(answer: BudgetSolutions, top: int) -> str:
@@ -246,13 +245,13 @@ def _budget_text(answer: BudgetSolutions, top: int) -> str:
     shown = answer.solutions[:top] or ((answer.least,) if answer.least else ())
     if not answer.solutions and answer.searched:
         told += ": no setting meets this" + ("; the least that there is:" if answer.least else "")
-    lines = [*_wrap(told), ""]
+    lines = [*_wrap(clean(told), "  "), ""]
     if shown:
         lines += _table([*shown[0].settings, *(units[w] for w in answer.budgets), "used"], [_row(s) for s in shown])
     more = answer.meeting - len(shown)
     lines += [f"  and {more:,} more that need less"] if answer.solutions and more > 0 else []
     lines += [""] if shown else []
-    return "\n".join([*lines, *_wrap(_searched(answer)), *(line for note in _notes(answer) for line in _wrap(note))])
+    return join_lines([*lines, *_wrap(_searched(answer)), *(line for note in _notes(answer) for line in _wrap(note))])
 
 
 def _searched(answer: BudgetSolutions) -> str:
@@ -285,14 +284,15 @@ def _row(solution: BudgetSolution) -> list[str]:
 
 def _fixes_text(answer: Fixes, top: int) -> str:
     if not answer.problems:
-        return f"{answer.name}: every layer fits, there is nothing to fix"
+        return clean(f"{answer.name}: every layer fits, there is nothing to fix")
     lines = [f"{answer.name}: {count_noun(len(answer.problems), 'problem')}"]
     lines += [f"  {problem.headline}" for problem in answer.problems[:top]]
     for number, fix in enumerate(answer.fixes[:top], 1):
         lines += ["", *_fix_lines(number, fix)]
     if not answer.fixes:
         lines += ["", "no one change, and no two, make every layer fit"]
-    return "\n".join([*lines, "", f"{answer.trials:,} changes tried; those shown were read and inferred anew"])
+    cut = "; there are more, and no time to try them all" if answer.is_cut_short else ""
+    return join_lines([*lines, "", f"{answer.trials:,} changes tried{cut}; those shown were read and inferred anew"])
 
 
 def _fix_lines(number: int, fix: Fix) -> list[str]:

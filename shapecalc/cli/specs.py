@@ -9,6 +9,7 @@ import click
 
 from shapecalc.cli.options import emit, terminal_width, wants_color
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.escaping import json_text
 from shapecalc.units import parse_count
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class _Entry(NamedTuple):
 @click.command(short_help="List the bundled networks.")
 @click.argument("words", metavar="[WORD]...", nargs=-1)
 @click.option("--family", metavar="NAME", help="Only the members of a family.")
-@click.option("--task", metavar="NAME", help="Only those for a task: classification, segmentation, language…")
+@click.option("--task", metavar="NAME", help="Only those for a task: classification, segmentation, language, …")
 @click.option("--max-params", metavar="N", help="Only those with at most so many parameters: 5M, 300k, 25557032.")
 @click.option("--min-params", metavar="N", help="Only those with at least so many parameters.")
 @click.option("--sort", type=click.Choice(["name", "params", "macs"]), default=None, help="The order of the list.")
@@ -53,11 +54,11 @@ def command(
 
     A WORD keeps those with it in their name, family, task or source.
     """
+    most = parse_count(max_params, "--max-params") if max_params else None
+    least = parse_count(min_params, "--min-params") if min_params else 0
     entries = list(_entries())
     entries = _kept(entries, "family", family)
     entries = _kept(entries, "task", task)
-    most = parse_count(max_params, "--max-params") if max_params else None
-    least = parse_count(min_params, "--min-params") if min_params else 0
     entries = [e for e in entries if least <= e.params and (most is None or e.params <= most)]
     for word in words:
         entries = [e for e in entries if word.lower() in " ".join(map(str, e)).lower()]
@@ -65,7 +66,7 @@ def command(
         entries.sort(key=lambda entry: getattr(entry, sort))
     if not entries:
         raise UsageError(Problem("no bundled network is like that", mend="`shapecalc specs` lists all"))
-    emit(_json(entries) if format_ == "json" else _table(entries))
+    emit(_json(entries) if format_ == "json" else _table(entries), format_=format_)
 
 
 def _kept(entries: list[_Entry], field: str, wanted: str | None) -> list[_Entry]:
@@ -99,10 +100,8 @@ def _entry(member: Member) -> _Entry:
 
 
 def _json(entries: Sequence[_Entry]) -> str:
-    import json  # noqa: PLC0415
-
     specs: list[dict[str, Any]] = [entry._asdict() for entry in entries]
-    return json.dumps({"version": 1, "specs": specs}, indent=2, ensure_ascii=False)
+    return json_text({"version": 1, "specs": specs}, 2)
 
 
 def _table(entries: Sequence[_Entry]) -> str:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from shapecalc.cli.options import emit, output_option, printable, read_settings, terminal_width, wants_color
+from shapecalc.cli import status_of
+from shapecalc.cli.options import (
+    complain,
+    emit,
+    output_option,
+    read_settings,
+    terminal_width,
+    wants_color,
+    write_to_screen,
+)
 from shapecalc.errors import Problem, ShapecalcError, UsageError, count_noun
+from shapecalc.escaping import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_INTERRUPTED = 130
 _FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 _ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".parquet": "parquet"}
 _SHOWN = 40
@@ -45,7 +55,7 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     """Work out every combination of variables and input sizes: parameters, MACs, memory, output, whether it fits.
 
     Columns, for --where, --sort and --pareto: variant (its number), the settings that vary, params, macs, buffers,
-    activations, memory (bytes of those three as fp32), valid.
+    activations, memory (bytes at the peak as fp32, as `shapecalc memory` totals them), valid.
     """
     if more:  # --input 3x{64,96}x64 without quotes comes as --input 3x64x64 3x96x64
         mend = "quotes keep the shell from reading braces itself: --input '3x{64,96}x64'"
@@ -60,18 +70,29 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
         output=options["output"], format=format_, resume=options["resume"], plot=options["plot"], shown=_SHOWN,
     )  # fmt: skip
     _announce(job, yes=options["yes"])
-    interrupted = _run(job, options["jobs"])
-    job.finish()
-    if format_ == "table":
-        emit(_table(job, options["output"]), options["output"])
-    elif options["output"] is None and job.is_gathered:
-        job.write_to(sys.stdout)
-    if interrupted:
-        sys.stderr.write(f"{job.interruption()}\n")
-        return _INTERRUPTED
+    interruption = _run(job, options["jobs"])
+    if interruption is None or not (options["output"] or options["plot"]):
+        if format_ == "table":
+            emit(_table(job, options["output"]), options["output"])
+        elif options["output"] is None and job.is_gathered:
+            emit(job.text(), format_=format_)
+    if interruption is not None:
+        complain([job.interruption()])
+        return status_of(interruption)
     if options["output"] and format_ != "table":
-        sys.stderr.write(printable(f"{job.conclusion()}\n"))
+        complain([job.conclusion()])
     return 0
+
+
+class _Screen:
+    """Standard output, for rows of a format."""
+
+    def __init__(self, format_: str) -> None:
+        self.format = format_
+
+    def write(self, text: str) -> None:
+        """Write rows."""
+        write_to_screen(text, self.format)
 
 
 def _format_of(format_: str | None, output: str | None) -> str:
@@ -117,30 +138,38 @@ def _announce(job: Job, *, yes: bool) -> None:
         message = f"the sweep is too large to start unasked: {size}"
         raise UsageError(Problem(message, why=(size.why,), mend="--yes starts it"))
     if size.is_long:
-        sys.stderr.write(f"{size}\n")
+        complain([str(size)])
 
 
-def _run(job: Job, jobs: int) -> bool:
-    """Run the sweep; tell whether it was interrupted."""
+def _run(job: Job, jobs: int) -> KeyboardInterrupt | None:
+    """Run the sweep, and finish its files; return what interrupted it, if something did."""
+    try:
+        _work(job, jobs)
+        job.finish()
+    except KeyboardInterrupt as interruption:
+        job.leave()
+        return interruption
+    except BaseException as error:
+        job.leave()
+        if isinstance(error, ShapecalcError) and job.part:
+            complain([job.interruption("stopped")])
+        raise
+    return None
+
+
+def _work(job: Job, jobs: int) -> None:
     from shapecalc.renderers.progress import progress  # noqa: PLC0415
 
     is_wanted = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and job.size().is_long
-    executor = None
-    if jobs > 1:
-        from shapecalc.sweeping.driver import process_pool  # noqa: PLC0415
+    from shapecalc.sweeping.driver import process_pool  # noqa: PLC0415
 
-        executor = process_pool(jobs)
-    stream = sys.stdout if job.output is None else None
-    try:
-        with progress("variants", job.plan.grid.rows, start=job.start, is_wanted=is_wanted) as show:
-            for done in job.run(executor, stream):
-                show(done)
-    except KeyboardInterrupt:
-        return True
-    finally:
-        if executor is not None:
-            executor.shutdown(wait=False, cancel_futures=True)
-    return False
+    stream = _Screen(job.format) if job.output is None else None
+    with (
+        process_pool(jobs) if jobs > 1 else contextlib.nullcontext() as executor,
+        progress("variants", job.plan.grid.rows, start=job.start, is_wanted=is_wanted) as show,
+    ):
+        for done in job.run(executor, stream):
+            show(done)
 
 
 def _table(job: Job, output: str | None) -> str:
@@ -148,9 +177,9 @@ def _table(job: Job, output: str | None) -> str:
     from shapecalc.renderers.listing import draw_listing  # noqa: PLC0415
     from shapecalc.renderers.text import wrap  # noqa: PLC0415
 
-    rows, wrong = job.table(), [printable(line) for line in _reason(job)]
+    rows, wrong = job.table(), [clean(line) for line in _reason(job)]
     width = terminal_width() if output is None else None
-    title = wrap(printable(job.title()), width)
+    title = wrap(clean(job.title()), width, hang=2)
     if not rows.cells:
         return "\n".join([*title, "", "no row is left", *wrong])
     footer = [line for text in (*rows.footer, *wrong) for line in wrap(text, width)]

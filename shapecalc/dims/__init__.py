@@ -1,11 +1,11 @@
-"""Arithmetic on dimensions, on whatever they are: ints, traced numbers, sympy symbols or numpy arrays.
+"""Arithmetic on dimensions, on whatever they are: ints, traced numbers, sympy symbols or columns of numbers.
 
 A formula of a layer is written once, with `+ - * //` and the functions below, and runs on all four. So a formula
 never branches on a dimension, never uses `/ % max min math.*` on one and never calls `int()` on one. What must
 hold of the numbers is data, not a branch: a `Constraint`, for which each kind of number has its own use.
 
-The kinds of number other than int live beside this module (`traces`, `symbols`, `arrays`), each imported by the
-question that needs it; importing one registers how its numbers are compared and rounded.
+The kinds of number other than int live beside this module (`traces`, `symbols`, `columns`, `lists`), each imported by
+the question that needs it; importing one registers how its numbers are compared and rounded.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 from shapecalc.errors import Misfit, Proposal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = [
     "BROADCASTS",
@@ -29,7 +29,9 @@ __all__ = [
     "Numbers",
     "broadcast",
     "ceil_div",
+    "exact_where",
     "holds",
+    "matched",
     "maximum",
     "minimum",
     "prod",
@@ -40,7 +42,7 @@ __all__ = [
 ]
 
 Dim: TypeAlias = Any
-"""A dimension: an int, a traced number, a sympy expression or a numpy array of integers."""
+"""A dimension: an int, a traced number, a sympy expression or a column of integers."""
 
 UP_TO = "≤"
 LESS = "<"
@@ -119,12 +121,32 @@ def scaled(size: Dim, factor: Dim) -> Dim:
     return numbers.scaled(size, factor) if numbers else math.floor(size * factor)
 
 
+def matched(size: Dim, others: Sequence[Dim]) -> Dim:
+    """Return a size where one of the others is the same, and else 0: on ints, lists and columns."""
+    if any(other is size for other in others):
+        return size
+    for number in (size, *others):
+        work = getattr(_numbers(number, number), "matched", None)
+        if work:
+            return work(size, others)
+    return size if size in others else 0
+
+
 def within(value: Dim, low: float, high: float) -> Dim:
     """Return a dimension of another kind than int, told of the range that ints are held to where they are read."""
     tell = getattr(_numbers(value, value), "within", None)
     if tell:
         tell(value, low, high)
     return value
+
+
+def exact_where(value: Dim, ends: Callable[[Dim], tuple[Dim, Dim]]) -> Dim:
+    """Return a number of windows as it is; lists of candidates take it to be exact where two numbers are equal.
+
+    `ends` gives the two for so many windows: where the last one ends, and where it should.
+    """
+    note = None if type(value) is int else getattr(_numbers(value, value), "exact_where", None)
+    return note(value, ends) if note else value
 
 
 def prod(values: Iterable[Dim]) -> Dim:

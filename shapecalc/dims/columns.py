@@ -24,9 +24,9 @@ except ModuleNotFoundError as error:
     raise MissingExtraError("working on many sizes at once", "numpy", "sweep") from error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-__all__ = ["Column", "Ledger", "NeedsValueError", "mask", "values_of"]
+__all__ = ["Column", "Ledger", "NeedsValueError", "array_of", "mask"]
 
 _MOST = 2**62
 """Beyond which 64 bits are not trusted to hold a number."""
@@ -129,8 +129,8 @@ class Column:
     def __truediv__(self, other: Any) -> Column:
         """Return the quotient where it is whole for every candidate: ints give a fraction elsewhere."""
         _bounds_of(self, other)
-        divisor = values_of(other)
-        if np.any(np.equal(divisor, 0)) or np.any(np.mod(self.values, divisor)):
+        values, divisor = _operands(self, other)
+        if np.any(np.equal(divisor, 0)) or np.any(np.mod(values, divisor)):
             self.refuse()
         quotient: Column = self // other
         return quotient
@@ -156,18 +156,36 @@ class Column:
 
     def _made(self, work: Callable[[Any, Any], Any], a: Any, b: Any, bounds: tuple[int, int]) -> Column:
         """Return the result of an operation, in 64 bits where its bounds allow that and in Python's ints elsewhere."""
-        if bounds[0] >= -_MOST_WRITTEN and bounds[1] <= _MOST_WRITTEN:
-            return Column(np.asarray(work(values_of(a), values_of(b))), self.ledger, bounds)
-        if self.ledger.is_reading:
+        if self.ledger.is_reading and (bounds[0] < -_MOST_WRITTEN or bounds[1] > _MOST_WRITTEN):
             raise NeedsValueError(self.axes | (b.axes if isinstance(b, Column) else self.axes))
-        if bounds[0] >= -_MOST and bounds[1] <= _MOST:
-            return Column(np.asarray(work(values_of(a), values_of(b))), self.ledger, bounds)
-        return _narrowed(Column(np.asarray(work(_large(a), _large(b)), dtype=object), self.ledger))
+        if bounds[0] < -_MOST or bounds[1] > _MOST:
+            return _narrowed(Column(np.asarray(work(_large(a), _large(b)), dtype=object), self.ledger))
+        return _narrowed(Column(np.asarray(work(*_operands(a, b))), self.ledger, bounds))
 
 
 def values_of(number: Any) -> Any:
     """Return the values of a column, or the number itself."""
     return number.values if isinstance(number, Column) else number
+
+
+def array_of(number: Any) -> Any:
+    """Return the values of a column, or the number itself, as an array: of Python's ints where 64 bits are too few."""
+    if isinstance(number, Column):
+        return number.values
+    return np.asarray(number, dtype=np.int64 if _is_small(number) else object)
+
+
+def _operands(a: Any, b: Any) -> tuple[Any, Any]:
+    """Return the values of two dimensions as numpy may work on them: both in 64 bits, or both as Python's ints."""
+    if _is_small(a) and _is_small(b):
+        return values_of(a), values_of(b)
+    return _large(a), _large(b)
+
+
+def _is_small(number: Any) -> bool:
+    if isinstance(number, Column):
+        return bool(number.values.dtype != object)
+    return bool(-_MOST <= number <= _MOST)
 
 
 def _large(number: Any) -> Any:
@@ -178,8 +196,8 @@ def _narrowed(column: Column) -> Column:
     """Return a column of Python's ints in 64 bits, where they turn out to fit."""
     if column.values.dtype == object:
         column.low, column.high = int(column.values.min()), int(column.values.max())
-    if column.low >= -_MOST and column.high <= _MOST:
-        column.values = column.values.astype(np.int64)
+        if column.low >= -_MOST and column.high <= _MOST:
+            column.values = column.values.astype(np.int64)
     return column
 
 
@@ -195,7 +213,7 @@ def _bounds_of(column: Column, other: Any) -> tuple[int, int]:
 def _divided(column: Column, a: Any, b: Any, work: Callable[[Any, Any], Any]) -> Column:
     """Return a // b or a % b, without the candidates for which b is 0."""
     (low, high), (least, most) = _bounds_of(column, a), _bounds_of(column, b)
-    divisor = values_of(b)
+    dividend, divisor = _operands(a, b)
     if least <= 0 <= most:
         if not isinstance(b, Column):
             raise ZeroDivisionError
@@ -203,7 +221,7 @@ def _divided(column: Column, a: Any, b: Any, work: Callable[[Any, Any], Any]) ->
         if np.any(zero):
             column.ledger.require(~zero)
             divisor = np.where(zero, 1, divisor)
-    values = np.asarray(work(_large(a) if max(abs(low), abs(high)) > _MOST else values_of(a), divisor))
+    values = np.asarray(work(dividend, divisor))
     if work is operator.floordiv and least > 0:
         corners = [p // q for p in (low, high) for q in (least, most)]
         return _narrowed(Column(values, column.ledger, (min(corners), max(corners))))
@@ -219,25 +237,34 @@ class _Columns:
         (low, high), (least, most) = _bounds_of(column, a), _bounds_of(column, b)
         if low >= most or least >= high:
             return a if low >= most else b
-        return Column(np.maximum(values_of(a), values_of(b)), column.ledger, (max(low, least), max(high, most)))
+        return _narrowed(Column(np.maximum(*_operands(a, b)), column.ledger, (max(low, least), max(high, most))))
 
     def minimum(self, a: Any, b: Any) -> Any:
         column = a if isinstance(a, Column) else b
         (low, high), (least, most) = _bounds_of(column, a), _bounds_of(column, b)
         if high <= least or most <= low:
             return a if high <= least else b
-        return Column(np.minimum(values_of(a), values_of(b)), column.ledger, (min(low, least), min(high, most)))
+        return _narrowed(Column(np.minimum(*_operands(a, b)), column.ledger, (min(low, least), min(high, most))))
 
     def broadcast(self, a: Any, b: Any) -> Any:
         return self.maximum(a, b)
 
-    def scaled(self, size: Any, factor: Any) -> Any:
-        if not isinstance(size, Column):
-            raise NeedsValueError(factor.axes)
+    def scaled(self, size: Any, factor: float) -> Any:
         if abs(factor) * max(abs(size.low), abs(size.high)) < _EXACT_FLOAT:
             return Column(np.floor(size.values * factor).astype(np.int64), size.ledger)
         exact = [math.floor(value * factor) for value in size.values.ravel().tolist()]
         return _narrowed(Column(np.array(exact, dtype=object).reshape(size.values.shape), size.ledger))
+
+    def matched(self, size: Any, others: Sequence[Any]) -> Any:
+        column = next(number for number in (size, *others) if isinstance(number, Column))
+        own = _bounds_of(column, size)
+        near = [other for other in others if _overlap(own, _bounds_of(column, other))]
+        if not near:
+            return 0
+        found: Any = False
+        for other in near:
+            found = np.logical_or(found, np.equal(*_operands(size, other)))
+        return _narrowed(Column(np.where(found, array_of(size), 0), column.ledger, (min(own[0], 0), max(own[1], 0))))
 
     def within(self, value: Any, low: float, high: float) -> None:
         """Hold the candidates to a range, as reading an argument does for ints."""
@@ -245,22 +272,28 @@ class _Columns:
             value.ledger.require(np.logical_and(value.values >= low, value.values <= high))
 
 
+def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
+
+
 dims.register(Column, _Columns())
 
 
-def mask(constraint: dims.Constraint) -> Any:
+def mask(constraint: dims.Constraint) -> Any:  # noqa: PLR0911  (one for each relation)
     """Tell for which candidates a constraint holds: a truth value for all, or an array."""
     left, relation, right = constraint[:3]
     if not isinstance(left, Column) and not isinstance(right, Column):
         return dims.holds(constraint)
     column = left if isinstance(left, Column) else right
     high, least = _bounds_of(column, left)[1], _bounds_of(column, right)[0]
-    a, b = values_of(left), values_of(right)
+    a, b = _operands(left, right)
     if relation == dims.UP_TO:
         return True if high <= least else np.less_equal(a, b)
     if relation == dims.EQUAL:
         return left is right or np.equal(a, b)
     if relation == dims.DIVIDES:
+        if not isinstance(left, Column):
+            return left != 0 and np.equal(np.mod(b, a), 0)
         zero = np.equal(a, 0)
         return np.logical_and(~zero, np.equal(np.mod(b, np.where(zero, 1, a)), 0))
     if relation == dims.BROADCASTS:

@@ -1,6 +1,6 @@
 """Lists of dimensions: many candidates in one pass, in plain Python; and whether each division left a rest.
 
-What `arrays` does with numpy, a few thousand candidates at a time and nothing to install. Beside each number stands
+What `columns` does with numpy, a few thousand candidates at a time and nothing to install. Beside each number stands
 whether all the divisions that made it were exact: a size that is not dropped rows of what it was made of.
 """
 
@@ -139,6 +139,18 @@ class _Lists:
         rests = tuple([not product.is_integer() for product in products])
         own = Many([], rests) if any(rests) else None
         return Many([math.floor(product) for product in products], _either(own, size))
+
+    def exact_where(self, value: Any, ends: Any) -> Any:
+        end, due = ends(Many(value.values))
+        rests = tuple([a != b for a, b in _pairs(end, due)])
+        own = Many([], rests) if any(rests) else None
+        return Many(value.values, _either(own, end, due))
+
+    def matched(self, size: Any, others: Sequence[Any]) -> Any:
+        count = next(len(number.values) for number in (size, *others) if isinstance(number, Many))
+        columns = [values_of(other, count) for other in others]
+        rows = zip(*columns, strict=True) if columns else [()] * count
+        return Many([own if own in row else 0 for own, row in zip(values_of(size, count), rows, strict=True)])
 
 
 dims.register(Many, _Lists())

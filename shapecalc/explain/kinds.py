@@ -14,16 +14,17 @@ from shapecalc.errors import Misfit
 from shapecalc.explain.leaves import LETTERS
 from shapecalc.explain.lines import rule_lines
 from shapecalc.explain.working import Working, work
-from shapecalc.layer import Composite
+from shapecalc.layer import Composite, stated_rank
 from shapecalc.layers import KINDS
 from shapecalc.shape import HWC, Shape
+from shapecalc.window import ranks_text
 
 if TYPE_CHECKING:
     from shapecalc.arguments import Argument
     from shapecalc.explain.items import Line
     from shapecalc.layer import Example, Layer
 
-__all__ = ["Kind", "arguments_of", "examples_of", "families", "inputs_of", "kind_of"]
+__all__ = ["Kind", "arguments_of", "axes_of", "examples_of", "families", "inputs_of", "kind_of"]
 
 
 class Kind(NamedTuple):
@@ -35,6 +36,7 @@ class Kind(NamedTuple):
     doc: str
     also: tuple[str, ...]
     inputs: tuple[int, int | None]
+    ranks: tuple[int, int | None] | None
     arguments: tuple[Argument, ...]
     rules: tuple[Line, ...]
     letters: dict[str, str]
@@ -63,6 +65,7 @@ def kind_of(cls: type[Layer]) -> Kind:
         _dedented(cls.__doc__ or ""),
         cls.also,
         cls.inputs,
+        cls.ranks,
         tuple(cls.arguments.values()),
         rules,
         _letters(working) if working else {},
@@ -111,6 +114,15 @@ def inputs_of(kind: Kind) -> str:
     """Return how many inputs a kind takes: `1`, `1 to 3`, `1 or more`."""
     least, most = kind.inputs
     return f"{least}" if most == least else f"{least} or more" if most is None else f"{least} to {most}"
+
+
+def axes_of(kind: Kind) -> str:
+    """Return how many axes the input has, where it is a feature map: `channels and 1, 2 or 3 spatial axes`."""
+    if kind.ranks is None:
+        return ""
+    stated = any(stated_rank(word) for word in kind.also)
+    named = "; as many as a name with 1d, 2d or 3d in it states" if stated else ""
+    return f"channels and {ranks_text(kind.ranks)}{named}"
 
 
 def arguments_of(kind: Kind) -> list[dict[str, Any]]:

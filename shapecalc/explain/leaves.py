@@ -117,7 +117,8 @@ def argument_leaves(layer: Layer, rank: int, *, general: bool = False) -> dict[s
             values[name] = values[source]  # one number under two names
             continue
         neutral = not general and not argument.always and _at_default(argument, value)
-        values[name] = _Maker(argument, rank, neutral=neutral).leaves(value)
+        is_spatial = layer.__dict__.get("dim") is None
+        values[name] = _Maker(argument, rank, neutral=neutral, is_spatial=is_spatial).leaves(value)
     return values
 
 
@@ -133,8 +134,9 @@ def _at_default(argument: Argument, value: Any) -> bool:
 class _Maker:
     """What makes the leaves of one argument: one for all axes where they agree, else one for each."""
 
-    def __init__(self, argument: Argument, rank: int, *, neutral: bool) -> None:
+    def __init__(self, argument: Argument, rank: int, *, neutral: bool, is_spatial: bool = True) -> None:
         self.argument = argument
+        self.is_spatial = is_spatial
         self.rank = rank
         self.symbol = argument.symbol or argument.name
         self.origin = Origin(ARGUMENT, argument.name, role=argument.name, is_neutral=neutral)
@@ -150,8 +152,11 @@ class _Maker:
         if all(item == value[0] for item in value):
             first = value[0]
             return (self._pair(first, _SIDES[1][0]) if isinstance(first, tuple) else self._one(first),) * len(value)
-        axes = _AXES.get(len(value)) or [str(i) for i in range(1, len(value) + 1)]
-        sides = _SIDES.get(len(value)) or [(f"{axis}1", f"{axis}2") for axis in axes]
+        axes = [str(i) for i in range(1, len(value) + 1)]
+        sides = [(f"before{axis}", f"after{axis}") for axis in axes]
+        if self.is_spatial and len(value) in _AXES:
+            axes = list(_AXES[len(value)])
+            sides = list(_SIDES.get(len(value)) or [(f"{axis}1", f"{axis}2") for axis in axes])
         return tuple([
             self._pair(item, pair, axis) if isinstance(item, tuple) else self._one(item, axis)
             for item, axis, pair in zip(value, axes, sides, strict=True)

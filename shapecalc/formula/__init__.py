@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import symbols as symbolic
 from shapecalc.errors import Problem, ShapeError, UsageError, did_you_mean
+from shapecalc.escaping import python_names
 from shapecalc.evaluation import Evaluation, evaluate
 from shapecalc.fitting import advised
 from shapecalc.formula.conditions import joint_conditions
@@ -56,9 +57,19 @@ class Formulas(NamedTuple):
     verified: int
     ranges: dict[str, tuple[int, int]]
 
+    def python_names(self) -> dict[str, str]:
+        """Return for each symbol the name that it has in Python's source: `lambda_` for lambda."""
+        return python_names(symbol.name for symbol in self.symbols)
+
     def written(self, notation: str) -> dict[str, Any]:
         """Return the formulas as text, latex or python: a str each, for `output` a list of sizes for each output."""
-        write = WRITERS[notation]
+        writer = WRITERS[notation]
+        names = self.python_names() if notation == "python" else {}
+        renamed = {symbolic.symbol(old): symbolic.symbol(new) for old, new in names.items() if old != new}
+
+        def write(expression: Any) -> str:
+            return writer(expression.xreplace(renamed) if renamed and hasattr(expression, "xreplace") else expression)
+
         return {
             what: {name: [write(size) for size in sizes] for name, sizes in found.items()}
             if isinstance(found, dict)
@@ -68,6 +79,7 @@ class Formulas(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as the JSON contract has it."""
+        python = self.python_names()
         return {
             "version": VERSION,
             "name": self.name,
@@ -77,6 +89,7 @@ class Formulas(NamedTuple):
                     "meaning": symbol.meaning,
                     "given": symbol.given,
                     "valid": symbol.domain.to_dict() if symbol.domain else None,
+                    **({"python": python[symbol.name]} if python[symbol.name] != symbol.name else {}),
                 }
                 for symbol in self.symbols
             },
@@ -99,7 +112,7 @@ def find_formulas(
             raise UsageError(Problem(f"there is no formula of {word}", mend=did_you_mean(word, QUANTITIES)))
     where = _node_of(graph, layer) if layer else -1
     _check_fits(graph)
-    used = [find_symbol(graph, rebuild, name) for name in names or default_names(graph)]
+    used = [find_symbol(graph, rebuild, name) for name in dict.fromkeys(names) or default_names(graph)]
     residues = {symbolic.symbol(u.name): rest for u in used if (rest := _residue(u.domain)) is not None}
     collapse = Collapse(residues)
     evaluation = evaluate(_symbolic_graph(graph, rebuild, used), simplify=collapse)

@@ -6,6 +6,7 @@ Mathematics, section 3.2): a window over a window is one division.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import sympy
@@ -89,7 +90,7 @@ class Collapse:
 def _denominator(part: Any) -> int:
     """Return the least number that makes every coefficient of a sum whole."""
     terms = sympy.Add.make_args(sympy.expand(part))
-    return int(sympy.ilcm(1, *[term.as_coeff_Mul()[0].q for term in terms if term.as_coeff_Mul()[0].is_Rational]))
+    return math.lcm(*[int(term.as_coeff_Mul()[0].q) for term in terms if term.as_coeff_Mul()[0].is_Rational])
 
 
 def _decided(function: Any, parts: list[Any]) -> Any:

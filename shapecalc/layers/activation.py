@@ -6,14 +6,14 @@ latter changes a size or a count; they are read so that a network can be written
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from shapecalc.arguments import Argument, Choice, Flag, Integer, Number
-from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of
+from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of, once
 from shapecalc.dims import BROADCASTS, DIVIDES, Constraint, Dim
 from shapecalc.errors import Misfit
 from shapecalc.layer import INPUTS, NOTHING, OUTPUTS, Example, Layer, WeightShapes
-from shapecalc.sight import Look, beside, rearranged
+from shapecalc.sight import Look, beside, rearranged, shifted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +24,25 @@ __all__ = ["Activation", "Dropout", "Glu", "PRelu"]
 
 
 class _Function(Layer):
-    """An activation: one function of each number, with nothing to learn."""
+    """An activation: one function of each number, with nothing to learn.
+
+    `beside` is how many tensors of the input's size the backward pass needs beside what `saves` names.
+    """
 
     elementwise = True
+    beside: ClassVar[int] = 0
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(self.beside * x.elements, 0)] if self.beside else []
+
+
+class _Rectifier(_Function):
+    """A rectifier that may have an upper limit: its slope follows from its output only where it has none."""
+
+    max_value = Number("where it stops rising, as Keras has it", None)
+
+    def saved(self, x: Shape) -> str:
+        return OUTPUTS if self.max_value is None else INPUTS
 
 
 class _AlongAxis(_Function):
@@ -55,7 +71,7 @@ class _Entry(NamedTuple):
 
 
 _FUNCTIONS = {
-    "relu": _Entry("Rectifier: max(0, x).", ("rectified_linear",)),
+    "relu": _Entry("Rectifier: max(0, x).", ("rectified_linear",), base=_Rectifier),
     "relu6": _Entry("Rectifier that stops at 6: min(max(0, x), 6)."),
     "leaky_relu": _Entry(
         "Leaky rectifier: x above 0, a small slope times x below.",
@@ -109,12 +125,19 @@ _FUNCTIONS = {
 }
 
 
-_KEEPS_ITS_OUTPUT = {"relu", "sigmoid", "tanh", "exponential", "softmax", "softmin", "log_softmax"}
+_KEEPS_ITS_OUTPUT = ("relu", "sigmoid", "tanh", "exponential", "softmax", "softmin", "log_softmax")
 """Functions whose slope follows from their value, and is taken from it (PyTorch's derivatives.yaml)."""
 
-
-def _saves(name: str) -> str:
-    return OUTPUTS if name in _KEEPS_ITS_OUTPUT else NOTHING if name in ("identity", "linear") else INPUTS
+_KEPT = {
+    **dict.fromkeys(_KEEPS_ITS_OUTPUT, (OUTPUTS, 0)),
+    **dict.fromkeys(("identity", "linear"), (NOTHING, 0)),
+    "rrelu": (INPUTS, 1),  # the slopes that were drawn
+    "log_sigmoid": (INPUTS, 1),  # exp(-|x|)
+    "softsign": (INPUTS, 1),  # 1 + |x|
+    "quick_gelu": (INPUTS, 1),  # the logistic function
+    "tanhshrink": (NOTHING, 1),  # tanh(x)
+}
+"""What a function's backward pass needs again, and how many tensors of its size beside; by default its input alone."""
 
 
 def _declare(name: str, entry: _Entry) -> type[_Function]:
@@ -125,13 +148,12 @@ def _declare(name: str, entry: _Entry) -> type[_Function]:
         slope.also = ("alpha",) if name == "leaky_relu" else ()
     if name == "gelu":
         arguments["approximate"] = Choice("the exact function, or its approximation by tanh", ("none", "tanh"), "none")
-    if name == "relu":
-        arguments["max_value"] = Number("where it stops rising, as Keras has it", None)
-    if entry.base is _Function and name != "identity":
+    if entry.base is not _AlongAxis and name != "identity":
         arguments["inplace"] = Flag("write over the input; changes no size", False)
     example = Example({}, (64, 55, 55), (64, 55, 55), source="by definition")
     body = {"__doc__": entry.doc, "__module__": __name__, "kind": name, "also": entry.also, "examples": (example,),
-            "saves": _saves(name), "view": name == "identity"}  # fmt: skip
+            "saves": _KEPT.get(name, (INPUTS, 0))[0], "beside": _KEPT.get(name, (INPUTS, 0))[1],
+            "view": name == "identity"}  # fmt: skip
     return type(name.title().replace("_", ""), (entry.base,), {**body, **arguments})
 
 
@@ -156,7 +178,8 @@ class Activation(_Function):
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         names = {word: name for name, entry in _FUNCTIONS.items() for word in (name, *entry.also)}
-        self.__dict__.update(saves=_saves(names.get(self.function, self.function)))
+        saves, beside = _KEPT.get(names.get(self.function, self.function), (INPUTS, 0))
+        self.__dict__.update(saves=saves, beside=beside)
 
 
 class PRelu(_Function):
@@ -191,7 +214,8 @@ class PRelu(_Function):
 
     def _sizes(self, x: Shape) -> tuple[Dim, ...]:
         if self.per == "element" or self.shared_axes is not None:
-            shared = {axis_of(axis, x.rank, "shared_axes") for axis in self.shared_axes or ()}
+            shared = [axis_of(axis, x.rank, "shared_axes") for axis in self.shared_axes or ()]
+            once("shared_axes", shared)
             return tuple(1 if i in shared else size for i, size in enumerate(x.sizes))
         if self.per == "channel":
             return (x.channels,)
@@ -223,7 +247,8 @@ class Glu(Layer):
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         axis = axis_index(self.dim, x)
-        return [rearranged(0, x, {i: i for i in range(x.rank) if i != axis})]
+        every, half = {i: i for i in range(x.rank)}, x.sizes[axis] // 2
+        return [rearranged(0, x, every, {axis: shifted(by)}) for by in (0, half)]
 
 
 class Dropout(_Function):
@@ -241,4 +266,4 @@ class Dropout(_Function):
     examples = (Example({"p": 0.5}, (4096,), (4096,), source="by definition"),)
 
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
-        return [(x.elements, 8)]  # the mask: a byte for each number, as PyTorch keeps it
+        return [(x.elements, 8)] if 0 < self.p < 1 else []  # the mask: a byte for each element, as on a GPU

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import Flag, Integer, Number
-from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
+from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import Misfit
-from shapecalc.layer import BOTH, Example, Layer, WeightShapes
+from shapecalc.layer import BOTH, TRAINED, Example, Layer, WeightShapes
 from shapecalc.sight import Look, rearranged
 
 if TYPE_CHECKING:
@@ -43,8 +43,14 @@ def product_macs(leading: Dim, length: Dim, keys: Dim, head_dim: Dim, v_head_dim
     return leading * length * keys * (head_dim + v_head_dim)
 
 
+_CAUSAL = "each position attends to none after it, as in a decoder, which caches its keys and values; changes no size"
+
 _SUM_BITS = 32
 """Of the sum over the keys that fused attention keeps for each query in place of the scores (Dao et al. 2022)."""
+
+
+_MASK_BITS = 8
+"""Of an element of a dropout's mask."""
 
 
 def seen_apart(index: int, x: Shape) -> Look:
@@ -71,6 +77,7 @@ class MultiHeadAttention(Layer):
     kind = "multi_head_attention"
     also = ("multihead_attention", "mha", "self_attention", "cross_attention", "grouped_query_attention")
     sequences = True
+    saves = TRAINED
     inputs = (1, 3)
 
     num_heads = Integer("heads that the features are split into", symbol="h")
@@ -91,6 +98,7 @@ class MultiHeadAttention(Layer):
     relative_buckets = Integer("learned numbers for that many distances in every head, as T5", None)
     dropout = Number("share of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
     need_weights = Flag("give the attention weights too, averaged over the heads, as a second output", False)
+    is_causal = Flag(_CAUSAL, False, also=["causal", "use_causal_mask"])
 
     examples = (
         Example({"embed_dim": 12, "num_heads": 4, "bias": False}, (6, 12), (6, 12), 576, 4_320,
@@ -120,13 +128,13 @@ class MultiHeadAttention(Layer):
             need_rank(self.kind, x, 2, "a length and features")
         width = q.sizes[-1]
         stated = (
-            (self.embed_dim, width, "embed_dim"),
-            (self.kdim, k.sizes[-1], "kdim"),
-            (self.vdim, v.sizes[-1], "vdim"),
+            (self.embed_dim, width, "embed_dim", "features of the input"),
+            (self.kdim, k.sizes[-1], "kdim", "features of the keys' input"),
+            (self.vdim, v.sizes[-1], "vdim", "features of the values' input"),
         )
-        for said, found, name in stated:
+        for said, found, name, what in stated:
             if said is not None:
-                yield Constraint(found, EQUAL, said, "features of the input", name)
+                yield Constraint(found, EQUAL, said, what, name)
         if self.head_dim is None:
             yield Constraint(self.num_heads, DIVIDES, width, "num_heads", "embed_dim")
         if self.num_kv_heads is not None:
@@ -184,18 +192,41 @@ class MultiHeadAttention(Layer):
         return leading * (around + kept + square)
 
     def kv_cache(self, *inputs: Shape) -> Dim:
-        """Return how many numbers a decoder keeps for each position that is past: its key and its value."""
-        head, v_head = self._head_dims(inputs[0])
-        return self._kv_heads * (head + v_head)
+        """Return how many elements a decoder keeps for each past position: its key and its value."""
+        return self._keys_and_values(*inputs) if self.is_causal else 0
+
+    def cross_kv_cache(self, *inputs: Shape) -> tuple[Dim, Dim]:
+        if self.is_causal or len(inputs) == 1:
+            return 0, 0
+        return self._keys_and_values(*inputs), inputs[1].sizes[-2]
+
+    def _keys_and_values(self, *inputs: Shape) -> Dim:
+        """Return the elements of one position's keys and values."""
+        q, k, _ = _triple(inputs)
+        head, v_head = self._head_dims(q)
+        return prod(k.sizes[:-2]) * (self._kv_heads * (head + v_head))
 
     def kept(self, output: Any, *inputs: Shape) -> list[tuple[Dim, int]]:
         q, k, _ = _triple(inputs)
         head, v_head = self._head_dims(q)
         length, keys, heads = q.sizes[-2], self._keys(k), self.num_heads
-        leading = prod(q.sizes[:-2])
-        inside = length * heads * head + keys * self._kv_heads * (head + v_head) + length * heads * v_head
-        scores = (heads * length * keys, 0) if self.need_weights else (heads * length, _SUM_BITS)
-        return [(leading * inside, 0), (leading * scores[0], scores[1])]
+        leading, extra, packed = prod(q.sizes[:-2]), self.add_bias_kv or self.add_zero_attn, len(inputs) == 1
+        packed = packed and self._packed  # queries, keys and values are one tensor, which stays whole
+        inside = length * heads * head + keys * self._kv_heads * (head + v_head)
+        if not self.need_weights:
+            inside = inside + length * heads * v_head + (2 * length * heads * head if packed and extra else 0)
+            return [(leading * inside, 0), (leading * heads * length, _SUM_BITS)]
+        inside = inside + (length * heads * head if packed and not extra else 0)  # the queries, and as they are scaled
+        scores = leading * heads * length * keys
+        if not 0 < self.dropout < 1:
+            return [(leading * inside + scores, 0)]
+        return [(leading * inside + 2 * scores, 0), (scores, _MASK_BITS)]
+
+    def kept_for_weights(self, output: Any, *inputs: Shape) -> list[tuple[Dim, int]]:
+        if not self.need_weights:
+            return []  # fused attention needs its output in any case
+        x = inputs[0]
+        return [(prod(x.sizes[:-1]) * self.num_heads * self._head_dims(x)[1], 0)]
 
     def looks(self, output: Any, *inputs: Shape) -> list[Look]:
         return [seen_apart(i, x) for i, x in enumerate(inputs)]
@@ -212,6 +243,7 @@ class ScaledDotProductAttention(Layer):
     """Attention without projections: softmax(q·kᵀ/√d)·v on queries, keys and values, heads and all.
 
     The inputs are q (…, heads, L, d), k (…, heads, S, d) and v (…, heads, S, d_v); the output is (…, heads, L, d_v).
+    Axes of 1 before the last two of k and v are repeated to those of q: one head of keys and values may serve all.
     With `enable_gqa` (PyTorch's word) keys and values may have fewer heads, each serving several of the queries'.
     MACs count the whole L×S square, masked or not, as PyTorch's flop counter does.
     """
@@ -222,7 +254,7 @@ class ScaledDotProductAttention(Layer):
     also = ("sdpa", "dot_product_attention")
     inputs = (3, 3)
 
-    is_causal = Flag("each position sees only those before it: changes no size and no count", False)
+    is_causal = Flag(_CAUSAL, False, also=["causal", "use_causal_mask"])
     enable_gqa = Flag("keys and values may have fewer heads than the queries", False)
     dropout_p = Number("share of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
 
@@ -239,8 +271,11 @@ class ScaledDotProductAttention(Layer):
         if self.enable_gqa:
             yield Constraint(k.sizes[-3], DIVIDES, q.sizes[-3], "heads of the keys", "heads of the queries")
             yield from same_leading(q, k, 3, "queries and keys")
-        else:
+        elif q.rank != k.rank:
             yield from same_leading(q, k, 2, "queries and keys")
+        else:
+            for keys, queries in zip(k.sizes[:-2], q.sizes[:-2], strict=True):
+                yield Constraint(keys, BROADCASTS, queries, "a leading axis of the keys", "that of the queries")
 
     def output(self, q: Shape, k: Shape, v: Shape) -> Shape:
         return q.plain(*q.sizes[:-1], v.sizes[-1])
@@ -249,8 +284,13 @@ class ScaledDotProductAttention(Layer):
         return product_macs(prod(q.sizes[:-2]), q.sizes[-2], k.sizes[-2], q.sizes[-1], v.sizes[-1])
 
     def kv_cache(self, q: Shape, k: Shape, v: Shape) -> Dim:
-        """Return how many numbers a decoder keeps for each position that is past: its key and its value."""
-        return prod(k.sizes[:-2]) * (k.sizes[-1] + v.sizes[-1])
+        """Return how many elements a decoder keeps for each past position: its key and its value."""
+        return prod(k.sizes[:-2]) * (k.sizes[-1] + v.sizes[-1]) if self.is_causal else 0
+
+    def cross_kv_cache(self, q: Shape, k: Shape, v: Shape) -> tuple[Dim, Dim]:
+        if self.is_causal:
+            return 0, 0
+        return prod(k.sizes[:-2]) * (k.sizes[-1] + v.sizes[-1]), k.sizes[-2]
 
     def kept(self, output: Shape, q: Shape, k: Shape, v: Shape) -> list[tuple[Dim, int]]:
         return [(prod(q.sizes[:-1]), _SUM_BITS)]

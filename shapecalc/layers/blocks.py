@@ -85,8 +85,12 @@ _FEED_FORWARD = """
         - linear: {out_features: dim_feedforward, bias: bias}
           name: linear1
         - activation: activation
+        - dropout: dropout
+          when: dropout > 0
         - linear: {out_features: d_model, bias: bias}
           name: linear2
+        - dropout: dropout
+          when: dropout > 0
       - []
     - layer_norm: {eps: layer_norm_eps, bias: bias}
       when: not norm_first
@@ -116,13 +120,18 @@ class TransformerEncoderLayer(_TransformerLayer):
 
     kind = "transformer_encoder_layer"
 
+    is_causal = Flag("self-attention is causal, as in a decoder without a source (GPT)", False, also=["causal"])
+
     layers = (
         """
     - add:
       - - layer_norm: {eps: layer_norm_eps, bias: bias}
           when: norm_first
-        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout}
+        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout,
+                               is_causal: is_causal}
           name: self_attn
+        - dropout: dropout
+          when: dropout > 0
       - []
     - layer_norm: {eps: layer_norm_eps, bias: bias}
       when: not norm_first
@@ -143,11 +152,15 @@ class TransformerDecoderLayer(_TransformerLayer):
     """Transformer decoder layer: self-attention, attention to an encoder's output, and a feed-forward network.
 
     Arguments and parameters are those of PyTorch's `nn.TransformerDecoderLayer`. The first input is the decoder's own
-    sequence, the second the memory, which the encoder gives: `from: [decoder, encoder]`.
+    sequence (length, d_model), the second the memory, the encoder's output (its length, d_model):
+    `from: [decoder, encoder]`.
     """
 
     kind = "transformer_decoder_layer"
     inputs = (2, 2)
+
+    is_causal = Flag("self-attention is causal; false where all tokens are made at once (DETR)", True,
+                     also=["causal", "tgt_is_causal"])  # fmt: skip
 
     layers = (
         """
@@ -155,8 +168,11 @@ class TransformerDecoderLayer(_TransformerLayer):
       - - layer_norm: {eps: layer_norm_eps, bias: bias}
           from: input
           when: norm_first
-        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout}
+        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout,
+                               is_causal: is_causal}
           name: self_attn
+        - dropout: dropout
+          when: dropout > 0
       - []
     - layer_norm: {eps: layer_norm_eps, bias: bias}
       when: not norm_first
@@ -165,9 +181,12 @@ class TransformerDecoderLayer(_TransformerLayer):
           when: norm_first
         - identity:
           name: query
-        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout}
+        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, kdim: d_model, vdim: d_model, bias: bias,
+                                 dropout: dropout}
           name: multihead_attn
           from: [query, input2]
+        - dropout: dropout
+          when: dropout > 0
       - []
     - layer_norm: {eps: layer_norm_eps, bias: bias}
       when: not norm_first

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import Choice, Flag, Integer, Padding, PerAxis, per_axis
-from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint, Dim, prod
-from shapecalc.layer import TRAINED, Example, Layer, WeightShapes
+from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint, Dim, maximum, minimum, prod, total
+from shapecalc.layer import INPUTS, NOTHING, Example, Layer, WeightShapes
 from shapecalc.sight import ZEROS, Look, of_window, transposed, windowed
 from shapecalc.window import (
     FLOOR,
@@ -34,8 +34,8 @@ __all__ = ["Conv", "DepthwiseConv", "SeparableConv", "TransposedConv"]
 class _Windowed(Layer):
     """What convolutions share: a window over the spatial axes, and the channels that it mixes."""
 
+    ranks = (1, 3)
     rounding = FLOOR
-    saves = TRAINED
     padding_mode: Any = ZEROS
 
     kernel_size = PerAxis("size of the window", symbol="k")
@@ -61,8 +61,40 @@ class _Windowed(Layer):
             if fits:
                 yield fits
 
+    def _is_copied(self, x: Shape) -> Dim:
+        """Return 1 where PyTorch pads a copy of the input and works on that, else 0.
+
+        It does so for all but zeros, as many before as behind. (With a stride, `same` is Keras', who has no such copy.)
+        """
+        if self.padding_mode != ZEROS or (isinstance(self.padding, str) and self.padding == "causal"):
+            return 1
+        axes = self.axes(x)
+        if isinstance(self.padding, str):
+            alone = prod(1 // axis.stride for axis in axes)
+            return alone * (1 - prod(1 - _odd(axis.reach - 1) for axis in axes))
+        if not isinstance(self.padding, tuple):
+            return 0
+        return 1 - prod(1 - minimum(maximum(axis.before - axis.after, axis.after - axis.before), 1) for axis in axes)
+
+    def saved(self, x: Shape, *_: Shape) -> str:
+        return NOTHING if self._is_copied(x) and self.padding_mode not in ("reflect", "replicate") else INPUTS
+
+    def kept(self, output: Any, x: Shape, *_: Shape) -> list[tuple[Dim, int]]:
+        axes = self.axes(x)
+        if self.padding_mode == ZEROS and axes[0].same:  # the convolution itself pads what is even
+            pads = [_odd(axis.reach - 1) for axis in axes]
+        else:
+            pads = [total(axis.same_padding()) if axis.same else axis.before + axis.after for axis in axes]
+        copy = x.channels * prod(size + pad for size, pad in zip(x.spatial, pads, strict=True))
+        return [(self._is_copied(x) * copy, 0)]
+
     def looks(self, output: Any, x: Shape, *_: Shape) -> list[Look]:
         return [windowed(0, x, [of_window(axis, self.padding_mode) for axis in self.axes(x)])]
+
+
+def _odd(number: Dim) -> Dim:
+    """Return 1 for an odd number, 0 for an even one."""
+    return number - 2 * (number // 2)
 
 
 def _channels_as_stated(layer: Any, x: Shape) -> Iterator[Constraint]:
@@ -173,6 +205,10 @@ class SeparableConv(_Windowed):
         depthwise = prod(per_axis(self.kernel_size, len(x.spatial))) * channels
         return prod(output.spatial) * (depthwise + channels * self.out_channels)
 
+    def kept(self, output: Shape, x: Shape, *_: Shape) -> list[tuple[Dim, int]]:
+        between = x.channels * self.depth_multiplier * prod(output.spatial)  # the input of the 1×1 convolution
+        return [*super().kept(output, x), (between, 0)]
+
 
 class TransposedConv(_Windowed):
     """Transposed convolution: the sizes of a convolution run backwards, as decoders and generators use it.
@@ -245,6 +281,12 @@ class TransposedConv(_Windowed):
         kernel = per_axis(self.kernel_size, len(x.spatial))
         weight = (x.channels, self.out_channels // self.groups, *kernel)
         return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
+
+    def saved(self, *inputs: Shape) -> str:
+        return INPUTS
+
+    def kept(self, output: Any, x: Shape, *_: Shape) -> list[tuple[Dim, int]]:
+        return []
 
     def macs(self, output: Shape, x: Shape) -> Dim:
         kernel = per_axis(self.kernel_size, len(x.spatial))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.arguments import Integer, Number, Sizes
 from shapecalc.axes import AxisNumber, axis_index
-from shapecalc.dims import EQUAL, UP_TO, Constraint
+from shapecalc.dims import EQUAL, LESS, UP_TO, Constraint
 from shapecalc.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.attention import need_rank
 from shapecalc.shape import Shape
@@ -40,13 +40,20 @@ class Embedding(Layer):
 
     num_embeddings = Integer("rows of the table: the size of the vocabulary", also=["input_dim"], symbol="V")
     embedding_dim = Integer("features of a row", also=["output_dim"], symbol="D")
-    padding_idx = Integer("row that stands for padding: changes no count", None, minimum=-(10**12))
+    padding_idx = Integer(
+        "row that stands for padding, one of the table's (-1: the last): changes no count", None, minimum=-(10**12)
+    )
 
     examples = (
         Example({"num_embeddings": 10, "embedding_dim": 6}, (4,), (4, 6), 60, 0, "PyTorch 2.13.0, run"),
         Example({"num_embeddings": 30522, "embedding_dim": 768}, (128,), (128, 768), 23_440_896, 0,
                 "BERT-base's word embeddings, transformers"),
     )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        if self.padding_idx is not None:
+            yield Constraint(self.padding_idx, LESS, self.num_embeddings, "padding_idx", "num_embeddings")
+            yield Constraint(-self.num_embeddings, UP_TO, self.padding_idx, "", "padding_idx")
 
     def output(self, x: Shape) -> Shape:
         return x.plain(*x.sizes, self.embedding_dim)
@@ -146,7 +153,7 @@ class Parameter(Layer):
     also = ("learned_parameter",)
     inputs = (0, 0)
 
-    shape = Sizes("size of the tensor", also=["size"])
+    shape = Sizes("size of the tensor; [] for a single number", scalar=True, also=["size"])
 
     examples = (Example({"shape": [100, 256]}, [], (100, 256), 25_600, 0, "DETR's object queries, Carion et al. 2020"),)
 
@@ -194,6 +201,7 @@ class LayerScale(Layer):
     """
 
     kind = "layer_scale"
+    saves = TRAINED
     also = ("channel_scale",)
     elementwise = True
 

@@ -126,7 +126,8 @@ FAMILIES = {
         maxpool maxpool1d maxpool2d maxpool3d maxpooling maxpooling1d maxpooling2d maxpooling3d
     """,
     "products": """
-        batchmatmul bmm matmul
+        batchmatmul matmul
+        bmm
         einsum
     """,
     "recurrent": """

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.axes import CHANNELS, AxisNumber, axis_index
-from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, broadcast, total
+from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, broadcast, prod, total
 from shapecalc.errors import Misfit
 from shapecalc.layer import NOTHING, Example, Layer
 from shapecalc.sight import HERE, Look, rearranged, shifted
@@ -41,6 +41,14 @@ class _Merge(Layer):
         sizes = _merged(inputs)
         widest = max(inputs, key=_rank)
         return widest._replace(sizes=sizes, is_map=any(x.is_map for x in inputs))
+
+    def saved(self, *inputs: Shape) -> str:
+        return self.saves if len(inputs) > 1 else NOTHING
+
+    def kept(self, output: Shape, *inputs: Shape) -> list[tuple[Dim, int]]:
+        if self.saves == NOTHING:
+            return []
+        return [(prod(_merged(inputs[:number])), 0) for number in range(2, len(inputs))]  # what pairs give in between
 
 
 def _rank(x: Shape) -> int:
@@ -170,16 +178,12 @@ def _joined_axis(dim: int | str, inputs: tuple[Shape, ...]) -> int:
     for number, x in enumerate(inputs, 1):
         if x.rank != first.rank:
             raise Misfit(
-                f"its inputs have different numbers of axes: input 1 is {_text(first)}, input {number} is {_text(x)}",
+                f"its inputs have different numbers of axes: input 1 is {first.text}, input {number} is {x.text}",
                 mend="a flatten or reshape before it would make them alike",
             )
     if not first.sizes:
         raise Misfit("concat needs inputs with at least one axis")
     return axis_index(dim, first)
-
-
-def _text(x: Shape) -> str:
-    return "×".join(str(size) for size in x.sizes)
 
 
 def _axis_name(x: Shape, axis: int) -> str:
@@ -225,7 +229,7 @@ def _differing(kind: str, numbers: tuple[int, int], shapes: tuple[Shape, Shape],
     else:
         mend = f"padding or a crop would make them equal: crop: {{size: …}} on input {more}, as U-Net does"
     order = sorted(zip(numbers, shapes, strict=True), key=lambda pair: pair[0])
-    said = ", ".join(f"input {number} is {_text(shape)}" for number, shape in order)
+    said = ", ".join(f"input {number} is {shape.text}" for number, shape in order)
     pair = f"{a} and {b}" if less < more else f"{b} and {a}"
     return Misfit(f"its inputs differ along {name}: {pair}", (said,), mend)
 
@@ -238,7 +242,7 @@ def _unjoinable(axis: int, inputs: tuple[Shape, ...]) -> Misfit:
                 here, there = _axis_name(first, axis), _axis_name(first, i)
                 return Misfit(
                     f"its inputs differ along {there}, which is not the axis that they are joined along: {a} and {b}",
-                    (f"input 1 is {_text(first)}, input {number} is {_text(x)}",),
+                    (f"input 1 is {first.text}, input {number} is {x.text}",),
                     f"along {here} they can be joined when all else is equal: pad or crop the one, or name another dim",
                 )
     raise AssertionError("the inputs fit")

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import Flag, Integer, Number, Sizes
-from shapecalc.axes import CHANNELS, AxisNumber, AxisNumbers, axis_index
-from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim
+from shapecalc.axes import CHANNELS, AxisNumber, AxisNumbers, axis_index, once
+from shapecalc.dims import DIVIDES, EQUAL, UP_TO, Constraint, Dim, prod
 from shapecalc.errors import Misfit
-from shapecalc.layer import Example, Layer, WeightShapes
+from shapecalc.layer import Example, Layer, WeightShapes, stated_rank
 from shapecalc.sight import Look, beside, rearranged
 
 if TYPE_CHECKING:
@@ -22,12 +22,17 @@ if TYPE_CHECKING:
 __all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "LocalResponseNorm", "RmsNorm"]
 
 
+_STATISTIC_BITS = 32
+"""Of the mean and the deviation that are kept for the backward pass. (Those of a batch norm are kept once for a batch,
+not for each sample, and are not counted.)"""
+
 _EPS = "added to the variance, so that nothing is divided by zero"
 
 
 class _ChannelNorm(Layer):
     """What normalisations with one weight and one bias for each channel share."""
 
+    ranks = (0, None)
     elementwise = True
     affine: Any
     scale: Any
@@ -40,8 +45,6 @@ class _ChannelNorm(Layer):
 
     def channels(self, x: Shape) -> Dim:
         """Return how many channels there are."""
-        if not x.sizes:
-            raise Misfit(f"{self.kind} needs an input with channels")
         return x.channels
 
     def weights(self, x: Shape) -> WeightShapes:
@@ -103,6 +106,11 @@ class BatchNorm(_TrackedNorm):
 
     axis = AxisNumber("the axis that has the channels", CHANNELS, channels=True)
 
+    @classmethod
+    def ranks_under(cls, word: str) -> tuple[int, int | None] | None:
+        """Return the least and most spatial axes of the input: 1-D batch normalisation has channels alone as well."""
+        return (0, 1) if stated_rank(word) == 1 else super().ranks_under(word)
+
     examples = (
         Example({}, (4, 5, 3), (4, 5, 3), 6, layout="HWC", buffers=6, source="Keras 3.15.1, run"),
         Example({"affine": False}, (5, 3, 3), (5, 3, 3), 0, buffers=10, source="PyTorch 2.13.0, run"),
@@ -116,16 +124,33 @@ class InstanceNorm(_TrackedNorm):
     """Instance normalisation: each channel of each sample by its own mean and variance over space."""
 
     kind = "instance_norm"
+    ranks = (1, None)
     also = ("instance_norm1d", "instance_norm2d", "instance_norm3d", "instance_normalization")
 
     affine = Flag("learn a weight and a bias for each channel", False)
     track_running_stats = Flag("keep a running mean and variance for each channel", False)
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        yield from super().constraints(x)
+        yield Constraint(2, UP_TO, prod(x.spatial), "", "spatial elements of a channel", _one_element)
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        each = 3 if self.affine and self.scale else 2  # PyTorch repeats the weight for every sample
+        return [(each * x.channels, _STATISTIC_BITS)]
 
     examples = (
         Example({}, (64, 32, 32), (64, 32, 32), 0, source="PyTorch's docs of InstanceNorm2d: affine is off"),
         Example({"affine": True, "track_running_stats": True}, (64, 32, 32), (64, 32, 32), 128, buffers=128,
                 source="PyTorch 2.13.0, run"),
     )  # fmt: skip
+
+
+def _one_element() -> Misfit:
+    return Misfit(
+        "it normalises each channel over its spatial elements, but there is only one",
+        ("one element less its own mean is 0; PyTorch: Expected more than 1 spatial element when training",),
+        "batch_norm or layer_norm would do",
+    )
 
 
 class GroupNorm(_ChannelNorm):
@@ -150,6 +175,9 @@ class GroupNorm(_ChannelNorm):
         yield Constraint(self.num_groups, DIVIDES, channels, "num_groups", "channels of the input")
         if self.num_channels is not None:
             yield Constraint(channels, EQUAL, self.num_channels, "channels of the input", "num_channels")
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(2 * self.num_groups, _STATISTIC_BITS)]
 
 
 class _AxesNorm(Layer):
@@ -179,7 +207,9 @@ class _AxesNorm(Layer):
         if self.axis == CHANNELS:
             return (x.channel_axis,)
         if self.axis is not None:
-            return tuple([axis_index(axis, x, "axis") for axis in self.axis])
+            axes = tuple([axis_index(axis, x, "axis") for axis in self.axis])
+            once("axis", axes)
+            return axes
         length = 1 if self.normalized_shape is None else len(self.normalized_shape)
         if length > x.rank:
             raise Misfit(
@@ -201,6 +231,11 @@ class _AxesNorm(Layer):
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         return [beside(0, x, output), rearranged(0, x, {i: i for i in range(x.rank) if i not in self._axes(x)})]
 
+    def _rows(self, x: Shape) -> Dim:
+        """Return how many means there are: one for each position on the axes that are not normalised."""
+        axes = self._axes(x)
+        return prod(size for axis, size in enumerate(x.sizes) if axis not in axes)
+
 
 class LayerNorm(_AxesNorm):
     """Layer normalisation: by the mean and variance over the last axis, or over the axes that are stated."""
@@ -218,6 +253,9 @@ class LayerNorm(_AxesNorm):
                 source="torchvision's ConvNeXt-T: LayerNorm2d(96)"),
     )  # fmt: skip
 
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(2 * self._rows(x), _STATISTIC_BITS)]
+
 
 class RmsNorm(_AxesNorm):
     """RMS normalisation: by the root mean square over the last axis, or over the axes that are stated."""
@@ -230,11 +268,18 @@ class RmsNorm(_AxesNorm):
         Example({}, (128, 4096), (128, 4096), 4_096, source="Llama-2-7B's norms, transformers 5.23"),
     )  # fmt: skip
 
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(self._rows(x), _STATISTIC_BITS)]
+
+    def kept_for_weights(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(x.elements, 0)]  # what the weight scales
+
 
 class LocalResponseNorm(Layer):
     """Local response normalisation: each number by its neighbours in the nearest channels. Learns nothing."""
 
     kind = "local_response_norm"
+    ranks = (1, None)
     also = ("lrn", "local_response_normalization", "cross_channel_normalization")
 
     size = Integer("neighbouring channels that count", 5, also=["local_size", "depth_radius"])
@@ -245,6 +290,10 @@ class LocalResponseNorm(Layer):
     examples = (
         Example({"size": 5}, (96, 55, 55), (96, 55, 55), source="Krizhevsky et al. 2012, section 3.3"),
     )  # fmt: skip
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        padded = (x.channels + self.size - 1) * prod(x.spatial)  # the squares, of which means are taken
+        return [(padded + 2 * x.elements, 0)]  # and the means and their power
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         return [beside(0, x, output)]

@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING
 from shapecalc.arguments import Integer, PerAxis, per_axis
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
 from shapecalc.errors import Misfit
-from shapecalc.layer import NOTHING, Example, Layer
+from shapecalc.layer import INPUTS, NOTHING, Example, Layer
 from shapecalc.layers.conv import Conv
-from shapecalc.sight import Look, Sight, everything, rearranged, windowed
-from shapecalc.window import FLOOR, spatial_axes
+from shapecalc.sight import (
+    Look,
+    Sight,
+    everything,
+    laid_back,
+    of_window,
+    rearranged,
+    transposed,
+    unrolled,
+    windowed,
+)
+from shapecalc.window import FLOOR, each_axis, spatial_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +55,7 @@ class Unfold(_Blocks):
     """Unfold (im2col): the windows of a feature map as columns, (channels·k_h·k_w, positions), as PyTorch has it."""
 
     kind = "unfold"
+    ranks = (2, 2)
     also = ("im2col",)
 
     examples = (
@@ -58,9 +69,21 @@ class Unfold(_Blocks):
         kernel = per_axis(self.kernel_size, len(x.spatial))
         return x.plain(x.channels * prod(kernel), self._positions(x))
 
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        axes = spatial_axes(self, x)
+        counts = [axis.output() for axis in axes]
+        sights = {
+            i: unrolled(of_window(axis), counts[k], prod(counts[k + 1 :]), is_first=k == 0)
+            for k, (i, axis) in enumerate(zip([i for i in range(x.rank) if i != x.channel_axis], axes, strict=True))
+        }
+        return [rearranged(0, x, dict.fromkeys(sights, 1), sights)]
+
 
 class Fold(_Blocks):
-    """Fold (col2im): columns (channels·k_h·k_w, positions) laid back and summed into a feature map, as PyTorch."""
+    """Fold (col2im): columns (channels·k_h·k_w, positions) laid back and summed into a feature map, as PyTorch.
+
+    The input has two axes, the map channels, height and width.
+    """
 
     kind = "fold"
     also = ("col2im",)
@@ -74,9 +97,8 @@ class Fold(_Blocks):
     def _map(self, x: Shape) -> Shape:
         if x.rank != 2:
             raise Misfit(f"fold needs an input of two axes, columns and positions, but it has {x.rank}")
-        rank = max((len(said) for said in (self.output_size, self.kernel_size) if isinstance(said, tuple)), default=2)
-        kernel = per_axis(self.kernel_size, rank)
-        return x.map_of(x.sizes[0] // prod(kernel), per_axis(self.output_size, rank))
+        kernel, size = each_axis(self, "kernel_size", 2), each_axis(self, "output_size", 2)
+        return x.map_of(x.sizes[0] // prod(kernel), size)
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         result = self._map(x)
@@ -87,6 +109,12 @@ class Fold(_Blocks):
 
     def output(self, x: Shape) -> Shape:
         return self._map(x)
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        first, *others = spatial_axes(self, output)
+        window = transposed(first.kernel, first.stride, first.dilation, first.before)
+        along = min(i for i in range(output.rank) if i != output.channel_axis)
+        return [rearranged(0, x, {1: along}, {1: laid_back(window, prod(axis.output() for axis in others))})]
 
 
 class DeformableConv(Conv):
@@ -128,6 +156,12 @@ class DeformableConv(Conv):
 
     def macs(self, output: Shape, x: Shape, *others: Shape) -> Dim:
         return super().macs(output, x)
+
+    def saved(self, *inputs: Shape) -> str:
+        return INPUTS  # torchvision's deform_conv2d keeps map, offsets and mask
+
+    def kept(self, output: Shape, x: Shape, *others: Shape) -> list[tuple[Dim, int]]:
+        return []
 
     def looks(self, output: Shape, x: Shape, *others: Shape) -> list[Look]:
         here = {i: i for i in range(x.rank) if i != x.channel_axis}

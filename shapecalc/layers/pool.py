@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.arguments import Choice, Factors, Flag, Integer, Number, Padding, PerAxis, per_axis
 from shapecalc.dims import UP_TO, Constraint, Dim, scaled
 from shapecalc.errors import Misfit
-from shapecalc.layer import NOTHING, Example, Layer
+from shapecalc.layer import BOTH, NOTHING, Example, Layer
 from shapecalc.sight import Look, adaptive, fractional, of_window, windowed
-from shapecalc.window import CAFFE, CEIL, FLOOR, Axis, axis_names, each_axis, spatial_axes
+from shapecalc.window import ANY, CAFFE, CEIL, FLOOR, HALF, WINDOW, Axis, axis_names, each_axis, spatial_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +38,7 @@ _INDEX_BITS = 64
 class _Pool(Layer):
     """What pools with a moving window share."""
 
+    ranks = (1, 3)
     dilation: Any = 1
 
     kernel_size = PerAxis("size of the window", also=["pool_size"], symbol="k")
@@ -62,6 +63,13 @@ class _Pool(Layer):
         FLOOR,
     )
 
+    padding_limit = Choice(
+        "how far padding may go: half the window (PyTorch); window: less than its reach (Caffe, ONNX Runtime); any. "
+        "window where rounding is caffe, half otherwise",
+        (HALF, WINDOW, ANY),
+        None,
+    )
+
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         implied = CEIL if self.ceil_mode else FLOOR
@@ -81,13 +89,14 @@ class _Pool(Layer):
         return spatial_axes(self, x)
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
-        padded = not isinstance(self.padding, str)
+        limit = self.padding_limit or (WINDOW if self.rounding == CAFFE else HALF)
+        padded = not isinstance(self.padding, str) and limit != ANY
         for axis in self.axes(x):
             fits = axis.constraint()
             if fits:
                 yield fits
             if padded:
-                yield axis.half_window()
+                yield axis.padding_constraint(limit)
 
     def output(self, x: Shape) -> Shape:
         return x.map_of(x.channels, tuple([axis.output() for axis in self.axes(x)]))
@@ -144,17 +153,26 @@ class LpPool(_Pool):
     kind = "lp_pool"
     also = ("lp_pool1d", "lp_pool2d", "lp_pool3d")
 
-    norm_type = Number("the p of the norm: 1 sums, the higher the nearer to the greatest", 2)
+    norm_type = Number("the p of the norm, not 0: 1 sums, the higher the nearer to the maximum", 2)
 
     examples = (
         Example({"kernel_size": [1, 3], "ceil_mode": True}, (4, 24, 29), (4, 24, 10), source="PyTorch 2.13.0, run"),
     )  # fmt: skip
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        if self.norm_type == 0:
+            raise Misfit("norm_type must not be 0: the norm's root is 1 / norm_type", argument="norm_type")
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(x.elements + 4 * output.elements, 0)]  # PyTorch makes it of a power, a mean, a sign and another power
 
 
 class FractionalMaxPool(Layer):
     """Fractional max pooling: windows at random places, as many as make the output that is asked for."""
 
     kind = "fractional_max_pool"
+    ranks = (2, 3)
     also = ("fractional_max_pool2d", "fractional_max_pool3d")
 
     kernel_size = PerAxis("size of the window", symbol="k")
@@ -200,6 +218,8 @@ class FractionalMaxPool(Layer):
 
 class _AdaptivePool(Layer):
     """What adaptive pools share: windows whose sizes follow from the output size that is asked for."""
+
+    ranks = (1, 3)
 
     output_size = PerAxis("spatial size of the output; null keeps an axis as it is", optional=True, symbol="o")
 
@@ -248,6 +268,8 @@ class AdaptiveMaxPool(_AdaptivePool):
 class _GlobalPool(Layer):
     """What global pools share: one number for each channel."""
 
+    ranks = (1, 3)
+
     keepdims = Flag("keep the spatial axes, each of size 1, in place of channels alone", False, also=["keepdim"])
 
     def constraints(self, x: Shape) -> tuple[Constraint, ...]:
@@ -278,6 +300,7 @@ class GlobalMaxPool(_GlobalPool):
     """Global max pooling: the greatest number of each channel over all of space."""
 
     kind = "global_max_pool"
+    saves = BOTH
     also = ("global_max_pool1d", "global_max_pool2d", "global_max_pool3d", "global_max_pooling1d",
             "global_max_pooling2d", "global_max_pooling3d", "global_max_pooling")  # fmt: skip
     examples = (Example({}, (512, 7, 7), (512,), source="Keras Applications, VGG16 with pooling='max'"),)

@@ -5,7 +5,7 @@ One multiply-accumulate for each pair of numbers that meet: the product of all s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from shapecalc.arguments import Flag, Text
 from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, broadcast, prod
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from shapecalc.shape import Shape
 
-__all__ = ["Einsum", "Matmul"]
+__all__ = ["BatchMatmul", "Einsum", "Matmul"]
 
 _Sizes = tuple[Dim, ...]
 
@@ -31,7 +31,7 @@ class Matmul(Layer):
     """
 
     kind = "matmul"
-    also = ("batch_matmul", "bmm")
+    also: ClassVar[tuple[str, ...]] = ("batch_matmul",)
     sequences = True
     inputs = (2, 2)
     branches = True
@@ -39,7 +39,7 @@ class Matmul(Layer):
     transpose_a = Flag("swap the last two axes of the first input", False)
     transpose_b = Flag("swap the last two axes of the second input", False)
 
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example({}, [(2, 1, 3, 4), (5, 4, 6)], (2, 5, 3, 6), 0, 720, "PyTorch 2.13.0, run; MACs by arithmetic"),
         Example({}, [(4,), (2, 4, 3)], (2, 3), 0, 24, "PyTorch 2.13.0, run; MACs by arithmetic"),
         Example({"transpose_b": True}, [(8, 50, 64), (8, 50, 64)], (8, 50, 50), 0, 1_280_000,
@@ -83,6 +83,32 @@ def _swapped(x: Shape, swap: bool, argument: str) -> _Sizes:
     if x.rank < 2:
         raise Misfit(f"{argument} needs an input of at least two axes", argument=argument)
     return (*x.sizes[:-2], x.sizes[-1], x.sizes[-2])
+
+
+class BatchMatmul(Matmul):
+    """Batched matrix product of two inputs of one batch: (b, n, k) and (b, k, m) give (b, n, m), as PyTorch's `bmm`.
+
+    `b` is what is batched beside the samples (heads, windows); (n, k) and (k, m), one matrix a sample, give (n, m).
+    Unlike `matmul` it repeats no axis of 1: both have the same `b`.
+    """
+
+    kind = "bmm"
+    also = ()
+
+    examples = (
+        Example({}, [(8, 50, 64), (8, 64, 50)], (8, 50, 50), 0, 1_280_000,
+                "PyTorch 2.13.0, run; MACs by its flop counter"),
+    )  # fmt: skip
+
+    def constraints(self, a: Shape, b: Shape) -> Iterator[Constraint]:
+        if a.rank != b.rank or a.rank not in (2, 3):
+            raise Misfit(
+                f"bmm needs two inputs of 2 or of 3 axes each, but they are {a.text} and {b.text}",
+                mend="matmul has rules for all numbers of axes",
+            )
+        yield from super().constraints(a, b)
+        if a.rank == 3:
+            yield Constraint(b.sizes[0], EQUAL, a.sizes[0], "batch of the second input", "that of the first")
 
 
 class _Plan(NamedTuple):

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.arguments import Choice, Count, Flag, Integer, Number, Padding, PerAxis, per_axis
-from shapecalc.dims import EQUAL, LESS, Constraint, Dim, prod
+from shapecalc.dims import EQUAL, LESS, Constraint, Dim, prod, total
 from shapecalc.errors import Misfit
-from shapecalc.layer import Example, Layer, WeightShapes
+from shapecalc.layer import TRAINED, Example, Layer, WeightShapes
 from shapecalc.shape import Shape
+from shapecalc.sight import Look, Sight, of_window, rearranged
 from shapecalc.window import FLOOR, spatial_axes
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ class _Recurrent(Layer):
 
     inputs = (1, 2)
     gates: ClassVar[int] = 1
+    saves = TRAINED
+    kept_of_step: ClassVar[int] = 1
+    """How many tensors of the hidden size each step of a layer leaves for the backward pass."""
 
     hidden_size = Integer("features of the hidden state", also=["units"], symbol="H")
     input_size = Integer("features of the input: always worked out; where stated, checked", None)
@@ -107,8 +111,28 @@ class _Recurrent(Layer):
         return x.sizes[-1]
 
     def kept(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
-        inside = self.num_layers * self._directions * (self.gates * self.hidden_size + self._state)
-        return [(x.sizes[0] * inside, 0)]
+        """Return what the layers keep of each step, and of what is dropped between them.
+
+        That is PyTorch's own loop over the steps; oneDNN and cuDNN keep a workspace, whose size they do not document.
+        A first cell state that is given is an input.
+        """
+        steps = x.sizes[0] * self._cells * self.kept_of_step * self.hidden_size - total(s.elements for s in states[1:])
+        masks = x.sizes[0] * self._between if 0 < self.dropout < 1 else 0
+        return [(steps + masks, 0)]
+
+    def kept_for_weights(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
+        """Return what the matrices are multiplied with: states before every step, and the inputs of further layers."""
+        own = x.sizes[0] * self._cells * self._state - total(s.elements for s in states[:1])
+        return [(own + x.sizes[0] * self._between, 0)]
+
+    @property
+    def _cells(self) -> Dim:
+        return self.num_layers * self._directions
+
+    @property
+    def _between(self) -> Dim:
+        """The features that go from one layer to the next, all together."""
+        return (self.num_layers - 1) * self._directions * self._state
 
 
 class RNN(_Recurrent):
@@ -122,6 +146,10 @@ class RNN(_Recurrent):
     also = ("simple_rnn",)
 
     nonlinearity = Choice("what the state goes through", ("tanh", "relu"), "tanh", also=["activation"])
+
+    def kept_for_weights(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
+        first = 0 if states else self._cells * self._state  # the state after a step is that before the next
+        return [(first + x.sizes[0] * self._between, 0)]
 
     examples = (
         Example({"hidden_size": 7, "num_layers": 3, "bidirectional": True}, (6, 5), [(6, 14), (6, 7)], 840, 4_536,
@@ -141,6 +169,7 @@ class LSTM(_Recurrent):
     kind = "lstm"
     inputs = (1, 3)
     gates = 4
+    kept_of_step = 6  # four gates, the cell and its tanh
 
     proj_size = Integer("features that the hidden state is projected to; 0 for none", 0, minimum=0)
 
@@ -167,6 +196,10 @@ class LSTM(_Recurrent):
     def _projection(self, end: str) -> WeightShapes:
         return {f"weight_hr_{end}": (self.proj_size, self.hidden_size)} if self._projects else {}
 
+    def kept_for_weights(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
+        projected = x.sizes[0] * self._cells * self.hidden_size if self._projects else 0
+        return [*super().kept_for_weights(output, x, *states), (projected, 0)]
+
     def constraints(self, x: Shape, *states: Shape) -> Iterator[Constraint]:
         if self._projects:
             yield Constraint(self.proj_size, LESS, self.hidden_size, "proj_size", "hidden_size")
@@ -184,6 +217,7 @@ class GRU(_Recurrent):
 
     kind = "gru"
     gates = 3
+    kept_of_step = 6
 
     reset_after = Flag("apply the reset gate after the matrix product; false is Keras' alone", True)
 
@@ -219,6 +253,7 @@ class ConvLSTM(Layer):
 
     kind = "conv_lstm"
     also = ("conv_lstm1d", "conv_lstm2d", "conv_lstm3d")
+    ranks = (1, 3)
 
     rounding = FLOOR
 
@@ -234,6 +269,11 @@ class ConvLSTM(Layer):
         Example({"out_channels": 4, "kernel_size": 3, "padding": "same"}, (3, 6, 6, 2), (3, 6, 6, 4), 880, 93_312,
                 "Keras 3.15.1, run; MACs by arithmetic", "HWC"),
     )  # fmt: skip
+
+    @staticmethod
+    def spatial_rank(x: Shape) -> int:
+        """Return how many spatial axes one step has: all but the length and the channels."""
+        return x.rank - 2
 
     def _frame(self, x: Shape) -> Shape:
         """Return the feature map of one step."""
@@ -270,4 +310,22 @@ class ConvLSTM(Layer):
         return x.sizes[0] * (prod(hidden.spatial) * (window * (frame.channels + self.out_channels)))
 
     def kept(self, output: Any, x: Shape) -> list[tuple[Dim, int]]:
-        return [(x.sizes[0] * 5 * self._hidden(x).elements, 0)]  # four gates and a cell at every step
+        return [(x.sizes[0] * LSTM.kept_of_step * self._hidden(x).elements, 0)]
+
+    def kept_for_weights(self, output: Any, x: Shape) -> list[tuple[Dim, int]]:
+        return [(x.sizes[0] * self._hidden(x).elements, 0)]  # the hidden state before every step
+
+    def looks(self, output: Any, x: Shape) -> list[Look]:
+        """The window of the input, as much wider as the hidden state's has gone by the last step (of all before it)."""
+        frame, steps = self._frame(x), x.sizes[0] - 1
+        sights = []
+        for axis in spatial_axes(self, frame):
+            window = of_window(axis)
+            taps = window.seen[0]
+            before = (axis.kernel - 1) // 2 * steps * axis.stride
+            after = axis.kernel // 2 * steps * axis.stride
+            seen = range(taps.start - before, taps.stop + after) if steps else taps
+            sights.append(Sight((seen,), window.advance))
+        spatial = [i + 1 for i in range(frame.rank) if i != frame.channel_axis]
+        moved = 0 if self.return_sequences else -1
+        return [rearranged(0, x, {i: i + moved for i in spatial}, dict(zip(spatial, sights, strict=True)))]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.arguments import Flag
-from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of
-from shapecalc.errors import Misfit
-from shapecalc.layer import NOTHING, Example, Layer
+from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of, once
+from shapecalc.layer import BOTH, NOTHING, Example, Layer
 from shapecalc.sight import Look, rearranged
 
 if TYPE_CHECKING:
@@ -31,8 +30,7 @@ class _Reduction(Layer):
         if isinstance(self.dim, str):
             return {x.channel_axis}
         axes = [axis_of(dim, x.rank) for dim in self.dim]
-        if len(set(axes)) < len(axes):
-            raise Misfit("dim names an axis twice", argument="dim")
+        once("dim", axes)
         return set(axes)
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
@@ -84,6 +82,7 @@ class Max(_Reduction):
     """Greatest number over axes, as PyTorch's `amax`; the greatest of several inputs is `maximum`."""
 
     kind = "max"
+    saves = BOTH
     also = ("amax", "reduce_max")
 
     examples = (Example({"dim": -1}, (6, 8), (6,), source="PyTorch 2.13.0, run"),)
@@ -93,6 +92,7 @@ class Min(_Reduction):
     """Least number over axes, as PyTorch's `amin`; the least of several inputs is `minimum`."""
 
     kind = "min"
+    saves = BOTH
     also = ("amin", "reduce_min")
 
     examples = (Example({"dim": -1}, (6, 8), (6,), source="PyTorch 2.13.0, run"),)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import Sizes
-from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of
+from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of, once
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import Misfit
 from shapecalc.layer import NOTHING, Example, Layer
@@ -73,11 +73,15 @@ class Flatten(_Rearranged):
         Example({"start_dim": 2}, (768, 14, 14), (768, 196), source="PyTorch's docs of Flatten"),
     )  # fmt: skip
 
+    def _makes_an_axis(self, x: Shape) -> bool:
+        """Return whether a single number becomes one feature, as with Keras."""
+        return not x.sizes and (self.start_dim, self.end_dim) == (1, -1)
+
     def _span(self, x: Shape) -> tuple[int, int]:
         return axis_of(self.start_dim, x.rank, "start_dim"), axis_of(self.end_dim, x.rank, "end_dim") + 1
 
     def constraints(self, x: Shape) -> tuple[Constraint, ...]:
-        if not x.sizes:
+        if self._makes_an_axis(x):
             return ()
         start, stop = self._span(x)
         if start >= stop:
@@ -85,7 +89,7 @@ class Flatten(_Rearranged):
         return ()
 
     def output(self, x: Shape) -> Shape:
-        if not x.sizes:
+        if self._makes_an_axis(x):
             return x.plain(1)
         start, stop = self._span(x)
         return _arranged(x, (*x.sizes[:start], prod(x.sizes[start:stop]), *x.sizes[stop:]))
@@ -97,8 +101,8 @@ class Reshape(_Rearranged):
     kind = "reshape"
     also = ("view",)
 
-    shape = Sizes("the sizes that it gives, without the batch axis; one may be -1", inferred=True,
-                  also=["target_shape"])  # fmt: skip
+    shape = Sizes("sizes of the output, without the batch axis; one may be -1; [] for a single number", inferred=True,
+                  scalar=True, also=["target_shape"])  # fmt: skip
 
     examples = (
         Example({"shape": [2, -1, 6]}, (3, 4, 7), (2, 7, 6), source="PyTorch 2.13.0, run"),
@@ -213,6 +217,7 @@ class Squeeze(_Rearranged):
     )  # fmt: skip
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
+        once("dim", [axis_of(dim, x.rank) for dim in self.dim])
         for dim in self.dim:
             yield Constraint(x.sizes[axis_of(dim, x.rank)], EQUAL, 1, f"size of axis {dim}", "")
 

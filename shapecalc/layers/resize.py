@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import Choice, Factors, Flag, Integer, PerAxis
 from shapecalc.dims import DIVIDES, Constraint, Dim, prod, scaled
 from shapecalc.errors import Misfit
 from shapecalc.layer import NOTHING, Example, Layer
-from shapecalc.sight import Look, Sight, beside, resized, windowed
-from shapecalc.window import axis_names, each_axis
+from shapecalc.sight import Look, Sight, beside, repeated, resized, windowed
+from shapecalc.window import axis_names, each_axis, ranks_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,16 +20,34 @@ if TYPE_CHECKING:
 __all__ = ["ChannelShuffle", "PixelShuffle", "PixelUnshuffle", "UpSampling", "Upsample"]
 
 _MODES = ("nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact", "lanczos3", "lanczos5")
+_RANKS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3, "lanczos3": 2, "lanczos5": 2}
+"""The spatial axes that a mode interpolates over (PyTorch, Keras); the others work over any number."""
+
+
+def _check_mode(argument: str, mode: str, axes: tuple[str, ...]) -> None:
+    """Refuse a mode that interpolates over another number of spatial axes than there are. Errors: `Misfit`."""
+    rank = _RANKS.get(mode, len(axes))
+    if rank != len(axes):
+        linear = next(word for word, number in _RANKS.items() if number == len(axes))
+        raise Misfit(
+            f"{argument} {mode} interpolates over {ranks_text((rank, rank))}, but the input has {len(axes)} "
+            f"({', '.join(axes)})",
+            mend=f"{argument}: {linear} would do, or nearest",
+            argument=argument,
+        )
 
 
 class Upsample(Layer):
     """Resizing of the spatial axes by a factor or to a size: up, or down with a factor below 1.
 
-    With a second input and neither of them, to the spatial size of that: `from: [small, large]`. A size that comes of a
-    factor is rounded down, as PyTorch does; Keras' layer, which takes whole factors, is `up_sampling`.
+    `mode` and `align_corners` change no size. Mode linear is for 1 spatial axis, bilinear and bicubic are for 2 and
+    trilinear for 3; nearest, nearest-exact and area are for any number. With a second input and neither size nor
+    factor, to the spatial size of that: `from: [small, large]`. A size that comes of a factor is rounded down, as
+    PyTorch does; Keras' layer, which takes whole factors, is `up_sampling`.
     """
 
     kind = "upsample"
+    ranks = (1, 3)
     inputs = (1, 2)
     saves = NOTHING
     also = ("interpolate", "resize", "upsampling_nearest2d", "upsampling_bilinear2d")
@@ -46,6 +64,21 @@ class Upsample(Layer):
         Example({"scale_factor": 0.5}, (3, 7, 9), (3, 3, 4), source="PyTorch's docs of Upsample: ⌊size·factor⌋"),
     )  # fmt: skip
 
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        if self.align_corners is not None and self.mode in ("nearest", "area", "nearest-exact"):
+            raise Misfit(
+                f"align_corners says nothing in mode {self.mode}, which takes no elements from in between",
+                mend="leave it out, or give mode: linear, bilinear, bicubic or trilinear",
+                argument="align_corners",
+            )
+
+    def under_name(self, word: str) -> Layer:
+        """Return the layer as made under a name of its kind: `UpsamplingBilinear2d` says its mode, as in PyTorch."""
+        named = super().under_name(word)
+        is_bilinear = "bilinear" in word.lower() and self.mode == "nearest"
+        return named.with_values({"mode": "bilinear", "align_corners": True}) if is_bilinear else named
+
     def constraints(self, x: Shape, *like: Shape) -> tuple[Constraint, ...]:
         told = [
             words for words, given in (("scale_factor", self.scale_factor), ("size", self.size)) if given is not None
@@ -54,7 +87,9 @@ class Upsample(Layer):
         if len(told) != 1:
             found = " and ".join(told) if told else "none"
             raise Misfit(f"it needs one of scale_factor, size and a second input, and is given {found}")
-        rank = len(axis_names(self.kind, x))
+        axes = axis_names(self.kind, x)
+        _check_mode("mode", self.mode, axes)
+        rank = len(axes)
         if like and len(like[0].spatial) != rank:
             raise Misfit(f"its inputs have {rank} and {len(like[0].spatial)} spatial axes")
         if not like:
@@ -82,6 +117,7 @@ class UpSampling(Layer):
     """Upsampling as Keras writes it, whose size is how many times as large the output is."""
 
     kind = "up_sampling"
+    ranks = (1, 3)
     saves = NOTHING
     also = ("up_sampling1d", "up_sampling2d", "up_sampling3d")
 
@@ -93,7 +129,9 @@ class UpSampling(Layer):
     )  # fmt: skip
 
     def constraints(self, x: Shape) -> tuple[Constraint, ...]:
-        each_axis(self, "size", len(axis_names(self.kind, x)))
+        axes = axis_names(self.kind, x)
+        _check_mode("interpolation", self.interpolation, axes)
+        each_axis(self, "size", len(axes))
         return ()
 
     def output(self, x: Shape) -> Shape:
@@ -113,6 +151,7 @@ class PixelShuffle(Layer):
     """Pixel shuffle: r·r channels become one of r times the resolution along each spatial axis."""
 
     kind = "pixel_shuffle"
+    ranks = (2, 2)
     saves = NOTHING
     also = ("depth_to_space", "sub_pixel_conv")
 
@@ -132,13 +171,14 @@ class PixelShuffle(Layer):
         return x.map_of(x.channels // _power(r, len(x.spatial)), tuple(size * r for size in x.spatial))
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
-        return [windowed(0, x, [Sight((range(1),) * self.upscale_factor, 1)] * len(x.spatial))]
+        return [windowed(0, x, [repeated(self.upscale_factor)] * len(x.spatial))]
 
 
 class PixelUnshuffle(Layer):
     """Pixel unshuffle: each block of r·r places becomes one place of r·r times the channels."""
 
     kind = "pixel_unshuffle"
+    ranks = (2, 2)
     saves = NOTHING
     also = ("space_to_depth", "focus")
 
@@ -165,6 +205,7 @@ class ChannelShuffle(Layer):
     """Channel shuffle: the channels of each group are dealt out over all groups. No size changes."""
 
     kind = "channel_shuffle"
+    ranks = (1, None)
     saves = NOTHING
 
     groups = Integer("groups that the channels are dealt from", symbol="g")
@@ -174,8 +215,6 @@ class ChannelShuffle(Layer):
     )  # fmt: skip
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
-        if not x.sizes:
-            raise Misfit("channel_shuffle needs an input with channels")
         yield Constraint(self.groups, DIVIDES, x.channels, "groups", "channels of the input")
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:

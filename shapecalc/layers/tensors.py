@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import Count, Integer, Integers, Sizes
 from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of
-from shapecalc.dims import BROADCASTS, EQUAL, LESS, UP_TO, Constraint, Dim, ceil_div, minimum, total
+from shapecalc.dims import BROADCASTS, EQUAL, LESS, UP_TO, Constraint, Dim, ceil_div, maximum, minimum, total
 from shapecalc.errors import Misfit
 from shapecalc.layer import NOTHING, Example, Layer
 from shapecalc.sight import CIRCULAR, Look, beside, rearranged, shifted
@@ -24,7 +24,7 @@ _FAR = 10**12
 class Slice(Layer):
     """Slice: the part of one axis from `start` up to, not with, `end`, every `step`-th; as Python slices.
 
-    Negative positions count from the end; an end beyond the axis is the axis' end.
+    Negative positions count from the end; a start before the axis is the axis' start, an end beyond it the axis' end.
     """
 
     kind = "slice"
@@ -41,15 +41,17 @@ class Slice(Layer):
         Example({"dim": 1, "start": 1}, (197, 768), (196, 768), source="PyTorch 2.13.0, run"),
         Example({"dim": 1, "start": -7, "end": -1, "step": 2}, (10, 4), (3, 4), source="PyTorch 2.13.0, run"),
         Example({"dim": -1, "end": 1}, (3, 5), (3, 1), source="PyTorch 2.13.0, run"),
+        Example({"dim": 1, "start": -11}, (10, 4), (10, 4), source="PyTorch 2.13.0, run"),
     )
 
     def _bounds(self, size: Dim) -> tuple[Dim, Dim]:
-        end = size if self.end is None else self.end
-        return _position(self.start, size), end if self.end is None else minimum(_position(end, size), size)
+        start, end = _position(self.start, size), size if self.end is None else self.end
+        if _is_from_end(self.start):
+            start = maximum(start, 0)
+        return start, end if self.end is None else minimum(_position(end, size), size)
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         start, end = self._bounds(x.sizes[axis_index(self.dim, x)])
-        yield Constraint(0, UP_TO, start, "0", "start of the slice")
         yield Constraint(start, LESS, end, "start of the slice", "its end")
 
     def output(self, x: Shape) -> Shape:
@@ -66,7 +68,11 @@ class Slice(Layer):
 
 def _position(position: Dim, size: Dim) -> Dim:
     """Return a position that may be counted from the end, from the beginning."""
-    return size + position if type(position) is int and position < 0 else position
+    return size + position if _is_from_end(position) else position
+
+
+def _is_from_end(position: Dim) -> bool:
+    return type(position) is int and position < 0
 
 
 class Split(Layer):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from shapecalc.arguments import Choice, Flag, Integer, Number, PerAxis, per_axis
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
 from shapecalc.errors import Misfit
-from shapecalc.layer import NOTHING, Example, Layer, WeightShapes
+from shapecalc.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.attention import need_rank, product_macs, seen_apart
 from shapecalc.sight import Look, everything
 
@@ -106,6 +106,7 @@ class WindowAttention(Layer):
 
     kind = "window_attention"
     sequences = True
+    saves = TRAINED
 
     num_heads = Integer("heads that the channels are split into", symbol="h")
     window_size = PerAxis("side of a window, in tokens", symbol="w", also=["partition_size"])
@@ -170,7 +171,15 @@ class WindowAttention(Layer):
 
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
         tokens, channels = x.sizes[-2:]
-        return [(prod(x.sizes[:-2]) * tokens * (4 * channels + self.num_heads * tokens), 0)]
+        each = 3 * channels + self.num_heads * tokens
+        if self.position == "mlp":  # queries and keys as they are normalised, and by what
+            each = each + 3 * channels + 4 * self.num_heads
+        return [(prod(x.sizes[:-1]) * each, 0)]
+
+    def kept_for_weights(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        tokens, channels = x.sizes[-2:]
+        scaled = self.num_heads * tokens if self.position == "mlp" else 0
+        return [(prod(x.sizes[:-1]) * (channels + scaled), 0)]
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         return [seen_apart(0, x)]
@@ -230,3 +239,6 @@ class StochasticDepth(Layer):
     mode = Choice("batch: for all samples at once; row: for each apart", ("batch", "row"), "row")
 
     examples = (Example({"p": 0.2}, (96, 56, 56), (96, 56, 56), source="torchvision.ops.StochasticDepth"),)
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(1, 0)] if self.p > 0 and self.mode == "row" else []  # whether the sample's branch passes

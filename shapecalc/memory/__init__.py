@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import prod
 from shapecalc.errors import Problem, UsageError
+from shapecalc.memory.cache import cache_of
 from shapecalc.memory.in_place import ALL, NONE, read_in_place
 from shapecalc.memory.liveness import Moment, Run, run
 from shapecalc.memory.order import best_order
@@ -30,6 +31,8 @@ GIVEN = "given"
 BEST = "best"
 _EXACT = "exact"
 _HEURISTIC = "heuristic"
+_LEAST_TRAINED = 8
+"""Bits of the narrowest weights and activations that are trained: those of FP8 (Micikevicius et al. 2022)."""
 
 
 class _Order(NamedTuple):
@@ -65,11 +68,14 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     trains = training or mixed_precision or optimizer is not None
     _check_order(order, trains=trains)
     widths = _widths(weights, activations, buffers, mixed_precision=mixed_precision)
+    if trains:
+        _check_trained(report, widths)
     words, may = read_in_place(in_place)
     plan = make_plan(report, widths.activations, may)
     chosen = _order(plan, order)
     found = run(plan, chosen.steps)
     layers = _layers(report, plan, found, widths)
+    cache = cache_of(report, widths.activations)
     result = Memory(
         name=report.name,
         inputs=report.inputs,
@@ -80,7 +86,9 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         weights=sum(layer.weights for layer in layers),
         buffers=sum(layer.buffers for layer in layers),
         activations=_activations(report, plan, found, words, widths.activations),
-        kv_cache=_kv_cache(report, widths.activations),
+        kv_cache=cache.per_token,
+        cross_kv_cache=cache.source,
+        cross_kv_cache_per_source_token=cache.per_source_token,
         layers=layers,
     )
     if trains:
@@ -111,6 +119,21 @@ def _widths(weights: Any, activations: Any, buffers: Any, *, mixed_precision: bo
     return widths
 
 
+def _check_trained(report: Report, widths: Widths) -> None:
+    """Refuse widths that no gradient has. Errors: `UsageError`."""
+    for bits, what in ((widths.weights, "weights"), (widths.activations, "activations")):
+        if bits < _LEAST_TRAINED and any(row.trainable for row in report.rows):
+            raise UsageError(
+                Problem(
+                    f"{what} of {bits} bits cannot be trained: their gradients would have {bits} bits too",
+                    why=("fine-tuning of quantised weights freezes them, and trains others (QLoRA)",)
+                    if what == "weights"
+                    else (),
+                    mend=f"train with {what} of {_LEAST_TRAINED} bits or more, or leave training out",
+                )
+            )
+
+
 def _order(plan: Plan, order: str) -> _Order:
     if order == GIVEN:
         return _Order(range(len(plan.steps)), GIVEN)
@@ -137,7 +160,7 @@ def _activations(report: Report, plan: Plan, found: Run, words: tuple[str, ...],
     return Activations(
         peak=peak.live,
         at=_name(report, plan, peak),
-        held=tuple([Held(names[i], plan.storages[i].size) for i in peak.held if plan.storages[i].size]),
+        held=tuple([Held(names[i], plan.storages[i].size) for i in found.held if plan.storages[i].size]),
         overwritten=names[peak.overwritten] if peak.overwritten >= 0 else "",
         peak_without_in_place=nothing.peak.live,
         inputs=sum(storage.size for storage in plan.storages[: plan.inputs]),
@@ -148,14 +171,6 @@ def _activations(report: Report, plan: Plan, found: Run, words: tuple[str, ...],
 
 def _name(report: Report, plan: Plan, moment: Moment) -> str:
     return report.rows[plan.steps[moment.step].node].name if moment.step >= 0 else ""
-
-
-def _kv_cache(report: Report, bits: int) -> int:
-    numbers = 0
-    for row in report.rows:
-        assert row.node.layer is not None
-        numbers += row.node.layer.kv_cache(*row.sizing.inputs)
-    return stored(numbers, bits)
 
 
 def _layers(report: Report, plan: Plan, found: Run, widths: Widths) -> tuple[LayerMemory, ...]:

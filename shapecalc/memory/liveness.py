@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from shapecalc.memory.plan import Plan, Step
 
@@ -21,22 +21,24 @@ BEGINNING = -1
 
 
 class Moment(NamedTuple):
-    """While a step runs: the bytes that are live, in which storages, and which of them was written over (or -1).
+    """While a step runs: the bytes that are live, and which storage was written over (or -1).
 
-    `step` is its index in the plan. `held` are all live storages; one that is being written over counts for what is
-    written, and is not among them.
+    `step` is its index in the plan.
     """
 
     step: int
     live: int
-    held: tuple[int, ...]
     overwritten: int = -1
 
 
 class Run(NamedTuple):
-    """All moments of a run, in order, the beginning first."""
+    """All moments of a run, in order, the beginning first; `held` are the storages that are live at its peak.
+
+    One that is being written over then counts for what is written, and is not among them.
+    """
 
     moments: tuple[Moment, ...]
+    held: tuple[int, ...]
 
     @property
     def peak(self) -> Moment:
@@ -46,22 +48,41 @@ class Run(NamedTuple):
 
 def run(plan: Plan, order: Sequence[int] | None = None) -> Run:
     """Return what is live at every step, in the order of the plan or another."""
+    steps = range(len(plan.steps)) if order is None else order
+    moments = tuple([moment for moment, _ in _walk(plan, steps)])
+    peak = max(moment.live for moment in moments)
+    held = next(tuple(live) for moment, live in _walk(plan, steps) if moment.live == peak)
+    return Run(moments, held)
+
+
+def _walk(plan: Plan, order: Iterable[int]) -> Iterator[tuple[Moment, dict[int, None]]]:
+    """Yield every moment with the storages that are live (in a mapping, as a set that keeps its order)."""
     storages = plan.storages
     left = [len(storage.users) for storage in storages]
-    live = dict.fromkeys(range(plan.inputs))  # a set that keeps its order
-    moments = [_moment(plan, BEGINNING, live)]
-    _release(plan, live, left)
-    for index in range(len(plan.steps)) if order is None else order:
+    live = dict.fromkeys(range(plan.inputs))
+    total = sum(storage.size for storage in storages[: plan.inputs])
+    yield Moment(BEGINNING, total), live
+
+    def release(among: Iterable[int]) -> int:
+        """Let go of what no step needs any more, and return its bytes."""
+        gone = [i for i in dict.fromkeys(among) if i in live and not left[i] and not storages[i].is_output]
+        for i in gone:
+            del live[i]
+        return sum([storages[i].size for i in gone])
+
+    total -= release(range(plan.inputs))
+    for index in order:
         step = plan.steps[index]
         over = overwritten(plan, step, left)
         if over >= 0:
-            live.pop(over)
+            del live[over]
+            total -= storages[over].size
         live.update(dict.fromkeys(step.writes))
-        moments.append(_moment(plan, index, live)._replace(overwritten=over))
-        for storage in step.reads:
-            left[storage] -= 1
-        _release(plan, live, left, (*step.reads, *step.writes))
-    return Run(tuple(moments))
+        total += sum([storages[i].size for i in step.writes])
+        yield Moment(index, total, over), live
+        for i in step.reads:
+            left[i] -= 1
+        total -= release((*step.reads, *step.writes))
 
 
 def overwritten(plan: Plan, step: Step, left: Sequence[int], kept: Sequence[int] = ()) -> int:
@@ -77,15 +98,3 @@ def overwritten(plan: Plan, step: Step, left: Sequence[int], kept: Sequence[int]
         if other.size == size and left[storage] == 1 and not other.is_output and not (kept and kept[storage]):
             return storage
     return -1
-
-
-def _moment(plan: Plan, step: int, live: Iterable[int]) -> Moment:
-    held = tuple(live)
-    return Moment(step, sum([plan.storages[storage].size for storage in held]), held)
-
-
-def _release(plan: Plan, live: dict[int, None], left: Sequence[int], among: Iterable[int] | None = None) -> None:
-    """Let go of what no step needs any more."""
-    for storage in tuple(live) if among is None else among:
-        if storage in live and not left[storage] and not plan.storages[storage].is_output:
-            live.pop(storage)

@@ -56,7 +56,7 @@ class Plan(NamedTuple):
 
 def stored(numbers: int, bits: int) -> int:
     """Return the bytes of so many numbers, one tensor: rounded up to whole ones where a number is less than a byte."""
-    return -(-numbers * bits // 8)
+    return numbers * (bits // 8) if bits % 8 == 0 else -(-numbers * bits // 8)
 
 
 def make_plan(report: Report, bits: int, in_place: Callable[[Layer], bool], *, training: bool = False) -> Plan:
@@ -131,12 +131,16 @@ class _Maker:
             return step
         self.trained_storages.update(step.writes)
         saved: tuple[int, ...] = ()
-        if layer.saves in (INPUTS, BOTH) or (layer.saves == TRAINED and learns):
+        saves = layer.saved(*sizing.inputs)
+        if saves in (INPUTS, BOTH) or (saves == TRAINED and learns):
             saved += step.reads
-        if layer.saves in (OUTPUTS, BOTH):
+        if saves in (OUTPUTS, BOTH):
             saved += step.writes
         outputs = sizing.outputs[0] if len(sizing.outputs) == 1 else sizing.outputs
-        extra = sum(stored(numbers, bits or self.bits) for numbers, bits in layer.kept(outputs, *sizing.inputs))
+        kept = [*layer.kept(outputs, *sizing.inputs)]
+        if learns:
+            kept += layer.kept_for_weights(outputs, *sizing.inputs)
+        extra = sum(stored(elements, bits or self.bits) for elements, bits in kept)
         return step._replace(saves=saved, extra=extra * self.report.batch, trains=True)
 
     def storages(self) -> tuple[Storage, ...]:

@@ -90,8 +90,9 @@ class LayerMemory(NamedTuple):
 class Memory(NamedTuple):
     """How many bytes a network takes. `layers` are in the order in which they run.
 
-    `kv_cache` is what attention keeps for each past token of one sample, where the network goes on token by token;
-    it is not part of `total`. `order` is given, exact (the best there is) or heuristic.
+    `kv_cache` is what causal attention keeps for each past token of one sample, during autoregressive decoding;
+    `cross_kv_cache` what cross-attention keeps of the source, once, and `cross_kv_cache_per_source_token` for each of
+    the source's tokens. They are not part of `total`. `order` is given, exact (the best there is) or heuristic.
     """
 
     name: str
@@ -104,6 +105,8 @@ class Memory(NamedTuple):
     buffers: int
     activations: Activations
     kv_cache: int
+    cross_kv_cache: int
+    cross_kv_cache_per_source_token: int
     layers: tuple[LayerMemory, ...]
     training: Training | None = None
     budget: Budget | None = None
@@ -130,6 +133,8 @@ class Memory(NamedTuple):
             "buffers": self.buffers,
             "activations": {**activations, "held": [held._asdict() for held in self.activations.held]},
             "kv_cache_per_token": self.kv_cache,
+            "cross_kv_cache": self.cross_kv_cache,
+            "cross_kv_cache_per_source_token": self.cross_kv_cache_per_source_token,
             **({"training": self.training._asdict()} if self.training else {}),
             "total": self.total,
             **({"budget": self.budget._asdict()} if self.budget else {}),

@@ -17,13 +17,14 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.graph import Reference
 from shapecalc.receptive_field.lanes import Lane, hull
 from shapecalc.receptive_field.tracing import input_axes, lanes_of, traced
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from shapecalc.receptive_field.places import Places
+    from shapecalc.receptive_field.tracing import Box
     from shapecalc.report import Report, Row
     from shapecalc.shape import Shape
 
@@ -84,13 +85,14 @@ class ReceptiveFields:
     sees; `fields.region("conv5", (3, 4))` is the part of the input that one place sees.
     """
 
-    __slots__ = ("_axes", "_indices", "_lanes", "misaligned", "report")
+    __slots__ = ("_axes", "_fields", "_indices", "_lanes", "misaligned", "report")
 
     def __init__(self, report: Report) -> None:
         self.report = report
         self._axes = input_axes(report)
         self._lanes = lanes_of(report, self._axes)
         self._indices = _indices(report)
+        self._fields: dict[int, tuple[Field, ...]] = {}
         self.misaligned = tuple(self._misalignments())
 
     def __repr__(self) -> str:
@@ -105,11 +107,13 @@ class ReceptiveFields:
     def __getitem__(self, name: str) -> tuple[Field, ...]:
         """Return the fields of a layer. Errors: `UsageError` where no layer is called so, with the nearest name."""
         index = self._index(name)
-        shape = self.report.rows[index].sizing.outputs[0]
-        inputs = list(self.report.graph.inputs)
-        return tuple(
-            [_field(inputs[key[0]], self._axes[key], lanes, shape) for key, lanes in self._lanes[index].items()]
-        )
+        if index not in self._fields:
+            shape = self.report.rows[index].sizing.outputs[0]
+            inputs = list(self.report.graph.inputs)
+            self._fields[index] = tuple(
+                [_field(inputs[key[0]], self._axes[key], lanes, shape) for key, lanes in self._lanes[index].items()]
+            )
+        return self._fields[index]
 
     def places(self, name: str) -> tuple[int, ...]:
         """Return how many places a layer has along each axis by which a place of it is named."""
@@ -129,13 +133,18 @@ class ReceptiveFields:
         if len(place) != len(sizes) or not all(0 <= at < size for at, size in zip(place, sizes, strict=True)):
             raise UsageError(_no_such_place(name, place, sizes))
         shape = self.report.rows[index].sizing.outputs[0]
-        start: list[Places] = [[(0, size - 1)] for size in shape.sizes]
+        start: Box = [[(0, size - 1)] for size in shape.sizes]
         for axis, at in zip(self._place_axes(index), place, strict=True):
             start[axis] = [(at, at)]
-        found = traced(self.report, index, start)
+        found = traced(self.report, Reference(index), start)
         inputs = list(self.report.graph.inputs)
         return tuple(
-            Region(inputs[number], name, found[number][axis][0][0], found[number][axis][-1][1])
+            Region(
+                inputs[number],
+                name,
+                min(box[axis][0][0] for box in found[number]),
+                max(box[axis][-1][1] for box in found[number]),
+            )
             for (number, axis), name in self._axes.items()
             if number in found
         )
@@ -229,7 +238,7 @@ def _jumps(lanes: Iterable[Lane]) -> tuple[Fraction, ...]:
 
 
 def _field(name: str, axis: str, lanes: tuple[Lane, ...], shape: Shape) -> Field:
-    own = [lane for lane in lanes if lane.jump]
+    own = [lane for lane in lanes if lane.jump or (lane.axis >= 0 and len(lane.spans) > 1)]
     jumps = _jumps(own)
     if not own:
         span = hull(lane.at(0) for lane in lanes) or (0, -1)
@@ -242,4 +251,6 @@ def _field(name: str, axis: str, lanes: tuple[Lane, ...], shape: Shape) -> Field
     size = max((span[1] - span[0] + 1 for span in spans.values() if span), default=0)
     start = next((spans[place] for place in sorted(spans) if spans[place]), None) or (0, -1)
     sees_all = len(own) < len(lanes)
-    return Field(name, axis, size, jumps[-1], -start[0], sees_all=sees_all, aligned=len(own) == 1)
+    return Field(
+        name, axis, size, jumps[-1] if jumps else Fraction(0), -start[0], sees_all=sees_all, aligned=len(own) == 1
+    )

@@ -5,20 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.graph import Reference
-from shapecalc.receptive_field.lanes import Lane, joined, through
-from shapecalc.receptive_field.places import Places, seen, united
+from shapecalc.receptive_field.lanes import Lane, Work, hull, joined, through
+from shapecalc.receptive_field.places import Gaps, Places, seen, united
 from shapecalc.window import AXIS_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from shapecalc.report import Report, Row
+    from shapecalc.shape import Shape
     from shapecalc.sight import Look
 
-__all__ = ["Axes", "Lanes", "input_axes", "lanes_of", "traced"]
+__all__ = ["Axes", "Box", "Lanes", "input_axes", "lanes_of", "traced"]
 
 Axes = dict[tuple[int, int], str]
 """The axes of the network's inputs that are space, by the input's number and the axis': what they are called."""
+
+Box = list[Places]
+"""Places of a tensor, for each axis: all that have one of them along each."""
+
+_MOST_BOXES = 8
+"""Of a tensor; where more ways lead to it, what lies between them may be told to be seen too."""
+
+_MOST_TRACED = 20_000
+"""Layers that are gone back through, in all, for what a layer that looks at all of an axis sees to the edges."""
 
 Lanes = dict[tuple[int, int], tuple[Lane, ...]]
 """How a tensor sees each of them."""
@@ -45,25 +55,60 @@ def _looks(row: Row) -> Iterable[Look]:
 
 def lanes_of(report: Report, axes: Axes) -> list[Lanes]:
     """Return the lanes of every layer, in the order of computation."""
-    shapes = list(report.graph.inputs.values())
-    limits = {key: shapes[key[0]].sizes[key[1]] for key in axes}
-    found: list[Lanes] = []
+    walk = _Walk(report, axes)
     for row in report.rows:
+        walk.step(row)
+    return walk.found
+
+
+class _Walk:
+    """The way through a network, layer by layer: the lanes that were found, and the work that is left."""
+
+    def __init__(self, report: Report, axes: Axes) -> None:
+        self.report, self.axes, self.work = report, axes, Work()
+        shapes = list(report.graph.inputs.values())
+        self.limits = {key: shapes[key[0]].sizes[key[1]] for key in axes}
+        self.found: list[Lanes] = []
+        self.wholes: dict[Reference, dict[int, list[Box]] | None] = {}
+        self.left, self.gaps = _MOST_TRACED, Gaps()
+
+    def step(self, row: Row) -> None:
+        """Find the lanes of the next layer."""
         gathered: dict[tuple[int, int], list[Lane]] = {}
         for look in _looks(row):
-            sizes = row.sizing.inputs[look.input].sizes
-            for key, lanes in _lanes_at(row.node.inputs[look.input], found, axes).items():
-                moved = [_moved(lane, look, sizes, limits[key]) for lane in lanes]
-                gathered.setdefault(key, []).extend(filter(None, moved))
-        found.append({key: joined(gathered[key]) for key in axes if gathered.get(key)})
-    return found
+            given = _lanes_at(row.node.inputs[look.input], self.found, self.axes)
+            moved = {key: [*filter(None, [self.moved(lane, row, look, key) for lane in given[key]])] for key in given}
+            unseen = {key[0] for key, lanes in moved.items() if not lanes}  # along an axis, and so not at all
+            for key, lanes in moved.items():
+                if key[0] not in unseen:
+                    gathered.setdefault(key, []).extend(lanes)
+        self.found.append({key: joined(gathered[key], self.work) for key in self.axes if key in gathered})
+
+    def moved(self, lane: Lane, row: Row, look: Look, key: tuple[int, int]) -> Lane | None:
+        """Return a lane of an input as it is behind the layer; None where nothing is seen any more."""
+        self.work.spend(1)
+        if lane.axis < 0:
+            return lane
+        sight, axis = look.axes[lane.axis]
+        if axis < 0 and (boxes := self.whole(row.node.inputs[look.input])) is not None:
+            span = hull([(box[key[1]][0][0], box[key[1]][-1][1]) for box in boxes.get(key[0], [])])
+            return span and Lane((span,), 0, -1)
+        return through(lane, sight, axis, row.sizing.inputs[look.input].sizes[lane.axis], self.limits[key], self.work)
+
+    def whole(self, giver: Reference) -> dict[int, list[Box]] | None:
+        """Return what all of a tensor sees of the inputs, to the edges; None where that is too much to trace."""
+        if giver not in self.wholes:
+            self.left -= max(giver.node, 0)
+            shape = _shape_of(self.report, giver)
+            start: Box = [[(0, size - 1)] for size in shape.sizes]
+            self.wholes[giver] = traced(self.report, giver, start, self.gaps) if self.left >= 0 else None
+        return self.wholes[giver]
 
 
-def _moved(lane: Lane, look: Look, sizes: Sequence[int], limit: int) -> Lane | None:
-    if lane.axis < 0:
-        return lane
-    sight, axis = look.axes[lane.axis]
-    return through(lane, sight, axis, sizes[lane.axis], limit)
+def _shape_of(report: Report, reference: Reference) -> Shape:
+    if reference.node < 0:
+        return list(report.graph.inputs.values())[-1 - reference.node]
+    return report.rows[reference.node].sizing.outputs[reference.output]
 
 
 def _lanes_at(reference: Reference, found: Sequence[Lanes], axes: Axes) -> Lanes:
@@ -73,24 +118,36 @@ def _lanes_at(reference: Reference, found: Sequence[Lanes], axes: Axes) -> Lanes
     return {key: (Lane(((0, 0),), 1, key[1]),) for key in axes if key[0] == number}
 
 
-def traced(report: Report, index: int, start: list[Places]) -> dict[int, list[Places]]:
-    """Return what of each input of the network is seen by these places (for each axis) of a layer's first output."""
-    wanted: dict[Reference, list[Places]] = {Reference(index): start}
-    for node in range(index, -1, -1):
+def traced(report: Report, of: Reference, start: Box, gaps: Gaps | None = None) -> dict[int, list[Box]]:
+    """Return what of each input of the network is seen by these places (for each axis) of a tensor."""
+    wanted: dict[Reference, list[Box]] = {of: [start]}
+    gaps = gaps or Gaps()
+    for node in range(of.node, -1, -1):
         row = report.rows[node]
         for output in range(len(row.sizing.outputs)):
-            places = wanted.pop(Reference(node, output), None)
-            for look in _looks(row) if places else ():
-                _want(wanted, row, look, places or [])
-    return {-1 - reference.node: places for reference, places in wanted.items()}
+            boxes = wanted.pop(Reference(node, output), [])
+            for look in _looks(row) if boxes else ():
+                giver = row.node.inputs[look.input]
+                for box in boxes:
+                    _add(wanted.setdefault(giver, []), _seen_of(row, look, box, gaps))
+    return {-1 - reference.node: boxes for reference, boxes in wanted.items() if boxes}
 
 
-def _want(wanted: dict[Reference, list[Places]], row: Row, look: Look, places: Sequence[Places]) -> None:
-    """Add what places (for each axis) of a layer see of one of its inputs."""
+def _seen_of(row: Row, look: Look, box: Box, gaps: Gaps) -> Box:
+    """Return what places (for each axis) of a layer see of one of its inputs; nothing where an axis is not seen."""
     sizes = row.sizing.inputs[look.input].sizes
     pairs = zip(look.axes, sizes, strict=True)
-    found = [seen(places[axis] if axis >= 0 else [(0, 0)], sight, size) for (sight, axis), size in pairs]
-    if all(found):
-        giver = row.node.inputs[look.input]
-        before = wanted.get(giver, [[]] * len(found))
-        wanted[giver] = [united([*a, *b]) for a, b in zip(before, found, strict=True)]
+    found = [seen(box[axis] if axis >= 0 else [(0, 0)], sight, size, gaps) for (sight, axis), size in pairs]
+    return found if all(found) else []
+
+
+def _add(boxes: list[Box], new: Box) -> None:
+    """Add to what is seen of a tensor: boxes that differ along one axis are one, and so are too many of them."""
+    if not new:
+        return
+    for i, box in enumerate(boxes):
+        different = [axis for axis, (a, b) in enumerate(zip(box, new, strict=True)) if a != b]
+        if len(different) <= 1 or len(boxes) >= _MOST_BOXES:
+            boxes[i] = [united([*a, *b]) for a, b in zip(box, new, strict=True)]
+            return
+    boxes.append(new)

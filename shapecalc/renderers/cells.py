@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.escaping import clean, csv_cell
 from shapecalc.renderers.bars import show_share
-from shapecalc.renderers.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,6 @@ __all__ = [
     "SIZE",
     "TEXT",
     "Sort",
-    "clean",
     "shorten_axes",
     "show_bytes",
     "show_size",
@@ -75,7 +74,7 @@ def _show_sizes(sizes: Iterable[Sequence[Any]] | str) -> str:
 
 
 def _plain_sizes(sizes: Iterable[Sequence[Any]] | str) -> str:
-    return clean(sizes) if isinstance(sizes, str) else "; ".join([show_size(size, "x") for size in sizes])
+    return csv_cell(sizes) if isinstance(sizes, str) else "; ".join([show_size(size, "x") for size in sizes])
 
 
 def _show_arguments(arguments: dict[str, Any], sign: str = "×") -> str:
@@ -106,10 +105,10 @@ def _plain_field(text: str) -> str:
 
 
 def _plain_arguments(arguments: dict[str, Any]) -> str:
-    return _show_arguments(arguments, "x")
+    return csv_cell(_show_arguments(arguments, "x"))
 
 
-TEXT = Sort(clean, clean)
+TEXT = Sort(clean, csv_cell)
 SIZE = Sort(_show_sizes, _plain_sizes)
 ARGUMENTS = Sort(_show_arguments, _plain_arguments)
 COUNT = Sort(_show_count, str, is_number=True, adds=True)

@@ -1,7 +1,7 @@
-"""A report as CSV: a row for every layer, numbers without separators, sizes as 55x55x96, memory in bytes.
+"""A report as CSV: a row for every layer, numbers without separators, sizes as 55x55x96, output bytes as a number.
 
-Texts stand as the specification has them (but for what cannot be printed): a spreadsheet may take a name that
-begins with = + - or @ for a formula.
+Texts stand as the specification has them, but for what cannot be printed, and for what a spreadsheet would take for a
+formula: an apostrophe stands before a text that begins with = + - or @ and is not a number.
 """
 
 from __future__ import annotations

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.compare import ADDED, CHANGED, REMOVED, SAME, TOTALS, facts_of, totals_of
 from shapecalc.errors import count_noun
+from shapecalc.escaping import clean, markdown
 from shapecalc.renderers.cells import ARGUMENTS, SIZE
 from shapecalc.renderers.painting import Line, draw_lines, draw_markdown
-from shapecalc.renderers.text import cell_width, clean, shorten, wrap
+from shapecalc.renderers.text import cell_width, shorten, wrap
 
 if TYPE_CHECKING:
     from shapecalc.compare import Change, Difference
@@ -39,12 +40,13 @@ def draw_difference(
     headings = ["", *[_HEADINGS[name] for name in columns]]
     numbers = [columns.index(name) + 1 for name in ("params", "macs") if name in columns]
     sums = [line for text in _sums(difference) for line in wrap(text, width)]
-    title = f"− {_named(difference.before)}\n+ {_named(difference.after)}"
+    named = [f"− {_named(difference.before)}", f"+ {_named(difference.after)}"]
+    title = "\n".join(named)
     if not lines:
         return f"{title}\n\nno layer differs\n\n" + "\n".join(sums)
     if format_ == "markdown":
         table = draw_markdown(headings, lines, numbers=numbers)
-        return "\n\n".join([*title.splitlines(), table, *sums])
+        return "\n\n".join([*[f"{line[:2]}{markdown(line[2:])}" for line in named], table, *sums])
     return "\n\n".join([title, draw_lines(headings, lines, numbers=numbers, color=color), "\n".join(sums)])
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.escaping import clean
 from shapecalc.receptive_field import ReceptiveFields
 from shapecalc.renderers import table
 from shapecalc.renderers.cells import NOTHING, show_size
 from shapecalc.renderers.footer import opening
-from shapecalc.renderers.text import clean, wrap
+from shapecalc.renderers.text import wrap
 from shapecalc.renderers.view import View
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ def draw_region(fields: ReceptiveFields, name: str, place: Sequence[int], width:
 
 def _told(field: Field) -> str:
     """Return one receptive field in words."""
-    if not field.jump:
+    if not field.jump and field.sees_all:
         return f"all places see the same {field.size}"
     beside = " (and, by other ways, all of it)" if field.sees_all else ""
-    return f"receptive field {field.size}{beside}, jump {_jump(field)}, padding {field.padding}"
+    moves = f"jump {_jump(field)}, padding {field.padding}" if field.jump else "which comes round to the same"
+    return f"receptive field {field.size}{beside}, {moves}"

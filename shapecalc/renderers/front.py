@@ -10,33 +10,58 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import MissingExtraError, Problem, UsageError
+from shapecalc.escaping import clean
+from shapecalc.files import write_file
+from shapecalc.renderers.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["draw_front"]
+__all__ = ["check_picture", "draw_front"]
 
 _FORMATS = (".svg", ".png", ".pdf")
 _LABELS = {
-    "params": "parameters", "macs": "multiply-accumulates", "memory": "bytes of weights and activations (fp32)",
+    "params": "parameters", "macs": "multiply-accumulates", "memory": "bytes of memory, at the peak (fp32)",
     "activations": "activations", "buffers": "buffers",
 }  # fmt: skip
 _CROWD = 60
 _LINE_HEIGHT = 0.05
+_WIDE = 90
 _INK, _CLOUD, _LINE = "#333333", "#b8c4d0", "#c2410c"
+
+
+def check_picture(path: str) -> None:
+    """See that a picture can be drawn. Errors: `UsageError` for a file that is no picture, `MissingExtraError`."""
+    if os.path.splitext(path)[1].lower() not in _FORMATS:
+        raise UsageError(Problem(f"{path} is no picture that can be drawn", mend="call it .svg, .png or .pdf"))
+    try:
+        import matplotlib.figure  # noqa: F401, PLC0415  (an extra, and slow to load)
+    except ModuleNotFoundError:
+        raise MissingExtraError("drawing a front", "matplotlib", "plot") from None
 
 
 def draw_front(path: str, title: str, names: Sequence[str], cloud: Any, front: Any, labels: Sequence[str]) -> None:
     """Write the picture of two columns: `cloud` and `front` are points of them, `labels` say what is on the front.
 
-    Errors: `UsageError` for a file that is no SVG, PNG or PDF or cannot be written; `MissingExtraError`.
+    Errors: as `check_picture`, and `UsageError` where the file cannot be written.
     """
-    if os.path.splitext(path)[1].lower() not in _FORMATS:
-        raise UsageError(Problem(f"{path} is no picture that can be drawn", mend="call it .svg, .png or .pdf"))
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415  (an extra, and slow to load)
-    except ModuleNotFoundError:
-        raise MissingExtraError("drawing a front", "matplotlib", "plot") from None
+    check_picture(path)
+    import io  # noqa: PLC0415
+    import warnings  # noqa: PLC0415
+
+    import matplotlib as mpl  # noqa: PLC0415  (an extra, and slow to load)
+
+    picture = io.BytesIO()
+    with mpl.rc_context({"text.usetex": False}), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of letters that its font has not, and of little room
+        figure = _drawn(title, names, cloud, front, labels)
+        figure.savefig(picture, dpi=160, format=os.path.splitext(path)[1][1:].lower())
+    write_file(path, picture.getvalue())
+
+
+def _drawn(title: str, names: Sequence[str], cloud: Any, front: Any, labels: Sequence[str]) -> Any:
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
     figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     axes = figure.add_subplot()
     if len(cloud):
@@ -48,15 +73,18 @@ def draw_front(path: str, title: str, names: Sequence[str], cloud: Any, front: A
                   label=f"front ({len(front):,})")  # fmt: skip
     _dress(axes, names, cloud, front)
     _label(axes, front, labels)
-    head, _, rest = title.partition(": ")
-    lines = textwrap.wrap(rest, 95)
-    axes.set_title(head, loc="left", fontsize=12, fontweight="bold", color=_INK, pad=10 + 12 * len(lines))
+    head, _, rest = title.rpartition(": ")
+    lines = textwrap.wrap(_safe(rest, 5 * _WIDE), 95)
+    axes.set_title(_safe(head, _WIDE), loc="left", fontsize=12, fontweight="bold", color=_INK, parse_math=False,
+                   pad=10 + 12 * len(lines))  # fmt: skip
     axes.annotate("\n".join(lines), (0, 1), xytext=(0, 8), xycoords="axes fraction", textcoords="offset points",
-                  fontsize=9, color=_INK)  # fmt: skip
-    try:
-        figure.savefig(path, dpi=160)
-    except OSError as error:
-        raise UsageError(Problem(f"{path} cannot be written: {error.strerror or error}")) from None
+                  fontsize=9, color=_INK, parse_math=False)  # fmt: skip
+    return figure
+
+
+def _safe(text: str, room: int) -> str:
+    """Return a text from a specification as it may stand in a picture, where it is not read as TeX either."""
+    return shorten(clean(text), room)
 
 
 def _dress(axes: Any, names: Sequence[str], cloud: Any, front: Any) -> None:
@@ -69,7 +97,7 @@ def _dress(axes: Any, names: Sequence[str], cloud: Any, front: Any) -> None:
         if values and min(values) > 0 and max(values) / min(values) > 20:
             scale("log")
         side.set_major_formatter(EngFormatter(sep="\u2009"))
-        label(_LABELS.get(names[column], names[column]), color=_INK)
+        label(_LABELS.get(names[column]) or _safe(names[column], _WIDE), color=_INK, parse_math=False)
     axes.grid(visible=True, which="major", color="#e5e7eb", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -87,7 +115,8 @@ def _label(axes: Any, front: Any, labels: Sequence[str]) -> None:
             continue
         taken.append(up)
         axes.annotate(
-            labels[index], front[index], xytext=(8 if across < 0.5 else -8, 0), textcoords="offset points", fontsize=8,
-            color=_INK, ha="left" if across < 0.5 else "right", va="center",
+            _safe(labels[index], _WIDE), front[index], xytext=(8 if across < 0.5 else -8, 0),
+            textcoords="offset points", fontsize=8, color=_INK, parse_math=False, va="center",
+            ha="left" if across < 0.5 else "right",
             bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
         ).set_in_layout(False)  # fmt: skip

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
+
+from shapecalc.escaping import html
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,10 +25,10 @@ def draw(view: View) -> str:
     """Return the report as one `<table>`."""
     names = view.names()
     grid = view.grid(names)
-    notes = "<br>".join(escape(line) for line in view.footer(names))
+    notes = "<br>".join(html(line) for line in view.footer(names))
     return "\n".join([
         f'<table style="{_TABLE}">',
-        f'<caption style="{_CAPTION}">{escape(view.title)}</caption>',
+        f'<caption style="{_CAPTION}">{html(view.title)}</caption>',
         f'<thead style="border-bottom:{_RULE}">',
         _row("th", [column.heading for column in grid.columns], grid.columns, ' scope="col"'),
         "</thead>",
@@ -44,7 +45,7 @@ def draw(view: View) -> str:
 
 def _row(tag: str, cells: Iterable[str], columns: Sequence[Column], attributes: str = "") -> str:
     drawn = [
-        f'<{tag}{attributes} style="{_CELL}{"right" if column.sort.is_number else "left"}">{escape(cell)}</{tag}>'
+        f'<{tag}{attributes} style="{_CELL}{"right" if column.sort.is_number else "left"}">{html(cell)}</{tag}>'
         for cell, column in zip(cells, columns, strict=True)
     ]
     return f"<tr>{''.join(drawn)}</tr>"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
+
+from shapecalc.escaping import json_text
 
 if TYPE_CHECKING:
     from shapecalc.report import Report
@@ -19,7 +20,7 @@ def draw(report: Report, *, with_fields: bool = False, with_shares: bool = False
         for layer, row in zip(contract["layers"], report.rows, strict=True):
             layer["params_share"] = _part(row.params, report.total.params)
             layer["macs_share"] = _part(row.macs, report.total.macs)
-            layer["memory_share"] = _part(row.activations, activations)
+            layer["output_bytes_share"] = _part(row.activations, activations)
     if with_fields:
         from shapecalc.receptive_field import ReceptiveFields  # noqa: PLC0415
 
@@ -37,21 +38,11 @@ def _part(number: int, whole: int) -> float:
 
 def write_contract(contract: dict[str, Any]) -> str:
     """Return an object as JSON, with one line for each item of its lists."""
-    entries = [f"  {json.dumps(key)}: {_write(value)}" for key, value in contract.items()]
+    entries = [f"  {json_text(key)}: {_write(value)}" for key, value in contract.items()]
     return "{\n" + ",\n".join(entries) + "\n}"
 
 
 def _write(value: Any) -> str:
     if isinstance(value, list) and value:
-        return "[\n" + ",\n".join([f"    {_encode(item)}" for item in value]) + "\n  ]"
-    return _encode(value)
-
-
-_readable = json.JSONEncoder(ensure_ascii=False).encode
-_ascii = json.JSONEncoder().encode
-
-
-def _encode(value: Any) -> str:
-    """Return a value as JSON in one line, in which nothing is left that a terminal would act on."""
-    text = _readable(value)
-    return text if text.isprintable() else _ascii(value)
+        return "[\n" + ",\n".join([f"    {json_text(item)}" for item in value]) + "\n  ]"
+    return json_text(value)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import REQUIRED
-from shapecalc.explain.kinds import arguments_of, examples_of, families, inputs_of
+from shapecalc.escaping import json_text, markdown
+from shapecalc.explain.kinds import arguments_of, axes_of, examples_of, families, inputs_of
 from shapecalc.renderers.cells import show_size
-from shapecalc.renderers.explanations.markdown import markdown_doc, markdown_escape, markdown_list
+from shapecalc.renderers.explanations.markdown import markdown_doc, markdown_list
 from shapecalc.renderers.explanations.text import text_lines
 from shapecalc.renderers.text import wrap
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shapecalc.arguments import Argument
-    from shapecalc.explain.kinds import Kind
+from shapecalc.explain.kinds import Kind
 
 __all__ = ["draw_families", "draw_json", "draw_markdown", "draw_text"]
 
@@ -46,7 +46,7 @@ def draw_text(kind: Kind, width: int | None = None) -> str:
     for paragraph in kind.doc.split("\n\n"):
         lines += [*_indented(" ".join(paragraph.split()), width), ""]
     facts = [("also", ", ".join(kind.also)), ("family", kind.family), ("inputs", inputs_of(kind))]
-    for label, told in facts:
+    for label, told in [*facts, ("axes", axes_of(kind))]:
         lines += _indented(told, width, 12, f"  {label}") if told else []
     if kind.arguments:
         lines += ["", "arguments"]
@@ -73,21 +73,22 @@ def draw_markdown(kind: Kind) -> str:
     for paragraph in kind.doc.split("\n\n"):
         lines += [markdown_doc(" ".join(paragraph.split())), ""]
     lines += [f"Also: {', '.join([f'`{word}`' for word in kind.also])}.", ""] if kind.also else []
+    lines += [f"Axes of the input: {axes_of(kind)}.", ""] if kind.ranks else []
     if kind.arguments:
         lines += ["| argument | sign | what | value | default | also |", "|---|---|---|---|---|---|"]
         lines += [_row(argument) for argument in kind.arguments]
         lines.append("")
     if kind.rules:
-        lines += [f"Rules: {markdown_escape(_rules_heading(kind))}.", "", *markdown_list(kind.rules), ""]
+        lines += [f"Rules: {markdown(_rules_heading(kind))}.", "", *markdown_list(kind.rules), ""]
     lines += ["```yaml", kind.layers.rstrip(), "```", ""] if kind.layers else []
     for written, result, source in _examples(kind):
-        lines.append(f"- `{written}`: {markdown_escape(result)} ({markdown_escape(source)})")
+        lines.append(f"- `{written}`: {markdown(result)} ({markdown(source)})")
     return "\n".join(lines)
 
 
 def draw_json(kinds: Sequence[Kind]) -> str:
     """Return kinds as JSON, with a line for each."""
-    entries = [f"    {json.dumps(_entry(kind), ensure_ascii=False)}" for kind in kinds]
+    entries = [f"    {json_text(_entry(kind))}" for kind in kinds]
     return f'{{\n  "version": {VERSION},\n  "kinds": [\n' + ",\n".join(entries) + "\n  ]\n}"
 
 
@@ -103,6 +104,7 @@ def _entry(kind: Kind) -> dict[str, Any]:
         "doc": kind.doc,
         "also": list(kind.also),
         "inputs": list(kind.inputs),
+        **({"spatial_axes": list(kind.ranks)} if kind.ranks else {}),
         "arguments": arguments_of(kind),
         "rules": rules,
         **({"layers": kind.layers} if kind.layers else {}),
@@ -112,8 +114,8 @@ def _entry(kind: Kind) -> dict[str, Any]:
 
 def _row(argument: Argument) -> str:
     also = ", ".join([f"`{word}`" for word in argument.also])
-    expected = markdown_escape(argument.expected)
-    cells = (f"`{argument.name}`", markdown_escape(argument.symbol), markdown_escape(argument.doc), expected,
+    expected = markdown(argument.expected)
+    cells = (f"`{argument.name}`", markdown(argument.symbol), markdown(argument.doc), expected,
              _default(argument), also)  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
@@ -161,7 +163,7 @@ _COUNTS = (("params", "params"), ("buffers", "buffers"), ("macs", "MACs"))
 def _spelled(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return json.dumps(value)
+    return json_text(value)
 
 
 def _indented(text: str, width: int, indent: int = 2, start: str = "") -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from shapecalc.escaping import latex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -11,16 +12,6 @@ if TYPE_CHECKING:
     from shapecalc.renderers.view import View
 
 __all__ = ["draw"]
-
-_WRITTEN = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "&": r"\&", "%": r"\%", "#": r"\#", "$": r"\$",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\char34{}", "`": r"\char96{}", "-": "{}-",
-    "[": "{[}", "*": "{*}",  # after the \\ of the row above, these would be taken for its argument
-    "×": r"$\times$", "–": "--", "·": r"$\cdot$", "…": r"\ldots{}", "²": r"$^2$", "\N{REPLACEMENT CHARACTER}": "?",
-}  # fmt: skip
-_special = re.compile(f"[{re.escape(''.join(_WRITTEN).replace('-', ''))}]|(?<=-)-")  # two hyphens would be a dash
-_pictures = re.compile("[␀-␡]")
 
 
 def draw(view: View) -> str:
@@ -31,12 +22,12 @@ def draw(view: View) -> str:
     names = view.names()
     grid = view.grid(names)
     align = "".join("r" if column.sort.is_number else "l" for column in grid.columns)
-    notes = r" \\".join(f"\n    {_escape(line)}" for line in view.footer(names))
+    notes = r" \\".join(f"\n    {latex(line)}" for line in view.footer(names))
     return "\n".join([
         r"% \usepackage{booktabs}",
         r"\begin{table}",
         r"  \centering",
-        rf"  \caption{{{_escape(view.title)}}}",
+        rf"  \caption{{{latex(view.title)}}}",
         rf"  \begin{{tabular}}{{@{{}}{align}@{{}}}}",
         r"    \toprule",
         _row(column.heading for column in grid.columns),
@@ -54,8 +45,4 @@ def draw(view: View) -> str:
 
 
 def _row(cells: Iterable[str]) -> str:
-    return f"    {' & '.join(map(_escape, cells))} \\\\"
-
-
-def _escape(text: str) -> str:
-    return _special.sub(lambda found: _WRITTEN[found[0]], _pictures.sub("?", text))
+    return f"    {' & '.join(map(latex, cells))} \\\\"

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from shapecalc.renderers.text import cell_width, clean
+from shapecalc.escaping import clean
+from shapecalc.renderers.text import cell_width
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -48,7 +49,7 @@ def draw_listing(
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for index, room in widths.items():
         table.add_column(
-            headings[index],
+            Text(clean(headings[index])),
             justify="right" if index in numbers else "left",
             no_wrap=True,
             overflow="ellipsis",

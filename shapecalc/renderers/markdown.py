@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from shapecalc.escaping import markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from shapecalc.renderers.view import View
 
-__all__ = ["draw", "escape"]
-
-_special = re.compile(r"[\\`*\[\]<>|&~$!#]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
+__all__ = ["draw"]
 
 
 def draw(view: View) -> str:
@@ -20,23 +19,18 @@ def draw(view: View) -> str:
     names = view.names()
     grid = view.grid(names)
     rule = ["---:" if column.sort.is_number else ":---" for column in grid.columns]
-    totals = [f"**{escape(cell)}**" if cell else "" for cell in grid.totals]
+    totals = [f"**{markdown(cell)}**" if cell else "" for cell in grid.totals]
     return "\n".join([
-        f"**{escape(view.title)}**",
+        f"**{markdown(view.title)}**",
         "",
         _row(column.heading for column in grid.columns),
         _row(rule),
-        *[_row(map(escape, row)) for row in grid.rows],
+        *[_row(map(markdown, row)) for row in grid.rows],
         _row(totals),
         "",
-        *"\n\n".join(escape(line) for line in view.footer(names)).split("\n"),
+        *"\n\n".join(markdown(line) for line in view.footer(names)).split("\n"),
     ])  # fmt: skip
 
 
 def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def escape(text: str) -> str:
-    """Return text in which Markdown finds nothing to act on."""
-    return _special.sub(r"\\\g<0>", text)

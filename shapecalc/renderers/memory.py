@@ -5,10 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from shapecalc.escaping import clean
 from shapecalc.renderers.bars import show_share
 from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
 from shapecalc.renderers.painting import Line, draw_lines
-from shapecalc.renderers.text import clean, shorten, wrap
+from shapecalc.renderers.text import shorten, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ _NAME = 36
 
 def draw_memory(memory: Memory, *, layers: bool = False, width: int | None = None, color: bool = False) -> str:
     """Return it as a text; `layers` adds a line for every layer, in the order in which they run."""
-    parts = [*wrap(_title(memory), width), "", _parts(memory, color=color)]
+    parts = [*wrap(_title(memory), width, hang=2), "", _parts(memory, color=color)]
     if layers:
         parts += ["", _layers(memory, width, color=color)]
     elif not memory.training:
@@ -124,8 +125,15 @@ def _notes(memory: Memory) -> Iterator[str]:
         yield from _training_notes(memory, memory.training)
     if memory.kv_cache:
         yield (
-            f"KV cache, where the network goes on token by token: {memory.kv_cache:,} bytes "
+            f"KV cache, during autoregressive decoding: {memory.kv_cache:,} bytes "
             f"({show_bytes(memory.kv_cache)}) for each past token of a sample; not in the total."
+        )
+    if memory.cross_kv_cache:
+        each = memory.cross_kv_cache_per_source_token
+        yield (
+            f"Cross-attention keeps its keys and values once: {each:,} bytes ({show_bytes(each)}) for each token of "
+            f"the source, {memory.cross_kv_cache:,} ({show_bytes(memory.cross_kv_cache)}) for all of a sample's; not "
+            "in the total."
         )
     yield "Not counted: workspaces of kernels, fragmentation, the runtime itself. 1 KiB is 1,024 bytes."
 

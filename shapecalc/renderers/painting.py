@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, NamedTuple
 
-from shapecalc.renderers import markdown
-from shapecalc.renderers.text import clean
+from shapecalc.escaping import clean, markdown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -58,5 +57,5 @@ def draw_markdown(headings: Sequence[str], lines: Sequence[Line], *, numbers: Co
 
 
 def _cell(text: str, style: str) -> str:
-    escaped = markdown.escape(clean(text).strip())
+    escaped = markdown(text.strip())
     return f"**{escaped}**" if style == "bold" and escaped else escaped

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
+from shapecalc.escaping import html
 from shapecalc.renderers.cells import NOTHING
 from shapecalc.renderers.text import cell_width, wrap
 
@@ -48,7 +48,7 @@ def draw(view: View) -> str:
     width, height = inner + 2 * _MARGIN, end + 26 + 17 * len(notes)
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" {_box(width, height)} role="img">',
-        f"<title>{escape(view.title)}</title>",
+        f"<title>{html(view.title)}</title>",
         f"<style>{_STYLE}</style>",
         f'<rect class="card" x="0.5" y="0.5" width="{width - 1:.0f}" height="{height - 1:.0f}" rx="6"/>',
         _text(_MARGIN, 34, view.title, "title"),
@@ -108,7 +108,7 @@ def _row(cells: Sequence[str], grid: Grid, edges: Sequence[tuple[float, float]],
 
 def _text(x: float, y: float, text: str, kind: str) -> str:
     style = f' class="{kind}"' if kind else ""
-    return f'<text x="{x:.5g}" y="{y:.10g}"{style}>{escape(text)}</text>'
+    return f'<text x="{x:.5g}" y="{y:.10g}"{style}>{html(text)}</text>'
 
 
 def _rule(y: float, inner: float) -> str:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 _WIDE = ("name", "kind", "input", "kernel", "stride", "padding", "output", "weights", "biases", "params", "macs",
-         "memory")  # fmt: skip
-_DROPPED = (("memory",), ("kernel", "stride", "padding"), ("input",), ("biases",), ("weights",), ("kind",),
+         "output_bytes")  # fmt: skip
+_DROPPED = (("output_bytes",), ("kernel", "stride", "padding"), ("input",), ("biases",), ("weights",), ("kind",),
             ("macs", "flops"), ("output",))  # fmt: skip
 """Groups of columns in the order in which a narrower terminal does without them."""
 
@@ -40,7 +40,7 @@ def draw(view: View) -> str:
     grid = view.grid(names)
     if view.width is not None and not view.asked:
         grid = _with_short_names(grid, names, view.width)
-    title = wrap(view.title, view.width)
+    title = wrap(view.title, view.width, hang=2)
     footer = [part for line in view.footer(names) for part in wrap(line, view.width)]
     if len(grid.rows) <= _LONG:
         from shapecalc.renderers.drawing import draw_table  # noqa: PLC0415  (it loads rich)

@@ -1,25 +1,10 @@
-"""Texts from a specification, made safe to print; and how many cells of a terminal a text takes."""
+"""How many cells of a terminal a text takes; texts cut and wrapped to fit it."""
 
 from __future__ import annotations
 
-__all__ = ["cell_width", "clean", "shorten", "wrap"]
+__all__ = ["cell_width", "shorten", "wrap"]
 
-_DELETE = 0x7F
 _COMBINING = frozenset({"Mn", "Me"})
-
-
-def clean(text: str) -> str:
-    """Return a text safe to print: what cannot be seen (escapes, line breaks, marks of direction) made visible."""
-    return text if text.isprintable() else "".join([c if c.isprintable() else _visible(c) for c in text])
-
-
-def _visible(character: str) -> str:
-    code = ord(character)
-    if code < ord(" "):
-        return chr(0x2400 + code)  # the control pictures: ␛ ␊ ␉
-    if code == _DELETE:
-        return "␡"
-    return " " if character.isspace() else "\N{REPLACEMENT CHARACTER}"
 
 
 def cell_width(text: str) -> int:
@@ -45,10 +30,17 @@ def shorten(text: str, room: int) -> str:
     return f"{start}…{end}"
 
 
-def wrap(text: str, room: int | None) -> list[str]:
-    """Return a text in lines of at most `room` cells, broken between words where that can be."""
+def wrap(text: str, room: int | None, hang: int = 0) -> list[str]:
+    """Return a text in lines of at most `room` cells, broken between words where that can be.
+
+    The lines after the first are indented by `hang`: so that the end of a name does not look like a line of its own.
+    """
     if room is None or cell_width(text) <= room:
         return [text]
+    if hang:
+        first, *rest = wrap(text, room)
+        rest = wrap(" ".join(rest), max(room - hang, 1)) if rest else []
+        return [first, *[" " * hang + part for part in rest]]
     lines = [""]
     piece = max(room // 2, 1)  # of a word that is too long: even of wide characters, it has room
     words = [word if cell_width(word) <= room else _split(word, piece) for word in text.split(" ")]

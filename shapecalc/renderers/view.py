@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
+from shapecalc.escaping import clean
 from shapecalc.renderers import AUTO
 from shapecalc.renderers.cells import NOTHING, show_size
 from shapecalc.renderers.columns import COLUMNS, DEFAULT, SHARES, check_columns
 from shapecalc.renderers.footer import footer
-from shapecalc.renderers.text import clean
 from shapecalc.report import Line, Totals
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims.lists import Many, exact
-from shapecalc.errors import ShapeError
+from shapecalc.errors import Problem, ShapeError, UsageError
 from shapecalc.evaluation import evaluate
 from shapecalc.inference import sizings_of
-from shapecalc.sizes.scanning import Place, axis_names, find_pattern_of, free_sizes, scan, varied, with_sizes
+from shapecalc.sizes.patterns import find_pattern_of
+from shapecalc.sizes.scanning import Place, axis_names, free_sizes, scan, varied, with_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +40,9 @@ VERSION = 1
 
 _FIRST = 512
 _COMBINATIONS = 24
+_TRIED_BEYOND = 4
+_MOST_WORK = 10_000_000
+"""Tensors of candidates that are sized to find which inputs go together, and what each may be: seconds."""
 
 
 class AxisSizes(NamedTuple):
@@ -103,6 +107,7 @@ def find_sizes(graph: Graph) -> LegalSizes:
 
 
 def _find_sizes(graph: Graph) -> LegalSizes:
+    _check_work(graph)
     found: list[AxisSizes] = []
     verified = 0
     for names in _input_groups(graph):
@@ -121,10 +126,33 @@ def _find_sizes(graph: Graph) -> LegalSizes:
     return LegalSizes(graph.name, tuple(found), verified)
 
 
+def _check_work(graph: Graph) -> None:
+    """Refuse a network with so many inputs that trying their sizes would not end. Errors: `UsageError`."""
+    tensors = sum([1 + len(node.inputs) for node in graph.nodes])
+    sizes = [free_sizes(shape) for shape in graph.inputs.values()]
+    patterns = _FIRST * sum([1 + len(free) for free in sizes])
+    pairs = sum([3 * _most(free) * sizes[:i].count(free) for i, free in enumerate(sizes)])
+    if len(sizes) > 1 and tensors * (patterns + pairs) > _MOST_WORK:
+        raise UsageError(
+            Problem(
+                f"{graph.name or 'the network'} has {len(sizes):,} inputs, whose sizes are too many to try with "
+                f"{tensors:,} tensors between its layers",
+                mend="ask about a part of it that has fewer inputs",
+            )
+        )
+
+
+def _most(free: tuple[int, ...]) -> int:
+    """Return up to which size two inputs are tried together."""
+    return _FIRST // 8 + min(2 * free[0] if free else 0, 8 * _FIRST)
+
+
 def _input_groups(graph: Graph) -> list[list[str]]:
-    """Return the inputs, those together of which one cannot change its size without the other."""
+    """Return the inputs that have sizes, those together of which one cannot change its size without the other."""
     groups: list[list[str]] = []
     for name, shape in graph.inputs.items():
+        if not free_sizes(shape):
+            continue
         for group in groups:
             first = graph.inputs[group[0]]
             if free_sizes(first) == free_sizes(shape) and _are_coupled(graph, group[0], name):
@@ -138,7 +166,7 @@ def _input_groups(graph: Graph) -> list[list[str]]:
 def _are_coupled(graph: Graph, one: str, other: str) -> bool:
     """Tell whether two inputs can be of a larger size together, where one of them alone cannot."""
     places = [(one, 0)], [(other, 0)], [(one, 0), (other, 0)]
-    most = _FIRST // 8 + free_sizes(graph.inputs[one])[0] * 2
+    most = _most(free_sizes(graph.inputs[one]))
     alone, _, both = (sum(scan(varied(graph, group, range(1, most + 1)), most)[0]) for group in places)
     return both > alone
 
@@ -153,9 +181,9 @@ def _legal_base(graph: Graph, places: Sequence[Place]) -> Graph | None:
 
 
 def _entry(base: Graph, graph: Graph, places: Sequence[Place]) -> AxisSizes:
-    legal, exact_sizes = find_pattern_of(partial(varied, base, places))
     axes = tuple(dict.fromkeys(axis_names(graph.inputs[name])[axis] for name, axis in places))
     given = [free_sizes(graph.inputs[name])[axis] for name, axis in places]
+    legal, exact_sizes = find_pattern_of(partial(varied, base, places), given)
     names = tuple(dict.fromkeys(name for name, _ in places))
     rounded = _rounded(base, dict(zip(places, given, strict=True)))
     return AxisSizes(names, axes, tuple(given[: len(axes)]), len(axes) > 1, legal, exact_sizes, rounded)
@@ -207,8 +235,10 @@ def _verify(base: Graph, sets: Sequence[tuple[Sequence[Place], SizeSet]]) -> tup
 def _trials(sizes: SizeSet) -> list[int]:
     """Return sizes to verify a set at: its smallest, those around it, and some beyond what was searched."""
     first = list(itertools.islice(sizes.members(), 3))
-    beyond = sizes.searched + (sizes.period or 1) * 5
-    last = [n for n in range(beyond, beyond + 4 * max(sizes.period, 1)) if n in sizes][:4]
+    last: list[int] = []
+    for _ in range(_TRIED_BEYOND):
+        beyond = last[-1] + 1 if last else sizes.searched + (sizes.period or 1) * 5
+        last += [n for n in sizes.nearest(beyond) if n >= beyond][:1]
     tried = [*first, *last, *(n - 1 for n in (*first, *last) if n > 1), *(n + 1 for n in (*first, *last)), 1]
     return list(dict.fromkeys(tried))
 

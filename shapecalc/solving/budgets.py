@@ -37,6 +37,14 @@ INPUT = "input"
 
 _MOST_SETTINGS = 100_000
 _MOST_BUILDS = 3_000
+_MOST_BUILT = 300_000
+"""Layers that are built in all, where each setting is built by itself: seconds."""
+_MEMORY = 4
+"""How many layers are built in the time in which it is found what is live while one runs."""
+_MOST_SIZED = 40_000_000
+"""Layers of settings that are sized in all, where many settings are worked out in one pass."""
+_MOST_LAYERS = 100_000
+"""Of a network that is searched."""
 _CHUNK = 4_096
 _MOST_VALUE = 2**24
 _KEPT = 1_000
@@ -104,6 +112,8 @@ def solve_budget(
     """
     if not variables or not budgets:
         raise UsageError(Problem("a search needs a variable and a budget", mend="--for width --params 5M"))
+    if len(graph.nodes) > _MOST_LAYERS:
+        raise UsageError(f"a search is for networks of at most {_MOST_LAYERS:,} layers: this has {len(graph.nodes):,}")
     for name, values in variables.items():
         _check(graph, name, values)
     try:
@@ -142,6 +152,8 @@ class _Search:
         fractions = {name: default_fractions(self._given(name)) for name in own if type(self._given(name)) is float}
         self.in_one_pass = not fractions and not any(map(has_fractions, variables.values())) and self._takes_many()
         self.plan: Plan | None = None
+        self.built = 0
+        self.longest: dict[str, int] = {}
         self.ranges: dict[str, Sequence[float]] = {
             name: values or fractions.get(name) or range(1, 2) for name, values in variables.items()
         }
@@ -177,7 +189,7 @@ class _Search:
 
     def _check_size(self) -> None:
         settings = math.prod(len(values) for values in self.ranges.values())
-        most = _MOST_SETTINGS if self.in_one_pass else _MOST_BUILDS
+        most = self._most_settings() if self.in_one_pass else _MOST_BUILDS
         if settings > most:
             raise UsageError(
                 Problem(
@@ -261,9 +273,18 @@ class _Search:
     def _graph(self, numbers: Mapping[str, Any]) -> Graph | None:
         """Return the network with these values for its variables and input; None where it cannot be built."""
         variables = {name: value for name, value in numbers.items() if name != INPUT}
+        if self.built > _MOST_BUILT:
+            raise UsageError(
+                Problem(
+                    f"the search would build more than {_MOST_BUILT:,} layers in all",
+                    mend=f"give a narrower range, or fewer values: --for {self.names[0]}=16:128:16",
+                )
+            )
         graph, problems = self.rebuild(variables) if variables else (self.graph, [])
         if problems:
             return None
+        if variables and not self.in_one_pass:
+            self.built += len(graph.nodes) * (_MEMORY if "memory" in self.budgets else 1)
         if INPUT in numbers:
             places = [(name, axis) for name, s in graph.inputs.items() for axis in range(len(free_sizes(s)))]
             graph = with_sizes(graph, dict.fromkeys(places, numbers[INPUT]))
@@ -290,7 +311,9 @@ class _Search:
         value, passed, low = 1, 0, 1
         seen: list[dict[str, int]] = []
         while value <= _MOST_VALUE:
+            before = self.built
             amounts = self._needs({**at, name: value})
+            self.longest[name] = max(self.longest.get(name, 0), self.built - before)
             seen += [amounts] if amounts else []
             over = self._beyond(amounts)
             passed = passed + 1 if over else 0
@@ -312,8 +335,8 @@ class _Search:
 
     def _thin(self, own: Sequence[str]) -> None:
         """Try of several variables that no range was given for as many values each as can be tried in all."""
-        left = _MOST_SETTINGS if self.in_one_pass else _MOST_BUILDS
-        left //= math.prod(len(self.ranges[name]) for name in self.names if name not in own)
+        left = self._most_settings() if self.in_one_pass else self._most_builds()
+        left = max(left, 1) // math.prod(len(self.ranges[name]) for name in self.names if name not in own)
         waiting = sorted(own, key=lambda name: len(self.ranges[name]))
         for turn, name in enumerate(waiting):
             values = self.ranges[name]
@@ -325,8 +348,17 @@ class _Search:
             self.ranges[name] = range(step if step > 1 else values[0], values[-1] + 1, step)
             left = max(1, left // len(self.ranges[name]))
 
+    def _most_settings(self) -> int:
+        """Return how many settings are worked out in passes of many: fewer of a large network."""
+        return min(_MOST_SETTINGS, _MOST_SIZED // max(len(self.graph.nodes), 1))
+
+    def _most_builds(self) -> int:
+        """Return how many settings can be built: one is taken to have half the layers of the longest."""
+        longest = sum(self.longest.values())
+        return min(_MOST_BUILDS, 2 * max(_MOST_BUILT - self.built, 0) // max(longest, 1))
+
     def _room(self) -> int:
-        return _MOST_SETTINGS // 8 if self.in_one_pass else _MOST_BUILDS // 8
+        return self._most_settings() // 8 if self.in_one_pass else _MOST_BUILDS // 8
 
     def _narrowed(self, at: Mapping[str, float], name: str, low: int, high: int) -> range:
         """Return the values next to where a budget is passed, found by halving: what is needed grows with them."""

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.arguments import Integer, Padding, PerAxis, Sizes
 from shapecalc.axes import AxisNumber, AxisNumbers
-from shapecalc.errors import Misfit, ShapeError, count_noun
+from shapecalc.errors import Misfit, ShapeError, UsageError, count_noun
+from shapecalc.layer import KINDS, Composite, Layer
 from shapecalc.sizes import find_sizes, free_sizes, with_sizes
+from shapecalc.solving.editing import given_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shapecalc.errors import Mark, Problem
-    from shapecalc.graph import Graph, Node
+    from shapecalc.graph import Block, Graph, Node
     from shapecalc.report import Sizing
     from shapecalc.solving.editing import Edit
 
@@ -26,12 +28,16 @@ _WEIGHTS = {
 }  # fmt: skip
 """How much of a change it is to give an argument another value: an assertion corrected is none."""
 
-_OTHER, _INPUT = 2.0, 1.8
+_OTHER, _INPUT, _BATCH = 2.0, 1.8, -1.0
 _MOST_LAYERS = 60
 
 
 class Change(NamedTuple):
-    """One change: an argument of the layers at one place, or (`layers` empty) the size of an input."""
+    """One change: an argument of the layers at one place, or (`layers` empty) the size of an input.
+
+    `composite` is the kind whose argument it is, where the layers are what a composite is made of: what comes of it
+    shows only once it is written.
+    """
 
     layers: tuple[str, ...]
     argument: str
@@ -41,6 +47,7 @@ class Change(NamedTuple):
     mark: Mark | None = None
     edit: Edit | None = None
     nodes: tuple[int, ...] = ()
+    composite: str = ""
 
     def text(self) -> str:
         """Say the change in words."""
@@ -92,8 +99,39 @@ def candidates(graph: Graph, sizings: Sequence[Sizing | None], problems: Sequenc
         key = (node.mark.source.name, *node.mark[1:3]) if node.mark and node.mark.line else index
         places.setdefault(key, []).append(index)
     for indices in list(places.values())[:_MOST_LAYERS]:
-        every = _same_place(graph, indices[0])
-        yield from _layer_changes(graph.nodes, every, hints, distances[indices[0]])
+        index = indices[0]
+        block = _composite(graph, index)
+        if block is not None:
+            yield from _composite_changes(graph, block, _same_place(graph, index), hints, distances[index])
+            continue
+        kind = graph.nodes[index].kind
+        every = tuple([i for i in _same_place(graph, index) if graph.nodes[i].kind == kind])
+        yield from _layer_changes(graph.nodes, every, hints, distances[index])
+
+
+def _composite(graph: Graph, index: int) -> Block | None:
+    """Return the composite that a layer is a part of: the outermost, which is the one that is written."""
+    found, number = None, graph.nodes[index].block
+    while number >= 0:
+        block = graph.blocks[number]
+        if issubclass(KINDS.get(block.kind, Layer), Composite):
+            found = block
+        number = block.parent
+    return found
+
+
+def _composite_changes(
+    graph: Graph, block: Block, indices: tuple[int, ...], hints: Sequence[int], distance: int
+) -> Iterator[Change]:
+    """Yield the changes of a composite's own arguments, as far as they are written as numbers."""
+    mark, cls = graph.nodes[indices[0]].mark, KINDS[block.kind]
+    if mark is None or not mark.line or not mark.source.text:
+        return
+    for name, old in given_arguments(mark.source.text, mark, cls).items():
+        argument = cls.arguments[name]
+        for new in _values(argument, old, hints) if type(old) is int else ():
+            cost = _weigh(argument, old, new, distance, 1)
+            yield Change((block.name,), name, old, new, cost, mark, None, indices, block.kind)
 
 
 def _same_place(graph: Graph, index: int) -> tuple[int, ...]:
@@ -144,9 +182,7 @@ def _layer_changes(
     for name, argument in layer.arguments.items():
         old = layer.values()[name]
         for new in _values(argument, old, hints):
-            weight = _WEIGHTS.get(name, _OTHER)
-            step = _step(old, new, window=isinstance(argument, PerAxis)) if weight else 0.0
-            cost = weight + step + min(1.0, 0.3 * distance) + 0.2 * min(5, len(indices) - 1)
+            cost = _weigh(argument, old, new, distance, len(indices))
             change = Change(
                 tuple(nodes[i].name for i in indices), name, _plain(old), _plain(new), cost, node.mark, None, indices
             )
@@ -180,6 +216,13 @@ def _values(argument: Any, old: Any, hints: Sequence[int]) -> list[Any]:
     return list(dict.fromkeys([n for n in (*divisors, *hints) if n != old and n >= argument.minimum]))
 
 
+def _weigh(argument: Any, old: Any, new: Any, distance: int, layers: int) -> float:
+    """Return how great a change it is, so many layers before what does not fit, of so many layers at once."""
+    weight = _WEIGHTS.get(argument.name, _OTHER)
+    step = _step(old, new, window=isinstance(argument, PerAxis)) if weight else 0.0
+    return weight + step + min(1.0, 0.3 * distance) + 0.2 * min(5, layers - 1)
+
+
 def _step(old: Any, new: Any, *, window: bool) -> float:
     if type(old) is not int or type(new) is not int:
         return 0.3
@@ -192,10 +235,14 @@ def _plain(value: Any) -> Any:
 
 
 def _input_changes(graph: Graph) -> Iterator[Change]:
-    """Yield the nearest sizes of the inputs with which everything fits."""
+    """Yield the inputs without a batch axis, where that may be one; the nearest sizes with which everything fits."""
+    mark = next((node.mark for node in graph.nodes if node.mark), None)
+    for name, shape in graph.inputs.items():
+        if shape.rank > 2 and shape.sizes[0] == 1:
+            yield Change((), name, list(shape.sizes), shape.sizes[1:], _BATCH, mark)
     try:
         entries = find_sizes(graph).axes
-    except ShapeError:  # something is wrong that no size would mend
+    except (ShapeError, UsageError):  # something is wrong that no size would mend, or there is too much to try
         return
     for entry in entries:
         for name in entry.inputs:
@@ -209,7 +256,6 @@ def _input_changes(graph: Graph) -> Iterator[Change]:
                 new = with_sizes(graph, sizes).inputs[name].sizes
                 if new != shape.sizes:
                     grown = sum(_relative(a, b) for a, b in zip(given, sizes.values(), strict=True)) / len(given)
-                    mark = next((node.mark for node in graph.nodes if node.mark), None)
                     yield Change((), name, list(shape.sizes), new, _INPUT + grown, mark)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shapecalc.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["Edit", "edit_argument", "edit_input"]
+__all__ = ["Edit", "edit_argument", "edit_input", "given_arguments"]
 
 
 class Edit(NamedTuple):
@@ -25,10 +25,26 @@ class Edit(NamedTuple):
     new: str
 
 
-def edit_argument(text: str, mark: Mark, layer: Layer, argument: str, value: Any) -> Edit | None:
-    """Return the text with another value for an argument of the layer at a mark; None where that cannot be written."""
+def given_arguments(text: str, mark: Mark, cls: type[Layer]) -> dict[str, Any]:
+    """Return the arguments that the item at a mark gives its kind in one word each, by their own names."""
+    found = _entry_at(text, mark)
+    given = found[1] if found else None
+    if isinstance(given, MapValue):
+        names = cls.argument_names()
+        pairs = [(names.get(key.text), item) for key, item in given.pairs]
+        return {name: item.value for name, item in pairs if name and isinstance(item, Scalar)}
+    first = cls.first_argument()
+    return {first.name: given.value} if first and isinstance(given, Scalar) else {}
+
+
+def _entry_at(text: str, mark: Mark) -> tuple[Scalar, Value | None] | None:
     root, _ = read_text(text, mark.source.name)
-    found = next((pair for pair in _entries(root) if pair[0].mark[1:3] == mark[1:3]), None) if root else None
+    return next((pair for pair in _entries(root) if pair[0].mark[1:3] == mark[1:3]), None) if root else None
+
+
+def edit_argument(text: str, mark: Mark, layer: Layer | type[Layer], argument: str, value: Any) -> Edit | None:
+    """Return the text with another value for an argument of the layer at a mark; None where that cannot be written."""
+    found = _entry_at(text, mark)
     if found is None:
         return None
     key, given = found
@@ -56,7 +72,20 @@ def edit_input(text: str, name: str, sizes: str) -> Edit | None:
     several = root.get("inputs")
     if isinstance(several, MapValue):
         value = several.get(name)
+    if isinstance(value, ListValue):
+        return _list_replaced(text, value, f"[{', '.join(sizes.split('x'))}]")
     return _replaced(text, value, sizes) if isinstance(value, Scalar) else None
+
+
+def _list_replaced(text: str, value: ListValue, written: str) -> Edit | None:
+    """Return the text with other words in place of a list in brackets on one line; None for any other list."""
+    line, start = value.mark.line, value.mark.column - 1
+    source = text.splitlines()[line - 1]
+    end = source.find("]", start)
+    inner = [item for item in value.items if not isinstance(item, Scalar) or item.mark.line != line]
+    if source[start : start + 1] != "[" or end < 0 or inner:
+        return None
+    return _spliced(text, line, start, end + 1 - start, written)
 
 
 def _entries(root: Value) -> Iterator[tuple[Scalar, Value | None]]:
@@ -80,7 +109,7 @@ def _written(value: Any) -> str:
     return str(value)
 
 
-def _in_mapping(text: str, given: MapValue, layer: Layer, argument: str, written: str) -> Edit | None:
+def _in_mapping(text: str, given: MapValue, layer: Layer | type[Layer], argument: str, written: str) -> Edit | None:
     names = layer.argument_names()
     for key, item in given.pairs:
         if names.get(key.text) == argument:

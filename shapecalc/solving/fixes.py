@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.inference import sizings_of
+from shapecalc.layer import KINDS
 from shapecalc.solving.changes import Change, applied, candidates
 from shapecalc.solving.editing import Edit, edit_argument, edit_input
 
@@ -24,6 +25,11 @@ VERSION = 1
 """The version of the JSON contract."""
 
 _MOST_TRIALS = 6_000
+_MOST_WORK = 400_000
+"""Layers that are sized, over all trials: seconds."""
+
+_REREAD = 20
+"""How many layers are sized in the time that one is read anew."""
 _BEAM = 24
 _TOLD = 12
 
@@ -48,12 +54,16 @@ class Fix(NamedTuple):
 
 
 class Fixes(NamedTuple):
-    """What is wrong with a network, and the fixes found, the smallest first; `trials` is how many were tried."""
+    """What is wrong with a network, and the fixes found, the smallest first; `trials` is how many were tried.
+
+    `is_cut_short` tells that there were more to try than the work allowed.
+    """
 
     name: str
     problems: tuple[Problem, ...]
     fixes: tuple[Fix, ...]
     trials: int
+    is_cut_short: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as the JSON contract has it."""
@@ -63,6 +73,7 @@ class Fixes(NamedTuple):
             "problems": [problem.headline for problem in self.problems],
             "fixes": [fix.to_dict() for fix in self.fixes],
             "trials": self.trials,
+            "cut_short": self.is_cut_short,
         }
 
 
@@ -81,6 +92,7 @@ class _Search:
         self.graph = graph
         self.reread = reread
         self.trials = 0
+        self.work = _MOST_WORK
         self.sizings, self.problems = sizings_of(graph)
 
     def answer(self) -> Fixes:
@@ -104,7 +116,11 @@ class _Search:
                 fixes.append(fix)
             if len(fixes) == _TOLD:
                 break
-        return Fixes(self.graph.name, tuple(self.problems), tuple(fixes), self.trials)
+        return Fixes(self.graph.name, tuple(self.problems), tuple(fixes), self.trials, self.is_cut_short())
+
+    def is_cut_short(self) -> bool:
+        """Tell whether no more may be tried."""
+        return self.trials >= _MOST_TRIALS or self.work < 0
 
     def _tried(self, graph: Graph, before: tuple[Change, ...]) -> tuple[list[Change], list[tuple[Change, int]]]:
         """Return the changes after which nothing is wrong, and those after which less is, with how much."""
@@ -114,16 +130,29 @@ class _Search:
         for change in candidates(graph, sizings, problems):
             if any(change.nodes == other.nodes and change.argument == other.argument for other in before):
                 continue
-            if self.trials >= _MOST_TRIALS:
+            if before and change.composite:  # it is written into the text, where the other change is not
+                continue
+            self.work -= len(graph.nodes) * (_REREAD if change.composite else 1)
+            if self.is_cut_short():
                 break
             self.trials += 1
-            sizes, left = sizings_of(applied(graph, change))
+            changed = self._written(change) if change.composite else applied(graph, change)
+            if changed is None:
+                continue
+            sizes, left = sizings_of(changed)
             missing = sum(sizing is None for sizing in sizes)
             if not left:
                 good.append(change)
-            elif missing < sum(sizing is None for sizing in sizings):
+            elif missing < sum(sizing is None for sizing in sizings) and not change.composite:
                 better.append((change, missing))
         return good, better
+
+    def _written(self, change: Change) -> Graph | None:
+        """Return the graph of the text with a change written into it; None where it cannot be."""
+        assert change.mark is not None  # (a change of a composite has its place)
+        source = change.mark.source
+        edit = _edit(source.text, change, self.graph) if source.name == self.graph.file else None
+        return self.reread(edit.text) if edit else None
 
     def _told(self, changes: tuple[Change, ...]) -> Fix | None:
         """Return the fix as it is written into the text; None where the text with it is not right."""
@@ -131,7 +160,7 @@ class _Search:
         written = []
         graph: Graph | None = self.graph
         for change in changes:
-            graph = applied(graph, change) if graph else None
+            graph = applied(graph, change) if graph and not change.composite else graph
             source = change.mark.source if change.mark and change.mark.line else None
             edit = None
             if source is not None and source.text:
@@ -161,5 +190,5 @@ def _edit(text: str, change: Change, graph: Graph) -> Edit | None:
     assert change.mark is not None  # (who calls has seen to it)
     if not change.layers:
         return edit_input(text, change.argument, "x".join(map(str, change.new)))
-    layer = graph.nodes[change.nodes[0]].layer
+    layer = KINDS[change.composite] if change.composite else graph.nodes[change.nodes[0]].layer
     return edit_argument(text, change.mark, layer, change.argument, change.new) if layer else None

@@ -179,7 +179,7 @@ def _grid(ranges: Mapping[str, Sequence[int]], held: Mapping[str, Any]) -> list[
 
 def _run(layer: Layer, given: Sequence[int], candidates: int) -> tuple[list[bool], list[tuple[int, ...]], list[bool]]:
     """Return which candidates are right, the spatial sizes that they give, and which are exact."""
-    x = Shape((_CHANNELS, *given))
+    x = Shape((_CHANNELS, *[Many([size] * candidates) for size in given]))  # many, to know what a division leaves
     right = [True] * candidates
     for constraint in layer.constraints(x):
         right = [a and b for a, b in zip(right, mask(constraint, candidates), strict=True)]

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from shapecalc.errors import Mark, Problem, Problems, Source, did_you_mean
 from shapecalc.source.values import ListValue, MapValue, Scalar, Value, short
 
-__all__ = ["MAX_DEPTH", "MAX_VALUES", "Builder", "StopReadingError"]
+__all__ = ["MAX_DEPTH", "MAX_VALUES", "Builder", "StopReadingError", "depth_problem"]
 
 MAX_DEPTH = 100
 """How deep lists and mappings may be nested."""
@@ -118,8 +118,7 @@ class Builder:
     def check_depth(self, height: int, mark: Mark) -> None:
         """Hold the limit of nesting, for what is `height` deep in itself."""
         if len(self.stack) + height > MAX_DEPTH:
-            message = f"lists and mappings are nested more than {MAX_DEPTH} deep"
-            raise StopReadingError(Problem(message, mark, mend="give the inner parts a name under `blocks:`"))
+            raise StopReadingError(depth_problem(mark))
 
     def put(self, value: Value, size: int, height: int) -> None:
         """Hand a finished value to the list or mapping around it."""
@@ -182,6 +181,12 @@ class Builder:
                         taken.add(inner.text)
                         pairs.append((inner, given))
         return pairs
+
+
+def depth_problem(mark: Mark) -> Problem:
+    """Return what is wrong with a text that is nested too deep."""
+    message = f"lists and mappings are nested more than {MAX_DEPTH} deep"
+    return Problem(message, mark, mend="give the inner parts a name under `blocks:`")
 
 
 def _bad_key(value: Value) -> Problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Mark, Problem, Source
-from shapecalc.source.assembly import Builder, StopReadingError
+from shapecalc.source.assembly import MAX_DEPTH, Builder, StopReadingError, depth_problem
 from shapecalc.source.decoding import UNREADABLE
 from shapecalc.source.syntax import syntax_problem, tabs_problem
 from shapecalc.source.values import Scalar, short
@@ -13,6 +13,8 @@ from shapecalc.source.words import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from yaml.error import MarkedYAMLError
 
 __all__ = ["check_characters", "read_events"]
 
@@ -22,12 +24,13 @@ def read_events(source: Source, builder: Builder) -> None:
     import yaml  # noqa: PLC0415  (only when YAML is read: it costs start-up time)
 
     try:
-        for event in yaml.parse(source.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        for event in yaml.parse(source.text, Loader=_loader(yaml)):
             step = _STEPS.get(type(event).__name__)
             if step is not None:
                 step(event, builder)
     except yaml.MarkedYAMLError as error:
-        raise StopReadingError(syntax_problem(error, source)) from None
+        problem = _nesting_problem(error, source) or syntax_problem(error, source)
+        raise StopReadingError(problem) from None
     except (yaml.YAMLError, UnicodeError, ValueError) as error:
         words = " ".join(str(error).split())
         raise StopReadingError(Problem(f"this is not YAML: {words}", Mark(source, 0, 0))) from None
@@ -36,6 +39,30 @@ def read_events(source: Source, builder: Builder) -> None:
         held = "holds only comments" if "#" in source.text else "is empty"
         mend = "a specification has an input:, such as 3x224x224, and a list under layers:"
         raise StopReadingError(Problem(f"the file {held}", Mark(source, 0, 0), mend=mend))
+
+
+def _loader(yaml: Any) -> Any:
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _nesting_problem(error: MarkedYAMLError, source: Source) -> Problem | None:
+    """Return what is wrong with a text that is nested too deep up to where yaml stopped; None for any other.
+
+    yaml reads ahead, and may have a limit of nesting of its own: it can stop before the builder has seen how deep the
+    text is. What stands before that is read again, by itself, and only its depth is counted.
+    """
+    import yaml  # noqa: PLC0415  (see above)
+
+    depth = 0
+    end = error.problem_mark.index if error.problem_mark else 0
+    try:
+        for event in yaml.parse(source.text[:end], Loader=_loader(yaml)):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                return depth_problem(_event_mark(event, source))
+    except yaml.YAMLError:
+        return None
+    return None
 
 
 def _begin_document(event: Any, builder: Builder) -> None:

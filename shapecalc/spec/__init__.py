@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Specification", "read_specification"]
 
-_INPUT = Sizes("the size of an input")
+_INPUT = Sizes("the size of an input", scalar=True)
 _INPUT.name = "an input size"
 _IDENTIFIER = r"[A-Za-z_]\w*"
 

@@ -65,7 +65,7 @@ def _number(value: Value) -> int:
 def _sizes(value: Value) -> tuple[int, ...]:
     from shapecalc.arguments import Sizes  # noqa: PLC0415
 
-    argument = Sizes("a size")
+    argument = Sizes("a size", scalar=True)
     argument.name = "a claimed size"
     try:
         found: Any = argument.normalise(plain(value, {}))

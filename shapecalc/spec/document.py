@@ -6,6 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, Problems, did_you_mean
+from shapecalc.escaping import clean
 from shapecalc.source import ListValue, MapValue, Scalar
 from shapecalc.spec.values import BadValueError, bad, describe, plain, word
 
@@ -81,7 +82,7 @@ class BlockDefinition(NamedTuple):
                 given[key.text] = item
         elif value is not None and not (isinstance(value, Scalar) and value.value is None):
             if not self.arguments:
-                raise bad(f"the block {self.name} takes no arguments", value.mark, f"write {self.name} alone")
+                raise bad(f"the block {self.name} takes no arguments", value.mark, f"write {clean(self.name)} alone")
             given[next(iter(self.arguments))] = value
         bound = dict(common)
         missing = [name for name, default in self.arguments.items() if default is None and name not in given]
@@ -90,7 +91,7 @@ class BlockDefinition(NamedTuple):
                 Problem(
                     f"the block {self.name} is not given {', '.join(missing)}",
                     entry.mark,
-                    mend=f"write {self.name}: {{{missing[0]}: …}}",
+                    mend=clean(f"write {self.name}: {{{missing[0]}: …}}"),
                     also=(("the block stands here:", self.mark),),
                 )
             )
@@ -211,7 +212,7 @@ def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
     if isinstance(value, ListValue):
         return BlockDefinition(name, {}, value, (), key.mark)
     if not isinstance(value, MapValue):
-        mend = f"write for instance {name}: {{args: {{planes: required}}, layers: [relu]}}"
+        mend = f"write for instance {clean(name)}: {{args: {{planes: required}}, layers: [relu]}}"
         raise bad(f"the block {name} must be a mapping with `layers:`, not {describe(value)}", value.mark, mend)
     parts: dict[str, Value] = {}
     for inner, item in value.pairs:

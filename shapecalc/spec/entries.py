@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Mark, Problem, did_you_mean
+from shapecalc.escaping import clean
 from shapecalc.layers import find_kind, kind_words
 from shapecalc.source import ListValue, MapValue, Scalar
 from shapecalc.spec.values import bad, describe
@@ -122,8 +123,8 @@ def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
     return Problem(
         f"{strange.text} stands beside {kind.text}, not under it",
         strange.mark,
-        mend=f"indent the arguments of {kind.text} deeper than {kind.text} itself; "
-        f"beside it may stand only {', '.join(OWN_WORDS)}",
+        mend=clean(f"indent the arguments of {kind.text} deeper than {kind.text} itself; ")
+        + f"beside it may stand only {', '.join(OWN_WORDS)}",
     )
 
 
@@ -133,7 +134,7 @@ def _several(others: list[tuple[Scalar, Value]], blocks: Collection[str]) -> Pro
         return Problem(
             f"one item holds two layers: {kinds[0].text} and {kinds[1].text}",
             kinds[1].mark,
-            mend=f"give each its own item: - {kinds[1].text}",
+            mend=f"give each its own item: - {clean(kinds[1].text)}",
         )
     strange = next((key for key, _ in others if not kinds or key.text != kinds[0].text), others[-1][0])
     if kinds:
@@ -153,8 +154,10 @@ def listed(value: Value) -> Sequence[Value]:
 def branches_of(cls: type[Layer], value: Value | None) -> tuple[Sequence[Value] | None, Value | None]:
     """Return the branches of a merge (None: it takes what comes in) and what is left for its arguments."""
     if isinstance(value, ListValue):
-        if len(value.items) < 2:
-            raise bad(f"{cls.kind} needs two branches or more", value.mark, "write [] for what came in, unchanged")
+        if not value.items:
+            raise bad(
+                f"{cls.kind} needs at least one branch", value.mark, "write [] in the list for its input, unchanged"
+            )
         return value.items, None
     if isinstance(value, MapValue):
         inner = value.get("branches")

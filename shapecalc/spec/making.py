@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Mark, Misfit, Problem, did_you_mean
+from shapecalc.layer import stated_rank
 from shapecalc.source import ListValue, MapValue, Scalar
 from shapecalc.spec.entries import OWN_WORDS
 from shapecalc.spec.values import BadValueError, argument_value
@@ -51,12 +52,12 @@ class Maker:
         if values is None:
             return None
         try:
-            key = (cls, tuple(values.items()))
+            key = (cls, stated_rank(entry.kind) and entry.kind, tuple(values.items()))
             layer = self._layers.get(key)
             if layer is None:
-                layer = self._layers[key] = cls(**values)
+                layer = self._layers[key] = cls(**values).under_name(entry.kind)
         except TypeError:  # a value that has no hash: an array
-            layer = cls(**values)
+            layer = cls(**values).under_name(entry.kind)
         except Misfit as misfit:
             self.report(misfit.at(entry.mark, entry.kind), scope)
             return None

@@ -51,7 +51,9 @@ def settle(builder: Builder, outputs: Sequence[Flow], *, stated: bool, inputs: M
     elif not broken:
         _report_unused(protos, settled, needed, builder)
     if not broken:
-        _report_unused_inputs(settled, ends, inputs, builder)
+        notes += _unused_inputs(
+            [settled[index] for index in order], ends, inputs, builder, stated=stated and bool(ends)
+        )
     place = {old: new for new, old in enumerate(order)}
     nodes = tuple([_node(protos[old], settled[old], shares.get(old, -1), place) for old in order])
     ends = tuple(_moved(ref, place) for ref in ends if ref.node < 0 or ref.node in place)
@@ -254,14 +256,24 @@ def _report_unused(
             )
 
 
-def _report_unused_inputs(
+def _unused_inputs(
     inputs: Sequence[tuple[Reference | None, ...]],
     outputs: Sequence[Reference],
     marks: Mapping[str, Mark],
     builder: Builder,
-) -> None:
+    *,
+    stated: bool,
+) -> tuple[str, ...]:
+    """Return a note of the inputs that no layer uses where the outputs are stated; without these they are a problem.
+
+    Files that programs write have such inputs: what used them was of no need to the outputs.
+    """
     taken = {ref.node for refs in inputs for ref in refs if ref is not None} | {ref.node for ref in outputs}
-    for index, (name, mark) in enumerate(marks.items()):
-        if -1 - index not in taken:
-            mend = f"let a layer take it: from: {name}"
-            builder.problems.append(Problem(f"nothing takes the input {name}", mark, mend=mend))
+    unused = [name for index, name in enumerate(marks) if -1 - index not in taken]
+    if unused and stated:
+        shown = ", ".join(unused[:_LISTED]) + (", …" if len(unused) > _LISTED else "")
+        return (f"not used, since the outputs do not need it: {count_noun(len(unused), 'input')} ({shown})",)
+    for name in unused:
+        mend = f"let a layer take it: from: {name}"
+        builder.problems.append(Problem(f"nothing takes the input {name}", marks[name], mend=mend))
+    return ()

@@ -27,6 +27,9 @@ MAX_VALUES = 10_000_000
 
 MAX_SIZE = 10**12
 
+MAX_NUMBER = 10**18
+"""The largest number of a specification: a variable beyond it is tried value by value."""
+
 
 class Axis(NamedTuple):
     """One thing that varies, and its values in order.
@@ -40,12 +43,12 @@ class Axis(NamedTuple):
 
     @property
     def is_numeric(self) -> bool:
-        """Whether every value is an int, or a tuple of as many ints as the others."""
-        if isinstance(self.values, range) or (self.is_input and isinstance(self.values[0], int)):
-            return True
+        """Whether every value is an int that a specification may hold, or a tuple of as many ints as the others."""
         if self.is_input:
-            return len({len(value) for value in self.values}) == 1
-        return all(type(value) is int for value in self.values)
+            return isinstance(self.values[0], int) or len({len(value) for value in self.values}) == 1
+        if isinstance(self.values, range):
+            return max(map(abs, (self.values[0], self.values[-1]))) <= MAX_NUMBER
+        return all(type(value) is int and abs(value) <= MAX_NUMBER for value in self.values)
 
 
 class InputTemplate(NamedTuple):

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
+import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from shapecalc.errors import Problem, UsageError, count_noun
+from shapecalc.files import check_writable, find_target, undisturbed, write_file
 from shapecalc.sweeping.cells import Cells
-from shapecalc.sweeping.files import ParquetFile, TextFile, header_of, resume_text, text_of
+from shapecalc.sweeping.files import ParquetFile, TextFile, header_of, load_pyarrow, text_of, write_parquet
 from shapecalc.sweeping.gathering import Gathering, Wish
+from shapecalc.sweeping.result import Sweep
 from shapecalc.sweeping.selection import read_objectives, read_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from concurrent.futures import Executor, ProcessPoolExecutor
+    from concurrent.futures import Executor, Future
+    from multiprocessing.connection import Connection
 
     from shapecalc.sweeping.plan import Plan
-    from shapecalc.sweeping.result import Sweep
 
 __all__ = ["Job", "Size", "process_pool"]
 
@@ -89,10 +93,36 @@ class Job:
             mend = "name it: --output FILE.csv, without --sort, --top and --pareto"
             raise UsageError(Problem("--resume goes on with a file of all rows", mend=mend))
         self.start = self.done = 0
-        self._resumes = resume and bool(output) and os.path.exists(output or "")
+        self._resumes = resume
         self._file: Any = None
         self._size: Size | None = None
         self._result: Sweep | None = None
+        self._first, self._seconds = self._try_first()
+        self._check_files()
+
+    def _try_first(self) -> tuple[Sweep, float]:
+        """Return the row of the first variant, and how long it took: what is wrong with --where is seen in it."""
+        grid = self.plan.grid
+        began = time.perf_counter()
+        results = Cells(self.plan.network, grid).work_out(((0, 1),) * len(grid.axes))
+        seconds = time.perf_counter() - began
+        row = Sweep.of(self.plan, 0, results)
+        row.kept(self.wish.condition)
+        return row, seconds
+
+    def _check_files(self) -> None:
+        """See that files can be written in the end, before anything is worked out or opened."""
+        if self.plot:
+            from shapecalc.renderers.front import check_picture  # noqa: PLC0415
+
+            check_picture(self.plot)
+        if self.format == "parquet":
+            load_pyarrow()
+        for name in (self.plot, self.output if self.is_gathered else None):
+            if name:
+                check_writable(name)
+        if self.plot and self.output and find_target(self.plot).path == find_target(self.output).path:
+            raise UsageError(Problem(f"--plot and --output are both {self.output}", mend="name two files"))
 
     def result(self) -> Sweep:
         """Return the rows that were gathered, once the work is done."""
@@ -103,10 +133,7 @@ class Job:
     def size(self) -> Size:
         """Return how large the sweep is; one variant is worked out to see how long it takes."""
         if self._size is None:
-            grid = self.plan.grid
-            began = time.perf_counter()
-            Cells(self.plan.network, grid).work_out(((0, 1),) * len(grid.axes))
-            each = time.perf_counter() - began
+            grid, each = self.plan.grid, self._seconds
             slow = self.plan.slow_axes()
             builds = int(np.prod([float(grid.shape[axis]) for axis in slow])) if slow else 1
             builds = max(builds, grid.rows // 2**18)
@@ -118,8 +145,10 @@ class Job:
         return self._size
 
     def _free(self) -> int:
-        folder = os.path.dirname(os.path.abspath(self.output or "."))
-        return shutil.disk_usage(folder).free if self.output and os.path.isdir(folder) else 2**63
+        if self.output and not (target := find_target(self.output)).is_straight:
+            with contextlib.suppress(OSError):
+                return shutil.disk_usage(os.path.dirname(target.path)).free
+        return 2**63
 
     def run(self, executor: Executor | None, stream: Any) -> Iterator[int]:
         """Do the work; yield after each part how many variants are done. Rows go to the file, or to the stream."""
@@ -139,29 +168,35 @@ class Job:
         """Open the file that rows go to as they come."""
         if self.is_gathered:
             return
-        condition, keep = self.wish.condition, 0
+        condition = self.wish.condition
         if self.output is None:
             stream.write(header_of(self.plan.columns, self.format))
         elif self.format == "parquet":
-            self._file = ParquetFile(self.output, self.plan, condition, resume=self._resumes)
-            self.start = self._file.start
+            self._file = ParquetFile(self.output, self.plan, condition, resumes=self._resumes)
         else:
-            if self._resumes:
-                self.start, keep = resume_text(self.output, self.format, self.plan, condition)
-            self._file = TextFile(self.output, self.format, self.plan.columns, keep)
+            self._file = TextFile(self.output, self.format, self.plan, condition, resumes=self._resumes)
+        self.start = self._file.start if self._file is not None else 0
 
     def finish(self) -> None:
-        """Close the file, or write what was gathered to it; draw the picture."""
-        if self._file is None and self.is_gathered and self.output and self.format != "table":
-            if self.format == "parquet":
-                self._file = ParquetFile(self.output, self.plan)
-            else:
-                self._file = TextFile(self.output, self.format, self.plan.columns)
-            self._file.write(self.result())
+        """Put the file in its place, or write what was gathered to it; draw the picture."""
         if self._file is not None:
-            self._file.close()
+            self._file.finish()
+        elif self.output and self.format == "parquet":
+            write_parquet(self.output, self.plan, self.result())
+        elif self.output and self.format != "table":
+            write_file(self.output, self.text().encode("utf-8", "replace"))
         if self.plot:
             self._draw()
+
+    @property
+    def part(self) -> str:
+        """The file in which finished rows are as long as there are more to come; nothing where there is none."""
+        return self._file.part if self._file is not None else ""
+
+    def leave(self) -> None:
+        """Close the file before its end; what was written stays, for --resume to go on with."""
+        if self._file is not None:
+            self._file.leave()
 
     def _draw(self) -> None:
         from shapecalc.renderers.front import draw_front  # noqa: PLC0415
@@ -173,9 +208,9 @@ class Job:
         assert self.plot is not None
         draw_front(self.plot, self.title(), names, self.gathering.cloud(), points, labels)
 
-    def write_to(self, stream: Any) -> None:
-        """Write what was gathered as text."""
-        stream.write(header_of(self.plan.columns, self.format) + text_of(self.result(), self.format))
+    def text(self) -> str:
+        """Return what was gathered as text."""
+        return header_of(self.plan.columns, self.format) + text_of(self.result(), self.format)
 
     def title(self) -> str:
         """Return what the sweep is of."""
@@ -200,11 +235,13 @@ class Job:
 
         return listed(self)
 
-    def interruption(self) -> str:
-        """Return what an interrupted sweep has come to."""
-        told = f"interrupted after {max(self.done, self.start):,} of {count_noun(self.plan.grid.rows, 'variant')}"
-        if self.output and not self.is_gathered:
-            return f"{told}; they are in {self.output}: the same command with --resume goes on"
+    def interruption(self, word: str = "interrupted") -> str:
+        """Return what a sweep that does not come to its end has come to."""
+        told = f"{word} after {max(self.done, self.start):,} of {count_noun(self.plan.grid.rows, 'variant')}"
+        if self.part:
+            return f"{told}; what is finished is in {self.part}: the same command with --resume goes on"
+        if self.output or self.plot:
+            return f"{told}; nothing was written"
         return f"{told}; what is shown is of those" if self.is_gathered else told
 
     def conclusion(self) -> str:
@@ -217,16 +254,55 @@ class Job:
         return f"{self.output}: {count_noun(rows, 'row')}"
 
 
-def process_pool(jobs: int) -> ProcessPoolExecutor:
-    """Return processes that leave it to their parent to be interrupted."""
+@contextlib.contextmanager
+def process_pool(jobs: int) -> Iterator[Executor]:
+    """Give processes to work with. They end when this one does, however that ends, and only then.
+
+    Errors: `UsageError` where one of them is killed.
+    """
     import multiprocessing  # noqa: PLC0415  (only where processes are asked for)
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
+    from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415
 
-    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _ignore_interrupts)
+    class Pool(ProcessPoolExecutor):
+        """Processes that are born deaf to what a terminal sends to all: their parent hears it."""
+
+        def submit(self, *work: Any, **options: Any) -> Future[Any]:
+            with undisturbed():
+                return super().submit(*work, **options)
+
+    context = multiprocessing.get_context("spawn")
+    heard, word = context.Pipe(duplex=False)
+    with undisturbed():  # there is one more process, that cleans up behind the others
+        executor = Pool(jobs, context, _follow_parent, (heard,))
+    try:
+        yield executor
+    except BrokenProcessPool:
+        mend = "was there not enough memory? fewer --jobs take less"
+        raise UsageError(Problem("one of the processes that --jobs started was killed", mend=mend)) from None
+    finally:
+        word.close()
+        executor.shutdown(cancel_futures=True)
+        heard.close()
 
 
-def _ignore_interrupts() -> None:
+def _follow_parent(heard: Connection) -> None:
+    """Leave it to the parent to be interrupted, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, args=(heard,), daemon=True).start()
+
+
+def _end_with_parent(heard: Connection) -> None:
+    """Stop at once when the parent closes the pipe, or is killed; a process that is killed may hang its parent."""
+    import multiprocessing  # noqa: PLC0415
+
+    with contextlib.suppress(EOFError, OSError):
+        heard.recv()
+    Cells.is_stopped = True
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _bytes(number: int) -> str:

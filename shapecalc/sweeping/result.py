@@ -23,8 +23,9 @@ class Sweep:
     """The rows of a sweep: a variant each, in order of their numbers unless they were sorted.
 
     `sweep["params"]` is a column as an array (0 where a variant is not `valid`); `sweep.names` are all columns: the
-    `variant`'s number, the settings that vary, `params`, `macs`, `buffers`, `activations`, `memory` (bytes of all
-    three as fp32), `output` (a text: `1000`, `256x6x6`, several with `; `) and `valid`.
+    `variant`'s number, the settings that vary, `params`, `macs`, `buffers`, `activations`, `memory` (bytes of
+    weights, buffers and live activations at their peak, as fp32), `output` (a text: `1000`, `256x6x6`, several with
+    `; `) and `valid`.
     """
 
     __slots__ = ("_columns", "_grid", "_sizes", "names")
@@ -42,7 +43,11 @@ class Sweep:
         """Return the rows of a part that begins with variant `first`."""
         count = len(results["valid"])
         variant = np.arange(first, first + count, dtype=np.int64)
-        indices = np.unravel_index(variant, plan.grid.shape) if plan.grid.shape else ()
+        indices: list[Any] = []
+        rest = variant
+        for size in reversed(plan.grid.shape):
+            rest, index = np.divmod(rest, size)
+            indices.insert(0, index)
         columns = {"variant": variant}
         for name, (axis, part) in plan.settings.items():
             columns[name] = _values_at(plan.grid.axes[axis].values, indices[axis], part)
@@ -94,8 +99,12 @@ class Sweep:
         """Return the rows for which a condition holds."""
         if condition is None:
             return self
-        good = condition.holds(self._columns, len(self))
-        return self.rows(good if "valid" in condition.names else good & self._columns["valid"])
+        columns = {name: self._columns[name] for name in condition.names}
+        if "valid" in columns:
+            return self.rows(condition.holds(columns, len(self)))
+        good = self._columns["valid"].copy()
+        good[good] = condition.holds({name: array[good] for name, array in columns.items()}, int(good.sum()))
+        return self.rows(good)
 
     def sort(self, by: str) -> Sweep:
         """Return the rows in an order: `params,-macs` is by parameters, the most MACs first; not valid ones last."""
@@ -117,10 +126,16 @@ class Sweep:
         if not len(self):
             return np.zeros(0, dtype=object)
         keys = sorted(self._sizes)
-        table = np.stack([self._sizes[key] for key in keys], axis=1) if keys else np.zeros((len(self), 0))
-        unique, inverse = np.unique(table.astype(np.int64), axis=0, return_inverse=True)
-        texts = np.array([_sizes_text(keys, row) for row in unique.tolist()] or [""], dtype=object)
-        found = texts[inverse.reshape(-1)] if keys else np.repeat(texts, len(self))
+        columns = [self._sizes[key] for key in keys]
+        if not keys:
+            return np.full(len(self), "", dtype=object)
+        if any(column.dtype == object for column in columns):  # which numpy has no order of rows for
+            rows = zip(*[column.tolist() for column in columns], strict=True)
+            found = np.array([_sizes_text(keys, row) for row in rows], dtype=object)
+        else:
+            unique, inverse = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
+            texts = np.array([_sizes_text(keys, row) for row in unique.tolist()], dtype=object)
+            found = texts[inverse.reshape(-1)]
         return np.where(self._columns["valid"], found, "")
 
 
@@ -135,7 +150,8 @@ def _sizes_text(keys: Sequence[tuple[int, int]], row: Sequence[int]) -> str:
 def _values_at(values: Any, indices: Any, part: int) -> Any:
     """Return the values of an axis (or a part of each) at these places, as an array."""
     if isinstance(values, range):
-        return values.start + indices.astype(np.int64) * values.step
+        kind = np.int64 if max(map(abs, (values.start, values.stop))) < 2**63 else object
+        return values.start + indices.astype(kind) * values.step
     if part >= 0:
         values = [value[part] for value in values]
     kinds = {type(value) for value in values}

@@ -18,8 +18,8 @@ class Ran(NamedTuple):
 
 
 class _Stream(io.TextIOWrapper):
-    def __init__(self, *, is_terminal: bool = False):
-        super().__init__(io.BytesIO(), encoding="utf-8", newline="")
+    def __init__(self, *, is_terminal: bool = False, encoding: str = "utf-8"):
+        super().__init__(io.BytesIO(), encoding=encoding, newline="")
         self.is_terminal = is_terminal
 
     def isatty(self):
@@ -27,12 +27,12 @@ class _Stream(io.TextIOWrapper):
 
     def text(self):
         self.flush()
-        return self.buffer.getvalue().decode("utf-8")
+        return self.buffer.getvalue().decode(self.encoding)
 
 
-def run(*arguments, text: str | bytes = b"", columns: int = 0, color: bool = False, monkeypatch=None) -> Ran:
+def run(*arguments, text: str | bytes = b"", columns: int = 0, color: bool = False, encoding: str = "utf-8") -> Ran:
     """Run `shapecalc ARGUMENTS`; `columns` makes its output a terminal of that width."""
-    out, err = _Stream(is_terminal=bool(columns)), _Stream()
+    out, err = _Stream(is_terminal=bool(columns), encoding=encoding), _Stream(encoding=encoding)
     given = io.TextIOWrapper(io.BytesIO(text.encode() if isinstance(text, str) else text), encoding="utf-8")
     before = sys.argv, sys.stdin
     thresholds = gc.get_threshold()

@@ -24,7 +24,12 @@ def error_text(spec: str) -> str:
     return str(ClaimError(broken_claims(report)))
 
 
-@pytest.mark.parametrize("name", SPECS)
+SLOW = {"repeat_too_often_within"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in SPECS]
+)
 def test_error_text(name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(FOLDER)
     told = error_text(f"{name}.yaml") + "\n"

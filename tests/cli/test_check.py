@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import jsonschema
 import pytest
 import yaml
 from running import run
 
+from shapecalc.cli import specs
 from shapecalc.locate import bundled_members
 from shapecalc.schema import specification_schema
 
@@ -120,6 +122,19 @@ def test_the_schema_says_what_is_wrong_and_where(text, places):
     assert sorted(list(error.absolute_path)[:2] for error in errors) == places
 
 
+@cache
+def entries():
+    return tuple(specs._entries())
+
+
+@pytest.fixture
+def listed_once(monkeypatch):
+    """Every bundled network is worked out once, not for every test of the list."""
+    listed = entries()
+    monkeypatch.setattr(specs, "_entries", lambda: iter(listed))
+
+
+@pytest.mark.usefixtures("listed_once")
 def test_specs():
     out = run("specs").out
     assert out.splitlines()[0].split() == ["name", "input", "params", "MACs", "task", "source"]
@@ -131,6 +146,7 @@ def test_specs():
     assert max(map(len, run("specs", columns=100).out.splitlines())) <= 100
 
 
+@pytest.mark.usefixtures("listed_once")
 @pytest.mark.parametrize(
     ("columns", "headings"), [(80, "name input params MACs"), (100, "name input params MACs task")]
 )
@@ -144,6 +160,7 @@ def test_specs_on_a_narrow_terminal_keep_names_and_numbers(columns, headings):
         assert f"{entry['macs']:,}" in row
 
 
+@pytest.mark.usefixtures("listed_once")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -203,7 +203,19 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
+# Each takes a process of its own, and most take seconds: those that do not, one of a sort, are always run.
+QUICK = {
+    "empty", "random bytes", "a program", "not UTF-8", "an alias bomb", "an alias in itself", "code", "10,000 brackets",
+    "10,000 dashes", "10,000 parentheses", "blocks in blocks", "repeat a billion", "lists that double", "9**9**9",
+    "sizes that grow", "100,000 axes", "10^12 pieces", "a billion billions", "windows line ends",
+}  # fmt: skip
+
+
+def cases(table: dict[str, Any]) -> list[Any]:
+    return [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in table]
+
+
+@pytest.mark.parametrize("name", cases(WRONG))
 def test_hostile_files_are_refused_in_words(name: str, tmp_path: Path) -> None:
     given, words = WRONG[name]
     given = given() if callable(given) else given
@@ -246,7 +258,11 @@ RIGHT: dict[str, tuple[str, int]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", RIGHT)
+def test_what_is_always_run_is_there() -> None:
+    assert {*WRONG, *RIGHT} >= QUICK
+
+
+@pytest.mark.parametrize("name", cases(RIGHT))
 def test_what_is_only_large_is_read(name: str, tmp_path: Path) -> None:
     text, params = RIGHT[name]
     file = tmp_path / "spec.yaml"
@@ -364,7 +380,14 @@ def test_streams_that_are_closed(closed: str) -> None:
     assert b"Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("how", [["summary"], ["summary", "--format", "json"], ["summary", "--format", "csv"]])
+@pytest.mark.parametrize(
+    "how",
+    [
+        ["summary"],
+        pytest.param(["summary", "--format", "json"], marks=pytest.mark.slow),
+        pytest.param(["summary", "--format", "csv"], marks=pytest.mark.slow),
+    ],
+)
 def test_a_pipe_that_is_closed_ends_it_quietly(how: list[str], tmp_path: Path) -> None:
     file = tmp_path / "long.yaml"
     file.write_text(f"{HEAD}  - linear: 8\n    repeat: 30000\n")

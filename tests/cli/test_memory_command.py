@@ -64,6 +64,17 @@ def test_kv_cache_is_told_where_there_is_one():
     out = " ".join(run("memory", "llama-2-7b", "--activations", "fp16", "--weights", "4").out.split())
     assert "524,288 bytes (512 KiB) for each past token of a sample; not in the total" in out
     assert "KV cache" not in run("memory", "resnet50").out
+    assert "KV cache" not in run("memory", "vit_b_16").out  # it attends, but never decodes
+
+
+def test_the_cache_of_a_source_is_told_apart():
+    out = " ".join(run("memory", "whisper-tiny", "--activations", "fp16").out.split())
+    assert "6,144 bytes (6.00 KiB) for each past token of a sample; not in the total." in out
+    assert (
+        "Cross-attention keeps its keys and values once: 6,144 bytes (6.00 KiB) for each token of the source, "
+        "9,216,000 (8.79 MiB) for all of a sample's; not in the total."
+    ) in out
+    assert "Cross-attention" not in run("memory", "gpt2").out
 
 
 def test_json_is_what_the_library_gives():

@@ -14,7 +14,7 @@ def sized(kind: str, *inputs: tuple[int, ...], layout: str = "CHW", **arguments:
     """Return the sizing of a layer of a kind on inputs of these sizes."""
     cls = find_kind(kind)
     assert cls is not None, f"no kind {kind}"
-    layer = cls(**arguments)
+    layer = cls(**arguments).under_name(kind)
     shapes = tuple(Shape(sizes, layout == "HWC") for sizes in inputs)
     assert not misfits(layer, shapes), misfits(layer, shapes)
     return size_layer(layer, shapes)

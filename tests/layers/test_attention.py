@@ -49,7 +49,24 @@ def test_cache_for_each_position(arguments: dict[str, int], shape: tuple[int, in
     from shapecalc.layers.attention import MultiHeadAttention
     from shapecalc.shape import Shape
 
-    assert MultiHeadAttention(**arguments).kv_cache(Shape(shape)) == numbers
+    x = Shape(shape)
+    assert MultiHeadAttention(**arguments, is_causal=True).kv_cache(x) == numbers
+    assert MultiHeadAttention(**arguments).kv_cache(x) == 0  # it looks ahead: nothing decodes with it
+    assert MultiHeadAttention(**arguments).cross_kv_cache(x) == (0, 0)
+    assert MultiHeadAttention(**arguments).cross_kv_cache(x, Shape((9, shape[1]))) == (numbers, 9)
+    assert MultiHeadAttention(**arguments, is_causal=True).cross_kv_cache(x, x) == (0, 0)
+    assert MultiHeadAttention(**arguments, is_causal=True).kv_cache(Shape((4, *shape))) == 4 * numbers  # four sequences
+
+
+def test_cache_of_attention_without_projections() -> None:
+    from shapecalc.layers.attention import ScaledDotProductAttention
+    from shapecalc.shape import Shape
+
+    q, k, v = Shape((4, 5, 8)), Shape((4, 7, 8)), Shape((4, 7, 3))
+    assert ScaledDotProductAttention(is_causal=True).kv_cache(q, k, v) == 4 * (8 + 3)
+    assert ScaledDotProductAttention(is_causal=True).cross_kv_cache(q, k, v) == (0, 0)
+    assert ScaledDotProductAttention().kv_cache(q, k, v) == 0
+    assert ScaledDotProductAttention().cross_kv_cache(q, k, v) == (4 * (8 + 3), 7)
 
 
 def test_known_parameters_of_special_attentions() -> None:
@@ -67,7 +84,7 @@ def test_known_parameters_of_special_attentions() -> None:
         ({"num_heads": 5}, [(6, 12)], "num_heads (=5) must divide embed_dim (=12)"),
         ({"num_heads": 4, "embed_dim": 16}, [(6, 12)], "features of the input (=12) must equal embed_dim (=16)"),
         ({"num_heads": 4, "num_kv_heads": 3}, [(6, 12)], "num_kv_heads (=3) must divide num_heads (=4)"),
-        ({"num_heads": 4, "kdim": 7}, [(6, 12), (5, 8)], "features of the input (=8) must equal kdim (=7)"),
+        ({"num_heads": 4, "kdim": 7}, [(6, 12), (5, 8)], "features of the keys' input (=8) must equal kdim (=7)"),
         ({"num_heads": 4}, [(12,)], "multi_head_attention needs a length and features, but its input is 12"),
         ({"num_heads": 4}, [(6, 12), (5, 12), (4, 12)], "inputs of keys and values"),
     ],

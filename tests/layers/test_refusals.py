@@ -20,14 +20,14 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
      "ceil_mode false and rounding caffe contradict each other | ceil_mode false is rounding floor | "
      "give one of the two"),
     ("max_pool", {"kernel_size": 3, "padding": 2}, [CHW],
-     "padding 2 is more than half of kernel_size 3 along the height | a window could then lie in padding alone | "
-     "padding at most 1 would do"),
+     "padding 2 is more than half of kernel_size 3 along the height | PyTorch allows no more; padding_limit: window allows "
+     "all that is less than kernel_size, as Caffe does | padding at most 1 would do"),
     ("avg_pool", {"kernel_size": 33}, [CHW],
      "the 33×33 window does not fit its 32×32 input | the padded input is 32 + 2·0 = 32 high; "
      "kernel_size 33 with dilation 1 reaches 33 | padding: 1 would do, or kernel_size at most 32"),
     ("max_pool", {"kernel_size": 3, "padding": [[0, 2], [0, 0]]}, [CHW],
-     "padding 2 is more than half of kernel_size 3 along the height | a window could then lie in padding alone | "
-     "padding at most 1 would do"),
+     "padding 2 is more than half of kernel_size 3 along the height | PyTorch allows no more; padding_limit: window allows "
+     "all that is less than kernel_size, as Caffe does | padding at most 1 would do"),
     ("conv", {"out_channels": 8, "kernel_size": 3, "in_channels": 4}, [CHW],
      "channels of the input (=3) must equal in_channels (=4) | in_channels: 3 would do"),
     ("conv", {"out_channels": 8, "kernel_size": 3, "groups": 3}, [CHW],
@@ -155,3 +155,26 @@ def test_unequal_sizes_name_the_axis_in_either_layout() -> None:
     shapes = tuple(Shape(sizes, channels_last=True, is_map=True) for sizes in ((56, 56, 64), (56, 28, 64)))
     with pytest.raises(Misfit, match="differ along width: 56 and 28"):
         size_layer(KINDS["add"](), shapes)
+
+
+LIMITS = [
+    ({"padding": 1}, (32, 32)), ({"padding": 2}, None), ({"padding": 2, "padding_limit": "window"}, (34, 34)),
+    ({"padding": 3, "padding_limit": "window"}, None), ({"padding": 3, "padding_limit": "any"}, (36, 36)),
+    ({"padding": 2, "rounding": "caffe"}, (34, 34)), ({"padding": 3, "rounding": "caffe"}, None),
+    ({"padding": 2, "rounding": "caffe", "padding_limit": "half"}, None),
+    ({"padding": [[0, 2], [2, 0]], "padding_limit": "window"}, (32, 32)),
+    ({"padding": [[0, 3], [0, 0]], "padding_limit": "window"}, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["max_pool", "avg_pool", "lp_pool"])
+@pytest.mark.parametrize(("arguments", "due"), LIMITS)
+def test_the_limit_of_a_pools_padding(kind: str, arguments: dict[str, Any], due: tuple[int, int] | None) -> None:
+    """PyTorch: at most half the window; Caffe and ONNX Runtime: less than the window; the ONNX standard: none."""
+    layer = KINDS[kind](kernel_size=3, stride=1, **arguments)
+    try:
+        found = size_layer(layer, (Shape(CHW),)).outputs[0].spatial
+    except Misfit:
+        found = None
+    assert found == due
+    assert layer.shown_arguments(Shape(CHW)).get("padding_limit") == arguments.get("padding_limit")

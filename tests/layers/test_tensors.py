@@ -41,7 +41,12 @@ def test_channels_are_found_by_their_word(layout: str) -> None:
         ("chunk", {"chunks": 4}, (5, 4), "an axis of 5 does not make 4 pieces"),
         ("chunk", {"chunks": 2, "dim": 0}, (5, 4), "dim 0 is the batch axis"),
         ("slice", {"dim": 1, "start": 5}, (5, 4), "start of the slice (=5) must be less than its end (=5)"),
-        ("slice", {"dim": 1, "start": -6}, (5, 4), "0 (=0) must be at most start of the slice (=-1)"),
+        (
+            "slice",
+            {"dim": 1, "start": -11, "end": -6},
+            (5, 4),
+            "start of the slice (=0) must be less than its end (=-1)",
+        ),
         ("expand", {"sizes": [3, 4]}, (2, 4), "an axis of the input (=2) must be 1 or equal the size wanted (=3)"),
         ("expand", {"sizes": [4]}, (2, 4), "sizes has 1 numbers for an input of 2 axes"),
         ("mean", {"dim": [1, -2]}, (2, 4), "dim names an axis twice"),

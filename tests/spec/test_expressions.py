@@ -421,16 +421,16 @@ FORMULAS = ["x * 4 + 1", "x // 2", "ceil(x / 2)", "floor(x / 3)", "max(x, 3)", "
 
 
 @pytest.mark.parametrize("text", FORMULAS)
-def test_traces_arrays_and_symbols_agree_with_ints(text: str) -> None:
+def test_traces_columns_and_symbols_agree_with_ints(text: str) -> None:
     numpy = pytest.importorskip("numpy")
     sympy = pytest.importorskip("sympy")
-    pytest.importorskip("shapecalc.dims.arrays")
+    columns = pytest.importorskip("shapecalc.dims.columns")
     pytest.importorskip("shapecalc.dims.symbols")
     expected = [evaluate(text, x=x) for x in range(1, 10)]
     traced = [evaluate(text, x=leaf(x, "x")) for x in range(1, 10)]
     assert all(isinstance(number, Trace) for number in traced)
     assert [number.value for number in traced] == expected
-    assert evaluate(text, x=numpy.arange(1, 10)).tolist() == expected
+    assert evaluate(text, x=columns.Column(numpy.arange(1, 10), columns.Ledger())).values.tolist() == expected
     symbol = sympy.Symbol("x", integer=True, positive=True)
     formula = evaluate(text, x=symbol)
     assert [int(formula.subs(symbol, x)) for x in range(1, 10)] == expected

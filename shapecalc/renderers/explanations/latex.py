@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shapecalc.escaping import latex
 from shapecalc.explain.items import Bytes, Chain, Name, Relation, Sizes
 from shapecalc.notation import LATEX, TEXT
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
-from shapecalc.renderers.text import cell_width, clean
+from shapecalc.renderers.text import cell_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,30 +39,18 @@ _PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \setlist[working]{leftmargin=5em,labelwidth=4.6em,labelsep=0.4em,itemsep=2pt,parsep=1pt,topsep=3pt,font=\normalfont\itshape,style=sameline}
 \begin{document}"""
 
-_WRITTEN = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "&": r"\&", "%": r"\%", "#": r"\#", "$": r"\$",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\char34{}", "`": r"\char96{}", "[": "{[}", "]": "{]}", "-": "{-}",
-    "×": r"$\times$", "·": r"$\cdot$", "…": r"\ldots{}", "−": r"$-$", "→": r"$\to$", "≤": r"$\le$",
-    "✓": r"\checkmark{}",
-    "⌊": r"$\lfloor$", "⌋": r"$\rfloor$", "⌈": r"$\lceil$", "⌉": r"$\rceil$", "√": r"$\surd$", "Φ": r"$\Phi$",
-    "²": r"$^2$", "ˣ": r"$^x$", "⁻": r"$^-$", "ᵀ": r"$^T$", "“": "``", "”": "''", "–": "--",
-    "\N{REPLACEMENT CHARACTER}": "?",
-}  # fmt: skip
-_table = str.maketrans({**_WRITTEN, **dict.fromkeys("".join(map(chr, range(0x2400, 0x2422))), "?")})
-
 
 def draw(explanation: Explanation, width: int | None = None) -> str:  # noqa: ARG001  (the same for every format)
     """Return the explanation as a document."""
-    lines = [_PREAMBLE, rf"\section*{{{_escape(title(explanation))}}}", _escape(" ".join(legend(explanation)))]
+    lines = [_PREAMBLE, rf"\section*{{{latex(title(explanation))}}}", latex(" ".join(legend(explanation)))]
     for section in sections(explanation):
-        heading = rf"\texttt{{{_escape(section.name)}}} --- {_escape(section.kind)}"
-        lines += ["", rf"\subsection*{{{heading} \hfill \normalfont\normalsize {_escape(section.sizes)}}}"]
+        heading = rf"\texttt{{{latex(section.name)}}} --- {latex(section.kind)}"
+        lines += ["", rf"\subsection*{{{heading} \hfill \normalfont\normalsize {latex(section.sizes)}}}"]
         lines += [r"\par ".join(map(_doc, section.doc))] if section.doc else []
         lines += _list(section.lines)
     sums = totals(explanation)
     if sums:
-        lines += ["", rf"\subsection*{{{_escape(ending(explanation))}}}", *_list(sums)]
+        lines += ["", rf"\subsection*{{{latex(ending(explanation))}}}", *_list(sums)]
     return "\n".join([*lines, r"\end{document}"])
 
 
@@ -76,15 +65,15 @@ def _item(line: Line) -> str:
     first = line.items[0] if line.items else ""
     if isinstance(first, Chain) and len(first.trees) > 1:
         rest = "".join(map(_written, line.items[1:]))
-        return rf"\item[{_escape(line.label)}] {_equation(first, rest)}"
-    return rf"\item[{_escape(line.label)}] {''.join(map(_written, line.items))}"
+        return rf"\item[{latex(line.label)}] {_equation(first, rest)}"
+    return rf"\item[{latex(line.label)}] {''.join(map(_written, line.items))}"
 
 
 def _written(item: Item) -> str:
     if isinstance(item, Name):
-        return rf"\texttt{{{_escape(clean(item))}}}"
+        return rf"\texttt{{{latex(item)}}}"
     if isinstance(item, str):
-        return _escape(clean(item))
+        return latex(item)
     if isinstance(item, Chain):
         return f"${LATEX.chain(*item)}$"
     if isinstance(item, Relation):
@@ -92,7 +81,7 @@ def _written(item: Item) -> str:
     if isinstance(item, Sizes):
         return f"${LATEX.sizes(*item)}$" if item.values else "a number"
     if isinstance(item, Bytes):
-        return _escape(show_bytes(item.number))
+        return latex(show_bytes(item.number))
     raise AssertionError(item)
 
 
@@ -112,8 +101,4 @@ def _equation(chain: Chain, rest: str) -> str:
 def _doc(paragraph: str) -> str:
     """Return a docstring's paragraph: what stands between backticks is code."""
     parts = paragraph.split("`")
-    return "".join([rf"\texttt{{{_escape(part)}}}" if i % 2 else _escape(part) for i, part in enumerate(parts)])
-
-
-def _escape(text: str) -> str:
-    return text.translate(_table)
+    return "".join([rf"\texttt{{{latex(part)}}}" if i % 2 else latex(part) for i, part in enumerate(parts)])

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from shapecalc.escaping import markdown, markdown_code
 from shapecalc.explain.items import Bytes, Chain, Name, Relation, Sizes
 from shapecalc.notation import LATEX
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
-from shapecalc.renderers.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,26 +20,25 @@ if TYPE_CHECKING:
     from shapecalc.explain import Explanation
     from shapecalc.explain.items import Item, Line
 
-__all__ = ["draw", "markdown_doc", "markdown_escape", "markdown_list"]
+__all__ = ["draw", "markdown_doc", "markdown_list"]
 
 _ROOM = 70
 """Of an equation that stands in one pair of dollars, as text: a page breaks lines between pairs alone."""
 
-_special = re.compile(r"[\\`*\[\]<>|&~$!#]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
 _code = re.compile(r"`[^`]*`")
 
 
 def draw(explanation: Explanation, width: int | None = None) -> str:  # noqa: ARG001  (the same for every format)
     """Return the explanation as Markdown."""
-    lines = [f"## {markdown_escape(title(explanation))}", "", markdown_escape(" ".join(legend(explanation)))]
+    lines = [f"## {markdown(title(explanation))}", "", markdown(" ".join(legend(explanation)))]
     for section in sections(explanation):
-        lines += ["", f"### {_code_span(section.name)} · {section.kind} · {section.sizes}", ""]
+        lines += ["", f"### {markdown_code(section.name)} · {section.kind} · {section.sizes}", ""]
         for paragraph in section.doc:
             lines += [f"*{markdown_doc(paragraph)}*" if paragraph is section.doc[0] else markdown_doc(paragraph), ""]
         lines += markdown_list(section.lines)
     sums = totals(explanation)
     if sums:
-        lines += ["", f"### {markdown_escape(ending(explanation))}", "", *markdown_list(sums)]
+        lines += ["", f"### {markdown(ending(explanation))}", "", *markdown_list(sums)]
     return "\n".join(lines)
 
 
@@ -57,9 +56,9 @@ def markdown_list(lines: Iterable[Line]) -> list[str]:
 
 def _written(item: Item) -> str:
     if isinstance(item, Name):
-        return _code_span(item)
+        return markdown_code(item)
     if isinstance(item, str):
-        return markdown_escape(clean(item))
+        return markdown(item)
     if isinstance(item, Chain):
         return _equation(item)
     if isinstance(item, Relation):
@@ -79,21 +78,10 @@ def _equation(chain: Chain) -> str:
     return " ".join(parts).replace(r"\frac", r"\dfrac")
 
 
-def _code_span(text: str) -> str:
-    text = clean(text)
-    fence = "``" if "`" in text else "`"
-    return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"
-
-
 def markdown_doc(paragraph: str) -> str:
     """Return a docstring's paragraph, whose code spans stay."""
     written, end = "", 0
     for found in _code.finditer(paragraph):
-        written += markdown_escape(paragraph[end : found.start()]) + found[0]
+        written += markdown(paragraph[end : found.start()]) + found[0]
         end = found.end()
-    return written + markdown_escape(paragraph[end:])
-
-
-def markdown_escape(text: str) -> str:
-    """Return a text whose characters mean nothing to Markdown."""
-    return _special.sub(r"\\\g<0>", text)
+    return written + markdown(paragraph[end:])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shapecalc.escaping import clean, join_lines
 from shapecalc.explain.items import KEPT, Bytes, Chain, Relation, Sizes
 from shapecalc.notation import TEXT
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
-from shapecalc.renderers.text import cell_width, clean, wrap
+from shapecalc.renderers.text import cell_width, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,7 +29,7 @@ def draw(explanation: Explanation, width: int | None = None) -> str:
     """Return the explanation as text of at most `width` columns."""
     width = min(max(width or _WIDTH, 40), _WIDEST)
     several = len(explanation) > 1
-    lines = [*wrap(title(explanation), width), ""] if several else []
+    lines = [*wrap(title(explanation), width, hang=2), ""] if several else []
     lines += _wrapped(" ".join(legend(explanation)), width) if several else []
     for section in sections(explanation):
         lines += ["", *_heading(f"{section.name} · {section.kind}", section.sizes, width)]
@@ -40,7 +41,7 @@ def draw(explanation: Explanation, width: int | None = None) -> str:
         lines += ["", *_heading(ending(explanation), "", width), *text_lines(sums, width)]
     if not several:
         lines += ["", *_wrapped(" ".join(legend(explanation)), width)]
-    return "\n".join(lines).strip("\n")
+    return join_lines(lines).strip("\n")
 
 
 def _heading(words: str, sizes: str, width: int) -> list[str]:
@@ -49,7 +50,7 @@ def _heading(words: str, sizes: str, width: int) -> list[str]:
     if room >= 2:
         lines = [(words + " " * room + sizes).rstrip()]
     else:
-        lines = [*wrap(words, width), *[" " * _INDENT + part for part in wrap(sizes, width - _INDENT)]]
+        lines = [*wrap(words, width, hang=2), *[" " * _INDENT + part for part in wrap(sizes, width - _INDENT)]]
     return [*lines, "─" * width]
 
 

@@ -138,6 +138,8 @@ def _transposed(layer, rng, x):
 
 
 def _resize(layer, rng, x):
+    if layer.mode == "area":
+        return _adaptive(layer, rng, x)
     result = layer.output(_shape(x)).sizes[1:]
     factors = _each(layer.scale_factor, x.ndim - 2) if layer.scale_factor is not None else [None] * len(result)
     for axis, (m, factor) in enumerate(zip(result, factors, strict=True), start=2):
@@ -145,6 +147,9 @@ def _resize(layer, rng, x):
         rate = 1 / factor if factor else n / m
         y = []
         for place in range(m):
+            if layer.mode == "nearest-exact":
+                y.append(np.take(x, min(math.floor((place + 0.5) * rate + 1e-9), n - 1), axis))
+                continue
             if layer.mode == "nearest":
                 y.append(np.take(x, min(math.floor(place * rate + 1e-9), n - 1), axis))
                 continue
@@ -181,11 +186,24 @@ def _unshuffle(layer, rng, x):
 
 
 def _padded(layer, rng, x):
+    if layer.mode == "circular":
+        return _circular(layer, rng, x)
     sides = [side if isinstance(side, tuple) else (side, side) for side in _each(layer.padding, x.ndim - 2)]
     return _pad(x, [side[0] for side in sides], [side[1] for side in sides], layer.mode)
 
 
+def _circular(layer, rng, x):
+    """Crop what is negative first, as PyTorch's `_pad_circular` does: what is left then goes round."""
+    sides = [side if isinstance(side, tuple) else (side, side) for side in _each(layer.padding, x.ndim - 2)]
+    x = _pad(x, [min(a, 0) for a, _ in sides], [min(b, 0) for _, b in sides])
+    return _pad(x, [max(a, 0) for a, _ in sides], [max(b, 0) for _, b in sides], "circular")
+
+
 def _cropped(layer, rng, x):
+    if layer.size is not None:
+        starts = [(n - m) // 2 for n, m in zip(x.shape[2:], _each(layer.size, x.ndim - 2), strict=True)]
+        where = [slice(s, s + m) for s, m in zip(starts, _each(layer.size, x.ndim - 2), strict=True)]
+        return x[(slice(None), slice(None), *where)]
     sides = [side if isinstance(side, tuple) else (side, side) for side in _each(layer.cropping, x.ndim - 2)]
     return _pad(x, [-side[0] for side in sides], [-side[1] for side in sides])
 
@@ -217,6 +235,7 @@ _RUN = {
     "pixel_shuffle": _shuffle,
     "pixel_unshuffle": _unshuffle,
     "pad": _padded,
+    "circular_pad": _padded,
     "crop": _cropped,
     "roll": _rolled,
     "slice": _sliced,
@@ -225,9 +244,9 @@ _RUN = {
     "identity": lambda layer, rng, x: x,
     "instance_norm": lambda layer, rng, x: _normed(x, tuple(range(2, x.ndim))),
     "layer_norm": lambda layer, rng, x: _normed(x, (1,) if layer.axis == "channels" else (x.ndim - 1,)),
-    "softmax": lambda layer, rng, x: np.exp(x / x.max()) / np.exp(x / x.max()).sum(_axis(layer.dim, x), keepdims=True),
+    "softmax": lambda *given: _soft(*given),  # noqa: PLW0108  (it stands below)
     "linear": lambda layer, rng, x: x @ rng.uniform(0.5, 1.5, (x.shape[-1], layer.out_features)),
-    "permute": lambda layer, rng, x: x.transpose(layer.dims),
+    "permute": lambda layer, rng, x: x.transpose(0, *layer.dims),
     "global_avg_pool": lambda layer, rng, x: x.mean(tuple(range(2, x.ndim)), keepdims=layer.keepdims),
     "mean": lambda layer, rng, x: x.mean(tuple(dim % x.ndim for dim in layer.dim), keepdims=layer.keepdim),
     "add": lambda layer, rng, *xs: sum(x * (i + 1) for i, x in enumerate(xs)),
@@ -237,4 +256,170 @@ _RUN = {
     "fc": lambda layer, rng, x: (
         x.reshape(x.shape[0], -1) @ rng.uniform(0.5, 1.5, (math.prod(x.shape[1:]), layer.out_features))
     ),
+}
+
+
+def run_kind(layer, values):
+    """Run one layer on its inputs, samples of each; weights are the same at every call."""
+    if layer.kind in _SAMPLE_BY_SAMPLE:
+        return np.stack([_SAMPLE_BY_SAMPLE[layer.kind](layer, x) for x in values[0]])
+    run = _RUN.get(layer.kind) or _MORE.get(layer.kind)
+    if run is None:
+        assert layer.elementwise, f"{layer.kind} is not known here"
+        return values[0] * 2 + 1
+    return run(layer, np.random.default_rng(7), *values)
+
+
+def _depthwise(layer, rng, x):
+    return sum(tap * rng.uniform(0.5, 1.5) for tap in _windows(layer, x, layer.padding_mode))
+
+
+def _separable(layer, rng, x):
+    weight = rng.uniform(0.5, 1.5, (layer.out_channels, x.shape[1]))
+    return np.einsum("oc,bc...->bo...", weight, _depthwise(layer, rng, x))
+
+
+def _fractional(layer, rng, x):
+    result = layer.output(_shape(x)).sizes[1:]
+    starts = [[i * (n - layer.kernel_size) // max(m - 1, 1) for i in range(m)]
+              for n, m in zip(x.shape[2:], result, strict=True)]  # fmt: skip
+    taps = itertools.product(range(layer.kernel_size), repeat=len(result))
+    return sum(x[(slice(None), slice(None), *np.ix_(*[np.add(s, t) for s, t in zip(starts, tap, strict=True)]))]
+               for tap in taps)  # fmt: skip
+
+
+def _columns(layer, x):
+    """Return the windows of a map as PyTorch's unfold lays them out."""
+    taps = np.stack([tap[0] for tap in _windows(layer, x[None])], axis=1)
+    return taps.reshape(x.shape[0] * taps.shape[1], -1)
+
+
+def _folded_back(layer, x):
+    """Lay columns back: the transpose of unfold, which is linear, position by position."""
+    result = layer.output(_plain(x)).sizes
+    back = np.zeros(result)
+    for place in np.ndindex(*result):
+        one = np.zeros(result)
+        one[place] = 1.0
+        back[place] = (_columns(layer, one) * x).sum()
+    return back
+
+
+def _plain(x):
+    from shapecalc.shape import Shape
+
+    return Shape(x.shape)
+
+
+def _conv_lstm(layer, x):
+    """Add up, step by step, a window over the frame and a centred one over what is kept; the gates change no window."""
+    from types import SimpleNamespace
+
+    kernel = _each(layer.kernel_size, x.ndim - 2)
+    centred = SimpleNamespace(kernel_size=kernel, stride=1, dilation=1, padding=0)
+    hidden, steps = 0, []
+    for frame in x:
+        new = sum(tap.sum(axis=1, keepdims=True) for tap in _windows(layer, frame[None]))
+        if steps:
+            padded = _pad(hidden, [(k - 1) // 2 for k in kernel], [k // 2 for k in kernel])
+            new = new + sum(_windows(centred, padded))
+        hidden = new
+        steps.append(np.repeat(hidden, layer.out_channels, axis=1)[0])
+    return np.stack(steps) if layer.return_sequences else steps[-1]
+
+
+def _gathered(layer, rng, x):
+    patch = _each(layer.patch_size, x.ndim - 2)
+    x = _pad(x, [0] * len(patch), [-n % side for n, side in zip(x.shape[2:], patch, strict=True)])
+    taps = itertools.product(*map(range, patch))
+    strided = [[slice(t, None, side) for t, side in zip(tap, patch, strict=True)] for tap in taps]
+    return np.concatenate([x[(slice(None), slice(None), *where)] for where in strided], axis=1)
+
+
+def _up_sampled(layer, rng, x):
+    from types import SimpleNamespace
+
+    sizes = [n * r for n, r in zip(x.shape[2:], _each(layer.size, x.ndim - 2), strict=True)]
+    as_upsample = SimpleNamespace(mode=layer.interpolation, scale_factor=None, align_corners=None,
+                                  output=lambda x: SimpleNamespace(sizes=(x.sizes[0], *sizes)))  # fmt: skip
+    return _resize(as_upsample, rng, x)
+
+
+def _group_normed(layer, rng, x):
+    groups = x.reshape(x.shape[0], layer.num_groups, -1)
+    return _normed(groups, (2,)).reshape(x.shape)
+
+
+def _soft(layer, rng, x):
+    return np.exp(x / 3) / np.exp(x / 3).sum(_axis(layer.dim, x), keepdims=True) * (1 + x)
+
+
+def _gated(layer, rng, x):
+    one, other = np.split(x, 2, axis=_axis(layer.dim, x))
+    return one * other
+
+
+def _reduced(layer, rng, x):
+    dims = layer.dim if isinstance(layer.dim, tuple) else (layer.dim,)
+    return x.sum(tuple(dim % x.ndim for dim in dims), keepdims=layer.keepdim)
+
+
+def _average(layer, rng, *xs):
+    return sum(xs) / len(xs)
+
+
+def _stretched(layer, x):
+    sizes = layer.output(_plain(x[0])).sizes
+    return np.broadcast_to(x.reshape(len(x), *(1,) * (len(sizes) + 1 - x.ndim), *x.shape[1:]), (len(x), *sizes))
+
+
+_MORE = {
+    "depthwise_conv": _depthwise,
+    "separable_conv": _separable,
+    "deformable_conv": lambda layer, rng, x, offset: _conv(layer, rng, x) + offset.sum(axis=1, keepdims=True),
+    "lp_pool": _pool,
+    "fractional_max_pool": _fractional,
+    "adaptive_max_pool": _adaptive,
+    "gather_patches": _gathered,
+    "reflection_pad": _padded,
+    "replication_pad": _padded,
+    "up_sampling": _up_sampled,
+    "channel_shuffle": lambda layer, rng, x: x,
+    "local_response_norm": lambda layer, rng, x: x / (1 + x.sum(axis=1, keepdims=True)),
+    "group_norm": _group_normed,
+    "rms_norm": lambda layer, rng, x: _normed(x, (x.ndim - 1,)),
+    "softmin": _soft,
+    "log_softmax": _soft,
+    "glu": _gated,
+    "sum": _reduced,
+    "max": _reduced,
+    "min": _reduced,
+    "argmax": _reduced,
+    "sub": lambda layer, rng, x, y: x - 3 * y,
+    "div": lambda layer, rng, x, y: x / y,
+    "maximum": _average,
+    "minimum": _average,
+    "average": _average,
+    "stack": lambda layer, rng, *xs: np.stack(xs, axis=layer.dim),
+    "reshape": lambda layer, rng, x: x.reshape(len(x), *layer.output(_plain(x[0])).sizes),
+    "unflatten": lambda layer, rng, x: x.reshape(len(x), *layer.output(_plain(x[0])).sizes),
+    "squeeze": lambda layer, rng, x: x.reshape(len(x), *layer.output(_plain(x[0])).sizes),
+    "unsqueeze": lambda layer, rng, x: x.reshape(len(x), *layer.output(_plain(x[0])).sizes),
+    "transpose": lambda layer, rng, x: x.swapaxes(layer.dim0, layer.dim1),
+    "split": lambda layer, rng, x: np.take(x, range(layer.sizes[0]), layer.dim),
+    "chunk": lambda layer, rng, x: np.array_split(x, layer.chunks, axis=layer.dim)[0],
+    "expand": lambda layer, rng, x: _stretched(layer, x),
+    "tile": lambda layer, rng, x: np.tile(x, (1, *layer.dims)),
+    "repeat_vector": lambda layer, rng, x: np.stack([x] * layer.n, axis=1),
+    "to_tokens": lambda layer, rng, x: x.swapaxes(1, 2),
+    "class_token": lambda layer, rng, x: np.concatenate([np.ones_like(x[:, :1]), x], axis=1),
+    "position_embedding": lambda layer, rng, x: x + 1,
+}
+"""Further kinds, each on its own; pools of any sort are sums, since a change below a maximum would not be seen."""
+
+_SAMPLE_BY_SAMPLE = {
+    "unfold": _columns,
+    "fold": _folded_back,
+    "conv_lstm": _conv_lstm,
+    "flatten": lambda layer, x: x.reshape(layer.output(_plain(x)).sizes),
 }

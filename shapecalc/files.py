@@ -1,0 +1,437 @@
+"""Files that a command writes: each is whole, or what stood there before stays.
+
+What is written goes to a file beside the one that is named, and takes its place at the end (`OutputFile`); a sweep's
+rows go to FILE.part, which stays where it is interrupted (`PartFile`). What cannot be replaced (a device, a pipe, the
+file that standard output goes to) is written straight. A file that the command has read is never written over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import stat
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.errors import Problem, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import FileIO
+    from types import TracebackType
+    from typing import BinaryIO
+
+__all__ = [
+    "OutputFile",
+    "PartFile",
+    "Target",
+    "check_writable",
+    "find_target",
+    "inputs_noted",
+    "note_input",
+    "write_file",
+]
+
+_DESCRIPTOR = r"/(dev|proc/[^/]+)/fd/\d+"
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_CAREFUL = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_IN_PLACE = frozenset({errno.EBUSY, errno.EXDEV})
+"""Why a file cannot be replaced though it may be written: it is mounted there by itself."""
+
+_read: list[os.stat_result] | None = None
+"""What the command that runs has read, to be recognised under any name; nothing is noted for the library."""
+
+
+@contextlib.contextmanager
+def inputs_noted() -> Iterator[None]:
+    """Note every file that is read from here on, so that it is not written over."""
+    global _read  # noqa: PLW0603  (a command is the whole process)
+    _read = []
+    try:
+        yield
+    finally:
+        _read = None
+
+
+def note_input(stream: BinaryIO) -> None:
+    """Note that a file is read."""
+    if _read is not None:
+        with contextlib.suppress(OSError, ValueError):  # what has no descriptor is no file
+            _read.append(os.fstat(stream.fileno()))
+
+
+class Target(NamedTuple):
+    """Where a name leads to: `path` is without symbolic links, `status` None where there is nothing yet.
+
+    `is_straight` says that it cannot be replaced, only written to.
+    """
+
+    name: str
+    path: str
+    status: os.stat_result | None
+    is_straight: bool = False
+
+
+def find_target(name: str) -> Target:
+    """Return where a file that is to be written is. Errors: `UsageError` where it must not be written."""
+    try:
+        status = os.stat(name)
+    except FileNotFoundError:
+        if not os.path.basename(name):
+            raise _refusal(name, errno.EISDIR if name else errno.ENOENT) from None
+        return Target(name, os.path.realpath(name), None)
+    except (OSError, ValueError) as error:
+        raise _cannot_write(name, error) from None
+    if stat.S_ISDIR(status.st_mode):
+        raise _refusal(name, errno.EISDIR)
+    if stat.S_ISBLK(status.st_mode):
+        raise UsageError(Problem(f"{name} cannot be written: it is a disk, not a file"))
+    _refuse_input(name, status)
+    if not os.access(name, os.W_OK):
+        raise _refusal(name, errno.EACCES)
+    is_descriptor = re.fullmatch(_DESCRIPTOR, os.path.abspath(name)) is not None
+    straight = is_descriptor or not stat.S_ISREG(status.st_mode) or _descriptor_of(status) is not None
+    return Target(name, name if straight else os.path.realpath(name), status, straight)
+
+
+def _refuse_input(name: str, status: os.stat_result) -> None:
+    """Refuse a file that the command has read: its result would take the place of what it is made from."""
+    if stat.S_ISREG(status.st_mode) and any(os.path.samestat(status, read) for read in _read or ()):
+        message = f"{name} is what this command reads: it is not written over"
+        raise UsageError(Problem(message, mend="name another file to write to"))
+
+
+def _descriptor_of(status: os.stat_result) -> int | None:
+    """Return the standard stream that goes to a file, if one does."""
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):
+            if os.path.samestat(status, os.fstat(descriptor)):
+                return descriptor
+    return None
+
+
+def _refusal(name: str, number: int) -> UsageError:
+    return _cannot_write(name, OSError(number, os.strerror(number)))
+
+
+def _cannot_write(name: str, error: Exception, mend: str = "") -> UsageError:
+    if isinstance(error, BrokenPipeError):
+        raise error  # whoever read the pipe has left, which is no error of the command
+    reason = getattr(error, "strerror", None) or error
+    return UsageError(Problem(f"{name or repr(name)} cannot be written: {reason}", mend=mend))
+
+
+def check_writable(name: str) -> None:
+    """See before long work that a file can be written in the end. Errors: `UsageError`."""
+    if not find_target(name).is_straight:
+        OutputFile(name).discard()
+
+
+def write_file(name: str, data: bytes) -> None:
+    """Write a file as a whole. Errors: `UsageError`, and what stood there before is still there."""
+    with OutputFile(name) as file:
+        file.write(data)
+
+
+class OutputFile:
+    """A file that takes its place when it is whole: at the end of a `with` that ends well, or by `keep`.
+
+    Errors: `UsageError` where it cannot be written.
+    """
+
+    closed = False
+
+    def __init__(self, name: str) -> None:
+        self.target = find_target(name)
+        self.written = 0
+        self._beside = ""
+        self._is_in_place = False
+        try:
+            self._stream = self._open()
+        except OSError as error:
+            raise _cannot_write(name, error) from None
+
+    @property
+    def name(self) -> str:
+        """How errors call it."""
+        return self.target.name
+
+    def _open(self) -> FileIO:
+        """Return the stream that is written to, without a buffer."""
+        status = self.target.status
+        if self.target.is_straight:
+            assert status is not None
+            own = _descriptor_of(status)
+            if own is None:
+                return _opened(self.target.path, os.O_WRONLY | os.O_APPEND)
+            return open(os.dup(own), "wb", buffering=0)
+        try:
+            return self._create(os.path.dirname(self.target.path))
+        except PermissionError:
+            if status is None:
+                raise
+        import tempfile  # noqa: PLC0415  (only where the file may be written, but not its folder)
+
+        self._is_in_place = True
+        return self._create(tempfile.gettempdir())
+
+    def _create(self, folder: str) -> FileIO:
+        self._beside = os.path.join(folder, f".shapecalc-{os.urandom(6).hex()}.tmp")
+        try:
+            return _created(self._beside, self.target.status)
+        except BaseException:
+            _remove(self._beside)
+            raise
+
+    def write(self, data: bytes) -> int:
+        """Write all the bytes."""
+        view = memoryview(data).cast("B")
+        try:
+            done = 0
+            while done < len(view):
+                done += self._stream.write(view[done:]) or 0
+        except OSError as error:
+            raise self._failure(error) from None
+        self.written += done
+        return done
+
+    def _failure(self, error: OSError) -> UsageError:
+        return _cannot_write(self.name, error)
+
+    def tell(self) -> int:
+        """Return how many bytes were written; a pipe could not."""
+        return self.written
+
+    def flush(self) -> None:
+        """Do nothing: nothing is held back."""
+
+    def keep(self, path: str = "") -> None:
+        """Put the file in its place, or in that of another."""
+        try:
+            if not self.target.is_straight:
+                self._put_in_place(path or self.target.path)
+            self._close()
+        except OSError as error:
+            self.leave()
+            raise self._failure(error) from None
+        except BaseException:
+            self.leave()
+            raise
+
+    def _put_in_place(self, path: str) -> None:
+        os.fsync(self._stream.fileno())
+        self._close_on_windows()
+        try:
+            if not self._is_in_place:
+                os.replace(self._beside, path)
+                self._beside = ""
+                return
+        except OSError as error:
+            if error.errno not in _IN_PLACE:
+                raise
+        self._copy(path)
+
+    def _copy(self, path: str) -> None:
+        """Write to the old file itself, which is the only way left."""
+        import shutil  # noqa: PLC0415
+
+        with open(self._beside, "rb") as source, open(path, "r+b") as old:
+            shutil.copyfileobj(source, old)
+            old.truncate()
+        _remove(self._beside)
+
+    def leave(self) -> None:
+        """End without the file being whole: what was written so far is of no use."""
+        self.discard()
+
+    def discard(self) -> None:
+        """Leave no trace of what was written."""
+        self._close_on_windows()
+        if self._beside:
+            _remove(self._beside)
+        self._close()
+
+    def _close_on_windows(self) -> None:
+        """Close a file that is to be renamed or removed where it must be; elsewhere it is better locked till then."""
+        if os.name == "nt":
+            self._close()
+
+    def _close(self) -> None:
+        self.closed = True
+        with contextlib.suppress(OSError):
+            self._stream.close()
+
+    def __enter__(self) -> OutputFile:  # noqa: PYI034  (Python 3.10 has no Self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.keep()
+        else:
+            self.discard()
+
+
+class PartFile(OutputFile):
+    """A file that is written over a long time, as FILE.part beside it, which `leave` lets stand.
+
+    It is locked: no two processes write to one. With `resumes`, one that is there is gone on with (`was_there`);
+    without, it is refused. Errors: `UsageError`.
+    """
+
+    def __init__(self, name: str, *, resumes: bool = False) -> None:
+        self.resumes = resumes
+        self.was_there = False
+        super().__init__(name)
+
+    @property
+    def part(self) -> str:
+        """The file that the rows are in until they are all there, as errors call it."""
+        name = self.target.name
+        return self._beside if os.path.islink(name) else f"{name}.part" if self._beside else name
+
+    def _create(self, folder: str) -> FileIO:
+        self._beside = os.path.join(folder, f"{os.path.basename(self.target.path)}.part")
+        while True:
+            try:
+                stream = self._reopened() if self.resumes else None
+                self.was_there = stream is not None
+                stream = stream or _created(self._beside, self.target.status)
+            except FileExistsError:
+                if self.resumes:
+                    continue  # another process was quicker
+                message = f"{self.part} is there already: a sweep was interrupted, or is still running"
+                mend = "--resume continues it; to start anew, remove it first"
+                raise UsageError(Problem(message, mend=mend)) from None
+            except OSError as error:
+                raise _cannot_write(self.part, error) from None
+            if not _lock(stream):
+                stream.close()
+                raise UsageError(Problem(f"another sweep is writing to {self.part}"))
+            if self._is_there(stream):
+                return stream
+            stream.close()  # the other process has finished in between
+
+    def _reopened(self) -> FileIO | None:
+        """Return the file that is there, if it is."""
+        try:
+            stream = _opened(self._beside, os.O_RDWR | _CAREFUL)
+        except FileNotFoundError:
+            return None
+        status = os.fstat(stream.fileno())
+        try:
+            _refuse_input(self.part, status)
+        except UsageError:
+            stream.close()
+            raise
+        if stat.S_ISREG(status.st_mode):
+            return stream
+        stream.close()
+        raise UsageError(Problem(f"{self.part} cannot be continued: it is no file"))
+
+    def _is_there(self, stream: FileIO) -> bool:
+        try:
+            return os.path.samestat(os.stat(self._beside), os.fstat(stream.fileno()))
+        except FileNotFoundError:
+            return False
+
+    def _failure(self, error: OSError) -> UsageError:
+        return _cannot_write(self.part, error)
+
+    @property
+    def stream(self) -> FileIO:
+        """What is there, to be read."""
+        return self._stream
+
+    def go_on_at(self, place: int) -> None:
+        """Cut off what stands behind a place, and write on from there."""
+        try:
+            self._stream.seek(place)
+            self._stream.truncate()
+        except OSError as error:
+            raise self._failure(error) from None
+
+    def leave(self) -> None:
+        """End without the file being whole: what was written so far stays in the part."""
+        self._close()
+
+
+def _opened(path: str, flags: int, mode: int = 0o666) -> FileIO:
+    """Return a file, opened in a way that the modes of `open` do not have. It writes without a buffer."""
+    return open(os.open(path, flags | _FLAGS, mode), "wb" if flags & os.O_WRONLY else "r+b", buffering=0)
+
+
+def _created(path: str, like: os.stat_result | None) -> FileIO:
+    """Return a new file with the permissions and the owner of another; those of any new file without one."""
+    mode = 0o666 if like is None else 0o600
+    stream = _opened(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+    if like is not None:
+        if hasattr(os, "fchown"):
+            with contextlib.suppress(OSError):
+                os.fchown(stream.fileno(), like.st_uid, like.st_gid)
+        os.chmod(path, stat.S_IMODE(like.st_mode))
+    return stream
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.remove(path)
+
+
+def _lock(stream: FileIO) -> bool:
+    """Lock a file until it is closed; tell whether no other process has. Where there are no locks, none has."""
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415
+
+        stream.seek(2**62)  # behind all that is read and written: elsewhere a lock there would be in the way
+        try:
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            stream.seek(0)
+        return True
+    import fcntl  # noqa: PLC0415  (only sweeps lock)
+
+    try:
+        fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN)
+    return True
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Put off the signals that end a command till the end of this; processes that are started in it never hear them.
+
+    They are blocked for the processes, and put off by handlers as well, since other threads hear what this one blocks.
+    """
+    import signal  # noqa: PLC0415
+    import threading  # noqa: PLC0415
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {
+        number: handler for number in numbers if (handler := signal.getsignal(number)) not in (None, signal.SIG_IGN)
+    }
+    heard: list[int] = []
+    for number in before:
+        signal.signal(number, lambda number, _: heard.append(number))
+    can_block = hasattr(signal, "pthread_sigmask")  # Windows cannot
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers) if can_block else ()
+    try:
+        yield
+    finally:
+        if can_block:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in heard[:1]:
+            signal.raise_signal(number)

@@ -1,0 +1,125 @@
+"""Texts for a stream whose encoding has not all our characters: plainer ones that mean the same.
+
+`x` for × in sizes, `*` for · in formulas, `floor()` and `ceil()` for brackets, `^2` for ², `->` for →: never a
+character that means something else. What stands in the columns of a table is replaced by as many cells as it takes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from shapecalc.escaping import json_escape
+
+__all__ = ["PlainStream", "write_plainer"]
+
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ˣᵀⁿ", "0123456789+-xTn")
+_POWER = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ˣᵀⁿ]+")
+_BARS = str.maketrans("█▉▊▋▌▍▎▏", "#####...")
+_WRITTEN = {
+    "×": "x", "·": "*", "−": "-", "–": "-", "—": "-", "→": "->", "≤": "<=", "≥": ">=", "≠": "!=", "√": "sqrt",
+    "Φ": "Phi",
+    "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")", "“": '"', "”": '"', "‘": "'", "’": "'", "✓": "ok",
+    "─": "-", "━": "-", "│": "|", "├": "+", "└": "+", "\N{NO-BREAK SPACE}": " ",
+}  # fmt: skip
+_COLUMNS = re.compile(r"\S {2,}\S")
+"""What tells a line of a table: a gap between two columns."""
+
+
+def write_plainer(text: str, encoding: str, format_: str = "text") -> str:
+    """Return a text whose every character the encoding has; the text itself where that is so already.
+
+    JSON, HTML and SVG have ways of their own to write any character, and Python's names must stay names.
+    """
+    missing = {c for c in set(text) if not c.isascii() and not _has(encoding, c)}
+    if not missing:
+        return text
+    if format_ in ("json", "jsonl"):
+        return _each(text, missing, json_escape)
+    if format_ in ("html", "svg"):
+        return _each(text, missing, lambda c: f"&#{ord(c)};")
+    if format_ == "python":
+        text = _each(text, {c for c in missing if f"a{c}".isidentifier()} - set(_WRITTEN), lambda c: f"u{ord(c):04x}")
+    return "\n".join([_line(line, missing) for line in text.split("\n")])
+
+
+def _has(encoding: str, character: str) -> bool:
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _each(text: str, missing: set[str], write: Any) -> str:
+    return text.translate({ord(c): write(c) for c in missing})
+
+
+def _line(line: str, missing: set[str]) -> str:
+    if missing.isdisjoint(line):
+        return line
+    if "·" in missing:
+        line = re.sub(r"(?<!\S)·(?!\S)", _between_words, line)
+    if "…" in missing:
+        line = re.sub(r"(?<![^\s(])…", "...", line)
+        line = line.replace("…", "~" if _COLUMNS.search(line) else "...")  # a name that was cut keeps its column
+    if "≤" in missing:
+        line = re.sub(r"(?<=\S)( +) ≤(?=\d)", r"\1<=", line)  # a number at the right of its column
+    if "→" in missing:
+        line = re.sub(r"(?<=\S)( {2,}) (?=\S+( \S+)* → )", r"\1", line)  # sizes at the right end of a heading
+    if "×" in missing:
+        line = re.sub(r"(?<=[a-z_])×(?=[^\W\d])", " x ", line)  # between names, which have letters of their own
+    if "√" in missing:
+        line = re.sub(r"√(\w+)", r"sqrt(\1)", line)
+    line = _POWER.sub(lambda found: _power(found[0], missing), line)
+    if not missing.isdisjoint("█▉▊▋▌▍▎▏"):
+        line = line.translate(_BARS)
+    return _each(line, missing, lambda c: _WRITTEN.get(c) or _unknown(c))
+
+
+def _between_words(found: re.Match[str]) -> str:
+    """Return what stands for a dot between blanks: it separates, but for a product in brackets."""
+    before = found.string[: found.start()]
+    return "*" if before.count("(") > before.count(")") else "|"
+
+
+def _power(written: str, missing: set[str]) -> str:
+    """Return an exponent as it is written in a line: ^2, ^12, ^(-x)."""
+    if missing.isdisjoint(written):
+        return written
+    plain = written.translate(_SUPERSCRIPTS)
+    return f"^{plain}" if plain.isdigit() or len(plain) == 1 else f"^({plain})"
+
+
+def _unknown(character: str) -> str:
+    """Return as many question marks as a character takes cells."""
+    from unicodedata import category, east_asian_width  # noqa: PLC0415
+
+    if category(character) in ("Mn", "Me"):
+        return ""
+    return "??" if east_asian_width(character) in "WF" else "?"
+
+
+class PlainStream:
+    """A stream of text that takes any character, and writes plainer ones where its encoding has not the one."""
+
+    encoding = "utf-8"  # of what it takes: click would go round a stream that cannot say so
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> Any:
+        """Write a text for people."""
+        return self.write_as(text, "text")
+
+    def write_as(self, text: str, format_: str) -> Any:
+        """Write a text of a format."""
+        return self.stream.write(write_plainer(text, self.stream.encoding, format_) if text else text)
+
+    def writelines(self, lines: Any) -> None:
+        """Write texts."""
+        for line in lines:
+            self.write(line)

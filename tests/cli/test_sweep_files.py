@@ -1,0 +1,700 @@
+"""The files of sweeps: what stood there and what is finished both stay, one process writes, what is resumed is this sweep's."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from cli.running import run
+
+pytest.importorskip("numpy")
+
+ALEXNET = Path(__file__).parents[2] / "benchmarks" / "alexnet_width.yaml"
+SWEEP = ("sweep", ALEXNET, "--set", "width=16:76:2", "--input", "{227,240}x=x3")
+LONG = ("sweep", ALEXNET, "--set", "width=16:4015", "--input", "{64:4063}x=x3")  # that ends only when it is told to
+COMMAND = [
+    sys.executable,
+    "-c",
+    "from shapecalc.sweeping import plan; plan._MOST_ROWS = 1000\nfrom shapecalc.cli import main; main()",
+]
+ENDINGS = ("csv", "jsonl", "parquet")
+posix = pytest.mark.skipif(os.name == "nt", reason="signals and limits are other things there")
+
+pytestmark = pytest.mark.filterwarnings("default")  # pyarrow's own
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def rows_of(name):
+    """The rows of a file, as what is compared of them."""
+    data = Path(name).read_bytes()
+    if data[:4] == b"PAR1":
+        return pytest.importorskip("pyarrow.parquet").read_table(name).to_pylist()
+    return data
+
+
+def whole(ending):
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+    assert run(*SWEEP, "-o", f"whole.{ending}").status == 0
+    found = rows_of(f"whole.{ending}")
+    os.remove(f"whole.{ending}")
+    return found
+
+
+# -- what is resumed
+
+
+def ran_again(name, *more):
+    return run(*SWEEP, "-o", name, "--resume", *more)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_file_that_is_not_there_is_begun(ending):
+    due = whole(ending)
+    assert ran_again(f"rows.{ending}").status == 0
+    assert rows_of(f"rows.{ending}") == due
+    assert os.listdir() == [f"rows.{ending}"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_file_that_breaks_off_anywhere_is_gone_on_with(ending):
+    due = whole(ending)
+    ends = [index + 1 for index, byte in enumerate(due) if byte == 10]
+    for place in (0, 1, ends[0] - 1, ends[0], ends[0] + 1, ends[3] + 7, ends[19], ends[20], ends[20] + 1, ends[21] - 1,
+                  ends[40] + 5, ends[-2], len(due) - 1, len(due)):  # fmt: skip
+        for name in (f"rows.{ending}", f"rows.{ending}.part")[place % 2 :][:1]:
+            Path(name).write_bytes(due[:place])
+            ran = ran_again(f"rows.{ending}")
+            assert ran.status == 0, (place, ran.err)
+            assert rows_of(f"rows.{ending}") == due
+            assert os.listdir() == [f"rows.{ending}"]
+
+
+def test_a_file_that_is_complete_is_left_alone():
+    for ending in ENDINGS:
+        whole(ending)
+        assert run(*SWEEP, "-o", f"rows.{ending}").status == 0
+        before = os.stat(f"rows.{ending}")
+        ran = ran_again(f"rows.{ending}")
+        assert ran.err == f"rows.{ending} is complete: there was nothing left to do\n"
+        assert os.stat(f"rows.{ending}").st_mtime_ns == before.st_mtime_ns
+        assert os.stat(f"rows.{ending}").st_ino == before.st_ino
+        os.remove(f"rows.{ending}")
+        assert os.listdir() == []
+
+
+def test_a_part_goes_before_the_file():
+    due = whole("csv")
+    Path("rows.csv").write_bytes(b"the old one")
+    Path("rows.csv.part").write_bytes(due[:500])
+    assert "from variant" in ran_again("rows.csv").err
+    assert rows_of("rows.csv") == due
+    assert os.listdir() == ["rows.csv"]
+
+
+def test_a_part_is_not_begun_anew_unasked():
+    due = whole("csv")
+    for ending in ENDINGS:
+        Path(f"rows.{ending}").write_bytes(b"old")
+        Path(f"rows.{ending}.part").write_bytes(due[:500])
+        ran = run(*SWEEP, "-o", f"rows.{ending}")
+        assert (ran.status, ran.err) == (
+            2,
+            f"rows.{ending}.part is there already: a sweep was interrupted, or is still running\n"
+            "   --resume continues it; to start anew, remove it first\n",
+        )
+        assert Path(f"rows.{ending}").read_bytes() == b"old"
+        assert Path(f"rows.{ending}.part").read_bytes() == due[:500]
+
+
+def test_with_a_condition_rows_are_compared_that_fulfil_it():
+    where = ("--where", "width % 8 == 0 and input_height == 240")
+    assert run(*SWEEP, *where, "-o", "rows.csv").status == 0
+    due = Path("rows.csv").read_bytes()
+    assert due.count(b"\n") == 9
+    for place in range(0, len(due), 37):
+        Path("rows.csv").write_bytes(due[:place])
+        ran = ran_again("rows.csv", *where)
+        assert ran.status == 0, (place, ran.err)
+        assert Path("rows.csv").read_bytes() == due
+
+
+def test_with_a_condition_rows_in_the_middle_have_gaps_but_an_order():
+    where = ("--where", "width % 10 != 0")
+    assert run(*SWEEP, *where, "-o", "rows.csv").status == 0
+    due = Path("rows.csv").read_bytes()
+    lines = due.splitlines(keepends=True)
+    assert len(lines) == 51
+    Path("rows.csv").write_bytes(b"".join(lines[:-1]))
+    assert ran_again("rows.csv", *where).status == 0
+    assert Path("rows.csv").read_bytes() == due
+    for wrong in ([*lines[:24], lines[25], lines[24], *lines[26:]], [*lines[:30], lines[29], *lines[30:]]):
+        Path("rows.csv").write_bytes(b"".join(wrong))
+        assert "are not numbered as those of this sweep" in ran_again("rows.csv", *where).err
+
+
+def test_a_sweep_that_has_no_rows_has_a_heading():
+    Path("rows.csv").write_bytes(b"")
+    assert ran_again("rows.csv", "--where", "params < 5").status == 0
+    assert Path("rows.csv").read_bytes() == whole("csv").splitlines(keepends=True)[0]
+
+
+def foreign(due, ending):
+    """Files that are not the beginning of this sweep."""
+    lines = due.splitlines(keepends=True)
+    number = 45 if ending == "csv" else 44
+    line = lines[number]
+    deep = b"[" * 100_000 + b"]" * 100_000
+    yield b'{"mine":1}'
+    yield b'{"mine":1}\n'
+    yield b"x" * 300_000
+    yield b"\n"
+    yield b" " + due
+    yield due.replace(b"\n", b"\r\n")
+    yield b"\xef\xbb\xbf" + due
+    yield "héritage\n".encode("latin-1")
+    yield deep
+    yield due.decode().encode("utf-16")
+    yield due + b"x"
+    yield due + lines[-1]
+    yield due + due
+    yield b"".join([*lines[:-1][:30], *lines[:-1], lines[-1]])
+    yield b"".join([*lines[:30], *lines[31:]])
+    yield b"".join([*lines[:30], lines[31], lines[30], *lines[32:]])
+    for end in (lines[-1], b""):
+        for wrong in (
+            line.replace(b"227", b"228"),
+            line.replace(b"true", b"\xff\xfe"),
+            line.replace(b"44", b"1e999", 1),
+            line.replace(b"44", b"Infinity", 1),
+            line.replace(b"44", b"NaN", 1),
+            line.replace(b"44", b"-1", 1),
+            line.replace(b"44", b"44.5", 1),
+            line.replace(b"44", b"9" * 18, 1),
+            line.replace(b"44", b"9" * 5_000, 1),
+            line.replace(b"44", deep, 1),
+            line.replace(b"44", b"true", 1),
+            b"x" * 300_000 + b"\n",
+            b"x" * 300_000,
+            b'"' + b"a\n" * 40_000 + b'"\n',
+            line[:10] + b"x",
+            b"\0" * 70_000,
+        ):
+            assert wrong not in (line, b"")
+            yield b"".join(lines[:number]) + wrong + end
+    yield b"".join([*lines[:2], *lines[3:]])
+    yield b"".join([*lines[:-3], *lines[-2:]])
+    yield b"".join([*lines[:-21], *lines[-20:]])
+    if ending == "jsonl":
+        yield lines[0].replace(b'"variant": 0', b'"variant": 0, "variant": 5') + b"".join(lines[1:])
+        yield lines[0].replace(b'{"variant": 0, ', b"{") + b"".join(lines[1:])
+    else:
+        yield due.replace(b"variant,width", b"width,variant", 1)
+        yield due.replace(b"width", b"width,width", 1)
+        yield b"a,b\n1,2\n"
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_foreign_or_tampered_file_is_refused_and_stays(ending):
+    due = whole(ending)
+    for number, wrong in enumerate(foreign(due, ending)):
+        for name in (f"rows.{ending}", f"rows.{ending}.part")[number % 2 :][:1]:
+            Path(name).write_bytes(wrong)
+            ran = ran_again(f"rows.{ending}")
+            assert (ran.status, ran.out) == (2, ""), (number, wrong[:300])
+            assert ran.err.startswith(f"{name} cannot be continued: "), (number, wrong[:300])
+            assert "give the same specification" in ran.err
+            assert Path(name).read_bytes() == wrong
+            assert os.listdir() == [name]
+            os.remove(name)
+
+
+def parquet_files():
+    """Tables that are not the beginning of this sweep, made of its own."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    assert run(*SWEEP, "-o", "own.parquet").status == 0
+    own = pq.read_table("own.parquet")
+    os.remove("own.parquet")
+
+    def having(index, name, value):
+        rows = own.to_pylist()
+        rows[index][name] = value
+        return pa.Table.from_pylist(rows, schema=own.schema)
+
+    text = pa.array([str(value) for value in own["params"].to_pylist()])
+    place = own.schema.get_field_index("params")
+    yield own.set_column(place, "params", text)
+    yield own.set_column(place, "params", own["params"].cast(pa.float64()))
+    yield own.set_column(place, "params", pa.array([[1]] * len(own)))
+    yield own.append_column("params", text)
+    yield own.append_column("mine", text)
+    yield own.select(["variant", "params"])
+    yield own.select(own.column_names[::-1])
+    yield pa.table({"mine": [1]})
+    yield pa.table({"variant": pa.array([None, None], pa.int64())})
+    for value in (None, -1, 5, 2**62):
+        yield having(0, "variant", value)
+        yield having(-1, "variant", value)
+        yield having(len(own) - 20, "variant", value)
+    yield having(-1, "params", None)
+    yield having(3, "output", "1001")
+    yield pa.concat_tables([own, own])
+    yield own.slice(1)
+
+
+def test_a_parquet_file_of_others_is_refused_and_stays():
+    pq = pytest.importorskip("pyarrow.parquet")
+    for number, table in enumerate(parquet_files()):
+        for name in ("rows.parquet", "rows.parquet.part")[number % 2 :][:1]:
+            pq.write_table(table, name)
+            before = Path(name).read_bytes()
+            ran = ran_again("rows.parquet")
+            assert ran.status == 2, (number, ran.err)
+            assert ran.err.startswith(f"{name} cannot be continued: "), (number, ran.err)
+            assert Path(name).read_bytes() == before
+            assert os.listdir() == [name]
+            os.remove(name)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 4, 100, -1, -8, -100])
+def test_a_parquet_file_that_is_broken_is_refused_and_stays(cut):
+    whole("parquet")
+    assert run(*SWEEP, "-o", "rows.parquet").status == 0
+    data = bytearray(Path("rows.parquet").read_bytes())
+    for wrong in (bytes(data[:cut]), bytes(data[:cut]) + b"\xff" * 40 + bytes(data[cut:])):
+        Path("rows.parquet").write_bytes(wrong)
+        ran = ran_again("rows.parquet")
+        assert (ran.status, ran.out) == (2, "")
+        assert ran.err.startswith("rows.parquet cannot be continued: ")
+        assert Path("rows.parquet").read_bytes() == wrong
+        assert os.listdir() == ["rows.parquet"]
+
+
+@pytest.mark.slow
+def test_a_parquet_file_in_which_a_byte_is_another_never_ends_in_a_traceback():
+    whole("parquet")
+    assert run(*SWEEP, "-o", "rows.parquet").status == 0
+    data = Path("rows.parquet").read_bytes()
+    for place in range(3, len(data), 397):
+        wrong = bytearray(data)
+        wrong[place] ^= 0x55
+        Path("rows.parquet").write_bytes(wrong)
+        ran = ran_again("rows.parquet")
+        assert ran.status in (0, 2), ran.err
+        assert ran.status == 0 or Path("rows.parquet").read_bytes() == wrong
+        assert os.listdir() == ["rows.parquet"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("other", ENDINGS)
+def test_a_file_of_another_format_is_refused(ending, other):
+    whole(ending)
+    whole(other)
+    assert run(*SWEEP, "--format", other, "-o", "rows").status == 0
+    before = Path("rows").read_bytes()
+    ran = ran_again("rows", "--format", ending)
+    assert (ran.status == 0) == (ending == other)
+    assert "rows cannot be continued: " in ran.err or ending == other
+    assert Path("rows").read_bytes() == before
+
+
+@posix
+def test_what_keeps_nothing_is_not_gone_on_with():
+    for ending in ENDINGS:
+        whole(ending)
+        ran = ran_again("/dev/null", "--format", ending)
+        assert (ran.status, ran.err.splitlines()[0]) == (
+            2,
+            "/dev/null cannot be continued: it is no file that keeps what is written",
+        )
+
+
+# -- what is checked before anything is opened
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--where", "params + macs"),
+        ("--where", "params < 'a'"),
+        ("--where", "params <"),
+        ("--sort", "prams"),
+        ("--pareto", "params"),
+        ("--top", "0"),
+        ("--plot", "front.txt"),
+        ("--plot", "no/front.svg"),
+        ("--plot", "net.svg"),
+        ("--resume", "--sort", "params"),
+        ("--set", "width=5:1"),
+    ],
+)
+@pytest.mark.parametrize("name", ["old.csv", "old.json", "old.parquet", "old.txt"])
+def test_a_usage_error_leaves_the_old_file(options, name):
+    pytest.importorskip("pyarrow")
+    pytest.importorskip("matplotlib")
+    Path("net.svg").write_bytes(ALEXNET.read_bytes())
+    Path(name).write_bytes(b"old")
+    command = [SWEEP[0], "net.svg", *SWEEP[4:]] if "--set" in options else [SWEEP[0], "net.svg", *SWEEP[2:]]
+    ran = run(*command, *options, "-o", name)
+    assert (ran.status, ran.out) == (2, ""), ran.err
+    assert Path(name).read_bytes() == b"old"
+    assert Path("net.svg").read_bytes() == ALEXNET.read_bytes()
+    assert sorted(os.listdir()) == ["net.svg", name]
+
+
+def test_a_wrong_condition_is_seen_before_the_first_line():
+    for options in ((), ("-o", "/dev/stdout")):
+        command = [*COMMAND, *map(str, SWEEP), "--where", "params + macs", "--format", "csv", *options]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert ended.stderr.startswith("`params + macs` is not true or false")
+
+
+def test_a_picture_and_rows_are_two_files():
+    pytest.importorskip("matplotlib")
+    Path("x").mkdir()
+    ran = run(*SWEEP, "--plot", "x/../both.svg", "-o", "both.svg", "--format", "json")
+    assert (ran.status, ran.err) == (2, "--plot and --output are both both.svg\n   name two files\n")
+    assert os.listdir() == ["x"]
+
+
+@pytest.mark.parametrize("name", ["no/rows.csv", "no/rows.json", "no/rows.txt"])
+def test_a_folder_that_is_not_there_is_seen_before_the_work(name, monkeypatch):
+    from shapecalc.sweeping.gathering import Gathering
+
+    monkeypatch.setattr(Gathering, "add", lambda *_: pytest.fail("the work has begun"))
+    ran = run(*SWEEP, "-o", name)
+    assert ran.status == 2
+    assert "cannot be written: No such file or directory" in ran.err
+
+
+def test_a_condition_that_fails_in_the_middle_leaves_what_is_finished(monkeypatch):
+    from shapecalc.sweeping import plan
+
+    monkeypatch.setattr(plan, "_MOST_ROWS", 1)
+    monkeypatch.setattr(plan, "_NUMBERS", 1)
+    Path("rows.csv").write_bytes(b"old")
+    command = (
+        "sweep",
+        "resnet18",
+        "--set",
+        "classes=1:600",
+        "--set",
+        "width=64,65",
+        "--where",
+        "1 / (classes - 300) < 5",
+    )
+    ran = run(*command, "-o", "rows.csv")
+    assert Path("rows.csv").read_bytes() == b"old" or ran.status == 0
+
+
+# -- interruptions
+
+
+def finished(part):
+    """How many whole lines a part has; of Parquet that it has anything."""
+    with contextlib.suppress(FileNotFoundError):
+        return Path(part).stat().st_size > 20_000
+    return False
+
+
+def interrupted(number, name, *options):
+    """Start a long sweep, interrupt it once it has written something, and return its status and what it told."""
+    command = [*COMMAND, *map(str, LONG), "-o", name, *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and process.poll() is None and not finished(f"{name}.part"):
+            time.sleep(0.01)
+        process.send_signal(number)
+        told = process.communicate(timeout=120)[1]  # which ends when the workers have let go of the pipe as well
+    return process.returncode, told
+
+
+@posix
+@pytest.mark.parametrize(
+    ("number", "ending", "options"),
+    [
+        (signal.SIGINT, "csv", ()),
+        (signal.SIGTERM, "jsonl", ()),
+        (signal.SIGINT, "parquet", ()),
+        (signal.SIGTERM, "csv", ("--jobs", "2")),
+        (signal.SIGKILL, "csv", ("--jobs", "2")),
+    ],
+)
+def test_an_interruption_leaves_the_old_file_and_what_is_finished(number, ending, options):
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+    name = f"rows.{ending}"
+    Path(name).write_bytes(b"old")
+    status, told = interrupted(number, name, *options)
+    assert status == (-number if number == signal.SIGKILL else 128 + number), told
+    assert "Traceback" not in told
+    if number != signal.SIGKILL:
+        assert "interrupted after" in told
+        assert f"what is finished is in {name}.part: the same command with --resume goes on" in told
+    assert Path(name).read_bytes() == b"old"
+    assert sorted(os.listdir()) == [name, f"{name}.part"]
+    if ending == "parquet":
+        rows = rows_of(f"{name}.part")
+    elif ending == "csv":
+        text = Path(f"{name}.part").read_bytes().rpartition(b"\n")[0].decode()
+        rows = [{"variant": int(row["variant"])} for row in csv.DictReader(io.StringIO(text))]
+    else:
+        text = Path(f"{name}.part").read_bytes().rpartition(b"\n")[0].decode()
+        rows = [json.loads(line) for line in text.splitlines()]
+    assert len(rows) > 100
+    assert [row["variant"] for row in rows] == list(range(len(rows)))
+
+
+@posix
+def test_an_interruption_before_the_first_row_leaves_nothing():
+    Path("rows.csv").write_bytes(b"old")
+    script = "from shapecalc.sweeping.gathering import Gathering\ndef add(*_): raise KeyboardInterrupt\nGathering.add = add\nfrom shapecalc.cli import main; main()"
+    for ending in ENDINGS:
+        Path(f"rows.{ending}").write_bytes(b"old")
+        command = [sys.executable, "-c", script, *map(str, SWEEP), "-o", f"rows.{ending}"]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stderr) == (130, "interrupted after 0 of 62 variants; nothing was written\n")
+        assert Path(f"rows.{ending}").read_bytes() == b"old"
+    assert len(os.listdir()) == 3
+
+
+@pytest.mark.parametrize("name", ["rows.json", "rows.txt"])
+def test_what_is_gathered_is_only_written_when_all_is_done(name, monkeypatch):
+    from shapecalc.sweeping.gathering import Gathering
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Gathering, "keep", interrupt)
+    Path(name).write_bytes(b"old")
+    ran = run(*SWEEP, "-o", name)
+    assert (ran.status, ran.out, ran.err) == (130, "", "interrupted after 0 of 62 variants; nothing was written\n")
+    assert Path(name).read_bytes() == b"old"
+    assert os.listdir() == [name]
+
+
+def test_what_is_gathered_is_still_shown_on_the_screen(monkeypatch):
+    from shapecalc.sweeping.gathering import Gathering
+
+    def keep(self, part):
+        kept(self, part)
+        raise KeyboardInterrupt
+
+    kept = Gathering.keep
+    monkeypatch.setattr(Gathering, "keep", keep)
+    ran = run(*SWEEP, "--sort", "params", "--format", "csv")
+    assert ran.status == 130
+    assert ran.out.count("\n") == 63
+    assert "what is shown is of those" in ran.err
+
+
+@posix
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_full_disk_in_the_middle(ending):
+    import resource
+
+    pytest.importorskip("pyarrow")
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+
+    name = f"rows.{ending}"
+    Path(name).write_bytes(b"old")
+    command = [*COMMAND, *map(str, LONG), "-o", name]
+    ended = subprocess.run(command, capture_output=True, text=True, preexec_fn=limit, check=False)
+    assert ended.returncode == 2
+    assert f"{name}.part cannot be written: File too large" in ended.stderr
+    assert Path(name).read_bytes() == b"old"
+    # what Parquet file has no end cannot be read
+    assert sorted(os.listdir()) == ([name, f"{name}.part"] if ending == "csv" else [name])
+    assert ("stopped after" in ended.stderr) == (ending == "csv")
+
+
+# -- more than one process
+
+
+@posix
+@pytest.mark.parametrize("options", [(), ("--resume",)])
+def test_of_two_sweeps_on_one_file_one_writes(options):
+    due = whole("csv")
+    Path("rows.csv").write_bytes(due[:300] if options else b"old")
+    script = (
+        "import sys, time\nfrom shapecalc.sweeping.gathering import Gathering\nadd = Gathering.add\n"
+        "def slowly(self, part):\n    sys.stdin.read()\n    return add(self, part)\n"
+        "Gathering.add = slowly\nfrom shapecalc.cli import main; main()"
+    )
+    command = [sys.executable, "-c", script, *map(str, SWEEP), "-o", "rows.csv", *options]
+    pair = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
+        for _ in range(2)
+    ]
+    while all(process.poll() is None for process in pair):  # one of them ends at once, the other waits for a word
+        time.sleep(0.01)
+    told = [process.communicate(timeout=60)[1] for process in pair]
+    assert sorted(process.returncode for process in pair) == [0, 2], told
+    assert any("rows.csv.part is there already" in one or "another sweep is writing" in one for one in told)
+    assert Path("rows.csv").read_bytes() == due
+    assert os.listdir() == ["rows.csv"]
+
+
+@posix
+def test_a_process_that_is_killed_is_an_error_in_words():
+    script = (
+        "import os, signal, multiprocessing as m\nfrom shapecalc.sweeping import plan\n"
+        "from shapecalc.cli import main\n"
+        "class Killing:\n    def __reduce__(self): return os.kill, (0, 0)\n"
+        "def work_out(payload, ranges): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "work_out.__module__ = '__main__'\nplan.work_out = work_out\n"
+        "if __name__ == '__main__': main()"
+    )
+    Path("script.py").write_text(script, encoding="utf-8")
+    command = [sys.executable, "script.py", *map(str, SWEEP), "-o", "rows.csv", "--jobs", "2"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert (ended.returncode, ended.stderr) == (
+        2,
+        "one of the processes that --jobs started was killed\n   was there not enough memory? fewer --jobs take less\n",
+    )
+    assert os.listdir() == ["script.py"]
+
+
+def wait_until_stopped():
+    from shapecalc.sweeping.cells import Cells
+
+    deadline = time.monotonic() + 15
+    while not Cells.is_stopped and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return Cells.is_stopped
+
+
+def test_processes_stop_what_they_work_at_when_the_sweep_is_given_up():
+    from shapecalc.sweeping.driver import process_pool
+
+    with pytest.raises(KeyboardInterrupt), process_pool(1) as executor:  # noqa: PT012
+        work = executor.submit(wait_until_stopped)
+        while not work.running():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+    assert work.result(timeout=0) is True
+
+
+def test_what_is_stopped_works_out_no_more(monkeypatch):
+    from shapecalc.sweeping.cells import Cells, StoppedError
+    from shapecalc.sweeping.plan import make_plan
+
+    plan = make_plan(str(ALEXNET), {"width": [16, 32]}, None)
+    monkeypatch.setattr(Cells, "is_stopped", True)
+    with pytest.raises(StoppedError):
+        list(plan.run())
+
+
+@posix
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_pipe_that_is_closed_ends_it_quietly(jobs):
+    command = [*COMMAND, *map(str, LONG), "--format", "csv", "--jobs", jobs]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline().startswith(b"variant,")
+        process.stdout.close()
+        told = process.stderr.read()
+    assert b"Traceback" not in told
+    assert b"Broken" not in told
+    assert process.returncode == 1
+
+
+@posix
+def test_a_named_pipe_that_is_closed_ends_it_quietly():
+    os.mkfifo("pipe")
+    command = [*COMMAND, *map(str, LONG), "--format", "csv", "-o", "pipe"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        with open("pipe", "rb") as reader:
+            assert reader.readline().startswith(b"variant,")
+        told = process.stderr.read()
+    assert b"Traceback" not in told
+    assert process.returncode == 1
+    assert os.listdir() == ["pipe"]
+
+
+@posix
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_rows_go_through_a_named_pipe(ending):
+    due = whole(ending)
+    os.mkfifo("pipe")
+    with open("rows", "wb") as stream, subprocess.Popen(["cat", "pipe"], stdout=stream) as reader:
+        assert run(*SWEEP, "--format", ending, "-o", "pipe").status == 0
+        assert reader.wait(timeout=60) == 0
+    assert rows_of("rows") == due
+
+
+@posix
+def test_standard_output_by_its_name():
+    due = whole("csv")
+    command = [*COMMAND, *map(str, SWEEP), "-o", "/dev/stdout", "--format", "csv"]
+    ended = subprocess.run(command, capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, due)
+    assert run(*SWEEP, "-o", "-", "--format", "csv").out == due.decode()
+    assert os.listdir() == []
+
+
+# -- pictures
+
+
+HOSTILE = [
+    "$\\evil$",
+    "a\nb",
+    "\u202e\u2028",
+    "$",
+    "_^{",
+    "\\input{/etc/passwd}",
+    "x: y: z",
+    "名" * 300,
+    "'\"<svg>&--",
+    "\\frac{$x$}",
+]
+
+
+@pytest.mark.parametrize(("name", "ending"), list(zip(HOSTILE, ["svg", "png", "pdf"] * 9, strict=False)))
+def test_a_name_in_a_picture_is_only_text(name, ending):
+    pytest.importorskip("matplotlib")
+    spec = f"name: {json.dumps(name)}\nvars: {{w: 4}}\ninput: 3x8x8\nlayers: [{{conv: {{out_channels: w, kernel_size: 3}}}}]\n"
+    Path("net.yaml").write_text(spec, encoding="utf-8")
+    ran = run("sweep", "net.yaml", "--set", "w=1:9", "--plot", f"front.{ending}")
+    assert (ran.status, ran.err) == (0, "")
+    beginning = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}[ending]
+    assert Path(f"front.{ending}").read_bytes().startswith(beginning)
+
+
+@pytest.mark.filterwarnings("error")
+def test_all_texts_of_a_picture_are_only_text():
+    pytest.importorskip("matplotlib")
+    import matplotlib as mpl
+    import numpy as np
+
+    from shapecalc.renderers.front import draw_front
+
+    points = np.array([[1.0, 9.0], [2.0, 5.0], [3.0, 1.0]])
+    with mpl.rc_context({"text.usetex": True, "svg.fonttype": "none"}):
+        for text in [HOSTILE[0], "\\frac{$x$}", "_^{&<>", "\x1b[31m\0\n\u202e\u2028"]:
+            draw_front("front.svg", f"{text}: 3 variants where {text}", [text, text], points, points, [text] * 3)
+            root = ET.parse("front.svg").getroot()
+            shown = ["".join(part.itertext()) for part in root.iter("{http://www.w3.org/2000/svg}text")]
+            assert not any(sign in "".join(shown) for sign in "\n\x1b\0\u202e\u2028")
+            if text.isascii() and text.isprintable() and ":" not in text:
+                assert shown.count(text) >= 5, shown  # two axes, three labels
+    assert os.listdir() == ["front.svg"]

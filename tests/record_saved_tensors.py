@@ -1,0 +1,732 @@
+"""Records what PyTorch keeps for the backward pass: `python tests/record_saved_tensors.py > tests/data/saved_tensors.json`.
+
+Every kind of layer once or more, in training, forward, on the CPU, under `torch.autograd.graph.saved_tensors_hooks`.
+Tensors that lie in the same storage count once; parameters and buffers do not count. What is no input or output of the
+layer is told in bytes, by the width of an element, for each sample; what is kept once whatever the batch (found by
+running a second batch) apart from it. Recurrent layers run without oneDNN, which keeps a workspace of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["CASES", "NETWORKS", "UNRECORDED", "Case", "record", "record_networks"]
+
+
+class Case(NamedTuple):
+    """A layer, as a specification has it, and the words that make what PyTorch has for it, with `nn`, `F`, `torch`.
+
+    `shapes` are those of the inputs, without the batch axis.
+    """
+
+    kind: str
+    arguments: dict[str, Any]
+    shapes: list[list[int]]
+    code: str
+
+    @property
+    def name(self) -> str:
+        """What the case is called in the record."""
+        return f"{self.kind} {json.dumps(self.arguments)} {self.shapes}"
+
+
+MAP = [[4, 6, 6]]
+SEQUENCE = [[5, 8]]
+HEADS = [[2, 5, 4], [2, 7, 4], [2, 7, 4]]
+
+# What an elementwise function of one tensor is called in PyTorch.
+_FUNCTIONS = {
+    "relu": "F.relu", "relu6": "F.relu6", "leaky_relu": "F.leaky_relu", "rrelu": "nn.RReLU()", "elu": "F.elu",
+    "selu": "F.selu", "celu": "F.celu", "gelu": "F.gelu", "quick_gelu": "lambda x: x * torch.sigmoid(1.702 * x)",
+    "abs": "torch.abs", "silu": "F.silu", "mish": "F.mish", "sigmoid": "torch.sigmoid", "log_sigmoid": "F.logsigmoid",
+    "tanh": "torch.tanh", "tanhshrink": "F.tanhshrink", "softplus": "F.softplus", "softsign": "F.softsign",
+    "hardswish": "F.hardswish", "hardsigmoid": "F.hardsigmoid", "hardtanh": "F.hardtanh", "hardshrink": "F.hardshrink",
+    "softshrink": "F.softshrink", "threshold": "nn.Threshold(0, 0)", "exponential": "torch.exp",
+    "softmax": "nn.Softmax(-1)", "softmin": "nn.Softmin(-1)", "log_softmax": "nn.LogSoftmax(-1)",
+    "identity": "nn.Identity()",
+}  # fmt: skip
+
+
+def _cases() -> Iterator[Case]:
+    for kind, code in _FUNCTIONS.items():
+        yield Case(kind, {}, MAP, code)
+    for word in ("relu", "silu", "linear"):
+        yield Case("activation", {"function": word}, MAP, {"linear": "nn.Identity()"}.get(word, f"F.{word}"))
+    yield Case("gelu", {"approximate": "tanh"}, MAP, "nn.GELU('tanh')")
+    yield Case("relu", {"max_value": 6}, MAP, "nn.Hardtanh(0, 6)")
+    yield Case("prelu", {}, MAP, "nn.PReLU()")
+    yield Case("glu", {"dim": 1}, MAP, "nn.GLU(1)")
+    yield Case("dropout", {"p": 0.5}, MAP, "nn.Dropout(0.5)")
+    yield Case("dropout", {"p": 0}, MAP, "nn.Dropout(0.0)")
+    yield Case("stochastic_depth", {"p": 0.5}, MAP, "Depth(0.5)")
+    yield Case("stochastic_depth", {"p": 0}, MAP, "Depth(0.0)")
+
+    for rank, size in ((1, [6]), (2, [6, 6]), (3, [4, 4, 4])):
+        plain = {"out_channels": 3, "kernel_size": 3}
+        yield Case("conv", plain, [[4, *size]], f"nn.Conv{rank}d(4, 3, 3)")
+        yield Case("transposed_conv", plain, [[4, *size]], f"nn.ConvTranspose{rank}d(4, 3, 3)")
+    for mode in ("zeros", "reflect", "replicate", "circular"):
+        for padding, said in ((1, 1), ([[1, 1], [2, 2]], (1, 2)), ("same", "'same'"), (0, 0)):
+            arguments = {"out_channels": 3, "kernel_size": 3, "padding": padding, "padding_mode": mode}
+            yield Case("conv", arguments, MAP, f"nn.Conv2d(4, 3, 3, padding={said}, padding_mode='{mode}')")
+    odd = {"out_channels": 3, "kernel_size": 3, "padding": 1, "padding_mode": "reflect"}
+    for rank, size in ((1, [6]), (3, [4, 4, 4])):
+        yield Case("conv", odd, [[4, *size]], f"nn.Conv{rank}d(4, 3, 3, padding=1, padding_mode='reflect')")
+    yield Case(
+        "conv", {"out_channels": 3, "kernel_size": 4, "padding": "same"}, MAP, "nn.Conv2d(4, 3, 4, padding='same')"
+    )
+    yield Case("conv", {"out_channels": 3, "kernel_size": 3, "padding": "causal"}, [[4, 6]],
+               "nn.Sequential(nn.ConstantPad1d((2, 0), 0.0), nn.Conv1d(4, 3, 3))")  # fmt: skip
+    yield Case("conv", {"out_channels": 4, "kernel_size": 3, "groups": 2, "bias": False}, MAP,
+               "nn.Conv2d(4, 4, 3, groups=2, bias=False)")  # fmt: skip
+    yield Case("depthwise_conv", {"kernel_size": 3, "depth_multiplier": 2}, MAP, "nn.Conv2d(4, 8, 3, groups=4)")
+    yield Case("separable_conv", {"out_channels": 3, "kernel_size": 3, "depth_multiplier": 2}, MAP,
+               "nn.Sequential(nn.Conv2d(4, 8, 3, groups=4, bias=False), nn.Conv2d(8, 3, 1))")  # fmt: skip
+
+    for function, kind in (("fc", "nn.Sequential(nn.Flatten(), nn.Linear(144, 3))"), ("linear", "nn.Linear(6, 3)")):
+        yield Case(function, {"out_features": 3}, MAP, kind)
+    yield Case("embedding", {"num_embeddings": 9, "embedding_dim": 4}, [[5]], "nn.Embedding(9, 4)")
+    yield Case("position_embedding", {}, SEQUENCE, "Add(5, 8)")
+    yield Case("position_embedding", {"num_positions": 9}, SEQUENCE, "Looked(9, 8)")
+    yield Case("sinusoidal_embedding", {}, SEQUENCE, "Table(5, 8)")
+    yield Case("rotary_embedding", {}, SEQUENCE, "Rotated(5, 8)")
+    yield Case("class_token", {}, SEQUENCE, "Token(8)")
+    yield Case("layer_scale", {}, SEQUENCE, "Scale(8)")
+
+    pair = [[4, 6], [4, 6]]
+    for kind, code in {
+        "add": "lambda x, y: x + y", "mul": "lambda x, y: x * y", "sub": "lambda x, y: x - y",
+        "div": "lambda x, y: x / y", "maximum": "torch.maximum", "minimum": "torch.minimum",
+        "average": "lambda x, y: (x + y) / 2", "concat": "lambda x, y: torch.cat([x, y], 1)",
+        "stack": "lambda x, y: torch.stack([x, y], 1)",
+    }.items():  # fmt: skip
+        yield Case(kind, {}, pair, code)
+    three = [[4, 6]] * 3
+    yield Case("mul", {}, three, "lambda x, y, z: x * y * z")
+    yield Case("maximum", {}, three, "lambda x, y, z: torch.maximum(torch.maximum(x, y), z)")
+    yield Case("minimum", {}, three, "lambda x, y, z: torch.minimum(torch.minimum(x, y), z)")
+    for kind in ("add", "mul", "maximum", "minimum"):
+        yield Case(kind, {}, [[4, 6]], "lambda x: x")
+    yield Case("mul", {}, [[4, 6, 6], [4, 1, 1]], "lambda x, y: x * y")
+    yield Case("matmul", {}, [[2, 3, 4], [2, 4, 5]], "torch.matmul")
+    yield Case("matmul", {"transpose_b": True}, [[3, 4], [5, 4]], "lambda x, y: x @ y.mT")
+    yield Case("einsum", {"equation": "hid,hjd->hij"}, [[2, 3, 4], [2, 5, 4]],
+               "lambda x, y: torch.einsum('bhid,bhjd->bhij', x, y)")  # fmt: skip
+
+    for rank in (1, 2, 3):
+        shape = [[4, *[4] * rank]]
+        yield Case("batch_norm", {}, shape, f"nn.BatchNorm{rank}d(4)")
+        yield Case("instance_norm", {}, shape, f"nn.InstanceNorm{rank}d(4)")
+        yield Case("max_pool", {"kernel_size": 2}, shape, f"nn.MaxPool{rank}d(2)")
+        yield Case("avg_pool", {"kernel_size": 2}, shape, f"nn.AvgPool{rank}d(2)")
+        yield Case("adaptive_avg_pool", {"output_size": 2}, shape, f"nn.AdaptiveAvgPool{rank}d(2)")
+        yield Case("adaptive_avg_pool", {"output_size": 1}, shape, f"nn.AdaptiveAvgPool{rank}d(1)")
+        yield Case("adaptive_max_pool", {"output_size": 2}, shape, f"nn.AdaptiveMaxPool{rank}d(2)")
+        yield Case("lp_pool", {"kernel_size": 2}, shape, f"nn.LPPool{rank}d(2, 2)")
+        yield Case("circular_pad", {"padding": 1}, shape, f"nn.CircularPad{rank}d(1)")
+        yield Case("reflection_pad", {"padding": 1}, shape, f"nn.ReflectionPad{rank}d(1)")
+        yield Case("replication_pad", {"padding": 1}, shape, f"nn.ReplicationPad{rank}d(1)")
+        for mode, code in (("zeros", "constant"), ("reflect", "reflect"), ("replicate", "replicate"),
+                           ("circular", "circular")):  # fmt: skip
+            widths = (1,) * (2 * rank)
+            yield Case("pad", {"padding": 1, "mode": mode}, shape, f"lambda x: F.pad(x, {widths}, mode='{code}')")
+    for norm_type in (1, 3, 2.5):
+        yield Case("lp_pool", {"kernel_size": 2, "norm_type": norm_type}, MAP, f"nn.LPPool2d({norm_type}, 2)")
+    yield Case("instance_norm", {"affine": True}, MAP, "nn.InstanceNorm2d(4, affine=True)")
+    yield Case("group_norm", {"num_groups": 2}, MAP, "nn.GroupNorm(2, 4)")
+    yield Case("layer_norm", {}, SEQUENCE, "nn.LayerNorm(8)")
+    yield Case("layer_norm", {"normalized_shape": [6, 6]}, MAP, "nn.LayerNorm([6, 6])")
+    yield Case("layer_norm", {"axis": "channels"}, MAP,
+               "Sequence(lambda x: x.permute(0, 2, 3, 1), nn.LayerNorm(4), lambda x: x.permute(0, 3, 1, 2))")  # fmt: skip
+    yield Case("rms_norm", {}, SEQUENCE, "nn.RMSNorm(8)")
+    yield Case("rms_norm", {"elementwise_affine": False}, SEQUENCE, "nn.RMSNorm(8, elementwise_affine=False)")
+    yield Case("local_response_norm", {"size": 3}, MAP, "nn.LocalResponseNorm(3)")
+    yield Case("fractional_max_pool", {"kernel_size": 2, "output_size": 3}, MAP,
+               "nn.FractionalMaxPool2d(2, output_size=3)")  # fmt: skip
+    yield Case("global_avg_pool", {}, MAP, "lambda x: x.mean((2, 3))")
+    yield Case("global_max_pool", {}, MAP, "lambda x: x.amax((2, 3))")
+    for kind, code in {"mean": "x.mean(2)", "sum": "x.sum(2)", "max": "x.amax(2)", "min": "x.amin(2)"}.items():
+        yield Case(kind, {"dim": 2}, MAP, f"lambda x: {code}")
+
+    for kind, arguments, code in (
+        ("crop", {"size": 4}, "lambda x: x[:, :, 1:5, 1:5]"),
+        ("unfold", {"kernel_size": 2}, "nn.Unfold(2)"),
+        ("to_tokens", {}, "lambda x: x.flatten(2).mT"),
+        ("gather_patches", {}, "lambda x: torch.cat([x[:, :, i::2, j::2] for i in (0, 1) for j in (0, 1)], 1)"),
+        ("flatten", {}, "nn.Flatten()"),
+        ("reshape", {"shape": [8, 18]}, "lambda x: x.reshape(-1, 8, 18)"),
+        ("unflatten", {"dim": 1, "sizes": [2, 2]}, "nn.Unflatten(1, (2, 2))"),
+        ("permute", {"dims": [2, 3, 1]}, "lambda x: x.permute(0, 2, 3, 1)"),
+        ("transpose", {"dim0": 1, "dim1": 2}, "lambda x: x.transpose(1, 2)"),
+        ("unsqueeze", {"dim": 1}, "lambda x: x.unsqueeze(1)"),
+        ("up_sampling", {"size": 2}, "nn.Upsample(scale_factor=2)"),
+        ("upsample", {"scale_factor": 2}, "nn.Upsample(scale_factor=2)"),
+        ("upsample", {"scale_factor": 2, "mode": "bilinear"}, "nn.Upsample(scale_factor=2, mode='bilinear')"),
+        ("upsample", {"scale_factor": 2, "mode": "bicubic"}, "nn.Upsample(scale_factor=2, mode='bicubic')"),
+        ("pixel_shuffle", {"upscale_factor": 2}, "nn.PixelShuffle(2)"),
+        ("pixel_unshuffle", {"downscale_factor": 2}, "nn.PixelUnshuffle(2)"),
+        ("channel_shuffle", {"groups": 2}, "nn.ChannelShuffle(2)"),
+        ("slice", {"dim": 2, "start": 1}, "lambda x: x[:, :, 1:]"),
+        ("split", {"sizes": [1, 3]}, "lambda x: x.split([1, 3], 1)"),
+        ("chunk", {"chunks": 2}, "lambda x: x.chunk(2, 1)"),
+        ("tile", {"dims": [2, 1, 1]}, "lambda x: x.repeat(1, 2, 1, 1)"),
+        ("roll", {"shifts": [1], "dims": [2]}, "lambda x: x.roll(1, 2)"),
+        ("window_partition", {"window_size": 3}, "Windows(3)"),
+    ):
+        yield Case(kind, arguments, MAP, code)
+    yield Case("squeeze", {"dim": 1}, [[1, 6]], "lambda x: x.squeeze(1)")
+    yield Case("expand", {"sizes": [3, 6]}, [[1, 6]], "lambda x: x.expand(-1, 3, 6)")
+    yield Case("repeat_vector", {"n": 3}, [[6]], "lambda x: x.unsqueeze(1).repeat(1, 3, 1)")
+    yield Case("fold", {"output_size": 6, "kernel_size": 2}, [[16, 25]], "nn.Fold(6, 2)")
+    yield Case("window_reverse", {"window_size": 3}, [[4, 9, 4], [4, 6, 6]], "Unwindowed(3)")
+
+    for kind, name in (("rnn", "RNN"), ("lstm", "LSTM"), ("gru", "GRU")):
+        for more, said in (({}, ""), ({"num_layers": 3}, ", num_layers=3"),
+                           ({"num_layers": 2, "bidirectional": True}, ", num_layers=2, bidirectional=True"),
+                           ({"bias": False}, ", bias=False"),
+                           ({"num_layers": 2, "dropout": 0.5}, ", num_layers=2, dropout=0.5")):  # fmt: skip
+            yield Case(kind, {"hidden_size": 7, **more}, SEQUENCE, f"First(nn.{name}(8, 7{said}))")
+    yield Case("rnn", {"hidden_size": 7, "nonlinearity": "relu"}, SEQUENCE,
+               "First(nn.RNN(8, 7, nonlinearity='relu'))")  # fmt: skip
+    yield Case("lstm", {"hidden_size": 7, "proj_size": 3}, SEQUENCE, "First(nn.LSTM(8, 7, proj_size=3))")
+
+    for kind, name, states in (("rnn", "RNN", 1), ("gru", "GRU", 1), ("lstm", "LSTM", 2)):
+        yield Case(
+            kind, {"hidden_size": 7, "num_layers": 2}, [*SEQUENCE, *[[2, 7]] * states], f"Begun(nn.{name}(8, 7, 2))"
+        )
+
+    yield Case("scaled_dot_product_attention", {}, HEADS, "F.scaled_dot_product_attention")
+    yield Case("scaled_dot_product_attention", {"is_causal": True}, [[2, 5, 4]] * 3,
+               "lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True)")  # fmt: skip
+    yield Case("multi_head_attention", {"num_heads": 2}, SEQUENCE, "First(Attention(8, 2))")
+    yield Case("multi_head_attention", {"num_heads": 2}, [[5, 8], [7, 8]], "First(Attention(8, 2))")
+    yield Case(
+        "multi_head_attention", {"num_heads": 2}, [[5, 8], [7, 6], [7, 4]], "First(Attention(8, 2, kdim=6, vdim=4))"
+    )
+    yield Case("multi_head_attention", {"num_heads": 4, "num_kv_heads": 2, "bias": False}, SEQUENCE, "Grouped(8, 4, 2)")
+    yield Case("multi_head_attention", {"num_heads": 2, "add_zero_attn": True}, SEQUENCE,
+               "First(Attention(8, 2, add_zero_attn=True))")  # fmt: skip
+    yield Case("multi_head_attention", {"num_heads": 2, "need_weights": True}, SEQUENCE,
+               "First(Attention(8, 2, need_weights=True))")  # fmt: skip
+    yield Case("multi_head_attention", {"num_heads": 2, "need_weights": True, "dropout": 0.5}, [[5, 8], [7, 8]],
+               "First(Attention(8, 2, need_weights=True, dropout=0.5))")  # fmt: skip
+    yield Case("multi_head_attention", {"num_heads": 2, "add_bias_kv": True}, [[5, 8], [7, 8]],
+               "First(Attention(8, 2, add_bias_kv=True))")  # fmt: skip
+    yield Case("window_attention", {"num_heads": 2, "window_size": 3}, [[4, 9, 8]], "WindowAttention(8, 2, 3)")
+    yield Case("window_attention", {"num_heads": 2, "window_size": 3, "position": "none"}, [[4, 9, 8]],
+               "WindowAttention(8, 2, 3, table=False)")  # fmt: skip
+    yield Case("window_attention", {"num_heads": 2, "window_size": 3, "position": "mlp"}, [[4, 9, 8]],
+               "CosineAttention(8, 2, 3)")  # fmt: skip
+    yield Case("relative_position_bias", {"num_buckets": 9}, [[2, 5, 5]], "Bias(2, 5, 9)")
+
+    layer = {"d_model": 8, "nhead": 2, "dim_feedforward": 12}
+    for more in ({}, {"norm_first": True}, {"activation": "gelu"}, {"dropout": 0}):
+        said = ", ".join(f"{word}={value!r}" for word, value in {**layer, **more}.items())
+        yield Case("transformer_encoder_layer", {**layer, **more}, SEQUENCE, f"First(Fused(nn.TransformerEncoderLayer({said})))")  # fmt: skip
+        yield Case("transformer_decoder_layer", {**layer, **more}, [[5, 8], [7, 8]], f"First(Fused(nn.TransformerDecoderLayer({said})))")  # fmt: skip
+    yield Case("feed_forward", {"dim": 8, "hidden_dim": 12, "dropout": 0.5}, SEQUENCE,
+               "nn.Sequential(nn.Linear(8, 12), nn.GELU(), nn.Dropout(), nn.Linear(12, 8), nn.Dropout())")  # fmt: skip
+    yield Case("swiglu", {"dim": 8, "hidden_dim": 12}, SEQUENCE, "SwiGlu(8, 12)")
+    yield Case("squeeze_excitation", {"input_channels": 4, "squeeze_channels": 2}, MAP, "Squeeze(4, 2)")
+    yield Case("patch_embedding", {"embed_dim": 8, "patch_size": 3}, MAP,
+               "Sequence(nn.Conv2d(4, 8, 3, 3), lambda x: x.flatten(2).mT)")  # fmt: skip
+
+
+UNRECORDED = {
+    "parameter": "it has no input, and is a parameter itself",
+    "argmax": "its output has no gradient",
+    "deformable_conv": "PyTorch has none: it is torchvision's",
+    "conv_lstm": "PyTorch has none: it is Keras'",
+    "patch_merging": "made of gather_patches, layer_norm and linear, which are recorded",
+    "shifted_window_attention": "made of roll, window_partition, window_attention and window_reverse, which are recorded",
+}
+"""Kinds that have no record, and why."""
+
+CASES = {case.name: case for case in _cases()}
+"""Every case by its name."""
+
+
+NETWORKS: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "alexnet_torchvision": ("alexnet_torchvision", {"input": "3x128x128"}, "AlexNet()"),
+    "resnet18": ("resnet18", {"input": "3x64x64"}, "ResNet18()"),
+    "vit": ("vit_b_16", {"input": "3x32x32", "vars": {"patch": 8, "depth": 2, "heads": 4, "hidden": 32, "mlp": 64}},
+            "VisionTransformer(8, 2, 4, 32, 64)"),
+    "transformer": (
+        {
+            "inputs": {"source": [9, 16], "target": [5, 16]},
+            "layers": [
+                {"transformer_encoder_layer": {"d_model": 16, "nhead": 4, "dim_feedforward": 24}, "from": "source",
+                 "name": "encoder", "repeat": 2},
+                {"transformer_decoder_layer": {"d_model": 16, "nhead": 4, "dim_feedforward": 24},
+                 "from": ["target", "encoder"]},
+                {"linear": 30},
+            ],
+        },
+        {},
+        "Transformer(16, 4, 24, 30)",
+    ),
+    "lstm": ({"input": [7, 6], "layers": [{"lstm": {"hidden_size": 5, "num_layers": 2}, "name": "lstm"},
+                                          {"linear": 4, "from": "lstm[0]"}], "outputs": ["linear1"]}, {},
+             "Read(6, 5, 4)"),
+}  # fmt: skip
+"""Whole networks: a specification, what it is sized with, and the code of its module."""
+
+
+def _modules() -> dict[str, Any]:
+    """Return what the code of a case can name: modules that PyTorch has no class for, as libraries write them."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as F  # noqa: N812  (as everyone calls it)
+
+    def normal(*sizes: int) -> Any:
+        return nn.Parameter(torch.randn(*sizes))
+
+    class Depth(nn.Module):
+        """torchvision.ops.stochastic_depth, mode row."""
+
+        def __init__(self, p: float) -> None:
+            super().__init__()
+            self.p = p
+
+        def forward(self, x: Any) -> Any:
+            if self.p == 0:
+                return x
+            noise = torch.empty([x.shape[0], *[1] * (x.ndim - 1)]).bernoulli_(1 - self.p)
+            return x * noise.div_(1 - self.p)
+
+    class Add(nn.Module):
+        def __init__(self, *sizes: int) -> None:
+            super().__init__()
+            self.weight = normal(1, *sizes)
+
+        def forward(self, x: Any) -> Any:
+            return x + self.weight
+
+    class Looked(nn.Module):
+        def __init__(self, positions: int, features: int) -> None:
+            super().__init__()
+            self.table = nn.Embedding(positions, features)
+
+        def forward(self, x: Any) -> Any:
+            return x + self.table(torch.arange(x.shape[1]))
+
+    class Table(nn.Module):
+        def __init__(self, *sizes: int) -> None:
+            super().__init__()
+            self.register_buffer("table", torch.randn(*sizes))
+
+        def forward(self, x: Any) -> Any:
+            return x + self.table
+
+    class Rotated(nn.Module):
+        """transformers' apply_rotary_pos_emb."""
+
+        def __init__(self, *sizes: int) -> None:
+            super().__init__()
+            self.register_buffer("cos", torch.randn(*sizes))
+            self.register_buffer("sin", torch.randn(*sizes))
+
+        def forward(self, x: Any) -> Any:
+            a, b = x.chunk(2, -1)
+            return x * self.cos + torch.cat([-b, a], -1) * self.sin
+
+    class Token(nn.Module):
+        def __init__(self, features: int) -> None:
+            super().__init__()
+            self.token = normal(1, 1, features)
+
+        def forward(self, x: Any) -> Any:
+            return torch.cat([self.token.expand(x.shape[0], -1, -1), x], 1)
+
+    class Scale(nn.Module):
+        def __init__(self, features: int) -> None:
+            super().__init__()
+            self.weight = normal(features)
+
+        def forward(self, x: Any) -> Any:
+            return x * self.weight
+
+    class Sequence(nn.Module):
+        def __init__(self, *parts: Any) -> None:
+            super().__init__()
+            self.parts = parts
+            self.held = nn.ModuleList([part for part in parts if isinstance(part, nn.Module)])
+
+        def forward(self, x: Any) -> Any:
+            for part in self.parts:
+                x = part(x)
+            return x
+
+    class Windows(nn.Module):
+        def __init__(self, side: int) -> None:
+            super().__init__()
+            self.side = side
+
+        def forward(self, x: Any) -> Any:
+            n, c, h, w = x.shape
+            s = self.side
+            return x.reshape(n, c, h // s, s, w // s, s).permute(0, 2, 4, 3, 5, 1).reshape(n, -1, s * s, c)
+
+    class Unwindowed(Windows):
+        def forward(self, x: Any, like: Any) -> Any:
+            n, c, h, w = like.shape
+            s = self.side
+            return x.reshape(n, h // s, w // s, s, s, c).permute(0, 5, 1, 3, 2, 4).reshape(n, c, h, w)
+
+    class Attention(nn.Module):
+        def __init__(self, width: int, heads: int, *, need_weights: bool = False, **words: Any) -> None:
+            super().__init__()
+            self.attention = nn.MultiheadAttention(width, heads, **words)
+            self.need_weights = need_weights
+
+        def forward(self, *inputs: Any) -> Any:
+            q, k, v = inputs[0], inputs[min(1, len(inputs) - 1)], inputs[-1]
+            found = self.attention(q, k, v, need_weights=self.need_weights)
+            return found if self.need_weights else found[0]
+
+    class Grouped(nn.Module):
+        """Grouped-query attention, as transformers' LlamaAttention with sdpa."""
+
+        def __init__(self, width: int, heads: int, kv_heads: int) -> None:
+            super().__init__()
+            self.head = width // heads
+            self.q = nn.Linear(width, width, bias=False)
+            self.k, self.v = (nn.Linear(width, kv_heads * self.head, bias=False) for _ in range(2))
+            self.out = nn.Linear(width, width, bias=False)
+
+        def forward(self, x: Any) -> Any:
+            q, k, v = (part(x).unflatten(-1, (-1, self.head)).transpose(1, 2) for part in (self.q, self.k, self.v))
+            return self.out(F.scaled_dot_product_attention(q, k, v, enable_gqa=True).transpose(1, 2).flatten(2))
+
+    class WindowAttention(nn.Module):
+        """What torchvision's shifted_window_attention does between partition and reverse."""
+
+        def __init__(self, width: int, heads: int, side: int, *, table: bool = True) -> None:
+            super().__init__()
+            self.heads, self.side = heads, side
+            self.qkv, self.proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
+            self.table = normal((2 * side - 1) ** 2, heads) if table else None
+            self.register_buffer("index", torch.randint(0, (2 * side - 1) ** 2, (side**4,)))
+
+        def forward(self, x: Any) -> Any:
+            n, windows, tokens, width = x.shape
+            x = x.reshape(n * windows, tokens, width)
+            qkv = self.qkv(x).reshape(n * windows, tokens, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+            q, k, v = qkv[0], qkv[1], qkv[2]
+            scores = self.scores(q, k)
+            if self.table is not None:
+                bias = self.table[self.index].view(tokens, tokens, -1).permute(2, 0, 1).contiguous().unsqueeze(0)
+                scores = scores + bias
+            mixed = F.softmax(scores, dim=-1).matmul(v).transpose(1, 2).reshape(n * windows, tokens, width)
+            return self.proj(mixed).reshape(n, windows, tokens, width)
+
+        def scores(self, q: Any, k: Any) -> Any:
+            return (q * q.shape[-1] ** -0.5).matmul(k.transpose(-2, -1))
+
+    class CosineAttention(WindowAttention):
+        """Likewise with the logit scale of Swin v2; the bias is that of a table, which is kept once in either case."""
+
+        def __init__(self, width: int, heads: int, side: int) -> None:
+            super().__init__(width, heads, side)
+            self.scale = normal(heads, 1, 1)
+
+        def scores(self, q: Any, k: Any) -> Any:
+            scores = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).transpose(-2, -1)
+            return scores * torch.clamp(self.scale, max=4.6).exp()
+
+    class First(nn.Module):
+        """A layer that expects the length before the batch, as PyTorch's sequence layers do unless told otherwise."""
+
+        def __init__(self, layer: Any) -> None:
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, *inputs: Any) -> Any:
+            return self.layer(*(x.transpose(0, 1) for x in inputs))
+
+    class Begun(nn.Module):
+        """A recurrent layer that is given its first states."""
+
+        def __init__(self, layer: Any) -> None:
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, x: Any, *states: Any) -> Any:
+            states = tuple(state.transpose(0, 1) for state in states)
+            return self.layer(x.transpose(0, 1), states if len(states) > 1 else states[0])
+
+    def AlexNet() -> Any:  # noqa: N802  (as torchvision's class)
+        """torchvision.models.AlexNet."""
+        conv, pool = nn.Conv2d, nn.MaxPool2d(3, 2)
+        return nn.Sequential(
+            conv(3, 64, 11, 4, 2), nn.ReLU(), pool, conv(64, 192, 5, padding=2), nn.ReLU(), pool,
+            conv(192, 384, 3, padding=1), nn.ReLU(), conv(384, 256, 3, padding=1), nn.ReLU(),
+            conv(256, 256, 3, padding=1), nn.ReLU(), pool, nn.AdaptiveAvgPool2d(6), nn.Flatten(),
+            nn.Dropout(), nn.Linear(9216, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU(),
+            nn.Linear(4096, 1000),
+        )  # fmt: skip
+
+    class Basic(nn.Module):
+        """torchvision's BasicBlock."""
+
+        def __init__(self, width: int, out: int, stride: int) -> None:
+            super().__init__()
+            self.body = nn.Sequential(
+                nn.Conv2d(width, out, 3, stride, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU(),
+                nn.Conv2d(out, out, 3, 1, 1, bias=False), nn.BatchNorm2d(out),
+            )  # fmt: skip
+            down = stride > 1 or width != out
+            self.down = (
+                nn.Sequential(nn.Conv2d(width, out, 1, stride, bias=False), nn.BatchNorm2d(out)) if down else None
+            )
+
+        def forward(self, x: Any) -> Any:
+            return F.relu(self.body(x) + (x if self.down is None else self.down(x)))
+
+    def ResNet18() -> Any:  # noqa: N802  (as torchvision's function)
+        widths = [(64, 64, 1), (64, 64, 1), (64, 128, 2), (128, 128, 1), (128, 256, 2), (256, 256, 1), (256, 512, 2),
+                  (512, 512, 1)]  # fmt: skip
+        return nn.Sequential(nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1),
+                             *(Basic(*width) for width in widths), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                             nn.Linear(512, 1000))  # fmt: skip
+
+    class VisionTransformer(nn.Module):
+        """torchvision.models.VisionTransformer, whose blocks are pre-norm encoder layers without dropout."""
+
+        def __init__(self, patch: int, depth: int, heads: int, hidden: int, mlp: int) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, hidden, patch, patch)
+            self.token, self.positions = normal(1, 1, hidden), normal(1, (32 // patch) ** 2 + 1, hidden)
+            self.layers = nn.ModuleList(
+                [nn.TransformerEncoderLayer(hidden, heads, mlp, 0.0, "gelu", batch_first=True, norm_first=True)
+                 for _ in range(depth)]
+            )  # fmt: skip
+            self.norm, self.head = nn.LayerNorm(hidden), nn.Linear(hidden, 1000)
+
+        def forward(self, x: Any) -> Any:
+            x = self.conv(x).flatten(2).permute(0, 2, 1)
+            x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], 1) + self.positions
+            for layer in self.layers:
+                x = layer(x)
+            return self.head(self.norm(x)[:, 0])
+
+    class Transformer(nn.Module):
+        def __init__(self, width: int, heads: int, hidden: int, words: int) -> None:
+            super().__init__()
+            self.encoder = nn.ModuleList([Fused(nn.TransformerEncoderLayer(width, heads, hidden)) for _ in range(2)])
+            self.decoder = Fused(nn.TransformerDecoderLayer(width, heads, hidden))
+            self.head = nn.Linear(width, words)
+
+        def forward(self, source: Any, target: Any) -> Any:
+            source, target = source.transpose(0, 1), target.transpose(0, 1)
+            for layer in self.encoder:
+                source = layer(source)
+            return self.head(self.decoder(target, source))
+
+    class Read(nn.Module):
+        def __init__(self, width: int, hidden: int, out: int) -> None:
+            super().__init__()
+            self.lstm, self.linear = nn.LSTM(width, hidden, 2), nn.Linear(hidden, out)
+
+        def forward(self, x: Any) -> Any:
+            return self.linear(self.lstm(x.transpose(0, 1))[0])
+
+    class Bias(nn.Module):
+        def __init__(self, heads: int, length: int, buckets: int) -> None:
+            super().__init__()
+            self.table = nn.Embedding(buckets, heads)
+            self.register_buffer("buckets", torch.randint(0, buckets, (length, length)))
+
+        def forward(self, x: Any) -> Any:
+            return x + self.table(self.buckets).permute(2, 0, 1)
+
+    class Fused(nn.Module):
+        """A transformer layer whose attention drops nothing: the CPU's fused attention knows no dropout."""
+
+        def __init__(self, layer: Any) -> None:
+            super().__init__()
+            self.layer = layer
+            for part in layer.modules():
+                if isinstance(part, nn.MultiheadAttention):
+                    part.dropout = 0.0
+
+        def forward(self, *inputs: Any) -> Any:
+            return self.layer(*inputs)
+
+    class SwiGlu(nn.Module):
+        def __init__(self, width: int, hidden: int) -> None:
+            super().__init__()
+            self.w1, self.w3 = (nn.Linear(width, hidden, bias=False) for _ in range(2))
+            self.w2 = nn.Linear(hidden, width, bias=False)
+
+        def forward(self, x: Any) -> Any:
+            return self.w2(F.silu(self.w1(x)) * self.w3(x))
+
+    class Squeeze(nn.Module):
+        """torchvision.ops.SqueezeExcitation."""
+
+        def __init__(self, channels: int, between: int) -> None:
+            super().__init__()
+            self.scale = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(channels, between, 1), nn.ReLU(),
+                                       nn.Conv2d(between, channels, 1), nn.Sigmoid())  # fmt: skip
+
+        def forward(self, x: Any) -> Any:
+            return self.scale(x) * x
+
+    return {**locals(), "torch": torch, "nn": nn, "F": F}
+
+
+class Saved(NamedTuple):
+    """What a forward pass keeps: inputs and outputs by their numbers, parameters, and bytes of the rest by width."""
+
+    inputs: set[int]
+    outputs: set[int]
+    parameters: set[str]
+    rest: dict[int, int]
+
+
+def _run(module: Any, inputs: list[Any]) -> Saved:
+    import torch
+
+    kept: list[Any] = []
+
+    def pack(tensor: Any) -> Any:
+        kept.append(tensor)
+        return tensor
+
+    with (
+        torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor),
+        torch.backends.mkldnn.flags(enabled=False),
+    ):
+        found = module(*inputs)
+    outputs = list(found) if isinstance(found, (tuple, list)) else [found]
+    outputs = [part for output in outputs for part in (output if isinstance(output, tuple) else [output])]
+    named = [*module.named_parameters(), *module.named_buffers()] if hasattr(module, "named_parameters") else []
+    parameters = {_at(tensor): name for name, tensor in named}
+    places = {_at(tensor): ("outputs", i) for i, tensor in enumerate(outputs)}
+    places.update({_at(tensor): ("inputs", i) for i, tensor in enumerate(inputs)})
+    saved = Saved(set(), set(), set(), {})
+    for tensor in {_at(tensor): tensor for tensor in kept}.values():
+        where, number = places.get(_at(tensor), ("", 0))
+        if _at(tensor) in parameters:
+            saved.parameters.add(parameters[_at(tensor)])
+        elif where:
+            getattr(saved, where).add(number)
+        else:
+            bits = 8 * tensor.element_size()
+            saved.rest[bits] = saved.rest.get(bits, 0) + tensor.untyped_storage().nbytes()
+    return saved
+
+
+def _at(tensor: Any) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
+def _inputs(case: Case, batch: int) -> list[Any]:
+    import torch
+
+    if case.kind == "embedding":
+        return [torch.randint(0, case.arguments["num_embeddings"], (batch, *shape)) for shape in case.shapes]
+    if case.code.startswith(("First(", "Begun(")):
+        first = [torch.randn(length, batch, *rest, requires_grad=True) for length, *rest in case.shapes]
+        return [x.transpose(0, 1) for x in first]
+    return [torch.randn(batch, *shape, requires_grad=True) for shape in case.shapes]
+
+
+def _dropout(x: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    import torch
+
+    return torch.native_dropout(x, p, True)[0] if training and 0 < p < 1 else x
+
+
+@contextmanager
+def _gpu_dropout() -> Iterator[None]:
+    """Let dropout be what it is on a GPU, whose mask has a byte for each element; on the CPU alone it is of floats."""
+    import torch
+
+    own = torch.nn.functional.dropout
+    torch.nn.functional.dropout = _dropout
+    try:
+        yield
+    finally:
+        torch.nn.functional.dropout = own
+
+
+def record() -> dict[str, dict[str, Any]]:
+    """Return what PyTorch keeps of every case, with its parameters trained and frozen."""
+    import torch
+
+    torch.manual_seed(0)
+    names, entries = _modules(), {}
+    with _gpu_dropout():
+        for case in CASES.values():
+            module = eval(case.code, names)
+            entries[case.name] = {"code": case.code, **_entry(module, case)}
+            parameters = [*module.parameters()] if hasattr(module, "parameters") else []
+            if parameters and case.kind != "embedding":  # whose input has no gradient
+                for parameter in parameters:
+                    parameter.requires_grad_(False)
+                entries[case.name]["frozen"] = _entry(module, case)
+    return entries
+
+
+def record_networks() -> dict[str, int]:
+    """Return the bytes that PyTorch keeps of every network for one sample, its inputs among them."""
+    import torch
+
+    torch.manual_seed(0)
+    names = _modules()
+    found = {}
+    with _gpu_dropout():
+        for name, (spec, words, code) in NETWORKS.items():
+            module = eval(code, names)
+            sizes = [[int(n) for n in words["input"].split("x")]] if "input" in words else _sizes(spec)
+            two, four = (_bytes(module, sizes, batch) for batch in (2, 4))
+            found[name] = (four - two) // 2
+    return found
+
+
+def _sizes(spec: dict[str, Any]) -> list[list[int]]:
+    return [*spec["inputs"].values()] if "inputs" in spec else [spec["input"]]
+
+
+def _bytes(module: Any, sizes: list[list[int]], batch: int) -> int:
+    import torch
+
+    first = len(sizes[0]) == 2  # sequences have their length before the batch
+    shapes = [(batch, *size) if not first else (size[0], batch, *size[1:]) for size in sizes]
+    inputs = [torch.randn(*shape).transpose(0, 1) if first else torch.randn(*shape) for shape in shapes]
+    saved = _run(module, inputs)
+    held = sum(inputs[i].untyped_storage().nbytes() for i in saved.inputs)
+    outputs = module(*inputs) if saved.outputs else None
+    return held + sum(saved.rest.values()) + (outputs.untyped_storage().nbytes() if saved.outputs else 0)
+
+
+def _entry(module: Any, case: Case) -> dict[str, Any]:
+    two, four = (_run(module, _inputs(case, batch)) for batch in (2, 4))
+    assert two[:3] == four[:3], case.name
+    widths = {bits: (four.rest[bits] - two.rest[bits]) // 2 for bits in sorted(two.rest)}
+    once = {bits: two.rest[bits] - 2 * each for bits, each in widths.items()}
+    return {
+        "inputs": sorted(two.inputs),
+        "outputs": sorted(two.outputs),
+        "parameters": sorted(two.parameters),
+        "sample": {str(bits): each for bits, each in widths.items() if each},
+        "once": {str(bits): size for bits, size in once.items() if size},
+    }
+
+
+if __name__ == "__main__":
+    import torch
+
+    source = f"PyTorch {torch.__version__} on the CPU, run by tests/record_saved_tensors.py; bytes, by the bits of an element"
+    lines = [f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in record().items()]
+    cases = ",\n".join(lines)
+    print(
+        f'{{\n "source": {json.dumps(source)},\n "networks": {json.dumps(record_networks())},\n "cases": {{\n{cases}\n }}\n}}'
+    )

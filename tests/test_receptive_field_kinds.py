@@ -1,0 +1,315 @@
+"""What every kind says it sees of its inputs, against what a change of each position of an input changes."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from numbers_of_kinds import plain_kinds, samples
+from receptive_field_oracle import run_kind
+
+from shapecalc.inference import size_layer
+from shapecalc.layer import Layer
+from shapecalc.layers import KINDS
+from shapecalc.receptive_field.places import Gaps, seen
+from shapecalc.shape import Shape
+
+
+def a_map(*sizes):
+    return Shape(sizes, is_map=True)
+
+
+def plain(*sizes):
+    return Shape(sizes)
+
+
+MAP, LINE, TOKENS = a_map(4, 6, 7), a_map(4, 9), plain(5, 6)
+WINDOWS = [
+    {"kernel_size": 3},
+    {"kernel_size": [3, 2], "stride": 2, "padding": 1},
+    {"kernel_size": 2, "stride": 3},
+]
+PADS = [{"padding": [[1, 2], [0, 3]]}, {"padding": [[-2, 1], [2, -3]]}, {"padding": -1}]
+
+CASES = {
+    "conv": [
+        *[({"out_channels": 2, **window}, [MAP]) for window in WINDOWS],
+        ({"out_channels": 2, "kernel_size": [2, 3], "dilation": [1, 2], "padding": "same"}, [MAP]),
+        *[({"out_channels": 2, "kernel_size": 3, "padding": 2, "padding_mode": mode}, [MAP])
+          for mode in ("zeros", "reflect", "replicate", "circular")],
+        ({"out_channels": 2, "kernel_size": 3, "dilation": 2, "padding": "causal"}, [LINE]),
+    ],
+    "depthwise_conv": [(window, [MAP]) for window in WINDOWS],
+    "separable_conv": [({"out_channels": 3, **window}, [MAP]) for window in WINDOWS],
+    "transposed_conv": [
+        ({"out_channels": 2, "kernel_size": k, "stride": s, "dilation": d, "padding": p}, [a_map(2, 4, 3)])
+        for k, s, d, p in [(3, 2, 1, 1), (2, 3, 1, 0), ([1, 4], [2, 1], 1, 0), (2, 2, 3, 1), (3, 2, 5, 2), (3, 1, 1, "same")]
+    ],
+    "deformable_conv": [({"out_channels": 2, "kernel_size": 2}, [a_map(1, 3, 3), a_map(8, 2, 2)])],
+    "max_pool": [
+        *[(window, [MAP]) for window in WINDOWS],
+        ({"kernel_size": 2, "stride": 3, "dilation": 2, "ceil_mode": True}, [MAP]),
+    ],
+    "avg_pool": [*[(window, [MAP]) for window in WINDOWS], ({"kernel_size": 3, "rounding": "caffe", "stride": 2}, [MAP])],
+    "lp_pool": [({"norm_type": 2, "kernel_size": 3, "stride": 2}, [MAP])],
+    "fractional_max_pool": [({"kernel_size": 2, "output_size": [3, 4]}, [MAP])],
+    "adaptive_avg_pool": [({"output_size": size}, [MAP]) for size in (1, [4, 3], [6, None], [9, 2])],
+    "adaptive_max_pool": [({"output_size": [4, 5]}, [MAP])],
+    "unfold": [(window, [MAP]) for window in WINDOWS],
+    "fold": [({"output_size": [4, 5], "kernel_size": 2}, [plain(8, 12)])],
+    "conv_lstm": [
+        ({"out_channels": 2, "kernel_size": k, "padding": "same", "return_sequences": r}, [plain(t, 1, 7, 8)])
+        for k, t, r in [(3, 2, False), (2, 3, False), ([1, 3], 1, True)]
+    ],
+    "gather_patches": [({"patch_size": [2, 3]}, [MAP])],
+    "pad": [({**pad, "mode": mode}, [MAP]) for pad in PADS for mode in ("zeros", "reflect", "replicate", "circular")],
+    "reflection_pad": [(pad, [MAP]) for pad in PADS],
+    "replication_pad": [(pad, [MAP]) for pad in PADS],
+    "circular_pad": [(pad, [MAP]) for pad in PADS],
+    "crop": [({"cropping": [[1, 2], [0, 3]]}, [MAP]), ({"size": [3, 4]}, [MAP])],
+    "upsample": [
+        *[({"scale_factor": r, "mode": mode}, [MAP]) for r in (2, 1.5, 0.5) for mode in ("nearest", "bilinear")],
+        *[({"size": [9, 4], "mode": mode}, [MAP]) for mode in ("nearest", "nearest-exact", "bilinear", "area")],
+        ({"size": [9, 13], "mode": "bilinear", "align_corners": True}, [MAP]),
+    ],
+    "up_sampling": [({"size": [2, 3]}, [MAP]), ({"size": 2, "interpolation": "bilinear"}, [MAP])],
+    "pixel_shuffle": [({"upscale_factor": 2}, [MAP])],
+    "pixel_unshuffle": [({"downscale_factor": 2}, [a_map(1, 4, 6)])],
+    "channel_shuffle": [({"groups": 2}, [MAP])],
+    "local_response_norm": [({}, [MAP])],
+    "batch_norm": [({}, [MAP])],
+    "instance_norm": [({}, [MAP])],
+    "group_norm": [({"num_groups": 2}, [MAP])],
+    "layer_norm": [({"axis": "channels"}, [MAP]), ({"axis": -1}, [MAP])],
+    "rms_norm": [({"axis": -1}, [TOKENS])],
+    **{kind: [({"dim": 2}, [MAP]), ({"dim": -1}, [TOKENS])] for kind in ("softmax", "softmin", "log_softmax")},
+    "glu": [({"dim": "channels"}, [MAP]), ({"dim": -1}, [TOKENS])],
+    **{kind: [({"dim": [2], "keepdim": True}, [MAP]), ({"dim": [-1]}, [TOKENS])] for kind in ("mean", "sum", "max", "min")},
+    "argmax": [({"dim": 2}, [TOKENS]), ({"dim": 2, "keepdim": True}, [MAP])],
+    "activation": [({"function": "relu"}, [MAP])],
+    "linear": [({"out_features": 3}, [MAP])],
+    **{kind: [({}, [MAP, MAP]), ({}, [MAP, a_map(4, 1, 7)])] for kind in ("add", "sub", "mul", "div", "maximum", "minimum")},
+    "average": [({}, [MAP, MAP])],
+    "concat": [({"dim": "channels"}, [MAP, MAP]), ({"dim": 2}, [MAP, a_map(4, 2, 7)])],
+    "stack": [({"dim": 2}, [TOKENS, TOKENS])],
+    "flatten": [({"start_dim": 2}, [plain(5, 6, 1)])],
+    "reshape": [({"shape": [5, 2, 3]}, [TOKENS])],
+    "unflatten": [({"dim": 2, "unflattened_size": [2, 3]}, [TOKENS])],
+    "permute": [({"dims": [2, 3, 1]}, [MAP])],
+    "transpose": [({"dim0": 1, "dim1": 2}, [TOKENS])],
+    "squeeze": [({"dim": 2}, [plain(5, 1, 6)])],
+    "unsqueeze": [({"dim": 2}, [TOKENS])],
+    "slice": [({"dim": 2, "start": 1, "step": 2}, [TOKENS])],
+    "split": [({"sizes": [2, 3], "dim": 1}, [TOKENS])],
+    "chunk": [({"chunks": 2, "dim": 2}, [TOKENS])],
+    "expand": [({"sizes": [5, 3, 6]}, [plain(1, 6)]), ({"sizes": [4, 6]}, [plain(1, 6)])],
+    "tile": [({"dims": [2, 3]}, [plain(3, 4)])],
+    "repeat_vector": [({"n": 3}, [plain(4)])],
+    "roll": [({"shifts": [2, -1], "dims": [1, 2]}, [TOKENS])],
+    "to_tokens": [({}, [LINE])],
+    "class_token": [({}, [TOKENS])],
+    "position_embedding": [({}, [TOKENS])],
+}  # fmt: skip
+"""Arguments and input sizes of each kind that says what it sees; the element-wise ones need none."""
+
+NOT_TENSORS_OF_SPACE = {
+    "embedding": "it looks numbers up: a change of one is another row",
+    "rotary_embedding": "tokens alone: held to PyTorch's sizes elsewhere",
+    "scaled_dot_product_attention": "tokens alone, which all see one another",
+    "window_attention": "tokens of windows alone",
+    "relative_position_bias": "scores alone",
+    "sinusoidal_embedding": "it adds a table",
+}
+
+LOOSE = {
+    "fold": "columns are followed along the first axis of the map alone",
+    "deformable_conv": "its offsets may lead anywhere",
+    "fractional_max_pool": "its windows start where chance has it",
+    "reshape": "an axis that is divided is seen whole",
+    "unflatten": "an axis that is divided is seen whole",
+    "split": "all its outputs are told of as one",
+    "chunk": "all its outputs are told of as one",
+    "stack": "all positions of the new axis are told of as one",
+}
+
+
+CHANNELS = {"unfold": 0}
+"""The axis of an output that stands for channels, where it is not a map: each sees some of what all see together."""
+
+
+def sees_everything(kind):
+    """Whether all looks of a kind, in all its examples, are at all of the inputs."""
+    return all(
+        axis < 0
+        for layer, shapes, _ in samples(KINDS[kind])
+        for look in layer.looks(layer.output(*shapes), *shapes)
+        for _, axis in look.axes
+    )
+
+
+KINDS_THAT_SEE = [kind for kind in plain_kinds() if not sees_everything(kind) and kind not in NOT_TENSORS_OF_SPACE]
+
+
+def told(look, box, x):
+    """Return the first and last position along each axis of an input that a place sees, as a look has it."""
+    pairs = zip(look.axes, x.sizes, strict=True)
+    return [seen([box[axis]] if axis >= 0 else [(0, 0)], sight, size, Gaps()) for (sight, axis), size in pairs]
+
+
+def hulls(runs):
+    return [(axis[0][0], axis[-1][1]) for axis in runs]
+
+
+def check(kind, layer, shapes, run):
+    """Compare, position by position of the output, along every axis of every input but channels."""
+    sizing = size_layer(layer, tuple(shapes))
+    output = sizing.outputs[0]
+    looks = list(layer.looks(sizing.outputs[0] if len(sizing.outputs) == 1 else sizing.outputs, *shapes))
+    rng = np.random.default_rng(0)
+    values = [rng.uniform(1, 2, x.sizes) for x in shapes]
+    channels = output.channel_axis if output.is_map else CHANNELS.get(kind)
+    places = list(itertools.product(*[range(1 if i == channels else n) for i, n in enumerate(output.sizes)]))
+    for number, x in enumerate(shapes):
+        spatial = [i for i in range(x.rank) if not (x.is_map and i == x.channel_axis)]
+        positions = list(itertools.product(*[range(x.sizes[i]) for i in spatial]))
+        batch = [np.repeat(value[None], len(positions) + 1, axis=0) for value in values]
+        for sample, position in enumerate(positions, start=1):
+            where = [slice(None)] * x.rank
+            for i, at in zip(spatial, position, strict=True):
+                where[i] = at
+            batch[number][(sample, *where)] += 1.0
+        results = run(layer, batch)
+        assert results.shape[1:] == output.sizes, (kind, results.shape, output.sizes)
+        changes = ~np.isclose(results[1:], results[:1], rtol=1e-9, atol=0)
+        if channels is not None:
+            changes = changes.any(axis=1 + channels, keepdims=True)
+        changed = dict(zip(positions, changes, strict=True))
+        for place in places:
+            box = [(at, at) if i != channels else (0, output.sizes[i] - 1) for i, at in enumerate(place)]
+            due = [at for at, change in changed.items() if change[place]]
+            boxes = [told(look, box, x) for look in looks if look.input == number]
+            found = [hulls(runs) for runs in boxes if all(runs)]
+            for k, i in enumerate(spatial):
+                first, last = min((h[i][0] for h in found), default=0), max((h[i][1] for h in found), default=-1)
+                least = (min(at[k] for at in due), max(at[k] for at in due)) if due else (0, -1)
+                if LOOSE.get(kind):
+                    assert not due or (first <= least[0] and least[1] <= last), (kind, layer.values(), place, i)
+                else:
+                    assert (first, last) == least, (kind, layer.values(), place, i)
+
+
+def cases(kind):
+    """Return the cases of a kind: arguments and input shapes."""
+    if kind in CASES:
+        return CASES[kind]
+    cls = KINDS[kind]
+    assert cls.elementwise, f"{kind} says what it sees, and no case here holds it to that"
+    return [({name: 1 for name, argument in cls.arguments.items() if argument.required}, [MAP])]
+
+
+@pytest.mark.parametrize("kind", KINDS_THAT_SEE)
+def test_what_a_kind_says_it_sees_is_what_changes_its_output(kind):
+    for arguments, shapes in cases(kind):
+        check(kind, KINDS[kind](**arguments), shapes, run_kind)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in plain_kinds() if "kernel_size" in KINDS[kind].arguments])
+def test_a_kind_with_a_window_does_not_see_everything(kind):
+    assert not sees_everything(kind), f"{kind} slides a window, and does not say by `looks` what that sees"
+
+
+def test_a_kind_that_forgets_to_say_what_it_sees_is_found(monkeypatch):
+    for kind in ("max_pool", "unfold", "conv_lstm"):
+        cls = KINDS[kind]
+        owner = next(base for base in cls.__mro__ if "looks" in vars(base))
+        monkeypatch.setattr(owner, "looks", Layer.looks)
+        assert sees_everything(kind)
+
+
+def torch_layers():
+    """Return how PyTorch runs each kind that slides, enlarges, pads or lays out windows, on two axes of space."""
+    import torch
+    from torch.nn import functional
+
+    def pairs(value):
+        sides = value if isinstance(value, tuple) else (value, value)
+        return [side if isinstance(side, tuple) else (side, side) for side in sides]
+
+    def conv(layer, x, channels=None, groups=1):
+        module = torch.nn.Conv2d(
+            x.shape[1], channels or layer.out_channels, layer.kernel_size, layer.stride, layer.padding, layer.dilation,
+            groups, padding_mode=layer.padding_mode,
+        )  # fmt: skip
+        return positive(module)(x)
+
+    def positive(module):
+        for weight in module.parameters():
+            torch.nn.init.constant_(weight, 0.5)
+        return module.double()
+
+    def transposed(layer, x):
+        stride = layer.stride
+        return positive(
+            torch.nn.ConvTranspose2d(
+                x.shape[1], layer.out_channels, layer.kernel_size, stride, layer.padding, dilation=layer.dilation
+            )
+        )(x)
+
+    def pad(layer, x):
+        (top, bottom), (left, right) = pairs(layer.padding)
+        mode = "constant" if layer.mode == "zeros" else layer.mode
+        return functional.pad(x, (left, right, top, bottom), mode=mode)
+
+    def resize(layer, x):
+        return functional.interpolate(x, layer.size, layer.scale_factor, layer.mode, align_corners=layer.align_corners)
+
+    def windows(layer):
+        return layer.kernel_size, layer.stride, layer.padding
+
+    return {
+        "conv": conv,
+        "depthwise_conv": lambda layer, x: conv(layer, x, x.shape[1], x.shape[1]),
+        "transposed_conv": transposed,
+        "max_pool": lambda layer, x: functional.max_pool2d(x, *windows(layer), layer.dilation, layer.ceil_mode),
+        "avg_pool": lambda layer, x: functional.avg_pool2d(x, *windows(layer), layer.ceil_mode),
+        "lp_pool": lambda layer, x: functional.lp_pool2d(x, layer.norm_type, layer.kernel_size, layer.stride),
+        "adaptive_avg_pool": lambda layer, x: functional.adaptive_avg_pool2d(x, layer.output_size),
+        "adaptive_max_pool": lambda layer, x: functional.adaptive_max_pool2d(x, layer.output_size),
+        "unfold": lambda layer, x: functional.unfold(x, layer.kernel_size, layer.dilation, layer.padding, layer.stride),
+        "fold": lambda layer, x: functional.fold(x, layer.output_size, layer.kernel_size),
+        "pad": pad,
+        "reflection_pad": pad,
+        "replication_pad": pad,
+        "circular_pad": pad,
+        "upsample": resize,
+        "pixel_shuffle": lambda layer, x: functional.pixel_shuffle(x, layer.upscale_factor),
+        "pixel_unshuffle": lambda layer, x: functional.pixel_unshuffle(x, layer.downscale_factor),
+    }
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "kind",
+    ["conv", "depthwise_conv", "transposed_conv", "max_pool", "avg_pool", "lp_pool", "adaptive_avg_pool",
+     "adaptive_max_pool", "unfold", "fold", "pad", "reflection_pad", "replication_pad", "circular_pad", "upsample",
+     "pixel_shuffle", "pixel_unshuffle"],
+)  # fmt: skip
+def test_what_a_kind_says_it_sees_is_what_changes_in_pytorch(kind):
+    torch = pytest.importorskip("torch")
+    run = torch_layers()[kind]
+    words = {"same", "causal", "caffe"}
+
+    def run_torch(layer, values):
+        with torch.no_grad():
+            return run(layer, torch.from_numpy(values[0])).numpy()
+
+    for arguments, shapes in cases(kind):
+        if kind == "transposed_conv" and arguments["padding"] == "same":
+            continue  # Keras' own
+        if words & {value for value in arguments.values() if isinstance(value, str)} and kind != "conv":
+            continue
+        if arguments.get("padding") == "causal":
+            continue
+        check(kind, KINDS[kind](**arguments), shapes, run_torch)

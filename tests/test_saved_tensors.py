@@ -1,0 +1,149 @@
+"""What the backward pass keeps, kind by kind, against what PyTorch's saved_tensors_hooks see (data/saved_tensors.json)."""
+
+from __future__ import annotations
+
+import json
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import pytest
+from record_saved_tensors import CASES, NETWORKS, UNRECORDED, Case, record, record_networks
+
+import shapecalc
+from shapecalc.layer import BOTH, INPUTS, OUTPUTS, TRAINED, Composite
+from shapecalc.layers import KINDS
+from shapecalc.shape import Shape
+
+RECORDED = json.loads((Path(__file__).parent / "data" / "saved_tensors.json").read_text(encoding="utf-8"))
+WIDTH = 32
+
+NOT_SO_WHEN_FROZEN = {
+    'lstm {"hidden_size": 7, "num_layers": 2} [[5, 8], [2, 7], [2, 7]]': "a first cell state that is given is kept",
+}
+"""Cases that keep something else where the layer is frozen, and what."""
+
+
+def kept(case: Case, *, frozen: bool) -> dict[str, Any]:
+    """Return what a layer declares, in the form of the record."""
+    cls = KINDS[case.kind]
+    names = cls.argument_names()
+    layer = cls(**{names[word]: value for word, value in case.arguments.items()})
+    shapes = tuple(Shape(tuple(sizes)) for sizes in case.shapes)
+    output = layer.output(*shapes)
+    learns = bool(layer.weights(*shapes)) and not frozen
+    saves = layer.saved(*shapes)
+    read = sorted({look.input for look in layer.looks(output, *shapes)})
+    sample: dict[str, int] = {}
+    beside = [*layer.kept(output, *shapes), *(layer.kept_for_weights(output, *shapes) if learns else ())]
+    for elements, bits in beside:
+        if elements:
+            key = str(bits or WIDTH)
+            sample[key] = sample.get(key, 0) + elements * (bits or WIDTH) // 8
+    return {
+        "inputs": read if saves in (INPUTS, BOTH) or (saves == TRAINED and learns) else [],
+        "outputs": [0] if saves in (OUTPUTS, BOTH) else [],
+        "sample": sample,
+    }
+
+
+PLAIN = [name for name, case in CASES.items() if not issubclass(KINDS[case.kind], Composite)]
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_kind_keeps_what_pytorch_keeps(name: str) -> None:
+    entry = RECORDED["cases"][name]
+    assert kept(CASES[name], frozen=False) == {key: entry[key] for key in ("inputs", "outputs", "sample")}
+    if "frozen" in entry and name not in NOT_SO_WHEN_FROZEN:
+        due = {key: entry["frozen"][key] for key in ("inputs", "outputs", "sample")}
+        assert kept(CASES[name], frozen=True) == due
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in PLAIN])
+def test_a_composite_keeps_what_pytorch_keeps(name: str) -> None:
+    case, entry = CASES[name], RECORDED["cases"][name]
+    inputs = {f"x{i}": sizes for i, sizes in enumerate(case.shapes)}
+    network = shapecalc.load({"inputs": inputs, "layers": [{case.kind: case.arguments, "from": [*inputs]}]})
+    due = sum(4 * prod(case.shapes[i]) for i in entry["inputs"]) + sum(entry["sample"].values())
+    assert not entry["outputs"]
+    assert network.memory(training=True, in_place="none").training.kept == due
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_keeps_what_pytorch_keeps(name: str) -> None:
+    spec, words, _ = NETWORKS[name]
+    found = shapecalc.load(spec).memory(training=True, **words).training
+    assert found.kept == RECORDED["networks"][name]
+    assert shapecalc.load(spec).memory(training=True, batch=3, **words).training.kept == 3 * found.kept
+
+
+def test_every_kind_is_recorded_or_says_why_not() -> None:
+    assert {case.kind for case in CASES.values()} | {*UNRECORDED} == {*KINDS}
+    assert not {case.kind for case in CASES.values()} & {*UNRECORDED}
+    assert [*RECORDED["cases"]] == [*CASES]
+    assert [*RECORDED["networks"]] == [*NETWORKS]
+    assert all(RECORDED["cases"][name]["code"] == case.code for name, case in CASES.items())
+
+
+def test_what_is_kept_once_for_a_batch_is_small_and_known() -> None:
+    """It is not counted: statistics of channels, and biases that are looked up in a table."""
+    kinds = {case.kind for name, case in CASES.items() if RECORDED["cases"][name]["once"]}
+    assert kinds == {"batch_norm", "window_attention", "position_embedding"} & kinds
+    assert "batch_norm" in kinds
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore")
+def test_the_record_is_what_pytorch_keeps_here() -> None:
+    pytest.importorskip("torch")
+    assert json.loads(json.dumps(record())) == RECORDED["cases"]
+    assert record_networks() == RECORDED["networks"]
+
+
+# Kinds that PyTorch has not, by arithmetic.
+
+
+def test_what_deformable_convolution_keeps() -> None:
+    cls = KINDS["deformable_conv"]
+    shapes = [Shape((4, 10, 10)), Shape((18, 10, 10)), Shape((9, 10, 10))]
+    layer = cls(out_channels=5, kernel_size=3, padding=1)
+    assert layer.saved(*shapes) == INPUTS  # torchvision's deform_conv2d keeps map, offsets and mask
+    assert [*layer.kept(layer.output(*shapes), *shapes)] == []
+    layer = cls(out_channels=5, kernel_size=3, padding=[[0, 2], [1, 1]])
+    assert [*layer.kept(layer.output(*shapes), *shapes)] == []
+
+
+def test_a_convolutional_lstm_keeps_what_an_lstm_keeps() -> None:
+    lstm, conv = KINDS["lstm"](hidden_size=7), KINDS["conv_lstm"](out_channels=7, kernel_size=1)
+    x, maps = Shape((5, 8)), Shape((5, 8, 1, 1))
+    for name in ("kept", "kept_for_weights"):
+        ours = getattr(conv, name)(conv.output(maps), maps)
+        theirs = [entry for entry in getattr(lstm, name)(lstm.output(x), x) if entry[0]]
+        assert [*ours] == theirs
+
+
+def test_a_convolution_with_a_stride_is_not_padded_beforehand() -> None:
+    """PyTorch has no `same` with a stride; in Keras the convolution itself sees to it."""
+    layer = KINDS["conv"](out_channels=3, kernel_size=4, stride=2, padding="same")
+    x = Shape((4, 6, 6))
+    assert layer.saved(x) == INPUTS
+    assert [*layer.kept(layer.output(x), x)] == []
+    uneven = KINDS["conv"](out_channels=3, kernel_size=3, padding=[[0, 1], [1, 1]])
+    assert uneven.saved(x) != INPUTS
+    assert [*uneven.kept(uneven.output(x), x)] == [(4 * 7 * 8, 0)]
+
+
+@pytest.mark.parametrize(
+    "words", [{"weights": 4}, {"weights": "int4"}, {"activations": 7}, {"weights": 1, "optimizer": "sgd"}]
+)
+def test_gradients_of_less_than_a_byte_are_refused(words: dict[str, Any]) -> None:
+    with pytest.raises(shapecalc.UsageError, match=r"of \d bits cannot be trained: their gradients would have"):
+        shapecalc.load("alexnet").memory(training=True, **words)
+
+
+def test_weights_of_four_bits_are_kept_where_nothing_is_trained() -> None:
+    network = shapecalc.load({"input": [8], "layers": [{"fc": 4, "frozen": True}]})
+    assert network.memory(training=True, weights=4).training.gradients == 0
+    assert shapecalc.load("alexnet").memory(weights=4).weights * 8 == shapecalc.load("alexnet").memory().weights
+    assert shapecalc.load("alexnet").memory(weights=8, training=True).training.gradients > 0
