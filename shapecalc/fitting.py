@@ -21,7 +21,7 @@ __all__ = ["advised", "layout_doubt", "smallest_input"]
 _MOST_NODES = 5_000
 _MOST_WORK = 100_000  # nodes sized, over all trials: about a second
 _MOST_TRIALS = 60
-_MOST_DOUBLINGS = 14
+_MOST_DOUBLINGS = 22
 
 _IMAGE_CHANNELS = (1, 3, 4)
 _LEAST_IMAGE = 16
@@ -116,7 +116,7 @@ class _Trials:
         else:
             return ()
         if len(set(start)) == 1:
-            size = self._bisected(start[0], large[0], lambda size: (size,) * len(start))
+            size = self._bisected(large[0] // 2, large[0], lambda size: (size,) * len(start))
             while self.problems((size,) * len(start)):  # large enough, but branches may not meet
                 size += 1
             return (size,) * len(start)

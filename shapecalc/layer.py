@@ -224,7 +224,7 @@ class Layer:
         """Return what the backward pass needs for one sample beside what `saves` names: elements, and bits of each.
 
         0 bits are those of the activations (attention's scores); else it is a width of its own (the indices of a pool).
-        `kept`, `kept_for_weights` and `saved` are for plain ints. They are what PyTorch keeps, recorded in
+        With `kept_for_weights` and `saved` (which is for plain ints) that is what PyTorch keeps, as recorded in
         tests/data/saved_tensors.json.
         """
         return ()

@@ -164,7 +164,7 @@ class Network:
     def explain(self, layers: Sequence[str] = (), *, what: Sequence[str] = (), layout: str = "") -> Explanation:
         """Return the arithmetic of every number: the rule, the rule with this network's numbers, the reasons.
 
-        `layers` names layers and blocks (all by default); `what` is some of params, output, macs, memory.
+        `layers` names layers and blocks (all by default); `what` is some of params, output, macs, output_bytes.
         Errors: as `infer`; `UsageError` for a layer that is not there.
         """
         from shapecalc.explain import explain  # noqa: PLC0415  (loaded by the question that needs it)

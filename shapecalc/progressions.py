@@ -14,10 +14,11 @@ _PERIODS = 3  # how often a pattern must be seen to count as one
 
 
 class SizeSet(NamedTuple):
-    """A set of whole numbers from 1 on: some irregular ones, then a pattern that repeats for ever.
+    """A set of whole numbers from 1 on: some irregular ones, then a pattern that repeats, for ever or up to an end.
 
     `residues` are the members in the first period, which begins at `start`; with `period` 0 the irregular ones are
-    all. `searched` is up to where each size was tried.
+    all. `searched` is up to where each size was tried; `end` is beyond which the pattern has no member (0: it has no
+    end). A set that is not `complete` may have members beyond what was tried that are not known.
     """
 
     irregular: tuple[int, ...]
@@ -25,13 +26,15 @@ class SizeSet(NamedTuple):
     period: int
     residues: tuple[int, ...]
     searched: int
+    end: int = 0
+    complete: bool = True
 
     def __contains__(self, size: object) -> bool:
         if not isinstance(size, int):
             return False
         if not self.period or size < self.start:
             return size in self.irregular
-        return self.start + (size - self.start) % self.period in self.residues
+        return (not self.end or size <= self.end) and (size - self.start) % self.period + self.start in self.residues
 
     @property
     def smallest(self) -> int:
@@ -39,34 +42,40 @@ class SizeSet(NamedTuple):
         return next(iter((*self.irregular, *self.residues)), 0)
 
     def members(self) -> Iterator[int]:
-        """Yield the members in order: without end, where there is a period."""
+        """Yield the members in order: without end, where the pattern has none."""
         yield from self.irregular
         turn = 0
-        while self.period:
-            yield from (residue + turn * self.period for residue in self.residues)
+        while self.period and (not self.end or self.start + turn * self.period <= self.end):
+            turns = (residue + turn * self.period for residue in self.residues)
+            yield from (size for size in turns if not self.end or size <= self.end)
             turn += 1
 
     def nearest(self, size: int) -> tuple[int, ...]:
         """Return the members next to a size: below and above, or the size itself."""
         if size in self:
             return (size,)
-        below = next((n for n in range(size - 1, max(0, size - self.searched), -1) if n in self), 0)
-        last = size + 2 * self.period + self.start + 1 if self.period else max(self.irregular, default=0) + 1
-        above = next((n for n in range(size + 1, last) if n in self), 0)
+        near = [n for n in self.irregular if n < size][-1:] + [n for n in self.irregular if n > size][:1]
+        for residue in self.residues:
+            turn = max(0, (size - residue) // self.period)
+            if self.end:
+                turn = min(turn, max(0, (self.end - residue) // self.period))
+            near += [residue + turn * self.period, residue + (turn + 1) * self.period]
+        below = max((n for n in near if n < size and n in self), default=0)
+        above = min((n for n in near if n > size and n in self), default=0)
         return tuple(n for n in (below, above) if n)
 
     def text(self) -> str:
         """Say in words which sizes belong: `every size from 67 on`, `188 + 16·k`, `1 to 512`."""
         if not self.smallest:
-            return f"none up to {self.searched:,}"
+            return f"none up to {self.searched:,}" + ("" if self.complete else "; beyond, not every size was tried")
         parts = _runs(self.irregular)
         if self.period == 1:
-            parts.append(f"every size from {self.start:,} on")
+            parts.append(f"{self.start:,} to {self.end:,}" if self.end else f"every size from {self.start:,} on")
         elif self.period:
-            parts.append(_arithmetic(self.residues, self.period))
+            parts.append(_arithmetic(self.residues, self.period) + (f" up to {self.end:,}" if self.end else ""))
         if len(parts) > 2 * _LISTED:
             parts = [*parts[:_LISTED], "…", *parts[-_LISTED:]]
-        return ", ".join(parts)
+        return ", ".join(parts) + ("" if self.complete else f"; beyond {self.searched:,}, not every size was tried")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the set as the JSON contract has it."""
@@ -77,8 +86,25 @@ class SizeSet(NamedTuple):
             "start": self.start if self.period else None,
             "residues": list(self.residues),
             "irregular": list(self.irregular),
+            "end": self.end or None,
             "searched": self.searched,
+            "complete": self.complete,
         }
+
+    def folded(self) -> SizeSet:
+        """Return the same set with a pattern that begins as early as it may."""
+        found, count = self, len(self.residues)
+        while found.period and count and len(found.irregular) >= count:
+            earlier = tuple([n - found.period for n in found.residues])
+            if found.irregular[-count:] != earlier:
+                break
+            found = found._replace(irregular=found.irregular[:-count], start=earlier[0], residues=earlier)
+        return found
+
+    def moved(self, by: int) -> SizeSet:
+        """Return the set with every member larger by a number."""
+        irregular, residues = (tuple([n + by for n in numbers]) for numbers in (self.irregular, self.residues))
+        return self._replace(irregular=irregular, residues=residues, start=self.start + by)
 
 
 def _arithmetic(residues: Sequence[int], period: int) -> str:
@@ -108,14 +134,15 @@ def find_pattern(belongs: Sequence[bool], *, final: bool) -> SizeSet | None:
     A pattern is one that is seen three times, and through half of what is known. With `final` a set is returned even
     where there is none: the members known are then all that it has.
     """
-    count = len(belongs)
+    count, flags = len(belongs), bytes(belongs)
     for period in range(1, count // _PERIODS + 1):
+        seen = max(_PERIODS * period, count // 2)
+        if flags[count - seen + period :] != flags[count - seen : count - period]:
+            continue
         index = count - 1
         while index >= period and belongs[index] == belongs[index - period]:
             index -= 1
         first = index - period + 1 if index >= period else 0
-        if count - first < max(_PERIODS * period, count // 2):
-            continue
         if any(belongs[first:]):
             return _regular(belongs, first, period)
         break

@@ -108,8 +108,10 @@ def work_out(layer: Layer, shapes: tuple[Shape, ...]) -> dict[str, Any]:
                 numbers[f"{sort} {name} axis {axis}"] = size
     numbers["macs"] = layer.macs(output, *shapes)
     numbers["kv_cache"] = layer.kv_cache(*shapes)
-    for i, (elements, number_bytes) in enumerate(layer.kept(output, *shapes)):
-        numbers[f"kept {i} of {number_bytes}"] = elements
+    numbers["cross_kv_cache"], numbers["source"] = layer.cross_kv_cache(*shapes)
+    for name in ("kept", "kept_for_weights"):
+        for i, (elements, bits) in enumerate(getattr(layer, name)(output, *shapes)):
+            numbers[f"{name} {i} of {bits}"] = elements
     return numbers
 
 

@@ -138,6 +138,8 @@ def _transposed(layer, rng, x):
 
 
 def _resize(layer, rng, x):
+    if layer.mode == "area":
+        return _adaptive(layer, rng, x)
     result = layer.output(_shape(x)).sizes[1:]
     factors = _each(layer.scale_factor, x.ndim - 2) if layer.scale_factor is not None else [None] * len(result)
     for axis, (m, factor) in enumerate(zip(result, factors, strict=True), start=2):
@@ -145,6 +147,9 @@ def _resize(layer, rng, x):
         rate = 1 / factor if factor else n / m
         y = []
         for place in range(m):
+            if layer.mode == "nearest-exact":
+                y.append(np.take(x, min(math.floor((place + 0.5) * rate + 1e-9), n - 1), axis))
+                continue
             if layer.mode == "nearest":
                 y.append(np.take(x, min(math.floor(place * rate + 1e-9), n - 1), axis))
                 continue
@@ -195,6 +200,10 @@ def _circular(layer, rng, x):
 
 
 def _cropped(layer, rng, x):
+    if layer.size is not None:
+        starts = [(n - m) // 2 for n, m in zip(x.shape[2:], _each(layer.size, x.ndim - 2), strict=True)]
+        where = [slice(s, s + m) for s, m in zip(starts, _each(layer.size, x.ndim - 2), strict=True)]
+        return x[(slice(None), slice(None), *where)]
     sides = [side if isinstance(side, tuple) else (side, side) for side in _each(layer.cropping, x.ndim - 2)]
     return _pad(x, [-side[0] for side in sides], [-side[1] for side in sides])
 
@@ -235,9 +244,9 @@ _RUN = {
     "identity": lambda layer, rng, x: x,
     "instance_norm": lambda layer, rng, x: _normed(x, tuple(range(2, x.ndim))),
     "layer_norm": lambda layer, rng, x: _normed(x, (1,) if layer.axis == "channels" else (x.ndim - 1,)),
-    "softmax": lambda layer, rng, x: np.exp(x / x.max()) / np.exp(x / x.max()).sum(_axis(layer.dim, x), keepdims=True),
+    "softmax": lambda *given: _soft(*given),  # noqa: PLW0108  (it stands below)
     "linear": lambda layer, rng, x: x @ rng.uniform(0.5, 1.5, (x.shape[-1], layer.out_features)),
-    "permute": lambda layer, rng, x: x.transpose(layer.dims),
+    "permute": lambda layer, rng, x: x.transpose(0, *layer.dims),
     "global_avg_pool": lambda layer, rng, x: x.mean(tuple(range(2, x.ndim)), keepdims=layer.keepdims),
     "mean": lambda layer, rng, x: x.mean(tuple(dim % x.ndim for dim in layer.dim), keepdims=layer.keepdim),
     "add": lambda layer, rng, *xs: sum(x * (i + 1) for i, x in enumerate(xs)),
@@ -251,15 +260,14 @@ _RUN = {
 
 
 def run_kind(layer, values):
-    """Run one layer on its inputs, arrays without the batch axis; weights are the same at every call."""
-    rng = np.random.default_rng(7)
-    if layer.kind in _WITHOUT_BATCH:
-        return _WITHOUT_BATCH[layer.kind](layer, rng, *values)
+    """Run one layer on its inputs, samples of each; weights are the same at every call."""
+    if layer.kind in _SAMPLE_BY_SAMPLE:
+        return np.stack([_SAMPLE_BY_SAMPLE[layer.kind](layer, x) for x in values[0]])
     run = _RUN.get(layer.kind) or _MORE.get(layer.kind)
     if run is None:
         assert layer.elementwise, f"{layer.kind} is not known here"
         return values[0] * 2 + 1
-    return run(layer, rng, *[value[None] for value in values])[0]
+    return run(layer, np.random.default_rng(7), *values)
 
 
 def _depthwise(layer, rng, x):
@@ -286,7 +294,7 @@ def _columns(layer, x):
     return taps.reshape(x.shape[0] * taps.shape[1], -1)
 
 
-def _folded_back(layer, rng, x):
+def _folded_back(layer, x):
     """Lay columns back: the transpose of unfold, which is linear, position by position."""
     result = layer.output(_plain(x)).sizes
     back = np.zeros(result)
@@ -303,7 +311,7 @@ def _plain(x):
     return Shape(x.shape)
 
 
-def _conv_lstm(layer, rng, x):
+def _conv_lstm(layer, x):
     """Add up, step by step, a window over the frame and a centred one over what is kept; the gates change no window."""
     from types import SimpleNamespace
 
@@ -360,6 +368,11 @@ def _average(layer, rng, *xs):
     return sum(xs) / len(xs)
 
 
+def _stretched(layer, x):
+    sizes = layer.output(_plain(x[0])).sizes
+    return np.broadcast_to(x.reshape(len(x), *(1,) * (len(sizes) + 1 - x.ndim), *x.shape[1:]), (len(x), *sizes))
+
+
 _MORE = {
     "depthwise_conv": _depthwise,
     "separable_conv": _separable,
@@ -388,14 +401,14 @@ _MORE = {
     "minimum": _average,
     "average": _average,
     "stack": lambda layer, rng, *xs: np.stack(xs, axis=layer.dim),
-    "reshape": lambda layer, rng, x: x.reshape(1, *layer.output(_plain(x[0])).sizes),
-    "unflatten": lambda layer, rng, x: x.reshape(1, *layer.output(_plain(x[0])).sizes),
-    "squeeze": lambda layer, rng, x: x.reshape(1, *layer.output(_plain(x[0])).sizes),
-    "unsqueeze": lambda layer, rng, x: x.reshape(1, *layer.output(_plain(x[0])).sizes),
+    "reshape": lambda layer, rng, x: x.reshape(len(x), *layer.output(_plain(x[0])).sizes),
+    "unflatten": lambda layer, rng, x: x.reshape(len(x), *layer.output(_plain(x[0])).sizes),
+    "squeeze": lambda layer, rng, x: x.reshape(len(x), *layer.output(_plain(x[0])).sizes),
+    "unsqueeze": lambda layer, rng, x: x.reshape(len(x), *layer.output(_plain(x[0])).sizes),
     "transpose": lambda layer, rng, x: x.swapaxes(layer.dim0, layer.dim1),
     "split": lambda layer, rng, x: np.take(x, range(layer.sizes[0]), layer.dim),
     "chunk": lambda layer, rng, x: np.array_split(x, layer.chunks, axis=layer.dim)[0],
-    "expand": lambda layer, rng, x: np.broadcast_to(x, (1, *layer.output(_plain(x[0])).sizes)),
+    "expand": lambda layer, rng, x: _stretched(layer, x),
     "tile": lambda layer, rng, x: np.tile(x, (1, *layer.dims)),
     "repeat_vector": lambda layer, rng, x: np.stack([x] * layer.n, axis=1),
     "to_tokens": lambda layer, rng, x: x.swapaxes(1, 2),
@@ -404,9 +417,9 @@ _MORE = {
 }
 """Further kinds, each on its own; pools of any sort are sums, since a change below a maximum would not be seen."""
 
-_WITHOUT_BATCH = {
-    "unfold": lambda layer, rng, x: _columns(layer, x),
+_SAMPLE_BY_SAMPLE = {
+    "unfold": _columns,
     "fold": _folded_back,
     "conv_lstm": _conv_lstm,
-    "flatten": lambda layer, rng, x: x.reshape(layer.output(_plain(x)).sizes),
+    "flatten": lambda layer, x: x.reshape(layer.output(_plain(x)).sizes),
 }

@@ -114,6 +114,7 @@ def _cases() -> Iterator[Case]:
         yield Case(kind, {}, [[4, 6]], "lambda x: x")
     yield Case("mul", {}, [[4, 6, 6], [4, 1, 1]], "lambda x, y: x * y")
     yield Case("matmul", {}, [[2, 3, 4], [2, 4, 5]], "torch.matmul")
+    yield Case("bmm", {}, [[3, 4], [4, 5]], "torch.bmm")
     yield Case("matmul", {"transpose_b": True}, [[3, 4], [5, 4]], "lambda x, y: x @ y.mT")
     yield Case("einsum", {"equation": "hid,hjd->hij"}, [[2, 3, 4], [2, 5, 4]],
                "lambda x, y: torch.einsum('bhid,bhjd->bhij', x, y)")  # fmt: skip

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from shapecalc import dims
-from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, LESS, UP_TO, Constraint, Misfit, holds, traces
+from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, LESS, UP_TO, Constraint, Misfit, holds, lists, traces
 
 np = pytest.importorskip("numpy")
 sympy = pytest.importorskip("sympy")
@@ -155,3 +159,169 @@ def test_traces_meet_ints_on_either_side() -> None:
 def test_a_trace_refuses_what_a_formula_must_not_do(work: Any) -> None:
     with pytest.raises(TypeError):
         work(traces.leaf(5, "n"))
+
+
+# ── columns ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+EDGES = [0, 1, 2, 3, 7, 2**31, 2**53, 10**18, 2**61, 2**62, 2**63, 2**64, 10**30]
+NEAR = st.sampled_from(EDGES).flatmap(lambda n: st.integers(n - 2, n + 2)).flatmap(lambda n: st.sampled_from([n, -n]))
+SEVERAL = st.lists(NEAR, min_size=2, max_size=4)
+OPERATIONS = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "//": operator.floordiv, "%": operator.mod,
+    "ceil_div": dims.ceil_div, "maximum": dims.maximum, "minimum": dims.minimum, "broadcast": dims.broadcast,
+}  # fmt: skip
+
+
+def checked(found: Any, due: Any) -> None:
+    """Fail where a column has not these values, bounds that hold them, and 64 bits where they do."""
+    assert np.broadcast_to(columns.array_of(found), np.shape(due)).tolist() == due
+    if isinstance(found, columns.Column):
+        flat = np.array(due, dtype=object).ravel().tolist()
+        assert found.low <= min(flat)
+        assert max(flat) <= found.high
+        assert (found.values.dtype == np.int64) == (max(map(abs, found.values.ravel().tolist())) <= 2**62)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@given(a=SEVERAL, b=SEVERAL, c=NEAR)
+def test_columns_give_what_pythons_ints_give(name: str, a: list[int], b: list[int], c: int) -> None:
+    work = OPERATIONS[name]
+    is_division = name in ("//", "%", "ceil_div")
+    size = min(len(a), len(b))
+    a, b = a[:size], b[:size]
+    if not is_division or 0 not in b:
+        checked(work(column(a), column(b)), [work(x, y) for x, y in zip(a, b, strict=True)])
+        checked(work(c, column(b)), [work(c, y) for y in b])
+        long, wide = column(a), column(b)
+        long.values, wide.values = long.values.reshape(-1, 1), wide.values.reshape(1, -1)
+        checked(work(long, wide), [[work(x, y) for y in b] for x in a])  # along other axes: along both
+    if not is_division or c:
+        checked(work(column(a), c), [work(x, c) for x in a])
+
+
+@given(SEVERAL, st.integers(1, 3))
+def test_signs_powers_and_rounding_of_columns(a: list[int], power: int) -> None:
+    checked(-column(a), [-x for x in a])
+    checked(+column(a), a)
+    checked(column(a) ** power, [x**power for x in a])
+    checked(round(column(a)), a)
+    checked(round(column(a), 2), a)
+    checked(sum([column(a), column(a)]), [2 * x for x in a])
+    checked(math.prod([column(a), column(a)]), [x * x for x in a])
+
+
+@given(SEVERAL, NEAR)
+def test_a_quotient_of_columns_is_whole_or_refused(a: list[int], c: int) -> None:
+    assume(c)
+    checked(column([c * x for x in a]) / c, a)
+    assert (column(a) // 1).values.tolist() == a
+    for divisor in (c, column([c, c])):
+        if any(x % c for x in a):
+            with pytest.raises(columns.NeedsValueError):
+                column(a[:2] if len(a) > 2 and any(x % c for x in a[:2]) else a) / (
+                    divisor if isinstance(divisor, int) or len(a) == 2 else c
+                )
+    with pytest.raises(columns.NeedsValueError):
+        column(a) / 0
+
+
+@given(SEVERAL, SEVERAL, NEAR)
+def test_relations_of_columns_are_those_of_pythons_ints(a: list[int], b: list[int], c: int) -> None:
+    size = min(len(a), len(b))
+    pairs = [(column(a[:size]), column(b[:size])), (column(a[:size]), c), (c, column(b[:size]))]
+    plain = [list(zip(a[:size], b[:size], strict=True)), [(x, c) for x in a[:size]], [(c, y) for y in b[:size]]]
+    for (left, right), each in zip(pairs, plain, strict=True):
+        for relation, holds_ in RELATIONS.items():
+            mask = columns.mask(Constraint(left, relation, right, "a", "b"))
+            assert np.broadcast_to(mask, size).tolist() == [holds_(*pair) for pair in each], relation
+    one = column(a)
+    for relation in (UP_TO, EQUAL, BROADCASTS):
+        assert np.all(columns.mask(Constraint(one, relation, one, "a", "b")))
+    assert columns.mask(Constraint(c, EQUAL, c, "a", "b")) is True
+
+
+@given(SEVERAL, st.sampled_from([0.5, 0.1, 1.25, 2.9, 1e-3, 3.7]))
+def test_a_column_is_scaled_as_floats_are(a: list[int], factor: float) -> None:
+    checked(dims.scaled(column(a), factor), [math.floor(x * factor) for x in a])
+
+
+@given(SEVERAL, NEAR, NEAR)
+def test_a_column_is_held_to_a_range(a: list[int], low: int, high: int) -> None:
+    one = column(a)
+    assert dims.within(one, low, high) is one
+    assert np.broadcast_to(one.ledger.holding, len(a)).tolist() == [low <= x <= high for x in a]
+    dims.within(one, -math.inf, math.inf)
+    assert np.broadcast_to(one.ledger.holding, len(a)).tolist() == [low <= x <= high for x in a]
+
+
+@pytest.mark.parametrize("work", [operator.floordiv, operator.mod, dims.ceil_div])
+def test_a_candidate_that_divides_by_zero_is_marked(work: Any) -> None:
+    b = column([2, 0, -3, 0])
+    found = work(7, b)
+    assert b.ledger.holding.tolist() == [True, False, True, False]
+    assert [found.values[i] for i in (0, 2)] == [work(7, 2), work(7, -3)]
+    with pytest.raises(ZeroDivisionError):
+        work(b, 0)
+
+
+def test_numbers_of_a_specification_that_is_read_are_bounded() -> None:
+    ledger = columns.Ledger()
+    one = columns.Column(np.array([[10**9], [10**9 - 1]]), ledger)
+    other = columns.Column(np.array([[3, 10**9]]), ledger)
+    assert (one * one).high == 10**18
+    assert (0 - one * one).low == -(10**18)
+    for work in (lambda: one * other * 1 + 1, lambda: 0 - one * other - 1, lambda: one * one * 2):
+        with pytest.raises(columns.NeedsValueError):
+            work()
+    with pytest.raises(columns.NeedsValueError) as caught:
+        one * other + 1
+    assert caught.value.axes == {0, 1}
+    with pytest.raises(columns.NeedsValueError) as caught:
+        (one + 1) * (other + 1)
+    assert caught.value.axes == {0, 1}
+
+
+@pytest.mark.parametrize("question", [
+    bool, int, float, abs, len, iter, range, lambda n: n < 3, lambda n: n <= 3, lambda n: n > 3, lambda n: n >= 3,
+    lambda n: n == 3, lambda n: n != 3, lambda n: 3 in n, lambda n: 2**n, lambda n: 3 / n, lambda n: n**-1,
+    lambda n: n**0, lambda n: n**n, lambda n: round(n, -1), lambda n: n + 0.5, lambda n: n * 0.5, lambda n: n // 0.5,
+    lambda n: 0.5 - n, lambda n: [1] * n, lambda n: n / 0.5, lambda n: dims.maximum(n, 0.5), lambda n: n / 3,
+])  # fmt: skip
+def test_a_column_refuses_what_needs_its_value(question: Any) -> None:
+    with pytest.raises(columns.NeedsValueError) as caught:
+        question(column([1, 2]))
+    assert caught.value.axes == {0}
+
+
+@given(SEVERAL, SEVERAL, NEAR)
+def test_lists_give_what_pythons_ints_give(a: list[int], b: list[int], c: int) -> None:
+    size = min(len(a), len(b))
+    a, b = a[:size], b[:size]
+    for name, work in OPERATIONS.items():
+        if name == "%":
+            continue
+        cases = [((lists.Many(a), lists.Many(b)), list(zip(a, b, strict=True))), ((lists.Many(a), c), [(x, c) for x in a]),
+                 ((c, lists.Many(b)), [(c, y) for y in b])]  # fmt: skip
+        for given_, pairs in cases:
+            found = lists.values_of(work(*given_), size)
+            for value, pair in zip(found, pairs, strict=True):
+                assert pair[1] == 0 if name in ("//", "ceil_div") and not pair[1] else value == work(*pair), name
+    for relation, holds_ in RELATIONS.items():
+        for left, right in ((lists.Many(a), lists.Many(b)), (lists.Many(a), c), (c, lists.Many(b)), (c, c + 1)):
+            pairs = zip(lists.values_of(left, size), lists.values_of(right, size), strict=True)
+            mask = lists.mask(Constraint(left, relation, right, "a", "b"), size)
+            assert mask == [holds_(*pair) for pair in pairs], relation
+
+
+def test_what_would_make_a_constraint_hold() -> None:
+    def values(*constraint: Any) -> list[Any]:
+        return [proposal.values[0] for proposal in Constraint(*constraint).misfit().proposals]
+
+    assert values(5, UP_TO, 3, "a", "b") == [3, 5]
+    assert values(5, LESS, 5, "a", "b") == [4, 6]
+    assert values(5, EQUAL, 3, "a", "b") == [3, 5]
+    assert values(5, DIVIDES, 12, "a", "b") == [4, 6, 3, 2, 1, 12, 1]
+    assert len(values(40, DIVIDES, 5040, "a", "b")) == 17  # the nearest 16, and 1
+    assert values(5, DIVIDES, 4096, "a", "b")[-2:] == [4096, 1]
+    assert 8192 not in values(5, DIVIDES, 8192, "a", "b")  # divisors are looked for among the first 4,096 numbers
+    assert values(5, BROADCASTS, 3, "a", "b") == []

@@ -308,10 +308,10 @@ def test_one_sort_of_number_alone():
     assert "checked" not in found.text
 
 
-def test_memory():
-    found = explained([{"conv": {"out_channels": 4, "kernel_size": 3}}], "3x9x9", what=["memory"])
-    assert entry(found, "conv1", "memory") == {
-        "what": "memory", "rule": "4·H_out·W_out·C_out", "numbers": "4·7·7·4", "steps": [], "value": 784,
+def test_output_bytes():
+    found = explained([{"conv": {"out_channels": 4, "kernel_size": 3}}], "3x9x9", what=["output_bytes"])
+    assert entry(found, "conv1", "output_bytes") == {
+        "what": "output_bytes", "rule": "4·H_out·W_out·C_out", "numbers": "4·7·7·4", "steps": [], "value": 784,
         "latex": {"rule": r"4 \cdot H_{\mathrm{out}} \cdot W_{\mathrm{out}} \cdot C_{\mathrm{out}}",
                   "numbers": r"4 \cdot 7 \cdot 7 \cdot 4"}}  # fmt: skip
     assert "4·112 = 448 bytes for its parameters" in found.text

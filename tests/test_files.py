@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import stat
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
 from shapecalc import files
 from shapecalc.errors import UsageError
-from shapecalc.files import OutputFile, PartFile, check_writable, find_target, inputs_noted, note_input, write_file
+from shapecalc.files import (
+    OutputFile,
+    PartFile,
+    check_writable,
+    find_target,
+    inputs_noted,
+    note_input,
+    undisturbed,
+    write_file,
+)
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
 
@@ -59,6 +71,10 @@ def test_what_is_secret_is_never_open_to_others(tmp_path, monkeypatch):
         file.write(b"secret")
         (beside,) = set(os.listdir(tmp_path)) - {"old"}
         assert mode_of(tmp_path / beside) == 0o600
+    modes = []
+    monkeypatch.setattr(files.os, "chmod", lambda path, mode: modes.append(stat.S_IMODE(os.stat(path).st_mode)))
+    write_file(str(old), b"secret")
+    assert modes == [0o600]  # from its first moment
 
 
 @posix
@@ -286,6 +302,42 @@ def test_what_was_read_is_not_written_over_under_any_name(tmp_path):
         note_input(stream)  # the library, that has no command, notes nothing
     write_file(str(file), b"new")
     assert file.read_bytes() == b"new"
+
+
+@posix
+def test_a_device_that_was_read_may_be_written_to():
+    with inputs_noted():
+        with open("/dev/null", "rb") as stream:
+            note_input(stream)
+        write_file("/dev/null", b"gone")
+
+
+@posix
+def test_signals_are_put_off():
+    wait = threading.Event()
+    other = threading.Thread(target=wait.wait)  # which hears what this thread blocks
+    other.start()
+    before = signal.getsignal(signal.SIGINT)
+    done = False
+    try:
+        with pytest.raises(KeyboardInterrupt), undisturbed():  # noqa: PT012
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+            done = True
+    finally:
+        wait.set()
+        other.join()
+    assert done
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@posix
+def test_processes_that_are_started_meanwhile_never_hear_them():
+    script = "import os, signal; os.kill(os.getpid(), signal.SIGTERM); os.kill(os.getpid(), signal.SIGHUP)"
+    with undisturbed():
+        deaf = subprocess.Popen([sys.executable, "-c", script])
+    assert deaf.wait(timeout=60) == 0
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGTERM
 
 
 def name_without_part(file):

@@ -39,7 +39,7 @@ fc add concat split batch_norm name from repeat for when share frozen layers blo
 variants use required same valid channels 3x224x224 224x224x3 1x1 x × ½ é 日本 \t \\ \x00 \x07 \ufeff planes width depth
 """.split(" ")
 TOKENS = [token.strip("\n") for part in TOKENS for token in part.split("\n")]
-EXTREMES = ["0", "-1", "1", "2", "255", "1000000007", "1000000000000", "9" * 18, "9" * 45, "9" * 5000, "1e9", "1e999", "0.1",
+EXTREMES = ["0", "-1", "1", "2", "3", "4", "8", "64", "96", "255", "1000000007", "1000000000000", "9" * 18, "9" * 45, "9" * 5000, "1e9", "1e999", "0.1",
             "-0", "007", "0x10", "1_000", "²", "٣", "+3", "10**18", "1/3"]  # fmt: skip
 VALUES: list[Any] = [None, True, 0, -1, 10**12, 1.5, float("nan"), "", "x", "i", "3x4", "input", "1 + 1", [], {}, [[]], [1, [2, 3]],
                      {"relu": None}, [{"conv": {}}], {"repeat": 3}, "a" * 500, [0] * 70, {"layers": []}]  # fmt: skip
@@ -57,7 +57,7 @@ def mutated(text: str, rng: random.Random) -> str:
     """Return the text with one mistake more."""
     lines = text.split("\n")
     at, other = rng.randrange(len(lines)), rng.randrange(len(lines))
-    how = rng.randrange(13)
+    how = rng.randrange(14)
     if how == 0:
         del lines[at]
     elif how == 1:
@@ -77,7 +77,7 @@ def mutated(text: str, rng: random.Random) -> str:
         line = rng.choice(LINES)
         indent = len(lines[at]) - len(lines[at].lstrip())
         lines.insert(at, " " * indent + line.lstrip() if rng.random() < 0.7 else line)
-    elif how in (8, 9):
+    elif how in (8, 9, 10):
         numbers = list(re.finditer(r"\d+", text))
         if numbers:
             found = rng.choice(numbers)
@@ -85,7 +85,7 @@ def mutated(text: str, rng: random.Random) -> str:
     else:
         words = lines[at].split(" ")
         word = rng.randrange(len(words))
-        if how == 10:
+        if how == 11:
             words[word] = rng.choice(lines[other].split(" "))
         else:
             ending = words[word][-1:] if words[word][-1:] in ",}]:" else ""
@@ -114,7 +114,7 @@ def restructured(text: str, rng: random.Random) -> str:
             keys = list(value if isinstance(value, dict) else range(len(value)))
             places += [(value, key) for key in keys]
             waiting += [value[key] for key in keys]
-    for _ in range(rng.randint(1, 2)):
+    for _ in range(rng.choice([1, 1, 2])):
         holder, key = rng.choice(places)
         how = rng.randrange(6)
         if (isinstance(holder, dict) and key not in holder) or (isinstance(holder, list) and key >= len(holder)):
@@ -146,7 +146,7 @@ def case_of(seed: int, *, formulas: bool) -> tuple[bytes, list[str]]:
     elif how in (1, 2):
         data = restructured(text, rng).encode()
     else:
-        for _ in range(rng.randint(1, 4)):
+        for _ in range(rng.choice([1, 1, 1, 2, 4])):
             text = mutated(text, rng)
         data = text.encode("utf-8", "surrogatepass")
     return data, rng.choice(COMMANDS + (FORMULAS if formulas else []))
@@ -206,8 +206,7 @@ def test_spoilt_specifications_are_answered_in_words_for_minutes() -> None:
 
 def test_some_are_spoilt_and_some_are_not() -> None:
     statuses = [answer(seed).status for seed in range(40)]
-    assert 5 < statuses.count(0) < 35
-    assert 5 < statuses.count(1) < 35
+    assert 3 < statuses.count(0) < 20 < statuses.count(1)
 
 
 if __name__ == "__main__":  # python tests/test_fuzz_specs.py SEED writes the file of a seed

@@ -534,7 +534,7 @@ def test_every_kind_says_what_the_backward_pass_needs():
             assert layer.saved(*shapes) in (INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED), kind
             for numbers, bits in layer.kept(output, *shapes):
                 assert type(numbers) is int, kind
-                assert numbers > 0, kind
+                assert numbers >= 0, kind
                 assert bits in (0, 8, 32, 64), kind
             assert layer.kv_cache(*shapes) >= 0, kind
 
@@ -621,3 +621,28 @@ def test_a_result_never_changes():
     found = shapecalc.load("lenet5").memory()
     with pytest.raises(AttributeError):
         found.weights = 0
+
+
+# One word, one meaning.
+
+
+def test_memory_is_one_number_wherever_it_is_asked_for():
+    pytest.importorskip("numpy")
+    from shapecalc.sweeping import sweep
+
+    spec = {"input": [3, 32, 32], "vars": {"width": 8, "act": "relu"},
+            "layers": [{"conv": {"out_channels": "width", "kernel_size": 3}}, "batch_norm", {"activation": "act"},
+                       {"add": [[{"conv": {"out_channels": "width", "kernel_size": 1}}], []]}, {"fc": 10}]}  # fmt: skip
+    total = shapecalc.load(spec).memory().total
+    for axes in (
+        {"width": [4, 8]},
+        {"width": [8]},
+        {"act": ["tanh", "relu"]},
+        {"width": [4, 8], "act": ["gelu", "relu"]},
+    ):
+        rows = sweep(spec, vars=axes).to_dicts()
+        assert rows[-1]["memory"] == total, axes
+        assert sweep(spec, vars=axes).where(f"memory == {total}").to_dicts()[-1] == rows[-1]
+    fits = shapecalc.solve(spec, find={"width": [8]}, memory=total)
+    assert fits.solutions[0].amounts["memory"] == total
+    assert not shapecalc.solve(spec, find={"width": [8]}, memory=total - 1).solutions

@@ -8,6 +8,7 @@ import re
 import pytest
 
 import shapecalc
+from shapecalc.errors import did_you_mean
 
 LAYERS = [{"conv": {"out_channels": 20, "kernel_size": 5}}, "relu", {"max_pool": {"kernel_size": 2}}]
 
@@ -233,3 +234,115 @@ def test_blocks_in_json():
     entry = next(b for b in shapecalc.load("resnet18").infer().to_dict()["blocks"] if b["name"] == "layer1.0")
     assert entry["first"].startswith("layer1.0.")
     assert entry["params"] == 2 * (64 * 64 * 9) + 2 * 128  # two 3×3 convolutions and two batch norms
+
+
+def files_of(folder, files):
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return str(folder / "net.yaml")
+
+
+USING = "input: 8\nlayers: [b]\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "params"),
+    [
+        (
+            {
+                "net.yaml": f"use: a.yaml\n{USING}",
+                "a.yaml": "use: c.yaml\nblocks: {b: [linear: 1]}\n",
+                "c.yaml": "blocks: {b: [linear: 2]}\n",
+            },
+            9,
+        ),
+        (
+            {
+                "net.yaml": f"use: [a.yaml, c.yaml]\n{USING}",
+                "a.yaml": "blocks: {b: [linear: 1]}\n",
+                "c.yaml": "blocks: {b: [linear: 2]}\n",
+            },
+            18,
+        ),
+        (
+            {
+                "net.yaml": f"use: [a.yaml, c.yaml]\n{USING}",
+                "a.yaml": "use: d.yaml\n",
+                "c.yaml": "blocks: {b: [linear: 2]}\n",
+                "d.yaml": "blocks: {b: [linear: 1]}\n",
+            },
+            18,
+        ),
+        (
+            {
+                "net.yaml": f"use: [a.yaml, c.yaml, a.yaml]\nblocks: {{b: [linear: 3]}}\n{USING}",
+                "a.yaml": "blocks: {b: [linear: 1]}\n",
+                "c.yaml": "blocks: {}\n",
+            },
+            27,
+        ),
+    ],
+    ids=["a file before those it uses", "the last of several", "and what those use", "the specification itself"],
+)
+def test_whose_block_goes_first(tmp_path, files, params):
+    assert shapecalc.load(files_of(tmp_path, files)).infer().total.params == params
+
+
+def test_a_long_chain_of_files_ends_in_words(tmp_path):
+    files = {f"f{i}.yaml": f"use: f{i + 1}.yaml\n" for i in range(3_000)}
+    net = files_of(tmp_path, {"net.yaml": f"use: f0.yaml\nblocks: {{b: [relu]}}\n{USING}", **files})
+    with pytest.raises(shapecalc.SpecError, match="more than 100 files are used"):
+        shapecalc.load(net)
+    (tmp_path / "f90.yaml").write_text("blocks: {c: [relu]}\n")
+    assert shapecalc.load(net).infer().total.params == 0
+
+
+def test_a_folder_within_itself_ends_in_words(tmp_path):
+    (tmp_path / "again").symlink_to(tmp_path)
+    net = files_of(
+        tmp_path, {"net.yaml": f"use: a.yaml\n{USING}", "a.yaml": "use: again/a.yaml\nblocks: {b: [relu]}\n"}
+    )
+    with pytest.raises(shapecalc.SpecError, match="more than 100 files are used"):
+        shapecalc.load(net)
+    (tmp_path / "loop.yaml").symlink_to(tmp_path / "loop.yaml")
+    net = files_of(tmp_path, {"net.yaml": f"use: loop.yaml\n{USING}"})
+    with pytest.raises(shapecalc.SpecError, match=r"there is no file loop\.yaml beside the specification"):
+        shapecalc.load(net)
+
+
+@pytest.mark.parametrize("name", ["\\0", "a" * 5_000, "\\ud800", "a/" * 5_000 + "b"])
+def test_names_that_no_file_can_have(tmp_path, name):
+    net = files_of(tmp_path, {"net.yaml": f'use: "{name}"\n{USING}'})
+    with pytest.raises(shapecalc.SpecError):
+        shapecalc.load(net)
+    with pytest.raises(shapecalc.ShapecalcError):
+        shapecalc.load(name.replace("\\0", "\0").replace("\\ud800", "\ud800"))
+
+
+def test_hints_are_worked_out_when_they_are_shown(monkeypatch):
+    from shapecalc import errors
+
+    asked = []
+    nearest = errors._nearest
+    monkeypatch.setattr(errors, "_nearest", lambda word, words: asked.append(word) or nearest(word, words))
+    with pytest.raises(shapecalc.SpecError) as caught:
+        shapecalc.load("input: 8\nlayers:\n" + "".join(f"  - linaer: {{of: {i}}}\n" for i in range(90)))
+    assert asked == []
+    assert "did you mean linear?" in str(caught.value.problems[3])
+    assert asked == ["linaer"]
+    again = pickle.loads(pickle.dumps(caught.value.problems[4]))
+    assert (again.mend, str(again)) == ("did you mean linear?", str(caught.value.problems[4]))
+    assert asked == ["linaer"] * 2
+
+
+def test_the_nearest_of_very_many_names_is_found():
+    names = [f"layer{i}.conv{k}" for i in range(400) for k in range(10)]
+    text = "input: 8\nlayers:\n" + "".join(
+        f"  - {{linear: 8, name: stage.block{i}.part{k}}}\n" for i in range(300) for k in range(10)
+    )
+    with pytest.raises(shapecalc.SpecError, match=r"did you mean stage\.block123\.part4\?"):
+        shapecalc.load(text + "  - {relu: , from: stage.blcok123.part4}\n")
+    assert str(did_you_mean("layer37.covn4", names)) == "did you mean layer37.conv4?"
+    assert str(did_you_mean("x" * 200, names)).startswith("known here: layer0.conv0, layer0.conv1, ")
+    assert str(did_you_mean("layer", [], "nothing is known")) == "nothing is known"
+    assert str(did_you_mean("qqq", ["layer"], "look it up", lists=False)) == "look it up"

@@ -87,6 +87,7 @@ CASES = {
     "glu": [({"dim": "channels"}, [MAP]), ({"dim": -1}, [TOKENS])],
     **{kind: [({"dim": [2], "keepdim": True}, [MAP]), ({"dim": [-1]}, [TOKENS])] for kind in ("mean", "sum", "max", "min")},
     "argmax": [({"dim": 2}, [TOKENS]), ({"dim": 2, "keepdim": True}, [MAP])],
+    "activation": [({"function": "relu"}, [MAP])],
     "linear": [({"out_features": 3}, [MAP])],
     **{kind: [({}, [MAP, MAP]), ({}, [MAP, a_map(4, 1, 7)])] for kind in ("add", "sub", "mul", "div", "maximum", "minimum")},
     "average": [({}, [MAP, MAP])],
@@ -94,7 +95,7 @@ CASES = {
     "stack": [({"dim": 2}, [TOKENS, TOKENS])],
     "flatten": [({"start_dim": 2}, [plain(5, 6, 1)])],
     "reshape": [({"shape": [5, 2, 3]}, [TOKENS])],
-    "unflatten": [({"dim": 2, "sizes": [2, 3]}, [TOKENS])],
+    "unflatten": [({"dim": 2, "unflattened_size": [2, 3]}, [TOKENS])],
     "permute": [({"dims": [2, 3, 1]}, [MAP])],
     "transpose": [({"dim0": 1, "dim1": 2}, [TOKENS])],
     "squeeze": [({"dim": 2}, [plain(5, 1, 6)])],
@@ -125,10 +126,16 @@ LOOSE = {
     "fold": "columns are followed along the first axis of the map alone",
     "deformable_conv": "its offsets may lead anywhere",
     "fractional_max_pool": "its windows start where chance has it",
-    "unfold": "",
-    "up_sampling": "",
-    "argmax": "a change need not change which is greatest",
+    "reshape": "an axis that is divided is seen whole",
+    "unflatten": "an axis that is divided is seen whole",
+    "split": "all its outputs are told of as one",
+    "chunk": "all its outputs are told of as one",
+    "stack": "all positions of the new axis are told of as one",
 }
+
+
+CHANNELS = {"unfold": 0}
+"""The axis of an output that stands for channels, where it is not a map: each sees some of what all see together."""
 
 
 def sees_everything(kind):
@@ -161,22 +168,23 @@ def check(kind, layer, shapes, run):
     looks = list(layer.looks(sizing.outputs[0] if len(sizing.outputs) == 1 else sizing.outputs, *shapes))
     rng = np.random.default_rng(0)
     values = [rng.uniform(1, 2, x.sizes) for x in shapes]
-    before = run(layer, values)
-    assert before.shape == output.sizes, (kind, before.shape, output.sizes)
-    channels = output.channel_axis if output.is_map else None
+    channels = output.channel_axis if output.is_map else CHANNELS.get(kind)
     places = list(itertools.product(*[range(1 if i == channels else n) for i, n in enumerate(output.sizes)]))
     for number, x in enumerate(shapes):
         spatial = [i for i in range(x.rank) if not (x.is_map and i == x.channel_axis)]
-        changed = {}
-        for place in itertools.product(*[range(x.sizes[i]) for i in spatial]):
+        positions = list(itertools.product(*[range(x.sizes[i]) for i in spatial]))
+        batch = [np.repeat(value[None], len(positions) + 1, axis=0) for value in values]
+        for sample, position in enumerate(positions, start=1):
             where = [slice(None)] * x.rank
-            for i, at in zip(spatial, place, strict=True):
+            for i, at in zip(spatial, position, strict=True):
                 where[i] = at
-            other = values[number].copy()
-            other[tuple(where)] += 1.0
-            after = run(layer, [*values[:number], other, *values[number + 1 :]])
-            change = ~np.isclose(after, before, rtol=1e-9, atol=0)
-            changed[place] = change.any(axis=channels, keepdims=True) if channels is not None else change
+            batch[number][(sample, *where)] += 1.0
+        results = run(layer, batch)
+        assert results.shape[1:] == output.sizes, (kind, results.shape, output.sizes)
+        changes = ~np.isclose(results[1:], results[:1], rtol=1e-9, atol=0)
+        if channels is not None:
+            changes = changes.any(axis=1 + channels, keepdims=True)
+        changed = dict(zip(positions, changes, strict=True))
         for place in places:
             box = [(at, at) if i != channels else (0, output.sizes[i] - 1) for i, at in enumerate(place)]
             due = [at for at, change in changed.items() if change[place]]
@@ -217,3 +225,91 @@ def test_a_kind_that_forgets_to_say_what_it_sees_is_found(monkeypatch):
         owner = next(base for base in cls.__mro__ if "looks" in vars(base))
         monkeypatch.setattr(owner, "looks", Layer.looks)
         assert sees_everything(kind)
+
+
+def torch_layers():
+    """Return how PyTorch runs each kind that slides, enlarges, pads or lays out windows, on two axes of space."""
+    import torch
+    from torch.nn import functional
+
+    def pairs(value):
+        sides = value if isinstance(value, tuple) else (value, value)
+        return [side if isinstance(side, tuple) else (side, side) for side in sides]
+
+    def conv(layer, x, channels=None, groups=1):
+        module = torch.nn.Conv2d(
+            x.shape[1], channels or layer.out_channels, layer.kernel_size, layer.stride, layer.padding, layer.dilation,
+            groups, padding_mode=layer.padding_mode,
+        )  # fmt: skip
+        return positive(module)(x)
+
+    def positive(module):
+        for weight in module.parameters():
+            torch.nn.init.constant_(weight, 0.5)
+        return module.double()
+
+    def transposed(layer, x):
+        stride = layer.stride
+        return positive(
+            torch.nn.ConvTranspose2d(
+                x.shape[1], layer.out_channels, layer.kernel_size, stride, layer.padding, dilation=layer.dilation
+            )
+        )(x)
+
+    def pad(layer, x):
+        (top, bottom), (left, right) = pairs(layer.padding)
+        mode = "constant" if layer.mode == "zeros" else layer.mode
+        return functional.pad(x, (left, right, top, bottom), mode=mode)
+
+    def resize(layer, x):
+        return functional.interpolate(x, layer.size, layer.scale_factor, layer.mode, align_corners=layer.align_corners)
+
+    def windows(layer):
+        return layer.kernel_size, layer.stride, layer.padding
+
+    return {
+        "conv": conv,
+        "depthwise_conv": lambda layer, x: conv(layer, x, x.shape[1], x.shape[1]),
+        "transposed_conv": transposed,
+        "max_pool": lambda layer, x: functional.max_pool2d(x, *windows(layer), layer.dilation, layer.ceil_mode),
+        "avg_pool": lambda layer, x: functional.avg_pool2d(x, *windows(layer), layer.ceil_mode),
+        "lp_pool": lambda layer, x: functional.lp_pool2d(x, layer.norm_type, layer.kernel_size, layer.stride),
+        "adaptive_avg_pool": lambda layer, x: functional.adaptive_avg_pool2d(x, layer.output_size),
+        "adaptive_max_pool": lambda layer, x: functional.adaptive_max_pool2d(x, layer.output_size),
+        "unfold": lambda layer, x: functional.unfold(x, layer.kernel_size, layer.dilation, layer.padding, layer.stride),
+        "fold": lambda layer, x: functional.fold(x, layer.output_size, layer.kernel_size),
+        "pad": pad,
+        "reflection_pad": pad,
+        "replication_pad": pad,
+        "circular_pad": pad,
+        "upsample": resize,
+        "pixel_shuffle": lambda layer, x: functional.pixel_shuffle(x, layer.upscale_factor),
+        "pixel_unshuffle": lambda layer, x: functional.pixel_unshuffle(x, layer.downscale_factor),
+    }
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "kind",
+    ["conv", "depthwise_conv", "transposed_conv", "max_pool", "avg_pool", "lp_pool", "adaptive_avg_pool",
+     "adaptive_max_pool", "unfold", "fold", "pad", "reflection_pad", "replication_pad", "circular_pad", "upsample",
+     "pixel_shuffle", "pixel_unshuffle"],
+)  # fmt: skip
+def test_what_a_kind_says_it_sees_is_what_changes_in_pytorch(kind):
+    torch = pytest.importorskip("torch")
+    run = torch_layers()[kind]
+    words = {"same", "causal", "caffe"}
+
+    def run_torch(layer, values):
+        with torch.no_grad():
+            return run(layer, torch.from_numpy(values[0])).numpy()
+
+    for arguments, shapes in cases(kind):
+        if kind == "transposed_conv" and arguments["padding"] == "same":
+            continue  # Keras' own
+        if words & {value for value in arguments.values() if isinstance(value, str)} and kind != "conv":
+            continue
+        if arguments.get("padding") == "causal":
+            continue
+        check(kind, KINDS[kind](**arguments), shapes, run_torch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -13,11 +14,13 @@ from searching import examples
 
 sys.path.insert(0, str(Path(__file__).parent / "cli"))
 from running import run
+from test_window import slide, slide_up, taps
 
 import shapecalc
 from shapecalc.inference import sizings_of
 from shapecalc.progressions import SizeSet, find_pattern
 from shapecalc.sizes import with_sizes
+from shapecalc.window import Axis
 
 KNOWN = {
     # Ronneberger et al. 2015: tiles such that every pooling is of an even size; 572 of figure 1 among them.
@@ -118,6 +121,83 @@ def test_no_pattern_is_made_up():
     assert whole.nearest(50) == (39,)
 
 
+CONV = {"out_channels": 2, "kernel_size": 3}
+FAR = {
+    "a long window": ("1x20000", [{"conv": {**CONV, "kernel_size": 17_000}}],
+                      "every size from 17,000 on", "every size from 17,000 on"),
+    "a long window with a stride": ("1x20000", [{"conv": {**CONV, "kernel_size": 30_001, "stride": 4}}],
+                                    "every size from 30,001 on", "30,001 + 4·k"),
+    "a window longer than the input": ("1x9", [{"conv": {**CONV, "kernel_size": 10**9 + 1}}],
+                                       "every size from 1,000,000,001 on", "every size from 1,000,000,001 on"),
+    "features that are asserted": ("1x160000", [{"conv": {"out_channels": 4, "kernel_size": 400, "stride": 160}},
+                                   "flatten", {"fc": {"out_features": 10, "in_features": 3992}}],
+                                   "159,920 to 160,079", "159,920"),
+    "positions that come to an end": ([131_072], [{"embedding": {"num_embeddings": 9, "embedding_dim": 8}},
+                                      {"position_embedding": {"num_positions": 131_072}}],
+                                      "1 to 131,072", "1 to 131,072"),
+    "a divisor": ("2x9", [{"reshape": [2, -1, 20_000]}], "multiples of 20,000", "multiples of 20,000"),
+    "a divisor seen twice": ("3x6000", [{"reshape": [3, -1, 6_000]}], "multiples of 6,000", "multiples of 6,000"),
+    "a divisor behind a window": ("2x9", [{"conv": {**CONV, "stride": 2}}, {"reshape": [2, -1, 20_000]}],
+                                  "(40,001, 40,002) + 40,000·k", "40,001 + 40,000·k"),
+    "two divisors": ("2x9", [{"reshape": [2, -1, 700]}, {"reshape": [-1, 12_000]}],
+                     "multiples of 42,000", "multiples of 42,000"),
+    "a divisor of what a divisor rounds": ("2x9", [{"upsample": 6}, {"reshape": [2, -1, 9_001]}, "flatten",
+                                           {"reshape": [-1, 14_000]}],
+                                           "multiples of 31,503,500", "multiples of 31,503,500"),
+    "nothing": ("3x8", [{"conv": {**CONV, "groups": 2}}], "none up to 16,384", "none up to 16,384"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FAR)
+def test_sizes_beyond_those_that_are_tried(case):
+    size, layers, legal, exact = FAR[case]
+    (entry,) = shapecalc.load(layers, input=size).legal_sizes().axes
+    assert (entry.legal.text(), entry.exact.text()) == (legal, exact)
+    near = [n for n in (entry.legal.smallest, 20_000, 40_001, 131_072, 160_000, 10**9 + 1) if n]
+    graph = shapecalc.load(layers, input=size).graph
+    for n in {abs(n + i) or 1 for n in near for i in (-2, -1, 0, 1, 2)}:
+        assert (n in entry.legal) == (not sizings_of(with_sizes(graph, {("input", 0): n}))[1]), n
+
+
+def test_what_is_not_known_is_said():
+    """A divisor of what a long stride makes: of more than is tried."""
+    layers = [{"conv": {**CONV, "stride": 100}}, {"reshape": [2, -1, 20_000]}]
+    (entry,) = shapecalc.load(layers, input="2x9").legal_sizes().axes
+    assert entry.legal.text() == "1,999,903 to 2,000,002; beyond 16,384, not every size was tried"
+    assert entry.legal.to_dict()["complete"] is False
+    layers = [{"conv": {**CONV, "padding": 1}, "repeat": 1_400}]
+    (entry,) = shapecalc.load(layers, input="2x20000").legal_sizes().axes
+    assert entry.legal.text() == "every size from 1 on; beyond 512, not every size was tried"
+
+
+def test_formulas_and_advice_beyond_what_is_tried():
+    layers = [{"conv": {**CONV, "kernel_size": 17_000}}]
+    (symbol,) = shapecalc.load(layers, input="1x20000").formula().symbols
+    assert symbol.domain.text() == "every size from 17,000 on"
+    layers = [{"conv": {**CONV, "kernel_size": 100_000}}, {"conv": {**CONV, "kernel_size": 50_000}}]
+    ran = run("summary", "-", text=json.dumps({"input": [1, 1], "layers": layers}))
+    assert "the smallest input that works is 149999" in ran.out + ran.err
+
+
+def test_a_pattern_with_an_end():
+    sizes = SizeSet((2,), 10, 5, (10, 12), 100, end=21)
+    members = [2, 10, 12, 15, 17, 20]
+    assert list(sizes.members()) == members
+    assert [n for n in range(1, 60) if n in sizes] == members
+    for n in range(1, 60):
+        below, above = [m for m in members if m < n], [m for m in members if m > n]
+        assert sizes.nearest(n) == ((n,) if n in members else (*below[-1:], *above[:1])), n
+    assert sizes.text() == "2, (10, 12) + 5·k up to 21"
+    assert SizeSet((5, 7), 10, 5, (10, 12), 100).folded() == SizeSet((), 5, 5, (5, 7), 100)
+    assert SizeSet((6, 7), 10, 5, (10, 12), 100).folded().irregular == (6, 7)
+
+
+def test_the_nearest_of_a_pattern_that_begins_late():
+    sizes = SizeSet((), 10**11, 7, (10**11, 10**11 + 3), 512)
+    assert sizes.nearest(5) == (10**11,)
+    assert sizes.nearest(10**11 + 4) == (10**11 + 3, 10**11 + 7)
+
+
 def test_command():
     ran = run("sizes", "unet", "--input", "1x570x572")
     assert ran.status == 0
@@ -131,7 +211,9 @@ def test_command():
         "start": 188,
         "residues": [188],
         "irregular": [],
+        "end": None,
         "searched": 512,
+        "complete": True,
     }
     assert found["verified"] > 10
 
@@ -140,3 +222,71 @@ def test_nothing_is_legal():
     text = "input: 3x8x8\nlayers:\n- conv: {out_channels: 4, kernel_size: 3, groups: 2}\n"
     ran = run("sizes", "-", text=text)
     assert (ran.status, "none up to" in ran.out) == (1, True)
+
+
+ROUNDED = ["floor", "ceil", "caffe"]
+
+
+def ends_at_the_edge(axis):
+    """Whether the last of the windows that are really slid ends where the padded input does."""
+    slid = slide(axis) if axis.rounding == "floor" else slide_up(axis)
+    last = -axis.before + (slid - 1) * axis.stride
+    return taps(axis, last)[-1] == axis.size - 1 + axis.after
+
+
+@pytest.mark.parametrize("rounding", ROUNDED)
+def test_exact_is_where_the_last_window_ends_at_the_edge(rounding):
+    """Of `sizes` and of `solve`, however the number of windows is rounded, and whatever is fixed."""
+    tried = inexact = 0
+    for kernel, stride, padding, dilation in itertools.product((1, 2, 3), (2, 3), (0, 1), (1, 2)):
+        if 2 * padding > kernel:
+            continue
+        window = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+        network = shapecalc.load([{"max_pool": {**window, "rounding": rounding}}], input="1x30")
+        (entry,) = network.legal_sizes().axes
+        for size in range(1, 31):
+            axis = Axis("length", size, kernel, stride, dilation, padding, padding, rounding)
+            if size not in entry.legal or axis.output() < 1:
+                assert size not in entry.exact
+                continue
+            exact = ends_at_the_edge(axis)
+            assert (size in entry.exact) == exact, (window, size)
+            tried, inexact = tried + 1, inexact + (not exact)
+            if size not in range(6, 10):
+                continue
+            answer = shapecalc.solve("max_pool", input=size, output=axis.output(), rounding=rounding, **window)
+            assert [solution.exact for solution in answer.solutions] == [exact], (window, size)
+    assert inexact > 200
+    assert tried - inexact > 200
+
+
+def test_exact_with_padding_that_is_worked_out():
+    """A rest of the stride is made up for by padding, or rows beyond the last window are dropped."""
+    for kernel, stride in itertools.product(range(1, 5), range(1, 5)):
+        layers = [{"conv": {"out_channels": 1, "kernel_size": kernel, "stride": stride, "padding": "same"}}]
+        (entry,) = shapecalc.load(layers, input="1x30").legal_sizes().axes
+        for size in range(1, 40):
+            windows = -(-size // stride)
+            ends = (windows - 1) * stride + min(kernel, stride)
+            assert (size in entry.exact) == (ends == size), (kernel, stride, size)
+
+
+def test_what_is_rounded_stays_so_in_the_layers_behind():
+    layers = [
+        {"conv": {"out_channels": 1, "kernel_size": 2, "stride": 2}},
+        {"max_pool": {"kernel_size": 2, "stride": 3, "ceil_mode": True}},
+    ]
+    (entry,) = shapecalc.load(layers, input="1x7").legal_sizes().axes
+    for size in range(2, 60):
+        halved = size // 2
+        axis = Axis("length", halved, 2, 3, 1, 0, 0, "ceil")
+        assert (size in entry.exact) == (size % 2 == 0 and ends_at_the_edge(axis)), size
+    assert entry.rounded == ("conv1", "max_pool1")
+
+
+def test_large_networks_are_tried_at_fewer_sizes(monkeypatch):
+    network = shapecalc.load("yolov3")
+    monkeypatch.setattr("shapecalc.sizes.scanning._MOST_WORK", 600_000)
+    (entry,) = network.legal_sizes().axes
+    assert entry.legal.text() == KNOWN["yolov3"][0]
+    assert entry.exact.text() == "none up to 2,048"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 from searching import examples
 
 import shapecalc
+from shapecalc.cli.solve import _fixes_text
 from shapecalc.errors import Misfit
 from shapecalc.inference import size_layer, sizings_of
+from shapecalc.layer import Composite
 from shapecalc.layers import KINDS, find_kind
 from shapecalc.shape import Shape
 from shapecalc.solver import kind_of, read_range, solve
@@ -391,3 +394,81 @@ def test_nothing_to_fix():
 def test_objects_have_no_text_to_change():
     answer = solve([{"conv": {"out_channels": 4, "kernel_size": 9}}], input="3x8x8", fix=True)
     assert answer.fixes[0].changes[0].edit is None
+
+
+@pytest.mark.parametrize("written", ["[1, 3, 32, 32]", "1x3x32x32"])
+@pytest.mark.parametrize("word", ["conv", "Conv2d"])
+def test_the_first_fix_of_an_input_with_a_batch_axis_leaves_it_out(tmp_path, written, word):
+    spec = tmp_path / "batch.yaml"
+    spec.write_text(f"input: {written}\nlayers:\n  - {word}: {{in_channels: 3, out_channels: 8, kernel_size: 3}}\n")
+    first = shapecalc.solve(str(spec), fix=True).fixes[0].changes[0]
+    assert (first.argument, first.old, first.new) == ("input", [1, 3, 32, 32], (3, 32, 32))
+    assert first.edit.new == ("input: [3, 32, 32]" if written[0] == "[" else "input: 3x32x32")
+
+
+# Composites, and what there is too much of.
+
+
+@pytest.mark.parametrize("kind", sorted(kind for kind, cls in KINDS.items() if issubclass(cls, Composite)))
+def test_a_composite_that_does_not_fit_is_fixed_or_left(kind, tmp_path):
+    """Every composite, on an input of another number of features than its example's; its own arguments are changed."""
+    cls = KINDS[kind]
+    example = cls.examples[0]
+    sizes = [list(example.input)] if isinstance(example.input[0], int) else [list(size) for size in example.input]
+    for by in (1, 3):
+        wrong = [[size + by for size in one] for one in sizes]
+        layers = [{kind: dict(example.arguments), "from": [f"x{i}" for i in range(len(wrong))]}]
+        spec = {"inputs": {f"x{i}": size for i, size in enumerate(wrong)}, "layout": example.layout, "layers": layers}
+        path = tmp_path / "wrong.yaml"
+        path.write_text(json.dumps(spec))
+        answer = solve(str(path), fix=True)
+        for found in answer.fixes:
+            for change in found.changes:
+                assert not change.composite or (change.composite, change.layers[0][: len(kind)]) == (kind, kind)
+
+
+def test_the_own_arguments_of_a_composite_are_changed(tmp_path):
+    path = tmp_path / "wrong.yaml"
+    path.write_text("input: 10x7\nlayers:\n  - swiglu: {dim: 8, hidden_dim: 16}\n")
+    answer = solve(str(path), fix=True)
+    first = answer.fixes[0]
+    assert [change.text() for change in first.changes] == ["swiglu1: dim 7, not 8"]
+    assert first.changes[0].edit.new == "  - swiglu: {dim: 7, hidden_dim: 16}"
+    assert first.outputs == {"swiglu1.w2": (10, 7)}
+    inputs = {fix.changes[0].new for fix in answer.fixes if not fix.changes[0].layers}
+    assert inputs == {(10, 8)}
+
+
+def test_a_change_of_a_layer_leaves_other_kinds_at_its_place_alone(tmp_path):
+    """A block used twice changes in both uses at once; what stands beside it does not."""
+    path = tmp_path / "wrong.yaml"
+    path.write_text(
+        "input: 4x8x8\nblocks:\n  b:\n    layers:\n      - conv: {out_channels: 4, kernel_size: 12}\n"
+        "layers: [b, {conv: {out_channels: 4, kernel_size: 1}}, b]\n"
+    )
+    answer = solve(str(path), fix=True)
+    assert answer.fixes
+    for change in answer.fixes[0].changes:
+        assert len(change.layers) in (1, 2)
+
+
+def test_a_search_for_fixes_says_where_it_was_cut_short(tmp_path, monkeypatch):
+    path = tmp_path / "wrong.yaml"
+    path.write_text("input: 1x40\nlayers:\n" + "  - crop: 1\n" * 60)
+    whole = solve(str(path), fix=True)
+    assert (whole.is_cut_short, whole.to_dict()["cut_short"]) == (False, False)
+    monkeypatch.setattr("shapecalc.solving.fixes._MOST_WORK", 60 * 20)
+    cut = solve(str(path), fix=True)
+    assert (cut.is_cut_short, cut.trials) == (True, 20)
+    assert "20 changes tried; there are more" in _fixes_text(cut, 10)
+
+
+def test_searches_of_large_networks_try_fewer_settings(monkeypatch):
+    layers = [{"conv": {"out_channels": "w", "kernel_size": 1}} for _ in range(10)]
+    spec = {"input": "3x8x8", "vars": {"w": 4}, "layers": layers}
+    monkeypatch.setattr("shapecalc.solving.budgets._MOST_SIZED", 10 * 50)
+    with pytest.raises(shapecalc.UsageError, match="would try 60 settings: at most 50"):
+        solve(spec, find={"w": range(1, 61)}, params="1M")
+    monkeypatch.setattr("shapecalc.solving.budgets._MOST_LAYERS", 9)
+    with pytest.raises(shapecalc.UsageError, match="at most 9 layers: this has 10"):
+        solve(spec, find=["w"], params="1M")

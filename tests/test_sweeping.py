@@ -18,6 +18,7 @@ from searching import examples
 import shapecalc
 from shapecalc.errors import UsageError
 from shapecalc.locate import bundled_members
+from shapecalc.memory import memory
 from shapecalc.network import members
 
 np = pytest.importorskip("numpy")
@@ -55,7 +56,7 @@ def plain(network, variables, inputs):
         "macs": total.macs,
         "buffers": total.buffers,
         "activations": activations,
-        "memory": 4 * (total.params + total.buffers + activations),
+        "memory": memory(report).total,
         "output": "; ".join("x".join(map(str, sizes)) for sizes in outputs),
     }
 
@@ -216,6 +217,23 @@ def test_every_row_is_what_inference_gives_however_large(data):
     variables = {name: data.draw(st.lists(NEAR_EDGES, min_size=1, max_size=3), label=name) for name in ("n", "m")}
     sizes = data.draw(st.lists(st.tuples(NEAR_EDGES, NEAR_EDGES), min_size=1, max_size=3))
     check(network, sweep(network, vars=variables, input=sizes))
+
+
+@pytest.mark.parametrize(
+    ("layer", "values"),
+    [
+        ({"lstm": {"hidden_size": 6, "proj_size": "n"}}, [0, 1, 2, 3]),
+        ({"reshape": ["n", 4]}, [-1, 2, 3, 10]),
+        ({"slice": {"dim": 1, "start": "n", "end": 4}}, [-3, -1, 0, 1, 2]),
+        ({"slice": {"dim": 1, "start": 0, "end": "n"}}, [-3, 0, 1, 9]),
+    ],
+)
+def test_a_number_that_says_how_a_layer_is_built(layer, values):
+    """Of 0 or less where more is a dimension: no projection, the size that is worked out, counted from the end."""
+    spec = {"input": [5, 8], "vars": {"n": 2}, "layers": [layer]}
+    result = sweep(spec, vars={"n": values})
+    assert result["valid"].any()
+    check(shapecalc.load(spec), result)
 
 
 def test_overflow_is_seen_where_it_happens():

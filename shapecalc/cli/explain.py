@@ -14,14 +14,17 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 FORMATS = ("text", "markdown", "latex", "json")
-WHAT = ("output", "params", "macs", "memory")
+WHAT = ("output", "params", "macs", "output_bytes")
 
 
 @click.command(short_help="Show the arithmetic of every number.")
 @network_options
 @click.argument("layers", metavar="[LAYER]...", nargs=-1)
 @click.option(
-    "--what", type=click.Choice(WHAT), multiple=True, help="Which numbers; may be repeated. All but memory by default."
+    "--what",
+    type=click.Choice(WHAT),
+    multiple=True,
+    help="Which numbers; may be repeated. All but output_bytes by default.",
 )
 @layout_option
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="How to write it.")

@@ -58,7 +58,7 @@ def _body(entry: AxisSizes) -> Iterator[str]:
     if not entry.legal.smallest:
         return
     yield f"  smallest  {entry.legal.smallest:,}"
-    same = entry.exact[:-1] == entry.legal[:-1]
+    same = entry.exact._replace(searched=entry.legal.searched) == entry.legal
     yield f"  exact     {'all of them' if same else entry.exact.text()}"
     for size in dict.fromkeys(entry.given):
         first, *rest = _verdict(entry, size)

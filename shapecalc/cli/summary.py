@@ -41,12 +41,12 @@ class _Command(click.Command):
 @network_options
 @click.option("--columns", metavar="LIST", help="Columns to show, with commas; +rf adds one to the usual ones.")
 @click.option(
-    "--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples that MACs and memory are for."
+    "--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples that MACs and output bytes are for."
 )
 @layout_option
 @depth_option
 @click.option("--flops", is_flag=True, help="Show 2 × MACs, as floating-point operations.")
-@click.option("--shares", is_flag=True, help="Show what part of all parameters, MACs and memory each layer has.")
+@click.option("--shares", is_flag=True, help="Show what part of all parameters, MACs and output bytes each layer has.")
 @click.option(
     "--convention",
     type=click.Choice(["torch", "keras"]),

@@ -55,7 +55,7 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     """Work out every combination of variables and input sizes: parameters, MACs, memory, output, whether it fits.
 
     Columns, for --where, --sort and --pareto: variant (its number), the settings that vary, params, macs, buffers,
-    activations, memory (bytes of those three as fp32), valid.
+    activations, memory (bytes at the peak as fp32, as `shapecalc memory` totals them), valid.
     """
     if more:  # --input 3x{64,96}x64 without quotes comes as --input 3x64x64 3x96x64
         mend = "quotes keep the shell from reading braces itself: --input '3x{64,96}x64'"

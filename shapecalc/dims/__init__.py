@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 from shapecalc.errors import Misfit, Proposal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = [
     "BROADCASTS",
@@ -31,6 +31,7 @@ __all__ = [
     "ceil_div",
     "exact_where",
     "holds",
+    "matched",
     "maximum",
     "minimum",
     "prod",
@@ -118,6 +119,17 @@ def scaled(size: Dim, factor: Dim) -> Dim:
         return size * factor
     numbers = None if type(size) is int else _numbers(size, factor)
     return numbers.scaled(size, factor) if numbers else math.floor(size * factor)
+
+
+def matched(size: Dim, others: Sequence[Dim]) -> Dim:
+    """Return a size where one of the others is the same, and else 0: on ints, lists and columns."""
+    if any(other is size for other in others):
+        return size
+    for number in (size, *others):
+        work = getattr(_numbers(number, number), "matched", None)
+        if work:
+            return work(size, others)
+    return size if size in others else 0
 
 
 def within(value: Dim, low: float, high: float) -> Dim:

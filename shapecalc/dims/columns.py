@@ -24,7 +24,7 @@ except ModuleNotFoundError as error:
     raise MissingExtraError("working on many sizes at once", "numpy", "sweep") from error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Column", "Ledger", "NeedsValueError", "array_of", "mask"]
 
@@ -255,10 +255,25 @@ class _Columns:
         exact = [math.floor(value * factor) for value in size.values.ravel().tolist()]
         return _narrowed(Column(np.array(exact, dtype=object).reshape(size.values.shape), size.ledger))
 
+    def matched(self, size: Any, others: Sequence[Any]) -> Any:
+        column = next(number for number in (size, *others) if isinstance(number, Column))
+        own = _bounds_of(column, size)
+        near = [other for other in others if _overlap(own, _bounds_of(column, other))]
+        if not near:
+            return 0
+        found: Any = False
+        for other in near:
+            found = np.logical_or(found, np.equal(*_operands(size, other)))
+        return _narrowed(Column(np.where(found, array_of(size), 0), column.ledger, (min(own[0], 0), max(own[1], 0))))
+
     def within(self, value: Any, low: float, high: float) -> None:
         """Hold the candidates to a range, as reading an argument does for ints."""
         if not (low <= value.low and value.high <= high):
             value.ledger.require(np.logical_and(value.values >= low, value.values <= high))
+
+
+def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
 
 
 dims.register(Column, _Columns())

@@ -140,6 +140,12 @@ class _Lists:
         own = Many([], rests) if any(rests) else None
         return Many([math.floor(product) for product in products], _either(own, size))
 
+    def matched(self, size: Any, others: Sequence[Any]) -> Any:
+        count = next(len(number.values) for number in (size, *others) if isinstance(number, Many))
+        columns = [values_of(other, count) for other in others]
+        rows = zip(*columns, strict=True) if columns else [()] * count
+        return Many([own if own in row else 0 for own, row in zip(values_of(size, count), rows, strict=True)])
+
     def exact_where(self, value: Any, ends: Any) -> Any:
         end, due = ends(Many(value.values))
         rests = tuple([a != b for a, b in _pairs(end, due)])

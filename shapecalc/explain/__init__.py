@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.explain.contract import VERSION, layer_entry
 from shapecalc.explain.reasons import Makers, Setting, Source, Symbol, input_marks, settings_of, sources_of, symbols_of
-from shapecalc.explain.working import MACS, MEMORY, OUTPUTS, PARAMS, Working, work
+from shapecalc.explain.working import MACS, OUTPUT_BYTES, OUTPUTS, PARAMS, Working, work
 from shapecalc.report import Totals, sum_rows
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["VERSION", "WHAT", "Explanation", "LayerExplanation", "explain"]
 
-WHAT = (OUTPUTS, PARAMS, MACS, MEMORY)
-"""What can be asked for; memory only is not told where nothing is."""
+WHAT = (OUTPUTS, PARAMS, MACS, OUTPUT_BYTES)
+"""What can be asked for; output_bytes only is not shown where nothing is."""
 
 _SHOWN = (OUTPUTS, PARAMS, MACS)
 
@@ -168,8 +168,8 @@ def explain(
 ) -> Explanation:  # fmt: skip
     """Return how the numbers of a network came about.
 
-    `layers` names layers or blocks, all by default; `what` is some of `output`, `params`, `macs`, `memory`: all but
-    memory by default. `layout` is how sizes are shown.
+    `layers` names layers or blocks, all by default; `what` is some of `output`, `params`, `macs`, `output_bytes`: all
+    but the last by default. `layout` is how sizes are shown.
     Errors: `ShapeError` where sizes do not fit, `UsageError` for an unknown layer or another `what`.
     """
     wanted = _wanted(what)

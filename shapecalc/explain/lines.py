@@ -11,7 +11,7 @@ from shapecalc.dims import BROADCASTS
 from shapecalc.explain.items import Bytes, Chain, Line, Name, Relation, labelled
 from shapecalc.explain.leaves import LETTERS
 from shapecalc.explain.where import reason_lines
-from shapecalc.explain.working import BIASES, BUFFERS, MACS, MEMORY, OUTPUTS, PARAMS, WEIGHTS
+from shapecalc.explain.working import BIASES, BUFFERS, MACS, OUTPUT_BYTES, OUTPUTS, PARAMS, WEIGHTS
 from shapecalc.notation import NAME, NUMBER, PRODUCT, TEXT, Tree, chain, with_names, with_numbers, with_symbols
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def lines_of(layer: LayerExplanation) -> list[Line]:
     if OUTPUTS in layer.what:
         lines += _output_lines(layer)
     lines += _cost_lines(layer)
-    if MEMORY in layer.what:
-        lines += _memory_lines(layer)
+    if OUTPUT_BYTES in layer.what:
+        lines += _output_bytes_lines(layer)
     if OUTPUTS in layer.what:
         lines += labelled("checked", _checks(layer.working.checks))
     return lines + reason_lines(layer)
@@ -194,10 +194,10 @@ def _tensors(tensors: Sequence[Quantity]) -> Iterator[tuple[Item, ...]]:
         yield (*names, ": each " if others else ": ", _equation(first))
 
 
-def _memory_lines(layer: LayerExplanation) -> list[Line]:
+def _output_bytes_lines(layer: LayerExplanation) -> list[Line]:
     counts = layer.working.counts
-    memory = counts[MEMORY]
-    lines = [Line("memory", (_equation(memory), " bytes", *_units(memory.value), " for what it gives"))]
+    output = counts[OUTPUT_BYTES]
+    lines = [Line("bytes", (_equation(output), " bytes", *_units(output.value), " for its output"))]
     params, buffers = layer.row.params, layer.row.buffers
     for number, words in ((params, " for its parameters"), (buffers, " for its buffers")):
         if number:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shapecalc.dims import Constraint
     from shapecalc.layer import Layer, WeightShapes
 
-__all__ = ["BIASES", "BUFFERS", "MACS", "MEMORY", "OUTPUTS", "PARAMS", "WEIGHTS", "Check", "Quantity", "Working",
+__all__ = ["BIASES", "BUFFERS", "MACS", "OUTPUTS", "OUTPUT_BYTES", "PARAMS", "WEIGHTS", "Check", "Quantity", "Working",
            "work"]  # fmt: skip
 
 OUTPUTS = "output"
@@ -30,7 +30,7 @@ BIASES = "biases"
 PARAMS = "params"
 BUFFERS = "buffers"
 MACS = "macs"
-MEMORY = "memory"
+OUTPUT_BYTES = "output_bytes"
 
 BYTES_PER_NUMBER = 4
 
@@ -97,7 +97,7 @@ class Working(NamedTuple):
             for sort in (WEIGHTS, BIASES, PARAMS, BUFFERS):
                 if self.counts[sort].value:
                     yield self.counts[sort]
-        for sort in (MACS, MEMORY):
+        for sort in (MACS, OUTPUT_BYTES):
             if sort in what and self.counts[sort].value:
                 yield self.counts[sort]
 
@@ -221,7 +221,7 @@ class _Worker:
         }
         numbers = [self.algebra.product([self.algebra.read(n) for n in _space_first(shape)]) for shape in outputs]
         bytes_ = self.algebra.read(BYTES_PER_NUMBER)
-        counts[MEMORY] = Quantity(MEMORY, self.algebra.product([bytes_, self.algebra.total(numbers)]))
+        counts[OUTPUT_BYTES] = Quantity(OUTPUT_BYTES, self.algebra.product([bytes_, self.algebra.total(numbers)]))
         return counts
 
     def _sum(self, what: str, rules: Iterable[Expression]) -> Quantity:

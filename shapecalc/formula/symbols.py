@@ -61,7 +61,7 @@ def find_symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
         raise UsageError(Problem(f"there is no symbol {name}", mend=f"there are {', '.join(known)}"))
     given = [free_sizes(graph.inputs[i])[axis] for i, axis in places[name]]
     chosen = [p for p, size in zip(places[name], given, strict=True) if size == given[0]]
-    domain, _ = find_pattern_of(lambda sizes: with_sizes(graph, dict.fromkeys(chosen, Many(sizes))))
+    domain, _ = find_pattern_of(lambda sizes: with_sizes(graph, dict.fromkeys(chosen, Many(sizes))), given[:1])
     words = dict.fromkeys(axis_names(graph.inputs[i])[axis] for i, axis in chosen)
     inputs = dict.fromkeys(i for i, _ in chosen)
     meaning = f"{', '.join(words)} of {' and '.join(inputs) if len(graph.inputs) > 1 else 'the input'}"
@@ -79,7 +79,7 @@ def _variable(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
             raise UsageError(refusal(name, problems[0]))
         return varied
 
-    domain, _ = find_pattern_of(vary)
+    domain, _ = find_pattern_of(vary, [given])
     return SymbolInUse(name, "a variable of the specification", given, domain, (), is_variable=True)
 
 

@@ -13,7 +13,7 @@ from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of, once
 from shapecalc.dims import BROADCASTS, DIVIDES, Constraint, Dim
 from shapecalc.errors import Misfit
 from shapecalc.layer import INPUTS, NOTHING, OUTPUTS, Example, Layer, WeightShapes
-from shapecalc.sight import Look, beside, rearranged
+from shapecalc.sight import Look, beside, rearranged, shifted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -247,7 +247,8 @@ class Glu(Layer):
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         axis = axis_index(self.dim, x)
-        return [rearranged(0, x, {i: i for i in range(x.rank) if i != axis})]
+        every, half = {i: i for i in range(x.rank)}, x.sizes[axis] // 2
+        return [rearranged(0, x, every, {axis: shifted(by)}) for by in (0, half)]
 
 
 class Dropout(_Function):

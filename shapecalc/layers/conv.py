@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import Choice, Flag, Integer, Padding, PerAxis, per_axis
-from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint, Dim, prod
+from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint, Dim, maximum, minimum, prod, total
 from shapecalc.layer import INPUTS, NOTHING, Example, Layer, WeightShapes
 from shapecalc.sight import ZEROS, Look, of_window, transposed, windowed
 from shapecalc.window import (
@@ -61,34 +61,40 @@ class _Windowed(Layer):
             if fits:
                 yield fits
 
-    @property
-    def _is_padded_first(self) -> bool:
-        """Whether PyTorch pads a copy of the input, and works on that: all but zeros, as many before as behind."""
-        if self.padding_mode != ZEROS or self.padding == "causal":
-            return True
-        if self.padding == "same":  # with a stride (Keras) there is no such copy
-            reach = [
-                d * (k - 1) for d, k in zip(per_axis(self.dilation, 3), per_axis(self.kernel_size, 3), strict=False)
-            ]
-            return {*per_axis(self.stride, 1)} == {1} and any(taps % 2 for taps in reach)
-        sides = self.padding if isinstance(self.padding, tuple) else ()
-        return any(isinstance(side, tuple) and side[0] != side[1] for side in sides)
+    def _is_copied(self, x: Shape) -> Dim:
+        """Return 1 where PyTorch pads a copy of the input and works on that, else 0.
 
-    def saved(self, *inputs: Shape) -> str:
-        if self.padding_mode in ("reflect", "replicate"):
-            return INPUTS
-        return NOTHING if self._is_padded_first else INPUTS
+        It does so for all but zeros, as many before as behind. (With a stride, `same` is Keras', who has no such copy.)
+        """
+        if self.padding_mode != ZEROS or (isinstance(self.padding, str) and self.padding == "causal"):
+            return 1
+        axes = self.axes(x)
+        if isinstance(self.padding, str):
+            alone = prod(1 // axis.stride for axis in axes)
+            return alone * (1 - prod(1 - _odd(axis.reach - 1) for axis in axes))
+        if not isinstance(self.padding, tuple):
+            return 0
+        return 1 - prod(1 - minimum(maximum(axis.before - axis.after, axis.after - axis.before), 1) for axis in axes)
+
+    def saved(self, x: Shape, *_: Shape) -> str:
+        return NOTHING if self._is_copied(x) and self.padding_mode not in ("reflect", "replicate") else INPUTS
 
     def kept(self, output: Any, x: Shape, *_: Shape) -> list[tuple[Dim, int]]:
-        if not self._is_padded_first:
-            return []
-        sides = [axis.same_padding() if axis.same else (axis.before, axis.after) for axis in self.axes(x)]
-        apart = self.padding == "same" and self.padding_mode == ZEROS  # only what one side has more than the other
-        pads = [after - before if apart else before + after for before, after in sides]
-        return [(x.channels * prod(size + pad for size, pad in zip(x.spatial, pads, strict=True)), 0)]
+        axes = self.axes(x)
+        if self.padding_mode == ZEROS and axes[0].same:  # the convolution itself pads what is even
+            pads = [_odd(axis.reach - 1) for axis in axes]
+        else:
+            pads = [total(axis.same_padding()) if axis.same else axis.before + axis.after for axis in axes]
+        copy = x.channels * prod(size + pad for size, pad in zip(x.spatial, pads, strict=True))
+        return [(self._is_copied(x) * copy, 0)]
 
     def looks(self, output: Any, x: Shape, *_: Shape) -> list[Look]:
         return [windowed(0, x, [of_window(axis, self.padding_mode) for axis in self.axes(x)])]
+
+
+def _odd(number: Dim) -> Dim:
+    """Return 1 for an odd number, 0 for an even one."""
+    return number - 2 * (number // 2)
 
 
 def _channels_as_stated(layer: Any, x: Shape) -> Iterator[Constraint]:

@@ -56,7 +56,7 @@ class Plan(NamedTuple):
 
 def stored(numbers: int, bits: int) -> int:
     """Return the bytes of so many numbers, one tensor: rounded up to whole ones where a number is less than a byte."""
-    return -(-numbers * bits // 8)
+    return numbers * (bits // 8) if bits % 8 == 0 else -(-numbers * bits // 8)
 
 
 def make_plan(report: Report, bits: int, in_place: Callable[[Layer], bool], *, training: bool = False) -> Plan:

@@ -24,7 +24,7 @@ __all__ = ["Lane", "Work", "hull", "joined", "through"]
 
 _LONGEST = 20_000
 
-_MOST_WORK = 3_000_000
+_MOST_WORK = 1_000_000
 """Positions that are looked at, over all layers of a network: seconds."""
 
 

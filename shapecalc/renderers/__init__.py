@@ -43,9 +43,9 @@ def render(
     `columns` are names of `COLUMNS`; where the first has a leading `+`, they are added to the format's own. `depth` is
     how many levels of blocks are open: 1 shows every outermost block as one line, None opens all, `"auto"` as many as
     stay within a screenful (CSV: all). `width` is the terminal's; None is unlimited. `flops` shows 2 × MACs in place of
-    MACs; `shares` shows what part of all parameters, MACs and memory each line has. Width and colour are the table's
-    alone; JSON is a fixed contract: it holds every layer and block whatever the depth, and takes none of the others,
-    but for `shares` and the columns of receptive fields (`FIELDS`).
+    MACs; `shares` shows what part of all parameters, MACs and output bytes each line has. Width and colour are the
+    table's alone; JSON is a fixed contract: it holds every layer and block whatever the depth, and takes none of the
+    others, but for `shares` and the columns of receptive fields (`FIELDS`).
     Errors: `UsageError` for an unknown format or column, or an option that the format cannot take.
     """
     if format not in FORMATS:

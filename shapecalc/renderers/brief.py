@@ -20,10 +20,12 @@ def draw_row(row: Row) -> str:
     lines = [f"{row.kind}  {' → '.join(filter(None, sides))}", ""]
     biases = f" + {row.biases:,} bias{'' if row.biases == 1 else 'es'}" if row.biases else ""
     parts = f"{count_noun(row.weights, 'weight')}{biases}" if row.params else ""
-    memory = row.activations * BYTES_PER_NUMBER
+    output_bytes = row.activations * BYTES_PER_NUMBER
     entries = [("params", f"{row.params:,}", parts), ("MACs", f"{row.macs:,}", "for one sample" if row.macs else "")]
     if row.buffers:
         entries.insert(1, ("buffers", f"{row.buffers:,}", "running statistics and their like: kept, not learned"))
-    entries.append(("memory", show_bytes(memory), f"{count_noun(row.activations, 'number')} of 4 bytes"))
+    entries.append(
+        ("bytes", show_bytes(output_bytes), f"of its output: {count_noun(row.activations, 'element')} × 4 bytes")
+    )
     width = max([len(value) for _, value, _ in entries])
     return "\n".join([*lines, *[f"  {what:8}{value:>{width}}  {told}".rstrip() for what, value, told in entries]])

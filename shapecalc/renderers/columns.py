@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["BYTES_PER_NUMBER", "COLUMNS", "DEFAULT", "FIELDS", "SHARES", "Column", "check_columns", "parse_columns"]
 
 BYTES_PER_NUMBER = 4
-"""Of the memory column: activations as fp32."""
+"""Of the output bytes: elements as fp32."""
 
 
 class Column(NamedTuple):
@@ -71,7 +71,7 @@ def _from(line: Line) -> str:
     return ", ".join(dict.fromkeys(n for n in outside if n not in inside and n.rpartition("[")[0] not in inside))
 
 
-def _memory(report: Report, lines: Sequence[Line]) -> list[int]:
+def _output_bytes(report: Report, lines: Sequence[Line]) -> list[int]:
     return [line.activations * report.batch * BYTES_PER_NUMBER for line in lines]
 
 
@@ -114,28 +114,35 @@ COLUMNS: dict[str, Column] = {
     "buffers": Column("Buffers", "running statistics: not params", COUNT, _each(lambda line: line.total.buffers)),
     "macs": Column("MACs", "multiply-accumulates, for the batch", COUNT, _each(lambda line: line.total.macs)),
     "flops": Column("FLOPs", "2 × MACs, for the batch", COUNT, _each(lambda line: 2 * line.total.macs)),
-    "memory": Column("Memory", "bytes of the output as fp32, for the batch", BYTES, _memory),
+    "output_bytes": Column("Bytes", "bytes of the output as fp32, for the batch", BYTES, _output_bytes),
     "params_share": Column("Params", "part of all params", SHARE, _share(lambda line: line.total.params)),
     "macs_share": Column("MACs", "part of all MACs", SHARE, _share(lambda line: line.total.macs)),
-    "memory_share": Column("Memory", "part of the memory of all outputs", SHARE, _share(lambda line: line.activations)),
+    "output_bytes_share": Column(
+        "Bytes", "part of the bytes of all outputs", SHARE, _share(lambda line: line.activations)
+    ),
     "rf": Column("RF", "receptive field: how much of the input a place sees", FIELD, _field("size")),
     "jump": Column("Jump", "how far what a place sees moves on with every place", FIELD, _field("jump")),
     "pad": Column("Pad", "how far what the first place sees begins before the input", FIELD, _field("padding")),
 }
 """Every column by its name, in the order in which they are documented and, where all are shown, shown."""
 
+_BYTES = "a layer has output_bytes; the memory of the whole network, at its peak, is what `shapecalc memory` reports"
+
+_NOT_A_COLUMN = {"memory": _BYTES, "memory_share": _BYTES.replace("output_bytes", "output_bytes_share")}
+"""Words that are asked for as a column and mean something else, and what to ask for."""
+
 DEFAULT: tuple[str, ...] = ("name", "kind", "output", "weights", "biases", "params", "macs")
 """The columns of a format that knows no width."""
 
-SHARES: tuple[str, ...] = ("name", "kind", "output", "params_share", "macs_share", "memory_share")
-"""The columns that show where parameters, MACs and memory are."""
+SHARES: tuple[str, ...] = ("name", "kind", "output", "params_share", "macs_share", "output_bytes_share")
+"""The columns that show where parameters, MACs and the bytes of outputs are."""
 
 FIELDS: tuple[str, ...] = ("rf", "jump", "pad")
 """The columns of receptive fields, which JSON can hold too."""
 
 
 def parse_columns(text: str) -> list[str]:
-    """Return the columns of an option's text: `name,params`; a leading `+` (`+memory,from`) adds to the default ones.
+    """Return the columns of an option's text: `name,params`; a leading `+` (`+from,buffers`) adds to the default ones.
 
     Errors: `UsageError` for an unknown one, with the nearest known one.
     """
@@ -150,5 +157,6 @@ def check_columns(names: Sequence[str]) -> list[str]:
         raise UsageError(Problem("no column is named", mend=f"name some of: {', '.join(COLUMNS)}"))
     for name in names:
         if name not in COLUMNS:
-            raise UsageError(Problem(f"there is no column {name}", mend=did_you_mean(name, COLUMNS)))
+            mend = _NOT_A_COLUMN.get(name) or did_you_mean(name, COLUMNS)
+            raise UsageError(Problem(f"there is no column {name}", mend=mend))
     return list(dict.fromkeys(names))

@@ -1,4 +1,4 @@
-"""A report as CSV: a row for every layer, numbers without separators, sizes as 55x55x96, memory in bytes.
+"""A report as CSV: a row for every layer, numbers without separators, sizes as 55x55x96, output bytes as a number.
 
 Texts stand as the specification has them, but for what cannot be printed, and for what a spreadsheet would take for a
 formula: an apostrophe stands before a text that begins with = + - or @ and is not a number.

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_table"]
 
-_STYLES = {"kind": "cyan", "params": "bold", "params_share": "blue", "macs_share": "green", "memory_share": "magenta"}
+_STYLES = {"kind": "cyan", "params": "bold", "params_share": "blue", "macs_share": "green",
+           "output_bytes_share": "magenta"}  # fmt: skip
 _WIDE_ENOUGH = 1_000_000
 """Of a console: what is drawn was made to fit, and must not be cut here."""
 

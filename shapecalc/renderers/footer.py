@@ -62,9 +62,12 @@ def _sizes(report: Report, columns: Sequence[str]) -> str:
     sizes = (
         f"Sizes are {'×'.join(report.layout)}, without the batch axis." if maps else "Sizes are without the batch axis."
     )
-    if not {"memory", "memory_share"}.intersection(columns):
+    if not {"output_bytes", "output_bytes_share"}.intersection(columns):
         return sizes
-    return f"{sizes} Memory is what each layer gives {_per(report)}, as fp32 (4 bytes a number, 1,024 a KiB)."
+    return (
+        f"{sizes} Bytes are those of each layer's output {_per(report)}, as fp32 (elements × 4 bytes; 1 KiB is "
+        "1,024 bytes)."
+    )
 
 
 def _shared(report: Report) -> str:

@@ -21,7 +21,7 @@ __all__ = ["check_picture", "draw_front"]
 
 _FORMATS = (".svg", ".png", ".pdf")
 _LABELS = {
-    "params": "parameters", "macs": "multiply-accumulates", "memory": "bytes of weights and activations (fp32)",
+    "params": "parameters", "macs": "multiply-accumulates", "memory": "bytes of memory, at the peak (fp32)",
     "activations": "activations", "buffers": "buffers",
 }  # fmt: skip
 _CROWD = 60

@@ -20,7 +20,7 @@ def draw(report: Report, *, with_fields: bool = False, with_shares: bool = False
         for layer, row in zip(contract["layers"], report.rows, strict=True):
             layer["params_share"] = _part(row.params, report.total.params)
             layer["macs_share"] = _part(row.macs, report.total.macs)
-            layer["memory_share"] = _part(row.activations, activations)
+            layer["output_bytes_share"] = _part(row.activations, activations)
     if with_fields:
         from shapecalc.receptive_field import ReceptiveFields  # noqa: PLC0415
 

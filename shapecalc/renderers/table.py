@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 _WIDE = ("name", "kind", "input", "kernel", "stride", "padding", "output", "weights", "biases", "params", "macs",
-         "memory")  # fmt: skip
-_DROPPED = (("memory",), ("kernel", "stride", "padding"), ("input",), ("biases",), ("weights",), ("kind",),
+         "output_bytes")  # fmt: skip
+_DROPPED = (("output_bytes",), ("kernel", "stride", "padding"), ("input",), ("biases",), ("weights",), ("kind",),
             ("macs", "flops"), ("output",))  # fmt: skip
 """Groups of columns in the order in which a narrower terminal does without them."""
 

@@ -14,7 +14,8 @@ from shapecalc.dims.lists import Many, exact
 from shapecalc.errors import Problem, ShapeError, UsageError
 from shapecalc.evaluation import evaluate
 from shapecalc.inference import sizings_of
-from shapecalc.sizes.scanning import Place, axis_names, find_pattern_of, free_sizes, scan, varied, with_sizes
+from shapecalc.sizes.patterns import find_pattern_of
+from shapecalc.sizes.scanning import Place, axis_names, free_sizes, scan, varied, with_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +40,7 @@ VERSION = 1
 
 _FIRST = 512
 _COMBINATIONS = 24
+_TRIED_BEYOND = 4
 _MOST_WORK = 10_000_000
 """Tensors of candidates that are sized to find which inputs go together, and what each may be: seconds."""
 
@@ -179,9 +181,9 @@ def _legal_base(graph: Graph, places: Sequence[Place]) -> Graph | None:
 
 
 def _entry(base: Graph, graph: Graph, places: Sequence[Place]) -> AxisSizes:
-    legal, exact_sizes = find_pattern_of(partial(varied, base, places))
     axes = tuple(dict.fromkeys(axis_names(graph.inputs[name])[axis] for name, axis in places))
     given = [free_sizes(graph.inputs[name])[axis] for name, axis in places]
+    legal, exact_sizes = find_pattern_of(partial(varied, base, places), given)
     names = tuple(dict.fromkeys(name for name, _ in places))
     rounded = _rounded(base, dict(zip(places, given, strict=True)))
     return AxisSizes(names, axes, tuple(given[: len(axes)]), len(axes) > 1, legal, exact_sizes, rounded)
@@ -233,8 +235,10 @@ def _verify(base: Graph, sets: Sequence[tuple[Sequence[Place], SizeSet]]) -> tup
 def _trials(sizes: SizeSet) -> list[int]:
     """Return sizes to verify a set at: its smallest, those around it, and some beyond what was searched."""
     first = list(itertools.islice(sizes.members(), 3))
-    beyond = sizes.searched + (sizes.period or 1) * 5
-    last = [n for n in range(beyond, beyond + 4 * max(sizes.period, 1)) if n in sizes][:4]
+    last: list[int] = []
+    for _ in range(_TRIED_BEYOND):
+        beyond = last[-1] + 1 if last else sizes.searched + (sizes.period or 1) * 5
+        last += [n for n in sizes.nearest(beyond) if n >= beyond][:1]
     tried = [*first, *last, *(n - 1 for n in (*first, *last) if n > 1), *(n + 1 for n in (*first, *last)), 1]
     return list(dict.fromkeys(tried))
 

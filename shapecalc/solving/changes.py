@@ -28,7 +28,7 @@ _WEIGHTS = {
 }  # fmt: skip
 """How much of a change it is to give an argument another value: an assertion corrected is none."""
 
-_OTHER, _INPUT = 2.0, 1.8
+_OTHER, _INPUT, _BATCH = 2.0, 1.8, -1.0
 _MOST_LAYERS = 60
 
 
@@ -235,7 +235,11 @@ def _plain(value: Any) -> Any:
 
 
 def _input_changes(graph: Graph) -> Iterator[Change]:
-    """Yield the nearest sizes of the inputs with which everything fits."""
+    """Yield the inputs without a batch axis, where that may be one; the nearest sizes with which everything fits."""
+    mark = next((node.mark for node in graph.nodes if node.mark), None)
+    for name, shape in graph.inputs.items():
+        if shape.rank > 2 and shape.sizes[0] == 1:
+            yield Change((), name, list(shape.sizes), shape.sizes[1:], _BATCH, mark)
     try:
         entries = find_sizes(graph).axes
     except (ShapeError, UsageError):  # something is wrong that no size would mend, or there is too much to try
@@ -252,7 +256,6 @@ def _input_changes(graph: Graph) -> Iterator[Change]:
                 new = with_sizes(graph, sizes).inputs[name].sizes
                 if new != shape.sizes:
                     grown = sum(_relative(a, b) for a, b in zip(given, sizes.values(), strict=True)) / len(given)
-                    mark = next((node.mark for node in graph.nodes if node.mark), None)
                     yield Change((), name, list(shape.sizes), new, _INPUT + grown, mark)
 
 

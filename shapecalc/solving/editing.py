@@ -72,7 +72,20 @@ def edit_input(text: str, name: str, sizes: str) -> Edit | None:
     several = root.get("inputs")
     if isinstance(several, MapValue):
         value = several.get(name)
+    if isinstance(value, ListValue):
+        return _list_replaced(text, value, f"[{', '.join(sizes.split('x'))}]")
     return _replaced(text, value, sizes) if isinstance(value, Scalar) else None
+
+
+def _list_replaced(text: str, value: ListValue, written: str) -> Edit | None:
+    """Return the text with other words in place of a list in brackets on one line; None for any other list."""
+    line, start = value.mark.line, value.mark.column - 1
+    source = text.splitlines()[line - 1]
+    end = source.find("]", start)
+    inner = [item for item in value.items if not isinstance(item, Scalar) or item.mark.line != line]
+    if source[start : start + 1] != "[" or end < 0 or inner:
+        return None
+    return _spliced(text, line, start, end + 1 - start, written)
 
 
 def _entries(root: Value) -> Iterator[tuple[Scalar, Value | None]]:

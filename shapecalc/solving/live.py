@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.dims import maximum, prod
-from shapecalc.dims.lists import Many, values_of
+from shapecalc.dims import matched, maximum, prod
 from shapecalc.errors import ShapeError
 from shapecalc.inference import infer
 from shapecalc.memory import memory
@@ -22,8 +21,9 @@ if TYPE_CHECKING:
 
     from shapecalc.evaluation import Evaluation
     from shapecalc.graph import Graph
+    from shapecalc.report import Sizing
 
-__all__ = ["bytes_of", "exact_bytes", "plan_of"]
+__all__ = ["bytes_of", "exact_bytes", "peak_of", "plan_of"]
 
 
 def exact_bytes(graph: Graph, bits: int) -> int:
@@ -41,32 +41,35 @@ def plan_of(graph: Graph, bits: int) -> Plan | None:
 
 def bytes_of(evaluation: Evaluation, plan: Plan | None, bits: int) -> Any:
     """Return the bytes of weights, buffers and the peak of activations (left out where there is no plan)."""
-    numbers: Any = 0
+    elements: Any = 0
     for node, sizing in zip(evaluation.graph.nodes, evaluation.sizings, strict=True):
         if node.shares < 0:
             for sizes in (*sizing.weight_shapes.values(), *sizing.buffer_shapes.values()):
-                numbers = numbers + stored(prod(sizes), bits)
-    return numbers + (_peak(evaluation, plan, bits) if plan else 0)
+                elements = elements + stored(prod(sizes), bits)
+    return elements + (peak_of(evaluation.graph, evaluation.sizings, plan, bits) if plan else 0)
 
 
-def _sizes(evaluation: Evaluation, plan: Plan, bits: int) -> list[Any]:
-    """Return the bytes of every storage of a plan."""
+def _sizes(graph: Graph, sizings: Sequence[Sizing], plan: Plan, bits: int) -> list[Any]:
+    """Return the bytes of every storage of a plan; those of one shape are one number."""
+    known: dict[int, Any] = {}
     sizes: list[Any] = [0] * len(plan.storages)
-    for i, shape in enumerate(evaluation.graph.inputs.values()):
-        sizes[i] = stored(shape.elements, bits)
+    for i, shape in enumerate(graph.inputs.values()):
+        sizes[i] = known[id(shape)] = stored(shape.elements, bits)
     for step in plan.steps:
-        for storage, shape in zip(step.writes, evaluation.sizings[step.node].outputs, strict=True):
-            sizes[storage] = stored(shape.elements, bits)
+        for storage, shape in zip(step.writes, sizings[step.node].outputs, strict=True):
+            if id(shape) not in known:
+                known[id(shape)] = stored(shape.elements, bits)
+            sizes[storage] = known[id(shape)]
     return sizes
 
 
-def _peak(evaluation: Evaluation, plan: Plan, bits: int) -> Any:
-    """Return the most that is live, by the rules of `shapecalc.memory.liveness`.
+def peak_of(graph: Graph, sizings: Sequence[Sizing], plan: Plan, bits: int) -> Any:
+    """Return the maximum of what is live, by the rules of `shapecalc.memory.liveness`, on any kind of number.
 
     A storage that is written over is one that nothing needs after this step, so what is live later does not depend on
     which settings write over it.
     """
-    storages, sizes = plan.storages, _sizes(evaluation, plan, bits)
+    storages, sizes = plan.storages, _sizes(graph, sizings, plan, bits)
     left = [len(storage.users) for storage in storages]
     held = set(range(plan.inputs))
     live: Any = sum((sizes[i] for i in held), start=0)
@@ -75,29 +78,23 @@ def _peak(evaluation: Evaluation, plan: Plan, bits: int) -> Any:
         held.discard(i)
         live = live - sizes[i]
     for step in plan.steps:
+        before = live
         for i in step.writes:
             held.add(i)
             live = live + sizes[i]
-        saved: Any = 0
+        written, saved = sizes[step.writes[0]], 0
         if step.may_overwrite and len(step.writes) == 1:
             over = [sizes[i] for i in step.reads if left[i] == 1 and not storages[i].is_output]
-            saved = _saved(sizes[step.writes[0]], over)
-        most = maximum(most, live - saved)
+            saved = matched(written, over)
+        most = maximum(most, before if saved is written else live - saved)
         for i in step.reads:
             left[i] -= 1
-        for i in dict.fromkeys((*step.reads, *step.writes)):
-            if i in held and not left[i] and not storages[i].is_output:
-                held.discard(i)
+        touched = dict.fromkeys((*step.reads, *step.writes))
+        gone = [i for i in touched if i in held and not left[i] and not storages[i].is_output]
+        held.difference_update(gone)
+        if len(gone) == len(step.writes) == 1 and sizes[gone[0]] is written:
+            live = before  # as much goes as came
+        else:
+            for i in gone:
                 live = live - sizes[i]
     return most
-
-
-def _saved(size: Any, others: Sequence[Any]) -> Any:
-    """Return the size where one of the others is the same, and else 0."""
-    numbers = [number for number in (size, *others) if isinstance(number, Many)]
-    if not numbers:
-        return size if size in others else 0
-    count = len(numbers[0].values)
-    columns = [values_of(other, count) for other in others]
-    rows = zip(*columns, strict=True) if columns else [()] * count
-    return Many([own if own in row else 0 for own, row in zip(values_of(size, count), rows, strict=True)])

@@ -56,7 +56,7 @@ def work_of(values: Sequence[Value]) -> Work:
             waiting += [item for _, item in value.pairs]
         elif isinstance(value.value, str):
             letters += len(value.text)
-            walks += sum(map(value.text.count, ("(", "in", "=")))
+            walks += value.text.count("(") + value.text.count(" in ")
     return Work(letters // _LETTERS_A_STEP, walks)
 
 

@@ -199,7 +199,8 @@ def parse_input(text: str, name: str, axes: list[Axis]) -> InputTemplate:
     `{128,160}` and `{128:256:32}` list sizes; `=` is the size before it, whatever that is. Errors: `UsageError`.
     """
     parts: list[Any] = []
-    for piece in _split(text.replace("×", "x").replace("X", "x").replace(" ", ""), "x"):
+    for part in _split(text.replace("×", "x").replace("X", "x"), "x"):
+        piece = part.strip(" ")
         if piece == "=" and parts:
             parts.append(parts[-1])
         elif piece.startswith("{") and piece.endswith("}"):

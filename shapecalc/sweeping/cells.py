@@ -12,12 +12,14 @@ from shapecalc.dims.columns import Column, Ledger, NeedsValueError, array_of, ma
 from shapecalc.errors import ShapeError
 from shapecalc.evaluation import Evaluation, evaluate
 from shapecalc.inference import MAX_ELEMENTS, sizings_of
+from shapecalc.solving.live import peak_of, plan_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from shapecalc.errors import Problem
     from shapecalc.graph import Graph
+    from shapecalc.memory.plan import Plan
     from shapecalc.network import Network
     from shapecalc.report import Sizing
     from shapecalc.shape import Shape
@@ -30,6 +32,8 @@ COUNTS = ("params", "macs", "buffers", "activations", "memory")
 
 BYTES_PER_NUMBER = 4
 """Of the memory: weights, buffers and activations as fp32."""
+
+_BITS = 8 * BYTES_PER_NUMBER
 
 Results = dict[Any, Any]
 """Arrays over the variants of a part: every count, `valid`, and the size of each (output, axis)."""
@@ -47,6 +51,7 @@ class Cells:
         self.network = network
         self.grid = grid
         self.slow = {i for i, axis in enumerate(grid.axes) if not axis.is_numeric}
+        self._planned: tuple[Any, Plan] | None = None
 
     def work_out(self, ranges: Ranges) -> Results:
         """Return the results of all the variants of a part, in their order."""
@@ -89,12 +94,79 @@ class Cells:
         chosen = [self._chosen(axis, ranges, ledger) for axis in range(len(ranges))]
         graph, problems = self._build(chosen)
         if not wide:
-            return _plain_results(graph, problems)
+            return self._plain_results(graph, problems)
         if problems:
             raise self._blame(ranges, chosen, problems, wide)
         _refuse_signs(graph)
         ledger.is_reading = False
-        return _results(graph, ledger)
+        return self._results(graph, ledger, ranges)
+
+    def _plan(self, graph: Graph, build: Callable[[], Graph], axes: frozenset[int] = frozenset()) -> Plan:
+        """Return when the tensors of a graph are live, which is one for all variants that only change sizes.
+
+        `build` makes the graph of a variant that fits. Errors: `NeedsValueError` with the axes that are given, where
+        it does not after all.
+        """
+        key = (tuple([(type(node.layer), node.inputs) for node in graph.nodes]), graph.outputs, tuple(graph.inputs))
+        if self._planned is None or self._planned[0] != key:
+            plan = plan_of(build(), _BITS)
+            if plan is None:
+                raise _UnexplainedError(axes)
+            self._planned = key, plan
+        return self._planned[1]
+
+    def _variant(self, ranges: Ranges, index: Sequence[int]) -> Graph:
+        """Return the graph of one variant of a part: the one so far along each axis."""
+        values = [axis.values[first + at] for axis, (first, _), at in zip(self.grid.axes, ranges, index, strict=True)]
+        return self._build(values)[0]
+
+    def _results(self, graph: Graph, ledger: Ledger, ranges: Ranges) -> Results:
+        """Return what the formulas give for columns of candidates, and which of them fit."""
+        if not np.any(ledger.holding):
+            return {"valid": False}
+        try:
+            evaluation = evaluate(graph)
+        except ShapeError:  # whatever the numbers are: nothing that was asked of them could have mended it
+            return {"valid": False}
+        for constraint in (*evaluation.constraints, *_limits(evaluation)):
+            good = mask(constraint)
+            if good is False or (good is not True and not good.any()):
+                return {"valid": False}
+            ledger.require(good)
+        if not np.any(ledger.holding):
+            return {"valid": False}
+        totals = evaluation.totals()
+        wide = frozenset(axis for axis, span in enumerate(ranges) if _is_wide(span))
+        plan = self._plan(graph, lambda: self._variant(ranges, _first(ledger.holding, len(ranges))), wide)
+        peak = peak_of(graph, evaluation.sizings, plan, _BITS)
+        found = _counts(totals.params, totals.macs, totals.buffers, evaluation.sizings, peak)
+        for index, ref in enumerate(graph.outputs):
+            for axis, size in enumerate(evaluation.output(ref.node, ref.output).sizes):
+                found[index, axis] = size
+        arrays = {key: array_of(value) for key, value in found.items()}
+        if ledger.holding is not True:
+            arrays = {key: np.where(ledger.holding, values, 0) for key, values in arrays.items()}
+        return {**arrays, "valid": ledger.holding}
+
+    def _plain_results(self, graph: Graph, problems: Sequence[Problem]) -> Results:
+        """Return what inference gives for one variant."""
+        if problems:
+            return {"valid": False}
+        sizings, wrong = sizings_of(graph)
+        if wrong:
+            return {"valid": False}
+        whole = [sizing for sizing in sizings if sizing is not None]
+        own = [sizing for node, sizing in zip(graph.nodes, whole, strict=True) if node.shares < 0]
+        params = sum(sizing.weights + sizing.biases for sizing in own)
+        peak = peak_of(graph, whole, self._plan(graph, lambda: graph), _BITS)
+        found = _counts(
+            params, sum(sizing.macs for sizing in whole), sum(sizing.buffers for sizing in own), whole, peak
+        )
+        shapes = list(graph.inputs.values())
+        for index, ref in enumerate(graph.outputs):
+            shape = shapes[-1 - ref.node] if ref.node < 0 else whole[ref.node].outputs[ref.output]
+            found.update(((index, axis), size) for axis, size in enumerate(shape.sizes))
+        return {**found, "valid": True}
 
     def _chosen(self, axis: int, ranges: Ranges, ledger: Ledger) -> Any:
         """Return the value of an axis, or a column of those that it has here (for sizes: a tuple of columns)."""
@@ -152,28 +224,11 @@ def _refuse_signs(graph: Graph) -> None:
                         item.refuse()
 
 
-def _results(graph: Graph, ledger: Ledger) -> Results:
-    """Return what the formulas give for columns of candidates, and which of them fit."""
-    if not np.any(ledger.holding):
-        return {"valid": False}
-    try:
-        evaluation = evaluate(graph)
-    except ShapeError:  # whatever the numbers are: nothing that was asked of them could have mended it
-        return {"valid": False}
-    for constraint in (*evaluation.constraints, *_limits(evaluation)):
-        good = mask(constraint)
-        if good is False or (good is not True and not good.any()):
-            return {"valid": False}
-        ledger.require(good)
-    totals = evaluation.totals()
-    found = _counts(totals.params, totals.macs, totals.buffers, evaluation.sizings)
-    for index, ref in enumerate(graph.outputs):
-        for axis, size in enumerate(evaluation.output(ref.node, ref.output).sizes):
-            found[index, axis] = size
-    arrays = {key: array_of(value) for key, value in found.items()}
-    if ledger.holding is not True:
-        arrays = {key: np.where(ledger.holding, values, 0) for key, values in arrays.items()}
-    return {**arrays, "valid": ledger.holding}
+def _first(holding: Any, axes: int) -> tuple[int, ...]:
+    """Return where the first variant is that fits, along each axis of a part."""
+    if holding is True:
+        return (0,) * axes
+    return tuple(int(at) for at in np.unravel_index(int(np.argmax(holding)), np.shape(holding)))
 
 
 def _limits(evaluation: Evaluation) -> Iterator[Constraint]:
@@ -187,31 +242,14 @@ def _greatest(size: Any) -> int:
     return max(abs(size.low), abs(size.high)) if isinstance(size, Column) else abs(int(size))
 
 
-def _plain_results(graph: Graph, problems: Sequence[Problem]) -> Results:
-    """Return what inference gives for one variant."""
-    if problems:
-        return {"valid": False}
-    sizings, wrong = sizings_of(graph)
-    if wrong:
-        return {"valid": False}
-    whole = [sizing for sizing in sizings if sizing is not None]
-    own = [sizing for node, sizing in zip(graph.nodes, whole, strict=True) if node.shares < 0]
-    params = sum(sizing.weights + sizing.biases for sizing in own)
-    found = _counts(params, sum(sizing.macs for sizing in whole), sum(sizing.buffers for sizing in own), whole)
-    shapes = list(graph.inputs.values())
-    for index, ref in enumerate(graph.outputs):
-        shape = shapes[-1 - ref.node] if ref.node < 0 else whole[ref.node].outputs[ref.output]
-        found.update(((index, axis), size) for axis, size in enumerate(shape.sizes))
-    return {**found, "valid": True}
-
-
-def _counts(params: Any, macs: Any, buffers: Any, sizings: Iterable[Sizing]) -> Results:
+def _counts(params: Any, macs: Any, buffers: Any, sizings: Iterable[Sizing], peak: Any) -> Results:
+    """Return the counts; `peak` are the bytes of what is live of activations at the peak."""
     activations: Any = 0
     known: dict[int, Any] = {}
     for sizing in sizings:
         for shape in sizing.outputs:
             activations = activations + _elements(shape, known)
-    memory = (params + buffers + activations) * BYTES_PER_NUMBER
+    memory = (params + buffers) * BYTES_PER_NUMBER + peak
     return dict(zip(COUNTS, (params, macs, buffers, activations, memory), strict=True))
 
 

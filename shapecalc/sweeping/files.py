@@ -133,7 +133,7 @@ class TextFile:
         elif target.status is not None:
             with _reading(target) as old:
                 self.start, keep = _place(old, target.name, self.format, plan, condition)
-                self._is_whole = keep == target.status.st_size > 0
+                self._is_whole = keep > 0  # unless there are more rows to come
                 old.seek(0)
                 self._copy(old, keep)
         self._has_rows = self.start > 0

@@ -58,8 +58,14 @@ def _is_number(text: str) -> bool:
     return text.lstrip("-").replace(".", "", 1).isdigit()
 
 
+_MEMORY = (
+    "Memory is weights, buffers and live activations at their peak, for one sample, as fp32, as `shapecalc memory` "
+    "totals them."
+)
+
+
 def _footer(job: Job, shown: int) -> list[str]:
-    lines = ["Memory is weights, buffers and what every layer gives, for one sample, as fp32 (4 bytes a number)."]
+    lines = [_MEMORY]
     left = (len(job.result()) if job.wish.pareto else job.gathering.kept) - shown
     if left > 0 and job.shown is not None:
         lines.insert(0, f"… and {count_noun(left, 'more row')}: --where, --sort, --top or --pareto choose among "

@@ -23,8 +23,9 @@ class Sweep:
     """The rows of a sweep: a variant each, in order of their numbers unless they were sorted.
 
     `sweep["params"]` is a column as an array (0 where a variant is not `valid`); `sweep.names` are all columns: the
-    `variant`'s number, the settings that vary, `params`, `macs`, `buffers`, `activations`, `memory` (bytes of all
-    three as fp32), `output` (a text: `1000`, `256x6x6`, several with `; `) and `valid`.
+    `variant`'s number, the settings that vary, `params`, `macs`, `buffers`, `activations`, `memory` (bytes of
+    weights, buffers and live activations at their peak, as fp32), `output` (a text: `1000`, `256x6x6`, several with
+    `; `) and `valid`.
     """
 
     __slots__ = ("_columns", "_grid", "_sizes", "names")

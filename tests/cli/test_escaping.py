@@ -77,7 +77,7 @@ VARIABLES = ("lambda", "max", "min", "class_", "match", "_")
 def dumped(spec: Any) -> str:
     """Return a specification as JSON that is YAML as well, whose escapes are of one character each."""
     text = json.dumps(spec).replace("\\udb40\\udc41", "\\U000e0041")
-    return re.sub(r'("out_channels": )"(\w+)"', r"\1\2", text)  # a variable without quotes
+    return re.sub(r'("out_channels": |"x": |"c": )"(\w+)"', r"\1\2", text)  # a variable without quotes, and `required`
 
 
 def good(name: str = SPEECH) -> str:
@@ -134,10 +134,11 @@ def wrong() -> Iterator[str]:
     yield dumped(
         {"input": "3x8x8", "layers": [{KEY: None}], "blocks": {KEY: {"args": {"x": "required"}, "layers": [conv]}}}
     )
-    yield dumped({"input": "3x8x8", "layers": [{KEY: None, "b": None}], "blocks": {KEY: [conv], "b": [conv]}})
+    yield dumped({"input": "3x8x8", "layers": [{"b": None, KEY: None}], "blocks": {KEY: [conv], "b": [conv]}})
     yield dumped(
         {"input": "3x8x8", "layers": [{KEY: None, "x": 1}], "blocks": {KEY: {"args": {"x": 2}, "layers": [conv]}}}
     )
+    yield dumped({"input": "3x8x8", "layers": [KEY + "y"], "blocks": {KEY: [conv]}})
     yield dumped({"input": "3x8x8", "layers": [conv], "use": SPEECH})
     yield dumped({"input": "3x8x8", "layers": [conv], "layout": SPEECH})
     yield f"name: {SPEECH.splitlines()[0]}\ninput: [\n"
@@ -358,6 +359,7 @@ def test_no_error_in_a_file_hides_or_forges(name: str, tmp_path: Path) -> None:
         assert ran.status in ((0, 1, 2) if name == "sizes" else (1, 2)), text
         check_text(ran.err)
         check_text(ran.out)
+        assert not [line for line in ran.err.splitlines() if line.lstrip().startswith("FORGED")]
         assert "Traceback" not in ran.err
 
 

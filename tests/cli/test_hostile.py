@@ -7,8 +7,10 @@ import os
 import random
 import resource
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from running import run
+
+from shapecalc import locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,15 +35,15 @@ class Ended(NamedTuple):
     err: str
 
 
-def limit() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-
-
-def shapecalc(*arguments: object, **rest: Any) -> Ended:
+def shapecalc(*arguments: object, seconds: int = SECONDS, **rest: Any) -> Ended:
     """Run the command in a process of its own, with little time and memory."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
     command = [*COMMAND, *map(str, arguments)]
-    ended = subprocess.run(command, capture_output=True, preexec_fn=limit, timeout=10 * SECONDS, check=False, **rest)
+    ended = subprocess.run(command, capture_output=True, preexec_fn=limit, timeout=10 * seconds, check=False, **rest)
     return Ended(ended.returncode, ended.stdout, ended.stderr.decode())
 
 
@@ -143,6 +147,54 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
         + f"outputs: [{', '.join(f'conv{i + 1}' for i in range(2_000))}]\n",
         "the 9×9 window does not fit its 8×8 input",
     ),
+    "unknown aliases": (
+        HEAD + "".join(f"  - &a{i} relu\n" for i in range(15_000)) + "".join(f"  - *b{i}\n" for i in range(15_000)),
+        "the alias `*b0` names no anchor",
+    ),
+    "an unknown argument again and again": (
+        f"{HEAD}  - {{linear: {{out_features: 8, bais: true}}, repeat: 100000}}\n",
+        "did you mean bias?",
+    ),
+    "unknown names in a block used again and again": (
+        "input: 8\nblocks:\n  b: [linear: 8, {relu: , from: nowhere}, linaer: 3]\nlayers:\n  - {b: , repeat: 30000}\n",
+        "did you mean linear?",
+    ),
+    "shares of nothing": (
+        HEAD + "".join(f"  - {{linear: 8, name: n{i}, share: m{i}}}\n" for i in range(15_000)),
+        "nothing here is called m0",
+    ),
+    "names all alike": (
+        HEAD
+        + "".join(f"  - {{linear: 8, name: {i:016b}{'ab' * 20}, from: input}}\n" for i in range(5_000))
+        + "".join(f"  - {{linear: 8, from: {i:016b}{'ba' * 20}}}\n" for i in range(100)),
+        "nothing here is called 0000000000000000bababababa",
+    ),
+    "layers that nothing takes": (
+        HEAD + "  - {linear: 4, from: input}\n" * 20_000,
+        "19,899 more problems like these are not listed",
+    ),
+    "sums of a list in a list": (
+        f"input: 8\nvars: {{a: [[{', '.join(['1'] * 9_990)}]]}}\nlayers:\n  - {{fc: 'sum(a[0]) + i', repeat: 400000}}\n",
+        "more than 1,500,000 steps",
+    ),
+    "long expressions again and again": (
+        f"{HEAD}  - {{fc: 'i + {' + '.join(['1'] * 99)}', repeat: 490000}}\n",
+        "more than 1,500,000 steps",
+    ),
+    "blocks, each with an argument of its own": (
+        "input: 8\nblocks:\n  a: {args: {x: 1}, layers: [linear: x]}\n  b: {args: {x: 1}, layers: [a: x]}\n"
+        "layers:\n  - {b: i + 1, repeat: 240000}\n",
+        "more than 1,500,000 steps",
+    ),
+    "a for of 30,000 names": (
+        f"{HEAD}  - linear: 8\n    for:\n" + "".join(f"      x{i}: [1, 2]\n" for i in range(30_000)),
+        "for has 30,000 names: at most 200",
+    ),
+    "variants that are all wrong": (
+        "input: 8\nvars: {w: 3}\nlayers:\n  - linear: w\nvariants:\n"
+        + "".join(f"  v{i}: {{vars: {{{', '.join(f'ww{k}: 1' for k in range(50))}}}}}\n" for i in range(400)),
+        "there is no variable ww0 to set",
+    ),
     "claims of nothing": (
         f"{HEAD}  - linear: 4\n    repeat: 20000\nexpect:\n  layer:\n"
         + "".join(f"    linaer{i}: {{params: 3}}\n" for i in range(20_000)),
@@ -186,6 +238,16 @@ RIGHT: dict[str, tuple[str, int]] = {
         f"{HEAD}  - fc: 8\n    name: s0\n" + "".join(f"  - fc: 8\n    name: s{i}\n    share: s{i - 1}\n" for i in range(1, 50_000)),
         72,
     ),
+    "20,000 shares of what follows": (
+        HEAD + "".join(f"  - {{fc: 8, name: s{i}, share: s{i + 1}}}\n" for i in range(20_000)) + "  - {fc: 8, name: s20000}\n",
+        72,
+    ),
+    "names that stand for names": (
+        HEAD + "".join(f"  - {{relu: , name: n{i}, from: n{i + 1}, when: false}}\n" for i in range(8_000))
+        + "  - {relu: , name: n8000, from: input}\n" + "".join(f"  - {{fc: 3, name: m{i}, from: n{i}}}\n" for i in range(8_000))
+        + f"  - concat: [{', '.join(f'm{i}' for i in range(8_000))}]\n",
+        216_000,
+    ),
     "20,000 blocks": ("input: 8\nblocks:\n" + "".join(f"  b{i}: [linear: 1]\n" for i in range(20_000)) + "layers:\n" + "".join(f"  - b{i}\n" for i in range(20_000)), 40_007),
     "20,000 claims": (
         f"{HEAD}  - linear: 8\n    repeat: 20000\nexpect:\n  layer:\n" + "".join(f"    linear{i + 1}: {{params: 72}}\n" for i in range(20_000)),
@@ -211,6 +273,15 @@ def test_what_is_only_large_is_read(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_thousand_variants_do_not_add_up(tmp_path: Path) -> None:
+    """What one variant takes is free again for the next: 60 of 100,000 layers would take 6 GB."""
+    file = tmp_path / "spec.yaml"
+    variants = "".join(f"  v{i}: {{vars: {{w: {i + 1}}}}}\n" for i in range(60))
+    file.write_text(f"input: 8\nvars: {{w: 3}}\nlayers:\n  - {{linear: w, repeat: 100000}}\nvariants:\n{variants}")
+    ended = shapecalc("check", file, seconds=600)
+    assert (ended.status, ended.err) == (0, "")
+
+
 def test_time_is_linear_in_the_fan(tmp_path: Path) -> None:
     import shapecalc as library
 
@@ -222,7 +293,7 @@ def test_time_is_linear_in_the_fan(tmp_path: Path) -> None:
         library.load(text).infer()
         return time.process_time() - begun
 
-    gc.disable()  # as the command does
+    gc.disable()  # the command searches for garbage seldom
     try:
         assert min(seconds(20_000) for _ in range(3)) < 6 * min(seconds(5_000) for _ in range(3))
     finally:
@@ -246,6 +317,44 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "open", refuse)
     ran = run("summary", file)
     assert (ran.status, ran.err) == (2, f"{file} may not be read: permission denied\n")
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = tmp_path / "pipe.yaml"
+    os.mkfifo(pipe)
+    monkeypatch.setattr(locate, "_SECONDS_FOR_A_WRITER", 0.2)
+    ran = run("check", pipe)
+    assert (ran.status, ran.err.splitlines()[0]) == (2, f"nothing is written to the pipe {pipe}")
+    for device in ("/dev/zero", "/dev/null"):
+        ran = run("summary", device)
+        assert (ran.status, ran.err.splitlines()[0]) == (2, f"{device} is neither a file nor a pipe")
+    connection = socket.socket(socket.AF_UNIX)
+    monkeypatch.chdir(tmp_path)  # the name of a socket is short
+    connection.bind("net.sock")
+    assert run("summary", "net.sock").status == 2
+    connection.close()
+
+
+def test_a_pipe_is_read(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.yaml"
+    os.mkfifo(pipe)
+
+    def write() -> None:
+        with open(pipe, "w") as stream:
+            time.sleep(0.3)
+            stream.write(f"{HEAD}  - linear: 8\n")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    ran = run("check", pipe)
+    writer.join()
+    assert (ran.status, ran.out) == (0, f"ok     {pipe}: pipe, 72 parameters, nothing claimed\n")
+    ended = subprocess.run(
+        ["bash", "-c", '"$@" <(sleep 0.3; printf "input: 8\nlayers: [linear: 8]\n")', "bash", *COMMAND, "check"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0
+    assert "72 parameters" in ended.stdout
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")

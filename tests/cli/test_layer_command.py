@@ -27,7 +27,7 @@ def test_a_convolution():
         "conv  227×227×3 → 55×55×96\n\n"
         "  params       34,944  34,848 weights + 96 biases\n"
         "  MACs    105,415,200  for one sample\n"
-        "  memory     1.11 MiB  290,400 numbers of 4 bytes\n"
+        "  bytes      1.11 MiB  of its output: 290,400 elements × 4 bytes\n"
     )
     assert (ran.status, ran.err) == (0, "")
 

@@ -122,7 +122,7 @@ def test_shares_add_up_whatever_is_open():
     for depth in ("1", "2", "all"):
         ran = run("summary", "resnet50", "--shares", "--depth", depth, "--format", "csv")
         rows = list(csv.DictReader(io.StringIO(ran.out)))
-        for name in ("params_share", "macs_share", "memory_share"):
+        for name in ("params_share", "macs_share", "output_bytes_share"):
             assert sum(float(row[name]) for row in rows) == pytest.approx(1, abs=1e-3)
 
 

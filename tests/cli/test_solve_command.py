@@ -92,3 +92,12 @@ def test_bad_questions(words, told):
     assert ran.status == 2
     assert told in ran.err
     assert not ran.out
+
+
+def test_sizes_says_what_a_size_is_in_lines_of_their_own() -> None:
+    text = "input: 33\nlayers:\n  - avg_pool: {kernel_size: 2, stride: 2}\n    name: long\n"
+    out = run("sizes", "-", text=text.replace("33", "3x33x33")).out
+    assert (
+        "  here      33 is legal, but not exact: it is rounded at\n            long\n            the nearest are 32 and 34\n"
+        in out
+    )

@@ -168,8 +168,17 @@ def test_shares_in_json():
     layers = json.loads(run("summary", "alexnet", "--shares", "--format", "json").out)["layers"]
     fc1 = next(layer for layer in layers if layer["name"] == "fc1")
     assert fc1["params_share"] == round(37_752_832 / 62_378_344, 6)
-    for share in ("params_share", "macs_share", "memory_share"):
+    for share in ("params_share", "macs_share", "output_bytes_share"):
         assert sum(layer[share] for layer in layers) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("column", ["memory", "memory_share"])
+def test_a_layer_has_no_memory_of_its_own(column):
+    ran = run("summary", "alexnet", "--columns", f"name,{column}")
+    assert ran.status == 2
+    assert f"there is no column {column}" in ran.err
+    assert f"a layer has {column.replace('memory', 'output_bytes')};" in ran.err
+    assert "`shapecalc memory`" in " ".join(ran.err.split())
 
 
 def test_help_lists_the_columns():

@@ -25,13 +25,13 @@ AlexNet, any width: 6 variants
 width   input           params          MACs    memory   output
 ─────────────────────────────────────────────────────────────────────
    16   32×32×3              –             –         –   does not fit
-   16   227×227×3   30,560,584   117,365,384   118 MiB   1000
+   16   227×227×3   30,560,584   117,365,384   117 MiB   1000
    32   32×32×3              –             –         –   does not fit
-   32   227×227×3   40,702,632   335,259,920   158 MiB   1000
+   32   227×227×3   40,702,632   335,259,920   156 MiB   1000
    48   32×32×3              –             –         –   does not fit
-   48   227×227×3   51,308,552   674,556,824   200 MiB   1000
+   48   227×227×3   51,308,552   674,556,824   197 MiB   1000
 
-Memory is weights, buffers and what every layer gives, for one sample, as fp32 (4 bytes a number).
+Memory is weights, buffers and live activations at their peak, for one sample, as fp32, as `shapecalc memory` totals them.
 3 variants do not fit; the first, width 16, 32×32×3: max_pool2 (max_pool): the 3×3 window does not fit its 2×2 input
 """
 

@@ -134,6 +134,26 @@ def test_with_a_condition_rows_are_compared_that_fulfil_it():
         assert Path("rows.csv").read_bytes() == due
 
 
+def test_with_a_condition_rows_in_the_middle_have_gaps_but_an_order():
+    where = ("--where", "width % 10 != 0")
+    assert run(*SWEEP, *where, "-o", "rows.csv").status == 0
+    due = Path("rows.csv").read_bytes()
+    lines = due.splitlines(keepends=True)
+    assert len(lines) == 51
+    Path("rows.csv").write_bytes(b"".join(lines[:-1]))
+    assert ran_again("rows.csv", *where).status == 0
+    assert Path("rows.csv").read_bytes() == due
+    for wrong in ([*lines[:24], lines[25], lines[24], *lines[26:]], [*lines[:30], lines[29], *lines[30:]]):
+        Path("rows.csv").write_bytes(b"".join(wrong))
+        assert "are not numbered as those of this sweep" in ran_again("rows.csv", *where).err
+
+
+def test_a_sweep_that_has_no_rows_has_a_heading():
+    Path("rows.csv").write_bytes(b"")
+    assert ran_again("rows.csv", "--where", "params < 5").status == 0
+    assert Path("rows.csv").read_bytes() == whole("csv").splitlines(keepends=True)[0]
+
+
 def foreign(due, ending):
     """Files that are not the beginning of this sweep."""
     lines = due.splitlines(keepends=True)
@@ -179,6 +199,7 @@ def foreign(due, ending):
             yield b"".join(lines[:number]) + wrong + end
     yield b"".join([*lines[:2], *lines[3:]])
     yield b"".join([*lines[:-3], *lines[-2:]])
+    yield b"".join([*lines[:-21], *lines[-20:]])
     if ending == "jsonl":
         yield lines[0].replace(b'"variant": 0', b'"variant": 0, "variant": 5') + b"".join(lines[1:])
         yield lines[0].replace(b'{"variant": 0, ', b"{") + b"".join(lines[1:])
@@ -336,6 +357,14 @@ def test_a_usage_error_leaves_the_old_file(options, name):
     assert Path(name).read_bytes() == b"old"
     assert Path("net.svg").read_bytes() == ALEXNET.read_bytes()
     assert sorted(os.listdir()) == ["net.svg", name]
+
+
+def test_a_wrong_condition_is_seen_before_the_first_line():
+    for options in ((), ("-o", "/dev/stdout")):
+        command = [*COMMAND, *map(str, SWEEP), "--where", "params + macs", "--format", "csv", *options]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert ended.stderr.startswith("`params + macs` is not true or false")
 
 
 def test_a_picture_and_rows_are_two_files():
@@ -544,6 +573,36 @@ def test_a_process_that_is_killed_is_an_error_in_words():
         "one of the processes that --jobs started was killed\n   was there not enough memory? fewer --jobs take less\n",
     )
     assert os.listdir() == ["script.py"]
+
+
+def wait_until_stopped():
+    from shapecalc.sweeping.cells import Cells
+
+    deadline = time.monotonic() + 15
+    while not Cells.is_stopped and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return Cells.is_stopped
+
+
+def test_processes_stop_what_they_work_at_when_the_sweep_is_given_up():
+    from shapecalc.sweeping.driver import process_pool
+
+    with pytest.raises(KeyboardInterrupt), process_pool(1) as executor:  # noqa: PT012
+        work = executor.submit(wait_until_stopped)
+        while not work.running():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+    assert work.result(timeout=0) is True
+
+
+def test_what_is_stopped_works_out_no_more(monkeypatch):
+    from shapecalc.sweeping.cells import Cells, StoppedError
+    from shapecalc.sweeping.plan import make_plan
+
+    plan = make_plan(str(ALEXNET), {"width": [16, 32]}, None)
+    monkeypatch.setattr(Cells, "is_stopped", True)
+    with pytest.raises(StoppedError):
+        list(plan.run())
 
 
 @posix

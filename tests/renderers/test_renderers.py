@@ -115,7 +115,7 @@ def test_columns_add_up_at_every_depth(depth: int | None, column: str) -> None:
     report = nested(batch=3)
     rows = list(csv.DictReader(io.StringIO(render(report, "csv", columns=["name", column], depth=depth))))
     total = {**report.total._asdict(), "flops": 2 * report.total.macs}
-    total["memory"] = sum(row.activations for row in report) * 3 * 4
+    total["output_bytes"] = sum(row.activations for row in report) * 3 * 4
     if column.endswith("_share"):
         total[column] = Fraction(1)
         assert sum(float(row[column]) for row in rows) == pytest.approx(1, abs=1e-4)
@@ -152,10 +152,10 @@ def test_wider_terminals_and_pipes_show_more() -> None:
 
     assert headings(80) == "Layer Kind Output Weights Biases Params MACs"
     assert headings(100) == "Layer Kind Input Output Weights Biases Params MACs"
-    full = "Layer Kind Input Kernel Stride Padding Output Weights Biases Params MACs Memory"
+    full = "Layer Kind Input Kernel Stride Padding Output Weights Biases Params MACs Bytes"
     assert headings(140) == headings(None) == full
     assert headings(80, columns=["+trainable"]) == "Layer Kind Output Weights Params MACs Trainable"
-    assert headings(30, columns=["name", "kind", "macs", "memory", "flops"]) == "Layer Kind MACs Memory FLOPs"
+    assert headings(30, columns=["name", "kind", "macs", "output_bytes", "flops"]) == "Layer Kind MACs Bytes FLOPs"
     assert headings(80, flops=True) == "Layer Kind Output Weights Biases Params FLOPs"
 
 
@@ -286,7 +286,7 @@ def test_a_very_long_table_has_every_row() -> None:
 @pytest.mark.parametrize(
     ("text", "names"),
     [("name,params", ["name", "params"]), (" Name , MACs,name", ["name", "macs"]), ("+from", ["+from"]),
-     ("+from, +memory", ["+from", "+memory"]), ("+from,memory", ["+from", "+memory"])],
+     ("+from, +buffers", ["+from", "+buffers"]), ("+from,output_bytes", ["+from", "+output_bytes"])],
 )  # fmt: skip
 def test_columns_are_read(text: str, names: list[str]) -> None:
     assert parse_columns(text) == names

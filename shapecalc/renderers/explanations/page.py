@@ -10,7 +10,7 @@ from shapecalc.explain.items import Chain, Line, Name
 from shapecalc.explain.leaves import LETTERS
 from shapecalc.explain.lines import lines_of
 from shapecalc.explain.where import reason_lines
-from shapecalc.explain.working import MACS, MEMORY, PARAMS
+from shapecalc.explain.working import MACS, OUTPUT_BYTES, PARAMS
 from shapecalc.notation import NUMBER, SUM, TEXT, Tree
 from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.text import cell_width
@@ -59,8 +59,8 @@ def legend(explanation: Explanation) -> list[str]:
         lines.append("⌊x⌋ is x rounded down, ⌈x⌉ is x rounded up.")
     if MACS in explanation.what:
         lines.append("MACs are multiply-accumulates for one sample.")
-    if MEMORY in explanation.what:
-        lines.append("Memory is for numbers of 32 bits, 4 bytes each.")
+    if OUTPUT_BYTES in explanation.what:
+        lines.append("Bytes are elements × 4 bytes (32 bits).")
     return lines
 
 

@@ -1,0 +1,115 @@
+"""Small files that ask for endless work, through the questions: a right answer or words, in bounded time and memory."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from running import run
+from test_hostile import shapecalc
+
+HUGE = {
+    "adaptive_avg_pool": ["1x10x10", {"adaptive_avg_pool": 10**9}],
+    "adaptive_avg_pool, as many as primes": ["1x999999999", {"adaptive_avg_pool": 999_999_937}],
+    "fractional_max_pool": ["1x9x999999999", {"fractional_max_pool": {"kernel_size": 2, "output_size": [2, 99_999_999]}}],
+    "upsample": ["1x8", {"upsample": {"size": 10**9 - 1, "mode": "linear"}}],
+    "pixel_shuffle": ["1000000000000x8x8", {"pixel_shuffle": 10**6}],
+    "transposed_conv": ["1x8", {"transposed_conv": {"out_channels": 1, "kernel_size": 3, "stride": 10**9}}],
+    "transposed_conv with dilation": [
+        "1x8",
+        {"transposed_conv": {"out_channels": 1, "kernel_size": 10**9, "stride": 1_000_003, "dilation": 999_983}},
+    ],
+}  # fmt: skip
+
+
+def write(tmp_path, **spec):
+    path = tmp_path / "spec.yaml"
+    path.write_text(json.dumps(spec))
+    return path
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_positions_are_not_listed_before_their_limit_is_looked_at(tmp_path, name):
+    size, layer = HUGE[name]
+    path = write(tmp_path, input=size, layers=[{"conv": {"out_channels": 1, "kernel_size": 1}}, layer])
+    if name == "pixel_shuffle":
+        path = write(tmp_path, input=size, layers=[layer])
+    told = shapecalc("rf", path)
+    assert told.status == 2, told
+    assert re.search(r"comes round only after [\d,]+ of them.*\n.*at most 20,000 are looked at", told.err)
+    assert shapecalc("memory", path).status == 0
+
+
+def test_a_size_beyond_what_can_be_counted_has_a_receptive_field(tmp_path):
+    far = {"out_channels": 1, "kernel_size": 10**12, "dilation": 10**12}
+    near = {"out_channels": 1, "kernel_size": 3}
+    path = write(tmp_path, input="1x10", layers=[{"transposed_conv": far}, {"conv": near}, {"max_pool": 2}, {"fc": 3}])
+    assert run("rf", path).status == 0
+    assert "sees 10 of input 1×10" in run("rf", path, "fc1").out
+
+
+def chain(count, item):
+    return [item(i) for i in range(count)]
+
+
+QUESTIONS = {
+    "the best order of many branches": (
+        ["memory", "--order", "best"], 0, "Memory",
+        {"input": "3x8x8", "layers": [
+            *chain(800, lambda i: {"conv": {"out_channels": 50 + i % 7, "kernel_size": 1}, "name": f"a{i}", "from": "input"}),
+            *chain(800, lambda i: {"conv": {"out_channels": 1, "kernel_size": 1}, "name": f"b{i}", "from": f"a{i}"}),
+            {"concat": [f"b{i}" for i in range(800)]}]},
+    ),
+    "the best order of too many": (
+        ["memory", "--order", "best"], 2, "the best order is looked for among at most 5,000 steps, and these are 5,201",
+        {"input": "3x8x8", "layers": [
+            *chain(2600, lambda i: {"conv": {"out_channels": 50 + i % 7, "kernel_size": 1}, "name": f"a{i}", "from": "input"}),
+            *chain(2600, lambda i: {"conv": {"out_channels": 1, "kernel_size": 1}, "name": f"b{i}", "from": f"a{i}"}),
+            {"concat": [f"b{i}" for i in range(2600)]}]},
+    ),
+    "every layer's memory, where all outputs live on": (
+        ["memory", "--layers"], 0, "Memory",
+        {"input": "1x4", "outputs": [f"a.{i}" for i in range(4000)],
+         "layers": [{"conv": {"out_channels": 2, "kernel_size": 1}, "repeat": 4000, "name": "a"}]},
+    ),
+    "fixes of a long chain": (
+        ["solve", "--fix"], 1, "no one change, and no two, make every layer fit",
+        {"input": "1x40x40", "layers": chain(1000, lambda _: {"crop": 1})},
+    ),
+    "variables in repeat": (
+        ["solve", "--for", "a", "--for", "b", "--for", "c", "--params", "5k"], 0, "each setting built by itself",
+        {"input": "1x4x4", "vars": {"a": 2, "b": 2, "c": 2},
+         "layers": [{"repeat": v, "conv": {"out_channels": 2, "kernel_size": 1}} for v in "abc"]},
+    ),
+    "long networks in repeat": (
+        ["solve", "--for", "a=1:3000", "--params", "5k"], 2, "the search would build more than 300,000 layers in all",
+        {"input": "1x4x4", "vars": {"a": 2}, "layers": [{"repeat": "a", "conv": {"out_channels": 2, "kernel_size": 1}}]},
+    ),
+    "sizes of many layers": (
+        ["sizes"], 2, "sizes are looked for among at most 5,000",
+        {"input": "1x9x9", "layers": [{"max_pool": {"kernel_size": 3, "stride": 1, "padding": 1}, "repeat": 2501}]},
+    ),
+    "sizes of many inputs": (
+        ["sizes"], 2, "has 300 inputs, whose sizes are too many to try",
+        {"inputs": {f"x{i}": "1x9x9" for i in range(300)}, "layers": [{"concat": [f"x{i}" for i in range(300)]}]},
+    ),
+    "sizes of huge inputs that go together": (
+        ["sizes"], 0, "every size",
+        {"inputs": {"a": "3x1000000000", "b": "3x1000000000"}, "layers": [{"add": ["a", "b"]}]},
+    ),
+    "fields of branches that never move alike": (
+        ["rf"], 2, "take too much work",
+        {"input": "1x100000", "layers": [
+            {"concat": [[{"upsample": {"size": 9973 + i}}, {"adaptive_avg_pool": 9949}] for i in range(200)]}]},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_questions_are_answered_or_refused_in_bounded_work(tmp_path, name):
+    (command, *options), status, told, spec = QUESTIONS[name]
+    ended = shapecalc(command, write(tmp_path, **spec), *options)
+    assert "Traceback" not in ended.err, ended
+    assert ended.status == status, ended
+    assert told in ended.out.decode() + ended.err
