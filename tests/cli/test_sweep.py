@@ -109,15 +109,16 @@ LARGE = ("sweep", ALEXNET, "--set", "width=16:215", "--input", "{64:463}x=x3", "
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
-@pytest.mark.parametrize("kept", [0, 20, 200, 5_000, 1_000_003, 10**9])
-def test_a_file_is_gone_on_with(tmp_path, ending, kept):
+def test_a_file_is_gone_on_with(tmp_path, ending):
     whole, part = tmp_path / f"whole.{ending}", tmp_path / f"part.{ending}"
     assert run(*LARGE, "-o", whole).status == 0
-    part.write_bytes(whole.read_bytes()[:kept])
-    ran = run(*LARGE, "-o", part, "--resume")
-    assert ran.status == 0, ran.err
-    assert part.read_bytes() == whole.read_bytes()
-    assert ("nothing left to do" in ran.err) == (kept == 10**9)
+    due = whole.read_bytes()
+    for kept in (0, 20, 200, 5_000, 1_000_003, 10**9):
+        part.write_bytes(due[:kept])
+        ran = run(*LARGE, "-o", part, "--resume")
+        assert ran.status == 0, (kept, ran.err)
+        assert part.read_bytes() == due, kept
+        assert ("nothing left to do" in ran.err) == (kept == 10**9)
 
 
 def test_a_file_of_another_sweep_is_not(tmp_path):
