@@ -64,6 +64,7 @@ def _cases() -> Iterator[Case]:
     yield Case("dropout", {"p": 0.5}, MAP, "nn.Dropout(0.5)")
     yield Case("dropout", {"p": 0}, MAP, "nn.Dropout(0.0)")
     yield Case("stochastic_depth", {"p": 0.5}, MAP, "Depth(0.5)")
+    yield Case("stochastic_depth", {"p": 0.5, "mode": "batch"}, MAP, "Depth(0.5, 'batch')")
     yield Case("stochastic_depth", {"p": 0}, MAP, "Depth(0.0)")
 
     for rank, size in ((1, [6]), (2, [6, 6]), (3, [4, 4, 4])):
@@ -87,6 +88,12 @@ def _cases() -> Iterator[Case]:
     yield Case("depthwise_conv", {"kernel_size": 3, "depth_multiplier": 2}, MAP, "nn.Conv2d(4, 8, 3, groups=4)")
     yield Case("separable_conv", {"out_channels": 3, "kernel_size": 3, "depth_multiplier": 2}, MAP,
                "nn.Sequential(nn.Conv2d(4, 8, 3, groups=4, bias=False), nn.Conv2d(8, 3, 1))")  # fmt: skip
+    yield Case(
+        "separable_conv",
+        {"out_channels": 3, "kernel_size": 4, "padding": "same"},
+        MAP,
+        "nn.Sequential(nn.Conv2d(4, 4, 4, groups=4, bias=False, padding='same'), nn.Conv2d(4, 3, 1))",
+    )
 
     for function, kind in (("fc", "nn.Sequential(nn.Flatten(), nn.Linear(144, 3))"), ("linear", "nn.Linear(6, 3)")):
         yield Case(function, {"out_features": 3}, MAP, kind)
@@ -288,16 +295,16 @@ def _modules() -> dict[str, Any]:
         return nn.Parameter(torch.randn(*sizes))
 
     class Depth(nn.Module):
-        """torchvision.ops.stochastic_depth, mode row."""
+        """torchvision.ops.stochastic_depth."""
 
-        def __init__(self, p: float) -> None:
+        def __init__(self, p: float, mode: str = "row") -> None:
             super().__init__()
-            self.p = p
+            self.p, self.mode = p, mode
 
         def forward(self, x: Any) -> Any:
             if self.p == 0:
                 return x
-            noise = torch.empty([x.shape[0], *[1] * (x.ndim - 1)]).bernoulli_(1 - self.p)
+            noise = torch.empty([x.shape[0] if self.mode == "row" else 1, *[1] * (x.ndim - 1)]).bernoulli_(1 - self.p)
             return x * noise.div_(1 - self.p)
 
     class Add(nn.Module):

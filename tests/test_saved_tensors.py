@@ -69,6 +69,14 @@ def test_a_composite_keeps_what_pytorch_keeps(name: str) -> None:
     assert network.memory(training=True, in_place="none").training.kept == due
 
 
+def test_a_frozen_layer_keeps_nothing_for_its_weights() -> None:
+    layers = [{"linear": 8}, {"rms_norm": {}, "frozen": True}]
+    found = shapecalc.load({"input": [5, 8], "layers": layers}).memory(training=True, in_place="none").training
+    entry = RECORDED["cases"]["rms_norm {} [[5, 8]]"]["frozen"]
+    assert entry["inputs"] == [0]
+    assert found.kept == 5 * 8 * 4 + 5 * 8 * 4 + entry["sample"]["32"]  # the inputs of both, and a statistic a token
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_keeps_what_pytorch_keeps(name: str) -> None:
     spec, words, _ = NETWORKS[name]
@@ -88,7 +96,7 @@ def test_every_kind_is_recorded_or_says_why_not() -> None:
 def test_what_is_kept_once_for_a_batch_is_small_and_known() -> None:
     """It is not counted: statistics of channels, and biases that are looked up in a table."""
     kinds = {case.kind for name, case in CASES.items() if RECORDED["cases"][name]["once"]}
-    assert kinds == {"batch_norm", "window_attention", "position_embedding"} & kinds
+    assert kinds == {"batch_norm", "window_attention", "position_embedding", "stochastic_depth"} & kinds
     assert "batch_norm" in kinds
 
 
