@@ -81,8 +81,12 @@ def test_the_whole_zoo():
 SCHEMA = specification_schema()
 
 
+@pytest.mark.slow
 def test_the_schema_is_one():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_the_command_prints_the_schema():
     assert json.loads(run("schema").out) == SCHEMA
 
 

@@ -282,6 +282,7 @@ def test_a_thousand_variants_do_not_add_up(tmp_path: Path) -> None:
     assert (ended.status, ended.err) == (0, "")
 
 
+@pytest.mark.slow
 def test_time_is_linear_in_the_fan(tmp_path: Path) -> None:
     import shapecalc as library
 

@@ -106,7 +106,10 @@ QUESTIONS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
+QUICK = ("the best order of too many", "the best order of many branches")
+
+
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in QUESTIONS])
 def test_questions_are_answered_or_refused_in_bounded_work(tmp_path, name):
     (command, *options), status, told, spec = QUESTIONS[name]
     ended = shapecalc(command, write(tmp_path, **spec), *options)

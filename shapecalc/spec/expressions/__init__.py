@@ -57,9 +57,24 @@ class Expression:
         return self._run(variables)
 
 
-@lru_cache(maxsize=4096)
 def parse(text: str) -> Expression:
     """Read an expression; raise ExpressionError where it is none, or holds what none may hold."""
+    found = _parsed(text)
+    if isinstance(found, Expression):
+        return found
+    raise ExpressionError(found.message, found.offset, found.length, found.mend)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Expression | ExpressionError:
+    """Return an expression, or what is wrong with it: in a block that is repeated, that is asked many times."""
+    try:
+        return _read(text)
+    except ExpressionError as error:
+        return error.with_traceback(None)
+
+
+def _read(text: str) -> Expression:
     if len(text) > MAX_LENGTH:
         message = f"an expression of {len(text):,} characters is too long: at most {MAX_LENGTH:,}"
         raise ExpressionError(message, mend="give its parts names under `vars:`")
