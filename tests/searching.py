@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 from hypothesis import settings
 
-__all__ = ["examples", "turns"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["examples", "some", "turns"]
 
 
 def examples(times: float) -> settings:
@@ -16,3 +21,13 @@ def examples(times: float) -> settings:
 def turns(few: int, many: int) -> pytest.MarkDecorator:
     """Parametrize a search of its own by how many `turns` it takes: `few` always, `many` in CI."""
     return pytest.mark.parametrize("turns", [few, pytest.param(many, marks=pytest.mark.slow)])
+
+
+def some(values: Iterable[Any], few: int) -> list[Any]:
+    """Return the values of a parameter of which there are many alike: `few` of them always, all of them in CI."""
+    every = list(values)
+    quick = {i * len(every) // few for i in range(few)}
+    return [
+        value if i in quick else pytest.param(*(value if type(value) is tuple else (value,)), marks=pytest.mark.slow)
+        for i, value in enumerate(every)
+    ]

@@ -94,7 +94,7 @@ def random_stack(rng: random.Random, rank: int) -> list[dict[str, dict[str, Any]
     return stack
 
 
-@turns(30, 200)
+@turns(10, 200)
 def test_the_smallest_input_is_the_smallest(turns: int) -> None:
     rng = random.Random(1)
     told = 0
@@ -166,6 +166,7 @@ def test_nothing_is_said_where_no_input_would_do(layers: list[Any]) -> None:
         assert "smallest" not in problem.mend
 
 
+@pytest.mark.slow
 def test_the_search_is_bounded() -> None:
     deep: list[Any] = [{"conv": {"out_channels": 1, "kernel_size": 3}, "repeat": 4_000}]
     begun = time.process_time()

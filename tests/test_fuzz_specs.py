@@ -204,6 +204,7 @@ def test_spoilt_specifications_are_answered_in_words_for_minutes() -> None:
         answer(seeds.randrange(2**32), formulas=True)
 
 
+@pytest.mark.slow
 def test_some_are_spoilt_and_some_are_not() -> None:
     statuses = [answer(seed).status for seed in range(40)]
     assert 3 < statuses.count(0) < 20 < statuses.count(1)

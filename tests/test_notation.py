@@ -140,6 +140,7 @@ def test_the_algebra_changes_no_value(formula, values, others):
         assert value_with(expression, others) == plain(formula, others)
 
 
+@pytest.mark.slow
 @examples(4)
 @given(formulas(), st.fixed_dictionaries(dict.fromkeys(NAMES, numbers)))
 def test_what_is_written_says_the_number(formula, values):

@@ -442,6 +442,7 @@ def edgy_layers(rng):
     return [some(conv, pad, crop, circular, transposed, branches)() for _ in range(rng.randint(1, 4))]
 
 
+@pytest.mark.slow
 def test_regions_of_places_at_the_edges_and_of_all_places():
     tried = 0
     for seed in range(260):

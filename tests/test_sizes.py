@@ -35,7 +35,7 @@ KNOWN = {
 }
 
 
-@pytest.mark.parametrize("spec", KNOWN)
+@pytest.mark.parametrize("spec", [pytest.param(n, marks=pytest.mark.slow) if n == "yolov3" else n for n in KNOWN])
 def test_known_sizes(spec):
     (entry,) = shapecalc.load(spec).legal_sizes().axes
     assert (entry.legal.text(), entry.exact.text()) == KNOWN[spec]
@@ -70,6 +70,7 @@ WINDOWS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @examples(0.5)
 @given(st.lists(WINDOWS, min_size=1, max_size=3))
 def test_legal_and_exact_are_those_of_an_exhaustive_search(windows):
@@ -83,6 +84,7 @@ def test_legal_and_exact_are_those_of_an_exhaustive_search(windows):
             assert (size in entry.exact) == (not dropped(network, size)), size
 
 
+@pytest.mark.slow
 @examples(0.25)
 @given(st.integers(1, 3), st.integers(2, 3), st.integers(0, 1))
 def test_skip_connections_must_meet(levels, factor, padding):
@@ -159,6 +161,7 @@ def test_sizes_beyond_those_that_are_tried(case):
         assert (n in entry.legal) == (not sizings_of(with_sizes(graph, {("input", 0): n}))[1]), n
 
 
+@pytest.mark.slow
 def test_what_is_not_known_is_said():
     """A divisor of what a long stride makes: of more than is tried."""
     layers = [{"conv": {**CONV, "stride": 100}}, {"reshape": [2, -1, 20_000]}]
@@ -234,6 +237,7 @@ def ends_at_the_edge(axis):
     return taps(axis, last)[-1] == axis.size - 1 + axis.after
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounding", ROUNDED)
 def test_exact_is_where_the_last_window_ends_at_the_edge(rounding):
     """Of `sizes` and of `solve`, however the number of windows is rounded, and whatever is fixed."""

@@ -8,7 +8,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from searching import examples
+from searching import examples, some
 
 import shapecalc
 from shapecalc.cli.solve import _fixes_text
@@ -145,6 +145,7 @@ def test_several_variables_and_budgets_against_a_loop():
     assert [s.used for s in answer.solutions] == sorted(due.values(), reverse=True)
 
 
+@pytest.mark.slow
 def test_variables_that_decide_structure_are_built_one_by_one():
     text = """
 input: 3x8x8
@@ -200,7 +201,7 @@ MEMORY = [
 ]
 
 
-@pytest.mark.parametrize(("spec", "find", "bits", "budget"), MEMORY)
+@pytest.mark.parametrize(("spec", "find", "bits", "budget"), some(MEMORY, 3))
 def test_memory_is_what_the_memory_command_totals(spec, find, bits, budget):
     network, due = shapecalc.load(spec), {}
     for values in itertools.product(*find.values()):
@@ -358,6 +359,7 @@ def test_every_fix_is_right_as_it_is_written():
         assert "# a comment" in change.edit.text
 
 
+@pytest.mark.slow
 def test_two_changes_where_one_does_not_do():
     text = """
 input: 3x64x64
@@ -409,7 +411,7 @@ def test_the_first_fix_of_an_input_with_a_batch_axis_leaves_it_out(tmp_path, wri
 # Composites, and what there is too much of.
 
 
-@pytest.mark.parametrize("kind", sorted(kind for kind, cls in KINDS.items() if issubclass(cls, Composite)))
+@pytest.mark.parametrize("kind", some(sorted(kind for kind, cls in KINDS.items() if issubclass(cls, Composite)), 3))
 def test_a_composite_that_does_not_fit_is_fixed_or_left(kind, tmp_path):
     """Every composite, on an input of another number of features than its example's; its own arguments are changed."""
     cls = KINDS[kind]

@@ -605,6 +605,7 @@ def test_many_values_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_text("- a\n" * 999, "net.yaml")[1] == []
 
 
+@pytest.mark.slow
 def test_many_layers_are_read() -> None:
     layers = "layers:\n" + "  - conv: {out_channels: 64, kernel_size: 3}\n    name: c\n" * 2000
     assert len(read(layers)["layers"]) == 2000

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from searching import examples
+from searching import examples, some
 
 import shapecalc
 from shapecalc.errors import UsageError
@@ -75,7 +75,7 @@ def check(network, result, numbers=None):
 FILES = sorted({path for path, _ in bundled_members()})
 
 
-@pytest.mark.parametrize("path", FILES, ids=[Path(path).stem for path in FILES])
+@pytest.mark.parametrize("path", some(FILES, 8), ids=[Path(path).stem for path in FILES])
 def test_every_row_of_a_bundled_network_is_what_inference_gives(path):
     choose = random.Random(Path(path).stem)
     network = choose.choice(members(path)).load()
@@ -340,6 +340,7 @@ def test_on_processes(monkeypatch):
         assert same(sweep(SMALL, executor=executor, **ON_EXECUTORS), sweep(SMALL, **ON_EXECUTORS))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_on_a_dask_cluster(monkeypatch):
     if os.environ.get("SHAPECALC_REQUIRE_DASK"):

@@ -78,7 +78,7 @@ def ask(threads: int, formula: str = "") -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("threads", [8, 32])
+@pytest.mark.parametrize("threads", [8, pytest.param(32, marks=pytest.mark.slow)])
 def test_many_threads_get_the_answers_of_one(threads):
     ask(threads)
 

@@ -190,6 +190,7 @@ WINDOWED = [
 QUESTIONS = [["summary"], ["explain"], ["rf"], ["sizes"], ["formula"], ["memory", "--train"], ["solve", "--fix"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", [pytest.param(kind, marks=() if kind in ("conv", "max_pool") else pytest.mark.slow) for kind in WINDOWED]
 )

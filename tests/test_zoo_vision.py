@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
+from searching import some
 
 import shapecalc
 from shapecalc.locate import bundled_members
@@ -79,14 +80,14 @@ DOCUMENTED = {
 }
 
 
-@pytest.mark.parametrize("member", MEMBERS)
+@pytest.mark.parametrize("member", some(MEMBERS, 12))
 def test_everything_is_claimed(member: str) -> None:
     claims = {claim.what.partition(".")[0] for claim in shapecalc.load(member).graph.claims}
     assert {"params", "buffers", "macs"} < claims
     assert claims & {"output", "outputs"}
 
 
-@pytest.mark.parametrize(("member", "due"), DOCUMENTED.items(), ids=DOCUMENTED)
+@pytest.mark.parametrize(("member", "due"), some(DOCUMENTED.items(), 12), ids=DOCUMENTED)
 def test_totals_are_those_that_torchvision_documents(member: str, due: tuple[int, float]) -> None:
     total = shapecalc.load(member).infer().total
     assert (total.params, round(total.macs / 10**9, 3)) == due

@@ -41,6 +41,7 @@ def test_error_text(name: str, request: pytest.FixtureRequest, monkeypatch: pyte
     assert (ran.status, ran.err) == (1, told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SPECS)
 def test_every_error_says_where_and_what(name: str) -> None:
     text = (FOLDER / f"{name}.txt").read_text(encoding="utf-8")

@@ -72,6 +72,7 @@ def test_for_machines(tmp_path):
     assert "%0A" in line
 
 
+@pytest.mark.slow
 def test_the_whole_zoo():
     ran = run("check", "--all")
     assert ran.status == 0, ran.out + ran.err

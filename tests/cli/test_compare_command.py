@@ -56,6 +56,7 @@ def test_diff_wants_something_to_differ():
     assert "give a second SPEC, or what differs" in ran.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [60, 80, 120])
 @pytest.mark.parametrize("words", [("diff", "resnet18", "resnet50"), ("diff", "alexnet", "bert-base-uncased"),
                                    ("compare", "alexnet", "vgg16", "resnet50", "mobilenet_v2", "unet")])  # fmt: skip

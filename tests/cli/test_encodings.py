@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 from running import run
+from searching import some
 
 import shapecalc
 from shapecalc.cli import cli
@@ -95,7 +96,8 @@ def asked(name: str, nested: Path) -> list[list[str]]:
     return [[str(nested) if word == "nested" else word for word in words] for words in ASKED[name]]
 
 
-@pytest.mark.parametrize("name", [name for name in commands() if name != "specs"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", some([name for name in commands() if name != "specs"], 4))
 def test_every_character_of_ours_has_a_plainer_one(name: str, nested: Path) -> None:
     for words in asked(name, nested):
         for format_ in formats_of(name):
@@ -231,6 +233,7 @@ def run_for_real(*arguments: str, **environment: str) -> subprocess.CompletedPro
     return subprocess.run(command, capture_output=True, check=False, env={**os.environ, **environment})
 
 
+@pytest.mark.slow
 def test_in_a_process_of_its_own() -> None:
     for environment in (
         {"PYTHONIOENCODING": "ascii"},

@@ -205,10 +205,15 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
 
 # Each takes a process of its own, and most take seconds: those that do not, one of a sort, are always run.
 QUICK = {
-    "empty", "random bytes", "a program", "not UTF-8", "an alias bomb", "an alias in itself", "code", "10,000 brackets",
-    "10,000 dashes", "10,000 parentheses", "blocks in blocks", "repeat a billion", "lists that double", "9**9**9",
-    "sizes that grow", "100,000 axes", "10^12 pieces", "a billion billions", "windows line ends",
-}  # fmt: skip
+    "empty",
+    "random bytes",
+    "not UTF-8",
+    "an alias bomb",
+    "10,000 brackets",
+    "repeat a billion",
+    "9**9**9",
+    "windows line ends",
+}
 
 
 def cases(table: dict[str, Any]) -> list[Any]:

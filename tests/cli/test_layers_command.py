@@ -7,6 +7,7 @@ import json
 import jsonschema
 import pytest
 from running import run
+from searching import some
 
 from shapecalc.layer import Composite
 from shapecalc.layers import KINDS
@@ -22,7 +23,7 @@ def test_the_list_has_every_kind_and_its_doc():
     assert max(map(cell_width, run("layers", columns=80).out.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", some(KINDS, 20))
 def test_every_kind_has_its_page(kind):
     cls = KINDS[kind]
     ran = run("layers", kind, columns=80)

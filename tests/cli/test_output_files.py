@@ -17,6 +17,8 @@ from running import run
 
 from shapecalc.cli import cli
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, "-c", "from shapecalc.cli import main; main()"]
 
 # How each command that writes a file is run; SPEC stands for a specification.

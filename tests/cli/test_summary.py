@@ -27,6 +27,7 @@ def test_the_tutorials_table():
     assert rows["total"] == ["62,367,776", "10,568", "62,378,344", "1,135,256,096"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [80, 100, 120, 200])
 @pytest.mark.parametrize("name", ["alexnet", "vgg16", "resnet50", "llama-2-7b"])
 def test_no_line_is_wider_than_the_terminal(name, columns):

@@ -108,7 +108,8 @@ def test_a_long_table_is_cut_and_says_so():
 LARGE = ("sweep", ALEXNET, "--set", "width=16:215", "--input", "{64:463}x=x3", "--where", "width % 2 == 0")
 
 
-@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["csv", pytest.param("jsonl", marks=pytest.mark.slow)])
 def test_a_file_is_gone_on_with(tmp_path, ending):
     whole, part = tmp_path / f"whole.{ending}", tmp_path / f"part.{ending}"
     assert run(*LARGE, "-o", whole).status == 0
@@ -164,6 +165,7 @@ def test_parquet(tmp_path):
     assert "cannot be continued" in run(*SMALL, "-o", part, "--resume").err
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_the_picture(tmp_path):
     pytest.importorskip("matplotlib")

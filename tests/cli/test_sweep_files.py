@@ -33,7 +33,7 @@ HERE = tuple(ending for ending in ENDINGS if ending != "parquet" or find_spec("p
 """Those that can be written with what is installed."""
 posix = pytest.mark.skipif(os.name == "nt", reason="signals and limits are other things there")
 
-pytestmark = pytest.mark.filterwarnings("default")  # pyarrow's own
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # pyarrow's own
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +74,7 @@ def test_a_file_that_is_not_there_is_begun(ending):
     assert os.listdir() == [f"rows.{ending}"]
 
 
-@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@pytest.mark.parametrize("ending", ["csv", pytest.param("jsonl", marks=pytest.mark.slow)])
 def test_a_file_that_breaks_off_anywhere_is_gone_on_with(ending):
     due = whole(ending)
     ends = [index + 1 for index, byte in enumerate(due) if byte == 10]
@@ -212,7 +212,7 @@ def foreign(due, ending):
         yield b"a,b\n1,2\n"
 
 
-@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@pytest.mark.parametrize("ending", ["csv", pytest.param("jsonl", marks=pytest.mark.slow)])
 def test_a_foreign_or_tampered_file_is_refused_and_stays(ending):
     due = whole(ending)
     for number, wrong in enumerate(foreign(due, ending)):

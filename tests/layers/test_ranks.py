@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jsonschema
 import pytest
+from searching import some
 
 from shapecalc.errors import Misfit
 from shapecalc.inference import check_inputs, size_layer
@@ -52,7 +53,7 @@ def test_a_name_is_held_to_the_rank_that_it_states(word):
     assert found == ([0, 1] if word == "batch_norm1d" else [due])
 
 
-@pytest.mark.parametrize("word", [word for word in WORDS if not stated_rank(word)])
+@pytest.mark.parametrize("word", some([word for word in WORDS if not stated_rank(word)], 24))
 def test_other_names_take_what_the_kind_does(word):
     ranks = find_kind(word).ranks or (0, None)
     assert [rank for rank in range(5) if expects(word, rank)] == [
