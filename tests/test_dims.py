@@ -71,6 +71,7 @@ def test_broadcast_gives_the_size_that_is_not_1() -> None:
     assert dims.broadcast(n, n) == n
 
 
+@pytest.mark.slow
 def test_scaled_rounds_down_as_floating_point_does() -> None:
     n = sympy.Symbol("n", integer=True)
     for factor in (0.5, 0.33, 0.29, 0.7, 1.25, 1.1, 2.9):

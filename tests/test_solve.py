@@ -46,6 +46,7 @@ def exhaustive(kind, size, wanted, searched):
     return found
 
 
+@pytest.mark.slow
 @examples(0.12)
 @given(st.sampled_from(SLIDING), st.integers(1, 40), st.integers(1, 20))
 def test_solutions_are_those_of_an_exhaustive_search(kind, size, wanted):
@@ -133,6 +134,7 @@ def test_a_budget_is_met_exactly():
     assert answer.meeting == best.settings["width"]
 
 
+@pytest.mark.slow
 def test_several_variables_and_budgets_against_a_loop():
     widths, sizes = range(4, 12), range(188, 300, 16)
     answer = solve("unet", find={"width": widths, "input": sizes}, params="400k", macs="500M")
@@ -224,6 +226,7 @@ def test_memory_is_what_the_memory_command_totals(spec, find, bits, budget):
     assert answer.to_dict()["bits"] == bits
 
 
+@pytest.mark.slow
 def test_one_pass_that_inference_gainsays_is_done_again_one_by_one(monkeypatch):
     from shapecalc.solving import budgets
 
@@ -454,6 +457,7 @@ def test_a_change_of_a_layer_leaves_other_kinds_at_its_place_alone(tmp_path):
         assert len(change.layers) in (1, 2)
 
 
+@pytest.mark.slow
 def test_a_search_for_fixes_says_where_it_was_cut_short(tmp_path, monkeypatch):
     path = tmp_path / "wrong.yaml"
     path.write_text("input: 1x40\nlayers:\n" + "  - crop: 1\n" * 60)

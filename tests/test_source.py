@@ -62,7 +62,7 @@ def headlines(text: str | bytes) -> list[str]:
     return [str(problem).splitlines()[0] for problem in read_text(text, "net.yaml")[1]]
 
 
-@pytest.fixture(params=["CSafeLoader", "SafeLoader"], autouse=True)
+@pytest.fixture(params=["CSafeLoader", pytest.param("SafeLoader", marks=pytest.mark.slow)], autouse=True)
 def _loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run every test with libyaml and without."""
     if request.param == "SafeLoader":
