@@ -11,7 +11,7 @@ from hypothesis import settings
 from shapecalc.layers import KINDS  # noqa: F401
 
 # A user's run says the same on every day and writes nothing; CI's (`--hypothesis-profile=thorough`) searches further.
-settings.register_profile("quick", max_examples=30, deadline=None, derandomize=True, database=None)
+settings.register_profile("quick", max_examples=12, deadline=None, derandomize=True, database=None)
 settings.register_profile("thorough", max_examples=200, deadline=None, print_blob=True, database=None)
 settings.load_profile("quick")
 

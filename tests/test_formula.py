@@ -29,6 +29,7 @@ TEXT, PYTHON = WRITERS["text"], WRITERS["python"]
 WINDOWS = st.lists(st.tuples(st.integers(1, 7), st.integers(1, 4), st.booleans()), min_size=1, max_size=4)
 
 
+@pytest.mark.slow
 @given(WINDOWS, st.integers(1, 400))
 def test_nested_windows_are_one_division(windows, size):
     expression, number = H, size

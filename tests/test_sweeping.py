@@ -293,6 +293,7 @@ def test_lists_are_values_where_the_variable_is_one():
     assert two["params"].tolist() == [one["params"][0], 11689512]
 
 
+@pytest.mark.slow
 def test_parts_do_not_show(monkeypatch):
     variables, sizes = {"width": range(1, 30), "depth": [1, 0, 2]}, "3x{3:9}x{8,9}"
     whole = sweep(SMALL, vars=variables, input=sizes)
@@ -334,6 +335,7 @@ def test_on_threads():
         assert same(sweep(SMALL, executor=executor, **ON_EXECUTORS), sweep(SMALL, **ON_EXECUTORS))
 
 
+@pytest.mark.slow
 def test_on_processes(monkeypatch):
     monkeypatch.setattr(planning, "_NUMBERS", 3_000)
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as executor:

@@ -55,7 +55,7 @@ def work_of(values: Sequence[Value]) -> Work:
         elif isinstance(value, MapValue):
             waiting += [item for _, item in value.pairs]
         elif isinstance(value.value, str):
-            letters += len(value.text)
+            letters += 4 * len(value.text)
             walks += value.text.count("(") + value.text.count(" in ")
     return Work(letters // _LETTERS_A_STEP, walks)
 

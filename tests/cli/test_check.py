@@ -139,6 +139,7 @@ def listed_once(monkeypatch):
     monkeypatch.setattr(specs, "_entries", lambda: iter(listed))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("listed_once")
 def test_specs():
     out = run("specs").out
@@ -151,6 +152,7 @@ def test_specs():
     assert max(map(len, run("specs", columns=100).out.splitlines())) <= 100
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("listed_once")
 @pytest.mark.parametrize(
     ("columns", "headings"), [(80, "name input params MACs"), (100, "name input params MACs task")]
@@ -165,6 +167,7 @@ def test_specs_on_a_narrow_terminal_keep_names_and_numbers(columns, headings):
         assert f"{entry['macs']:,}" in row
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("listed_once")
 @pytest.mark.parametrize(
     ("arguments", "words"),

@@ -325,6 +325,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (ran.status, ran.err) == (2, f"{file} may not be read: permission denied\n")
 
 
+@pytest.mark.slow
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
@@ -341,6 +342,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.M
     connection.close()
 
 
+@pytest.mark.slow
 def test_a_pipe_is_read(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
@@ -363,6 +365,7 @@ def test_a_pipe_is_read(tmp_path: Path) -> None:
     assert "72 parameters" in ended.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
 def test_output_that_cannot_be_written(tmp_path: Path) -> None:
     with open("/dev/full", "w") as full:
@@ -406,6 +409,7 @@ def test_a_pipe_that_is_closed_ends_it_quietly(how: list[str], tmp_path: Path) -
     assert process.returncode in (0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 0.7])
 def test_an_interrupt_ends_it_quietly(seconds: float, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.yaml"
