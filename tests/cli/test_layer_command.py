@@ -125,7 +125,7 @@ def test_also_names_of_kinds():
     ("text", "words"),
     [
         ("layer cnv", "there is no kind of layer called 'cnv': did you mean conv?"),
-        ("layer conv --input 3x9x9 --kernl-size 3", "No such option '--kernl-size'.*--kernel-size"),
+        ("layer conv --input 3x9x9 --kernl-size 3", "No such option.*--kernl-size.*--kernel-size"),
         ("layer conv --input 3x9x9", r"conv needs --out-channels \(.*\), --kernel-size \(size of the window\)"),
         ("layer conv --out-channels 3 --kernel-size 3", "conv needs --input"),
         ("layer conv --input 3x9x9 --out-channels x --kernel-size 3", "'x' is not a whole number"),
