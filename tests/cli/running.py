@@ -8,7 +8,9 @@ import io
 import sys
 from typing import NamedTuple
 
-from shapecalc.cli import main
+import click
+
+from shapecalc.cli import cli, main
 
 
 class Ran(NamedTuple):
@@ -58,3 +60,20 @@ def run(*arguments, text: str | bytes = b"", columns: int = 0, color: bool = Fal
             else:
                 os.environ[key] = value
     return Ran(status, out.text(), err.text())
+
+
+def commands() -> dict[str, click.Command]:
+    """Every command by its name, as click lists them."""
+    context = click.Context(cli)
+    assert isinstance(cli, click.Group)
+    return {name: command for name in cli.list_commands(context) if (command := cli.get_command(context, name))}
+
+
+def formats_of(name: str) -> list[str]:
+    """The choices of a command's --format; of one without, none but the empty name."""
+    command = commands()[name]
+    if isinstance(command, click.Group):
+        command = command.get_command(click.Context(command), "conv")
+        assert command
+    found = [parameter.type for parameter in command.params if "--format" in parameter.opts]
+    return list(found[0].choices) if found else [""]  # type: ignore[attr-defined]

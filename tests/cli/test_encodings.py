@@ -12,13 +12,11 @@ import xml.etree.ElementTree as ET
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import click
 import pytest
-from running import run
+from running import commands, formats_of, run
 from searching import some
 
 import shapecalc
-from shapecalc.cli import cli
 from shapecalc.renderers.plain import write_plainer
 from shapecalc.renderers.text import cell_width
 
@@ -73,21 +71,6 @@ def nested(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def commands() -> dict[str, click.Command]:
-    context = click.Context(cli)
-    assert isinstance(cli, click.Group)
-    return {name: command for name in cli.list_commands(context) if (command := cli.get_command(context, name))}
-
-
-def formats_of(name: str) -> list[str]:
-    command = commands()[name]
-    if isinstance(command, click.Group):
-        command = command.get_command(click.Context(command), "conv")
-        assert command
-    found = [parameter.type for parameter in command.params if "--format" in parameter.opts]
-    return [one for one in found[0].choices if one != "parquet"] if found else [""]  # type: ignore[attr-defined]
-
-
 def test_every_command_is_asked() -> None:
     assert set(ASKED) == set(commands())
 
@@ -100,7 +83,7 @@ def asked(name: str, nested: Path) -> list[list[str]]:
 @pytest.mark.parametrize("name", some([name for name in commands() if name != "specs"], 4))
 def test_every_character_of_ours_has_a_plainer_one(name: str, nested: Path) -> None:
     for words in asked(name, nested):
-        for format_ in formats_of(name):
+        for format_ in [one for one in formats_of(name) if one != "parquet"]:
             arguments = [name, *words, *(["--format", format_] if format_ else [])]
             full = run(*arguments)
             if full.status == 2:  # an option that the format does not take

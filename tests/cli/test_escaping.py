@@ -19,12 +19,11 @@ import click
 import pytest
 import yaml
 from markdown_it import MarkdownIt
-from running import run
+from running import commands, formats_of, run
 from searching import some
 
 import shapecalc
 from shapecalc import locate
-from shapecalc.cli import cli
 from shapecalc.errors import ShapecalcError
 from shapecalc.escaping import (
     clean,
@@ -169,21 +168,6 @@ FED: dict[str, Callable[[Path], list[list[str]]]] = {
     "sweep": lambda spec: [[f"{spec}", "--set", "max=2,3", "--set", "lambda=2,4"]],
 }  # fmt: skip
 """What each command is given; one that is missing here fails."""
-
-
-def commands() -> dict[str, click.Command]:
-    context = click.Context(cli)
-    assert isinstance(cli, click.Group)
-    return {name: command for name in cli.list_commands(context) if (command := cli.get_command(context, name))}
-
-
-def formats_of(name: str) -> list[str]:
-    command = commands()[name]
-    if isinstance(command, click.Group):
-        command = command.get_command(click.Context(command), "conv")
-        assert command
-    found = [parameter.type for parameter in command.params if "--format" in parameter.opts]
-    return list(found[0].choices) if found else [""]  # type: ignore[attr-defined]
 
 
 CASES = [(name, format_) for name in commands() for format_ in formats_of(name)]
