@@ -5,11 +5,13 @@ from __future__ import annotations
 __all__ = ["cell_width", "cut_off", "shorten", "wrap"]
 
 _COMBINING = frozenset({"Mn", "Me"})
+_OWN = dict.fromkeys(map(ord, "×–−·…≤─█▏▎▍▌▋▊▉"))
+"""What tables are full of beside ASCII, each of one cell."""
 
 
 def cell_width(text: str) -> int:
     """Return how many cells a text takes: two for each wide character, none for one that combines with the last."""
-    if text.isascii() or text.replace("×", "").replace("–", "").isascii():
+    if text.isascii() or text.translate(_OWN).isascii():
         return len(text)
     from unicodedata import category, east_asian_width  # noqa: PLC0415  (seldom needed, and to be loaded)
 
