@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shapecalc.errors import ClaimError, ShapecalcError, ShapeError, SpecError, UsageError
+    from shapecalc.model.report import Report, Row
     from shapecalc.network import Network, in_features, load
-    from shapecalc.report import Report, Row
+    from shapecalc.questions.sweep import sweep
     from shapecalc.solver import solve
-    from shapecalc.sweeping import sweep
 
 __version__ = "0.1.0"
 
@@ -39,8 +39,8 @@ __all__ = [
 _HOMES = {
     "ClaimError": "errors",
     "Network": "network",
-    "Report": "report",
-    "Row": "report",
+    "Report": "model.report",
+    "Row": "model.report",
     "ShapeError": "errors",
     "ShapecalcError": "errors",
     "SpecError": "errors",
@@ -48,7 +48,7 @@ _HOMES = {
     "in_features": "network",
     "load": "network",
     "solve": "solver",
-    "sweep": "sweeping",
+    "sweep": "questions.sweep",
 }
 
 

@@ -6,24 +6,24 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import ClaimError, Mark, Problem, ShapecalcError, ShapeError, SpecError, UsageError
-from shapecalc.fitting import advised, layout_doubt
-from shapecalc.inference import infer, sizings_of
-from shapecalc.locate import locate, read_bytes
-from shapecalc.shape import CHW, HWC, LAYOUTS, Shape
-from shapecalc.spec import Specification, read_specification
+from shapecalc.language import Specification, read_specification
+from shapecalc.language.files import locate, read_bytes
+from shapecalc.layers.base.shape import CHW, HWC, LAYOUTS, Shape
+from shapecalc.model.advice import advised, layout_doubt
+from shapecalc.model.inference import infer, sizings_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shapecalc.explain import Explanation
-    from shapecalc.formula import Formulas
-    from shapecalc.graph import Graph
-    from shapecalc.memory import Memory
-    from shapecalc.receptive_field import ReceptiveFields
-    from shapecalc.report import Report
-    from shapecalc.sizes import LegalSizes
+    from shapecalc.language.document import Reader
+    from shapecalc.model.graph import Graph
+    from shapecalc.model.report import Report
+    from shapecalc.questions.explain import Explanation
+    from shapecalc.questions.formula import Formulas
+    from shapecalc.questions.memory import Memory
+    from shapecalc.questions.receptive_field import ReceptiveFields
+    from shapecalc.questions.sizes import LegalSizes
     from shapecalc.source import Value
-    from shapecalc.spec.document import Reader
 
 __all__ = ["Member", "Network", "in_features", "load", "members", "parse_sizes", "read_layout"]
 
@@ -93,10 +93,10 @@ class Network:
     ) -> Memory:
         """Return how many bytes the network takes: `net.memory(batch=8, optimizer="adamw", budget="24GiB")`.
 
-        The options are those of `shapecalc.memory.memory`: bits of `weights`, `activations`, `buffers`; `in_place`,
-        `order`, `training`, `optimizer`, `mixed_precision`, `budget`. Errors: as `infer`, and `UsageError`.
+        The options are those of `shapecalc.questions.memory.memory`: bits of `weights`, `activations`, `buffers`;
+        `in_place`, `order`, `training`, `optimizer`, `mixed_precision`, `budget`. Errors: as `infer`, and `UsageError`.
         """
-        from shapecalc.memory import memory  # noqa: PLC0415  (loaded when first used)
+        from shapecalc.questions.memory import memory  # noqa: PLC0415  (loaded when first used)
 
         return memory(self.infer(input=input, vars=vars, batch=batch), **options)
 
@@ -111,7 +111,7 @@ class Network:
 
         Errors: as `infer`, and `UsageError` for a network whose inputs have no space.
         """
-        from shapecalc.receptive_field import receptive_fields  # noqa: PLC0415  (loaded when first used)
+        from shapecalc.questions.receptive_field import receptive_fields  # noqa: PLC0415  (loaded when first used)
 
         return receptive_fields(self.infer(input=input, vars=vars, layout=layout))
 
@@ -145,7 +145,7 @@ class Network:
 
         Errors: `ClaimError` with every claim that is not, and as `infer`.
         """
-        from shapecalc.claims import broken_claims  # noqa: PLC0415  (loaded by the question that needs it)
+        from shapecalc.model.expectations import broken_claims  # noqa: PLC0415  (loaded by the question that needs it)
 
         report = self.infer()
         problems = broken_claims(report)
@@ -167,7 +167,7 @@ class Network:
         `layers` names layers and blocks (all by default); `what` is some of params, output, macs, output_bytes.
         Errors: as `infer`; `UsageError` for a layer that is not there.
         """
-        from shapecalc.explain import explain  # noqa: PLC0415  (loaded by the question that needs it)
+        from shapecalc.questions.explain import explain  # noqa: PLC0415  (loaded by the question that needs it)
 
         return explain(self, layers or None, what or None, layout=layout)
 
@@ -178,18 +178,18 @@ class Network:
 
     def legal_sizes(self) -> LegalSizes:
         """Return which input sizes the network takes: the legal ones, and those that no rounding touches."""
-        from shapecalc.sizes import find_sizes  # noqa: PLC0415  (a question is loaded when it is asked)
+        from shapecalc.questions.sizes import find_sizes  # noqa: PLC0415  (a question is loaded when it is asked)
 
         return find_sizes(self.graph)
 
     def formula(self, symbols: Sequence[str] = (), *, what: Sequence[str] = (), layer: str = "") -> Formulas:
-        """Return closed formulas of the network, or of one layer: see `shapecalc.formula`.
+        """Return closed formulas of the network, or of one layer: see `shapecalc.questions.formula`.
 
         `symbols` are H, W (D, L) for axes of the input, N for the batch, or variables; `what` are of output, params,
         macs, weights, biases, trainable, buffers.
         Errors: `UsageError` for a symbol that cannot be one, `MissingExtraError` without sympy.
         """
-        from shapecalc.formula import find_formulas  # noqa: PLC0415  (it loads sympy)
+        from shapecalc.questions.formula import find_formulas  # noqa: PLC0415  (it loads sympy)
 
         return find_formulas(self.graph, self.rebuilt, symbols, what, layer)
 
@@ -337,10 +337,10 @@ def read_layout(layout: str) -> str:
 
 def parse_sizes(given: Any) -> tuple[int, ...]:
     """Return sizes from `3x224x224`, a list, or one number. Errors: `UsageError`."""
-    from shapecalc.arguments import Sizes as SizesArgument  # noqa: PLC0415
     from shapecalc.errors import Misfit  # noqa: PLC0415
+    from shapecalc.layers.base.arguments import Sizes as SizesArgument  # noqa: PLC0415
     from shapecalc.source import short  # noqa: PLC0415
-    from shapecalc.units import read_sizes  # noqa: PLC0415
+    from shapecalc.text.units import read_sizes  # noqa: PLC0415
 
     argument = SizesArgument("sizes", scalar=True)
     argument.name = "an input size"

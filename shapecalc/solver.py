@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, ShapecalcError, UsageError, count_noun
+from shapecalc.language.files import locate
 from shapecalc.layers import find_kind
-from shapecalc.locate import locate
+from shapecalc.layers.base.window import ranks_text
 from shapecalc.network import Network, load
-from shapecalc.solving import BUDGETS, INPUT, find_fixes, read_budget, read_range, solve_budget, solve_window
-from shapecalc.window import ranks_text
+from shapecalc.questions.solve import BUDGETS, INPUT, find_fixes, read_budget, read_range, solve_budget, solve_window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shapecalc.graph import Graph
-    from shapecalc.layer import Layer
-    from shapecalc.solving import BudgetSolutions, Fixes, WindowSolutions
+    from shapecalc.layers.base.layer import Layer
+    from shapecalc.model.graph import Graph
+    from shapecalc.questions.solve import BudgetSolutions, Fixes, WindowSolutions
 
 __all__ = ["fix", "kind_of", "read_range", "solve"]
 

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.arguments import Choice, Count, Factors, Flag, Integer, Integers, Number, Padding, PerAxis, Sizes
-from shapecalc.axes import AxisNumber, AxisNumbers
 from shapecalc.errors import Misfit
-from shapecalc.layer import Composite, Example, Layer
 from shapecalc.layers import KINDS
-from shapecalc.shape import Shape
+from shapecalc.layers.base.arguments import (
+    Choice,
+    Count,
+    Factors,
+    Flag,
+    Integer,
+    Integers,
+    Number,
+    Padding,
+    PerAxis,
+    Sizes,
+)
+from shapecalc.layers.base.axes import AxisNumber, AxisNumbers
+from shapecalc.layers.base.layer import Composite, Example, Layer
+from shapecalc.layers.base.shape import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

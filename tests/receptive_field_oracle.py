@@ -112,7 +112,7 @@ def _pool(layer, rng, x):
 
 
 def _shape(x):
-    from shapecalc.shape import Shape
+    from shapecalc.layers.base.shape import Shape
 
     return Shape(x.shape[1:], is_map=True)
 
@@ -306,7 +306,7 @@ def _folded_back(layer, x):
 
 
 def _plain(x):
-    from shapecalc.shape import Shape
+    from shapecalc.layers.base.shape import Shape
 
     return Shape(x.shape)
 

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
-from shapecalc.arguments import (
+from shapecalc.dims import traces
+from shapecalc.errors import Misfit
+from shapecalc.layers import KINDS
+from shapecalc.layers.base.arguments import (
     MAX_SIZE,
     Argument,
     Choice,
@@ -23,9 +26,6 @@ from shapecalc.arguments import (
     Text,
     per_axis,
 )
-from shapecalc.dims import traces
-from shapecalc.errors import Misfit
-from shapecalc.layers import KINDS
 
 
 class Sorts:

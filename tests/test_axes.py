@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from shapecalc.axes import AxisNumber, AxisNumbers, axis_index, axis_of
 from shapecalc.errors import Misfit
 from shapecalc.layers import KINDS
-from shapecalc.shape import Shape
+from shapecalc.layers.base.axes import AxisNumber, AxisNumbers, axis_index, axis_of
+from shapecalc.layers.base.shape import Shape
 
 
 def test_axes_are_numbered_with_the_batch_as_0() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import shapecalc
-from shapecalc.compare import TOTALS, compare, diff, totals_of
+from shapecalc.questions.compare import TOTALS, compare, diff, totals_of
 
 
 def infer(layers, size=(3, 8, 8)):

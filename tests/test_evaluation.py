@@ -10,9 +10,9 @@ import shapecalc
 from shapecalc import dims
 from shapecalc.dims import holds
 from shapecalc.dims.lists import Many, exact
-from shapecalc.evaluation import evaluate
-from shapecalc.inference import sizings_of
-from shapecalc.sizes import with_sizes
+from shapecalc.model.evaluation import evaluate
+from shapecalc.model.inference import sizings_of
+from shapecalc.questions.sizes import with_sizes
 
 SPECS = ["alexnet", "resnet50", "unet", "googlenet", "siamese", "gpt2", "mobilenet_v3_large", "seq2seq", "swin_t"]
 

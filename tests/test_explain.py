@@ -15,21 +15,21 @@ from searching import some
 from test_notation import evaluated
 
 import shapecalc
+from shapecalc.dims.notation import chain
 from shapecalc.errors import Misfit, ShapeError, UsageError
-from shapecalc.explain import WHAT, explain
-from shapecalc.explain.kinds import kind_of
-from shapecalc.explain.lines import lines_of
-from shapecalc.explain.reasons import Makers
-from shapecalc.explain.working import work
-from shapecalc.graph import Graph, Node, Reference
-from shapecalc.inference import infer, size_layer
-from shapecalc.layer import Composite
+from shapecalc.language.files import bundled_members
 from shapecalc.layers import KINDS
-from shapecalc.locate import bundled_members
-from shapecalc.notation import chain
+from shapecalc.layers.base.layer import Composite
+from shapecalc.layers.base.shape import Shape
+from shapecalc.model.graph import Graph, Node, Reference
+from shapecalc.model.inference import infer, size_layer
+from shapecalc.questions.explain import WHAT, explain
+from shapecalc.questions.explain.kinds import kind_of
+from shapecalc.questions.explain.lines import lines_of
+from shapecalc.questions.explain.reasons import Makers
+from shapecalc.questions.explain.working import work
 from shapecalc.renderers.explanations import FORMATS, render
-from shapecalc.renderers.text import cell_width
-from shapecalc.shape import Shape
+from shapecalc.text.cells import cell_width
 
 GOLDEN = Path(__file__).parent / "data" / "explanations"
 MEMBERS = sorted({member for _, member in bundled_members()})
@@ -88,7 +88,7 @@ def test_every_kind_with_every_argument(kind, general):
 
 
 def written_numbers(quantity):
-    from shapecalc.notation import TEXT, with_numbers
+    from shapecalc.dims.notation import TEXT, with_numbers
 
     return TEXT.write(with_numbers(quantity.rule))
 

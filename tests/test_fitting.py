@@ -13,7 +13,7 @@ from searching import turns
 
 import shapecalc
 from shapecalc.errors import ShapecalcError, ShapeError
-from shapecalc.inference import sizings_of
+from shapecalc.model.inference import sizings_of
 
 WINDOWED = ("conv", "max_pool", "avg_pool", "transposed_conv", "conv", "max_pool")
 CHANGE = re.compile(r"(padding|kernel_size|dilation|groups|output_padding)(: | at most )(\d+|\[[\d, ]+\])")

@@ -20,8 +20,8 @@ from running import run
 import shapecalc
 from shapecalc.dims import ceil_div
 from shapecalc.dims.symbols import symbol
-from shapecalc.formula.floors import Collapse
-from shapecalc.formula.writers import WRITERS
+from shapecalc.questions.formula.floors import Collapse
+from shapecalc.questions.formula.writers import WRITERS
 
 H, W = symbol("H"), symbol("W")
 TEXT, PYTHON = WRITERS["text"], WRITERS["python"]

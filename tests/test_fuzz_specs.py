@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from running import Ran, run
 from searching import examples
 
-from shapecalc.locate import bundled_folder
+from shapecalc.language.files import bundled_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from shapecalc.arguments import Flag, Integer, Number, PerAxis
 from shapecalc.errors import Misfit
-from shapecalc.layer import Layer, is_bias, normalise_word
 from shapecalc.layers import KINDS, find_kind
-from shapecalc.shape import Shape
+from shapecalc.layers.base.arguments import Flag, Integer, Number, PerAxis
+from shapecalc.layers.base.layer import Layer, is_bias, normalise_word
+from shapecalc.layers.base.shape import Shape
 
 
 class Sample(Layer):

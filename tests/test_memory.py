@@ -11,15 +11,15 @@ from searching import some
 
 import shapecalc
 from shapecalc.errors import UsageError
-from shapecalc.graph import Reference
-from shapecalc.layer import BOTH, INPUTS, NOTHING, OUTPUTS, TRAINED
 from shapecalc.layers import KINDS
-from shapecalc.memory import memory
-from shapecalc.memory.liveness import run
-from shapecalc.memory.order import best_order
-from shapecalc.memory.plan import make_plan, stored
-from shapecalc.memory.training import train
-from shapecalc.units import parse_bits, parse_bytes
+from shapecalc.layers.base.layer import BOTH, INPUTS, NOTHING, OUTPUTS, TRAINED
+from shapecalc.model.graph import Reference
+from shapecalc.questions.memory import memory
+from shapecalc.questions.memory.liveness import run
+from shapecalc.questions.memory.order import best_order
+from shapecalc.questions.memory.plan import make_plan, stored
+from shapecalc.questions.memory.training import train
+from shapecalc.text.units import parse_bits, parse_bytes
 
 
 def report_of(layers, size="16", **rest):
@@ -360,7 +360,7 @@ def test_too_many_orders_are_not_all_tried(monkeypatch):
     shuffled = make_plan(report, 32, lambda _: True)
     order, is_exact = best_order(shuffled, most=10)
     assert not is_exact or run(shuffled, order).peak.live <= run(shuffled).peak.live
-    monkeypatch.setattr("shapecalc.memory.order._MOST_SETS", 10)
+    monkeypatch.setattr("shapecalc.questions.memory.order._MOST_SETS", 10)
     assert memory(report, order="best").order in ("heuristic", "exact")
 
 
@@ -632,7 +632,7 @@ def test_a_result_never_changes():
 
 def test_memory_is_one_number_wherever_it_is_asked_for():
     pytest.importorskip("numpy")
-    from shapecalc.sweeping import sweep
+    from shapecalc.questions.sweep import sweep
 
     spec = {"input": [3, 32, 32], "vars": {"width": 8, "act": "relu"},
             "layers": [{"conv": {"out_channels": "width", "kernel_size": 3}}, "batch_norm", {"activation": "act"},

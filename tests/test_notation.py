@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from searching import examples
 
 from shapecalc.dims import ceil_div, maximum, minimum, prod, scaled
+from shapecalc.dims.notation import LATEX, TEXT, Algebra, chain, steps, with_numbers, with_symbols
+from shapecalc.dims.notation.expressions import CEIL, EXACT, FLOOR, MAX, MIN, PART, SUM, Atom, Expression
 from shapecalc.dims.traces import Trace, leaf, value_of
-from shapecalc.notation import LATEX, TEXT, Algebra, chain, steps, with_numbers, with_symbols
-from shapecalc.notation.expressions import CEIL, EXACT, FLOOR, MAX, MIN, PART, SUM, Atom, Expression
 
 NAMES = "HWCksdpg"
 

@@ -16,14 +16,14 @@ from numbers_of_kinds import Sample, example_layer, example_shapes, lift, plain_
 from searching import some
 
 from shapecalc.dims import Constraint, Dim, holds, lists, traces
-from shapecalc.inference import size_layer
-from shapecalc.layer import Example, Layer
 from shapecalc.layers import KINDS
+from shapecalc.layers.base.layer import Example, Layer
+from shapecalc.model.inference import size_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shapecalc.shape import Shape
+    from shapecalc.layers.base.shape import Shape
 
 np = pytest.importorskip("numpy")
 sympy = pytest.importorskip("sympy")

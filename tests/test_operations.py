@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from shapecalc.errors import Misfit
-from shapecalc.inference import size_layer
-from shapecalc.layer import Composite
 from shapecalc.layers import KINDS, find_kind
-from shapecalc.shape import Shape
+from shapecalc.layers.base.layer import Composite
+from shapecalc.layers.base.shape import Shape
+from shapecalc.model.inference import size_layer
 
 DATA = Path(__file__).parent / "data"
 CASES: dict[str, dict[str, Any]] = {

@@ -14,8 +14,8 @@ from searching import turns
 import shapecalc
 from shapecalc.errors import SpecError, UsageError
 from shapecalc.layers import KINDS
-from shapecalc.receptive_field import receptive_fields
-from shapecalc.sight import HERE, Sight, adaptive, everywhere, resized, transposed
+from shapecalc.layers.base.dependence import HERE, Sight, adaptive, everywhere, resized, transposed
+from shapecalc.questions.receptive_field import receptive_fields
 
 
 def fields_of(layers, size, **rest):
@@ -490,7 +490,7 @@ def test_windows_in_a_row_come_round_to_the_same():
 
 
 def test_work_is_bounded_over_all_layers(monkeypatch):
-    monkeypatch.setattr("shapecalc.receptive_field.tracing.Work.__init__.__defaults__", (50,))
+    monkeypatch.setattr("shapecalc.questions.receptive_field.tracing.Work.__init__.__defaults__", (50,))
     with pytest.raises(UsageError, match="take too much work"):
         fields_of([{"conv": {"out_channels": 1, "kernel_size": 3}}] * 20, "1x64x64")
 
@@ -500,5 +500,5 @@ def test_where_gaps_are_too_many_the_ends_are_told(monkeypatch):
               {"transposed_conv": {"out_channels": 1, "kernel_size": 3, "stride": 2, "padding": 1}}]  # fmt: skip
     fields = fields_of(layers, "1x30x30")
     before = [fields.region("transposed_conv1", (at, at)) for at in range(9, 13)]
-    monkeypatch.setattr("shapecalc.receptive_field.places.Gaps.afford", lambda *_: False)
+    monkeypatch.setattr("shapecalc.questions.receptive_field.places.Gaps.afford", lambda *_: False)
     assert [fields.region("transposed_conv1", (at, at)) for at in range(9, 13)] == before

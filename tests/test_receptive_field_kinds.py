@@ -10,11 +10,11 @@ from numbers_of_kinds import plain_kinds, samples
 from receptive_field_oracle import run_kind
 from searching import some
 
-from shapecalc.inference import size_layer
-from shapecalc.layer import Layer
 from shapecalc.layers import KINDS
-from shapecalc.receptive_field.places import Gaps, seen
-from shapecalc.shape import Shape
+from shapecalc.layers.base.layer import Layer
+from shapecalc.layers.base.shape import Shape
+from shapecalc.model.inference import size_layer
+from shapecalc.questions.receptive_field.places import Gaps, seen
 
 
 def a_map(*sizes):

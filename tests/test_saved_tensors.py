@@ -12,9 +12,9 @@ from record_saved_tensors import CASES, NETWORKS, UNRECORDED, Case, record, reco
 from searching import some
 
 import shapecalc
-from shapecalc.layer import BOTH, INPUTS, OUTPUTS, TRAINED, Composite
 from shapecalc.layers import KINDS
-from shapecalc.shape import Shape
+from shapecalc.layers.base.layer import BOTH, INPUTS, OUTPUTS, TRAINED, Composite
+from shapecalc.layers.base.shape import Shape
 
 RECORDED = json.loads((Path(__file__).parent / "data" / "saved_tensors.json").read_text(encoding="utf-8"))
 WIDTH = 32

@@ -17,10 +17,10 @@ from running import run
 from test_window import slide, slide_up, taps
 
 import shapecalc
-from shapecalc.inference import sizings_of
-from shapecalc.progressions import SizeSet, find_pattern
-from shapecalc.sizes import with_sizes
-from shapecalc.window import Axis
+from shapecalc.layers.base.window import Axis
+from shapecalc.model.inference import sizings_of
+from shapecalc.questions.sizes import with_sizes
+from shapecalc.questions.sizes.periodic import SizeSet, find_pattern
 
 KNOWN = {
     # Ronneberger et al. 2015: tiles such that every pooling is of an even size; 572 of figure 1 among them.
@@ -290,7 +290,7 @@ def test_what_is_rounded_stays_so_in_the_layers_behind():
 
 def test_large_networks_are_tried_at_fewer_sizes(monkeypatch):
     network = shapecalc.load("yolov3")
-    monkeypatch.setattr("shapecalc.sizes.patterns._MOST_WORK", 600_000)
+    monkeypatch.setattr("shapecalc.questions.sizes.patterns._MOST_WORK", 600_000)
     (entry,) = network.legal_sizes().axes
     assert entry.legal.text() == f"{KNOWN['yolov3'][0]}; beyond 2,048, not every size was tried"
     assert entry.exact.text() == "none up to 2,048; beyond, not every size was tried"

@@ -13,12 +13,12 @@ from searching import examples, some
 import shapecalc
 from shapecalc.cli.solve import _fixes_text
 from shapecalc.errors import Misfit
-from shapecalc.inference import size_layer, sizings_of
-from shapecalc.layer import Composite
 from shapecalc.layers import KINDS, find_kind
-from shapecalc.shape import Shape
+from shapecalc.layers.base.layer import Composite
+from shapecalc.layers.base.shape import Shape
+from shapecalc.model.inference import size_layer, sizings_of
+from shapecalc.questions.solve import read_budget, slides
 from shapecalc.solver import kind_of, read_range, solve
-from shapecalc.solving import read_budget, slides
 
 SLIDING = sorted(kind for kind, cls in KINDS.items() if slides(cls))
 
@@ -228,7 +228,7 @@ def test_memory_is_what_the_memory_command_totals(spec, find, bits, budget):
 
 @pytest.mark.slow
 def test_one_pass_that_inference_gainsays_is_done_again_one_by_one(monkeypatch):
-    from shapecalc.solving import budgets
+    from shapecalc.questions.solve import budgets
 
     real = budgets.measure
     monkeypatch.setattr(
@@ -463,7 +463,7 @@ def test_a_search_for_fixes_says_where_it_was_cut_short(tmp_path, monkeypatch):
     path.write_text("input: 1x40\nlayers:\n" + "  - crop: 1\n" * 60)
     whole = solve(str(path), fix=True)
     assert (whole.is_cut_short, whole.to_dict()["cut_short"]) == (False, False)
-    monkeypatch.setattr("shapecalc.solving.fixes._MOST_WORK", 60 * 20)
+    monkeypatch.setattr("shapecalc.questions.solve.fixes._MOST_WORK", 60 * 20)
     cut = solve(str(path), fix=True)
     assert (cut.is_cut_short, cut.trials) == (True, 20)
     assert "20 changes tried; there are more" in _fixes_text(cut, 10)
@@ -472,9 +472,9 @@ def test_a_search_for_fixes_says_where_it_was_cut_short(tmp_path, monkeypatch):
 def test_searches_of_large_networks_try_fewer_settings(monkeypatch):
     layers = [{"conv": {"out_channels": "w", "kernel_size": 1}} for _ in range(10)]
     spec = {"input": "3x8x8", "vars": {"w": 4}, "layers": layers}
-    monkeypatch.setattr("shapecalc.solving.budgets._MOST_SIZED", 10 * 50)
+    monkeypatch.setattr("shapecalc.questions.solve.budgets._MOST_SIZED", 10 * 50)
     with pytest.raises(shapecalc.UsageError, match="would try 60 settings: at most 50"):
         solve(spec, find={"w": range(1, 61)}, params="1M")
-    monkeypatch.setattr("shapecalc.solving.budgets._MOST_LAYERS", 9)
+    monkeypatch.setattr("shapecalc.questions.solve.budgets._MOST_LAYERS", 9)
     with pytest.raises(shapecalc.UsageError, match="at most 9 layers: this has 10"):
         solve(spec, find=["w"], params="1M")

@@ -15,8 +15,8 @@ import pytest
 from searching import some
 
 import shapecalc
-from shapecalc.claims import broken_claims
-from shapecalc.locate import bundled_members
+from shapecalc.language.files import bundled_members
+from shapecalc.model.expectations import broken_claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,17 +17,17 @@ from searching import examples, some
 
 import shapecalc
 from shapecalc.errors import UsageError
-from shapecalc.locate import bundled_members
-from shapecalc.memory import memory
+from shapecalc.language.files import bundled_members
 from shapecalc.network import members
+from shapecalc.questions.memory import memory
 
 np = pytest.importorskip("numpy")
 
 from shapecalc.dims.columns import Column, Ledger, NeedsValueError  # noqa: E402
-from shapecalc.sweeping import make_plan, sweep  # noqa: E402
-from shapecalc.sweeping import plan as planning  # noqa: E402
-from shapecalc.sweeping.axes import Axis, Grid, parse_values  # noqa: E402
-from shapecalc.sweeping.selection import front, read_condition  # noqa: E402
+from shapecalc.questions.sweep import make_plan, sweep  # noqa: E402
+from shapecalc.questions.sweep import plan as planning  # noqa: E402
+from shapecalc.questions.sweep.axes import Axis, Grid, parse_values  # noqa: E402
+from shapecalc.questions.sweep.selection import front, read_condition  # noqa: E402
 
 ALEXNET = str(Path(__file__).parents[1] / "benchmarks" / "alexnet_width.yaml")
 PER_MEMBER = 24
@@ -371,7 +371,7 @@ CONDITIONS = [
 
 @pytest.mark.parametrize("text", CONDITIONS)
 def test_a_condition_keeps_the_rows_for_which_it_holds(text):
-    from shapecalc.spec.expressions import parse
+    from shapecalc.language.expressions import parse
 
     whole = sweep(ALEXNET, vars={"width": range(16, 80, 16)}, input="{32,64,128,227,256}x=x3")
     kept = sweep(ALEXNET, vars={"width": range(16, 80, 16)}, input="{32,64,128,227,256}x=x3", where=text)
@@ -424,7 +424,7 @@ WHOLE = st.recursive(
 @given(WHOLE, st.lists(st.tuples(EXACT, EXACT, FLOATS, st.booleans()), min_size=1, max_size=5))
 def test_a_condition_gives_what_pythons_own_numbers_give(text, rows):
     """Row by row as the language reads it, with no bound on numbers: those of a sweep have none."""
-    from shapecalc.spec.expressions import ExpressionError, operands, parse
+    from shapecalc.language.expressions import ExpressionError, operands, parse
 
     rows = [dict(zip(("a", "b", "f", "valid"), row, strict=True)) for row in rows]
     with pytest.MonkeyPatch.context() as patch:
@@ -581,7 +581,7 @@ def test_without_numpy_the_command_that_installs_it_is_named():
     script = (
         "import sys; sys.modules['numpy'] = None\n"
         "from shapecalc.errors import MissingExtraError\n"
-        "try:\n    from shapecalc.sweeping import sweep\n"
+        "try:\n    from shapecalc.questions.sweep import sweep\n"
         "except MissingExtraError as error: print(error)"
     )
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shapecalc.errors import Misfit
-from shapecalc.inference import size_layer
 from shapecalc.layers import find_kind
-from shapecalc.shape import Shape
+from shapecalc.layers.base.shape import Shape
+from shapecalc.model.inference import size_layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,10 +16,10 @@ import pytest
 
 import shapecalc
 from shapecalc.errors import Misfit, ShapecalcError
-from shapecalc.inference import size_layer
-from shapecalc.layer import Composite, stated_rank
 from shapecalc.layers import KINDS, find_kind
-from shapecalc.shape import Shape
+from shapecalc.layers.base.layer import Composite, stated_rank
+from shapecalc.layers.base.shape import Shape
+from shapecalc.model.inference import size_layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,10 +15,19 @@ from running import run
 import shapecalc
 from shapecalc.dims import holds
 from shapecalc.errors import Misfit
-from shapecalc.layer import Composite
 from shapecalc.layers import KINDS, find_kind
-from shapecalc.shape import Shape
-from shapecalc.window import CAFFE, CEIL, FLOOR, HALF, Axis, spatial_axes, transposed_constraints, transposed_size
+from shapecalc.layers.base.layer import Composite
+from shapecalc.layers.base.shape import Shape
+from shapecalc.layers.base.window import (
+    CAFFE,
+    CEIL,
+    FLOOR,
+    HALF,
+    Axis,
+    spatial_axes,
+    transposed_constraints,
+    transposed_size,
+)
 
 GRID = list(product(range(1, 11), range(1, 6), range(1, 5), range(1, 4), range(3), range(3)))
 AXES = [

@@ -12,7 +12,7 @@ import pytest
 from searching import some
 
 import shapecalc
-from shapecalc.locate import bundled_members
+from shapecalc.language.files import bundled_members
 
 FAMILIES = (
     "convnext", "densenet", "efficientnet", "inception", "mnasnet", "mobilenet_v1", "mobilenet_v2", "mobilenet_v3",

@@ -57,7 +57,7 @@ def command(specs: Sequence[str], every: bool, settings: Sequence[str], format_:
 
 
 def _bundled() -> Iterator[str]:
-    from shapecalc.locate import bundled_members  # noqa: PLC0415
+    from shapecalc.language.files import bundled_members  # noqa: PLC0415
 
     paths = dict.fromkeys(path for path, _ in bundled_members())
     return (os.path.splitext(os.path.basename(path))[0] for path in paths)
@@ -65,7 +65,7 @@ def _bundled() -> Iterator[str]:
 
 def _check(spec: str, variables: Mapping[str, Any]) -> _Result:
     """Return what is wrong with a specification, its members included."""
-    from shapecalc.claims import broken_claims  # noqa: PLC0415
+    from shapecalc.model.expectations import broken_claims  # noqa: PLC0415
     from shapecalc.network import members  # noqa: PLC0415
 
     problems: list[Problem] = []

@@ -28,7 +28,7 @@ def command(
     output: str | None,
 ) -> None:  # fmt: skip
     """Show networks side by side: totals, ratios to the first, and which kinds of layer hold them."""
-    from shapecalc.compare import compare  # noqa: PLC0415
+    from shapecalc.questions.compare import compare  # noqa: PLC0415
     from shapecalc.renderers.comparison import draw_comparison  # noqa: PLC0415
 
     if len(specs) < 2:

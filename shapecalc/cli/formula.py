@@ -8,12 +8,12 @@ import click
 
 from shapecalc.cli.options import emit, load_network, network_options, output_option
 from shapecalc.escaping import defuse, join_lines, json_text
-from shapecalc.renderers.text import wrap
+from shapecalc.text.cells import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shapecalc.formula import Formulas, SymbolInUse
+    from shapecalc.questions.formula import Formulas, SymbolInUse
 
 __all__ = ["command"]
 

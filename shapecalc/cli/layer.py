@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from shapecalc.arguments import REQUIRED, Choice, Flag, Integer, Number, Padding, PerAxis, Sizes, Text
 from shapecalc.cli.options import OUTPUT, emit, terminal_width, wants_color
 from shapecalc.errors import Misfit, ShapecalcError, did_you_mean
+from shapecalc.layers.base.arguments import REQUIRED, Choice, Flag, Integer, Number, Padding, PerAxis, Sizes, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from shapecalc.arguments import Argument
-    from shapecalc.explain import LayerExplanation
-    from shapecalc.layer import Example, Layer
+    from shapecalc.layers.base.arguments import Argument
+    from shapecalc.layers.base.layer import Example, Layer
     from shapecalc.network import Network
+    from shapecalc.questions.explain import LayerExplanation
 
 __all__ = ["OWN_OPTIONS", "command", "example_command"]
 
@@ -235,7 +235,7 @@ def _written(network: Network, request: _Request) -> str:
     to_screen = request.output is None
     width = terminal_width() if to_screen else None
     if request.explain:
-        from shapecalc.explain import Explanation, explain  # noqa: PLC0415
+        from shapecalc.questions.explain import Explanation, explain  # noqa: PLC0415
 
         found = explain(network, layout=request.layout)
         found = Explanation(found.report, tuple(map(_without_place, found)), found.what, found.asked)

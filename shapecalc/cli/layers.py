@@ -12,7 +12,7 @@ from shapecalc.errors import Problem, UsageError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.layer import Layer
+    from shapecalc.layers.base.layer import Layer
 
 __all__ = ["command"]
 
@@ -28,8 +28,8 @@ def command(kinds: Sequence[str], format_: str, output: str | None) -> None:
 
     Markdown and JSON tell everything of all kinds where none is named.
     """
-    from shapecalc.explain.kinds import kind_of  # noqa: PLC0415  (they load every family of kinds)
     from shapecalc.layers import KINDS  # noqa: PLC0415
+    from shapecalc.questions.explain.kinds import kind_of  # noqa: PLC0415  (they load every family of kinds)
     from shapecalc.renderers import kinds as drawing  # noqa: PLC0415
 
     width = terminal_width() if output is None else None

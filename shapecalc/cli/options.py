@@ -80,7 +80,7 @@ def _read_depth(ctx: click.Context, param: click.Parameter, value: str) -> int |
     """Return the depth that `--depth` gives: a number, all or auto."""
     if value in ("auto", "all"):
         return value
-    from shapecalc.units import read_whole  # noqa: PLC0415
+    from shapecalc.text.units import read_whole  # noqa: PLC0415
 
     depth = read_whole(value)
     if depth:
@@ -104,8 +104,8 @@ layout_option = click.option(
 
 def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
     """Return the variables that `--set NAME=VALUE` gives, their values read as the specification's are."""
+    from shapecalc.language.values import BadValueError, plain  # noqa: PLC0415
     from shapecalc.source import read_text  # noqa: PLC0415
-    from shapecalc.spec.values import BadValueError, plain  # noqa: PLC0415
 
     found: dict[str, Any] = {}
     for pair in pairs:

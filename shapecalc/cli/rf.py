@@ -20,7 +20,7 @@ from shapecalc.cli.options import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.receptive_field import ReceptiveFields
+    from shapecalc.questions.receptive_field import ReceptiveFields
 
 __all__ = ["command"]
 
@@ -29,7 +29,7 @@ def _read_place(ctx: click.Context, param: click.Parameter, value: str | None) -
     """Return the place that `--at` gives: 3x4."""
     if value is None:
         return None
-    from shapecalc.units import read_sizes  # noqa: PLC0415
+    from shapecalc.text.units import read_sizes  # noqa: PLC0415
 
     place = read_sizes(value)
     if place is None:

@@ -12,7 +12,7 @@ from shapecalc.escaping import join_lines, json_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shapecalc.sizes import AxisSizes, LegalSizes
+    from shapecalc.questions.sizes import AxisSizes, LegalSizes
 
 __all__ = ["command"]
 

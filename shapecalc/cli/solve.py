@@ -13,7 +13,7 @@ from shapecalc.escaping import clean, join_lines, json_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from shapecalc.solving import BudgetSolution, BudgetSolutions, Fix, Fixes, WindowSolution, WindowSolutions
+    from shapecalc.questions.solve import BudgetSolution, BudgetSolutions, Fix, Fixes, WindowSolution, WindowSolutions
 
 __all__ = ["command"]
 
@@ -122,8 +122,8 @@ def _refuse(words: Sequence[str], why: str, mend: str = "") -> None:
 def _like(target: str) -> str:
     """Return which kind may have been meant; nothing where none is alike, or there is a specification of that name."""
     from shapecalc.errors import ShapecalcError, did_you_mean  # noqa: PLC0415
-    from shapecalc.locate import locate  # noqa: PLC0415
-    from shapecalc.solving import sliding_kinds  # noqa: PLC0415
+    from shapecalc.language.files import locate  # noqa: PLC0415
+    from shapecalc.questions.solve import sliding_kinds  # noqa: PLC0415
 
     try:
         locate(target)

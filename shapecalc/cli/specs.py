@@ -10,7 +10,7 @@ import click
 from shapecalc.cli.options import emit, terminal_width, wants_color
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.escaping import json_text
-from shapecalc.units import parse_count
+from shapecalc.text.units import parse_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,7 +80,7 @@ def _kept(entries: list[_Entry], field: str, wanted: str | None) -> list[_Entry]
 
 
 def _entries() -> Iterator[_Entry]:
-    from shapecalc.locate import bundled_members  # noqa: PLC0415
+    from shapecalc.language.files import bundled_members  # noqa: PLC0415
     from shapecalc.network import members  # noqa: PLC0415
 
     for path in dict.fromkeys(path for path, _ in bundled_members()):

@@ -25,7 +25,7 @@ from shapecalc.escaping import clean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.sweeping.driver import Job
+    from shapecalc.questions.sweep.driver import Job
 
 __all__ = ["command"]
 
@@ -60,8 +60,8 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     if more:  # --input 3x{64,96}x64 without quotes comes as --input 3x64x64 3x96x64
         mend = "quotes keep the shell from reading braces itself: --input '3x{64,96}x64'"
         raise UsageError(Problem(f"{more[0]} is one word too many", mend=mend))
-    from shapecalc.sweeping.driver import Job  # noqa: PLC0415  (numpy is an extra)
-    from shapecalc.sweeping.plan import make_plan  # noqa: PLC0415
+    from shapecalc.questions.sweep.driver import Job  # noqa: PLC0415  (numpy is an extra)
+    from shapecalc.questions.sweep.plan import make_plan  # noqa: PLC0415
 
     format_ = _format_of(options["format_"], options["output"])
     plan = make_plan(spec, _read_sets(settings), _read_inputs(inputs))
@@ -103,7 +103,7 @@ def _format_of(format_: str | None, output: str | None) -> str:
 
 
 def _read_sets(settings: Sequence[str]) -> dict[str, Any]:
-    from shapecalc.sweeping.axes import parse_values  # noqa: PLC0415
+    from shapecalc.questions.sweep.axes import parse_values  # noqa: PLC0415
 
     found: dict[str, Any] = {}
     for pair in settings:
@@ -161,7 +161,7 @@ def _work(job: Job, jobs: int) -> None:
     from shapecalc.renderers.progress import progress  # noqa: PLC0415
 
     is_wanted = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and job.size().is_long
-    from shapecalc.sweeping.driver import process_pool  # noqa: PLC0415
+    from shapecalc.questions.sweep.driver import process_pool  # noqa: PLC0415
 
     stream = _Screen(job.format) if job.output is None else None
     with (
@@ -175,7 +175,7 @@ def _work(job: Job, jobs: int) -> None:
 def _table(job: Job, output: str | None) -> str:
     """Return the rows as a table, with what they are above and what is left out below."""
     from shapecalc.renderers.listing import draw_listing  # noqa: PLC0415
-    from shapecalc.renderers.text import wrap  # noqa: PLC0415
+    from shapecalc.text.cells import wrap  # noqa: PLC0415
 
     rows, wrong = job.table(), [clean(line) for line in _reason(job)]
     width = terminal_width() if output is None else None

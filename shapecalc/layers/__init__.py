@@ -11,11 +11,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from shapecalc import layer
+from shapecalc.layers.base import layer
 from shapecalc.layers.families import FAMILIES
 
 if TYPE_CHECKING:
-    from shapecalc.layer import KINDS, Layer
+    from shapecalc.layers.base.layer import KINDS, Layer
 
 __all__ = ["KINDS", "find_kind", "kind_words"]
 
@@ -28,7 +28,7 @@ _found: dict[str, type[Layer]] = {}
 
 def _load(family: str) -> None:
     if family not in _complete:
-        import_module(f"{__name__}.{family}")
+        import_module(f"{__name__}.kinds.{family}")
         _complete.add(family)
 
 

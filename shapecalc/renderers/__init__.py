@@ -15,8 +15,8 @@ from shapecalc.errors import Problem, UsageError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shapecalc.model.report import Report
     from shapecalc.renderers.columns import COLUMNS, Column, parse_columns
-    from shapecalc.report import Report
 
 __all__ = ["AUTO", "COLUMNS", "FORMATS", "Column", "parse_columns", "render"]
 

@@ -9,7 +9,7 @@ from shapecalc.renderers.cells import show_bytes, show_size
 from shapecalc.renderers.columns import BYTES_PER_NUMBER
 
 if TYPE_CHECKING:
-    from shapecalc.report import Row
+    from shapecalc.model.report import Row
 
 __all__ = ["draw_row"]
 

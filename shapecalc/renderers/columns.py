@@ -5,14 +5,14 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.arguments import REQUIRED
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.layers.base.arguments import REQUIRED
 from shapecalc.renderers.cells import ARGUMENTS, BYTES, COUNT, FIELD, SHARE, SIZE, TEXT, Sort, shorten_axes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from shapecalc.report import Line, Report
+    from shapecalc.model.report import Line, Report
 
 __all__ = ["BYTES_PER_NUMBER", "COLUMNS", "DEFAULT", "FIELDS", "SHARES", "Column", "check_columns", "parse_columns"]
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.escaping import clean
 from shapecalc.renderers.cells import NOTHING, show_size
 from shapecalc.renderers.drawing import Line, draw_lines, draw_markdown
-from shapecalc.renderers.text import cell_width, shorten
+from shapecalc.text.cells import cell_width, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.compare import Comparison
+    from shapecalc.questions.compare import Comparison
 
 __all__ = ["draw_comparison"]
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.compare import ADDED, CHANGED, REMOVED, SAME, TOTALS, facts_of, totals_of
 from shapecalc.errors import count_noun
 from shapecalc.escaping import clean, markdown
+from shapecalc.questions.compare import ADDED, CHANGED, REMOVED, SAME, TOTALS, facts_of, totals_of
 from shapecalc.renderers.cells import ARGUMENTS, SIZE
 from shapecalc.renderers.drawing import Line, draw_lines, draw_markdown
-from shapecalc.renderers.text import cell_width, shorten, wrap
+from shapecalc.text.cells import cell_width, shorten, wrap
 
 if TYPE_CHECKING:
-    from shapecalc.compare import Change, Difference
-    from shapecalc.report import Report
+    from shapecalc.model.report import Report
+    from shapecalc.questions.compare import Change, Difference
 
 __all__ = ["draw_difference"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.escaping import clean, markdown
 from shapecalc.renderers.cells import NOTHING
-from shapecalc.renderers.text import cell_width
+from shapecalc.text.cells import cell_width
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

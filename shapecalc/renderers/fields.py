@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.escaping import clean
-from shapecalc.receptive_field import ReceptiveFields
+from shapecalc.questions.receptive_field import ReceptiveFields
 from shapecalc.renderers import table
 from shapecalc.renderers.cells import NOTHING, show_size
 from shapecalc.renderers.footer import opening
-from shapecalc.renderers.text import wrap
 from shapecalc.renderers.view import View
+from shapecalc.text.cells import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from shapecalc.receptive_field import Field
-    from shapecalc.report import Line, Report
+    from shapecalc.model.report import Line, Report
+    from shapecalc.questions.receptive_field import Field
 
 __all__ = ["draw_fields", "draw_region", "field_cells"]
 

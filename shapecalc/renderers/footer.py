@@ -10,7 +10,7 @@ from shapecalc.escaping import clean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.report import Report
+    from shapecalc.model.report import Report
 
 __all__ = ["footer", "opening"]
 

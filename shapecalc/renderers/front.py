@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import MissingExtraError, Problem, UsageError
 from shapecalc.escaping import clean
 from shapecalc.files import write_file
-from shapecalc.renderers.text import shorten
+from shapecalc.text.cells import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.arguments import REQUIRED
 from shapecalc.escaping import json_text, markdown
-from shapecalc.explain.kinds import arguments_of, axes_of, examples_of, families, inputs_of
+from shapecalc.layers.base.arguments import REQUIRED
+from shapecalc.questions.explain.kinds import arguments_of, axes_of, examples_of, families, inputs_of
 from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.explanations.markdown import markdown_doc, markdown_list
 from shapecalc.renderers.explanations.text import text_lines
-from shapecalc.renderers.text import wrap
+from shapecalc.text.cells import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shapecalc.arguments import Argument
-from shapecalc.explain.kinds import Kind
+    from shapecalc.layers.base.arguments import Argument
+from shapecalc.questions.explain.kinds import Kind
 
 __all__ = ["draw_families", "draw_json", "draw_markdown", "draw_text"]
 

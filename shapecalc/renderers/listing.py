@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
 from shapecalc.renderers.drawing import Line, draw_lines
-from shapecalc.renderers.text import cell_width, cut_off
+from shapecalc.text.cells import cell_width, cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -9,12 +9,12 @@ from shapecalc.escaping import clean
 from shapecalc.renderers.bars import show_share
 from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
 from shapecalc.renderers.drawing import Line, draw_lines
-from shapecalc.renderers.text import shorten, wrap
+from shapecalc.text.cells import shorten, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shapecalc.memory import Memory, Training
+    from shapecalc.questions.memory import Memory, Training
 
 __all__ = ["draw_memory"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.escaping import html
 from shapecalc.renderers.cells import NOTHING
-from shapecalc.renderers.text import cell_width, wrap
+from shapecalc.text.cells import cell_width, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

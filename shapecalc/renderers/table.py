@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.renderers.columns import COLUMNS
 from shapecalc.renderers.drawing import Line, draw_lines, draw_texts
-from shapecalc.renderers.text import cell_width, shorten, wrap
+from shapecalc.text.cells import cell_width, shorten, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean
+from shapecalc.model.report import Line, Totals
 from shapecalc.renderers import AUTO
 from shapecalc.renderers.cells import NOTHING, show_size
 from shapecalc.renderers.columns import COLUMNS, DEFAULT, SHARES, check_columns
 from shapecalc.renderers.footer import footer
-from shapecalc.report import Line, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shapecalc.model.report import Report
     from shapecalc.renderers.columns import Column
-    from shapecalc.report import Report
 
 __all__ = ["Grid", "View"]
 

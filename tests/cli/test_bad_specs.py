@@ -8,8 +8,8 @@ import pytest
 from running import run
 
 import shapecalc
-from shapecalc.claims import broken_claims
 from shapecalc.errors import ClaimError, ShapecalcError
+from shapecalc.model.expectations import broken_claims
 
 FOLDER = Path(__file__).parent.parent / "bad_specs"
 SPECS = sorted(path.stem for path in FOLDER.glob("*.yaml"))

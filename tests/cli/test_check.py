@@ -11,8 +11,8 @@ import yaml
 from running import run
 
 from shapecalc.cli import specs
-from shapecalc.locate import bundled_members
-from shapecalc.schema import specification_schema
+from shapecalc.language.files import bundled_members
+from shapecalc.language.schema import specification_schema
 
 GOOD = "name: good\ninput: 3x8x8\nlayers: [relu]\nexpect: {params: 0, output: 3x8x8}\n"
 

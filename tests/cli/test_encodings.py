@@ -18,7 +18,7 @@ from searching import some
 
 import shapecalc
 from shapecalc.renderers.plain import write_plainer
-from shapecalc.renderers.text import cell_width
+from shapecalc.text.cells import cell_width
 
 if TYPE_CHECKING:
     from pathlib import Path

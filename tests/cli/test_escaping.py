@@ -23,7 +23,6 @@ from running import commands, formats_of, run
 from searching import some
 
 import shapecalc
-from shapecalc import locate
 from shapecalc.errors import ShapecalcError
 from shapecalc.escaping import (
     clean,
@@ -39,9 +38,10 @@ from shapecalc.escaping import (
     markdown_code,
     python_names,
 )
+from shapecalc.language import files as locate
+from shapecalc.questions.sweep.files import header_of
 from shapecalc.renderers.listing import draw_listing
 from shapecalc.source.decoding import UNREADABLE
-from shapecalc.sweeping.files import header_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -266,7 +266,7 @@ def check_python(text: str) -> None:
 
 
 def shapecalc_quantities() -> tuple[str, ...]:
-    from shapecalc.formula import QUANTITIES
+    from shapecalc.questions.formula import QUANTITIES
 
     return QUANTITIES
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from running import run
 
-from shapecalc import locate
+from shapecalc.language import files as locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,9 +9,9 @@ import pytest
 from running import run
 from searching import some
 
-from shapecalc.layer import Composite
 from shapecalc.layers import KINDS
-from shapecalc.renderers.text import cell_width
+from shapecalc.layers.base.layer import Composite
+from shapecalc.text.cells import cell_width
 
 
 def test_the_list_has_every_kind_and_its_doc():

@@ -98,7 +98,7 @@ def test_colour_where_it_is_wanted():
 
 def test_every_optimizer_can_be_named():
     from shapecalc.cli.memory import OPTIMIZERS
-    from shapecalc.memory import training
+    from shapecalc.questions.memory import training
 
     assert list(OPTIMIZERS) == list(training.OPTIMIZERS)
 

@@ -109,7 +109,7 @@ def test_nor_over_one_from_standard_input_or_a_bundled_one(spec, monkeypatch):
     assert ended.returncode == 2
     assert b"alone.yaml is what this command reads" in ended.stderr
     os.remove("alone.yaml")
-    from shapecalc import locate
+    from shapecalc.language import files as locate
 
     bundled = shutil.copytree(locate.bundled_folder(), "bundled")
     monkeypatch.setattr(locate, "bundled_folder", lambda: str(bundled))

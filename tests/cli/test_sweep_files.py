@@ -26,7 +26,7 @@ LONG = ("sweep", ALEXNET, "--set", "width=16:4015", "--input", "{64:4063}x=x3") 
 COMMAND = [
     sys.executable,
     "-c",
-    "from shapecalc.sweeping import plan; plan._MOST_ROWS = 1000\nfrom shapecalc.cli import main; main()",
+    "from shapecalc.questions.sweep import plan; plan._MOST_ROWS = 1000\nfrom shapecalc.cli import main; main()",
 ]
 ENDINGS = ("csv", "jsonl", "parquet")
 HERE = tuple(ending for ending in ENDINGS if ending != "parquet" or find_spec("pyarrow"))
@@ -380,7 +380,7 @@ def test_a_picture_and_rows_are_two_files():
 
 @pytest.mark.parametrize("name", ["no/rows.csv", "no/rows.json", "no/rows.txt"])
 def test_a_folder_that_is_not_there_is_seen_before_the_work(name, monkeypatch):
-    from shapecalc.sweeping.gathering import Gathering
+    from shapecalc.questions.sweep.gathering import Gathering
 
     monkeypatch.setattr(Gathering, "add", lambda *_: pytest.fail("the work has begun"))
     ran = run(*SWEEP, "-o", name)
@@ -389,7 +389,7 @@ def test_a_folder_that_is_not_there_is_seen_before_the_work(name, monkeypatch):
 
 
 def test_a_condition_that_fails_in_the_middle_leaves_what_is_finished(monkeypatch):
-    from shapecalc.sweeping import plan
+    from shapecalc.questions.sweep import plan
 
     monkeypatch.setattr(plan, "_MOST_ROWS", 1)
     monkeypatch.setattr(plan, "_NUMBERS", 1)
@@ -469,7 +469,7 @@ def test_an_interruption_leaves_the_old_file_and_what_is_finished(number, ending
 @posix
 def test_an_interruption_before_the_first_row_leaves_nothing():
     Path("rows.csv").write_bytes(b"old")
-    script = "from shapecalc.sweeping.gathering import Gathering\ndef add(*_): raise KeyboardInterrupt\nGathering.add = add\nfrom shapecalc.cli import main; main()"
+    script = "from shapecalc.questions.sweep.gathering import Gathering\ndef add(*_): raise KeyboardInterrupt\nGathering.add = add\nfrom shapecalc.cli import main; main()"
     for ending in HERE:
         Path(f"rows.{ending}").write_bytes(b"old")
         command = [sys.executable, "-c", script, *map(str, SWEEP), "-o", f"rows.{ending}"]
@@ -481,7 +481,7 @@ def test_an_interruption_before_the_first_row_leaves_nothing():
 
 @pytest.mark.parametrize("name", ["rows.json", "rows.txt"])
 def test_what_is_gathered_is_only_written_when_all_is_done(name, monkeypatch):
-    from shapecalc.sweeping.gathering import Gathering
+    from shapecalc.questions.sweep.gathering import Gathering
 
     def interrupt(*_):
         raise KeyboardInterrupt
@@ -495,7 +495,7 @@ def test_what_is_gathered_is_only_written_when_all_is_done(name, monkeypatch):
 
 
 def test_what_is_gathered_is_still_shown_on_the_screen(monkeypatch):
-    from shapecalc.sweeping.gathering import Gathering
+    from shapecalc.questions.sweep.gathering import Gathering
 
     def keep(self, part):
         kept(self, part)
@@ -540,7 +540,7 @@ def test_of_two_sweeps_on_one_file_one_writes(options):
     due = whole("csv")
     Path("rows.csv").write_bytes(due[:300] if options else b"old")
     script = (
-        "import sys, time\nfrom shapecalc.sweeping.gathering import Gathering\nadd = Gathering.add\n"
+        "import sys, time\nfrom shapecalc.questions.sweep.gathering import Gathering\nadd = Gathering.add\n"
         "def slowly(self, part):\n    sys.stdin.read()\n    return add(self, part)\n"
         "Gathering.add = slowly\nfrom shapecalc.cli import main; main()"
     )
@@ -561,7 +561,7 @@ def test_of_two_sweeps_on_one_file_one_writes(options):
 @posix
 def test_a_process_that_is_killed_is_an_error_in_words():
     script = (
-        "import os, signal, multiprocessing as m\nfrom shapecalc.sweeping import plan\n"
+        "import os, signal, multiprocessing as m\nfrom shapecalc.questions.sweep import plan\n"
         "from shapecalc.cli import main\n"
         "class Killing:\n    def __reduce__(self): return os.kill, (0, 0)\n"
         "def work_out(payload, ranges): os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -579,7 +579,7 @@ def test_a_process_that_is_killed_is_an_error_in_words():
 
 
 def wait_until_stopped():
-    from shapecalc.sweeping.cells import Cells
+    from shapecalc.questions.sweep.cells import Cells
 
     deadline = time.monotonic() + 15
     while not Cells.is_stopped and time.monotonic() < deadline:
@@ -588,7 +588,7 @@ def wait_until_stopped():
 
 
 def test_processes_stop_what_they_work_at_when_the_sweep_is_given_up():
-    from shapecalc.sweeping.driver import process_pool
+    from shapecalc.questions.sweep.driver import process_pool
 
     with pytest.raises(KeyboardInterrupt), process_pool(1) as executor:  # noqa: PT012
         work = executor.submit(wait_until_stopped)
@@ -599,8 +599,8 @@ def test_processes_stop_what_they_work_at_when_the_sweep_is_given_up():
 
 
 def test_what_is_stopped_works_out_no_more(monkeypatch):
-    from shapecalc.sweeping.cells import Cells, StoppedError
-    from shapecalc.sweeping.plan import make_plan
+    from shapecalc.questions.sweep.cells import Cells, StoppedError
+    from shapecalc.questions.sweep.plan import make_plan
 
     plan = make_plan(str(ALEXNET), {"width": [16, 32]}, None)
     monkeypatch.setattr(Cells, "is_stopped", True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import shapecalc.layers  # noqa: F401  (fills the registry)
-from shapecalc.inference import misfits, size_layer
 from shapecalc.layers import find_kind
-from shapecalc.shape import Shape
+from shapecalc.layers.base.shape import Shape
+from shapecalc.model.inference import misfits, size_layer
 
 
 def sized(kind: str, *inputs: tuple[int, ...], layout: str = "CHW", **arguments: Any) -> Any:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from searching import some
 
-from shapecalc.arguments import Argument, Choice, Flag, Text
 from shapecalc.errors import Misfit
-from shapecalc.inference import misfits, size_layer
-from shapecalc.layer import Composite, Layer
 from shapecalc.layers import KINDS
-from shapecalc.shape import Shape
+from shapecalc.layers.base.arguments import Argument, Choice, Flag, Text
+from shapecalc.layers.base.layer import Composite, Layer
+from shapecalc.layers.base.shape import Shape
+from shapecalc.model.inference import misfits, size_layer
 
 KIND_NAMES = [kind for kind, cls in KINDS.items() if not issubclass(cls, Composite)]
 

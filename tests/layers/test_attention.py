@@ -46,8 +46,8 @@ def test_attention_is_projections_and_products() -> None:
     ],
 )
 def test_cache_for_each_position(arguments: dict[str, int], shape: tuple[int, int], numbers: int) -> None:
-    from shapecalc.layers.attention import MultiHeadAttention
-    from shapecalc.shape import Shape
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.layers.kinds.attention import MultiHeadAttention
 
     x = Shape(shape)
     assert MultiHeadAttention(**arguments, is_causal=True).kv_cache(x) == numbers
@@ -59,8 +59,8 @@ def test_cache_for_each_position(arguments: dict[str, int], shape: tuple[int, in
 
 
 def test_cache_of_attention_without_projections() -> None:
-    from shapecalc.layers.attention import ScaledDotProductAttention
-    from shapecalc.shape import Shape
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.layers.kinds.attention import ScaledDotProductAttention
 
     q, k, v = Shape((4, 5, 8)), Shape((4, 7, 8)), Shape((4, 7, 3))
     assert ScaledDotProductAttention(is_causal=True).kv_cache(q, k, v) == 4 * (8 + 3)
@@ -90,9 +90,9 @@ def test_known_parameters_of_special_attentions() -> None:
     ],
 )
 def test_refused(arguments: dict[str, int], shapes: list[tuple[int, ...]], message: str) -> None:
-    from shapecalc.inference import size_layer
-    from shapecalc.layers.attention import MultiHeadAttention
-    from shapecalc.shape import Shape
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.layers.kinds.attention import MultiHeadAttention
+    from shapecalc.model.inference import size_layer
 
     with pytest.raises(Misfit) as caught:
         size_layer(MultiHeadAttention(**arguments), tuple(Shape(sizes) for sizes in shapes))

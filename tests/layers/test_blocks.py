@@ -10,7 +10,7 @@ from sizing import parameters, torch_macs
 
 import shapecalc
 from shapecalc.errors import ShapecalcError
-from shapecalc.layer import KINDS, Composite, Example
+from shapecalc.layers.base.layer import KINDS, Composite, Example
 
 COMPOSITES = {kind: cls for kind, cls in KINDS.items() if issubclass(cls, Composite)}
 EXAMPLES = [(kind, example) for kind, cls in COMPOSITES.items() for example in cls.examples]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from numbers_of_kinds import example_layer, example_shapes, plain_kinds
 
-from shapecalc.inference import size_layer
-from shapecalc.layer import Composite, Example, Layer, normalise_word
 from shapecalc.layers import KINDS, find_kind, kind_words
+from shapecalc.layers.base.layer import Composite, Example, Layer, normalise_word
+from shapecalc.model.inference import size_layer
 
 EXAMPLES = [(kind, i) for kind in plain_kinds() for i in range(len(KINDS[kind].examples))]
 

@@ -6,9 +6,9 @@ import pkgutil
 from importlib import import_module
 from textwrap import wrap
 
-from shapecalc import layer, layers
-from shapecalc.layer import normalise_word
-from shapecalc.layers import KINDS, families, find_kind
+from shapecalc.layers import KINDS, families, find_kind, kinds
+from shapecalc.layers.base import layer
+from shapecalc.layers.base.layer import normalise_word
 
 HEAD = '''"""Which words each family of layer kinds knows, written by `pytest --renew tests/layers/test_families.py`.
 
@@ -24,11 +24,11 @@ FAMILIES = {
 
 def table() -> str:
     """Return the text of the table, made from every module of the folder, whether the table lists it or not."""
-    names = sorted(module.name for module in pkgutil.iter_modules(layers.__path__) if module.name != "families")
+    names = sorted(module.name for module in pkgutil.iter_modules(kinds.__path__))
     lines = []
     for family in names:
-        import_module(f"shapecalc.layers.{family}")
-        kinds = [cls for cls in layer.KINDS.values() if cls.__module__ == f"shapecalc.layers.{family}"]
+        import_module(f"shapecalc.layers.kinds.{family}")
+        kinds = [cls for cls in layer.KINDS.values() if cls.__module__ == f"shapecalc.layers.kinds.{family}"]
         words = sorted(" ".join(sorted({normalise_word(word) for word in (cls.kind, *cls.also)})) for cls in kinds)
         lines += [
             f'    "{family}": """',

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shapecalc.inference import size_layer
 from shapecalc.layers import KINDS
-from shapecalc.shape import Shape
+from shapecalc.layers.base.shape import Shape
+from shapecalc.model.inference import size_layer
 
 if TYPE_CHECKING:
-    from shapecalc.report import Sizing
+    from shapecalc.model.report import Sizing
 
 DRAWS = [random.Random(seed) for seed in range(30)]
 

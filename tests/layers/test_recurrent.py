@@ -61,9 +61,9 @@ def test_first_states_must_have_the_layers_sizes() -> None:
     ],
 )
 def test_refused(kind: str, arguments: dict[str, Any], shape: tuple[int, ...], message: str) -> None:
-    from shapecalc.inference import size_layer
-    from shapecalc.layer import KINDS
-    from shapecalc.shape import Shape
+    from shapecalc.layers.base.layer import KINDS
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.inference import size_layer
 
     with pytest.raises(Misfit) as caught:
         size_layer(KINDS[kind](**arguments), (Shape(shape),))

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from shapecalc.errors import Misfit
-from shapecalc.inference import size_layer
 from shapecalc.layers import KINDS
-from shapecalc.shape import Shape
+from shapecalc.layers.base.shape import Shape
+from shapecalc.model.inference import size_layer
 
 CHW = (3, 32, 32)
 

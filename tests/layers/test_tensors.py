@@ -55,9 +55,9 @@ def test_channels_are_found_by_their_word(layout: str) -> None:
     ],
 )
 def test_refused(kind: str, arguments: dict[str, Any], shape: tuple[int, ...], message: str) -> None:
-    from shapecalc.inference import size_layer
-    from shapecalc.layer import KINDS
-    from shapecalc.shape import Shape
+    from shapecalc.layers.base.layer import KINDS
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.inference import size_layer
 
     with pytest.raises(Misfit) as caught:
         size_layer(KINDS[kind](**arguments), (Shape(shape),))

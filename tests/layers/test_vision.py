@@ -45,9 +45,9 @@ def test_the_table_is_the_relative_position_bias_kind() -> None:
     ],
 )  # fmt: skip
 def test_refused(kind: str, arguments: dict[str, Any], shapes: list[tuple[int, ...]], message: str) -> None:
-    from shapecalc.inference import size_layer
-    from shapecalc.layer import KINDS
-    from shapecalc.shape import Shape
+    from shapecalc.layers.base.layer import KINDS
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.inference import size_layer
 
     with pytest.raises(Misfit) as caught:
         size_layer(KINDS[kind](**arguments), tuple(Shape(sizes) for sizes in shapes))

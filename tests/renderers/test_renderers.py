@@ -19,17 +19,17 @@ from searching import some
 import shapecalc
 from shapecalc.errors import UsageError
 from shapecalc.escaping import clean, csv_cell
-from shapecalc.graph import Block, Graph, Node, Reference
-from shapecalc.inference import infer
 from shapecalc.layers import find_kind
+from shapecalc.layers.base.shape import Shape
+from shapecalc.model.graph import Block, Graph, Node, Reference
+from shapecalc.model.inference import infer
 from shapecalc.renderers import COLUMNS, FORMATS, parse_columns, render
 from shapecalc.renderers.drawing import Line, draw_lines
-from shapecalc.renderers.text import cell_width
 from shapecalc.renderers.view import View
-from shapecalc.shape import Shape
+from shapecalc.text.cells import cell_width
 
 if TYPE_CHECKING:
-    from shapecalc.report import Report
+    from shapecalc.model.report import Report
 
 GOLDEN = Path(__file__).parent / "golden"
 HOSTILE = ("[red]x[/red]", "a|b", "x_y&z", "<script>alert(1)</script>", "\x1b[31m", "\x9b2J", "two\nlines", "n" * 300,

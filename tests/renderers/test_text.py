@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shapecalc.renderers.cells import show_bytes
-from shapecalc.renderers.text import cell_width, shorten, wrap
+from shapecalc.text.cells import cell_width, shorten, wrap
 
 
 @pytest.mark.parametrize(

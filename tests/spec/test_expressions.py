@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shapecalc.dims.traces import Trace, leaf
-from shapecalc.spec import expressions
-from shapecalc.spec.expressions import ExpressionError, parse
+from shapecalc.language import expressions
+from shapecalc.language.expressions import ExpressionError, parse
 
 VARIABLES: dict[str, Any] = {
     "width": 64,

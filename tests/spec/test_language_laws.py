@@ -11,14 +11,14 @@ import pytest
 from searching import some
 
 import shapecalc
-from shapecalc.locate import bundled_members
+from shapecalc.language.builder import Builder
+from shapecalc.language.expansion import Expansion, key_of
+from shapecalc.language.files import bundled_members
 from shapecalc.network import Member, members
-from shapecalc.spec.builder import Builder
-from shapecalc.spec.expansion import Expansion, key_of
 
 if TYPE_CHECKING:
-    from shapecalc.graph import Node
-    from shapecalc.report import Report
+    from shapecalc.model.graph import Node
+    from shapecalc.model.report import Report
 
 MEMBERS = [member for path in dict.fromkeys(path for path, _ in bundled_members()) for member in members(path)]
 LAYERS = (

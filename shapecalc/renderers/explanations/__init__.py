@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from shapecalc.errors import Problem, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from shapecalc.explain import Explanation
+    from shapecalc.questions.explain import Explanation
 
 __all__ = ["FORMATS", "render"]
 

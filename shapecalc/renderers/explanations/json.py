@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shapecalc.renderers.json import write_contract
 
 if TYPE_CHECKING:
-    from shapecalc.explain import Explanation
+    from shapecalc.questions.explain import Explanation
 
 __all__ = ["draw"]
 

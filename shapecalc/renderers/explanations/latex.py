@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shapecalc.dims.notation import LATEX, TEXT
 from shapecalc.escaping import latex
-from shapecalc.explain.items import Bytes, Chain, Name, Relation, Sizes
-from shapecalc.notation import LATEX, TEXT
+from shapecalc.questions.explain.items import Bytes, Chain, Name, Relation, Sizes
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
-from shapecalc.renderers.text import cell_width
+from shapecalc.text.cells import cell_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.explain import Explanation
-    from shapecalc.explain.items import Item, Line
+    from shapecalc.questions.explain import Explanation
+    from shapecalc.questions.explain.items import Item, Line
 
 __all__ = ["draw"]
 

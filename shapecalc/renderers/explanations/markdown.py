@@ -8,17 +8,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from shapecalc.dims.notation import LATEX
 from shapecalc.escaping import markdown, markdown_code
-from shapecalc.explain.items import Bytes, Chain, Name, Relation, Sizes
-from shapecalc.notation import LATEX
+from shapecalc.questions.explain.items import Bytes, Chain, Name, Relation, Sizes
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shapecalc.explain import Explanation
-    from shapecalc.explain.items import Item, Line
+    from shapecalc.questions.explain import Explanation
+    from shapecalc.questions.explain.items import Item, Line
 
 __all__ = ["draw", "markdown_doc", "markdown_list"]
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from shapecalc.dims.notation import NUMBER, SUM, TEXT, Tree
 from shapecalc.escaping import clean
-from shapecalc.explain.items import Chain, Line, Name
-from shapecalc.explain.leaves import LETTERS
-from shapecalc.explain.lines import lines_of
-from shapecalc.explain.where import reason_lines
-from shapecalc.explain.working import MACS, OUTPUT_BYTES, PARAMS
-from shapecalc.notation import NUMBER, SUM, TEXT, Tree
+from shapecalc.questions.explain.items import Chain, Line, Name
+from shapecalc.questions.explain.leaves import LETTERS
+from shapecalc.questions.explain.lines import lines_of
+from shapecalc.questions.explain.where import reason_lines
+from shapecalc.questions.explain.working import MACS, OUTPUT_BYTES, PARAMS
 from shapecalc.renderers.cells import show_size
-from shapecalc.renderers.text import cell_width
+from shapecalc.text.cells import cell_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shapecalc.explain import Explanation, LayerExplanation
+    from shapecalc.questions.explain import Explanation, LayerExplanation
 
 __all__ = ["Section", "broken", "ending", "legend", "sections", "title", "totals"]
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shapecalc.dims.notation import TEXT
 from shapecalc.escaping import clean, join_lines
-from shapecalc.explain.items import KEPT, Bytes, Chain, Relation, Sizes
-from shapecalc.notation import TEXT
+from shapecalc.questions.explain.items import KEPT, Bytes, Chain, Relation, Sizes
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
-from shapecalc.renderers.text import cell_width, wrap
+from shapecalc.text.cells import cell_width, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from shapecalc.explain import Explanation
-    from shapecalc.explain.items import Item, Line
+    from shapecalc.questions.explain import Explanation
+    from shapecalc.questions.explain.items import Item, Line
 
 __all__ = ["draw", "text_lines"]
 

@@ -1,0 +1,207 @@
+"""Trees as text and as LaTeX."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from shapecalc.dims.notation.expressions import CEIL, EXACT, FLOOR, MAX, MIN, PART, SUM
+from shapecalc.dims.notation.tree import DOTS, NAME, NUMBER, PRODUCT, ROUNDED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from shapecalc.dims.notation.tree import Tree
+
+__all__ = ["LATEX", "TEXT", "Latex", "Text"]
+
+_OPEN = {FLOOR: "⌊", CEIL: "⌈", PART: "⌊"}
+_CLOSE = {FLOOR: "⌋", CEIL: "⌉", PART: "⌋"}
+_SYMBOL = re.compile(r"([A-Za-z])(?:_(.+))?|([A-Za-z]{2,}(?:_[A-Za-z]+)*)(?:_(\w{1,2}|before|after))?")
+
+
+class Text:
+    """Trees as plain text: `⌊(H_in + 2·p − k) / s⌋ + 1`."""
+
+    times = "·"
+    plus = " + "
+    minus = " − "
+    dots = "…"
+    by = "×"
+
+    def write(self, tree: Tree) -> str:
+        """Return a tree as text."""
+        way = self._ways.get(tree.sort)
+        return way(self, tree) if way else self.quotient(tree)
+
+    def _number(self, tree: Tree) -> str:
+        return self.number(tree.value)
+
+    def _name(self, tree: Tree) -> str:
+        return self.symbol(tree.name)
+
+    def _dots(self, _: Tree) -> str:
+        return self.dots
+
+    def _product(self, tree: Tree) -> str:
+        return self.times.join([self._within(part, is_factor=True) for part in tree.parts])
+
+    def _rounded(self, tree: Tree) -> str:
+        return self.bracketed(tree.name, _decimal(tree.fraction))
+
+    def _part(self, tree: Tree) -> str:
+        return self.bracketed(PART, self._product(tree))
+
+    def _extreme(self, tree: Tree) -> str:
+        return self.function(tree.sort, [self.write(part) for part in tree.parts])
+
+    def _sum(self, tree: Tree) -> str:
+        text = ""
+        for part, sign in zip(tree.parts, tree.signs, strict=True):
+            written = self._negative(part) if part.sort != SUM else self.enclosed(self.write(part))
+            text += (self.plus if sign > 0 else self.minus) + written if text else written
+        return text
+
+    def _negative(self, tree: Tree) -> str:
+        """Return a term of a sum: a number below 0 in brackets."""
+        written = self.write(tree)
+        return self.enclosed(written) if tree.sort == NUMBER and tree.value < 0 else written
+
+    def _within(self, tree: Tree, *, is_factor: bool = False) -> str:
+        """Return a part of a product or a quotient, in brackets where it needs them."""
+        needs = tree.sort == SUM or (tree.sort == NUMBER and tree.value < 0)
+        needs = needs or (tree.sort == EXACT and self.quotient_is_flat) or (tree.sort == PRODUCT and not is_factor)
+        written = self.write(tree)
+        return self.enclosed(written) if needs else written
+
+    quotient_is_flat = True
+    """Whether a quotient is written in a line, and so needs brackets beside a product."""
+
+    def number(self, value: Any) -> str:
+        """Return a number, with separators."""
+        return f"{value:,}".replace("-", "−") if isinstance(value, int) else f"{value:g}"
+
+    def symbol(self, name: str) -> str:
+        """Return a symbol."""
+        return name
+
+    def enclosed(self, text: str) -> str:
+        """Return a text in brackets."""
+        return f"({text})"
+
+    def bracketed(self, sort: str, text: str) -> str:
+        """Return a text between the brackets that round it."""
+        return f"{_OPEN[sort]}{text}{_CLOSE[sort]}"
+
+    def function(self, name: str, parts: list[str]) -> str:
+        """Return a function of several numbers."""
+        return f"{name}({', '.join(parts)})"
+
+    def quotient(self, tree: Tree) -> str:
+        """Return a quotient, rounded or exact."""
+        top, bottom = tree.parts
+        above = self._within(top, is_factor=True)
+        written = f"{above} / {self._within(bottom)}"
+        if tree.sort == EXACT:
+            return f"{above}/{self._within(bottom)}"
+        return self.bracketed(tree.sort, written)
+
+    def relation(self, sign: str) -> str:
+        """Return a relation between two numbers: ≤, <, =, divides."""
+        return sign
+
+    def words(self, text: str) -> str:
+        """Return words as they stand among symbols."""
+        return text
+
+    def chain(self, symbol: str, trees: Iterable[Tree]) -> str:
+        """Return equals: a symbol, or none, and what it is."""
+        start = f"{self.symbol(symbol)} = " if symbol else ""
+        return start + " = ".join([self.write(tree) for tree in trees])
+
+    def comparison(self, left: Tree, sign: str, right: Tree) -> str:
+        """Return a relation between two numbers."""
+        return f"{self.write(left)} {self.relation(sign)} {self.write(right)}"
+
+    def sizes(self, symbols: Iterable[str], values: Iterable[int]) -> str:
+        """Return the sizes of a tensor: `H_in×W_in×C_in = 227×227×3`."""
+        return f"{self.by.join(map(self.symbol, symbols))} = {self.by.join(map(self.number, values))}"
+
+    _ways: ClassVar[dict[str, Callable[[Any, Tree], str]]] = {
+        NUMBER: _number, NAME: _name, DOTS: _dots, SUM: _sum, PRODUCT: _product, ROUNDED: _rounded, PART: _part,
+        MAX: _extreme, MIN: _extreme,
+    }  # fmt: skip
+
+
+class Latex(Text):
+    """Trees as LaTeX, for between dollars.
+
+    No backslash stands before punctuation, so that it can stand in Markdown too, whose readers would take it away.
+    """
+
+    times = r" \cdot "
+    minus = " - "
+    dots = r"\cdots"
+    by = r" \times "
+    quotient_is_flat = False
+
+    def number(self, value: Any) -> str:
+        """Return a number, whose separators are no commas of a list."""
+        return super().number(value).replace(",", "{,}").replace("−", "-")
+
+    def symbol(self, name: str) -> str:
+        """Return a symbol, what is below it upright where it is a word."""
+        found = _SYMBOL.fullmatch(name)
+        if not found:
+            return self.words(name)
+        letter, below, word, index = found.groups()
+        if letter is None:
+            return self.words(word.replace("_", " ")) + (f"_{{{_upright(index)}}}" if index else "")
+        return letter + (f"_{{{_upright(below)}}}" if below else "")
+
+    def enclosed(self, text: str) -> str:
+        """Return a text in brackets as high as it is."""
+        return rf"\left( {text} \right)" if r"\frac" in text else f"({text})"
+
+    def bracketed(self, sort: str, text: str) -> str:
+        """Return a text between the brackets that round it."""
+        side = "ceil" if sort == CEIL else "floor"
+        return rf"\left\l{side} {text} \right\r{side}"
+
+    def function(self, name: str, parts: list[str]) -> str:
+        """Return a function of several numbers."""
+        inner = ", ".join(parts)
+        return rf"\{name}\left( {inner} \right)" if r"\frac" in inner else rf"\{name}({inner})"
+
+    def quotient(self, tree: Tree) -> str:
+        """Return a fraction, rounded or exact."""
+        top, bottom = tree.parts
+        written = rf"\frac{{{self.write(top)}}}{{{self.write(bottom)}}}"
+        return written if tree.sort == EXACT else self.bracketed(tree.sort, written)
+
+    def relation(self, sign: str) -> str:
+        """Return a relation between two numbers."""
+        return {"≤": r"\le", "<": "<", "=": "=", "divides": r"\mid"}.get(sign, rf"\text{{ {sign} }}")
+
+    def words(self, text: str) -> str:
+        """Return words as they stand among symbols."""
+        return rf"\text{{{text.replace('_', ' ')}}}"
+
+
+def _upright(below: str) -> str:
+    return below if len(below) == 1 or below.isdigit() else rf"\mathrm{{{below}}}"
+
+
+def _decimal(value: float) -> str:
+    """Return a fraction to two digits, or as many as show that it is no whole number."""
+    for digits in range(2, 7):
+        cut = math.floor(abs(value) * 10**digits) / 10**digits
+        if cut != int(cut):
+            sign = "−" if value < 0 else ""
+            return f"{sign}{cut:,.{digits}f}".rstrip("0")
+    return f"{value:,}"
+
+
+TEXT = Text()
+LATEX = Latex()

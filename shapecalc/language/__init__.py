@@ -1,0 +1,338 @@
+"""A specification to a graph: layers, references, branches, blocks, repetition, expressions.
+
+    text ──source──▶ values with marks ──document──▶ parts ──builder──▶ nodes ──order──▶ Graph
+
+Every problem of a specification is found in one reading; `Specification.build` returns them beside what could be
+built, so that the sizes of the good part can be checked as well.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Problem, Problems, UsageError, did_you_mean
+from shapecalc.language.builder import Builder
+from shapecalc.language.document import Document, read_document
+from shapecalc.language.expectations import read_claims
+from shapecalc.language.order import Settled, settle
+from shapecalc.language.reports import TooMuchError
+from shapecalc.language.scope import Scope, declared_names, read_name, read_reference
+from shapecalc.language.values import BadValueError, bad, describe, input_shape, plain, word
+from shapecalc.layers.base.arguments import Sizes
+from shapecalc.layers.base.shape import CHW, LAYOUTS, UNKNOWN, Shape
+from shapecalc.model.graph import Claim, Graph, Reference
+from shapecalc.source import ListValue, MapValue, Scalar, read_object, read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shapecalc.errors import Mark
+    from shapecalc.language.document import Reader
+    from shapecalc.language.scope import Flow
+    from shapecalc.source import Value
+
+__all__ = ["Specification", "read_specification"]
+
+_INPUT = Sizes("the size of an input", scalar=True)
+_INPUT.name = "an input size"
+_IDENTIFIER = r"[A-Za-z_]\w*"
+
+
+class Specification:
+    """What a text or object says of a network, before its variables have their values. Never changes."""
+
+    def __init__(self, name: str, document: Document | None, problems: list[Problem]) -> None:
+        self.name = name
+        self.document = document
+        self.problems = tuple(problems)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names of the members, where the specification is that of a family."""
+        return tuple(self.document.variants) if self.document else ()
+
+    def build(
+        self,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        inputs: Mapping[str, tuple[Any, ...]] | None = None,
+        variant: str = "",
+    ) -> tuple[Graph, list[Problem]]:
+        """Return the graph with these variables and input sizes, and everything that is wrong.
+
+        `inputs` gives sizes, in the layout of the specification, in place of its own; the name "" stands for the
+        one input. Claims are those of the specification as it stands: there are none where anything is overridden.
+        """
+        if self.document is None:
+            return Graph(self.name, {}, (), ()), list(self.problems)
+        return _Building(self, self.document, variables or {}, inputs or {}, variant).graph()
+
+
+def read_specification(given: Any, name: str, reader: Reader | None = None) -> Specification:
+    """Return the specification that a text, or Python objects (a dict, a list of layers), are."""
+    value, problems = read_text(given, name) if isinstance(given, (str, bytes)) else read_object(given, name)
+    if value is None:
+        return Specification(name, None, problems)
+    document, wrong = read_document(value, reader)
+    return Specification(name, document, [*problems, *wrong])
+
+
+class _Building:
+    """One building of a graph from a document: what is collected on the way."""
+
+    def __init__(
+        self,
+        specification: Specification,
+        document: Document,
+        variables: Mapping[str, Any],
+        inputs: Mapping[str, tuple[Any, ...]],
+        variant: str,
+    ) -> None:
+        self.file = specification.name
+        self.document = document
+        self.problems = Problems(specification.problems)
+        self.variant = document.variants[variant].keys if variant else {}
+        self.variant_name = variant
+        self.variables = self._variables(variables)
+        self.overridden = bool(variables) or bool(inputs)
+        self.layout = self._layout()
+        self.input_marks: dict[str, Mark] = {}
+        self.inputs = self._inputs(inputs)
+
+    def graph(self) -> tuple[Graph, list[Problem]]:
+        builder = Builder(self.document.blocks, self.variables)
+        builder.problems += self.problems
+        stopped: list[Problem] = []
+        try:
+            settled, names = self._settled(builder)
+        except TooMuchError as error:
+            settled, names = Settled((), (), ()), ()
+            stopped = [error.problem]
+            builder.instances.clear()
+        graph = Graph(
+            name=self._text("name") or self.variant_name or _stem(self.file),
+            inputs=self.inputs,
+            nodes=settled.nodes,
+            outputs=settled.outputs,
+            output_names=names if len(names) == len(settled.outputs) else (),
+            layout=self.layout,
+            source=self._text("source"),
+            blocks=tuple(builder.instances),
+            claims=self._claims(builder.problems),
+            notes=settled.notes,
+            variables=self.variables,
+            file=self.file,
+        )
+        return graph, [*builder.problems.listed(), *stopped]
+
+    def _settled(self, builder: Builder) -> tuple[Settled, tuple[str, ...]]:
+        """Return the nodes and outputs, and the names under which the outputs are stated."""
+        layers = self._layers(builder.problems)
+        flows: dict[str, Flow] = {name: Reference(-1 - index) for index, name in enumerate(self.inputs)}
+        scope = Scope("", flows, declared_names(layers.items) if layers else set())
+        first: Flow = Reference(-1)
+        try:
+            last = builder.expand(layers.items, scope, self.variables, (first,)) if layers else (first,)
+            try:
+                ends, names = self._outputs(scope, last)
+            except BadValueError as error:
+                builder.problems.append(error.problem)
+                ends, names = (), ("",)
+            self._check_variables_are_used(builder.problems)
+            return settle(builder, ends, stated=bool(names), inputs=self.input_marks), names
+        finally:
+            scope.release()
+
+    def _text(self, key: str) -> str:
+        value = self.variant.get(key)
+        if key == "name" and self.variant and value is None:
+            return self.variant_name
+        return value.text if isinstance(value, Scalar) else self.document.text(key)
+
+    def _try(self, read: Any, *arguments: Any) -> Any:
+        """Return what a reader gives, or None with its problem kept."""
+        try:
+            return read(*arguments)
+        except BadValueError as error:
+            self.problems.append(error.problem)
+            return None
+
+    def _variables(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        own = dict(self.document.variables)
+        settings = self.variant.get("vars")
+        variant_values: dict[str, Value] = {}
+        if isinstance(settings, MapValue):
+            for key, item in settings.pairs:
+                if key.text in own:
+                    variant_values[key.text] = item
+                else:
+                    mend = did_you_mean(key.text, own) if own else ""
+                    self.problems.append(Problem(f"there is no variable {key.text} to set", key.mark, mend=mend))
+        for name in given:
+            if name not in own:
+                mend = did_you_mean(name, own) if own else "the specification has no `vars:`"
+                raise UsageError(Problem(f"there is no variable {name} to set", mend=mend))
+        before = len(self.problems)
+        found: dict[str, Any] = {}
+        for name, item in own.items():
+            if name in given:
+                found[name] = given[name]
+            else:
+                found[name] = self._try(_variable, variant_values.get(name, item), found, own)
+        self.broken = len(self.problems) > before  # then what the layers make of them is not looked at
+        return found
+
+    def _layout(self) -> str:
+        value = self.document.keys.get("layout")
+        if value is None:
+            return CHW
+        text = self._try(word, value, "layout")
+        if text is not None and text.upper() not in LAYOUTS:
+            self.problems.append(
+                Problem(
+                    f"layout must be CHW or HWC, not '{text}'", value.mark, mend=did_you_mean(text.upper(), LAYOUTS)
+                )
+            )
+        return text.upper() if text is not None and text.upper() in LAYOUTS else CHW
+
+    def _inputs(self, given: Mapping[str, tuple[Any, ...]]) -> dict[str, Shape]:
+        """Return the size of every input; none (`UNKNOWN`) where it is wrong."""
+        shapes: dict[str, Shape] = {
+            name: self._try(input_shape, item, self.layout, self.variables, _INPUT) or UNKNOWN
+            for name, item in self._own_inputs(is_given=bool(given)).items()
+        }
+        for name, sizes in given.items():
+            if name and name not in shapes and shapes:
+                raise UsageError(Problem(f"there is no input {name}", mend=did_you_mean(name, shapes)))
+            if not name and len(shapes) > 1:
+                first = next(iter(shapes))
+                names = ", ".join(shapes)
+                told = "x".join(map(str, sizes))
+                raise UsageError(Problem(f"say which input is {told}: {names}", mend=f"write {first}={told}"))
+            shapes[name or next(iter(shapes), "input")] = Shape(sizes, self.layout != CHW, is_map=len(sizes) >= 3)
+        return shapes or {"input": UNKNOWN}
+
+    def _own_inputs(self, *, is_given: bool) -> dict[str, Value]:
+        """Return the sizes of the inputs as they are written; it is a problem if there are none and none `is_given`."""
+        inputs = self.document.keys.get("inputs")
+        single = self.variant.get("input") or self.document.keys.get("input")
+        if isinstance(inputs, MapValue):
+            named = {self._try(read_name, key, {}): (key.mark, item) for key, item in inputs.pairs}
+            self.input_marks = {name: mark for name, (mark, _) in named.items() if name is not None}
+            return {name: item for name, (_, item) in named.items() if name is not None}
+        if inputs is not None:
+            mend = "write for instance inputs: {left: 3x224x224, right: 3x224x224}"
+            self.problems.append(
+                Problem(f"inputs is a mapping of names to sizes, not {describe(inputs)}", inputs.mark, mend=mend)
+            )
+        elif single is not None:
+            self.input_marks = {"input": single.mark}
+            return {"input": single}
+        elif "layers" in self.document.keys and not is_given:
+            mend = "write for instance  input: 3x224x224  at the top, or give --input"
+            self.problems.append(Problem("the size of the input is not given", self.document.mark, mend=mend))
+        return {}
+
+    def _layers(self, problems: Problems) -> ListValue | None:
+        layers = self.document.keys.get("layers")
+        if layers is None:
+            if not problems:
+                problems.append(
+                    Problem(
+                        "a specification needs `layers:`", self.document.mark, mend="give a list of layers, in order"
+                    )
+                )
+            return None
+        if not isinstance(layers, ListValue) or not layers.items:
+            empty = isinstance(layers, ListValue) or (isinstance(layers, Scalar) and layers.value is None)
+            message = "`layers:` is empty" if empty else f"`layers:` must be a list, not {describe(layers)}"
+            problems.append(Problem(message, layers.mark, mend="write each layer behind a dash: - relu"))
+            return None
+        return layers if not self.broken else None
+
+    def _outputs(self, scope: Scope, last: tuple[Flow, ...]) -> tuple[tuple[Flow, ...], tuple[str, ...]]:
+        """Return the outputs, and the names under which they are stated: none where they are not."""
+        value = self.document.keys.get("outputs") or self.document.keys.get("output")
+        if value is None or (isinstance(value, Scalar) and value.value is None):
+            return last, ()
+        if isinstance(value, MapValue):
+            raise bad(
+                f"outputs is a list of layers, not {describe(value)}",
+                value.mark,
+                "write for instance outputs: [fc, aux]",
+            )
+        items = value.items if isinstance(value, ListValue) else [value]
+        items = [item for item in items if not _is_switched_off(item, scope)]
+        flows = tuple(read_reference(item, scope) for item in items)
+        return (flows, tuple(word(item, "an output") for item in items)) if flows else (last, ())
+
+    def _claims(self, problems: Problems) -> tuple[Claim, ...]:
+        value = self.variant.get("expect") or (None if self.variant_name else self.document.keys.get("expect"))
+        if value is None:
+            return ()
+        claims, wrong = read_claims(value)
+        problems += wrong
+        return () if self.overridden else claims
+
+    def _check_variables_are_used(self, problems: Problems) -> None:
+        """Report the variables, and the arguments of blocks, that nothing mentions."""
+        document, mend = self.document, "take it out, or use it"
+        for block in document.blocks.values():
+            mentioned = _mentioned([*block.values(), *block.outputs, block.layers]) if block.arguments else set()
+            problems += [
+                Problem(
+                    f"the argument {name} of the block {block.name} is never used", (value or block).mark, mend=mend
+                )
+                for name, value in block.arguments.items()
+                if name not in mentioned
+            ]
+        if not document.variables:
+            return
+        skipped = ("name", "source", "description", "family", "task", "expect", "variants")
+        parts = [value for key, value in document.keys.items() if key not in skipped]
+        for block in document.blocks.values():
+            parts += [*block.values(), *block.outputs, block.layers]
+        mentioned = _mentioned(parts)
+        problems += [
+            Problem(f"the variable {name} is never used", value.mark, mend=mend)
+            for name, value in document.variables.items()
+            if name not in mentioned
+        ]
+
+
+def _variable(value: Value, above: Mapping[str, Any], every: Mapping[str, Value]) -> Any:
+    """Return the value of a variable, which may use those above it."""
+    try:
+        return plain(value, above)
+    except BadValueError as error:
+        if any(error.problem.message == f"`{name}` is no variable" for name in every):
+            mend = "a variable may use only those above it"
+            raise BadValueError(error.problem._replace(mend=mend)) from None
+        raise
+
+
+def _mentioned(values: list[Value]) -> set[str]:
+    """Return every word that stands in values and could be a variable's name."""
+    words: set[str] = set()
+    while values:
+        value = values.pop()
+        if isinstance(value, ListValue):
+            values += value.items
+        elif isinstance(value, MapValue):
+            values += [item for _, item in value.pairs]
+        elif isinstance(value.value, str):
+            words.update(re.findall(_IDENTIFIER, value.text))
+    return words
+
+
+def _is_switched_off(item: Value, scope: Scope) -> bool:
+    """Tell whether an output names a layer that its `when` leaves out: an auxiliary head that a variable turned off."""
+    span = scope.spans.get(item.text) if isinstance(item, Scalar) else None
+    return span is not None and span[0] == span[1]
+
+
+def _stem(file: str) -> str:
+    """Return a file's name without folder and ending, as the name of a network that has none."""
+    stem = file.replace("\\", "/").rpartition("/")[2].rpartition(".")[0] or file
+    return "" if stem.startswith("<") else stem

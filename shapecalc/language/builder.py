@@ -1,0 +1,365 @@
+"""Lists of layers to nodes: sequence, branches, blocks, repetition, conditions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Mark, Problem
+from shapecalc.language.entries import Entry, Work, branches_of, listed, read_entry, work_of
+from shapecalc.language.expansion import Expansion, Inside, Proto, key_of
+from shapecalc.language.making import Maker
+from shapecalc.language.reports import Reports, TooMuchError
+from shapecalc.language.scope import Flow, Pending, Scope, declared_names, full_name, read_name, read_reference
+from shapecalc.language.turns import turns_of
+from shapecalc.language.values import BadValueError, bad, condition
+from shapecalc.layers import find_kind
+from shapecalc.layers.base.layer import Composite, Layer
+from shapecalc.model.graph import Block, Reference
+from shapecalc.source import ListValue, Scalar, read_text, short
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from shapecalc.language.document import BlockDefinition
+    from shapecalc.source import Value
+
+__all__ = ["MAX_LAYERS", "Builder", "Proto"]
+
+MAX_LAYERS = 250_000
+"""The most layers that one network may have, once every repetition is written out."""
+
+MAX_STEPS = 3 * MAX_LAYERS
+"""The most items that may be written out, with those that leave nothing behind: empty blocks, layers left out.
+
+A long expression, one that goes through long lists, and a block with arguments of its own are several.
+"""
+
+_ITEMS_A_STEP = 10
+_STEPS_OF_A_BLOCK = 4
+
+MAX_NESTING = 40
+"""The most blocks that may stand within one another."""
+
+MAX_NAME = 400
+"""The most characters of a name with those of the blocks that it stands in."""
+
+
+class Builder:
+    """Writes out lists of layers as nodes, and collects what is wrong with them."""
+
+    def __init__(self, blocks: Mapping[str, BlockDefinition], variables: Mapping[str, Any]) -> None:
+        self.blocks = blocks
+        self.variables = variables
+        self.nodes: list[Proto] = []
+        self.instances: list[Block] = []
+        reports = Reports()
+        self.problems = reports.problems
+        self.report = reports.add
+        self.shares: list[tuple[int, int, Pending]] = []
+        self._entries: dict[int, Entry | Problem] = {}
+        self._maker = Maker(reports.add)
+        self._bodies: dict[str, ListValue] = {}
+        self._taken: dict[int, set[str]] = {}
+        self._insides: list[Inside] = []
+        self._expansions: dict[Any, Expansion] = {}
+        self._named: dict[str, Inside] = {}
+        self._steps = 0
+        self._lists = _items_within(variables.values())
+        self._work: dict[str, Work] = {}
+
+    def expand(
+        self, entries: Sequence[Value], scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
+    ) -> tuple[Flow, ...]:
+        """Write out a list of layers, each taking what the one above gives; return what the last one gives."""
+        for value in entries:
+            key = id(value)
+            entry = self._entries.get(key)
+            if entry is None:
+                entry = self._entries[key] = read_entry(value, self.blocks)
+            if isinstance(entry, Problem):
+                self.report(entry, scope)
+                flow = self._broken(scope, "layer", value.mark, flow)
+                continue
+            try:
+                flow = self._item(entry, scope, variables, flow)
+            except BadValueError as error:
+                self.report(error.problem, scope)
+                flow = self._broken(scope, entry.kind, entry.mark, flow)
+        return flow
+
+    def _broken(self, scope: Scope, kind: str, mark: Mark, flow: tuple[Flow, ...]) -> tuple[Flow, ...]:
+        return (self._add(self._proto(full_name(scope, kind), None, flow, mark, scope, frozen=False), scope),)
+
+    @staticmethod
+    def _proto(
+        name: str, layer: Layer | None, inputs: tuple[Flow, ...], mark: Mark, scope: Scope, *, frozen: bool
+    ) -> Proto:
+        return Proto(name, layer, inputs, scope.mark or mark, scope.uses, scope.block, frozen)
+
+    def _add(self, proto: Proto, scope: Scope) -> Reference:
+        if len(self.nodes) >= MAX_LAYERS:
+            message, mend = (
+                f"the network has more than {MAX_LAYERS:,} layers",
+                "leave some out, or repeat them less often",
+            )
+            raise TooMuchError(Problem(message, proto.mark, mend=mend, also=scope.uses))
+        self.nodes.append(proto)
+        return Reference(len(self.nodes) - 1)
+
+    def _count_steps(self, entry: Entry, scope: Scope, work: Work, lists: int) -> None:
+        """Hold the limit of steps, for some work among variables whose lists have so many items."""
+        self._steps += 1 + work.steps + work.walks * lists // _ITEMS_A_STEP
+        if self._steps > MAX_STEPS:
+            message, mend = f"its blocks and repetitions take more than {MAX_STEPS:,} steps", "repeat it less often"
+            raise TooMuchError(Problem(message, entry.mark, mend=mend, also=scope.uses))
+
+    def _item(
+        self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
+    ) -> tuple[Flow, ...]:
+        lists = self._lists + scope.lists
+        self._count_steps(entry, scope, entry.work, lists)
+        own = entry.own
+        if not own:
+            return self._one(entry, scope, variables, flow, "")
+        if "when" in own and not condition(own["when"], variables, "when"):
+            return self._skip(entry, scope, variables, flow)
+        if "from" in own:
+            flow = tuple(read_reference(item, scope) for item in listed(own["from"]))
+        if "repeat" not in own and "for" not in own:
+            name = read_name(own["name"], variables) if "name" in own else ""
+            return self._one(entry, scope, variables, flow, name)
+        start = len(self.nodes)
+        base = own.get("name")
+        templated = isinstance(base, Scalar) and "{" in base.text
+        for turn in turns_of(own, variables, MAX_LAYERS):
+            self._count_steps(entry, scope, entry.work, lists)
+            name = read_name(base, turn) if base is not None else ""
+            if name and not templated:
+                name = f"{name}.{turn['i']}"
+            flow = self._one(entry, scope, turn, flow, name)
+        if base is not None and not templated:
+            scope.define(read_name(base, variables), flow, (start, len(self.nodes)))
+        return flow
+
+    def _skip(
+        self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
+    ) -> tuple[Flow, ...]:
+        """Pass on what came in for a layer that is switched off; its name then stands for that."""
+        if "from" in entry.own:
+            flow = tuple(read_reference(item, scope) for item in listed(entry.own["from"]))
+        if "name" in entry.own and "repeat" not in entry.own and "for" not in entry.own:
+            name = read_name(entry.own["name"], variables)
+            if name not in scope.spans:
+                scope.define(name, flow, (len(self.nodes), len(self.nodes)))
+        return flow
+
+    def _one(
+        self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...], name: str
+    ) -> tuple[Flow, ...]:
+        """Write out an item once."""
+        start = len(self.nodes)
+        block = self.blocks.get(entry.kind)
+        cls = None if block else find_kind(entry.kind)
+        if not name:
+            name = scope.made_up_name(cls.kind if cls else entry.kind)
+        elif scope.is_taken(name):
+            earlier = scope.marks.get(name)
+            raise BadValueError(
+                Problem(
+                    f"two layers are called {name}" if name not in scope.inputs else f"{name} is the name of an input",
+                    entry.own["name"].mark,
+                    mend="give each a name of its own",
+                    also=(("the other one:", earlier),) if earlier else (),
+                )
+            )
+        if "name" in entry.own:
+            scope.marks[name] = entry.own["name"].mark
+        frozen = scope.frozen or ("frozen" in entry.own and condition(entry.own["frozen"], variables, "frozen"))
+        if block:
+            flows = self._block(block, entry, scope, variables, flow, name, frozen)
+        elif cls is not None and issubclass(cls, Composite):
+            flows = self._composite(cls, entry, scope, variables, flow, name, frozen)
+        else:
+            assert cls is not None
+            inputs, layer = self._layer(cls, entry, scope, variables, flow)
+            proto = self._proto(full_name(scope, name), layer, inputs, entry.mark, scope, frozen=frozen)
+            flows = (self._add(proto, scope),)
+            start = len(self.nodes) - 1
+        scope.define(name, flows, (start, len(self.nodes)))
+        if "share" in entry.own:
+            target = read_reference(entry.own["share"], scope)
+            if not isinstance(target, Pending):
+                target = scope.pending(entry.own["share"].text, 0, entry.own["share"].mark)  # type: ignore[union-attr]
+            self.shares.append((start, len(self.nodes), target))
+        return flows
+
+    def _layer(
+        self, cls: type[Layer], entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
+    ) -> tuple[tuple[Flow, ...], Layer | None]:
+        """Return what a layer takes, and the layer itself (None where its arguments are wrong)."""
+        value = entry.value
+        if cls.branches:
+            branches, value = branches_of(cls, entry.value)
+            if branches is not None:
+                flow = tuple(self._branch(branch, scope, variables, flow) for branch in branches)
+        if cls.inputs == (0, 0) and "from" not in entry.own:
+            flow = ()
+        elif len(flow) > 1 and "from" not in entry.own and not cls.branches:
+            flow = flow[:1]
+        return flow, self._maker.layer(cls, entry, value, scope, variables)
+
+    def _branch(self, branch: Value, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]) -> Flow:
+        if isinstance(branch, Scalar):
+            return read_reference(branch, scope)
+        entries = branch.items if isinstance(branch, ListValue) else [branch]
+        given = self.expand(entries, scope, variables, flow)
+        return given[0]
+
+    def _block(
+        self, block: BlockDefinition, entry: Entry, scope: Scope, variables: Mapping[str, Any],
+        flow: tuple[Flow, ...], name: str, frozen: bool,
+    ) -> tuple[Flow, ...]:  # fmt: skip
+        if block.name in scope.stack:
+            ring = " → ".join((*scope.stack[scope.stack.index(block.name) :], block.name))
+            raise bad(f"the block {block.name} uses itself: {ring}", entry.mark, "a block cannot stand within itself")
+        self._check_room(entry.mark, scope)
+        work = self._work.get(block.name)
+        if work is None:
+            own = work_of(block.values())
+            work = self._work[block.name] = Work(_STEPS_OF_A_BLOCK + own.steps + len(self.variables) // 10, own.walks)
+        self._count_steps(entry, scope, work, self._lists)
+        given = block.bind(entry, variables, self.variables)
+        lists = _items_within(given[argument] for argument in block.arguments)
+        self._count_steps(entry, scope, Work(0, 1), lists)
+        inner = self._inner_scope(block.name, block.layers.items, scope, flow, name, frozen)
+        inner.mark = scope.mark
+        inner.lists = lists
+        told = ", ".join(f"{key}={_told(given[key])}" for key in block.arguments)
+        words = f"used here, with {told}:" if told else "used here:"
+        inner.uses = scope.uses if scope.mark else ((words, entry.mark), *scope.uses)
+        try:
+            key = (id(block), frozen, len(flow), *[key_of(given[argument]) for argument in block.arguments])
+        except TypeError:  # a symbol, or an array
+            key = None
+
+        def write_out() -> tuple[Flow, ...]:
+            flows = self.expand(block.layers.items, inner, given, flow)
+            return tuple(read_reference(item, inner) for item in block.outputs) if block.outputs else flows
+
+        return self._expansion(key, block, inner, flow, write_out)
+
+    def _composite(
+        self, cls: type[Composite], entry: Entry, scope: Scope, variables: Mapping[str, Any],
+        flow: tuple[Flow, ...], name: str, frozen: bool,
+    ) -> tuple[Flow, ...]:  # fmt: skip
+        self._check_room(entry.mark, scope)
+        layer = self._maker.make(cls, entry, entry.value, scope, variables)
+        if layer is None:
+            return self._broken(scope, name, entry.mark, flow)
+        body = self._bodies.get(cls.kind)
+        if body is None:
+            value, problems = read_text(cls.layers, f"<{cls.kind}>")
+            assert isinstance(value, ListValue), problems
+            body = self._bodies[cls.kind] = value
+        inner = self._inner_scope(cls.kind, body.items, scope, flow, name, frozen)
+        inner.mark = scope.mark or entry.mark
+        inner.uses = scope.uses
+        values = layer.values()
+        key = (id(layer), frozen, len(flow))
+        return self._expansion(key, layer, inner, flow, lambda: self.expand(body.items, inner, values, flow))
+
+    def _expansion(
+        self, key: Any, argument: Any, inner: Scope, flow: tuple[Flow, ...], write_out: Callable[[], tuple[Flow, ...]]
+    ) -> tuple[Flow, ...]:
+        """Return what a block gives: written out, or where the same stands already, copied from there."""
+        start, shares = len(self.nodes), len(self.shares)
+        known = self._expansions.get(key) if key is not None else None
+        if known is not None and self._has_room_for(known) and not known.kinds & {*inner.stack}:
+            nodes, blocks, insides = known.copy(start, inner, flow)
+            self.nodes += nodes
+            self.instances += blocks
+            self._insides[inner.block :] = insides
+            return insides[0].flows
+        flows = write_out()
+        self._insides[inner.block] = Inside(flows, start, len(self.nodes))
+        if key is not None and known is None and len(self.shares) == shares:
+            found = Expansion.of(
+                self.nodes[start:],
+                self.instances[inner.block + 1 :],
+                self._insides[inner.block :],
+                flow,
+                inner,
+                argument,
+            )
+            if found is not None:
+                self._expansions[key] = found
+        return flows
+
+    def _check_room(self, mark: Mark, scope: Scope) -> None:
+        """Hold the limits of blocks, for one more of them."""
+        if len(scope.stack) >= MAX_NESTING:
+            raise bad(f"blocks stand within one another more than {MAX_NESTING} deep", mark)
+        if len(scope.prefix) > MAX_NAME:
+            raise bad(f"the names of the blocks around it are more than {MAX_NAME} characters", mark)
+        if len(self.instances) >= MAX_LAYERS:
+            message, mend = (
+                f"the network has more than {MAX_LAYERS:,} blocks",
+                "leave some out, or repeat them less often",
+            )
+            raise TooMuchError(Problem(message, mark, mend=mend, also=scope.uses))
+
+    def _has_room_for(self, known: Expansion) -> bool:
+        """Tell whether a copy stays within the limits; what does not is written out, up to where the limit is."""
+        layers, blocks = len(self.nodes) + len(known.nodes), len(self.instances) + len(known.blocks)
+        return layers <= MAX_LAYERS and blocks <= MAX_LAYERS
+
+    def _inner_scope(
+        self, kind: str, entries: Sequence[Value], scope: Scope, flow: tuple[Flow, ...], name: str, frozen: bool
+    ) -> Scope:
+        inputs = {f"input{i + 1}" if i else "input": tensor for i, tensor in enumerate(flow)}
+        taken = self._taken.get(id(entries))
+        if taken is None:
+            taken = self._taken[id(entries)] = declared_names(entries)
+        inner = Scope(f"{full_name(scope, name)}.", inputs, taken, scope.waiting)
+        inner.stack = (*scope.stack, kind)
+        inner.frozen = frozen
+        inner.block = len(self.instances)
+        self.instances.append(Block(full_name(scope, name), kind, scope.block))
+        self._insides.append(Inside((), 0, 0))  # known once it is written out
+        return inner
+
+    def look_up(self, pending: Pending) -> Flow | Problem:
+        """Return what a name stands for, or what is wrong with it.
+
+        A name with dots in it may be one inside of a block: `layer2.0.conv1`, `layer2.0`.
+        """
+        scope, name = pending.scope, pending.name
+        if "." in name and name not in scope.flows:
+            if not self._named:
+                self._named = {node.name: Inside((Reference(i),), i, i + 1) for i, node in enumerate(self.nodes)}
+                self._named.update(zip([block.name for block in self.instances], self._insides, strict=True))
+            inside = self._named.get(full_name(scope, name))
+            if inside is not None:
+                scope.define(name, inside.flows, (inside.start, inside.stop))
+        return scope.look_up(pending)
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        shown = ["[…]" if isinstance(item, (list, tuple)) else _told(item) for item in value[:_TOLD]]
+        return f"[{', '.join(shown)}{', …' if len(value) > _TOLD else ''}]"
+    return ("true" if value else "false") if isinstance(value, bool) else short(str(value))
+
+
+_TOLD = 8
+
+
+def _items_within(values: Iterable[Any]) -> int:
+    """Return how many items the lists among values have, with those of the lists within them."""
+    waiting = [value for value in values if isinstance(value, (list, tuple))]
+    count = 0
+    while waiting:
+        items = waiting.pop()
+        count += len(items)
+        waiting += [item for item in items if isinstance(item, (list, tuple))]
+    return count

@@ -1,0 +1,312 @@
+"""The top level of a specification: its keys, variables, blocks, variants and claims."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import Mark, Problem, Problems, did_you_mean
+from shapecalc.escaping import clean
+from shapecalc.language.values import BadValueError, bad, describe, plain, word
+from shapecalc.source import ListValue, MapValue, Scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from shapecalc.language.entries import Entry
+    from shapecalc.source import Value
+
+    Reader = Callable[[str, Mark], "tuple[Value | None, list[Problem]]"]
+
+__all__ = ["KEYS", "BlockDefinition", "Document", "read_document"]
+
+KEYS = {
+    "name": "what the network is called",
+    "source": "where the architecture and its figures come from",
+    "description": "what the network is, in a sentence",
+    "family": "the family it belongs to, for `shapecalc specs`",
+    "task": "what it is for: classification, segmentation, language…",
+    "layout": "how sizes are written here: CHW (the default) or HWC",
+    "input": "the size of the input: 3x224x224, a list, or {height: 224, width: 224, channels: 3}",
+    "inputs": "several inputs: a name and a size each",
+    "vars": "variables, with their values; --set overrides them",
+    "use": "files whose blocks are used here",
+    "blocks": "groups of layers, with arguments, to be used as kinds",
+    "layers": "the layers, in order",
+    "output": "the layer that gives the output: the last one by default",
+    "outputs": "the layers that give the outputs",
+    "expect": "what must come out: params, macs, output…; `shapecalc check` checks it",
+    "variants": "members of the family: a name, and for each its variables and claims",
+}
+
+MAX_VARIABLES = 200
+"""The most variables that a specification may have, or arguments that a block may."""
+
+MAX_FILES = 100
+"""The most files that a specification may use."""
+
+MAX_VARIANTS = 1_000
+"""The most members that a family may have."""
+
+RESERVED = ("i", "true", "false", "none", "null", "and", "or", "not", "in", "if", "else", "input")
+_REQUIRED = "required"
+_BLOCK_KEYS = ("args", "layers", "outputs")
+_VARIANT_KEYS = ("vars", "expect", "input", "name", "source", "description", "task")
+
+
+class BlockDefinition(NamedTuple):
+    """A group of layers with arguments; `arguments` maps a name to its default, or to None where it must be given."""
+
+    name: str
+    arguments: dict[str, Value | None]
+    layers: ListValue
+    outputs: tuple[Value, ...]
+    mark: Mark
+
+    def values(self) -> list[Value]:
+        """Return the defaults of the arguments."""
+        return [value for value in self.arguments.values() if value is not None]
+
+    def bind(self, entry: Entry, variables: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the variables inside the block for one use of it: those of the specification, and its arguments.
+
+        `variables` are those at the use, which the values that it gives are made of. Errors: `BadValueError` there.
+        """
+        given: dict[str, Value] = {}
+        value = entry.value
+        if isinstance(value, MapValue):
+            for key, item in value.pairs:
+                if key.text not in self.arguments:
+                    mend = did_you_mean(key.text, self.arguments, "it takes no arguments")
+                    raise bad(f"the block {self.name} has no argument {key.text}", key.mark, mend)
+                given[key.text] = item
+        elif value is not None and not (isinstance(value, Scalar) and value.value is None):
+            if not self.arguments:
+                raise bad(f"the block {self.name} takes no arguments", value.mark, f"write {clean(self.name)} alone")
+            given[next(iter(self.arguments))] = value
+        bound = dict(common)
+        missing = [name for name, default in self.arguments.items() if default is None and name not in given]
+        if missing:
+            raise BadValueError(
+                Problem(
+                    f"the block {self.name} is not given {', '.join(missing)}",
+                    entry.mark,
+                    mend=clean(f"write {self.name}: {{{missing[0]}: …}}"),
+                    also=(("the block stands here:", self.mark),),
+                )
+            )
+        for name, item in given.items():
+            bound[name] = plain(item, variables)
+        for name, default in self.arguments.items():
+            if name not in given and default is not None:
+                bound[name] = plain(default, bound)
+        return bound
+
+
+class Variant(NamedTuple):
+    """A member of a family: what it sets, and what is claimed of it."""
+
+    name: str
+    mark: Mark
+    keys: dict[str, Value]
+
+
+class Document(NamedTuple):
+    """A specification taken apart, before any variable has its value."""
+
+    keys: dict[str, Value]
+    marks: dict[str, Mark]
+    variables: dict[str, Value]
+    blocks: dict[str, BlockDefinition]
+    variants: dict[str, Variant]
+    mark: Mark
+
+    def text(self, key: str) -> str:
+        """Return the text of a key, or nothing where it is not given."""
+        value = self.keys.get(key)
+        return value.text if isinstance(value, Scalar) and value.value is not None else ""
+
+
+def read_document(value: Value, reader: Reader | None) -> tuple[Document, Sequence[Problem]]:
+    """Return the parts of a specification, and what is wrong with its top level.
+
+    `reader` reads the files that `use:` names; without one there are none.
+    """
+    problems = Problems()
+    if isinstance(value, ListValue):  # a list of layers alone
+        mark = value.mark
+        return Document({"layers": value}, {"layers": mark}, {}, {}, {}, mark), problems
+    if not isinstance(value, MapValue):
+        problem = Problem(
+            f"a specification is a mapping with `layers:`, not {describe(value)}",
+            value.mark,
+            mend="it has an input:, such as 3x224x224, and a list under layers:",
+        )
+        return Document({}, {}, {}, {}, {}, value.mark), [problem]
+    keys: dict[str, Value] = {}
+    marks: dict[str, Mark] = {}
+    for key, item in value.pairs:
+        if key.text not in KEYS:
+            mend = did_you_mean(key.text, KEYS)
+            problems.append(Problem(f"a specification has no key {key.text}", key.mark, mend=mend))
+            continue
+        keys[key.text] = item
+        marks[key.text] = key.mark
+    for one, other in (("input", "inputs"), ("output", "outputs")):
+        if one in keys and other in keys:
+            problems.append(
+                Problem(f"{one} and {other} do not stand together", marks[other], mend="keep one of the two")
+            )
+    blocks = _used_blocks(keys, reader, problems)
+    blocks.update(_blocks(keys.get("blocks"), problems))
+    variables = _variables(keys.get("vars"), problems)
+    variants = _variants(keys.get("variants"), problems)
+    return Document(keys, marks, variables, blocks, variants, value.mark), problems
+
+
+def _mapping(value: Value | None, what: str, problems: Problems) -> list[tuple[Scalar, Value]]:
+    if value is None or (isinstance(value, Scalar) and value.value is None):
+        return []
+    if isinstance(value, MapValue):
+        return value.pairs
+    mend = "write it as {name: value}"
+    problems.append(Problem(f"{what} is a mapping of names, not {describe(value)}", value.mark, mend=mend))
+    return []
+
+
+def _is_variable_name(key: Scalar, problems: Problems) -> bool:
+    if key.text.isidentifier() and key.text not in RESERVED:
+        return True
+    why = "it has a meaning of its own" if key.text in RESERVED else "a name has letters, digits and _ only"
+    problems.append(Problem(f"'{key.text}' cannot be the name of a variable: {why}", key.mark))
+    return False
+
+
+def _variables(value: Value | None, problems: Problems) -> dict[str, Value]:
+    found = {key.text: item for key, item in _mapping(value, "vars", problems) if _is_variable_name(key, problems)}
+    if value is not None and len(found) > MAX_VARIABLES:
+        problems.append(Problem(f"there are {len(found):,} variables: at most {MAX_VARIABLES}", value.mark))
+        return {}
+    return found
+
+
+def _blocks(value: Value | None, problems: Problems) -> dict[str, BlockDefinition]:
+    from shapecalc.layers import find_kind  # noqa: PLC0415
+
+    blocks = {}
+    for key, item in _mapping(value, "blocks", problems):
+        if find_kind(key.text):
+            problems.append(
+                Problem(f"{key.text} is a kind of layer already", key.mark, mend="call the block otherwise")
+            )
+            continue
+        try:
+            blocks[key.text] = _block(key, item, problems)
+        except BadValueError as error:
+            problems.append(error.problem)
+    return blocks
+
+
+def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
+    name = word(key, "the name of a block")
+    if isinstance(value, ListValue):
+        return BlockDefinition(name, {}, value, (), key.mark)
+    if not isinstance(value, MapValue):
+        mend = f"write for instance {clean(name)}: {{args: {{planes: required}}, layers: [relu]}}"
+        raise bad(f"the block {name} must be a mapping with `layers:`, not {describe(value)}", value.mark, mend)
+    parts: dict[str, Value] = {}
+    for inner, item in value.pairs:
+        if inner.text not in _BLOCK_KEYS:
+            raise bad(f"a block has no key {inner.text}", inner.mark, did_you_mean(inner.text, _BLOCK_KEYS))
+        parts[inner.text] = item
+    layers = parts.get("layers")
+    if not isinstance(layers, ListValue):
+        mend = "write each layer behind a dash: - relu"
+        raise bad(f"the block {name} must have a list under `layers:`", (layers or key).mark, mend)
+    arguments: dict[str, Value | None] = {}
+    for argument, default in _mapping(parts.get("args"), "args", problems):
+        if _is_variable_name(argument, problems):
+            required = isinstance(default, Scalar) and default.value == _REQUIRED and not default.quoted
+            arguments[argument.text] = None if required else default
+    if len(arguments) > MAX_VARIABLES:
+        raise bad(f"the block {name} has {len(arguments):,} arguments: at most {MAX_VARIABLES}", key.mark)
+    outputs = parts.get("outputs")
+    items = outputs.items if isinstance(outputs, ListValue) else [outputs] if outputs else []
+    return BlockDefinition(name, arguments, layers, tuple(items), key.mark)
+
+
+def _used_blocks(keys: dict[str, Value], reader: Reader | None, problems: Problems) -> dict[str, BlockDefinition]:
+    """Return the blocks of the files that `use:` names, and of those that they use: a file's own go before theirs."""
+    if "use" not in keys:
+        return {}
+    blocks: dict[str, BlockDefinition] = {}
+    read: set[str] = set()
+    own = posixpath.basename(keys["use"].mark.source.name.replace("\\", "/"))
+    waiting: list[_Use | dict[str, BlockDefinition]] = _uses_of(keys["use"], (own,))
+    while waiting:
+        use = waiting.pop()
+        if isinstance(use, dict):  # those of a file, behind those of the files that it uses
+            blocks.update(use)
+            continue
+        try:
+            path = _used_path(use.item, use.chain)
+            if path in read:
+                continue
+            if reader is None:
+                raise bad("files can be used only by a specification that is a file itself", use.item.mark)
+            if len(read) >= MAX_FILES:
+                problems.append(
+                    Problem(f"more than {MAX_FILES} files are used", use.item.mark, mend="put their blocks into fewer")
+                )
+                break
+        except BadValueError as error:
+            problems.append(error.problem)
+            continue
+        read.add(path)
+        value, wrong = reader(path, use.item.mark)
+        problems.extend(wrong)
+        parts = {key.text: inner for key, inner in value.pairs} if isinstance(value, MapValue) else {}
+        waiting.append(_blocks(parts.get("blocks"), problems))
+        if "use" in parts:
+            waiting += _uses_of(parts["use"], (*use.chain, path))
+    return blocks
+
+
+class _Use(NamedTuple):
+    """A file to use, and the files that lead to it."""
+
+    item: Value
+    chain: tuple[str, ...]
+
+
+def _uses_of(value: Value, chain: tuple[str, ...]) -> list[_Use | dict[str, BlockDefinition]]:
+    """Return the files that a `use:` names, the last first."""
+    items = value.items if isinstance(value, ListValue) else [value]
+    return [_Use(item, chain) for item in reversed(items)]
+
+
+def _used_path(item: Value, chain: tuple[str, ...]) -> str:
+    """Return the path of a file to use, from the specification's folder; `chain` are the files that lead to it."""
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(chain[-1]), word(item, "a file to use")))
+    if path in chain:
+        ring = " → ".join((*chain[chain.index(path) :], path))
+        raise bad(f"the files use one another in a ring: {ring}", item.mark, "take one `use:` of the ring out")
+    return path
+
+
+def _variants(value: Value | None, problems: Problems) -> dict[str, Variant]:
+    variants: dict[str, Variant] = {}
+    pairs = _mapping(value, "variants", problems)
+    if value is not None and len(pairs) > MAX_VARIANTS:
+        problems.append(Problem(f"there are {len(pairs):,} variants: at most {MAX_VARIANTS:,}", value.mark))
+        return variants
+    for key, item in pairs:
+        parts: dict[str, Value] = {}
+        for inner, part in _mapping(item, f"the variant {key.text}", problems):
+            if inner.text in _VARIANT_KEYS:
+                parts[inner.text] = part
+            else:
+                mend = did_you_mean(inner.text, _VARIANT_KEYS)
+                problems.append(Problem(f"a variant has no key {inner.text}", inner.mark, mend=mend))
+        variants[key.text] = Variant(key.text, key.mark, parts)
+    return variants

@@ -1,0 +1,174 @@
+"""One item of a list of layers: what kind it is, what the kind is told, and the item's own words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.errors import Mark, Problem, did_you_mean
+from shapecalc.escaping import clean
+from shapecalc.language.values import bad, describe
+from shapecalc.layers import find_kind, kind_words
+from shapecalc.source import ListValue, MapValue, Scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from shapecalc.layers.base.layer import Layer
+    from shapecalc.source import Value
+
+__all__ = ["OWN_WORDS", "Entry", "Work", "branches_of", "listed", "read_entry", "work_of"]
+
+OWN_WORDS = ("name", "from", "repeat", "for", "when", "share", "frozen")
+"""What stands beside the kind: the words of the item itself."""
+
+
+class Entry(NamedTuple):
+    """An item of `layers:`: the kind (or block) as written, what it is told, the item's own words, and its work."""
+
+    kind: str
+    mark: Mark
+    value: Value | None
+    own: dict[str, Value]
+    work: Work
+
+
+class Work(NamedTuple):
+    """How much it takes to work out values: steps, and how often an expression may go through a whole list."""
+
+    steps: int
+    walks: int
+
+
+_NO_WORK = Work(0, 0)
+_LETTERS_A_STEP = 64
+
+
+def work_of(values: Sequence[Value]) -> Work:
+    """Return how much it takes to work out what values hold."""
+    letters = walks = 0
+    waiting = list(values)
+    while waiting:
+        value = waiting.pop()
+        letters += 8
+        if isinstance(value, ListValue):
+            waiting += value.items
+        elif isinstance(value, MapValue):
+            waiting += [item for _, item in value.pairs]
+        elif isinstance(value.value, str):
+            letters += 4 * len(value.text)
+            walks += value.text.count("(") + value.text.count(" in ")
+    return Work(letters // _LETTERS_A_STEP, walks)
+
+
+def _told(key: Scalar, value: Value, blocks: Collection[str]) -> list[Value]:
+    """Return what an item tells its kind, without branches: their items are items of their own."""
+    cls = None if key.text in blocks else find_kind(key.text)
+    if cls is None or not cls.branches:
+        return [value]
+    return [item for word, item in value.pairs if word.text != "branches"] if isinstance(value, MapValue) else []
+
+
+def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
+    """Return the item that a value is, or what is wrong with it."""
+    if isinstance(value, Scalar):
+        return _bare(value, blocks)
+    if not isinstance(value, MapValue):
+        return Problem(
+            "a layer is a kind (relu) or a kind with its arguments (conv: {…}), not a list",
+            value.mark,
+            mend="branches stand inside add, mul or concat",
+        )
+    own: dict[str, Value] = {}
+    others: list[tuple[Scalar, Value]] = []
+    for key, item in value.pairs:
+        if key.text in OWN_WORDS:
+            own[key.text] = item
+        else:
+            others.append((key, item))
+    if len(others) == 1:
+        key, item = others[0]
+        unknown = _unknown(key, blocks)
+        return unknown or Entry(key.text, key.mark, item, own, work_of([*own.values(), *_told(key, item, blocks)]))
+    if not others:
+        return Problem("the item names no kind of layer", value.mark, mend="write for instance conv: {…} beside it")
+    return _several(others, blocks)
+
+
+def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem:
+    if value.value is None or value.text == "":
+        return Problem("an item of the list is empty", value.mark, mend="write a kind, such as relu, or take it out")
+    if not isinstance(value.value, str):
+        return Problem(f"a layer is a kind, such as relu, not {describe(value)}", value.mark)
+    unknown = _unknown(value, blocks)
+    return unknown or Entry(value.text, value.mark, None, {}, _NO_WORK)
+
+
+def _unknown(key: Scalar, blocks: Collection[str]) -> Problem | None:
+    if key.text in blocks or find_kind(key.text):
+        return None
+
+    def names() -> list[str]:
+        return [*kind_words(), *blocks]
+
+    mend = did_you_mean(key.text, names, "`shapecalc layers` lists the kinds", lists=False)
+    return Problem(f"there is no kind of layer called {key.text}", key.mark, mend=mend)
+
+
+def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
+    """Return what is wrong with a word beside a kind: an argument that should stand under it, or one misspelt."""
+    cls = None if kind.text in blocks else find_kind(kind.text)
+    mend = did_you_mean(strange.text, OWN_WORDS, lists=False)
+    if mend and not (cls and strange.text in cls.argument_names()):
+        return Problem(f"no word {strange.text} stands beside a kind", strange.mark, mend=mend)
+    return Problem(
+        f"{strange.text} stands beside {kind.text}, not under it",
+        strange.mark,
+        mend=clean(f"indent the arguments of {kind.text} deeper than {kind.text} itself; ")
+        + f"beside it may stand only {', '.join(OWN_WORDS)}",
+    )
+
+
+def _several(others: list[tuple[Scalar, Value]], blocks: Collection[str]) -> Problem:
+    kinds = [key for key, _ in others if key.text in blocks or find_kind(key.text)]
+    if len(kinds) > 1:
+        return Problem(
+            f"one item holds two layers: {kinds[0].text} and {kinds[1].text}",
+            kinds[1].mark,
+            mend=f"give each its own item: - {clean(kinds[1].text)}",
+        )
+    strange = next((key for key, _ in others if not kinds or key.text != kinds[0].text), others[-1][0])
+    if kinds:
+        return _beside(strange, kinds[0], blocks)
+    return _unknown(others[0][0], blocks) or Problem("the item names no kind of layer", strange.mark)
+
+
+def listed(value: Value) -> Sequence[Value]:
+    """Return what a `from` names: one thing or several."""
+    if isinstance(value, ListValue):
+        if not value.items:
+            raise bad("from: [] names nothing", value.mark, "name a layer, or leave `from` out")
+        return value.items
+    return [value]
+
+
+def branches_of(cls: type[Layer], value: Value | None) -> tuple[Sequence[Value] | None, Value | None]:
+    """Return the branches of a merge (None: it takes what comes in) and what is left for its arguments."""
+    if isinstance(value, ListValue):
+        if not value.items:
+            raise bad(
+                f"{cls.kind} needs at least one branch", value.mark, "write [] in the list for its input, unchanged"
+            )
+        return value.items, None
+    if isinstance(value, MapValue):
+        inner = value.get("branches")
+        if inner is None:
+            return None, value
+        rest = MapValue([(key, item) for key, item in value.pairs if key.text != "branches"], value.mark)
+        if not isinstance(inner, ListValue) or not inner.items:
+            raise bad(
+                "branches must be a list of branches and references", inner.mark, "write for instance branches: [a, b]"
+            )
+        return inner.items, rest
+    if isinstance(value, Scalar) and isinstance(value.value, str):
+        return [ListValue([], value.mark), value], None
+    return None, value

@@ -1,0 +1,87 @@
+"""Expressions of the specification language: `planes * 4`, `width // 2`, `64 if i > 0 else 32`.
+
+A small arithmetic that borrows Python's grammar and nothing else of it: the text is parsed to a tree, every part of
+the tree is on a list of what may stand there, and the tree becomes a function that does the arithmetic. No code of the
+text ever runs, and no number or list grows beyond the limits below. Variables may be dimensions of any kind (see
+`dims`): an expression adds and multiplies them without asking what they are.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.language.expressions.arithmetic import MAX_EXPONENT
+from shapecalc.language.expressions.functions import FUNCTIONS
+from shapecalc.language.expressions.operands import MAX_ITEMS, MAX_SIZE, ExpressionError
+from shapecalc.language.expressions.reading import MAX_NESTING, MAX_PARTS, Reader
+from shapecalc.language.expressions.syntax import tree_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shapecalc.language.expressions.reading import Run
+
+__all__ = [
+    "FUNCTIONS",
+    "MAX_EXPONENT",
+    "MAX_ITEMS",
+    "MAX_LENGTH",
+    "MAX_NESTING",
+    "MAX_PARTS",
+    "MAX_SIZE",
+    "Expression",
+    "ExpressionError",
+    "parse",
+]
+
+MAX_LENGTH = 1_000
+"""How many characters an expression may have."""
+
+
+class Expression:
+    """An expression that was read: its text, the names of its free variables, and what it comes to."""
+
+    __slots__ = ("_run", "names", "text")
+
+    def __init__(self, text: str, names: frozenset[str], run: Run) -> None:
+        self.text = text
+        self.names = names
+        self._run = run
+
+    def __repr__(self) -> str:
+        return f"Expression({self.text!r})"
+
+    def evaluate(self, variables: Mapping[str, Any]) -> Any:
+        """Return what the expression comes to with these variables; raise ExpressionError where it comes to nothing."""
+        return self._run(variables)
+
+
+def parse(text: str) -> Expression:
+    """Read an expression; raise ExpressionError where it is none, or holds what none may hold."""
+    found = _parsed(text)
+    if isinstance(found, Expression):
+        return found
+    raise ExpressionError(found.message, found.offset, found.length, found.mend)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Expression | ExpressionError:
+    """Return an expression, or what is wrong with it: in a block that is repeated, that is asked many times."""
+    try:
+        return _read(text)
+    except ExpressionError as error:
+        return error.with_traceback(None)
+
+
+def _read(text: str) -> Expression:
+    if len(text) > MAX_LENGTH:
+        message = f"an expression of {len(text):,} characters is too long: at most {MAX_LENGTH:,}"
+        raise ExpressionError(message, mend="give its parts names under `vars:`")
+    if not text.strip():
+        message = "the expression is empty"
+        raise ExpressionError(message, mend="write a number, a variable or some arithmetic")
+    tree = tree_of(text)
+    reader = Reader(text)
+    run = reader.read(tree)
+    return Expression(text, frozenset(reader.names), run)

@@ -1,0 +1,239 @@
+"""From Python's tree to a function of the variables, part by part; every part is on a list of what may stand there."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from shapecalc.errors import count_noun, did_you_mean
+from shapecalc.language.expressions.arithmetic import ARITHMETIC, COMPARISONS, divided
+from shapecalc.language.expressions.functions import FUNCTIONS, ROUNDED_QUOTIENTS, Given
+from shapecalc.language.expressions.operands import (
+    ExpressionError,
+    Piece,
+    bounded,
+    described,
+    items_of,
+    number_of,
+    on_any,
+    truth_of,
+)
+from shapecalc.language.expressions.syntax import MEND, OPERATORS_REFUSED, REFUSED, one_line
+
+__all__ = ["MAX_NESTING", "MAX_PARTS", "Reader", "Run"]
+
+MAX_PARTS = 200
+"""How many numbers, names and operations an expression may have."""
+MAX_NESTING = 50
+"""How deep they may be nested."""
+
+
+Run: TypeAlias = Callable[[Mapping[str, Any]], Any]
+
+
+_CONSTANTS = {"true": True, "false": False, "none": None, "null": None}
+
+
+class Reader:
+    """Turns a tree into a function of the variables, part by part."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        line = one_line(text)
+        self.start = len(line) - len(line.lstrip(" "))
+        self.bytes = text[self.start :].encode("utf-8")
+        self.names: set[str] = set()
+        self.parts = 0
+        self.nesting = 0
+
+    def piece(self, node: ast.expr) -> Piece:
+        """Return the text of a part; Python counts its columns in bytes."""
+        before = self.bytes[: node.col_offset].decode("utf-8")
+        inside = self.bytes[node.col_offset : node.end_col_offset].decode("utf-8")
+        return Piece(inside, self.start + len(before))
+
+    def read(self, node: ast.expr) -> Run:
+        """Return the function that works a part out."""
+        self.parts += 1
+        self.nesting += 1
+        if self.parts > MAX_PARTS:
+            message = f"the expression has more than {MAX_PARTS} parts"
+            raise ExpressionError(message, mend="name some of them under `vars:`")
+        if self.nesting > MAX_NESTING:
+            message = f"the expression is nested more than {MAX_NESTING} deep"
+            raise ExpressionError(message, mend="name some of its parts under `vars:`")
+        read = _READERS.get(type(node))
+        if read is None:
+            kind, mend = REFUSED.get(type(node), ("something of Python's", MEND))
+            self.piece(node).refuse(f"{{}} is {kind}, which an expression may not hold", mend)
+        run = read(self, node)
+        self.nesting -= 1
+        return run
+
+    def operator(self, node: ast.expr, sign: ast.AST, known: Mapping[type[ast.AST], Any]) -> Any:
+        """Return what is known of an operator, or refuse it."""
+        if type(sign) not in known:
+            shown, mend = OPERATORS_REFUSED[type(sign)]
+            self.piece(node).refuse(f"{{}} holds the operator `{shown}`, which is not known here", mend)
+        return known[type(sign)]
+
+
+def _read_constant(reader: Reader, node: ast.Constant) -> Run:
+    value, piece = node.value, reader.piece(node)
+    if not isinstance(value, (int, float, str, type(None))):
+        piece.refuse("{} is no number that an expression may hold", MEND)
+    value = bounded(value, piece)
+    return lambda _: value
+
+
+def _read_name(reader: Reader, node: ast.Name) -> Run:
+    name, piece = node.id, reader.piece(node)
+    if name in _CONSTANTS:
+        constant = _CONSTANTS[name]
+        return lambda _: constant
+    reader.names.add(name)
+
+    def run(variables: Mapping[str, Any]) -> Any:
+        if name in variables:
+            return bounded(variables[name], piece)
+        if name in FUNCTIONS:
+            piece.refuse("{} is a function", f"write what it is of: {name}(…)")
+        if name == "i":
+            return piece.refuse("{} is no variable here", "i counts the copies of an item that has repeat: or for:")
+        return piece.refuse("{} is no variable", did_you_mean(name, variables, "variables are given under `vars:`"))
+
+    return run
+
+
+def _read_unary(reader: Reader, node: ast.UnaryOp) -> Run:
+    operand, piece = reader.read(node.operand), reader.piece(node.operand)
+    if isinstance(node.op, ast.Not):
+        return lambda variables: not truth_of(operand(variables), piece)
+    work = reader.operator(node, node.op, {ast.USub: operator.neg, ast.UAdd: operator.pos})
+    return lambda variables: on_any(work, piece, number_of(operand(variables), piece))
+
+
+def _read_binary(reader: Reader, node: ast.BinOp) -> Run:
+    work = reader.operator(node, node.op, ARITHMETIC)
+    left, left_piece = reader.read(node.left), reader.piece(node.left)
+    right, right_piece = reader.read(node.right), reader.piece(node.right)
+    piece = reader.piece(node)
+
+    def run(variables: Mapping[str, Any]) -> Any:
+        a = number_of(left(variables), left_piece)
+        b = number_of(right(variables), right_piece)
+        return bounded(work(a, b, piece), piece)
+
+    return run
+
+
+def _read_logic(reader: Reader, node: ast.BoolOp) -> Run:
+    parts = [(reader.read(value), reader.piece(value)) for value in node.values]
+    join = all if isinstance(node.op, ast.And) else any
+    return lambda variables: join(truth_of(part(variables), piece) for part, piece in parts)
+
+
+def _read_comparison(reader: Reader, node: ast.Compare) -> Run:
+    works = [reader.operator(node, sign, COMPARISONS) for sign in node.ops]
+    first, *others = [(reader.read(part), reader.piece(part)) for part in (node.left, *node.comparators)]
+    piece = reader.piece(node)
+
+    def run(variables: Mapping[str, Any]) -> Any:
+        held: Any = True
+        left, left_piece = first[0](variables), first[1]
+        for work, (part, part_piece) in zip(works, others, strict=True):
+            right = part(variables)
+            held = work(left, right, left_piece, part_piece)
+            if len(works) > 1 and not truth_of(held, piece):
+                return False
+            left, left_piece = right, part_piece
+        return held
+
+    return run
+
+
+def _read_choice(reader: Reader, node: ast.IfExp) -> Run:
+    test, piece = reader.read(node.test), reader.piece(node.test)
+    then, otherwise = reader.read(node.body), reader.read(node.orelse)
+    return lambda variables: (then if truth_of(test(variables), piece) else otherwise)(variables)
+
+
+def _read_list(reader: Reader, node: ast.List) -> Run:
+    items = [reader.read(item) for item in node.elts]
+    return lambda variables: [item(variables) for item in items]
+
+
+def _read_item(reader: Reader, node: ast.Subscript) -> Run:
+    container, container_piece = reader.read(node.value), reader.piece(node.value)
+    index, index_piece = reader.read(node.slice), reader.piece(node.slice)
+    piece = reader.piece(node)
+
+    def run(variables: Mapping[str, Any]) -> Any:
+        items = items_of(container(variables), container_piece)
+        at = index(variables)
+        if type(at) is not int:
+            index_piece.refuse(
+                f"{{}} is {described(at, index_piece)}, not the number of an item", "items are counted from 0"
+            )
+        if not -len(items) <= at < len(items):
+            message = f"{{}} is no item: the list has {count_noun(len(items), 'item')}"
+            piece.refuse(message, f"they are counted from 0, and this is number {at:,}")
+        return bounded(items[at], piece)
+
+    return run
+
+
+def _read_call(reader: Reader, node: ast.Call) -> Run:
+    piece = reader.piece(node)
+    if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS:
+        called = reader.piece(node.func)
+        mend = did_you_mean(called.text, FUNCTIONS)
+        called.refuse("{} is no function of an expression", mend)
+    function = FUNCTIONS[node.func.id]
+    given = dict(zip(function.parameters, node.args, strict=False))
+    given |= {word.arg: word.value for word in node.keywords if word.arg and word.arg not in given}
+    extra = node.args[len(function.parameters) :]
+    is_named = len(given) + len(extra) == len(node.args) + len(node.keywords) and set(given) <= {*function.parameters}
+    if not is_named or len(given) < function.required or (extra and not function.takes_more):
+        piece.refuse("{} is not how the function is called", f"write {function.usage}")
+    argument = given.get("x")
+    if node.func.id in ROUNDED_QUOTIENTS and isinstance(argument, ast.BinOp) and isinstance(argument.op, ast.Div):
+        return _read_rounded_quotient(reader, argument, ROUNDED_QUOTIENTS[node.func.id])
+    names = [*given, *([""] * len(extra))]
+    parts = [(reader.read(part), reader.piece(part)) for part in (*given.values(), *extra)]
+
+    def run(variables: Mapping[str, Any]) -> Any:
+        arguments = [Given(name, part(variables), its) for name, (part, its) in zip(names, parts, strict=True)]
+        return bounded(function.work(arguments, piece), piece)
+
+    return run
+
+
+def _read_rounded_quotient(reader: Reader, node: ast.BinOp, work: Callable[[Any, Any], Any]) -> Run:
+    """Read `ceil(a / b)` or `floor(a / b)` as one exact operation, which dimensions of every kind have."""
+    left, left_piece = reader.read(node.left), reader.piece(node.left)
+    right, right_piece = reader.read(node.right), reader.piece(node.right)
+    piece = reader.piece(node)
+
+    def run(variables: Mapping[str, Any]) -> Any:
+        a, b = number_of(left(variables), left_piece), number_of(right(variables), right_piece)
+        result = bounded(divided(work, a, b, piece), piece)
+        return int(result) if isinstance(result, float) else result
+
+    return run
+
+
+_READERS: dict[type[ast.expr], Callable[[Reader, Any], Run]] = {
+    ast.Constant: _read_constant,
+    ast.Name: _read_name,
+    ast.UnaryOp: _read_unary,
+    ast.BinOp: _read_binary,
+    ast.BoolOp: _read_logic,
+    ast.Compare: _read_comparison,
+    ast.IfExp: _read_choice,
+    ast.List: _read_list,
+    ast.Subscript: _read_item,
+    ast.Call: _read_call,
+}

@@ -1,0 +1,101 @@
+"""From text to Python's tree, and what of Python an expression may not hold."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from typing import NoReturn
+
+from shapecalc.language.expressions.operands import ExpressionError, Piece, short
+
+__all__ = ["MEND", "OPERATORS_REFUSED", "REFUSED", "one_line", "tree_of"]
+
+
+def one_line(text: str) -> str:
+    """Return a text of as many characters without line breaks and tabs."""
+    return "".join(" " if c in "\n\r\t\f" else c for c in text)
+
+
+def tree_of(text: str) -> ast.expr:
+    """Return Python's tree of the text, whatever Python may find wrong with it."""
+    line = one_line(text)
+    start = len(line) - len(line.lstrip(" "))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Python warns of is refused below, or no concern of ours
+            tree = ast.parse(line[start:], mode="eval").body
+    except SyntaxError as error:
+        at = min(start + max((error.offset or 1) - 1, 0), len(line.rstrip()))
+        _refuse_syntax(text, at)
+    except (ValueError, MemoryError, RecursionError, OverflowError):
+        Piece(text, 0).refuse("{} is not an expression", "write numbers, variables and + - * / between them")
+    rest = line.encode()[start + (tree.end_col_offset or 0) :].decode()
+    if "#" in rest:
+        comment = rest[rest.index("#") :]
+        Piece(comment, len(line) - len(comment)).refuse(
+            "{} is a comment, which an expression may not hold", "remove it"
+        )
+    return tree
+
+
+_SLIPS = (
+    ("&&", "write `and`"),
+    ("||", "write `or`"),
+    ("!", "write `not`, or `!=` for unequal"),
+    ("?", "write `x if condition else y`"),
+    ("=", "write `==` to compare"),
+    ("×", "write `*` to multiply"),
+    ("^", "write `**` for a power"),
+)
+
+
+_UNFINISHED = r"(?:[-+*/%<>=,(\[]|\b(?:and|or|not|if|else|in))\s*$"
+
+
+def _refuse_syntax(text: str, at: int) -> NoReturn:
+    """Say where a text stops being an expression, so far as Python's own answer is of use."""
+    mend = next((mend for slip, mend in _SLIPS if slip in text.replace("==", "").replace("!=", "")), "")
+    rest = text[at:].strip()
+    if re.search(_UNFINISHED, text):
+        where, at, rest = ": it ends too early", len(text.rstrip()), ""
+    elif text.count("(") > text.count(")"):
+        where, mend = ": a `)` is missing", "close every `(`; in [ ] or { } put what holds a comma in quotes"
+    elif text.count("[") > text.count("]"):
+        where, mend = ": a `]` is missing", "close every `[`"
+    else:
+        where = f": it cannot be read from `{short(rest)}` on" if rest and rest != text.strip() else ""
+    message = f"`{short(text)}` is not an expression{where}"
+    raise ExpressionError(message, at, max(1, len(rest)), mend)
+
+
+MEND = "an expression is arithmetic on numbers and variables, with comparisons, `x if c else y` and a few functions"
+
+# What Python has and an expression has not.
+REFUSED: dict[type[ast.expr], tuple[str, str]] = {
+    ast.Attribute: ("an attribute", "use the variables as they are, without `.`"),
+    ast.Lambda: ("a function of its own", MEND),
+    ast.ListComp: ("a loop", "write the items out, or use `repeat:`"),
+    ast.SetComp: ("a loop", "write the items out, or use `repeat:`"),
+    ast.DictComp: ("a loop", "write the items out, or use `repeat:`"),
+    ast.GeneratorExp: ("a loop", "write the items out, or use `repeat:`"),
+    ast.JoinedStr: ("a text with values in it", "texts are only compared"),
+    ast.NamedExpr: ("an assignment", "give the part a name under `vars:`"),
+    ast.Dict: ("a mapping", MEND),
+    ast.Set: ("a set", "write a list: `[a, b]`"),
+    ast.Tuple: ("a tuple", "write a list: `[a, b]`"),
+    ast.Slice: ("a slice", "take one item: `list[0]`"),
+    ast.Starred: ("a `*` that unpacks a list", "min, max and sum take the list itself"),
+}
+
+OPERATORS_REFUSED: dict[type[ast.AST], tuple[str, str]] = {
+    ast.BitXor: ("^", "write `**` for a power"),
+    ast.BitOr: ("|", "write `or`"),
+    ast.BitAnd: ("&", "write `and`"),
+    ast.LShift: ("<<", "multiply by a power of 2"),
+    ast.RShift: (">>", "divide by a power of 2, with `//`"),
+    ast.MatMult: ("@", "write `*` to multiply"),
+    ast.Invert: ("~", "write `not`"),
+    ast.Is: ("is", "write `==`"),
+    ast.IsNot: ("is not", "write `!=`"),
+}

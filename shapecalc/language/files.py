@@ -1,0 +1,154 @@
+"""Where specifications are: a path, the bare name of a bundled one or of a member of its family, standard input."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+import sys
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.files import note_input
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Found", "bundled_folder", "bundled_members", "locate", "read_bytes"]
+
+STDIN = "-"
+_ENDINGS = (".yaml", ".yml")
+_VARIANTS = r"(?m)^variants:[^\n]*\n((?:[ \t]+[^\n]*\n|[ \t]*\n|#[^\n]*\n)*)"
+_MEMBER = r"(?m)^  (['\"]?)([A-Za-z0-9_.+-]+)\1:"
+_MAX_BYTES = 64 * 2**20
+_SECONDS_FOR_A_WRITER = 10
+
+
+class Found(NamedTuple):
+    """A specification that was found: its path (- for standard input), how errors call it, and the family member."""
+
+    path: str
+    name: str
+    variant: str = ""
+
+
+def bundled_folder() -> str:
+    """Return the folder of the bundled specifications: beside the package in a checkout, in it when installed."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    installed = os.path.join(package, "specs")
+    return installed if os.path.isdir(installed) else os.path.join(os.path.dirname(package), "specs")
+
+
+def locate(spec: str) -> Found:
+    """Return where a specification is. Errors: `UsageError` where there is none of that name."""
+    if spec == STDIN:
+        return Found(STDIN, "<stdin>")
+    if os.path.exists(spec) and not (os.path.isdir(spec) and _bundled(spec)):
+        return Found(spec, spec)
+    found = _bundled(spec)
+    if found:
+        return found
+    if os.sep in spec or (spec.endswith(_ENDINGS) and not _is_bare(spec)):
+        raise UsageError(Problem(f"there is no file {spec}"))
+    members = [member for _, member in bundled_members()]
+    mend = did_you_mean(_bare(spec), members, "`shapecalc specs` lists the bundled ones", lists=False)
+    raise UsageError(Problem(f"there is no file {spec}, and no bundled specification of that name", mend=mend))
+
+
+def _is_bare(spec: str) -> bool:
+    return os.path.basename(spec) == spec
+
+
+def _bare(spec: str) -> str:
+    for ending in _ENDINGS:
+        spec = spec.removesuffix(ending)
+    return spec
+
+
+def _bundled(spec: str) -> Found | None:
+    if not _is_bare(spec):
+        return None
+    bare = _bare(spec)
+    path = os.path.join(bundled_folder(), f"{bare}.yaml")
+    if os.path.isfile(path) and bare not in ("", ".", ".."):
+        return Found(path, f"{bare}.yaml")
+    for path, member in bundled_members():
+        if member == bare:
+            return Found(path, os.path.basename(path), member)
+    return None
+
+
+def bundled_members() -> Iterator[tuple[str, str]]:
+    """Yield the path and the name of every bundled network: files, and the members that a family's file lists.
+
+    Members are found in the text, without reading it as YAML: a name alone must be found in the blink of an eye.
+    """
+    folder = bundled_folder()
+    for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        if not file.endswith(".yaml"):
+            continue
+        path = os.path.join(folder, file)
+        with open(path, encoding="utf-8") as stream:
+            members = re.search(_VARIANTS, stream.read())
+        if members:
+            for match in re.finditer(_MEMBER, members[1]):
+                yield path, match[2]
+        else:
+            yield path, file.removesuffix(".yaml")
+
+
+def read_bytes(path: str, shown: str = "") -> bytes:
+    """Return what a file holds, or what comes through a pipe: standard input, or `<(…)` of a shell.
+
+    Nothing else is read: no device, which need not end, and no named pipe that nothing writes to.
+    Errors: `UsageError` where it cannot be read.
+    """
+    shown = shown or path
+    try:
+        if path == STDIN:
+            if sys.stdin is None:
+                raise UsageError("there is no standard input to read from")
+            note_input(sys.stdin.buffer)
+            return sys.stdin.buffer.read(_MAX_BYTES + 1)
+        # A named pipe that nothing writes to would keep `open` waiting: not so without blocking. Windows has none.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        try:
+            start = _checked(descriptor, shown)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        with open(descriptor, "rb") as stream:
+            note_input(stream)
+            return start + stream.read(_MAX_BYTES + 1)
+    except IsADirectoryError:
+        raise UsageError(Problem(f"{shown} is a directory, not a file")) from None
+    except PermissionError:
+        raise UsageError(Problem(f"{shown} may not be read: permission denied")) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UsageError(Problem(f"{shown} cannot be read: {reason}")) from None
+
+
+def _checked(descriptor: int, shown: str) -> bytes:
+    """Hold that what was opened is a file, or a pipe that is written to; return what was read to find out.
+
+    A pipe is waited for as long as something has it open to write.
+    """
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return b""
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError
+    if not stat.S_ISFIFO(mode):
+        raise UsageError(Problem(f"{shown} is neither a file nor a pipe", mend="hand what it holds on as -"))
+    start, end = b"", time.monotonic() + _SECONDS_FOR_A_WRITER
+    with contextlib.suppress(BlockingIOError):  # there is a writer, which has written nothing yet
+        while not (start := os.read(descriptor, 1)):
+            if time.monotonic() > end:
+                message = f"nothing is written to the pipe {shown}"
+                raise UsageError(Problem(message, mend="start what writes to it first, or hand its output on as -"))
+            time.sleep(0.02)
+    os.set_blocking(descriptor, True)
+    return start

@@ -1,0 +1,124 @@
+"""The layer that an item describes: its arguments read, every mistake reported, layers alike made once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Mark, Misfit, Problem, did_you_mean
+from shapecalc.language.entries import OWN_WORDS
+from shapecalc.language.values import BadValueError, argument_value
+from shapecalc.layers.base.layer import stated_rank
+from shapecalc.source import ListValue, MapValue, Scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from shapecalc.errors import Hint
+    from shapecalc.language.entries import Entry
+    from shapecalc.language.scope import Scope
+    from shapecalc.layers.base.layer import Layer
+    from shapecalc.source import Value
+
+__all__ = ["Maker"]
+
+
+class Maker:
+    """Makes layers, and reports what is wrong with them. Layers alike are one object."""
+
+    def __init__(self, report: Callable[[Problem, Scope], None]) -> None:
+        self.report = report
+        self._layers: dict[Any, Layer] = {}
+        self._fixed: dict[int, Layer | None] = {}
+
+    def layer(
+        self, cls: type[Layer], entry: Entry, value: Value | None, scope: Scope, variables: Mapping[str, Any]
+    ) -> Layer | None:
+        """Return the layer of an item, as `make` does, at once where its value was read before and cannot change."""
+        if value is None or value is not entry.value:
+            return self.make(cls, entry, value, scope, variables)
+        key = id(value)
+        if key in self._fixed:
+            return self._fixed[key]
+        found = self.make(cls, entry, value, scope, variables)
+        if (found is not None or not scope.mark) and _is_constant(value):  # else it is reported at another place
+            self._fixed[key] = found
+        return found
+
+    def make(
+        self, cls: type[Layer], entry: Entry, value: Value | None, scope: Scope, variables: Mapping[str, Any]
+    ) -> Layer | None:
+        """Return the layer that an item describes; None, and the problems reported, where it is wrong."""
+        values = self._arguments(cls, entry, value, scope, variables)
+        if values is None:
+            return None
+        try:
+            key = (cls, stated_rank(entry.kind) and entry.kind, tuple(values.items()))
+            layer = self._layers.get(key)
+            if layer is None:
+                layer = self._layers[key] = cls(**values).under_name(entry.kind)
+        except TypeError:  # a value that has no hash: an array
+            layer = cls(**values).under_name(entry.kind)
+        except Misfit as misfit:
+            self.report(misfit.at(entry.mark, entry.kind), scope)
+            return None
+        return layer
+
+    def _arguments(
+        self, cls: type[Layer], entry: Entry, value: Value | None, scope: Scope, variables: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
+        """Return the arguments that an item gives its kind; None, and the problems reported, where one is wrong."""
+        pairs: list[tuple[str, Value]] = []
+        names, good = cls.argument_names(), True
+        if isinstance(value, MapValue):
+            given: dict[str, Mark] = {}
+            for key, item in value.pairs:
+                name = names.get(key.text)
+                if name is None:
+                    problem = Problem(
+                        f"there is no argument {key.text}", key.mark, entry.kind, mend=_mend(key.text, cls)
+                    )
+                    self.report(problem, scope)
+                    good = False
+                elif name in given:
+                    words = "one argument is given twice" + (f": {key.text} is {name}" if key.text != name else "")
+                    self.report(Problem(words, key.mark, entry.kind, also=(("first here:", given[name]),)), scope)
+                    good = False
+                else:
+                    given[name] = key.mark
+                    pairs.append((name, item))
+        elif value is not None and not (isinstance(value, Scalar) and value.value is None and not value.quoted):
+            first = cls.first_argument()
+            if first is None:
+                self.report(Problem(f"{cls.kind} takes no arguments", value.mark, entry.kind), scope)
+                return None
+            pairs.append((first.name, value))
+        values = {}
+        for name, item in pairs:
+            try:
+                values[name] = argument_value(item, cls.arguments[name], variables)
+            except BadValueError as error:
+                self.report(error.problem._replace(subject=error.problem.subject or entry.kind), scope)
+                good = False
+        return values if good else None
+
+
+def _mend(text: str, cls: type[Layer]) -> str | Hint:
+    """Return the mend for an argument that a kind does not have."""
+    if text in OWN_WORDS:
+        return f"{text} is a word of the item itself: write it beside {cls.kind}, not under it"
+    names = cls.argument_names()
+    return did_you_mean(text, names) if names else f"{cls.kind} takes no arguments"
+
+
+def _is_constant(value: Value) -> bool:
+    """Tell whether a value holds no text that could be an expression."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, ListValue):
+            waiting += item.items
+        elif isinstance(item, MapValue):
+            waiting += [inner for _, inner in item.pairs]
+        elif isinstance(item.value, str):
+            return False
+    return True

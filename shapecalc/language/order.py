@@ -1,0 +1,279 @@
+"""References settled: names looked up, cycles found, nodes put in the order of computation, unused ones told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from shapecalc.errors import Problem, count_noun
+from shapecalc.language.scope import Flow, Pending
+from shapecalc.model.graph import Node, Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shapecalc.errors import Mark
+    from shapecalc.language.builder import Builder, Proto
+
+__all__ = ["Settled", "settle"]
+
+_LISTED = 6
+_Key: TypeAlias = tuple[int, str, int]
+"""A name in its scope, and the number of the output."""
+
+
+class Settled:
+    """The nodes of a network with their references settled, and its outputs; `notes` say what was left out."""
+
+    def __init__(self, nodes: tuple[Node, ...], outputs: tuple[Reference, ...], notes: tuple[str, ...]) -> None:
+        self.nodes = nodes
+        self.outputs = outputs
+        self.notes = notes
+
+
+def settle(builder: Builder, outputs: Sequence[Flow], *, stated: bool, inputs: Mapping[str, Mark]) -> Settled:
+    """Return the nodes in the order of computation.
+
+    `stated` says that the specification names its outputs: then what they do not need is left out, and noted;
+    otherwise a layer that nothing takes is a problem. Problems are added to the builder's.
+    """
+    protos = builder.nodes
+    known: dict[_Key, Reference | None] = {}
+    settled = [tuple([_follow(flow, builder, known) for flow in proto.inputs]) for proto in protos]
+    ends = tuple(ref for ref in (_follow(flow, builder, known) for flow in outputs) if ref is not None)
+    shares = _shares(builder)
+    order = _order(protos, settled, builder)
+    needed = _needed(settled, ends, shares)
+    notes: tuple[str, ...] = ()
+    broken = bool(builder.problems)
+    if stated and ends:
+        notes = _left_out(protos, needed)
+        order = [index for index in order if index in needed]
+    elif not broken:
+        _report_unused(protos, settled, needed, builder)
+    if not broken:
+        notes += _unused_inputs(
+            [settled[index] for index in order], ends, inputs, builder, stated=stated and bool(ends)
+        )
+    place = {old: new for new, old in enumerate(order)}
+    nodes = tuple([_node(protos[old], settled[old], shares.get(old, -1), place) for old in order])
+    ends = tuple(_moved(ref, place) for ref in ends if ref.node < 0 or ref.node in place)
+    return Settled(nodes, ends, notes)
+
+
+def _node(proto: Proto, inputs: tuple[Reference | None, ...], owner: int, place: dict[int, int]) -> Node:
+    refs = tuple([_moved(ref, place) for ref in inputs if ref is not None])
+    layer = proto.layer if len(refs) == len(inputs) else None
+    return Node(proto.name, layer, refs, proto.mark, proto.uses, place.get(owner, -1), proto.frozen, proto.block)
+
+
+def _moved(ref: Reference, place: dict[int, int]) -> Reference:
+    return ref if ref.node < 0 or place[ref.node] == ref.node else Reference(place[ref.node], ref.output)
+
+
+def _follow(flow: Flow, builder: Builder, known: dict[_Key, Reference | None]) -> Reference | None:
+    """Return the tensor that a reference comes to, through names that stand for names; None, reported, for none.
+
+    What each name came to is kept in `known`: a name may stand at the end of a long chain of them, and many at its end.
+    """
+    passed: dict[_Key, None] = {}
+    found: Reference | None = None
+    while isinstance(flow, Pending):
+        key = (id(flow.scope), flow.name, flow.output)
+        if key in known:
+            found = known[key]
+            break
+        if key in passed:
+            builder.report(Problem(f"{flow.name} stands for itself", flow.mark), flow.scope)
+            break
+        passed[key] = None
+        further = builder.look_up(flow)
+        if isinstance(further, Problem):
+            builder.report(further, flow.scope)
+            break
+        flow = further
+    else:
+        found = flow
+    if found is not None:
+        known.update(dict.fromkeys(passed, found))
+    return found
+
+
+def _shares(builder: Builder) -> dict[int, int]:
+    """Return, for each node that uses the weights of another, which."""
+    shares: dict[int, int] = {}
+    for start, stop, pending in builder.shares:
+        found = builder.look_up(pending)
+        span = pending.scope.spans.get(pending.name)
+        if span is None:
+            problem = found if isinstance(found, Problem) else Problem(f"{pending.name} is no layer", pending.mark)
+            builder.report(problem, pending.scope)
+            continue
+        theirs = range(*span)
+        if span == (start, stop):
+            builder.report(Problem(f"{pending.name} cannot share its own weights", pending.mark), pending.scope)
+        elif not _are_alike(builder.nodes[start:stop], builder.nodes[span[0] : span[1]]):
+            told = "its layers are not those of the one that shares them"
+            builder.report(Problem(f"the weights of {pending.name} do not fit: {told}", pending.mark), pending.scope)
+        else:
+            shares.update(zip(range(start, stop), theirs, strict=True))
+    return _first_owners(shares, builder)
+
+
+def _first_owners(shares: dict[int, int], builder: Builder) -> dict[int, int]:
+    """Return the node whose weights each has in the end: a share of a share is a share of the first."""
+    owners: dict[int, int] = {}
+    rings: set[int] = set()
+    for node in shares:
+        path: dict[int, None] = {}
+        at = node
+        while at in shares and at not in path and at not in owners and at not in rings:
+            path[at] = None
+            at = shares[at]
+        if at in path:
+            proto = builder.nodes[node]
+            mend = "let one of them have weights of its own"
+            builder.problems.append(
+                Problem("layers share one another's weights in a ring", proto.mark, proto.name, mend=mend)
+            )
+        if at in path or at in rings:
+            rings.update(path)
+        else:
+            owners.update(dict.fromkeys(path, owners.get(at, at)))
+    return owners
+
+
+def _are_alike(mine: Sequence[Proto], theirs: Sequence[Proto]) -> bool:
+    """Tell whether layers may share weights: blocks of the same kinds in order, or any two single layers.
+
+    (A language model's last linear layer takes the embedding's table; that the sizes fit is seen when they are known.)
+    """
+    if len(mine) == len(theirs) == 1:
+        return True
+    return len(mine) == len(theirs) and all(_kind(a) == _kind(b) for a, b in zip(mine, theirs, strict=True))
+
+
+def _kind(proto: Proto) -> str:
+    return proto.layer.kind if proto.layer else "?"
+
+
+def _order(
+    protos: Sequence[Proto],
+    inputs: Sequence[tuple[Reference | None, ...]],
+    builder: Builder,
+) -> list[int]:
+    """Return the nodes in an order in which each stands behind what it takes: the written order, where that will do."""
+    if all(ref is None or ref.node < index for index, refs in enumerate(inputs) for ref in refs):
+        return list(range(len(protos)))
+    import heapq  # noqa: PLC0415  (for the seldom specification that refers forwards)
+
+    takers: dict[int, list[int]] = {}
+    waits = [0] * len(protos)
+    for index, refs in enumerate(inputs):
+        for ref in refs:
+            if ref is not None and ref.node >= 0:
+                takers.setdefault(ref.node, []).append(index)
+                waits[index] += 1
+    ready = [index for index, count in enumerate(waits) if not count]
+    order = []
+    while ready:
+        index = heapq.heappop(ready)
+        order.append(index)
+        for taker in takers.get(index, ()):
+            waits[taker] -= 1
+            if not waits[taker]:
+                heapq.heappush(ready, taker)
+    if len(order) < len(protos):
+        _report_cycle(protos, inputs, set(order), builder)
+        return []
+    return order
+
+
+def _report_cycle(
+    protos: Sequence[Proto], inputs: Sequence[tuple[Reference | None, ...]], done: set[int], builder: Builder
+) -> None:
+    """Report one ring among the nodes that could not be put in order."""
+    index = next(i for i in range(len(protos)) if i not in done)
+    path: dict[int, None] = {}
+    while index not in path:
+        path[index] = None
+        index = next(ref.node for ref in inputs[index] if ref is not None and ref.node >= 0 and ref.node not in done)
+    ring = list(path)[list(path).index(index) :][::-1]
+    start = ring.index(min(ring))
+    ring = [*ring[start:], *ring[:start]]
+    names = [protos[i].name for i in ring]
+    shown = names if len(names) <= _LISTED else [*names[: _LISTED - 1], "…", names[-1]]
+    first = protos[ring[0]]
+    builder.problems.append(
+        Problem(
+            f"the layers go round in a ring: {' → '.join([*shown, names[0]])}",
+            first.mark,
+            first.name,
+            mend="a network is computed in one direction: let one of them take something earlier",
+        )
+    )
+
+
+def _needed(
+    inputs: Sequence[tuple[Reference | None, ...]], outputs: Sequence[Reference], shares: dict[int, int]
+) -> set[int]:
+    """Return the nodes that the outputs depend on."""
+    needed: set[int] = set()
+    waiting = [ref.node for ref in outputs if ref.node >= 0]
+    while waiting:
+        index = waiting.pop()
+        if index in needed:
+            continue
+        needed.add(index)
+        waiting += [ref.node for ref in inputs[index] if ref is not None and ref.node >= 0]
+        if index in shares:
+            waiting.append(shares[index])
+    return needed
+
+
+def _left_out(protos: Sequence[Proto], needed: set[int]) -> tuple[str, ...]:
+    names = [proto.name for index, proto in enumerate(protos) if index not in needed]
+    if not names:
+        return ()
+    shown = ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
+    return (f"left out, since the outputs do not need it: {count_noun(len(names), 'layer')} ({shown})",)
+
+
+def _report_unused(
+    protos: Sequence[Proto], inputs: Sequence[tuple[Reference | None, ...]], needed: set[int], builder: Builder
+) -> None:
+    """Report the layers that give what nothing takes: not those that lead to such a one alone."""
+    taken = {ref.node for refs in inputs for ref in refs if ref is not None}
+    for index, proto in enumerate(protos):
+        if index not in needed and index not in taken:
+            builder.problems.append(
+                Problem(
+                    "nothing takes what this layer gives",
+                    proto.mark,
+                    proto.name,
+                    mend=f"let a later layer take it (from: {proto.name}), name it under outputs:, or take it out",
+                    also=proto.uses,
+                )
+            )
+
+
+def _unused_inputs(
+    inputs: Sequence[tuple[Reference | None, ...]],
+    outputs: Sequence[Reference],
+    marks: Mapping[str, Mark],
+    builder: Builder,
+    *,
+    stated: bool,
+) -> tuple[str, ...]:
+    """Return a note of the inputs that no layer uses where the outputs are stated; without these they are a problem.
+
+    Files that programs write have such inputs: what used them was of no need to the outputs.
+    """
+    taken = {ref.node for refs in inputs for ref in refs if ref is not None} | {ref.node for ref in outputs}
+    unused = [name for index, name in enumerate(marks) if -1 - index not in taken]
+    if unused and stated:
+        shown = ", ".join(unused[:_LISTED]) + (", …" if len(unused) > _LISTED else "")
+        return (f"not used, since the outputs do not need it: {count_noun(len(unused), 'input')} ({shown})",)
+    for name in unused:
+        mend = f"let a layer take it: from: {name}"
+        builder.problems.append(Problem(f"nothing takes the input {name}", marks[name], mend=mend))
+    return ()

@@ -1,0 +1,41 @@
+"""What is wrong with a network as it is written out: each mistake once, and no more of them than anyone reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.errors import MAX_PROBLEMS, Problem, Problems
+
+if TYPE_CHECKING:
+    from shapecalc.errors import Mark
+    from shapecalc.language.scope import Scope
+
+__all__ = ["Reports", "TooMuchError"]
+
+
+class TooMuchError(Exception):
+    """The network is larger than any that is meant, or more is wrong than anyone reads. Carries the problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem)
+
+
+class Reports:
+    """The problems of one network. Apart from the builder, so that what reports to it does not keep that alive."""
+
+    def __init__(self) -> None:
+        self.problems = Problems()
+        self._seen: set[tuple[Mark | None, str]] = set()
+
+    def add(self, problem: Problem, scope: Scope) -> None:
+        """Keep a problem, once for all the uses of the block that it stands in."""
+        if scope.mark:
+            problem = problem._replace(mark=scope.mark)
+        key = (problem.mark, problem.message)
+        if key in self._seen:
+            return
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise TooMuchError(Problem(f"there are more than {MAX_PROBLEMS} problems: no more are looked for"))
+        self._seen.add(key)
+        self.problems.append(problem._replace(also=(*problem.also, *scope.uses)))

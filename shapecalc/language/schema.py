@@ -1,0 +1,193 @@
+"""The JSON Schema of a specification, made from the declarations of the kinds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.language.document import KEYS
+from shapecalc.language.entries import OWN_WORDS
+from shapecalc.language.expectations import COUNTS
+from shapecalc.layers import KINDS
+from shapecalc.layers.base.arguments import Factors, Padding, PerAxis
+from shapecalc.layers.base.layer import stated_rank
+
+if TYPE_CHECKING:
+    from shapecalc.layers.base.arguments import Argument
+    from shapecalc.layers.base.layer import Layer
+
+__all__ = ["specification_schema"]
+
+_EXPRESSION = {"type": "string", "description": "an expression, such as width * 2"}
+_NAME = {"type": "string", "minLength": 1}
+_NAMES = {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]}
+_OWN: dict[str, Any] = {
+    "name": {**_NAME, "description": "what other layers call it"},
+    "from": {**_NAMES, "description": "what it takes, where that is not the layer above"},
+    "repeat": {"anyOf": [{"type": "integer", "minimum": 0}, _EXPRESSION], "description": "copies, one after another"},
+    "for": {"type": "object", "description": "a copy for each value of the lists"},
+    "when": {"type": ["boolean", "string"], "description": "left out where false"},
+    "share": {**_NAME, "description": "use the weights of that layer: counted once"},
+    "frozen": {"type": ["boolean", "string"], "description": "its learned numbers are not trainable"},
+}
+
+
+def specification_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a specification."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "shapecalc specification",
+        "description": "The architecture of a neural network: its input, its layers, what is claimed of it.",
+        # Not anyOf: of every mistake a validator would then say that the whole "is not valid under any of the schemas".
+        "if": {"type": "array"},
+        "then": {"$ref": "#/$defs/layers"},
+        "else": {"$ref": "#/$defs/document"},
+        "$defs": {
+            "document": _document(),
+            "layers": {"type": "array", "items": {"$ref": "#/$defs/layer"}},
+            "layer": _layer(),
+            "branches": _branches(),
+            "size": _size(),
+            "expect": _expect(),
+            **{_definition(cls, rank): _arguments(cls, rank) for cls in KINDS.values() for rank in _ranks(cls)},
+        },
+    }
+
+
+def _document() -> dict[str, Any]:
+    properties: dict[str, Any] = {key: {"description": doc} for key, doc in KEYS.items()}
+    for key in ("name", "source", "description", "family", "task"):
+        properties[key]["type"] = ["string", "number"]
+    properties["layout"]["enum"] = ["CHW", "HWC", "chw", "hwc"]
+    properties["input"]["$ref"] = "#/$defs/size"
+    properties["inputs"] |= {"type": "object", "additionalProperties": {"$ref": "#/$defs/size"}}
+    properties["vars"]["type"] = "object"
+    properties["use"] |= _NAMES
+    properties["layers"] |= {"$ref": "#/$defs/layers"}
+    properties["output"]["type"] = "string"
+    properties["outputs"] |= _NAMES
+    properties["expect"]["$ref"] = "#/$defs/expect"
+    properties["blocks"] |= {"type": "object", "additionalProperties": _block()}
+    properties["variants"] |= {"type": "object", "additionalProperties": _variant()}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _block() -> dict[str, Any]:
+    properties = {"args": {"type": "object"}, "layers": {"$ref": "#/$defs/layers"}, "outputs": _NAMES}
+    mapping = {"type": "object", "properties": properties, "required": ["layers"], "additionalProperties": False}
+    return {"anyOf": [mapping, {"$ref": "#/$defs/layers"}]}
+
+
+def _variant() -> dict[str, Any]:
+    words = {key: {"type": ["string", "number"]} for key in ("name", "source", "description", "task")}
+    properties = {
+        "vars": {"type": "object"},
+        "expect": {"$ref": "#/$defs/expect"},
+        "input": {"$ref": "#/$defs/size"},
+        **words,
+    }
+    return {"type": ["object", "null"], "properties": properties, "additionalProperties": False}
+
+
+def _size() -> dict[str, Any]:
+    axes = ("height", "width", "depth", "length", "channels", "features")
+    number = {"type": ["integer", "string"]}
+    return {
+        "anyOf": [
+            {"type": "string"},
+            {"type": "integer", "minimum": 1},
+            {"type": "array", "items": number},
+            {"type": "object", "properties": dict.fromkeys(axes, number), "additionalProperties": False},
+        ]
+    }
+
+
+def _expect() -> dict[str, Any]:
+    counts = {count: {"type": "integer", "minimum": 0} for count in COUNTS}
+    size = {"$ref": "#/$defs/size"}
+    layer = {"type": "object", "properties": {**counts, "output": size}, "additionalProperties": False}
+    properties = {
+        **counts,
+        "output": size,
+        "outputs": {"type": "object", "additionalProperties": size},
+        "layer": {"type": "object", "additionalProperties": layer},
+    }
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _layer() -> dict[str, Any]:
+    """Return the schema of an item: a kind alone, or one kind with its arguments and the item's own words."""
+    words = {name: cls for cls in KINDS.values() for name in (cls.kind, *cls.also)}
+    kinds = {name: _kind(cls, stated_rank(name) if _is_per_axis(cls) else None) for name, cls in words.items()}
+    alone = {"anyOf": [{"enum": list(words)}, _NAME], "description": "a kind of layer, or a block"}
+    own = {word: _OWN[word] for word in OWN_WORDS}
+    with_words = {"type": "object", "properties": {**own, **kinds}, "minProperties": 1}
+    return {"if": {"type": "string"}, "then": alone, "else": with_words}
+
+
+def _kind(cls: type[Layer], rank: int | None) -> dict[str, Any]:
+    return {"description": cls.summary(), "$ref": f"#/$defs/{_definition(cls, rank)}"}
+
+
+def _definition(cls: type[Layer], rank: int | None) -> str:
+    return f"kind.{cls.kind}" + (f".{rank}d" if rank else "")
+
+
+def _ranks(cls: type[Layer]) -> list[int | None]:
+    """Return the ranks that a kind's names state and its arguments depend on; None for the names that state none."""
+    stated = {stated_rank(word) for word in cls.also} if _is_per_axis(cls) else set()
+    return [None, *sorted(rank for rank in stated if rank)]
+
+
+def _is_per_axis(cls: type[Layer]) -> bool:
+    return any(isinstance(argument, (PerAxis, Factors)) for argument in cls.arguments.values())
+
+
+def _branches() -> dict[str, Any]:
+    branch = {"anyOf": [_NAME, {"$ref": "#/$defs/layers"}, {"$ref": "#/$defs/layer"}]}
+    return {"type": "array", "items": branch, "minItems": 1}
+
+
+def _arguments(cls: type[Layer], rank: int | None) -> dict[str, Any]:
+    """Return the schema of what stands behind a kind: its arguments, or its first argument alone.
+
+    Under a name that states a rank, a list has one number for each of so many axes.
+    """
+    properties: dict[str, Any] = {}
+    for name, argument in cls.arguments.items():
+        for word in (name, *argument.also):
+            properties[word] = _argument(argument, rank)
+    forms: list[dict[str, Any]] = [{"type": "null"}]
+    if cls.branches:
+        properties["branches"] = {"$ref": "#/$defs/branches"}
+        forms += [{"$ref": "#/$defs/branches"}, _NAME]
+    elif properties:
+        first = cls.first_argument()
+        assert first is not None
+        forms.append(_argument(first, rank))
+    mapping = {"type": "object", "properties": properties, "additionalProperties": False}
+    return {"description": cls.summary(), "anyOf": [*forms, mapping]}
+
+
+def _argument(argument: Argument, rank: int | None) -> dict[str, Any]:
+    own = argument.schema()
+    if rank and isinstance(argument, (PerAxis, Factors)):
+        most = 2 if rank == 1 and isinstance(argument, Padding) else rank  # one axis' start and end stand alone
+        forms = [{**form, "minItems": rank, "maxItems": most} if "items" in form else form for form in own["anyOf"]]
+        own = {**own, "anyOf": forms}
+    schema = {"description": argument.doc, **_or_variable(own)}
+    if not argument.required and isinstance(argument.default, (int, float, str, bool)):
+        schema["default"] = argument.default
+    return schema
+
+
+def _or_variable(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema that also takes an expression where a number may stand, and a variable's name for a word."""
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [_or_variable(form) for form in schema["anyOf"]]}
+    if "items" in schema:
+        return {**schema, "items": _or_variable(schema["items"])}
+    if schema.get("type") in ("integer", "number", "boolean"):
+        return {"anyOf": [schema, _EXPRESSION]}
+    if "enum" in schema:
+        return {"anyOf": [schema, {"type": "string", "pattern": r"^[A-Za-z_]\w*$", "description": "a variable"}]}
+    return schema

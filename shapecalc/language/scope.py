@@ -1,0 +1,168 @@
+"""Names: what a list of layers may refer to, and what is referred to before it is known."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import Mark, Problem, did_you_mean
+from shapecalc.language.values import bad, word
+from shapecalc.model.graph import Reference
+from shapecalc.source import ListValue, MapValue, Scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shapecalc.source import Value
+
+__all__ = ["Flow", "Pending", "Scope", "declared_names", "full_name", "read_name", "read_reference"]
+
+_REFERENCE = r"(?P<name>[^\[\]]+?)(\[(?P<output>[0-9]{1,4})\])?"
+_BRACES = r"\{([^{}]*)\}"
+_MAX_NAME = 100
+
+
+class Pending(NamedTuple):
+    """A reference by name to what may come later."""
+
+    scope: Scope
+    name: str
+    output: int
+    mark: Mark
+
+
+Flow = Reference | Pending
+"""One tensor on its way from layer to layer."""
+
+
+class Scope:
+    """The names of one list of layers (branches share those of the list that they stand in; blocks have their own).
+
+    `flows` are the tensors that each name stands for, `spans` the range of layers; `taken` the names that must not be
+    made up; `inputs` the tensors that come in from outside; `waiting` (one set for all scopes of a network) are those
+    that references by name wait for.
+    """
+
+    def __init__(
+        self, prefix: str, inputs: Mapping[str, Flow], taken: set[str], waiting: set[Scope] | None = None
+    ) -> None:
+        self.prefix = prefix
+        self.waiting: set[Scope] = set() if waiting is None else waiting
+        self.flows: dict[str, tuple[Flow, ...]] = {name: (flow,) for name, flow in inputs.items()}
+        self.spans: dict[str, tuple[int, int]] = {}
+        self.inputs = dict(inputs)
+        self.marks: dict[str, Mark] = {}
+        self.taken = taken
+        self.counts: dict[str, int] = {}
+        self.block = -1
+        self.lists = 0
+        self.uses: tuple[tuple[str, Mark], ...] = ()
+        self.mark: Mark | None = None
+        self.frozen = False
+        self.stack: tuple[str, ...] = ()
+
+    def made_up_name(self, kind: str) -> str:
+        """Return the name of a layer that was given none: its kind and its number in the list."""
+        while True:
+            self.counts[kind] = self.counts.get(kind, 0) + 1
+            name = f"{kind}{self.counts[kind]}"
+            if name not in self.taken and name not in self.flows:
+                return name
+
+    def is_taken(self, name: str) -> bool:
+        """Tell whether a name belongs to an input or to a layer; not to one that its `when` leaves out."""
+        span = self.spans.get(name, (0, 0))
+        return name in self.inputs or span[0] < span[1]
+
+    def define(self, name: str, flows: tuple[Flow, ...], span: tuple[int, int]) -> None:
+        """Let a name stand for what a layer or block gives."""
+        self.flows[name] = flows
+        self.spans[name] = span
+
+    def pending(self, name: str, output: int, mark: Mark) -> Pending:
+        """Return a reference to a name of this scope that may come later."""
+        self.waiting.add(self)
+        return Pending(self, name, output, mark)
+
+    def release(self) -> None:
+        """Let go of what the names stand for, once all is settled: scopes and references would keep one another."""
+        for scope in self.waiting:
+            scope.flows = dict.fromkeys(scope.flows, ())
+            scope.inputs = dict.fromkeys(scope.inputs, Reference(-1))
+        self.waiting.clear()
+
+    def look_up(self, pending: Pending) -> Flow | Problem:
+        """Return what a name stands for, or what is wrong with it."""
+        flows = self.flows.get(pending.name)
+        if flows is None:
+            mend = did_you_mean(pending.name, lambda: (*self.flows, *self.taken))
+            why = ("a block sees the names of its own layers only, and what comes in as input",) if self.stack else ()
+            return Problem(f"nothing here is called {pending.name}", pending.mark, why=why, mend=mend)
+        if len(flows) > 1:
+            if pending.output < len(flows):
+                return flows[pending.output]
+            return Problem(f"{pending.name} has {len(flows)} outputs, and none with the number {pending.output}",
+                           pending.mark,
+                           mend=f"they are {pending.name}[0] to {pending.name}[{len(flows) - 1}]")  # fmt: skip
+        flow = flows[0]
+        if not pending.output:
+            return flow
+        if isinstance(flow, Pending):
+            return flow._replace(output=pending.output)
+        return Reference(flow.node, pending.output)
+
+
+def read_reference(value: Value, scope: Scope) -> Flow:
+    """Return the tensor that a reference names: `conv1`, or `split1[1]` for its second output."""
+    text = word(value, "a reference")
+    found = re.fullmatch(_REFERENCE, text)
+    if not found:
+        raise bad(f"'{text}' is not a reference", value.mark, "write a name, or name[1] for its second output")
+    name, output = found["name"].strip(), int(found["output"] or 0)
+    flows = scope.flows.get(name)
+    if flows and not output and len(flows) == 1:
+        return flows[0]  # known already: the usual case
+    return scope.pending(name, output, value.mark)
+
+
+def read_name(value: Value, variables: Mapping[str, Any]) -> str:
+    """Return the name that a layer is given; `{i + 1}` within it stands for what the expression comes to."""
+    text = word(value, "a name")
+
+    def fill(match: re.Match[str]) -> str:
+        from shapecalc.language.expressions import ExpressionError, parse  # noqa: PLC0415  (most names are plain)
+
+        try:
+            return str(parse(match[1]).evaluate(variables))
+        except ExpressionError as error:
+            raise bad(error.message, value.mark, error.mend) from None
+
+    name = re.sub(_BRACES, fill, text) if "{" in text else text
+    if len(name) > _MAX_NAME:
+        raise bad(f"a name has at most {_MAX_NAME} characters, this one {len(name):,}", value.mark)
+    if not name.isprintable() or any(c in "[]{}" for c in name) or name != name.strip():
+        raise bad("a name has no brackets, braces or control characters in it", value.mark)
+    return name
+
+
+def full_name(scope: Scope, name: str) -> str:
+    """Return a name as it is known from outside: with those of the blocks that it stands in."""
+    return f"{scope.prefix}{name}"
+
+
+def declared_names(entries: Sequence[Value]) -> set[str]:
+    """Return the names that a list of layers gives, in its branches too."""
+    names: set[str] = set()
+    waiting = list(entries)
+    while waiting:
+        entry = waiting.pop()
+        if isinstance(entry, ListValue):
+            waiting += entry.items
+        elif isinstance(entry, MapValue):
+            for key, value in entry.pairs:
+                if key.text == "name":
+                    if isinstance(value, Scalar):
+                        names.add(value.text)
+                elif not isinstance(value, Scalar):
+                    waiting.append(value)
+    return names

@@ -1,0 +1,60 @@
+"""Repetition: the variables of every turn of `repeat` and `for`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.language.document import MAX_VARIABLES
+from shapecalc.language.values import bad, describe, evaluate, plain
+from shapecalc.layers.base.arguments import show
+from shapecalc.source import MapValue, Scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from shapecalc.source import Value
+
+__all__ = ["turns_of"]
+
+
+def turns_of(own: Mapping[str, Value], variables: Mapping[str, Any], most: int) -> Iterator[Mapping[str, Any]]:
+    """Yield the variables of every turn of a repetition, at most so many: `i`, and those of `for`."""
+    if "for" in own and "repeat" in own:
+        raise bad("repeat and for do not stand together", own["for"].mark, "for repeats once for each value")
+    if "for" in own:
+        lists = _for_lists(own["for"], variables)
+        for i, values in enumerate(zip(*lists.values(), strict=True)):
+            yield {**variables, **dict(zip(lists, values, strict=True)), "i": i}
+        return
+    value = own["repeat"]
+    times = evaluate(value, variables) if isinstance(value, Scalar) else None
+    if type(times) is not int or times < 0:
+        found = describe(value) if times is None else show(times)
+        raise bad(f"repeat must be a whole number of at least 0, not {found}", value.mark)
+    if times > most:
+        raise bad(f"repeat: {times:,} is beyond the {most:,} layers that a network may have", value.mark)
+    for i in range(times):
+        yield {**variables, "i": i}
+
+
+def _for_lists(value: Value, variables: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return the lists that a `for` goes through together."""
+    if not isinstance(value, MapValue) or not value.pairs:
+        raise bad(
+            f"for is a mapping of names to lists, not {describe(value)}", value.mark, "write for: {planes: [64, 128]}"
+        )
+    if len(value.pairs) > MAX_VARIABLES:
+        raise bad(f"for has {len(value.pairs):,} names: at most {MAX_VARIABLES}", value.mark)
+    lists: dict[str, list[Any]] = {}
+    for key, item in value.pairs:
+        found = plain(item, variables)
+        if not isinstance(found, (list, tuple)):
+            raise bad(f"{key.text} must be a list of values, not {describe(item)}", item.mark)
+        if not key.text.isidentifier():
+            raise bad(f"'{key.text}' is not a name for a variable", key.mark)
+        lists[key.text] = list(found)
+    lengths = {name: len(values) for name, values in lists.items()}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise bad(f"the lists of a for must be of one length, but {told}", value.mark)
+    return lists

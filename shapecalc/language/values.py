@@ -1,0 +1,278 @@
+"""Values of a specification as plain Python: words, numbers, expressions; every mistake kept with its place."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Misfit, Problem
+from shapecalc.layers.base.arguments import show
+from shapecalc.layers.base.shape import Shape
+from shapecalc.source import ListValue, MapValue, Scalar, short
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shapecalc.errors import Hint, Mark
+    from shapecalc.language.expressions import ExpressionError
+    from shapecalc.layers.base.arguments import Argument
+    from shapecalc.source import Value
+
+__all__ = ["BadValueError", "argument_value", "condition", "evaluate", "input_shape", "plain", "word"]
+
+MAX_ITEMS = 10_000
+"""The most values that a list may hold."""
+
+_SIZES = r"(?a:\d+(\s*[x×]\s*\d+)+)"
+_NUMBER_TEXT = r"(?a:[-+]?\d[\d_]*(\.\d*)?([eE][-+]?\d+)?)"
+_SWITCHES = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
+
+
+class BadValueError(Exception):
+    """A value that is not what is due at its place; carries the problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem)
+
+
+def bad(message: str, mark: Mark, mend: str | Hint = "", why: tuple[str, ...] = ()) -> BadValueError:
+    """Return the error for a value at a place."""
+    return BadValueError(Problem(message, mark, why=why, mend=mend))
+
+
+def describe(value: Value) -> str:
+    """Return what sort of value this is, as an error names it."""
+    if isinstance(value, MapValue):
+        return "a mapping (key: value)"
+    if isinstance(value, ListValue):
+        return "a list"
+    if value.value is None:
+        return "nothing"
+    return f"'{short(value.text)}'" if isinstance(value.value, str) else short(value.text)
+
+
+def trapped(message: str, scalar: Scalar, *, due: str) -> BadValueError:
+    """Return the error for a word that YAML readers disagree about; `due` is a number, a word, or (nothing) either."""
+    why, write, mend = scalar.trap.partition(": write ")
+    if not write:
+        return bad(message, scalar.mark, why=(why,))
+    first, _, second = mend.partition(", or ")
+    if scalar.text.lower() in _SWITCHES:  # 'no' in quotes for the word, or false
+        first, second = "", first
+    chosen = mend if not due else second if due == "a word" else first
+    return bad(message, scalar.mark, f"write {chosen}" if chosen else "", (why,))
+
+
+def word(value: Value, what: str) -> str:
+    """Return a value that must be a word or a name."""
+    if not isinstance(value, Scalar) or value.value is None or value.text == "":
+        raise bad(f"{what} must be a word, not {describe(value)}", value.mark)
+    if not value.quoted and value.trap:
+        raise trapped(f"{what} must be a word, not {describe(value)}", value, due="a word")
+    if isinstance(value.value, bool):
+        raise bad(
+            f"{what} must be a word, not {value.text}", value.mark, f"write '{value.text}' in quotes for the word"
+        )
+    return value.text
+
+
+def evaluate(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
+    """Return the value of a scalar where a number is due: itself, or what its expression comes to."""
+    if not isinstance(scalar.value, str):
+        return scalar.value
+    if scalar.text in variables and is_plain(scalar):
+        return variables[scalar.text]
+    if scalar.trap:
+        raise trapped(f"{describe(scalar)} stands where a number is due", scalar, due="a number")
+    if scalar.quoted and re.fullmatch(_NUMBER_TEXT, scalar.text.strip()):
+        raise bad(f"'{scalar.text}' is text, not a number", scalar.mark, "take away the quotes")
+    from shapecalc.language.expressions import ExpressionError, parse  # noqa: PLC0415  (a plain specification has none)
+
+    try:
+        return parse(scalar.text).evaluate(variables)
+    except ExpressionError as error:
+        raise bad(error.message, _part(scalar, error), error.mend) from None
+
+
+def is_plain(scalar: Scalar) -> bool:
+    """Tell whether a text may be a variable's name: in YAML without quotes; in Python all texts have them."""
+    return not scalar.quoted or not scalar.mark.line
+
+
+def _part(scalar: Scalar, error: ExpressionError) -> Mark:
+    mark = scalar.mark
+    offset = error.offset
+    if offset is None or scalar.quoted or not mark.line or "\n" in scalar.text or offset >= mark.length:
+        return mark
+    return mark._replace(column=mark.column + offset, length=max(1, min(error.length, mark.length - offset)))
+
+
+def plain(value: Value, variables: Mapping[str, Any]) -> Any:
+    """Return any value as plain Python, expressions evaluated; words that are no variable stay words."""
+    if isinstance(value, Scalar) and value.text in variables and is_plain(value):
+        return variables[value.text]
+    found = _plain(value, variables)
+    if isinstance(found, (list, dict)) and _is_larger(found, MAX_ITEMS):
+        raise bad(f"it comes to a list of more than {MAX_ITEMS:,} values", value.mark)
+    return found
+
+
+def _is_larger(found: list[Any] | dict[str, Any], limit: int) -> bool:
+    """Tell whether lists within lists hold more values than the limit, without looking at many more."""
+    waiting, count = [found], 0
+    while waiting:
+        part = waiting.pop()
+        count += len(part)
+        if count > limit:
+            return True
+        waiting += [
+            item for item in (part.values() if isinstance(part, dict) else part) if isinstance(item, (list, dict))
+        ]
+    return False
+
+
+def _plain(value: Value, variables: Mapping[str, Any]) -> Any:  # noqa: PLR0911  (one for each sort of value)
+    if isinstance(value, ListValue):
+        return [_plain(item, variables) for item in value.items]
+    if isinstance(value, MapValue):
+        return {key.text: _plain(item, variables) for key, item in value.pairs}
+    if isinstance(value.value, str):
+        if re.fullmatch(_SIZES, value.text):
+            return value.text
+        if value.text in variables and is_plain(value):
+            return variables[value.text]
+        if value.quoted:  # within {…}, YAML wants quotes around depths[0] and max(1, width)
+            return _quoted(value, variables)
+        if value.trap:
+            due = "" if value.text.isidentifier() else "a number"
+            raise trapped(f"{describe(value)} stands where a number or a word is due", value, due=due)
+        return value.text if value.text.isidentifier() else evaluate(value, variables)
+    return value.value
+
+
+def _quoted(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
+    """Return what a text in quotes is: an expression of variables where it is one, else the text."""
+    if scalar.text.isidentifier() or scalar.text.isdigit():
+        return scalar.text
+    from shapecalc.language.expressions import ExpressionError, parse  # noqa: PLC0415  (a plain specification has none)
+
+    try:
+        expression = parse(scalar.text)
+    except ExpressionError:
+        return scalar.text
+    if not expression.names or not expression.names <= variables.keys():
+        return scalar.text
+    return evaluate(scalar, variables)
+
+
+def argument_value(value: Value, argument: Argument, variables: Mapping[str, Any]) -> Any:
+    """Return the value of a layer's argument, read as the argument is declared.
+
+    Errors: `BadValueError` with the place.
+    """
+    raw = _raw(value, argument, variables)
+    try:
+        return argument.normalise(raw)
+    except Misfit as misfit:
+        raise BadValueError(_at_its_place(misfit, value, raw)) from None
+
+
+def _at_its_place(misfit: Misfit, value: Value, raw: Any) -> Problem:
+    """Return the problem that a refused value is: at its own place within a list, and with what its expression is."""
+    culprit, found = _culprit(value, raw, misfit.found) or (value, raw)
+    problem = misfit.at(culprit.mark)
+    if not isinstance(culprit, Scalar) or not isinstance(culprit.value, str) or isinstance(found, str):
+        return problem
+    mend = "// gives the quotient rounded down" if isinstance(found, float) and "/" in culprit.text else misfit.hint
+    return problem._replace(why=(f"{short(culprit.text)} is {show(found)}", *problem.why), mend=mend)
+
+
+def _culprit(value: Value, raw: Any, found: Any) -> tuple[Value, Any] | None:
+    """Return the part of a value that was read as what was found, with that."""
+    if isinstance(value, ListValue) and isinstance(raw, (list, tuple)):
+        pairs = zip(value.items, raw, strict=False)
+        return next((c for c in (_culprit(item, part, found) for item, part in pairs) if c), None)
+    return (value, raw) if raw is found or (type(raw) is type(found) and raw == found) else None
+
+
+def _raw(value: Value, argument: Argument, variables: Mapping[str, Any]) -> Any:
+    if isinstance(value, Scalar):
+        text = value.value
+        if not isinstance(text, str) or text in argument.words:
+            return text
+        return _raw_text(value, argument, variables)
+    if isinstance(value, ListValue):
+        return [_raw(item, argument, variables) for item in value.items]
+    raise bad(f"{argument.name} must be {argument.expected}, not {describe(value)}", value.mark)
+
+
+def _raw_text(scalar: Scalar, argument: Argument, variables: Mapping[str, Any]) -> Any:
+    text = scalar.text
+    if text in variables and is_plain(scalar):
+        return variables[text]
+    if scalar.trap:
+        if argument.expected == "true or false" and text.lower() in _SWITCHES:
+            return _SWITCHES[text.lower()]
+        due = "a number" if argument.numeric else "a word"
+        raise trapped(f"{argument.name} must be {argument.expected}, not {describe(scalar)}", scalar, due=due)
+    if not argument.numeric:
+        return text
+    if re.fullmatch(_SIZES, text):
+        return text.replace(" ", "").replace("×", "x")
+    if argument.words and text.isidentifier():
+        return text  # a word that is not one of the known ones: the argument says so
+    try:
+        return evaluate(scalar, variables)
+    except BadValueError as error:
+        why = (f"{argument.name} must be {argument.expected}",) if re.fullmatch(r"[\w.]+", text) else ()
+        raise BadValueError(error.problem._replace(why=why)) from None
+
+
+def condition(value: Value, variables: Mapping[str, Any], what: str) -> bool:
+    """Return a value that must be true or false."""
+    if not isinstance(value, Scalar):
+        raise bad(f"{what} must be true or false, not {describe(value)}", value.mark)
+    if value.trap and value.text.lower() in _SWITCHES and value.text not in variables:
+        return _SWITCHES[value.text.lower()]
+    found = evaluate(value, variables)
+    if not isinstance(found, bool):
+        said = f"but {short(value.text)} is {show(found)}" if isinstance(value.value, str) else f"not {describe(value)}"
+        raise bad(f"{what} must be true or false, {said}", value.mark, "compare it with something: width > 0")
+    return found
+
+
+_NAMED_AXES = ("depth", "height", "width", "length")
+
+
+def input_shape(value: Value, layout: str, variables: Mapping[str, Any], argument: Argument) -> Shape:
+    """Return the size of an input: `227x227x3`, a list, or a mapping of height, width and channels."""
+    last = layout == "HWC"
+    if isinstance(value, MapValue):
+        return _mapped_shape(value, last, variables, argument)
+    sizes = argument_value(value, argument, variables)
+    return Shape(sizes, last, is_map=len(sizes) >= 3)
+
+
+def _mapped_shape(value: MapValue, last: bool, variables: Mapping[str, Any], argument: Argument) -> Shape:
+    known = (*_NAMED_AXES, "channels", "features")
+    found: dict[str, Any] = {}
+    for key, item in value.pairs:
+        if key.text not in known:
+            from shapecalc.errors import did_you_mean  # noqa: PLC0415
+
+            raise bad(f"an input has no axis {key.text}", key.mark, did_you_mean(key.text, known))
+        sizes = argument_value(item, argument, variables)
+        if len(sizes) != 1:
+            raise bad(f"{key.text} must be one size", item.mark)
+        found[key.text] = sizes[0]
+    if "features" in found and len(found) == 1:
+        return Shape((found["features"],), last)
+    spatial = tuple(found[axis] for axis in _NAMED_AXES if axis in found)
+    if "channels" not in found or not spatial or "features" in found:
+        raise bad(
+            f"an input is not known by {' and '.join(found) or 'nothing'} alone",
+            value.mark,
+            "give channels, and height and width (or length, or depth, height and width); or features alone",
+        )
+    return Shape((1,), last).map_of(found["channels"], spatial)

@@ -1,0 +1,415 @@
+"""The arguments of layer kinds: what each may be, its default, and its one-line doc.
+
+A kind declares its arguments as class attributes; reading, checking, the JSON Schema, the docs and the command line
+are all made from these declarations. Names are PyTorch's; `also` lists Keras' words for the same.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.dims import within
+from shapecalc.errors import Misfit, did_you_mean
+from shapecalc.text.units import read_sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "MAX_SIZE",
+    "REQUIRED",
+    "Argument",
+    "Choice",
+    "Count",
+    "Factors",
+    "Flag",
+    "Integer",
+    "Integers",
+    "Number",
+    "Padding",
+    "PerAxis",
+    "Sizes",
+    "Text",
+    "per_axis",
+]
+
+MAX_SIZE = 10**12
+"""The largest size of one axis that is taken for meant: no tensor has a longer one."""
+
+REQUIRED: Any = object()
+"""The default of an argument that has none."""
+
+
+class Argument:
+    """One argument of a kind: what it may be, its default, its doc.
+
+    `also` are other libraries' words for it; `symbol` is the field's sign for it in formulas; `always` shows it in
+    reports even when it stands at its default; `default_from` names the argument whose value it takes when unset.
+    """
+
+    words: tuple[str, ...] = ()
+    numeric = False
+    expected = "a value"
+
+    def __init__(
+        self,
+        doc: str,
+        default: Any = REQUIRED,
+        *,
+        also: Sequence[str] = (),
+        symbol: str = "",
+        always: bool = False,
+        default_from: str = "",
+    ) -> None:
+        self.doc = doc
+        self.default = default
+        self.also = tuple(also)
+        self.symbol = symbol
+        self.always = always or default is REQUIRED
+        self.default_from = default_from
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        # A layer keeps its values in its __dict__, which goes before this; so this is reached on the class alone.
+        return self
+
+    @property
+    def required(self) -> bool:
+        """Whether a layer of the kind must be given it."""
+        return self.default is REQUIRED
+
+    def normalise(self, value: Any) -> Any:
+        """Return the value as layers keep it.
+
+        Errors: `Misfit` where it is not what the argument may be.
+        """
+        if value is None and self.default is None:
+            return None
+        return self.read(value)
+
+    def read(self, value: Any) -> Any:
+        """Return a value that is not the unset one as layers keep it."""
+        raise NotImplementedError
+
+    def expand(self, value: Any, rank: int) -> Any:
+        """Return the value as a report shows it for a layer over `rank` spatial axes."""
+        return list(value) if isinstance(value, tuple) else value
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the value."""
+        raise NotImplementedError
+
+    def refuse(self, value: Any) -> Misfit:
+        """Return what is wrong with a value that is of the wrong sort."""
+        return Misfit(f"{self.name} must be {self.expected}, not {show(value)}", argument=self.name, found=value)
+
+
+def show(value: Any) -> str:
+    """Return a value as an error quotes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "nothing"
+    if isinstance(value, str):
+        return f"the text '{value if len(value) <= _SHOWN else value[:_SHOWN] + '…'}'"
+    if isinstance(value, int) and abs(value) >= 10**15:
+        return f"about 10^{len(str(abs(value))) - 1}" if abs(value) < 10**4000 else "a number of thousands of digits"
+    text = str(list(value)) if isinstance(value, tuple) else str(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+_SHOWN = 60
+
+
+def per_axis(value: Any, rank: int) -> tuple[Any, ...]:
+    """Return one number for each of `rank` axes, from one number for all or a tuple of them."""
+    return value if isinstance(value, tuple) else (value,) * rank
+
+
+def _is_other_number(value: Any) -> bool:
+    """Tell whether a value is a dimension that is no int: traced, symbolic or an array."""
+    return type(value) not in _PLAIN
+
+
+_PLAIN = frozenset({int, float, bool, str, bytes, list, tuple, dict, type(None)})
+
+
+class Integer(Argument):
+    """A whole number within a range."""
+
+    numeric = True
+
+    def __init__(self, doc: str, default: Any = REQUIRED, *, minimum: int = 1, **rest: Any) -> None:
+        super().__init__(doc, default, **rest)
+        self.minimum = minimum
+        self.expected = self.one = "a whole number" + (f" of at least {minimum}" if minimum > -MAX_SIZE else "")
+
+    def read(self, value: Any) -> Any:
+        if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_SIZE:
+            value = int(value)
+        if type(value) is not int:
+            if _is_other_number(value):
+                return within(value, self.minimum, MAX_SIZE)
+            raise self.refuse_number(value) if type(value) is float else self.refuse(value)
+        if value < self.minimum:
+            raise self.refuse_number(value)
+        if value > MAX_SIZE:
+            raise Misfit(f"{self.name} is {show(value)}: no size goes beyond 10^12", argument=self.name, found=value)
+        return value
+
+    def refuse_number(self, value: float) -> Misfit:
+        """Return what is wrong with a number that is out of range."""
+        return Misfit(f"{self.name} must be {self.one}, not {show(value)}", argument=self.name, found=value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.minimum}
+
+
+class Count(Integer):
+    """A whole number that says how many pieces there are: the structure of a layer, never a dimension of a formula."""
+
+    most = 10_000
+
+    def read(self, value: Any) -> Any:
+        value = super().read(value)
+        if type(value) is int and value > self.most:
+            raise Misfit(f"{self.name} is {value:,}: at most {self.most:,}", argument=self.name, found=value)
+        return value
+
+
+class Number(Argument):
+    """A number, whole or not, within a range."""
+
+    numeric = True
+
+    def __init__(
+        self, doc: str, default: Any = REQUIRED, *, minimum: float = -math.inf, maximum: float = math.inf, **rest: Any
+    ) -> None:
+        super().__init__(doc, default, **rest)
+        self.minimum = minimum
+        self.maximum = maximum
+        low, high = minimum > -math.inf, maximum < math.inf
+        self.expected = "a number" + (
+            f" from {minimum:g} to {maximum:g}" if low and high else f" of at least {minimum:g}" if low else ""
+        )
+
+    def read(self, value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            if not isinstance(value, bool) and _is_other_number(value):
+                return within(value, self.minimum, self.maximum)
+            raise self.refuse(value)
+        if not self.minimum <= value <= self.maximum or not math.isfinite(value):
+            raise self.refuse(value)
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        schema: dict[str, Any] = {"type": "number"}
+        if self.minimum > -math.inf:
+            schema["minimum"] = self.minimum
+        if self.maximum < math.inf:
+            schema["maximum"] = self.maximum
+        return schema
+
+
+class Factors(Number):
+    """A number for every spatial axis, whole or a fraction, or a list with one for each."""
+
+    def __init__(self, doc: str, default: Any = REQUIRED, **rest: Any) -> None:
+        super().__init__(doc, default, **rest)
+        self.expected = "a number above 0, or one for each spatial axis"
+
+    def read(self, value: Any) -> Any:
+        if isinstance(value, (list, tuple)) and value:
+            return tuple(self._one(item) for item in value)
+        return self._one(value)
+
+    def _one(self, value: Any) -> Any:
+        value = super().read(value)
+        if _is_other_number(value):
+            return within(value, 1, MAX_SIZE)
+        if not 0 < value <= MAX_SIZE:
+            raise self.refuse(value)
+        return int(value) if type(value) is float and value.is_integer() else value
+
+    def expand(self, value: Any, rank: int) -> Any:
+        return None if value is None else list(per_axis(value, rank))
+
+    def schema(self) -> dict[str, Any]:
+        one = {"type": "number", "exclusiveMinimum": 0}
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": 3}]}
+
+
+class Flag(Argument):
+    """True or false."""
+
+    expected = "true or false"
+    numeric = True
+
+    def read(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.refuse(value)
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+
+class Choice(Argument):
+    """One word of a few."""
+
+    def __init__(self, doc: str, words: Sequence[str], default: Any = REQUIRED, **rest: Any) -> None:
+        super().__init__(doc, default, **rest)
+        self.words = tuple(words)
+        self.expected = "one of " + ", ".join(words)
+
+    def read(self, value: Any) -> str:
+        if value not in self.words:
+            mend = did_you_mean(value, self.words) if isinstance(value, str) else ""
+            raise Misfit(f"{self.name} must be {self.expected}, not {show(value)}", mend=mend, argument=self.name)
+        return str(value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"enum": list(self.words)}
+
+
+class Text(Argument):
+    """A text."""
+
+    expected = "a text"
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise self.refuse(value)
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string"}
+
+
+class PerAxis(Integer):
+    """A whole number for every spatial axis, or a list with one for each; `optional` lets a number be null."""
+
+    def __init__(
+        self, doc: str, default: Any = REQUIRED, *, minimum: int = 1, optional: bool = False, **rest: Any
+    ) -> None:
+        super().__init__(doc, default, minimum=minimum, **rest)
+        self.optional = optional
+        self.expected = f"a whole number of at least {minimum}, or one for each spatial axis"
+
+    def read(self, value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            if not value:
+                raise self.refuse(value)
+            return tuple(None if item is None and self.optional else super(PerAxis, self).read(item) for item in value)
+        return super().read(value)
+
+    def expand(self, value: Any, rank: int) -> Any:
+        return None if value is None else list(per_axis(value, rank))
+
+    def schema(self) -> dict[str, Any]:
+        one = super().schema()
+        item = {"anyOf": [one, {"type": "null"}]} if self.optional else one
+        return {"anyOf": [one, {"type": "array", "items": item, "minItems": 1, "maxItems": 3}]}
+
+
+class Padding(PerAxis):
+    """Padding: a number, one for each spatial axis, a [before, after] pair for each, or a word."""
+
+    def __init__(self, doc: str, default: Any = 0, *, words: Sequence[str] = (), minimum: int = 0, **rest: Any) -> None:
+        super().__init__(doc, default, minimum=minimum, **rest)
+        self.words = tuple(words)
+        self.expected = "a whole number" + (f" of at least {minimum}" if minimum > -MAX_SIZE else "")
+        self.expected += ", one for each spatial axis, or a [before, after] pair for each"
+        if words:
+            self.expected += "; or " + " or ".join(words)
+
+    def read(self, value: Any) -> Any:
+        if isinstance(value, str):
+            if value not in self.words:
+                raise Misfit(
+                    f"{self.name} must be {self.expected}, not {show(value)}",
+                    mend=did_you_mean(value, self.words) if self.words else "",
+                    argument=self.name,
+                )
+            return value
+        if isinstance(value, (list, tuple)) and any(isinstance(item, (list, tuple)) for item in value):
+            return tuple(self._pair(item) for item in value)
+        return super().read(value)
+
+    def _pair(self, value: Any) -> tuple[Any, Any]:
+        if not isinstance(value, (list, tuple)) or len(value) != 2:
+            raise self.refuse(value)
+        before, after = (Integer.read(self, side) for side in value)
+        return before, after
+
+    def expand(self, value: Any, rank: int) -> Any:
+        if isinstance(value, str):
+            return value
+        return [list(side) if isinstance(side, tuple) else side for side in per_axis(value, rank)]
+
+    def schema(self) -> dict[str, Any]:
+        one = Integer.schema(self) if self.minimum > -MAX_SIZE else {"type": "integer"}
+        pair = {"type": "array", "items": one, "minItems": 2, "maxItems": 2}
+        arrays = [{"type": "array", "items": item, "minItems": 1, "maxItems": 3} for item in (one, pair)]
+        return {"anyOf": [one, *arrays, *([{"enum": list(self.words)}] if self.words else [])]}
+
+
+class Integers(Integer):
+    """A list of whole numbers; one alone is a list of one."""
+
+    most = 256
+
+    def __init__(self, doc: str, default: Any = REQUIRED, *, minimum: int = 0, **rest: Any) -> None:
+        super().__init__(doc, default, minimum=minimum, **rest)
+        self.expected = "a list of whole numbers" + (f" of at least {minimum}" if minimum > -MAX_SIZE else "")
+
+    def read(self, value: Any) -> Any:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        if not items:
+            raise self.refuse(value)
+        if len(items) > self.most:
+            message = f"{self.name} has {len(items):,} numbers: at most {self.most}"
+            raise Misfit(message, argument=self.name, found=value)
+        return tuple(super(Integers, self).read(item) for item in items)
+
+    def schema(self) -> dict[str, Any]:
+        one = super().schema() if self.minimum > -MAX_SIZE else {"type": "integer"}
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+
+
+class Sizes(Integers):
+    """The sizes of a tensor: a list, or `227x227x3`; -1 stands for the one that is worked out, where it may.
+
+    `scalar` takes the empty list for a single number, which has no axes.
+    """
+
+    most = 64
+
+    def __init__(
+        self, doc: str, default: Any = REQUIRED, *, inferred: bool = False, scalar: bool = False, **rest: Any
+    ) -> None:
+        super().__init__(doc, default, minimum=-1 if inferred else 1, **rest)
+        self.inferred = inferred
+        self.scalar = scalar
+        self.expected = "a list of sizes, or sizes as 7x7x256" + (" (one may be -1)" if inferred else "")
+        self.one = "a whole number of at least 1" + (", or -1 for the one that is worked out" if inferred else "")
+
+    def read(self, value: Any) -> Any:
+        if isinstance(value, str) and "x" in value:
+            value = read_sizes(value) or value
+        if self.scalar and isinstance(value, (list, tuple)) and not value:
+            return ()
+        sizes = super().read(value)
+        if any(type(size) is int and size == 0 for size in sizes):
+            raise self.refuse_number(0)
+        return sizes
+
+    def schema(self) -> dict[str, Any]:
+        forms = super().schema()["anyOf"]
+        if self.scalar:
+            forms = [{**form, "minItems": 0} if "items" in form else form for form in forms]
+        return {"anyOf": [*forms, {"type": "string", "pattern": r"^ *\d+( *x *\d+)+ *$"}]}

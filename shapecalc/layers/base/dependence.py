@@ -1,0 +1,289 @@
+"""What the places of an output see of an input: the sliding window, and what else layers do with space, in reverse.
+
+Along one axis, place o of a window's output sees the places
+
+    o·stride − before, … + dilation, …, o·stride − before + reach − 1
+
+of its input. Run backwards, a transposed window's place o sees every i whose window, laid at i·stride − before, has a
+tap on o. Every other layer is told in the same terms: a `Sight` for each axis. Sights are about plain ints alone: they
+say which places, and no formula comes of them.
+
+Sources: Dumoulin & Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285; Araujo, Norris & Sim,
+Computing receptive fields of convolutional neural networks, Distill 2019; PyTorch's `UpSample.h` for where resizing
+takes its numbers from, and its `AdaptiveAveragePooling.cpp` for the windows of adaptive pools.
+"""
+
+from __future__ import annotations
+
+from math import floor, gcd
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from fractions import Fraction
+
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.layers.base.window import Axis
+
+__all__ = [
+    "CIRCULAR",
+    "HERE",
+    "REFLECT",
+    "REPLICATE",
+    "ZEROS",
+    "Look",
+    "Period",
+    "Sight",
+    "adaptive",
+    "beside",
+    "everything",
+    "everywhere",
+    "fractional",
+    "laid_back",
+    "of_window",
+    "rearranged",
+    "repeated",
+    "reshaped",
+    "resized",
+    "shifted",
+    "transposed",
+    "unrolled",
+    "windowed",
+]
+
+ZEROS = "zeros"
+REFLECT = "reflect"
+REPLICATE = "replicate"
+CIRCULAR = "circular"
+
+_REACHES = {"linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4, "lanczos3": 6, "lanczos5": 10}
+"""How many places a resized number is made from, by its mode; one in any other."""
+
+
+_LISTED = 64
+"""Positions of a period that are listed; a longer one is worked out position by position, as it is asked for."""
+
+
+class Period:
+    """What the positions of a long period see, none of them listed: a size of 10^9 costs no more than one of 10."""
+
+    __slots__ = ("_at", "length")
+
+    def __init__(self, length: int, at: Callable[[int], range]) -> None:
+        self.length = length
+        self._at = at
+
+    def __getitem__(self, phase: int) -> range:
+        return self._at(phase)
+
+
+def _period(length: int, at: Callable[[int], range]) -> tuple[range, ...] | Period:
+    return tuple([at(phase) for phase in range(length)]) if length <= _LISTED else Period(length, at)
+
+
+class Sight(NamedTuple):
+    """What places along one axis see of an axis of the input.
+
+    Place o sees `seen[o]`; with every `period` places, what is seen moves on by `advance` (0: it comes round to the
+    same). `beyond` is what lies beyond the input's edges: zeros, or its own numbers (reflect, replicate, circular).
+    `cropped` is how much a circular padding takes off at the start and at the end before it goes round.
+    """
+
+    seen: tuple[range, ...] | Period
+    advance: int
+    beyond: str = ZEROS
+    cropped: tuple[int, int] = (0, 0)
+
+    @property
+    def period(self) -> int:
+        """After how many positions the pattern comes round."""
+        return self.seen.length if isinstance(self.seen, Period) else len(self.seen)
+
+    def at(self, place: int) -> range:
+        """Return the places that a place sees; those beyond the input's edges are among them."""
+        turns, phase = divmod(place, self.period)
+        seen, on = self.seen[phase], turns * self.advance
+        return range(seen.start + on, seen.stop + on, seen.step)
+
+
+class Look(NamedTuple):
+    """One way in which an output sees one of its inputs: for every axis of the input, a sight and the output's axis.
+
+    The output's axis is -1 where all its places see the same. A layer may look at an input in several ways: a
+    normalisation sees the place itself, and by its mean all places.
+    """
+
+    input: int
+    axes: tuple[tuple[Sight, int], ...]
+
+
+HERE = Sight((range(1),), 1)
+"""Every place sees itself."""
+
+
+def everywhere(size: int) -> Sight:
+    """Return the sight of places that all see the whole axis."""
+    return Sight((range(size),), 0)
+
+
+def shifted(by: int, beyond: str = ZEROS, step: int = 1, cropped: tuple[int, int] = (0, 0)) -> Sight:
+    """Return the sight of places that each see one: place o sees o·step + by."""
+    return Sight((range(by, by + 1),), step, beyond, cropped)
+
+
+def repeated(times: int) -> Sight:
+    """Return the sight of places of which each `times` in a row see the same one."""
+    return Sight(_period(times, lambda _: range(1)), 1)
+
+
+def everything(index: int, x: Shape) -> Look:
+    """Return that every number of the output may depend on all of an input."""
+    return Look(index, tuple([(everywhere(size), -1) for size in x.sizes]))
+
+
+def beside(index: int, x: Shape, output: Shape) -> Look:
+    """Return that every place sees the same place of an input: the axes matched from the last, those of 1 stretched."""
+    moved = output.rank - x.rank
+    axes = range(x.rank)
+    return rearranged(index, x, {i: i + moved for i in axes if x.sizes[i] == output.sizes[i + moved]})
+
+
+def rearranged(index: int, x: Shape, order: Mapping[int, int], sights: Mapping[int, Sight] | None = None) -> Look:
+    """Return that axis i of the input is axis `order[i]` of the output, seen place by place or as `sights` has it.
+
+    An axis that has no place in the output is seen whole.
+    """
+    sights = sights or {}
+    return Look(
+        index,
+        tuple([(sights.get(i, HERE), order[i]) if i in order else (everywhere(n), -1) for i, n in enumerate(x.sizes)]),
+    )
+
+
+def reshaped(index: int, x: Shape, output: Shape) -> Look:
+    """Return the look of a layer that keeps the order of the numbers: axes that come out as they went in are followed.
+
+    An axis is the same in both where it is as long and as many numbers lie within one place of it.
+    """
+    found = {(size, within): k for k, (size, within) in enumerate(_strides(output)) if size > 1}
+    return rearranged(index, x, {i: found[pair] for i, pair in enumerate(_strides(x)) if pair in found})
+
+
+def _strides(x: Shape) -> list[tuple[int, int]]:
+    pairs = []
+    within = 1
+    for size in reversed(x.sizes):
+        pairs.append((size, within))
+        within *= size
+    return pairs[::-1]
+
+
+def windowed(index: int, x: Shape, sights: Iterable[Sight]) -> Look:
+    """Return the look of a layer that sees a feature map's spatial axes so, and may mix its channels."""
+    rest = iter(sights)
+    channels = x.channel_axis
+    return Look(
+        index, tuple([(everywhere(n), -1) if i == channels else (next(rest), i) for i, n in enumerate(x.sizes)])
+    )
+
+
+def of_window(axis: Axis, beyond: str = ZEROS) -> Sight:
+    """Return what the places of a sliding window see."""
+    before = axis.same_padding()[0] if axis.same else axis.before
+    return Sight((range(-before, axis.reach - before, axis.dilation),), axis.stride, beyond)
+
+
+def transposed(kernel: int, stride: int, dilation: int, before: int) -> Sight:
+    """Return what the places of a transposed window see, of whose output `before` places are cut off at the start.
+
+    Place p of what is not cut off sees input i where p − i·stride is a tap: dilation·t, with t from 0 to kernel − 1.
+    """
+    common = gcd(stride, dilation)
+    step = dilation // common  # between the inputs that have a tap on the same place
+    inverse = pow(stride // common, -1, step)
+
+    def seen(phase: int) -> range:
+        place = phase + before
+        if place % common:
+            return range(0)
+        first = -((dilation * (kernel - 1) - place) // stride)  # the first whose window reaches so far
+        first += (place // common * inverse - first) % step
+        last = place // stride
+        return range(first, last + 1, step) if first <= last else range(0)
+
+    return Sight(_period(stride, seen), 1)
+
+
+def unrolled(window: Sight, positions: int, within: int, *, is_first: bool) -> Sight:
+    """Return what windows laid out in one row see along one axis of theirs, of so many positions.
+
+    `within` is how many windows of the row lie within one position of the axis; the first axis does not come round.
+    """
+
+    def seen(phase: int) -> range:
+        return window.at(phase // within)
+
+    return Sight(_period(within, seen), window.advance) if is_first else Sight(_period(positions * within, seen), 0)
+
+
+def laid_back(window: Sight, within: int) -> Sight:
+    """Return what positions see of windows that lay in one row: of the first axis, with all that lie within."""
+
+    def seen(phase: int) -> range:
+        taps = window.at(phase)
+        return range(taps[0] * within, (taps[-1] + 1) * within) if taps else range(0)
+
+    return Sight(_period(window.period, seen), window.advance * within)
+
+
+def resized(
+    size: int, output: int, mode: str = "nearest", times: Fraction | None = None, corners: bool = False
+) -> Sight:
+    """Return what the places of an axis see that is resized from `size` to `output`, or by the factor `times`.
+
+    `corners` aligns the outermost places of both, in modes that take numbers from between places.
+    """
+    if mode == "area":
+        return adaptive(size, output)
+    from fractions import Fraction  # noqa: PLC0415  (for this kind alone)
+
+    reach = _REACHES.get(mode, 1)
+    if reach == 1:
+        moved, corners = (Fraction(1, 2) if mode == "nearest-exact" else Fraction(0)), False
+    else:
+        moved = Fraction(0) if corners else Fraction(1, 2)
+    rate = 1 / times if times else Fraction(size, output)
+    if corners:
+        rate = Fraction(size - 1, output - 1) if output > 1 else Fraction(0)
+    period, advance = rate.denominator, rate.numerator
+    if period > output:  # so that it never comes round
+        period, advance = output, size
+
+    def seen(place: int) -> range:
+        at = (place + moved) * rate - (moved if reach > 1 else 0)
+        first = floor(at) - (reach // 2 - 1 if reach > 1 else 0)
+        return range(floor(at), floor(at) + 1) if at.denominator == 1 else range(first, first + reach)
+
+    return Sight(_period(period, seen), advance, ZEROS if reach == 1 else REPLICATE)
+
+
+def adaptive(size: int, output: int) -> Sight:
+    """Return what the places of an adaptive pool see, whose windows follow from the size of its output."""
+    if output == 1:
+        return everywhere(size)
+    period = output // gcd(size, output)
+
+    def seen(place: int) -> range:
+        return range(place * size // output, -(-(place + 1) * size // output))
+
+    return Sight(_period(period, seen), size * period // output)
+
+
+def fractional(size: int, output: int, kernel: int) -> Sight:
+    """Return what the places of a fractional pool may see: its windows start where chance has it, within one place."""
+
+    def seen(place: int) -> range:
+        start = place * (size - kernel) // max(output - 1, 1)
+        return range(start, min(start + kernel + 1, size))
+
+    return Sight(_period(output, seen), size)

@@ -1,0 +1,317 @@
+"""What a layer kind is: one class that declares all that shapecalc knows of it.
+
+A kind is a subclass of `Layer` with a `kind` name, `Argument`s as class attributes, and formulas as methods. Each
+formula takes the input shapes and returns sizes; it is plain arithmetic on dimensions (see `dims`), so that it runs
+on ints, traced numbers, symbols and columns alike. Reading, the JSON Schema, the docs, `explain` and the property
+tests are made from the declaration: adding a kind touches one file of `layers/`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from shapecalc.dims import Dim
+from shapecalc.errors import Misfit, did_you_mean
+from shapecalc.layers.base.arguments import REQUIRED, Argument
+from shapecalc.layers.base.dependence import beside, everything
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from shapecalc.dims import Constraint
+    from shapecalc.layers.base.dependence import Look
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = [
+    "BOTH",
+    "INPUTS",
+    "KINDS",
+    "NOTHING",
+    "OUTPUTS",
+    "TRAINED",
+    "Composite",
+    "Example",
+    "Layer",
+    "WeightShapes",
+    "is_bias",
+    "normalise_word",
+    "registered",
+    "stated_rank",
+]
+
+WeightShapes = dict[str, tuple[Dim, ...]]
+
+
+class Example(NamedTuple):
+    """A worked example of a kind, with numbers known from elsewhere.
+
+    `input` is one shape, or a list of them for a kind with several inputs; `output` is one shape, or a list of them
+    for a kind with several outputs. All are without the batch axis, in `layout`.
+    """
+
+    arguments: dict[str, Any]
+    input: tuple[int, ...] | list[tuple[int, ...]]
+    output: tuple[int, ...] | list[tuple[int, ...]]
+    params: int = 0
+    macs: int = 0
+    source: str = ""
+    layout: str = "CHW"
+    buffers: int = 0
+
+
+INPUTS = "inputs"
+OUTPUTS = "outputs"
+BOTH = "inputs and outputs"
+NOTHING = "nothing"
+TRAINED = "inputs, for trained weights"
+
+KINDS: dict[str, type[Layer]] = {}
+"""Every kind by its name; `shapecalc.layers` fills it."""
+
+_also_names: dict[str, str] = {}
+
+
+class Layer:
+    """One layer: its arguments, and the formulas of its sizes and counts. Layers never change once made.
+
+    Class attributes that a kind declares beside its arguments:
+    `kind`, its name; `also`, other names; `inputs`, the least and most inputs (None: any number);
+    `ranks`, the least and most spatial axes of its first input (None: any number), where that is a feature map;
+    `elementwise`, whether every output number depends on one number of each input at the same place;
+    `view`, whether its outputs are its input's numbers where they lie, so that nothing is written (or, without an
+    input, its weights); `only_training`, whether it does something in training alone;
+    `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, or TRAINED: its inputs, for the
+    gradient of its weights alone; `branches`, whether it is written with branches or references (add, concat);
+    `sequences`, whether its inputs are (…, length, features) and never feature maps; `is_causal`, whether each position
+    attends to none after it, as in a decoder; `examples`.
+    """
+
+    kind: ClassVar[str] = ""
+    family: ClassVar[str] = ""
+    also: ClassVar[tuple[str, ...]] = ()
+    arguments: ClassVar[dict[str, Argument]] = {}
+    inputs: ClassVar[tuple[int, int | None]] = (1, 1)
+    ranks: ClassVar[tuple[int, int | None] | None] = None
+    elementwise: ClassVar[bool] = False
+    view: ClassVar[bool] = False
+    only_training: ClassVar[bool] = False
+    saves: ClassVar[str] = INPUTS
+    branches: ClassVar[bool] = False
+    sequences: ClassVar[bool] = False
+    is_causal: Any = False
+    examples: ClassVar[tuple[Example, ...]] = ()
+    name_used: str = ""
+    """The name that the layer was made under, where that states a rank: `Conv2d`."""
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        own = {name: value for name, value in cls.__dict__.items() if isinstance(value, Argument)}
+        cls.arguments = _ordered(cls.arguments, own)
+        cls.family = cls.__module__.rpartition(".")[2]
+        if cls.__dict__.get("kind"):
+            register(cls)
+
+    def __init__(self, **values: Any) -> None:
+        read: dict[str, Any] = {}
+        for name, argument in self.arguments.items():
+            value = values.pop(name, REQUIRED)
+            if value is REQUIRED:
+                value = argument.default
+                if value is REQUIRED:
+                    mend = f"give {name}: {argument.expected}"
+                    raise Misfit(f"{name} is missing", (f"{name}: {argument.doc}",), mend, name)
+                if value is not None:
+                    value = argument.read(value)
+            else:
+                value = argument.normalise(value)
+            if value is None and argument.default_from:
+                value = read[argument.default_from]
+            read[name] = value
+        if values:
+            name = next(iter(values))
+            raise Misfit(f"{self.kind} has no argument {name}", mend=did_you_mean(name, self.arguments), argument=name)
+        self.__dict__.update(read)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a layer does not change: {name} of {self.kind}")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.values().items())})"
+
+    def values(self) -> dict[str, Any]:
+        """Return the value of every argument."""
+        return {name: self.__dict__[name] for name in self.arguments}
+
+    def with_values(self, values: Mapping[str, Any]) -> Layer:
+        """Return a layer of this kind with these values for its arguments, which are taken as they are."""
+        layer = object.__new__(type(self))
+        layer.__dict__.update(self.__dict__)
+        layer.__dict__.update(values)
+        return layer
+
+    def under_name(self, word: str) -> Layer:
+        """Return the layer as made under a name of its kind: one that states a rank is checked against the input."""
+        return self if stated_rank(word) is None else self.with_values({"name_used": word})
+
+    def expected_ranks(self) -> tuple[int, int | None] | None:
+        """Return the least and most spatial axes of the input, as the layer's name and arguments say."""
+        return self.ranks_under(self.name_used)
+
+    @classmethod
+    def ranks_under(cls, word: str) -> tuple[int, int | None] | None:
+        """Return the least and most spatial axes of the input under a name: as many as that states, where it does."""
+        rank = stated_rank(word)
+        return cls.ranks if rank is None else (rank, rank)
+
+    @classmethod
+    def expects_rank(cls, rank: int, word: str = "") -> bool:
+        """Return whether the input may have so many spatial axes, where the layer is made under a name."""
+        ranks = cls.ranks_under(word)
+        return ranks is None or (ranks[0] <= rank and (ranks[1] is None or rank <= ranks[1]))
+
+    @staticmethod
+    def spatial_rank(x: Shape) -> int:
+        """Return how many spatial axes an input has: all but the channels."""
+        return x.rank - 1
+
+    @classmethod
+    def argument_names(cls) -> dict[str, str]:
+        """Return the argument that each word stands for: its own name and the other libraries' words."""
+        names = {also: name for name, argument in cls.arguments.items() for also in argument.also}
+        return {**names, **{name: name for name in cls.arguments}}
+
+    @classmethod
+    def first_argument(cls) -> Argument | None:
+        """Return the argument that a value alone stands for."""
+        return next(iter(cls.arguments.values()), None)
+
+    # The formulas. Every shape is without the batch axis. A kind names the inputs that it takes: (x), (*inputs).
+    # (The `**_` is for the type checker alone: it lets a kind do so.)
+
+    def constraints(self, *inputs: Any, **_: Any) -> Iterable[Constraint]:
+        """Return what must hold of the numbers."""
+        return ()
+
+    def output(self, *inputs: Any, **_: Any) -> Any:
+        """Return the output shape, or a tuple of them for a kind with several outputs."""
+        return inputs[0]
+
+    def weights(self, *inputs: Any, **_: Any) -> WeightShapes:
+        """Return the learned tensors, by name; those that are biases have `bias` in theirs."""
+        return {}
+
+    def buffers(self, *inputs: Any, **_: Any) -> WeightShapes:
+        """Return the tensors that are kept but not learned: running statistics."""
+        return {}
+
+    def macs(self, output: Any, *inputs: Any, **_: Any) -> Dim:
+        """Return the multiply-accumulates for one sample."""
+        return 0
+
+    def kv_cache(self, *inputs: Any, **_: Any) -> Dim:
+        """Return how many elements a decoder keeps for each past position; causal attention does."""
+        return 0
+
+    def cross_kv_cache(self, *inputs: Any, **_: Any) -> tuple[Dim, Dim]:
+        """Return what a decoder keeps of the source that this layer attends to: elements for a position, and positions.
+
+        Whether the layer stands in a decoder, and its keys come of a source, is for the network to say.
+        """
+        return 0, 0
+
+    def kept(self, output: Any, *inputs: Any, **_: Any) -> Iterable[tuple[Dim, int]]:
+        """Return what the backward pass needs for one sample beside what `saves` names: elements, and bits of each.
+
+        0 bits are those of the activations (attention's scores); else it is a width of its own (the indices of a pool).
+        With `kept_for_weights` and `saved` (which is for plain ints) that is what PyTorch keeps, as recorded in
+        tests/data/saved_tensors.json.
+        """
+        return ()
+
+    def kept_for_weights(self, output: Any, *inputs: Any, **_: Any) -> Iterable[tuple[Dim, int]]:
+        """Return what the backward pass needs beside that where the layer's weights are trained, in the same form."""
+        return ()
+
+    def saved(self, *inputs: Any, **_: Any) -> str:
+        """Return what the backward pass needs again for these inputs: `saves`, where a kind says no more."""
+        return self.saves
+
+    def looks(self, output: Any, *inputs: Any, **_: Any) -> Iterable[Look]:
+        """Return how the output sees its inputs' space, on plain ints; all of it, where a kind does not say."""
+        if self.elementwise:
+            return [beside(i, x, output) for i, x in enumerate(inputs)]
+        return [everything(i, x) for i, x in enumerate(inputs)]
+
+    # What follows from them.
+
+    def features_in(self, *inputs: Any, **_: Any) -> Dim:
+        """Return the number of features that come in: all numbers of the input, flattened."""
+        return inputs[0].elements
+
+    def shown_arguments(self, x: Shape | None) -> dict[str, Any]:
+        """Return the arguments as a report shows them: those in force that are not at their default."""
+        rank = len(x.spatial) if x and x.sizes else 0
+        shown = {}
+        for name, argument in self.arguments.items():
+            value = self.__dict__[name]
+            if value is not None and (argument.always or value != argument.default):
+                shown[name] = argument.expand(value, rank)
+        return shown
+
+    @classmethod
+    def summary(cls) -> str:
+        """Return the kind's one-line doc."""
+        return (cls.__doc__ or "").strip().partition("\n")[0]
+
+
+def _ordered(inherited: dict[str, Argument], own: dict[str, Argument]) -> dict[str, Argument]:
+    """Return the arguments of a kind: those that it must be given first, its own before those it shares."""
+    required = {name: argument for name, argument in {**own, **inherited}.items() if argument.required}
+    return {**required, **inherited, **own}
+
+
+def is_bias(name: str) -> bool:
+    """Tell whether a learned tensor of that name is a bias."""
+    return "bias" in name
+
+
+def register(cls: type[Layer]) -> None:
+    """Add a kind to the registry. Errors: `ValueError` for a name that is taken."""
+    if cls.kind in KINDS:
+        raise ValueError(f"two kinds are called {cls.kind}")
+    for word in (cls.kind, *cls.also):
+        key = normalise_word(word)
+        if _also_names.get(key, cls.kind) != cls.kind:
+            raise ValueError(f"two kinds are called {word}: {_also_names[key]} and {cls.kind}")
+        _also_names[key] = cls.kind
+    KINDS[cls.kind] = cls
+
+
+def normalise_word(word: str) -> str:
+    """Return a kind's name as it is compared: `MaxPool2d`, `max-pool` and `max_pool` are one but for the `2d`."""
+    return word.lower().replace("_", "").replace("-", "")
+
+
+_STATED = re.compile(r"[123](?=d)")
+
+
+def stated_rank(word: str) -> int | None:
+    """Return how many spatial axes a kind's name states: 2 for `Conv2d` or `conv2d_transpose`, None for `conv`."""
+    found = _STATED.search(word.lower())
+    return int(found[0]) if found else None
+
+
+def registered(word: str) -> type[Layer] | None:
+    """Return the kind of that name or also-name among those that are loaded, or None: `layers.find_kind` loads them."""
+    return KINDS.get(_also_names.get(normalise_word(word), ""))
+
+
+class Composite(Layer):
+    """A kind that is made of other kinds: it declares its arguments and, as text of the spec language, its layers.
+
+    `layers` is what would stand under `layers:` of a block with the kind's arguments; it opens into those layers as
+    a block does, and has no formulas of its own.
+    """
+
+    layers: ClassVar[str] = ""

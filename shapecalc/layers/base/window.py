@@ -1,0 +1,346 @@
+"""The one sliding-window formula: for convolutions, pools, their transposes and their reverse (receptive fields).
+
+Along one axis, a window of `kernel` taps, `dilation` apart, moves by `stride` over a padded input:
+
+    reach  = dilation·(kernel − 1) + 1                      what one window covers
+    output = ⌊(size + before + after − reach) / stride⌋ + 1   how many windows fit
+
+Sources: Dumoulin & Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285; PyTorch's
+`pooling_output_shape` for `ceil_mode`; Caffe's `PoolingLayer::Reshape` for its rounding; TensorFlow's notes on
+padding for `same`; Keras' `compute_conv_transpose_output_shape` for transposed windows.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.dims import LESS, UP_TO, Constraint, Dim, ceil_div, exact_where, maximum, minimum
+from shapecalc.errors import Misfit, Proposal, told
+from shapecalc.layers.base.arguments import per_axis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = [
+    "ANY",
+    "AXIS_NAMES",
+    "CAFFE",
+    "CEIL",
+    "FLOOR",
+    "HALF",
+    "WINDOW",
+    "Axis",
+    "axis_names",
+    "each_axis",
+    "extent",
+    "names_of_axes",
+    "output_constraint",
+    "ranks_text",
+    "spatial_axes",
+    "transposed_constraints",
+    "transposed_size",
+    "wrong_rank",
+]
+
+FLOOR = "floor"
+CEIL = "ceil"
+CAFFE = "caffe"
+
+HALF = "half"
+WINDOW = "window"
+ANY = "any"
+
+AXIS_NAMES = {0: (), 1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+"""What the spatial axes of a feature map are called, by their number."""
+
+_EXTENTS = {"length": "long", "height": "high", "width": "wide", "depth": "deep"}
+"""How the size along an axis is told: 5 high, 5 wide."""
+
+
+def names_of_axes(rank: int) -> tuple[str, ...]:
+    """Return what the spatial axes are called, whatever their number: more than three are `axis 1`, `axis 2`, ...."""
+    return AXIS_NAMES.get(rank) or tuple(f"axis {i + 1}" for i in range(rank))
+
+
+def extent(size: Dim, name: str) -> str:
+    """Return a size along an axis in words: `5 high`, `5 along axis 4`."""
+    return f"{size} {_EXTENTS[name]}" if name in _EXTENTS else f"{size} along {name}"
+
+
+class Axis(NamedTuple):
+    """A window along one spatial axis: everything that the formula needs."""
+
+    name: str
+    size: Dim
+    kernel: Dim
+    stride: Dim = 1
+    dilation: Dim = 1
+    before: Dim = 0
+    after: Dim = 0
+    rounding: str = FLOOR
+    same: bool = False
+    layer: Any = None
+    x: Shape | None = None
+
+    @property
+    def reach(self) -> Dim:
+        """How much of the axis one window covers."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def padded(self) -> Dim:
+        """The size of the axis with its padding."""
+        return self.size + self.before + self.after
+
+    def output(self) -> Dim:
+        """Return how many positions the window takes."""
+        if self.same:
+            return exact_where(ceil_div(self.size, self.stride), self._ends_of_same)
+        span = self.padded - self.reach
+        if self.rounding == FLOOR:
+            return span // self.stride + 1
+        # The last window must start inside the input or its left padding, which bounds what rounding up may add.
+        rounded = ceil_div(span, self.stride) + 1
+        bounded = minimum(rounded, ceil_div(self.size + self.before, self.stride))
+        if self.rounding == CEIL:
+            return exact_where(bounded, self._ends)
+        caffe = rounded - minimum(self.before, 1) * (rounded - bounded)  # Caffe bounds it only where there is padding
+        return exact_where(caffe, self._ends)
+
+    def _ends(self, windows: Dim) -> tuple[Dim, Dim]:
+        """Return where the last of so many windows ends, and where it should: at the edge of the padded input."""
+        return (windows - 1) * self.stride + self.reach, self.padded
+
+    def _ends_of_same(self, windows: Dim) -> tuple[Dim, Dim]:
+        """Return likewise, of padding that is worked out: it should not have to make up for a rest of the stride."""
+        return (windows - 1) * self.stride + minimum(self.reach, self.stride), self.size
+
+    def same_padding(self) -> tuple[Dim, Dim]:
+        """Return the padding before and after that `same` stands for: uneven ones have the more after."""
+        total = maximum((ceil_div(self.size, self.stride) - 1) * self.stride + self.reach - self.size, 0)
+        return total // 2, total - total // 2
+
+    def constraint(self) -> Constraint | None:
+        """Return what must hold for a window to fit; None where it always does."""
+        if self.same:
+            return None
+        return Constraint(self.reach, UP_TO, self.allowed, "window", f"padded input {self.name}", self.misfit)
+
+    @property
+    def allowed(self) -> Dim:
+        """The longest reach that fits: rounding up, the last window may go beyond the padded input."""
+        return self.padded if self.rounding == FLOOR else self.padded + self.stride - 1
+
+    def misfit(self) -> Misfit:
+        """Return what is wrong, and what would do, where the window does not fit."""
+        axes = (self,) if self.layer is None or self.x is None else spatial_axes(self.layer, self.x)
+        kernel, size = ("×".join(str(getattr(axis, name)) for axis in axes) for name in ("kernel", "size"))
+        window, whole = (
+            (f"{kernel} window", f"{size} input") if len(axes) > 1 else (f"window of {kernel}", f"input of {size}")
+        )
+        padding = f"2·{self.before}" if self.before == self.after else f"{self.before} + {self.after}"
+        more = f" (rounding up allows {self.allowed})" if self.allowed > self.padded else ""
+        proposals = tuple(_proposals(axes, self.layer))
+        return Misfit(
+            f"the {window} does not fit its {whole}",
+            (
+                (
+                    f"the padded input is {self.size} + {padding} = {extent(self.padded, self.name)}{more}; "
+                    f"kernel_size {self.kernel} with dilation {self.dilation} reaches {self.reach}"
+                ),
+            ),
+            told(proposals),
+            "kernel_size",
+            proposals=proposals,
+            too_small=True,
+        )
+
+    def padding_constraint(self, limit: str) -> Constraint:
+        """Return that a pool's padding is at most half its kernel (HALF), or less than its kernel (WINDOW).
+
+        PyTorch asks for the former, Caffe (`PoolingLayer::LayerSetUp`) and ONNX Runtime (`pool_attributes.h`) for the
+        latter, so that no window lies in padding alone. All of them mean the kernel as it is, without dilation.
+        """
+        padding = self.before if self.before is self.after else maximum(self.before, self.after)
+        if limit == WINDOW:
+            return Constraint(padding, LESS, self.kernel, "padding", "kernel_size", self._window_misfit)
+        return Constraint(2 * padding, UP_TO, self.kernel, "2·padding", "kernel_size", self._half_misfit)
+
+    def _half_misfit(self) -> Misfit:
+        told = "PyTorch allows no more; padding_limit: window allows all that is less than kernel_size, as Caffe does"
+        return self._too_much_padding(f"more than half of kernel_size {self.kernel}", told, self.kernel // 2)
+
+    def _window_misfit(self) -> Misfit:
+        told = "a window would lie in padding alone; padding_limit: any allows it"
+        return self._too_much_padding(f"not less than kernel_size {self.kernel}", told, self.kernel - 1)
+
+    def _too_much_padding(self, words: str, why: str, most: Dim) -> Misfit:
+        return Misfit(
+            f"padding {max(self.before, self.after)} is {words} along the {self.name}",
+            (why,),
+            f"padding at most {most} would do",
+            "padding",
+            proposals=tuple(_changed("padding", None, [most], min, least=0)),
+        )
+
+
+def spatial_axes(layer: Any, x: Shape) -> tuple[Axis, ...]:
+    """Return the windows of a layer over the spatial axes of its input.
+
+    The layer gives `kernel_size`, `stride`, `padding` and, where it has them, `dilation` and `rounding`.
+    Errors: `Misfit` where the input or an argument has another number of axes.
+    """
+    spatial = x.spatial
+    rank = len(spatial)
+    names = AXIS_NAMES.get(rank)
+    if not names:
+        raise wrong_rank(layer.kind, x)
+    padding = layer.padding
+    word = padding if isinstance(padding, str) else ""
+    if word == "causal" and rank != 1:
+        raise Misfit(
+            f"causal padding needs one spatial axis, but the input has {rank}",
+            mend="use padding: same, or [before, after] pairs",
+            argument="padding",
+        )
+    kernels, strides = each_axis(layer, "kernel_size", rank), each_axis(layer, "stride", rank)
+    dilations = each_axis(layer, "dilation", rank)
+    paddings = (0,) * rank if word else each_axis(layer, "padding", rank)
+    rounding = layer.rounding
+    axes = []
+    for i in range(rank):
+        side = paddings[i]
+        before, after = side if isinstance(side, tuple) else (side, side)
+        if word == "causal":
+            before = dilations[i] * (kernels[i] - 1)
+        axes.append(
+            Axis(
+                names[i],
+                spatial[i],
+                kernels[i],
+                strides[i],
+                dilations[i],
+                before,
+                after,
+                rounding,
+                word == "same",
+                layer,
+                x,
+            )
+        )
+    return tuple(axes)
+
+
+def _proposals(axes: tuple[Axis, ...], layer: Any) -> Iterator[Proposal]:
+    """Yield what could make the windows of a layer fit all its axes."""
+    if all(axis.before == axis.after for axis in axes):
+        needed = [max(0, -(-(axis.reach - axis.allowed) // 2) + axis.before) for axis in axes]
+        yield from _changed("padding", layer, needed, max)
+    room = [axis.allowed - 1 for axis in axes]
+    if min(room) >= 0:
+        yield from _changed(
+            "kernel_size", layer, [r // axis.dilation + 1 for r, axis in zip(room, axes, strict=True)], min
+        )
+    if any(axis.dilation > 1 for axis in axes):
+        most = [
+            r // (axis.kernel - 1) if axis.kernel > 1 else axis.dilation for r, axis in zip(room, axes, strict=True)
+        ]
+        if min(most) >= 1:
+            yield from _changed("dilation", layer, most, min)
+
+
+def _changed(
+    name: str, layer: Any, bounds: list[Dim], choose: Callable[..., Dim], least: int = 1
+) -> Iterator[Proposal]:
+    """Yield the changes that take an argument to its bounds: one number for all axes, or a list where it is one."""
+    value = getattr(layer, name, None)
+    if isinstance(value, tuple):
+        own = [side[0] if isinstance(side, tuple) else side for side in value]
+        values = tuple(choose(pair) for pair in zip(own, bounds, strict=True))
+        yield Proposal(f"{name}: {list(values)}", name, (values,))
+        return
+    bound = choose(bounds)
+    if choose is min and bound > least:
+        yield Proposal(f"{name} at most {bound}", name, (bound, least))
+    yield Proposal(f"{name}: {bound}", name, (bound,))
+
+
+def output_constraint(axis: Axis, output: Dim) -> Constraint:
+    """Return that a transposed window leaves something of the axis once its padding is taken off."""
+    return Constraint(1, UP_TO, output, "", f"output {axis.name}", partial(_nothing_left, axis, output))
+
+
+def _nothing_left(axis: Axis, output: Dim) -> Misfit:
+    """Return what is wrong, and what would do, where padding takes off all that a transposed window gives."""
+    whole = output + axis.before + axis.after
+    most = (whole - 1) // 2
+    return Misfit(
+        f"its output would be {extent(output, axis.name)}: every axis must be at least 1",
+        (f"the windows cover {whole}, of which padding takes off {axis.before} + {axis.after}",),
+        proposals=tuple(_changed("padding", None, [most], min, least=0)),
+        too_small=True,
+    )
+
+
+def wrong_rank(kind: str, x: Shape, ranks: tuple[int, int | None] = (1, 3), mend: str = "") -> Misfit:
+    """Return what is wrong with an input whose spatial axes are not as many as `ranks` says: at least, at most."""
+    due = "channels" if ranks == (0, None) else f"channels and {ranks_text(ranks)}"
+    axes = f"{x.text} has {x.rank} {'axis' if x.rank == 1 else 'axes'} in all"
+    found = axes if x.sizes else "is a single number without axes"
+    if not mend and x.rank == 1:
+        mend = "a reshape or unflatten before it would give it space"
+    return Misfit(f"{kind} needs {due}, but its input {found}", mend=mend)
+
+
+def ranks_text(ranks: tuple[int, int | None]) -> str:
+    """Return in words how many spatial axes there may be: `1, 2 or 3 spatial axes`, `at least 1 spatial axis`."""
+    least, most = ranks
+    if most is None or least == 0:
+        numbers = [f"at least {least}" if most is None else f"at most {most}"]
+    else:
+        numbers = [str(rank) for rank in range(least, most + 1)]
+        numbers = [*numbers[:-2], " or ".join(numbers[-2:])]
+    return f"{', '.join(numbers)} spatial {'axis' if (most or least) == 1 else 'axes'}"
+
+
+def axis_names(kind: str, x: Shape) -> tuple[str, ...]:
+    """Return what the spatial axes of an input are called. Errors: `Misfit` where it has no 1, 2 or 3 of them."""
+    names = AXIS_NAMES.get(len(x.spatial)) if x.sizes else None
+    if not names:
+        raise wrong_rank(kind, x)
+    return names
+
+
+def each_axis(layer: Any, name: str, rank: int) -> tuple[Any, ...]:
+    """Return an argument's value for each spatial axis. Errors: `Misfit` where it has another number of them."""
+    values = per_axis(getattr(layer, name), rank)
+    if len(values) != rank:
+        raise Misfit(
+            f"{name} has {len(values)} numbers, but the input has {rank} spatial "
+            f"{'axis' if rank == 1 else 'axes'} ({', '.join(names_of_axes(rank))})",
+            mend="give one number, or one for each spatial axis",
+            argument=name,
+        )
+    return values
+
+
+def transposed_size(axis: Axis, output_padding: Dim, word: str = "") -> Dim:
+    """Return the output size of a transposed window: the input size of the window that it undoes.
+
+    With a padding word it is Keras': `same` gives size·stride; `valid` leaves no gap where the stride is longer
+    than the window.
+    """
+    if word == "same":
+        return axis.size * axis.stride
+    if word == "valid":
+        return (axis.size - 1) * axis.stride + maximum(axis.reach, axis.stride)
+    return (axis.size - 1) * axis.stride - axis.before - axis.after + axis.reach + output_padding
+
+
+def transposed_constraints(axis: Axis, output_padding: Dim) -> Iterator[Constraint]:
+    """Yield what must hold of the output padding: less than the stride or the dilation."""
+    limit = maximum(axis.stride, axis.dilation)
+    yield Constraint(output_padding, LESS, limit, "output_padding", "the greater of stride and dilation")

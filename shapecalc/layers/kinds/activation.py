@@ -1,0 +1,269 @@
+"""Activations and what else works on each number in its place: PReLU's slopes, GLU's gates, softmax, dropout.
+
+The ones without parameters are a table: what each is called, what it computes, what it may be told. None of the
+latter changes a size or a count; they are read so that a network can be written down as it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from shapecalc.dims import BROADCASTS, DIVIDES, Constraint, Dim
+from shapecalc.errors import Misfit
+from shapecalc.layers.base.arguments import Argument, Choice, Flag, Integer, Number
+from shapecalc.layers.base.axes import AxisNumber, AxisNumbers, axis_index, axis_of, once
+from shapecalc.layers.base.dependence import Look, beside, rearranged, shifted
+from shapecalc.layers.base.layer import INPUTS, NOTHING, OUTPUTS, Example, Layer, WeightShapes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = ["Activation", "Dropout", "Glu", "PRelu"]
+
+
+class _Function(Layer):
+    """An activation: one function of each number, with nothing to learn.
+
+    `beside` is how many tensors of the input's size the backward pass needs beside what `saves` names.
+    """
+
+    elementwise = True
+    beside: ClassVar[int] = 0
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(self.beside * x.elements, 0)] if self.beside else []
+
+
+class _Rectifier(_Function):
+    """A rectifier that may have an upper limit: its slope follows from its output only where it has none."""
+
+    max_value = Number("where it stops rising, as Keras has it", None)
+
+    def saved(self, x: Shape) -> str:
+        return OUTPUTS if self.max_value is None else INPUTS
+
+
+class _AlongAxis(_Function):
+    """An activation whose numbers along one axis depend on one another."""
+
+    dim = AxisNumber("the axis along which it works, or channels", None, channels=True, also=["axis"])
+
+    def constraints(self, x: Shape) -> tuple[Constraint, ...]:
+        if self.dim is not None:
+            axis_index(self.dim, x)
+        return ()
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        places = [beside(0, x, output)]
+        if self.dim is not None:
+            axis = axis_index(self.dim, x)
+            places.append(rearranged(0, x, {i: i for i in range(x.rank) if i != axis}))
+        return places
+
+
+class _Entry(NamedTuple):
+    doc: str
+    also: tuple[str, ...] = ()
+    arguments: dict[str, tuple[str, float]] = {}  # noqa: RUF012  (an entry is never changed)
+    base: type[_Function] = _Function
+
+
+_FUNCTIONS = {
+    "relu": _Entry("Rectifier: max(0, x).", ("rectified_linear",), base=_Rectifier),
+    "relu6": _Entry("Rectifier that stops at 6: min(max(0, x), 6)."),
+    "leaky_relu": _Entry(
+        "Leaky rectifier: x above 0, a small slope times x below.",
+        arguments={"negative_slope": ("the slope below 0", 0.01)},
+    ),
+    "rrelu": _Entry(
+        "Randomised leaky rectifier: its slope below 0 is drawn while training.",
+        arguments={"lower": ("least slope", 1 / 8), "upper": ("greatest slope", 1 / 3)},
+    ),
+    "elu": _Entry(
+        "Exponential linear unit: x above 0, alpha·(eˣ − 1) below.", arguments={"alpha": ("its depth below 0", 1.0)}
+    ),
+    "selu": _Entry("Scaled exponential linear unit, which keeps mean and variance."),
+    "celu": _Entry(
+        "Continuously differentiable exponential linear unit.", arguments={"alpha": ("its depth below 0", 1.0)}
+    ),
+    "gelu": _Entry("Gaussian error linear unit: x·Φ(x)."),
+    "quick_gelu": _Entry("CLIP's approximation of GELU: x·sigmoid(1.702·x)."),
+    "abs": _Entry("Absolute value.", ("absolute",)),
+    "silu": _Entry("Sigmoid linear unit: x·sigmoid(x).", ("swish",)),
+    "mish": _Entry("Mish: x·tanh(softplus(x))."),
+    "sigmoid": _Entry("Logistic function: 1 / (1 + e⁻ˣ).", ("logistic",)),
+    "log_sigmoid": _Entry("Logarithm of the logistic function."),
+    "tanh": _Entry("Hyperbolic tangent."),
+    "tanhshrink": _Entry("x − tanh(x)."),
+    "softplus": _Entry(
+        "Smooth rectifier: log(1 + eˣ).",
+        arguments={"beta": ("its sharpness", 1.0), "threshold": ("above it, x itself", 20.0)},
+    ),
+    "softsign": _Entry("x / (1 + |x|)."),
+    "hardswish": _Entry("Swish in straight pieces: x·relu6(x + 3) / 6.", ("hard_silu",)),
+    "hardsigmoid": _Entry("Logistic function in straight pieces."),
+    "hardtanh": _Entry(
+        "x held between two limits.",
+        ("clip", "clamp"),
+        {"min_val": ("the lower limit", -1.0), "max_val": ("the upper limit", 1.0)},
+    ),
+    "hardshrink": _Entry("0 near 0, x elsewhere.", arguments={"lambd": ("how near", 0.5)}),
+    "softshrink": _Entry("x moved towards 0 by a step.", arguments={"lambd": ("the step", 0.5)}),
+    "threshold": _Entry(
+        "x above the threshold, a fixed value below.",
+        arguments={"threshold": ("the threshold", 0.0), "value": ("the value below it", 0.0)},
+    ),
+    "exponential": _Entry("eˣ.", ("exp",)),
+    "softmax": _Entry(
+        "Softmax: positive numbers that sum to 1 along an axis.", ("softmax1d", "softmax2d"), base=_AlongAxis
+    ),
+    "softmin": _Entry("Softmax of the negated numbers.", base=_AlongAxis),
+    "log_softmax": _Entry("Logarithm of the softmax.", base=_AlongAxis),
+    "identity": _Entry("Identity: gives what comes in.", ("no_op", "pass_through")),
+}
+
+
+_KEEPS_ITS_OUTPUT = ("relu", "sigmoid", "tanh", "exponential", "softmax", "softmin", "log_softmax")
+"""Functions whose slope follows from their value, and is taken from it (PyTorch's derivatives.yaml)."""
+
+_KEPT = {
+    **dict.fromkeys(_KEEPS_ITS_OUTPUT, (OUTPUTS, 0)),
+    **dict.fromkeys(("identity", "linear"), (NOTHING, 0)),
+    "rrelu": (INPUTS, 1),  # the slopes that were drawn
+    "log_sigmoid": (INPUTS, 1),  # exp(-|x|)
+    "softsign": (INPUTS, 1),  # 1 + |x|
+    "quick_gelu": (INPUTS, 1),  # the logistic function
+    "tanhshrink": (NOTHING, 1),  # tanh(x)
+}
+"""What a function's backward pass needs again, and how many tensors of its size beside; by default its input alone."""
+
+
+def _declare(name: str, entry: _Entry) -> type[_Function]:
+    """Return the kind of one line of the table."""
+    arguments: dict[str, Argument] = {word: Number(*said) for word, said in entry.arguments.items()}
+    if "negative_slope" in arguments or name in ("elu", "celu"):
+        slope = next(iter(arguments.values()))
+        slope.also = ("alpha",) if name == "leaky_relu" else ()
+    if name == "gelu":
+        arguments["approximate"] = Choice("the exact function, or its approximation by tanh", ("none", "tanh"), "none")
+    if entry.base is not _AlongAxis and name != "identity":
+        arguments["inplace"] = Flag("write over the input; changes no size", False)
+    example = Example({}, (64, 55, 55), (64, 55, 55), source="by definition")
+    body = {"__doc__": entry.doc, "__module__": __name__, "kind": name, "also": entry.also, "examples": (example,),
+            "saves": _KEPT.get(name, (INPUTS, 0))[0], "beside": _KEPT.get(name, (INPUTS, 0))[1],
+            "view": name == "identity"}  # fmt: skip
+    return type(name.title().replace("_", ""), (entry.base,), {**body, **arguments})
+
+
+for _name, _entry in _FUNCTIONS.items():
+    _class = _declare(_name, _entry)
+    globals()[_class.__name__] = _class  # where pickle looks for it
+
+
+class Activation(_Function):
+    """An activation by the name of its function."""
+
+    kind = "activation"
+
+    function = Choice(
+        "the function",
+        sorted({*_FUNCTIONS, "linear", *(word for entry in _FUNCTIONS.values() for word in entry.also)}),
+        also=["activation"],
+    )
+
+    examples = (Example({"function": "tanh"}, (6, 28, 28), (6, 28, 28), source="LeCun et al. 1998, LeNet-5"),)
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        names = {word: name for name, entry in _FUNCTIONS.items() for word in (name, *entry.also)}
+        saves, beside = _KEPT.get(names.get(self.function, self.function), (INPUTS, 0))
+        self.__dict__.update(saves=saves, beside=beside)
+
+
+class PRelu(_Function):
+    """Parametric rectifier: x above 0, a learned slope times x below."""
+
+    kind = "prelu"
+    also = ("parametric_relu",)
+
+    num_parameters = Integer("how many slopes: 1, or one for each channel (1 by default)", None)
+    per = Choice("what has a slope of its own: all together (one), each channel, each element",
+                 ("one", "channel", "element"), None)  # fmt: skip
+    shared_axes = AxisNumbers("with one slope for each element: axes along which it is the same", None)
+    init = Number("the slope to begin with", 0.25)
+
+    examples = (
+        Example({"num_parameters": 6}, (6, 4), (6, 4), 6, source="PyTorch 2.13.0, run"),
+        Example({"per": "element"}, (4, 5, 3), (4, 5, 3), 60, source="Keras 3.15.1, run", layout="HWC"),
+        Example({"shared_axes": [1, 2]}, (4, 5, 3), (4, 5, 3), 3, source="Keras' docs of PReLU", layout="HWC"),
+    )  # fmt: skip
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        said = [name for name in ("num_parameters", "per", "shared_axes") if self.__dict__[name] is not None]
+        if len(said) > 1 and not (said == ["per", "shared_axes"] and self.per == "element"):
+            raise Misfit(f"{' and '.join(said)} both say how many slopes there are", mend="give one of the two")
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        self._sizes(x)
+        if self.num_parameters is not None:
+            channels = x.channels if x.sizes else 1
+            yield Constraint(self.num_parameters, BROADCASTS, channels, "num_parameters", "channels of the input")
+
+    def _sizes(self, x: Shape) -> tuple[Dim, ...]:
+        if self.per == "element" or self.shared_axes is not None:
+            shared = [axis_of(axis, x.rank, "shared_axes") for axis in self.shared_axes or ()]
+            once("shared_axes", shared)
+            return tuple(1 if i in shared else size for i, size in enumerate(x.sizes))
+        if self.per == "channel":
+            return (x.channels,)
+        return (1 if self.num_parameters is None else self.num_parameters,)
+
+    def weights(self, x: Shape) -> WeightShapes:
+        return {"weight": self._sizes(x)}
+
+
+class Glu(Layer):
+    """Gated linear unit: one half of an axis, times the logistic function of the other half."""
+
+    kind = "glu"
+
+    dim = AxisNumber("the axis that is halved, or channels", -1, channels=True, also=["axis"])
+
+    examples = (
+        Example({"dim": 1}, (6, 4), (3, 4), source="PyTorch's docs of GLU"),
+        Example({}, (10, 512), (10, 256), source="Dauphin et al. 2017"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        axis = axis_index(self.dim, x)
+        yield Constraint(2, DIVIDES, x.sizes[axis], "", f"size of axis {axis + 1}, which is halved")
+
+    def output(self, x: Shape) -> Shape:
+        axis = axis_index(self.dim, x)
+        return x.with_axis(axis, x.sizes[axis] // 2)
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        axis = axis_index(self.dim, x)
+        every, half = {i: i for i in range(x.rank)}, x.sizes[axis] // 2
+        return [rearranged(0, x, every, {axis: shifted(by)}) for by in (0, half)]
+
+
+class Dropout(_Function):
+    """Dropout: some numbers become 0 while training; in use, what comes in goes out."""
+
+    kind = "dropout"
+    only_training = True
+    saves = NOTHING
+    also = ("dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "spatial_dropout1d",
+            "spatial_dropout2d", "spatial_dropout3d", "gaussian_dropout")  # fmt: skip
+
+    p = Number("how probably a number is dropped", 0.5, minimum=0, maximum=1, also=["rate"])
+    inplace = Flag("write over the input; changes no size", False)
+
+    examples = (Example({"p": 0.5}, (4096,), (4096,), source="by definition"),)
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(x.elements, 8)] if 0 < self.p < 1 else []  # the mask: a byte for each element, as on a GPU

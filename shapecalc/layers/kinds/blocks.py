@@ -1,0 +1,323 @@
+"""Composites: kinds that are made of other kinds. Each declares its arguments and, in the spec language, its layers."""
+
+from __future__ import annotations
+
+from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number, PerAxis
+from shapecalc.layers.base.layer import Composite, Example
+from shapecalc.layers.kinds.activation import Activation
+
+__all__ = [
+    "FeedForward",
+    "PatchEmbedding",
+    "PatchMerging",
+    "ShiftedWindowAttention",
+    "SqueezeExcitation",
+    "SwiGlu",
+    "TransformerDecoderLayer",
+    "TransformerEncoderLayer",
+]
+
+_FUNCTIONS = Activation.arguments["function"].words
+
+
+class FeedForward(Composite):
+    """Feed-forward network of a transformer: two linear layers on the last axis, an activation between them."""
+
+    kind = "feed_forward"
+    also = ("mlp", "ffn", "position_wise_feed_forward")
+
+    dim = Integer("features of the input and of the output", also=["d_model"])
+    hidden_dim = Integer("features between the two layers", also=["dim_feedforward", "intermediate_size"])
+    activation = Choice("what stands between them", _FUNCTIONS, "gelu")
+    bias = Flag("learned numbers added in both", True, also=["use_bias"])
+    dropout = Number("share dropped in training, after each", 0.0, minimum=0, maximum=1)
+
+    layers = """
+    - linear: {out_features: hidden_dim, in_features: dim, bias: bias}
+      name: linear1
+    - activation: activation
+    - dropout: dropout
+      when: dropout > 0
+    - linear: {out_features: dim, bias: bias}
+      name: linear2
+    - dropout: dropout
+      when: dropout > 0
+    """
+
+    examples = (
+        Example({"dim": 768, "hidden_dim": 3072}, (197, 768), (197, 768), 4_722_432, 929_562_624,
+                "ViT-B/16's MLP block, torchvision; MACs by PyTorch's flop counter"),
+    )  # fmt: skip
+
+
+class SwiGlu(Composite):
+    """Gated feed-forward network: down(activation(gate(x)) · up(x)); with SiLU it is SwiGLU, as Llama has it."""
+
+    kind = "swiglu"
+    also = ("gated_feed_forward", "gated_mlp", "geglu")
+
+    dim = Integer("features of the input and of the output", also=["d_model"])
+    hidden_dim = Integer("features between", also=["dim_feedforward", "intermediate_size"])
+    activation = Choice("what the gate goes through", _FUNCTIONS, "silu")
+    bias = Flag("learned numbers added in all three linear layers", False, also=["use_bias"])
+
+    layers = """
+    - mul:
+      - - linear: {out_features: hidden_dim, in_features: dim, bias: bias}
+          name: w1
+        - activation: activation
+      - - linear: {out_features: hidden_dim, bias: bias}
+          name: w3
+    - linear: {out_features: dim, bias: bias}
+      name: w2
+    """
+
+    examples = (
+        Example({"dim": 4096, "hidden_dim": 11008}, (1, 4096), (1, 4096), 135_266_304, 135_266_304,
+                "Llama-2-7B, transformers: three matrices of 4096×11008"),
+    )  # fmt: skip
+
+
+_FEED_FORWARD = """
+    - add:
+      - - layer_norm: {eps: layer_norm_eps, bias: bias}
+          when: norm_first
+        - linear: {out_features: dim_feedforward, bias: bias}
+          name: linear1
+        - activation: activation
+        - dropout: dropout
+          when: dropout > 0
+        - linear: {out_features: d_model, bias: bias}
+          name: linear2
+        - dropout: dropout
+          when: dropout > 0
+      - []
+    - layer_norm: {eps: layer_norm_eps, bias: bias}
+      when: not norm_first
+    """
+"""The half of a transformer layer that works on each token alone."""
+
+
+class _TransformerLayer(Composite):
+    """What the transformer's layers share: their arguments, which are PyTorch's."""
+
+    d_model = Integer("features of the input and of the output", also=["embed_dim", "hidden_dim"])
+    nhead = Integer("heads of the attention", also=["num_heads"])
+    dim_feedforward = Integer("features inside the feed-forward network", 2048, also=["mlp_dim", "intermediate_size"])
+    dropout = Number("share dropped in training", 0.1, minimum=0, maximum=1)
+    activation = Choice("what stands inside the feed-forward network", _FUNCTIONS, "relu")
+    layer_norm_eps = Number("added to the variance", 1e-5, minimum=0, also=["eps"])
+    norm_first = Flag("normalise before each part (pre-norm), not after each sum", False)
+    bias = Flag("learned numbers added in all layers", True)
+
+
+class TransformerEncoderLayer(_TransformerLayer):
+    """Transformer encoder layer: self-attention and a feed-forward network, each added to its input and normalised.
+
+    Arguments and parameters are those of PyTorch's `nn.TransformerEncoderLayer`: the normalisation stands after each
+    sum, or before each part with `norm_first`. The input is (length, d_model).
+    """
+
+    kind = "transformer_encoder_layer"
+
+    is_causal = Flag("self-attention is causal, as in a decoder without a source (GPT)", False, also=["causal"])
+
+    layers = (
+        """
+    - add:
+      - - layer_norm: {eps: layer_norm_eps, bias: bias}
+          when: norm_first
+        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout,
+                               is_causal: is_causal}
+          name: self_attn
+        - dropout: dropout
+          when: dropout > 0
+      - []
+    - layer_norm: {eps: layer_norm_eps, bias: bias}
+      when: not norm_first
+    """
+        + _FEED_FORWARD
+    )
+
+    examples = (
+        Example({"d_model": 16, "nhead": 4}, (5, 16), (5, 16), 68_752, 333_600,
+                "PyTorch 2.13.0, run; MACs by its flop counter"),
+        Example({"d_model": 768, "nhead": 12, "dim_feedforward": 3072, "norm_first": True, "activation": "gelu"},
+                (197, 768), (197, 768), 7_087_872, 1_453_954_560,
+                "ViT-B/16's encoder block, torchvision; MACs by PyTorch's flop counter"),
+    )  # fmt: skip
+
+
+class TransformerDecoderLayer(_TransformerLayer):
+    """Transformer decoder layer: self-attention, attention to an encoder's output, and a feed-forward network.
+
+    Arguments and parameters are those of PyTorch's `nn.TransformerDecoderLayer`. The first input is the decoder's own
+    sequence (length, d_model), the second the memory, the encoder's output (its length, d_model):
+    `from: [decoder, encoder]`.
+    """
+
+    kind = "transformer_decoder_layer"
+    inputs = (2, 2)
+
+    is_causal = Flag("self-attention is causal; false where all tokens are made at once (DETR)", True,
+                     also=["causal", "tgt_is_causal"])  # fmt: skip
+
+    layers = (
+        """
+    - add:
+      - - layer_norm: {eps: layer_norm_eps, bias: bias}
+          from: input
+          when: norm_first
+        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, bias: bias, dropout: dropout,
+                               is_causal: is_causal}
+          name: self_attn
+        - dropout: dropout
+          when: dropout > 0
+      - []
+    - layer_norm: {eps: layer_norm_eps, bias: bias}
+      when: not norm_first
+    - add:
+      - - layer_norm: {eps: layer_norm_eps, bias: bias}
+          when: norm_first
+        - identity:
+          name: query
+        - multi_head_attention: {num_heads: nhead, embed_dim: d_model, kdim: d_model, vdim: d_model, bias: bias,
+                                 dropout: dropout}
+          name: multihead_attn
+          from: [query, input2]
+        - dropout: dropout
+          when: dropout > 0
+      - []
+    - layer_norm: {eps: layer_norm_eps, bias: bias}
+      when: not norm_first
+    """
+        + _FEED_FORWARD
+    )
+
+    examples = (
+        Example({"d_model": 16, "nhead": 4}, [(5, 16), (7, 16)], (5, 16), 69_872, 340_864,
+                "PyTorch 2.13.0, run; MACs by its flop counter"),
+    )  # fmt: skip
+
+
+class SqueezeExcitation(Composite):
+    """Squeeze-and-excitation: every channel times a number from 0 to 1 that a small network makes of all channels.
+
+    As `torchvision.ops.SqueezeExcitation`: the mean over space, two 1×1 convolutions with biases, a product.
+    MobileNet v3 has `scale_activation: hardsigmoid`, EfficientNet `activation: silu`.
+    """
+
+    kind = "squeeze_excitation"
+    also = ("se", "se_block", "squeeze_and_excitation")
+
+    input_channels = Integer("channels of the input", also=["channels"])
+    squeeze_channels = Integer("channels between the two convolutions")
+    activation = Choice("what stands between them", _FUNCTIONS, "relu")
+    scale_activation = Choice("what makes numbers from 0 to 1", _FUNCTIONS, "sigmoid")
+
+    layers = """
+    - mul:
+      - - adaptive_avg_pool: 1
+          name: avgpool
+        - conv: {out_channels: squeeze_channels, kernel_size: 1, in_channels: input_channels}
+          name: fc1
+        - activation: activation
+        - conv: {out_channels: input_channels, kernel_size: 1}
+          name: fc2
+        - activation: scale_activation
+      - []
+    """
+
+    examples = (
+        Example({"input_channels": 16, "squeeze_channels": 8, "scale_activation": "hardsigmoid"}, (16, 56, 56),
+                (16, 56, 56), 280, 256, "MobileNet v3-S's first block, torchvision"),
+    )  # fmt: skip
+
+
+class PatchEmbedding(Composite):
+    """Patch embedding: an image cut into squares, each made a token (patches, embed_dim) by one convolution."""
+
+    kind = "patch_embedding"
+    also = ("patch_embed",)
+
+    embed_dim = Integer("features of a token", also=["hidden_dim"])
+    patch_size = PerAxis("side of a patch", 16)
+    bias = Flag("learned numbers added to every token", True)
+
+    layers = """
+    - conv: {out_channels: embed_dim, kernel_size: patch_size, stride: patch_size, bias: bias}
+      name: conv_proj
+    - to_tokens
+    """
+
+    examples = (
+        Example({"embed_dim": 768, "patch_size": 16}, (3, 224, 224), (196, 768), 590_592, 115_605_504,
+                "ViT-B/16, torchvision"),
+    )  # fmt: skip
+
+
+class PatchMerging(Composite):
+    """Patch merging: the pixels of each 2×2 square side by side, then made half as many channels, as Swin does.
+
+    The normalisation stands before the linear layer (Swin), or after it with `norm_after` (Swin v2). The map must be
+    one of a network with `layout: HWC`, whose last axis is the channels.
+    """
+
+    kind = "patch_merging"
+
+    dim = Integer("channels of the input; the output has twice as many")
+    norm_after = Flag("normalise after the linear layer, as Swin v2", False)
+    eps = Number("added to the variance", 1e-5, minimum=0)
+
+    layers = """
+    - gather_patches: 2
+    - layer_norm: {eps: eps}
+      when: not norm_after
+    - linear: {out_features: 2 * dim, in_features: 4 * dim, bias: false}
+      name: reduction
+    - layer_norm: {eps: eps}
+      when: norm_after
+    """
+
+    examples = (
+        Example({"dim": 96}, (56, 56, 96), (28, 28, 192), 74_496, 57_802_752,
+                "Swin-T's first patch merging, torchvision; MACs by PyTorch's flop counter", "HWC"),
+        Example({"dim": 96, "norm_after": True}, (56, 56, 96), (28, 28, 192), 74_112, 57_802_752,
+                "Swin v2-T's at 224, torchvision; MACs by PyTorch's flop counter", "HWC"),
+    )  # fmt: skip
+
+
+class ShiftedWindowAttention(Composite):
+    """Shifted window attention of Swin: a map rolled, cut into windows that attend each in itself, and laid back.
+
+    `position: mlp` makes its position biases by a small network (Swin v2). Where the window covers the map, torchvision
+    does not shift; that changes no number.
+    """
+
+    kind = "shifted_window_attention"
+
+    num_heads = Integer("heads that the channels are split into")
+    window_size = PerAxis("side of a window, in tokens", 7)
+    shift_size = Integer("how far the map is rolled before it is cut", 0, minimum=0)
+    position = Choice("where the position biases come from: table (Swin), mlp (Swin v2), none",
+                      ("table", "mlp", "none"), "table")  # fmt: skip
+    qkv_bias = Flag("learned numbers added to queries, keys and values", True)
+    proj_bias = Flag("learned numbers added to the output", True)
+
+    layers = """
+    - roll: {shifts: [-shift_size, -shift_size], dims: [1, 2]}
+      when: shift_size > 0
+    - window_partition: window_size
+    - window_attention: {num_heads: num_heads, window_size: window_size, position: position,
+                         qkv_bias: qkv_bias, proj_bias: proj_bias}
+      name: attn
+    - window_reverse: {window_size: window_size}
+      from: [attn, input]
+    - roll: {shifts: [shift_size, shift_size], dims: [1, 2]}
+      when: shift_size > 0
+    """
+
+    examples = (
+        Example({"num_heads": 3, "window_size": 7, "shift_size": 3}, (56, 56, 96), (56, 56, 96), 37_755, 145_108_992,
+                "Swin-T's second block, torchvision; MACs by PyTorch's flop counter", "HWC", 2_401),
+    )  # fmt: skip

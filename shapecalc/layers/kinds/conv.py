@@ -1,0 +1,302 @@
+"""Convolutions: plain, depthwise, separable, transposed; over 1, 2 or 3 spatial axes.
+
+A kernel is k_h·k_w·c_in weights for each output channel; groups split the channels into independent convolutions.
+Every output number costs one kernel's multiply-accumulates (a transposed convolution: every input number).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint, Dim, maximum, minimum, prod, total
+from shapecalc.layers.base.arguments import Choice, Flag, Integer, Padding, PerAxis, per_axis
+from shapecalc.layers.base.dependence import ZEROS, Look, of_window, transposed, windowed
+from shapecalc.layers.base.layer import INPUTS, NOTHING, Example, Layer, WeightShapes
+from shapecalc.layers.base.window import (
+    FLOOR,
+    Axis,
+    each_axis,
+    output_constraint,
+    spatial_axes,
+    transposed_constraints,
+    transposed_size,
+    wrong_rank,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = ["Conv", "DepthwiseConv", "SeparableConv", "TransposedConv"]
+
+
+class _Windowed(Layer):
+    """What convolutions share: a window over the spatial axes, and the channels that it mixes."""
+
+    ranks = (1, 3)
+    rounding = FLOOR
+    padding_mode: Any = ZEROS
+
+    kernel_size = PerAxis("size of the window", symbol="k")
+    stride = PerAxis("how far the window moves", 1, also=["strides"], symbol="s", always=True)
+    padding = Padding(
+        "zeros around the input; or same (output = ⌈input / stride⌉), valid (none), causal (all before, 1 axis)",
+        words=("same", "valid", "causal"),
+        symbol="p",
+        always=True,
+    )
+    dilation = PerAxis("distance between the window's taps", 1, also=["dilation_rate", "rate"], symbol="d")
+    bias = Flag("add a learned number to each output channel", True, also=["use_bias"])
+    in_channels = Integer("channels of the input: always worked out; where stated, checked", None)
+
+    def axes(self, x: Shape) -> tuple[Axis, ...]:
+        """Return the window along each spatial axis."""
+        return spatial_axes(self, x)
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        yield from _channels_as_stated(self, x)
+        for axis in self.axes(x):
+            fits = axis.constraint()
+            if fits:
+                yield fits
+
+    def _is_copied(self, x: Shape) -> Dim:
+        """Return 1 where PyTorch pads a copy of the input and works on that, else 0.
+
+        It does so for all but zeros, as many before as behind. (With a stride, `same` is Keras', who has no such copy.)
+        """
+        if self.padding_mode != ZEROS or (isinstance(self.padding, str) and self.padding == "causal"):
+            return 1
+        axes = self.axes(x)
+        if isinstance(self.padding, str):
+            alone = prod(1 // axis.stride for axis in axes)
+            return alone * (1 - prod(1 - _odd(axis.reach - 1) for axis in axes))
+        if not isinstance(self.padding, tuple):
+            return 0
+        return 1 - prod(1 - minimum(maximum(axis.before - axis.after, axis.after - axis.before), 1) for axis in axes)
+
+    def saved(self, x: Shape, *_: Shape) -> str:
+        return NOTHING if self._is_copied(x) and self.padding_mode not in ("reflect", "replicate") else INPUTS
+
+    def kept(self, output: Any, x: Shape, *_: Shape) -> list[tuple[Dim, int]]:
+        axes = self.axes(x)
+        if self.padding_mode == ZEROS and axes[0].same:  # the convolution itself pads what is even
+            pads = [_odd(axis.reach - 1) for axis in axes]
+        else:
+            pads = [total(axis.same_padding()) if axis.same else axis.before + axis.after for axis in axes]
+        copy = x.channels * prod(size + pad for size, pad in zip(x.spatial, pads, strict=True))
+        return [(self._is_copied(x) * copy, 0)]
+
+    def looks(self, output: Any, x: Shape, *_: Shape) -> list[Look]:
+        return [windowed(0, x, [of_window(axis, self.padding_mode) for axis in self.axes(x)])]
+
+
+def _odd(number: Dim) -> Dim:
+    """Return 1 for an odd number, 0 for an even one."""
+    return number - 2 * (number // 2)
+
+
+def _channels_as_stated(layer: Any, x: Shape) -> Iterator[Constraint]:
+    if layer.in_channels is not None:
+        yield Constraint(x.channels, EQUAL, layer.in_channels, "channels of the input", "in_channels")
+
+
+def _padding_mode_constraints(mode: str, axis: Axis) -> Iterator[Constraint]:
+    """Yield how far a padding mode can reach into the input that it takes its values from."""
+    if mode in ("reflect", "circular"):
+        for side in axis.same_padding() if axis.same else (axis.before, axis.after):
+            yield Constraint(side, LESS if mode == "reflect" else UP_TO, axis.size, f"{mode} padding",
+                             f"input {axis.name}")  # fmt: skip
+
+
+class Conv(_Windowed):
+    """Convolution: one kernel for each output channel, slid over 1, 2 or 3 spatial axes."""
+
+    kind = "conv"
+    also = ("conv1d", "conv2d", "conv3d", "convolution")
+
+    out_channels = Integer("number of kernels, and so of output channels", also=["filters"], symbol="C_out")
+    groups = Integer("independent convolutions that the channels are split into", 1, symbol="g")
+    padding_mode = Choice("what the padding is filled with", ("zeros", "reflect", "replicate", "circular"), "zeros")
+
+    examples = (
+        Example({"out_channels": 96, "kernel_size": 11, "stride": 4}, (227, 227, 3), (55, 55, 96), 34_944, 105_415_200,
+                "CS231n notes, AlexNet's first layer; MACs by arithmetic", "HWC"),
+        Example({"out_channels": 64, "kernel_size": 3, "padding": 1}, (3, 224, 224), (64, 224, 224), 1_792, 86_704_128,
+                "VGG16's first layer, torchvision"),
+        Example({"out_channels": 40, "kernel_size": 5, "padding": 2, "dilation": 2, "groups": 8}, (8, 19), (40, 15),
+                240, 3_000, "PyTorch 2.13.0, run"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        yield Constraint(self.groups, DIVIDES, x.channels, "groups", "channels of the input")
+        yield Constraint(self.groups, DIVIDES, self.out_channels, "groups", "out_channels")
+        yield from super().constraints(x)
+        if self.padding_mode != "zeros":
+            for axis in self.axes(x):
+                yield from _padding_mode_constraints(self.padding_mode, axis)
+
+    def output(self, x: Shape) -> Shape:
+        return x.map_of(self.out_channels, tuple(axis.output() for axis in self.axes(x)))
+
+    def weights(self, x: Shape) -> WeightShapes:
+        kernel = per_axis(self.kernel_size, len(x.spatial))
+        weight = (self.out_channels, x.channels // self.groups, *kernel)
+        return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
+
+    def macs(self, output: Shape, x: Shape) -> Dim:
+        kernel = per_axis(self.kernel_size, len(x.spatial))
+        return prod(output.spatial) * (prod(kernel) * (x.channels // self.groups) * self.out_channels)
+
+
+class DepthwiseConv(_Windowed):
+    """Depthwise convolution: each input channel has its own kernels and is mixed with no other."""
+
+    kind = "depthwise_conv"
+    also = ("depthwise_conv1d", "depthwise_conv2d")
+
+    depth_multiplier = Integer("kernels for each input channel", 1, symbol="m")
+
+    examples = (
+        Example({"kernel_size": [4, 3], "depth_multiplier": 2}, (13, 18, 2), (10, 16, 4), 52, 7_680,
+                "Keras 3.15.1, run; MACs by arithmetic", "HWC"),
+    )  # fmt: skip
+
+    def output(self, x: Shape) -> Shape:
+        return x.map_of(x.channels * self.depth_multiplier, tuple(axis.output() for axis in self.axes(x)))
+
+    def weights(self, x: Shape) -> WeightShapes:
+        channels = x.channels * self.depth_multiplier
+        weight = (channels, 1, *per_axis(self.kernel_size, len(x.spatial)))
+        return {"weight": weight, "bias": (channels,)} if self.bias else {"weight": weight}
+
+    def macs(self, output: Shape, x: Shape) -> Dim:
+        return prod(output.spatial) * (prod(per_axis(self.kernel_size, len(x.spatial))) * output.channels)
+
+
+class SeparableConv(_Windowed):
+    """Depthwise separable convolution: a depthwise one, then a 1×1 one that mixes channels; one bias, at the end."""
+
+    kind = "separable_conv"
+    also = ("separable_conv1d", "separable_conv2d", "depthwise_separable_conv")
+
+    out_channels = Integer("number of output channels", also=["filters"], symbol="C_out")
+    depth_multiplier = Integer("depthwise kernels for each input channel", 1, symbol="m")
+
+    examples = (
+        Example({"out_channels": 5, "kernel_size": 2}, (5, 3), (4, 5), 26, 84, "Keras 3.15.1, run; MACs by arithmetic",
+                "HWC"),
+    )  # fmt: skip
+
+    def output(self, x: Shape) -> Shape:
+        return x.map_of(self.out_channels, tuple(axis.output() for axis in self.axes(x)))
+
+    def weights(self, x: Shape) -> WeightShapes:
+        rank, channels = len(x.spatial), x.channels * self.depth_multiplier
+        shapes: WeightShapes = {
+            "depthwise_weight": (channels, 1, *per_axis(self.kernel_size, rank)),
+            "pointwise_weight": (self.out_channels, channels, *(1,) * rank),
+        }
+        return {**shapes, "bias": (self.out_channels,)} if self.bias else shapes
+
+    def macs(self, output: Shape, x: Shape) -> Dim:
+        channels = x.channels * self.depth_multiplier
+        depthwise = prod(per_axis(self.kernel_size, len(x.spatial))) * channels
+        return prod(output.spatial) * (depthwise + channels * self.out_channels)
+
+    def kept(self, output: Shape, x: Shape, *_: Shape) -> list[tuple[Dim, int]]:
+        between = x.channels * self.depth_multiplier * prod(output.spatial)  # the input of the 1×1 convolution
+        return [*super().kept(output, x), (between, 0)]
+
+
+class TransposedConv(_Windowed):
+    """Transposed convolution: the sizes of a convolution run backwards, as decoders and generators use it.
+
+    Padding in numbers is PyTorch's (it takes away from the output); `same` and `valid` are Keras'.
+    """
+
+    kind = "transposed_conv"
+    also = ("conv_transpose", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "conv1d_transpose",
+            "conv2d_transpose", "conv3d_transpose", "deconv", "deconvolution", "up_conv")  # fmt: skip
+
+    out_channels = Integer("number of output channels", also=["filters"], symbol="C_out")
+    stride = PerAxis("how far apart the windows are laid", 1, also=["strides"], symbol="s", always=True)
+    padding = Padding(
+        "taken off the output's edges; or same (output = input·stride), valid (nothing)",
+        words=("same", "valid"),
+        symbol="p",
+        always=True,
+    )
+    output_padding = PerAxis("added at the output's end: less than stride or dilation", None, minimum=0, symbol="o")
+    output_size = PerAxis("spatial size of the output, in place of output_padding", None)
+    groups = Integer("independent convolutions that the channels are split into", 1, symbol="g")
+
+    examples = (
+        Example({"out_channels": 12, "kernel_size": 3, "stride": [4, 3], "padding": [0, 1], "output_padding": [3, 1],
+                 "groups": 4, "bias": False}, (4, 12, 12), (12, 50, 35), 108, 15_552, "PyTorch 2.13.0, run"),
+        Example({"out_channels": 4, "kernel_size": 3, "stride": 3, "output_size": 26}, (3, 8, 8), (4, 26, 26), 112,
+                6_912, "PyTorch 2.13.0, run"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        yield Constraint(self.groups, DIVIDES, x.channels, "groups", "channels of the input")
+        yield Constraint(self.groups, DIVIDES, self.out_channels, "groups", "out_channels")
+        yield from _channels_as_stated(self, x)
+        axes, smallest = self.axes(x), self._smallest(x)
+        if self.output_size is not None:
+            for axis, least, size in zip(axes, smallest, each_axis(self, "output_size", len(axes)), strict=True):
+                yield Constraint(least, UP_TO, size, f"smallest output {axis.name}", "output_size")
+                most = least + axis.stride - 1
+                yield Constraint(size, UP_TO, most, "output_size", f"largest output {axis.name}")
+            return
+        for axis, least, extra in zip(axes, smallest, self._output_paddings(len(axes)), strict=True):
+            yield from transposed_constraints(axis, extra)
+            yield output_constraint(axis, least + extra)
+
+    def _word(self) -> str:
+        return self.padding if isinstance(self.padding, str) else ""
+
+    def _output_paddings(self, rank: int) -> tuple[Dim, ...]:
+        return (0,) * rank if self.output_padding is None else each_axis(self, "output_padding", rank)
+
+    def _smallest(self, x: Shape) -> tuple[Dim, ...]:
+        word = self._word()
+        if word and self.output_padding is not None:  # Keras then falls back on half the window of padding
+            halves = [axis.reach // 2 if word == "same" else 0 for axis in self.axes(x)]
+            padded = [axis._replace(before=p, after=p) for axis, p in zip(self.axes(x), halves, strict=True)]
+            return tuple(transposed_size(axis, 0) for axis in padded)
+        return tuple(transposed_size(axis, 0, word) for axis in self.axes(x))
+
+    def output(self, x: Shape) -> Shape:
+        rank = len(x.spatial)
+        if rank not in (1, 2, 3):
+            raise wrong_rank(self.kind, x)
+        if self.output_size is not None:
+            return x.map_of(self.out_channels, per_axis(self.output_size, rank))
+        pairs = zip(self._smallest(x), self._output_paddings(rank), strict=True)
+        return x.map_of(self.out_channels, tuple(size + extra for size, extra in pairs))
+
+    def weights(self, x: Shape) -> WeightShapes:
+        kernel = per_axis(self.kernel_size, len(x.spatial))
+        weight = (x.channels, self.out_channels // self.groups, *kernel)
+        return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
+
+    def saved(self, *inputs: Shape) -> str:
+        return INPUTS
+
+    def kept(self, output: Any, x: Shape, *_: Shape) -> list[tuple[Dim, int]]:
+        return []
+
+    def macs(self, output: Shape, x: Shape) -> Dim:
+        kernel = per_axis(self.kernel_size, len(x.spatial))
+        return prod(x.spatial) * (prod(kernel) * x.channels * (self.out_channels // self.groups))
+
+    def looks(self, output: Any, x: Shape, *_: Shape) -> list[Look]:
+        sights = []
+        for axis in self.axes(x):
+            before = axis.before
+            if self._word() == "same":  # as much as a convolution of that stride would have padded
+                before = axis.reach // 2 if self.output_padding is not None else max(axis.reach - axis.stride, 0) // 2
+            sights.append(transposed(axis.kernel, axis.stride, axis.dilation, before))
+        return [windowed(0, x, sights)]

@@ -1,0 +1,227 @@
+"""Embeddings, and learned tensors that stand by themselves: tables looked up, added, prepended or multiplied.
+
+A look-up multiplies nothing: none of these costs multiply-accumulates.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.dims import EQUAL, LESS, UP_TO, Constraint
+from shapecalc.layers.base.arguments import Integer, Number, Sizes
+from shapecalc.layers.base.axes import AxisNumber, axis_index
+from shapecalc.layers.base.dependence import Look, rearranged, shifted
+from shapecalc.layers.base.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.shape import Shape
+from shapecalc.layers.kinds.attention import need_rank
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "ClassToken",
+    "Embedding",
+    "LayerScale",
+    "Parameter",
+    "PositionEmbedding",
+    "RotaryEmbedding",
+    "SinusoidalEmbedding",
+]
+
+
+class Embedding(Layer):
+    """Embedding: every number of the input is the index of a row in a learned table.
+
+    The input (length) becomes (length, embedding_dim); any other input gains the last axis likewise.
+    """
+
+    kind = "embedding"
+    saves = TRAINED
+
+    num_embeddings = Integer("rows of the table: the size of the vocabulary", also=["input_dim"], symbol="V")
+    embedding_dim = Integer("features of a row", also=["output_dim"], symbol="D")
+    padding_idx = Integer(
+        "row that stands for padding, one of the table's (-1: the last): changes no count", None, minimum=-(10**12)
+    )
+
+    examples = (
+        Example({"num_embeddings": 10, "embedding_dim": 6}, (4,), (4, 6), 60, 0, "PyTorch 2.13.0, run"),
+        Example({"num_embeddings": 30522, "embedding_dim": 768}, (128,), (128, 768), 23_440_896, 0,
+                "BERT-base's word embeddings, transformers"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        if self.padding_idx is not None:
+            yield Constraint(self.padding_idx, LESS, self.num_embeddings, "padding_idx", "num_embeddings")
+            yield Constraint(-self.num_embeddings, UP_TO, self.padding_idx, "", "padding_idx")
+
+    def output(self, x: Shape) -> Shape:
+        return x.plain(*x.sizes, self.embedding_dim)
+
+    def weights(self, x: Shape) -> WeightShapes:
+        return {"weight": (self.num_embeddings, self.embedding_dim)}
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [rearranged(0, x, {i: i for i in range(x.rank)})]
+
+
+class PositionEmbedding(Layer):
+    """Learned position embedding: adds to every position of the input a learned row of its own.
+
+    The input is (…, length, features). Without `num_positions` the table has one row for each position there is, as in
+    vision transformers; with it the table is as long as the longest sequence, as in BERT and GPT-2.
+    """
+
+    kind = "position_embedding"
+    sequences = True
+    saves = NOTHING
+    also = ("positional_embedding", "learned_position_embedding")
+    elementwise = True
+
+    num_positions = Integer("rows of the table; as many as the input has positions by default", None,
+                            also=["sequence_length", "max_position_embeddings"], symbol="P")  # fmt: skip
+    embedding_dim = Integer("features of a row: worked out; where stated, checked", None, also=["output_dim"])
+
+    examples = (
+        Example({}, (197, 768), (197, 768), 151_296, 0, "ViT-B/16, torchvision"),
+        Example({"num_positions": 1024}, (10, 768), (10, 768), 786_432, 0, "GPT-2's wpe, transformers"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        need_rank(self.kind, x, 2, "a length and features")
+        if self.num_positions is not None:
+            yield Constraint(x.sizes[-2], UP_TO, self.num_positions, "length of the input", "num_positions")
+        if self.embedding_dim is not None:
+            yield Constraint(x.sizes[-1], EQUAL, self.embedding_dim, "features of the input", "embedding_dim")
+
+    def weights(self, x: Shape) -> WeightShapes:
+        return {"weight": (x.sizes[-2] if self.num_positions is None else self.num_positions, x.sizes[-1])}
+
+
+class SinusoidalEmbedding(Layer):
+    """Sinusoidal position embedding: adds sines and cosines of every position; nothing is learned.
+
+    The table is worked out, not kept, and so is no buffer here (implementations that register one differ in that).
+    """
+
+    kind = "sinusoidal_embedding"
+    sequences = True
+    saves = NOTHING
+    also = ("sinusoidal_position_embedding", "positional_encoding")
+    elementwise = True
+
+    examples = (Example({}, (50, 512), (50, 512), 0, 0, "Vaswani et al. 2017, section 3.5"),)
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        need_rank(self.kind, x, 2, "a length and features")
+        yield from ()
+
+
+class RotaryEmbedding(Layer):
+    """Rotary position embedding: turns pairs of features of queries or keys by an angle of the position.
+
+    Nothing is learned and no size changes. It may stand once before an attention, whose queries and keys it turns
+    within.
+    """
+
+    kind = "rotary_embedding"
+    sequences = True
+    saves = NOTHING
+    also = ("rope", "rotary_position_embedding")
+
+    base = Number("of the angles' frequencies", 10_000.0, minimum=0, also=["theta"])
+
+    examples = (Example({}, (32, 10, 128), (32, 10, 128), 0, 0, "Su et al. 2021, section 3.2"),)
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        need_rank(self.kind, x, 2, "a length and features")
+        yield from ()
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [rearranged(0, x, {i: i for i in range(x.rank - 1)})]
+
+
+class Parameter(Layer):
+    """Learned tensor of a given size, the same for every sample: it takes no input, and others name it.
+
+    The size is without a batch axis; for instance a query of DETR's decoder is `parameter: [100, 256]`.
+    """
+
+    kind = "parameter"
+    view = True
+    saves = NOTHING
+    also = ("learned_parameter",)
+    inputs = (0, 0)
+
+    shape = Sizes("size of the tensor; [] for a single number", scalar=True, also=["size"])
+
+    examples = (Example({"shape": [100, 256]}, [], (100, 256), 25_600, 0, "DETR's object queries, Carion et al. 2020"),)
+
+    def output(self) -> Shape:
+        return Shape(self.shape)
+
+    def weights(self) -> WeightShapes:
+        return {"weight": self.shape}
+
+
+class ClassToken(Layer):
+    """Class token: learned rows put before a sequence (length, features), as vision transformers do."""
+
+    kind = "class_token"
+    sequences = True
+    saves = NOTHING
+    also = ("cls_token", "prefix_tokens")
+
+    num_tokens = Integer("how many rows", 1)
+
+    examples = (
+        Example({}, (196, 768), (197, 768), 768, 0, "ViT-B/16, torchvision"),
+        Example({"num_tokens": 2}, (196, 768), (198, 768), 1_536, 0, "DeiT's class and distillation tokens, timm"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        need_rank(self.kind, x, 2, "a length and features")
+        yield from ()
+
+    def output(self, x: Shape) -> Shape:
+        return x.plain(*x.sizes[:-2], x.sizes[-2] + self.num_tokens, x.sizes[-1])
+
+    def weights(self, x: Shape) -> WeightShapes:
+        return {"weight": (self.num_tokens, x.sizes[-1])}
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [rearranged(0, x, {i: i for i in range(x.rank)}, {x.rank - 2: shifted(-self.num_tokens)})]
+
+
+class LayerScale(Layer):
+    """Layer scale: multiplies every channel by a learned number.
+
+    The channels are the channel axis of a feature map, and the last axis of any other tensor; `dim` names another.
+    ConvNeXt, CaiT, BEiT.
+    """
+
+    kind = "layer_scale"
+    saves = TRAINED
+    also = ("channel_scale",)
+    elementwise = True
+
+    dim = AxisNumber("the axis of the channels", None, channels=True, also=["axis"])
+    channels = Integer("how many there are: worked out; where stated, checked", None, also=["num_channels"])
+
+    examples = (
+        Example({}, (96, 56, 56), (96, 56, 56), 96, 0, "ConvNeXt-T's first block, torchvision"),
+        Example({}, (197, 768), (197, 768), 768, 0, "BEiT-B, Bao et al. 2021: 768 channels"),
+    )  # fmt: skip
+
+    def _axis(self, x: Shape) -> int:
+        if self.dim is not None:
+            return axis_index(self.dim, x)
+        return x.channel_axis if x.is_map or x.rank > 2 else x.rank - 1
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        need_rank(self.kind, x, 1, "channels")
+        if self.channels is not None:
+            yield Constraint(x.sizes[self._axis(x)], EQUAL, self.channels, "channels of the input", "channels")
+
+    def weights(self, x: Shape) -> WeightShapes:
+        return {"weight": (x.sizes[self._axis(x)],)}

@@ -1,0 +1,84 @@
+"""Fully connected layers: every output feature is a weighted sum of every input feature."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.dims import EQUAL, Constraint, Dim, prod
+from shapecalc.errors import Misfit
+from shapecalc.layers.base.arguments import Flag, Integer
+from shapecalc.layers.base.dependence import Look, rearranged
+from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = ["FullyConnected", "Linear"]
+
+
+class _Connected(Layer):
+    """What fully connected layers share."""
+
+    saves = TRAINED
+
+    out_features = Integer("number of output features", also=["units"], symbol="F_out")
+    bias = Flag("add a learned number to each output feature", True, also=["use_bias"])
+    in_features = Integer("features of the input: always worked out; where stated, checked", None)
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        if self.in_features is not None:
+            yield Constraint(self.features_in(x), EQUAL, self.in_features, "features of the input", "in_features")
+
+    def weights(self, x: Shape) -> WeightShapes:
+        weight = (self.out_features, self.features_in(x))
+        return {"weight": weight, "bias": (self.out_features,)} if self.bias else {"weight": weight}
+
+
+class FullyConnected(_Connected):
+    """Fully connected layer: flattens what comes in, and weighs all of it for every output feature."""
+
+    kind = "fc"
+    also = ("fully_connected", "fully_connected_layer", "inner_product")
+
+    examples = (
+        Example({"out_features": 4096}, (6, 6, 256), (4096,), 37_752_832, 37_748_736, "LearnOpenCV's table of AlexNet",
+                "HWC"),
+        Example({"out_features": 10, "bias": False}, (20,), (10,), 200, 200, "by definition"),
+    )  # fmt: skip
+
+    def output(self, x: Shape) -> Shape:
+        return x.plain(self.out_features)
+
+    def macs(self, output: Shape, x: Shape) -> Dim:
+        return x.elements * self.out_features
+
+
+class Linear(_Connected):
+    """Linear (dense) layer: a weighted sum along the last axis, the same for every place on the other axes."""
+
+    kind = "linear"
+    also = ("dense",)
+
+    examples = (
+        Example({"out_features": 5}, (3, 7), (3, 5), 40, 105, "PyTorch 2.13.0, run; MACs by arithmetic"),
+        Example({"units": 7, "use_bias": False}, (5,), (7,), 35, 35, "Keras 3.15.1, run; MACs by arithmetic"),
+    )  # fmt: skip
+
+    def output(self, x: Shape) -> Shape:
+        return x.with_axis(-1, self.out_features)
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        if not x.sizes:
+            raise Misfit("linear needs an input with at least one axis")
+        yield from super().constraints(x)
+
+    def features_in(self, x: Shape) -> Dim:
+        return x.sizes[-1]
+
+    def macs(self, output: Shape, x: Shape) -> Dim:
+        return prod(x.sizes) * self.out_features
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [rearranged(0, x, {i: i for i in range(x.rank - 1)})]

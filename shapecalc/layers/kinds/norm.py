@@ -1,0 +1,299 @@
+"""Normalisation: numbers are shifted and scaled to a common mean and spread, then by a learned weight and bias.
+
+The kinds differ in what they take the mean over. Running statistics are buffers, not parameters.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.dims import DIVIDES, EQUAL, UP_TO, Constraint, Dim, prod
+from shapecalc.errors import Misfit
+from shapecalc.layers.base.arguments import Flag, Integer, Number, Sizes
+from shapecalc.layers.base.axes import CHANNELS, AxisNumber, AxisNumbers, axis_index, once
+from shapecalc.layers.base.dependence import Look, beside, rearranged
+from shapecalc.layers.base.layer import Example, Layer, WeightShapes, stated_rank
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "LocalResponseNorm", "RmsNorm"]
+
+
+_STATISTIC_BITS = 32
+"""Of the mean and the deviation that are kept for the backward pass. (Those of a batch norm are kept once for a batch,
+not for each sample, and are not counted.)"""
+
+_EPS = "added to the variance, so that nothing is divided by zero"
+
+
+class _ChannelNorm(Layer):
+    """What normalisations with one weight and one bias for each channel share."""
+
+    ranks = (0, None)
+    elementwise = True
+    affine: Any
+    scale: Any
+    bias: Any
+
+    @property
+    def _is_local(self) -> bool:
+        """Whether a number depends on no other, in use: by running statistics."""
+        return False
+
+    def channels(self, x: Shape) -> Dim:
+        """Return how many channels there are."""
+        return x.channels
+
+    def weights(self, x: Shape) -> WeightShapes:
+        return _affine(self, (self.channels(x),)) if self.affine else {}
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        channels = {x.channel_axis: x.channel_axis}
+        whole = [] if self._is_local else [rearranged(0, x, channels)]  # by the mean over all of space
+        return [beside(0, x, output), *whole]
+
+
+def _affine(layer: Any, sizes: tuple[Dim, ...]) -> WeightShapes:
+    weights: WeightShapes = {}
+    if layer.scale:
+        weights["weight"] = sizes
+    if layer.bias:
+        weights["bias"] = sizes
+    return weights
+
+
+class _TrackedNorm(_ChannelNorm):
+    """What normalisations with running statistics share."""
+
+    num_features = Integer("channels of the input: always worked out; where stated, checked", None)
+    eps = Number(_EPS, 1e-5, minimum=0, also=["epsilon"])
+    momentum = Number("how fast the running statistics follow", 0.1)
+    affine = Flag("learn a weight and a bias for each channel", True)
+    track_running_stats = Flag("keep a running mean and variance for each channel", True)
+    scale = Flag("learn the weight, where affine", True)
+    bias = Flag("learn the bias, where affine", True, also=["center"])
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        channels = self.channels(x)
+        if self.num_features is not None:
+            yield Constraint(channels, EQUAL, self.num_features, "channels of the input", "num_features")
+
+    def buffers(self, x: Shape) -> WeightShapes:
+        if not self.track_running_stats:
+            return {}
+        sizes = (self.channels(x),)
+        return {"running_mean": sizes, "running_var": sizes}
+
+    @property
+    def _is_local(self) -> bool:
+        return bool(self.track_running_stats)
+
+
+class BatchNorm(_TrackedNorm):
+    """Batch normalisation: each channel by its mean and variance over the batch and space.
+
+    Where frameworks differ: the running mean and variance are buffers, not parameters; Keras counts them into its
+    "total params" (`--convention keras`). PyTorch's counter of batches is not counted. Keras' `scale` and `center`
+    switch weight and bias apart, PyTorch's `affine` both; Caffe's BatchNorm learns nothing: `affine: false`.
+    """
+
+    kind = "batch_norm"
+    also = ("batch_norm1d", "batch_norm2d", "batch_norm3d", "batch_normalization", "batch_normalisation",
+            "sync_batch_norm", "bn")  # fmt: skip
+
+    axis = AxisNumber("the axis that has the channels", CHANNELS, channels=True)
+
+    @classmethod
+    def ranks_under(cls, word: str) -> tuple[int, int | None] | None:
+        """Return the least and most spatial axes of the input: 1-D batch normalisation has channels alone as well."""
+        return (0, 1) if stated_rank(word) == 1 else super().ranks_under(word)
+
+    examples = (
+        Example({}, (4, 5, 3), (4, 5, 3), 6, layout="HWC", buffers=6, source="Keras 3.15.1, run"),
+        Example({"affine": False}, (5, 3, 3), (5, 3, 3), 0, buffers=10, source="PyTorch 2.13.0, run"),
+    )  # fmt: skip
+
+    def channels(self, x: Shape) -> Dim:
+        return super().channels(x) if self.axis == CHANNELS else x.sizes[axis_index(self.axis, x, "axis")]
+
+
+class InstanceNorm(_TrackedNorm):
+    """Instance normalisation: each channel of each sample by its own mean and variance over space."""
+
+    kind = "instance_norm"
+    ranks = (1, None)
+    also = ("instance_norm1d", "instance_norm2d", "instance_norm3d", "instance_normalization")
+
+    affine = Flag("learn a weight and a bias for each channel", False)
+    track_running_stats = Flag("keep a running mean and variance for each channel", False)
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        yield from super().constraints(x)
+        yield Constraint(2, UP_TO, prod(x.spatial), "", "spatial elements of a channel", _one_element)
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        each = 3 if self.affine and self.scale else 2  # PyTorch repeats the weight for every sample
+        return [(each * x.channels, _STATISTIC_BITS)]
+
+    examples = (
+        Example({}, (64, 32, 32), (64, 32, 32), 0, source="PyTorch's docs of InstanceNorm2d: affine is off"),
+        Example({"affine": True, "track_running_stats": True}, (64, 32, 32), (64, 32, 32), 128, buffers=128,
+                source="PyTorch 2.13.0, run"),
+    )  # fmt: skip
+
+
+def _one_element() -> Misfit:
+    return Misfit(
+        "it normalises each channel over its spatial elements, but there is only one",
+        ("one element less its own mean is 0; PyTorch: Expected more than 1 spatial element when training",),
+        "batch_norm or layer_norm would do",
+    )
+
+
+class GroupNorm(_ChannelNorm):
+    """Group normalisation: groups of channels of each sample by their mean and variance."""
+
+    kind = "group_norm"
+    also = ("group_normalization",)
+
+    num_groups = Integer("groups that the channels are split into", also=["groups"], symbol="g")
+    num_channels = Integer("channels of the input: always worked out; where stated, checked", None)
+    eps = Number(_EPS, 1e-5, minimum=0, also=["epsilon"])
+    affine = Flag("learn a weight and a bias for each channel", True)
+    scale = Flag("learn the weight, where affine", True)
+    bias = Flag("learn the bias, where affine", True, also=["center"])
+
+    examples = (
+        Example({"num_groups": 3}, (6, 4, 4), (6, 4, 4), 12, source="PyTorch 2.13.0, run"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        channels = self.channels(x)
+        yield Constraint(self.num_groups, DIVIDES, channels, "num_groups", "channels of the input")
+        if self.num_channels is not None:
+            yield Constraint(channels, EQUAL, self.num_channels, "channels of the input", "num_channels")
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(2 * self.num_groups, _STATISTIC_BITS)]
+
+
+class _AxesNorm(Layer):
+    """What normalisations over stated axes share: weights of those axes' sizes."""
+
+    elementwise = True
+    scale: Any = True
+    bias: Any = False
+
+    normalized_shape = Sizes("sizes of the last axes, which are normalised; where stated, checked", None)
+    axis = AxisNumbers("the axes that are normalised, in place of the last; or channels", None, channels=True)
+    eps = Number(_EPS, 1e-5, minimum=0, also=["epsilon"])
+    elementwise_affine = Flag("learn numbers to scale and shift by", True, also=["affine"])
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        if self.normalized_shape is not None and self.axis is not None:
+            raise Misfit("normalized_shape and axis both say what is normalised", mend="give one of the two")
+
+    def sizes(self, x: Shape) -> tuple[Dim, ...]:
+        """Return the sizes of the axes that are normalised."""
+        if not x.sizes:
+            raise Misfit(f"{self.kind} needs an input with at least one axis")
+        return tuple([x.sizes[axis] for axis in self._axes(x)])
+
+    def _axes(self, x: Shape) -> tuple[int, ...]:
+        if self.axis == CHANNELS:
+            return (x.channel_axis,)
+        if self.axis is not None:
+            axes = tuple([axis_index(axis, x, "axis") for axis in self.axis])
+            once("axis", axes)
+            return axes
+        length = 1 if self.normalized_shape is None else len(self.normalized_shape)
+        if length > x.rank:
+            raise Misfit(
+                f"normalized_shape has {length} sizes, but the input has {x.rank} {'axis' if x.rank == 1 else 'axes'}",
+                argument="normalized_shape",
+            )
+        return tuple(range(x.rank - length, x.rank))
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        sizes = self.sizes(x)
+        if self.normalized_shape is not None:
+            for i, (size, stated) in enumerate(zip(sizes, self.normalized_shape, strict=True)):
+                name = f"size of axis {x.rank - len(sizes) + i + 1} of the input"
+                yield Constraint(size, EQUAL, stated, name, "its part of normalized_shape")
+
+    def weights(self, x: Shape) -> WeightShapes:
+        return _affine(self, self.sizes(x)) if self.elementwise_affine else {}
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [beside(0, x, output), rearranged(0, x, {i: i for i in range(x.rank) if i not in self._axes(x)})]
+
+    def _rows(self, x: Shape) -> Dim:
+        """Return how many means there are: one for each position on the axes that are not normalised."""
+        axes = self._axes(x)
+        return prod(size for axis, size in enumerate(x.sizes) if axis not in axes)
+
+
+class LayerNorm(_AxesNorm):
+    """Layer normalisation: by the mean and variance over the last axis, or over the axes that are stated."""
+
+    kind = "layer_norm"
+    also = ("layer_normalization", "layer_normalisation", "ln")
+
+    scale = Flag("learn the weight, where elementwise_affine", True)
+    bias = Flag("learn the bias, where elementwise_affine", True, also=["center"])
+
+    examples = (
+        Example({"normalized_shape": [4, 5]}, (3, 4, 5), (3, 4, 5), 40, source="PyTorch 2.13.0, run"),
+        Example({"axis": [1, 2]}, (4, 5), (4, 5), 40, source="Keras 3.15.1, run"),
+        Example({"axis": "channels"}, (96, 56, 56), (96, 56, 56), 192,
+                source="torchvision's ConvNeXt-T: LayerNorm2d(96)"),
+    )  # fmt: skip
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(2 * self._rows(x), _STATISTIC_BITS)]
+
+
+class RmsNorm(_AxesNorm):
+    """RMS normalisation: by the root mean square over the last axis, or over the axes that are stated."""
+
+    kind = "rms_norm"
+    also = ("rms_normalization", "rms_layer_norm")
+
+    examples = (
+        Example({"normalized_shape": 8}, (3, 8), (3, 8), 8, source="PyTorch 2.13.0, run"),
+        Example({}, (128, 4096), (128, 4096), 4_096, source="Llama-2-7B's norms, transformers 5.23"),
+    )  # fmt: skip
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(self._rows(x), _STATISTIC_BITS)]
+
+    def kept_for_weights(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(x.elements, 0)]  # what the weight scales
+
+
+class LocalResponseNorm(Layer):
+    """Local response normalisation: each number by its neighbours in the nearest channels. Learns nothing."""
+
+    kind = "local_response_norm"
+    ranks = (1, None)
+    also = ("lrn", "local_response_normalization", "cross_channel_normalization")
+
+    size = Integer("neighbouring channels that count", 5, also=["local_size", "depth_radius"])
+    alpha = Number("weight of the neighbours", 1e-4)
+    beta = Number("the exponent", 0.75)
+    k = Number("added to the sum, so that nothing is divided by zero", 1.0)
+
+    examples = (
+        Example({"size": 5}, (96, 55, 55), (96, 55, 55), source="Krizhevsky et al. 2012, section 3.3"),
+    )  # fmt: skip
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        padded = (x.channels + self.size - 1) * prod(x.spatial)  # the squares, of which means are taken
+        return [(padded + 2 * x.elements, 0)]  # and the means and their power
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [beside(0, x, output)]

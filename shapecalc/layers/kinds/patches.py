@@ -1,0 +1,219 @@
+"""Patches of feature maps: cut out, put back, sampled at learned places, or taken as tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
+from shapecalc.errors import Misfit
+from shapecalc.layers.base.arguments import Integer, PerAxis, per_axis
+from shapecalc.layers.base.dependence import (
+    Look,
+    Sight,
+    everything,
+    laid_back,
+    of_window,
+    rearranged,
+    transposed,
+    unrolled,
+    windowed,
+)
+from shapecalc.layers.base.layer import INPUTS, NOTHING, Example, Layer
+from shapecalc.layers.base.window import FLOOR, each_axis, spatial_axes
+from shapecalc.layers.kinds.conv import Conv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = ["DeformableConv", "Fold", "GatherPatches", "ToTokens", "Unfold"]
+
+
+class _Blocks(Layer):
+    """What unfold and fold share: a window that slides over a feature map."""
+
+    rounding = FLOOR
+    saves = NOTHING
+
+    kernel_size = PerAxis("size of the window", symbol="k")
+    stride = PerAxis("how far the window moves", 1, symbol="s")
+    padding = PerAxis("zeros around the map", 0, minimum=0, symbol="p")
+    dilation = PerAxis("distance between the window's taps", 1, symbol="d")
+
+    def _positions(self, x: Shape) -> Dim:
+        return prod(axis.output() for axis in spatial_axes(self, x))
+
+    def _fits(self, x: Shape) -> Iterator[Constraint]:
+        for axis in spatial_axes(self, x):
+            fits = axis.constraint()
+            if fits:
+                yield fits
+
+
+class Unfold(_Blocks):
+    """Unfold (im2col): the windows of a feature map as columns, (channels·k_h·k_w, positions), as PyTorch has it."""
+
+    kind = "unfold"
+    ranks = (2, 2)
+    also = ("im2col",)
+
+    examples = (
+        Example({"kernel_size": [2, 3], "stride": 2, "padding": 1}, (3, 8, 9), (18, 25), source="PyTorch 2.13.0, run"),
+    )
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        yield from self._fits(x)
+
+    def output(self, x: Shape) -> Shape:
+        kernel = per_axis(self.kernel_size, len(x.spatial))
+        return x.plain(x.channels * prod(kernel), self._positions(x))
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        axes = spatial_axes(self, x)
+        counts = [axis.output() for axis in axes]
+        sights = {
+            i: unrolled(of_window(axis), counts[k], prod(counts[k + 1 :]), is_first=k == 0)
+            for k, (i, axis) in enumerate(zip([i for i in range(x.rank) if i != x.channel_axis], axes, strict=True))
+        }
+        return [rearranged(0, x, dict.fromkeys(sights, 1), sights)]
+
+
+class Fold(_Blocks):
+    """Fold (col2im): columns (channels·k_h·k_w, positions) laid back and summed into a feature map, as PyTorch.
+
+    The input has two axes, the map channels, height and width.
+    """
+
+    kind = "fold"
+    also = ("col2im",)
+
+    output_size = PerAxis("spatial size of the map")
+
+    examples = (
+        Example({"output_size": [8, 9], "kernel_size": [2, 3]}, (18, 49), (3, 8, 9), source="PyTorch 2.13.0, run"),
+    )
+
+    def _map(self, x: Shape) -> Shape:
+        if x.rank != 2:
+            raise Misfit(f"fold needs an input of two axes, columns and positions, but it has {x.rank}")
+        kernel, size = each_axis(self, "kernel_size", 2), each_axis(self, "output_size", 2)
+        return x.map_of(x.sizes[0] // prod(kernel), size)
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        result = self._map(x)
+        kernel = per_axis(self.kernel_size, len(result.spatial))
+        yield Constraint(prod(kernel), DIVIDES, x.sizes[0], "numbers in a window", "columns of the input")
+        yield from self._fits(result)
+        yield Constraint(x.sizes[1], EQUAL, self._positions(result), "positions of the input", "windows in output_size")
+
+    def output(self, x: Shape) -> Shape:
+        return self._map(x)
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        first, *others = spatial_axes(self, output)
+        window = transposed(first.kernel, first.stride, first.dilation, first.before)
+        along = min(i for i in range(output.rank) if i != output.channel_axis)
+        return [rearranged(0, x, {1: along}, {1: laid_back(window, prod(axis.output() for axis in others))})]
+
+
+class DeformableConv(Conv):
+    """Deformable convolution: a convolution whose taps are moved by offsets that a second input gives.
+
+    The inputs are the map, the offsets (2·offset_groups·k_h·k_w channels at the output's places: a pair for each tap)
+    and perhaps a mask (offset_groups·k_h·k_w channels, version 2). As in torchvision's `DeformConv2d`, the layer that
+    makes offsets or mask is not part of it. MACs are the convolution's; sampling between pixels is not counted.
+    """
+
+    kind = "deformable_conv"
+    also = ("deform_conv", "deform_conv2d", "deformable_conv2d")  # type: ignore[assignment]  # (a tuple of another length)
+    inputs = (2, 3)
+
+    offset_groups = Integer("groups of channels with offsets of their own", 1, also=["deformable_groups"])
+
+    examples = (  # type: ignore[assignment]  # (likewise)
+        Example({"out_channels": 5, "kernel_size": 3, "padding": 1}, [(4, 10, 10), (18, 10, 10), (9, 10, 10)],
+                (5, 10, 10), 185, 18_000, "torchvision 0.28.0's DeformConv2d; MACs of the convolution by arithmetic"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape, *others: Shape) -> Iterator[Constraint]:
+        yield from super().constraints(x)
+        yield Constraint(self.offset_groups, DIVIDES, x.channels, "offset_groups", "channels of the input")
+        taps = self.offset_groups * prod(per_axis(self.kernel_size, len(x.spatial)))
+        rank, places = len(x.spatial), self.output(x).spatial
+        for name, given, channels in zip(("offset", "mask"), others, (rank * taps, taps), strict=False):
+            if given.rank != x.rank:
+                raise Misfit(f"the {name} has {given.rank} axes, but the map has {x.rank}")
+            yield Constraint(given.channels, EQUAL, channels, f"channels of the {name}", "those the window needs")
+            for size, place in zip(given.spatial, places, strict=True):
+                yield Constraint(size, EQUAL, place, f"size of the {name}", "that of the output")
+
+    def output(self, x: Shape, *others: Shape) -> Shape:
+        return super().output(x)
+
+    def weights(self, x: Shape, *others: Shape) -> dict[str, tuple[Dim, ...]]:
+        return super().weights(x)
+
+    def macs(self, output: Shape, x: Shape, *others: Shape) -> Dim:
+        return super().macs(output, x)
+
+    def saved(self, *inputs: Shape) -> str:
+        return INPUTS  # torchvision's deform_conv2d keeps map, offsets and mask
+
+    def kept(self, output: Shape, x: Shape, *others: Shape) -> list[tuple[Dim, int]]:
+        return []
+
+    def looks(self, output: Shape, x: Shape, *others: Shape) -> list[Look]:
+        here = {i: i for i in range(x.rank) if i != x.channel_axis}
+        beside = [rearranged(i, other, here) for i, other in enumerate(others, start=1)]
+        return [*super().looks(output, x), everything(0, x), *beside]  # the offsets may lead anywhere
+
+
+class GatherPatches(Layer):
+    """Gather patches: the pixels of each small square side by side as channels; odd sizes are padded up.
+
+    As space_to_depth, but of any size of map, and with a pixel's channels together: what Swin's patch merging does
+    first.
+    """
+
+    kind = "gather_patches"
+    saves = NOTHING
+
+    patch_size = PerAxis("side of a square", 2, also=["block_size"])
+
+    examples = (
+        Example({}, (56, 56, 96), (28, 28, 384), source="Swin-T's first patch merging, torchvision", layout="HWC"),
+        Example({}, (7, 5, 96), (4, 3, 384), source="torchvision's _patch_merging_pad, run", layout="HWC"),
+    )
+
+    def output(self, x: Shape) -> Shape:
+        patch = per_axis(self.patch_size, len(x.spatial))
+        if len(patch) != len(x.spatial):
+            raise Misfit(
+                f"patch_size has {len(patch)} numbers for {len(x.spatial)} spatial axes", argument="patch_size"
+            )
+        sizes = tuple(ceil_div(size, side) for size, side in zip(x.spatial, patch, strict=True))
+        return x.map_of(x.channels * prod(patch), sizes)
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [windowed(0, x, [Sight((range(n),), n) for n in per_axis(self.patch_size, len(x.spatial))])]
+
+
+class ToTokens(Layer):
+    """To tokens: a feature map as a sequence of its pixels, (height·width, channels), in either layout."""
+
+    kind = "to_tokens"
+    view = True
+    saves = NOTHING
+    also = ("map_to_tokens",)
+
+    examples = (Example({}, (768, 14, 14), (196, 768), source="ViT-B/16, torchvision"),)
+
+    def output(self, x: Shape) -> Shape:
+        if x.rank < 2:
+            raise Misfit("to_tokens needs channels and space, but its input has one axis")
+        return x.plain(prod(x.spatial), x.channels)
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        places = {} if x.rank > 2 else {i: 0 for i in range(x.rank) if i != x.channel_axis}
+        return [rearranged(0, x, {**places, x.channel_axis: 1})]

@@ -1,0 +1,331 @@
+"""Recurrent layers: one step after another over a sequence (length, features), in stacked layers and both directions.
+
+At every step each gate multiplies the step's input and the hidden state by a matrix of its own: those products are the
+multiply-accumulates. The element-wise rest of a cell is not counted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from shapecalc.dims import EQUAL, LESS, Constraint, Dim, prod, total
+from shapecalc.errors import Misfit
+from shapecalc.layers.base.arguments import Choice, Count, Flag, Integer, Number, Padding, PerAxis, per_axis
+from shapecalc.layers.base.dependence import Look, Sight, of_window, rearranged
+from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.shape import Shape
+from shapecalc.layers.base.window import FLOOR, spatial_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["GRU", "LSTM", "RNN", "ConvLSTM"]
+
+
+class _Recurrent(Layer):
+    """What the recurrent layers share: they differ in the number of gates and of states."""
+
+    inputs = (1, 2)
+    gates: ClassVar[int] = 1
+    saves = TRAINED
+    kept_of_step: ClassVar[int] = 1
+    """How many tensors of the hidden size each step of a layer leaves for the backward pass."""
+
+    hidden_size = Integer("features of the hidden state", also=["units"], symbol="H")
+    input_size = Integer("features of the input: always worked out; where stated, checked", None)
+    num_layers = Count("layers on top of one another", 1)
+    bias = Flag("add learned numbers in every gate", True, also=["use_bias"])
+    dropout = Number("share dropped between the layers in training", 0.0, minimum=0, maximum=1)
+    bidirectional = Flag("a second pass from the end to the beginning, beside the first", False)
+    convention = Choice("torch: two biases for each gate; keras: one (but two in a GRU with reset_after)",
+                        ("torch", "keras"), "torch")  # fmt: skip
+    return_sequences = Flag("give every step; false gives the last step alone, as is Keras' default", True)
+
+    @property
+    def _directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    @property
+    def _state(self) -> Dim:
+        """The features of the hidden state that goes out: the projection's, where there is one."""
+        return self.hidden_size
+
+    @property
+    def _two_biases(self) -> bool:
+        return bool(self.convention == "torch")
+
+    def _widths(self, x: Shape) -> list[Dim]:
+        """Return the features that come into each layer."""
+        return [x.sizes[-1]] + [self._directions * self._state] * (self.num_layers - 1)
+
+    def _states(self, x: Shape) -> tuple[Shape, ...]:
+        return (x.plain(self.num_layers * self._directions, self._state),)
+
+    def constraints(self, x: Shape, *states: Shape) -> Iterator[Constraint]:
+        if x.rank != 2:
+            sizes = "×".join(map(str, x.sizes))
+            raise Misfit(
+                f"{self.kind} needs a length and features, but its input is {sizes}",
+                mend="a permute and a reshape or flatten before it would give it the two",
+            )
+        if self.input_size is not None:
+            yield Constraint(x.sizes[-1], EQUAL, self.input_size, "features of the input", "input_size")
+        for given, due in zip(states, self._states(x), strict=False):
+            if given.rank != due.rank:
+                raise Misfit(
+                    f"a first state of {self.kind} has {given.rank} axes, where 2 are due: layers and features"
+                )
+            for size, expected in zip(given.sizes, due.sizes, strict=True):
+                yield Constraint(size, EQUAL, expected, "an axis of the first state", "the state's")
+
+    def output(self, x: Shape, *states: Shape) -> Any:
+        width = self._directions * self._state
+        return (x.plain(x.sizes[0], width) if self.return_sequences else x.plain(width), *self._states(x))
+
+    def weights(self, x: Shape, *states: Shape) -> WeightShapes:
+        shapes: WeightShapes = {}
+        rows = self.gates * self.hidden_size
+        for layer, width in enumerate(self._widths(x)):
+            for reverse in ("", "_reverse")[: self._directions]:
+                end = f"l{layer}{reverse}"
+                shapes[f"weight_ih_{end}"] = (rows, width)
+                shapes[f"weight_hh_{end}"] = (rows, self._state)
+                if self.bias:
+                    shapes[f"bias_ih_{end}"] = (rows,)
+                    if self._two_biases:
+                        shapes[f"bias_hh_{end}"] = (rows,)
+                shapes.update(self._projection(end))
+        return shapes
+
+    def _projection(self, end: str) -> WeightShapes:
+        return {}
+
+    def macs(self, output: Any, x: Shape, *states: Shape) -> Dim:
+        matrices: Dim = 0
+        for name, sizes in self.weights(x).items():
+            if name.startswith("weight"):
+                matrices = matrices + prod(sizes)
+        return x.sizes[0] * matrices
+
+    def features_in(self, x: Shape, *states: Shape) -> Dim:
+        return x.sizes[-1]
+
+    def kept(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
+        """Return what the layers keep of each step, and of what is dropped between them.
+
+        That is PyTorch's own loop over the steps; oneDNN and cuDNN keep a workspace, whose size they do not document.
+        A first cell state that is given is an input.
+        """
+        steps = x.sizes[0] * self._cells * self.kept_of_step * self.hidden_size - total(s.elements for s in states[1:])
+        masks = x.sizes[0] * self._between if 0 < self.dropout < 1 else 0
+        return [(steps + masks, 0)]
+
+    def kept_for_weights(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
+        """Return what the matrices are multiplied with: states before every step, and the inputs of further layers."""
+        own = x.sizes[0] * self._cells * self._state - total(s.elements for s in states[:1])
+        return [(own + x.sizes[0] * self._between, 0)]
+
+    @property
+    def _cells(self) -> Dim:
+        return self.num_layers * self._directions
+
+    @property
+    def _between(self) -> Dim:
+        """The features that go from one layer to the next, all together."""
+        return (self.num_layers - 1) * self._directions * self._state
+
+
+class RNN(_Recurrent):
+    """Recurrent layer of Elman's kind: the new state is a nonlinearity of input and state, each times a matrix.
+
+    The input is (length, features); the outputs are all states, and the last state of every layer and direction
+    (`rnn1[1]`). A second input, where given, is the first state. PyTorch adds two biases, Keras one: `convention`.
+    """
+
+    kind = "rnn"
+    also = ("simple_rnn",)
+
+    nonlinearity = Choice("what the state goes through", ("tanh", "relu"), "tanh", also=["activation"])
+
+    def kept_for_weights(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
+        first = 0 if states else self._cells * self._state  # the state after a step is that before the next
+        return [(first + x.sizes[0] * self._between, 0)]
+
+    examples = (
+        Example({"hidden_size": 7, "num_layers": 3, "bidirectional": True}, (6, 5), [(6, 14), (6, 7)], 840, 4_536,
+                "PyTorch 2.13.0, run; MACs by its flop counter"),
+    )  # fmt: skip
+
+
+class LSTM(_Recurrent):
+    """Long short-term memory: four gates, a hidden state and a cell state.
+
+    The input is (length, features); the outputs are all hidden states, and the last hidden and cell state of every
+    layer and direction (`lstm1[1]`, `lstm1[2]`). Further inputs, where given, are the first hidden and cell state.
+    PyTorch adds two biases to every gate, Keras one: `convention`. `proj_size` makes the hidden state smaller by a
+    learned matrix, as PyTorch does.
+    """
+
+    kind = "lstm"
+    inputs = (1, 3)
+    gates = 4
+    kept_of_step = 6  # four gates, the cell and its tanh
+
+    proj_size = Integer("features that the hidden state is projected to; 0 for none", 0, minimum=0)
+
+    examples = (
+        Example({"hidden_size": 7}, (4, 5), [(4, 7), (1, 7), (1, 7)], 392, 1_344,
+                "PyTorch 2.13.0, run; MACs by its flop counter"),
+        Example({"hidden_size": 7, "proj_size": 3, "num_layers": 2, "bidirectional": True}, (4, 5),
+                [(4, 6), (4, 3), (4, 7)], 1_260, 4_144, "PyTorch 2.13.0, run; MACs by its flop counter"),
+        Example({"hidden_size": 7, "bias": False, "convention": "keras"}, (4, 5), [(4, 7), (1, 7), (1, 7)], 336, 1_344,
+                "Keras 3.15.1, run; MACs by arithmetic"),
+    )  # fmt: skip
+
+    @property
+    def _projects(self) -> bool:
+        return not (type(self.proj_size) is int and self.proj_size == 0)
+
+    @property
+    def _state(self) -> Dim:
+        return self.proj_size if self._projects else self.hidden_size
+
+    def _states(self, x: Shape) -> tuple[Shape, ...]:
+        return (*super()._states(x), x.plain(self.num_layers * self._directions, self.hidden_size))
+
+    def _projection(self, end: str) -> WeightShapes:
+        return {f"weight_hr_{end}": (self.proj_size, self.hidden_size)} if self._projects else {}
+
+    def kept_for_weights(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
+        projected = x.sizes[0] * self._cells * self.hidden_size if self._projects else 0
+        return [*super().kept_for_weights(output, x, *states), (projected, 0)]
+
+    def constraints(self, x: Shape, *states: Shape) -> Iterator[Constraint]:
+        if self._projects:
+            yield Constraint(self.proj_size, LESS, self.hidden_size, "proj_size", "hidden_size")
+        yield from super().constraints(x, *states)
+
+
+class GRU(_Recurrent):
+    """Gated recurrent unit: three gates and a hidden state.
+
+    The input is (length, features); the outputs are all states, and the last state of every layer and direction
+    (`gru1[1]`). A second input, where given, is the first state. PyTorch adds two biases to every gate. Keras does so
+    with `reset_after` (its default), and one without: `convention` with `reset_after`. PyTorch knows `reset_after`
+    only.
+    """
+
+    kind = "gru"
+    gates = 3
+    kept_of_step = 6
+
+    reset_after = Flag("apply the reset gate after the matrix product; false is Keras' alone", True)
+
+    examples = (
+        Example({"hidden_size": 7, "num_layers": 3, "bidirectional": True}, (6, 5), [(6, 14), (6, 7)], 2_520, 13_608,
+                "PyTorch 2.13.0, run; MACs by its flop counter"),
+        Example({"hidden_size": 7, "convention": "keras", "reset_after": False, "return_sequences": False}, (4, 5),
+                [(7,), (1, 7)], 273, 1_008, "Keras 3.15.1, run; MACs by arithmetic"),
+    )  # fmt: skip
+
+    @property
+    def _two_biases(self) -> bool:
+        return bool(self.convention == "torch" or self.reset_after)
+
+    def constraints(self, x: Shape, *states: Shape) -> Iterator[Constraint]:
+        if self.convention == "torch" and not self.reset_after:
+            raise Misfit(
+                "PyTorch's GRU always applies its reset gate after the matrix product",
+                mend="convention: keras has the other kind",
+                argument="reset_after",
+            )
+        yield from super().constraints(x, *states)
+
+
+class ConvLSTM(Layer):
+    """Convolutional LSTM: an LSTM whose matrix products are convolutions, over a sequence of feature maps.
+
+    The input is (length, …) with one feature map in the network's layout for each step: (length, channels, height,
+    width) or (length, height, width, channels). The convolution of the input has the stride and padding given; that
+    of the hidden state keeps its size. One bias for each gate, as Keras has. Keras gives the last step alone by
+    default.
+    """
+
+    kind = "conv_lstm"
+    also = ("conv_lstm1d", "conv_lstm2d", "conv_lstm3d")
+    ranks = (1, 3)
+
+    rounding = FLOOR
+
+    out_channels = Integer("channels of the hidden state", also=["filters"], symbol="C_out")
+    kernel_size = PerAxis("size of the window", symbol="k")
+    stride = PerAxis("how far the window moves", 1, also=["strides"], symbol="s")
+    padding = Padding("zeros around the input; or same, or valid (none)", words=("same", "valid"), symbol="p")
+    dilation = PerAxis("distance between the window's taps", 1, also=["dilation_rate"], symbol="d")
+    bias = Flag("add a learned number to each channel of each gate", True, also=["use_bias"])
+    return_sequences = Flag("give every step; false gives the last step alone, as is Keras' default", True)
+
+    examples = (
+        Example({"out_channels": 4, "kernel_size": 3, "padding": "same"}, (3, 6, 6, 2), (3, 6, 6, 4), 880, 93_312,
+                "Keras 3.15.1, run; MACs by arithmetic", "HWC"),
+    )  # fmt: skip
+
+    @staticmethod
+    def spatial_rank(x: Shape) -> int:
+        """Return how many spatial axes one step has: all but the length and the channels."""
+        return x.rank - 2
+
+    def _frame(self, x: Shape) -> Shape:
+        """Return the feature map of one step."""
+        if x.rank < 3:
+            raise Misfit(f"{self.kind} needs a length, channels and space, but its input has {x.rank} axes")
+        return Shape(x.sizes[1:], x.channels_last, is_map=True)
+
+    def _hidden(self, x: Shape) -> Shape:
+        frame = self._frame(x)
+        return frame.map_of(self.out_channels, tuple(axis.output() for axis in spatial_axes(self, frame)))
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        for axis in spatial_axes(self, self._frame(x)):
+            fits = axis.constraint()
+            if fits:
+                yield fits
+
+    def output(self, x: Shape) -> Shape:
+        hidden = self._hidden(x)
+        return x.plain(x.sizes[0], *hidden.sizes) if self.return_sequences else hidden
+
+    def weights(self, x: Shape) -> WeightShapes:
+        frame, gates = self._frame(x), 4 * self.out_channels
+        kernel = per_axis(self.kernel_size, len(frame.spatial))
+        shapes: WeightShapes = {
+            "weight_ih": (gates, frame.channels, *kernel),
+            "weight_hh": (gates, self.out_channels, *kernel),
+        }
+        return {**shapes, "bias": (gates,)} if self.bias else shapes
+
+    def macs(self, output: Shape, x: Shape) -> Dim:
+        frame, hidden = self._frame(x), self._hidden(x)
+        window = prod(per_axis(self.kernel_size, len(frame.spatial))) * 4 * self.out_channels
+        return x.sizes[0] * (prod(hidden.spatial) * (window * (frame.channels + self.out_channels)))
+
+    def kept(self, output: Any, x: Shape) -> list[tuple[Dim, int]]:
+        return [(x.sizes[0] * LSTM.kept_of_step * self._hidden(x).elements, 0)]
+
+    def kept_for_weights(self, output: Any, x: Shape) -> list[tuple[Dim, int]]:
+        return [(x.sizes[0] * self._hidden(x).elements, 0)]  # the hidden state before every step
+
+    def looks(self, output: Any, x: Shape) -> list[Look]:
+        """The window of the input, as much wider as the hidden state's has gone by the last step (of all before it)."""
+        frame, steps = self._frame(x), x.sizes[0] - 1
+        sights = []
+        for axis in spatial_axes(self, frame):
+            window = of_window(axis)
+            taps = window.seen[0]
+            before = (axis.kernel - 1) // 2 * steps * axis.stride
+            after = axis.kernel // 2 * steps * axis.stride
+            seen = range(taps.start - before, taps.stop + after) if steps else taps
+            sights.append(Sight((seen,), window.advance))
+        spatial = [i + 1 for i in range(frame.rank) if i != frame.channel_axis]
+        moved = 0 if self.return_sequences else -1
+        return [rearranged(0, x, {i: i + moved for i in spatial}, dict(zip(spatial, sights, strict=True)))]

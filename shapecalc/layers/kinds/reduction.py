@@ -1,0 +1,119 @@
+"""Reductions: many numbers along some axes made one: their mean, sum, greatest, least, or the place of the greatest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.layers.base.arguments import Flag
+from shapecalc.layers.base.axes import AxisNumber, AxisNumbers, axis_index, axis_of, once
+from shapecalc.layers.base.dependence import Look, rearranged
+from shapecalc.layers.base.layer import BOTH, NOTHING, Example, Layer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.dims import Constraint
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = ["Argmax", "Max", "Mean", "Min", "Sum"]
+
+
+class _Reduction(Layer):
+    """What reductions share: the axes that go, or shrink to 1."""
+
+    dim = AxisNumbers("the axes that are reduced; all by default", None, channels=True, also=["axis"])
+    keepdim = Flag("keep the axes, with size 1", False, also=["keepdims"])
+
+    def _axes(self, x: Shape) -> set[int]:
+        if self.dim is None:
+            return set(range(x.rank))
+        if isinstance(self.dim, str):
+            return {x.channel_axis}
+        axes = [axis_of(dim, x.rank) for dim in self.dim]
+        once("dim", axes)
+        return set(axes)
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        self._axes(x)
+        yield from ()
+
+    def output(self, x: Shape) -> Shape:
+        return _reduced(x, self._axes(x), self.keepdim)
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [_kept_axes(x, self._axes(x), self.keepdim)]
+
+
+def _kept_axes(x: Shape, axes: set[int], keepdim: bool) -> Look:
+    left = [i for i in range(x.rank) if i not in axes]
+    return rearranged(0, x, {axis: axis if keepdim else place for place, axis in enumerate(left)})
+
+
+def _reduced(x: Shape, axes: set[int], keepdim: bool) -> Shape:
+    if keepdim:
+        return x._replace(sizes=tuple(1 if axis in axes else size for axis, size in enumerate(x.sizes)))
+    return x.plain(*(size for axis, size in enumerate(x.sizes) if axis not in axes))
+
+
+class Mean(_Reduction):
+    """Mean over axes: `mean: [2, 3]` of channels × height × width leaves the channels."""
+
+    kind = "mean"
+    saves = NOTHING
+    also = ("reduce_mean",)
+
+    examples = (
+        Example({"dim": [2, 3]}, (7, 4, 5), (7,), source="PyTorch 2.13.0, run"),
+        Example({"dim": -1, "keepdim": True}, (7, 4, 5), (7, 4, 1), source="PyTorch 2.13.0, run"),
+    )
+
+
+class Sum(_Reduction):
+    """Sum over axes; the sum of several inputs is `add`."""
+
+    kind = "sum"
+    saves = NOTHING
+    also = ("reduce_sum",)
+
+    examples = (Example({"dim": 1}, (7, 4, 5), (4, 5), source="PyTorch 2.13.0, run"),)
+
+
+class Max(_Reduction):
+    """Greatest number over axes, as PyTorch's `amax`; the greatest of several inputs is `maximum`."""
+
+    kind = "max"
+    saves = BOTH
+    also = ("amax", "reduce_max")
+
+    examples = (Example({"dim": -1}, (6, 8), (6,), source="PyTorch 2.13.0, run"),)
+
+
+class Min(_Reduction):
+    """Least number over axes, as PyTorch's `amin`; the least of several inputs is `minimum`."""
+
+    kind = "min"
+    saves = BOTH
+    also = ("amin", "reduce_min")
+
+    examples = (Example({"dim": -1}, (6, 8), (6,), source="PyTorch 2.13.0, run"),)
+
+
+class Argmax(Layer):
+    """Place of the greatest number along one axis; over all numbers without `dim`."""
+
+    kind = "argmax"
+    saves = NOTHING
+
+    dim = AxisNumber("the axis that is reduced", None, channels=True, also=["axis"])
+    keepdim = Flag("keep the axis, with size 1", False, also=["keepdims"])
+
+    examples = (Example({"dim": 1}, (21, 520, 520), (520, 520), source="PyTorch 2.13.0, run"),)
+
+    def _axes(self, x: Shape) -> set[int]:
+        return set(range(x.rank)) if self.dim is None else {axis_index(self.dim, x)}
+
+    def output(self, x: Shape) -> Shape:
+        return _reduced(x, self._axes(x), self.keepdim)
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [_kept_axes(x, self._axes(x), self.keepdim)]

@@ -1,0 +1,243 @@
+"""Layers that only arrange numbers anew: flatten, reshape, permute and their like.
+
+Axes are named by number, the batch's being 0 (see `axes`); sizes are without the batch axis. A result with three or
+more axes counts as a feature map, in the layout of the network; one whose channels were moved does not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
+from shapecalc.errors import Misfit
+from shapecalc.layers.base.arguments import Sizes
+from shapecalc.layers.base.axes import AxisNumber, AxisNumbers, axis_index, axis_of, once
+from shapecalc.layers.base.dependence import Look, rearranged, reshaped
+from shapecalc.layers.base.layer import NOTHING, Example, Layer
+from shapecalc.layers.base.shape import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Flatten", "Permute", "Reshape", "Squeeze", "Transpose", "Unflatten", "Unsqueeze"]
+
+
+def _arranged(x: Shape, sizes: tuple[Dim, ...]) -> Shape:
+    return Shape(sizes, x.channels_last, is_map=len(sizes) > 2)
+
+
+def _is_inferred(size: Dim) -> bool:
+    """Tell whether a size of a list is the literal -1, which stands for the one that is worked out."""
+    return type(size) is int and size == -1
+
+
+def _check_inferred(layer: Any, name: str) -> None:
+    found = sum(_is_inferred(size) for size in getattr(layer, name))
+    if found > 1:
+        raise Misfit(f"{name} has {found} sizes of -1, but only one can be worked out", argument=name)
+
+
+def _fill(sizes: tuple[Dim, ...], elements: Dim) -> tuple[Dim, ...]:
+    """Return the sizes with the one that is -1 worked out from how many elements there are."""
+    known = prod(size for size in sizes if not _is_inferred(size))
+    return tuple(elements // known if _is_inferred(size) else size for size in sizes)
+
+
+def _fill_constraint(sizes: tuple[Dim, ...], elements: Dim, name: str, whole: str) -> Constraint:
+    known = [size for size in sizes if not _is_inferred(size)]
+    if len(known) < len(sizes):
+        return Constraint(prod(known), DIVIDES, elements, f"product of the known sizes of {name}", whole)
+    return Constraint(prod(known), EQUAL, elements, f"product of {name}", whole)
+
+
+class _Rearranged(Layer):
+    """What all of them share: the same numbers, seen under other axes."""
+
+    view = True
+    saves = NOTHING
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [reshaped(0, x, output)]
+
+
+class Flatten(_Rearranged):
+    """Flatten: several axes become one; all of them, where none is named."""
+
+    kind = "flatten"
+
+    start_dim = AxisNumber("the first axis that is flattened", 1)
+    end_dim = AxisNumber("the last axis that is flattened", -1)
+
+    examples = (
+        Example({}, (4, 5, 3), (60,), source="Keras 3.15.1, run", layout="HWC"),
+        Example({"start_dim": 2}, (768, 14, 14), (768, 196), source="PyTorch's docs of Flatten"),
+    )  # fmt: skip
+
+    def _makes_an_axis(self, x: Shape) -> bool:
+        """Return whether a single number becomes one feature, as with Keras."""
+        return not x.sizes and (self.start_dim, self.end_dim) == (1, -1)
+
+    def _span(self, x: Shape) -> tuple[int, int]:
+        return axis_of(self.start_dim, x.rank, "start_dim"), axis_of(self.end_dim, x.rank, "end_dim") + 1
+
+    def constraints(self, x: Shape) -> tuple[Constraint, ...]:
+        if self._makes_an_axis(x):
+            return ()
+        start, stop = self._span(x)
+        if start >= stop:
+            raise Misfit(f"start_dim {self.start_dim} lies behind end_dim {self.end_dim}", argument="start_dim")
+        return ()
+
+    def output(self, x: Shape) -> Shape:
+        if self._makes_an_axis(x):
+            return x.plain(1)
+        start, stop = self._span(x)
+        return _arranged(x, (*x.sizes[:start], prod(x.sizes[start:stop]), *x.sizes[stop:]))
+
+
+class Reshape(_Rearranged):
+    """Reshape: the same numbers under other sizes, in the same order."""
+
+    kind = "reshape"
+    also = ("view",)
+
+    shape = Sizes("sizes of the output, without the batch axis; one may be -1; [] for a single number", inferred=True,
+                  scalar=True, also=["target_shape"])  # fmt: skip
+
+    examples = (
+        Example({"shape": [2, -1, 6]}, (3, 4, 7), (2, 7, 6), source="PyTorch 2.13.0, run"),
+        Example({"shape": "4x4x1024"}, (16384,), (4, 4, 1024), source="Radford et al. 2015, DCGAN", layout="HWC"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        _check_inferred(self, "shape")
+        yield _fill_constraint(self.shape, x.elements, "shape", "elements of the input")
+
+    def output(self, x: Shape) -> Shape:
+        return _arranged(x, _fill(self.shape, x.elements))
+
+
+class Unflatten(_Rearranged):
+    """Unflatten: one axis becomes several."""
+
+    kind = "unflatten"
+
+    dim = AxisNumber("the axis that is split up")
+    unflattened_size = Sizes("the sizes that it becomes; one may be -1", inferred=True, also=["sizes"])
+
+    examples = (
+        Example({"dim": 1, "unflattened_size": [2, 3]}, (6, 5), (2, 3, 5), source="PyTorch 2.13.0, run"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        _check_inferred(self, "unflattened_size")
+        size = x.sizes[axis_index(self.dim, x)]
+        yield _fill_constraint(self.unflattened_size, size, "unflattened_size", f"size of axis {self.dim}")
+
+    def output(self, x: Shape) -> Shape:
+        axis = axis_index(self.dim, x)
+        return _arranged(x, (*x.sizes[:axis], *_fill(self.unflattened_size, x.sizes[axis]), *x.sizes[axis + 1 :]))
+
+
+def _permuted(x: Shape, order: tuple[int, ...]) -> Shape:
+    """Return the shape with its axes in another order: a feature map only as long as its channels stay in place."""
+    stays = x.is_map and bool(order) and order[x.channel_axis] == x.channel_axis
+    return Shape(tuple(x.sizes[i] for i in order), x.channels_last, is_map=stays)
+
+
+class Permute(_Rearranged):
+    """Permute: the axes in another order."""
+
+    kind = "permute"
+
+    dims = AxisNumbers("the axes in their new order; the batch's 0 in front may be written or left out")
+
+    examples = (
+        Example({"dims": [0, 2, 3, 1]}, (3, 4, 5), (4, 5, 3), source="PyTorch 2.13.0, run"),
+        Example({"dims": [2, 1]}, (10, 64), (64, 10), source="Keras' docs of Permute"),
+    )  # fmt: skip
+
+    def _order(self, x: Shape) -> tuple[int, ...]:
+        dims = self.dims[1:] if self.dims[0] == 0 else self.dims
+        order = tuple([axis_of(dim, x.rank, "dims") for dim in dims])
+        if sorted(order) != list(range(x.rank)):
+            raise Misfit(
+                f"dims {list(self.dims)} is no order of the {x.rank} axes of its input",
+                mend=f"it must have each of 1 to {x.rank} once",
+                argument="dims",
+            )
+        return order
+
+    def constraints(self, x: Shape) -> tuple[Constraint, ...]:
+        self._order(x)
+        return ()
+
+    def output(self, x: Shape) -> Shape:
+        return _permuted(x, self._order(x))
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [rearranged(0, x, {axis: k for k, axis in enumerate(self._order(x))})]
+
+
+class Transpose(_Rearranged):
+    """Transpose: two axes change places."""
+
+    kind = "transpose"
+    also = ("swapaxes",)
+
+    dim0 = AxisNumber("the one axis")
+    dim1 = AxisNumber("the other axis")
+
+    examples = (
+        Example({"dim0": 1, "dim1": -1}, (3, 4, 5), (5, 4, 3), source="PyTorch 2.13.0, run"),
+    )  # fmt: skip
+
+    def _order(self, x: Shape) -> tuple[int, ...]:
+        one, other = axis_of(self.dim0, x.rank, "dim0"), axis_of(self.dim1, x.rank, "dim1")
+        order = list(range(x.rank))
+        order[one], order[other] = other, one
+        return tuple(order)
+
+    def output(self, x: Shape) -> Shape:
+        return _permuted(x, self._order(x))
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [rearranged(0, x, {axis: k for k, axis in enumerate(self._order(x))})]
+
+
+class Squeeze(_Rearranged):
+    """Squeeze: takes out axes of size 1. They are named, so that what comes out does not hang on the numbers."""
+
+    kind = "squeeze"
+
+    dim = AxisNumbers("the axes that are taken out", also=["axis"])
+
+    examples = (
+        Example({"dim": [2, 3]}, (512, 1, 1), (512,), source="PyTorch's docs of squeeze"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        once("dim", [axis_of(dim, x.rank) for dim in self.dim])
+        for dim in self.dim:
+            yield Constraint(x.sizes[axis_of(dim, x.rank)], EQUAL, 1, f"size of axis {dim}", "")
+
+    def output(self, x: Shape) -> Shape:
+        gone = {axis_of(dim, x.rank) for dim in self.dim}
+        return _arranged(x, tuple(size for i, size in enumerate(x.sizes) if i not in gone))
+
+
+class Unsqueeze(_Rearranged):
+    """Unsqueeze: puts in an axis of size 1."""
+
+    kind = "unsqueeze"
+    also = ("expand_dims",)
+
+    dim = AxisNumber("the number that the new axis will have", also=["axis"])
+
+    examples = (
+        Example({"dim": -1}, (3,), (3, 1), source="PyTorch 2.13.0, run"),
+    )  # fmt: skip
+
+    def output(self, x: Shape) -> Shape:
+        axis = axis_of(self.dim, x.rank + 1)
+        return _arranged(x, (*x.sizes[:axis], 1, *x.sizes[axis:]))

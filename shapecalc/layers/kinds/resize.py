@@ -1,0 +1,221 @@
+"""Changes of resolution without weights: resizing, pixel shuffling; and channels dealt anew."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.dims import DIVIDES, Constraint, Dim, prod, scaled
+from shapecalc.errors import Misfit
+from shapecalc.layers.base.arguments import Choice, Factors, Flag, Integer, PerAxis
+from shapecalc.layers.base.dependence import Look, Sight, beside, repeated, resized, windowed
+from shapecalc.layers.base.layer import NOTHING, Example, Layer
+from shapecalc.layers.base.window import axis_names, each_axis, ranks_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = ["ChannelShuffle", "PixelShuffle", "PixelUnshuffle", "UpSampling", "Upsample"]
+
+_MODES = ("nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact", "lanczos3", "lanczos5")
+_RANKS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3, "lanczos3": 2, "lanczos5": 2}
+"""The spatial axes that a mode interpolates over (PyTorch, Keras); the others work over any number."""
+
+
+def _check_mode(argument: str, mode: str, axes: tuple[str, ...]) -> None:
+    """Refuse a mode that interpolates over another number of spatial axes than there are. Errors: `Misfit`."""
+    rank = _RANKS.get(mode, len(axes))
+    if rank != len(axes):
+        linear = next(word for word, number in _RANKS.items() if number == len(axes))
+        raise Misfit(
+            f"{argument} {mode} interpolates over {ranks_text((rank, rank))}, but the input has {len(axes)} "
+            f"({', '.join(axes)})",
+            mend=f"{argument}: {linear} would do, or nearest",
+            argument=argument,
+        )
+
+
+class Upsample(Layer):
+    """Resizing of the spatial axes by a factor or to a size: up, or down with a factor below 1.
+
+    `mode` and `align_corners` change no size. Mode linear is for 1 spatial axis, bilinear and bicubic are for 2 and
+    trilinear for 3; nearest, nearest-exact and area are for any number. With a second input and neither size nor
+    factor, to the spatial size of that: `from: [small, large]`. A size that comes of a factor is rounded down, as
+    PyTorch does; Keras' layer, which takes whole factors, is `up_sampling`.
+    """
+
+    kind = "upsample"
+    ranks = (1, 3)
+    inputs = (1, 2)
+    saves = NOTHING
+    also = ("interpolate", "resize", "upsampling_nearest2d", "upsampling_bilinear2d")
+
+    scale_factor = Factors("how many times as large; the size is rounded down", None, symbol="r")
+    size = PerAxis("spatial size of the output", None)
+    mode = Choice("how numbers in between are made", _MODES, "nearest", also=["interpolation"])
+    align_corners = Flag("whether corners keep their numbers; changes no size", None)
+
+    examples = (
+        Example({"scale_factor": [2, 3.0]}, (3, 7, 9), (3, 14, 27), source="PyTorch 2.13.0, run"),
+        Example({"size": [5, 8], "mode": "bilinear"}, (3, 7, 9), (3, 5, 8), source="PyTorch 2.13.0, run"),
+        Example({}, [(64, 7, 7), (3, 28, 30)], (64, 28, 30), source="as F.interpolate(x, size=y.shape[-2:]) does"),
+        Example({"scale_factor": 0.5}, (3, 7, 9), (3, 3, 4), source="PyTorch's docs of Upsample: ⌊size·factor⌋"),
+    )  # fmt: skip
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        if self.align_corners is not None and self.mode in ("nearest", "area", "nearest-exact"):
+            raise Misfit(
+                f"align_corners says nothing in mode {self.mode}, which takes no elements from in between",
+                mend="leave it out, or give mode: linear, bilinear, bicubic or trilinear",
+                argument="align_corners",
+            )
+
+    def under_name(self, word: str) -> Layer:
+        """Return the layer as made under a name of its kind: `UpsamplingBilinear2d` says its mode, as in PyTorch."""
+        named = super().under_name(word)
+        is_bilinear = "bilinear" in word.lower() and self.mode == "nearest"
+        return named.with_values({"mode": "bilinear", "align_corners": True}) if is_bilinear else named
+
+    def constraints(self, x: Shape, *like: Shape) -> tuple[Constraint, ...]:
+        told = [
+            words for words, given in (("scale_factor", self.scale_factor), ("size", self.size)) if given is not None
+        ]
+        told += ["a second input"] * len(like)
+        if len(told) != 1:
+            found = " and ".join(told) if told else "none"
+            raise Misfit(f"it needs one of scale_factor, size and a second input, and is given {found}")
+        axes = axis_names(self.kind, x)
+        _check_mode("mode", self.mode, axes)
+        rank = len(axes)
+        if like and len(like[0].spatial) != rank:
+            raise Misfit(f"its inputs have {rank} and {len(like[0].spatial)} spatial axes")
+        if not like:
+            each_axis(self, told[0], rank)
+        return ()
+
+    def output(self, x: Shape, *like: Shape) -> Shape:
+        if like:
+            return x.map_of(x.channels, like[0].spatial)
+        if self.scale_factor is None:
+            return x.map_of(x.channels, each_axis(self, "size", len(x.spatial)))
+        factors = each_axis(self, "scale_factor", len(x.spatial))
+        return x.map_of(x.channels, tuple(scaled(size, r) for size, r in zip(x.spatial, factors, strict=True)))
+
+    def looks(self, output: Shape, x: Shape, *like: Shape) -> list[Look]:
+        factors: list[Fraction | None] = [None] * len(x.spatial)
+        if self.scale_factor is not None:
+            factors = [Fraction(str(factor)) for factor in each_axis(self, "scale_factor", len(x.spatial))]
+        axes = zip(x.spatial, output.spatial, factors, strict=True)
+        corners = bool(self.align_corners)
+        return [windowed(0, x, [resized(n, m, self.mode, times, corners) for n, m, times in axes])]
+
+
+class UpSampling(Layer):
+    """Upsampling as Keras writes it, whose size is how many times as large the output is."""
+
+    kind = "up_sampling"
+    ranks = (1, 3)
+    saves = NOTHING
+    also = ("up_sampling1d", "up_sampling2d", "up_sampling3d")
+
+    size = PerAxis("how many times as large", 2, symbol="r", always=True)
+    interpolation = Choice("how numbers in between are made", _MODES, "nearest")
+
+    examples = (
+        Example({"size": [1, 2]}, (2, 2, 3), (2, 4, 3), layout="HWC", source="Keras' docs of UpSampling2D"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> tuple[Constraint, ...]:
+        axes = axis_names(self.kind, x)
+        _check_mode("interpolation", self.interpolation, axes)
+        each_axis(self, "size", len(axes))
+        return ()
+
+    def output(self, x: Shape) -> Shape:
+        factors = each_axis(self, "size", len(x.spatial))
+        return x.map_of(x.channels, tuple(size * r for size, r in zip(x.spatial, factors, strict=True)))
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        axes = zip(x.spatial, output.spatial, strict=True)
+        return [windowed(0, x, [resized(n, m, self.interpolation) for n, m in axes])]
+
+
+def _power(number: Dim, rank: int) -> Dim:
+    return prod((number,) * rank)
+
+
+class PixelShuffle(Layer):
+    """Pixel shuffle: r·r channels become one of r times the resolution along each spatial axis."""
+
+    kind = "pixel_shuffle"
+    ranks = (2, 2)
+    saves = NOTHING
+    also = ("depth_to_space", "sub_pixel_conv")
+
+    upscale_factor = Integer("how many times the resolution", also=["block_size"], symbol="r")
+
+    examples = (
+        Example({"upscale_factor": 3}, (9, 4, 4), (1, 12, 12), source="PyTorch's docs of PixelShuffle"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        rank = len(axis_names(self.kind, x))
+        name = "·".join(["upscale_factor"] * rank)
+        yield Constraint(_power(self.upscale_factor, rank), DIVIDES, x.channels, name, "channels of the input")
+
+    def output(self, x: Shape) -> Shape:
+        r = self.upscale_factor
+        return x.map_of(x.channels // _power(r, len(x.spatial)), tuple(size * r for size in x.spatial))
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [windowed(0, x, [repeated(self.upscale_factor)] * len(x.spatial))]
+
+
+class PixelUnshuffle(Layer):
+    """Pixel unshuffle: each block of r·r places becomes one place of r·r times the channels."""
+
+    kind = "pixel_unshuffle"
+    ranks = (2, 2)
+    saves = NOTHING
+    also = ("space_to_depth", "focus")
+
+    downscale_factor = Integer("how many times less resolution", also=["block_size"], symbol="r")
+
+    examples = (
+        Example({"downscale_factor": 3}, (1, 12, 12), (9, 4, 4), source="PyTorch's docs of PixelUnshuffle"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        for name, size in zip(axis_names(self.kind, x), x.spatial, strict=True):
+            yield Constraint(self.downscale_factor, DIVIDES, size, "downscale_factor", f"{name} of the input")
+
+    def output(self, x: Shape) -> Shape:
+        r = self.downscale_factor
+        return x.map_of(x.channels * _power(r, len(x.spatial)), tuple(size // r for size in x.spatial))
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        r = self.downscale_factor
+        return [windowed(0, x, [Sight((range(r),), r)] * len(x.spatial))]
+
+
+class ChannelShuffle(Layer):
+    """Channel shuffle: the channels of each group are dealt out over all groups. No size changes."""
+
+    kind = "channel_shuffle"
+    ranks = (1, None)
+    saves = NOTHING
+
+    groups = Integer("groups that the channels are dealt from", symbol="g")
+
+    examples = (
+        Example({"groups": 2}, (116, 28, 28), (116, 28, 28), source="torchvision's ShuffleNet V2 ×1.0, stage 2"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        yield Constraint(self.groups, DIVIDES, x.channels, "groups", "channels of the input")
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [beside(0, x, output)]

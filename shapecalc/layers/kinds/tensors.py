@@ -1,0 +1,305 @@
+"""Taking tensors apart and putting them together: slices, pieces, stacks, copies. Nothing is learned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.dims import BROADCASTS, EQUAL, LESS, UP_TO, Constraint, Dim, ceil_div, maximum, minimum, total
+from shapecalc.errors import Misfit
+from shapecalc.layers.base.arguments import Count, Integer, Integers, Sizes
+from shapecalc.layers.base.axes import AxisNumber, AxisNumbers, axis_index, axis_of
+from shapecalc.layers.base.dependence import CIRCULAR, Look, beside, rearranged, shifted
+from shapecalc.layers.base.layer import NOTHING, Example, Layer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = ["Chunk", "Expand", "RepeatVector", "Roll", "Slice", "Split", "Stack", "Tile"]
+
+_FAR = 10**12
+
+
+class Slice(Layer):
+    """Slice: the part of one axis from `start` up to, not with, `end`, every `step`-th; as Python slices.
+
+    Negative positions count from the end; a start before the axis is the axis' start, an end beyond it the axis' end.
+    """
+
+    kind = "slice"
+    view = True
+    saves = NOTHING
+    also = ("narrow",)
+
+    dim = AxisNumber("the axis: 1 is the first, -1 the last", channels=True, also=["axis"])
+    start = Integer("the first position", 0, minimum=-_FAR)
+    end = Integer("the position after the last; the axis' end by default", None, minimum=-_FAR)
+    step = Integer("distance between positions taken", 1)
+
+    examples = (
+        Example({"dim": 1, "start": 1}, (197, 768), (196, 768), source="PyTorch 2.13.0, run"),
+        Example({"dim": 1, "start": -7, "end": -1, "step": 2}, (10, 4), (3, 4), source="PyTorch 2.13.0, run"),
+        Example({"dim": -1, "end": 1}, (3, 5), (3, 1), source="PyTorch 2.13.0, run"),
+        Example({"dim": 1, "start": -11}, (10, 4), (10, 4), source="PyTorch 2.13.0, run"),
+    )
+
+    def _bounds(self, size: Dim) -> tuple[Dim, Dim]:
+        start, end = _position(self.start, size), size if self.end is None else self.end
+        if _is_from_end(self.start):
+            start = maximum(start, 0)
+        return start, end if self.end is None else minimum(_position(end, size), size)
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        start, end = self._bounds(x.sizes[axis_index(self.dim, x)])
+        yield Constraint(start, LESS, end, "start of the slice", "its end")
+
+    def output(self, x: Shape) -> Shape:
+        axis = axis_index(self.dim, x)
+        start, end = self._bounds(x.sizes[axis])
+        span = end if type(start) is int and start == 0 else end - start
+        return x.with_axis(axis, span if type(self.step) is int and self.step == 1 else ceil_div(span, self.step))
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        axis = axis_index(self.dim, x)
+        start, _ = self._bounds(x.sizes[axis])
+        return [rearranged(0, x, {i: i for i in range(x.rank)}, {axis: shifted(start, step=self.step)})]
+
+
+def _position(position: Dim, size: Dim) -> Dim:
+    """Return a position that may be counted from the end, from the beginning."""
+    return size + position if _is_from_end(position) else position
+
+
+def _is_from_end(position: Dim) -> bool:
+    return type(position) is int and position < 0
+
+
+class Split(Layer):
+    """Split: one axis cut into pieces of the sizes given, each an output (`split1[0]`, `split1[1]`).
+
+    PyTorch's `torch.split` with a list of sizes, whose sum must be the axis. Equal pieces by their number are `chunk`.
+    """
+
+    kind = "split"
+    view = True
+    saves = NOTHING
+
+    sizes = Integers("the size of each piece", minimum=1, also=["split_size", "split_sizes", "split_size_or_sections"])
+    dim = AxisNumber("the axis that is cut", 1, channels=True, also=["axis"], always=True)
+
+    examples = (
+        Example({"sizes": [2, 3, 2]}, (7, 4), [(2, 4), (3, 4), (2, 4)], source="PyTorch 2.13.0, run"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        size = x.sizes[axis_index(self.dim, x)]
+        yield Constraint(total(self.sizes), EQUAL, size, "sum of the sizes", "the axis")
+
+    def output(self, x: Shape) -> Any:
+        axis = axis_index(self.dim, x)
+        return tuple(x.with_axis(axis, size) for size in self.sizes)
+
+    def looks(self, output: Any, x: Shape) -> list[Look]:
+        axis = axis_index(self.dim, x)
+        return [rearranged(0, x, {i: i for i in range(x.rank) if i != axis})]
+
+
+class Chunk(Layer):
+    """Chunk: one axis cut into a number of equal pieces, each an output (`chunk1[0]`, `chunk1[1]`).
+
+    Where the axis does not divide, the last piece is smaller, as in PyTorch; where PyTorch would give fewer pieces
+    than asked for, it is refused.
+    """
+
+    kind = "chunk"
+    view = True
+    saves = NOTHING
+
+    chunks = Count("how many pieces")
+    dim = AxisNumber("the axis that is cut", 1, channels=True, also=["axis"], always=True)
+
+    examples = (
+        Example({"chunks": 2}, (58, 28, 28), [(29, 28, 28), (29, 28, 28)], source="ShuffleNet v2 ×0.5's, torchvision"),
+        Example({"chunks": 3, "dim": -1}, (4, 7), [(4, 3), (4, 3), (4, 1)], source="PyTorch 2.13.0, run"),
+    )
+
+    def _pieces(self, size: Dim) -> tuple[Dim, Dim]:
+        """Return the size of every piece but the last, and that of the last."""
+        piece = ceil_div(size, self.chunks)
+        return piece, size - (self.chunks - 1) * piece if self.chunks > 1 else size
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        size = x.sizes[axis_index(self.dim, x)]
+        _, last = self._pieces(size)
+
+        def tell() -> Misfit:
+            return Misfit(
+                f"an axis of {size} does not make {self.chunks} pieces",
+                (f"pieces of {ceil_div(size, self.chunks)} use it up before the last",),
+                "take fewer chunks, or split with the sizes wanted",
+                "chunks",
+            )
+
+        yield Constraint(1, UP_TO, last, "1", "the last piece", tell)
+
+    def output(self, x: Shape) -> Any:
+        axis = axis_index(self.dim, x)
+        piece, last = self._pieces(x.sizes[axis])
+        return (*(x.with_axis(axis, piece) for _ in range(self.chunks - 1)), x.with_axis(axis, last))
+
+    def looks(self, output: Any, x: Shape) -> list[Look]:
+        axis = axis_index(self.dim, x)
+        return [rearranged(0, x, {i: i for i in range(x.rank) if i != axis})]
+
+
+class Stack(Layer):
+    """Stack: inputs of one size, side by side along a new axis."""
+
+    kind = "stack"
+    saves = NOTHING
+    inputs = (1, None)
+    branches = True
+
+    dim = AxisNumber("the new axis' place in the output: 1 is the first, -1 the last", 1, also=["axis"], always=True)
+
+    examples = (
+        Example({"dim": 1}, [(3, 4), (3, 4)], (2, 3, 4), source="PyTorch 2.13.0, run"),
+        Example({"dim": -1}, [(3, 4), (3, 4), (3, 4)], (3, 4, 3), source="PyTorch 2.13.0, run"),
+    )
+
+    def constraints(self, x: Shape, *others: Shape) -> Iterator[Constraint]:
+        for number, other in enumerate(others, start=2):
+            if other.rank != x.rank:
+                raise Misfit(f"stack needs inputs of one size, but they have {x.rank} and {other.rank} axes")
+            for a, b in zip(x.sizes, other.sizes, strict=True):
+                yield Constraint(b, EQUAL, a, f"an axis of input {number}", "that of the first input")
+
+    def output(self, x: Shape, *others: Shape) -> Shape:
+        at = axis_of(self.dim, x.rank + 1)
+        return x.plain(*x.sizes[:at], 1 + len(others), *x.sizes[at:])
+
+    def looks(self, output: Shape, *inputs: Shape) -> list[Look]:
+        at = axis_of(self.dim, output.rank)
+        order = {k: k + (k >= at) for k in range(output.rank - 1)}
+        return [rearranged(i, x, order) for i, x in enumerate(inputs)]
+
+
+class Expand(Layer):
+    """Expand: axes of 1 stretched to the sizes given, without copying; as PyTorch's `expand`.
+
+    The sizes are without the batch axis; -1 keeps an axis, and further axes may be added in front.
+    """
+
+    kind = "expand"
+    view = True
+    saves = NOTHING
+    also = ("broadcast_to",)
+
+    sizes = Sizes("the size of every axis; -1 keeps it", inferred=True, also=["size"])
+
+    examples = (
+        Example({"sizes": [3, 4]}, (3, 1), (3, 4), source="PyTorch 2.13.0, run"),
+        Example({"sizes": [2, -1, 4]}, (3, 1), (2, 3, 4), source="PyTorch 2.13.0, run"),
+    )
+
+    def _added(self, x: Shape) -> int:
+        added = len(self.sizes) - x.rank
+        if added < 0 or any(_kept(size) for size in self.sizes[:added]):
+            raise Misfit(
+                f"sizes has {len(self.sizes)} numbers for an input of {x.rank} axes",
+                mend="give one for each axis; only axes that the input has may be -1",
+                argument="sizes",
+            )
+        return added
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        for size, wanted in zip(x.sizes, self.sizes[self._added(x) :], strict=True):
+            if not _kept(wanted):
+                yield Constraint(size, BROADCASTS, wanted, "an axis of the input", "the size wanted")
+
+    def output(self, x: Shape) -> Shape:
+        added = self._added(x)
+        pairs = zip(x.sizes, self.sizes[added:], strict=True)
+        sizes = (*self.sizes[:added], *(size if _kept(wanted) else wanted for size, wanted in pairs))
+        return x.plain(*sizes) if added else x._replace(sizes=sizes)
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [beside(0, x, output)]
+
+
+def _kept(size: Dim) -> bool:
+    return type(size) is int and size == -1
+
+
+class Tile(Layer):
+    """Tile: every axis repeated so many times; PyTorch's `repeat` and `tile`.
+
+    The numbers are without the batch axis; more of them than axes add axes in front, fewer leave the first axes alone.
+    """
+
+    kind = "tile"
+    saves = NOTHING
+
+    dims = Integers("times for each axis", minimum=1, also=["repeats", "multiples"])
+
+    examples = (
+        Example({"dims": [2, 3]}, (3, 4), (6, 12), source="PyTorch 2.13.0, run"),
+        Example({"dims": [5, 1, 2]}, (3, 4), (5, 3, 8), source="PyTorch 2.13.0, run"),
+    )
+
+    def output(self, x: Shape) -> Shape:
+        added = max(len(self.dims) - x.rank, 0)
+        times = (*(1,) * (x.rank - len(self.dims)), *self.dims)
+        sizes = (*times[:added], *(size * n for size, n in zip(x.sizes, times[added:], strict=True)))
+        return x.plain(*sizes) if added else x._replace(sizes=sizes)
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        order = {i: i + output.rank - x.rank for i in range(x.rank)}
+        return [rearranged(0, x, order, dict.fromkeys(order, shifted(0, CIRCULAR)))]
+
+
+class RepeatVector(Layer):
+    """Repeat vector: the whole input n times along a new first axis, as Keras' layer for sequence decoders."""
+
+    kind = "repeat_vector"
+    saves = NOTHING
+
+    n = Integer("how many times")
+
+    examples = (Example({"n": 4}, (7,), (4, 7), source="Keras 3.15.1, run"),)
+
+    def output(self, x: Shape) -> Shape:
+        return x.plain(self.n, *x.sizes)
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [rearranged(0, x, {i: i + 1 for i in range(x.rank)})]
+
+
+class Roll(Layer):
+    """Roll: numbers pushed along axes, those that fall off come in again at the other end. No size changes."""
+
+    kind = "roll"
+    saves = NOTHING
+    also = ("shift", "cyclic_shift", "window_shift")
+
+    shifts = Integers("how far, along each axis", minimum=-_FAR)
+    dims = AxisNumbers("the axes: 1 is the first, -1 the last", also=["dim", "axis"])
+
+    examples = (
+        Example({"shifts": [-3, -3], "dims": [1, 2]}, (56, 56, 96), (56, 56, 96), source="Swin-T, torchvision"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        if len(self.shifts) != len(self.dims):
+            raise Misfit(
+                f"shifts has {len(self.shifts)} numbers and dims {len(self.dims)}", mend="give one for each axis"
+            )
+        for dim in self.dims:
+            axis_of(dim, x.rank, "dims")
+        yield from ()
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        pairs = zip(self.dims, self.shifts, strict=True)
+        sights = {axis_of(dim, x.rank, "dims"): shifted(-by, CIRCULAR) for dim, by in pairs}
+        return [rearranged(0, x, {i: i for i in range(x.rank)}, sights)]

@@ -1,0 +1,244 @@
+"""What windowed vision transformers are made of (Swin, Swin v2, MaxViT), and stochastic depth.
+
+A feature map is cut into square windows of tokens, (windows, window², channels); attention works inside each, with
+learned biases for the distances between its tokens.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
+from shapecalc.errors import Misfit
+from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number, PerAxis, per_axis
+from shapecalc.layers.base.dependence import Look, everything
+from shapecalc.layers.base.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.kinds.attention import need_rank, product_macs, seen_apart
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = ["RelativePositionBias", "StochasticDepth", "WindowAttention", "WindowPartition", "WindowReverse"]
+
+
+class _Windows(Layer):
+    """What partition and reverse share: how many windows cover a map."""
+
+    saves = NOTHING
+
+    window_size = PerAxis("side of a window, in tokens", symbol="w", also=["partition_size"])
+
+    def _grid(self, x: Shape) -> tuple[tuple[Dim, ...], tuple[Dim, ...]]:
+        """Return the sides of a window, and how many windows lie along each axis of the map."""
+        window = per_axis(self.window_size, len(x.spatial))
+        if len(window) != len(x.spatial) or not window:
+            raise Misfit(
+                f"window_size has {len(window)} numbers, but the input has {len(x.spatial)} spatial axes",
+                argument="window_size",
+            )
+        return window, tuple(ceil_div(size, side) for size, side in zip(x.spatial, window, strict=True))
+
+
+class WindowPartition(_Windows):
+    """Window partition: a feature map as windows of tokens, (windows, tokens in one, channels).
+
+    The map is padded up to whole windows, as torchvision's Swin does. It is read in the network's layout. MaxViT's
+    grid attention takes its tokens from all over the map instead of side by side; the sizes are the same: `grid`.
+    """
+
+    kind = "window_partition"
+
+    grid = Flag("tokens from all over the map, as MaxViT's grid attention; changes no size", False)
+
+    examples = (
+        Example({"window_size": 7}, (56, 56, 96), (64, 49, 96), source="Swin-T, torchvision", layout="HWC"),
+        Example({"window_size": 8}, (28, 28, 192), (16, 64, 192), source="Swin v2-T, torchvision", layout="HWC"),
+    )
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        self._grid(x)
+        yield from ()
+
+    def output(self, x: Shape) -> Shape:
+        window, counts = self._grid(x)
+        return x.plain(prod(counts), prod(window), x.channels)
+
+
+class WindowReverse(_Windows):
+    """Window reverse: windows of tokens laid back into the feature map that they were cut from.
+
+    The second input is that map, whose size the output has; its padding is cropped.
+    """
+
+    kind = "window_reverse"
+    also = ("window_departition",)
+    inputs = (2, 2)
+
+    examples = (
+        Example({"window_size": 8}, [(16, 64, 192), (28, 28, 192)], (28, 28, 192), source="Swin v2-T, torchvision",
+                layout="HWC"),
+    )  # fmt: skip
+
+    def constraints(self, windows: Shape, like: Shape) -> Iterator[Constraint]:
+        window, counts = self._grid(like)
+        if windows.rank != 3:
+            raise Misfit(f"windows have three axes (windows, tokens, channels), but the input has {windows.rank}")
+        yield Constraint(windows.sizes[0], EQUAL, prod(counts), "windows of the input", "windows on the map")
+        yield Constraint(windows.sizes[1], EQUAL, prod(window), "tokens in a window", "window_size squared")
+
+    def output(self, windows: Shape, like: Shape) -> Shape:
+        return like.map_of(windows.sizes[2], like.spatial)
+
+    def looks(self, output: Shape, windows: Shape, like: Shape) -> list[Look]:
+        return [everything(0, windows)]  # of the map itself, its size alone is used
+
+
+class WindowAttention(Layer):
+    """Self-attention inside windows of tokens (windows, tokens, channels), with learned relative position biases.
+
+    `position: table` is Swin's and MaxViT's: a number for each of the (2w−1)·(2w−1) distances in every head. `mlp` is
+    Swin v2's: a small network (2 → cpb_hidden → heads) gives them from the distances, and each head has a learned
+    logit scale. The index that looks the biases up is a buffer, as torchvision registers it, and so is the table
+    of distances of `mlp`. MACs of `mlp` are counted once for each sample, though the network runs once for a batch.
+    """
+
+    kind = "window_attention"
+    sequences = True
+    saves = TRAINED
+
+    num_heads = Integer("heads that the channels are split into", symbol="h")
+    window_size = PerAxis("side of a window, in tokens", symbol="w", also=["partition_size"])
+    position = Choice("where the position biases come from", ("table", "mlp", "none"), "table")
+    qkv_bias = Flag("learned numbers added to queries, keys and values", True)
+    proj_bias = Flag("learned numbers added to the output", True, also=["out_bias"])
+    cpb_hidden = Integer("hidden features of the network that gives the biases", 512)
+
+    examples = (
+        Example({"num_heads": 3, "window_size": 7}, (64, 49, 96), (64, 49, 96), 37_755, 145_108_992,
+                "Swin-T's first block, torchvision; MACs by PyTorch's flop counter", buffers=2_401),
+        Example({"num_heads": 3, "window_size": 8, "position": "mlp"}, (49, 64, 96), (49, 64, 96), 40_323, 154_716_672,
+                "Swin v2-T's first block at 224, torchvision; MACs by PyTorch's flop counter", buffers=4_546),
+    )  # fmt: skip
+
+    def _window(self) -> tuple[Dim, ...]:
+        return per_axis(self.window_size, 2)
+
+    def _distances(self) -> Dim:
+        return prod(2 * side - 1 for side in self._window())
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        need_rank(self.kind, x, 2, "tokens and channels")
+        yield Constraint(self.num_heads, DIVIDES, x.sizes[-1], "num_heads", "channels of the input")
+        yield Constraint(x.sizes[-2], EQUAL, prod(self._window()), "tokens in a window", "window_size squared")
+
+    def weights(self, x: Shape) -> WeightShapes:
+        channels, heads = x.sizes[-1], self.num_heads
+        shapes: WeightShapes = {"qkv.weight": (3 * channels, channels)}
+        if self.qkv_bias:
+            shapes["qkv.bias"] = (3 * channels,)
+        shapes["proj.weight"] = (channels, channels)
+        if self.proj_bias:
+            shapes["proj.bias"] = (channels,)
+        if self.position == "table":
+            shapes["relative_position_table"] = (self._distances(), heads)
+        elif self.position == "mlp":
+            shapes["logit_scale"] = (heads, 1, 1)
+            shapes["cpb_mlp.0.weight"] = (self.cpb_hidden, len(self._window()))
+            shapes["cpb_mlp.0.bias"] = (self.cpb_hidden,)
+            shapes["cpb_mlp.2.weight"] = (heads, self.cpb_hidden)
+        return shapes
+
+    def buffers(self, x: Shape) -> WeightShapes:
+        if self.position == "none":
+            return {}
+        tokens = prod(self._window())
+        index: WeightShapes = {"relative_position_index": (tokens * tokens,)}
+        if self.position == "table":
+            return index
+        spread = tuple(2 * side - 1 for side in self._window())
+        return {"relative_coords_table": (1, *spread, len(spread)), **index}
+
+    def macs(self, output: Shape, x: Shape) -> Dim:
+        tokens, channels = x.sizes[-2], x.sizes[-1]
+        windows, head = prod(x.sizes[:-2]), channels // self.num_heads
+        square = product_macs(self.num_heads, tokens, tokens, head, head)
+        macs = windows * (tokens * channels * channels * 4 + square)
+        if self.position == "mlp":
+            macs = macs + self._distances() * (self.cpb_hidden * (len(self._window()) + self.num_heads))
+        return macs
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        tokens, channels = x.sizes[-2:]
+        each = 3 * channels + self.num_heads * tokens
+        if self.position == "mlp":  # queries and keys as they are normalised, and by what
+            each = each + 3 * channels + 4 * self.num_heads
+        return [(prod(x.sizes[:-1]) * each, 0)]
+
+    def kept_for_weights(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        tokens, channels = x.sizes[-2:]
+        scaled = self.num_heads * tokens if self.position == "mlp" else 0
+        return [(prod(x.sizes[:-1]) * (channels + scaled), 0)]
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        return [seen_apart(0, x)]
+
+
+class RelativePositionBias(Layer):
+    """Relative position bias: adds to attention scores (…, heads, L, S) a learned number for each distance and head.
+
+    With `window_size` the distances are those in a square window, as in Swin, and the index that looks them up is a
+    buffer; with `num_buckets` they are T5's, and nothing else is kept.
+    """
+
+    kind = "relative_position_bias"
+    sequences = True
+    saves = NOTHING
+    elementwise = True
+
+    window_size = PerAxis("side of the window whose tokens attend", None, symbol="w")
+    num_buckets = Integer("how many distances are told apart, as in T5", None)
+
+    examples = (
+        Example({"window_size": 7}, (3, 49, 49), (3, 49, 49), 507, 0, "Swin-T, torchvision", buffers=2_401),
+        Example({"num_buckets": 32}, (8, 10, 10), (8, 10, 10), 256, 0, "T5-small, transformers"),
+    )
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        need_rank(self.kind, x, 3, "heads, a length and a length")
+        if (self.window_size is None) == (self.num_buckets is None):
+            raise Misfit(f"{self.kind} needs one of window_size and num_buckets", argument="window_size")
+        if self.window_size is not None:
+            tokens = prod(per_axis(self.window_size, 2))
+            for size in x.sizes[-2:]:
+                yield Constraint(size, EQUAL, tokens, "length of the scores", "window_size squared")
+
+    def weights(self, x: Shape) -> WeightShapes:
+        if self.window_size is None:
+            return {"weight": (self.num_buckets, x.sizes[-3])}
+        return {"weight": (prod(2 * side - 1 for side in per_axis(self.window_size, 2)), x.sizes[-3])}
+
+    def buffers(self, x: Shape) -> WeightShapes:
+        if self.window_size is None:
+            return {}
+        tokens = prod(per_axis(self.window_size, 2))
+        return {"relative_position_index": (tokens, tokens)}
+
+
+class StochasticDepth(Layer):
+    """Stochastic depth: in training drops a whole residual branch, or lets it pass. No size changes."""
+
+    kind = "stochastic_depth"
+    only_training = True
+    saves = NOTHING
+    also = ("drop_path",)
+    elementwise = True
+
+    p = Number("probability of dropping it", 0.0, minimum=0, maximum=1, also=["rate", "drop_prob"])
+    mode = Choice("batch: for all samples at once; row: for each apart", ("batch", "row"), "row")
+
+    examples = (Example({"p": 0.2}, (96, 56, 56), (96, 56, 56), source="torchvision.ops.StochasticDepth"),)
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(1, 0)] if self.p > 0 and self.mode == "row" else []  # whether the sample's branch passes

@@ -1,0 +1,1 @@
+"""What a network is: graph, report, and inference between them."""

@@ -1,0 +1,163 @@
+"""Graph to sizes on any kind of number: what must hold of them is collected as data, and raises nothing.
+
+`inference` works on ints, where a constraint that does not hold is an error at once. Here the sizes may be symbols,
+columns or ints, and the constraints are handed on: symbols make assumptions of them, columns masks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.dims import EQUAL, UP_TO, Constraint, holds, prod
+from shapecalc.errors import Misfit, Problem, ShapeError
+from shapecalc.layers.base.shape import HWC, Shape
+from shapecalc.model.inference import check_inputs
+from shapecalc.model.report import Sizing, Totals, count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator, Sequence
+
+    from shapecalc.dims import Dim
+    from shapecalc.layers.base.layer import Layer
+    from shapecalc.model.graph import Graph, Node
+
+__all__ = ["Condition", "Evaluation", "evaluate", "size_on_any"]
+
+
+class Condition(NamedTuple):
+    """A constraint, and the index of the node that asks for it."""
+
+    node: int
+    constraint: Constraint
+
+
+class Evaluation(NamedTuple):
+    """The sizes of every layer of a graph, and what must hold for them to be so.
+
+    Constraints between plain ints that hold are left out; one that does not hold stands among the others.
+    """
+
+    graph: Graph
+    sizings: tuple[Sizing, ...]
+    conditions: tuple[Condition, ...]
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """What must hold, without the layers that ask for it."""
+        return tuple([condition.constraint for condition in self.conditions])
+
+    def totals(self) -> Totals:
+        """Return the sums over all layers for one sample; shared weights count once, as in a report."""
+        sums: list[Dim] = [0, 0, 0, 0, 0, 0]
+        for node, sizing in zip(self.graph.nodes, self.sizings, strict=True):
+            weights, biases, buffers = (0, 0, 0) if node.shares >= 0 else sizing[4:7]
+            params = weights + biases
+            row = (weights, biases, params, 0 if node.frozen else params, buffers, sizing.macs)
+            for i, value in enumerate(row):
+                if type(value) is not int or value:
+                    sums[i] = sums[i] + value
+        return Totals(*sums)
+
+    def output(self, node: int, output: int = 0) -> Shape:
+        """Return a tensor's shape: an output of a node, or (negative `node`) an input of the network."""
+        return list(self.graph.inputs.values())[-1 - node] if node < 0 else self.sizings[node].outputs[output]
+
+
+def evaluate(graph: Graph, *, counts: bool = True, simplify: Callable[[Dim], Dim] | None = None) -> Evaluation:
+    """Return the sizes of every layer of a graph whose sizes are of any kind of number, and what must hold of them.
+
+    Without `counts` only sizes are worked out: parameters and MACs are 0. `simplify` is applied to every size before
+    anything is made of it.
+    Errors: `ShapeError` for what no number could mend: inputs with the wrong number of axes, a wrong number of inputs.
+    """
+    shapes = list(graph.inputs.values())
+    sizings: list[Sizing] = []
+    conditions: list[Condition] = []
+    known: dict[Hashable, Sizing] = {}
+    for index, node in enumerate(graph.nodes):
+        inputs = tuple([_tensor(ref.node, ref.output, node, shapes, sizings) for ref in node.inputs])
+        assert node.layer is not None  # (a graph that is used has no broken layers)
+        key = (id(node.layer), *inputs)
+        found = known.get(key)
+        if found is None:
+            try:
+                found, asked = size_on_any(node.layer, inputs, counts=counts, simplify=simplify)
+            except Misfit as misfit:
+                raise ShapeError(_problem(node, misfit)) from None
+            if not inputs and graph.layout == HWC:
+                found = found._replace(outputs=tuple([s._replace(channels_last=True) for s in found.outputs]))
+            known[key] = found
+            conditions += [Condition(index, constraint) for constraint in asked]
+        sizings.append(found)
+    if counts:
+        conditions += _shared_weights(graph, sizings)
+    return Evaluation(graph, tuple(sizings), tuple(conditions))
+
+
+def size_on_any(
+    layer: Layer, inputs: tuple[Shape, ...], *, counts: bool = True, simplify: Callable[[Dim], Dim] | None = None
+) -> tuple[Sizing, list[Constraint]]:
+    """Return what the formulas of a layer give, and what must hold that does not go without saying.
+
+    Errors: `Misfit` for what no number could mend.
+    """
+    check_inputs(layer, inputs)
+    asked = [constraint for constraint in layer.constraints(*inputs) if not _goes_without_saying(constraint)]
+    output = layer.output(*inputs)
+    outputs = (output,) if isinstance(output, Shape) else tuple(output)
+    if simplify:
+        outputs = tuple([shape._replace(sizes=tuple(map(_plainly(simplify), shape.sizes))) for shape in outputs])
+        output = outputs[0] if isinstance(output, Shape) else outputs
+    for shape in outputs:
+        if not any(shape is x for x in inputs):
+            positive = [Constraint(1, UP_TO, size, "", "a size of the output") for size in shape.sizes]
+            asked += [constraint for constraint in positive if not _goes_without_saying(constraint)]
+    if not counts:
+        return Sizing(inputs, outputs, {}, {}, 0, 0, 0, 0), asked
+    weight_shapes, buffer_shapes = layer.weights(*inputs), layer.buffers(*inputs)
+    weights, biases = count(weight_shapes)
+    buffers: Dim = sum(prod(sizes) for sizes in buffer_shapes.values()) if buffer_shapes else 0
+    macs = layer.macs(output, *inputs)
+    return Sizing(inputs, outputs, weight_shapes, buffer_shapes, weights, biases, buffers, macs), asked
+
+
+def _plainly(simplify: Callable[[Dim], Dim]) -> Callable[[Dim], Dim]:
+    return lambda size: size if type(size) is int else simplify(size)
+
+
+def _tensor(node: int, output: int, taker: Node, shapes: Sequence[Shape], sizings: Sequence[Sizing]) -> Shape:
+    if node < 0:
+        return shapes[-1 - node]
+    outputs = sizings[node].outputs
+    if output >= len(outputs):
+        raise ShapeError(_problem(taker, Misfit(f"what it takes has no output with the number {output}")))
+    return outputs[output]
+
+
+def _problem(node: Node, misfit: Misfit) -> Problem:
+    return misfit.at(node.mark, f"{node.name} ({node.kind})", node.name)._replace(also=node.uses)
+
+
+def _goes_without_saying(constraint: Constraint) -> bool:
+    left, right = constraint.left, constraint.right
+    if left is right and constraint.relation != "<":
+        return True
+    return type(left) is int and type(right) is int and holds(constraint)
+
+
+def _shared_weights(graph: Graph, sizings: Sequence[Sizing]) -> Iterator[Condition]:
+    """Yield that a layer and the one whose weights it shares have tensors of the same sizes."""
+    for index, (node, sizing) in enumerate(zip(graph.nodes, sizings, strict=True)):
+        if node.shares < 0:
+            continue
+        mine, theirs = (list(s.weight_shapes.values()) for s in (sizing, sizings[node.shares]))
+        if [len(sizes) for sizes in mine] != [len(sizes) for sizes in theirs]:
+            name = graph.nodes[node.shares].name
+            raise ShapeError(_problem(node, Misfit(f"it shares the weights of {name}, which has other tensors")))
+        if all(type(size) is int for sizes in (*mine, *theirs) for size in sizes):
+            mine, theirs = sorted(mine), sorted(theirs)
+        for ours, others in zip(mine, theirs, strict=True):
+            for a, b in zip(ours, others, strict=True):
+                constraint = Constraint(a, EQUAL, b, "size of its weights", "that of the weights it shares")
+                if not _goes_without_saying(constraint):
+                    yield Condition(index, constraint)

@@ -1,0 +1,86 @@
+"""A network as a directed acyclic graph of layers, in the order of computation. Nothing in it ever changes."""
+
+# No `from __future__ import annotations`: NamedTuple compiles each annotation that is text, at every start.
+
+from typing import Any, NamedTuple
+
+from shapecalc.errors import Mark
+from shapecalc.layers.base.layer import Layer
+from shapecalc.layers.base.shape import Shape
+
+__all__ = ["Block", "Claim", "Graph", "Node", "Reference"]
+
+
+class Reference(NamedTuple):
+    """One output of a node, or (with `node` negative) an input of the network: -1 is the first input, -2 the second."""
+
+    node: int
+    output: int = 0
+
+
+class Node(NamedTuple):
+    """One layer at its place in the network.
+
+    `layer` is None where the specification of the layer was wrong (a graph to be reported on, not to be used).
+    `shares` is the index of the node whose weights this one uses; `block` the index of the innermost block that it
+    stands in, or -1; `mark` is its place in the source, `uses` say what used the block that it stands in, outwards.
+    """
+
+    name: str
+    layer: Layer | None
+    inputs: tuple[Reference, ...]
+    mark: Mark | None = None
+    uses: tuple[tuple[str, Mark], ...] = ()
+    shares: int = -1
+    frozen: bool = False
+    block: int = -1
+
+    @property
+    def kind(self) -> str:
+        """The name of the layer's kind."""
+        return self.layer.kind if self.layer else "?"
+
+
+class Block(NamedTuple):
+    """A named group of layers: its scoped name, what it is an instance of, and the block around it (-1: none)."""
+
+    name: str
+    kind: str
+    parent: int = -1
+
+
+class Claim(NamedTuple):
+    """One line of `expect:`: what the specification says of itself."""
+
+    what: str
+    expected: Any
+    mark: Mark
+
+
+class Graph(NamedTuple):
+    """A network: named inputs, nodes in the order of computation, and the outputs."""
+
+    name: str
+    inputs: dict[str, Shape]
+    nodes: tuple[Node, ...]
+    outputs: tuple[Reference, ...]
+    layout: str = "CHW"
+    source: str = ""
+    blocks: tuple[Block, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    notes: tuple[str, ...] = ()
+    variables: dict[str, Any] = {}  # noqa: RUF012  (never written on)
+    file: str = ""
+    output_names: tuple[str, ...] = ()
+
+    def named_outputs(self) -> dict[str, Reference]:
+        """Return the outputs under the names that `outputs:` gives them, or else those of the layers."""
+        names = self.output_names or tuple(self.name_of(ref) for ref in self.outputs)
+        return dict(zip(names, self.outputs, strict=True))
+
+    def name_of(self, reference: Reference) -> str:
+        """Return how a reader calls what is referred to: `conv1`, `split1[1]`, `input`."""
+        if reference.node < 0:
+            return list(self.inputs)[-1 - reference.node]
+        name = self.nodes[reference.node].name
+        return f"{name}[{reference.output}]" if reference.output else name

@@ -1,0 +1,294 @@
+"""Graph to Report: every layer's formulas applied, in the order of computation.
+
+A layer that does not fit is a `Problem`; what depends on it is left out, all else is still worked out, so that one
+run finds everything that is wrong. Layers alike with inputs alike are worked out once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.dims import EQUAL, holds, prod
+from shapecalc.errors import Hint, Misfit, Problem, ShapeError, count_noun, told
+from shapecalc.layers.base.arguments import show
+from shapecalc.layers.base.layer import KINDS, normalise_word, stated_rank
+from shapecalc.layers.base.shape import HWC, UNKNOWN, Shape
+from shapecalc.layers.base.window import wrong_rank
+from shapecalc.model.report import Report, Row, Sizing, Totals, count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.dims import Constraint, Dim
+    from shapecalc.layers.base.layer import Layer
+    from shapecalc.model.graph import Graph, Node
+
+MAX_ELEMENTS = 10**30
+"""The most numbers of a tensor: products of a few of them are still numbers that can be shown."""
+
+__all__ = ["check_inputs", "infer", "misfits", "size_layer", "sizings_of"]
+
+
+def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "torch") -> Report:
+    """Return the report of a network.
+
+    `batch` multiplies MACs; `layout` (CHW or HWC) is how sizes are shown, the network's own by default.
+    Errors: `ShapeError` with every layer that does not fit.
+    """
+    sizings, problems = sizings_of(graph)
+    if problems:
+        raise ShapeError(problems)
+    layout = layout or graph.layout
+    rows = []
+    sums = [0, 0, 0, 0, 0, 0]
+    counts_statistics = convention == "keras"
+    for node, sizing in zip(graph.nodes, sizings, strict=True):
+        assert sizing is not None
+        macs = sizing.macs * batch
+        from_ = tuple([graph.name_of(ref) for ref in node.inputs])
+        weights, biases, buffers, shares = sizing.weights, sizing.biases, sizing.buffers, ""
+        if node.shares >= 0:
+            weights, biases, buffers, shares = 0, 0, 0, graph.nodes[node.shares].name
+        statistics = buffers if counts_statistics else 0
+        rows.append(Row(node.name, node, sizing, from_, weights, biases, buffers, macs, layout, shares, statistics))
+        sums[0] += weights
+        sums[1] += biases
+        sums[2] += weights + biases + statistics
+        sums[3] += 0 if node.frozen else weights + biases
+        sums[4] += buffers
+        sums[5] += macs
+    return Report(graph, tuple(rows), Totals(*sums), layout, batch, convention)
+
+
+def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
+    """Return the sizes of every layer (None where they could not be worked out), and what is wrong."""
+    shapes = list(graph.inputs.values())
+    sizings: list[Sizing | None] = []
+    problems: list[Problem] = []
+    known: dict[tuple[int, tuple[Shape, ...]], Sizing] = {}
+    for node in graph.nodes:
+        inputs = _inputs_of(node, graph, shapes, sizings, problems)
+        if node.layer is None or len(inputs) < len(node.inputs):
+            sizings.append(None)
+            continue
+        key = (id(node.layer), tuple(inputs))
+        found = known.get(key)
+        if found is None:
+            try:
+                found = size_layer(node.layer, key[1])
+            except Misfit as misfit:
+                if node.block >= 0 and graph.blocks[node.block].kind in KINDS:
+                    misfit.hint = ""  # it would speak of layers that the reader has not written
+                problems.append(_problem(node, misfit))
+                sizings.append(None)
+                continue
+            if not inputs and graph.layout == HWC:  # a layer that takes nothing cannot know the layout
+                found = found._replace(outputs=tuple(shape._replace(channels_last=True) for shape in found.outputs))
+            known[key] = found
+        sizings.append(found)
+    problems += _shared_weights(graph, sizings)
+    return sizings, problems
+
+
+def _inputs_of(
+    node: Node, graph: Graph, shapes: Sequence[Shape], sizings: Sequence[Sizing | None], problems: list[Problem]
+) -> list[Shape]:
+    """Return the shapes that a layer takes, without those that are not known."""
+    inputs = []
+    for ref in node.inputs:
+        if ref.node < 0:
+            shape = shapes[-1 - ref.node]
+            if shape != UNKNOWN:
+                inputs.append(shape)
+            continue
+        sizing = sizings[ref.node]
+        if sizing is None:
+            continue
+        if ref.output < len(sizing.outputs):
+            inputs.append(sizing.outputs[ref.output])
+        else:
+            problems.append(_no_such_output(node, graph.nodes[ref.node], ref.output, len(sizing.outputs)))
+    return inputs
+
+
+def size_layer(layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
+    """Return what the formulas of a layer give for inputs of plain ints.
+
+    Errors: `Misfit` with the first thing that is wrong.
+    """
+    check_inputs(layer, inputs)
+    for constraint in layer.constraints(*inputs):
+        if not holds(constraint):
+            raise _mended(constraint, layer, inputs)
+    output = layer.output(*inputs)
+    outputs = (output,) if isinstance(output, Shape) else output
+    for shape in outputs:
+        if shape.sizes and min(shape.sizes) < 1:
+            raise Misfit(f"its output would be {shape.text}: every axis must be at least 1", too_small=True)
+        if shape.elements > MAX_ELEMENTS:
+            raise Misfit(f"its output would be {show(shape.elements)} numbers: no tensor goes beyond 10^30")
+    weight_shapes = layer.weights(*inputs)
+    buffer_shapes = layer.buffers(*inputs)
+    weights, biases = count(weight_shapes)
+    buffers: Dim = sum(prod(sizes) for sizes in buffer_shapes.values()) if buffer_shapes else 0
+    macs = layer.macs(output, *inputs)
+    return Sizing(inputs, outputs, weight_shapes, buffer_shapes, weights, biases, buffers, macs)
+
+
+def misfits(layer: Layer, inputs: tuple[Shape, ...]) -> list[Misfit]:
+    """Return everything that is wrong with a layer on these inputs."""
+    try:
+        check_inputs(layer, inputs)
+        broken = [constraint for constraint in layer.constraints(*inputs) if not holds(constraint)]
+    except Misfit as misfit:
+        return [misfit]
+    return [_mended(constraint, layer, inputs) for constraint in broken]
+
+
+def _mended(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> Misfit:
+    """Return what is wrong where a constraint does not hold, with only those of its proposals that do fix the layer."""
+    misfit = constraint.misfit()
+    stated = [proposal for proposal in misfit.proposals if proposal.argument in layer.arguments]
+
+    def work() -> str:
+        hint = told(
+            proposal
+            for proposal in stated
+            if all(_would_do(layer, proposal.argument, value, inputs) for value in proposal.values)
+        )
+        batch = _without_batch(layer, inputs[0]) if stated and constraint.relation == EQUAL else ""
+        if not batch:
+            return hint
+        return batch if inputs[0].sizes[0] == 1 else "; ".join(filter(None, (batch, hint)))
+
+    if misfit.proposals:
+        misfit.hint = Hint(work)
+    return misfit
+
+
+def _would_do(layer: Layer, name: str, value: Any, inputs: tuple[Shape, ...]) -> bool:
+    """Tell whether a layer fits with another value for an argument, and those that may have taken theirs from it."""
+    try:
+        value = layer.arguments[name].normalise(value)
+        takers = {
+            taker: value
+            for taker, argument in layer.arguments.items()
+            if argument.default_from == name and getattr(layer, taker) == getattr(layer, name)
+        }
+        changes = [{name: value}, {**takers, name: value}] if takers else [{name: value}]
+        return all(holds(c) for values in changes for c in layer.with_values(values).constraints(*inputs))
+    except Misfit:
+        return False
+
+
+def check_inputs(layer: Layer, inputs: Sequence[Shape]) -> None:
+    """Refuse inputs that are not as many as the layer expects, or whose axes are not as many as its name states.
+
+    Errors: `Misfit`.
+    """
+    _check_number(layer, len(inputs))
+    ranks = layer.expected_ranks()
+    if ranks is None or not inputs:
+        return
+    rank = layer.spatial_rank(inputs[0])
+    if not layer.expects_rank(rank, layer.name_used):
+        mend = _rank_mend(layer, inputs[0], rank) if layer.name_used else ""
+        raise wrong_rank(layer.name_used or layer.kind, inputs[0], ranks, mend)
+
+
+def _check_number(layer: Layer, found: int) -> None:
+    least, most = layer.inputs
+    if least <= found and (most is None or found <= most):
+        return
+    if most == least:
+        due = count_noun(least, "input")
+    elif most is None:
+        due = f"at least {count_noun(least, 'input')}"
+    else:
+        due = f"{least} to {count_noun(most, 'input')}"
+    mend = "let add or concat make one of them" if most == 1 else ""
+    raise Misfit(f"{layer.kind} takes {due}, but is given {found}", mend=mend)
+
+
+def _rank_mend(layer: Layer, x: Shape, rank: int) -> str:
+    """Return what to write for an input of another rank than the layer's name states: no batch axis, another name."""
+    hint = _without_batch(layer, x)
+    if hint and (x.sizes[0] == 1 or _differs(layer, x)):
+        return hint
+    if hint and stated_rank(layer.name_used) == 2 and x.without_first_axis().channels in _IMAGE_CHANNELS:
+        return hint
+    if not layer.expects_rank(rank) or not _fits(layer.with_values({"name_used": ""}), x):
+        return ""
+    other = layer.name_used.replace(f"{stated_rank(layer.name_used)}", f"{rank}", 1)
+    known = normalise_word(other) in map(normalise_word, layer.also)
+    return f"{other if known else layer.kind} would do" + (f", or {layer.kind} for any number of them" if known else "")
+
+
+_IMAGE_CHANNELS = (1, 3, 4)
+
+
+def _without_batch(layer: Layer, x: Shape) -> str:
+    """Return the hint to leave out the first axis of an input: nothing where the layer would not fit without it."""
+    rest = x.without_first_axis()
+    if not rest.sizes or not _fits(layer, rest):
+        return ""
+    return f"sizes are given without the batch axis: write {rest.text}, not {x.text}"
+
+
+def _fits(layer: Layer, x: Shape) -> bool:
+    try:
+        check_inputs(layer, [x])
+        return all(type(c.left) is type(c.right) is int and holds(c) for c in layer.constraints(x))
+    except Misfit:
+        return False
+
+
+def _differs(layer: Layer, x: Shape) -> bool:
+    """Tell whether an argument states another size than the input has: in_channels, num_features."""
+    try:
+        return any(c.relation == EQUAL and not holds(c) for c in layer.constraints(x))
+    except Misfit:
+        return False
+
+
+def _problem(node: Node, misfit: Misfit) -> Problem:
+    return misfit.at(node.mark, f"{node.name} ({node.kind})", node.name)._replace(also=node.uses)
+
+
+def _no_such_output(node: Node, giver: Node, output: int, outputs: int) -> Problem:
+    return _problem(
+        node,
+        Misfit(
+            f"{giver.name} has {count_noun(outputs, 'output')}, and none with the number {output}",
+            mend=f"they are {giver.name}[0] to {giver.name}[{outputs - 1}]"
+            if outputs > 1
+            else f"take {giver.name} alone",
+        ),
+    )
+
+
+def _shared_weights(graph: Graph, sizings: Sequence[Sizing | None]) -> list[Problem]:
+    """Return where a layer shares the weights of another whose tensors are of other sizes."""
+    problems = []
+    for node, sizing in zip(graph.nodes, sizings, strict=True):
+        owner = sizings[node.shares] if node.shares >= 0 else None
+        if sizing is None or owner is None:
+            continue
+        if sorted(sizing.weight_shapes.values()) != sorted(owner.weight_shapes.values()):
+            name = graph.nodes[node.shares].name
+            problems.append(
+                _problem(
+                    node,
+                    Misfit(
+                        f"it shares the weights of {name}, whose sizes are not the ones it needs",
+                        (f"it needs {_tensors(sizing)}; {name} has {_tensors(owner)}",),
+                        f"give it the same input sizes and arguments as {name}, or weights of its own",
+                    ),
+                )
+            )
+    return problems
+
+
+def _tensors(sizing: Sizing) -> str:
+    shapes = [f"{name} {'×'.join(map(str, sizes))}" for name, sizes in sizing.weight_shapes.items()]
+    return ", ".join(shapes) or "no weights"

@@ -1,0 +1,359 @@
+"""What was worked out of a network: a row for every layer, and the totals. Immutable; renderers draw it."""
+
+# No `from __future__ import annotations`: NamedTuple compiles each annotation that is text, at every start.
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from shapecalc.dims import Dim, prod, total
+from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.layers.base.layer import WeightShapes, is_bias
+from shapecalc.layers.base.shape import Shape
+from shapecalc.model.graph import Graph, Node
+
+__all__ = ["Line", "Report", "Row", "Sizing", "Totals", "count", "sum_rows"]
+
+VERSION = 1
+"""The version of the JSON contract."""
+
+
+class Sizing(NamedTuple):
+    """What the formulas of one layer give for its input shapes."""
+
+    inputs: tuple[Shape, ...]
+    outputs: tuple[Shape, ...]
+    weight_shapes: WeightShapes
+    buffer_shapes: WeightShapes
+    weights: Dim
+    biases: Dim
+    buffers: Dim
+    macs: Dim
+
+
+class Totals(NamedTuple):
+    """Sums of counts: over a network, a block, or one layer."""
+
+    weights: Dim
+    biases: Dim
+    params: Dim
+    trainable: Dim
+    buffers: Dim
+    macs: Dim
+
+
+class Row(NamedTuple):
+    """One layer of a report. Counts are exact; MACs are for the whole batch, sizes are without the batch axis.
+
+    `from_` names what the layer takes; a layer that shares another's weights (`shares` is its name) has none of its
+    own. `statistics` are the buffers that the convention in force counts into the parameters. `block` is the
+    index of the innermost block of the report that it stands in, or -1.
+    """
+
+    name: str
+    node: Node
+    sizing: Sizing
+    from_: tuple[str, ...]
+    weights: Dim
+    biases: Dim
+    buffers: Dim
+    macs: Dim
+    layout: str = "CHW"
+    shares: str = ""
+    statistics: Dim = 0
+
+    def __repr__(self) -> str:
+        sizes = [", ".join("×".join(map(str, s)) for s in shapes) for shapes in (self.input_shapes, self.output_shapes)]
+        return f"<Row {self.name}: {self.kind} {' → '.join(sizes)}, {self.params:,} params, {self.macs:,} MACs>"
+
+    @property
+    def kind(self) -> str:
+        """The name of the layer's kind."""
+        return self.node.kind
+
+    @property
+    def block(self) -> int:
+        """The index of the innermost block that the layer stands in, or -1."""
+        return self.node.block
+
+    @property
+    def params(self) -> Dim:
+        """Weights and biases; with the convention of Keras, running statistics too."""
+        return self.weights + self.biases + self.statistics
+
+    @property
+    def trainable(self) -> Dim:
+        """Learned numbers that are not frozen."""
+        return 0 if self.node.frozen else self.weights + self.biases
+
+    @property
+    def total(self) -> Totals:
+        """The counts of the layer."""
+        return Totals(self.weights, self.biases, self.params, self.trainable, self.buffers, self.macs)
+
+    @property
+    def input_shapes(self) -> list[tuple[Dim, ...]]:
+        """The sizes of what comes in, in the report's layout."""
+        return [shape.in_layout(self.layout) for shape in self.sizing.inputs]
+
+    @property
+    def output_shapes(self) -> list[tuple[Dim, ...]]:
+        """The sizes of what goes out, in the report's layout."""
+        return [shape.in_layout(self.layout) for shape in self.sizing.outputs]
+
+    @property
+    def activations(self) -> Dim:
+        """How many numbers the layer gives for one sample."""
+        return total(shape.elements for shape in self.sizing.outputs)
+
+    @property
+    def in_features(self) -> Dim:
+        """The number of features that come in: for `linear` the last axis, for any other kind all, flattened."""
+        return self._layer.features_in(*self.sizing.inputs)
+
+    @property
+    def out_features(self) -> Dim:
+        """The number of features that go out, flattened."""
+        return self.sizing.outputs[0].elements
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments in force, without those that stand at an unremarkable default."""
+        shown: dict[str, Any] = self._layer.shown_arguments(self.sizing.inputs[0] if self.sizing.inputs else None)
+        return shown
+
+    @property
+    def _layer(self) -> Any:
+        return self.node.layer
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the layer as the JSON contract has it."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "from": list(self.from_),
+            "input_shapes": [list(shape) for shape in self.input_shapes],
+            "output_shapes": [list(shape) for shape in self.output_shapes],
+            "weights": self.weights,
+            "biases": self.biases,
+            "params": self.params,
+            "trainable": not self.node.frozen,
+            "buffers": self.buffers,
+            "macs": self.macs,
+            "arguments": self.arguments,
+            **({"shares": self.shares} if self.shares else {}),
+        }
+
+
+class Line(NamedTuple):
+    """One line of a report as it is shown: a layer, or a whole block in one.
+
+    At any depth the lines add up to the totals of the report.
+    """
+
+    name: str
+    kind: str
+    input_shapes: list[tuple[Dim, ...]]
+    output_shapes: list[tuple[Dim, ...]]
+    total: Totals
+    activations: Dim
+    arguments: dict[str, Any]
+    shares: str
+    rows: tuple[Row, ...]
+
+    @property
+    def is_block(self) -> bool:
+        """Whether the line stands for a block of layers."""
+        return len(self.rows) != 1 or self.rows[0].name != self.name
+
+
+class Report:
+    """Sizes and counts of a whole network. Never changes.
+
+    `report["fc1"]` is the row of a layer; `report.rows` all of them, in the order of computation; `report.total` the
+    sums; `report.to_dict()` the JSON contract. `batch` is the number of samples that MACs are for; `layout` (CHW or
+    HWC) the one that sizes are shown in; `convention` says what params hold (torch, keras).
+    """
+
+    __slots__ = ("_ancestries", "_by_name", "_in_blocks", "batch", "convention", "graph", "layout", "rows", "total")
+
+    def __init__(
+        self, graph: Graph, rows: tuple[Row, ...], total: Totals, layout: str, batch: int = 1, convention: str = "torch"
+    ) -> None:
+        self.graph = graph
+        self.rows = rows
+        self.total = total
+        self.layout = layout
+        self.batch = batch
+        self.convention = convention
+        self._by_name: dict[str, Row] = {}
+        self._ancestries: dict[int, list[int]] = {}
+        self._in_blocks: dict[str, tuple[int, list[Row]]] = {}
+
+    @property
+    def name(self) -> str:
+        """The name of the network."""
+        return self.graph.name
+
+    @property
+    def inputs(self) -> dict[str, tuple[Dim, ...]]:
+        """The sizes of the network's inputs, in the report's layout."""
+        return {name: shape.in_layout(self.layout) for name, shape in self.graph.inputs.items()}
+
+    @property
+    def outputs(self) -> dict[str, tuple[Dim, ...]]:
+        """The sizes of the network's outputs, in the report's layout."""
+        return {
+            name: self.shape_of(ref.node, ref.output).in_layout(self.layout)
+            for name, ref in self.graph.named_outputs().items()
+        }
+
+    def shape_of(self, node: int, output: int = 0) -> Shape:
+        """Return a tensor's shape: an output of a node, or (negative `node`) an input of the network."""
+        if node < 0:
+            return list(self.graph.inputs.values())[-1 - node]
+        return self.rows[node].sizing.outputs[output]
+
+    def __getitem__(self, name: str) -> Row:
+        """Return the row of a layer. Errors: `UsageError` where no layer is called so, with the nearest name."""
+        rows = self._rows_by_name()
+        if name not in rows:
+            raise UsageError(
+                Problem(f"{self.name or 'the network'} has no layer {name}", mend=did_you_mean(name, rows))
+            )
+        return rows[name]
+
+    def _rows_by_name(self) -> dict[str, Row]:
+        if not self._by_name:
+            self._by_name.update((row.name, row) for row in self.rows)
+        return self._by_name
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return f"<Report {self.name}: {len(self.rows)} layers, {self.total.params:,} params, {self.total.macs:,} MACs>"
+
+    @property
+    def max_depth(self) -> int:
+        """The depth at which every block is open: 1 where there are none."""
+        return 1 + max((len(self._ancestry(row.block)) for row in self.rows), default=0)
+
+    def _ancestry(self, block: int) -> list[int]:
+        """Return the blocks that hold this one, outermost first, and itself."""
+        known = self._ancestries.get(block)
+        if known is None:
+            parents = self._ancestry(self.graph.blocks[block].parent) if block >= 0 else []
+            known = self._ancestries[block] = [*parents, block] if block >= 0 else []
+        return known
+
+    def lines(self, depth: int | None = None) -> list[Line]:
+        """Return what is shown at a depth: 1 shows every outermost block as one line; None opens everything."""
+        groups: list[tuple[int, list[Row]]] = []
+        for row in self.rows:
+            ancestry = self._ancestry(row.block) if row.block >= 0 and depth is not None else []
+            closed = ancestry[depth - 1] if depth is not None and len(ancestry) >= depth else -1
+            if closed >= 0 and groups and groups[-1][0] == closed:
+                groups[-1][1].append(row)
+            else:
+                groups.append((closed, [row]))
+        return [self._line(block, rows) for block, rows in groups]
+
+    def line(self, name: str) -> Line | None:
+        """Return the line of a layer or of a block of that name; None where there is none."""
+        if not self._in_blocks and self.graph.blocks:
+            for row in self.rows:
+                for block in self._ancestry(row.block):
+                    self._in_blocks.setdefault(self.graph.blocks[block].name, (block, []))[1].append(row)
+        if name in self._in_blocks:
+            return self._line(*self._in_blocks[name])
+        rows = self._rows_by_name()
+        return self._line(-1, [rows[name]]) if name in rows else None
+
+    def _line(self, block: int, rows: list[Row]) -> Line:
+        first, last = rows[0], rows[-1]
+        if block < 0:
+            return Line(first.name, first.kind, first.input_shapes, first.output_shapes, first.total,
+                        first.activations, first.arguments, first.shares, (first,))  # fmt: skip
+        name, kind, _ = self.graph.blocks[block]
+        activations = total(row.activations for row in rows)
+        shapes = first.input_shapes, last.output_shapes
+        return Line(name, kind, *shapes, sum_rows(rows), activations, {}, "", tuple(rows))
+
+    @property
+    def in_features(self) -> Dim:
+        """The number of features that a fully connected layer behind this network takes.
+
+        Errors: `UsageError` where the network has several outputs.
+        """
+        ref, *others = self.graph.outputs
+        if others:
+            names = list(self.outputs)
+            message = f"{self.name or 'the network'} has several outputs: {', '.join(names)}"
+            raise UsageError(Problem(message, mend=f'ask for one of them: net.infer()["{names[0]}"].out_features'))
+        return self.shape_of(ref.node, ref.output).elements
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as the JSON contract has it."""
+        blocks = self._block_entries()
+        return {
+            "version": VERSION,
+            "name": self.name,
+            "layout": self.layout,
+            **({"batch": self.batch} if self.batch != 1 else {}),
+            **({"convention": self.convention} if self.convention != "torch" else {}),
+            "inputs": {name: list(sizes) for name, sizes in self.inputs.items()},
+            "layers": [row.to_dict() for row in self.rows],
+            **({"blocks": blocks} if blocks else {}),
+            "outputs": {name: list(sizes) for name, sizes in self.outputs.items()},
+            "total": self.total._asdict(),
+        }
+
+    def _block_entries(self) -> list[dict[str, Any]]:
+        members: dict[int, list[Row]] = {}
+        for row in self.rows:
+            block = row.block
+            while block >= 0:
+                members.setdefault(block, []).append(row)
+                block = self.graph.blocks[block].parent
+        return [
+            {
+                "name": self.graph.blocks[index].name,
+                "kind": self.graph.blocks[index].kind,
+                "first": rows[0].name,
+                "last": rows[-1].name,
+                **sum_rows(rows)._asdict(),
+            }
+            for index, rows in sorted(members.items())
+        ]
+
+    def _repr_html_(self) -> str:
+        from shapecalc.renderers import render  # noqa: PLC0415  (a renderer is loaded when first used)
+
+        return render(self, "html")
+
+
+def sum_rows(rows: list[Row] | tuple[Row, ...]) -> Totals:
+    """Return the sums over rows."""
+    return Totals(
+        total(row.weights for row in rows),
+        total(row.biases for row in rows),
+        total(row.params for row in rows),
+        total(row.trainable for row in rows),
+        total(row.buffers for row in rows),
+        total(row.macs for row in rows),
+    )
+
+
+def count(shapes: WeightShapes) -> tuple[Dim, Dim]:
+    """Return how many weights and how many biases tensors of these shapes hold."""
+    weights: Dim = 0
+    biases: Dim = 0
+    for name, sizes in shapes.items():
+        if is_bias(name):
+            biases = biases + prod(sizes)
+        else:
+            weights = weights + prod(sizes)
+    return weights, biases

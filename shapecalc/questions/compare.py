@@ -1,0 +1,199 @@
+"""Networks side by side, and layer by layer what differs between two of them."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.dims import total
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shapecalc.model.report import Report, Row
+
+__all__ = ["TOTALS", "Change", "Comparison", "Difference", "compare", "diff"]
+
+VERSION = 1
+"""The version of both JSON contracts."""
+
+TOTALS = ("params", "macs", "buffers", "activations", "layers")
+"""What networks are compared by."""
+
+ADDED, REMOVED, CHANGED, SAME = "added", "removed", "changed", "same"
+
+_LONGEST_ALIGNED = 5_000
+"""Layers of a stretch that are aligned by likeness: beyond it, names alone decide."""
+
+
+def totals_of(report: Report) -> dict[str, Any]:
+    """Return the sums that a network is compared by."""
+    sums = report.total
+    activations = total(row.activations for row in report.rows)
+    return dict(zip(TOTALS, (sums.params, sums.macs, sums.buffers, activations, len(report.rows)), strict=True))
+
+
+def kinds_of(report: Report) -> dict[str, dict[str, Any]]:
+    """Return for every kind of layer in a network how many there are, and their sums."""
+    kinds: dict[str, dict[str, Any]] = {}
+    for row in report.rows:
+        sums = kinds.setdefault(row.kind, dict.fromkeys(TOTALS, 0))
+        for name, value in zip(TOTALS, (row.params, row.macs, row.buffers, row.activations, 1), strict=True):
+            sums[name] = sums[name] + value
+    return kinds
+
+
+class Comparison(NamedTuple):
+    """Networks side by side; ratios are to the first."""
+
+    reports: tuple[Report, ...]
+
+    @property
+    def totals(self) -> list[dict[str, Any]]:
+        """The sums of each network."""
+        return [totals_of(report) for report in self.reports]
+
+    @property
+    def kinds(self) -> list[dict[str, dict[str, Any]]]:
+        """The sums over the layers of each kind, of each network."""
+        return [kinds_of(report) for report in self.reports]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison as the JSON contract has it."""
+        first = self.totals[0]
+        return {
+            "version": VERSION,
+            "networks": [
+                {
+                    "name": report.name,
+                    "layout": report.layout,
+                    "inputs": {name: list(sizes) for name, sizes in report.inputs.items()},
+                    "outputs": {name: list(sizes) for name, sizes in report.outputs.items()},
+                    "total": sums,
+                    "ratio": {name: ratio(sums[name], first[name]) for name in TOTALS},
+                    "kinds": [{"kind": kind, **values} for kind, values in kinds_of(report).items()],
+                }
+                for report, sums in zip(self.reports, self.totals, strict=True)
+            ],
+        }
+
+
+def ratio(value: int, to: int) -> float | None:
+    """Return a ratio; None where there is nothing to divide by."""
+    return value / to if to else None
+
+
+def compare(reports: Sequence[Report]) -> Comparison:
+    """Return networks side by side."""
+    return Comparison(tuple(reports))
+
+
+class Change(NamedTuple):
+    """One layer of two networks: what it is in the first and in the second (None where it is not there)."""
+
+    before: Row | None
+    after: Row | None
+
+    @property
+    def status(self) -> str:
+        """Whether the layer was added, removed, changed or is the same."""
+        if self.before is None:
+            return ADDED
+        if self.after is None:
+            return REMOVED
+        return CHANGED if self.differing else SAME
+
+    @property
+    def differing(self) -> tuple[str, ...]:
+        """What differs between the two, of name, kind, output, params, macs, buffers and arguments."""
+        if self.before is None or self.after is None:
+            return ()
+        one, other = facts_of(self.before), facts_of(self.after)
+        return tuple(name for name in one if one[name] != other[name])
+
+
+def facts_of(row: Row) -> dict[str, Any]:
+    """Return what a layer is compared by."""
+    return {
+        "name": row.name,
+        "kind": row.kind,
+        "output": [list(sizes) for sizes in row.output_shapes],
+        "params": row.params,
+        "macs": row.macs,
+        "buffers": row.buffers,
+        "arguments": row.arguments,
+    }
+
+
+class Difference(NamedTuple):
+    """What differs between two networks: every layer of both, aligned, in order."""
+
+    before: Report
+    after: Report
+    changes: tuple[Change, ...]
+
+    def count(self, status: str) -> int:
+        """Return how many layers were added, removed, changed or are the same."""
+        return sum(change.status == status for change in self.changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the difference as the JSON contract has it: the layers that are the same are only counted."""
+        sides = {"a": self.before, "b": self.after}
+        return {
+            "version": VERSION,
+            **{side: _header(report) for side, report in sides.items()},
+            "layers": [_entry(change) for change in self.changes if change.status != SAME],
+            "counts": {status: self.count(status) for status in (ADDED, REMOVED, CHANGED, SAME)},
+            "difference": {name: value - totals_of(self.before)[name] for name, value in totals_of(self.after).items()},
+        }
+
+
+def _header(report: Report) -> dict[str, Any]:
+    return {
+        "name": report.name,
+        "inputs": {name: list(sizes) for name, sizes in report.inputs.items()},
+        "outputs": {name: list(sizes) for name, sizes in report.outputs.items()},
+        "total": totals_of(report),
+    }
+
+
+def _entry(change: Change) -> dict[str, Any]:
+    return {
+        "status": change.status,
+        "differing": list(change.differing),
+        "a": facts_of(change.before) if change.before else None,
+        "b": facts_of(change.after) if change.after else None,
+    }
+
+
+def diff(before: Report, after: Report) -> Difference:
+    """Return what differs between two networks, layer by layer.
+
+    Layers of the same name and kind are matched, in order; between those, layers of the same kind.
+    """
+    return Difference(before, after, tuple(_aligned(before.rows, after.rows)))
+
+
+def _aligned(before: Sequence[Row], after: Sequence[Row]) -> Iterator[Change]:
+    """Yield the layers of two networks in pairs, as far as names and kinds agree."""
+    keys = [[(row.name, row.kind) for row in rows] for rows in (before, after)]
+    matcher = difflib.SequenceMatcher(None, keys[0], keys[1], autojunk=False)
+    for what, first, last, start, end in matcher.get_opcodes():
+        if what == "equal":
+            yield from map(Change, before[first:last], after[start:end])
+        else:
+            yield from _likened(before[first:last], after[start:end])
+
+
+def _likened(before: Sequence[Row], after: Sequence[Row]) -> Iterator[Change]:
+    """Yield a stretch of layers whose names do not agree: those of a kind, in order, are taken for each other."""
+    if len(before) * len(after) > _LONGEST_ALIGNED**2:
+        yield from [*(Change(row, None) for row in before), *(Change(None, row) for row in after)]
+        return
+    matcher = difflib.SequenceMatcher(None, [row.kind for row in before], [row.kind for row in after], autojunk=False)
+    for what, first, last, start, end in matcher.get_opcodes():
+        if what == "equal":
+            yield from map(Change, before[first:last], after[start:end])
+        else:
+            yield from (Change(row, None) for row in before[first:last])
+            yield from (Change(None, row) for row in after[start:end])

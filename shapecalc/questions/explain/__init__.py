@@ -1,0 +1,264 @@
+"""Why every number of a network is what it is: the rule, the rule with this layer's numbers, and where those come from.
+
+    Report ──leaves──▶ layers of traced numbers ──working──▶ rules ──reasons──▶ Explanation ──lines──▶ renderers
+
+It is produced by running the layers' own formulas on traced numbers (see `dims.traces`); no text is written for a kind.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.model.report import Totals, sum_rows
+from shapecalc.questions.explain.contract import VERSION, layer_entry
+from shapecalc.questions.explain.reasons import (
+    Makers,
+    Setting,
+    Source,
+    Symbol,
+    input_marks,
+    settings_of,
+    sources_of,
+    symbols_of,
+)
+from shapecalc.questions.explain.working import MACS, OUTPUT_BYTES, OUTPUTS, PARAMS, Working, work
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from shapecalc.model.report import Report, Row
+    from shapecalc.questions.explain.reasons import Explained
+    from shapecalc.questions.explain.working import Quantity
+
+__all__ = ["VERSION", "WHAT", "Explanation", "LayerExplanation", "explain"]
+
+WHAT = (OUTPUTS, PARAMS, MACS, OUTPUT_BYTES)
+"""What can be asked for; output_bytes only is not shown where nothing is."""
+
+_SHOWN = (OUTPUTS, PARAMS, MACS)
+
+
+class LayerExplanation(NamedTuple):
+    """How the numbers of one layer came about.
+
+    `working` has the rules; `symbols` what their signs stand for; `sources` what gives each input; `settings` the
+    arguments that decide on the rules. `same_as` names an earlier layer of the explanation with the same arithmetic.
+    """
+
+    row: Row
+    working: Working
+    what: tuple[str, ...]
+    is_whole: bool
+    sources: tuple[Source, ...]
+    symbols: tuple[Symbol, ...]
+    settings: tuple[Setting, ...]
+    same_as: str = ""
+    file: str = ""
+
+    @property
+    def name(self) -> str:
+        """The layer's scoped name."""
+        return self.row.name
+
+    @property
+    def kind(self) -> str:
+        """The name of its kind."""
+        return self.row.kind
+
+    @property
+    def doc(self) -> str:
+        """What the kind says of itself, with its conventions: its docstring."""
+        text = type(self.row.node.layer).__doc__ or ""
+        return "\n".join([line.strip() for line in text.strip().splitlines()])
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """The arguments that change nothing, since they stand at their default."""
+        used = {symbol.argument for symbol in self.symbols}
+        names = {leaf.origin.name: leaf.value for leaf in self.working.left_out}
+        return {name: value for name, value in names.items() if name not in used}
+
+    @property
+    def input_symbols(self) -> list[tuple[str, ...]]:
+        """The signs of the axes of each input, in the layout of the report."""
+        pairs = zip(self.row.sizing.inputs, self.working.inputs, strict=True)
+        shapes = [shape._replace(sizes=tuple(leaves)).in_layout(self.row.layout) for shape, leaves in pairs]
+        return [tuple([leaf.symbol for leaf in sizes]) for sizes in shapes]
+
+    @property
+    def quantities(self) -> list[Quantity]:
+        """The numbers that are explained, each with its rule."""
+        return list(self.working.shown(self.what))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the explanation as the JSON contract has it."""
+        return layer_entry(self)
+
+
+class Explanation:
+    """The arithmetic of a network, layer by layer. Never changes.
+
+    `explanation["conv1"]` is a layer's; `explanation.layers` all of them; `text`, `markdown` and `latex` write it,
+    `to_dict()` is the JSON contract. `asked` are the layers and blocks that were named, none where all are explained.
+    """
+
+    __slots__ = ("asked", "layers", "report", "total", "what")
+
+    def __init__(
+        self, report: Report, layers: tuple[LayerExplanation, ...], what: tuple[str, ...], asked: tuple[str, ...] = ()
+    ) -> None:
+        self.report = report
+        self.layers = layers
+        self.what = what
+        self.asked = asked
+        self.total: Totals = sum_rows([layer.row for layer in layers])
+
+    def __iter__(self) -> Iterator[LayerExplanation]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __getitem__(self, name: str) -> LayerExplanation:
+        """Return the explanation of a layer. Errors: `UsageError` where none is called so."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        mend = did_you_mean(name, [layer.name for layer in self.layers])
+        raise UsageError(Problem(f"no layer {name} is explained here", mend=mend))
+
+    def __repr__(self) -> str:
+        return f"<Explanation {self.report.name}: {len(self.layers)} layers>"
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def text(self) -> str:
+        """The explanation as plain text, 80 columns wide."""
+        return self.render("text")
+
+    @property
+    def markdown(self) -> str:
+        """The explanation as Markdown, with formulas between dollars."""
+        return self.render("markdown")
+
+    @property
+    def latex(self) -> str:
+        """The explanation as a LaTeX document."""
+        return self.render("latex")
+
+    def render(self, format: str, *, width: int | None = None) -> str:  # noqa: A002  (the option's own name)
+        """Return the explanation in a format: text, markdown, latex or json."""
+        from shapecalc.renderers.explanations import render  # noqa: PLC0415  (it draws what is here)
+
+        return render(self, format, width=width)
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the explanation as the JSON contract has it."""
+        report = self.report
+        return {
+            "version": VERSION,
+            "name": report.name,
+            "layout": report.layout,
+            "inputs": {name: list(sizes) for name, sizes in report.inputs.items()},
+            "layers": [layer.to_dict() for layer in self.layers],
+            "total": self.total._asdict(),
+        }
+
+
+def explain(
+    network: Explained, layers: str | Iterable[str] | None = None, what: str | Iterable[str] | None = None, *,
+    layout: str = "",
+) -> Explanation:  # fmt: skip
+    """Return how the numbers of a network came about.
+
+    `layers` names layers or blocks, all by default; `what` is some of `output`, `params`, `macs`, `output_bytes`: all
+    but the last by default. `layout` is how sizes are shown.
+    Errors: `ShapeError` where sizes do not fit, `UsageError` for an unknown layer or another `what`.
+    """
+    wanted = _wanted(what)
+    report = network.infer(layout=layout)
+    asked = (layers,) if isinstance(layers, str) else tuple(layers or ())
+    explained = _explained(network, report, _chosen(report, asked), wanted, is_whole=what is None)
+    return Explanation(report, explained, wanted, asked)
+
+
+def _wanted(what: str | Iterable[str] | None) -> tuple[str, ...]:
+    asked = [what] if isinstance(what, str) else list(what or _SHOWN)
+    for word in asked:
+        if word not in WHAT:
+            raise UsageError(Problem(f"{word} cannot be explained", mend=did_you_mean(word, WHAT)))
+    return tuple([word for word in WHAT if word in asked])
+
+
+def _chosen(report: Report, names: Sequence[str]) -> list[Row]:
+    """Return the rows of the layers and blocks that are named, in the order of computation."""
+    if not names:
+        return list(report.rows)
+    known = {row.name for row in report.rows}
+    blocks = {block.name: index for index, block in enumerate(report.graph.blocks)}
+    wanted, inside = set(), set()
+    for name in names:
+        if name in known:
+            wanted.add(name)
+        elif name in blocks:
+            inside.add(blocks[name])
+        else:
+            mend = did_you_mean(name, [*known, *blocks])
+            raise UsageError(Problem(f"{report.name or 'the network'} has no layer {name}", mend=mend))
+    return [row for row in report.rows if row.name in wanted or _is_inside(report, row.block, inside)]
+
+
+def _is_inside(report: Report, block: int, blocks: set[int]) -> bool:
+    while block >= 0:
+        if block in blocks:
+            return True
+        block = report.graph.blocks[block].parent
+    return False
+
+
+def _explained(
+    network: Explained, report: Report, rows: Sequence[Row], what: tuple[str, ...], *, is_whole: bool
+) -> tuple[LayerExplanation, ...]:
+    marks = input_marks(network)
+    workings: dict[Any, Working] = {}
+    first: dict[int, str] = {}
+
+    def at(node: int) -> Working:
+        row = report.rows[node]
+        key = (id(row.node.layer), row.sizing.inputs)
+        if key not in workings:
+            assert row.node.layer is not None  # a network that was inferred has no broken layers
+            workings[key] = work(row.node.layer, row.sizing.inputs)
+        return workings[key]
+
+    index = {row.name: i for i, row in enumerate(report.rows)}
+    makers = Makers(report.graph, at)
+    found: list[LayerExplanation] = []
+    for row in rows:
+        working = at(index[row.name])
+        assert row.node.layer is not None
+        leaves = _leaves(working, what)
+        symbols = symbols_of(row.node.layer, leaves)
+        used = [symbol.argument for symbol in symbols]
+        sources = sources_of(report, row, working, marks, makers)
+        settings = settings_of(row.node.layer, used)
+        same = first.setdefault(id(working), row.name)
+        same = "" if same == row.name or row.shares else same
+        found.append(
+            LayerExplanation(row, working, what, is_whole, sources, symbols, settings, same, report.graph.file)
+        )
+    return tuple(found)
+
+
+def _leaves(working: Working, what: Sequence[str]) -> list[Any]:
+    """Return the leaves of the rules that are shown, and of the checks."""
+    rules = [quantity.rule for quantity in working.shown(what)]
+    if OUTPUTS in what:
+        rules += [side for check in working.checks for side in (check.left, check.right)]
+    return [leaf for rule in rules for leaf in rule.leaves()]

@@ -1,0 +1,64 @@
+"""What the lines of an explanation are made of: words, names from the specification, and mathematics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shapecalc.dims.notation import Tree
+
+__all__ = ["KEPT", "Bytes", "Chain", "Item", "Line", "Name", "Relation", "Sizes", "labelled"]
+
+KEPT = "\N{NO-BREAK SPACE}"
+"""A space at which no line is broken."""
+
+
+class Name(str):
+    """A name from the specification, or of an argument."""
+
+    __slots__ = ()
+
+
+class Chain(NamedTuple):
+    """Equals: a symbol (or none), a rule, the rule with numbers, …, the number."""
+
+    symbol: str
+    trees: tuple[Tree, ...]
+
+
+class Relation(NamedTuple):
+    """What holds of two numbers."""
+
+    left: Tree
+    sign: str
+    right: Tree
+
+
+class Sizes(NamedTuple):
+    """The sizes of a tensor: H_in×W_in×C_in = 227×227×3."""
+
+    symbols: tuple[str, ...]
+    values: tuple[int, ...]
+
+
+class Bytes(NamedTuple):
+    """A number of bytes."""
+
+    number: int
+
+
+Item: TypeAlias = "str | Chain | Relation | Sizes | Bytes"
+
+
+class Line(NamedTuple):
+    """One line of a layer's explanation."""
+
+    label: str
+    items: tuple[Item, ...]
+
+
+def labelled(label: str, rows: Iterable[Sequence[Item]]) -> list[Line]:
+    """Return rows as lines, the first of them with the label."""
+    return [Line("" if i else label, tuple(items)) for i, items in enumerate(rows)]

@@ -1,0 +1,177 @@
+"""Layers and shapes with traced numbers in the place of plain ones, each with the field's sign for it.
+
+`H_in`, `W_in`, `C_in` are height, width and channels of a feature map that comes in, `L` a length, `F` features;
+several inputs are numbered. An argument has the sign that its kind declares (`k`, `s`, `p`), with the axis beside it
+where it differs from axis to axis (`k_h`, `k_w`); one without a sign has its name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.dims.traces import leaf
+from shapecalc.layers.base.arguments import Argument, Count, Factors, Integer, Integers, Padding
+from shapecalc.layers.base.axes import AxisNumber, AxisNumbers
+from shapecalc.layers.base.shape import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.layers.base.layer import Layer
+
+__all__ = ["ARGUMENT", "INPUT", "LETTERS", "OUTPUT", "Origin", "Watched", "argument_leaves", "letters", "named_axes"]
+
+ARGUMENT = "argument"
+INPUT = "input"
+OUTPUT = "output"
+
+LETTERS = {
+    "H": "height",
+    "W": "width",
+    "D": "depth",
+    "C": "channels",
+    "L": "length",
+    "F": "features",
+    "N": "number of sequences",
+    "M": "number of groups of them",
+}
+"""What the letters of axes stand for."""
+
+_SPACE = {1: "L", 2: "HW", 3: "DHW"}
+_PLAIN = {1: "F", 2: "LF", 3: "NLF", 4: "MNLF", 5: "BMNLF", 6: "ABMNLF"}
+_AXES = {2: "hw", 3: "dhw"}
+_SIDES = {1: (("before", "after"),), 2: (("top", "bottom"), ("left", "right"))}
+
+
+class Origin(NamedTuple):
+    """What a leaf is: the number of an argument (`name`), or the size of an axis of input or output number `place`.
+
+    Leaves of one `role` differ in the spatial axis alone.
+    """
+
+    sort: str
+    name: str = ""
+    place: int = 0
+    role: str = ""
+    is_neutral: bool = False
+    """Whether it stands at an unremarkable default."""
+
+
+class Watched(Shape):
+    """A shape that knows whether it was taken for a feature map: asked for its channels or its space."""
+
+    is_regarded = False
+
+    @property
+    def channels(self) -> Any:
+        """The size of the channel axis."""
+        self.is_regarded = True
+        return self.sizes[-1] if self.channels_last else self.sizes[0]
+
+    @property
+    def spatial(self) -> tuple[Any, ...]:
+        """The sizes of the spatial axes."""
+        self.is_regarded = True
+        return self.sizes[:-1] if self.channels_last else self.sizes[1:]
+
+    @property
+    def channel_axis(self) -> int:
+        """The index of the channel axis."""
+        self.is_regarded = True
+        return len(self.sizes) - 1 if self.channels_last else 0
+
+
+def letters(rank: int, *, is_map: bool, channels_last: bool) -> Sequence[str]:
+    """Return the letters of the axes of a tensor."""
+    space = _SPACE.get(rank - 1, "") if is_map else ""
+    if space:
+        return f"{space}C" if channels_last else f"C{space}"
+    return _PLAIN.get(rank, [f"A{axis + 1}" for axis in range(rank)])
+
+
+def named_axes(shape: Shape, origin: Origin, below: str, *, is_map: bool) -> list[tuple[str, Origin]]:
+    """Return the symbol and the origin of every axis of a tensor: `H_in` where `below` is `in`."""
+    rank = len(shape.sizes)
+    is_spatial = is_map and rank - 1 in _SPACE
+    named = []
+    for letter in letters(rank, is_map=is_map, channels_last=shape.channels_last):
+        role = "space" if is_spatial and letter != "C" else letter
+        named.append((f"{letter}_{below}", origin._replace(role=f"{origin.sort}{origin.place} {role}")))
+    return named
+
+
+def argument_leaves(layer: Layer, rank: int, *, general: bool = False) -> dict[str, Any]:
+    """Return the values of a layer's arguments, with leaves in the place of the numbers that formulas are made of.
+
+    `rank` is how many spatial axes there are. The number of an argument that stands at an unremarkable default is
+    neutral, unless `general` asks for the formulas as they are for any numbers. The numbers of axes, counts of parts,
+    and numbers of 0 or less that say how a layer is built stay as they are.
+    """
+    values: dict[str, Any] = {}
+    for name, argument in layer.arguments.items():
+        value = layer.__dict__[name]
+        if value is None or not _is_dimension(argument):
+            continue
+        source = argument.default_from
+        if source in values and not argument.always and value == layer.__dict__[source]:
+            values[name] = values[source]  # one number under two names
+            continue
+        neutral = not general and not argument.always and _at_default(argument, value)
+        is_spatial = layer.__dict__.get("dim") is None
+        values[name] = _Maker(argument, rank, neutral=neutral, is_spatial=is_spatial).leaves(value)
+    return values
+
+
+def _is_dimension(argument: Argument) -> bool:
+    structure = (AxisNumber, AxisNumbers, Count)
+    return isinstance(argument, (Integer, Factors)) and not isinstance(argument, structure)
+
+
+def _at_default(argument: Argument, value: Any) -> bool:
+    return all(item == argument.default for item in (value if isinstance(value, tuple) else (value,)))
+
+
+class _Maker:
+    """What makes the leaves of one argument: one for all axes where they agree, else one for each."""
+
+    def __init__(self, argument: Argument, rank: int, *, neutral: bool, is_spatial: bool = True) -> None:
+        self.argument = argument
+        self.is_spatial = is_spatial
+        self.rank = rank
+        self.symbol = argument.symbol or argument.name
+        self.origin = Origin(ARGUMENT, argument.name, role=argument.name, is_neutral=neutral)
+        self.is_padding = isinstance(argument, Padding)
+
+    def leaves(self, value: Any) -> Any:
+        if not isinstance(value, tuple):
+            return self._one(value)
+        if isinstance(self.argument, Integers):
+            return tuple([self._one(number, str(i), str(i)) for i, number in enumerate(value, 1)])
+        if self.is_padding and self.rank == 1 and len(value) == 2:
+            return self._pair(value, _SIDES[1][0])
+        if all(item == value[0] for item in value):
+            first = value[0]
+            return (self._pair(first, _SIDES[1][0]) if isinstance(first, tuple) else self._one(first),) * len(value)
+        axes = [str(i) for i in range(1, len(value) + 1)]
+        sides = [(f"before{axis}", f"after{axis}") for axis in axes]
+        if self.is_spatial and len(value) in _AXES:
+            axes = list(_AXES[len(value)])
+            sides = list(_SIDES.get(len(value)) or [(f"{axis}1", f"{axis}2") for axis in axes])
+        return tuple([
+            self._pair(item, pair, axis) if isinstance(item, tuple) else self._one(item, axis)
+            for item, axis, pair in zip(value, axes, sides, strict=True)
+        ])  # fmt: skip
+
+    def _pair(self, pair: tuple[Any, Any], names: tuple[str, str], axis: str = "") -> tuple[Any, Any]:
+        if pair[0] == pair[1]:
+            number = self._one(pair[0], axis)
+            return number, number
+        before, after = (self._one(n, name, role) for n, name, role in zip(pair, names, _SIDES[1][0], strict=True))
+        return before, after
+
+    def _one(self, number: Any, below: str = "", role: str = "") -> Any:
+        if type(number) is not int or (number <= 0 and not self.is_padding):
+            return number
+        joint = "" if "_" in self.symbol and self.argument.symbol and len(below) == 1 else "_"
+        symbol = f"{self.symbol}{joint}{below}" if below else self.symbol
+        return leaf(number, symbol, self.origin._replace(role=f"{self.argument.name} {role}".rstrip()))

@@ -1,0 +1,224 @@
+"""Where the numbers of a layer come from: the layer that gives its input, the arguments, the lines of the source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from shapecalc.dims.notation import SYMBOL
+from shapecalc.layers.base.arguments import Count, Integer
+from shapecalc.layers.base.axes import AxisNumber, AxisNumbers
+from shapecalc.questions.explain.leaves import ARGUMENT, INPUT, LETTERS, OUTPUT
+from shapecalc.source import MapValue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from shapecalc.dims.notation import Expression
+    from shapecalc.dims.traces import Trace
+    from shapecalc.errors import Mark
+    from shapecalc.language import Specification
+    from shapecalc.layers.base.layer import Layer
+    from shapecalc.model.graph import Graph
+    from shapecalc.model.report import Report, Row
+    from shapecalc.questions.explain.working import Working
+
+__all__ = ["DEFAULT", "GIVEN", "Explained", "Makers", "Setting", "Source", "Symbol", "input_marks", "settings_of",
+           "sources_of", "symbols_of"]  # fmt: skip
+
+GIVEN = "given"
+DEFAULT = "default"
+
+
+class Explained(Protocol):
+    """What is known of a network here."""
+
+    graph: Graph
+    specification: Specification
+    variant: str
+
+    @property
+    def overridden_inputs(self) -> dict[str, tuple[int, ...]]:
+        """Return the input sizes that were given in place of the specification's."""
+
+    def infer(self, *, layout: str = "") -> Report:
+        """Return its report."""
+
+
+class Source(NamedTuple):
+    """What gives an input of a layer: a layer or an input of the network, the sizes, and the line of the latter.
+
+    `made` tells for an axis that another layer further up made by a product (6·6·256 features) which, and how;
+    `mark` is None for the output of a layer, and where the size was given from outside.
+    """
+
+    name: str
+    sizes: tuple[int, ...]
+    is_input: bool = False
+    mark: Mark | None = None
+    made: tuple[Made, ...] = ()
+
+
+class Made(NamedTuple):
+    """A size that a layer made of others: its symbol where it is used, the layer, and the product."""
+
+    symbol: str
+    layer: str
+    rule: Expression
+
+
+class Symbol(NamedTuple):
+    """A sign in a layer's rules, the number it stands for, what that is, and where it comes from.
+
+    `origin` is `input`, `output`, `given` (an argument) or `default` (one at its default); `argument` the name of
+    the argument; `source` the number of the input.
+    """
+
+    symbol: str
+    value: int
+    meaning: str
+    origin: str
+    argument: str = ""
+    source: int = -1
+
+
+class Setting(NamedTuple):
+    """An argument that is no number of a rule, but decides which rule there is: `bias: false`, `padding: same`."""
+
+    name: str
+    value: Any
+    doc: str
+
+
+def symbols_of(layer: Layer, leaves: Iterable[Trace]) -> tuple[Symbol, ...]:
+    """Return the signs that are used, what comes in first."""
+    found: dict[str, Symbol] = {}
+    for size in leaves:
+        found.setdefault(size.symbol, _symbol(layer, size))
+    places = {INPUT: -1, OUTPUT: len(layer.arguments), **{name: i for i, name in enumerate(layer.arguments)}}
+    return tuple(sorted(found.values(), key=lambda symbol: (places[symbol.argument or symbol.origin], symbol.source)))
+
+
+def _symbol(layer: Layer, size: Trace) -> Symbol:
+    origin = size.origin
+    if origin.sort == ARGUMENT:
+        argument = layer.arguments[origin.name]
+        where = DEFAULT if is_default(layer, origin.name) else GIVEN
+        return Symbol(size.symbol, size.value, f"{origin.name}: {argument.doc}", where, origin.name)
+    axis = LETTERS.get(size.symbol[0], f"axis {size.symbol}")
+    number = "" if size.symbol.endswith(("_in", "_out")) else f" {origin.place + 1}"
+    whole = f"the {origin.sort}" if not number else f"{origin.sort}{number}"
+    return Symbol(size.symbol, size.value, f"{axis} of {whole}", origin.sort, source=origin.place)
+
+
+def is_default(layer: Layer, name: str) -> bool:
+    """Tell whether an argument has the value that it has where nothing is said."""
+    argument, value = layer.arguments[name], layer.__dict__[name]
+    if argument.default_from and argument.default is None:
+        return bool(value == layer.__dict__[argument.default_from])
+    return value == argument.default or (isinstance(value, tuple) and all(v == argument.default for v in value))
+
+
+def settings_of(layer: Layer, used: Iterable[str]) -> tuple[Setting, ...]:
+    """Return the arguments that are not at their default and not among the numbers of the rules."""
+    names = set(used)
+    found = []
+    for name, argument in layer.arguments.items():
+        value = layer.__dict__[name]
+        if name in names or value is None or is_default(layer, name):
+            continue
+        is_number = isinstance(argument, Integer) and not isinstance(argument, (AxisNumber, AxisNumbers, Count))
+        if not (is_number and not isinstance(value, str)):
+            found.append(Setting(name, value, argument.doc))
+    return tuple(found)
+
+
+def sources_of(
+    report: Report, row: Row, working: Working, marks: dict[str, Mark], makers: Makers
+) -> tuple[Source, ...]:
+    """Return what gives each input of a layer."""
+    found = []
+    for index, (reference, sizes) in enumerate(zip(row.node.inputs, row.input_shapes, strict=True)):
+        name = report.graph.name_of(reference)
+        if reference.node < 0:
+            found.append(Source(name, sizes, is_input=True, mark=marks.get(name)))
+            continue
+        made = []
+        for axis, size in enumerate(working.inputs[index]):
+            maker = makers.of((*reference, axis))
+            if maker is not None:
+                made.append(Made(size.symbol, *maker))
+        found.append(Source(name, sizes, made=tuple(made)))
+    return tuple(found)
+
+
+class Makers:
+    """What made the sizes that flow through a network, where it was a product: a flattening. Each is found once.
+
+    `at` gives the working of a node.
+    """
+
+    def __init__(self, graph: Graph, at: Callable[[int], Working]) -> None:
+        self._graph = graph
+        self._at = at
+        self._known: dict[tuple[int, int, int], tuple[str, Expression] | None] = {}
+
+    def of(self, size: tuple[int, int, int]) -> tuple[str, Expression] | None:
+        """Return the layer that made a size (node, output, axis) a product of sizes that came in, and the product.
+
+        A size that a layer passes on as it came was made by another further up.
+        """
+        way = []
+        while size not in self._known:
+            way.append(size)
+            if size[0] < 0:
+                self._known[size] = None
+                break
+            before = self._before(size)
+            if before is None:
+                self._known[size] = self._product(size)
+                break
+            size = before
+        found = self._known[size]
+        self._known.update(dict.fromkeys(way, found))
+        return found
+
+    def _before(self, size: tuple[int, int, int]) -> tuple[int, int, int] | None:
+        """Return the size that this one is, passed on; None where it was worked out."""
+        node, output, axis = size
+        working = self._at(node)
+        leaf = working.axes[output][axis].symbol
+        if leaf is None or leaf.origin.sort != INPUT:
+            return None
+        came = leaf.origin.place
+        reference = self._graph.nodes[node].inputs[came]
+        return (*reference, next(i for i, other in enumerate(working.inputs[came]) if other is leaf))
+
+    def _product(self, size: tuple[int, int, int]) -> tuple[str, Expression] | None:
+        node, output, axis = size
+        rule = self._at(node).axes[output][axis]
+        factors = rule.terms[0].factors if len(rule.terms) == 1 else ()
+        if len(factors) > 1 and all(atom.sort == SYMBOL and _comes_in(atom.leaf) for atom in factors):
+            return self._graph.nodes[node].name, rule
+        return None
+
+
+def _comes_in(leaf: Trace | None) -> bool:
+    return leaf is not None and leaf.origin.sort == INPUT
+
+
+def input_marks(network: Explained) -> dict[str, Mark]:
+    """Return the line of every input of the network; those given from outside have none."""
+    document = network.specification.document
+    if document is None:
+        return {}
+    given = network.overridden_inputs
+    if "" in given:
+        return {}
+    variant = document.variants[network.variant].keys if network.variant else {}
+    inputs = document.keys.get("inputs")
+    if isinstance(inputs, MapValue):
+        return {key.text: key.mark for key, _ in inputs.pairs if key.text not in given}
+    single = variant.get("input")
+    mark = single.mark if single is not None else document.marks.get("input")
+    names = list(network.graph.inputs)
+    return {names[0]: mark} if mark is not None and names and names[0] not in given else {}

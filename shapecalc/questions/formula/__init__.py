@@ -1,0 +1,241 @@
+"""Closed formulas: sizes, parameters and MACs of a network in symbols, verified before they are told.
+
+The layers' own formulas are run on symbols; floors within floors are collapsed. What must hold for the formulas to be
+so is told as the values that each symbol may have (found by trying them) and as conditions between several symbols.
+"""
+
+from __future__ import annotations
+
+import itertools
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.dims import symbols as symbolic
+from shapecalc.errors import Problem, ShapeError, UsageError, did_you_mean
+from shapecalc.escaping import python_names
+from shapecalc.model.advice import advised
+from shapecalc.model.evaluation import Evaluation, evaluate
+from shapecalc.model.inference import infer, sizings_of
+from shapecalc.questions.formula.conditions import joint_conditions
+from shapecalc.questions.formula.floors import Collapse
+from shapecalc.questions.formula.symbols import BATCH, SymbolInUse, default_names, find_symbol, refusal, trials
+from shapecalc.questions.formula.writers import WRITERS
+from shapecalc.questions.sizes import with_sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from shapecalc.model.graph import Graph
+    from shapecalc.questions.sizes.periodic import SizeSet
+
+    Rebuild = Callable[[Mapping[str, Any]], tuple[Graph, list[Problem]]]
+
+__all__ = ["QUANTITIES", "Formulas", "SymbolInUse", "find_formulas"]
+
+VERSION = 1
+"""The version of the JSON contract."""
+
+QUANTITIES = ("output", "params", "macs", "weights", "biases", "trainable", "buffers")
+"""What formulas there are."""
+
+_POINTS = 24
+
+
+class Formulas(NamedTuple):
+    """Closed formulas of a network or of one layer.
+
+    `formulas` has, by quantity, an expression of sympy, or for `output` one tuple of them for each output.
+    `conditions` must hold between several symbols; `verified` says at how many points inference agreed, and
+    `ranges` between which values of each symbol these lie.
+    """
+
+    name: str
+    layer: str
+    symbols: tuple[SymbolInUse, ...]
+    formulas: dict[str, Any]
+    conditions: tuple[str, ...]
+    verified: int
+    ranges: dict[str, tuple[int, int]]
+
+    def python_names(self) -> dict[str, str]:
+        """Return for each symbol the name that it has in Python's source: `lambda_` for lambda."""
+        return python_names(symbol.name for symbol in self.symbols)
+
+    def written(self, notation: str) -> dict[str, Any]:
+        """Return the formulas as text, latex or python: a str each, for `output` a list of sizes for each output."""
+        writer = WRITERS[notation]
+        names = self.python_names() if notation == "python" else {}
+        renamed = {symbolic.symbol(old): symbolic.symbol(new) for old, new in names.items() if old != new}
+
+        def write(expression: Any) -> str:
+            return writer(expression.xreplace(renamed) if renamed and hasattr(expression, "xreplace") else expression)
+
+        return {
+            what: {name: [write(size) for size in sizes] for name, sizes in found.items()}
+            if isinstance(found, dict)
+            else write(found)
+            for what, found in self.formulas.items()
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as the JSON contract has it."""
+        python = self.python_names()
+        return {
+            "version": VERSION,
+            "name": self.name,
+            **({"layer": self.layer} if self.layer else {}),
+            "symbols": {
+                symbol.name: {
+                    "meaning": symbol.meaning,
+                    "given": symbol.given,
+                    "valid": symbol.domain.to_dict() if symbol.domain else None,
+                    **({"python": python[symbol.name]} if python[symbol.name] != symbol.name else {}),
+                }
+                for symbol in self.symbols
+            },
+            **{notation: self.written(notation) for notation in WRITERS},
+            "conditions": list(self.conditions),
+            "verified": {"points": self.verified, "ranges": {k: list(v) for k, v in self.ranges.items()}},
+        }
+
+
+def find_formulas(
+    graph: Graph, rebuild: Rebuild, names: Sequence[str] = (), what: Sequence[str] = (), layer: str = ""
+) -> Formulas:
+    """Return closed formulas of a network, or of one of its layers, in the symbols of these names.
+
+    `rebuild` gives the graph with other values for variables. Without names they are the input's spatial axes.
+    Errors: `UsageError` for a symbol or quantity that is not there; `ShapeError`; `MissingExtraError` without sympy.
+    """
+    for word in what:
+        if word not in QUANTITIES:
+            raise UsageError(Problem(f"there is no formula of {word}", mend=did_you_mean(word, QUANTITIES)))
+    where = _node_of(graph, layer) if layer else -1
+    _check_fits(graph)
+    used = [find_symbol(graph, rebuild, name) for name in dict.fromkeys(names) or default_names(graph)]
+    residues = {symbolic.symbol(u.name): rest for u in used if (rest := _residue(u.domain)) is not None}
+    collapse = Collapse(residues)
+    evaluation = evaluate(_symbolic_graph(graph, rebuild, used), simplify=collapse)
+    quantities = what or QUANTITIES[:3]
+    found = _quantities(evaluation, where, quantities, collapse, batch=any(u.name == BATCH for u in used))
+    least = {symbolic.symbol(u.name): u.domain.smallest for u in used if u.domain and u.domain.smallest}
+    conditions = joint_conditions(evaluation.constraints, collapse, least, WRITERS["text"])
+    answer = Formulas(graph.name, layer, tuple(used), found, conditions, 0, {})
+    verified, ranges = _verify(answer, graph, rebuild)
+    return answer._replace(verified=verified, ranges=ranges)
+
+
+def _node_of(graph: Graph, layer: str) -> int:
+    names = [node.name for node in graph.nodes]
+    if layer not in names:
+        raise UsageError(
+            Problem(f"{graph.name or 'the network'} has no layer {layer}", mend=did_you_mean(layer, names))
+        )
+    return names.index(layer)
+
+
+def _check_fits(graph: Graph) -> None:
+    """Refuse a network that does not fit at its own sizes. Errors: `ShapeError`, as inference tells it."""
+    problems = sizings_of(graph)[1]
+    if problems:
+        raise ShapeError(advised(graph, problems))
+
+
+def _symbolic_graph(graph: Graph, rebuild: Rebuild, used: Sequence[SymbolInUse]) -> Graph:
+    variables = {u.name: symbolic.symbol(u.name) for u in used if u.is_variable}
+    if variables:
+        graph, problems = rebuild(variables)
+        if problems:
+            raise UsageError(refusal(", ".join(variables), problems[0]))
+    return with_sizes(graph, {place: symbolic.symbol(u.name) for u in used for place in u.places})
+
+
+def _residue(domain: SizeSet | None) -> tuple[int, int] | None:
+    """Return the one rest that the legal values of a symbol leave, and the divisor."""
+    if domain is None or domain.period < 2 or len(domain.residues) != 1 or domain.irregular:
+        return None
+    return domain.residues[0] % domain.period, domain.period
+
+
+def _quantities(
+    evaluation: Evaluation, where: int, what: Sequence[str], collapse: Collapse, *, batch: bool
+) -> dict[str, Any]:
+    import sympy  # noqa: PLC0415  (the numbers are its own; `symbols` has seen to it that it is there)
+
+    def polished(value: Any) -> Any:
+        return sympy.expand(collapse(value))
+
+    graph = evaluation.graph
+    if where < 0:
+        outputs = {name: evaluation.output(ref.node, ref.output) for name, ref in graph.named_outputs().items()}
+        counts = evaluation.totals()._asdict()
+    else:
+        node, sizing = graph.nodes[where], evaluation.sizings[where]
+        outputs = {f"{node.name}[{i}]" if i else node.name: shape for i, shape in enumerate(sizing.outputs)}
+        single = evaluation._replace(graph=graph._replace(nodes=(node,)), sizings=(sizing,))
+        counts = single.totals()._asdict()
+    found: dict[str, Any] = {}
+    for word in what:
+        if word == "output":
+            found[word] = {
+                name: tuple(collapse(size) for size in shape.in_layout(graph.layout)) for name, shape in outputs.items()
+            }
+        else:
+            value = polished(counts[word])
+            found[word] = sympy.expand(value * symbolic.symbol(BATCH)) if batch and word == "macs" else value
+    return found
+
+
+def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild) -> tuple[int, dict[str, tuple[int, int]]]:
+    """Compare the formulas with plain inference at many points; return at how many, and between which values.
+
+    Errors: `ShapeError` where they differ anywhere, or where there is no point to compare at.
+    """
+    choices = [trials(symbol) for symbol in answer.symbols]
+    longest = max((len(choice) for choice in choices), default=1)
+    points = dict.fromkeys(
+        tuple(choice[(turn * (1 + i) + shift * i) % len(choice)] for i, choice in enumerate(choices))
+        for shift in range(4)
+        for turn in range(longest)
+    )
+    agreed: list[tuple[int, ...]] = []
+    for point in itertools.islice(points, _POINTS * 2):
+        values = dict(zip((symbol.name for symbol in answer.symbols), point, strict=True))
+        if len(agreed) < _POINTS and _agrees(answer, values, graph, rebuild):
+            agreed.append(point)
+    if not agreed:
+        raise ShapeError("the network fits at none of the sizes that its formulas were to be verified at")
+    columns = zip(*agreed, strict=True)
+    return len(agreed), {
+        symbol.name: (min(column), max(column)) for symbol, column in zip(answer.symbols, columns, strict=True)
+    }
+
+
+def _agrees(answer: Formulas, values: Mapping[str, int], graph: Graph, rebuild: Rebuild) -> bool:
+    """Tell whether inference works at a point; it then agrees with the formulas. Errors: `ShapeError`."""
+    variables = {s.name: values[s.name] for s in answer.symbols if s.is_variable}
+    if variables:
+        graph, problems = rebuild(variables)
+        if problems:
+            return False
+    graph = with_sizes(graph, {place: values[s.name] for s in answer.symbols for place in s.places})
+    try:
+        report = infer(graph, batch=values.get(BATCH, 1))
+    except ShapeError:
+        return False
+    put = partial(_put_in, {symbolic.symbol(name): value for name, value in values.items()})
+    row = report[answer.layer] if answer.layer else None
+    for what, formula in answer.formulas.items():
+        if what == "output":
+            due: Any = [list(s) for s in (row.output_shapes if row else report.outputs.values())]
+            told: Any = [[put(size) for size in sizes] for sizes in formula.values()]
+        else:
+            due, told = getattr(row or report.total, what), put(formula)
+        if due != told:
+            at = ", ".join(f"{name} = {value}" for name, value in values.items())
+            raise ShapeError(f"no closed formula of {what} was found: at {at} it would give {told}, inference {due}")
+    return True
+
+
+def _put_in(values: Mapping[Any, int], formula: Any) -> int:
+    return int(formula.xreplace(values)) if hasattr(formula, "xreplace") else int(formula)

@@ -1,0 +1,58 @@
+"""What must hold between several symbols for formulas to be so, in its simplest form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sympy
+
+from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, LESS, UP_TO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from shapecalc.dims import Constraint
+    from shapecalc.questions.formula.floors import Collapse
+
+__all__ = ["joint_conditions"]
+
+
+def joint_conditions(
+    constraints: Iterable[Constraint], collapse: Collapse, least: Mapping[Any, int], write: Callable[[Any], str]
+) -> tuple[str, ...]:
+    """Return as text the constraints of two symbols or more that do not go without saying.
+
+    `least` are the smallest values that symbols may have.
+    """
+    shifted = {symbol: sympy.Dummy(integer=True, nonnegative=True) + low for symbol, low in least.items()}
+    told: dict[str, None] = {}
+    seen = set()
+    for left, relation, right, *_ in constraints:
+        free = getattr(left, "free_symbols", set()) | getattr(right, "free_symbols", set())
+        if len(free) < 2 or (left, relation, right) in seen:
+            continue
+        seen.add((left, relation, right))
+        text = _condition(collapse(left), relation, collapse(right), shifted, write)
+        if text:
+            told[text] = None
+    return tuple(told)
+
+
+def _condition(left: Any, relation: str, right: Any, shifted: Mapping[Any, Any], write: Callable[[Any], str]) -> str:
+    """Return a condition as text; nothing where it always holds."""
+    difference = sympy.expand(sympy.sympify(right - left).subs(shifted))
+    always = {
+        UP_TO: difference.is_nonnegative,
+        LESS: difference.is_positive,
+        EQUAL: difference.is_zero,
+        BROADCASTS: difference.is_zero or left == 1,
+        DIVIDES: relation == DIVIDES and sympy.cancel(right / left).is_integer,
+    }[relation]
+    if always:
+        return ""
+    a, b = write(left), write(right)
+    if relation == DIVIDES:
+        return f"{a} divides {b}"
+    if relation == BROADCASTS:
+        return f"{a} = {b} or {a} = 1"
+    return f"{a} {relation} {b}"

@@ -1,0 +1,105 @@
+"""The symbols of formulas: what each stands for, and with which of its values the network fits."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.dims.lists import Many
+from shapecalc.errors import Problem, UsageError
+from shapecalc.questions.sizes import Place, axis_names, find_pattern_of, free_sizes, with_sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from shapecalc.model.graph import Graph
+    from shapecalc.questions.sizes.periodic import SizeSet
+
+    Rebuild = Callable[[Mapping[str, Any]], tuple[Graph, list[Problem]]]
+
+__all__ = ["BATCH", "SymbolInUse", "default_names", "find_symbol", "refusal", "trials"]
+
+BATCH = "N"
+_AXES = {"D": "depth", "H": "height", "W": "width", "L": "length"}
+
+
+class SymbolInUse(NamedTuple):
+    """A symbol: what it stands for, its value in the specification, and the values with which the network fits."""
+
+    name: str
+    meaning: str
+    given: int
+    domain: SizeSet | None
+    places: tuple[Place, ...] = ()
+    is_variable: bool = False
+
+
+def _places(graph: Graph) -> dict[str, list[Place]]:
+    """Return the free axes of the inputs, by the letter that stands for them."""
+    letters = {name: letter for letter, name in _AXES.items()}
+    found: dict[str, list[Place]] = {}
+    for name, shape in graph.inputs.items():
+        for axis, word in enumerate(axis_names(shape)):
+            found.setdefault(letters.get(word, "L"), []).append((name, axis))
+    return found
+
+
+def default_names(graph: Graph) -> list[str]:
+    """Return the symbols that are meant where none are named: those of the free axes of the inputs."""
+    return sorted(_places(graph))
+
+
+def find_symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
+    """Return what a symbol stands for, and with which of its values the network fits."""
+    places = _places(graph)
+    if name in graph.variables:
+        return _variable(graph, rebuild, name)
+    if name == BATCH:
+        return SymbolInUse(name, "samples in a batch", 1, None)
+    if name not in places:
+        known = [*places, BATCH, *graph.variables]
+        raise UsageError(Problem(f"there is no symbol {name}", mend=f"there are {', '.join(known)}"))
+    given = [free_sizes(graph.inputs[i])[axis] for i, axis in places[name]]
+    chosen = [p for p, size in zip(places[name], given, strict=True) if size == given[0]]
+    domain, _ = find_pattern_of(lambda sizes: with_sizes(graph, dict.fromkeys(chosen, Many(sizes))), given[:1])
+    words = dict.fromkeys(axis_names(graph.inputs[i])[axis] for i, axis in chosen)
+    inputs = dict.fromkeys(i for i, _ in chosen)
+    meaning = f"{', '.join(words)} of {' and '.join(inputs) if len(graph.inputs) > 1 else 'the input'}"
+    return SymbolInUse(name, meaning, given[0], domain, tuple(chosen))
+
+
+def _variable(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
+    given = graph.variables[name]
+    if type(given) is not int:
+        raise UsageError(Problem(f"{name} cannot be a symbol: its value is no whole number, but {given}"))
+
+    def vary(sizes: Sequence[int]) -> Graph:
+        varied, problems = rebuild({name: Many(sizes)})
+        if problems:
+            raise UsageError(refusal(name, problems[0]))
+        return varied
+
+    domain, _ = find_pattern_of(vary, [given])
+    return SymbolInUse(name, "a variable of the specification", given, domain, (), is_variable=True)
+
+
+def refusal(name: str, problem: Problem) -> Problem:
+    """Return why a variable cannot be a symbol."""
+    return Problem(
+        f"{name} cannot be a symbol: it decides how the network is built, or is put to use as only a number can be",
+        problem.mark,
+        why=(problem.headline.replace("Many", "a symbol"),),
+        mend=f"give it a value with --set {name}=… and leave it out of the symbols",
+    )
+
+
+def trials(symbol: SymbolInUse) -> list[int]:
+    """Return values at which to verify a formula."""
+    if symbol.domain is None:
+        return [1, 2, 7, 32]
+    members = symbol.domain.members()
+    first = list(itertools.islice(members, 4))
+    later = list(itertools.islice(members, 11, 40, 9))
+    own = [symbol.given] if symbol.given in symbol.domain else []
+    later += [n for n in symbol.domain.nearest(3 * symbol.given) if n > symbol.given]
+    return list(dict.fromkeys([*own, *first, *later])) or [symbol.given]

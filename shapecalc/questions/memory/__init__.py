@@ -1,0 +1,243 @@
+"""How many bytes a network takes: parameters, buffers, what is live of its activations, and what training adds.
+
+The peak of the activations is that of `liveness`: a tensor lives from the step that writes it to the last that reads
+it. Not counted is what a runtime takes for itself: workspaces of kernels, fragmentation, the framework's own memory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.dims import prod
+from shapecalc.errors import Problem, UsageError
+from shapecalc.questions.memory.cache import cache_of
+from shapecalc.questions.memory.in_place import ALL, NONE, read_in_place
+from shapecalc.questions.memory.liveness import Moment, Run, run
+from shapecalc.questions.memory.order import best_order
+from shapecalc.questions.memory.plan import Plan, make_plan, stored
+from shapecalc.questions.memory.results import Activations, Budget, Held, LayerMemory, Memory, Training, Widths
+from shapecalc.questions.memory.training import check_optimizer, optimizer_bytes, train
+from shapecalc.text.units import parse_bits, parse_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shapecalc.layers.base.layer import Layer
+    from shapecalc.model.report import Report, Row
+
+__all__ = ["Activations", "Budget", "Held", "LayerMemory", "Memory", "Training", "Widths", "memory"]
+
+GIVEN = "given"
+BEST = "best"
+_EXACT = "exact"
+_HEURISTIC = "heuristic"
+_LEAST_TRAINED = 8
+"""Bits of the narrowest weights and activations that are trained: those of FP8 (Micikevicius et al. 2022)."""
+
+
+class _Order(NamedTuple):
+    """An order of the steps of a plan, and how it was found: given, exact (the best there is) or heuristic."""
+
+    steps: Sequence[int]
+    method: str
+
+
+def memory(  # noqa: PLR0913  (each is an option of its own)
+    report: Report,
+    *,
+    weights: int | str | None = None,
+    activations: int | str | None = None,
+    buffers: int | str = 32,
+    in_place: str | Sequence[str] = ALL,
+    order: str = GIVEN,
+    training: bool = False,
+    optimizer: str | None = None,
+    mixed_precision: bool = False,
+    budget: int | str | None = None,
+) -> Memory:
+    """Return the bytes that a network takes, for the batch of the report.
+
+    `weights`, `activations` and `buffers` are bits of a number (32 by default; 16 for the first two with
+    `mixed_precision`). `in_place` are the element-wise layers that write over what they read, where nothing else
+    needs it: all, none, or some (`"activations"`, `["relu", "add"]`). `order` is given or best: the one with the
+    least peak. `training` adds gradients, what the backward pass needs, and the state of the `optimizer` (adam by
+    default); an optimizer and mixed precision imply it. `budget`, bytes as an int or `"24GiB"`, asks for the largest
+    batch.
+    Errors: `UsageError` for an option that is wrong or that contradicts another.
+    """
+    trains = training or mixed_precision or optimizer is not None
+    _check_order(order, trains=trains)
+    widths = _widths(weights, activations, buffers, mixed_precision=mixed_precision)
+    if trains:
+        _check_trained(report, widths)
+    words, may = read_in_place(in_place)
+    plan = make_plan(report, widths.activations, may)
+    chosen = _order(plan, order)
+    found = run(plan, chosen.steps)
+    layers = _layers(report, plan, found, widths)
+    cache = cache_of(report, widths.activations)
+    result = Memory(
+        name=report.name,
+        inputs=report.inputs,
+        batch=report.batch,
+        widths=widths,
+        in_place=words,
+        order=chosen.method,
+        weights=sum(layer.weights for layer in layers),
+        buffers=sum(layer.buffers for layer in layers),
+        activations=_activations(report, plan, found, words, widths.activations),
+        kv_cache=cache.per_token,
+        cross_kv_cache=cache.source,
+        cross_kv_cache_per_source_token=cache.per_source_token,
+        layers=layers,
+    )
+    if trains:
+        result = result._replace(training=_training(report, widths, may, optimizer or "adam", mixed_precision))
+    return result if budget is None else result._replace(budget=_budget(result, parse_bytes(budget)))
+
+
+def _check_order(order: str, *, trains: bool) -> None:
+    if order not in (GIVEN, BEST):
+        raise UsageError(Problem(f"there is no order {order}", mend=f"it is {GIVEN} or {BEST}"))
+    if order == BEST and trains:
+        raise UsageError(Problem("the best order is one for use, not for training", mend="leave one of the two out"))
+
+
+def _widths(weights: Any, activations: Any, buffers: Any, *, mixed_precision: bool) -> Widths:
+    usual = 16 if mixed_precision else 32
+    widths = Widths(
+        parse_bits(usual if weights is None else weights, "weights"),
+        parse_bits(usual if activations is None else activations, "activations"),
+        parse_bits(buffers, "buffers"),
+    )
+    if mixed_precision and widths.weights != usual:
+        raise UsageError(
+            Problem(
+                f"mixed precision has weights of {usual} bits, not {widths.weights}", mend="leave one of the two out"
+            )
+        )
+    return widths
+
+
+def _check_trained(report: Report, widths: Widths) -> None:
+    """Refuse widths that no gradient has. Errors: `UsageError`."""
+    for bits, what in ((widths.weights, "weights"), (widths.activations, "activations")):
+        if bits < _LEAST_TRAINED and any(row.trainable for row in report.rows):
+            raise UsageError(
+                Problem(
+                    f"{what} of {bits} bits cannot be trained: their gradients would have {bits} bits too",
+                    why=("fine-tuning of quantised weights freezes them, and trains others (QLoRA)",)
+                    if what == "weights"
+                    else (),
+                    mend=f"train with {what} of {_LEAST_TRAINED} bits or more, or leave training out",
+                )
+            )
+
+
+def _order(plan: Plan, order: str) -> _Order:
+    if order == GIVEN:
+        return _Order(range(len(plan.steps)), GIVEN)
+    steps, is_exact = best_order(plan)
+    return _Order(steps, _EXACT if is_exact else _HEURISTIC)
+
+
+def _tensors(shapes: dict[str, tuple[int, ...]], bits: int) -> int:
+    return sum(stored(prod(sizes), bits) for sizes in shapes.values())
+
+
+def _weights(row: Row, bits: int) -> int:
+    return _tensors(row.sizing.weight_shapes, bits)
+
+
+def _activations(report: Report, plan: Plan, found: Run, words: tuple[str, ...], bits: int) -> Activations:
+    peak = found.peak
+    names = [storage.name for storage in plan.storages]
+    nothing = (
+        found
+        if words == (NONE,)
+        else run(make_plan(report, bits, lambda _: False), [m.step for m in found.moments[1:]])
+    )
+    return Activations(
+        peak=peak.live,
+        at=_name(report, plan, peak),
+        held=tuple([Held(names[i], plan.storages[i].size) for i in found.held if plan.storages[i].size]),
+        overwritten=names[peak.overwritten] if peak.overwritten >= 0 else "",
+        peak_without_in_place=nothing.peak.live,
+        inputs=sum(storage.size for storage in plan.storages[: plan.inputs]),
+        outputs=sum(storage.size for storage in plan.storages if storage.is_output),
+        written=sum(plan.storages[i].size for step in plan.steps for i in step.writes),
+    )
+
+
+def _name(report: Report, plan: Plan, moment: Moment) -> str:
+    return report.rows[plan.steps[moment.step].node].name if moment.step >= 0 else ""
+
+
+def _layers(report: Report, plan: Plan, found: Run, widths: Widths) -> tuple[LayerMemory, ...]:
+    """Return every layer in the order in which they run; views right after what they are views of."""
+    moments = {plan.steps[moment.step].node: moment for moment in found.moments if moment.step >= 0}
+    layers = []
+    for node in _sequence(report, list(moments)):
+        row, moment = report.rows[node], moments.get(node)
+        written = sum(plan.storages[i].size for i in plan.steps[moment.step].writes) if moment else 0
+        layers.append(
+            LayerMemory(
+                name=row.name,
+                kind=row.kind,
+                weights=0 if row.shares else _weights(row, widths.weights),
+                buffers=0 if row.shares else _tensors(row.sizing.buffer_shapes, widths.buffers),
+                output=written,
+                live=moment.live if moment else None,
+                overwrites=plan.storages[moment.overwritten].name if moment and moment.overwritten >= 0 else "",
+            )
+        )
+    return tuple(layers)
+
+
+def _sequence(report: Report, order: Sequence[int]) -> list[int]:
+    """Return all layers by their indices: the steps in their order, each view as soon as it can be."""
+    views = set(range(len(report.rows))).difference(order)
+    takers: dict[int, list[int]] = {}
+    for view in sorted(views):
+        for ref in report.rows[view].node.inputs[:1] or [None]:
+            takers.setdefault(ref.node if ref and ref.node >= 0 else -1, []).append(view)
+    sequence: list[int] = []
+    waiting = [*reversed(order), -1]
+    while waiting:
+        node = waiting.pop()
+        if node >= 0:
+            sequence.append(node)
+        waiting.extend(reversed(takers.pop(node, [])))
+    return sequence
+
+
+def _training(
+    report: Report, widths: Widths, may: Callable[[Layer], bool], optimizer: str, mixed_precision: bool
+) -> Training:
+    check_optimizer(optimizer)
+    plan = make_plan(report, widths.activations, may, training=True)
+    moments = train(plan)
+    peak = max(moments, key=lambda moment: moment.live, default=None)
+    trained = [row for row in report.rows if not row.shares and not row.node.frozen]
+    numbers = sum(row.trainable for row in trained)
+    return Training(
+        optimizer=optimizer,
+        mixed_precision=mixed_precision,
+        gradients=sum(_weights(row, widths.weights) for row in trained),
+        state=optimizer_bytes(optimizer, numbers, mixed_precision=mixed_precision),
+        kept=max((moment.kept for moment in moments), default=0),
+        peak=peak.live if peak else 0,
+        at=report.rows[plan.steps[peak.step].node].name if peak else "",
+        direction=peak.direction if peak else "",
+        activation_gradients=peak.gradients if peak else 0,
+    )
+
+
+def _budget(result: Memory, budget: int) -> Budget:
+    """Return the largest batch that fits: all that is live of activations grows with the batch, nothing else does."""
+    one = (result.training.peak if result.training else result.activations.peak) // result.batch
+    fixed = result.total - one * result.batch
+    if not one:
+        raise UsageError(Problem("the batch has no bounds: this network has no activations"))
+    batch = max((budget - fixed) // one, 0)
+    return Budget(budget, batch, fixed + batch * one, fixed, one)

@@ -1,0 +1,69 @@
+"""Which element-wise layers may write over what they read: all, none, or those of some families or kinds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Problem, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shapecalc.layers.base.layer import Layer
+
+__all__ = ["ALL", "NONE", "read_in_place"]
+
+ALL = "all"
+NONE = "none"
+
+_FAMILIES = {
+    "activations": "activation",
+    "normalisation": "norm",
+    "normalization": "norm",
+    "norms": "norm",
+    "additions": "merge",
+    "merges": "merge",
+}
+"""Other words for the families of element-wise layers, which are those of `layers/`."""
+
+
+def read_in_place(given: Any) -> tuple[tuple[str, ...], Callable[[Layer], bool]]:
+    """Return the words of an option, and what tells whether a layer is meant.
+
+    `given` is `all`, `none`, or some of `activations`, `normalisation`, `additions` and the names of kinds, as a text
+    with commas or a list. Errors: `UsageError`.
+    """
+    words = given.split(",") if isinstance(given, str) else list(given)
+    names = tuple(dict.fromkeys(str(word).strip().lower() for word in words if str(word).strip()))
+    if not names or (len(names) > 1 and {ALL, NONE} & {*names}):
+        mend = "give all, none, or some of activations, normalisation, additions and names of kinds"
+        raise UsageError(Problem(f"in place are {given!r}, which is no choice of layers", mend=mend))
+    if names == (ALL,):
+        return names, lambda _: True
+    if names == (NONE,):
+        return names, lambda _: False
+    chosen = {_chosen(name) for name in names}
+    return names, lambda layer: layer.kind in chosen or layer.family in chosen
+
+
+def _chosen(name: str) -> str:
+    """Return the kind or family of a word. Errors: `UsageError`."""
+    from shapecalc.layers import KINDS, find_kind  # noqa: PLC0415  (all kinds: seldom needed)
+
+    kinds = {kind: cls for kind, cls in KINDS.items() if cls.elementwise}
+    families = {cls.family for cls in kinds.values()}
+    found = _FAMILIES.get(name, name)
+    if found in families:
+        return found
+    cls = find_kind(name)
+    if cls and not cls.elementwise:
+        raise UsageError(
+            Problem(
+                f"{cls.kind} cannot work in place: it is not element-wise", mend="activations, normalisation, additions"
+            )
+        )
+    if cls:
+        return cls.kind
+    raise UsageError(
+        Problem(f"in place cannot be {name}", mend=did_you_mean(name, [ALL, NONE, *_FAMILIES, *families, *kinds]))
+    )

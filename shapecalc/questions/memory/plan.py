@@ -1,0 +1,152 @@
+"""What there is to hold while a network runs: its tensors, where they lie, and the steps that read and write them.
+
+Tensors that lie in the same place (a view and what it is a view of) are one *storage*. Layers that are views are no
+steps: they cost nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.dims import prod
+from shapecalc.layers.base.layer import BOTH, INPUTS, OUTPUTS, TRAINED
+from shapecalc.model.graph import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shapecalc.layers.base.layer import Layer
+    from shapecalc.model.report import Report, Row
+
+__all__ = ["Plan", "Step", "Storage", "make_plan", "stored"]
+
+
+class Storage(NamedTuple):
+    """A place for numbers: its name, its bytes, the steps that read it, and whether it is held to the end."""
+
+    name: str
+    size: int
+    users: frozenset[int]
+    is_output: bool
+
+
+class Step(NamedTuple):
+    """A layer that does something: the storages it reads and writes, and whether it may write over one that it reads.
+
+    In training, `saves` are the storages that its backward step needs again, and `extra` the bytes that it keeps
+    beside them; `trains` tells whether a gradient goes through it.
+    """
+
+    node: int
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+    may_overwrite: bool
+    saves: tuple[int, ...] = ()
+    extra: int = 0
+    trains: bool = False
+
+
+class Plan(NamedTuple):
+    """The storages and the steps, in the order of the graph. The first `inputs` storages are the network's inputs."""
+
+    storages: tuple[Storage, ...]
+    steps: tuple[Step, ...]
+    inputs: int
+
+
+def stored(numbers: int, bits: int) -> int:
+    """Return the bytes of so many numbers, one tensor: rounded up to whole ones where a number is less than a byte."""
+    return numbers * (bits // 8) if bits % 8 == 0 else -(-numbers * bits // 8)
+
+
+def make_plan(report: Report, bits: int, in_place: Callable[[Layer], bool], *, training: bool = False) -> Plan:
+    """Return the plan of a network for a batch, with activations of so many bits.
+
+    `in_place` tells which layers may write over what they read, where nothing else needs it any more.
+    """
+    maker = _Maker(report, bits)
+    for name, shape in report.graph.inputs.items():
+        maker.add(name, prod(shape.sizes))
+    number = len(maker.names)
+    maker.at = {Reference(-1 - i): i for i in range(number)}
+    steps: list[Step] = []
+    for index, row in enumerate(report.rows):
+        layer = row.node.layer
+        assert layer is not None
+        reads = maker.read(row)
+        if layer.view or (layer.only_training and not training):
+            lies_in = reads[0] if reads else maker.add(row.name, 0)  # a view of nothing is one of its weights
+            maker.at.update({Reference(index, i): lies_in for i in range(len(row.sizing.outputs))})
+            continue
+        writes = maker.write(index, row)
+        for storage in reads:
+            maker.users[storage].add(len(steps))
+        step = Step(index, reads, writes, layer.elementwise and in_place(layer))
+        steps.append(maker.trained(step, row) if training else step)
+    return Plan(maker.storages(), tuple(steps), number)
+
+
+class _Maker:
+    """The storages while they are found: `at` tells where each tensor lies."""
+
+    def __init__(self, report: Report, bits: int) -> None:
+        self.report, self.bits = report, bits
+        self.names: list[str] = []
+        self.sizes: list[int] = []
+        self.users: list[set[int]] = []
+        self.trained_storages: set[int] = set()
+        self.at: dict[Reference, int] = {}
+
+    def add(self, name: str, numbers: int) -> int:
+        self.names.append(name)
+        self.sizes.append(self.bytes_of(numbers))
+        self.users.append(set())
+        return len(self.names) - 1
+
+    def bytes_of(self, numbers: int) -> int:
+        return stored(numbers, self.bits) * self.report.batch
+
+    def read(self, row: Row) -> tuple[int, ...]:
+        """Return the storages that a layer reads: not those of inputs of which it wants the size alone."""
+        outputs = row.sizing.outputs
+        assert row.node.layer is not None
+        looks = row.node.layer.looks(outputs[0] if len(outputs) == 1 else outputs, *row.sizing.inputs)
+        return tuple(dict.fromkeys(self.at[row.node.inputs[look.input]] for look in looks))
+
+    def write(self, index: int, row: Row) -> tuple[int, ...]:
+        """Add the storages that a layer writes."""
+        written = []
+        for i, shape in enumerate(row.sizing.outputs):
+            storage = self.add(self.report.graph.name_of(Reference(index, i)), prod(shape.sizes))
+            self.at[Reference(index, i)] = storage
+            written.append(storage)
+        return tuple(written)
+
+    def trained(self, step: Step, row: Row) -> Step:
+        """Return a step with what training needs of it."""
+        layer, sizing = row.node.layer, row.sizing
+        assert layer is not None
+        learns = bool(sizing.weight_shapes) and not row.node.frozen
+        if not learns and not self.trained_storages.intersection(step.reads):
+            return step
+        self.trained_storages.update(step.writes)
+        saved: tuple[int, ...] = ()
+        saves = layer.saved(*sizing.inputs)
+        if saves in (INPUTS, BOTH) or (saves == TRAINED and learns):
+            saved += step.reads
+        if saves in (OUTPUTS, BOTH):
+            saved += step.writes
+        outputs = sizing.outputs[0] if len(sizing.outputs) == 1 else sizing.outputs
+        kept = [*layer.kept(outputs, *sizing.inputs)]
+        if learns:
+            kept += layer.kept_for_weights(outputs, *sizing.inputs)
+        extra = sum(stored(elements, bits or self.bits) for elements, bits in kept)
+        return step._replace(saves=saved, extra=extra * self.report.batch, trains=True)
+
+    def storages(self) -> tuple[Storage, ...]:
+        """Return the storages, once all layers are known."""
+        outputs = {self.at[reference] for reference in self.report.graph.outputs}
+        columns = zip(self.names, self.sizes, self.users, strict=True)
+        return tuple(
+            [Storage(name, size, frozenset(users), i in outputs) for i, (name, size, users) in enumerate(columns)]
+        )

@@ -1,0 +1,256 @@
+"""Receptive fields: what of the network's input each place of a layer sees, and how that moves from place to place.
+
+    size     how many places of the input, along an axis, one place of the layer sees
+    jump     how far what it sees moves on with every place: the effective stride
+    padding  how far what the first place sees begins before the input: the effective padding
+
+Over branches the field is what any of them sees, exactly: their windows together, where they move alike. Branches
+that do not (misaligned ones) are reported, and the size is then the greatest over all places. A layer that looks at
+all of an axis (a global pool, a fully connected layer, attention) sees all of it; what it sees by other ways, place by
+place, is still told. Definitions: Araujo, Norris & Sim, Computing receptive fields of convolutional neural networks,
+Distill 2019.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.model.graph import Reference
+from shapecalc.questions.receptive_field.lanes import Lane, hull
+from shapecalc.questions.receptive_field.tracing import input_axes, lanes_of, traced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.report import Report, Row
+    from shapecalc.questions.receptive_field.tracing import Box
+
+__all__ = ["Field", "Misalignment", "ReceptiveFields", "Region", "receptive_fields"]
+
+VERSION = 1
+"""The version of the JSON contract."""
+
+
+class Field(NamedTuple):
+    """What a place of a layer sees along one axis of one input of the network.
+
+    `sees_all` tells whether it also sees the whole axis, by a layer that looks at all of it; where there is no other
+    way, `size` is the part of the axis that it sees so, and `jump` is 0. `aligned` is false where branches meet that
+    move differently: `jump` is then the greatest.
+    """
+
+    input: str
+    axis: str
+    size: int
+    jump: Fraction
+    padding: int
+    sees_all: bool
+    aligned: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the field as the JSON contract has it: a jump that is no whole number as a text, `1/2`."""
+        jump = self.jump.numerator if self.jump.denominator == 1 else str(self.jump)
+        return {**self._asdict(), "jump": jump}
+
+
+class Misalignment(NamedTuple):
+    """A layer at which branches meet whose places do not move alike over the network's input."""
+
+    layer: str
+    axis: str
+    jumps: tuple[Fraction, ...]
+
+
+class Region(NamedTuple):
+    """The part of an input's axis that one place of a layer sees: its first and last place, counted from 0."""
+
+    input: str
+    axis: str
+    first: int
+    last: int
+
+    @property
+    def size(self) -> int:
+        """How long it is."""
+        return self.last - self.first + 1
+
+
+class ReceptiveFields:
+    """The receptive fields of all layers of a report. Never changes.
+
+    `fields["conv5"]` are those of a layer (or of a block: its last layer), one for each axis of each input that it
+    sees; `fields.region("conv5", (3, 4))` is the part of the input that one place sees.
+    """
+
+    __slots__ = ("_axes", "_fields", "_indices", "_lanes", "misaligned", "report")
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self._axes = input_axes(report)
+        self._lanes = lanes_of(report, self._axes)
+        self._indices = _indices(report)
+        self._fields: dict[int, tuple[Field, ...]] = {}
+        self.misaligned = tuple(self._misalignments())
+
+    def __repr__(self) -> str:
+        return f"<ReceptiveFields {self.report.name}: {len(self._lanes)} layers>"
+
+    def _index(self, name: str) -> int:
+        if name not in self._indices:
+            mend = did_you_mean(name, self._indices)
+            raise UsageError(Problem(f"{self.report.name or 'the network'} has no layer {name}", mend=mend))
+        return self._indices[name]
+
+    def __getitem__(self, name: str) -> tuple[Field, ...]:
+        """Return the fields of a layer. Errors: `UsageError` where no layer is called so, with the nearest name."""
+        index = self._index(name)
+        if index not in self._fields:
+            shape = self.report.rows[index].sizing.outputs[0]
+            inputs = list(self.report.graph.inputs)
+            self._fields[index] = tuple(
+                [_field(inputs[key[0]], self._axes[key], lanes, shape) for key, lanes in self._lanes[index].items()]
+            )
+        return self._fields[index]
+
+    def places(self, name: str) -> tuple[int, ...]:
+        """Return how many places a layer has along each axis by which a place of it is named."""
+        index = self._index(name)
+        return tuple([self.report.rows[index].sizing.outputs[0].sizes[axis] for axis in self._place_axes(index)])
+
+    def _place_axes(self, index: int) -> list[int]:
+        return sorted({lane.axis for lanes in self._lanes[index].values() for lane in lanes if lane.axis >= 0})
+
+    def region(self, name: str, place: Sequence[int] = ()) -> tuple[Region, ...]:
+        """Return what one place of a layer sees of every input: exactly, at the edges too.
+
+        `place` is counted from 0 along each axis of `places(name)`, in their order. An input of which it sees nothing
+        is left out. Errors: `UsageError` for a layer or a place that is not there.
+        """
+        index, sizes = self._index(name), self.places(name)
+        if len(place) != len(sizes) or not all(0 <= at < size for at, size in zip(place, sizes, strict=True)):
+            raise UsageError(_no_such_place(name, place, sizes))
+        shape = self.report.rows[index].sizing.outputs[0]
+        start: Box = [[(0, size - 1)] for size in shape.sizes]
+        for axis, at in zip(self._place_axes(index), place, strict=True):
+            start[axis] = [(at, at)]
+        found = traced(self.report, Reference(index), start)
+        inputs = list(self.report.graph.inputs)
+        return tuple(
+            Region(
+                inputs[number],
+                name,
+                min(box[axis][0][0] for box in found[number]),
+                max(box[axis][-1][1] for box in found[number]),
+            )
+            for (number, axis), name in self._axes.items()
+            if number in found
+        )
+
+    def middle(self, name: str) -> tuple[int, ...]:
+        """Return the place in the middle of a layer: the later one where there are two."""
+        return tuple([size // 2 for size in self.places(name)])
+
+    def region_dict(self, name: str, place: Sequence[int] = ()) -> dict[str, Any]:
+        """Return a region, and the fields of its layer, as the JSON contract has them."""
+        return {
+            "version": VERSION,
+            "name": self.report.name,
+            "layer": name,
+            "place": list(place),
+            "sees": [{**region._asdict(), "size": region.size} for region in self.region(name, place)],
+            "receptive_field": [field.to_dict() for field in self[name]],
+        }
+
+    def _misalignments(self) -> Iterable[Misalignment]:
+        rows = self.report.rows
+        for row, lanes in zip(rows, self._lanes, strict=True):
+            for key, own in lanes.items():
+                jumps = _jumps(own)
+                given = [self._lanes[ref.node].get(key, ()) for ref in row.node.inputs if ref.node >= 0]
+                if len(jumps) > 1 and all(len(_jumps(before)) < len(jumps) for before in given):
+                    yield Misalignment(row.name, self._axes[key], jumps)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as the JSON contract has them."""
+        return {
+            "version": VERSION,
+            "name": self.report.name,
+            "layout": self.report.layout,
+            "inputs": {name: list(sizes) for name, sizes in self.report.inputs.items()},
+            "layers": [self._entry(row) for row in self.report.rows],
+            "misaligned": [
+                {"layer": found.layer, "axis": found.axis, "jumps": list(map(str, found.jumps))}
+                for found in self.misaligned
+            ],
+        }
+
+    def _entry(self, row: Row) -> dict[str, Any]:
+        return {
+            "name": row.name,
+            "kind": row.kind,
+            "output_shapes": [list(shape) for shape in row.output_shapes],
+            "receptive_field": [field.to_dict() for field in self[row.name]],
+        }
+
+
+def receptive_fields(report: Report) -> ReceptiveFields:
+    """Return the receptive fields of all layers.
+
+    Errors: `UsageError` for a network whose input has no space: a list of features, or of tokens.
+    """
+    fields = ReceptiveFields(report)
+    if not fields._axes:  # noqa: SLF001  (its own)
+        raise UsageError(
+            Problem(
+                f"{report.name or 'the network'} has no receptive fields: no input of it has channels and space",
+                mend="they are worked out for networks over sounds, images and volumes",
+            )
+        )
+    return fields
+
+
+def _no_such_place(name: str, place: Sequence[int], sizes: Sequence[int]) -> Problem:
+    if not sizes:
+        return Problem(f"{name} has no places: all of it sees the same", mend="leave the place out")
+    told = "×".join(map(str, sizes))
+    given = "×".join(map(str, place)) or "none"
+    last = "×".join(str(size - 1) for size in sizes)
+    return Problem(f"{name} has {told} places, and none at {given}", mend=f"places are 0 to {last}, first to last")
+
+
+def _indices(report: Report) -> dict[str, int]:
+    """Return the index of every layer by its name, and that of the last layer of every block by the block's."""
+    found = {}
+    blocks = report.graph.blocks
+    for index, row in enumerate(report.rows):
+        block = row.block
+        while block >= 0:
+            found[blocks[block].name] = index
+            block = blocks[block].parent
+    return {**found, **{row.name: index for index, row in enumerate(report.rows)}}
+
+
+def _jumps(lanes: Iterable[Lane]) -> tuple[Fraction, ...]:
+    return tuple(sorted({lane.jump for lane in lanes if lane.jump}))
+
+
+def _field(name: str, axis: str, lanes: tuple[Lane, ...], shape: Shape) -> Field:
+    own = [lane for lane in lanes if lane.jump or (lane.axis >= 0 and len(lane.spans) > 1)]
+    jumps = _jumps(own)
+    if not own:
+        span = hull(lane.at(0) for lane in lanes) or (0, -1)
+        return Field(name, axis, span[1] - span[0] + 1, Fraction(0), -span[0], sees_all=True, aligned=True)
+    period = max(len(lane.spans) for lane in own)
+    places = shape.sizes[own[0].axis]
+    # Sizes come round with the period; where lanes move apart, they are widest at the one end or the other.
+    tried = {*range(min(period, places)), *(range(max(places - period, 0), places) if len(own) > 1 else ())}
+    spans = {place: hull(lane.at(place) for lane in own) for place in tried}
+    size = max((span[1] - span[0] + 1 for span in spans.values() if span), default=0)
+    start = next((spans[place] for place in sorted(spans) if spans[place]), None) or (0, -1)
+    sees_all = len(own) < len(lanes)
+    return Field(
+        name, axis, size, jumps[-1] if jumps else Fraction(0), -start[0], sees_all=sees_all, aligned=len(own) == 1
+    )

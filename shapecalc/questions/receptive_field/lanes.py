@@ -1,0 +1,165 @@
+"""Lanes: what the places of a tensor see of an input of the network, along one axis, as a pattern that comes round.
+
+A lane follows one axis of a tensor. Its pattern is exact: for each place of a period, the first and the last place of
+the network's input that it sees; with every period, both move on by `advance`. A sliding window has a period of 1; what
+is enlarged r times over has one of r.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from math import gcd, lcm
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.errors import Problem, UsageError
+from shapecalc.layers.base.dependence import HERE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shapecalc.layers.base.dependence import Sight
+
+__all__ = ["Lane", "Work", "hull", "joined", "through"]
+
+_LONGEST = 20_000
+
+_MOST_WORK = 1_000_000
+"""Positions that are looked at, over all layers of a network: seconds."""
+
+
+class Work:
+    """What is left of the work that the receptive fields of one network may take."""
+
+    def __init__(self, most: int = _MOST_WORK) -> None:
+        self.left = most
+
+    def spend(self, positions: int) -> None:
+        """Take so many positions to be looked at. Errors: `UsageError` where that is too many in all."""
+        self.left -= positions
+        if self.left < 0:
+            raise UsageError(
+                Problem(
+                    "the receptive fields of this network take too much work: its layers, the branches that do not "
+                    f"move alike, and how long their patterns are come to more than {_MOST_WORK:,} positions",
+                    mend="ask about a part of it: fewer layers, or sizes of which one divides the other",
+                )
+            )
+
+
+Span = tuple[int, int] | None
+"""The first and the last place that are seen; None where none is."""
+
+
+class Lane(NamedTuple):
+    """One way in which a tensor sees an axis of the network's input.
+
+    Place o of the tensor's axis sees `spans[o]`, before anything is clipped to the input; `axis` is -1 where all
+    places see the same (and then the one span is clipped).
+    """
+
+    spans: tuple[Span, ...]
+    advance: int
+    axis: int
+
+    def at(self, place: int) -> Span:
+        """Return what a place sees."""
+        turns, phase = divmod(place, len(self.spans))
+        span = self.spans[phase]
+        on = turns * self.advance
+        return span and (span[0] + on, span[1] + on)
+
+    def is_steady(self) -> bool:
+        """Tell whether every place sees something, and none less far than the one before it, at either end."""
+        spans = [*self.spans, self.at(len(self.spans))]
+        return all(a and b and a[0] <= b[0] and a[1] <= b[1] for a, b in pairwise(spans))
+
+    @property
+    def jump(self) -> Fraction:
+        """How far what is seen moves on with every place."""
+        return Fraction(self.advance, len(self.spans))
+
+
+def hull(spans: Iterable[Span]) -> Span:
+    """Return the least span that holds all of these."""
+    first = last = None
+    for span in spans:
+        if span:
+            first = span[0] if first is None else min(first, span[0])
+            last = span[1] if last is None else max(last, span[1])
+    return None if first is None or last is None else (first, last)
+
+
+def through(lane: Lane, sight: Sight, axis: int, size: int, limit: int, work: Work) -> Lane | None:
+    """Return what is seen through a layer whose places have this sight of a tensor with this lane.
+
+    `axis` is the output's, `size` that of the tensor's axis, `limit` that of the network's input. None: nothing.
+    """
+    if axis < 0:
+        span = _at_all(lane, sight.at(0), size, work)
+        return Lane((span,), 0, -1) if span and (span := _clipped(span, limit)) else None
+    if sight is HERE:
+        return lane if axis == lane.axis else lane._replace(axis=axis)
+    period, own = len(lane.spans), sight.period
+    turns = period // gcd(period, sight.advance)
+    _check(own * turns)
+    work.spend(own * turns + period)
+    is_steady = lane.is_steady()
+    spans = tuple([_seen(lane, sight.at(place), work, is_steady=is_steady) for place in range(own * turns)])
+    if not any(spans):
+        return None
+    return Lane(spans, lane.advance * (sight.advance * turns // period), axis)
+
+
+def _seen(lane: Lane, places: range, work: Work, *, is_steady: bool) -> Span:
+    """Return what a run of places sees: what they see moves on with them, so that in a steady lane the ends tell."""
+    if not places:
+        return None
+    if is_steady:
+        first, last = lane.at(places[0]), lane.at(places[-1])
+        return first and last and (first[0], last[1])
+    period = len(lane.spans)
+    starts, ends = places[:period], places[-period:]
+    work.spend(2 * len(starts))
+    return hull(map(lane.at, (*starts, *ends)))
+
+
+def _at_all(lane: Lane, places: range, size: int, work: Work) -> Span:
+    places = range(max(places.start, 0), min(places.stop, size))
+    return _seen(lane, places, work, is_steady=lane.is_steady())
+
+
+def _clipped(span: tuple[int, int], limit: int) -> Span:
+    first, last = max(span[0], 0), min(span[1], limit - 1)
+    return (first, last) if first <= last else None
+
+
+def joined(lanes: Iterable[Lane], work: Work) -> tuple[Lane, ...]:
+    """Return the lanes of what sees by all of these: those that move alike are one, that sees what any of them does."""
+    groups: dict[tuple[int, Fraction], dict[Lane, None]] = {}
+    for lane in {id(lane): lane for lane in lanes}.values():  # the same one many times over is looked at once
+        groups.setdefault((lane.axis, lane.jump), {})[lane] = None
+    found = tuple([_together(list(alike), work) for alike in groups.values()])
+    work.spend(len(found) * max([len(lane.spans) for lane in found]))  # that the fields are then found among
+    return found
+
+
+def _together(lanes: Sequence[Lane], work: Work) -> Lane:
+    if len(lanes) == 1:
+        return lanes[0]
+    period = lcm(*[len(lane.spans) for lane in lanes])
+    _check(period)
+    work.spend(period * len(lanes))
+    spans = tuple([hull([lane.at(place) for lane in lanes]) for place in range(period)])
+    return Lane(spans, lanes[0].advance * period // len(lanes[0].spans), lanes[0].axis)
+
+
+def _check(period: int) -> None:
+    if period > _LONGEST:
+        raise UsageError(
+            Problem(
+                f"what the places of this network see comes round only after {period:,} of them: "
+                "its receptive fields are too long to be worked out",
+                mend=f"sizes of which one divides the other come round sooner; at most {_LONGEST:,} are looked at",
+            )
+        )

@@ -1,0 +1,126 @@
+"""Sets of places along one axis, as runs, and what such a set sees through a layer: exact to the gaps in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.layers.base.dependence import CIRCULAR, REFLECT, ZEROS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from shapecalc.layers.base.dependence import Sight
+
+__all__ = ["Gaps", "Places", "seen", "united"]
+
+Places = list[tuple[int, int]]
+"""Runs of places, first and last, in order and apart."""
+
+_MOST = 1_000_000
+
+
+class Gaps:
+    """How many places and runs may still be looked at one by one, over a whole network; beyond, no gaps are told."""
+
+    def __init__(self, most: int = _MOST) -> None:
+        self.left = most
+
+    def afford(self, number: int) -> bool:
+        """Tell whether so many may be looked at, and take them to be."""
+        if number > self.left:
+            return False
+        self.left -= number
+        return True
+
+
+def united(runs: Iterable[tuple[int, int]]) -> Places:
+    """Return the runs in order, those that touch as one."""
+    found: Places = []
+    for first, last in sorted(runs):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return found
+
+
+def seen(places: Places, sight: Sight, size: int, gaps: Gaps) -> Places:
+    """Return what a set of places sees of an axis of this size."""
+    if places and not gaps.afford(len(places)):
+        places = [(places[0][0], places[-1][1])]
+    runs = [run for place in places for run in _through(place, sight, gaps)]
+    return united(inside for run in united(runs) for inside in _folded(run, size, sight))
+
+
+def _through(run: tuple[int, int], sight: Sight, gaps: Gaps) -> Places:
+    """Return what a run of places sees, beyond the edges too."""
+    first, last = run
+    taps = sight.seen[0]
+    if sight.period == 1 and taps:
+        start, end, step = first * sight.advance, last * sight.advance, sight.advance
+        if taps.step == 1 and (taps.stop - taps.start >= step or first == last):
+            return [(start + taps[0], end + taps[-1])]
+        if step == 1 and gaps.afford(_count(taps)):
+            return [(start + tap, end + tap) for tap in taps]
+    found = _one_by_one(first, last, sight, gaps)
+    return _without_gaps(first, last, sight) if found is None else found
+
+
+def _count(places: range) -> int:
+    """Return how many there are: `len` ends at 2⁶³."""
+    return -((places.start - places.stop) // places.step)
+
+
+def _one_by_one(first: int, last: int, sight: Sight, gaps: Gaps) -> Places | None:
+    """Return what each place of a run sees; None where these are too many to look at."""
+    if not gaps.afford(last - first + 1):
+        return None
+    found: Places = []
+    for place in range(first, last + 1):
+        taps = sight.at(place)
+        if not taps:
+            continue
+        if taps.step == 1:
+            found.append((taps[0], taps[-1]))
+        elif gaps.afford(_count(taps)):
+            found += [(tap, tap) for tap in taps]
+        else:
+            return None
+    return found
+
+
+def _without_gaps(first: int, last: int, sight: Sight) -> Places:
+    """Return from where to where a run of places sees: that shows within a period of either end."""
+    starts, ends = range(first, last + 1)[: sight.period], range(first, last + 1)[-sight.period :]
+    firsts = [taps[0] for taps in map(sight.at, starts) if taps]
+    lasts = [taps[-1] for taps in map(sight.at, ends) if taps]
+    return [(min(firsts), max(lasts))] if firsts and lasts else []
+
+
+def _folded(run: tuple[int, int], size: int, sight: Sight) -> Iterator[tuple[int, int]]:
+    """Yield the places of an axis that a run stands for: beyond the edges are zeros, or the axis' own numbers."""
+    first, last = run
+    beyond = sight.beyond
+    low, high = (sight.cropped[0], size - sight.cropped[1] - 1) if beyond == CIRCULAR else (0, size - 1)
+    if first <= high and last >= low:
+        yield max(first, low), min(last, high)
+    if beyond == ZEROS or (first >= low and last <= high):
+        return
+    before, after = (first, min(last, low - 1)), (max(first, high + 1), last)
+    for start, end, edge in ((*before, low), (*after, high)):
+        if start > end:
+            continue
+        if beyond == CIRCULAR:
+            yield from _wrapped(start, end, low, high)
+        elif beyond == REFLECT:
+            yield max(2 * edge - end, low), min(2 * edge - start, high)
+        else:
+            yield edge, edge
+
+
+def _wrapped(start: int, end: int, low: int, high: int) -> list[tuple[int, int]]:
+    size = high - low + 1
+    if end - start >= size:
+        return [(low, high)]
+    start, end = low + (start - low) % size, low + (end - low) % size
+    return [(start, end)] if start <= end else [(low, end), (start, high)]

@@ -1,0 +1,153 @@
+"""Through the graph: the lanes of every layer from the input on, and what some places of a layer see, back to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.layers.base.window import AXIS_NAMES
+from shapecalc.model.graph import Reference
+from shapecalc.questions.receptive_field.lanes import Lane, Work, hull, joined, through
+from shapecalc.questions.receptive_field.places import Gaps, Places, seen, united
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shapecalc.layers.base.dependence import Look
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.report import Report, Row
+
+__all__ = ["Axes", "Box", "Lanes", "input_axes", "lanes_of", "traced"]
+
+Axes = dict[tuple[int, int], str]
+"""The axes of the network's inputs that are space, by the input's number and the axis': what they are called."""
+
+Box = list[Places]
+"""Places of a tensor, for each axis: all that have one of them along each."""
+
+_MOST_BOXES = 8
+"""Of a tensor; where more ways lead to it, what lies between them may be told to be seen too."""
+
+_MOST_TRACED = 20_000
+"""Layers that are gone back through, in all, for what a layer that looks at all of an axis sees to the edges."""
+
+Lanes = dict[tuple[int, int], tuple[Lane, ...]]
+"""How a tensor sees each of them."""
+
+
+def input_axes(report: Report) -> Axes:
+    """Return the axes of the network's inputs that are space, and what they are called."""
+    # A tensor of two axes is channels and a length where a layer slides a window over it, else positions and features.
+    is_sound = any(shape.is_map and shape.rank == 2 for row in report.rows for shape in row.sizing.outputs)
+    axes: Axes = {}
+    for number, shape in enumerate(report.graph.inputs.values()):
+        if not (2 if is_sound else 3) <= shape.rank <= max(AXIS_NAMES) + 1:
+            continue
+        spatial = [axis for axis in range(shape.rank) if axis != shape.channel_axis]
+        axes.update({(number, axis): name for axis, name in zip(spatial, AXIS_NAMES[len(spatial)], strict=True)})
+    return axes
+
+
+def _looks(row: Row) -> Iterable[Look]:
+    outputs = row.sizing.outputs
+    assert row.node.layer is not None
+    return row.node.layer.looks(outputs[0] if len(outputs) == 1 else outputs, *row.sizing.inputs)
+
+
+def lanes_of(report: Report, axes: Axes) -> list[Lanes]:
+    """Return the lanes of every layer, in the order of computation."""
+    walk = _Walk(report, axes)
+    for row in report.rows:
+        walk.step(row)
+    return walk.found
+
+
+class _Walk:
+    """The way through a network, layer by layer: the lanes that were found, and the work that is left."""
+
+    def __init__(self, report: Report, axes: Axes) -> None:
+        self.report, self.axes, self.work = report, axes, Work()
+        shapes = list(report.graph.inputs.values())
+        self.limits = {key: shapes[key[0]].sizes[key[1]] for key in axes}
+        self.found: list[Lanes] = []
+        self.wholes: dict[Reference, dict[int, list[Box]] | None] = {}
+        self.left, self.gaps = _MOST_TRACED, Gaps()
+
+    def step(self, row: Row) -> None:
+        """Find the lanes of the next layer."""
+        gathered: dict[tuple[int, int], list[Lane]] = {}
+        for look in _looks(row):
+            given = _lanes_at(row.node.inputs[look.input], self.found, self.axes)
+            moved = {key: [*filter(None, [self.moved(lane, row, look, key) for lane in given[key]])] for key in given}
+            unseen = {key[0] for key, lanes in moved.items() if not lanes}  # along an axis, and so not at all
+            for key, lanes in moved.items():
+                if key[0] not in unseen:
+                    gathered.setdefault(key, []).extend(lanes)
+        self.found.append({key: joined(gathered[key], self.work) for key in self.axes if key in gathered})
+
+    def moved(self, lane: Lane, row: Row, look: Look, key: tuple[int, int]) -> Lane | None:
+        """Return a lane of an input as it is behind the layer; None where nothing is seen any more."""
+        self.work.spend(1)
+        if lane.axis < 0:
+            return lane
+        sight, axis = look.axes[lane.axis]
+        if axis < 0 and (boxes := self.whole(row.node.inputs[look.input])) is not None:
+            span = hull([(box[key[1]][0][0], box[key[1]][-1][1]) for box in boxes.get(key[0], [])])
+            return span and Lane((span,), 0, -1)
+        return through(lane, sight, axis, row.sizing.inputs[look.input].sizes[lane.axis], self.limits[key], self.work)
+
+    def whole(self, giver: Reference) -> dict[int, list[Box]] | None:
+        """Return what all of a tensor sees of the inputs, to the edges; None where that is too much to trace."""
+        if giver not in self.wholes:
+            self.left -= max(giver.node, 0)
+            shape = _shape_of(self.report, giver)
+            start: Box = [[(0, size - 1)] for size in shape.sizes]
+            self.wholes[giver] = traced(self.report, giver, start, self.gaps) if self.left >= 0 else None
+        return self.wholes[giver]
+
+
+def _shape_of(report: Report, reference: Reference) -> Shape:
+    if reference.node < 0:
+        return list(report.graph.inputs.values())[-1 - reference.node]
+    return report.rows[reference.node].sizing.outputs[reference.output]
+
+
+def _lanes_at(reference: Reference, found: Sequence[Lanes], axes: Axes) -> Lanes:
+    if reference.node >= 0:
+        return found[reference.node]
+    number = -1 - reference.node
+    return {key: (Lane(((0, 0),), 1, key[1]),) for key in axes if key[0] == number}
+
+
+def traced(report: Report, of: Reference, start: Box, gaps: Gaps | None = None) -> dict[int, list[Box]]:
+    """Return what of each input of the network is seen by these places (for each axis) of a tensor."""
+    wanted: dict[Reference, list[Box]] = {of: [start]}
+    gaps = gaps or Gaps()
+    for node in range(of.node, -1, -1):
+        row = report.rows[node]
+        for output in range(len(row.sizing.outputs)):
+            boxes = wanted.pop(Reference(node, output), [])
+            for look in _looks(row) if boxes else ():
+                giver = row.node.inputs[look.input]
+                for box in boxes:
+                    _add(wanted.setdefault(giver, []), _seen_of(row, look, box, gaps))
+    return {-1 - reference.node: boxes for reference, boxes in wanted.items() if boxes}
+
+
+def _seen_of(row: Row, look: Look, box: Box, gaps: Gaps) -> Box:
+    """Return what places (for each axis) of a layer see of one of its inputs; nothing where an axis is not seen."""
+    sizes = row.sizing.inputs[look.input].sizes
+    pairs = zip(look.axes, sizes, strict=True)
+    found = [seen(box[axis] if axis >= 0 else [(0, 0)], sight, size, gaps) for (sight, axis), size in pairs]
+    return found if all(found) else []
+
+
+def _add(boxes: list[Box], new: Box) -> None:
+    """Add to what is seen of a tensor: boxes that differ along one axis are one, and so are too many of them."""
+    if not new:
+        return
+    for i, box in enumerate(boxes):
+        different = [axis for axis, (a, b) in enumerate(zip(box, new, strict=True)) if a != b]
+        if len(different) <= 1 or len(boxes) >= _MOST_BOXES:
+            boxes[i] = [united([*a, *b]) for a, b in zip(box, new, strict=True)]
+            return
+    boxes.append(new)

@@ -1,0 +1,258 @@
+"""Which input sizes a network takes: all that are legal, the smallest, and those that no rounding touches.
+
+Every size is tried, from 1 to beyond three periods of the pattern that shows, on lists of candidates: one pass over
+the formulas for all of them. The pattern is then verified beyond what was tried, by plain inference.
+"""
+
+from __future__ import annotations
+
+import itertools
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.dims.lists import Many, exact
+from shapecalc.errors import Problem, ShapeError, UsageError
+from shapecalc.model.evaluation import evaluate
+from shapecalc.model.inference import sizings_of
+from shapecalc.questions.sizes.patterns import find_pattern_of
+from shapecalc.questions.sizes.scanning import Place, axis_names, free_sizes, scan, varied, with_sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shapecalc.model.graph import Graph
+    from shapecalc.questions.sizes.periodic import SizeSet
+
+__all__ = [
+    "AxisSizes",
+    "LegalSizes",
+    "Place",
+    "axis_names",
+    "find_pattern_of",
+    "find_sizes",
+    "free_sizes",
+    "scan",
+    "with_sizes",
+]
+
+VERSION = 1
+"""The version of the JSON contract."""
+
+_FIRST = 512
+_COMBINATIONS = 24
+_TRIED_BEYOND = 4
+_MOST_WORK = 10_000_000
+"""Tensors of candidates that are sized to find which inputs go together, and what each may be: seconds."""
+
+
+class AxisSizes(NamedTuple):
+    """The sizes that axes of the inputs may have: each of them by itself, or (`together`) all as one.
+
+    `exact` are those with which every window ends at the edge, and every map meets its like without being repeated.
+    `rounded` names the layers where the size as it is given is not exact.
+    """
+
+    inputs: tuple[str, ...]
+    axes: tuple[str, ...]
+    given: tuple[int, ...]
+    together: bool
+    legal: SizeSet
+    exact: SizeSet
+    rounded: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the axes as the JSON contract has them."""
+        return {
+            "inputs": list(self.inputs),
+            "axes": list(self.axes),
+            "given": list(self.given),
+            "given_legal": all(size in self.legal for size in self.given),
+            "given_exact": all(size in self.exact for size in self.given),
+            "rounded_at": list(self.rounded),
+            "together": self.together,
+            "legal": self.legal.to_dict(),
+            "exact": self.exact.to_dict(),
+        }
+
+
+class LegalSizes(NamedTuple):
+    """What sizes a network's inputs may have. `verified` is at how many sizes plain inference agreed."""
+
+    name: str
+    axes: tuple[AxisSizes, ...]
+    verified: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as the JSON contract has it."""
+        return {
+            "version": VERSION,
+            "name": self.name,
+            "verified": self.verified,
+            "inputs": [entry.to_dict() for entry in self.axes],
+        }
+
+
+def find_sizes(graph: Graph) -> LegalSizes:
+    """Return the input sizes that a network takes. Its own sizes need not be among them.
+
+    Errors: `ShapeError` for what no size would mend.
+    """
+    try:
+        return _find_sizes(graph)
+    except ShapeError:
+        problems = sizings_of(graph)[1]
+        if problems:  # told of the sizes as they are, not of many at once
+            raise ShapeError(problems) from None
+        raise
+
+
+def _find_sizes(graph: Graph) -> LegalSizes:
+    _check_work(graph)
+    found: list[AxisSizes] = []
+    verified = 0
+    for names in _input_groups(graph):
+        places = [(name, axis) for name in names for axis in range(len(free_sizes(graph.inputs[names[0]])))]
+        base = _legal_base(graph, places)
+        entries = [] if base is None or len(names) > 1 else [_entry(base, graph, (place,)) for place in places]
+        agreed, wrong = _verify(base or graph, [((p,), e.legal) for p, e in zip(places, entries, strict=False)])
+        if wrong or not entries:
+            axes = [tuple(p for p in places if p[1] == axis) for axis in sorted({axis for _, axis in places})]
+            apart = base is not None and not wrong
+            groups = axes if apart else [tuple(places)]
+            entries = [_entry(base or graph, graph, group) for group in groups]
+            agreed, _ = _verify(base or graph, [(g, e.legal) for g, e in zip(groups, entries, strict=True)])
+        verified += agreed
+        found += _merged(entries)
+    return LegalSizes(graph.name, tuple(found), verified)
+
+
+def _check_work(graph: Graph) -> None:
+    """Refuse a network with so many inputs that trying their sizes would not end. Errors: `UsageError`."""
+    tensors = sum([1 + len(node.inputs) for node in graph.nodes])
+    sizes = [free_sizes(shape) for shape in graph.inputs.values()]
+    patterns = _FIRST * sum([1 + len(free) for free in sizes])
+    pairs = sum([3 * _most(free) * sizes[:i].count(free) for i, free in enumerate(sizes)])
+    if len(sizes) > 1 and tensors * (patterns + pairs) > _MOST_WORK:
+        raise UsageError(
+            Problem(
+                f"{graph.name or 'the network'} has {len(sizes):,} inputs, whose sizes are too many to try with "
+                f"{tensors:,} tensors between its layers",
+                mend="ask about a part of it that has fewer inputs",
+            )
+        )
+
+
+def _most(free: tuple[int, ...]) -> int:
+    """Return up to which size two inputs are tried together."""
+    return _FIRST // 8 + min(2 * free[0] if free else 0, 8 * _FIRST)
+
+
+def _input_groups(graph: Graph) -> list[list[str]]:
+    """Return the inputs that have sizes, those together of which one cannot change its size without the other."""
+    groups: list[list[str]] = []
+    for name, shape in graph.inputs.items():
+        if not free_sizes(shape):
+            continue
+        for group in groups:
+            first = graph.inputs[group[0]]
+            if free_sizes(first) == free_sizes(shape) and _are_coupled(graph, group[0], name):
+                group.append(name)
+                break
+        else:
+            groups.append([name])
+    return groups
+
+
+def _are_coupled(graph: Graph, one: str, other: str) -> bool:
+    """Tell whether two inputs can be of a larger size together, where one of them alone cannot."""
+    places = [(one, 0)], [(other, 0)], [(one, 0), (other, 0)]
+    most = _most(free_sizes(graph.inputs[one]))
+    alone, _, both = (sum(scan(varied(graph, group, range(1, most + 1)), most)[0]) for group in places)
+    return both > alone
+
+
+def _legal_base(graph: Graph, places: Sequence[Place]) -> Graph | None:
+    """Return the graph at a legal size, of which an axis can be varied; None where there is none with equal axes."""
+    if not sizings_of(graph)[1]:
+        return graph
+    legal, _ = find_pattern_of(partial(varied, graph, places))
+    near = legal.nearest(max((free_sizes(graph.inputs[name])[axis] for name, axis in places), default=1))
+    return with_sizes(graph, dict.fromkeys(places, near[-1])) if near else None
+
+
+def _entry(base: Graph, graph: Graph, places: Sequence[Place]) -> AxisSizes:
+    axes = tuple(dict.fromkeys(axis_names(graph.inputs[name])[axis] for name, axis in places))
+    given = [free_sizes(graph.inputs[name])[axis] for name, axis in places]
+    legal, exact_sizes = find_pattern_of(partial(varied, base, places), given)
+    names = tuple(dict.fromkeys(name for name, _ in places))
+    rounded = _rounded(base, dict(zip(places, given, strict=True)))
+    return AxisSizes(names, axes, tuple(given[: len(axes)]), len(axes) > 1, legal, exact_sizes, rounded)
+
+
+def _rounded(graph: Graph, given: Mapping[Place, int]) -> tuple[str, ...]:
+    """Return the layers at which the given size is first not exact."""
+    one = {place: Many([size]) for place, size in given.items()}
+    evaluation = evaluate(with_sizes(graph, one), counts=False)
+    names = []
+    for node, sizing in zip(evaluation.graph.nodes, evaluation.sizings, strict=True):
+        outputs, inputs = ([s for x in shapes for s in x.sizes] for shapes in (sizing.outputs, sizing.inputs))
+        if not all(exact(size, 1)[0] for size in outputs) and _divides_anew(inputs, outputs, sizing, node):
+            names.append(node.name)
+    return tuple(names)
+
+
+def _divides_anew(inputs: Sequence[Any], outputs: Sequence[Any], sizing: Any, node: Any) -> bool:
+    """Tell whether a layer itself divides inexactly, on inputs taken as exact."""
+    if not any(isinstance(size, Many) for size in inputs) or not outputs:
+        return False
+    clean = tuple(
+        shape._replace(sizes=tuple(Many(s.values) if isinstance(s, Many) else s for s in shape.sizes))
+        for shape in sizing.inputs
+    )
+    output = node.layer.output(*clean)
+    shapes = [output] if hasattr(output, "sizes") else output
+    return not all(exact(size, 1)[0] for shape in shapes for size in shape.sizes)
+
+
+def _verify(base: Graph, sets: Sequence[tuple[Sequence[Place], SizeSet]]) -> tuple[int, bool]:
+    """Return at how many sizes plain inference agreed with the sets, and whether somewhere it did not."""
+    choices = [_trials(sizes) for _, sizes in sets]
+    longest = max((len(c) for c in choices), default=0)
+    combinations = dict.fromkeys(
+        tuple(choice[(turn * (1 + 2 * i) + i * shift) % len(choice)] for i, choice in enumerate(choices))
+        for shift in (0, 3)
+        for turn in range(longest)
+    )
+    chosen = list(combinations)[:_COMBINATIONS]
+    for combination in chosen:
+        sizes = {p: size for (places, _), size in zip(sets, combination, strict=True) for p in places}
+        right = all(size in members for (_, members), size in zip(sets, combination, strict=True))
+        if (not sizings_of(with_sizes(base, sizes))[1]) != right:
+            return 0, True
+    return len(chosen), False
+
+
+def _trials(sizes: SizeSet) -> list[int]:
+    """Return sizes to verify a set at: its smallest, those around it, and some beyond what was searched."""
+    first = list(itertools.islice(sizes.members(), 3))
+    last: list[int] = []
+    for _ in range(_TRIED_BEYOND):
+        beyond = last[-1] + 1 if last else sizes.searched + (sizes.period or 1) * 5
+        last += [n for n in sizes.nearest(beyond) if n >= beyond][:1]
+    tried = [*first, *last, *(n - 1 for n in (*first, *last) if n > 1), *(n + 1 for n in (*first, *last)), 1]
+    return list(dict.fromkeys(tried))
+
+
+def _merged(entries: Sequence[AxisSizes]) -> list[AxisSizes]:
+    """Return the axes with those of one set taken together."""
+    merged: list[AxisSizes] = []
+    for entry in entries:
+        for i, other in enumerate(merged):
+            if (other.legal, other.exact) == (entry.legal, entry.exact):
+                rounded = tuple(dict.fromkeys((*other.rounded, *entry.rounded)))
+                axes, given = other.axes + entry.axes, other.given + entry.given
+                merged[i] = other._replace(axes=axes, given=given, rounded=rounded)
+                break
+        else:
+            merged.append(entry)
+    return merged

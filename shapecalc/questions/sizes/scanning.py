@@ -1,0 +1,87 @@
+"""Many sizes tried in one pass: which of them are legal, and which exact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.dims import BROADCASTS, DIVIDES
+from shapecalc.dims.lists import Many, exact, mask, values_of
+from shapecalc.layers.base.window import names_of_axes
+from shapecalc.model.evaluation import Evaluation, evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shapecalc.dims import Constraint
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.graph import Graph
+
+__all__ = ["Place", "axis_names", "free_sizes", "scan", "varied", "varies", "with_sizes"]
+
+Place = tuple[str, int]
+"""One free axis of one input: the input's name, and which of its free axes."""
+
+
+def with_sizes(graph: Graph, sizes: Mapping[Place, Any]) -> Graph:
+    """Return the graph with other sizes, of any kind of number, on free axes of its inputs."""
+    inputs = dict(graph.inputs)
+    for (name, axis), size in sizes.items():
+        shape = inputs[name]
+        first = 0 if shape.rank == 1 or shape.channels_last else 1
+        inputs[name] = shape.with_axis(first + axis, size)
+    return graph._replace(inputs=inputs)
+
+
+def free_sizes(shape: Shape) -> tuple[Any, ...]:
+    """Return the sizes that may be asked about: the spatial ones, or that of the one axis."""
+    return shape.spatial if shape.rank > 1 else shape.sizes
+
+
+def axis_names(shape: Shape) -> tuple[str, ...]:
+    """Return what the free axes of an input are called."""
+    if shape.rank == 1:
+        return ("size",)
+    return names_of_axes(len(shape.spatial))
+
+
+def varied(graph: Graph, places: Sequence[Place], sizes: Sequence[int]) -> Graph:
+    """Return the graph with many sizes along places that are varied as one."""
+    return with_sizes(graph, dict.fromkeys(places, Many(sizes)))
+
+
+def scan(graph: Graph, candidates: int, *, divides: bool = True) -> tuple[list[bool], list[bool]]:
+    """Tell, candidate by candidate, whether a graph on lists of numbers is right, and whether it is exact.
+
+    Without `divides` it is not asked whether what has to be divisible is so.
+    """
+    evaluation = evaluate(graph, counts=any(node.shares >= 0 for node in graph.nodes))
+    legal = [True] * candidates
+    for constraint in evaluation.constraints:
+        if not divides and constraint.relation == DIVIDES and varies(constraint):
+            continue
+        legal = [a and b for a, b in zip(legal, mask(constraint, candidates), strict=True)]
+    precise = legal
+    for flags in _exactness(evaluation, candidates):
+        precise = [a and b for a, b in zip(precise, flags, strict=True)]
+    return legal, precise
+
+
+def varies(constraint: Constraint) -> bool:
+    """Tell whether a constraint is kept by some candidates and not by others."""
+    return isinstance(constraint.left, Many) or isinstance(constraint.right, Many)
+
+
+def _exactness(evaluation: Evaluation, candidates: int) -> list[Sequence[bool]]:
+    """Return for each thing that may be inexact, which candidates are exact there."""
+    found: list[Sequence[bool]] = []
+    seen = set()
+    for sizing in evaluation.sizings:
+        for size in (size for shape in sizing.outputs for size in shape.sizes):
+            if isinstance(size, Many) and size.inexact is not None and id(size) not in seen:
+                seen.add(id(size))
+                found.append(exact(size, candidates))
+    for constraint in evaluation.constraints:
+        if constraint.relation == BROADCASTS and isinstance(constraint.left, Many):
+            pairs = zip(constraint.left.values, values_of(constraint.right, candidates), strict=True)
+            found.append([a == b for a, b in pairs])
+    return found

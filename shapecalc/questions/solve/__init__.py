@@ -1,0 +1,36 @@
+"""Questions asked backwards: what gives an output size, what meets a budget, what mends a network."""
+
+from shapecalc.questions.solve.budgets import INPUT, BudgetSolution, BudgetSolutions, solve_budget
+from shapecalc.questions.solve.changes import Change
+from shapecalc.questions.solve.fixes import Fix, Fixes, find_fixes
+from shapecalc.questions.solve.quantities import BUDGETS, read_budget
+from shapecalc.questions.solve.spans import Searched, read_range
+from shapecalc.questions.solve.windows import (
+    WINDOW,
+    WindowSolution,
+    WindowSolutions,
+    slides,
+    sliding_kinds,
+    solve_window,
+)
+
+__all__ = [
+    "BUDGETS",
+    "INPUT",
+    "WINDOW",
+    "BudgetSolution",
+    "BudgetSolutions",
+    "Change",
+    "Fix",
+    "Fixes",
+    "Searched",
+    "WindowSolution",
+    "WindowSolutions",
+    "find_fixes",
+    "read_budget",
+    "read_range",
+    "slides",
+    "sliding_kinds",
+    "solve_budget",
+    "solve_window",
+]

@@ -1,0 +1,408 @@
+"""Which settings of variables meet a budget of parameters, MACs or memory: exact, and the closest below it first.
+
+Where the variables only make sizes, many settings are worked out in one pass, on lists of numbers; where they decide
+how the network is built, each setting is built and inferred by itself. The best answers are worked out once more on
+plain numbers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.dims.lists import Many, mask, values_of
+from shapecalc.errors import Problem, ShapeError, UsageError, did_you_mean
+from shapecalc.model.evaluation import evaluate
+from shapecalc.questions.sizes import free_sizes, with_sizes
+from shapecalc.questions.solve.live import exact_bytes, plan_of
+from shapecalc.questions.solve.quantities import BUDGETS, measure
+from shapecalc.questions.solve.spans import Searched, default_fractions, has_fractions, searched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from shapecalc.model.graph import Graph
+    from shapecalc.questions.memory.plan import Plan
+
+    Rebuild = Callable[[Mapping[str, Any]], tuple[Graph, list[Problem]]]
+
+__all__ = ["INPUT", "BudgetSolution", "BudgetSolutions", "solve_budget"]
+
+VERSION = 1
+"""The version of the JSON contract."""
+
+INPUT = "input"
+"""The name under which the spatial size of the input is a variable."""
+
+_MOST_SETTINGS = 100_000
+_MOST_BUILDS = 3_000
+_MOST_BUILT = 300_000
+"""Layers that are built in all, where each setting is built by itself: seconds."""
+_MEMORY = 4
+"""How many layers are built in the time in which it is found what is live while one runs."""
+_MOST_SIZED = 40_000_000
+"""Layers of settings that are sized in all, where many settings are worked out in one pass."""
+_MOST_LAYERS = 100_000
+"""Of a network that is searched."""
+_CHUNK = 4_096
+_MOST_VALUE = 2**24
+_KEPT = 1_000
+_INFERRED = 10
+
+
+class BudgetSolution(NamedTuple):
+    """A setting of the variables that meets the budgets, and what the network then needs."""
+
+    settings: dict[str, float]
+    amounts: dict[str, int]
+    used: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the solution as the JSON contract has it."""
+        return {"settings": self.settings, "amounts": self.amounts, "used": round(self.used, 6)}
+
+
+class BudgetSolutions(NamedTuple):
+    """Settings that meet the budgets, the closest below them first; where there is none, the least there is.
+
+    `searched` says of each variable which values were tried and `how`; `meeting` is how many settings meet the
+    budgets, of which the best are in `solutions`. `bits` are those of a number in memory. `notes` tell what the search
+    cannot find.
+    """
+
+    name: str
+    budgets: dict[str, int]
+    searched: dict[str, Searched]
+    how: str
+    meeting: int
+    solutions: tuple[BudgetSolution, ...]
+    least: BudgetSolution | None
+    bits: int = 32
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as the JSON contract has it."""
+        return {
+            "version": VERSION,
+            "name": self.name,
+            "budgets": self.budgets,
+            **({"bits": self.bits} if "memory" in self.budgets else {}),
+            "searched": {name: values.to_dict() for name, values in self.searched.items()},
+            "how": self.how,
+            "count": self.meeting,
+            "solutions": [solution.to_dict() for solution in self.solutions],
+            "least": self.least.to_dict() if self.least else None,
+            "notes": list(self.notes),
+        }
+
+
+def solve_budget(
+    graph: Graph,
+    rebuild: Rebuild,
+    variables: Mapping[str, Sequence[float] | None],
+    budgets: Mapping[str, int],
+    *,
+    bits: int = 32,
+) -> BudgetSolutions:
+    """Return the settings of variables that meet every budget.
+
+    `variables` has for each the values to try, or None for all that can matter; `input` stands for the spatial size.
+    Errors: `UsageError` for a variable that is not there, or a search too large.
+    """
+    if not variables or not budgets:
+        raise UsageError(Problem("a search needs a variable and a budget", mend="--for width --params 5M"))
+    if len(graph.nodes) > _MOST_LAYERS:
+        raise UsageError(f"a search is for networks of at most {_MOST_LAYERS:,} layers: this has {len(graph.nodes):,}")
+    for name, values in variables.items():
+        _check(graph, name, values)
+    try:
+        search = _Search(graph, rebuild, dict(variables), dict(budgets), bits)
+        try:
+            return search.answer()
+        except _UnlikeInferenceError:
+            search.in_one_pass = False
+            return search.answer()
+    except _UnchangingError as unchanging:
+        return BudgetSolutions(graph.name, dict(budgets), {}, "", 0, (), None, bits, (str(unchanging),))
+
+
+class _UnlikeInferenceError(Exception):
+    """What was worked out for many settings in one pass is not what inference gives for one of them."""
+
+
+class _UnchangingError(Exception):
+    """A variable changes nothing that there is a budget of."""
+
+
+class _Search:
+    """One search: what was asked, and what is tried."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        rebuild: Rebuild,
+        variables: dict[str, Sequence[float] | None],
+        budgets: dict[str, int],
+        bits: int,
+    ) -> None:
+        self.graph, self.rebuild, self.budgets, self.bits = graph, rebuild, budgets, bits
+        self.names = list(variables)
+        own = [name for name, values in variables.items() if values is None]
+        fractions = {name: default_fractions(self._given(name)) for name in own if type(self._given(name)) is float}
+        self.in_one_pass = not fractions and not any(map(has_fractions, variables.values())) and self._takes_many()
+        self.plan: Plan | None = None
+        self.built = 0
+        self.longest: dict[str, int] = {}
+        self.ranges: dict[str, Sequence[float]] = {
+            name: values or fractions.get(name) or range(1, 2) for name, values in variables.items()
+        }
+        whole = [name for name in own if name not in fractions]
+        for name in whole:
+            self.ranges[name] = self._reach(name)
+        if len(own) > 1:
+            self._thin(own)
+        self.notes = tuple(self._note(name) for name in whole if self._takes_fractions(name))
+
+    def answer(self) -> BudgetSolutions:
+        """Try every setting, and return the best."""
+        self._check_size()
+        count = 0
+        best: list[BudgetSolution] = []
+        least: BudgetSolution | None = None
+        for found in self._amounts(itertools.product(*self.ranges.values())):
+            if least is None or found.used < least.used:
+                least = found
+            if all(found.amounts[what] <= most for what, most in self.budgets.items()):
+                count += 1
+                best.append(found)
+                if len(best) > 2 * _KEPT:
+                    best = sorted(best, key=_closeness)[:_KEPT]
+        how = "many settings in one pass" if self.in_one_pass else "each setting built by itself"
+        chosen = tuple(sorted(best, key=_closeness)[:_KEPT])
+        if count:
+            least = None
+        for solution in (*chosen[:_INFERRED], *([least] if least else [])):
+            self._confirm(solution)
+        tried = {name: searched(values) for name, values in self.ranges.items()}
+        return BudgetSolutions(self.graph.name, self.budgets, tried, how, count, chosen, least, self.bits, self.notes)
+
+    def _check_size(self) -> None:
+        settings = math.prod(len(values) for values in self.ranges.values())
+        most = self._most_settings() if self.in_one_pass else _MOST_BUILDS
+        if settings > most:
+            raise UsageError(
+                Problem(
+                    f"the search would try {settings:,} settings: at most {most:,} are tried",
+                    mend=f"give a narrower range, as --for {self.names[0]}=16:128:8",
+                )
+            )
+
+    def _confirm(self, solution: BudgetSolution) -> None:
+        """Work out once more on plain numbers what a setting needs: memory as `shapecalc memory` does."""
+        graph = self._graph(solution.settings)
+        again: dict[str, int] = {}
+        if graph is not None:
+            evaluation = evaluate(graph)
+            again = {
+                what: exact_bytes(graph, self.bits) if what == "memory" else int(measure(evaluation, what))
+                for what in self.budgets
+            }
+        if again != solution.amounts:
+            if self.in_one_pass:
+                raise _UnlikeInferenceError
+            raise ShapeError(f"what {solution.settings} needs could not be confirmed by inference")
+
+    def _takes_fractions(self, name: str) -> bool:
+        """Tell whether a variable, a whole number in the specification, could be a fraction."""
+        if name == INPUT:
+            return False
+        variables = {name: self._given(name) + 0.5}
+        return not self.rebuild(variables)[1]
+
+    def _note(self, name: str) -> str:
+        given = self._given(name)
+        return (
+            f"only whole numbers were tried for {name}, which is {given} in the specification; it may be a fraction: "
+            f"--for {name}=0.25:{4 * given}:0.25 tries some"
+        )
+
+    def _takes_many(self) -> bool:
+        """Tell whether every variable only makes sizes, and decides nothing of how the network is built."""
+        numbers = {name: Many([int(self._given(name))]) for name in self.names if name != INPUT}
+        _, problems = self.rebuild(numbers) if numbers else (None, [])
+        return not problems
+
+    def _given(self, name: str) -> float:
+        value = self.graph.variables.get(name)
+        return value if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else 1
+
+    def _amounts(self, settings: Iterator[tuple[float, ...]]) -> Iterator[BudgetSolution]:
+        """Yield what a network needs with each of the settings that it takes."""
+        size = _CHUNK if self.in_one_pass else 1
+        while chunk := list(itertools.islice(settings, size)):
+            columns: list[Any] = [Many(column) for column in zip(*chunk, strict=True)] if size > 1 else list(chunk[0])
+            numbers = dict(zip(self.names, columns, strict=True))
+            found = self._evaluate(numbers, len(chunk))
+            if found is None:
+                continue
+            right, amounts = found
+            for index, values in enumerate(chunk):
+                if right[index]:
+                    own = {what: int(column[index]) for what, column in amounts.items()}
+                    used = max(own[what] / most for what, most in self.budgets.items())
+                    yield BudgetSolution(dict(zip(self.names, values, strict=True)), own, used)
+
+    def _evaluate(
+        self, numbers: Mapping[str, Any], candidates: int
+    ) -> tuple[list[bool], dict[str, Sequence[int]]] | None:
+        graph = self._graph(numbers)
+        if graph is None:
+            return None
+        try:
+            evaluation = evaluate(graph)
+        except ShapeError:
+            return None
+        right = [True] * candidates
+        for constraint in evaluation.constraints:
+            right = [a and b for a, b in zip(right, mask(constraint, candidates), strict=True)]
+        plan = self._plan(graph, numbers, right) if "memory" in self.budgets else None
+        amounts = {what: measure(evaluation, what, plan, self.bits) for what in self.budgets}
+        return right, {what: values_of(amount, candidates) for what, amount in amounts.items()}
+
+    def _graph(self, numbers: Mapping[str, Any]) -> Graph | None:
+        """Return the network with these values for its variables and input; None where it cannot be built."""
+        variables = {name: value for name, value in numbers.items() if name != INPUT}
+        if self.built > _MOST_BUILT:
+            raise UsageError(
+                Problem(
+                    f"the search would build more than {_MOST_BUILT:,} layers in all",
+                    mend=f"give a narrower range, or fewer values: --for {self.names[0]}=16:128:16",
+                )
+            )
+        graph, problems = self.rebuild(variables) if variables else (self.graph, [])
+        if problems:
+            return None
+        if variables and not self.in_one_pass:
+            self.built += len(graph.nodes) * (_MEMORY if "memory" in self.budgets else 1)
+        if INPUT in numbers:
+            places = [(name, axis) for name, s in graph.inputs.items() for axis in range(len(free_sizes(s)))]
+            graph = with_sizes(graph, dict.fromkeys(places, numbers[INPUT]))
+        return graph
+
+    def _plan(self, graph: Graph, numbers: Mapping[str, Any], right: Sequence[bool]) -> Plan | None:
+        """Return when tensors are live: where only sizes change, as in the first setting with which the layers fit."""
+        if not self.in_one_pass:
+            return plan_of(graph, self.bits) if all(right) else None
+        if self.plan is None:
+            self.plan = plan_of(self.graph, self.bits)
+        if self.plan is None and any(right):
+            first = right.index(True)
+            one = self._graph({name: values_of(value, len(right))[first] for name, value in numbers.items()})
+            self.plan = plan_of(one, self.bits) if one else None
+        return self.plan
+
+    def _reach(self, name: str) -> range:
+        """Return the values of a variable from 1 to beyond where a budget is always passed, the others at their least.
+
+        What is needed is tried at doubling values; a variable that budgets do not bound is refused.
+        """
+        at = {other: values[0] for other, values in self.ranges.items() if other != name}
+        value, passed, low = 1, 0, 1
+        seen: list[dict[str, int]] = []
+        while value <= _MOST_VALUE:
+            before = self.built
+            amounts = self._needs({**at, name: value})
+            self.longest[name] = max(self.longest.get(name, 0), self.built - before)
+            seen += [amounts] if amounts else []
+            over = self._beyond(amounts)
+            passed = passed + 1 if over else 0
+            unchanged = len(seen) > 1 and all(one == seen[0] for one in seen)
+            if passed >= 2 and not unchanged:
+                alone = len(self.names) == 1 and value // 2 > self._room()
+                return self._narrowed(at, name, low, value // 2) if alone else range(1, value // 2 + 1)
+            if over is False:
+                low = value
+            value *= 2
+        if len(seen) > 1 and all(one == seen[0] for one in seen):
+            raise _UnchangingError(_unchanging(name, seen[0], over=bool(self._beyond(seen[0]))))
+        raise UsageError(
+            Problem(
+                f"no value of {name} up to {_MOST_VALUE:,} goes beyond the budget",
+                mend=f"give a range: --for {name}=1:{int(4 * self._given(name))}",
+            )
+        )
+
+    def _thin(self, own: Sequence[str]) -> None:
+        """Try of several variables that no range was given for as many values each as can be tried in all."""
+        left = self._most_settings() if self.in_one_pass else self._most_builds()
+        left = max(left, 1) // math.prod(len(self.ranges[name]) for name in self.names if name not in own)
+        waiting = sorted(own, key=lambda name: len(self.ranges[name]))
+        for turn, name in enumerate(waiting):
+            values = self.ranges[name]
+            if not isinstance(values, range):
+                left = max(1, left // len(values))
+                continue
+            each = max(2, int(left ** (1 / (len(waiting) - turn))))
+            step = -(-len(values) // each)
+            self.ranges[name] = range(step if step > 1 else values[0], values[-1] + 1, step)
+            left = max(1, left // len(self.ranges[name]))
+
+    def _most_settings(self) -> int:
+        """Return how many settings are worked out in passes of many: fewer of a large network."""
+        return min(_MOST_SETTINGS, _MOST_SIZED // max(len(self.graph.nodes), 1))
+
+    def _most_builds(self) -> int:
+        """Return how many settings can be built: one is taken to have half the layers of the longest."""
+        longest = sum(self.longest.values())
+        return min(_MOST_BUILDS, 2 * max(_MOST_BUILT - self.built, 0) // max(longest, 1))
+
+    def _room(self) -> int:
+        return self._most_settings() // 8 if self.in_one_pass else _MOST_BUILDS // 8
+
+    def _narrowed(self, at: Mapping[str, float], name: str, low: int, high: int) -> range:
+        """Return the values next to where a budget is passed, found by halving: what is needed grows with them."""
+        while high - low > self._room():
+            middle = (low + high) // 2
+            if self._beyond(self._needs({**at, name: middle})):
+                high = middle
+            else:
+                low = middle
+        return range(low, high + 1)
+
+    def _needs(self, setting: Mapping[str, float]) -> dict[str, int] | None:
+        """Return what a network needs with a setting, legal or not; None where it cannot be built."""
+        found = self._evaluate(setting, 1)
+        return None if found is None else {what: int(values[0]) for what, values in found[1].items()}
+
+    def _beyond(self, amounts: Mapping[str, int] | None) -> bool | None:
+        """Tell whether amounts are beyond a budget; None where there are none."""
+        return None if amounts is None else any(amounts[what] > most for what, most in self.budgets.items())
+
+
+def _unchanging(name: str, amounts: Mapping[str, int], *, over: bool) -> str:
+    place = "beyond the budget" if over else "within the budget"
+    told = " and ".join(f"{amount:,} {BUDGETS[what].partition(',')[0]}" for what, amount in amounts.items())
+    if "memory" in amounts:
+        told = " and ".join(f"{amount:,} {'bytes' if what == 'memory' else what}" for what, amount in amounts.items())
+    return f"{name} does not change {' and '.join(amounts)}: whatever it is, there are {told}, {place}"
+
+
+def _closeness(solution: BudgetSolution) -> tuple[float, tuple[float, ...]]:
+    return -solution.used, tuple(solution.settings.values())
+
+
+def _check(graph: Graph, name: str, values: Sequence[float] | None) -> None:
+    """Refuse a variable that is not there, and values that it cannot have."""
+    if name != INPUT and name not in graph.variables:
+        known = [*graph.variables, INPUT]
+        raise UsageError(Problem(f"there is no variable {name}", mend=did_you_mean(name, known)))
+    if name == INPUT and has_fractions(values):
+        raise UsageError(Problem("the input has whole sizes alone", mend="--for input=32:256:32"))
+    if values is None and name != INPUT and type(graph.variables[name]) not in (int, float):
+        raise UsageError(
+            Problem(
+                f"{name} is no number in the specification, but {graph.variables[name]!r}",
+                mend="a search is for a variable that is a number",
+            )
+        )

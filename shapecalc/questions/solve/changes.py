@@ -1,0 +1,267 @@
+"""The changes that may make layers fit: other values of arguments, at and before what does not fit, and input sizes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import Misfit, ShapeError, UsageError, count_noun
+from shapecalc.layers.base.arguments import Integer, Padding, PerAxis, Sizes
+from shapecalc.layers.base.axes import AxisNumber, AxisNumbers
+from shapecalc.layers.base.layer import KINDS, Composite, Layer
+from shapecalc.questions.sizes import find_sizes, free_sizes, with_sizes
+from shapecalc.questions.solve.editing import given_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shapecalc.errors import Mark, Problem
+    from shapecalc.model.graph import Block, Graph, Node
+    from shapecalc.model.report import Sizing
+    from shapecalc.questions.solve.editing import Edit
+
+__all__ = ["Change", "applied", "candidates"]
+
+_WEIGHTS = {
+    "in_channels": 0.0, "in_features": 0.0, "padding": 1.0, "output_padding": 1.0, "cropping": 1.0, "kernel_size": 1.3,
+    "dilation": 1.3, "groups": 1.4, "stride": 1.5, "out_channels": 1.5,
+}  # fmt: skip
+"""How much of a change it is to give an argument another value: an assertion corrected is none."""
+
+_OTHER, _INPUT, _BATCH = 2.0, 1.8, -1.0
+_MOST_LAYERS = 60
+
+
+class Change(NamedTuple):
+    """One change: an argument of the layers at one place, or (`layers` empty) the size of an input.
+
+    `composite` is the kind whose argument it is, where the layers are what a composite is made of: what comes of it
+    shows only once it is written.
+    """
+
+    layers: tuple[str, ...]
+    argument: str
+    old: Any
+    new: Any
+    cost: float
+    mark: Mark | None = None
+    edit: Edit | None = None
+    nodes: tuple[int, ...] = ()
+    composite: str = ""
+
+    def text(self) -> str:
+        """Say the change in words."""
+        where = self.layers[0] if self.layers else "the input"
+        more = f" (and {count_noun(len(self.layers) - 1, 'more layer')})" if len(self.layers) > 1 else ""
+        old = "" if self.old is None else f", not {_shown(self.old)}"
+        return f"{where}{more}: {self.argument} {_shown(self.new)}{old}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the change as the JSON contract has it."""
+        place = {"file": self.mark.source.name, "line": self.edit.line} if self.mark and self.edit else {}
+        lines = {"old_line": self.edit.old, "new_line": self.edit.new} if self.edit else {}
+        return {
+            "layers": list(self.layers), "argument": self.argument, "old": self.old, "new": self.new, **place, **lines
+        }  # fmt: skip
+
+
+def applied(graph: Graph, change: Change) -> Graph:
+    """Return the graph with a change made."""
+    if not change.layers:
+        shape = graph.inputs[change.argument]._replace(sizes=change.new)
+        return graph._replace(inputs={**graph.inputs, change.argument: shape})
+    nodes = list(graph.nodes)
+    for index in change.nodes:
+        layer = nodes[index].layer
+        values = {**layer.values(), change.argument: change.new} if layer else {}
+        if layer:
+            nodes[index] = nodes[index]._replace(layer=_made(layer, values, change.argument))
+    return graph._replace(nodes=tuple(nodes))
+
+
+def _made(layer: Any, values: dict[str, Any], argument: str) -> Any:
+    values = {name: value for name, value in values.items() if value is not None and name in layer.arguments}
+    if argument == "rounding":
+        values.pop("ceil_mode", None)
+    return layer.with_values({argument: layer.arguments[argument].normalise(values[argument])})
+
+
+def candidates(graph: Graph, sizings: Sequence[Sizing | None], problems: Sequence[Problem]) -> Iterator[Change]:
+    """Yield the changes that are tried: at the layers that do not fit first, then at those before them."""
+    wrong = {problem.layer for problem in problems}
+    failing = [i for i, node in enumerate(graph.nodes) if node.name in wrong]
+    distances = _distances(graph, failing)
+    hints = _hints(graph, sizings, failing)
+    yield from _input_changes(graph)
+    places: dict[Any, list[int]] = {}
+    for index in sorted(distances, key=lambda i: (distances[i], -i)):
+        node = graph.nodes[index]
+        key = (node.mark.source.name, *node.mark[1:3]) if node.mark and node.mark.line else index
+        places.setdefault(key, []).append(index)
+    for indices in list(places.values())[:_MOST_LAYERS]:
+        index = indices[0]
+        block = _composite(graph, index)
+        if block is not None:
+            yield from _composite_changes(graph, block, _same_place(graph, index), hints, distances[index])
+            continue
+        kind = graph.nodes[index].kind
+        every = tuple([i for i in _same_place(graph, index) if graph.nodes[i].kind == kind])
+        yield from _layer_changes(graph.nodes, every, hints, distances[index])
+
+
+def _composite(graph: Graph, index: int) -> Block | None:
+    """Return the composite that a layer is a part of: the outermost, which is the one that is written."""
+    found, number = None, graph.nodes[index].block
+    while number >= 0:
+        block = graph.blocks[number]
+        if issubclass(KINDS.get(block.kind, Layer), Composite):
+            found = block
+        number = block.parent
+    return found
+
+
+def _composite_changes(
+    graph: Graph, block: Block, indices: tuple[int, ...], hints: Sequence[int], distance: int
+) -> Iterator[Change]:
+    """Yield the changes of a composite's own arguments, as far as they are written as numbers."""
+    mark, cls = graph.nodes[indices[0]].mark, KINDS[block.kind]
+    if mark is None or not mark.line or not mark.source.text:
+        return
+    for name, old in given_arguments(mark.source.text, mark, cls).items():
+        argument = cls.arguments[name]
+        for new in _values(argument, old, hints) if type(old) is int else ():
+            cost = _weigh(argument, old, new, distance, 1)
+            yield Change((block.name,), name, old, new, cost, mark, None, indices, block.kind)
+
+
+def _same_place(graph: Graph, index: int) -> tuple[int, ...]:
+    """Return all the layers that are written where this one is: those of every use of a block."""
+    mark = graph.nodes[index].mark
+    if mark is None or not mark.line:
+        return (index,)
+    place = (mark.source.name, *mark[1:3])
+    return tuple(
+        i for i, node in enumerate(graph.nodes) if node.mark and (node.mark.source.name, *node.mark[1:3]) == place
+    )
+
+
+def _distances(graph: Graph, failing: Sequence[int]) -> dict[int, int]:
+    """Return how many layers before one that does not fit each layer stands, of those that lead to one."""
+    found = dict.fromkeys(failing, 0)
+    waiting = list(failing)
+    while waiting:
+        index = waiting.pop(0)
+        for ref in graph.nodes[index].inputs:
+            if ref.node >= 0 and ref.node not in found:
+                found[ref.node] = found[index] + 1
+                waiting.append(ref.node)
+    return found
+
+
+def _hints(graph: Graph, sizings: Sequence[Sizing | None], failing: Sequence[int]) -> list[int]:
+    """Return the numbers that stand against one another where layers do not fit."""
+    hints: dict[int, None] = {}
+    shapes = list(graph.inputs.values())
+    for index in failing:
+        for ref in graph.nodes[index].inputs:
+            sizing = sizings[ref.node] if ref.node >= 0 else None
+            shape = shapes[-1 - ref.node] if ref.node < 0 else sizing.outputs[ref.output] if sizing else None
+            if shape is not None:
+                hints.update(dict.fromkeys(shape.sizes))
+                hints[shape.elements] = None
+    return list(hints)
+
+
+def _layer_changes(
+    nodes: Sequence[Node], indices: tuple[int, ...], hints: Sequence[int], distance: int
+) -> Iterator[Change]:
+    node = nodes[indices[0]]
+    layer = node.layer
+    if layer is None:
+        return
+    for name, argument in layer.arguments.items():
+        old = layer.values()[name]
+        for new in _values(argument, old, hints):
+            cost = _weigh(argument, old, new, distance, len(indices))
+            change = Change(
+                tuple(nodes[i].name for i in indices), name, _plain(old), _plain(new), cost, node.mark, None, indices
+            )
+            try:
+                argument.normalise(new)
+            except Misfit:
+                continue
+            yield change
+
+
+def _values(argument: Any, old: Any, hints: Sequence[int]) -> list[Any]:
+    """Return the values that an argument is tried with in place of its own."""
+    if isinstance(argument, Sizes) and isinstance(old, tuple):
+        return [(*old[:i], -1, *old[i + 1 :]) for i in range(len(old))] if -1 not in old else []
+    if (
+        not isinstance(argument, Integer)
+        or isinstance(old, (tuple, str))
+        or isinstance(argument, (AxisNumber, AxisNumbers))
+    ):
+        return []
+    if old is None:
+        near: list[int] = [0, 1, 2, 3] if isinstance(argument, PerAxis) and argument.minimum == 0 else []
+        return near if argument.name == "output_padding" else []
+    if isinstance(argument, Padding):
+        return [n for n in range(min(17, old + 9)) if n != old]
+    if isinstance(argument, PerAxis):
+        return [n for n in range(max(1, argument.minimum), min(old + 5, 33)) if n != old]
+    divisors = (
+        [n for n in range(1, 65) if n != old and any(h % n == 0 for h in hints)] if argument.name == "groups" else []
+    )
+    return list(dict.fromkeys([n for n in (*divisors, *hints) if n != old and n >= argument.minimum]))
+
+
+def _weigh(argument: Any, old: Any, new: Any, distance: int, layers: int) -> float:
+    """Return how great a change it is, so many layers before what does not fit, of so many layers at once."""
+    weight = _WEIGHTS.get(argument.name, _OTHER)
+    step = _step(old, new, window=isinstance(argument, PerAxis)) if weight else 0.0
+    return weight + step + min(1.0, 0.3 * distance) + 0.2 * min(5, layers - 1)
+
+
+def _step(old: Any, new: Any, *, window: bool) -> float:
+    if type(old) is not int or type(new) is not int:
+        return 0.3
+    ratio = abs(math.log2((abs(new) + 1) / (abs(old) + 1)))
+    return 0.15 * abs(new - old) + 0.3 * ratio if window else 0.5 * ratio
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _input_changes(graph: Graph) -> Iterator[Change]:
+    """Yield the inputs without a batch axis, where that may be one; the nearest sizes with which everything fits."""
+    mark = next((node.mark for node in graph.nodes if node.mark), None)
+    for name, shape in graph.inputs.items():
+        if shape.rank > 2 and shape.sizes[0] == 1:
+            yield Change((), name, list(shape.sizes), shape.sizes[1:], _BATCH, mark)
+    try:
+        entries = find_sizes(graph).axes
+    except (ShapeError, UsageError):  # something is wrong that no size would mend, or there is too much to try
+        return
+    for entry in entries:
+        for name in entry.inputs:
+            shape = graph.inputs[name]
+            given = free_sizes(shape)
+            for pick in (-1, 0):
+                near = [entry.legal.nearest(size) for size in given]
+                if not all(near):
+                    continue
+                sizes = {(name, axis): one[pick] for axis, one in enumerate(near)}
+                new = with_sizes(graph, sizes).inputs[name].sizes
+                if new != shape.sizes:
+                    grown = sum(_relative(a, b) for a, b in zip(given, sizes.values(), strict=True)) / len(given)
+                    yield Change((), name, list(shape.sizes), new, _INPUT + grown, mark)
+
+
+def _relative(old: int, new: int) -> float:
+    return abs(math.log2(new / old)) * 2
+
+
+def _shown(value: Any) -> str:
+    return "×".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -1,0 +1,147 @@
+"""One argument of one layer changed in the text of a specification, the rest of it left as it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.source import ListValue, MapValue, Scalar, read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.errors import Mark
+    from shapecalc.layers.base.layer import Layer
+    from shapecalc.source import Value
+
+__all__ = ["Edit", "edit_argument", "edit_input", "given_arguments"]
+
+
+class Edit(NamedTuple):
+    """A text with one line changed (or, where `old` is empty, one more line)."""
+
+    text: str
+    line: int
+    old: str
+    new: str
+
+
+def given_arguments(text: str, mark: Mark, cls: type[Layer]) -> dict[str, Any]:
+    """Return the arguments that the item at a mark gives its kind in one word each, by their own names."""
+    found = _entry_at(text, mark)
+    given = found[1] if found else None
+    if isinstance(given, MapValue):
+        names = cls.argument_names()
+        pairs = [(names.get(key.text), item) for key, item in given.pairs]
+        return {name: item.value for name, item in pairs if name and isinstance(item, Scalar)}
+    first = cls.first_argument()
+    return {first.name: given.value} if first and isinstance(given, Scalar) else {}
+
+
+def _entry_at(text: str, mark: Mark) -> tuple[Scalar, Value | None] | None:
+    root, _ = read_text(text, mark.source.name)
+    return next((pair for pair in _entries(root) if pair[0].mark[1:3] == mark[1:3]), None) if root else None
+
+
+def edit_argument(text: str, mark: Mark, layer: Layer | type[Layer], argument: str, value: Any) -> Edit | None:
+    """Return the text with another value for an argument of the layer at a mark; None where that cannot be written."""
+    found = _entry_at(text, mark)
+    if found is None:
+        return None
+    key, given = found
+    first = layer.first_argument()
+    written = _written(value)
+    if given is None or (isinstance(given, Scalar) and given.value is None):
+        end = key.mark.column - 1 + len(key.text)
+        colon = "" if text.splitlines()[key.mark.line - 1][end : end + 1] == ":" else ":"
+        return _spliced(text, key.mark.line, end + (not colon), 0, f"{colon} {{{argument}: {written}}}")
+    if isinstance(given, MapValue):
+        return _in_mapping(text, given, layer, argument, written)
+    if not isinstance(given, Scalar) or first is None:
+        return None
+    if argument == first.name:
+        return _replaced(text, given, written)
+    return _replaced(text, given, f"{{{first.name}: {given.text}, {argument}: {written}}}")
+
+
+def edit_input(text: str, name: str, sizes: str) -> Edit | None:
+    """Return the text with another size for an input; None where that cannot be written."""
+    root, _ = read_text(text, "<text>")
+    if not isinstance(root, MapValue):
+        return None
+    value = root.get("input")
+    several = root.get("inputs")
+    if isinstance(several, MapValue):
+        value = several.get(name)
+    if isinstance(value, ListValue):
+        return _list_replaced(text, value, f"[{', '.join(sizes.split('x'))}]")
+    return _replaced(text, value, sizes) if isinstance(value, Scalar) else None
+
+
+def _list_replaced(text: str, value: ListValue, written: str) -> Edit | None:
+    """Return the text with other words in place of a list in brackets on one line; None for any other list."""
+    line, start = value.mark.line, value.mark.column - 1
+    source = text.splitlines()[line - 1]
+    end = source.find("]", start)
+    inner = [item for item in value.items if not isinstance(item, Scalar) or item.mark.line != line]
+    if source[start : start + 1] != "[" or end < 0 or inner:
+        return None
+    return _spliced(text, line, start, end + 1 - start, written)
+
+
+def _entries(root: Value) -> Iterator[tuple[Scalar, Value | None]]:
+    """Yield every word of a text that may be a kind, and what it is told."""
+    waiting: list[Value] = [root]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, ListValue):
+            waiting += value.items
+            yield from ((item, None) for item in value.items if isinstance(item, Scalar))
+        elif isinstance(value, MapValue):
+            waiting += [item for _, item in value.pairs]
+            yield from value.pairs
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_written(item) for item in value)}]"
+    return str(value)
+
+
+def _in_mapping(text: str, given: MapValue, layer: Layer | type[Layer], argument: str, written: str) -> Edit | None:
+    names = layer.argument_names()
+    for key, item in given.pairs:
+        if names.get(key.text) == argument:
+            return _replaced(text, item, written) if isinstance(item, Scalar) else None
+    lines = text.splitlines()
+    mark = given.mark
+    if lines[mark.line - 1][mark.column - 1 : mark.column] != "{":
+        last = given.pairs[-1]
+        if not isinstance(last[1], Scalar) or last[1].mark.line != last[0].mark.line:
+            return None
+        new = f"{' ' * (last[0].mark.column - 1)}{argument}: {written}"
+        lines.insert(last[0].mark.line, new)
+        return Edit("\n".join(lines) + "\n", last[0].mark.line + 1, "", new)
+    start = given.pairs[-1][1].mark if given.pairs else mark
+    column = lines[start.line - 1].find("}", start.column - 1 + (start.length if given.pairs else 0))
+    comma = ", " if given.pairs else ""
+    return _spliced(text, start.line, column, 0, f"{comma}{argument}: {written}") if column >= 0 else None
+
+
+def _replaced(text: str, value: Value, written: str) -> Edit | None:
+    mark = value.mark
+    if not isinstance(value, Scalar) or value.quoted or "\n" in value.text:
+        return None
+    start = mark.column - 1
+    if text.splitlines()[mark.line - 1][start : start + len(value.text)] != value.text:
+        return None
+    return _spliced(text, mark.line, start, len(value.text), written)
+
+
+def _spliced(text: str, line: int, start: int, length: int, written: str) -> Edit:
+    lines = text.splitlines()
+    old = lines[line - 1]
+    new = f"{old[:start]}{written}{old[start + length :]}"
+    lines[line - 1] = new
+    return Edit("\n".join(lines) + "\n", line, old, new)

@@ -1,0 +1,194 @@
+"""The smallest changes that make a network whose layers do not fit right: one argument, the input size, or two changes.
+
+Each change is tried on the graph by inference; those that are told have then been written into the text of the
+specification, which was read and inferred anew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.layers.base.layer import KINDS
+from shapecalc.model.inference import sizings_of
+from shapecalc.questions.solve.changes import Change, applied, candidates
+from shapecalc.questions.solve.editing import Edit, edit_argument, edit_input
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shapecalc.errors import Problem
+    from shapecalc.model.graph import Graph
+
+__all__ = ["Change", "Fix", "Fixes", "find_fixes"]
+
+VERSION = 1
+"""The version of the JSON contract."""
+
+_MOST_TRIALS = 6_000
+_MOST_WORK = 400_000
+"""Layers that are sized, over all trials: seconds."""
+
+_REREAD = 20
+"""How many layers are sized in the time that one is read anew."""
+_BEAM = 24
+_TOLD = 12
+
+
+class Fix(NamedTuple):
+    """Changes that together make the network right, and the sizes of its outputs then."""
+
+    changes: tuple[Change, ...]
+    outputs: dict[str, tuple[int, ...]]
+
+    @property
+    def cost(self) -> float:
+        """How great the changes are together."""
+        return sum(change.cost for change in self.changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fix as the JSON contract has it."""
+        return {
+            "changes": [change.to_dict() for change in self.changes],
+            "outputs": {name: list(sizes) for name, sizes in self.outputs.items()},
+        }
+
+
+class Fixes(NamedTuple):
+    """What is wrong with a network, and the fixes found, the smallest first; `trials` is how many were tried.
+
+    `is_cut_short` tells that there were more to try than the work allowed.
+    """
+
+    name: str
+    problems: tuple[Problem, ...]
+    fixes: tuple[Fix, ...]
+    trials: int
+    is_cut_short: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as the JSON contract has it."""
+        return {
+            "version": VERSION,
+            "name": self.name,
+            "problems": [problem.headline for problem in self.problems],
+            "fixes": [fix.to_dict() for fix in self.fixes],
+            "trials": self.trials,
+            "cut_short": self.is_cut_short,
+        }
+
+
+def find_fixes(graph: Graph, reread: Callable[[str], Graph | None]) -> Fixes:
+    """Return the smallest changes with which every layer of a graph fits.
+
+    `reread` gives the graph of a changed text of the specification, None where it is no specification any more.
+    """
+    return _Search(graph, reread).answer()
+
+
+class _Search:
+    """One search for fixes: the network, and what was tried."""
+
+    def __init__(self, graph: Graph, reread: Callable[[str], Graph | None]) -> None:
+        self.graph = graph
+        self.reread = reread
+        self.trials = 0
+        self.work = _MOST_WORK
+        self.sizings, self.problems = sizings_of(graph)
+
+    def answer(self) -> Fixes:
+        if not self.problems:
+            return Fixes(self.graph.name, (), (), 0)
+        single, better = self._tried(self.graph, ())
+        found: list[tuple[Change, ...]] = [(change,) for change in single]
+        if not found:
+            better.sort(key=lambda pair: (pair[1], pair[0].cost))
+            for first, _ in better[:_BEAM]:
+                seconds, _ = self._tried(applied(self.graph, first), (first,))
+                found += [(first, second) for second in seconds]
+        found.sort(key=lambda changes: sum(change.cost for change in changes))
+        fixes: list[Fix] = []
+        seen = set()
+        for changes in found:
+            key = frozenset((change.layers, change.argument, str(change.new)) for change in changes)
+            fix = None if key in seen else self._told(changes)
+            seen.add(key)
+            if fix is not None:
+                fixes.append(fix)
+            if len(fixes) == _TOLD:
+                break
+        return Fixes(self.graph.name, tuple(self.problems), tuple(fixes), self.trials, self.is_cut_short())
+
+    def is_cut_short(self) -> bool:
+        """Tell whether no more may be tried."""
+        return self.trials >= _MOST_TRIALS or self.work < 0
+
+    def _tried(self, graph: Graph, before: tuple[Change, ...]) -> tuple[list[Change], list[tuple[Change, int]]]:
+        """Return the changes after which nothing is wrong, and those after which less is, with how much."""
+        sizings, problems = sizings_of(graph)
+        good: list[Change] = []
+        better: list[tuple[Change, int]] = []
+        for change in candidates(graph, sizings, problems):
+            if any(change.nodes == other.nodes and change.argument == other.argument for other in before):
+                continue
+            if before and change.composite:  # it is written into the text, where the other change is not
+                continue
+            self.work -= len(graph.nodes) * (_REREAD if change.composite else 1)
+            if self.is_cut_short():
+                break
+            self.trials += 1
+            changed = self._written(change) if change.composite else applied(graph, change)
+            if changed is None:
+                continue
+            sizes, left = sizings_of(changed)
+            missing = sum(sizing is None for sizing in sizes)
+            if not left:
+                good.append(change)
+            elif missing < sum(sizing is None for sizing in sizings) and not change.composite:
+                better.append((change, missing))
+        return good, better
+
+    def _written(self, change: Change) -> Graph | None:
+        """Return the graph of the text with a change written into it; None where it cannot be."""
+        assert change.mark is not None  # (a change of a composite has its place)
+        source = change.mark.source
+        edit = _edit(source.text, change, self.graph) if source.name == self.graph.file else None
+        return self.reread(edit.text) if edit else None
+
+    def _told(self, changes: tuple[Change, ...]) -> Fix | None:
+        """Return the fix as it is written into the text; None where the text with it is not right."""
+        texts: dict[str, str] = {}
+        written = []
+        graph: Graph | None = self.graph
+        for change in changes:
+            graph = applied(graph, change) if graph and not change.composite else graph
+            source = change.mark.source if change.mark and change.mark.line else None
+            edit = None
+            if source is not None and source.text:
+                text = texts.get(source.name, source.text)
+                edit = _edit(text, change, self.graph)
+                if edit is None:
+                    return None
+                texts[source.name] = edit.text
+            written.append(change._replace(edit=edit))
+        main = self.graph.file
+        if set(texts) == {main}:
+            graph = self.reread(texts[main])
+        if graph is None:
+            return None
+        sizings, problems = sizings_of(graph)
+        if problems:
+            return None
+        outputs = {}
+        for name, ref in graph.named_outputs().items():
+            sizing = sizings[ref.node]
+            if sizing is not None:
+                outputs[name] = sizing.outputs[ref.output].in_layout(graph.layout)
+        return Fix(tuple(written), outputs)
+
+
+def _edit(text: str, change: Change, graph: Graph) -> Edit | None:
+    assert change.mark is not None  # (who calls has seen to it)
+    if not change.layers:
+        return edit_input(text, change.argument, "x".join(map(str, change.new)))
+    layer = KINDS[change.composite] if change.composite else graph.nodes[change.nodes[0]].layer
+    return edit_argument(text, change.mark, layer, change.argument, change.new) if layer else None

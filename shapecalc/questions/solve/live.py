@@ -1,0 +1,100 @@
+"""The bytes that `shapecalc memory` totals, for many settings in one pass: weights, buffers, activations at their peak.
+
+Which tensors there are, and when each is live, is one for all settings that only change sizes: it is planned once, by
+`shapecalc.questions.memory`, and run here on sizes of any kind of number. Whether a layer has room for its output where
+one of its inputs lies is told setting by setting.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.dims import matched, maximum, prod
+from shapecalc.errors import ShapeError
+from shapecalc.model.inference import infer
+from shapecalc.questions.memory import memory
+from shapecalc.questions.memory.in_place import ALL, read_in_place
+from shapecalc.questions.memory.plan import Plan, make_plan, stored
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.model.evaluation import Evaluation
+    from shapecalc.model.graph import Graph
+    from shapecalc.model.report import Sizing
+
+__all__ = ["bytes_of", "exact_bytes", "peak_of", "plan_of"]
+
+
+def exact_bytes(graph: Graph, bits: int) -> int:
+    """Return what `shapecalc memory` totals, all numbers of so many bits. Errors: `ShapeError`."""
+    return memory(infer(graph), weights=bits, activations=bits, buffers=bits).total
+
+
+def plan_of(graph: Graph, bits: int) -> Plan | None:
+    """Return the plan of what is live when; None for a network that does not fit."""
+    try:
+        return make_plan(infer(graph), bits, read_in_place(ALL)[1])
+    except ShapeError:
+        return None
+
+
+def bytes_of(evaluation: Evaluation, plan: Plan | None, bits: int) -> Any:
+    """Return the bytes of weights, buffers and the peak of activations (left out where there is no plan)."""
+    elements: Any = 0
+    for node, sizing in zip(evaluation.graph.nodes, evaluation.sizings, strict=True):
+        if node.shares < 0:
+            for sizes in (*sizing.weight_shapes.values(), *sizing.buffer_shapes.values()):
+                elements = elements + stored(prod(sizes), bits)
+    return elements + (peak_of(evaluation.graph, evaluation.sizings, plan, bits) if plan else 0)
+
+
+def _sizes(graph: Graph, sizings: Sequence[Sizing], plan: Plan, bits: int) -> list[Any]:
+    """Return the bytes of every storage of a plan; those of one shape are one number."""
+    known: dict[int, Any] = {}
+    sizes: list[Any] = [0] * len(plan.storages)
+    for i, shape in enumerate(graph.inputs.values()):
+        sizes[i] = known[id(shape)] = stored(shape.elements, bits)
+    for step in plan.steps:
+        for storage, shape in zip(step.writes, sizings[step.node].outputs, strict=True):
+            if id(shape) not in known:
+                known[id(shape)] = stored(shape.elements, bits)
+            sizes[storage] = known[id(shape)]
+    return sizes
+
+
+def peak_of(graph: Graph, sizings: Sequence[Sizing], plan: Plan, bits: int) -> Any:
+    """Return the maximum of what is live, by the rules of `shapecalc.questions.memory.liveness`, on any kind of number.
+
+    A storage that is written over is one that nothing needs after this step, so what is live later does not depend on
+    which settings write over it.
+    """
+    storages, sizes = plan.storages, _sizes(graph, sizings, plan, bits)
+    left = [len(storage.users) for storage in storages]
+    held = set(range(plan.inputs))
+    live: Any = sum((sizes[i] for i in held), start=0)
+    most = live
+    for i in [i for i in held if not left[i] and not storages[i].is_output]:
+        held.discard(i)
+        live = live - sizes[i]
+    for step in plan.steps:
+        before = live
+        for i in step.writes:
+            held.add(i)
+            live = live + sizes[i]
+        written, saved = sizes[step.writes[0]], 0
+        if step.may_overwrite and len(step.writes) == 1:
+            over = [sizes[i] for i in step.reads if left[i] == 1 and not storages[i].is_output]
+            saved = matched(written, over)
+        most = maximum(most, before if saved is written else live - saved)
+        for i in step.reads:
+            left[i] -= 1
+        touched = dict.fromkeys((*step.reads, *step.writes))
+        gone = [i for i in touched if i in held and not left[i] and not storages[i].is_output]
+        held.difference_update(gone)
+        if len(gone) == len(step.writes) == 1 and sizes[gone[0]] is written:
+            live = before  # as much goes as came
+        else:
+            for i in gone:
+                live = live - sizes[i]
+    return most

@@ -1,0 +1,41 @@
+"""What a budget can be of, how it is written (5M, 300k, 512KiB), and what a network needs of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.questions.solve.live import bytes_of
+from shapecalc.text.units import parse_bytes, parse_count
+
+if TYPE_CHECKING:
+    from shapecalc.model.evaluation import Evaluation
+    from shapecalc.questions.memory.plan import Plan
+
+__all__ = ["BUDGETS", "measure", "read_budget"]
+
+BUDGETS = {
+    "params": "parameters",
+    "macs": "MACs, for one sample",
+    "memory": "bytes that `shapecalc memory` totals: weights, buffers, and live activations at their peak",
+}
+"""What a budget can be of."""
+
+
+def read_budget(what: str, given: Any) -> int:
+    """Return a budget as a count: an int, or text as 5M, 300k, 1.5G; for memory 512KiB, 24GiB, 2MB.
+
+    Errors: `UsageError` for what is no such number.
+    """
+    if what not in BUDGETS:
+        raise UsageError(Problem(f"there is no budget of {what}", mend=did_you_mean(what, BUDGETS)))
+    read = parse_bytes if what == "memory" else parse_count
+    return read(given, f"the budget of {what}")
+
+
+def measure(evaluation: Evaluation, what: str, plan: Plan | None = None, bits: int = 32) -> Any:
+    """Return how much a network needs, as the kind of number that it was evaluated on; `bits` are those of a number.
+
+    `plan` says when tensors are live, for memory; without one that of activations is left out.
+    """
+    return bytes_of(evaluation, plan, bits) if what == "memory" else getattr(evaluation.totals(), what)

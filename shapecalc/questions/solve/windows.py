@@ -1,0 +1,278 @@
+"""Which arguments of a kind that slides a window give an output size: found among candidates, most usual first.
+
+All candidates go through the kind's own formulas at once, on lists of numbers; nothing is solved by a formula of its
+own. So whatever slides a window can be asked: convolutions, their transposes, pools.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.dims.lists import Many, mask, values_of
+from shapecalc.errors import Misfit, Problem, UsageError, did_you_mean
+from shapecalc.layers import KINDS
+from shapecalc.layers.base.shape import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from shapecalc.layers.base.layer import Layer
+
+__all__ = ["WINDOW", "WindowSolution", "WindowSolutions", "slides", "sliding_kinds", "solve_window"]
+
+VERSION = 1
+"""The version of the JSON contract."""
+
+WINDOW = ("kernel_size", "stride", "padding", "dilation", "output_padding")
+"""The arguments that are searched for, where the kind has them."""
+
+_CHANNELS = 1
+_TOGETHER = 8
+
+
+class WindowSolution(NamedTuple):
+    """Arguments that give the output size. `exact`: every window ends at the edge, nothing is dropped."""
+
+    arguments: dict[str, Any]
+    exact: bool
+    output: tuple[int, ...]
+    cost: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the solution as the JSON contract has it."""
+        return {"arguments": self.arguments, "exact": self.exact, "output": list(self.output)}
+
+
+class WindowSolutions(NamedTuple):
+    """Every solution in the range that was searched, most usual first; where there is none, the nearest outputs."""
+
+    kind: str
+    input: tuple[int, ...]
+    output: tuple[int, ...]
+    fixed: dict[str, Any]
+    searched: dict[str, tuple[int, ...]]
+    candidates: int
+    solutions: tuple[WindowSolution, ...]
+    nearest: tuple[WindowSolution, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as the JSON contract has it."""
+        return {
+            "version": VERSION,
+            "kind": self.kind,
+            "input": list(self.input),
+            "output": list(self.output),
+            "fixed": self.fixed,
+            "searched": {name: list(values) for name, values in self.searched.items()},
+            "candidates": self.candidates,
+            "solutions": [solution.to_dict() for solution in self.solutions],
+            "nearest": [solution.to_dict() for solution in self.nearest],
+        }
+
+
+def slides(cls: type[Layer]) -> bool:
+    """Tell whether a kind slides a window over its input."""
+    return {"kernel_size", "stride", "padding"} <= set(cls.arguments) and cls.inputs == (1, 1) and hasattr(cls, "axes")
+
+
+def sliding_kinds() -> list[str]:
+    """Return the kinds that slide a window."""
+    return sorted(kind for kind, cls in KINDS.items() if slides(cls))
+
+
+def solve_window(
+    cls: type[Layer], given: Sequence[int], wanted: Sequence[int], fixed: Mapping[str, Any] | None = None
+) -> WindowSolutions:
+    """Return which arguments make a kind give the spatial sizes `wanted` from those `given`.
+
+    `fixed` are arguments that have their values already, by any of their names.
+    Errors: `UsageError` for a kind that slides no window, an argument it has not, sizes of unequal number.
+    """
+    if not slides(cls):
+        raise UsageError(Problem(f"{cls.kind} slides no window", mend=f"these do: {', '.join(sliding_kinds())}"))
+    if len(given) != len(wanted) or not 1 <= len(given) <= 3:
+        raise UsageError(f"the input has {len(given)} sizes and the output {len(wanted)}: give as many of each, 1 to 3")
+    if min(*given, *wanted) < 1:
+        raise UsageError("sizes are at least 1")
+    held = _read_fixed(cls, fixed or {})
+    ranges = _ranges(cls, given, wanted, held)
+    grid = _grid(ranges, held)
+    columns = {name: Many(column) for name, column in zip(ranges, zip(*grid, strict=True), strict=True)}
+    try:
+        layer = cls(**{**_required(cls), **held}).with_values({**held, **columns})
+        tried = _Tried(layer, tuple(ranges), grid, tuple(given), *_run(layer, given, len(grid)))
+    except Misfit as misfit:
+        raise UsageError(Problem(misfit.message, why=misfit.why, mend=misfit.mend)) from None
+    found = sorted(tried.that_give(tuple(wanted)), key=_by_cost)
+    near = [] if found else tried.nearest(tuple(wanted))
+    if not found and len(given) > 1:
+        found = _axis_by_axis(cls, given, wanted, held)
+    searched = {name: tuple(values) for name, values in ranges.items()}
+    return WindowSolutions(
+        cls.kind, tuple(given), tuple(wanted), held, searched, len(grid), tuple(found), () if found else tuple(near)
+    )
+
+
+def _read_fixed(cls: type[Layer], fixed: Mapping[str, Any]) -> dict[str, Any]:
+    names = cls.argument_names()
+    held = {}
+    for word, value in fixed.items():
+        if word not in names:
+            raise UsageError(Problem(f"{cls.kind} has no argument {word}", mend=did_you_mean(word, names)))
+        try:
+            held[names[word]] = cls.arguments[names[word]].normalise(value)
+        except Misfit as misfit:
+            raise UsageError(Problem(misfit.message, why=misfit.why, mend=misfit.mend)) from None
+    return held
+
+
+def _required(cls: type[Layer]) -> dict[str, Any]:
+    return {name: 1 for name, argument in cls.arguments.items() if argument.required}
+
+
+def _ranges(
+    cls: type[Layer], given: Sequence[int], wanted: Sequence[int], held: Mapping[str, Any]
+) -> dict[str, Sequence[int]]:
+    """Return which values of each free argument are tried.
+
+    Kernels to 16 and strides to 8, and those that a greater change of size asks for; padding to 8, less than what the
+    window covers; dilations to 4; output padding to 3, less than the stride or dilation.
+    """
+    pairs = list(zip(given, wanted, strict=True))
+    ratios = {ratio for a, b in pairs for ratio in (max(a, b) // min(a, b), max(a, b) // max(1, min(a, b) - 1))}
+    around = {size for ratio in ratios for size in range(ratio - 1, ratio + 2) if 0 < size <= max(*given, *wanted)}
+    whole = {a for a, b in pairs if b == 1} | {b for a, b in pairs if a == 1} | {2 * ratio for ratio in ratios}
+    tried = {
+        "kernel_size": {*range(1, 17), *around, *whole},
+        "stride": {*range(1, 9), *around},
+        "padding": set(range(9)),
+        "dilation": set(range(1, 5)),
+        "output_padding": set(range(4)),
+    }
+    free = [name for name in WINDOW if name in cls.arguments and name not in held]
+    if held.get("output_size") is not None:
+        free = [name for name in free if name != "output_padding"]
+    return {name: sorted(tried[name]) for name in free}
+
+
+def _grid(ranges: Mapping[str, Sequence[int]], held: Mapping[str, Any]) -> list[tuple[int, ...]]:
+    """Return the combinations that are tried: no padding beyond the kernel's reach, no dilation of a single tap."""
+    names = list(ranges)
+    kept = []
+    for combination in itertools.product(*ranges.values()):
+        values = dict(zip(names, combination, strict=True))
+        kernel = values.get("kernel_size", held.get("kernel_size", 1))
+        dilation = values.get("dilation", held.get("dilation", 1))
+        padding, stride = values.get("padding"), values.get("stride", held.get("stride"))
+        extra = values.get("output_padding")
+        if type(kernel) is int:
+            if "dilation" in values and kernel == 1 and dilation > 1:
+                continue
+            if padding and type(dilation) is int and padding >= dilation * (kernel - 1) + 1:
+                continue
+        if extra and type(stride) is int and type(dilation) is int and extra >= max(stride, dilation):
+            continue
+        kept.append(combination)
+    return kept or [()]
+
+
+def _run(layer: Layer, given: Sequence[int], candidates: int) -> tuple[list[bool], list[tuple[int, ...]], list[bool]]:
+    """Return which candidates are right, the spatial sizes that they give, and which are exact."""
+    x = Shape((_CHANNELS, *[Many([size] * candidates) for size in given]))  # many, to know what a division leaves
+    right = [True] * candidates
+    for constraint in layer.constraints(x):
+        right = [a and b for a, b in zip(right, mask(constraint, candidates), strict=True)]
+    spatial = layer.output(x).spatial
+    outputs = list(zip(*[values_of(size, candidates) for size in spatial], strict=True))
+    right = [a and min(sizes) >= 1 for a, sizes in zip(right, outputs, strict=True)]
+    exact = [True] * candidates
+    for size in spatial:
+        if isinstance(size, Many) and size.inexact:
+            exact = [a and not b for a, b in zip(exact, size.inexact, strict=True)]
+    return right, outputs, exact
+
+
+class _Tried(NamedTuple):
+    """The candidates that were tried on one layer of lists, and what came of them."""
+
+    layer: Layer
+    names: tuple[str, ...]
+    grid: list[tuple[int, ...]]
+    given: tuple[int, ...]
+    right: list[bool]
+    outputs: list[tuple[int, ...]]
+    exact: list[bool]
+
+    def that_give(self, wanted: tuple[int, ...]) -> Iterator[WindowSolution]:
+        """Yield the candidates that give an output."""
+        for i, (right, sizes) in enumerate(zip(self.right, self.outputs, strict=True)):
+            if right and sizes == wanted:
+                yield self._solution(i)
+
+    def nearest(self, wanted: tuple[int, ...]) -> list[WindowSolution]:
+        """Return the most usual arguments for each of the two outputs that are nearest."""
+        there = {sizes for right, sizes in zip(self.right, self.outputs, strict=True) if right}
+        near = sorted(there, key=lambda sizes: (_distance(sizes, wanted), sizes))[:2]
+        return [min(self.that_give(sizes), key=_by_cost) for sizes in near]
+
+    def _solution(self, index: int) -> WindowSolution:
+        arguments = dict(zip(self.names, self.grid[index], strict=True))
+        exact = self.exact[index]
+        held = {name: value for name, value in self.layer.values().items() if name in WINDOW and type(value) is int}
+        cost = _cost(type(self.layer), {**held, **arguments}, self.given, exact=exact)
+        return WindowSolution(arguments, exact, self.outputs[index], cost)
+
+
+def _by_cost(solution: WindowSolution) -> float:
+    return solution.cost
+
+
+def _axis_by_axis(
+    cls: type[Layer], given: Sequence[int], wanted: Sequence[int], held: Mapping[str, Any]
+) -> list[WindowSolution]:
+    """Return solutions with arguments of its own for each axis: the most usual of one with those of the others."""
+    ways = []
+    for axis, (size, target) in enumerate(zip(given, wanted, strict=True)):
+        own = {name: value[axis] if isinstance(value, tuple) else value for name, value in held.items()}
+        ways.append(solve_window(cls, (size,), (target,), own).solutions[:_TOGETHER])
+    together = [
+        WindowSolution(
+            {name: [one.arguments[name] for one in each] for name in each[0].arguments},
+            all(one.exact for one in each),
+            tuple(wanted),
+            sum(one.cost for one in each),
+        )
+        for each in itertools.product(*ways)
+    ]
+    return sorted(together, key=_by_cost)
+
+
+def _distance(sizes: Sequence[int], wanted: Sequence[int]) -> int:
+    return sum(abs(a - b) for a, b in zip(sizes, wanted, strict=True))
+
+
+def _cost(cls: type[Layer], values: Mapping[str, int], given: Sequence[int], *, exact: bool) -> float:
+    """Return how unusual arguments are: 0 is a 3×3 convolution with padding 1. docs/solve.md tells the rules."""
+    kernel, stride = values.get("kernel_size", 3), values.get("stride", 1)
+    padding, dilation = values.get("padding", 0), values.get("dilation", 1)
+    up = "output_padding" in cls.arguments
+    pools = "out_channels" not in cls.arguments and "depth_multiplier" not in cls.arguments
+    if all(size == kernel for size in given) and padding == 0 and dilation == 1 and not up:
+        return 1.0 + 4.0 * (stride not in (1, kernel) if pools else stride != 1)  # one window over everything
+    if up and stride == 1 and padding == 0 and all(size == 1 for size in given) and not values.get("output_padding"):
+        return 0.5 + (dilation - 1) * 4  # a vector that grows into a map
+    cost = 0.0 if exact else 0.5 if padding else 2.0  # what padding has added may be dropped
+    if pools:
+        cost += abs(kernel - stride) * 0.75 + max(0, kernel - 3) * 0.25 + padding * 1.5
+    elif up:
+        cost += abs(kernel - 2 * stride) * 0.5 + max(0, kernel - 4) * 0.25 + abs(2 * padding - (kernel - stride)) * 1.0
+    elif kernel == stride > 1 and padding == 0:
+        cost += 1.5 + kernel * 0.05  # patches side by side
+    else:
+        centred = dilation * (kernel - 1) / 2
+        cost += (0.5 if kernel == 1 else abs(kernel - 3) * 0.25) + (0 if kernel % 2 else 1.5)
+        cost += 0 if padding == centred else 1 if padding == 0 else 2 + abs(padding - centred) * 0.5
+        cost += max(0, stride - 2) * 0.25 + (3 if stride > max(kernel, 1) else 0)
+    cost += (dilation - 1) * 4 + values.get("output_padding", 0) * 1.5
+    return cost

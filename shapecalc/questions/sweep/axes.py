@@ -1,0 +1,223 @@
+"""What a sweep goes through: its axes, the grid that they span, and how both are written.
+
+An axis is a variable with its values, a size within an input (`3x{128:256:32}x=`), or a list of whole input sizes.
+Variants are numbered from 0, the last axis changing fastest.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import Problem, UsageError
+from shapecalc.text.units import read_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["Axis", "Grid", "InputTemplate", "parse_input", "parse_values"]
+
+Ranges = tuple[tuple[int, int], ...]
+"""A part of a grid: from and to (exclusive) along each axis."""
+
+_SHORT = r"[-+]?[0-9.]{1,40}(?:[eE][-+]?[0-9]{1,2})?"
+
+MAX_VALUES = 10_000_000
+"""How many values one axis may have."""
+
+MAX_SIZE = 10**12
+
+MAX_NUMBER = 10**18
+"""The largest number of a specification: a variable beyond it is tried value by value."""
+
+
+class Axis(NamedTuple):
+    """One thing that varies, and its values in order.
+
+    `label` is what it is called in errors; `is_input` whether its values are sizes (ints, or tuples of them).
+    """
+
+    label: str
+    values: Sequence[Any]
+    is_input: bool = False
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether every value is an int that a specification may hold, or a tuple of as many ints as the others."""
+        if self.is_input:
+            return isinstance(self.values[0], int) or len({len(value) for value in self.values}) == 1
+        if isinstance(self.values, range):
+            return max(map(abs, (self.values[0], self.values[-1]))) <= MAX_NUMBER
+        return all(type(value) is int and abs(value) <= MAX_NUMBER for value in self.values)
+
+
+class InputTemplate(NamedTuple):
+    """The sizes of one input: numbers, and (as tuples) what varies: the axis, and which part of its values.
+
+    Where whole sizes vary, `parts` is the index of their axis alone.
+    """
+
+    parts: tuple[Any, ...] | int
+
+    def sizes(self, chosen: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the sizes with these values of the axes."""
+        if isinstance(self.parts, int):
+            return tuple(chosen[self.parts])
+        return tuple(chosen[part[0]] if isinstance(part, tuple) else part for part in self.parts)
+
+
+class Grid(NamedTuple):
+    """Every combination of the values of some axes; `fixed` are variables that have one value."""
+
+    axes: tuple[Axis, ...]
+    variables: dict[str, int]
+    inputs: dict[str, InputTemplate]
+    fixed: dict[str, Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of values along each axis."""
+        return tuple(len(axis.values) for axis in self.axes)
+
+    @property
+    def rows(self) -> int:
+        """How many variants there are."""
+        rows = 1
+        for size in self.shape:
+            rows *= size
+        return rows
+
+    def at(self, row: int) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
+        """Return the variables and the input sizes of one variant."""
+        chosen = [axis.values[i] for axis, i in zip(self.axes, self.indices(row), strict=True)]
+        return self.settings(chosen)
+
+    def settings(self, chosen: Sequence[Any]) -> tuple[dict[str, Any], dict[str, tuple[Any, ...]]]:
+        """Return the variables and input sizes for one value (or column of values) of each axis."""
+        variables = {**self.fixed, **{name: chosen[axis] for name, axis in self.variables.items()}}
+        return variables, {name: template.sizes(chosen) for name, template in self.inputs.items()}
+
+    def indices(self, row: int) -> tuple[int, ...]:
+        """Return where a variant stands along each axis."""
+        found = []
+        for size in reversed(self.shape):
+            row, index = divmod(row, size)
+            found.append(index)
+        return tuple(reversed(found))
+
+    def chunks(self, limit: int, steps: int, slow: frozenset[int], start: int = 0) -> Iterator[tuple[int, Ranges]]:
+        """Yield parts of the grid that follow one another: the first variant of each, and its ranges.
+
+        Each has at most `limit` variants, and at most `steps` combinations of the `slow` axes. The parts that end
+        before variant `start` are left out.
+        """
+        axis, inner, turns = len(self.axes), 1, 1
+        while axis > 0:
+            size = len(self.axes[axis - 1].values)
+            if inner * size > limit or (axis - 1 in slow and turns * size > steps):
+                break
+            axis -= 1
+            inner *= size
+            turns *= size if axis in slow else 1
+        full = tuple((0, size) for size in self.shape[axis:])
+        if axis == 0:
+            yield 0, full
+            return
+        size = len(self.axes[axis - 1].values)
+        stride = max(1, limit // inner)
+        if axis - 1 in slow:
+            stride = max(1, min(stride, steps // turns))
+        for outer in range(start // (inner * size), self.rows // (inner * size)):
+            fixed = self.indices(outer * inner * size)[: axis - 1]
+            for first in range(0, size, stride):
+                last = min(first + stride, size)
+                begin = (outer * size + first) * inner
+                if begin + (last - first) * inner > start:
+                    yield begin, (*((i, i + 1) for i in fixed), (first, last), *full)
+
+
+def parse_values(text: str, label: str, convert: Any) -> list[Any] | range:
+    """Return the values that a text lists: `2,3,4`, or a range from and to a value by steps, `16:128:16`.
+
+    The last value is one of them where the steps meet it. `convert` reads one value. A list in brackets is one value.
+    Errors: `UsageError`.
+    """
+    values: list[Any] = []
+    for piece in _split(text, ","):
+        if not piece.strip():
+            raise UsageError(Problem(f"{label}={text} has an empty value", mend="write for instance 2,3,4"))
+        found = re.fullmatch(r"(?a)\s*([-+.\deE]+)\s*:\s*([-+.\deE]+)\s*(?::\s*([-+.\deE]+)\s*)?", piece)
+        if not found:
+            values.append(convert(piece.strip()))
+            continue
+        span = _range(piece, label, [part for part in found.groups() if part is not None])
+        if piece == text:
+            return span
+        values += span
+    return values
+
+
+def _range(piece: str, label: str, parts: list[str]) -> range | list[Any]:
+    """Return the numbers of FROM:TO:STEP, exact also where they are fractions."""
+    from fractions import Fraction  # noqa: PLC0415
+
+    how = "write FROM:TO:STEP, as in 16:128:16"
+    try:  # a number that is not short is no number: 1e999999999 takes all memory to write out
+        numbers = [part if re.fullmatch(_SHORT, part) else "" for part in parts]
+        first, last, step = (Fraction(number) for number in (*numbers, "1")[:3])
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(Problem(f"{label}: '{piece.strip()}' is not a range of numbers", mend=how)) from None
+    if step == 0 or (last - first) / step < 0:
+        raise UsageError(Problem(f"{label}: the range {piece.strip()} is empty: it never reaches its end", mend=how))
+    count = int((last - first) / step) + 1
+    if count > MAX_VALUES:
+        raise UsageError(f"{label}: the range {piece.strip()} has {count:,} values: at most {MAX_VALUES:,}")
+    if all(part.denominator == 1 for part in (first, step)) and not any("." in part for part in parts):
+        return range(int(first), int(first) + count * int(step), int(step))
+    return [float(first + i * step) for i in range(count)]
+
+
+def _split(text: str, sign: str) -> list[str]:
+    """Split a text at a sign that stands outside of brackets, braces and quotes."""
+    parts, depth, quote = [""], 0, ""
+    for c in text:
+        if quote:
+            quote = "" if c == quote else quote
+        elif c in "\"'":
+            quote = c
+        depth += (c in "[{(") - (c in "])}")
+        if c == sign and not depth and not quote:
+            parts.append("")
+        else:
+            parts[-1] += c
+    return parts
+
+
+def parse_input(text: str, name: str, axes: list[Axis]) -> InputTemplate:
+    """Return the sizes of an input as `3x{128:256:32}x=` writes them, and add what varies to the axes.
+
+    `{128,160}` and `{128:256:32}` list sizes; `=` is the size before it, whatever that is. Errors: `UsageError`.
+    """
+    parts: list[Any] = []
+    for part in _split(text.replace("×", "x").replace("X", "x"), "x"):
+        piece = part.strip(" ")
+        if piece == "=" and parts:
+            parts.append(parts[-1])
+        elif piece.startswith("{") and piece.endswith("}"):
+            values = parse_values(piece[1:-1], f"the input {text}", lambda one: _size(one, text))
+            for value in (min(values), max(values)):
+                _size(str(value), text)
+            parts.append((len(axes),))
+            axes.append(Axis(name, values, is_input=True))
+        else:
+            parts.append(_size(piece, text))
+    return InputTemplate(tuple(parts))
+
+
+def _size(piece: str, text: str) -> int:
+    size = read_whole(piece)
+    if size is None or not 1 <= size <= MAX_SIZE:
+        what = "a size of at least 1" if piece.lstrip("-").isdigit() else "a size"
+        mend = "write sizes as 3x{128:256:32}x=, = being the size before"
+        raise UsageError(Problem(f"the input {text}: '{piece}' is not {what}", mend=mend))
+    return size

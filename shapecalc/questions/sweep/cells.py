@@ -1,0 +1,272 @@
+"""The variants of a part of a grid, worked out together: columns where they will do, one by one where they will not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shapecalc.dims import UP_TO, Constraint, prod
+from shapecalc.dims.columns import Column, Ledger, NeedsValueError, array_of, mask
+from shapecalc.errors import ShapeError
+from shapecalc.layers.base.arguments import Integer, Integers, Sizes
+from shapecalc.model.evaluation import Evaluation, evaluate
+from shapecalc.model.inference import MAX_ELEMENTS, sizings_of
+from shapecalc.questions.solve.live import peak_of, plan_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from shapecalc.errors import Problem
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.graph import Graph
+    from shapecalc.model.report import Sizing
+    from shapecalc.network import Network
+    from shapecalc.questions.memory.plan import Plan
+    from shapecalc.questions.sweep.axes import Grid, Ranges
+
+__all__ = ["BYTES_PER_NUMBER", "COUNTS", "Cells"]
+
+COUNTS = ("params", "macs", "buffers", "activations", "memory")
+"""What is counted of every variant."""
+
+BYTES_PER_NUMBER = 4
+"""Of the memory: weights, buffers and activations as fp32."""
+
+_BITS = 8 * BYTES_PER_NUMBER
+
+Results = dict[Any, Any]
+"""Arrays over the variants of a part: every count, `valid`, and the size of each (output, axis)."""
+
+_WRITTEN_IN_FULL = (Integer, Integers, Sizes)
+
+
+class Cells:
+    """Works out parts of a grid of variants of one network; learns on the way which axes decide its structure."""
+
+    is_stopped = False
+    """Set for all of a process whose sweep was given up: what it works at ends in a `StoppedError`."""
+
+    def __init__(self, network: Network, grid: Grid) -> None:
+        self.network = network
+        self.grid = grid
+        self.slow = {i for i, axis in enumerate(grid.axes) if not axis.is_numeric}
+        self._planned: tuple[Any, Plan] | None = None
+
+    def work_out(self, ranges: Ranges) -> Results:
+        """Return the results of all the variants of a part, in their order."""
+        shape = tuple(last - first for first, last in ranges)
+        results: Results = {"valid": np.zeros(shape, dtype=bool)}
+        results.update((name, np.zeros(shape, dtype=np.int64)) for name in COUNTS)
+        self._fill(results, ranges, ranges)
+        return {key: array.reshape(-1) for key, array in results.items()}
+
+    def _fill(self, results: Results, ranges: Ranges, all_of: Ranges) -> None:
+        """Put the results of a part into the arrays of all of it."""
+        if Cells.is_stopped:
+            raise StoppedError
+        axis = next((i for i in sorted(self.slow) if _is_wide(ranges[i])), -1)
+        if axis < 0:
+            try:
+                found = self._together(ranges)
+            except NeedsValueError as need:
+                axis = self._needed(need, ranges)
+            else:
+                place = tuple(slice(a - c, b - c) for (a, b), (c, _) in zip(ranges, all_of, strict=True))
+                for key, values in found.items():
+                    _store(results, key, place, values)
+                return
+        for index in range(*ranges[axis]):
+            self._fill(results, (*ranges[:axis], (index, index + 1), *ranges[axis + 1 :]), all_of)
+
+    def _needed(self, need: NeedsValueError, ranges: Ranges) -> int:
+        """Return the axis to go through value by value; those that decide the structure are remembered."""
+        axes = sorted(axis for axis in need.axes if _is_wide(ranges[axis]))
+        if isinstance(need, _UnexplainedError):
+            return axes[0]
+        self.slow.update(axes)
+        return axes[0]
+
+    def _together(self, ranges: Ranges) -> Results:
+        """Return the results of a part in one pass. Errors: `NeedsValueError` where that cannot be."""
+        ledger = Ledger()
+        wide = [axis for axis, span in enumerate(ranges) if _is_wide(span)]
+        chosen = [self._chosen(axis, ranges, ledger) for axis in range(len(ranges))]
+        graph, problems = self._build(chosen)
+        if not wide:
+            return self._plain_results(graph, problems)
+        if problems:
+            raise self._blame(ranges, chosen, problems, wide)
+        _refuse_signs(graph)
+        ledger.is_reading = False
+        return self._results(graph, ledger, ranges)
+
+    def _plan(self, graph: Graph, build: Callable[[], Graph], axes: frozenset[int] = frozenset()) -> Plan:
+        """Return when the tensors of a graph are live, which is one for all variants that only change sizes.
+
+        `build` makes the graph of a variant that fits. Errors: `NeedsValueError` with the axes that are given, where
+        it does not after all.
+        """
+        key = (tuple([(type(node.layer), node.inputs) for node in graph.nodes]), graph.outputs, tuple(graph.inputs))
+        if self._planned is None or self._planned[0] != key:
+            plan = plan_of(build(), _BITS)
+            if plan is None:
+                raise _UnexplainedError(axes)
+            self._planned = key, plan
+        return self._planned[1]
+
+    def _variant(self, ranges: Ranges, index: Sequence[int]) -> Graph:
+        """Return the graph of one variant of a part: the one so far along each axis."""
+        values = [axis.values[first + at] for axis, (first, _), at in zip(self.grid.axes, ranges, index, strict=True)]
+        return self._build(values)[0]
+
+    def _results(self, graph: Graph, ledger: Ledger, ranges: Ranges) -> Results:
+        """Return what the formulas give for columns of candidates, and which of them fit."""
+        if not np.any(ledger.holding):
+            return {"valid": False}
+        try:
+            evaluation = evaluate(graph)
+        except ShapeError:  # whatever the numbers are: nothing that was asked of them could have mended it
+            return {"valid": False}
+        for constraint in (*evaluation.constraints, *_limits(evaluation)):
+            good = mask(constraint)
+            if good is False or (good is not True and not good.any()):
+                return {"valid": False}
+            ledger.require(good)
+        if not np.any(ledger.holding):
+            return {"valid": False}
+        totals = evaluation.totals()
+        wide = frozenset(axis for axis, span in enumerate(ranges) if _is_wide(span))
+        plan = self._plan(graph, lambda: self._variant(ranges, _first(ledger.holding, len(ranges))), wide)
+        peak = peak_of(graph, evaluation.sizings, plan, _BITS)
+        found = _counts(totals.params, totals.macs, totals.buffers, evaluation.sizings, peak)
+        for index, ref in enumerate(graph.outputs):
+            for axis, size in enumerate(evaluation.output(ref.node, ref.output).sizes):
+                found[index, axis] = size
+        arrays = {key: array_of(value) for key, value in found.items()}
+        if ledger.holding is not True:
+            arrays = {key: np.where(ledger.holding, values, 0) for key, values in arrays.items()}
+        return {**arrays, "valid": ledger.holding}
+
+    def _plain_results(self, graph: Graph, problems: Sequence[Problem]) -> Results:
+        """Return what inference gives for one variant."""
+        if problems:
+            return {"valid": False}
+        sizings, wrong = sizings_of(graph)
+        if wrong:
+            return {"valid": False}
+        whole = [sizing for sizing in sizings if sizing is not None]
+        own = [sizing for node, sizing in zip(graph.nodes, whole, strict=True) if node.shares < 0]
+        params = sum(sizing.weights + sizing.biases for sizing in own)
+        peak = peak_of(graph, whole, self._plan(graph, lambda: graph), _BITS)
+        found = _counts(
+            params, sum(sizing.macs for sizing in whole), sum(sizing.buffers for sizing in own), whole, peak
+        )
+        shapes = list(graph.inputs.values())
+        for index, ref in enumerate(graph.outputs):
+            shape = shapes[-1 - ref.node] if ref.node < 0 else whole[ref.node].outputs[ref.output]
+            found.update(((index, axis), size) for axis, size in enumerate(shape.sizes))
+        return {**found, "valid": True}
+
+    def _chosen(self, axis: int, ranges: Ranges, ledger: Ledger) -> Any:
+        """Return the value of an axis, or a column of those that it has here (for sizes: a tuple of columns)."""
+        first, last = ranges[axis]
+        values = self.grid.axes[axis].values
+        if last - first == 1:
+            return values[first]
+        shape = [1] * len(ranges)
+        shape[axis] = last - first
+        array = np.asarray(values[first:last], dtype=np.int64)
+        if array.ndim == 1:
+            return Column(array.reshape(shape), ledger)
+        same = (array == array[0]).all(axis=0)
+        return tuple(
+            int(array[0, i]) if same[i] else Column(array[:, i].reshape(shape), ledger) for i in range(array.shape[1])
+        )
+
+    def _build(self, chosen: Sequence[Any]) -> tuple[Graph, list[Problem]]:
+        variables, inputs = self.grid.settings(chosen)
+        return self.network.specification.build(variables, inputs=inputs, variant=self.network.variant)
+
+    def _blame(
+        self, ranges: Ranges, chosen: Sequence[Any], problems: Sequence[Problem], wide: Iterable[int]
+    ) -> NeedsValueError:
+        """Return which axis makes a specification wrong by having many values, if it is one of them."""
+        for axis in wide:
+            fixed = list(chosen)
+            fixed[axis] = self.grid.axes[axis].values[ranges[axis][0]]
+            if len(self._build(fixed)[1]) < len(problems):
+                return NeedsValueError(frozenset({axis}))
+        return _UnexplainedError(frozenset(wide))
+
+
+class StoppedError(Exception):
+    """The sweep was given up: nobody waits for the results."""
+
+
+class _UnexplainedError(NeedsValueError):
+    """The part is wrong in a way that no one axis accounts for: other parts may be good."""
+
+
+def _is_wide(span: tuple[int, int]) -> bool:
+    return span[1] - span[0] > 1
+
+
+def _refuse_signs(graph: Graph) -> None:
+    """Refuse columns in arguments of which a number of 0 or less says how the layer is built: `shape: [-1, 4]`."""
+    for layer in {id(node.layer): node.layer for node in graph.nodes}.values():
+        assert layer is not None
+        for name, argument in layer.arguments.items():
+            if type(argument) in _WRITTEN_IN_FULL and argument.minimum <= 0:  # type: ignore[attr-defined]
+                value = layer.__dict__[name]
+                for item in value if isinstance(value, tuple) else (value,):
+                    if isinstance(item, Column) and item.low <= 0:
+                        item.refuse()
+
+
+def _first(holding: Any, axes: int) -> tuple[int, ...]:
+    """Return where the first variant is that fits, along each axis of a part."""
+    if holding is True:
+        return (0,) * axes
+    return tuple(int(at) for at in np.unravel_index(int(np.argmax(holding)), np.shape(holding)))
+
+
+def _limits(evaluation: Evaluation) -> Iterator[Constraint]:
+    """Yield that no tensor goes beyond what inference allows, for those of which some candidate's might."""
+    for shape in {id(shape): shape for sizing in evaluation.sizings for shape in sizing.outputs}.values():
+        if prod(_greatest(size) for size in shape.sizes) > MAX_ELEMENTS:
+            yield Constraint(shape.elements, UP_TO, MAX_ELEMENTS, "elements of its output", "")
+
+
+def _greatest(size: Any) -> int:
+    return max(abs(size.low), abs(size.high)) if isinstance(size, Column) else abs(int(size))
+
+
+def _counts(params: Any, macs: Any, buffers: Any, sizings: Iterable[Sizing], peak: Any) -> Results:
+    """Return the counts; `peak` are the bytes of what is live of activations at the peak."""
+    activations: Any = 0
+    known: dict[int, Any] = {}
+    for sizing in sizings:
+        for shape in sizing.outputs:
+            activations = activations + _elements(shape, known)
+    memory = (params + buffers) * BYTES_PER_NUMBER + peak
+    return dict(zip(COUNTS, (params, macs, buffers, activations, memory), strict=True))
+
+
+def _elements(shape: Shape, known: dict[int, Any]) -> Any:
+    """Return how many numbers a tensor holds; those of one and the same shape are multiplied once."""
+    found = known.get(id(shape))
+    if found is None:
+        found = known[id(shape)] = shape.elements
+    return found
+
+
+def _store(results: Results, key: Any, place: tuple[slice, ...], values: Any) -> None:
+    """Put values at their place; numbers beyond 64 bits make the array one of Python's ints."""
+    array = results.get(key)
+    if array is None:
+        array = results[key] = np.zeros(results["valid"].shape, dtype=np.int64)
+    values = array_of(values) if isinstance(values, int) else values
+    if values.dtype == object and array.dtype != object:
+        array = results[key] = array.astype(object)
+    array[place] = values

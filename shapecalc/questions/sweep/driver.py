@@ -1,0 +1,321 @@
+"""A sweep as the command line runs it: how large it is, its rows to a file or gathered, and what is said of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from shapecalc.errors import Problem, UsageError, count_noun
+from shapecalc.files import check_writable, find_target, undisturbed, write_file
+from shapecalc.questions.sweep.cells import Cells
+from shapecalc.questions.sweep.files import ParquetFile, TextFile, header_of, load_pyarrow, text_of, write_parquet
+from shapecalc.questions.sweep.gathering import Gathering, Wish
+from shapecalc.questions.sweep.result import Sweep
+from shapecalc.questions.sweep.selection import read_objectives, read_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Executor, Future
+    from multiprocessing.connection import Connection
+
+    from shapecalc.questions.sweep.plan import Plan
+
+__all__ = ["Job", "Size", "process_pool"]
+
+_EXCESSIVE_ROWS = 20_000_000
+_EXCESSIVE_SECONDS = 3_600
+_LONG_ROWS = 2_000_000
+_LONG_SECONDS = 5
+_SECONDS_PER_ROW = {"table": 4e-7, "csv": 3e-6, "json": 1e-5, "jsonl": 1e-5, "parquet": 1e-6}
+_BYTES_PER_CELL = {"table": 0, "csv": 9, "json": 11, "jsonl": 11, "parquet": 5}
+
+
+class Size(NamedTuple):
+    """How large a sweep is: rows, bytes of its file, and about how many seconds; `free` bytes are on the disk."""
+
+    rows: int
+    bytes: int
+    seconds: float
+    free: int
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is worth saying before it starts."""
+        return self.rows > _LONG_ROWS or self.seconds > _LONG_SECONDS
+
+    @property
+    def is_excessive(self) -> bool:
+        """Whether it is more than is begun unasked."""
+        return self.rows > _EXCESSIVE_ROWS or self.seconds > _EXCESSIVE_SECONDS or self.bytes > self.free
+
+    @property
+    def why(self) -> str:
+        """What is too much."""
+        if self.bytes > self.free:
+            return f"the disk has {_bytes(self.free)} left"
+        return "fewer values, longer steps, or a part of it at a time would do"
+
+    def __str__(self) -> str:
+        written = f", about {_bytes(self.bytes)} to write" if self.bytes else ""
+        return f"{count_noun(self.rows, 'variant')}{written}, about {_duration(self.seconds)}"
+
+
+class Job:
+    """One sweep with what is wanted of it. `start` is the variant that it begins with."""
+
+    def __init__(  # noqa: PLR0913  (each is an option of the command)
+        self, plan: Plan, *, where: str | None, pareto: str, sort: str, top: int | None, output: str | None,
+        format: str, resume: bool, plot: str | None, shown: int,  # noqa: A002
+    ) -> None:  # fmt: skip
+        self.plan, self.output, self.format, self.plot = plan, output, format, plot
+        if plot and not pareto:
+            pareto = "params,macs"
+        known = [name for name in plan.columns if name != "output"]
+        self.objectives = read_objectives(pareto, known) if pareto else []
+        if plot and len(self.objectives) != 2:
+            message = f"a picture has two axes, not {len(self.objectives)}"
+            raise UsageError(Problem(message, mend="--pareto params,macs"))
+        if sort:
+            read_order(sort, known)
+        is_cut = format == "table" and not pareto and top is None
+        self.shown = shown if format == "table" and top is None else None
+        self.wish = Wish(plan.condition(where) if where else None, pareto, sort, shown if is_cut else top)
+        self.is_gathered = format in ("table", "json") or self.wish.needs_all or top is not None
+        self.gathering = Gathering(plan, self.wish, tuple(name for name, _ in self.objectives) if plot else ())
+        if resume and (self.is_gathered or not output):
+            mend = "name it: --output FILE.csv, without --sort, --top and --pareto"
+            raise UsageError(Problem("--resume goes on with a file of all rows", mend=mend))
+        self.start = self.done = 0
+        self._resumes = resume
+        self._file: Any = None
+        self._size: Size | None = None
+        self._result: Sweep | None = None
+        self._first, self._seconds = self._try_first()
+        self._check_files()
+
+    def _try_first(self) -> tuple[Sweep, float]:
+        """Return the row of the first variant, and how long it took: what is wrong with --where is seen in it."""
+        grid = self.plan.grid
+        began = time.perf_counter()
+        results = Cells(self.plan.network, grid).work_out(((0, 1),) * len(grid.axes))
+        seconds = time.perf_counter() - began
+        row = Sweep.of(self.plan, 0, results)
+        row.kept(self.wish.condition)
+        return row, seconds
+
+    def _check_files(self) -> None:
+        """See that files can be written in the end, before anything is worked out or opened."""
+        if self.plot:
+            from shapecalc.renderers.front import check_picture  # noqa: PLC0415
+
+            check_picture(self.plot)
+        if self.format == "parquet":
+            load_pyarrow()
+        for name in (self.plot, self.output if self.is_gathered else None):
+            if name:
+                check_writable(name)
+        if self.plot and self.output and find_target(self.plot).path == find_target(self.output).path:
+            raise UsageError(Problem(f"--plot and --output are both {self.output}", mend="name two files"))
+
+    def result(self) -> Sweep:
+        """Return the rows that were gathered, once the work is done."""
+        if self._result is None:
+            self._result = self.gathering.result()
+        return self._result
+
+    def size(self) -> Size:
+        """Return how large the sweep is; one variant is worked out to see how long it takes."""
+        if self._size is None:
+            grid, each = self.plan.grid, self._seconds
+            slow = self.plan.slow_axes()
+            builds = int(np.prod([float(grid.shape[axis]) for axis in slow])) if slow else 1
+            builds = max(builds, grid.rows // 2**18)
+            seconds = builds * each * 2 + grid.rows * _SECONDS_PER_ROW[self.format]
+            size = 0 if self.is_gathered else grid.rows * len(self.plan.columns) * _BYTES_PER_CELL[self.format]
+            if self.wish.needs_all and self.wish.top is None and not self.wish.pareto:
+                size = 0
+            self._size = Size(grid.rows, size, seconds, self._free())
+        return self._size
+
+    def _free(self) -> int:
+        if self.output and not (target := find_target(self.output)).is_straight:
+            with contextlib.suppress(OSError):
+                return shutil.disk_usage(os.path.dirname(target.path)).free
+        return 2**63
+
+    def run(self, executor: Executor | None, stream: Any) -> Iterator[int]:
+        """Do the work; yield after each part how many variants are done. Rows go to the file, or to the stream."""
+        self._open(stream)
+        for part in self.plan.run(executor, self.start):
+            rows = self.gathering.add(part)
+            if self.is_gathered:
+                self.gathering.keep(rows)
+            elif self._file is not None:
+                self._file.write(rows)
+            else:
+                stream.write(text_of(rows, self.format))
+            self.done = self.start + self.gathering.seen
+            yield self.done
+
+    def _open(self, stream: Any) -> None:
+        """Open the file that rows go to as they come."""
+        if self.is_gathered:
+            return
+        condition = self.wish.condition
+        if self.output is None:
+            stream.write(header_of(self.plan.columns, self.format))
+        elif self.format == "parquet":
+            self._file = ParquetFile(self.output, self.plan, condition, resumes=self._resumes)
+        else:
+            self._file = TextFile(self.output, self.format, self.plan, condition, resumes=self._resumes)
+        self.start = self._file.start if self._file is not None else 0
+
+    def finish(self) -> None:
+        """Put the file in its place, or write what was gathered to it; draw the picture."""
+        if self._file is not None:
+            self._file.finish()
+        elif self.output and self.format == "parquet":
+            write_parquet(self.output, self.plan, self.result())
+        elif self.output and self.format != "table":
+            write_file(self.output, self.text().encode("utf-8", "replace"))
+        if self.plot:
+            self._draw()
+
+    @property
+    def part(self) -> str:
+        """The file in which finished rows are as long as there are more to come; nothing where there is none."""
+        return self._file.part if self._file is not None else ""
+
+    def leave(self) -> None:
+        """Close the file before its end; what was written stays, for --resume to go on with."""
+        if self._file is not None:
+            self._file.leave()
+
+    def _draw(self) -> None:
+        from shapecalc.renderers.front import draw_front  # noqa: PLC0415
+
+        rows = self.gathering.front()
+        names = [name for name, _ in self.objectives]
+        points = np.stack([rows[name].astype(float) for name in names], axis=1)
+        labels = [self.describe(int(row)) for row in rows["variant"]]
+        assert self.plot is not None
+        draw_front(self.plot, self.title(), names, self.gathering.cloud(), points, labels)
+
+    def text(self) -> str:
+        """Return what was gathered as text."""
+        return header_of(self.plan.columns, self.format) + text_of(self.result(), self.format)
+
+    def title(self) -> str:
+        """Return what the sweep is of."""
+        words = [f"{self.plan.network.name or 'network'}: {count_noun(self.plan.grid.rows, 'variant')}"]
+        if self.wish.condition is not None:
+            words.append(f"{self.gathering.kept:,} where {self.wish.condition.text}")
+        if self.wish.pareto:
+            self.result()
+            words.append(f"{self.gathering.on_front:,} on the front of {self.wish.pareto}")
+        return ", ".join(words)
+
+    def describe(self, row: int) -> str:
+        """Return the settings of a variant in words."""
+        variables, inputs = self.plan.grid.at(row)
+        told = [f"{name} {variables[name]}" for name in self.plan.grid.variables]
+        told += ["×".join(map(str, inputs[name])) for name in inputs if any(a.is_input for a in self.plan.grid.axes)]
+        return ", ".join(told) or "as it stands"
+
+    def table(self) -> Any:
+        """Return the rows as cells of a table."""
+        from shapecalc.questions.sweep.listing import listed  # noqa: PLC0415
+
+        return listed(self)
+
+    def interruption(self, word: str = "interrupted") -> str:
+        """Return what a sweep that does not come to its end has come to."""
+        told = f"{word} after {max(self.done, self.start):,} of {count_noun(self.plan.grid.rows, 'variant')}"
+        if self.part:
+            return f"{told}; what is finished is in {self.part}: the same command with --resume goes on"
+        if self.output or self.plot:
+            return f"{told}; nothing was written"
+        return f"{told}; what is shown is of those" if self.is_gathered else told
+
+    def conclusion(self) -> str:
+        """Return what a file now holds."""
+        rows = len(self.result()) if self.is_gathered else self.gathering.kept
+        if self._resumes:
+            if not rows:
+                return f"{self.output} is complete: there was nothing left to do"
+            return f"{self.output}: {count_noun(rows, 'more row')}, from variant {self.start:,} on"
+        return f"{self.output}: {count_noun(rows, 'row')}"
+
+
+@contextlib.contextmanager
+def process_pool(jobs: int) -> Iterator[Executor]:
+    """Give processes to work with. They end when this one does, however that ends, and only then.
+
+    Errors: `UsageError` where one of them is killed.
+    """
+    import multiprocessing  # noqa: PLC0415  (only where processes are asked for)
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
+    from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415
+
+    class Pool(ProcessPoolExecutor):
+        """Processes that are born deaf to what a terminal sends to all: their parent hears it."""
+
+        def submit(self, *work: Any, **options: Any) -> Future[Any]:
+            with undisturbed():
+                return super().submit(*work, **options)
+
+    context = multiprocessing.get_context("spawn")
+    heard, word = context.Pipe(duplex=False)
+    with undisturbed():  # there is one more process, that cleans up behind the others
+        executor = Pool(jobs, context, _follow_parent, (heard,))
+    try:
+        yield executor
+    except BrokenProcessPool:
+        mend = "was there not enough memory? fewer --jobs take less"
+        raise UsageError(Problem("one of the processes that --jobs started was killed", mend=mend)) from None
+    finally:
+        word.close()
+        executor.shutdown(cancel_futures=True)
+        heard.close()
+
+
+def _follow_parent(heard: Connection) -> None:
+    """Leave it to the parent to be interrupted, and end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, args=(heard,), daemon=True).start()
+
+
+def _end_with_parent(heard: Connection) -> None:
+    """Stop at once when the parent closes the pipe, or is killed; a process that is killed may hang its parent."""
+    import multiprocessing  # noqa: PLC0415
+
+    with contextlib.suppress(EOFError, OSError):
+        heard.recv()
+    Cells.is_stopped = True
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _bytes(number: int) -> str:
+    amount, unit = float(number), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+        if amount < 1024:
+            break
+        amount, unit = amount / 1024, larger
+    return f"{amount:,.0f} {unit}" if amount >= 10 or unit == "B" else f"{amount:.1f} {unit}"
+
+
+def _duration(seconds: float) -> str:
+    for length, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= 1.5 * length:
+            return count_noun(round(seconds / length), unit)
+    return count_noun(max(1, round(seconds)), "second")

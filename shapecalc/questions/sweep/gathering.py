@@ -1,0 +1,97 @@
+"""What is kept of the parts of a sweep as they come: all rows, the first, the best, or the front."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from shapecalc.questions.sweep.result import joined
+
+if TYPE_CHECKING:
+    from shapecalc.questions.sweep.plan import Plan
+    from shapecalc.questions.sweep.result import Sweep
+    from shapecalc.questions.sweep.selection import Condition
+
+__all__ = ["Gathering", "Wish"]
+
+_POINTS = 20_000
+"""Of the cloud that is drawn behind a front."""
+
+
+class Wish(NamedTuple):
+    """What is wanted of a sweep's rows: conditions, the front of objectives, an order, at most so many."""
+
+    condition: Condition | None = None
+    pareto: str = ""
+    sort: str = ""
+    top: int | None = None
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether no row can be given before all are known."""
+        return bool(self.pareto or self.sort)
+
+
+class Gathering:
+    """Takes the parts of a sweep and keeps of each what may be wanted in the end."""
+
+    def __init__(self, plan: Plan, wish: Wish, cloud: tuple[str, ...] = ()) -> None:
+        self.plan = plan
+        self.wish = wish
+        self.seen = self.valid = self.kept = self.on_front = 0
+        self.first_wrong: int | None = None
+        self._parts: list[Sweep] = []
+        self._cloud = cloud
+        self._points: list[Any] = []
+        self._each = 1
+
+    def add(self, part: Sweep) -> Sweep:
+        """Take a part; return the rows of it that fulfil the condition."""
+        valid = part["valid"]
+        self.seen += len(part)
+        self.valid += int(valid.sum())
+        if self.first_wrong is None and not valid.all():
+            self.first_wrong = int(part["variant"][int(np.argmin(valid))])
+        part = part.kept(self.wish.condition)
+        self.kept += len(part)
+        if self._cloud:
+            shown = part.rows(part["valid"]).rows(slice(None, None, self._each))
+            self._points.append(np.stack([shown[name].astype(float) for name in self._cloud], axis=1))
+            if sum(map(len, self._points)) > 2 * _POINTS:
+                self._points = [np.concatenate(self._points)[::2]]
+                self._each *= 2
+        return part
+
+    def keep(self, part: Sweep) -> None:
+        """Keep what may be wanted of rows in the end."""
+        wish, held = self.wish, sum(map(len, self._parts))
+        if not wish.needs_all and wish.top is not None and held >= wish.top:
+            return
+        self._parts.append(part)
+        if wish.pareto or wish.top is not None:
+            self._parts = [self._chosen()]
+
+    def _chosen(self) -> Sweep:
+        rows, wish = joined(self.plan, self._parts), self.wish
+        if wish.pareto:
+            return rows.pareto(wish.pareto)  # what is beaten now stays so
+        if wish.sort:
+            rows = rows.sort(wish.sort)
+        return rows.rows(slice(wish.top))
+
+    def front(self) -> Sweep:
+        """Return all the rows on the front."""
+        return joined(self.plan, self._parts)
+
+    def result(self) -> Sweep:
+        """Return the rows that are wanted, in their order."""
+        rows = self._chosen()
+        self.on_front = len(rows)
+        if self.wish.pareto and self.wish.sort:
+            rows = rows.sort(self.wish.sort)
+        return rows.rows(slice(self.wish.top))
+
+    def cloud(self) -> Any:
+        """Return points of all the rows, thinned out, for a picture."""
+        return np.concatenate(self._points) if self._points else np.zeros((0, len(self._cloud)))

@@ -1,0 +1,73 @@
+"""The rows of a sweep as cells of a table for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import count_noun
+from shapecalc.renderers.cells import show_bytes
+
+if TYPE_CHECKING:
+    from shapecalc.questions.sweep.driver import Job
+
+__all__ = ["Listing", "listed"]
+
+_NOTHING = "–"
+
+
+class Listing(NamedTuple):
+    """A table: headings, rows of texts, which columns are numbers, and the lines below."""
+
+    headings: tuple[str, ...]
+    cells: list[tuple[str, ...]]
+    numbers: tuple[int, ...]
+    footer: list[str]
+
+
+def listed(job: Job) -> Listing:
+    """Return the rows that a sweep gathered, as a table has them."""
+    rows = job.result().rows(slice(job.shown))
+    grid = job.plan.grid
+    names = [name for name, axis in grid.variables.items() if grid.shape[axis] > 1]
+    varying = any(axis.is_input for axis in grid.axes)
+    inputs = [name for name in grid.inputs if varying]
+    headings = (*names, *(name or "input" for name in inputs), "params", "MACs", "memory", "output")
+    cells = []
+    for row in rows:
+        variables, sizes = grid.at(row["variant"])
+        own = [_shown(variables[name]) for name in names] + ["×".join(map(str, sizes[name])) for name in inputs]
+        cells.append((*own, *_costs(row)))
+    settings = len(names) + len(inputs)
+    first = [i for i in range(len(names)) if all(_is_number(cell[i]) for cell in cells)]
+    return Listing(headings, cells, (*first, *range(settings, settings + 3)), _footer(job, len(rows)))
+
+
+def _costs(row: dict[str, Any]) -> tuple[str, ...]:
+    if not row["valid"]:
+        return (_NOTHING, _NOTHING, _NOTHING, "does not fit")
+    return (f"{row['params']:,}", f"{row['macs']:,}", show_bytes(row["memory"]), row["output"].replace("x", "×"))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _is_number(text: str) -> bool:
+    return text.lstrip("-").replace(".", "", 1).isdigit()
+
+
+_MEMORY = (
+    "Memory is weights, buffers and live activations at their peak, for one sample, as fp32, as `shapecalc memory` "
+    "totals them."
+)
+
+
+def _footer(job: Job, shown: int) -> list[str]:
+    lines = [_MEMORY]
+    left = (len(job.result()) if job.wish.pareto else job.gathering.kept) - shown
+    if left > 0 and job.shown is not None:
+        lines.insert(0, f"… and {count_noun(left, 'more row')}: --where, --sort, --top or --pareto choose among "
+                        "them, --output FILE.csv writes all")  # fmt: skip
+    return lines

@@ -1,0 +1,204 @@
+"""From the arguments of a sweep to its grid, and from that to its parts, here or on an executor."""
+
+from __future__ import annotations
+
+import pickle
+from collections import deque
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.layers.base.window import AXIS_NAMES
+from shapecalc.network import Network, load, parse_sizes
+from shapecalc.questions.sweep.axes import Axis, Grid, InputTemplate, parse_input
+from shapecalc.questions.sweep.cells import COUNTS, Cells
+from shapecalc.questions.sweep.result import Sweep
+from shapecalc.questions.sweep.selection import Condition, read_condition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from concurrent.futures import Executor
+
+    from shapecalc.questions.sweep.axes import Ranges
+
+__all__ = ["Plan", "make_plan"]
+
+_MOST_ROWS = 2**18
+"""Of one part: what bounds the memory that a sweep takes."""
+
+_NUMBERS = 6_000_000
+"""Of one part: rows times layers, each of which may need several arrays."""
+
+_MOST_BUILDS = 256
+"""Of one part: how often a network is built for it."""
+
+_AHEAD = 32
+"""Parts that an executor is given before the first of them is asked for."""
+
+RESERVED = frozenset({"variant", *COUNTS, "output", "valid"})
+
+
+class Plan(NamedTuple):
+    """A sweep that can be run: the network, the grid, and for each setting's column the axis that gives it.
+
+    `settings` maps the name of a column to its axis, and which part of the values of that axis it is (-1: all).
+    """
+
+    network: Network
+    grid: Grid
+    settings: dict[str, tuple[int, int]]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return ("variant", *self.settings, *COUNTS, "output", "valid")
+
+    def condition(self, text: str) -> Condition:
+        """Return a condition on the columns. Errors: `UsageError`."""
+        return read_condition(text, [name for name in self.columns if name != "output"])
+
+    def slow_axes(self) -> frozenset[int]:
+        """Return the axes that decide the structure, so far as one variant tells."""
+        cells = Cells(self.network, self.grid)
+        for axis in range(len(self.grid.axes)):
+            if self.grid.shape[axis] > 1 and axis not in cells.slow:
+                cells.work_out(tuple((0, 2 if i == axis else 1) for i in range(len(self.grid.axes))))
+        return frozenset(cells.slow)
+
+    def run(self, executor: Executor | None = None, start: int = 0) -> Iterator[Sweep]:
+        """Yield the rows from variant `start` on, a part of them at a time, in order."""
+        slow = self.slow_axes()
+        limit = max(512, min(_MOST_ROWS, _NUMBERS // max(1, len(self.network.graph.nodes))))
+        chunks = self.grid.chunks(limit, _MOST_BUILDS, slow, start)
+        cells = Cells(self.network, self.grid)
+        cells.slow |= slow
+        work = ((first, cells.work_out(ranges)) for first, ranges in chunks)
+        for first, results in work if executor is None else _sent_out(executor, cells, chunks):
+            part = Sweep.of(self, first, results)
+            yield part if first >= start else part.rows(slice(start - first, None))
+
+
+def _sent_out(
+    executor: Executor, cells: Cells, chunks: Iterator[tuple[int, Ranges]]
+) -> Iterator[tuple[int, dict[Any, Any]]]:
+    """Yield the results of parts that others work out, in order, asking for some ahead."""
+    payload = pickle.dumps(cells, protocol=pickle.HIGHEST_PROTOCOL)
+    waiting: deque[tuple[int, Any]] = deque()
+    try:
+        for first, ranges in chunks:
+            waiting.append((first, executor.submit(work_out, payload, ranges)))
+            if len(waiting) >= _AHEAD:
+                first_waiting, future = waiting.popleft()
+                yield first_waiting, future.result()
+        while waiting:
+            first_waiting, future = waiting.popleft()
+            yield first_waiting, future.result()
+    finally:
+        for _, future in waiting:
+            future.cancel()
+
+
+def work_out(payload: bytes, ranges: Ranges) -> dict[Any, Any]:
+    """Return the results of one part: what an executor is asked to do."""
+    return _unpacked(payload).work_out(ranges)
+
+
+@lru_cache(maxsize=4)
+def _unpacked(payload: bytes) -> Cells:
+    cells: Cells = pickle.loads(payload)  # noqa: S301  (made by this module, for itself)
+    return cells
+
+
+def make_plan(spec: Any, variables: Mapping[str, Any], inputs: Any) -> Plan:
+    """Return the plan of a sweep over these variables and inputs (see `sweep`). Errors: `UsageError`, `SpecError`."""
+    axes: list[Axis] = []
+    templates = _templates(inputs, axes)
+    sizes = {name: template.sizes([axis.values[0] for axis in axes]) for name, template in templates.items()}
+    network = load(spec, input=sizes or None)
+    input_axes, axes = axes, []
+    own = network.graph.variables
+    varying: dict[str, int] = {}
+    fixed: dict[str, Any] = {}
+    for name, given in variables.items():
+        if name not in own:
+            mend = did_you_mean(name, own) if own else "the specification has no `vars:`"
+            raise UsageError(Problem(f"there is no variable {name} to set", mend=mend))
+        values = _values(given, own[name], name)
+        if values is None:
+            fixed[name] = given
+        else:
+            varying[name] = len(axes)
+            axes.append(Axis(name, values))
+    templates = {name: _moved(template, len(axes)) for name, template in templates.items()}
+    kept = {name: InputTemplate(sizes) for name, sizes in network._inputs.items() if not templates}  # noqa: SLF001
+    grid = Grid((*axes, *input_axes), varying, {**kept, **templates}, {**network._variables, **fixed})  # noqa: SLF001
+    settings = {_column(name): (axis, -1) for name, axis in varying.items()}
+    for name, template in templates.items():
+        settings.update(_input_settings(name or next(iter(network.graph.inputs)), template, grid, network.graph.layout))
+    return Plan(network, grid, settings)
+
+
+def _column(name: str) -> str:
+    return f"var_{name}" if name in RESERVED else name
+
+
+def _values(given: Any, own: Any, name: str) -> Any:
+    """Return the values of a variable that is given several; None where it is one value."""
+    if isinstance(given, (str, dict)) or not hasattr(given, "__iter__"):
+        return None
+    values = given if isinstance(given, range) else [item.item() if hasattr(item, "item") else item for item in given]
+    if isinstance(own, list) and not any(isinstance(item, (list, tuple)) for item in values):
+        return None
+    if not values:
+        raise UsageError(Problem(f"the variable {name} is given no values"))
+    return values
+
+
+def _templates(inputs: Any, axes: list[Axis]) -> dict[str, InputTemplate]:
+    if inputs is None:
+        return {}
+    pairs = dict(inputs) if isinstance(inputs, dict) else {"": inputs}
+    return {name: _template(given, name or "input", axes) for name, given in pairs.items()}
+
+
+def _template(given: Any, name: str, axes: list[Axis]) -> InputTemplate:
+    """Return the sizes of an input from a text, one size, or a list of sizes."""
+    if isinstance(given, str):
+        return parse_input(given, name, axes)
+    items = list(given) if hasattr(given, "__iter__") else [given]
+    if not items:
+        raise UsageError(Problem(f"{name} is given no sizes"))
+    if not any(isinstance(item, (list, tuple, str)) for item in items):
+        return InputTemplate(parse_sizes([getattr(item, "item", lambda item=item: item)() for item in items]))
+    axes.append(Axis(name, [parse_sizes(item) for item in items], is_input=True))
+    return InputTemplate(len(axes) - 1)
+
+
+def _moved(template: InputTemplate, by: int) -> InputTemplate:
+    """Return a template whose axes come behind others."""
+    if isinstance(template.parts, int):
+        return InputTemplate(template.parts + by)
+    return InputTemplate(tuple((part[0] + by,) if isinstance(part, tuple) else part for part in template.parts))
+
+
+def _input_settings(name: str, template: InputTemplate, grid: Grid, layout: str) -> dict[str, tuple[int, int]]:
+    """Return a column for each size of an input that varies: `input_height`."""
+    if not isinstance(template.parts, int):
+        names = _axis_names(len(template.parts), layout)
+        parts = zip(names, template.parts, strict=True)
+        return {f"{name}_{axis}": (part[0], -1) for axis, part in parts if isinstance(part, tuple)}
+    axis = grid.axes[template.parts]
+    if not axis.is_numeric:
+        return {name: (template.parts, -1)}
+    varying = [i for i in range(len(axis.values[0])) if len({sizes[i] for sizes in axis.values}) > 1]
+    names = _axis_names(len(axis.values[0]), layout)
+    return {f"{name}_{names[i]}": (template.parts, i) for i in varying}
+
+
+def _axis_names(rank: int, layout: str) -> tuple[str, ...]:
+    if rank == 1:
+        return ("features",)
+    spatial = AXIS_NAMES.get(rank - 1, ()) if rank > 2 else ()
+    if not spatial:
+        return tuple(str(i + 1) for i in range(rank))
+    return (*spatial, "channels") if layout == "HWC" else ("channels", *spatial)

@@ -1,0 +1,180 @@
+"""What a sweep found: a row for each variant, columns as numpy arrays. Never changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shapecalc.questions.sweep.cells import COUNTS
+from shapecalc.questions.sweep.selection import check_column, front, order, read_condition, read_objectives, read_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shapecalc.questions.sweep.axes import Grid
+    from shapecalc.questions.sweep.plan import Plan
+    from shapecalc.questions.sweep.selection import Condition
+
+__all__ = ["Sweep", "joined"]
+
+
+class Sweep:
+    """The rows of a sweep: a variant each, in order of their numbers unless they were sorted.
+
+    `sweep["params"]` is a column as an array (0 where a variant is not `valid`); `sweep.names` are all columns: the
+    `variant`'s number, the settings that vary, `params`, `macs`, `buffers`, `activations`, `memory` (bytes of
+    weights, buffers and live activations at their peak, as fp32), `output` (a text: `1000`, `256x6x6`, several with
+    `; `) and `valid`.
+    """
+
+    __slots__ = ("_columns", "_grid", "_sizes", "names")
+
+    def __init__(self, names: Sequence[str], columns: dict[str, Any], sizes: dict[Any, Any], grid: Grid) -> None:
+        for array in (*columns.values(), *sizes.values()):
+            array.flags.writeable = False
+        self.names = tuple(names)
+        self._columns = columns
+        self._sizes = sizes
+        self._grid = grid
+
+    @classmethod
+    def of(cls, plan: Plan, first: int, results: dict[Any, Any]) -> Sweep:
+        """Return the rows of a part that begins with variant `first`."""
+        count = len(results["valid"])
+        variant = np.arange(first, first + count, dtype=np.int64)
+        indices: list[Any] = []
+        rest = variant
+        for size in reversed(plan.grid.shape):
+            rest, index = np.divmod(rest, size)
+            indices.insert(0, index)
+        columns = {"variant": variant}
+        for name, (axis, part) in plan.settings.items():
+            columns[name] = _values_at(plan.grid.axes[axis].values, indices[axis], part)
+        columns.update((name, results[name]) for name in (*COUNTS, "valid"))
+        sizes = {key: array for key, array in results.items() if isinstance(key, tuple)}
+        return cls(plan.columns, columns, sizes, plan.grid)
+
+    def __len__(self) -> int:
+        return len(self._columns["variant"])
+
+    def __repr__(self) -> str:
+        return f"<Sweep: {len(self):,} variants, {int(self['valid'].sum()):,} of them valid>"
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a column. Errors: `UsageError` where there is none of that name, with the nearest."""
+        check_column(name, self.names)
+        if name == "output" and "output" not in self._columns:
+            column = self._output()
+            column.flags.writeable = False
+            self._columns["output"] = column
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        lists = [self[name].tolist() for name in self.names]
+        for row in zip(*lists, strict=True):
+            found = dict(zip(self.names, row, strict=True))
+            if not found["valid"]:
+                found.update(dict.fromkeys((*COUNTS, "output")))
+            yield found
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return every row as a dict of plain values; what a variant that is not valid costs is None."""
+        return list(self)
+
+    def settings(self, row: int) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
+        """Return the variables and the input sizes of a row: what `infer` takes as `vars` and `input`."""
+        return self._grid.at(int(self._columns["variant"][row]))
+
+    def rows(self, chosen: Any) -> Sweep:
+        """Return the rows that a slice, an array of numbers or an array of truth values names."""
+        columns = {name: array[chosen] for name, array in self._columns.items()}
+        return Sweep(self.names, columns, {key: array[chosen] for key, array in self._sizes.items()}, self._grid)
+
+    def where(self, expression: str) -> Sweep:
+        """Return the rows for which an expression holds; those not `valid` only where it mentions `valid`."""
+        return self.kept(read_condition(expression, [name for name in self.names if name != "output"]))
+
+    def kept(self, condition: Condition | None) -> Sweep:
+        """Return the rows for which a condition holds."""
+        if condition is None:
+            return self
+        columns = {name: self._columns[name] for name in condition.names}
+        if "valid" in columns:
+            return self.rows(condition.holds(columns, len(self)))
+        good = self._columns["valid"].copy()
+        good[good] = condition.holds({name: array[good] for name, array in columns.items()}, int(good.sum()))
+        return self.rows(good)
+
+    def sort(self, by: str) -> Sweep:
+        """Return the rows in an order: `params,-macs` is by parameters, the most MACs first; not valid ones last."""
+        columns = self._columns
+        keys = [("invalid", 1), *read_order(by, [name for name in self.names if name != "output"])]
+        return self.rows(order({**columns, "invalid": ~columns["valid"]}, keys))
+
+    def pareto(self, objectives: str) -> Sweep:
+        """Return the front: the rows that no other beats in, say, `params,macs`, the least being best.
+
+        A leading `+` is for what is best when greatest: `params,+macs`.
+        """
+        valid = self.rows(self._columns["valid"])
+        known = [name for name in self.names if name != "output"]
+        return valid.rows(front({name: valid[name] for name in known}, read_objectives(objectives, known)))
+
+    def _output(self) -> Any:
+        """Return the sizes of the outputs as texts."""
+        if not len(self):
+            return np.zeros(0, dtype=object)
+        keys = sorted(self._sizes)
+        columns = [self._sizes[key] for key in keys]
+        if not keys:
+            return np.full(len(self), "", dtype=object)
+        if any(column.dtype == object for column in columns):  # which numpy has no order of rows for
+            rows = zip(*[column.tolist() for column in columns], strict=True)
+            found = np.array([_sizes_text(keys, row) for row in rows], dtype=object)
+        else:
+            unique, inverse = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
+            texts = np.array([_sizes_text(keys, row) for row in unique.tolist()], dtype=object)
+            found = texts[inverse.reshape(-1)]
+        return np.where(self._columns["valid"], found, "")
+
+
+def _sizes_text(keys: Sequence[tuple[int, int]], row: Sequence[int]) -> str:
+    outputs: dict[int, list[str]] = {}
+    for (output, _), size in zip(keys, row, strict=True):
+        if size:
+            outputs.setdefault(output, []).append(str(size))
+    return "; ".join("x".join(sizes) for sizes in outputs.values())
+
+
+def _values_at(values: Any, indices: Any, part: int) -> Any:
+    """Return the values of an axis (or a part of each) at these places, as an array."""
+    if isinstance(values, range):
+        kind = np.int64 if max(map(abs, (values.start, values.stop))) < 2**63 else object
+        return values.start + indices.astype(kind) * values.step
+    if part >= 0:
+        values = [value[part] for value in values]
+    kinds = {type(value) for value in values}
+    if kinds <= {int} and max(map(abs, values)) < 2**63:
+        return np.array(values, dtype=np.int64)[indices]
+    if kinds in ({bool}, {float}):
+        return np.array(values)[indices]
+    array = np.empty(len(values), dtype=object)
+    for index, value in enumerate(values):
+        array[index] = "x".join(map(str, value)) if isinstance(value, tuple) else value
+    return array[indices]
+
+
+def joined(plan: Plan, parts: Sequence[Sweep]) -> Sweep:
+    """Return the rows of all the parts."""
+    parts = [part for part in parts if len(part)]
+    if len(parts) == 1:
+        return parts[0]
+    empty = Sweep.of(plan, 0, {"valid": np.zeros(0, bool), **{name: np.zeros(0, np.int64) for name in COUNTS}})
+    if not parts:
+        return empty
+    columns = {name: np.concatenate([part._columns[name] for part in parts]) for name in empty._columns}  # noqa: SLF001
+    sizes = {}
+    for key in sorted({key for part in parts for key in part._sizes}):  # noqa: SLF001
+        sizes[key] = np.concatenate([part._sizes.get(key, np.zeros(len(part), np.int64)) for part in parts])  # noqa: SLF001
+    return Sweep(plan.columns, columns, sizes, plan.grid)

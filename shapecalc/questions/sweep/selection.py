@@ -1,0 +1,103 @@
+"""Choosing among the variants of a sweep: conditions on their columns, orders, and the front of the best."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.language.expressions import ExpressionError, parse
+from shapecalc.questions.sweep.conditions import Condition
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Condition", "front", "order", "read_condition", "read_objectives", "read_order"]
+
+
+def read_condition(text: str, known: Sequence[str]) -> Condition:
+    """Return the condition that a text is. Errors: `UsageError` where it is none, or names what is no column."""
+    try:
+        expression = parse(text)
+    except ExpressionError as error:
+        raise UsageError(Problem(f"--where: {error.message}", mend=error.mend)) from None
+    for name in sorted(expression.names):
+        check_column(name, known)
+    return Condition(text, expression.names)
+
+
+def check_column(name: str, known: Sequence[str]) -> None:
+    """Raise `UsageError` for what is no column of the sweep."""
+    if name not in known:
+        raise UsageError(Problem(f"the sweep has no column {name}", mend=did_you_mean(name, known)))
+
+
+def read_objectives(text: str, known: Sequence[str]) -> list[tuple[str, int]]:
+    """Return what is to be least (1) or, with a leading `+`, greatest (-1): `params,macs`. Errors: `UsageError`."""
+    found = [(part.strip().lstrip("+-").strip(), -1 if part.strip().startswith("+") else 1) for part in text.split(",")]
+    for name, _ in found:
+        check_column(name, known)
+    if len(found) < 2:
+        raise UsageError(Problem(f"a front of {text} alone is its least", mend="name two or more: params,macs"))
+    return found
+
+
+def read_order(text: str, known: Sequence[str]) -> list[tuple[str, int]]:
+    """Return what to sort by: least first (1) or, with a leading `-`, greatest first (-1). Errors: `UsageError`."""
+    found = [(part.strip().lstrip("+-").strip(), -1 if part.strip().startswith("-") else 1) for part in text.split(",")]
+    for name, _ in found:
+        check_column(name, known)
+    return found
+
+
+def order(columns: Mapping[str, Any], by: Sequence[tuple[str, int]]) -> Any:
+    """Return the numbers of the rows in order; those that are equal stay as they stand."""
+    keys = [_ranked(columns[name]) * sign for name, sign in by]
+    return np.lexsort(keys[::-1])
+
+
+def _ranked(values: Any) -> Any:
+    """Return ints of 64 bits in the order of the values: themselves, or their ranks where they are others."""
+    if values.dtype.kind in "bi":
+        return values.astype(np.int64)
+    plain = values.tolist()
+    if not all(isinstance(value, (int, float)) for value in plain):
+        plain = [str(value) for value in plain]
+    ranks = {value: rank for rank, value in enumerate(sorted(set(plain)))}
+    return np.array([ranks[value] for value in plain], dtype=np.int64)
+
+
+def front(columns: Mapping[str, Any], objectives: Sequence[tuple[str, int]]) -> Any:
+    """Return the numbers of the rows that no other row beats: none is as good in everything and better in one.
+
+    They are in order of the first objective; rows that are equal in all stand together.
+    """
+    points = np.stack([_ranked(columns[name]) * sign for name, sign in objectives], axis=1)
+    if not len(points):
+        return np.zeros(0, dtype=np.int64)
+    sorted_rows = np.lexsort(points.T[::-1])
+    points = points[sorted_rows]
+    return sorted_rows[_front_of_two(points) if points.shape[1] == 2 else _front_of_many(points)]
+
+
+def _front_of_two(points: Any) -> Any:
+    """Tell which of sorted pairs are on the front: those below all before them, and their equals."""
+    second = points[:, 1]
+    least = np.minimum.accumulate(second)
+    better = np.concatenate(([True], second[1:] < least[:-1]))
+    first_of_its_kind = np.concatenate(([True], (points[1:] != points[:-1]).any(axis=1)))
+    group = np.cumsum(first_of_its_kind) - 1
+    return better[first_of_its_kind][group]
+
+
+def _front_of_many(points: Any) -> Any:
+    """Tell which of sorted points are on the front: each is compared to those found so far."""
+    kept = np.zeros(len(points), dtype=bool)
+    left = np.arange(len(points))
+    while left.size:
+        best = points[left[0]]
+        same = (points[left] == best).all(axis=1)
+        kept[left[same]] = True
+        left = left[~(points[left] >= best).all(axis=1)]
+    return kept
