@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from shapecalc.errors import ClaimError, ShapecalcError, ShapeError, SpecError, UsageError
     from shapecalc.model.report import Report, Row
-    from shapecalc.network import Network, in_features, load
-    from shapecalc.questions.sweep import sweep
-    from shapecalc.solver import solve
+    from shapecalc.network import Network, in_features, load, solve, sweep
 
 __version__ = "0.1.0"
 
@@ -47,8 +45,8 @@ _HOMES = {
     "UsageError": "errors",
     "in_features": "network",
     "load": "network",
-    "solve": "solver",
-    "sweep": "questions.sweep",
+    "solve": "network",
+    "sweep": "network",
 }
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import ClaimError, Mark, Problem, ShapecalcError, ShapeError, SpecError, UsageError
-from shapecalc.language import Specification, read_specification
-from shapecalc.language.files import locate, read_bytes
-from shapecalc.layers.base.shape import CHW, HWC, LAYOUTS, Shape
+from shapecalc.errors import ClaimError, Problem, ShapecalcError, ShapeError, SpecError, UsageError, count_noun
+from shapecalc.language.files import locate
+from shapecalc.language.members import Member, find_member
+from shapecalc.layers import find_kind
+from shapecalc.layers.base.arguments import parse_sizes
+from shapecalc.layers.base.shape import HWC, Shape, read_layout
+from shapecalc.layers.base.window import ranks_text
 from shapecalc.model.advice import advised, layout_doubt
 from shapecalc.model.inference import infer, sizings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from concurrent.futures import Executor
 
-    from shapecalc.language.document import Reader
+    from shapecalc.layers.base.layer import Layer
     from shapecalc.model.graph import Graph
     from shapecalc.model.report import Report
     from shapecalc.questions.explain import Explanation
@@ -23,32 +26,28 @@ if TYPE_CHECKING:
     from shapecalc.questions.memory import Memory
     from shapecalc.questions.receptive_field import ReceptiveFields
     from shapecalc.questions.sizes import LegalSizes
-    from shapecalc.source import Value
+    from shapecalc.questions.solve import BudgetSolutions, Fixes, WindowSolutions
+    from shapecalc.questions.sweep import Plan, Sweep
 
-__all__ = ["Member", "Network", "in_features", "load", "members", "parse_sizes", "read_layout"]
+__all__ = ["Network", "fix", "in_features", "kind_of", "load", "plan_sweep", "solve", "sweep"]
 
 
 class Network:
     """A network that was read and is right as a specification; `infer()` works out its sizes and counts.
 
-    `graph` is the network with its variables at the values it was loaded with.
+    `graph` is the network with `variables` and `inputs` (by name, the one input: "") in place of the specification's.
     """
 
     def __init__(
         self,
-        specification: Specification,
-        *,
-        variant: str = "",
+        origin: Member,
         variables: Mapping[str, Any] | None = None,
         inputs: Mapping[str, tuple[int, ...]] | None = None,
-        file: str = "",
     ) -> None:
-        self.specification = specification
-        self.variant = variant
-        self.file = file
-        self._variables = dict(variables or {})
-        self._inputs = dict(inputs or {})
-        self.graph = self._build(self._variables, self._inputs)
+        self.origin = origin
+        self.variables = dict(variables or {})
+        self.inputs = dict(inputs or {})
+        self.graph = self._build()
 
     def __repr__(self) -> str:
         return f"<Network {self.name}: {len(self.graph.nodes)} layers>"
@@ -119,9 +118,9 @@ class Network:
         """Return the network with another input size or other variables; itself where there are none."""
         if not vars and input is None:
             return self
-        variables = {**self._variables, **(vars or {})}
-        inputs = {**self._inputs, **self._read_inputs(input, layout or self.graph.layout)}
-        return Network(self.specification, variant=self.variant, variables=variables, inputs=inputs, file=self.file)
+        variables = {**self.variables, **(vars or {})}
+        inputs = {**self.inputs, **self._read_inputs(input, layout or self.graph.layout)}
+        return Network(self.origin, variables, inputs)
 
     def _read_inputs(self, given: Any, layout: str) -> dict[str, tuple[int, ...]]:
         if given is None:
@@ -133,10 +132,10 @@ class Network:
         own = self.graph.layout if hasattr(self, "graph") else layout
         return Shape(sizes, layout == HWC, is_map=len(sizes) >= 3).in_layout(own)
 
-    def _build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[int, ...]]) -> Graph:
-        graph, problems = self.specification.build(variables, inputs=inputs, variant=self.variant)
+    def _build(self) -> Graph:
+        graph, problems = self.origin.build(self.variables, self.inputs)
         if problems:
-            raise SpecError(_in_order([*problems, *sizings_of(graph)[1]], self.specification.name))
+            raise SpecError(_in_order([*problems, *sizings_of(graph)[1]], self.origin.name))
         doubt = layout_doubt(graph)
         return graph._replace(notes=(*graph.notes, doubt)) if doubt else graph
 
@@ -171,11 +170,6 @@ class Network:
 
         return explain(self, layers or None, what or None, layout=layout)
 
-    @property
-    def overridden_inputs(self) -> dict[str, tuple[int, ...]]:
-        """The input sizes that were given in place of the specification's, by name (the one input: "")."""
-        return dict(self._inputs)
-
     def legal_sizes(self) -> LegalSizes:
         """Return which input sizes the network takes: the legal ones, and those that no rounding touches."""
         from shapecalc.questions.sizes import find_sizes  # noqa: PLC0415  (a question is loaded when it is asked)
@@ -195,18 +189,11 @@ class Network:
 
     def reread(self, text: str) -> Network:
         """Return the network of another text of the specification, with the same overrides. Errors: `SpecError`."""
-        reader = _reader(self.file, self.specification.name) if self.file and self.file != "-" else None
-        return Network(
-            read_specification(text, self.specification.name, reader),
-            variant=self.variant,
-            variables=self._variables,
-            inputs=self._inputs,
-            file=self.file,
-        )
+        return Network(self.origin.reread(text), self.variables, self.inputs)
 
     def rebuilt(self, variables: Mapping[str, Any]) -> tuple[Graph, list[Problem]]:
         """Return the graph with variables of any kind of number, and what is wrong with it."""
-        return self.specification.build({**self._variables, **variables}, inputs=self._inputs, variant=self.variant)
+        return self.origin.build({**self.variables, **variables}, self.inputs)
 
 
 def _in_order(problems: Sequence[Problem], file: str) -> list[Problem]:
@@ -229,93 +216,12 @@ def load(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None)
     """
     if isinstance(spec, Network):
         return spec.with_overrides(input, vars)
-    specification, variant, file = _read(spec)
+    member = spec if isinstance(spec, Member) else find_member(spec)
     inputs: dict[str, tuple[int, ...]] = {}
     if input is not None:
         pairs = input if isinstance(input, dict) else {"": input}
         inputs = {name: parse_sizes(sizes) for name, sizes in pairs.items()}
-    return Network(specification, variant=variant, variables=vars, inputs=inputs, file=file)
-
-
-def _read(spec: Any) -> tuple[Specification, str, str]:
-    if isinstance(spec, str) and "\n" in spec:
-        return read_specification(spec, "<text>"), "", ""
-    if isinstance(spec, (str, os.PathLike)):
-        found = locate(os.fspath(spec))
-        reader = None if found.path == "-" else _reader(found.path, found.name)
-        specification = read_specification(read_bytes(found.path, found.name), found.name, reader)
-        variant = found.variant
-        if not variant and specification.variants:
-            variant = _default_variant(specification)
-        return specification, variant, found.path
-    if isinstance(spec, bytes):
-        return read_specification(spec, "<bytes>"), "", ""
-    if isinstance(spec, (dict, list, tuple)):
-        return read_specification(spec, "<layers>" if not isinstance(spec, dict) else "<dict>"), "", ""
-    raise UsageError(f"a specification is a path, a name, text, a dict or a list of layers, not {type(spec).__name__}")
-
-
-class Member(NamedTuple):
-    """One network that a specification stands for: itself, or a member of the family that it describes."""
-
-    specification: Specification
-    variant: str
-    file: str
-
-    def load(self, vars: Mapping[str, Any] | None = None) -> Network:  # noqa: A002
-        """Return the network. Errors: `SpecError`."""
-        return Network(self.specification, variant=self.variant, variables=vars, file=self.file)
-
-
-def members(spec: str) -> list[Member]:
-    """Return every network that a path or bare name stands for: all the members, for the file of a family.
-
-    Errors: `UsageError` where there is no such file.
-    """
-    found = locate(spec)
-    specification, _, file = _read(spec)
-    if found.variant or not specification.variants:
-        return [Member(specification, found.variant, file)]
-    names = list(specification.variants)
-    if specification.document is not None and "expect" in specification.document.keys:
-        names.insert(0, "")
-    return [Member(specification, name, file) for name in names]
-
-
-def _default_variant(specification: Specification) -> str:
-    """Return the member that a family's file stands for: that of its own variables, or else the first."""
-    document = specification.document
-    return "" if document is None or "expect" in document.keys else specification.variants[0]
-
-
-def _reader(path: str, shown: str) -> Reader:
-    """Return what reads the files that a specification uses: from its own folder and below, and nowhere else.
-
-    `shown` is how errors call the specification, and so what is beside it.
-    """
-    root = os.path.realpath(os.path.dirname(os.path.abspath(path)))
-
-    def read(name: str, mark: Mark) -> tuple[Value | None, list[Problem]]:
-        from shapecalc.source import read_text  # noqa: PLC0415
-
-        try:
-            target = os.path.realpath(os.path.join(root, name))
-            is_inside = os.path.commonpath((root, target)) == root
-            is_file = os.path.isfile(target)
-        except (OSError, ValueError):  # a name that no file can have
-            is_inside, is_file = True, False
-        if not is_inside:
-            mend = "a file is used from the specification's own folder, or one below it"
-            return None, [Problem(f"{name} is outside the folder of the specification", mark, mend=mend)]
-        if not is_file:
-            mend = "its name is relative to the file that uses it"
-            return None, [Problem(f"there is no file {name} beside the specification", mark, mend=mend)]
-        try:
-            return read_text(read_bytes(target), os.path.join(os.path.dirname(shown), name))
-        except ShapecalcError as error:
-            return None, [problem._replace(mark=mark) for problem in error.problems]
-
-    return read
+    return Network(member, vars, inputs)
 
 
 def in_features(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None) -> int:  # noqa: A002
@@ -327,31 +233,122 @@ def in_features(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None 
     return int(load(spec, input=input, vars=vars).infer().in_features)
 
 
-def read_layout(layout: str) -> str:
-    """Return a layout's name as it is kept. Errors: `UsageError` for another than CHW and HWC."""
-    name = layout.upper()
-    if name and name not in LAYOUTS:
-        raise UsageError(f"layout must be {CHW.lower()} or {HWC.lower()}, not {layout}")
-    return name
+def sweep(
+    spec: Any,
+    *,
+    vars: Mapping[str, Any] | None = None,  # noqa: A002  (the word of the specification)
+    input: Any = None,  # noqa: A002
+    where: str | None = None,
+    executor: Executor | None = None,
+) -> Sweep:
+    """Return what every combination of variables and input sizes costs: a row each, columns as numpy arrays.
+
+    `spec` is as for `load`. `vars` gives each variable a value, or several (a list, a range, an array); `input` is a
+    size, a list of sizes, or a text such as `"3x{128:256:32}x="`; or a mapping of such for several inputs. `where`
+    keeps the rows for which an expression holds: `"params < 5e6 and macs < 300e6"`. `executor` is any
+    `concurrent.futures.Executor`: a process pool, or a Dask cluster's `client.get_executor()`.
+    Errors: `UsageError`, `SpecError` where the specification itself is wrong; a variant that is wrong is a row that
+    is not `valid`. `MissingExtraError` without numpy.
+    """
+    from shapecalc.questions.sweep import joined  # noqa: PLC0415  (it loads numpy)
+
+    plan = plan_sweep(spec, vars, input)
+    condition = plan.condition(where) if where else None
+    return joined(plan, [part.kept(condition) for part in plan.run(executor)])
 
 
-def parse_sizes(given: Any) -> tuple[int, ...]:
-    """Return sizes from `3x224x224`, a list, or one number. Errors: `UsageError`."""
-    from shapecalc.errors import Misfit  # noqa: PLC0415
-    from shapecalc.layers.base.arguments import Sizes as SizesArgument  # noqa: PLC0415
-    from shapecalc.source import short  # noqa: PLC0415
-    from shapecalc.text.units import read_sizes  # noqa: PLC0415
+def plan_sweep(spec: Any, vars: Mapping[str, Any] | None = None, input: Any = None) -> Plan:  # noqa: A002
+    """Return the plan of a sweep, to be run part by part. Arguments and errors are those of `sweep`."""
+    from shapecalc.questions.sweep import make_plan  # noqa: PLC0415
 
-    argument = SizesArgument("sizes", scalar=True)
-    argument.name = "an input size"
-    if isinstance(given, str):
-        if given.strip() == "[]":
-            return ()
-        sizes = read_sizes(given)
-        if sizes is None:
-            raise UsageError(Problem(f"'{short(given)}' is not a size", mend="write sizes as 3x224x224"))
-        given = sizes
+    return make_plan(lambda sizes: load(spec, input=sizes), vars or {}, input)
+
+
+def solve(  # noqa: PLR0913  (one for each word of the question)
+    target: Any,
+    *,
+    input: Any = None,  # noqa: A002  (the word of the command)
+    output: Any = None,
+    find: Mapping[str, Any] | Iterable[str] = (),
+    params: Any = None,
+    macs: Any = None,
+    memory: Any = None,
+    bits: int = 32,
+    fix: bool = False,
+    vars: Mapping[str, Any] | None = None,  # noqa: A002
+    **fixed: Any,
+) -> WindowSolutions | BudgetSolutions | Fixes:
+    """Return what gives an answer that is wanted.
+
+    - `solve("conv", input=227, output=55, stride=4)`: the arguments of a kind that give an output size.
+    - `solve("unet", find=["width"], params="5M")`: the variables that meet budgets of `params`, `macs`, `memory`;
+      `find={"width": range(16, 129, 8), "input": None}` says which values to try, fractions too. `memory` is what
+      `shapecalc memory` totals, with `bits` for a number.
+    - `solve("mine.yaml", fix=True)`: the smallest changes that make a specification right.
+
+    Errors: `UsageError` for a question that is none; as `load`.
+    """
+    from shapecalc.questions import solve as backwards  # noqa: PLC0415  (a question is loaded when it is asked)
+
+    cls = kind_of(target)
+    if cls is not None:
+        if input is None or output is None:
+            raise UsageError(
+                Problem(f"to solve {cls.kind} say what goes in and what comes out", mend="input=227, output=55")
+            )
+        sizes = _sizes(input)
+        _check_rank(cls, target, len(sizes))
+        return backwards.solve_window(cls, sizes, _sizes(output), fixed)
+    if fixed:
+        raise UsageError(Problem(f"{next(iter(fixed))} is an argument of a kind of layer, and {target} is none"))
+    network = load(target, input=input, vars=vars)
+    if fix:
+        return _fixes(network)
+    given = {"params": params, "macs": macs, "memory": memory}
+    budgets = {what: backwards.read_budget(what, amount) for what, amount in given.items() if amount is not None}
+    if not budgets:
+        raise UsageError(Problem(f"say which budget {network.name} has to meet", mend=", ".join(backwards.BUDGETS)))
+    wanted: dict[str, Any] = dict(find) if isinstance(find, Mapping) else dict.fromkeys(find)
+    if not wanted:
+        known = ", ".join([*network.graph.variables, backwards.INPUT])
+        raise UsageError(Problem("say which variables to find", mend=f"there are {known}"))
+    return backwards.solve_budget(network.graph, network.rebuilt, wanted, budgets, bits=bits)
+
+
+def fix(spec: Any) -> Fixes:
+    """Return the smallest changes that make a specification right. Errors: as `load`."""
+    return _fixes(load(spec))
+
+
+def kind_of(target: Any) -> type[Layer] | None:
+    """Return the kind of layer that a target names; None for a specification, which goes first where both are there."""
+    if not isinstance(target, str) or "\n" in target:
+        return None
     try:
-        return tuple(argument.normalise(given))
-    except Misfit as misfit:
-        raise UsageError(Problem(misfit.message, why=misfit.why, mend=misfit.mend)) from None
+        locate(target)
+    except ShapecalcError:
+        return find_kind(target)
+    return None
+
+
+def _check_rank(cls: type[Layer], word: str, rank: int) -> None:
+    """Refuse another number of sizes than the name of a kind states."""
+    ranks = cls.ranks_under(word)
+    if ranks and not cls.expects_rank(rank, word):
+        raise UsageError(f"{word} needs {ranks_text(ranks)}, but its input has {count_noun(rank, 'size')}")
+
+
+def _sizes(given: Any) -> tuple[int, ...]:
+    return parse_sizes([given] if isinstance(given, int) else given)
+
+
+def _fixes(network: Network) -> Fixes:
+    def reread(text: str) -> Graph | None:
+        try:
+            return network.reread(text).graph
+        except ShapecalcError:
+            return None
+
+    from shapecalc.questions.solve import find_fixes  # noqa: PLC0415
+
+    return find_fixes(network.graph, reread)

@@ -17,8 +17,8 @@ from shapecalc.layers import KINDS, find_kind
 from shapecalc.layers.base.layer import Composite
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.inference import size_layer, sizings_of
-from shapecalc.questions.solve import read_budget, slides
-from shapecalc.solver import kind_of, read_range, solve
+from shapecalc.network import kind_of, solve
+from shapecalc.questions.solve import read_budget, read_range, slides
 
 SLIDING = sorted(kind for kind, cls in KINDS.items() if slides(cls))
 

@@ -53,7 +53,7 @@ def test_a_specification_is_what_it_claims(name: str) -> None:
 @pytest.mark.parametrize("name", some(NAMES, 20))
 def test_a_specification_says_what_it_is(name: str) -> None:
     network = shapecalc.load(name)
-    document = network.specification.document
+    document = network.origin.specification.document
     assert document is not None
     own = document.variants[name].keys if name in document.variants else {}
     missing = [
@@ -76,7 +76,7 @@ def test_members_found_by_name_are_those_of_the_file(path: str) -> None:
     """Names are found without reading YAML; reading it must find the same."""
     found = [name for other, name in MEMBERS if other == path]
     stem = os.path.basename(path).removesuffix(".yaml")
-    assert found == list(shapecalc.load(path).specification.variants or (stem,))
+    assert found == list(shapecalc.load(path).origin.specification.variants or (stem,))
 
 
 # ── tables of papers, line by line ────────────────────────────────────────────────────────────────────────────────

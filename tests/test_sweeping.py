@@ -18,13 +18,13 @@ from searching import examples, some
 import shapecalc
 from shapecalc.errors import UsageError
 from shapecalc.language.files import bundled_members
-from shapecalc.network import members
+from shapecalc.language.members import find_members
 from shapecalc.questions.memory import memory
 
 np = pytest.importorskip("numpy")
 
 from shapecalc.dims.columns import Column, Ledger, NeedsValueError  # noqa: E402
-from shapecalc.questions.sweep import make_plan, sweep  # noqa: E402
+from shapecalc.network import plan_sweep, sweep  # noqa: E402
 from shapecalc.questions.sweep import plan as planning  # noqa: E402
 from shapecalc.questions.sweep.axes import Axis, Grid, parse_values  # noqa: E402
 from shapecalc.questions.sweep.selection import front, read_condition  # noqa: E402
@@ -78,7 +78,7 @@ FILES = sorted({path for path, _ in bundled_members()})
 @pytest.mark.parametrize("path", some(FILES, 8), ids=[Path(path).stem for path in FILES])
 def test_every_row_of_a_bundled_network_is_what_inference_gives(path):
     choose = random.Random(Path(path).stem)
-    network = choose.choice(members(path)).load()
+    network = shapecalc.load(choose.choice(find_members(path)))
     own = network.graph.variables
     variables = {}
     numbers = [name for name, value in own.items() if type(value) is int]
@@ -97,7 +97,7 @@ def test_every_row_of_a_bundled_network_is_what_inference_gives(path):
             sizes.append("{" + ",".join(map(str, near)) + "}" if choose.random() < 0.6 else str(size))
         inputs[name] = "x".join(sizes)
     result = sweep(network, vars=variables, input=inputs)
-    assert len(result) == make_plan(network, variables, inputs).grid.rows
+    assert len(result) == plan_sweep(network, variables, inputs).grid.rows
     check(network, result, choose.sample(range(len(result)), min(PER_MEMBER, len(result))))
 
 
@@ -265,7 +265,7 @@ def test_a_column_is_not_branched_on():
 def test_what_decides_the_structure_is_found():
     network = shapecalc.load(SMALL)
     values = {"width": [1, 2, 3], "stride": [1, 2], "depth": [0, 1, 2], "kind": ["a", "b"], "wide": [False, True]}
-    plan = make_plan(network, values, None)
+    plan = plan_sweep(network, values, None)
     named = {name for name, axis in plan.grid.variables.items() if axis in plan.slow_axes()}
     assert named == {"depth", "kind", "wide"}
 
@@ -300,7 +300,7 @@ def test_parts_do_not_show(monkeypatch):
     monkeypatch.setattr(planning, "_NUMBERS", 1)
     monkeypatch.setattr(planning, "_MOST_BUILDS", 2)
     assert sweep(SMALL, vars=variables, input=sizes).to_dicts() == whole.to_dicts()
-    plan = make_plan(SMALL, variables, sizes)
+    plan = plan_sweep(SMALL, variables, sizes)
     for start in (0, 1, 77, len(whole) - 1, len(whole)):
         rest = [row for part in plan.run(start=start) for row in part]
         assert rest == whole.to_dicts()[start:]
@@ -545,7 +545,7 @@ def test_values_that_are_none(text):
     ],
 )
 def test_inputs_as_they_are_written(text, sizes):
-    plan = make_plan(SMALL, {}, text)
+    plan = plan_sweep(SMALL, {}, text)
     assert [plan.grid.at(row)[1][""] for row in range(plan.grid.rows)] == sizes
 
 

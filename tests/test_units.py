@@ -7,7 +7,7 @@ from running import run
 
 import shapecalc
 from shapecalc.errors import UsageError
-from shapecalc.network import parse_sizes
+from shapecalc.layers.base.arguments import parse_sizes
 from shapecalc.text.units import read_sizes, read_whole
 
 # What Python's int, str.isdigit and str.isdecimal each take for a number in their own way.

@@ -65,20 +65,21 @@ def _bundled() -> Iterator[str]:
 
 def _check(spec: str, variables: Mapping[str, Any]) -> _Result:
     """Return what is wrong with a specification, its members included."""
+    from shapecalc.language.members import find_members  # noqa: PLC0415
     from shapecalc.model.expectations import broken_claims  # noqa: PLC0415
-    from shapecalc.network import members  # noqa: PLC0415
+    from shapecalc.network import load  # noqa: PLC0415
 
     problems: list[Problem] = []
     claims = count = params = 0
     name, file = spec, spec
     try:
-        found = members(spec)
+        found = find_members(spec)
     except ShapecalcError as error:
         return _Result(spec, file, 0, 0, "", error.problems, error.exit_status)
     for member in found:
         file = member.specification.name
         try:
-            report = member.load(variables).infer()
+            report = load(member, vars=variables).infer()
         except ShapecalcError as error:
             problems += [problem for problem in error.problems if problem not in problems]
             continue

@@ -220,7 +220,8 @@ def _work_out(cls: type[Layer], word: str, request: _Request, values: dict[str, 
 
 def _network(word: str, given: dict[str, Any], request: _Request) -> Network:
     """Return the network of one layer, of the kind that a word names."""
-    from shapecalc.network import load, parse_sizes  # noqa: PLC0415
+    from shapecalc.layers.base.arguments import parse_sizes  # noqa: PLC0415
+    from shapecalc.network import load  # noqa: PLC0415
 
     sizes = [list(parse_sizes(text)) for text in request.inputs]
     names = ["input"] if len(sizes) == 1 else [f"input{number}" for number in range(1, len(sizes) + 1)]

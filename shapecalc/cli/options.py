@@ -140,7 +140,8 @@ def read_inputs(texts: Sequence[str]) -> Any:
 
 def load_network(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] = (), layout: str = "") -> Network:
     """Return the network of a command: its SPEC with --input (in the layout shown) and --set applied."""
-    from shapecalc.network import load, read_layout  # noqa: PLC0415
+    from shapecalc.layers.base.shape import read_layout  # noqa: PLC0415
+    from shapecalc.network import load  # noqa: PLC0415
 
     sizes = read_inputs(inputs)
     variables = read_settings(settings)

@@ -72,7 +72,7 @@ def command(
 
     Exits with 1 where there is no answer; the nearest is then shown.
     """  # noqa: D301  (click wants the character \\b itself)
-    from shapecalc.solver import kind_of  # noqa: PLC0415
+    from shapecalc.network import kind_of  # noqa: PLC0415
 
     cls = kind_of(target)
     if cls is not None:
@@ -133,7 +133,7 @@ def _like(target: str) -> str:
 
 
 def _window(kind: str, inputs: Sequence[str], wanted: str | None, extra: Sequence[str]) -> WindowSolutions:
-    from shapecalc.solver import solve  # noqa: PLC0415
+    from shapecalc.network import solve  # noqa: PLC0415
 
     answer: Any = solve(kind, input=read_inputs(inputs), output=wanted, **_arguments(extra))
     return answer  # type: ignore[no-any-return]
@@ -151,7 +151,8 @@ def _arguments(words: Sequence[str]) -> dict[str, Any]:
 
 
 def _network(spec: str, inputs: Sequence[str], names: Sequence[str], asked: Mapping[str, Any]) -> Any:
-    from shapecalc.solver import read_range, solve  # noqa: PLC0415
+    from shapecalc.network import solve  # noqa: PLC0415
+    from shapecalc.questions.solve import read_range  # noqa: PLC0415
 
     find = dict(read_range(name) for name in names)
     budgets = {what: asked[what] for what in ("params", "macs", "memory")}

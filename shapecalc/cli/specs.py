@@ -15,7 +15,7 @@ from shapecalc.text.units import parse_count
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shapecalc.network import Member
+    from shapecalc.language.members import Member
 
 __all__ = ["command"]
 
@@ -81,16 +81,18 @@ def _kept(entries: list[_Entry], field: str, wanted: str | None) -> list[_Entry]
 
 def _entries() -> Iterator[_Entry]:
     from shapecalc.language.files import bundled_members  # noqa: PLC0415
-    from shapecalc.network import members  # noqa: PLC0415
+    from shapecalc.language.members import find_members  # noqa: PLC0415
 
     for path in dict.fromkeys(path for path, _ in bundled_members()):
-        for member in members(path):
+        for member in find_members(path):
             yield _entry(member)
 
 
 def _entry(member: Member) -> _Entry:
     """Return what is listed of a network."""
-    report = member.load().infer()
+    from shapecalc.network import load  # noqa: PLC0415
+
+    report = load(member).infer()
     document = member.specification.document
     assert document is not None
     stem = member.variant or os.path.splitext(os.path.basename(member.file))[0]

@@ -60,15 +60,19 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     if more:  # --input 3x{64,96}x64 without quotes comes as --input 3x64x64 3x96x64
         mend = "quotes keep the shell from reading braces itself: --input '3x{64,96}x64'"
         raise UsageError(Problem(f"{more[0]} is one word too many", mend=mend))
+    from shapecalc.network import plan_sweep  # noqa: PLC0415
     from shapecalc.questions.sweep.driver import Job  # noqa: PLC0415  (numpy is an extra)
-    from shapecalc.questions.sweep.plan import make_plan  # noqa: PLC0415
 
     format_ = _format_of(options["format_"], options["output"])
-    plan = make_plan(spec, _read_sets(settings), _read_inputs(inputs))
+    plan = plan_sweep(spec, _read_sets(settings), _read_inputs(inputs))
     job = Job(
         plan, where=options["where"], pareto=options["pareto"] or "", sort=options["sort"] or "", top=options["top"],
         output=options["output"], format=format_, resume=options["resume"], plot=options["plot"], shown=_SHOWN,
     )  # fmt: skip
+    if job.plot:
+        from shapecalc.renderers.front import check_picture  # noqa: PLC0415
+
+        check_picture(job.plot)
     _announce(job, yes=options["yes"])
     interruption = _run(job, options["jobs"])
     if interruption is None or not (options["output"] or options["plot"]):
@@ -146,6 +150,10 @@ def _run(job: Job, jobs: int) -> KeyboardInterrupt | None:
     try:
         _work(job, jobs)
         job.finish()
+        if job.plot:
+            from shapecalc.renderers.front import draw_front  # noqa: PLC0415
+
+            draw_front(job.plot, *job.picture())
     except KeyboardInterrupt as interruption:
         job.leave()
         return interruption
@@ -175,9 +183,10 @@ def _work(job: Job, jobs: int) -> None:
 def _table(job: Job, output: str | None) -> str:
     """Return the rows as a table, with what they are above and what is left out below."""
     from shapecalc.renderers.listing import draw_listing  # noqa: PLC0415
+    from shapecalc.renderers.sweep import listed  # noqa: PLC0415
     from shapecalc.text.cells import wrap  # noqa: PLC0415
 
-    rows, wrong = job.table(), [clean(line) for line in _reason(job)]
+    rows, wrong = listed(job), [clean(line) for line in _reason(job)]
     width = terminal_width() if output is None else None
     title = wrap(clean(job.title()), width, hang=2)
     if not rows.cells:

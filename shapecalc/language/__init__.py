@@ -98,6 +98,7 @@ class _Building:
         self.overridden = bool(variables) or bool(inputs)
         self.layout = self._layout()
         self.input_marks: dict[str, Mark] = {}
+        self.given = frozenset(inputs)
         self.inputs = self._inputs(inputs)
 
     def graph(self) -> tuple[Graph, list[Problem]]:
@@ -123,6 +124,7 @@ class _Building:
             notes=settled.notes,
             variables=self.variables,
             file=self.file,
+            input_marks={} if "" in self.given else {n: m for n, m in self.input_marks.items() if n not in self.given},
         )
         return graph, [*builder.problems.listed(), *stopped]
 

@@ -72,6 +72,7 @@ class Graph(NamedTuple):
     variables: dict[str, Any] = {}  # noqa: RUF012  (never written on)
     file: str = ""
     output_names: tuple[str, ...] = ()
+    input_marks: dict[str, Mark] = {}  # noqa: RUF012  (never written on)
 
     def named_outputs(self) -> dict[str, Reference]:
         """Return the outputs under the names that `outputs:` gives them, or else those of the layers."""

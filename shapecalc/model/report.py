@@ -9,6 +9,7 @@ from shapecalc.dims import Dim, prod, total
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.layers.base.layer import WeightShapes, is_bias
 from shapecalc.layers.base.shape import Shape
+from shapecalc.model.answer import Answer
 from shapecalc.model.graph import Graph, Node
 
 __all__ = ["Line", "Report", "Row", "Sizing", "Totals", "count", "sum_rows"]
@@ -166,7 +167,7 @@ class Line(NamedTuple):
         return len(self.rows) != 1 or self.rows[0].name != self.name
 
 
-class Report:
+class Report(Answer):
     """Sizes and counts of a whole network. Never changes.
 
     `report["fc1"]` is the row of a layer; `report.rows` all of them, in the order of computation; `report.total` the
@@ -330,9 +331,7 @@ class Report:
         ]
 
     def _repr_html_(self) -> str:
-        from shapecalc.renderers import render  # noqa: PLC0415  (a renderer is loaded when first used)
-
-        return render(self, "html")
+        return self.render("html")
 
 
 def sum_rows(rows: list[Row] | tuple[Row, ...]) -> Totals:

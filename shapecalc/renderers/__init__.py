@@ -15,10 +15,11 @@ from shapecalc.errors import Problem, UsageError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shapecalc.model.answer import Answer
     from shapecalc.model.report import Report
     from shapecalc.renderers.columns import COLUMNS, Column, parse_columns
 
-__all__ = ["AUTO", "COLUMNS", "FORMATS", "Column", "parse_columns", "render"]
+__all__ = ["AUTO", "COLUMNS", "FORMATS", "Column", "parse_columns", "render", "show"]
 
 AUTO = "auto"
 """The depth that opens as many levels of blocks as stay within a screenful."""
@@ -58,6 +59,12 @@ def render(
     from shapecalc.renderers.view import View  # noqa: PLC0415  (JSON needs none)
 
     return str(draw(View(report, columns or (), depth=depth, width=width, color=color, flops=flops, shares=shares)))
+
+
+def show(answer: Answer, format: str, **options: Any) -> str:  # noqa: A002  (the option's own name)
+    """Return an answer in a format, drawn by the module that its class names. Errors: as that module's `render`."""
+    drawer = import_module(f"{__name__}.{answer.drawn_by}" if answer.drawn_by else __name__)
+    return str(drawer.render(answer, format, **options))
 
 
 def _asks_for_fields(columns: Sequence[str]) -> bool:

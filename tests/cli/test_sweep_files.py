@@ -599,10 +599,10 @@ def test_processes_stop_what_they_work_at_when_the_sweep_is_given_up():
 
 
 def test_what_is_stopped_works_out_no_more(monkeypatch):
+    from shapecalc.network import plan_sweep
     from shapecalc.questions.sweep.cells import Cells, StoppedError
-    from shapecalc.questions.sweep.plan import make_plan
 
-    plan = make_plan(str(ALEXNET), {"width": [16, 32]}, None)
+    plan = plan_sweep(str(ALEXNET), {"width": [16, 32]}, None)
     monkeypatch.setattr(Cells, "is_stopped", True)
     with pytest.raises(StoppedError):
         list(plan.run())

@@ -6,9 +6,10 @@ import pkgutil
 from importlib import import_module
 from textwrap import wrap
 
-from shapecalc.layers import KINDS, families, find_kind, kinds
+from shapecalc.layers import KINDS, families, find_kind
 from shapecalc.layers.base import layer
 from shapecalc.layers.base.layer import normalise_word
+from shapecalc.layers.kinds import __path__ as folder
 
 HEAD = '''"""Which words each family of layer kinds knows, written by `pytest --renew tests/layers/test_families.py`.
 
@@ -24,7 +25,7 @@ FAMILIES = {
 
 def table() -> str:
     """Return the text of the table, made from every module of the folder, whether the table lists it or not."""
-    names = sorted(module.name for module in pkgutil.iter_modules(kinds.__path__))
+    names = sorted(module.name for module in pkgutil.iter_modules(folder))
     lines = []
     for family in names:
         import_module(f"shapecalc.layers.kinds.{family}")

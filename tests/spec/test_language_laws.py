@@ -14,13 +14,13 @@ import shapecalc
 from shapecalc.language.builder import Builder
 from shapecalc.language.expansion import Expansion, key_of
 from shapecalc.language.files import bundled_members
-from shapecalc.network import Member, members
+from shapecalc.language.members import Member, find_members
 
 if TYPE_CHECKING:
     from shapecalc.model.graph import Node
     from shapecalc.model.report import Report
 
-MEMBERS = [member for path in dict.fromkeys(path for path, _ in bundled_members()) for member in members(path)]
+MEMBERS = [member for path in dict.fromkeys(path for path, _ in bundled_members()) for member in find_members(path)]
 LAYERS = (
     "conv: {out_channels: 8, kernel_size: 3, padding: 1}",
     "conv: {out_channels: 8, kernel_size: 1, bias: false}",
@@ -92,16 +92,16 @@ def test_set_equals_editing_the_file(tmp_path: Path, name: str, variable: str, o
     assert text.count(before) == 1
     file = tmp_path / Path(member.file).name
     file.write_text(text.replace(before, after), encoding="utf-8")
-    edited = next(other for other in members(str(file)) if other.variant == name)
-    assert edited.load().infer().to_dict() == member.load({variable: new}).infer().to_dict()
-    assert edited.load().infer().to_dict() != member.load().infer().to_dict()
+    edited = next(other for other in find_members(str(file)) if other.variant == name)
+    assert shapecalc.load(edited).infer().to_dict() == shapecalc.load(member, vars={variable: new}).infer().to_dict()
+    assert shapecalc.load(edited).infer().to_dict() != shapecalc.load(member).infer().to_dict()
 
 
 @pytest.mark.parametrize(
     "member", some(MEMBERS, 20), ids=lambda member: member.variant or member.file.rpartition("/")[2]
 )
 def test_rows_add_up_at_every_depth(member: Member) -> None:
-    report = member.load().infer()
+    report = shapecalc.load(member).infer()
     for depth in [*range(1, report.max_depth + 2), None]:
         lines = report.lines(depth)
         for field, whole in report.total._asdict().items():
@@ -120,9 +120,9 @@ def seen(node: Node) -> tuple[Any, ...]:
     "member", some(MEMBERS, 20), ids=lambda member: member.variant or member.file.rpartition("/")[2]
 )
 def test_copies_of_blocks_are_what_would_be_written_out(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
-    copied = member.load().infer().graph
+    copied = shapecalc.load(member).infer().graph
     monkeypatch.setattr(Expansion, "of", lambda *_: None)
-    written = member.load().infer().graph
+    written = shapecalc.load(member).infer().graph
     assert [seen(node) for node in copied.nodes] == [seen(node) for node in written.nodes]
     assert copied.blocks == written.blocks
     assert copied.outputs == written.outputs

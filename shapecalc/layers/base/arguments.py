@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import within
-from shapecalc.errors import Misfit, did_you_mean
+from shapecalc.errors import Misfit, Problem, UsageError, did_you_mean
 from shapecalc.text.units import read_sizes
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ __all__ = [
     "PerAxis",
     "Sizes",
     "Text",
+    "parse_sizes",
     "per_axis",
 ]
 
@@ -413,3 +414,22 @@ class Sizes(Integers):
         if self.scalar:
             forms = [{**form, "minItems": 0} if "items" in form else form for form in forms]
         return {"anyOf": [*forms, {"type": "string", "pattern": r"^ *\d+( *x *\d+)+ *$"}]}
+
+
+def parse_sizes(given: Any) -> tuple[int, ...]:
+    """Return sizes from `3x224x224`, a list, or one number. Errors: `UsageError`."""
+    argument = Sizes("sizes", scalar=True)
+    argument.name = "an input size"
+    if isinstance(given, str):
+        if given.strip() == "[]":
+            return ()
+        sizes = read_sizes(given)
+        if sizes is None:
+            from shapecalc.source import short  # noqa: PLC0415  (for an error)
+
+            raise UsageError(Problem(f"'{short(given)}' is not a size", mend="write sizes as 3x224x224"))
+        given = sizes
+    try:
+        return tuple(argument.normalise(given))
+    except Misfit as misfit:
+        raise UsageError(Problem(misfit.message, why=misfit.why, mend=misfit.mend)) from None

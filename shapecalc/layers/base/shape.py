@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from shapecalc.dims import Dim, prod
-from shapecalc.errors import Misfit
+from shapecalc.errors import Misfit, UsageError
 
-__all__ = ["CHW", "HWC", "LAYOUTS", "UNKNOWN", "Shape"]
+__all__ = ["CHW", "HWC", "LAYOUTS", "UNKNOWN", "Shape", "read_layout"]
 
 CHW = "CHW"
 HWC = "HWC"
@@ -85,3 +85,11 @@ class Shape(NamedTuple):
 
 UNKNOWN = Shape((0,))
 """The size of an input that was given none, or a wrong one."""
+
+
+def read_layout(layout: str) -> str:
+    """Return a layout's name as it is kept. Errors: `UsageError` for another than CHW and HWC."""
+    name = layout.upper()
+    if name and name not in LAYOUTS:
+        raise UsageError(f"layout must be {CHW.lower()} or {HWC.lower()}, not {layout}")
+    return name

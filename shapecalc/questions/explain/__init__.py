@@ -7,29 +7,20 @@ It is produced by running the layers' own formulas on traced numbers (see `dims.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.model.answer import Answer
 from shapecalc.model.report import Totals, sum_rows
-from shapecalc.questions.explain.contract import VERSION, layer_entry
-from shapecalc.questions.explain.reasons import (
-    Makers,
-    Setting,
-    Source,
-    Symbol,
-    input_marks,
-    settings_of,
-    sources_of,
-    symbols_of,
-)
+from shapecalc.questions.explain.layer import VERSION, LayerExplanation
+from shapecalc.questions.explain.reasons import Makers, settings_of, sources_of, symbols_of
 from shapecalc.questions.explain.working import MACS, OUTPUT_BYTES, OUTPUTS, PARAMS, Working, work
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from shapecalc.model.origin import NetworkLike
     from shapecalc.model.report import Report, Row
-    from shapecalc.questions.explain.reasons import Explained
-    from shapecalc.questions.explain.working import Quantity
 
 __all__ = ["VERSION", "WHAT", "Explanation", "LayerExplanation", "explain"]
 
@@ -39,64 +30,7 @@ WHAT = (OUTPUTS, PARAMS, MACS, OUTPUT_BYTES)
 _SHOWN = (OUTPUTS, PARAMS, MACS)
 
 
-class LayerExplanation(NamedTuple):
-    """How the numbers of one layer came about.
-
-    `working` has the rules; `symbols` what their signs stand for; `sources` what gives each input; `settings` the
-    arguments that decide on the rules. `same_as` names an earlier layer of the explanation with the same arithmetic.
-    """
-
-    row: Row
-    working: Working
-    what: tuple[str, ...]
-    is_whole: bool
-    sources: tuple[Source, ...]
-    symbols: tuple[Symbol, ...]
-    settings: tuple[Setting, ...]
-    same_as: str = ""
-    file: str = ""
-
-    @property
-    def name(self) -> str:
-        """The layer's scoped name."""
-        return self.row.name
-
-    @property
-    def kind(self) -> str:
-        """The name of its kind."""
-        return self.row.kind
-
-    @property
-    def doc(self) -> str:
-        """What the kind says of itself, with its conventions: its docstring."""
-        text = type(self.row.node.layer).__doc__ or ""
-        return "\n".join([line.strip() for line in text.strip().splitlines()])
-
-    @property
-    def left_out(self) -> dict[str, int]:
-        """The arguments that change nothing, since they stand at their default."""
-        used = {symbol.argument for symbol in self.symbols}
-        names = {leaf.origin.name: leaf.value for leaf in self.working.left_out}
-        return {name: value for name, value in names.items() if name not in used}
-
-    @property
-    def input_symbols(self) -> list[tuple[str, ...]]:
-        """The signs of the axes of each input, in the layout of the report."""
-        pairs = zip(self.row.sizing.inputs, self.working.inputs, strict=True)
-        shapes = [shape._replace(sizes=tuple(leaves)).in_layout(self.row.layout) for shape, leaves in pairs]
-        return [tuple([leaf.symbol for leaf in sizes]) for sizes in shapes]
-
-    @property
-    def quantities(self) -> list[Quantity]:
-        """The numbers that are explained, each with its rule."""
-        return list(self.working.shown(self.what))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the explanation as the JSON contract has it."""
-        return layer_entry(self)
-
-
-class Explanation:
+class Explanation(Answer):
     """The arithmetic of a network, layer by layer. Never changes.
 
     `explanation["conv1"]` is a layer's; `explanation.layers` all of them; `text`, `markdown` and `latex` write it,
@@ -104,6 +38,7 @@ class Explanation:
     """
 
     __slots__ = ("asked", "layers", "report", "total", "what")
+    drawn_by = "explanations"
 
     def __init__(
         self, report: Report, layers: tuple[LayerExplanation, ...], what: tuple[str, ...], asked: tuple[str, ...] = ()
@@ -149,12 +84,6 @@ class Explanation:
         """The explanation as a LaTeX document."""
         return self.render("latex")
 
-    def render(self, format: str, *, width: int | None = None) -> str:  # noqa: A002  (the option's own name)
-        """Return the explanation in a format: text, markdown, latex or json."""
-        from shapecalc.renderers.explanations import render  # noqa: PLC0415  (it draws what is here)
-
-        return render(self, format, width=width)
-
     def _repr_markdown_(self) -> str:
         return self.markdown
 
@@ -172,7 +101,7 @@ class Explanation:
 
 
 def explain(
-    network: Explained, layers: str | Iterable[str] | None = None, what: str | Iterable[str] | None = None, *,
+    network: NetworkLike, layers: str | Iterable[str] | None = None, what: str | Iterable[str] | None = None, *,
     layout: str = "",
 ) -> Explanation:  # fmt: skip
     """Return how the numbers of a network came about.
@@ -184,7 +113,7 @@ def explain(
     wanted = _wanted(what)
     report = network.infer(layout=layout)
     asked = (layers,) if isinstance(layers, str) else tuple(layers or ())
-    explained = _explained(network, report, _chosen(report, asked), wanted, is_whole=what is None)
+    explained = _explained(report, _chosen(report, asked), wanted, is_whole=what is None)
     return Explanation(report, explained, wanted, asked)
 
 
@@ -223,9 +152,9 @@ def _is_inside(report: Report, block: int, blocks: set[int]) -> bool:
 
 
 def _explained(
-    network: Explained, report: Report, rows: Sequence[Row], what: tuple[str, ...], *, is_whole: bool
+    report: Report, rows: Sequence[Row], what: tuple[str, ...], *, is_whole: bool
 ) -> tuple[LayerExplanation, ...]:
-    marks = input_marks(network)
+    marks = report.graph.input_marks
     workings: dict[Any, Working] = {}
     first: dict[int, str] = {}
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims.notation import SYMBOL
 from shapecalc.layers.base.arguments import Count, Integer
 from shapecalc.layers.base.axes import AxisNumber, AxisNumbers
 from shapecalc.questions.explain.leaves import ARGUMENT, INPUT, LETTERS, OUTPUT
-from shapecalc.source import MapValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -16,32 +15,16 @@ if TYPE_CHECKING:
     from shapecalc.dims.notation import Expression
     from shapecalc.dims.traces import Trace
     from shapecalc.errors import Mark
-    from shapecalc.language import Specification
     from shapecalc.layers.base.layer import Layer
     from shapecalc.model.graph import Graph
     from shapecalc.model.report import Report, Row
     from shapecalc.questions.explain.working import Working
 
-__all__ = ["DEFAULT", "GIVEN", "Explained", "Makers", "Setting", "Source", "Symbol", "input_marks", "settings_of",
+__all__ = ["DEFAULT", "GIVEN", "Makers", "Setting", "Source", "Symbol", "settings_of",
            "sources_of", "symbols_of"]  # fmt: skip
 
 GIVEN = "given"
 DEFAULT = "default"
-
-
-class Explained(Protocol):
-    """What is known of a network here."""
-
-    graph: Graph
-    specification: Specification
-    variant: str
-
-    @property
-    def overridden_inputs(self) -> dict[str, tuple[int, ...]]:
-        """Return the input sizes that were given in place of the specification's."""
-
-    def infer(self, *, layout: str = "") -> Report:
-        """Return its report."""
 
 
 class Source(NamedTuple):
@@ -204,21 +187,3 @@ class Makers:
 
 def _comes_in(leaf: Trace | None) -> bool:
     return leaf is not None and leaf.origin.sort == INPUT
-
-
-def input_marks(network: Explained) -> dict[str, Mark]:
-    """Return the line of every input of the network; those given from outside have none."""
-    document = network.specification.document
-    if document is None:
-        return {}
-    given = network.overridden_inputs
-    if "" in given:
-        return {}
-    variant = document.variants[network.variant].keys if network.variant else {}
-    inputs = document.keys.get("inputs")
-    if isinstance(inputs, MapValue):
-        return {key.text: key.mark for key, _ in inputs.pairs if key.text not in given}
-    single = variant.get("input")
-    mark = single.mark if single is not None else document.marks.get("input")
-    names = list(network.graph.inputs)
-    return {names[0]: mark} if mark is not None and names and names[0] not in given else {}

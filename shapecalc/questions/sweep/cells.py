@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from shapecalc.errors import Problem
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph
+    from shapecalc.model.origin import Origin
     from shapecalc.model.report import Sizing
-    from shapecalc.network import Network
     from shapecalc.questions.memory.plan import Plan
     from shapecalc.questions.sweep.axes import Grid, Ranges
 
@@ -42,13 +42,16 @@ _WRITTEN_IN_FULL = (Integer, Integers, Sizes)
 
 
 class Cells:
-    """Works out parts of a grid of variants of one network; learns on the way which axes decide its structure."""
+    """Works out parts of a grid of variants of one network; learns on the way which axes decide its structure.
+
+    `origin` builds the network.
+    """
 
     is_stopped = False
     """Set for all of a process whose sweep was given up: what it works at ends in a `StoppedError`."""
 
-    def __init__(self, network: Network, grid: Grid) -> None:
-        self.network = network
+    def __init__(self, origin: Origin, grid: Grid) -> None:
+        self.origin = origin
         self.grid = grid
         self.slow = {i for i, axis in enumerate(grid.axes) if not axis.is_numeric}
         self._planned: tuple[Any, Plan] | None = None
@@ -186,7 +189,7 @@ class Cells:
 
     def _build(self, chosen: Sequence[Any]) -> tuple[Graph, list[Problem]]:
         variables, inputs = self.grid.settings(chosen)
-        return self.network.specification.build(variables, inputs=inputs, variant=self.network.variant)
+        return self.origin.build(variables, inputs)
 
     def _blame(
         self, ranges: Ranges, chosen: Sequence[Any], problems: Sequence[Problem], wide: Iterable[int]

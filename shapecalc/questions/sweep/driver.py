@@ -17,7 +17,6 @@ from shapecalc.files import check_writable, find_target, undisturbed, write_file
 from shapecalc.questions.sweep.cells import Cells
 from shapecalc.questions.sweep.files import ParquetFile, TextFile, header_of, load_pyarrow, text_of, write_parquet
 from shapecalc.questions.sweep.gathering import Gathering, Wish
-from shapecalc.questions.sweep.result import Sweep
 from shapecalc.questions.sweep.selection import read_objectives, read_order
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from shapecalc.questions.sweep.plan import Plan
+    from shapecalc.questions.sweep.result import Sweep
 
 __all__ = ["Job", "Size", "process_pool"]
 
@@ -104,18 +104,14 @@ class Job:
         """Return the row of the first variant, and how long it took: what is wrong with --where is seen in it."""
         grid = self.plan.grid
         began = time.perf_counter()
-        results = Cells(self.plan.network, grid).work_out(((0, 1),) * len(grid.axes))
+        results = Cells(self.plan.network.origin, grid).work_out(((0, 1),) * len(grid.axes))
         seconds = time.perf_counter() - began
-        row = Sweep.of(self.plan, 0, results)
+        row = self.plan.rows(0, results)
         row.kept(self.wish.condition)
         return row, seconds
 
     def _check_files(self) -> None:
         """See that files can be written in the end, before anything is worked out or opened."""
-        if self.plot:
-            from shapecalc.renderers.front import check_picture  # noqa: PLC0415
-
-            check_picture(self.plot)
         if self.format == "parquet":
             load_pyarrow()
         for name in (self.plot, self.output if self.is_gathered else None):
@@ -178,15 +174,13 @@ class Job:
         self.start = self._file.start if self._file is not None else 0
 
     def finish(self) -> None:
-        """Put the file in its place, or write what was gathered to it; draw the picture."""
+        """Put the file in its place, or write what was gathered to it."""
         if self._file is not None:
             self._file.finish()
         elif self.output and self.format == "parquet":
             write_parquet(self.output, self.plan, self.result())
         elif self.output and self.format != "table":
             write_file(self.output, self.text().encode("utf-8", "replace"))
-        if self.plot:
-            self._draw()
 
     @property
     def part(self) -> str:
@@ -198,15 +192,13 @@ class Job:
         if self._file is not None:
             self._file.leave()
 
-    def _draw(self) -> None:
-        from shapecalc.renderers.front import draw_front  # noqa: PLC0415
-
+    def picture(self) -> tuple[str, list[str], Any, Any, list[str]]:
+        """Return what a picture of the front is drawn from: title, columns, points of all rows, the front's, labels."""
         rows = self.gathering.front()
         names = [name for name, _ in self.objectives]
         points = np.stack([rows[name].astype(float) for name in names], axis=1)
         labels = [self.describe(int(row)) for row in rows["variant"]]
-        assert self.plot is not None
-        draw_front(self.plot, self.title(), names, self.gathering.cloud(), points, labels)
+        return self.title(), names, self.gathering.cloud(), points, labels
 
     def text(self) -> str:
         """Return what was gathered as text."""
@@ -228,12 +220,6 @@ class Job:
         told = [f"{name} {variables[name]}" for name in self.plan.grid.variables]
         told += ["×".join(map(str, inputs[name])) for name in inputs if any(a.is_input for a in self.plan.grid.axes)]
         return ", ".join(told) or "as it stands"
-
-    def table(self) -> Any:
-        """Return the rows as cells of a table."""
-        from shapecalc.questions.sweep.listing import listed  # noqa: PLC0415
-
-        return listed(self)
 
     def interruption(self, word: str = "interrupted") -> str:
         """Return what a sweep that does not come to its end has come to."""

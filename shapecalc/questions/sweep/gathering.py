@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from shapecalc.questions.sweep.result import joined
+from shapecalc.questions.sweep.plan import joined
 
 if TYPE_CHECKING:
     from shapecalc.questions.sweep.plan import Plan

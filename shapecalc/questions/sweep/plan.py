@@ -7,21 +7,24 @@ from collections import deque
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.layers.base.arguments import parse_sizes
 from shapecalc.layers.base.window import AXIS_NAMES
-from shapecalc.network import Network, load, parse_sizes
 from shapecalc.questions.sweep.axes import Axis, Grid, InputTemplate, parse_input
 from shapecalc.questions.sweep.cells import COUNTS, Cells
 from shapecalc.questions.sweep.result import Sweep
 from shapecalc.questions.sweep.selection import Condition, read_condition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
 
+    from shapecalc.model.origin import NetworkLike
     from shapecalc.questions.sweep.axes import Ranges
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["Plan", "joined", "make_plan"]
 
 _MOST_ROWS = 2**18
 """Of one part: what bounds the memory that a sweep takes."""
@@ -44,7 +47,7 @@ class Plan(NamedTuple):
     `settings` maps the name of a column to its axis, and which part of the values of that axis it is (-1: all).
     """
 
-    network: Network
+    network: NetworkLike
     grid: Grid
     settings: dict[str, tuple[int, int]]
 
@@ -59,22 +62,38 @@ class Plan(NamedTuple):
 
     def slow_axes(self) -> frozenset[int]:
         """Return the axes that decide the structure, so far as one variant tells."""
-        cells = Cells(self.network, self.grid)
+        cells = Cells(self.network.origin, self.grid)
         for axis in range(len(self.grid.axes)):
             if self.grid.shape[axis] > 1 and axis not in cells.slow:
                 cells.work_out(tuple((0, 2 if i == axis else 1) for i in range(len(self.grid.axes))))
         return frozenset(cells.slow)
+
+    def rows(self, first: int, results: dict[Any, Any]) -> Sweep:
+        """Return the rows of a part that begins with variant `first`."""
+        count = len(results["valid"])
+        variant = np.arange(first, first + count, dtype=np.int64)
+        indices: list[Any] = []
+        rest = variant
+        for size in reversed(self.grid.shape):
+            rest, index = np.divmod(rest, size)
+            indices.insert(0, index)
+        columns = {"variant": variant}
+        for name, (axis, part) in self.settings.items():
+            columns[name] = _values_at(self.grid.axes[axis].values, indices[axis], part)
+        columns.update((name, results[name]) for name in (*COUNTS, "valid"))
+        sizes = {key: array for key, array in results.items() if isinstance(key, tuple)}
+        return Sweep(self.columns, columns, sizes, self.grid)
 
     def run(self, executor: Executor | None = None, start: int = 0) -> Iterator[Sweep]:
         """Yield the rows from variant `start` on, a part of them at a time, in order."""
         slow = self.slow_axes()
         limit = max(512, min(_MOST_ROWS, _NUMBERS // max(1, len(self.network.graph.nodes))))
         chunks = self.grid.chunks(limit, _MOST_BUILDS, slow, start)
-        cells = Cells(self.network, self.grid)
+        cells = Cells(self.network.origin, self.grid)
         cells.slow |= slow
         work = ((first, cells.work_out(ranges)) for first, ranges in chunks)
         for first, results in work if executor is None else _sent_out(executor, cells, chunks):
-            part = Sweep.of(self, first, results)
+            part = self.rows(first, results)
             yield part if first >= start else part.rows(slice(start - first, None))
 
 
@@ -109,12 +128,15 @@ def _unpacked(payload: bytes) -> Cells:
     return cells
 
 
-def make_plan(spec: Any, variables: Mapping[str, Any], inputs: Any) -> Plan:
-    """Return the plan of a sweep over these variables and inputs (see `sweep`). Errors: `UsageError`, `SpecError`."""
+def make_plan(load: Callable[[Any], NetworkLike], variables: Mapping[str, Any], inputs: Any) -> Plan:
+    """Return the plan of a sweep over these variables and inputs (see `shapecalc.sweep`).
+
+    `load` gives the network with the sizes of its first variant (None: with its own). Errors: `UsageError`, and its.
+    """
     axes: list[Axis] = []
     templates = _templates(inputs, axes)
     sizes = {name: template.sizes([axis.values[0] for axis in axes]) for name, template in templates.items()}
-    network = load(spec, input=sizes or None)
+    network = load(sizes or None)
     input_axes, axes = axes, []
     own = network.graph.variables
     varying: dict[str, int] = {}
@@ -130,12 +152,45 @@ def make_plan(spec: Any, variables: Mapping[str, Any], inputs: Any) -> Plan:
             varying[name] = len(axes)
             axes.append(Axis(name, values))
     templates = {name: _moved(template, len(axes)) for name, template in templates.items()}
-    kept = {name: InputTemplate(sizes) for name, sizes in network._inputs.items() if not templates}  # noqa: SLF001
-    grid = Grid((*axes, *input_axes), varying, {**kept, **templates}, {**network._variables, **fixed})  # noqa: SLF001
+    kept = {name: InputTemplate(sizes) for name, sizes in network.inputs.items() if not templates}
+    grid = Grid((*axes, *input_axes), varying, {**kept, **templates}, {**network.variables, **fixed})
     settings = {_column(name): (axis, -1) for name, axis in varying.items()}
     for name, template in templates.items():
         settings.update(_input_settings(name or next(iter(network.graph.inputs)), template, grid, network.graph.layout))
     return Plan(network, grid, settings)
+
+
+def joined(plan: Plan, parts: Sequence[Sweep]) -> Sweep:
+    """Return the rows of all the parts."""
+    parts = [part for part in parts if len(part)]
+    if len(parts) == 1:
+        return parts[0]
+    empty = plan.rows(0, {"valid": np.zeros(0, bool), **{name: np.zeros(0, np.int64) for name in COUNTS}})
+    if not parts:
+        return empty
+    columns = {name: np.concatenate([part._columns[name] for part in parts]) for name in empty._columns}  # noqa: SLF001
+    sizes = {}
+    for key in sorted({key for part in parts for key in part._sizes}):  # noqa: SLF001
+        sizes[key] = np.concatenate([part._sizes.get(key, np.zeros(len(part), np.int64)) for part in parts])  # noqa: SLF001
+    return Sweep(plan.columns, columns, sizes, plan.grid)
+
+
+def _values_at(values: Any, indices: Any, part: int) -> Any:
+    """Return the values of an axis (or a part of each) at these places, as an array."""
+    if isinstance(values, range):
+        kind = np.int64 if max(map(abs, (values.start, values.stop))) < 2**63 else object
+        return values.start + indices.astype(kind) * values.step
+    if part >= 0:
+        values = [value[part] for value in values]
+    kinds = {type(value) for value in values}
+    if kinds <= {int} and max(map(abs, values)) < 2**63:
+        return np.array(values, dtype=np.int64)[indices]
+    if kinds in ({bool}, {float}):
+        return np.array(values)[indices]
+    array = np.empty(len(values), dtype=object)
+    for index, value in enumerate(values):
+        array[index] = "x".join(map(str, value)) if isinstance(value, tuple) else value
+    return array[indices]
 
 
 def _column(name: str) -> str:

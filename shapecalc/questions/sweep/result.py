@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shapecalc.questions.sweep.axes import Grid
-    from shapecalc.questions.sweep.plan import Plan
     from shapecalc.questions.sweep.selection import Condition
 
-__all__ = ["Sweep", "joined"]
+__all__ = ["Sweep"]
 
 
 class Sweep:
@@ -37,23 +36,6 @@ class Sweep:
         self._columns = columns
         self._sizes = sizes
         self._grid = grid
-
-    @classmethod
-    def of(cls, plan: Plan, first: int, results: dict[Any, Any]) -> Sweep:
-        """Return the rows of a part that begins with variant `first`."""
-        count = len(results["valid"])
-        variant = np.arange(first, first + count, dtype=np.int64)
-        indices: list[Any] = []
-        rest = variant
-        for size in reversed(plan.grid.shape):
-            rest, index = np.divmod(rest, size)
-            indices.insert(0, index)
-        columns = {"variant": variant}
-        for name, (axis, part) in plan.settings.items():
-            columns[name] = _values_at(plan.grid.axes[axis].values, indices[axis], part)
-        columns.update((name, results[name]) for name in (*COUNTS, "valid"))
-        sizes = {key: array for key, array in results.items() if isinstance(key, tuple)}
-        return cls(plan.columns, columns, sizes, plan.grid)
 
     def __len__(self) -> int:
         return len(self._columns["variant"])
@@ -145,36 +127,3 @@ def _sizes_text(keys: Sequence[tuple[int, int]], row: Sequence[int]) -> str:
         if size:
             outputs.setdefault(output, []).append(str(size))
     return "; ".join("x".join(sizes) for sizes in outputs.values())
-
-
-def _values_at(values: Any, indices: Any, part: int) -> Any:
-    """Return the values of an axis (or a part of each) at these places, as an array."""
-    if isinstance(values, range):
-        kind = np.int64 if max(map(abs, (values.start, values.stop))) < 2**63 else object
-        return values.start + indices.astype(kind) * values.step
-    if part >= 0:
-        values = [value[part] for value in values]
-    kinds = {type(value) for value in values}
-    if kinds <= {int} and max(map(abs, values)) < 2**63:
-        return np.array(values, dtype=np.int64)[indices]
-    if kinds in ({bool}, {float}):
-        return np.array(values)[indices]
-    array = np.empty(len(values), dtype=object)
-    for index, value in enumerate(values):
-        array[index] = "x".join(map(str, value)) if isinstance(value, tuple) else value
-    return array[indices]
-
-
-def joined(plan: Plan, parts: Sequence[Sweep]) -> Sweep:
-    """Return the rows of all the parts."""
-    parts = [part for part in parts if len(part)]
-    if len(parts) == 1:
-        return parts[0]
-    empty = Sweep.of(plan, 0, {"valid": np.zeros(0, bool), **{name: np.zeros(0, np.int64) for name in COUNTS}})
-    if not parts:
-        return empty
-    columns = {name: np.concatenate([part._columns[name] for part in parts]) for name in empty._columns}  # noqa: SLF001
-    sizes = {}
-    for key in sorted({key for part in parts for key in part._sizes}):  # noqa: SLF001
-        sizes[key] = np.concatenate([part._sizes.get(key, np.zeros(len(part), np.int64)) for part in parts])  # noqa: SLF001
-    return Sweep(plan.columns, columns, sizes, plan.grid)

@@ -1,8 +1,11 @@
-"""A layer's explanation as the JSON contract has it; see docs/explain.md."""
+"""How the numbers of one layer came about: the rules, what their signs stand for, where its inputs come from.
+
+As Python, and as the JSON contract has it; see docs/explain.md.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims.notation import LATEX, TEXT, chain, with_numbers, with_symbols
 from shapecalc.questions.explain.leaves import INPUT
@@ -10,17 +13,74 @@ from shapecalc.questions.explain.working import OUTPUTS
 
 if TYPE_CHECKING:
     from shapecalc.errors import Mark
-    from shapecalc.questions.explain import LayerExplanation
-    from shapecalc.questions.explain.reasons import Symbol
-    from shapecalc.questions.explain.working import Check, Quantity
+    from shapecalc.model.report import Row
+    from shapecalc.questions.explain.reasons import Setting, Source, Symbol
+    from shapecalc.questions.explain.working import Check, Quantity, Working
 
-__all__ = ["VERSION", "layer_entry"]
+__all__ = ["VERSION", "LayerExplanation"]
 
 VERSION = 1
 """The version of the JSON contract."""
 
 
-def layer_entry(layer: LayerExplanation) -> dict[str, Any]:
+class LayerExplanation(NamedTuple):
+    """How the numbers of one layer came about.
+
+    `working` has the rules; `symbols` what their signs stand for; `sources` what gives each input; `settings` the
+    arguments that decide on the rules. `same_as` names an earlier layer of the explanation with the same arithmetic.
+    """
+
+    row: Row
+    working: Working
+    what: tuple[str, ...]
+    is_whole: bool
+    sources: tuple[Source, ...]
+    symbols: tuple[Symbol, ...]
+    settings: tuple[Setting, ...]
+    same_as: str = ""
+    file: str = ""
+
+    @property
+    def name(self) -> str:
+        """The layer's scoped name."""
+        return self.row.name
+
+    @property
+    def kind(self) -> str:
+        """The name of its kind."""
+        return self.row.kind
+
+    @property
+    def doc(self) -> str:
+        """What the kind says of itself, with its conventions: its docstring."""
+        text = type(self.row.node.layer).__doc__ or ""
+        return "\n".join([line.strip() for line in text.strip().splitlines()])
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """The arguments that change nothing, since they stand at their default."""
+        used = {symbol.argument for symbol in self.symbols}
+        names = {leaf.origin.name: leaf.value for leaf in self.working.left_out}
+        return {name: value for name, value in names.items() if name not in used}
+
+    @property
+    def input_symbols(self) -> list[tuple[str, ...]]:
+        """The signs of the axes of each input, in the layout of the report."""
+        pairs = zip(self.row.sizing.inputs, self.working.inputs, strict=True)
+        shapes = [shape._replace(sizes=tuple(leaves)).in_layout(self.row.layout) for shape, leaves in pairs]
+        return [tuple([leaf.symbol for leaf in sizes]) for sizes in shapes]
+
+    @property
+    def quantities(self) -> list[Quantity]:
+        """The numbers that are explained, each with its rule."""
+        return list(self.working.shown(self.what))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the explanation as the JSON contract has it (docs/explain.md)."""
+        return _entry(self)
+
+
+def _entry(layer: LayerExplanation) -> dict[str, Any]:
     """Return the explanation of a layer."""
     row = layer.row
     return {

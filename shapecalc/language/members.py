@@ -1,0 +1,115 @@
+"""The networks that a path, a name, a text or Python objects stand for: a specification, or the members of a family."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import Mark, Problem, ShapecalcError, UsageError
+from shapecalc.language import Specification, read_specification
+from shapecalc.language.files import locate, read_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shapecalc.language.document import Reader
+    from shapecalc.model.graph import Graph
+    from shapecalc.source import Value
+
+__all__ = ["Member", "find_member", "find_members"]
+
+
+class Member(NamedTuple):
+    """One network that a specification stands for: itself, or a member of the family that it describes."""
+
+    specification: Specification
+    variant: str = ""
+    file: str = ""
+
+    @property
+    def name(self) -> str:
+        """How errors call the specification."""
+        return self.specification.name
+
+    def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
+        """Return the graph with these variables and input sizes, and everything that is wrong."""
+        return self.specification.build(variables, inputs=inputs, variant=self.variant)
+
+    def reread(self, text: str) -> Member:
+        """Return the same of another text of the specification."""
+        reader = _reader(self.file, self.name) if self.file and self.file != "-" else None
+        return self._replace(specification=read_specification(text, self.name, reader))
+
+
+def find_member(spec: Any) -> Member:
+    """Return the network that a path, a bare name, a text, or Python objects stand for.
+
+    Errors: `UsageError` where there is no such file, or the objects are of another type.
+    """
+    if isinstance(spec, str) and "\n" in spec:
+        return Member(read_specification(spec, "<text>"))
+    if isinstance(spec, (str, os.PathLike)):
+        found = locate(os.fspath(spec))
+        reader = None if found.path == "-" else _reader(found.path, found.name)
+        specification = read_specification(read_bytes(found.path, found.name), found.name, reader)
+        variant = found.variant
+        if not variant and specification.variants:
+            variant = _default_variant(specification)
+        return Member(specification, variant, found.path)
+    if isinstance(spec, bytes):
+        return Member(read_specification(spec, "<bytes>"))
+    if isinstance(spec, (dict, list, tuple)):
+        return Member(read_specification(spec, "<layers>" if not isinstance(spec, dict) else "<dict>"))
+    raise UsageError(f"a specification is a path, a name, text, a dict or a list of layers, not {type(spec).__name__}")
+
+
+def find_members(spec: str) -> list[Member]:
+    """Return every network that a path or bare name stands for: all the members, for the file of a family.
+
+    Errors: `UsageError` where there is no such file.
+    """
+    variant = locate(spec).variant
+    member = find_member(spec)
+    specification = member.specification
+    if variant or not specification.variants:
+        return [member]
+    names = list(specification.variants)
+    if specification.document is not None and "expect" in specification.document.keys:
+        names.insert(0, "")
+    return [member._replace(variant=name) for name in names]
+
+
+def _default_variant(specification: Specification) -> str:
+    """Return the member that a family's file stands for: that of its own variables, or else the first."""
+    document = specification.document
+    return "" if document is None or "expect" in document.keys else specification.variants[0]
+
+
+def _reader(path: str, shown: str) -> Reader:
+    """Return what reads the files that a specification uses: from its own folder and below, and nowhere else.
+
+    `shown` is how errors call the specification, and so what is beside it.
+    """
+    root = os.path.realpath(os.path.dirname(os.path.abspath(path)))
+
+    def read(name: str, mark: Mark) -> tuple[Value | None, list[Problem]]:
+        from shapecalc.source import read_text  # noqa: PLC0415
+
+        try:
+            target = os.path.realpath(os.path.join(root, name))
+            is_inside = os.path.commonpath((root, target)) == root
+            is_file = os.path.isfile(target)
+        except (OSError, ValueError):  # a name that no file can have
+            is_inside, is_file = True, False
+        if not is_inside:
+            mend = "a file is used from the specification's own folder, or one below it"
+            return None, [Problem(f"{name} is outside the folder of the specification", mark, mend=mend)]
+        if not is_file:
+            mend = "its name is relative to the file that uses it"
+            return None, [Problem(f"there is no file {name} beside the specification", mark, mend=mend)]
+        try:
+            return read_text(read_bytes(target), os.path.join(os.path.dirname(shown), name))
+        except ShapecalcError as error:
+            return None, [problem._replace(mark=mark) for problem in error.problems]
+
+    return read

@@ -1,0 +1,55 @@
+"""What a question needs to know of a network, and a network of where it came from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shapecalc.errors import Problem
+    from shapecalc.model.graph import Graph
+    from shapecalc.model.report import Report
+
+__all__ = ["NetworkLike", "Origin"]
+
+
+class Origin(Protocol):
+    """Where a graph comes from: a specification, an imported file."""
+
+    @property
+    def name(self) -> str:
+        """How errors call it: the path of a file."""
+
+    def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
+        """Return the graph with these variables and input sizes, of any kind of number, and everything that is wrong.
+
+        Sizes are in the layout of the origin, and the name "" stands for the one input.
+        """
+
+
+class NetworkLike(Protocol):
+    """A network: the graph of an origin with these variables and inputs in place of its own."""
+
+    @property
+    def origin(self) -> Origin:
+        """Where it comes from."""
+
+    @property
+    def graph(self) -> Graph:
+        """What was built of that."""
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """The variables that are set."""
+
+    @property
+    def inputs(self) -> Mapping[str, tuple[int, ...]]:
+        """The sizes of inputs that are set, in the layout of the origin."""
+
+    @property
+    def name(self) -> str:
+        """What the network is called."""
+
+    def infer(self, *, input: Any = None, vars: Mapping[str, Any] | None = None, layout: str = "") -> Report:  # noqa: A002
+        """Return its report."""
