@@ -68,7 +68,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
 
         emit(write_contract(_contract(fields, layer, place)), output, format_)
         return
-    from shapecalc.renderers.fields import draw_fields, draw_region  # noqa: PLC0415
+    from shapecalc.renderers.receptive_field import draw_fields, draw_region  # noqa: PLC0415
 
     width = terminal_width() if output is None else None
     if layer is None:

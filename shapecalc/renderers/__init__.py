@@ -19,10 +19,7 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.renderers.columns import COLUMNS, Column, parse_columns
 
-__all__ = ["AUTO", "COLUMNS", "FORMATS", "Column", "parse_columns", "render", "show"]
-
-AUTO = "auto"
-"""The depth that opens as many levels of blocks as stay within a screenful."""
+__all__ = ["COLUMNS", "FORMATS", "Column", "parse_columns", "render", "show"]
 
 FORMATS: tuple[str, ...] = ("table", "json", "csv", "markdown", "latex", "html", "svg")
 """Every format, and the module that draws it."""
@@ -33,7 +30,7 @@ def render(
     format: str = "table",  # noqa: A002  (the option's own name)
     *,
     columns: Sequence[str] | None = None,
-    depth: int | str | None = AUTO,
+    depth: int | str | None = "auto",
     width: int | None = None,
     color: bool = False,
     flops: bool = False,

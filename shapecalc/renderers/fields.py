@@ -1,26 +1,19 @@
-"""Receptive fields for the terminal: as cells of a report, as a table of their own, and in words for one place."""
+"""Receptive fields as cells of a report."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.escaping import clean
 from shapecalc.questions.receptive_field import ReceptiveFields
-from shapecalc.renderers import table
-from shapecalc.renderers.cells import NOTHING, show_size
-from shapecalc.renderers.footer import opening
-from shapecalc.renderers.view import View
-from shapecalc.text.cells import wrap
+from shapecalc.renderers.cells import NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from shapecalc.model.report import Line, Report
     from shapecalc.questions.receptive_field import Field
 
-__all__ = ["draw_fields", "draw_region", "field_cells"]
-
-_COLUMNS = ("name", "kind", "output", "rf", "jump", "pad")
+__all__ = ["field_cells", "keep_fields", "show_jump"]
 
 
 def _size(field: Field) -> str:
@@ -29,7 +22,8 @@ def _size(field: Field) -> str:
     return f"{field.size}+all" if field.jump else "all"
 
 
-def _jump(field: Field) -> str:
+def show_jump(field: Field) -> str:
+    """Return by how much the field moves from one place to the next; `≤` where branches differ."""
     return (str(field.jump) if field.aligned else f"≤{field.jump}") if field.jump else NOTHING
 
 
@@ -37,7 +31,7 @@ def _padding(field: Field) -> str:
     return str(field.padding) if field.jump else NOTHING
 
 
-_SHOWN: dict[str, Callable[[Field], str]] = {"size": _size, "jump": _jump, "padding": _padding}
+_SHOWN: dict[str, Callable[[Field], str]] = {"size": _size, "jump": show_jump, "padding": _padding}
 
 
 def field_cells(report: Report, lines: Sequence[Line], what: str) -> list[str]:
@@ -49,12 +43,17 @@ def field_cells(report: Report, lines: Sequence[Line], what: str) -> list[str]:
 _last: list[Any] = []
 
 
+def keep_fields(fields: ReceptiveFields) -> None:
+    """Keep the fields of a report that is about to be drawn, so that they are not worked out again."""
+    _last[:] = [fields]
+
+
 def _fields_of(report: Report) -> ReceptiveFields:
     """Return the fields of a report, which three columns ask for one after the other; other threads may ask as well."""
     found: ReceptiveFields | None = next(iter(_last), None)
     if found is None or found.report is not report:
         found = ReceptiveFields(report)
-        _last[:] = [found]
+        keep_fields(found)
     return found
 
 
@@ -66,72 +65,3 @@ def _cell(fields: ReceptiveFields, line: Line, shown: Callable[[Field], str]) ->
         by_input.setdefault(field.input, []).append(shown(field))
     cells = [axes[0] if len(set(axes)) == 1 else "×".join(axes) for axes in by_input.values()]
     return ", ".join(dict.fromkeys(cells)) or NOTHING
-
-
-def draw_fields(
-    fields: ReceptiveFields, *, depth: int | str | None, width: int | None = None, color: bool = False
-) -> str:
-    """Return the receptive fields of all lines of a report at a depth as a table."""
-    return table.draw(_FieldView(fields, depth, width, color))
-
-
-class _FieldView(View):
-    """A report with the columns of receptive fields, and what there is to say of those under it."""
-
-    def __init__(self, fields: ReceptiveFields, depth: int | str | None, width: int | None, color: bool) -> None:
-        super().__init__(fields.report, depth=depth, width=width, color=color)
-        self.notes = list(_notes(fields))
-        _last[:] = [fields]
-
-    def names(self, default: Sequence[str] = ()) -> list[str]:  # noqa: ARG002  (no other columns)
-        return list(_COLUMNS)
-
-    def footer(self, names: Sequence[str]) -> list[str]:  # noqa: ARG002  (whatever is shown)
-        closed = [line for line in self.lines if line.rows and line.is_block]
-        return [*self.notes, *([opening(len(closed), self.depth)] if closed and self.depth else [])]
-
-
-def _notes(fields: ReceptiveFields) -> Iterable[str]:
-    yield (
-        "RF is how many places of the input one place sees along an axis (height × width where they differ), jump how "
-        "far that moves with every place, pad how far it begins before the input at the first place. "
-        "all: the layer looks at all of the axis, beside what it sees place by place."
-    )
-    for found in fields.misaligned:
-        jumps = " and ".join(map(str, found.jumps))
-        yield (
-            f"Misaligned at {clean(found.layer)}: along its {found.axis}, branches meet there that move by {jumps}; "
-            "RF is then the most that any place sees."
-        )
-
-
-_ALONG = {"height": "rows", "width": "columns", "depth": "slices", "length": "places"}
-
-
-def draw_region(fields: ReceptiveFields, name: str, place: Sequence[int], width: int | None = None) -> str:
-    """Return in words what one place of a layer sees of the network's inputs, and the receptive fields of the layer."""
-    regions = fields.region(name, place)
-    where = f"{clean(name)} at {show_size(place)}" if place else f"{clean(name)} (all of it)"
-    lines = []
-    for number, size in fields.report.inputs.items():
-        axes = [region for region in regions if region.input == number]
-        if axes:
-            whole = f"{show_size([axis.size for axis in axes])} of {clean(number)} {show_size(size)}"
-            parts = ", ".join(f"{_ALONG[axis.axis]} {axis.first} to {axis.last}" for axis in axes)
-            lines += wrap(f"{where} sees {whole}: {parts}, counted from 0.", width)
-    found: dict[str, list[Field]] = {}
-    for field in fields[name]:
-        found.setdefault(_told(field), []).append(field)
-    for told, alike in found.items():
-        axes_of = " and ".join(dict.fromkeys(field.axis for field in alike))
-        lines += wrap(f"{axes_of}: {told}", width)
-    return "\n".join(lines or [f"{where} sees nothing of the input."])
-
-
-def _told(field: Field) -> str:
-    """Return one receptive field in words."""
-    if not field.jump and field.sees_all:
-        return f"all places see the same {field.size}"
-    beside = " (and, by other ways, all of it)" if field.sees_all else ""
-    moves = f"jump {_jump(field)}, padding {field.padding}" if field.jump else "which comes round to the same"
-    return f"receptive field {field.size}{beside}, {moves}"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean
 from shapecalc.model.report import Line, Totals
-from shapecalc.renderers import AUTO
 from shapecalc.renderers.cells import NOTHING, show_size
 from shapecalc.renderers.columns import COLUMNS, DEFAULT, SHARES, check_columns
 from shapecalc.renderers.footer import footer
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
     from shapecalc.renderers.columns import Column
 
 __all__ = ["Grid", "View"]
+
+AUTO = "auto"
+"""The depth that opens as many levels of blocks as stay within a screenful."""
 
 _SCREENFUL = 60
 _DEEPEST = 8

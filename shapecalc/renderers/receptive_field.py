@@ -1,0 +1,91 @@
+"""Receptive fields for the terminal: as a table of their own, and in words for one place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.escaping import clean
+from shapecalc.renderers import table
+from shapecalc.renderers.cells import show_size
+from shapecalc.renderers.fields import keep_fields, show_jump
+from shapecalc.renderers.footer import opening
+from shapecalc.renderers.view import View
+from shapecalc.text.cells import wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shapecalc.questions.receptive_field import Field, ReceptiveFields
+
+__all__ = ["draw_fields", "draw_region"]
+
+_COLUMNS = ("name", "kind", "output", "rf", "jump", "pad")
+
+
+def draw_fields(
+    fields: ReceptiveFields, *, depth: int | str | None, width: int | None = None, color: bool = False
+) -> str:
+    """Return the receptive fields of all lines of a report at a depth as a table."""
+    return table.draw(_FieldView(fields, depth, width, color))
+
+
+class _FieldView(View):
+    """A report with the columns of receptive fields, and what there is to say of those under it."""
+
+    def __init__(self, fields: ReceptiveFields, depth: int | str | None, width: int | None, color: bool) -> None:
+        super().__init__(fields.report, depth=depth, width=width, color=color)
+        self.notes = list(_notes(fields))
+        keep_fields(fields)
+
+    def names(self, default: Sequence[str] = ()) -> list[str]:  # noqa: ARG002  (no other columns)
+        return list(_COLUMNS)
+
+    def footer(self, names: Sequence[str]) -> list[str]:  # noqa: ARG002  (whatever is shown)
+        closed = [line for line in self.lines if line.rows and line.is_block]
+        return [*self.notes, *([opening(len(closed), self.depth)] if closed and self.depth else [])]
+
+
+def _notes(fields: ReceptiveFields) -> Iterable[str]:
+    yield (
+        "RF is how many places of the input one place sees along an axis (height × width where they differ), jump how "
+        "far that moves with every place, pad how far it begins before the input at the first place. "
+        "all: the layer looks at all of the axis, beside what it sees place by place."
+    )
+    for found in fields.misaligned:
+        jumps = " and ".join(map(str, found.jumps))
+        yield (
+            f"Misaligned at {clean(found.layer)}: along its {found.axis}, branches meet there that move by {jumps}; "
+            "RF is then the most that any place sees."
+        )
+
+
+_ALONG = {"height": "rows", "width": "columns", "depth": "slices", "length": "places"}
+
+
+def draw_region(fields: ReceptiveFields, name: str, place: Sequence[int], width: int | None = None) -> str:
+    """Return in words what one place of a layer sees of the network's inputs, and the receptive fields of the layer."""
+    regions = fields.region(name, place)
+    where = f"{clean(name)} at {show_size(place)}" if place else f"{clean(name)} (all of it)"
+    lines = []
+    for number, size in fields.report.inputs.items():
+        axes = [region for region in regions if region.input == number]
+        if axes:
+            whole = f"{show_size([axis.size for axis in axes])} of {clean(number)} {show_size(size)}"
+            parts = ", ".join(f"{_ALONG[axis.axis]} {axis.first} to {axis.last}" for axis in axes)
+            lines += wrap(f"{where} sees {whole}: {parts}, counted from 0.", width)
+    found: dict[str, list[Field]] = {}
+    for field in fields[name]:
+        found.setdefault(_told(field), []).append(field)
+    for told, alike in found.items():
+        axes_of = " and ".join(dict.fromkeys(field.axis for field in alike))
+        lines += wrap(f"{axes_of}: {told}", width)
+    return "\n".join(lines or [f"{where} sees nothing of the input."])
+
+
+def _told(field: Field) -> str:
+    """Return one receptive field in words."""
+    if not field.jump and field.sees_all:
+        return f"all places see the same {field.size}"
+    beside = " (and, by other ways, all of it)" if field.sees_all else ""
+    moves = f"jump {show_jump(field)}, padding {field.padding}" if field.jump else "which comes round to the same"
+    return f"receptive field {field.size}{beside}, {moves}"
