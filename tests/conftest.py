@@ -10,9 +10,11 @@ from hypothesis import settings
 # Every kind is loaded, so that tests over the registry see all of them.
 from shapecalc.layers import KINDS  # noqa: F401
 
-# A user's run says the same on every day and writes nothing; CI's (`--hypothesis-profile=thorough`) searches further.
+# A user's run and CI's (`--hypothesis-profile=thorough`), which searches further, say the same on every day and write
+# nothing. A scheduled job (`--hypothesis-profile=explore`) searches where neither has been.
 settings.register_profile("quick", max_examples=12, deadline=None, derandomize=True, database=None)
-settings.register_profile("thorough", max_examples=200, deadline=None, print_blob=True, database=None)
+settings.register_profile("thorough", max_examples=100, deadline=None, derandomize=True, database=None)
+settings.register_profile("explore", max_examples=200, deadline=None, print_blob=True, database=None)
 settings.load_profile("quick")
 
 
