@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 
 from hypothesis import settings
+from searching import WHOLE
 
 # Every kind is loaded, so that tests over the registry see all of them.
 from shapecalc.layers import KINDS  # noqa: F401
@@ -29,6 +31,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     """Bring about what the tests count on, wherever they run."""
+    WHOLE[0] = config.option.markexpr != "not slow"
+    gc.set_threshold(50_000)  # what pytest holds of thousands of tests is no garbage, and takes long to search
     # A shell starts what runs in the background deaf to interrupts, and so would be the commands that the tests start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -166,7 +166,7 @@ def check_lists(sample: Sample) -> None:
 CHECKS = {"traces": check_traces, "symbols": check_symbols, "columns": check_columns, "lists": check_lists}
 
 
-@pytest.mark.parametrize("kind", some(plain_kinds(), 40))
+@pytest.mark.parametrize("kind", some(plain_kinds(), 25))
 @pytest.mark.parametrize("numbers", CHECKS)
 @pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
 def test_every_kind_gives_the_same_on_all_numbers(kind: str, numbers: str, every: int) -> None:
