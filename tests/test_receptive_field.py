@@ -179,7 +179,7 @@ def test_regions_are_what_changes_a_place_along_one_axis(turns):
     assert tried > turns * 0.48
 
 
-@turns(30, 120)
+@turns(12, 120)
 def test_regions_are_what_changes_a_place_along_two_axes(turns):
     tried = 0
     for seed, layers, report in random_reports(range(1000, 1000 + turns), "4x8x9", 2):
@@ -194,7 +194,7 @@ def test_regions_are_what_changes_a_place_along_two_axes(turns):
 ENLARGING = {"transposed_conv", "upsample", "pixel_shuffle"}
 
 
-@turns(15, 60)
+@turns(8, 60)
 def test_size_jump_and_padding_are_those_of_places_far_from_the_edges(turns):
     tried = 0
     for _, layers, report in random_reports(range(2000, 2000 + turns), "4x160", 1):

@@ -203,7 +203,7 @@ MEMORY = [
 ]
 
 
-@pytest.mark.parametrize(("spec", "find", "bits", "budget"), some(MEMORY, 2))
+@pytest.mark.parametrize(("spec", "find", "bits", "budget"), some(MEMORY, 1))
 def test_memory_is_what_the_memory_command_totals(spec, find, bits, budget):
     network, due = shapecalc.load(spec), {}
     for values in itertools.product(*find.values()):
@@ -243,6 +243,7 @@ def _kinds(evaluation):
     return {type(size) for sizing in evaluation.sizings for shape in sizing.outputs for size in shape.sizes}
 
 
+@pytest.mark.slow
 def test_fractions():
     answer = solve("mobilenet_v1", find=["width"], params="1M")
     network = shapecalc.load("mobilenet_v1")

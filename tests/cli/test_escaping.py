@@ -371,7 +371,7 @@ def test_a_file_called_as_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert ran.err.startswith(("\\::error", "#\\#[error]"))
 
 
-@pytest.mark.parametrize("name", commands())
+@pytest.mark.parametrize("name", some(commands(), 6))
 def test_no_option_hides_or_forges(name: str) -> None:
     bad = f"a\n{FORGED}\u202e\x1b[31m\n::error::b=1"
     command = commands()[name]
