@@ -16,7 +16,7 @@ from shapecalc.layers import KINDS  # noqa: F401
 # nothing. A scheduled job (`--hypothesis-profile=explore`) searches where neither has been.
 settings.register_profile("quick", max_examples=12, deadline=None, derandomize=True, database=None)
 settings.register_profile("thorough", max_examples=100, deadline=None, derandomize=True, database=None)
-settings.register_profile("explore", max_examples=200, deadline=None, print_blob=True, database=None)
+settings.register_profile("explore", max_examples=200, deadline=None, derandomize=False, print_blob=True, database=None)
 settings.load_profile("quick")
 
 
