@@ -94,7 +94,7 @@ def random_stack(rng: random.Random, rank: int) -> list[dict[str, dict[str, Any]
     return stack
 
 
-@turns(10, 200)
+@turns(10, 100)
 def test_the_smallest_input_is_the_smallest(turns: int) -> None:
     rng = random.Random(1)
     told = 0
