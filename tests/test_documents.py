@@ -27,7 +27,7 @@ def said(command: str) -> str:
     return text if text.endswith("\n") or not text else f"{text}\n"
 
 
-@pytest.mark.parametrize("document", some(DOCUMENTS, 3), ids=lambda path: path.name)
+@pytest.mark.parametrize("document", some(DOCUMENTS, 4), ids=lambda path: path.name)
 def test_console_blocks(document, request, monkeypatch):
     monkeypatch.chdir(ROOT)
     text = document.read_text(encoding="utf-8")
