@@ -168,7 +168,7 @@ CHECKS = {"traces": check_traces, "symbols": check_symbols, "columns": check_col
 
 # Of some kinds every fourth sample always, of all kinds every sample in CI.
 SAMPLED = [
-    *[(kind, 4) for kind in some(plain_kinds(), 25) if isinstance(kind, str)],
+    *[(kind, 4) for kind in some(plain_kinds(), 18) if isinstance(kind, str)],
     *[pytest.param(kind, 1, marks=pytest.mark.slow) for kind in plain_kinds()],
 ]
 

@@ -318,7 +318,7 @@ def test_every_command_is_fed() -> None:
     assert {format_ for _, format_ in CASES} == {*CHECKS, *BINARY}
 
 
-@pytest.mark.parametrize(("name", "format_"), some([case for case in CASES if case[1] not in BINARY], 10))
+@pytest.mark.parametrize(("name", "format_"), some([case for case in CASES if case[1] not in BINARY], 8))
 @pytest.mark.parametrize("spec", some(["good", "family", "nameless"], 1))
 def test_no_answer_runs_hides_or_forges(name: str, format_: str, spec: str, specs: dict[str, Path]) -> None:
     for arguments in FED[name](specs[spec])[: None if spec == "good" else 1]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from running import run
+from searching import some
 
 from shapecalc import locate
 
@@ -87,8 +88,8 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
         "nested more than 100 deep",
     ),
     "blocks in blocks": (nested_blocks(1000, "[b{}]", "[relu]"), "more than 40 deep"),
-    "half a million layers of two lines": (
-        lambda: HEAD + "  - relu:\n      inplace: false\n" * 500_000,
+    "700,000 layers of two lines": (
+        lambda: HEAD + "  - relu:\n      inplace: false\n" * 700_000,
         "more than 2,000,000 values",
     ),
     "half a million in a line": ("input: 8\nlayers: [" + "relu, " * 500_000 + "relu]\n", "more than 250,000 layers"),
@@ -382,7 +383,7 @@ def test_output_that_cannot_be_written(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+@pytest.mark.parametrize("closed", some(["<&-", ">&-", "2>&-"], 1))
 def test_streams_that_are_closed(closed: str) -> None:
     script = f'"$@" {closed}'
     ended = subprocess.run(
