@@ -25,7 +25,7 @@ from shapecalc import locate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COMMAND = [sys.executable, "-c", "from shapecalc.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from shapecalc.__main__ import main; main()"]
 SECONDS = 40  # twice what is promised, for a busy machine
 MEMORY = 1_800 * 2**20
 
