@@ -56,7 +56,6 @@ def room_of(module: str) -> str:
     return (*module.split("."), "")[1]
 
 
-@cache
 def imports_of(path: Path) -> set[str]:
     """Every module that a file imports: at its top, in a function, for type checking alone."""
     found: set[str] = set()
