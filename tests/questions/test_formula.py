@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,7 +13,6 @@ from searching import examples, some
 
 pytest.importorskip("sympy")
 
-sys.path.insert(0, str(Path(__file__).parent / "cli"))
 from running import run
 
 import shapecalc

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from searching import examples, some
-
-sys.path.insert(0, str(Path(__file__).parent / "cli"))
 from running import run
+from searching import examples, some
 from test_window import slide, slide_up, taps
 
 import shapecalc

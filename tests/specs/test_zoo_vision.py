@@ -171,7 +171,7 @@ def test_the_documents_reconcile_resnet50_part_by_part() -> None:
     """Each line of the table in docs/conventions.md, from the two networks themselves."""
     ours = {line.name: line.total for line in shapecalc.load("resnet50").infer().lines(1) if line.total.params}
     theirs = {line.name: line.total for line in shapecalc.load("resnet50_keras").infer().lines(1) if line.total.params}
-    document = (Path(__file__).parent.parent / "docs" / "conventions.md").read_text(encoding="utf-8")
+    document = (Path(__file__).parents[2] / "docs" / "conventions.md").read_text(encoding="utf-8")
     assert len(ours) == len(theirs) == 7
     for (name, mine), (other, keras) in zip(ours.items(), theirs.items(), strict=True):
         cells = [name, mine.params, keras.params - mine.params, keras.buffers, keras.params + keras.buffers, other]

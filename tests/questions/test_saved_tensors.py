@@ -16,7 +16,7 @@ from shapecalc.layers import KINDS
 from shapecalc.layers.base.layer import BOTH, INPUTS, OUTPUTS, TRAINED, Composite
 from shapecalc.layers.base.shape import Shape
 
-RECORDED = json.loads((Path(__file__).parent / "data" / "saved_tensors.json").read_text(encoding="utf-8"))
+RECORDED = json.loads((Path(__file__).parent.parent / "data" / "saved_tensors.json").read_text(encoding="utf-8"))
 WIDTH = 32
 
 NOT_SO_WHEN_FROZEN = {

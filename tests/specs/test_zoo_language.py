@@ -176,7 +176,7 @@ def cache(report: Report) -> int:
 
 def documented(heading: str) -> list[list[str]]:
     """Return the rows of the table under a heading of docs/language-models.md, of the members that it names."""
-    text = (Path(__file__).parent.parent / "docs" / "language-models.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "language-models.md").read_text(encoding="utf-8")
     section = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
     table = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:1] == "|"]
     return [cells for cells in table if cells[0] in KNOWN]

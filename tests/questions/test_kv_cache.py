@@ -11,7 +11,9 @@ from record_kv_caches import CONFIGS, record
 
 import shapecalc
 
-RECORDED = json.loads((Path(__file__).parent / "data" / "kv_caches.json").read_text(encoding="utf-8"))["families"]
+RECORDED = json.loads((Path(__file__).parent.parent / "data" / "kv_caches.json").read_text(encoding="utf-8"))[
+    "families"
+]
 
 
 def spec(family: str) -> tuple[Any, dict[str, Any]]:

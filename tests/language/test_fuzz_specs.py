@@ -213,5 +213,5 @@ def test_some_are_spoilt_and_some_are_not() -> None:
     assert 3 < statuses.count(0) < 20 < statuses.count(1)
 
 
-if __name__ == "__main__":  # python tests/test_fuzz_specs.py SEED writes the file of a seed
+if __name__ == "__main__":  # python tests/language/test_fuzz_specs.py SEED writes the file of a seed
     sys.stdout.buffer.write(case_of(int(sys.argv[1]), formulas=len(sys.argv) > 2)[0])

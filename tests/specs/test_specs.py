@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TABLES = {
     table["id"]: table
-    for table in json.loads((Path(__file__).parent / "data" / "paper_tables.json").read_text(encoding="utf-8"))
+    for table in json.loads((Path(__file__).parent.parent / "data" / "paper_tables.json").read_text(encoding="utf-8"))
 }
 MEMBERS = list(bundled_members())
 NAMES = [name for _, name in MEMBERS]

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from itertools import product
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent / "cli"))
 from running import run
 
 import shapecalc

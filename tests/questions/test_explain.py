@@ -31,7 +31,7 @@ from shapecalc.questions.explain.working import work
 from shapecalc.renderers.explanations import FORMATS, render
 from shapecalc.text.cells import cell_width
 
-GOLDEN = Path(__file__).parent / "data" / "explanations"
+GOLDEN = Path(__file__).parent.parent / "data" / "explanations"
 MEMBERS = sorted({member for _, member in bundled_members()})
 
 

@@ -20,7 +20,7 @@ from shapecalc.layers.base.layer import Composite
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.inference import size_layer
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent.parent / "data"
 CASES: dict[str, dict[str, Any]] = {
     f"{framework}-{case['id']}": case
     for framework in ("torch", "keras")
@@ -45,7 +45,7 @@ NOT_APPLICABLE: dict[str, str] = {
     "torch-324": "return_indices: which places were greatest is not a matter of sizes",
     "torch-334": "Flatten from axis 0 mixes the batch into the features; networks here have no batch axis to touch",
     "torch-410": "squeeze without dim takes out the batch axis too; we ask which axes go",
-    "torch-382": "a composite kind, opened by the spec builder: tests/spec compares its totals",
+    "torch-382": "a composite kind, opened by the spec builder: tests/language compares its totals",
 }
 """Cases that ask for what is no part of this package, each with the reason."""
 

@@ -29,7 +29,7 @@ from shapecalc.questions.sweep import plan as planning  # noqa: E402
 from shapecalc.questions.sweep.axes import Axis, Grid, parse_values  # noqa: E402
 from shapecalc.questions.sweep.selection import front, read_condition  # noqa: E402
 
-ALEXNET = str(Path(__file__).parents[1] / "benchmarks" / "alexnet_width.yaml")
+ALEXNET = str(Path(__file__).parents[2] / "benchmarks" / "alexnet_width.yaml")
 PER_MEMBER = 24
 
 SMALL = {
