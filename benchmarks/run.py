@@ -137,7 +137,7 @@ def linear() -> Iterator[Result]:
 def questions() -> Iterator[Result]:
     """A sweep against a loop of inferences; an explanation against a summary."""
     import shapecalc
-    from shapecalc.questions.sweep import sweep
+    from shapecalc import sweep
 
     spec = str(Path(__file__).with_name("alexnet_width.yaml"))
     network = shapecalc.load(spec)

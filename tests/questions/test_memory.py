@@ -632,7 +632,7 @@ def test_a_result_never_changes():
 
 def test_memory_is_one_number_wherever_it_is_asked_for():
     pytest.importorskip("numpy")
-    from shapecalc.questions.sweep import sweep
+    from shapecalc import sweep
 
     spec = {"input": [3, 32, 32], "vars": {"width": 8, "act": "relu"},
             "layers": [{"conv": {"out_channels": "width", "kernel_size": 3}}, "batch_norm", {"activation": "act"},

@@ -581,7 +581,7 @@ def test_without_numpy_the_command_that_installs_it_is_named():
     script = (
         "import sys; sys.modules['numpy'] = None\n"
         "from shapecalc.errors import MissingExtraError\n"
-        "try:\n    from shapecalc.questions.sweep import sweep\n"
+        "try:\n    from shapecalc import sweep\n"
         "except MissingExtraError as error: print(error)"
     )
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
