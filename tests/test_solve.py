@@ -298,6 +298,7 @@ def test_budgets(what, text, amount):
 @pytest.mark.parametrize(("what", "text"), [
     ("params", "5X"), ("params", ""), ("params", "-3"), ("params", "512KiB"), ("memory", "5k"), ("params", "0"),
     ("params", "nan"), ("params", True), ("params", "9" * 50), ("flops", "5M"), ("params", "1e99"), ("params", "0.0001k"),
+    ("params", 0.5), ("macs", float("nan")), ("params", float("inf")),
 ])  # fmt: skip
 def test_budgets_that_are_none(what, text):
     with pytest.raises(shapecalc.UsageError):
