@@ -120,6 +120,22 @@ def test_every_row_of_a_small_network_is_what_inference_gives(data):
     check(network, sweep(network, vars=variables, input=sizes))
 
 
+def test_weights_that_are_shared_count_once_and_must_be_alike():
+    layers = [{"linear": "width", "name": "a"}, {"batch_norm": {}, "name": "n"}, {"linear": "width", "share": "a"},
+              {"batch_norm": {}, "share": "n"}, {"linear": 3, "when": "deep"}]  # fmt: skip
+    network = shapecalc.load({"input": [8, 8], "vars": {"width": 8, "deep": False}, "layers": layers})
+    result = sweep(network, vars={"width": [7, 8, 9], "deep": [False, True]}, input="8x{7,8}")
+    assert int(result["valid"].sum()) == 4  # where the second layer has as many inputs as the first
+    check(network, result)
+    check(network, sweep(network, vars={"deep": [False, True]}))  # one by one, without columns
+
+
+def test_an_output_of_the_network_is_not_written_over():
+    layers = [{"linear": "width", "name": "a"}, "relu"]
+    network = shapecalc.load({"input": [9, 2], "vars": {"width": 8}, "layers": layers, "outputs": ["a", "relu1"]})
+    check(network, sweep(network, vars={"width": [1, 8, 64]}))
+
+
 def test_numbers_beyond_64_bits_are_exact():
     network = shapecalc.load(ALEXNET)
     result = sweep(network, vars={"width": [64, 10**9, 10**11, 10**12]}, input=[(227, 227, 3), (10**9, 10**8, 3)])
