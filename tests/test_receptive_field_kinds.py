@@ -15,6 +15,7 @@ from shapecalc.layer import Layer
 from shapecalc.layers import KINDS
 from shapecalc.receptive_field.places import Gaps, seen
 from shapecalc.shape import Shape
+from shapecalc.sight import CIRCULAR, shifted
 
 
 def a_map(*sizes):
@@ -213,6 +214,30 @@ def cases(kind):
 def test_what_a_kind_says_it_sees_is_what_changes_its_output(kind):
     for arguments, shapes in cases(kind):
         check(kind, KINDS[kind](**arguments), shapes, run_kind)
+
+
+@pytest.mark.parametrize(
+    ("size", "output", "kernel", "due"),
+    [
+        (9, 1, 2, [(7, 8)]),
+        (9, 4, 2, [(0, 1), (2, 4), (4, 6), (7, 8)]),
+        (8, 4, 2, [(0, 1), (2, 3), (4, 5), (6, 7)]),
+        (9, 5, 1, [(0, 0), (2, 2), (4, 4), (6, 6), (8, 8)]),
+    ],
+)
+def test_a_fractional_pool_may_see_what_any_chance_lets_it_see(size, output, kernel, due):
+    """Due is where the maxima of 300 random maps came from: PyTorch 2.13.0's FractionalMaxPool2d, run."""
+    layer = KINDS["fractional_max_pool"](kernel_size=kernel, output_size=output)
+    x = a_map(1, size, size)
+    sight = next(iter(layer.looks(layer.output(x), x))).axes[1][0]
+    assert [(at[0], at[-1]) for at in map(sight.at, range(output))] == due
+
+
+def test_a_circular_run_of_any_length_comes_round():
+    for size, first, length in itertools.product(range(1, 5), range(-9, 10), range(1, 12)):
+        due = sorted({place % size for place in range(first, first + length)})
+        runs = seen([(first + 9, first + 8 + length)], shifted(-9, CIRCULAR), size, Gaps())
+        assert [place for start, end in runs for place in range(start, end + 1)] == due, (size, first, length)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in plain_kinds() if "kernel_size" in KINDS[kind].arguments])
