@@ -130,6 +130,17 @@ def test_kv_cache():
     assert shapecalc.load("resnet18").memory().kv_cache == 0
 
 
+def test_an_input_that_is_handed_out_is_live_to_the_end():
+    spec = {
+        "inputs": {"x": [8], "y": [100]},
+        "layers": [{"linear": 4, "name": "a", "from": "x"}],
+        "outputs": ["a", "y"],
+    }
+    found = memory(shapecalc.load(spec).infer(), training=True)
+    assert found.activations.peak == (8 + 4 + 100) * 4
+    assert found.training.peak == (8 + 4 + 100 + 4) * 4  # with the gradient of `a`
+
+
 def test_a_shared_layer_is_counted_once():
     layers = [{"fc": 16, "name": "a"}, {"fc": 16, "share": "a"}]
     assert memory(report_of(layers)).weights == (16 * 16 + 16) * 4

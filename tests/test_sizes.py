@@ -47,6 +47,12 @@ def test_inputs_that_go_together():
     assert entry.legal.text() == "1 to 512"
 
 
+def test_weights_that_are_shared_decide_the_size():
+    layers = [{"fc": 8, "name": "a"}, {"fc": 8, "share": "a"}]
+    (entry,) = shapecalc.load(layers, input=[9]).legal_sizes().axes
+    assert entry.legal.text() == "8"
+
+
 def test_axes_of_their_own():
     depth, plane = shapecalc.load("r3d_18").legal_sizes().axes
     assert (depth.axes, plane.axes) == (("depth",), ("height", "width"))
@@ -129,6 +135,8 @@ FAR = {
                       "every size from 17,000 on", "every size from 17,000 on"),
     "a long window with a stride": ("1x20000", [{"conv": {**CONV, "kernel_size": 30_001, "stride": 4}}],
                                     "every size from 30,001 on", "30,001 + 4·k"),
+    "a window between the steps of the search": ("1x9", [{"conv": {**CONV, "kernel_size": 1_000_001}}],
+                                                 "every size from 1,000,001 on", "every size from 1,000,001 on"),
     "a window longer than the input": ("1x9", [{"conv": {**CONV, "kernel_size": 10**9 + 1}}],
                                        "every size from 1,000,000,001 on", "every size from 1,000,000,001 on"),
     "features that are asserted": ("1x160000", [{"conv": {"out_channels": 4, "kernel_size": 400, "stride": 160}},

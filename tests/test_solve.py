@@ -393,6 +393,23 @@ def test_what_is_stated_wrongly_is_corrected():
     assert (change.argument, change.new) == ("in_channels", 3)
 
 
+def test_padding_that_is_too_much_is_taken_away():
+    text = """
+input: 3x8x8
+layers:
+  - conv: {out_channels: 4, kernel_size: 1, padding: 1}
+    name: padded
+  - conv: {out_channels: 4, kernel_size: 1}
+    name: plain
+    from: input
+  - add: [padded, plain]
+"""
+    found = [fix.changes[0] for fix in solve(text, fix=True).fixes if len(fix.changes) == 1]
+    assert {(change.layers, change.new) for change in found if change.argument == "padding"} == {
+        (("padded",), 0), (("plain",), 1),
+    }  # fmt: skip
+
+
 def test_nothing_to_fix():
     assert solve("alexnet", fix=True).fixes == solve("alexnet", fix=True).problems == ()
 

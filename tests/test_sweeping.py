@@ -136,6 +136,15 @@ def test_an_output_of_the_network_is_not_written_over():
     check(network, sweep(network, vars={"width": [1, 8, 64]}))
 
 
+def test_what_is_written_over_where_one_size_alone_allows_it():
+    """The sum lies where `b` lay, if that is as large: at a width of 8. `a` is an output, and stays."""
+    layers = [{"linear": 8, "name": "a"}, {"linear": "width", "name": "b", "from": "input"}, {"add": ["a", "b"]}]
+    network = shapecalc.load({"input": [2], "vars": {"width": 8}, "layers": layers, "outputs": ["a", "add1"]})
+    result = sweep(network, vars={"width": [1, 8]})
+    assert (result["memory"] - 4 * result["params"]).tolist() == [4 * (8 + 1 + 8), 4 * (8 + 2 + 8)]
+    check(network, result)
+
+
 def test_numbers_beyond_64_bits_are_exact():
     network = shapecalc.load(ALEXNET)
     result = sweep(network, vars={"width": [64, 10**9, 10**11, 10**12]}, input=[(227, 227, 3), (10**9, 10**8, 3)])
@@ -461,6 +470,22 @@ def test_a_condition_gives_what_pythons_own_numbers_give(text, rows):
                 condition.holds(columns, len(rows))
         else:
             assert condition.holds(columns, len(rows)).tolist() == due
+
+
+@pytest.mark.parametrize(
+    ("text", "due"),
+    [
+        ("a + b > 0", [True, True]),
+        ("a - (0 - b) > 0", [True, True]),
+        ("a * 2 > a", [True, True]),
+        ("a + b == b + a", [True, True]),
+        ("a / 3 == floor(a / 3)", [False, True]),
+        ("-a - b < 0", [True, True]),
+    ],
+)
+def test_conditions_do_not_wrap_at_64_bits(text, due):
+    columns = {"a": np.array([2**63 - 1, 3]), "b": np.array([2**62, 1])}
+    assert read_condition(text, list(columns)).holds(columns, 2).tolist() == due
 
 
 def test_a_row_that_is_settled_is_not_asked_further():
