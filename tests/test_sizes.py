@@ -145,6 +145,8 @@ FAR = {
     "positions that come to an end": ([131_072], [{"embedding": {"num_embeddings": 9, "embedding_dim": 8}},
                                       {"position_embedding": {"num_positions": 131_072}}],
                                       "1 to 131,072", "1 to 131,072"),
+    "a slice that comes to begin at its end": ([9], [{"slice": {"dim": 1, "start": -3, "end": 100_000}}],
+                                               "1 to 100,002", "1 to 100,002"),
     "a divisor": ("2x9", [{"reshape": [2, -1, 20_000]}], "multiples of 20,000", "multiples of 20,000"),
     "a divisor seen twice": ("3x6000", [{"reshape": [3, -1, 6_000]}], "multiples of 6,000", "multiples of 6,000"),
     "a divisor behind a window": ("2x9", [{"conv": {**CONV, "stride": 2}}, {"reshape": [2, -1, 20_000]}],
