@@ -583,6 +583,7 @@ def test_values_that_are_none(text):
         ("{1,2}x{4:6:2}x5", [(1, 4, 5), (1, 6, 5), (2, 4, 5), (2, 6, 5)]),
         ("3×5×7", [(3, 5, 7)]),
         ("{1,3}x=x=", [(1, 1, 1), (3, 3, 3)]),
+        ("3x{8,1000000000000}x8", [(3, 8, 8), (3, 10**12, 8)]),
     ],
 )
 def test_inputs_as_they_are_written(text, sizes):
@@ -590,7 +591,9 @@ def test_inputs_as_they_are_written(text, sizes):
     assert [plan.grid.at(row)[1][""] for row in range(plan.grid.rows)] == sizes
 
 
-@pytest.mark.parametrize("text", ["=x3x3", "3x{0,4}x4", "3x{}x4", "3x4x", "3x{4", "3x-4x4", "3x1.5x4", "3xax4"])
+@pytest.mark.parametrize(
+    "text", ["=x3x3", "3x{0,4}x4", "3x{}x4", "3x4x", "3x{4", "3x-4x4", "3x1.5x4", "3xax4", "3x4x1000000000001"]
+)
 def test_inputs_that_are_none(text):
     with pytest.raises(UsageError):
         sweep(SMALL, input=text)
