@@ -53,6 +53,16 @@ def test_weights_that_are_shared_decide_the_size():
     assert entry.legal.text() == "8"
 
 
+@pytest.mark.parametrize(
+    ("factor", "legal", "exact"),
+    [(0.5, "every size from 2 on", "multiples of 2"), (0.25, "every size from 4 on", "multiples of 4"),
+     (1.5, "every size from 1 on", "multiples of 2"), (2.0, "every size from 1 on", "every size from 1 on")],
+)  # fmt: skip
+def test_a_size_that_a_factor_rounds_is_not_exact(factor, legal, exact):
+    (entry,) = shapecalc.load([{"upsample": {"scale_factor": factor}}], input="1x8").legal_sizes().axes
+    assert (entry.legal.text(), entry.exact.text()) == (legal, exact)
+
+
 def test_axes_of_their_own():
     depth, plane = shapecalc.load("r3d_18").legal_sizes().axes
     assert (depth.axes, plane.axes) == (("depth",), ("height", "width"))
