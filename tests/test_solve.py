@@ -226,6 +226,17 @@ def test_memory_is_what_the_memory_command_totals(spec, find, bits, budget):
     assert answer.to_dict()["bits"] == bits
 
 
+def test_memory_of_weights_that_are_shared_counts_them_once():
+    conv = {"conv": {"out_channels": 4, "kernel_size": 3, "padding": 1}}
+    layers = [{**conv, "name": "a"}, "batch_norm", {**conv, "share": "a"}, "flatten", {"fc": "width"}]
+    network = shapecalc.load({"input": [4, 8, 8], "vars": {"width": 2}, "layers": layers})
+    answer = solve(network, find={"width": range(1, 5)}, memory="1MiB")
+    assert answer.how == "many settings in one pass"
+    assert {s.settings["width"]: s.amounts["memory"] for s in answer.solutions} == {
+        width: network.memory(vars={"width": width}).total for width in range(1, 5)
+    }
+
+
 @pytest.mark.slow
 def test_one_pass_that_inference_gainsays_is_done_again_one_by_one(monkeypatch):
     from shapecalc.solving import budgets
