@@ -69,6 +69,8 @@ FIRST = [
     ("max_pool", 55, 27, {}, {"kernel_size": 3, "stride": 2, "padding": 0, "dilation": 1}),  # AlexNet's
     ("transposed_conv", 33, 65, {"kernel_size": 3, "stride": 2, "padding": 1}, {"dilation": 1, "output_padding": 0}),
     ("transposed_conv", 33, 66, {"kernel_size": 3, "stride": 2, "padding": 1}, {"dilation": 1, "output_padding": 1}),
+    # PyTorch 2.13.0, run: output_padding is less than the stride or the dilation
+    ("transposed_conv", 4, 9, {"kernel_size": 3, "stride": 1, "padding": 0, "dilation": 2}, {"output_padding": 1}),
     ("transposed_conv", 1, 4, {}, {"kernel_size": 4, "stride": 1, "padding": 0, "dilation": 1, "output_padding": 0}),
     ("transposed_conv", 28, 56, {"kernel_size": 2}, {"stride": 2, "padding": 0, "dilation": 1, "output_padding": 0}),
 ]
