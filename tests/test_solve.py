@@ -228,9 +228,17 @@ def test_memory_is_what_the_memory_command_totals(spec, find, bits, budget):
     assert answer.to_dict()["bits"] == bits
 
 
-def test_memory_of_weights_that_are_shared_counts_them_once():
-    conv = {"conv": {"out_channels": 4, "kernel_size": 3, "padding": 1}}
-    layers = [{**conv, "name": "a"}, "batch_norm", {**conv, "share": "a"}, "flatten", {"fc": "width"}]
+CONV = {"conv": {"out_channels": 4, "kernel_size": 3, "padding": 1}}
+IN_ONE_PASS = {
+    "weights that are shared": [{**CONV, "name": "a"}, "batch_norm", {**CONV, "share": "a"}, "flatten", {"fc": "width"}],
+    "a sum that lies where its second input lay": [
+        {"fc": 1, "name": "a"}, {"fc": "20 * width", "from": "input", "name": "b"}, {"add": ["a", "b"]}
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layers", IN_ONE_PASS.values(), ids=IN_ONE_PASS)
+def test_memory_in_one_pass(layers):
     network = shapecalc.load({"input": [4, 8, 8], "vars": {"width": 2}, "layers": layers})
     answer = solve(network, find={"width": range(1, 5)}, memory="1MiB")
     assert answer.how == "many settings in one pass"
