@@ -232,7 +232,7 @@ CONV = {"conv": {"out_channels": 4, "kernel_size": 3, "padding": 1}}
 IN_ONE_PASS = {
     "weights that are shared": [{**CONV, "name": "a"}, "batch_norm", {**CONV, "share": "a"}, "flatten", {"fc": "width"}],
     "a sum that lies where its second input lay": [
-        {"fc": 1, "name": "a"}, {"fc": "20 * width", "from": "input", "name": "b"}, {"add": ["a", "b"]}
+        {"fc": 1, "name": "a"}, {"fc": "1000 * width", "from": "input", "name": "b"}, {"add": ["a", "b"]}
     ],
 }  # fmt: skip
 
@@ -240,7 +240,7 @@ IN_ONE_PASS = {
 @pytest.mark.parametrize("layers", IN_ONE_PASS.values(), ids=IN_ONE_PASS)
 def test_memory_in_one_pass(layers):
     network = shapecalc.load({"input": [4, 8, 8], "vars": {"width": 2}, "layers": layers})
-    answer = solve(network, find={"width": range(1, 5)}, memory="1MiB")
+    answer = solve(network, find={"width": range(1, 5)}, memory="64MiB")
     assert answer.how == "many settings in one pass"
     assert {s.settings["width"]: s.amounts["memory"] for s in answer.solutions} == {
         width: network.memory(vars={"width": width}).total for width in range(1, 5)
