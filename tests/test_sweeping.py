@@ -481,10 +481,12 @@ def test_a_condition_gives_what_pythons_own_numbers_give(text, rows):
         ("a + b == b + a", [True, True]),
         ("a / 3 == floor(a / 3)", [False, True]),
         ("-a - b < 0", [True, True]),
+        ("c / 7 + d - d == 1", [True, False]),  # a quotient that is whole is an int, row by row
     ],
 )
 def test_conditions_do_not_wrap_at_64_bits(text, due):
     columns = {"a": np.array([2**63 - 1, 3]), "b": np.array([2**62, 1])}
+    columns |= {"c": np.array([7, 8]), "d": np.array([2**60 + 1, 2**60 + 1])}
     assert read_condition(text, list(columns)).holds(columns, 2).tolist() == due
 
 
