@@ -124,6 +124,12 @@ def test_what_deformable_convolution_keeps() -> None:
     assert [*layer.kept(layer.output(*shapes), *shapes)] == []
 
 
+def test_an_instance_norm_without_a_weight_keeps_no_copies_of_it() -> None:
+    x = Shape((4, 6, 6))
+    for words, each in (({}, 2), ({"affine": True}, 3), ({"affine": True, "scale": False}, 2)):
+        assert KINDS["instance_norm"](**words).kept(x, x) == [(each * 4, 32)]
+
+
 def test_a_convolutional_lstm_keeps_what_an_lstm_keeps() -> None:
     lstm, conv = KINDS["lstm"](hidden_size=7), KINDS["conv_lstm"](out_channels=7, kernel_size=1)
     x, maps = Shape((5, 8)), Shape((5, 8, 1, 1))

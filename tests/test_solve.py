@@ -450,6 +450,11 @@ def test_the_first_fix_of_an_input_with_a_batch_axis_leaves_it_out(tmp_path, wri
     assert first.edit.new == ("input: [3, 32, 32]" if written[0] == "[" else "input: 3x32x32")
 
 
+def test_the_batch_axis_of_a_sequence_is_left_out():
+    text = "input: 1x3x64\nlayers:\n  - conv1d: {in_channels: 3, out_channels: 8, kernel_size: 3}\n"
+    assert solve(text, fix=True).fixes[0].changes[0].new == (3, 64)
+
+
 # Composites, and what there is too much of.
 
 
