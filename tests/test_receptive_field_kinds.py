@@ -240,6 +240,17 @@ def test_a_circular_run_of_any_length_comes_round():
         assert [place for start, end in runs for place in range(start, end + 1)] == due, (size, first, length)
 
 
+@pytest.mark.parametrize(
+    ("kind", "arguments", "shapes"),
+    [
+        ("concat", {"dim": 2}, [a_map(2, 3, 4), a_map(2, 1, 4), a_map(2, 2, 4)]),
+        ("glu", {"dim": -1}, [a_map(2, 3, 6)]),
+    ],
+)
+def test_what_is_joined_or_halved_along_space_sees_its_own_positions(kind, arguments, shapes):
+    check(kind, KINDS[kind](**arguments), shapes, run_kind)
+
+
 @pytest.mark.parametrize("kind", [kind for kind in plain_kinds() if "kernel_size" in KINDS[kind].arguments])
 def test_a_kind_with_a_window_does_not_see_everything(kind):
     assert not sees_everything(kind), f"{kind} slides a window, and does not say by `looks` what that sees"
