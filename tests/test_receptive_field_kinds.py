@@ -245,10 +245,25 @@ def test_a_circular_run_of_any_length_comes_round():
     [
         ("concat", {"dim": 2}, [a_map(2, 3, 4), a_map(2, 1, 4), a_map(2, 2, 4)]),
         ("glu", {"dim": -1}, [a_map(2, 3, 6)]),
+        ("stack", {"dim": 2}, [plain(3, 4), plain(3, 4)]),
+        ("crop", {"size": [3, 4]}, [a_map(2, 6, 9)]),
+        ("class_token", {"num_tokens": 2}, [plain(3, 4)]),
     ],
 )
-def test_what_is_joined_or_halved_along_space_sees_its_own_positions(kind, arguments, shapes):
+def test_what_is_joined_or_taken_apart_along_space_sees_its_own_positions(kind, arguments, shapes):
     check(kind, KINDS[kind](**arguments), shapes, run_kind)
+
+
+def test_a_transposed_window_of_same_with_output_padding_lies_as_with_half_the_window_of_padding():
+    """That its sizes are Keras' is tested with the layers."""
+    words = {"out_channels": 2, "kernel_size": 3, "stride": 2, "dilation": 2, "output_padding": 1}
+    same, two = (KINDS["transposed_conv"](**words, padding=padding) for padding in ("same", 2))
+    x = a_map(2, 4, 5)
+    assert same.output(x) == two.output(x)
+    for ours, theirs in zip(same.looks(same.output(x), x), two.looks(two.output(x), x), strict=True):
+        assert [([*map(sight.at, range(9))], axis) for sight, axis in ours.axes] == [
+            ([*map(sight.at, range(9))], axis) for sight, axis in theirs.axes
+        ]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in plain_kinds() if "kernel_size" in KINDS[kind].arguments])
