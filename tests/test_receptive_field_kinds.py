@@ -247,10 +247,12 @@ def test_a_circular_run_of_any_length_comes_round():
         ("glu", {"dim": -1}, [a_map(2, 3, 6)]),
         ("stack", {"dim": 2}, [plain(3, 4), plain(3, 4)]),
         ("crop", {"size": [3, 4]}, [a_map(2, 6, 9)]),
-        ("class_token", {"num_tokens": 2}, [plain(3, 4)]),
+        ("class_token", {}, [plain(3, 4)]),
+        ("mean", {"dim": [1, 2]}, [plain(3, 4, 5)]),
+        ("gather_patches", {"patch_size": [2, 3]}, [a_map(2, 4, 6)]),
     ],
 )
-def test_what_is_joined_or_taken_apart_along_space_sees_its_own_positions(kind, arguments, shapes):
+def test_positions_that_are_joined_moved_or_left_are_followed(kind, arguments, shapes):
     check(kind, KINDS[kind](**arguments), shapes, run_kind)
 
 
