@@ -54,7 +54,6 @@ def part_of(path: Path) -> str:
 
 
 @cache
-@cache
 def imports_of(path: Path) -> set[str]:
     """Every module that a file imports, whether at its top or in a function."""
     found: set[str] = set()
