@@ -491,7 +491,7 @@ SPECS = [
 ]
 
 
-@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("spec", some(SPECS, 4))
 def test_laws(spec):
     net = shapecalc.load(spec)
     one, three = net.memory(), net.memory(batch=3)
@@ -516,7 +516,7 @@ def test_laws(spec):
     assert sum(layer.buffers for layer in one.layers) == one.buffers
 
 
-@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("spec", some(SPECS, 4))
 def test_laws_of_training(spec):
     net = shapecalc.load(spec)
     one, three = net.memory(training=True).training, net.memory(training=True, batch=3).training
@@ -528,7 +528,7 @@ def test_laws_of_training(spec):
     assert one.state == 2 * one.gradients
 
 
-@pytest.mark.parametrize("spec", ["alexnet", "resnet50", "unet"])
+@pytest.mark.parametrize("spec", some(["alexnet", "resnet50", "unet"], 1))
 @pytest.mark.parametrize("budget", some(["24GiB", "300MiB", "1GB", 10**12], 1))
 @pytest.mark.parametrize("options", [{}, {"optimizer": "momentum"}, {"weights": 8, "activations": 4}])
 def test_the_largest_batch_fits_and_one_more_does_not(spec, budget, options):

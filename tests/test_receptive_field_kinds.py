@@ -210,7 +210,7 @@ def cases(kind):
     return [({name: 1 for name, argument in cls.arguments.items() if argument.required}, [MAP])]
 
 
-@pytest.mark.parametrize("kind", some(KINDS_THAT_SEE, 30))
+@pytest.mark.parametrize("kind", some(KINDS_THAT_SEE, 20))
 def test_what_a_kind_says_it_sees_is_what_changes_its_output(kind):
     for arguments, shapes in cases(kind):
         check(kind, KINDS[kind](**arguments), shapes, run_kind)

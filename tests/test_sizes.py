@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from searching import examples
+from searching import examples, some
 
 sys.path.insert(0, str(Path(__file__).parent / "cli"))
 from running import run
@@ -35,7 +35,7 @@ KNOWN = {
 }
 
 
-@pytest.mark.parametrize("spec", [pytest.param(n, marks=pytest.mark.slow) if n == "yolov3" else n for n in KNOWN])
+@pytest.mark.parametrize("spec", some(KNOWN, 3))
 def test_known_sizes(spec):
     (entry,) = shapecalc.load(spec).legal_sizes().axes
     assert (entry.legal.text(), entry.exact.text()) == KNOWN[spec]
@@ -170,7 +170,7 @@ FAR = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", FAR)
+@pytest.mark.parametrize("case", some(FAR, 4))
 def test_sizes_beyond_those_that_are_tried(case):
     size, layers, legal, exact = FAR[case]
     (entry,) = shapecalc.load(layers, input=size).legal_sizes().axes
@@ -308,6 +308,7 @@ def test_what_is_rounded_stays_so_in_the_layers_behind():
     assert entry.rounded == ("conv1", "max_pool1")
 
 
+@pytest.mark.slow
 def test_large_networks_are_tried_at_fewer_sizes(monkeypatch):
     network = shapecalc.load("yolov3")
     monkeypatch.setattr("shapecalc.sizes.patterns._MOST_WORK", 600_000)
