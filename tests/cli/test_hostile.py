@@ -195,6 +195,22 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
         + "".join(f"  v{i}: {{vars: {{{', '.join(f'ww{k}: 1' for k in range(50))}}}}}\n" for i in range(400)),
         "there is no variable ww0 to set",
     ),
+    "variants with claims, each of which is of nothing": (
+        "input: 8\nlayers:\n  - linear: 3\nvariants:\n"
+        + "".join(
+            f"  v{i}:\n    expect:\n      layer:\n"
+            + "".join(f"        linaer{k}: {{params: {i}}}\n" for k in range(99))
+            for i in range(999)
+        ),
+        "did you mean linear1?",
+    ),
+    "variants that all fail in their own way": (
+        "input: 8\nvars: {w: 3}\nlayers:\n"
+        + "  - linear: w / 7\n" * 99
+        + "variants:\n"
+        + "".join(f"  v{i}: {{vars: {{w: {7 * i + 1}}}}}\n" for i in range(999)),
+        "whole number",
+    ),
     "claims of nothing": (
         f"{HEAD}  - linear: 4\n    repeat: 20000\nexpect:\n  layer:\n"
         + "".join(f"    linaer{i}: {{params: 3}}\n" for i in range(20_000)),
