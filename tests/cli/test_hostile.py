@@ -395,6 +395,13 @@ def test_output_that_cannot_be_written(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+@pytest.mark.parametrize("args", [("summary", "nowhere"), ("summary", "--bogus")])
+def test_errors_that_cannot_be_written(args: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        assert subprocess.run([*COMMAND, *args], stderr=full, check=False).returncode == 2
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
 def test_streams_that_are_closed(closed: str) -> None:
     script = f'"$@" {closed}'
