@@ -50,11 +50,12 @@ def paired(command: list[str], other: list[str], runs: int = RUNS) -> tuple[floa
 
 
 def start_up() -> Iterator[Result]:
-    """A summary of AlexNet against importing the libraries that it is drawn with."""
-    for words, options, imports in (
-        ("summary alexnet", [], "click, yaml, rich.table, rich.console"),
-        ("summary alexnet --format json", ["--format", "json"], "click, yaml"),
+    """A summary of AlexNet against importing the libraries that it is drawn with: in colour, and as JSON."""
+    for words, options, imports, color in (
+        ("summary alexnet in colour", [], "click, yaml, rich.table, rich.console", "1"),
+        ("summary alexnet --format json", ["--format", "json"], "click, yaml", "0"),
     ):
+        ENVIRONMENT["FORCE_COLOR"] = color
         bare = [sys.executable, "-c", f"import {imports}"]
         ratio, memory = paired([*SHAPECALC, "summary", "alexnet", *options], bare)
         yield f"{words} / import {imports}: time", ratio, 1.4, "×"

@@ -15,12 +15,12 @@ takes its numbers from, and its `AdaptiveAveragePooling.cpp` for the windows of 
 
 from __future__ import annotations
 
-from fractions import Fraction
-from math import ceil, floor, gcd
+from math import floor, gcd
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from fractions import Fraction
 
     from shapecalc.shape import Shape
     from shapecalc.window import Axis
@@ -245,6 +245,8 @@ def resized(
     """
     if mode == "area":
         return adaptive(size, output)
+    from fractions import Fraction  # noqa: PLC0415  (for this kind alone)
+
     reach = _REACHES.get(mode, 1)
     if reach == 1:
         moved, corners = (Fraction(1, 2) if mode == "nearest-exact" else Fraction(0)), False
@@ -272,7 +274,7 @@ def adaptive(size: int, output: int) -> Sight:
     period = output // gcd(size, output)
 
     def seen(place: int) -> range:
-        return range(place * size // output, ceil(Fraction((place + 1) * size, output)))
+        return range(place * size // output, -(-(place + 1) * size // output))
 
     return Sight(_period(period, seen), size * period // output)
 

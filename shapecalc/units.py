@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 from typing import Any
 
 from shapecalc.errors import Problem, UsageError
@@ -44,13 +43,19 @@ def read_sizes(text: str) -> list[int] | None:
 _MOST_DIGITS = 40
 
 
+def _exactly(number: str, unit: int) -> int:
+    from fractions import Fraction  # noqa: PLC0415  (for what is seldom given)
+
+    return int(Fraction(number) * unit)
+
+
 def parse_count(given: Any, what: str = "the number") -> int:
     """Return a count: of `5M`, `300k`, `1.5G`, `25,557,032`. Errors: `UsageError`."""
     if isinstance(given, (int, float)) and not isinstance(given, bool) and 0 < given < _MOST:
         return int(given)
     found = _COUNT.fullmatch(given.strip()) if isinstance(given, str) else None
     unit = _THOUSANDS.get(found[2].lower()) if found else None
-    amount = int(Fraction(found[1].replace(",", "").replace("_", "")) * unit) if found and unit else 0
+    amount = _exactly(found[1].replace(",", "").replace("_", ""), unit) if found and unit else 0
     if not 1 <= amount < _MOST:
         shown = repr(given)[:_SHOWN]
         raise UsageError(
@@ -74,7 +79,7 @@ def parse_bytes(given: Any, what: str = "the budget") -> int:
             one = f"{found[1]}{found[2].upper()}"
             mend = f"write {one}iB for units of 1,024, {one}B for decimal ones"
         raise UsageError(Problem(f"{what} is no number of bytes: {given!r}", mend=mend))
-    amount = int(Fraction(found[1]) * unit)
+    amount = _exactly(found[1], unit)
     if amount < 1:
         raise UsageError(Problem(f"{what} is nothing: {given!r}", mend="give at least 1 byte"))
     return amount

@@ -132,7 +132,7 @@ def test_inference_of_ints_loads_neither_numpy_nor_sympy():
 
 def test_a_table_loads_of_rich_what_it_draws_with():
     assert "rich" in loaded_by(
-        'import shapecalc; from shapecalc.renderers import render; render(shapecalc.load("alexnet").infer())'
+        'import shapecalc; from shapecalc.renderers import render; render(shapecalc.load("alexnet").infer(), color=True)'
     )
 
 

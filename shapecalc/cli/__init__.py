@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["cli", "main", "status_of"]
 
 _INTERRUPTED = 130
-_GARBAGE_WORTH_A_SEARCH = 200_000
-"""A command is over before it has made so many objects, as a rule; one that goes on must not grow without bound."""
 _ENDINGS = ("SIGTERM", "SIGHUP")
 """Signals that end a command as Ctrl-C does: after it has put away what it was writing."""
 
@@ -104,7 +102,6 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line, and leave with its exit status."""
-    gc.set_threshold(_GARBAGE_WORTH_A_SEARCH)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever called
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  (for as long as the process is)

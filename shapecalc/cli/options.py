@@ -159,8 +159,15 @@ def terminal_width() -> int | None:
 
 
 def wants_color() -> bool:
-    """Tell whether colour is wanted: on a terminal, unless NO_COLOR is set or the terminal is a dumb one."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Tell whether colour is wanted: not where NO_COLOR is set; else where FORCE_COLOR is, or on a terminal.
+
+    A terminal that says that it is dumb has none; FORCE_COLOR=0 is the same as leaving it out.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def emit(text: str, output: str | None = None, format_: str = "text") -> None:

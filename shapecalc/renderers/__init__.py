@@ -61,9 +61,11 @@ def render(
 
 
 def _asks_for_fields(columns: Sequence[str]) -> bool:
+    if not columns:
+        return False
     from shapecalc.renderers.columns import FIELDS  # noqa: PLC0415
 
-    return bool(columns) and {name.lstrip("+") for name in columns} <= {*FIELDS}
+    return {name.lstrip("+") for name in columns} <= {*FIELDS}
 
 
 def _refuse(**options: bool) -> None:

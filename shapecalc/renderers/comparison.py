@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.escaping import clean
 from shapecalc.renderers.cells import NOTHING, show_size
-from shapecalc.renderers.painting import Line, draw_lines, draw_markdown
+from shapecalc.renderers.drawing import Line, draw_lines, draw_markdown
 from shapecalc.renderers.text import cell_width, shorten
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from shapecalc.compare import ADDED, CHANGED, REMOVED, SAME, TOTALS, facts_of, t
 from shapecalc.errors import count_noun
 from shapecalc.escaping import clean, markdown
 from shapecalc.renderers.cells import ARGUMENTS, SIZE
-from shapecalc.renderers.painting import Line, draw_lines, draw_markdown
+from shapecalc.renderers.drawing import Line, draw_lines, draw_markdown
 from shapecalc.renderers.text import cell_width, shorten, wrap
 
 if TYPE_CHECKING:

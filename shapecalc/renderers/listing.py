@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from shapecalc.escaping import clean
-from shapecalc.renderers.text import cell_width
+from shapecalc.renderers.drawing import Line, draw_lines
+from shapecalc.renderers.text import cell_width, cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
 __all__ = ["draw_listing"]
 
-_UNLIMITED = 1_000
 _GAP = 3
 _LEAST = 12
 """Cells that are left of a text that is cut."""
@@ -46,29 +40,11 @@ def draw_listing(
     cut = {*cut, len(headings) - 1}.difference(numbers)
     if width is not None:
         widths = _fitting(widths, spare, cut, width)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for index, room in widths.items():
-        table.add_column(
-            Text(clean(headings[index])),
-            justify="right" if index in numbers else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            width=room,
-        )
-    for row in rows:
-        table.add_row(*(Text(row[index]) for index in widths))
-    target = io.StringIO()
-    console = Console(
-        file=target,
-        width=max(_UNLIMITED, _total(widths)),
-        force_terminal=color,
-        no_color=not color,
-        color_system="standard" if color else None,
-        legacy_windows=False,
-        highlight=False,
-    )
-    console.print(table)
-    return "\n".join(line.rstrip() for line in target.getvalue().splitlines())
+    lines = [Line([cut_off(row[index], room) for index, room in widths.items()]) for row in (headings, *rows)]
+    heading, *body = lines
+    kept = list(widths)
+    to_the_right = [kept.index(index) for index in numbers if index in widths]
+    return draw_lines(heading.cells, body, numbers=to_the_right, gap=_GAP, color=color)
 
 
 def _fitting(widths: Mapping[int, int], spare: Sequence[int], cut: set[int], room: int) -> dict[int, int]:

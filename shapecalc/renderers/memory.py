@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shapecalc.escaping import clean
 from shapecalc.renderers.bars import show_share
 from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
-from shapecalc.renderers.painting import Line, draw_lines
+from shapecalc.renderers.drawing import Line, draw_lines
 from shapecalc.renderers.text import shorten, wrap
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ def _parts(memory: Memory, *, color: bool) -> str:
         Line((name, f"{amount:,}" if amount else NOTHING, show_bytes(amount), show_share(Fraction(amount, whole or 1))))
         for name, amount in _amounts(memory)
     ]
-    total = Line(("total", f"{whole:,}", show_bytes(whole), ""), "bold")
-    return draw_lines(("Memory", "bytes", "", "share"), [*lines, Line(()), total], numbers=(1, 2), color=color)
+    total = ("total", f"{whole:,}", show_bytes(whole), "")
+    return draw_lines(("Memory", "bytes", "", "share"), lines, total=total, numbers=(1, 2), color=color)
 
 
 def _at(memory: Memory) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["cell_width", "shorten", "wrap"]
+__all__ = ["cell_width", "cut_off", "shorten", "wrap"]
 
 _COMBINING = frozenset({"Mn", "Me"})
+_OWN = dict.fromkeys(map(ord, "×–−·…≤─█▏▎▍▌▋▊▉"))
+"""What tables are full of beside ASCII, each of one cell."""
 
 
 def cell_width(text: str) -> int:
     """Return how many cells a text takes: two for each wide character, none for one that combines with the last."""
-    if text.isascii() or text.replace("×", "").replace("–", "").isascii():
+    if text.isascii() or text.translate(_OWN).isascii():
         return len(text)
     from unicodedata import category, east_asian_width  # noqa: PLC0415  (seldom needed, and to be loaded)
 
@@ -28,6 +30,15 @@ def shorten(text: str, room: int) -> str:
     while cell_width(end) > tail:
         end = end[1:]
     return f"{start}…{end}"
+
+
+def cut_off(text: str, room: int) -> str:
+    """Return a text with its end left out, where it takes more cells than there is room."""
+    if cell_width(text) <= room:
+        return text
+    while cell_width(text) > room - 1:
+        text = text[: min(len(text) - 1, room - 1)]
+    return f"{text}…"
 
 
 def wrap(text: str, room: int | None, hang: int = 0) -> list[str]:

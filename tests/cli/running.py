@@ -37,8 +37,8 @@ def run(*arguments, text: str | bytes = b"", columns: int = 0, color: bool = Fal
     out, err = _Stream(is_terminal=bool(columns), encoding=encoding), _Stream(encoding=encoding)
     given = io.TextIOWrapper(io.BytesIO(text.encode() if isinstance(text, str) else text), encoding="utf-8")
     before = sys.argv, sys.stdin
-    thresholds = gc.get_threshold()
-    environment = {"COLUMNS": str(columns or 80), "TERM": "xterm-256color" if color else "dumb", "NO_COLOR": ""}
+    environment = {"COLUMNS": str(columns or 80), "TERM": "xterm-256color" if color else "dumb", "NO_COLOR": "",
+                   "FORCE_COLOR": ""}  # fmt: skip
     import os
 
     saved = {key: os.environ.get(key) for key in environment}
@@ -53,7 +53,6 @@ def run(*arguments, text: str | bytes = b"", columns: int = 0, color: bool = Fal
     finally:
         sys.argv, sys.stdin = before
         gc.unfreeze()
-        gc.set_threshold(*thresholds)
         for key, value in saved.items():
             if value is None:
                 os.environ.pop(key, None)

@@ -13,6 +13,8 @@ import sys
 import pytest
 from running import run
 
+from shapecalc.cli.options import wants_color
+
 SMALL = "name: small\ninput: 3x8x8\nlayers:\n- conv: {out_channels: 4, kernel_size: 3}\n- relu\n- fc: 10\n"
 
 
@@ -209,3 +211,26 @@ def test_a_terminal_of_another_century():
     out = subprocess.run(command, capture_output=True, env=environment, check=True).stdout.decode("ascii")
     assert "227x227x3" in out
     assert "?" not in out
+
+
+@pytest.mark.parametrize(
+    ("environment", "on_terminal", "is_colored"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"FORCE_COLOR": "1"}, False, True),
+        ({"FORCE_COLOR": "1", "TERM": "dumb"}, True, True),
+        ({"FORCE_COLOR": "0"}, False, False),
+        ({"FORCE_COLOR": "0"}, True, True),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, True, False),
+        ({"TERM": "dumb"}, True, False),
+    ],
+)
+def test_colour_is_for_terminals_unless_the_environment_asks_otherwise(
+    environment: dict[str, str], on_terminal: bool, is_colored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"NO_COLOR": "", "FORCE_COLOR": "", "TERM": "xterm", **environment}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: on_terminal)
+    assert wants_color() is is_colored

@@ -23,7 +23,7 @@ from shapecalc.graph import Block, Graph, Node, Reference
 from shapecalc.inference import infer
 from shapecalc.layers import find_kind
 from shapecalc.renderers import COLUMNS, FORMATS, parse_columns, render
-from shapecalc.renderers.drawing import draw_table
+from shapecalc.renderers.drawing import Line, draw_lines
 from shapecalc.renderers.text import cell_width
 from shapecalc.renderers.view import View
 from shapecalc.shape import Shape
@@ -164,15 +164,26 @@ def test_wider_terminals_and_pipes_show_more() -> None:
 @pytest.mark.parametrize("name", NETS)
 def test_rich_draws_the_same_table(name: str) -> None:
     for width in (80, None):
-        view = View(NETS[name](), width=width, color=True)
-        colored = render(view.report, width=width, color=True)
-        assert "\x1b[36mconv" in colored
-        assert re.sub("\x1b\\[[0-9;]*m", "", colored).split() == render(view.report, width=width).split()
-        names = view.names()
-        grid = view.grid(names)
-        drawn = draw_table([view.title], grid, names, view.footer(names), 2, color=False)
-        plain = "\n".join(line.rstrip() for line in drawn.splitlines())
-        assert plain == render(view.report, columns=names)
+        report = NETS[name]()
+        colored = render(report, width=width, color=True)
+        assert re.search("\x1b\\[36m ?conv", colored)
+        bare = re.sub("\x1b\\[[0-9;]*m", "", colored)
+        assert "\n".join(line.rstrip() for line in bare.splitlines()) == render(report, width=width)
+
+
+@pytest.mark.parametrize("total", [(), ("total", "", "1,234")])
+@pytest.mark.parametrize("gap", [1, 2, 3])
+def test_a_table_of_lines_is_the_same_in_colour(gap: int, total: tuple[str, ...]) -> None:
+    lines = [Line(("conv\x1b[2J", "漢字", "1")), Line(()), Line(("a[b]", "–", "12,345,678"), "red")]
+    drawn = [
+        draw_lines(("Layer", "", "n"), lines, total=total, numbers=(2,), styles=("", "", "bold"), gap=gap, color=color)
+        for color in (False, True)
+    ]
+    bare = re.sub("\x1b\\[[0-9;]*m", "", drawn[1])
+    assert "\n".join(line.rstrip() for line in bare.splitlines()) == drawn[0]
+    assert "\x1b[31m" in drawn[1]
+    assert "\x1b[2J" not in drawn[1]
+    assert drawn[0].splitlines()[0] == f"Layer{' ' * (3 + gap)}{' ' * (4 + gap)}{' ' * 9}n"
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -281,7 +292,7 @@ def test_long_networks_are_shown_with_their_blocks_closed() -> None:
 
 def test_a_very_long_table_has_every_row() -> None:
     drawn = render(huge(3_000), width=80, color=True)
-    assert "\x1b" not in drawn
+    assert "\x1b" not in drawn.split("\n\n")[1]
     assert len(re.findall(r"(?m)^conv\d+ ", drawn)) == 3_000
 
 
@@ -310,7 +321,8 @@ def test_rich_is_loaded_for_colour_alone() -> None:
     code = (
         "import sys; from shapecalc.renderers import render; import shapecalc.renderers.table; "
         "print([m for m in ('rich', 'yaml', 'numpy', 'sympy', 'json', 'csv') if m in sys.modules]); "
-        "import shapecalc.renderers.drawing; print('rich' in sys.modules)"
+        "import shapecalc; report = shapecalc.load('alexnet').infer(); render(report); print('rich' in sys.modules); "
+        "render(report, color=True); print('rich' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n")[:2] == ["[]", "True"]
+    assert done.stdout.split("\n")[:3] == ["[]", "False", "True"]
