@@ -238,7 +238,7 @@ def load(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None)
 
 
 def _read(spec: Any) -> tuple[Specification, str, str]:
-    if isinstance(spec, str) and "\n" in spec:
+    if isinstance(spec, str) and "\n" in spec and not os.path.exists(spec):
         return read_specification(spec, "<text>"), "", ""
     if isinstance(spec, (str, os.PathLike)):
         found = locate(os.fspath(spec))

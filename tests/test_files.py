@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -75,6 +76,21 @@ def test_what_is_secret_is_never_open_to_others(tmp_path, monkeypatch):
     monkeypatch.setattr(files.os, "chmod", lambda path, mode: modes.append(stat.S_IMODE(os.stat(path).st_mode)))
     write_file(str(old), b"secret")
     assert modes == [0o600]  # from its first moment
+
+
+@posix
+@pytest.mark.parametrize("kind", [OutputFile, PartFile])
+def test_permissions_that_cannot_be_had_leave_nothing(kind, tmp_path, monkeypatch):
+    def chmod(path, mode):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    old = tmp_path / "old"
+    old.write_bytes(b"old")
+    monkeypatch.setattr(files.os, "chmod", chmod)
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    with pytest.raises(UsageError, match="cannot be written: Operation not permitted"):
+        kind(str(old))
+    assert (os.listdir(tmp_path), old.read_bytes()) == (["old"], b"old")
 
 
 @posix

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.arguments import show
 from shapecalc.source import MapValue, Scalar
-from shapecalc.spec.document import MAX_VARIABLES
-from shapecalc.spec.values import bad, describe, evaluate, plain
+from shapecalc.spec.document import MAX_VARIABLES, find_name_fault
+from shapecalc.spec.values import BadValueError, bad, describe, evaluate, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,8 +50,9 @@ def _for_lists(value: Value, variables: Mapping[str, Any]) -> dict[str, list[Any
         found = plain(item, variables)
         if not isinstance(found, (list, tuple)):
             raise bad(f"{key.text} must be a list of values, not {describe(item)}", item.mark)
-        if not key.text.isidentifier():
-            raise bad(f"'{key.text}' is not a name for a variable", key.mark)
+        fault = find_name_fault(key)
+        if fault is not None:
+            raise BadValueError(fault)
         lists[key.text] = list(found)
     lengths = {name: len(values) for name, values in lists.items()}
     if len(set(lengths.values())) > 1:
