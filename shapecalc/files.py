@@ -368,11 +368,16 @@ def _created(path: str, like: os.stat_result | None) -> FileIO:
     """Return a new file with the permissions and the owner of another; those of any new file without one."""
     mode = 0o666 if like is None else 0o600
     stream = _opened(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
-    if like is not None:
-        if hasattr(os, "fchown"):
-            with contextlib.suppress(OSError):
-                os.fchown(stream.fileno(), like.st_uid, like.st_gid)
-        os.chmod(path, stat.S_IMODE(like.st_mode))
+    try:
+        if like is not None:
+            if hasattr(os, "fchown"):
+                with contextlib.suppress(OSError):
+                    os.fchown(stream.fileno(), like.st_uid, like.st_gid)
+            os.chmod(path, stat.S_IMODE(like.st_mode))
+    except BaseException:
+        stream.close()
+        _remove(path)
+        raise
     return stream
 
 

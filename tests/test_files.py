@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -75,6 +76,21 @@ def test_what_is_secret_is_never_open_to_others(tmp_path, monkeypatch):
     monkeypatch.setattr(files.os, "chmod", lambda path, mode: modes.append(stat.S_IMODE(os.stat(path).st_mode)))
     write_file(str(old), b"secret")
     assert modes == [0o600]  # from its first moment
+
+
+@posix
+@pytest.mark.parametrize("kind", [OutputFile, PartFile])
+def test_permissions_that_cannot_be_had_leave_nothing(kind, tmp_path, monkeypatch):
+    def chmod(path, mode):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    old = tmp_path / "old"
+    old.write_bytes(b"old")
+    monkeypatch.setattr(files.os, "chmod", chmod)
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    with pytest.raises(UsageError, match="cannot be written: Operation not permitted"):
+        kind(str(old))
+    assert (os.listdir(tmp_path), old.read_bytes()) == (["old"], b"old")
 
 
 @posix
@@ -237,7 +253,10 @@ def test_pipes_and_devices_are_written_straight(tmp_path):
     check_writable(str(pipe))  # does not wait for a reader
     with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
         write_file(str(pipe), b"through")
-        assert reader.communicate()[0] == b"through"
+        try:
+            assert reader.communicate(timeout=20)[0] == b"through"
+        finally:
+            reader.kill()  # where the pipe was replaced it would wait for ever
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     write_file("/dev/null", b"gone")
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)

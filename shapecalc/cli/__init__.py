@@ -114,13 +114,20 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         _close_quietly()
-        sys.stderr.write(clean(f"the output cannot be written: {error.strerror or error}") + "\n")
+        _say(clean(f"the output cannot be written: {error.strerror or error}"))
         sys.exit(2)
     except MemoryError:
-        sys.stderr.write("there is not enough memory for that\n")
+        _say("there is not enough memory for that")
         sys.exit(2)
     finally:
         gc.freeze()  # nor is the last search worth its time, the one at the end of the process
+
+
+def _say(words: str) -> None:
+    """Write a last line to standard error, if that can be written."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{words}\n")
+        sys.stderr.flush()
 
 
 def _run() -> int:

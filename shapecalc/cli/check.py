@@ -12,7 +12,7 @@ from shapecalc.errors import ShapecalcError, count_noun
 from shapecalc.escaping import clean, github, github_property, join_lines, json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shapecalc.errors import Problem
 
@@ -69,7 +69,7 @@ def _check(spec: str, variables: Mapping[str, Any]) -> _Result:
     from shapecalc.model.expectations import broken_claims  # noqa: PLC0415
     from shapecalc.network import load  # noqa: PLC0415
 
-    problems: list[Problem] = []
+    problems: dict[Problem, Problem] = {}  # what members have in common is said once
     claims = count = params = 0
     name, file = spec, spec
     try:
@@ -81,14 +81,16 @@ def _check(spec: str, variables: Mapping[str, Any]) -> _Result:
         try:
             report = load(member, vars=variables).infer()
         except ShapecalcError as error:
-            problems += [problem for problem in error.problems if problem not in problems]
-            continue
-        count += 1
-        name, params = report.name, report.total.params
-        claims += len(report.graph.claims)
-        problems += broken_claims(report)
+            wrong: Iterable[Problem] = error.problems
+        else:
+            count += 1
+            name, params = report.name, report.total.params
+            claims += len(report.graph.claims)
+            wrong = broken_claims(report)
+        for problem in wrong:  # without its hint, which is worked out only for what is shown
+            problems.setdefault(problem._replace(mend=""), problem)
     told = f"{name}, {params:,} parameters" if count == 1 else count_noun(count, "network")
-    return _Result(spec, file, count, claims, told, tuple(problems), 1 if problems else 0)
+    return _Result(spec, file, count, claims, told, tuple(problems.values()), 1 if problems else 0)
 
 
 def _text(results: Sequence[_Result]) -> None:

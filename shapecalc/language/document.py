@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Reader = Callable[[str, Mark], "tuple[Value | None, list[Problem]]"]
 
-__all__ = ["KEYS", "BlockDefinition", "Document", "read_document"]
+__all__ = ["KEYS", "BlockDefinition", "Document", "find_name_fault", "read_document"]
 
 KEYS = {
     "name": "what the network is called",
@@ -174,12 +174,22 @@ def _mapping(value: Value | None, what: str, problems: Problems) -> list[tuple[S
     return []
 
 
+def find_name_fault(key: Scalar) -> Problem | None:
+    """Return what is wrong with the name of a variable. Expressions are read as Python's, but letters as they stand."""
+    if key.text in RESERVED:
+        why = "it has a meaning of its own"
+    elif key.text.isidentifier() and key.text.isascii():
+        return None
+    else:
+        why = "a name has ASCII letters, digits and _ only"
+    return Problem(f"'{key.text}' cannot be the name of a variable: {why}", key.mark)
+
+
 def _is_variable_name(key: Scalar, problems: Problems) -> bool:
-    if key.text.isidentifier() and key.text not in RESERVED:
-        return True
-    why = "it has a meaning of its own" if key.text in RESERVED else "a name has letters, digits and _ only"
-    problems.append(Problem(f"'{key.text}' cannot be the name of a variable: {why}", key.mark))
-    return False
+    fault = find_name_fault(key)
+    if fault is not None:
+        problems.append(fault)
+    return fault is None
 
 
 def _variables(value: Value | None, problems: Problems) -> dict[str, Value]:

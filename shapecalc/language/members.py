@@ -46,7 +46,7 @@ def find_member(spec: Any) -> Member:
 
     Errors: `UsageError` where there is no such file, or the objects are of another type.
     """
-    if isinstance(spec, str) and "\n" in spec:
+    if isinstance(spec, str) and "\n" in spec and not os.path.exists(spec):
         return Member(read_specification(spec, "<text>"))
     if isinstance(spec, (str, os.PathLike)):
         found = locate(os.fspath(spec))

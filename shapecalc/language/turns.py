@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.language.document import MAX_VARIABLES
-from shapecalc.language.values import bad, describe, evaluate, plain
+from shapecalc.language.document import MAX_VARIABLES, find_name_fault
+from shapecalc.language.values import BadValueError, bad, describe, evaluate, plain
 from shapecalc.layers.base.arguments import show
 from shapecalc.source import MapValue, Scalar
 
@@ -50,8 +50,9 @@ def _for_lists(value: Value, variables: Mapping[str, Any]) -> dict[str, list[Any
         found = plain(item, variables)
         if not isinstance(found, (list, tuple)):
             raise bad(f"{key.text} must be a list of values, not {describe(item)}", item.mark)
-        if not key.text.isidentifier():
-            raise bad(f"'{key.text}' is not a name for a variable", key.mark)
+        fault = find_name_fault(key)
+        if fault is not None:
+            raise BadValueError(fault)
         lists[key.text] = list(found)
     lengths = {name: len(values) for name, values in lists.items()}
     if len(set(lengths.values())) > 1:

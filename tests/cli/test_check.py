@@ -11,6 +11,7 @@ import yaml
 from running import run
 from searching import some
 
+import shapecalc
 from shapecalc.cli import specs
 from shapecalc.language.files import bundled_members
 from shapecalc.language.schema import specification_schema
@@ -182,3 +183,18 @@ def test_specs_refuses(arguments, words):
     ran = run("specs", *arguments)
     assert ran.status == 2
     assert words in ran.err
+
+
+def test_a_file_whose_name_has_a_line_break_is_a_file(tmp_path):
+    file = tmp_path / "a\nb.yaml"
+    file.write_text(GOOD)
+    ran = run("check", file)
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.endswith("b.yaml: good, 0 parameters, 2 claims held\n")
+    assert shapecalc.load(str(file)).name == shapecalc.load(GOOD).name == "good"
+
+
+def test_what_members_have_in_common_is_said_once():
+    text = "input: 8\nvars: {w: 1}\nlayers: [{linear: 4, padding: w}]\nvariants:\n  a: {vars: {w: 2}}\n  b: {expect: {params: 1}}\n"
+    ran = run("check", "-", text=text)
+    assert (ran.status, ran.out) == (1, "wrong  -: 1 problem\n")

@@ -199,6 +199,22 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
         + "".join(f"  v{i}: {{vars: {{{', '.join(f'ww{k}: 1' for k in range(50))}}}}}\n" for i in range(400)),
         "there is no variable ww0 to set",
     ),
+    "variants with claims, each of which is of nothing": (
+        "input: 8\nlayers:\n  - linear: 3\nvariants:\n"
+        + "".join(
+            f"  v{i}:\n    expect:\n      layer:\n"
+            + "".join(f"        linaer{k}: {{params: {i}}}\n" for k in range(99))
+            for i in range(999)
+        ),
+        "did you mean linear1?",
+    ),
+    "variants that all fail in their own way": (
+        "input: 8\nvars: {w: 3}\nlayers:\n"
+        + "  - linear: w / 7\n" * 99
+        + "variants:\n"
+        + "".join(f"  v{i}: {{vars: {{w: {7 * i + 1}}}}}\n" for i in range(999)),
+        "whole number",
+    ),
     "claims of nothing": (
         f"{HEAD}  - linear: 4\n    repeat: 20000\nexpect:\n  layer:\n"
         + "".join(f"    linaer{i}: {{params: 3}}\n" for i in range(20_000)),
@@ -381,6 +397,13 @@ def test_output_that_cannot_be_written(tmp_path: Path) -> None:
         2,
         f"{tmp_path / 'no' / 'file'} cannot be written: No such file or directory\n",
     )
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+@pytest.mark.parametrize("args", [("summary", "nowhere"), ("summary", "--bogus")])
+def test_errors_that_cannot_be_written(args: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        assert subprocess.run([*COMMAND, *args], stderr=full, check=False).returncode == 2
 
 
 @pytest.mark.parametrize("closed", some(["<&-", ">&-", "2>&-"], 1))

@@ -256,3 +256,23 @@ def test_a_feature_extractor_of_a_bundled_network() -> None:
     assert list(report.outputs.values()) == [(512, 28, 28), (256, 28, 28)]
     assert report.rows[-1].name == "layer3.0.conv1"
     assert "left out" in report.graph.notes[0]
+
+
+def test_layers_that_share_within_a_block_share_in_every_use_of_it() -> None:
+    layers = "- pair\n- pair\n- pair"
+    pair = "blocks:\n  pair:\n    layers:\n    - linear: 8\n      name: one\n    - linear: 8\n      share: one\n"
+    report = load(layers, pair, "5x8")
+    assert report.total.params == 3 * (8 * 8 + 8)
+    assert [row.shares for row in report] == [name for i in (1, 2, 3) for name in ("", f"pair{i}.one")]
+
+
+def nested(depth: int) -> shapecalc.Network:
+    """Return a network of one layer within so many blocks."""
+    blocks = {f"b{i}": {"layers": [f"b{i + 1}"]} for i in range(1, depth)}
+    return shapecalc.load({"input": [8], "blocks": {**blocks, f"b{depth}": {"layers": ["relu"]}}, "layers": ["b1"]})
+
+
+def test_blocks_stand_within_one_another_up_to_forty_deep() -> None:
+    assert [row.kind for row in nested(40).infer()] == ["relu"]
+    with pytest.raises(shapecalc.SpecError, match="blocks stand within one another more than 40 deep"):
+        nested(41)

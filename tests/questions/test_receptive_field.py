@@ -332,6 +332,11 @@ def test_sights():
     assert resized(4, 8).at(5) == range(2, 3)
     assert resized(4, 8, "bilinear").at(5) == range(2, 4)
     assert resized(3, 5, "bilinear", corners=True).at(2) == range(1, 2)
+    cubic, due = (
+        resized(5, 10, "bicubic"),
+        [(0, 1), (0, 2), (0, 2), (0, 3), (0, 3), (1, 4), (1, 4), (2, 4), (2, 4), (3, 4)],
+    )
+    assert [(max(at[0], 0), min(at[-1], 4)) for at in map(cubic.at, range(10))] == due, TORCHVISION
 
 
 # The library and its errors.
@@ -480,6 +485,32 @@ def test_sizes_are_widest_over_lanes_that_do_not_move_steadily():
     changed = changed_by(report)["conv1"]
     spans = [span(changed[:, place], 0) for place in range(20, 40)]
     assert field.size == max(last - first + 1 for first, last in spans)
+
+
+def test_sizes_where_what_is_seen_ends_earlier_from_place_to_place():
+    """Every second place sees the input through both branches, those between through the narrow one alone."""
+    layers = [
+        {"conv": {"out_channels": 1, "kernel_size": 5, "padding": [[0, 4]]}, "from": "input"},
+        {"conv_transpose": {"out_channels": 1, "kernel_size": 1, "stride": 2, "output_padding": 1}, "name": "wide"},
+        {"upsample": 2, "from": "input", "name": "narrow"},
+        {"add": ["wide", "narrow"], "name": "both"},
+        {"conv": {"out_channels": 1, "kernel_size": 2, "stride": 2}, "name": "pair"},
+    ]
+    report = shapecalc.load(layers, input="1x32").infer()
+    assert told(receptive_fields(report)["pair"][0]) == (5, 1, 0)
+    check_regions(report, 1, random.Random(0))
+
+
+def test_a_field_over_lanes_that_move_apart_is_told_where_it_is_widest():
+    """The one branch moves on by 2 with each place, the other by 1: they are furthest apart at the end."""
+    layers = [
+        {"conv": {"out_channels": 1, "kernel_size": 1, "stride": 2}, "from": "input", "name": "fast"},
+        {"crop": {"cropping": [[0, 16]]}, "from": "input", "name": "slow"},
+        {"add": ["fast", "slow"], "name": "both"},
+    ]
+    fields = fields_of(layers, "1x32")
+    assert [(field.size, field.jump, field.aligned) for field in fields["both"]] == [(16, 2, False)]
+    assert seen_spans(fields, "both", (15,)) == {"length": (15, 30)}
 
 
 def test_windows_in_a_row_come_round_to_the_same():

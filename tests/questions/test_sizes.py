@@ -43,6 +43,22 @@ def test_inputs_that_go_together():
     assert entry.legal.text() == "1 to 512"
 
 
+def test_weights_that_are_shared_decide_the_size():
+    layers = [{"fc": 8, "name": "a"}, {"fc": 8, "share": "a"}]
+    (entry,) = shapecalc.load(layers, input=[9]).legal_sizes().axes
+    assert entry.legal.text() == "8"
+
+
+@pytest.mark.parametrize(
+    ("factor", "legal", "exact"),
+    [(0.5, "every size from 2 on", "multiples of 2"), (0.25, "every size from 4 on", "multiples of 4"),
+     (1.5, "every size from 1 on", "multiples of 2"), (2.0, "every size from 1 on", "every size from 1 on")],
+)  # fmt: skip
+def test_a_size_that_a_factor_rounds_is_not_exact(factor, legal, exact):
+    (entry,) = shapecalc.load([{"upsample": {"scale_factor": factor}}], input="1x8").legal_sizes().axes
+    assert (entry.legal.text(), entry.exact.text()) == (legal, exact)
+
+
 def test_axes_of_their_own():
     depth, plane = shapecalc.load("r3d_18").legal_sizes().axes
     assert (depth.axes, plane.axes) == (("depth",), ("height", "width"))
@@ -125,6 +141,8 @@ FAR = {
                       "every size from 17,000 on", "every size from 17,000 on"),
     "a long window with a stride": ("1x20000", [{"conv": {**CONV, "kernel_size": 30_001, "stride": 4}}],
                                     "every size from 30,001 on", "30,001 + 4·k"),
+    "a window between the steps of the search": ("1x9", [{"conv": {**CONV, "kernel_size": 1_000_001}}],
+                                                 "every size from 1,000,001 on", "every size from 1,000,001 on"),
     "a window longer than the input": ("1x9", [{"conv": {**CONV, "kernel_size": 10**9 + 1}}],
                                        "every size from 1,000,000,001 on", "every size from 1,000,000,001 on"),
     "features that are asserted": ("1x160000", [{"conv": {"out_channels": 4, "kernel_size": 400, "stride": 160}},
@@ -133,6 +151,8 @@ FAR = {
     "positions that come to an end": ([131_072], [{"embedding": {"num_embeddings": 9, "embedding_dim": 8}},
                                       {"position_embedding": {"num_positions": 131_072}}],
                                       "1 to 131,072", "1 to 131,072"),
+    "a slice that comes to begin at its end": ([9], [{"slice": {"dim": 1, "start": -3, "end": 100_000}}],
+                                               "1 to 100,002", "1 to 100,002"),
     "a divisor": ("2x9", [{"reshape": [2, -1, 20_000]}], "multiples of 20,000", "multiples of 20,000"),
     "a divisor seen twice": ("3x6000", [{"reshape": [3, -1, 6_000]}], "multiples of 6,000", "multiples of 6,000"),
     "a divisor behind a window": ("2x9", [{"conv": {**CONV, "stride": 2}}, {"reshape": [2, -1, 20_000]}],

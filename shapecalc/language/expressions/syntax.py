@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import keyword
 import re
 import warnings
 from typing import NoReturn
@@ -50,6 +51,8 @@ _SLIPS = (
 )
 
 
+_OF_EXPRESSIONS = ("and", "or", "not", "if", "else", "in", "is", "None", "True", "False")
+_PYTHONS_OWN = rf"\b(?:{'|'.join([word for word in keyword.kwlist if word not in _OF_EXPRESSIONS])})\b"
 _UNFINISHED = r"(?:[-+*/%<>=,(\[]|\b(?:and|or|not|if|else|in))\s*$"
 
 
@@ -63,6 +66,8 @@ def _refuse_syntax(text: str, at: int) -> NoReturn:
         where, mend = ": a `)` is missing", "close every `(`; in [ ] or { } put what holds a comma in quotes"
     elif text.count("[") > text.count("]"):
         where, mend = ": a `]` is missing", "close every `[`"
+    elif match := re.search(_PYTHONS_OWN, text):
+        where, mend = f": `{match[0]}` is a word of Python's", mend or "a variable of that name stands alone only"
     else:
         where = f": it cannot be read from `{short(rest)}` on" if rest and rest != text.strip() else ""
     message = f"`{short(text)}` is not an expression{where}"
