@@ -280,10 +280,15 @@ def adaptive(size: int, output: int) -> Sight:
 
 
 def fractional(size: int, output: int, kernel: int) -> Sight:
-    """Return what the places of a fractional pool may see: its windows start where chance has it, within one place."""
+    """Return what the places of a fractional pool may see: its windows start where chance has it, within one place.
+
+    The last one ends at the edge, and one that chance cannot move is where it is (PyTorch's `FractionalMaxPooling.h`).
+    """
 
     def seen(place: int) -> range:
-        start = place * (size - kernel) // max(output - 1, 1)
-        return range(start, min(start + kernel + 1, size))
+        if place == output - 1:
+            return range(size - kernel, size)
+        start, rest = divmod(place * (size - kernel), output - 1)
+        return range(start, start + kernel + (rest > 0))
 
     return Sight(_period(output, seen), size)

@@ -51,7 +51,7 @@ def _exactly(number: str, unit: int) -> int:
 
 def parse_count(given: Any, what: str = "the number") -> int:
     """Return a count: of `5M`, `300k`, `1.5G`, `25,557,032`. Errors: `UsageError`."""
-    if isinstance(given, (int, float)) and not isinstance(given, bool) and 0 < given < _MOST:
+    if isinstance(given, (int, float)) and not isinstance(given, bool) and 1 <= given < _MOST:
         return int(given)
     found = _COUNT.fullmatch(given.strip()) if isinstance(given, str) else None
     unit = _THOUSANDS.get(found[2].lower()) if found else None

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 
 from hypothesis import settings
+from searching import WHOLE
 
 # Every kind is loaded, so that tests over the registry see all of them.
 from shapecalc.layers import KINDS  # noqa: F401
 
-# A user's run says the same on every day and writes nothing; CI's (`--hypothesis-profile=thorough`) searches further.
+# A user's run and CI's (`--hypothesis-profile=thorough`), which searches further, say the same on every day and write
+# nothing. A scheduled job (`--hypothesis-profile=explore`) searches where neither has been.
 settings.register_profile("quick", max_examples=12, deadline=None, derandomize=True, database=None)
-settings.register_profile("thorough", max_examples=200, deadline=None, print_blob=True, database=None)
+settings.register_profile("thorough", max_examples=100, deadline=None, derandomize=True, database=None)
+settings.register_profile("explore", max_examples=200, deadline=None, derandomize=False, print_blob=True, database=None)
 settings.load_profile("quick")
 
 
@@ -27,6 +31,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     """Bring about what the tests count on, wherever they run."""
+    WHOLE[0] = config.option.markexpr != "not slow"
+    gc.set_threshold(50_000)  # what pytest holds of thousands of tests is no garbage, and takes long to search
     # A shell starts what runs in the background deaf to interrupts, and so would be the commands that the tests start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

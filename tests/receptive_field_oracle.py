@@ -281,7 +281,7 @@ def _separable(layer, rng, x):
 
 def _fractional(layer, rng, x):
     result = layer.output(_shape(x)).sizes[1:]
-    starts = [[i * (n - layer.kernel_size) // max(m - 1, 1) for i in range(m)]
+    starts = [[i * (n - layer.kernel_size) // (m - 1) for i in range(m - 1)] + [n - layer.kernel_size]
               for n, m in zip(x.shape[2:], result, strict=True)]  # fmt: skip
     taps = itertools.product(range(layer.kernel_size), repeat=len(result))
     return sum(x[(slice(None), slice(None), *np.ix_(*[np.add(s, t) for s, t in zip(starts, tap, strict=True)]))]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CASES", "NETWORKS", "UNRECORDED", "Case", "record", "record_networks"]
+__all__ = ["CASES", "NETWORKS", "UNEVEN", "UNRECORDED", "Case", "record", "record_networks"]
 
 
 class Case(NamedTuple):
@@ -245,6 +245,23 @@ def _cases() -> Iterator[Case]:
                "Sequence(nn.Conv2d(4, 8, 3, 3), lambda x: x.flatten(2).mT)")  # fmt: skip
 
 
+def _uneven() -> Iterator[Case]:
+    """Layers whose axes, inputs or options differ from one another, so that none can be taken for the other."""
+    uneven = {"out_channels": 3, "kernel_size": [3, 4], "padding": "same"}
+    yield Case("conv", uneven, MAP, "nn.Conv2d(4, 3, (3, 4), padding='same')")
+    yield Case("conv", {**uneven, "padding_mode": "circular"}, MAP,
+               "nn.Conv2d(4, 3, (3, 4), padding='same', padding_mode='circular')")  # fmt: skip
+    yield Case("separable_conv", {"out_channels": 3, "kernel_size": 3}, MAP,
+               "nn.Sequential(nn.Conv2d(4, 4, 3, groups=4, bias=False), nn.Conv2d(4, 3, 1))")  # fmt: skip
+    yield Case("adaptive_avg_pool", {"output_size": [1, 2]}, MAP, "nn.AdaptiveAvgPool2d((1, 2))")
+    yield Case("multi_head_attention", {"num_heads": 2, "add_zero_attn": True, "add_bias_kv": True}, SEQUENCE,
+               "First(Attention(8, 2, add_zero_attn=True, add_bias_kv=True))")  # fmt: skip
+    yield Case("multi_head_attention", {"num_heads": 2, "add_zero_attn": True, "need_weights": True}, SEQUENCE,
+               "First(Attention(8, 2, add_zero_attn=True, need_weights=True))")  # fmt: skip
+    yield Case("lstm", {"hidden_size": 7, "num_layers": 2, "proj_size": 3}, [*SEQUENCE, [2, 3], [2, 7]],
+               "Begun(nn.LSTM(8, 7, 2, proj_size=3))")  # fmt: skip
+
+
 UNRECORDED = {
     "parameter": "it has no input, and is a parameter itself",
     "argmax": "its output has no gradient",
@@ -255,8 +272,10 @@ UNRECORDED = {
 }
 """Kinds that have no record, and why."""
 
-CASES = {case.name: case for case in _cases()}
+CASES = {case.name: case for case in (*_cases(), *_uneven())}
 """Every case by its name."""
+
+UNEVEN = [case.name for case in _uneven()]
 
 
 NETWORKS: dict[str, tuple[Any, dict[str, Any], str]] = {

@@ -10,7 +10,11 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["examples", "some", "turns"]
+__all__ = ["WHOLE", "examples", "some", "turns"]
+
+
+WHOLE = [True]
+"""Whether this run may come to what is `slow`: `conftest` says so, before any test is collected."""
 
 
 def examples(times: float) -> settings:
@@ -27,6 +31,8 @@ def some(values: Iterable[Any], few: int) -> list[Any]:
     """Return the values of a parameter of which there are many alike: `few` of them always, all of them in CI."""
     every = list(values)
     quick = {i * len(every) // few for i in range(few)}
+    if not WHOLE[0]:  # what would be deselected is not even collected: that takes longer than many a test
+        return [every[i] for i in sorted(quick)]
     return [
         value if i in quick else pytest.param(*(value if type(value) is tuple else (value,)), marks=pytest.mark.slow)
         for i, value in enumerate(every)

@@ -161,6 +161,7 @@ def arguments() -> dict[str, Argument]:
     return sorts | {f"{kind}.{name}": value for kind, cls in KINDS.items() for name, value in cls.arguments.items()}
 
 
+@pytest.mark.slow
 def test_the_schema_takes_what_is_read_and_refuses_what_is_not() -> None:
     jsonschema = pytest.importorskip("jsonschema")
     for name, argument in arguments().items():

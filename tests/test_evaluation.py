@@ -25,6 +25,14 @@ def test_on_ints_it_is_inference(spec):
     assert evaluation.conditions == ()
 
 
+def test_frozen_layers_are_not_trainable_on_any_numbers():
+    layers = [{"fc": 4, "frozen": True}, "batch_norm", {"fc": 3}]
+    network = shapecalc.load(layers, input=[5])
+    totals = evaluate(network.graph).totals()
+    assert totals == network.infer().total
+    assert (totals.params, totals.trainable) == (24 + 8 + 15, 8 + 15)
+
+
 def test_constraints_that_do_not_hold_are_kept_and_raise_nothing():
     graph = with_sizes(shapecalc.load("alexnet").graph, {("input", 0): 20, ("input", 1): 227})
     broken = [c for c in evaluate(graph).constraints if not holds(c)]

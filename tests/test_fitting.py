@@ -60,7 +60,7 @@ def changes_of(mend: str) -> list[tuple[str, Any]]:
     return changes
 
 
-@turns(600, 3_000)
+@turns(300, 3_000)
 def test_what_is_said_to_do_for_a_layer_does(turns: int) -> None:
     rng = random.Random(0)
     tried: dict[str, int] = {}
@@ -94,7 +94,7 @@ def random_stack(rng: random.Random, rank: int) -> list[dict[str, dict[str, Any]
     return stack
 
 
-@turns(10, 200)
+@turns(10, 100)
 def test_the_smallest_input_is_the_smallest(turns: int) -> None:
     rng = random.Random(1)
     told = 0
@@ -112,7 +112,7 @@ def test_the_smallest_input_is_the_smallest(turns: int) -> None:
     assert told > turns / 3
 
 
-@turns(60, 300)
+@turns(30, 300)
 def test_an_input_that_is_not_square_grows_where_it_must(turns: int) -> None:
     rng = random.Random(2)
     seen = 0

@@ -74,12 +74,14 @@ def test_alexnet():
     assert int(answer.formulas["params"].subs({H: 227, W: 227})) == 62_378_344
 
 
+@pytest.mark.slow
 def test_unet_is_a_polynomial_where_it_is_legal():
     told = shapecalc.load("unet").formula().written("text")
     assert told["output"]["score"] == ["2", "H − 184", "W − 184"]
     assert told["macs"] == "733,888·H·W − 90,947,712·H − 90,947,712·W + 14,356,195,584"
 
 
+@pytest.mark.slow
 def test_variables_and_batch():
     answer = shapecalc.load("unet").formula(["width", "N"])
     assert answer.written("text")["params"] == "7,574·width² + 118·width + 2"
@@ -164,6 +166,10 @@ def test_commands():
     assert found["symbols"]["H"]["valid"]["smallest"] == 67
     assert found["verified"]["points"] >= 20
     assert run("formula", "alexnet", "--what", "parms").status == 2
+
+
+@pytest.mark.slow
+def test_the_formulas_of_a_large_network_fit_a_terminal():
     assert max(map(len, run("formula", "resnet50").out.splitlines())) <= 82
 
 

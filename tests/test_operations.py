@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from searching import some
 
 from shapecalc.errors import Misfit
 from shapecalc.inference import size_layer
@@ -177,7 +178,7 @@ def _answered(wanted: bool) -> list[str]:
     return [key for key, case in CASES.items() if key not in NOT_APPLICABLE and ("error" not in case) == wanted]
 
 
-@pytest.mark.parametrize("key", [key for key in _answered(wanted=True) if key not in OURS])
+@pytest.mark.parametrize("key", some([key for key in _answered(wanted=True) if key not in OURS], 70))
 def test_answers_as_the_framework_does(key: str) -> None:
     case = CASES[key]
     trial = _trial(case)
@@ -193,7 +194,7 @@ def test_answers_as_the_framework_does(key: str) -> None:
         assert macs * trial.batch == case["macs"]
 
 
-@pytest.mark.parametrize("key", [key for key in _answered(wanted=False) if key not in LIMITS])
+@pytest.mark.parametrize("key", some([key for key in _answered(wanted=False) if key not in LIMITS], 30))
 def test_refuses_what_the_framework_refuses(key: str) -> None:
     with pytest.raises(Misfit) as caught:
         _run(_trial(CASES[key]))

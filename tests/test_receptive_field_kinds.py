@@ -15,6 +15,7 @@ from shapecalc.layer import Layer
 from shapecalc.layers import KINDS
 from shapecalc.receptive_field.places import Gaps, seen
 from shapecalc.shape import Shape
+from shapecalc.sight import CIRCULAR, shifted
 
 
 def a_map(*sizes):
@@ -209,10 +210,62 @@ def cases(kind):
     return [({name: 1 for name, argument in cls.arguments.items() if argument.required}, [MAP])]
 
 
-@pytest.mark.parametrize("kind", some(KINDS_THAT_SEE, 30))
+@pytest.mark.parametrize("kind", some(KINDS_THAT_SEE, 20))
 def test_what_a_kind_says_it_sees_is_what_changes_its_output(kind):
     for arguments, shapes in cases(kind):
         check(kind, KINDS[kind](**arguments), shapes, run_kind)
+
+
+@pytest.mark.parametrize(
+    ("size", "output", "kernel", "due"),
+    [
+        (9, 1, 2, [(7, 8)]),
+        (9, 4, 2, [(0, 1), (2, 4), (4, 6), (7, 8)]),
+        (8, 4, 2, [(0, 1), (2, 3), (4, 5), (6, 7)]),
+        (9, 5, 1, [(0, 0), (2, 2), (4, 4), (6, 6), (8, 8)]),
+    ],
+)
+def test_a_fractional_pool_may_see_what_any_chance_lets_it_see(size, output, kernel, due):
+    """Due is where the maxima of 300 random maps came from: PyTorch 2.13.0's FractionalMaxPool2d, run."""
+    layer = KINDS["fractional_max_pool"](kernel_size=kernel, output_size=output)
+    x = a_map(1, size, size)
+    sight = next(iter(layer.looks(layer.output(x), x))).axes[1][0]
+    assert [(at[0], at[-1]) for at in map(sight.at, range(output))] == due
+
+
+def test_a_circular_run_of_any_length_comes_round():
+    for size, first, length in itertools.product(range(1, 5), range(-9, 10), range(1, 12)):
+        due = sorted({place % size for place in range(first, first + length)})
+        runs = seen([(first + 9, first + 8 + length)], shifted(-9, CIRCULAR), size, Gaps())
+        assert [place for start, end in runs for place in range(start, end + 1)] == due, (size, first, length)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "shapes"),
+    [
+        ("concat", {"dim": 2}, [a_map(2, 3, 4), a_map(2, 1, 4), a_map(2, 2, 4)]),
+        ("glu", {"dim": -1}, [a_map(2, 3, 6)]),
+        ("stack", {"dim": 2}, [plain(3, 4), plain(3, 4)]),
+        ("crop", {"size": [3, 4]}, [a_map(2, 6, 9)]),
+        ("class_token", {}, [plain(3, 4)]),
+        ("mean", {"dim": [1, 2]}, [plain(3, 4, 5)]),
+        ("gather_patches", {"patch_size": [2, 3]}, [a_map(2, 4, 6)]),
+    ],
+)
+def test_positions_that_are_joined_moved_or_left_are_followed(kind, arguments, shapes):
+    check(kind, KINDS[kind](**arguments), shapes, run_kind)
+
+
+def test_a_transposed_window_of_same_with_output_padding_lies_as_with_half_the_window_of_padding():
+    """That its sizes are Keras' is tested with the layers."""
+    words = {"out_channels": 2, "kernel_size": 3, "stride": 2, "dilation": 2, "output_padding": 1}
+    same, two = (KINDS["transposed_conv"](**words, padding=padding) for padding in ("same", 2))
+    x = a_map(2, 4, 5)
+    assert same.output(x) == two.output(x)
+    for ours, theirs in zip(same.looks(same.output(x), x), two.looks(two.output(x), x), strict=True):
+        assert [([*map(sight.at, range(9))], axis) for sight, axis in ours.axes] == [
+            ([*map(sight.at, range(9))], axis) for sight, axis in theirs.axes
+        ]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in plain_kinds() if "kernel_size" in KINDS[kind].arguments])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from record_saved_tensors import CASES, NETWORKS, UNRECORDED, Case, record, record_networks
+from record_saved_tensors import CASES, NETWORKS, UNEVEN, UNRECORDED, Case, record, record_networks
 from searching import some
 
 import shapecalc
@@ -21,6 +21,7 @@ WIDTH = 32
 
 NOT_SO_WHEN_FROZEN = {
     'lstm {"hidden_size": 7, "num_layers": 2} [[5, 8], [2, 7], [2, 7]]': "a first cell state that is given is kept",
+    'lstm {"hidden_size": 7, "num_layers": 2, "proj_size": 3} [[5, 8], [2, 3], [2, 7]]': "likewise",
 }
 """Cases that keep something else where the layer is frozen, and what."""
 
@@ -51,7 +52,7 @@ def kept(case: Case, *, frozen: bool) -> dict[str, Any]:
 PLAIN = [name for name, case in CASES.items() if not issubclass(KINDS[case.kind], Composite)]
 
 
-@pytest.mark.parametrize("name", some(PLAIN, 60))
+@pytest.mark.parametrize("name", [*some([name for name in PLAIN if name not in UNEVEN], 60), *UNEVEN])
 def test_a_kind_keeps_what_pytorch_keeps(name: str) -> None:
     entry = RECORDED["cases"][name]
     assert kept(CASES[name], frozen=False) == {key: entry[key] for key in ("inputs", "outputs", "sample")}
@@ -121,6 +122,12 @@ def test_what_deformable_convolution_keeps() -> None:
     assert [*layer.kept(layer.output(*shapes), *shapes)] == []
     layer = cls(out_channels=5, kernel_size=3, padding=[[0, 2], [1, 1]])
     assert [*layer.kept(layer.output(*shapes), *shapes)] == []
+
+
+def test_an_instance_norm_without_a_weight_keeps_no_copies_of_it() -> None:
+    x = Shape((4, 6, 6))
+    for words, each in (({}, 2), ({"affine": True}, 3), ({"affine": True, "scale": False}, 2)):
+        assert KINDS["instance_norm"](**words).kept(x, x) == [(each * 4, 32)]
 
 
 def test_a_convolutional_lstm_keeps_what_an_lstm_keeps() -> None:

@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+import searching
 import yaml
 from hypothesis import settings
 
@@ -52,8 +53,28 @@ def test_ci_runs_what_the_readmes_command_leaves_out() -> None:
 
 def test_searches_do_not_count_the_time(pytestconfig: pytest.Config) -> None:
     assert settings.default.deadline is None
-    if not pytestconfig.getoption("--hypothesis-profile"):
-        assert (settings.default.derandomize, settings.default.database) == (True, None)
+
+
+@pytest.mark.parametrize("name", ["quick", "thorough", "explore"])
+def test_only_the_scheduled_job_searches_at_random(name: str) -> None:
+    """What a user or a change is judged by is no matter of luck."""
+    profile = settings.get_profile(name)
+    assert (profile.deadline, profile.database, profile.derandomize) == (None, None, name != "explore")
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    runs = [step["run"] for step in workflow["jobs"]["explore"]["steps"] if "pytest" in step.get("run", "")]
+    assert [run.rpartition(" -m ")[2] for run in runs] == ['"slow or hypothesis" --hypothesis-profile=explore']
+    assert "schedule" in workflow["jobs"]["explore"]["if"]
+
+
+def test_a_users_run_collects_what_it_runs_and_ci_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "WHOLE", [False])
+    assert searching.some(range(10), 3) == [0, 3, 6]
+    assert searching.some([("a", 1), ("b", 2)], 1) == [("a", 1)]
+    monkeypatch.setattr(searching, "WHOLE", [True])
+    every = searching.some([("a", 1), ("b", 2)], 1)
+    assert every == [("a", 1), pytest.param("b", 2, marks=pytest.mark.slow)]
+    assert len(searching.some(range(10), 3)) == 10
+    assert [value for value in searching.some(range(10), 3) if type(value) is int] == [0, 3, 6]
 
 
 @pytest.mark.parametrize("module", ["shapecalc.dims.columns", "test_setup"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from searching import examples
+from searching import examples, some
 
 sys.path.insert(0, str(Path(__file__).parent / "cli"))
 from running import run
@@ -35,7 +35,7 @@ KNOWN = {
 }
 
 
-@pytest.mark.parametrize("spec", [pytest.param(n, marks=pytest.mark.slow) if n == "yolov3" else n for n in KNOWN])
+@pytest.mark.parametrize("spec", some(KNOWN, 3))
 def test_known_sizes(spec):
     (entry,) = shapecalc.load(spec).legal_sizes().axes
     assert (entry.legal.text(), entry.exact.text()) == KNOWN[spec]
@@ -45,6 +45,22 @@ def test_inputs_that_go_together():
     (entry,) = shapecalc.load("bert-base-uncased").legal_sizes().axes
     assert entry.inputs == ("tokens", "segments")
     assert entry.legal.text() == "1 to 512"
+
+
+def test_weights_that_are_shared_decide_the_size():
+    layers = [{"fc": 8, "name": "a"}, {"fc": 8, "share": "a"}]
+    (entry,) = shapecalc.load(layers, input=[9]).legal_sizes().axes
+    assert entry.legal.text() == "8"
+
+
+@pytest.mark.parametrize(
+    ("factor", "legal", "exact"),
+    [(0.5, "every size from 2 on", "multiples of 2"), (0.25, "every size from 4 on", "multiples of 4"),
+     (1.5, "every size from 1 on", "multiples of 2"), (2.0, "every size from 1 on", "every size from 1 on")],
+)  # fmt: skip
+def test_a_size_that_a_factor_rounds_is_not_exact(factor, legal, exact):
+    (entry,) = shapecalc.load([{"upsample": {"scale_factor": factor}}], input="1x8").legal_sizes().axes
+    assert (entry.legal.text(), entry.exact.text()) == (legal, exact)
 
 
 def test_axes_of_their_own():
@@ -129,6 +145,8 @@ FAR = {
                       "every size from 17,000 on", "every size from 17,000 on"),
     "a long window with a stride": ("1x20000", [{"conv": {**CONV, "kernel_size": 30_001, "stride": 4}}],
                                     "every size from 30,001 on", "30,001 + 4·k"),
+    "a window between the steps of the search": ("1x9", [{"conv": {**CONV, "kernel_size": 1_000_001}}],
+                                                 "every size from 1,000,001 on", "every size from 1,000,001 on"),
     "a window longer than the input": ("1x9", [{"conv": {**CONV, "kernel_size": 10**9 + 1}}],
                                        "every size from 1,000,000,001 on", "every size from 1,000,000,001 on"),
     "features that are asserted": ("1x160000", [{"conv": {"out_channels": 4, "kernel_size": 400, "stride": 160}},
@@ -137,6 +155,8 @@ FAR = {
     "positions that come to an end": ([131_072], [{"embedding": {"num_embeddings": 9, "embedding_dim": 8}},
                                       {"position_embedding": {"num_positions": 131_072}}],
                                       "1 to 131,072", "1 to 131,072"),
+    "a slice that comes to begin at its end": ([9], [{"slice": {"dim": 1, "start": -3, "end": 100_000}}],
+                                               "1 to 100,002", "1 to 100,002"),
     "a divisor": ("2x9", [{"reshape": [2, -1, 20_000]}], "multiples of 20,000", "multiples of 20,000"),
     "a divisor seen twice": ("3x6000", [{"reshape": [3, -1, 6_000]}], "multiples of 6,000", "multiples of 6,000"),
     "a divisor behind a window": ("2x9", [{"conv": {**CONV, "stride": 2}}, {"reshape": [2, -1, 20_000]}],
@@ -150,7 +170,7 @@ FAR = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", FAR)
+@pytest.mark.parametrize("case", some(FAR, 4))
 def test_sizes_beyond_those_that_are_tried(case):
     size, layers, legal, exact = FAR[case]
     (entry,) = shapecalc.load(layers, input=size).legal_sizes().axes
@@ -288,6 +308,7 @@ def test_what_is_rounded_stays_so_in_the_layers_behind():
     assert entry.rounded == ("conv1", "max_pool1")
 
 
+@pytest.mark.slow
 def test_large_networks_are_tried_at_fewer_sizes(monkeypatch):
     network = shapecalc.load("yolov3")
     monkeypatch.setattr("shapecalc.sizes.patterns._MOST_WORK", 600_000)

@@ -43,14 +43,14 @@ def infer(name: str) -> Report:
 # ── every bundled specification ───────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("name", some(NAMES, 20))
+@pytest.mark.parametrize("name", some(NAMES, 10))
 def test_a_specification_is_what_it_claims(name: str) -> None:
     report = infer(name)
     assert [str(problem) for problem in broken_claims(report)] == []
     assert {"params", "macs"} <= {claim.what for claim in report.graph.claims}, "its totals are claimed"
 
 
-@pytest.mark.parametrize("name", some(NAMES, 20))
+@pytest.mark.parametrize("name", some(NAMES, 10))
 def test_a_specification_says_what_it_is(name: str) -> None:
     network = shapecalc.load(name)
     document = network.specification.document
@@ -71,7 +71,7 @@ def test_bare_names_are_of_one_network_each() -> None:
     assert members_elsewhere == [], "a family's member must not be called as another file"
 
 
-@pytest.mark.parametrize("path", sorted({path for path, _ in MEMBERS}), ids=os.path.basename)
+@pytest.mark.parametrize("path", some(sorted({path for path, _ in MEMBERS}), 12), ids=os.path.basename)
 def test_members_found_by_name_are_those_of_the_file(path: str) -> None:
     """Names are found without reading YAML; reading it must find the same."""
     found = [name for other, name in MEMBERS if other == path]

@@ -86,7 +86,7 @@ def test_many_threads_get_the_answers_of_one(threads):
 @pytest.mark.slow
 @pytest.mark.parametrize("threads", [8, 32])
 def test_many_threads_get_the_answers_of_one_again_and_again(threads):
-    for turn in range(int(os.environ.get("SHAPECALC_TURNS", "20"))):
+    for turn in range(int(os.environ.get("SHAPECALC_TURNS", "8"))):
         ask(threads, "formula" if turn % 4 == 0 else "")
 
 

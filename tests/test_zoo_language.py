@@ -51,9 +51,9 @@ def infer(name: str, **variables: Any) -> Report:
     return shapecalc.load(name).infer(vars=variables)
 
 
-@pytest.mark.parametrize(("name", "params"), KNOWN.items(), ids=KNOWN)
-def test_parameters_are_those_of_transformers(name: str, params: int) -> None:
-    assert infer(name).total.params == params
+@pytest.mark.parametrize("name", some(KNOWN, 12))
+def test_parameters_are_those_of_transformers(name: str) -> None:
+    assert infer(name).total.params == KNOWN[name]
 
 
 # ── laws ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -61,7 +61,7 @@ def test_parameters_are_those_of_transformers(name: str, params: int) -> None:
 ONE_LENGTH = [name for name in KNOWN if not name.startswith(("t5", "whisper"))]
 
 
-@pytest.mark.parametrize("name", some(ONE_LENGTH, 6))
+@pytest.mark.parametrize("name", some(ONE_LENGTH, 3))
 def test_length_changes_macs_by_a_square_and_parameters_not_at_all(name: str) -> None:
     reports = [infer(name, seq=seq) for seq in (10, 20, 30, 40)]
     assert len({report.total.params for report in reports}) == 1

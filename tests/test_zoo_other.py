@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from searching import some
 
 import shapecalc
 
@@ -43,10 +44,10 @@ def infer(name: str, **overrides: Any) -> Report:
     return shapecalc.load(name).infer(**overrides)
 
 
-@pytest.mark.parametrize(("name", "due"), DOCUMENTED.items(), ids=DOCUMENTED)
-def test_totals_are_those_that_torchvision_documents(name: str, due: tuple[int, float]) -> None:
+@pytest.mark.parametrize("name", some(DOCUMENTED, 8))
+def test_totals_are_those_that_torchvision_documents(name: str) -> None:
     total = infer(name).total
-    assert (total.params, round(total.macs / 10**9, 3)) == due
+    assert (total.params, round(total.macs / 10**9, 3)) == DOCUMENTED[name]
 
 
 # ── vision transformers ───────────────────────────────────────────────────────────────────────────────────────────

@@ -44,7 +44,7 @@ class Many:
 
     def __mul__(self, other: Any) -> Many:
         if type(other) is int:
-            return Many([a * other for a in self.values], self.inexact if other else None) if other != 1 else self
+            return Many([a * other for a in self.values], self.inexact) if other != 1 else self
         return _each(lambda a, b: a * b, self, other)
 
     __rmul__ = __mul__

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 import yaml
 from running import run
+from searching import some
 
 import shapecalc
 from shapecalc.cli import specs
@@ -92,7 +93,7 @@ def test_the_command_prints_the_schema():
     assert json.loads(run("schema").out) == SCHEMA
 
 
-@pytest.mark.parametrize("path", sorted({path for path, _ in bundled_members()}))
+@pytest.mark.parametrize("path", some(sorted({path for path, _ in bundled_members()}), 12))
 def test_bundled_specifications_are_of_the_schema(path):
     with open(path, encoding="utf-8") as stream:
         document = yaml.safe_load(stream)

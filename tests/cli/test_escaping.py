@@ -318,7 +318,7 @@ def test_every_command_is_fed() -> None:
     assert {format_ for _, format_ in CASES} == {*CHECKS, *BINARY}
 
 
-@pytest.mark.parametrize(("name", "format_"), some([case for case in CASES if case[1] not in BINARY], 14))
+@pytest.mark.parametrize(("name", "format_"), some([case for case in CASES if case[1] not in BINARY], 8))
 @pytest.mark.parametrize("spec", some(["good", "family", "nameless"], 1))
 def test_no_answer_runs_hides_or_forges(name: str, format_: str, spec: str, specs: dict[str, Path]) -> None:
     for arguments in FED[name](specs[spec])[: None if spec == "good" else 1]:
@@ -327,7 +327,7 @@ def test_no_answer_runs_hides_or_forges(name: str, format_: str, spec: str, spec
         CHECKS[format_](ran.out)
 
 
-@pytest.mark.parametrize("name", some([name for name, format_ in CASES if format_ in ("text", "table")], 3))
+@pytest.mark.parametrize("name", some([name for name, format_ in CASES if format_ in ("text", "table")], 2))
 def test_nor_on_a_terminal_that_wraps(name: str, specs: dict[str, Path]) -> None:
     for arguments in [*FED[name](specs["good"]), FED[name](specs["wordy"])[0]]:
         ran = run(name, *arguments, columns=50)
@@ -371,7 +371,7 @@ def test_a_file_called_as_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert ran.err.startswith(("\\::error", "#\\#[error]"))
 
 
-@pytest.mark.parametrize("name", commands())
+@pytest.mark.parametrize("name", some(commands(), 6))
 def test_no_option_hides_or_forges(name: str) -> None:
     bad = f"a\n{FORGED}\u202e\x1b[31m\n::error::b=1"
     command = commands()[name]

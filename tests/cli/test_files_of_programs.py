@@ -9,6 +9,7 @@ import json
 
 import pytest
 from running import run
+from searching import some
 
 import shapecalc
 
@@ -58,7 +59,7 @@ def spec(tmp_path):
     return file
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("command", some(map(list, COMMANDS), 14), ids=" ".join)
 def test_every_command_takes_them(command, spec):
     name, *options = command
     ran = run(name, spec, *options)

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from running import run
+from searching import some
 
 from shapecalc import locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COMMAND = [sys.executable, "-c", "from shapecalc.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from shapecalc.__main__ import main; main()"]
 SECONDS = 40  # twice what is promised, for a busy machine
 MEMORY = 1_800 * 2**20
 
@@ -87,8 +88,11 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
         "nested more than 100 deep",
     ),
     "blocks in blocks": (nested_blocks(1000, "[b{}]", "[relu]"), "more than 40 deep"),
-    "a million layers": (lambda: HEAD + "  - relu:\n      inplace: false\n" * 1_000_000, "more than 2,000,000 values"),
-    "a million in a line": ("input: 8\nlayers: [" + "relu, " * 1_000_000 + "relu]\n", "more than 250,000 layers"),
+    "700,000 layers of two lines": (
+        lambda: HEAD + "  - relu:\n      inplace: false\n" * 700_000,
+        "more than 2,000,000 values",
+    ),
+    "half a million in a line": ("input: 8\nlayers: [" + "relu, " * 500_000 + "relu]\n", "more than 250,000 layers"),
     "repeat a million": (f"{HEAD}  - relu:\n    repeat: 1000000\n", "beyond the 250,000 layers"),
     "repeat a billion": (f"{HEAD}  - relu:\n    repeat: 10**9\n", "beyond the 250,000 layers"),
     "repeats in repeats": (
@@ -306,21 +310,14 @@ def test_a_thousand_variants_do_not_add_up(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize(
-    ("layer", "out"),
-    [
-        ("linear: w", "its variants are too large to be checked all together: only 3 of 1,000 were"),
-        ("linear: w / 7", "its variants are too large to be checked all together: only 26 of 1,000 were"),
-    ],
-)
 @pytest.mark.slow
-def test_a_thousand_variants_are_checked_so_far(layer: str, out: str, tmp_path: Path) -> None:
+def test_a_thousand_variants_are_checked_so_far(tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
-    variants = "".join(f"  v{i}: {{vars: {{w: {7 * i + 1}}}}}\n" for i in range(1_000))
-    file.write_text(f"input: 8\nvars: {{w: 3}}\nlayers:\n  - {{{layer}, repeat: 99999}}\nvariants:\n{variants}")
+    variants = "".join(f"  v{i}: {{vars: {{w: {i + 1}}}}}\n" for i in range(1_000))
+    file.write_text(f"input: 8\nvars: {{w: 3}}\nlayers:\n  - {{linear: w, repeat: 99999}}\nvariants:\n{variants}")
     ended = shapecalc("check", file)
     assert ended.status == 1
-    assert out in ended.err
+    assert "its variants are too large to be checked all together: only 3 of 1,000 were" in ended.err
 
 
 @pytest.mark.slow
@@ -422,7 +419,7 @@ def test_errors_that_cannot_be_written(args: tuple[str, ...]) -> None:
         assert subprocess.run([*COMMAND, *args], stderr=full, check=False).returncode == 2
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+@pytest.mark.parametrize("closed", some(["<&-", ">&-", "2>&-"], 1))
 def test_streams_that_are_closed(closed: str) -> None:
     script = f'"$@" {closed}'
     ended = subprocess.run(
@@ -442,7 +439,7 @@ def test_streams_that_are_closed(closed: str) -> None:
 )
 def test_a_pipe_that_is_closed_ends_it_quietly(how: list[str], tmp_path: Path) -> None:
     file = tmp_path / "long.yaml"
-    file.write_text(f"{HEAD}  - linear: 8\n    repeat: 30000\n")
+    file.write_text(f"{HEAD}  - linear: 8\n    repeat: 5000\n")
     with subprocess.Popen([*COMMAND, *how, str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stderr

@@ -12,6 +12,7 @@ import sys
 
 import pytest
 from running import run
+from searching import some
 
 from shapecalc.cli.options import wants_color
 
@@ -97,7 +98,7 @@ SHELL = f"{shlex.quote(sys.executable)} -m shapecalc summary alexnet"
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full disk to write to")
-@pytest.mark.parametrize("format_", ["table", "json"])
+@pytest.mark.parametrize("format_", some(["table", "json"], 1))
 def test_a_full_disk_is_told(format_):
     ran = subprocess.run(
         ["sh", "-c", f"{SHELL} --format {format_} >/dev/full"], capture_output=True, text=True, check=False
@@ -106,7 +107,7 @@ def test_a_full_disk_is_told(format_):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="streams are closed by a POSIX shell")
-@pytest.mark.parametrize(("closed", "status"), [(">&-", 0), ("2>&-", 0), ("<&-", 0)])
+@pytest.mark.parametrize(("closed", "status"), some([(">&-", 0), ("2>&-", 0), ("<&-", 0)], 1))
 def test_without_a_standard_stream(closed, status):
     ran = subprocess.run(["sh", "-c", f"{SHELL} {closed}"], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (status, "")

@@ -122,6 +122,7 @@ def test_a_file_is_gone_on_with(tmp_path, ending):
         assert ("nothing left to do" in ran.err) == (kept == 10**9)
 
 
+@pytest.mark.slow
 def test_a_file_of_another_sweep_is_not(tmp_path):
     file = tmp_path / "sweep.csv"
     assert run(*LARGE, "-o", file).status == 0

@@ -43,6 +43,7 @@ def test_attention_is_projections_and_products() -> None:
         ({"num_heads": 32}, (1, 4096), 8192),  # Llama-2-7B: 2·32·128 a layer
         ({"num_heads": 32, "num_kv_heads": 8}, (1, 4096), 2048),  # Llama-3-8B: 2·8·128 a layer
         ({"num_heads": 8, "head_dim": 64}, (1, 512), 1024),  # T5-small: 2·8·64 a layer
+        ({"num_heads": 4, "num_kv_heads": 2, "head_dim": 5, "v_head_dim": 3}, (6, 16), 2 * (5 + 3)),  # Keras' value_dim
     ],
 )
 def test_cache_for_each_position(arguments: dict[str, int], shape: tuple[int, int], numbers: int) -> None:
@@ -76,6 +77,8 @@ def test_known_parameters_of_special_attentions() -> None:
     assert t5.weights == 4 * 512 * 512 + 32 * 8  # transformers' T5Attention with its relative_attention_bias
     keras = sized("mha", (10, 16), num_heads=2, head_dim=5, v_head_dim=7)  # Keras: key_dim, value_dim
     assert keras.weights + keras.biases == 2 * (16 * 10 + 10) + (16 * 14 + 14) + (14 * 16 + 16)
+    more = sized("mha", (10, 16), num_heads=2, head_dim=5, v_head_dim=7, add_bias_kv=True)
+    assert more.weights + more.biases == keras.weights + keras.biases + 10 + 14  # one more key, one more value
 
 
 @pytest.mark.parametrize(

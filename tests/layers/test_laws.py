@@ -6,6 +6,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from searching import some
 
 from shapecalc.inference import size_layer
 from shapecalc.layers import KINDS
@@ -14,7 +15,11 @@ from shapecalc.shape import Shape
 if TYPE_CHECKING:
     from shapecalc.report import Sizing
 
-DRAWS = [random.Random(seed) for seed in range(30)]
+
+@pytest.fixture(params=some(range(30), 8))
+def draw(request: pytest.FixtureRequest) -> random.Random:
+    """Return what draws the numbers of a case."""
+    return random.Random(request.param)
 
 
 def run(kind: str, *shapes: tuple[int, ...], layout: str = "CHW", **arguments: Any) -> Sizing:
@@ -30,7 +35,6 @@ def counts(sizing: Sizing) -> tuple[int, int, int]:
     return sizing.weights, sizing.biases, sizing.macs
 
 
-@pytest.mark.parametrize("draw", DRAWS)
 def test_same_padding_keeps_the_size_at_stride_1(draw: random.Random) -> None:
     rank = draw.randint(1, 3)
     shape = (draw.randint(1, 8), *(draw.randint(1, 40) for _ in range(rank)))
@@ -42,7 +46,6 @@ def test_same_padding_keeps_the_size_at_stride_1(draw: random.Random) -> None:
     assert out("conv", shape, out_channels=5, kernel_size=odd, padding=kernel)[1:] == shape[1:]
 
 
-@pytest.mark.parametrize("draw", DRAWS)
 def test_a_kernel_that_covers_its_input_is_a_fully_connected_layer(draw: random.Random) -> None:
     shape = tuple(draw.randint(1, 9) for _ in range(draw.randint(2, 4)))
     conv = run("conv", shape, out_channels=7, kernel_size=shape[1:])
@@ -51,7 +54,6 @@ def test_a_kernel_that_covers_its_input_is_a_fully_connected_layer(draw: random.
     assert conv.outputs[0].elements == fc.outputs[0].elements
 
 
-@pytest.mark.parametrize("draw", DRAWS)
 def test_as_many_groups_as_channels_is_depthwise(draw: random.Random) -> None:
     channels, times = draw.randint(1, 8), draw.randint(1, 3)
     shape = (channels, draw.randint(5, 20), draw.randint(5, 20))
@@ -61,7 +63,6 @@ def test_as_many_groups_as_channels_is_depthwise(draw: random.Random) -> None:
     assert grouped.outputs == depthwise.outputs
 
 
-@pytest.mark.parametrize("draw", DRAWS)
 def test_groups_divide_weights_and_macs(draw: random.Random) -> None:
     groups = draw.randint(1, 4)
     shape = (groups * draw.randint(1, 4), 9, 8)
@@ -71,7 +72,6 @@ def test_groups_divide_weights_and_macs(draw: random.Random) -> None:
     assert split.macs * groups == whole.macs
 
 
-@pytest.mark.parametrize("draw", DRAWS)
 def test_a_separable_conv_is_a_depthwise_one_and_a_pointwise_one(draw: random.Random) -> None:
     shape = (draw.randint(1, 6), draw.randint(5, 20), draw.randint(5, 20))
     both = run("separable_conv", shape, out_channels=7, kernel_size=3, depth_multiplier=2)
@@ -81,7 +81,6 @@ def test_a_separable_conv_is_a_depthwise_one_and_a_pointwise_one(draw: random.Ra
     assert both.outputs == second.outputs
 
 
-@pytest.mark.parametrize("draw", DRAWS)
 def test_a_transposed_conv_undoes_the_size_of_a_conv(draw: random.Random) -> None:
     kernel, stride, dilation = draw.randint(1, 5), draw.randint(1, 4), draw.randint(1, 3)
     padding = draw.randint(0, 2)
@@ -94,7 +93,6 @@ def test_a_transposed_conv_undoes_the_size_of_a_conv(draw: random.Random) -> Non
     assert out("conv", back, out_channels=4, **same) == small
 
 
-@pytest.mark.parametrize("draw", DRAWS)
 def test_layouts_differ_in_writing_alone(draw: random.Random) -> None:
     channels, *space = (draw.randint(2, 12) for _ in range(3))
     first, last = (channels, *space), (*space, channels)
@@ -127,7 +125,6 @@ def test_broadcasting_does_not_hang_on_the_order() -> None:
         assert out("mul", *(shapes[i:] + shapes[:i])) == (64, 28, 28)
 
 
-@pytest.mark.parametrize("draw", DRAWS)
 def test_shuffles_and_reshapes_keep_every_number(draw: random.Random) -> None:
     r = draw.randint(1, 4)
     shape = (r * r * draw.randint(1, 4), r * draw.randint(1, 5), r * draw.randint(1, 5))
@@ -142,7 +139,6 @@ def test_shuffles_and_reshapes_keep_every_number(draw: random.Random) -> None:
     assert out("squeeze", out("unsqueeze", shape, dim=2), dim=2) == shape
 
 
-@pytest.mark.parametrize("draw", DRAWS)
 def test_a_crop_undoes_a_pad(draw: random.Random) -> None:
     shape = (3, draw.randint(1, 9), draw.randint(1, 9))
     sides = [[draw.randint(0, 4), draw.randint(0, 4)] for _ in range(2)]

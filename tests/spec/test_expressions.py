@@ -125,6 +125,7 @@ def test_expressions(text: str, value: object) -> None:
         ("make_divisible(72 / 4)", 24),
         ("make_divisible(960 / 4)", 240),
         ("make_divisible(37, 8)", 40),
+        ("make_divisible(10, 9)", 9),  # nine tenths are enough: new_v < 0.9 * v adds one more
         ("make_divisible(10, divisor=8, min_value=16)", 16),
         ("make_divisible(17, 8, none)", 16),
         ("make_divisible(5, 1)", 5),
