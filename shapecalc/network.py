@@ -136,7 +136,7 @@ class Network:
     def _build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[int, ...]]) -> Graph:
         graph, problems = self.specification.build(variables, inputs=inputs, variant=self.variant)
         if problems:
-            raise SpecError(_in_order([*problems, *sizings_of(graph)[1]], self.specification.name))
+            raise SpecError(_in_order([*problems, *sizings_of(graph)[1]], self.specification.name), graph.steps)
         doubt = layout_doubt(graph)
         return graph._replace(notes=(*graph.notes, doubt)) if doubt else graph
 

@@ -21,8 +21,8 @@ __all__ = ["command"]
 _MOST_LAYERS = 250_000
 """The most layers that the members of a family are checked with, together: seconds."""
 
-_LAYERS_OF_A_FAILURE = 10_000
-"""What a member counts as that could not be built."""
+_LAYERS_OF_A_FAILURE = 1_000
+"""What a member counts as that could not be built, beside the layers that were written out."""
 
 
 class _Result(NamedTuple):
@@ -93,12 +93,13 @@ def _check(spec: str, variables: Mapping[str, Any]) -> _Result:
             report = network.infer()
         except ShapecalcError as error:
             wrong: Iterable[Problem] = error.problems
+            layers += _LAYERS_OF_A_FAILURE + getattr(error, "steps", len(network.graph.nodes) if network else 0)
         else:
             count += 1
             name, params = report.name, report.total.params
             claims += len(report.graph.claims)
             wrong = broken_claims(report)
-        layers += len(network.graph.nodes) if network else _LAYERS_OF_A_FAILURE
+            layers += len(report.rows)
         for problem in wrong:  # without its hint, which is worked out only for what is shown
             problems.setdefault(problem._replace(mend=""), problem)
     told = f"{name}, {params:,} parameters" if count == 1 else count_noun(count, "network")

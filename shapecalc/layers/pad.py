@@ -8,7 +8,7 @@ from shapecalc.arguments import MAX_SIZE, Choice, Number, Padding, PerAxis
 from shapecalc.axes import CHANNELS, AxisNumbers, axis_index, once
 from shapecalc.dims import LESS, UP_TO, Constraint, Dim, minimum
 from shapecalc.errors import Misfit
-from shapecalc.layer import INPUTS, NOTHING, Example, Layer
+from shapecalc.layer import DERIVED, NOTHING, Example, Layer
 from shapecalc.sight import ZEROS, Look, Sight, rearranged, shifted, windowed
 from shapecalc.window import axis_names, each_axis
 
@@ -101,7 +101,7 @@ class _Pad(Layer):
         return padded._replace(is_map=True) if self.expected_ranks() else padded
 
     def saved(self, x: Shape) -> str:
-        return INPUTS if self.mode in ("reflect", "replicate") else NOTHING
+        return DERIVED if self.mode in ("reflect", "replicate") else NOTHING
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         mode = ZEROS if self.mode == "constant" else self.mode

@@ -123,6 +123,7 @@ class _Building:
             notes=settled.notes,
             variables=self.variables,
             file=self.file,
+            steps=builder.steps,
         )
         return graph, [*builder.problems.listed(), *stopped]
 

@@ -177,6 +177,11 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
         HEAD + "  - {linear: 4, from: input}\n" * 20_000,
         "… and 51 more problems",
     ),
+    "lists compared": (
+        f"input: 8\nvars: {{a: [[{', '.join(['1'] * 9_990)}]]}}\nlayers:\n"
+        "  - {fc: '8 if a[0] == a[0] else 4', repeat: 200000}\n",
+        "more than 750,000 steps",
+    ),
     "sums of a list in a list": (
         f"input: 8\nvars: {{a: [[{', '.join(['1'] * 9_990)}]]}}\nlayers:\n  - {{fc: 'sum(a[0]) + i', repeat: 200000}}\n",
         "more than 750,000 steps",
@@ -311,10 +316,11 @@ def test_a_thousand_variants_do_not_add_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_thousand_variants_are_checked_so_far(tmp_path: Path) -> None:
+@pytest.mark.parametrize("layer", ["linear: w", "linear: w / 7", "conv: {out_channels: w, kernel: 3}"])
+def test_a_thousand_variants_are_checked_so_far(layer: str, tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
     variants = "".join(f"  v{i}: {{vars: {{w: {i + 1}}}}}\n" for i in range(1_000))
-    file.write_text(f"input: 8\nvars: {{w: 3}}\nlayers:\n  - {{linear: w, repeat: 99999}}\nvariants:\n{variants}")
+    file.write_text(f"input: 8\nvars: {{w: 3}}\nlayers:\n  - {{{layer}, repeat: 99999}}\nvariants:\n{variants}")
     ended = shapecalc("check", file)
     assert ended.status == 1
     assert "its variants are too large to be checked all together: only 3 of 1,000 were" in ended.err
