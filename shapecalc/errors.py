@@ -281,7 +281,14 @@ class ShapecalcError(Exception):
 
 
 class SpecError(ShapecalcError):
-    """The text is not a specification: its YAML, its keys, its names or its values are wrong."""
+    """The text is not a specification: its YAML, its keys, its names or its values are wrong.
+
+    `steps` says how much of it was written out until that was known, as `Graph.steps` does.
+    """
+
+    def __init__(self, problems: Problem | str | Iterable[Problem], steps: int = 0) -> None:
+        super().__init__(problems)
+        self.steps = steps
 
 
 class ShapeError(ShapecalcError):

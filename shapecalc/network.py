@@ -135,7 +135,7 @@ class Network:
     def _build(self) -> Graph:
         graph, problems = self.origin.build(self.variables, self.inputs)
         if problems:
-            raise SpecError(_in_order([*problems, *sizings_of(graph)[1]], self.origin.name))
+            raise SpecError(_in_order([*problems, *sizings_of(graph)[1]], self.origin.name), graph.steps)
         doubt = layout_doubt(graph)
         return graph._replace(notes=(*graph.notes, doubt)) if doubt else graph
 

@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from shapecalc.cli.options import emit, read_settings, show_error
-from shapecalc.errors import ShapecalcError, count_noun
+from shapecalc.errors import Problem, ShapecalcError, count_noun
 from shapecalc.escaping import clean, github, github_property, join_lines, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from shapecalc.errors import Problem
+    from shapecalc.network import Member
 
 __all__ = ["command"]
+
+_MOST_LAYERS = 250_000
+"""The most layers that the members of a family are checked with, together: seconds."""
+
+_LAYERS_OF_A_FAILURE = 1_000
+"""What a member counts as that could not be built, beside the layers that were written out."""
 
 
 class _Result(NamedTuple):
@@ -70,27 +76,43 @@ def _check(spec: str, variables: Mapping[str, Any]) -> _Result:
     from shapecalc.network import load  # noqa: PLC0415
 
     problems: dict[Problem, Problem] = {}  # what members have in common is said once
-    claims = count = params = 0
+    claims = count = params = layers = 0
     name, file = spec, spec
     try:
         found = find_members(spec)
     except ShapecalcError as error:
         return _Result(spec, file, 0, 0, "", error.problems, error.exit_status)
-    for member in found:
+    for number, member in enumerate(found):
         file = member.specification.name
+        if layers > _MOST_LAYERS:
+            large = _too_much(member, number, len(found))
+            problems[large] = large
+            break
+        network = None
         try:
-            report = load(member, vars=variables).infer()
+            network = load(member, vars=variables)
+            report = network.infer()
         except ShapecalcError as error:
             wrong: Iterable[Problem] = error.problems
+            layers += _LAYERS_OF_A_FAILURE + getattr(error, "steps", len(network.graph.nodes) if network else 0)
         else:
             count += 1
             name, params = report.name, report.total.params
             claims += len(report.graph.claims)
             wrong = broken_claims(report)
+            layers += len(report.rows)
         for problem in wrong:  # without its hint, which is worked out only for what is shown
             problems.setdefault(problem._replace(mend=""), problem)
     told = f"{name}, {params:,} parameters" if count == 1 else count_noun(count, "network")
     return _Result(spec, file, count, claims, told, tuple(problems.values()), 1 if problems else 0)
+
+
+def _too_much(member: Member, number: int, members: int) -> Problem:
+    """Return the problem that a family is too large to be checked in one."""
+    document = member.specification.document
+    mark = document.keys["variants"].mark if document else None
+    message = f"its variants are too large to be checked all together: only {number:,} of {members:,} were"
+    return Problem(message, mark, mend="divide them between several files")
 
 
 def _text(results: Sequence[_Result]) -> None:

@@ -124,6 +124,7 @@ class _Building:
             notes=settled.notes,
             variables=self.variables,
             file=self.file,
+            steps=builder.steps,
             input_marks={} if "" in self.given else {n: m for n, m in self.input_marks.items() if n not in self.given},
         )
         return graph, [*builder.problems.listed(), *stopped]

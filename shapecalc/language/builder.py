@@ -63,7 +63,7 @@ class Builder:
         self._insides: list[Inside] = []
         self._expansions: dict[Any, Expansion] = {}
         self._named: dict[str, Inside] = {}
-        self._steps = 0
+        self.steps = 0
         self._lists = _items_within(variables.values())
         self._work: dict[str, Work] = {}
 
@@ -108,8 +108,8 @@ class Builder:
 
     def _count_steps(self, entry: Entry, scope: Scope, work: Work, lists: int) -> None:
         """Hold the limit of steps, for some work among variables whose lists have so many items."""
-        self._steps += 1 + work.steps + work.walks * lists // _ITEMS_A_STEP
-        if self._steps > MAX_STEPS:
+        self.steps += 1 + work.steps + work.walks * lists // _ITEMS_A_STEP
+        if self.steps > MAX_STEPS:
             message, mend = f"its blocks and repetitions take more than {MAX_STEPS:,} steps", "repeat it less often"
             raise TooMuchError(Problem(message, entry.mark, mend=mend, also=scope.uses))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Mark, Problem, did_you_mean
@@ -41,6 +42,8 @@ class Work(NamedTuple):
 
 _NO_WORK = Work(0, 0)
 _LETTERS_A_STEP = 64
+_WALKS = r"\(|[=!<>]=?|\bin\b"
+"""What may go through a whole list: a function, a comparison, `in`."""
 
 
 def work_of(values: Sequence[Value]) -> Work:
@@ -56,7 +59,7 @@ def work_of(values: Sequence[Value]) -> Work:
             waiting += [item for _, item in value.pairs]
         elif isinstance(value.value, str):
             letters += 4 * len(value.text)
-            walks += value.text.count("(") + value.text.count(" in ")
+            walks += len(re.findall(_WALKS, value.text))
     return Work(letters // _LETTERS_A_STEP, walks)
 
 

@@ -58,7 +58,10 @@ class Claim(NamedTuple):
 
 
 class Graph(NamedTuple):
-    """A network: named inputs, nodes in the order of computation, and the outputs."""
+    """A network: named inputs, nodes in the order of computation, and the outputs.
+
+    `steps` says how much it took to write out, where that was work: at least one for each layer.
+    """
 
     name: str
     inputs: dict[str, Shape]
@@ -72,6 +75,7 @@ class Graph(NamedTuple):
     variables: dict[str, Any] = {}  # noqa: RUF012  (never written on)
     file: str = ""
     output_names: tuple[str, ...] = ()
+    steps: int = 0
     input_marks: dict[str, Mark] = {}  # noqa: RUF012  (never written on)
 
     def named_outputs(self) -> dict[str, Reference]:

@@ -12,7 +12,7 @@ from searching import some
 import shapecalc
 from shapecalc.errors import UsageError
 from shapecalc.layers import KINDS
-from shapecalc.layers.base.layer import BOTH, INPUTS, NOTHING, OUTPUTS, TRAINED
+from shapecalc.layers.base.layer import BOTH, DERIVED, INPUTS, NOTHING, OUTPUTS, TRAINED
 from shapecalc.model.graph import Reference
 from shapecalc.questions.memory import memory
 from shapecalc.questions.memory.liveness import run
@@ -550,10 +550,10 @@ def test_every_kind_says_what_the_backward_pass_needs():
         cls = KINDS[kind]
         assert not (cls.view and cls.elementwise) or kind == "identity", kind
         for layer, shapes, _ in samples(cls):
-            assert layer.saves in (INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED), kind
+            assert layer.saves in (INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED, DERIVED), kind
             assert layer.saves != TRAINED or layer.weights(*shapes), kind
             output = layer.output(*shapes)
-            assert layer.saved(*shapes) in (INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED), kind
+            assert layer.saved(*shapes) in (INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED, DERIVED), kind
             for numbers, bits in layer.kept(output, *shapes):
                 assert type(numbers) is int, kind
                 assert numbers >= 0, kind

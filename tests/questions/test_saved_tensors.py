@@ -13,7 +13,7 @@ from searching import some
 
 import shapecalc
 from shapecalc.layers import KINDS
-from shapecalc.layers.base.layer import BOTH, INPUTS, OUTPUTS, TRAINED, Composite
+from shapecalc.layers.base.layer import BOTH, DERIVED, INPUTS, OUTPUTS, TRAINED, Composite
 from shapecalc.layers.base.shape import Shape
 
 RECORDED = json.loads((Path(__file__).parent.parent / "data" / "saved_tensors.json").read_text(encoding="utf-8"))
@@ -43,7 +43,7 @@ def kept(case: Case, *, frozen: bool) -> dict[str, Any]:
             key = str(bits or WIDTH)
             sample[key] = sample.get(key, 0) + elements * (bits or WIDTH) // 8
     return {
-        "inputs": read if saves in (INPUTS, BOTH) or (saves == TRAINED and learns) else [],
+        "inputs": read if saves in (INPUTS, BOTH, DERIVED) or (saves == TRAINED and learns) else [],
         "outputs": [0] if saves in (OUTPUTS, BOTH) else [],
         "sample": sample,
     }
@@ -163,3 +163,19 @@ def test_weights_of_four_bits_are_kept_where_nothing_is_trained() -> None:
     assert network.memory(training=True, weights=4).training.gradients == 0
     assert shapecalc.load("alexnet").memory(weights=4).weights * 8 == shapecalc.load("alexnet").memory().weights
     assert shapecalc.load("alexnet").memory(weights=8, training=True).training.gradients > 0
+
+
+PADDED = {  # two convolutions and a ReLU on a map of 3×8×8: bytes that PyTorch 2.13 keeps, saved_tensors_hooks
+    "reflect": [1200, 1024, 1600, 1024],  # of the input, which needs no gradient, the padded copy alone
+    "replicate": [1200, 1024, 1600, 1024],
+    "circular": [1200, 1600, 1024],
+}
+
+
+@pytest.mark.parametrize("mode", PADDED)
+def test_padding_keeps_its_input_where_that_needs_a_gradient(mode: str) -> None:
+    conv = {"conv": {"out_channels": 4, "kernel_size": 3, "padding": 1, "padding_mode": mode}}
+    network = shapecalc.load([conv, conv, "relu"], input="3x8x8")
+    training = network.memory(training=True, optimizer="sgd").training
+    assert training is not None
+    assert training.kept == sum(PADDED[mode])

@@ -627,7 +627,7 @@ def test_without_numpy_the_command_that_installs_it_is_named():
     script = (
         "import sys; sys.modules['numpy'] = None\n"
         "from shapecalc.errors import MissingExtraError\n"
-        "try:\n    from shapecalc import sweep\n"
+        "import shapecalc\ntry:\n    shapecalc.sweep('alexnet')\n"
         "except MissingExtraError as error: print(error)"
     )
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout

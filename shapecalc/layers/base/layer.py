@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BOTH",
+    "DERIVED",
     "INPUTS",
     "KINDS",
     "NOTHING",
@@ -65,6 +66,7 @@ OUTPUTS = "outputs"
 BOTH = "inputs and outputs"
 NOTHING = "nothing"
 TRAINED = "inputs, for trained weights"
+DERIVED = "inputs, for their own gradient"
 
 KINDS: dict[str, type[Layer]] = {}
 """Every kind by its name; `shapecalc.layers` fills it."""
@@ -81,10 +83,10 @@ class Layer:
     `elementwise`, whether every output number depends on one number of each input at the same place;
     `view`, whether its outputs are its input's numbers where they lie, so that nothing is written (or, without an
     input, its weights); `only_training`, whether it does something in training alone;
-    `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, or TRAINED: its inputs, for the
-    gradient of its weights alone; `branches`, whether it is written with branches or references (add, concat);
-    `sequences`, whether its inputs are (…, length, features) and never feature maps; `is_causal`, whether each position
-    attends to none after it, as in a decoder; `examples`.
+    `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED: its inputs, for the
+    gradient of its weights alone, or DERIVED: its inputs, for their own gradient alone; `branches`, whether it is
+    written with branches or references (add, concat); `sequences`, whether its inputs are (…, length, features) and
+    never feature maps; `is_causal`, whether each position attends to none after it, as in a decoder; `examples`.
     """
 
     kind: ClassVar[str] = ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint, Dim, maximum, minimum, prod, total
 from shapecalc.layers.base.arguments import Choice, Flag, Integer, Padding, PerAxis, per_axis
 from shapecalc.layers.base.dependence import ZEROS, Look, of_window, transposed, windowed
-from shapecalc.layers.base.layer import INPUTS, NOTHING, Example, Layer, WeightShapes
+from shapecalc.layers.base.layer import DERIVED, INPUTS, NOTHING, Example, Layer, WeightShapes
 from shapecalc.layers.base.window import (
     FLOOR,
     Axis,
@@ -77,7 +77,9 @@ class _Windowed(Layer):
         return 1 - prod(1 - minimum(maximum(axis.before - axis.after, axis.after - axis.before), 1) for axis in axes)
 
     def saved(self, x: Shape, *_: Shape) -> str:
-        return NOTHING if self._is_copied(x) and self.padding_mode not in ("reflect", "replicate") else INPUTS
+        if not self._is_copied(x):
+            return INPUTS
+        return DERIVED if self.padding_mode in ("reflect", "replicate") else NOTHING
 
     def kept(self, output: Any, x: Shape, *_: Shape) -> list[tuple[Dim, int]]:
         axes = self.axes(x)

@@ -9,7 +9,7 @@ from shapecalc.errors import Misfit
 from shapecalc.layers.base.arguments import MAX_SIZE, Choice, Number, Padding, PerAxis
 from shapecalc.layers.base.axes import CHANNELS, AxisNumbers, axis_index, once
 from shapecalc.layers.base.dependence import ZEROS, Look, Sight, rearranged, shifted, windowed
-from shapecalc.layers.base.layer import INPUTS, NOTHING, Example, Layer
+from shapecalc.layers.base.layer import DERIVED, NOTHING, Example, Layer
 from shapecalc.layers.base.window import axis_names, each_axis
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class _Pad(Layer):
         return padded._replace(is_map=True) if self.expected_ranks() else padded
 
     def saved(self, x: Shape) -> str:
-        return INPUTS if self.mode in ("reflect", "replicate") else NOTHING
+        return DERIVED if self.mode in ("reflect", "replicate") else NOTHING
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         mode = ZEROS if self.mode == "constant" else self.mode

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.dims import prod
-from shapecalc.layers.base.layer import BOTH, INPUTS, OUTPUTS, TRAINED
+from shapecalc.layers.base.layer import BOTH, DERIVED, INPUTS, OUTPUTS, TRAINED
 from shapecalc.model.graph import Reference
 
 if TYPE_CHECKING:
@@ -127,12 +127,13 @@ class _Maker:
         layer, sizing = row.node.layer, row.sizing
         assert layer is not None
         learns = bool(sizing.weight_shapes) and not row.node.frozen
-        if not learns and not self.trained_storages.intersection(step.reads):
+        derives = not self.trained_storages.isdisjoint(step.reads)
+        if not learns and not derives:
             return step
         self.trained_storages.update(step.writes)
         saved: tuple[int, ...] = ()
         saves = layer.saved(*sizing.inputs)
-        if saves in (INPUTS, BOTH) or (saves == TRAINED and learns):
+        if saves in (INPUTS, BOTH) or (saves == TRAINED and learns) or (saves == DERIVED and derives):
             saved += step.reads
         if saves in (OUTPUTS, BOTH):
             saved += step.writes
