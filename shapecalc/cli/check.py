@@ -14,7 +14,7 @@ from shapecalc.escaping import clean, github, github_property, join_lines, json_
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from shapecalc.network import Member
+    from shapecalc.language.members import Member
 
 __all__ = ["command"]
 
