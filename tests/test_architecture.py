@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,7 @@ def room_of(module: str) -> str:
     return (*module.split("."), "")[1]
 
 
+@cache
 def imports_of(path: Path) -> set[str]:
     """Every module that a file imports: at its top, in a function, for type checking alone."""
     found: set[str] = set()
