@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint, Dim, maximum, minimum, prod, total
 from shapecalc.layers.base.arguments import Choice, Flag, Integer, Padding, PerAxis, per_axis
-from shapecalc.layers.base.dependence import ZEROS, Look, of_window, transposed, windowed
-from shapecalc.layers.base.layer import DERIVED, INPUTS, NOTHING, Example, Layer, WeightShapes
+from shapecalc.layers.base.dependence import ZEROS, Look, transposed, windowed
+from shapecalc.layers.base.layer import DERIVED, INPUTS, NOTHING, Example, WeightShapes
 from shapecalc.layers.base.window import (
-    FLOOR,
     Axis,
     each_axis,
     output_constraint,
-    spatial_axes,
     transposed_constraints,
     transposed_size,
     wrong_rank,
 )
+from shapecalc.layers.base.windowed import Windowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,12 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Conv", "DepthwiseConv", "SeparableConv", "TransposedConv"]
 
 
-class _Windowed(Layer):
+class _Convolution(Windowed):
     """What convolutions share: a window over the spatial axes, and the channels that it mixes."""
-
-    ranks = (1, 3)
-    rounding = FLOOR
-    padding_mode: Any = ZEROS
 
     kernel_size = PerAxis("size of the window", symbol="k")
     stride = PerAxis("how far the window moves", 1, also=["strides"], symbol="s", always=True)
@@ -50,16 +45,9 @@ class _Windowed(Layer):
     bias = Flag("add a learned number to each output channel", True, also=["use_bias"])
     in_channels = Integer("channels of the input: always worked out; where stated, checked", None)
 
-    def axes(self, x: Shape) -> tuple[Axis, ...]:
-        """Return the window along each spatial axis."""
-        return spatial_axes(self, x)
-
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         yield from _channels_as_stated(self, x)
-        for axis in self.axes(x):
-            fits = axis.constraint()
-            if fits:
-                yield fits
+        yield from super().constraints(x)
 
     def _is_copied(self, x: Shape) -> Dim:
         """Return 1 where PyTorch pads a copy of the input and works on that, else 0.
@@ -90,9 +78,6 @@ class _Windowed(Layer):
         copy = x.channels * prod(size + pad for size, pad in zip(x.spatial, pads, strict=True))
         return [(self._is_copied(x) * copy, 0)]
 
-    def looks(self, output: Any, x: Shape, *_: Shape) -> list[Look]:
-        return [windowed(0, x, [of_window(axis, self.padding_mode) for axis in self.axes(x)])]
-
 
 def _odd(number: Dim) -> Dim:
     """Return 1 for an odd number, 0 for an even one."""
@@ -112,7 +97,7 @@ def _padding_mode_constraints(mode: str, axis: Axis) -> Iterator[Constraint]:
                              f"input {axis.name}")  # fmt: skip
 
 
-class Conv(_Windowed):
+class Conv(_Convolution):
     """Convolution: one kernel for each output channel, slid over 1, 2 or 3 spatial axes."""
 
     kind = "conv"
@@ -152,7 +137,7 @@ class Conv(_Windowed):
         return prod(output.spatial) * (prod(kernel) * (x.channels // self.groups) * self.out_channels)
 
 
-class DepthwiseConv(_Windowed):
+class DepthwiseConv(_Convolution):
     """Depthwise convolution: each input channel has its own kernels and is mixed with no other."""
 
     kind = "depthwise_conv"
@@ -177,7 +162,7 @@ class DepthwiseConv(_Windowed):
         return prod(output.spatial) * (prod(per_axis(self.kernel_size, len(x.spatial))) * output.channels)
 
 
-class SeparableConv(_Windowed):
+class SeparableConv(_Convolution):
     """Depthwise separable convolution: a depthwise one, then a 1×1 one that mixes channels; one bias, at the end."""
 
     kind = "separable_conv"
@@ -212,7 +197,7 @@ class SeparableConv(_Windowed):
         return [*super().kept(output, x), (between, 0)]
 
 
-class TransposedConv(_Windowed):
+class TransposedConv(_Convolution):
     """Transposed convolution: the sizes of a convolution run backwards, as decoders and generators use it.
 
     Padding in numbers is PyTorch's (it takes away from the output); `same` and `valid` are Keras'.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
 from shapecalc.errors import Misfit
@@ -19,7 +19,8 @@ from shapecalc.layers.base.dependence import (
     windowed,
 )
 from shapecalc.layers.base.layer import INPUTS, NOTHING, Example, Layer
-from shapecalc.layers.base.window import FLOOR, each_axis, spatial_axes
+from shapecalc.layers.base.window import each_axis
+from shapecalc.layers.base.windowed import Windowed
 from shapecalc.layers.kinds.conv import Conv
 
 if TYPE_CHECKING:
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["DeformableConv", "Fold", "GatherPatches", "ToTokens", "Unfold"]
 
 
-class _Blocks(Layer):
+class _Blocks(Windowed):
     """What unfold and fold share: a window that slides over a feature map."""
 
-    rounding = FLOOR
+    ranks: ClassVar[tuple[int, int | None] | None] = None
+    slides = False
     saves = NOTHING
 
     kernel_size = PerAxis("size of the window", symbol="k")
@@ -42,13 +44,7 @@ class _Blocks(Layer):
     dilation = PerAxis("distance between the window's taps", 1, symbol="d")
 
     def _positions(self, x: Shape) -> Dim:
-        return prod(axis.output() for axis in spatial_axes(self, x))
-
-    def _fits(self, x: Shape) -> Iterator[Constraint]:
-        for axis in spatial_axes(self, x):
-            fits = axis.constraint()
-            if fits:
-                yield fits
+        return prod(axis.output() for axis in self.axes(x))
 
 
 class Unfold(_Blocks):
@@ -62,15 +58,12 @@ class Unfold(_Blocks):
         Example({"kernel_size": [2, 3], "stride": 2, "padding": 1}, (3, 8, 9), (18, 25), source="PyTorch 2.13.0, run"),
     )
 
-    def constraints(self, x: Shape) -> Iterator[Constraint]:
-        yield from self._fits(x)
-
     def output(self, x: Shape) -> Shape:
         kernel = per_axis(self.kernel_size, len(x.spatial))
         return x.plain(x.channels * prod(kernel), self._positions(x))
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
-        axes = spatial_axes(self, x)
+        axes = self.axes(x)
         counts = [axis.output() for axis in axes]
         sights = {
             i: unrolled(of_window(axis), counts[k], prod(counts[k + 1 :]), is_first=k == 0)
@@ -104,14 +97,14 @@ class Fold(_Blocks):
         result = self._map(x)
         kernel = per_axis(self.kernel_size, len(result.spatial))
         yield Constraint(prod(kernel), DIVIDES, x.sizes[0], "numbers in a window", "columns of the input")
-        yield from self._fits(result)
+        yield from super().constraints(result)
         yield Constraint(x.sizes[1], EQUAL, self._positions(result), "positions of the input", "windows in output_size")
 
     def output(self, x: Shape) -> Shape:
         return self._map(x)
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
-        first, *others = spatial_axes(self, output)
+        first, *others = self.axes(output)
         window = transposed(first.kernel, first.stride, first.dilation, first.before)
         along = min(i for i in range(output.rank) if i != output.channel_axis)
         return [rearranged(0, x, {1: along}, {1: laid_back(window, prod(axis.output() for axis in others))})]

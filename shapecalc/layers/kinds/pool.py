@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.dims import UP_TO, Constraint, Dim, scaled
 from shapecalc.errors import Misfit
 from shapecalc.layers.base.arguments import Choice, Factors, Flag, Integer, Number, Padding, PerAxis, per_axis
-from shapecalc.layers.base.dependence import Look, adaptive, fractional, of_window, windowed
+from shapecalc.layers.base.dependence import Look, adaptive, fractional, windowed
 from shapecalc.layers.base.layer import BOTH, NOTHING, Example, Layer
 from shapecalc.layers.base.window import (
     ANY,
@@ -19,11 +19,10 @@ from shapecalc.layers.base.window import (
     FLOOR,
     HALF,
     WINDOW,
-    Axis,
     axis_names,
     each_axis,
-    spatial_axes,
 )
+from shapecalc.layers.base.windowed import Windowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,11 +45,8 @@ _INDEX_BITS = 64
 """Of the place of each greatest number, which PyTorch keeps for the backward pass."""
 
 
-class _Pool(Layer):
+class _Pool(Windowed):
     """What pools with a moving window share."""
-
-    ranks = (1, 3)
-    dilation: Any = 1
 
     kernel_size = PerAxis("size of the window", also=["pool_size"], symbol="k")
     stride = PerAxis(
@@ -95,10 +91,6 @@ class _Pool(Layer):
             )
         self.__dict__.update(rounding=rounding, ceil_mode=rounding == CEIL)
 
-    def axes(self, x: Shape) -> tuple[Axis, ...]:
-        """Return the window along each spatial axis."""
-        return spatial_axes(self, x)
-
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         limit = self.padding_limit or (WINDOW if self.rounding == CAFFE else HALF)
         padded = not isinstance(self.padding, str) and limit != ANY
@@ -111,9 +103,6 @@ class _Pool(Layer):
 
     def output(self, x: Shape) -> Shape:
         return x.map_of(x.channels, tuple([axis.output() for axis in self.axes(x)]))
-
-    def looks(self, output: Shape, x: Shape) -> list[Look]:
-        return [windowed(0, x, [of_window(axis) for axis in self.axes(x)])]
 
 
 class MaxPool(_Pool):

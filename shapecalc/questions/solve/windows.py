@@ -13,6 +13,7 @@ from shapecalc.dims.lists import Many, mask, values_of
 from shapecalc.errors import Misfit, Problem, UsageError, did_you_mean
 from shapecalc.layers import KINDS
 from shapecalc.layers.base.shape import Shape
+from shapecalc.layers.base.windowed import Windowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -73,7 +74,7 @@ class WindowSolutions(NamedTuple):
 
 def slides(cls: type[Layer]) -> bool:
     """Tell whether a kind slides a window over its input."""
-    return {"kernel_size", "stride", "padding"} <= set(cls.arguments) and cls.inputs == (1, 1) and hasattr(cls, "axes")
+    return issubclass(cls, Windowed) and cls.slides and cls.inputs == (1, 1)
 
 
 def sliding_kinds() -> list[str]:

@@ -1,0 +1,50 @@
+"""What kinds with a sliding window share: convolutions, pools, the columns of im2col."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from shapecalc.layers.base.dependence import ZEROS, Look, of_window, windowed
+from shapecalc.layers.base.layer import Layer
+from shapecalc.layers.base.window import FLOOR, Axis, spatial_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.dims import Constraint
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = ["Windowed"]
+
+
+class Windowed(Layer):
+    """A layer that slides a window over the spatial axes of its input.
+
+    A kind declares the arguments `kernel_size` and `stride`, and those of `padding`, `dilation`, `padding_mode` and
+    `rounding` that it has: what it does not declare is as here. From them follow the window along each axis (`axes`),
+    that it fits (`constraints`), and what each position of the output depends on (`looks`). `slides` says whether the
+    output has one position for each of the window's: `solve` then finds the arguments for an output size.
+    """
+
+    ranks: ClassVar[tuple[int, int | None] | None] = (1, 3)
+    slides: ClassVar[bool] = True
+    padding: Any = 0
+    dilation: Any = 1
+    padding_mode: Any = ZEROS
+    rounding: Any = FLOOR
+
+    def axes(self, x: Shape) -> tuple[Axis, ...]:
+        """Return the window along each spatial axis."""
+        return spatial_axes(self, x)
+
+    def constraints(self, *inputs: Any, **_: Any) -> Iterator[Constraint]:
+        """Yield that the window fits along each axis of the first input."""
+        for axis in self.axes(inputs[0]):
+            fits = axis.constraint()
+            if fits:
+                yield fits
+
+    def looks(self, output: Any, *inputs: Any, **_: Any) -> list[Look]:
+        """Return that each position of the output depends on the window over the first input."""
+        x = inputs[0]
+        return [windowed(0, x, [of_window(axis, self.padding_mode) for axis in self.axes(x)])]
