@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from shapecalc.dims import EQUAL, UP_TO, Constraint, holds, prod
+from shapecalc.dims import EQUAL, UP_TO, Constraint, holds
 from shapecalc.errors import Misfit, Problem, ShapeError
-from shapecalc.layers.base.shape import HWC, Shape
-from shapecalc.model.inference import check_inputs
-from shapecalc.model.report import Sizing, Totals, count
+from shapecalc.layers.base.shape import Shape
+from shapecalc.model.inference import check_inputs, counted, problem_at, walk
+from shapecalc.model.report import Sizing, Totals, own
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from shapecalc.dims import Dim
     from shapecalc.layers.base.layer import Layer
@@ -50,7 +50,7 @@ class Evaluation(NamedTuple):
         """Return the sums over all layers for one sample; shared weights count once, as in a report."""
         sums: list[Dim] = [0, 0, 0, 0, 0, 0]
         for node, sizing in zip(self.graph.nodes, self.sizings, strict=True):
-            weights, biases, buffers = (0, 0, 0) if node.shares >= 0 else sizing[4:7]
+            weights, biases, buffers = own(node, sizing)[4:7]
             params = weights + biases
             row = (weights, biases, params, 0 if node.frozen else params, buffers, sizing.macs)
             for i, value in enumerate(row):
@@ -70,25 +70,20 @@ def evaluate(graph: Graph, *, counts: bool = True, simplify: Callable[[Dim], Dim
     anything is made of it.
     Errors: `ShapeError` for what no number could mend: inputs with the wrong number of axes, a wrong number of inputs.
     """
-    shapes = list(graph.inputs.values())
-    sizings: list[Sizing] = []
     conditions: list[Condition] = []
-    known: dict[Hashable, Sizing] = {}
-    for index, node in enumerate(graph.nodes):
-        inputs = tuple([_tensor(ref.node, ref.output, node, shapes, sizings) for ref in node.inputs])
-        assert node.layer is not None  # (a graph that is used has no broken layers)
-        key = (id(node.layer), *inputs)
-        found = known.get(key)
-        if found is None:
-            try:
-                found, asked = size_on_any(node.layer, inputs, counts=counts, simplify=simplify)
-            except Misfit as misfit:
-                raise ShapeError(_problem(node, misfit)) from None
-            if not inputs and graph.layout == HWC:
-                found = found._replace(outputs=tuple([s._replace(channels_last=True) for s in found.outputs]))
-            known[key] = found
-            conditions += [Condition(index, constraint) for constraint in asked]
-        sizings.append(found)
+    problems: list[Problem] = []
+
+    def size(index: int, node: Node, layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
+        try:
+            found, asked = size_on_any(layer, inputs, counts=counts, simplify=simplify)
+        except Misfit as misfit:
+            raise ShapeError(problem_at(node, misfit)) from None
+        conditions.extend([Condition(index, constraint) for constraint in asked])
+        return found
+
+    sizings = [sizing for sizing in walk(graph, size, problems) if sizing is not None]
+    if problems:
+        raise ShapeError(problems)
     if counts:
         conditions += _shared_weights(graph, sizings)
     return Evaluation(graph, tuple(sizings), tuple(conditions))
@@ -114,28 +109,11 @@ def size_on_any(
             asked += [constraint for constraint in positive if not _goes_without_saying(constraint)]
     if not counts:
         return Sizing(inputs, outputs, {}, {}, 0, 0, 0, 0), asked
-    weight_shapes, buffer_shapes = layer.weights(*inputs), layer.buffers(*inputs)
-    weights, biases = count(weight_shapes)
-    buffers: Dim = sum(prod(sizes) for sizes in buffer_shapes.values()) if buffer_shapes else 0
-    macs = layer.macs(output, *inputs)
-    return Sizing(inputs, outputs, weight_shapes, buffer_shapes, weights, biases, buffers, macs), asked
+    return counted(layer, inputs, output), asked
 
 
 def _plainly(simplify: Callable[[Dim], Dim]) -> Callable[[Dim], Dim]:
     return lambda size: size if type(size) is int else simplify(size)
-
-
-def _tensor(node: int, output: int, taker: Node, shapes: Sequence[Shape], sizings: Sequence[Sizing]) -> Shape:
-    if node < 0:
-        return shapes[-1 - node]
-    outputs = sizings[node].outputs
-    if output >= len(outputs):
-        raise ShapeError(_problem(taker, Misfit(f"what it takes has no output with the number {output}")))
-    return outputs[output]
-
-
-def _problem(node: Node, misfit: Misfit) -> Problem:
-    return misfit.at(node.mark, f"{node.name} ({node.kind})", node.name)._replace(also=node.uses)
 
 
 def _goes_without_saying(constraint: Constraint) -> bool:
@@ -153,7 +131,7 @@ def _shared_weights(graph: Graph, sizings: Sequence[Sizing]) -> Iterator[Conditi
         mine, theirs = (list(s.weight_shapes.values()) for s in (sizing, sizings[node.shares]))
         if [len(sizes) for sizes in mine] != [len(sizes) for sizes in theirs]:
             name = graph.nodes[node.shares].name
-            raise ShapeError(_problem(node, Misfit(f"it shares the weights of {name}, which has other tensors")))
+            raise ShapeError(problem_at(node, Misfit(f"it shares the weights of {name}, which has other tensors")))
         if all(type(size) is int for sizes in (*mine, *theirs) for size in sizes):
             mine, theirs = sorted(mine), sorted(theirs)
         for ours, others in zip(mine, theirs, strict=True):

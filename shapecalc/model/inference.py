@@ -14,10 +14,10 @@ from shapecalc.layers.base.arguments import show
 from shapecalc.layers.base.layer import KINDS, normalise_word, stated_rank
 from shapecalc.layers.base.shape import HWC, UNKNOWN, Shape
 from shapecalc.layers.base.window import wrong_rank
-from shapecalc.model.report import Report, Row, Sizing, Totals, count
+from shapecalc.model.report import Report, Row, Sizing, Totals, count, own
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from shapecalc.dims import Constraint, Dim
     from shapecalc.layers.base.layer import Layer
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAX_ELEMENTS = 10**30
 """The most numbers of a tensor: products of a few of them are still numbers that can be shown."""
 
-__all__ = ["check_inputs", "infer", "misfits", "size_layer", "sizings_of"]
+__all__ = ["check_inputs", "counted", "infer", "misfits", "problem_at", "size_layer", "sizings_of", "walk"]
 
 
 def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "torch") -> Report:
@@ -46,9 +46,8 @@ def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "
         assert sizing is not None
         macs = sizing.macs * batch
         from_ = tuple([graph.name_of(ref) for ref in node.inputs])
-        weights, biases, buffers, shares = sizing.weights, sizing.biases, sizing.buffers, ""
-        if node.shares >= 0:
-            weights, biases, buffers, shares = 0, 0, 0, graph.nodes[node.shares].name
+        weights, biases, buffers = own(node, sizing)[4:7]
+        shares = graph.nodes[node.shares].name if node.shares >= 0 else ""
         statistics = buffers if counts_statistics else 0
         rows.append(Row(node.name, node, sizing, from_, weights, biases, buffers, macs, layout, shares, statistics))
         sums[0] += weights
@@ -62,11 +61,34 @@ def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "
 
 def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
     """Return the sizes of every layer (None where they could not be worked out), and what is wrong."""
+    problems: list[Problem] = []
+
+    def size(_: int, node: Node, layer: Layer, inputs: tuple[Shape, ...]) -> Sizing | None:
+        try:
+            return size_layer(layer, inputs)
+        except Misfit as misfit:
+            if node.block >= 0 and graph.blocks[node.block].kind in KINDS:
+                misfit.hint = ""  # it would speak of layers that the reader has not written
+            problems.append(problem_at(node, misfit))
+            return None
+
+    sizings = walk(graph, size, problems)
+    problems += _shared_weights(graph, sizings)
+    return sizings, problems
+
+
+def walk(
+    graph: Graph, size: Callable[[int, Node, Layer, tuple[Shape, ...]], Sizing | None], problems: list[Problem]
+) -> list[Sizing | None]:
+    """Return what `size` gives for every layer of a graph in turn: of its index, node and layer, and input shapes.
+
+    It is asked once of layers alike with inputs alike, and not of one whose inputs are not known; both are then None.
+    References to outputs that a layer has not are added to the problems.
+    """
     shapes = list(graph.inputs.values())
     sizings: list[Sizing | None] = []
-    problems: list[Problem] = []
     known: dict[tuple[int, tuple[Shape, ...]], Sizing] = {}
-    for node in graph.nodes:
+    for index, node in enumerate(graph.nodes):
         inputs = _inputs_of(node, graph, shapes, sizings, problems)
         if node.layer is None or len(inputs) < len(node.inputs):
             sizings.append(None)
@@ -74,20 +96,15 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
         key = (id(node.layer), tuple(inputs))
         found = known.get(key)
         if found is None:
-            try:
-                found = size_layer(node.layer, key[1])
-            except Misfit as misfit:
-                if node.block >= 0 and graph.blocks[node.block].kind in KINDS:
-                    misfit.hint = ""  # it would speak of layers that the reader has not written
-                problems.append(_problem(node, misfit))
+            found = size(index, node, node.layer, key[1])
+            if found is None:
                 sizings.append(None)
                 continue
             if not inputs and graph.layout == HWC:  # a layer that takes nothing cannot know the layout
                 found = found._replace(outputs=tuple(shape._replace(channels_last=True) for shape in found.outputs))
             known[key] = found
         sizings.append(found)
-    problems += _shared_weights(graph, sizings)
-    return sizings, problems
+    return sizings
 
 
 def _inputs_of(
@@ -127,8 +144,13 @@ def size_layer(layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
             raise Misfit(f"its output would be {shape.text}: every axis must be at least 1", too_small=True)
         if shape.elements > MAX_ELEMENTS:
             raise Misfit(f"its output would be {show(shape.elements)} numbers: no tensor goes beyond 10^30")
-    weight_shapes = layer.weights(*inputs)
-    buffer_shapes = layer.buffers(*inputs)
+    return counted(layer, inputs, output)
+
+
+def counted(layer: Layer, inputs: tuple[Shape, ...], output: Any) -> Sizing:
+    """Return the sizes of a layer with what it counts, where its output is known."""
+    outputs = (output,) if isinstance(output, Shape) else tuple(output)
+    weight_shapes, buffer_shapes = layer.weights(*inputs), layer.buffers(*inputs)
     weights, biases = count(weight_shapes)
     buffers: Dim = sum(prod(sizes) for sizes in buffer_shapes.values()) if buffer_shapes else 0
     macs = layer.macs(output, *inputs)
@@ -251,12 +273,13 @@ def _differs(layer: Layer, x: Shape) -> bool:
         return False
 
 
-def _problem(node: Node, misfit: Misfit) -> Problem:
+def problem_at(node: Node, misfit: Misfit) -> Problem:
+    """Return what is wrong with a layer, at its place in the source."""
     return misfit.at(node.mark, f"{node.name} ({node.kind})", node.name)._replace(also=node.uses)
 
 
 def _no_such_output(node: Node, giver: Node, output: int, outputs: int) -> Problem:
-    return _problem(
+    return problem_at(
         node,
         Misfit(
             f"{giver.name} has {count_noun(outputs, 'output')}, and none with the number {output}",
@@ -277,7 +300,7 @@ def _shared_weights(graph: Graph, sizings: Sequence[Sizing | None]) -> list[Prob
         if sorted(sizing.weight_shapes.values()) != sorted(owner.weight_shapes.values()):
             name = graph.nodes[node.shares].name
             problems.append(
-                _problem(
+                problem_at(
                     node,
                     Misfit(
                         f"it shares the weights of {name}, whose sizes are not the ones it needs",

@@ -12,7 +12,7 @@ from shapecalc.layers.base.shape import Shape
 from shapecalc.model.answer import Answer
 from shapecalc.model.graph import Graph, Node
 
-__all__ = ["Line", "Report", "Row", "Sizing", "Totals", "count", "sum_rows"]
+__all__ = ["Line", "Report", "Row", "Sizing", "Totals", "count", "own", "sum_rows"]
 
 VERSION = 1
 """The version of the JSON contract."""
@@ -29,6 +29,13 @@ class Sizing(NamedTuple):
     biases: Dim
     buffers: Dim
     macs: Dim
+
+
+def own(node: Node, sizing: Sizing) -> Sizing:
+    """Return what a layer has itself: no weights or buffers where it uses another's, so that they count once."""
+    if node.shares < 0:
+        return sizing
+    return sizing._replace(weight_shapes={}, buffer_shapes={}, weights=0, biases=0, buffers=0)
 
 
 class Totals(NamedTuple):

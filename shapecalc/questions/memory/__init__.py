@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import prod
 from shapecalc.errors import Problem, UsageError
+from shapecalc.model.report import own
 from shapecalc.questions.memory.cache import cache_of
 from shapecalc.questions.memory.in_place import ALL, NONE, read_in_place
 from shapecalc.questions.memory.liveness import Moment, Run, run
@@ -146,7 +147,7 @@ def _tensors(shapes: dict[str, tuple[int, ...]], bits: int) -> int:
 
 
 def _weights(row: Row, bits: int) -> int:
-    return _tensors(row.sizing.weight_shapes, bits)
+    return _tensors(own(row.node, row.sizing).weight_shapes, bits)
 
 
 def _activations(report: Report, plan: Plan, found: Run, words: tuple[str, ...], bits: int) -> Activations:
@@ -184,8 +185,8 @@ def _layers(report: Report, plan: Plan, found: Run, widths: Widths) -> tuple[Lay
             LayerMemory(
                 name=row.name,
                 kind=row.kind,
-                weights=0 if row.shares else _weights(row, widths.weights),
-                buffers=0 if row.shares else _tensors(row.sizing.buffer_shapes, widths.buffers),
+                weights=_weights(row, widths.weights),
+                buffers=_tensors(own(row.node, row.sizing).buffer_shapes, widths.buffers),
                 output=written,
                 live=moment.live if moment else None,
                 overwrites=plan.storages[moment.overwritten].name if moment and moment.overwritten >= 0 else "",
@@ -218,7 +219,7 @@ def _training(
     plan = make_plan(report, widths.activations, may, training=True)
     moments = train(plan)
     peak = max(moments, key=lambda moment: moment.live, default=None)
-    trained = [row for row in report.rows if not row.shares and not row.node.frozen]
+    trained = [row for row in report.rows if not row.node.frozen]
     numbers = sum(row.trainable for row in trained)
     return Training(
         optimizer=optimizer,

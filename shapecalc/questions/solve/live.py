@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.dims import matched, maximum, prod
 from shapecalc.errors import ShapeError
 from shapecalc.model.inference import infer
+from shapecalc.model.report import own
 from shapecalc.questions.memory import memory
 from shapecalc.questions.memory.in_place import ALL, read_in_place
 from shapecalc.questions.memory.plan import Plan, make_plan, stored
@@ -43,9 +44,9 @@ def bytes_of(evaluation: Evaluation, plan: Plan | None, bits: int) -> Any:
     """Return the bytes of weights, buffers and the peak of activations (left out where there is no plan)."""
     elements: Any = 0
     for node, sizing in zip(evaluation.graph.nodes, evaluation.sizings, strict=True):
-        if node.shares < 0:
-            for sizes in (*sizing.weight_shapes.values(), *sizing.buffer_shapes.values()):
-                elements = elements + stored(prod(sizes), bits)
+        mine = own(node, sizing)
+        for sizes in (*mine.weight_shapes.values(), *mine.buffer_shapes.values()):
+            elements = elements + stored(prod(sizes), bits)
     return elements + (peak_of(evaluation.graph, evaluation.sizings, plan, bits) if plan else 0)
 
 

@@ -12,6 +12,7 @@ from shapecalc.errors import ShapeError
 from shapecalc.layers.base.arguments import Integer, Integers, Sizes
 from shapecalc.model.evaluation import Evaluation, evaluate
 from shapecalc.model.inference import MAX_ELEMENTS, sizings_of
+from shapecalc.model.report import own
 from shapecalc.questions.solve.live import peak_of, plan_of
 
 if TYPE_CHECKING:
@@ -159,11 +160,11 @@ class Cells:
         if wrong:
             return {"valid": False}
         whole = [sizing for sizing in sizings if sizing is not None]
-        own = [sizing for node, sizing in zip(graph.nodes, whole, strict=True) if node.shares < 0]
-        params = sum(sizing.weights + sizing.biases for sizing in own)
+        mine = [own(node, sizing) for node, sizing in zip(graph.nodes, whole, strict=True)]
+        params = sum(sizing.weights + sizing.biases for sizing in mine)
         peak = peak_of(graph, whole, self._plan(graph, lambda: graph), _BITS)
         found = _counts(
-            params, sum(sizing.macs for sizing in whole), sum(sizing.buffers for sizing in own), whole, peak
+            params, sum(sizing.macs for sizing in whole), sum(sizing.buffers for sizing in mine), whole, peak
         )
         shapes = list(graph.inputs.values())
         for index, ref in enumerate(graph.outputs):
