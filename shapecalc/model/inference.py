@@ -115,7 +115,7 @@ def _inputs_of(
     for ref in node.inputs:
         if ref.node < 0:
             shape = shapes[-1 - ref.node]
-            if shape != UNKNOWN:
+            if shape is not UNKNOWN:
                 inputs.append(shape)
             continue
         sizing = sizings[ref.node]
