@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from shapecalc.cli.options import emit, read_settings, show_error
+from shapecalc.cli.options import emit, emit_json, read_settings, show_error
 from shapecalc.errors import Problem, ShapecalcError, count_noun
-from shapecalc.escaping import clean, github, github_property, join_lines, json_text
+from shapecalc.escaping import clean, github, github_property, join_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -136,7 +136,7 @@ def _json(results: Sequence[_Result]) -> None:
         }
         for result in results
     ]
-    emit(json_text({"version": 1, "results": told}, 2), format_="json")
+    emit_json({"version": 1, "results": told})
 
 
 def _problem(problem: Problem) -> dict[str, Any]:

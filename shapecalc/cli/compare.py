@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import emit, load_network, output_option, terminal_width, wants_color
-from shapecalc.escaping import json_text
+from shapecalc.cli.options import emit, emit_json, load_network, output_option, terminal_width, wants_color
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +35,7 @@ def command(
     networks = [load_network(spec, inputs, settings, layout or "") for spec in specs]
     comparison = compare([network.infer(layout=layout or "") for network in networks])
     if format_ == "json":
-        emit(json_text(comparison.to_dict(), 2), output, format_)
+        emit_json(comparison.to_dict(), output)
         return
     to_screen = output is None and format_ == "table"
     width = terminal_width() if to_screen else None

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import emit, load_network, output_option, terminal_width, wants_color
-from shapecalc.escaping import json_text
+from shapecalc.cli.options import emit, emit_json, load_network, output_option, terminal_width, wants_color
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +46,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     after = load_network(second or first, [*inputs, *input_b], _merged(both, set_b))
     difference = diff(before.infer(), after.infer(layout=before.graph.layout))
     if format_ == "json":
-        emit(json_text(difference.to_dict(), 2), output, format_)
+        emit_json(difference.to_dict(), output)
         return
     to_screen = output is None and format_ == "table"
     text = draw_difference(

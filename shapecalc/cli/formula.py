@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import emit, load_network, network_options, output_option
-from shapecalc.escaping import defuse, join_lines, json_text
-from shapecalc.text.cells import wrap
+from shapecalc.cli.options import emit, emit_json, load_network, network_options, output_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from shapecalc.questions.formula import Formulas, SymbolInUse
 
 __all__ = ["command"]
 
@@ -56,112 +53,8 @@ def command(
     quantities = [word.strip() for word in what.split(",") if word.strip()] if what else []
     answer = network.formula(symbols, what=quantities, layer=layer)
     if format_ == "json":
-        emit(json_text(answer.to_dict(), 2), output, format_)
+        emit_json(answer.to_dict(), output)
     else:
-        emit(join_lines({"text": _text, "latex": _latex, "python": _python}[format_](answer)), output, format_)
+        from shapecalc.renderers.formula import draw_formulas  # noqa: PLC0415
 
-
-def _title(answer: Formulas) -> str:
-    return f"{answer.name or 'the network'}{f', layer {answer.layer}' if answer.layer else ''}"
-
-
-def _sizes(sizes: Sequence[str], times: str = " × ") -> str:
-    return "scalar" if not sizes else times.join(f"({size})" if len(_terms(size)) > 1 else size for size in sizes)
-
-
-def _text(answer: Formulas) -> list[str]:
-    lines = [_title(answer), ""]
-    for what, formula in answer.written("text").items():
-        if isinstance(formula, dict):
-            for name, sizes in formula.items():
-                label = what if len(formula) == 1 else f"{what} {name}"
-                lines.append(f"  {label} = {_sizes(sizes)}")
-        else:
-            lines += _wrapped(f"  {'MACs' if what == 'macs' else what} = ", formula)
-    lines.append("")
-    for symbol in answer.symbols:
-        lines += _folded(f"  {symbol.name}: ", _meaning(symbol))
-    shown = answer.conditions[:_CONDITIONS]
-    lines += [f"  where {condition}" for condition in shown]
-    if len(answer.conditions) > len(shown):
-        lines.append(f"  and {len(answer.conditions) - len(shown)} more conditions (--format json lists them)")
-    return [*lines, "", *_folded("", f"verified by inference {_verified(answer)}")]
-
-
-def _folded(head: str, text: str) -> list[str]:
-    """Return a text in lines that fit a terminal, its head before the first."""
-    first, *rest = wrap(text, _WIDTH - len(head))
-    return [f"{head}{first}", *(f"{' ' * len(head)}{line}" for line in rest)]
-
-
-def _wrapped(head: str, formula: str) -> Iterator[str]:
-    """Yield a formula in lines that fit a terminal, broken before a sign."""
-    line = head
-    for part in _terms(formula):
-        if len(line) + len(part) + 1 > _WIDTH and line != head:
-            yield line
-            line = f"{' ' * (len(head) - 2)}{part}"
-        else:
-            line += part if line == head else f" {part}"
-    yield line
-
-
-def _terms(formula: str) -> list[str]:
-    """Return the terms of a sum, each with its sign; what stands in brackets is kept together."""
-    terms, depth = [""], 0
-    for word in formula.split(" "):
-        if word in "+−" and not depth:
-            terms.append(word)
-        else:
-            terms[-1] += f" {word}" if terms[-1] else word
-        depth += sum(word.count(b) for b in "(⌊[") - sum(word.count(b) for b in ")⌋]")
-    return terms
-
-
-def _meaning(symbol: SymbolInUse) -> str:
-    if symbol.domain is None:
-        return symbol.meaning
-    return f"{symbol.meaning}, {symbol.given:,} in the specification; valid: {symbol.domain.text()}"
-
-
-def _verified(answer: Formulas) -> str:
-    ranges = ", ".join(f"{name} from {low:,} to {high:,}" for name, (low, high) in answer.ranges.items())
-    return ", ".join(filter(None, (f"at {answer.verified} points", ranges)))
-
-
-def _latex(answer: Formulas) -> list[str]:
-    lines = [f"% {defuse(_title(answer))}", f"% verified by inference {_verified(answer)}"]
-    lines += [f"% {symbol.name}: {_meaning(symbol)}" for symbol in answer.symbols]
-    lines += [f"% where {condition}" for condition in answer.conditions]
-    lines.append(r"\begin{align*}")
-    for what, formula in answer.written("latex").items():
-        if isinstance(formula, dict):
-            lines += [rf"\text{{{what}}} &= {_latex_sizes(sizes)} \\" for sizes in formula.values()]
-        else:
-            lines.append(rf"\text{{{'MACs' if what == 'macs' else what}}} &= {formula} \\")
-    return [*lines, r"\end{align*}"]
-
-
-def _latex_sizes(sizes: Sequence[str]) -> str:
-    return (
-        r"\text{scalar}"
-        if not sizes
-        else r" \times ".join(rf"\left({size}\right)" if " " in size else size for size in sizes)
-    )
-
-
-def _python(answer: Formulas) -> list[str]:
-    names = answer.python_names()
-    parameters = ", ".join(names.values())
-    lines = [f"# {defuse(_title(answer))}; verified by inference {_verified(answer)}"]
-    for symbol in answer.symbols:
-        own = names[symbol.name]
-        named = own if own == symbol.name else f"{own}, for {symbol.name}"
-        lines.append(f"# {named}: {_meaning(symbol)}")
-    lines += [f"# where {condition}" for condition in answer.conditions]
-    for what, formula in answer.written("python").items():
-        if isinstance(formula, dict):
-            shapes = ["(" + ", ".join(sizes) + ("," if len(sizes) == 1 else "") + ")" for sizes in formula.values()]
-            formula = shapes[0] if len(shapes) == 1 else "[" + ", ".join(shapes) + "]"  # noqa: PLW2901
-        lines += ["", "", f"def {what}({parameters}):", f"    return {formula}"]
-    return lines
+        emit(draw_formulas(answer, format_), output, format_)

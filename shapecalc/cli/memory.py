@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import emit, load_network, network_options, output_option, terminal_width, wants_color
+from shapecalc.cli.options import (
+    emit,
+    emit_json,
+    load_network,
+    network_options,
+    output_option,
+    terminal_width,
+    wants_color,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,9 +82,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         budget=budget,
     )
     if format_ == "json":
-        from shapecalc.renderers.json import write_contract  # noqa: PLC0415
-
-        emit(write_contract(result.to_dict()), output, format_)
+        emit_json(result.to_dict(), output)
         return
     from shapecalc.renderers.memory import draw_memory  # noqa: PLC0415
 

@@ -23,6 +23,7 @@ __all__ = [
     "complain",
     "depth_option",
     "emit",
+    "emit_json",
     "layout_option",
     "load_network",
     "network_options",
@@ -181,6 +182,13 @@ def emit(text: str, output: str | None = None, format_: str = "text") -> None:
         write_to_screen(text, format_)
     else:
         write_file(output, text.encode("utf-8", "replace"))
+
+
+def emit_json(contract: dict[str, Any], output: str | None = None) -> None:
+    """Write an answer's JSON contract to standard output, or to a file as a whole. Errors: as `emit`."""
+    from shapecalc.renderers.json import write_contract  # noqa: PLC0415  (seldom asked for)
+
+    emit(write_contract(contract), output, "json")
 
 
 def write_to_screen(text: str, format_: str = "text") -> None:

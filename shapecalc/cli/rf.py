@@ -9,6 +9,7 @@ import click
 from shapecalc.cli.options import (
     depth_option,
     emit,
+    emit_json,
     layout_option,
     load_network,
     network_options,
@@ -64,9 +65,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         raise click.UsageError("--at is a place of one layer: name the layer")
     fields = load_network(spec, inputs, settings, layout or "").receptive_field(layout=layout or "")
     if format_ == "json":
-        from shapecalc.renderers.json import write_contract  # noqa: PLC0415
-
-        emit(write_contract(_contract(fields, layer, place)), output, format_)
+        emit_json(_contract(fields, layer, place), output)
         return
     from shapecalc.renderers.receptive_field import draw_fields, draw_region  # noqa: PLC0415
 

@@ -6,17 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import emit, load_network, network_options, output_option
-from shapecalc.escaping import join_lines, json_text
+from shapecalc.cli.options import emit, emit_json, load_network, network_options, output_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from shapecalc.questions.sizes import AxisSizes, LegalSizes
+    from collections.abc import Sequence
 
 __all__ = ["command"]
-
-_LAYERS = 3
 
 
 @click.command(short_help="Tell which input sizes a network takes.")
@@ -32,60 +27,9 @@ def command(spec: str, inputs: Sequence[str], settings: Sequence[str], format_: 
     """
     answer = load_network(spec, inputs, settings).legal_sizes()
     if format_ == "json":
-        emit(json_text(answer.to_dict(), 2), output, format_)
+        emit_json(answer.to_dict(), output)
     else:
-        emit(_text(answer), output)
+        from shapecalc.renderers.sizes import draw_sizes  # noqa: PLC0415
+
+        emit(draw_sizes(answer), output)
     return 0 if all(entry.legal.smallest for entry in answer.axes) else 1
-
-
-def _text(answer: LegalSizes) -> str:
-    lines = [answer.name or "the network"]
-    for entry in answer.axes:
-        lines += ["", _heading(entry, named=len(answer.axes) > 1), *_body(entry)]
-    return join_lines([*lines, "", _footer(answer)])
-
-
-def _heading(entry: AxisSizes, *, named: bool) -> str:
-    axes = " and ".join(entry.axes)
-    if len(entry.axes) > 1:
-        axes += ", always equal" if entry.together else ", each"
-    of = f" of {' and '.join(entry.inputs)}" if named or len(entry.inputs) > 1 else ""
-    return f"{axes}{of}" + (", always equal" if len(entry.inputs) > 1 else "")
-
-
-def _body(entry: AxisSizes) -> Iterator[str]:
-    yield f"  legal     {entry.legal.text()}"
-    if not entry.legal.smallest:
-        return
-    yield f"  smallest  {entry.legal.smallest:,}"
-    same = entry.exact._replace(searched=entry.legal.searched) == entry.legal
-    yield f"  exact     {'all of them' if same else entry.exact.text()}"
-    for size in dict.fromkeys(entry.given):
-        first, *rest = _verdict(entry, size)
-        yield f"  here      {first}"
-        yield from (f"            {line}" for line in rest)
-
-
-def _verdict(entry: AxisSizes, size: int) -> list[str]:
-    """Say of the size as it is given what it is, and which are the nearest that are better."""
-    if size not in entry.legal:
-        return [f"{size:,} is not legal: {_nearest(entry.legal.nearest(size))}"]
-    if size in entry.exact:
-        return [f"{size:,} is legal and exact"]
-    more = len(entry.rounded) - _LAYERS
-    layers = ", ".join(entry.rounded[:_LAYERS]) + (f" and {more} more" if more > 0 else "")
-    told = [f"{size:,} is legal, but not exact: it is rounded at", layers or "a merge"]
-    near = entry.exact.nearest(size)
-    return [*told, _nearest(near)] if near else told
-
-
-def _nearest(sizes: Sequence[int]) -> str:
-    told = " and ".join(f"{size:,}" for size in sizes)
-    return f"the nearest {'is' if len(sizes) == 1 else 'are'} {told}"
-
-
-def _footer(answer: LegalSizes) -> str:
-    if not answer.axes:
-        return "no input has an axis whose size could change"
-    searched = max((entry.legal.searched for entry in answer.axes), default=0)
-    return f"every size to {searched:,} tried; inference agrees at {answer.verified} sizes chosen there and beyond"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from shapecalc.cli.options import emit, terminal_width, wants_color
+from shapecalc.cli.options import emit, emit_json, terminal_width, wants_color
 from shapecalc.errors import Problem, UsageError, did_you_mean
-from shapecalc.escaping import json_text
 from shapecalc.text.units import parse_count
 
 if TYPE_CHECKING:
@@ -66,7 +65,10 @@ def command(
         entries.sort(key=lambda entry: getattr(entry, sort))
     if not entries:
         raise UsageError(Problem("no bundled network is like that", mend="`shapecalc specs` lists all"))
-    emit(_json(entries) if format_ == "json" else _table(entries), format_=format_)
+    if format_ == "json":
+        emit_json({"version": 1, "specs": [entry._asdict() for entry in entries]})
+    else:
+        emit(_table(entries))
 
 
 def _kept(entries: list[_Entry], field: str, wanted: str | None) -> list[_Entry]:
@@ -99,11 +101,6 @@ def _entry(member: Member) -> _Entry:
     sizes = ", ".join("×".join(map(str, sizes)) for sizes in report.inputs.values())
     family, task = document.text("family") or report.name, document.text("task")
     return _Entry(stem, report.name, family, task, sizes, report.total.params, report.total.macs, report.graph.source)
-
-
-def _json(entries: Sequence[_Entry]) -> str:
-    specs: list[dict[str, Any]] = [entry._asdict() for entry in entries]
-    return json_text({"version": 1, "specs": specs}, 2)
 
 
 def _table(entries: Sequence[_Entry]) -> str:

@@ -37,12 +37,12 @@ def _part(number: int, whole: int) -> float:
 
 
 def write_contract(contract: dict[str, Any]) -> str:
-    """Return an object as JSON, with one line for each item of its lists."""
+    """Return an object as JSON, with one line for each object in its lists."""
     entries = [f"  {json_text(key)}: {_write(value)}" for key, value in contract.items()]
     return "{\n" + ",\n".join(entries) + "\n}"
 
 
 def _write(value: Any) -> str:
-    if isinstance(value, list) and value:
+    if isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
         return "[\n" + ",\n".join([f"    {json_text(item)}" for item in value]) + "\n  ]"
     return json_text(value)

@@ -11,7 +11,7 @@ from running import run
 def test_a_kind():
     ran = run("solve", "conv", "--input", "227", "--output", "55")
     assert ran.status == 0
-    assert ran.out.splitlines()[3].split() == ["11", "4", "0", "1", "yes"]
+    assert ran.out.splitlines()[4].split() == ["11", "4", "0", "1", "yes"]
     fixed = run("solve", "max_pool", "--input", "55", "--output", "27", "--pool-size=3", "--stride", "2")
     assert "kernel_size 3, stride 2" in fixed.out
 
