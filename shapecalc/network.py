@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shapecalc.questions.receptive_field import ReceptiveFields
     from shapecalc.questions.sizes import LegalSizes
     from shapecalc.questions.solve import BudgetSolutions, Fixes, WindowSolutions
-    from shapecalc.questions.sweep import Plan, Sweep
+    from shapecalc.questions.sweep import Sweep, SweepPlan
 
 __all__ = ["Network", "fix", "in_features", "kind_of", "load", "plan_sweep", "solve", "sweep"]
 
@@ -257,7 +257,7 @@ def sweep(
     return joined(plan, [part.kept(condition) for part in plan.run(executor)])
 
 
-def plan_sweep(spec: Any, vars: Mapping[str, Any] | None = None, input: Any = None) -> Plan:  # noqa: A002
+def plan_sweep(spec: Any, vars: Mapping[str, Any] | None = None, input: Any = None) -> SweepPlan:  # noqa: A002
     """Return the plan of a sweep, to be run part by part. Arguments and errors are those of `sweep`."""
     from shapecalc.questions.sweep import make_plan  # noqa: PLC0415
 

@@ -1,6 +1,6 @@
 """Columns of candidates: exact integers, many at once, that overflow into Python's own and refuse to be branched on.
 
-A `Column` is a dimension that has one value for each candidate of a sweep. It lies along some axes of a grid, and
+A `ColumnNumber` is a dimension that has one value for each candidate of a sweep. It lies along some axes of a grid, and
 two that lie along different axes give, when multiplied, a column along both: what depends on the width alone is
 worked out once for each width. Bounds travel with the values, so that no sum or product wraps around unseen.
 
@@ -26,7 +26,7 @@ except ModuleNotFoundError as error:
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Column", "Ledger", "NeedsValueError", "array_of", "mask"]
+__all__ = ["ColumnNumber", "Ledger", "NeedsValueError", "array_of", "mask"]
 
 _MOST = 2**62
 """Beyond which 64 bits are not trusted to hold a number."""
@@ -61,7 +61,7 @@ class Ledger:
             self.holding = np.logical_and(self.holding, good)
 
 
-class Column:
+class ColumnNumber:
     """A dimension with one value for each candidate; see the module."""
 
     __slots__ = ("high", "ledger", "low", "values")
@@ -88,7 +88,7 @@ class Column:
     __contains__ = __rpow__ = __rtruediv__ = refuse
     __hash__ = object.__hash__
 
-    def __add__(self, other: Any) -> Column:
+    def __add__(self, other: Any) -> ColumnNumber:
         if type(other) is int and other == 0:  # what `sum` starts with
             return self
         low, high = _bounds_of(self, other)
@@ -96,15 +96,15 @@ class Column:
 
     __radd__ = __add__
 
-    def __sub__(self, other: Any) -> Column:
+    def __sub__(self, other: Any) -> ColumnNumber:
         low, high = _bounds_of(self, other)
         return self._made(operator.sub, self, other, (self.low - high, self.high - low))
 
-    def __rsub__(self, other: Any) -> Column:
+    def __rsub__(self, other: Any) -> ColumnNumber:
         low, high = _bounds_of(self, other)
         return self._made(operator.sub, other, self, (low - self.high, high - self.low))
 
-    def __mul__(self, other: Any) -> Column:
+    def __mul__(self, other: Any) -> ColumnNumber:
         if type(other) is int and other == 1:  # what `prod` starts with
             return self
         corners = [a * b for a in (self.low, self.high) for b in _bounds_of(self, other)]
@@ -112,41 +112,41 @@ class Column:
 
     __rmul__ = __mul__
 
-    def __floordiv__(self, other: Any) -> Column:
+    def __floordiv__(self, other: Any) -> ColumnNumber:
         if type(other) is int and other == 1:
             return self
         return _divided(self, self, other, operator.floordiv)
 
-    def __rfloordiv__(self, other: Any) -> Column:
+    def __rfloordiv__(self, other: Any) -> ColumnNumber:
         return _divided(self, other, self, operator.floordiv)
 
-    def __mod__(self, other: Any) -> Column:
+    def __mod__(self, other: Any) -> ColumnNumber:
         return _divided(self, self, other, operator.mod)
 
-    def __rmod__(self, other: Any) -> Column:
+    def __rmod__(self, other: Any) -> ColumnNumber:
         return _divided(self, other, self, operator.mod)
 
-    def __truediv__(self, other: Any) -> Column:
+    def __truediv__(self, other: Any) -> ColumnNumber:
         """Return the quotient where it is whole for every candidate: ints give a fraction elsewhere."""
         _bounds_of(self, other)
         values, divisor = _operands(self, other)
         if np.any(np.equal(divisor, 0)) or np.any(np.mod(values, divisor)):
             self.refuse()
-        quotient: Column = self // other
+        quotient: ColumnNumber = self // other
         return quotient
 
-    def __neg__(self) -> Column:
+    def __neg__(self) -> ColumnNumber:
         return self._made(operator.sub, 0, self, (-self.high, -self.low))
 
-    def __pos__(self) -> Column:
+    def __pos__(self) -> ColumnNumber:
         return self
 
-    def __round__(self, digits: int | None = None) -> Column:
+    def __round__(self, digits: int | None = None) -> ColumnNumber:
         if digits is not None and digits < 0:
             self.refuse()
         return self
 
-    def __pow__(self, exponent: Any) -> Column:
+    def __pow__(self, exponent: Any) -> ColumnNumber:
         if type(exponent) is not int or exponent < 1:
             self.refuse()
         power = self
@@ -154,23 +154,23 @@ class Column:
             power = power * self
         return power
 
-    def _made(self, work: Callable[[Any, Any], Any], a: Any, b: Any, bounds: tuple[int, int]) -> Column:
+    def _made(self, work: Callable[[Any, Any], Any], a: Any, b: Any, bounds: tuple[int, int]) -> ColumnNumber:
         """Return the result of an operation, in 64 bits where its bounds allow that and in Python's ints elsewhere."""
         if self.ledger.is_reading and (bounds[0] < -_MOST_WRITTEN or bounds[1] > _MOST_WRITTEN):
-            raise NeedsValueError(self.axes | (b.axes if isinstance(b, Column) else self.axes))
+            raise NeedsValueError(self.axes | (b.axes if isinstance(b, ColumnNumber) else self.axes))
         if bounds[0] < -_MOST or bounds[1] > _MOST:
-            return _narrowed(Column(np.asarray(work(_large(a), _large(b)), dtype=object), self.ledger))
-        return _narrowed(Column(np.asarray(work(*_operands(a, b))), self.ledger, bounds))
+            return _narrowed(ColumnNumber(np.asarray(work(_large(a), _large(b)), dtype=object), self.ledger))
+        return _narrowed(ColumnNumber(np.asarray(work(*_operands(a, b))), self.ledger, bounds))
 
 
 def values_of(number: Any) -> Any:
     """Return the values of a column, or the number itself."""
-    return number.values if isinstance(number, Column) else number
+    return number.values if isinstance(number, ColumnNumber) else number
 
 
 def array_of(number: Any) -> Any:
     """Return the values of a column, or the number itself, as an array: of Python's ints where 64 bits are too few."""
-    if isinstance(number, Column):
+    if isinstance(number, ColumnNumber):
         return number.values
     return np.asarray(number, dtype=np.int64 if _is_small(number) else object)
 
@@ -183,16 +183,16 @@ def _operands(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def _is_small(number: Any) -> bool:
-    if isinstance(number, Column):
+    if isinstance(number, ColumnNumber):
         return bool(number.values.dtype != object)
     return bool(-_MOST <= number <= _MOST)
 
 
 def _large(number: Any) -> Any:
-    return number.values.astype(object) if isinstance(number, Column) else number
+    return number.values.astype(object) if isinstance(number, ColumnNumber) else number
 
 
-def _narrowed(column: Column) -> Column:
+def _narrowed(column: ColumnNumber) -> ColumnNumber:
     """Return a column of Python's ints in 64 bits, where they turn out to fit."""
     if column.values.dtype == object:
         column.low, column.high = int(column.values.min()), int(column.values.max())
@@ -201,21 +201,21 @@ def _narrowed(column: Column) -> Column:
     return column
 
 
-def _bounds_of(column: Column, other: Any) -> tuple[int, int]:
+def _bounds_of(column: ColumnNumber, other: Any) -> tuple[int, int]:
     """Return the bounds of what a column is worked with. Errors: `NeedsValueError` for a fraction or a list."""
-    if isinstance(other, Column):
+    if isinstance(other, ColumnNumber):
         return other.low, other.high
     if isinstance(other, int):
         return other, other
     return column.refuse()
 
 
-def _divided(column: Column, a: Any, b: Any, work: Callable[[Any, Any], Any]) -> Column:
+def _divided(column: ColumnNumber, a: Any, b: Any, work: Callable[[Any, Any], Any]) -> ColumnNumber:
     """Return a // b or a % b, without the candidates for which b is 0."""
     (low, high), (least, most) = _bounds_of(column, a), _bounds_of(column, b)
     dividend, divisor = _operands(a, b)
     if least <= 0 <= most:
-        if not isinstance(b, Column):
+        if not isinstance(b, ColumnNumber):
             raise ZeroDivisionError
         zero = np.equal(divisor, 0)
         if np.any(zero):
@@ -224,8 +224,8 @@ def _divided(column: Column, a: Any, b: Any, work: Callable[[Any, Any], Any]) ->
     values = np.asarray(work(dividend, divisor))
     if work is operator.floordiv and least > 0:
         corners = [p // q for p in (low, high) for q in (least, most)]
-        return _narrowed(Column(values, column.ledger, (min(corners), max(corners))))
-    return _narrowed(Column(values, column.ledger))
+        return _narrowed(ColumnNumber(values, column.ledger, (min(corners), max(corners))))
+    return _narrowed(ColumnNumber(values, column.ledger))
 
 
 class _Columns:
@@ -233,30 +233,30 @@ class _Columns:
         return -(-a // b)
 
     def maximum(self, a: Any, b: Any) -> Any:
-        column = a if isinstance(a, Column) else b
+        column = a if isinstance(a, ColumnNumber) else b
         (low, high), (least, most) = _bounds_of(column, a), _bounds_of(column, b)
         if low >= most or least >= high:
             return a if low >= most else b
-        return _narrowed(Column(np.maximum(*_operands(a, b)), column.ledger, (max(low, least), max(high, most))))
+        return _narrowed(ColumnNumber(np.maximum(*_operands(a, b)), column.ledger, (max(low, least), max(high, most))))
 
     def minimum(self, a: Any, b: Any) -> Any:
-        column = a if isinstance(a, Column) else b
+        column = a if isinstance(a, ColumnNumber) else b
         (low, high), (least, most) = _bounds_of(column, a), _bounds_of(column, b)
         if high <= least or most <= low:
             return a if high <= least else b
-        return _narrowed(Column(np.minimum(*_operands(a, b)), column.ledger, (min(low, least), min(high, most))))
+        return _narrowed(ColumnNumber(np.minimum(*_operands(a, b)), column.ledger, (min(low, least), min(high, most))))
 
     def broadcast(self, a: Any, b: Any) -> Any:
         return self.maximum(a, b)
 
     def scaled(self, size: Any, factor: float) -> Any:
         if abs(factor) * max(abs(size.low), abs(size.high)) < _EXACT_FLOAT:
-            return Column(np.floor(size.values * factor).astype(np.int64), size.ledger)
+            return ColumnNumber(np.floor(size.values * factor).astype(np.int64), size.ledger)
         exact = [math.floor(value * factor) for value in size.values.ravel().tolist()]
-        return _narrowed(Column(np.array(exact, dtype=object).reshape(size.values.shape), size.ledger))
+        return _narrowed(ColumnNumber(np.array(exact, dtype=object).reshape(size.values.shape), size.ledger))
 
     def matched(self, size: Any, others: Sequence[Any]) -> Any:
-        column = next(number for number in (size, *others) if isinstance(number, Column))
+        column = next(number for number in (size, *others) if isinstance(number, ColumnNumber))
         own = _bounds_of(column, size)
         near = [other for other in others if _overlap(own, _bounds_of(column, other))]
         if not near:
@@ -264,7 +264,9 @@ class _Columns:
         found: Any = False
         for other in near:
             found = np.logical_or(found, np.equal(*_operands(size, other)))
-        return _narrowed(Column(np.where(found, array_of(size), 0), column.ledger, (min(own[0], 0), max(own[1], 0))))
+        return _narrowed(
+            ColumnNumber(np.where(found, array_of(size), 0), column.ledger, (min(own[0], 0), max(own[1], 0)))
+        )
 
     def within(self, value: Any, low: float, high: float) -> None:
         """Hold the candidates to a range, as reading an argument does for ints."""
@@ -276,15 +278,15 @@ def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return one[0] <= other[1] and other[0] <= one[1]
 
 
-dims.register(Column, _Columns())
+dims.register(ColumnNumber, _Columns())
 
 
 def mask(constraint: dims.Constraint) -> Any:  # noqa: PLR0911  (one for each relation)
     """Tell for which candidates a constraint holds: a truth value for all, or an array."""
     left, relation, right = constraint[:3]
-    if not isinstance(left, Column) and not isinstance(right, Column):
+    if not isinstance(left, ColumnNumber) and not isinstance(right, ColumnNumber):
         return dims.holds(constraint)
-    column = left if isinstance(left, Column) else right
+    column = left if isinstance(left, ColumnNumber) else right
     high, least = _bounds_of(column, left)[1], _bounds_of(column, right)[0]
     a, b = _operands(left, right)
     if relation == dims.UP_TO:
@@ -292,7 +294,7 @@ def mask(constraint: dims.Constraint) -> Any:  # noqa: PLR0911  (one for each re
     if relation == dims.EQUAL:
         return left is right or np.equal(a, b)
     if relation == dims.DIVIDES:
-        if not isinstance(left, Column):
+        if not isinstance(left, ColumnNumber):
             return left != 0 and np.equal(np.mod(b, a), 0)
         zero = np.equal(a, 0)
         return np.logical_and(~zero, np.equal(np.mod(b, np.where(zero, 1, a)), 0))

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, Problems, UsageError, did_you_mean
-from shapecalc.language.builder import Builder
+from shapecalc.language.builder import GraphBuilder
 from shapecalc.language.document import Document, read_document
 from shapecalc.language.expectations import read_claims
 from shapecalc.language.order import Settled, settle
@@ -102,7 +102,7 @@ class _Building:
         self.inputs = self._inputs(inputs)
 
     def graph(self) -> tuple[Graph, list[Problem]]:
-        builder = Builder(self.document.blocks, self.variables)
+        builder = GraphBuilder(self.document.blocks, self.variables)
         builder.problems += self.problems
         stopped: list[Problem] = []
         try:
@@ -129,7 +129,7 @@ class _Building:
         )
         return graph, [*builder.problems.listed(), *stopped]
 
-    def _settled(self, builder: Builder) -> tuple[Settled, tuple[str, ...]]:
+    def _settled(self, builder: GraphBuilder) -> tuple[Settled, tuple[str, ...]]:
         """Return the nodes and outputs, and the names under which the outputs are stated."""
         layers = self._layers(builder.problems)
         flows: dict[str, Flow] = {name: Reference(-1 - index) for index, name in enumerate(self.inputs)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Mark, Problem
-from shapecalc.language.entries import Entry, Work, branches_of, listed, read_entry, work_of
+from shapecalc.language.entries import Effort, Entry, branches_of, listed, read_entry, work_of
 from shapecalc.language.expansion import Expansion, Inside, Proto, key_of
 from shapecalc.language.making import Maker
 from shapecalc.language.reports import Reports, TooMuchError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shapecalc.language.document import BlockDefinition
     from shapecalc.source import Value
 
-__all__ = ["MAX_LAYERS", "Builder", "Proto"]
+__all__ = ["MAX_LAYERS", "GraphBuilder", "Proto"]
 
 MAX_LAYERS = 250_000
 """The most layers that one network may have, once every repetition is written out."""
@@ -44,7 +44,7 @@ MAX_NAME = 400
 """The most characters of a name with those of the blocks that it stands in."""
 
 
-class Builder:
+class GraphBuilder:
     """Writes out lists of layers as nodes, and collects what is wrong with them."""
 
     def __init__(self, blocks: Mapping[str, BlockDefinition], variables: Mapping[str, Any]) -> None:
@@ -65,7 +65,7 @@ class Builder:
         self._named: dict[str, Inside] = {}
         self.steps = 0
         self._lists = _items_within(variables.values())
-        self._work: dict[str, Work] = {}
+        self._work: dict[str, Effort] = {}
 
     def expand(
         self, entries: Sequence[Value], scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
@@ -106,7 +106,7 @@ class Builder:
         self.nodes.append(proto)
         return Reference(len(self.nodes) - 1)
 
-    def _count_steps(self, entry: Entry, scope: Scope, work: Work, lists: int) -> None:
+    def _count_steps(self, entry: Entry, scope: Scope, work: Effort, lists: int) -> None:
         """Hold the limit of steps, for some work among variables whose lists have so many items."""
         self.steps += 1 + work.steps + work.walks * lists // _ITEMS_A_STEP
         if self.steps > MAX_STEPS:
@@ -226,11 +226,11 @@ class Builder:
         work = self._work.get(block.name)
         if work is None:
             own = work_of(block.values())
-            work = self._work[block.name] = Work(_STEPS_OF_A_BLOCK + own.steps + len(self.variables) // 10, own.walks)
+            work = self._work[block.name] = Effort(_STEPS_OF_A_BLOCK + own.steps + len(self.variables) // 10, own.walks)
         self._count_steps(entry, scope, work, self._lists)
         given = block.bind(entry, variables, self.variables)
         lists = _items_within(given[argument] for argument in block.arguments)
-        self._count_steps(entry, scope, Work(0, 1), lists)
+        self._count_steps(entry, scope, Effort(0, 1), lists)
         inner = self._inner_scope(block.name, block.layers.items, scope, flow, name, frozen)
         inner.mark = scope.mark
         inner.lists = lists

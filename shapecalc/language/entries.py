@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["OWN_WORDS", "Entry", "Work", "branches_of", "listed", "read_entry", "work_of"]
+__all__ = ["OWN_WORDS", "Effort", "Entry", "branches_of", "listed", "read_entry", "work_of"]
 
 OWN_WORDS = ("name", "from", "repeat", "for", "when", "share", "frozen")
 """What stands beside the kind: the words of the item itself."""
@@ -30,23 +30,23 @@ class Entry(NamedTuple):
     mark: Mark
     value: Value | None
     own: dict[str, Value]
-    work: Work
+    work: Effort
 
 
-class Work(NamedTuple):
+class Effort(NamedTuple):
     """How much it takes to work out values: steps, and how often an expression may go through a whole list."""
 
     steps: int
     walks: int
 
 
-_NO_WORK = Work(0, 0)
+_NO_WORK = Effort(0, 0)
 _LETTERS_A_STEP = 64
 _WALKS = r"\(|[=!<>]=?|\bin\b"
 """What may go through a whole list: a function, a comparison, `in`."""
 
 
-def work_of(values: Sequence[Value]) -> Work:
+def work_of(values: Sequence[Value]) -> Effort:
     """Return how much it takes to work out what values hold."""
     letters = walks = 0
     waiting = list(values)
@@ -60,7 +60,7 @@ def work_of(values: Sequence[Value]) -> Work:
         elif isinstance(value.value, str):
             letters += 4 * len(value.text)
             walks += len(re.findall(_WALKS, value.text))
-    return Work(letters // _LETTERS_A_STEP, walks)
+    return Effort(letters // _LETTERS_A_STEP, walks)
 
 
 def _told(key: Scalar, value: Value, blocks: Collection[str]) -> list[Value]:

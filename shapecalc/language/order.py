@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shapecalc.errors import Mark
-    from shapecalc.language.builder import Builder, Proto
+    from shapecalc.language.builder import GraphBuilder, Proto
 
 __all__ = ["Settled", "settle"]
 
@@ -30,7 +30,7 @@ class Settled:
         self.notes = notes
 
 
-def settle(builder: Builder, outputs: Sequence[Flow], *, stated: bool, inputs: Mapping[str, Mark]) -> Settled:
+def settle(builder: GraphBuilder, outputs: Sequence[Flow], *, stated: bool, inputs: Mapping[str, Mark]) -> Settled:
     """Return the nodes in the order of computation.
 
     `stated` says that the specification names its outputs: then what they do not need is left out, and noted;
@@ -70,7 +70,7 @@ def _moved(ref: Reference, place: dict[int, int]) -> Reference:
     return ref if ref.node < 0 or place[ref.node] == ref.node else Reference(place[ref.node], ref.output)
 
 
-def _follow(flow: Flow, builder: Builder, known: dict[_Key, Reference | None]) -> Reference | None:
+def _follow(flow: Flow, builder: GraphBuilder, known: dict[_Key, Reference | None]) -> Reference | None:
     """Return the tensor that a reference comes to, through names that stand for names; None, reported, for none.
 
     What each name came to is kept in `known`: a name may stand at the end of a long chain of them, and many at its end.
@@ -98,7 +98,7 @@ def _follow(flow: Flow, builder: Builder, known: dict[_Key, Reference | None]) -
     return found
 
 
-def _shares(builder: Builder) -> dict[int, int]:
+def _shares(builder: GraphBuilder) -> dict[int, int]:
     """Return, for each node that uses the weights of another, which."""
     shares: dict[int, int] = {}
     for start, stop, pending in builder.shares:
@@ -119,7 +119,7 @@ def _shares(builder: Builder) -> dict[int, int]:
     return _first_owners(shares, builder)
 
 
-def _first_owners(shares: dict[int, int], builder: Builder) -> dict[int, int]:
+def _first_owners(shares: dict[int, int], builder: GraphBuilder) -> dict[int, int]:
     """Return the node whose weights each has in the end: a share of a share is a share of the first."""
     owners: dict[int, int] = {}
     rings: set[int] = set()
@@ -159,7 +159,7 @@ def _kind(proto: Proto) -> str:
 def _order(
     protos: Sequence[Proto],
     inputs: Sequence[tuple[Reference | None, ...]],
-    builder: Builder,
+    builder: GraphBuilder,
 ) -> list[int]:
     """Return the nodes in an order in which each stands behind what it takes: the written order, where that will do."""
     if all(ref is None or ref.node < index for index, refs in enumerate(inputs) for ref in refs):
@@ -189,7 +189,7 @@ def _order(
 
 
 def _report_cycle(
-    protos: Sequence[Proto], inputs: Sequence[tuple[Reference | None, ...]], done: set[int], builder: Builder
+    protos: Sequence[Proto], inputs: Sequence[tuple[Reference | None, ...]], done: set[int], builder: GraphBuilder
 ) -> None:
     """Report one ring among the nodes that could not be put in order."""
     index = next(i for i in range(len(protos)) if i not in done)
@@ -239,7 +239,7 @@ def _left_out(protos: Sequence[Proto], needed: set[int]) -> tuple[str, ...]:
 
 
 def _report_unused(
-    protos: Sequence[Proto], inputs: Sequence[tuple[Reference | None, ...]], needed: set[int], builder: Builder
+    protos: Sequence[Proto], inputs: Sequence[tuple[Reference | None, ...]], needed: set[int], builder: GraphBuilder
 ) -> None:
     """Report the layers that give what nothing takes: not those that lead to such a one alone."""
     taken = {ref.node for refs in inputs for ref in refs if ref is not None}
@@ -260,7 +260,7 @@ def _unused_inputs(
     inputs: Sequence[tuple[Reference | None, ...]],
     outputs: Sequence[Reference],
     marks: Mapping[str, Mark],
-    builder: Builder,
+    builder: GraphBuilder,
     *,
     stated: bool,
 ) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from shapecalc.layers.base.shape import Shape
 from shapecalc.model.answer import Answer
 from shapecalc.model.graph import Graph, Node
 
-__all__ = ["Line", "Report", "Row", "Sizing", "Totals", "count", "own", "sum_rows"]
+__all__ = ["Report", "ReportLine", "Row", "Sizing", "Totals", "count", "own", "sum_rows"]
 
 VERSION = 1
 """The version of the JSON contract."""
@@ -152,7 +152,7 @@ class Row(NamedTuple):
         }
 
 
-class Line(NamedTuple):
+class ReportLine(NamedTuple):
     """One line of a report as it is shown: a layer, or a whole block in one.
 
     At any depth the lines add up to the totals of the report.
@@ -257,7 +257,7 @@ class Report(Answer):
             known = self._ancestries[block] = [*parents, block] if block >= 0 else []
         return known
 
-    def lines(self, depth: int | None = None) -> list[Line]:
+    def lines(self, depth: int | None = None) -> list[ReportLine]:
         """Return what is shown at a depth: 1 shows every outermost block as one line; None opens everything."""
         groups: list[tuple[int, list[Row]]] = []
         for row in self.rows:
@@ -269,7 +269,7 @@ class Report(Answer):
                 groups.append((closed, [row]))
         return [self._line(block, rows) for block, rows in groups]
 
-    def line(self, name: str) -> Line | None:
+    def line(self, name: str) -> ReportLine | None:
         """Return the line of a layer or of a block of that name; None where there is none."""
         if not self._in_blocks and self.graph.blocks:
             for row in self.rows:
@@ -280,15 +280,15 @@ class Report(Answer):
         rows = self._rows_by_name()
         return self._line(-1, [rows[name]]) if name in rows else None
 
-    def _line(self, block: int, rows: list[Row]) -> Line:
+    def _line(self, block: int, rows: list[Row]) -> ReportLine:
         first, last = rows[0], rows[-1]
         if block < 0:
-            return Line(first.name, first.kind, first.input_shapes, first.output_shapes, first.total,
+            return ReportLine(first.name, first.kind, first.input_shapes, first.output_shapes, first.total,
                         first.activations, first.arguments, first.shares, (first,))  # fmt: skip
         name, kind, _ = self.graph.blocks[block]
         activations = total(row.activations for row in rows)
         shapes = first.input_shapes, last.output_shapes
-        return Line(name, kind, *shapes, sum_rows(rows), activations, {}, "", tuple(rows))
+        return ReportLine(name, kind, *shapes, sum_rows(rows), activations, {}, "", tuple(rows))
 
     @property
     def in_features(self) -> Dim:

@@ -12,9 +12,18 @@ from shapecalc.renderers.cells import ARGUMENTS, BYTES, COUNT, FIELD, SHARE, SIZ
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from shapecalc.model.report import Line, Report
+    from shapecalc.model.report import Report, ReportLine
 
-__all__ = ["BYTES_PER_NUMBER", "COLUMNS", "DEFAULT", "FIELDS", "SHARES", "Column", "check_columns", "parse_columns"]
+__all__ = [
+    "BYTES_PER_NUMBER",
+    "COLUMNS",
+    "DEFAULT",
+    "FIELDS",
+    "SHARES",
+    "Column",
+    "check_columns",
+    "parse_columns",
+]
 
 BYTES_PER_NUMBER = 4
 """Of the output bytes: elements as fp32."""
@@ -29,17 +38,17 @@ class Column(NamedTuple):
     heading: str
     doc: str
     sort: Sort
-    values: Callable[[Report, Sequence[Line]], list[Any]]
+    values: Callable[[Report, Sequence[ReportLine]], list[Any]]
 
 
-def _each(value: Callable[[Line], Any]) -> Callable[[Report, Sequence[Line]], list[Any]]:
+def _each(value: Callable[[ReportLine], Any]) -> Callable[[Report, Sequence[ReportLine]], list[Any]]:
     return lambda _, lines: [value(line) for line in lines]
 
 
-def _argument(name: str) -> Callable[[Report, Sequence[Line]], list[Any]]:
+def _argument(name: str) -> Callable[[Report, Sequence[ReportLine]], list[Any]]:
     """Return the values of an argument that has a number for each axis; or is a word; or is not there."""
 
-    def value(line: Line) -> Any:
+    def value(line: ReportLine) -> Any:
         found = line.arguments.get(name)
         if isinstance(found, list):
             return [found if name == "kernel_size" else shorten_axes(found)]
@@ -48,7 +57,7 @@ def _argument(name: str) -> Callable[[Report, Sequence[Line]], list[Any]]:
     return _each(value)
 
 
-def _is_default(line: Line, name: str, value: Any) -> bool:
+def _is_default(line: ReportLine, name: str, value: Any) -> bool:
     """Tell whether an argument that is always shown stands at its default."""
     layer = line.rows[0].node.layer
     argument = layer.arguments.get(name) if layer else None
@@ -57,12 +66,12 @@ def _is_default(line: Line, name: str, value: Any) -> bool:
     return all(item == argument.default for item in (value if isinstance(value, list) else [value]))
 
 
-def _arguments(line: Line) -> dict[str, Any]:
+def _arguments(line: ReportLine) -> dict[str, Any]:
     told = {name: value for name, value in line.arguments.items() if not _is_default(line, name, value)}
     return {**told, "weights of": line.shares} if line.shares else told
 
 
-def _from(line: Line) -> str:
+def _from(line: ReportLine) -> str:
     """Return what a line takes: for a block, what its layers take from outside it."""
     if len(line.rows) == 1:
         return ", ".join(line.rows[0].from_)
@@ -71,14 +80,14 @@ def _from(line: Line) -> str:
     return ", ".join(dict.fromkeys(n for n in outside if n not in inside and n.rpartition("[")[0] not in inside))
 
 
-def _output_bytes(report: Report, lines: Sequence[Line]) -> list[int]:
+def _output_bytes(report: Report, lines: Sequence[ReportLine]) -> list[int]:
     return [line.activations * report.batch * BYTES_PER_NUMBER for line in lines]
 
 
-def _share(value: Callable[[Line], int]) -> Callable[[Report, Sequence[Line]], list[Any]]:
+def _share(value: Callable[[ReportLine], int]) -> Callable[[Report, Sequence[ReportLine]], list[Any]]:
     """Return what part of the whole each line has."""
 
-    def values(_: Report, lines: Sequence[Line]) -> list[Fraction]:
+    def values(_: Report, lines: Sequence[ReportLine]) -> list[Fraction]:
         parts = [value(line) for line in lines]
         whole = sum(parts)
         return [Fraction(part, whole or 1) for part in parts]
@@ -86,10 +95,10 @@ def _share(value: Callable[[Line], int]) -> Callable[[Report, Sequence[Line]], l
     return values
 
 
-def _field(what: str) -> Callable[[Report, Sequence[Line]], list[Any]]:
+def _field(what: str) -> Callable[[Report, Sequence[ReportLine]], list[Any]]:
     """Return a part of the receptive fields: size, jump or padding."""
 
-    def values(report: Report, lines: Sequence[Line]) -> list[str]:
+    def values(report: Report, lines: Sequence[ReportLine]) -> list[str]:
         from shapecalc.renderers.fields import field_cells  # noqa: PLC0415  (seldom asked for)
 
         return field_cells(report, lines, what)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.escaping import clean
 from shapecalc.renderers.cells import NOTHING, show_size
-from shapecalc.renderers.drawing import Line, draw_lines, draw_markdown
+from shapecalc.renderers.drawing import TableLine, draw_lines, draw_markdown
 from shapecalc.text.cells import cell_width, shorten
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def draw_comparison(comparison: Comparison, format_: str, width: int | None = No
         lines = []
         for label, *cells in zip(labels, *[column[1:] for column in group], strict=True):
             style = "" if any(cells) else "bold"
-            lines += [Line(())] if style and format_ != "markdown" else []
-            lines.append(Line((label, *cells), style))
+            lines += [TableLine(())] if style and format_ != "markdown" else []
+            lines.append(TableLine((label, *cells), style))
         headings, numbers = ["", *[column[0] for column in group]], range(1, len(group) + 1)
         if format_ == "markdown":
             drawn.append(draw_markdown(headings, lines, numbers=numbers))

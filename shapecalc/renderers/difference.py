@@ -8,7 +8,7 @@ from shapecalc.errors import count_noun
 from shapecalc.escaping import clean, markdown
 from shapecalc.questions.compare import ADDED, CHANGED, REMOVED, SAME, TOTALS, facts_of, totals_of
 from shapecalc.renderers.cells import ARGUMENTS, SIZE
-from shapecalc.renderers.drawing import Line, draw_lines, draw_markdown
+from shapecalc.renderers.drawing import TableLine, draw_lines, draw_markdown
 from shapecalc.text.cells import cell_width, shorten, wrap
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def _named(report: Report) -> str:
     return f"{clean(report.name) or 'network'}, input {inputs}"
 
 
-def _lines(difference: Difference, *, everything: bool) -> list[Line]:
-    lines: list[Line] = []
+def _lines(difference: Difference, *, everything: bool) -> list[TableLine]:
+    lines: list[TableLine] = []
     same = 0
     for change in difference.changes:
         if change.status == SAME and not everything:
@@ -68,26 +68,26 @@ def _lines(difference: Difference, *, everything: bool) -> list[Line]:
     return [*lines, *_skipped(same)] if lines else []
 
 
-def _skipped(same: int) -> list[Line]:
+def _skipped(same: int) -> list[TableLine]:
     if not same:
         return []
-    return [Line(("", f"… {count_noun(same, 'layer')} the same", *[""] * (len(_COLUMNS) - 1)), "dim")]
+    return [TableLine(("", f"… {count_noun(same, 'layer')} the same", *[""] * (len(_COLUMNS) - 1)), "dim")]
 
 
-def _change(change: Change) -> list[Line]:
+def _change(change: Change) -> list[TableLine]:
     """Return the one or two lines of a layer."""
     facts = facts_of(change.before) if change.before else {}, facts_of(change.after) if change.after else {}
     if change.before and change.after and change.status != SAME:
         facts = _differing_arguments(*facts)
     before, after = (_cells(side) if side else {} for side in facts)
     if change.status == SAME:
-        return [Line((" ", *before.values()), "dim")]
+        return [TableLine((" ", *before.values()), "dim")]
     if change.status == ADDED:
-        return [Line(("+", *after.values()), "green")]
+        return [TableLine(("+", *after.values()), "green")]
     if change.status == REMOVED:
-        return [Line(("−", *before.values()), "red")]
+        return [TableLine(("−", *before.values()), "red")]
     new = [value if value != old else "" for value, old in zip(after.values(), before.values(), strict=True)]
-    return [Line(("−", *before.values()), "red"), Line(("+", *new), "green")]
+    return [TableLine(("−", *before.values()), "red"), TableLine(("+", *new), "green")]
 
 
 def _differing_arguments(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -112,8 +112,8 @@ def _cells(facts: dict[str, Any]) -> dict[str, str]:
 
 
 def _fitted(  # noqa: C901  (each step is a thing to do without)
-    columns: list[str], lines: list[Line], width: int
-) -> tuple[list[str], list[Line]]:
+    columns: list[str], lines: list[TableLine], width: int
+) -> tuple[list[str], list[TableLine]]:
     """Return the columns that there is room for: arguments give way first, kinds where arguments are what differs."""
     table = [list(line.cells) for line in lines]
     for row in table:
@@ -144,7 +144,7 @@ def _fitted(  # noqa: C901  (each step is a thing to do without)
         least = max(_NAME_LEAST, max(cell_width(row[1]) for row in table) + room())
         for row in table:
             row[1] = shorten(row[1], least)
-    return columns, [Line(tuple(row), line.style) for row, line in zip(table, lines, strict=True)]
+    return columns, [TableLine(tuple(row), line.style) for row, line in zip(table, lines, strict=True)]
 
 
 def _cut(text: str, room: int) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-__all__ = ["Line", "draw_lines", "draw_markdown", "draw_texts"]
+__all__ = ["TableLine", "draw_lines", "draw_markdown", "draw_texts"]
 
 _WIDE_ENOUGH = 1_000_000
 """Of a console: what is drawn was made to fit, and must not be cut here."""
@@ -26,7 +26,7 @@ _MANY = 2_000
 """Lines of the longest table that rich draws: it takes a fifth of a millisecond for each."""
 
 
-class Line(NamedTuple):
+class TableLine(NamedTuple):
     """One line of a table, and its style: bold, dim, red, green, yellow, or none. One without cells is empty."""
 
     cells: Sequence[str]
@@ -35,7 +35,7 @@ class Line(NamedTuple):
 
 def draw_lines(
     headings: Sequence[str],
-    lines: Sequence[Line],
+    lines: Sequence[TableLine],
     *,
     total: Sequence[str] = (),
     numbers: Collection[int] = (),
@@ -53,7 +53,7 @@ def draw_lines(
     widths = [max(map(cell_width, column)) for column in zip(*cells, strict=True)]
     sides = [index in numbers for index in range(len(heading))]
     if color and len(rows) <= _MANY:
-        drawn = [Line(row, line.style) for row, line in zip(rows, lines, strict=True)]
+        drawn = [TableLine(row, line.style) for row, line in zip(rows, lines, strict=True)]
         return _in_color(heading, drawn, last, widths, sides, styles or [""] * len(heading), gap)
     rule = "─" * (sum(widths) + gap * (len(widths) - 1))
     ends = [rule, _laid_out(last, widths, sides, gap)] if last else []
@@ -70,8 +70,8 @@ def _laid_out(cells: Sequence[str], widths: Sequence[int], sides: Sequence[bool]
 
 
 def _in_color(
-    heading: Sequence[str], lines: Sequence[Line], total: Sequence[str], widths: Sequence[int], sides: Sequence[bool],
-    styles: Sequence[str], gap: int,
+    heading: Sequence[str], lines: Sequence[TableLine], total: Sequence[str], widths: Sequence[int],
+    sides: Sequence[bool], styles: Sequence[str], gap: int,
 ) -> str:  # fmt: skip
     """Return the table with the terminal's codes; rich is told the widths and pads nothing, which halves its work."""
     from rich.box import SIMPLE  # noqa: PLC0415  (what is not coloured does without rich)
@@ -124,7 +124,7 @@ def _without_ends(drawn: str) -> str:
     return "\n".join([line.rstrip() for line in drawn.splitlines()])
 
 
-def draw_markdown(headings: Sequence[str], lines: Sequence[Line], *, numbers: Collection[int] = ()) -> str:
+def draw_markdown(headings: Sequence[str], lines: Sequence[TableLine], *, numbers: Collection[int] = ()) -> str:
     """Return a GitHub table; what is bold on a terminal is so here."""
     rule = ["---:" if index in numbers else ":---" for index in range(len(headings))]
     rows = [[_cell(cell, line.style) for cell in line.cells] for line in lines if line.cells]

@@ -10,7 +10,7 @@ from shapecalc.renderers.cells import NOTHING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from shapecalc.model.report import Line, Report
+    from shapecalc.model.report import Report, ReportLine
     from shapecalc.questions.receptive_field import Field
 
 __all__ = ["field_cells", "keep_fields", "show_jump"]
@@ -34,7 +34,7 @@ def _padding(field: Field) -> str:
 _SHOWN: dict[str, Callable[[Field], str]] = {"size": _size, "jump": show_jump, "padding": _padding}
 
 
-def field_cells(report: Report, lines: Sequence[Line], what: str) -> list[str]:
+def field_cells(report: Report, lines: Sequence[ReportLine], what: str) -> list[str]:
     """Return a part of the receptive field (size, jump, padding) of every line: of a block, that of its last layer."""
     fields = _fields_of(report)
     return [_cell(fields, line, _SHOWN[what]) for line in lines]
@@ -57,7 +57,7 @@ def _fields_of(report: Report) -> ReceptiveFields:
     return found
 
 
-def _cell(fields: ReceptiveFields, line: Line, shown: Callable[[Field], str]) -> str:
+def _cell(fields: ReceptiveFields, line: ReportLine, shown: Callable[[Field], str]) -> str:
     if not line.rows:
         return NOTHING
     by_input: dict[str, list[str]] = {}

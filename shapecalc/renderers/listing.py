@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
-from shapecalc.renderers.drawing import Line, draw_lines
+from shapecalc.renderers.drawing import TableLine, draw_lines
 from shapecalc.text.cells import cell_width, cut_off
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def draw_listing(
     cut = {*cut, len(headings) - 1}.difference(numbers)
     if width is not None:
         widths = _fitting(widths, spare, cut, width)
-    lines = [Line([cut_off(row[index], room) for index, room in widths.items()]) for row in (headings, *rows)]
+    lines = [TableLine([cut_off(row[index], room) for index, room in widths.items()]) for row in (headings, *rows)]
     heading, *body = lines
     kept = list(widths)
     to_the_right = [kept.index(index) for index in numbers if index in widths]

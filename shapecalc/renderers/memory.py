@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shapecalc.escaping import clean
 from shapecalc.renderers.bars import show_share
 from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
-from shapecalc.renderers.drawing import Line, draw_lines
+from shapecalc.renderers.drawing import TableLine, draw_lines
 from shapecalc.text.cells import shorten, wrap
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def _amounts(memory: Memory) -> Iterator[tuple[str, int]]:
 def _parts(memory: Memory, *, color: bool) -> str:
     whole = memory.total
     lines = [
-        Line((name, f"{amount:,}" if amount else NOTHING, show_bytes(amount), show_share(Fraction(amount, whole or 1))))
+        TableLine(
+            (name, f"{amount:,}" if amount else NOTHING, show_bytes(amount), show_share(Fraction(amount, whole or 1)))
+        )
         for name, amount in _amounts(memory)
     ]
     total = ("total", f"{whole:,}", show_bytes(whole), "")
@@ -78,11 +80,12 @@ def _held(memory: Memory, *, color: bool) -> str:
     held = memory.activations.held
     shown = held if len(held) <= _MOST_HELD else sorted(held, key=lambda tensor: -tensor.bytes)[: _MOST_HELD - 1]
     lines = [
-        Line((shorten(clean(tensor.name), _NAME), f"{tensor.bytes:,}", show_bytes(tensor.bytes))) for tensor in shown
+        TableLine((shorten(clean(tensor.name), _NAME), f"{tensor.bytes:,}", show_bytes(tensor.bytes)))
+        for tensor in shown
     ]
     if len(held) > len(shown):
         rest = sum(tensor.bytes for tensor in held) - sum(tensor.bytes for tensor in shown)
-        lines.append(Line((f"{len(held) - len(shown):,} more", f"{rest:,}", show_bytes(rest)), "dim"))
+        lines.append(TableLine((f"{len(held) - len(shown):,} more", f"{rest:,}", show_bytes(rest)), "dim"))
     return draw_lines(("Tensor", "bytes", ""), lines, numbers=(1, 2), color=color)
 
 
@@ -98,7 +101,7 @@ def _layers(memory: Memory, width: int | None, *, color: bool) -> str:
                  show_bytes(layer.live or 0), live)  # fmt: skip
         over = () if narrow else (shorten(clean(layer.overwrites), room),)
         style = "bold" if layer.live == memory.activations.peak else ""
-        lines.append(Line((*cells, *over), style))
+        lines.append(TableLine((*cells, *over), style))
     headings = ("Layer", "Weights", "Writes", "Live", "of the peak", *(() if narrow else ("Over",)))
     return draw_lines(headings, lines, numbers=(1, 2, 3), color=color)
 

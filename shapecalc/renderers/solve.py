@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import count_noun
 from shapecalc.escaping import clean, join_lines
-from shapecalc.renderers.drawing import Line, draw_lines
+from shapecalc.renderers.drawing import TableLine, draw_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ def _shown(value: Any) -> str:
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return rows of numbers as the lines of a table."""
-    drawn = draw_lines(headings, [Line(row) for row in rows], numbers=range(len(headings)))
+    drawn = draw_lines(headings, [TableLine(row) for row in rows], numbers=range(len(headings)))
     return [f"  {line}" for line in drawn.split("\n")]
 
 

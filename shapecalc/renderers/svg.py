@@ -11,7 +11,7 @@ from shapecalc.text.cells import cell_width, wrap
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.renderers.view import Grid, View
+    from shapecalc.renderers.view import CellGrid, View
 
 __all__ = ["draw"]
 
@@ -62,7 +62,7 @@ def _box(width: float, height: float) -> str:
     return f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
 
 
-def _body(grid: Grid, edges: Sequence[tuple[float, float]], inner: float) -> tuple[list[str], float]:
+def _body(grid: CellGrid, edges: Sequence[tuple[float, float]], inner: float) -> tuple[list[str], float]:
     """Return the elements of the table, and where it ends."""
     y = 66.0
     drawn = [*_row([column.heading for column in grid.columns], grid, edges, y, "head"), _rule(y + 7, inner)]
@@ -78,7 +78,7 @@ def _body(grid: Grid, edges: Sequence[tuple[float, float]], inner: float) -> tup
     return drawn, y
 
 
-def _edges(grid: Grid) -> list[tuple[float, float]]:
+def _edges(grid: CellGrid) -> list[tuple[float, float]]:
     """Return where every column begins and ends."""
     headings = [column.heading for column in grid.columns]
     edges = []
@@ -94,7 +94,9 @@ def _width(text: str) -> float:
     return cell_width(text) * _CHARACTER
 
 
-def _row(cells: Sequence[str], grid: Grid, edges: Sequence[tuple[float, float]], y: float, kind: str = "") -> list[str]:
+def _row(
+    cells: Sequence[str], grid: CellGrid, edges: Sequence[tuple[float, float]], y: float, kind: str = ""
+) -> list[str]:
     drawn = []
     for cell, column, (left, right) in zip(cells, grid.columns, edges, strict=True):
         if not cell:

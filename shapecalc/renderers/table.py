@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.renderers.columns import COLUMNS
-from shapecalc.renderers.drawing import Line, draw_lines, draw_texts
+from shapecalc.renderers.drawing import TableLine, draw_lines, draw_texts
 from shapecalc.text.cells import cell_width, shorten, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shapecalc.renderers.view import Grid, View
+    from shapecalc.renderers.view import CellGrid, View
 
 __all__ = ["draw"]
 
@@ -41,7 +41,7 @@ def draw(view: View) -> str:
     footer = [part for line in view.footer(names) for part in wrap(line, view.width)]
     drawn = draw_lines(
         [column.heading for column in grid.columns],
-        [Line(row) for row in grid.rows],
+        [TableLine(row) for row in grid.rows],
         total=grid.totals if any(grid.totals) else (),
         numbers=[index for index, column in enumerate(grid.columns) if column.sort.is_number],
         styles=[_STYLES.get(name, "") for name in names],
@@ -89,7 +89,7 @@ def _natural_width(view: View, name: str) -> int:
     return min(cells, _NAME_KEPT) if name == "name" else cells
 
 
-def _widths(grid: Grid) -> list[int]:
+def _widths(grid: CellGrid) -> list[int]:
     """Return the width of every column: of its widest cell."""
     headings = [column.heading for column in grid.columns]
     return [max(map(cell_width, column)) for column in zip(headings, grid.totals, *grid.rows, strict=True)]
@@ -99,7 +99,7 @@ def _total(widths: Sequence[int]) -> int:
     return sum(widths) + _GAP * (len(widths) - 1)
 
 
-def _with_short_names(grid: Grid, names: Sequence[str], width: int) -> Grid:
+def _with_short_names(grid: CellGrid, names: Sequence[str], width: int) -> CellGrid:
     """Return the grid with the names cut in the middle where the table would be too wide."""
     widths = _widths(grid)
     if names[0] != "name" or _total(widths) <= width:

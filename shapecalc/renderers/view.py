@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean
-from shapecalc.model.report import Line, Totals
+from shapecalc.model.report import ReportLine, Totals
 from shapecalc.renderers.cells import NOTHING, show_size
 from shapecalc.renderers.columns import COLUMNS, DEFAULT, SHARES, check_columns
 from shapecalc.renderers.footer import footer
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.renderers.columns import Column
 
-__all__ = ["Grid", "View"]
+__all__ = ["CellGrid", "View"]
 
 AUTO = "auto"
 """The depth that opens as many levels of blocks as stay within a screenful."""
@@ -28,7 +28,7 @@ SHARED = "shared"
 """What stands for the parameters of a layer, or of a block, that uses those of another."""
 
 
-class Grid(NamedTuple):
+class CellGrid(NamedTuple):
     """Cells as readers see them: a column's heading and sort, the rows, and the row of totals."""
 
     columns: list[Column]
@@ -61,7 +61,7 @@ class View:
         self.asked = [] if adding else names
         self.added = names if adding else []
         self._depth = _check_depth(depth)
-        self._lines: list[Line] = []
+        self._lines: list[ReportLine] = []
         self._cells: dict[str, list[str]] = {}
         self._sums: dict[str, str] = {}
 
@@ -73,7 +73,7 @@ class View:
         return self._depth
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[ReportLine]:
         """The lines, the inputs first."""
         if not self._lines:
             self._lines = [*_input_lines(self.report), *self.report.lines(self.depth)]
@@ -108,13 +108,13 @@ class View:
         self.cells(name)
         return self._sums[name]
 
-    def grid(self, names: Sequence[str]) -> Grid:
+    def grid(self, names: Sequence[str]) -> CellGrid:
         """Return the cells of these columns."""
         totals = [self.sum(name) for name in names]
         if any(totals) and not COLUMNS[names[0]].sort.is_number:
             totals[0] = "total"
         columns = [COLUMNS[name] for name in names]
-        return Grid(columns, list(zip(*[self.cells(name) for name in names], strict=True)), totals)
+        return CellGrid(columns, list(zip(*[self.cells(name) for name in names], strict=True)), totals)
 
     @property
     def title(self) -> str:
@@ -133,7 +133,7 @@ class View:
         return footer(self.report, [*names, "flops"] if self.flops else names, closed, self.depth)
 
 
-def _is_shared(line: Line) -> bool:
+def _is_shared(line: ReportLine) -> bool:
     return any(row.shares and row.sizing.weight_shapes for row in line.rows)
 
 
@@ -152,6 +152,6 @@ def _fitting_depth(report: Report) -> int | None:
     return max(fitting, default=1)
 
 
-def _input_lines(report: Report) -> list[Line]:
+def _input_lines(report: Report) -> list[ReportLine]:
     nothing = Totals(0, 0, 0, 0, 0, 0)
-    return [Line(name, "input", [], [size], nothing, 0, {}, "", ()) for name, size in report.inputs.items()]
+    return [ReportLine(name, "input", [], [size], nothing, 0, {}, "", ()) for name, size in report.inputs.items()]

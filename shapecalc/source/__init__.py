@@ -11,7 +11,7 @@ disagree about stays text and carries a `trap`, a sentence for whoever expected 
 from __future__ import annotations
 
 from shapecalc.errors import MAX_PROBLEMS, Problem, Source
-from shapecalc.source.assembly import MAX_DEPTH, MAX_VALUES, Builder, StopReadingError
+from shapecalc.source.assembly import MAX_DEPTH, MAX_VALUES, StopReadingError, TreeBuilder
 from shapecalc.source.decoding import MAX_BYTES, check_text, decode
 from shapecalc.source.reading import read_events
 from shapecalc.source.values import ListValue, MapValue, Scalar, Value, short
@@ -39,7 +39,7 @@ def read_text(text: str | bytes, name: str) -> tuple[Value | None, list[Problem]
     The value is None where nothing could be read. `name` is what errors call the text, such as its file name.
     """
     source = Source(name)
-    builder = Builder(source)
+    builder = TreeBuilder(source)
     try:
         source.text = decode(text, source)
         check_text(source)
@@ -53,7 +53,7 @@ def read_object(obj: object, name: str = "<dict>") -> tuple[Value | None, list[P
     """Turn Python's own dicts, lists, texts and numbers into values; their marks name the path to them."""
     from shapecalc.source.objects import read_objects  # noqa: PLC0415  (a text needs none of it)
 
-    builder = Builder(Source(name))
+    builder = TreeBuilder(Source(name))
     try:
         read_objects(obj, builder)
     except StopReadingError as stop:

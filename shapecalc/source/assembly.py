@@ -9,7 +9,7 @@ from typing import TypeAlias
 from shapecalc.errors import Mark, Problem, Problems, Source, did_you_mean
 from shapecalc.source.values import ListValue, MapValue, Scalar, Value, short
 
-__all__ = ["MAX_DEPTH", "MAX_VALUES", "Builder", "StopReadingError", "depth_problem"]
+__all__ = ["MAX_DEPTH", "MAX_VALUES", "StopReadingError", "TreeBuilder", "depth_problem"]
 
 MAX_DEPTH = 100
 """How deep lists and mappings may be nested."""
@@ -46,7 +46,7 @@ _OPEN = (None, 0, 0)
 _Anchored: TypeAlias = "tuple[Value | None, int, int]"
 
 
-class Builder:
+class TreeBuilder:
     """Puts values together from events, without recursion; counts them and holds their limits."""
 
     def __init__(self, source: Source) -> None:

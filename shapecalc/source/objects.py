@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem
-from shapecalc.source.assembly import Builder, StopReadingError
+from shapecalc.source.assembly import StopReadingError, TreeBuilder
 from shapecalc.source.reading import check_characters
 from shapecalc.source.values import Scalar
 from shapecalc.source.words import MAX_DIGITS, long_trap
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["read_objects"]
 
 
-def read_objects(obj: object, builder: Builder) -> None:
+def read_objects(obj: object, builder: TreeBuilder) -> None:
     """Feed Python objects to the builder, without recursion."""
     source = builder.source
     walks: list[tuple[int, str, Iterator[tuple[str, object]]]] = []
@@ -74,7 +74,7 @@ def _pairs(value: Mapping[Any, object], path: str) -> Iterator[tuple[str, object
         yield inner, item
 
 
-def _object_scalar(value: object, mark: Mark, builder: Builder) -> Scalar:
+def _object_scalar(value: object, mark: Mark, builder: TreeBuilder) -> Scalar:
     if isinstance(value, _BadKey):
         message = f"a key is a text, not a value of type `{value.kind}`"
         builder.problems.append(Problem(message, mark, mend="write the key as a text"))

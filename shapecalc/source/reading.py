@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Mark, Problem, Source
-from shapecalc.source.assembly import MAX_DEPTH, Builder, StopReadingError, depth_problem
+from shapecalc.source.assembly import MAX_DEPTH, StopReadingError, TreeBuilder, depth_problem
 from shapecalc.source.decoding import UNREADABLE
 from shapecalc.source.syntax import syntax_problem, tabs_problem
 from shapecalc.source.values import Scalar, short
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["check_characters", "read_events"]
 
 
-def read_events(source: Source, builder: Builder) -> None:
+def read_events(source: Source, builder: TreeBuilder) -> None:
     """Feed the events of a YAML text to the builder."""
     import yaml  # noqa: PLC0415  (only when YAML is read: it costs start-up time)
 
@@ -65,14 +65,14 @@ def _nesting_problem(error: MarkedYAMLError, source: Source) -> Problem | None:
     return None
 
 
-def _begin_document(event: Any, builder: Builder) -> None:
+def _begin_document(event: Any, builder: TreeBuilder) -> None:
     if builder.root is not None:
         mark = _event_mark(event, builder.source)
         mend = "one file is one specification: remove the `---`"
         raise StopReadingError(Problem("a second document begins here", mark, mend=mend))
 
 
-def _add_scalar(event: Any, builder: Builder) -> None:
+def _add_scalar(event: Any, builder: TreeBuilder) -> None:
     mark = _checked_mark(event, builder)
     text = event.value
     if event.style:
@@ -85,7 +85,7 @@ def _add_scalar(event: Any, builder: Builder) -> None:
     builder.scalar(Scalar(value, text, mark, False, trap), event.anchor)
 
 
-def check_characters(text: str, mark: Mark, builder: Builder) -> None:
+def check_characters(text: str, mark: Mark, builder: TreeBuilder) -> None:
     """Refuse what an escape such as "backslash e" can bring into a text: it would reach the reader's terminal."""
     found = UNREADABLE.search(text)
     if found:
@@ -93,7 +93,7 @@ def check_characters(text: str, mark: Mark, builder: Builder) -> None:
         builder.problems.append(Problem(message, mark, mend="remove it"))
 
 
-def _check_tabs(event: Any, builder: Builder) -> None:
+def _check_tabs(event: Any, builder: TreeBuilder) -> None:
     """Refuse a plain text that goes on in a line indented with tabs: it was to be a line of its own."""
     for line in range(event.start_mark.line + 2, event.end_mark.line + 2):
         tabs = tabs_problem(builder.source, line)
@@ -102,7 +102,7 @@ def _check_tabs(event: Any, builder: Builder) -> None:
             return
 
 
-_STEPS: dict[str, Callable[[Any, Builder], None]] = {
+_STEPS: dict[str, Callable[[Any, TreeBuilder], None]] = {
     "ScalarEvent": _add_scalar,
     "MappingStartEvent": lambda event, builder: builder.open(_checked_mark(event, builder), True, event.anchor),
     "SequenceStartEvent": lambda event, builder: builder.open(_checked_mark(event, builder), False, event.anchor),
@@ -120,7 +120,7 @@ def _event_mark(event: Any, source: Source) -> Mark:
     return Mark(source, line + 1, column + 1, length if length > 0 else 1)
 
 
-def _checked_mark(event: Any, builder: Builder) -> Mark:
+def _checked_mark(event: Any, builder: TreeBuilder) -> Mark:
     """Return the mark of an event; a tag on it is a problem."""
     mark = _event_mark(event, builder.source)
     if event.tag is not None:

@@ -20,13 +20,13 @@ sympy = pytest.importorskip("sympy")
 from shapecalc.dims import columns, symbols  # noqa: E402  (they need numpy and sympy)
 
 
-def column(values: Any) -> columns.Column:
+def column(values: Any) -> columns.ColumnNumber:
     """Return the numbers as a column of a sweep whose specification has been read."""
     ledger = columns.Ledger()
     ledger.is_reading = False
     values = list(values)
     kind = np.int64 if all(abs(value) <= 2**62 for value in values) else object
-    return columns.Column(np.array(values, dtype=kind), ledger)
+    return columns.ColumnNumber(np.array(values, dtype=kind), ledger)
 
 
 def rows(number: Any, count: int) -> list[int]:
@@ -176,7 +176,7 @@ OPERATIONS = {
 def checked(found: Any, due: Any) -> None:
     """Fail where a column has not these values, bounds that hold them, and 64 bits where they do."""
     assert np.broadcast_to(columns.array_of(found), np.shape(due)).tolist() == due
-    if isinstance(found, columns.Column):
+    if isinstance(found, columns.ColumnNumber):
         flat = np.array(due, dtype=object).ravel().tolist()
         assert found.low <= min(flat)
         assert max(flat) <= found.high
@@ -267,8 +267,8 @@ def test_a_candidate_that_divides_by_zero_is_marked(work: Any) -> None:
 
 def test_numbers_of_a_specification_that_is_read_are_bounded() -> None:
     ledger = columns.Ledger()
-    one = columns.Column(np.array([[10**9], [10**9 - 1]]), ledger)
-    other = columns.Column(np.array([[3, 10**9]]), ledger)
+    one = columns.ColumnNumber(np.array([[10**9], [10**9 - 1]]), ledger)
+    other = columns.ColumnNumber(np.array([[3, 10**9]]), ledger)
     assert (one * one).high == 10**18
     assert (0 - one * one).low == -(10**18)
     for work in (lambda: one * other * 1 + 1, lambda: 0 - one * other - 1, lambda: one * one * 2):

@@ -431,7 +431,7 @@ def test_traces_columns_and_symbols_agree_with_ints(text: str) -> None:
     traced = [evaluate(text, x=leaf(x, "x")) for x in range(1, 10)]
     assert all(isinstance(number, Trace) for number in traced)
     assert [number.value for number in traced] == expected
-    assert evaluate(text, x=columns.Column(numpy.arange(1, 10), columns.Ledger())).values.tolist() == expected
+    assert evaluate(text, x=columns.ColumnNumber(numpy.arange(1, 10), columns.Ledger())).values.tolist() == expected
     symbol = sympy.Symbol("x", integer=True, positive=True)
     formula = evaluate(text, x=symbol)
     assert [int(formula.subs(symbol, x)) for x in range(1, 10)] == expected

@@ -11,7 +11,7 @@ import pytest
 from searching import some
 
 import shapecalc
-from shapecalc.language.builder import Builder
+from shapecalc.language.builder import GraphBuilder
 from shapecalc.language.expansion import Expansion, key_of
 from shapecalc.language.files import bundled_members
 from shapecalc.language.members import Member, find_members
@@ -186,13 +186,13 @@ def test_arguments_that_look_alike_are_not_taken_for_one_another() -> None:
 
 def test_a_block_used_a_thousand_times_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
-    real = Builder._layer
+    real = GraphBuilder._layer
 
-    def counted(self: Builder, *rest: Any) -> Any:
+    def counted(self: GraphBuilder, *rest: Any) -> Any:
         made.append(1)
         return real(self, *rest)
 
-    monkeypatch.setattr(Builder, "_layer", counted)
+    monkeypatch.setattr(GraphBuilder, "_layer", counted)
     unit = "- conv: {out_channels: c, kernel_size: 3, padding: 1}\n- batch_norm\n- relu\n"
     head = f"blocks:\n  unit:\n    args: {{c: required}}\n    layers:\n{textwrap.indent(unit, '      ')}"
     report = load("- unit: {c: 8}\n  repeat: 1000\n", head)

@@ -118,7 +118,7 @@ def check_columns(sample: Sample) -> None:
     sets = many_candidates(sample)
     ledger = columns.Ledger()
     ledger.is_reading = False
-    made = {name: columns.Column(np.array([one[name] for one in sets]), ledger) for name in sets[0]}
+    made = {name: columns.ColumnNumber(np.array([one[name] for one in sets]), ledger) for name in sets[0]}
     several = work_out(*lift(sample, lambda _, name: made[name]))
     holding = np.broadcast_to(ledger.holding, len(sets))
     rows = {

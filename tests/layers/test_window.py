@@ -19,7 +19,7 @@ from shapecalc.layers.base.window import (
     CEIL,
     FLOOR,
     HALF,
-    Axis,
+    WindowAxis,
     spatial_axes,
     transposed_constraints,
     transposed_size,
@@ -27,17 +27,17 @@ from shapecalc.layers.base.window import (
 
 GRID = list(product(range(1, 11), range(1, 6), range(1, 5), range(1, 4), range(3), range(3)))
 AXES = [
-    Axis("width", size, kernel, stride, dilation, before, after)
+    WindowAxis("width", size, kernel, stride, dilation, before, after)
     for size, kernel, stride, dilation, before, after in GRID
 ]
 
 
-def taps(axis: Axis, start: int) -> list[int]:
+def taps(axis: WindowAxis, start: int) -> list[int]:
     """Return the places that a window starting there looks at; the input is at 0 to size - 1."""
     return [start + axis.dilation * tap for tap in range(axis.kernel)]
 
 
-def slide(axis: Axis) -> int:
+def slide(axis: WindowAxis) -> int:
     """Count the windows that lie wholly in the padded input, by moving one over it."""
     count, start = 0, -axis.before
     while taps(axis, start)[-1] <= axis.size - 1 + axis.after:
@@ -46,7 +46,7 @@ def slide(axis: Axis) -> int:
     return count
 
 
-def slide_up(axis: Axis) -> int:
+def slide_up(axis: WindowAxis) -> int:
     """Count the windows where one more is taken as long as some of the padded input lies beyond the last."""
     count, start, end = 0, -axis.before, axis.size - 1 + axis.after
     while count == 0 or taps(axis, start - axis.stride)[-1] < end:
@@ -118,7 +118,7 @@ def test_a_window_slid_over_a_transposed_output_comes_back() -> None:
 
 def test_output_padding_is_less_than_stride_or_dilation() -> None:
     for stride, dilation, extra in product(range(1, 4), range(1, 4), range(4)):
-        axis = Axis("width", 5, 3, stride, dilation)
+        axis = WindowAxis("width", 5, 3, stride, dilation)
         assert all(map(holds, transposed_constraints(axis, extra))) == (extra < max(stride, dilation))
 
 

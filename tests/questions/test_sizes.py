@@ -13,7 +13,7 @@ from searching import examples, some
 from test_window import slide, slide_up, taps
 
 import shapecalc
-from shapecalc.layers.base.window import Axis
+from shapecalc.layers.base.window import WindowAxis
 from shapecalc.model.inference import sizings_of
 from shapecalc.questions.sizes import with_sizes
 from shapecalc.questions.sizes.periodic import SizeSet, find_pattern
@@ -265,7 +265,7 @@ def test_exact_is_where_the_last_window_ends_at_the_edge(rounding):
         network = shapecalc.load([{"max_pool": {**window, "rounding": rounding}}], input="1x30")
         (entry,) = network.legal_sizes().axes
         for size in range(1, 31):
-            axis = Axis("length", size, kernel, stride, dilation, padding, padding, rounding)
+            axis = WindowAxis("length", size, kernel, stride, dilation, padding, padding, rounding)
             if size not in entry.legal or axis.output() < 1:
                 assert size not in entry.exact
                 continue
@@ -299,7 +299,7 @@ def test_what_is_rounded_stays_so_in_the_layers_behind():
     (entry,) = shapecalc.load(layers, input="1x7").legal_sizes().axes
     for size in range(2, 60):
         halved = size // 2
-        axis = Axis("length", halved, 2, 3, 1, 0, 0, "ceil")
+        axis = WindowAxis("length", halved, 2, 3, 1, 0, 0, "ceil")
         assert (size in entry.exact) == (size % 2 == 0 and ends_at_the_edge(axis)), size
     assert entry.rounded == ("conv1", "max_pool1")
 

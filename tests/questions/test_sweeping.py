@@ -23,10 +23,10 @@ from shapecalc.questions.memory import memory
 
 np = pytest.importorskip("numpy")
 
-from shapecalc.dims.columns import Column, Ledger, NeedsValueError  # noqa: E402
+from shapecalc.dims.columns import ColumnNumber, Ledger, NeedsValueError  # noqa: E402
 from shapecalc.network import plan_sweep, sweep  # noqa: E402
 from shapecalc.questions.sweep import plan as planning  # noqa: E402
-from shapecalc.questions.sweep.axes import Axis, Grid, parse_values  # noqa: E402
+from shapecalc.questions.sweep.axes import SweepAxis, SweepGrid, parse_values  # noqa: E402
 from shapecalc.questions.sweep.selection import front, read_condition  # noqa: E402
 
 ALEXNET = str(Path(__file__).parents[2] / "benchmarks" / "alexnet_width.yaml")
@@ -262,7 +262,7 @@ def test_a_number_that_says_how_a_layer_is_built(layer, values):
 
 
 def test_overflow_is_seen_where_it_happens():
-    column = Column(np.array([2, 3 * 10**18]), ledger := Ledger())
+    column = ColumnNumber(np.array([2, 3 * 10**18]), ledger := Ledger())
     with pytest.raises(NeedsValueError):
         column * column  # numbers of a specification are bounded
     ledger.is_reading = False
@@ -271,7 +271,7 @@ def test_overflow_is_seen_where_it_happens():
 
 
 def test_a_column_is_not_branched_on():
-    column = Column(np.array([1, 2]), Ledger())
+    column = ColumnNumber(np.array([1, 2]), Ledger())
     for question in (
         bool,
         int,
@@ -334,7 +334,7 @@ def test_parts_do_not_show(monkeypatch):
 @given(st.lists(st.integers(1, 7), min_size=0, max_size=4), st.integers(1, 50), st.integers(1, 9), st.data())
 def test_chunks_cover_the_grid_in_order(shape, limit, steps, data):
     slow = frozenset(data.draw(st.sets(st.integers(0, 3)))) & frozenset(range(len(shape)))
-    grid = Grid(tuple(Axis(str(i), range(size)) for i, size in enumerate(shape)), {}, {}, {})
+    grid = SweepGrid(tuple(SweepAxis(str(i), range(size)) for i, size in enumerate(shape)), {}, {}, {})
     start = data.draw(st.integers(0, grid.rows))
     seen = []
     for first, ranges in grid.chunks(limit, steps, slow, start):

@@ -25,7 +25,7 @@ from shapecalc.layers.base.shape import Shape
 from shapecalc.model.graph import Block, Graph, Node, Reference
 from shapecalc.model.inference import infer
 from shapecalc.renderers import COLUMNS, FORMATS, parse_columns, render
-from shapecalc.renderers.drawing import Line, draw_lines
+from shapecalc.renderers.drawing import TableLine, draw_lines
 from shapecalc.renderers.view import View
 from shapecalc.text.cells import cell_width
 
@@ -178,7 +178,7 @@ def test_rich_draws_the_same_table(name: str) -> None:
 @pytest.mark.parametrize("total", [(), ("total", "", "1,234")])
 @pytest.mark.parametrize("gap", [1, 2, 3])
 def test_a_table_of_lines_is_the_same_in_colour(gap: int, total: tuple[str, ...]) -> None:
-    lines = [Line(("conv\x1b[2J", "漢字", "1")), Line(()), Line(("a[b]", "–", "12,345,678"), "red")]
+    lines = [TableLine(("conv\x1b[2J", "漢字", "1")), TableLine(()), TableLine(("a[b]", "–", "12,345,678"), "red")]
     drawn = [
         draw_lines(("Layer", "", "n"), lines, total=total, numbers=(2,), styles=("", "", "bold"), gap=gap, color=color)
         for color in (False, True)

@@ -18,7 +18,7 @@ from shapecalc.dims.notation.tree import (
     with_numbers,
     with_symbols,
 )
-from shapecalc.dims.notation.writers import LATEX, TEXT, Latex, Text
+from shapecalc.dims.notation.writers import LATEX, TEXT, Latex, TextWriter
 
-__all__ = ["LATEX", "NAME", "NUMBER", "PRODUCT", "SUM", "SYMBOL", "TEXT", "Algebra", "Expression", "Latex", "Text",
-           "Tree", "chain", "same", "steps", "with_names", "with_numbers", "with_symbols"]  # fmt: skip
+__all__ = ["LATEX", "NAME", "NUMBER", "PRODUCT", "SUM", "SYMBOL", "TEXT", "Algebra", "Expression", "Latex",
+           "TextWriter", "Tree", "chain", "same", "steps", "with_names", "with_numbers", "with_symbols"]  # fmt: skip

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from shapecalc.dims.notation.tree import Tree
 
-__all__ = ["LATEX", "TEXT", "Latex", "Text"]
+__all__ = ["LATEX", "TEXT", "Latex", "TextWriter"]
 
 _OPEN = {FLOOR: "⌊", CEIL: "⌈", PART: "⌊"}
 _CLOSE = {FLOOR: "⌋", CEIL: "⌉", PART: "⌋"}
 _SYMBOL = re.compile(r"([A-Za-z])(?:_(.+))?|([A-Za-z]{2,}(?:_[A-Za-z]+)*)(?:_(\w{1,2}|before|after))?")
 
 
-class Text:
+class TextWriter:
     """Trees as plain text: `⌊(H_in + 2·p − k) / s⌋ + 1`."""
 
     times = "·"
@@ -134,7 +134,7 @@ class Text:
     }  # fmt: skip
 
 
-class Latex(Text):
+class Latex(TextWriter):
     """Trees as LaTeX, for between dollars.
 
     No backslash stands before punctuation, so that it can stand in Markdown too, whose readers would take it away.
@@ -203,5 +203,5 @@ def _decimal(value: float) -> str:
     return f"{value:,}"
 
 
-TEXT = Text()
+TEXT = TextWriter()
 LATEX = Latex()

@@ -30,8 +30,8 @@ __all__ = [
     "MAX_NESTING",
     "MAX_PARTS",
     "MAX_SIZE",
-    "Expression",
     "ExpressionError",
+    "SpecExpression",
     "parse",
 ]
 
@@ -39,7 +39,7 @@ MAX_LENGTH = 1_000
 """How many characters an expression may have."""
 
 
-class Expression:
+class SpecExpression:
     """An expression that was read: its text, the names of its free variables, and what it comes to."""
 
     __slots__ = ("_run", "names", "text")
@@ -57,16 +57,16 @@ class Expression:
         return self._run(variables)
 
 
-def parse(text: str) -> Expression:
+def parse(text: str) -> SpecExpression:
     """Read an expression; raise ExpressionError where it is none, or holds what none may hold."""
     found = _parsed(text)
-    if isinstance(found, Expression):
+    if isinstance(found, SpecExpression):
         return found
     raise ExpressionError(found.message, found.offset, found.length, found.mend)
 
 
 @lru_cache(maxsize=4096)
-def _parsed(text: str) -> Expression | ExpressionError:
+def _parsed(text: str) -> SpecExpression | ExpressionError:
     """Return an expression, or what is wrong with it: in a block that is repeated, that is asked many times."""
     try:
         return _read(text)
@@ -74,7 +74,7 @@ def _parsed(text: str) -> Expression | ExpressionError:
         return error.with_traceback(None)
 
 
-def _read(text: str) -> Expression:
+def _read(text: str) -> SpecExpression:
     if len(text) > MAX_LENGTH:
         message = f"an expression of {len(text):,} characters is too long: at most {MAX_LENGTH:,}"
         raise ExpressionError(message, mend="give its parts names under `vars:`")
@@ -84,4 +84,4 @@ def _read(text: str) -> Expression:
     tree = tree_of(text)
     reader = Reader(text)
     run = reader.read(tree)
-    return Expression(text, frozenset(reader.names), run)
+    return SpecExpression(text, frozenset(reader.names), run)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from shapecalc.layers.base.shape import Shape
-    from shapecalc.layers.base.window import Axis
+    from shapecalc.layers.base.window import WindowAxis
 
 __all__ = [
     "CIRCULAR",
@@ -187,7 +187,7 @@ def windowed(index: int, x: Shape, sights: Iterable[Sight]) -> Look:
     )
 
 
-def of_window(axis: Axis, beyond: str = ZEROS) -> Sight:
+def of_window(axis: WindowAxis, beyond: str = ZEROS) -> Sight:
     """Return what the places of a sliding window see."""
     before = axis.same_padding()[0] if axis.same else axis.before
     return Sight((range(-before, axis.reach - before, axis.dilation),), axis.stride, beyond)

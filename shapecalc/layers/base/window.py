@@ -32,7 +32,7 @@ __all__ = [
     "FLOOR",
     "HALF",
     "WINDOW",
-    "Axis",
+    "WindowAxis",
     "axis_names",
     "each_axis",
     "extent",
@@ -70,7 +70,7 @@ def extent(size: Dim, name: str) -> str:
     return f"{size} {_EXTENTS[name]}" if name in _EXTENTS else f"{size} along {name}"
 
 
-class Axis(NamedTuple):
+class WindowAxis(NamedTuple):
     """A window along one spatial axis: everything that the formula needs."""
 
     name: str
@@ -187,7 +187,7 @@ class Axis(NamedTuple):
         )
 
 
-def spatial_axes(layer: Any, x: Shape) -> tuple[Axis, ...]:
+def spatial_axes(layer: Any, x: Shape) -> tuple[WindowAxis, ...]:
     """Return the windows of a layer over the spatial axes of its input.
 
     The layer gives `kernel_size`, `stride`, `padding` and, where it has them, `dilation` and `rounding`.
@@ -217,7 +217,7 @@ def spatial_axes(layer: Any, x: Shape) -> tuple[Axis, ...]:
         if word == "causal":
             before = dilations[i] * (kernels[i] - 1)
         axes.append(
-            Axis(
+            WindowAxis(
                 names[i],
                 spatial[i],
                 kernels[i],
@@ -234,7 +234,7 @@ def spatial_axes(layer: Any, x: Shape) -> tuple[Axis, ...]:
     return tuple(axes)
 
 
-def _proposals(axes: tuple[Axis, ...], layer: Any) -> Iterator[Proposal]:
+def _proposals(axes: tuple[WindowAxis, ...], layer: Any) -> Iterator[Proposal]:
     """Yield what could make the windows of a layer fit all its axes."""
     if all(axis.before == axis.after for axis in axes):
         needed = [max(0, -(-(axis.reach - axis.allowed) // 2) + axis.before) for axis in axes]
@@ -268,12 +268,12 @@ def _changed(
     yield Proposal(f"{name}: {bound}", name, (bound,))
 
 
-def output_constraint(axis: Axis, output: Dim) -> Constraint:
+def output_constraint(axis: WindowAxis, output: Dim) -> Constraint:
     """Return that a transposed window leaves something of the axis once its padding is taken off."""
     return Constraint(1, UP_TO, output, "", f"output {axis.name}", partial(_nothing_left, axis, output))
 
 
-def _nothing_left(axis: Axis, output: Dim) -> Misfit:
+def _nothing_left(axis: WindowAxis, output: Dim) -> Misfit:
     """Return what is wrong, and what would do, where padding takes off all that a transposed window gives."""
     whole = output + axis.before + axis.after
     most = (whole - 1) // 2
@@ -327,7 +327,7 @@ def each_axis(layer: Any, name: str, rank: int) -> tuple[Any, ...]:
     return values
 
 
-def transposed_size(axis: Axis, output_padding: Dim, word: str = "") -> Dim:
+def transposed_size(axis: WindowAxis, output_padding: Dim, word: str = "") -> Dim:
     """Return the output size of a transposed window: the input size of the window that it undoes.
 
     With a padding word it is Keras': `same` gives size·stride; `valid` leaves no gap where the stride is longer
@@ -340,7 +340,7 @@ def transposed_size(axis: Axis, output_padding: Dim, word: str = "") -> Dim:
     return (axis.size - 1) * axis.stride - axis.before - axis.after + axis.reach + output_padding
 
 
-def transposed_constraints(axis: Axis, output_padding: Dim) -> Iterator[Constraint]:
+def transposed_constraints(axis: WindowAxis, output_padding: Dim) -> Iterator[Constraint]:
     """Yield what must hold of the output padding: less than the stride or the dilation."""
     limit = maximum(axis.stride, axis.dilation)
     yield Constraint(output_padding, LESS, limit, "output_padding", "the greater of stride and dilation")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.layers.base.dependence import ZEROS, Look, of_window, windowed
 from shapecalc.layers.base.layer import Layer
-from shapecalc.layers.base.window import FLOOR, Axis, spatial_axes
+from shapecalc.layers.base.window import FLOOR, WindowAxis, spatial_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ class Windowed(Layer):
     padding_mode: Any = ZEROS
     rounding: Any = FLOOR
 
-    def axes(self, x: Shape) -> tuple[Axis, ...]:
+    def axes(self, x: Shape) -> tuple[WindowAxis, ...]:
         """Return the window along each spatial axis."""
         return spatial_axes(self, x)
 

@@ -13,7 +13,7 @@ from shapecalc.layers.base.arguments import Choice, Flag, Integer, Padding, PerA
 from shapecalc.layers.base.dependence import ZEROS, Look, transposed, windowed
 from shapecalc.layers.base.layer import DERIVED, INPUTS, NOTHING, Example, WeightShapes
 from shapecalc.layers.base.window import (
-    Axis,
+    WindowAxis,
     each_axis,
     output_constraint,
     transposed_constraints,
@@ -89,7 +89,7 @@ def _channels_as_stated(layer: Any, x: Shape) -> Iterator[Constraint]:
         yield Constraint(x.channels, EQUAL, layer.in_channels, "channels of the input", "in_channels")
 
 
-def _padding_mode_constraints(mode: str, axis: Axis) -> Iterator[Constraint]:
+def _padding_mode_constraints(mode: str, axis: WindowAxis) -> Iterator[Constraint]:
     """Yield how far a padding mode can reach into the input that it takes its values from."""
     if mode in ("reflect", "circular"):
         for side in axis.same_padding() if axis.same else (axis.before, axis.after):

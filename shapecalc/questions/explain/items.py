@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from shapecalc.dims.notation import Tree
 
-__all__ = ["KEPT", "Bytes", "Chain", "Item", "Line", "Name", "Relation", "Sizes", "labelled"]
+__all__ = ["KEPT", "Bytes", "Chain", "ExplanationLine", "Item", "Name", "Relation", "SizesItem", "labelled"]
 
 KEPT = "\N{NO-BREAK SPACE}"
 """A space at which no line is broken."""
@@ -36,7 +36,7 @@ class Relation(NamedTuple):
     right: Tree
 
 
-class Sizes(NamedTuple):
+class SizesItem(NamedTuple):
     """The sizes of a tensor: H_in×W_in×C_in = 227×227×3."""
 
     symbols: tuple[str, ...]
@@ -49,16 +49,16 @@ class Bytes(NamedTuple):
     number: int
 
 
-Item: TypeAlias = "str | Chain | Relation | Sizes | Bytes"
+Item: TypeAlias = "str | Chain | Relation | SizesItem | Bytes"
 
 
-class Line(NamedTuple):
+class ExplanationLine(NamedTuple):
     """One line of a layer's explanation."""
 
     label: str
     items: tuple[Item, ...]
 
 
-def labelled(label: str, rows: Iterable[Sequence[Item]]) -> list[Line]:
+def labelled(label: str, rows: Iterable[Sequence[Item]]) -> list[ExplanationLine]:
     """Return rows as lines, the first of them with the label."""
-    return [Line("" if i else label, tuple(items)) for i, items in enumerate(rows)]
+    return [ExplanationLine("" if i else label, tuple(items)) for i, items in enumerate(rows)]

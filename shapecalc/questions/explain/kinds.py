@@ -22,7 +22,7 @@ from shapecalc.questions.explain.working import Working, work
 if TYPE_CHECKING:
     from shapecalc.layers.base.arguments import Argument
     from shapecalc.layers.base.layer import Example, Layer
-    from shapecalc.questions.explain.items import Line
+    from shapecalc.questions.explain.items import ExplanationLine
 
 __all__ = ["Kind", "arguments_of", "axes_of", "examples_of", "families", "inputs_of", "kind_of"]
 
@@ -38,7 +38,7 @@ class Kind(NamedTuple):
     inputs: tuple[int, int | None]
     ranks: tuple[int, int | None] | None
     arguments: tuple[Argument, ...]
-    rules: tuple[Line, ...]
+    rules: tuple[ExplanationLine, ...]
     letters: dict[str, str]
     layers: str
     examples: tuple[Example, ...]

@@ -14,7 +14,7 @@ from shapecalc.questions.explain.working import OUTPUTS
 if TYPE_CHECKING:
     from shapecalc.errors import Mark
     from shapecalc.model.report import Row
-    from shapecalc.questions.explain.reasons import Setting, Source, Symbol
+    from shapecalc.questions.explain.reasons import InputSource, Setting, Symbol
     from shapecalc.questions.explain.working import Check, Quantity, Working
 
 __all__ = ["VERSION", "LayerExplanation"]
@@ -34,7 +34,7 @@ class LayerExplanation(NamedTuple):
     working: Working
     what: tuple[str, ...]
     is_whole: bool
-    sources: tuple[Source, ...]
+    sources: tuple[InputSource, ...]
     symbols: tuple[Symbol, ...]
     settings: tuple[Setting, ...]
     same_as: str = ""

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.layer import Layer
 
-__all__ = ["ARGUMENT", "INPUT", "LETTERS", "OUTPUT", "Origin", "Watched", "argument_leaves", "letters", "named_axes"]
+__all__ = [
+    "ARGUMENT",
+    "INPUT",
+    "LETTERS",
+    "OUTPUT",
+    "LeafOrigin",
+    "Watched",
+    "argument_leaves",
+    "letters",
+    "named_axes",
+]
 
 ARGUMENT = "argument"
 INPUT = "input"
@@ -43,7 +53,7 @@ _AXES = {2: "hw", 3: "dhw"}
 _SIDES = {1: (("before", "after"),), 2: (("top", "bottom"), ("left", "right"))}
 
 
-class Origin(NamedTuple):
+class LeafOrigin(NamedTuple):
     """What a leaf is: the number of an argument (`name`), or the size of an axis of input or output number `place`.
 
     Leaves of one `role` differ in the spatial axis alone.
@@ -89,7 +99,7 @@ def letters(rank: int, *, is_map: bool, channels_last: bool) -> Sequence[str]:
     return _PLAIN.get(rank, [f"A{axis + 1}" for axis in range(rank)])
 
 
-def named_axes(shape: Shape, origin: Origin, below: str, *, is_map: bool) -> list[tuple[str, Origin]]:
+def named_axes(shape: Shape, origin: LeafOrigin, below: str, *, is_map: bool) -> list[tuple[str, LeafOrigin]]:
     """Return the symbol and the origin of every axis of a tensor: `H_in` where `below` is `in`."""
     rank = len(shape.sizes)
     is_spatial = is_map and rank - 1 in _SPACE
@@ -139,7 +149,7 @@ class _Maker:
         self.is_spatial = is_spatial
         self.rank = rank
         self.symbol = argument.symbol or argument.name
-        self.origin = Origin(ARGUMENT, argument.name, role=argument.name, is_neutral=neutral)
+        self.origin = LeafOrigin(ARGUMENT, argument.name, role=argument.name, is_neutral=neutral)
         self.is_padding = isinstance(argument, Padding)
 
     def leaves(self, value: Any) -> Any:

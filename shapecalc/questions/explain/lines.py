@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import BROADCASTS
 from shapecalc.dims.notation import NAME, NUMBER, PRODUCT, TEXT, Tree, chain, with_names, with_numbers, with_symbols
-from shapecalc.questions.explain.items import Bytes, Chain, Line, Name, Relation, labelled
+from shapecalc.questions.explain.items import Bytes, Chain, ExplanationLine, Name, Relation, labelled
 from shapecalc.questions.explain.leaves import LETTERS
 from shapecalc.questions.explain.where import reason_lines
 from shapecalc.questions.explain.working import BIASES, BUFFERS, MACS, OUTPUT_BYTES, OUTPUTS, PARAMS, WEIGHTS
@@ -27,9 +27,9 @@ __all__ = ["lines_of", "rule_lines"]
 _TENSORS_TOLD = 2
 
 
-def lines_of(layer: LayerExplanation) -> list[Line]:
+def lines_of(layer: LayerExplanation) -> list[ExplanationLine]:
     """Return the lines that explain a layer, under its heading."""
-    lines: list[Line] = []
+    lines: list[ExplanationLine] = []
     if OUTPUTS in layer.what:
         lines += _output_lines(layer)
     lines += _cost_lines(layer)
@@ -40,9 +40,9 @@ def lines_of(layer: LayerExplanation) -> list[Line]:
     return lines + reason_lines(layer)
 
 
-def rule_lines(working: Working) -> list[Line]:
+def rule_lines(working: Working) -> list[ExplanationLine]:
     """Return the rules of a layer without its numbers, and what must hold of them."""
-    lines: list[Line] = []
+    lines: list[ExplanationLine] = []
     for number, axes in enumerate(working.outputs, 1):
         told: dict[Any, list[Quantity]] = {}
         for quantity in axes:
@@ -51,8 +51,8 @@ def rule_lines(working: Working) -> list[Line]:
         lines += labelled(label, [tuple(_rules(alike)) for alike in told.values()])
     counts = working.counts
     lines += labelled("tensors", [(Name(t.tensor), ": ", _rule(t)) for t in working.tensors])
-    lines += [Line(what if what != MACS else "MACs", (_rule(counts[what]),)) for what in (PARAMS, BUFFERS, MACS)
-              if counts[what].value]  # fmt: skip
+    shown = [what for what in (PARAMS, BUFFERS, MACS) if counts[what].value]
+    lines += [ExplanationLine(what if what != MACS else "MACs", (_rule(counts[what]),)) for what in shown]
     needs: dict[Any, list[Check]] = {}
     for check in working.checks:
         needs.setdefault(_check_likeness(check)[:3], []).append(check)
@@ -92,15 +92,15 @@ def _roles(expression: Expression) -> Tree:
     return with_names(expression, lambda leaf: leaf.origin.role)
 
 
-def _output_lines(layer: LayerExplanation) -> list[Line]:
+def _output_lines(layer: LayerExplanation) -> list[ExplanationLine]:
     outputs = layer.working.outputs
-    lines: list[Line] = []
+    lines: list[ExplanationLine] = []
     for number, axes in enumerate(outputs, 1):
         label = "output" if len(outputs) == 1 else f"output {number}"
         if not axes:
-            lines.append(Line(label, ("a single number",)))
+            lines.append(ExplanationLine(label, ("a single number",)))
         elif all(_passes(quantity) for quantity in axes) and len(layer.working.inputs) == 1:
-            lines.append(Line(label, ("every size as it comes in",)))
+            lines.append(ExplanationLine(label, ("every size as it comes in",)))
         else:
             lines += labelled(label, _axes(axes))
     return lines
@@ -138,14 +138,14 @@ def _equation(quantity: Quantity) -> Chain:
     return Chain(quantity.symbol, trees)
 
 
-def _cost_lines(layer: LayerExplanation) -> list[Line]:
+def _cost_lines(layer: LayerExplanation) -> list[ExplanationLine]:
     counts, what = layer.working.counts, layer.what
-    lines: list[Line] = []
+    lines: list[ExplanationLine] = []
     none: list[str] = []
     if PARAMS in what:
         if layer.row.shares and counts[PARAMS].value:
             words: tuple[Item, ...] = ("none of its own: it uses those of ", Name(layer.row.shares))
-            lines.append(Line("params", words))
+            lines.append(ExplanationLine("params", words))
         elif counts[PARAMS].value:
             lines += _param_lines(layer)
         else:
@@ -154,30 +154,30 @@ def _cost_lines(layer: LayerExplanation) -> list[Line]:
             lines += _buffer_lines(layer)
     if MACS in what:
         if counts[MACS].value:
-            lines.append(Line("MACs", (_equation(counts[MACS]),)))
+            lines.append(ExplanationLine("MACs", (_equation(counts[MACS]),)))
         else:
             none.append("MACs")
     if none:
-        lines.append(Line("costs", (" and ".join([f"no {sort}" for sort in none]),)))
+        lines.append(ExplanationLine("costs", (" and ".join([f"no {sort}" for sort in none]),)))
     return lines
 
 
-def _param_lines(layer: LayerExplanation) -> Iterator[Line]:
+def _param_lines(layer: LayerExplanation) -> Iterator[ExplanationLine]:
     counts, tensors = layer.working.counts, layer.working.tensors
     if len(tensors) > _TENSORS_TOLD:
         yield from labelled("tensors", _tensors(tensors))
     if counts[WEIGHTS].value and counts[BIASES].value:
-        yield Line("weights", (_equation(counts[WEIGHTS]),))
-        yield Line("biases", (_equation(counts[BIASES]),))
+        yield ExplanationLine("weights", (_equation(counts[WEIGHTS]),))
+        yield ExplanationLine("biases", (_equation(counts[BIASES]),))
     note = (": frozen, not trained",) if layer.row.node.frozen else ()
-    yield Line("params", (_equation(counts[PARAMS]), *note))
+    yield ExplanationLine("params", (_equation(counts[PARAMS]), *note))
 
 
-def _buffer_lines(layer: LayerExplanation) -> list[Line]:
+def _buffer_lines(layer: LayerExplanation) -> list[ExplanationLine]:
     names: list[Item] = []
     for tensor in layer.working.buffer_tensors:
         names += [", " if names else " (", Name(tensor.tensor)]
-    return [Line("buffers", (_equation(layer.working.counts[BUFFERS]), *names, ": kept, not learned)"))]
+    return [ExplanationLine("buffers", (_equation(layer.working.counts[BUFFERS]), *names, ": kept, not learned)"))]
 
 
 def _tensors(tensors: Sequence[Quantity]) -> Iterator[tuple[Item, ...]]:
@@ -194,15 +194,15 @@ def _tensors(tensors: Sequence[Quantity]) -> Iterator[tuple[Item, ...]]:
         yield (*names, ": each " if others else ": ", _equation(first))
 
 
-def _output_bytes_lines(layer: LayerExplanation) -> list[Line]:
+def _output_bytes_lines(layer: LayerExplanation) -> list[ExplanationLine]:
     counts = layer.working.counts
     output = counts[OUTPUT_BYTES]
-    lines = [Line("bytes", (_equation(output), " bytes", *_units(output.value), " for its output"))]
+    lines = [ExplanationLine("bytes", (_equation(output), " bytes", *_units(output.value), " for its output"))]
     params, buffers = layer.row.params, layer.row.buffers
     for number, words in ((params, " for its parameters"), (buffers, " for its buffers")):
         if number:
             trees = (_product(4, number), Tree(NUMBER, 4 * number))
-            lines.append(Line("", (Chain("", trees), " bytes", *_units(4 * number), words)))
+            lines.append(ExplanationLine("", (Chain("", trees), " bytes", *_units(4 * number), words)))
     return lines
 
 

@@ -20,14 +20,23 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report, Row
     from shapecalc.questions.explain.working import Working
 
-__all__ = ["DEFAULT", "GIVEN", "Makers", "Setting", "Source", "Symbol", "settings_of",
-           "sources_of", "symbols_of"]  # fmt: skip
+__all__ = [
+    "DEFAULT",
+    "GIVEN",
+    "InputSource",
+    "Makers",
+    "Setting",
+    "Symbol",
+    "settings_of",
+    "sources_of",
+    "symbols_of",
+]  # fmt: skip
 
 GIVEN = "given"
 DEFAULT = "default"
 
 
-class Source(NamedTuple):
+class InputSource(NamedTuple):
     """What gives an input of a layer: a layer or an input of the network, the sizes, and the line of the latter.
 
     `made` tells for an axis that another layer further up made by a product (6·6·256 features) which, and how;
@@ -117,20 +126,20 @@ def settings_of(layer: Layer, used: Iterable[str]) -> tuple[Setting, ...]:
 
 def sources_of(
     report: Report, row: Row, working: Working, marks: dict[str, Mark], makers: Makers
-) -> tuple[Source, ...]:
+) -> tuple[InputSource, ...]:
     """Return what gives each input of a layer."""
     found = []
     for index, (reference, sizes) in enumerate(zip(row.node.inputs, row.input_shapes, strict=True)):
         name = report.graph.name_of(reference)
         if reference.node < 0:
-            found.append(Source(name, sizes, is_input=True, mark=marks.get(name)))
+            found.append(InputSource(name, sizes, is_input=True, mark=marks.get(name)))
             continue
         made = []
         for axis, size in enumerate(working.inputs[index]):
             maker = makers.of((*reference, axis))
             if maker is not None:
                 made.append(Made(size.symbol, *maker))
-        found.append(Source(name, sizes, made=tuple(made)))
+        found.append(InputSource(name, sizes, made=tuple(made)))
     return tuple(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims.notation import NUMBER, Tree, chain
-from shapecalc.questions.explain.items import KEPT, Chain, Line, Name, Sizes, labelled
+from shapecalc.questions.explain.items import KEPT, Chain, ExplanationLine, Name, SizesItem, labelled
 from shapecalc.questions.explain.leaves import INPUT, OUTPUT
 from shapecalc.questions.explain.reasons import DEFAULT, GIVEN
 from shapecalc.questions.explain.working import OUTPUTS
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from shapecalc.errors import Mark
     from shapecalc.questions.explain import LayerExplanation
     from shapecalc.questions.explain.items import Item
-    from shapecalc.questions.explain.reasons import Source, Symbol
+    from shapecalc.questions.explain.reasons import InputSource, Symbol
 
 __all__ = ["reason_lines"]
 
 
-def reason_lines(layer: LayerExplanation, *, brief: bool = False) -> list[Line]:
+def reason_lines(layer: LayerExplanation, *, brief: bool = False) -> list[ExplanationLine]:
     """Return the lines that tell where a layer's numbers come from; `brief`: what gives its input, and its place."""
     if not brief:
         return labelled("where", _reasons(layer))
@@ -39,7 +39,7 @@ def _reasons(layer: LayerExplanation) -> Iterator[tuple[Item, ...]]:
             yield tuple(_source(layer, index, source))
     outgoing = [symbol for symbol in symbols if symbol.origin == OUTPUT]
     if outgoing and OUTPUTS not in layer.what:
-        yield (Sizes(tuple([s.symbol for s in outgoing]), tuple([s.value for s in outgoing])), ": what goes out")
+        yield (SizesItem(tuple([s.symbol for s in outgoing]), tuple([s.value for s in outgoing])), ": what goes out")
     given = [symbol for symbol in symbols if symbol.origin == GIVEN]
     told = [*_arguments(given), *_settings(layer, comma=bool(given))]
     place = _place(layer)
@@ -52,8 +52,8 @@ def _reasons(layer: LayerExplanation) -> Iterator[tuple[Item, ...]]:
         yield tuple(_left_out(layer.left_out))
 
 
-def _source(layer: LayerExplanation, index: int, source: Source) -> Iterator[Item]:
-    yield Sizes(layer.input_symbols[index], source.sizes)
+def _source(layer: LayerExplanation, index: int, source: InputSource) -> Iterator[Item]:
+    yield SizesItem(layer.input_symbols[index], source.sizes)
     if source.is_input:
         yield ": the network's input" if len(layer.row.from_) == 1 else ": the network's input "
         if len(layer.row.from_) > 1:

@@ -13,7 +13,7 @@ from shapecalc.dims.traces import Trace, leaf
 from shapecalc.layers.base.arguments import PerAxis
 from shapecalc.layers.base.layer import is_bias
 from shapecalc.layers.base.shape import Shape
-from shapecalc.questions.explain.leaves import ARGUMENT, INPUT, OUTPUT, Origin, Watched, argument_leaves, named_axes
+from shapecalc.questions.explain.leaves import ARGUMENT, INPUT, OUTPUT, LeafOrigin, Watched, argument_leaves, named_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -155,7 +155,7 @@ class _Worker:
         below = [str(i + 1) for i in range(len(self.shapes))] if len(self.shapes) > 1 else ["in"]
         for i, x in enumerate(self.shapes):
             is_map = x.is_regarded or (x.is_map and not self.sequences)
-            named = named_axes(x, Origin(INPUT, place=i), below[i], is_map=is_map)
+            named = named_axes(x, LeafOrigin(INPUT, place=i), below[i], is_map=is_map)
             _write_on(x.sizes, named)
         for i, (shape, leaves) in enumerate(zip(shapes, given, strict=True)):
             fresh = [None if size is own else size for size, own in zip(leaves.sizes, shape.sizes, strict=True)]
@@ -171,12 +171,12 @@ class _Worker:
                 if own is only and symbol.startswith("L_"):
                     only.symbol = "L_in"
 
-    def _names_out(self, shape: Shape, index: int, outputs: int) -> list[tuple[str, Origin]]:
+    def _names_out(self, shape: Shape, index: int, outputs: int) -> list[tuple[str, LeafOrigin]]:
         """Return the symbol and the origin of every axis of an output."""
         kept = isinstance(shape, Watched) and self.shapes[0].is_regarded and shape.rank == self.shapes[0].rank
         below = "out" if outputs == 1 else f"out{index + 1}"
         is_map = kept or (shape.is_map and not self.sequences)
-        return named_axes(shape, Origin(OUTPUT, place=index), below, is_map=is_map)
+        return named_axes(shape, LeafOrigin(OUTPUT, place=index), below, is_map=is_map)
 
     def _outputs(
         self, shapes: Sequence[Shape], axes: Sequence[Sequence[Expression]]
@@ -251,10 +251,10 @@ class _Worker:
 
 
 def _lifted(x: Shape, sort: str, index: int) -> Watched:
-    return Watched(tuple([leaf(n, "", Origin(sort, place=index)) for n in x.sizes]), x.channels_last, x.is_map)
+    return Watched(tuple([leaf(n, "", LeafOrigin(sort, place=index)) for n in x.sizes]), x.channels_last, x.is_map)
 
 
-def _write_on(sizes: Sequence[Trace | None], named: Sequence[tuple[str, Origin]]) -> None:
+def _write_on(sizes: Sequence[Trace | None], named: Sequence[tuple[str, LeafOrigin]]) -> None:
     for size, (symbol, origin) in zip(sizes, named, strict=True):
         if size is not None:
             size.symbol, size.origin = symbol, origin
@@ -262,7 +262,7 @@ def _write_on(sizes: Sequence[Trace | None], named: Sequence[tuple[str, Origin]]
 
 def _given(shape: Shape, index: int) -> Shape:
     """Return an output whose sizes are known, for what is worked out next: `H_out` in place of how it came about."""
-    origin = Origin(OUTPUT, place=index)
+    origin = LeafOrigin(OUTPUT, place=index)
     sizes = tuple([n if _is_leaf(n) or not isinstance(n, Trace) else leaf(n.value, "", origin) for n in shape.sizes])
     return Shape(sizes, shape.channels_last, shape.is_map)
 

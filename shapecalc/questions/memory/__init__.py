@@ -15,7 +15,7 @@ from shapecalc.questions.memory.cache import cache_of
 from shapecalc.questions.memory.in_place import ALL, NONE, read_in_place
 from shapecalc.questions.memory.liveness import Moment, Run, run
 from shapecalc.questions.memory.order import best_order
-from shapecalc.questions.memory.plan import Plan, make_plan, stored
+from shapecalc.questions.memory.plan import MemoryPlan, make_plan, stored
 from shapecalc.questions.memory.results import Activations, Budget, Held, LayerMemory, Memory, Training, Widths
 from shapecalc.questions.memory.training import check_optimizer, optimizer_bytes, train
 from shapecalc.text.units import parse_bits, parse_bytes
@@ -135,7 +135,7 @@ def _check_trained(report: Report, widths: Widths) -> None:
             )
 
 
-def _order(plan: Plan, order: str) -> _Order:
+def _order(plan: MemoryPlan, order: str) -> _Order:
     if order == GIVEN:
         return _Order(range(len(plan.steps)), GIVEN)
     steps, is_exact = best_order(plan)
@@ -150,7 +150,7 @@ def _weights(row: Row, bits: int) -> int:
     return _tensors(own(row.node, row.sizing).weight_shapes, bits)
 
 
-def _activations(report: Report, plan: Plan, found: Run, words: tuple[str, ...], bits: int) -> Activations:
+def _activations(report: Report, plan: MemoryPlan, found: Run, words: tuple[str, ...], bits: int) -> Activations:
     peak = found.peak
     names = [storage.name for storage in plan.storages]
     nothing = (
@@ -170,11 +170,11 @@ def _activations(report: Report, plan: Plan, found: Run, words: tuple[str, ...],
     )
 
 
-def _name(report: Report, plan: Plan, moment: Moment) -> str:
+def _name(report: Report, plan: MemoryPlan, moment: Moment) -> str:
     return report.rows[plan.steps[moment.step].node].name if moment.step >= 0 else ""
 
 
-def _layers(report: Report, plan: Plan, found: Run, widths: Widths) -> tuple[LayerMemory, ...]:
+def _layers(report: Report, plan: MemoryPlan, found: Run, widths: Widths) -> tuple[LayerMemory, ...]:
     """Return every layer in the order in which they run; views right after what they are views of."""
     moments = {plan.steps[moment.step].node: moment for moment in found.moments if moment.step >= 0}
     layers = []

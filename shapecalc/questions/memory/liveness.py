@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from shapecalc.questions.memory.plan import Plan, Step
+    from shapecalc.questions.memory.plan import MemoryPlan, Step
 
 __all__ = ["Moment", "Run", "overwritten", "run"]
 
@@ -46,7 +46,7 @@ class Run(NamedTuple):
         return max(self.moments, key=lambda moment: moment.live)
 
 
-def run(plan: Plan, order: Sequence[int] | None = None) -> Run:
+def run(plan: MemoryPlan, order: Sequence[int] | None = None) -> Run:
     """Return what is live at every step, in the order of the plan or another."""
     steps = range(len(plan.steps)) if order is None else order
     moments = tuple([moment for moment, _ in _walk(plan, steps)])
@@ -55,7 +55,7 @@ def run(plan: Plan, order: Sequence[int] | None = None) -> Run:
     return Run(moments, held)
 
 
-def _walk(plan: Plan, order: Iterable[int]) -> Iterator[tuple[Moment, dict[int, None]]]:
+def _walk(plan: MemoryPlan, order: Iterable[int]) -> Iterator[tuple[Moment, dict[int, None]]]:
     """Yield every moment with the storages that are live (in a mapping, as a set that keeps its order)."""
     storages = plan.storages
     left = [len(storage.users) for storage in storages]
@@ -85,7 +85,7 @@ def _walk(plan: Plan, order: Iterable[int]) -> Iterator[tuple[Moment, dict[int, 
         total -= release((*step.reads, *step.writes))
 
 
-def overwritten(plan: Plan, step: Step, left: Sequence[int], kept: Sequence[int] = ()) -> int:
+def overwritten(plan: MemoryPlan, step: Step, left: Sequence[int], kept: Sequence[int] = ()) -> int:
     """Return the storage that a step writes over, or -1. `left` is how many steps each storage has still to be read by.
 
     `kept` counts for each storage, in training, the steps that need it again.

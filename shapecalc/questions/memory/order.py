@@ -20,7 +20,7 @@ from shapecalc.questions.memory.liveness import run
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shapecalc.questions.memory.plan import Plan
+    from shapecalc.questions.memory.plan import MemoryPlan
 
 __all__ = ["best_order"]
 
@@ -56,7 +56,7 @@ class _Result(NamedTuple):
     order: list[int]
 
 
-def best_order(plan: Plan, most: int = _MOST_SETS) -> tuple[list[int], bool]:
+def best_order(plan: MemoryPlan, most: int = _MOST_SETS) -> tuple[list[int], bool]:
     """Return the order with the least peak, and whether it is certainly so; at most `most` sets of steps are tried.
 
     Where the plan's own order is as good, it is that. Errors: `UsageError` for a plan of too many steps.
@@ -79,7 +79,7 @@ def best_order(plan: Plan, most: int = _MOST_SETS) -> tuple[list[int], bool]:
     return (best.order, is_exact) if best.height < own else (given, is_exact)
 
 
-def _floor(plan: Plan) -> int:
+def _floor(plan: MemoryPlan) -> int:
     """Return what is live at least, in any order: what some step reads and writes, or all inputs."""
     floor = sum(storage.size for storage in plan.storages[: plan.inputs])
     for step in plan.steps:
@@ -91,7 +91,7 @@ def _floor(plan: Plan) -> int:
 
 
 class _Search:
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: MemoryPlan) -> None:
         self.plan = plan
         self.all = (1 << len(plan.steps)) - 1
         self.users = [_bits(storage.users) for storage in plan.storages]

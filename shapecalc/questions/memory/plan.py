@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.model.report import Report, Row
 
-__all__ = ["Plan", "Step", "Storage", "make_plan", "stored"]
+__all__ = ["MemoryPlan", "Step", "Storage", "make_plan", "stored"]
 
 
 class Storage(NamedTuple):
@@ -46,7 +46,7 @@ class Step(NamedTuple):
     trains: bool = False
 
 
-class Plan(NamedTuple):
+class MemoryPlan(NamedTuple):
     """The storages and the steps, in the order of the graph. The first `inputs` storages are the network's inputs."""
 
     storages: tuple[Storage, ...]
@@ -59,7 +59,7 @@ def stored(numbers: int, bits: int) -> int:
     return numbers * (bits // 8) if bits % 8 == 0 else -(-numbers * bits // 8)
 
 
-def make_plan(report: Report, bits: int, in_place: Callable[[Layer], bool], *, training: bool = False) -> Plan:
+def make_plan(report: Report, bits: int, in_place: Callable[[Layer], bool], *, training: bool = False) -> MemoryPlan:
     """Return the plan of a network for a batch, with activations of so many bits.
 
     `in_place` tells which layers may write over what they read, where nothing else needs it any more.
@@ -83,7 +83,7 @@ def make_plan(report: Report, bits: int, in_place: Callable[[Layer], bool], *, t
             maker.users[storage].add(len(steps))
         step = Step(index, reads, writes, layer.elementwise and in_place(layer))
         steps.append(maker.trained(step, row) if training else step)
-    return Plan(maker.storages(), tuple(steps), number)
+    return MemoryPlan(maker.storages(), tuple(steps), number)
 
 
 class _Maker:

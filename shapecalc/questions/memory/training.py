@@ -19,7 +19,7 @@ from shapecalc.questions.memory.liveness import overwritten
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from shapecalc.questions.memory.plan import Plan
+    from shapecalc.questions.memory.plan import MemoryPlan
 
 __all__ = ["BACKWARD", "FORWARD", "OPTIMIZERS", "Pass", "check_optimizer", "optimizer_bytes", "train"]
 
@@ -60,7 +60,7 @@ def optimizer_bytes(name: str, trainable: int, *, mixed_precision: bool) -> int:
     return trainable * (OPTIMIZERS[name] * _STATE_BYTES + (_MASTER_BYTES if mixed_precision else 0))
 
 
-def train(plan: Plan) -> list[Pass]:
+def train(plan: MemoryPlan) -> list[Pass]:
     """Return all moments of a training step, in order."""
     training = _Training(plan)
     return [*training.forward(), *training.backward()]
@@ -69,7 +69,7 @@ def train(plan: Plan) -> list[Pass]:
 class _Bag:
     """Storages that are held for so many reasons each, and their bytes together."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: MemoryPlan) -> None:
         self.sizes = [storage.size for storage in plan.storages]
         self.reasons = [0] * len(self.sizes)
         self.bytes = 0
@@ -86,7 +86,7 @@ class _Bag:
 
 
 class _Training:
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: MemoryPlan) -> None:
         self.plan = plan
         self.held, self.kept, self.gradients = _Bag(plan), _Bag(plan), _Bag(plan)
         self.extra = 0  # kept beside the storages

@@ -76,14 +76,14 @@ def _bounded(vary: Vary) -> Vary:
 def _completed(legal: SizeSet, precise: SizeSet, vary: Vary, known: Sequence[int]) -> tuple[SizeSet, SizeSet]:
     """Return sets that are right about small numbers made right about all others."""
     turns = _turns(vary, legal.searched)
-    far = [Region(max(1, n - _AROUND), n + _AROUND + 1, vary) for n in known if n > legal.searched]
-    regions = [Region(a, b, vary) for a, b in zip((legal.searched + 1, *turns), (*turns, 0), strict=True)]
+    far = [FarRegion(max(1, n - _AROUND), n + _AROUND + 1, vary) for n in known if n > legal.searched]
+    regions = [FarRegion(a, b, vary) for a, b in zip((legal.searched + 1, *turns), (*turns, 0), strict=True)]
     # Where numbers that fit are rarer than can be seen, something divides by more than was tried.
     is_rare = not legal.period and any(regions[-1].undivided())
     return _beyond(legal, regions, far, 0, is_rare=is_rare), _beyond(precise, regions, far, 1, is_rare=is_rare)
 
 
-class Region:
+class FarRegion:
     """The numbers from one on and before another (0: for ever); the first of them are tried when they are asked for."""
 
     def __init__(self, first: int, end: int, vary: Vary) -> None:
@@ -121,7 +121,9 @@ class Region:
         return all(flag == (self.first + i in sizes) for i, flag in enumerate(self.flags(which)))
 
 
-def _beyond(sizes: SizeSet, regions: Sequence[Region], far: Sequence[Region], which: int, *, is_rare: bool) -> SizeSet:
+def _beyond(
+    sizes: SizeSet, regions: Sequence[FarRegion], far: Sequence[FarRegion], which: int, *, is_rare: bool
+) -> SizeSet:
     """Return a set that is right about small numbers made right about those of all regions."""
     wrong = next((i for i, region in enumerate(regions) if not region.agrees(sizes, which)), len(regions))
     last = regions[-1]
@@ -145,7 +147,7 @@ def _beyond(sizes: SizeSet, regions: Sequence[Region], far: Sequence[Region], wh
     return _with_members(found.folded(), far, which)
 
 
-def _pattern_of(region: Region, which: int) -> SizeSet | None:
+def _pattern_of(region: FarRegion, which: int) -> SizeSet | None:
     """Return the pattern of a region without end: as it shows, or as it follows from what has to be divisible."""
     for most in (_REGION, _LAST):
         pattern = find_pattern(region.flags(which, most), final=False)
@@ -155,7 +157,7 @@ def _pattern_of(region: Region, which: int) -> SizeSet | None:
     return _exact_part(region, divided) if divided is not None and which else divided
 
 
-def _divided_pattern(region: Region) -> SizeSet | None:
+def _divided_pattern(region: FarRegion) -> SizeSet | None:
     """Return the legal numbers of a region where they are rare: those that fit otherwise and solve the congruences."""
     free = find_pattern(region.undivided(), final=False)
     if free is None:
@@ -180,7 +182,7 @@ def _divided_pattern(region: Region) -> SizeSet | None:
     return SizeSet((), first, whole, tuple(sorted(first + (n - first) % whole for n in members)), 0)
 
 
-def _solved(region: Region, progressions: list[tuple[int, int]]) -> list[tuple[int, int]] | None:
+def _solved(region: FarRegion, progressions: list[tuple[int, int]]) -> list[tuple[int, int]] | None:
     """Return those numbers of progressions (first and step) at which all is divisible that has to be.
 
     What is to be divided must grow evenly along each; None where it does not, or is divided by what varies.
@@ -206,7 +208,7 @@ def _solved(region: Region, progressions: list[tuple[int, int]]) -> list[tuple[i
         done, found = done + 1, more
 
 
-def _exact_part(region: Region, legal: SizeSet) -> SizeSet | None:
+def _exact_part(region: FarRegion, legal: SizeSet) -> SizeSet | None:
     """Return those members of a pattern that are exact."""
     each = len(legal.residues)
     if each > _STEPS:
@@ -222,7 +224,7 @@ def _exact_part(region: Region, legal: SizeSet) -> SizeSet | None:
     return SizeSet(tuple(irregular), chosen[0], turns * legal.period, tuple(chosen), 0)
 
 
-def _with_members(sizes: SizeSet, far: Sequence[Region], which: int) -> SizeSet:
+def _with_members(sizes: SizeSet, far: Sequence[FarRegion], which: int) -> SizeSet:
     """Return the set with members that were found where it has none; it is then not known whether these are all."""
     more = [n for region in far for n in region.members(which) if n not in sizes]
     if not more or sizes.period:

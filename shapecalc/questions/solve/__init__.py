@@ -1,7 +1,7 @@
 """Questions asked backwards: what gives an output size, what meets a budget, what mends a network."""
 
 from shapecalc.questions.solve.budgets import INPUT, BudgetSolution, BudgetSolutions, solve_budget
-from shapecalc.questions.solve.changes import Change
+from shapecalc.questions.solve.changes import ArgumentChange
 from shapecalc.questions.solve.fixes import Fix, Fixes, find_fixes
 from shapecalc.questions.solve.quantities import BUDGETS, read_budget
 from shapecalc.questions.solve.spans import Searched, read_range
@@ -18,9 +18,9 @@ __all__ = [
     "BUDGETS",
     "INPUT",
     "WINDOW",
+    "ArgumentChange",
     "BudgetSolution",
     "BudgetSolutions",
-    "Change",
     "Fix",
     "Fixes",
     "Searched",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from shapecalc.model.graph import Graph
-    from shapecalc.questions.memory.plan import Plan
+    from shapecalc.questions.memory.plan import MemoryPlan
 
     Rebuild = Callable[[Mapping[str, Any]], tuple[Graph, list[Problem]]]
 
@@ -151,7 +151,7 @@ class _Search:
         own = [name for name, values in variables.items() if values is None]
         fractions = {name: default_fractions(self._given(name)) for name in own if type(self._given(name)) is float}
         self.in_one_pass = not fractions and not any(map(has_fractions, variables.values())) and self._takes_many()
-        self.plan: Plan | None = None
+        self.plan: MemoryPlan | None = None
         self.built = 0
         self.longest: dict[str, int] = {}
         self.ranges: dict[str, Sequence[float]] = {
@@ -290,7 +290,7 @@ class _Search:
             graph = with_sizes(graph, dict.fromkeys(places, numbers[INPUT]))
         return graph
 
-    def _plan(self, graph: Graph, numbers: Mapping[str, Any], right: Sequence[bool]) -> Plan | None:
+    def _plan(self, graph: Graph, numbers: Mapping[str, Any], right: Sequence[bool]) -> MemoryPlan | None:
         """Return when tensors are live: where only sizes change, as in the first setting with which the layers fit."""
         if not self.in_one_pass:
             return plan_of(graph, self.bits) if all(right) else None

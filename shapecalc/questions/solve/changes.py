@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Sizing
     from shapecalc.questions.solve.editing import Edit
 
-__all__ = ["Change", "applied", "candidates"]
+__all__ = ["ArgumentChange", "applied", "candidates"]
 
 _WEIGHTS = {
     "in_channels": 0.0, "in_features": 0.0, "padding": 1.0, "output_padding": 1.0, "cropping": 1.0, "kernel_size": 1.3,
@@ -32,7 +32,7 @@ _OTHER, _INPUT, _BATCH = 2.0, 1.8, -1.0
 _MOST_LAYERS = 60
 
 
-class Change(NamedTuple):
+class ArgumentChange(NamedTuple):
     """One change: an argument of the layers at one place, or (`layers` empty) the size of an input.
 
     `composite` is the kind whose argument it is, where the layers are what a composite is made of: what comes of it
@@ -65,7 +65,7 @@ class Change(NamedTuple):
         }  # fmt: skip
 
 
-def applied(graph: Graph, change: Change) -> Graph:
+def applied(graph: Graph, change: ArgumentChange) -> Graph:
     """Return the graph with a change made."""
     if not change.layers:
         shape = graph.inputs[change.argument]._replace(sizes=change.new)
@@ -86,7 +86,7 @@ def _made(layer: Any, values: dict[str, Any], argument: str) -> Any:
     return layer.with_values({argument: layer.arguments[argument].normalise(values[argument])})
 
 
-def candidates(graph: Graph, sizings: Sequence[Sizing | None], problems: Sequence[Problem]) -> Iterator[Change]:
+def candidates(graph: Graph, sizings: Sequence[Sizing | None], problems: Sequence[Problem]) -> Iterator[ArgumentChange]:
     """Yield the changes that are tried: at the layers that do not fit first, then at those before them."""
     wrong = {problem.layer for problem in problems}
     failing = [i for i, node in enumerate(graph.nodes) if node.name in wrong]
@@ -122,7 +122,7 @@ def _composite(graph: Graph, index: int) -> Block | None:
 
 def _composite_changes(
     graph: Graph, block: Block, indices: tuple[int, ...], hints: Sequence[int], distance: int
-) -> Iterator[Change]:
+) -> Iterator[ArgumentChange]:
     """Yield the changes of a composite's own arguments, as far as they are written as numbers."""
     mark, cls = graph.nodes[indices[0]].mark, KINDS[block.kind]
     if mark is None or not mark.line or not mark.source.text:
@@ -131,7 +131,7 @@ def _composite_changes(
         argument = cls.arguments[name]
         for new in _values(argument, old, hints) if type(old) is int else ():
             cost = _weigh(argument, old, new, distance, 1)
-            yield Change((block.name,), name, old, new, cost, mark, None, indices, block.kind)
+            yield ArgumentChange((block.name,), name, old, new, cost, mark, None, indices, block.kind)
 
 
 def _same_place(graph: Graph, index: int) -> tuple[int, ...]:
@@ -174,7 +174,7 @@ def _hints(graph: Graph, sizings: Sequence[Sizing | None], failing: Sequence[int
 
 def _layer_changes(
     nodes: Sequence[Node], indices: tuple[int, ...], hints: Sequence[int], distance: int
-) -> Iterator[Change]:
+) -> Iterator[ArgumentChange]:
     node = nodes[indices[0]]
     layer = node.layer
     if layer is None:
@@ -183,7 +183,7 @@ def _layer_changes(
         old = layer.values()[name]
         for new in _values(argument, old, hints):
             cost = _weigh(argument, old, new, distance, len(indices))
-            change = Change(
+            change = ArgumentChange(
                 tuple(nodes[i].name for i in indices), name, _plain(old), _plain(new), cost, node.mark, None, indices
             )
             try:
@@ -234,12 +234,12 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _input_changes(graph: Graph) -> Iterator[Change]:
+def _input_changes(graph: Graph) -> Iterator[ArgumentChange]:
     """Yield the inputs without a batch axis, where that may be one; the nearest sizes with which everything fits."""
     mark = next((node.mark for node in graph.nodes if node.mark), None)
     for name, shape in graph.inputs.items():
         if shape.rank > 2 and shape.sizes[0] == 1:
-            yield Change((), name, list(shape.sizes), shape.sizes[1:], _BATCH, mark)
+            yield ArgumentChange((), name, list(shape.sizes), shape.sizes[1:], _BATCH, mark)
     try:
         entries = find_sizes(graph).axes
     except (ShapeError, UsageError):  # something is wrong that no size would mend, or there is too much to try
@@ -256,7 +256,7 @@ def _input_changes(graph: Graph) -> Iterator[Change]:
                 new = with_sizes(graph, sizes).inputs[name].sizes
                 if new != shape.sizes:
                     grown = sum(_relative(a, b) for a, b in zip(given, sizes.values(), strict=True)) / len(given)
-                    yield Change((), name, list(shape.sizes), new, _INPUT + grown, mark)
+                    yield ArgumentChange((), name, list(shape.sizes), new, _INPUT + grown, mark)
 
 
 def _relative(old: int, new: int) -> float:

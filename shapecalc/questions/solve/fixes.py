@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.layers.base.layer import KINDS
 from shapecalc.model.inference import sizings_of
-from shapecalc.questions.solve.changes import Change, applied, candidates
+from shapecalc.questions.solve.changes import ArgumentChange, applied, candidates
 from shapecalc.questions.solve.editing import Edit, edit_argument, edit_input
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shapecalc.errors import Problem
     from shapecalc.model.graph import Graph
 
-__all__ = ["Change", "Fix", "Fixes", "find_fixes"]
+__all__ = ["ArgumentChange", "Fix", "Fixes", "find_fixes"]
 
 VERSION = 1
 """The version of the JSON contract."""
@@ -37,7 +37,7 @@ _TOLD = 12
 class Fix(NamedTuple):
     """Changes that together make the network right, and the sizes of its outputs then."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[ArgumentChange, ...]
     outputs: dict[str, tuple[int, ...]]
 
     @property
@@ -99,7 +99,7 @@ class _Search:
         if not self.problems:
             return Fixes(self.graph.name, (), (), 0)
         single, better = self._tried(self.graph, ())
-        found: list[tuple[Change, ...]] = [(change,) for change in single]
+        found: list[tuple[ArgumentChange, ...]] = [(change,) for change in single]
         if not found:
             better.sort(key=lambda pair: (pair[1], pair[0].cost))
             for first, _ in better[:_BEAM]:
@@ -122,11 +122,13 @@ class _Search:
         """Tell whether no more may be tried."""
         return self.trials >= _MOST_TRIALS or self.work < 0
 
-    def _tried(self, graph: Graph, before: tuple[Change, ...]) -> tuple[list[Change], list[tuple[Change, int]]]:
+    def _tried(
+        self, graph: Graph, before: tuple[ArgumentChange, ...]
+    ) -> tuple[list[ArgumentChange], list[tuple[ArgumentChange, int]]]:
         """Return the changes after which nothing is wrong, and those after which less is, with how much."""
         sizings, problems = sizings_of(graph)
-        good: list[Change] = []
-        better: list[tuple[Change, int]] = []
+        good: list[ArgumentChange] = []
+        better: list[tuple[ArgumentChange, int]] = []
         for change in candidates(graph, sizings, problems):
             if any(change.nodes == other.nodes and change.argument == other.argument for other in before):
                 continue
@@ -147,14 +149,14 @@ class _Search:
                 better.append((change, missing))
         return good, better
 
-    def _written(self, change: Change) -> Graph | None:
+    def _written(self, change: ArgumentChange) -> Graph | None:
         """Return the graph of the text with a change written into it; None where it cannot be."""
         assert change.mark is not None  # (a change of a composite has its place)
         source = change.mark.source
         edit = _edit(source.text, change, self.graph) if source.name == self.graph.file else None
         return self.reread(edit.text) if edit else None
 
-    def _told(self, changes: tuple[Change, ...]) -> Fix | None:
+    def _told(self, changes: tuple[ArgumentChange, ...]) -> Fix | None:
         """Return the fix as it is written into the text; None where the text with it is not right."""
         texts: dict[str, str] = {}
         written = []
@@ -186,7 +188,7 @@ class _Search:
         return Fix(tuple(written), outputs)
 
 
-def _edit(text: str, change: Change, graph: Graph) -> Edit | None:
+def _edit(text: str, change: ArgumentChange, graph: Graph) -> Edit | None:
     assert change.mark is not None  # (who calls has seen to it)
     if not change.layers:
         return edit_input(text, change.argument, "x".join(map(str, change.new)))

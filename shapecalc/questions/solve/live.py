@@ -15,7 +15,7 @@ from shapecalc.model.inference import infer
 from shapecalc.model.report import own
 from shapecalc.questions.memory import memory
 from shapecalc.questions.memory.in_place import ALL, read_in_place
-from shapecalc.questions.memory.plan import Plan, make_plan, stored
+from shapecalc.questions.memory.plan import MemoryPlan, make_plan, stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ def exact_bytes(graph: Graph, bits: int) -> int:
     return memory(infer(graph), weights=bits, activations=bits, buffers=bits).total
 
 
-def plan_of(graph: Graph, bits: int) -> Plan | None:
+def plan_of(graph: Graph, bits: int) -> MemoryPlan | None:
     """Return the plan of what is live when; None for a network that does not fit."""
     try:
         return make_plan(infer(graph), bits, read_in_place(ALL)[1])
@@ -40,7 +40,7 @@ def plan_of(graph: Graph, bits: int) -> Plan | None:
         return None
 
 
-def bytes_of(evaluation: Evaluation, plan: Plan | None, bits: int) -> Any:
+def bytes_of(evaluation: Evaluation, plan: MemoryPlan | None, bits: int) -> Any:
     """Return the bytes of weights, buffers and the peak of activations (left out where there is no plan)."""
     elements: Any = 0
     for node, sizing in zip(evaluation.graph.nodes, evaluation.sizings, strict=True):
@@ -50,7 +50,7 @@ def bytes_of(evaluation: Evaluation, plan: Plan | None, bits: int) -> Any:
     return elements + (peak_of(evaluation.graph, evaluation.sizings, plan, bits) if plan else 0)
 
 
-def _sizes(graph: Graph, sizings: Sequence[Sizing], plan: Plan, bits: int) -> list[Any]:
+def _sizes(graph: Graph, sizings: Sequence[Sizing], plan: MemoryPlan, bits: int) -> list[Any]:
     """Return the bytes of every storage of a plan; those of one shape are one number."""
     known: dict[int, Any] = {}
     sizes: list[Any] = [0] * len(plan.storages)
@@ -64,7 +64,7 @@ def _sizes(graph: Graph, sizings: Sequence[Sizing], plan: Plan, bits: int) -> li
     return sizes
 
 
-def peak_of(graph: Graph, sizings: Sequence[Sizing], plan: Plan, bits: int) -> Any:
+def peak_of(graph: Graph, sizings: Sequence[Sizing], plan: MemoryPlan, bits: int) -> Any:
     """Return the maximum of what is live, by the rules of `shapecalc.questions.memory.liveness`, on any kind of number.
 
     A storage that is written over is one that nothing needs after this step, so what is live later does not depend on

@@ -10,7 +10,7 @@ from shapecalc.text.units import parse_bytes, parse_count
 
 if TYPE_CHECKING:
     from shapecalc.model.evaluation import Evaluation
-    from shapecalc.questions.memory.plan import Plan
+    from shapecalc.questions.memory.plan import MemoryPlan
 
 __all__ = ["BUDGETS", "measure", "read_budget"]
 
@@ -33,7 +33,7 @@ def read_budget(what: str, given: Any) -> int:
     return read(given, f"the budget of {what}")
 
 
-def measure(evaluation: Evaluation, what: str, plan: Plan | None = None, bits: int = 32) -> Any:
+def measure(evaluation: Evaluation, what: str, plan: MemoryPlan | None = None, bits: int = 32) -> Any:
     """Return how much a network needs, as the kind of number that it was evaluated on; `bits` are those of a number.
 
     `plan` says when tensors are live, for memory; without one that of activations is left out.

@@ -9,7 +9,7 @@ network is tried value by value, and no row differs from what inference gives.
 from __future__ import annotations
 
 from shapecalc.dims import columns as _columns  # noqa: F401  (it says how to install numpy where that is missing)
-from shapecalc.questions.sweep.plan import Plan, joined, make_plan
+from shapecalc.questions.sweep.plan import SweepPlan, joined, make_plan
 from shapecalc.questions.sweep.result import Sweep
 
-__all__ = ["Plan", "Sweep", "joined", "make_plan"]
+__all__ = ["Sweep", "SweepPlan", "joined", "make_plan"]

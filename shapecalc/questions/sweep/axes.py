@@ -15,7 +15,7 @@ from shapecalc.text.units import read_whole
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Axis", "Grid", "InputTemplate", "parse_input", "parse_values"]
+__all__ = ["InputTemplate", "SweepAxis", "SweepGrid", "parse_input", "parse_values"]
 
 Ranges = tuple[tuple[int, int], ...]
 """A part of a grid: from and to (exclusive) along each axis."""
@@ -31,7 +31,7 @@ MAX_NUMBER = 10**18
 """The largest number of a specification: a variable beyond it is tried value by value."""
 
 
-class Axis(NamedTuple):
+class SweepAxis(NamedTuple):
     """One thing that varies, and its values in order.
 
     `label` is what it is called in errors; `is_input` whether its values are sizes (ints, or tuples of them).
@@ -66,10 +66,10 @@ class InputTemplate(NamedTuple):
         return tuple(chosen[part[0]] if isinstance(part, tuple) else part for part in self.parts)
 
 
-class Grid(NamedTuple):
+class SweepGrid(NamedTuple):
     """Every combination of the values of some axes; `fixed` are variables that have one value."""
 
-    axes: tuple[Axis, ...]
+    axes: tuple[SweepAxis, ...]
     variables: dict[str, int]
     inputs: dict[str, InputTemplate]
     fixed: dict[str, Any]
@@ -193,7 +193,7 @@ def _split(text: str, sign: str) -> list[str]:
     return parts
 
 
-def parse_input(text: str, name: str, axes: list[Axis]) -> InputTemplate:
+def parse_input(text: str, name: str, axes: list[SweepAxis]) -> InputTemplate:
     """Return the sizes of an input as `3x{128:256:32}x=` writes them, and add what varies to the axes.
 
     `{128,160}` and `{128:256:32}` list sizes; `=` is the size before it, whatever that is. Errors: `UsageError`.
@@ -208,7 +208,7 @@ def parse_input(text: str, name: str, axes: list[Axis]) -> InputTemplate:
             for value in (min(values), max(values)):
                 _size(str(value), text)
             parts.append((len(axes),))
-            axes.append(Axis(name, values, is_input=True))
+            axes.append(SweepAxis(name, values, is_input=True))
         else:
             parts.append(_size(piece, text))
     return InputTemplate(tuple(parts))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shapecalc.dims import UP_TO, Constraint, prod
-from shapecalc.dims.columns import Column, Ledger, NeedsValueError, array_of, mask
+from shapecalc.dims.columns import ColumnNumber, Ledger, NeedsValueError, array_of, mask
 from shapecalc.errors import ShapeError
 from shapecalc.layers.base.arguments import Integer, Integers, Sizes
 from shapecalc.model.evaluation import Evaluation, evaluate
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Graph
     from shapecalc.model.origin import Origin
     from shapecalc.model.report import Sizing
-    from shapecalc.questions.memory.plan import Plan
-    from shapecalc.questions.sweep.axes import Grid, Ranges
+    from shapecalc.questions.memory.plan import MemoryPlan
+    from shapecalc.questions.sweep.axes import Ranges, SweepGrid
 
 __all__ = ["BYTES_PER_NUMBER", "COUNTS", "Cells"]
 
@@ -51,11 +51,11 @@ class Cells:
     is_stopped = False
     """Set for all of a process whose sweep was given up: what it works at ends in a `StoppedError`."""
 
-    def __init__(self, origin: Origin, grid: Grid) -> None:
+    def __init__(self, origin: Origin, grid: SweepGrid) -> None:
         self.origin = origin
         self.grid = grid
         self.slow = {i for i, axis in enumerate(grid.axes) if not axis.is_numeric}
-        self._planned: tuple[Any, Plan] | None = None
+        self._planned: tuple[Any, MemoryPlan] | None = None
 
     def work_out(self, ranges: Ranges) -> Results:
         """Return the results of all the variants of a part, in their order."""
@@ -105,7 +105,7 @@ class Cells:
         ledger.is_reading = False
         return self._results(graph, ledger, ranges)
 
-    def _plan(self, graph: Graph, build: Callable[[], Graph], axes: frozenset[int] = frozenset()) -> Plan:
+    def _plan(self, graph: Graph, build: Callable[[], Graph], axes: frozenset[int] = frozenset()) -> MemoryPlan:
         """Return when the tensors of a graph are live, which is one for all variants that only change sizes.
 
         `build` makes the graph of a variant that fits. Errors: `NeedsValueError` with the axes that are given, where
@@ -182,10 +182,11 @@ class Cells:
         shape[axis] = last - first
         array = np.asarray(values[first:last], dtype=np.int64)
         if array.ndim == 1:
-            return Column(array.reshape(shape), ledger)
+            return ColumnNumber(array.reshape(shape), ledger)
         same = (array == array[0]).all(axis=0)
         return tuple(
-            int(array[0, i]) if same[i] else Column(array[:, i].reshape(shape), ledger) for i in range(array.shape[1])
+            int(array[0, i]) if same[i] else ColumnNumber(array[:, i].reshape(shape), ledger)
+            for i in range(array.shape[1])
         )
 
     def _build(self, chosen: Sequence[Any]) -> tuple[Graph, list[Problem]]:
@@ -224,7 +225,7 @@ def _refuse_signs(graph: Graph) -> None:
             if type(argument) in _WRITTEN_IN_FULL and argument.minimum <= 0:  # type: ignore[attr-defined]
                 value = layer.__dict__[name]
                 for item in value if isinstance(value, tuple) else (value,):
-                    if isinstance(item, Column) and item.low <= 0:
+                    if isinstance(item, ColumnNumber) and item.low <= 0:
                         item.refuse()
 
 
@@ -243,7 +244,7 @@ def _limits(evaluation: Evaluation) -> Iterator[Constraint]:
 
 
 def _greatest(size: Any) -> int:
-    return max(abs(size.low), abs(size.high)) if isinstance(size, Column) else abs(int(size))
+    return max(abs(size.low), abs(size.high)) if isinstance(size, ColumnNumber) else abs(int(size))
 
 
 def _counts(params: Any, macs: Any, buffers: Any, sizings: Iterable[Sizing], peak: Any) -> Results:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from shapecalc.language.expressions.operands import Piece
 
-__all__ = ["Condition"]
+__all__ = ["RowCondition"]
 
 _IN_64_BITS: dict[type[ast.AST], Any] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
@@ -34,7 +34,7 @@ _MOST = 2**63 - 1
 _EXACT_FLOAT = 2**53
 
 
-class Condition:
+class RowCondition:
     """An expression of the specification language, read, that is worked out on whole columns.
 
     It gives for every row what it gives on Python's own numbers: numpy's are used only where they cannot differ. A

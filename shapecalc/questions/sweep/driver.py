@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
     from multiprocessing.connection import Connection
 
-    from shapecalc.questions.sweep.plan import Plan
+    from shapecalc.questions.sweep.plan import SweepPlan
     from shapecalc.questions.sweep.result import Sweep
 
 __all__ = ["Job", "Size", "process_pool"]
@@ -71,7 +71,7 @@ class Job:
     """One sweep with what is wanted of it. `start` is the variant that it begins with."""
 
     def __init__(  # noqa: PLR0913  (each is an option of the command)
-        self, plan: Plan, *, where: str | None, pareto: str, sort: str, top: int | None, output: str | None,
+        self, plan: SweepPlan, *, where: str | None, pareto: str, sort: str, top: int | None, output: str | None,
         format: str, resume: bool, plot: str | None, shown: int,  # noqa: A002
     ) -> None:  # fmt: skip
         self.plan, self.output, self.format, self.plot = plan, output, format, plot

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from shapecalc.files import Target
-    from shapecalc.questions.sweep.plan import Plan
+    from shapecalc.questions.sweep.plan import SweepPlan
     from shapecalc.questions.sweep.result import Sweep
-    from shapecalc.questions.sweep.selection import Condition
+    from shapecalc.questions.sweep.selection import RowCondition
 
 __all__ = ["ParquetFile", "TextFile", "header_of", "load_pyarrow", "text_of", "write_parquet"]
 
@@ -103,7 +103,7 @@ class TextFile:
     """
 
     def __init__(
-        self, path: str, format_: str, plan: Plan, condition: Condition | None = None, *, resumes: bool = False
+        self, path: str, format_: str, plan: SweepPlan, condition: RowCondition | None = None, *, resumes: bool = False
     ) -> None:
         self.format = format_
         self.start = 0
@@ -122,7 +122,7 @@ class TextFile:
         """The file in which the rows are until they are all there; nothing where there are none yet."""
         return self._file.part if self._has_rows or self._file.was_there else ""
 
-    def _resume(self, plan: Plan, condition: Condition | None) -> int:
+    def _resume(self, plan: SweepPlan, condition: RowCondition | None) -> int:
         """Go on behind the last row of FILE.part, or else of FILE; return how many bytes stay."""
         target, keep = self._file.target, 0
         if target.is_straight:
@@ -172,7 +172,7 @@ def _reading(target: Target) -> BinaryIO:
         raise UsageError(Problem(f"{target.name} cannot be continued: {error.strerror or error}")) from None
 
 
-def _due(plan: Plan, condition: Condition | None, start: int) -> Iterator[Sweep]:
+def _due(plan: SweepPlan, condition: RowCondition | None, start: int) -> Iterator[Sweep]:
     """Yield the rows of a sweep from a variant on, one at a time."""
     for part in plan.run(start=start):
         rows = part.kept(condition)
@@ -180,7 +180,9 @@ def _due(plan: Plan, condition: Condition | None, start: int) -> Iterator[Sweep]
             yield rows.rows(slice(index, index + 1))
 
 
-def _place(stream: BinaryIO, name: str, format_: str, plan: Plan, condition: Condition | None) -> tuple[int, int]:
+def _place(
+    stream: BinaryIO, name: str, format_: str, plan: SweepPlan, condition: RowCondition | None
+) -> tuple[int, int]:
     """Return the variant to go on with, and how many bytes of the file to keep.
 
     Whatever the file holds is compared with what it would have to be; a row that breaks off at the end is left out.
@@ -273,7 +275,9 @@ class ParquetFile:
     `UsageError` where the file is not the beginning of this sweep, or cannot be written.
     """
 
-    def __init__(self, path: str, plan: Plan, condition: Condition | None = None, *, resumes: bool = False) -> None:
+    def __init__(
+        self, path: str, plan: SweepPlan, condition: RowCondition | None = None, *, resumes: bool = False
+    ) -> None:
         self.start = 0
         self._has_rows = self._is_whole = self._is_broken = False
         self._tables = _Tables(plan)
@@ -295,7 +299,7 @@ class ParquetFile:
         """The file in which the rows are until they are all there; nothing where there are none yet."""
         return self._file.part if self._file.was_there or (self._has_rows and not self._is_broken) else ""
 
-    def _resume(self, plan: Plan, condition: Condition | None) -> None:
+    def _resume(self, plan: SweepPlan, condition: RowCondition | None) -> None:
         """Copy the rows of FILE.part, or else of FILE."""
         target = self._file.target
         if target.is_straight:
@@ -307,7 +311,7 @@ class ParquetFile:
                 self._take_over(old, target.name, plan, condition)
             self._is_whole = True
 
-    def _take_over(self, stream: BinaryIO, name: str, plan: Plan, condition: Condition | None) -> None:
+    def _take_over(self, stream: BinaryIO, name: str, plan: SweepPlan, condition: RowCondition | None) -> None:
         """Copy the rows that are there, and see that they are of this sweep."""
         first: list[Any] = []
         last: list[Any] = []
@@ -378,7 +382,7 @@ class ParquetFile:
 class _Tables:
     """The rows of a sweep as pyarrow has them."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: SweepPlan) -> None:
         self._pa, self._pq = load_pyarrow()
         pa = self._pa
         kinds = {"b": pa.bool_(), "i": pa.int64(), "f": pa.float64(), "O": pa.string()}
@@ -411,7 +415,7 @@ def _plain(value: Any) -> str:
     return str(value).encode("utf-8", "replace").decode()
 
 
-def write_parquet(path: str, plan: Plan, rows: Sweep) -> None:
+def write_parquet(path: str, plan: SweepPlan, rows: Sweep) -> None:
     """Write rows as a whole file. Errors: `UsageError`."""
     tables = _Tables(plan)
     with OutputFile(path) as file, tables.writer(file) as writer:

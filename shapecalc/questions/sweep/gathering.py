@@ -9,9 +9,9 @@ import numpy as np
 from shapecalc.questions.sweep.plan import joined
 
 if TYPE_CHECKING:
-    from shapecalc.questions.sweep.plan import Plan
+    from shapecalc.questions.sweep.plan import SweepPlan
     from shapecalc.questions.sweep.result import Sweep
-    from shapecalc.questions.sweep.selection import Condition
+    from shapecalc.questions.sweep.selection import RowCondition
 
 __all__ = ["Gathering", "Wish"]
 
@@ -22,7 +22,7 @@ _POINTS = 20_000
 class Wish(NamedTuple):
     """What is wanted of a sweep's rows: conditions, the front of objectives, an order, at most so many."""
 
-    condition: Condition | None = None
+    condition: RowCondition | None = None
     pareto: str = ""
     sort: str = ""
     top: int | None = None
@@ -36,7 +36,7 @@ class Wish(NamedTuple):
 class Gathering:
     """Takes the parts of a sweep and keeps of each what may be wanted in the end."""
 
-    def __init__(self, plan: Plan, wish: Wish, cloud: tuple[str, ...] = ()) -> None:
+    def __init__(self, plan: SweepPlan, wish: Wish, cloud: tuple[str, ...] = ()) -> None:
         self.plan = plan
         self.wish = wish
         self.seen = self.valid = self.kept = self.on_front = 0

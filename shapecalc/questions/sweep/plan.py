@@ -12,10 +12,10 @@ import numpy as np
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.layers.base.arguments import parse_sizes
 from shapecalc.layers.base.window import AXIS_NAMES
-from shapecalc.questions.sweep.axes import Axis, Grid, InputTemplate, parse_input
+from shapecalc.questions.sweep.axes import InputTemplate, SweepAxis, SweepGrid, parse_input
 from shapecalc.questions.sweep.cells import COUNTS, Cells
 from shapecalc.questions.sweep.result import Sweep
-from shapecalc.questions.sweep.selection import Condition, read_condition
+from shapecalc.questions.sweep.selection import RowCondition, read_condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from shapecalc.model.origin import NetworkLike
     from shapecalc.questions.sweep.axes import Ranges
 
-__all__ = ["Plan", "joined", "make_plan"]
+__all__ = ["SweepPlan", "joined", "make_plan"]
 
 _MOST_ROWS = 2**18
 """Of one part: what bounds the memory that a sweep takes."""
@@ -41,14 +41,14 @@ _AHEAD = 32
 RESERVED = frozenset({"variant", *COUNTS, "output", "valid"})
 
 
-class Plan(NamedTuple):
+class SweepPlan(NamedTuple):
     """A sweep that can be run: the network, the grid, and for each setting's column the axis that gives it.
 
     `settings` maps the name of a column to its axis, and which part of the values of that axis it is (-1: all).
     """
 
     network: NetworkLike
-    grid: Grid
+    grid: SweepGrid
     settings: dict[str, tuple[int, int]]
 
     @property
@@ -56,7 +56,7 @@ class Plan(NamedTuple):
         """The names of the columns."""
         return ("variant", *self.settings, *COUNTS, "output", "valid")
 
-    def condition(self, text: str) -> Condition:
+    def condition(self, text: str) -> RowCondition:
         """Return a condition on the columns. Errors: `UsageError`."""
         return read_condition(text, [name for name in self.columns if name != "output"])
 
@@ -128,12 +128,12 @@ def _unpacked(payload: bytes) -> Cells:
     return cells
 
 
-def make_plan(load: Callable[[Any], NetworkLike], variables: Mapping[str, Any], inputs: Any) -> Plan:
+def make_plan(load: Callable[[Any], NetworkLike], variables: Mapping[str, Any], inputs: Any) -> SweepPlan:
     """Return the plan of a sweep over these variables and inputs (see `shapecalc.sweep`).
 
     `load` gives the network with the sizes of its first variant (None: with its own). Errors: `UsageError`, and its.
     """
-    axes: list[Axis] = []
+    axes: list[SweepAxis] = []
     templates = _templates(inputs, axes)
     sizes = {name: template.sizes([axis.values[0] for axis in axes]) for name, template in templates.items()}
     network = load(sizes or None)
@@ -150,17 +150,17 @@ def make_plan(load: Callable[[Any], NetworkLike], variables: Mapping[str, Any], 
             fixed[name] = given
         else:
             varying[name] = len(axes)
-            axes.append(Axis(name, values))
+            axes.append(SweepAxis(name, values))
     templates = {name: _moved(template, len(axes)) for name, template in templates.items()}
     kept = {name: InputTemplate(sizes) for name, sizes in network.inputs.items() if not templates}
-    grid = Grid((*axes, *input_axes), varying, {**kept, **templates}, {**network.variables, **fixed})
+    grid = SweepGrid((*axes, *input_axes), varying, {**kept, **templates}, {**network.variables, **fixed})
     settings = {_column(name): (axis, -1) for name, axis in varying.items()}
     for name, template in templates.items():
         settings.update(_input_settings(name or next(iter(network.graph.inputs)), template, grid, network.graph.layout))
-    return Plan(network, grid, settings)
+    return SweepPlan(network, grid, settings)
 
 
-def joined(plan: Plan, parts: Sequence[Sweep]) -> Sweep:
+def joined(plan: SweepPlan, parts: Sequence[Sweep]) -> Sweep:
     """Return the rows of all the parts."""
     parts = [part for part in parts if len(part)]
     if len(parts) == 1:
@@ -209,14 +209,14 @@ def _values(given: Any, own: Any, name: str) -> Any:
     return values
 
 
-def _templates(inputs: Any, axes: list[Axis]) -> dict[str, InputTemplate]:
+def _templates(inputs: Any, axes: list[SweepAxis]) -> dict[str, InputTemplate]:
     if inputs is None:
         return {}
     pairs = dict(inputs) if isinstance(inputs, dict) else {"": inputs}
     return {name: _template(given, name or "input", axes) for name, given in pairs.items()}
 
 
-def _template(given: Any, name: str, axes: list[Axis]) -> InputTemplate:
+def _template(given: Any, name: str, axes: list[SweepAxis]) -> InputTemplate:
     """Return the sizes of an input from a text, one size, or a list of sizes."""
     if isinstance(given, str):
         return parse_input(given, name, axes)
@@ -225,7 +225,7 @@ def _template(given: Any, name: str, axes: list[Axis]) -> InputTemplate:
         raise UsageError(Problem(f"{name} is given no sizes"))
     if not any(isinstance(item, (list, tuple, str)) for item in items):
         return InputTemplate(parse_sizes([getattr(item, "item", lambda item=item: item)() for item in items]))
-    axes.append(Axis(name, [parse_sizes(item) for item in items], is_input=True))
+    axes.append(SweepAxis(name, [parse_sizes(item) for item in items], is_input=True))
     return InputTemplate(len(axes) - 1)
 
 
@@ -236,7 +236,7 @@ def _moved(template: InputTemplate, by: int) -> InputTemplate:
     return InputTemplate(tuple((part[0] + by,) if isinstance(part, tuple) else part for part in template.parts))
 
 
-def _input_settings(name: str, template: InputTemplate, grid: Grid, layout: str) -> dict[str, tuple[int, int]]:
+def _input_settings(name: str, template: InputTemplate, grid: SweepGrid, layout: str) -> dict[str, tuple[int, int]]:
     """Return a column for each size of an input that varies: `input_height`."""
     if not isinstance(template.parts, int):
         names = _axis_names(len(template.parts), layout)

@@ -12,8 +12,8 @@ from shapecalc.questions.sweep.selection import check_column, front, order, read
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shapecalc.questions.sweep.axes import Grid
-    from shapecalc.questions.sweep.selection import Condition
+    from shapecalc.questions.sweep.axes import SweepGrid
+    from shapecalc.questions.sweep.selection import RowCondition
 
 __all__ = ["Sweep"]
 
@@ -29,7 +29,7 @@ class Sweep:
 
     __slots__ = ("_columns", "_grid", "_sizes", "names")
 
-    def __init__(self, names: Sequence[str], columns: dict[str, Any], sizes: dict[Any, Any], grid: Grid) -> None:
+    def __init__(self, names: Sequence[str], columns: dict[str, Any], sizes: dict[Any, Any], grid: SweepGrid) -> None:
         for array in (*columns.values(), *sizes.values()):
             array.flags.writeable = False
         self.names = tuple(names)
@@ -77,7 +77,7 @@ class Sweep:
         """Return the rows for which an expression holds; those not `valid` only where it mentions `valid`."""
         return self.kept(read_condition(expression, [name for name in self.names if name != "output"]))
 
-    def kept(self, condition: Condition | None) -> Sweep:
+    def kept(self, condition: RowCondition | None) -> Sweep:
         """Return the rows for which a condition holds."""
         if condition is None:
             return self

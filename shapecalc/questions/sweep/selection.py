@@ -8,15 +8,15 @@ import numpy as np
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.language.expressions import ExpressionError, parse
-from shapecalc.questions.sweep.conditions import Condition
+from shapecalc.questions.sweep.conditions import RowCondition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Condition", "front", "order", "read_condition", "read_objectives", "read_order"]
+__all__ = ["RowCondition", "front", "order", "read_condition", "read_objectives", "read_order"]
 
 
-def read_condition(text: str, known: Sequence[str]) -> Condition:
+def read_condition(text: str, known: Sequence[str]) -> RowCondition:
     """Return the condition that a text is. Errors: `UsageError` where it is none, or names what is no column."""
     try:
         expression = parse(text)
@@ -24,7 +24,7 @@ def read_condition(text: str, known: Sequence[str]) -> Condition:
         raise UsageError(Problem(f"--where: {error.message}", mend=error.mend)) from None
     for name in sorted(expression.names):
         check_column(name, known)
-    return Condition(text, expression.names)
+    return RowCondition(text, expression.names)
 
 
 def check_column(name: str, known: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.dims.notation import LATEX, TEXT
 from shapecalc.escaping import latex
-from shapecalc.questions.explain.items import Bytes, Chain, Name, Relation, Sizes
+from shapecalc.questions.explain.items import Bytes, Chain, Name, Relation, SizesItem
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
 from shapecalc.text.cells import cell_width
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shapecalc.questions.explain import Explanation
-    from shapecalc.questions.explain.items import Item, Line
+    from shapecalc.questions.explain.items import ExplanationLine, Item
 
 __all__ = ["draw"]
 
@@ -54,14 +54,14 @@ def draw(explanation: Explanation, width: int | None = None) -> str:  # noqa: AR
     return "\n".join([*lines, r"\end{document}"])
 
 
-def _list(lines: Sequence[Line]) -> list[str]:
+def _list(lines: Sequence[ExplanationLine]) -> list[str]:
     if not lines:
         return []
     items = [_item(line) for line in lines]
     return [r"\begin{working}", *items, r"\end{working}"]
 
 
-def _item(line: Line) -> str:
+def _item(line: ExplanationLine) -> str:
     first = line.items[0] if line.items else ""
     if isinstance(first, Chain) and len(first.trees) > 1:
         rest = "".join(map(_written, line.items[1:]))
@@ -78,7 +78,7 @@ def _written(item: Item) -> str:
         return f"${LATEX.chain(*item)}$"
     if isinstance(item, Relation):
         return f"${LATEX.comparison(*item)}$"
-    if isinstance(item, Sizes):
+    if isinstance(item, SizesItem):
         return f"${LATEX.sizes(*item)}$" if item.values else "a number"
     if isinstance(item, Bytes):
         return latex(show_bytes(item.number))

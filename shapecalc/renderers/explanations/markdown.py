@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.dims.notation import LATEX
 from shapecalc.escaping import markdown, markdown_code
-from shapecalc.questions.explain.items import Bytes, Chain, Name, Relation, Sizes
+from shapecalc.questions.explain.items import Bytes, Chain, Name, Relation, SizesItem
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from shapecalc.questions.explain import Explanation
-    from shapecalc.questions.explain.items import Item, Line
+    from shapecalc.questions.explain.items import ExplanationLine, Item
 
 __all__ = ["draw", "markdown_doc", "markdown_list"]
 
@@ -42,7 +42,7 @@ def draw(explanation: Explanation, width: int | None = None) -> str:  # noqa: AR
     return "\n".join(lines)
 
 
-def markdown_list(lines: Iterable[Line]) -> list[str]:
+def markdown_list(lines: Iterable[ExplanationLine]) -> list[str]:
     """Return lines as a list: an item for each label, and those without one below it."""
     items: list[list[str]] = []
     for line in lines:
@@ -63,7 +63,7 @@ def _written(item: Item) -> str:
         return _equation(item)
     if isinstance(item, Relation):
         return f"${LATEX.comparison(*item)}$"
-    if isinstance(item, Sizes):
+    if isinstance(item, SizesItem):
         return f"${LATEX.sizes(*item)}$" if item.values else "a number"
     if isinstance(item, Bytes):
         return show_bytes(item.number)

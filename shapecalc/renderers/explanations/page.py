@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.dims.notation import NUMBER, SUM, TEXT, Tree
 from shapecalc.escaping import clean
-from shapecalc.questions.explain.items import Chain, Line, Name
+from shapecalc.questions.explain.items import Chain, ExplanationLine, Name
 from shapecalc.questions.explain.leaves import LETTERS
 from shapecalc.questions.explain.lines import lines_of
 from shapecalc.questions.explain.where import reason_lines
@@ -36,7 +36,7 @@ class Section(NamedTuple):
     kind: str
     sizes: str
     doc: Sequence[str]
-    lines: Sequence[Line]
+    lines: Sequence[ExplanationLine]
 
 
 def title(explanation: Explanation) -> str:
@@ -78,13 +78,13 @@ def _paragraphs(doc: str) -> list[str]:
     return [" ".join(paragraph.split()) for paragraph in doc.split("\n\n") if paragraph.strip()]
 
 
-def _lines(layer: LayerExplanation) -> Sequence[Line]:
+def _lines(layer: LayerExplanation) -> Sequence[ExplanationLine]:
     if not layer.same_as:
         return lines_of(layer)
     row = layer.row
     costs = [f"{row.params:,} parameters" if row.params else "", f"{row.macs:,} MACs" if row.macs else ""]
     told = ", ".join(filter(None, costs))
-    return [Line("as", (Name(layer.same_as), f": {told}" if told else "")), *reason_lines(layer, brief=True)]
+    return [ExplanationLine("as", (Name(layer.same_as), f": {told}" if told else "")), *reason_lines(layer, brief=True)]
 
 
 def _flow(layer: LayerExplanation) -> str:
@@ -102,7 +102,7 @@ def ending(explanation: Explanation) -> str:
     return f"{clean(names[0])} in all" if len(names) == 1 else "all of these"
 
 
-def totals(explanation: Explanation) -> list[Line]:
+def totals(explanation: Explanation) -> list[ExplanationLine]:
     """Return the sums over the layers, where there are several."""
     if len(explanation) < 2:
         return []
@@ -115,10 +115,10 @@ def totals(explanation: Explanation) -> list[Line]:
         whole = Tree(NUMBER, sum(values))
         if 1 < len(values) <= _ADDENDS:
             parts = tuple([Tree(NUMBER, value) for value in values])
-            lines.append(Line(label, (Chain("", (Tree(SUM, 0, "", parts, (1,) * len(parts)), whole)),)))
+            lines.append(ExplanationLine(label, (Chain("", (Tree(SUM, 0, "", parts, (1,) * len(parts)), whole)),)))
         elif values:
             over = f" over {len(values):,} layers" if len(values) > 1 else ""
-            lines.append(Line(label, (Chain("", (whole,)), over)))
+            lines.append(ExplanationLine(label, (Chain("", (whole,)), over)))
     return lines
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.dims.notation import TEXT
 from shapecalc.escaping import clean, join_lines
-from shapecalc.questions.explain.items import KEPT, Bytes, Chain, Relation, Sizes
+from shapecalc.questions.explain.items import KEPT, Bytes, Chain, Relation, SizesItem
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
 from shapecalc.text.cells import cell_width, wrap
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from shapecalc.questions.explain import Explanation
-    from shapecalc.questions.explain.items import Item, Line
+    from shapecalc.questions.explain.items import ExplanationLine, Item
 
 __all__ = ["draw", "text_lines"]
 
@@ -58,7 +58,7 @@ def _wrapped(text: str, width: int) -> list[str]:
     return [" " * _INDENT + part for part in wrap(text, width - _INDENT)] if text else []
 
 
-def text_lines(lines: Iterable[Line], width: int) -> list[str]:
+def text_lines(lines: Iterable[ExplanationLine], width: int) -> list[str]:
     """Return lines with their labels, broken to fit a width."""
     found = []
     for line in lines:
@@ -116,7 +116,7 @@ def _written(item: Item) -> str:
         return TEXT.chain(*item)
     if isinstance(item, Relation):
         return TEXT.comparison(*item)
-    if isinstance(item, Sizes):
+    if isinstance(item, SizesItem):
         return TEXT.sizes(*item) if item.values else "a number"
     if isinstance(item, Bytes):
         return show_bytes(item.number)
