@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from searching import examples, some
 
 import shapecalc
-from shapecalc.cli.solve import _fixes_text
 from shapecalc.errors import Misfit
 from shapecalc.layers import KINDS, find_kind
 from shapecalc.layers.base.layer import Composite
@@ -19,6 +18,7 @@ from shapecalc.layers.base.shape import Shape
 from shapecalc.model.inference import size_layer, sizings_of
 from shapecalc.network import kind_of, solve
 from shapecalc.questions.solve import read_budget, read_range, slides
+from shapecalc.renderers.solve import draw_fixes
 
 SLIDING = sorted(kind for kind, cls in KINDS.items() if slides(cls))
 
@@ -511,7 +511,7 @@ def test_a_search_for_fixes_says_where_it_was_cut_short(tmp_path, monkeypatch):
     monkeypatch.setattr("shapecalc.questions.solve.fixes._MOST_WORK", 60 * 20)
     cut = solve(str(path), fix=True)
     assert (cut.is_cut_short, cut.trials) == (True, 20)
-    assert "20 changes tried; there are more" in _fixes_text(cut, 10)
+    assert "20 changes tried; there are more" in draw_fixes(cut, 10)
 
 
 def test_searches_of_large_networks_try_fewer_settings(monkeypatch):
