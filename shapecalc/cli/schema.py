@@ -16,7 +16,7 @@ def command(output: str | None) -> None:
     """Print the JSON Schema of a specification, with every kind's arguments and docs.
 
     An editor that speaks YAML completes and checks with it a file whose first line is
-    `# yaml-language-server: $schema=shapecalc.language.schema.json`.
+    `# yaml-language-server: $schema=shapecalc.schema.json`.
     """
     from shapecalc.language.schema import specification_schema  # noqa: PLC0415
 
