@@ -123,7 +123,7 @@ def _wide(count: int) -> str:
 def linear() -> Iterator[Result]:
     """Reading, inferring and writing as JSON: twice the layers, at most 2.2 times the time."""
     with tempfile.TemporaryDirectory() as folder:
-        for words, make, count in (("sequence", _chain, 100_000), ("deep nesting", _deep, 20_000),
+        for words, make, count in (("sequence", _chain, 50_000), ("deep nesting", _deep, 20_000),
                                    ("wide fan-in", _wide, 10_000)):  # fmt: skip
             seconds = []
             for size in (count, 2 * count):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_MOST_LAYERS = 250_000
+_MOST_LAYERS = 100_000
 """The most layers that the members of a family are checked with, together: seconds."""
 
 _LAYERS_OF_A_FAILURE = 1_000

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_LAYERS", "GraphBuilder", "Proto"]
 
-MAX_LAYERS = 250_000
+MAX_LAYERS = 100_000
 """The most layers that one network may have, once every repetition is written out."""
 
 MAX_STEPS = 3 * MAX_LAYERS

@@ -92,17 +92,17 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
         lambda: HEAD + "  - relu:\n      inplace: false\n" * 700_000,
         "more than 2,000,000 values",
     ),
-    "half a million in a line": ("input: 8\nlayers: [" + "relu, " * 500_000 + "relu]\n", "more than 250,000 layers"),
-    "repeat a million": (f"{HEAD}  - relu:\n    repeat: 1000000\n", "beyond the 250,000 layers"),
-    "repeat a billion": (f"{HEAD}  - relu:\n    repeat: 10**9\n", "beyond the 250,000 layers"),
+    "half a million in a line": ("input: 8\nlayers: [" + "relu, " * 500_000 + "relu]\n", "more than 100,000 layers"),
+    "repeat a million": (f"{HEAD}  - relu:\n    repeat: 1000000\n", "beyond the 100,000 layers"),
+    "repeat a billion": (f"{HEAD}  - relu:\n    repeat: 10**9\n", "beyond the 100,000 layers"),
     "repeats in repeats": (
         nested_blocks(3, "{{layers: [{{b{}: , repeat: 400}}]}}", "[relu]"),
-        "more than 250,000",
+        "more than 100,000",
     ),
     "blocks that double": (nested_blocks(35, "[b{0}, b{0}]", "[relu]"), "more than"),
     "empty blocks that double": (nested_blocks(35, "[b{0}, b{0}]", "[]"), "more than"),
     "repeats of nothing": (
-        nested_blocks(2, "{{layers: [{{b{}: , repeat: 200000}}]}}", "{layers: [{relu: , when: false}]}"),
+        nested_blocks(2, "{{layers: [{{b{}: , repeat: 80000}}]}}", "{layers: [{relu: , when: false}]}"),
         "more than",
     ),
     "lists that double": (
@@ -113,8 +113,8 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
     ),
     "a long list in every block": (
         f"input: 8\nvars: {{a: [{', '.join(['1'] * 9_999)}]}}\nblocks:\n"
-        '  b: {args: {x: required}, layers: [{fc: "sum(x)"}]}\nlayers:\n  - b: a\n    repeat: 200000\n',
-        "more than 750,000 steps",
+        '  b: {args: {x: required}, layers: [{fc: "sum(x)"}]}\nlayers:\n  - b: a\n    repeat: 80000\n',
+        "more than 300,000 steps",
     ),
     "9**9**9": (f"{HEAD}  - fc: 9**9**9\n", "the exponent of `9**9**9`"),
     "a product without end": (f"{HEAD}  - fc: {'*'.join(['999999'] * 40)}\n", "beyond any size"),
@@ -179,21 +179,21 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
     ),
     "lists compared": (
         f"input: 8\nvars: {{a: [[{', '.join(['1'] * 9_990)}]]}}\nlayers:\n"
-        "  - {fc: '8 if a[0] == a[0] else 4', repeat: 200000}\n",
-        "more than 750,000 steps",
+        "  - {fc: '8 if a[0] == a[0] else 4', repeat: 80000}\n",
+        "more than 300,000 steps",
     ),
     "sums of a list in a list": (
-        f"input: 8\nvars: {{a: [[{', '.join(['1'] * 9_990)}]]}}\nlayers:\n  - {{fc: 'sum(a[0]) + i', repeat: 200000}}\n",
-        "more than 750,000 steps",
+        f"input: 8\nvars: {{a: [[{', '.join(['1'] * 9_990)}]]}}\nlayers:\n  - {{fc: 'sum(a[0]) + i', repeat: 80000}}\n",
+        "more than 300,000 steps",
     ),
     "long expressions again and again": (
-        f"{HEAD}  - {{fc: 'max(i, {', '.join(['1'] * 99)})', repeat: 240000}}\n",
-        "more than 750,000 steps",
+        f"{HEAD}  - {{fc: 'max(i, {', '.join(['1'] * 99)})', repeat: 96000}}\n",
+        "more than 300,000 steps",
     ),
     "blocks, each with an argument of its own": (
         "input: 8\nblocks:\n  a: {args: {x: 1}, layers: [linear: x]}\n  b: {args: {x: 1}, layers: [a: x]}\n"
-        "layers:\n  - {b: i + 1, repeat: 120000}\n",
-        "more than 750,000 steps",
+        "layers:\n  - {b: i + 1, repeat: 48000}\n",
+        "more than 300,000 steps",
     ),
     "a for of 30,000 names": (
         f"{HEAD}  - linear: 8\n    for:\n" + "".join(f"      x{i}: [1, 2]\n" for i in range(30_000)),
@@ -320,7 +320,7 @@ def test_a_thousand_variants_do_not_add_up(tmp_path: Path) -> None:
 def test_a_thousand_variants_are_checked_so_far(layer: str, tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
     variants = "".join(f"  v{i}: {{vars: {{w: {i + 1}}}}}\n" for i in range(1_000))
-    file.write_text(f"input: 8\nvars: {{w: 3}}\nlayers:\n  - {{{layer}, repeat: 99999}}\nvariants:\n{variants}")
+    file.write_text(f"input: 8\nvars: {{w: 3}}\nlayers:\n  - {{{layer}, repeat: 39999}}\nvariants:\n{variants}")
     ended = shapecalc("check", file)
     assert ended.status == 1
     assert "its variants are too large to be checked all together: only 3 of 1,000 were" in ended.err
@@ -462,7 +462,7 @@ def test_an_interrupt_ends_it_quietly(seconds: float, tmp_path: Path) -> None:
     os.mkfifo(pipe)
     with subprocess.Popen([*COMMAND, "check", str(pipe)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         with suppress(BrokenPipeError), open(pipe, "w") as stream:  # which opens when it is being read
-            stream.write(f"{HEAD}  - linear: 8\n    repeat: 200000\n")
+            stream.write(f"{HEAD}  - linear: 8\n    repeat: 80000\n")
             if seconds == 0:  # it waits for the end of the file
                 process.send_signal(signal.SIGINT)
                 time.sleep(0.2)

@@ -89,6 +89,10 @@ QUESTIONS = {
         ["solve", "--for", "a=1:3000", "--params", "5k"], 2, "the search would build more than 300,000 layers in all",
         {"input": "1x4x4", "vars": {"a": 2}, "layers": [{"repeat": "a", "conv": {"out_channels": 2, "kernel_size": 1}}]},
     ),
+    "an explanation of very many layers": (
+        ["explain"], 2, "these are 20,001 layers: at most 20,000 are explained at a time",
+        {"input": 8, "layers": [{"relu": None, "repeat": 20_001}]},
+    ),
     "sizes of many layers": (
         ["sizes"], 2, "sizes are looked for among at most 5,000",
         {"input": "1x9x9", "layers": [{"max_pool": {"kernel_size": 3, "stride": 1, "padding": 1}, "repeat": 2501}]},

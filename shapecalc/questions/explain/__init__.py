@@ -29,6 +29,9 @@ WHAT = (OUTPUTS, PARAMS, MACS, OUTPUT_BYTES)
 
 _SHOWN = (OUTPUTS, PARAMS, MACS)
 
+_MOST_LAYERS = 20_000
+"""Explained at a time: seconds."""
+
 
 class Explanation(Answer):
     """The arithmetic of a network, layer by layer. Never changes.
@@ -113,7 +116,11 @@ def explain(
     wanted = _wanted(what)
     report = network.infer(layout=layout)
     asked = (layers,) if isinstance(layers, str) else tuple(layers or ())
-    explained = _explained(report, _chosen(report, asked), wanted, is_whole=what is None)
+    chosen = _chosen(report, asked)
+    if len(chosen) > _MOST_LAYERS:
+        message = f"these are {len(chosen):,} layers: at most {_MOST_LAYERS:,} are explained at a time"
+        raise UsageError(Problem(message, mend="name layers or blocks: shapecalc explain SPEC LAYER"))
+    explained = _explained(report, chosen, wanted, is_whole=what is None)
     return Explanation(report, explained, wanted, asked)
 
 

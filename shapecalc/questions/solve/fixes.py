@@ -25,7 +25,7 @@ VERSION = 1
 """The version of the JSON contract."""
 
 _MOST_TRIALS = 6_000
-_MOST_WORK = 400_000
+_MOST_WORK = 200_000
 """Layers that are sized, over all trials: seconds."""
 
 _REREAD = 20
