@@ -103,12 +103,11 @@ def _in_color(
 
 def draw_texts(texts: Sequence[str], style: str) -> list[str]:
     """Return lines of text in a style, with the terminal's codes."""
-    from rich.text import Text  # noqa: PLC0415
+    from rich.color import ColorSystem  # noqa: PLC0415
+    from rich.style import Style  # noqa: PLC0415
 
-    with (console := _console()).capture() as drawn:
-        for text in texts:
-            console.print(Text(text, style))
-    return _without_ends(drawn.get()).split("\n") if texts else []
+    look = Style.parse(style)
+    return [look.render(text, color_system=ColorSystem.STANDARD) for text in texts]
 
 
 def _console() -> Console:
