@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shapecalc.questions.solve import BudgetSolutions, Fixes, WindowSolutions
     from shapecalc.questions.sweep import Sweep, SweepPlan
 
-__all__ = ["Network", "fix", "in_features", "kind_of", "load", "plan_sweep", "solve", "sweep"]
+__all__ = ["Network", "in_features", "kind_of", "load", "plan_sweep", "solve", "sweep"]
 
 
 class Network:
@@ -313,11 +313,6 @@ def solve(  # noqa: PLR0913  (one for each word of the question)
         known = ", ".join([*network.graph.variables, backwards.INPUT])
         raise UsageError(Problem("say which variables to find", mend=f"there are {known}"))
     return backwards.solve_budget(network.graph, network.rebuilt, wanted, budgets, bits=bits)
-
-
-def fix(spec: Any) -> Fixes:
-    """Return the smallest changes that make a specification right. Errors: as `load`."""
-    return _fixes(load(spec))
 
 
 def kind_of(target: Any) -> type[Layer] | None:
