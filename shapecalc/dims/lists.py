@@ -6,7 +6,9 @@ whether all the divisions that made it were exact: a size that is not dropped ro
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from typing import TYPE_CHECKING, Any
 
 from shapecalc import dims
@@ -31,26 +33,26 @@ class Many:
 
     def __add__(self, other: Any) -> Many:
         if type(other) is int:
-            return Many([a + other for a in self.values], self.inexact) if other else self
-        return _each(lambda a, b: a + b, self, other)
+            return Many(_moved(self.values, other), self.inexact) if other else self
+        return _each(operator.add, self, other)
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Many:
-        return self + -other if type(other) is int else _each(lambda a, b: a - b, self, other)
+        return self + -other if type(other) is int else _each(operator.sub, self, other)
 
     def __rsub__(self, other: Any) -> Many:
-        return Many([other - a for a in self.values], self.inexact)
+        return -self + other
 
     def __mul__(self, other: Any) -> Many:
         if type(other) is int:
-            return Many([a * other for a in self.values], self.inexact) if other != 1 else self
-        return _each(lambda a, b: a * b, self, other)
+            return Many(_times(self.values, other), self.inexact) if other != 1 else self
+        return _each(operator.mul, self, other)
 
     __rmul__ = __mul__
 
     def __neg__(self) -> Many:
-        return Many([-a for a in self.values], self.inexact)
+        return Many(_times(self.values, -1), self.inexact)
 
     def __floordiv__(self, other: Any) -> Many:
         return _divide(self, other)
@@ -73,11 +75,29 @@ class Many:
         return f"Many({list(self.values)[:4]}…)"
 
 
-def _pairs(a: Any, b: Any) -> Iterator[tuple[Any, Any]]:
+def _moved(values: Sequence[int], by: int) -> Sequence[int]:
+    """Return numbers plus another. A range stays one: padding and windows of stride 1 cost nothing a candidate."""
+    if type(values) is range:
+        return range(values.start + by, values.stop + by, values.step)
+    return [a + by for a in values]
+
+
+def _times(values: Sequence[int], by: int) -> Sequence[int]:
+    """Return numbers times another."""
+    if type(values) is range and by:
+        return range(values.start * by, values.stop * by, values.step * by)
+    return [a * by for a in values]
+
+
+def _columns(a: Any, b: Any) -> tuple[Iterable[Any], Iterable[Any]]:
     """Return the values of two dimensions, candidate by candidate; at least one of them is `Many`."""
     if not isinstance(a, Many):
-        return ((a, y) for y in b.values)
-    return zip(a.values, b.values, strict=True) if isinstance(b, Many) else ((x, b) for x in a.values)
+        return itertools.repeat(a, len(b.values)), b.values
+    return a.values, b.values if isinstance(b, Many) else itertools.repeat(b, len(a.values))
+
+
+def _pairs(a: Any, b: Any) -> Iterator[tuple[Any, Any]]:
+    return zip(*_columns(a, b), strict=True)
 
 
 def _either(*numbers: Any) -> tuple[bool, ...] | None:
@@ -89,7 +109,7 @@ def _either(*numbers: Any) -> tuple[bool, ...] | None:
 
 
 def _each(work: Callable[[Any, Any], Any], a: Any, b: Any) -> Many:
-    return Many([work(x, y) for x, y in _pairs(a, b)], _either(a, b))
+    return Many(list(map(work, *_columns(a, b))), _either(a, b))
 
 
 def _chosen(choose: Callable[[Any], Any], a: Any, b: Any) -> Many:
@@ -155,6 +175,8 @@ class _Lists:
 
 dims.register(Many, _Lists())
 
+_COMPARISONS = {dims.UP_TO: operator.le, dims.EQUAL: operator.eq, dims.LESS: operator.lt}
+
 
 def values_of(number: Any, candidates: int) -> Sequence[Any]:
     """Return a dimension's value for each candidate."""
@@ -166,16 +188,11 @@ def mask(constraint: dims.Constraint, candidates: int) -> list[bool]:
     left, relation, right = constraint[:3]
     if not isinstance(left, Many) and not isinstance(right, Many):
         return [dims.holds(constraint)] * candidates
-    pairs = _pairs(left, right)
-    if relation == dims.UP_TO:
-        return [a <= b for a, b in pairs]
-    if relation == dims.EQUAL:
-        return [a == b for a, b in pairs]
     if relation == dims.DIVIDES:
-        return [a != 0 and b % a == 0 for a, b in pairs]
+        return [a != 0 and b % a == 0 for a, b in _pairs(left, right)]
     if relation == dims.BROADCASTS:
-        return [a in (1, b) for a, b in pairs]
-    return [a < b for a, b in pairs]
+        return [a in (1, b) for a, b in _pairs(left, right)]
+    return list(map(_COMPARISONS[relation], *_columns(left, right)))
 
 
 def exact(number: Any, candidates: int) -> Sequence[bool]:

@@ -80,6 +80,10 @@ QUESTIONS = {
         ["solve", "--fix"], 1, "no one change, and no two, make every layer fit",
         {"input": "1x40x40", "layers": chain(1000, lambda _: {"crop": 1})},
     ),
+    "the input that a long chain needs": (
+        ["solve", "--fix"], 0, "input: 3x2003x2003",
+        {"input": "3x8x8", "layers": [*chain(1000, lambda _: {"pad": -1}), {"conv": {"out_channels": 8, "kernel_size": 3}}]},
+    ),
     "variables in repeat": (
         ["solve", "--for", "a", "--for", "b", "--for", "c", "--params", "5k"], 0, "each setting built by itself",
         {"input": "1x4x4", "vars": {"a": 2, "b": 2, "c": 2},

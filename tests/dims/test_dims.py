@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import assume, given
@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 
 from shapecalc import dims
 from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, LESS, UP_TO, Constraint, Misfit, holds, lists, traces
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 np = pytest.importorskip("numpy")
 sympy = pytest.importorskip("sympy")
@@ -294,8 +297,11 @@ def test_a_column_refuses_what_needs_its_value(question: Any) -> None:
     assert caught.value.axes == {0}
 
 
-@given(SEVERAL, SEVERAL, NEAR)
-def test_lists_give_what_pythons_ints_give(a: list[int], b: list[int], c: int) -> None:
+RANGES = st.builds(lambda first, step: range(first, first + 5 * step, step), NEAR, NEAR.filter(bool))
+
+
+@given(SEVERAL | RANGES, SEVERAL | RANGES, NEAR)
+def test_lists_and_ranges_give_what_pythons_ints_give(a: Sequence[int], b: Sequence[int], c: int) -> None:
     size = min(len(a), len(b))
     a, b = a[:size], b[:size]
     for name, work in OPERATIONS.items():

@@ -12,18 +12,17 @@ from shapecalc.dims import prod
 from shapecalc.errors import Problem, UsageError
 from shapecalc.model.report import own
 from shapecalc.questions.memory.cache import cache_of
-from shapecalc.questions.memory.in_place import ALL, NONE, read_in_place
+from shapecalc.questions.memory.in_place import ALL, read_in_place
 from shapecalc.questions.memory.liveness import Moment, Run, run
 from shapecalc.questions.memory.order import best_order
-from shapecalc.questions.memory.plan import MemoryPlan, make_plan, stored
+from shapecalc.questions.memory.plan import MemoryPlan, inputs_read, make_plan, stored
 from shapecalc.questions.memory.results import Activations, Budget, Held, LayerMemory, Memory, Training, Widths
 from shapecalc.questions.memory.training import check_optimizer, optimizer_bytes, train
 from shapecalc.text.units import parse_bits, parse_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from shapecalc.layers.base.layer import Layer
     from shapecalc.model.report import Report, Row
 
 __all__ = ["Activations", "Budget", "Held", "LayerMemory", "Memory", "Training", "Widths", "memory"]
@@ -72,7 +71,8 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     if trains:
         _check_trained(report, widths)
     words, may = read_in_place(in_place)
-    plan = make_plan(report, widths.activations, may)
+    read = inputs_read(report)
+    plan = make_plan(report, widths.activations, may, read=read)
     chosen = _order(plan, order)
     found = run(plan, chosen.steps)
     layers = _layers(report, plan, found, widths)
@@ -86,14 +86,15 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         order=chosen.method,
         weights=sum(layer.weights for layer in layers),
         buffers=sum(layer.buffers for layer in layers),
-        activations=_activations(report, plan, found, words, widths.activations),
+        activations=_activations(report, plan, found),
         kv_cache=cache.per_token,
         cross_kv_cache=cache.source,
         cross_kv_cache_per_source_token=cache.per_source_token,
         layers=layers,
     )
     if trains:
-        result = result._replace(training=_training(report, widths, may, optimizer or "adam", mixed_precision))
+        trained = make_plan(report, widths.activations, may, training=True, read=read)
+        result = result._replace(training=_training(report, trained, widths, optimizer or "adam", mixed_precision))
     return result if budget is None else result._replace(budget=_budget(result, parse_bytes(budget)))
 
 
@@ -150,14 +151,13 @@ def _weights(row: Row, bits: int) -> int:
     return _tensors(own(row.node, row.sizing).weight_shapes, bits)
 
 
-def _activations(report: Report, plan: MemoryPlan, found: Run, words: tuple[str, ...], bits: int) -> Activations:
+def _activations(report: Report, plan: MemoryPlan, found: Run) -> Activations:
     peak = found.peak
     names = [storage.name for storage in plan.storages]
-    nothing = (
-        found
-        if words == (NONE,)
-        else run(make_plan(report, bits, lambda _: False), [m.step for m in found.moments[1:]])
-    )
+    nothing = found
+    if any(step.may_overwrite for step in plan.steps):
+        kept = plan._replace(steps=tuple([step._replace(may_overwrite=False) for step in plan.steps]))
+        nothing = run(kept, [moment.step for moment in found.moments[1:]])
     return Activations(
         peak=peak.live,
         at=_name(report, plan, peak),
@@ -212,11 +212,8 @@ def _sequence(report: Report, order: Sequence[int]) -> list[int]:
     return sequence
 
 
-def _training(
-    report: Report, widths: Widths, may: Callable[[Layer], bool], optimizer: str, mixed_precision: bool
-) -> Training:
+def _training(report: Report, plan: MemoryPlan, widths: Widths, optimizer: str, mixed_precision: bool) -> Training:
     check_optimizer(optimizer)
-    plan = make_plan(report, widths.activations, may, training=True)
     moments = train(plan)
     peak = max(moments, key=lambda moment: moment.live, default=None)
     trained = [row for row in report.rows if not row.node.frozen]

@@ -13,12 +13,12 @@ from shapecalc.layers.base.layer import BOTH, DERIVED, INPUTS, OUTPUTS, TRAINED
 from shapecalc.model.graph import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from shapecalc.layers.base.layer import Layer
     from shapecalc.model.report import Report, Row
 
-__all__ = ["MemoryPlan", "Step", "Storage", "make_plan", "stored"]
+__all__ = ["MemoryPlan", "Step", "Storage", "inputs_read", "make_plan", "stored"]
 
 
 class Storage(NamedTuple):
@@ -59,12 +59,32 @@ def stored(numbers: int, bits: int) -> int:
     return numbers * (bits // 8) if bits % 8 == 0 else -(-numbers * bits // 8)
 
 
-def make_plan(report: Report, bits: int, in_place: Callable[[Layer], bool], *, training: bool = False) -> MemoryPlan:
+def inputs_read(report: Report) -> list[tuple[int, ...]]:
+    """Return for each layer which of its inputs it reads: not those of which it wants the size alone."""
+    read = []
+    for row in report.rows:
+        outputs = row.sizing.outputs
+        assert row.node.layer is not None
+        looks = row.node.layer.looks(outputs[0] if len(outputs) == 1 else outputs, *row.sizing.inputs)
+        read.append(tuple(dict.fromkeys(look.input for look in looks)))
+    return read
+
+
+def make_plan(
+    report: Report,
+    bits: int,
+    in_place: Callable[[Layer], bool],
+    *,
+    training: bool = False,
+    read: Sequence[tuple[int, ...]] | None = None,
+) -> MemoryPlan:
     """Return the plan of a network for a batch, with activations of so many bits.
 
-    `in_place` tells which layers may write over what they read, where nothing else needs it any more.
+    `in_place` tells which layers may write over what they read, where nothing else needs it any more. `read` are the
+    `inputs_read`, for one who makes several plans of a report.
     """
     maker = _Maker(report, bits)
+    read = inputs_read(report) if read is None else read
     for name, shape in report.graph.inputs.items():
         maker.add(name, prod(shape.sizes))
     number = len(maker.names)
@@ -73,7 +93,7 @@ def make_plan(report: Report, bits: int, in_place: Callable[[Layer], bool], *, t
     for index, row in enumerate(report.rows):
         layer = row.node.layer
         assert layer is not None
-        reads = maker.read(row)
+        reads = tuple(dict.fromkeys(maker.at[row.node.inputs[i]] for i in read[index]))
         if layer.view or (layer.only_training and not training):
             lies_in = reads[0] if reads else maker.add(row.name, 0)  # a view of nothing is one of its weights
             maker.at.update({Reference(index, i): lies_in for i in range(len(row.sizing.outputs))})
@@ -105,13 +125,6 @@ class _Maker:
 
     def bytes_of(self, numbers: int) -> int:
         return stored(numbers, self.bits) * self.report.batch
-
-    def read(self, row: Row) -> tuple[int, ...]:
-        """Return the storages that a layer reads: not those of inputs of which it wants the size alone."""
-        outputs = row.sizing.outputs
-        assert row.node.layer is not None
-        looks = row.node.layer.looks(outputs[0] if len(outputs) == 1 else outputs, *row.sizing.inputs)
-        return tuple(dict.fromkeys(self.at[row.node.inputs[look.input]] for look in looks))
 
     def write(self, index: int, row: Row) -> tuple[int, ...]:
         """Add the storages that a layer writes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import BROADCASTS, DIVIDES
@@ -59,11 +60,16 @@ def scan(graph: Graph, candidates: int, *, divides: bool = True) -> tuple[list[b
     for constraint in evaluation.constraints:
         if not divides and constraint.relation == DIVIDES and varies(constraint):
             continue
-        legal = [a and b for a, b in zip(legal, mask(constraint, candidates), strict=True)]
+        legal = _both(legal, mask(constraint, candidates))
     precise = legal
     for flags in _exactness(evaluation, candidates):
-        precise = [a and b for a, b in zip(precise, flags, strict=True)]
+        precise = _both(precise, flags)
     return legal, precise
+
+
+def _both(one: list[bool], other: Sequence[bool]) -> list[bool]:
+    """Return which candidates are in both; most constraints are met by all, which is seen without a new list."""
+    return one if all(other) else list(map(operator.and_, one, other))
 
 
 def varies(constraint: Constraint) -> bool:
