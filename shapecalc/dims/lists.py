@@ -42,7 +42,7 @@ class Many:
         return self + -other if type(other) is int else _each(operator.sub, self, other)
 
     def __rsub__(self, other: Any) -> Many:
-        return -self + other
+        return self.__neg__().__add__(other)
 
     def __mul__(self, other: Any) -> Many:
         if type(other) is int:

@@ -81,7 +81,9 @@ class TreeBuilder:
 
     def scalar(self, scalar: Scalar, anchor: str | None = None) -> None:
         """Add a scalar to what is open."""
-        self.count(1, scalar.mark)
+        self.total += 1
+        if self.total > MAX_VALUES:
+            self.count(0, scalar.mark)
         if anchor:
             self.anchors[anchor] = (scalar, 1, 0)
         self.put(scalar, 1, 0)

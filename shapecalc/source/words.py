@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 __all__ = ["MAX_DIGITS", "long_trap", "resolve"]
 
@@ -36,6 +37,10 @@ _NUMBER_BEGINS = frozenset("0123456789+-.")
 
 def resolve(text: str) -> tuple[float | str | None, str]:
     """Return what a plain word means, and its trap where YAML readers disagree."""
+    return _resolved_again(text) if len(text) <= MAX_DIGITS else _resolved(text)
+
+
+def _resolved(text: str) -> tuple[float | str | None, str]:
     known = _WORDS.get(text)
     if known is not None:
         return known
@@ -48,6 +53,9 @@ def resolve(text: str) -> tuple[float | str | None, str]:
     if re.fullmatch(_BASED, text) or re.fullmatch(_SIXTIES, text):
         return text, _number_trap(text)
     return text, ""
+
+
+_resolved_again = lru_cache(4096)(_resolved)  # the words of a file are few, and come again and again
 
 
 def _integer(text: str) -> tuple[int | str, str]:

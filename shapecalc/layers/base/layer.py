@@ -93,6 +93,7 @@ class Layer:
     family: ClassVar[str] = ""
     also: ClassVar[tuple[str, ...]] = ()
     arguments: ClassVar[dict[str, Argument]] = {}
+    _words: ClassVar[dict[str, str]] = {}
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)
     ranks: ClassVar[tuple[int, int | None] | None] = None
     elementwise: ClassVar[bool] = False
@@ -110,6 +111,8 @@ class Layer:
         super().__init_subclass__(**rest)
         own = {name: value for name, value in cls.__dict__.items() if isinstance(value, Argument)}
         cls.arguments = _ordered(cls.arguments, own)
+        also = {word: name for name, argument in cls.arguments.items() for word in argument.also}
+        cls._words = {**also, **{name: name for name in cls.arguments}}
         cls.family = cls.__module__.rpartition(".")[2]
         if cls.__dict__.get("kind"):
             register(cls)
@@ -180,8 +183,7 @@ class Layer:
     @classmethod
     def argument_names(cls) -> dict[str, str]:
         """Return the argument that each word stands for: its own name and the other libraries' words."""
-        names = {also: name for name, argument in cls.arguments.items() for also in argument.also}
-        return {**names, **{name: name for name in cls.arguments}}
+        return cls._words
 
     @classmethod
     def first_argument(cls) -> Argument | None:
