@@ -178,7 +178,10 @@ def test_rich_draws_the_same_table(name: str) -> None:
 @pytest.mark.parametrize("total", [(), ("total", "", "1,234")])
 @pytest.mark.parametrize("gap", [1, 2, 3])
 def test_a_table_of_lines_is_the_same_in_colour(gap: int, total: tuple[str, ...]) -> None:
-    lines = [TableLine(("conv\x1b[2J", "漢字", "1")), TableLine(()), TableLine(("a[b]", "–", "12,345,678"), "red")]
+    lines = [
+        TableLine(("conv\x1b[2J", "漢字", "1")), TableLine(()), TableLine(("a[b]", "–", "12,345,678"), "red"),
+        TableLine(()), TableLine(("", "", "")), TableLine(("b", "c", "2"), "bold"), TableLine(("", "d", "")),
+    ]  # fmt: skip
     drawn = [
         draw_lines(("Layer", "", "n"), lines, total=total, numbers=(2,), styles=("", "", "bold"), gap=gap, color=color)
         for color in (False, True)
