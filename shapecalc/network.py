@@ -160,15 +160,18 @@ class Network:
             return error.problems
         return ()
 
-    def explain(self, layers: Sequence[str] = (), *, what: Sequence[str] = (), layout: str = "") -> Explanation:
+    def explain(
+        self, layers: Sequence[str] = (), *, what: Sequence[str] = (), layout: str = "", back: bool = False
+    ) -> Explanation:
         """Return the arithmetic of every number: the rule, the rule with this network's numbers, the reasons.
 
         `layers` names layers and blocks (all by default); `what` is some of params, output, macs, output_bytes.
+        `back` follows the sizes of a named layer's input back to the input of the network.
         Errors: as `infer`; `UsageError` for a layer that is not there.
         """
         from shapecalc.questions.explain import explain  # noqa: PLC0415  (loaded by the question that needs it)
 
-        return explain(self, layers or None, what or None, layout=layout)
+        return explain(self, layers or None, what or None, layout=layout, back=back)
 
     def legal_sizes(self) -> LegalSizes:
         """Return which input sizes the network takes: the legal ones, and those that no rounding touches."""

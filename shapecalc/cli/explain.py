@@ -26,15 +26,17 @@ WHAT = ("output", "params", "macs", "output_bytes")
     multiple=True,
     help="Which numbers; may be repeated. All but output_bytes by default.",
 )
+@click.option("--back", is_flag=True, help="Follow the sizes of the layer's input back to the input of the network.")
 @layout_option
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="How to write it.")
 @output_option
-def command(
+def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     spec: str,
     inputs: Sequence[str],
     settings: Sequence[str],
     layers: Sequence[str],
     what: Sequence[str],
+    back: bool,
     layout: str | None,
     format_: str,
     output: str | None,
@@ -46,6 +48,6 @@ def command(
     from shapecalc.questions.explain import explain  # noqa: PLC0415  (after the options were found good)
 
     network = load_network(spec, inputs, settings, layout or "")
-    explanation = explain(network, layers, what or None, layout=layout or "")
+    explanation = explain(network, layers, what or None, layout=layout or "", back=back)
     width = terminal_width() if output is None else None
     emit(explanation.render(format_, width=width), output, format_)

@@ -33,6 +33,9 @@ def text(number: object, algebra: Algebra | None = None) -> str:
 def evaluated(written: str) -> Fraction:
     """Return the number that a text in this notation says, worked out by Python with its own precedence."""
     python = re.sub(r",(?=\d{3})", "", written).replace("·", "*").replace("−", "-")
+    python = re.sub(
+        "[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda raised: "**" + "".join(str("⁰¹²³⁴⁵⁶⁷⁸⁹".index(digit)) for digit in raised[0]), python
+    )
     python = re.sub(r"\d+(\.\d+)?", lambda number: f"Fraction('{number[0]}')", python)
     for opening, closing, function in (("⌊", "⌋", "floor"), ("⌈", "⌉", "ceil")):
         python = python.replace(opening, f"{function}(").replace(closing, ")")
@@ -197,14 +200,14 @@ def test_a_fraction_is_never_shown_as_whole():
 @pytest.mark.parametrize(
     ("tensors", "written"),
     [
-        ([("co", "ci", "k", "k"), ("co",)], "(k·k·ci + 1)·co"),
+        ([("co", "ci", "k", "k"), ("co",)], "(k²·ci + 1)·co"),
         ([("co", "ci"), ("co",)], "(ci + 1)·co"),
         ([("co", "ci")], "ci·co"),
         ([("ci",), ("ci",)], "2·ci"),
         ([(3, "ci", "ci"), (3, "ci"), ("ci", "ci"), ("ci",)], "4·(ci + 1)·ci"),
         ([(4, "co", "ci"), (4, "co", "co"), (4, "co"), (4, "co")], "4·(ci + co + 2)·co"),
         ([("ci", "k"), ("co", "ci"), ("co",)], "k·ci + (ci + 1)·co"),
-        ([("co", "ci"), ("k", "k")], "ci·co + k·k"),
+        ([("co", "ci"), ("k", "k")], "ci·co + k²"),
     ],
 )
 def test_tensors_that_share_a_factor_are_gathered(tensors, written):
@@ -221,7 +224,7 @@ def test_a_division_that_is_known_to_leave_nothing_is_exact():
     assert text(n["C"] // n["g"], algebra) == "⌊C / g⌋"
     algebra.divides(n["g"], n["C"])
     assert text(n["C"] // n["g"], algebra) == "C/g"
-    assert text(n["g"] * (n["C"] // n["g"]) * n["C"], algebra) == "C·C"
+    assert text(n["g"] * (n["C"] // n["g"]) * n["C"], algebra) == "C²"
     assert text(n["g"] * (n["C"] // n["g"] + n["C"] // n["g"]), algebra) == "2·C"
     assert LATEX.write(with_symbols(algebra.read(2 * (n["C"] // n["g"])))) == r"2 \cdot \frac{C}{g}"
     assert text(2 * (n["C"] // n["g"]), algebra) == "2·(C/g)"
@@ -229,11 +232,28 @@ def test_a_division_that_is_known_to_leave_nothing_is_exact():
 
 def test_a_product_below_a_fraction_stands_in_brackets():
     n = leaves(C=36, r=3)
-    assert text(n["C"] // (n["r"] * n["r"])) == "⌊C / (r·r)⌋"
+    assert text(n["C"] // (n["r"] * n["r"])) == "⌊C / r²⌋"
     assert text((n["C"] * n["r"]) // n["r"]) == "⌊C·r / r⌋"
     algebra = Algebra()
     algebra.divides(n["r"] * n["r"], n["C"])
-    assert text(n["C"] // (n["r"] * n["r"]), algebra) == "C/(r·r)"
+    assert text(n["C"] // (n["r"] * n["r"]), algebra) == "C/r²"
+
+
+def test_powers():
+    n = leaves(C=36, r=3, k=4)
+    algebra = Algebra()
+    assert text(n["k"] * n["C"] * n["k"] * n["k"], algebra) == "k³·C"
+    whole = algebra.read((n["C"] + 1) * (n["C"] + 1) * n["k"])
+    assert [TEXT.write(tree) for tree in chain(whole)] == ["(C + 1)²·k", "(36 + 1)²·4", "37²·4", "5,476"]
+    assert LATEX.write(with_symbols(whole)) == "(C + 1)^{2} \\cdot k"
+    assert text((n["C"] // n["r"]) * (n["C"] // n["r"]), algebra) == "⌊C / r⌋²"
+    algebra.divides(n["r"], n["C"])
+    exact = algebra.read((n["C"] // n["r"]) * (n["C"] // n["r"]))
+    assert TEXT.write(with_symbols(exact)) == "(C/r)²"
+    assert LATEX.write(with_symbols(exact)) == r"\left( \frac{C}{r} \right)^{2}"
+    tenfold = algebra.product([algebra.read(n["k"])] * 10)
+    assert TEXT.write(with_symbols(tenfold)) == "k¹⁰"
+    assert text(-n["k"] * n["k"], algebra) == "(−1)·k²"
 
 
 def test_neutral_arguments_are_left_out_where_they_change_nothing():

@@ -137,8 +137,8 @@ def test_a_convolution():
     assert out["steps"] == ["⌊216 / 4⌋ + 1", "54 + 1"]
     assert out["value"] == 55
     params = entry(found, "conv1", "params")
-    assert (params["rule"], params["numbers"]) == ("(k·k·C_in + 1)·C_out", "(11·11·3 + 1)·96")
-    assert entry(found, "conv1", "macs")["rule"] == "H_out·W_out·k·k·C_in·C_out"
+    assert (params["rule"], params["numbers"]) == ("(k²·C_in + 1)·C_out", "(11²·3 + 1)·96")
+    assert entry(found, "conv1", "macs")["rule"] == "H_out·W_out·k²·C_in·C_out"
 
 
 def test_a_fully_connected_layer_behind_convolutions():
@@ -160,7 +160,7 @@ def test_how_the_inputs_behind_a_flattening_came_about():
 
 def test_groups():
     found = explained([{"conv": {"out_channels": 16, "kernel_size": 3, "groups": 4}}], "8x10x10")
-    assert entry(found, "conv1", "params")["rule"] == "(k·k·(C_in/g) + 1)·C_out"
+    assert entry(found, "conv1", "params")["rule"] == "(k²·(C_in/g) + 1)·C_out"
     assert "g divides C_in: 4 divides 8 ✓" in found.text
 
 
@@ -195,7 +195,7 @@ def test_attention_is_four_square_matrices():
     found = explained([{"multi_head_attention": {"num_heads": 12}}], [197, 768])
     params = entry(found, "multi_head_attention1", "params")
     assert params["rule"] == "4·(F_in + 1)·F_in"
-    assert entry(found, "multi_head_attention1", "macs")["rule"] == "4·L_in·F_in·F_in + 2·L_in·L_in·F_in"
+    assert entry(found, "multi_head_attention1", "macs")["rule"] == "4·L_in·F_in² + 2·L_in²·F_in"
 
 
 def test_lstm():
@@ -205,7 +205,7 @@ def test_lstm():
 
 def test_pixel_shuffle_divides_without_rounding():
     assert (
-        entry(explained([{"pixel_shuffle": 3}], "9x4x4"), "pixel_shuffle1", "output", "C_out")["rule"] == "C_in/(r·r)"
+        entry(explained([{"pixel_shuffle": 3}], "9x4x4"), "pixel_shuffle1", "output", "C_out")["rule"] == "C_in/r²"
     )
 
 

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from shapecalc.dims.notation.expressions import Atom, Expression, Term
     from shapecalc.dims.traces import Trace
 
-__all__ = ["DOTS", "NAME", "NUMBER", "PRODUCT", "ROUNDED", "Tree", "chain", "steps", "with_names", "with_numbers",
-           "with_symbols"]  # fmt: skip
+__all__ = ["DOTS", "NAME", "NUMBER", "POWER", "PRODUCT", "ROUNDED", "Tree", "chain", "steps", "with_names",
+           "with_numbers", "with_symbols"]  # fmt: skip
 
 NUMBER = "number"
 NAME = "name"
 PRODUCT = "product"
+POWER = "power"
 ROUNDED = "rounded"
 DOTS = "dots"
 
@@ -36,8 +37,9 @@ _MOST_STEPS = 4
 class Tree(NamedTuple):
     """Something to write: NUMBER (`value`), NAME (`name`), a sum, a PRODUCT, a quotient, a function of its `parts`.
 
-    In a sum, parts with a sign of -1 are taken away (`signs`). ROUNDED is a `fraction` between the brackets of its
-    `name` (FLOOR, CEIL). DOTS stands for the terms that a long sum leaves out.
+    A POWER is of a base and an exponent, its `parts`. In a sum, parts with a sign of -1 are taken away (`signs`).
+    ROUNDED is a `fraction` between the brackets of its `name` (FLOOR, CEIL). DOTS stands for the terms that a long sum
+    leaves out.
     """
 
     sort: str
@@ -106,12 +108,20 @@ def _sum(expression: Expression, show: Callable[[Trace], Tree]) -> Tree:
 
 
 def _product(term: Term, show: Callable[[Trace], Tree], coefficient: int) -> Tree:
-    parts = [_atom(atom, show) for atom in term.factors]
+    times: dict[int, int] = {}
+    for atom in term.factors:
+        times[atom.serial] = times.get(atom.serial, 0) + 1
+    factors = {atom.serial: atom for atom in term.factors}.values()
+    parts = [_power(_atom(atom, show), times[atom.serial]) for atom in factors]
     if coefficient != 1 or not parts:
         parts.insert(0, _number(coefficient))
     if len(parts) == 1:
         return parts[0]
     return Tree(PRODUCT, coefficient * math.prod([atom.value for atom in term.factors]), "", tuple(parts))
+
+
+def _power(base: Tree, exponent: int) -> Tree:
+    return base if exponent == 1 else Tree(POWER, base.value**exponent, "", (base, _number(exponent)))
 
 
 def _atom(atom: Atom, show: Callable[[Trace], Tree]) -> Tree:

@@ -7,16 +7,17 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims.notation.expressions import CEIL, EXACT, FLOOR, MAX, MIN, PART, SUM
-from shapecalc.dims.notation.tree import DOTS, NAME, NUMBER, PRODUCT, ROUNDED
+from shapecalc.dims.notation.tree import DOTS, NAME, NUMBER, POWER, PRODUCT, ROUNDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from shapecalc.dims.notation.tree import Tree
 
-__all__ = ["LATEX", "TEXT", "Latex", "TextWriter"]
+__all__ = ["LATEX", "RAISED", "TEXT", "Latex", "TextWriter"]
 
 _OPEN = {FLOOR: "⌊", CEIL: "⌈", PART: "⌊"}
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _CLOSE = {FLOOR: "⌋", CEIL: "⌉", PART: "⌋"}
 _SYMBOL = re.compile(r"([A-Za-z])(?:_(.+))?|([A-Za-z]{2,}(?:_[A-Za-z]+)*)(?:_(\w{1,2}|before|after))?")
 
@@ -46,6 +47,10 @@ class TextWriter:
 
     def _product(self, tree: Tree) -> str:
         return self.times.join([self._within(part, is_factor=True) for part in tree.parts])
+
+    def _power(self, tree: Tree) -> str:
+        base, exponent = tree.parts
+        return self.power(self._within(base), exponent.value)
 
     def _rounded(self, tree: Tree) -> str:
         return self.bracketed(tree.name, _decimal(tree.fraction))
@@ -81,6 +86,10 @@ class TextWriter:
     def number(self, value: Any) -> str:
         """Return a number, with separators."""
         return f"{value:,}".replace("-", "−") if isinstance(value, int) else f"{value:g}"
+
+    def power(self, base: str, exponent: int) -> str:
+        """Return a base, in brackets where it needs them, with its exponent."""
+        return base + str(exponent).translate(RAISED)
 
     def symbol(self, name: str) -> str:
         """Return a symbol."""
@@ -129,8 +138,8 @@ class TextWriter:
         return f"{self.by.join(map(self.symbol, symbols))} = {self.by.join(map(self.number, values))}"
 
     _ways: ClassVar[dict[str, Callable[[Any, Tree], str]]] = {
-        NUMBER: _number, NAME: _name, DOTS: _dots, SUM: _sum, PRODUCT: _product, ROUNDED: _rounded, PART: _part,
-        MAX: _extreme, MIN: _extreme,
+        NUMBER: _number, NAME: _name, DOTS: _dots, SUM: _sum, PRODUCT: _product, POWER: _power, ROUNDED: _rounded,
+        PART: _part, MAX: _extreme, MIN: _extreme,
     }  # fmt: skip
 
 
@@ -145,10 +154,15 @@ class Latex(TextWriter):
     dots = r"\cdots"
     by = r" \times "
     quotient_is_flat = False
+    fraction = r"\frac"
 
     def number(self, value: Any) -> str:
         """Return a number, whose separators are no commas of a list."""
         return super().number(value).replace(",", "{,}").replace("−", "-")
+
+    def power(self, base: str, exponent: int) -> str:
+        """Return a base with its exponent; a fraction in brackets."""
+        return f"{self.enclosed(base) if base.startswith(self.fraction) else base}^{{{exponent}}}"
 
     def symbol(self, name: str) -> str:
         """Return a symbol, what is below it upright where it is a word."""

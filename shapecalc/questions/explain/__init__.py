@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.model.answer import Answer
 from shapecalc.model.report import Totals, sum_rows
+from shapecalc.questions.explain.back import trails_of
 from shapecalc.questions.explain.layer import VERSION, LayerExplanation
 from shapecalc.questions.explain.reasons import Makers, settings_of, sources_of, symbols_of
 from shapecalc.questions.explain.working import MACS, OUTPUT_BYTES, OUTPUTS, PARAMS, Working, work
@@ -31,6 +32,9 @@ _SHOWN = (OUTPUTS, PARAMS, MACS)
 
 _MOST_LAYERS = 20_000
 """Explained at a time: seconds."""
+
+_MOST_FOLLOWED = 100
+"""Layers whose sizes are followed back at a time: each way may be as long as the network."""
 
 
 class Explanation(Answer):
@@ -105,13 +109,15 @@ class Explanation(Answer):
 
 def explain(
     network: NetworkLike, layers: str | Iterable[str] | None = None, what: str | Iterable[str] | None = None, *,
-    layout: str = "",
+    layout: str = "", back: bool = False,
 ) -> Explanation:  # fmt: skip
     """Return how the numbers of a network came about.
 
     `layers` names layers or blocks, all by default; `what` is some of `output`, `params`, `macs`, `output_bytes`: all
-    but the last by default. `layout` is how sizes are shown.
-    Errors: `ShapeError` where sizes do not fit, `UsageError` for an unknown layer or another `what`.
+    but the last by default. `layout` is how sizes are shown. `back` follows the sizes of a named layer's input back to
+    the input of the network.
+    Errors: `ShapeError` where sizes do not fit, `UsageError` for an unknown layer or another `what`, or for layers
+    to follow back of which none, or very many, are named.
     """
     wanted = _wanted(what)
     report = network.infer(layout=layout)
@@ -120,7 +126,10 @@ def explain(
     if len(chosen) > _MOST_LAYERS:
         message = f"these are {len(chosen):,} layers: at most {_MOST_LAYERS:,} are explained at a time"
         raise UsageError(Problem(message, mend="name layers or blocks: shapecalc explain SPEC LAYER"))
-    explained = _explained(report, chosen, wanted, is_whole=what is None)
+    if back and not 0 < len(chosen) * bool(asked) <= _MOST_FOLLOWED:
+        message = f"sizes are followed back from at most {_MOST_FOLLOWED} layers" if asked else "no layer is named"
+        raise UsageError(Problem(message, mend="name the layer to follow back: shapecalc explain SPEC LAYER --back"))
+    explained = _explained(report, chosen, wanted, is_whole=what is None, back=back)
     return Explanation(report, explained, wanted, asked)
 
 
@@ -159,7 +168,7 @@ def _is_inside(report: Report, block: int, blocks: set[int]) -> bool:
 
 
 def _explained(
-    report: Report, rows: Sequence[Row], what: tuple[str, ...], *, is_whole: bool
+    report: Report, rows: Sequence[Row], what: tuple[str, ...], *, is_whole: bool, back: bool
 ) -> tuple[LayerExplanation, ...]:
     marks = report.graph.input_marks
     workings: dict[Any, Working] = {}
@@ -186,8 +195,9 @@ def _explained(
         settings = settings_of(row.node.layer, used)
         same = first.setdefault(id(working), row.name)
         same = "" if same == row.name or row.shares else same
+        trails = trails_of(report.graph, row, working, at) if back else ()
         found.append(
-            LayerExplanation(row, working, what, is_whole, sources, symbols, settings, same, report.graph.file)
+            LayerExplanation(row, working, what, is_whole, sources, symbols, settings, same, report.graph.file, trails)
         )
     return tuple(found)
 

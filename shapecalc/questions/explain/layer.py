@@ -5,6 +5,7 @@ As Python, and as the JSON contract has it; see docs/explain.md.
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims.notation import LATEX, TEXT, chain, with_numbers, with_symbols
@@ -14,6 +15,7 @@ from shapecalc.questions.explain.working import OUTPUTS
 if TYPE_CHECKING:
     from shapecalc.errors import Mark
     from shapecalc.model.report import Row
+    from shapecalc.questions.explain.back import Trail
     from shapecalc.questions.explain.reasons import InputSource, Setting, Symbol
     from shapecalc.questions.explain.working import Check, Quantity, Working
 
@@ -27,7 +29,8 @@ class LayerExplanation(NamedTuple):
     """How the numbers of one layer came about.
 
     `working` has the rules; `symbols` what their signs stand for; `sources` what gives each input; `settings` the
-    arguments that decide on the rules. `same_as` names an earlier layer of the explanation with the same arithmetic.
+    arguments that decide on the rules; `trails` follow its input back, where that was asked for. `same_as` names an
+    earlier layer of the explanation with the same arithmetic.
     """
 
     row: Row
@@ -39,6 +42,7 @@ class LayerExplanation(NamedTuple):
     settings: tuple[Setting, ...]
     same_as: str = ""
     file: str = ""
+    trails: tuple[Trail, ...] = ()
 
     @property
     def name(self) -> str:
@@ -71,6 +75,13 @@ class LayerExplanation(NamedTuple):
         return [tuple([leaf.symbol for leaf in sizes]) for sizes in shapes]
 
     @property
+    def features(self) -> tuple[list[str], list[int]]:
+        """The sizes whose product are the input features of a fully connected layer, and their signs; else none."""
+        row = self.row
+        sizes = list(row.input_shapes[0]) if row.input_shapes else []
+        return (list(self.input_symbols[0]), sizes) if sizes and row.in_features == prod(sizes) else ([], [])
+
+    @property
     def quantities(self) -> list[Quantity]:
         """The numbers that are explained, each with its rule."""
         return list(self.working.shown(self.what))
@@ -100,6 +111,7 @@ def _entry(layer: LayerExplanation) -> dict[str, Any]:
         "symbols": [_symbol(layer, symbol) for symbol in layer.symbols],
         "settings": {setting.name: setting.value for setting in layer.settings},
         "left_out": layer.left_out,
+        **({"back": [trail.to_dict() for trail in layer.trails]} if layer.trails else {}),
     }
 
 

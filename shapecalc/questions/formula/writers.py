@@ -10,6 +10,8 @@ import sympy
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.str import StrPrinter
 
+from shapecalc.dims.notation.writers import RAISED
+
 __all__ = ["WRITERS"]
 
 
@@ -38,7 +40,7 @@ class _Text(StrPrinter):  # type: ignore[misc]
     def _print_Pow(self, expression: Any, rational: bool = False) -> str:  # noqa: ARG002
         base, exponent = expression.args
         shown = self._print(base) if isinstance(base, sympy.floor) else self.parenthesize(base, 100)
-        small = str(exponent).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        small = str(exponent).translate(RAISED)
         return f"{shown}{small}" if str(exponent).isdigit() else f"{shown}^{self._print(exponent)}"
 
     def _print_Max(self, expression: Any) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.dims.notation import NUMBER, SUM, TEXT, Tree
 from shapecalc.escaping import clean
+from shapecalc.questions.explain.back import trail_lines
 from shapecalc.questions.explain.items import Chain, ExplanationLine, Name
 from shapecalc.questions.explain.leaves import LETTERS
 from shapecalc.questions.explain.lines import lines_of
@@ -55,7 +56,9 @@ def legend(explanation: Explanation) -> list[str]:
     several = any(len(layer.sources) > 1 for layer in explanation)
     numbered = ", or the number of the input," if several else ""
     lines = [f"{', '.join(named)}: “in”{numbered} of what comes in, “out” of what goes out."] if named else []
-    if any(quantity.rule.has_brackets for layer in explanation for quantity in layer.quantities):
+    rules = [quantity.rule for layer in explanation for quantity in layer.quantities]
+    rules += [step.rule for layer in explanation for trail in layer.trails for step in trail.steps]
+    if any(rule.has_brackets for rule in rules):
         lines.append("⌊x⌋ is x rounded down, ⌈x⌉ is x rounded up.")
     if MACS in explanation.what:
         lines.append("MACs are multiply-accumulates for one sample.")
@@ -79,8 +82,11 @@ def _paragraphs(doc: str) -> list[str]:
 
 
 def _lines(layer: LayerExplanation) -> Sequence[ExplanationLine]:
-    if not layer.same_as:
-        return lines_of(layer)
+    lines = lines_of(layer) if not layer.same_as else _likewise(layer)
+    return [*lines, *trail_lines(layer.trails, *layer.features)] if layer.trails else lines
+
+
+def _likewise(layer: LayerExplanation) -> list[ExplanationLine]:
     row = layer.row
     costs = [f"{row.params:,} parameters" if row.params else "", f"{row.macs:,} MACs" if row.macs else ""]
     told = ", ".join(filter(None, costs))
