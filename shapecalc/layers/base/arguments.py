@@ -17,9 +17,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "CHANNELS_OUT",
+    "CROPPING",
+    "DILATION",
+    "GROUPS",
+    "KERNEL",
     "MAX_SIZE",
+    "OUTPUT_PADDING",
+    "PADDING",
     "REQUIRED",
+    "STATED",
+    "STRIDE",
     "Argument",
+    "AxisSizes",
     "Choice",
     "Count",
     "Factors",
@@ -30,6 +40,7 @@ __all__ = [
     "Padding",
     "PerAxis",
     "Sizes",
+    "Stated",
     "Text",
     "parse_sizes",
     "per_axis",
@@ -41,12 +52,29 @@ MAX_SIZE = 10**12
 REQUIRED: Any = object()
 """The default of an argument that has none."""
 
+# What an argument is to its layer: its role. Arguments of one name have one role in all kinds.
+STATED = "a size that is always worked out, and checked where it is stated"
+KERNEL = "the size of a window"
+STRIDE = "how far a window moves"
+DILATION = "the distance between a window's taps"
+PADDING = "what is added around the input, or taken off the output of a transposed window"
+OUTPUT_PADDING = "what is added at the end of the output of a transposed window"
+CROPPING = "what is taken off the edges"
+GROUPS = "the parts that the channels are split into"
+CHANNELS_OUT = "the channels of the output"
+
+
+class AxisSizes(list[Any]):
+    """The size of a window along each axis, as a report shows it: 3×3, even where all are alike."""
+
 
 class Argument:
     """One argument of a kind: what it may be, its default, its doc.
 
     `also` are other libraries' words for it; `symbol` is the field's sign for it in formulas; `always` shows it in
-    reports even when it stands at its default; `default_from` names the argument whose value it takes when unset.
+    reports even when it stands at its default; `default_from` names the argument whose value it takes when unset;
+    `role` is what it is to the layer, for questions that ask about arguments of any kind; `replaces` names the argument
+    that has no effect where this one is given.
     """
 
     words: tuple[str, ...] = ()
@@ -62,6 +90,8 @@ class Argument:
         symbol: str = "",
         always: bool = False,
         default_from: str = "",
+        role: str = "",
+        replaces: str = "",
     ) -> None:
         self.doc = doc
         self.default = default
@@ -69,6 +99,8 @@ class Argument:
         self.symbol = symbol
         self.always = always or default is REQUIRED
         self.default_from = default_from
+        self.role = role
+        self.replaces = replaces
         self.name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -168,6 +200,13 @@ class Integer(Argument):
 
     def schema(self) -> dict[str, Any]:
         return {"type": "integer", "minimum": self.minimum}
+
+
+class Stated(Integer):
+    """A size that is always worked out: where it is stated, it is checked."""
+
+    def __init__(self, doc: str, **rest: Any) -> None:
+        super().__init__(f"{doc}: always worked out; where stated, checked", None, role=STATED, **rest)
 
 
 class Count(Integer):
@@ -309,7 +348,9 @@ class PerAxis(Integer):
         return super().read(value)
 
     def expand(self, value: Any, rank: int) -> Any:
-        return None if value is None else list(per_axis(value, rank))
+        if value is None:
+            return None
+        return (AxisSizes if self.role == KERNEL else list)(per_axis(value, rank))
 
     def schema(self) -> dict[str, Any]:
         one = super().schema()

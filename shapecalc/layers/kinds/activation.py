@@ -30,6 +30,7 @@ class _Function(Layer):
     """
 
     elementwise = True
+    sorts = ("activations",)
     beside: ClassVar[int] = 0
 
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:

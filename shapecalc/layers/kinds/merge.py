@@ -29,6 +29,7 @@ class _Merge(Layer):
     inputs: ClassVar[tuple[int, int | None]] = (1, None)
     branches = True
     elementwise = True
+    sorts = ("additions", "merges")
 
     def constraints(self, *inputs: Shape) -> Iterator[Constraint]:
         sizes = _merged(inputs)

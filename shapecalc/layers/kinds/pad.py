@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import LESS, UP_TO, Constraint, Dim, minimum
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.arguments import MAX_SIZE, Choice, Number, Padding, PerAxis
+from shapecalc.layers.base.arguments import CROPPING, MAX_SIZE, PADDING, Choice, Number, Padding, PerAxis
 from shapecalc.layers.base.axes import CHANNELS, AxisNumbers, axis_index, once
 from shapecalc.layers.base.dependence import ZEROS, Look, Sight, rearranged, shifted, windowed
 from shapecalc.layers.base.layer import DERIVED, NOTHING, Example, Layer
@@ -77,6 +77,7 @@ class _Pad(Layer):
         minimum=-MAX_SIZE,
         symbol="p",
         always=True,
+        role=PADDING,
     )
 
     def sides(self, x: Shape) -> list[_Side]:
@@ -198,7 +199,8 @@ class Crop(Layer):
     saves = NOTHING
     also = ("cropping", "cropping1d", "cropping2d", "cropping3d", "center_crop", "centre_crop")
 
-    cropping = Padding("how much off each side: one number, one for each spatial axis, or [start, end] pairs", None)
+    cropping = Padding("how much off each side: one number, one for each spatial axis, or [start, end] pairs", None,
+                       role=CROPPING)  # fmt: skip
     size = PerAxis("spatial size of what is left, in the centre", None)
 
     examples = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, Constraint, Dim, prod, scaled
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.arguments import Choice, Factors, Flag, Integer, PerAxis
+from shapecalc.layers.base.arguments import GROUPS, Choice, Factors, Flag, Integer, PerAxis
 from shapecalc.layers.base.dependence import Look, Sight, beside, repeated, resized, windowed
 from shapecalc.layers.base.layer import NOTHING, Example, Layer
 from shapecalc.layers.base.window import axis_names, each_axis, ranks_text
@@ -208,7 +208,7 @@ class ChannelShuffle(Layer):
     ranks = (1, None)
     saves = NOTHING
 
-    groups = Integer("groups that the channels are dealt from", symbol="g")
+    groups = Integer("groups that the channels are dealt from", symbol="g", role=GROUPS)
 
     examples = (
         Example({"groups": 2}, (116, 28, 28), (116, 28, 28), source="torchvision's ShuffleNet V2 ×1.0, stage 2"),

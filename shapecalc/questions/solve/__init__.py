@@ -6,7 +6,6 @@ from shapecalc.questions.solve.fixes import Fix, Fixes, find_fixes
 from shapecalc.questions.solve.quantities import BUDGETS, read_budget
 from shapecalc.questions.solve.spans import Searched, read_range
 from shapecalc.questions.solve.windows import (
-    WINDOW,
     WindowSolution,
     WindowSolutions,
     slides,
@@ -17,7 +16,6 @@ from shapecalc.questions.solve.windows import (
 __all__ = [
     "BUDGETS",
     "INPUT",
-    "WINDOW",
     "ArgumentChange",
     "BudgetSolution",
     "BudgetSolutions",
