@@ -18,6 +18,7 @@ from shapecalc.layers.base.shape import Shape
 from shapecalc.model.inference import size_layer, sizings_of
 from shapecalc.network import kind_of, solve
 from shapecalc.questions.solve import read_budget, read_range, slides
+from shapecalc.questions.solve.costs import cost_of_change
 from shapecalc.renderers.solve import draw_fixes
 
 SLIDING = sorted(kind for kind, cls in KINDS.items() if slides(cls))
@@ -430,6 +431,14 @@ layers:
     assert {(change.layers, change.new) for change in found if change.argument == "padding"} == {
         (("padded",), 0), (("plain",), 1),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("stated", ["conv.in_channels", "linear.in_features", "batch_norm.num_features",
+                                    "group_norm.num_channels", "lstm.input_size"])  # fmt: skip
+def test_no_change_is_smaller_than_to_correct_a_stated_size(stated):
+    kind, name = stated.split(".")
+    assert cost_of_change(KINDS[kind].arguments[name], 8, 512, 0, 1) == 0
+    assert cost_of_change(KINDS["conv"].arguments["padding"], 0, 1, 0, 1) > 1
 
 
 def test_nothing_to_fix():

@@ -31,10 +31,10 @@ __all__ = ["CHANGES", "WINDOWS", "Window", "cost_of_batch_axis", "cost_of_change
 
 # How unusual the arguments of a window are.
 
-CONVOLUTION = "convolution"
-POOL = "pool"
-TRANSPOSED = "transposed convolution"
-PATCHES = "patches: kernel = stride, no padding"
+CONVOLUTION = "convolutions"
+POOL = "pools"
+TRANSPOSED = "transposed convolutions"
+PATCHES = "patches side by side"
 WHOLE = "one window over the whole input"
 WHOLE_POOL = "one pool over the whole input"
 GROWN = "a vector that grows into a map"
@@ -153,15 +153,15 @@ _TAPS, _DOUBLINGS, _NUMBER, _WORD, _INPUT_DOUBLINGS = "taps", "doublings", "numb
 _DISTANCE, _LAYERS = "distance", "layers"
 
 CHANGES: dict[str, ChangeCost] = {
-    _BATCH_AXIS: ChangeCost("an input without its first axis of 1", -1, "most likely the batch axis"),
+    _BATCH_AXIS: ChangeCost("an input without its first axis of 1", -1.0, "most likely the batch axis"),
     STATED: ChangeCost("a size that is worked out, stated as it is (`in_channels`)", 0, "the network stays as it is"),
-    PADDING: ChangeCost("padding", 1, "no weight changes"),
-    OUTPUT_PADDING: ChangeCost("output padding", 1, "no weight changes"),
-    CROPPING: ChangeCost("cropping", 1, "no weight changes"),
+    PADDING: ChangeCost("padding around the input", 1, "no weight changes"),
+    OUTPUT_PADDING: ChangeCost("padding at the end of the output", 1, "no weight changes"),
+    CROPPING: ChangeCost("what is cropped", 1, "no weight changes"),
     KERNEL: ChangeCost("the size of a window", 1.3, "weights change, sizes little"),
-    DILATION: ChangeCost("dilation", 1.3, "likewise what a window covers"),
-    GROUPS: ChangeCost("groups", 1.4, "weights change, and what is mixed with what"),
-    STRIDE: ChangeCost("stride", 1.5, "every size after it changes"),
+    DILATION: ChangeCost("its dilation", 1.3, "likewise what a window covers"),
+    GROUPS: ChangeCost("the groups of channels", 1.4, "weights change, and what is mixed with what"),
+    STRIDE: ChangeCost("its stride", 1.5, "every size after it changes"),
     CHANNELS_OUT: ChangeCost("channels of the output", 1.5, "every width after it changes"),
     _INPUT_SIZE: ChangeCost("the size of the input", 1.8, "the data often fixes it"),
     _OTHER: ChangeCost("any other argument", 2, "seldom what was meant"),

@@ -27,9 +27,6 @@ __all__ = ["WindowSolution", "WindowSolutions", "slides", "sliding_kinds", "solv
 VERSION = 1
 """The version of the JSON contract."""
 
-_FIELDS = {"kernel": KERNEL, "stride": STRIDE, "padding": PADDING, "dilation": DILATION, "extra": OUTPUT_PADDING}
-"""What the arguments of a window are to its costs."""
-
 _CHANNELS = 1
 _TOGETHER = 8
 
@@ -230,12 +227,22 @@ class _Tried(NamedTuple):
     def _window(self, values: Mapping[str, Any], *, exact: bool) -> Window:
         """Return the window with these arguments, as far as each is one number."""
         roles = type(self.layer).argument_roles()
-        numbers = {
-            field: values[roles[role]]
-            for field, role in _FIELDS.items()
-            if role in roles and type(values[roles[role]]) is int
-        }
-        return Window(self.given, **numbers, learns=self.learns, spreads=OUTPUT_PADDING in roles, exact=exact)
+
+        def number(role: str, usual: int) -> int:
+            value = values.get(roles.get(role, ""))
+            return value if type(value) is int else usual
+
+        return Window(
+            self.given,
+            kernel=number(KERNEL, 3),
+            stride=number(STRIDE, 1),
+            padding=number(PADDING, 0),
+            dilation=number(DILATION, 1),
+            extra=number(OUTPUT_PADDING, 0),
+            learns=self.learns,
+            spreads=OUTPUT_PADDING in roles,
+            exact=exact,
+        )
 
 
 def _by_cost(solution: WindowSolution) -> float:
