@@ -10,16 +10,17 @@ import click
 from shapecalc.cli.options import OUTPUT, emit, terminal_width, wants_color
 from shapecalc.errors import Misfit, ShapecalcError, did_you_mean
 from shapecalc.layers.base.arguments import REQUIRED, Choice, Flag, Integer, Number, Padding, PerAxis, Sizes, Text
+from shapecalc.renderers.examples import example_command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from shapecalc.layers.base.arguments import Argument
-    from shapecalc.layers.base.layer import Example, Layer
+    from shapecalc.layers.base.layer import Layer
     from shapecalc.network import Network
     from shapecalc.questions.explain import LayerExplanation
 
-__all__ = ["OWN_OPTIONS", "command", "example_command"]
+__all__ = ["OWN_OPTIONS", "command"]
 
 OWN_OPTIONS = ("input", "layout", "explain", "format", "output", "help")
 """Options that every kind has, beside its arguments."""
@@ -143,11 +144,12 @@ def _command_of(cls: type[Layer], word: str) -> click.Command:
         own = {field: options.pop(field) for field in _Request._fields}
         _work_out(cls, word, _Request(**own), options)
 
+    example = example_command(cls, cls.examples[0]) if cls.examples else ""
     return click.Command(
         cls.kind,
         params=options,
         callback=work_out,
-        help=f"{cls.summary()}\n\n\b\n{_example_line(cls)}",
+        help=f"{cls.summary()}\n\n\b\n{example}",
         epilog=f"`shapecalc layers {cls.kind}` shows its rules and examples.",
     )
 
@@ -256,33 +258,3 @@ def _without_place(layer: LayerExplanation) -> LayerExplanation:
     """Return a layer that stands in no file."""
     row = layer.row
     return layer._replace(row=row._replace(node=row.node._replace(mark=None, uses=())))
-
-
-def example_command(cls: type[Layer], example: Example) -> str:
-    """Return the command that works out an example of a kind."""
-    inputs = example.input if isinstance(example.input, list) else [example.input]
-    words = ["shapecalc", "layer", cls.kind]
-    words += [f"--input {'x'.join(map(str, sizes))}" for sizes in inputs]
-    words += ["--layout hwc"] if example.layout == "HWC" else []
-    return " ".join([*words, *_example_options(cls, example)])
-
-
-def _example_options(cls: type[Layer], example: Example) -> Iterable[str]:
-    arguments = cls.argument_names()
-    for word, value in example.arguments.items():
-        option = word.replace("_", "-")
-        if isinstance(cls.arguments[arguments[word]], Flag):
-            yield f"--{option}" if value else f"--no-{option}"
-        else:
-            yield f"--{option} {_spelled(value)}"
-
-
-def _spelled(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return "x".join([":".join(map(str, item)) if isinstance(item, (list, tuple)) else
-                         "null" if item is None else str(item) for item in value])  # fmt: skip
-    return f"'{value}'" if isinstance(value, str) and not value.isalnum() else str(value)
-
-
-def _example_line(cls: type[Layer]) -> str:
-    return example_command(cls, cls.examples[0]) if cls.examples else ""

@@ -20,7 +20,6 @@ from shapecalc.cli.options import (
     write_to_screen,
 )
 from shapecalc.errors import Problem, ShapecalcError, UsageError, count_noun
-from shapecalc.escaping import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +76,11 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     interruption = _run(job, options["jobs"])
     if interruption is None or not (options["output"] or options["plot"]):
         if format_ == "table":
-            emit(_table(job, options["output"]), options["output"])
+            from shapecalc.renderers.sweep import draw_sweep  # noqa: PLC0415
+
+            to_screen = options["output"] is None
+            width = terminal_width() if to_screen else None
+            emit(draw_sweep(job, _reason(job), width, color=wants_color() and to_screen), options["output"])
         elif options["output"] is None and job.is_gathered:
             emit(job.text(), format_=format_)
     if interruption is not None:
@@ -178,23 +181,6 @@ def _work(job: Job, jobs: int) -> None:
     ):
         for done in job.run(executor, stream):
             show(done)
-
-
-def _table(job: Job, output: str | None) -> str:
-    """Return the rows as a table, with what they are above and what is left out below."""
-    from shapecalc.renderers.listing import draw_listing  # noqa: PLC0415
-    from shapecalc.renderers.sweep import listed  # noqa: PLC0415
-    from shapecalc.text.cells import wrap  # noqa: PLC0415
-
-    rows, wrong = listed(job), [clean(line) for line in _reason(job)]
-    width = terminal_width() if output is None else None
-    title = wrap(clean(job.title()), width, hang=2)
-    if not rows.cells:
-        return "\n".join([*title, "", "no row is left", *wrong])
-    footer = [line for text in (*rows.footer, *wrong) for line in wrap(text, width)]
-    color = wants_color() and output is None
-    drawn = draw_listing(rows.headings, rows.cells, numbers=rows.numbers, width=width, color=color)
-    return "\n".join([*title, "", drawn, "", *footer])
 
 
 def _reason(job: Job) -> list[str]:
