@@ -336,7 +336,7 @@ def did_you_mean(
 
 
 def _nearest(word: str, words: dict[str, None]) -> str:
-    import difflib  # noqa: PLC0415  (only when something is wrong: it costs start-up time)
+    import difflib  # only when something is wrong: it costs start-up time
 
     before, colon, after = word[:_LONGEST].partition(":")
     if colon and after and before in words:
@@ -369,7 +369,7 @@ def _common_start(one: str, other: str) -> int:
 def _list_of(words: dict[str, None]) -> str:
     if not words:
         return ""
-    import heapq  # noqa: PLC0415  (as difflib)
+    import heapq
 
     shown = ", ".join(heapq.nsmallest(_LISTED, words)) + (", …" if len(words) > _LISTED else "")
     return f"known here: {shown}"

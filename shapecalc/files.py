@@ -172,7 +172,7 @@ class OutputFile:
         except PermissionError:
             if status is None:
                 raise
-        import tempfile  # noqa: PLC0415  (only where the file may be written, but not its folder)
+        import tempfile  # only where the file may be written, but not its folder
 
         self._is_in_place = True
         return self._create(tempfile.gettempdir())
@@ -235,7 +235,7 @@ class OutputFile:
 
     def _copy(self, path: str) -> None:
         """Write to the old file itself, which is the only way left."""
-        import shutil  # noqa: PLC0415
+        import shutil
 
         with open(self._beside, "rb") as source, open(path, "r+b") as old:
             shutil.copyfileobj(source, old)
@@ -389,7 +389,7 @@ def _remove(path: str) -> None:
 def _lock(stream: FileIO) -> bool:
     """Lock a file until it is closed; tell whether no other process has. Where there are no locks, none has."""
     if sys.platform == "win32":
-        import msvcrt  # noqa: PLC0415
+        import msvcrt
 
         stream.seek(2**62)  # behind all that is read and written: elsewhere a lock there would be in the way
         try:
@@ -399,7 +399,7 @@ def _lock(stream: FileIO) -> bool:
         finally:
             stream.seek(0)
         return True
-    import fcntl  # noqa: PLC0415  (only sweeps lock)
+    import fcntl
 
     try:
         fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -416,8 +416,8 @@ def undisturbed() -> Iterator[None]:
 
     They are blocked for the processes, and put off by handlers as well, since other threads hear what this one blocks.
     """
-    import signal  # noqa: PLC0415
-    import threading  # noqa: PLC0415
+    import signal
+    import threading
 
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -9,12 +9,12 @@ import click
 
 from shapecalc.cli.options import emit, emit_json, read_settings, show_error
 from shapecalc.errors import Problem, ShapecalcError, count_noun
-from shapecalc.renderers.check import Checked, check_contract, draw_annotations, draw_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shapecalc.language.members import Member
+    from shapecalc.renderers.check import Checked
 
 __all__ = ["command"]
 
@@ -45,6 +45,8 @@ def command(specs: Sequence[str], every: bool, settings: Sequence[str], format_:
         raise click.UsageError("give a SPEC to check, or --all for the bundled ones")
     variables = read_settings(settings)
     names = [*specs, *(_bundled() if every else ())]
+    from shapecalc.renderers.check import check_contract, draw_annotations, draw_verdict
+
     results = [_check(name, variables) for name in names]
     if format_ == "json":
         emit_json(check_contract(results))
@@ -59,7 +61,7 @@ def command(specs: Sequence[str], every: bool, settings: Sequence[str], format_:
 
 
 def _bundled() -> Iterator[str]:
-    from shapecalc.language.files import bundled_members  # noqa: PLC0415
+    from shapecalc.language.files import bundled_members
 
     paths = dict.fromkeys(path for path, _ in bundled_members())
     return (os.path.splitext(os.path.basename(path))[0] for path in paths)
@@ -67,9 +69,10 @@ def _bundled() -> Iterator[str]:
 
 def _check(spec: str, variables: Mapping[str, Any]) -> Checked:
     """Return what is wrong with a specification, its members included."""
-    from shapecalc.language.members import find_members  # noqa: PLC0415
-    from shapecalc.model.expectations import broken_claims  # noqa: PLC0415
-    from shapecalc.network import load  # noqa: PLC0415
+    from shapecalc.language.members import find_members
+    from shapecalc.model.expectations import broken_claims
+    from shapecalc.network import load
+    from shapecalc.renderers.check import Checked
 
     problems: dict[Problem, Problem] = {}  # what members have in common is said once
     claims = count = params = layers = 0

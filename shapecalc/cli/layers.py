@@ -28,10 +28,10 @@ def command(kinds: Sequence[str], format_: str, output: str | None) -> None:
 
     Markdown and JSON tell everything of all kinds where none is named.
     """
-    from shapecalc.layers import KINDS  # noqa: PLC0415
-    from shapecalc.questions.explain.kinds import kind_of  # noqa: PLC0415  (they load every family of kinds)
-    from shapecalc.renderers import kinds as drawing  # noqa: PLC0415
-    from shapecalc.renderers.examples import draw_examples_to_try  # noqa: PLC0415
+    from shapecalc.layers import KINDS
+    from shapecalc.questions.explain.kinds import kind_of  # they load every family of kinds
+    from shapecalc.renderers import kinds as drawing
+    from shapecalc.renderers.examples import draw_examples_to_try
 
     width = terminal_width() if output is None else None
     if not kinds and format_ == "text":
@@ -48,7 +48,7 @@ def command(kinds: Sequence[str], format_: str, output: str | None) -> None:
 
 
 def _find(word: str) -> type[Layer]:
-    from shapecalc.layers import find_kind, kind_words  # noqa: PLC0415
+    from shapecalc.layers import find_kind, kind_words
 
     cls = find_kind(word)
     if cls is None:

@@ -82,8 +82,8 @@ def _kept(entries: list[_Entry], field: str, wanted: str | None) -> list[_Entry]
 
 
 def _entries() -> Iterator[_Entry]:
-    from shapecalc.language.files import bundled_members  # noqa: PLC0415
-    from shapecalc.language.members import find_members  # noqa: PLC0415
+    from shapecalc.language.files import bundled_members
+    from shapecalc.language.members import find_members
 
     for path in dict.fromkeys(path for path, _ in bundled_members()):
         for member in find_members(path):
@@ -92,7 +92,7 @@ def _entries() -> Iterator[_Entry]:
 
 def _entry(member: Member) -> _Entry:
     """Return what is listed of a network."""
-    from shapecalc.network import load  # noqa: PLC0415
+    from shapecalc.network import load
 
     report = load(member).infer()
     document = member.specification.document
@@ -104,7 +104,7 @@ def _entry(member: Member) -> _Entry:
 
 
 def _table(entries: Sequence[_Entry]) -> str:
-    from shapecalc.renderers.listing import draw_listing  # noqa: PLC0415
+    from shapecalc.renderers.listing import draw_listing
 
     rows = [(e.name, e.input, f"{e.params:,}", f"{e.macs:,}", e.task, e.source) for e in entries]
     headings = ("name", "input", "params", "MACs", "task", "source")

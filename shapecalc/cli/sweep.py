@@ -59,8 +59,8 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     if more:  # --input 3x{64,96}x64 without quotes comes as --input 3x64x64 3x96x64
         mend = "quotes keep the shell from reading braces itself: --input '3x{64,96}x64'"
         raise UsageError(Problem(f"{more[0]} is one word too many", mend=mend))
-    from shapecalc.network import plan_sweep  # noqa: PLC0415
-    from shapecalc.questions.sweep.driver import Job  # noqa: PLC0415  (numpy is an extra)
+    from shapecalc.network import plan_sweep
+    from shapecalc.questions.sweep.driver import Job  # numpy is an extra
 
     format_ = _format_of(options["format_"], options["output"])
     plan = plan_sweep(spec, _read_sets(settings), _read_inputs(inputs))
@@ -69,14 +69,14 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
         output=options["output"], format=format_, resume=options["resume"], plot=options["plot"], shown=_SHOWN,
     )  # fmt: skip
     if job.plot:
-        from shapecalc.renderers.front import check_picture  # noqa: PLC0415
+        from shapecalc.renderers.front import check_picture
 
         check_picture(job.plot)
     _announce(job, yes=options["yes"])
     interruption = _run(job, options["jobs"])
     if interruption is None or not (options["output"] or options["plot"]):
         if format_ == "table":
-            from shapecalc.renderers.sweep import draw_sweep  # noqa: PLC0415
+            from shapecalc.renderers.sweep import draw_sweep
 
             to_screen = options["output"] is None
             width = terminal_width() if to_screen else None
@@ -110,7 +110,7 @@ def _format_of(format_: str | None, output: str | None) -> str:
 
 
 def _read_sets(settings: Sequence[str]) -> dict[str, Any]:
-    from shapecalc.questions.sweep.axes import parse_values  # noqa: PLC0415
+    from shapecalc.questions.sweep.axes import parse_values
 
     found: dict[str, Any] = {}
     for pair in settings:
@@ -154,7 +154,7 @@ def _run(job: Job, jobs: int) -> KeyboardInterrupt | None:
         _work(job, jobs)
         job.finish()
         if job.plot:
-            from shapecalc.renderers.front import draw_front  # noqa: PLC0415
+            from shapecalc.renderers.front import draw_front
 
             draw_front(job.plot, *job.picture())
     except KeyboardInterrupt as interruption:
@@ -169,10 +169,10 @@ def _run(job: Job, jobs: int) -> KeyboardInterrupt | None:
 
 
 def _work(job: Job, jobs: int) -> None:
-    from shapecalc.renderers.progress import progress  # noqa: PLC0415
+    from shapecalc.renderers.progress import progress
 
     is_wanted = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and job.size().is_long
-    from shapecalc.questions.sweep.driver import process_pool  # noqa: PLC0415
+    from shapecalc.questions.sweep.driver import process_pool
 
     stream = _Screen(job.format) if job.output is None else None
     with (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
@@ -11,6 +10,7 @@ from shapecalc.renderers.cells import ARGUMENTS, BYTES, COUNT, FIELD, SHARE, SIZ
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from fractions import Fraction
 
     from shapecalc.model.report import Report, ReportLine
 
@@ -89,6 +89,8 @@ def _share(value: Callable[[ReportLine], int]) -> Callable[[Report, Sequence[Rep
     """Return what part of the whole each line has."""
 
     def values(_: Report, lines: Sequence[ReportLine]) -> list[Fraction]:
+        from fractions import Fraction  # it loads decimal: milliseconds
+
         parts = [value(line) for line in lines]
         whole = sum(parts)
         return [Fraction(part, whole or 1) for part in parts]
@@ -100,7 +102,7 @@ def _field(what: str) -> Callable[[Report, Sequence[ReportLine]], list[Any]]:
     """Return a part of the receptive fields: size, jump or padding."""
 
     def values(report: Report, lines: Sequence[ReportLine]) -> list[str]:
-        from shapecalc.renderers.fields import field_cells  # noqa: PLC0415  (seldom asked for)
+        from shapecalc.renderers.fields import field_cells
 
         return field_cells(report, lines, what)
 

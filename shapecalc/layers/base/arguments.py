@@ -466,7 +466,7 @@ def parse_sizes(given: Any) -> tuple[int, ...]:
             return ()
         sizes = read_sizes(given)
         if sizes is None:
-            from shapecalc.source import short  # noqa: PLC0415  (for an error)
+            from shapecalc.source import short
 
             raise UsageError(Problem(f"'{short(given)}' is not a size", mend="write sizes as 3x224x224"))
         given = sizes

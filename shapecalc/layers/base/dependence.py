@@ -246,7 +246,7 @@ def resized(
     Each is made of the `reach` nearest places. Of one alone, that is the one in which it begins, or with `is_centred`
     the one in which its centre lies. `corners` aligns the outermost places of both, where several make one.
     """
-    from fractions import Fraction  # noqa: PLC0415  (for this kind alone)
+    from fractions import Fraction
 
     if reach == 1:
         moved, corners = Fraction(int(is_centred), 2), False

@@ -160,7 +160,7 @@ def _residue(domain: SizeSet | None) -> tuple[int, int] | None:
 def _quantities(
     evaluation: Evaluation, where: int, what: Sequence[str], collapse: Collapse, *, batch: bool
 ) -> dict[str, Any]:
-    import sympy  # noqa: PLC0415  (the numbers are its own; `symbols` has seen to it that it is there)
+    import sympy  # the numbers are its own; `symbols` has seen to it that it is there
 
     def polished(value: Any) -> Any:
         return sympy.expand(collapse(value))

@@ -38,7 +38,7 @@ def read_in_place(given: Any) -> tuple[tuple[str, ...], Callable[[Layer], bool]]
 
 def _chosen(name: str) -> str:
     """Return the kind or family of a word. Errors: `UsageError`."""
-    from shapecalc.layers import find_kind  # noqa: PLC0415  (all kinds: seldom needed)
+    from shapecalc.layers import find_kind
 
     kinds = _elementwise()
     families = {cls.family: cls.family for cls in kinds.values()} | _families_by_sort()
@@ -53,7 +53,7 @@ def _chosen(name: str) -> str:
 
 
 def _elementwise() -> dict[str, type[Layer]]:
-    from shapecalc.layers import KINDS  # noqa: PLC0415  (all kinds: seldom needed)
+    from shapecalc.layers import KINDS
 
     return {kind: cls for kind, cls in KINDS.items() if cls.elementwise}
 

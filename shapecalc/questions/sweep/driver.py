@@ -246,9 +246,9 @@ def process_pool(jobs: int) -> Iterator[Executor]:
 
     Errors: `UsageError` where one of them is killed.
     """
-    import multiprocessing  # noqa: PLC0415  (only where processes are asked for)
-    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
-    from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
 
     class Pool(ProcessPoolExecutor):
         """Processes that are born deaf to what a terminal sends to all: their parent hears it."""
@@ -280,7 +280,7 @@ def _follow_parent(heard: Connection) -> None:
 
 def _end_with_parent(heard: Connection) -> None:
     """Stop at once when the parent closes the pipe, or is killed; a process that is killed may hang its parent."""
-    import multiprocessing  # noqa: PLC0415
+    import multiprocessing
 
     with contextlib.suppress(EOFError, OSError):
         heard.recv()

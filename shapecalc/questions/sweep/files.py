@@ -438,8 +438,8 @@ def _refusing(name: str) -> Iterator[None]:
 def load_pyarrow() -> tuple[Any, Any]:
     """Return pyarrow, and the part of it that is for Parquet. Errors: `MissingExtraError`."""
     try:
-        import pyarrow as pa  # noqa: PLC0415
-        import pyarrow.parquet as pq  # noqa: PLC0415
+        import pyarrow as pa
+        import pyarrow.parquet as pq
     except ModuleNotFoundError:
         raise MissingExtraError("writing Parquet", "pyarrow", "parquet") from None
     return pa, pq
