@@ -140,6 +140,15 @@ def test_each_library_has_its_one_place(library):
     assert users <= LIBRARIES[library]
 
 
+def test_every_public_class_has_a_name_of_its_own():
+    places = {}
+    for path in FILES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name_of(path))
+    assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
+
+
 def test_public_names_are_few_and_all_there():
     assert len(shapecalc.__all__) <= 12
     assert sorted(shapecalc.__all__) == shapecalc.__all__

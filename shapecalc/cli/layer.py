@@ -19,10 +19,7 @@ if TYPE_CHECKING:
     from shapecalc.network import Network
     from shapecalc.questions.explain import LayerExplanation
 
-__all__ = ["OWN_OPTIONS", "command"]
-
-OWN_OPTIONS = ("input", "layout", "explain", "format", "output", "help")
-"""Options that every kind has, beside its arguments."""
+__all__ = ["command"]
 
 _FORMATS = ("text", "table", "json", "csv", "markdown", "latex", "html", "svg")
 _NOTHING = ("null", "none")

@@ -29,7 +29,6 @@ __all__ = [
     "STATED",
     "STRIDE",
     "Argument",
-    "AxisSizes",
     "Choice",
     "Count",
     "Factors",
@@ -42,6 +41,7 @@ __all__ = [
     "Sizes",
     "Stated",
     "Text",
+    "WindowSizes",
     "parse_sizes",
     "per_axis",
 ]
@@ -64,7 +64,7 @@ GROUPS = "the parts that the channels are split into"
 CHANNELS_OUT = "the channels of the output"
 
 
-class AxisSizes(list[Any]):
+class WindowSizes(list[Any]):
     """The size of a window along each axis, as a report shows it: 3×3, even where all are alike."""
 
 
@@ -350,7 +350,7 @@ class PerAxis(Integer):
     def expand(self, value: Any, rank: int) -> Any:
         if value is None:
             return None
-        return (AxisSizes if self.role == KERNEL else list)(per_axis(value, rank))
+        return (WindowSizes if self.role == KERNEL else list)(per_axis(value, rank))
 
     def schema(self) -> dict[str, Any]:
         one = super().schema()
