@@ -18,7 +18,7 @@ from shapecalc.layers.base.arguments import (
     PerAxis,
     Sizes,
 )
-from shapecalc.layers.base.axes import AxisNumber, AxisNumbers
+from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
 from shapecalc.layers.base.layer import Composite, Example, Layer
 from shapecalc.layers.base.shape import Shape
 

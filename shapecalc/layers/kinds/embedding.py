@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.dims import EQUAL, LESS, UP_TO, Constraint
 from shapecalc.layers.base.arguments import Integer, Number, Sizes, Stated
-from shapecalc.layers.base.axes import AxisNumber, axis_index
+from shapecalc.layers.base.axis_numbers import AxisNumber, axis_index
 from shapecalc.layers.base.dependence import Look, rearranged, shifted
 from shapecalc.layers.base.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.shape import Shape

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, broadcast, prod, total
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.axes import CHANNELS, AxisNumber, axis_index
+from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, axis_index
 from shapecalc.layers.base.dependence import HERE, Look, rearranged, shifted
 from shapecalc.layers.base.layer import NOTHING, Example, Layer
 from shapecalc.layers.base.window import AXIS_NAMES

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims.traces import leaf
 from shapecalc.layers.base.arguments import Argument, Count, Factors, Integer, Integers, Padding
-from shapecalc.layers.base.axes import AxisNumber, AxisNumbers
+from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
 from shapecalc.layers.base.shape import Shape
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims.lists import Many, mask, values_of
 from shapecalc.errors import Problem, ShapeError, UsageError, did_you_mean
-from shapecalc.model.evaluation import evaluate
+from shapecalc.model.generic_inference import infer_generic
 from shapecalc.questions.sizes import free_sizes, with_sizes
 from shapecalc.questions.solve.live import exact_bytes, plan_of
 from shapecalc.questions.solve.quantities import BUDGETS, measure
@@ -203,9 +203,9 @@ class _Search:
         graph = self._graph(solution.settings)
         again: dict[str, int] = {}
         if graph is not None:
-            evaluation = evaluate(graph)
+            inferred = infer_generic(graph)
             again = {
-                what: exact_bytes(graph, self.bits) if what == "memory" else int(measure(evaluation, what))
+                what: exact_bytes(graph, self.bits) if what == "memory" else int(measure(inferred, what))
                 for what in self.budgets
             }
         if again != solution.amounts:
@@ -243,7 +243,7 @@ class _Search:
         while chunk := list(itertools.islice(settings, size)):
             columns: list[Any] = [Many(column) for column in zip(*chunk, strict=True)] if size > 1 else list(chunk[0])
             numbers = dict(zip(self.names, columns, strict=True))
-            found = self._evaluate(numbers, len(chunk))
+            found = self._needed(numbers, len(chunk))
             if found is None:
                 continue
             right, amounts = found
@@ -253,21 +253,21 @@ class _Search:
                     used = max(own[what] / most for what, most in self.budgets.items())
                     yield BudgetSolution(dict(zip(self.names, values, strict=True)), own, used)
 
-    def _evaluate(
+    def _needed(
         self, numbers: Mapping[str, Any], candidates: int
     ) -> tuple[list[bool], dict[str, Sequence[int]]] | None:
         graph = self._graph(numbers)
         if graph is None:
             return None
         try:
-            evaluation = evaluate(graph)
+            inferred = infer_generic(graph)
         except ShapeError:
             return None
         right = [True] * candidates
-        for constraint in evaluation.constraints:
+        for constraint in inferred.constraints:
             right = [a and b for a, b in zip(right, mask(constraint, candidates), strict=True)]
         plan = self._plan(graph, numbers, right) if "memory" in self.budgets else None
-        amounts = {what: measure(evaluation, what, plan, self.bits) for what in self.budgets}
+        amounts = {what: measure(inferred, what, plan, self.bits) for what in self.budgets}
         return right, {what: values_of(amount, candidates) for what, amount in amounts.items()}
 
     def _graph(self, numbers: Mapping[str, Any]) -> Graph | None:
@@ -372,7 +372,7 @@ class _Search:
 
     def _needs(self, setting: Mapping[str, float]) -> dict[str, int] | None:
         """Return what a network needs with a setting, legal or not; None where it cannot be built."""
-        found = self._evaluate(setting, 1)
+        found = self._needed(setting, 1)
         return None if found is None else {what: int(values[0]) for what, values in found[1].items()}
 
     def _beyond(self, amounts: Mapping[str, int] | None) -> bool | None:

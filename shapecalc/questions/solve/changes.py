@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Misfit, ShapeError, UsageError, count_noun
 from shapecalc.layers.base.arguments import GROUPS, OUTPUT_PADDING, Integer, Padding, PerAxis, Sizes
-from shapecalc.layers.base.axes import AxisNumber, AxisNumbers
+from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
 from shapecalc.layers.base.layer import KINDS, Composite, Layer
 from shapecalc.questions.sizes import find_sizes, free_sizes, with_sizes
 from shapecalc.questions.solve.costs import cost_of_batch_axis, cost_of_change, cost_of_input
