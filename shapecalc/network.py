@@ -9,9 +9,9 @@ from shapecalc.errors import ClaimError, Problem, ShapecalcError, ShapeError, Sp
 from shapecalc.language.files import locate
 from shapecalc.language.members import Member, find_member
 from shapecalc.layers import find_kind
-from shapecalc.layers.base.arguments import parse_sizes
+from shapecalc.layers.base.ranks import ranks_text
 from shapecalc.layers.base.shape import HWC, Shape, read_layout
-from shapecalc.layers.base.window import ranks_text
+from shapecalc.layers.base.sizes import parse_sizes
 from shapecalc.model.advice import advised, layout_doubt
 from shapecalc.model.inference import infer, sizings_of
 

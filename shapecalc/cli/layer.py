@@ -9,7 +9,9 @@ import click
 
 from shapecalc.cli.options import OUTPUT, emit, terminal_width, wants_color
 from shapecalc.errors import Misfit, ShapecalcError, did_you_mean
-from shapecalc.layers.base.arguments import REQUIRED, Choice, Flag, Integer, Number, Padding, PerAxis, Sizes, Text
+from shapecalc.layers.base.arguments import REQUIRED, Choice, Flag, Integer, Number, Text
+from shapecalc.layers.base.per_axis import Padding, PerAxis
+from shapecalc.layers.base.sizes import Sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -220,7 +222,7 @@ def _work_out(cls: type[Layer], word: str, request: _Request, values: dict[str, 
 
 def _network(word: str, given: dict[str, Any], request: _Request) -> Network:
     """Return the network of one layer, of the kind that a word names."""
-    from shapecalc.layers.base.arguments import parse_sizes
+    from shapecalc.layers.base.sizes import parse_sizes
     from shapecalc.network import load
 
     sizes = [list(parse_sizes(text)) for text in request.inputs]

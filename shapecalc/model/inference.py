@@ -12,8 +12,8 @@ from shapecalc.dims import EQUAL, holds, prod
 from shapecalc.errors import Hint, Misfit, Problem, ShapeError, count_noun, told
 from shapecalc.layers.base.arguments import show
 from shapecalc.layers.base.layer import KINDS, normalise_word, stated_rank
+from shapecalc.layers.base.ranks import wrong_rank
 from shapecalc.layers.base.shape import HWC, UNKNOWN, Shape
-from shapecalc.layers.base.window import wrong_rank
 from shapecalc.model.report import Report, Row, Sizing, Totals, count, own
 
 if TYPE_CHECKING:

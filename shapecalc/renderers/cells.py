@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.escaping import clean, csv_cell
-from shapecalc.layers.base.arguments import WindowSizes
+from shapecalc.layers.base.per_axis import WindowSizes
 from shapecalc.renderers.bars import show_share
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ import pytest
 
 from shapecalc.errors import Misfit
 from shapecalc.layers import KINDS, find_kind
-from shapecalc.layers.base.arguments import STATED, Flag, Integer, Number, PerAxis, Stated
+from shapecalc.layers.base.arguments import STATED, Flag, Integer, Number, Stated
 from shapecalc.layers.base.layer import Layer, is_bias, normalise_word
+from shapecalc.layers.base.per_axis import PerAxis
 from shapecalc.layers.base.shape import Shape
 
 

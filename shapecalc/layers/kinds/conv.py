@@ -9,28 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint, Dim, maximum, minimum, prod, total
-from shapecalc.layers.base.arguments import (
-    CHANNELS_OUT,
-    GROUPS,
-    OUTPUT_PADDING,
-    Choice,
-    Flag,
-    Integer,
-    Padding,
-    PerAxis,
-    Stated,
-    per_axis,
-)
+from shapecalc.layers.base.arguments import CHANNELS_OUT, GROUPS, OUTPUT_PADDING, Choice, Flag, Integer, Stated
 from shapecalc.layers.base.dependence import ZEROS, Look, transposed, windowed
 from shapecalc.layers.base.layer import DERIVED, INPUTS, NOTHING, Example, WeightShapes
-from shapecalc.layers.base.window import (
-    WindowAxis,
-    each_axis,
-    output_constraint,
-    transposed_constraints,
-    transposed_size,
-    wrong_rank,
-)
+from shapecalc.layers.base.per_axis import Padding, PerAxis, per_axis
+from shapecalc.layers.base.ranks import each_axis, wrong_rank
+from shapecalc.layers.base.window import WindowAxis, output_constraint, transposed_constraints, transposed_size
 from shapecalc.layers.base.windowed import Windowed
 
 if TYPE_CHECKING:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.dims import EQUAL, LESS, UP_TO, Constraint
-from shapecalc.layers.base.arguments import Integer, Number, Sizes, Stated
+from shapecalc.layers.base.arguments import Integer, Number, Stated
 from shapecalc.layers.base.axis_numbers import AxisNumber, axis_index
 from shapecalc.layers.base.dependence import Look, rearranged, shifted
 from shapecalc.layers.base.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.shape import Shape
+from shapecalc.layers.base.sizes import Sizes
 from shapecalc.layers.kinds.attention import need_rank
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from shapecalc.errors import Misfit
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, axis_index
 from shapecalc.layers.base.dependence import HERE, Look, rearranged, shifted
 from shapecalc.layers.base.layer import NOTHING, Example, Layer
-from shapecalc.layers.base.window import AXIS_NAMES
+from shapecalc.layers.base.ranks import AXIS_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, EQUAL, UP_TO, Constraint, Dim, prod
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.arguments import Flag, Integer, Number, Sizes, Stated
+from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, AxisNumbers, axis_index, once
 from shapecalc.layers.base.dependence import Look, beside, rearranged
 from shapecalc.layers.base.layer import Example, Layer, WeightShapes, stated_rank
+from shapecalc.layers.base.sizes import Sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

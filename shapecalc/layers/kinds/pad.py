@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import LESS, UP_TO, Constraint, Dim, minimum
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.arguments import CROPPING, MAX_SIZE, PADDING, Choice, Number, Padding, PerAxis
+from shapecalc.layers.base.arguments import CROPPING, MAX_SIZE, PADDING, Choice, Number
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumbers, axis_index, once
 from shapecalc.layers.base.dependence import ZEROS, Look, Sight, rearranged, shifted, windowed
 from shapecalc.layers.base.layer import DERIVED, NOTHING, Example, Layer
-from shapecalc.layers.base.window import axis_names, each_axis
+from shapecalc.layers.base.per_axis import Padding, PerAxis
+from shapecalc.layers.base.ranks import axis_names, each_axis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

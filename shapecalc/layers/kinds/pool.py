@@ -9,19 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import UP_TO, Constraint, Dim, scaled
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.arguments import KERNEL, Choice, Factors, Flag, Integer, Number, Padding, PerAxis, per_axis
+from shapecalc.layers.base.arguments import KERNEL, Choice, Flag, Integer, Number
 from shapecalc.layers.base.dependence import Look, adaptive, fractional, windowed
 from shapecalc.layers.base.layer import BOTH, NOTHING, Example, Layer
-from shapecalc.layers.base.window import (
-    ANY,
-    CAFFE,
-    CEIL,
-    FLOOR,
-    HALF,
-    WINDOW,
-    axis_names,
-    each_axis,
-)
+from shapecalc.layers.base.per_axis import Factors, Padding, PerAxis, per_axis
+from shapecalc.layers.base.ranks import axis_names, each_axis
+from shapecalc.layers.base.window import ANY, CAFFE, CEIL, FLOOR, HALF, WINDOW
 from shapecalc.layers.base.windowed import Windowed
 
 if TYPE_CHECKING:

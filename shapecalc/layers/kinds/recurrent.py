@@ -21,13 +21,11 @@ from shapecalc.layers.base.arguments import (
     Flag,
     Integer,
     Number,
-    Padding,
-    PerAxis,
     Stated,
-    per_axis,
 )
 from shapecalc.layers.base.dependence import Look, Sight, of_window, rearranged
 from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.per_axis import Padding, PerAxis, per_axis
 from shapecalc.layers.base.shape import Shape
 from shapecalc.layers.base.window import FLOOR, spatial_axes
 

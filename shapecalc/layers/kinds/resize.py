@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, Constraint, Dim, prod, scaled
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.arguments import GROUPS, Choice, Factors, Flag, Integer, PerAxis
+from shapecalc.layers.base.arguments import GROUPS, Choice, Flag, Integer
 from shapecalc.layers.base.dependence import Look, Sight, adaptive, beside, repeated, resized, windowed
 from shapecalc.layers.base.layer import NOTHING, Example, Layer
-from shapecalc.layers.base.window import axis_names, each_axis, ranks_text
+from shapecalc.layers.base.per_axis import Factors, PerAxis
+from shapecalc.layers.base.ranks import axis_names, each_axis, ranks_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,9 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims.traces import leaf
-from shapecalc.layers.base.arguments import Argument, Count, Factors, Integer, Integers, Padding
+from shapecalc.layers.base.arguments import Argument, Count, Integer
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
+from shapecalc.layers.base.per_axis import Factors, Padding
 from shapecalc.layers.base.shape import Shape
+from shapecalc.layers.base.sizes import Integers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import BROADCASTS, DIVIDES
 from shapecalc.dims.lists import Many, exact, mask, values_of
-from shapecalc.layers.base.window import names_of_axes
+from shapecalc.layers.base.ranks import names_of_axes
 from shapecalc.model.generic_inference import GenericReport, infer_generic
 
 if TYPE_CHECKING:

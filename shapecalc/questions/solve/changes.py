@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Misfit, ShapeError, UsageError, count_noun
-from shapecalc.layers.base.arguments import GROUPS, OUTPUT_PADDING, Integer, Padding, PerAxis, Sizes
+from shapecalc.layers.base.arguments import GROUPS, OUTPUT_PADDING, Integer
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
 from shapecalc.layers.base.layer import KINDS, Composite, Layer
+from shapecalc.layers.base.per_axis import Padding, PerAxis
+from shapecalc.layers.base.sizes import Sizes
 from shapecalc.questions.sizes import find_sizes, free_sizes, with_sizes
 from shapecalc.questions.solve.costs import cost_of_batch_axis, cost_of_change, cost_of_input
 from shapecalc.questions.solve.editing import given_arguments

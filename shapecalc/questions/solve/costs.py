@@ -18,8 +18,8 @@ from shapecalc.layers.base.arguments import (
     PADDING,
     STATED,
     STRIDE,
-    PerAxis,
 )
+from shapecalc.layers.base.per_axis import PerAxis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

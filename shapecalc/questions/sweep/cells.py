@@ -9,7 +9,8 @@ import numpy as np
 from shapecalc.dims import UP_TO, Constraint, prod
 from shapecalc.dims.columns import ColumnNumber, Ledger, NeedsValueError, array_of, mask
 from shapecalc.errors import ShapeError
-from shapecalc.layers.base.arguments import Integer, Integers, Sizes
+from shapecalc.layers.base.arguments import Integer
+from shapecalc.layers.base.sizes import Integers, Sizes
 from shapecalc.model.generic_inference import GenericReport, infer_generic
 from shapecalc.model.inference import MAX_ELEMENTS, sizings_of
 from shapecalc.model.report import own
