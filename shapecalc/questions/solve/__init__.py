@@ -1,9 +1,10 @@
 """Questions asked backwards: what gives an output size, what meets a budget, what mends a network."""
 
-from shapecalc.questions.solve.budgets import INPUT, BudgetSolution, BudgetSolutions, solve_budget
+from shapecalc.questions.solve.budgets import solve_budget
 from shapecalc.questions.solve.changes import ArgumentChange
 from shapecalc.questions.solve.fixes import Fix, Fixes, find_fixes
 from shapecalc.questions.solve.quantities import BUDGETS, read_budget
+from shapecalc.questions.solve.settings import INPUT, BudgetSolution, BudgetSolutions
 from shapecalc.questions.solve.spans import Searched, read_range
 from shapecalc.questions.solve.windows import (
     WindowSolution,

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from shapecalc.errors import Problem, UsageError, count_noun
-from shapecalc.files import check_writable, find_target, undisturbed, write_file
+from shapecalc.files import check_writable, find_target, write_file
 from shapecalc.questions.sweep.cells import Cells
-from shapecalc.questions.sweep.files import ParquetFile, TextFile, header_of, load_pyarrow, text_of, write_parquet
+from shapecalc.questions.sweep.files import TextFile, header_of, text_of
 from shapecalc.questions.sweep.gathering import Gathering, Wish
+from shapecalc.questions.sweep.parquet import ParquetFile, load_pyarrow, write_parquet
+from shapecalc.questions.sweep.part_file import undisturbed
 from shapecalc.questions.sweep.selection import read_objectives, read_order
 
 if TYPE_CHECKING:
