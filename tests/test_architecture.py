@@ -27,6 +27,7 @@ FLOORS = [
     "text",
     "files",
     "errors",
+    "suggestions",
     "escaping",
 ]
 FLOOR = {room: len(FLOORS) - number for number, room in enumerate(FLOORS)}
