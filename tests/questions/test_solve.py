@@ -96,6 +96,11 @@ def test_also_names_and_words():
     assert solve("conv", input=28, output=14, padding="same").solutions[0].arguments["stride"] == 2
 
 
+def test_what_has_no_effect_beside_a_given_argument_is_not_searched():
+    free, sized = (solve("transposed_conv", input=5, output=10, **words) for words in ({}, {"output_size": 10}))
+    assert set(free.searched) - set(sized.searched) == {"output_padding"}
+
+
 def test_unsolvable_gives_the_nearest():
     answer = solve("conv", input=10, output=300)
     assert not answer.solutions
