@@ -421,6 +421,12 @@ def test_what_is_stated_wrongly_is_corrected():
     assert (change.argument, change.new) == ("in_channels", 3)
 
 
+def test_groups_are_tried_with_all_that_divides_the_channels():
+    text = "input: 6x8x8\nlayers:\n- conv: {out_channels: 12, kernel_size: 3, groups: 4}\n"
+    changes = [fix.changes[0] for fix in solve(text, fix=True).fixes]
+    assert {change.new for change in changes if change.argument == "groups"} == {1, 2, 3, 6}
+
+
 def test_padding_that_is_too_much_is_taken_away():
     text = """
 input: 3x8x8
