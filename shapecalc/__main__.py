@@ -15,7 +15,7 @@ def main() -> None:
     """Run the command line. Until it runs, Ctrl-C just ends the process: no traceback of what was being loaded."""
     gc.set_threshold(_GARBAGE_WORTH_A_SEARCH)
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from shapecalc.cli import main as run  # noqa: PLC0415
+    from shapecalc.cli import main as run
 
     signal.signal(signal.SIGINT, before)
     run()

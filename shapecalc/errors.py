@@ -7,7 +7,8 @@
     ├── UsageError            a file, name or option that is not there, or cannot be used so
     └── MissingExtraError     an optional dependency is not installed
 
-An error holds facts (`problems`); its text is made when it is shown.
+An error holds facts (`problems`); its text is made when it is shown. Marks, problems and errors stand in one file, as
+each is made of the ones before.
 """
 
 from __future__ import annotations
@@ -329,57 +330,12 @@ def did_you_mean(
     """
 
     def work() -> str:
+        from shapecalc.suggestions import list_of_words, nearest_word  # only when something is wrong
+
         words = dict.fromkeys(map(clean, known() if callable(known) else known))
-        return _nearest(word, words) or (_list_of(words) if lists else "") or otherwise
+        return nearest_word(word, words) or (list_of_words(words) if lists else "") or otherwise
 
     return Hint(work)
-
-
-def _nearest(word: str, words: dict[str, None]) -> str:
-    import difflib  # noqa: PLC0415  (only when something is wrong: it costs start-up time)
-
-    before, colon, after = word[:_LONGEST].partition(":")
-    if colon and after and before in words:
-        return clean(f"write a space behind the colon: `{before}: {after}`")
-    if len(word) > _LONGEST_COMPARED:
-        return ""
-    plain = word.lower().replace("-", "_").replace(" ", "_")
-    for text in (word, plain) if plain != word else (word,):
-        near = difflib.get_close_matches(text, _candidates(text, words), n=1, cutoff=_NEAR)
-        if near:
-            return f"did you mean {near[0]}?"
-    return ""
-
-
-def _candidates(word: str, words: Iterable[str]) -> list[str]:
-    """Return the words that are compared with one: all that may be near, or of very many those most like it."""
-    least, most = len(word) * _NEAR / (2 - _NEAR), len(word) * (2 - _NEAR) / _NEAR
-    found = [one for one in words if least <= len(one) <= most]
-    if sum(map(len, found)) * len(word) <= _COMPARED:
-        return found
-    found = [one for one in found if one[:1] == word[:1] and abs(len(one) - len(word)) <= 2][:_MOST_SCANNED]
-    found.sort(key=lambda one: _common_start(one[::-1], word[::-1]) + _common_start(one, word), reverse=True)
-    return found[: max(1, _COMPARED // (len(word) * (len(word) + 2)))]
-
-
-def _common_start(one: str, other: str) -> int:
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-
-
-def _list_of(words: dict[str, None]) -> str:
-    if not words:
-        return ""
-    import heapq  # noqa: PLC0415  (as difflib)
-
-    shown = ", ".join(heapq.nsmallest(_LISTED, words)) + (", …" if len(words) > _LISTED else "")
-    return f"known here: {shown}"
-
-
-_LISTED = 24
-_LONGEST_COMPARED = 60
-_COMPARED = 50_000  # pairs of letters: some ten milliseconds
-_MOST_SCANNED = 5_000
-_NEAR = 0.6
 
 
 def count_noun(number: int, noun: str) -> str:

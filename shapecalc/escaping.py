@@ -122,7 +122,7 @@ def latex(text: str) -> str:
 
 def html(text: str) -> str:
     """Return a text as HTML and SVG have it, also between quotes."""
-    from html import escape  # noqa: PLC0415  (seldom needed)
+    from html import escape
 
     return escape(clean(text))
 
@@ -143,7 +143,7 @@ def csv_cell(text: str) -> str:
 
 def json_text(value: Any, indent: int | None = None) -> str:
     r"""Return a value as JSON in which everything is seen: what could not be is written `\u202e`."""
-    import json  # noqa: PLC0415  (a table does without it)
+    import json
 
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     flat = text if indent is None else text.replace("\n", "")
@@ -175,8 +175,8 @@ _PYTHON_USED = frozenset({"max", "min", "__debug__"})
 
 def python_names(names: Iterable[str]) -> dict[str, str]:
     """Return for each name another that can be a parameter: no two the same, as Python reads them (NFKC)."""
-    from keyword import iskeyword  # noqa: PLC0415
-    from unicodedata import normalize  # noqa: PLC0415
+    from keyword import iskeyword
+    from unicodedata import normalize
 
     found: dict[str, str] = {}
     for name in dict.fromkeys(names):

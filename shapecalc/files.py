@@ -1,8 +1,8 @@
 """Files that a command writes: each is whole, or what stood there before stays.
 
-What is written goes to a file beside the one that is named, and takes its place at the end (`OutputFile`); a sweep's
-rows go to FILE.part, which stays where it is interrupted (`PartFile`). What cannot be replaced (a device, a pipe, the
-file that standard output goes to) is written straight. A file that the command has read is never written over.
+What is written goes to a file beside the one that is named, and takes its place at the end (`OutputFile`). What cannot
+be replaced (a device, a pipe, the file that standard output goes to) is written straight. A file that the command has
+read is never written over.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import errno
 import os
 import re
 import stat
-import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
@@ -25,18 +24,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OutputFile",
-    "PartFile",
     "Target",
+    "cannot_write",
     "check_writable",
+    "created_file",
     "find_target",
     "inputs_noted",
     "note_input",
+    "opened_file",
+    "refuse_input",
     "write_file",
 ]
 
 _DESCRIPTOR = r"/(dev|proc/[^/]+)/fd/\d+"
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_CAREFUL = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _IN_PLACE = frozenset({errno.EBUSY, errno.EXDEV})
 """Why a file cannot be replaced though it may be written: it is mounted there by itself."""
 
@@ -83,12 +84,12 @@ def find_target(name: str) -> Target:
             raise _refusal(name, errno.EISDIR if name else errno.ENOENT) from None
         return Target(name, os.path.realpath(name), None)
     except (OSError, ValueError) as error:
-        raise _cannot_write(name, error) from None
+        raise cannot_write(name, error) from None
     if stat.S_ISDIR(status.st_mode):
         raise _refusal(name, errno.EISDIR)
     if stat.S_ISBLK(status.st_mode):
         raise UsageError(Problem(f"{name} cannot be written: it is a disk, not a file"))
-    _refuse_input(name, status)
+    refuse_input(name, status)
     if not os.access(name, os.W_OK):
         raise _refusal(name, errno.EACCES)
     is_descriptor = re.fullmatch(_DESCRIPTOR, os.path.abspath(name)) is not None
@@ -96,7 +97,7 @@ def find_target(name: str) -> Target:
     return Target(name, name if straight else os.path.realpath(name), status, straight)
 
 
-def _refuse_input(name: str, status: os.stat_result) -> None:
+def refuse_input(name: str, status: os.stat_result) -> None:
     """Refuse a file that the command has read: its result would take the place of what it is made from."""
     if stat.S_ISREG(status.st_mode) and any(os.path.samestat(status, read) for read in _read or ()):
         message = f"{name} is what this command reads: it is not written over"
@@ -113,14 +114,15 @@ def _descriptor_of(status: os.stat_result) -> int | None:
 
 
 def _refusal(name: str, number: int) -> UsageError:
-    return _cannot_write(name, OSError(number, os.strerror(number)))
+    return cannot_write(name, OSError(number, os.strerror(number)))
 
 
-def _cannot_write(name: str, error: Exception, mend: str = "") -> UsageError:
+def cannot_write(name: str, error: Exception) -> UsageError:
+    """Return the error of a file that cannot be written."""
     if isinstance(error, BrokenPipeError):
         raise error  # whoever read the pipe has left, which is no error of the command
     reason = getattr(error, "strerror", None) or error
-    return UsageError(Problem(f"{name or repr(name)} cannot be written: {reason}", mend=mend))
+    return UsageError(Problem(f"{name or repr(name)} cannot be written: {reason}"))
 
 
 def check_writable(name: str) -> None:
@@ -151,7 +153,7 @@ class OutputFile:
         try:
             self._stream = self._open()
         except OSError as error:
-            raise _cannot_write(name, error) from None
+            raise cannot_write(name, error) from None
 
     @property
     def name(self) -> str:
@@ -165,14 +167,14 @@ class OutputFile:
             assert status is not None
             own = _descriptor_of(status)
             if own is None:
-                return _opened(self.target.path, os.O_WRONLY | os.O_APPEND)
+                return opened_file(self.target.path, os.O_WRONLY | os.O_APPEND)
             return open(os.dup(own), "wb", buffering=0)
         try:
             return self._create(os.path.dirname(self.target.path))
         except PermissionError:
             if status is None:
                 raise
-        import tempfile  # noqa: PLC0415  (only where the file may be written, but not its folder)
+        import tempfile  # only where the file may be written, but not its folder
 
         self._is_in_place = True
         return self._create(tempfile.gettempdir())
@@ -180,7 +182,7 @@ class OutputFile:
     def _create(self, folder: str) -> FileIO:
         self._beside = os.path.join(folder, f".shapecalc-{os.urandom(6).hex()}.tmp")
         try:
-            return _created(self._beside, self.target.status)
+            return created_file(self._beside, self.target.status)
         except BaseException:
             _remove(self._beside)
             raise
@@ -198,7 +200,7 @@ class OutputFile:
         return done
 
     def _failure(self, error: OSError) -> UsageError:
-        return _cannot_write(self.name, error)
+        return cannot_write(self.name, error)
 
     def tell(self) -> int:
         """Return how many bytes were written; a pipe could not."""
@@ -235,7 +237,7 @@ class OutputFile:
 
     def _copy(self, path: str) -> None:
         """Write to the old file itself, which is the only way left."""
-        import shutil  # noqa: PLC0415
+        import shutil
 
         with open(self._beside, "rb") as source, open(path, "r+b") as old:
             shutil.copyfileobj(source, old)
@@ -275,99 +277,15 @@ class OutputFile:
             self.discard()
 
 
-class PartFile(OutputFile):
-    """A file that is written over a long time, as FILE.part beside it, which `leave` lets stand.
-
-    It is locked: no two processes write to one. With `resumes`, one that is there is gone on with (`was_there`);
-    without, it is refused. Errors: `UsageError`.
-    """
-
-    def __init__(self, name: str, *, resumes: bool = False) -> None:
-        self.resumes = resumes
-        self.was_there = False
-        super().__init__(name)
-
-    @property
-    def part(self) -> str:
-        """The file that the rows are in until they are all there, as errors call it."""
-        name = self.target.name
-        return self._beside if os.path.islink(name) else f"{name}.part" if self._beside else name
-
-    def _create(self, folder: str) -> FileIO:
-        self._beside = os.path.join(folder, f"{os.path.basename(self.target.path)}.part")
-        while True:
-            try:
-                stream = self._reopened() if self.resumes else None
-                self.was_there = stream is not None
-                stream = stream or _created(self._beside, self.target.status)
-            except FileExistsError:
-                if self.resumes:
-                    continue  # another process was quicker
-                message = f"{self.part} is there already: a sweep was interrupted, or is still running"
-                mend = "--resume continues it; to start anew, remove it first"
-                raise UsageError(Problem(message, mend=mend)) from None
-            except OSError as error:
-                raise _cannot_write(self.part, error) from None
-            if not _lock(stream):
-                stream.close()
-                raise UsageError(Problem(f"another sweep is writing to {self.part}"))
-            if self._is_there(stream):
-                return stream
-            stream.close()  # the other process has finished in between
-
-    def _reopened(self) -> FileIO | None:
-        """Return the file that is there, if it is."""
-        try:
-            stream = _opened(self._beside, os.O_RDWR | _CAREFUL)
-        except FileNotFoundError:
-            return None
-        status = os.fstat(stream.fileno())
-        try:
-            _refuse_input(self.part, status)
-        except UsageError:
-            stream.close()
-            raise
-        if stat.S_ISREG(status.st_mode):
-            return stream
-        stream.close()
-        raise UsageError(Problem(f"{self.part} cannot be continued: it is no file"))
-
-    def _is_there(self, stream: FileIO) -> bool:
-        try:
-            return os.path.samestat(os.stat(self._beside), os.fstat(stream.fileno()))
-        except FileNotFoundError:
-            return False
-
-    def _failure(self, error: OSError) -> UsageError:
-        return _cannot_write(self.part, error)
-
-    @property
-    def stream(self) -> FileIO:
-        """What is there, to be read."""
-        return self._stream
-
-    def go_on_at(self, place: int) -> None:
-        """Cut off what stands behind a place, and write on from there."""
-        try:
-            self._stream.seek(place)
-            self._stream.truncate()
-        except OSError as error:
-            raise self._failure(error) from None
-
-    def leave(self) -> None:
-        """End without the file being whole: what was written so far stays in the part."""
-        self._close()
-
-
-def _opened(path: str, flags: int, mode: int = 0o666) -> FileIO:
+def opened_file(path: str, flags: int, mode: int = 0o666) -> FileIO:
     """Return a file, opened in a way that the modes of `open` do not have. It writes without a buffer."""
     return open(os.open(path, flags | _FLAGS, mode), "wb" if flags & os.O_WRONLY else "r+b", buffering=0)
 
 
-def _created(path: str, like: os.stat_result | None) -> FileIO:
+def created_file(path: str, like: os.stat_result | None) -> FileIO:
     """Return a new file with the permissions and the owner of another; those of any new file without one."""
     mode = 0o666 if like is None else 0o600
-    stream = _opened(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+    stream = opened_file(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
     try:
         if like is not None:
             if hasattr(os, "fchown"):
@@ -384,59 +302,3 @@ def _created(path: str, like: os.stat_result | None) -> FileIO:
 def _remove(path: str) -> None:
     with contextlib.suppress(OSError):
         os.remove(path)
-
-
-def _lock(stream: FileIO) -> bool:
-    """Lock a file until it is closed; tell whether no other process has. Where there are no locks, none has."""
-    if sys.platform == "win32":
-        import msvcrt  # noqa: PLC0415
-
-        stream.seek(2**62)  # behind all that is read and written: elsewhere a lock there would be in the way
-        try:
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        finally:
-            stream.seek(0)
-        return True
-    import fcntl  # noqa: PLC0415  (only sweeps lock)
-
-    try:
-        fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        return error.errno not in (errno.EACCES, errno.EAGAIN)
-    return True
-
-
-@contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Put off the signals that end a command till the end of this; processes that are started in it never hear them.
-
-    They are blocked for the processes, and put off by handlers as well, since other threads hear what this one blocks.
-    """
-    import signal  # noqa: PLC0415
-    import threading  # noqa: PLC0415
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {
-        number: handler for number in numbers if (handler := signal.getsignal(number)) not in (None, signal.SIG_IGN)
-    }
-    heard: list[int] = []
-    for number in before:
-        signal.signal(number, lambda number, _: heard.append(number))
-    can_block = hasattr(signal, "pthread_sigmask")  # Windows cannot
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers) if can_block else ()
-    try:
-        yield
-    finally:
-        if can_block:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for number in heard[:1]:
-            signal.raise_signal(number)

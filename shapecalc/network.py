@@ -9,9 +9,9 @@ from shapecalc.errors import ClaimError, Problem, ShapecalcError, ShapeError, Sp
 from shapecalc.language.files import locate
 from shapecalc.language.members import Member, find_member
 from shapecalc.layers import find_kind
-from shapecalc.layers.base.arguments import parse_sizes
+from shapecalc.layers.base.ranks import ranks_text
 from shapecalc.layers.base.shape import HWC, Shape, read_layout
-from shapecalc.layers.base.window import ranks_text
+from shapecalc.layers.base.sizes import parse_sizes
 from shapecalc.model.advice import advised, layout_doubt
 from shapecalc.model.inference import infer, sizings_of
 
@@ -95,7 +95,7 @@ class Network:
         The options are those of `shapecalc.questions.memory.memory`: bits of `weights`, `activations`, `buffers`;
         `in_place`, `order`, `training`, `optimizer`, `mixed_precision`, `budget`. Errors: as `infer`, and `UsageError`.
         """
-        from shapecalc.questions.memory import memory  # noqa: PLC0415  (loaded when first used)
+        from shapecalc.questions.memory import memory
 
         return memory(self.infer(input=input, vars=vars, batch=batch), **options)
 
@@ -110,7 +110,7 @@ class Network:
 
         Errors: as `infer`, and `UsageError` for a network whose inputs have no space.
         """
-        from shapecalc.questions.receptive_field import receptive_fields  # noqa: PLC0415  (loaded when first used)
+        from shapecalc.questions.receptive_field import receptive_fields
 
         return receptive_fields(self.infer(input=input, vars=vars, layout=layout))
 
@@ -144,7 +144,7 @@ class Network:
 
         Errors: `ClaimError` with every claim that is not, and as `infer`.
         """
-        from shapecalc.model.expectations import broken_claims  # noqa: PLC0415  (loaded by the question that needs it)
+        from shapecalc.model.expectations import broken_claims
 
         report = self.infer()
         problems = broken_claims(report)
@@ -169,13 +169,13 @@ class Network:
         `back` follows the sizes of a named layer's input back to the input of the network.
         Errors: as `infer`; `UsageError` for a layer that is not there.
         """
-        from shapecalc.questions.explain import explain  # noqa: PLC0415  (loaded by the question that needs it)
+        from shapecalc.questions.explain import explain
 
         return explain(self, layers or None, what or None, layout=layout, back=back)
 
     def legal_sizes(self) -> LegalSizes:
         """Return which input sizes the network takes: the legal ones, and those that no rounding touches."""
-        from shapecalc.questions.sizes import find_sizes  # noqa: PLC0415  (a question is loaded when it is asked)
+        from shapecalc.questions.sizes import find_sizes
 
         return find_sizes(self.graph)
 
@@ -186,7 +186,7 @@ class Network:
         macs, weights, biases, trainable, buffers.
         Errors: `UsageError` for a symbol that cannot be one, `MissingExtraError` without sympy.
         """
-        from shapecalc.questions.formula import find_formulas  # noqa: PLC0415  (it loads sympy)
+        from shapecalc.questions.formula import find_formulas  # it loads sympy
 
         return find_formulas(self.graph, self.rebuilt, symbols, what, layer)
 
@@ -253,7 +253,7 @@ def sweep(
     Errors: `UsageError`, `SpecError` where the specification itself is wrong; a variant that is wrong is a row that
     is not `valid`. `MissingExtraError` without numpy.
     """
-    from shapecalc.questions.sweep import joined  # noqa: PLC0415  (it loads numpy)
+    from shapecalc.questions.sweep import joined  # it loads numpy
 
     plan = plan_sweep(spec, vars, input)
     condition = plan.condition(where) if where else None
@@ -262,7 +262,7 @@ def sweep(
 
 def plan_sweep(spec: Any, vars: Mapping[str, Any] | None = None, input: Any = None) -> SweepPlan:  # noqa: A002
     """Return the plan of a sweep, to be run part by part. Arguments and errors are those of `sweep`."""
-    from shapecalc.questions.sweep import make_plan  # noqa: PLC0415
+    from shapecalc.questions.sweep import make_plan
 
     return make_plan(lambda sizes: load(spec, input=sizes), vars or {}, input)
 
@@ -291,7 +291,7 @@ def solve(  # noqa: PLR0913  (one for each word of the question)
 
     Errors: `UsageError` for a question that is none; as `load`.
     """
-    from shapecalc.questions import solve as backwards  # noqa: PLC0415  (a question is loaded when it is asked)
+    from shapecalc.questions import solve as backwards
 
     cls = kind_of(target)
     if cls is not None:
@@ -347,6 +347,6 @@ def _fixes(network: Network) -> Fixes:
         except ShapecalcError:
             return None
 
-    from shapecalc.questions.solve import find_fixes  # noqa: PLC0415
+    from shapecalc.questions.solve import find_fixes
 
     return find_fixes(network.graph, reread)

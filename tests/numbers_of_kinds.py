@@ -6,21 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Misfit
 from shapecalc.layers import KINDS
-from shapecalc.layers.base.arguments import (
-    Choice,
-    Count,
-    Factors,
-    Flag,
-    Integer,
-    Integers,
-    Number,
-    Padding,
-    PerAxis,
-    Sizes,
-)
-from shapecalc.layers.base.axes import AxisNumber, AxisNumbers
+from shapecalc.layers.base.arguments import Choice, Count, Flag, Integer, Number
+from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
 from shapecalc.layers.base.layer import Composite, Example, Layer
+from shapecalc.layers.base.per_axis import Factors, Padding, PerAxis
 from shapecalc.layers.base.shape import Shape
+from shapecalc.layers.base.sizes import Integers, Sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent / "cli"))
 from running import run
 
 import shapecalc
+from shapecalc.questions.solve import costs
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -32,6 +33,38 @@ def test_console_blocks(document, request, monkeypatch):
     monkeypatch.chdir(ROOT)
     text = document.read_text(encoding="utf-8")
     fresh = CONSOLE.sub(lambda found: f"```console\n$ shapecalc {found[1]}\n{said(found[1])}```", text)
+    if request.config.getoption("--renew"):
+        document.write_text(fresh, encoding="utf-8")
+        text = fresh
+    assert text == fresh
+
+
+def costs_of_windows():
+    """Return the rows of what `solve KIND` calls usual."""
+    return [("a window", "what", "cost", "because")] + [
+        (", ".join(row.sorts), row.what, f"{row.weight:g}", row.reason) for row in costs.WINDOWS
+    ]
+
+
+def costs_of_changes():
+    """Return the rows of which change `solve --fix` calls small."""
+    return [("what", "cost", "because")] + [(row.what, f"{row.weight:g}", row.reason) for row in costs.CHANGES.values()]
+
+
+def markdown(rows):
+    head, *body = rows
+    return "".join(f"| {' | '.join(row)} |\n" for row in (head, ["---"] * len(head), *body))
+
+
+@pytest.mark.parametrize("table", [costs_of_windows, costs_of_changes])
+def test_tables_of_costs_are_those_of_the_program(table, request):
+    document = ROOT / "docs" / "solve.md"
+    text = document.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(f"<!-- {table.__name__.replace('_', ' ')} -->\n")
+    _, end, after = rest.partition("<!-- end -->")
+    assert begin
+    assert end
+    fresh = f"{before}{begin}{markdown(table())}{end}{after}"
     if request.config.getoption("--renew"):
         document.write_text(fresh, encoding="utf-8")
         text = fresh

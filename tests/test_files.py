@@ -17,16 +17,9 @@ import pytest
 
 from shapecalc import files
 from shapecalc.errors import UsageError
-from shapecalc.files import (
-    OutputFile,
-    PartFile,
-    check_writable,
-    find_target,
-    inputs_noted,
-    note_input,
-    undisturbed,
-    write_file,
-)
+from shapecalc.files import OutputFile, check_writable, find_target, inputs_noted, note_input, write_file
+from shapecalc.questions.sweep import part_file
+from shapecalc.questions.sweep.part_file import PartFile, undisturbed
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
 
@@ -394,14 +387,14 @@ def test_a_part_is_one_process_alone(tmp_path):
 def test_a_part_that_another_process_finishes_meanwhile_is_not_gone_on_with(tmp_path, monkeypatch):
     file, part = tmp_path / "rows.csv", tmp_path / "rows.csv.part"
     part.write_bytes(b"1\n")
-    lock = files._lock
+    lock = part_file._lock
 
     def finished_meanwhile(stream):
         if part.exists() and not file.exists():
             part.rename(file)
         return lock(stream)
 
-    monkeypatch.setattr(files, "_lock", finished_meanwhile)
+    monkeypatch.setattr(part_file, "_lock", finished_meanwhile)
     found = PartFile(str(file), resumes=True)
     assert not found.was_there
     found.write(b"2\n")

@@ -320,11 +320,11 @@ def test_names_that_no_file_can_have(tmp_path, name):
 
 
 def test_hints_are_worked_out_when_they_are_shown(monkeypatch):
-    from shapecalc import errors
+    from shapecalc import suggestions
 
     asked = []
-    nearest = errors._nearest
-    monkeypatch.setattr(errors, "_nearest", lambda word, words: asked.append(word) or nearest(word, words))
+    nearest = suggestions.nearest_word
+    monkeypatch.setattr(suggestions, "nearest_word", lambda word, words: asked.append(word) or nearest(word, words))
     with pytest.raises(shapecalc.SpecError) as caught:
         shapecalc.load("input: 8\nlayers:\n" + "".join(f"  - linaer: {{of: {i}}}\n" for i in range(90)))
     assert asked == []

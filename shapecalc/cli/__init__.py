@@ -84,7 +84,7 @@ class _Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from shapecalc.errors import did_you_mean  # noqa: PLC0415
+            from shapecalc.errors import did_you_mean
 
             commands = self.list_commands(ctx)
             mend = did_you_mean(args[0], commands, "`shapecalc --help` lists the commands", lists=False)
@@ -136,7 +136,7 @@ def _run() -> int:
         result: Any = cli.main(prog_name="shapecalc", standalone_mode=False)
         sys.stdout.flush()
     except ShapecalcError as error:
-        from shapecalc.cli.options import show_error  # noqa: PLC0415
+        from shapecalc.cli.options import show_error
 
         sys.stdout.flush()
         show_error(error)
@@ -160,7 +160,7 @@ def _open_streams() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
         if (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") != "utf8":
-            from shapecalc.renderers.plain import PlainStream  # noqa: PLC0415  (for the seldom stream)
+            from shapecalc.renderers.plain import PlainStream
 
             setattr(sys, name, PlainStream(stream))
 

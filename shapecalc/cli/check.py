@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from shapecalc.cli.options import emit, emit_json, read_settings, show_error
 from shapecalc.errors import Problem, ShapecalcError, count_noun
-from shapecalc.escaping import clean, github, github_property, join_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shapecalc.language.members import Member
+    from shapecalc.renderers.check import Checked
 
 __all__ = ["command"]
 
@@ -23,18 +23,6 @@ _MOST_LAYERS = 100_000
 
 _LAYERS_OF_A_FAILURE = 1_000
 """What a member counts as that could not be built, beside the layers that were written out."""
-
-
-class _Result(NamedTuple):
-    """What was found of one specification."""
-
-    spec: str
-    file: str
-    networks: int
-    claims: int
-    told: str
-    problems: tuple[Problem, ...]
-    exit_status: int
 
 
 @click.command(short_help="Check specifications, and what they claim of themselves.")
@@ -57,33 +45,43 @@ def command(specs: Sequence[str], every: bool, settings: Sequence[str], format_:
         raise click.UsageError("give a SPEC to check, or --all for the bundled ones")
     variables = read_settings(settings)
     names = [*specs, *(_bundled() if every else ())]
+    from shapecalc.renderers.check import check_contract, draw_annotations, draw_verdict
+
     results = [_check(name, variables) for name in names]
-    {"text": _text, "json": _json, "github": _github}[format_](results)
+    if format_ == "json":
+        emit_json(check_contract(results))
+    elif format_ == "github":
+        emit("\n".join(draw_annotations(results)), format_="github")
+    else:
+        for result in results:
+            emit(draw_verdict(result))
+            if result.problems:
+                show_error(ShapecalcError(result.problems))
     return max(result.exit_status for result in results)
 
 
 def _bundled() -> Iterator[str]:
-    from shapecalc.language.files import bundled_members  # noqa: PLC0415
+    from shapecalc.language.files import bundled_members
 
     paths = dict.fromkeys(path for path, _ in bundled_members())
     return (os.path.splitext(os.path.basename(path))[0] for path in paths)
 
 
-def _check(spec: str, variables: Mapping[str, Any]) -> _Result:
+def _check(spec: str, variables: Mapping[str, Any]) -> Checked:
     """Return what is wrong with a specification, its members included."""
-    from shapecalc.language.members import find_members  # noqa: PLC0415
-    from shapecalc.model.expectations import broken_claims  # noqa: PLC0415
-    from shapecalc.network import load  # noqa: PLC0415
+    from shapecalc.language.members import find_members
+    from shapecalc.model.expectations import broken_claims
+    from shapecalc.network import load
+    from shapecalc.renderers.check import Checked
 
     problems: dict[Problem, Problem] = {}  # what members have in common is said once
     claims = count = params = layers = 0
-    name, file = spec, spec
+    name = spec
     try:
         found = find_members(spec)
     except ShapecalcError as error:
-        return _Result(spec, file, 0, 0, "", error.problems, error.exit_status)
+        return Checked(spec, 0, 0, "", error.problems, error.exit_status)
     for number, member in enumerate(found):
-        file = member.specification.name
         if layers > _MOST_LAYERS:
             large = _too_much(member, number, len(found))
             problems[large] = large
@@ -104,7 +102,7 @@ def _check(spec: str, variables: Mapping[str, Any]) -> _Result:
         for problem in wrong:  # without its hint, which is worked out only for what is shown
             problems.setdefault(problem._replace(mend=""), problem)
     told = f"{name}, {params:,} parameters" if count == 1 else count_noun(count, "network")
-    return _Result(spec, file, count, claims, told, tuple(problems.values()), 1 if problems else 0)
+    return Checked(spec, count, claims, told, tuple(problems.values()), 1 if problems else 0)
 
 
 def _too_much(member: Member, number: int, members: int) -> Problem:
@@ -113,54 +111,3 @@ def _too_much(member: Member, number: int, members: int) -> Problem:
     mark = document.keys["variants"].mark if document else None
     message = f"its variants are too large to be checked all together: only {number:,} of {members:,} were"
     return Problem(message, mark, mend="divide them between several files")
-
-
-def _text(results: Sequence[_Result]) -> None:
-    for result in results:
-        if result.problems:
-            emit(clean(f"wrong  {result.spec}: {count_noun(len(result.problems), 'problem')}"))
-            show_error(ShapecalcError(result.problems))
-        else:
-            held = f"{count_noun(result.claims, 'claim')} held" if result.claims else "nothing claimed"
-            emit(clean(f"ok     {result.spec}: {result.told}, {held}"))
-
-
-def _json(results: Sequence[_Result]) -> None:
-    told = [
-        {
-            "spec": result.spec,
-            "ok": not result.problems,
-            "networks": result.networks,
-            "claims": result.claims,
-            "problems": [_problem(problem) for problem in result.problems],
-        }
-        for result in results
-    ]
-    emit_json({"version": 1, "results": told})
-
-
-def _problem(problem: Problem) -> dict[str, Any]:
-    mark = problem.mark
-    return {
-        "file": mark.source.name if mark else None,
-        "line": mark.line or None if mark else None,
-        "column": mark.column if mark and mark.line else None,
-        "path": mark.path or None if mark else None,
-        "layer": problem.layer or None,
-        "message": problem.headline,
-        "why": list(problem.why),
-        "mend": problem.mend or None,
-    }
-
-
-def _github(results: Sequence[_Result]) -> None:
-    for result in results:
-        for problem in result.problems:
-            mark = problem.mark
-            place = f"file={github_property(mark.source.name if mark else result.spec)}"
-            if mark and mark.line:
-                place += f",line={mark.line},col={mark.column}"
-            lines = (problem.headline, *problem.why, *filter(None, problem.mend.split("\n")))
-            emit(f"::error {place},title=shapecalc::{github(join_lines(lines))}", format_="github")
-        if not result.problems:
-            emit(clean(f"ok     {result.spec}: {result.told}"))

@@ -27,8 +27,8 @@ def command(
     output: str | None,
 ) -> None:  # fmt: skip
     """Show networks side by side: totals, ratios to the first, and which kinds of layer hold them."""
-    from shapecalc.questions.compare import compare  # noqa: PLC0415
-    from shapecalc.renderers.comparison import draw_comparison  # noqa: PLC0415
+    from shapecalc.questions.compare import compare
+    from shapecalc.renderers.comparison import draw_comparison
 
     if len(specs) < 2:
         raise click.UsageError("give two SPECs or more to compare")

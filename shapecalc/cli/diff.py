@@ -37,8 +37,8 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     With one SPEC, it is compared with itself: `diff resnet50 --set-b width_per_group=128`. Layers are matched by
     name and kind, then by kind. The exit status is 0 whether or not they differ.
     """
-    from shapecalc.questions.compare import diff  # noqa: PLC0415
-    from shapecalc.renderers.difference import draw_difference  # noqa: PLC0415
+    from shapecalc.questions.compare import diff
+    from shapecalc.renderers.difference import draw_difference
 
     if second is None and not (set_a or set_b or input_a or input_b):
         raise click.UsageError("give a second SPEC, or what differs: --set-b NAME=VALUE or --input-b SIZE")

@@ -45,7 +45,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
 
     A LAYER is the name of a layer or of a block; all are explained where none is named.
     """
-    from shapecalc.questions.explain import explain  # noqa: PLC0415  (after the options were found good)
+    from shapecalc.questions.explain import explain  # after the options were found good
 
     network = load_network(spec, inputs, settings, layout or "")
     explanation = explain(network, layers, what or None, layout=layout or "", back=back)

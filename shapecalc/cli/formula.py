@@ -55,6 +55,6 @@ def command(
     if format_ == "json":
         emit_json(answer.to_dict(), output)
     else:
-        from shapecalc.renderers.formula import draw_formulas  # noqa: PLC0415
+        from shapecalc.renderers.formula import draw_formulas
 
         emit(draw_formulas(answer, format_), output, format_)

@@ -9,20 +9,19 @@ import click
 
 from shapecalc.cli.options import OUTPUT, emit, terminal_width, wants_color
 from shapecalc.errors import Misfit, ShapecalcError, did_you_mean
-from shapecalc.layers.base.arguments import REQUIRED, Choice, Flag, Integer, Number, Padding, PerAxis, Sizes, Text
+from shapecalc.layers.base.arguments import REQUIRED, Choice, Flag, Integer, Number, Text
+from shapecalc.layers.base.per_axis import Padding, PerAxis
+from shapecalc.layers.base.sizes import Sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from shapecalc.layers.base.arguments import Argument
-    from shapecalc.layers.base.layer import Example, Layer
+    from shapecalc.layers.base.layer import Layer
     from shapecalc.network import Network
     from shapecalc.questions.explain import LayerExplanation
 
-__all__ = ["OWN_OPTIONS", "command", "example_command"]
-
-OWN_OPTIONS = ("input", "layout", "explain", "format", "output", "help")
-"""Options that every kind has, beside its arguments."""
+__all__ = ["command"]
 
 _FORMATS = ("text", "table", "json", "csv", "markdown", "latex", "html", "svg")
 _NOTHING = ("null", "none")
@@ -33,12 +32,12 @@ class _Kinds(click.Group):
     """The kinds as commands, each made from its declaration when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        from shapecalc.layers import KINDS  # noqa: PLC0415  (it loads every family)
+        from shapecalc.layers import KINDS  # it loads every family
 
         return list(KINDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        from shapecalc.layers import find_kind  # noqa: PLC0415
+        from shapecalc.layers import find_kind
 
         cls = find_kind(cmd_name)
         return None if cls is None else _command_of(cls, cmd_name)
@@ -49,7 +48,7 @@ class _Kinds(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from shapecalc.layers import kind_words  # noqa: PLC0415
+            from shapecalc.layers import kind_words
 
             mend = did_you_mean(args[0], kind_words, "`shapecalc layers` lists the kinds", lists=False)
             raise click.UsageError(f"there is no kind of layer called {args[0]!r}: {mend}", ctx) from error
@@ -99,7 +98,7 @@ def _read(text: str, argument: Argument) -> Any:
     if isinstance(argument, Choice) or (argument.words and text.isidentifier() and text not in _NOTHING):
         return text  # a word that is not one of the known ones: the argument says so
     if text.startswith("["):
-        import json  # noqa: PLC0415
+        import json
 
         return json.loads(text)
     pieces = [_piece(piece) for piece in re.split(r"[x×,]", text)]
@@ -143,11 +142,14 @@ def _command_of(cls: type[Layer], word: str) -> click.Command:
         own = {field: options.pop(field) for field in _Request._fields}
         _work_out(cls, word, _Request(**own), options)
 
+    from shapecalc.renderers.examples import example_command
+
+    example = example_command(cls, cls.examples[0]) if cls.examples else ""
     return click.Command(
         cls.kind,
         params=options,
         callback=work_out,
-        help=f"{cls.summary()}\n\n\b\n{_example_line(cls)}",
+        help=f"{cls.summary()}\n\n\b\n{example}",
         epilog=f"`shapecalc layers {cls.kind}` shows its rules and examples.",
     )
 
@@ -220,8 +222,8 @@ def _work_out(cls: type[Layer], word: str, request: _Request, values: dict[str, 
 
 def _network(word: str, given: dict[str, Any], request: _Request) -> Network:
     """Return the network of one layer, of the kind that a word names."""
-    from shapecalc.layers.base.arguments import parse_sizes  # noqa: PLC0415
-    from shapecalc.network import load  # noqa: PLC0415
+    from shapecalc.layers.base.sizes import parse_sizes
+    from shapecalc.network import load
 
     sizes = [list(parse_sizes(text)) for text in request.inputs]
     names = ["input"] if len(sizes) == 1 else [f"input{number}" for number in range(1, len(sizes) + 1)]
@@ -236,17 +238,17 @@ def _written(network: Network, request: _Request) -> str:
     to_screen = request.output is None
     width = terminal_width() if to_screen else None
     if request.explain:
-        from shapecalc.questions.explain import Explanation, explain  # noqa: PLC0415
+        from shapecalc.questions.explain import Explanation, explain
 
         found = explain(network, layout=request.layout)
         found = Explanation(found.report, tuple(map(_without_place, found)), found.what, found.asked)
         return found.render(request.format_, width=width)
     report = network.infer(layout=request.layout)
     if request.format_ == "text" and len(report) == 1:
-        from shapecalc.renderers.brief import draw_row  # noqa: PLC0415
+        from shapecalc.renderers.brief import draw_row
 
         return draw_row(report.rows[0])
-    from shapecalc.renderers import render  # noqa: PLC0415
+    from shapecalc.renderers import render
 
     name = "table" if request.format_ == "text" else request.format_
     return render(report, name, width=width, color=wants_color() and to_screen and name == "table")
@@ -256,33 +258,3 @@ def _without_place(layer: LayerExplanation) -> LayerExplanation:
     """Return a layer that stands in no file."""
     row = layer.row
     return layer._replace(row=row._replace(node=row.node._replace(mark=None, uses=())))
-
-
-def example_command(cls: type[Layer], example: Example) -> str:
-    """Return the command that works out an example of a kind."""
-    inputs = example.input if isinstance(example.input, list) else [example.input]
-    words = ["shapecalc", "layer", cls.kind]
-    words += [f"--input {'x'.join(map(str, sizes))}" for sizes in inputs]
-    words += ["--layout hwc"] if example.layout == "HWC" else []
-    return " ".join([*words, *_example_options(cls, example)])
-
-
-def _example_options(cls: type[Layer], example: Example) -> Iterable[str]:
-    arguments = cls.argument_names()
-    for word, value in example.arguments.items():
-        option = word.replace("_", "-")
-        if isinstance(cls.arguments[arguments[word]], Flag):
-            yield f"--{option}" if value else f"--no-{option}"
-        else:
-            yield f"--{option} {_spelled(value)}"
-
-
-def _spelled(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return "x".join([":".join(map(str, item)) if isinstance(item, (list, tuple)) else
-                         "null" if item is None else str(item) for item in value])  # fmt: skip
-    return f"'{value}'" if isinstance(value, str) and not value.isalnum() else str(value)
-
-
-def _example_line(cls: type[Layer]) -> str:
-    return example_command(cls, cls.examples[0]) if cls.examples else ""

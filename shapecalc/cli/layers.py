@@ -28,9 +28,10 @@ def command(kinds: Sequence[str], format_: str, output: str | None) -> None:
 
     Markdown and JSON tell everything of all kinds where none is named.
     """
-    from shapecalc.layers import KINDS  # noqa: PLC0415
-    from shapecalc.questions.explain.kinds import kind_of  # noqa: PLC0415  (they load every family of kinds)
-    from shapecalc.renderers import kinds as drawing  # noqa: PLC0415
+    from shapecalc.layers import KINDS
+    from shapecalc.questions.explain.kinds import kind_of  # they load every family of kinds
+    from shapecalc.renderers import kinds as drawing
+    from shapecalc.renderers.examples import draw_examples_to_try
 
     width = terminal_width() if output is None else None
     if not kinds and format_ == "text":
@@ -42,21 +43,12 @@ def command(kinds: Sequence[str], format_: str, output: str | None) -> None:
     elif format_ == "markdown":
         emit("\n\n".join(map(drawing.draw_markdown, found)), output, format_)
     else:
-        pages = [f"{drawing.draw_text(kind, width)}{_to_try(kind.name)}" for kind in found]
+        pages = [f"{drawing.draw_text(kind, width)}{draw_examples_to_try(KINDS[kind.name])}" for kind in found]
         emit("\n\n".join(pages), output)
 
 
-def _to_try(kind: str) -> str:
-    """Return the command that works out a kind's first example."""
-    from shapecalc.cli.layer import example_command  # noqa: PLC0415
-    from shapecalc.layers import KINDS  # noqa: PLC0415
-
-    cls = KINDS[kind]
-    return f"\n\nto try it\n  {example_command(cls, cls.examples[0])}" if cls.examples else ""
-
-
 def _find(word: str) -> type[Layer]:
-    from shapecalc.layers import find_kind, kind_words  # noqa: PLC0415
+    from shapecalc.layers import find_kind, kind_words
 
     cls = find_kind(word)
     if cls is None:

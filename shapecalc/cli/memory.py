@@ -84,7 +84,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     if format_ == "json":
         emit_json(result.to_dict(), output)
         return
-    from shapecalc.renderers.memory import draw_memory  # noqa: PLC0415
+    from shapecalc.renderers.memory import draw_memory
 
     width = terminal_width() if output is None else None
     emit(draw_memory(result, layers=layers, width=width, color=wants_color() and output is None), output)

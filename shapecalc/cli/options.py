@@ -81,7 +81,7 @@ def _read_depth(ctx: click.Context, param: click.Parameter, value: str) -> int |
     """Return the depth that `--depth` gives: a number, all or auto."""
     if value in ("auto", "all"):
         return value
-    from shapecalc.text.units import read_whole  # noqa: PLC0415
+    from shapecalc.text.units import read_whole
 
     depth = read_whole(value)
     if depth:
@@ -105,8 +105,8 @@ layout_option = click.option(
 
 def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
     """Return the variables that `--set NAME=VALUE` gives, their values read as the specification's are."""
-    from shapecalc.language.values import BadValueError, plain  # noqa: PLC0415
-    from shapecalc.source import read_text  # noqa: PLC0415
+    from shapecalc.language.values import BadValueError, plain
+    from shapecalc.source import read_text
 
     found: dict[str, Any] = {}
     for pair in pairs:
@@ -141,8 +141,8 @@ def read_inputs(texts: Sequence[str]) -> Any:
 
 def load_network(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] = (), layout: str = "") -> Network:
     """Return the network of a command: its SPEC with --input (in the layout shown) and --set applied."""
-    from shapecalc.layers.base.shape import read_layout  # noqa: PLC0415
-    from shapecalc.network import load  # noqa: PLC0415
+    from shapecalc.layers.base.shape import read_layout
+    from shapecalc.network import load
 
     sizes = read_inputs(inputs)
     variables = read_settings(settings)
@@ -155,7 +155,7 @@ def terminal_width() -> int | None:
     """Return the columns of the terminal, or None where the output goes elsewhere."""
     if not sys.stdout.isatty():
         return None
-    import shutil  # noqa: PLC0415  (it loads what else a summary does not need)
+    import shutil
 
     return shutil.get_terminal_size((80, 24)).columns
 
@@ -186,7 +186,7 @@ def emit(text: str, output: str | None = None, format_: str = "text") -> None:
 
 def emit_json(contract: dict[str, Any], output: str | None = None) -> None:
     """Write an answer's JSON contract to standard output, or to a file as a whole. Errors: as `emit`."""
-    from shapecalc.renderers.json import write_contract  # noqa: PLC0415  (seldom asked for)
+    from shapecalc.renderers.json import write_contract
 
     emit(write_contract(contract), output, "json")
 

@@ -30,7 +30,7 @@ def _read_place(ctx: click.Context, param: click.Parameter, value: str | None) -
     """Return the place that `--at` gives: 3x4."""
     if value is None:
         return None
-    from shapecalc.text.units import read_sizes  # noqa: PLC0415
+    from shapecalc.text.units import read_sizes
 
     place = read_sizes(value)
     if place is None:
@@ -67,7 +67,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     if format_ == "json":
         emit_json(_contract(fields, layer, place), output)
         return
-    from shapecalc.renderers.receptive_field import draw_fields, draw_region  # noqa: PLC0415
+    from shapecalc.renderers.receptive_field import draw_fields, draw_region
 
     width = terminal_width() if output is None else None
     if layer is None:

@@ -18,6 +18,6 @@ def command(output: str | None) -> None:
     An editor that speaks YAML completes and checks with it a file whose first line is
     `# yaml-language-server: $schema=shapecalc.schema.json`.
     """
-    from shapecalc.language.schema import specification_schema  # noqa: PLC0415
+    from shapecalc.language.schema import specification_schema
 
     emit(json_text(specification_schema(), 1), output, "json")

@@ -29,7 +29,7 @@ def command(spec: str, inputs: Sequence[str], settings: Sequence[str], format_: 
     if format_ == "json":
         emit_json(answer.to_dict(), output)
     else:
-        from shapecalc.renderers.sizes import draw_sizes  # noqa: PLC0415
+        from shapecalc.renderers.sizes import draw_sizes
 
         emit(draw_sizes(answer), output)
     return 0 if all(entry.legal.smallest for entry in answer.axes) else 1

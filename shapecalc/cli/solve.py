@@ -72,8 +72,8 @@ def command(
 
     Exits with 1 where there is no answer; the nearest is then shown.
     """  # noqa: D301  (click wants the character \\b itself)
-    from shapecalc.network import kind_of  # noqa: PLC0415
-    from shapecalc.renderers.solve import draw_budget, draw_fixes, draw_window  # noqa: PLC0415
+    from shapecalc.network import kind_of
+    from shapecalc.renderers.solve import draw_budget, draw_fixes, draw_window
 
     cls = kind_of(target)
     if cls is not None:
@@ -122,9 +122,9 @@ def _refuse(words: Sequence[str], why: str, mend: str = "") -> None:
 
 def _like(target: str) -> str:
     """Return which kind may have been meant; nothing where none is alike, or there is a specification of that name."""
-    from shapecalc.errors import ShapecalcError, did_you_mean  # noqa: PLC0415
-    from shapecalc.language.files import locate  # noqa: PLC0415
-    from shapecalc.questions.solve import sliding_kinds  # noqa: PLC0415
+    from shapecalc.errors import ShapecalcError, did_you_mean
+    from shapecalc.language.files import locate
+    from shapecalc.questions.solve import sliding_kinds
 
     try:
         locate(target)
@@ -134,7 +134,7 @@ def _like(target: str) -> str:
 
 
 def _window(kind: str, inputs: Sequence[str], wanted: str | None, extra: Sequence[str]) -> WindowSolutions:
-    from shapecalc.network import solve  # noqa: PLC0415
+    from shapecalc.network import solve
 
     answer: Any = solve(kind, input=read_inputs(inputs), output=wanted, **_arguments(extra))
     return answer  # type: ignore[no-any-return]
@@ -152,8 +152,8 @@ def _arguments(words: Sequence[str]) -> dict[str, Any]:
 
 
 def _network(spec: str, inputs: Sequence[str], names: Sequence[str], asked: Mapping[str, Any]) -> Any:
-    from shapecalc.network import solve  # noqa: PLC0415
-    from shapecalc.questions.solve import read_range  # noqa: PLC0415
+    from shapecalc.network import solve
+    from shapecalc.questions.solve import read_range
 
     find = dict(read_range(name) for name in names)
     budgets = {what: asked[what] for what in ("params", "macs", "memory")}

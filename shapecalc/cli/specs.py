@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,21 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shapecalc.language.members import Member
+    from shapecalc.renderers.listing import ListedNetwork
 
 __all__ = ["command"]
-
-
-class _Entry(NamedTuple):
-    """What is listed of one bundled network."""
-
-    name: str
-    title: str
-    family: str
-    task: str
-    input: str
-    params: int
-    macs: int
-    source: str
 
 
 @click.command(short_help="List the bundled networks.")
@@ -68,10 +56,12 @@ def command(
     if format_ == "json":
         emit_json({"version": 1, "specs": [entry._asdict() for entry in entries]})
     else:
-        emit(_table(entries))
+        from shapecalc.renderers.listing import draw_networks
+
+        emit(draw_networks(entries, terminal_width(), color=wants_color()))
 
 
-def _kept(entries: list[_Entry], field: str, wanted: str | None) -> list[_Entry]:
+def _kept(entries: list[ListedNetwork], field: str, wanted: str | None) -> list[ListedNetwork]:
     if wanted is None:
         return entries
     kept = [entry for entry in entries if getattr(entry, field).lower() == wanted.lower()]
@@ -81,18 +71,19 @@ def _kept(entries: list[_Entry], field: str, wanted: str | None) -> list[_Entry]
     return kept
 
 
-def _entries() -> Iterator[_Entry]:
-    from shapecalc.language.files import bundled_members  # noqa: PLC0415
-    from shapecalc.language.members import find_members  # noqa: PLC0415
+def _entries() -> Iterator[ListedNetwork]:
+    from shapecalc.language.files import bundled_members
+    from shapecalc.language.members import find_members
 
     for path in dict.fromkeys(path for path, _ in bundled_members()):
         for member in find_members(path):
             yield _entry(member)
 
 
-def _entry(member: Member) -> _Entry:
+def _entry(member: Member) -> ListedNetwork:
     """Return what is listed of a network."""
-    from shapecalc.network import load  # noqa: PLC0415
+    from shapecalc.network import load
+    from shapecalc.renderers.listing import ListedNetwork
 
     report = load(member).infer()
     document = member.specification.document
@@ -100,13 +91,5 @@ def _entry(member: Member) -> _Entry:
     stem = member.variant or os.path.splitext(os.path.basename(member.file))[0]
     sizes = ", ".join("×".join(map(str, sizes)) for sizes in report.inputs.values())
     family, task = document.text("family") or report.name, document.text("task")
-    return _Entry(stem, report.name, family, task, sizes, report.total.params, report.total.macs, report.graph.source)
-
-
-def _table(entries: Sequence[_Entry]) -> str:
-    from shapecalc.renderers.listing import draw_listing  # noqa: PLC0415
-
-    rows = [(e.name, e.input, f"{e.params:,}", f"{e.macs:,}", e.task, e.source) for e in entries]
-    headings = ("name", "input", "params", "MACs", "task", "source")
-    width, color = terminal_width(), wants_color()
-    return draw_listing(headings, rows, numbers=(2, 3), spare=(5, 4), cut=(1,), width=width, color=color)
+    total = report.total
+    return ListedNetwork(stem, report.name, family, task, sizes, total.params, total.macs, report.graph.source)

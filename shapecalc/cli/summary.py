@@ -31,7 +31,7 @@ class _Command(click.Command):
     """The command, whose help ends with the columns that there are."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        from shapecalc.renderers import COLUMNS  # noqa: PLC0415  (only help lists them)
+        from shapecalc.renderers import COLUMNS
 
         formatter.write_paragraph()
         formatter.write_text(f"Columns: {', '.join(COLUMNS)}.")
@@ -75,7 +75,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     network = load_network(spec, inputs, settings, layout or "")
     report = network.infer(batch=batch, layout=layout or "", convention=convention)
     if columns:
-        from shapecalc.renderers import parse_columns  # noqa: PLC0415
+        from shapecalc.renderers import parse_columns
     format_ = format_ or _ENDINGS.get(os.path.splitext(output or "")[1].lower(), "table")
     to_screen = output is None and format_ == "table"
     text = render(

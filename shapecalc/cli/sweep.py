@@ -20,7 +20,6 @@ from shapecalc.cli.options import (
     write_to_screen,
 )
 from shapecalc.errors import Problem, ShapecalcError, UsageError, count_noun
-from shapecalc.escaping import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,8 +59,8 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     if more:  # --input 3x{64,96}x64 without quotes comes as --input 3x64x64 3x96x64
         mend = "quotes keep the shell from reading braces itself: --input '3x{64,96}x64'"
         raise UsageError(Problem(f"{more[0]} is one word too many", mend=mend))
-    from shapecalc.network import plan_sweep  # noqa: PLC0415
-    from shapecalc.questions.sweep.driver import Job  # noqa: PLC0415  (numpy is an extra)
+    from shapecalc.network import plan_sweep
+    from shapecalc.questions.sweep.driver import Job  # numpy is an extra
 
     format_ = _format_of(options["format_"], options["output"])
     plan = plan_sweep(spec, _read_sets(settings), _read_inputs(inputs))
@@ -70,14 +69,18 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
         output=options["output"], format=format_, resume=options["resume"], plot=options["plot"], shown=_SHOWN,
     )  # fmt: skip
     if job.plot:
-        from shapecalc.renderers.front import check_picture  # noqa: PLC0415
+        from shapecalc.renderers.front import check_picture
 
         check_picture(job.plot)
     _announce(job, yes=options["yes"])
     interruption = _run(job, options["jobs"])
     if interruption is None or not (options["output"] or options["plot"]):
         if format_ == "table":
-            emit(_table(job, options["output"]), options["output"])
+            from shapecalc.renderers.sweep import draw_sweep
+
+            to_screen = options["output"] is None
+            width = terminal_width() if to_screen else None
+            emit(draw_sweep(job, _reason(job), width, color=wants_color() and to_screen), options["output"])
         elif options["output"] is None and job.is_gathered:
             emit(job.text(), format_=format_)
     if interruption is not None:
@@ -107,7 +110,7 @@ def _format_of(format_: str | None, output: str | None) -> str:
 
 
 def _read_sets(settings: Sequence[str]) -> dict[str, Any]:
-    from shapecalc.questions.sweep.axes import parse_values  # noqa: PLC0415
+    from shapecalc.questions.sweep.axes import parse_values
 
     found: dict[str, Any] = {}
     for pair in settings:
@@ -151,7 +154,7 @@ def _run(job: Job, jobs: int) -> KeyboardInterrupt | None:
         _work(job, jobs)
         job.finish()
         if job.plot:
-            from shapecalc.renderers.front import draw_front  # noqa: PLC0415
+            from shapecalc.renderers.front import draw_front
 
             draw_front(job.plot, *job.picture())
     except KeyboardInterrupt as interruption:
@@ -166,10 +169,10 @@ def _run(job: Job, jobs: int) -> KeyboardInterrupt | None:
 
 
 def _work(job: Job, jobs: int) -> None:
-    from shapecalc.renderers.progress import progress  # noqa: PLC0415
+    from shapecalc.renderers.progress import progress
 
     is_wanted = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and job.size().is_long
-    from shapecalc.questions.sweep.driver import process_pool  # noqa: PLC0415
+    from shapecalc.questions.sweep.driver import process_pool
 
     stream = _Screen(job.format) if job.output is None else None
     with (
@@ -178,23 +181,6 @@ def _work(job: Job, jobs: int) -> None:
     ):
         for done in job.run(executor, stream):
             show(done)
-
-
-def _table(job: Job, output: str | None) -> str:
-    """Return the rows as a table, with what they are above and what is left out below."""
-    from shapecalc.renderers.listing import draw_listing  # noqa: PLC0415
-    from shapecalc.renderers.sweep import listed  # noqa: PLC0415
-    from shapecalc.text.cells import wrap  # noqa: PLC0415
-
-    rows, wrong = listed(job), [clean(line) for line in _reason(job)]
-    width = terminal_width() if output is None else None
-    title = wrap(clean(job.title()), width, hang=2)
-    if not rows.cells:
-        return "\n".join([*title, "", "no row is left", *wrong])
-    footer = [line for text in (*rows.footer, *wrong) for line in wrap(text, width)]
-    color = wants_color() and output is None
-    drawn = draw_listing(rows.headings, rows.cells, numbers=rows.numbers, width=width, color=color)
-    return "\n".join([*title, "", drawn, "", *footer])
 
 
 def _reason(job: Job) -> list[str]:

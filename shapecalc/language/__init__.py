@@ -19,8 +19,8 @@ from shapecalc.language.order import Settled, settle
 from shapecalc.language.reports import TooMuchError
 from shapecalc.language.scope import Scope, declared_names, read_name, read_reference
 from shapecalc.language.values import BadValueError, bad, describe, input_shape, plain, word
-from shapecalc.layers.base.arguments import Sizes
 from shapecalc.layers.base.shape import CHW, LAYOUTS, UNKNOWN, Shape
+from shapecalc.layers.base.sizes import Sizes
 from shapecalc.model.graph import Claim, Graph, Reference
 from shapecalc.source import ListValue, MapValue, Scalar, read_object, read_text
 

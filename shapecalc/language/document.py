@@ -201,7 +201,7 @@ def _variables(value: Value | None, problems: Problems) -> dict[str, Value]:
 
 
 def _blocks(value: Value | None, problems: Problems) -> dict[str, BlockDefinition]:
-    from shapecalc.layers import find_kind  # noqa: PLC0415
+    from shapecalc.layers import find_kind
 
     blocks = {}
     for key, item in _mapping(value, "blocks", problems):

@@ -63,7 +63,7 @@ def _number(value: Value) -> int:
 
 
 def _sizes(value: Value) -> tuple[int, ...]:
-    from shapecalc.layers.base.arguments import Sizes  # noqa: PLC0415
+    from shapecalc.layers.base.sizes import Sizes
 
     argument = Sizes("a size", scalar=True)
     argument.name = "a claimed size"

@@ -93,7 +93,7 @@ def _reader(path: str, shown: str) -> Reader:
     root = os.path.realpath(os.path.dirname(os.path.abspath(path)))
 
     def read(name: str, mark: Mark) -> tuple[Value | None, list[Problem]]:
-        from shapecalc.source import read_text  # noqa: PLC0415
+        from shapecalc.source import read_text
 
         try:
             target = os.path.realpath(os.path.join(root, name))

@@ -164,7 +164,7 @@ def _order(
     """Return the nodes in an order in which each stands behind what it takes: the written order, where that will do."""
     if all(ref is None or ref.node < index for index, refs in enumerate(inputs) for ref in refs):
         return list(range(len(protos)))
-    import heapq  # noqa: PLC0415  (for the seldom specification that refers forwards)
+    import heapq  # for the seldom specification that refers forwards
 
     takers: dict[int, list[int]] = {}
     waits = [0] * len(protos)

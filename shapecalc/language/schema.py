@@ -8,8 +8,8 @@ from shapecalc.language.document import KEYS
 from shapecalc.language.entries import OWN_WORDS
 from shapecalc.language.expectations import COUNTS
 from shapecalc.layers import KINDS
-from shapecalc.layers.base.arguments import Factors, Padding, PerAxis
 from shapecalc.layers.base.layer import stated_rank
+from shapecalc.layers.base.per_axis import Factors, Padding, PerAxis
 
 if TYPE_CHECKING:
     from shapecalc.layers.base.arguments import Argument

@@ -130,7 +130,7 @@ def read_name(value: Value, variables: Mapping[str, Any]) -> str:
     text = word(value, "a name")
 
     def fill(match: re.Match[str]) -> str:
-        from shapecalc.language.expressions import ExpressionError, parse  # noqa: PLC0415  (most names are plain)
+        from shapecalc.language.expressions import ExpressionError, parse
 
         try:
             return str(parse(match[1]).evaluate(variables))

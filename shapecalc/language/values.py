@@ -87,7 +87,7 @@ def evaluate(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
         raise trapped(f"{describe(scalar)} stands where a number is due", scalar, due="a number")
     if scalar.quoted and re.fullmatch(_NUMBER_TEXT, scalar.text.strip()):
         raise bad(f"'{scalar.text}' is text, not a number", scalar.mark, "take away the quotes")
-    from shapecalc.language.expressions import ExpressionError, parse  # noqa: PLC0415  (a plain specification has none)
+    from shapecalc.language.expressions import ExpressionError, parse
 
     try:
         return parse(scalar.text).evaluate(variables)
@@ -155,7 +155,7 @@ def _quoted(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
     """Return what a text in quotes is: an expression of variables where it is one, else the text."""
     if scalar.text.isidentifier() or scalar.text.isdigit():
         return scalar.text
-    from shapecalc.language.expressions import ExpressionError, parse  # noqa: PLC0415  (a plain specification has none)
+    from shapecalc.language.expressions import ExpressionError, parse
 
     try:
         expression = parse(scalar.text)
@@ -259,7 +259,7 @@ def _mapped_shape(value: MapValue, last: bool, variables: Mapping[str, Any], arg
     found: dict[str, Any] = {}
     for key, item in value.pairs:
         if key.text not in known:
-            from shapecalc.errors import did_you_mean  # noqa: PLC0415
+            from shapecalc.errors import did_you_mean
 
             raise bad(f"an input has no axis {key.text}", key.mark, did_you_mean(key.text, known))
         sizes = argument_value(item, argument, variables)

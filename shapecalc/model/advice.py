@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import Hint
+from shapecalc.layers.base.ranks import extent, names_of_axes
 from shapecalc.layers.base.shape import CHW, HWC
-from shapecalc.layers.base.window import extent, names_of_axes
 from shapecalc.model.inference import sizings_of
 
 if TYPE_CHECKING:

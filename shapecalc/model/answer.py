@@ -15,6 +15,6 @@ class Answer:
 
     def render(self, format: str, **options: Any) -> str:  # noqa: A002  (the option's own name)
         """Return the answer in a format; the options are those of its renderer. Errors: `UsageError`."""
-        from shapecalc.renderers import show  # noqa: PLC0415  (a renderer is loaded when first used)
+        from shapecalc.renderers import show
 
         return show(self, format, **options)

@@ -12,8 +12,8 @@ from shapecalc.dims import EQUAL, holds, prod
 from shapecalc.errors import Hint, Misfit, Problem, ShapeError, count_noun, told
 from shapecalc.layers.base.arguments import show
 from shapecalc.layers.base.layer import KINDS, normalise_word, stated_rank
+from shapecalc.layers.base.ranks import wrong_rank
 from shapecalc.layers.base.shape import HWC, UNKNOWN, Shape
-from shapecalc.layers.base.window import wrong_rank
 from shapecalc.model.report import Report, Row, Sizing, Totals, count, own
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAX_ELEMENTS = 10**30
 """The most numbers of a tensor: products of a few of them are still numbers that can be shown."""
 
-__all__ = ["check_inputs", "counted", "infer", "misfits", "problem_at", "size_layer", "sizings_of", "walk"]
+__all__ = ["check_inputs", "counted", "infer", "problem_at", "size_layer", "sizings_of", "walk"]
 
 
 def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "torch") -> Report:
@@ -155,16 +155,6 @@ def counted(layer: Layer, inputs: tuple[Shape, ...], output: Any) -> Sizing:
     buffers: Dim = sum(prod(sizes) for sizes in buffer_shapes.values()) if buffer_shapes else 0
     macs = layer.macs(output, *inputs)
     return Sizing(inputs, outputs, weight_shapes, buffer_shapes, weights, biases, buffers, macs)
-
-
-def misfits(layer: Layer, inputs: tuple[Shape, ...]) -> list[Misfit]:
-    """Return everything that is wrong with a layer on these inputs."""
-    try:
-        check_inputs(layer, inputs)
-        broken = [constraint for constraint in layer.constraints(*inputs) if not holds(constraint)]
-    except Misfit as misfit:
-        return [misfit]
-    return [_mended(constraint, layer, inputs) for constraint in broken]
 
 
 def _mended(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> Misfit:

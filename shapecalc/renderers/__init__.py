@@ -53,7 +53,7 @@ def render(
         with_fields = _asks_for_fields(columns or ())
         _refuse(columns=bool(columns) and not with_fields, flops=flops)
         return str(draw(report, with_fields=with_fields, with_shares=shares))
-    from shapecalc.renderers.view import View  # noqa: PLC0415  (JSON needs none)
+    from shapecalc.renderers.view import View
 
     return str(draw(View(report, columns or (), depth=depth, width=width, color=color, flops=flops, shares=shares)))
 
@@ -67,7 +67,7 @@ def show(answer: Answer, format: str, **options: Any) -> str:  # noqa: A002  (th
 def _asks_for_fields(columns: Sequence[str]) -> bool:
     if not columns:
         return False
-    from shapecalc.renderers.columns import FIELDS  # noqa: PLC0415
+    from shapecalc.renderers.columns import FIELDS
 
     return {name.lstrip("+") for name in columns} <= {*FIELDS}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.escaping import clean, csv_cell
+from shapecalc.layers.base.per_axis import WindowSizes
 from shapecalc.renderers.bars import show_share
 
 if TYPE_CHECKING:
@@ -85,15 +86,15 @@ def _show_argument(name: str, value: Any, sign: str) -> str:
     if isinstance(value, bool):
         return name if value else f"no {name}"
     if isinstance(value, (list, tuple)):
-        if name == "kernel_size":
-            return f"kernel {show_size(value, sign)}"
-        return f"{name} {show_size(shorten_axes(value), sign)}"
+        word = name.removesuffix("_size") if isinstance(value, WindowSizes) else name
+        return f"{word} {show_size(shorten_axes(value), sign)}"
     return f"{name} {value}"
 
 
 def shorten_axes(value: Any) -> Any:
-    """Return one number where every axis has the same: stride [2, 2] is 2."""
-    return value[:1] if value and all(axis == value[0] for axis in value) else value
+    """Return one number where every axis has the same: stride [2, 2] is 2, but a window of [3, 3] stays 3×3."""
+    is_one = value and all(axis == value[0] for axis in value) and not isinstance(value, WindowSizes)
+    return value[:1] if is_one else value
 
 
 def _plain_share(share: Fraction) -> str:

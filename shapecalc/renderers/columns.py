@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
-from shapecalc.layers.base.arguments import REQUIRED
+from shapecalc.layers.base.arguments import KERNEL, PADDING, REQUIRED, STRIDE
 from shapecalc.renderers.cells import ARGUMENTS, BYTES, COUNT, FIELD, SHARE, SIZE, TEXT, Sort, shorten_axes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from fractions import Fraction
 
     from shapecalc.model.report import Report, ReportLine
 
@@ -45,13 +45,14 @@ def _each(value: Callable[[ReportLine], Any]) -> Callable[[Report, Sequence[Repo
     return lambda _, lines: [value(line) for line in lines]
 
 
-def _argument(name: str) -> Callable[[Report, Sequence[ReportLine]], list[Any]]:
-    """Return the values of an argument that has a number for each axis; or is a word; or is not there."""
+def _argument(role: str) -> Callable[[Report, Sequence[ReportLine]], list[Any]]:
+    """Return the values of the argument in a role: a number for each axis; or a word; or nothing, without one."""
 
     def value(line: ReportLine) -> Any:
-        found = line.arguments.get(name)
+        layer = line.rows[0].node.layer if line.arguments else None
+        found = line.arguments.get(layer.argument_roles().get(role, "")) if layer else None
         if isinstance(found, list):
-            return [found if name == "kernel_size" else shorten_axes(found)]
+            return [shorten_axes(found)]
         return "" if found is None else str(found)
 
     return _each(value)
@@ -88,6 +89,8 @@ def _share(value: Callable[[ReportLine], int]) -> Callable[[Report, Sequence[Rep
     """Return what part of the whole each line has."""
 
     def values(_: Report, lines: Sequence[ReportLine]) -> list[Fraction]:
+        from fractions import Fraction  # it loads decimal: milliseconds
+
         parts = [value(line) for line in lines]
         whole = sum(parts)
         return [Fraction(part, whole or 1) for part in parts]
@@ -99,7 +102,7 @@ def _field(what: str) -> Callable[[Report, Sequence[ReportLine]], list[Any]]:
     """Return a part of the receptive fields: size, jump or padding."""
 
     def values(report: Report, lines: Sequence[ReportLine]) -> list[str]:
-        from shapecalc.renderers.fields import field_cells  # noqa: PLC0415  (seldom asked for)
+        from shapecalc.renderers.fields import field_cells
 
         return field_cells(report, lines, what)
 
@@ -111,9 +114,9 @@ COLUMNS: dict[str, Column] = {
     "kind": Column("Kind", "kind of layer, or what the block is an instance of", TEXT, _each(lambda line: line.kind)),
     "from": Column("From", "what the layer takes", TEXT, _each(_from)),
     "input": Column("Input", "size of what comes in", SIZE, _each(lambda line: line.input_shapes)),
-    "kernel": Column("Kernel", "size of the window", SIZE, _argument("kernel_size")),
-    "stride": Column("Stride", "how far the window moves", SIZE, _argument("stride")),
-    "padding": Column("Padding", "padding around the input", SIZE, _argument("padding")),
+    "kernel": Column("Kernel", "size of the window", SIZE, _argument(KERNEL)),
+    "stride": Column("Stride", "how far the window moves", SIZE, _argument(STRIDE)),
+    "padding": Column("Padding", "padding around the input", SIZE, _argument(PADDING)),
     "arguments": Column("Arguments", "all arguments that are not at their default", ARGUMENTS, _each(_arguments)),
     "output": Column("Output", "size of the tensor that goes out", SIZE, _each(lambda line: line.output_shapes)),
     "weights": Column("Weights", "learned numbers but for the biases", COUNT, _each(lambda line: line.total.weights)),

@@ -76,9 +76,9 @@ def _in_color(
     sides: Sequence[bool], styles: Sequence[str], gap: int,
 ) -> str:  # fmt: skip
     """Return the table with the terminal's codes; rich is told the widths and pads nothing, which halves its work."""
-    from rich.box import SIMPLE  # noqa: PLC0415  (what is not coloured does without rich)
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.box import SIMPLE  # what is not coloured does without rich
+    from rich.table import Table
+    from rich.text import Text
 
     table = Table(
         box=SIMPLE, show_edge=False, pad_edge=False, padding=0, show_footer=bool(total), header_style="bold",
@@ -105,7 +105,7 @@ def _in_color(
 
 def _column(lines: Sequence[TableLine], index: int, lead: str, style: str) -> Text:
     """Return a column of lines as one text: of many rows rich would lay out, and measure, every cell by itself."""
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text
 
     parts: list[tuple[str, str]] = []
     for line in lines:
@@ -116,15 +116,15 @@ def _column(lines: Sequence[TableLine], index: int, lead: str, style: str) -> Te
 
 def draw_texts(texts: Sequence[str], style: str) -> list[str]:
     """Return lines of text in a style, with the terminal's codes."""
-    from rich.color import ColorSystem  # noqa: PLC0415
-    from rich.style import Style  # noqa: PLC0415
+    from rich.color import ColorSystem
+    from rich.style import Style
 
     look = Style.parse(style)
     return [look.render(text, color_system=ColorSystem.STANDARD) for text in texts]
 
 
 def _console() -> Console:
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
     return Console(
         width=_WIDE_ENOUGH, height=1, force_terminal=True, no_color=False, legacy_windows=False,

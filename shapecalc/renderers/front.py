@@ -35,7 +35,7 @@ def check_picture(path: str) -> None:
     if os.path.splitext(path)[1].lower() not in _FORMATS:
         raise UsageError(Problem(f"{path} is no picture that can be drawn", mend="call it .svg, .png or .pdf"))
     try:
-        import matplotlib.figure  # noqa: F401, PLC0415  (an extra, and slow to load)
+        import matplotlib.figure  # noqa: F401  (an extra, and slow to load)
     except ModuleNotFoundError:
         raise MissingExtraError("drawing a front", "matplotlib", "plot") from None
 
@@ -46,10 +46,10 @@ def draw_front(path: str, title: str, names: Sequence[str], cloud: Any, front: A
     Errors: as `check_picture`, and `UsageError` where the file cannot be written.
     """
     check_picture(path)
-    import io  # noqa: PLC0415
-    import warnings  # noqa: PLC0415
+    import io
+    import warnings
 
-    import matplotlib as mpl  # noqa: PLC0415  (an extra, and slow to load)
+    import matplotlib as mpl  # an extra, and slow to load
 
     picture = io.BytesIO()
     with mpl.rc_context({"text.usetex": False}), warnings.catch_warnings():
@@ -60,7 +60,7 @@ def draw_front(path: str, title: str, names: Sequence[str], cloud: Any, front: A
 
 
 def _drawn(title: str, names: Sequence[str], cloud: Any, front: Any, labels: Sequence[str]) -> Any:
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     axes = figure.add_subplot()
@@ -89,7 +89,7 @@ def _safe(text: str, room: int) -> str:
 
 def _dress(axes: Any, names: Sequence[str], cloud: Any, front: Any) -> None:
     """Give the axes their names and scales."""
-    from matplotlib.ticker import EngFormatter  # noqa: PLC0415
+    from matplotlib.ticker import EngFormatter
 
     sides = ((axes.xaxis, axes.set_xscale, axes.set_xlabel), (axes.yaxis, axes.set_yscale, axes.set_ylabel))
     for column, (side, scale, label) in enumerate(sides):

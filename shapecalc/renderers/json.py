@@ -22,7 +22,7 @@ def draw(report: Report, *, with_fields: bool = False, with_shares: bool = False
             layer["macs_share"] = _part(row.macs, report.total.macs)
             layer["output_bytes_share"] = _part(row.activations, activations)
     if with_fields:
-        from shapecalc.questions.receptive_field import ReceptiveFields  # noqa: PLC0415
+        from shapecalc.questions.receptive_field import ReceptiveFields
 
         fields = ReceptiveFields(report).to_dict()
         for layer, found in zip(contract["layers"], fields["layers"], strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.escaping import clean
 from shapecalc.renderers.drawing import TableLine, draw_lines
@@ -11,11 +11,31 @@ from shapecalc.text.cells import cell_width, cut_off
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-__all__ = ["draw_listing"]
+__all__ = ["ListedNetwork", "draw_listing", "draw_networks"]
 
 _GAP = 3
 _LEAST = 12
 """Cells that are left of a text that is cut."""
+
+
+class ListedNetwork(NamedTuple):
+    """What is listed of one bundled network."""
+
+    name: str
+    title: str
+    family: str
+    task: str
+    input: str
+    params: int
+    macs: int
+    source: str
+
+
+def draw_networks(networks: Sequence[ListedNetwork], width: int | None, *, color: bool = False) -> str:
+    """Return the list of bundled networks."""
+    rows = [(n.name, n.input, f"{n.params:,}", f"{n.macs:,}", n.task, n.source) for n in networks]
+    headings = ("name", "input", "params", "MACs", "task", "source")
+    return draw_listing(headings, rows, numbers=(2, 3), spare=(5, 4), cut=(1,), width=width, color=color)
 
 
 def draw_listing(

@@ -93,7 +93,7 @@ def _power(written: str, missing: set[str]) -> str:
 
 def _unknown(character: str) -> str:
     """Return as many question marks as a character takes cells."""
-    from unicodedata import category, east_asian_width  # noqa: PLC0415
+    from unicodedata import category, east_asian_width
 
     if category(character) in ("Mn", "Me"):
         return ""

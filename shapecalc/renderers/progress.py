@@ -20,8 +20,8 @@ def progress(words: str, whole: int, *, start: int = 0, is_wanted: bool = True) 
     if not is_wanted:
         yield lambda _: None
         return
-    from rich.console import Console  # noqa: PLC0415  (only for long work on a terminal)
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
                TextColumn("{task.completed:,.0f} of {task.total:,.0f}"), TimeRemainingColumn(compact=True))  # fmt: skip

@@ -1,21 +1,26 @@
-"""The rows of a sweep as cells of a table for the terminal."""
+"""The rows of a sweep as a table for the terminal."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import count_noun
+from shapecalc.escaping import clean
 from shapecalc.renderers.cells import show_bytes
+from shapecalc.renderers.listing import draw_listing
+from shapecalc.text.cells import wrap
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shapecalc.questions.sweep.driver import Job
 
-__all__ = ["Listing", "listed"]
+__all__ = ["draw_sweep"]
 
 _NOTHING = "–"
 
 
-class Listing(NamedTuple):
+class _Listing(NamedTuple):
     """A table: headings, rows of texts, which columns are numbers, and the lines below."""
 
     headings: tuple[str, ...]
@@ -24,7 +29,18 @@ class Listing(NamedTuple):
     footer: list[str]
 
 
-def listed(job: Job) -> Listing:
+def draw_sweep(job: Job, wrong: Sequence[str], width: int | None, *, color: bool) -> str:
+    """Return the rows of a sweep as a table, with what they are above; what is left out, and what is `wrong`, below."""
+    rows, wrong = _listed(job), [clean(line) for line in wrong]
+    title = wrap(clean(job.title()), width, hang=2)
+    if not rows.cells:
+        return "\n".join([*title, "", "no row is left", *wrong])
+    footer = [line for text in (*rows.footer, *wrong) for line in wrap(text, width)]
+    drawn = draw_listing(rows.headings, rows.cells, numbers=rows.numbers, width=width, color=color)
+    return "\n".join([*title, "", drawn, "", *footer])
+
+
+def _listed(job: Job) -> _Listing:
     """Return the rows that a sweep gathered, as a table has them."""
     rows = job.result().rows(slice(job.shown))
     grid = job.plan.grid
@@ -39,7 +55,7 @@ def listed(job: Job) -> Listing:
         cells.append((*own, *_costs(row)))
     settings = len(names) + len(inputs)
     first = [i for i in range(len(names)) if all(_is_number(cell[i]) for cell in cells)]
-    return Listing(headings, cells, (*first, *range(settings, settings + 3)), _footer(job, len(rows)))
+    return _Listing(headings, cells, (*first, *range(settings, settings + 3)), _footer(job, len(rows)))
 
 
 def _costs(row: dict[str, Any]) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def read_text(text: str | bytes, name: str) -> tuple[Value | None, list[Problem]
 
 def read_object(obj: object, name: str = "<dict>") -> tuple[Value | None, list[Problem]]:
     """Turn Python's own dicts, lists, texts and numbers into values; their marks name the path to them."""
-    from shapecalc.source.objects import read_objects  # noqa: PLC0415  (a text needs none of it)
+    from shapecalc.source.objects import read_objects
 
     builder = TreeBuilder(Source(name))
     try:

@@ -22,7 +22,7 @@ __all__ = ["check_characters", "read_events"]
 
 def read_events(source: Source, builder: TreeBuilder) -> None:
     """Feed the events of a YAML text to the builder."""
-    import yaml  # noqa: PLC0415  (only when YAML is read: it costs start-up time)
+    import yaml  # only when YAML is read: it costs start-up time
 
     steps = {getattr(yaml, name): step for name, step in _STEPS.items()}
     try:
@@ -53,7 +53,7 @@ def _nesting_problem(error: MarkedYAMLError, source: Source) -> Problem | None:
     yaml reads ahead, and may have a limit of nesting of its own: it can stop before the builder has seen how deep the
     text is. What stands before that is read again, by itself, and only its depth is counted.
     """
-    import yaml  # noqa: PLC0415  (see above)
+    import yaml
 
     depth = 0
     end = error.problem_mark.index if error.problem_mark else 0

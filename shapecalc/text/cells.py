@@ -13,7 +13,7 @@ def cell_width(text: str) -> int:
     """Return how many cells a text takes: two for each wide character, none for one that combines with the last."""
     if text.isascii() or text.translate(_OWN).isascii():
         return len(text)
-    from unicodedata import category, east_asian_width  # noqa: PLC0415  (seldom needed, and to be loaded)
+    from unicodedata import category, east_asian_width
 
     return sum(2 if east_asian_width(c) in "WF" else 0 if category(c) in _COMBINING else 1 for c in text)
 

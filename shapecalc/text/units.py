@@ -44,7 +44,7 @@ _MOST_DIGITS = 40
 
 
 def _exactly(number: str, unit: int) -> int:
-    from fractions import Fraction  # noqa: PLC0415  (for what is seldom given)
+    from fractions import Fraction
 
     return int(Fraction(number) * unit)
 

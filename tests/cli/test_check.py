@@ -69,7 +69,10 @@ def test_for_machines(tmp_path):
     problem = found["results"][0]["problems"][0]
     assert (problem["file"], problem["line"], problem["column"]) == (str(bad), 4, 3)
     assert problem["mend"] == "did you mean conv?"
-    line = run("check", bad, "--format", "github").out.splitlines()[0]
+    good = tmp_path / "good.yaml"
+    good.write_text(GOOD)
+    line, *others = run("check", bad, good, "--format", "github").out.splitlines()
+    assert [other for other in others if not other.startswith("::")] == [f"ok     {good}: good, 0 parameters"]
     assert line.startswith(f"::error file={bad},line=4,col=3,title=shapecalc::there is no kind of layer called convv")
     assert "%0A" in line
 

@@ -43,7 +43,7 @@ def test_every_kind_has_its_page(kind):
 def test_the_rules_are_general():
     out = run("layers", "conv").out
     assert "H_out = ⌊(H_in + 2·p − d·(k − 1) − 1) / s⌋ + 1; W_out likewise" in out
-    assert "(k·k·(C_in/g) + 1)·C_out" in out
+    assert "(k²·(C_in/g) + 1)·C_out" in out
     assert "g divides C_in (groups divides channels of the input)" in out
     assert "shapecalc layer conv --input 227x227x3 --layout hwc" in out
 

@@ -10,22 +10,9 @@ import pytest
 from shapecalc.dims import traces
 from shapecalc.errors import Misfit
 from shapecalc.layers import KINDS
-from shapecalc.layers.base.arguments import (
-    MAX_SIZE,
-    Argument,
-    Choice,
-    Count,
-    Factors,
-    Flag,
-    Integer,
-    Integers,
-    Number,
-    Padding,
-    PerAxis,
-    Sizes,
-    Text,
-    per_axis,
-)
+from shapecalc.layers.base.arguments import MAX_SIZE, Argument, Choice, Count, Flag, Integer, Number, Text
+from shapecalc.layers.base.per_axis import Factors, Padding, PerAxis, per_axis
+from shapecalc.layers.base.sizes import Integers, Sizes
 
 
 class Sorts:

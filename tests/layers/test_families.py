@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pkgutil
+import re
 from importlib import import_module
+from pathlib import Path
 from textwrap import wrap
 
 from shapecalc.layers import KINDS, families, find_kind
 from shapecalc.layers.base import layer
-from shapecalc.layers.base.layer import normalise_word
+from shapecalc.layers.base.layer import Layer, normalise_word
+from shapecalc.layers.base.windowed import Windowed
 from shapecalc.layers.kinds import __path__ as folder
 
 HEAD = '''"""Which words each family of layer kinds knows, written by `pytest --renew tests/layers/test_families.py`.
@@ -61,3 +64,19 @@ def test_every_word_is_in_one_family_and_found_there():
         assert {find_kind(word).family for word in text.split()} == {family}
     assert set(KINDS) == {cls.kind for cls in KINDS.values()}
     assert [cls.family for cls in KINDS.values()] == sorted(cls.family for cls in KINDS.values())
+
+
+def test_the_recipe_names_all_that_a_kind_may_declare():
+    """CONTRIBUTING's: what the kinds of today set or override of their bases stands in it."""
+    text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    recipe = text.partition("## How do I add a layer kind?")[2].partition("\n## ")[0]
+    declared = {
+        name
+        for cls in KINDS.values()
+        for owner in cls.__mro__
+        if owner.__module__.startswith("shapecalc.layers.kinds.")
+        for name in vars(owner)
+        if not name.startswith("_") and hasattr(Windowed if issubclass(cls, Windowed) else Layer, name)
+    }
+    assert {"kind", "output", "padding", "looks"} <= declared
+    assert sorted(name for name in declared if not re.search(rf"\b{name}\b", recipe)) == []

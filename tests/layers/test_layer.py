@@ -8,8 +8,9 @@ import pytest
 
 from shapecalc.errors import Misfit
 from shapecalc.layers import KINDS, find_kind
-from shapecalc.layers.base.arguments import Flag, Integer, Number, PerAxis
+from shapecalc.layers.base.arguments import STATED, Flag, Integer, Number, Stated
 from shapecalc.layers.base.layer import Layer, is_bias, normalise_word
+from shapecalc.layers.base.per_axis import PerAxis
 from shapecalc.layers.base.shape import Shape
 
 
@@ -115,3 +116,22 @@ def test_an_unknown_word_finds_nothing() -> None:
 def test_words_are_compared_without_case_and_joints() -> None:
     assert normalise_word("Max_Pool-2D") == "maxpool2d"
     assert [is_bias(name) for name in ("bias", "bias_ih_l0", "in_proj_bias", "weight")] == [True, True, True, False]
+
+
+def test_arguments_of_one_name_have_one_role_in_all_kinds() -> None:
+    """So that a kind that is added cannot leave one out: `solve` and the columns find arguments by their roles."""
+    roles: dict[str, set[str]] = {}
+    for cls in KINDS.values():
+        for name, argument in cls.arguments.items():
+            if not isinstance(argument, Stated):
+                roles.setdefault(name, set()).add(argument.role)
+    assert {name: found for name, found in roles.items() if len(found) > 1} == {}
+    named = {name for name, found in roles.items() if found != {""}}
+    assert named >= {"kernel_size", "stride", "padding", "dilation", "groups", "out_channels", "output_padding"}
+
+
+def test_each_role_is_of_one_argument_and_what_replaces_another_names_one() -> None:
+    for cls in KINDS.values():
+        roles = [argument.role for argument in cls.arguments.values() if argument.role and argument.role != STATED]
+        assert len(roles) == len(set(roles)), cls.kind
+        assert {argument.replaces for argument in cls.arguments.values()} <= {"", *cls.arguments}, cls.kind

@@ -28,7 +28,7 @@ def test_the_rank_that_a_name_states(word, rank):
 
 def test_names_state_ranks_in_every_family_that_has_them():
     families = {find_kind(word).family for word in STATED}
-    assert families == {"activation", "conv", "norm", "pad", "patches", "pool", "recurrent", "resize"}
+    assert families >= {"activation", "conv", "norm", "pad", "patches", "pool", "recurrent", "resize"}
 
 
 def expects(word: str, rank: int) -> bool:

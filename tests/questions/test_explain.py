@@ -181,6 +181,10 @@ def test_what_differs_by_axis_is_named_by_it():
     assert entry(found, "conv1", "output", "H_out")["rule"] == "⌊(H_in + p_before + p_after − k_h) / s⌋ + 1"
     found = explained([{"pad": [2, 1]}], "5x3")
     assert entry(found, "pad1", "output", "L_out")["rule"] == "L_in + p_before + p_after"
+    found = explained(
+        [{"pad": {"padding": [[1, 2], [0, 3]], "dim": [1, 3]}}], "3x8x9"
+    )  # whose axes are not those of space
+    assert entry(found, "pad1", "output", "C_out")["rule"] == "C_in + p_before1 + p_after1"
 
 
 def test_axes_alike_are_told_once():
@@ -204,9 +208,7 @@ def test_lstm():
 
 
 def test_pixel_shuffle_divides_without_rounding():
-    assert (
-        entry(explained([{"pixel_shuffle": 3}], "9x4x4"), "pixel_shuffle1", "output", "C_out")["rule"] == "C_in/r²"
-    )
+    assert entry(explained([{"pixel_shuffle": 3}], "9x4x4"), "pixel_shuffle1", "output", "C_out")["rule"] == "C_in/r²"
 
 
 def test_brackets_are_told_of_where_there_are_some():

@@ -330,10 +330,10 @@ def test_sights():
     assert [*transposed(3, 1, 2, 2).at(5)] == [3, 5, 7]
     assert adaptive(7, 3) == Sight((range(3), range(2, 5), range(4, 7)), 7)
     assert resized(4, 8).at(5) == range(2, 3)
-    assert resized(4, 8, "bilinear").at(5) == range(2, 4)
-    assert resized(3, 5, "bilinear", corners=True).at(2) == range(1, 2)
+    assert resized(4, 8, 2).at(5) == range(2, 4)
+    assert resized(3, 5, 2, corners=True).at(2) == range(1, 2)
     cubic, due = (
-        resized(5, 10, "bicubic"),
+        resized(5, 10, 4),
         [(0, 1), (0, 2), (0, 2), (0, 3), (0, 3), (1, 4), (1, 4), (2, 4), (2, 4), (3, 4)],
     )
     assert [(max(at[0], 0), min(at[-1], 4)) for at in map(cubic.at, range(10))] == due, TORCHVISION

@@ -273,7 +273,25 @@ def test_a_kind_with_a_window_does_not_see_everything(kind):
     assert not sees_everything(kind), f"{kind} slides a window, and does not say by `looks` what that sees"
 
 
+def keeps_positions(kind):
+    """Whether a kind that says nothing of what it sees has an output for each position of a feature map."""
+    cls = KINDS[kind]
+    return cls.ranks is not None and any(
+        x.spatial == output.spatial and max(x.spatial, default=1) > 1
+        for layer, shapes, _ in samples(cls)
+        for x, output in [(shapes[0], layer.output(*shapes))]
+    )
+
+
+@pytest.mark.parametrize("kind", [kind for kind in plain_kinds() if KINDS[kind].looks is Layer.looks])
+def test_a_kind_that_keeps_positions_says_what_they_see(kind):
+    said = KINDS[kind].elementwise or not keeps_positions(kind)
+    assert said, f"{kind} has an output for each position of its input: say by `looks` what that sees, be it everything"
+
+
 def test_a_kind_that_forgets_to_say_what_it_sees_is_found(monkeypatch):
+    assert keeps_positions("channel_shuffle")
+    assert not keeps_positions("global_avg_pool")
     for kind in ("max_pool", "unfold", "conv_lstm"):
         cls = KINDS[kind]
         owner = next(base for base in cls.__mro__ if "looks" in vars(base))

@@ -18,6 +18,7 @@ from shapecalc.layers.base.shape import Shape
 from shapecalc.model.inference import size_layer, sizings_of
 from shapecalc.network import kind_of, solve
 from shapecalc.questions.solve import read_budget, read_range, slides
+from shapecalc.questions.solve.costs import cost_of_change
 from shapecalc.renderers.solve import draw_fixes
 
 SLIDING = sorted(kind for kind, cls in KINDS.items() if slides(cls))
@@ -93,6 +94,11 @@ def test_also_names_and_words():
     answer = solve("max_pool", input=55, output=27, pool_size=3, strides=2)
     assert answer.fixed == {"kernel_size": 3, "stride": 2}
     assert solve("conv", input=28, output=14, padding="same").solutions[0].arguments["stride"] == 2
+
+
+def test_what_has_no_effect_beside_a_given_argument_is_not_searched():
+    free, sized = (solve("transposed_conv", input=5, output=10, **words) for words in ({}, {"output_size": 10}))
+    assert set(free.searched) - set(sized.searched) == {"output_padding"}
 
 
 def test_unsolvable_gives_the_nearest():
@@ -415,6 +421,12 @@ def test_what_is_stated_wrongly_is_corrected():
     assert (change.argument, change.new) == ("in_channels", 3)
 
 
+def test_groups_are_tried_with_all_that_divides_the_channels():
+    text = "input: 6x8x8\nlayers:\n- conv: {out_channels: 12, kernel_size: 3, groups: 4}\n"
+    changes = [fix.changes[0] for fix in solve(text, fix=True).fixes]
+    assert {change.new for change in changes if change.argument == "groups"} == {1, 2, 3, 6}
+
+
 def test_padding_that_is_too_much_is_taken_away():
     text = """
 input: 3x8x8
@@ -430,6 +442,14 @@ layers:
     assert {(change.layers, change.new) for change in found if change.argument == "padding"} == {
         (("padded",), 0), (("plain",), 1),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("stated", ["conv.in_channels", "linear.in_features", "batch_norm.num_features",
+                                    "group_norm.num_channels", "lstm.input_size"])  # fmt: skip
+def test_no_change_is_smaller_than_to_correct_a_stated_size(stated):
+    kind, name = stated.split(".")
+    assert cost_of_change(KINDS[kind].arguments[name], 8, 512, 0, 1) == 0
+    assert cost_of_change(KINDS["conv"].arguments["padding"], 0, 1, 0, 1) > 1
 
 
 def test_nothing_to_fix():

@@ -8,7 +8,7 @@ from searching import some
 
 import shapecalc
 from shapecalc.errors import UsageError
-from shapecalc.layers.base.arguments import parse_sizes
+from shapecalc.layers.base.sizes import parse_sizes
 from shapecalc.text.units import read_sizes, read_whole
 
 # What Python's int, str.isdigit and str.isdecimal each take for a number in their own way.

@@ -10,29 +10,31 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import within
-from shapecalc.errors import Misfit, Problem, UsageError, did_you_mean
-from shapecalc.text.units import read_sizes
+from shapecalc.errors import Misfit, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "CHANNELS_OUT",
+    "CROPPING",
+    "DILATION",
+    "GROUPS",
+    "KERNEL",
     "MAX_SIZE",
+    "OUTPUT_PADDING",
+    "PADDING",
     "REQUIRED",
+    "STATED",
+    "STRIDE",
     "Argument",
     "Choice",
     "Count",
-    "Factors",
     "Flag",
     "Integer",
-    "Integers",
     "Number",
-    "Padding",
-    "PerAxis",
-    "Sizes",
+    "Stated",
     "Text",
-    "parse_sizes",
-    "per_axis",
 ]
 
 MAX_SIZE = 10**12
@@ -41,12 +43,25 @@ MAX_SIZE = 10**12
 REQUIRED: Any = object()
 """The default of an argument that has none."""
 
+# What an argument is to its layer: its role. Arguments of one name have one role in all kinds.
+STATED = "a size that is always worked out, and checked where it is stated"
+KERNEL = "the size of a window"
+STRIDE = "how far a window moves"
+DILATION = "the distance between a window's taps"
+PADDING = "what is added around the input, or taken off the output of a transposed window"
+OUTPUT_PADDING = "what is added at the end of the output of a transposed window"
+CROPPING = "what is taken off the edges"
+GROUPS = "the parts that the channels are split into"
+CHANNELS_OUT = "the channels of the output"
+
 
 class Argument:
     """One argument of a kind: what it may be, its default, its doc.
 
     `also` are other libraries' words for it; `symbol` is the field's sign for it in formulas; `always` shows it in
-    reports even when it stands at its default; `default_from` names the argument whose value it takes when unset.
+    reports even when it stands at its default; `default_from` names the argument whose value it takes when unset;
+    `role` is what it is to the layer, for questions that ask about arguments of any kind; `replaces` names the argument
+    that has no effect where this one is given.
     """
 
     words: tuple[str, ...] = ()
@@ -62,6 +77,8 @@ class Argument:
         symbol: str = "",
         always: bool = False,
         default_from: str = "",
+        role: str = "",
+        replaces: str = "",
     ) -> None:
         self.doc = doc
         self.default = default
@@ -69,6 +86,8 @@ class Argument:
         self.symbol = symbol
         self.always = always or default is REQUIRED
         self.default_from = default_from
+        self.role = role
+        self.replaces = replaces
         self.name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -126,12 +145,7 @@ def show(value: Any) -> str:
 _SHOWN = 60
 
 
-def per_axis(value: Any, rank: int) -> tuple[Any, ...]:
-    """Return one number for each of `rank` axes, from one number for all or a tuple of them."""
-    return value if isinstance(value, tuple) else (value,) * rank
-
-
-def _is_other_number(value: Any) -> bool:
+def is_other_number(value: Any) -> bool:
     """Tell whether a value is a dimension that is no int: traced, symbolic or an array."""
     return type(value) not in _PLAIN
 
@@ -153,7 +167,7 @@ class Integer(Argument):
         if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_SIZE:
             value = int(value)
         if type(value) is not int:
-            if _is_other_number(value):
+            if is_other_number(value):
                 return within(value, self.minimum, MAX_SIZE)
             raise self.refuse_number(value) if type(value) is float else self.refuse(value)
         if value < self.minimum:
@@ -168,6 +182,13 @@ class Integer(Argument):
 
     def schema(self) -> dict[str, Any]:
         return {"type": "integer", "minimum": self.minimum}
+
+
+class Stated(Integer):
+    """A size that is always worked out: where it is stated, it is checked."""
+
+    def __init__(self, doc: str, **rest: Any) -> None:
+        super().__init__(f"{doc}: always worked out; where stated, checked", None, role=STATED, **rest)
 
 
 class Count(Integer):
@@ -200,7 +221,7 @@ class Number(Argument):
 
     def read(self, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            if not isinstance(value, bool) and _is_other_number(value):
+            if not isinstance(value, bool) and is_other_number(value):
                 return within(value, self.minimum, self.maximum)
             raise self.refuse(value)
         if not self.minimum <= value <= self.maximum or not math.isfinite(value):
@@ -214,34 +235,6 @@ class Number(Argument):
         if self.maximum < math.inf:
             schema["maximum"] = self.maximum
         return schema
-
-
-class Factors(Number):
-    """A number for every spatial axis, whole or a fraction, or a list with one for each."""
-
-    def __init__(self, doc: str, default: Any = REQUIRED, **rest: Any) -> None:
-        super().__init__(doc, default, **rest)
-        self.expected = "a number above 0, or one for each spatial axis"
-
-    def read(self, value: Any) -> Any:
-        if isinstance(value, (list, tuple)) and value:
-            return tuple(self._one(item) for item in value)
-        return self._one(value)
-
-    def _one(self, value: Any) -> Any:
-        value = super().read(value)
-        if _is_other_number(value):
-            return within(value, 1, MAX_SIZE)
-        if not 0 < value <= MAX_SIZE:
-            raise self.refuse(value)
-        return int(value) if type(value) is float and value.is_integer() else value
-
-    def expand(self, value: Any, rank: int) -> Any:
-        return None if value is None else list(per_axis(value, rank))
-
-    def schema(self) -> dict[str, Any]:
-        one = {"type": "number", "exclusiveMinimum": 0}
-        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": 3}]}
 
 
 class Flag(Argument):
@@ -289,147 +282,3 @@ class Text(Argument):
 
     def schema(self) -> dict[str, Any]:
         return {"type": "string"}
-
-
-class PerAxis(Integer):
-    """A whole number for every spatial axis, or a list with one for each; `optional` lets a number be null."""
-
-    def __init__(
-        self, doc: str, default: Any = REQUIRED, *, minimum: int = 1, optional: bool = False, **rest: Any
-    ) -> None:
-        super().__init__(doc, default, minimum=minimum, **rest)
-        self.optional = optional
-        self.expected = f"a whole number of at least {minimum}, or one for each spatial axis"
-
-    def read(self, value: Any) -> Any:
-        if isinstance(value, (list, tuple)):
-            if not value:
-                raise self.refuse(value)
-            return tuple(None if item is None and self.optional else super(PerAxis, self).read(item) for item in value)
-        return super().read(value)
-
-    def expand(self, value: Any, rank: int) -> Any:
-        return None if value is None else list(per_axis(value, rank))
-
-    def schema(self) -> dict[str, Any]:
-        one = super().schema()
-        item = {"anyOf": [one, {"type": "null"}]} if self.optional else one
-        return {"anyOf": [one, {"type": "array", "items": item, "minItems": 1, "maxItems": 3}]}
-
-
-class Padding(PerAxis):
-    """Padding: a number, one for each spatial axis, a [before, after] pair for each, or a word."""
-
-    def __init__(self, doc: str, default: Any = 0, *, words: Sequence[str] = (), minimum: int = 0, **rest: Any) -> None:
-        super().__init__(doc, default, minimum=minimum, **rest)
-        self.words = tuple(words)
-        self.expected = "a whole number" + (f" of at least {minimum}" if minimum > -MAX_SIZE else "")
-        self.expected += ", one for each spatial axis, or a [before, after] pair for each"
-        if words:
-            self.expected += "; or " + " or ".join(words)
-
-    def read(self, value: Any) -> Any:
-        if isinstance(value, str):
-            if value not in self.words:
-                raise Misfit(
-                    f"{self.name} must be {self.expected}, not {show(value)}",
-                    mend=did_you_mean(value, self.words) if self.words else "",
-                    argument=self.name,
-                )
-            return value
-        if isinstance(value, (list, tuple)) and any(isinstance(item, (list, tuple)) for item in value):
-            return tuple(self._pair(item) for item in value)
-        return super().read(value)
-
-    def _pair(self, value: Any) -> tuple[Any, Any]:
-        if not isinstance(value, (list, tuple)) or len(value) != 2:
-            raise self.refuse(value)
-        before, after = (Integer.read(self, side) for side in value)
-        return before, after
-
-    def expand(self, value: Any, rank: int) -> Any:
-        if isinstance(value, str):
-            return value
-        return [list(side) if isinstance(side, tuple) else side for side in per_axis(value, rank)]
-
-    def schema(self) -> dict[str, Any]:
-        one = Integer.schema(self) if self.minimum > -MAX_SIZE else {"type": "integer"}
-        pair = {"type": "array", "items": one, "minItems": 2, "maxItems": 2}
-        arrays = [{"type": "array", "items": item, "minItems": 1, "maxItems": 3} for item in (one, pair)]
-        return {"anyOf": [one, *arrays, *([{"enum": list(self.words)}] if self.words else [])]}
-
-
-class Integers(Integer):
-    """A list of whole numbers; one alone is a list of one."""
-
-    most = 256
-
-    def __init__(self, doc: str, default: Any = REQUIRED, *, minimum: int = 0, **rest: Any) -> None:
-        super().__init__(doc, default, minimum=minimum, **rest)
-        self.expected = "a list of whole numbers" + (f" of at least {minimum}" if minimum > -MAX_SIZE else "")
-
-    def read(self, value: Any) -> Any:
-        items = value if isinstance(value, (list, tuple)) else (value,)
-        if not items:
-            raise self.refuse(value)
-        if len(items) > self.most:
-            message = f"{self.name} has {len(items):,} numbers: at most {self.most}"
-            raise Misfit(message, argument=self.name, found=value)
-        return tuple(super(Integers, self).read(item) for item in items)
-
-    def schema(self) -> dict[str, Any]:
-        one = super().schema() if self.minimum > -MAX_SIZE else {"type": "integer"}
-        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
-
-
-class Sizes(Integers):
-    """The sizes of a tensor: a list, or `227x227x3`; -1 stands for the one that is worked out, where it may.
-
-    `scalar` takes the empty list for a single number, which has no axes.
-    """
-
-    most = 64
-
-    def __init__(
-        self, doc: str, default: Any = REQUIRED, *, inferred: bool = False, scalar: bool = False, **rest: Any
-    ) -> None:
-        super().__init__(doc, default, minimum=-1 if inferred else 1, **rest)
-        self.inferred = inferred
-        self.scalar = scalar
-        self.expected = "a list of sizes, or sizes as 7x7x256" + (" (one may be -1)" if inferred else "")
-        self.one = "a whole number of at least 1" + (", or -1 for the one that is worked out" if inferred else "")
-
-    def read(self, value: Any) -> Any:
-        if isinstance(value, str) and "x" in value:
-            value = read_sizes(value) or value
-        if self.scalar and isinstance(value, (list, tuple)) and not value:
-            return ()
-        sizes = super().read(value)
-        if any(type(size) is int and size == 0 for size in sizes):
-            raise self.refuse_number(0)
-        return sizes
-
-    def schema(self) -> dict[str, Any]:
-        forms = super().schema()["anyOf"]
-        if self.scalar:
-            forms = [{**form, "minItems": 0} if "items" in form else form for form in forms]
-        return {"anyOf": [*forms, {"type": "string", "pattern": r"^ *\d+( *x *\d+)+ *$"}]}
-
-
-def parse_sizes(given: Any) -> tuple[int, ...]:
-    """Return sizes from `3x224x224`, a list, or one number. Errors: `UsageError`."""
-    argument = Sizes("sizes", scalar=True)
-    argument.name = "an input size"
-    if isinstance(given, str):
-        if given.strip() == "[]":
-            return ()
-        sizes = read_sizes(given)
-        if sizes is None:
-            from shapecalc.source import short  # noqa: PLC0415  (for an error)
-
-            raise UsageError(Problem(f"'{short(given)}' is not a size", mend="write sizes as 3x224x224"))
-        given = sizes
-    try:
-        return tuple(argument.normalise(given))
-    except Misfit as misfit:
-        raise UsageError(Problem(misfit.message, why=misfit.why, mend=misfit.mend)) from None

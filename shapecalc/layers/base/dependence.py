@@ -56,10 +56,6 @@ REFLECT = "reflect"
 REPLICATE = "replicate"
 CIRCULAR = "circular"
 
-_REACHES = {"linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4, "lanczos3": 6, "lanczos5": 10}
-"""How many places a resized number is made from, by its mode; one in any other."""
-
-
 _LISTED = 64
 """Positions of a period that are listed; a longer one is worked out position by position, as it is asked for."""
 
@@ -237,19 +233,23 @@ def laid_back(window: Sight, within: int) -> Sight:
 
 
 def resized(
-    size: int, output: int, mode: str = "nearest", times: Fraction | None = None, corners: bool = False
+    size: int,
+    output: int,
+    reach: int = 1,
+    times: Fraction | None = None,
+    *,
+    is_centred: bool = False,
+    corners: bool = False,
 ) -> Sight:
     """Return what the places of an axis see that is resized from `size` to `output`, or by the factor `times`.
 
-    `corners` aligns the outermost places of both, in modes that take numbers from between places.
+    Each is made of the `reach` nearest places. Of one alone, that is the one in which it begins, or with `is_centred`
+    the one in which its centre lies. `corners` aligns the outermost places of both, where several make one.
     """
-    if mode == "area":
-        return adaptive(size, output)
-    from fractions import Fraction  # noqa: PLC0415  (for this kind alone)
+    from fractions import Fraction
 
-    reach = _REACHES.get(mode, 1)
     if reach == 1:
-        moved, corners = (Fraction(1, 2) if mode == "nearest-exact" else Fraction(0)), False
+        moved, corners = Fraction(int(is_centred), 2), False
     else:
         moved = Fraction(0) if corners else Fraction(1, 2)
     rate = 1 / times if times else Fraction(size, output)

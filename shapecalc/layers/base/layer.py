@@ -78,7 +78,8 @@ class Layer:
     """One layer: its arguments, and the formulas of its sizes and counts. Layers never change once made.
 
     Class attributes that a kind declares beside its arguments:
-    `kind`, its name; `also`, other names; `inputs`, the least and most inputs (None: any number);
+    `kind`, its name; `also`, other names; `sorts`, words for the element-wise kinds of its family together:
+    `activations`; `inputs`, the least and most inputs (None: any number);
     `ranks`, the least and most spatial axes of its first input (None: any number), where that is a feature map;
     `elementwise`, whether every output number depends on one number of each input at the same place;
     `view`, whether its outputs are its input's numbers where they lie, so that nothing is written (or, without an
@@ -92,6 +93,7 @@ class Layer:
     kind: ClassVar[str] = ""
     family: ClassVar[str] = ""
     also: ClassVar[tuple[str, ...]] = ()
+    sorts: ClassVar[tuple[str, ...]] = ()
     arguments: ClassVar[dict[str, Argument]] = {}
     _words: ClassVar[dict[str, str]] = {}
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)
@@ -184,6 +186,11 @@ class Layer:
     def argument_names(cls) -> dict[str, str]:
         """Return the argument that each word stands for: its own name and the other libraries' words."""
         return cls._words
+
+    @classmethod
+    def argument_roles(cls) -> dict[str, str]:
+        """Return the argument in each role that an argument of the kind has."""
+        return {argument.role: name for name, argument in cls.arguments.items() if argument.role}
 
     @classmethod
     def first_argument(cls) -> Argument | None:

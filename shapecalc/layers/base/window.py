@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import LESS, UP_TO, Constraint, Dim, ceil_div, exact_where, maximum, minimum
 from shapecalc.errors import Misfit, Proposal, told
-from shapecalc.layers.base.arguments import per_axis
+from shapecalc.layers.base.ranks import AXIS_NAMES, each_axis, extent, wrong_rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,23 +26,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANY",
-    "AXIS_NAMES",
     "CAFFE",
     "CEIL",
     "FLOOR",
     "HALF",
     "WINDOW",
     "WindowAxis",
-    "axis_names",
-    "each_axis",
-    "extent",
-    "names_of_axes",
     "output_constraint",
-    "ranks_text",
     "spatial_axes",
     "transposed_constraints",
     "transposed_size",
-    "wrong_rank",
 ]
 
 FLOOR = "floor"
@@ -52,22 +45,6 @@ CAFFE = "caffe"
 HALF = "half"
 WINDOW = "window"
 ANY = "any"
-
-AXIS_NAMES = {0: (), 1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
-"""What the spatial axes of a feature map are called, by their number."""
-
-_EXTENTS = {"length": "long", "height": "high", "width": "wide", "depth": "deep"}
-"""How the size along an axis is told: 5 high, 5 wide."""
-
-
-def names_of_axes(rank: int) -> tuple[str, ...]:
-    """Return what the spatial axes are called, whatever their number: more than three are `axis 1`, `axis 2`, ...."""
-    return AXIS_NAMES.get(rank) or tuple(f"axis {i + 1}" for i in range(rank))
-
-
-def extent(size: Dim, name: str) -> str:
-    """Return a size along an axis in words: `5 high`, `5 along axis 4`."""
-    return f"{size} {_EXTENTS[name]}" if name in _EXTENTS else f"{size} along {name}"
 
 
 class WindowAxis(NamedTuple):
@@ -283,48 +260,6 @@ def _nothing_left(axis: WindowAxis, output: Dim) -> Misfit:
         proposals=tuple(_changed("padding", None, [most], min, least=0)),
         too_small=True,
     )
-
-
-def wrong_rank(kind: str, x: Shape, ranks: tuple[int, int | None] = (1, 3), mend: str = "") -> Misfit:
-    """Return what is wrong with an input whose spatial axes are not as many as `ranks` says: at least, at most."""
-    due = "channels" if ranks == (0, None) else f"channels and {ranks_text(ranks)}"
-    axes = f"{x.text} has {x.rank} {'axis' if x.rank == 1 else 'axes'} in all"
-    found = axes if x.sizes else "is a single number without axes"
-    if not mend and x.rank == 1:
-        mend = "a reshape or unflatten before it would give it space"
-    return Misfit(f"{kind} needs {due}, but its input {found}", mend=mend)
-
-
-def ranks_text(ranks: tuple[int, int | None]) -> str:
-    """Return in words how many spatial axes there may be: `1, 2 or 3 spatial axes`, `at least 1 spatial axis`."""
-    least, most = ranks
-    if most is None or least == 0:
-        numbers = [f"at least {least}" if most is None else f"at most {most}"]
-    else:
-        numbers = [str(rank) for rank in range(least, most + 1)]
-        numbers = [*numbers[:-2], " or ".join(numbers[-2:])]
-    return f"{', '.join(numbers)} spatial {'axis' if (most or least) == 1 else 'axes'}"
-
-
-def axis_names(kind: str, x: Shape) -> tuple[str, ...]:
-    """Return what the spatial axes of an input are called. Errors: `Misfit` where it has no 1, 2 or 3 of them."""
-    names = AXIS_NAMES.get(len(x.spatial)) if x.sizes else None
-    if not names:
-        raise wrong_rank(kind, x)
-    return names
-
-
-def each_axis(layer: Any, name: str, rank: int) -> tuple[Any, ...]:
-    """Return an argument's value for each spatial axis. Errors: `Misfit` where it has another number of them."""
-    values = per_axis(getattr(layer, name), rank)
-    if len(values) != rank:
-        raise Misfit(
-            f"{name} has {len(values)} numbers, but the input has {rank} spatial "
-            f"{'axis' if rank == 1 else 'axes'} ({', '.join(names_of_axes(rank))})",
-            mend="give one number, or one for each spatial axis",
-            argument=name,
-        )
-    return values
 
 
 def transposed_size(axis: WindowAxis, output_padding: Dim, word: str = "") -> Dim:

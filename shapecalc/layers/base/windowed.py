@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from shapecalc.layers.base.arguments import DILATION, KERNEL, PADDING, STRIDE, Argument
 from shapecalc.layers.base.dependence import ZEROS, Look, of_window, windowed
 from shapecalc.layers.base.layer import Layer
 from shapecalc.layers.base.window import FLOOR, WindowAxis, spatial_axes
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
 
 __all__ = ["Windowed"]
+
+_ROLES = {"kernel_size": KERNEL, "stride": STRIDE, "padding": PADDING, "dilation": DILATION}
+"""What the arguments that a window follows from are to it."""
 
 
 class Windowed(Layer):
@@ -32,6 +36,13 @@ class Windowed(Layer):
     dilation: Any = 1
     padding_mode: Any = ZEROS
     rounding: Any = FLOOR
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        for name, role in _ROLES.items():
+            argument = cls.__dict__.get(name)
+            if isinstance(argument, Argument):
+                argument.role = role
+        super().__init_subclass__(**rest)
 
     def axes(self, x: Shape) -> tuple[WindowAxis, ...]:
         """Return the window along each spatial axis."""

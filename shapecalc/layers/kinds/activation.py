@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from shapecalc.dims import BROADCASTS, DIVIDES, Constraint, Dim
 from shapecalc.errors import Misfit
 from shapecalc.layers.base.arguments import Argument, Choice, Flag, Integer, Number
-from shapecalc.layers.base.axes import AxisNumber, AxisNumbers, axis_index, axis_of, once
+from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers, axis_index, axis_of, once
 from shapecalc.layers.base.dependence import Look, beside, rearranged, shifted
 from shapecalc.layers.base.layer import INPUTS, NOTHING, OUTPUTS, Example, Layer, WeightShapes
 
@@ -30,6 +30,7 @@ class _Function(Layer):
     """
 
     elementwise = True
+    sorts = ("activations",)
     beside: ClassVar[int] = 0
 
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.arguments import Flag, Integer, Number
+from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
 from shapecalc.layers.base.dependence import Look, rearranged
 from shapecalc.layers.base.layer import BOTH, TRAINED, Example, Layer, WeightShapes
 
@@ -81,9 +81,9 @@ class MultiHeadAttention(Layer):
     inputs = (1, 3)
 
     num_heads = Integer("heads that the features are split into", symbol="h")
-    embed_dim = Integer("features of the queries and of the output: worked out; where stated, checked", None)
-    kdim = Integer("features of the keys' input: worked out; where stated, checked", None)
-    vdim = Integer("features of the values' input: worked out; where stated, checked", None)
+    embed_dim = Stated("features of the queries and of the output")
+    kdim = Stated("features of the keys' input")
+    vdim = Stated("features of the values' input")
     num_kv_heads = Integer("heads of keys and values, for grouped-query attention; num_heads by default", None)
     head_dim = Integer("features of one head; embed_dim // num_heads by default", None, also=["key_dim"], symbol="d")
     v_head_dim = Integer(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number, PerAxis
+from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number
 from shapecalc.layers.base.layer import Composite, Example
+from shapecalc.layers.base.per_axis import PerAxis
 from shapecalc.layers.kinds.activation import Activation
 
 __all__ = [

@@ -9,17 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint, Dim, maximum, minimum, prod, total
-from shapecalc.layers.base.arguments import Choice, Flag, Integer, Padding, PerAxis, per_axis
+from shapecalc.layers.base.arguments import CHANNELS_OUT, GROUPS, OUTPUT_PADDING, Choice, Flag, Integer, Stated
 from shapecalc.layers.base.dependence import ZEROS, Look, transposed, windowed
 from shapecalc.layers.base.layer import DERIVED, INPUTS, NOTHING, Example, WeightShapes
-from shapecalc.layers.base.window import (
-    WindowAxis,
-    each_axis,
-    output_constraint,
-    transposed_constraints,
-    transposed_size,
-    wrong_rank,
-)
+from shapecalc.layers.base.per_axis import Padding, PerAxis, per_axis
+from shapecalc.layers.base.ranks import each_axis, wrong_rank
+from shapecalc.layers.base.window import WindowAxis, output_constraint, transposed_constraints, transposed_size
 from shapecalc.layers.base.windowed import Windowed
 
 if TYPE_CHECKING:
@@ -43,7 +38,7 @@ class _Convolution(Windowed):
     )
     dilation = PerAxis("distance between the window's taps", 1, also=["dilation_rate", "rate"], symbol="d")
     bias = Flag("add a learned number to each output channel", True, also=["use_bias"])
-    in_channels = Integer("channels of the input: always worked out; where stated, checked", None)
+    in_channels = Stated("channels of the input")
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         yield from _channels_as_stated(self, x)
@@ -103,8 +98,10 @@ class Conv(_Convolution):
     kind = "conv"
     also = ("conv1d", "conv2d", "conv3d", "convolution")
 
-    out_channels = Integer("number of kernels, and so of output channels", also=["filters"], symbol="C_out")
-    groups = Integer("independent convolutions that the channels are split into", 1, symbol="g")
+    out_channels = Integer(
+        "number of kernels, and so of output channels", also=["filters"], symbol="C_out", role=CHANNELS_OUT
+    )
+    groups = Integer("independent convolutions that the channels are split into", 1, symbol="g", role=GROUPS)
     padding_mode = Choice("what the padding is filled with", ("zeros", "reflect", "replicate", "circular"), "zeros")
 
     examples = (
@@ -168,7 +165,7 @@ class SeparableConv(_Convolution):
     kind = "separable_conv"
     also = ("separable_conv1d", "separable_conv2d", "depthwise_separable_conv")
 
-    out_channels = Integer("number of output channels", also=["filters"], symbol="C_out")
+    out_channels = Integer("number of output channels", also=["filters"], symbol="C_out", role=CHANNELS_OUT)
     depth_multiplier = Integer("depthwise kernels for each input channel", 1, symbol="m")
 
     examples = (
@@ -207,7 +204,7 @@ class TransposedConv(_Convolution):
     also = ("conv_transpose", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "conv1d_transpose",
             "conv2d_transpose", "conv3d_transpose", "deconv", "deconvolution", "up_conv")  # fmt: skip
 
-    out_channels = Integer("number of output channels", also=["filters"], symbol="C_out")
+    out_channels = Integer("number of output channels", also=["filters"], symbol="C_out", role=CHANNELS_OUT)
     stride = PerAxis("how far apart the windows are laid", 1, also=["strides"], symbol="s", always=True)
     padding = Padding(
         "taken off the output's edges; or same (output = input·stride), valid (nothing)",
@@ -215,9 +212,10 @@ class TransposedConv(_Convolution):
         symbol="p",
         always=True,
     )
-    output_padding = PerAxis("added at the output's end: less than stride or dilation", None, minimum=0, symbol="o")
-    output_size = PerAxis("spatial size of the output, in place of output_padding", None)
-    groups = Integer("independent convolutions that the channels are split into", 1, symbol="g")
+    output_padding = PerAxis("added at the output's end: less than stride or dilation", None, minimum=0, symbol="o",
+                             role=OUTPUT_PADDING)  # fmt: skip
+    output_size = PerAxis("spatial size of the output, in place of output_padding", None, replaces="output_padding")
+    groups = Integer("independent convolutions that the channels are split into", 1, symbol="g", role=GROUPS)
 
     examples = (
         Example({"out_channels": 12, "kernel_size": 3, "stride": [4, 3], "padding": [0, 1], "output_padding": [3, 1],

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.dims import EQUAL, LESS, UP_TO, Constraint
-from shapecalc.layers.base.arguments import Integer, Number, Sizes
-from shapecalc.layers.base.axes import AxisNumber, axis_index
+from shapecalc.layers.base.arguments import Integer, Number, Stated
+from shapecalc.layers.base.axis_numbers import AxisNumber, axis_index
 from shapecalc.layers.base.dependence import Look, rearranged, shifted
 from shapecalc.layers.base.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.shape import Shape
+from shapecalc.layers.base.sizes import Sizes
 from shapecalc.layers.kinds.attention import need_rank
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class PositionEmbedding(Layer):
 
     num_positions = Integer("rows of the table; as many as the input has positions by default", None,
                             also=["sequence_length", "max_position_embeddings"], symbol="P")  # fmt: skip
-    embedding_dim = Integer("features of a row: worked out; where stated, checked", None, also=["output_dim"])
+    embedding_dim = Stated("features of a row", also=["output_dim"])
 
     examples = (
         Example({}, (197, 768), (197, 768), 151_296, 0, "ViT-B/16, torchvision"),
@@ -206,7 +207,7 @@ class LayerScale(Layer):
     elementwise = True
 
     dim = AxisNumber("the axis of the channels", None, channels=True, also=["axis"])
-    channels = Integer("how many there are: worked out; where stated, checked", None, also=["num_channels"])
+    channels = Stated("how many there are", also=["num_channels"])
 
     examples = (
         Example({}, (96, 56, 56), (96, 56, 56), 96, 0, "ConvNeXt-T's first block, torchvision"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.dims import EQUAL, Constraint, Dim, prod
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.arguments import Flag, Integer
+from shapecalc.layers.base.arguments import Flag, Integer, Stated
 from shapecalc.layers.base.dependence import Look, rearranged
 from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
 
@@ -25,7 +25,7 @@ class _Connected(Layer):
 
     out_features = Integer("number of output features", also=["units"], symbol="F_out")
     bias = Flag("add a learned number to each output feature", True, also=["use_bias"])
-    in_features = Integer("features of the input: always worked out; where stated, checked", None)
+    in_features = Stated("features of the input")
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         if self.in_features is not None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, broadcast, prod, total
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.axes import CHANNELS, AxisNumber, axis_index
+from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, axis_index
 from shapecalc.layers.base.dependence import HERE, Look, rearranged, shifted
 from shapecalc.layers.base.layer import NOTHING, Example, Layer
-from shapecalc.layers.base.window import AXIS_NAMES
+from shapecalc.layers.base.ranks import AXIS_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,7 @@ class _Merge(Layer):
     inputs: ClassVar[tuple[int, int | None]] = (1, None)
     branches = True
     elementwise = True
+    sorts = ("additions", "merges")
 
     def constraints(self, *inputs: Shape) -> Iterator[Constraint]:
         sizes = _merged(inputs)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, EQUAL, UP_TO, Constraint, Dim, prod
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.arguments import Flag, Integer, Number, Sizes
-from shapecalc.layers.base.axes import CHANNELS, AxisNumber, AxisNumbers, axis_index, once
+from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
+from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, AxisNumbers, axis_index, once
 from shapecalc.layers.base.dependence import Look, beside, rearranged
 from shapecalc.layers.base.layer import Example, Layer, WeightShapes, stated_rank
+from shapecalc.layers.base.sizes import Sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,7 @@ class _ChannelNorm(Layer):
 
     ranks = (0, None)
     elementwise = True
+    sorts = ("normalisation", "normalization", "norms")
     affine: Any
     scale: Any
     bias: Any
@@ -68,7 +70,7 @@ def _affine(layer: Any, sizes: tuple[Dim, ...]) -> WeightShapes:
 class _TrackedNorm(_ChannelNorm):
     """What normalisations with running statistics share."""
 
-    num_features = Integer("channels of the input: always worked out; where stated, checked", None)
+    num_features = Stated("channels of the input")
     eps = Number(_EPS, 1e-5, minimum=0, also=["epsilon"])
     momentum = Number("how fast the running statistics follow", 0.1)
     affine = Flag("learn a weight and a bias for each channel", True)
@@ -160,7 +162,7 @@ class GroupNorm(_ChannelNorm):
     also = ("group_normalization",)
 
     num_groups = Integer("groups that the channels are split into", also=["groups"], symbol="g")
-    num_channels = Integer("channels of the input: always worked out; where stated, checked", None)
+    num_channels = Stated("channels of the input")
     eps = Number(_EPS, 1e-5, minimum=0, also=["epsilon"])
     affine = Flag("learn a weight and a bias for each channel", True)
     scale = Flag("learn the weight, where affine", True)
@@ -184,6 +186,7 @@ class _AxesNorm(Layer):
     """What normalisations over stated axes share: weights of those axes' sizes."""
 
     elementwise = True
+    sorts = ("normalisation", "normalization", "norms")
     scale: Any = True
     bias: Any = False
 

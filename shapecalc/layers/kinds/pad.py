@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import LESS, UP_TO, Constraint, Dim, minimum
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.arguments import MAX_SIZE, Choice, Number, Padding, PerAxis
-from shapecalc.layers.base.axes import CHANNELS, AxisNumbers, axis_index, once
+from shapecalc.layers.base.arguments import CROPPING, MAX_SIZE, PADDING, Choice, Number
+from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumbers, axis_index, once
 from shapecalc.layers.base.dependence import ZEROS, Look, Sight, rearranged, shifted, windowed
 from shapecalc.layers.base.layer import DERIVED, NOTHING, Example, Layer
-from shapecalc.layers.base.window import axis_names, each_axis
+from shapecalc.layers.base.per_axis import Padding, PerAxis
+from shapecalc.layers.base.ranks import axis_names, each_axis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,6 +78,7 @@ class _Pad(Layer):
         minimum=-MAX_SIZE,
         symbol="p",
         always=True,
+        role=PADDING,
     )
 
     def sides(self, x: Shape) -> list[_Side]:
@@ -198,7 +200,8 @@ class Crop(Layer):
     saves = NOTHING
     also = ("cropping", "cropping1d", "cropping2d", "cropping3d", "center_crop", "centre_crop")
 
-    cropping = Padding("how much off each side: one number, one for each spatial axis, or [start, end] pairs", None)
+    cropping = Padding("how much off each side: one number, one for each spatial axis, or [start, end] pairs", None,
+                       role=CROPPING)  # fmt: skip
     size = PerAxis("spatial size of what is left, in the centre", None)
 
     examples = (

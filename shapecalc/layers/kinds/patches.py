@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.arguments import Integer, PerAxis, per_axis
+from shapecalc.layers.base.arguments import Integer
 from shapecalc.layers.base.dependence import (
     Look,
     Sight,
@@ -19,7 +19,8 @@ from shapecalc.layers.base.dependence import (
     windowed,
 )
 from shapecalc.layers.base.layer import INPUTS, NOTHING, Example, Layer
-from shapecalc.layers.base.window import each_axis
+from shapecalc.layers.base.per_axis import PerAxis, per_axis
+from shapecalc.layers.base.ranks import each_axis
 from shapecalc.layers.base.windowed import Windowed
 from shapecalc.layers.kinds.conv import Conv
 

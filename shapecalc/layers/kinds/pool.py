@@ -9,19 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import UP_TO, Constraint, Dim, scaled
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.arguments import Choice, Factors, Flag, Integer, Number, Padding, PerAxis, per_axis
+from shapecalc.layers.base.arguments import KERNEL, Choice, Flag, Integer, Number
 from shapecalc.layers.base.dependence import Look, adaptive, fractional, windowed
 from shapecalc.layers.base.layer import BOTH, NOTHING, Example, Layer
-from shapecalc.layers.base.window import (
-    ANY,
-    CAFFE,
-    CEIL,
-    FLOOR,
-    HALF,
-    WINDOW,
-    axis_names,
-    each_axis,
-)
+from shapecalc.layers.base.per_axis import Factors, Padding, PerAxis, per_axis
+from shapecalc.layers.base.ranks import axis_names, each_axis
+from shapecalc.layers.base.window import ANY, CAFFE, CEIL, FLOOR, HALF, WINDOW
 from shapecalc.layers.base.windowed import Windowed
 
 if TYPE_CHECKING:
@@ -175,7 +168,7 @@ class FractionalMaxPool(Layer):
     ranks = (2, 3)
     also = ("fractional_max_pool2d", "fractional_max_pool3d")
 
-    kernel_size = PerAxis("size of the window", symbol="k")
+    kernel_size = PerAxis("size of the window", symbol="k", role=KERNEL)
     output_size = PerAxis("spatial size of the output", None, symbol="o")
     output_ratio = Factors("spatial size of the output as a part of the input's, below 1", None, symbol="r")
 

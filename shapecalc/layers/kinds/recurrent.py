@@ -10,9 +10,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import EQUAL, LESS, Constraint, Dim, prod, total
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.arguments import Choice, Count, Flag, Integer, Number, Padding, PerAxis, per_axis
+from shapecalc.layers.base.arguments import (
+    CHANNELS_OUT,
+    DILATION,
+    KERNEL,
+    PADDING,
+    STRIDE,
+    Choice,
+    Count,
+    Flag,
+    Integer,
+    Number,
+    Stated,
+)
 from shapecalc.layers.base.dependence import Look, Sight, of_window, rearranged
 from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.per_axis import Padding, PerAxis, per_axis
 from shapecalc.layers.base.shape import Shape
 from shapecalc.layers.base.window import FLOOR, spatial_axes
 
@@ -32,7 +45,7 @@ class _Recurrent(Layer):
     """How many tensors of the hidden size each step of a layer leaves for the backward pass."""
 
     hidden_size = Integer("features of the hidden state", also=["units"], symbol="H")
-    input_size = Integer("features of the input: always worked out; where stated, checked", None)
+    input_size = Stated("features of the input")
     num_layers = Count("layers on top of one another", 1)
     bias = Flag("add learned numbers in every gate", True, also=["use_bias"])
     dropout = Number("share dropped between the layers in training", 0.0, minimum=0, maximum=1)
@@ -257,11 +270,13 @@ class ConvLSTM(Layer):
 
     rounding = FLOOR
 
-    out_channels = Integer("channels of the hidden state", also=["filters"], symbol="C_out")
-    kernel_size = PerAxis("size of the window", symbol="k")
-    stride = PerAxis("how far the window moves", 1, also=["strides"], symbol="s")
-    padding = Padding("zeros around the input; or same, or valid (none)", words=("same", "valid"), symbol="p")
-    dilation = PerAxis("distance between the window's taps", 1, also=["dilation_rate"], symbol="d")
+    out_channels = Integer("channels of the hidden state", also=["filters"], symbol="C_out", role=CHANNELS_OUT)
+    kernel_size = PerAxis("size of the window", symbol="k", role=KERNEL)
+    stride = PerAxis("how far the window moves", 1, also=["strides"], symbol="s", role=STRIDE)
+    padding = Padding("zeros around the input; or same, or valid (none)", words=("same", "valid"), symbol="p",
+                      role=PADDING)  # fmt: skip
+    dilation = PerAxis("distance between the window's taps", 1, also=["dilation_rate"], symbol="d",
+                       role=DILATION)  # fmt: skip
     bias = Flag("add a learned number to each channel of each gate", True, also=["use_bias"])
     return_sequences = Flag("give every step; false gives the last step alone, as is Keras' default", True)
 

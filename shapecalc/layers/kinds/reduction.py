@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.layers.base.arguments import Flag
-from shapecalc.layers.base.axes import AxisNumber, AxisNumbers, axis_index, axis_of, once
+from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers, axis_index, axis_of, once
 from shapecalc.layers.base.dependence import Look, rearranged
 from shapecalc.layers.base.layer import BOTH, NOTHING, Example, Layer
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.arguments import Sizes
-from shapecalc.layers.base.axes import AxisNumber, AxisNumbers, axis_index, axis_of, once
+from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers, axis_index, axis_of, once
 from shapecalc.layers.base.dependence import Look, rearranged, reshaped
 from shapecalc.layers.base.layer import NOTHING, Example, Layer
 from shapecalc.layers.base.shape import Shape
+from shapecalc.layers.base.sizes import Sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

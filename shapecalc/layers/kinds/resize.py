@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, Constraint, Dim, prod, scaled
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.arguments import Choice, Factors, Flag, Integer, PerAxis
-from shapecalc.layers.base.dependence import Look, Sight, beside, repeated, resized, windowed
+from shapecalc.layers.base.arguments import GROUPS, Choice, Flag, Integer
+from shapecalc.layers.base.dependence import Look, Sight, adaptive, beside, repeated, resized, windowed
 from shapecalc.layers.base.layer import NOTHING, Example, Layer
-from shapecalc.layers.base.window import axis_names, each_axis, ranks_text
+from shapecalc.layers.base.per_axis import Factors, PerAxis
+from shapecalc.layers.base.ranks import axis_names, each_axis, ranks_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,9 @@ __all__ = ["ChannelShuffle", "PixelShuffle", "PixelUnshuffle", "UpSampling", "Up
 _MODES = ("nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact", "lanczos3", "lanczos5")
 _RANKS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3, "lanczos3": 2, "lanczos5": 2}
 """The spatial axes that a mode interpolates over (PyTorch, Keras); the others work over any number."""
+
+_REACHES = {"linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4, "lanczos3": 6, "lanczos5": 10}
+"""How many places a resized number is made from, by its mode; one in any other."""
 
 
 def _check_mode(argument: str, mode: str, axes: tuple[str, ...]) -> None:
@@ -35,6 +39,13 @@ def _check_mode(argument: str, mode: str, axes: tuple[str, ...]) -> None:
             mend=f"{argument}: {linear} would do, or nearest",
             argument=argument,
         )
+
+
+def _seen(size: int, output: int, mode: str, times: Fraction | None = None, *, corners: bool = False) -> Sight:
+    """Return what the places of an axis see that is resized in a mode."""
+    if mode == "area":
+        return adaptive(size, output)
+    return resized(size, output, _REACHES.get(mode, 1), times, is_centred=mode == "nearest-exact", corners=corners)
 
 
 class Upsample(Layer):
@@ -110,7 +121,7 @@ class Upsample(Layer):
             factors = [Fraction(str(factor)) for factor in each_axis(self, "scale_factor", len(x.spatial))]
         axes = zip(x.spatial, output.spatial, factors, strict=True)
         corners = bool(self.align_corners)
-        return [windowed(0, x, [resized(n, m, self.mode, times, corners) for n, m, times in axes])]
+        return [windowed(0, x, [_seen(n, m, self.mode, times, corners=corners) for n, m, times in axes])]
 
 
 class UpSampling(Layer):
@@ -140,7 +151,7 @@ class UpSampling(Layer):
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         axes = zip(x.spatial, output.spatial, strict=True)
-        return [windowed(0, x, [resized(n, m, self.interpolation) for n, m in axes])]
+        return [windowed(0, x, [_seen(n, m, self.interpolation) for n, m in axes])]
 
 
 def _power(number: Dim, rank: int) -> Dim:
@@ -208,7 +219,7 @@ class ChannelShuffle(Layer):
     ranks = (1, None)
     saves = NOTHING
 
-    groups = Integer("groups that the channels are dealt from", symbol="g")
+    groups = Integer("groups that the channels are dealt from", symbol="g", role=GROUPS)
 
     examples = (
         Example({"groups": 2}, (116, 28, 28), (116, 28, 28), source="torchvision's ShuffleNet V2 ×1.0, stage 2"),

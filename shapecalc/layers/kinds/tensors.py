@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import BROADCASTS, EQUAL, LESS, UP_TO, Constraint, Dim, ceil_div, maximum, minimum, total
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.arguments import Count, Integer, Integers, Sizes
-from shapecalc.layers.base.axes import AxisNumber, AxisNumbers, axis_index, axis_of
+from shapecalc.layers.base.arguments import Count, Integer
+from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers, axis_index, axis_of
 from shapecalc.layers.base.dependence import CIRCULAR, Look, beside, rearranged, shifted
 from shapecalc.layers.base.layer import NOTHING, Example, Layer
+from shapecalc.layers.base.sizes import Integers, Sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

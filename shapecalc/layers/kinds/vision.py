@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number, PerAxis, per_axis
+from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number
 from shapecalc.layers.base.dependence import Look, everything
 from shapecalc.layers.base.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.per_axis import PerAxis, per_axis
 from shapecalc.layers.kinds.attention import need_rank, product_macs, seen_apart
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Misfit
 from shapecalc.layers import KINDS
-from shapecalc.layers.base.arguments import Choice, Flag, PerAxis
+from shapecalc.layers.base.arguments import Choice, Flag
 from shapecalc.layers.base.layer import Composite, stated_rank
+from shapecalc.layers.base.per_axis import PerAxis
+from shapecalc.layers.base.ranks import ranks_text
 from shapecalc.layers.base.shape import HWC, Shape
-from shapecalc.layers.base.window import ranks_text
 from shapecalc.questions.explain.leaves import LETTERS
 from shapecalc.questions.explain.lines import rule_lines
 from shapecalc.questions.explain.working import Working, work

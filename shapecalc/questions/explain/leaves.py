@@ -10,9 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims.traces import leaf
-from shapecalc.layers.base.arguments import Argument, Count, Factors, Integer, Integers, Padding
-from shapecalc.layers.base.axes import AxisNumber, AxisNumbers
+from shapecalc.layers.base.arguments import Argument, Count, Integer
+from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
+from shapecalc.layers.base.per_axis import Factors, Padding
 from shapecalc.layers.base.shape import Shape
+from shapecalc.layers.base.sizes import Integers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,6 +120,7 @@ def argument_leaves(layer: Layer, rank: int, *, general: bool = False) -> dict[s
     and numbers of 0 or less that say how a layer is built stay as they are.
     """
     values: dict[str, Any] = {}
+    is_spatial = not _names_axes(layer)
     for name, argument in layer.arguments.items():
         value = layer.__dict__[name]
         if value is None or not _is_dimension(argument):
@@ -127,9 +130,14 @@ def argument_leaves(layer: Layer, rank: int, *, general: bool = False) -> dict[s
             values[name] = values[source]  # one number under two names
             continue
         neutral = not general and not argument.always and _at_default(argument, value)
-        is_spatial = layer.__dict__.get("dim") is None
         values[name] = _Maker(argument, rank, neutral=neutral, is_spatial=is_spatial).leaves(value)
     return values
+
+
+def _names_axes(layer: Layer) -> bool:
+    """Tell whether a layer works along axes that an argument names, in place of the spatial ones."""
+    named = [name for name, argument in layer.arguments.items() if isinstance(argument, (AxisNumber, AxisNumbers))]
+    return any(layer.__dict__[name] is not None for name in named)
 
 
 def _is_dimension(argument: Argument) -> bool:

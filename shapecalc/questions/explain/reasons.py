@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims.notation import SYMBOL
 from shapecalc.layers.base.arguments import Count, Integer
-from shapecalc.layers.base.axes import AxisNumber, AxisNumbers
+from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
 from shapecalc.questions.explain.leaves import ARGUMENT, INPUT, LETTERS, OUTPUT
 
 if TYPE_CHECKING:

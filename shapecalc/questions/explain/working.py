@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, UP_TO
 from shapecalc.dims.notation import Algebra, Expression, same
 from shapecalc.dims.traces import Trace, leaf
-from shapecalc.layers.base.arguments import PerAxis
 from shapecalc.layers.base.layer import is_bias
+from shapecalc.layers.base.per_axis import PerAxis
 from shapecalc.layers.base.shape import Shape
 from shapecalc.questions.explain.leaves import ARGUMENT, INPUT, OUTPUT, LeafOrigin, Watched, argument_leaves, named_axes
 

@@ -14,7 +14,7 @@ from shapecalc.dims import symbols as symbolic
 from shapecalc.errors import Problem, ShapeError, UsageError, did_you_mean
 from shapecalc.escaping import python_names
 from shapecalc.model.advice import advised
-from shapecalc.model.evaluation import Evaluation, evaluate
+from shapecalc.model.generic_inference import GenericReport, infer_generic
 from shapecalc.model.inference import infer, sizings_of
 from shapecalc.questions.formula.conditions import joint_conditions
 from shapecalc.questions.formula.floors import Collapse
@@ -115,11 +115,11 @@ def find_formulas(
     used = [find_symbol(graph, rebuild, name) for name in dict.fromkeys(names) or default_names(graph)]
     residues = {symbolic.symbol(u.name): rest for u in used if (rest := _residue(u.domain)) is not None}
     collapse = Collapse(residues)
-    evaluation = evaluate(_symbolic_graph(graph, rebuild, used), simplify=collapse)
+    inferred = infer_generic(_symbolic_graph(graph, rebuild, used), simplify=collapse)
     quantities = what or QUANTITIES[:3]
-    found = _quantities(evaluation, where, quantities, collapse, batch=any(u.name == BATCH for u in used))
+    found = _quantities(inferred, where, quantities, collapse, batch=any(u.name == BATCH for u in used))
     least = {symbolic.symbol(u.name): u.domain.smallest for u in used if u.domain and u.domain.smallest}
-    conditions = joint_conditions(evaluation.constraints, collapse, least, WRITERS["text"])
+    conditions = joint_conditions(inferred.constraints, collapse, least, WRITERS["text"])
     answer = Formulas(graph.name, layer, tuple(used), found, conditions, 0, {})
     verified, ranges = _verify(answer, graph, rebuild)
     return answer._replace(verified=verified, ranges=ranges)
@@ -158,21 +158,21 @@ def _residue(domain: SizeSet | None) -> tuple[int, int] | None:
 
 
 def _quantities(
-    evaluation: Evaluation, where: int, what: Sequence[str], collapse: Collapse, *, batch: bool
+    inferred: GenericReport, where: int, what: Sequence[str], collapse: Collapse, *, batch: bool
 ) -> dict[str, Any]:
-    import sympy  # noqa: PLC0415  (the numbers are its own; `symbols` has seen to it that it is there)
+    import sympy  # the numbers are its own; `symbols` has seen to it that it is there
 
     def polished(value: Any) -> Any:
         return sympy.expand(collapse(value))
 
-    graph = evaluation.graph
+    graph = inferred.graph
     if where < 0:
-        outputs = {name: evaluation.output(ref.node, ref.output) for name, ref in graph.named_outputs().items()}
-        counts = evaluation.totals()._asdict()
+        outputs = {name: inferred.output(ref.node, ref.output) for name, ref in graph.named_outputs().items()}
+        counts = inferred.totals()._asdict()
     else:
-        node, sizing = graph.nodes[where], evaluation.sizings[where]
+        node, sizing = graph.nodes[where], inferred.sizings[where]
         outputs = {f"{node.name}[{i}]" if i else node.name: shape for i, shape in enumerate(sizing.outputs)}
-        single = evaluation._replace(graph=graph._replace(nodes=(node,)), sizings=(sizing,))
+        single = inferred._replace(graph=graph._replace(nodes=(node,)), sizings=(sizing,))
         counts = single.totals()._asdict()
     found: dict[str, Any] = {}
     for word in what:

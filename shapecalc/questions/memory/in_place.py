@@ -16,16 +16,6 @@ __all__ = ["ALL", "NONE", "read_in_place"]
 ALL = "all"
 NONE = "none"
 
-_FAMILIES = {
-    "activations": "activation",
-    "normalisation": "norm",
-    "normalization": "norm",
-    "norms": "norm",
-    "additions": "merge",
-    "merges": "merge",
-}
-"""Other words for the families of element-wise layers, which are those of `layers/`."""
-
 
 def read_in_place(given: Any) -> tuple[tuple[str, ...], Callable[[Layer], bool]]:
     """Return the words of an option, and what tells whether a layer is meant.
@@ -36,7 +26,7 @@ def read_in_place(given: Any) -> tuple[tuple[str, ...], Callable[[Layer], bool]]
     words = given.split(",") if isinstance(given, str) else list(given)
     names = tuple(dict.fromkeys(str(word).strip().lower() for word in words if str(word).strip()))
     if not names or (len(names) > 1 and {ALL, NONE} & {*names}):
-        mend = "give all, none, or some of activations, normalisation, additions and names of kinds"
+        mend = f"give all, none, or some of {_examples()} and names of kinds"
         raise UsageError(Problem(f"in place are {given!r}, which is no choice of layers", mend=mend))
     if names == (ALL,):
         return names, lambda _: True
@@ -48,22 +38,31 @@ def read_in_place(given: Any) -> tuple[tuple[str, ...], Callable[[Layer], bool]]
 
 def _chosen(name: str) -> str:
     """Return the kind or family of a word. Errors: `UsageError`."""
-    from shapecalc.layers import KINDS, find_kind  # noqa: PLC0415  (all kinds: seldom needed)
+    from shapecalc.layers import find_kind
 
-    kinds = {kind: cls for kind, cls in KINDS.items() if cls.elementwise}
-    families = {cls.family for cls in kinds.values()}
-    found = _FAMILIES.get(name, name)
-    if found in families:
-        return found
+    kinds = _elementwise()
+    families = {cls.family: cls.family for cls in kinds.values()} | _families_by_sort()
+    if name in families:
+        return families[name]
     cls = find_kind(name)
     if cls and not cls.elementwise:
-        raise UsageError(
-            Problem(
-                f"{cls.kind} cannot work in place: it is not element-wise", mend="activations, normalisation, additions"
-            )
-        )
+        raise UsageError(Problem(f"{cls.kind} cannot work in place: it is not element-wise", mend=_examples()))
     if cls:
         return cls.kind
-    raise UsageError(
-        Problem(f"in place cannot be {name}", mend=did_you_mean(name, [ALL, NONE, *_FAMILIES, *families, *kinds]))
-    )
+    raise UsageError(Problem(f"in place cannot be {name}", mend=did_you_mean(name, [ALL, NONE, *families, *kinds])))
+
+
+def _elementwise() -> dict[str, type[Layer]]:
+    from shapecalc.layers import KINDS
+
+    return {kind: cls for kind, cls in KINDS.items() if cls.elementwise}
+
+
+def _families_by_sort() -> dict[str, str]:
+    """Return the family that each word for its element-wise kinds stands for."""
+    return {sort: cls.family for cls in _elementwise().values() for sort in cls.sorts}
+
+
+def _examples() -> str:
+    """Return the first word for the kinds of each family that has one."""
+    return ", ".join({cls.family: cls.sorts[0] for cls in _elementwise().values() if cls.sorts}.values())

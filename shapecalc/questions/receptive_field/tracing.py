@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.layers.base.window import AXIS_NAMES
+from shapecalc.layers.base.ranks import AXIS_NAMES
 from shapecalc.model.graph import Reference
 from shapecalc.questions.receptive_field.lanes import Lane, Work, hull, joined, through
 from shapecalc.questions.receptive_field.places import Gaps, Places, seen, united

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims.lists import Many, exact
 from shapecalc.errors import Problem, ShapeError, UsageError
-from shapecalc.model.evaluation import evaluate
+from shapecalc.model.generic_inference import infer_generic
 from shapecalc.model.inference import sizings_of
 from shapecalc.questions.sizes.patterns import find_pattern_of
 from shapecalc.questions.sizes.scanning import Place, axis_names, free_sizes, scan, varied, with_sizes
@@ -192,9 +192,9 @@ def _entry(base: Graph, graph: Graph, places: Sequence[Place]) -> AxisSizes:
 def _rounded(graph: Graph, given: Mapping[Place, int]) -> tuple[str, ...]:
     """Return the layers at which the given size is first not exact."""
     one = {place: Many([size]) for place, size in given.items()}
-    evaluation = evaluate(with_sizes(graph, one), counts=False)
+    inferred = infer_generic(with_sizes(graph, one), counts=False)
     names = []
-    for node, sizing in zip(evaluation.graph.nodes, evaluation.sizings, strict=True):
+    for node, sizing in zip(inferred.graph.nodes, inferred.sizings, strict=True):
         outputs, inputs = ([s for x in shapes for s in x.sizes] for shapes in (sizing.outputs, sizing.inputs))
         if not all(exact(size, 1)[0] for size in outputs) and _divides_anew(inputs, outputs, sizing, node):
             names.append(node.name)

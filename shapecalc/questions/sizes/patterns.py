@@ -10,7 +10,7 @@ from shapecalc.dims import DIVIDES, LESS, UP_TO
 from shapecalc.dims.lists import Many, values_of
 from shapecalc.errors import Problem, UsageError
 from shapecalc.layers.base.arguments import MAX_SIZE
-from shapecalc.model.evaluation import Evaluation, evaluate
+from shapecalc.model.generic_inference import GenericReport, infer_generic
 from shapecalc.questions.sizes.periodic import SizeSet, find_pattern
 from shapecalc.questions.sizes.scanning import scan, varies
 
@@ -108,7 +108,7 @@ class FarRegion:
 
     def divisions(self, numbers: Sequence[int]) -> list[tuple[int, Sequence[int]]]:
         """Return what has to be divisible: by which number (0: one that varies), and its value for each number."""
-        asked = evaluate(self._vary(numbers), counts=False).constraints
+        asked = infer_generic(self._vary(numbers), counts=False).constraints
         pairs = [(one.left, one.right) for one in asked if one.relation == DIVIDES and varies(one)]
         return [(left if type(left) is int else 0, values_of(right, len(numbers))) for left, right in pairs]
 
@@ -243,7 +243,7 @@ def _turns(vary: Vary, low: int) -> list[int]:
     spans: list[Sequence[int]] = [[*doublings, MAX_SIZE]]
     while spans:
         points = spans.pop()
-        for i in _changes(evaluate(vary(points), counts=False), len(points)):
+        for i in _changes(infer_generic(vary(points), counts=False), len(points)):
             a, b = points[i], points[i + 1]
             if b - a == 1:
                 found.add(b)
@@ -252,10 +252,10 @@ def _turns(vary: Vary, low: int) -> list[int]:
     return sorted(found)
 
 
-def _changes(evaluation: Evaluation, count: int) -> list[int]:
+def _changes(inferred: GenericReport, count: int) -> list[int]:
     """Return after which of some numbers, in order, something fits otherwise than before."""
     found: set[int] = set()
-    for left, relation, right, *_ in evaluation.constraints:
+    for left, relation, right, *_ in inferred.constraints:
         a, b = values_of(left, count), values_of(right, count)
         if relation in (UP_TO, LESS):
             states = [x <= y if relation == UP_TO else x < y for x, y in zip(a, b, strict=True)]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import BROADCASTS, DIVIDES
 from shapecalc.dims.lists import Many, exact, mask, values_of
-from shapecalc.layers.base.window import names_of_axes
-from shapecalc.model.evaluation import Evaluation, evaluate
+from shapecalc.layers.base.ranks import names_of_axes
+from shapecalc.model.generic_inference import GenericReport, infer_generic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,14 +55,14 @@ def scan(graph: Graph, candidates: int, *, divides: bool = True) -> tuple[list[b
 
     Without `divides` it is not asked whether what has to be divisible is so.
     """
-    evaluation = evaluate(graph, counts=any(node.shares >= 0 for node in graph.nodes))
+    inferred = infer_generic(graph, counts=any(node.shares >= 0 for node in graph.nodes))
     legal = [True] * candidates
-    for constraint in evaluation.constraints:
+    for constraint in inferred.constraints:
         if not divides and constraint.relation == DIVIDES and varies(constraint):
             continue
         legal = _both(legal, mask(constraint, candidates))
     precise = legal
-    for flags in _exactness(evaluation, candidates):
+    for flags in _exactness(inferred, candidates):
         precise = _both(precise, flags)
     return legal, precise
 
@@ -77,16 +77,16 @@ def varies(constraint: Constraint) -> bool:
     return isinstance(constraint.left, Many) or isinstance(constraint.right, Many)
 
 
-def _exactness(evaluation: Evaluation, candidates: int) -> list[Sequence[bool]]:
+def _exactness(inferred: GenericReport, candidates: int) -> list[Sequence[bool]]:
     """Return for each thing that may be inexact, which candidates are exact there."""
     found: list[Sequence[bool]] = []
     seen = set()
-    for sizing in evaluation.sizings:
+    for sizing in inferred.sizings:
         for size in (size for shape in sizing.outputs for size in shape.sizes):
             if isinstance(size, Many) and size.inexact is not None and id(size) not in seen:
                 seen.add(id(size))
                 found.append(exact(size, candidates))
-    for constraint in evaluation.constraints:
+    for constraint in inferred.constraints:
         if constraint.relation == BROADCASTS and isinstance(constraint.left, Many):
             pairs = zip(constraint.left.values, values_of(constraint.right, candidates), strict=True)
             found.append([a == b for a, b in pairs])

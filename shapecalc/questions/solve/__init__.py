@@ -1,12 +1,12 @@
 """Questions asked backwards: what gives an output size, what meets a budget, what mends a network."""
 
-from shapecalc.questions.solve.budgets import INPUT, BudgetSolution, BudgetSolutions, solve_budget
+from shapecalc.questions.solve.budgets import solve_budget
 from shapecalc.questions.solve.changes import ArgumentChange
 from shapecalc.questions.solve.fixes import Fix, Fixes, find_fixes
 from shapecalc.questions.solve.quantities import BUDGETS, read_budget
+from shapecalc.questions.solve.settings import INPUT, BudgetSolution, BudgetSolutions
 from shapecalc.questions.solve.spans import Searched, read_range
 from shapecalc.questions.solve.windows import (
-    WINDOW,
     WindowSolution,
     WindowSolutions,
     slides,
@@ -17,7 +17,6 @@ from shapecalc.questions.solve.windows import (
 __all__ = [
     "BUDGETS",
     "INPUT",
-    "WINDOW",
     "ArgumentChange",
     "BudgetSolution",
     "BudgetSolutions",

@@ -2,22 +2,30 @@
 
 Where the variables only make sizes, many settings are worked out in one pass, on lists of numbers; where they decide
 how the network is built, each setting is built and inferred by itself. The best answers are worked out once more on
-plain numbers.
+plain numbers. One search is one class and one file: what is tried follows from what was needed so far.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims.lists import Many, mask, values_of
-from shapecalc.errors import Problem, ShapeError, UsageError, did_you_mean
-from shapecalc.model.evaluation import evaluate
+from shapecalc.errors import Problem, ShapeError, UsageError
+from shapecalc.model.generic_inference import infer_generic
 from shapecalc.questions.sizes import free_sizes, with_sizes
 from shapecalc.questions.solve.live import exact_bytes, plan_of
-from shapecalc.questions.solve.quantities import BUDGETS, measure
-from shapecalc.questions.solve.spans import Searched, default_fractions, has_fractions, searched
+from shapecalc.questions.solve.quantities import measure
+from shapecalc.questions.solve.settings import (
+    INPUT,
+    BudgetSolution,
+    BudgetSolutions,
+    check_variable,
+    closeness,
+    unchanging,
+)
+from shapecalc.questions.solve.spans import default_fractions, has_fractions, searched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,13 +35,8 @@ if TYPE_CHECKING:
 
     Rebuild = Callable[[Mapping[str, Any]], tuple[Graph, list[Problem]]]
 
-__all__ = ["INPUT", "BudgetSolution", "BudgetSolutions", "solve_budget"]
+__all__ = ["solve_budget"]
 
-VERSION = 1
-"""The version of the JSON contract."""
-
-INPUT = "input"
-"""The name under which the spatial size of the input is a variable."""
 
 _MOST_SETTINGS = 100_000
 _MOST_BUILDS = 3_000
@@ -49,52 +52,6 @@ _CHUNK = 4_096
 _MOST_VALUE = 2**24
 _KEPT = 1_000
 _INFERRED = 10
-
-
-class BudgetSolution(NamedTuple):
-    """A setting of the variables that meets the budgets, and what the network then needs."""
-
-    settings: dict[str, float]
-    amounts: dict[str, int]
-    used: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the solution as the JSON contract has it."""
-        return {"settings": self.settings, "amounts": self.amounts, "used": round(self.used, 6)}
-
-
-class BudgetSolutions(NamedTuple):
-    """Settings that meet the budgets, the closest below them first; where there is none, the least there is.
-
-    `searched` says of each variable which values were tried and `how`; `meeting` is how many settings meet the
-    budgets, of which the best are in `solutions`. `bits` are those of a number in memory. `notes` tell what the search
-    cannot find.
-    """
-
-    name: str
-    budgets: dict[str, int]
-    searched: dict[str, Searched]
-    how: str
-    meeting: int
-    solutions: tuple[BudgetSolution, ...]
-    least: BudgetSolution | None
-    bits: int = 32
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the answer as the JSON contract has it."""
-        return {
-            "version": VERSION,
-            "name": self.name,
-            "budgets": self.budgets,
-            **({"bits": self.bits} if "memory" in self.budgets else {}),
-            "searched": {name: values.to_dict() for name, values in self.searched.items()},
-            "how": self.how,
-            "count": self.meeting,
-            "solutions": [solution.to_dict() for solution in self.solutions],
-            "least": self.least.to_dict() if self.least else None,
-            "notes": list(self.notes),
-        }
 
 
 def solve_budget(
@@ -115,7 +72,7 @@ def solve_budget(
     if len(graph.nodes) > _MOST_LAYERS:
         raise UsageError(f"a search is for networks of at most {_MOST_LAYERS:,} layers: this has {len(graph.nodes):,}")
     for name, values in variables.items():
-        _check(graph, name, values)
+        check_variable(graph, name, values)
     try:
         search = _Search(graph, rebuild, dict(variables), dict(budgets), bits)
         try:
@@ -123,8 +80,8 @@ def solve_budget(
         except _UnlikeInferenceError:
             search.in_one_pass = False
             return search.answer()
-    except _UnchangingError as unchanging:
-        return BudgetSolutions(graph.name, dict(budgets), {}, "", 0, (), None, bits, (str(unchanging),))
+    except _UnchangingError as error:
+        return BudgetSolutions(graph.name, dict(budgets), {}, "", 0, (), None, bits, (str(error),))
 
 
 class _UnlikeInferenceError(Exception):
@@ -177,9 +134,9 @@ class _Search:
                 count += 1
                 best.append(found)
                 if len(best) > 2 * _KEPT:
-                    best = sorted(best, key=_closeness)[:_KEPT]
+                    best = sorted(best, key=closeness)[:_KEPT]
         how = "many settings in one pass" if self.in_one_pass else "each setting built by itself"
-        chosen = tuple(sorted(best, key=_closeness)[:_KEPT])
+        chosen = tuple(sorted(best, key=closeness)[:_KEPT])
         if count:
             least = None
         for solution in (*chosen[:_INFERRED], *([least] if least else [])):
@@ -203,9 +160,9 @@ class _Search:
         graph = self._graph(solution.settings)
         again: dict[str, int] = {}
         if graph is not None:
-            evaluation = evaluate(graph)
+            inferred = infer_generic(graph)
             again = {
-                what: exact_bytes(graph, self.bits) if what == "memory" else int(measure(evaluation, what))
+                what: exact_bytes(graph, self.bits) if what == "memory" else int(measure(inferred, what))
                 for what in self.budgets
             }
         if again != solution.amounts:
@@ -243,7 +200,7 @@ class _Search:
         while chunk := list(itertools.islice(settings, size)):
             columns: list[Any] = [Many(column) for column in zip(*chunk, strict=True)] if size > 1 else list(chunk[0])
             numbers = dict(zip(self.names, columns, strict=True))
-            found = self._evaluate(numbers, len(chunk))
+            found = self._needed(numbers, len(chunk))
             if found is None:
                 continue
             right, amounts = found
@@ -253,21 +210,21 @@ class _Search:
                     used = max(own[what] / most for what, most in self.budgets.items())
                     yield BudgetSolution(dict(zip(self.names, values, strict=True)), own, used)
 
-    def _evaluate(
+    def _needed(
         self, numbers: Mapping[str, Any], candidates: int
     ) -> tuple[list[bool], dict[str, Sequence[int]]] | None:
         graph = self._graph(numbers)
         if graph is None:
             return None
         try:
-            evaluation = evaluate(graph)
+            inferred = infer_generic(graph)
         except ShapeError:
             return None
         right = [True] * candidates
-        for constraint in evaluation.constraints:
+        for constraint in inferred.constraints:
             right = [a and b for a, b in zip(right, mask(constraint, candidates), strict=True)]
         plan = self._plan(graph, numbers, right) if "memory" in self.budgets else None
-        amounts = {what: measure(evaluation, what, plan, self.bits) for what in self.budgets}
+        amounts = {what: measure(inferred, what, plan, self.bits) for what in self.budgets}
         return right, {what: values_of(amount, candidates) for what, amount in amounts.items()}
 
     def _graph(self, numbers: Mapping[str, Any]) -> Graph | None:
@@ -325,7 +282,7 @@ class _Search:
                 low = value
             value *= 2
         if len(seen) > 1 and all(one == seen[0] for one in seen):
-            raise _UnchangingError(_unchanging(name, seen[0], over=bool(self._beyond(seen[0]))))
+            raise _UnchangingError(unchanging(name, seen[0], over=bool(self._beyond(seen[0]))))
         raise UsageError(
             Problem(
                 f"no value of {name} up to {_MOST_VALUE:,} goes beyond the budget",
@@ -372,37 +329,9 @@ class _Search:
 
     def _needs(self, setting: Mapping[str, float]) -> dict[str, int] | None:
         """Return what a network needs with a setting, legal or not; None where it cannot be built."""
-        found = self._evaluate(setting, 1)
+        found = self._needed(setting, 1)
         return None if found is None else {what: int(values[0]) for what, values in found[1].items()}
 
     def _beyond(self, amounts: Mapping[str, int] | None) -> bool | None:
         """Tell whether amounts are beyond a budget; None where there are none."""
         return None if amounts is None else any(amounts[what] > most for what, most in self.budgets.items())
-
-
-def _unchanging(name: str, amounts: Mapping[str, int], *, over: bool) -> str:
-    place = "beyond the budget" if over else "within the budget"
-    told = " and ".join(f"{amount:,} {BUDGETS[what].partition(',')[0]}" for what, amount in amounts.items())
-    if "memory" in amounts:
-        told = " and ".join(f"{amount:,} {'bytes' if what == 'memory' else what}" for what, amount in amounts.items())
-    return f"{name} does not change {' and '.join(amounts)}: whatever it is, there are {told}, {place}"
-
-
-def _closeness(solution: BudgetSolution) -> tuple[float, tuple[float, ...]]:
-    return -solution.used, tuple(solution.settings.values())
-
-
-def _check(graph: Graph, name: str, values: Sequence[float] | None) -> None:
-    """Refuse a variable that is not there, and values that it cannot have."""
-    if name != INPUT and name not in graph.variables:
-        known = [*graph.variables, INPUT]
-        raise UsageError(Problem(f"there is no variable {name}", mend=did_you_mean(name, known)))
-    if name == INPUT and has_fractions(values):
-        raise UsageError(Problem("the input has whole sizes alone", mend="--for input=32:256:32"))
-    if values is None and name != INPUT and type(graph.variables[name]) not in (int, float):
-        raise UsageError(
-            Problem(
-                f"{name} is no number in the specification, but {graph.variables[name]!r}",
-                mend="a search is for a variable that is a number",
-            )
-        )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Misfit, ShapeError, UsageError, count_noun
-from shapecalc.layers.base.arguments import Integer, Padding, PerAxis, Sizes
-from shapecalc.layers.base.axes import AxisNumber, AxisNumbers
+from shapecalc.layers.base.arguments import GROUPS, OUTPUT_PADDING, Integer
+from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
 from shapecalc.layers.base.layer import KINDS, Composite, Layer
+from shapecalc.layers.base.per_axis import Padding, PerAxis
+from shapecalc.layers.base.sizes import Sizes
 from shapecalc.questions.sizes import find_sizes, free_sizes, with_sizes
+from shapecalc.questions.solve.costs import cost_of_batch_axis, cost_of_change, cost_of_input
 from shapecalc.questions.solve.editing import given_arguments
 
 if TYPE_CHECKING:
@@ -22,13 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ArgumentChange", "applied", "candidates"]
 
-_WEIGHTS = {
-    "in_channels": 0.0, "in_features": 0.0, "padding": 1.0, "output_padding": 1.0, "cropping": 1.0, "kernel_size": 1.3,
-    "dilation": 1.3, "groups": 1.4, "stride": 1.5, "out_channels": 1.5,
-}  # fmt: skip
-"""How much of a change it is to give an argument another value: an assertion corrected is none."""
-
-_OTHER, _INPUT, _BATCH = 2.0, 1.8, -1.0
 _MOST_LAYERS = 60
 
 
@@ -73,17 +68,10 @@ def applied(graph: Graph, change: ArgumentChange) -> Graph:
     nodes = list(graph.nodes)
     for index in change.nodes:
         layer = nodes[index].layer
-        values = {**layer.values(), change.argument: change.new} if layer else {}
         if layer:
-            nodes[index] = nodes[index]._replace(layer=_made(layer, values, change.argument))
+            new = layer.arguments[change.argument].normalise(change.new)
+            nodes[index] = nodes[index]._replace(layer=layer.with_values({change.argument: new}))
     return graph._replace(nodes=tuple(nodes))
-
-
-def _made(layer: Any, values: dict[str, Any], argument: str) -> Any:
-    values = {name: value for name, value in values.items() if value is not None and name in layer.arguments}
-    if argument == "rounding":
-        values.pop("ceil_mode", None)
-    return layer.with_values({argument: layer.arguments[argument].normalise(values[argument])})
 
 
 def candidates(graph: Graph, sizings: Sequence[Sizing | None], problems: Sequence[Problem]) -> Iterator[ArgumentChange]:
@@ -130,7 +118,7 @@ def _composite_changes(
     for name, old in given_arguments(mark.source.text, mark, cls).items():
         argument = cls.arguments[name]
         for new in _values(argument, old, hints) if type(old) is int else ():
-            cost = _weigh(argument, old, new, distance, 1)
+            cost = cost_of_change(argument, old, new, distance, 1)
             yield ArgumentChange((block.name,), name, old, new, cost, mark, None, indices, block.kind)
 
 
@@ -182,7 +170,7 @@ def _layer_changes(
     for name, argument in layer.arguments.items():
         old = layer.values()[name]
         for new in _values(argument, old, hints):
-            cost = _weigh(argument, old, new, distance, len(indices))
+            cost = cost_of_change(argument, old, new, distance, len(indices))
             change = ArgumentChange(
                 tuple(nodes[i].name for i in indices), name, _plain(old), _plain(new), cost, node.mark, None, indices
             )
@@ -204,30 +192,13 @@ def _values(argument: Any, old: Any, hints: Sequence[int]) -> list[Any]:
     ):
         return []
     if old is None:
-        near: list[int] = [0, 1, 2, 3] if isinstance(argument, PerAxis) and argument.minimum == 0 else []
-        return near if argument.name == "output_padding" else []
+        return [0, 1, 2, 3] if argument.role == OUTPUT_PADDING else []
     if isinstance(argument, Padding):
         return [n for n in range(min(17, old + 9)) if n != old]
     if isinstance(argument, PerAxis):
         return [n for n in range(max(1, argument.minimum), min(old + 5, 33)) if n != old]
-    divisors = (
-        [n for n in range(1, 65) if n != old and any(h % n == 0 for h in hints)] if argument.name == "groups" else []
-    )
+    divisors = [n for n in range(1, 65) if any(h % n == 0 for h in hints)] if argument.role == GROUPS else []
     return list(dict.fromkeys([n for n in (*divisors, *hints) if n != old and n >= argument.minimum]))
-
-
-def _weigh(argument: Any, old: Any, new: Any, distance: int, layers: int) -> float:
-    """Return how great a change it is, so many layers before what does not fit, of so many layers at once."""
-    weight = _WEIGHTS.get(argument.name, _OTHER)
-    step = _step(old, new, window=isinstance(argument, PerAxis)) if weight else 0.0
-    return weight + step + min(1.0, 0.3 * distance) + 0.2 * min(5, layers - 1)
-
-
-def _step(old: Any, new: Any, *, window: bool) -> float:
-    if type(old) is not int or type(new) is not int:
-        return 0.3
-    ratio = abs(math.log2((abs(new) + 1) / (abs(old) + 1)))
-    return 0.15 * abs(new - old) + 0.3 * ratio if window else 0.5 * ratio
 
 
 def _plain(value: Any) -> Any:
@@ -239,7 +210,7 @@ def _input_changes(graph: Graph) -> Iterator[ArgumentChange]:
     mark = next((node.mark for node in graph.nodes if node.mark), None)
     for name, shape in graph.inputs.items():
         if shape.rank > 2 and shape.sizes[0] == 1:
-            yield ArgumentChange((), name, list(shape.sizes), shape.sizes[1:], _BATCH, mark)
+            yield ArgumentChange((), name, list(shape.sizes), shape.sizes[1:], cost_of_batch_axis(), mark)
     try:
         entries = find_sizes(graph).axes
     except (ShapeError, UsageError):  # something is wrong that no size would mend, or there is too much to try
@@ -255,12 +226,8 @@ def _input_changes(graph: Graph) -> Iterator[ArgumentChange]:
                 sizes = {(name, axis): one[pick] for axis, one in enumerate(near)}
                 new = with_sizes(graph, sizes).inputs[name].sizes
                 if new != shape.sizes:
-                    grown = sum(_relative(a, b) for a, b in zip(given, sizes.values(), strict=True)) / len(given)
-                    yield ArgumentChange((), name, list(shape.sizes), new, _INPUT + grown, mark)
-
-
-def _relative(old: int, new: int) -> float:
-    return abs(math.log2(new / old)) * 2
+                    cost = cost_of_input(given, list(sizes.values()))
+                    yield ArgumentChange((), name, list(shape.sizes), new, cost, mark)
 
 
 def _shown(value: Any) -> str:

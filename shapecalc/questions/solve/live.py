@@ -20,7 +20,7 @@ from shapecalc.questions.memory.plan import MemoryPlan, make_plan, stored
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.model.evaluation import Evaluation
+    from shapecalc.model.generic_inference import GenericReport
     from shapecalc.model.graph import Graph
     from shapecalc.model.report import Sizing
 
@@ -40,14 +40,14 @@ def plan_of(graph: Graph, bits: int) -> MemoryPlan | None:
         return None
 
 
-def bytes_of(evaluation: Evaluation, plan: MemoryPlan | None, bits: int) -> Any:
+def bytes_of(inferred: GenericReport, plan: MemoryPlan | None, bits: int) -> Any:
     """Return the bytes of weights, buffers and the peak of activations (left out where there is no plan)."""
     elements: Any = 0
-    for node, sizing in zip(evaluation.graph.nodes, evaluation.sizings, strict=True):
+    for node, sizing in zip(inferred.graph.nodes, inferred.sizings, strict=True):
         mine = own(node, sizing)
         for sizes in (*mine.weight_shapes.values(), *mine.buffer_shapes.values()):
             elements = elements + stored(prod(sizes), bits)
-    return elements + (peak_of(evaluation.graph, evaluation.sizings, plan, bits) if plan else 0)
+    return elements + (peak_of(inferred.graph, inferred.sizings, plan, bits) if plan else 0)
 
 
 def _sizes(graph: Graph, sizings: Sequence[Sizing], plan: MemoryPlan, bits: int) -> list[Any]:

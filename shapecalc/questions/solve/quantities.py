@@ -9,7 +9,7 @@ from shapecalc.questions.solve.live import bytes_of
 from shapecalc.text.units import parse_bytes, parse_count
 
 if TYPE_CHECKING:
-    from shapecalc.model.evaluation import Evaluation
+    from shapecalc.model.generic_inference import GenericReport
     from shapecalc.questions.memory.plan import MemoryPlan
 
 __all__ = ["BUDGETS", "measure", "read_budget"]
@@ -33,9 +33,9 @@ def read_budget(what: str, given: Any) -> int:
     return read(given, f"the budget of {what}")
 
 
-def measure(evaluation: Evaluation, what: str, plan: MemoryPlan | None = None, bits: int = 32) -> Any:
-    """Return how much a network needs, as the kind of number that it was evaluated on; `bits` are those of a number.
+def measure(inferred: GenericReport, what: str, plan: MemoryPlan | None = None, bits: int = 32) -> Any:
+    """Return how much a network needs, as the kind of number that it was inferred on; `bits` are those of a number.
 
     `plan` says when tensors are live, for memory; without one that of activations is left out.
     """
-    return bytes_of(evaluation, plan, bits) if what == "memory" else getattr(evaluation.totals(), what)
+    return bytes_of(inferred, plan, bits) if what == "memory" else getattr(inferred.totals(), what)

@@ -12,21 +12,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.dims.lists import Many, mask, values_of
 from shapecalc.errors import Misfit, Problem, UsageError, did_you_mean
 from shapecalc.layers import KINDS
+from shapecalc.layers.base.arguments import DILATION, KERNEL, OUTPUT_PADDING, PADDING, STRIDE
 from shapecalc.layers.base.shape import Shape
 from shapecalc.layers.base.windowed import Windowed
+from shapecalc.questions.solve.costs import Window, cost_of_window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from shapecalc.layers.base.layer import Layer
 
-__all__ = ["WINDOW", "WindowSolution", "WindowSolutions", "slides", "sliding_kinds", "solve_window"]
+__all__ = ["WindowSolution", "WindowSolutions", "slides", "sliding_kinds", "solve_window"]
 
 VERSION = 1
 """The version of the JSON contract."""
-
-WINDOW = ("kernel_size", "stride", "padding", "dilation", "output_padding")
-"""The arguments that are searched for, where the kind has them."""
 
 _CHANNELS = 1
 _TOGETHER = 8
@@ -98,11 +97,12 @@ def solve_window(
         raise UsageError("sizes are at least 1")
     held = _read_fixed(cls, fixed or {})
     ranges = _ranges(cls, given, wanted, held)
-    grid = _grid(ranges, held)
+    grid = _grid(cls, ranges, held)
     columns = {name: Many(column) for name, column in zip(ranges, zip(*grid, strict=True), strict=True)}
     try:
         layer = cls(**{**_required(cls), **held}).with_values({**held, **columns})
-        tried = _Tried(layer, tuple(ranges), grid, tuple(given), *_run(layer, given, len(grid)))
+        learns = bool(layer.weights(Shape((_CHANNELS, *given))))
+        tried = _Tried(layer, learns, tuple(ranges), grid, tuple(given), *_run(layer, given, len(grid)))
     except Misfit as misfit:
         raise UsageError(Problem(misfit.message, why=misfit.why, mend=misfit.mend)) from None
     found = sorted(tried.that_give(tuple(wanted)), key=_by_cost)
@@ -145,30 +145,30 @@ def _ranges(
     around = {size for ratio in ratios for size in range(ratio - 1, ratio + 2) if 0 < size <= max(*given, *wanted)}
     whole = {a for a, b in pairs if b == 1} | {b for a, b in pairs if a == 1} | {2 * ratio for ratio in ratios}
     tried = {
-        "kernel_size": {*range(1, 17), *around, *whole},
-        "stride": {*range(1, 9), *around},
-        "padding": set(range(9)),
-        "dilation": set(range(1, 5)),
-        "output_padding": set(range(4)),
+        KERNEL: {*range(1, 17), *around, *whole},
+        STRIDE: {*range(1, 9), *around},
+        PADDING: set(range(9)),
+        DILATION: set(range(1, 5)),
+        OUTPUT_PADDING: set(range(4)),
     }
-    free = [name for name in WINDOW if name in cls.arguments and name not in held]
-    if held.get("output_size") is not None:
-        free = [name for name in free if name != "output_padding"]
-    return {name: sorted(tried[name]) for name in free}
+    replaced = {cls.arguments[name].replaces for name, value in held.items() if value is not None}
+    roles = cls.argument_roles()
+    free = {roles[role]: values for role, values in tried.items() if role in roles}
+    return {name: sorted(values) for name, values in free.items() if name not in held and name not in replaced}
 
 
-def _grid(ranges: Mapping[str, Sequence[int]], held: Mapping[str, Any]) -> list[tuple[int, ...]]:
+def _grid(cls: type[Layer], ranges: Mapping[str, Sequence[int]], held: Mapping[str, Any]) -> list[tuple[int, ...]]:
     """Return the combinations that are tried: no padding beyond the kernel's reach, no dilation of a single tap."""
     names = list(ranges)
+    roles = {name: role for role, name in cls.argument_roles().items()}
     kept = []
     for combination in itertools.product(*ranges.values()):
-        values = dict(zip(names, combination, strict=True))
-        kernel = values.get("kernel_size", held.get("kernel_size", 1))
-        dilation = values.get("dilation", held.get("dilation", 1))
-        padding, stride = values.get("padding"), values.get("stride", held.get("stride"))
-        extra = values.get("output_padding")
+        tried = {roles[name]: value for name, value in zip(names, combination, strict=True)}
+        values = {**{roles[name]: value for name, value in held.items() if name in roles}, **tried}
+        kernel, stride, dilation = values.get(KERNEL, 1), values.get(STRIDE), values.get(DILATION, 1)
+        padding, extra = tried.get(PADDING), tried.get(OUTPUT_PADDING)
         if type(kernel) is int:
-            if "dilation" in values and kernel == 1 and dilation > 1:
+            if DILATION in tried and kernel == 1 and dilation > 1:
                 continue
             if padding and type(dilation) is int and padding >= dilation * (kernel - 1) + 1:
                 continue
@@ -198,6 +198,7 @@ class _Tried(NamedTuple):
     """The candidates that were tried on one layer of lists, and what came of them."""
 
     layer: Layer
+    learns: bool
     names: tuple[str, ...]
     grid: list[tuple[int, ...]]
     given: tuple[int, ...]
@@ -220,9 +221,28 @@ class _Tried(NamedTuple):
     def _solution(self, index: int) -> WindowSolution:
         arguments = dict(zip(self.names, self.grid[index], strict=True))
         exact = self.exact[index]
-        held = {name: value for name, value in self.layer.values().items() if name in WINDOW and type(value) is int}
-        cost = _cost(type(self.layer), {**held, **arguments}, self.given, exact=exact)
+        cost = cost_of_window(self._window({**self.layer.values(), **arguments}, exact=exact))
         return WindowSolution(arguments, exact, self.outputs[index], cost)
+
+    def _window(self, values: Mapping[str, Any], *, exact: bool) -> Window:
+        """Return the window with these arguments, as far as each is one number."""
+        roles = type(self.layer).argument_roles()
+
+        def number(role: str, usual: int) -> int:
+            value = values.get(roles.get(role, ""))
+            return value if type(value) is int else usual
+
+        return Window(
+            self.given,
+            kernel=number(KERNEL, 3),
+            stride=number(STRIDE, 1),
+            padding=number(PADDING, 0),
+            dilation=number(DILATION, 1),
+            extra=number(OUTPUT_PADDING, 0),
+            learns=self.learns,
+            spreads=OUTPUT_PADDING in roles,
+            exact=exact,
+        )
 
 
 def _by_cost(solution: WindowSolution) -> float:
@@ -251,29 +271,3 @@ def _axis_by_axis(
 
 def _distance(sizes: Sequence[int], wanted: Sequence[int]) -> int:
     return sum(abs(a - b) for a, b in zip(sizes, wanted, strict=True))
-
-
-def _cost(cls: type[Layer], values: Mapping[str, int], given: Sequence[int], *, exact: bool) -> float:
-    """Return how unusual arguments are: 0 is a 3×3 convolution with padding 1. docs/solve.md tells the rules."""
-    kernel, stride = values.get("kernel_size", 3), values.get("stride", 1)
-    padding, dilation = values.get("padding", 0), values.get("dilation", 1)
-    up = "output_padding" in cls.arguments
-    pools = "out_channels" not in cls.arguments and "depth_multiplier" not in cls.arguments
-    if all(size == kernel for size in given) and padding == 0 and dilation == 1 and not up:
-        return 1.0 + 4.0 * (stride not in (1, kernel) if pools else stride != 1)  # one window over everything
-    if up and stride == 1 and padding == 0 and all(size == 1 for size in given) and not values.get("output_padding"):
-        return 0.5 + (dilation - 1) * 4  # a vector that grows into a map
-    cost = 0.0 if exact else 0.5 if padding else 2.0  # what padding has added may be dropped
-    if pools:
-        cost += abs(kernel - stride) * 0.75 + max(0, kernel - 3) * 0.25 + padding * 1.5
-    elif up:
-        cost += abs(kernel - 2 * stride) * 0.5 + max(0, kernel - 4) * 0.25 + abs(2 * padding - (kernel - stride)) * 1.0
-    elif kernel == stride > 1 and padding == 0:
-        cost += 1.5 + kernel * 0.05  # patches side by side
-    else:
-        centred = dilation * (kernel - 1) / 2
-        cost += (0.5 if kernel == 1 else abs(kernel - 3) * 0.25) + (0 if kernel % 2 else 1.5)
-        cost += 0 if padding == centred else 1 if padding == 0 else 2 + abs(padding - centred) * 0.5
-        cost += max(0, stride - 2) * 0.25 + (3 if stride > max(kernel, 1) else 0)
-    cost += (dilation - 1) * 4 + values.get("output_padding", 0) * 1.5
-    return cost

@@ -159,7 +159,7 @@ def parse_values(text: str, label: str, convert: Any) -> list[Any] | range:
 
 def _range(piece: str, label: str, parts: list[str]) -> range | list[Any]:
     """Return the numbers of FROM:TO:STEP, exact also where they are fractions."""
-    from fractions import Fraction  # noqa: PLC0415
+    from fractions import Fraction
 
     how = "write FROM:TO:STEP, as in 16:128:16"
     try:  # a number that is not short is no number: 1e999999999 takes all memory to write out

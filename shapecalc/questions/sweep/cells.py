@@ -9,8 +9,9 @@ import numpy as np
 from shapecalc.dims import UP_TO, Constraint, prod
 from shapecalc.dims.columns import ColumnNumber, Ledger, NeedsValueError, array_of, mask
 from shapecalc.errors import ShapeError
-from shapecalc.layers.base.arguments import Integer, Integers, Sizes
-from shapecalc.model.evaluation import Evaluation, evaluate
+from shapecalc.layers.base.arguments import Integer
+from shapecalc.layers.base.sizes import Integers, Sizes
+from shapecalc.model.generic_inference import GenericReport, infer_generic
 from shapecalc.model.inference import MAX_ELEMENTS, sizings_of
 from shapecalc.model.report import own
 from shapecalc.questions.solve.live import peak_of, plan_of
@@ -129,23 +130,23 @@ class Cells:
         if not np.any(ledger.holding):
             return {"valid": False}
         try:
-            evaluation = evaluate(graph)
+            inferred = infer_generic(graph)
         except ShapeError:  # whatever the numbers are: nothing that was asked of them could have mended it
             return {"valid": False}
-        for constraint in (*evaluation.constraints, *_limits(evaluation)):
+        for constraint in (*inferred.constraints, *_limits(inferred)):
             good = mask(constraint)
             if good is False or (good is not True and not good.any()):
                 return {"valid": False}
             ledger.require(good)
         if not np.any(ledger.holding):
             return {"valid": False}
-        totals = evaluation.totals()
+        totals = inferred.totals()
         wide = frozenset(axis for axis, span in enumerate(ranges) if _is_wide(span))
         plan = self._plan(graph, lambda: self._variant(ranges, _first(ledger.holding, len(ranges))), wide)
-        peak = peak_of(graph, evaluation.sizings, plan, _BITS)
-        found = _counts(totals.params, totals.macs, totals.buffers, evaluation.sizings, peak)
+        peak = peak_of(graph, inferred.sizings, plan, _BITS)
+        found = _counts(totals.params, totals.macs, totals.buffers, inferred.sizings, peak)
         for index, ref in enumerate(graph.outputs):
-            for axis, size in enumerate(evaluation.output(ref.node, ref.output).sizes):
+            for axis, size in enumerate(inferred.output(ref.node, ref.output).sizes):
                 found[index, axis] = size
         arrays = {key: array_of(value) for key, value in found.items()}
         if ledger.holding is not True:
@@ -236,9 +237,9 @@ def _first(holding: Any, axes: int) -> tuple[int, ...]:
     return tuple(int(at) for at in np.unravel_index(int(np.argmax(holding)), np.shape(holding)))
 
 
-def _limits(evaluation: Evaluation) -> Iterator[Constraint]:
+def _limits(inferred: GenericReport) -> Iterator[Constraint]:
     """Yield that no tensor goes beyond what inference allows, for those of which some candidate's might."""
-    for shape in {id(shape): shape for sizing in evaluation.sizings for shape in sizing.outputs}.values():
+    for shape in {id(shape): shape for sizing in inferred.sizings for shape in sizing.outputs}.values():
         if prod(_greatest(size) for size in shape.sizes) > MAX_ELEMENTS:
             yield Constraint(shape.elements, UP_TO, MAX_ELEMENTS, "elements of its output", "")
 

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from shapecalc.errors import Problem, UsageError, count_noun
-from shapecalc.files import check_writable, find_target, undisturbed, write_file
+from shapecalc.files import check_writable, find_target, write_file
 from shapecalc.questions.sweep.cells import Cells
-from shapecalc.questions.sweep.files import ParquetFile, TextFile, header_of, load_pyarrow, text_of, write_parquet
+from shapecalc.questions.sweep.files import TextFile, header_of, text_of
 from shapecalc.questions.sweep.gathering import Gathering, Wish
+from shapecalc.questions.sweep.parquet import ParquetFile, load_pyarrow, write_parquet
+from shapecalc.questions.sweep.part_file import undisturbed
 from shapecalc.questions.sweep.selection import read_objectives, read_order
 
 if TYPE_CHECKING:
@@ -246,9 +248,9 @@ def process_pool(jobs: int) -> Iterator[Executor]:
 
     Errors: `UsageError` where one of them is killed.
     """
-    import multiprocessing  # noqa: PLC0415  (only where processes are asked for)
-    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
-    from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
 
     class Pool(ProcessPoolExecutor):
         """Processes that are born deaf to what a terminal sends to all: their parent hears it."""
@@ -280,7 +282,7 @@ def _follow_parent(heard: Connection) -> None:
 
 def _end_with_parent(heard: Connection) -> None:
     """Stop at once when the parent closes the pipe, or is killed; a process that is killed may hang its parent."""
-    import multiprocessing  # noqa: PLC0415
+    import multiprocessing
 
     with contextlib.suppress(EOFError, OSError):
         heard.recv()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
-from shapecalc.layers.base.arguments import parse_sizes
-from shapecalc.layers.base.window import AXIS_NAMES
+from shapecalc.layers.base.ranks import AXIS_NAMES
+from shapecalc.layers.base.sizes import parse_sizes
 from shapecalc.questions.sweep.axes import InputTemplate, SweepAxis, SweepGrid, parse_input
 from shapecalc.questions.sweep.cells import COUNTS, Cells
 from shapecalc.questions.sweep.result import Sweep

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Misfit
-from shapecalc.layers.base.arguments import REQUIRED, Integer, Integers
+from shapecalc.layers.base.arguments import REQUIRED, Integer
+from shapecalc.layers.base.sizes import Integers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

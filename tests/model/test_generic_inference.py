@@ -10,7 +10,7 @@ import shapecalc
 from shapecalc import dims
 from shapecalc.dims import holds
 from shapecalc.dims.lists import Many, exact
-from shapecalc.model.evaluation import evaluate
+from shapecalc.model.generic_inference import infer_generic
 from shapecalc.model.inference import sizings_of
 from shapecalc.questions.sizes import with_sizes
 
@@ -20,36 +20,36 @@ SPECS = ["alexnet", "resnet50", "unet", "googlenet", "siamese", "gpt2", "mobilen
 @pytest.mark.parametrize("spec", SPECS)
 def test_on_ints_it_is_inference(spec):
     network = shapecalc.load(spec)
-    evaluation = evaluate(network.graph)
-    assert evaluation.totals() == network.infer().total
-    assert evaluation.conditions == ()
+    inferred = infer_generic(network.graph)
+    assert inferred.totals() == network.infer().total
+    assert inferred.conditions == ()
 
 
 def test_frozen_layers_are_not_trainable_on_any_numbers():
     layers = [{"fc": 4, "frozen": True}, "batch_norm", {"fc": 3}]
     network = shapecalc.load(layers, input=[5])
-    totals = evaluate(network.graph).totals()
+    totals = infer_generic(network.graph).totals()
     assert totals == network.infer().total
     assert (totals.params, totals.trainable) == (24 + 8 + 15, 8 + 15)
 
 
 def test_constraints_that_do_not_hold_are_kept_and_raise_nothing():
     graph = with_sizes(shapecalc.load("alexnet").graph, {("input", 0): 20, ("input", 1): 227})
-    broken = [c for c in evaluate(graph).constraints if not holds(c)]
+    broken = [c for c in infer_generic(graph).constraints if not holds(c)]
     assert broken
     assert sizings_of(graph)[1]
 
 
 def test_without_counts_only_sizes():
-    evaluation = evaluate(shapecalc.load("alexnet").graph, counts=False)
-    assert evaluation.totals().params == 0
-    assert evaluation.sizings[-1].outputs[0].sizes == (1000,)
+    inferred = infer_generic(shapecalc.load("alexnet").graph, counts=False)
+    assert inferred.totals().params == 0
+    assert inferred.sizings[-1].outputs[0].sizes == (1000,)
 
 
 def test_what_no_number_could_mend_is_an_error():
     network = shapecalc.load([{"fc": 3}, {"conv": {"out_channels": 3, "kernel_size": 3}}], input="3x8x8")
     with pytest.raises(shapecalc.ShapeError, match="spatial axes"):
-        evaluate(network.graph)
+        infer_generic(network.graph)
 
 
 NUMBERS = st.lists(st.integers(-50, 50), min_size=3, max_size=3)

@@ -8,7 +8,7 @@ import pytest
 
 from shapecalc.errors import Misfit
 from shapecalc.layers import KINDS
-from shapecalc.layers.base.axes import AxisNumber, AxisNumbers, axis_index, axis_of
+from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers, axis_index, axis_of
 from shapecalc.layers.base.shape import Shape
 
 

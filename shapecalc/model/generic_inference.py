@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.model.graph import Graph, Node
 
-__all__ = ["Condition", "Evaluation", "evaluate", "size_on_any"]
+__all__ = ["Condition", "GenericReport", "infer_generic", "size_on_any"]
 
 
 class Condition(NamedTuple):
@@ -31,7 +31,7 @@ class Condition(NamedTuple):
     constraint: Constraint
 
 
-class Evaluation(NamedTuple):
+class GenericReport(NamedTuple):
     """The sizes of every layer of a graph, and what must hold for them to be so.
 
     Constraints between plain ints that hold are left out; one that does not hold stands among the others.
@@ -63,7 +63,7 @@ class Evaluation(NamedTuple):
         return list(self.graph.inputs.values())[-1 - node] if node < 0 else self.sizings[node].outputs[output]
 
 
-def evaluate(graph: Graph, *, counts: bool = True, simplify: Callable[[Dim], Dim] | None = None) -> Evaluation:
+def infer_generic(graph: Graph, *, counts: bool = True, simplify: Callable[[Dim], Dim] | None = None) -> GenericReport:
     """Return the sizes of every layer of a graph whose sizes are of any kind of number, and what must hold of them.
 
     Without `counts` only sizes are worked out: parameters and MACs are 0. `simplify` is applied to every size before
@@ -86,7 +86,7 @@ def evaluate(graph: Graph, *, counts: bool = True, simplify: Callable[[Dim], Dim
         raise ShapeError(problems)
     if counts:
         conditions += _shared_weights(graph, sizings)
-    return Evaluation(graph, tuple(sizings), tuple(conditions))
+    return GenericReport(graph, tuple(sizings), tuple(conditions))
 
 
 def size_on_any(

@@ -1,0 +1,87 @@
+"""Arguments that are lists of whole numbers, and the sizes of a tensor, as they are written: a list, or 3x224x224."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapecalc.errors import Misfit, Problem, UsageError
+from shapecalc.layers.base.arguments import MAX_SIZE, REQUIRED, Integer
+from shapecalc.text.units import read_sizes
+
+__all__ = ["Integers", "Sizes", "parse_sizes"]
+
+
+class Integers(Integer):
+    """A list of whole numbers; one alone is a list of one."""
+
+    most = 256
+
+    def __init__(self, doc: str, default: Any = REQUIRED, *, minimum: int = 0, **rest: Any) -> None:
+        super().__init__(doc, default, minimum=minimum, **rest)
+        self.expected = "a list of whole numbers" + (f" of at least {minimum}" if minimum > -MAX_SIZE else "")
+
+    def read(self, value: Any) -> Any:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        if not items:
+            raise self.refuse(value)
+        if len(items) > self.most:
+            message = f"{self.name} has {len(items):,} numbers: at most {self.most}"
+            raise Misfit(message, argument=self.name, found=value)
+        return tuple(super(Integers, self).read(item) for item in items)
+
+    def schema(self) -> dict[str, Any]:
+        one = super().schema() if self.minimum > -MAX_SIZE else {"type": "integer"}
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+
+
+class Sizes(Integers):
+    """The sizes of a tensor: a list, or `227x227x3`; -1 stands for the one that is worked out, where it may.
+
+    `scalar` takes the empty list for a single number, which has no axes.
+    """
+
+    most = 64
+
+    def __init__(
+        self, doc: str, default: Any = REQUIRED, *, inferred: bool = False, scalar: bool = False, **rest: Any
+    ) -> None:
+        super().__init__(doc, default, minimum=-1 if inferred else 1, **rest)
+        self.inferred = inferred
+        self.scalar = scalar
+        self.expected = "a list of sizes, or sizes as 7x7x256" + (" (one may be -1)" if inferred else "")
+        self.one = "a whole number of at least 1" + (", or -1 for the one that is worked out" if inferred else "")
+
+    def read(self, value: Any) -> Any:
+        if isinstance(value, str) and "x" in value:
+            value = read_sizes(value) or value
+        if self.scalar and isinstance(value, (list, tuple)) and not value:
+            return ()
+        sizes = super().read(value)
+        if any(type(size) is int and size == 0 for size in sizes):
+            raise self.refuse_number(0)
+        return sizes
+
+    def schema(self) -> dict[str, Any]:
+        forms = super().schema()["anyOf"]
+        if self.scalar:
+            forms = [{**form, "minItems": 0} if "items" in form else form for form in forms]
+        return {"anyOf": [*forms, {"type": "string", "pattern": r"^ *\d+( *x *\d+)+ *$"}]}
+
+
+def parse_sizes(given: Any) -> tuple[int, ...]:
+    """Return sizes from `3x224x224`, a list, or one number. Errors: `UsageError`."""
+    argument = Sizes("sizes", scalar=True)
+    argument.name = "an input size"
+    if isinstance(given, str):
+        if given.strip() == "[]":
+            return ()
+        sizes = read_sizes(given)
+        if sizes is None:
+            from shapecalc.source import short
+
+            raise UsageError(Problem(f"'{short(given)}' is not a size", mend="write sizes as 3x224x224"))
+        given = sizes
+    try:
+        return tuple(argument.normalise(given))
+    except Misfit as misfit:
+        raise UsageError(Problem(misfit.message, why=misfit.why, mend=misfit.mend)) from None

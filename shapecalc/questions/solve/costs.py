@@ -1,0 +1,207 @@
+"""What `solve` calls usual, and which change it calls small: tables of costs, each with its reason.
+
+Answers come in the order of their costs. docs/solve.md shows both tables; a test makes them from these rows.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.layers.base.arguments import (
+    CHANNELS_OUT,
+    CROPPING,
+    DILATION,
+    GROUPS,
+    KERNEL,
+    OUTPUT_PADDING,
+    PADDING,
+    STATED,
+    STRIDE,
+)
+from shapecalc.layers.base.per_axis import PerAxis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shapecalc.layers.base.arguments import Argument
+
+__all__ = ["CHANGES", "WINDOWS", "Window", "cost_of_batch_axis", "cost_of_change", "cost_of_input", "cost_of_window"]
+
+
+# How unusual the arguments of a window are.
+
+CONVOLUTION = "convolutions"
+POOL = "pools"
+TRANSPOSED = "transposed convolutions"
+PATCHES = "patches side by side"
+WHOLE = "one window over the whole input"
+WHOLE_POOL = "one pool over the whole input"
+GROWN = "a vector that grows into a map"
+
+
+class Window(NamedTuple):
+    """A window that is judged: its arguments, the sizes that it slides over, and what its layer is.
+
+    `learns`: it has weights; `spreads`: it is transposed, so that one position of the input makes many of the output;
+    `exact`: it ends at the edge, so that nothing is dropped.
+    """
+
+    given: tuple[int, ...]
+    kernel: int = 3
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    extra: int = 0
+    learns: bool = True
+    spreads: bool = False
+    exact: bool = True
+
+    @property
+    def sort(self) -> str:
+        """The use of the window that decides which costs it has: the first in this order that fits."""
+        is_plain = self.padding == 0 and self.dilation == 1
+        if is_plain and not self.spreads and all(size == self.kernel for size in self.given):
+            return WHOLE if self.learns else WHOLE_POOL
+        if not self.learns:
+            return POOL
+        if self.spreads:
+            from_one = all(size == 1 for size in self.given)
+            return GROWN if from_one and self.stride == 1 and not (self.padding or self.extra) else TRANSPOSED
+        return PATCHES if self.kernel == self.stride > 1 and self.padding == 0 else CONVOLUTION
+
+    @property
+    def off_centre(self) -> float:
+        """How far the padding is from what keeps the middle of the kernel over the input: dilation·(kernel − 1)/2."""
+        return abs(self.padding - self.dilation * (self.kernel - 1) / 2)
+
+
+class WindowCost(NamedTuple):
+    """What a use of a window costs: `weight` for each of what `measure` counts."""
+
+    sorts: tuple[str, ...]
+    what: str
+    weight: float
+    measure: Callable[[Window], float]
+    reason: str
+
+
+_SLID = (CONVOLUTION, PATCHES, POOL, TRANSPOSED)
+
+WINDOWS: tuple[WindowCost, ...] = (
+    WindowCost((CONVOLUTION,), "each step of the kernel from 3, but for 1", 0.25,
+               lambda w: abs(w.kernel - 3) if w.kernel > 1 else 0, "most kernels are 3, the larger the rarer"),
+    WindowCost((CONVOLUTION,), "a kernel of 1", 0.5, lambda w: w.kernel == 1, "as frequent as 5: it mixes channels"),
+    WindowCost((CONVOLUTION,), "an even kernel", 1.5, lambda w: w.kernel % 2 == 0, "it has no middle"),
+    WindowCost((CONVOLUTION,), "no padding, where a centred kernel has some", 1,
+               lambda w: w.padding == 0 and w.off_centre > 0, "older networks and U-Net have none"),
+    WindowCost((CONVOLUTION,), "padding that is not centred, dilation·(kernel − 1)/2", 2,
+               lambda w: w.padding > 0 and w.off_centre > 0, "the output shifts against the input"),
+    WindowCost((CONVOLUTION,), "each step of such padding from the centre", 0.5,
+               lambda w: w.off_centre if w.padding else 0, "the further the stranger"),
+    WindowCost((CONVOLUTION,), "each step of the stride above 2", 0.25, lambda w: max(0, w.stride - 2),
+               "first layers alone have strides above 2"),
+    WindowCost((CONVOLUTION,), "a stride longer than the kernel", 3, lambda w: w.stride > max(w.kernel, 1),
+               "part of the input is never seen"),
+    WindowCost((PATCHES,), "being patches", 1.5, lambda _: 1, "usual in vision transformers alone"),
+    WindowCost((PATCHES,), "each tap of the kernel", 0.05, lambda w: w.kernel, "small patches come first"),
+    WindowCost((POOL,), "each step of the kernel from the stride", 0.75, lambda w: abs(w.kernel - w.stride),
+               "most pools neither overlap nor skip"),
+    WindowCost((POOL,), "each step of the kernel above 3", 0.25, lambda w: max(0, w.kernel - 3),
+               "most pools are 2 or 3"),
+    WindowCost((POOL,), "each of the padding", 1.5, lambda w: w.padding, "most pools have none"),
+    WindowCost((TRANSPOSED,), "each step of the kernel from twice the stride", 0.5,
+               lambda w: abs(w.kernel - 2 * w.stride), "kernel 4 at stride 2 overlaps evenly, without a checkerboard"),
+    WindowCost((TRANSPOSED,), "each step of the kernel above 4", 0.25, lambda w: max(0, w.kernel - 4),
+               "most are 2 to 4"),
+    WindowCost((TRANSPOSED,), "each step of both sides' padding from kernel − stride", 1,
+               lambda w: abs(2 * w.padding - (w.kernel - w.stride)), "it makes the output input·stride"),
+    WindowCost(_SLID, "what is dropped at the edge, without padding", 2, lambda w: not w.exact and w.padding == 0,
+               "rows of the input have no effect"),
+    WindowCost(_SLID, "what is dropped at the edge, with padding", 0.5, lambda w: not w.exact and w.padding > 0,
+               "it may be padding alone that is dropped"),
+    WindowCost((*_SLID, GROWN), "each step of the dilation above 1", 4, lambda w: w.dilation - 1,
+               "rare outside segmentation and audio"),
+    WindowCost(_SLID, "each of the output padding", 1.5, lambda w: w.extra, "asked for where a size is not reached"),
+    WindowCost((WHOLE, WHOLE_POOL), "being one window", 1, lambda _: 1, "a fully connected layer, or a global pool"),
+    WindowCost((WHOLE,), "a stride that is not 1", 4, lambda w: w.stride != 1, "it has no effect"),
+    WindowCost((WHOLE_POOL,), "a stride that is neither 1 nor the kernel", 4, lambda w: w.stride not in (1, w.kernel),
+               "it has no effect, and is not the default"),
+    WindowCost((GROWN,), "being one", 0.5, lambda _: 1, "the first layer of a generator"),
+)  # fmt: skip
+"""How unusual the arguments of a window are: 0 is a 3×3 convolution with padding 1."""
+
+
+def cost_of_window(window: Window) -> float:
+    """Return how unusual the arguments of a window are."""
+    return float(sum(row.weight * row.measure(window) for row in WINDOWS if window.sort in row.sorts))
+
+
+# How much of a change to a network it is to give an argument another value.
+
+
+class ChangeCost(NamedTuple):
+    """What a change costs, and why."""
+
+    what: str
+    weight: float
+    reason: str
+
+
+_INPUT_SIZE, _BATCH_AXIS, _OTHER = "input size", "batch axis", "other"
+_TAPS, _DOUBLINGS, _NUMBER, _WORD, _INPUT_DOUBLINGS = "taps", "doublings", "number", "word", "input doublings"
+_DISTANCE, _LAYERS = "distance", "layers"
+
+CHANGES: dict[str, ChangeCost] = {
+    _BATCH_AXIS: ChangeCost("an input without its first axis of 1", -1.0, "most likely the batch axis"),
+    STATED: ChangeCost("a size that is worked out, stated as it is (`in_channels`)", 0, "the network stays as it is"),
+    PADDING: ChangeCost("padding around the input", 1, "no weight changes"),
+    OUTPUT_PADDING: ChangeCost("padding at the end of the output", 1, "no weight changes"),
+    CROPPING: ChangeCost("what is cropped", 1, "no weight changes"),
+    KERNEL: ChangeCost("the size of a window", 1.3, "weights change, sizes little"),
+    DILATION: ChangeCost("its dilation", 1.3, "likewise what a window covers"),
+    GROUPS: ChangeCost("the groups of channels", 1.4, "weights change, and what is mixed with what"),
+    STRIDE: ChangeCost("its stride", 1.5, "every size after it changes"),
+    CHANNELS_OUT: ChangeCost("channels of the output", 1.5, "every width after it changes"),
+    _INPUT_SIZE: ChangeCost("the size of the input", 1.8, "the data often fixes it"),
+    _OTHER: ChangeCost("any other argument", 2, "seldom what was meant"),
+    _TAPS: ChangeCost("each step of a number for each axis (kernel, stride, padding)", 0.15, "near values come first"),
+    _DOUBLINGS: ChangeCost("each doubling or halving of such a number", 0.3, "1 to 2 changes more than 8 to 9"),
+    _NUMBER: ChangeCost("each doubling or halving of any other number", 0.5, "near values come first"),
+    _WORD: ChangeCost("a value that is not one number", 0.3, "no value is nearer than another"),
+    _INPUT_DOUBLINGS: ChangeCost("each doubling or halving of an input size", 2, "near sizes come first"),
+    _DISTANCE: ChangeCost("each layer between it and the shape error, at most 1 in all", 0.3, "mistakes are near"),
+    _LAYERS: ChangeCost("each further layer written in the same place, at most 1 in all", 0.2, "more layers change"),
+}  # fmt: skip
+"""How much of a change it is: the sum of what is changed, by how much, and where."""
+
+_MOST = 1.0
+"""What the distance, or the number of layers, adds at most."""
+
+
+def cost_of_change(argument: Argument, old: Any, new: Any, distance: int, layers: int) -> float:
+    """Return how great a change it is, so many layers before what does not fit, of so many layers at once."""
+    weight = CHANGES.get(argument.role, CHANGES[_OTHER]).weight
+    step = _step(old, new, is_window=isinstance(argument, PerAxis)) if weight else 0.0
+    far = min(_MOST, CHANGES[_DISTANCE].weight * distance)
+    return weight + step + far + min(_MOST, CHANGES[_LAYERS].weight * (layers - 1))
+
+
+def _step(old: Any, new: Any, *, is_window: bool) -> float:
+    if type(old) is not int or type(new) is not int:
+        return CHANGES[_WORD].weight
+    doublings = abs(math.log2((abs(new) + 1) / (abs(old) + 1)))
+    if is_window:
+        return CHANGES[_TAPS].weight * abs(new - old) + CHANGES[_DOUBLINGS].weight * doublings
+    return CHANGES[_NUMBER].weight * doublings
+
+
+def cost_of_batch_axis() -> float:
+    """Return how great a change it is to take the batch axis off an input."""
+    return CHANGES[_BATCH_AXIS].weight
+
+
+def cost_of_input(old: Sequence[int], new: Sequence[int]) -> float:
+    """Return how great a change it is to give the spatial axes of an input other sizes."""
+    doublings = [abs(math.log2(b / a)) * CHANGES[_INPUT_DOUBLINGS].weight for a, b in zip(old, new, strict=True)]
+    return CHANGES[_INPUT_SIZE].weight + sum(doublings) / len(doublings)

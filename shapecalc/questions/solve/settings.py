@@ -1,0 +1,98 @@
+"""What a search for settings of variables answers, and which variables may be asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.questions.solve.quantities import BUDGETS
+from shapecalc.questions.solve.spans import Searched, has_fractions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shapecalc.model.graph import Graph
+
+__all__ = ["INPUT", "BudgetSolution", "BudgetSolutions", "check_variable", "closeness", "unchanging"]
+
+VERSION = 1
+"""The version of the JSON contract."""
+
+INPUT = "input"
+"""The name under which the spatial size of the input is a variable."""
+
+
+class BudgetSolution(NamedTuple):
+    """A setting of the variables that meets the budgets, and what the network then needs."""
+
+    settings: dict[str, float]
+    amounts: dict[str, int]
+    used: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the solution as the JSON contract has it."""
+        return {"settings": self.settings, "amounts": self.amounts, "used": round(self.used, 6)}
+
+
+class BudgetSolutions(NamedTuple):
+    """Settings that meet the budgets, the closest below them first; where there is none, the least there is.
+
+    `searched` says of each variable which values were tried and `how`; `meeting` is how many settings meet the
+    budgets, of which the best are in `solutions`. `bits` are those of a number in memory. `notes` tell what the search
+    cannot find.
+    """
+
+    name: str
+    budgets: dict[str, int]
+    searched: dict[str, Searched]
+    how: str
+    meeting: int
+    solutions: tuple[BudgetSolution, ...]
+    least: BudgetSolution | None
+    bits: int = 32
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as the JSON contract has it."""
+        return {
+            "version": VERSION,
+            "name": self.name,
+            "budgets": self.budgets,
+            **({"bits": self.bits} if "memory" in self.budgets else {}),
+            "searched": {name: values.to_dict() for name, values in self.searched.items()},
+            "how": self.how,
+            "count": self.meeting,
+            "solutions": [solution.to_dict() for solution in self.solutions],
+            "least": self.least.to_dict() if self.least else None,
+            "notes": list(self.notes),
+        }
+
+
+def closeness(solution: BudgetSolution) -> tuple[float, tuple[float, ...]]:
+    """Return how far a solution is from its budgets, the closest first."""
+    return -solution.used, tuple(solution.settings.values())
+
+
+def check_variable(graph: Graph, name: str, values: Sequence[float] | None) -> None:
+    """Refuse a variable that is not there, and values that it cannot have."""
+    if name != INPUT and name not in graph.variables:
+        known = [*graph.variables, INPUT]
+        raise UsageError(Problem(f"there is no variable {name}", mend=did_you_mean(name, known)))
+    if name == INPUT and has_fractions(values):
+        raise UsageError(Problem("the input has whole sizes alone", mend="--for input=32:256:32"))
+    if values is None and name != INPUT and type(graph.variables[name]) not in (int, float):
+        raise UsageError(
+            Problem(
+                f"{name} is no number in the specification, but {graph.variables[name]!r}",
+                mend="a search is for a variable that is a number",
+            )
+        )
+
+
+def unchanging(name: str, amounts: Mapping[str, int], *, over: bool) -> str:
+    """Return the note that a variable changes nothing that there is a budget of."""
+    place = "beyond the budget" if over else "within the budget"
+    told = " and ".join(f"{amount:,} {BUDGETS[what].partition(',')[0]}" for what, amount in amounts.items())
+    if "memory" in amounts:
+        told = " and ".join(f"{amount:,} {'bytes' if what == 'memory' else what}" for what, amount in amounts.items())
+    return f"{name} does not change {' and '.join(amounts)}: whatever it is, there are {told}, {place}"

@@ -1,0 +1,161 @@
+"""Files that are written over a long time: FILE.part, which stays where the writing is interrupted, and is locked."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+from shapecalc.errors import Problem, UsageError
+from shapecalc.files import OutputFile, cannot_write, created_file, opened_file, refuse_input
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import FileIO
+
+__all__ = ["PartFile", "undisturbed"]
+
+_CAREFUL = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+class PartFile(OutputFile):
+    """A file that is written over a long time, as FILE.part beside it, which `leave` lets stand.
+
+    It is locked: no two processes write to one. With `resumes`, one that is there is gone on with (`was_there`);
+    without, it is refused. Errors: `UsageError`.
+    """
+
+    def __init__(self, name: str, *, resumes: bool = False) -> None:
+        self.resumes = resumes
+        self.was_there = False
+        super().__init__(name)
+
+    @property
+    def part(self) -> str:
+        """The file that the rows are in until they are all there, as errors call it."""
+        name = self.target.name
+        return self._beside if os.path.islink(name) else f"{name}.part" if self._beside else name
+
+    def _create(self, folder: str) -> FileIO:
+        self._beside = os.path.join(folder, f"{os.path.basename(self.target.path)}.part")
+        while True:
+            try:
+                stream = self._reopened() if self.resumes else None
+                self.was_there = stream is not None
+                stream = stream or created_file(self._beside, self.target.status)
+            except FileExistsError:
+                if self.resumes:
+                    continue  # another process was quicker
+                message = f"{self.part} is there already: a sweep was interrupted, or is still running"
+                mend = "--resume continues it; to start anew, remove it first"
+                raise UsageError(Problem(message, mend=mend)) from None
+            except OSError as error:
+                raise cannot_write(self.part, error) from None
+            if not _lock(stream):
+                stream.close()
+                raise UsageError(Problem(f"another sweep is writing to {self.part}"))
+            if self._is_there(stream):
+                return stream
+            stream.close()  # the other process has finished in between
+
+    def _reopened(self) -> FileIO | None:
+        """Return the file that is there, if it is."""
+        try:
+            stream = opened_file(self._beside, os.O_RDWR | _CAREFUL)
+        except FileNotFoundError:
+            return None
+        status = os.fstat(stream.fileno())
+        try:
+            refuse_input(self.part, status)
+        except UsageError:
+            stream.close()
+            raise
+        if stat.S_ISREG(status.st_mode):
+            return stream
+        stream.close()
+        raise UsageError(Problem(f"{self.part} cannot be continued: it is no file"))
+
+    def _is_there(self, stream: FileIO) -> bool:
+        try:
+            return os.path.samestat(os.stat(self._beside), os.fstat(stream.fileno()))
+        except FileNotFoundError:
+            return False
+
+    def _failure(self, error: OSError) -> UsageError:
+        return cannot_write(self.part, error)
+
+    @property
+    def stream(self) -> FileIO:
+        """What is there, to be read."""
+        return self._stream
+
+    def go_on_at(self, place: int) -> None:
+        """Cut off what stands behind a place, and write on from there."""
+        try:
+            self._stream.seek(place)
+            self._stream.truncate()
+        except OSError as error:
+            raise self._failure(error) from None
+
+    def leave(self) -> None:
+        """End without the file being whole: what was written so far stays in the part."""
+        self._close()
+
+
+def _lock(stream: FileIO) -> bool:
+    """Lock a file until it is closed; tell whether no other process has. Where there are no locks, none has."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        stream.seek(2**62)  # behind all that is read and written: elsewhere a lock there would be in the way
+        try:
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            stream.seek(0)
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN)
+    return True
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Put off the signals that end a command till the end of this; processes that are started in it never hear them.
+
+    They are blocked for the processes, and put off by handlers as well, since other threads hear what this one blocks.
+    """
+    import signal
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {
+        number: handler for number in numbers if (handler := signal.getsignal(number)) not in (None, signal.SIG_IGN)
+    }
+    heard: list[int] = []
+    for number in before:
+        signal.signal(number, lambda number, _: heard.append(number))
+    can_block = hasattr(signal, "pthread_sigmask")  # Windows cannot
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers) if can_block else ()
+    try:
+        yield
+    finally:
+        if can_block:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in heard[:1]:
+            signal.raise_signal(number)

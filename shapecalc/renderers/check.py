@@ -1,0 +1,83 @@
+"""What was found of specifications: a line for each, the annotations of GitHub's workflows, the JSON contract."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import count_noun
+from shapecalc.escaping import clean, github, github_property, join_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shapecalc.errors import Problem
+
+__all__ = ["Checked", "check_contract", "draw_annotations", "draw_verdict"]
+
+VERSION = 1
+"""The version of the JSON contract."""
+
+
+class Checked(NamedTuple):
+    """What was found of one specification."""
+
+    spec: str
+    networks: int
+    claims: int
+    told: str
+    problems: tuple[Problem, ...]
+    exit_status: int
+
+
+def draw_verdict(result: Checked) -> str:
+    """Return the line of one specification; its problems are shown as every error is."""
+    if result.problems:
+        return clean(f"wrong  {result.spec}: {count_noun(len(result.problems), 'problem')}")
+    held = f"{count_noun(result.claims, 'claim')} held" if result.claims else "nothing claimed"
+    return clean(f"ok     {result.spec}: {result.told}, {held}")
+
+
+def draw_annotations(results: Sequence[Checked]) -> Iterator[str]:
+    """Yield the annotations of what is wrong, and a line for each specification that is right."""
+    for result in results:
+        yield from (_annotation(result.spec, problem) for problem in result.problems)
+        if not result.problems:
+            yield clean(f"ok     {result.spec}: {result.told}")
+
+
+def _annotation(spec: str, problem: Problem) -> str:
+    mark = problem.mark
+    place = f"file={github_property(mark.source.name if mark else spec)}"
+    if mark and mark.line:
+        place += f",line={mark.line},col={mark.column}"
+    lines = (problem.headline, *problem.why, *filter(None, problem.mend.split("\n")))
+    return f"::error {place},title=shapecalc::{github(join_lines(lines))}"
+
+
+def check_contract(results: Sequence[Checked]) -> dict[str, Any]:
+    """Return what was found as the JSON contract has it."""
+    told = [
+        {
+            "spec": result.spec,
+            "ok": not result.problems,
+            "networks": result.networks,
+            "claims": result.claims,
+            "problems": [_problem(problem) for problem in result.problems],
+        }
+        for result in results
+    ]
+    return {"version": VERSION, "results": told}
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    mark = problem.mark
+    return {
+        "file": mark.source.name if mark else None,
+        "line": mark.line or None if mark else None,
+        "column": mark.column if mark and mark.line else None,
+        "path": mark.path or None if mark else None,
+        "layer": problem.layer or None,
+        "message": problem.headline,
+        "why": list(problem.why),
+        "mend": problem.mend or None,
+    }

@@ -1,0 +1,45 @@
+"""The worked examples of kinds as commands that one may try."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.layers.base.arguments import Flag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shapecalc.layers.base.layer import Example, Layer
+
+__all__ = ["draw_examples_to_try", "example_command"]
+
+
+def draw_examples_to_try(cls: type[Layer]) -> str:
+    """Return what stands below the page of a kind: the command that works out its first example."""
+    return f"\n\nto try it\n  {example_command(cls, cls.examples[0])}" if cls.examples else ""
+
+
+def example_command(cls: type[Layer], example: Example) -> str:
+    """Return the command that works out an example of a kind."""
+    inputs = example.input if isinstance(example.input, list) else [example.input]
+    words = ["shapecalc", "layer", cls.kind]
+    words += [f"--input {'x'.join(map(str, sizes))}" for sizes in inputs]
+    words += ["--layout hwc"] if example.layout == "HWC" else []
+    return " ".join([*words, *_example_options(cls, example)])
+
+
+def _example_options(cls: type[Layer], example: Example) -> Iterable[str]:
+    arguments = cls.argument_names()
+    for word, value in example.arguments.items():
+        option = word.replace("_", "-")
+        if isinstance(cls.arguments[arguments[word]], Flag):
+            yield f"--{option}" if value else f"--no-{option}"
+        else:
+            yield f"--{option} {_spelled(value)}"
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return "x".join([":".join(map(str, item)) if isinstance(item, (list, tuple)) else
+                         "null" if item is None else str(item) for item in value])  # fmt: skip
+    return f"'{value}'" if isinstance(value, str) and not value.isalnum() else str(value)

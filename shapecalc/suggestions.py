@@ -1,0 +1,61 @@
+"""The known word that is nearest to one that is not known, and lists of known words: for hints."""
+
+from __future__ import annotations
+
+import difflib
+import heapq
+from typing import TYPE_CHECKING
+
+from shapecalc.escaping import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["list_of_words", "nearest_word"]
+
+_LONGEST = 300
+"""Letters of a word that are looked at."""
+
+_LISTED = 24
+_LONGEST_COMPARED = 60
+_COMPARED = 50_000  # pairs of letters: some ten milliseconds
+_MOST_SCANNED = 5_000
+_NEAR = 0.6
+
+
+def nearest_word(word: str, words: dict[str, None]) -> str:
+    """Return the hint that names the known word nearest to one; nothing where none is near."""
+    before, colon, after = word[:_LONGEST].partition(":")
+    if colon and after and before in words:
+        return clean(f"write a space behind the colon: `{before}: {after}`")
+    if len(word) > _LONGEST_COMPARED:
+        return ""
+    plain = word.lower().replace("-", "_").replace(" ", "_")
+    for text in (word, plain) if plain != word else (word,):
+        near = difflib.get_close_matches(text, _candidates(text, words), n=1, cutoff=_NEAR)
+        if near:
+            return f"did you mean {near[0]}?"
+    return ""
+
+
+def _candidates(word: str, words: Iterable[str]) -> list[str]:
+    """Return the words that are compared with one: all that may be near, or of very many those most like it."""
+    least, most = len(word) * _NEAR / (2 - _NEAR), len(word) * (2 - _NEAR) / _NEAR
+    found = [one for one in words if least <= len(one) <= most]
+    if sum(map(len, found)) * len(word) <= _COMPARED:
+        return found
+    found = [one for one in found if one[:1] == word[:1] and abs(len(one) - len(word)) <= 2][:_MOST_SCANNED]
+    found.sort(key=lambda one: _common_start(one[::-1], word[::-1]) + _common_start(one, word), reverse=True)
+    return found[: max(1, _COMPARED // (len(word) * (len(word) + 2)))]
+
+
+def _common_start(one: str, other: str) -> int:
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def list_of_words(words: dict[str, None]) -> str:
+    """Return the hint that lists the known words."""
+    if not words:
+        return ""
+    shown = ", ".join(heapq.nsmallest(_LISTED, words)) + (", …" if len(words) > _LISTED else "")
+    return f"known here: {shown}"

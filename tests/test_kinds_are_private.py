@@ -1,0 +1,131 @@
+"""Nothing outside `layers/` knows a kind's name, its family or its arguments: it asks what kinds declare.
+
+A text that is such a word is refused wherever it stands, but in the modules that mean something else by it.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from test_architecture import ARROWS, FILES, name_of
+
+from shapecalc.layers import KINDS, kind_words
+from shapecalc.layers.base.layer import Layer
+
+ARGUMENTS = {word for cls in KINDS.values() for word in cls.argument_names()}
+KIND_WORDS = {*kind_words(), *(cls.family for cls in KINDS.values())}
+
+# Words that are no kind's and no argument's where they stand: what they are there, and the modules.
+_FUNCTION = "a function of expressions, or how numbers are combined"
+_KEY = "a key of this program's own JSON, schema or objects"
+_COLUMN = "a column of a report; its values are found by the arguments' roles"
+_STYLE = "a style of the terminal or of SVG"
+_AXIS = "the language's word for the channel axis"
+OTHERWISE = {
+    "alpha": ("a key of SVG", {"renderers.front"}),
+    "axes": (_KEY, {"questions.sizes", "renderers.kinds"}),
+    "axis": (_KEY, {"questions.receptive_field"}),
+    "blocks": ("the language's word for blocks", {"language.document", "language.schema", "model.report"}),
+    "center": (_STYLE, {"renderers.front"}),
+    "channels": (_AXIS, {"language.schema", "language.values", "questions.explain.leaves", "questions.sweep.plan"}),
+    "convention": (_KEY, {"model.report"}),
+    "dim": (_STYLE, {"renderers.difference", "renderers.drawing", "renderers.memory", "renderers.table"}),
+    "end": (_KEY, {"questions.sizes.periodic"}),
+    "in_features": ("the name of a public function", {"network"}),
+    "k": ("a prefix of units: thousands", {"text.units"}),
+    "max": (_FUNCTION, {"dims.notation.expressions", "dims.traces", "escaping", "language.expressions.functions",
+                        "questions.sweep.conditions"}),
+    "maximum": (_FUNCTION, {"dims"}),
+    "min": (_FUNCTION, {"dims.notation.expressions", "dims.traces", "escaping", "language.expressions.functions",
+                        "questions.sweep.conditions"}),
+    "minimum": (_FUNCTION, {"dims", "language.schema"}),
+    "momentum": ("what an optimizer keeps", {"cli.memory", "questions.memory.training"}),
+    "n": ("YAML's word for no", {"language.values", "source.words"}),
+    "pad": (_COLUMN, {"renderers.columns", "renderers.receptive_field"}),
+    "padding": (_COLUMN, {"renderers.columns", "renderers.csv", "renderers.fields", "renderers.table"}),
+    "parameter": ("a word of prose", {"renderers.footer"}),
+    "product": (_FUNCTION, {"dims.notation.tree"}),
+    "shape": (_KEY, {"source.objects"}),
+    "size": (_KEY, {"language.schema", "network", "questions.receptive_field", "questions.sizes.scanning",
+                    "renderers.columns", "renderers.fields", "source.assembly"}),
+    "sizes": (_KEY, {"questions.sizes"}),
+    "start": (_KEY, {"questions.sizes.periodic"}),
+    "stride": (_COLUMN, {"renderers.columns", "renderers.csv", "renderers.table"}),
+    "sum": (_FUNCTION, {"dims.notation.expressions", "language.expressions.functions", "questions.sweep.conditions"}),
+    "tensors": ("a heading", {"questions.explain.lines"}),
+    "value": (_KEY, {"dims.traces", "questions.explain.layer", "source.values"}),
+}  # fmt: skip
+
+
+def texts_in(tree):
+    """Yield the texts of a module that are no docstrings, with their lines."""
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            yield node.value, node.lineno
+
+
+def arguments_read_in(tree):
+    """Yield the arguments that are read from a layer by name: `layer.stride`, `node.layer.stride`."""
+    for node in ast.walk(tree):
+        owner = node.value if isinstance(node, ast.Attribute) else None
+        name = owner.id if isinstance(owner, ast.Name) else owner.attr if isinstance(owner, ast.Attribute) else ""
+        if name == "layer" and node.attr in ARGUMENTS and not hasattr(Layer, node.attr):
+            yield node.attr, node.lineno
+
+
+def parse(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def parsed():
+    """Yield each module outside `layers/`, without the package's name, and its tree."""
+    for path in FILES:
+        name = name_of(path).partition(".")[2]
+        if name.partition(".")[0] != "layers":
+            yield name, parse(path)
+
+
+def test_nothing_outside_layers_knows_a_kind_or_an_argument():
+    known = KIND_WORDS | ARGUMENTS
+    found = [
+        f"{module}:{line}: {text!r}"
+        for module, tree in parsed()
+        for text, line in texts_in(tree)
+        if text in known and module not in OTHERWISE.get(text, ("", ()))[1]
+    ]
+    assert found == []
+
+
+def test_no_argument_is_read_from_a_layer_by_name():
+    assert [
+        f"{module}:{line}: layer.{name}" for module, tree in parsed() for name, line in arguments_read_in(tree)
+    ] == []
+
+
+def test_no_kind_is_imported_by_name():
+    users = {name for name, others in ARROWS.items() if any(".layers.kinds" in other for other in others)}
+    assert {name for name in users if not name.startswith("shapecalc.layers.kinds.")} == set()
+
+
+def test_the_base_of_kinds_knows_none_of_them():
+    """It declares what arguments kinds with a window have, and names those."""
+    known = KIND_WORDS - ARGUMENTS
+    base = [path for path in FILES if ".layers.base." in name_of(path)]
+    found = [(path.name, text) for path in base for text, _ in texts_in(parse(path)) if text in known]
+    assert set(found) == {("arguments.py", word) for word in ("minimum", "maximum")}, "the keys of JSON Schema alone"
+
+
+def test_those_tests_can_fail():
+    tree = ast.parse("'''conv'''\nif node.kind == 'conv' and node.layer.stride == 1 and row.stride:\n    pass")
+    assert list(texts_in(tree)) == [("conv", 2)]
+    assert list(arguments_read_in(tree)) == [("stride", 2)]
+    assert {"conv", "conv2d", "pool"} <= KIND_WORDS
+    assert {"kernel_size", "filters"} <= ARGUMENTS
+
+
+def test_each_word_is_still_meant_otherwise():
+    found = {(text, module) for module, tree in parsed() for text, _ in texts_in(tree)}
+    stale = [(word, module) for word, (_, modules) in OTHERWISE.items() for module in modules]
+    assert [each for each in stale if each not in found] == []
+    assert set(OTHERWISE) <= KIND_WORDS | ARGUMENTS

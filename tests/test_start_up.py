@@ -1,0 +1,90 @@
+"""What the package and its commands load before they answer: start-up is most of the time that a command takes.
+
+Imports may stand within functions, so that each command loads what it needs and no more. tests/data/start_up.json has
+the modules that the most frequent ways in load; `pytest --renew` writes it anew: look at what comes in.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RECORD = Path(__file__).parent / "data" / "start_up.json"
+COMMAND = """
+import contextlib, io
+sys.argv = {words}
+from shapecalc.__main__ import main
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main()
+"""
+WAYS = {
+    "import shapecalc": "import shapecalc",
+    **{words: COMMAND.format(words=words.split()) for words in ("shapecalc --help", "shapecalc summary alexnet")},
+}
+HEAVY = {"yaml", "rich", "numpy", "sympy", "torch"}
+SLOW = {"asyncio", "dataclasses", "decimal", "difflib", "fractions", "importlib.metadata", "importlib.resources", "json",
+        "logging", "multiprocessing", "pathlib", "pickle", "shutil", "subprocess", "tempfile", "unittest"}  # fmt: skip
+"""Modules of Python that cost a millisecond or more; none of them is needed for a summary."""
+
+
+def loaded_by(code):
+    script = f"import sys\nbefore = set(sys.modules)\n{code}\nprint()\nprint(*set(sys.modules) - before)"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(result.stdout.splitlines()[-1].split())
+
+
+def tops(modules):
+    return {name.split(".")[0] for name in modules}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_loaded_is_what_is_recorded(way, request):
+    loaded = loaded_by(WAYS[way])
+    own = sorted(name for name in loaded if name.split(".")[0] == "shapecalc")
+    foreign = sorted(name for name in tops(loaded) & {*HEAVY, "click"})
+    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+    if request.config.getoption("--renew"):
+        record[way] = {"shapecalc": own, "others": foreign}
+        RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    assert record[way] == {"shapecalc": own, "others": foreign}
+
+
+def test_the_record_is_of_a_short_start_up():
+    """So that `--renew` cannot take in what must not be loaded."""
+    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    assert record["import shapecalc"] == {"shapecalc": ["shapecalc"], "others": []}
+    assert record["shapecalc --help"]["others"] == ["click"]
+    assert record["shapecalc summary alexnet"]["others"] == ["click", "yaml"]
+    for way in WAYS:
+        assert not [name for name in record[way]["shapecalc"] if name.startswith("shapecalc.questions.")], way
+    kinds = {name.rpartition(".")[2] for name in record["shapecalc summary alexnet"]["shapecalc"] if ".kinds." in name}
+    assert kinds == {"activation", "conv", "linear", "pool"}, "the families that the network has"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_slow_of_python_is_loaded(way):
+    """But for what click and yaml load, which differs from version to version (click's help asks shutil for a width)."""
+    needed = loaded_by("import click, yaml, shutil" if way.endswith("--help") else "import click, yaml")
+    assert (loaded_by(WAYS[way]) - needed) & SLOW == set()
+
+
+def test_inference_of_ints_loads_neither_numpy_nor_sympy():
+    loaded = tops(loaded_by('import shapecalc; shapecalc.load("alexnet").infer()'))
+    assert "yaml" in loaded, "so the test can see what is loaded"
+    assert not loaded & {"numpy", "sympy", "rich"}
+
+
+def test_a_table_loads_of_rich_what_it_draws_with():
+    assert "rich" in tops(
+        loaded_by(
+            'import shapecalc; from shapecalc.renderers import render; render(shapecalc.load("alexnet").infer(), color=True)'
+        )
+    )
+
+
+def test_those_tests_can_fail():
+    assert {"shapecalc.layers.kinds.attention", "json"} <= loaded_by("import json, shapecalc.layers.kinds.attention")
