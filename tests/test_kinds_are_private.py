@@ -48,12 +48,12 @@ OTHERWISE = {
     "shape": (_KEY, {"source.objects"}),
     "size": (_KEY, {"language.schema", "network", "questions.receptive_field", "questions.sizes.scanning",
                     "renderers.columns", "renderers.fields", "source.assembly"}),
-    "sizes": (_KEY, {"questions.sizes"}),
+    "sizes": (_KEY, {"questions.explain.back", "questions.sizes"}),
     "start": (_KEY, {"questions.sizes.periodic"}),
     "stride": (_COLUMN, {"renderers.columns", "renderers.csv", "renderers.table"}),
     "sum": (_FUNCTION, {"dims.notation.expressions", "language.expressions.functions", "questions.sweep.conditions"}),
     "tensors": ("a heading", {"questions.explain.lines"}),
-    "value": (_KEY, {"dims.traces", "questions.explain.layer", "source.values"}),
+    "value": (_KEY, {"dims.traces", "questions.explain.back", "questions.explain.layer", "source.values"}),
 }  # fmt: skip
 
 
