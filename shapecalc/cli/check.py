@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from shapecalc.cli.options import emit, emit_json, read_settings, show_error
+from shapecalc.cli.formats import output_formats
+from shapecalc.cli.options import (
+    emit,
+    emit_json,
+    input_option,
+    read_inputs,
+    read_settings,
+    set_option,
+    show_error,
+    spec_argument,
+)
 from shapecalc.errors import Problem, ShapecalcError, count_noun
-from shapecalc.escaping import clean, github, github_property, join_lines
+from shapecalc.escaping import clean, defuse, github, github_property, join_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,27 +48,35 @@ class _Result(NamedTuple):
 
 
 @click.command(short_help="Check specifications, and what they claim of themselves.")
-@click.argument("specs", metavar="SPEC...", nargs=-1)
+@spec_argument("specs", "SPEC...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Check every bundled specification as well.")
-@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Give a variable another value.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "json", "github"]),
-    default="text",
-    help="github writes the annotations of its workflows.",
-)
-def command(specs: Sequence[str], every: bool, settings: Sequence[str], format_: str) -> int:
+@set_option
+@input_option
+@output_formats("text", "json", "markdown", "html", "github")
+def command(
+    specs: Sequence[str],
+    every: bool,
+    settings: Sequence[str],
+    inputs: Sequence[str],
+    format_: str,
+    output: str | None,
+) -> int:
     """Check specifications and what they claim under `expect:`; one line for each file.
 
-    A family's file is checked with all its members. Exits with 1 when anything is wrong.
+    A family's file is checked with all its members. --format github writes the annotations of its
+    workflows. Exits with 1 when anything is wrong.
     """
     if not specs and not every:
         raise click.UsageError("give a SPEC to check, or --all for the bundled ones")
     variables = read_settings(settings)
     names = [*specs, *(_bundled() if every else ())]
-    results = [_check(name, variables) for name in names]
-    {"text": _text, "json": _json, "github": _github}[format_](results)
+    results = [_check(name, variables, read_inputs(inputs)) for name in names]
+    if format_ in ("markdown", "html"):
+        from shapecalc.renderers.checks import draw_checks  # noqa: PLC0415  (seldom asked for)
+
+        emit(draw_checks(results, format_), output, format_, "What was checked")
+    else:
+        {"text": _text, "json": _json, "github": _github}[format_](results, output)
     return max(result.exit_status for result in results)
 
 
@@ -69,7 +87,7 @@ def _bundled() -> Iterator[str]:
     return (os.path.splitext(os.path.basename(path))[0] for path in paths)
 
 
-def _check(spec: str, variables: Mapping[str, Any]) -> _Result:
+def _check(spec: str, variables: Mapping[str, Any], inputs: Any = None) -> _Result:
     """Return what is wrong with a specification, its members included."""
     from shapecalc.language.members import find_members  # noqa: PLC0415
     from shapecalc.model.expectations import broken_claims  # noqa: PLC0415
@@ -90,7 +108,7 @@ def _check(spec: str, variables: Mapping[str, Any]) -> _Result:
             break
         network = None
         try:
-            network = load(member, vars=variables)
+            network = load(member, vars=variables, input=inputs)
             report = network.infer()
         except ShapecalcError as error:
             wrong: Iterable[Problem] = error.problems
@@ -115,17 +133,24 @@ def _too_much(member: Member, number: int, members: int) -> Problem:
     return Problem(message, mark, mend="divide them between several files")
 
 
-def _text(results: Sequence[_Result]) -> None:
+def _text(results: Sequence[_Result], output: str | None) -> None:
+    lines = []
     for result in results:
         if result.problems:
-            emit(clean(f"wrong  {result.spec}: {count_noun(len(result.problems), 'problem')}"))
-            show_error(ShapecalcError(result.problems))
+            line = clean(f"wrong  {result.spec}: {count_noun(len(result.problems), 'problem')}")
         else:
             held = f"{count_noun(result.claims, 'claim')} held" if result.claims else "nothing claimed"
-            emit(clean(f"ok     {result.spec}: {result.told}, {held}"))
+            line = clean(f"ok     {result.spec}: {result.told}, {held}")
+        lines.append(line)
+        if output is None:
+            emit(line)
+        if result.problems:
+            show_error(ShapecalcError(result.problems))
+    if output is not None:
+        emit("\n".join(lines), output)
 
 
-def _json(results: Sequence[_Result]) -> None:
+def _json(results: Sequence[_Result], output: str | None) -> None:
     told = [
         {
             "spec": result.spec,
@@ -136,7 +161,7 @@ def _json(results: Sequence[_Result]) -> None:
         }
         for result in results
     ]
-    emit_json({"version": 1, "results": told})
+    emit_json({"version": 1, "results": told}, output)
 
 
 def _problem(problem: Problem) -> dict[str, Any]:
@@ -149,18 +174,20 @@ def _problem(problem: Problem) -> dict[str, Any]:
         "layer": problem.layer or None,
         "message": problem.headline,
         "why": list(problem.why),
-        "mend": problem.mend or None,
+        "hint": problem.mend or None,
     }
 
 
-def _github(results: Sequence[_Result]) -> None:
+def _github(results: Sequence[_Result], output: str | None) -> None:
+    lines = []
     for result in results:
         for problem in result.problems:
             mark = problem.mark
             place = f"file={github_property(mark.source.name if mark else result.spec)}"
             if mark and mark.line:
                 place += f",line={mark.line},col={mark.column}"
-            lines = (problem.headline, *problem.why, *filter(None, problem.mend.split("\n")))
-            emit(f"::error {place},title=shapecalc::{github(join_lines(lines))}", format_="github")
+            words = (problem.headline, *problem.why, *filter(None, problem.mend.split("\n")))
+            lines.append(f"::error {place},title=shapecalc::{github(join_lines(words))}")
         if not result.problems:
-            emit(clean(f"ok     {result.spec}: {result.told}"))
+            lines.append(defuse(clean(f"ok     {result.spec}: {result.told}")))
+    emit("\n".join(lines), output, "github")

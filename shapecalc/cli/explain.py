@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import emit, layout_option, load_network, network_options, output_option, terminal_width
+from shapecalc.cli.formats import output_formats
+from shapecalc.cli.options import completed, emit, layout_of, layout_option, load_network, network_options
+from shapecalc.text.cells import PROSE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +21,7 @@ WHAT = ("output", "params", "macs", "output_bytes")
 
 @click.command(short_help="Show the arithmetic of every number.")
 @network_options
-@click.argument("layers", metavar="[LAYER]...", nargs=-1)
+@click.argument("layers", metavar="[LAYER]...", nargs=-1, shell_complete=completed("layers"))
 @click.option(
     "--what",
     type=click.Choice(WHAT),
@@ -27,8 +29,7 @@ WHAT = ("output", "params", "macs", "output_bytes")
     help="Which numbers; may be repeated. All but output_bytes by default.",
 )
 @layout_option
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="How to write it.")
-@output_option
+@output_formats(*FORMATS)
 def command(
     spec: str,
     inputs: Sequence[str],
@@ -47,5 +48,5 @@ def command(
 
     network = load_network(spec, inputs, settings, layout or "")
     explanation = explain(network, layers, what or None, layout=layout or "")
-    width = terminal_width() if output is None else None
+    width = layout_of(output, format_)["width"] or PROSE
     emit(explanation.render(format_, width=width), output, format_)

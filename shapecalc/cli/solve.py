@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shapecalc.cli.options import OUTPUT, emit, emit_json, read_inputs, read_settings
+from shapecalc.cli.formats import output_formats
+from shapecalc.cli.options import completed, emit, emit_json, layout_of, read_inputs, read_settings, set_option
 from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean
 
@@ -22,7 +23,7 @@ __all__ = ["command"]
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     short_help="Answer backwards: what gives this size, this budget?",
 )
-@click.argument("target", metavar="TARGET")
+@click.argument("target", metavar="TARGET", shell_complete=completed("targets"))
 @click.option(
     "--input", "inputs", metavar="SIZE", multiple=True, help="Kind: the size that comes in. SPEC: its input size."
 )
@@ -43,10 +44,9 @@ __all__ = ["command"]
 )
 @click.option("--bits", type=click.IntRange(1, 64), default=32, metavar="N", help="SPEC: bits of a number in memory.")
 @click.option("--fix", is_flag=True, help="SPEC: the smallest changes that make its layers fit.")
-@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="SPEC: give a variable another value.")
+@set_option
 @click.option("--top", type=click.IntRange(1, 1000), default=10, metavar="N", help="How many answers to show.")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="How to write it.")
-@click.option("-o", "output", **OUTPUT)
+@output_formats("text", "json", "markdown", "html", output=["-o"])
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -75,22 +75,23 @@ def command(
     from shapecalc.network import kind_of  # noqa: PLC0415
     from shapecalc.renderers.solve import draw_budget, draw_fixes, draw_window  # noqa: PLC0415
 
+    draw: Any
     cls = kind_of(target)
     if cls is not None:
         _check_window(target, inputs, wanted, asked)
         answer: Any = _window(target, inputs, wanted, ctx.args)
-        text, good = draw_window(answer, top), bool(answer.solutions)
+        draw, good = draw_window, bool(answer.solutions)
     else:
         _check_network(target, ctx.args[:1] + (["--output"] if wanted else []), asked)
         answer = _network(target, inputs, names, asked)
         if asked["fix"]:
-            text, good = draw_fixes(answer, top), bool(answer.fixes) or not answer.problems
+            draw, good = draw_fixes, bool(answer.fixes) or not answer.problems
         else:
-            text, good = draw_budget(answer, top), bool(answer.solutions)
+            draw, good = draw_budget, bool(answer.solutions)
     if format_ == "json":
         emit_json(_cut(answer.to_dict(), top), output)
     else:
-        emit(text, output)
+        emit(draw(answer, top, format_, **layout_of(output, format_)), output, format_, f"{target}, solved")
     return 0 if good else 1
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import click
 
+from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
+    batch_option,
     depth_option,
     emit,
+    layout_of,
     layout_option,
     load_network,
     network_options,
-    output_option,
-    terminal_width,
-    wants_color,
 )
 from shapecalc.renderers import FORMATS, render
 
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["command"]
-
-_ENDINGS = {".md": "markdown", ".tex": "latex", ".htm": "html", **{f".{name}": name for name in FORMATS}}
 
 
 class _Command(click.Command):
@@ -40,9 +37,7 @@ class _Command(click.Command):
 @click.command(cls=_Command, short_help="Show every tensor's size, every layer's parameters and MACs.")
 @network_options
 @click.option("--columns", metavar="LIST", help="Columns to show, with commas; +rf adds one to the usual ones.")
-@click.option(
-    "--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples that MACs and output bytes are for."
-)
+@batch_option
 @layout_option
 @depth_option
 @click.option("--flops", is_flag=True, help="Show 2 × MACs, as floating-point operations.")
@@ -53,10 +48,7 @@ class _Command(click.Command):
     default="torch",
     help="keras counts running statistics into the parameters.",
 )
-@click.option(
-    "--format", "format_", type=click.Choice(FORMATS), help="How to write it; by the name of --output otherwise."
-)
-@output_option
+@output_formats(*FORMATS)
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     spec: str,
     inputs: Sequence[str],
@@ -68,7 +60,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     flops: bool,
     shares: bool,
     convention: str,
-    format_: str | None,
+    format_: str,
     output: str | None,
 ) -> None:
     """Show the size of every tensor, and the parameters and MACs of every layer."""
@@ -76,16 +68,13 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     report = network.infer(batch=batch, layout=layout or "", convention=convention)
     if columns:
         from shapecalc.renderers import parse_columns  # noqa: PLC0415
-    format_ = format_ or _ENDINGS.get(os.path.splitext(output or "")[1].lower(), "table")
-    to_screen = output is None and format_ == "table"
     text = render(
         report,
         format_,
         columns=parse_columns(columns) if columns else None,
         depth=None if depth == "all" else depth,
-        width=terminal_width() if to_screen else None,
-        color=wants_color() and to_screen,
         flops=flops,
         shares=shares,
+        **layout_of(output, format_),
     )
-    emit(text, output, format_)
+    emit(text, output, format_, report.name)

@@ -10,17 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shapecalc.cli import status_of
-from shapecalc.cli.options import (
-    complain,
-    emit,
-    output_option,
-    read_settings,
-    terminal_width,
-    wants_color,
-    write_to_screen,
-)
+from shapecalc.cli.formats import output_formats
+from shapecalc.cli.options import complain, completed, emit, layout_of, read_settings, spec_argument, write_to_screen
 from shapecalc.errors import Problem, ShapecalcError, UsageError, count_noun
-from shapecalc.escaping import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,15 +21,17 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_FORMATS = ("table", "csv", "json", "jsonl", "parquet")
-_ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".parquet": "parquet"}
+_PAGES = ("text", "markdown", "html")
+"""Formats that show the rows: the others hold all of them."""
+
 _SHOWN = 40
 
 
 @click.command(short_help="Work out every combination of variables and sizes.")
-@click.argument("spec", metavar="SPEC")
+@spec_argument()
 @click.argument("more", metavar="", nargs=-1)
 @click.option("--set", "settings", metavar="NAME=VALUES", multiple=True,
+              shell_complete=completed("settings"),
               help="Values of a variable: 2,3,4 or FROM:TO:STEP. May be repeated.")  # fmt: skip
 @click.option("--input", "inputs", metavar="SIZES", multiple=True,
               help="Input sizes: 3x{128:256:32}x= (= is the size before); NAME=SIZES for one of several.")  # fmt: skip
@@ -46,8 +40,7 @@ _SHOWN = 40
 @click.option("--sort", metavar="LIST", help="Order by columns: params,-macs; - for the greatest first.")
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Keep the first N rows.")
 @click.option("--plot", metavar="FILE", type=click.Path(dir_okay=False), help="Draw the front: .svg, .png or .pdf.")
-@click.option("--format", "format_", type=click.Choice(_FORMATS), help="How to write it; by the file's name otherwise.")
-@output_option
+@output_formats("text", "json", "jsonl", "csv", "parquet", "markdown", "html")
 @click.option("--resume", is_flag=True, help="Go on behind the last row of the --output file.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, metavar="N", help="Work with N processes.")
 @click.option("--yes", is_flag=True, help="Start also what is very large.")
@@ -63,11 +56,14 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     from shapecalc.network import plan_sweep  # noqa: PLC0415
     from shapecalc.questions.sweep.driver import Job  # noqa: PLC0415  (numpy is an extra)
 
-    format_ = _format_of(options["format_"], options["output"])
+    format_, output = options["format_"], options["output"]
+    if format_ == "parquet" and not output:
+        raise UsageError(Problem("Parquet is no text for a screen", mend="name a file: --output sweep.parquet"))
     plan = plan_sweep(spec, _read_sets(settings), _read_inputs(inputs))
     job = Job(
         plan, where=options["where"], pareto=options["pareto"] or "", sort=options["sort"] or "", top=options["top"],
-        output=options["output"], format=format_, resume=options["resume"], plot=options["plot"], shown=_SHOWN,
+        output=output, format="text" if format_ in _PAGES else format_, resume=options["resume"],
+        plot=options["plot"], shown=_SHOWN,
     )  # fmt: skip
     if job.plot:
         from shapecalc.renderers.front import check_picture  # noqa: PLC0415
@@ -75,15 +71,15 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
         check_picture(job.plot)
     _announce(job, yes=options["yes"])
     interruption = _run(job, options["jobs"])
-    if interruption is None or not (options["output"] or options["plot"]):
-        if format_ == "table":
-            emit(_table(job, options["output"]), options["output"])
-        elif options["output"] is None and job.is_gathered:
+    if interruption is None or not (output or options["plot"]):
+        if format_ in _PAGES:
+            emit(_table(job, format_, **layout_of(output, format_)), output, format_, job.title())
+        elif output is None and job.is_gathered:
             emit(job.text(), format_=format_)
     if interruption is not None:
         complain([job.interruption()])
         return status_of(interruption)
-    if options["output"] and format_ != "table":
+    if output and format_ not in _PAGES:
         complain([job.conclusion()])
     return 0
 
@@ -97,13 +93,6 @@ class _Screen:
     def write(self, text: str) -> None:
         """Write rows."""
         write_to_screen(text, self.format)
-
-
-def _format_of(format_: str | None, output: str | None) -> str:
-    found = format_ or _ENDINGS.get(os.path.splitext(output or "")[1].lower(), "table")
-    if found == "parquet" and not output:
-        raise UsageError(Problem("Parquet is no text for a screen", mend="name a file: --output sweep.parquet"))
-    return found
 
 
 def _read_sets(settings: Sequence[str]) -> dict[str, Any]:
@@ -180,21 +169,11 @@ def _work(job: Job, jobs: int) -> None:
             show(done)
 
 
-def _table(job: Job, output: str | None) -> str:
+def _table(job: Job, format_: str, width: int | None, *, color: bool) -> str:
     """Return the rows as a table, with what they are above and what is left out below."""
-    from shapecalc.renderers.listing import draw_listing  # noqa: PLC0415
-    from shapecalc.renderers.sweep import listed  # noqa: PLC0415
-    from shapecalc.text.cells import wrap  # noqa: PLC0415
+    from shapecalc.renderers.sweep import draw_sweep  # noqa: PLC0415
 
-    rows, wrong = listed(job), [clean(line) for line in _reason(job)]
-    width = terminal_width() if output is None else None
-    title = wrap(clean(job.title()), width, hang=2)
-    if not rows.cells:
-        return "\n".join([*title, "", "no row is left", *wrong])
-    footer = [line for text in (*rows.footer, *wrong) for line in wrap(text, width)]
-    color = wants_color() and output is None
-    drawn = draw_listing(rows.headings, rows.cells, numbers=rows.numbers, width=width, color=color)
-    return "\n".join([*title, "", drawn, "", *footer])
+    return draw_sweep(job, _reason(job), format_, width, color=color)
 
 
 def _reason(job: Job) -> list[str]:

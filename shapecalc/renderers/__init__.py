@@ -19,15 +19,18 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.renderers.columns import COLUMNS, Column, parse_columns
 
-__all__ = ["COLUMNS", "FORMATS", "Column", "parse_columns", "render", "show"]
+__all__ = ["ALSO", "COLUMNS", "FORMATS", "Column", "parse_columns", "render", "show"]
 
-FORMATS: tuple[str, ...] = ("table", "json", "csv", "markdown", "latex", "html", "svg")
+FORMATS: tuple[str, ...] = ("text", "json", "csv", "markdown", "latex", "html", "svg")
 """Every format, and the module that draws it."""
+
+ALSO = {"table": "text"}
+"""Other names of formats."""
 
 
 def render(
     report: Report,
-    format: str = "table",  # noqa: A002  (the option's own name)
+    format: str = "text",  # noqa: A002  (the option's own name)
     *,
     columns: Sequence[str] | None = None,
     depth: int | str | None = "auto",
@@ -40,12 +43,14 @@ def render(
 
     `columns` are names of `COLUMNS`; where the first has a leading `+`, they are added to the format's own. `depth` is
     how many levels of blocks are open: 1 shows every outermost block as one line, None opens all, `"auto"` as many as
-    stay within a screenful (CSV: all). `width` is the terminal's; None is unlimited. `flops` shows 2 × MACs in place of
-    MACs; `shares` shows what part of all parameters, MACs and output bytes each line has. Width and colour are the
-    table's alone; JSON is a fixed contract: it holds every layer and block whatever the depth, and takes none of the
-    others, but for `shares` and the columns of receptive fields (`FIELDS`).
+    stay within a screenful (CSV: all). `width` is the terminal's; where it is None the table is as wide as it is, and
+    prose has 100 columns. `flops` shows 2 × MACs in place of MACs; `shares` shows what part of all parameters, MACs
+    and output bytes each line has. Width and colour are the text's alone; JSON is a fixed contract: it holds every
+    layer and block whatever the depth, and takes none of the others, but for `shares` and the columns of receptive
+    fields (`FIELDS`).
     Errors: `UsageError` for an unknown format or column, or an option that the format cannot take.
     """
+    format = ALSO.get(format, format)  # noqa: A001
     if format not in FORMATS:
         raise UsageError(Problem(f"there is no format {format}", mend=did_you_mean(format, FORMATS)))
     draw = import_module(f"shapecalc.renderers.{format}").draw

@@ -1,24 +1,25 @@
-"""A list of things, such as the bundled networks, as a table for the terminal."""
+"""A list of things, such as the bundled networks, as a table that fits the terminal."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
-from shapecalc.renderers.drawing import TableLine, draw_lines
+from shapecalc.renderers.blocks import Table
+from shapecalc.renderers.drawing import TableLine
 from shapecalc.text.cells import cell_width, cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-__all__ = ["draw_listing"]
+__all__ = ["listing"]
 
 _GAP = 3
 _LEAST = 12
 """Cells that are left of a text that is cut."""
 
 
-def draw_listing(
+def listing(
     headings: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
@@ -26,8 +27,7 @@ def draw_listing(
     spare: Sequence[int] = (),
     cut: Collection[int] = (),
     width: int | None = None,
-    color: bool = False,
-) -> str:
+) -> Table:
     """Return a table of texts: the columns whose indices are in `numbers` to the right.
 
     `width` is the terminal's columns; None is unlimited. A narrower one does without the columns `spare`, in that
@@ -44,7 +44,7 @@ def draw_listing(
     heading, *body = lines
     kept = list(widths)
     to_the_right = [kept.index(index) for index in numbers if index in widths]
-    return draw_lines(heading.cells, body, numbers=to_the_right, gap=_GAP, color=color)
+    return Table(heading.cells, body, numbers=to_the_right, gap=_GAP)
 
 
 def _fitting(widths: Mapping[int, int], spare: Sequence[int], cut: set[int], room: int) -> dict[int, int]:

@@ -1,21 +1,36 @@
-"""The rows of a sweep as cells of a table for the terminal."""
+"""The rows of a sweep as a table, with what they are above and what is left out below."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import count_noun
+from shapecalc.renderers.blocks import Note, Title, draw_blocks
 from shapecalc.renderers.cells import show_bytes
+from shapecalc.renderers.listing import listing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shapecalc.questions.sweep.driver import Job
 
-__all__ = ["Listing", "listed"]
+__all__ = ["draw_sweep"]
 
 _NOTHING = "–"
 
 
-class Listing(NamedTuple):
+def draw_sweep(job: Job, wrong: Sequence[str], format_: str, width: int | None = None, *, color: bool = False) -> str:
+    """Return the rows that a sweep gathered; `wrong` says why the first that does not fit does not."""
+    rows = _listed(job)
+    if not rows.cells:
+        return draw_blocks(
+            [Title(job.title()), *map(Note, ("no row is left", *wrong))], format_, width, color=color
+        )  # fmt: skip
+    table = listing(rows.headings, rows.cells, numbers=rows.numbers, width=width)
+    return draw_blocks([Title(job.title()), table, *map(Note, (*rows.footer, *wrong))], format_, width, color=color)
+
+
+class _Listing(NamedTuple):
     """A table: headings, rows of texts, which columns are numbers, and the lines below."""
 
     headings: tuple[str, ...]
@@ -24,7 +39,7 @@ class Listing(NamedTuple):
     footer: list[str]
 
 
-def listed(job: Job) -> Listing:
+def _listed(job: Job) -> _Listing:
     """Return the rows that a sweep gathered, as a table has them."""
     rows = job.result().rows(slice(job.shown))
     grid = job.plan.grid
@@ -39,7 +54,7 @@ def listed(job: Job) -> Listing:
         cells.append((*own, *_costs(row)))
     settings = len(names) + len(inputs)
     first = [i for i in range(len(names)) if all(_is_number(cell[i]) for cell in cells)]
-    return Listing(headings, cells, (*first, *range(settings, settings + 3)), _footer(job, len(rows)))
+    return _Listing(headings, cells, (*first, *range(settings, settings + 3)), _footer(job, len(rows)))
 
 
 def _costs(row: dict[str, Any]) -> tuple[str, ...]:

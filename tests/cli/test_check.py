@@ -68,7 +68,7 @@ def test_for_machines(tmp_path):
     found = json.loads(run("check", bad, "--format", "json").out)
     problem = found["results"][0]["problems"][0]
     assert (problem["file"], problem["line"], problem["column"]) == (str(bad), 4, 3)
-    assert problem["mend"] == "did you mean conv?"
+    assert problem["hint"] == "did you mean conv?"
     line = run("check", bad, "--format", "github").out.splitlines()[0]
     assert line.startswith(f"::error file={bad},line=4,col=3,title=shapecalc::there is no kind of layer called convv")
     assert "%0A" in line

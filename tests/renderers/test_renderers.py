@@ -257,10 +257,11 @@ def test_latex_escapes_all_that_is_special() -> None:
 
 def test_footer_tells_what_is_counted() -> None:
     footer = render(nested(batch=2), width=None, depth=1).split("\n\n")[-1].splitlines()
-    assert footer[0] == (
-        "22,282 parameters (22,240 weights + 42 biases) · 21,706 trainable · 64 buffers (running statistics) apart"
-    )
+    assert max(map(len, footer)) <= 100
     text = " ".join(footer)
+    assert text.startswith(
+        "22,282 parameters (22,240 weights + 42 biases) · 21,706 trainable · 64 buffers (running statistics) apart 1,5"
+    )
     assert "for a batch of 2" in text
     assert "biases, normalisation, activations and pooling are not counted" in text
     assert (
@@ -323,7 +324,7 @@ def test_what_is_not_known_is_refused_with_the_nearest_word() -> None:
 
 def test_rich_is_loaded_for_colour_alone() -> None:
     code = (
-        "import sys; from shapecalc.renderers import render; import shapecalc.renderers.table; "
+        "import sys; from shapecalc.renderers import render; import shapecalc.renderers.text; "
         "print([m for m in ('rich', 'yaml', 'numpy', 'sympy', 'json', 'csv') if m in sys.modules]); "
         "import shapecalc; report = shapecalc.load('alexnet').infer(); render(report); print('rich' in sys.modules); "
         "render(report, color=True); print('rich' in sys.modules)"
