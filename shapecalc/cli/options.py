@@ -125,6 +125,8 @@ def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
         name = name.strip()
         if not equals or not name.isidentifier():
             raise UsageError(Problem(f"--set {pair} is not NAME=VALUE", mend="write for instance --set width=32"))
+        if not text.strip():
+            raise UsageError(Problem(f"--set {pair} has no value", mend=f"write for instance --set {name}=32"))
         if name in found:
             raise UsageError(Problem(f"the variable {name} is set twice", mend="give each --set once"))
         value, problems = read_text(text, f"--set {name}")

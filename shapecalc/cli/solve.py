@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -79,10 +80,11 @@ def command(
     cls = kind_of(target)
     if cls is not None:
         _check_window(target, inputs, wanted, asked)
+        _check_size(wanted)
         answer: Any = _window(target, inputs, wanted, ctx.args)
         draw, good = draw_window, bool(answer.solutions)
     else:
-        _check_network(target, ctx.args[:1] + (["--output"] if wanted else []), asked)
+        _check_network(target, wanted, ctx.args[:1], asked)
         answer = _network(target, inputs, names, asked)
         if asked["fix"]:
             draw, good = draw_fixes, bool(answer.fixes) or not answer.problems
@@ -109,7 +111,24 @@ def _check_window(target: str, inputs: Sequence[str], wanted: str | None, asked:
         raise UsageError(Problem(f"to solve {target} say what {what}", mend=mend))
 
 
-def _check_network(target: str, foreign: Sequence[str], asked: Mapping[str, Any]) -> None:
+def _names_file(text: str) -> bool:
+    return os.path.splitext(text)[1][1:2].isalpha() or os.sep in text
+
+
+def _check_size(wanted: str | None) -> None:
+    """Refuse the name of a file where a size is meant: --output is one here."""
+    if wanted and _names_file(wanted):
+        mend = f"--output is the size that is wanted: 55 or 55x55. A file is named with -o {wanted}"
+        raise UsageError(Problem(f"{wanted} is not a size", mend=clean(mend)))
+
+
+def _check_network(target: str, wanted: str | None, foreign: Sequence[str], asked: Mapping[str, Any]) -> None:
+    if wanted and not (mend := _like(target)):
+        mend = (
+            f"--output is a size, of kinds alone. A file is named with -o {wanted if _names_file(wanted) else 'FILE'}"
+        )
+        _refuse(["--output"], f"{target} is no kind of layer", clean(mend))
+    foreign = [*(["--output"] if wanted else []), *foreign]
     if foreign:
         _refuse(foreign, f"{target} is no kind of layer", _like(target))
     if not any(asked[word] for word in ("params", "macs", "memory", "fix")) and (mend := _like(target)):

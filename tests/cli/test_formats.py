@@ -263,3 +263,38 @@ def test_a_hint_is_called_so(tmp_path):
     (tmp_path / "bad.yaml").write_text("input: 3x8x8\nlayers:\n  - cnv: 3\n", encoding="utf-8")
     told = json.loads(run("check", tmp_path / "bad.yaml", "--format", "json").out)
     assert told["results"][0]["problems"][0]["hint"] == "did you mean conv?"
+
+
+# ---- what was asked wrongly ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("summary unet --set width=", "--set width= has no value\n   write for instance --set width=32\n"),
+        ("solve conv --input 227 --output x.json",
+         "x.json is not a size\n   --output is the size that is wanted: 55 or 55x55. A file is named with -o x.json\n"),
+        ("solve alexnet --for input --params 5M --output x.json",
+         "--output cannot be used here: alexnet is no kind of layer\n"
+         "   --output is a size, of kinds alone. A file is named with -o x.json\n"),
+        ("solve alexnet --fix --output 55",
+         "--output cannot be used here: alexnet is no kind of layer\n"
+         "   --output is a size, of kinds alone. A file is named with -o FILE\n"),
+        ("formula resnet50 -s bottleneck", "bottleneck cannot be a symbol: its value is no whole number, but true\n"),
+    ],
+)  # fmt: skip
+def test_what_is_asked_wrongly_is_said_in_words(words, told):
+    assert run(*words.split()) == (2, "", told)
+
+
+def test_a_symbol_that_decides_how_the_network_is_built():
+    ran = run("formula", "bert-base-uncased", "--symbol", "layers")
+    assert "\n   repeat must be a whole number of at least 0, not a symbol\n" in ran.err
+    assert "[1, 2" not in ran.err
+    assert "Many" not in ran.err
+
+
+def test_every_quantity_that_is_asked_for_is_shown():
+    one = run("formula", "lenet5", "--what", "params", "--what", "macs,output").out
+    assert one == run("formula", "lenet5", "--what", "params,macs,output").out
+    assert one.index("params =") < one.index("MACs =") < one.index("output =")
