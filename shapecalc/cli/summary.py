@@ -9,6 +9,7 @@ import click
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
     batch_option,
+    completed,
     depth_option,
     emit,
     layout_of,
@@ -40,6 +41,17 @@ class _Command(click.Command):
 @batch_option
 @layout_option
 @depth_option
+@click.option(
+    "--fold/--no-fold",
+    default=None,
+    help="Show repeated blocks as one line, their counts added.  [default: all formats but CSV, JSON]",
+)
+@click.option("--kind", "kinds", metavar="KIND", multiple=True, shell_complete=completed("kinds"),
+              help="Show the layers of a kind alone. May be repeated.")  # fmt: skip
+@click.option("--sort", metavar="COLUMN", default="", help="The largest first: params, macs, …; +params the smallest.")
+@click.option(
+    "--top", type=click.IntRange(1), metavar="N", help="Show the N layers with most params, or first by --sort."
+)
 @click.option("--flops", is_flag=True, help="Show 2 × MACs, as floating-point operations.")
 @click.option("--shares", is_flag=True, help="Show what part of all parameters, MACs and output bytes each layer has.")
 @click.option(
@@ -57,6 +69,10 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     batch: int,
     layout: str | None,
     depth: int | str,
+    fold: bool | None,
+    kinds: Sequence[str],
+    sort: str,
+    top: int | None,
     flops: bool,
     shares: bool,
     convention: str,
@@ -75,6 +91,10 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         depth=None if depth == "all" else depth,
         flops=flops,
         shares=shares,
+        fold=fold,
+        kinds=kinds,
+        sort=sort,
+        top=top,
         **layout_of(output, format_),
     )
     emit(text, output, format_, report.name)

@@ -34,7 +34,7 @@ class _FieldView(View):
     """A report with the columns of receptive fields, and what there is to say of those under it."""
 
     def __init__(self, fields: ReceptiveFields, depth: int | str | None, width: int | None, color: bool) -> None:
-        super().__init__(fields.report, depth=depth, width=width, color=color)
+        super().__init__(fields.report, depth=depth, width=width, color=color, fold=False)
         self.notes = list(_notes(fields))
         keep_fields(fields)
 

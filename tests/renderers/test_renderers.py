@@ -288,7 +288,8 @@ def test_long_networks_are_shown_with_their_blocks_closed() -> None:
     blocks = (*parts, *[Block(f"part{n // 4}.{n % 4}", "unit", n // 4) for n in range(40)])
     nodes = tuple(node._replace(block=10 + n // 5) for n, node in enumerate(graph.nodes))
     report = infer(graph._replace(nodes=nodes, blocks=blocks))
-    closed = render(report)
+    assert "part9.0–3 ×4" in render(report)
+    closed = render(report, fold=False)
     assert "part9.3" in closed  # 41 lines; with the parts closed 11, with everything open 201
     assert "conv199" not in closed
     assert "40 blocks closed: --depth 3 opens them" in closed
