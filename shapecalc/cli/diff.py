@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import batch_option, emit, emit_json, layout_of, layout_option, load_network, spec_argument
+from shapecalc.cli.options import (
+    batch_option,
+    depth_option,
+    emit,
+    emit_json,
+    layout_of,
+    layout_option,
+    load_network,
+    spec_argument,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,16 +36,19 @@ __all__ = ["command"]
 @click.option("--all", "everything", is_flag=True, help="Show the layers that are the same, too.")
 @batch_option
 @layout_option
+@depth_option
 @output_formats("text", "json", "markdown", "html")
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     first: str, second: str | None, both: Sequence[str], set_a: Sequence[str], set_b: Sequence[str],
     inputs: Sequence[str], input_a: Sequence[str], input_b: Sequence[str], everything: bool, batch: int,
-    layout: str | None, format_: str, output: str | None,
+    layout: str | None, depth: int | str,
+    format_: str, output: str | None,
 ) -> None:  # fmt: skip
     """Show layer by layer what differs between two networks, two settings of variables, or two input sizes.
 
     With one SPEC, it is compared with itself: `diff resnet50 --set-b width_per_group=128`. Layers are matched by
-    name and kind, then by kind. The exit status is 0 whether or not they differ.
+    name and kind, then by kind. With --depth, blocks that it leaves closed are compared as a
+    whole. The exit status is 0 whether or not they differ.
     """
     from shapecalc.questions.compare import diff  # noqa: PLC0415
     from shapecalc.renderers.difference import draw_difference  # noqa: PLC0415
@@ -46,7 +58,11 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     before = load_network(first, [*inputs, *input_a], _merged(both, set_a), layout or "")
     after = load_network(second or first, [*inputs, *input_b], _merged(both, set_b), layout or "")
     shown = layout or before.graph.layout
-    difference = diff(before.infer(batch=batch, layout=shown), after.infer(batch=batch, layout=shown))
+    difference = diff(
+        before.infer(batch=batch, layout=shown),
+        after.infer(batch=batch, layout=shown),
+        depth if isinstance(depth, int) else None,
+    )
     if format_ == "json":
         emit_json(difference.to_dict(), output)
         return

@@ -81,6 +81,8 @@ def _change(change: Change) -> list[TableLine]:
         return [TableLine(("+", *after.values()), "green")]
     if change.status == REMOVED:
         return [TableLine(("−", *before.values()), "red")]
+    if change.differing == ("layers",):
+        after["arguments"] = "other layers inside"
     new = [value if value != old else "" for value, old in zip(after.values(), before.values(), strict=True)]
     return [TableLine(("−", *before.values()), "red"), TableLine(("+", *new), "green")]
 

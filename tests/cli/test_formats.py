@@ -192,7 +192,7 @@ OPTIONS = {
                 "sweep"},
     "--batch": {"summary", "compare", "diff", "layer", "memory"},
     "--layout": {"summary", "compare", "diff", "explain", "layer", "rf"},
-    "--depth": {"summary", "rf"},
+    "--depth": {"summary", "diff", "rf"},
 }  # fmt: skip
 
 
