@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-FORMATS = ("text", "markdown", "latex", "json")
+FORMATS = ("text", "json", "markdown", "latex", "html")
 WHAT = ("output", "params", "macs", "output_bytes")
 
 
@@ -49,4 +49,4 @@ def command(
     network = load_network(spec, inputs, settings, layout or "")
     explanation = explain(network, layers, what or None, layout=layout or "")
     width = layout_of(output, format_)["width"] or PROSE
-    emit(explanation.render(format_, width=width), output, format_)
+    emit(explanation.render(format_, width=width), output, format_, network.name)
