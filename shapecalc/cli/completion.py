@@ -79,7 +79,15 @@ def _layers(network: Any) -> Sequence[str]:
 
 
 complete_layers = _of_network(_layers)
-complete_settings = _of_network(lambda network: [f"{name}=" for name in network.graph.variables])
+complete_settings = _of_network(
+    lambda network: [f"{name}={_shown(value)}" for name, value in network.graph.variables.items()]
+)
+
+
+def _shown(value: Any) -> str:
+    """Return the value that a variable has, to be changed; nothing for one that a shell would need in quotes."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if text.replace("_", "").replace(".", "").replace("-", "").isalnum() else ""
 
 
 def complete_kinds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001

@@ -44,6 +44,8 @@ class Selection(NamedTuple):
 
     def check(self) -> None:
         """See that it can be. Errors: `UsageError` for an unknown column, or one without an order; no such number."""
+        if self.sort:
+            check_columns(self.sort.lstrip("+- ").lower().split())
         if self.column:
             check_columns([self.column])
             if COLUMNS[self.column].sort is FIELD:

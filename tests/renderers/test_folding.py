@@ -119,6 +119,7 @@ def test_order_and_number():
     report = report_of("alexnet")
     assert rows_of(report, top=3) == ["fc1", "fc2", "fc3"]
     assert rows_of(report, sort="macs", top=2) == ["conv2", "conv4"]
+    assert rows_of(report, sort="MACs", top=2) == ["conv2", "conv4"]
     assert rows_of(report, sort="-macs", top=2) == ["conv2", "conv4"]
     assert rows_of(report, sort="+macs", kinds=["conv"]) == ["conv1", "conv3", "conv5", "conv4", "conv2"]
     assert rows_of(report, sort="output_bytes", top=1) == ["conv1"]
@@ -165,6 +166,8 @@ def test_layers_are_looked_for_within_blocks():
     [
         ({"sort": "parms"}, "there is no column parms"),
         ({"sort": "rf"}, "rf is no order"),
+        ({"sort": "+"}, "no column is named"),
+        ({"sort": "macs,params"}, "there is no column macs,params"),
         ({"kinds": ["mamba"]}, "the network has no layer of the kind mamba"),
         ({"kinds": ["lstm"]}, "the network has no layer of the kind lstm"),
         ({"top": 0}, "top is 0"),
