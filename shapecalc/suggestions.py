@@ -21,6 +21,8 @@ _LONGEST_COMPARED = 60
 _COMPARED = 50_000  # pairs of letters: some ten milliseconds
 _MOST_SCANNED = 5_000
 _NEAR = 0.6
+_TRIED = 5
+_SHORTEST_PART = 3
 
 
 def nearest_word(word: str, words: dict[str, None]) -> str:
@@ -32,10 +34,33 @@ def nearest_word(word: str, words: dict[str, None]) -> str:
         return ""
     plain = word.lower().replace("-", "_").replace(" ", "_")
     for text in (word, plain) if plain != word else (word,):
-        near = difflib.get_close_matches(text, _candidates(text, words), n=1, cutoff=_NEAR)
-        if near:
-            return f"did you mean {near[0]}?"
+        near = difflib.get_close_matches(text, _candidates(text, words), n=_TRIED, cutoff=_NEAR)
+        meant = next((one for one in near if _is_meant(text, one)), None)
+        if meant:
+            return f"did you mean {meant}?"
     return ""
+
+
+def _is_meant(word: str, known: str) -> bool:
+    """Tell whether a known word may be meant by another: a part of it, or but for a third of its letters."""
+    word, known = (text.lower().replace("-", "_") for text in (word, known))
+    is_part = len(word) >= _SHORTEST_PART and (known.startswith(word) or word in known.split("_"))
+    is_part = is_part or 4 * _common_start(word, known) >= 3 * min(len(word), len(known)) > 4
+    return is_part or _edits(word, known) <= max(1, len(word) // 3)
+
+
+def _edits(word: str, other: str) -> int:
+    """Return how many letters are added, left out, replaced or swapped between two words."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(word, 1):
+        above, before, row = before, row, [i]
+        for j, own in enumerate(other, 1):
+            least = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != own))
+            if i > 1 and j > 1 and letter == other[j - 2] and word[i - 2] == own:
+                least = min(least, above[j - 2] + 1)
+            row.append(least)
+    return row[-1]
 
 
 def _candidates(word: str, words: Iterable[str]) -> list[str]:

@@ -63,13 +63,17 @@ def _endings_heard() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
+_SHARED = ("completion", "formats", "options")
+"""Modules of this folder that are no command."""
+
+
 class _Commands(click.Group):
     """The commands, each imported when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         files = sorted(os.listdir(os.path.dirname(__file__)))
         names = [os.path.splitext(file)[0] for file in files if file.endswith(".py")]
-        known = [name for name in names if not name.startswith("_") and name != "options"]
+        known = [name for name in names if not name.startswith("_") and name not in _SHARED]
         return sorted(known, key=lambda name: (name != "summary", name))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shapecalc.cli.options import emit, emit_json, read_settings, show_error
+from shapecalc.cli.formats import output_formats
+from shapecalc.cli.options import (
+    emit,
+    emit_json,
+    input_option,
+    read_inputs,
+    read_settings,
+    set_option,
+    show_error,
+    spec_argument,
+)
 from shapecalc.errors import Problem, ShapecalcError, count_noun
 
 if TYPE_CHECKING:
@@ -26,38 +36,49 @@ _LAYERS_OF_A_FAILURE = 1_000
 
 
 @click.command(short_help="Check specifications, and what they claim of themselves.")
-@click.argument("specs", metavar="SPEC...", nargs=-1)
+@spec_argument("specs", "SPEC...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Check every bundled specification as well.")
-@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Give a variable another value.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "json", "github"]),
-    default="text",
-    help="github writes the annotations of its workflows.",
-)
-def command(specs: Sequence[str], every: bool, settings: Sequence[str], format_: str) -> int:
+@set_option
+@input_option
+@output_formats("text", "json", "markdown", "html", "github")
+def command(
+    specs: Sequence[str],
+    every: bool,
+    settings: Sequence[str],
+    inputs: Sequence[str],
+    format_: str,
+    output: str | None,
+) -> int:
     """Check specifications and what they claim under `expect:`; one line for each file.
 
-    A family's file is checked with all its members. Exits with 1 when anything is wrong.
+    A family's file is checked with all its members. --format github writes the annotations of its
+    workflows. Exits with 1 when anything is wrong.
     """
     if not specs and not every:
         raise click.UsageError("give a SPEC to check, or --all for the bundled ones")
     variables = read_settings(settings)
     names = [*specs, *(_bundled() if every else ())]
-    from shapecalc.renderers.check import check_contract, draw_annotations, draw_verdict
-
-    results = [_check(name, variables) for name in names]
-    if format_ == "json":
-        emit_json(check_contract(results))
-    elif format_ == "github":
-        emit("\n".join(draw_annotations(results)), format_="github")
-    else:
-        for result in results:
-            emit(draw_verdict(result))
-            if result.problems:
-                show_error(ShapecalcError(result.problems))
+    results = [_check(name, variables, read_inputs(inputs)) for name in names]
+    _show(results, format_, output)
     return max(result.exit_status for result in results)
+
+
+def _show(results: Sequence[Checked], format_: str, output: str | None) -> None:
+    from shapecalc.renderers.check import check_contract, draw_annotations, draw_table, draw_verdict
+
+    if format_ == "json":
+        emit_json(check_contract(results), output)
+    elif format_ == "github":
+        emit("\n".join(draw_annotations(results)), output, "github")
+    elif format_ != "text":
+        emit(draw_table(results, format_), output, format_, "What was checked")
+    elif output is not None:
+        emit("\n".join(map(draw_verdict, results)), output)
+    for result in results if format_ == "text" else ():
+        if output is None:
+            emit(draw_verdict(result))
+        if result.problems:
+            show_error(ShapecalcError(result.problems))
 
 
 def _bundled() -> Iterator[str]:
@@ -67,7 +88,7 @@ def _bundled() -> Iterator[str]:
     return (os.path.splitext(os.path.basename(path))[0] for path in paths)
 
 
-def _check(spec: str, variables: Mapping[str, Any]) -> Checked:
+def _check(spec: str, variables: Mapping[str, Any], inputs: Any = None) -> Checked:
     """Return what is wrong with a specification, its members included."""
     from shapecalc.language.members import find_members
     from shapecalc.model.expectations import broken_claims
@@ -88,7 +109,7 @@ def _check(spec: str, variables: Mapping[str, Any]) -> Checked:
             break
         network = None
         try:
-            network = load(member, vars=variables)
+            network = load(member, vars=variables, input=inputs)
             report = network.infer()
         except ShapecalcError as error:
             wrong: Iterable[Problem] = error.problems

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import emit, emit_json, load_network, output_option, terminal_width, wants_color
+from shapecalc.cli.formats import output_formats
+from shapecalc.cli.options import (
+    batch_option,
+    emit,
+    emit_json,
+    layout_of,
+    layout_option,
+    load_network,
+    set_option,
+    spec_argument,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,16 +25,15 @@ __all__ = ["command"]
 
 
 @click.command(short_help="Put networks side by side: totals, shares, ratios.")
-@click.argument("specs", metavar="SPEC SPEC...", nargs=-1)
+@spec_argument("specs", "SPEC SPEC...", nargs=-1)
 @click.option("--input", "inputs", metavar="SIZE", multiple=True, help="The input size of all of them.")
-@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Give a variable of all another value.")
-@click.option("--layout", type=click.Choice(["hwc", "chw"], case_sensitive=False), help="How sizes are shown.")
-@click.option("--format", "format_", type=click.Choice(["table", "json", "markdown"]), default="table",
-              help="How to write it.")  # fmt: skip
-@output_option
+@set_option
+@layout_option
+@batch_option
+@output_formats("text", "json", "markdown", "html")
 def command(
-    specs: Sequence[str], inputs: Sequence[str], settings: Sequence[str], layout: str | None, format_: str,
-    output: str | None,
+    specs: Sequence[str], inputs: Sequence[str], settings: Sequence[str], layout: str | None, batch: int,
+    format_: str, output: str | None,
 ) -> None:  # fmt: skip
     """Show networks side by side: totals, ratios to the first, and which kinds of layer hold them."""
     from shapecalc.questions.compare import compare
@@ -33,10 +42,9 @@ def command(
     if len(specs) < 2:
         raise click.UsageError("give two SPECs or more to compare")
     networks = [load_network(spec, inputs, settings, layout or "") for spec in specs]
-    comparison = compare([network.infer(layout=layout or "") for network in networks])
+    comparison = compare([network.infer(batch=batch, layout=layout or "") for network in networks])
     if format_ == "json":
         emit_json(comparison.to_dict(), output)
         return
-    to_screen = output is None and format_ == "table"
-    width = terminal_width() if to_screen else None
-    emit(draw_comparison(comparison, format_, width, color=wants_color() and to_screen), output, format_)
+    text = draw_comparison(comparison, format_, **layout_of(output, format_))
+    emit(text, output, format_, " · ".join(report.name for report in comparison.reports))

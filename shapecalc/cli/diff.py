@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import emit, emit_json, load_network, output_option, terminal_width, wants_color
+from shapecalc.cli.formats import output_formats
+from shapecalc.cli.options import (
+    batch_option,
+    depth_option,
+    emit,
+    emit_json,
+    layout_of,
+    layout_option,
+    load_network,
+    spec_argument,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,8 +25,8 @@ __all__ = ["command"]
 
 
 @click.command(short_help="Show layer by layer what differs between two networks.")
-@click.argument("first", metavar="SPEC")
-@click.argument("second", metavar="[SPEC]", required=False)
+@spec_argument("first")
+@spec_argument("second", "[SPEC]", required=False)
 @click.option("--set", "both", metavar="NAME=VALUE", multiple=True, help="A variable's value in both.")
 @click.option("--set-a", metavar="NAME=VALUE", multiple=True, help="A variable's value in the first.")
 @click.option("--set-b", metavar="NAME=VALUE", multiple=True, help="A variable's value in the second.")
@@ -24,36 +34,40 @@ __all__ = ["command"]
 @click.option("--input-a", metavar="SIZE", multiple=True, help="The input size of the first.")
 @click.option("--input-b", metavar="SIZE", multiple=True, help="The input size of the second.")
 @click.option("--all", "everything", is_flag=True, help="Show the layers that are the same, too.")
-@click.option("--format", "format_", type=click.Choice(["table", "json", "markdown"]), default="table",
-              help="How to write it.")  # fmt: skip
-@output_option
+@batch_option
+@layout_option
+@depth_option
+@output_formats("text", "json", "markdown", "html")
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     first: str, second: str | None, both: Sequence[str], set_a: Sequence[str], set_b: Sequence[str],
-    inputs: Sequence[str], input_a: Sequence[str], input_b: Sequence[str], everything: bool, format_: str,
-    output: str | None,
+    inputs: Sequence[str], input_a: Sequence[str], input_b: Sequence[str], everything: bool, batch: int,
+    layout: str | None, depth: int | str,
+    format_: str, output: str | None,
 ) -> None:  # fmt: skip
     """Show layer by layer what differs between two networks, two settings of variables, or two input sizes.
 
     With one SPEC, it is compared with itself: `diff resnet50 --set-b width_per_group=128`. Layers are matched by
-    name and kind, then by kind. The exit status is 0 whether or not they differ.
+    name and kind, then by kind. With --depth, blocks that it leaves closed are compared as a
+    whole. The exit status is 0 whether or not they differ.
     """
     from shapecalc.questions.compare import diff
     from shapecalc.renderers.difference import draw_difference
 
     if second is None and not (set_a or set_b or input_a or input_b):
         raise click.UsageError("give a second SPEC, or what differs: --set-b NAME=VALUE or --input-b SIZE")
-    before = load_network(first, [*inputs, *input_a], _merged(both, set_a))
-    after = load_network(second or first, [*inputs, *input_b], _merged(both, set_b))
-    difference = diff(before.infer(), after.infer(layout=before.graph.layout))
+    before = load_network(first, [*inputs, *input_a], _merged(both, set_a), layout or "")
+    after = load_network(second or first, [*inputs, *input_b], _merged(both, set_b), layout or "")
+    shown = layout or before.graph.layout
+    difference = diff(
+        before.infer(batch=batch, layout=shown),
+        after.infer(batch=batch, layout=shown),
+        depth if isinstance(depth, int) else None,
+    )
     if format_ == "json":
         emit_json(difference.to_dict(), output)
         return
-    to_screen = output is None and format_ == "table"
-    text = draw_difference(
-        difference, format_, terminal_width() if to_screen else None, color=wants_color() and to_screen,
-        everything=everything,
-    )  # fmt: skip
-    emit(text, output, format_)
+    text = draw_difference(difference, format_, everything=everything, **layout_of(output, format_))
+    emit(text, output, format_, " → ".join(report.name for report in (difference.before, difference.after)))
 
 
 def _merged(both: Sequence[str], own: Sequence[str]) -> list[str]:

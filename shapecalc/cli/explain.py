@@ -6,20 +6,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import emit, layout_option, load_network, network_options, output_option, terminal_width
+from shapecalc.cli.formats import output_formats
+from shapecalc.cli.options import completed, emit, layout_of, layout_option, load_network, network_options
+from shapecalc.text.cells import PROSE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["command"]
 
-FORMATS = ("text", "markdown", "latex", "json")
+FORMATS = ("text", "json", "markdown", "latex", "html")
 WHAT = ("output", "params", "macs", "output_bytes")
 
 
 @click.command(short_help="Show the arithmetic of every number.")
 @network_options
-@click.argument("layers", metavar="[LAYER]...", nargs=-1)
+@click.argument("layers", metavar="[LAYER]...", nargs=-1, shell_complete=completed("layers"))
 @click.option(
     "--what",
     type=click.Choice(WHAT),
@@ -28,8 +30,7 @@ WHAT = ("output", "params", "macs", "output_bytes")
 )
 @click.option("--back", is_flag=True, help="Follow the sizes of the layer's input back to the input of the network.")
 @layout_option
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="How to write it.")
-@output_option
+@output_formats(*FORMATS)
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     spec: str,
     inputs: Sequence[str],
@@ -49,5 +50,5 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
 
     network = load_network(spec, inputs, settings, layout or "")
     explanation = explain(network, layers, what or None, layout=layout or "", back=back)
-    width = terminal_width() if output is None else None
-    emit(explanation.render(format_, width=width), output, format_)
+    width = layout_of(output, format_)["width"] or PROSE
+    emit(explanation.render(format_, width=width), output, format_, network.name)

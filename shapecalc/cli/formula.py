@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import emit, emit_json, load_network, network_options, output_option
+from shapecalc.cli.formats import output_formats
+from shapecalc.cli.options import completed, emit, emit_json, layout_of, load_network, network_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 __all__ = ["command"]
-
-_CONDITIONS = 8
-_WIDTH = 80
 
 
 @click.command(short_help="Give sizes, parameters and MACs as closed formulas.")
@@ -24,22 +22,24 @@ _WIDTH = 80
     "--symbol", "-s", "symbols", metavar="NAME", multiple=True,
     help="H, W (D, L) for the input's axes, N for the batch, or a variable of the specification. May be repeated.",
 )  # fmt: skip
-@click.option("--what", metavar="LIST", help="output, params, macs, weights, biases, trainable, buffers; with commas.")
-@click.option("--layer", metavar="NAME", default="", help="Of one layer, in place of the whole network.")
 @click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "latex", "python", "json"]),
-    default="text",
-    help="How to write it.",
+    "--what", metavar="LIST", multiple=True,
+    help="output, params, macs, weights, biases, trainable, buffers; with commas. May be repeated.",
+)  # fmt: skip
+@click.option(
+    "--layer",
+    metavar="NAME",
+    default="",
+    shell_complete=completed("layers"),
+    help="Of one layer, in place of the whole network.",
 )
-@output_option
+@output_formats("text", "json", "markdown", "latex", "html", "python")
 def command(
     spec: str,
     inputs: Sequence[str],
     settings: Sequence[str],
     symbols: Sequence[str],
-    what: str | None,
+    what: Sequence[str],
     layer: str,
     format_: str,
     output: str | None,
@@ -50,11 +50,12 @@ def command(
     it is shown. ⌊x⌋ is x rounded down; A + B·k stands for A, A + B, A + 2·B and so on.
     """
     network = load_network(spec, inputs, settings)
-    quantities = [word.strip() for word in what.split(",") if word.strip()] if what else []
+    quantities = [word.strip() for listed in what for word in listed.split(",") if word.strip()]
     answer = network.formula(symbols, what=quantities, layer=layer)
     if format_ == "json":
         emit_json(answer.to_dict(), output)
     else:
         from shapecalc.renderers.formula import draw_formulas
 
-        emit(draw_formulas(answer, format_), output, format_)
+        text = draw_formulas(answer, format_, width=layout_of(output, format_)["width"])
+        emit(text, output, format_, answer.name)

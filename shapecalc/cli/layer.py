@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from shapecalc.cli.options import OUTPUT, emit, terminal_width, wants_color
+from shapecalc.cli.formats import format_options
+from shapecalc.cli.options import emit, layout_of
 from shapecalc.errors import Misfit, ShapecalcError, did_you_mean
 from shapecalc.layers.base.arguments import REQUIRED, Choice, Flag, Integer, Number, Text
 from shapecalc.layers.base.per_axis import Padding, PerAxis
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_FORMATS = ("text", "table", "json", "csv", "markdown", "latex", "html", "svg")
+_FORMATS = ("text", "json", "csv", "markdown", "latex", "html", "svg")
 _NOTHING = ("null", "none")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
 
@@ -161,10 +162,10 @@ def _shared_options(cls: type[Layer]) -> Iterator[click.Parameter]:
     layouts = click.Choice(["chw", "hwc"], case_sensitive=False)
     yield click.Option(["--layout"], type=layouts, default="chw", help="How sizes are written. [default: chw]")
     yield click.Option(["--explain"], is_flag=True, help="Show the arithmetic.")
-    formats = click.Choice(_FORMATS)
-    yield click.Option(["--format", "format_"], type=formats, default="text", metavar="FORMAT",
-                       help=f"{', '.join(_FORMATS)}.")  # fmt: skip
-    yield click.Option(["--output", "-o"], **OUTPUT)
+    yield click.Option(["--batch"], type=click.IntRange(1, 10**9), default=1, metavar="N",
+                       help="Samples that MACs and bytes are for.")  # fmt: skip
+    for names, attributes in format_options(_FORMATS):
+        yield click.Option(names, **attributes)
 
 
 def _option(argument: Argument) -> click.Option:
@@ -199,6 +200,7 @@ class _Request(NamedTuple):
     inputs: Sequence[str]
     layout: str
     explain: bool
+    batch: int
     format_: str
     output: str | None
 
@@ -217,7 +219,7 @@ def _work_out(cls: type[Layer], word: str, request: _Request, values: dict[str, 
     except ShapecalcError as error:
         problems = [problem._replace(mark=None, subject="", also=()) for problem in error.problems]
         raise type(error)(problems) from None
-    emit(text, request.output, request.format_)
+    emit(text, request.output, request.format_, cls.kind)
 
 
 def _network(word: str, given: dict[str, Any], request: _Request) -> Network:
@@ -235,23 +237,21 @@ def _network(word: str, given: dict[str, Any], request: _Request) -> Network:
 
 
 def _written(network: Network, request: _Request) -> str:
-    to_screen = request.output is None
-    width = terminal_width() if to_screen else None
+    layout = layout_of(request.output, request.format_)
     if request.explain:
         from shapecalc.questions.explain import Explanation, explain
 
         found = explain(network, layout=request.layout)
         found = Explanation(found.report, tuple(map(_without_place, found)), found.what, found.asked)
-        return found.render(request.format_, width=width)
-    report = network.infer(layout=request.layout)
+        return found.render(request.format_, width=layout["width"])
+    report = network.infer(batch=request.batch, layout=request.layout)
     if request.format_ == "text" and len(report) == 1:
         from shapecalc.renderers.brief import draw_row
 
-        return draw_row(report.rows[0])
+        return draw_row(report)
     from shapecalc.renderers import render
 
-    name = "table" if request.format_ == "text" else request.format_
-    return render(report, name, width=width, color=wants_color() and to_screen and name == "table")
+    return render(report, request.format_, **layout)
 
 
 def _without_place(layer: LayerExplanation) -> LayerExplanation:

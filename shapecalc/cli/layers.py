@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import emit, output_option, terminal_width
+from shapecalc.cli.formats import output_formats
+from shapecalc.cli.options import completed, emit, layout_of
 from shapecalc.errors import Problem, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -18,11 +19,8 @@ __all__ = ["command"]
 
 
 @click.command(short_help="List the kinds of layer, or tell all of one.")
-@click.argument("kinds", metavar="[KIND]...", nargs=-1)
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "markdown", "json"]), default="text", help="How to write it."
-)
-@output_option
+@click.argument("kinds", metavar="[KIND]...", nargs=-1, shell_complete=completed("kinds"))
+@output_formats("text", "json", "markdown", "html")
 def command(kinds: Sequence[str], format_: str, output: str | None) -> None:
     """List the kinds of layer; or show the arguments, rules and examples of a KIND.
 
@@ -33,13 +31,15 @@ def command(kinds: Sequence[str], format_: str, output: str | None) -> None:
     from shapecalc.renderers import kinds as drawing
     from shapecalc.renderers.examples import draw_examples_to_try
 
-    width = terminal_width() if output is None else None
+    width = layout_of(output, format_)["width"]
     if not kinds and format_ == "text":
         emit(drawing.draw_families(width), output)
         return
     found = [kind_of(_find(word)) for word in kinds] or [kind_of(cls) for cls in KINDS.values()]
     if format_ == "json":
         emit(drawing.draw_json(found), output, format_)
+    elif format_ == "html":
+        emit("\n".join(map(drawing.draw_html, found)), output, format_, "Kinds of layer")
     elif format_ == "markdown":
         emit("\n\n".join(map(drawing.draw_markdown, found)), output, format_)
     else:

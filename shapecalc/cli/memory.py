@@ -6,15 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import (
-    emit,
-    emit_json,
-    load_network,
-    network_options,
-    output_option,
-    terminal_width,
-    wants_color,
-)
+from shapecalc.cli.formats import output_formats
+from shapecalc.cli.options import batch_option, emit, emit_json, layout_of, load_network, network_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +22,7 @@ OPTIMIZERS = ("none", "sgd", "momentum", "rmsprop", "adagrad", "lion", "adam", "
 @click.option("--weights", metavar="BITS", help="Bits of a weight: 32, 16, 8, 4, fp16, int8, …  [default: 32]")
 @click.option("--activations", metavar="BITS", help="Bits of an activation.  [default: 32]")
 @click.option("--buffers", metavar="BITS", default="32", show_default=True, help="Bits of a running statistic.")
-@click.option("--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples at once.")
+@batch_option
 @click.option(
     "--in-place",
     metavar="LIST",
@@ -48,8 +41,7 @@ OPTIMIZERS = ("none", "sgd", "momentum", "rmsprop", "adagrad", "lion", "adam", "
 @click.option("--mixed-precision", is_flag=True, help="Train in 16 bits, with an fp32 copy of the weights.")
 @click.option("--budget", metavar="BYTES", help="Tell the largest batch that fits: 24GiB, 512KiB, 16GB.")
 @click.option("--layers", is_flag=True, help="Show every layer, in the order in which they run.")
-@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", help="How to write it.")
-@output_option
+@output_formats("text", "json", "markdown", "html")
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     spec: str,
     inputs: Sequence[str],
@@ -86,5 +78,5 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         return
     from shapecalc.renderers.memory import draw_memory
 
-    width = terminal_width() if output is None else None
-    emit(draw_memory(result, layers=layers, width=width, color=wants_color() and output is None), output)
+    text = draw_memory(result, format_, layers=layers, **layout_of(output, format_))
+    emit(text, output, format_, result.name)

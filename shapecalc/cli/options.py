@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import click
 
@@ -19,17 +19,22 @@ if TYPE_CHECKING:
     from shapecalc.network import Network
 
 __all__ = [
-    "OUTPUT",
+    "Layout",
+    "batch_option",
     "complain",
+    "completed",
     "depth_option",
     "emit",
     "emit_json",
+    "input_option",
+    "layout_of",
     "layout_option",
     "load_network",
     "network_options",
-    "output_option",
     "read_settings",
+    "set_option",
     "show_error",
+    "spec_argument",
     "terminal_width",
     "wants_color",
     "write_to_screen",
@@ -37,44 +42,50 @@ __all__ = [
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 _MAX_SHOWN = 50
-_FOR_PEOPLE = ("text", "table")
+_DIGITS = 6
+
+
+def completed(what: str) -> Callable[..., Any]:
+    """Return what completes a word in a shell: specs, bundled, layers, settings or kinds."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
+        from shapecalc.cli import completion  # for a shell alone
+
+        return getattr(completion, f"complete_{what}")(ctx, param, incomplete)
+
+    return complete
+
+
+def spec_argument(name: str = "spec", metavar: str = "SPEC", **attributes: Any) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds an argument which names specifications."""
+    return click.argument(name, metavar=metavar, shell_complete=completed("specs"), **attributes)
+
+
+set_option = click.option(
+    "--set",
+    "settings",
+    metavar="NAME=VALUE",
+    multiple=True,
+    shell_complete=completed("settings"),
+    help="Give a variable of the specification another value. May be repeated.",
+)
+
+input_option = click.option(
+    "--input",
+    "inputs",
+    metavar="SIZE",
+    multiple=True,
+    help="Override the input size: 3x256x256, or NAME=SIZE for one of several.",
+)
+
+batch_option = click.option(
+    "--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples that MACs and bytes are for."
+)
 
 
 def network_options(function: _Command) -> _Command:
     """Add SPEC, --input and --set to a command; `load_network(spec, input, set)` then gives the network."""
-    function = click.option(
-        "--set",
-        "settings",
-        metavar="NAME=VALUE",
-        multiple=True,
-        help="Give a variable of the specification another value. May be repeated.",
-    )(function)
-    function = click.option(
-        "--input",
-        "inputs",
-        metavar="SIZE",
-        multiple=True,
-        help="Override the input size: 3x256x256, or NAME=SIZE for one of several.",
-    )(function)
-    return click.argument("spec", metavar="SPEC")(function)
-
-
-def _read_output(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Return the file to write to, or None for the screen: `-` is the screen as well."""
-    if value == "":
-        raise click.BadParameter("the name of the file is empty", ctx, param)
-    return None if value == "-" else value
-
-
-OUTPUT: dict[str, Any] = {
-    "metavar": "FILE",
-    "type": click.Path(dir_okay=False),
-    "callback": _read_output,
-    "help": "Write to a file instead of the screen.",
-}
-"""What every option is that names the file to write to."""
-
-output_option = click.option("--output", "-o", **OUTPUT)
+    return spec_argument()(input_option(set_option(function)))
 
 
 def _read_depth(ctx: click.Context, param: click.Parameter, value: str) -> int | str:
@@ -114,6 +125,8 @@ def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
         name = name.strip()
         if not equals or not name.isidentifier():
             raise UsageError(Problem(f"--set {pair} is not NAME=VALUE", mend="write for instance --set width=32"))
+        if not text.strip():
+            raise UsageError(Problem(f"--set {pair} has no value", mend=f"write for instance --set {name}=32"))
         if name in found:
             raise UsageError(Problem(f"the variable {name} is set twice", mend="give each --set once"))
         value, problems = read_text(text, f"--set {name}")
@@ -151,8 +164,24 @@ def load_network(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] 
     return load(spec, vars=variables).with_overrides(sizes, None, read_layout(layout))
 
 
+class Layout(TypedDict):
+    """How a text is laid out: within how many columns (None: as many as it takes), and in colour or not."""
+
+    width: int | None
+    color: bool
+
+
+def layout_of(output: str | None, format_: str) -> Layout:
+    """Return how a command's answer is laid out: for the screen where it is a text for it."""
+    to_screen = output is None and format_ == "text"
+    return {"width": terminal_width() if to_screen else None, "color": to_screen and wants_color()}
+
+
 def terminal_width() -> int | None:
-    """Return the columns of the terminal, or None where the output goes elsewhere."""
+    """Return the columns of the terminal, or None where the output goes elsewhere and COLUMNS does not say."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and 0 < len(columns) <= _DIGITS and int(columns):
+        return int(columns)
     if not sys.stdout.isatty():
         return None
     import shutil
@@ -172,11 +201,16 @@ def wants_color() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def emit(text: str, output: str | None = None, format_: str = "text") -> None:
+def emit(text: str, output: str | None = None, format_: str = "text", title: str = "shapecalc") -> None:
     """Write text to standard output, or to a file as a whole. Errors: `UsageError` where that cannot be written.
 
-    `format_` says what it is: in a text for people, no line commands the CI that shows it.
+    `format_` says what it is: in a text for people, no line commands the CI that shows it; what is HTML stands in a
+    page of that title.
     """
+    if format_ == "html":
+        from shapecalc.renderers.html import draw_page
+
+        text = draw_page(text, title)
     text = text if text.endswith("\n") else f"{text}\n"
     if output is None:
         write_to_screen(text, format_)
@@ -193,7 +227,7 @@ def emit_json(contract: dict[str, Any], output: str | None = None) -> None:
 
 def write_to_screen(text: str, format_: str = "text") -> None:
     """Write text of a format to standard output, in characters that its encoding has."""
-    text = defuse(text) if format_ in _FOR_PEOPLE else text
+    text = defuse(text) if format_ == "text" else text
     if hasattr(sys.stdout, "write_as"):
         sys.stdout.write_as(text, format_)
     else:

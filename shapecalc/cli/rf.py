@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
+    completed,
     depth_option,
     emit,
     emit_json,
+    layout_of,
     layout_option,
     load_network,
     network_options,
-    output_option,
-    terminal_width,
-    wants_color,
 )
 
 if TYPE_CHECKING:
@@ -40,12 +40,11 @@ def _read_place(ctx: click.Context, param: click.Parameter, value: str | None) -
 
 @click.command(short_help="Tell what part of the input each layer sees.")
 @network_options
-@click.argument("layer", metavar="[LAYER]", required=False)
+@click.argument("layer", metavar="[LAYER]", required=False, shell_complete=completed("layers"))
 @click.option("--at", "place", metavar="PLACE", callback=_read_place, help="What one place of LAYER sees: 3x4, from 0.")
 @layout_option
 @depth_option
-@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", help="How to write it.")
-@output_option
+@output_formats("text", "json", "markdown", "html")
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     spec: str,
     inputs: Sequence[str],
@@ -69,13 +68,13 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         return
     from shapecalc.renderers.receptive_field import draw_fields, draw_region
 
-    width = terminal_width() if output is None else None
+    layout_ = layout_of(output, format_)
     if layer is None:
-        shown = None if depth == "all" else depth
-        emit(draw_fields(fields, depth=shown, width=width, color=wants_color() and output is None), output)
-        return
-    at = fields.middle(layer) if place is None else place
-    emit(draw_region(fields, layer, at, width), output)
+        text = draw_fields(fields, format_, depth=None if depth == "all" else depth, **layout_)
+    else:
+        at = fields.middle(layer) if place is None else place
+        text = draw_region(fields, layer, at, format_, **layout_)
+    emit(text, output, format_, fields.report.name)
 
 
 def _contract(fields: ReceptiveFields, layer: str | None, place: tuple[int, ...] | None) -> dict[str, Any]:

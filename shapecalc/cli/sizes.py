@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import emit, emit_json, load_network, network_options, output_option
+from shapecalc.cli.formats import output_formats
+from shapecalc.cli.options import emit, emit_json, layout_of, load_network, network_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +17,7 @@ __all__ = ["command"]
 
 @click.command(short_help="Tell which input sizes a network takes.")
 @network_options
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="How to write it.")
-@output_option
+@output_formats("text", "json", "markdown", "html")
 def command(spec: str, inputs: Sequence[str], settings: Sequence[str], format_: str, output: str | None) -> int:
     """Tell which input sizes a network takes: all that are legal, the smallest, and the exact ones.
 
@@ -31,5 +31,5 @@ def command(spec: str, inputs: Sequence[str], settings: Sequence[str], format_: 
     else:
         from shapecalc.renderers.sizes import draw_sizes
 
-        emit(draw_sizes(answer), output)
+        emit(draw_sizes(answer, format_, **layout_of(output, format_)), output, format_, answer.name)
     return 0 if all(entry.legal.smallest for entry in answer.axes) else 1

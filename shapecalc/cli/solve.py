@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from shapecalc.cli.options import OUTPUT, emit, emit_json, read_inputs, read_settings
+from shapecalc.cli.formats import output_formats
+from shapecalc.cli.options import completed, emit, emit_json, layout_of, read_inputs, read_settings, set_option
 from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean
 
@@ -22,7 +24,7 @@ __all__ = ["command"]
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     short_help="Answer backwards: what gives this size, this budget?",
 )
-@click.argument("target", metavar="TARGET")
+@click.argument("target", metavar="TARGET", shell_complete=completed("targets"))
 @click.option(
     "--input", "inputs", metavar="SIZE", multiple=True, help="Kind: the size that comes in. SPEC: its input size."
 )
@@ -43,10 +45,9 @@ __all__ = ["command"]
 )
 @click.option("--bits", type=click.IntRange(1, 64), default=32, metavar="N", help="SPEC: bits of a number in memory.")
 @click.option("--fix", is_flag=True, help="SPEC: the smallest changes that make its layers fit.")
-@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="SPEC: give a variable another value.")
+@set_option
 @click.option("--top", type=click.IntRange(1, 1000), default=10, metavar="N", help="How many answers to show.")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="How to write it.")
-@click.option("-o", "output", **OUTPUT)
+@output_formats("text", "json", "markdown", "html", output=["-o"])
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -75,22 +76,24 @@ def command(
     from shapecalc.network import kind_of
     from shapecalc.renderers.solve import draw_budget, draw_fixes, draw_window
 
+    draw: Any
     cls = kind_of(target)
     if cls is not None:
         _check_window(target, inputs, wanted, asked)
+        _check_size(wanted)
         answer: Any = _window(target, inputs, wanted, ctx.args)
-        text, good = draw_window(answer, top), bool(answer.solutions)
+        draw, good = draw_window, bool(answer.solutions)
     else:
-        _check_network(target, ctx.args[:1] + (["--output"] if wanted else []), asked)
+        _check_network(target, wanted, ctx.args[:1], asked)
         answer = _network(target, inputs, names, asked)
         if asked["fix"]:
-            text, good = draw_fixes(answer, top), bool(answer.fixes) or not answer.problems
+            draw, good = draw_fixes, bool(answer.fixes) or not answer.problems
         else:
-            text, good = draw_budget(answer, top), bool(answer.solutions)
+            draw, good = draw_budget, bool(answer.solutions)
     if format_ == "json":
         emit_json(_cut(answer.to_dict(), top), output)
     else:
-        emit(text, output)
+        emit(draw(answer, top, format_, **layout_of(output, format_)), output, format_, f"{target}, solved")
     return 0 if good else 1
 
 
@@ -108,7 +111,24 @@ def _check_window(target: str, inputs: Sequence[str], wanted: str | None, asked:
         raise UsageError(Problem(f"to solve {target} say what {what}", mend=mend))
 
 
-def _check_network(target: str, foreign: Sequence[str], asked: Mapping[str, Any]) -> None:
+def _names_file(text: str) -> bool:
+    return os.path.splitext(text)[1][1:2].isalpha() or os.sep in text
+
+
+def _check_size(wanted: str | None) -> None:
+    """Refuse the name of a file where a size is meant: --output is one here."""
+    if wanted and _names_file(wanted):
+        mend = f"--output is the size that is wanted: 55 or 55x55. A file is named with -o {wanted}"
+        raise UsageError(Problem(f"{wanted} is not a size", mend=clean(mend)))
+
+
+def _check_network(target: str, wanted: str | None, foreign: Sequence[str], asked: Mapping[str, Any]) -> None:
+    if wanted and not (mend := _like(target)):
+        mend = (
+            f"--output is a size, of kinds alone. A file is named with -o {wanted if _names_file(wanted) else 'FILE'}"
+        )
+        _refuse(["--output"], f"{target} is no kind of layer", clean(mend))
+    foreign = [*(["--output"] if wanted else []), *foreign]
     if foreign:
         _refuse(foreign, f"{target} is no kind of layer", _like(target))
     if not any(asked[word] for word in ("params", "macs", "memory", "fix")) and (mend := _like(target)):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import emit, emit_json, terminal_width, wants_color
+from shapecalc.cli.formats import output_formats
+from shapecalc.cli.options import completed, emit, emit_json, layout_of
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.text.units import parse_count
 
@@ -20,27 +21,35 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command(short_help="List the bundled networks.")
+@click.command(short_help="List the bundled networks, or print one.")
 @click.argument("words", metavar="[WORD]...", nargs=-1)
 @click.option("--family", metavar="NAME", help="Only the members of a family.")
 @click.option("--task", metavar="NAME", help="Only those for a task: classification, segmentation, language, …")
 @click.option("--max-params", metavar="N", help="Only those with at most so many parameters: 5M, 300k, 25557032.")
 @click.option("--min-params", metavar="N", help="Only those with at least so many parameters.")
 @click.option("--sort", type=click.Choice(["name", "params", "macs"]), default=None, help="The order of the list.")
-@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", help="How to write it.")
-def command(
+@click.option("--show", metavar="NAME", shell_complete=completed("bundled"), help="Print the specification of one.")
+@output_formats("text", "json", "markdown", "html")
+def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     words: Sequence[str],
     family: str | None,
     task: str | None,
     max_params: str | None,
     min_params: str | None,
     sort: str | None,
+    show: str | None,
     format_: str,
+    output: str | None,
 ) -> None:
-    """List the bundled networks: parameters, MACs, input size and source.
+    """List the bundled networks: parameters, MACs, input size and source. Or print the specification of one.
 
-    A WORD keeps those with it in their name, family, task or source.
+    A WORD keeps those with it in their name, family, task or source. `shapecalc init NAME` writes a copy.
     """
+    if show is not None:
+        from shapecalc.language.copies import bundled_text  # it reads specifications
+
+        emit(bundled_text(show), output, "yaml")
+        return
     most = parse_count(max_params, "--max-params") if max_params else None
     least = parse_count(min_params, "--min-params") if min_params else 0
     entries = list(_entries())
@@ -48,17 +57,17 @@ def command(
     entries = _kept(entries, "task", task)
     entries = [e for e in entries if least <= e.params and (most is None or e.params <= most)]
     for word in words:
-        entries = [e for e in entries if word.lower() in " ".join(map(str, e)).lower()]
+        entries = [entry for entry in entries if word.lower() in entry.words().lower()]
     if sort:
         entries.sort(key=lambda entry: getattr(entry, sort))
     if not entries:
         raise UsageError(Problem("no bundled network is like that", mend="`shapecalc specs` lists all"))
     if format_ == "json":
-        emit_json({"version": 1, "specs": [entry._asdict() for entry in entries]})
+        emit_json({"version": 1, "specs": [entry.to_dict() for entry in entries]}, output)
     else:
         from shapecalc.renderers.listing import draw_networks
 
-        emit(draw_networks(entries, terminal_width(), color=wants_color()))
+        emit(draw_networks(entries, format_, **layout_of(output, format_)), output, format_, "Bundled networks")
 
 
 def _kept(entries: list[ListedNetwork], field: str, wanted: str | None) -> list[ListedNetwork]:
@@ -89,7 +98,6 @@ def _entry(member: Member) -> ListedNetwork:
     document = member.specification.document
     assert document is not None
     stem = member.variant or os.path.splitext(os.path.basename(member.file))[0]
-    sizes = ", ".join("×".join(map(str, sizes)) for sizes in report.inputs.values())
     family, task = document.text("family") or report.name, document.text("task")
-    total = report.total
-    return ListedNetwork(stem, report.name, family, task, sizes, total.params, total.macs, report.graph.source)
+    total, source = report.total, report.graph.source
+    return ListedNetwork(stem, report.name, family, task, report.inputs, total.params, total.macs, source)

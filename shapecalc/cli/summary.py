@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import click
 
+from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
+    batch_option,
+    completed,
     depth_option,
     emit,
+    layout_of,
     layout_option,
     load_network,
     network_options,
-    output_option,
-    terminal_width,
-    wants_color,
 )
 from shapecalc.renderers import FORMATS, render
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["command"]
-
-_ENDINGS = {".md": "markdown", ".tex": "latex", ".htm": "html", **{f".{name}": name for name in FORMATS}}
 
 
 class _Command(click.Command):
@@ -40,11 +38,20 @@ class _Command(click.Command):
 @click.command(cls=_Command, short_help="Show every tensor's size, every layer's parameters and MACs.")
 @network_options
 @click.option("--columns", metavar="LIST", help="Columns to show, with commas; +rf adds one to the usual ones.")
-@click.option(
-    "--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples that MACs and output bytes are for."
-)
+@batch_option
 @layout_option
 @depth_option
+@click.option(
+    "--fold/--no-fold",
+    default=None,
+    help="Show repeated blocks as one line, their counts added.  [default: all formats but CSV, JSON]",
+)
+@click.option("--kind", "kinds", metavar="KIND", multiple=True, shell_complete=completed("kinds"),
+              help="Show the layers of a kind alone. May be repeated.")  # fmt: skip
+@click.option("--sort", metavar="COLUMN", default="", help="The largest first: params, macs, …; +params the smallest.")
+@click.option(
+    "--top", type=click.IntRange(1), metavar="N", help="Show the N layers with most params, or first by --sort."
+)
 @click.option("--flops", is_flag=True, help="Show 2 × MACs, as floating-point operations.")
 @click.option("--shares", is_flag=True, help="Show what part of all parameters, MACs and output bytes each layer has.")
 @click.option(
@@ -53,10 +60,7 @@ class _Command(click.Command):
     default="torch",
     help="keras counts running statistics into the parameters.",
 )
-@click.option(
-    "--format", "format_", type=click.Choice(FORMATS), help="How to write it; by the name of --output otherwise."
-)
-@output_option
+@output_formats(*FORMATS)
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     spec: str,
     inputs: Sequence[str],
@@ -65,10 +69,14 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     batch: int,
     layout: str | None,
     depth: int | str,
+    fold: bool | None,
+    kinds: Sequence[str],
+    sort: str,
+    top: int | None,
     flops: bool,
     shares: bool,
     convention: str,
-    format_: str | None,
+    format_: str,
     output: str | None,
 ) -> None:
     """Show the size of every tensor, and the parameters and MACs of every layer."""
@@ -76,16 +84,17 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     report = network.infer(batch=batch, layout=layout or "", convention=convention)
     if columns:
         from shapecalc.renderers import parse_columns
-    format_ = format_ or _ENDINGS.get(os.path.splitext(output or "")[1].lower(), "table")
-    to_screen = output is None and format_ == "table"
     text = render(
         report,
         format_,
         columns=parse_columns(columns) if columns else None,
         depth=None if depth == "all" else depth,
-        width=terminal_width() if to_screen else None,
-        color=wants_color() and to_screen,
         flops=flops,
         shares=shares,
+        fold=fold,
+        kinds=kinds,
+        sort=sort,
+        top=top,
+        **layout_of(output, format_),
     )
-    emit(text, output, format_)
+    emit(text, output, format_, report.name)

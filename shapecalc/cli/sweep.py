@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shapecalc.cli import status_of
-from shapecalc.cli.options import (
-    complain,
-    emit,
-    output_option,
-    read_settings,
-    terminal_width,
-    wants_color,
-    write_to_screen,
-)
+from shapecalc.cli.formats import output_formats
+from shapecalc.cli.options import complain, completed, emit, layout_of, read_settings, spec_argument, write_to_screen
 from shapecalc.errors import Problem, ShapecalcError, UsageError, count_noun
 
 if TYPE_CHECKING:
@@ -28,15 +21,17 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_FORMATS = ("table", "csv", "json", "jsonl", "parquet")
-_ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".parquet": "parquet"}
+_PAGES = ("text", "markdown", "html")
+"""Formats that show the rows: the others hold all of them."""
+
 _SHOWN = 40
 
 
 @click.command(short_help="Work out every combination of variables and sizes.")
-@click.argument("spec", metavar="SPEC")
+@spec_argument()
 @click.argument("more", metavar="", nargs=-1)
 @click.option("--set", "settings", metavar="NAME=VALUES", multiple=True,
+              shell_complete=completed("settings"),
               help="Values of a variable: 2,3,4 or FROM:TO:STEP. May be repeated.")  # fmt: skip
 @click.option("--input", "inputs", metavar="SIZES", multiple=True,
               help="Input sizes: 3x{128:256:32}x= (= is the size before); NAME=SIZES for one of several.")  # fmt: skip
@@ -45,8 +40,7 @@ _SHOWN = 40
 @click.option("--sort", metavar="LIST", help="Order by columns: params,-macs; - for the greatest first.")
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Keep the first N rows.")
 @click.option("--plot", metavar="FILE", type=click.Path(dir_okay=False), help="Draw the front: .svg, .png or .pdf.")
-@click.option("--format", "format_", type=click.Choice(_FORMATS), help="How to write it; by the file's name otherwise.")
-@output_option
+@output_formats("text", "json", "jsonl", "csv", "parquet", "markdown", "html")
 @click.option("--resume", is_flag=True, help="Go on behind the last row of the --output file.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, metavar="N", help="Work with N processes.")
 @click.option("--yes", is_flag=True, help="Start also what is very large.")
@@ -62,11 +56,14 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     from shapecalc.network import plan_sweep
     from shapecalc.questions.sweep.driver import Job  # numpy is an extra
 
-    format_ = _format_of(options["format_"], options["output"])
+    format_, output = options["format_"], options["output"]
+    if format_ == "parquet" and not output:
+        raise UsageError(Problem("Parquet is no text for a screen", mend="name a file: --output sweep.parquet"))
     plan = plan_sweep(spec, _read_sets(settings), _read_inputs(inputs))
     job = Job(
         plan, where=options["where"], pareto=options["pareto"] or "", sort=options["sort"] or "", top=options["top"],
-        output=options["output"], format=format_, resume=options["resume"], plot=options["plot"], shown=_SHOWN,
+        output=output, format="text" if format_ in _PAGES else format_, resume=options["resume"],
+        plot=options["plot"], shown=_SHOWN,
     )  # fmt: skip
     if job.plot:
         from shapecalc.renderers.front import check_picture
@@ -74,19 +71,18 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
         check_picture(job.plot)
     _announce(job, yes=options["yes"])
     interruption = _run(job, options["jobs"])
-    if interruption is None or not (options["output"] or options["plot"]):
-        if format_ == "table":
+    if interruption is None or not (output or options["plot"]):
+        if format_ in _PAGES:
             from shapecalc.renderers.sweep import draw_sweep
 
-            to_screen = options["output"] is None
-            width = terminal_width() if to_screen else None
-            emit(draw_sweep(job, _reason(job), width, color=wants_color() and to_screen), options["output"])
-        elif options["output"] is None and job.is_gathered:
+            drawn = draw_sweep(job, _reason(job), format_, **layout_of(output, format_))
+            emit(drawn, output, format_, job.title())
+        elif output is None and job.is_gathered:
             emit(job.text(), format_=format_)
     if interruption is not None:
         complain([job.interruption()])
         return status_of(interruption)
-    if options["output"] and format_ != "table":
+    if output and format_ not in _PAGES:
         complain([job.conclusion()])
     return 0
 
@@ -100,13 +96,6 @@ class _Screen:
     def write(self, text: str) -> None:
         """Write rows."""
         write_to_screen(text, self.format)
-
-
-def _format_of(format_: str | None, output: str | None) -> str:
-    found = format_ or _ENDINGS.get(os.path.splitext(output or "")[1].lower(), "table")
-    if found == "parquet" and not output:
-        raise UsageError(Problem("Parquet is no text for a screen", mend="name a file: --output sweep.parquet"))
-    return found
 
 
 def _read_sets(settings: Sequence[str]) -> dict[str, Any]:

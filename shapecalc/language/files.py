@@ -16,7 +16,7 @@ from shapecalc.files import note_input
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Found", "bundled_folder", "bundled_members", "locate", "read_bytes"]
+__all__ = ["Found", "bundled_folder", "bundled_members", "find_bundled", "locate", "no_such_spec", "read_bytes"]
 
 STDIN = "-"
 _ENDINGS = (".yaml", ".yml")
@@ -45,16 +45,21 @@ def locate(spec: str) -> Found:
     """Return where a specification is. Errors: `UsageError` where there is none of that name."""
     if spec == STDIN:
         return Found(STDIN, "<stdin>")
-    if os.path.exists(spec) and not (os.path.isdir(spec) and _bundled(spec)):
+    if os.path.exists(spec) and not (os.path.isdir(spec) and find_bundled(spec)):
         return Found(spec, spec)
-    found = _bundled(spec)
+    found = find_bundled(spec)
     if found:
         return found
     if os.sep in spec or (spec.endswith(_ENDINGS) and not _is_bare(spec)):
         raise UsageError(Problem(f"there is no file {spec}"))
+    raise no_such_spec(spec, f"there is no file {spec}, and no bundled specification of that name")
+
+
+def no_such_spec(spec: str, message: str) -> UsageError:
+    """Return the error that no specification is called so, with the nearest bundled one."""
     members = [member for _, member in bundled_members()]
     mend = did_you_mean(_bare(spec), members, "`shapecalc specs` lists the bundled ones", lists=False)
-    raise UsageError(Problem(f"there is no file {spec}, and no bundled specification of that name", mend=mend))
+    return UsageError(Problem(message, mend=mend))
 
 
 def _is_bare(spec: str) -> bool:
@@ -67,7 +72,8 @@ def _bare(spec: str) -> str:
     return spec
 
 
-def _bundled(spec: str) -> Found | None:
+def find_bundled(spec: str) -> Found | None:
+    """Return where the bundled specification of a name is; None where there is none."""
     if not _is_bare(spec):
         return None
     bare = _bare(spec)

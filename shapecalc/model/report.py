@@ -153,7 +153,7 @@ class Row(NamedTuple):
 
 
 class ReportLine(NamedTuple):
-    """One line of a report as it is shown: a layer, or a whole block in one.
+    """One line of a report as it is shown: a layer, a whole block in one, or `copies` blocks that are alike.
 
     At any depth the lines add up to the totals of the report.
     """
@@ -167,6 +167,7 @@ class ReportLine(NamedTuple):
     arguments: dict[str, Any]
     shares: str
     rows: tuple[Row, ...]
+    copies: int = 1
 
     @property
     def is_block(self) -> bool:

@@ -10,7 +10,7 @@ from shapecalc.dims import total
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shapecalc.model.report import Report, Row
+    from shapecalc.model.report import Report, ReportLine, Row
 
 __all__ = ["TOTALS", "Change", "Comparison", "Difference", "compare", "diff"]
 
@@ -89,10 +89,10 @@ def compare(reports: Sequence[Report]) -> Comparison:
 
 
 class Change(NamedTuple):
-    """One layer of two networks: what it is in the first and in the second (None where it is not there)."""
+    """One layer of two networks, or one block: what it is in the first and in the second (None: not there)."""
 
-    before: Row | None
-    after: Row | None
+    before: Row | ReportLine | None
+    after: Row | ReportLine | None
 
     @property
     def status(self) -> str:
@@ -105,24 +105,33 @@ class Change(NamedTuple):
 
     @property
     def differing(self) -> tuple[str, ...]:
-        """What differs between the two, of name, kind, output, params, macs, buffers and arguments."""
+        """What differs between the two: name, kind, output, params, macs, buffers, arguments; or a block's layers."""
         if self.before is None or self.after is None:
             return ()
         one, other = facts_of(self.before), facts_of(self.after)
-        return tuple(name for name in one if one[name] != other[name])
+        found = tuple(name for name in one if one[name] != other[name])
+        return found or (("layers",) if _inside(self.before) != _inside(self.after) else ())
 
 
-def facts_of(row: Row) -> dict[str, Any]:
-    """Return what a layer is compared by."""
+def facts_of(row: Row | ReportLine) -> dict[str, Any]:
+    """Return what a layer, or a block, is compared by."""
+    sums = row.total
     return {
         "name": row.name,
         "kind": row.kind,
         "output": [list(sizes) for sizes in row.output_shapes],
-        "params": row.params,
-        "macs": row.macs,
-        "buffers": row.buffers,
+        "params": sums.params,
+        "macs": sums.macs,
+        "buffers": sums.buffers,
         "arguments": row.arguments,
     }
+
+
+def _inside(row: Row | ReportLine) -> list[dict[str, Any]]:
+    """Return what the layers of a block are compared by, their names within it; nothing for a layer."""
+    if not getattr(row, "is_block", False):
+        return []
+    return [{**facts_of(one), "name": one.name.removeprefix(row.name)} for one in getattr(row, "rows", ())]
 
 
 class Difference(NamedTuple):
@@ -166,15 +175,17 @@ def _entry(change: Change) -> dict[str, Any]:
     }
 
 
-def diff(before: Report, after: Report) -> Difference:
-    """Return what differs between two networks, layer by layer.
+def diff(before: Report, after: Report, depth: int | None = None) -> Difference:
+    """Return what differs between two networks, layer by layer; with a depth, blocks that it leaves closed as a whole.
 
     Layers of the same name and kind are matched, in order; between those, layers of the same kind.
     """
-    return Difference(before, after, tuple(_aligned(before.rows, after.rows)))
+    if depth is None:
+        return Difference(before, after, tuple(_aligned(before.rows, after.rows)))
+    return Difference(before, after, tuple(_aligned(before.lines(depth), after.lines(depth))))
 
 
-def _aligned(before: Sequence[Row], after: Sequence[Row]) -> Iterator[Change]:
+def _aligned(before: Sequence[Row | ReportLine], after: Sequence[Row | ReportLine]) -> Iterator[Change]:
     """Yield the layers of two networks in pairs, as far as names and kinds agree."""
     keys = [[(row.name, row.kind) for row in rows] for rows in (before, after)]
     matcher = difflib.SequenceMatcher(None, keys[0], keys[1], autojunk=False)
@@ -185,7 +196,7 @@ def _aligned(before: Sequence[Row], after: Sequence[Row]) -> Iterator[Change]:
             yield from _likened(before[first:last], after[start:end])
 
 
-def _likened(before: Sequence[Row], after: Sequence[Row]) -> Iterator[Change]:
+def _likened(before: Sequence[Row | ReportLine], after: Sequence[Row | ReportLine]) -> Iterator[Change]:
     """Yield a stretch of layers whose names do not agree: those of a kind, in order, are taken for each other."""
     if len(before) * len(after) > _LONGEST_ALIGNED**2:
         yield from [*(Change(row, None) for row in before), *(Change(None, row) for row in after)]

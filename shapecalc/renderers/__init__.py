@@ -19,15 +19,18 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.renderers.columns import COLUMNS, Column, parse_columns
 
-__all__ = ["COLUMNS", "FORMATS", "Column", "parse_columns", "render", "show"]
+__all__ = ["ALSO", "COLUMNS", "FORMATS", "Column", "parse_columns", "render", "show"]
 
-FORMATS: tuple[str, ...] = ("table", "json", "csv", "markdown", "latex", "html", "svg")
+FORMATS: tuple[str, ...] = ("text", "json", "csv", "markdown", "latex", "html", "svg")
 """Every format, and the module that draws it."""
 
+ALSO = {"table": "text"}
+"""Other names of formats."""
 
-def render(
+
+def render(  # noqa: PLR0913  (each is an option of its own)
     report: Report,
-    format: str = "table",  # noqa: A002  (the option's own name)
+    format: str = "text",  # noqa: A002  (the option's own name)
     *,
     columns: Sequence[str] | None = None,
     depth: int | str | None = "auto",
@@ -35,27 +38,47 @@ def render(
     color: bool = False,
     flops: bool = False,
     shares: bool = False,
+    fold: bool | None = None,
+    kinds: Sequence[str] = (),
+    sort: str = "",
+    top: int | None = None,
 ) -> str:
     """Return a report in a format, without a line break at its end.
 
     `columns` are names of `COLUMNS`; where the first has a leading `+`, they are added to the format's own. `depth` is
     how many levels of blocks are open: 1 shows every outermost block as one line, None opens all, `"auto"` as many as
-    stay within a screenful (CSV: all). `width` is the terminal's; None is unlimited. `flops` shows 2 × MACs in place of
-    MACs; `shares` shows what part of all parameters, MACs and output bytes each line has. Width and colour are the
-    table's alone; JSON is a fixed contract: it holds every layer and block whatever the depth, and takes none of the
-    others, but for `shares` and the columns of receptive fields (`FIELDS`).
+    stay within a screenful (CSV: all). `width` is the terminal's; where it is None the table is as wide as it is, and
+    prose has 100 columns. `flops` shows 2 × MACs in place of MACs; `shares` shows what part of all parameters, MACs
+    and output bytes each line has. Width and colour are the text's alone; JSON is a fixed contract: it holds every
+    layer and block whatever the depth, and takes none of the others, but for `shares` and the columns of receptive
+    fields (`FIELDS`).
+    `fold` says whether blocks that are repeated, and alike, are one line: by default in all formats but JSON and CSV,
+    and not with receptive fields. `kinds` keeps lines of some kinds, `sort` orders them by a column, the largest first
+    (behind `+` the smallest), `top` keeps so many of them; the totals stay those of the network.
     Errors: `UsageError` for an unknown format or column, or an option that the format cannot take.
     """
+    format = ALSO.get(format, format)  # noqa: A001
     if format not in FORMATS:
         raise UsageError(Problem(f"there is no format {format}", mend=did_you_mean(format, FORMATS)))
     draw = import_module(f"shapecalc.renderers.{format}").draw
     if format == "json":
         with_fields = _asks_for_fields(columns or ())
-        _refuse(columns=bool(columns) and not with_fields, flops=flops)
-        return str(draw(report, with_fields=with_fields, with_shares=shares))
+        _refuse(columns=bool(columns) and not with_fields, flops=flops, kind=kinds, sort=sort, top=top is not None)
+        folded_at = depth if isinstance(depth, int) else 1
+        return str(draw(report, with_fields=with_fields, with_shares=shares, folded_at=folded_at if fold else None))
     from shapecalc.renderers.view import View
 
-    return str(draw(View(report, columns or (), depth=depth, width=width, color=color, flops=flops, shares=shares)))
+    selection = None
+    if kinds or sort or top is not None:
+        from shapecalc.renderers.selection import Selection
+
+        selection = Selection(tuple(kinds), sort, top)
+        selection.check()
+    view = View(
+        report, columns or (), depth=depth, width=width, color=color, flops=flops, shares=shares, fold=fold,
+        selection=selection,
+    )  # fmt: skip
+    return str(draw(view))
 
 
 def show(answer: Answer, format: str, **options: Any) -> str:  # noqa: A002  (the option's own name)
@@ -72,7 +95,7 @@ def _asks_for_fields(columns: Sequence[str]) -> bool:
     return {name.lstrip("+") for name in columns} <= {*FIELDS}
 
 
-def _refuse(**options: bool) -> None:
+def _refuse(**options: Any) -> None:
     for option, is_given in options.items():
         if is_given:
             raise UsageError(Problem(f"JSON takes no {option}: it always holds everything", mend="or use CSV"))

@@ -1,18 +1,21 @@
-"""What was found of specifications: a line for each, the annotations of GitHub's workflows, the JSON contract."""
+"""What was found of specifications: lines, a table, the annotations of GitHub's workflows, the JSON contract."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import count_noun
-from shapecalc.escaping import clean, github, github_property, join_lines
+from shapecalc.escaping import clean, defuse, github, github_property, join_lines
+from shapecalc.renderers.blocks import Code, Table, Title, draw_blocks
+from shapecalc.renderers.drawing import TableLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shapecalc.errors import Problem
+    from shapecalc.renderers.blocks import Block
 
-__all__ = ["Checked", "check_contract", "draw_annotations", "draw_verdict"]
+__all__ = ["Checked", "check_contract", "draw_annotations", "draw_table", "draw_verdict"]
 
 VERSION = 1
 """The version of the JSON contract."""
@@ -42,7 +45,7 @@ def draw_annotations(results: Sequence[Checked]) -> Iterator[str]:
     for result in results:
         yield from (_annotation(result.spec, problem) for problem in result.problems)
         if not result.problems:
-            yield clean(f"ok     {result.spec}: {result.told}")
+            yield defuse(clean(f"ok     {result.spec}: {result.told}"))
 
 
 def _annotation(spec: str, problem: Problem) -> str:
@@ -52,6 +55,20 @@ def _annotation(spec: str, problem: Problem) -> str:
         place += f",line={mark.line},col={mark.column}"
     lines = (problem.headline, *problem.why, *filter(None, problem.mend.split("\n")))
     return f"::error {place},title=shapecalc::{github(join_lines(lines))}"
+
+
+def draw_table(results: Sequence[Checked], format_: str) -> str:
+    """Return a line for each specification as Markdown or HTML, and below the table the problems of those with any."""
+    lines = [
+        TableLine(("wrong" if one.problems else "ok", one.spec, one.told, f"{one.claims:,}", f"{len(one.problems):,}"))
+        for one in results
+    ]
+    blocks: list[Block] = [Table(("", "spec", "network", "expectations", "problems"), lines, numbers=(3, 4))]
+    for one in results:
+        if one.problems:
+            blocks.append(Title(f"{one.spec}: {count_noun(len(one.problems), 'problem')}"))
+            blocks += [Code(problem.lines()) for problem in one.problems]
+    return draw_blocks(blocks, format_)
 
 
 def check_contract(results: Sequence[Checked]) -> dict[str, Any]:
@@ -79,5 +96,5 @@ def _problem(problem: Problem) -> dict[str, Any]:
         "layer": problem.layer or None,
         "message": problem.headline,
         "why": list(problem.why),
-        "mend": problem.mend or None,
+        "hint": problem.mend or None,
     }

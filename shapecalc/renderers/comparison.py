@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.escaping import clean
+from shapecalc.renderers.blocks import Table, draw_blocks
 from shapecalc.renderers.cells import NOTHING, show_size
-from shapecalc.renderers.drawing import TableLine, draw_lines, draw_markdown
+from shapecalc.renderers.drawing import TableLine
 from shapecalc.text.cells import cell_width, shorten
 
 if TYPE_CHECKING:
@@ -27,19 +28,17 @@ def draw_comparison(comparison: Comparison, format_: str, width: int | None = No
     """Return networks side by side; those that the width has no room for stand below, each beside the first."""
     labels = _labels(comparison)
     columns = [_column(comparison, index) for index in range(len(comparison.reports))]
-    drawn = []
-    for group in [columns] if format_ == "markdown" else _groups(labels, columns, width):
-        lines = []
-        for label, *cells in zip(labels, *[column[1:] for column in group], strict=True):
-            style = "" if any(cells) else "bold"
-            lines += [TableLine(())] if style and format_ != "markdown" else []
-            lines.append(TableLine((label, *cells), style))
-        headings, numbers = ["", *[column[0] for column in group]], range(1, len(group) + 1)
-        if format_ == "markdown":
-            drawn.append(draw_markdown(headings, lines, numbers=numbers))
-        else:
-            drawn.append(draw_lines(headings, lines, numbers=numbers, color=color))
-    return "\n\n".join(drawn)
+    groups = _groups(labels, columns, width) if format_ == "text" else [columns]
+    return draw_blocks([_table(labels, group) for group in groups], format_, width, color=color)
+
+
+def _table(labels: Sequence[str], group: Sequence[list[str]]) -> Table:
+    lines = []
+    for label, *cells in zip(labels, *[column[1:] for column in group], strict=True):
+        style = "" if any(cells) else "bold"
+        lines += [TableLine(())] if style else []
+        lines.append(TableLine((label, *cells), style))
+    return Table(["", *[column[0] for column in group]], lines, numbers=range(1, len(group) + 1))
 
 
 def _labels(comparison: Comparison) -> list[str]:

@@ -22,13 +22,17 @@ _OWN = ("name", "kind", "from", "input", "output", "kernel", "stride", "padding"
 
 
 def draw(view: View) -> str:
-    """Return the report as CSV: a header of column names, then the lines, all blocks open unless a depth was given."""
+    """Return the report as CSV: a header of column names, then the lines.
+
+    All blocks are open unless a depth was given, and none is folded unless that was asked for.
+    """
     names = view.names(_OWN)
-    lines = view.report.lines(view.depth if view.is_depth_given else None)
+    lines = view.lines_at(view.depth if view.is_depth_given else None, folds=view.is_fold_asked and view.folds)
+    picked = view.selection.picked(view.report, lines) if view.selection else range(len(lines))
     columns = []
     for name in names:
-        plain = COLUMNS[name].sort.plain
-        columns.append([plain(value) for value in COLUMNS[name].values(view.report, lines)])
+        plain, values = COLUMNS[name].sort.plain, COLUMNS[name].values(view.report, lines)
+        columns.append([plain(values[index]) for index in picked])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)

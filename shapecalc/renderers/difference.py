@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import count_noun
-from shapecalc.escaping import clean, markdown
+from shapecalc.escaping import clean
 from shapecalc.questions.compare import ADDED, CHANGED, REMOVED, SAME, TOTALS, facts_of, totals_of
+from shapecalc.renderers.blocks import Note, Paragraph, Table, Title, draw_blocks
 from shapecalc.renderers.cells import ARGUMENTS, SIZE
-from shapecalc.renderers.drawing import TableLine, draw_lines, draw_markdown
-from shapecalc.text.cells import cell_width, shorten, wrap
+from shapecalc.renderers.drawing import TableLine
+from shapecalc.text.cells import cell_width, shorten
 
 if TYPE_CHECKING:
     from shapecalc.model.report import Report
@@ -35,19 +36,13 @@ def draw_difference(
     are the same are counted, or with `everything` shown.
     """
     columns, lines = list(_COLUMNS), _lines(difference, everything=everything)
-    if format_ != "markdown" and width is not None:
+    if format_ == "text" and width is not None:
         columns, lines = _fitted(columns, lines, width)
     headings = ["", *[_HEADINGS[name] for name in columns]]
     numbers = [columns.index(name) + 1 for name in ("params", "macs") if name in columns]
-    sums = [line for text in _sums(difference) for line in wrap(text, width)]
-    named = [f"− {_named(difference.before)}", f"+ {_named(difference.after)}"]
-    title = "\n".join(named)
-    if not lines:
-        return f"{title}\n\nno layer differs\n\n" + "\n".join(sums)
-    if format_ == "markdown":
-        table = draw_markdown(headings, lines, numbers=numbers)
-        return "\n\n".join([*[f"{line[:2]}{markdown(line[2:])}" for line in named], table, *sums])
-    return "\n\n".join([title, draw_lines(headings, lines, numbers=numbers, color=color), "\n".join(sums)])
+    named = [Title(f"− {_named(difference.before)}"), Title(f"+ {_named(difference.after)}")]
+    body = Table(headings, lines, numbers=numbers) if lines else Paragraph("no layer differs")
+    return draw_blocks([*named, body, *map(Note, _sums(difference))], format_, width, color=color)
 
 
 def _named(report: Report) -> str:
@@ -86,6 +81,8 @@ def _change(change: Change) -> list[TableLine]:
         return [TableLine(("+", *after.values()), "green")]
     if change.status == REMOVED:
         return [TableLine(("−", *before.values()), "red")]
+    if change.differing == ("layers",):
+        after["arguments"] = "other layers inside"
     new = [value if value != old else "" for value, old in zip(after.values(), before.values(), strict=True)]
     return [TableLine(("−", *before.values()), "red"), TableLine(("+", *new), "green")]
 

@@ -1,4 +1,4 @@
-"""Tables of lines: one drawer of those for the terminal, and one of the same in Markdown.
+"""Tables of lines: one drawer of those for the terminal, and one each of the same in Markdown and HTML.
 
 In colour they are drawn with rich, from `Text`, never markup. Without, and for thousands of lines, they are laid out
 here, which looks the same and takes a hundredth of the time.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from shapecalc.escaping import clean, markdown
+from shapecalc.escaping import clean, html, markdown
 from shapecalc.renderers.cells import NOTHING
 from shapecalc.text.cells import cell_width
 
@@ -19,13 +19,28 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["TableLine", "draw_lines", "draw_markdown", "draw_texts"]
+__all__ = [
+    "CELL_STYLE",
+    "RULE_STYLE",
+    "TABLE_STYLE",
+    "TableLine",
+    "draw_html",
+    "draw_lines",
+    "draw_markdown",
+    "draw_texts",
+]
 
 _WIDE_ENOUGH = 1_000_000
 """Of a console: what is drawn was made to fit, and must not be cut here."""
 
 _MANY = 2_000
 """Lines of the longest table that rich draws: it takes half a millisecond for each."""
+
+
+TABLE_STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
+CELL_STYLE = "padding:0.1em 0.6em;text-align:"
+RULE_STYLE = "1px solid currentColor"
+"""Of tables in HTML: no colours of their own, so that they are read on any theme."""
 
 
 class TableLine(NamedTuple):
@@ -147,3 +162,31 @@ def draw_markdown(headings: Sequence[str], lines: Sequence[TableLine], *, number
 def _cell(text: str, style: str) -> str:
     escaped = markdown(text.strip())
     return f"**{escaped}**" if style == "bold" and escaped else escaped
+
+
+def draw_html(
+    headings: Sequence[str], lines: Sequence[TableLine], *, total: Sequence[str] = (), numbers: Collection[int] = ()
+) -> str:
+    """Return a table of HTML; what is bold on a terminal is so here, and what is dim paler."""
+    foot = [f'<tfoot style="border-top:{RULE_STYLE}">', _html_row("th", total, numbers), "</tfoot>"] if total else []
+    return "\n".join([
+        f'<table style="{TABLE_STYLE}">',
+        f'<thead style="border-bottom:{RULE_STYLE}">',
+        _html_row("th", headings, numbers),
+        "</thead>",
+        "<tbody>",
+        *[_html_row("th" if line.style == "bold" else "td", line.cells, numbers, line.style)
+          for line in lines if line.cells],
+        "</tbody>",
+        *foot,
+        "</table>",
+    ])  # fmt: skip
+
+
+def _html_row(tag: str, cells: Sequence[str], numbers: Collection[int], style: str = "") -> str:
+    paler = ";opacity:0.75" if style == "dim" else ""
+    drawn = [
+        f'<{tag} style="{CELL_STYLE}{"right" if index in numbers else "left"}{paler}">{html(cell)}</{tag}>'
+        for index, cell in enumerate(cells)
+    ]
+    return f"<tr>{''.join(drawn)}</tr>"

@@ -1,27 +1,51 @@
-"""Closed formulas as text, LaTeX and Python."""
+"""Closed formulas as text, Markdown, LaTeX, HTML and Python."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.escaping import defuse, join_lines
-from shapecalc.text.cells import wrap
+from shapecalc.renderers.blocks import Note, Table, Title, draw_blocks
+from shapecalc.renderers.drawing import TableLine
+from shapecalc.text.cells import PROSE, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shapecalc.questions.formula import Formulas
     from shapecalc.questions.formula.symbols import SymbolInUse
 
 __all__ = ["draw_formulas"]
 
-_WIDTH = 80
 _CONDITIONS = 8
 
 
-def draw_formulas(answer: Formulas, format_: str) -> str:
-    """Return the formulas as text, latex or python."""
-    return join_lines({"text": _text, "latex": _latex, "python": _python}[format_](answer))
+def draw_formulas(answer: Formulas, format_: str, *, width: int | None = None) -> str:
+    """Return the formulas as text, markdown, latex, html or python."""
+    if format_ in ("markdown", "html"):
+        return _page(answer, format_)
+    if format_ == "text":
+        return join_lines(_text(answer, min(width or PROSE, PROSE)))
+    return join_lines({"latex": _latex, "python": _python}[format_](answer))
+
+
+def _page(answer: Formulas, format_: str) -> str:
+    lines = []
+    for what, formula in answer.written("text").items():
+        if isinstance(formula, dict):
+            lines += [TableLine((_label(what, name, formula), _sizes(sizes))) for name, sizes in formula.items()]
+        else:
+            lines.append(TableLine((_label(what), formula)))
+    meanings = [f"{symbol.name}: {_meaning(symbol)}" for symbol in answer.symbols]
+    notes = [*meanings, *[f"where {condition}" for condition in answer.conditions]]
+    notes.append(f"verified by inference {_verified(answer)}")
+    return draw_blocks([Title(_title(answer)), Table(("", "formula"), lines), *map(Note, notes)], format_)
+
+
+def _label(what: str, name: str = "", outputs: Mapping[str, Any] | None = None) -> str:
+    if what == "macs":
+        return "MACs"
+    return f"{what} {name}" if outputs and len(outputs) > 1 else what
 
 
 def _title(answer: Formulas) -> str:
@@ -32,36 +56,34 @@ def _sizes(sizes: Sequence[str], times: str = " × ") -> str:
     return "scalar" if not sizes else times.join(f"({size})" if len(_terms(size)) > 1 else size for size in sizes)
 
 
-def _text(answer: Formulas) -> list[str]:
+def _text(answer: Formulas, width: int) -> list[str]:
     lines = [_title(answer), ""]
     for what, formula in answer.written("text").items():
         if isinstance(formula, dict):
-            for name, sizes in formula.items():
-                label = what if len(formula) == 1 else f"{what} {name}"
-                lines.append(f"  {label} = {_sizes(sizes)}")
+            lines += [f"  {_label(what, name, formula)} = {_sizes(sizes)}" for name, sizes in formula.items()]
         else:
-            lines += _wrapped(f"  {'MACs' if what == 'macs' else what} = ", formula)
+            lines += _wrapped(f"  {_label(what)} = ", formula, width)
     lines.append("")
     for symbol in answer.symbols:
-        lines += _folded(f"  {symbol.name}: ", _meaning(symbol))
+        lines += _folded(f"  {symbol.name}: ", _meaning(symbol), width)
     shown = answer.conditions[:_CONDITIONS]
     lines += [f"  where {condition}" for condition in shown]
     if len(answer.conditions) > len(shown):
         lines.append(f"  and {len(answer.conditions) - len(shown)} more conditions (--format json lists them)")
-    return [*lines, "", *_folded("", f"verified by inference {_verified(answer)}")]
+    return [*lines, "", *_folded("", f"verified by inference {_verified(answer)}", width)]
 
 
-def _folded(head: str, text: str) -> list[str]:
+def _folded(head: str, text: str, width: int) -> list[str]:
     """Return a text in lines that fit a terminal, its head before the first."""
-    first, *rest = wrap(text, _WIDTH - len(head))
+    first, *rest = wrap(text, width - len(head))
     return [f"{head}{first}", *(f"{' ' * len(head)}{line}" for line in rest)]
 
 
-def _wrapped(head: str, formula: str) -> Iterator[str]:
+def _wrapped(head: str, formula: str, width: int) -> Iterator[str]:
     """Yield a formula in lines that fit a terminal, broken before a sign."""
     line = head
     for part in _terms(formula):
-        if len(line) + len(part) + 1 > _WIDTH and line != head:
+        if len(line) + len(part) + 1 > width and line != head:
             yield line
             line = f"{' ' * (len(head) - 2)}{part}"
         else:

@@ -1,10 +1,11 @@
-"""A report as an HTML fragment, as notebooks show it: no colours of its own, so that it is read on any theme."""
+"""A report as an HTML fragment, as notebooks show it, without colours of its own; and the page of any fragment."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from shapecalc.escaping import html
+from shapecalc.renderers.drawing import CELL_STYLE, RULE_STYLE, TABLE_STYLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -12,13 +13,10 @@ if TYPE_CHECKING:
     from shapecalc.renderers.columns import Column
     from shapecalc.renderers.view import View
 
-__all__ = ["draw"]
+__all__ = ["draw", "draw_page"]
 
-_TABLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
 _CAPTION = "caption-side:top;text-align:left;font-weight:bold;padding:0.3em 0.6em"
 _NOTES = "text-align:left;font-size:85%;opacity:0.75;padding:0.5em 0.6em;max-width:0"  # as wide as the columns make it
-_CELL = "padding:0.1em 0.6em;text-align:"
-_RULE = "1px solid currentColor"
 
 
 def draw(view: View) -> str:
@@ -27,16 +25,16 @@ def draw(view: View) -> str:
     grid = view.grid(names)
     notes = "<br>".join(html(line) for line in view.footer(names))
     return "\n".join([
-        f'<table style="{_TABLE}">',
+        f'<table style="{TABLE_STYLE}">',
         f'<caption style="{_CAPTION}">{html(view.title)}</caption>',
-        f'<thead style="border-bottom:{_RULE}">',
+        f'<thead style="border-bottom:{RULE_STYLE}">',
         _row("th", [column.heading for column in grid.columns], grid.columns, ' scope="col"'),
         "</thead>",
         "<tbody>",
         *[_row("td", row, grid.columns) for row in grid.rows],
         "</tbody>",
-        f'<tfoot style="border-top:{_RULE}">',
-        _row("th", grid.totals, grid.columns),
+        f'<tfoot style="border-top:{RULE_STYLE}">',
+        *([_row("th", grid.totals, grid.columns)] if any(grid.totals) else []),
         f'<tr><td colspan="{len(names)}" style="{_NOTES}">{notes}</td></tr>',
         "</tfoot>",
         "</table>",
@@ -45,7 +43,25 @@ def draw(view: View) -> str:
 
 def _row(tag: str, cells: Iterable[str], columns: Sequence[Column], attributes: str = "") -> str:
     drawn = [
-        f'<{tag}{attributes} style="{_CELL}{"right" if column.sort.is_number else "left"}">{html(cell)}</{tag}>'
+        f'<{tag}{attributes} style="{CELL_STYLE}{"right" if column.sort.is_number else "left"}">{html(cell)}</{tag}>'
         for cell, column in zip(cells, columns, strict=True)
     ]
     return f"<tr>{''.join(drawn)}</tr>"
+
+
+def draw_page(body: str, title: str) -> str:
+    """Return a whole page of HTML, light or dark as the system is."""
+    return "\n".join([
+        "<!doctype html>",
+        '<html lang="en">',
+        "<head>",
+        '<meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{html(title)}</title>",
+        "<style>:root { color-scheme: light dark } body { font-family: system-ui, sans-serif; margin: 2em }</style>",
+        "</head>",
+        "<body>",
+        body,
+        "</body>",
+        "</html>",
+    ])  # fmt: skip

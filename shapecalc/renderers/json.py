@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.escaping import json_text
 
 if TYPE_CHECKING:
-    from shapecalc.model.report import Report
+    from shapecalc.model.report import Report, ReportLine
 
 __all__ = ["draw", "write_contract"]
 
 
-def draw(report: Report, *, with_fields: bool = False, with_shares: bool = False) -> str:
-    """Return the report as JSON, with the receptive field and the shares of every layer where they are asked for."""
+def draw(report: Report, *, with_fields: bool = False, with_shares: bool = False, folded_at: int | None = None) -> str:
+    """Return the report as JSON, with the receptive field and the shares of every layer where they are asked for.
+
+    At the depth `folded_at` it also lists the blocks that are repeated.
+    """
     contract = report.to_dict()
     if with_shares:
         activations = sum(row.activations for row in report.rows)
@@ -28,7 +31,23 @@ def draw(report: Report, *, with_fields: bool = False, with_shares: bool = False
         for layer, found in zip(contract["layers"], fields["layers"], strict=True):
             layer["receptive_field"] = found["receptive_field"]
         contract["misaligned"] = fields["misaligned"]
+    if folded_at:
+        from shapecalc.renderers.folding import fold
+
+        contract["folded"] = [_entry(line) for line in fold(report.lines(folded_at)) if line.copies > 1]
     return write_contract(contract)
+
+
+def _entry(line: ReportLine) -> dict[str, Any]:
+    """Return blocks that are alike, with the sums over all of them."""
+    return {
+        "name": line.name,
+        "kind": line.kind,
+        "count": line.copies,
+        "first": line.rows[0].name,
+        "last": line.rows[-1].name,
+        **line.total._asdict(),
+    }
 
 
 def _part(number: int, whole: int) -> float:

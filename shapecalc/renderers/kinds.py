@@ -7,27 +7,28 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.escaping import json_text, markdown
 from shapecalc.layers.base.arguments import REQUIRED
 from shapecalc.questions.explain.kinds import arguments_of, axes_of, examples_of, families, inputs_of
+from shapecalc.renderers.blocks import Code, Items, Paragraph, Table, Title, draw_blocks
 from shapecalc.renderers.cells import show_size
+from shapecalc.renderers.drawing import TableLine
 from shapecalc.renderers.explanations.markdown import markdown_doc, markdown_list
 from shapecalc.renderers.explanations.text import text_lines
-from shapecalc.text.cells import wrap
+from shapecalc.text.cells import PROSE, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shapecalc.layers.base.arguments import Argument
-from shapecalc.questions.explain.kinds import Kind
+    from shapecalc.questions.explain.kinds import Kind
+    from shapecalc.renderers.blocks import Block
 
-__all__ = ["draw_families", "draw_json", "draw_markdown", "draw_text"]
+__all__ = ["draw_families", "draw_html", "draw_json", "draw_markdown", "draw_text"]
 
 VERSION = 1
-_WIDTH = 80
-_WIDEST = 100
 
 
 def draw_families(width: int | None = None) -> str:
     """Return the list of kinds, family by family, with a line for each."""
-    width = width or _WIDEST
+    width = width or PROSE
     lines = []
     for doc, kinds in families().values():
         lines += [*wrap(doc, width)]
@@ -41,7 +42,7 @@ def draw_families(width: int | None = None) -> str:
 
 def draw_text(kind: Kind, width: int | None = None) -> str:
     """Return the page of a kind as text."""
-    width = min(max(width or _WIDTH, 40), _WIDEST)
+    width = min(max(width or PROSE, 40), PROSE)
     lines = [kind.name, "─" * width]
     for paragraph in kind.doc.split("\n\n"):
         lines += [*_indented(" ".join(paragraph.split()), width), ""]
@@ -84,6 +85,25 @@ def draw_markdown(kind: Kind) -> str:
     for written, result, source in _examples(kind):
         lines.append(f"- `{written}`: {markdown(result)} ({markdown(source)})")
     return "\n".join(lines)
+
+
+def draw_html(kind: Kind) -> str:
+    """Return the page of a kind as a fragment of HTML."""
+    blocks: list[Block] = [Title(kind.name)]
+    blocks += [Paragraph(" ".join(paragraph.split())) for paragraph in kind.doc.split("\n\n")]
+    blocks += [Paragraph(f"Also: {', '.join(kind.also)}.")] if kind.also else []
+    blocks += [Paragraph(f"Axes of the input: {axes_of(kind)}.")] if kind.ranks else []
+    if kind.arguments:
+        lines = [
+            TableLine((one.name, one.symbol, one.doc, one.expected, _default(one), ", ".join(one.also)))
+            for one in kind.arguments
+        ]
+        blocks.append(Table(("argument", "sign", "what", "value", "default", "also"), lines))
+    if kind.rules:
+        blocks += [Paragraph(f"Rules: {_rules_heading(kind)}."), Code(text_lines(kind.rules, PROSE))]
+    blocks += [Code(kind.layers.rstrip().split("\n"), "yaml")] if kind.layers else []
+    examples = [f"{written}: {result} ({source})" for written, result, source in _examples(kind)]
+    return draw_blocks([*blocks, *([Items(examples)] if examples else [])], "html")
 
 
 def draw_json(kinds: Sequence[Kind]) -> str:

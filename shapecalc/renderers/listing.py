@@ -1,17 +1,19 @@
-"""A list of things, such as the bundled networks, as a table for the terminal."""
+"""A list of things, such as the bundled networks, as a table that fits the terminal."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.escaping import clean
-from shapecalc.renderers.drawing import TableLine, draw_lines
+from shapecalc.renderers.blocks import Table, draw_blocks
+from shapecalc.renderers.cells import show_size
+from shapecalc.renderers.drawing import TableLine
 from shapecalc.text.cells import cell_width, cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-__all__ = ["ListedNetwork", "draw_listing", "draw_networks"]
+__all__ = ["ListedNetwork", "draw_networks", "listing"]
 
 _GAP = 3
 _LEAST = 12
@@ -25,20 +27,34 @@ class ListedNetwork(NamedTuple):
     title: str
     family: str
     task: str
-    input: str
+    inputs: dict[str, tuple[int, ...]]
     params: int
     macs: int
     source: str
 
+    def words(self) -> str:
+        """Return what a word is looked for in."""
+        return f"{self.name}\n{self.title}\n{self.family}\n{self.task}\n{self.source}"
 
-def draw_networks(networks: Sequence[ListedNetwork], width: int | None, *, color: bool = False) -> str:
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as the JSON contract has it."""
+        return {**self._asdict(), "inputs": {name: list(sizes) for name, sizes in self.inputs.items()}}
+
+
+def draw_networks(
+    networks: Sequence[ListedNetwork], format_: str, width: int | None = None, *, color: bool = False
+) -> str:
     """Return the list of bundled networks."""
-    rows = [(n.name, n.input, f"{n.params:,}", f"{n.macs:,}", n.task, n.source) for n in networks]
+    rows = [
+        (n.name, ", ".join(map(show_size, n.inputs.values())), f"{n.params:,}", f"{n.macs:,}", n.task, n.source)
+        for n in networks
+    ]
     headings = ("name", "input", "params", "MACs", "task", "source")
-    return draw_listing(headings, rows, numbers=(2, 3), spare=(5, 4), cut=(1,), width=width, color=color)
+    table = listing(headings, rows, numbers=(2, 3), spare=(5, 4), cut=(1,), width=width)
+    return draw_blocks([table], format_, color=color)
 
 
-def draw_listing(
+def listing(
     headings: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
@@ -46,8 +62,7 @@ def draw_listing(
     spare: Sequence[int] = (),
     cut: Collection[int] = (),
     width: int | None = None,
-    color: bool = False,
-) -> str:
+) -> Table:
     """Return a table of texts: the columns whose indices are in `numbers` to the right.
 
     `width` is the terminal's columns; None is unlimited. A narrower one does without the columns `spare`, in that
@@ -64,7 +79,7 @@ def draw_listing(
     heading, *body = lines
     kept = list(widths)
     to_the_right = [kept.index(index) for index in numbers if index in widths]
-    return draw_lines(heading.cells, body, numbers=to_the_right, gap=_GAP, color=color)
+    return Table(heading.cells, body, numbers=to_the_right, gap=_GAP)
 
 
 def _fitting(widths: Mapping[int, int], spare: Sequence[int], cut: set[int], room: int) -> dict[int, int]:

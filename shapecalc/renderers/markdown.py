@@ -26,7 +26,7 @@ def draw(view: View) -> str:
         _row(column.heading for column in grid.columns),
         _row(rule),
         *[_row(map(markdown, row)) for row in grid.rows],
-        _row(totals),
+        *([_row(totals)] if any(totals) else []),
         "",
         *"\n\n".join(markdown(line) for line in view.footer(names)).split("\n"),
     ])  # fmt: skip

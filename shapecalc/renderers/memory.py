@@ -1,4 +1,4 @@
-"""What a network takes of memory, for the terminal: its parts, what is live at the peak, and in words what counts."""
+"""What a network takes of memory: its parts, what is live at the peak, and in words what counts."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
 from shapecalc.renderers.bars import show_share
+from shapecalc.renderers.blocks import Note, Paragraph, Table, Title, draw_blocks
 from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
-from shapecalc.renderers.drawing import TableLine, draw_lines
-from shapecalc.text.cells import shorten, wrap
+from shapecalc.renderers.drawing import TableLine
+from shapecalc.text.cells import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shapecalc.questions.memory import Memory, Training
+    from shapecalc.renderers.blocks import Block
 
 __all__ = ["draw_memory"]
 
@@ -22,17 +24,18 @@ _MOST_HELD = 12
 _NAME = 36
 
 
-def draw_memory(memory: Memory, *, layers: bool = False, width: int | None = None, color: bool = False) -> str:
-    """Return it as a text; `layers` adds a line for every layer, in the order in which they run."""
-    parts = [*wrap(_title(memory), width, hang=2), "", _parts(memory, color=color)]
+def draw_memory(
+    memory: Memory, format_: str = "text", *, layers: bool = False, width: int | None = None, color: bool = False
+) -> str:
+    """Return it in a format; `layers` adds a line for every layer, in the order in which they run."""
+    blocks: list[Block] = [Title(_title(memory)), _parts(memory)]
     if layers:
-        parts += ["", _layers(memory, width, color=color)]
+        blocks.append(_layers(memory, width))
     elif not memory.training:
-        parts += ["", *wrap(_at(memory), width), "", _held(memory, color=color)]
+        blocks += [Paragraph(_at(memory)), _held(memory)]
     if memory.budget:
-        parts += ["", *wrap(_budget(memory), width)]
-    notes = [part for note in _notes(memory) for part in wrap(note, width)]
-    return "\n".join([*parts, "", *notes])
+        blocks.append(Paragraph(_budget(memory)))
+    return draw_blocks([*blocks, *map(Note, _notes(memory))], format_, width, color=color)
 
 
 def _title(memory: Memory) -> str:
@@ -57,7 +60,7 @@ def _amounts(memory: Memory) -> Iterator[tuple[str, int]]:
     yield "gradients of activations, then", memory.training.activation_gradients
 
 
-def _parts(memory: Memory, *, color: bool) -> str:
+def _parts(memory: Memory) -> Table:
     whole = memory.total
     lines = [
         TableLine(
@@ -66,7 +69,7 @@ def _parts(memory: Memory, *, color: bool) -> str:
         for name, amount in _amounts(memory)
     ]
     total = ("total", f"{whole:,}", show_bytes(whole), "")
-    return draw_lines(("Memory", "bytes", "", "share"), lines, total=total, numbers=(1, 2), color=color)
+    return Table(("Memory", "bytes", "", "share"), lines, total=total, numbers=(1, 2))
 
 
 def _at(memory: Memory) -> str:
@@ -76,7 +79,7 @@ def _at(memory: Memory) -> str:
     return f"Most of the activations is live {where}{over}:"
 
 
-def _held(memory: Memory, *, color: bool) -> str:
+def _held(memory: Memory) -> Table:
     held = memory.activations.held
     shown = held if len(held) <= _MOST_HELD else sorted(held, key=lambda tensor: -tensor.bytes)[: _MOST_HELD - 1]
     lines = [
@@ -86,10 +89,10 @@ def _held(memory: Memory, *, color: bool) -> str:
     if len(held) > len(shown):
         rest = sum(tensor.bytes for tensor in held) - sum(tensor.bytes for tensor in shown)
         lines.append(TableLine((f"{len(held) - len(shown):,} more", f"{rest:,}", show_bytes(rest)), "dim"))
-    return draw_lines(("Tensor", "bytes", ""), lines, numbers=(1, 2), color=color)
+    return Table(("Tensor", "bytes", ""), lines, numbers=(1, 2))
 
 
-def _layers(memory: Memory, width: int | None, *, color: bool) -> str:
+def _layers(memory: Memory, width: int | None) -> Table:
     peak = memory.activations.peak or 1
     narrow = width is not None and width < 110
     names = [clean(layer.name) for layer in memory.layers]
@@ -103,7 +106,7 @@ def _layers(memory: Memory, width: int | None, *, color: bool) -> str:
         style = "bold" if layer.live == memory.activations.peak else ""
         lines.append(TableLine((*cells, *over), style))
     headings = ("Layer", "Weights", "Writes", "Live", "of the peak", *(() if narrow else ("Over",)))
-    return draw_lines(headings, lines, numbers=(1, 2, 3), color=color)
+    return Table(headings, lines, numbers=(1, 2, 3))
 
 
 def _budget(memory: Memory) -> str:

@@ -1,16 +1,16 @@
-"""Receptive fields for the terminal: as a table of their own, and in words for one place."""
+"""Receptive fields: as a table of their own, and in words for one place."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
-from shapecalc.renderers import table
+from shapecalc.renderers.blocks import Note, draw_blocks
 from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.fields import keep_fields, show_jump
 from shapecalc.renderers.footer import opening
 from shapecalc.renderers.view import View
-from shapecalc.text.cells import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,17 +23,18 @@ _COLUMNS = ("name", "kind", "output", "rf", "jump", "pad")
 
 
 def draw_fields(
-    fields: ReceptiveFields, *, depth: int | str | None, width: int | None = None, color: bool = False
+    fields: ReceptiveFields, format_: str, *, depth: int | str | None, width: int | None = None, color: bool = False
 ) -> str:
-    """Return the receptive fields of all lines of a report at a depth as a table."""
-    return table.draw(_FieldView(fields, depth, width, color))
+    """Return the receptive fields of all lines of a report at a depth as a table in a format."""
+    drawer = import_module(f"shapecalc.renderers.{format_}")
+    return str(drawer.draw(_FieldView(fields, depth, width, color)))
 
 
 class _FieldView(View):
     """A report with the columns of receptive fields, and what there is to say of those under it."""
 
     def __init__(self, fields: ReceptiveFields, depth: int | str | None, width: int | None, color: bool) -> None:
-        super().__init__(fields.report, depth=depth, width=width, color=color)
+        super().__init__(fields.report, depth=depth, width=width, color=color, fold=False)
         self.notes = list(_notes(fields))
         keep_fields(fields)
 
@@ -62,7 +63,10 @@ def _notes(fields: ReceptiveFields) -> Iterable[str]:
 _ALONG = {"height": "rows", "width": "columns", "depth": "slices", "length": "places"}
 
 
-def draw_region(fields: ReceptiveFields, name: str, place: Sequence[int], width: int | None = None) -> str:
+def draw_region(
+    fields: ReceptiveFields, name: str, place: Sequence[int], format_: str, width: int | None = None,
+    color: bool = False,
+) -> str:  # fmt: skip
     """Return in words what one place of a layer sees of the network's inputs, and the receptive fields of the layer."""
     regions = fields.region(name, place)
     where = f"{clean(name)} at {show_size(place)}" if place else f"{clean(name)} (all of it)"
@@ -72,14 +76,15 @@ def draw_region(fields: ReceptiveFields, name: str, place: Sequence[int], width:
         if axes:
             whole = f"{show_size([axis.size for axis in axes])} of {clean(number)} {show_size(size)}"
             parts = ", ".join(f"{_ALONG[axis.axis]} {axis.first} to {axis.last}" for axis in axes)
-            lines += wrap(f"{where} sees {whole}: {parts}, counted from 0.", width)
+            lines.append(f"{where} sees {whole}: {parts}, counted from 0.")
     found: dict[str, list[Field]] = {}
     for field in fields[name]:
         found.setdefault(_told(field), []).append(field)
     for told, alike in found.items():
         axes_of = " and ".join(dict.fromkeys(field.axis for field in alike))
-        lines += wrap(f"{axes_of}: {told}", width)
-    return "\n".join(lines or [f"{where} sees nothing of the input."])
+        lines.append(f"{axes_of}: {told}")
+    notes = map(Note, lines or [f"{where} sees nothing of the input."])
+    return draw_blocks(notes, format_, width, color=color)
 
 
 def _told(field: Field) -> str:

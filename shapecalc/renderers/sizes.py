@@ -1,10 +1,13 @@
-"""Legal and exact input sizes as text."""
+"""Legal and exact input sizes: axis by axis as text, as a table elsewhere."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from shapecalc.escaping import join_lines
+from shapecalc.renderers.blocks import Note, Table, Title, draw_blocks
+from shapecalc.renderers.drawing import TableLine
+from shapecalc.text.cells import PROSE, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -14,14 +17,30 @@ if TYPE_CHECKING:
 __all__ = ["draw_sizes"]
 
 _LAYERS = 3
+_LABELS = ("legal", "smallest", "exact", "here")
 
 
-def draw_sizes(answer: LegalSizes) -> str:
+def draw_sizes(answer: LegalSizes, format_: str = "text", width: int | None = None, *, color: bool = False) -> str:
     """Return which input sizes a network takes, axis by axis."""
+    if format_ == "text":
+        return _text(answer, width or PROSE)
+    rows = []
+    for entry in answer.axes:
+        told = {label: words for label, words in _body(entry) if label}
+        further = [words for label, words in _body(entry) if not label]
+        here = "; ".join(filter(None, [told.get("here", ""), *further]))
+        cells = (_heading(entry, named=len(answer.axes) > 1), *(told.get(label, "") for label in _LABELS[:-1]), here)
+        rows.append(TableLine(cells))
+    table = [Table(("axes", *_LABELS), rows)] if rows else []
+    return draw_blocks([Title(answer.name or "the network"), *table, Note(_footer(answer))], format_, color=color)
+
+
+def _text(answer: LegalSizes, width: int) -> str:
     lines = [answer.name or "the network"]
     for entry in answer.axes:
-        lines += ["", _heading(entry, named=len(answer.axes) > 1), *_body(entry)]
-    return join_lines([*lines, "", _footer(answer)])
+        lines += ["", _heading(entry, named=len(answer.axes) > 1)]
+        lines += [f"  {label:10}{words}" for label, words in _body(entry)]
+    return join_lines([*lines, "", *wrap(_footer(answer), width)])
 
 
 def _heading(entry: AxisSizes, *, named: bool) -> str:
@@ -32,17 +51,18 @@ def _heading(entry: AxisSizes, *, named: bool) -> str:
     return f"{axes}{of}" + (", always equal" if len(entry.inputs) > 1 else "")
 
 
-def _body(entry: AxisSizes) -> Iterator[str]:
-    yield f"  legal     {entry.legal.text()}"
+def _body(entry: AxisSizes) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say of axes, each with its label; what goes on with the last has none."""
+    yield "legal", entry.legal.text()
     if not entry.legal.smallest:
         return
-    yield f"  smallest  {entry.legal.smallest:,}"
+    yield "smallest", f"{entry.legal.smallest:,}"
     same = entry.exact._replace(searched=entry.legal.searched) == entry.legal
-    yield f"  exact     {'all of them' if same else entry.exact.text()}"
+    yield "exact", "all of them" if same else entry.exact.text()
     for size in dict.fromkeys(entry.given):
         first, *rest = _verdict(entry, size)
-        yield f"  here      {first}"
-        yield from (f"            {line}" for line in rest)
+        yield "here", first
+        yield from (("", line) for line in rest)
 
 
 def _verdict(entry: AxisSizes, size: int) -> list[str]:

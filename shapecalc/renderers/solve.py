@@ -1,18 +1,18 @@
-"""Answers backwards as text: arguments of a window, settings that meet budgets, changes of a specification."""
+"""Answers backwards: arguments of a window, settings that meet budgets, changes of a specification."""
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import count_noun
-from shapecalc.escaping import clean, join_lines
-from shapecalc.renderers.drawing import TableLine, draw_lines
+from shapecalc.renderers.blocks import Code, Items, Note, Paragraph, Table, Title, draw_blocks
+from shapecalc.renderers.drawing import TableLine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from shapecalc.questions.solve import BudgetSolution, BudgetSolutions, Fix, Fixes, WindowSolution, WindowSolutions
+    from shapecalc.renderers.blocks import Block
 
 __all__ = ["draw_budget", "draw_fixes", "draw_window"]
 
@@ -29,13 +29,14 @@ def _shown(value: Any) -> str:
     return f"{value:,}" if type(value) is int else str(value)
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows of numbers as the lines of a table."""
-    drawn = draw_lines(headings, [TableLine(row) for row in rows], numbers=range(len(headings)))
-    return [f"  {line}" for line in drawn.split("\n")]
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return rows of numbers as a table."""
+    return Table(headings, [TableLine(row) for row in rows], numbers=range(len(headings)))
 
 
-def draw_window(answer: WindowSolutions, top: int) -> str:
+def draw_window(
+    answer: WindowSolutions, top: int, format_: str = "text", width: int | None = None, *, color: bool = False
+) -> str:
     """Return which arguments give an output size, `top` of them."""
     fixed = "".join(f", {name} {_shown(value)}" for name, value in answer.fixed.items())
     asked = f"{answer.kind}, {_size(answer.input)} → {_size(answer.output)}{fixed}"
@@ -44,15 +45,15 @@ def draw_window(answer: WindowSolutions, top: int) -> str:
     if answer.solutions:
         shown = answer.solutions[:top]
         more = len(answer.solutions) - len(shown)
-        lines = [asked, "", *_window_rows(shown)]
-        lines += [f"  and {more:,} less usual (--top {len(answer.solutions)} shows all)"] if more else []
+        blocks: list[Block] = [Title(asked), _window_rows(shown)]
+        blocks += [Note(f"and {more:,} less usual (--top {len(answer.solutions)} shows all)")] if more else []
     else:
-        lines = [f"{asked}: nothing in the range that was searched gives this"]
-        lines += ["", "nearest:", *_window_rows(answer.nearest, output=True)] if answer.nearest else []
-    return join_lines([*lines, "", *_wrap(footer)])
+        blocks = [Title(f"{asked}: nothing in the range that was searched gives this")]
+        blocks += [Paragraph("nearest:"), _window_rows(answer.nearest, output=True)] if answer.nearest else []
+    return draw_blocks([*blocks, *([Note(footer)] if footer else [])], format_, width, color=color)
 
 
-def _window_rows(solutions: Sequence[WindowSolution], *, output: bool = False) -> list[str]:
+def _window_rows(solutions: Sequence[WindowSolution], *, output: bool = False) -> Table:
     names = list(solutions[0].arguments)
     headings = [*(["output"] if output else []), *names, "exact"]
     rows = [
@@ -76,11 +77,9 @@ def _spans(values: Sequence[int]) -> str:
     return ", ".join(f"{a:,} to {b:,}" if b > a else f"{a:,}" for a, b in spans)
 
 
-def _wrap(text: str, hang: str = "") -> list[str]:
-    return textwrap.wrap(text, 80, subsequent_indent=hang)
-
-
-def draw_budget(answer: BudgetSolutions, top: int) -> str:
+def draw_budget(
+    answer: BudgetSolutions, top: int, format_: str = "text", width: int | None = None, *, color: bool = False
+) -> str:
     """Return which variables meet budgets, `top` settings of them."""
     units = {"params": "parameters", "macs": "MACs", "memory": "bytes"}
     asked = " and ".join(f"at most {most:,} {units[what]}" for what, most in answer.budgets.items())
@@ -88,13 +87,14 @@ def draw_budget(answer: BudgetSolutions, top: int) -> str:
     shown = answer.solutions[:top] or ((answer.least,) if answer.least else ())
     if not answer.solutions and answer.searched:
         told += ": no setting meets this" + ("; the least that there is:" if answer.least else "")
-    lines = [*_wrap(clean(told), "  "), ""]
+    blocks: list[Block] = [Title(told)]
     if shown:
-        lines += _table([*shown[0].settings, *(units[w] for w in answer.budgets), "used"], [_row(s) for s in shown])
+        headings = [*shown[0].settings, *(units[what] for what in answer.budgets), "used"]
+        blocks.append(_table(headings, [_row(solution) for solution in shown]))
     more = answer.meeting - len(shown)
-    lines += [f"  and {more:,} more that need less"] if answer.solutions and more > 0 else []
-    lines += [""] if shown else []
-    return join_lines([*lines, *_wrap(_searched(answer)), *(line for note in _notes(answer) for line in _wrap(note))])
+    notes = [f"and {more:,} more that need less"] if answer.solutions and more > 0 else []
+    notes += [*filter(None, [_searched(answer)]), *_notes(answer)]
+    return draw_blocks([*blocks, *map(Note, notes)], format_, width, color=color)
 
 
 def _searched(answer: BudgetSolutions) -> str:
@@ -125,25 +125,28 @@ def _row(solution: BudgetSolution) -> list[str]:
     return [*(_number(value) for value in solution.settings.values()), *amounts, f"{solution.used:,.1%}"]
 
 
-def draw_fixes(answer: Fixes, top: int) -> str:
+def draw_fixes(answer: Fixes, top: int, format_: str = "text", width: int | None = None, *, color: bool = False) -> str:
     """Return which changes make a specification right, `top` of them."""
     if not answer.problems:
-        return clean(f"{answer.name}: every layer fits, there is nothing to fix")
-    lines = [f"{answer.name}: {count_noun(len(answer.problems), 'problem')}"]
-    lines += [f"  {problem.headline}" for problem in answer.problems[:top]]
+        title = Title(f"{answer.name}: every layer fits, there is nothing to fix")
+        return draw_blocks([title], format_, width, color=color)
+    blocks: list[Block] = [Title(f"{answer.name}: {count_noun(len(answer.problems), 'problem')}")]
+    blocks.append(Items([problem.headline for problem in answer.problems[:top]]))
     for number, fix in enumerate(answer.fixes[:top], 1):
-        lines += ["", *_fix_lines(number, fix)]
+        blocks += _fix_blocks(number, fix)
     if not answer.fixes:
-        lines += ["", "no one change, and no two, make every layer fit"]
+        blocks.append(Paragraph("no one change, and no two, make every layer fit"))
     cut = "; there are more, and no time to try them all" if answer.is_cut_short else ""
-    return join_lines([*lines, "", f"{answer.trials:,} changes tried{cut}; those shown were read and inferred anew"])
+    blocks.append(Note(f"{answer.trials:,} changes tried{cut}; those shown were read and inferred anew"))
+    return draw_blocks(blocks, format_, width, color=color)
 
 
-def _fix_lines(number: int, fix: Fix) -> list[str]:
-    outputs = ", ".join(f"{name} {_size(sizes)}" for name, sizes in fix.outputs.items())
-    lines = [f"{number}. {'; and '.join(change.text() for change in fix.changes)}"]
+def _fix_blocks(number: int, fix: Fix) -> Iterator[Block]:
+    yield Paragraph(f"{number}. {'; and '.join(change.text() for change in fix.changes)}")
+    lines = []
     for change in fix.changes:
         if change.edit:
             mark = {"-": change.edit.old, "+": change.edit.new}
-            lines += [f"   {change.edit.line:>4} {sign} {line}" for sign, line in mark.items() if line]
-    return [*lines, f"   output: {outputs}"]
+            lines += [f"{change.edit.line:>4} {sign} {line}" for sign, line in mark.items() if line]
+    outputs = ", ".join(f"{name} {_size(sizes)}" for name, sizes in fix.outputs.items())
+    yield Code([*lines, f"output: {outputs}"])

@@ -1,14 +1,13 @@
-"""The rows of a sweep as a table for the terminal."""
+"""The rows of a sweep as a table, with what they are above and what is left out below."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import count_noun
-from shapecalc.escaping import clean
+from shapecalc.renderers.blocks import Note, Title, draw_blocks
 from shapecalc.renderers.cells import show_bytes
-from shapecalc.renderers.listing import draw_listing
-from shapecalc.text.cells import wrap
+from shapecalc.renderers.listing import listing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +19,17 @@ __all__ = ["draw_sweep"]
 _NOTHING = "–"
 
 
+def draw_sweep(job: Job, wrong: Sequence[str], format_: str, width: int | None = None, *, color: bool = False) -> str:
+    """Return the rows that a sweep gathered; `wrong` says why the first that does not fit does not."""
+    rows = _listed(job)
+    if not rows.cells:
+        return draw_blocks(
+            [Title(job.title()), *map(Note, ("no row is left", *wrong))], format_, width, color=color
+        )  # fmt: skip
+    table = listing(rows.headings, rows.cells, numbers=rows.numbers, width=width)
+    return draw_blocks([Title(job.title()), table, *map(Note, (*rows.footer, *wrong))], format_, width, color=color)
+
+
 class _Listing(NamedTuple):
     """A table: headings, rows of texts, which columns are numbers, and the lines below."""
 
@@ -27,17 +37,6 @@ class _Listing(NamedTuple):
     cells: list[tuple[str, ...]]
     numbers: tuple[int, ...]
     footer: list[str]
-
-
-def draw_sweep(job: Job, wrong: Sequence[str], width: int | None, *, color: bool) -> str:
-    """Return the rows of a sweep as a table, with what they are above; what is left out, and what is `wrong`, below."""
-    rows, wrong = _listed(job), [clean(line) for line in wrong]
-    title = wrap(clean(job.title()), width, hang=2)
-    if not rows.cells:
-        return "\n".join([*title, "", "no row is left", *wrong])
-    footer = [line for text in (*rows.footer, *wrong) for line in wrap(text, width)]
-    drawn = draw_listing(rows.headings, rows.cells, numbers=rows.numbers, width=width, color=color)
-    return "\n".join([*title, "", drawn, "", *footer])
 
 
 def _listed(job: Job) -> _Listing:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean
 from shapecalc.model.report import ReportLine, Totals
-from shapecalc.renderers.cells import NOTHING, show_size
+from shapecalc.renderers.cells import FIELD, NOTHING, show_size
 from shapecalc.renderers.columns import COLUMNS, DEFAULT, SHARES, check_columns
 from shapecalc.renderers.footer import footer
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from shapecalc.model.report import Report
     from shapecalc.renderers.columns import Column
+    from shapecalc.renderers.selection import Selection
+
+_T = TypeVar("_T")
 
 __all__ = ["CellGrid", "View"]
 
@@ -39,7 +42,7 @@ class CellGrid(NamedTuple):
 class View:
     """A report as it was asked for. `asked` are the columns in place of a renderer's own, `added` those beside them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (each is an option of its own)
         self,
         report: Report,
         columns: Sequence[str] = (),
@@ -49,6 +52,8 @@ class View:
         color: bool = False,
         flops: bool = False,
         shares: bool = False,
+        fold: bool | None = None,
+        selection: Selection | None = None,
     ) -> None:
         self.report = report
         self.width = width
@@ -60,8 +65,14 @@ class View:
         names = self._operations(check_columns([name.lstrip("+") for name in columns])) if columns else []
         self.asked = [] if adding else names
         self.added = names if adding else []
+        self.is_fold_asked = bool(fold)
+        self.folds = fold is not False and not any(COLUMNS[name].sort is FIELD for name in names)
+        self.selection = selection
+        if selection and selection.is_of_layers and depth == AUTO:
+            depth = None
         self._depth = _check_depth(depth)
-        self._lines: list[ReportLine] = []
+        self._all: list[ReportLine] = []
+        self._picked: list[int] | None = None
         self._cells: dict[str, list[str]] = {}
         self._sums: dict[str, str] = {}
 
@@ -74,10 +85,32 @@ class View:
 
     @property
     def lines(self) -> list[ReportLine]:
-        """The lines, the inputs first."""
-        if not self._lines:
-            self._lines = [*_input_lines(self.report), *self.report.lines(self.depth)]
-        return self._lines
+        """The lines that are shown: all, the inputs first, or those that were selected."""
+        return self.shown_of(self.all_lines)
+
+    @property
+    def all_lines(self) -> list[ReportLine]:
+        """The lines of the whole network at the depth, the inputs first."""
+        if not self._all:
+            self._all = [*_input_lines(self.report), *self.lines_at(self.depth, folds=self.folds)]
+        return self._all
+
+    def lines_at(self, depth: int | None, *, folds: bool) -> list[ReportLine]:
+        """Return the lines of the layers at a depth, repeated blocks as one where it folds."""
+        lines = self.report.lines(depth)
+        if folds and any(line.is_block for line in lines):
+            from shapecalc.renderers.folding import fold  # most networks shown have no closed block
+
+            lines = fold(lines)
+        return lines
+
+    def shown_of(self, items: Sequence[_T]) -> list[_T]:
+        """Return what is shown, of an item for each of all lines."""
+        if self.selection is None:
+            return list(items)
+        if self._picked is None:
+            self._picked = self.selection.picked(self.report, self.all_lines)
+        return [items[index] for index in self._picked]
 
     def names(self, default: Sequence[str] = DEFAULT) -> list[str]:
         """Return the columns to show, where `default` are a renderer's own."""
@@ -92,9 +125,9 @@ class View:
         """Return the cells of a column, one for each line."""
         if name not in self._cells:
             column = COLUMNS[name]
-            values = column.values(self.report, self.lines)
+            values = column.values(self.report, self.all_lines)
             shown = column.sort.shown
-            self._cells[name] = [shown(value) for value in values]
+            self._cells[name] = [shown(value) for value in self.shown_of(values)]
             if name == "params":
                 self._cells[name] = [
                     SHARED if cell == NOTHING and _is_shared(line) else cell
@@ -129,8 +162,18 @@ class View:
 
     def footer(self, names: Sequence[str]) -> list[str]:
         """Return the totals and the convention in force, for a report shown with these columns."""
-        closed = sum(line.is_block for line in self.lines[len(self.report.inputs) :])
-        return footer(self.report, [*names, "flops"] if self.flops else names, closed, self.depth)
+        blocks = [line for line in self.lines if line.rows and line.is_block]
+        names = [*names, "flops"] if self.flops else names
+        notes = footer(self.report, names, sum(line.copies for line in blocks), self.depth)
+        folded = [line for line in blocks if line.copies > 1]
+        if folded:
+            example = clean(folded[0].name)
+            words = f"{example} stands for blocks that are alike, with their counts added: --no-fold lists each"
+            notes.insert(len(notes) - len(self.report.graph.notes), words)
+        if self.selection:
+            whole = len(self.all_lines) - len(self.report.inputs)
+            notes.insert(0, self.selection.words(len(self.lines), whole))
+        return notes
 
 
 def _is_shared(line: ReportLine) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["cell_width", "cut_off", "shorten", "wrap"]
+__all__ = ["PROSE", "cell_width", "cut_off", "shorten", "wrap"]
+
+PROSE = 100
+"""Columns that prose is wrapped at where no terminal says how many there are."""
 
 _COMBINING = frozenset({"Mn", "Me"})
 _OWN = dict.fromkeys(map(ord, "×–−·…≤─█▏▎▍▌▋▊▉"))

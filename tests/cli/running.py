@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import io
+import re
 import sys
 from typing import NamedTuple
 
@@ -37,7 +38,8 @@ def run(*arguments, text: str | bytes = b"", columns: int = 0, color: bool = Fal
     out, err = _Stream(is_terminal=bool(columns), encoding=encoding), _Stream(encoding=encoding)
     given = io.TextIOWrapper(io.BytesIO(text.encode() if isinstance(text, str) else text), encoding="utf-8")
     before = sys.argv, sys.stdin
-    environment = {"COLUMNS": str(columns or 80), "TERM": "xterm-256color" if color else "dumb", "NO_COLOR": "",
+    width = str(columns or 80) if columns or {"--help", "-h"}.intersection(arguments) else ""  # no terminal, no width
+    environment = {"COLUMNS": width, "TERM": "xterm-256color" if color else "dumb", "NO_COLOR": "",
                    "FORCE_COLOR": ""}  # fmt: skip
     import os
 
@@ -59,6 +61,12 @@ def run(*arguments, text: str | bytes = b"", columns: int = 0, color: bool = Fal
             else:
                 os.environ[key] = value
     return Ran(status, out.text(), err.text())
+
+
+def as_xml(text: str) -> str:
+    """A page of HTML, or a fragment, as a reader of XML takes it."""
+    body = re.sub(r"<(br|meta [^>]*)>", r"<\1/>", text.removeprefix("<!doctype html>\n"))
+    return body if body.startswith(("<html", "<svg")) else f"<body>{body}</body>"
 
 
 def commands() -> dict[str, click.Command]:

@@ -68,7 +68,7 @@ def test_for_machines(tmp_path):
     found = json.loads(run("check", bad, "--format", "json").out)
     problem = found["results"][0]["problems"][0]
     assert (problem["file"], problem["line"], problem["column"]) == (str(bad), 4, 3)
-    assert problem["mend"] == "did you mean conv?"
+    assert problem["hint"] == "did you mean conv?"
     good = tmp_path / "good.yaml"
     good.write_text(GOOD)
     line, *others = run("check", bad, good, "--format", "github").out.splitlines()

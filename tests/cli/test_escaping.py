@@ -19,7 +19,7 @@ import click
 import pytest
 import yaml
 from markdown_it import MarkdownIt
-from running import commands, formats_of, run
+from running import as_xml, commands, formats_of, run
 from searching import some
 
 import shapecalc
@@ -40,7 +40,8 @@ from shapecalc.escaping import (
 )
 from shapecalc.language import files as locate
 from shapecalc.questions.sweep.files import header_of
-from shapecalc.renderers.listing import draw_listing
+from shapecalc.renderers.blocks import draw_blocks
+from shapecalc.renderers.listing import listing
 from shapecalc.source.decoding import UNREADABLE
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ FED: dict[str, Callable[[Path], list[list[str]]]] = {
     "explain": lambda spec: [[f"{spec}", "--what", "output", "--what", "params"], [f"{spec}", NAMES[1]]],
     "formula": lambda spec: [[f"{spec}", "-s", "lambda", "-s", "max", "-s", "max", "--what", "params,output"],
                              [f"{spec}", "--layer", NAMES[0], "--what", "params"]],
+    "init": lambda _: [["lenet5", "-o", "-"], ["-o", "-"]],
     "layer": lambda _: [["conv", "--input", "3x8x8", "--out-channels", "4", "--kernel-size", "3"]],
     "layers": lambda _: [["conv"]],
     "memory": lambda spec: [[f"{spec}"], [f"{spec}", "--layers", "--training"]],
@@ -201,6 +203,11 @@ def check_json(text: str) -> None:
     json.loads(text)
 
 
+def check_yaml(text: str) -> None:
+    check_seen(text)
+    assert isinstance(yaml.safe_load(text), dict)
+
+
 def check_jsonl(text: str) -> None:
     check_seen(text)
     assert all(isinstance(json.loads(line), dict) for line in text.split("\n") if line)
@@ -228,9 +235,8 @@ def check_markdown(text: str) -> None:
     } - (
         {"em_open"} if "### " in text else set()  # the docs of kinds stand in italics
     )
-    tables = re.findall(r"(?m)^\|.*\|$", text)
-    if tables and "### " not in text:
-        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in tables}) == 1
+    for table in re.findall(r"(?m)(?:^\|.*\|(?:\n|\Z))+", text) if "### " not in text else ():
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1
 
 
 def check_latex(text: str) -> None:
@@ -243,9 +249,9 @@ def check_latex(text: str) -> None:
 
 def check_markup(text: str) -> None:
     check_seen(text)
-    tags = {element.tag.rpartition("}")[2] for element in ET.fromstring(text.replace("<br>", "<br/>")).iter()}
+    tags = {element.tag.rpartition("}")[2] for element in ET.fromstring(as_xml(text)).iter()}
     assert tags <= {"table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "br", "svg", "title", "style", "rect", "text",
-                    "path"}  # fmt: skip
+                    "path", "html", "head", "meta", "body", "p", "strong", "ul", "li", "pre"}  # fmt: skip
     assert "onerror=alert(1)>" not in text
 
 
@@ -272,7 +278,7 @@ def shapecalc_quantities() -> tuple[str, ...]:
 
 
 CHECKS: dict[str, Callable[[str], None]] = {
-    "": check_json, "text": check_text, "table": check_text, "json": check_json, "jsonl": check_jsonl, "csv": check_csv,
+    "": check_yaml, "text": check_text, "json": check_json, "jsonl": check_jsonl, "csv": check_csv,
     "markdown": check_markdown, "latex": check_latex, "html": check_markup, "svg": check_markup, "github": check_github,
     "python": check_python,
 }  # fmt: skip
@@ -327,7 +333,7 @@ def test_no_answer_runs_hides_or_forges(name: str, format_: str, spec: str, spec
         CHECKS[format_](ran.out)
 
 
-@pytest.mark.parametrize("name", some([name for name, format_ in CASES if format_ in ("text", "table")], 2))
+@pytest.mark.parametrize("name", some([name for name, format_ in CASES if format_ == "text"], 2))
 def test_nor_on_a_terminal_that_wraps(name: str, specs: dict[str, Path]) -> None:
     for arguments in [*FED[name](specs["good"]), FED[name](specs["wordy"])[0]]:
         ran = run(name, *arguments, columns=50)
@@ -335,7 +341,9 @@ def test_nor_on_a_terminal_that_wraps(name: str, specs: dict[str, Path]) -> None
         check_text(ran.out)
 
 
-@pytest.mark.parametrize("name", [name for name in commands() if name not in ("layer", "layers", "schema", "specs")])
+@pytest.mark.parametrize(
+    "name", [name for name in commands() if name not in ("init", "layer", "layers", "schema", "specs")]
+)
 def test_no_error_in_a_file_hides_or_forges(name: str, tmp_path: Path) -> None:
     file = tmp_path / f"a\r{FORGED}\u2028{FORGED}\u202e.yaml"
     for text in BROKEN if name in ("summary", "check") else BROKEN[1::4]:
@@ -483,7 +491,9 @@ def test_words_that_are_swept(format_: str, tmp_path: Path) -> None:
 
 
 def test_headings_are_no_markup() -> None:
-    assert "[red]x[/red]␊" in draw_listing(["[red]x[/red]\n"], [["1"]])
+    for color in (False, True):
+        drawn = draw_blocks([listing(["[red]x[/red]\n"], [["1"]])], "text", color=color)
+        assert "[red]x[/red]␊" in drawn
 
 
 def test_annotations() -> None:

@@ -36,7 +36,7 @@ def test_no_answer_is_status_1():
 
 
 def test_answers_fit_a_terminal():
-    ran = run("solve", "mobilenet_v1", "--for", "classes=1000:2000:1000", "--params", "10")
+    ran = run("solve", "mobilenet_v1", "--for", "classes=1000:2000:1000", "--params", "10", columns=80)
     assert max(map(len, ran.out.splitlines())) <= 80
     fixed = run("solve", "max_pool", "--input", "112", "--output", "56", "--ceil-mode", "true", "--stride", "2")
     assert fixed.out.startswith("max_pool, 112 → 56, ceil_mode true, stride 2\n")
@@ -51,7 +51,7 @@ def test_fixes():
 
 
 def test_memory_says_what_it_includes():
-    ran = run("solve", "unet", "--for", "width", "--memory", "64MiB", "--bits", "8")
+    ran = run("solve", "unet", "--for", "width", "--memory", "64MiB", "--bits", "8", columns=80)
     told = " ".join(ran.out.split())
     assert "weights, buffers and live activations at their peak" in told
     assert "`shapecalc memory --weights 8 --activations 8 --buffers 8`" in told

@@ -81,7 +81,7 @@ def test_standard_input_and_output_file(tmp_path):
         ("out.CSV", "name,kind"),
         ("out.md", "**small"),
         ("out.tex", "% \\usepackage"),
-        ("out.html", "<table"),
+        ("out.html", "<!doctype html>\n<html"),
         ("out.svg", "<svg"),
         ("out.txt", "small ·"),
         ("out", "small ·"),

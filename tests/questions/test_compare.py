@@ -6,6 +6,7 @@ import pytest
 
 import shapecalc
 from shapecalc.questions.compare import TOTALS, compare, diff, totals_of
+from shapecalc.renderers.difference import draw_difference
 
 
 def infer(layers, size=(3, 8, 8)):
@@ -87,6 +88,23 @@ def test_a_layer_changes():
         "activations": 288,
         "layers": 0,
     }
+
+
+def test_blocks_as_a_whole():
+    difference = diff(loaded("resnet50"), loaded("resnet101"), 2)
+    added = [change.after for change in difference.changes if change.status == "added"]
+    assert [line.name for line in added] == [f"layer3.{n}" for n in range(6, 23)]
+    assert sum(line.total.params for line in added) == 44_549_160 - 25_557_032
+    assert difference.count("same") == 23
+
+
+def test_a_block_of_the_same_sums_is_not_the_same_where_its_layers_differ():
+    block = "input: 3x8x8\nblocks:\n  b: [conv: {out_channels: 4, kernel_size: 3, padding: same}, %s]\nlayers: [b, b]\n"
+    before, after = (shapecalc.load(block % kind).infer() for kind in ("relu", "tanh"))
+    assert [change.differing for change in diff(before, after, 1).changes] == [("layers",), ("layers",)]
+    assert [change.status for change in diff(before, before, 1).changes] == ["same", "same"]
+    drawn = draw_difference(diff(before, after, 1), "text")
+    assert drawn.count("other layers inside") == 2
 
 
 def test_layers_of_other_names_are_matched_by_kind():

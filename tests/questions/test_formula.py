@@ -186,7 +186,7 @@ layers:
 
 
 def test_what_symbols_mean_fits_a_terminal():
-    lines = run("formula", "mobilenet_v1", "--symbol", "classes", "--what", "params").out.splitlines()
+    lines = run("formula", "mobilenet_v1", "--symbol", "classes", "--what", "params", columns=80).out.splitlines()
     assert max(map(len, lines)) <= 80
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims.lists import Many
@@ -71,7 +72,7 @@ def find_symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
 def _variable(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
     given = graph.variables[name]
     if type(given) is not int:
-        raise UsageError(Problem(f"{name} cannot be a symbol: its value is no whole number, but {given}"))
+        raise UsageError(Problem(f"{name} cannot be a symbol: its value is no whole number, but {_spelled(given)}"))
 
     def vary(sizes: Sequence[int]) -> Graph:
         varied, problems = rebuild({name: Many(sizes)})
@@ -83,12 +84,16 @@ def _variable(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
     return SymbolInUse(name, "a variable of the specification", given, domain, (), is_variable=True)
 
 
+def _spelled(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def refusal(name: str, problem: Problem) -> Problem:
     """Return why a variable cannot be a symbol."""
     return Problem(
         f"{name} cannot be a symbol: it decides how the network is built, or is put to use as only a number can be",
         problem.mark,
-        why=(problem.headline.replace("Many", "a symbol"),),
+        why=(re.sub(r"Many\([^)]*\)", "a symbol", problem.headline),),
         mend=f"give it a value with --set {name}=… and leave it out of the symbols",
     )
 

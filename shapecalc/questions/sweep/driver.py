@@ -35,8 +35,8 @@ _EXCESSIVE_ROWS = 20_000_000
 _EXCESSIVE_SECONDS = 3_600
 _LONG_ROWS = 2_000_000
 _LONG_SECONDS = 5
-_SECONDS_PER_ROW = {"table": 4e-7, "csv": 3e-6, "json": 1e-5, "jsonl": 1e-5, "parquet": 1e-6}
-_BYTES_PER_CELL = {"table": 0, "csv": 9, "json": 11, "jsonl": 11, "parquet": 5}
+_SECONDS_PER_ROW = {"text": 4e-7, "csv": 3e-6, "json": 1e-5, "jsonl": 1e-5, "parquet": 1e-6}
+_BYTES_PER_CELL = {"text": 0, "csv": 9, "json": 11, "jsonl": 11, "parquet": 5}
 
 
 class Size(NamedTuple):
@@ -86,10 +86,10 @@ class Job:
             raise UsageError(Problem(message, mend="--pareto params,macs"))
         if sort:
             read_order(sort, known)
-        is_cut = format == "table" and not pareto and top is None
-        self.shown = shown if format == "table" and top is None else None
+        is_cut = format == "text" and not pareto and top is None
+        self.shown = shown if format == "text" and top is None else None
         self.wish = Wish(plan.condition(where) if where else None, pareto, sort, shown if is_cut else top)
-        self.is_gathered = format in ("table", "json") or self.wish.needs_all or top is not None
+        self.is_gathered = format in ("text", "json") or self.wish.needs_all or top is not None
         self.gathering = Gathering(plan, self.wish, tuple(name for name, _ in self.objectives) if plot else ())
         if resume and (self.is_gathered or not output):
             mend = "name it: --output FILE.csv, without --sort, --top and --pareto"
@@ -181,7 +181,7 @@ class Job:
             self._file.finish()
         elif self.output and self.format == "parquet":
             write_parquet(self.output, self.plan, self.result())
-        elif self.output and self.format != "table":
+        elif self.output and self.format != "text":
             write_file(self.output, self.text().encode("utf-8", "replace"))
 
     @property

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.renderers.columns import COLUMNS
 from shapecalc.renderers.drawing import TableLine, draw_lines, draw_texts
-from shapecalc.text.cells import cell_width, shorten, wrap
+from shapecalc.text.cells import PROSE, cell_width, shorten, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,8 +37,9 @@ def draw(view: View) -> str:
     grid = view.grid(names)
     if view.width is not None and not view.asked:
         grid = _with_short_names(grid, names, view.width)
-    title = wrap(view.title, view.width, hang=2)
-    footer = [part for line in view.footer(names) for part in wrap(line, view.width)]
+    room = view.width or PROSE
+    title = wrap(view.title, room, hang=2)
+    footer = [part for line in view.footer(names) for part in wrap(line, room)]
     drawn = draw_lines(
         [column.heading for column in grid.columns],
         [TableLine(row) for row in grid.rows],

@@ -1,0 +1,102 @@
+"""What a shell completes: specifications (bundled names and files), layers, variables, kinds."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import click
+
+__all__ = ["complete_bundled", "complete_kinds", "complete_layers", "complete_settings", "complete_specs",
+           "complete_targets"]  # fmt: skip
+
+_ENDINGS = (".yaml", ".yml")
+
+
+def _items(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(word) for word in dict.fromkeys(words) if word.startswith(incomplete)]
+
+
+def complete_bundled(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the bundled networks that begin so."""
+    from shapecalc.language.files import bundled_members  # for a completion alone
+
+    return _items([name for _, name in bundled_members()], incomplete)
+
+
+def complete_specs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the bundled networks, YAML files and folders that begin so."""
+    bundled, found = complete_bundled(ctx, param, incomplete), list(_files(incomplete))
+    if not bundled and len(found) == 1 and found[0].endswith(os.sep):  # a shell would end the word: go on in the folder
+        found += _files(found[0])
+    return [*bundled, *_items(found, incomplete)]
+
+
+def _files(incomplete: str) -> Iterable[str]:
+    """Yield the YAML files and the folders beside what was written; hidden ones where their dot was."""
+    folder, start = os.path.split(incomplete)
+    try:
+        with os.scandir(os.path.expanduser(folder) or ".") as entries:
+            found = sorted((entry.name, entry.is_dir()) for entry in entries)
+    except OSError:
+        return
+    for name, is_folder in found:
+        if name.startswith(start) and (start or not name.startswith(".")):
+            path = os.path.join(folder, name)
+            if is_folder:
+                yield f"{path}{os.sep}"
+            elif name.endswith(_ENDINGS):
+                yield path
+
+
+def _of_network(words_of: Callable[[Any], Sequence[str]]) -> Callable[..., list[CompletionItem]]:
+    """Return what completes words of the network that the command names."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+        from shapecalc.errors import ShapecalcError
+        from shapecalc.network import load
+
+        spec = ctx.params.get("spec") or ctx.params.get("target") or ctx.params.get("first")
+        spec = spec or next(iter(ctx.params.get("specs") or ctx.args), None)  # the latter where an option is begun
+        if not spec or spec == "-":
+            return []
+        try:
+            return _items(words_of(load(spec)), incomplete)
+        except ShapecalcError:
+            return []
+
+    return complete
+
+
+def _layers(network: Any) -> Sequence[str]:
+    graph = network.graph
+    return [*[node.name for node in graph.nodes], *[block.name for block in graph.blocks]]
+
+
+complete_layers = _of_network(_layers)
+complete_settings = _of_network(
+    lambda network: [f"{name}={_shown(value)}" for name, value in network.graph.variables.items()]
+)
+
+
+def _shown(value: Any) -> str:
+    """Return the value that a variable has, to be changed; nothing for one that a shell would need in quotes."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if text.replace("_", "").replace(".", "").replace("-", "").isalnum() else ""
+
+
+def complete_kinds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the kinds of layer that begin so."""
+    from shapecalc.layers import KINDS  # it loads every family
+
+    return _items(KINDS, incomplete)
+
+
+def complete_targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the kinds of layer and the specifications that begin so."""
+    return [*complete_kinds(ctx, param, incomplete), *complete_specs(ctx, param, incomplete)]

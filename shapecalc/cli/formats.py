@@ -1,0 +1,83 @@
+"""The formats of a command: one option for all of them, and the file that names one by its suffix."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from shapecalc.errors import Problem, UsageError
+from shapecalc.renderers import ALSO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["SUFFIXES", "format_options", "output_formats"]
+
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+SUFFIXES = {
+    ".txt": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".json": "json",
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tex": "latex", ".svg": "svg", ".py": "python",
+    ".parquet": "parquet",
+}  # fmt: skip
+"""What the suffix of a file says of its format; the first suffix of a format is the one that hints name."""
+
+
+class _Format(click.Choice[str]):
+    """The name of a format, or another name of it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(ALSO.get(value, value), param, ctx)
+
+
+def output_formats(*formats: str, output: Sequence[str] = ("--output", "-o")) -> Callable[[_Command], _Command]:
+    """Add --format and --output to a command that writes these formats: the first where neither names one."""
+
+    def add(function: _Command) -> _Command:
+        for names, attributes in reversed(format_options(formats, output)):
+            function = click.option(*names, **attributes)(function)
+        return function
+
+    return add
+
+
+def format_options(
+    formats: Sequence[str], output: Sequence[str] = ("--output", "-o")
+) -> list[tuple[list[str], dict[str, Any]]]:
+    """Return the names and attributes of --format and --output, for a command that writes these formats."""
+
+    def read_format(ctx: click.Context, param: click.Parameter, value: str | None) -> str:  # noqa: ARG001
+        return value or _named_by(ctx.params.get("output"), formats)
+
+    names = ", ".join(formats)
+    help_ = f"How to write it: {names}; by the suffix of FILE otherwise, or {formats[0]}."
+    return [
+        (["--format", "format_"],
+         {"type": _Format(formats), "metavar": "FORMAT", "callback": read_format, "help": help_}),
+        ([*output, "output"],
+         {"metavar": "FILE", "type": click.Path(dir_okay=False), "callback": _read_output, "is_eager": True,
+          "help": "Write to a file instead of the screen."}),
+    ]  # fmt: skip
+
+
+def _read_output(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Return the file to write to, or None for the screen: `-` is the screen as well."""
+    if value == "":
+        raise click.BadParameter("the name of the file is empty", ctx, param)
+    return None if value == "-" else value
+
+
+def _named_by(output: str | None, formats: Sequence[str]) -> str:
+    """Return the format that a file's suffix names. Errors: `UsageError` for one that the command does not write."""
+    suffix = os.path.splitext(output or "")[1]
+    if not suffix:
+        return formats[0]
+    found = SUFFIXES.get(suffix.lower())
+    if found in formats:
+        return str(found)
+    message = f"{output}: {f'this command does not write {found}' if found else f'no format has the suffix {suffix}'}"
+    own = [next(ending for ending, name in SUFFIXES.items() if name == one) for one in formats if one != "github"]
+    listed = f"{', '.join(own[:-1])} or {own[-1]}" if len(own) > 1 else own[0]
+    raise UsageError(Problem(message, mend=f"name it {listed}, or choose with --format"))

@@ -1,0 +1,46 @@
+"""`shapecalc init`: a specification to begin from."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from shapecalc.cli.options import complain, completed, emit
+from shapecalc.errors import Problem, UsageError
+
+__all__ = ["command"]
+
+_STARTER = "network.yaml"
+
+
+@click.command(short_help="Write a specification to begin from.")
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=completed("bundled"))
+@click.option(
+    "-o", "--output", "target", metavar="FILE", type=click.Path(),
+    help="Write to this file: - for the screen.  [default: NAME.yaml, or network.yaml]",
+)  # fmt: skip
+def command(name: str | None, target: str | None) -> None:
+    """Write a copy of the bundled network NAME to begin from; without NAME, a small commented specification.
+
+    Nothing is written over. Files that the network uses are written beside it.
+    """
+    from shapecalc.language.copies import STARTER, starting_files  # after the options are known
+
+    files = starting_files(name) if name else {_STARTER: STARTER}
+    own, *used = files
+    if target == "-":
+        emit(files[own], format_="yaml")
+        return
+    if target == "":
+        raise click.BadParameter("the name of the file is empty", param_hint="'--output'")
+    target = target or own
+    folder = os.path.dirname(target)
+    paths = {target: files[own], **{os.path.join(folder, one): files[one] for one in used}}
+    taken = [path for path in paths if os.path.lexists(path)]
+    if taken:
+        raise UsageError(Problem(f"{taken[0]} is there already", mend="name another file: -o FILE"))
+    for path, text in paths.items():
+        emit(text, path, "yaml")
+    beside = f", and {', '.join(list(paths)[1:])}, which it uses" if used else ""
+    complain([f"wrote {target}{beside}", f"   `shapecalc summary {target}` shows it"])

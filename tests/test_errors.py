@@ -1,0 +1,36 @@
+"""Suggestions in place of unknown words: the near one, or none."""
+
+from __future__ import annotations
+
+import pytest
+
+from shapecalc.errors import did_you_mean
+from shapecalc.layers import kind_words
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("convv", "conv"), ("cnv", "conv"), ("rellu", "relu"), ("lstmm", "lstm"), ("linaer", "linear"),
+        ("softmx", "softmax"), ("dens", "dense"), ("batchnrm", "batch_norm"), ("attention", "self_attention"),
+        ("max-pol", "max_pool"), ("LSTN", "lstm"), ("transformer", "transformer_encoder_layer"),
+    ],
+)  # fmt: skip
+def test_a_near_word_is_suggested(word, meant):
+    assert str(did_you_mean(word, kind_words, "none", lists=False)) == f"did you mean {meant}?"
+
+
+@pytest.mark.parametrize("word", ["mamba", "foo", "bar", "hyena", "retnet", "rwkv", "s4", "moe", "unet", "kan", "x"])
+def test_a_word_of_another_family_is_not(word):
+    assert str(did_you_mean(word, kind_words, "none", lists=False)) == "none"
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "meant"),
+    [
+        ("parameters", "params", True), ("widht", "width", True), ("yes", "layers", False),
+        ("ab", "abc", True), ("kernal_size", "kernel_size", True), ("stde", "stride", False),
+    ],
+)  # fmt: skip
+def test_how_near_a_word_must_be(word, known, meant):
+    assert (str(did_you_mean(word, [known], "none", lists=False)) != "none") is meant
