@@ -23,14 +23,15 @@ _STYLE = "a style of the terminal or of SVG"
 _AXIS = "the language's word for the channel axis"
 OTHERWISE = {
     "alpha": ("a key of SVG", {"renderers.front"}),
-    "axes": (_KEY, {"questions.sizes", "renderers.kinds"}),
+    "axes": (_KEY, {"questions.sizes", "renderers.kinds", "renderers.sizes"}),
     "axis": (_KEY, {"questions.receptive_field"}),
     "blocks": ("the language's word for blocks", {"language.document", "language.schema", "model.report"}),
     "center": (_STYLE, {"renderers.front"}),
     "channels": (_AXIS, {"language.schema", "language.values", "questions.explain.leaves", "questions.sweep.plan"}),
     "convention": (_KEY, {"model.report"}),
-    "dim": (_STYLE, {"renderers.difference", "renderers.drawing", "renderers.memory", "renderers.table"}),
+    "dim": (_STYLE, {"renderers.difference", "renderers.drawing", "renderers.memory", "renderers.text"}),
     "end": (_KEY, {"questions.sizes.periodic"}),
+    "fold": ("an option of summaries", {"renderers.folding"}),
     "in_features": ("the name of a public function", {"network"}),
     "k": ("a prefix of units: thousands", {"text.units"}),
     "max": (_FUNCTION, {"dims.notation.expressions", "dims.traces", "escaping", "language.expressions.functions",
@@ -42,7 +43,7 @@ OTHERWISE = {
     "momentum": ("what an optimizer keeps", {"cli.memory", "questions.memory.training"}),
     "n": ("YAML's word for no", {"language.values", "source.words"}),
     "pad": (_COLUMN, {"renderers.columns", "renderers.receptive_field"}),
-    "padding": (_COLUMN, {"renderers.columns", "renderers.csv", "renderers.fields", "renderers.table"}),
+    "padding": (_COLUMN, {"renderers.columns", "renderers.csv", "renderers.fields", "renderers.text"}),
     "parameter": ("a word of prose", {"renderers.footer"}),
     "product": (_FUNCTION, {"dims.notation.tree"}),
     "shape": (_KEY, {"source.objects"}),
@@ -50,10 +51,11 @@ OTHERWISE = {
                     "renderers.columns", "renderers.fields", "source.assembly"}),
     "sizes": (_KEY, {"questions.explain.back", "questions.sizes"}),
     "start": (_KEY, {"questions.sizes.periodic"}),
-    "stride": (_COLUMN, {"renderers.columns", "renderers.csv", "renderers.table"}),
+    "stride": (_COLUMN, {"renderers.columns", "renderers.csv", "renderers.text"}),
     "sum": (_FUNCTION, {"dims.notation.expressions", "language.expressions.functions", "questions.sweep.conditions"}),
     "tensors": ("a heading", {"questions.explain.lines"}),
-    "value": (_KEY, {"dims.traces", "questions.explain.back", "questions.explain.layer", "source.values"}),
+    "value": (_KEY, {"dims.traces", "questions.explain.back", "questions.explain.layer", "renderers.kinds",
+                      "source.values"}),
 }  # fmt: skip
 
 
