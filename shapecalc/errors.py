@@ -167,6 +167,20 @@ class Problem(_Facts):
             lines += mark.excerpt()
         return lines
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the problem as the JSON contracts have it."""
+        mark = self.mark
+        return {
+            "file": mark.source.name if mark else None,
+            "line": mark.line or None if mark else None,
+            "column": mark.column if mark and mark.line else None,
+            "path": mark.path or None if mark else None,
+            "layer": self.layer or None,
+            "message": self.headline,
+            "why": list(self.why),
+            "mend": self.mend or None,
+        }
+
 
 MAX_PROBLEMS = 100
 """How many problems of one specification are listed."""
@@ -232,7 +246,7 @@ class Misfit(Exception):  # noqa: N818  (not an error of its own: whoever knows 
     """What a layer or an argument finds wrong with the numbers it was given, before its place is known.
 
     `proposals` are for whoever can try them to make the mend of; `too_small` says that a larger input would do;
-    `found` is the value that was refused, where it is one of a list.
+    `found` is the value that was refused, where it is one of a list; `sides` are the two numbers that disagree.
     """
 
     def __init__(
@@ -245,6 +259,7 @@ class Misfit(Exception):  # noqa: N818  (not an error of its own: whoever knows 
         proposals: tuple[Proposal, ...] = (),
         too_small: bool = False,
         found: Any = None,
+        sides: tuple[Any, ...] = (),
     ) -> None:
         self.message = message
         self.why = why
@@ -253,6 +268,7 @@ class Misfit(Exception):  # noqa: N818  (not an error of its own: whoever knows 
         self.proposals = proposals
         self.too_small = too_small
         self.found = found
+        self.sides = sides
         super().__init__(message)
 
     @property
@@ -292,7 +308,11 @@ class SpecError(ShapecalcError):
 
 
 class ShapeError(ShapecalcError):
-    """The sizes of the network do not fit one another."""
+    """The sizes of the network do not fit one another; `report` is of all layers that could be inferred."""
+
+    def __init__(self, problems: Problem | str | Iterable[Problem], report: Any = None) -> None:
+        super().__init__(problems)
+        self.report = report
 
 
 class ClaimError(ShapecalcError):

@@ -71,7 +71,8 @@ class Network:
         `input` overrides the input size (`"3x256x256"`, a list, or a mapping for several inputs), in the layout of
         the report; `vars` overrides variables; `batch` multiplies MACs; `layout` (CHW or HWC) is how sizes are shown;
         `convention` keras counts running statistics into parameters, as Keras does.
-        Errors: `ShapeError` where sizes do not fit, `SpecError` for a variable that is not there, `UsageError`.
+        Errors: `ShapeError` where sizes do not fit (its `report` has every layer that could be inferred),
+        `SpecError` for a variable that is not there, `UsageError`.
         """
         layout = read_layout(layout)
         if type(batch) is not int or not 1 <= batch <= 10**9:
@@ -80,7 +81,8 @@ class Network:
         try:
             return infer(graph, batch=batch, layout=layout, convention=convention)
         except ShapeError as error:
-            raise ShapeError(advised(graph, error.problems)) from None
+            problems = advised(graph, error.problems)
+            raise ShapeError(problems, error.report.cut_short(problems, error.report.missing)) from None
 
     def memory(
         self,

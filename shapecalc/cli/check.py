@@ -132,25 +132,11 @@ def _json(results: Sequence[_Result]) -> None:
             "ok": not result.problems,
             "networks": result.networks,
             "claims": result.claims,
-            "problems": [_problem(problem) for problem in result.problems],
+            "problems": [problem.to_dict() for problem in result.problems],
         }
         for result in results
     ]
     emit_json({"version": 1, "results": told})
-
-
-def _problem(problem: Problem) -> dict[str, Any]:
-    mark = problem.mark
-    return {
-        "file": mark.source.name if mark else None,
-        "line": mark.line or None if mark else None,
-        "column": mark.column if mark and mark.line else None,
-        "path": mark.path or None if mark else None,
-        "layer": problem.layer or None,
-        "message": problem.headline,
-        "why": list(problem.why),
-        "mend": problem.mend or None,
-    }
 
 
 def _github(results: Sequence[_Result]) -> None:

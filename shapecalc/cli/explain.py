@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import emit, layout_option, load_network, network_options, output_option, terminal_width
+from shapecalc.cli.options import (
+    emit,
+    inferred,
+    layout_option,
+    load_network,
+    network_options,
+    output_option,
+    terminal_width,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,11 +49,18 @@ def command(
 ) -> None:
     """Show the arithmetic of every number: the rule, the rule with this layer's numbers, where those come from.
 
-    A LAYER is the name of a layer or of a block; all are explained where none is named.
+    A LAYER is the name of a layer or of a block; all are explained where none is named. Where sizes do not fit, every
+    layer that could be inferred is explained, then the error is shown.
     """
-    from shapecalc.questions.explain import explain  # noqa: PLC0415  (after the options were found good)
+    from shapecalc.questions.explain import explain_report  # noqa: PLC0415  (after the options were found good)
 
     network = load_network(spec, inputs, settings, layout or "")
-    explanation = explain(network, layers, what or None, layout=layout or "")
+    report, failure = inferred(network, output, layout=layout or "")
+    names = [name for name in layers if report.line(name)] if failure else layers
+    if failure and layers and not names:
+        raise failure
+    explanation = explain_report(report, names, what or None)
     width = terminal_width() if output is None else None
     emit(explanation.render(format_, width=width), output, format_)
+    if failure:
+        raise failure

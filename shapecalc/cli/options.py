@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from shapecalc.errors import Problem, UsageError, count_noun
+from shapecalc.errors import Problem, ShapeError, UsageError, count_noun
 from shapecalc.escaping import defuse, join_lines
 from shapecalc.files import write_file
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from shapecalc.errors import ShapecalcError
+    from shapecalc.model.report import Report
     from shapecalc.network import Network
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "depth_option",
     "emit",
     "emit_json",
+    "inferred",
     "layout_option",
     "load_network",
     "network_options",
@@ -149,6 +151,19 @@ def load_network(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] 
     if sizes is None or not layout:
         return load(spec, vars=variables, input=sizes)
     return load(spec, vars=variables).with_overrides(sizes, None, read_layout(layout))
+
+
+def inferred(network: Network, output: str | None, **options: Any) -> tuple[Report, ShapeError | None]:
+    """Return the report of a network, and the shape error to raise once the part up to that is shown.
+
+    `options` are those of `infer`. A file is written only of what is complete: with an `output` the error is raised.
+    """
+    try:
+        return network.infer(**options), None
+    except ShapeError as error:
+        if output is not None or not error.report.rows:
+            raise
+        return error.report, error
 
 
 def terminal_width() -> int | None:

@@ -10,6 +10,7 @@ import click
 from shapecalc.cli.options import (
     depth_option,
     emit,
+    inferred,
     layout_option,
     load_network,
     network_options,
@@ -71,9 +72,13 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     format_: str | None,
     output: str | None,
 ) -> None:
-    """Show the size of every tensor, and the parameters and MACs of every layer."""
+    """Show the size of every tensor, and the parameters and MACs of every layer.
+
+    Where sizes do not fit, every layer that could be inferred is shown, then the error. A file of --output is written
+    only where all fits.
+    """
     network = load_network(spec, inputs, settings, layout or "")
-    report = network.infer(batch=batch, layout=layout or "", convention=convention)
+    report, failure = inferred(network, output, batch=batch, layout=layout or "", convention=convention)
     if columns:
         from shapecalc.renderers import parse_columns  # noqa: PLC0415
     format_ = format_ or _ENDINGS.get(os.path.splitext(output or "")[1].lower(), "table")
@@ -89,3 +94,5 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         shares=shares,
     )
     emit(text, output, format_)
+    if failure:
+        raise failure

@@ -6,7 +6,7 @@ run finds everything that is wrong. Layers alike with inputs alike are worked ou
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from shapecalc.dims import EQUAL, holds, prod
 from shapecalc.errors import Hint, Misfit, Problem, ShapeError, count_noun, told
@@ -14,6 +14,7 @@ from shapecalc.layers.base.arguments import show
 from shapecalc.layers.base.layer import KINDS, normalise_word, stated_rank
 from shapecalc.layers.base.shape import HWC, UNKNOWN, Shape
 from shapecalc.layers.base.window import wrong_rank
+from shapecalc.model.partial import inferred_part
 from shapecalc.model.report import Report, Row, Sizing, Totals, count, own
 
 if TYPE_CHECKING:
@@ -33,17 +34,22 @@ def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "
     """Return the report of a network.
 
     `batch` multiplies MACs; `layout` (CHW or HWC) is how sizes are shown, the network's own by default.
-    Errors: `ShapeError` with every layer that does not fit.
+    Errors: `ShapeError` with every layer that does not fit, and the report of all that could be inferred.
     """
     sizings, problems = sizings_of(graph)
+    part, known = inferred_part(graph, sizings) if problems else (graph, cast("list[Sizing]", sizings))
+    report = _report(part, known, batch, layout or graph.layout, convention)
     if problems:
-        raise ShapeError(problems)
-    layout = layout or graph.layout
+        raise ShapeError(problems, report.cut_short(problems, len(sizings) - len(known)))
+    return report
+
+
+def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, convention: str) -> Report:
+    """Return the report of a network whose sizes are known."""
     rows = []
     sums = [0, 0, 0, 0, 0, 0]
     counts_statistics = convention == "keras"
     for node, sizing in zip(graph.nodes, sizings, strict=True):
-        assert sizing is not None
         macs = sizing.macs * batch
         from_ = tuple([graph.name_of(ref) for ref in node.inputs])
         weights, biases, buffers = own(node, sizing)[4:7]
@@ -69,12 +75,29 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
         except Misfit as misfit:
             if node.block >= 0 and graph.blocks[node.block].kind in KINDS:
                 misfit.hint = ""  # it would speak of layers that the reader has not written
+            misfit.why = (*misfit.why, *_given(graph, node, inputs, misfit.sides))
             problems.append(problem_at(node, misfit))
             return None
 
     sizings = walk(graph, size, problems)
     problems += _shared_weights(graph, sizings)
     return sizings, problems
+
+
+def _given(graph: Graph, node: Node, inputs: tuple[Shape, ...], sides: tuple[Any, ...]) -> tuple[str, ...]:
+    """Return what a layer that does not fit is given, and by what; multiplied out where features are what disagrees."""
+    if all(ref.node < 0 for ref in node.inputs):
+        return ()  # the input of the network is in sight
+    told = []
+    for shape, ref in zip(inputs[:_GIVEN], node.inputs, strict=False):
+        whole = f" = {shape.elements:,}" if shape.rank > 1 and shape.elements in sides else ""
+        told.append(f"{shape.text}{whole} from {graph.name_of(ref)}")
+    more = len(inputs) - len(told)
+    words = "its input is" if len(inputs) == 1 else "its inputs are"
+    return (f"{words} {', '.join(told)}{f', and {more:,} more' if more else ''}",)
+
+
+_GIVEN = 4
 
 
 def walk(
@@ -170,6 +193,7 @@ def misfits(layer: Layer, inputs: tuple[Shape, ...]) -> list[Misfit]:
 def _mended(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> Misfit:
     """Return what is wrong where a constraint does not hold, with only those of its proposals that do fix the layer."""
     misfit = constraint.misfit()
+    misfit.sides = (constraint.left, constraint.right)
     stated = [proposal for proposal in misfit.proposals if proposal.argument in layer.arguments]
 
     def work() -> str:
