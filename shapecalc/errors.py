@@ -131,13 +131,14 @@ class _Facts(NamedTuple):
     also: tuple[tuple[str, Mark], ...] = ()
     layer: str = ""
     too_small: bool = False
+    copies: int = 1
 
 
 class Problem(_Facts):
     """One thing that is wrong: where, what was found, why it cannot be, and the mend.
 
     `also` are other places that it has to do with; `layer` names the layer; `too_small` says that a larger input of
-    the network might put it right.
+    the network might put it right; `copies` is how many copies of a repeated layer have it.
     """
 
     __slots__ = ()
@@ -153,11 +154,15 @@ class Problem(_Facts):
     @property
     def headline(self) -> str:
         """The problem in one line, without its place."""
-        return f"{self.subject}: {self.message}" if self.subject else self.message
+        copies = f" (in {self.copies:,} copies)" if self.copies > 1 else ""
+        return (f"{self.subject}: {self.message}" if self.subject else self.message) + copies
 
-    def lines(self) -> list[str]:
-        """Return the whole text of the problem, each line clean: place and headline, the line itself, why, mend."""
-        headline = _cut(self.headline)
+    def lines(self, level: str = "") -> list[str]:
+        """Return the whole text of the problem, each line clean: place and headline, the line itself, why, mend.
+
+        `level` says what it is, where it is no error: `warning`.
+        """
+        headline = _cut(f"{level}: {self.headline}" if level else self.headline)
         lines = [f"{self.mark}: {headline}" if self.mark else headline]
         if self.mark:
             lines += self.mark.excerpt()
@@ -176,6 +181,7 @@ class Problem(_Facts):
             "column": mark.column if mark and mark.line else None,
             "path": mark.path or None if mark else None,
             "layer": self.layer or None,
+            "copies": self.copies,
             "message": self.headline,
             "why": list(self.why),
             "mend": self.mend or None,
@@ -299,12 +305,16 @@ class ShapecalcError(Exception):
 class SpecError(ShapecalcError):
     """The text is not a specification: its YAML, its keys, its names or its values are wrong.
 
-    `steps` says how much of it was written out until that was known, as `Graph.steps` does.
+    `steps` says how much of it was written out until that was known, as `Graph.steps` does; `warnings` are beside the
+    problems what `Graph.warnings` are.
     """
 
-    def __init__(self, problems: Problem | str | Iterable[Problem], steps: int = 0) -> None:
+    def __init__(
+        self, problems: Problem | str | Iterable[Problem], steps: int = 0, warnings: tuple[Problem, ...] = ()
+    ) -> None:
         super().__init__(problems)
         self.steps = steps
+        self.warnings = warnings
 
 
 class ShapeError(ShapecalcError):

@@ -13,6 +13,7 @@ from shapecalc.layers.base.arguments import parse_sizes
 from shapecalc.layers.base.shape import HWC, Shape, read_layout
 from shapecalc.layers.base.window import ranks_text
 from shapecalc.model.advice import advised, layout_doubt
+from shapecalc.model.copies import gathered
 from shapecalc.model.inference import infer, sizings_of
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ class Network:
         """What the network is called."""
         return self.graph.name
 
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What is odd about the specification and yet no error, such as a variable that nothing uses."""
+        return self.graph.warnings
+
     def infer(
         self,
         *,
@@ -81,7 +87,7 @@ class Network:
         try:
             return infer(graph, batch=batch, layout=layout, convention=convention)
         except ShapeError as error:
-            problems = advised(graph, error.problems)
+            problems = advised(graph, gathered(error.problems))
             raise ShapeError(problems, error.report.cut_short(problems, error.report.missing)) from None
 
     def memory(
@@ -137,7 +143,8 @@ class Network:
     def _build(self) -> Graph:
         graph, problems = self.origin.build(self.variables, self.inputs)
         if problems:
-            raise SpecError(_in_order([*problems, *sizings_of(graph)[1]], self.origin.name), graph.steps)
+            every = gathered([*problems, *sizings_of(graph)[1]])
+            raise SpecError(_in_order(every, self.origin.name), graph.steps, graph.warnings)
         doubt = layout_doubt(graph)
         return graph._replace(notes=(*graph.notes, doubt)) if doubt else graph
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from shapecalc.cli.options import emit, emit_json, read_settings, show_error
-from shapecalc.errors import Problem, ShapecalcError, count_noun
+from shapecalc.cli.options import emit, emit_json, read_settings, show_error, warn
+from shapecalc.errors import Problem, ShapecalcError, SpecError, count_noun
 from shapecalc.escaping import clean, github, github_property, join_lines
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class _Result(NamedTuple):
     claims: int
     told: str
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
     exit_status: int
 
 
@@ -76,12 +77,13 @@ def _check(spec: str, variables: Mapping[str, Any]) -> _Result:
     from shapecalc.network import load  # noqa: PLC0415
 
     problems: dict[Problem, Problem] = {}  # what members have in common is said once
+    warnings: dict[Problem, None] = {}
     claims = count = params = layers = 0
     name, file = spec, spec
     try:
         found = find_members(spec)
     except ShapecalcError as error:
-        return _Result(spec, file, 0, 0, "", error.problems, error.exit_status)
+        return _Result(spec, file, 0, 0, "", error.problems, (), error.exit_status)
     for number, member in enumerate(found):
         file = member.specification.name
         if layers > _MOST_LAYERS:
@@ -91,9 +93,11 @@ def _check(spec: str, variables: Mapping[str, Any]) -> _Result:
         network = None
         try:
             network = load(member, vars=variables)
+            warnings.update(dict.fromkeys(network.warnings))
             report = network.infer()
         except ShapecalcError as error:
             wrong: Iterable[Problem] = error.problems
+            warnings.update(dict.fromkeys(getattr(error, "warnings", ())))
             layers += _LAYERS_OF_A_FAILURE + getattr(error, "steps", len(network.graph.nodes) if network else 0)
         else:
             count += 1
@@ -102,9 +106,9 @@ def _check(spec: str, variables: Mapping[str, Any]) -> _Result:
             wrong = broken_claims(report)
             layers += len(report.rows)
         for problem in wrong:  # without its hint, which is worked out only for what is shown
-            problems.setdefault(problem._replace(mend=""), problem)
+            problems.setdefault(problem._replace(mend="", copies=1), problem)
     told = f"{name}, {params:,} parameters" if count == 1 else count_noun(count, "network")
-    return _Result(spec, file, count, claims, told, tuple(problems.values()), 1 if problems else 0)
+    return _Result(spec, file, count, claims, told, tuple(problems.values()), (*warnings,), 1 if problems else 0)
 
 
 def _too_much(member: Member, number: int, members: int) -> Problem:
@@ -119,10 +123,12 @@ def _text(results: Sequence[_Result]) -> None:
     for result in results:
         if result.problems:
             emit(clean(f"wrong  {result.spec}: {count_noun(len(result.problems), 'problem')}"))
-            show_error(ShapecalcError(result.problems))
+            show_error(SpecError(result.problems, warnings=result.warnings))
         else:
             held = f"{count_noun(result.claims, 'claim')} held" if result.claims else "nothing claimed"
-            emit(clean(f"ok     {result.spec}: {result.told}, {held}"))
+            warned = f", {count_noun(len(result.warnings), 'warning')}" if result.warnings else ""
+            emit(clean(f"ok     {result.spec}: {result.told}, {held}{warned}"))
+            warn(result.warnings)
 
 
 def _json(results: Sequence[_Result]) -> None:
@@ -133,6 +139,7 @@ def _json(results: Sequence[_Result]) -> None:
             "networks": result.networks,
             "claims": result.claims,
             "problems": [problem.to_dict() for problem in result.problems],
+            "warnings": [warning.to_dict() for warning in result.warnings],
         }
         for result in results
     ]
@@ -141,12 +148,13 @@ def _json(results: Sequence[_Result]) -> None:
 
 def _github(results: Sequence[_Result]) -> None:
     for result in results:
-        for problem in result.problems:
+        found = [*[("error", problem) for problem in result.problems], *[("warning", odd) for odd in result.warnings]]
+        for level, problem in found:
             mark = problem.mark
             place = f"file={github_property(mark.source.name if mark else result.spec)}"
             if mark and mark.line:
                 place += f",line={mark.line},col={mark.column}"
             lines = (problem.headline, *problem.why, *filter(None, problem.mend.split("\n")))
-            emit(f"::error {place},title=shapecalc::{github(join_lines(lines))}", format_="github")
+            emit(f"::{level} {place},title=shapecalc::{github(join_lines(lines))}", format_="github")
         if not result.problems:
             emit(clean(f"ok     {result.spec}: {result.told}"))

@@ -34,6 +34,7 @@ __all__ = [
     "show_error",
     "terminal_width",
     "wants_color",
+    "warn",
     "write_to_screen",
 ]
 
@@ -149,8 +150,21 @@ def load_network(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] 
     sizes = read_inputs(inputs)
     variables = read_settings(settings)
     if sizes is None or not layout:
-        return load(spec, vars=variables, input=sizes)
-    return load(spec, vars=variables).with_overrides(sizes, None, read_layout(layout))
+        network = load(spec, vars=variables, input=sizes)
+    else:
+        network = load(spec, vars=variables).with_overrides(sizes, None, read_layout(layout))
+    warn(network.warnings)
+    return network
+
+
+def warn(warnings: Iterable[Problem]) -> None:
+    """Write warnings to standard error, each once in a command."""
+    said = click.get_current_context().meta.setdefault(f"{__name__}.said", set())
+    for warning in warnings:
+        lines = warning.lines("warning")
+        if lines[0] not in said:
+            said.add(lines[0])
+            complain([*lines, ""])
 
 
 def inferred(network: Network, output: str | None, **options: Any) -> tuple[Report, ShapeError | None]:
@@ -229,4 +243,6 @@ def show_error(error: ShapecalcError) -> None:
         lines += ["", *problem.lines()] if lines else problem.lines()
     if len(problems) > len(shown):
         lines += ["", f"… and {count_noun(len(problems) - len(shown), 'more problem')}"]
+    for warning in getattr(error, "warnings", ()):
+        lines += ["", *warning.lines("warning")]
     complain(lines)

@@ -17,6 +17,7 @@ from shapecalc.cli.options import (
     read_settings,
     terminal_width,
     wants_color,
+    warn,
     write_to_screen,
 )
 from shapecalc.errors import Problem, ShapecalcError, UsageError, count_noun
@@ -65,6 +66,7 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
 
     format_ = _format_of(options["format_"], options["output"])
     plan = plan_sweep(spec, _read_sets(settings), _read_inputs(inputs))
+    warn(plan.network.graph.warnings)
     job = Job(
         plan, where=options["where"], pareto=options["pareto"] or "", sort=options["sort"] or "", top=options["top"],
         output=options["output"], format=format_, resume=options["resume"], plot=options["plot"], shown=_SHOWN,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from shapecalc.errors import Problem, count_noun
 from shapecalc.language.scope import Flow, Pending
+from shapecalc.model.copies import gathered
 from shapecalc.model.graph import Node, Reference
 
 if TYPE_CHECKING:
@@ -243,17 +244,17 @@ def _report_unused(
 ) -> None:
     """Report the layers that give what nothing takes: not those that lead to such a one alone."""
     taken = {ref.node for refs in inputs for ref in refs if ref is not None}
-    for index, proto in enumerate(protos):
-        if index not in needed and index not in taken:
-            builder.problems.append(
-                Problem(
-                    "nothing takes what this layer gives",
-                    proto.mark,
-                    proto.name,
-                    mend=f"let a later layer take it (from: {proto.name}), name it under outputs:, or take it out",
-                    also=proto.uses,
-                )
-            )
+    builder.problems += gathered(
+        Problem(
+            "nothing takes what this layer gives",
+            proto.mark,
+            proto.name,
+            mend=f"let a later layer take it (from: {proto.name}), name it under outputs:, or take it out",
+            also=proto.uses,
+        )
+        for index, proto in enumerate(protos)
+        if index not in needed and index not in taken
+    )
 
 
 def _unused_inputs(

@@ -4,7 +4,7 @@
 
 from typing import Any, NamedTuple
 
-from shapecalc.errors import Mark
+from shapecalc.errors import Mark, Problem
 from shapecalc.layers.base.layer import Layer
 from shapecalc.layers.base.shape import Shape
 
@@ -60,7 +60,8 @@ class Claim(NamedTuple):
 class Graph(NamedTuple):
     """A network: named inputs, nodes in the order of computation, and the outputs.
 
-    `steps` says how much it took to write out, where that was work: at least one for each layer.
+    `steps` says how much it took to write out, where that was work: at least one for each layer; `warnings` what is
+    odd about it and yet no error.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Graph(NamedTuple):
     output_names: tuple[str, ...] = ()
     steps: int = 0
     input_marks: dict[str, Mark] = {}  # noqa: RUF012  (never written on)
+    warnings: tuple[Problem, ...] = ()
 
     def named_outputs(self) -> dict[str, Reference]:
         """Return the outputs under the names that `outputs:` gives them, or else those of the layers."""
