@@ -17,7 +17,7 @@ from shapecalc.language.document import Document, read_document
 from shapecalc.language.expectations import read_claims
 from shapecalc.language.order import Settled, settle
 from shapecalc.language.reports import TooMuchError
-from shapecalc.language.scope import Scope, declared_names, read_name, read_reference
+from shapecalc.language.scope import Scope, declared_names, read_name, read_reference, reference_text
 from shapecalc.language.values import BadValueError, bad, describe, input_shape, plain, word
 from shapecalc.layers.base.arguments import Sizes
 from shapecalc.layers.base.shape import CHW, LAYOUTS, UNKNOWN, Shape
@@ -269,8 +269,8 @@ class _Building:
             )
         items = value.items if isinstance(value, ListValue) else [value]
         items = [item for item in items if not _is_switched_off(item, scope)]
-        flows = tuple(read_reference(item, scope) for item in items)
-        return (flows, tuple(word(item, "an output") for item in items)) if flows else (last, ())
+        flows = tuple(read_reference(item, scope, self.variables) for item in items)
+        return (flows, tuple(reference_text(item, self.variables) for item in items)) if flows else (last, ())
 
     def _claims(self, problems: Problems) -> tuple[Claim, ...]:
         value = self.variant.get("expect") or (None if self.variant_name else self.document.keys.get("expect"))

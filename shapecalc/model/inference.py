@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from shapecalc.dims import EQUAL, holds, prod
 from shapecalc.errors import Hint, Misfit, Problem, ShapeError, count_noun, told
 from shapecalc.layers.base.arguments import show
-from shapecalc.layers.base.layer import KINDS, normalise_word, stated_rank
+from shapecalc.layers.base.layer import KINDS, Composite, normalise_word, stated_rank
 from shapecalc.layers.base.shape import HWC, UNKNOWN, Shape
 from shapecalc.layers.base.window import wrong_rank
 from shapecalc.model.partial import inferred_part
@@ -73,7 +73,7 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
         try:
             return size_layer(layer, inputs)
         except Misfit as misfit:
-            if node.block >= 0 and graph.blocks[node.block].kind in KINDS:
+            if node.block >= 0 and _is_made_of_others(graph.blocks[node.block].kind):
                 misfit.hint = ""  # it would speak of layers that the reader has not written
             misfit.why = (*misfit.why, *_given(graph, node, inputs, misfit.sides))
             problems.append(problem_at(node, misfit))
@@ -82,6 +82,11 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
     sizings = walk(graph, size, problems)
     problems += _shared_weights(graph, sizings)
     return sizings, problems
+
+
+def _is_made_of_others(kind: str) -> bool:
+    cls = KINDS.get(kind)
+    return cls is not None and issubclass(cls, Composite)
 
 
 def _given(graph: Graph, node: Node, inputs: tuple[Shape, ...], sides: tuple[Any, ...]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Mark, Problem, Source
 from shapecalc.source.assembly import MAX_DEPTH, StopReadingError, TreeBuilder, depth_problem
+from shapecalc.source.colons import with_colons
 from shapecalc.source.decoding import UNREADABLE
 from shapecalc.source.syntax import syntax_problem, tabs_problem
 from shapecalc.source.values import Scalar, short
@@ -24,10 +25,14 @@ def read_events(source: Source, builder: TreeBuilder) -> None:
     import yaml  # noqa: PLC0415  (only when YAML is read: it costs start-up time)
 
     try:
-        for event in yaml.parse(source.text, Loader=_loader(yaml)):
-            step = _STEPS.get(type(event).__name__)
-            if step is not None:
-                step(event, builder)
+        try:
+            _feed(yaml, source.text, builder)
+        except yaml.MarkedYAMLError:
+            text = with_colons(source.text)
+            if text == source.text:
+                raise
+            builder.restart()
+            _feed(yaml, text, builder)
     except yaml.MarkedYAMLError as error:
         problem = _nesting_problem(error, source) or syntax_problem(error, source)
         raise StopReadingError(problem) from None
@@ -39,6 +44,13 @@ def read_events(source: Source, builder: TreeBuilder) -> None:
         held = "holds only comments" if "#" in source.text else "is empty"
         mend = "a specification has an input:, such as 3x224x224, and a list under layers:"
         raise StopReadingError(Problem(f"the file {held}", Mark(source, 0, 0), mend=mend))
+
+
+def _feed(yaml: Any, text: str, builder: TreeBuilder) -> None:
+    for event in yaml.parse(text, Loader=_loader(yaml)):
+        step = _STEPS.get(type(event).__name__)
+        if step is not None:
+            step(event, builder)
 
 
 def _loader(yaml: Any) -> Any:
