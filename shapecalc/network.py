@@ -13,7 +13,6 @@ from shapecalc.layers.base.arguments import parse_sizes
 from shapecalc.layers.base.shape import HWC, Shape, read_layout
 from shapecalc.layers.base.window import ranks_text
 from shapecalc.model.advice import advised, layout_doubt
-from shapecalc.model.copies import gathered
 from shapecalc.model.inference import infer, sizings_of
 
 if TYPE_CHECKING:
@@ -87,6 +86,8 @@ class Network:
         try:
             return infer(graph, batch=batch, layout=layout, convention=convention)
         except ShapeError as error:
+            from shapecalc.model.copies import gathered  # noqa: PLC0415  (only where something is wrong)
+
             problems = advised(graph, gathered(error.problems))
             raise ShapeError(problems, error.report.cut_short(problems, error.report.missing)) from None
 
@@ -143,6 +144,8 @@ class Network:
     def _build(self) -> Graph:
         graph, problems = self.origin.build(self.variables, self.inputs)
         if problems:
+            from shapecalc.model.copies import gathered  # noqa: PLC0415  (only where something is wrong)
+
             every = gathered([*problems, *sizings_of(graph)[1]])
             raise SpecError(_in_order(every, self.origin.name), graph.steps, graph.warnings)
         doubt = layout_doubt(graph)
@@ -153,13 +156,22 @@ class Network:
 
         Errors: `ClaimError` with every claim that is not, and as `infer`.
         """
-        from shapecalc.model.expectations import broken_claims  # noqa: PLC0415  (loaded by the question that needs it)
-
         report = self.infer()
-        problems = broken_claims(report)
+        problems = self.unmet(report)
         if problems:
             raise ClaimError(problems)
         return report
+
+    def unmet(self, report: Report) -> list[Problem]:
+        """Return a problem for every expectation of the specification that its report does not meet."""
+        from shapecalc.model.expectations import broken_claims  # noqa: PLC0415  (loaded by the question that needs it)
+
+        def memory() -> int:
+            from shapecalc.questions.memory import memory  # noqa: PLC0415  (only where it is expected to be some)
+
+            return memory(report).total
+
+        return broken_claims(report, memory)
 
     def problems(self) -> tuple[Problem, ...]:
         """Return what keeps the sizes of the network from being worked out: nothing where all is well."""
@@ -254,7 +266,7 @@ def sweep(
 
     `spec` is as for `load`. `vars` gives each variable a value, or several (a list, a range, an array); `input` is a
     size, a list of sizes, or a text such as `"3x{128:256:32}x="`; or a mapping of such for several inputs. `where`
-    keeps the rows for which an expression holds: `"params < 5e6 and macs < 300e6"`. `executor` is any
+    keeps the rows for which an expression holds: `"params < 5M and macs < 300M"`. `executor` is any
     `concurrent.futures.Executor`: a process pool, or a Dask cluster's `client.get_executor()`.
     Errors: `UsageError`, `SpecError` where the specification itself is wrong; a variant that is wrong is a row that
     is not `valid`. `MissingExtraError` without numpy.

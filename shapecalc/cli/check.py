@@ -73,7 +73,6 @@ def _bundled() -> Iterator[str]:
 def _check(spec: str, variables: Mapping[str, Any]) -> _Result:
     """Return what is wrong with a specification, its members included."""
     from shapecalc.language.members import find_members  # noqa: PLC0415
-    from shapecalc.model.expectations import broken_claims  # noqa: PLC0415
     from shapecalc.network import load  # noqa: PLC0415
 
     problems: dict[Problem, Problem] = {}  # what members have in common is said once
@@ -103,7 +102,7 @@ def _check(spec: str, variables: Mapping[str, Any]) -> _Result:
             count += 1
             name, params = report.name, report.total.params
             claims += len(report.graph.claims)
-            wrong = broken_claims(report)
+            wrong = network.unmet(report)
             layers += len(report.rows)
         for problem in wrong:  # without its hint, which is worked out only for what is shown
             problems.setdefault(problem._replace(mend="", copies=1), problem)

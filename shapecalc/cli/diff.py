@@ -26,16 +26,18 @@ __all__ = ["command"]
 @click.option("--all", "everything", is_flag=True, help="Show the layers that are the same, too.")
 @click.option("--format", "format_", type=click.Choice(["table", "json", "markdown"]), default="table",
               help="How to write it.")  # fmt: skip
+@click.option("--exit-code", is_flag=True, help="Exit with 1 where the networks differ.")
 @output_option
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     first: str, second: str | None, both: Sequence[str], set_a: Sequence[str], set_b: Sequence[str],
     inputs: Sequence[str], input_a: Sequence[str], input_b: Sequence[str], everything: bool, format_: str,
-    output: str | None,
-) -> None:  # fmt: skip
+    exit_code: bool, output: str | None,
+) -> int:  # fmt: skip
     """Show layer by layer what differs between two networks, two settings of variables, or two input sizes.
 
     With one SPEC, it is compared with itself: `diff resnet50 --set-b width_per_group=128`. Layers are matched by
-    name and kind, then by kind. The exit status is 0 whether or not they differ.
+    name and kind, then by kind. The exit status is 0 whether or not they differ; with --exit-code it is 1 where a
+    layer, an input, an output or a sum does. The names of the networks may differ.
     """
     from shapecalc.questions.compare import diff  # noqa: PLC0415
     from shapecalc.renderers.difference import draw_difference  # noqa: PLC0415
@@ -45,15 +47,17 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     before = load_network(first, [*inputs, *input_a], _merged(both, set_a))
     after = load_network(second or first, [*inputs, *input_b], _merged(both, set_b))
     difference = diff(before.infer(), after.infer(layout=before.graph.layout))
+    status = 1 if exit_code and not difference.is_empty else 0
     if format_ == "json":
         emit_json(difference.to_dict(), output)
-        return
+        return status
     to_screen = output is None and format_ == "table"
     text = draw_difference(
         difference, format_, terminal_width() if to_screen else None, color=wants_color() and to_screen,
         everything=everything,
     )  # fmt: skip
     emit(text, output, format_)
+    return status
 
 
 def _merged(both: Sequence[str], own: Sequence[str]) -> list[str]:

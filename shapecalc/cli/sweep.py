@@ -42,7 +42,7 @@ _SHOWN = 40
               help="Values of a variable: 2,3,4 or FROM:TO:STEP. May be repeated.")  # fmt: skip
 @click.option("--input", "inputs", metavar="SIZES", multiple=True,
               help="Input sizes: 3x{128:256:32}x= (= is the size before); NAME=SIZES for one of several.")  # fmt: skip
-@click.option("--where", metavar="EXPR", help="Keep the rows for which it holds: 'params < 5e6 and macs < 300e6'.")
+@click.option("--where", metavar="EXPR", help="Keep the rows for which it holds: 'params < 5M and macs < 300M'.")
 @click.option("--pareto", metavar="LIST", help="Keep the front of the least: params,macs; +x for the greatest x.")
 @click.option("--sort", metavar="LIST", help="Order by columns: params,-macs; - for the greatest first.")
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Keep the first N rows.")

@@ -14,7 +14,6 @@ from shapecalc.layers.base.arguments import show
 from shapecalc.layers.base.layer import KINDS, Composite, normalise_word, stated_rank
 from shapecalc.layers.base.shape import HWC, UNKNOWN, Shape
 from shapecalc.layers.base.window import wrong_rank
-from shapecalc.model.partial import inferred_part
 from shapecalc.model.report import Report, Row, Sizing, Totals, count, own
 
 if TYPE_CHECKING:
@@ -37,11 +36,14 @@ def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "
     Errors: `ShapeError` with every layer that does not fit, and the report of all that could be inferred.
     """
     sizings, problems = sizings_of(graph)
-    part, known = inferred_part(graph, sizings) if problems else (graph, cast("list[Sizing]", sizings))
-    report = _report(part, known, batch, layout or graph.layout, convention)
-    if problems:
-        raise ShapeError(problems, report.cut_short(problems, len(sizings) - len(known)))
-    return report
+    layout = layout or graph.layout
+    if not problems:
+        return _report(graph, cast("list[Sizing]", sizings), batch, layout, convention)
+    from shapecalc.model.partial import inferred_part  # noqa: PLC0415  (only where something does not fit)
+
+    part, known = inferred_part(graph, sizings)
+    report = _report(part, known, batch, layout, convention)
+    raise ShapeError(problems, report.cut_short(problems, len(sizings) - len(known)))
 
 
 def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, convention: str) -> Report:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Mark, Problem, Source
 from shapecalc.source.assembly import MAX_DEPTH, StopReadingError, TreeBuilder, depth_problem
-from shapecalc.source.colons import with_colons
 from shapecalc.source.decoding import UNREADABLE
 from shapecalc.source.syntax import syntax_problem, tabs_problem
 from shapecalc.source.values import Scalar, short
@@ -28,6 +27,8 @@ def read_events(source: Source, builder: TreeBuilder) -> None:
         try:
             _feed(yaml, source.text, builder)
         except yaml.MarkedYAMLError:
+            from shapecalc.source.colons import with_colons  # noqa: PLC0415  (only for what is no YAML as it stands)
+
             text = with_colons(source.text)
             if text == source.text:
                 raise
