@@ -12,7 +12,7 @@ from shapecalc.layers import find_kind
 from shapecalc.layers.base.arguments import parse_sizes
 from shapecalc.layers.base.shape import HWC, Shape, read_layout
 from shapecalc.layers.base.window import ranks_text
-from shapecalc.model.advice import advised, layout_doubt
+from shapecalc.model.advice import advised, input_doubt
 from shapecalc.model.inference import infer, sizings_of
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Network:
 
             every = gathered([*problems, *sizings_of(graph)[1]])
             raise SpecError(_in_order(every, self.origin.name), graph.steps, graph.warnings)
-        doubt = layout_doubt(graph)
+        doubt = input_doubt(graph)
         return graph._replace(notes=(*graph.notes, doubt)) if doubt else graph
 
     def check(self) -> Report:
