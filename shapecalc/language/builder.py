@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Mark, Problem
 from shapecalc.language.entries import Effort, Entry, branches_of, listed, read_entry, work_of
-from shapecalc.language.expansion import Expansion, Inside, Proto, key_of
+from shapecalc.language.expansion import MAX_LAYERS, Inside, Proto, Written, key_of
 from shapecalc.language.making import Maker
 from shapecalc.language.reports import Reports, TooMuchError
 from shapecalc.language.scope import (
     Flow,
-    Pending,
     Scope,
     changes_by_turn,
     declared_names,
@@ -24,20 +23,17 @@ from shapecalc.language.turns import turns_of
 from shapecalc.language.values import BadValueError, bad, condition, items_within, told_value
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.layer import Composite, Layer
-from shapecalc.model.graph import Block, Reference
+from shapecalc.model.graph import Block
 from shapecalc.source import ListValue, Scalar, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shapecalc.language.document import BlockDefinition
     from shapecalc.language.turns import Turn
     from shapecalc.source import Value
 
-__all__ = ["MAX_LAYERS", "GraphBuilder", "Proto"]
-
-MAX_LAYERS = 100_000
-"""The most layers that one network may have, once every repetition is written out."""
+__all__ = ["GraphBuilder", "Proto"]
 
 MAX_STEPS = 3 * MAX_LAYERS
 """The most items that may be written out, with those that leave nothing behind: empty blocks, layers left out.
@@ -48,32 +44,21 @@ A long expression, one that goes through long lists, and a block with arguments 
 _ITEMS_A_STEP = 10
 _STEPS_OF_A_BLOCK = 4
 
-MAX_NESTING = 40
-"""The most blocks that may stand within one another."""
 
-MAX_NAME = 400
-"""The most characters of a name with those of the blocks that it stands in."""
-
-
-class GraphBuilder:
+class GraphBuilder(Written):
     """Writes out lists of layers as nodes, and collects what is wrong with them."""
 
     def __init__(self, blocks: Mapping[str, BlockDefinition], variables: Mapping[str, Any]) -> None:
+        super().__init__()
         self.blocks = blocks
         self.variables = variables
-        self.nodes: list[Proto] = []
-        self.instances: list[Block] = []
         reports = Reports()
         self.problems = reports.problems
         self.report = reports.add
-        self.shares: list[tuple[int, int, Pending]] = []
         self._entries: dict[int, Entry | Problem] = {}
         self._maker = Maker(reports.add)
         self._bodies: dict[str, ListValue] = {}
         self._taken: dict[int, set[str]] = {}
-        self._insides: list[Inside] = []
-        self._expansions: dict[Any, Expansion] = {}
-        self._named: dict[str, Inside] = {}
         self.steps = 0
         self._lists = items_within(variables.values())
         self._work: dict[str, Effort] = {}
@@ -110,16 +95,6 @@ class GraphBuilder:
         name: str, layer: Layer | None, inputs: tuple[Flow, ...], mark: Mark, scope: Scope, *, frozen: bool
     ) -> Proto:
         return Proto(name, layer, inputs, scope.mark or mark, scope.uses, scope.block, frozen)
-
-    def _add(self, proto: Proto, scope: Scope) -> Reference:
-        if len(self.nodes) >= MAX_LAYERS:
-            message, mend = (
-                f"the network has more than {MAX_LAYERS:,} layers",
-                "leave some out, or repeat them less often",
-            )
-            raise TooMuchError(Problem(message, proto.mark, mend=mend, also=scope.uses))
-        self.nodes.append(proto)
-        return Reference(len(self.nodes) - 1)
 
     def _count_steps(self, entry: Entry, scope: Scope, work: Effort, lists: int) -> None:
         """Hold the limit of steps, for some work among variables whose lists have so many items."""
@@ -321,51 +296,6 @@ class GraphBuilder:
         key = (id(layer), frozen, len(flow))
         return self._expansion(key, layer, inner, flow, lambda: self.expand(body.items, inner, values, flow))
 
-    def _expansion(
-        self, key: Any, argument: Any, inner: Scope, flow: tuple[Flow, ...], write_out: Callable[[], tuple[Flow, ...]]
-    ) -> tuple[Flow, ...]:
-        """Return what a block gives: written out, or where the same stands already, copied from there."""
-        start, shares = len(self.nodes), len(self.shares)
-        known = self._expansions.get(key) if key is not None else None
-        if known is not None and self._has_room_for(known) and not known.kinds & {*inner.stack}:
-            nodes, blocks, insides = known.copy(start, inner, flow)
-            self.nodes += nodes
-            self.instances += blocks
-            self._insides[inner.block :] = insides
-            return insides[0].flows
-        flows = write_out()
-        self._insides[inner.block] = Inside(flows, start, len(self.nodes))
-        if key is not None and known is None and len(self.shares) == shares:
-            found = Expansion.of(
-                self.nodes[start:],
-                self.instances[inner.block + 1 :],
-                self._insides[inner.block :],
-                flow,
-                inner,
-                argument,
-            )
-            if found is not None:
-                self._expansions[key] = found
-        return flows
-
-    def _check_room(self, mark: Mark, scope: Scope) -> None:
-        """Hold the limits of blocks, for one more of them."""
-        if len(scope.stack) >= MAX_NESTING:
-            raise bad(f"blocks stand within one another more than {MAX_NESTING} deep", mark)
-        if len(scope.prefix) > MAX_NAME:
-            raise bad(f"the names of the blocks around it are more than {MAX_NAME} characters", mark)
-        if len(self.instances) >= MAX_LAYERS:
-            message, mend = (
-                f"the network has more than {MAX_LAYERS:,} blocks",
-                "leave some out, or repeat them less often",
-            )
-            raise TooMuchError(Problem(message, mark, mend=mend, also=scope.uses))
-
-    def _has_room_for(self, known: Expansion) -> bool:
-        """Tell whether a copy stays within the limits; what does not is written out, up to where the limit is."""
-        layers, blocks = len(self.nodes) + len(known.nodes), len(self.instances) + len(known.blocks)
-        return layers <= MAX_LAYERS and blocks <= MAX_LAYERS
-
     def _inner_scope(
         self, kind: str, entries: Sequence[Value], scope: Scope, flow: tuple[Flow, ...], name: str, frozen: bool
     ) -> Scope:
@@ -380,18 +310,3 @@ class GraphBuilder:
         self.instances.append(Block(full_name(scope, name), kind, scope.block))
         self._insides.append(Inside((), 0, 0))  # known once it is written out
         return inner
-
-    def look_up(self, pending: Pending) -> Flow | Problem:
-        """Return what a name stands for, or what is wrong with it.
-
-        A name with dots in it may be one inside of a block: `layer2.0.conv1`, `layer2.0`.
-        """
-        scope, name = pending.scope, pending.name
-        if "." in name and name not in scope.flows:
-            if not self._named:
-                self._named = {node.name: Inside((Reference(i),), i, i + 1) for i, node in enumerate(self.nodes)}
-                self._named.update(zip([block.name for block in self.instances], self._insides, strict=True))
-            inside = self._named.get(full_name(scope, name))
-            if inside is not None:
-                scope.define(name, inside.flows, (inside.start, inside.stop))
-        return scope.look_up(pending)
