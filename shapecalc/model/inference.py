@@ -113,7 +113,7 @@ def walk(
     """Return what `size` gives for every layer of a graph in turn: of its index, node and layer, and input shapes.
 
     It is asked once of layers alike with inputs alike, and not of one whose inputs are not known; both are then None.
-    References to outputs that a layer has not are added to the problems.
+    References to outputs that a layer has not, those of the network's outputs too, are added to the problems.
     """
     shapes = list(graph.inputs.values())
     sizings: list[Sizing | None] = []
@@ -134,6 +134,12 @@ def walk(
                 found = found._replace(outputs=tuple(shape._replace(channels_last=True) for shape in found.outputs))
             known[key] = found
         sizings.append(found)
+    for ref in graph.outputs:
+        sizing = sizings[ref.node] if ref.node >= 0 else None
+        if sizing is not None and ref.output >= len(sizing.outputs):
+            giver = graph.nodes[ref.node]
+            misfit = _no_such_output(giver, ref.output, len(sizing.outputs))
+            problems.append(misfit.at(giver.mark, "outputs", giver.name))
     return sizings
 
 
@@ -154,7 +160,8 @@ def _inputs_of(
         if ref.output < len(sizing.outputs):
             inputs.append(sizing.outputs[ref.output])
         else:
-            problems.append(_no_such_output(node, graph.nodes[ref.node], ref.output, len(sizing.outputs)))
+            giver = graph.nodes[ref.node]
+            problems.append(problem_at(node, _no_such_output(giver, ref.output, len(sizing.outputs))))
     return inputs
 
 
@@ -309,15 +316,10 @@ def problem_at(node: Node, misfit: Misfit) -> Problem:
     return misfit.at(node.mark, f"{node.name} ({node.kind})", node.name)._replace(also=node.uses)
 
 
-def _no_such_output(node: Node, giver: Node, output: int, outputs: int) -> Problem:
-    return problem_at(
-        node,
-        Misfit(
-            f"{giver.name} has {count_noun(outputs, 'output')}, and none with the number {output}",
-            mend=f"they are {giver.name}[0] to {giver.name}[{outputs - 1}]"
-            if outputs > 1
-            else f"take {giver.name} alone",
-        ),
+def _no_such_output(giver: Node, output: int, outputs: int) -> Misfit:
+    return Misfit(
+        f"{giver.name} has {count_noun(outputs, 'output')}, and none with the number {output}",
+        mend=f"they are {giver.name}[0] to {giver.name}[{outputs - 1}]" if outputs > 1 else f"take {giver.name} alone",
     )
 
 

@@ -85,6 +85,7 @@ def test_an_amount_alone_must_be_met_exactly():
 
 def test_several_comparisons():
     assert broken("{params: '> 72k and <= 73k'}") == []
+    assert broken("{params: '== 72234 and < 5'}") == ["params is 72,234, expected == 72234 and < 5"]
     assert broken("{params: '> 72k and <= 72.1k'}") == ["params is 72,234, expected > 72k and <= 72.1k"]
 
 
@@ -150,6 +151,15 @@ def test_exit_code_of_diff(format_, tmp_path):
         assert run("diff", one, spec, "--exit-code", "--format", format_).status == status
         assert run("diff", one, spec, "--format", format_).status == 0
     assert run("diff", one, "--input-b", "3x32x33", "--exit-code").status == 1
+    other.write_text(NET.replace("kernel_size: 3", "kernel_size: 3, padding: 1, dilation: 2"))
+    assert run("diff", one, other, "--exit-code").status == 1
+
+
+def test_exit_code_where_an_argument_alone_differs(tmp_path):
+    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
+    one.write_text(NET.replace("- relu", "- dropout: 0.1"))
+    other.write_text(NET.replace("- relu", "- dropout: 0.2"))
+    assert run("diff", one, other, "--exit-code").status == 1
 
 
 def test_exit_code_where_an_output_alone_differs():

@@ -139,3 +139,46 @@ def test_expectations_are_of_the_whole_network():
         shapecalc.load(CHAIN).check()
     assert caught.value.report.graph.claims == ()
     assert "not 1" not in run("check", "-", text=CHAIN).err
+
+
+SHARED = """\
+input: 8x8x8
+layers:
+- conv: {out_channels: 8, kernel_size: 3, padding: 1}
+  name: owner
+- conv: {out_channels: 8, kernel_size: 3, padding: 1}
+  name: user
+  share: owner
+- chunk: 2
+- conv: {out_channels: 3, kernel_size: 9}
+  from: chunk1[1]
+outputs: ["chunk1[5]", "chunk1[1]", conv1]
+"""
+
+
+def test_shared_weights_and_outputs_that_are_not_there():
+    with pytest.raises(shapecalc.ShapeError) as caught:
+        shapecalc.load(SHARED).infer()
+    report = caught.value.report
+    assert [(row.name, row.params, row.shares) for row in report] == [
+        ("owner", 584, ""),
+        ("user", 0, "owner"),
+        ("chunk1", 0, ""),
+    ]
+    assert report.outputs == {"chunk1[1]": (4, 8, 8)}
+    assert [problem.headline for problem in caught.value.problems] == [
+        "conv1 (conv): the 9×9 window does not fit its 8×8 input",
+        "outputs: chunk1 has 2 outputs, and none with the number 5",
+    ]
+
+
+@pytest.mark.parametrize(
+    "command", ["summary", "check", "sizes", "formula", "sweep", "memory", "explain", "compare - -"]
+)
+def test_an_output_that_is_not_there_is_an_error(command):
+    text = SHARED.replace("kernel_size: 9", "kernel_size: 1")
+    name, *more = command.split()
+    ran = run(name, *(more or ["-"]), text=text)
+    assert "Traceback" not in ran.err
+    if name != "compare":
+        assert "chunk1 has 2 outputs, and none with the number 5" in ran.err + ran.out, ran.out

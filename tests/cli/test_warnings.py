@@ -136,6 +136,9 @@ def test_mistakes_in_two_places_are_two():
 
 
 def test_problems_without_a_location_stay_apart():
-    from shapecalc.errors import Problem
+    from shapecalc.errors import Mark, Problem, Source
 
     assert len(gathered([Problem("a"), Problem("a")])) == 2
+    mark = Mark(Source("net.yaml"), 3, 5)
+    found = gathered([Problem("a1", mark, copies=2), Problem("b", mark), Problem("a2", mark, copies=3)])
+    assert [(problem.message, problem.copies) for problem in found] == [("a1", 5), ("b", 1)]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 import shapecalc
 from shapecalc.errors import SpecError
+from shapecalc.language.schema import specification_schema
+from shapecalc.source import ListValue, MapValue, read_text
 
 BACKBONE = """\
 input: 3x64x64
@@ -123,6 +126,8 @@ def test_loops_within_loops():
         "- concat:\n  - for: {c: [c2, c3]}\n    from: c\n    name: pool_{c}\n    adaptive_avg_pool: 2\n"
         "- identity\n  for: {c: [c2, c3]}\n  from: pool_{c}\n  name: end_{c}\noutputs: [concat1, end_c2, end_c3]\n"
     )
+    within = "- concat:\n  - for: {r: [1, 2]}\n    branch: r\n    from: c\n  from: input\n  for: {c: [c2, c3]}\n  name: both_{c}\noutputs: [both_c2, both_c3]\n"
+    assert shapecalc.load(BACKBONE + within).infer().outputs == {"both_c2": (16, 16, 16), "both_c3": (16, 8, 8)}
     report = shapecalc.load(text).infer()
     assert report["end_c3"].from_ == ("pool_c3",)
     assert report.outputs["concat1"] == (48, 2, 2)
@@ -178,3 +183,17 @@ def test_within_a_block_of_the_name_of_a_kind_that_is_the_kind():
     with pytest.raises(SpecError) as caught:
         shapecalc.load(text.replace("- conv: 5\n", "- conv: {out_channels: 5}\n"))
     assert "conv is a block here, in place of the kind" in str(caught.value)
+
+
+def test_the_schema_knows_the_example_of_the_reference():
+    text = (Path(__file__).parent.parent.parent / "docs" / "language.md").read_text(encoding="utf-8")
+    example = next(part for part in text.split("```yaml\n") if part.startswith("name: FPN")).partition("```")[0]
+    value, problems = read_text(example, "<example>")
+    assert problems == []
+    assert list(jsonschema.Draft202012Validator(specification_schema()).iter_errors(plain(value))) == []
+
+
+def plain(value):
+    if isinstance(value, MapValue):
+        return {key.text: plain(item) for key, item in value.pairs}
+    return [plain(item) for item in value.items] if isinstance(value, ListValue) else value.value
