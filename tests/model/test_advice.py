@@ -184,6 +184,7 @@ def test_an_image_in_the_other_layout_is_doubted() -> None:
     with pytest.raises(ShapeError) as caught:
         shapecalc.load({"input": "224x224x3", "layers": [{"conv": {"out_channels": 8, "kernel_size": 7}}]}).infer()
     assert caught.value.problems[0].mend.splitlines()[0] == DOUBT
+    assert "with this stack" not in caught.value.problems[0].mend
     wide: Any = {"input": "224x224x3", "layers": [{"conv": {"out_channels": 8, "kernel_size": 3}}]}
     assert shapecalc.load(wide).graph.notes == (DOUBT,)
     assert shapecalc.load({**wide, "layout": "HWC"}).graph.notes == ()
