@@ -31,6 +31,8 @@ __all__ = [
 _REFERENCE = r"(?P<name>[^\[\]]+?)(\[(?P<output>[0-9]{1,4})\])?"
 _BRACES = r"\{([^{}]*)\}"
 _MAX_NAME = 100
+_MAX_FILLED = 1_000
+"""The most characters of a reference, with the names of the blocks that it leads through."""
 
 
 class Pending(NamedTuple):
@@ -173,7 +175,10 @@ def _filled(text: str, value: Value, variables: Mapping[str, Any]) -> str:
         except ExpressionError as error:
             raise bad(error.message, value.mark, error.mend) from None
 
-    return re.sub(_BRACES, fill, text)
+    filled = re.sub(_BRACES, fill, text)
+    if len(filled) > _MAX_FILLED:
+        raise bad(f"a name has at most {_MAX_NAME} characters, this one {len(filled):,}", value.mark)
+    return filled
 
 
 def read_name(value: Value, variables: Mapping[str, Any]) -> str:

@@ -197,3 +197,10 @@ def plain(value):
     if isinstance(value, MapValue):
         return {key.text: plain(item) for key, item in value.pairs}
     return [plain(item) for item in value.items] if isinstance(value, ListValue) else value.value
+
+
+def test_a_reference_cannot_be_filled_with_whatever():
+    text = f"vars: {{long: {[1] * 500}}}\n{BACKBONE.replace('vars: {base: 2}', '')}- relu\n  repeat: 50000\n  from: c{{long}}{{i}}\n"
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load(text)
+    assert "a name has at most 100 characters, this one 1,50" in str(caught.value)
