@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from shapecalc.dims import EQUAL, holds, prod
 from shapecalc.errors import Hint, Misfit, Problem, ShapeError, count_noun, told
 from shapecalc.layers.base.arguments import show
-from shapecalc.layers.base.layer import KINDS, Composite, normalise_word, stated_rank
+from shapecalc.layers.base.layer import Layer, normalise_word, stated_rank
 from shapecalc.layers.base.shape import HWC, UNKNOWN, Shape
 from shapecalc.layers.base.window import wrong_rank
 from shapecalc.model.report import Report, Row, Sizing, Totals, count, own
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shapecalc.dims import Constraint, Dim
-    from shapecalc.layers.base.layer import Layer
     from shapecalc.model.graph import Graph, Node
 
 MAX_ELEMENTS = 10**30
@@ -50,6 +49,7 @@ def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, co
     """Return the report of a network whose sizes are known."""
     rows = []
     sums = [0, 0, 0, 0, 0, 0]
+    doubts = []
     counts_statistics = convention == "keras"
     for node, sizing in zip(graph.nodes, sizings, strict=True):
         macs = sizing.macs * batch
@@ -58,12 +58,18 @@ def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, co
         shares = graph.nodes[node.shares].name if node.shares >= 0 else ""
         statistics = buffers if counts_statistics else 0
         rows.append(Row(node.name, node, sizing, from_, weights, biases, buffers, macs, layout, shares, statistics))
+        if node.layer is not None and type(node.layer).doubt is not Layer.doubt:
+            doubt = node.layer.doubt(*sizing.inputs)
+            doubts += [f"{node.name} {doubt}"] if doubt else []
         sums[0] += weights
         sums[1] += biases
         sums[2] += weights + biases + statistics
         sums[3] += 0 if node.frozen else weights + biases
         sums[4] += buffers
         sums[5] += macs
+    if doubts:
+        more = f" (and {count_noun(len(doubts) - 1, 'layer')} more)" if len(doubts) > 1 else ""
+        graph = graph._replace(notes=(*graph.notes, doubts[0] + more))
     return Report(graph, tuple(rows), Totals(*sums), layout, batch, convention)
 
 
@@ -75,36 +81,17 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
         try:
             return size_layer(layer, inputs)
         except Misfit as misfit:
-            if node.block >= 0 and _is_made_of_others(graph.blocks[node.block].kind):
+            from shapecalc.model.partial import given_to, is_made_of_others  # noqa: PLC0415  (only for what does not fit)
+
+            if node.block >= 0 and is_made_of_others(graph.blocks[node.block].kind):
                 misfit.hint = ""  # it would speak of layers that the reader has not written
-            misfit.why = (*misfit.why, *_given(graph, node, inputs, misfit.sides))
+            misfit.why = (*misfit.why, *given_to(graph, node, inputs, misfit.sides))
             problems.append(problem_at(node, misfit))
             return None
 
     sizings = walk(graph, size, problems)
     problems += _shared_weights(graph, sizings)
     return sizings, problems
-
-
-def _is_made_of_others(kind: str) -> bool:
-    cls = KINDS.get(kind)
-    return cls is not None and issubclass(cls, Composite)
-
-
-def _given(graph: Graph, node: Node, inputs: tuple[Shape, ...], sides: tuple[Any, ...]) -> tuple[str, ...]:
-    """Return what a layer that does not fit is given, and by what; multiplied out where features are what disagrees."""
-    if all(ref.node < 0 for ref in node.inputs):
-        return ()  # the input of the network is in sight
-    told = []
-    for shape, ref in zip(inputs[:_GIVEN], node.inputs, strict=False):
-        whole = f" = {shape.elements:,}" if shape.rank > 1 and shape.elements in sides else ""
-        told.append(f"{shape.text}{whole} from {graph.name_of(ref)}")
-    more = len(inputs) - len(told)
-    words = "its input is" if len(inputs) == 1 else "its inputs are"
-    return (f"{words} {', '.join(told)}{f', and {more:,} more' if more else ''}",)
-
-
-_GIVEN = 4
 
 
 def walk(

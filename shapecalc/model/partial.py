@@ -1,18 +1,20 @@
-"""The part of a network that could be inferred, where the rest does not fit."""
+"""The part of a network that could be inferred, where the rest does not fit, and what that is given."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from shapecalc.layers.base.layer import KINDS, Composite
 from shapecalc.model.graph import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.model.graph import Graph
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.graph import Graph, Node
     from shapecalc.model.report import Sizing
 
-__all__ = ["inferred_part"]
+__all__ = ["given_to", "inferred_part", "is_made_of_others"]
 
 
 def inferred_part(graph: Graph, sizings: Sequence[Sizing | None]) -> tuple[Graph, list[Sizing]]:
@@ -41,3 +43,25 @@ def inferred_part(graph: Graph, sizings: Sequence[Sizing | None]) -> tuple[Graph
     }
     part = graph._replace(nodes=tuple(nodes), outputs=tuple(outputs.values()), output_names=tuple(outputs), claims=())
     return part, list(known.values())
+
+
+def is_made_of_others(kind: str) -> bool:
+    """Tell whether a block is of a kind that is made of others: its layers are none that the reader has written."""
+    cls = KINDS.get(kind)
+    return cls is not None and issubclass(cls, Composite)
+
+
+def given_to(graph: Graph, node: Node, inputs: tuple[Shape, ...], sides: tuple[Any, ...]) -> tuple[str, ...]:
+    """Return what a layer that does not fit is given, and by what; multiplied out where features are what disagrees."""
+    if all(ref.node < 0 for ref in node.inputs):
+        return ()  # the input of the network is in sight
+    told = []
+    for shape, ref in zip(inputs[:_GIVEN], node.inputs, strict=False):
+        whole = f" = {shape.elements:,}" if shape.rank > 1 and shape.elements in sides else ""
+        told.append(f"{shape.text}{whole} from {graph.name_of(ref)}")
+    more = len(inputs) - len(told)
+    words = "its input is" if len(inputs) == 1 else "its inputs are"
+    return (f"{words} {', '.join(told)}{f', and {more:,} more' if more else ''}",)
+
+
+_GIVEN = 4

@@ -253,3 +253,19 @@ def test_several_problems_have_the_same_advice() -> None:
     assert [problem.mend.partition("; ")[2] for problem in caught.value.problems] == [
         "with this stack the smallest input that works is 11×11"
     ] * 2
+
+
+def test_a_linear_layer_on_a_map_is_doubted() -> None:
+    def notes(size: str, layers: list[Any], **more: Any) -> tuple[str, ...]:
+        return shapecalc.load({"input": size, "layers": layers, **more}).infer().graph.notes
+
+    doubt = (
+        "linear1 works along the last axis of 8×15×15 alone: put - flatten before it, or write fc, for all its features"
+    )
+    assert notes("8x15x15", [{"Linear": 10}]) == (doubt,)
+    assert notes("8x15x15", [{"Linear": 10}, {"Dense": 10}]) == (f"{doubt} (and 1 layer more)",)
+    assert notes("8x15x15", ["flatten", {"Linear": 10}]) == ()
+    assert notes("8x15x15", [{"fc": 10}]) == ()
+    assert notes("15x64", [{"Linear": 10}]) == (), "a sequence of tokens"
+    assert notes("15x15x8", [{"Linear": 10}], layout="HWC") == (), "along the channels"
+    assert notes("8x15x15", [{"Linear": {"out_features": 10, "in_features": 15}}]) == (), "it says that it is meant"

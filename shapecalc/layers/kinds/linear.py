@@ -82,6 +82,13 @@ class Linear(_Connected):
     def features_in(self, x: Shape) -> Dim:
         return x.sizes[-1]
 
+    def doubt(self, x: Shape) -> str:
+        if not x.is_map or x.channels_last or self.in_features is not None:
+            return ""
+        return (
+            f"works along the last axis of {x.text} alone: put - flatten before it, or write fc, for all its features"
+        )
+
     def unmet(self, x: Shape) -> Callable[[], Misfit] | None:
         if not x.is_map:
             return None
