@@ -24,7 +24,7 @@ from shapecalc.language.values import BadValueError, bad, condition, items_withi
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.layer import Composite, Layer
 from shapecalc.model.graph import Block
-from shapecalc.source import ListValue, Scalar, read_text
+from shapecalc.source import ListValue, MapValue, Scalar, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -98,10 +98,13 @@ class GraphBuilder(Written):
 
     def _count_steps(self, entry: Entry, scope: Scope, work: Effort, lists: int) -> None:
         """Hold the limit of steps, for some work among variables whose lists have so many items."""
-        self.steps += 1 + work.steps + work.walks * lists // _ITEMS_A_STEP
+        self._add_steps(1 + work.steps + work.walks * lists // _ITEMS_A_STEP, entry.mark, scope)
+
+    def _add_steps(self, steps: int, mark: Mark, scope: Scope) -> None:
+        self.steps += steps
         if self.steps > MAX_STEPS:
             message, mend = f"its blocks and repetitions take more than {MAX_STEPS:,} steps", "repeat it less often"
-            raise TooMuchError(Problem(message, entry.mark, mend=mend, also=scope.uses))
+            raise TooMuchError(Problem(message, mark, mend=mend, also=scope.uses))
 
     def _item(
         self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
@@ -229,6 +232,11 @@ class GraphBuilder(Written):
             return (read_reference(branch, scope, variables),)
         if isinstance(branch, ListValue):
             return self.expand(branch.items, scope, variables, flow)[:1]
+        if isinstance(branch, MapValue) and {*branch.keys()} == {"for", "from"}:  # references alone
+            own = dict(zip(branch.keys(), [item for _, item in branch.pairs], strict=True))
+            turns = list(turns_of(own, variables, MAX_LAYERS))
+            self._add_steps(len(turns), branch.mark, scope)
+            return tuple([read_reference(item, scope, turn) for turn in turns for item in listed(own["from"])])
         entry = self._entry(branch)
         if isinstance(entry, Problem) or "for" not in entry.own:
             return self.expand([branch], scope, variables, flow)[:1]

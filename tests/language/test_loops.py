@@ -104,6 +104,14 @@ def test_loops_of_references_within_merges():
     assert report["add1"].from_ == ("on_c3", "on_c4")
 
 
+def test_loops_of_references_alone_within_merges():
+    text = BACKBONE + "- adaptive_avg_pool: 2\n  for: {c: [c2, c3, c4]}\n  from: c\n  name: s{i}\n"
+    merged = shapecalc.load(f"{text}- concat:\n  - for: {{n: [0, 2]}}\n    from: s{{n}}\n  - s1\n").infer()["concat1"]
+    assert (merged.from_, merged.output_shapes) == (("s0", "s2", "s1"), [(112, 2, 2)])
+    with pytest.raises(SpecError, match="`q` is no variable"):
+        shapecalc.load(f"{text}- concat:\n  - for: {{n: [0, 2]}}\n    from: s{{q}}\n  - s1\n")
+
+
 def test_a_sequence_within_a_merge_stays_one():
     text = BACKBONE + "- concat:\n  - - branch: r\n      for: {r: [1, 2]}\n  - branch: 1\n    repeat: 2\n"
     assert shapecalc.load(text).infer()["concat1"].output_shapes == [(16, 4, 4)]
@@ -204,3 +212,10 @@ def test_a_reference_cannot_be_filled_with_whatever():
     with pytest.raises(SpecError) as caught:
         shapecalc.load(text)
     assert "a name has at most 100 characters, this one 1,50" in str(caught.value)
+
+
+@pytest.mark.slow
+def test_references_in_a_loop_are_steps():
+    text = f"input: 3\nvars: {{l: {[*range(9000)]}}}\nlayers:\n- add:\n  - for: {{n: l}}\n    from: input\n  repeat: 50000\n"
+    with pytest.raises(SpecError, match="more than 300,000 steps"):
+        shapecalc.load(text)
