@@ -132,13 +132,14 @@ class _Facts(NamedTuple):
     also: tuple[tuple[str, Mark], ...] = ()
     layer: str = ""
     too_small: bool = False
+    copies: int = 1
 
 
 class Problem(_Facts):
     """One thing that is wrong: where, what was found, why it cannot be, and the mend.
 
     `also` are other places that it has to do with; `layer` names the layer; `too_small` says that a larger input of
-    the network might put it right.
+    the network might put it right; `copies` is how many copies of a repeated layer have it.
     """
 
     __slots__ = ()
@@ -154,11 +155,15 @@ class Problem(_Facts):
     @property
     def headline(self) -> str:
         """The problem in one line, without its place."""
-        return f"{self.subject}: {self.message}" if self.subject else self.message
+        copies = f" (in {self.copies:,} copies)" if self.copies > 1 else ""
+        return (f"{self.subject}: {self.message}" if self.subject else self.message) + copies
 
-    def lines(self) -> list[str]:
-        """Return the whole text of the problem, each line clean: place and headline, the line itself, why, mend."""
-        headline = _cut(self.headline)
+    def lines(self, level: str = "") -> list[str]:
+        """Return the whole text of the problem, each line clean: place and headline, the line itself, why, mend.
+
+        `level` says what it is, where it is no error: `warning`.
+        """
+        headline = _cut(f"{level}: {self.headline}" if level else self.headline)
         lines = [f"{self.mark}: {headline}" if self.mark else headline]
         if self.mark:
             lines += self.mark.excerpt()
@@ -167,6 +172,21 @@ class Problem(_Facts):
             lines.append(f"   {_cut(words)} {mark}")
             lines += mark.excerpt()
         return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the problem as the JSON contracts have it."""
+        mark = self.mark
+        return {
+            "file": mark.source.name if mark else None,
+            "line": mark.line or None if mark else None,
+            "column": mark.column if mark and mark.line else None,
+            "path": mark.path or None if mark else None,
+            "layer": self.layer or None,
+            "copies": self.copies,
+            "message": self.headline,
+            "why": list(self.why),
+            "mend": self.mend or None,
+        }
 
 
 MAX_PROBLEMS = 100
@@ -233,7 +253,7 @@ class Misfit(Exception):  # noqa: N818  (not an error of its own: whoever knows 
     """What a layer or an argument finds wrong with the numbers it was given, before its place is known.
 
     `proposals` are for whoever can try them to make the mend of; `too_small` says that a larger input would do;
-    `found` is the value that was refused, where it is one of a list.
+    `found` is the value that was refused, where it is one of a list; `sides` are the two numbers that disagree.
     """
 
     def __init__(
@@ -246,6 +266,7 @@ class Misfit(Exception):  # noqa: N818  (not an error of its own: whoever knows 
         proposals: tuple[Proposal, ...] = (),
         too_small: bool = False,
         found: Any = None,
+        sides: tuple[Any, ...] = (),
     ) -> None:
         self.message = message
         self.why = why
@@ -254,6 +275,7 @@ class Misfit(Exception):  # noqa: N818  (not an error of its own: whoever knows 
         self.proposals = proposals
         self.too_small = too_small
         self.found = found
+        self.sides = sides
         super().__init__(message)
 
     @property
@@ -284,16 +306,24 @@ class ShapecalcError(Exception):
 class SpecError(ShapecalcError):
     """The text is not a specification: its YAML, its keys, its names or its values are wrong.
 
-    `steps` says how much of it was written out until that was known, as `Graph.steps` does.
+    `steps` says how much of it was written out until that was known, as `Graph.steps` does; `warnings` are beside the
+    problems what `Graph.warnings` are.
     """
 
-    def __init__(self, problems: Problem | str | Iterable[Problem], steps: int = 0) -> None:
+    def __init__(
+        self, problems: Problem | str | Iterable[Problem], steps: int = 0, warnings: tuple[Problem, ...] = ()
+    ) -> None:
         super().__init__(problems)
         self.steps = steps
+        self.warnings = warnings
 
 
 class ShapeError(ShapecalcError):
-    """The sizes of the network do not fit one another."""
+    """The sizes of the network do not fit one another; `report` is of all layers that could be inferred."""
+
+    def __init__(self, problems: Problem | str | Iterable[Problem], report: Any = None) -> None:
+        super().__init__(problems)
+        self.report = report
 
 
 class ClaimError(ShapecalcError):

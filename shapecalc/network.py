@@ -12,7 +12,7 @@ from shapecalc.layers import find_kind
 from shapecalc.layers.base.ranks import ranks_text
 from shapecalc.layers.base.shape import HWC, Shape, read_layout
 from shapecalc.layers.base.sizes import parse_sizes
-from shapecalc.model.advice import advised, layout_doubt
+from shapecalc.model.advice import advised, input_doubt
 from shapecalc.model.inference import infer, sizings_of
 
 if TYPE_CHECKING:
@@ -57,6 +57,11 @@ class Network:
         """What the network is called."""
         return self.graph.name
 
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What is odd about the specification and yet no error, such as a variable that nothing uses."""
+        return self.graph.warnings
+
     def infer(
         self,
         *,
@@ -71,7 +76,8 @@ class Network:
         `input` overrides the input size (`"3x256x256"`, a list, or a mapping for several inputs), in the layout of
         the report; `vars` overrides variables; `batch` multiplies MACs; `layout` (CHW or HWC) is how sizes are shown;
         `convention` keras counts running statistics into parameters, as Keras does.
-        Errors: `ShapeError` where sizes do not fit, `SpecError` for a variable that is not there, `UsageError`.
+        Errors: `ShapeError` where sizes do not fit (its `report` has every layer that could be inferred),
+        `SpecError` for a variable that is not there, `UsageError`.
         """
         layout = read_layout(layout)
         if type(batch) is not int or not 1 <= batch <= 10**9:
@@ -80,7 +86,10 @@ class Network:
         try:
             return infer(graph, batch=batch, layout=layout, convention=convention)
         except ShapeError as error:
-            raise ShapeError(advised(graph, error.problems)) from None
+            from shapecalc.model.copies import gathered  # only where something is wrong
+
+            problems = advised(graph, gathered(error.problems))
+            raise ShapeError(problems, error.report.cut_short(problems, error.report.missing)) from None
 
     def memory(
         self,
@@ -135,8 +144,11 @@ class Network:
     def _build(self) -> Graph:
         graph, problems = self.origin.build(self.variables, self.inputs)
         if problems:
-            raise SpecError(_in_order([*problems, *sizings_of(graph)[1]], self.origin.name), graph.steps)
-        doubt = layout_doubt(graph)
+            from shapecalc.model.copies import gathered  # only where something is wrong
+
+            every = gathered([*problems, *sizings_of(graph)[1]])
+            raise SpecError(_in_order(every, self.origin.name), graph.steps, graph.warnings)
+        doubt = input_doubt(graph)
         return graph._replace(notes=(*graph.notes, doubt)) if doubt else graph
 
     def check(self) -> Report:
@@ -144,13 +156,22 @@ class Network:
 
         Errors: `ClaimError` with every claim that is not, and as `infer`.
         """
-        from shapecalc.model.expectations import broken_claims
-
         report = self.infer()
-        problems = broken_claims(report)
+        problems = self.unmet(report)
         if problems:
             raise ClaimError(problems)
         return report
+
+    def unmet(self, report: Report) -> list[Problem]:
+        """Return a problem for every expectation of the specification that its report does not meet."""
+        from shapecalc.model.expectations import broken_claims
+
+        def memory() -> int:
+            from shapecalc.questions.memory import memory  # only where it is expected to be some
+
+            return memory(report).total
+
+        return broken_claims(report, memory)
 
     def problems(self) -> tuple[Problem, ...]:
         """Return what keeps the sizes of the network from being worked out: nothing where all is well."""
@@ -248,7 +269,7 @@ def sweep(
 
     `spec` is as for `load`. `vars` gives each variable a value, or several (a list, a range, an array); `input` is a
     size, a list of sizes, or a text such as `"3x{128:256:32}x="`; or a mapping of such for several inputs. `where`
-    keeps the rows for which an expression holds: `"params < 5e6 and macs < 300e6"`. `executor` is any
+    keeps the rows for which an expression holds: `"params < 5M and macs < 300M"`. `executor` is any
     `concurrent.futures.Executor`: a process pool, or a Dask cluster's `client.get_executor()`.
     Errors: `UsageError`, `SpecError` where the specification itself is wrong; a variant that is wrong is a row that
     is not `valid`. `MissingExtraError` without numpy.

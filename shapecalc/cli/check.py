@@ -17,8 +17,9 @@ from shapecalc.cli.options import (
     set_option,
     show_error,
     spec_argument,
+    warn,
 )
-from shapecalc.errors import Problem, ShapecalcError, count_noun
+from shapecalc.errors import Problem, ShapecalcError, SpecError, count_noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -78,7 +79,9 @@ def _show(results: Sequence[Checked], format_: str, output: str | None) -> None:
         if output is None:
             emit(draw_verdict(result))
         if result.problems:
-            show_error(ShapecalcError(result.problems))
+            show_error(SpecError(result.problems, warnings=result.warnings))
+        else:
+            warn(result.warnings)
 
 
 def _bundled() -> Iterator[str]:
@@ -91,17 +94,17 @@ def _bundled() -> Iterator[str]:
 def _check(spec: str, variables: Mapping[str, Any], inputs: Any = None) -> Checked:
     """Return what is wrong with a specification, its members included."""
     from shapecalc.language.members import find_members
-    from shapecalc.model.expectations import broken_claims
     from shapecalc.network import load
     from shapecalc.renderers.check import Checked
 
     problems: dict[Problem, Problem] = {}  # what members have in common is said once
+    warnings: dict[Problem, None] = {}
     claims = count = params = layers = 0
     name = spec
     try:
         found = find_members(spec)
     except ShapecalcError as error:
-        return Checked(spec, 0, 0, "", error.problems, error.exit_status)
+        return Checked(spec, 0, 0, "", error.problems, (), error.exit_status)
     for number, member in enumerate(found):
         if layers > _MOST_LAYERS:
             large = _too_much(member, number, len(found))
@@ -110,20 +113,22 @@ def _check(spec: str, variables: Mapping[str, Any], inputs: Any = None) -> Check
         network = None
         try:
             network = load(member, vars=variables, input=inputs)
+            warnings.update(dict.fromkeys(network.warnings))
             report = network.infer()
         except ShapecalcError as error:
             wrong: Iterable[Problem] = error.problems
+            warnings.update(dict.fromkeys(getattr(error, "warnings", ())))
             layers += _LAYERS_OF_A_FAILURE + getattr(error, "steps", len(network.graph.nodes) if network else 0)
         else:
             count += 1
             name, params = report.name, report.total.params
             claims += len(report.graph.claims)
-            wrong = broken_claims(report)
+            wrong = network.unmet(report)
             layers += len(report.rows)
         for problem in wrong:  # without its hint, which is worked out only for what is shown
-            problems.setdefault(problem._replace(mend=""), problem)
+            problems.setdefault(problem._replace(mend="", copies=1), problem)
     told = f"{name}, {params:,} parameters" if count == 1 else count_noun(count, "network")
-    return Checked(spec, count, claims, told, tuple(problems.values()), 1 if problems else 0)
+    return Checked(spec, count, claims, told, tuple(problems.values()), (*warnings,), 1 if problems else 0)
 
 
 def _too_much(member: Member, number: int, members: int) -> Problem:

@@ -37,18 +37,20 @@ __all__ = ["command"]
 @batch_option
 @layout_option
 @depth_option
+@click.option("--exit-code", is_flag=True, help="Exit with 1 where the networks differ.")
 @output_formats("text", "json", "markdown", "html")
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     first: str, second: str | None, both: Sequence[str], set_a: Sequence[str], set_b: Sequence[str],
     inputs: Sequence[str], input_a: Sequence[str], input_b: Sequence[str], everything: bool, batch: int,
-    layout: str | None, depth: int | str,
+    layout: str | None, depth: int | str, exit_code: bool,
     format_: str, output: str | None,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Show layer by layer what differs between two networks, two settings of variables, or two input sizes.
 
     With one SPEC, it is compared with itself: `diff resnet50 --set-b width_per_group=128`. Layers are matched by
     name and kind, then by kind. With --depth, blocks that it leaves closed are compared as a
-    whole. The exit status is 0 whether or not they differ.
+    whole. The exit status is 0 whether or not they differ; with --exit-code it is 1 where a
+    layer, an input, an output or a sum does. The names of the networks may differ.
     """
     from shapecalc.questions.compare import diff
     from shapecalc.renderers.difference import draw_difference
@@ -63,11 +65,13 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         after.infer(batch=batch, layout=shown),
         depth if isinstance(depth, int) else None,
     )
+    status = 1 if exit_code and not difference.is_empty else 0
     if format_ == "json":
         emit_json(difference.to_dict(), output)
-        return
+        return status
     text = draw_difference(difference, format_, everything=everything, **layout_of(output, format_))
     emit(text, output, format_, " → ".join(report.name for report in (difference.before, difference.after)))
+    return status
 
 
 def _merged(both: Sequence[str], own: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import completed, emit, layout_of, layout_option, load_network, network_options
+from shapecalc.cli.options import completed, emit, inferred, layout_of, layout_option, load_network, network_options
 from shapecalc.text.cells import PROSE
 
 if TYPE_CHECKING:
@@ -44,11 +44,18 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
 ) -> None:
     """Show the arithmetic of every number: the rule, the rule with this layer's numbers, where those come from.
 
-    A LAYER is the name of a layer or of a block; all are explained where none is named.
+    A LAYER is the name of a layer or of a block; all are explained where none is named. Where sizes do not fit, every
+    layer that could be inferred is explained, then the error is shown.
     """
-    from shapecalc.questions.explain import explain  # after the options were found good
+    from shapecalc.questions.explain import explain_report  # after the options were found good
 
     network = load_network(spec, inputs, settings, layout or "")
-    explanation = explain(network, layers, what or None, layout=layout or "", back=back)
+    report, failure = inferred(network, output, layout=layout or "")
+    names = [name for name in layers if report.line(name)] if failure else layers
+    if failure and layers and not names:
+        raise failure
+    explanation = explain_report(report, names, what or None, back=back)
     width = layout_of(output, format_)["width"] or PROSE
     emit(explanation.render(format_, width=width), output, format_, network.name)
+    if failure:
+        raise failure

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import click
 
-from shapecalc.errors import Problem, UsageError, count_noun
+from shapecalc.errors import Problem, ShapeError, UsageError, count_noun
 from shapecalc.escaping import defuse, join_lines
 from shapecalc.files import write_file
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from shapecalc.errors import ShapecalcError
+    from shapecalc.model.report import Report
     from shapecalc.network import Network
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "depth_option",
     "emit",
     "emit_json",
+    "inferred",
     "input_option",
     "layout_of",
     "layout_option",
@@ -37,6 +39,7 @@ __all__ = [
     "spec_argument",
     "terminal_width",
     "wants_color",
+    "warn",
     "write_to_screen",
 ]
 
@@ -160,8 +163,34 @@ def load_network(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] 
     sizes = read_inputs(inputs)
     variables = read_settings(settings)
     if sizes is None or not layout:
-        return load(spec, vars=variables, input=sizes)
-    return load(spec, vars=variables).with_overrides(sizes, None, read_layout(layout))
+        network = load(spec, vars=variables, input=sizes)
+    else:
+        network = load(spec, vars=variables).with_overrides(sizes, None, read_layout(layout))
+    warn(network.warnings)
+    return network
+
+
+def warn(warnings: Iterable[Problem]) -> None:
+    """Write warnings to standard error, each once in a command."""
+    said = click.get_current_context().meta.setdefault(f"{__name__}.said", set())
+    for warning in warnings:
+        lines = warning.lines("warning")
+        if lines[0] not in said:
+            said.add(lines[0])
+            complain([*lines, ""])
+
+
+def inferred(network: Network, output: str | None, **options: Any) -> tuple[Report, ShapeError | None]:
+    """Return the report of a network, and the shape error to raise once the part up to that is shown.
+
+    `options` are those of `infer`. A file is written only of what is complete: with an `output` the error is raised.
+    """
+    try:
+        return network.infer(**options), None
+    except ShapeError as error:
+        if output is not None or not error.report.rows:
+            raise
+        return error.report, error
 
 
 class Layout(TypedDict):
@@ -248,4 +277,6 @@ def show_error(error: ShapecalcError) -> None:
         lines += ["", *problem.lines()] if lines else problem.lines()
     if len(problems) > len(shown):
         lines += ["", f"… and {count_noun(len(problems) - len(shown), 'more problem')}"]
+    for warning in getattr(error, "warnings", ()):
+        lines += ["", *warning.lines("warning")]
     complain(lines)

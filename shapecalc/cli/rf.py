@@ -12,6 +12,7 @@ from shapecalc.cli.options import (
     depth_option,
     emit,
     emit_json,
+    inferred,
     layout_of,
     layout_option,
     load_network,
@@ -58,11 +59,25 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
 ) -> None:
     """Show the receptive field, jump and padding of every layer; or, of a place of one LAYER, what it sees.
 
-    Without --at it is the place in the middle of the LAYER.
+    Without --at it is the place in the middle of the LAYER. Where sizes do not fit, every layer that could be inferred
+    is shown, then the error.
     """
     if place is not None and layer is None:
         raise click.UsageError("--at is a place of one layer: name the layer")
-    fields = load_network(spec, inputs, settings, layout or "").receptive_field(layout=layout or "")
+    from shapecalc.questions.receptive_field import receptive_fields  # after the options were found good
+
+    report, failure = inferred(load_network(spec, inputs, settings, layout or ""), output, layout=layout or "")
+    if failure and layer is not None and report.line(layer) is None:
+        raise failure
+    _show(receptive_fields(report), layer, place, depth, format_, output)
+    if failure:
+        raise failure
+
+
+def _show(
+    fields: ReceptiveFields, layer: str | None, place: tuple[int, ...] | None, depth: int | str, format_: str,
+    output: str | None,
+) -> None:  # fmt: skip
     if format_ == "json":
         emit_json(_contract(fields, layer, place), output)
         return

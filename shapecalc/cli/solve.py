@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import completed, emit, emit_json, layout_of, read_inputs, read_settings, set_option
+from shapecalc.cli.options import (
+    completed,
+    emit,
+    emit_json,
+    layout_of,
+    load_network,
+    read_inputs,
+    read_settings,
+    set_option,
+)
 from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean
 
@@ -183,7 +192,5 @@ def _network(spec: str, inputs: Sequence[str], names: Sequence[str], asked: Mapp
                 f"say which budget {spec} has to meet", mend="--params 5M, --macs 300M or --memory 512KiB; or --fix"
             )
         )
-    return solve(
-        spec, input=read_inputs(inputs), find=find, **budgets, bits=asked["bits"], fix=asked["fix"],
-        vars=read_settings(asked["settings"]),
-    )  # fmt: skip
+    network = load_network(spec, inputs, asked["settings"])
+    return solve(network, find=find, **budgets, bits=asked["bits"], fix=asked["fix"])

@@ -12,6 +12,7 @@ from shapecalc.cli.options import (
     completed,
     depth_option,
     emit,
+    inferred,
     layout_of,
     layout_option,
     load_network,
@@ -79,9 +80,13 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     format_: str,
     output: str | None,
 ) -> None:
-    """Show the size of every tensor, and the parameters and MACs of every layer."""
+    """Show the size of every tensor, and the parameters and MACs of every layer.
+
+    Where sizes do not fit, every layer that could be inferred is shown, then the error. A file of --output is written
+    only where all fits.
+    """
     network = load_network(spec, inputs, settings, layout or "")
-    report = network.infer(batch=batch, layout=layout or "", convention=convention)
+    report, failure = inferred(network, output, batch=batch, layout=layout or "", convention=convention)
     if columns:
         from shapecalc.renderers import parse_columns
     text = render(
@@ -98,3 +103,5 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         **layout_of(output, format_),
     )
     emit(text, output, format_, report.name)
+    if failure:
+        raise failure

@@ -11,7 +11,16 @@ import click
 
 from shapecalc.cli import status_of
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import complain, completed, emit, layout_of, read_settings, spec_argument, write_to_screen
+from shapecalc.cli.options import (
+    complain,
+    completed,
+    emit,
+    layout_of,
+    read_settings,
+    spec_argument,
+    warn,
+    write_to_screen,
+)
 from shapecalc.errors import Problem, ShapecalcError, UsageError, count_noun
 
 if TYPE_CHECKING:
@@ -35,7 +44,7 @@ _SHOWN = 40
               help="Values of a variable: 2,3,4 or FROM:TO:STEP. May be repeated.")  # fmt: skip
 @click.option("--input", "inputs", metavar="SIZES", multiple=True,
               help="Input sizes: 3x{128:256:32}x= (= is the size before); NAME=SIZES for one of several.")  # fmt: skip
-@click.option("--where", metavar="EXPR", help="Keep the rows for which it holds: 'params < 5e6 and macs < 300e6'.")
+@click.option("--where", metavar="EXPR", help="Keep the rows for which it holds: 'params < 5M and macs < 300M'.")
 @click.option("--pareto", metavar="LIST", help="Keep the front of the least: params,macs; +x for the greatest x.")
 @click.option("--sort", metavar="LIST", help="Order by columns: params,-macs; - for the greatest first.")
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Keep the first N rows.")
@@ -60,6 +69,7 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     if format_ == "parquet" and not output:
         raise UsageError(Problem("Parquet is no text for a screen", mend="name a file: --output sweep.parquet"))
     plan = plan_sweep(spec, _read_sets(settings), _read_inputs(inputs))
+    warn(plan.network.graph.warnings)
     job = Job(
         plan, where=options["where"], pareto=options["pareto"] or "", sort=options["sort"] or "", top=options["top"],
         output=output, format="text" if format_ in _PAGES else format_, resume=options["resume"],

@@ -17,7 +17,7 @@ from shapecalc.language.document import Document, read_document
 from shapecalc.language.expectations import read_claims
 from shapecalc.language.order import Settled, settle
 from shapecalc.language.reports import TooMuchError
-from shapecalc.language.scope import Scope, declared_names, read_name, read_reference
+from shapecalc.language.scope import Scope, declared_names, read_name, read_reference, reference_text
 from shapecalc.language.values import BadValueError, bad, describe, input_shape, plain, word
 from shapecalc.layers.base.shape import CHW, LAYOUTS, UNKNOWN, Shape
 from shapecalc.layers.base.sizes import Sizes
@@ -98,6 +98,7 @@ class _Building:
         self.overridden = bool(variables) or bool(inputs)
         self.layout = self._layout()
         self.input_marks: dict[str, Mark] = {}
+        self.warnings: tuple[Problem, ...] = ()
         self.given = frozenset(inputs)
         self.inputs = self._inputs(inputs)
 
@@ -125,6 +126,7 @@ class _Building:
             variables=self.variables,
             file=self.file,
             steps=builder.steps,
+            warnings=self.warnings,
             input_marks={} if "" in self.given else {n: m for n, m in self.input_marks.items() if n not in self.given},
         )
         return graph, [*builder.problems.listed(), *stopped]
@@ -142,7 +144,7 @@ class _Building:
             except BadValueError as error:
                 builder.problems.append(error.problem)
                 ends, names = (), ("",)
-            self._check_variables_are_used(builder.problems)
+            self.warnings = tuple(self._unused().listed())
             return settle(builder, ends, stated=bool(names), inputs=self.input_marks), names
         finally:
             scope.release()
@@ -267,8 +269,8 @@ class _Building:
             )
         items = value.items if isinstance(value, ListValue) else [value]
         items = [item for item in items if not _is_switched_off(item, scope)]
-        flows = tuple(read_reference(item, scope) for item in items)
-        return (flows, tuple(word(item, "an output") for item in items)) if flows else (last, ())
+        flows = tuple(read_reference(item, scope, self.variables) for item in items)
+        return (flows, tuple(reference_text(item, self.variables) for item in items)) if flows else (last, ())
 
     def _claims(self, problems: Problems) -> tuple[Claim, ...]:
         value = self.variant.get("expect") or (None if self.variant_name else self.document.keys.get("expect"))
@@ -278,12 +280,15 @@ class _Building:
         problems += wrong
         return () if self.overridden else claims
 
-    def _check_variables_are_used(self, problems: Problems) -> None:
-        """Report the variables, and the arguments of blocks, that nothing mentions."""
-        document, mend = self.document, "take it out, or use it"
+    def _unused(self) -> Problems:
+        """Return a warning for every variable, and every argument of a block, that nothing mentions.
+
+        They do no harm: a file that is being drafted has some.
+        """
+        document, mend, unused = self.document, "take it out, or use it", Problems()
         for block in document.blocks.values():
             mentioned = _mentioned([*block.values(), *block.outputs, block.layers]) if block.arguments else set()
-            problems += [
+            unused += [
                 Problem(
                     f"the argument {name} of the block {block.name} is never used", (value or block).mark, mend=mend
                 )
@@ -291,17 +296,18 @@ class _Building:
                 if name not in mentioned
             ]
         if not document.variables:
-            return
+            return unused
         skipped = ("name", "source", "description", "family", "task", "expect", "variants")
         parts = [value for key, value in document.keys.items() if key not in skipped]
         for block in document.blocks.values():
             parts += [*block.values(), *block.outputs, block.layers]
         mentioned = _mentioned(parts)
-        problems += [
+        unused += [
             Problem(f"the variable {name} is never used", value.mark, mend=mend)
             for name, value in document.variables.items()
             if name not in mentioned
         ]
+        return unused
 
 
 def _variable(value: Value, above: Mapping[str, Any], every: Mapping[str, Value]) -> Any:

@@ -6,27 +6,34 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Mark, Problem
 from shapecalc.language.entries import Effort, Entry, branches_of, listed, read_entry, work_of
-from shapecalc.language.expansion import Expansion, Inside, Proto, key_of
+from shapecalc.language.expansion import MAX_LAYERS, Inside, Proto, Written, key_of
 from shapecalc.language.making import Maker
 from shapecalc.language.reports import Reports, TooMuchError
-from shapecalc.language.scope import Flow, Pending, Scope, declared_names, full_name, read_name, read_reference
+from shapecalc.language.scope import (
+    Flow,
+    Scope,
+    changes_by_turn,
+    declared_names,
+    full_name,
+    read_name,
+    read_reference,
+    reference_text,
+)
 from shapecalc.language.turns import turns_of
-from shapecalc.language.values import BadValueError, bad, condition
+from shapecalc.language.values import BadValueError, bad, condition, items_within, told_value
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.layer import Composite, Layer
-from shapecalc.model.graph import Block, Reference
-from shapecalc.source import ListValue, Scalar, read_text, short
+from shapecalc.model.graph import Block
+from shapecalc.source import ListValue, MapValue, Scalar, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shapecalc.language.document import BlockDefinition
+    from shapecalc.language.turns import Turn
     from shapecalc.source import Value
 
-__all__ = ["MAX_LAYERS", "GraphBuilder", "Proto"]
-
-MAX_LAYERS = 100_000
-"""The most layers that one network may have, once every repetition is written out."""
+__all__ = ["GraphBuilder", "Proto"]
 
 MAX_STEPS = 3 * MAX_LAYERS
 """The most items that may be written out, with those that leave nothing behind: empty blocks, layers left out.
@@ -37,34 +44,23 @@ A long expression, one that goes through long lists, and a block with arguments 
 _ITEMS_A_STEP = 10
 _STEPS_OF_A_BLOCK = 4
 
-MAX_NESTING = 40
-"""The most blocks that may stand within one another."""
 
-MAX_NAME = 400
-"""The most characters of a name with those of the blocks that it stands in."""
-
-
-class GraphBuilder:
+class GraphBuilder(Written):
     """Writes out lists of layers as nodes, and collects what is wrong with them."""
 
     def __init__(self, blocks: Mapping[str, BlockDefinition], variables: Mapping[str, Any]) -> None:
+        super().__init__()
         self.blocks = blocks
         self.variables = variables
-        self.nodes: list[Proto] = []
-        self.instances: list[Block] = []
         reports = Reports()
         self.problems = reports.problems
         self.report = reports.add
-        self.shares: list[tuple[int, int, Pending]] = []
         self._entries: dict[int, Entry | Problem] = {}
         self._maker = Maker(reports.add)
         self._bodies: dict[str, ListValue] = {}
         self._taken: dict[int, set[str]] = {}
-        self._insides: list[Inside] = []
-        self._expansions: dict[Any, Expansion] = {}
-        self._named: dict[str, Inside] = {}
         self.steps = 0
-        self._lists = _items_within(variables.values())
+        self._lists = items_within(variables.values())
         self._work: dict[str, Effort] = {}
 
     def expand(
@@ -72,10 +68,7 @@ class GraphBuilder:
     ) -> tuple[Flow, ...]:
         """Write out a list of layers, each taking what the one above gives; return what the last one gives."""
         for value in entries:
-            key = id(value)
-            entry = self._entries.get(key)
-            if entry is None:
-                entry = self._entries[key] = read_entry(value, self.blocks)
+            entry = self._entry(value)
             if isinstance(entry, Problem):
                 self.report(entry, scope)
                 flow = self._broken(scope, "layer", value.mark, flow)
@@ -87,6 +80,13 @@ class GraphBuilder:
                 flow = self._broken(scope, entry.kind, entry.mark, flow)
         return flow
 
+    def _entry(self, value: Value) -> Entry | Problem:
+        key = id(value)
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = read_entry(value, self.blocks)
+        return entry
+
     def _broken(self, scope: Scope, kind: str, mark: Mark, flow: tuple[Flow, ...]) -> tuple[Flow, ...]:
         return (self._add(self._proto(full_name(scope, kind), None, flow, mark, scope, frozen=False), scope),)
 
@@ -96,58 +96,66 @@ class GraphBuilder:
     ) -> Proto:
         return Proto(name, layer, inputs, scope.mark or mark, scope.uses, scope.block, frozen)
 
-    def _add(self, proto: Proto, scope: Scope) -> Reference:
-        if len(self.nodes) >= MAX_LAYERS:
-            message, mend = (
-                f"the network has more than {MAX_LAYERS:,} layers",
-                "leave some out, or repeat them less often",
-            )
-            raise TooMuchError(Problem(message, proto.mark, mend=mend, also=scope.uses))
-        self.nodes.append(proto)
-        return Reference(len(self.nodes) - 1)
-
     def _count_steps(self, entry: Entry, scope: Scope, work: Effort, lists: int) -> None:
         """Hold the limit of steps, for some work among variables whose lists have so many items."""
-        self.steps += 1 + work.steps + work.walks * lists // _ITEMS_A_STEP
+        self._add_steps(1 + work.steps + work.walks * lists // _ITEMS_A_STEP, entry.mark, scope)
+
+    def _add_steps(self, steps: int, mark: Mark, scope: Scope) -> None:
+        self.steps += steps
         if self.steps > MAX_STEPS:
             message, mend = f"its blocks and repetitions take more than {MAX_STEPS:,} steps", "repeat it less often"
-            raise TooMuchError(Problem(message, entry.mark, mend=mend, also=scope.uses))
+            raise TooMuchError(Problem(message, mark, mend=mend, also=scope.uses))
 
     def _item(
         self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
     ) -> tuple[Flow, ...]:
-        lists = self._lists + scope.lists
-        self._count_steps(entry, scope, entry.work, lists)
+        self._count_steps(entry, scope, entry.work, self._lists + scope.lists)
         own = entry.own
         if not own:
             return self._one(entry, scope, variables, flow, "")
         if "when" in own and not condition(own["when"], variables, "when"):
             return self._skip(entry, scope, variables, flow)
-        if "from" in own:
-            flow = tuple(read_reference(item, scope) for item in listed(own["from"]))
-        if "repeat" not in own and "for" not in own:
+        if not entry.is_repeated:
+            flow = self._given(entry, scope, variables, flow)
             name = read_name(own["name"], variables) if "name" in own else ""
             return self._one(entry, scope, variables, flow, name)
         start = len(self.nodes)
-        base = own.get("name")
-        templated = isinstance(base, Scalar) and "{" in base.text
-        for turn in turns_of(own, variables, MAX_LAYERS):
-            self._count_steps(entry, scope, entry.work, lists)
-            name = read_name(base, turn) if base is not None else ""
-            if name and not templated:
-                name = f"{name}.{turn['i']}"
+        own_input = "from" in own and changes_by_turn(own["from"], entry.loop_names)
+        flow = flow if own_input else self._given(entry, scope, variables, flow)
+        for turn, name in self._turns(entry, scope, variables):
+            flow = self._given(entry, scope, turn, flow) if own_input else flow
             flow = self._one(entry, scope, turn, flow, name)
-        if base is not None and not templated:
-            scope.define(read_name(base, variables), flow, (start, len(self.nodes)))
+        if "name" in own and not entry.has_template:
+            scope.define(read_name(own["name"], variables), flow, (start, len(self.nodes)))
         return flow
+
+    @staticmethod
+    def _given(entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]) -> tuple[Flow, ...]:
+        """Return what an item takes: what its `from` names, or else what came in."""
+        if "from" not in entry.own:
+            return flow
+        return tuple([read_reference(item, scope, variables) for item in listed(entry.own["from"])])
+
+    def _turns(self, entry: Entry, scope: Scope, variables: Mapping[str, Any]) -> Iterator[tuple[Turn, str]]:
+        """Yield the variables of every turn of a repeated item, and the name of its copy."""
+        base = entry.own.get("name")
+        for turn in turns_of(entry.own, variables, MAX_LAYERS):
+            self._count_steps(entry, scope, entry.work, self._lists + scope.lists)
+            name = read_name(base, turn) if base is not None else ""
+            yield turn, name if not name or entry.has_template else f"{name}.{turn['i']}"
 
     def _skip(
         self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
     ) -> tuple[Flow, ...]:
         """Pass on what came in for a layer that is switched off; its name then stands for that."""
-        if "from" in entry.own:
-            flow = tuple(read_reference(item, scope) for item in listed(entry.own["from"]))
-        if "name" in entry.own and "repeat" not in entry.own and "for" not in entry.own:
+        if entry.is_repeated:
+            return (
+                flow
+                if "from" not in entry.own or changes_by_turn(entry.own["from"], entry.loop_names)
+                else (self._given(entry, scope, variables, flow))
+            )
+        flow = self._given(entry, scope, variables, flow)
+        if "name" in entry.own:
             name = read_name(entry.own["name"], variables)
             if name not in scope.spans:
                 scope.define(name, flow, (len(self.nodes), len(self.nodes)))
@@ -158,7 +166,7 @@ class GraphBuilder:
     ) -> tuple[Flow, ...]:
         """Write out an item once."""
         start = len(self.nodes)
-        block = self.blocks.get(entry.kind)
+        block = self._definition(entry.kind, scope)
         cls = None if block else find_kind(entry.kind)
         if not name:
             name = scope.made_up_name(cls.kind if cls else entry.kind)
@@ -187,11 +195,19 @@ class GraphBuilder:
             start = len(self.nodes) - 1
         scope.define(name, flows, (start, len(self.nodes)))
         if "share" in entry.own:
-            target = read_reference(entry.own["share"], scope)
-            if not isinstance(target, Pending):
-                target = scope.pending(entry.own["share"].text, 0, entry.own["share"].mark)  # type: ignore[union-attr]
-            self.shares.append((start, len(self.nodes), target))
+            owner = reference_text(entry.own["share"], variables)
+            if owner != name or not entry.is_repeated:  # of copies that share the weights of one, that one has them
+                read_reference(entry.own["share"], scope, variables)
+                self.shares.append((start, len(self.nodes), scope.pending(owner, 0, entry.own["share"].mark)))
         return flows
+
+    def _definition(self, kind: str, scope: Scope) -> BlockDefinition | None:
+        """Return the block that a word names: none within a kind that is made of others.
+
+        Within a block that has the name of a kind, that name is the kind.
+        """
+        block = None if scope.mark else self.blocks.get(kind)
+        return None if block and kind in scope.stack and find_kind(kind) else block
 
     def _layer(
         self, cls: type[Layer], entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
@@ -201,19 +217,39 @@ class GraphBuilder:
         if cls.branches:
             branches, value = branches_of(cls, entry.value)
             if branches is not None:
-                flow = tuple(self._branch(branch, scope, variables, flow) for branch in branches)
+                flow = tuple([end for branch in branches for end in self._branch(branch, scope, variables, flow)])
         if cls.inputs == (0, 0) and "from" not in entry.own:
             flow = ()
         elif len(flow) > 1 and "from" not in entry.own and not cls.branches:
             flow = flow[:1]
         return flow, self._maker.layer(cls, entry, value, scope, variables)
 
-    def _branch(self, branch: Value, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]) -> Flow:
+    def _branch(
+        self, branch: Value, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
+    ) -> tuple[Flow, ...]:
+        """Return the ends of a branch: one, or of an item with `for` one for each of its values."""
         if isinstance(branch, Scalar):
-            return read_reference(branch, scope)
-        entries = branch.items if isinstance(branch, ListValue) else [branch]
-        given = self.expand(entries, scope, variables, flow)
-        return given[0]
+            return (read_reference(branch, scope, variables),)
+        if isinstance(branch, ListValue):
+            return self.expand(branch.items, scope, variables, flow)[:1]
+        if isinstance(branch, MapValue) and {*branch.keys()} == {"for", "from"}:  # references alone
+            own = dict(zip(branch.keys(), [item for _, item in branch.pairs], strict=True))
+            turns = list(turns_of(own, variables, MAX_LAYERS))
+            self._add_steps(len(turns), branch.mark, scope)
+            return tuple([read_reference(item, scope, turn) for turn in turns for item in listed(own["from"])])
+        entry = self._entry(branch)
+        if isinstance(entry, Problem) or "for" not in entry.own:
+            return self.expand([branch], scope, variables, flow)[:1]
+        ends: list[Flow] = []
+        try:
+            if "when" in entry.own and not condition(entry.own["when"], variables, "when"):
+                return ()
+            for turn, name in self._turns(entry, scope, variables):
+                ends += self._one(entry, scope, turn, self._given(entry, scope, turn, flow), name)[:1]
+        except BadValueError as error:
+            self.report(error.problem, scope)
+            ends += self._broken(scope, entry.kind, entry.mark, flow)
+        return tuple(ends)
 
     def _block(
         self, block: BlockDefinition, entry: Entry, scope: Scope, variables: Mapping[str, Any],
@@ -229,12 +265,12 @@ class GraphBuilder:
             work = self._work[block.name] = Effort(_STEPS_OF_A_BLOCK + own.steps + len(self.variables) // 10, own.walks)
         self._count_steps(entry, scope, work, self._lists)
         given = block.bind(entry, variables, self.variables)
-        lists = _items_within(given[argument] for argument in block.arguments)
+        lists = items_within(given[argument] for argument in block.arguments)
         self._count_steps(entry, scope, Effort(0, 1), lists)
         inner = self._inner_scope(block.name, block.layers.items, scope, flow, name, frozen)
         inner.mark = scope.mark
         inner.lists = lists
-        told = ", ".join(f"{key}={_told(given[key])}" for key in block.arguments)
+        told = ", ".join(f"{key}={told_value(given[key])}" for key in block.arguments)
         words = f"used here, with {told}:" if told else "used here:"
         inner.uses = scope.uses if scope.mark else ((words, entry.mark), *scope.uses)
         try:
@@ -244,7 +280,7 @@ class GraphBuilder:
 
         def write_out() -> tuple[Flow, ...]:
             flows = self.expand(block.layers.items, inner, given, flow)
-            return tuple(read_reference(item, inner) for item in block.outputs) if block.outputs else flows
+            return tuple(read_reference(item, inner, given) for item in block.outputs) if block.outputs else flows
 
         return self._expansion(key, block, inner, flow, write_out)
 
@@ -268,51 +304,6 @@ class GraphBuilder:
         key = (id(layer), frozen, len(flow))
         return self._expansion(key, layer, inner, flow, lambda: self.expand(body.items, inner, values, flow))
 
-    def _expansion(
-        self, key: Any, argument: Any, inner: Scope, flow: tuple[Flow, ...], write_out: Callable[[], tuple[Flow, ...]]
-    ) -> tuple[Flow, ...]:
-        """Return what a block gives: written out, or where the same stands already, copied from there."""
-        start, shares = len(self.nodes), len(self.shares)
-        known = self._expansions.get(key) if key is not None else None
-        if known is not None and self._has_room_for(known) and not known.kinds & {*inner.stack}:
-            nodes, blocks, insides = known.copy(start, inner, flow)
-            self.nodes += nodes
-            self.instances += blocks
-            self._insides[inner.block :] = insides
-            return insides[0].flows
-        flows = write_out()
-        self._insides[inner.block] = Inside(flows, start, len(self.nodes))
-        if key is not None and known is None and len(self.shares) == shares:
-            found = Expansion.of(
-                self.nodes[start:],
-                self.instances[inner.block + 1 :],
-                self._insides[inner.block :],
-                flow,
-                inner,
-                argument,
-            )
-            if found is not None:
-                self._expansions[key] = found
-        return flows
-
-    def _check_room(self, mark: Mark, scope: Scope) -> None:
-        """Hold the limits of blocks, for one more of them."""
-        if len(scope.stack) >= MAX_NESTING:
-            raise bad(f"blocks stand within one another more than {MAX_NESTING} deep", mark)
-        if len(scope.prefix) > MAX_NAME:
-            raise bad(f"the names of the blocks around it are more than {MAX_NAME} characters", mark)
-        if len(self.instances) >= MAX_LAYERS:
-            message, mend = (
-                f"the network has more than {MAX_LAYERS:,} blocks",
-                "leave some out, or repeat them less often",
-            )
-            raise TooMuchError(Problem(message, mark, mend=mend, also=scope.uses))
-
-    def _has_room_for(self, known: Expansion) -> bool:
-        """Tell whether a copy stays within the limits; what does not is written out, up to where the limit is."""
-        layers, blocks = len(self.nodes) + len(known.nodes), len(self.instances) + len(known.blocks)
-        return layers <= MAX_LAYERS and blocks <= MAX_LAYERS
-
     def _inner_scope(
         self, kind: str, entries: Sequence[Value], scope: Scope, flow: tuple[Flow, ...], name: str, frozen: bool
     ) -> Scope:
@@ -327,39 +318,3 @@ class GraphBuilder:
         self.instances.append(Block(full_name(scope, name), kind, scope.block))
         self._insides.append(Inside((), 0, 0))  # known once it is written out
         return inner
-
-    def look_up(self, pending: Pending) -> Flow | Problem:
-        """Return what a name stands for, or what is wrong with it.
-
-        A name with dots in it may be one inside of a block: `layer2.0.conv1`, `layer2.0`.
-        """
-        scope, name = pending.scope, pending.name
-        if "." in name and name not in scope.flows:
-            if not self._named:
-                self._named = {node.name: Inside((Reference(i),), i, i + 1) for i, node in enumerate(self.nodes)}
-                self._named.update(zip([block.name for block in self.instances], self._insides, strict=True))
-            inside = self._named.get(full_name(scope, name))
-            if inside is not None:
-                scope.define(name, inside.flows, (inside.start, inside.stop))
-        return scope.look_up(pending)
-
-
-def _told(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        shown = ["[…]" if isinstance(item, (list, tuple)) else _told(item) for item in value[:_TOLD]]
-        return f"[{', '.join(shown)}{', …' if len(value) > _TOLD else ''}]"
-    return ("true" if value else "false") if isinstance(value, bool) else short(str(value))
-
-
-_TOLD = 8
-
-
-def _items_within(values: Iterable[Any]) -> int:
-    """Return how many items the lists among values have, with those of the lists within them."""
-    waiting = [value for value in values if isinstance(value, (list, tuple))]
-    count = 0
-    while waiting:
-        items = waiting.pop()
-        count += len(items)
-        waiting += [item for item in items if isinstance(item, (list, tuple))]
-    return count

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.errors import Mark, Problem, Problems, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.language.values import BadValueError, bad, describe, plain, word
+from shapecalc.layers import find_kind
 from shapecalc.source import ListValue, MapValue, Scalar
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ class BlockDefinition(NamedTuple):
             for key, item in value.pairs:
                 if key.text not in self.arguments:
                     mend = did_you_mean(key.text, self.arguments, "it takes no arguments")
-                    raise bad(f"the block {self.name} has no argument {key.text}", key.mark, mend)
+                    why = (f"{clean(self.name)} is a block here, in place of the kind",) if find_kind(self.name) else ()
+                    raise bad(f"the block {self.name} has no argument {key.text}", key.mark, mend, why)
                 given[key.text] = item
         elif value is not None and not (isinstance(value, Scalar) and value.value is None):
             if not self.arguments:
@@ -201,15 +203,8 @@ def _variables(value: Value | None, problems: Problems) -> dict[str, Value]:
 
 
 def _blocks(value: Value | None, problems: Problems) -> dict[str, BlockDefinition]:
-    from shapecalc.layers import find_kind
-
     blocks = {}
     for key, item in _mapping(value, "blocks", problems):
-        if find_kind(key.text):
-            problems.append(
-                Problem(f"{key.text} is a kind of layer already", key.mark, mend="call the block otherwise")
-            )
-            continue
         try:
             blocks[key.text] = _block(key, item, problems)
         except BadValueError as error:

@@ -32,6 +32,23 @@ class Entry(NamedTuple):
     own: dict[str, Value]
     work: Effort
 
+    @property
+    def is_repeated(self) -> bool:
+        """Whether the item stands for a copy in every turn of a loop."""
+        return "for" in self.own or "repeat" in self.own
+
+    @property
+    def loop_names(self) -> list[str]:
+        """The variables that every turn of the loop gives another value."""
+        loop = self.own.get("for")
+        return ["i", *loop.keys()] if isinstance(loop, MapValue) else ["i"]
+
+    @property
+    def has_template(self) -> bool:
+        """Whether the name has an expression in it."""
+        name = self.own.get("name")
+        return isinstance(name, Scalar) and "{" in name.text
+
 
 class Effort(NamedTuple):
     """How much it takes to work out values: steps, and how often an expression may go through a whole list."""

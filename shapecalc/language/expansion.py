@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.language.scope import Flow, Pending
+from shapecalc.errors import Problem
+from shapecalc.language.reports import TooMuchError
+from shapecalc.language.scope import Flow, Pending, full_name
+from shapecalc.language.values import bad
 from shapecalc.model.graph import Block, Reference
 
 if TYPE_CHECKING:
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from shapecalc.language.scope import Scope
     from shapecalc.layers.base.layer import Layer
 
-__all__ = ["Expansion", "Inside", "Proto", "key_of"]
+__all__ = ["MAX_LAYERS", "Expansion", "Inside", "Proto", "Written", "key_of"]
 
 
 class Proto:
@@ -143,3 +146,95 @@ def key_of(value: Any) -> Any:
     if value is None or type(value) in (int, bool, float, str):
         return (type(value), value)
     raise TypeError(value)
+
+
+MAX_LAYERS = 100_000
+"""The most layers that one network may have, once every repetition is written out."""
+
+MAX_NESTING = 40
+"""The most blocks that may stand within one another."""
+
+MAX_NAME = 400
+"""The most characters of a name with those of the blocks that it stands in."""
+
+
+class Written:
+    """What is written out of a network so far, within its limits; a block that stands already is copied."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Proto] = []
+        self.instances: list[Block] = []
+        self.shares: list[tuple[int, int, Pending]] = []
+        self._insides: list[Inside] = []
+        self._expansions: dict[Any, Expansion] = {}
+        self._named: dict[str, Inside] = {}
+
+    def _add(self, proto: Proto, scope: Scope) -> Reference:
+        if len(self.nodes) >= MAX_LAYERS:
+            message, mend = (
+                f"the network has more than {MAX_LAYERS:,} layers",
+                "leave some out, or repeat them less often",
+            )
+            raise TooMuchError(Problem(message, proto.mark, mend=mend, also=scope.uses))
+        self.nodes.append(proto)
+        return Reference(len(self.nodes) - 1)
+
+    def _expansion(
+        self, key: Any, argument: Any, inner: Scope, flow: tuple[Flow, ...], write_out: Callable[[], tuple[Flow, ...]]
+    ) -> tuple[Flow, ...]:
+        """Return what a block gives: written out, or where the same stands already, copied from there."""
+        start, shares = len(self.nodes), len(self.shares)
+        known = self._expansions.get(key) if key is not None else None
+        if known is not None and self._has_room_for(known) and not known.kinds & {*inner.stack}:
+            nodes, blocks, insides = known.copy(start, inner, flow)
+            self.nodes += nodes
+            self.instances += blocks
+            self._insides[inner.block :] = insides
+            return insides[0].flows
+        flows = write_out()
+        self._insides[inner.block] = Inside(flows, start, len(self.nodes))
+        if key is not None and known is None and len(self.shares) == shares:
+            found = Expansion.of(
+                self.nodes[start:],
+                self.instances[inner.block + 1 :],
+                self._insides[inner.block :],
+                flow,
+                inner,
+                argument,
+            )
+            if found is not None:
+                self._expansions[key] = found
+        return flows
+
+    def _check_room(self, mark: Mark, scope: Scope) -> None:
+        """Hold the limits of blocks, for one more of them."""
+        if len(scope.stack) >= MAX_NESTING:
+            raise bad(f"blocks stand within one another more than {MAX_NESTING} deep", mark)
+        if len(scope.prefix) > MAX_NAME:
+            raise bad(f"the names of the blocks around it are more than {MAX_NAME} characters", mark)
+        if len(self.instances) >= MAX_LAYERS:
+            message, mend = (
+                f"the network has more than {MAX_LAYERS:,} blocks",
+                "leave some out, or repeat them less often",
+            )
+            raise TooMuchError(Problem(message, mark, mend=mend, also=scope.uses))
+
+    def _has_room_for(self, known: Expansion) -> bool:
+        """Tell whether a copy stays within the limits; what does not is written out, up to where the limit is."""
+        layers, blocks = len(self.nodes) + len(known.nodes), len(self.instances) + len(known.blocks)
+        return layers <= MAX_LAYERS and blocks <= MAX_LAYERS
+
+    def look_up(self, pending: Pending) -> Flow | Problem:
+        """Return what a name stands for, or what is wrong with it.
+
+        A name with dots in it may be one inside of a block: `layer2.0.conv1`, `layer2.0`.
+        """
+        scope, name = pending.scope, pending.name
+        if "." in name and name not in scope.flows:
+            if not self._named:
+                self._named = {node.name: Inside((Reference(i),), i, i + 1) for i, node in enumerate(self.nodes)}
+                self._named.update(zip([block.name for block in self.instances], self._insides, strict=True))
+            inside = self._named.get(full_name(scope, name))
+            if inside is not None:
+                scope.define(name, inside.flows, (inside.start, inside.stop))
+        return scope.look_up(pending)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from shapecalc.errors import Misfit, Problem, Problems, did_you_mean
+from shapecalc.errors import Misfit, Problem, Problems, UsageError, did_you_mean
 from shapecalc.language.values import BadValueError, bad, describe, plain
-from shapecalc.model.graph import Claim
+from shapecalc.model.graph import BYTES, OF_LAYERS, OF_NETWORKS, SIGNS, SIZE, Bounds, Claim
 from shapecalc.source import MapValue, Scalar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from shapecalc.source import Value
 
-__all__ = ["COUNTS", "read_claims"]
+__all__ = ["read_claims"]
 
-COUNTS = ("weights", "biases", "params", "trainable", "buffers", "macs", "layers")
-"""What can be claimed of a network as a number; `output` and `outputs` are sizes, `layer` has claims for one each."""
-
-_LAYER_COUNTS = ("weights", "biases", "params", "trainable", "buffers", "macs")
+_GROUPS = ("outputs", "layer")
+_SIGN = re.compile(r"\s*(<=|>=|==|!=|<|>)?\s*")
 
 
 def read_claims(value: Value) -> tuple[tuple[Claim, ...], Problems]:
@@ -29,37 +29,75 @@ def read_claims(value: Value) -> tuple[tuple[Claim, ...], Problems]:
     """
     claims: list[Claim] = []
     problems = Problems()
-    _read(value, "", (*COUNTS, "output", "outputs", "layer"), claims, problems)
+    for word, key, item in _pairs(value, problems):
+        if word == "outputs":
+            for name, _, size in _pairs(item, problems):
+                _add(f"outputs.{name}", SIZE, size, claims, problems)
+        elif word == "layer":
+            for name, _, figures in _pairs(item, problems):
+                for figure, place, expected in _pairs(figures, problems):
+                    _read(f"layer.{name}.", figure, place, expected, OF_LAYERS, claims, problems)
+        else:
+            _read("", word, key, item, OF_NETWORKS, claims, problems)
     return tuple(claims), problems
 
 
-def _read(value: Value, prefix: str, known: tuple[str, ...], claims: list[Claim], problems: Problems) -> None:
-    if not isinstance(value, MapValue):
-        problems.append(Problem(f"expect is a mapping such as {{params: 61706}}, not {describe(value)}", value.mark))
-        return
-    for key, item in value.pairs:
-        word = key.text
-        if known and word not in known:
-            problems.append(Problem(f"nothing called {word} can be claimed", key.mark, mend=did_you_mean(word, known)))
-        elif word in ("layer", "outputs") and not prefix:
-            _read(item, f"{word}.", (), claims, problems)
-        elif prefix == "layer.":
-            _read(item, f"layer.{word}.", (*_LAYER_COUNTS, "output"), claims, problems)
-        else:
-            try:
-                sizes = word == "output" or prefix == "outputs."
-                expected = _sizes(item) if sizes else _number(item)
-                claims.append(Claim(f"{prefix}{word}", expected, item.mark))
-            except BadValueError as error:
-                problems.append(error.problem)
+def _pairs(value: Value, problems: Problems) -> list[tuple[str, Scalar, Value]]:
+    if isinstance(value, MapValue):
+        return [(key.text, key, item) for key, item in value.pairs]
+    problems.append(Problem(f"expect is a mapping such as {{params: 61706}}, not {describe(value)}", value.mark))
+    return []
 
 
-def _number(value: Value) -> int:
+def _read(
+    prefix: str, word: str, key: Scalar, item: Value, known: Mapping[str, str], claims: list[Claim], problems: Problems
+) -> None:
+    if word in known:
+        _add(f"{prefix}{word}", known[word], item, claims, problems)
+    else:
+        mend = did_you_mean(word, [*known, *(() if prefix else _GROUPS)])
+        problems.append(Problem(f"nothing called {word} can be claimed", key.mark, mend=mend))
+
+
+def _add(what: str, sort: str, item: Value, claims: list[Claim], problems: Problems) -> None:
+    try:
+        claims.append(Claim(what, _sizes(item) if sort == SIZE else _figure(item, sort), item.mark))
+    except BadValueError as error:
+        problems.append(error.problem)
+
+
+def _figure(value: Value, sort: str) -> int | Bounds:
+    """Return a figure that is expected: a whole number, or text with units and comparisons, `<= 5M`."""
     found = value.value if isinstance(value, Scalar) else None
-    if type(found) is not int or found < 0:
-        mend = "take away the quotes" if isinstance(value, Scalar) and value.quoted else ""
-        raise bad(f"a claim is a whole number, not {describe(value)}", value.mark, mend)
-    return found
+    if type(found) is int and found >= 0:
+        return found
+    if not isinstance(value, Scalar) or not isinstance(found, str) or not value.text.strip() or value.trap:
+        raise bad(f"a claim is a whole number, or a comparison such as '<= 5M', not {describe(value)}", value.mark)
+    if value.quoted and value.text.strip().isdigit():
+        raise bad(f"'{value.text}' is text, not a number", value.mark, "take away the quotes")
+    parts = [_part(part, sort, value) for part in re.split(r"\band\b", value.text)]
+    if len(parts) == 1 and parts[0][0] == "==":
+        return parts[0][1]
+    return Bounds(" ".join(value.text.split()), tuple(parts))
+
+
+def _part(text: str, sort: str, value: Scalar) -> tuple[str, int]:
+    """Return one comparison: its sign, which is == where there is none, and its number."""
+    from shapecalc.text.units import parse_bytes, parse_count, read_whole  # most claims are numbers
+
+    sign = _SIGN.match(text)
+    assert sign is not None
+    assert sign[1] is None or sign[1] in SIGNS
+    number = text[sign.end() :].strip()
+    whole = read_whole(number)
+    if whole is not None:
+        return sign[1] or "==", whole
+    read = parse_bytes if sort == BYTES else parse_count
+    try:
+        return sign[1] or "==", read(number, "what is expected")
+    except UsageError as error:
+        (problem,) = error.problems
+        raise BadValueError(problem._replace(mark=value.mark)) from None
 
 
 def _sizes(value: Value) -> tuple[int, ...]:

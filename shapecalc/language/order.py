@@ -243,17 +243,21 @@ def _report_unused(
 ) -> None:
     """Report the layers that give what nothing takes: not those that lead to such a one alone."""
     taken = {ref.node for refs in inputs for ref in refs if ref is not None}
-    for index, proto in enumerate(protos):
-        if index not in needed and index not in taken:
-            builder.problems.append(
-                Problem(
-                    "nothing takes what this layer gives",
-                    proto.mark,
-                    proto.name,
-                    mend=f"let a later layer take it (from: {proto.name}), name it under outputs:, or take it out",
-                    also=proto.uses,
-                )
-            )
+    unused = [index for index in range(len(protos)) if index not in needed and index not in taken]
+    if not unused:
+        return
+    from shapecalc.model.copies import gathered  # only where something is wrong
+
+    builder.problems += gathered(
+        Problem(
+            "nothing takes what this layer gives",
+            protos[index].mark,
+            protos[index].name,
+            mend=f"let a later layer take it (from: {protos[index].name}), name it under outputs:, or take it out",
+            also=protos[index].uses,
+        )
+        for index in unused
+    )
 
 
 def _unused_inputs(

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.language.document import KEYS
 from shapecalc.language.entries import OWN_WORDS
-from shapecalc.language.expectations import COUNTS
 from shapecalc.layers import KINDS
 from shapecalc.layers.base.layer import stated_rank
 from shapecalc.layers.base.per_axis import Factors, Padding, PerAxis
+from shapecalc.model.graph import BYTES, OF_LAYERS, OF_NETWORKS, SIZE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shapecalc.layers.base.arguments import Argument
     from shapecalc.layers.base.layer import Layer
 
@@ -22,9 +24,9 @@ _NAME = {"type": "string", "minLength": 1}
 _NAMES = {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]}
 _OWN: dict[str, Any] = {
     "name": {**_NAME, "description": "what other layers call it"},
-    "from": {**_NAMES, "description": "what it takes, where that is not the layer above"},
+    "from": {**_NAMES, "description": "its input, where that is not the layer above; m{i + 2} in a loop"},
     "repeat": {"anyOf": [{"type": "integer", "minimum": 0}, _EXPRESSION], "description": "copies, one after another"},
-    "for": {"type": "object", "description": "a copy for each value of the lists"},
+    "for": {"type": "object", "description": "a copy for each value of the lists; in a merge a branch for each"},
     "when": {"type": ["boolean", "string"], "description": "left out where false"},
     "share": {**_NAME, "description": "use the weights of that layer: counted once"},
     "frozen": {"type": ["boolean", "string"], "description": "its learned numbers are not trainable"},
@@ -102,16 +104,24 @@ def _size() -> dict[str, Any]:
 
 
 def _expect() -> dict[str, Any]:
-    counts = {count: {"type": "integer", "minimum": 0} for count in COUNTS}
     size = {"$ref": "#/$defs/size"}
-    layer = {"type": "object", "properties": {**counts, "output": size}, "additionalProperties": False}
+    layer = {"type": "object", "properties": _figures(OF_LAYERS), "additionalProperties": False}
     properties = {
-        **counts,
-        "output": size,
+        **_figures(OF_NETWORKS),
         "outputs": {"type": "object", "additionalProperties": size},
         "layer": {"type": "object", "additionalProperties": layer},
     }
     return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _figures(known: Mapping[str, str]) -> dict[str, Any]:
+    """Return the schemas of what can be expected: a size, a whole number, or comparisons with units."""
+    found: dict[str, Any] = {}
+    for name, sort in known.items():
+        units = "320 KiB" if sort == BYTES else "5M"
+        text = {"type": "string", "pattern": r"^\s*(<=|>=|==|!=|<|>)?\s*\d", "description": f"such as <= {units}"}
+        found[name] = {"$ref": "#/$defs/size"} if sort == SIZE else {"anyOf": [{"type": "integer", "minimum": 0}, text]}
+    return found
 
 
 def _layer() -> dict[str, Any]:

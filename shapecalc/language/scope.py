@@ -6,20 +6,33 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, did_you_mean
+from shapecalc.language.turns import loops_of
 from shapecalc.language.values import bad, word
 from shapecalc.model.graph import Reference
 from shapecalc.source import ListValue, MapValue, Scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from shapecalc.source import Value
 
-__all__ = ["Flow", "Pending", "Scope", "declared_names", "full_name", "read_name", "read_reference"]
+__all__ = [
+    "Flow",
+    "Pending",
+    "Scope",
+    "changes_by_turn",
+    "declared_names",
+    "full_name",
+    "read_name",
+    "read_reference",
+    "reference_text",
+]
 
 _REFERENCE = r"(?P<name>[^\[\]]+?)(\[(?P<output>[0-9]{1,4})\])?"
 _BRACES = r"\{([^{}]*)\}"
 _MAX_NAME = 100
+_MAX_FILLED = 1_000
+"""The most characters of a reference, with the names of the blocks that it leads through."""
 
 
 class Pending(NamedTuple):
@@ -112,9 +125,12 @@ class Scope:
         return Reference(flow.node, pending.output)
 
 
-def read_reference(value: Value, scope: Scope) -> Flow:
-    """Return the tensor that a reference names: `conv1`, or `split1[1]` for its second output."""
-    text = word(value, "a reference")
+def read_reference(value: Value, scope: Scope, variables: Mapping[str, Any]) -> Flow:
+    """Return the tensor that a reference names: `conv1`, or `split1[1]` for its second output.
+
+    `{i + 1}` in it is filled in, and a name of a `for` around it stands for its word.
+    """
+    text = reference_text(value, variables)
     found = re.fullmatch(_REFERENCE, text)
     if not found:
         raise bad(f"'{text}' is not a reference", value.mark, "write a name, or name[1] for its second output")
@@ -125,9 +141,31 @@ def read_reference(value: Value, scope: Scope) -> Flow:
     return scope.pending(name, output, value.mark)
 
 
-def read_name(value: Value, variables: Mapping[str, Any]) -> str:
-    """Return the name that a layer is given; `{i + 1}` within it stands for what the expression comes to."""
-    text = word(value, "a name")
+def reference_text(value: Value, variables: Mapping[str, Any]) -> str:
+    """Return the words of a reference, filled in."""
+    text = word(value, "a reference")
+    if "{" in text:
+        return _filled(text, value, variables)
+    loops = loops_of(variables)
+    found = re.fullmatch(_REFERENCE, text) if loops else None
+    given = variables[found["name"]] if found and found["name"] in loops else None
+    return f"{given}{text[found.end('name') :]}" if found and isinstance(given, str) else text
+
+
+def changes_by_turn(value: Value, names: Collection[str]) -> bool:
+    """Tell whether references are others in every turn of a loop with these names."""
+    for item in value.items if isinstance(value, ListValue) else [value]:
+        text = item.text if isinstance(item, Scalar) else ""
+        words = {text.partition("[")[0]}
+        for part in re.findall(_BRACES, text):
+            words.update(re.findall(r"[^\W\d]\w*", part))
+        if words & {*names}:
+            return True
+    return False
+
+
+def _filled(text: str, value: Value, variables: Mapping[str, Any]) -> str:
+    """Return a text with what the expressions in its braces come to."""
 
     def fill(match: re.Match[str]) -> str:
         from shapecalc.language.expressions import ExpressionError, parse
@@ -137,7 +175,16 @@ def read_name(value: Value, variables: Mapping[str, Any]) -> str:
         except ExpressionError as error:
             raise bad(error.message, value.mark, error.mend) from None
 
-    name = re.sub(_BRACES, fill, text) if "{" in text else text
+    filled = re.sub(_BRACES, fill, text)
+    if len(filled) > _MAX_FILLED:
+        raise bad(f"a name has at most {_MAX_NAME} characters, this one {len(filled):,}", value.mark)
+    return filled
+
+
+def read_name(value: Value, variables: Mapping[str, Any]) -> str:
+    """Return the name that a layer is given; `{i + 1}` within it stands for what the expression comes to."""
+    text = word(value, "a name")
+    name = _filled(text, value, variables) if "{" in text else text
     if len(name) > _MAX_NAME:
         raise bad(f"a name has at most {_MAX_NAME} characters, this one {len(name):,}", value.mark)
     if not name.isprintable() or any(c in "[]{}" for c in name) or name != name.strip():

@@ -14,17 +14,35 @@ if TYPE_CHECKING:
 
     from shapecalc.source import Value
 
-__all__ = ["turns_of"]
+__all__ = ["Turn", "loops_of", "turns_of"]
 
 
-def turns_of(own: Mapping[str, Value], variables: Mapping[str, Any], most: int) -> Iterator[Mapping[str, Any]]:
+class Turn(dict[str, Any]):
+    """The variables in one turn of a repetition; `loops` are the names of the `for` around it."""
+
+    __slots__ = ("loops",)
+
+    def __init__(self, variables: Mapping[str, Any], i: int, values: Mapping[str, Any]) -> None:
+        super().__init__({**variables, **values, "i": i})
+        self.loops: frozenset[str] = loops_of(variables).union(values)
+
+
+def loops_of(variables: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of the `for` that variables are in a turn of."""
+    return variables.loops if isinstance(variables, Turn) else _NONE
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+def turns_of(own: Mapping[str, Value], variables: Mapping[str, Any], most: int) -> Iterator[Turn]:
     """Yield the variables of every turn of a repetition, at most so many: `i`, and those of `for`."""
     if "for" in own and "repeat" in own:
         raise bad("repeat and for do not stand together", own["for"].mark, "for repeats once for each value")
     if "for" in own:
         lists = _for_lists(own["for"], variables)
         for i, values in enumerate(zip(*lists.values(), strict=True)):
-            yield {**variables, **dict(zip(lists, values, strict=True)), "i": i}
+            yield Turn(variables, i, dict(zip(lists, values, strict=True)))
         return
     value = own["repeat"]
     times = evaluate(value, variables) if isinstance(value, Scalar) else None
@@ -34,7 +52,7 @@ def turns_of(own: Mapping[str, Value], variables: Mapping[str, Any], most: int) 
     if times > most:
         raise bad(f"repeat: {times:,} is beyond the {most:,} layers that a network may have", value.mark)
     for i in range(times):
-        yield {**variables, "i": i}
+        yield Turn(variables, i, {})
 
 
 def _for_lists(value: Value, variables: Mapping[str, Any]) -> dict[str, list[Any]]:

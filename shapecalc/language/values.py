@@ -11,19 +11,31 @@ from shapecalc.layers.base.shape import Shape
 from shapecalc.source import ListValue, MapValue, Scalar, short
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from shapecalc.errors import Hint, Mark
     from shapecalc.language.expressions import ExpressionError
     from shapecalc.layers.base.arguments import Argument
     from shapecalc.source import Value
 
-__all__ = ["BadValueError", "argument_value", "condition", "evaluate", "input_shape", "plain", "word"]
+__all__ = [
+    "BadValueError",
+    "argument_value",
+    "condition",
+    "evaluate",
+    "input_shape",
+    "items_within",
+    "plain",
+    "told_value",
+    "word",
+]
 
 MAX_ITEMS = 10_000
 """The most values that a list may hold."""
 
 _SIZES = r"(?a:\d+(\s*[x×]\s*\d+)+)"
+_DOTTED = r"[^\W\d]\w*(\.\w+)*"
+"""A word, or the name of a layer within a block: `layer2.3`."""
 _NUMBER_TEXT = r"(?a:[-+]?\d[\d_]*(\.\d*)?([eE][-+]?\d+)?)"
 _SWITCHES = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
 
@@ -68,7 +80,7 @@ def word(value: Value, what: str) -> str:
     """Return a value that must be a word or a name."""
     if not isinstance(value, Scalar) or value.value is None or value.text == "":
         raise bad(f"{what} must be a word, not {describe(value)}", value.mark)
-    if not value.quoted and value.trap:
+    if not value.quoted and value.trap and value.text.lower() not in _SWITCHES:  # y, no: words where words are due
         raise trapped(f"{what} must be a word, not {describe(value)}", value, due="a word")
     if isinstance(value.value, bool):
         raise bad(
@@ -147,7 +159,7 @@ def _plain(value: Value, variables: Mapping[str, Any]) -> Any:  # noqa: PLR0911 
         if value.trap:
             due = "" if value.text.isidentifier() else "a number"
             raise trapped(f"{describe(value)} stands where a number or a word is due", value, due=due)
-        return value.text if value.text.isidentifier() else evaluate(value, variables)
+        return value.text if re.fullmatch(_DOTTED, value.text) else evaluate(value, variables)
     return value.value
 
 
@@ -276,3 +288,25 @@ def _mapped_shape(value: MapValue, last: bool, variables: Mapping[str, Any], arg
             "give channels, and height and width (or length, or depth, height and width); or features alone",
         )
     return Shape((1,), last).map_of(found["channels"], spatial)
+
+
+def told_value(value: Any) -> str:
+    """Return a value as an error shows it."""
+    if isinstance(value, (list, tuple)):
+        shown = ["[…]" if isinstance(item, (list, tuple)) else told_value(item) for item in value[:_TOLD]]
+        return f"[{', '.join(shown)}{', …' if len(value) > _TOLD else ''}]"
+    return ("true" if value else "false") if isinstance(value, bool) else short(str(value))
+
+
+_TOLD = 8
+
+
+def items_within(values: Iterable[Any]) -> int:
+    """Return how many items the lists among values have, with those of the lists within them."""
+    waiting = [value for value in values if isinstance(value, (list, tuple))]
+    count = 0
+    while waiting:
+        items = waiting.pop()
+        count += len(items)
+        waiting += [item for item in items if isinstance(item, (list, tuple))]
+    return count

@@ -12,11 +12,12 @@ from shapecalc.model.inference import sizings_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from shapecalc.dims import Dim
     from shapecalc.errors import Problem
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph
 
-__all__ = ["advised", "layout_doubt", "smallest_input"]
+__all__ = ["advised", "input_doubt", "smallest_input"]
 
 _MOST_NODES = 5_000
 _MOST_WORK = 100_000  # nodes sized, over all trials: about a second
@@ -29,31 +30,67 @@ _LEAST_IMAGE = 16
 
 def advised(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
     """Return the problems that sizing a network met, with what its input could be for them not to arise."""
-    doubt = layout_doubt(graph)
+    other_layout, batch = _layout_doubt(graph), _batch_doubt(graph)
+    found = list(problems)
+    if not other_layout and any(problem.too_small for problem in problems):
+        advice = smallest_input(graph)
+        found = [_with_advice(problem, advice) if advice and problem.too_small else problem for problem in problems]
+    doubt = other_layout or batch
     if doubt:
-        first, *others = problems
-        return [first._replace(mend="\n".join(filter(None, (first.mend, doubt)))), *others]
-    advice = smallest_input(graph) if any(problem.too_small for problem in problems) else ""
-    return [_with_advice(problem, advice) if advice and problem.too_small else problem for problem in problems]
+        known = "" if found[0].mend.startswith(_NO_BATCH) else found[0].mend
+        found[0] = found[0]._replace(mend="\n".join(filter(None, (doubt, known))))
+    return found
 
 
 def _with_advice(problem: Problem, advice: str) -> Problem:
     return problem._replace(mend=Hint(lambda: "; ".join(filter(None, (problem.mend, advice)))))
 
 
-def layout_doubt(graph: Graph) -> str:
-    """Return a doubt whether the channels of an image stand where the layout says: nothing where there is none."""
+def input_doubt(graph: Graph) -> str:
+    """Return a doubt whether the sizes of an image are those that were meant: nothing where there is none."""
+    return _layout_doubt(graph) or _batch_doubt(graph)
+
+
+def _layout_doubt(graph: Graph) -> str:
+    """Return a doubt whether the channels of an image stand where the layout says."""
     for shape in graph.inputs.values():
-        if shape.rank != 3:
+        if shape.rank != _IMAGE_RANK or not _is_image(shape.sizes if shape.channels_last else shape.sizes[::-1]):
             continue
-        odd, *others = shape.sizes if shape.channels_last else shape.sizes[::-1]
-        if odd in _IMAGE_CHANNELS and min(others) >= _LEAST_IMAGE:
-            if shape.channels_last:
-                read, layout, place = "height × width × channels", CHW, "first"
-            else:
-                read, layout, place = "channels × height × width", HWC, "last"
-            return f"sizes are read as {read} here: write layout: {layout} if the channels stand {place}"
+        if shape.channels_last:
+            read, layout, place, turned = "height × width × channels", CHW, "first", (*shape.sizes[1:], shape.sizes[0])
+        else:
+            read, layout, place, turned = "channels × height × width", HWC, "last", (shape.sizes[2], *shape.sizes[:2])
+        written = "x".join(map(str, turned))
+        return f"sizes are read as {read} here: write {written}, or layout: {layout} if the channels stand {place}"
     return ""
+
+
+def _batch_doubt(graph: Graph) -> str:
+    """Return a doubt whether the one input of a network is an image with a batch axis before it, in HWC of one image.
+
+    (In HWC, several images are as likely a clip.)
+    """
+    shape, *others = graph.inputs.values()
+    if others or shape.rank != _IMAGE_RANK + 1:
+        return ""
+    batch, *sizes = shape.sizes
+    sizes_first = sizes[::-1] if shape.channels_last else sizes
+    if not _is_image(sizes_first) or sizes_first[0] == _ALPHA or (shape.channels_last and batch != 1):
+        return ""
+    written, found = ("x".join(map(str, one)) for one in (sizes, shape.sizes))
+    return f"{_NO_BATCH}: write {written}, not {found}, if {batch} is the batch"
+
+
+_IMAGE_RANK = 3
+_ALPHA = 4
+"""Channels of an image with transparency: behind a batch axis as likely the slices of a volume."""
+_NO_BATCH = "sizes are given without the batch axis"
+
+
+def _is_image(sizes: Sequence[Dim]) -> bool:
+    """Tell whether sizes, the channels first, are those of an image."""
+    channels, *spatial = sizes
+    return channels in _IMAGE_CHANNELS and min(spatial) >= _LEAST_IMAGE
 
 
 def smallest_input(graph: Graph) -> str:

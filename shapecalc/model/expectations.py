@@ -1,20 +1,30 @@
-"""Claims of a specification (`expect:`) held against what is worked out."""
+"""Expectations of a specification (`expect:`) checked against what is worked out."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.dims import prod
 from shapecalc.errors import Problem, did_you_mean
+from shapecalc.model.graph import BYTES, OF_LAYERS, OF_NETWORKS, SIGNS, Bounds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shapecalc.model.graph import Claim
-    from shapecalc.model.report import Report
+    from shapecalc.model.report import Report, ReportLine
 
 __all__ = ["broken_claims"]
 
+_BYTES_PER_ELEMENT = 4
+_MOST = 100
 
-def broken_claims(report: Report) -> list[Problem]:
-    """Return a problem for every claim of the network's specification that is not so."""
+
+def broken_claims(report: Report, memory: Callable[[], int]) -> list[Problem]:
+    """Return a problem for every expectation of the network's specification that is not met.
+
+    `memory` returns the bytes that the network takes; it is asked only where they are expected to be some.
+    """
     problems: list[Problem] = []
     outputs = report.outputs
 
@@ -26,45 +36,53 @@ def broken_claims(report: Report) -> list[Problem]:
             problems.append(Problem(f"more than {_MOST} claims are not so: no more are looked at"))
             break
         try:
-            found = _found(claim, report, outputs)
+            found = memory() if claim.what == "memory" else _found(claim.what, report, outputs)
         except KeyError as missing:
             name = missing.args[0]
             mend = did_you_mean(name, names if claim.what.startswith("layer.") else outputs)
             problems.append(Problem(f"there is no {name} to claim anything of", claim.mark, mend=mend))
             continue
-        if found != claim.expected:
+        met = claim.expected.holds(found) if isinstance(claim.expected, Bounds) else found == claim.expected
+        if not met:
             problems.append(_broken(claim, found))
     return problems
-
-
-_MOST = 100
 
 
 def _broken(claim: Claim, found: Any) -> Problem:
     if isinstance(found, tuple):
         message = f"{claim.what} is {_size(found)}, not {_size(claim.expected)}"
         return Problem(message, claim.mark, "expect")
-    difference = found - claim.expected
-    return Problem(
-        f"{claim.what} is {found:,}, not {claim.expected:,}",
-        claim.mark,
-        "expect",
-        why=(f"that is {abs(difference):,} {'more' if difference > 0 else 'fewer'} than claimed",),
-    )
+    unit = " bytes" if claim.what.rpartition(".")[2] in _IN_BYTES else ""
+    if isinstance(claim.expected, Bounds):
+        parts = [(sign, number) for sign, number in claim.expected.parts if not SIGNS[sign](found, number)]
+        why = tuple([_apart(found, number, f"{number:,}{unit}") for _, number in parts if number != found])
+        return Problem(
+            f"{claim.what} is {found:,}{unit}, expected {claim.expected.text}", claim.mark, "expect", why=why
+        )
+    why = (_apart(found, claim.expected, "claimed"),)
+    return Problem(f"{claim.what} is {found:,}{unit}, not {claim.expected:,}", claim.mark, "expect", why=why)
+
+
+_IN_BYTES = [name for name, sort in {**OF_NETWORKS, **OF_LAYERS}.items() if sort == BYTES]
+
+
+def _apart(found: int, number: int, words: str) -> str:
+    difference = found - number
+    return f"that is {abs(difference):,} {'more' if difference > 0 else 'fewer'} than {words}"
 
 
 def _size(sizes: tuple[Any, ...]) -> str:
     return "×".join(map(str, sizes))
 
 
-def _found(claim: Claim, report: Report, outputs: dict[str, tuple[Any, ...]]) -> Any:
-    what = claim.what
+def _found(what: str, report: Report, outputs: dict[str, tuple[Any, ...]]) -> Any:
+    """Return the figure of an expectation. Errors: `KeyError` for a name that is not there."""
     if what.startswith("layer."):
         name, _, field = what.removeprefix("layer.").rpartition(".")
         line = report.line(name)
         if line is None:
             raise KeyError(name)
-        return tuple(line.output_shapes[0]) if field == "output" else getattr(line.total, field)
+        return _OF_LINE[field](line) if field in _OF_LINE else getattr(line.total, field)
     if what.startswith("outputs."):
         return tuple(outputs[what.removeprefix("outputs.")])
     if what == "output":
@@ -72,3 +90,12 @@ def _found(claim: Claim, report: Report, outputs: dict[str, tuple[Any, ...]]) ->
     if what == "layers":
         return len(report.rows)
     return getattr(report.total, what)
+
+
+_OF_LINE: dict[str, Callable[[ReportLine], Any]] = {
+    "input": lambda line: tuple(line.input_shapes[0]) if line.input_shapes else (),
+    "output": lambda line: tuple(line.output_shapes[0]),
+    "in_features": lambda line: line.rows[0].in_features if line.input_shapes else 0,
+    "out_features": lambda line: prod(line.output_shapes[0]),
+    "output_bytes": lambda line: line.activations * _BYTES_PER_ELEMENT,
+}

@@ -2,13 +2,32 @@
 
 # No `from __future__ import annotations`: NamedTuple compiles each annotation that is text, at every start.
 
+import operator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from shapecalc.errors import Mark
+from shapecalc.errors import Mark, Problem
 from shapecalc.layers.base.layer import Layer
 from shapecalc.layers.base.shape import Shape
 
-__all__ = ["Block", "Claim", "Graph", "Node", "Reference"]
+__all__ = [
+    "BYTES", "COUNT", "OF_LAYERS", "OF_NETWORKS", "SIGNS", "SIZE", "Block", "Bounds", "Claim", "Graph", "Node",
+    "Reference",
+]  # fmt: skip
+
+COUNT, BYTES, SIZE = "a count", "bytes", "a size"
+
+_COUNTS = dict.fromkeys(("weights", "biases", "params", "trainable", "buffers", "macs"), COUNT)
+OF_NETWORKS = {**_COUNTS, "layers": COUNT, "memory": BYTES, "output": SIZE}
+"""What can be expected of a network, and what it is; `layers` is how many there are."""
+OF_LAYERS = {
+    **_COUNTS, "in_features": COUNT, "out_features": COUNT, "output_bytes": BYTES, "input": SIZE, "output": SIZE,
+}  # fmt: skip
+"""What can be expected of a layer or a block."""
+
+SIGNS: dict[str, Callable[[int, int], bool]] = {
+    "<=": operator.le, ">=": operator.ge, "==": operator.eq, "!=": operator.ne, "<": operator.lt, ">": operator.gt,
+}  # fmt: skip
 
 
 class Reference(NamedTuple):
@@ -49,8 +68,19 @@ class Block(NamedTuple):
     parent: int = -1
 
 
+class Bounds(NamedTuple):
+    """Comparisons that a figure must meet, all of them: as they are written, and each as its sign and number."""
+
+    text: str
+    parts: tuple[tuple[str, int], ...]
+
+    def holds(self, found: int) -> bool:
+        """Tell whether a figure meets them."""
+        return all(SIGNS[sign](found, number) for sign, number in self.parts)
+
+
 class Claim(NamedTuple):
-    """One line of `expect:`: what the specification says of itself."""
+    """One line of `expect:`: a figure, and what it is expected to be: a number, a size, or `Bounds`."""
 
     what: str
     expected: Any
@@ -60,7 +90,8 @@ class Claim(NamedTuple):
 class Graph(NamedTuple):
     """A network: named inputs, nodes in the order of computation, and the outputs.
 
-    `steps` says how much it took to write out, where that was work: at least one for each layer.
+    `steps` says how much it took to write out, where that was work: at least one for each layer; `warnings` what is
+    odd about it and yet no error.
     """
 
     name: str
@@ -77,6 +108,7 @@ class Graph(NamedTuple):
     output_names: tuple[str, ...] = ()
     steps: int = 0
     input_marks: dict[str, Mark] = {}  # noqa: RUF012  (never written on)
+    warnings: tuple[Problem, ...] = ()
 
     def named_outputs(self) -> dict[str, Reference]:
         """Return the outputs under the names that `outputs:` gives them, or else those of the layers."""

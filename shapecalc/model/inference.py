@@ -6,12 +6,12 @@ run finds everything that is wrong. Layers alike with inputs alike are worked ou
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from shapecalc.dims import EQUAL, holds, prod
 from shapecalc.errors import Hint, Misfit, Problem, ShapeError, count_noun, told
 from shapecalc.layers.base.arguments import show
-from shapecalc.layers.base.layer import KINDS, normalise_word, stated_rank
+from shapecalc.layers.base.layer import Layer, normalise_word, stated_rank
 from shapecalc.layers.base.ranks import wrong_rank
 from shapecalc.layers.base.shape import HWC, UNKNOWN, Shape
 from shapecalc.model.report import Report, Row, Sizing, Totals, count, own
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shapecalc.dims import Constraint, Dim
-    from shapecalc.layers.base.layer import Layer
     from shapecalc.model.graph import Graph, Node
 
 MAX_ELEMENTS = 10**30
@@ -33,29 +32,44 @@ def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "
     """Return the report of a network.
 
     `batch` multiplies MACs; `layout` (CHW or HWC) is how sizes are shown, the network's own by default.
-    Errors: `ShapeError` with every layer that does not fit.
+    Errors: `ShapeError` with every layer that does not fit, and the report of all that could be inferred.
     """
     sizings, problems = sizings_of(graph)
-    if problems:
-        raise ShapeError(problems)
     layout = layout or graph.layout
+    if not problems:
+        return _report(graph, cast("list[Sizing]", sizings), batch, layout, convention)
+    from shapecalc.model.partial import inferred_part  # only where something does not fit
+
+    part, known = inferred_part(graph, sizings)
+    report = _report(part, known, batch, layout, convention)
+    raise ShapeError(problems, report.cut_short(problems, len(sizings) - len(known)))
+
+
+def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, convention: str) -> Report:
+    """Return the report of a network whose sizes are known."""
     rows = []
     sums = [0, 0, 0, 0, 0, 0]
+    doubts = []
     counts_statistics = convention == "keras"
     for node, sizing in zip(graph.nodes, sizings, strict=True):
-        assert sizing is not None
         macs = sizing.macs * batch
         from_ = tuple([graph.name_of(ref) for ref in node.inputs])
         weights, biases, buffers = own(node, sizing)[4:7]
         shares = graph.nodes[node.shares].name if node.shares >= 0 else ""
         statistics = buffers if counts_statistics else 0
         rows.append(Row(node.name, node, sizing, from_, weights, biases, buffers, macs, layout, shares, statistics))
+        if node.layer is not None and type(node.layer).doubt is not Layer.doubt:
+            doubt = node.layer.doubt(*sizing.inputs)
+            doubts += [f"{node.name} {doubt}"] if doubt else []
         sums[0] += weights
         sums[1] += biases
         sums[2] += weights + biases + statistics
         sums[3] += 0 if node.frozen else weights + biases
         sums[4] += buffers
         sums[5] += macs
+    if doubts:
+        more = f" (and {count_noun(len(doubts) - 1, 'layer')} more)" if len(doubts) > 1 else ""
+        graph = graph._replace(notes=(*graph.notes, doubts[0] + more))
     return Report(graph, tuple(rows), Totals(*sums), layout, batch, convention)
 
 
@@ -67,8 +81,11 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
         try:
             return size_layer(layer, inputs)
         except Misfit as misfit:
-            if node.block >= 0 and graph.blocks[node.block].kind in KINDS:
+            from shapecalc.model.partial import given_to, is_made_of_others  # only for what does not fit
+
+            if node.block >= 0 and is_made_of_others(graph.blocks[node.block].kind):
                 misfit.hint = ""  # it would speak of layers that the reader has not written
+            misfit.why = (*misfit.why, *given_to(graph, node, inputs, misfit.sides))
             problems.append(problem_at(node, misfit))
             return None
 
@@ -83,7 +100,7 @@ def walk(
     """Return what `size` gives for every layer of a graph in turn: of its index, node and layer, and input shapes.
 
     It is asked once of layers alike with inputs alike, and not of one whose inputs are not known; both are then None.
-    References to outputs that a layer has not are added to the problems.
+    References to outputs that a layer has not, those of the network's outputs too, are added to the problems.
     """
     shapes = list(graph.inputs.values())
     sizings: list[Sizing | None] = []
@@ -104,6 +121,12 @@ def walk(
                 found = found._replace(outputs=tuple(shape._replace(channels_last=True) for shape in found.outputs))
             known[key] = found
         sizings.append(found)
+    for ref in graph.outputs:
+        sizing = sizings[ref.node] if ref.node >= 0 else None
+        if sizing is not None and ref.output >= len(sizing.outputs):
+            giver = graph.nodes[ref.node]
+            misfit = _no_such_output(giver, ref.output, len(sizing.outputs))
+            problems.append(misfit.at(giver.mark, "outputs", giver.name))
     return sizings
 
 
@@ -124,7 +147,8 @@ def _inputs_of(
         if ref.output < len(sizing.outputs):
             inputs.append(sizing.outputs[ref.output])
         else:
-            problems.append(_no_such_output(node, graph.nodes[ref.node], ref.output, len(sizing.outputs)))
+            giver = graph.nodes[ref.node]
+            problems.append(problem_at(node, _no_such_output(giver, ref.output, len(sizing.outputs))))
     return inputs
 
 
@@ -160,6 +184,7 @@ def counted(layer: Layer, inputs: tuple[Shape, ...], output: Any) -> Sizing:
 def _mended(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> Misfit:
     """Return what is wrong where a constraint does not hold, with only those of its proposals that do fix the layer."""
     misfit = constraint.misfit()
+    misfit.sides = (constraint.left, constraint.right)
     stated = [proposal for proposal in misfit.proposals if proposal.argument in layer.arguments]
 
     def work() -> str:
@@ -268,15 +293,10 @@ def problem_at(node: Node, misfit: Misfit) -> Problem:
     return misfit.at(node.mark, f"{node.name} ({node.kind})", node.name)._replace(also=node.uses)
 
 
-def _no_such_output(node: Node, giver: Node, output: int, outputs: int) -> Problem:
-    return problem_at(
-        node,
-        Misfit(
-            f"{giver.name} has {count_noun(outputs, 'output')}, and none with the number {output}",
-            mend=f"they are {giver.name}[0] to {giver.name}[{outputs - 1}]"
-            if outputs > 1
-            else f"take {giver.name} alone",
-        ),
+def _no_such_output(giver: Node, output: int, outputs: int) -> Misfit:
+    return Misfit(
+        f"{giver.name} has {count_noun(outputs, 'output')}, and none with the number {output}",
+        mend=f"they are {giver.name}[0] to {giver.name}[{outputs - 1}]" if outputs > 1 else f"take {giver.name} alone",
     )
 
 

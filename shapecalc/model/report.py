@@ -2,11 +2,11 @@
 
 # No `from __future__ import annotations`: NamedTuple compiles each annotation that is text, at every start.
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from shapecalc.dims import Dim, prod, total
-from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.errors import Problem, ShapeError, UsageError, did_you_mean
 from shapecalc.layers.base.layer import WeightShapes, is_bias
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.answer import Answer
@@ -181,9 +181,15 @@ class Report(Answer):
     `report["fc1"]` is the row of a layer; `report.rows` all of them, in the order of computation; `report.total` the
     sums; `report.to_dict()` the JSON contract. `batch` is the number of samples that MACs are for; `layout` (CHW or
     HWC) the one that sizes are shown in; `convention` says what params hold (torch, keras).
+
+    The report of a network that does not fit (`error.report`) is of the layers that could be inferred: its `problems`
+    say what keeps it from being complete, `missing` how many layers are not in it.
     """
 
-    __slots__ = ("_ancestries", "_by_name", "_in_blocks", "batch", "convention", "graph", "layout", "rows", "total")
+    __slots__ = (
+        "_ancestries", "_by_name", "_in_blocks", "batch", "convention", "graph", "layout", "missing", "problems",
+        "rows", "total",
+    )  # fmt: skip
 
     def __init__(
         self, graph: Graph, rows: tuple[Row, ...], total: Totals, layout: str, batch: int = 1, convention: str = "torch"
@@ -194,9 +200,23 @@ class Report(Answer):
         self.layout = layout
         self.batch = batch
         self.convention = convention
+        self.problems: tuple[Problem, ...] = ()
+        self.missing = 0
         self._by_name: dict[str, Row] = {}
         self._ancestries: dict[int, list[int]] = {}
         self._in_blocks: dict[str, tuple[int, list[Row]]] = {}
+
+    def cut_short(self, problems: Iterable[Problem], missing: int) -> "Report":
+        """Return the same as a partial report: what is wrong, and how many layers could not be inferred for it."""
+        partial = Report(self.graph, self.rows, self.total, self.layout, self.batch, self.convention)
+        partial.problems = tuple(problems)
+        partial.missing = missing
+        return partial
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every layer could be inferred."""
+        return not self.problems
 
     @property
     def name(self) -> str:
@@ -295,8 +315,10 @@ class Report(Answer):
     def in_features(self) -> Dim:
         """The number of features that a fully connected layer behind this network takes.
 
-        Errors: `UsageError` where the network has several outputs.
+        Errors: `UsageError` where the network has several outputs, `ShapeError` where its output is not known.
         """
+        if not self.graph.outputs:
+            raise ShapeError(self.problems, self)
         ref, *others = self.graph.outputs
         if others:
             names = list(self.outputs)
@@ -313,12 +335,20 @@ class Report(Answer):
             "layout": self.layout,
             **({"batch": self.batch} if self.batch != 1 else {}),
             **({"convention": self.convention} if self.convention != "torch" else {}),
+            **self.gap_to_dict(),
             "inputs": {name: list(sizes) for name, sizes in self.inputs.items()},
             "layers": [row.to_dict() for row in self.rows],
             **({"blocks": blocks} if blocks else {}),
             "outputs": {name: list(sizes) for name, sizes in self.outputs.items()},
             "total": self.total._asdict(),
         }
+
+    def gap_to_dict(self) -> dict[str, Any]:
+        """Return what marks a partial report in every JSON contract; nothing for a complete one."""
+        if self.is_complete:
+            return {}
+        problems = [problem.to_dict() for problem in self.problems]
+        return {"complete": False, "missing": self.missing, "problems": problems}
 
     def _block_entries(self) -> list[dict[str, Any]]:
         members: dict[int, list[Row]] = {}

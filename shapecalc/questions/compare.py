@@ -145,6 +145,14 @@ class Difference(NamedTuple):
         """Return how many layers were added, removed, changed or are the same."""
         return sum(change.status == status for change in self.changes)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing differs: no layer, no input or output, no sum."""
+        return self.count(SAME) == len(self.changes) and _header(self.before) == {
+            **_header(self.after),
+            "name": self.before.name,
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Return the difference as the JSON contract has it: the layers that are the same are only counted."""
         sides = {"a": self.before, "b": self.after}

@@ -29,6 +29,7 @@ class Checked(NamedTuple):
     claims: int
     told: str
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
     exit_status: int
 
 
@@ -37,37 +38,51 @@ def draw_verdict(result: Checked) -> str:
     if result.problems:
         return clean(f"wrong  {result.spec}: {count_noun(len(result.problems), 'problem')}")
     held = f"{count_noun(result.claims, 'claim')} held" if result.claims else "nothing claimed"
-    return clean(f"ok     {result.spec}: {result.told}, {held}")
+    warned = f", {count_noun(len(result.warnings), 'warning')}" if result.warnings else ""
+    return clean(f"ok     {result.spec}: {result.told}, {held}{warned}")
 
 
 def draw_annotations(results: Sequence[Checked]) -> Iterator[str]:
     """Yield the annotations of what is wrong, and a line for each specification that is right."""
     for result in results:
-        yield from (_annotation(result.spec, problem) for problem in result.problems)
+        yield from (_annotation("error", result.spec, problem) for problem in result.problems)
+        yield from (_annotation("warning", result.spec, problem) for problem in result.warnings)
         if not result.problems:
             yield defuse(clean(f"ok     {result.spec}: {result.told}"))
 
 
-def _annotation(spec: str, problem: Problem) -> str:
+def _annotation(level: str, spec: str, problem: Problem) -> str:
     mark = problem.mark
     place = f"file={github_property(mark.source.name if mark else spec)}"
     if mark and mark.line:
         place += f",line={mark.line},col={mark.column}"
     lines = (problem.headline, *problem.why, *filter(None, problem.mend.split("\n")))
-    return f"::error {place},title=shapecalc::{github(join_lines(lines))}"
+    return f"::{level} {place},title=shapecalc::{github(join_lines(lines))}"
 
 
 def draw_table(results: Sequence[Checked], format_: str) -> str:
     """Return a line for each specification as Markdown or HTML, and below the table the problems of those with any."""
     lines = [
-        TableLine(("wrong" if one.problems else "ok", one.spec, one.told, f"{one.claims:,}", f"{len(one.problems):,}"))
+        TableLine(
+            (
+                "wrong" if one.problems else "ok",
+                one.spec,
+                one.told,
+                f"{one.claims:,}",
+                f"{len(one.problems):,}",
+                f"{len(one.warnings):,}",
+            )
+        )
         for one in results
     ]
-    blocks: list[Block] = [Table(("", "spec", "network", "expectations", "problems"), lines, numbers=(3, 4))]
+    blocks: list[Block] = [
+        Table(("", "spec", "network", "expectations", "errors", "warnings"), lines, numbers=(3, 4, 5))
+    ]
     for one in results:
-        if one.problems:
-            blocks.append(Title(f"{one.spec}: {count_noun(len(one.problems), 'problem')}"))
+        if one.problems or one.warnings:
+            blocks.append(Title(one.spec))
             blocks += [Code(problem.lines()) for problem in one.problems]
+            blocks += [Code(warning.lines("warning")) for warning in one.warnings]
     return draw_blocks(blocks, format_)
 
 
@@ -79,22 +94,9 @@ def check_contract(results: Sequence[Checked]) -> dict[str, Any]:
             "ok": not result.problems,
             "networks": result.networks,
             "claims": result.claims,
-            "problems": [_problem(problem) for problem in result.problems],
+            "problems": [problem.to_dict() for problem in result.problems],
+            "warnings": [warning.to_dict() for warning in result.warnings],
         }
         for result in results
     ]
     return {"version": VERSION, "results": told}
-
-
-def _problem(problem: Problem) -> dict[str, Any]:
-    mark = problem.mark
-    return {
-        "file": mark.source.name if mark else None,
-        "line": mark.line or None if mark else None,
-        "column": mark.column if mark and mark.line else None,
-        "path": mark.path or None if mark else None,
-        "layer": problem.layer or None,
-        "message": problem.headline,
-        "why": list(problem.why),
-        "hint": problem.mend or None,
-    }

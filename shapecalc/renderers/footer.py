@@ -12,14 +12,20 @@ if TYPE_CHECKING:
 
     from shapecalc.model.report import Report
 
-__all__ = ["footer", "opening"]
+__all__ = ["footer", "incomplete", "opening"]
 
 _LISTED = 3
 
 
 def footer(report: Report, columns: Sequence[str], closed: int = 0, depth: int | None = None) -> list[str]:
     """Return the lines under a report shown with these columns, `closed` of its blocks as one line each."""
-    lines = [_params(report), _operations(report, columns), _sizes(report, columns), _shared(report)]
+    lines = [
+        incomplete(report),
+        _params(report),
+        _operations(report, columns),
+        _sizes(report, columns),
+        _shared(report),
+    ]
     if closed and depth:
         lines.append(opening(closed, depth))
     return [*filter(None, lines), *map(clean, report.graph.notes)]
@@ -28,6 +34,15 @@ def footer(report: Report, columns: Sequence[str], closed: int = 0, depth: int |
 def opening(closed: int, depth: int) -> str:
     """Return how the blocks that are shown as one line each can be opened."""
     return f"{count_noun(closed, 'block')} closed: --depth {depth + 1} opens {'it' if closed == 1 else 'them'}"
+
+
+def incomplete(report: Report, *, totals: bool = True) -> str:
+    """Return how many layers could not be inferred, nothing for a complete report; and of what `totals` then are."""
+    if report.is_complete:
+        return ""
+    layers = count_noun(len(report.rows) + report.missing, "layer")
+    rest = "; totals are of the others" if totals else ""
+    return f"Incomplete: {report.missing:,} of {layers} could not be inferred{rest}."
 
 
 def _params(report: Report) -> str:

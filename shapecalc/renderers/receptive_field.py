@@ -9,7 +9,7 @@ from shapecalc.escaping import clean
 from shapecalc.renderers.blocks import Note, draw_blocks
 from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.fields import keep_fields, show_jump
-from shapecalc.renderers.footer import opening
+from shapecalc.renderers.footer import incomplete, opening
 from shapecalc.renderers.view import View
 
 if TYPE_CHECKING:
@@ -43,7 +43,12 @@ class _FieldView(View):
 
     def footer(self, names: Sequence[str]) -> list[str]:  # noqa: ARG002  (whatever is shown)
         closed = [line for line in self.lines if line.rows and line.is_block]
-        return [*self.notes, *([opening(len(closed), self.depth)] if closed and self.depth else [])]
+        missing = incomplete(self.report, totals=False)
+        return [
+            *filter(None, [missing]),
+            *self.notes,
+            *([opening(len(closed), self.depth)] if closed and self.depth else []),
+        ]
 
 
 def _notes(fields: ReceptiveFields) -> Iterable[str]:

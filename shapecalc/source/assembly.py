@@ -51,13 +51,17 @@ class TreeBuilder:
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        # What follows a key that was refused belongs to nothing; it is read, and left.
+        self.refused = Scalar(None, "", Mark(source, 0, 0))
+        self.restart()
+
+    def restart(self) -> None:
+        """Let go of all that was put together."""
         self.root: Value | None = None
         self.stack: list[_Frame] = []
         self.anchors: dict[str, _Anchored] = {}
         self.total = 0
         self.problems = Problems()
-        # What follows a key that was refused belongs to nothing; it is read, and left.
-        self.refused = Scalar(None, "", Mark(source, 0, 0))
 
     def open(self, mark: Mark, is_map: bool, anchor: str | None = None) -> None:
         """Begin a list or a mapping."""

@@ -24,12 +24,17 @@ def read_events(source: Source, builder: TreeBuilder) -> None:
     """Feed the events of a YAML text to the builder."""
     import yaml  # only when YAML is read: it costs start-up time
 
-    steps = {getattr(yaml, name): step for name, step in _STEPS.items()}
     try:
-        for event in yaml.parse(source.text, Loader=_loader(yaml)):
-            step = steps.get(type(event))
-            if step is not None:
-                step(event, builder)
+        try:
+            _feed(yaml, source.text, builder)
+        except yaml.MarkedYAMLError:
+            from shapecalc.source.colons import with_colons  # only for what is no YAML as it stands
+
+            text = with_colons(source.text)
+            if text == source.text:
+                raise
+            builder.restart()
+            _feed(yaml, text, builder)
     except yaml.MarkedYAMLError as error:
         problem = _nesting_problem(error, source) or syntax_problem(error, source)
         raise StopReadingError(problem) from None
@@ -41,6 +46,14 @@ def read_events(source: Source, builder: TreeBuilder) -> None:
         held = "holds only comments" if "#" in source.text else "is empty"
         mend = "a specification has an input:, such as 3x224x224, and a list under layers:"
         raise StopReadingError(Problem(f"the file {held}", Mark(source, 0, 0), mend=mend))
+
+
+def _feed(yaml: Any, text: str, builder: TreeBuilder) -> None:
+    steps = {getattr(yaml, name): step for name, step in _STEPS.items()}
+    for event in yaml.parse(text, Loader=_loader(yaml)):
+        step = steps.get(type(event))
+        if step is not None:
+            step(event, builder)
 
 
 def _loader(yaml: Any) -> Any:

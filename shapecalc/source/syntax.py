@@ -67,11 +67,6 @@ _WHOLE = re.compile(r"\s*(- |[\w.-]+:(\s|$))")  # a line that is right in itself
 def _slip_above(mark: Mark, source: Source) -> Problem | None:
     """Return what is wrong with the line above, where a key there lacks its colon; None where it does not."""
     line, above = source.line(mark.line), source.line(mark.line - 1)
-    item = re.match(r"(\s*- +)([\w-]+)\s*$", above)
-    if item and len(line) - len(line.lstrip()) == item.end(1):
-        place = Mark(source, mark.line - 1, item.end(1) + 1, len(item[2]))
-        message = f"{item[2]} has words of its own on the next line, and so needs a `:`"
-        return Problem(message, place, mend=f"write `- {item[2]}:`")
     indent, word = re.match(r"\s*", line), re.match(r"\s*[\w-]+", above)
     if not word or not indent or ":" in above or len(above) - len(above.lstrip()) != indent.end():
         return None

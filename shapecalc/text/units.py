@@ -7,7 +7,7 @@ from typing import Any
 
 from shapecalc.errors import Problem, UsageError
 
-__all__ = ["parse_bits", "parse_bytes", "parse_count", "read_sizes", "read_whole"]
+__all__ = ["parse_bits", "parse_bytes", "parse_count", "read_sizes", "read_whole", "without_units"]
 
 _UNITS = {"": 1, "b": 1, "byte": 1, "bytes": 1}
 for _power, _letter in enumerate("kmgtp", start=1):
@@ -99,3 +99,23 @@ def parse_bits(given: Any, what: str) -> int:
             )
         )
     return bits
+
+
+_WITH_UNIT = re.compile(
+    r"(?<![\w.])(\d[\d_]{0,30}(?:\.\d{1,12})?)\s*([kmgtp]i?b|[kmgbt])\b|'[^']*'|\"[^\"]*\"", re.ASCII | re.IGNORECASE
+)
+
+
+def without_units(expression: str) -> str:
+    """Return an expression with its amounts as plain numbers: of `params < 5M and memory <= 320 KiB`.
+
+    One letter is decimal (k, M, G, T; B is 10^9), as are kB and MB; KiB and MiB are units of 1,024.
+    """
+
+    def plain(found: re.Match[str]) -> str:
+        if not found[1]:
+            return found[0]  # a text in quotes
+        unit = found[2].lower()
+        return str(_exactly(found[1].replace("_", ""), _THOUSANDS.get(unit) or _UNITS[unit]))
+
+    return _WITH_UNIT.sub(plain, expression)

@@ -8,8 +8,7 @@ import pytest
 from running import run
 
 import shapecalc
-from shapecalc.errors import ClaimError, ShapecalcError
-from shapecalc.model.expectations import broken_claims
+from shapecalc.errors import ShapecalcError
 
 FOLDER = Path(__file__).parent.parent / "bad_specs"
 SPECS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -18,10 +17,10 @@ SPECS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 def error_text(spec: str) -> str:
     """Return the text of the error that a specification is answered with."""
     try:
-        report = shapecalc.load(spec).infer()
+        shapecalc.load(spec).check()
     except ShapecalcError as error:
         return str(error)
-    return str(ClaimError(broken_claims(report)))
+    return ""
 
 
 SLOW = {"repeat_too_often_within"}

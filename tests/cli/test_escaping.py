@@ -193,7 +193,7 @@ def check_text(text: str) -> None:
 def check_github(text: str) -> None:
     check_seen(text)
     for line in text.splitlines():
-        assert re.match(r"(::error file=[^:,]+(,line=\d+,col=\d+)?,title=shapecalc::|ok     )", line), line
+        assert re.match(r"(::(?:error|warning) file=[^:,]+(,line=\d+,col=\d+)?,title=shapecalc::|ok     )", line), line
         if line.startswith("ok"):
             check_text(line)
 

@@ -177,20 +177,65 @@ def test_the_search_is_bounded() -> None:
     assert "smallest" not in problems_of(deep, (1, 8, 8))[0].mend
 
 
-DOUBT = "sizes are read as channels × height × width here: write layout: HWC if the channels stand last"
+DOUBT = "sizes are read as channels × height × width here: write 3x224x224, or layout: HWC if the channels stand last"
 
 
 def test_an_image_in_the_other_layout_is_doubted() -> None:
     with pytest.raises(ShapeError) as caught:
         shapecalc.load({"input": "224x224x3", "layers": [{"conv": {"out_channels": 8, "kernel_size": 7}}]}).infer()
-    assert caught.value.problems[0].mend.splitlines()[-1] == DOUBT
+    assert caught.value.problems[0].mend.splitlines()[0] == DOUBT
+    assert "with this stack" not in caught.value.problems[0].mend
     wide: Any = {"input": "224x224x3", "layers": [{"conv": {"out_channels": 8, "kernel_size": 3}}]}
     assert shapecalc.load(wide).graph.notes == (DOUBT,)
     assert shapecalc.load({**wide, "layout": "HWC"}).graph.notes == ()
     other = shapecalc.load({**wide, "layout": "HWC", "input": "3x224x224"}).graph.notes[0]
-    assert other == DOUBT.replace("channels × height × width", "height × width × channels").replace(
-        "HWC", "CHW"
-    ).replace("last", "first")
+    assert other == (
+        "sizes are read as height × width × channels here: write 224x224x3, or layout: CHW if the channels stand first"
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "layout", "words"),
+    [
+        ("1x3x224x224", "CHW", "write 3x224x224, not 1x3x224x224, if 1 is the batch"),
+        ("32x1x28x28", "CHW", "write 1x28x28, not 32x1x28x28, if 32 is the batch"),
+        ("1x224x224x3", "HWC", "write 224x224x3, not 1x224x224x3, if 1 is the batch"),
+        ("32x224x224x3", "HWC", ""),
+        ("3x16x112x112", "CHW", ""),
+        ("1x4x64x64", "CHW", ""),
+        ("1x64x64x64", "CHW", ""),
+        ("1x3x8x8", "CHW", ""),
+    ],
+)
+def test_a_batch_axis_is_doubted(size: str, layout: str, words: str) -> None:
+    notes = shapecalc.load({"input": size, "layout": layout, "layers": ["relu"]}).graph.notes
+    assert notes == ((f"sizes are given without the batch axis: {words}",) if words else ())
+
+
+def test_a_batch_axis_is_doubted_in_errors() -> None:
+    layers = [{"conv": {"out_channels": 8, "kernel_size": 3}}, {"max_pool": 2}]
+    with pytest.raises(ShapeError) as caught:
+        shapecalc.load({"input": "2x3x64x64", "layers": layers}).infer()
+    doubt, further = caught.value.problems[0].mend.splitlines()
+    assert doubt == "sizes are given without the batch axis: write 3x64x64, not 2x3x64x64, if 2 is the batch"
+    assert "with this stack" in further
+    two: Any = {"inputs": {"a": "2x3x64x64", "b": "3x8x8"}, "layers": [{"concat": ["a", "b"]}]}
+    assert "batch axis" not in shapecalc.load(two).problems()[0].mend
+
+
+@pytest.mark.parametrize(
+    ("size", "layer", "words"),
+    [
+        ([8, 15, 15], {"Linear": {"in_features": 1800, "out_features": 10}}, "- flatten before it, for 1,800 features"),
+        ([8, 15, 15], {"Dense": {"in_features": 100, "units": 10}}, "- flatten before it, for 1,800 features"),
+        ([15, 64], {"linear": {"in_features": 100, "out_features": 10}}, "in_features: 64 would do"),
+        ([8, 15, 15], {"fc": {"in_features": 100, "out_features": 10}}, "in_features: 1800 would do"),
+    ],
+)
+def test_a_linear_layer_on_a_map_that_was_not_flattened(size: list[int], layer: Any, words: str) -> None:
+    (problem,) = shapecalc.load({"input": size, "layers": [layer]}).problems()
+    assert words in problem.mend
+    assert ("fc" in problem.mend) == ("flatten" in words)
 
 
 @pytest.mark.parametrize("size", ["3x224x224", "64x32x32", "512x7x7", "1x28x28", "40x200", "256x3x3", "3x8x8"])
@@ -208,3 +253,19 @@ def test_several_problems_have_the_same_advice() -> None:
     assert [problem.mend.partition("; ")[2] for problem in caught.value.problems] == [
         "with this stack the smallest input that works is 11×11"
     ] * 2
+
+
+def test_a_linear_layer_on_a_map_is_doubted() -> None:
+    def notes(size: str, layers: list[Any], **more: Any) -> tuple[str, ...]:
+        return shapecalc.load({"input": size, "layers": layers, **more}).infer().graph.notes
+
+    doubt = (
+        "linear1 works along the last axis of 8×15×15 alone: put - flatten before it, or write fc, for all its features"
+    )
+    assert notes("8x15x15", [{"Linear": 10}]) == (doubt,)
+    assert notes("8x15x15", [{"Linear": 10}, {"Dense": 10}]) == (f"{doubt} (and 1 layer more)",)
+    assert notes("8x15x15", ["flatten", {"Linear": 10}]) == ()
+    assert notes("8x15x15", [{"fc": 10}]) == ()
+    assert notes("15x64", [{"Linear": 10}]) == (), "a sequence of tokens"
+    assert notes("15x15x8", [{"Linear": 10}], layout="HWC") == (), "along the channels"
+    assert notes("8x15x15", [{"Linear": {"out_features": 10, "in_features": 15}}]) == (), "it says that it is meant"

@@ -802,3 +802,36 @@ read_text("a: 1", "net.yaml")
 assert "yaml" in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("- relu\n  name: act\n", [{"relu": None, "name": "act"}]),
+        ("a:\n  - relu  # why\n    # more\n\n    name: act\n  - b\n", {"a": [{"relu": None, "name": "act"}, "b"]}),
+        ("- - relu\n    name: act\n  - x\n- y\n", [[{"relu": None, "name": "act"}, "x"], "y"]),
+        ("- relu\r\n  name: act\r\n  from: a\r\n", [{"relu": None, "name": "act", "from": "a"}]),
+        (
+            "a: |\n  - relu\n    name: x\nb:\n- relu\n  name: x",
+            {"a": "- relu\n  name: x\n", "b": [{"relu": None, "name": "x"}]},
+        ),
+        ("- a\n  b\n- c: 1\n", ["a b", {"c": 1}]),
+    ],
+)
+def test_words_with_keys_below_them_need_no_colon(text: str, held: Any) -> None:
+    assert read(text) == held
+
+
+def test_marks_are_those_of_the_text_as_it_is() -> None:
+    value, problems = read_text("- relu\n  name: act\n- tanh\n  name: b\n", "net.yaml")
+    assert problems == []
+    assert isinstance(value, ListValue)
+    marks = [(key.mark.line, key.mark.column, key.mark.length) for item in value.items for key, _ in item.pairs]  # type: ignore[union-attr]
+    assert marks == [(1, 3, 4), (2, 3, 4), (3, 3, 4), (4, 3, 4)]
+
+
+@pytest.mark.parametrize(
+    "text", ["- relu\n   name: act\n", "- relu\n name: act\n", "- re lu\n  name: act\n", "- relu\n  name: [a\n"]
+)
+def test_other_slips_stay_errors(text: str) -> None:
+    assert errors(text)

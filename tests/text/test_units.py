@@ -9,7 +9,7 @@ from searching import some
 import shapecalc
 from shapecalc.errors import UsageError
 from shapecalc.layers.base.sizes import parse_sizes
-from shapecalc.text.units import read_sizes, read_whole
+from shapecalc.text.units import read_sizes, read_whole, without_units
 
 # What Python's int, str.isdigit and str.isdecimal each take for a number in their own way.
 NO_NUMBERS = [
@@ -103,3 +103,18 @@ def test_sizes_of_a_specification(text):
         shapecalc.load(f"input: {text}\nlayers: [relu]\n")
     with pytest.raises(shapecalc.ShapecalcError):
         shapecalc.load(f"input: 3x8x8\nlayers:\n  - reshape: {text}\n")
+
+
+@pytest.mark.parametrize(
+    ("expression", "plain"),
+    [
+        ("params < 5M and macs<=1.5 G", "params < 5000000 and macs<=1500000000"),
+        ("memory < 320 KiB or memory < 2MB", "memory < 327680 or memory < 2000000"),
+        ("1e6 < a2k < b_3M", "1e6 < a2k < b_3M"),
+        ("kind == '5M' and n < 1_000k", "kind == '5M' and n < 1000000"),
+        ("1 if x else 5 and 3 * t", "1 if x else 5 and 3 * t"),
+        ("x < 5 kernels", "x < 5 kernels"),
+    ],
+)
+def test_expressions_without_units(expression, plain):
+    assert without_units(expression) == plain

@@ -254,6 +254,10 @@ class Layer:
             return [beside(i, x, output) for i, x in enumerate(inputs)]
         return [everything(i, x) for i, x in enumerate(inputs)]
 
+    def doubt(self, *inputs: Any, **_: Any) -> str:
+        """Return what a reader may not have meant, of inputs that fit, as what the layer does; nothing usually."""
+        return ""
+
     # What follows from them.
 
     def features_in(self, *inputs: Any, **_: Any) -> Dim:

@@ -11,7 +11,7 @@ from shapecalc.layers.base.dependence import Look, rearranged
 from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from shapecalc.layers.base.shape import Shape
 
@@ -29,7 +29,12 @@ class _Connected(Layer):
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         if self.in_features is not None:
-            yield Constraint(self.features_in(x), EQUAL, self.in_features, "features of the input", "in_features")
+            names = "features of the input", "in_features"
+            yield Constraint(self.features_in(x), EQUAL, self.in_features, *names, self.unmet(x))
+
+    def unmet(self, x: Shape) -> Callable[[], Misfit] | None:
+        """Return what says in full that the features of the input are others than `in_features`; None: the usual."""
+        return None
 
     def weights(self, x: Shape) -> WeightShapes:
         weight = (self.out_features, self.features_in(x))
@@ -76,6 +81,26 @@ class Linear(_Connected):
 
     def features_in(self, x: Shape) -> Dim:
         return x.sizes[-1]
+
+    def doubt(self, x: Shape) -> str:
+        if not x.is_map or x.channels_last or self.in_features is not None:
+            return ""
+        return (
+            f"works along the last axis of {x.text} alone: put - flatten before it, or write fc, for all its features"
+        )
+
+    def unmet(self, x: Shape) -> Callable[[], Misfit] | None:
+        if not x.is_map:
+            return None
+
+        def tell() -> Misfit:
+            return Misfit(
+                f"features of the input (={self.features_in(x)}) must equal in_features (={self.in_features})",
+                ("linear works along the last axis alone, the same for every place on the others",),
+                f"write - flatten before it, for {x.elements:,} features; or fc, which flattens its input",
+            )
+
+        return tell
 
     def macs(self, output: Shape, x: Shape) -> Dim:
         return prod(x.sizes) * self.out_features

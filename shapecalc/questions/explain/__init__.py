@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shapecalc.model.origin import NetworkLike
     from shapecalc.model.report import Report, Row
 
-__all__ = ["VERSION", "WHAT", "Explanation", "LayerExplanation", "explain"]
+__all__ = ["VERSION", "WHAT", "Explanation", "LayerExplanation", "explain", "explain_report"]
 
 WHAT = (OUTPUTS, PARAMS, MACS, OUTPUT_BYTES)
 """What can be asked for; output_bytes only is not shown where nothing is."""
@@ -101,6 +101,7 @@ class Explanation(Answer):
             "version": VERSION,
             "name": report.name,
             "layout": report.layout,
+            **report.gap_to_dict(),
             "inputs": {name: list(sizes) for name, sizes in report.inputs.items()},
             "layers": [layer.to_dict() for layer in self.layers],
             "total": self.total._asdict(),
@@ -119,8 +120,16 @@ def explain(
     Errors: `ShapeError` where sizes do not fit, `UsageError` for an unknown layer or another `what`, or for layers
     to follow back of which none, or very many, are named.
     """
+    _wanted(what)  # what cannot be explained is said before anything is worked out
+    return explain_report(network.infer(layout=layout), layers, what, back=back)
+
+
+def explain_report(
+    report: Report, layers: str | Iterable[str] | None = None, what: str | Iterable[str] | None = None, *,
+    back: bool = False,
+) -> Explanation:  # fmt: skip
+    """Return how the numbers of a report came about, also of a partial one. As `explain`."""
     wanted = _wanted(what)
-    report = network.infer(layout=layout)
     asked = (layers,) if isinstance(layers, str) else tuple(layers or ())
     chosen = _chosen(report, asked)
     if len(chosen) > _MOST_LAYERS:

@@ -179,6 +179,7 @@ class ReceptiveFields:
             "version": VERSION,
             "name": self.report.name,
             "layout": self.report.layout,
+            **self.report.gap_to_dict(),
             "inputs": {name: list(sizes) for name, sizes in self.report.inputs.items()},
             "layers": [self._entry(row) for row in self.report.rows],
             "misaligned": [

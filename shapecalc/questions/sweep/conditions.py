@@ -38,23 +38,25 @@ class RowCondition:
     """An expression of the specification language, read, that is worked out on whole columns.
 
     It gives for every row what it gives on Python's own numbers: numpy's are used only where they cannot differ. A
-    row that is settled by a part of the expression is not asked for the rest.
+    row that is settled by a part of the expression is not asked for the rest. `text` is the expression as it was
+    written, `plain` the same without units.
     """
 
-    def __init__(self, text: str, names: frozenset[str]) -> None:
+    def __init__(self, text: str, plain: str, names: frozenset[str]) -> None:
         self.text = text
+        self.plain = plain
         self.names = names
 
     def holds(self, columns: Mapping[str, Any], rows: int) -> Any:
         """Return for every row whether the condition holds. Errors: `UsageError`."""
         try:
             with np.errstate(all="ignore"):
-                found = _Rows(self.text, columns, rows).value(tree_of(self.text))
+                found = _Rows(self.plain, columns, rows).value(tree_of(self.plain))
         except ExpressionError as error:
             message = f"`{self.text}` cannot be worked out for every variant"
             raise UsageError(Problem(message, why=(error.message,), mend=error.mend)) from None
         if _kind(found) != "b" and rows:
-            raise UsageError(Problem(f"`{self.text}` is not true or false", mend="compare, as in params < 5e6"))
+            raise UsageError(Problem(f"`{self.text}` is not true or false", mend="compare, as in params < 5M"))
         return np.broadcast_to(np.asarray(found, dtype=bool), (rows,))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.language.expressions import ExpressionError, parse
 from shapecalc.questions.sweep.conditions import RowCondition
+from shapecalc.text.units import without_units
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,13 +20,17 @@ __all__ = ["RowCondition", "front", "order", "read_condition", "read_objectives"
 
 def read_condition(text: str, known: Sequence[str]) -> RowCondition:
     """Return the condition that a text is. Errors: `UsageError` where it is none, or names what is no column."""
+    plain = without_units(text)
     try:
-        expression = parse(text)
+        expression = parse(plain)
     except ExpressionError as error:
         raise UsageError(Problem(f"--where: {error.message}", mend=error.mend)) from None
     for name in sorted(expression.names):
         check_column(name, known)
-    return RowCondition(text, expression.names)
+    if "memory" in expression.names and re.search(r"(?i)(?<!\w)[\d_.]+\s*b\b", text):
+        mend = "write bytes as a plain number, or with KiB, MiB, GiB, kB, MB, GB; 10^9 as 1G"
+        raise UsageError(Problem(f"--where: a B is 10^9 of anything but bytes: `{text}`", mend=mend))
+    return RowCondition(text, plain, expression.names)
 
 
 def check_column(name: str, known: Sequence[str]) -> None:

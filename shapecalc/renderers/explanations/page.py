@@ -104,6 +104,8 @@ def _flow(layer: LayerExplanation) -> str:
 
 def ending(explanation: Explanation) -> str:
     """Return the heading of the sums."""
+    if not explanation.report.is_complete:
+        return "all of these that could be inferred" if explanation.asked else "all layers that could be inferred"
     names = explanation.asked or (explanation.report.name or "network",)
     return f"{clean(names[0])} in all" if len(names) == 1 else "all of these"
 

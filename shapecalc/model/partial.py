@@ -1,0 +1,67 @@
+"""The part of a network that could be inferred, where the rest does not fit, and what that is given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.layers.base.layer import KINDS, Composite
+from shapecalc.model.graph import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.graph import Graph, Node
+    from shapecalc.model.report import Sizing
+
+__all__ = ["given_to", "inferred_part", "is_made_of_others"]
+
+
+def inferred_part(graph: Graph, sizings: Sequence[Sizing | None]) -> tuple[Graph, list[Sizing]]:
+    """Return the graph of the layers whose sizes are known, and these sizes: of every branch up to its failure.
+
+    A layer is sized only where all its inputs are, so that no reference of the part leads out of it. A layer that
+    shares the weights of one that is not known counts them itself. Expectations are of the whole network, so the part
+    has none.
+    """
+    known = {index: sizing for index, sizing in enumerate(sizings) if sizing is not None}
+    place = {old: new for new, old in enumerate(known)}
+
+    def moved(ref: Reference) -> Reference:
+        return ref if ref.node < 0 else Reference(place[ref.node], ref.output)
+
+    nodes = []
+    for index in known:
+        node = graph.nodes[index]
+        nodes.append(
+            node._replace(inputs=tuple([moved(ref) for ref in node.inputs]), shares=place.get(node.shares, -1))
+        )
+    outputs = {
+        name: moved(ref)
+        for name, ref in graph.named_outputs().items()
+        if ref.node < 0 or (ref.node in known and ref.output < len(known[ref.node].outputs))
+    }
+    part = graph._replace(nodes=tuple(nodes), outputs=tuple(outputs.values()), output_names=tuple(outputs), claims=())
+    return part, list(known.values())
+
+
+def is_made_of_others(kind: str) -> bool:
+    """Tell whether a block is of a kind that is made of others: its layers are none that the reader has written."""
+    cls = KINDS.get(kind)
+    return cls is not None and issubclass(cls, Composite)
+
+
+def given_to(graph: Graph, node: Node, inputs: tuple[Shape, ...], sides: tuple[Any, ...]) -> tuple[str, ...]:
+    """Return what a layer that does not fit is given, and by what; multiplied out where features are what disagrees."""
+    if all(ref.node < 0 for ref in node.inputs):
+        return ()  # the input of the network is in sight
+    told = []
+    for shape, ref in zip(inputs[:_GIVEN], node.inputs, strict=False):
+        whole = f" = {shape.elements:,}" if shape.rank > 1 and shape.elements in sides else ""
+        told.append(f"{shape.text}{whole} from {graph.name_of(ref)}")
+    more = len(inputs) - len(told)
+    words = "its input is" if len(inputs) == 1 else "its inputs are"
+    return (f"{words} {', '.join(told)}{f', and {more:,} more' if more else ''}",)
+
+
+_GIVEN = 4

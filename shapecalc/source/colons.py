@@ -1,0 +1,40 @@
+"""An item that is a word alone, with keys below it: `- relu` and, under it, `name: act`.
+
+YAML has no meaning for that: it wants `- relu:`. There is only one that it can have, and nobody who writes it expects
+an error. So where a text is no YAML, the colons are put in, and it is read again.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["with_colons"]
+
+_ITEM = re.compile(r"( *(?:- +)+)([A-Za-z_][\w.-]*)([ \t\r]*(?:[ \t]#.*)?)$")
+_KEY = re.compile(r"( *)[A-Za-z_][\w.-]*:(?:\s|$)")
+_NOTHING = re.compile(r"\s*(#.*)?$")
+_TEXT_FOLLOWS = re.compile(r"(?:^|[ :-])[|>][-+0-9]*[ \t\r]*(?:#.*)?$")
+
+
+def with_colons(text: str) -> str:
+    """Return a text with a `:` after each item that is a word alone and has keys below it, in its own column.
+
+    No character before such a `:` moves, so that marks stay good. Texts after `|` and `>` are left as they are.
+    """
+    lines = text.split("\n")
+    waiting: tuple[int, re.Match[str]] | None = None
+    prose = -1
+    for number, line in enumerate(lines):
+        if _NOTHING.match(line):
+            continue
+        indent = len(line) - len(line.lstrip(" "))
+        if 0 <= prose < indent:
+            continue
+        prose = indent if _TEXT_FOLLOWS.search(line) else -1
+        key = _KEY.match(line)
+        if waiting and key and len(key[1]) == len(waiting[1][1]):
+            above, item = waiting
+            lines[above] = f"{item[1]}{item[2]}:{item[3]}"
+        found = _ITEM.match(line)
+        waiting = (number, found) if found else None
+    return "\n".join(lines)

@@ -1,0 +1,186 @@
+"""`expect:` with comparisons and units, `diff --exit-code`, units in `--where`: what CI needs."""
+
+from __future__ import annotations
+
+import jsonschema
+import pytest
+import yaml
+from running import run
+
+import shapecalc
+from shapecalc.errors import ClaimError, SpecError
+from shapecalc.language.schema import specification_schema
+from shapecalc.questions.memory import memory
+
+NET = """\
+input: 3x32x32
+blocks:
+  body:
+    layers:
+    - conv: {out_channels: 8, kernel_size: 3}
+    - relu
+layers:
+- body
+- fc: 10
+"""
+REPORT = shapecalc.load(NET).infer()
+FIGURES = {"params": REPORT.total.params, "macs": REPORT.total.macs, "memory": memory(REPORT).total, "layers": 3}
+
+
+def broken(expect):
+    """Return what is not met of an `expect:`."""
+    try:
+        shapecalc.load(f"{NET}expect: {expect}\n").check()
+    except ClaimError as error:
+        return [problem.message for problem in error.problems]
+    return []
+
+
+def test_the_figures_by_hand():
+    params, peak = (3 * 9 * 8 + 8) + (8 * 30 * 30 * 10 + 10), 4 * (3 * 32 * 32 + 8 * 30 * 30)
+    assert {"params": params, "macs": 8 * 27 * 900 + 72_000, "memory": 4 * params + peak, "layers": 3} == FIGURES
+
+
+@pytest.mark.parametrize("what", FIGURES)
+@pytest.mark.parametrize(
+    ("sign", "met"),
+    [("<=", "01"), ("<", "0"), (">=", "12"), (">", "2"), ("==", "1"), ("!=", "02"), ("", "1")],
+)
+def test_every_sign_with_a_figure_one_less_the_same_and_one_more(what, sign, met):
+    found = FIGURES[what]
+    for place, number in enumerate((found + 1, found, found - 1)):
+        text = f"'{sign} {number}'" if sign else str(number)
+        assert (broken(f"{{{what}: {text}}}") == []) == (str(place) in met), (text, place)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("5M", 5_000_000),
+        ("1.5 G", 1_500_000_000),
+        ("300k", 300_000),
+        ("7B", 7_000_000_000),
+        ("72,234", 72_234),
+        ("0", 0),
+        ("72_234", 72_234),
+    ],
+)
+def test_units_of_counts(text, number):
+    (claim,) = shapecalc.load(f"{NET}expect: {{params: '!= {text}'}}\n").graph.claims
+    assert claim.expected.parts == (("!=", number),)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("320 KiB", 320 * 1024), ("2MiB", 2 * 1024**2), ("16 MB", 16_000_000), ("400000", 400_000)]
+)
+def test_units_of_bytes(text, number):
+    (claim,) = shapecalc.load(f"{NET}expect: {{memory: '< {text}'}}\n").graph.claims
+    assert claim.expected.parts == (("<", number),)
+
+
+def test_an_amount_alone_must_be_met_exactly():
+    assert broken("{layer: {fc1: {in_features: 7.2k}}}") == []
+    assert broken("{layer: {fc1: {in_features: 7.3k}}}") == ["layer.fc1.in_features is 7,200, not 7,300"]
+
+
+def test_several_comparisons():
+    assert broken("{params: '> 72k and <= 73k'}") == []
+    assert broken("{params: '== 72234 and < 5'}") == ["params is 72,234, expected == 72234 and < 5"]
+    assert broken("{params: '> 72k and <= 72.1k'}") == ["params is 72,234, expected > 72k and <= 72.1k"]
+
+
+def test_figures_of_layers_and_blocks():
+    assert broken("{layer: {body1: {input: 3x32x32, output: 8x30x30, in_features: 3072, out_features: '> 7k', "
+                  "output_bytes: '<= 57 KiB', params: 224}, fc1: {output_bytes: 40}}}") == []  # fmt: skip
+    assert broken("{layer: {fc1: {input: 8x30x31, output_bytes: '< 40'}}}") == [
+        "layer.fc1.input is 8×30×30, not 8×30×31",
+        "layer.fc1.output_bytes is 40 bytes, expected < 40",
+    ]
+
+
+def test_the_text_of_what_is_not_met():
+    ran = run("check", "-", text=f'{NET}expect: {{memory: "<= 300 KiB"}}\n')
+    assert ran.err.splitlines()[0] == (
+        f"<stdin>:10:18: expect: memory is {FIGURES['memory']:,} bytes, expected <= 300 KiB"
+    )
+    assert f"that is {FIGURES['memory'] - 300 * 1024:,} more than 307,200 bytes" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("expect", "words"),
+    [
+        ("{params: '<= 5Q'}", "what is expected is no number of at least 1: '5Q'"),
+        ("{params: '<= 5 KiB'}", "what is expected is no number of at least 1: '5 KiB'"),
+        ("{memory: '<= 5M'}", "write 5MiB for units of 1,024, 5MB for decimal ones"),
+        ("{params: '<> 5'}", "what is expected is no number"),
+        ("{params: '> 5 and'}", "what is expected is no number"),
+        ("{params: '500'}", "take away the quotes"),
+        ("{params: -3}", "a claim is a whole number, or a comparison such as '<= 5M', not -3"),
+        ("{params: yes}", "not 'yes'"),
+        ("{params: [3]}", "not a list"),
+        ("{layer: {fc1: {memory: 5}}}", "nothing called memory can be claimed"),
+        ("{flops: 5}", "nothing called flops can be claimed"),
+        ("{layer: 3}", "expect is a mapping"),
+    ],
+)
+def test_mistakes(expect, words):
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load(f"{NET}expect: {expect}\n")
+    assert words in str(caught.value)
+
+
+def test_the_schema_knows_comparisons():
+    validator = jsonschema.Draft202012Validator(specification_schema())
+
+    def errors(expect):
+        return list(validator.iter_errors(yaml.safe_load(f"input: 3\nlayers: []\nexpect: {expect}")))
+
+    good = "{params: '<= 5M', memory: '< 320 KiB', macs: 3, layer: {fc1: {in_features: '> 1k', input: 3x4, output_bytes: 5}}}"
+    assert errors(good) == []
+    for bad in ("{params: '<= M'}", "{params: 1.5}", "{memory: []}", "{in_features: 3}", "{layer: {fc1: {memory: 3}}}"):
+        assert errors(bad), bad
+
+
+@pytest.mark.parametrize("format_", ["table", "json", "markdown"])
+def test_exit_code_of_diff(format_, tmp_path):
+    one, other, renamed = tmp_path / "one.yaml", tmp_path / "other.yaml", tmp_path / "renamed.yaml"
+    one.write_text(NET)
+    other.write_text(NET.replace("fc: 10", "fc: 11"))
+    renamed.write_text(f"name: other\n{NET}")
+    for spec, status in ((one, 0), (other, 1), (renamed, 0)):
+        assert run("diff", one, spec, "--exit-code", "--format", format_).status == status
+        assert run("diff", one, spec, "--format", format_).status == 0
+    assert run("diff", one, "--input-b", "3x32x33", "--exit-code").status == 1
+    other.write_text(NET.replace("kernel_size: 3", "kernel_size: 3, padding: 1, dilation: 2"))
+    assert run("diff", one, other, "--exit-code").status == 1
+
+
+def test_exit_code_where_an_argument_alone_differs(tmp_path):
+    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
+    one.write_text(NET.replace("- relu", "- dropout: 0.1"))
+    other.write_text(NET.replace("- relu", "- dropout: 0.2"))
+    assert run("diff", one, other, "--exit-code").status == 1
+
+
+def test_exit_code_where_an_output_alone_differs():
+    two = NET.replace("- fc: 10", "- fc: 10\n- relu")
+    with_one, with_other = [shapecalc.load(f"{two}outputs: [{names}]").infer() for names in ("relu1", "relu1, fc1")]
+    from shapecalc.questions.compare import diff
+
+    assert diff(with_one, with_one).is_empty
+    assert not diff(with_one, with_other).is_empty
+
+
+def test_units_in_conditions():
+    def variants(where):
+        ran = run("sweep", "alexnet", "--input", "{200:300:20}x=x3", "--where", where, "--format", "csv")
+        assert ran.status == 0, ran.err
+        return ran.out
+
+    assert variants("params < 60M") == variants("params < 60e6") != variants("params < 70M")
+    assert variants("memory <= 196 MiB") == variants(f"memory <= {196 * 2**20}") != variants("memory <= 400 MiB")
+    assert variants("params<0.06B and macs > 0.9G") == variants("params < 60e6 and macs > 9e8")
+    ran = run("sweep", "alexnet", "--where", "memory < 500B")
+    assert ran.status == 2
+    assert "write bytes as a plain number" in ran.err
+    assert "is not an expression" in run("sweep", "alexnet", "--where", "params < 5Q").err

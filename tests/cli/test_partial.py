@@ -1,0 +1,184 @@
+"""What could be inferred is shown up to a shape error, then the error."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import pytest
+from running import run
+
+import shapecalc
+from shapecalc.renderers import FORMATS
+
+CHAIN = """\
+name: mine
+input: 3x224x224
+layers:
+- conv: {out_channels: 64, kernel_size: 11, stride: 4, padding: 2}
+- max_pool: {kernel_size: 3, stride: 2}
+- conv: {out_channels: 128, kernel_size: 5, padding: 2}
+- fc: {out_features: 10, in_features: 9216}
+- softmax
+expect: {params: 1}
+"""
+
+BRANCHES = """\
+input: 3x8x8
+layers:
+- conv: {out_channels: 4, kernel_size: 3}
+  name: good
+- conv: {out_channels: 4, kernel_size: 9}
+  name: bad
+- relu:
+  name: behind
+  from: bad
+- conv: {out_channels: 6, kernel_size: 1}
+  name: also_good
+  from: good
+- concat: [behind, also_good]
+- conv: {out_channels: 6, kernel_size: 1}
+  name: user
+  from: good
+  share: bad
+outputs: [concat1, also_good, user]
+"""
+
+ERROR = "features of the input (=93312) must equal in_features (=9216)"
+KNOWN = ["conv1", "max_pool1", "conv2"]
+
+
+@pytest.mark.parametrize("command", ["summary", "explain", "rf"])
+def test_sizes_up_to_the_failure_then_the_error(command):
+    ran = run(command, "-", text=CHAIN)
+    assert ran.status == 1
+    assert "128×27×27" in ran.out
+    assert "fc1" not in ran.out
+    assert ERROR in ran.err
+    assert "its input is 128×27×27 = 93,312 from conv2" in ran.err
+    contract = json.loads(run(command, "-", "--format", "json", text=CHAIN).out)
+    assert [layer["name"] for layer in contract["layers"]] == KNOWN
+    assert contract["complete"] is False
+    assert contract["missing"] == 2
+    (problem,) = contract["problems"]
+    assert (problem["line"], problem["layer"]) == (7, "fc1")
+    assert ERROR in problem["message"]
+
+
+def test_a_complete_report_has_no_such_keys():
+    contract = json.loads(run("summary", "alexnet", "--format", "json").out)
+    assert not {"complete", "missing", "problems"} & {*contract}
+    assert "Incomplete" not in run("summary", "alexnet").out
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_every_format(format_):
+    ran = run("summary", "-", "--format", format_, text=CHAIN)
+    assert ran.status == 1
+    assert "conv2" in ran.out
+    assert ERROR in ran.err
+
+
+def test_a_file_is_written_only_of_what_is_complete(tmp_path):
+    file = tmp_path / "sizes.csv"
+    file.write_text("before")
+    for command in ("summary", "explain", "rf"):
+        ran = run(command, "-", "-o", file, text=CHAIN)
+        assert (ran.status, ran.out) == (1, "")
+        assert ERROR in ran.err
+    assert file.read_text() == "before"
+
+
+def test_layers_that_are_named():
+    for command in ("explain", "rf"):
+        ran = run(command, "-", "conv2", text=CHAIN)
+        assert ran.status == 1
+        assert "conv2" in ran.out
+        assert ERROR in ran.err
+        ran = run(command, "-", "fc1", text=CHAIN)
+        assert (ran.status, ran.out) == (1, "")
+        assert ERROR in ran.err
+    ran = run("explain", "-", "fc1", "conv1", text=CHAIN)
+    assert "conv1 · conv" in ran.out
+    assert "max_pool1 ·" not in ran.out
+
+
+def test_nothing_that_could_be_inferred():
+    for command in ("summary", "explain", "rf"):
+        ran = run(command, "-", text="input: 3x8x8\nlayers: [{conv: {out_channels: 4, kernel_size: 9}}]")
+        assert ran.status == 1
+        assert "window does not fit" in ran.err
+        assert "Traceback" not in ran.err
+
+
+def test_every_branch_up_to_its_failure():
+    with pytest.raises(shapecalc.ShapeError) as caught:
+        shapecalc.load(BRANCHES).infer()
+    report = caught.value.report
+    assert [row.name for row in report] == ["good", "also_good", "user"]
+    assert [row.from_ for row in report] == [("input",), ("good",), ("good",)]
+    assert report.outputs == {"also_good": (6, 6, 6), "user": (6, 6, 6)}
+    assert report["user"].params == 30, "the owner of its weights is not there to count them"
+    assert (report.is_complete, report.missing) == (False, 3)
+    assert report.problems == caught.value.problems
+    whole = shapecalc.load(BRANCHES.replace("kernel_size: 9", "kernel_size: 1").replace("share: bad", "when: true"))
+    for row in report:
+        assert row.output_shapes == whole.infer()[row.name].output_shapes
+    assert pickle.loads(pickle.dumps(caught.value)).problems[0].message == caught.value.problems[0].message
+
+
+def test_features_behind_what_does_not_fit():
+    with pytest.raises(shapecalc.ShapeError) as caught:
+        shapecalc.in_features(CHAIN)
+    with pytest.raises(shapecalc.ShapeError):
+        _ = caught.value.report.in_features
+
+
+def test_expectations_are_of_the_whole_network():
+    with pytest.raises(shapecalc.ShapeError) as caught:
+        shapecalc.load(CHAIN).check()
+    assert caught.value.report.graph.claims == ()
+    assert "not 1" not in run("check", "-", text=CHAIN).err
+
+
+SHARED = """\
+input: 8x8x8
+layers:
+- conv: {out_channels: 8, kernel_size: 3, padding: 1}
+  name: owner
+- conv: {out_channels: 8, kernel_size: 3, padding: 1}
+  name: user
+  share: owner
+- chunk: 2
+- conv: {out_channels: 3, kernel_size: 9}
+  from: chunk1[1]
+outputs: ["chunk1[5]", "chunk1[1]", conv1]
+"""
+
+
+def test_shared_weights_and_outputs_that_are_not_there():
+    with pytest.raises(shapecalc.ShapeError) as caught:
+        shapecalc.load(SHARED).infer()
+    report = caught.value.report
+    assert [(row.name, row.params, row.shares) for row in report] == [
+        ("owner", 584, ""),
+        ("user", 0, "owner"),
+        ("chunk1", 0, ""),
+    ]
+    assert report.outputs == {"chunk1[1]": (4, 8, 8)}
+    assert [problem.headline for problem in caught.value.problems] == [
+        "conv1 (conv): the 9×9 window does not fit its 8×8 input",
+        "outputs: chunk1 has 2 outputs, and none with the number 5",
+    ]
+
+
+@pytest.mark.parametrize(
+    "command", ["summary", "check", "sizes", "formula", "sweep", "memory", "explain", "compare - -"]
+)
+def test_an_output_that_is_not_there_is_an_error(command):
+    text = SHARED.replace("kernel_size: 9", "kernel_size: 1")
+    name, *more = command.split()
+    ran = run(name, *(more or ["-"]), text=text)
+    assert "Traceback" not in ran.err
+    if name != "compare":
+        assert "chunk1 has 2 outputs, and none with the number 5" in ran.err + ran.out, ran.out

@@ -1,0 +1,144 @@
+"""What is odd and yet no error is a warning; a mistake in a repeated block is one error."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from running import run
+
+import shapecalc
+from shapecalc.model.copies import gathered
+
+DRAFT = """\
+input: 16x8x8
+vars: {width: 16, depth: 3}
+blocks:
+  body:
+    args: {planes: required, rate: 3}
+    layers:
+    - conv: {out_channels: planes, kernel_size: 3, padding: 1}
+layers:
+- body: width
+  repeat: 24
+"""
+
+WARNINGS = """\
+<stdin>:5:36: warning: the argument rate of the block body is never used
+    5 │     args: {planes: required, rate: 3}
+      │                                    ^
+   take it out, or use it
+
+<stdin>:2:26: warning: the variable depth is never used
+    2 │ vars: {width: 16, depth: 3}
+      │                          ^
+   take it out, or use it
+
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "summary",
+        "explain",
+        "rf",
+        "memory",
+        "sizes",
+        "check",
+        "sweep",
+        "formula",
+        "solve --for width --params 1M",
+    ],
+)
+def test_unused_variables_are_warnings(command):
+    name, *options = command.split()
+    ran = run(name, "-", *options, text=DRAFT)
+    assert (ran.status, ran.err) == (0, WARNINGS), ran.err
+    assert ran.out
+
+
+def test_a_warning_is_said_once_in_a_command(tmp_path):
+    file = tmp_path / "draft.yaml"
+    file.write_text(DRAFT)
+    assert run("diff", file, file).err.count(" warning: ") == 2
+
+
+def test_check_shows_warnings():
+    assert run("check", "-", text=DRAFT).out == "ok     -: , 55,680 parameters, nothing claimed, 2 warnings\n"
+    (result,) = json.loads(run("check", "-", "--format", "json", text=DRAFT).out)["results"]
+    assert (result["ok"], [found["line"] for found in result["warnings"]]) == (True, [5, 2])
+    lines = run("check", "-", "--format", "github", text=DRAFT).out.splitlines()
+    assert lines[1].startswith("::warning file=<stdin>,line=2,col=26,title=shapecalc::the variable depth is never used")
+
+
+def test_warnings_beside_errors():
+    wrong = DRAFT.replace("kernel_size: 3", "kernel: 3")
+    for command in ("check", "summary"):
+        ran = run(command, "-", text=wrong)
+        assert ran.status == 1
+        assert ran.err.index("kernel") < ran.err.index("warning: the variable depth")
+    assert len(json.loads(run("check", "-", "--format", "json", text=wrong).out)["results"][0]["warnings"]) == 2
+    assert len(shapecalc.load(DRAFT).warnings) == 2
+    assert shapecalc.load("alexnet").warnings == ()
+
+
+def test_bundled_specifications_have_no_warnings():
+    ran = run("check", "vgg16", "swin", "unet", "--format", "json")
+    assert [result["warnings"] for result in json.loads(ran.out)["results"]] == [[], [], []]
+
+
+def problems(text):
+    with pytest.raises(shapecalc.ShapecalcError) as caught:
+        shapecalc.load(text).infer()
+    return caught.value.problems
+
+
+def test_one_mistake_in_a_block_is_one_error():
+    unused = DRAFT.replace(
+        "layers:\n    -", "layers:\n    - relu: {}\n      name: lost\n    - identity: {}\n      from: input\n    -", 1
+    )
+    (problem,) = problems(unused)
+    assert (problem.copies, problem.subject) == (24, "body1.lost")
+    assert problem.headline == "body1.lost: nothing takes what this layer gives (in 24 copies)"
+    ran = run("check", "-", "--format", "json", text=unused)
+    assert json.loads(ran.out)["results"][0]["problems"][0]["copies"] == 24
+    assert ran.err == ""
+
+
+def test_copies_of_other_sizes():
+    text = """\
+input: 16x8x8
+blocks:
+  head:
+    args: {planes: required}
+    layers:
+    - conv: {out_channels: planes, kernel_size: 1}
+    - fc: {out_features: 3, in_features: 5}
+layers:
+- concat:
+  - - head: 4
+  - - head: 8
+  - - head: 12
+"""
+    (problem,) = problems(text)
+    assert problem.copies == 3
+    assert "features of the input (=256) must equal in_features (=5) (in 3 copies)" in problem.headline
+    assert "(in 3 copies)" in run("summary", "-", text=text).err
+    two = text.replace("in_features: 5", "in_features: 256")
+    assert [found.copies for found in problems(two)] == [2]
+
+
+def test_mistakes_in_two_places_are_two():
+    text = "input: 3x8x8\nlayers:\n- conv: {out_channels: 4, kernel_size: 9}\n- conv: {out_channels: 4, kernel_size: 9}\n  from: input\n"
+    text += "- add: [conv1, conv2]\n"
+    assert [found.copies for found in problems(text)] == [1, 1]
+
+
+def test_problems_without_a_location_stay_apart():
+    from shapecalc.errors import Mark, Problem, Source
+
+    assert len(gathered([Problem("a"), Problem("a")])) == 2
+    mark = Mark(Source("net.yaml"), 3, 5)
+    found = gathered([Problem("a1", mark, copies=2), Problem("b", mark), Problem("a2", mark, copies=3)])
+    assert [(problem.message, problem.copies) for problem in found] == [("a1", 5), ("b", 1)]
