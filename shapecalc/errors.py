@@ -185,7 +185,7 @@ class Problem(_Facts):
             "copies": self.copies,
             "message": self.headline,
             "why": list(self.why),
-            "mend": self.mend or None,
+            "hint": self.mend or None,
         }
 
 
