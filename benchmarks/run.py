@@ -72,7 +72,7 @@ def larger_networks() -> Iterator[Result]:
 
 
 def zoo() -> Iterator[Result]:
-    """Every bundled network read, inferred and held to its claims."""
+    """Every bundled network read, inferred and held to its expectations."""
     seconds = statistics.median(process([*SHAPECALC, "check", "--all"])[0] for _ in range(3))
     yield "check --all", seconds, 5, "s"
 

@@ -13,14 +13,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from shapecalc.errors import ClaimError, ShapecalcError, ShapeError, SpecError, UsageError
+    from shapecalc.errors import ExpectationError, ShapecalcError, ShapeError, SpecError, UsageError
     from shapecalc.model.report import Report, Row
     from shapecalc.network import Network, in_features, load, solve, sweep
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "ClaimError",
+    "ExpectationError",
     "Network",
     "Report",
     "Row",
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ClaimError": "errors",
+    "ExpectationError": "errors",
     "Network": "network",
     "Report": "model.report",
     "Row": "model.report",

@@ -3,7 +3,7 @@
     ShapecalcError            every error of this package
     ├── SpecError             the text is not a specification
     ├── ShapeError            the sizes of the network do not fit
-    ├── ClaimError            the network is not what its `expect:` says
+    ├── ExpectationError            the network is not what its `expect:` says
     ├── UsageError            a file, name or option that is not there, or cannot be used so
     └── MissingExtraError     an optional dependency is not installed
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_PROBLEMS",
-    "ClaimError",
+    "ExpectationError",
     "Hint",
+    "LayerError",
     "Mark",
-    "Misfit",
     "MissingExtraError",
     "Problem",
     "Problems",
@@ -37,7 +37,7 @@ __all__ = [
     "UsageError",
     "count_noun",
     "did_you_mean",
-    "told",
+    "hint_of",
 ]
 
 
@@ -128,7 +128,7 @@ class _Facts(NamedTuple):
     mark: Mark | None = None
     subject: str = ""
     why: tuple[str, ...] = ()
-    mend: str | Hint = ""
+    hint: str | Hint = ""
     also: tuple[tuple[str, Mark], ...] = ()
     layer: str = ""
     too_small: bool = False
@@ -136,7 +136,7 @@ class _Facts(NamedTuple):
 
 
 class Problem(_Facts):
-    """One thing that is wrong: where, what was found, why it cannot be, and the mend.
+    """One thing that is wrong: where, what was found, why it cannot be, and the hint.
 
     `also` are other places that it has to do with; `layer` names the layer; `too_small` says that a larger input of
     the network might put it right; `copies` is how many copies of a repeated layer have it.
@@ -145,7 +145,7 @@ class Problem(_Facts):
     __slots__ = ()
 
     @property
-    def mend(self) -> str:
+    def hint(self) -> str:
         """The hint, which is worked out only now where it is a `Hint`."""
         return str(self[4])
 
@@ -159,7 +159,7 @@ class Problem(_Facts):
         return (f"{self.subject}: {self.message}" if self.subject else self.message) + copies
 
     def lines(self, level: str = "") -> list[str]:
-        """Return the whole text of the problem, each line clean: place and headline, the line itself, why, mend.
+        """Return the whole text of the problem, each line clean: place and headline, the line itself, why, hint.
 
         `level` says what it is, where it is no error: `warning`.
         """
@@ -167,7 +167,7 @@ class Problem(_Facts):
         lines = [f"{self.mark}: {headline}" if self.mark else headline]
         if self.mark:
             lines += self.mark.excerpt()
-        lines += [f"   {_cut(line)}" for line in (*self.why, *filter(None, self.mend.split("\n")))]
+        lines += [f"   {_cut(line)}" for line in (*self.why, *filter(None, self.hint.split("\n")))]
         for words, mark in self.also:
             lines.append(f"   {_cut(words)} {mark}")
             lines += mark.excerpt()
@@ -185,7 +185,7 @@ class Problem(_Facts):
             "copies": self.copies,
             "message": self.headline,
             "why": list(self.why),
-            "hint": self.mend or None,
+            "hint": self.hint or None,
         }
 
 
@@ -233,15 +233,15 @@ _LONGEST = 300
 
 
 class Proposal(NamedTuple):
-    """A change of one argument that may put a misfit right: true where every one of `values` does."""
+    """A change of one argument that may put an error right: true where every one of `values` does."""
 
     text: str
     argument: str
     values: tuple[Any, ...]
 
 
-def told(proposals: Iterable[Proposal]) -> str:
-    """Return the mend that proposals are: of those that change one argument, the first."""
+def hint_of(proposals: Iterable[Proposal]) -> str:
+    """Return the hint that proposals are: of those that change one argument, the first."""
     texts: dict[str, str] = {}
     for proposal in proposals:
         texts.setdefault(proposal.argument, proposal.text)
@@ -249,10 +249,10 @@ def told(proposals: Iterable[Proposal]) -> str:
     return ", or ".join([f"{first} would do", *others]) if first else ""
 
 
-class Misfit(Exception):  # noqa: N818  (not an error of its own: whoever knows the place makes it a Problem)
+class LayerError(Exception):
     """What a layer or an argument finds wrong with the numbers it was given, before its place is known.
 
-    `proposals` are for whoever can try them to make the mend of; `too_small` says that a larger input would do;
+    `proposals` are for whoever can try them to make a hint of; `too_small` says that a larger input would do;
     `found` is the value that was refused, where it is one of a list; `sides` are the two numbers that disagree.
     """
 
@@ -260,7 +260,7 @@ class Misfit(Exception):  # noqa: N818  (not an error of its own: whoever knows 
         self,
         message: str,
         why: tuple[str, ...] = (),
-        mend: str | Hint = "",
+        hint: str | Hint = "",
         argument: str = "",
         *,
         proposals: tuple[Proposal, ...] = (),
@@ -270,7 +270,7 @@ class Misfit(Exception):  # noqa: N818  (not an error of its own: whoever knows 
     ) -> None:
         self.message = message
         self.why = why
-        self.hint = mend
+        self._hint = hint
         self.argument = argument
         self.proposals = proposals
         self.too_small = too_small
@@ -279,13 +279,17 @@ class Misfit(Exception):  # noqa: N818  (not an error of its own: whoever knows 
         super().__init__(message)
 
     @property
-    def mend(self) -> str:
+    def hint(self) -> str:
         """The hint, which is worked out only now where it is a `Hint`."""
-        return str(self.hint)
+        return str(self._hint)
+
+    @hint.setter
+    def hint(self, hint: str | Hint) -> None:
+        self._hint = hint
 
     def at(self, mark: Mark | None, subject: str = "", layer: str = "") -> Problem:
         """Return the problem that this is at a place."""
-        return Problem(self.message, mark, subject, self.why, self.hint, layer=layer, too_small=self.too_small)
+        return Problem(self.message, mark, subject, self.why, self._hint, layer=layer, too_small=self.too_small)
 
 
 class ShapecalcError(Exception):
@@ -326,7 +330,7 @@ class ShapeError(ShapecalcError):
         self.report = report
 
 
-class ClaimError(ShapecalcError):
+class ExpectationError(ShapecalcError):
     """The network is not what its `expect:` says."""
 
 
@@ -345,7 +349,7 @@ class MissingExtraError(ShapecalcError):
         super().__init__(
             Problem(
                 f"{purpose} needs {package}, which is not installed",
-                mend=f"install it with: pip install 'shapecalc-nn[{extra}]'",
+                hint=f"install it with: pip install 'shapecalc-nn[{extra}]'",
             )
         )
 

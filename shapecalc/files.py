@@ -101,7 +101,7 @@ def refuse_input(name: str, status: os.stat_result) -> None:
     """Refuse a file that the command has read: its result would take the place of what it is made from."""
     if stat.S_ISREG(status.st_mode) and any(os.path.samestat(status, read) for read in _read or ()):
         message = f"{name} is what this command reads: it is not written over"
-        raise UsageError(Problem(message, mend="name another file to write to"))
+        raise UsageError(Problem(message, hint="name another file to write to"))
 
 
 def _descriptor_of(status: os.stat_result) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import ClaimError, Problem, ShapecalcError, ShapeError, SpecError, UsageError, count_noun
+from shapecalc.errors import ExpectationError, Problem, ShapecalcError, ShapeError, SpecError, UsageError, count_noun
 from shapecalc.language.files import locate
 from shapecalc.language.members import Member, find_member
 from shapecalc.layers import find_kind
@@ -152,26 +152,26 @@ class Network:
         return graph._replace(notes=(*graph.notes, doubt)) if doubt else graph
 
     def check(self) -> Report:
-        """Return the report, where all that the specification claims of itself under `expect:` is so.
+        """Return the report, where all that the specification expectations of itself under `expect:` is so.
 
-        Errors: `ClaimError` with every claim that is not, and as `infer`.
+        Errors: `ExpectationError` with every expectation that is not, and as `infer`.
         """
         report = self.infer()
         problems = self.unmet(report)
         if problems:
-            raise ClaimError(problems)
+            raise ExpectationError(problems)
         return report
 
     def unmet(self, report: Report) -> list[Problem]:
         """Return a problem for every expectation of the specification that its report does not meet."""
-        from shapecalc.model.expectations import broken_claims
+        from shapecalc.model.expectations import unmet_expectations
 
         def memory() -> int:
             from shapecalc.questions.memory import memory  # only where it is expected to be some
 
             return memory(report).total
 
-        return broken_claims(report, memory)
+        return unmet_expectations(report, memory)
 
     def problems(self) -> tuple[Problem, ...]:
         """Return what keeps the sizes of the network from being worked out: nothing where all is well."""
@@ -318,7 +318,7 @@ def solve(  # noqa: PLR0913  (one for each word of the question)
     if cls is not None:
         if input is None or output is None:
             raise UsageError(
-                Problem(f"to solve {cls.kind} say what goes in and what comes out", mend="input=227, output=55")
+                Problem(f"to solve {cls.kind} say what goes in and what comes out", hint="input=227, output=55")
             )
         sizes = _sizes(input)
         _check_rank(cls, target, len(sizes))
@@ -331,11 +331,11 @@ def solve(  # noqa: PLR0913  (one for each word of the question)
     given = {"params": params, "macs": macs, "memory": memory}
     budgets = {what: backwards.read_budget(what, amount) for what, amount in given.items() if amount is not None}
     if not budgets:
-        raise UsageError(Problem(f"say which budget {network.name} has to meet", mend=", ".join(backwards.BUDGETS)))
+        raise UsageError(Problem(f"say which budget {network.name} has to meet", hint=", ".join(backwards.BUDGETS)))
     wanted: dict[str, Any] = dict(find) if isinstance(find, Mapping) else dict.fromkeys(find)
     if not wanted:
         known = ", ".join([*network.graph.variables, backwards.INPUT])
-        raise UsageError(Problem("say which variables to find", mend=f"there are {known}"))
+        raise UsageError(Problem("say which variables to find", hint=f"there are {known}"))
     return backwards.solve_budget(network.graph, network.rebuilt, wanted, budgets, bits=bits)
 
 

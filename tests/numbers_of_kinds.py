@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers import KINDS
 from shapecalc.layers.base.arguments import Choice, Count, Flag, Integer, Number
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
@@ -64,7 +64,7 @@ def samples(cls: type[Layer]) -> Iterator[Sample]:
                 try:
                     layer = cls(**{**given, name: value})
                     work_out(layer, shapes)
-                except Misfit:
+                except LayerError:
                     continue  # not with this example: the tests see to it that some example takes it
                 yield Sample(layer, shapes, name)
 

@@ -331,7 +331,7 @@ def test_hints_are_worked_out_when_they_are_shown(monkeypatch):
     assert "did you mean linear?" in str(caught.value.problems[3])
     assert asked == ["linaer"]
     again = pickle.loads(pickle.dumps(caught.value.problems[4]))
-    assert (again.mend, str(again)) == ("did you mean linear?", str(caught.value.problems[4]))
+    assert (again.hint, str(again)) == ("did you mean linear?", str(caught.value.problems[4]))
     assert asked == ["linaer"] * 2
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.inference import size_layer
@@ -212,7 +212,7 @@ def test_random_layers_are_as_pytorch_has_them(sort: str) -> None:
         config = SORTS[sort](draw)
         try:
             sizing = ours(config)
-        except Misfit:
+        except LayerError:
             assert is_refused(config), config
             refused += 1
             continue

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 import shapecalc
-from shapecalc.errors import Misfit, ShapecalcError
+from shapecalc.errors import LayerError, ShapecalcError
 from shapecalc.layers import KINDS, find_kind
 from shapecalc.layers.base.layer import Composite, stated_rank
 from shapecalc.layers.base.shape import Shape
@@ -77,7 +77,7 @@ def ours(trial: Trial) -> Result | str:
             return Result((tuple(report.rows[-1].sizing.outputs[0].sizes),), report.total.params, report.total.buffers)
         layer = cls(**trial.arguments).under_name(trial.word)
         sizing = size_layer(layer, tuple(map(Shape, trial.inputs)))
-    except (Misfit, ShapecalcError) as refusal:
+    except (LayerError, ShapecalcError) as refusal:
         return str(refusal)
     return Result(tuple(shape.sizes for shape in sizing.outputs), sizing.weights + sizing.biases, sizing.buffers)
 

@@ -1,6 +1,6 @@
 """The command line: options in, exit status out; no arithmetic. Each command is a module of this folder.
 
-Exit status: 0 good, 1 the network or a claim about it is wrong, 2 the command was used wrongly.
+Exit status: 0 good, 1 the network or an expectation about it is wrong, 2 the command was used wrongly.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ class _Commands(click.Group):
             from shapecalc.errors import did_you_mean
 
             commands = self.list_commands(ctx)
-            mend = did_you_mean(args[0], commands, "`shapecalc --help` lists the commands", lists=False)
-            raise click.UsageError(f"there is no command {args[0]!r}: {mend}", ctx) from error
+            hint = did_you_mean(args[0], commands, "`shapecalc --help` lists the commands", lists=False)
+            raise click.UsageError(f"there is no command {args[0]!r}: {hint}", ctx) from error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

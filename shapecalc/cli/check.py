@@ -1,4 +1,4 @@
-"""`shapecalc check`: whether specifications are right, and what they claim of themselves is so."""
+"""`shapecalc check`: whether specifications are right, and their expectations are met."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LAYERS_OF_A_FAILURE = 1_000
 """What a member counts as that could not be built, beside the layers that were written out."""
 
 
-@click.command(short_help="Check specifications, and what they claim of themselves.")
+@click.command(short_help="Check specifications, and their expectations.")
 @spec_argument("specs", "SPEC...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Check every bundled specification as well.")
 @set_option
@@ -50,7 +50,7 @@ def command(
     format_: str,
     output: str | None,
 ) -> int:
-    """Check specifications and what they claim under `expect:`; one line for each file.
+    """Check specifications and their expectations under `expect:`; one line for each file.
 
     A family's file is checked with all its members. --format github writes the annotations of its
     workflows. Exits with 1 when anything is wrong.
@@ -99,7 +99,7 @@ def _check(spec: str, variables: Mapping[str, Any], inputs: Any = None) -> Check
 
     problems: dict[Problem, Problem] = {}  # what members have in common is said once
     warnings: dict[Problem, None] = {}
-    claims = count = params = layers = 0
+    expectations = count = params = layers = 0
     name = spec
     try:
         found = find_members(spec)
@@ -122,13 +122,13 @@ def _check(spec: str, variables: Mapping[str, Any], inputs: Any = None) -> Check
         else:
             count += 1
             name, params = report.name, report.total.params
-            claims += len(report.graph.claims)
+            expectations += len(report.graph.expectations)
             wrong = network.unmet(report)
             layers += len(report.rows)
         for problem in wrong:  # without its hint, which is worked out only for what is shown
-            problems.setdefault(problem._replace(mend="", copies=1), problem)
+            problems.setdefault(problem._replace(hint="", copies=1), problem)
     told = f"{name}, {params:,} parameters" if count == 1 else count_noun(count, "network")
-    return Checked(spec, count, claims, told, tuple(problems.values()), (*warnings,), 1 if problems else 0)
+    return Checked(spec, count, expectations, told, tuple(problems.values()), (*warnings,), 1 if problems else 0)
 
 
 def _too_much(member: Member, number: int, members: int) -> Problem:
@@ -136,4 +136,4 @@ def _too_much(member: Member, number: int, members: int) -> Problem:
     document = member.specification.document
     mark = document.keys["variants"].mark if document else None
     message = f"its variants are too large to be checked all together: only {number:,} of {members:,} were"
-    return Problem(message, mark, mend="divide them between several files")
+    return Problem(message, mark, hint="divide them between several files")

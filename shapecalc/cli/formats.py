@@ -80,4 +80,4 @@ def _named_by(output: str | None, formats: Sequence[str]) -> str:
     message = f"{output}: {f'this command does not write {found}' if found else f'no format has the suffix {suffix}'}"
     own = [next(ending for ending, name in SUFFIXES.items() if name == one) for one in formats if one != "github"]
     listed = f"{', '.join(own[:-1])} or {own[-1]}" if len(own) > 1 else own[0]
-    raise UsageError(Problem(message, mend=f"name it {listed}, or choose with --format"))
+    raise UsageError(Problem(message, hint=f"name it {listed}, or choose with --format"))

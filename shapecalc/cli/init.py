@@ -39,7 +39,7 @@ def command(name: str | None, target: str | None) -> None:
     paths = {target: files[own], **{os.path.join(folder, one): files[one] for one in used}}
     taken = [path for path in paths if os.path.lexists(path)]
     if taken:
-        raise UsageError(Problem(f"{taken[0]} is there already", mend="name another file: -o FILE"))
+        raise UsageError(Problem(f"{taken[0]} is there already", hint="name another file: -o FILE"))
     for path, text in paths.items():
         emit(text, path, "yaml")
     beside = f", and {', '.join(list(paths)[1:])}, which it uses" if used else ""

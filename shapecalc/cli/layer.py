@@ -9,7 +9,7 @@ import click
 
 from shapecalc.cli.formats import format_options
 from shapecalc.cli.options import emit, layout_of
-from shapecalc.errors import Misfit, ShapecalcError, did_you_mean
+from shapecalc.errors import LayerError, ShapecalcError, did_you_mean
 from shapecalc.layers.base.arguments import REQUIRED, Choice, Flag, Integer, Number, Text
 from shapecalc.layers.base.per_axis import Padding, PerAxis
 from shapecalc.layers.base.sizes import Sizes
@@ -51,8 +51,8 @@ class _Kinds(click.Group):
         except click.UsageError as error:
             from shapecalc.layers import kind_words
 
-            mend = did_you_mean(args[0], kind_words, "`shapecalc layers` lists the kinds", lists=False)
-            raise click.UsageError(f"there is no kind of layer called {args[0]!r}: {mend}", ctx) from error
+            hint = did_you_mean(args[0], kind_words, "`shapecalc layers` lists the kinds", lists=False)
+            raise click.UsageError(f"there is no kind of layer called {args[0]!r}: {hint}", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write no list of the kinds: there are more than a hundred."""
@@ -83,8 +83,8 @@ def _reader(argument: Argument) -> Callable[[click.Context, click.Parameter, str
         try:
             value = text if isinstance(argument, Text) else _read(text, argument)
             argument.normalise(value)
-        except Misfit as misfit:
-            told = misfit.message + (f": {misfit.mend}" if misfit.mend else "")
+        except LayerError as error:
+            told = error.message + (f": {error.hint}" if error.hint else "")
             raise click.BadParameter(told, ctx, param) from None
         except (ValueError, RecursionError):  # brackets within brackets without end
             raise click.BadParameter(f"{text!r} is not {argument.expected}", ctx, param) from None

@@ -52,6 +52,6 @@ def _find(word: str) -> type[Layer]:
 
     cls = find_kind(word)
     if cls is None:
-        mend = did_you_mean(word, kind_words, "`shapecalc layers` lists them", lists=False)
-        raise UsageError(Problem(f"there is no kind of layer called {word}", mend=mend))
+        hint = did_you_mean(word, kind_words, "`shapecalc layers` lists them", lists=False)
+        raise UsageError(Problem(f"there is no kind of layer called {word}", hint=hint))
     return cls

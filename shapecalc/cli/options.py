@@ -127,11 +127,11 @@ def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
         name, equals, text = pair.partition("=")
         name = name.strip()
         if not equals or not name.isidentifier():
-            raise UsageError(Problem(f"--set {pair} is not NAME=VALUE", mend="write for instance --set width=32"))
+            raise UsageError(Problem(f"--set {pair} is not NAME=VALUE", hint="write for instance --set width=32"))
         if not text.strip():
-            raise UsageError(Problem(f"--set {pair} has no value", mend=f"write for instance --set {name}=32"))
+            raise UsageError(Problem(f"--set {pair} has no value", hint=f"write for instance --set {name}=32"))
         if name in found:
-            raise UsageError(Problem(f"the variable {name} is set twice", mend="give each --set once"))
+            raise UsageError(Problem(f"the variable {name} is set twice", hint="give each --set once"))
         value, problems = read_text(text, f"--set {name}")
         if value is None or problems:
             raise UsageError(problems or f"--set {pair} gives no value")
@@ -151,7 +151,7 @@ def read_inputs(texts: Sequence[str]) -> Any:
         name, equals, size = text.partition("=")
         named[name if equals else ""] = size if equals else text
     if len(named) < len(texts):
-        raise UsageError(Problem("one input is given two sizes", mend="name each: --input left=3x105x105"))
+        raise UsageError(Problem("one input is given two sizes", hint="name each: --input left=3x105x105"))
     return named[""] if set(named) == {""} else named
 
 

@@ -116,8 +116,8 @@ def _check_window(target: str, inputs: Sequence[str], wanted: str | None, asked:
     if not inputs or not wanted:
         what = "comes out" if inputs else "goes in" if wanted else "goes in and what comes out"
         given = inputs[0] if inputs else "227"
-        mend = clean(f"--input {given} --output {wanted or 55}")
-        raise UsageError(Problem(f"to solve {target} say what {what}", mend=mend))
+        hint = clean(f"--input {given} --output {wanted or 55}")
+        raise UsageError(Problem(f"to solve {target} say what {what}", hint=hint))
 
 
 def _names_file(text: str) -> bool:
@@ -127,26 +127,26 @@ def _names_file(text: str) -> bool:
 def _check_size(wanted: str | None) -> None:
     """Refuse the name of a file where a size is meant: --output is one here."""
     if wanted and _names_file(wanted):
-        mend = f"--output is the size that is wanted: 55 or 55x55. A file is named with -o {wanted}"
-        raise UsageError(Problem(f"{wanted} is not a size", mend=clean(mend)))
+        hint = f"--output is the size that is wanted: 55 or 55x55. A file is named with -o {wanted}"
+        raise UsageError(Problem(f"{wanted} is not a size", hint=clean(hint)))
 
 
 def _check_network(target: str, wanted: str | None, foreign: Sequence[str], asked: Mapping[str, Any]) -> None:
-    if wanted and not (mend := _like(target)):
-        mend = (
+    if wanted and not (hint := _like(target)):
+        hint = (
             f"--output is a size, of kinds alone. A file is named with -o {wanted if _names_file(wanted) else 'FILE'}"
         )
-        _refuse(["--output"], f"{target} is no kind of layer", clean(mend))
+        _refuse(["--output"], f"{target} is no kind of layer", clean(hint))
     foreign = [*(["--output"] if wanted else []), *foreign]
     if foreign:
         _refuse(foreign, f"{target} is no kind of layer", _like(target))
-    if not any(asked[word] for word in ("params", "macs", "memory", "fix")) and (mend := _like(target)):
-        raise UsageError(Problem(f"{target} is no kind of layer, and no specification", mend=mend))
+    if not any(asked[word] for word in ("params", "macs", "memory", "fix")) and (hint := _like(target)):
+        raise UsageError(Problem(f"{target} is no kind of layer, and no specification", hint=hint))
 
 
-def _refuse(words: Sequence[str], why: str, mend: str = "") -> None:
+def _refuse(words: Sequence[str], why: str, hint: str = "") -> None:
     if words:
-        raise UsageError(Problem(f"{words[0]} cannot be used here: {why}", mend=mend or "see shapecalc solve --help"))
+        raise UsageError(Problem(f"{words[0]} cannot be used here: {why}", hint=hint or "see shapecalc solve --help"))
 
 
 def _like(target: str) -> str:
@@ -175,7 +175,7 @@ def _arguments(words: Sequence[str]) -> dict[str, Any]:
     while waiting:
         word, equals, value = waiting.pop(0).partition("=")
         if not word.startswith("--") or (not equals and not waiting):
-            raise UsageError(Problem(f"{word} is not an option with a value", mend="write for instance --stride 2"))
+            raise UsageError(Problem(f"{word} is not an option with a value", hint="write for instance --stride 2"))
         pairs.append(f"{word[2:].replace('-', '_')}={value if equals else waiting.pop(0)}")
     return read_settings(pairs)
 
@@ -189,7 +189,7 @@ def _network(spec: str, inputs: Sequence[str], names: Sequence[str], asked: Mapp
     if not asked["fix"] and not any(budgets.values()):
         raise UsageError(
             Problem(
-                f"say which budget {spec} has to meet", mend="--params 5M, --macs 300M or --memory 512KiB; or --fix"
+                f"say which budget {spec} has to meet", hint="--params 5M, --macs 300M or --memory 512KiB; or --fix"
             )
         )
     network = load_network(spec, inputs, asked["settings"])

@@ -61,7 +61,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     if sort:
         entries.sort(key=lambda entry: getattr(entry, sort))
     if not entries:
-        raise UsageError(Problem("no bundled network is like that", mend="`shapecalc specs` lists all"))
+        raise UsageError(Problem("no bundled network is like that", hint="`shapecalc specs` lists all"))
     if format_ == "json":
         emit_json({"version": 1, "specs": [entry.to_dict() for entry in entries]}, output)
     else:
@@ -76,7 +76,7 @@ def _kept(entries: list[ListedNetwork], field: str, wanted: str | None) -> list[
     kept = [entry for entry in entries if getattr(entry, field).lower() == wanted.lower()]
     if not kept:
         known = {getattr(entry, field) for entry in entries}
-        raise UsageError(Problem(f"no bundled network has the {field} {wanted}", mend=did_you_mean(wanted, known)))
+        raise UsageError(Problem(f"no bundled network has the {field} {wanted}", hint=did_you_mean(wanted, known)))
     return kept
 
 

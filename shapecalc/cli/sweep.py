@@ -60,14 +60,14 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     activations, memory (bytes at the peak as fp32, as `shapecalc memory` totals them), valid.
     """
     if more:  # --input 3x{64,96}x64 without quotes comes as --input 3x64x64 3x96x64
-        mend = "quotes keep the shell from reading braces itself: --input '3x{64,96}x64'"
-        raise UsageError(Problem(f"{more[0]} is one word too many", mend=mend))
+        hint = "quotes keep the shell from reading braces itself: --input '3x{64,96}x64'"
+        raise UsageError(Problem(f"{more[0]} is one word too many", hint=hint))
     from shapecalc.network import plan_sweep
     from shapecalc.questions.sweep.driver import Job  # numpy is an extra
 
     format_, output = options["format_"], options["output"]
     if format_ == "parquet" and not output:
-        raise UsageError(Problem("Parquet is no text for a screen", mend="name a file: --output sweep.parquet"))
+        raise UsageError(Problem("Parquet is no text for a screen", hint="name a file: --output sweep.parquet"))
     plan = plan_sweep(spec, _read_sets(settings), _read_inputs(inputs))
     warn(plan.network.graph.warnings)
     job = Job(
@@ -116,10 +116,10 @@ def _read_sets(settings: Sequence[str]) -> dict[str, Any]:
         name, equals, text = pair.partition("=")
         name = name.strip()
         if not equals or not name.isidentifier() or not text.strip():
-            mend = "write for instance --set width=16:128:16"
-            raise UsageError(Problem(f"--set {pair} is not NAME=VALUES", mend=mend))
+            hint = "write for instance --set width=16:128:16"
+            raise UsageError(Problem(f"--set {pair} is not NAME=VALUES", hint=hint))
         if name in found:
-            raise UsageError(Problem(f"the variable {name} is set twice", mend="list its values with commas"))
+            raise UsageError(Problem(f"the variable {name} is set twice", hint="list its values with commas"))
         values = parse_values(text, f"--set {name}", lambda one, name=name: read_settings([f"{name}={one}"])[name])
         found[name] = values[0] if len(values) == 1 else values
     return found
@@ -132,7 +132,7 @@ def _read_inputs(texts: Sequence[str]) -> Any:
         if not equals or not name.isidentifier() or not sizes:  # in 3x{64,128}x= the sign stands for a size
             name, sizes = "", text
         if name in named:
-            raise UsageError(Problem("one input is given sizes twice", mend="list them within braces: 3x{128,160}x="))
+            raise UsageError(Problem("one input is given sizes twice", hint="list them within braces: 3x{128,160}x="))
         named[name] = sizes
     return named or None
 
@@ -142,7 +142,7 @@ def _announce(job: Job, *, yes: bool) -> None:
     size = job.size()
     if size.is_excessive and not yes:
         message = f"the sweep is too large to start unasked: {size}"
-        raise UsageError(Problem(message, why=(size.why,), mend="--yes starts it"))
+        raise UsageError(Problem(message, why=(size.why,), hint="--yes starts it"))
     if size.is_long:
         complain([str(size)])
 

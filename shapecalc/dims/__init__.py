@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
-from shapecalc.errors import Misfit, Proposal
+from shapecalc.errors import LayerError, Proposal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -171,19 +171,19 @@ class Constraint(NamedTuple):
     right: Dim
     left_name: str
     right_name: str
-    tell: Callable[[], Misfit] | None = None
+    tell: Callable[[], LayerError] | None = None
 
-    def misfit(self) -> Misfit:
+    def error(self) -> LayerError:
         """Return what is wrong, for a constraint between ints that does not hold."""
         if self.tell:
             return self.tell()
         must = {UP_TO: "must be at most", LESS: "must be less than", EQUAL: "must equal", DIVIDES: "must divide"}
         must[BROADCASTS] = "must be 1 or equal"
         if not self.left_name and self.relation == UP_TO:
-            return Misfit(f"{self.right_name} (={self.right}) must be at least {self.left}")
+            return LayerError(f"{self.right_name} (={self.right}) must be at least {self.left}")
         left = f"{self.left_name} (={self.left})" if self.left_name else str(self.left)
         right = f"{self.right_name} (={self.right})" if self.right_name else str(self.right)
-        return Misfit(f"{left} {must[self.relation]} {right}", proposals=tuple(_proposals(self)))
+        return LayerError(f"{left} {must[self.relation]} {right}", proposals=tuple(_proposals(self)))
 
 
 def _proposals(constraint: Constraint) -> Iterator[Proposal]:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Problem, Problems, UsageError, did_you_mean
 from shapecalc.language.builder import GraphBuilder
 from shapecalc.language.document import Document, read_document
-from shapecalc.language.expectations import read_claims
+from shapecalc.language.expectations import read_expectations
 from shapecalc.language.order import Settled, settle
 from shapecalc.language.reports import TooMuchError
 from shapecalc.language.scope import Scope, declared_names, read_name, read_reference, reference_text
 from shapecalc.language.values import BadValueError, bad, describe, input_shape, plain, word
 from shapecalc.layers.base.shape import CHW, LAYOUTS, UNKNOWN, Shape
 from shapecalc.layers.base.sizes import Sizes
-from shapecalc.model.graph import Claim, Graph, Reference
+from shapecalc.model.graph import Expectation, Graph, Reference
 from shapecalc.source import ListValue, MapValue, Scalar, read_object, read_text
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Specification:
         """Return the graph with these variables and input sizes, and everything that is wrong.
 
         `inputs` gives sizes, in the layout of the specification, in place of its own; the name "" stands for the
-        one input. Claims are those of the specification as it stands: there are none where anything is overridden.
+        one input. Expectations are those of the specification as it stands: none where anything is overridden.
         """
         if self.document is None:
             return Graph(self.name, {}, (), ()), list(self.problems)
@@ -121,7 +121,7 @@ class _Building:
             layout=self.layout,
             source=self._text("source"),
             blocks=tuple(builder.instances),
-            claims=self._claims(builder.problems),
+            expectations=self._expectations(builder.problems),
             notes=settled.notes,
             variables=self.variables,
             file=self.file,
@@ -172,12 +172,12 @@ class _Building:
                 if key.text in own:
                     variant_values[key.text] = item
                 else:
-                    mend = did_you_mean(key.text, own) if own else ""
-                    self.problems.append(Problem(f"there is no variable {key.text} to set", key.mark, mend=mend))
+                    hint = did_you_mean(key.text, own) if own else ""
+                    self.problems.append(Problem(f"there is no variable {key.text} to set", key.mark, hint=hint))
         for name in given:
             if name not in own:
-                mend = did_you_mean(name, own) if own else "the specification has no `vars:`"
-                raise UsageError(Problem(f"there is no variable {name} to set", mend=mend))
+                hint = did_you_mean(name, own) if own else "the specification has no `vars:`"
+                raise UsageError(Problem(f"there is no variable {name} to set", hint=hint))
         before = len(self.problems)
         found: dict[str, Any] = {}
         for name, item in own.items():
@@ -196,7 +196,7 @@ class _Building:
         if text is not None and text.upper() not in LAYOUTS:
             self.problems.append(
                 Problem(
-                    f"layout must be CHW or HWC, not '{text}'", value.mark, mend=did_you_mean(text.upper(), LAYOUTS)
+                    f"layout must be CHW or HWC, not '{text}'", value.mark, hint=did_you_mean(text.upper(), LAYOUTS)
                 )
             )
         return text.upper() if text is not None and text.upper() in LAYOUTS else CHW
@@ -209,12 +209,12 @@ class _Building:
         }
         for name, sizes in given.items():
             if name and name not in shapes and shapes:
-                raise UsageError(Problem(f"there is no input {name}", mend=did_you_mean(name, shapes)))
+                raise UsageError(Problem(f"there is no input {name}", hint=did_you_mean(name, shapes)))
             if not name and len(shapes) > 1:
                 first = next(iter(shapes))
                 names = ", ".join(shapes)
                 told = "x".join(map(str, sizes))
-                raise UsageError(Problem(f"say which input is {told}: {names}", mend=f"write {first}={told}"))
+                raise UsageError(Problem(f"say which input is {told}: {names}", hint=f"write {first}={told}"))
             shapes[name or next(iter(shapes), "input")] = Shape(sizes, self.layout != CHW, is_map=len(sizes) >= 3)
         return shapes or {"input": UNKNOWN}
 
@@ -227,16 +227,16 @@ class _Building:
             self.input_marks = {name: mark for name, (mark, _) in named.items() if name is not None}
             return {name: item for name, (_, item) in named.items() if name is not None}
         if inputs is not None:
-            mend = "write for instance inputs: {left: 3x224x224, right: 3x224x224}"
+            hint = "write for instance inputs: {left: 3x224x224, right: 3x224x224}"
             self.problems.append(
-                Problem(f"inputs is a mapping of names to sizes, not {describe(inputs)}", inputs.mark, mend=mend)
+                Problem(f"inputs is a mapping of names to sizes, not {describe(inputs)}", inputs.mark, hint=hint)
             )
         elif single is not None:
             self.input_marks = {"input": single.mark}
             return {"input": single}
         elif "layers" in self.document.keys and not is_given:
-            mend = "write for instance  input: 3x224x224  at the top, or give --input"
-            self.problems.append(Problem("the size of the input is not given", self.document.mark, mend=mend))
+            hint = "write for instance  input: 3x224x224  at the top, or give --input"
+            self.problems.append(Problem("the size of the input is not given", self.document.mark, hint=hint))
         return {}
 
     def _layers(self, problems: Problems) -> ListValue | None:
@@ -245,14 +245,14 @@ class _Building:
             if not problems:
                 problems.append(
                     Problem(
-                        "a specification needs `layers:`", self.document.mark, mend="give a list of layers, in order"
+                        "a specification needs `layers:`", self.document.mark, hint="give a list of layers, in order"
                     )
                 )
             return None
         if not isinstance(layers, ListValue) or not layers.items:
             empty = isinstance(layers, ListValue) or (isinstance(layers, Scalar) and layers.value is None)
             message = "`layers:` is empty" if empty else f"`layers:` must be a list, not {describe(layers)}"
-            problems.append(Problem(message, layers.mark, mend="write each layer behind a dash: - relu"))
+            problems.append(Problem(message, layers.mark, hint="write each layer behind a dash: - relu"))
             return None
         return layers if not self.broken else None
 
@@ -272,25 +272,25 @@ class _Building:
         flows = tuple(read_reference(item, scope, self.variables) for item in items)
         return (flows, tuple(reference_text(item, self.variables) for item in items)) if flows else (last, ())
 
-    def _claims(self, problems: Problems) -> tuple[Claim, ...]:
+    def _expectations(self, problems: Problems) -> tuple[Expectation, ...]:
         value = self.variant.get("expect") or (None if self.variant_name else self.document.keys.get("expect"))
         if value is None:
             return ()
-        claims, wrong = read_claims(value)
+        expectations, wrong = read_expectations(value)
         problems += wrong
-        return () if self.overridden else claims
+        return () if self.overridden else expectations
 
     def _unused(self) -> Problems:
         """Return a warning for every variable, and every argument of a block, that nothing mentions.
 
         They do no harm: a file that is being drafted has some.
         """
-        document, mend, unused = self.document, "take it out, or use it", Problems()
+        document, hint, unused = self.document, "take it out, or use it", Problems()
         for block in document.blocks.values():
             mentioned = _mentioned([*block.values(), *block.outputs, block.layers]) if block.arguments else set()
             unused += [
                 Problem(
-                    f"the argument {name} of the block {block.name} is never used", (value or block).mark, mend=mend
+                    f"the argument {name} of the block {block.name} is never used", (value or block).mark, hint=hint
                 )
                 for name, value in block.arguments.items()
                 if name not in mentioned
@@ -303,7 +303,7 @@ class _Building:
             parts += [*block.values(), *block.outputs, block.layers]
         mentioned = _mentioned(parts)
         unused += [
-            Problem(f"the variable {name} is never used", value.mark, mend=mend)
+            Problem(f"the variable {name} is never used", value.mark, hint=hint)
             for name, value in document.variables.items()
             if name not in mentioned
         ]
@@ -316,8 +316,8 @@ def _variable(value: Value, above: Mapping[str, Any], every: Mapping[str, Value]
         return plain(value, above)
     except BadValueError as error:
         if any(error.problem.message == f"`{name}` is no variable" for name in every):
-            mend = "a variable may use only those above it"
-            raise BadValueError(error.problem._replace(mend=mend)) from None
+            hint = "a variable may use only those above it"
+            raise BadValueError(error.problem._replace(hint=hint)) from None
         raise
 
 

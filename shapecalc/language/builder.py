@@ -103,8 +103,8 @@ class GraphBuilder(Written):
     def _add_steps(self, steps: int, mark: Mark, scope: Scope) -> None:
         self.steps += steps
         if self.steps > MAX_STEPS:
-            message, mend = f"its blocks and repetitions take more than {MAX_STEPS:,} steps", "repeat it less often"
-            raise TooMuchError(Problem(message, mark, mend=mend, also=scope.uses))
+            message, hint = f"its blocks and repetitions take more than {MAX_STEPS:,} steps", "repeat it less often"
+            raise TooMuchError(Problem(message, mark, hint=hint, also=scope.uses))
 
     def _item(
         self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
@@ -176,7 +176,7 @@ class GraphBuilder(Written):
                 Problem(
                     f"two layers are called {name}" if name not in scope.inputs else f"{name} is the name of an input",
                     entry.own["name"].mark,
-                    mend="give each a name of its own",
+                    hint="give each a name of its own",
                     also=(("the other one:", earlier),) if earlier else (),
                 )
             )

@@ -1,4 +1,4 @@
-"""The top level of a specification: its keys, variables, blocks, variants and claims."""
+"""The top level of a specification: its keys, variables, blocks, variants and expectations."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ KEYS = {
     "output": "the layer that gives the output: the last one by default",
     "outputs": "the layers that give the outputs",
     "expect": "what must come out: params, macs, output…; `shapecalc check` checks it",
-    "variants": "members of the family: a name, and for each its variables and claims",
+    "variants": "members of the family: a name, and for each its variables and expectations",
 }
 
 MAX_VARIABLES = 200
@@ -78,9 +78,9 @@ class BlockDefinition(NamedTuple):
         if isinstance(value, MapValue):
             for key, item in value.pairs:
                 if key.text not in self.arguments:
-                    mend = did_you_mean(key.text, self.arguments, "it takes no arguments")
+                    hint = did_you_mean(key.text, self.arguments, "it takes no arguments")
                     why = (f"{clean(self.name)} is a block here, in place of the kind",) if find_kind(self.name) else ()
-                    raise bad(f"the block {self.name} has no argument {key.text}", key.mark, mend, why)
+                    raise bad(f"the block {self.name} has no argument {key.text}", key.mark, hint, why)
                 given[key.text] = item
         elif value is not None and not (isinstance(value, Scalar) and value.value is None):
             if not self.arguments:
@@ -93,7 +93,7 @@ class BlockDefinition(NamedTuple):
                 Problem(
                     f"the block {self.name} is not given {', '.join(missing)}",
                     entry.mark,
-                    mend=clean(f"write {self.name}: {{{missing[0]}: …}}"),
+                    hint=clean(f"write {self.name}: {{{missing[0]}: …}}"),
                     also=(("the block stands here:", self.mark),),
                 )
             )
@@ -106,7 +106,7 @@ class BlockDefinition(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """A member of a family: what it sets, and what is claimed of it."""
+    """A member of a family: what it sets, and what is expected of it."""
 
     name: str
     mark: Mark
@@ -142,22 +142,22 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, Sequen
         problem = Problem(
             f"a specification is a mapping with `layers:`, not {describe(value)}",
             value.mark,
-            mend="it has an input:, such as 3x224x224, and a list under layers:",
+            hint="it has an input:, such as 3x224x224, and a list under layers:",
         )
         return Document({}, {}, {}, {}, {}, value.mark), [problem]
     keys: dict[str, Value] = {}
     marks: dict[str, Mark] = {}
     for key, item in value.pairs:
         if key.text not in KEYS:
-            mend = did_you_mean(key.text, KEYS)
-            problems.append(Problem(f"a specification has no key {key.text}", key.mark, mend=mend))
+            hint = did_you_mean(key.text, KEYS)
+            problems.append(Problem(f"a specification has no key {key.text}", key.mark, hint=hint))
             continue
         keys[key.text] = item
         marks[key.text] = key.mark
     for one, other in (("input", "inputs"), ("output", "outputs")):
         if one in keys and other in keys:
             problems.append(
-                Problem(f"{one} and {other} do not stand together", marks[other], mend="keep one of the two")
+                Problem(f"{one} and {other} do not stand together", marks[other], hint="keep one of the two")
             )
     blocks = _used_blocks(keys, reader, problems)
     blocks.update(_blocks(keys.get("blocks"), problems))
@@ -171,8 +171,8 @@ def _mapping(value: Value | None, what: str, problems: Problems) -> list[tuple[S
         return []
     if isinstance(value, MapValue):
         return value.pairs
-    mend = "write it as {name: value}"
-    problems.append(Problem(f"{what} is a mapping of names, not {describe(value)}", value.mark, mend=mend))
+    hint = "write it as {name: value}"
+    problems.append(Problem(f"{what} is a mapping of names, not {describe(value)}", value.mark, hint=hint))
     return []
 
 
@@ -217,8 +217,8 @@ def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
     if isinstance(value, ListValue):
         return BlockDefinition(name, {}, value, (), key.mark)
     if not isinstance(value, MapValue):
-        mend = f"write for instance {clean(name)}: {{args: {{planes: required}}, layers: [relu]}}"
-        raise bad(f"the block {name} must be a mapping with `layers:`, not {describe(value)}", value.mark, mend)
+        hint = f"write for instance {clean(name)}: {{args: {{planes: required}}, layers: [relu]}}"
+        raise bad(f"the block {name} must be a mapping with `layers:`, not {describe(value)}", value.mark, hint)
     parts: dict[str, Value] = {}
     for inner, item in value.pairs:
         if inner.text not in _BLOCK_KEYS:
@@ -226,8 +226,8 @@ def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
         parts[inner.text] = item
     layers = parts.get("layers")
     if not isinstance(layers, ListValue):
-        mend = "write each layer behind a dash: - relu"
-        raise bad(f"the block {name} must have a list under `layers:`", (layers or key).mark, mend)
+        hint = "write each layer behind a dash: - relu"
+        raise bad(f"the block {name} must have a list under `layers:`", (layers or key).mark, hint)
     arguments: dict[str, Value | None] = {}
     for argument, default in _mapping(parts.get("args"), "args", problems):
         if _is_variable_name(argument, problems):
@@ -261,7 +261,7 @@ def _used_blocks(keys: dict[str, Value], reader: Reader | None, problems: Proble
                 raise bad("files can be used only by a specification that is a file itself", use.item.mark)
             if len(read) >= MAX_FILES:
                 problems.append(
-                    Problem(f"more than {MAX_FILES} files are used", use.item.mark, mend="put their blocks into fewer")
+                    Problem(f"more than {MAX_FILES} files are used", use.item.mark, hint="put their blocks into fewer")
                 )
                 break
         except BadValueError as error:
@@ -311,7 +311,7 @@ def _variants(value: Value | None, problems: Problems) -> dict[str, Variant]:
             if inner.text in _VARIANT_KEYS:
                 parts[inner.text] = part
             else:
-                mend = did_you_mean(inner.text, _VARIANT_KEYS)
-                problems.append(Problem(f"a variant has no key {inner.text}", inner.mark, mend=mend))
+                hint = did_you_mean(inner.text, _VARIANT_KEYS)
+                problems.append(Problem(f"a variant has no key {inner.text}", inner.mark, hint=hint))
         variants[key.text] = Variant(key.text, key.mark, parts)
     return variants

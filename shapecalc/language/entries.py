@@ -96,7 +96,7 @@ def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
         return Problem(
             "a layer is a kind (relu) or a kind with its arguments (conv: {…}), not a list",
             value.mark,
-            mend="branches stand inside add, mul or concat",
+            hint="branches stand inside add, mul or concat",
         )
     own: dict[str, Value] = {}
     others: list[tuple[Scalar, Value]] = []
@@ -110,13 +110,13 @@ def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
         unknown = _unknown(key, blocks)
         return unknown or Entry(key.text, key.mark, item, own, work_of([*own.values(), *_told(key, item, blocks)]))
     if not others:
-        return Problem("the item names no kind of layer", value.mark, mend="write for instance conv: {…} beside it")
+        return Problem("the item names no kind of layer", value.mark, hint="write for instance conv: {…} beside it")
     return _several(others, blocks)
 
 
 def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem:
     if value.value is None or value.text == "":
-        return Problem("an item of the list is empty", value.mark, mend="write a kind, such as relu, or take it out")
+        return Problem("an item of the list is empty", value.mark, hint="write a kind, such as relu, or take it out")
     if not isinstance(value.value, str):
         return Problem(f"a layer is a kind, such as relu, not {describe(value)}", value.mark)
     unknown = _unknown(value, blocks)
@@ -130,20 +130,20 @@ def _unknown(key: Scalar, blocks: Collection[str]) -> Problem | None:
     def names() -> list[str]:
         return [*kind_words(), *blocks]
 
-    mend = did_you_mean(key.text, names, "`shapecalc layers` lists the kinds", lists=False)
-    return Problem(f"there is no kind of layer called {key.text}", key.mark, mend=mend)
+    hint = did_you_mean(key.text, names, "`shapecalc layers` lists the kinds", lists=False)
+    return Problem(f"there is no kind of layer called {key.text}", key.mark, hint=hint)
 
 
 def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
     """Return what is wrong with a word beside a kind: an argument that should stand under it, or one misspelt."""
     cls = None if kind.text in blocks else find_kind(kind.text)
-    mend = did_you_mean(strange.text, OWN_WORDS, lists=False)
-    if mend and not (cls and strange.text in cls.argument_names()):
-        return Problem(f"no word {strange.text} stands beside a kind", strange.mark, mend=mend)
+    hint = did_you_mean(strange.text, OWN_WORDS, lists=False)
+    if hint and not (cls and strange.text in cls.argument_names()):
+        return Problem(f"no word {strange.text} stands beside a kind", strange.mark, hint=hint)
     return Problem(
         f"{strange.text} stands beside {kind.text}, not under it",
         strange.mark,
-        mend=clean(f"indent the arguments of {kind.text} deeper than {kind.text} itself; ")
+        hint=clean(f"indent the arguments of {kind.text} deeper than {kind.text} itself; ")
         + f"beside it may stand only {', '.join(OWN_WORDS)}",
     )
 
@@ -154,7 +154,7 @@ def _several(others: list[tuple[Scalar, Value]], blocks: Collection[str]) -> Pro
         return Problem(
             f"one item holds two layers: {kinds[0].text} and {kinds[1].text}",
             kinds[1].mark,
-            mend=f"give each its own item: - {clean(kinds[1].text)}",
+            hint=f"give each its own item: - {clean(kinds[1].text)}",
         )
     strange = next((key for key, _ in others if not kinds or key.text != kinds[0].text), others[-1][0])
     if kinds:

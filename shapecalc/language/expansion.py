@@ -171,11 +171,11 @@ class Written:
 
     def _add(self, proto: Proto, scope: Scope) -> Reference:
         if len(self.nodes) >= MAX_LAYERS:
-            message, mend = (
+            message, hint = (
                 f"the network has more than {MAX_LAYERS:,} layers",
                 "leave some out, or repeat them less often",
             )
-            raise TooMuchError(Problem(message, proto.mark, mend=mend, also=scope.uses))
+            raise TooMuchError(Problem(message, proto.mark, hint=hint, also=scope.uses))
         self.nodes.append(proto)
         return Reference(len(self.nodes) - 1)
 
@@ -213,11 +213,11 @@ class Written:
         if len(scope.prefix) > MAX_NAME:
             raise bad(f"the names of the blocks around it are more than {MAX_NAME} characters", mark)
         if len(self.instances) >= MAX_LAYERS:
-            message, mend = (
+            message, hint = (
                 f"the network has more than {MAX_LAYERS:,} blocks",
                 "leave some out, or repeat them less often",
             )
-            raise TooMuchError(Problem(message, mark, mend=mend, also=scope.uses))
+            raise TooMuchError(Problem(message, mark, hint=hint, also=scope.uses))
 
     def _has_room_for(self, known: Expansion) -> bool:
         """Tell whether a copy stays within the limits; what does not is written out, up to where the limit is."""

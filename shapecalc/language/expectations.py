@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from shapecalc.errors import Misfit, Problem, Problems, UsageError, did_you_mean
+from shapecalc.errors import LayerError, Problem, Problems, UsageError, did_you_mean
 from shapecalc.language.values import BadValueError, bad, describe, plain
-from shapecalc.model.graph import BYTES, OF_LAYERS, OF_NETWORKS, SIGNS, SIZE, Bounds, Claim
+from shapecalc.model.graph import BYTES, OF_LAYERS, OF_NETWORKS, SIGNS, SIZE, Bounds, Expectation
 from shapecalc.source import MapValue, Scalar
 
 if TYPE_CHECKING:
@@ -16,30 +16,30 @@ if TYPE_CHECKING:
 
     from shapecalc.source import Value
 
-__all__ = ["read_claims"]
+__all__ = ["read_expectations"]
 
 _GROUPS = ("outputs", "layer")
 _SIGN = re.compile(r"\s*(<=|>=|==|!=|<|>)?\s*")
 
 
-def read_claims(value: Value) -> tuple[tuple[Claim, ...], Problems]:
-    """Return the claims under `expect:`, and what is wrong with them.
+def read_expectations(value: Value) -> tuple[tuple[Expectation, ...], Problems]:
+    """Return the expectations under `expect:`, and what is wrong with them.
 
-    A claim is `params`, …, `output` (of the one output), `outputs.NAME`, or `layer.NAME.params`, `layer.NAME.output`.
+    An expectation is `params`, …, `output` (of the one output), `outputs.NAME`, `layer.NAME.params`, …
     """
-    claims: list[Claim] = []
+    expectations: list[Expectation] = []
     problems = Problems()
     for word, key, item in _pairs(value, problems):
         if word == "outputs":
             for name, _, size in _pairs(item, problems):
-                _add(f"outputs.{name}", SIZE, size, claims, problems)
+                _add(f"outputs.{name}", SIZE, size, expectations, problems)
         elif word == "layer":
             for name, _, figures in _pairs(item, problems):
                 for figure, place, expected in _pairs(figures, problems):
-                    _read(f"layer.{name}.", figure, place, expected, OF_LAYERS, claims, problems)
+                    _read(f"layer.{name}.", figure, place, expected, OF_LAYERS, expectations, problems)
         else:
-            _read("", word, key, item, OF_NETWORKS, claims, problems)
-    return tuple(claims), problems
+            _read("", word, key, item, OF_NETWORKS, expectations, problems)
+    return tuple(expectations), problems
 
 
 def _pairs(value: Value, problems: Problems) -> list[tuple[str, Scalar, Value]]:
@@ -50,18 +50,24 @@ def _pairs(value: Value, problems: Problems) -> list[tuple[str, Scalar, Value]]:
 
 
 def _read(
-    prefix: str, word: str, key: Scalar, item: Value, known: Mapping[str, str], claims: list[Claim], problems: Problems
+    prefix: str,
+    word: str,
+    key: Scalar,
+    item: Value,
+    known: Mapping[str, str],
+    expectations: list[Expectation],
+    problems: Problems,
 ) -> None:
     if word in known:
-        _add(f"{prefix}{word}", known[word], item, claims, problems)
+        _add(f"{prefix}{word}", known[word], item, expectations, problems)
     else:
-        mend = did_you_mean(word, [*known, *(() if prefix else _GROUPS)])
-        problems.append(Problem(f"nothing called {word} can be claimed", key.mark, mend=mend))
+        hint = did_you_mean(word, [*known, *(() if prefix else _GROUPS)])
+        problems.append(Problem(f"there is no expectation called {word}", key.mark, hint=hint))
 
 
-def _add(what: str, sort: str, item: Value, claims: list[Claim], problems: Problems) -> None:
+def _add(what: str, sort: str, item: Value, expectations: list[Expectation], problems: Problems) -> None:
     try:
-        claims.append(Claim(what, _sizes(item) if sort == SIZE else _figure(item, sort), item.mark))
+        expectations.append(Expectation(what, _sizes(item) if sort == SIZE else _figure(item, sort), item.mark))
     except BadValueError as error:
         problems.append(error.problem)
 
@@ -72,7 +78,9 @@ def _figure(value: Value, sort: str) -> int | Bounds:
     if type(found) is int and found >= 0:
         return found
     if not isinstance(value, Scalar) or not isinstance(found, str) or not value.text.strip() or value.trap:
-        raise bad(f"a claim is a whole number, or a comparison such as '<= 5M', not {describe(value)}", value.mark)
+        raise bad(
+            f"an expectation is a whole number, or a comparison such as '<= 5M', not {describe(value)}", value.mark
+        )
     if value.quoted and value.text.strip().isdigit():
         raise bad(f"'{value.text}' is text, not a number", value.mark, "take away the quotes")
     parts = [_part(part, sort, value) for part in re.split(r"\band\b", value.text)]
@@ -83,7 +91,7 @@ def _figure(value: Value, sort: str) -> int | Bounds:
 
 def _part(text: str, sort: str, value: Scalar) -> tuple[str, int]:
     """Return one comparison: its sign, which is == where there is none, and its number."""
-    from shapecalc.text.units import parse_bytes, parse_count, read_whole  # most claims are numbers
+    from shapecalc.text.units import parse_bytes, parse_count, read_whole  # most expectations are numbers
 
     sign = _SIGN.match(text)
     assert sign is not None
@@ -104,9 +112,9 @@ def _sizes(value: Value) -> tuple[int, ...]:
     from shapecalc.layers.base.sizes import Sizes
 
     argument = Sizes("a size", scalar=True)
-    argument.name = "a claimed size"
+    argument.name = "an expected size"
     try:
         found: Any = argument.normalise(plain(value, {}))
-    except Misfit as misfit:
-        raise BadValueError(misfit.at(value.mark)) from None
+    except LayerError as error:
+        raise BadValueError(error.at(value.mark)) from None
     return tuple(found)

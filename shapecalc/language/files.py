@@ -58,8 +58,8 @@ def locate(spec: str) -> Found:
 def no_such_spec(spec: str, message: str) -> UsageError:
     """Return the error that no specification is called so, with the nearest bundled one."""
     members = [member for _, member in bundled_members()]
-    mend = did_you_mean(_bare(spec), members, "`shapecalc specs` lists the bundled ones", lists=False)
-    return UsageError(Problem(message, mend=mend))
+    hint = did_you_mean(_bare(spec), members, "`shapecalc specs` lists the bundled ones", lists=False)
+    return UsageError(Problem(message, hint=hint))
 
 
 def _is_bare(spec: str) -> bool:
@@ -148,13 +148,13 @@ def _checked(descriptor: int, shown: str) -> bytes:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError
     if not stat.S_ISFIFO(mode):
-        raise UsageError(Problem(f"{shown} is neither a file nor a pipe", mend="hand what it holds on as -"))
+        raise UsageError(Problem(f"{shown} is neither a file nor a pipe", hint="hand what it holds on as -"))
     start, end = b"", time.monotonic() + _SECONDS_FOR_A_WRITER
     with contextlib.suppress(BlockingIOError):  # there is a writer, which has written nothing yet
         while not (start := os.read(descriptor, 1)):
             if time.monotonic() > end:
                 message = f"nothing is written to the pipe {shown}"
-                raise UsageError(Problem(message, mend="start what writes to it first, or hand its output on as -"))
+                raise UsageError(Problem(message, hint="start what writes to it first, or hand its output on as -"))
             time.sleep(0.02)
     os.set_blocking(descriptor, True)
     return start

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import Mark, Misfit, Problem, did_you_mean
+from shapecalc.errors import LayerError, Mark, Problem, did_you_mean
 from shapecalc.language.entries import OWN_WORDS
 from shapecalc.language.values import BadValueError, argument_value
 from shapecalc.layers.base.layer import stated_rank
@@ -58,8 +58,8 @@ class Maker:
                 layer = self._layers[key] = cls(**values).under_name(entry.kind)
         except TypeError:  # a value that has no hash: an array
             layer = cls(**values).under_name(entry.kind)
-        except Misfit as misfit:
-            self.report(misfit.at(entry.mark, entry.kind), scope)
+        except LayerError as error:
+            self.report(error.at(entry.mark, entry.kind), scope)
             return None
         return layer
 
@@ -75,7 +75,7 @@ class Maker:
                 name = names.get(key.text)
                 if name is None:
                     problem = Problem(
-                        f"there is no argument {key.text}", key.mark, entry.kind, mend=_mend(key.text, cls)
+                        f"there is no argument {key.text}", key.mark, entry.kind, hint=_hint(key.text, cls)
                     )
                     self.report(problem, scope)
                     good = False
@@ -102,8 +102,8 @@ class Maker:
         return values if good else None
 
 
-def _mend(text: str, cls: type[Layer]) -> str | Hint:
-    """Return the mend for an argument that a kind does not have."""
+def _hint(text: str, cls: type[Layer]) -> str | Hint:
+    """Return the hint for an argument that a kind does not have."""
     if text in OWN_WORDS:
         return f"{text} is a word of the item itself: write it beside {cls.kind}, not under it"
     names = cls.argument_names()

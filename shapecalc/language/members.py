@@ -102,11 +102,11 @@ def _reader(path: str, shown: str) -> Reader:
         except (OSError, ValueError):  # a name that no file can have
             is_inside, is_file = True, False
         if not is_inside:
-            mend = "a file is used from the specification's own folder, or one below it"
-            return None, [Problem(f"{name} is outside the folder of the specification", mark, mend=mend)]
+            hint = "a file is used from the specification's own folder, or one below it"
+            return None, [Problem(f"{name} is outside the folder of the specification", mark, hint=hint)]
         if not is_file:
-            mend = "its name is relative to the file that uses it"
-            return None, [Problem(f"there is no file {name} beside the specification", mark, mend=mend)]
+            hint = "its name is relative to the file that uses it"
+            return None, [Problem(f"there is no file {name} beside the specification", mark, hint=hint)]
         try:
             return read_text(read_bytes(target), os.path.join(os.path.dirname(shown), name))
         except ShapecalcError as error:

@@ -131,9 +131,9 @@ def _first_owners(shares: dict[int, int], builder: GraphBuilder) -> dict[int, in
             at = shares[at]
         if at in path:
             proto = builder.nodes[node]
-            mend = "let one of them have weights of its own"
+            hint = "let one of them have weights of its own"
             builder.problems.append(
-                Problem("layers share one another's weights in a ring", proto.mark, proto.name, mend=mend)
+                Problem("layers share one another's weights in a ring", proto.mark, proto.name, hint=hint)
             )
         if at in path or at in rings:
             rings.update(path)
@@ -208,7 +208,7 @@ def _report_cycle(
             f"the layers go round in a ring: {' → '.join([*shown, names[0]])}",
             first.mark,
             first.name,
-            mend="a network is computed in one direction: let one of them take something earlier",
+            hint="a network is computed in one direction: let one of them take something earlier",
         )
     )
 
@@ -253,7 +253,7 @@ def _report_unused(
             "nothing takes what this layer gives",
             protos[index].mark,
             protos[index].name,
-            mend=f"let a later layer take it (from: {protos[index].name}), name it under outputs:, or take it out",
+            hint=f"let a later layer take it (from: {protos[index].name}), name it under outputs:, or take it out",
             also=protos[index].uses,
         )
         for index in unused
@@ -278,6 +278,6 @@ def _unused_inputs(
         shown = ", ".join(unused[:_LISTED]) + (", …" if len(unused) > _LISTED else "")
         return (f"not used, since the outputs do not need it: {count_noun(len(unused), 'input')} ({shown})",)
     for name in unused:
-        mend = f"let a layer take it: from: {name}"
-        builder.problems.append(Problem(f"nothing takes the input {name}", marks[name], mend=mend))
+        hint = f"let a layer take it: from: {name}"
+        builder.problems.append(Problem(f"nothing takes the input {name}", marks[name], hint=hint))
     return ()

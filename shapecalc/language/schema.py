@@ -38,7 +38,7 @@ def specification_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "shapecalc specification",
-        "description": "The architecture of a neural network: its input, its layers, what is claimed of it.",
+        "description": "The architecture of a neural network: its input, its layers, what is expected of it.",
         # Not anyOf: of every mistake a validator would then say that the whole "is not valid under any of the schemas".
         "if": {"type": "array"},
         "then": {"$ref": "#/$defs/layers"},

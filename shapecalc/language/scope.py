@@ -108,15 +108,15 @@ class Scope:
         """Return what a name stands for, or what is wrong with it."""
         flows = self.flows.get(pending.name)
         if flows is None:
-            mend = did_you_mean(pending.name, lambda: (*self.flows, *self.taken))
+            hint = did_you_mean(pending.name, lambda: (*self.flows, *self.taken))
             why = ("a block sees the names of its own layers only, and what comes in as input",) if self.stack else ()
-            return Problem(f"nothing here is called {pending.name}", pending.mark, why=why, mend=mend)
+            return Problem(f"nothing here is called {pending.name}", pending.mark, why=why, hint=hint)
         if len(flows) > 1:
             if pending.output < len(flows):
                 return flows[pending.output]
             return Problem(f"{pending.name} has {len(flows)} outputs, and none with the number {pending.output}",
                            pending.mark,
-                           mend=f"they are {pending.name}[0] to {pending.name}[{len(flows) - 1}]")  # fmt: skip
+                           hint=f"they are {pending.name}[0] to {pending.name}[{len(flows) - 1}]")  # fmt: skip
         flow = flows[0]
         if not pending.output:
             return flow
@@ -173,7 +173,7 @@ def _filled(text: str, value: Value, variables: Mapping[str, Any]) -> str:
         try:
             return str(parse(match[1]).evaluate(variables))
         except ExpressionError as error:
-            raise bad(error.message, value.mark, error.mend) from None
+            raise bad(error.message, value.mark, error.hint) from None
 
     filled = re.sub(_BRACES, fill, text)
     if len(filled) > _MAX_FILLED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import Misfit, Problem
+from shapecalc.errors import LayerError, Problem
 from shapecalc.layers.base.arguments import show
 from shapecalc.layers.base.shape import Shape
 from shapecalc.source import ListValue, MapValue, Scalar, short
@@ -48,9 +48,9 @@ class BadValueError(Exception):
         super().__init__(problem)
 
 
-def bad(message: str, mark: Mark, mend: str | Hint = "", why: tuple[str, ...] = ()) -> BadValueError:
+def bad(message: str, mark: Mark, hint: str | Hint = "", why: tuple[str, ...] = ()) -> BadValueError:
     """Return the error for a value at a place."""
-    return BadValueError(Problem(message, mark, why=why, mend=mend))
+    return BadValueError(Problem(message, mark, why=why, hint=hint))
 
 
 def describe(value: Value) -> str:
@@ -66,13 +66,13 @@ def describe(value: Value) -> str:
 
 def trapped(message: str, scalar: Scalar, *, due: str) -> BadValueError:
     """Return the error for a word that YAML readers disagree about; `due` is a number, a word, or (nothing) either."""
-    why, write, mend = scalar.trap.partition(": write ")
+    why, write, hint = scalar.trap.partition(": write ")
     if not write:
         return bad(message, scalar.mark, why=(why,))
-    first, _, second = mend.partition(", or ")
+    first, _, second = hint.partition(", or ")
     if scalar.text.lower() in _SWITCHES:  # 'no' in quotes for the word, or false
         first, second = "", first
-    chosen = mend if not due else second if due == "a word" else first
+    chosen = hint if not due else second if due == "a word" else first
     return bad(message, scalar.mark, f"write {chosen}" if chosen else "", (why,))
 
 
@@ -104,7 +104,7 @@ def evaluate(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
     try:
         return parse(scalar.text).evaluate(variables)
     except ExpressionError as error:
-        raise bad(error.message, _part(scalar, error), error.mend) from None
+        raise bad(error.message, _part(scalar, error), error.hint) from None
 
 
 def is_plain(scalar: Scalar) -> bool:
@@ -186,18 +186,18 @@ def argument_value(value: Value, argument: Argument, variables: Mapping[str, Any
     raw = _raw(value, argument, variables)
     try:
         return argument.normalise(raw)
-    except Misfit as misfit:
-        raise BadValueError(_at_its_place(misfit, value, raw)) from None
+    except LayerError as error:
+        raise BadValueError(_at_its_place(error, value, raw)) from None
 
 
-def _at_its_place(misfit: Misfit, value: Value, raw: Any) -> Problem:
+def _at_its_place(error: LayerError, value: Value, raw: Any) -> Problem:
     """Return the problem that a refused value is: at its own place within a list, and with what its expression is."""
-    culprit, found = _culprit(value, raw, misfit.found) or (value, raw)
-    problem = misfit.at(culprit.mark)
+    culprit, found = _culprit(value, raw, error.found) or (value, raw)
+    problem = error.at(culprit.mark)
     if not isinstance(culprit, Scalar) or not isinstance(culprit.value, str) or isinstance(found, str):
         return problem
-    mend = "// gives the quotient rounded down" if isinstance(found, float) and "/" in culprit.text else misfit.hint
-    return problem._replace(why=(f"{short(culprit.text)} is {show(found)}", *problem.why), mend=mend)
+    hint = "// gives the quotient rounded down" if isinstance(found, float) and "/" in culprit.text else error.hint
+    return problem._replace(why=(f"{short(culprit.text)} is {show(found)}", *problem.why), hint=hint)
 
 
 def _culprit(value: Value, raw: Any, found: Any) -> tuple[Value, Any] | None:

@@ -37,13 +37,13 @@ def advised(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
         found = [_with_advice(problem, advice) if advice and problem.too_small else problem for problem in problems]
     doubt = other_layout or batch
     if doubt:
-        known = "" if found[0].mend.startswith(_NO_BATCH) else found[0].mend
-        found[0] = found[0]._replace(mend="\n".join(filter(None, (doubt, known))))
+        known = "" if found[0].hint.startswith(_NO_BATCH) else found[0].hint
+        found[0] = found[0]._replace(hint="\n".join(filter(None, (doubt, known))))
     return found
 
 
 def _with_advice(problem: Problem, advice: str) -> Problem:
-    return problem._replace(mend=Hint(lambda: "; ".join(filter(None, (problem.mend, advice)))))
+    return problem._replace(hint=Hint(lambda: "; ".join(filter(None, (problem.hint, advice)))))
 
 
 def input_doubt(graph: Graph) -> str:

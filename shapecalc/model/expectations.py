@@ -11,16 +11,16 @@ from shapecalc.model.graph import BYTES, OF_LAYERS, OF_NETWORKS, SIGNS, Bounds
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shapecalc.model.graph import Claim
+    from shapecalc.model.graph import Expectation
     from shapecalc.model.report import Report, ReportLine
 
-__all__ = ["broken_claims"]
+__all__ = ["unmet_expectations"]
 
 _BYTES_PER_ELEMENT = 4
 _MOST = 100
 
 
-def broken_claims(report: Report, memory: Callable[[], int]) -> list[Problem]:
+def unmet_expectations(report: Report, memory: Callable[[], int]) -> list[Problem]:
     """Return a problem for every expectation of the network's specification that is not met.
 
     `memory` returns the bytes that the network takes; it is asked only where they are expected to be some.
@@ -31,36 +31,45 @@ def broken_claims(report: Report, memory: Callable[[], int]) -> list[Problem]:
     def names() -> list[str]:
         return [row.name for row in report.rows] + [block.name for block in report.graph.blocks]
 
-    for claim in report.graph.claims:
+    for expectation in report.graph.expectations:
         if len(problems) > _MOST:
-            problems.append(Problem(f"more than {_MOST} claims are not so: no more are looked at"))
+            problems.append(Problem(f"more than {_MOST} expectations are not so: no more are looked at"))
             break
         try:
-            found = memory() if claim.what == "memory" else _found(claim.what, report, outputs)
+            found = memory() if expectation.what == "memory" else _found(expectation.what, report, outputs)
         except KeyError as missing:
             name = missing.args[0]
-            mend = did_you_mean(name, names if claim.what.startswith("layer.") else outputs)
-            problems.append(Problem(f"there is no {name} to claim anything of", claim.mark, mend=mend))
+            hint = did_you_mean(name, names if expectation.what.startswith("layer.") else outputs)
+            problems.append(Problem(f"there is no {name}", expectation.mark, hint=hint))
             continue
-        met = claim.expected.holds(found) if isinstance(claim.expected, Bounds) else found == claim.expected
+        met = (
+            expectation.expected.holds(found)
+            if isinstance(expectation.expected, Bounds)
+            else found == expectation.expected
+        )
         if not met:
-            problems.append(_broken(claim, found))
+            problems.append(_broken(expectation, found))
     return problems
 
 
-def _broken(claim: Claim, found: Any) -> Problem:
+def _broken(expectation: Expectation, found: Any) -> Problem:
     if isinstance(found, tuple):
-        message = f"{claim.what} is {_size(found)}, not {_size(claim.expected)}"
-        return Problem(message, claim.mark, "expect")
-    unit = " bytes" if claim.what.rpartition(".")[2] in _IN_BYTES else ""
-    if isinstance(claim.expected, Bounds):
-        parts = [(sign, number) for sign, number in claim.expected.parts if not SIGNS[sign](found, number)]
+        message = f"{expectation.what} is {_size(found)}, not {_size(expectation.expected)}"
+        return Problem(message, expectation.mark, "expect")
+    unit = " bytes" if expectation.what.rpartition(".")[2] in _IN_BYTES else ""
+    if isinstance(expectation.expected, Bounds):
+        parts = [(sign, number) for sign, number in expectation.expected.parts if not SIGNS[sign](found, number)]
         why = tuple([_apart(found, number, f"{number:,}{unit}") for _, number in parts if number != found])
         return Problem(
-            f"{claim.what} is {found:,}{unit}, expected {claim.expected.text}", claim.mark, "expect", why=why
+            f"{expectation.what} is {found:,}{unit}, expected {expectation.expected.text}",
+            expectation.mark,
+            "expect",
+            why=why,
         )
-    why = (_apart(found, claim.expected, "claimed"),)
-    return Problem(f"{claim.what} is {found:,}{unit}, not {claim.expected:,}", claim.mark, "expect", why=why)
+    why = (_apart(found, expectation.expected, "expected"),)
+    return Problem(
+        f"{expectation.what} is {found:,}{unit}, not {expectation.expected:,}", expectation.mark, "expect", why=why
+    )
 
 
 _IN_BYTES = [name for name, sort in {**OF_NETWORKS, **OF_LAYERS}.items() if sort == BYTES]

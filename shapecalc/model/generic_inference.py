@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.dims import EQUAL, UP_TO, Constraint, holds
-from shapecalc.errors import Misfit, Problem, ShapeError
+from shapecalc.errors import LayerError, Problem, ShapeError
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.inference import check_inputs, counted, problem_at, walk
 from shapecalc.model.report import Sizing, Totals, own
@@ -68,7 +68,7 @@ def infer_generic(graph: Graph, *, counts: bool = True, simplify: Callable[[Dim]
 
     Without `counts` only sizes are worked out: parameters and MACs are 0. `simplify` is applied to every size before
     anything is made of it.
-    Errors: `ShapeError` for what no number could mend: inputs with the wrong number of axes, a wrong number of inputs.
+    Errors: `ShapeError` for what no number could hint: inputs with the wrong number of axes, a wrong number of inputs.
     """
     conditions: list[Condition] = []
     problems: list[Problem] = []
@@ -76,8 +76,8 @@ def infer_generic(graph: Graph, *, counts: bool = True, simplify: Callable[[Dim]
     def size(index: int, node: Node, layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
         try:
             found, asked = size_on_any(layer, inputs, counts=counts, simplify=simplify)
-        except Misfit as misfit:
-            raise ShapeError(problem_at(node, misfit)) from None
+        except LayerError as error:
+            raise ShapeError(problem_at(node, error)) from None
         conditions.extend([Condition(index, constraint) for constraint in asked])
         return found
 
@@ -94,7 +94,7 @@ def size_on_any(
 ) -> tuple[Sizing, list[Constraint]]:
     """Return what the formulas of a layer give, and what must hold that does not go without saying.
 
-    Errors: `Misfit` for what no number could mend.
+    Errors: `LayerError` for what no number could hint.
     """
     check_inputs(layer, inputs)
     asked = [constraint for constraint in layer.constraints(*inputs) if not _goes_without_saying(constraint)]
@@ -131,7 +131,7 @@ def _shared_weights(graph: Graph, sizings: Sequence[Sizing]) -> Iterator[Conditi
         mine, theirs = (list(s.weight_shapes.values()) for s in (sizing, sizings[node.shares]))
         if [len(sizes) for sizes in mine] != [len(sizes) for sizes in theirs]:
             name = graph.nodes[node.shares].name
-            raise ShapeError(problem_at(node, Misfit(f"it shares the weights of {name}, which has other tensors")))
+            raise ShapeError(problem_at(node, LayerError(f"it shares the weights of {name}, which has other tensors")))
         if all(type(size) is int for sizes in (*mine, *theirs) for size in sizes):
             mine, theirs = sorted(mine), sorted(theirs)
         for ours, others in zip(mine, theirs, strict=True):

@@ -11,7 +11,7 @@ from shapecalc.layers.base.layer import Layer
 from shapecalc.layers.base.shape import Shape
 
 __all__ = [
-    "BYTES", "COUNT", "OF_LAYERS", "OF_NETWORKS", "SIGNS", "SIZE", "Block", "Bounds", "Claim", "Graph", "Node",
+    "BYTES", "COUNT", "OF_LAYERS", "OF_NETWORKS", "SIGNS", "SIZE", "Block", "Bounds", "Expectation", "Graph", "Node",
     "Reference",
 ]  # fmt: skip
 
@@ -79,7 +79,7 @@ class Bounds(NamedTuple):
         return all(SIGNS[sign](found, number) for sign, number in self.parts)
 
 
-class Claim(NamedTuple):
+class Expectation(NamedTuple):
     """One line of `expect:`: a figure, and what it is expected to be: a number, a size, or `Bounds`."""
 
     what: str
@@ -101,7 +101,7 @@ class Graph(NamedTuple):
     layout: str = "CHW"
     source: str = ""
     blocks: tuple[Block, ...] = ()
-    claims: tuple[Claim, ...] = ()
+    expectations: tuple[Expectation, ...] = ()
     notes: tuple[str, ...] = ()
     variables: dict[str, Any] = {}  # noqa: RUF012  (never written on)
     file: str = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from shapecalc.dims import EQUAL, holds, prod
-from shapecalc.errors import Hint, Misfit, Problem, ShapeError, count_noun, told
+from shapecalc.errors import Hint, LayerError, Problem, ShapeError, count_noun, hint_of
 from shapecalc.layers.base.arguments import show
 from shapecalc.layers.base.layer import Layer, normalise_word, stated_rank
 from shapecalc.layers.base.ranks import wrong_rank
@@ -80,13 +80,13 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
     def size(_: int, node: Node, layer: Layer, inputs: tuple[Shape, ...]) -> Sizing | None:
         try:
             return size_layer(layer, inputs)
-        except Misfit as misfit:
+        except LayerError as error:
             from shapecalc.model.partial import given_to, is_made_of_others  # only for what does not fit
 
             if node.block >= 0 and is_made_of_others(graph.blocks[node.block].kind):
-                misfit.hint = ""  # it would speak of layers that the reader has not written
-            misfit.why = (*misfit.why, *given_to(graph, node, inputs, misfit.sides))
-            problems.append(problem_at(node, misfit))
+                error.hint = ""  # it would speak of layers that the reader has not written
+            error.why = (*error.why, *given_to(graph, node, inputs, error.sides))
+            problems.append(problem_at(node, error))
             return None
 
     sizings = walk(graph, size, problems)
@@ -125,8 +125,8 @@ def walk(
         sizing = sizings[ref.node] if ref.node >= 0 else None
         if sizing is not None and ref.output >= len(sizing.outputs):
             giver = graph.nodes[ref.node]
-            misfit = _no_such_output(giver, ref.output, len(sizing.outputs))
-            problems.append(misfit.at(giver.mark, "outputs", giver.name))
+            error = _no_such_output(giver, ref.output, len(sizing.outputs))
+            problems.append(error.at(giver.mark, "outputs", giver.name))
     return sizings
 
 
@@ -155,19 +155,19 @@ def _inputs_of(
 def size_layer(layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
     """Return what the formulas of a layer give for inputs of plain ints.
 
-    Errors: `Misfit` with the first thing that is wrong.
+    Errors: `LayerError` with the first thing that is wrong.
     """
     check_inputs(layer, inputs)
     for constraint in layer.constraints(*inputs):
         if not holds(constraint):
-            raise _mended(constraint, layer, inputs)
+            raise _with_hint(constraint, layer, inputs)
     output = layer.output(*inputs)
     outputs = (output,) if isinstance(output, Shape) else output
     for shape in outputs:
         if shape.sizes and min(shape.sizes) < 1:
-            raise Misfit(f"its output would be {shape.text}: every axis must be at least 1", too_small=True)
+            raise LayerError(f"its output would be {shape.text}: every axis must be at least 1", too_small=True)
         if shape.elements > MAX_ELEMENTS:
-            raise Misfit(f"its output would be {show(shape.elements)} numbers: no tensor goes beyond 10^30")
+            raise LayerError(f"its output would be {show(shape.elements)} numbers: no tensor goes beyond 10^30")
     return counted(layer, inputs, output)
 
 
@@ -181,14 +181,14 @@ def counted(layer: Layer, inputs: tuple[Shape, ...], output: Any) -> Sizing:
     return Sizing(inputs, outputs, weight_shapes, buffer_shapes, weights, biases, buffers, macs)
 
 
-def _mended(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> Misfit:
+def _with_hint(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> LayerError:
     """Return what is wrong where a constraint does not hold, with only those of its proposals that do fix the layer."""
-    misfit = constraint.misfit()
-    misfit.sides = (constraint.left, constraint.right)
-    stated = [proposal for proposal in misfit.proposals if proposal.argument in layer.arguments]
+    error = constraint.error()
+    error.sides = (constraint.left, constraint.right)
+    stated = [proposal for proposal in error.proposals if proposal.argument in layer.arguments]
 
     def work() -> str:
-        hint = told(
+        hint = hint_of(
             proposal
             for proposal in stated
             if all(_would_do(layer, proposal.argument, value, inputs) for value in proposal.values)
@@ -198,9 +198,9 @@ def _mended(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> 
             return hint
         return batch if inputs[0].sizes[0] == 1 else "; ".join(filter(None, (batch, hint)))
 
-    if misfit.proposals:
-        misfit.hint = Hint(work)
-    return misfit
+    if error.proposals:
+        error.hint = Hint(work)
+    return error
 
 
 def _would_do(layer: Layer, name: str, value: Any, inputs: tuple[Shape, ...]) -> bool:
@@ -214,14 +214,14 @@ def _would_do(layer: Layer, name: str, value: Any, inputs: tuple[Shape, ...]) ->
         }
         changes = [{name: value}, {**takers, name: value}] if takers else [{name: value}]
         return all(holds(c) for values in changes for c in layer.with_values(values).constraints(*inputs))
-    except Misfit:
+    except LayerError:
         return False
 
 
 def check_inputs(layer: Layer, inputs: Sequence[Shape]) -> None:
     """Refuse inputs that are not as many as the layer expects, or whose axes are not as many as its name states.
 
-    Errors: `Misfit`.
+    Errors: `LayerError`.
     """
     _check_number(layer, len(inputs))
     ranks = layer.expected_ranks()
@@ -229,8 +229,8 @@ def check_inputs(layer: Layer, inputs: Sequence[Shape]) -> None:
         return
     rank = layer.spatial_rank(inputs[0])
     if not layer.expects_rank(rank, layer.name_used):
-        mend = _rank_mend(layer, inputs[0], rank) if layer.name_used else ""
-        raise wrong_rank(layer.name_used or layer.kind, inputs[0], ranks, mend)
+        hint = _rank_hint(layer, inputs[0], rank) if layer.name_used else ""
+        raise wrong_rank(layer.name_used or layer.kind, inputs[0], ranks, hint)
 
 
 def _check_number(layer: Layer, found: int) -> None:
@@ -243,11 +243,11 @@ def _check_number(layer: Layer, found: int) -> None:
         due = f"at least {count_noun(least, 'input')}"
     else:
         due = f"{least} to {count_noun(most, 'input')}"
-    mend = "let add or concat make one of them" if most == 1 else ""
-    raise Misfit(f"{layer.kind} takes {due}, but is given {found}", mend=mend)
+    hint = "let add or concat make one of them" if most == 1 else ""
+    raise LayerError(f"{layer.kind} takes {due}, but is given {found}", hint=hint)
 
 
-def _rank_mend(layer: Layer, x: Shape, rank: int) -> str:
+def _rank_hint(layer: Layer, x: Shape, rank: int) -> str:
     """Return what to write for an input of another rank than the layer's name states: no batch axis, another name."""
     hint = _without_batch(layer, x)
     if hint and (x.sizes[0] == 1 or _differs(layer, x)):
@@ -276,7 +276,7 @@ def _fits(layer: Layer, x: Shape) -> bool:
     try:
         check_inputs(layer, [x])
         return all(type(c.left) is type(c.right) is int and holds(c) for c in layer.constraints(x))
-    except Misfit:
+    except LayerError:
         return False
 
 
@@ -284,19 +284,19 @@ def _differs(layer: Layer, x: Shape) -> bool:
     """Tell whether an argument states another size than the input has: in_channels, num_features."""
     try:
         return any(c.relation == EQUAL and not holds(c) for c in layer.constraints(x))
-    except Misfit:
+    except LayerError:
         return False
 
 
-def problem_at(node: Node, misfit: Misfit) -> Problem:
+def problem_at(node: Node, error: LayerError) -> Problem:
     """Return what is wrong with a layer, at its place in the source."""
-    return misfit.at(node.mark, f"{node.name} ({node.kind})", node.name)._replace(also=node.uses)
+    return error.at(node.mark, f"{node.name} ({node.kind})", node.name)._replace(also=node.uses)
 
 
-def _no_such_output(giver: Node, output: int, outputs: int) -> Misfit:
-    return Misfit(
+def _no_such_output(giver: Node, output: int, outputs: int) -> LayerError:
+    return LayerError(
         f"{giver.name} has {count_noun(outputs, 'output')}, and none with the number {output}",
-        mend=f"they are {giver.name}[0] to {giver.name}[{outputs - 1}]" if outputs > 1 else f"take {giver.name} alone",
+        hint=f"they are {giver.name}[0] to {giver.name}[{outputs - 1}]" if outputs > 1 else f"take {giver.name} alone",
     )
 
 
@@ -312,7 +312,7 @@ def _shared_weights(graph: Graph, sizings: Sequence[Sizing | None]) -> list[Prob
             problems.append(
                 problem_at(
                     node,
-                    Misfit(
+                    LayerError(
                         f"it shares the weights of {name}, whose sizes are not the ones it needs",
                         (f"it needs {_tensors(sizing)}; {name} has {_tensors(owner)}",),
                         f"give it the same input sizes and arguments as {name}, or weights of its own",

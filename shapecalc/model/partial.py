@@ -41,7 +41,9 @@ def inferred_part(graph: Graph, sizings: Sequence[Sizing | None]) -> tuple[Graph
         for name, ref in graph.named_outputs().items()
         if ref.node < 0 or (ref.node in known and ref.output < len(known[ref.node].outputs))
     }
-    part = graph._replace(nodes=tuple(nodes), outputs=tuple(outputs.values()), output_names=tuple(outputs), claims=())
+    part = graph._replace(
+        nodes=tuple(nodes), outputs=tuple(outputs.values()), output_names=tuple(outputs), expectations=()
+    )
     return part, list(known.values())
 
 
@@ -54,7 +56,7 @@ def is_made_of_others(kind: str) -> bool:
 def given_to(graph: Graph, node: Node, inputs: tuple[Shape, ...], sides: tuple[Any, ...]) -> tuple[str, ...]:
     """Return what a layer that does not fit is given, and by what; multiplied out where features are what disagrees."""
     if all(ref.node < 0 for ref in node.inputs):
-        return ()  # the input of the network is in sight
+        return ()  # the input of the network is in dependence
     told = []
     for shape, ref in zip(inputs[:_GIVEN], node.inputs, strict=False):
         whole = f" = {shape.elements:,}" if shape.rank > 1 and shape.elements in sides else ""

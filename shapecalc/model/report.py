@@ -247,7 +247,7 @@ class Report(Answer):
         rows = self._rows_by_name()
         if name not in rows:
             raise UsageError(
-                Problem(f"{self.name or 'the network'} has no layer {name}", mend=did_you_mean(name, rows))
+                Problem(f"{self.name or 'the network'} has no layer {name}", hint=did_you_mean(name, rows))
             )
         return rows[name]
 
@@ -323,7 +323,7 @@ class Report(Answer):
         if others:
             names = list(self.outputs)
             message = f"{self.name or 'the network'} has several outputs: {', '.join(names)}"
-            raise UsageError(Problem(message, mend=f'ask for one of them: net.infer()["{names[0]}"].out_features'))
+            raise UsageError(Problem(message, hint=f'ask for one of them: net.infer()["{names[0]}"].out_features'))
         return self.shape_of(ref.node, ref.output).elements
 
     def to_dict(self) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def render(  # noqa: PLR0913  (each is an option of its own)
     """
     format = ALSO.get(format, format)  # noqa: A001
     if format not in FORMATS:
-        raise UsageError(Problem(f"there is no format {format}", mend=did_you_mean(format, FORMATS)))
+        raise UsageError(Problem(f"there is no format {format}", hint=did_you_mean(format, FORMATS)))
     draw = import_module(f"shapecalc.renderers.{format}").draw
     if format == "json":
         with_fields = _asks_for_fields(columns or ())
@@ -98,7 +98,7 @@ def _asks_for_fields(columns: Sequence[str]) -> bool:
 def _refuse(**options: Any) -> None:
     for option, is_given in options.items():
         if is_given:
-            raise UsageError(Problem(f"JSON takes no {option}: it always holds everything", mend="or use CSV"))
+            raise UsageError(Problem(f"JSON takes no {option}: it always holds everything", hint="or use CSV"))
 
 
 def __getattr__(name: str) -> Any:

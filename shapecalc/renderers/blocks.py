@@ -76,7 +76,7 @@ def draw_blocks(blocks: Iterable[Block], format_: str, width: int | None = None,
     if format_ == "html":
         return "\n".join(map(_html, blocks))
     if format_ != "text":
-        raise UsageError(Problem(f"there is no format {format_}", mend=did_you_mean(format_, BLOCK_FORMATS)))
+        raise UsageError(Problem(f"there is no format {format_}", hint=did_you_mean(format_, BLOCK_FORMATS)))
     room = width or PROSE
     drawn, last = "", None
     for block in blocks:

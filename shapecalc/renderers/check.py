@@ -26,8 +26,8 @@ class Checked(NamedTuple):
 
     spec: str
     networks: int
-    claims: int
-    told: str
+    expectations: int
+    summary: str
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     exit_status: int
@@ -37,9 +37,9 @@ def draw_verdict(result: Checked) -> str:
     """Return the line of one specification; its problems are shown as every error is."""
     if result.problems:
         return clean(f"wrong  {result.spec}: {count_noun(len(result.problems), 'problem')}")
-    held = f"{count_noun(result.claims, 'claim')} held" if result.claims else "nothing claimed"
+    held = f"{count_noun(result.expectations, 'expectation')} met" if result.expectations else "no expectations"
     warned = f", {count_noun(len(result.warnings), 'warning')}" if result.warnings else ""
-    return clean(f"ok     {result.spec}: {result.told}, {held}{warned}")
+    return clean(f"ok     {result.spec}: {result.summary}, {held}{warned}")
 
 
 def draw_annotations(results: Sequence[Checked]) -> Iterator[str]:
@@ -48,7 +48,7 @@ def draw_annotations(results: Sequence[Checked]) -> Iterator[str]:
         yield from (_annotation("error", result.spec, problem) for problem in result.problems)
         yield from (_annotation("warning", result.spec, problem) for problem in result.warnings)
         if not result.problems:
-            yield defuse(clean(f"ok     {result.spec}: {result.told}"))
+            yield defuse(clean(f"ok     {result.spec}: {result.summary}"))
 
 
 def _annotation(level: str, spec: str, problem: Problem) -> str:
@@ -56,7 +56,7 @@ def _annotation(level: str, spec: str, problem: Problem) -> str:
     place = f"file={github_property(mark.source.name if mark else spec)}"
     if mark and mark.line:
         place += f",line={mark.line},col={mark.column}"
-    lines = (problem.headline, *problem.why, *filter(None, problem.mend.split("\n")))
+    lines = (problem.headline, *problem.why, *filter(None, problem.hint.split("\n")))
     return f"::{level} {place},title=shapecalc::{github(join_lines(lines))}"
 
 
@@ -67,8 +67,8 @@ def draw_table(results: Sequence[Checked], format_: str) -> str:
             (
                 "wrong" if one.problems else "ok",
                 one.spec,
-                one.told,
-                f"{one.claims:,}",
+                one.summary,
+                f"{one.expectations:,}",
                 f"{len(one.problems):,}",
                 f"{len(one.warnings):,}",
             )
@@ -93,7 +93,7 @@ def check_contract(results: Sequence[Checked]) -> dict[str, Any]:
             "spec": result.spec,
             "ok": not result.problems,
             "networks": result.networks,
-            "claims": result.claims,
+            "expectations": result.expectations,
             "problems": [problem.to_dict() for problem in result.problems],
             "warnings": [warning.to_dict() for warning in result.warnings],
         }

@@ -166,9 +166,9 @@ def parse_columns(text: str) -> list[str]:
 def check_columns(names: Sequence[str]) -> list[str]:
     """Return the columns, each once. Errors: `UsageError` for an unknown one, or none at all."""
     if not names:
-        raise UsageError(Problem("no column is named", mend=f"name some of: {', '.join(COLUMNS)}"))
+        raise UsageError(Problem("no column is named", hint=f"name some of: {', '.join(COLUMNS)}"))
     for name in names:
         if name not in COLUMNS:
-            mend = _NOT_A_COLUMN.get(name) or did_you_mean(name, COLUMNS)
-            raise UsageError(Problem(f"there is no column {name}", mend=mend))
+            hint = _NOT_A_COLUMN.get(name) or did_you_mean(name, COLUMNS)
+            raise UsageError(Problem(f"there is no column {name}", hint=hint))
     return list(dict.fromkeys(names))

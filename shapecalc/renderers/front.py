@@ -33,7 +33,7 @@ _INK, _CLOUD, _LINE = "#333333", "#b8c4d0", "#c2410c"
 def check_picture(path: str) -> None:
     """See that a picture can be drawn. Errors: `UsageError` for a file that is no picture, `MissingExtraError`."""
     if os.path.splitext(path)[1].lower() not in _FORMATS:
-        raise UsageError(Problem(f"{path} is no picture that can be drawn", mend="call it .svg, .png or .pdf"))
+        raise UsageError(Problem(f"{path} is no picture that can be drawn", hint="call it .svg, .png or .pdf"))
     try:
         import matplotlib.figure  # noqa: F401  (an extra, and slow to load)
     except ModuleNotFoundError:

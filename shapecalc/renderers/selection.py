@@ -49,9 +49,9 @@ class Selection(NamedTuple):
         if self.column:
             check_columns([self.column])
             if COLUMNS[self.column].sort is FIELD:
-                raise UsageError(Problem(f"{self.column} is no order", mend="params, macs or output_bytes would do"))
+                raise UsageError(Problem(f"{self.column} is no order", hint="params, macs or output_bytes would do"))
         if self.top is not None and (type(self.top) is not int or self.top < 1):
-            raise UsageError(Problem(f"top is {self.top}", mend="give a whole number of at least 1"))
+            raise UsageError(Problem(f"top is {self.top}", hint="give a whole number of at least 1"))
 
     def picked(self, report: Report, lines: Sequence[ReportLine]) -> list[int]:
         """Return the indices of the lines shown, in order. Errors: `UsageError` for a kind that is not there."""
@@ -72,7 +72,7 @@ class Selection(NamedTuple):
             kind = word if word in there or cls is None else cls.kind
             if kind not in there:
                 message = f"the network has no layer of the kind {word}"
-                raise UsageError(Problem(message, mend=did_you_mean(word, there)))
+                raise UsageError(Problem(message, hint=did_you_mean(word, there)))
             wanted.add(kind)
         return wanted
 

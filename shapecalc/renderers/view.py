@@ -183,7 +183,7 @@ def _is_shared(line: ReportLine) -> bool:
 def _check_depth(depth: int | str | None) -> int | str | None:
     if depth is None or depth == AUTO or (isinstance(depth, int) and depth >= 1):
         return depth
-    raise UsageError(Problem(f"depth is {depth}", mend="give a whole number of at least 1"))
+    raise UsageError(Problem(f"depth is {depth}", hint="give a whole number of at least 1"))
 
 
 def _fitting_depth(report: Report) -> int | None:

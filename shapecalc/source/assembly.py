@@ -96,8 +96,8 @@ class TreeBuilder:
         """Add the value that an anchor names: the same one, not a copy."""
         if anchor not in self.anchors:
             above = partial(islice, self.anchors, len(self.anchors))
-            mend = did_you_mean(anchor, above, f"name a value with `&{anchor}` above this line")
-            self.problems.append(Problem(f"the alias `*{anchor}` names no anchor", mark, mend=mend))
+            hint = did_you_mean(anchor, above, f"name a value with `&{anchor}` above this line")
+            self.problems.append(Problem(f"the alias `*{anchor}` names no anchor", mark, hint=hint))
             self.put(Scalar(None, "", mark), 1, 0)
             return
         value, size, height = self.anchors[anchor]
@@ -107,7 +107,7 @@ class TreeBuilder:
                     f"the alias `*{anchor}` stands inside its own anchor",
                     mark,
                     why=("the value would contain itself, without end",),
-                    mend="write out what is meant here",
+                    hint="write out what is meant here",
                 )
             )
         self.count(size, mark, " once their aliases are written out")
@@ -119,7 +119,7 @@ class TreeBuilder:
         self.total += size
         if self.total > MAX_VALUES:
             message = f"the specification holds more than {MAX_VALUES:,} values{words}"
-            raise StopReadingError(Problem(message, mark, mend="`repeat:` and blocks say the same in fewer"))
+            raise StopReadingError(Problem(message, mark, hint="`repeat:` and blocks say the same in fewer"))
 
     def check_depth(self, height: int, mark: Mark) -> None:
         """Hold the limit of nesting, for what is `height` deep in itself."""
@@ -157,7 +157,7 @@ class TreeBuilder:
                 Problem(
                     f"`{short(text)}` is given twice",
                     value.mark,
-                    mend="keep one of the two",
+                    hint="keep one of the two",
                     also=(("first given at", seen[text].mark),),
                 )
             )
@@ -180,7 +180,7 @@ class TreeBuilder:
             for part in value.items if isinstance(value, ListValue) else [value]:
                 if not isinstance(part, MapValue):
                     message = "`<<` brings in the keys of a mapping, or of a list of mappings"
-                    self.problems.append(Problem(message, part.mark, mend="name a mapping, as in `<<: *name`"))
+                    self.problems.append(Problem(message, part.mark, hint="name a mapping, as in `<<: *name`"))
                     continue
                 for inner, given in part.pairs:
                     if inner.text not in taken:
@@ -192,16 +192,16 @@ class TreeBuilder:
 def depth_problem(mark: Mark) -> Problem:
     """Return what is wrong with a text that is nested too deep."""
     message = f"lists and mappings are nested more than {MAX_DEPTH} deep"
-    return Problem(message, mark, mend="give the inner parts a name under `blocks:`")
+    return Problem(message, mark, hint="give the inner parts a name under `blocks:`")
 
 
 def _bad_key(value: Value) -> Problem:
     if not isinstance(value, Scalar):
         kind = "list" if isinstance(value, ListValue) else "mapping"
-        mend = "put a key that begins with `[` or `{` in quotes"
-        return Problem(f"a key is a word, not a {kind}", value.mark, mend=mend)
+        hint = "put a key that begins with `[` or `{` in quotes"
+        return Problem(f"a key is a word, not a {kind}", value.mark, hint=hint)
     if not value.text:
-        return Problem("a key is missing before the `:`", value.mark, mend="write the key, or remove the line")
+        return Problem("a key is missing before the `:`", value.mark, hint="write the key, or remove the line")
     shown = short(value.text)
     kind = "nothing" if value.value is None else "true or false" if isinstance(value.value, bool) else "a number"
-    return Problem(f"a key is a word: `{shown}` is {kind}", value.mark, mend=f"write '{shown}' in quotes for the word")
+    return Problem(f"a key is a word: `{shown}` is {kind}", value.mark, hint=f"write '{shown}' in quotes for the word")

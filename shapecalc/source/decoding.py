@@ -20,8 +20,8 @@ def decode(text: str | bytes, source: Source) -> str:
     """Return a file's bytes as text. Errors: `StopReadingError` where they are none."""
     if len(text) > MAX_BYTES:
         size = f"{len(text) / 2**20:,.1f} MiB"
-        mend = f"a specification is at most {MAX_BYTES // 2**20} MiB"
-        raise StopReadingError(Problem(f"the text is {size} long", Mark(source, 0, 0), mend=mend))
+        hint = f"a specification is at most {MAX_BYTES // 2**20} MiB"
+        raise StopReadingError(Problem(f"the text is {size} long", Mark(source, 0, 0), hint=hint))
     if isinstance(text, str):
         return text.removeprefix("\ufeff")
     is_wide = text[:2] in (b"\xff\xfe", b"\xfe\xff")
@@ -32,17 +32,17 @@ def decode(text: str | bytes, source: Source) -> str:
             raise StopReadingError(_binary(source)) from None
         if is_wide:
             raise StopReadingError(
-                Problem("the file is not UTF-16 text", Mark(source, 0, 0), mend="save it as UTF-8")
+                Problem("the file is not UTF-16 text", Mark(source, 0, 0), hint="save it as UTF-8")
             ) from None
         start = error.start
         source.text = text.decode("utf-8-sig", "replace")
         place = place_of(source, len(text[:start].decode("utf-8-sig")))
         message = f"the file is not UTF-8 text: it holds the byte 0x{text[start]:02X}"
-        raise StopReadingError(Problem(message, place, mend="save it as UTF-8")) from None
+        raise StopReadingError(Problem(message, place, hint="save it as UTF-8")) from None
 
 
 def _binary(source: Source) -> Problem:
-    return Problem("the file is binary, not text", Mark(source, 0, 0), mend="a specification is YAML, saved as UTF-8")
+    return Problem("the file is binary, not text", Mark(source, 0, 0), hint="a specification is YAML, saved as UTF-8")
 
 
 def check_text(source: Source) -> None:
@@ -53,11 +53,11 @@ def check_text(source: Source) -> None:
     found = UNREADABLE.search(text)
     if found:
         message = f"the character U+{ord(found[0]):04X} cannot stand in YAML"
-        raise StopReadingError(Problem(message, place_of(source, found.start()), mend="remove it"))
+        raise StopReadingError(Problem(message, place_of(source, found.start()), hint="remove it"))
     found = re.search(_TAG_DIRECTIVE, text) if "%TAG" in text else None
     if found:  # reading these takes the square of their number
         message = "a `%TAG` directive is not read: a specification is plain values"
-        raise StopReadingError(Problem(message, place_of(source, found.end() - 1), mend="remove the line"))
+        raise StopReadingError(Problem(message, place_of(source, found.end() - 1), hint="remove the line"))
 
 
 def place_of(source: Source, offset: int) -> Mark:

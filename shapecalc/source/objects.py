@@ -31,7 +31,7 @@ def read_objects(obj: object, builder: TreeBuilder) -> None:
             builder.scalar(_object_scalar(value, mark, builder))
         else:
             if id(value) in inside:
-                raise StopReadingError(Problem("a value contains itself", mark, mend="write out what is meant here"))
+                raise StopReadingError(Problem("a value contains itself", mark, hint="write out what is meant here"))
             inside.add(id(value))
             builder.open(mark, isinstance(value, Mapping))
             walks.append((id(value), path, walk))
@@ -77,7 +77,7 @@ def _pairs(value: Mapping[Any, object], path: str) -> Iterator[tuple[str, object
 def _object_scalar(value: object, mark: Mark, builder: TreeBuilder) -> Scalar:
     if isinstance(value, _BadKey):
         message = f"a key is a text, not a value of type `{value.kind}`"
-        builder.problems.append(Problem(message, mark, mend="write the key as a text"))
+        builder.problems.append(Problem(message, mark, hint="write the key as a text"))
         return builder.refused
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()  # a number of numpy's, or of a library that does as numpy does
@@ -88,8 +88,8 @@ def _object_scalar(value: object, mark: Mark, builder: TreeBuilder) -> Scalar:
     if word is not None:
         return word
     kind = type(value).__name__
-    mend = "give a dict, a list, a text, a number, a bool or None"
-    builder.problems.append(Problem(f"a value of type `{kind}` cannot stand in a specification", mark, mend=mend))
+    hint = "give a dict, a list, a text, a number, a bool or None"
+    builder.problems.append(Problem(f"a value of type `{kind}` cannot stand in a specification", mark, hint=hint))
     return Scalar(None, kind, mark)
 
 

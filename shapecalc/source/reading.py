@@ -44,8 +44,8 @@ def read_events(source: Source, builder: TreeBuilder) -> None:
     root = builder.root
     if root is None or (isinstance(root, Scalar) and root.value is None and not root.text):
         held = "holds only comments" if "#" in source.text else "is empty"
-        mend = "a specification has an input:, such as 3x224x224, and a list under layers:"
-        raise StopReadingError(Problem(f"the file {held}", Mark(source, 0, 0), mend=mend))
+        hint = "a specification has an input:, such as 3x224x224, and a list under layers:"
+        raise StopReadingError(Problem(f"the file {held}", Mark(source, 0, 0), hint=hint))
 
 
 def _feed(yaml: Any, text: str, builder: TreeBuilder) -> None:
@@ -83,8 +83,8 @@ def _nesting_problem(error: MarkedYAMLError, source: Source) -> Problem | None:
 def _begin_document(event: Any, builder: TreeBuilder) -> None:
     if builder.root is not None:
         mark = _event_mark(event, builder.source)
-        mend = "one file is one specification: remove the `---`"
-        raise StopReadingError(Problem("a second document begins here", mark, mend=mend))
+        hint = "one file is one specification: remove the `---`"
+        raise StopReadingError(Problem("a second document begins here", mark, hint=hint))
 
 
 def _add_scalar(event: Any, builder: TreeBuilder) -> None:
@@ -107,7 +107,7 @@ def check_characters(text: str, mark: Mark, builder: TreeBuilder) -> None:
     found = UNREADABLE.search(text)
     if found:
         message = f"the text holds the control character U+{ord(found[0]):04X}"
-        builder.problems.append(Problem(message, mark, mend="remove it"))
+        builder.problems.append(Problem(message, mark, hint="remove it"))
 
 
 def _check_tabs(event: Any, builder: TreeBuilder) -> None:
@@ -151,4 +151,4 @@ def _checked_mark(event: Any, builder: TreeBuilder) -> Mark:
 def _refuse_tag(tag: str, mark: Mark, builder: TreeBuilder) -> None:
     shown = short(tag.replace("tag:yaml.org,2002:", "!!"))
     message = f"the tag `{shown}` is not read: a specification is plain values"
-    builder.problems.append(Problem(message, mark, mend="remove the tag, or put the text in quotes"))
+    builder.problems.append(Problem(message, mark, hint="remove the tag, or put the text in quotes"))

@@ -22,7 +22,7 @@ def tabs_problem(source: Source, number: int) -> Problem | None:
     if "\t" not in indent:
         return None
     mark = Mark(source, number, indent.index("\t") + 1, indent.count("\t"))
-    return Problem("tabs stand where spaces are due", mark, mend="indent with spaces")
+    return Problem("tabs stand where spaces are due", mark, hint="indent with spaces")
 
 
 def _mark_of(mark: Any, source: Source) -> Mark:
@@ -50,14 +50,14 @@ def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: 
     if "flow" in context:
         return _unclosed_bracket(begin, mark)
     if "quoted scalar" in context and "escape" not in problem and "hex" not in problem:
-        return Problem("the quote is not closed", begin, mend="close it with the same quote that opens it")
+        return Problem("the quote is not closed", begin, hint="close it with the same quote that opens it")
     if "block mapping" in context and _WHOLE.match(source.line(mark.line)):
         message = "this line is indented unlike those that it belongs to"
-        return Problem(message, mark, mend="indent it exactly as the keys or items beside it")
-    for words, message, mend in _SYNTAX:
+        return Problem(message, mark, hint="indent it exactly as the keys or items beside it")
+    for words, message, hint in _SYNTAX:
         if words in problem or words in context:
             at = begin if words == "simple key" else mark
-            return Problem(message.format(_character(at)), at, mend=mend)
+            return Problem(message.format(_character(at)), at, hint=hint)
     return Problem(f"this is not YAML: {problem}", mark, why=(context,) if context else ())
 
 
@@ -71,7 +71,7 @@ def _slip_above(mark: Mark, source: Source) -> Problem | None:
     if not word or not indent or ":" in above or len(above) - len(above.lstrip()) != indent.end():
         return None
     place = Mark(source, mark.line - 1, indent.end() + 1, word.end() - indent.end())
-    return Problem("a `:` is missing after this", place, mend="write `key: value`, with a space after the `:`")
+    return Problem("a `:` is missing after this", place, hint="write `key: value`, with a space after the `:`")
 
 
 def _character(mark: Mark) -> str:
@@ -81,20 +81,20 @@ def _character(mark: Mark) -> str:
 def _unclosed_bracket(begin: Mark, mark: Mark) -> Problem:
     bracket = _character(begin) if _character(begin) in "[{" else "["
     closing = "}" if bracket == "{" else "]"
-    mend = f"separate what stands between `{bracket}` and `{closing}` by commas, and close it"
+    hint = f"separate what stands between `{bracket}` and `{closing}` by commas, and close it"
     line = mark.source.line(mark.line)
     before, behind = re.search(r"[\w.-]+$", line[: mark.column - 1]), re.match(r"\[[^][]*\]", line[mark.column - 1 :])
     if before and behind:
-        mend = f'a word with brackets stands in quotes here: "{short(before[0] + behind[0])}"'
+        hint = f'a word with brackets stands in quotes here: "{short(before[0] + behind[0])}"'
     return Problem(
         f"a `,` or a `{closing}` is missing here",
         mark,
-        mend=mend,
+        hint=hint,
         also=((f"the `{bracket}` stands at", begin),) if begin != mark else (),
     )
 
 
-# What yaml says (its C and its Python reader word things differently), what it means, and the mend.
+# What yaml says (its C and its Python reader word things differently), what it means, and the hint.
 _SYNTAX = (
     (
         "mapping values are not allowed",

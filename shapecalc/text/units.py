@@ -59,7 +59,7 @@ def parse_count(given: Any, what: str = "the number") -> int:
     if not 1 <= amount < _MOST:
         shown = repr(given)[:_SHOWN]
         raise UsageError(
-            Problem(f"{what} is no number of at least 1: {shown}", mend="write for instance 5M, 300k or 1.5G")
+            Problem(f"{what} is no number of at least 1: {shown}", hint="write for instance 5M, 300k or 1.5G")
         )
     return amount
 
@@ -74,14 +74,14 @@ def parse_bytes(given: Any, what: str = "the budget") -> int:
     found = _AMOUNT.fullmatch(given.strip()) if isinstance(given, str) else None
     unit = _UNITS.get(found[2].lower()) if found else None
     if not found or unit is None:
-        mend = "write for instance 512KiB, 24GiB, or 16GB (which is decimal: 16,000,000,000 bytes)"
+        hint = "write for instance 512KiB, 24GiB, or 16GB (which is decimal: 16,000,000,000 bytes)"
         if found and f"{found[2].lower()}ib" in _UNITS:
             one = f"{found[1]}{found[2].upper()}"
-            mend = f"write {one}iB for units of 1,024, {one}B for decimal ones"
-        raise UsageError(Problem(f"{what} is no number of bytes: {given!r}", mend=mend))
+            hint = f"write {one}iB for units of 1,024, {one}B for decimal ones"
+        raise UsageError(Problem(f"{what} is no number of bytes: {given!r}", hint=hint))
     amount = _exactly(found[1], unit)
     if amount < 1:
-        raise UsageError(Problem(f"{what} is nothing: {given!r}", mend="give at least 1 byte"))
+        raise UsageError(Problem(f"{what} is nothing: {given!r}", hint="give at least 1 byte"))
     return amount
 
 
@@ -95,7 +95,7 @@ def parse_bits(given: Any, what: str) -> int:
         raise UsageError(
             Problem(
                 f"the bits of {what} are {given!r}: they must be a whole number from 1 to {_MOST_BITS}",
-                mend="write for instance 8, 16 or 32; or int8, fp16, bf16, fp32",
+                hint="write for instance 8, 16 or 32; or int8, fp16, bf16, fp32",
             )
         )
     return bits

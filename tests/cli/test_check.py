@@ -26,37 +26,37 @@ def test_one_line_a_file(tmp_path):
     ran = run("check", good, bad, none)
     assert ran.status == 2, "a file that is not there is a wrong use"
     assert ran.out.splitlines() == [
-        f"ok     {good}: good, 0 parameters, 2 claims held",
+        f"ok     {good}: good, 0 parameters, 2 expectations met",
         f"wrong  {bad}: 1 problem",
         f"wrong  {none}: 1 problem",
     ]
     assert "expect: params is 0, not 7\n" in ran.err
-    assert "that is 7 fewer than claimed" in ran.err
+    assert "that is 7 fewer than expected" in ran.err
     assert run("check", good).status == 0
     assert run("check", good, bad).status == 1
 
 
 @pytest.mark.parametrize(
-    ("claim", "words"),
+    ("expectation", "words"),
     [
         ("output: 3x8x9", "output is 3×8×8, not 3×8×9"),
         ("macs: 1", "macs is 0, not 1"),
         ("layers: 2", "layers is 1, not 2"),
         ("outputs: {relu1: 3x1x8}", "outputs.relu1 is 3×8×8, not 3×1×8"),
-        ("outputs: {relu2: 3x1x8}", "there is no relu2 to claim anything of"),
+        ("outputs: {relu2: 3x1x8}", "there is no relu2"),
         ("layer: {relu1: {output: 1}}", "layer.relu1.output is 3×8×8, not 1"),
         ("layer: {relu: {params: 1}}", "did you mean relu1?"),
         ("parms: 1", "did you mean params?"),
         ("params: '0'", "take away the quotes"),
     ],
 )
-def test_claims_that_are_not_so(claim, words):
-    ran = run("check", "-", text=f"input: 3x8x8\nlayers: [relu]\nexpect: {{{claim}}}\n")
+def test_unmet_expectations(expectation, words):
+    ran = run("check", "-", text=f"input: 3x8x8\nlayers: [relu]\nexpect: {{{expectation}}}\n")
     assert ran.status == 1
     assert words in ran.err
 
 
-def test_claims_of_a_block():
+def test_expectations_of_a_block():
     text = "input: 8\nblocks: {b: [{linear: 4}, {linear: 2}]}\nlayers:\n- b:\n  name: head\nexpect: {layer: {head: {params: %d}}}\n"
     assert run("check", "-", text=text % (36 + 10)).status == 0
     assert run("check", "-", text=text % 45).status == 1
@@ -193,7 +193,7 @@ def test_a_file_whose_name_has_a_line_break_is_a_file(tmp_path):
     file.write_text(GOOD)
     ran = run("check", file)
     assert (ran.status, ran.err) == (0, "")
-    assert ran.out.endswith("b.yaml: good, 0 parameters, 2 claims held\n")
+    assert ran.out.endswith("b.yaml: good, 0 parameters, 2 expectations met\n")
     assert shapecalc.load(str(file)).name == shapecalc.load(GOOD).name == "good"
 
 

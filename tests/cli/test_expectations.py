@@ -8,7 +8,7 @@ import yaml
 from running import run
 
 import shapecalc
-from shapecalc.errors import ClaimError, SpecError
+from shapecalc.errors import ExpectationError, SpecError
 from shapecalc.language.schema import specification_schema
 from shapecalc.questions.memory import memory
 
@@ -31,7 +31,7 @@ def broken(expect):
     """Return what is not met of an `expect:`."""
     try:
         shapecalc.load(f"{NET}expect: {expect}\n").check()
-    except ClaimError as error:
+    except ExpectationError as error:
         return [problem.message for problem in error.problems]
     return []
 
@@ -66,16 +66,16 @@ def test_every_sign_with_a_figure_one_less_the_same_and_one_more(what, sign, met
     ],
 )
 def test_units_of_counts(text, number):
-    (claim,) = shapecalc.load(f"{NET}expect: {{params: '!= {text}'}}\n").graph.claims
-    assert claim.expected.parts == (("!=", number),)
+    (expectation,) = shapecalc.load(f"{NET}expect: {{params: '!= {text}'}}\n").graph.expectations
+    assert expectation.expected.parts == (("!=", number),)
 
 
 @pytest.mark.parametrize(
     ("text", "number"), [("320 KiB", 320 * 1024), ("2MiB", 2 * 1024**2), ("16 MB", 16_000_000), ("400000", 400_000)]
 )
 def test_units_of_bytes(text, number):
-    (claim,) = shapecalc.load(f"{NET}expect: {{memory: '< {text}'}}\n").graph.claims
-    assert claim.expected.parts == (("<", number),)
+    (expectation,) = shapecalc.load(f"{NET}expect: {{memory: '< {text}'}}\n").graph.expectations
+    assert expectation.expected.parts == (("<", number),)
 
 
 def test_an_amount_alone_must_be_met_exactly():
@@ -115,11 +115,11 @@ def test_the_text_of_what_is_not_met():
         ("{params: '<> 5'}", "what is expected is no number"),
         ("{params: '> 5 and'}", "what is expected is no number"),
         ("{params: '500'}", "take away the quotes"),
-        ("{params: -3}", "a claim is a whole number, or a comparison such as '<= 5M', not -3"),
+        ("{params: -3}", "an expectation is a whole number, or a comparison such as '<= 5M', not -3"),
         ("{params: yes}", "not 'yes'"),
         ("{params: [3]}", "not a list"),
-        ("{layer: {fc1: {memory: 5}}}", "nothing called memory can be claimed"),
-        ("{flops: 5}", "nothing called flops can be claimed"),
+        ("{layer: {fc1: {memory: 5}}}", "there is no expectation called memory"),
+        ("{flops: 5}", "there is no expectation called flops"),
         ("{layer: 3}", "expect is a mapping"),
     ],
 )

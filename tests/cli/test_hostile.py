@@ -204,7 +204,7 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
         + "".join(f"  v{i}: {{vars: {{{', '.join(f'ww{k}: 1' for k in range(50))}}}}}\n" for i in range(400)),
         "there is no variable ww0 to set",
     ),
-    "variants with claims, each of which is of nothing": (
+    "variants with expectations, each of which is of nothing": (
         "input: 8\nlayers:\n  - linear: 3\nvariants:\n"
         + "".join(
             f"  v{i}:\n    expect:\n      layer:\n"
@@ -220,7 +220,7 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
         + "".join(f"  v{i}: {{vars: {{w: {7 * i + 1}}}}}\n" for i in range(999)),
         "whole number",
     ),
-    "claims of nothing": (
+    "expectations of nothing": (
         f"{HEAD}  - linear: 4\n    repeat: 20000\nexpect:\n  layer:\n"
         + "".join(f"    linaer{i}: {{params: 3}}\n" for i in range(20_000)),
         "did you mean linear1?",
@@ -279,7 +279,7 @@ RIGHT: dict[str, tuple[str, int]] = {
         216_000,
     ),
     "20,000 blocks": ("input: 8\nblocks:\n" + "".join(f"  b{i}: [linear: 1]\n" for i in range(20_000)) + "layers:\n" + "".join(f"  - b{i}\n" for i in range(20_000)), 40_007),
-    "20,000 claims": (
+    "20,000 expectations": (
         f"{HEAD}  - linear: 8\n    repeat: 20000\nexpect:\n  layer:\n" + "".join(f"    linear{i + 1}: {{params: 72}}\n" for i in range(20_000)),
         1_440_000,
     ),
@@ -395,7 +395,7 @@ def test_a_pipe_is_read(tmp_path: Path) -> None:
     writer.start()
     ran = run("check", pipe)
     writer.join()
-    assert (ran.status, ran.out) == (0, f"ok     {pipe}: pipe, 72 parameters, nothing claimed\n")
+    assert (ran.status, ran.out) == (0, f"ok     {pipe}: pipe, 72 parameters, no expectations\n")
     ended = subprocess.run(
         ["bash", "-c", '"$@" <(sleep 0.3; printf "input: 8\nlayers: [linear: 8]\n")', "bash", *COMMAND, "check"],
         capture_output=True, text=True, check=False,

@@ -32,7 +32,10 @@ def test_a_copy_is_the_same_network(name):
     assert ran.err.startswith(f"wrote {name}.yaml")
     copy, original = shapecalc.load(f"{name}.yaml"), shapecalc.load(name)
     assert copy.infer().to_dict() == original.infer().to_dict()
-    told = [[(claim.what, claim.expected) for claim in one.check().graph.claims] for one in (copy, original)]
+    told = [
+        [(expectation.what, expectation.expected) for expectation in one.check().graph.expectations]
+        for one in (copy, original)
+    ]
     assert told[0] == told[1] != []
 
 
@@ -82,7 +85,7 @@ def test_files_that_it_uses_come_with_it():
 def test_the_starter_is_right_and_its_own_advice_works():
     assert run("init").err == "wrote network.yaml\n   `shapecalc summary network.yaml` shows it\n"
     assert Path("network.yaml").read_text(encoding="utf-8") == STARTER
-    assert run("check", "network.yaml").out.endswith("1 claim held\n")
+    assert run("check", "network.yaml").out.endswith("1 expectation met\n")
     wider = run("summary", "network.yaml", "--set", "width=64")
     assert wider.status == 0
     assert "total" in wider.out

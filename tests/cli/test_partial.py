@@ -137,7 +137,7 @@ def test_features_behind_what_does_not_fit():
 def test_expectations_are_of_the_whole_network():
     with pytest.raises(shapecalc.ShapeError) as caught:
         shapecalc.load(CHAIN).check()
-    assert caught.value.report.graph.claims == ()
+    assert caught.value.report.graph.expectations == ()
     assert "not 1" not in run("check", "-", text=CHAIN).err
 
 

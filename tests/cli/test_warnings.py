@@ -65,7 +65,7 @@ def test_a_warning_is_said_once_in_a_command(tmp_path):
 
 
 def test_check_shows_warnings():
-    assert run("check", "-", text=DRAFT).out == "ok     -: , 55,680 parameters, nothing claimed, 2 warnings\n"
+    assert run("check", "-", text=DRAFT).out == "ok     -: , 55,680 parameters, no expectations, 2 warnings\n"
     (result,) = json.loads(run("check", "-", "--format", "json", text=DRAFT).out)["results"]
     assert (result["ok"], [found["line"] for found in result["warnings"]]) == (True, [5, 2])
     lines = run("check", "-", "--format", "github", text=DRAFT).out.splitlines()

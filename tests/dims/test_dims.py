@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from shapecalc import dims
-from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, LESS, UP_TO, Constraint, Misfit, holds, lists, traces
+from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, LESS, UP_TO, Constraint, LayerError, holds, lists, traces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,12 +129,12 @@ TEXTS: dict[str, tuple[Any, ...]] = {
 def test_a_constraint_that_does_not_hold_says_so_with_its_values(text: str) -> None:
     constraint = Constraint(*TEXTS[text])
     assert not holds(constraint)
-    assert constraint.misfit().message == text
+    assert constraint.error().message == text
 
 
 def test_a_constraint_may_tell_in_its_own_words() -> None:
-    told = Misfit("not so", mend="do this")
-    assert Constraint(2, EQUAL, 3, "a", "b", lambda: told).misfit() is told
+    told = LayerError("not so", hint="do this")
+    assert Constraint(2, EQUAL, 3, "a", "b", lambda: told).error() is told
 
 
 def test_a_trace_remembers_how_it_was_made() -> None:
@@ -322,7 +322,7 @@ def test_lists_and_ranges_give_what_pythons_ints_give(a: Sequence[int], b: Seque
 
 def test_what_would_make_a_constraint_hold() -> None:
     def values(*constraint: Any) -> list[Any]:
-        return [proposal.values[0] for proposal in Constraint(*constraint).misfit().proposals]
+        return [proposal.values[0] for proposal in Constraint(*constraint).error().proposals]
 
     assert values(5, UP_TO, 3, "a", "b") == [3, 5]
     assert values(5, LESS, 5, "a", "b") == [4, 6]

@@ -296,17 +296,17 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("text", "message", "offset", "mend"), BAD)
-def test_errors(text: str, message: str, offset: int | None, mend: str) -> None:
+@pytest.mark.parametrize(("text", "message", "offset", "hint"), BAD)
+def test_errors(text: str, message: str, offset: int | None, hint: str) -> None:
     error = failure(text)
     assert str(error) == error.message == message
-    assert error.mend == mend
+    assert error.hint == hint
     if offset is not None:
         assert error.offset == offset
 
 
 @pytest.mark.parametrize(
-    ("text", "mend"),
+    ("text", "hint"),
     [
         ("i && i", "write `and`"),
         ("i || i", "write `or`"),
@@ -315,8 +315,8 @@ def test_errors(text: str, message: str, offset: int | None, mend: str) -> None:
         ("227×227", "write `*` to multiply"),
     ],
 )
-def test_slips_are_known(text: str, mend: str) -> None:
-    assert failure(text).mend == mend
+def test_slips_are_known(text: str, hint: str) -> None:
+    assert failure(text).hint == hint
 
 
 @pytest.mark.parametrize(
@@ -364,7 +364,7 @@ def test_limits_are_told() -> None:
 def test_the_mend_of_a_variable_without_variables() -> None:
     with pytest.raises(ExpressionError) as caught:
         parse("width").evaluate({})
-    assert caught.value.mend == "variables are given under `vars:`"
+    assert caught.value.hint == "variables are given under `vars:`"
 
 
 @given(st.text(max_size=60) | st.text("abi0123456789+-*/%()[]<>=.,:'\" \n", max_size=60))

@@ -1,4 +1,4 @@
-"""Every kind with any arguments, on inputs of any number and any axes: sizes, or a `Misfit`."""
+"""Every kind with any arguments, on inputs of any number and any axes: sizes, or a `LayerError`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from searching import some
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers import KINDS
 from shapecalc.layers.base.arguments import Argument, Choice, Flag, Text
 from shapecalc.layers.base.layer import Composite, Layer
@@ -34,7 +34,7 @@ def values_for(argument: Argument) -> list[Any]:
 
 
 def check(layer: Layer, shapes: tuple[Shape, ...]) -> None:
-    with suppress(Misfit):
+    with suppress(LayerError):
         sizing = size_layer(layer, shapes)
         for output in sizing.outputs:
             assert all(type(size) is int and size >= 1 for size in output.sizes)
@@ -71,7 +71,7 @@ def test_any_arguments(kind: str) -> None:
             chosen = rng.sample(sorted(cls.arguments), min(len(cls.arguments), 3))
             cases.append({**given, **{name: rng.choice(values_for(cls.arguments[name])) for name in chosen}})
         for case in cases:
-            with suppress(Misfit):
+            with suppress(LayerError):
                 layer = cls(**case)
                 for one in shapes:
                     check(layer, one)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shapecalc.dims import traces
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers import KINDS
 from shapecalc.layers.base.arguments import MAX_SIZE, Argument, Choice, Count, Flag, Integer, Number, Text
 from shapecalc.layers.base.per_axis import Factors, Padding, PerAxis, per_axis
@@ -108,20 +108,20 @@ REFUSED: list[tuple[str, Any, str]] = [
 
 @pytest.mark.parametrize(("name", "given", "text"), REFUSED, ids=[f"{i}-{case[0]}" for i, case in enumerate(REFUSED)])
 def test_refusing(name: str, given: Any, text: str) -> None:
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(LayerError) as caught:
         getattr(Sorts, name).normalise(given)
     assert caught.value.message == text
     assert caught.value.argument == name
 
 
 def test_the_nearest_word_is_offered() -> None:
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(LayerError) as caught:
         Sorts.choice.normalise("reflekt")
-    assert caught.value.mend == "did you mean reflect?"
+    assert caught.value.hint == "did you mean reflect?"
 
 
 def test_long_values_are_cut_short() -> None:
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(LayerError) as caught:
         Sorts.integer.normalise("x" * 10_000)
     assert len(caught.value.message) < 150
 

@@ -7,7 +7,7 @@ import random
 import pytest
 from sizing import outputs, parameters, sized, torch_macs
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 
 
 def test_grouped_heads_with_all_heads_are_plain_heads() -> None:
@@ -97,7 +97,7 @@ def test_refused(arguments: dict[str, int], shapes: list[tuple[int, ...]], messa
     from shapecalc.layers.kinds.attention import MultiHeadAttention
     from shapecalc.model.inference import size_layer
 
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(LayerError) as caught:
         size_layer(MultiHeadAttention(**arguments), tuple(Shape(sizes) for sizes in shapes))
     assert message in str(caught.value)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers import KINDS
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers, axis_index, axis_of
 from shapecalc.layers.base.shape import Shape
@@ -19,27 +19,27 @@ def test_axes_are_numbered_with_the_batch_as_0() -> None:
 
 @pytest.mark.parametrize(("dim", "rank"), [(0, 3), (-4, 3), (0, 0), (-2, 1)])
 def test_the_batch_axis_cannot_be_named(dim: int, rank: int) -> None:
-    with pytest.raises(Misfit, match=f"start_dim {dim} is the batch axis") as caught:
+    with pytest.raises(LayerError, match=f"start_dim {dim} is the batch axis") as caught:
         axis_of(dim, rank, "start_dim")
     assert caught.value.argument == "start_dim"
 
 
 @pytest.mark.parametrize(("dim", "rank"), [(4, 3), (-5, 3), (1, 0), (2, 1)])
 def test_an_axis_that_is_not_there(dim: int, rank: int) -> None:
-    with pytest.raises(Misfit, match=f"dim {dim} is out of range"):
+    with pytest.raises(LayerError, match=f"dim {dim} is out of range"):
         axis_of(dim, rank)
 
 
-@pytest.mark.parametrize(("rank", "why", "mend"), [
+@pytest.mark.parametrize(("rank", "why", "hint"), [
     (0, "its input is a single number: it has no axes but the batch's, which is 0", ""),
     (1, "its input has 1 axis: it is 1 or -1", "use 1 for its first axis"),
     (2, "its input has 2 axes: they are 1 to 2, or -2 to -1 from the end; 0 is the batch's",
      "use 1 for its first axis, 2 or -1 for its last"),
 ])  # fmt: skip
-def test_an_error_says_which_axes_there_are(rank: int, why: str, mend: str) -> None:
-    with pytest.raises(Misfit) as caught:
+def test_an_error_says_which_axes_there_are(rank: int, why: str, hint: str) -> None:
+    with pytest.raises(LayerError) as caught:
         axis_of(7, rank)
-    assert (caught.value.why, caught.value.mend) == ((why,), mend)
+    assert (caught.value.why, caught.value.hint) == ((why,), hint)
 
 
 def test_channels_is_a_word_for_an_axis_in_either_layout() -> None:
@@ -72,7 +72,7 @@ def test_reading(name: str, given: Any, kept: Any) -> None:
      "several must be a list of axis numbers (1 is the first, -1 the last) or channels, not true"),
 ])  # fmt: skip
 def test_refusing(name: str, given: Any, text: str) -> None:
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(LayerError) as caught:
         getattr(Sliced, name).normalise(given)
     assert caught.value.message == text
 

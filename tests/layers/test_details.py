@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers import KINDS
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.inference import size_layer
@@ -64,7 +64,7 @@ def test_slopes_of_prelu(arguments: dict[str, Any], slopes: tuple[int, ...]) -> 
     {"num_parameters": 1, "per": "element", "shared_axes": [1]},
 ])  # fmt: skip
 def test_slopes_of_prelu_that_contradict_each_other(arguments: dict[str, Any]) -> None:
-    with pytest.raises(Misfit, match="both say how many slopes there are"):
+    with pytest.raises(LayerError, match="both say how many slopes there are"):
         KINDS["prelu"](**arguments)
 
 
@@ -109,15 +109,15 @@ def test_same_with_output_padding_is_as_keras_has_it(
 
 
 def test_what_a_list_of_pytorchs_padding_is_told() -> None:
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(LayerError) as caught:
         size_layer(KINDS["pad"](padding=[1, 2, 3, 4, 5, 6]), (Shape((3, 4, 5, 6)),))
-    assert caught.value.mend == "write it as pairs, the first axis first: padding: [[5, 6], [3, 4], [1, 2]]"
+    assert caught.value.hint == "write it as pairs, the first axis first: padding: [[5, 6], [3, 4], [1, 2]]"
 
 
 def test_unequal_inputs_of_different_numbers_of_axes() -> None:
-    with pytest.raises(Misfit, match="differ along width: 9 and 7"):
+    with pytest.raises(LayerError, match="differ along width: 9 and 7"):
         size_layer(KINDS["add"](), (CHW, Shape((7,))))
-    with pytest.raises(Misfit, match="differ along width: 7 and 9"):
+    with pytest.raises(LayerError, match="differ along width: 7 and 9"):
         size_layer(KINDS["add"](), (Shape((8, 7)), Shape((1,)), CHW))
 
 

@@ -7,7 +7,7 @@ import random
 import pytest
 from sizing import outputs, parameters, sized
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 
 
 @pytest.mark.torch
@@ -72,6 +72,6 @@ def test_refused(kind: str, arguments: dict[str, int], shape: tuple[int, ...], m
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.inference import size_layer
 
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(LayerError) as caught:
         size_layer(KINDS[kind](**arguments), (Shape(shape),))
     assert message in str(caught.value)

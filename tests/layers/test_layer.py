@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers import KINDS, find_kind
 from shapecalc.layers.base.arguments import STATED, Flag, Integer, Number, Stated
 from shapecalc.layers.base.layer import Layer, is_bias, normalise_word
@@ -55,7 +55,7 @@ def test_a_layer_does_not_change() -> None:
     assert (layer.size, other.size, other.needed, type(other)) == (3, 5, 8, Sample)
 
 
-@pytest.mark.parametrize(("values", "message", "mend", "argument"), [
+@pytest.mark.parametrize(("values", "message", "hint", "argument"), [
     ({}, "needed is missing", "give needed: a whole number of at least 1", "needed"),
     ({"needed": 1, "sise": 3}, " has no argument sise", "did you mean size?", "sise"),
     ({"needed": 0}, "needed must be a whole number of at least 1, not 0", "", "needed"),
@@ -64,10 +64,10 @@ def test_a_layer_does_not_change() -> None:
     ({"needed": 1, "flag": "yes"}, "flag must be true or false, not the text 'yes'", "", "flag"),
     ({"needed": None}, "needed must be a whole number of at least 1, not nothing", "", "needed"),
 ])  # fmt: skip
-def test_refusals(values: dict[str, Any], message: str, mend: str, argument: str) -> None:
-    with pytest.raises(Misfit) as caught:
+def test_refusals(values: dict[str, Any], message: str, hint: str, argument: str) -> None:
+    with pytest.raises(LayerError) as caught:
         Sample(**values)
-    assert (caught.value.message, caught.value.mend, caught.value.argument) == (message, mend, argument)
+    assert (caught.value.message, caught.value.hint, caught.value.argument) == (message, hint, argument)
 
 
 def test_words_for_arguments() -> None:

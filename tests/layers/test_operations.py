@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from searching import some
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers import KINDS, find_kind
 from shapecalc.layers.base.layer import Composite
 from shapecalc.layers.base.shape import Shape
@@ -196,7 +196,7 @@ def test_answers_as_the_framework_does(key: str) -> None:
 
 @pytest.mark.parametrize("key", some([key for key in _answered(wanted=False) if key not in LIMITS], 30))
 def test_refuses_what_the_framework_refuses(key: str) -> None:
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(LayerError) as caught:
         _run(_trial(CASES[key]))
     theirs = CASES[key]["error"]
     assert any(their in theirs and our in caught.value.message for their, our in REASONS), caught.value.message
@@ -212,7 +212,7 @@ def test_answers_where_only_the_framework_has_a_limit(key: str) -> None:
 @pytest.mark.parametrize("key", OURS)
 def test_refuses_on_purpose(key: str) -> None:
     assert "error" not in CASES[key]
-    with pytest.raises(Misfit):
+    with pytest.raises(LayerError):
         _run(_trial(CASES[key]))
 
 

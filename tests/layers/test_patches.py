@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sizing import outputs, sized
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 
 
 def test_folding_undoes_unfolding() -> None:
@@ -63,7 +63,7 @@ def test_refused(kind: str, arguments: dict[str, Any], shapes: list[tuple[int, .
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.inference import size_layer
 
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(LayerError) as caught:
         size_layer(KINDS[kind](**arguments), tuple(Shape(sizes) for sizes in shapes))
     assert message in str(caught.value)
 
@@ -80,7 +80,7 @@ def test_unfold_and_fold_agree_with_torch() -> None:
         try:
             columns = torch.nn.functional.unfold(torch.zeros(1, *shape), **window)
         except RuntimeError:
-            with pytest.raises(Misfit):
+            with pytest.raises(LayerError):
                 sized("unfold", shape, **window)
             continue
         done += 1

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sizing import outputs, sized, torch_macs
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 
 
 def test_a_matrix_product_is_an_einstein_sum() -> None:
@@ -57,7 +57,7 @@ def test_refused(kind: str, arguments: dict[str, Any], shapes: list[tuple[int, .
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.inference import size_layer
 
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(LayerError) as caught:
         size_layer(KINDS[kind](**arguments), tuple(Shape(sizes) for sizes in shapes))
     assert message in str(caught.value)
 

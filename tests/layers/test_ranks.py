@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 from searching import some
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.language.schema import specification_schema
 from shapecalc.layers import KINDS, find_kind
 from shapecalc.layers.base.layer import stated_rank
@@ -41,8 +41,8 @@ def expects(word: str, rank: int) -> bool:
     others = [Shape((4,))] * (layer.inputs[0] - 1)
     try:
         check_inputs(layer, [Shape((4,) * (lead + rank)), *others])
-    except Misfit as misfit:
-        return not misfit.message.startswith(f"{layer.name_used or layer.kind} needs channels")
+    except LayerError as error:
+        return not error.message.startswith(f"{layer.name_used or layer.kind} needs channels")
     return True
 
 
@@ -62,15 +62,15 @@ def test_other_names_take_what_the_kind_does(word):
 
 
 def refusal(word: str, sizes: tuple[int, ...], layout: str = "CHW", **arguments: object) -> str:
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(LayerError) as caught:
         size_layer(find_kind(word)(**arguments).under_name(word), (Shape(sizes, layout == "HWC"),))
-    return caught.value.mend
+    return caught.value.hint
 
 
 CONV = {"out_channels": 2, "kernel_size": 1}
 
 
-@pytest.mark.parametrize(("word", "sizes", "layout", "arguments", "mend"), [
+@pytest.mark.parametrize(("word", "sizes", "layout", "arguments", "hint"), [
     ("conv2d", (1, 8, 9, 9), "CHW", CONV, "sizes are given without the batch axis: write 8×9×9, not 1×8×9×9"),
     ("conv2d", (32, 3, 9, 9), "CHW", CONV, "sizes are given without the batch axis: write 3×9×9, not 32×3×9×9"),
     ("conv2d", (32, 9, 9, 3), "HWC", CONV, "sizes are given without the batch axis: write 9×9×3, not 32×9×9×3"),
@@ -91,8 +91,8 @@ CONV = {"out_channels": 2, "kernel_size": 1}
      "sizes are given without the batch axis: write 64×7, not 1×64×7"),
     ("conv", (1, 9), "CHW", {**CONV, "in_channels": 3}, "in_channels: 1 would do"),
 ])  # fmt: skip
-def test_what_would_put_it_right(word, sizes, layout, arguments, mend):
-    assert refusal(word, sizes, layout, **arguments) == mend
+def test_what_would_put_it_right(word, sizes, layout, arguments, hint):
+    assert refusal(word, sizes, layout, **arguments) == hint
 
 
 def test_a_name_may_say_more():

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sizing import outputs, parameters, sized, torch_macs
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 
 
 def test_layers_and_directions_are_counted_as_layers_in_a_row() -> None:
@@ -46,7 +46,7 @@ def test_biases_by_convention() -> None:
 
 def test_first_states_must_have_the_layers_sizes() -> None:
     assert outputs(sized("lstm", (9, 5), (1, 4), (1, 4), hidden_size=4))[0] == (9, 4)
-    with pytest.raises(Misfit, match="first state"):
+    with pytest.raises(LayerError, match="first state"):
         sized("lstm", (9, 5), (1, 3), (1, 4), hidden_size=4)
 
 
@@ -65,7 +65,7 @@ def test_refused(kind: str, arguments: dict[str, Any], shape: tuple[int, ...], m
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.inference import size_layer
 
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(LayerError) as caught:
         size_layer(KINDS[kind](**arguments), (Shape(shape),))
     assert message in str(caught.value)
 

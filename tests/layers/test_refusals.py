@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers import KINDS
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.inference import size_layer
@@ -115,10 +115,10 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
 
 @pytest.mark.parametrize(("kind", "arguments", "inputs", "text"), REFUSALS)
 def test_refusal(kind: str, arguments: dict[str, Any], inputs: list[tuple[int, ...]], text: str) -> None:
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(LayerError) as caught:
         size_layer(KINDS[kind](**arguments), tuple(Shape(sizes) for sizes in inputs))
-    misfit = caught.value
-    assert " | ".join((misfit.message, *misfit.why, *((misfit.mend,) if misfit.mend else ()))) == text
+    error = caught.value
+    assert " | ".join((error.message, *error.why, *((error.hint,) if error.hint else ()))) == text
 
 
 MAP = (64, 56, 56)
@@ -142,18 +142,18 @@ UNEQUAL: list[tuple[str, list[tuple[int, ...]], str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "inputs", "message", "mend"), UNEQUAL)
-def test_inputs_of_unequal_sizes(kind: str, inputs: list[tuple[int, ...]], message: str, mend: str) -> None:
+@pytest.mark.parametrize(("kind", "inputs", "message", "hint"), UNEQUAL)
+def test_inputs_of_unequal_sizes(kind: str, inputs: list[tuple[int, ...]], message: str, hint: str) -> None:
     shapes = tuple(Shape(sizes, is_map=len(sizes) > 1) for sizes in inputs)
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(LayerError) as caught:
         size_layer(KINDS[kind](), shapes)
     said = ", ".join(f"input {i} is {'×'.join(map(str, sizes))}" for i, sizes in enumerate(inputs, 1))
-    assert (caught.value.message, caught.value.why, caught.value.mend) == (message, (said,), mend)
+    assert (caught.value.message, caught.value.why, caught.value.hint) == (message, (said,), hint)
 
 
 def test_unequal_sizes_name_the_axis_in_either_layout() -> None:
     shapes = tuple(Shape(sizes, channels_last=True, is_map=True) for sizes in ((56, 56, 64), (56, 28, 64)))
-    with pytest.raises(Misfit, match="differ along width: 56 and 28"):
+    with pytest.raises(LayerError, match="differ along width: 56 and 28"):
         size_layer(KINDS["add"](), shapes)
 
 
@@ -174,7 +174,7 @@ def test_the_limit_of_a_pools_padding(kind: str, arguments: dict[str, Any], due:
     layer = KINDS[kind](kernel_size=3, stride=1, **arguments)
     try:
         found = size_layer(layer, (Shape(CHW),)).outputs[0].spatial
-    except Misfit:
+    except LayerError:
         found = None
     assert found == due
     assert layer.shown_arguments(Shape(CHW)).get("padding_limit") == arguments.get("padding_limit")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sizing import outputs, sized
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 
 
 def _random_shape(rng: random.Random, least: int = 1) -> tuple[int, ...]:
@@ -19,7 +19,7 @@ def test_chunks_make_the_whole_again() -> None:
     for size in range(1, 30):
         for chunks in range(1, 5):
             if len(range(0, size, -(-size // chunks))) < chunks:  # PyTorch gives fewer pieces than asked for
-                with pytest.raises(Misfit, match="does not make"):
+                with pytest.raises(LayerError, match="does not make"):
                     sized("chunk", (size, 3), chunks=chunks)
                 continue
             pieces = [sizes[0] for sizes in outputs(sized("chunk", (size, 3), chunks=chunks))]
@@ -59,7 +59,7 @@ def test_refused(kind: str, arguments: dict[str, Any], shape: tuple[int, ...], m
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.inference import size_layer
 
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(LayerError) as caught:
         size_layer(KINDS[kind](**arguments), (Shape(shape),))
     assert message in str(caught.value)
 

@@ -8,7 +8,7 @@ import pytest
 from sizing import outputs, sized
 
 import shapecalc
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 
 
 @pytest.mark.parametrize(("layout", "shape"), [("HWC", (30, 20, 8)), ("CHW", (8, 30, 20))])
@@ -49,7 +49,7 @@ def test_refused(kind: str, arguments: dict[str, Any], shapes: list[tuple[int, .
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.inference import size_layer
 
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(LayerError) as caught:
         size_layer(KINDS[kind](**arguments), tuple(Shape(sizes) for sizes in shapes))
     assert message in str(caught.value)
 

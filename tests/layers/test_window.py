@@ -10,7 +10,7 @@ from running import run
 
 import shapecalc
 from shapecalc.dims import holds
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers import KINDS, find_kind
 from shapecalc.layers.base.layer import Composite
 from shapecalc.layers.base.shape import Shape
@@ -137,9 +137,9 @@ def test_what_an_error_suggests_would_do() -> None:
         assert fits
         if holds(fits):
             continue
-        misfit = fits.misfit()
-        assert isinstance(misfit, Misfit)
-        for words in misfit.mend.split(", or "):
+        error = fits.error()
+        assert isinstance(error, LayerError)
+        for words in error.hint.split(", or "):
             number = int("".join(c for c in words if c.isdigit()))
             if words.startswith("padding"):
                 mended = axis._replace(before=number, after=number)
@@ -168,14 +168,14 @@ def test_lists_must_have_one_number_for_each_axis(name: str) -> None:
     cls = find_kind("conv")
     assert cls
     layer = cls(**{"out_channels": 4, "kernel_size": 3, name: [1, 1, 1]})
-    with pytest.raises(Misfit, match=f"{name} has 3 numbers, but the input has 2 spatial axes"):
+    with pytest.raises(LayerError, match=f"{name} has 3 numbers, but the input has 2 spatial axes"):
         spatial_axes(layer, Shape((3, 9, 9)))
 
 
 @pytest.mark.parametrize("sizes", [(), (3,), (3, 4, 5, 6, 7)])
 def test_an_input_needs_one_to_three_spatial_axes(sizes: tuple[int, ...]) -> None:
     layer = KINDS["conv"](out_channels=4, kernel_size=3)
-    with pytest.raises(Misfit, match="needs channels and 1, 2 or 3 spatial axes"):
+    with pytest.raises(LayerError, match="needs channels and 1, 2 or 3 spatial axes"):
         spatial_axes(layer, Shape(sizes))
 
 

@@ -50,10 +50,10 @@ def random_layer(rng: random.Random, rank: int) -> dict[str, dict[str, Any]]:
     return {kind: arguments}
 
 
-def changes_of(mend: str) -> list[tuple[str, Any]]:
-    """Return every change of one argument that a mend says would do."""
+def changes_of(hint: str) -> list[tuple[str, Any]]:
+    """Return every change of one argument that a hint says would do."""
     changes = []
-    for name, relation, text in CHANGE.findall(mend.partition(";")[0]):
+    for name, relation, text in CHANGE.findall(hint.partition(";")[0]):
         value = ast.literal_eval(text)
         least = 0 if name == "padding" else 1
         changes += [(name, v) for v in (range(least, value + 1) if relation == " at most " else [value])]
@@ -70,9 +70,9 @@ def test_what_is_said_to_do_for_a_layer_does(turns: int) -> None:
         ((kind, arguments),) = layer.items()
         size = (rng.choice([3, 4, 6]), *(rng.randint(1, 8) for _ in range(rank)))
         for problem in problems_of([layer], size):
-            for name, value in changes_of(problem.mend):
+            for name, value in changes_of(problem.hint):
                 changed = {kind: {**arguments, name: value}}
-                assert problems_of([changed], size) == [], (layer, size, problem.mend)
+                assert problems_of([changed], size) == [], (layer, size, problem.hint)
                 tried[name] = tried.get(name, 0) + 1
     assert min(tried[name] for name in ("padding", "kernel_size", "dilation", "groups")) > turns / 30, tried
 
@@ -103,11 +103,11 @@ def test_the_smallest_input_is_the_smallest(turns: int) -> None:
         stack = random_stack(rng, rank)
         start = rng.randint(1, 12)
         for problem in problems_of(stack, (6, *(start,) * rank)):
-            found = re.search(r"the smallest input that works is (\d+)(×\d+)*$", problem.mend)
+            found = re.search(r"the smallest input that works is (\d+)(×\d+)*$", problem.hint)
             if found:
                 assert int(found[1]) == smallest_by_search(stack, rank, int(found[1]) + 2), (stack, start)
                 told += 1
-            elif problem.too_small and not changes_of(problem.mend):
+            elif problem.too_small and not changes_of(problem.hint):
                 assert not smallest_by_search(stack, rank, 40), (stack, start)
     assert told > turns / 3
 
@@ -122,7 +122,7 @@ def test_an_input_that_is_not_square_grows_where_it_must(turns: int) -> None:
         problems = problems_of(stack, size)
         found = dict.fromkeys(["high", "wide"], 0)
         for problem in problems:
-            _, _, told = problem.mend.partition("the input must be at least ")
+            _, _, told = problem.hint.partition("the input must be at least ")
             found |= {axis: int(number) for number, axis in re.findall(r"(\d+) (high|wide)", told)}
         least = (max(size[1], found["high"]), max(size[2], found["wide"]))
         if any(found.values()):
@@ -146,12 +146,12 @@ def test_branches_that_meet_only_at_some_sizes() -> None:
         {"concat": [[], "enc"]},
     ]
     (problem,) = problems_of(crossing, (1, 21, 21))
-    assert problem.mend.endswith("; with this stack the smallest input that works is 32×32")
+    assert problem.hint.endswith("; with this stack the smallest input that works is 32×32")
     crossing[1] = {"max_pool": 4}
     crossing[3] = {"upsample": 4}
     crossing[4] = {"zero_pad": 28}
     (problem,) = problems_of(crossing, (1, 21, 21))
-    assert problem.mend.endswith("; with this stack the smallest input that works is 62×62")
+    assert problem.hint.endswith("; with this stack the smallest input that works is 62×62")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_branches_that_meet_only_at_some_sizes() -> None:
 )
 def test_nothing_is_said_where_no_input_would_do(layers: list[Any]) -> None:
     for problem in problems_of(layers, (3, 8, 8)):
-        assert "smallest" not in problem.mend
+        assert "smallest" not in problem.hint
 
 
 @pytest.mark.slow
@@ -174,7 +174,7 @@ def test_the_search_is_bounded() -> None:
     assert time.process_time() - begun < 30
     assert len(problems) == 1
     deep[0]["repeat"] = 6_000
-    assert "smallest" not in problems_of(deep, (1, 8, 8))[0].mend
+    assert "smallest" not in problems_of(deep, (1, 8, 8))[0].hint
 
 
 DOUBT = "sizes are read as channels × height × width here: write 3x224x224, or layout: HWC if the channels stand last"
@@ -183,8 +183,8 @@ DOUBT = "sizes are read as channels × height × width here: write 3x224x224, or
 def test_an_image_in_the_other_layout_is_doubted() -> None:
     with pytest.raises(ShapeError) as caught:
         shapecalc.load({"input": "224x224x3", "layers": [{"conv": {"out_channels": 8, "kernel_size": 7}}]}).infer()
-    assert caught.value.problems[0].mend.splitlines()[0] == DOUBT
-    assert "with this stack" not in caught.value.problems[0].mend
+    assert caught.value.problems[0].hint.splitlines()[0] == DOUBT
+    assert "with this stack" not in caught.value.problems[0].hint
     wide: Any = {"input": "224x224x3", "layers": [{"conv": {"out_channels": 8, "kernel_size": 3}}]}
     assert shapecalc.load(wide).graph.notes == (DOUBT,)
     assert shapecalc.load({**wide, "layout": "HWC"}).graph.notes == ()
@@ -216,11 +216,11 @@ def test_a_batch_axis_is_doubted_in_errors() -> None:
     layers = [{"conv": {"out_channels": 8, "kernel_size": 3}}, {"max_pool": 2}]
     with pytest.raises(ShapeError) as caught:
         shapecalc.load({"input": "2x3x64x64", "layers": layers}).infer()
-    doubt, further = caught.value.problems[0].mend.splitlines()
+    doubt, further = caught.value.problems[0].hint.splitlines()
     assert doubt == "sizes are given without the batch axis: write 3x64x64, not 2x3x64x64, if 2 is the batch"
     assert "with this stack" in further
     two: Any = {"inputs": {"a": "2x3x64x64", "b": "3x8x8"}, "layers": [{"concat": ["a", "b"]}]}
-    assert "batch axis" not in shapecalc.load(two).problems()[0].mend
+    assert "batch axis" not in shapecalc.load(two).problems()[0].hint
 
 
 @pytest.mark.parametrize(
@@ -234,8 +234,8 @@ def test_a_batch_axis_is_doubted_in_errors() -> None:
 )
 def test_a_linear_layer_on_a_map_that_was_not_flattened(size: list[int], layer: Any, words: str) -> None:
     (problem,) = shapecalc.load({"input": size, "layers": [layer]}).problems()
-    assert words in problem.mend
-    assert ("fc" in problem.mend) == ("flatten" in words)
+    assert words in problem.hint
+    assert ("fc" in problem.hint) == ("flatten" in words)
 
 
 @pytest.mark.parametrize("size", ["3x224x224", "64x32x32", "512x7x7", "1x28x28", "40x200", "256x3x3", "3x8x8"])
@@ -250,7 +250,7 @@ def test_several_problems_have_the_same_advice() -> None:
     ]
     with pytest.raises(ShapecalcError) as caught:
         shapecalc.load({"input": "3x8x8", "layers": layers, "outputs": ["conv1", "conv2"]}).infer()
-    assert [problem.mend.partition("; ")[2] for problem in caught.value.problems] == [
+    assert [problem.hint.partition("; ")[2] for problem in caught.value.problems] == [
         "with this stack the smallest input that works is 11×11"
     ] * 2
 

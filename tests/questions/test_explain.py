@@ -16,7 +16,7 @@ from test_notation import evaluated
 
 import shapecalc
 from shapecalc.dims.notation import chain
-from shapecalc.errors import Misfit, ShapeError, UsageError
+from shapecalc.errors import LayerError, ShapeError, UsageError
 from shapecalc.language.files import bundled_members
 from shapecalc.layers import KINDS
 from shapecalc.layers.base.layer import Composite
@@ -69,7 +69,7 @@ def test_every_kind_with_every_argument(kind, general):
     for sample in samples(KINDS[kind]):
         try:
             sizing = size_layer(sample.layer, sample.shapes)
-        except Misfit:
+        except LayerError:
             continue  # a value that does not fit this example
         working = work(sample.layer, sample.shapes, general=general)
         assert [tuple(rule.value for rule in rules) for rules in working.axes] == [s.sizes for s in sizing.outputs]

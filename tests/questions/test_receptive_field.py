@@ -14,7 +14,7 @@ from searching import some, turns
 import shapecalc
 from shapecalc.errors import SpecError, UsageError
 from shapecalc.layers import KINDS
-from shapecalc.layers.base.dependence import HERE, Sight, adaptive, everywhere, resized, transposed
+from shapecalc.layers.base.dependence import HERE, AxisDependence, adaptive, everywhere, resized, transposed
 from shapecalc.questions.receptive_field import receptive_fields
 
 
@@ -304,7 +304,7 @@ def test_axes_are_followed_through_permutes_and_reshapes():
 
 
 def test_every_kind_says_how_it_sees_its_inputs():
-    """Every look names an input, and has a sight that is in order for each of its axes."""
+    """Every look names an input, and has a dependence that is in order for each of its axes."""
     from numbers_of_kinds import plain_kinds, samples
 
     for kind in plain_kinds():
@@ -314,10 +314,10 @@ def test_every_kind_says_how_it_sees_its_inputs():
             for look in layer.looks(output, *shapes):
                 x = shapes[look.input]
                 assert len(look.axes) == x.rank, kind
-                for (sight, axis), size in zip(look.axes, x.sizes, strict=True):
+                for (dependence, axis), size in zip(look.axes, x.sizes, strict=True):
                     assert -1 <= axis < first.rank, kind
-                    assert sight.seen, kind
-                    assert (sight.advance == 0) == (axis < 0 and sight == everywhere(size)) or axis >= 0, kind
+                    assert dependence.seen, kind
+                    assert (dependence.advance == 0) == (axis < 0 and dependence == everywhere(size)) or axis >= 0, kind
                 taken = [axis for _, axis in look.axes if axis >= 0]
                 # Windows that are laid out in a row have two axes of the map along one of theirs.
                 assert len(taken) == len(set(taken)) or kind == "unfold", kind
@@ -325,10 +325,10 @@ def test_every_kind_says_how_it_sees_its_inputs():
 
 def test_sights():
     assert HERE.at(7) == range(7, 8)
-    assert transposed(3, 2, 1, 1) == Sight((range(1), range(2)), 1)
+    assert transposed(3, 2, 1, 1) == AxisDependence((range(1), range(2)), 1)
     assert transposed(2, 3, 1, 0).seen == (range(1), range(1), range(1, 1)) or not transposed(2, 3, 1, 0).at(2)
     assert [*transposed(3, 1, 2, 2).at(5)] == [3, 5, 7]
-    assert adaptive(7, 3) == Sight((range(3), range(2, 5), range(4, 7)), 7)
+    assert adaptive(7, 3) == AxisDependence((range(3), range(2, 5), range(4, 7)), 7)
     assert resized(4, 8).at(5) == range(2, 3)
     assert resized(4, 8, 2).at(5) == range(2, 4)
     assert resized(3, 5, 2, corners=True).at(2) == range(1, 2)

@@ -156,7 +156,9 @@ KINDS_THAT_SEE = [kind for kind in plain_kinds() if not sees_everything(kind) an
 def told(look, box, x):
     """Return the first and last position along each axis of an input that a place sees, as a look has it."""
     pairs = zip(look.axes, x.sizes, strict=True)
-    return [seen([box[axis]] if axis >= 0 else [(0, 0)], sight, size, Gaps()) for (sight, axis), size in pairs]
+    return [
+        seen([box[axis]] if axis >= 0 else [(0, 0)], dependence, size, Gaps()) for (dependence, axis), size in pairs
+    ]
 
 
 def hulls(runs):
@@ -229,8 +231,8 @@ def test_a_fractional_pool_may_see_what_any_chance_lets_it_see(size, output, ker
     """Due is where the maxima of 300 random maps came from: PyTorch 2.13.0's FractionalMaxPool2d, run."""
     layer = KINDS["fractional_max_pool"](kernel_size=kernel, output_size=output)
     x = a_map(1, size, size)
-    sight = next(iter(layer.looks(layer.output(x), x))).axes[1][0]
-    assert [(at[0], at[-1]) for at in map(sight.at, range(output))] == due
+    dependence = next(iter(layer.looks(layer.output(x), x))).axes[1][0]
+    assert [(at[0], at[-1]) for at in map(dependence.at, range(output))] == due
 
 
 def test_a_circular_run_of_any_length_comes_round():
@@ -263,8 +265,8 @@ def test_a_transposed_window_of_same_with_output_padding_lies_as_with_half_the_w
     x = a_map(2, 4, 5)
     assert same.output(x) == two.output(x)
     for ours, theirs in zip(same.looks(same.output(x), x), two.looks(two.output(x), x), strict=True):
-        assert [([*map(sight.at, range(9))], axis) for sight, axis in ours.axes] == [
-            ([*map(sight.at, range(9))], axis) for sight, axis in theirs.axes
+        assert [([*map(dependence.at, range(9))], axis) for dependence, axis in ours.axes] == [
+            ([*map(dependence.at, range(9))], axis) for dependence, axis in theirs.axes
         ]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from searching import examples, some
 
 import shapecalc
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers import KINDS, find_kind
 from shapecalc.layers.base.layer import Composite
 from shapecalc.layers.base.shape import Shape
@@ -40,7 +40,7 @@ def exhaustive(kind, size, wanted, searched):
             continue  # the two that docs/solve.md leaves out
         try:
             sizing = size_layer(cls(**{**required, **given}), (Shape((1, size)),))
-        except Misfit:
+        except LayerError:
             continue
         if sizing.outputs[0].spatial == (wanted,):
             found.add(values)

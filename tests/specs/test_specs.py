@@ -1,4 +1,4 @@
-"""The bundled specifications: each is what it claims, and what the tables of papers and courses say.
+"""The bundled specifications: each is what it expectations, and what the tables of papers and courses say.
 
 The figures are not ours: `data/paper_tables.json` names their sources.
 """
@@ -43,10 +43,12 @@ def infer(name: str) -> Report:
 
 
 @pytest.mark.parametrize("name", some(NAMES, 10))
-def test_a_specification_is_what_it_claims(name: str) -> None:
+def test_a_specification_meets_its_expectations(name: str) -> None:
     report = infer(name)
     assert [str(problem) for problem in shapecalc.load(name).unmet(report)] == []
-    assert {"params", "macs"} <= {claim.what for claim in report.graph.claims}, "its totals are claimed"
+    assert {"params", "macs"} <= {expectation.what for expectation in report.graph.expectations}, (
+        "its totals are expected"
+    )
 
 
 @pytest.mark.parametrize("name", some(NAMES, 10))

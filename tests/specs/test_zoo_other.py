@@ -1,6 +1,6 @@
 """Vision transformers, segmentation, detection, video, audio and the rest of the zoo: totals known elsewhere, and laws.
 
-(That every member is what it claims, and ViT and FCN what torchvision runs layer by layer, is in `test_specs`.)
+(That every member is what it expectations, and ViT and FCN what torchvision runs layer by layer, is in `test_specs`.)
 """
 
 from __future__ import annotations

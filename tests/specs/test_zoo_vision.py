@@ -1,6 +1,6 @@
 """The convolutional families of the zoo against torchvision's documentation, Keras and the papers.
 
-That their claims hold, and their layers are torchvision's one by one, is in `test_specs.py`.
+That their expectations hold, and their layers are torchvision's one by one, is in `test_specs.py`.
 """
 
 from __future__ import annotations
@@ -81,10 +81,10 @@ DOCUMENTED = {
 
 
 @pytest.mark.parametrize("member", some(MEMBERS, 12))
-def test_everything_is_claimed(member: str) -> None:
-    claims = {claim.what.partition(".")[0] for claim in shapecalc.load(member).graph.claims}
-    assert {"params", "buffers", "macs"} < claims
-    assert claims & {"output", "outputs"}
+def test_everything_is_expected(member: str) -> None:
+    expectations = {expectation.what.partition(".")[0] for expectation in shapecalc.load(member).graph.expectations}
+    assert {"params", "buffers", "macs"} < expectations
+    assert expectations & {"output", "outputs"}
 
 
 @pytest.mark.parametrize("member", some(DOCUMENTED, 12))

@@ -62,7 +62,7 @@ def parse(text: str) -> SpecExpression:
     found = _parsed(text)
     if isinstance(found, SpecExpression):
         return found
-    raise ExpressionError(found.message, found.offset, found.length, found.mend)
+    raise ExpressionError(found.message, found.offset, found.length, found.hint)
 
 
 @lru_cache(maxsize=4096)
@@ -77,10 +77,10 @@ def _parsed(text: str) -> SpecExpression | ExpressionError:
 def _read(text: str) -> SpecExpression:
     if len(text) > MAX_LENGTH:
         message = f"an expression of {len(text):,} characters is too long: at most {MAX_LENGTH:,}"
-        raise ExpressionError(message, mend="give its parts names under `vars:`")
+        raise ExpressionError(message, hint="give its parts names under `vars:`")
     if not text.strip():
         message = "the expression is empty"
-        raise ExpressionError(message, mend="write a number, a variable or some arithmetic")
+        raise ExpressionError(message, hint="write a number, a variable or some arithmetic")
     tree = tree_of(text)
     reader = Reader(text)
     run = reader.read(tree)

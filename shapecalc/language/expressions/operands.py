@@ -33,14 +33,14 @@ _SHOWN = 40  # characters of an expression that are shown in a message
 
 
 class ExpressionError(Exception):
-    """What is wrong with an expression: where in its text (from 0, None where it is all of it), and the mend."""
+    """What is wrong with an expression: where in its text (from 0, None where it is all of it), and the hint."""
 
-    def __init__(self, message: str, offset: int | None = None, length: int = 1, mend: str | Hint = "") -> None:
+    def __init__(self, message: str, offset: int | None = None, length: int = 1, hint: str | Hint = "") -> None:
         super().__init__(message)
         self.message = message
         self.offset = offset
         self.length = length
-        self.mend = mend
+        self.hint = hint
 
 
 class Piece(NamedTuple):
@@ -49,9 +49,9 @@ class Piece(NamedTuple):
     text: str
     offset: int
 
-    def refuse(self, message: str, mend: str | Hint = "") -> NoReturn:
+    def refuse(self, message: str, hint: str | Hint = "") -> NoReturn:
         """Raise the error; `{}` in the message becomes the piece."""
-        raise ExpressionError(message.replace("{}", f"`{short(self.text)}`", 1), self.offset, len(self.text), mend)
+        raise ExpressionError(message.replace("{}", f"`{short(self.text)}`", 1), self.offset, len(self.text), hint)
 
 
 def short(text: str) -> str:
@@ -88,8 +88,8 @@ def number_of(value: Any, piece: Piece) -> Any:
     """Return a value that must be a number."""
     if is_plain(value) or _is_other_number(value):
         return value
-    mend = f"write `1 if {piece.text} else 0` for a number" if isinstance(value, bool) else ""
-    return piece.refuse(f"{{}} is {described(value, piece)}, not a number", mend)
+    hint = f"write `1 if {piece.text} else 0` for a number" if isinstance(value, bool) else ""
+    return piece.refuse(f"{{}} is {described(value, piece)}, not a number", hint)
 
 
 def truth_of(value: Any, piece: Piece) -> bool:
@@ -98,8 +98,8 @@ def truth_of(value: Any, piece: Piece) -> bool:
         return value
     if _is_other_number(value):
         return bool(on_any(bool, piece, value))
-    mend = "compare it, as in `i > 0`" if is_plain(value) else ""
-    return piece.refuse(f"{{}} is {described(value, piece)}, not true or false", mend)
+    hint = "compare it, as in `i > 0`" if is_plain(value) else ""
+    return piece.refuse(f"{{}} is {described(value, piece)}, not true or false", hint)
 
 
 def items_of(value: Any, piece: Piece) -> Sequence[Any]:

@@ -60,14 +60,14 @@ class Reader:
         self.nesting += 1
         if self.parts > MAX_PARTS:
             message = f"the expression has more than {MAX_PARTS} parts"
-            raise ExpressionError(message, mend="name some of them under `vars:`")
+            raise ExpressionError(message, hint="name some of them under `vars:`")
         if self.nesting > MAX_NESTING:
             message = f"the expression is nested more than {MAX_NESTING} deep"
-            raise ExpressionError(message, mend="name some of its parts under `vars:`")
+            raise ExpressionError(message, hint="name some of its parts under `vars:`")
         read = _READERS.get(type(node))
         if read is None:
-            kind, mend = REFUSED.get(type(node), ("something of Python's", MEND))
-            self.piece(node).refuse(f"{{}} is {kind}, which an expression may not hold", mend)
+            kind, hint = REFUSED.get(type(node), ("something of Python's", MEND))
+            self.piece(node).refuse(f"{{}} is {kind}, which an expression may not hold", hint)
         run = read(self, node)
         self.nesting -= 1
         return run
@@ -75,8 +75,8 @@ class Reader:
     def operator(self, node: ast.expr, sign: ast.AST, known: Mapping[type[ast.AST], Any]) -> Any:
         """Return what is known of an operator, or refuse it."""
         if type(sign) not in known:
-            shown, mend = OPERATORS_REFUSED[type(sign)]
-            self.piece(node).refuse(f"{{}} holds the operator `{shown}`, which is not known here", mend)
+            shown, hint = OPERATORS_REFUSED[type(sign)]
+            self.piece(node).refuse(f"{{}} holds the operator `{shown}`, which is not known here", hint)
         return known[type(sign)]
 
 
@@ -189,8 +189,8 @@ def _read_call(reader: Reader, node: ast.Call) -> Run:
     piece = reader.piece(node)
     if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS:
         called = reader.piece(node.func)
-        mend = did_you_mean(called.text, FUNCTIONS)
-        called.refuse("{} is no function of an expression", mend)
+        hint = did_you_mean(called.text, FUNCTIONS)
+        called.refuse("{} is no function of an expression", hint)
     function = FUNCTIONS[node.func.id]
     given = dict(zip(function.parameters, node.args, strict=False))
     given |= {word.arg: word.value for word in node.keywords if word.arg and word.arg not in given}

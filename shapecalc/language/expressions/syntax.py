@@ -58,20 +58,20 @@ _UNFINISHED = r"(?:[-+*/%<>=,(\[]|\b(?:and|or|not|if|else|in))\s*$"
 
 def _refuse_syntax(text: str, at: int) -> NoReturn:
     """Say where a text stops being an expression, so far as Python's own answer is of use."""
-    mend = next((mend for slip, mend in _SLIPS if slip in text.replace("==", "").replace("!=", "")), "")
+    hint = next((hint for slip, hint in _SLIPS if slip in text.replace("==", "").replace("!=", "")), "")
     rest = text[at:].strip()
     if re.search(_UNFINISHED, text):
         where, at, rest = ": it ends too early", len(text.rstrip()), ""
     elif text.count("(") > text.count(")"):
-        where, mend = ": a `)` is missing", "close every `(`; in [ ] or { } put what holds a comma in quotes"
+        where, hint = ": a `)` is missing", "close every `(`; in [ ] or { } put what holds a comma in quotes"
     elif text.count("[") > text.count("]"):
-        where, mend = ": a `]` is missing", "close every `[`"
+        where, hint = ": a `]` is missing", "close every `[`"
     elif match := re.search(_PYTHONS_OWN, text):
-        where, mend = f": `{match[0]}` is a word of Python's", mend or "a variable of that name stands alone only"
+        where, hint = f": `{match[0]}` is a word of Python's", hint or "a variable of that name stands alone only"
     else:
         where = f": it cannot be read from `{short(rest)}` on" if rest and rest != text.strip() else ""
     message = f"`{short(text)}` is not an expression{where}"
-    raise ExpressionError(message, at, max(1, len(rest)), mend)
+    raise ExpressionError(message, at, max(1, len(rest)), hint)
 
 
 MEND = "an expression is arithmetic on numbers and variables, with comparisons, `x if c else y` and a few functions"

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import within
-from shapecalc.errors import Misfit, did_you_mean
+from shapecalc.errors import LayerError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +105,7 @@ class Argument:
     def normalise(self, value: Any) -> Any:
         """Return the value as layers keep it.
 
-        Errors: `Misfit` where it is not what the argument may be.
+        Errors: `LayerError` where it is not what the argument may be.
         """
         if value is None and self.default is None:
             return None
@@ -123,9 +123,9 @@ class Argument:
         """Return the JSON Schema of the value."""
         raise NotImplementedError
 
-    def refuse(self, value: Any) -> Misfit:
+    def refuse(self, value: Any) -> LayerError:
         """Return what is wrong with a value that is of the wrong sort."""
-        return Misfit(f"{self.name} must be {self.expected}, not {show(value)}", argument=self.name, found=value)
+        return LayerError(f"{self.name} must be {self.expected}, not {show(value)}", argument=self.name, found=value)
 
 
 def show(value: Any) -> str:
@@ -173,12 +173,14 @@ class Integer(Argument):
         if value < self.minimum:
             raise self.refuse_number(value)
         if value > MAX_SIZE:
-            raise Misfit(f"{self.name} is {show(value)}: no size goes beyond 10^12", argument=self.name, found=value)
+            raise LayerError(
+                f"{self.name} is {show(value)}: no size goes beyond 10^12", argument=self.name, found=value
+            )
         return value
 
-    def refuse_number(self, value: float) -> Misfit:
+    def refuse_number(self, value: float) -> LayerError:
         """Return what is wrong with a number that is out of range."""
-        return Misfit(f"{self.name} must be {self.one}, not {show(value)}", argument=self.name, found=value)
+        return LayerError(f"{self.name} must be {self.one}, not {show(value)}", argument=self.name, found=value)
 
     def schema(self) -> dict[str, Any]:
         return {"type": "integer", "minimum": self.minimum}
@@ -199,7 +201,7 @@ class Count(Integer):
     def read(self, value: Any) -> Any:
         value = super().read(value)
         if type(value) is int and value > self.most:
-            raise Misfit(f"{self.name} is {value:,}: at most {self.most:,}", argument=self.name, found=value)
+            raise LayerError(f"{self.name} is {value:,}: at most {self.most:,}", argument=self.name, found=value)
         return value
 
 
@@ -262,8 +264,8 @@ class Choice(Argument):
 
     def read(self, value: Any) -> str:
         if value not in self.words:
-            mend = did_you_mean(value, self.words) if isinstance(value, str) else ""
-            raise Misfit(f"{self.name} must be {self.expected}, not {show(value)}", mend=mend, argument=self.name)
+            hint = did_you_mean(value, self.words) if isinstance(value, str) else ""
+            raise LayerError(f"{self.name} must be {self.expected}, not {show(value)}", hint=hint, argument=self.name)
         return str(value)
 
     def schema(self) -> dict[str, Any]:

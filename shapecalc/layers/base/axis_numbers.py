@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import REQUIRED, Integer
 from shapecalc.layers.base.sizes import Integers
 
@@ -30,17 +30,17 @@ _ONE = "the number of an axis (1 is the first, -1 the last)"
 def axis_of(dim: int, rank: int, name: str = "dim") -> int:
     """Return the index into `Shape.sizes` of axis number `dim` of a tensor with `rank` axes beside the batch's.
 
-    Errors: `Misfit` where there is no such axis, or where it is the batch's; `name` is the argument that gave it.
+    Errors: `LayerError` where there is no such axis, or where it is the batch's; `name` is the argument that gave it.
     """
     if dim in (0, -rank - 1):
-        raise Misfit(
+        raise LayerError(
             f"{name} {dim} is the batch axis, which is not the network's to change",
             (_numbering(rank),),
-            _mend(rank),
+            _hint(rank),
             name,
         )
     if not -rank <= dim <= rank:
-        raise Misfit(f"{name} {dim} is out of range", (_numbering(rank),), _mend(rank), name)
+        raise LayerError(f"{name} {dim} is out of range", (_numbering(rank),), _hint(rank), name)
     return dim - 1 if dim > 0 else rank + dim
 
 
@@ -50,9 +50,9 @@ def axis_index(dim: int | str, shape: Shape, name: str = "dim") -> int:
 
 
 def once(name: str, axes: Sequence[int]) -> None:
-    """Refuse axes of which one is named twice. Errors: `Misfit`; `name` is the argument that named them."""
+    """Refuse axes of which one is named twice. Errors: `LayerError`; `name` is the argument that named them."""
     if len(set(axes)) < len(axes):
-        raise Misfit(f"{name} names an axis twice", argument=name)
+        raise LayerError(f"{name} names an axis twice", argument=name)
 
 
 def _numbering(rank: int) -> str:
@@ -62,7 +62,7 @@ def _numbering(rank: int) -> str:
     return one or f"its input has {rank} axes: they are 1 to {rank}, or {-rank} to -1 from the end; 0 is the batch's"
 
 
-def _mend(rank: int) -> str:
+def _hint(rank: int) -> str:
     return "use 1 for its first axis" + (f", {rank} or -1 for its last" if rank > 1 else "") if rank else ""
 
 

@@ -5,8 +5,8 @@ Along one axis, place o of a window's output sees the places
     o·stride − before, … + dilation, …, o·stride − before + reach − 1
 
 of its input. Run backwards, a transposed window's place o sees every i whose window, laid at i·stride − before, has a
-tap on o. Every other layer is told in the same terms: a `Sight` for each axis. Sights are about plain ints alone: they
-say which places, and no formula comes of them.
+tap on o. Every other layer is described in the same terms: an `AxisDependence` for each axis. Dependences are on plain
+ints alone: they say which places, and no formula comes of them.
 
 Sources: Dumoulin & Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285; Araujo, Norris & Sim,
 Computing receptive fields of convolutional neural networks, Distill 2019; PyTorch's `UpSample.h` for where resizing
@@ -31,9 +31,9 @@ __all__ = [
     "REFLECT",
     "REPLICATE",
     "ZEROS",
+    "AxisDependence",
     "Look",
     "Period",
-    "Sight",
     "adaptive",
     "beside",
     "everything",
@@ -77,7 +77,7 @@ def _period(length: int, at: Callable[[int], range]) -> tuple[range, ...] | Peri
     return tuple([at(phase) for phase in range(length)]) if length <= _LISTED else Period(length, at)
 
 
-class Sight(NamedTuple):
+class AxisDependence(NamedTuple):
     """What places along one axis see of an axis of the input.
 
     Place o sees `seen[o]`; with every `period` places, what is seen moves on by `advance` (0: it comes round to the
@@ -103,33 +103,33 @@ class Sight(NamedTuple):
 
 
 class Look(NamedTuple):
-    """One way in which an output sees one of its inputs: for every axis of the input, a sight and the output's axis.
+    """One way in which an output sees one of its inputs: for every axis of the input, a dependence and an output axis.
 
     The output's axis is -1 where all its places see the same. A layer may look at an input in several ways: a
     normalisation sees the place itself, and by its mean all places.
     """
 
     input: int
-    axes: tuple[tuple[Sight, int], ...]
+    axes: tuple[tuple[AxisDependence, int], ...]
 
 
-HERE = Sight((range(1),), 1)
+HERE = AxisDependence((range(1),), 1)
 """Every place sees itself."""
 
 
-def everywhere(size: int) -> Sight:
-    """Return the sight of places that all see the whole axis."""
-    return Sight((range(size),), 0)
+def everywhere(size: int) -> AxisDependence:
+    """Return the dependence of places that all see the whole axis."""
+    return AxisDependence((range(size),), 0)
 
 
-def shifted(by: int, beyond: str = ZEROS, step: int = 1, cropped: tuple[int, int] = (0, 0)) -> Sight:
-    """Return the sight of places that each see one: place o sees o·step + by."""
-    return Sight((range(by, by + 1),), step, beyond, cropped)
+def shifted(by: int, beyond: str = ZEROS, step: int = 1, cropped: tuple[int, int] = (0, 0)) -> AxisDependence:
+    """Return the dependence of places that each see one: place o sees o·step + by."""
+    return AxisDependence((range(by, by + 1),), step, beyond, cropped)
 
 
-def repeated(times: int) -> Sight:
-    """Return the sight of places of which each `times` in a row see the same one."""
-    return Sight(_period(times, lambda _: range(1)), 1)
+def repeated(times: int) -> AxisDependence:
+    """Return the dependence of places of which each `times` in a row see the same one."""
+    return AxisDependence(_period(times, lambda _: range(1)), 1)
 
 
 def everything(index: int, x: Shape) -> Look:
@@ -144,15 +144,19 @@ def beside(index: int, x: Shape, output: Shape) -> Look:
     return rearranged(index, x, {i: i + moved for i in axes if x.sizes[i] == output.sizes[i + moved]})
 
 
-def rearranged(index: int, x: Shape, order: Mapping[int, int], sights: Mapping[int, Sight] | None = None) -> Look:
-    """Return that axis i of the input is axis `order[i]` of the output, seen place by place or as `sights` has it.
+def rearranged(
+    index: int, x: Shape, order: Mapping[int, int], dependences: Mapping[int, AxisDependence] | None = None
+) -> Look:
+    """Return that axis i of the input is axis `order[i]` of the output, seen place by place or as `dependences` has it.
 
     An axis that has no place in the output is seen whole.
     """
-    sights = sights or {}
+    dependences = dependences or {}
     return Look(
         index,
-        tuple([(sights.get(i, HERE), order[i]) if i in order else (everywhere(n), -1) for i, n in enumerate(x.sizes)]),
+        tuple(
+            [(dependences.get(i, HERE), order[i]) if i in order else (everywhere(n), -1) for i, n in enumerate(x.sizes)]
+        ),
     )
 
 
@@ -174,22 +178,22 @@ def _strides(x: Shape) -> list[tuple[int, int]]:
     return pairs[::-1]
 
 
-def windowed(index: int, x: Shape, sights: Iterable[Sight]) -> Look:
+def windowed(index: int, x: Shape, dependences: Iterable[AxisDependence]) -> Look:
     """Return the look of a layer that sees a feature map's spatial axes so, and may mix its channels."""
-    rest = iter(sights)
+    rest = iter(dependences)
     channels = x.channel_axis
     return Look(
         index, tuple([(everywhere(n), -1) if i == channels else (next(rest), i) for i, n in enumerate(x.sizes)])
     )
 
 
-def of_window(axis: WindowAxis, beyond: str = ZEROS) -> Sight:
+def of_window(axis: WindowAxis, beyond: str = ZEROS) -> AxisDependence:
     """Return what the places of a sliding window see."""
     before = axis.same_padding()[0] if axis.same else axis.before
-    return Sight((range(-before, axis.reach - before, axis.dilation),), axis.stride, beyond)
+    return AxisDependence((range(-before, axis.reach - before, axis.dilation),), axis.stride, beyond)
 
 
-def transposed(kernel: int, stride: int, dilation: int, before: int) -> Sight:
+def transposed(kernel: int, stride: int, dilation: int, before: int) -> AxisDependence:
     """Return what the places of a transposed window see, of whose output `before` places are cut off at the start.
 
     Place p of what is not cut off sees input i where p − i·stride is a tap: dilation·t, with t from 0 to kernel − 1.
@@ -207,10 +211,10 @@ def transposed(kernel: int, stride: int, dilation: int, before: int) -> Sight:
         last = place // stride
         return range(first, last + 1, step) if first <= last else range(0)
 
-    return Sight(_period(stride, seen), 1)
+    return AxisDependence(_period(stride, seen), 1)
 
 
-def unrolled(window: Sight, positions: int, within: int, *, is_first: bool) -> Sight:
+def unrolled(window: AxisDependence, positions: int, within: int, *, is_first: bool) -> AxisDependence:
     """Return what windows laid out in one row see along one axis of theirs, of so many positions.
 
     `within` is how many windows of the row lie within one position of the axis; the first axis does not come round.
@@ -219,17 +223,21 @@ def unrolled(window: Sight, positions: int, within: int, *, is_first: bool) -> S
     def seen(phase: int) -> range:
         return window.at(phase // within)
 
-    return Sight(_period(within, seen), window.advance) if is_first else Sight(_period(positions * within, seen), 0)
+    return (
+        AxisDependence(_period(within, seen), window.advance)
+        if is_first
+        else AxisDependence(_period(positions * within, seen), 0)
+    )
 
 
-def laid_back(window: Sight, within: int) -> Sight:
+def laid_back(window: AxisDependence, within: int) -> AxisDependence:
     """Return what positions see of windows that lay in one row: of the first axis, with all that lie within."""
 
     def seen(phase: int) -> range:
         taps = window.at(phase)
         return range(taps[0] * within, (taps[-1] + 1) * within) if taps else range(0)
 
-    return Sight(_period(window.period, seen), window.advance * within)
+    return AxisDependence(_period(window.period, seen), window.advance * within)
 
 
 def resized(
@@ -240,7 +248,7 @@ def resized(
     *,
     is_centred: bool = False,
     corners: bool = False,
-) -> Sight:
+) -> AxisDependence:
     """Return what the places of an axis see that is resized from `size` to `output`, or by the factor `times`.
 
     Each is made of the `reach` nearest places. Of one alone, that is the one in which it begins, or with `is_centred`
@@ -264,10 +272,10 @@ def resized(
         first = floor(at) - (reach // 2 - 1 if reach > 1 else 0)
         return range(floor(at), floor(at) + 1) if at.denominator == 1 else range(first, first + reach)
 
-    return Sight(_period(period, seen), advance, ZEROS if reach == 1 else REPLICATE)
+    return AxisDependence(_period(period, seen), advance, ZEROS if reach == 1 else REPLICATE)
 
 
-def adaptive(size: int, output: int) -> Sight:
+def adaptive(size: int, output: int) -> AxisDependence:
     """Return what the places of an adaptive pool see, whose windows follow from the size of its output."""
     if output == 1:
         return everywhere(size)
@@ -276,10 +284,10 @@ def adaptive(size: int, output: int) -> Sight:
     def seen(place: int) -> range:
         return range(place * size // output, -(-(place + 1) * size // output))
 
-    return Sight(_period(period, seen), size * period // output)
+    return AxisDependence(_period(period, seen), size * period // output)
 
 
-def fractional(size: int, output: int, kernel: int) -> Sight:
+def fractional(size: int, output: int, kernel: int) -> AxisDependence:
     """Return what the places of a fractional pool may see: its windows start where chance has it, within one place.
 
     The last one ends at the edge, and one that chance cannot move is where it is (PyTorch's `FractionalMaxPooling.h`).
@@ -291,4 +299,4 @@ def fractional(size: int, output: int, kernel: int) -> Sight:
         start, rest = divmod(place * (size - kernel), output - 1)
         return range(start, start + kernel + (rest > 0))
 
-    return Sight(_period(output, seen), size)
+    return AxisDependence(_period(output, seen), size)

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from shapecalc.dims import Dim
-from shapecalc.errors import Misfit, did_you_mean
+from shapecalc.errors import LayerError, did_you_mean
 from shapecalc.layers.base.arguments import REQUIRED, Argument
 from shapecalc.layers.base.dependence import beside, everything
 
@@ -126,8 +126,8 @@ class Layer:
             if value is REQUIRED:
                 value = argument.default
                 if value is REQUIRED:
-                    mend = f"give {name}: {argument.expected}"
-                    raise Misfit(f"{name} is missing", (f"{name}: {argument.doc}",), mend, name)
+                    hint = f"give {name}: {argument.expected}"
+                    raise LayerError(f"{name} is missing", (f"{name}: {argument.doc}",), hint, name)
                 if value is not None:
                     value = argument.read(value)
             else:
@@ -137,7 +137,9 @@ class Layer:
             read[name] = value
         if values:
             name = next(iter(values))
-            raise Misfit(f"{self.kind} has no argument {name}", mend=did_you_mean(name, self.arguments), argument=name)
+            raise LayerError(
+                f"{self.kind} has no argument {name}", hint=did_you_mean(name, self.arguments), argument=name
+            )
         self.__dict__.update(read)
 
     def __setattr__(self, name: str, value: object) -> None:

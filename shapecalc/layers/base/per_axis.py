@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import within
-from shapecalc.errors import Misfit, did_you_mean
+from shapecalc.errors import LayerError, did_you_mean
 from shapecalc.layers.base.arguments import KERNEL, MAX_SIZE, REQUIRED, Integer, Number, is_other_number, show
 
 if TYPE_CHECKING:
@@ -96,9 +96,9 @@ class Padding(PerAxis):
     def read(self, value: Any) -> Any:
         if isinstance(value, str):
             if value not in self.words:
-                raise Misfit(
+                raise LayerError(
                     f"{self.name} must be {self.expected}, not {show(value)}",
-                    mend=did_you_mean(value, self.words) if self.words else "",
+                    hint=did_you_mean(value, self.words) if self.words else "",
                     argument=self.name,
                 )
             return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers.base.per_axis import per_axis
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ def extent(size: Dim, name: str) -> str:
     return f"{size} {_EXTENTS[name]}" if name in _EXTENTS else f"{size} along {name}"
 
 
-def wrong_rank(kind: str, x: Shape, ranks: tuple[int, int | None] = (1, 3), mend: str = "") -> Misfit:
+def wrong_rank(kind: str, x: Shape, ranks: tuple[int, int | None] = (1, 3), hint: str = "") -> LayerError:
     """Return what is wrong with an input whose spatial axes are not as many as `ranks` says: at least, at most."""
     due = "channels" if ranks == (0, None) else f"channels and {ranks_text(ranks)}"
     axes = f"{x.text} has {x.rank} {'axis' if x.rank == 1 else 'axes'} in all"
     found = axes if x.sizes else "is a single number without axes"
-    if not mend and x.rank == 1:
-        mend = "a reshape or unflatten before it would give it space"
-    return Misfit(f"{kind} needs {due}, but its input {found}", mend=mend)
+    if not hint and x.rank == 1:
+        hint = "a reshape or unflatten before it would give it space"
+    return LayerError(f"{kind} needs {due}, but its input {found}", hint=hint)
 
 
 def ranks_text(ranks: tuple[int, int | None]) -> str:
@@ -53,7 +53,7 @@ def ranks_text(ranks: tuple[int, int | None]) -> str:
 
 
 def axis_names(kind: str, x: Shape) -> tuple[str, ...]:
-    """Return what the spatial axes of an input are called. Errors: `Misfit` where it has no 1, 2 or 3 of them."""
+    """Return what the spatial axes of an input are called. Errors: `LayerError` where it has no 1, 2 or 3 of them."""
     names = AXIS_NAMES.get(len(x.spatial)) if x.sizes else None
     if not names:
         raise wrong_rank(kind, x)
@@ -61,13 +61,13 @@ def axis_names(kind: str, x: Shape) -> tuple[str, ...]:
 
 
 def each_axis(layer: Any, name: str, rank: int) -> tuple[Any, ...]:
-    """Return an argument's value for each spatial axis. Errors: `Misfit` where it has another number of them."""
+    """Return an argument's value for each spatial axis. Errors: `LayerError` where it has another number of them."""
     values = per_axis(getattr(layer, name), rank)
     if len(values) != rank:
-        raise Misfit(
+        raise LayerError(
             f"{name} has {len(values)} numbers, but the input has {rank} spatial "
             f"{'axis' if rank == 1 else 'axes'} ({', '.join(names_of_axes(rank))})",
-            mend="give one number, or one for each spatial axis",
+            hint="give one number, or one for each spatial axis",
             argument=name,
         )
     return values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from shapecalc.dims import Dim, prod
-from shapecalc.errors import Misfit, UsageError
+from shapecalc.errors import LayerError, UsageError
 
 __all__ = ["CHW", "HWC", "LAYOUTS", "UNKNOWN", "Shape", "read_layout"]
 
@@ -33,7 +33,7 @@ class Shape(NamedTuple):
 
     @property
     def channels(self) -> Dim:
-        """The size of the channel axis. Errors: `Misfit` where there are no axes."""
+        """The size of the channel axis. Errors: `LayerError` where there are no axes."""
         return self.sizes[self.channel_axis]
 
     @property
@@ -43,9 +43,9 @@ class Shape(NamedTuple):
 
     @property
     def channel_axis(self) -> int:
-        """The index of the channel axis. Errors: `Misfit` where there are no axes."""
+        """The index of the channel axis. Errors: `LayerError` where there are no axes."""
         if not self.sizes:
-            raise Misfit("it needs channels, but its input is a single number without axes")
+            raise LayerError("it needs channels, but its input is a single number without axes")
         return len(self.sizes) - 1 if self.channels_last else 0
 
     @property

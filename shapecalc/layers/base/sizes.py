@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapecalc.errors import Misfit, Problem, UsageError
+from shapecalc.errors import LayerError, Problem, UsageError
 from shapecalc.layers.base.arguments import MAX_SIZE, REQUIRED, Integer
 from shapecalc.text.units import read_sizes
 
@@ -26,7 +26,7 @@ class Integers(Integer):
             raise self.refuse(value)
         if len(items) > self.most:
             message = f"{self.name} has {len(items):,} numbers: at most {self.most}"
-            raise Misfit(message, argument=self.name, found=value)
+            raise LayerError(message, argument=self.name, found=value)
         return tuple(super(Integers, self).read(item) for item in items)
 
     def schema(self) -> dict[str, Any]:
@@ -79,9 +79,9 @@ def parse_sizes(given: Any) -> tuple[int, ...]:
         if sizes is None:
             from shapecalc.source import short
 
-            raise UsageError(Problem(f"'{short(given)}' is not a size", mend="write sizes as 3x224x224"))
+            raise UsageError(Problem(f"'{short(given)}' is not a size", hint="write sizes as 3x224x224"))
         given = sizes
     try:
         return tuple(argument.normalise(given))
-    except Misfit as misfit:
-        raise UsageError(Problem(misfit.message, why=misfit.why, mend=misfit.mend)) from None
+    except LayerError as error:
+        raise UsageError(Problem(error.message, why=error.why, hint=error.hint)) from None

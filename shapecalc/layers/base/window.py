@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import LESS, UP_TO, Constraint, Dim, ceil_div, exact_where, maximum, minimum
-from shapecalc.errors import Misfit, Proposal, told
+from shapecalc.errors import LayerError, Proposal, hint_of
 from shapecalc.layers.base.ranks import AXIS_NAMES, each_axis, extent, wrong_rank
 
 if TYPE_CHECKING:
@@ -104,14 +104,14 @@ class WindowAxis(NamedTuple):
         """Return what must hold for a window to fit; None where it always does."""
         if self.same:
             return None
-        return Constraint(self.reach, UP_TO, self.allowed, "window", f"padded input {self.name}", self.misfit)
+        return Constraint(self.reach, UP_TO, self.allowed, "window", f"padded input {self.name}", self.error)
 
     @property
     def allowed(self) -> Dim:
         """The longest reach that fits: rounding up, the last window may go beyond the padded input."""
         return self.padded if self.rounding == FLOOR else self.padded + self.stride - 1
 
-    def misfit(self) -> Misfit:
+    def error(self) -> LayerError:
         """Return what is wrong, and what would do, where the window does not fit."""
         axes = (self,) if self.layer is None or self.x is None else spatial_axes(self.layer, self.x)
         kernel, size = ("×".join(str(getattr(axis, name)) for axis in axes) for name in ("kernel", "size"))
@@ -121,7 +121,7 @@ class WindowAxis(NamedTuple):
         padding = f"2·{self.before}" if self.before == self.after else f"{self.before} + {self.after}"
         more = f" (rounding up allows {self.allowed})" if self.allowed > self.padded else ""
         proposals = tuple(_proposals(axes, self.layer))
-        return Misfit(
+        return LayerError(
             f"the {window} does not fit its {whole}",
             (
                 (
@@ -129,7 +129,7 @@ class WindowAxis(NamedTuple):
                     f"kernel_size {self.kernel} with dilation {self.dilation} reaches {self.reach}"
                 ),
             ),
-            told(proposals),
+            hint_of(proposals),
             "kernel_size",
             proposals=proposals,
             too_small=True,
@@ -143,19 +143,19 @@ class WindowAxis(NamedTuple):
         """
         padding = self.before if self.before is self.after else maximum(self.before, self.after)
         if limit == WINDOW:
-            return Constraint(padding, LESS, self.kernel, "padding", "kernel_size", self._window_misfit)
-        return Constraint(2 * padding, UP_TO, self.kernel, "2·padding", "kernel_size", self._half_misfit)
+            return Constraint(padding, LESS, self.kernel, "padding", "kernel_size", self._window_error)
+        return Constraint(2 * padding, UP_TO, self.kernel, "2·padding", "kernel_size", self._half_error)
 
-    def _half_misfit(self) -> Misfit:
+    def _half_error(self) -> LayerError:
         told = "PyTorch allows no more; padding_limit: window allows all that is less than kernel_size, as Caffe does"
         return self._too_much_padding(f"more than half of kernel_size {self.kernel}", told, self.kernel // 2)
 
-    def _window_misfit(self) -> Misfit:
+    def _window_error(self) -> LayerError:
         told = "a window would lie in padding alone; padding_limit: any allows it"
         return self._too_much_padding(f"not less than kernel_size {self.kernel}", told, self.kernel - 1)
 
-    def _too_much_padding(self, words: str, why: str, most: Dim) -> Misfit:
-        return Misfit(
+    def _too_much_padding(self, words: str, why: str, most: Dim) -> LayerError:
+        return LayerError(
             f"padding {max(self.before, self.after)} is {words} along the {self.name}",
             (why,),
             f"padding at most {most} would do",
@@ -168,7 +168,7 @@ def spatial_axes(layer: Any, x: Shape) -> tuple[WindowAxis, ...]:
     """Return the windows of a layer over the spatial axes of its input.
 
     The layer gives `kernel_size`, `stride`, `padding` and, where it has them, `dilation` and `rounding`.
-    Errors: `Misfit` where the input or an argument has another number of axes.
+    Errors: `LayerError` where the input or an argument has another number of axes.
     """
     spatial = x.spatial
     rank = len(spatial)
@@ -178,9 +178,9 @@ def spatial_axes(layer: Any, x: Shape) -> tuple[WindowAxis, ...]:
     padding = layer.padding
     word = padding if isinstance(padding, str) else ""
     if word == "causal" and rank != 1:
-        raise Misfit(
+        raise LayerError(
             f"causal padding needs one spatial axis, but the input has {rank}",
-            mend="use padding: same, or [before, after] pairs",
+            hint="use padding: same, or [before, after] pairs",
             argument="padding",
         )
     kernels, strides = each_axis(layer, "kernel_size", rank), each_axis(layer, "stride", rank)
@@ -250,11 +250,11 @@ def output_constraint(axis: WindowAxis, output: Dim) -> Constraint:
     return Constraint(1, UP_TO, output, "", f"output {axis.name}", partial(_nothing_left, axis, output))
 
 
-def _nothing_left(axis: WindowAxis, output: Dim) -> Misfit:
+def _nothing_left(axis: WindowAxis, output: Dim) -> LayerError:
     """Return what is wrong, and what would do, where padding takes off all that a transposed window gives."""
     whole = output + axis.before + axis.after
     most = (whole - 1) // 2
-    return Misfit(
+    return LayerError(
         f"its output would be {extent(output, axis.name)}: every axis must be at least 1",
         (f"the windows cover {whole}, of which padding takes off {axis.before} + {axis.after}",),
         proposals=tuple(_changed("padding", None, [most], min, least=0)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from shapecalc.dims import BROADCASTS, DIVIDES, Constraint, Dim
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Argument, Choice, Flag, Integer, Number
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers, axis_index, axis_of, once
 from shapecalc.layers.base.dependence import Look, beside, rearranged, shifted
@@ -205,7 +205,7 @@ class PRelu(_Function):
         super().__init__(**values)
         said = [name for name in ("num_parameters", "per", "shared_axes") if self.__dict__[name] is not None]
         if len(said) > 1 and not (said == ["per", "shared_axes"] and self.per == "element"):
-            raise Misfit(f"{' and '.join(said)} both say how many slopes there are", mend="give one of the two")
+            raise LayerError(f"{' and '.join(said)} both say how many slopes there are", hint="give one of the two")
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         self._sizes(x)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, Constraint, Dim, prod
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
 from shapecalc.layers.base.dependence import Look, rearranged
 from shapecalc.layers.base.layer import BOTH, TRAINED, Example, Layer, WeightShapes
@@ -24,16 +24,18 @@ __all__ = ["MultiHeadAttention", "ScaledDotProductAttention", "need_rank", "prod
 
 
 def need_rank(kind: str, x: Shape, least: int, what: str) -> None:
-    """Refuse an input with fewer axes than a kind needs. Errors: `Misfit`; `what` says what the axes are."""
+    """Refuse an input with fewer axes than a kind needs. Errors: `LayerError`; `what` says what the axes are."""
     if x.rank < least:
         sizes = "×".join(map(str, x.sizes)) or "a single number"
-        raise Misfit(f"{kind} needs {what}, but its input is {sizes}", mend="a reshape before it would give it those")
+        raise LayerError(
+            f"{kind} needs {what}, but its input is {sizes}", hint="a reshape before it would give it those"
+        )
 
 
 def same_leading(x: Shape, y: Shape, axes: int, what: str) -> Iterator[Constraint]:
-    """Yield that two tensors agree in all but their last `axes` axes. Errors: `Misfit` where one has more of them."""
+    """Yield that two tensors agree in all but their last `axes` axes. Errors: `LayerError` where they do not."""
     if x.rank != y.rank:
-        raise Misfit(f"{what} have {x.rank} and {y.rank} axes: they must have the same number")
+        raise LayerError(f"{what} have {x.rank} and {y.rank} axes: they must have the same number")
     for a, b in zip(x.sizes[:-axes], y.sizes[:-axes], strict=True):
         yield Constraint(b, EQUAL, a, f"an axis of one of the {what}", "that of the other")
 

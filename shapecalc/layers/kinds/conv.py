@@ -278,10 +278,10 @@ class TransposedConv(_Convolution):
         return prod(x.spatial) * (prod(kernel) * x.channels * (self.out_channels // self.groups))
 
     def looks(self, output: Any, x: Shape, *_: Shape) -> list[Look]:
-        sights = []
+        dependences = []
         for axis in self.axes(x):
             before = axis.before
             if self._word() == "same":  # as much as a convolution of that stride would have padded
                 before = axis.reach // 2 if self.output_padding is not None else max(axis.reach - axis.stride, 0) // 2
-            sights.append(transposed(axis.kernel, axis.stride, axis.dilation, before))
-        return [windowed(0, x, sights)]
+            dependences.append(transposed(axis.kernel, axis.stride, axis.dilation, before))
+        return [windowed(0, x, dependences)]

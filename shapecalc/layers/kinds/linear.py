@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.dims import EQUAL, Constraint, Dim, prod
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Flag, Integer, Stated
 from shapecalc.layers.base.dependence import Look, rearranged
 from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
@@ -32,7 +32,7 @@ class _Connected(Layer):
             names = "features of the input", "in_features"
             yield Constraint(self.features_in(x), EQUAL, self.in_features, *names, self.unmet(x))
 
-    def unmet(self, x: Shape) -> Callable[[], Misfit] | None:
+    def unmet(self, x: Shape) -> Callable[[], LayerError] | None:
         """Return what says in full that the features of the input are others than `in_features`; None: the usual."""
         return None
 
@@ -76,7 +76,7 @@ class Linear(_Connected):
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         if not x.sizes:
-            raise Misfit("linear needs an input with at least one axis")
+            raise LayerError("linear needs an input with at least one axis")
         yield from super().constraints(x)
 
     def features_in(self, x: Shape) -> Dim:
@@ -89,12 +89,12 @@ class Linear(_Connected):
             f"works along the last axis of {x.text} alone: put - flatten before it, or write fc, for all its features"
         )
 
-    def unmet(self, x: Shape) -> Callable[[], Misfit] | None:
+    def unmet(self, x: Shape) -> Callable[[], LayerError] | None:
         if not x.is_map:
             return None
 
-        def tell() -> Misfit:
-            return Misfit(
+        def tell() -> LayerError:
+            return LayerError(
                 f"features of the input (={self.features_in(x)}) must equal in_features (={self.in_features})",
                 ("linear works along the last axis alone, the same for every place on the others",),
                 f"write - flatten before it, for {x.elements:,} features; or fc, which flattens its input",

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, broadcast, prod, total
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, axis_index
 from shapecalc.layers.base.dependence import HERE, Look, rearranged, shifted
 from shapecalc.layers.base.layer import NOTHING, Example, Layer
@@ -178,12 +178,12 @@ def _joined_axis(dim: int | str, inputs: tuple[Shape, ...]) -> int:
     first = inputs[0]
     for number, x in enumerate(inputs, 1):
         if x.rank != first.rank:
-            raise Misfit(
+            raise LayerError(
                 f"its inputs have different numbers of axes: input 1 is {first.text}, input {number} is {x.text}",
-                mend="a flatten or reshape before it would make them alike",
+                hint="a flatten or reshape before it would make them alike",
             )
     if not first.sizes:
-        raise Misfit("concat needs inputs with at least one axis")
+        raise LayerError("concat needs inputs with at least one axis")
     return axis_index(dim, first)
 
 
@@ -197,8 +197,8 @@ def _axis_name(x: Shape, axis: int) -> str:
     return names[axis if x.channels_last else axis - 1]
 
 
-def _unequal(kind: str, inputs: tuple[Shape, ...]) -> Misfit:
-    """Return what is wrong with inputs of unequal sizes, and the nearest mend."""
+def _unequal(kind: str, inputs: tuple[Shape, ...]) -> LayerError:
+    """Return what is wrong with inputs of unequal sizes, and the nearest hint."""
     sizes = _merged(inputs)
     for number, x in enumerate(inputs, 1):
         extra = len(sizes) - x.rank
@@ -214,34 +214,34 @@ def _size_at(x: Shape, axis: int, sizes: tuple[Dim, ...]) -> Dim:
     return x.sizes[axis] if axis >= 0 else 1
 
 
-def _differing(kind: str, numbers: tuple[int, int], shapes: tuple[Shape, Shape], axis: int) -> Misfit:
+def _differing(kind: str, numbers: tuple[int, int], shapes: tuple[Shape, Shape], axis: int) -> LayerError:
     (less, more), (x, y) = numbers, shapes
     a, b = x.sizes[axis], y.sizes[axis]
     name = _axis_name(y if y.is_map or not x.is_map else x, axis % y.rank)
     if name == "channels":
-        mend = f"a 1×1 convolution with out_channels: {b} on input {less} would make them equal"
+        hint = f"a 1×1 convolution with out_channels: {b} on input {less} would make them equal"
     elif name.startswith("axis"):
-        mend = f"both need the same size there, or one of them 1, for {kind} to match them"
+        hint = f"both need the same size there, or one of them 1, for {kind} to match them"
     elif -(-b // 2) == a or b // 2 == a:
-        mend = f"a stride of 2 on input {more}, or upsample: 2 on input {less}, would make them equal"
+        hint = f"a stride of 2 on input {more}, or upsample: 2 on input {less}, would make them equal"
     elif b % a == 0:
         times = b // a
-        mend = f"a stride of {times} on input {more}, or upsample: {times} on input {less}, would make them equal"
+        hint = f"a stride of {times} on input {more}, or upsample: {times} on input {less}, would make them equal"
     else:
-        mend = f"padding or a crop would make them equal: crop: {{size: …}} on input {more}, as U-Net does"
+        hint = f"padding or a crop would make them equal: crop: {{size: …}} on input {more}, as U-Net does"
     order = sorted(zip(numbers, shapes, strict=True), key=lambda pair: pair[0])
     said = ", ".join(f"input {number} is {shape.text}" for number, shape in order)
     pair = f"{a} and {b}" if less < more else f"{b} and {a}"
-    return Misfit(f"its inputs differ along {name}: {pair}", (said,), mend)
+    return LayerError(f"its inputs differ along {name}: {pair}", (said,), hint)
 
 
-def _unjoinable(axis: int, inputs: tuple[Shape, ...]) -> Misfit:
+def _unjoinable(axis: int, inputs: tuple[Shape, ...]) -> LayerError:
     first = inputs[0]
     for number, x in enumerate(inputs[1:], 2):
         for i, (a, b) in enumerate(zip(first.sizes, x.sizes, strict=True)):
             if i != axis and a != b:
                 here, there = _axis_name(first, axis), _axis_name(first, i)
-                return Misfit(
+                return LayerError(
                     f"its inputs differ along {there}, which is not the axis that they are joined along: {a} and {b}",
                     (f"input 1 is {first.text}, input {number} is {x.text}",),
                     f"along {here} they can be joined when all else is equal: pad or crop the one, or name another dim",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, EQUAL, UP_TO, Constraint, Dim, prod
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, AxisNumbers, axis_index, once
 from shapecalc.layers.base.dependence import Look, beside, rearranged
@@ -147,8 +147,8 @@ class InstanceNorm(_TrackedNorm):
     )  # fmt: skip
 
 
-def _one_element() -> Misfit:
-    return Misfit(
+def _one_element() -> LayerError:
+    return LayerError(
         "it normalises each channel over its spatial elements, but there is only one",
         ("one element less its own mean is 0; PyTorch: Expected more than 1 spatial element when training",),
         "batch_norm or layer_norm would do",
@@ -198,12 +198,12 @@ class _AxesNorm(Layer):
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         if self.normalized_shape is not None and self.axis is not None:
-            raise Misfit("normalized_shape and axis both say what is normalised", mend="give one of the two")
+            raise LayerError("normalized_shape and axis both say what is normalised", hint="give one of the two")
 
     def sizes(self, x: Shape) -> tuple[Dim, ...]:
         """Return the sizes of the axes that are normalised."""
         if not x.sizes:
-            raise Misfit(f"{self.kind} needs an input with at least one axis")
+            raise LayerError(f"{self.kind} needs an input with at least one axis")
         return tuple([x.sizes[axis] for axis in self._axes(x)])
 
     def _axes(self, x: Shape) -> tuple[int, ...]:
@@ -215,7 +215,7 @@ class _AxesNorm(Layer):
             return axes
         length = 1 if self.normalized_shape is None else len(self.normalized_shape)
         if length > x.rank:
-            raise Misfit(
+            raise LayerError(
                 f"normalized_shape has {length} sizes, but the input has {x.rank} {'axis' if x.rank == 1 else 'axes'}",
                 argument="normalized_shape",
             )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import LESS, UP_TO, Constraint, Dim, minimum
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import CROPPING, MAX_SIZE, PADDING, Choice, Number
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumbers, axis_index, once
-from shapecalc.layers.base.dependence import ZEROS, Look, Sight, rearranged, shifted, windowed
+from shapecalc.layers.base.dependence import ZEROS, AxisDependence, Look, rearranged, shifted, windowed
 from shapecalc.layers.base.layer import DERIVED, NOTHING, Example, Layer
 from shapecalc.layers.base.per_axis import Padding, PerAxis
 from shapecalc.layers.base.ranks import axis_names, each_axis
@@ -42,7 +42,7 @@ def _sides(layer: Any, name: str, x: Shape) -> list[_Side]:
             value = (value,)  # PyTorch and Keras both write one axis' start and end so
         elif len(value) == 2 * len(axes):
             pairs = [[value[i], value[i + 1]] for i in range(len(value) - 2, -1, -2)]
-            raise Misfit(
+            raise LayerError(
                 f"{name} has {len(value)} numbers, but the input has {len(axes)} spatial axes ({', '.join(axes)})",
                 ("PyTorch writes a start and an end for each axis, the last axis first",),
                 f"write it as pairs, the first axis first: {name}: {pairs}",
@@ -61,7 +61,7 @@ def _paired(value: Any, axes: Sequence[tuple[str, int]], x: Shape) -> list[_Side
     return [_Side(name, i, x.sizes[i], *side) for (name, i), side in zip(axes, sides, strict=True)]
 
 
-def _moved(side: _Side, mode: str) -> Sight:
+def _moved(side: _Side, mode: str) -> AxisDependence:
     """Return what the places of an axis see that is padded or cropped."""
     return shifted(-side.before, mode, cropped=(max(-side.before, 0), max(-side.after, 0)))
 
@@ -149,9 +149,9 @@ class Pad(_Pad):
         once("dim", [axis for _, axis in axes])
         value = self.padding
         if isinstance(value, tuple) and len(value) != len(axes):
-            raise Misfit(
+            raise LayerError(
                 f"padding has {len(value)} numbers, but dim names {len(axes)} {'axis' if len(axes) == 1 else 'axes'}",
-                mend="give one number for all axes of dim, one for each, or a [start, end] pair for each",
+                hint="give one number for all axes of dim, one for each, or a [start, end] pair for each",
                 argument="padding",
             )
         return _paired(value, axes, x)
@@ -160,8 +160,8 @@ class Pad(_Pad):
         if self.dim is None:
             return super().looks(output, x)
         mode = ZEROS if self.mode == "constant" else self.mode
-        sights = {side.axis: _moved(side, mode) for side in self.sides(x)}
-        return [rearranged(0, x, {i: i for i in range(x.rank)}, sights)]
+        dependences = {side.axis: _moved(side, mode) for side in self.sides(x)}
+        return [rearranged(0, x, {i: i for i in range(x.rank)}, dependences)]
 
 
 class ReflectionPad(_Pad):
@@ -215,7 +215,7 @@ class Crop(Layer):
         super().__init__(**values)
         if (self.cropping is None) == (self.size is None):
             both = "both are" if self.size is not None else "neither is"
-            raise Misfit(f"it needs cropping or size, and {both} given", mend="give one of the two")
+            raise LayerError(f"it needs cropping or size, and {both} given", hint="give one of the two")
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         if self.size is not None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Integer
 from shapecalc.layers.base.dependence import (
+    AxisDependence,
     Look,
-    Sight,
     everything,
     laid_back,
     of_window,
@@ -66,11 +66,11 @@ class Unfold(_Blocks):
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         axes = self.axes(x)
         counts = [axis.output() for axis in axes]
-        sights = {
+        dependences = {
             i: unrolled(of_window(axis), counts[k], prod(counts[k + 1 :]), is_first=k == 0)
             for k, (i, axis) in enumerate(zip([i for i in range(x.rank) if i != x.channel_axis], axes, strict=True))
         }
-        return [rearranged(0, x, dict.fromkeys(sights, 1), sights)]
+        return [rearranged(0, x, dict.fromkeys(dependences, 1), dependences)]
 
 
 class Fold(_Blocks):
@@ -90,7 +90,7 @@ class Fold(_Blocks):
 
     def _map(self, x: Shape) -> Shape:
         if x.rank != 2:
-            raise Misfit(f"fold needs an input of two axes, columns and positions, but it has {x.rank}")
+            raise LayerError(f"fold needs an input of two axes, columns and positions, but it has {x.rank}")
         kernel, size = each_axis(self, "kernel_size", 2), each_axis(self, "output_size", 2)
         return x.map_of(x.sizes[0] // prod(kernel), size)
 
@@ -137,7 +137,7 @@ class DeformableConv(Conv):
         rank, places = len(x.spatial), self.output(x).spatial
         for name, given, channels in zip(("offset", "mask"), others, (rank * taps, taps), strict=False):
             if given.rank != x.rank:
-                raise Misfit(f"the {name} has {given.rank} axes, but the map has {x.rank}")
+                raise LayerError(f"the {name} has {given.rank} axes, but the map has {x.rank}")
             yield Constraint(given.channels, EQUAL, channels, f"channels of the {name}", "those the window needs")
             for size, place in zip(given.spatial, places, strict=True):
                 yield Constraint(size, EQUAL, place, f"size of the {name}", "that of the output")
@@ -183,14 +183,14 @@ class GatherPatches(Layer):
     def output(self, x: Shape) -> Shape:
         patch = per_axis(self.patch_size, len(x.spatial))
         if len(patch) != len(x.spatial):
-            raise Misfit(
+            raise LayerError(
                 f"patch_size has {len(patch)} numbers for {len(x.spatial)} spatial axes", argument="patch_size"
             )
         sizes = tuple(ceil_div(size, side) for size, side in zip(x.spatial, patch, strict=True))
         return x.map_of(x.channels * prod(patch), sizes)
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
-        return [windowed(0, x, [Sight((range(n),), n) for n in per_axis(self.patch_size, len(x.spatial))])]
+        return [windowed(0, x, [AxisDependence((range(n),), n) for n in per_axis(self.patch_size, len(x.spatial))])]
 
 
 class ToTokens(Layer):
@@ -205,7 +205,7 @@ class ToTokens(Layer):
 
     def output(self, x: Shape) -> Shape:
         if x.rank < 2:
-            raise Misfit("to_tokens needs channels and space, but its input has one axis")
+            raise LayerError("to_tokens needs channels and space, but its input has one axis")
         return x.plain(prod(x.spatial), x.channels)
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import UP_TO, Constraint, Dim, scaled
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import KERNEL, Choice, Flag, Integer, Number
 from shapecalc.layers.base.dependence import Look, adaptive, fractional, windowed
 from shapecalc.layers.base.layer import BOTH, NOTHING, Example, Layer
@@ -76,7 +76,7 @@ class _Pool(Windowed):
         rounding = self.rounding if "rounding" in values else implied
         if "ceil_mode" in values and rounding != implied:
             said = "true" if self.ceil_mode else "false"
-            raise Misfit(
+            raise LayerError(
                 f"ceil_mode {said} and rounding {rounding} contradict each other",
                 (f"ceil_mode {said} is rounding {implied}",),
                 "give one of the two",
@@ -155,7 +155,7 @@ class LpPool(_Pool):
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         if self.norm_type == 0:
-            raise Misfit("norm_type must not be 0: the norm's root is 1 / norm_type", argument="norm_type")
+            raise LayerError("norm_type must not be 0: the norm's root is 1 / norm_type", argument="norm_type")
 
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
         return [(x.elements + 4 * output.elements, 0)]  # PyTorch makes it of a power, a mean, a sign and another power
@@ -181,10 +181,10 @@ class FractionalMaxPool(Layer):
         super().__init__(**values)
         if (self.output_size is None) == (self.output_ratio is None):
             both = "both are" if self.output_size is not None else "neither is"
-            raise Misfit(f"it needs output_size or output_ratio, and {both} given", mend="give one of the two")
+            raise LayerError(f"it needs output_size or output_ratio, and {both} given", hint="give one of the two")
         for ratio in per_axis(self.output_ratio, 1):
             if type(ratio) in (int, float) and ratio >= 1:
-                raise Misfit(f"output_ratio must be below 1, not {ratio}", argument="output_ratio")
+                raise LayerError(f"output_ratio must be below 1, not {ratio}", argument="output_ratio")
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         names = axis_names(self.kind, x)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, broadcast, prod
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Flag, Text
 from shapecalc.layers.base.layer import Example, Layer
 
@@ -49,7 +49,7 @@ class Matmul(Layer):
     def _operands(self, a: Shape, b: Shape) -> tuple[_Sizes, _Sizes]:
         left, right = _swapped(a, self.transpose_a, "transpose_a"), _swapped(b, self.transpose_b, "transpose_b")
         if not left or not right:
-            raise Misfit("matmul needs inputs with an axis each, but one is a single number")
+            raise LayerError("matmul needs inputs with an axis each, but one is a single number")
         return (1, *left) if len(left) == 1 else left, (*right, 1) if len(right) == 1 else right
 
     def constraints(self, a: Shape, b: Shape) -> Iterator[Constraint]:
@@ -81,7 +81,7 @@ def _swapped(x: Shape, swap: bool, argument: str) -> _Sizes:
     if not swap:
         return x.sizes
     if x.rank < 2:
-        raise Misfit(f"{argument} needs an input of at least two axes", argument=argument)
+        raise LayerError(f"{argument} needs an input of at least two axes", argument=argument)
     return (*x.sizes[:-2], x.sizes[-1], x.sizes[-2])
 
 
@@ -102,9 +102,9 @@ class BatchMatmul(Matmul):
 
     def constraints(self, a: Shape, b: Shape) -> Iterator[Constraint]:
         if a.rank != b.rank or a.rank not in (2, 3):
-            raise Misfit(
+            raise LayerError(
                 f"bmm needs two inputs of 2 or of 3 axes each, but they are {a.text} and {b.text}",
-                mend="matmul has rules for all numbers of axes",
+                hint="matmul has rules for all numbers of axes",
             )
         yield from super().constraints(a, b)
         if a.rank == 3:
@@ -218,7 +218,7 @@ def _letters(term: str) -> list[str]:
 
 
 def _has_batch(term: list[str], rank: int, number: int) -> bool:
-    """Tell whether a term is written with the batch axis. Errors: `Misfit` where its letters do not fit the axes."""
+    """Tell whether a term is written with the batch axis. Errors: `LayerError` where its letters do not fit."""
     if _DOTS in term:
         if len(term) - 1 > rank:
             raise _wrong(f"input {number + 1} has {rank} axes, but its term names {len(term) - 1} beside the ellipsis")
@@ -255,5 +255,5 @@ def _check(plan: _Plan, equation: str) -> None:
             raise _wrong(f"the output of {equation} names {letter} more than once")
 
 
-def _wrong(message: str, mend: str = "") -> Misfit:
-    return Misfit(message, mend=mend, argument="equation")
+def _wrong(message: str, hint: str = "") -> LayerError:
+    return LayerError(message, hint=hint, argument="equation")

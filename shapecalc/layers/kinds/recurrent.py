@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import EQUAL, LESS, Constraint, Dim, prod, total
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import (
     CHANNELS_OUT,
     DILATION,
@@ -23,7 +23,7 @@ from shapecalc.layers.base.arguments import (
     Number,
     Stated,
 )
-from shapecalc.layers.base.dependence import Look, Sight, of_window, rearranged
+from shapecalc.layers.base.dependence import AxisDependence, Look, of_window, rearranged
 from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.per_axis import Padding, PerAxis, per_axis
 from shapecalc.layers.base.shape import Shape
@@ -77,15 +77,15 @@ class _Recurrent(Layer):
     def constraints(self, x: Shape, *states: Shape) -> Iterator[Constraint]:
         if x.rank != 2:
             sizes = "×".join(map(str, x.sizes))
-            raise Misfit(
+            raise LayerError(
                 f"{self.kind} needs a length and features, but its input is {sizes}",
-                mend="a permute and a reshape or flatten before it would give it the two",
+                hint="a permute and a reshape or flatten before it would give it the two",
             )
         if self.input_size is not None:
             yield Constraint(x.sizes[-1], EQUAL, self.input_size, "features of the input", "input_size")
         for given, due in zip(states, self._states(x), strict=False):
             if given.rank != due.rank:
-                raise Misfit(
+                raise LayerError(
                     f"a first state of {self.kind} has {given.rank} axes, where 2 are due: layers and features"
                 )
             for size, expected in zip(given.sizes, due.sizes, strict=True):
@@ -247,9 +247,9 @@ class GRU(_Recurrent):
 
     def constraints(self, x: Shape, *states: Shape) -> Iterator[Constraint]:
         if self.convention == "torch" and not self.reset_after:
-            raise Misfit(
+            raise LayerError(
                 "PyTorch's GRU always applies its reset gate after the matrix product",
-                mend="convention: keras has the other kind",
+                hint="convention: keras has the other kind",
                 argument="reset_after",
             )
         yield from super().constraints(x, *states)
@@ -293,7 +293,7 @@ class ConvLSTM(Layer):
     def _frame(self, x: Shape) -> Shape:
         """Return the feature map of one step."""
         if x.rank < 3:
-            raise Misfit(f"{self.kind} needs a length, channels and space, but its input has {x.rank} axes")
+            raise LayerError(f"{self.kind} needs a length, channels and space, but its input has {x.rank} axes")
         return Shape(x.sizes[1:], x.channels_last, is_map=True)
 
     def _hidden(self, x: Shape) -> Shape:
@@ -333,14 +333,14 @@ class ConvLSTM(Layer):
     def looks(self, output: Any, x: Shape) -> list[Look]:
         """The window of the input, as much wider as the hidden state's has gone by the last step (of all before it)."""
         frame, steps = self._frame(x), x.sizes[0] - 1
-        sights = []
+        dependences = []
         for axis in spatial_axes(self, frame):
             window = of_window(axis)
             taps = window.seen[0]
             before = (axis.kernel - 1) // 2 * steps * axis.stride
             after = axis.kernel // 2 * steps * axis.stride
             seen = range(taps.start - before, taps.stop + after) if steps else taps
-            sights.append(Sight((seen,), window.advance))
+            dependences.append(AxisDependence((seen,), window.advance))
         spatial = [i + 1 for i in range(frame.rank) if i != frame.channel_axis]
         moved = 0 if self.return_sequences else -1
-        return [rearranged(0, x, {i: i + moved for i in spatial}, dict(zip(spatial, sights, strict=True)))]
+        return [rearranged(0, x, {i: i + moved for i in spatial}, dict(zip(spatial, dependences, strict=True)))]

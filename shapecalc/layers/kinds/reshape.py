@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers, axis_index, axis_of, once
 from shapecalc.layers.base.dependence import Look, rearranged, reshaped
 from shapecalc.layers.base.layer import NOTHING, Example, Layer
@@ -34,7 +34,7 @@ def _is_inferred(size: Dim) -> bool:
 def _check_inferred(layer: Any, name: str) -> None:
     found = sum(_is_inferred(size) for size in getattr(layer, name))
     if found > 1:
-        raise Misfit(f"{name} has {found} sizes of -1, but only one can be worked out", argument=name)
+        raise LayerError(f"{name} has {found} sizes of -1, but only one can be worked out", argument=name)
 
 
 def _fill(sizes: tuple[Dim, ...], elements: Dim) -> tuple[Dim, ...]:
@@ -85,7 +85,7 @@ class Flatten(_Rearranged):
             return ()
         start, stop = self._span(x)
         if start >= stop:
-            raise Misfit(f"start_dim {self.start_dim} lies behind end_dim {self.end_dim}", argument="start_dim")
+            raise LayerError(f"start_dim {self.start_dim} lies behind end_dim {self.end_dim}", argument="start_dim")
         return ()
 
     def output(self, x: Shape) -> Shape:
@@ -161,9 +161,9 @@ class Permute(_Rearranged):
         dims = self.dims[1:] if self.dims[0] == 0 else self.dims
         order = tuple([axis_of(dim, x.rank, "dims") for dim in dims])
         if sorted(order) != list(range(x.rank)):
-            raise Misfit(
+            raise LayerError(
                 f"dims {list(self.dims)} is no order of the {x.rank} axes of its input",
-                mend=f"it must have each of 1 to {x.rank} once",
+                hint=f"it must have each of 1 to {x.rank} once",
                 argument="dims",
             )
         return order

@@ -6,9 +6,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, Constraint, Dim, prod, scaled
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import GROUPS, Choice, Flag, Integer
-from shapecalc.layers.base.dependence import Look, Sight, adaptive, beside, repeated, resized, windowed
+from shapecalc.layers.base.dependence import AxisDependence, Look, adaptive, beside, repeated, resized, windowed
 from shapecalc.layers.base.layer import NOTHING, Example, Layer
 from shapecalc.layers.base.per_axis import Factors, PerAxis
 from shapecalc.layers.base.ranks import axis_names, each_axis, ranks_text
@@ -29,19 +29,19 @@ _REACHES = {"linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4, "lanczos3"
 
 
 def _check_mode(argument: str, mode: str, axes: tuple[str, ...]) -> None:
-    """Refuse a mode that interpolates over another number of spatial axes than there are. Errors: `Misfit`."""
+    """Refuse a mode that interpolates over another number of spatial axes than there are. Errors: `LayerError`."""
     rank = _RANKS.get(mode, len(axes))
     if rank != len(axes):
         linear = next(word for word, number in _RANKS.items() if number == len(axes))
-        raise Misfit(
+        raise LayerError(
             f"{argument} {mode} interpolates over {ranks_text((rank, rank))}, but the input has {len(axes)} "
             f"({', '.join(axes)})",
-            mend=f"{argument}: {linear} would do, or nearest",
+            hint=f"{argument}: {linear} would do, or nearest",
             argument=argument,
         )
 
 
-def _seen(size: int, output: int, mode: str, times: Fraction | None = None, *, corners: bool = False) -> Sight:
+def _seen(size: int, output: int, mode: str, times: Fraction | None = None, *, corners: bool = False) -> AxisDependence:
     """Return what the places of an axis see that is resized in a mode."""
     if mode == "area":
         return adaptive(size, output)
@@ -78,9 +78,9 @@ class Upsample(Layer):
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         if self.align_corners is not None and self.mode in ("nearest", "area", "nearest-exact"):
-            raise Misfit(
+            raise LayerError(
                 f"align_corners says nothing in mode {self.mode}, which takes no elements from in between",
-                mend="leave it out, or give mode: linear, bilinear, bicubic or trilinear",
+                hint="leave it out, or give mode: linear, bilinear, bicubic or trilinear",
                 argument="align_corners",
             )
 
@@ -97,12 +97,12 @@ class Upsample(Layer):
         told += ["a second input"] * len(like)
         if len(told) != 1:
             found = " and ".join(told) if told else "none"
-            raise Misfit(f"it needs one of scale_factor, size and a second input, and is given {found}")
+            raise LayerError(f"it needs one of scale_factor, size and a second input, and is given {found}")
         axes = axis_names(self.kind, x)
         _check_mode("mode", self.mode, axes)
         rank = len(axes)
         if like and len(like[0].spatial) != rank:
-            raise Misfit(f"its inputs have {rank} and {len(like[0].spatial)} spatial axes")
+            raise LayerError(f"its inputs have {rank} and {len(like[0].spatial)} spatial axes")
         if not like:
             each_axis(self, told[0], rank)
         return ()
@@ -209,7 +209,7 @@ class PixelUnshuffle(Layer):
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         r = self.downscale_factor
-        return [windowed(0, x, [Sight((range(r),), r)] * len(x.spatial))]
+        return [windowed(0, x, [AxisDependence((range(r),), r)] * len(x.spatial))]
 
 
 class ChannelShuffle(Layer):

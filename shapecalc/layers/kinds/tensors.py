@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import BROADCASTS, EQUAL, LESS, UP_TO, Constraint, Dim, ceil_div, maximum, minimum, total
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Count, Integer
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers, axis_index, axis_of
 from shapecalc.layers.base.dependence import CIRCULAR, Look, beside, rearranged, shifted
@@ -134,8 +134,8 @@ class Chunk(Layer):
         size = x.sizes[axis_index(self.dim, x)]
         _, last = self._pieces(size)
 
-        def tell() -> Misfit:
-            return Misfit(
+        def tell() -> LayerError:
+            return LayerError(
                 f"an axis of {size} does not make {self.chunks} pieces",
                 (f"pieces of {ceil_div(size, self.chunks)} use it up before the last",),
                 "take fewer chunks, or split with the sizes wanted",
@@ -172,7 +172,7 @@ class Stack(Layer):
     def constraints(self, x: Shape, *others: Shape) -> Iterator[Constraint]:
         for number, other in enumerate(others, start=2):
             if other.rank != x.rank:
-                raise Misfit(f"stack needs inputs of one size, but they have {x.rank} and {other.rank} axes")
+                raise LayerError(f"stack needs inputs of one size, but they have {x.rank} and {other.rank} axes")
             for a, b in zip(x.sizes, other.sizes, strict=True):
                 yield Constraint(b, EQUAL, a, f"an axis of input {number}", "that of the first input")
 
@@ -207,9 +207,9 @@ class Expand(Layer):
     def _added(self, x: Shape) -> int:
         added = len(self.sizes) - x.rank
         if added < 0 or any(_kept(size) for size in self.sizes[:added]):
-            raise Misfit(
+            raise LayerError(
                 f"sizes has {len(self.sizes)} numbers for an input of {x.rank} axes",
-                mend="give one for each axis; only axes that the input has may be -1",
+                hint="give one for each axis; only axes that the input has may be -1",
                 argument="sizes",
             )
         return added
@@ -293,8 +293,8 @@ class Roll(Layer):
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         if len(self.shifts) != len(self.dims):
-            raise Misfit(
-                f"shifts has {len(self.shifts)} numbers and dims {len(self.dims)}", mend="give one for each axis"
+            raise LayerError(
+                f"shifts has {len(self.shifts)} numbers and dims {len(self.dims)}", hint="give one for each axis"
             )
         for dim in self.dims:
             axis_of(dim, x.rank, "dims")
@@ -302,5 +302,5 @@ class Roll(Layer):
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         pairs = zip(self.dims, self.shifts, strict=True)
-        sights = {axis_of(dim, x.rank, "dims"): shifted(-by, CIRCULAR) for dim, by in pairs}
-        return [rearranged(0, x, {i: i for i in range(x.rank)}, sights)]
+        dependences = {axis_of(dim, x.rank, "dims"): shifted(-by, CIRCULAR) for dim, by in pairs}
+        return [rearranged(0, x, {i: i for i in range(x.rank)}, dependences)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number
 from shapecalc.layers.base.dependence import Look, everything
 from shapecalc.layers.base.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
@@ -35,7 +35,7 @@ class _Windows(Layer):
         """Return the sides of a window, and how many windows lie along each axis of the map."""
         window = per_axis(self.window_size, len(x.spatial))
         if len(window) != len(x.spatial) or not window:
-            raise Misfit(
+            raise LayerError(
                 f"window_size has {len(window)} numbers, but the input has {len(x.spatial)} spatial axes",
                 argument="window_size",
             )
@@ -85,7 +85,7 @@ class WindowReverse(_Windows):
     def constraints(self, windows: Shape, like: Shape) -> Iterator[Constraint]:
         window, counts = self._grid(like)
         if windows.rank != 3:
-            raise Misfit(f"windows have three axes (windows, tokens, channels), but the input has {windows.rank}")
+            raise LayerError(f"windows have three axes (windows, tokens, channels), but the input has {windows.rank}")
         yield Constraint(windows.sizes[0], EQUAL, prod(counts), "windows of the input", "windows on the map")
         yield Constraint(windows.sizes[1], EQUAL, prod(window), "tokens in a window", "window_size squared")
 
@@ -209,7 +209,7 @@ class RelativePositionBias(Layer):
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         need_rank(self.kind, x, 3, "heads, a length and a length")
         if (self.window_size is None) == (self.num_buckets is None):
-            raise Misfit(f"{self.kind} needs one of window_size and num_buckets", argument="window_size")
+            raise LayerError(f"{self.kind} needs one of window_size and num_buckets", argument="window_size")
         if self.window_size is not None:
             tokens = prod(per_axis(self.window_size, 2))
             for size in x.sizes[-2:]:

@@ -67,8 +67,8 @@ class Explanation(Answer):
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        mend = did_you_mean(name, [layer.name for layer in self.layers])
-        raise UsageError(Problem(f"no layer {name} is explained here", mend=mend))
+        hint = did_you_mean(name, [layer.name for layer in self.layers])
+        raise UsageError(Problem(f"no layer {name} is explained here", hint=hint))
 
     def __repr__(self) -> str:
         return f"<Explanation {self.report.name}: {len(self.layers)} layers>"
@@ -134,10 +134,10 @@ def explain_report(
     chosen = _chosen(report, asked)
     if len(chosen) > _MOST_LAYERS:
         message = f"these are {len(chosen):,} layers: at most {_MOST_LAYERS:,} are explained at a time"
-        raise UsageError(Problem(message, mend="name layers or blocks: shapecalc explain SPEC LAYER"))
+        raise UsageError(Problem(message, hint="name layers or blocks: shapecalc explain SPEC LAYER"))
     if back and not 0 < len(chosen) * bool(asked) <= _MOST_FOLLOWED:
         message = f"sizes are followed back from at most {_MOST_FOLLOWED} layers" if asked else "no layer is named"
-        raise UsageError(Problem(message, mend="name the layer to follow back: shapecalc explain SPEC LAYER --back"))
+        raise UsageError(Problem(message, hint="name the layer to follow back: shapecalc explain SPEC LAYER --back"))
     explained = _explained(report, chosen, wanted, is_whole=what is None, back=back)
     return Explanation(report, explained, wanted, asked)
 
@@ -146,7 +146,7 @@ def _wanted(what: str | Iterable[str] | None) -> tuple[str, ...]:
     asked = [what] if isinstance(what, str) else list(what or _SHOWN)
     for word in asked:
         if word not in WHAT:
-            raise UsageError(Problem(f"{word} cannot be explained", mend=did_you_mean(word, WHAT)))
+            raise UsageError(Problem(f"{word} cannot be explained", hint=did_you_mean(word, WHAT)))
     return tuple([word for word in WHAT if word in asked])
 
 
@@ -163,8 +163,8 @@ def _chosen(report: Report, names: Sequence[str]) -> list[Row]:
         elif name in blocks:
             inside.add(blocks[name])
         else:
-            mend = did_you_mean(name, [*known, *blocks])
-            raise UsageError(Problem(f"{report.name or 'the network'} has no layer {name}", mend=mend))
+            hint = did_you_mean(name, [*known, *blocks])
+            raise UsageError(Problem(f"{report.name or 'the network'} has no layer {name}", hint=hint))
     return [row for row in report.rows if row.name in wanted or _is_inside(report, row.block, inside)]
 
 

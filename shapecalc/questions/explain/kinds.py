@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Misfit
+from shapecalc.errors import LayerError
 from shapecalc.layers import KINDS
 from shapecalc.layers.base.arguments import Choice, Flag
 from shapecalc.layers.base.layer import Composite, stated_rank
@@ -85,7 +85,7 @@ def _example_working(cls: type[Layer], example: Example) -> Working:
                if not isinstance(cls.arguments[name], (Flag, Choice))}  # fmt: skip
     try:
         return work(cls(**general), shapes, general=True)
-    except Misfit:
+    except LayerError:
         return work(cls(**given), shapes, general=True)
 
 

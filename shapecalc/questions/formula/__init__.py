@@ -109,7 +109,7 @@ def find_formulas(
     """
     for word in what:
         if word not in QUANTITIES:
-            raise UsageError(Problem(f"there is no formula of {word}", mend=did_you_mean(word, QUANTITIES)))
+            raise UsageError(Problem(f"there is no formula of {word}", hint=did_you_mean(word, QUANTITIES)))
     where = _node_of(graph, layer) if layer else -1
     _check_fits(graph)
     used = [find_symbol(graph, rebuild, name) for name in dict.fromkeys(names) or default_names(graph)]
@@ -129,7 +129,7 @@ def _node_of(graph: Graph, layer: str) -> int:
     names = [node.name for node in graph.nodes]
     if layer not in names:
         raise UsageError(
-            Problem(f"{graph.name or 'the network'} has no layer {layer}", mend=did_you_mean(layer, names))
+            Problem(f"{graph.name or 'the network'} has no layer {layer}", hint=did_you_mean(layer, names))
         )
     return names.index(layer)
 

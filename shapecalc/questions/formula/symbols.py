@@ -59,7 +59,7 @@ def find_symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
         return SymbolInUse(name, "samples in a batch", 1, None)
     if name not in places:
         known = [*places, BATCH, *graph.variables]
-        raise UsageError(Problem(f"there is no symbol {name}", mend=f"there are {', '.join(known)}"))
+        raise UsageError(Problem(f"there is no symbol {name}", hint=f"there are {', '.join(known)}"))
     given = [free_sizes(graph.inputs[i])[axis] for i, axis in places[name]]
     chosen = [p for p, size in zip(places[name], given, strict=True) if size == given[0]]
     domain, _ = find_pattern_of(lambda sizes: with_sizes(graph, dict.fromkeys(chosen, Many(sizes))), given[:1])
@@ -94,7 +94,7 @@ def refusal(name: str, problem: Problem) -> Problem:
         f"{name} cannot be a symbol: it decides how the network is built, or is put to use as only a number can be",
         problem.mark,
         why=(re.sub(r"Many\([^)]*\)", "a symbol", problem.headline),),
-        mend=f"give it a value with --set {name}=… and leave it out of the symbols",
+        hint=f"give it a value with --set {name}=… and leave it out of the symbols",
     )
 
 

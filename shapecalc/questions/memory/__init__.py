@@ -100,9 +100,9 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
 
 def _check_order(order: str, *, trains: bool) -> None:
     if order not in (GIVEN, BEST):
-        raise UsageError(Problem(f"there is no order {order}", mend=f"it is {GIVEN} or {BEST}"))
+        raise UsageError(Problem(f"there is no order {order}", hint=f"it is {GIVEN} or {BEST}"))
     if order == BEST and trains:
-        raise UsageError(Problem("the best order is one for use, not for training", mend="leave one of the two out"))
+        raise UsageError(Problem("the best order is one for use, not for training", hint="leave one of the two out"))
 
 
 def _widths(weights: Any, activations: Any, buffers: Any, *, mixed_precision: bool) -> Widths:
@@ -115,7 +115,7 @@ def _widths(weights: Any, activations: Any, buffers: Any, *, mixed_precision: bo
     if mixed_precision and widths.weights != usual:
         raise UsageError(
             Problem(
-                f"mixed precision has weights of {usual} bits, not {widths.weights}", mend="leave one of the two out"
+                f"mixed precision has weights of {usual} bits, not {widths.weights}", hint="leave one of the two out"
             )
         )
     return widths
@@ -131,7 +131,7 @@ def _check_trained(report: Report, widths: Widths) -> None:
                     why=("fine-tuning of quantised weights freezes them, and trains others (QLoRA)",)
                     if what == "weights"
                     else (),
-                    mend=f"train with {what} of {_LEAST_TRAINED} bits or more, or leave training out",
+                    hint=f"train with {what} of {_LEAST_TRAINED} bits or more, or leave training out",
                 )
             )
 

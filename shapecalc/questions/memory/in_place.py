@@ -26,8 +26,8 @@ def read_in_place(given: Any) -> tuple[tuple[str, ...], Callable[[Layer], bool]]
     words = given.split(",") if isinstance(given, str) else list(given)
     names = tuple(dict.fromkeys(str(word).strip().lower() for word in words if str(word).strip()))
     if not names or (len(names) > 1 and {ALL, NONE} & {*names}):
-        mend = f"give all, none, or some of {_examples()} and names of kinds"
-        raise UsageError(Problem(f"in place are {given!r}, which is no choice of layers", mend=mend))
+        hint = f"give all, none, or some of {_examples()} and names of kinds"
+        raise UsageError(Problem(f"in place are {given!r}, which is no choice of layers", hint=hint))
     if names == (ALL,):
         return names, lambda _: True
     if names == (NONE,):
@@ -46,10 +46,10 @@ def _chosen(name: str) -> str:
         return families[name]
     cls = find_kind(name)
     if cls and not cls.elementwise:
-        raise UsageError(Problem(f"{cls.kind} cannot work in place: it is not element-wise", mend=_examples()))
+        raise UsageError(Problem(f"{cls.kind} cannot work in place: it is not element-wise", hint=_examples()))
     if cls:
         return cls.kind
-    raise UsageError(Problem(f"in place cannot be {name}", mend=did_you_mean(name, [ALL, NONE, *families, *kinds])))
+    raise UsageError(Problem(f"in place cannot be {name}", hint=did_you_mean(name, [ALL, NONE, *families, *kinds])))
 
 
 def _elementwise() -> dict[str, type[Layer]]:

@@ -50,8 +50,8 @@ class Pass(NamedTuple):
 def check_optimizer(name: str) -> str:
     """Return an optimizer's name. Errors: `UsageError` for one that is not known."""
     if name not in OPTIMIZERS:
-        mend = did_you_mean(name, OPTIMIZERS)
-        raise UsageError(Problem(f"there is no optimizer {name}", mend=mend))
+        hint = did_you_mean(name, OPTIMIZERS)
+        raise UsageError(Problem(f"there is no optimizer {name}", hint=hint))
     return name
 
 

@@ -100,8 +100,8 @@ class ReceptiveFields:
 
     def _index(self, name: str) -> int:
         if name not in self._indices:
-            mend = did_you_mean(name, self._indices)
-            raise UsageError(Problem(f"{self.report.name or 'the network'} has no layer {name}", mend=mend))
+            hint = did_you_mean(name, self._indices)
+            raise UsageError(Problem(f"{self.report.name or 'the network'} has no layer {name}", hint=hint))
         return self._indices[name]
 
     def __getitem__(self, name: str) -> tuple[Field, ...]:
@@ -207,7 +207,7 @@ def receptive_fields(report: Report) -> ReceptiveFields:
         raise UsageError(
             Problem(
                 f"{report.name or 'the network'} has no receptive fields: no input of it has channels and space",
-                mend="they are worked out for networks over sounds, images and volumes",
+                hint="they are worked out for networks over sounds, images and volumes",
             )
         )
     return fields
@@ -215,11 +215,11 @@ def receptive_fields(report: Report) -> ReceptiveFields:
 
 def _no_such_place(name: str, place: Sequence[int], sizes: Sequence[int]) -> Problem:
     if not sizes:
-        return Problem(f"{name} has no places: all of it sees the same", mend="leave the place out")
+        return Problem(f"{name} has no places: all of it sees the same", hint="leave the place out")
     told = "×".join(map(str, sizes))
     given = "×".join(map(str, place)) or "none"
     last = "×".join(str(size - 1) for size in sizes)
-    return Problem(f"{name} has {told} places, and none at {given}", mend=f"places are 0 to {last}, first to last")
+    return Problem(f"{name} has {told} places, and none at {given}", hint=f"places are 0 to {last}, first to last")
 
 
 def _indices(report: Report) -> dict[str, int]:

@@ -18,7 +18,7 @@ from shapecalc.layers.base.dependence import HERE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from shapecalc.layers.base.dependence import Sight
+    from shapecalc.layers.base.dependence import AxisDependence
 
 __all__ = ["Lane", "Work", "hull", "joined", "through"]
 
@@ -42,7 +42,7 @@ class Work:
                 Problem(
                     "the receptive fields of this network take too much work: its layers, the branches that do not "
                     f"move alike, and how long their patterns are come to more than {_MOST_WORK:,} positions",
-                    mend="ask about a part of it: fewer layers, or sizes of which one divides the other",
+                    hint="ask about a part of it: fewer layers, or sizes of which one divides the other",
                 )
             )
 
@@ -90,25 +90,25 @@ def hull(spans: Iterable[Span]) -> Span:
     return None if first is None or last is None else (first, last)
 
 
-def through(lane: Lane, sight: Sight, axis: int, size: int, limit: int, work: Work) -> Lane | None:
-    """Return what is seen through a layer whose places have this sight of a tensor with this lane.
+def through(lane: Lane, dependence: AxisDependence, axis: int, size: int, limit: int, work: Work) -> Lane | None:
+    """Return what is seen through a layer whose places have this dependence of a tensor with this lane.
 
     `axis` is the output's, `size` that of the tensor's axis, `limit` that of the network's input. None: nothing.
     """
     if axis < 0:
-        span = _at_all(lane, sight.at(0), size, work)
+        span = _at_all(lane, dependence.at(0), size, work)
         return Lane((span,), 0, -1) if span and (span := _clipped(span, limit)) else None
-    if sight is HERE:
+    if dependence is HERE:
         return lane if axis == lane.axis else lane._replace(axis=axis)
-    period, own = len(lane.spans), sight.period
-    turns = period // gcd(period, sight.advance)
+    period, own = len(lane.spans), dependence.period
+    turns = period // gcd(period, dependence.advance)
     _check(own * turns)
     work.spend(own * turns + period)
     is_steady = lane.is_steady()
-    spans = tuple([_seen(lane, sight.at(place), work, is_steady=is_steady) for place in range(own * turns)])
+    spans = tuple([_seen(lane, dependence.at(place), work, is_steady=is_steady) for place in range(own * turns)])
     if not any(spans):
         return None
-    return Lane(spans, lane.advance * (sight.advance * turns // period), axis)
+    return Lane(spans, lane.advance * (dependence.advance * turns // period), axis)
 
 
 def _seen(lane: Lane, places: range, work: Work, *, is_steady: bool) -> Span:
@@ -160,6 +160,6 @@ def _check(period: int) -> None:
             Problem(
                 f"what the places of this network see comes round only after {period:,} of them: "
                 "its receptive fields are too long to be worked out",
-                mend=f"sizes of which one divides the other come round sooner; at most {_LONGEST:,} are looked at",
+                hint=f"sizes of which one divides the other come round sooner; at most {_LONGEST:,} are looked at",
             )
         )

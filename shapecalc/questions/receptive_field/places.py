@@ -9,7 +9,7 @@ from shapecalc.layers.base.dependence import CIRCULAR, REFLECT, ZEROS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from shapecalc.layers.base.dependence import Sight
+    from shapecalc.layers.base.dependence import AxisDependence
 
 __all__ = ["Gaps", "Places", "seen", "united"]
 
@@ -44,26 +44,26 @@ def united(runs: Iterable[tuple[int, int]]) -> Places:
     return found
 
 
-def seen(places: Places, sight: Sight, size: int, gaps: Gaps) -> Places:
+def seen(places: Places, dependence: AxisDependence, size: int, gaps: Gaps) -> Places:
     """Return what a set of places sees of an axis of this size."""
     if places and not gaps.afford(len(places)):
         places = [(places[0][0], places[-1][1])]
-    runs = [run for place in places for run in _through(place, sight, gaps)]
-    return united(inside for run in united(runs) for inside in _folded(run, size, sight))
+    runs = [run for place in places for run in _through(place, dependence, gaps)]
+    return united(inside for run in united(runs) for inside in _folded(run, size, dependence))
 
 
-def _through(run: tuple[int, int], sight: Sight, gaps: Gaps) -> Places:
+def _through(run: tuple[int, int], dependence: AxisDependence, gaps: Gaps) -> Places:
     """Return what a run of places sees, beyond the edges too."""
     first, last = run
-    taps = sight.seen[0]
-    if sight.period == 1 and taps:
-        start, end, step = first * sight.advance, last * sight.advance, sight.advance
+    taps = dependence.seen[0]
+    if dependence.period == 1 and taps:
+        start, end, step = first * dependence.advance, last * dependence.advance, dependence.advance
         if taps.step == 1 and (taps.stop - taps.start >= step or first == last):
             return [(start + taps[0], end + taps[-1])]
         if step == 1 and gaps.afford(_count(taps)):
             return [(start + tap, end + tap) for tap in taps]
-    found = _one_by_one(first, last, sight, gaps)
-    return _without_gaps(first, last, sight) if found is None else found
+    found = _one_by_one(first, last, dependence, gaps)
+    return _without_gaps(first, last, dependence) if found is None else found
 
 
 def _count(places: range) -> int:
@@ -71,13 +71,13 @@ def _count(places: range) -> int:
     return -((places.start - places.stop) // places.step)
 
 
-def _one_by_one(first: int, last: int, sight: Sight, gaps: Gaps) -> Places | None:
+def _one_by_one(first: int, last: int, dependence: AxisDependence, gaps: Gaps) -> Places | None:
     """Return what each place of a run sees; None where these are too many to look at."""
     if not gaps.afford(last - first + 1):
         return None
     found: Places = []
     for place in range(first, last + 1):
-        taps = sight.at(place)
+        taps = dependence.at(place)
         if not taps:
             continue
         if taps.step == 1:
@@ -89,19 +89,19 @@ def _one_by_one(first: int, last: int, sight: Sight, gaps: Gaps) -> Places | Non
     return found
 
 
-def _without_gaps(first: int, last: int, sight: Sight) -> Places:
+def _without_gaps(first: int, last: int, dependence: AxisDependence) -> Places:
     """Return from where to where a run of places sees: that shows within a period of either end."""
-    starts, ends = range(first, last + 1)[: sight.period], range(first, last + 1)[-sight.period :]
-    firsts = [taps[0] for taps in map(sight.at, starts) if taps]
-    lasts = [taps[-1] for taps in map(sight.at, ends) if taps]
+    starts, ends = range(first, last + 1)[: dependence.period], range(first, last + 1)[-dependence.period :]
+    firsts = [taps[0] for taps in map(dependence.at, starts) if taps]
+    lasts = [taps[-1] for taps in map(dependence.at, ends) if taps]
     return [(min(firsts), max(lasts))] if firsts and lasts else []
 
 
-def _folded(run: tuple[int, int], size: int, sight: Sight) -> Iterator[tuple[int, int]]:
+def _folded(run: tuple[int, int], size: int, dependence: AxisDependence) -> Iterator[tuple[int, int]]:
     """Yield the places of an axis that a run stands for: beyond the edges are zeros, or the axis' own numbers."""
     first, last = run
-    beyond = sight.beyond
-    low, high = (sight.cropped[0], size - sight.cropped[1] - 1) if beyond == CIRCULAR else (0, size - 1)
+    beyond = dependence.beyond
+    low, high = (dependence.cropped[0], size - dependence.cropped[1] - 1) if beyond == CIRCULAR else (0, size - 1)
     if first <= high and last >= low:
         yield max(first, low), min(last, high)
     if beyond == ZEROS or (first >= low and last <= high):

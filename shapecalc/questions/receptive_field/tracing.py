@@ -89,11 +89,13 @@ class _Walk:
         self.work.spend(1)
         if lane.axis < 0:
             return lane
-        sight, axis = look.axes[lane.axis]
+        dependence, axis = look.axes[lane.axis]
         if axis < 0 and (boxes := self.whole(row.node.inputs[look.input])) is not None:
             span = hull([(box[key[1]][0][0], box[key[1]][-1][1]) for box in boxes.get(key[0], [])])
             return span and Lane((span,), 0, -1)
-        return through(lane, sight, axis, row.sizing.inputs[look.input].sizes[lane.axis], self.limits[key], self.work)
+        return through(
+            lane, dependence, axis, row.sizing.inputs[look.input].sizes[lane.axis], self.limits[key], self.work
+        )
 
     def whole(self, giver: Reference) -> dict[int, list[Box]] | None:
         """Return what all of a tensor sees of the inputs, to the edges; None where that is too much to trace."""
@@ -137,7 +139,7 @@ def _seen_of(row: Row, look: Look, box: Box, gaps: Gaps) -> Box:
     """Return what places (for each axis) of a layer see of one of its inputs; nothing where an axis is not seen."""
     sizes = row.sizing.inputs[look.input].sizes
     pairs = zip(look.axes, sizes, strict=True)
-    found = [seen(box[axis] if axis >= 0 else [(0, 0)], sight, size, gaps) for (sight, axis), size in pairs]
+    found = [seen(box[axis] if axis >= 0 else [(0, 0)], dependence, size, gaps) for (dependence, axis), size in pairs]
     return found if all(found) else []
 
 

@@ -95,7 +95,7 @@ class LegalSizes(NamedTuple):
 def find_sizes(graph: Graph) -> LegalSizes:
     """Return the input sizes that a network takes. Its own sizes need not be among them.
 
-    Errors: `ShapeError` for what no size would mend.
+    Errors: `ShapeError` for what no input size would fix.
     """
     try:
         return _find_sizes(graph)
@@ -137,7 +137,7 @@ def _check_work(graph: Graph) -> None:
             Problem(
                 f"{graph.name or 'the network'} has {len(sizes):,} inputs, whose sizes are too many to try with "
                 f"{tensors:,} tensors between its layers",
-                mend="ask about a part of it that has fewer inputs",
+                hint="ask about a part of it that has fewer inputs",
             )
         )
 

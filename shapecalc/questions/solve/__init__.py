@@ -1,4 +1,4 @@
-"""Questions asked backwards: what gives an output size, what meets a budget, what mends a network."""
+"""Questions asked backwards: what gives an output size, what meets a budget, what fixes a network."""
 
 from shapecalc.questions.solve.budgets import solve_budget
 from shapecalc.questions.solve.changes import ArgumentChange

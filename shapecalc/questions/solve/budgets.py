@@ -68,7 +68,7 @@ def solve_budget(
     Errors: `UsageError` for a variable that is not there, or a search too large.
     """
     if not variables or not budgets:
-        raise UsageError(Problem("a search needs a variable and a budget", mend="--for width --params 5M"))
+        raise UsageError(Problem("a search needs a variable and a budget", hint="--for width --params 5M"))
     if len(graph.nodes) > _MOST_LAYERS:
         raise UsageError(f"a search is for networks of at most {_MOST_LAYERS:,} layers: this has {len(graph.nodes):,}")
     for name, values in variables.items():
@@ -151,7 +151,7 @@ class _Search:
             raise UsageError(
                 Problem(
                     f"the search would try {settings:,} settings: at most {most:,} are tried",
-                    mend=f"give a narrower range, as --for {self.names[0]}=16:128:8",
+                    hint=f"give a narrower range, as --for {self.names[0]}=16:128:8",
                 )
             )
 
@@ -234,7 +234,7 @@ class _Search:
             raise UsageError(
                 Problem(
                     f"the search would build more than {_MOST_BUILT:,} layers in all",
-                    mend=f"give a narrower range, or fewer values: --for {self.names[0]}=16:128:16",
+                    hint=f"give a narrower range, or fewer values: --for {self.names[0]}=16:128:16",
                 )
             )
         graph, problems = self.rebuild(variables) if variables else (self.graph, [])
@@ -286,7 +286,7 @@ class _Search:
         raise UsageError(
             Problem(
                 f"no value of {name} up to {_MOST_VALUE:,} goes beyond the budget",
-                mend=f"give a range: --for {name}=1:{int(4 * self._given(name))}",
+                hint=f"give a range: --for {name}=1:{int(4 * self._given(name))}",
             )
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Misfit, ShapeError, UsageError, count_noun
+from shapecalc.errors import LayerError, ShapeError, UsageError, count_noun
 from shapecalc.layers.base.arguments import GROUPS, OUTPUT_PADDING, Integer
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
 from shapecalc.layers.base.layer import KINDS, Composite, Layer
@@ -176,7 +176,7 @@ def _layer_changes(
             )
             try:
                 argument.normalise(new)
-            except Misfit:
+            except LayerError:
                 continue
             yield change
 
@@ -213,7 +213,7 @@ def _input_changes(graph: Graph) -> Iterator[ArgumentChange]:
             yield ArgumentChange((), name, list(shape.sizes), shape.sizes[1:], cost_of_batch_axis(), mark)
     try:
         entries = find_sizes(graph).axes
-    except (ShapeError, UsageError):  # something is wrong that no size would mend, or there is too much to try
+    except (ShapeError, UsageError):  # something is wrong that no size would fix, or there is too much to try
         return
     for entry in entries:
         for name in entry.inputs:

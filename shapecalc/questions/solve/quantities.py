@@ -28,7 +28,7 @@ def read_budget(what: str, given: Any) -> int:
     Errors: `UsageError` for what is no such number.
     """
     if what not in BUDGETS:
-        raise UsageError(Problem(f"there is no budget of {what}", mend=did_you_mean(what, BUDGETS)))
+        raise UsageError(Problem(f"there is no budget of {what}", hint=did_you_mean(what, BUDGETS)))
     read = parse_bytes if what == "memory" else parse_count
     return read(given, f"the budget of {what}")
 

@@ -77,14 +77,14 @@ def check_variable(graph: Graph, name: str, values: Sequence[float] | None) -> N
     """Refuse a variable that is not there, and values that it cannot have."""
     if name != INPUT and name not in graph.variables:
         known = [*graph.variables, INPUT]
-        raise UsageError(Problem(f"there is no variable {name}", mend=did_you_mean(name, known)))
+        raise UsageError(Problem(f"there is no variable {name}", hint=did_you_mean(name, known)))
     if name == INPUT and has_fractions(values):
-        raise UsageError(Problem("the input has whole sizes alone", mend="--for input=32:256:32"))
+        raise UsageError(Problem("the input has whole sizes alone", hint="--for input=32:256:32"))
     if values is None and name != INPUT and type(graph.variables[name]) not in (int, float):
         raise UsageError(
             Problem(
                 f"{name} is no number in the specification, but {graph.variables[name]!r}",
-                mend="a search is for a variable that is a number",
+                hint="a search is for a variable that is a number",
             )
         )
 

@@ -56,14 +56,14 @@ def _span(piece: str, text: str) -> Sequence[float]:
     found = _SPAN.fullmatch(piece)
     if not found:
         raise UsageError(
-            Problem(f"'{text}' is not a range", mend="write for instance width=16:128:8, or width=0.25:1:0.25")
+            Problem(f"'{text}' is not a range", hint="write for instance width=16:128:8, or width=0.25:1:0.25")
         )
     words = [word for word in found.groups() if word is not None]
     numbers = [Fraction(word) for word in words]
     first, last, step = numbers[0], numbers[min(1, len(numbers) - 1)], numbers[2] if len(numbers) > 2 else Fraction(1)
     if last < first or step <= 0:
         raise UsageError(
-            Problem(f"the range {text} is empty", mend="the first number is the least, the step greater than 0")
+            Problem(f"the range {text} is empty", hint="the first number is the least, the step greater than 0")
         )
     if first.denominator == step.denominator == 1:
         return range(int(first), int(last) + 1, int(step))

@@ -10,7 +10,7 @@ import itertools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims.lists import Many, mask, values_of
-from shapecalc.errors import Misfit, Problem, UsageError, did_you_mean
+from shapecalc.errors import LayerError, Problem, UsageError, did_you_mean
 from shapecalc.layers import KINDS
 from shapecalc.layers.base.arguments import DILATION, KERNEL, OUTPUT_PADDING, PADDING, STRIDE
 from shapecalc.layers.base.shape import Shape
@@ -90,7 +90,7 @@ def solve_window(
     Errors: `UsageError` for a kind that slides no window, an argument it has not, sizes of unequal number.
     """
     if not slides(cls):
-        raise UsageError(Problem(f"{cls.kind} slides no window", mend=f"these do: {', '.join(sliding_kinds())}"))
+        raise UsageError(Problem(f"{cls.kind} slides no window", hint=f"these do: {', '.join(sliding_kinds())}"))
     if len(given) != len(wanted) or not 1 <= len(given) <= 3:
         raise UsageError(f"the input has {len(given)} sizes and the output {len(wanted)}: give as many of each, 1 to 3")
     if min(*given, *wanted) < 1:
@@ -103,8 +103,8 @@ def solve_window(
         layer = cls(**{**_required(cls), **held}).with_values({**held, **columns})
         learns = bool(layer.weights(Shape((_CHANNELS, *given))))
         tried = _Tried(layer, learns, tuple(ranges), grid, tuple(given), *_run(layer, given, len(grid)))
-    except Misfit as misfit:
-        raise UsageError(Problem(misfit.message, why=misfit.why, mend=misfit.mend)) from None
+    except LayerError as error:
+        raise UsageError(Problem(error.message, why=error.why, hint=error.hint)) from None
     found = sorted(tried.that_give(tuple(wanted)), key=_by_cost)
     near = [] if found else tried.nearest(tuple(wanted))
     if not found and len(given) > 1:
@@ -120,11 +120,11 @@ def _read_fixed(cls: type[Layer], fixed: Mapping[str, Any]) -> dict[str, Any]:
     held = {}
     for word, value in fixed.items():
         if word not in names:
-            raise UsageError(Problem(f"{cls.kind} has no argument {word}", mend=did_you_mean(word, names)))
+            raise UsageError(Problem(f"{cls.kind} has no argument {word}", hint=did_you_mean(word, names)))
         try:
             held[names[word]] = cls.arguments[names[word]].normalise(value)
-        except Misfit as misfit:
-            raise UsageError(Problem(misfit.message, why=misfit.why, mend=misfit.mend)) from None
+        except LayerError as error:
+            raise UsageError(Problem(error.message, why=error.why, hint=error.hint)) from None
     return held
 
 

@@ -145,7 +145,7 @@ def parse_values(text: str, label: str, convert: Any) -> list[Any] | range:
     values: list[Any] = []
     for piece in _split(text, ","):
         if not piece.strip():
-            raise UsageError(Problem(f"{label}={text} has an empty value", mend="write for instance 2,3,4"))
+            raise UsageError(Problem(f"{label}={text} has an empty value", hint="write for instance 2,3,4"))
         found = re.fullmatch(r"(?a)\s*([-+.\deE]+)\s*:\s*([-+.\deE]+)\s*(?::\s*([-+.\deE]+)\s*)?", piece)
         if not found:
             values.append(convert(piece.strip()))
@@ -166,9 +166,9 @@ def _range(piece: str, label: str, parts: list[str]) -> range | list[Any]:
         numbers = [part if re.fullmatch(_SHORT, part) else "" for part in parts]
         first, last, step = (Fraction(number) for number in (*numbers, "1")[:3])
     except (ValueError, ZeroDivisionError):
-        raise UsageError(Problem(f"{label}: '{piece.strip()}' is not a range of numbers", mend=how)) from None
+        raise UsageError(Problem(f"{label}: '{piece.strip()}' is not a range of numbers", hint=how)) from None
     if step == 0 or (last - first) / step < 0:
-        raise UsageError(Problem(f"{label}: the range {piece.strip()} is empty: it never reaches its end", mend=how))
+        raise UsageError(Problem(f"{label}: the range {piece.strip()} is empty: it never reaches its end", hint=how))
     count = int((last - first) / step) + 1
     if count > MAX_VALUES:
         raise UsageError(f"{label}: the range {piece.strip()} has {count:,} values: at most {MAX_VALUES:,}")
@@ -218,6 +218,6 @@ def _size(piece: str, text: str) -> int:
     size = read_whole(piece)
     if size is None or not 1 <= size <= MAX_SIZE:
         what = "a size of at least 1" if piece.lstrip("-").isdigit() else "a size"
-        mend = "write sizes as 3x{128:256:32}x=, = being the size before"
-        raise UsageError(Problem(f"the input {text}: '{piece}' is not {what}", mend=mend))
+        hint = "write sizes as 3x{128:256:32}x=, = being the size before"
+        raise UsageError(Problem(f"the input {text}: '{piece}' is not {what}", hint=hint))
     return size

@@ -54,9 +54,9 @@ class RowCondition:
                 found = _Rows(self.plain, columns, rows).value(tree_of(self.plain))
         except ExpressionError as error:
             message = f"`{self.text}` cannot be worked out for every variant"
-            raise UsageError(Problem(message, why=(error.message,), mend=error.mend)) from None
+            raise UsageError(Problem(message, why=(error.message,), hint=error.hint)) from None
         if _kind(found) != "b" and rows:
-            raise UsageError(Problem(f"`{self.text}` is not true or false", mend="compare, as in params < 5M"))
+            raise UsageError(Problem(f"`{self.text}` is not true or false", hint="compare, as in params < 5M"))
         return np.broadcast_to(np.asarray(found, dtype=bool), (rows,))
 
 

@@ -83,7 +83,7 @@ class Job:
         self.objectives = read_objectives(pareto, known) if pareto else []
         if plot and len(self.objectives) != 2:
             message = f"a picture has two axes, not {len(self.objectives)}"
-            raise UsageError(Problem(message, mend="--pareto params,macs"))
+            raise UsageError(Problem(message, hint="--pareto params,macs"))
         if sort:
             read_order(sort, known)
         is_cut = format == "text" and not pareto and top is None
@@ -92,8 +92,8 @@ class Job:
         self.is_gathered = format in ("text", "json") or self.wish.needs_all or top is not None
         self.gathering = Gathering(plan, self.wish, tuple(name for name, _ in self.objectives) if plot else ())
         if resume and (self.is_gathered or not output):
-            mend = "name it: --output FILE.csv, without --sort, --top and --pareto"
-            raise UsageError(Problem("--resume goes on with a file of all rows", mend=mend))
+            hint = "name it: --output FILE.csv, without --sort, --top and --pareto"
+            raise UsageError(Problem("--resume goes on with a file of all rows", hint=hint))
         self.start = self.done = 0
         self._resumes = resume
         self._file: Any = None
@@ -120,7 +120,7 @@ class Job:
             if name:
                 check_writable(name)
         if self.plot and self.output and find_target(self.plot).path == find_target(self.output).path:
-            raise UsageError(Problem(f"--plot and --output are both {self.output}", mend="name two files"))
+            raise UsageError(Problem(f"--plot and --output are both {self.output}", hint="name two files"))
 
     def result(self) -> Sweep:
         """Return the rows that were gathered, once the work is done."""
@@ -266,8 +266,8 @@ def process_pool(jobs: int) -> Iterator[Executor]:
     try:
         yield executor
     except BrokenProcessPool:
-        mend = "was there not enough memory? fewer --jobs take less"
-        raise UsageError(Problem("one of the processes that --jobs started was killed", mend=mend)) from None
+        hint = "was there not enough memory? fewer --jobs take less"
+        raise UsageError(Problem("one of the processes that --jobs started was killed", hint=hint)) from None
     finally:
         word.close()
         executor.shutdown(cancel_futures=True)

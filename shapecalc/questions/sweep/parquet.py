@@ -164,7 +164,7 @@ class _Tables:
                 columns.append(pa.array(given, type=field.type, mask=hidden))
             except (OverflowError, pa.ArrowInvalid):
                 raise UsageError(
-                    Problem(f"{name} goes beyond 64 bits, which Parquet cannot hold", mend="write CSV or JSON Lines")
+                    Problem(f"{name} goes beyond 64 bits, which Parquet cannot hold", hint="write CSV or JSON Lines")
                 ) from None
         return pa.table(columns, schema=self.schema)
 

@@ -50,8 +50,8 @@ class PartFile(OutputFile):
                 if self.resumes:
                     continue  # another process was quicker
                 message = f"{self.part} is there already: a sweep was interrupted, or is still running"
-                mend = "--resume continues it; to start anew, remove it first"
-                raise UsageError(Problem(message, mend=mend)) from None
+                hint = "--resume continues it; to start anew, remove it first"
+                raise UsageError(Problem(message, hint=hint)) from None
             except OSError as error:
                 raise cannot_write(self.part, error) from None
             if not _lock(stream):

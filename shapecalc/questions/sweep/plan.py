@@ -143,8 +143,8 @@ def make_plan(load: Callable[[Any], NetworkLike], variables: Mapping[str, Any], 
     fixed: dict[str, Any] = {}
     for name, given in variables.items():
         if name not in own:
-            mend = did_you_mean(name, own) if own else "the specification has no `vars:`"
-            raise UsageError(Problem(f"there is no variable {name} to set", mend=mend))
+            hint = did_you_mean(name, own) if own else "the specification has no `vars:`"
+            raise UsageError(Problem(f"there is no variable {name} to set", hint=hint))
         values = _values(given, own[name], name)
         if values is None:
             fixed[name] = given

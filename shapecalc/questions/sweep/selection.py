@@ -24,19 +24,19 @@ def read_condition(text: str, known: Sequence[str]) -> RowCondition:
     try:
         expression = parse(plain)
     except ExpressionError as error:
-        raise UsageError(Problem(f"--where: {error.message}", mend=error.mend)) from None
+        raise UsageError(Problem(f"--where: {error.message}", hint=error.hint)) from None
     for name in sorted(expression.names):
         check_column(name, known)
     if "memory" in expression.names and re.search(r"(?i)(?<!\w)[\d_.]+\s*b\b", text):
-        mend = "write bytes as a plain number, or with KiB, MiB, GiB, kB, MB, GB; 10^9 as 1G"
-        raise UsageError(Problem(f"--where: a B is 10^9 of anything but bytes: `{text}`", mend=mend))
+        hint = "write bytes as a plain number, or with KiB, MiB, GiB, kB, MB, GB; 10^9 as 1G"
+        raise UsageError(Problem(f"--where: a B is 10^9 of anything but bytes: `{text}`", hint=hint))
     return RowCondition(text, plain, expression.names)
 
 
 def check_column(name: str, known: Sequence[str]) -> None:
     """Raise `UsageError` for what is no column of the sweep."""
     if name not in known:
-        raise UsageError(Problem(f"the sweep has no column {name}", mend=did_you_mean(name, known)))
+        raise UsageError(Problem(f"the sweep has no column {name}", hint=did_you_mean(name, known)))
 
 
 def read_objectives(text: str, known: Sequence[str]) -> list[tuple[str, int]]:
@@ -45,7 +45,7 @@ def read_objectives(text: str, known: Sequence[str]) -> list[tuple[str, int]]:
     for name, _ in found:
         check_column(name, known)
     if len(found) < 2:
-        raise UsageError(Problem(f"a front of {text} alone is its least", mend="name two or more: params,macs"))
+        raise UsageError(Problem(f"a front of {text} alone is its least", hint="name two or more: params,macs"))
     return found
 
 

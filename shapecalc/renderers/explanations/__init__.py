@@ -27,6 +27,6 @@ def render(explanation: Explanation, format: str = "text", *, width: int | None 
     """
     format = ALSO.get(format, format)  # noqa: A001
     if format not in FORMATS:
-        raise UsageError(Problem(f"there is no format {format}", mend=did_you_mean(format, FORMATS)))
+        raise UsageError(Problem(f"there is no format {format}", hint=did_you_mean(format, FORMATS)))
     drawn: str = import_module(f"shapecalc.renderers.explanations.{format}").draw(explanation, width)
     return drawn
