@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import ExpectationError, Problem, ShapecalcError, ShapeError, SpecError, UsageError, count_noun
+from shapecalc.escaping import clean
 from shapecalc.language.files import locate
 from shapecalc.language.members import Member, find_member
 from shapecalc.layers import find_kind
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.model.graph import Graph
     from shapecalc.model.report import Report
+    from shapecalc.questions.compare import Comparison, Difference
     from shapecalc.questions.explain import Explanation
     from shapecalc.questions.formula import Formulas
     from shapecalc.questions.memory import Memory
@@ -50,7 +52,7 @@ class Network:
         self.graph = self._build()
 
     def __repr__(self) -> str:
-        return f"<Network {self.name}: {len(self.graph.nodes)} layers>"
+        return f"<Network {clean(self.name)}: {len(self.graph.nodes)} layers>"
 
     @property
     def name(self) -> str:
@@ -193,6 +195,24 @@ class Network:
         from shapecalc.questions.explain import explain
 
         return explain(self, layers or None, what or None, layout=layout, back=back)
+
+    def compare(self, *others: Network) -> Comparison:
+        """Return this network and others side by side: totals, their ratios to this one's, parameters and MACs by kind.
+
+        Errors: as `infer`.
+        """
+        from shapecalc.questions.compare import compare
+
+        return compare([network.infer() for network in (self, *others)])
+
+    def diff(self, other: Network, *, depth: int | None = None) -> Difference:
+        """Return what differs in another network, layer by layer; blocks are compared whole below a `depth`.
+
+        Errors: as `infer`.
+        """
+        from shapecalc.questions.compare import diff
+
+        return diff(self.infer(), other.infer(layout=self.graph.layout), depth)
 
     def legal_sizes(self) -> LegalSizes:
         """Return which input sizes the network takes: the legal ones, and those that no rounding touches."""

@@ -32,6 +32,7 @@ OTHERWISE = {
     "dim": (_STYLE, {"renderers.difference", "renderers.drawing", "renderers.memory", "renderers.text"}),
     "end": (_KEY, {"questions.sizes.periodic"}),
     "fold": ("an option of summaries", {"renderers.folding"}),
+    "grid": (_KEY, {"questions.sweep.result"}),
     "in_features": ("a figure that `expect:` may state; the name of a public function",
                     {"model.expectations", "model.graph", "network"}),
     "out_features": ("a figure that `expect:` may state", {"model.expectations", "model.graph"}),

@@ -102,7 +102,7 @@ def command(
     if format_ == "json":
         emit_json(_cut(answer.to_dict(), top), output)
     else:
-        emit(draw(answer, top, format_, **layout_of(output, format_)), output, format_, f"{target}, solved")
+        emit(draw(answer, format_, top, **layout_of(output, format_)), output, format_, f"{target}, solved")
     return 0 if good else 1
 
 

@@ -33,8 +33,6 @@ __all__ = ["command"]
 _PAGES = ("text", "markdown", "html")
 """Formats that show the rows: the others hold all of them."""
 
-_SHOWN = 40
-
 
 @click.command(short_help="Work out every combination of variables and sizes.")
 @spec_argument()
@@ -64,6 +62,7 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
         raise UsageError(Problem(f"{more[0]} is one word too many", hint=hint))
     from shapecalc.network import plan_sweep
     from shapecalc.questions.sweep.driver import Job  # numpy is an extra
+    from shapecalc.renderers.sweep import ROWS_SHOWN
 
     format_, output = options["format_"], options["output"]
     if format_ == "parquet" and not output:
@@ -73,7 +72,7 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     job = Job(
         plan, where=options["where"], pareto=options["pareto"] or "", sort=options["sort"] or "", top=options["top"],
         output=output, format="text" if format_ in _PAGES else format_, resume=options["resume"],
-        plot=options["plot"], shown=_SHOWN,
+        plot=options["plot"], shown=ROWS_SHOWN,
     )  # fmt: skip
     if job.plot:
         from shapecalc.renderers.front import check_picture

@@ -4,17 +4,60 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from shapecalc.errors import MissingExtraError, Problem, UsageError
+from shapecalc.escaping import clean
+
 __all__ = ["Answer"]
 
 
 class Answer:
-    """An answer that can be drawn in formats. `drawn_by` is the module of `renderers` that does so."""
+    """An answer that shows itself: `print(answer)`, a table in a notebook, Markdown, JSON, a data frame. Never changes.
+
+    `drawn_by` is the function of `renderers` that draws it, after its module (`memory.draw_memory`); `table` is the
+    list of `to_dict()` that is its table, for a data frame.
+    """
 
     __slots__ = ()
     drawn_by: ClassVar[str] = ""
+    table: ClassVar[str] = ""
 
-    def render(self, format: str, **options: Any) -> str:  # noqa: A002  (the option's own name)
-        """Return the answer in a format; the options are those of its renderer. Errors: `UsageError`."""
-        from shapecalc.renderers import show
+    def __repr__(self) -> str:
+        name = clean(getattr(self, "name", ""))
+        return f"<{type(self).__name__}{f' of {name}' if name else ''}: print() shows it>"
+
+    def __str__(self) -> str:
+        return self.render()
+
+    def render(self, format: str = "text", **options: Any) -> str:  # noqa: A002  (the option's own name)
+        """Return the answer as text, json, markdown, html, or what else it has; the options are those of its renderer.
+
+        Errors: `UsageError` for a format or an option that it does not have.
+        """
+        from shapecalc.renderers import show  # a renderer is loaded when first used
 
         return show(self, format, **options)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as the JSON contract has it."""
+        raise NotImplementedError
+
+    def to_markdown(self, **options: Any) -> str:
+        """Return the answer as Markdown, its tables as GitHub reads them. Errors: as `render`."""
+        return self.render("markdown", **options)
+
+    def to_dataframe(self) -> Any:
+        """Return the table of the answer as a pandas data frame, a column for each key of its JSON.
+
+        Keys within keys are joined by dots: `arguments.kernel_size`. Errors: `MissingExtraError` without pandas,
+        `UsageError` for an answer that is no table.
+        """
+        if not self.table:
+            raise UsageError(Problem(f"{type(self).__name__} is no table", hint="to_dict() has all of it"))
+        try:
+            import pandas as pd
+        except ImportError:
+            raise MissingExtraError("a data frame", "pandas", "dataframe") from None
+        return pd.json_normalize(self.to_dict()[self.table])
+
+    def _repr_html_(self) -> str:
+        return self.render("html")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from shapecalc.dims import Dim, prod, total
 from shapecalc.errors import Problem, ShapeError, UsageError, did_you_mean
+from shapecalc.escaping import clean
 from shapecalc.layers.base.layer import WeightShapes, is_bias
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.answer import Answer
@@ -71,7 +72,7 @@ class Row(NamedTuple):
 
     def __repr__(self) -> str:
         sizes = [", ".join("×".join(map(str, s)) for s in shapes) for shapes in (self.input_shapes, self.output_shapes)]
-        return f"<Row {self.name}: {self.kind} {' → '.join(sizes)}, {self.params:,} params, {self.macs:,} MACs>"
+        return f"<Row {clean(self.name)}: {self.kind} {' → '.join(sizes)}, {self.params:,} params, {self.macs:,} MACs>"
 
     @property
     def kind(self) -> str:
@@ -186,6 +187,8 @@ class Report(Answer):
     say what keeps it from being complete, `missing` how many layers are not in it.
     """
 
+    drawn_by = "render"
+    table = "layers"
     __slots__ = (
         "_ancestries", "_by_name", "_in_blocks", "batch", "convention", "graph", "layout", "missing", "problems",
         "rows", "total",
@@ -263,7 +266,8 @@ class Report(Answer):
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return f"<Report {self.name}: {len(self.rows)} layers, {self.total.params:,} params, {self.total.macs:,} MACs>"
+        costs = f"{self.total.params:,} params, {self.total.macs:,} MACs"
+        return f"<Report {clean(self.name)}: {len(self.rows)} layers, {costs}>"
 
     @property
     def max_depth(self) -> int:
@@ -367,9 +371,6 @@ class Report(Answer):
             }
             for index, rows in sorted(members.items())
         ]
-
-    def _repr_html_(self) -> str:
-        return self.render("html")
 
 
 def sum_rows(rows: list[Row] | tuple[Row, ...]) -> Totals:

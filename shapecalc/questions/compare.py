@@ -6,6 +6,7 @@ import difflib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import total
+from shapecalc.model.answer import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,10 +44,16 @@ def kinds_of(report: Report) -> dict[str, dict[str, Any]]:
     return kinds
 
 
-class Comparison(NamedTuple):
+class _ComparisonFields(NamedTuple):
+    reports: tuple[Report, ...]
+
+
+class Comparison(Answer, _ComparisonFields):
     """Networks side by side; ratios are to the first."""
 
-    reports: tuple[Report, ...]
+    __slots__ = ()
+    drawn_by = "comparison.draw_comparison"
+    table = "networks"
 
     @property
     def totals(self) -> list[dict[str, Any]]:
@@ -134,12 +141,18 @@ def _inside(row: Row | ReportLine) -> list[dict[str, Any]]:
     return [{**facts_of(one), "name": one.name.removeprefix(row.name)} for one in getattr(row, "rows", ())]
 
 
-class Difference(NamedTuple):
-    """What differs between two networks: every layer of both, aligned, in order."""
-
+class _DifferenceFields(NamedTuple):
     before: Report
     after: Report
     changes: tuple[Change, ...]
+
+
+class Difference(Answer, _DifferenceFields):
+    """What differs between two networks: every layer of both, aligned, in order."""
+
+    __slots__ = ()
+    drawn_by = "difference.draw_difference"
+    table = "layers"
 
     def count(self, status: str) -> int:
         """Return how many layers were added, removed, changed or are the same."""

@@ -82,9 +82,23 @@ def render(  # noqa: PLR0913  (each is an option of its own)
 
 
 def show(answer: Answer, format: str, **options: Any) -> str:  # noqa: A002  (the option's own name)
-    """Return an answer in a format, drawn by the module that its class names. Errors: as that module's `render`."""
-    drawer = import_module(f"{__name__}.{answer.drawn_by}" if answer.drawn_by else __name__)
-    return str(drawer.render(answer, format, **options))
+    """Return an answer in a format, drawn by the function that its class names; its JSON has no options.
+
+    Errors: as that function, and `UsageError` for an option that it does not have.
+    """
+    if format == "json" and not options and answer.drawn_by != "render":
+        from shapecalc.renderers.json import write_contract
+
+        return write_contract(answer.to_dict())
+    from inspect import signature
+
+    module, _, name = answer.drawn_by.rpartition(".")
+    draw = getattr(import_module(f"{__name__}.{module}" if module else __name__), name)
+    try:
+        signature(draw).bind(answer, format, **options)
+    except TypeError as error:
+        raise UsageError(Problem(f"{type(answer).__name__} has no such option: {error}")) from None
+    return str(draw(answer, ALSO.get(format, format), **options))
 
 
 def _asks_for_fields(columns: Sequence[str]) -> bool:

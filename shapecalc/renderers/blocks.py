@@ -16,7 +16,18 @@ from shapecalc.text.cells import PROSE, wrap
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-__all__ = ["BLOCK_FORMATS", "Block", "Code", "Items", "Note", "Paragraph", "Table", "Title", "draw_blocks"]
+__all__ = [
+    "BLOCK_FORMATS",
+    "Block",
+    "Code",
+    "Items",
+    "Note",
+    "Paragraph",
+    "Table",
+    "Title",
+    "check_format",
+    "draw_blocks",
+]
 
 BLOCK_FORMATS = ("text", "markdown", "html")
 """The formats that blocks are written in."""
@@ -71,12 +82,11 @@ def draw_blocks(blocks: Iterable[Block], format_: str, width: int | None = None,
 
     Errors: `UsageError` for another format.
     """
+    check_format(format_, BLOCK_FORMATS)
     if format_ == "markdown":
         return "\n\n".join(map(_markdown, blocks))
     if format_ == "html":
         return "\n".join(map(_html, blocks))
-    if format_ != "text":
-        raise UsageError(Problem(f"there is no format {format_}", hint=did_you_mean(format_, BLOCK_FORMATS)))
     room = width or PROSE
     drawn, last = "", None
     for block in blocks:
@@ -84,6 +94,12 @@ def draw_blocks(blocks: Iterable[Block], format_: str, width: int | None = None,
         drawn += (gap if last is not None else "") + _text(block, room, color=color)
         last = block
     return drawn
+
+
+def check_format(format_: str, formats: Sequence[str]) -> None:
+    """Refuse a format that is not among those there are. Errors: `UsageError`, with the nearest."""
+    if format_ not in formats:
+        raise UsageError(Problem(f"there is no format {format_}", hint=did_you_mean(format_, formats)))
 
 
 def _text(block: Block, width: int, *, color: bool) -> str:

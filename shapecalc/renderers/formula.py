@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.escaping import defuse, join_lines
-from shapecalc.renderers.blocks import Note, Table, Title, draw_blocks
+from shapecalc.renderers.blocks import BLOCK_FORMATS, Note, Table, Title, check_format, draw_blocks
 from shapecalc.renderers.drawing import TableLine
 from shapecalc.text.cells import PROSE, wrap
 
@@ -26,7 +26,9 @@ def draw_formulas(answer: Formulas, format_: str, *, width: int | None = None) -
         return _page(answer, format_)
     if format_ == "text":
         return join_lines(_text(answer, min(width or PROSE, PROSE)))
-    return join_lines({"latex": _latex, "python": _python}[format_](answer))
+    writers = {"latex": _latex, "python": _python}
+    check_format(format_, [*BLOCK_FORMATS, *writers])
+    return join_lines(writers[format_](answer))
 
 
 def _page(answer: Formulas, format_: str) -> str:

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
-from shapecalc.renderers.blocks import Note, draw_blocks
+from shapecalc.renderers.blocks import BLOCK_FORMATS, Note, check_format, draw_blocks
 from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.fields import keep_fields, show_jump
 from shapecalc.renderers.footer import incomplete, opening
@@ -23,9 +23,15 @@ _COLUMNS = ("name", "kind", "output", "rf", "jump", "pad")
 
 
 def draw_fields(
-    fields: ReceptiveFields, format_: str, *, depth: int | str | None, width: int | None = None, color: bool = False
+    fields: ReceptiveFields,
+    format_: str = "text",
+    *,
+    depth: int | str | None = "auto",
+    width: int | None = None,
+    color: bool = False,
 ) -> str:
     """Return the receptive fields of all lines of a report at a depth as a table in a format."""
+    check_format(format_, BLOCK_FORMATS)
     drawer = import_module(f"shapecalc.renderers.{format_}")
     return str(drawer.draw(_FieldView(fields, depth, width, color)))
 

@@ -35,7 +35,7 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 
 
 def draw_window(
-    answer: WindowSolutions, top: int, format_: str = "text", width: int | None = None, *, color: bool = False
+    answer: WindowSolutions, format_: str = "text", top: int = 10, width: int | None = None, *, color: bool = False
 ) -> str:
     """Return which arguments give an output size, `top` of them."""
     fixed = "".join(f", {name} {_shown(value)}" for name, value in answer.fixed.items())
@@ -78,7 +78,7 @@ def _spans(values: Sequence[int]) -> str:
 
 
 def draw_budget(
-    answer: BudgetSolutions, top: int, format_: str = "text", width: int | None = None, *, color: bool = False
+    answer: BudgetSolutions, format_: str = "text", top: int = 10, width: int | None = None, *, color: bool = False
 ) -> str:
     """Return which variables meet budgets, `top` settings of them."""
     units = {"params": "parameters", "macs": "MACs", "memory": "bytes"}
@@ -125,7 +125,9 @@ def _row(solution: BudgetSolution) -> list[str]:
     return [*(_number(value) for value in solution.settings.values()), *amounts, f"{solution.used:,.1%}"]
 
 
-def draw_fixes(answer: Fixes, top: int, format_: str = "text", width: int | None = None, *, color: bool = False) -> str:
+def draw_fixes(
+    answer: Fixes, format_: str = "text", top: int = 10, width: int | None = None, *, color: bool = False
+) -> str:
     """Return which changes make a specification right, `top` of them."""
     if not answer.problems:
         title = Title(f"{answer.name}: every layer fits, there is nothing to fix")

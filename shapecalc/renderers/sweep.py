@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import count_noun
-from shapecalc.renderers.blocks import Note, Title, draw_blocks
+from shapecalc.renderers.blocks import Note, Table, Title, draw_blocks
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.listing import listing
 
@@ -13,36 +13,44 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shapecalc.questions.sweep.driver import Job
+    from shapecalc.questions.sweep.result import Sweep
+    from shapecalc.renderers.blocks import Block
 
-__all__ = ["draw_sweep"]
+__all__ = ["ROWS_SHOWN", "draw_result", "draw_sweep"]
+
+ROWS_SHOWN = 40
+"""Rows of a sweep that are shown as text."""
 
 _NOTHING = "–"
 
 
+def draw_result(sweep: Sweep, format_: str = "text", width: int | None = None, *, color: bool = False) -> str:
+    """Return the rows of a sweep as a table; as text the first of very many."""
+    shown = sweep.rows(slice(ROWS_SHOWN if format_ == "text" else None))
+    notes = [_MEMORY]
+    if len(sweep) > len(shown):
+        more = count_noun(len(sweep) - len(shown), "more row")
+        notes.insert(0, f"… and {more}: where(), sort() and pareto() choose among them")
+    return _drawn(count_noun(len(sweep), "variant"), shown, notes, format_, width, color=color)
+
+
 def draw_sweep(job: Job, wrong: Sequence[str], format_: str, width: int | None = None, *, color: bool = False) -> str:
     """Return the rows that a sweep gathered; `wrong` says why the first that does not fit does not."""
-    rows = _listed(job)
-    if not rows.cells:
-        return draw_blocks(
-            [Title(job.title()), *map(Note, ("no row is left", *wrong))], format_, width, color=color
-        )  # fmt: skip
-    table = listing(rows.headings, rows.cells, numbers=rows.numbers, width=width)
-    return draw_blocks([Title(job.title()), table, *map(Note, (*rows.footer, *wrong))], format_, width, color=color)
-
-
-class _Listing(NamedTuple):
-    """A table: headings, rows of texts, which columns are numbers, and the lines below."""
-
-    headings: tuple[str, ...]
-    cells: list[tuple[str, ...]]
-    numbers: tuple[int, ...]
-    footer: list[str]
-
-
-def _listed(job: Job) -> _Listing:
-    """Return the rows that a sweep gathered, as a table has them."""
     rows = job.result().rows(slice(job.shown))
-    grid = job.plan.grid
+    return _drawn(job.title(), rows, [*_footer(job, len(rows)), *wrong], format_, width, color=color)
+
+
+def _drawn(
+    title: str, rows: Sweep, notes: Sequence[str], format_: str, width: int | None, *, color: bool
+) -> str:  # fmt: skip
+    blocks: list[Block] = [Title(title), _table(rows, width) if len(rows) else Note("no row is left")]
+    notes = notes if len(rows) else [note for note in notes if note != _MEMORY]
+    return draw_blocks([*blocks, *map(Note, notes)], format_, width, color=color)
+
+
+def _table(rows: Sweep, width: int | None) -> Table:
+    """Return the rows with the settings that vary, and what each costs."""
+    grid = rows.grid
     names = [name for name, axis in grid.variables.items() if grid.shape[axis] > 1]
     varying = any(axis.is_input for axis in grid.axes)
     inputs = [name for name in grid.inputs if varying]
@@ -54,7 +62,7 @@ def _listed(job: Job) -> _Listing:
         cells.append((*own, *_costs(row)))
     settings = len(names) + len(inputs)
     first = [i for i in range(len(names)) if all(_is_number(cell[i]) for cell in cells)]
-    return _Listing(headings, cells, (*first, *range(settings, settings + 3)), _footer(job, len(rows)))
+    return listing(headings, cells, numbers=(*first, *range(settings, settings + 3)), width=width)
 
 
 def _costs(row: dict[str, Any]) -> tuple[str, ...]:

@@ -531,7 +531,7 @@ def test_a_search_for_fixes_says_where_it_was_cut_short(tmp_path, monkeypatch):
     monkeypatch.setattr("shapecalc.questions.solve.fixes._MOST_WORK", 60 * 20)
     cut = solve(str(path), fix=True)
     assert (cut.is_cut_short, cut.trials) == (True, 20)
-    assert "20 changes tried; there are more" in draw_fixes(cut, 10)
+    assert "20 changes tried; there are more" in draw_fixes(cut)
 
 
 def test_searches_of_large_networks_try_fewer_settings(monkeypatch):

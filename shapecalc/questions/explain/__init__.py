@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.escaping import clean
 from shapecalc.model.answer import Answer
 from shapecalc.model.report import Totals, sum_rows
 from shapecalc.questions.explain.back import trails_of
@@ -45,7 +46,7 @@ class Explanation(Answer):
     """
 
     __slots__ = ("asked", "layers", "report", "total", "what")
-    drawn_by = "explanations"
+    drawn_by = "explanations.render"
 
     def __init__(
         self, report: Report, layers: tuple[LayerExplanation, ...], what: tuple[str, ...], asked: tuple[str, ...] = ()
@@ -71,10 +72,7 @@ class Explanation(Answer):
         raise UsageError(Problem(f"no layer {name} is explained here", hint=hint))
 
     def __repr__(self) -> str:
-        return f"<Explanation {self.report.name}: {len(self.layers)} layers>"
-
-    def __str__(self) -> str:
-        return self.text
+        return f"<Explanation {clean(self.report.name)}: {len(self.layers)} layers>"
 
     @property
     def text(self) -> str:

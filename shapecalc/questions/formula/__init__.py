@@ -14,6 +14,7 @@ from shapecalc.dims import symbols as symbolic
 from shapecalc.errors import Problem, ShapeError, UsageError, did_you_mean
 from shapecalc.escaping import python_names
 from shapecalc.model.advice import advised
+from shapecalc.model.answer import Answer
 from shapecalc.model.generic_inference import GenericReport, infer_generic
 from shapecalc.model.inference import infer, sizings_of
 from shapecalc.questions.formula.conditions import joint_conditions
@@ -41,14 +42,7 @@ QUANTITIES = ("output", "params", "macs", "weights", "biases", "trainable", "buf
 _POINTS = 24
 
 
-class Formulas(NamedTuple):
-    """Closed formulas of a network or of one layer.
-
-    `formulas` has, by quantity, an expression of sympy, or for `output` one tuple of them for each output.
-    `conditions` must hold between several symbols; `verified` says at how many points inference agreed, and
-    `ranges` between which values of each symbol these lie.
-    """
-
+class _FormulasFields(NamedTuple):
     name: str
     layer: str
     symbols: tuple[SymbolInUse, ...]
@@ -56,6 +50,18 @@ class Formulas(NamedTuple):
     conditions: tuple[str, ...]
     verified: int
     ranges: dict[str, tuple[int, int]]
+
+
+class Formulas(Answer, _FormulasFields):
+    """Closed formulas of a network or of one layer.
+
+    `formulas` has, by quantity, an expression of sympy, or for `output` one tuple of them for each output.
+    `conditions` must hold between several symbols; `verified` says at how many points inference agreed, and
+    `ranges` between which values of each symbol these lie.
+    """
+
+    __slots__ = ()
+    drawn_by = "formula.draw_formulas"
 
     def python_names(self) -> dict[str, str]:
         """Return for each symbol the name that it has in Python's source: `lambda_` for lambda."""

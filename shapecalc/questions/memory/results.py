@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from shapecalc.model.answer import Answer
+
 __all__ = ["Activations", "Budget", "Held", "LayerMemory", "Memory", "Training", "Widths"]
 
 VERSION = 1
@@ -87,14 +89,7 @@ class LayerMemory(NamedTuple):
     overwrites: str
 
 
-class Memory(NamedTuple):
-    """How many bytes a network takes. `layers` are in the order in which they run.
-
-    `kv_cache` is what causal attention keeps for each past token of one sample, during autoregressive decoding;
-    `cross_kv_cache` what cross-attention keeps of the source, once, and `cross_kv_cache_per_source_token` for each of
-    the source's tokens. They are not part of `total`. `order` is given, exact (the best there is) or heuristic.
-    """
-
+class _MemoryFields(NamedTuple):
     name: str
     inputs: dict[str, tuple[int, ...]]
     batch: int
@@ -110,6 +105,19 @@ class Memory(NamedTuple):
     layers: tuple[LayerMemory, ...]
     training: Training | None = None
     budget: Budget | None = None
+
+
+class Memory(Answer, _MemoryFields):
+    """How many bytes a network takes. `layers` are in the order in which they run.
+
+    `kv_cache` is what causal attention keeps for each past token of one sample, during autoregressive decoding;
+    `cross_kv_cache` what cross-attention keeps of the source, once, and `cross_kv_cache_per_source_token` for each of
+    the source's tokens. They are not part of `total`. `order` is given, exact (the best there is) or heuristic.
+    """
+
+    __slots__ = ()
+    drawn_by = "memory.draw_memory"
+    table = "layers"
 
     @property
     def total(self) -> int:

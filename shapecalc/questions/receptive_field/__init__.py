@@ -17,6 +17,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.escaping import clean
+from shapecalc.model.answer import Answer
 from shapecalc.model.graph import Reference
 from shapecalc.questions.receptive_field.lanes import Lane, hull
 from shapecalc.questions.receptive_field.tracing import input_axes, lanes_of, traced
@@ -78,7 +80,7 @@ class Region(NamedTuple):
         return self.last - self.first + 1
 
 
-class ReceptiveFields:
+class ReceptiveFields(Answer):
     """The receptive fields of all layers of a report. Never changes.
 
     `fields["conv5"]` are those of a layer (or of a block: its last layer), one for each axis of each input that it
@@ -86,6 +88,8 @@ class ReceptiveFields:
     """
 
     __slots__ = ("_axes", "_fields", "_indices", "_lanes", "misaligned", "report")
+    drawn_by = "receptive_field.draw_fields"
+    table = "layers"
 
     def __init__(self, report: Report) -> None:
         self.report = report
@@ -96,7 +100,7 @@ class ReceptiveFields:
         self.misaligned = tuple(self._misalignments())
 
     def __repr__(self) -> str:
-        return f"<ReceptiveFields {self.report.name}: {len(self._lanes)} layers>"
+        return f"<ReceptiveFields {clean(self.report.name)}: {len(self._lanes)} layers>"
 
     def _index(self, name: str) -> int:
         if name not in self._indices:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims.lists import Many, exact
 from shapecalc.errors import Problem, ShapeError, UsageError
+from shapecalc.model.answer import Answer
 from shapecalc.model.generic_inference import infer_generic
 from shapecalc.model.inference import sizings_of
 from shapecalc.questions.sizes.patterns import find_pattern_of
@@ -75,12 +76,18 @@ class AxisSizes(NamedTuple):
         }
 
 
-class LegalSizes(NamedTuple):
-    """What sizes a network's inputs may have. `verified` is at how many sizes plain inference agreed."""
-
+class _LegalSizesFields(NamedTuple):
     name: str
     axes: tuple[AxisSizes, ...]
     verified: int
+
+
+class LegalSizes(Answer, _LegalSizesFields):
+    """What sizes a network's inputs may have. `verified` is at how many sizes plain inference agreed."""
+
+    __slots__ = ()
+    drawn_by = "sizes.draw_sizes"
+    table = "inputs"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as the JSON contract has it."""

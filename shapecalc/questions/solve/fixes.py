@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.layers.base.layer import KINDS
+from shapecalc.model.answer import Answer
 from shapecalc.model.inference import sizings_of
 from shapecalc.questions.solve.changes import ArgumentChange, applied, candidates
 from shapecalc.questions.solve.editing import Edit, edit_argument, edit_input
@@ -53,17 +54,23 @@ class Fix(NamedTuple):
         }
 
 
-class Fixes(NamedTuple):
-    """What is wrong with a network, and the fixes found, the smallest first; `trials` is how many were tried.
-
-    `is_cut_short` tells that there were more to try than the work allowed.
-    """
-
+class _FixesFields(NamedTuple):
     name: str
     problems: tuple[Problem, ...]
     fixes: tuple[Fix, ...]
     trials: int
     is_cut_short: bool = False
+
+
+class Fixes(Answer, _FixesFields):
+    """What is wrong with a network, and the fixes found, the smallest first; `trials` is how many were tried.
+
+    `is_cut_short` tells that there were more to try than the work allowed.
+    """
+
+    __slots__ = ()
+    drawn_by = "solve.draw_fixes"
+    table = "fixes"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as the JSON contract has it."""

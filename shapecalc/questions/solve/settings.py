@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.model.answer import Answer
 from shapecalc.questions.solve.quantities import BUDGETS
 from shapecalc.questions.solve.spans import Searched, has_fractions
 
@@ -34,14 +35,7 @@ class BudgetSolution(NamedTuple):
         return {"settings": self.settings, "amounts": self.amounts, "used": round(self.used, 6)}
 
 
-class BudgetSolutions(NamedTuple):
-    """Settings that meet the budgets, the closest below them first; where there is none, the least there is.
-
-    `searched` says of each variable which values were tried and `how`; `meeting` is how many settings meet the
-    budgets, of which the best are in `solutions`. `bits` are those of a number in memory. `notes` tell what the search
-    cannot find.
-    """
-
+class _BudgetSolutionsFields(NamedTuple):
     name: str
     budgets: dict[str, int]
     searched: dict[str, Searched]
@@ -51,6 +45,19 @@ class BudgetSolutions(NamedTuple):
     least: BudgetSolution | None
     bits: int = 32
     notes: tuple[str, ...] = ()
+
+
+class BudgetSolutions(Answer, _BudgetSolutionsFields):
+    """Settings that meet the budgets, the closest below them first; where there is none, the least there is.
+
+    `searched` says of each variable which values were tried and `how`; `meeting` is how many settings meet the
+    budgets, of which the best are in `solutions`. `bits` are those of a number in memory. `notes` tell what the search
+    cannot find.
+    """
+
+    __slots__ = ()
+    drawn_by = "solve.draw_budget"
+    table = "solutions"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as the JSON contract has it."""

@@ -15,6 +15,7 @@ from shapecalc.layers import KINDS
 from shapecalc.layers.base.arguments import DILATION, KERNEL, OUTPUT_PADDING, PADDING, STRIDE
 from shapecalc.layers.base.shape import Shape
 from shapecalc.layers.base.windowed import Windowed
+from shapecalc.model.answer import Answer
 from shapecalc.questions.solve.costs import Window, cost_of_window
 
 if TYPE_CHECKING:
@@ -44,9 +45,7 @@ class WindowSolution(NamedTuple):
         return {"arguments": self.arguments, "exact": self.exact, "output": list(self.output)}
 
 
-class WindowSolutions(NamedTuple):
-    """Every solution in the range that was searched, most usual first; where there is none, the nearest outputs."""
-
+class _WindowSolutionsFields(NamedTuple):
     kind: str
     input: tuple[int, ...]
     output: tuple[int, ...]
@@ -55,6 +54,14 @@ class WindowSolutions(NamedTuple):
     candidates: int
     solutions: tuple[WindowSolution, ...]
     nearest: tuple[WindowSolution, ...]
+
+
+class WindowSolutions(Answer, _WindowSolutionsFields):
+    """Every solution in the range that was searched, most usual first; where there is none, the nearest outputs."""
+
+    __slots__ = ()
+    drawn_by = "solve.draw_window"
+    table = "solutions"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as the JSON contract has it."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shapecalc.model.answer import Answer
 from shapecalc.questions.sweep.cells import COUNTS
 from shapecalc.questions.sweep.selection import check_column, front, order, read_condition, read_objectives, read_order
 
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Sweep"]
 
+VERSION = 1
+"""The version of the JSON of `to_dict()`."""
 
-class Sweep:
+
+class Sweep(Answer):
     """The rows of a sweep: a variant each, in order of their numbers unless they were sorted.
 
     `sweep["params"]` is a column as an array (0 where a variant is not `valid`); `sweep.names` are all columns: the
@@ -27,7 +31,9 @@ class Sweep:
     `; `) and `valid`.
     """
 
-    __slots__ = ("_columns", "_grid", "_sizes", "names")
+    __slots__ = ("_columns", "_sizes", "grid", "names")
+    drawn_by = "sweep.draw_result"
+    table = "rows"
 
     def __init__(self, names: Sequence[str], columns: dict[str, Any], sizes: dict[Any, Any], grid: SweepGrid) -> None:
         for array in (*columns.values(), *sizes.values()):
@@ -35,7 +41,7 @@ class Sweep:
         self.names = tuple(names)
         self._columns = columns
         self._sizes = sizes
-        self._grid = grid
+        self.grid = grid
 
     def __len__(self) -> int:
         return len(self._columns["variant"])
@@ -60,18 +66,22 @@ class Sweep:
                 found.update(dict.fromkeys((*COUNTS, "output")))
             yield found
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the rows as one object: what `render("json")` writes."""
+        return {"version": VERSION, "rows": self.to_dicts()}
+
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return every row as a dict of plain values; what a variant that is not valid costs is None."""
         return list(self)
 
     def settings(self, row: int) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
         """Return the variables and the input sizes of a row: what `infer` takes as `vars` and `input`."""
-        return self._grid.at(int(self._columns["variant"][row]))
+        return self.grid.at(int(self._columns["variant"][row]))
 
     def rows(self, chosen: Any) -> Sweep:
         """Return the rows that a slice, an array of numbers or an array of truth values names."""
         columns = {name: array[chosen] for name, array in self._columns.items()}
-        return Sweep(self.names, columns, {key: array[chosen] for key, array in self._sizes.items()}, self._grid)
+        return Sweep(self.names, columns, {key: array[chosen] for key, array in self._sizes.items()}, self.grid)
 
     def where(self, expression: str) -> Sweep:
         """Return the rows for which an expression holds; those not `valid` only where it mentions `valid`."""

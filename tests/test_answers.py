@@ -1,0 +1,119 @@
+"""Every answer of the library shows itself: printed, in a notebook, as Markdown, JSON and a data frame."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+import shapecalc
+from shapecalc.errors import MissingExtraError, UsageError
+from shapecalc.model.answer import Answer
+
+ROOT = Path(__file__).parent.parent
+MISFIT = ROOT / "docs" / "misfit.yaml"
+
+
+def net():
+    return shapecalc.load("alexnet")
+
+
+def swept():
+    pytest.importorskip("numpy")
+    return shapecalc.sweep("resnet18", input="3x{128:256:32}x=")
+
+
+# Each answer, a text that its print has, and its rows and one column as a data frame (0: it is no table).
+ANSWERS = {
+    "report": (lambda: net().infer(), "62,378,344", 21, "arguments.out_channels"),
+    "explanation": (lambda: net().explain("fc1"), "37,752,832", 0, ""),
+    "memory": (lambda: net().memory(batch=8), "weights", 21, "live"),
+    "receptive fields": (lambda: net().receptive_field(), "max_pool3", 21, "receptive_field"),
+    "legal sizes": (lambda: net().legal_sizes(), "every size from 67 on", 1, "legal.smallest"),
+    "formulas": (lambda: net().formula(), "1,048,576", 0, ""),
+    "window": (lambda: shapecalc.solve("conv", input=227, output=55), "conv, 227 → 55", 55, "arguments.kernel_size"),
+    "budget": (
+        lambda: shapecalc.solve("unet", find={"width": range(8, 65)}, params="5M"), "4,736,702", 18, "settings.width",
+    ),
+    "fixes": (lambda: shapecalc.solve(str(MISFIT), fix=True), "padding 2, not 0", 12, "changes"),
+    "comparison": (lambda: net().compare(shapecalc.load("vgg16")), "2.22×", 2, "total.params"),
+    "difference": (lambda: net().diff(shapecalc.load("alexnet_torchvision")), "AlexNet (torchvision)", 22, "status"),
+    "sweep": (swept, "11,689,512", 5, "macs"),
+}  # fmt: skip
+
+
+@pytest.fixture(params=ANSWERS)
+def answer(request):
+    make, *expected = ANSWERS[request.param]
+    if request.param == "formulas":
+        pytest.importorskip("sympy")
+    return make(), *expected
+
+
+def test_it_shows_itself(answer):
+    found, words, rows, _ = answer
+    assert isinstance(found, Answer)
+    assert words in str(found)
+    assert str(found) == found.render()
+    assert "\x1b" not in str(found)
+    assert len(repr(found)) < 200
+    assert "\n" not in repr(found)
+    assert found.to_markdown() == found.render("markdown")
+    assert rows == 0 or "|" in found.to_markdown() or "```" in found.to_markdown()
+    page = found._repr_html_()
+    assert page.lstrip().startswith("<")
+    assert rows == 0 or "<table" in page or "<pre" in page
+    assert json.loads(found.render("json")) == json.loads(json.dumps(found.to_dict()))
+    with pytest.raises(UsageError):
+        found.render("papyrus")
+    with pytest.raises(UsageError, match="no such option"):
+        found.render("markdown", size="large")
+
+
+def test_it_is_a_data_frame(answer):
+    if not os.environ.get("SHAPECALC_REQUIRE_PANDAS"):
+        pytest.importorskip("pandas")
+    found, _, rows, column = answer
+    if not rows:
+        with pytest.raises(UsageError, match="is no table"):
+            found.to_dataframe()
+        return
+    frame = found.to_dataframe()
+    assert len(frame) == rows
+    assert column in frame.columns
+
+
+def test_a_data_frame_has_the_numbers_of_the_report():
+    pytest.importorskip("pandas")
+    report = net().infer()
+    frame = report.to_dataframe()
+    assert int(frame["params"].sum()) == report.total.params
+    assert frame.set_index("name").loc["fc1", "params"] == 37_752_832
+
+
+def test_without_pandas_the_error_names_it(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
+    with pytest.raises(MissingExtraError, match=r"needs pandas(.|\n)*shapecalc-nn\[dataframe\]"):
+        net().infer().to_dataframe()
+
+
+def test_answers_are_still_tuples_of_their_facts():
+    memory = net().memory(budget="24GiB")
+    assert memory._replace(name="x").name == "x"
+    assert pickle.loads(pickle.dumps(memory)) == memory
+    assert memory[0] == "AlexNet"
+    assert memory.budget.batch > 0
+
+
+def test_a_hostile_name_does_no_harm_in_a_notebook():
+    named = shapecalc.load(
+        {"name": "<script>\nx", "input": "3x8x8", "layers": [{"conv": {"out_channels": 2, "kernel_size": 3}}]}
+    )
+    for found in (named.infer(), named.memory(), named.receptive_field(), named.legal_sizes(), named.compare(named)):
+        assert "<script" not in found._repr_html_()
+        assert "\x1b" not in str(found)
+        assert "\n" not in repr(found)
+        assert "\x1b" not in repr(found)
