@@ -34,8 +34,12 @@ def read_whole(text: str) -> int | None:
 
 
 def read_sizes(text: str) -> list[int] | None:
-    """Return the sizes of `3x224x224`, `3×224×224` or `3,224,224`; None where the text is not that."""
-    sizes = [read_whole(part) for part in re.split("[x×X,]", text)]
+    """Return the sizes of `3x224x224`, `3×224×224` or `3,224,224`; None where the text is not that.
+
+    Nor is `1,024` two sizes: a leading zero is that of a number with separators.
+    """
+    parts = re.split("[x×X,]", text)
+    sizes = [None if re.fullmatch(" *0[0-9].*", part) else read_whole(part) for part in parts]
     whole = [size for size in sizes if size is not None]
     return whole if len(whole) == len(sizes) else None
 

@@ -48,7 +48,7 @@ def test_sizes(text):
     assert read_sizes(text) == [3, 224, 224]
 
 
-@pytest.mark.parametrize("text", ["3xx4", "3x", "x3", "x", "3x4x", "3;4", "3 4", "3*4", "axb"])
+@pytest.mark.parametrize("text", ["3xx4", "3x", "x3", "x", "3x4x", "3;4", "3 4", "3*4", "axb", "1,024", "3x024x024"])
 def test_what_is_no_size(text):
     assert read_sizes(text) is None
 

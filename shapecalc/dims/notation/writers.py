@@ -134,8 +134,10 @@ class TextWriter:
         return f"{self.write(left)} {self.relation(sign)} {self.write(right)}"
 
     def sizes(self, symbols: Iterable[str], values: Iterable[int]) -> str:
-        """Return the sizes of a tensor: `H_in×W_in×C_in = 227×227×3`."""
-        return f"{self.by.join(map(self.symbol, symbols))} = {self.by.join(map(self.number, values))}"
+        """Return the sizes of a tensor: `H_in×W_in×C_in = 227×227×3`, without separators, as sizes are everywhere."""
+        numbers = list(values)
+        shown = map(str, numbers) if len(numbers) > 1 else map(self.number, numbers)
+        return f"{self.by.join(map(self.symbol, symbols))} = {self.by.join(shown)}"
 
     _ways: ClassVar[dict[str, Callable[[Any, Tree], str]]] = {
         NUMBER: _number, NAME: _name, DOTS: _dots, SUM: _sum, PRODUCT: _product, POWER: _power, ROUNDED: _rounded,
