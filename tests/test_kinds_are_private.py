@@ -6,6 +6,7 @@ A text that is such a word is refused wherever it stands, but in the modules tha
 from __future__ import annotations
 
 import ast
+from functools import cache
 
 from test_architecture import ARROWS, FILES, name_of
 
@@ -62,12 +63,15 @@ OTHERWISE = {
 }  # fmt: skip
 
 
+@cache
 def texts_in(tree):
-    """Yield the texts of a module that are no docstrings, with their lines."""
+    """Return the texts of a module that are no docstrings, with their lines."""
     docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
-            yield node.value, node.lineno
+    return [
+        (node.value, node.lineno)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs
+    ]
 
 
 def arguments_read_in(tree):
@@ -79,6 +83,7 @@ def arguments_read_in(tree):
             yield node.attr, node.lineno
 
 
+@cache
 def parse(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 

@@ -43,7 +43,7 @@ def test_every_command_with_formats_is_here():
     assert {name for name in commands() if formats_of(name) != [""]} == set(ASKED)
 
 
-@pytest.mark.parametrize("name", ASKED)
+@pytest.mark.parametrize("name", some(list(ASKED), 4))
 def test_names_and_defaults_are_the_same_everywhere(name):
     formats = formats_of(name)
     assert set(formats) <= set(NAMES)
@@ -53,7 +53,7 @@ def test_names_and_defaults_are_the_same_everywhere(name):
     assert run(name, *ASKED[name]) == run(name, *ASKED[name], "--format", formats[0])
 
 
-@pytest.mark.parametrize("name", [name for name in ASKED if name != "schema"])
+@pytest.mark.parametrize("name", some([name for name in ASKED if name != "schema"], 4))
 def test_table_is_another_name_of_text(name):
     assert run(name, *ASKED[name], "--format", "table") == run(name, *ASKED[name])
 
@@ -169,6 +169,7 @@ def test_columns_are_respected_where_there_is_no_terminal(monkeypatch):
     assert 70 < piped("wide") <= 100
 
 
+@pytest.mark.slow
 def test_colour_where_it_is_forced(monkeypatch, tmp_path):
     import subprocess
     import sys
@@ -250,7 +251,7 @@ def sizes_of(value, path=""):
             yield from sizes_of(item, path)
 
 
-@pytest.mark.parametrize("name", ["summary", "compare", "diff", "explain", "memory", "rf", "specs", "solve"])
+@pytest.mark.parametrize("name", some(["summary", "compare", "diff", "explain", "memory", "rf", "solve", "specs"], 3))
 def test_sizes_are_lists_of_numbers_in_all_json(name):
     words = ("docs/misfit.yaml", "--fix") if name == "solve" else ASKED[name]
     found = list(sizes_of(json.loads(run(name, *words, "--format", "json").out)))
