@@ -94,6 +94,16 @@ def test_a_data_frame_has_the_numbers_of_the_report():
     assert frame.set_index("name").loc["fc1", "params"] == 37_752_832
 
 
+def test_a_long_sweep_shows_its_first_rows():
+    pytest.importorskip("numpy")
+    result = shapecalc.sweep("lenet5", input="{32:81:1}x=x1")
+    text = str(result)
+    assert "50 variants" in text
+    assert "… and 10 more rows" in text
+    assert text.count("\n") < 50
+    assert result.to_markdown().count("\n| ") == 50 + 2
+
+
 def test_without_pandas_the_error_names_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pandas", None)
     with pytest.raises(MissingExtraError, match=r"needs pandas(.|\n)*shapecalc-nn\[dataframe\]"):

@@ -60,6 +60,22 @@ def test_through_a_flatten_layer():
     assert "28 → 24 → 12 → 2,880" in text
 
 
+def test_a_size_that_a_layer_sets_is_followed_from_there():
+    network = load(
+        "3x8x8", {"adaptive_avg_pool": 20}, {"conv": {"out_channels": 2, "kernel_size": 3}}, {"max_pool": 3}, {"fc": 2}
+    )
+    (found,) = [trail for trail in trails(network, "fc1") if trail.symbol == "H_in"]
+    assert found.sizes == [20, 18, 6]
+    assert [step.layer for step in found.steps] == ["conv1", "max_pool1"]
+    assert found.source == "adaptive_avg_pool1"
+
+
+def test_a_linear_layer_along_a_sequence_has_the_features_of_one_position():
+    text = explain(load("7x12", {"linear": 5}), "linear1", back=True).text
+    assert "input features" not in text
+    assert "L_in = 7" in text
+
+
 def test_axes_that_differ_are_followed_apart():
     network = load("1x28x20", {"conv": {"out_channels": 2, "kernel_size": [5, 3]}}, {"fc": 3})
     found = {trail.symbol: trail.sizes for trail in trails(network, "fc1")}
