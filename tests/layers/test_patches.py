@@ -48,7 +48,7 @@ def test_tokens_are_the_same_in_both_layouts() -> None:
     [
         ("fold", {"output_size": [8, 9], "kernel_size": [2, 3]}, [(18, 48)],
          "positions of the input (=48) must equal windows in output_size (=49)"),
-        ("fold", {"output_size": [8, 9], "kernel_size": [2, 3]}, [(20, 49)], "must divide columns of the input (=20)"),
+        ("fold", {"output_size": [8, 9], "kernel_size": [2, 3]}, [(20, 49)], "must divide rows of the input (=20)"),
         ("fold", {"output_size": [8, 9], "kernel_size": 2}, [(3, 8, 9)], "fold needs an input of two axes"),
         ("unfold", {"kernel_size": 9}, [(3, 8, 9)], "the 9×9 window does not fit its 8×9 input"),
         ("deformable_conv", {"out_channels": 5, "kernel_size": 3}, [(4, 10, 10), (9, 8, 8)],

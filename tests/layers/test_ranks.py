@@ -80,7 +80,7 @@ CONV = {"out_channels": 2, "kernel_size": 1}
     ("conv2d", (32, 8, 9, 9), "CHW", {**CONV, "kernel_size": [3, 3]}, ""),
     ("conv1d", (32, 3, 9), "CHW", CONV, "conv2d would do, or conv for any number of them"),
     ("conv3d", (3, 9, 9), "CHW", CONV, "conv2d would do, or conv for any number of them"),
-    ("conv3d", (9,), "CHW", CONV, "a reshape or unflatten before it would give it space"),
+    ("conv3d", (9,), "CHW", CONV, "add a reshape or unflatten before it, for spatial axes"),
     ("conv2d", (8, 9, 9, 9, 9), "CHW", CONV, ""),
     ("dropout3d", (3,), "CHW", {}, "dropout would do"),
     ("conv", (1, 3, 9, 9), "CHW", {**CONV, "in_channels": 3},

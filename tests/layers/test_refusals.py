@@ -20,14 +20,14 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
      "ceil_mode false and rounding caffe contradict each other | ceil_mode false is rounding floor | "
      "give one of the two"),
     ("max_pool", {"kernel_size": 3, "padding": 2}, [CHW],
-     "padding 2 is more than half of kernel_size 3 along the height | PyTorch allows no more; padding_limit: window allows "
-     "all that is less than kernel_size, as Caffe does | padding at most 1 would do"),
+     "padding 2 is more than half of kernel_size 3 along the height | this is PyTorch's limit; padding_limit: window allows "
+                "any padding below kernel_size, as Caffe does | padding at most 1 would do"),
     ("avg_pool", {"kernel_size": 33}, [CHW],
      "the 33×33 window does not fit its 32×32 input | the padded input is 32 + 2·0 = 32 high; "
      "kernel_size 33 with dilation 1 reaches 33 | padding: 1 would do, or kernel_size at most 32"),
     ("max_pool", {"kernel_size": 3, "padding": [[0, 2], [0, 0]]}, [CHW],
-     "padding 2 is more than half of kernel_size 3 along the height | PyTorch allows no more; padding_limit: window allows "
-     "all that is less than kernel_size, as Caffe does | padding at most 1 would do"),
+     "padding 2 is more than half of kernel_size 3 along the height | this is PyTorch's limit; padding_limit: window allows "
+                "any padding below kernel_size, as Caffe does | padding at most 1 would do"),
     ("conv", {"out_channels": 8, "kernel_size": 3, "in_channels": 4}, [CHW],
      "channels of the input (=3) must equal in_channels (=4) | in_channels: 3 would do"),
     ("conv", {"out_channels": 8, "kernel_size": 3, "groups": 3}, [CHW],
@@ -41,17 +41,17 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
     ("transposed_conv", {"out_channels": 8, "kernel_size": 2, "padding": 1, "groups": 3}, [CHW],
      "groups (=3) must divide out_channels (=8) | groups: 1 would do"),
     ("transposed_conv", {"out_channels": 8, "kernel_size": 2, "padding": 1}, [(3, 1)],
-     "its output would be 0 long: every axis must be at least 1 | the windows cover 2, of which padding takes off "
+     "its output would be 0 long: every axis must be at least 1 | the windows cover 2, of which padding crops "
      "1 + 1 | padding: 0 would do"),
     ("fractional_max_pool", {"kernel_size": 2, "output_size": 32}, [CHW],
      "output size + kernel_size - 1 (=33) must be at most input height (=32)"),
-    ("pad", {"padding": [[-2, 3]]}, [(3, 1)], "length of the input less what is cropped (=-1) must be at least 0"),
+    ("pad", {"padding": [[-2, 3]]}, [(3, 1)], "length of the input less the cropping (=-1) must be at least 0"),
     ("max_pool", {"kernel_size": [2, 2, 2]}, [CHW],
      "kernel_size has 3 numbers, but the input has 2 spatial axes (height, width) | "
      "give one number, or one for each spatial axis"),
     ("global_avg_pool", {}, [(10,)],
      "global_avg_pool needs channels and 1, 2 or 3 spatial axes, but its input 10 has 1 axis in all | "
-     "a reshape or unflatten before it would give it space"),
+     "add a reshape or unflatten before it, for spatial axes"),
     ("fractional_max_pool", {"kernel_size": 2}, [CHW],
      "it needs output_size or output_ratio, and neither is given | give one of the two"),
     ("fractional_max_pool", {"kernel_size": 2, "output_ratio": 1.5}, [CHW], "output_ratio must be below 1, not 1.5"),
@@ -63,31 +63,31 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
     ("batch_norm", {"num_features": 4}, [CHW],
      "channels of the input (=3) must equal num_features (=4) | num_features: 3 would do"),
     ("batch_norm", {"axis": 0}, [CHW],
-     "axis 0 is the batch axis, which is not the network's to change | its input has 3 axes: they are 1 to 3, or -3 to "
+     "axis 0 is the batch axis, which no layer may change | its input has 3 axes: they are 1 to 3, or -3 to "
      "-1 from the end; 0 is the batch's | use 1 for its first axis, 3 or -1 for its last"),
     ("group_norm", {"num_groups": 2}, [CHW],
      "num_groups (=2) must divide channels of the input (=3) | num_groups: 1 would do"),
     ("layer_norm", {"normalized_shape": [3, 32]}, [CHW],
      "size of axis 2 of the input (=32) must equal its part of normalized_shape (=3)"),
     ("layer_norm", {"normalized_shape": [32], "axis": [1]}, [CHW],
-     "normalized_shape and axis both say what is normalised | give one of the two"),
+     "normalized_shape and axis both set the axes that are normalised | give one of the two"),
     ("prelu", {"num_parameters": 2}, [CHW], "num_parameters (=2) must be 1 or equal channels of the input (=3)"),
     ("prelu", {"num_parameters": 3, "per": "channel"}, [CHW],
-     "num_parameters and per both say how many slopes there are | give one of the two"),
+     "num_parameters and per both set the number of slopes | give one of the two"),
     ("glu", {"dim": 1}, [CHW], "2 must divide size of axis 1, which is halved (=3)"),
     ("softmax", {"dim": 4}, [CHW],
      "dim 4 is out of range | its input has 3 axes: they are 1 to 3, or -3 to -1 from the end; 0 is the batch's | "
      "use 1 for its first axis, 3 or -1 for its last"),
     ("flatten", {"start_dim": 0}, [CHW],
-     "start_dim 0 is the batch axis, which is not the network's to change | its input has 3 axes: they are 1 to 3, or "
+     "start_dim 0 is the batch axis, which no layer may change | its input has 3 axes: they are 1 to 3, or "
      "-3 to -1 from the end; 0 is the batch's | use 1 for its first axis, 3 or -1 for its last"),
-    ("flatten", {"start_dim": 3, "end_dim": 2}, [CHW], "start_dim 3 lies behind end_dim 2"),
-    ("reshape", {"shape": [-1, -1]}, [CHW], "shape has 2 sizes of -1, but only one can be worked out"),
+    ("flatten", {"start_dim": 3, "end_dim": 2}, [CHW], "start_dim 3 comes after end_dim 2"),
+    ("reshape", {"shape": [-1, -1]}, [CHW], "shape has 2 sizes of -1, but only one size can be inferred"),
     ("reshape", {"shape": [5, -1]}, [CHW],
      "product of the known sizes of shape (=5) must divide elements of the input (=3072)"),
     ("reshape", {"shape": "10x10"}, [CHW], "product of shape (=100) must equal elements of the input (=3072)"),
     ("permute", {"dims": [0, 1, 1, 2]}, [CHW],
-     "dims [0, 1, 1, 2] is no order of the 3 axes of its input | it must have each of 1 to 3 once"),
+     "dims [0, 1, 1, 2] is not a permutation of the 3 axes of its input | it must have each of 1 to 3 once"),
     ("squeeze", {"dim": 1}, [CHW], "size of axis 1 (=3) must equal 1"),
     ("pad", {"padding": -16}, [CHW], "height of the output (=0) must be at least 1"),
     ("pad", {"padding": [1, 2, 3, 4]}, [CHW],

@@ -260,7 +260,7 @@ def test_a_linear_layer_on_a_map_is_doubted() -> None:
         return shapecalc.load({"input": size, "layers": layers, **more}).infer().graph.notes
 
     doubt = (
-        "linear1 works along the last axis of 8×15×15 alone: put - flatten before it, or write fc, for all its features"
+        "linear1 works along the last axis of 8×15×15 alone: put - flatten before it, or use fc, for all its features"
     )
     assert notes("8x15x15", [{"Linear": 10}]) == (doubt,)
     assert notes("8x15x15", [{"Linear": 10}, {"Dense": 10}]) == (f"{doubt} (and 1 layer more)",)
