@@ -55,7 +55,7 @@ def test_tokens_are_the_same_in_both_layouts() -> None:
          "channels of the offset (=9) must equal those the window needs (=18)"),
         ("deformable_conv", {"out_channels": 5, "kernel_size": 3}, [(4, 10, 10), (18, 10, 10)],
          "size of the offset (=10) must equal that of the output (=8)"),
-        ("deformable_conv", {"out_channels": 5, "kernel_size": 3}, [(4, 10, 10)], "takes 2 to 3 inputs, but is given 1"),
+        ("deformable_conv", {"out_channels": 5, "kernel_size": 3}, [(4, 10, 10)], "expects 2 to 3 inputs, but has 1"),
     ],
 )  # fmt: skip
 def test_refused(kind: str, arguments: dict[str, Any], shapes: list[tuple[int, ...]], message: str) -> None:

@@ -158,7 +158,7 @@ class WindowAxis(NamedTuple):
         return LayerError(
             f"padding {max(self.before, self.after)} is {words} along the {self.name}",
             (why,),
-            f"padding at most {most} would do",
+            f"padding at most {most} would fit",
             "padding",
             proposals=tuple(_changed("padding", None, [most], min, least=0)),
         )
