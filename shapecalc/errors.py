@@ -246,7 +246,7 @@ def hint_of(proposals: Iterable[Proposal]) -> str:
     for proposal in proposals:
         texts.setdefault(proposal.argument, proposal.text)
     first, *others = texts.values() or [""]
-    return ", or ".join([f"{first} would do", *others]) if first else ""
+    return ", or ".join([f"{first} would fit", *others]) if first else ""
 
 
 class LayerError(Exception):

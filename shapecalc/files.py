@@ -100,7 +100,7 @@ def find_target(name: str) -> Target:
 def refuse_input(name: str, status: os.stat_result) -> None:
     """Refuse a file that the command has read: its result would take the place of what it is made from."""
     if stat.S_ISREG(status.st_mode) and any(os.path.samestat(status, read) for read in _read or ()):
-        message = f"{name} is what this command reads: it is not written over"
+        message = f"{name} is an input of this command: it is not overwritten"
         raise UsageError(Problem(message, hint="name another file to write to"))
 
 

@@ -338,24 +338,24 @@ def solve(  # noqa: PLR0913  (one for each word of the question)
     if cls is not None:
         if input is None or output is None:
             raise UsageError(
-                Problem(f"to solve {cls.kind} say what goes in and what comes out", hint="input=227, output=55")
+                Problem(f"to solve {cls.kind}, give its input and output sizes", hint="input=227, output=55")
             )
         sizes = _sizes(input)
         _check_rank(cls, target, len(sizes))
         return backwards.solve_window(cls, sizes, _sizes(output), fixed)
     if fixed:
-        raise UsageError(Problem(f"{next(iter(fixed))} is an argument of a kind of layer, and {target} is none"))
+        raise UsageError(Problem(f"{next(iter(fixed))} is an argument of a kind of layer, but {target} is not one"))
     network = load(target, input=input, vars=vars)
     if fix:
         return _fixes(network)
     given = {"params": params, "macs": macs, "memory": memory}
     budgets = {what: backwards.read_budget(what, amount) for what, amount in given.items() if amount is not None}
     if not budgets:
-        raise UsageError(Problem(f"say which budget {network.name} has to meet", hint=", ".join(backwards.BUDGETS)))
+        raise UsageError(Problem(f"give a budget for {network.name}", hint=", ".join(backwards.BUDGETS)))
     wanted: dict[str, Any] = dict(find) if isinstance(find, Mapping) else dict.fromkeys(find)
     if not wanted:
         known = ", ".join([*network.graph.variables, backwards.INPUT])
-        raise UsageError(Problem("say which variables to find", hint=f"there are {known}"))
+        raise UsageError(Problem("name the variables to find", hint=f"there are {known}"))
     return backwards.solve_budget(network.graph, network.rebuilt, wanted, budgets, bits=bits)
 
 

@@ -214,7 +214,7 @@ class _Building:
                 first = next(iter(shapes))
                 names = ", ".join(shapes)
                 told = "x".join(map(str, sizes))
-                raise UsageError(Problem(f"say which input is {told}: {names}", hint=f"write {first}={told}"))
+                raise UsageError(Problem(f"name the input that is {told}: {names}", hint=f"write {first}={told}"))
             shapes[name or next(iter(shapes), "input")] = Shape(sizes, self.layout != CHW, is_map=len(sizes) >= 3)
         return shapes or {"input": UNKNOWN}
 
@@ -236,7 +236,7 @@ class _Building:
             return {"input": single}
         elif "layers" in self.document.keys and not is_given:
             hint = "write for instance  input: 3x224x224  at the top, or give --input"
-            self.problems.append(Problem("the size of the input is not given", self.document.mark, hint=hint))
+            self.problems.append(Problem("the input size is missing", self.document.mark, hint=hint))
         return {}
 
     def _layers(self, problems: Problems) -> ListValue | None:
@@ -285,7 +285,7 @@ class _Building:
 
         They do no harm: a file that is being drafted has some.
         """
-        document, hint, unused = self.document, "take it out, or use it", Problems()
+        document, hint, unused = self.document, "remove it, or use it", Problems()
         for block in document.blocks.values():
             mentioned = _mentioned([*block.values(), *block.outputs, block.layers]) if block.arguments else set()
             unused += [
@@ -315,7 +315,7 @@ def _variable(value: Value, above: Mapping[str, Any], every: Mapping[str, Value]
     try:
         return plain(value, above)
     except BadValueError as error:
-        if any(error.problem.message == f"`{name}` is no variable" for name in every):
+        if any(error.problem.message == f"`{name}` is not a variable" for name in every):
             hint = "a variable may use only those above it"
             raise BadValueError(error.problem._replace(hint=hint)) from None
         raise

@@ -103,7 +103,10 @@ class GraphBuilder(Written):
     def _add_steps(self, steps: int, mark: Mark, scope: Scope) -> None:
         self.steps += steps
         if self.steps > MAX_STEPS:
-            message, hint = f"its blocks and repetitions take more than {MAX_STEPS:,} steps", "repeat it less often"
+            message, hint = (
+                f"expanding its blocks and repeats takes more than {MAX_STEPS:,} steps",
+                "repeat it less often",
+            )
             raise TooMuchError(Problem(message, mark, hint=hint, also=scope.uses))
 
     def _item(
@@ -176,7 +179,7 @@ class GraphBuilder(Written):
                 Problem(
                     f"two layers are called {name}" if name not in scope.inputs else f"{name} is the name of an input",
                     entry.own["name"].mark,
-                    hint="give each a name of its own",
+                    hint="rename one of them",
                     also=(("the other one:", earlier),) if earlier else (),
                 )
             )
@@ -257,7 +260,7 @@ class GraphBuilder(Written):
     ) -> tuple[Flow, ...]:  # fmt: skip
         if block.name in scope.stack:
             ring = " → ".join((*scope.stack[scope.stack.index(block.name) :], block.name))
-            raise bad(f"the block {block.name} uses itself: {ring}", entry.mark, "a block cannot stand within itself")
+            raise bad(f"the block {block.name} uses itself: {ring}", entry.mark, "a block cannot contain itself")
         self._check_room(entry.mark, scope)
         work = self._work.get(block.name)
         if work is None:

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["KEYS", "BlockDefinition", "Document", "find_name_fault", "read_document"]
 
 KEYS = {
-    "name": "what the network is called",
-    "source": "where the architecture and its figures come from",
+    "name": "name of the network",
+    "source": "source of the architecture and its figures",
     "description": "what the network is, in a sentence",
-    "family": "the family it belongs to, for `shapecalc specs`",
-    "task": "what it is for: classification, segmentation, language…",
+    "family": "family of the network, for `shapecalc specs`",
+    "task": "task of the network: classification, segmentation, language…",
     "layout": "how sizes are written here: CHW (the default) or HWC",
     "input": "the size of the input: 3x224x224, a list, or {height: 224, width: 224, channels: 3}",
     "inputs": "several inputs: a name and a size each",
@@ -34,9 +34,9 @@ KEYS = {
     "use": "files whose blocks are used here",
     "blocks": "groups of layers, with arguments, to be used as kinds",
     "layers": "the layers, in order",
-    "output": "the layer that gives the output: the last one by default",
-    "outputs": "the layers that give the outputs",
-    "expect": "what must come out: params, macs, output…; `shapecalc check` checks it",
+    "output": "the layer whose output is the network's: the last one by default",
+    "outputs": "the layers whose outputs are the network's",
+    "expect": "expected figures: params, macs, output…; `shapecalc check` checks them",
     "variants": "members of the family: a name, and for each its variables and expectations",
 }
 
@@ -91,10 +91,10 @@ class BlockDefinition(NamedTuple):
         if missing:
             raise BadValueError(
                 Problem(
-                    f"the block {self.name} is not given {', '.join(missing)}",
+                    f"the block {self.name} needs {', '.join(missing)}",
                     entry.mark,
                     hint=clean(f"write {self.name}: {{{missing[0]}: …}}"),
-                    also=(("the block stands here:", self.mark),),
+                    also=(("the block is defined here:", self.mark),),
                 )
             )
         for name, item in given.items():
@@ -157,7 +157,7 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, Sequen
     for one, other in (("input", "inputs"), ("output", "outputs")):
         if one in keys and other in keys:
             problems.append(
-                Problem(f"{one} and {other} do not stand together", marks[other], hint="keep one of the two")
+                Problem(f"{one} and {other} cannot be used together", marks[other], hint="keep one of the two")
             )
     blocks = _used_blocks(keys, reader, problems)
     blocks.update(_blocks(keys.get("blocks"), problems))
@@ -295,7 +295,7 @@ def _used_path(item: Value, chain: tuple[str, ...]) -> str:
     path = posixpath.normpath(posixpath.join(posixpath.dirname(chain[-1]), word(item, "a file to use")))
     if path in chain:
         ring = " → ".join((*chain[chain.index(path) :], path))
-        raise bad(f"the files use one another in a ring: {ring}", item.mark, "take one `use:` of the ring out")
+        raise bad(f"the files use each other in a cycle: {ring}", item.mark, "remove one `use:` of the cycle")
     return path
 
 

@@ -96,7 +96,7 @@ def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
         return Problem(
             "a layer is a kind (relu) or a kind with its arguments (conv: {…}), not a list",
             value.mark,
-            hint="branches stand inside add, mul or concat",
+            hint="branches go inside add, mul or concat",
         )
     own: dict[str, Value] = {}
     others: list[tuple[Scalar, Value]] = []
@@ -116,7 +116,9 @@ def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
 
 def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem:
     if value.value is None or value.text == "":
-        return Problem("an item of the list is empty", value.mark, hint="write a kind, such as relu, or take it out")
+        return Problem(
+            "an item of the list is empty", value.mark, hint="write a kind, such as relu, or remove the item"
+        )
     if not isinstance(value.value, str):
         return Problem(f"a layer is a kind, such as relu, not {describe(value)}", value.mark)
     unknown = _unknown(value, blocks)
@@ -139,12 +141,12 @@ def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
     cls = None if kind.text in blocks else find_kind(kind.text)
     hint = did_you_mean(strange.text, OWN_WORDS, lists=False)
     if hint and not (cls and strange.text in cls.argument_names()):
-        return Problem(f"no word {strange.text} stands beside a kind", strange.mark, hint=hint)
+        return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=hint)
     return Problem(
-        f"{strange.text} stands beside {kind.text}, not under it",
+        f"{strange.text} is beside {kind.text}, not under it",
         strange.mark,
         hint=clean(f"indent the arguments of {kind.text} deeper than {kind.text} itself; ")
-        + f"beside it may stand only {', '.join(OWN_WORDS)}",
+        + f"layer-level keys are {', '.join(OWN_WORDS)}",
     )
 
 
@@ -152,9 +154,9 @@ def _several(others: list[tuple[Scalar, Value]], blocks: Collection[str]) -> Pro
     kinds = [key for key, _ in others if key.text in blocks or find_kind(key.text)]
     if len(kinds) > 1:
         return Problem(
-            f"one item holds two layers: {kinds[0].text} and {kinds[1].text}",
+            f"one item has two layers: {kinds[0].text} and {kinds[1].text}",
             kinds[1].mark,
-            hint=f"give each its own item: - {clean(kinds[1].text)}",
+            hint=f"make each an item of its own: - {clean(kinds[1].text)}",
         )
     strange = next((key for key, _ in others if not kinds or key.text != kinds[0].text), others[-1][0])
     if kinds:

@@ -209,7 +209,7 @@ class Written:
     def _check_room(self, mark: Mark, scope: Scope) -> None:
         """Hold the limits of blocks, for one more of them."""
         if len(scope.stack) >= MAX_NESTING:
-            raise bad(f"blocks stand within one another more than {MAX_NESTING} deep", mark)
+            raise bad(f"blocks are nested more than {MAX_NESTING} deep", mark)
         if len(scope.prefix) > MAX_NAME:
             raise bad(f"the names of the blocks around it are more than {MAX_NAME} characters", mark)
         if len(self.instances) >= MAX_LAYERS:

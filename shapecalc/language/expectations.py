@@ -79,10 +79,10 @@ def _figure(value: Value, sort: str) -> int | Bounds:
         return found
     if not isinstance(value, Scalar) or not isinstance(found, str) or not value.text.strip() or value.trap:
         raise bad(
-            f"an expectation is a whole number, or a comparison such as '<= 5M', not {describe(value)}", value.mark
+            f"an expectation is a whole number or a comparison such as '<= 5M', not {describe(value)}", value.mark
         )
     if value.quoted and value.text.strip().isdigit():
-        raise bad(f"'{value.text}' is text, not a number", value.mark, "take away the quotes")
+        raise bad(f"'{value.text}' is text, not a number", value.mark, "remove the quotes")
     parts = [_part(part, sort, value) for part in re.split(r"\band\b", value.text)]
     if len(parts) == 1 and parts[0][0] == "==":
         return parts[0][1]
@@ -102,7 +102,7 @@ def _part(text: str, sort: str, value: Scalar) -> tuple[str, int]:
         return sign[1] or "==", whole
     read = parse_bytes if sort == BYTES else parse_count
     try:
-        return sign[1] or "==", read(number, "what is expected")
+        return sign[1] or "==", read(number, "the expected figure")
     except UsageError as error:
         (problem,) = error.problems
         raise BadValueError(problem._replace(mark=value.mark)) from None

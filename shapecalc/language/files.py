@@ -148,13 +148,15 @@ def _checked(descriptor: int, shown: str) -> bytes:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError
     if not stat.S_ISFIFO(mode):
-        raise UsageError(Problem(f"{shown} is neither a file nor a pipe", hint="hand what it holds on as -"))
+        raise UsageError(Problem(f"{shown} is neither a file nor a pipe", hint="pipe its content to -"))
     start, end = b"", time.monotonic() + _SECONDS_FOR_A_WRITER
     with contextlib.suppress(BlockingIOError):  # there is a writer, which has written nothing yet
         while not (start := os.read(descriptor, 1)):
             if time.monotonic() > end:
                 message = f"nothing is written to the pipe {shown}"
-                raise UsageError(Problem(message, hint="start what writes to it first, or hand its output on as -"))
+                raise UsageError(
+                    Problem(message, hint="start the program that writes to it first, or pipe its output to -")
+                )
             time.sleep(0.02)
     os.set_blocking(descriptor, True)
     return start

@@ -105,7 +105,7 @@ class Maker:
 def _hint(text: str, cls: type[Layer]) -> str | Hint:
     """Return the hint for an argument that a kind does not have."""
     if text in OWN_WORDS:
-        return f"{text} is a word of the item itself: write it beside {cls.kind}, not under it"
+        return f"{text} is a layer-level key: write it beside {cls.kind}, not under it"
     names = cls.argument_names()
     return did_you_mean(text, names) if names else f"{cls.kind} takes no arguments"
 

@@ -83,7 +83,7 @@ def _follow(flow: Flow, builder: GraphBuilder, known: dict[_Key, Reference | Non
             found = known[key]
             break
         if key in passed:
-            builder.report(Problem(f"{flow.name} stands for itself", flow.mark), flow.scope)
+            builder.report(Problem(f"{flow.name} refers to itself", flow.mark), flow.scope)
             break
         passed[key] = None
         further = builder.look_up(flow)
@@ -105,7 +105,7 @@ def _shares(builder: GraphBuilder) -> dict[int, int]:
         found = builder.look_up(pending)
         span = pending.scope.spans.get(pending.name)
         if span is None:
-            problem = found if isinstance(found, Problem) else Problem(f"{pending.name} is no layer", pending.mark)
+            problem = found if isinstance(found, Problem) else Problem(f"{pending.name} is not a layer", pending.mark)
             builder.report(problem, pending.scope)
             continue
         theirs = range(*span)
@@ -133,7 +133,7 @@ def _first_owners(shares: dict[int, int], builder: GraphBuilder) -> dict[int, in
             proto = builder.nodes[node]
             hint = "let one of them have weights of its own"
             builder.problems.append(
-                Problem("layers share one another's weights in a ring", proto.mark, proto.name, hint=hint)
+                Problem("layers share each other's weights in a cycle", proto.mark, proto.name, hint=hint)
             )
         if at in path or at in rings:
             rings.update(path)
@@ -205,10 +205,10 @@ def _report_cycle(
     first = protos[ring[0]]
     builder.problems.append(
         Problem(
-            f"the layers go round in a ring: {' → '.join([*shown, names[0]])}",
+            f"the layers form a cycle: {' → '.join([*shown, names[0]])}",
             first.mark,
             first.name,
-            hint="a network is computed in one direction: let one of them take something earlier",
+            hint="a network has no cycles: change the input (from:) of one of them to an earlier layer",
         )
     )
 
@@ -250,10 +250,10 @@ def _report_unused(
 
     builder.problems += gathered(
         Problem(
-            "nothing takes what this layer gives",
+            "the output of this layer is not used",
             protos[index].mark,
             protos[index].name,
-            hint=f"let a later layer take it (from: {protos[index].name}), name it under outputs:, or take it out",
+            hint=f"use it in a later layer (from: {protos[index].name}), list it under outputs:, or remove the layer",
             also=protos[index].uses,
         )
         for index in unused
@@ -278,6 +278,6 @@ def _unused_inputs(
         shown = ", ".join(unused[:_LISTED]) + (", …" if len(unused) > _LISTED else "")
         return (f"not used, since the outputs do not need it: {count_noun(len(unused), 'input')} ({shown})",)
     for name in unused:
-        hint = f"let a layer take it: from: {name}"
-        builder.problems.append(Problem(f"nothing takes the input {name}", marks[name], hint=hint))
+        hint = f"use it in a layer: from: {name}"
+        builder.problems.append(Problem(f"the input {name} is not used", marks[name], hint=hint))
     return ()

@@ -36,6 +36,6 @@ class Reports:
         if key in self._seen:
             return
         if len(self.problems) >= MAX_PROBLEMS:
-            raise TooMuchError(Problem(f"there are more than {MAX_PROBLEMS} problems: no more are looked for"))
+            raise TooMuchError(Problem(f"there are more than {MAX_PROBLEMS} problems: the rest are not listed"))
         self._seen.add(key)
         self.problems.append(problem._replace(also=(*problem.also, *scope.uses)))

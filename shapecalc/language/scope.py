@@ -109,12 +109,12 @@ class Scope:
         flows = self.flows.get(pending.name)
         if flows is None:
             hint = did_you_mean(pending.name, lambda: (*self.flows, *self.taken))
-            why = ("a block sees the names of its own layers only, and what comes in as input",) if self.stack else ()
-            return Problem(f"nothing here is called {pending.name}", pending.mark, why=why, hint=hint)
+            why = ("inside a block only its own layers can be named, and its input, as `input`",) if self.stack else ()
+            return Problem(f"no layer, block or input is called {pending.name} here", pending.mark, why=why, hint=hint)
         if len(flows) > 1:
             if pending.output < len(flows):
                 return flows[pending.output]
-            return Problem(f"{pending.name} has {len(flows)} outputs, and none with the number {pending.output}",
+            return Problem(f"{pending.name} has {len(flows)} outputs: there is no output {pending.output}",
                            pending.mark,
                            hint=f"they are {pending.name}[0] to {pending.name}[{len(flows) - 1}]")  # fmt: skip
         flow = flows[0]

@@ -38,7 +38,7 @@ _NONE: frozenset[str] = frozenset()
 def turns_of(own: Mapping[str, Value], variables: Mapping[str, Any], most: int) -> Iterator[Turn]:
     """Yield the variables of every turn of a repetition, at most so many: `i`, and those of `for`."""
     if "for" in own and "repeat" in own:
-        raise bad("repeat and for do not stand together", own["for"].mark, "for repeats once for each value")
+        raise bad("repeat and for cannot be used together", own["for"].mark, "for repeats once for each value")
     if "for" in own:
         lists = _for_lists(own["for"], variables)
         for i, values in enumerate(zip(*lists.values(), strict=True)):

@@ -96,9 +96,9 @@ def evaluate(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
     if scalar.text in variables and is_plain(scalar):
         return variables[scalar.text]
     if scalar.trap:
-        raise trapped(f"{describe(scalar)} stands where a number is due", scalar, due="a number")
+        raise trapped(f"{describe(scalar)} is not a number", scalar, due="a number")
     if scalar.quoted and re.fullmatch(_NUMBER_TEXT, scalar.text.strip()):
-        raise bad(f"'{scalar.text}' is text, not a number", scalar.mark, "take away the quotes")
+        raise bad(f"'{scalar.text}' is text, not a number", scalar.mark, "remove the quotes")
     from shapecalc.language.expressions import ExpressionError, parse
 
     try:
@@ -126,7 +126,7 @@ def plain(value: Value, variables: Mapping[str, Any]) -> Any:
         return variables[value.text]
     found = _plain(value, variables)
     if isinstance(found, (list, dict)) and _is_larger(found, MAX_ITEMS):
-        raise bad(f"it comes to a list of more than {MAX_ITEMS:,} values", value.mark)
+        raise bad(f"it is a list of more than {MAX_ITEMS:,} values", value.mark)
     return found
 
 
@@ -158,7 +158,7 @@ def _plain(value: Value, variables: Mapping[str, Any]) -> Any:  # noqa: PLR0911 
             return _quoted(value, variables)
         if value.trap:
             due = "" if value.text.isidentifier() else "a number"
-            raise trapped(f"{describe(value)} stands where a number or a word is due", value, due=due)
+            raise trapped(f"{describe(value)} is not a number or a word", value, due=due)
         return value.text if re.fullmatch(_DOTTED, value.text) else evaluate(value, variables)
     return value.value
 
@@ -283,7 +283,7 @@ def _mapped_shape(value: MapValue, last: bool, variables: Mapping[str, Any], arg
     spatial = tuple(found[axis] for axis in _NAMED_AXES if axis in found)
     if "channels" not in found or not spatial or "features" in found:
         raise bad(
-            f"an input is not known by {' and '.join(found) or 'nothing'} alone",
+            f"{' and '.join(found) or 'nothing'} alone do not define an input",
             value.mark,
             "give channels, and height and width (or length, or depth, height and width); or features alone",
         )

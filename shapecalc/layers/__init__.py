@@ -21,9 +21,9 @@ __all__ = ["KINDS", "find_kind", "kind_words"]
 
 _family_of = {word: family for family, words in FAMILIES.items() for word in words.split()}
 _complete: set[str] = set()
-"""The families whose modules are loaded to the end."""
+"""The families whose modules are completely loaded."""
 _found: dict[str, type[Layer]] = {}
-"""The kinds of families loaded to the end, by the words that they were looked up by."""
+"""The kinds of completely loaded families, by the names that they were looked up by."""
 
 
 def _load(family: str) -> None:
@@ -47,7 +47,7 @@ def find_kind(word: str) -> type[Layer] | None:
 
 
 def kind_words() -> list[str]:
-    """Return every name that a kind goes by."""
+    """Return all names of a kind."""
     return [word for cls in _all_kinds().values() for word in (cls.kind, *cls.also)]
 
 

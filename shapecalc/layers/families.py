@@ -1,6 +1,6 @@
-"""Which words each family of layer kinds knows, written by `pytest --renew tests/layers/test_families.py`.
+"""The names of the layer kinds of each family, written by `pytest --renew tests/layers/test_families.py`.
 
-With it a word's family is found without loading the others. A line holds one kind: its name and also-names, as
+With it the family of a name is found without loading the others. Each line is one kind: its name and also-names, as
 `normalise_word` writes them.
 """
 

@@ -61,7 +61,7 @@ def _layout_doubt(graph: Graph) -> str:
         else:
             read, layout, place, turned = "channels × height × width", HWC, "last", (shape.sizes[2], *shape.sizes[:2])
         written = "x".join(map(str, turned))
-        return f"sizes are read as {read} here: write {written}, or layout: {layout} if the channels stand {place}"
+        return f"sizes are read as {read} here: write {written}, or layout: {layout} if the channels come {place}"
     return ""
 
 

@@ -33,7 +33,7 @@ def unmet_expectations(report: Report, memory: Callable[[], int]) -> list[Proble
 
     for expectation in report.graph.expectations:
         if len(problems) > _MOST:
-            problems.append(Problem(f"more than {_MOST} expectations are not so: no more are looked at"))
+            problems.append(Problem(f"more than {_MOST} expectations are not met: the rest are not checked"))
             break
         try:
             found = memory() if expectation.what == "memory" else _found(expectation.what, report, outputs)
@@ -54,7 +54,7 @@ def unmet_expectations(report: Report, memory: Callable[[], int]) -> list[Proble
 
 def _broken(expectation: Expectation, found: Any) -> Problem:
     if isinstance(found, tuple):
-        message = f"{expectation.what} is {_size(found)}, not {_size(expectation.expected)}"
+        message = f"{expectation.what} is {_size(found)}, expected {_size(expectation.expected)}"
         return Problem(message, expectation.mark, "expect")
     unit = " bytes" if expectation.what.rpartition(".")[2] in _IN_BYTES else ""
     if isinstance(expectation.expected, Bounds):
@@ -68,7 +68,7 @@ def _broken(expectation: Expectation, found: Any) -> Problem:
         )
     why = (_apart(found, expectation.expected, "expected"),)
     return Problem(
-        f"{expectation.what} is {found:,}{unit}, not {expectation.expected:,}", expectation.mark, "expect", why=why
+        f"{expectation.what} is {found:,}{unit}, expected {expectation.expected:,}", expectation.mark, "expect", why=why
     )
 
 

@@ -167,7 +167,7 @@ def size_layer(layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
         if shape.sizes and min(shape.sizes) < 1:
             raise LayerError(f"its output would be {shape.text}: every axis must be at least 1", too_small=True)
         if shape.elements > MAX_ELEMENTS:
-            raise LayerError(f"its output would be {show(shape.elements)} numbers: no tensor goes beyond 10^30")
+            raise LayerError(f"its output would have {show(shape.elements)} elements: the maximum is 10^30")
     return counted(layer, inputs, output)
 
 
@@ -243,8 +243,8 @@ def _check_number(layer: Layer, found: int) -> None:
         due = f"at least {count_noun(least, 'input')}"
     else:
         due = f"{least} to {count_noun(most, 'input')}"
-    hint = "let add or concat make one of them" if most == 1 else ""
-    raise LayerError(f"{layer.kind} takes {due}, but is given {found}", hint=hint)
+    hint = "combine them with add or concat first" if most == 1 else ""
+    raise LayerError(f"{layer.kind} expects {due}, but has {found}", hint=hint)
 
 
 def _rank_hint(layer: Layer, x: Shape, rank: int) -> str:
@@ -258,7 +258,9 @@ def _rank_hint(layer: Layer, x: Shape, rank: int) -> str:
         return ""
     other = layer.name_used.replace(f"{stated_rank(layer.name_used)}", f"{rank}", 1)
     known = normalise_word(other) in map(normalise_word, layer.also)
-    return f"{other if known else layer.kind} would do" + (f", or {layer.kind} for any number of them" if known else "")
+    return f"use {other if known else layer.kind}" + (
+        f", or {layer.kind} for any number of spatial axes" if known else ""
+    )
 
 
 _IMAGE_CHANNELS = (1, 3, 4)
@@ -295,8 +297,10 @@ def problem_at(node: Node, error: LayerError) -> Problem:
 
 def _no_such_output(giver: Node, output: int, outputs: int) -> LayerError:
     return LayerError(
-        f"{giver.name} has {count_noun(outputs, 'output')}, and none with the number {output}",
-        hint=f"they are {giver.name}[0] to {giver.name}[{outputs - 1}]" if outputs > 1 else f"take {giver.name} alone",
+        f"{giver.name} has {count_noun(outputs, 'output')}: there is no output {output}",
+        hint=f"its outputs are {giver.name}[0] to {giver.name}[{outputs - 1}]"
+        if outputs > 1
+        else f"write {giver.name} alone",
     )
 
 

@@ -104,10 +104,10 @@ class TreeBuilder:
         if value is None:
             raise StopReadingError(
                 Problem(
-                    f"the alias `*{anchor}` stands inside its own anchor",
+                    f"the alias `*{anchor}` is inside its own anchor",
                     mark,
-                    why=("the value would contain itself, without end",),
-                    hint="write out what is meant here",
+                    why=("the value would contain itself",),
+                    hint="write the value in full here",
                 )
             )
         self.count(size, mark, " once their aliases are written out")
@@ -118,8 +118,8 @@ class TreeBuilder:
         """Count the values that are added, up to as many as a text may hold."""
         self.total += size
         if self.total > MAX_VALUES:
-            message = f"the specification holds more than {MAX_VALUES:,} values{words}"
-            raise StopReadingError(Problem(message, mark, hint="`repeat:` and blocks say the same in fewer"))
+            message = f"the specification has more than {MAX_VALUES:,} values{words}"
+            raise StopReadingError(Problem(message, mark, hint="use `repeat:` or blocks"))
 
     def check_depth(self, height: int, mark: Mark) -> None:
         """Hold the limit of nesting, for what is `height` deep in itself."""
@@ -179,7 +179,7 @@ class TreeBuilder:
                 continue
             for part in value.items if isinstance(value, ListValue) else [value]:
                 if not isinstance(part, MapValue):
-                    message = "`<<` brings in the keys of a mapping, or of a list of mappings"
+                    message = "`<<` merges the keys of a mapping, or of a list of mappings"
                     self.problems.append(Problem(message, part.mark, hint="name a mapping, as in `<<: *name`"))
                     continue
                 for inner, given in part.pairs:

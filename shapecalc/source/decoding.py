@@ -37,7 +37,7 @@ def decode(text: str | bytes, source: Source) -> str:
         start = error.start
         source.text = text.decode("utf-8-sig", "replace")
         place = place_of(source, len(text[:start].decode("utf-8-sig")))
-        message = f"the file is not UTF-8 text: it holds the byte 0x{text[start]:02X}"
+        message = f"the file is not UTF-8 text: it contains the byte 0x{text[start]:02X}"
         raise StopReadingError(Problem(message, place, hint="save it as UTF-8")) from None
 
 
@@ -52,7 +52,7 @@ def check_text(source: Source) -> None:
         raise StopReadingError(_binary(source))
     found = UNREADABLE.search(text)
     if found:
-        message = f"the character U+{ord(found[0]):04X} cannot stand in YAML"
+        message = f"the character U+{ord(found[0]):04X} is not allowed in YAML"
         raise StopReadingError(Problem(message, place_of(source, found.start()), hint="remove it"))
     found = re.search(_TAG_DIRECTIVE, text) if "%TAG" in text else None
     if found:  # reading these takes the square of their number

@@ -31,7 +31,7 @@ def read_objects(obj: object, builder: TreeBuilder) -> None:
             builder.scalar(_object_scalar(value, mark, builder))
         else:
             if id(value) in inside:
-                raise StopReadingError(Problem("a value contains itself", mark, hint="write out what is meant here"))
+                raise StopReadingError(Problem("a value contains itself", mark, hint="write the value in full here"))
             inside.add(id(value))
             builder.open(mark, isinstance(value, Mapping))
             walks.append((id(value), path, walk))
@@ -89,7 +89,7 @@ def _object_scalar(value: object, mark: Mark, builder: TreeBuilder) -> Scalar:
         return word
     kind = type(value).__name__
     hint = "give a dict, a list, a text, a number, a bool or None"
-    builder.problems.append(Problem(f"a value of type `{kind}` cannot stand in a specification", mark, hint=hint))
+    builder.problems.append(Problem(f"a value of type `{kind}` is not allowed in a specification", mark, hint=hint))
     return Scalar(None, kind, mark)
 
 

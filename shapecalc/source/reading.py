@@ -43,7 +43,7 @@ def read_events(source: Source, builder: TreeBuilder) -> None:
         raise StopReadingError(Problem(f"this is not YAML: {words}", Mark(source, 0, 0))) from None
     root = builder.root
     if root is None or (isinstance(root, Scalar) and root.value is None and not root.text):
-        held = "holds only comments" if "#" in source.text else "is empty"
+        held = "has only comments" if "#" in source.text else "is empty"
         hint = "a specification has an input:, such as 3x224x224, and a list under layers:"
         raise StopReadingError(Problem(f"the file {held}", Mark(source, 0, 0), hint=hint))
 
@@ -106,7 +106,7 @@ def check_characters(text: str, mark: Mark, builder: TreeBuilder) -> None:
     """Refuse what an escape such as "backslash e" can bring into a text: it would reach the reader's terminal."""
     found = UNREADABLE.search(text)
     if found:
-        message = f"the text holds the control character U+{ord(found[0]):04X}"
+        message = f"the text contains the control character U+{ord(found[0]):04X}"
         builder.problems.append(Problem(message, mark, hint="remove it"))
 
 

@@ -22,7 +22,7 @@ def tabs_problem(source: Source, number: int) -> Problem | None:
     if "\t" not in indent:
         return None
     mark = Mark(source, number, indent.index("\t") + 1, indent.count("\t"))
-    return Problem("tabs stand where spaces are due", mark, hint="indent with spaces")
+    return Problem("the line is indented with tabs", mark, hint="indent with spaces")
 
 
 def _mark_of(mark: Any, source: Source) -> Mark:
@@ -52,7 +52,7 @@ def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: 
     if "quoted scalar" in context and "escape" not in problem and "hex" not in problem:
         return Problem("the quote is not closed", begin, hint="close it with the same quote that opens it")
     if "block mapping" in context and _WHOLE.match(source.line(mark.line)):
-        message = "this line is indented unlike those that it belongs to"
+        message = "this line is not indented like its neighbours"
         return Problem(message, mark, hint="indent it exactly as the keys or items beside it")
     for words, message, hint in _SYNTAX:
         if words in problem or words in context:
@@ -81,16 +81,16 @@ def _character(mark: Mark) -> str:
 def _unclosed_bracket(begin: Mark, mark: Mark) -> Problem:
     bracket = _character(begin) if _character(begin) in "[{" else "["
     closing = "}" if bracket == "{" else "]"
-    hint = f"separate what stands between `{bracket}` and `{closing}` by commas, and close it"
+    hint = f"separate the items between `{bracket}` and `{closing}` by commas, and close it"
     line = mark.source.line(mark.line)
     before, behind = re.search(r"[\w.-]+$", line[: mark.column - 1]), re.match(r"\[[^][]*\]", line[mark.column - 1 :])
     if before and behind:
-        hint = f'a word with brackets stands in quotes here: "{short(before[0] + behind[0])}"'
+        hint = f'put a word with brackets in quotes here: "{short(before[0] + behind[0])}"'
     return Problem(
         f"a `,` or a `{closing}` is missing here",
         mark,
         hint=hint,
-        also=((f"the `{bracket}` stands at", begin),) if begin != mark else (),
+        also=((f"the `{bracket}` is at", begin),) if begin != mark else (),
     )
 
 
@@ -98,8 +98,8 @@ def _unclosed_bracket(begin: Mark, mark: Mark) -> Problem:
 _SYNTAX = (
     (
         "mapping values are not allowed",
-        "a `key: value` cannot stand here",
-        "indent the line as its neighbours are; a text that holds `: ` stands in quotes",
+        "a `key: value` is not allowed here",
+        "indent the line like its neighbours; put a text with `: ` in quotes",
     ),
     ("simple key", "a `:` is missing after this", "write `key: value`, with a space after the `:`"),
     ("cannot start any token", "`{}` cannot begin a word", "put the text in quotes"),
@@ -110,21 +110,21 @@ _SYNTAX = (
     ),
     (
         "block collection",
-        "this line is indented like the items of a list, but is none",
-        "begin it with `- `, or indent it as the lines that it belongs to",
+        "this line is indented like the items of a list, but is not one",
+        "begin it with `- `, or indent it like its neighbours",
     ),
     (
         "block mapping",
-        "this line is indented like a key, but is none",
-        "write `key: value`, or indent it as the lines that it belongs to",
+        "this line is indented like a key, but is not one",
+        "write `key: value`, or indent it like its neighbours",
     ),
-    ("document start", "something follows where the text should end", "a specification is one mapping"),
+    ("document start", "there is more text after the end of the specification", "a specification is one mapping"),
     ("undefined tag handle", "a word that begins with `!` is a tag, which is not read", "put the text in quotes"),
     ("scanning a tag", "a word that begins with `!` is a tag, which is not read", "put the text in quotes"),
-    ("scanning an alias", "`*` begins an alias here, and no name follows it", "put the text in quotes"),
-    ("scanning an anchor", "`&` begins an anchor here, and no name follows it", "put the text in quotes"),
-    ("quoted scalar", "YAML does not know this escape", "double the backslash, or use single quotes"),
-    ("block scalar", "a text that begins with `|` or `>` stands on the lines below it", "put the text in quotes"),
+    ("scanning an alias", "`*` begins an alias here, but no name follows it", "put the text in quotes"),
+    ("scanning an anchor", "`&` begins an anchor here, but no name follows it", "put the text in quotes"),
+    ("quoted scalar", "this is not an escape of YAML", "double the backslash, or use single quotes"),
+    ("block scalar", "a text after `|` or `>` must be on the lines below it", "put the text in quotes"),
     ("directive", "a line that begins with `%` is a directive of YAML's own", "remove the line"),
     ("YAML document", "a line that begins with `%` is a directive of YAML's own", "remove the line"),
 )

@@ -19,7 +19,7 @@ def _words() -> dict[str, tuple[float | str | None, str]]:
     for word in ("yes", "no", "on", "off", "y", "n"):
         meant = "true" if word in ("yes", "on", "y") else "false"
         for cased in (word, word.capitalize(), word.upper()):
-            trap = f"`{cased}` means {meant} to many YAML readers: write '{cased}' in quotes for the word, or {meant}"
+            trap = f"`{cased}` means {meant} to many YAML parsers: write '{cased}' in quotes for the word, or {meant}"
             words[cased] = (cased, trap)
     for word in (".inf", ".Inf", ".INF"):
         words |= {sign + word: (float(sign + "inf"), "") for sign in ("", "+", "-")}
@@ -64,13 +64,13 @@ def _integer(text: str) -> tuple[int | str, str]:
         return text, long_trap(len(digits))
     if len(digits) > 1 and digits[0] == "0":
         meant = int(text.replace("_", ""))
-        return text, f"`{text}` is octal to some YAML readers, decimal to others: write {meant}, or '{text}' in quotes"
+        return text, f"`{text}` is octal to some YAML parsers, decimal to others: write {meant}, or '{text}' in quotes"
     return int(text), ""
 
 
 def long_trap(digits: int) -> str:
     """Return the trap of an integer that has too many digits."""
-    return f"a number of {digits:,} digits is beyond any size: at most {MAX_DIGITS} digits"
+    return f"a number of {digits:,} digits is too large: the maximum is {MAX_DIGITS} digits"
 
 
 def _number_trap(text: str) -> str:
@@ -84,4 +84,4 @@ def _number_trap(text: str) -> str:
     else:
         meant = int(digits[2:] or "0", {"x": 16, "o": 8, "b": 2}[digits[1]])
     meant *= sign
-    return f"`{text}` is {meant} to some YAML readers, text to others: write {meant}, or '{text}' in quotes"
+    return f"`{text}` is {meant} to some YAML parsers, text to others: write {meant}, or '{text}' in quotes"

@@ -63,7 +63,7 @@ def parse_count(given: Any, what: str = "the number") -> int:
     if not 1 <= amount < _MOST:
         shown = repr(given)[:_SHOWN]
         raise UsageError(
-            Problem(f"{what} is no number of at least 1: {shown}", hint="write for instance 5M, 300k or 1.5G")
+            Problem(f"{what} is not a number of at least 1: {shown}", hint="write for instance 5M, 300k or 1.5G")
         )
     return amount
 
@@ -82,7 +82,7 @@ def parse_bytes(given: Any, what: str = "the budget") -> int:
         if found and f"{found[2].lower()}ib" in _UNITS:
             one = f"{found[1]}{found[2].upper()}"
             hint = f"write {one}iB for units of 1,024, {one}B for decimal ones"
-        raise UsageError(Problem(f"{what} is no number of bytes: {given!r}", hint=hint))
+        raise UsageError(Problem(f"{what} is not a number of bytes: {given!r}", hint=hint))
     amount = _exactly(found[1], unit)
     if amount < 1:
         raise UsageError(Problem(f"{what} is nothing: {given!r}", hint="give at least 1 byte"))

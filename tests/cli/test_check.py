@@ -30,7 +30,7 @@ def test_one_line_a_file(tmp_path):
         f"wrong  {bad}: 1 problem",
         f"wrong  {none}: 1 problem",
     ]
-    assert "expect: params is 0, not 7\n" in ran.err
+    assert "expect: params is 0, expected 7\n" in ran.err
     assert "that is 7 fewer than expected" in ran.err
     assert run("check", good).status == 0
     assert run("check", good, bad).status == 1
@@ -39,15 +39,15 @@ def test_one_line_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("expectation", "words"),
     [
-        ("output: 3x8x9", "output is 3×8×8, not 3×8×9"),
-        ("macs: 1", "macs is 0, not 1"),
-        ("layers: 2", "layers is 1, not 2"),
-        ("outputs: {relu1: 3x1x8}", "outputs.relu1 is 3×8×8, not 3×1×8"),
+        ("output: 3x8x9", "output is 3×8×8, expected 3×8×9"),
+        ("macs: 1", "macs is 0, expected 1"),
+        ("layers: 2", "layers is 1, expected 2"),
+        ("outputs: {relu1: 3x1x8}", "outputs.relu1 is 3×8×8, expected 3×1×8"),
         ("outputs: {relu2: 3x1x8}", "there is no relu2"),
-        ("layer: {relu1: {output: 1}}", "layer.relu1.output is 3×8×8, not 1"),
+        ("layer: {relu1: {output: 1}}", "layer.relu1.output is 3×8×8, expected 1"),
         ("layer: {relu: {params: 1}}", "did you mean relu1?"),
         ("parms: 1", "did you mean params?"),
-        ("params: '0'", "take away the quotes"),
+        ("params: '0'", "remove the quotes"),
     ],
 )
 def test_unmet_expectations(expectation, words):
@@ -179,7 +179,7 @@ def test_specs_on_a_narrow_terminal_keep_names_and_numbers(columns, headings):
     [
         (["--family", "resnt"], "no bundled network has the family resnt"),
         (["nothing like this"], "no bundled network is like that"),
-        (["--max-params", "many"], "--max-params is no number of at least 1: 'many'"),
+        (["--max-params", "many"], "--max-params is not a number of at least 1: 'many'"),
     ],
 )
 def test_specs_refuses(arguments, words):

@@ -80,7 +80,7 @@ def test_units_of_bytes(text, number):
 
 def test_an_amount_alone_must_be_met_exactly():
     assert broken("{layer: {fc1: {in_features: 7.2k}}}") == []
-    assert broken("{layer: {fc1: {in_features: 7.3k}}}") == ["layer.fc1.in_features is 7,200, not 7,300"]
+    assert broken("{layer: {fc1: {in_features: 7.3k}}}") == ["layer.fc1.in_features is 7,200, expected 7,300"]
 
 
 def test_several_comparisons():
@@ -93,7 +93,7 @@ def test_figures_of_layers_and_blocks():
     assert broken("{layer: {body1: {input: 3x32x32, output: 8x30x30, in_features: 3072, out_features: '> 7k', "
                   "output_bytes: '<= 57 KiB', params: 224}, fc1: {output_bytes: 40}}}") == []  # fmt: skip
     assert broken("{layer: {fc1: {input: 8x30x31, output_bytes: '< 40'}}}") == [
-        "layer.fc1.input is 8×30×30, not 8×30×31",
+        "layer.fc1.input is 8×30×30, expected 8×30×31",
         "layer.fc1.output_bytes is 40 bytes, expected < 40",
     ]
 
@@ -109,13 +109,13 @@ def test_the_text_of_what_is_not_met():
 @pytest.mark.parametrize(
     ("expect", "words"),
     [
-        ("{params: '<= 5Q'}", "what is expected is no number of at least 1: '5Q'"),
-        ("{params: '<= 5 KiB'}", "what is expected is no number of at least 1: '5 KiB'"),
+        ("{params: '<= 5Q'}", "the expected figure is not a number of at least 1: '5Q'"),
+        ("{params: '<= 5 KiB'}", "the expected figure is not a number of at least 1: '5 KiB'"),
         ("{memory: '<= 5M'}", "write 5MiB for units of 1,024, 5MB for decimal ones"),
-        ("{params: '<> 5'}", "what is expected is no number"),
-        ("{params: '> 5 and'}", "what is expected is no number"),
-        ("{params: '500'}", "take away the quotes"),
-        ("{params: -3}", "an expectation is a whole number, or a comparison such as '<= 5M', not -3"),
+        ("{params: '<> 5'}", "the expected figure is not a number"),
+        ("{params: '> 5 and'}", "the expected figure is not a number"),
+        ("{params: '500'}", "remove the quotes"),
+        ("{params: -3}", "an expectation is a whole number or a comparison such as '<= 5M', not -3"),
         ("{params: yes}", "not 'yes'"),
         ("{params: [3]}", "not a list"),
         ("{layer: {fc1: {memory: 5}}}", "there is no expectation called memory"),

@@ -92,7 +92,7 @@ def test_without_stated_outputs_an_input_of_no_use_is_a_mistake(tmp_path):
     file.write_text("inputs: {a: 3, b: 4}\nlayers: [{relu: , from: a}]\n")
     ran = run("summary", file)
     assert ran.status == 1
-    assert "nothing takes the input b" in ran.err
+    assert "the input b is not used" in ran.err
 
 
 def test_a_network_of_single_numbers(tmp_path):

@@ -75,7 +75,7 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
     "a program": (lambda: Path(sys.executable).read_bytes()[: 2**22], "the file is binary, not text"),
     "not UTF-8": ("name: Größe\n".encode("latin-1") + HEAD.encode() + b"  - relu\n", "the file is not UTF-8 text"),
     "an alias bomb": (f"a0: &a0 [x]\n{ALIASES}{HEAD}  - relu\n", "more than 2,000,000 values once their aliases"),
-    "an alias in itself": (f"{HEAD}  - &a [*a]\n", "stands inside its own anchor"),
+    "an alias in itself": (f"{HEAD}  - &a [*a]\n", "is inside its own anchor"),
     "code": ("!!python/object/apply:os.system ['touch owned']\n", "the tag `!!python/object/apply:os.system`"),
     "10,000 brackets": (HEAD + "  " + "[" * 10_000 + "]" * 10_000, "nested more than 100 deep"),
     "10,000 braces": ("{a: " * 10_000 + "1" + "}" * 10_000, "nested more than 100 deep"),
@@ -117,7 +117,7 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
         "more than 300,000 steps",
     ),
     "9**9**9": (f"{HEAD}  - fc: 9**9**9\n", "the exponent of `9**9**9`"),
-    "a product without end": (f"{HEAD}  - fc: {'*'.join(['999999'] * 40)}\n", "beyond any size"),
+    "a product without end": (f"{HEAD}  - fc: {'*'.join(['999999'] * 40)}\n", "is too large"),
     "a number of a million digits": (f"{HEAD}  - fc: {'9' * 10**6}\n", "a number of 1,000,000 digits"),
     "sizes that grow": (
         "input: 3x8x8\nlayers:\n  - upsample: 1000000000000\n    repeat: 2000\n",
@@ -129,7 +129,7 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
         "there are 100,000 variables",
     ),
     "10^12 pieces": ("input: 1000000000000\nlayers:\n  - chunk: 1000000000000\n", "at most 10,000"),
-    "a long ring": (chain(50_000, "n0"), "the layers go round in a ring"),
+    "a long ring": (chain(50_000, "n0"), "the layers form a cycle"),
     "names that lead nowhere": (
         HEAD + "".join(f"  - linear: 4\n    name: n{i}\n    from: nowhere{i}\n" for i in range(20_000)),
         "… and 51 more problems",
@@ -165,13 +165,13 @@ WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
     ),
     "shares of nothing": (
         HEAD + "".join(f"  - {{linear: 8, name: n{i}, share: m{i}}}\n" for i in range(15_000)),
-        "nothing here is called m0",
+        "no layer, block or input is called m0",
     ),
     "names all alike": (
         HEAD
         + "".join(f"  - {{linear: 8, name: {i:016b}{'ab' * 20}, from: input}}\n" for i in range(5_000))
         + "".join(f"  - {{linear: 8, from: {i:016b}{'ba' * 20}}}\n" for i in range(100)),
-        "nothing here is called 0000000000000000bababababa",
+        "no layer, block or input is called 0000000000000000bababababa",
     ),
     "layers that nothing takes": (
         HEAD + "  - {linear: 4, from: input}\n" * 20_000,

@@ -154,7 +154,7 @@ def test_a_layer_that_does_not_fit():
     assert ran.err.startswith("the 9×9 window does not fit its 5×5 input\n")
     ran = layer("layer relu --input 3 --input 3")
     assert ran.status == 1
-    assert "relu takes 1 input" in ran.err
+    assert "relu expects 1 input" in ran.err
 
 
 def test_help_is_short():

@@ -168,7 +168,7 @@ def test_shared_weights_and_outputs_that_are_not_there():
     assert report.outputs == {"chunk1[1]": (4, 8, 8)}
     assert [problem.headline for problem in caught.value.problems] == [
         "conv1 (conv): the 9×9 window does not fit its 8×8 input",
-        "outputs: chunk1 has 2 outputs, and none with the number 5",
+        "outputs: chunk1 has 2 outputs: there is no output 5",
     ]
 
 
@@ -181,4 +181,4 @@ def test_an_output_that_is_not_there_is_an_error(command):
     ran = run(name, *(more or ["-"]), text=text)
     assert "Traceback" not in ran.err
     if name != "compare":
-        assert "chunk1 has 2 outputs, and none with the number 5" in " ".join((ran.err + ran.out).split()), ran.out
+        assert "chunk1 has 2 outputs: there is no output 5" in " ".join((ran.err + ran.out).split()), ran.out

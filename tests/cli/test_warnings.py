@@ -27,12 +27,12 @@ WARNINGS = """\
 <stdin>:5:36: warning: the argument rate of the block body is never used
     5 │     args: {planes: required, rate: 3}
       │                                    ^
-   take it out, or use it
+   remove it, or use it
 
 <stdin>:2:26: warning: the variable depth is never used
     2 │ vars: {width: 16, depth: 3}
       │                          ^
-   take it out, or use it
+   remove it, or use it
 
 """
 
@@ -100,7 +100,7 @@ def test_one_mistake_in_a_block_is_one_error():
     )
     (problem,) = problems(unused)
     assert (problem.copies, problem.subject) == (24, "body1.lost")
-    assert problem.headline == "body1.lost: nothing takes what this layer gives (in 24 copies)"
+    assert problem.headline == "body1.lost: the output of this layer is not used (in 24 copies)"
     ran = run("check", "-", "--format", "json", text=unused)
     assert json.loads(ran.out)["results"][0]["problems"][0]["copies"] == 24
     assert ran.err == ""

@@ -274,5 +274,5 @@ def nested(depth: int) -> shapecalc.Network:
 
 def test_blocks_stand_within_one_another_up_to_forty_deep() -> None:
     assert [row.kind for row in nested(40).infer()] == ["relu"]
-    with pytest.raises(shapecalc.SpecError, match="blocks stand within one another more than 40 deep"):
+    with pytest.raises(shapecalc.SpecError, match="blocks are nested more than 40 deep"):
         nested(41)

@@ -108,7 +108,7 @@ def test_loops_of_references_alone_within_merges():
     text = BACKBONE + "- adaptive_avg_pool: 2\n  for: {c: [c2, c3, c4]}\n  from: c\n  name: s{i}\n"
     merged = shapecalc.load(f"{text}- concat:\n  - for: {{n: [0, 2]}}\n    from: s{{n}}\n  - s1\n").infer()["concat1"]
     assert (merged.from_, merged.output_shapes) == (("s0", "s2", "s1"), [(112, 2, 2)])
-    with pytest.raises(SpecError, match="`q` is no variable"):
+    with pytest.raises(SpecError, match="`q` is not a variable"):
         shapecalc.load(f"{text}- concat:\n  - for: {{n: [0, 2]}}\n    from: s{{q}}\n  - s1\n")
 
 
@@ -144,11 +144,11 @@ def test_loops_within_loops():
 @pytest.mark.parametrize(
     ("layers", "words"),
     [
-        ("- relu\n  for: {c: [c2, c9]}\n  from: c\n", "nothing here is called c9"),
-        ("- relu\n  repeat: 2\n  from: c{i + 7}\n", "nothing here is called c7"),
-        ("- relu\n  from: c{j}\n", "`j` is no variable"),
+        ("- relu\n  for: {c: [c2, c9]}\n  from: c\n", "no layer, block or input is called c9"),
+        ("- relu\n  repeat: 2\n  from: c{i + 7}\n", "no layer, block or input is called c7"),
+        ("- relu\n  from: c{j}\n", "`j` is not a variable"),
         ("- concat:\n  - branch: r\n    for: {r: 3}\n  - []\n", "r must be a list of values"),
-        ("- concat:\n  - branch: r\n    for: {r: []}\n", "concat takes at least 1 input, but is given 0"),
+        ("- concat:\n  - branch: r\n    for: {r: []}\n", "concat expects at least 1 input, but has 0"),
         ("- relu\n  share: relu1\n  name: relu1\n", "relu1 cannot share its own weights"),
     ],
 )

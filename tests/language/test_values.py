@@ -57,8 +57,8 @@ def test_texts_of_python_are_variables_and_expressions() -> None:
     ("layer", "words"),
     [
         ({"fc": "64"}, "'64' is text, not a number"),
-        ({"fc": "many"}, "`many` is no variable"),
-        ({"fc": {"out_features": 3, "bias": "no"}}, "`no` is no variable"),
+        ({"fc": "many"}, "`many` is not a variable"),
+        ({"fc": {"out_features": 3, "bias": "no"}}, "`no` is not a variable"),
     ],
 )
 def test_texts_of_python_that_are_neither(layer: dict[str, Any], words: str) -> None:
@@ -78,7 +78,7 @@ def test_quoted_words_of_yaml_are_words() -> None:
     ("value", "words"),
     [
         ("[3, 0]", "kernel_size must be a whole number of at least 1, not 0"),
-        ("[3, wide]", "`wide` is no variable"),
+        ("[3, wide]", "`wide` is not a variable"),
         ("[3, width / 2]", "not 3.5"),
         ("[3, -width]", "not -7"),
     ],

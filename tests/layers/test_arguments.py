@@ -73,10 +73,10 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("integer", [3], "integer must be a whole number of at least 1, not [3]"),
     ("integer", math.nan, "integer must be a whole number of at least 1, not nan"),
     ("integer", math.inf, "integer must be a whole number of at least 1, not inf"),
-    ("integer", 10**30, "integer is about 10^30: no size goes beyond 10^12"),
-    ("integer", MAX_SIZE + 1, "integer is 1000000000001: no size goes beyond 10^12"),
+    ("integer", 10**30, "integer is about 10^30: the maximum is 10^12"),
+    ("integer", MAX_SIZE + 1, "integer is 1000000000001: the maximum is 10^12"),
     ("integer", -(10**30), "integer must be a whole number of at least 1, not about 10^30"),
-    ("integer", 10**5000, "integer is a number of thousands of digits: no size goes beyond 10^12"),
+    ("integer", 10**5000, "integer is a number of thousands of digits: the maximum is 10^12"),
     ("number", math.nan, "number must be a number, not nan"),
     ("number", "0.5", "number must be a number, not the text '0.5'"),
     ("number", False, "number must be a number, not false"),
@@ -101,8 +101,8 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("sizes", [0], "sizes must be a whole number of at least 1, not 0"),
     ("sizes", "7x", "sizes must be a list of sizes, or sizes as 7x7x256, not the text '7x'"),
     ("sizes", [-1], "sizes must be a whole number of at least 1, not -1"),
-    ("inferred", [-2], "inferred must be a whole number of at least 1, or -1 for the one that is worked out, not -2"),
-    ("inferred", [0, 2], "inferred must be a whole number of at least 1, or -1 for the one that is worked out, not 0"),
+    ("inferred", [-2], "inferred must be a whole number of at least 1, or -1 for the size to infer, not -2"),
+    ("inferred", [0, 2], "inferred must be a whole number of at least 1, or -1 for the size to infer, not 0"),
 ]  # fmt: skip
 
 

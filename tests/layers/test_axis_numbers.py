@@ -31,7 +31,7 @@ def test_an_axis_that_is_not_there(dim: int, rank: int) -> None:
 
 
 @pytest.mark.parametrize(("rank", "why", "hint"), [
-    (0, "its input is a single number: it has no axes but the batch's, which is 0", ""),
+    (0, "its input is a scalar: it has no axes except the batch's, which is 0", ""),
     (1, "its input has 1 axis: it is 1 or -1", "use 1 for its first axis"),
     (2, "its input has 2 axes: they are 1 to 2, or -2 to -1 from the end; 0 is the batch's",
      "use 1 for its first axis, 2 or -1 for its last"),

@@ -64,7 +64,7 @@ def test_slopes_of_prelu(arguments: dict[str, Any], slopes: tuple[int, ...]) -> 
     {"num_parameters": 1, "per": "element", "shared_axes": [1]},
 ])  # fmt: skip
 def test_slopes_of_prelu_that_contradict_each_other(arguments: dict[str, Any]) -> None:
-    with pytest.raises(LayerError, match="both say how many slopes there are"):
+    with pytest.raises(LayerError, match="both set the number of slopes"):
         KINDS["prelu"](**arguments)
 
 

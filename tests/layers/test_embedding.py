@@ -64,7 +64,7 @@ def test_layer_scale_finds_the_channels(
         ),
         ("class_token", {}, (8,), "class_token needs a length and features, but its input is 8"),
         ("layer_scale", {"channels": 9}, (5, 8), "channels of the input (=8) must equal channels (=9)"),
-        ("parameter", {"shape": [1, 8]}, (5, 8), "parameter takes 0 inputs, but is given 1"),
+        ("parameter", {"shape": [1, 8]}, (5, 8), "parameter expects 0 inputs, but has 1"),
     ],
 )
 def test_refused(kind: str, arguments: dict[str, int], shape: tuple[int, ...], message: str) -> None:

@@ -14,9 +14,9 @@ from shapecalc.layers.base.layer import Layer, normalise_word
 from shapecalc.layers.base.windowed import Windowed
 from shapecalc.layers.kinds import __path__ as folder
 
-HEAD = '''"""Which words each family of layer kinds knows, written by `pytest --renew tests/layers/test_families.py`.
+HEAD = '''"""The names of the layer kinds of each family, written by `pytest --renew tests/layers/test_families.py`.
 
-With it a word's family is found without loading the others. A line holds one kind: its name and also-names, as
+With it the family of a name is found without loading the others. Each line is one kind: its name and also-names, as
 `normalise_word` writes them.
 """
 

@@ -95,7 +95,7 @@ def test_a_kind_tells_its_one_line_doc_and_its_family() -> None:
     assert Sample.summary() == "A kind for these tests. It is not registered, having no name."
     assert KINDS["max_pool"].family == "pool"
     assert KINDS["relu"].family == "activation"
-    assert KINDS["relu"].summary() == "Rectifier: max(0, x)."
+    assert KINDS["relu"].summary() == "Rectified linear unit: max(0, x)."
 
 
 def test_a_kind_without_a_name_is_not_registered() -> None:

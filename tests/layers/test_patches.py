@@ -48,14 +48,14 @@ def test_tokens_are_the_same_in_both_layouts() -> None:
     [
         ("fold", {"output_size": [8, 9], "kernel_size": [2, 3]}, [(18, 48)],
          "positions of the input (=48) must equal windows in output_size (=49)"),
-        ("fold", {"output_size": [8, 9], "kernel_size": [2, 3]}, [(20, 49)], "must divide columns of the input (=20)"),
+        ("fold", {"output_size": [8, 9], "kernel_size": [2, 3]}, [(20, 49)], "must divide rows of the input (=20)"),
         ("fold", {"output_size": [8, 9], "kernel_size": 2}, [(3, 8, 9)], "fold needs an input of two axes"),
         ("unfold", {"kernel_size": 9}, [(3, 8, 9)], "the 9×9 window does not fit its 8×9 input"),
         ("deformable_conv", {"out_channels": 5, "kernel_size": 3}, [(4, 10, 10), (9, 8, 8)],
          "channels of the offset (=9) must equal those the window needs (=18)"),
         ("deformable_conv", {"out_channels": 5, "kernel_size": 3}, [(4, 10, 10), (18, 10, 10)],
          "size of the offset (=10) must equal that of the output (=8)"),
-        ("deformable_conv", {"out_channels": 5, "kernel_size": 3}, [(4, 10, 10)], "takes 2 to 3 inputs, but is given 1"),
+        ("deformable_conv", {"out_channels": 5, "kernel_size": 3}, [(4, 10, 10)], "expects 2 to 3 inputs, but has 1"),
     ],
 )  # fmt: skip
 def test_refused(kind: str, arguments: dict[str, Any], shapes: list[tuple[int, ...]], message: str) -> None:

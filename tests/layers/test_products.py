@@ -48,7 +48,7 @@ def test_transposing_twice_is_nothing() -> None:
         ("einsum", {"equation": "bij,bjk"}, [(3, 4), (4, 5)], "the batch axis b must come first in the output"),
         ("einsum", {"equation": "ij->ik"}, [(3, 4)], "names k, which no input has"),
         ("einsum", {"equation": "ij->ii"}, [(3, 4)], "names i more than once"),
-        ("einsum", {"equation": "i1->i"}, [(3, 4)], "'1', where a letter of an axis is due"),
+        ("einsum", {"equation": "i1->i"}, [(3, 4)], "'1' where the letter of an axis is expected"),
         ("einsum", {"equation": "...ijk->i"}, [(3, 4)], "names 3 beside the ellipsis"),
     ],
 )

@@ -46,7 +46,7 @@ def test_biases_by_convention() -> None:
 
 def test_first_states_must_have_the_layers_sizes() -> None:
     assert outputs(sized("lstm", (9, 5), (1, 4), (1, 4), hidden_size=4))[0] == (9, 4)
-    with pytest.raises(LayerError, match="first state"):
+    with pytest.raises(LayerError, match="initial state"):
         sized("lstm", (9, 5), (1, 3), (1, 4), hidden_size=4)
 
 

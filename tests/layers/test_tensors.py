@@ -19,7 +19,7 @@ def test_chunks_make_the_whole_again() -> None:
     for size in range(1, 30):
         for chunks in range(1, 5):
             if len(range(0, size, -(-size // chunks))) < chunks:  # PyTorch gives fewer pieces than asked for
-                with pytest.raises(LayerError, match="does not make"):
+                with pytest.raises(LayerError, match="does not split into"):
                     sized("chunk", (size, 3), chunks=chunks)
                 continue
             pieces = [sizes[0] for sizes in outputs(sized("chunk", (size, 3), chunks=chunks))]
@@ -38,7 +38,7 @@ def test_channels_are_found_by_their_word(layout: str) -> None:
     ("kind", "arguments", "shape", "message"),
     [
         ("split", {"sizes": [2, 3]}, (7, 4), "sum of the sizes (=5) must equal the axis (=7)"),
-        ("chunk", {"chunks": 4}, (5, 4), "an axis of 5 does not make 4 pieces"),
+        ("chunk", {"chunks": 4}, (5, 4), "an axis of 5 does not split into 4 pieces"),
         ("chunk", {"chunks": 2, "dim": 0}, (5, 4), "dim 0 is the batch axis"),
         ("slice", {"dim": 1, "start": 5}, (5, 4), "start of the slice (=5) must be less than its end (=5)"),
         (
@@ -48,10 +48,10 @@ def test_channels_are_found_by_their_word(layout: str) -> None:
             "start of the slice (=0) must be less than its end (=-1)",
         ),
         ("expand", {"sizes": [3, 4]}, (2, 4), "an axis of the input (=2) must be 1 or equal the size wanted (=3)"),
-        ("expand", {"sizes": [4]}, (2, 4), "sizes has 1 numbers for an input of 2 axes"),
+        ("expand", {"sizes": [4]}, (2, 4), "sizes has 1 entries for an input of 2 axes"),
         ("mean", {"dim": [1, -2]}, (2, 4), "dim names an axis twice"),
         ("mean", {"dim": [3]}, (2, 4), "dim 3 is out of range"),
-        ("roll", {"shifts": [1, 2], "dims": [1]}, (2, 4), "shifts has 2 numbers and dims 1"),
+        ("roll", {"shifts": [1, 2], "dims": [1]}, (2, 4), "shifts has 2 entries and dims has 1"),
     ],
 )
 def test_refused(kind: str, arguments: dict[str, Any], shape: tuple[int, ...], message: str) -> None:

@@ -39,7 +39,7 @@ def test_the_table_is_the_relative_position_bias_kind() -> None:
          "tokens in a window (=49) must equal window_size squared (=64)"),
         ("window_reverse", {"window_size": 7}, [(5, 49, 96), (96, 14, 14)],
          "windows of the input (=5) must equal windows on the map (=4)"),
-        ("window_partition", {"window_size": [7, 7, 7]}, [(96, 14, 14)], "window_size has 3 numbers"),
+        ("window_partition", {"window_size": [7, 7, 7]}, [(96, 14, 14)], "window_size has 3 entries"),
         ("relative_position_bias", {}, [(3, 49, 49)], "needs one of window_size and num_buckets"),
         ("relative_position_bias", {"window_size": 7}, [(3, 50, 50)], "length of the scores (=50) must equal"),
     ],

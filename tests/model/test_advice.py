@@ -1,4 +1,4 @@
-"""What an error says would do does: another argument, a larger input, the other layout."""
+"""What a hint suggests works: another argument, a larger input, the other layout."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def random_layer(rng: random.Random, rank: int) -> dict[str, dict[str, Any]]:
 
 
 def changes_of(hint: str) -> list[tuple[str, Any]]:
-    """Return every change of one argument that a hint says would do."""
+    """Return every change of one argument that a hint suggests."""
     changes = []
     for name, relation, text in CHANGE.findall(hint.partition(";")[0]):
         value = ast.literal_eval(text)
@@ -177,7 +177,7 @@ def test_the_search_is_bounded() -> None:
     assert "smallest" not in problems_of(deep, (1, 8, 8))[0].hint
 
 
-DOUBT = "sizes are read as channels × height × width here: write 3x224x224, or layout: HWC if the channels stand last"
+DOUBT = "sizes are read as channels × height × width here: write 3x224x224, or layout: HWC if the channels come last"
 
 
 def test_an_image_in_the_other_layout_is_doubted() -> None:
@@ -190,7 +190,7 @@ def test_an_image_in_the_other_layout_is_doubted() -> None:
     assert shapecalc.load({**wide, "layout": "HWC"}).graph.notes == ()
     other = shapecalc.load({**wide, "layout": "HWC", "input": "3x224x224"}).graph.notes[0]
     assert other == (
-        "sizes are read as height × width × channels here: write 224x224x3, or layout: CHW if the channels stand first"
+        "sizes are read as height × width × channels here: write 224x224x3, or layout: CHW if the channels come first"
     )
 
 
@@ -228,8 +228,8 @@ def test_a_batch_axis_is_doubted_in_errors() -> None:
     [
         ([8, 15, 15], {"Linear": {"in_features": 1800, "out_features": 10}}, "- flatten before it, for 1,800 features"),
         ([8, 15, 15], {"Dense": {"in_features": 100, "units": 10}}, "- flatten before it, for 1,800 features"),
-        ([15, 64], {"linear": {"in_features": 100, "out_features": 10}}, "in_features: 64 would do"),
-        ([8, 15, 15], {"fc": {"in_features": 100, "out_features": 10}}, "in_features: 1800 would do"),
+        ([15, 64], {"linear": {"in_features": 100, "out_features": 10}}, "in_features: 64 would fit"),
+        ([8, 15, 15], {"fc": {"in_features": 100, "out_features": 10}}, "in_features: 1800 would fit"),
     ],
 )
 def test_a_linear_layer_on_a_map_that_was_not_flattened(size: list[int], layer: Any, words: str) -> None:
@@ -260,7 +260,7 @@ def test_a_linear_layer_on_a_map_is_doubted() -> None:
         return shapecalc.load({"input": size, "layers": layers, **more}).infer().graph.notes
 
     doubt = (
-        "linear1 works along the last axis of 8×15×15 alone: put - flatten before it, or write fc, for all its features"
+        "linear1 works along the last axis of 8×15×15 alone: put - flatten before it, or use fc, for all its features"
     )
     assert notes("8x15x15", [{"Linear": 10}]) == (doubt,)
     assert notes("8x15x15", [{"Linear": 10}, {"Dense": 10}]) == (f"{doubt} (and 1 layer more)",)

@@ -114,9 +114,9 @@ def test_questions_that_are_none():
         solve("conv", input=3, output=3, kernel=3)
     with pytest.raises(shapecalc.UsageError, match="give as many of each"):
         solve("conv", input="3x3", output=3)
-    with pytest.raises(shapecalc.UsageError, match="say which variables"):
+    with pytest.raises(shapecalc.UsageError, match="name the variables to find"):
         solve("unet", params="5M")
-    with pytest.raises(shapecalc.UsageError, match="say which budget"):
+    with pytest.raises(shapecalc.UsageError, match="give a budget for"):
         solve("unet", find=["width"])
     with pytest.raises(shapecalc.UsageError, match="there is no variable depth"):
         solve("unet", find=["depth"], params="5M")

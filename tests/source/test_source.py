@@ -136,20 +136,20 @@ def test_nan_is_a_number() -> None:
 @pytest.mark.parametrize(
     ("text", "trap"),
     [
-        ("no", "`no` means false to many YAML readers: write 'no' in quotes for the word, or false"),
-        ("Yes", "`Yes` means true to many YAML readers: write 'Yes' in quotes for the word, or true"),
-        ("ON", "`ON` means true to many YAML readers: write 'ON' in quotes for the word, or true"),
-        ("off", "`off` means false to many YAML readers: write 'off' in quotes for the word, or false"),
-        ("n", "`n` means false to many YAML readers: write 'n' in quotes for the word, or false"),
-        ("010", "`010` is octal to some YAML readers, decimal to others: write 10, or '010' in quotes"),
-        ("0x1F", "`0x1F` is 31 to some YAML readers, text to others: write 31, or '0x1F' in quotes"),
-        ("-0x1F", "`-0x1F` is -31 to some YAML readers, text to others: write -31, or '-0x1F' in quotes"),
-        ("0o17", "`0o17` is 15 to some YAML readers, text to others: write 15, or '0o17' in quotes"),
-        ("0b101", "`0b101` is 5 to some YAML readers, text to others: write 5, or '0b101' in quotes"),
-        ("1:30", "`1:30` is 90 to some YAML readers, text to others: write 90, or '1:30' in quotes"),
-        ("1:30.5", "`1:30.5` is 90.5 to some YAML readers, text to others: write 90.5, or '1:30.5' in quotes"),
-        ("9" * 5000, "a number of 5,000 digits is beyond any size: at most 40 digits"),
-        ("0x" + "f" * 5000, "a number of 5,002 digits is beyond any size: at most 40 digits"),
+        ("no", "`no` means false to many YAML parsers: write 'no' in quotes for the word, or false"),
+        ("Yes", "`Yes` means true to many YAML parsers: write 'Yes' in quotes for the word, or true"),
+        ("ON", "`ON` means true to many YAML parsers: write 'ON' in quotes for the word, or true"),
+        ("off", "`off` means false to many YAML parsers: write 'off' in quotes for the word, or false"),
+        ("n", "`n` means false to many YAML parsers: write 'n' in quotes for the word, or false"),
+        ("010", "`010` is octal to some YAML parsers, decimal to others: write 10, or '010' in quotes"),
+        ("0x1F", "`0x1F` is 31 to some YAML parsers, text to others: write 31, or '0x1F' in quotes"),
+        ("-0x1F", "`-0x1F` is -31 to some YAML parsers, text to others: write -31, or '-0x1F' in quotes"),
+        ("0o17", "`0o17` is 15 to some YAML parsers, text to others: write 15, or '0o17' in quotes"),
+        ("0b101", "`0b101` is 5 to some YAML parsers, text to others: write 5, or '0b101' in quotes"),
+        ("1:30", "`1:30` is 90 to some YAML parsers, text to others: write 90, or '1:30' in quotes"),
+        ("1:30.5", "`1:30.5` is 90.5 to some YAML parsers, text to others: write 90.5, or '1:30.5' in quotes"),
+        ("9" * 5000, "a number of 5,000 digits is too large: the maximum is 40 digits"),
+        ("0x" + "f" * 5000, "a number of 5,002 digits is too large: the maximum is 40 digits"),
     ],
 )
 def test_words_that_readers_disagree_about_stay_text(text: str, trap: str) -> None:
@@ -288,7 +288,7 @@ def test_what_a_merge_key_brings_in_must_be_a_mapping() -> None:
     assert (
         errors("{<<: 3}")
         == """\
-net.yaml:1:6: `<<` brings in the keys of a mapping, or of a list of mappings
+net.yaml:1:6: `<<` merges the keys of a mapping, or of a list of mappings
     1 │ {<<: 3}
       │      ^
    name a mapping, as in `<<: *name`"""
@@ -307,11 +307,11 @@ def test_a_value_cannot_contain_itself() -> None:
     assert (
         errors("a: &x [1, *x]")
         == """\
-net.yaml:1:11: the alias `*x` stands inside its own anchor
+net.yaml:1:11: the alias `*x` is inside its own anchor
     1 │ a: &x [1, *x]
       │           ^^
-   the value would contain itself, without end
-   write out what is meant here"""
+   the value would contain itself
+   write the value in full here"""
     )
 
 
@@ -328,7 +328,7 @@ def test_aliases_may_say_much_in_few_words() -> None:
 
 def test_an_alias_bomb_is_refused() -> None:
     assert headlines(bomb(30)) == [
-        "net.yaml:7:10: the specification holds more than 2,000,000 values once their aliases are written out"
+        "net.yaml:7:10: the specification has more than 2,000,000 values once their aliases are written out"
     ]
 
 
@@ -349,7 +349,7 @@ WHOLE = {
     "": "net.yaml: the file is empty\n   a specification has an input:, such as 3x224x224, and a list under layers:",
     " \n\n": "net.yaml: the file is empty\n   a specification has an input:, such as 3x224x224, and a list under layers:",
     "---\n": "net.yaml: the file is empty\n   a specification has an input:, such as 3x224x224, and a list under layers:",
-    "# later\n": "net.yaml: the file holds only comments\n   a specification has an input:, such as 3x224x224, and a list under layers:",
+    "# later\n": "net.yaml: the file has only comments\n   a specification has an input:, such as 3x224x224, and a list under layers:",
     "a: 1\nbb: 2\na: 3\n": """\
 net.yaml:3:1: `a` is given twice
     3 │ a: 3
@@ -359,12 +359,12 @@ net.yaml:3:1: `a` is given twice
     1 │ a: 1
       │ ^""",
     "layers:\n\t- relu\n": """\
-net.yaml:2:1: tabs stand where spaces are due
+net.yaml:2:1: the line is indented with tabs
     2 │  - relu
       │ ^
    indent with spaces""",
     "layers:\n  - relu\n\t- conv\n": """\
-net.yaml:3:1: tabs stand where spaces are due
+net.yaml:3:1: the line is indented with tabs
     3 │  - conv
       │ ^
    indent with spaces""",
@@ -414,10 +414,10 @@ net.yaml:1:4: a `%TAG` directive is not read: a specification is plain values
       │    ^
    remove the line""",
     "a: b: c\n": """\
-net.yaml:1:5: a `key: value` cannot stand here
+net.yaml:1:5: a `key: value` is not allowed here
     1 │ a: b: c
       │     ^
-   indent the line as its neighbours are; a text that holds `: ` stands in quotes""",
+   indent the line like its neighbours; put a text with `: ` in quotes""",
     "a: 1\nb c\nd: 2\n": """\
 net.yaml:2:1: a `:` is missing after this
     2 │ b c
@@ -437,42 +437,42 @@ net.yaml:1:4: the quote is not closed
 net.yaml:1:13: a `,` or a `]` is missing here
     1 │ a: {b: [1, 2}
       │             ^
-   separate what stands between `[` and `]` by commas, and close it
-   the `[` stands at net.yaml:1:8
+   separate the items between `[` and `]` by commas, and close it
+   the `[` is at net.yaml:1:8
     1 │ a: {b: [1, 2}
       │        ^""",
     "- a\nb: 1\n": """\
-net.yaml:2:1: this line is indented like the items of a list, but is none
+net.yaml:2:1: this line is indented like the items of a list, but is not one
     2 │ b: 1
       │ ^
-   begin it with `- `, or indent it as the lines that it belongs to""",
+   begin it with `- `, or indent it like its neighbours""",
     "a:\n  - b\n c\n": """\
-net.yaml:3:2: this line is indented like a key, but is none
+net.yaml:3:2: this line is indented like a key, but is not one
     3 │  c
       │  ^
-   write `key: value`, or indent it as the lines that it belongs to""",
+   write `key: value`, or indent it like its neighbours""",
     "a: - b\n": """\
 net.yaml:1:4: a list cannot begin here
     1 │ a: - b
       │    ^
    put its first `- ` on a line of its own, below the key""",
     'a: "\\xzz"\n': """\
-net.yaml:1:7: YAML does not know this escape
+net.yaml:1:7: this is not an escape of YAML
     1 │ a: "\\xzz"
       │       ^
    double the backslash, or use single quotes""",
     'a: "\\e[31m"\n': """\
-net.yaml:1:4: the text holds the control character U+001B
+net.yaml:1:4: the text contains the control character U+001B
     1 │ a: "\\e[31m"
       │    ^^^^^^^^
    remove it""",
     "a: \x07\n": """\
-net.yaml:1:4: the character U+0007 cannot stand in YAML
+net.yaml:1:4: the character U+0007 is not allowed in YAML
     1 │ a:\x20\x20
       │    ^
    remove it""",
     "a: * 2\n": """\
-net.yaml:1:5: `*` begins an alias here, and no name follows it
+net.yaml:1:5: `*` begins an alias here, but no name follows it
     1 │ a: * 2
       │     ^
    put the text in quotes""",
@@ -490,9 +490,9 @@ def test_error_texts(text: str) -> None:
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "net.yaml: the file is binary, not text"),
         (b"PK\x03\x04\x14\x00\x00\x00", "net.yaml: the file is binary, not text"),
         ("a: \0", "net.yaml: the file is binary, not text"),
-        (b"a: 1\nb: caf\xe9\n", "net.yaml:2:7: the file is not UTF-8 text: it holds the byte 0xE9"),
+        (b"a: 1\nb: caf\xe9\n", "net.yaml:2:7: the file is not UTF-8 text: it contains the byte 0xE9"),
         (b"\xff\xfea\x00:", "net.yaml: the file is not UTF-16 text"),
-        ("a: \ud800", "net.yaml:1:4: the character U+D800 cannot stand in YAML"),
+        ("a: \ud800", "net.yaml:1:4: the character U+D800 is not allowed in YAML"),
         (b"%PDF-1.4\n", "net.yaml:1:"),
     ],
 )
@@ -601,7 +601,7 @@ def test_a_long_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_many_values_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assembly, "MAX_VALUES", 1000)
-    assert headlines("- a\n" * 1000) == ["net.yaml:1000:3: the specification holds more than 1,000 values"]
+    assert headlines("- a\n" * 1000) == ["net.yaml:1000:3: the specification has more than 1,000 values"]
     assert read_text("- a\n" * 999, "net.yaml")[1] == []
 
 
@@ -743,12 +743,12 @@ def test_numbers_of_numpy_are_numbers() -> None:
         (
             {"a": {1, 2}},
             """\
-<dict>: a: a value of type `set` cannot stand in a specification
+<dict>: a: a value of type `set` is not allowed in a specification
    give a dict, a list, a text, a number, a bool or None""",
         ),
         ({"a": {3: 4}}, "<dict>: a: a key is a text, not a value of type `int`\n   write the key as a text"),
         ({(1, 2): 4}, "<dict>: a key is a text, not a value of type `tuple`\n   write the key as a text"),
-        (["\x1b[31m"], "<dict>: [0]: the text holds the control character U+001B\n   remove it"),
+        (["\x1b[31m"], "<dict>: [0]: the text contains the control character U+001B\n   remove it"),
     ],
 )
 def test_objects_that_no_specification_holds(value: object, message: str) -> None:
@@ -759,7 +759,7 @@ def test_objects_that_contain_themselves_are_refused() -> None:
     layers: list[object] = ["relu"]
     layers.append({"add": layers})
     assert object_errors({"layers": layers}) == (
-        "<dict>: layers[1].add: a value contains itself\n   write out what is meant here"
+        "<dict>: layers[1].add: a value contains itself\n   write the value in full here"
     )
 
 
@@ -789,7 +789,7 @@ def test_long_numbers_stay_text() -> None:
     value, problems = read_object(10**5000)
     assert problems == []
     assert isinstance(value, Scalar)
-    assert value.trap == "a number of 5,001 digits is beyond any size: at most 40 digits"
+    assert value.trap == "a number of 5,001 digits is too large: the maximum is 40 digits"
 
 
 def test_yaml_is_loaded_when_it_is_used() -> None:

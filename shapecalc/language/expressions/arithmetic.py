@@ -36,19 +36,19 @@ def _quotient_of(a: Any, b: Any) -> Any:
 
 def _power(a: Any, b: Any, piece: Piece) -> Any:
     if not is_plain(b):
-        piece.refuse("{} has an exponent that is no plain number")
+        piece.refuse("{} has an exponent that is not a plain number")
     if abs(b) > MAX_EXPONENT:
         piece.refuse(f"the exponent of {{}} is {b:,}: at most {MAX_EXPONENT}")
     if is_plain(a) and a == 0 and b < 0:
         piece.refuse("{} divides by zero")
     if is_plain(a) and a < 0 and b != int(b):
-        piece.refuse("{} is no real number")
+        piece.refuse("{} is not a real number")
     try:
         return a**b
     except OverflowError:
         return math.inf  # refused as too large
     except (TypeError, ValueError, AttributeError):
-        return piece.refuse(f"{{}} cannot be worked out on {type(a).__name__}")
+        return piece.refuse(f"{{}} cannot be computed on {type(a).__name__}")
 
 
 ARITHMETIC: dict[type[ast.AST], Callable[[Any, Any, Piece], Any]] = {

@@ -79,7 +79,7 @@ def _round(arguments: list[Given], piece: Piece) -> Any:
         return on_any(round, piece, value)
     digits = arguments[1].value
     if type(digits) is not int or abs(digits) > _MOST_DIGITS:
-        arguments[1].piece.refuse(f"{{}} is no number of digits: from -{_MOST_DIGITS} to {_MOST_DIGITS}")
+        arguments[1].piece.refuse(f"{{}} is not a number of digits: from -{_MOST_DIGITS} to {_MOST_DIGITS}")
     return on_any(round, piece, value, digits)
 
 
@@ -98,7 +98,7 @@ def _make_divisible(arguments: list[Given], piece: Piece) -> Any:
     if "min_value" in given and given["min_value"].value is not None:
         least = given["min_value"].plain()
     if divisor <= 0 or divisor != int(divisor):
-        piece.refuse(f"{{}} has the divisor {divisor:,}: a whole number from 1 on is due")
+        piece.refuse(f"{{}} has the divisor {divisor:,}, not a whole number of at least 1")
     divisor = int(divisor)
     result = max(least, int(value + divisor / 2) // divisor * divisor)
     return result + divisor if result < 0.9 * value else result

@@ -113,7 +113,7 @@ def bounded(value: Any, piece: Piece) -> Any:
     """Return the value if it is within the limits."""
     if isinstance(value, (int, float)):
         if not -MAX_SIZE <= value <= MAX_SIZE:  # false for nan, too
-            piece.refuse("{} is beyond any size: numbers reach 10**18")
+            piece.refuse("{} is too large: the maximum is 10**18")
     elif isinstance(value, (list, tuple)) and len(value) > MAX_ITEMS:
         piece.refuse(f"{{}} is a list of {len(value):,} items: at most {MAX_ITEMS:,}")
     return value
@@ -125,4 +125,4 @@ def on_any(work: Callable[..., Any], piece: Piece, *values: Any) -> Any:
         return work(*values)
     except (TypeError, ValueError, AttributeError, ArithmeticError):
         kinds = " and ".join(dict.fromkeys(type(value).__name__ for value in values))
-        return piece.refuse(f"{{}} cannot be worked out on {kinds}")
+        return piece.refuse(f"{{}} cannot be computed on {kinds}")

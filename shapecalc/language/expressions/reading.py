@@ -67,7 +67,7 @@ class Reader:
         read = _READERS.get(type(node))
         if read is None:
             kind, hint = REFUSED.get(type(node), ("something of Python's", MEND))
-            self.piece(node).refuse(f"{{}} is {kind}, which an expression may not hold", hint)
+            self.piece(node).refuse(f"{{}} is {kind}, which an expression cannot contain", hint)
         run = read(self, node)
         self.nesting -= 1
         return run
@@ -76,14 +76,14 @@ class Reader:
         """Return what is known of an operator, or refuse it."""
         if type(sign) not in known:
             shown, hint = OPERATORS_REFUSED[type(sign)]
-            self.piece(node).refuse(f"{{}} holds the operator `{shown}`, which is not known here", hint)
+            self.piece(node).refuse(f"{{}} has the unknown operator `{shown}`", hint)
         return known[type(sign)]
 
 
 def _read_constant(reader: Reader, node: ast.Constant) -> Run:
     value, piece = node.value, reader.piece(node)
     if not isinstance(value, (int, float, str, type(None))):
-        piece.refuse("{} is no number that an expression may hold", MEND)
+        piece.refuse("{} is not a number that an expression can contain", MEND)
     value = bounded(value, piece)
     return lambda _: value
 
@@ -99,10 +99,10 @@ def _read_name(reader: Reader, node: ast.Name) -> Run:
         if name in variables:
             return bounded(variables[name], piece)
         if name in FUNCTIONS:
-            piece.refuse("{} is a function", f"write what it is of: {name}(…)")
+            piece.refuse("{} is a function", f"call it: {name}(…)")
         if name == "i":
-            return piece.refuse("{} is no variable here", "i counts the copies of an item that has repeat: or for:")
-        return piece.refuse("{} is no variable", did_you_mean(name, variables, "variables are given under `vars:`"))
+            return piece.refuse("{} is not a variable here", "i counts the copies of an item that has repeat: or for:")
+        return piece.refuse("{} is not a variable", did_you_mean(name, variables, "variables are given under `vars:`"))
 
     return run
 

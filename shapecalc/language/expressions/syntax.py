@@ -35,7 +35,7 @@ def tree_of(text: str) -> ast.expr:
     if "#" in rest:
         comment = rest[rest.index("#") :]
         Piece(comment, len(line) - len(comment)).refuse(
-            "{} is a comment, which an expression may not hold", "remove it"
+            "{} is a comment, which an expression cannot contain", "remove it"
         )
     return tree
 
@@ -63,11 +63,14 @@ def _refuse_syntax(text: str, at: int) -> NoReturn:
     if re.search(_UNFINISHED, text):
         where, at, rest = ": it ends too early", len(text.rstrip()), ""
     elif text.count("(") > text.count(")"):
-        where, hint = ": a `)` is missing", "close every `(`; in [ ] or { } put what holds a comma in quotes"
+        where, hint = ": a `)` is missing", "close every `(`; in [ ] or { } put texts with a comma in quotes"
     elif text.count("[") > text.count("]"):
         where, hint = ": a `]` is missing", "close every `[`"
     elif match := re.search(_PYTHONS_OWN, text):
-        where, hint = f": `{match[0]}` is a word of Python's", hint or "a variable of that name stands alone only"
+        where, hint = (
+            f": `{match[0]}` is a word of Python's",
+            hint or "a variable of that name cannot be part of an expression",
+        )
     else:
         where = f": it cannot be read from `{short(rest)}` on" if rest and rest != text.strip() else ""
     message = f"`{short(text)}` is not an expression{where}"
@@ -80,10 +83,10 @@ MEND = "an expression is arithmetic on numbers and variables, with comparisons, 
 REFUSED: dict[type[ast.expr], tuple[str, str]] = {
     ast.Attribute: ("an attribute", "use the variables as they are, without `.`"),
     ast.Lambda: ("a function of its own", MEND),
-    ast.ListComp: ("a loop", "write the items out, or use `repeat:`"),
-    ast.SetComp: ("a loop", "write the items out, or use `repeat:`"),
-    ast.DictComp: ("a loop", "write the items out, or use `repeat:`"),
-    ast.GeneratorExp: ("a loop", "write the items out, or use `repeat:`"),
+    ast.ListComp: ("a loop", "write the items in full, or use `repeat:`"),
+    ast.SetComp: ("a loop", "write the items in full, or use `repeat:`"),
+    ast.DictComp: ("a loop", "write the items in full, or use `repeat:`"),
+    ast.GeneratorExp: ("a loop", "write the items in full, or use `repeat:`"),
     ast.JoinedStr: ("a text with values in it", "texts are only compared"),
     ast.NamedExpr: ("an assignment", "give the part a name under `vars:`"),
     ast.Dict: ("a mapping", MEND),

@@ -1,1 +1,1 @@
-"""What every layer kind is made of: layer, arguments, shape, axes, window, dependence."""
+"""The parts of every layer kind: layer, arguments, shape, axes, window, dependence."""

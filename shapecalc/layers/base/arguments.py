@@ -1,7 +1,7 @@
 """The arguments of layer kinds: what each may be, its default, and its one-line doc.
 
 A kind declares its arguments as class attributes; reading, checking, the JSON Schema, the docs and the command line
-are all made from these declarations. Names are PyTorch's; `also` lists Keras' words for the same.
+are all made from these declarations. Names are PyTorch's; `also` lists Keras' names for the same.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ __all__ = [
 ]
 
 MAX_SIZE = 10**12
-"""The largest size of one axis that is taken for meant: no tensor has a longer one."""
+"""The maximum size of one axis: no real tensor has a longer one."""
 
 REQUIRED: Any = object()
 """The default of an argument that has none."""
 
 # What an argument is to its layer: its role. Arguments of one name have one role in all kinds.
-STATED = "a size that is always worked out, and checked where it is stated"
+STATED = "a size that is inferred from the input, and checked if given"
 KERNEL = "the size of a window"
-STRIDE = "how far a window moves"
+STRIDE = "the step of a window"
 DILATION = "the distance between a window's taps"
-PADDING = "what is added around the input, or taken off the output of a transposed window"
-OUTPUT_PADDING = "what is added at the end of the output of a transposed window"
-CROPPING = "what is taken off the edges"
+PADDING = "the elements added around the input, or cropped from the output of a transposed window"
+OUTPUT_PADDING = "the elements added at the end of the output of a transposed window"
+CROPPING = "the elements cropped from the edges"
 GROUPS = "the parts that the channels are split into"
 CHANNELS_OUT = "the channels of the output"
 
@@ -58,9 +58,9 @@ CHANNELS_OUT = "the channels of the output"
 class Argument:
     """One argument of a kind: what it may be, its default, its doc.
 
-    `also` are other libraries' words for it; `symbol` is the field's sign for it in formulas; `always` shows it in
-    reports even when it stands at its default; `default_from` names the argument whose value it takes when unset;
-    `role` is what it is to the layer, for questions that ask about arguments of any kind; `replaces` names the argument
+    `also` are other libraries' names for it; `symbol` is its usual symbol in formulas; `always` shows it in
+    reports even when it has its default; `default_from` names the argument whose value it takes when unset;
+    `role` is its meaning to the layer, for questions about arguments of any kind; `replaces` names the argument
     that has no effect where this one is given.
     """
 
@@ -94,12 +94,12 @@ class Argument:
         self.name = name
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        # A layer keeps its values in its __dict__, which goes before this; so this is reached on the class alone.
+        # A layer keeps its values in its __dict__, which takes precedence; so this is reached on the class alone.
         return self
 
     @property
     def required(self) -> bool:
-        """Whether a layer of the kind must be given it."""
+        """Whether a layer of the kind requires it."""
         return self.default is REQUIRED
 
     def normalise(self, value: Any) -> Any:
@@ -124,7 +124,7 @@ class Argument:
         raise NotImplementedError
 
     def refuse(self, value: Any) -> LayerError:
-        """Return what is wrong with a value that is of the wrong sort."""
+        """Return the error for a value of the wrong type."""
         return LayerError(f"{self.name} must be {self.expected}, not {show(value)}", argument=self.name, found=value)
 
 
@@ -146,7 +146,7 @@ _SHOWN = 60
 
 
 def is_other_number(value: Any) -> bool:
-    """Tell whether a value is a dimension that is no int: traced, symbolic or an array."""
+    """Return whether a value is a dimension but not an int: traced, symbolic or an array."""
     return type(value) not in _PLAIN
 
 
@@ -173,13 +173,11 @@ class Integer(Argument):
         if value < self.minimum:
             raise self.refuse_number(value)
         if value > MAX_SIZE:
-            raise LayerError(
-                f"{self.name} is {show(value)}: no size goes beyond 10^12", argument=self.name, found=value
-            )
+            raise LayerError(f"{self.name} is {show(value)}: the maximum is 10^12", argument=self.name, found=value)
         return value
 
     def refuse_number(self, value: float) -> LayerError:
-        """Return what is wrong with a number that is out of range."""
+        """Return the error for a number that is out of range."""
         return LayerError(f"{self.name} must be {self.one}, not {show(value)}", argument=self.name, found=value)
 
     def schema(self) -> dict[str, Any]:
@@ -187,21 +185,21 @@ class Integer(Argument):
 
 
 class Stated(Integer):
-    """A size that is always worked out: where it is stated, it is checked."""
+    """A size that is inferred from the input, and checked if given."""
 
     def __init__(self, doc: str, **rest: Any) -> None:
-        super().__init__(f"{doc}: always worked out; where stated, checked", None, role=STATED, **rest)
+        super().__init__(f"{doc}: inferred; checked if given", None, role=STATED, **rest)
 
 
 class Count(Integer):
-    """A whole number that says how many pieces there are: the structure of a layer, never a dimension of a formula."""
+    """A whole number that decides the structure of a layer (a number of pieces), never a dimension of a formula."""
 
     most = 10_000
 
     def read(self, value: Any) -> Any:
         value = super().read(value)
         if type(value) is int and value > self.most:
-            raise LayerError(f"{self.name} is {value:,}: at most {self.most:,}", argument=self.name, found=value)
+            raise LayerError(f"{self.name} is {value:,}: the maximum is {self.most:,}", argument=self.name, found=value)
         return value
 
 

@@ -28,13 +28,13 @@ _ONE = "the number of an axis (1 is the first, -1 the last)"
 
 
 def axis_of(dim: int, rank: int, name: str = "dim") -> int:
-    """Return the index into `Shape.sizes` of axis number `dim` of a tensor with `rank` axes beside the batch's.
+    """Return the index into `Shape.sizes` of axis number `dim` of a tensor with `rank` axes besides the batch's.
 
-    Errors: `LayerError` where there is no such axis, or where it is the batch's; `name` is the argument that gave it.
+    Errors: `LayerError` where there is no such axis, or where it is the batch's; `name` is the argument.
     """
     if dim in (0, -rank - 1):
         raise LayerError(
-            f"{name} {dim} is the batch axis, which is not the network's to change",
+            f"{name} {dim} is the batch axis, which no layer may change",
             (_numbering(rank),),
             _hint(rank),
             name,
@@ -57,7 +57,7 @@ def once(name: str, axes: Sequence[int]) -> None:
 
 def _numbering(rank: int) -> str:
     if not rank:
-        return "its input is a single number: it has no axes but the batch's, which is 0"
+        return "its input is a scalar: it has no axes except the batch's, which is 0"
     one = f"its input has 1 axis: it is 1 or {-1}" if rank == 1 else ""
     return one or f"its input has {rank} axes: they are 1 to {rank}, or {-rank} to -1 from the end; 0 is the batch's"
 
@@ -69,7 +69,7 @@ def _hint(rank: int) -> str:
 class AxisNumber(Integer):
     """The number of one axis, the batch's being 0; negative from the end; or the word `channels` where that is meant.
 
-    Which axis is meant is the structure of a layer, never a dimension: no formula is worked out for an unknown one.
+    Which axis is meant is the structure of a layer, never a dimension: formulas have no unknown axes.
     """
 
     def __init__(self, doc: str, default: Any = REQUIRED, *, channels: bool = False, **rest: Any) -> None:

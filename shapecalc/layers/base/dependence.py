@@ -1,16 +1,16 @@
-"""What the places of an output see of an input: the sliding window, and what else layers do with space, in reverse.
+"""Which positions of an input each position of an output depends on: the sliding window and other layers, in reverse.
 
-Along one axis, place o of a window's output sees the places
+Along one axis, position o of a window's output depends on the positions
 
     o·stride − before, … + dilation, …, o·stride − before + reach − 1
 
-of its input. Run backwards, a transposed window's place o sees every i whose window, laid at i·stride − before, has a
-tap on o. Every other layer is described in the same terms: an `AxisDependence` for each axis. Dependences are on plain
-ints alone: they say which places, and no formula comes of them.
+of its input. Run backwards, position o of a transposed window depends on every i whose window, at i·stride − before,
+has a tap on o. Every other layer is described in the same terms: an `AxisDependence` for each axis. Dependences are on
+plain ints alone: they are positions, not formulas.
 
 Sources: Dumoulin & Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285; Araujo, Norris & Sim,
 Computing receptive fields of convolutional neural networks, Distill 2019; PyTorch's `UpSample.h` for where resizing
-takes its numbers from, and its `AdaptiveAveragePooling.cpp` for the windows of adaptive pools.
+reads from, and its `AdaptiveAveragePooling.cpp` for the windows of adaptive pools.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ REPLICATE = "replicate"
 CIRCULAR = "circular"
 
 _LISTED = 64
-"""Positions of a period that are listed; a longer one is worked out position by position, as it is asked for."""
+"""The maximum period whose positions are listed; longer ones are computed position by position, on demand."""
 
 
 class Period:
-    """What the positions of a long period see, none of them listed: a size of 10^9 costs no more than one of 10."""
+    """What the positions of a long period depend on, computed on demand: 10^9 positions cost no more than 10."""
 
     __slots__ = ("_at", "length")
 
@@ -78,11 +78,11 @@ def _period(length: int, at: Callable[[int], range]) -> tuple[range, ...] | Peri
 
 
 class AxisDependence(NamedTuple):
-    """What places along one axis see of an axis of the input.
+    """What positions along an output axis depend on along an axis of the input.
 
-    Place o sees `seen[o]`; with every `period` places, what is seen moves on by `advance` (0: it comes round to the
-    same). `beyond` is what lies beyond the input's edges: zeros, or its own numbers (reflect, replicate, circular).
-    `cropped` is how much a circular padding takes off at the start and at the end before it goes round.
+    Position o depends on `seen[o]`; every `period` positions, that moves by `advance` (0: it repeats
+    same). `beyond` is the values beyond the input's edges: zeros, or its own elements (reflect, replicate, circular).
+    `cropped` is how much a circular padding crops at the start and at the end before it wraps around.
     """
 
     seen: tuple[range, ...] | Period
@@ -92,21 +92,21 @@ class AxisDependence(NamedTuple):
 
     @property
     def period(self) -> int:
-        """After how many positions the pattern comes round."""
+        """After how many positions the pattern repeats."""
         return self.seen.length if isinstance(self.seen, Period) else len(self.seen)
 
     def at(self, place: int) -> range:
-        """Return the places that a place sees; those beyond the input's edges are among them."""
+        """Return the positions that a position depends on, including those beyond the input's edges."""
         turns, phase = divmod(place, self.period)
         seen, on = self.seen[phase], turns * self.advance
         return range(seen.start + on, seen.stop + on, seen.step)
 
 
 class Look(NamedTuple):
-    """One way in which an output sees one of its inputs: for every axis of the input, a dependence and an output axis.
+    """One way in which an output depends on an input: for every axis of the input, a dependence and an output axis.
 
-    The output's axis is -1 where all its places see the same. A layer may look at an input in several ways: a
-    normalisation sees the place itself, and by its mean all places.
+    The output's axis is -1 where all its positions depend on the same. A layer may depend on an input in several ways:
+    a normalisation depends on the position itself, and by its mean on all positions.
     """
 
     input: int
@@ -114,31 +114,31 @@ class Look(NamedTuple):
 
 
 HERE = AxisDependence((range(1),), 1)
-"""Every place sees itself."""
+"""Every position depends on itself."""
 
 
 def everywhere(size: int) -> AxisDependence:
-    """Return the dependence of places that all see the whole axis."""
+    """Return the dependence of positions that all depend on the whole axis."""
     return AxisDependence((range(size),), 0)
 
 
 def shifted(by: int, beyond: str = ZEROS, step: int = 1, cropped: tuple[int, int] = (0, 0)) -> AxisDependence:
-    """Return the dependence of places that each see one: place o sees o·step + by."""
+    """Return the dependence of positions on one each: position o on o·step + by."""
     return AxisDependence((range(by, by + 1),), step, beyond, cropped)
 
 
 def repeated(times: int) -> AxisDependence:
-    """Return the dependence of places of which each `times` in a row see the same one."""
+    """Return the dependence of positions of which each `times` in a row depend on the same one."""
     return AxisDependence(_period(times, lambda _: range(1)), 1)
 
 
 def everything(index: int, x: Shape) -> Look:
-    """Return that every number of the output may depend on all of an input."""
+    """Return that every element of the output may depend on all of an input."""
     return Look(index, tuple([(everywhere(size), -1) for size in x.sizes]))
 
 
 def beside(index: int, x: Shape, output: Shape) -> Look:
-    """Return that every place sees the same place of an input: the axes matched from the last, those of 1 stretched."""
+    """Return that every position depends on the same position of an input: axes aligned from the last, 1 broadcast."""
     moved = output.rank - x.rank
     axes = range(x.rank)
     return rearranged(index, x, {i: i + moved for i in axes if x.sizes[i] == output.sizes[i + moved]})
@@ -147,9 +147,9 @@ def beside(index: int, x: Shape, output: Shape) -> Look:
 def rearranged(
     index: int, x: Shape, order: Mapping[int, int], dependences: Mapping[int, AxisDependence] | None = None
 ) -> Look:
-    """Return that axis i of the input is axis `order[i]` of the output, seen place by place or as `dependences` has it.
+    """Return that axis i of the input is axis `order[i]` of the output, position by position or by `dependences`.
 
-    An axis that has no place in the output is seen whole.
+    Every position depends on the whole of an axis that is not in the output.
     """
     dependences = dependences or {}
     return Look(
@@ -161,9 +161,9 @@ def rearranged(
 
 
 def reshaped(index: int, x: Shape, output: Shape) -> Look:
-    """Return the look of a layer that keeps the order of the numbers: axes that come out as they went in are followed.
+    """Return the look of a layer that keeps the order of the elements: axes that are the same in both are followed.
 
-    An axis is the same in both where it is as long and as many numbers lie within one place of it.
+    An axis is the same in both where its size is equal, and the number of elements within one position of it.
     """
     found = {(size, within): k for k, (size, within) in enumerate(_strides(output)) if size > 1}
     return rearranged(index, x, {i: found[pair] for i, pair in enumerate(_strides(x)) if pair in found})
@@ -179,7 +179,7 @@ def _strides(x: Shape) -> list[tuple[int, int]]:
 
 
 def windowed(index: int, x: Shape, dependences: Iterable[AxisDependence]) -> Look:
-    """Return the look of a layer that sees a feature map's spatial axes so, and may mix its channels."""
+    """Return the look of a layer with these dependences along the spatial axes, which may mix channels."""
     rest = iter(dependences)
     channels = x.channel_axis
     return Look(
@@ -188,18 +188,18 @@ def windowed(index: int, x: Shape, dependences: Iterable[AxisDependence]) -> Loo
 
 
 def of_window(axis: WindowAxis, beyond: str = ZEROS) -> AxisDependence:
-    """Return what the places of a sliding window see."""
+    """Return what the positions of a sliding window depend on."""
     before = axis.same_padding()[0] if axis.same else axis.before
     return AxisDependence((range(-before, axis.reach - before, axis.dilation),), axis.stride, beyond)
 
 
 def transposed(kernel: int, stride: int, dilation: int, before: int) -> AxisDependence:
-    """Return what the places of a transposed window see, of whose output `before` places are cut off at the start.
+    """Return what the positions of a transposed window depend on, whose output is cropped by `before` at the start.
 
-    Place p of what is not cut off sees input i where p − i·stride is a tap: dilation·t, with t from 0 to kernel − 1.
+    Position p before cropping depends on input i where p − i·stride is a tap: dilation·t, with t from 0 to kernel − 1.
     """
     common = gcd(stride, dilation)
-    step = dilation // common  # between the inputs that have a tap on the same place
+    step = dilation // common  # between the inputs that have a tap on the same position
     inverse = pow(stride // common, -1, step)
 
     def seen(phase: int) -> range:
@@ -215,9 +215,9 @@ def transposed(kernel: int, stride: int, dilation: int, before: int) -> AxisDepe
 
 
 def unrolled(window: AxisDependence, positions: int, within: int, *, is_first: bool) -> AxisDependence:
-    """Return what windows laid out in one row see along one axis of theirs, of so many positions.
+    """Return what windows in one row depend on along one of their axes, by its number of positions.
 
-    `within` is how many windows of the row lie within one position of the axis; the first axis does not come round.
+    `within` is how many windows of the row lie within one position of the axis; the first axis does not repeat.
     """
 
     def seen(phase: int) -> range:
@@ -231,7 +231,7 @@ def unrolled(window: AxisDependence, positions: int, within: int, *, is_first: b
 
 
 def laid_back(window: AxisDependence, within: int) -> AxisDependence:
-    """Return what positions see of windows that lay in one row: of the first axis, with all that lie within."""
+    """Return what positions depend on of windows in one row: of the first axis, with all windows within."""
 
     def seen(phase: int) -> range:
         taps = window.at(phase)
@@ -249,10 +249,10 @@ def resized(
     is_centred: bool = False,
     corners: bool = False,
 ) -> AxisDependence:
-    """Return what the places of an axis see that is resized from `size` to `output`, or by the factor `times`.
+    """Return what the positions of an axis depend on that is resized from `size` to `output`, or by the factor `times`.
 
-    Each is made of the `reach` nearest places. Of one alone, that is the one in which it begins, or with `is_centred`
-    the one in which its centre lies. `corners` aligns the outermost places of both, where several make one.
+    Each depends on the `reach` nearest positions. If `reach` is 1, that is where it begins, or with `is_centred`
+    where its centre lies. `corners` aligns the outermost positions of both, if `reach` is more than 1.
     """
     from fractions import Fraction
 
@@ -264,7 +264,7 @@ def resized(
     if corners:
         rate = Fraction(size - 1, output - 1) if output > 1 else Fraction(0)
     period, advance = rate.denominator, rate.numerator
-    if period > output:  # so that it never comes round
+    if period > output:  # so that it never repeats
         period, advance = output, size
 
     def seen(place: int) -> range:
@@ -276,7 +276,7 @@ def resized(
 
 
 def adaptive(size: int, output: int) -> AxisDependence:
-    """Return what the places of an adaptive pool see, whose windows follow from the size of its output."""
+    """Return what the positions of an adaptive pool depend on, whose windows follow from the size of its output."""
     if output == 1:
         return everywhere(size)
     period = output // gcd(size, output)
@@ -288,9 +288,9 @@ def adaptive(size: int, output: int) -> AxisDependence:
 
 
 def fractional(size: int, output: int, kernel: int) -> AxisDependence:
-    """Return what the places of a fractional pool may see: its windows start where chance has it, within one place.
+    """Return what the positions of a fractional pool may depend on: windows start at random within a position.
 
-    The last one ends at the edge, and one that chance cannot move is where it is (PyTorch's `FractionalMaxPooling.h`).
+    The last window ends at the edge; some cannot move at all (PyTorch's `FractionalMaxPooling.h`).
     """
 
     def seen(place: int) -> range:

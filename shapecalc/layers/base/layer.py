@@ -1,4 +1,4 @@
-"""What a layer kind is: one class that declares all that shapecalc knows of it.
+"""A layer kind: one class that declares all that shapecalc knows of it.
 
 A kind is a subclass of `Layer` with a `kind` name, `Argument`s as class attributes, and formulas as methods. Each
 formula takes the input shapes and returns sizes; it is plain arithmetic on dimensions (see `dims`), so that it runs
@@ -45,7 +45,7 @@ WeightShapes = dict[str, tuple[Dim, ...]]
 
 
 class Example(NamedTuple):
-    """A worked example of a kind, with numbers known from elsewhere.
+    """A worked example of a kind, with figures from a source.
 
     `input` is one shape, or a list of them for a kind with several inputs; `output` is one shape, or a list of them
     for a kind with several outputs. All are without the batch axis, in `layout`.
@@ -77,13 +77,13 @@ _also_names: dict[str, str] = {}
 class Layer:
     """One layer: its arguments, and the formulas of its sizes and counts. Layers never change once made.
 
-    Class attributes that a kind declares beside its arguments:
-    `kind`, its name; `also`, other names; `sorts`, words for the element-wise kinds of its family together:
-    `activations`; `inputs`, the least and most inputs (None: any number);
-    `ranks`, the least and most spatial axes of its first input (None: any number), where that is a feature map;
-    `elementwise`, whether every output number depends on one number of each input at the same place;
-    `view`, whether its outputs are its input's numbers where they lie, so that nothing is written (or, without an
-    input, its weights); `only_training`, whether it does something in training alone;
+    Class attributes that a kind declares besides its arguments:
+    `kind`, its name; `also`, other names; `sorts`, names for the element-wise kinds of its family together:
+    `activations`; `inputs`, the minimum and maximum number of inputs (None: any);
+    `ranks`, those of spatial axes of its first input (None: any), where that is a feature map;
+    `elementwise`, whether every output element depends on one element of each input at the same position;
+    `view`, whether its outputs are its input's memory, so that nothing is written (or, without an
+    input, its weights); `only_training`, whether it has an effect in training alone;
     `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED: its inputs, for the
     gradient of its weights alone, or DERIVED: its inputs, for their own gradient alone; `branches`, whether it is
     written with branches or references (add, concat); `sequences`, whether its inputs are (…, length, features) and
@@ -107,7 +107,7 @@ class Layer:
     is_causal: Any = False
     examples: ClassVar[tuple[Example, ...]] = ()
     name_used: str = ""
-    """The name that the layer was made under, where that states a rank: `Conv2d`."""
+    """The name that the layer was made under, where that implies a rank: `Conv2d`."""
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
@@ -153,29 +153,29 @@ class Layer:
         return {name: self.__dict__[name] for name in self.arguments}
 
     def with_values(self, values: Mapping[str, Any]) -> Layer:
-        """Return a layer of this kind with these values for its arguments, which are taken as they are."""
+        """Return a layer of this kind with these values for its arguments, which are not checked."""
         layer = object.__new__(type(self))
         layer.__dict__.update(self.__dict__)
         layer.__dict__.update(values)
         return layer
 
     def under_name(self, word: str) -> Layer:
-        """Return the layer as made under a name of its kind: one that states a rank is checked against the input."""
+        """Return the layer as made under a name of its kind: the input is checked against the rank of such a name."""
         return self if stated_rank(word) is None else self.with_values({"name_used": word})
 
     def expected_ranks(self) -> tuple[int, int | None] | None:
-        """Return the least and most spatial axes of the input, as the layer's name and arguments say."""
+        """Return the minimum and maximum number of spatial axes of the input, from the layer's name and arguments."""
         return self.ranks_under(self.name_used)
 
     @classmethod
     def ranks_under(cls, word: str) -> tuple[int, int | None] | None:
-        """Return the least and most spatial axes of the input under a name: as many as that states, where it does."""
+        """Return the minimum and maximum number of spatial axes of the input under a name, which may imply it."""
         rank = stated_rank(word)
         return cls.ranks if rank is None else (rank, rank)
 
     @classmethod
     def expects_rank(cls, rank: int, word: str = "") -> bool:
-        """Return whether the input may have so many spatial axes, where the layer is made under a name."""
+        """Return whether the input may have that many spatial axes, where the layer is made under a name."""
         ranks = cls.ranks_under(word)
         return ranks is None or (ranks[0] <= rank and (ranks[1] is None or rank <= ranks[1]))
 
@@ -186,7 +186,7 @@ class Layer:
 
     @classmethod
     def argument_names(cls) -> dict[str, str]:
-        """Return the argument that each word stands for: its own name and the other libraries' words."""
+        """Return arguments by name: their own names and those of other libraries."""
         return cls._words
 
     @classmethod
@@ -196,14 +196,14 @@ class Layer:
 
     @classmethod
     def first_argument(cls) -> Argument | None:
-        """Return the argument that a value alone stands for."""
+        """Return the argument that a lone value is for."""
         return next(iter(cls.arguments.values()), None)
 
-    # The formulas. Every shape is without the batch axis. A kind names the inputs that it takes: (x), (*inputs).
+    # The formulas. Every shape is without the batch axis. A kind names its inputs: (x), (*inputs).
     # (The `**_` is for the type checker alone: it lets a kind do so.)
 
     def constraints(self, *inputs: Any, **_: Any) -> Iterable[Constraint]:
-        """Return what must hold of the numbers."""
+        """Return the constraints on the sizes."""
         return ()
 
     def output(self, *inputs: Any, **_: Any) -> Any:
@@ -211,11 +211,11 @@ class Layer:
         return inputs[0]
 
     def weights(self, *inputs: Any, **_: Any) -> WeightShapes:
-        """Return the learned tensors, by name; those that are biases have `bias` in theirs."""
+        """Return the learned tensors, by name; the names of biases contain `bias`."""
         return {}
 
     def buffers(self, *inputs: Any, **_: Any) -> WeightShapes:
-        """Return the tensors that are kept but not learned: running statistics."""
+        """Return the buffers, by name: tensors that are kept but not learned, as running statistics."""
         return {}
 
     def macs(self, output: Any, *inputs: Any, **_: Any) -> Dim:
@@ -229,12 +229,12 @@ class Layer:
     def cross_kv_cache(self, *inputs: Any, **_: Any) -> tuple[Dim, Dim]:
         """Return what a decoder keeps of the source that this layer attends to: elements for a position, and positions.
 
-        Whether the layer stands in a decoder, and its keys come of a source, is for the network to say.
+        Whether the layer is in a decoder, and its keys are of a source, is known to the network.
         """
         return 0, 0
 
     def kept(self, output: Any, *inputs: Any, **_: Any) -> Iterable[tuple[Dim, int]]:
-        """Return what the backward pass needs for one sample beside what `saves` names: elements, and bits of each.
+        """Return what the backward pass needs for one sample besides what `saves` names: elements, and bits of each.
 
         0 bits are those of the activations (attention's scores); else it is a width of its own (the indices of a pool).
         With `kept_for_weights` and `saved` (which is for plain ints) that is what PyTorch keeps, as recorded in
@@ -243,27 +243,27 @@ class Layer:
         return ()
 
     def kept_for_weights(self, output: Any, *inputs: Any, **_: Any) -> Iterable[tuple[Dim, int]]:
-        """Return what the backward pass needs beside that where the layer's weights are trained, in the same form."""
+        """Return what the backward pass needs in addition where the layer's weights are trained, in the same form."""
         return ()
 
     def saved(self, *inputs: Any, **_: Any) -> str:
-        """Return what the backward pass needs again for these inputs: `saves`, where a kind says no more."""
+        """Return what the backward pass needs again for these inputs: `saves` by default."""
         return self.saves
 
     def looks(self, output: Any, *inputs: Any, **_: Any) -> Iterable[Look]:
-        """Return how the output sees its inputs' space, on plain ints; all of it, where a kind does not say."""
+        """Return how the output depends on its inputs, on plain ints; on all of them by default."""
         if self.elementwise:
             return [beside(i, x, output) for i, x in enumerate(inputs)]
         return [everything(i, x) for i, x in enumerate(inputs)]
 
     def doubt(self, *inputs: Any, **_: Any) -> str:
-        """Return what a reader may not have meant, of inputs that fit, as what the layer does; nothing usually."""
+        """Return what the layer does to an input that fits but may be a mistake; empty by default."""
         return ""
 
     # What follows from them.
 
     def features_in(self, *inputs: Any, **_: Any) -> Dim:
-        """Return the number of features that come in: all numbers of the input, flattened."""
+        """Return the number of input features: all elements of the input, flattened."""
         return inputs[0].elements
 
     def shown_arguments(self, x: Shape | None) -> dict[str, Any]:
@@ -283,13 +283,13 @@ class Layer:
 
 
 def _ordered(inherited: dict[str, Argument], own: dict[str, Argument]) -> dict[str, Argument]:
-    """Return the arguments of a kind: those that it must be given first, its own before those it shares."""
+    """Return the arguments of a kind: required ones first, its own before those it shares."""
     required = {name: argument for name, argument in {**own, **inherited}.items() if argument.required}
     return {**required, **inherited, **own}
 
 
 def is_bias(name: str) -> bool:
-    """Tell whether a learned tensor of that name is a bias."""
+    """Return whether a learned tensor of that name is a bias."""
     return "bias" in name
 
 
@@ -325,9 +325,9 @@ def registered(word: str) -> type[Layer] | None:
 
 
 class Composite(Layer):
-    """A kind that is made of other kinds: it declares its arguments and, as text of the spec language, its layers.
+    """A kind made of other kinds: it declares its arguments and, as text of the spec language, its layers.
 
-    `layers` is what would stand under `layers:` of a block with the kind's arguments; it opens into those layers as
+    `layers` is the `layers:` of a block with the kind's arguments; the kind expands into those layers as
     a block does, and has no formulas of its own.
     """
 

@@ -1,6 +1,6 @@
 """Arguments with a number for each spatial axis: one for all of them, or a list; padding also as pairs.
 
-What a report shows of them has a number for each axis.
+Reports show them with a number for each axis.
 """
 
 from __future__ import annotations

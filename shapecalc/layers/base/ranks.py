@@ -1,4 +1,4 @@
-"""The spatial axes of a feature map: how many there may be, what they are called, an argument's number for each."""
+"""The spatial axes of a feature map: their number, their names, and the values of an argument for each."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 __all__ = ["AXIS_NAMES", "axis_names", "each_axis", "extent", "names_of_axes", "ranks_text", "wrong_rank"]
 
 AXIS_NAMES = {0: (), 1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
-"""What the spatial axes of a feature map are called, by their number."""
+"""The names of the spatial axes of a feature map, by their number."""
 
 
 _EXTENTS = {"length": "long", "height": "high", "width": "wide", "depth": "deep"}
-"""How the size along an axis is told: 5 high, 5 wide."""
+"""The adjective of a size along an axis: 5 high, 5 wide."""
 
 
 def names_of_axes(rank: int) -> tuple[str, ...]:
-    """Return what the spatial axes are called, whatever their number: more than three are `axis 1`, `axis 2`, ...."""
+    """Return the names of any number of spatial axes: more than three are `axis 1`, `axis 2`, ...."""
     return AXIS_NAMES.get(rank) or tuple(f"axis {i + 1}" for i in range(rank))
 
 
@@ -32,17 +32,17 @@ def extent(size: Dim, name: str) -> str:
 
 
 def wrong_rank(kind: str, x: Shape, ranks: tuple[int, int | None] = (1, 3), hint: str = "") -> LayerError:
-    """Return what is wrong with an input whose spatial axes are not as many as `ranks` says: at least, at most."""
+    """Return the error for an input whose number of spatial axes is outside `ranks` (minimum, maximum)."""
     due = "channels" if ranks == (0, None) else f"channels and {ranks_text(ranks)}"
     axes = f"{x.text} has {x.rank} {'axis' if x.rank == 1 else 'axes'} in all"
-    found = axes if x.sizes else "is a single number without axes"
+    found = axes if x.sizes else "is a scalar without axes"
     if not hint and x.rank == 1:
-        hint = "a reshape or unflatten before it would give it space"
+        hint = "add a reshape or unflatten before it, for spatial axes"
     return LayerError(f"{kind} needs {due}, but its input {found}", hint=hint)
 
 
 def ranks_text(ranks: tuple[int, int | None]) -> str:
-    """Return in words how many spatial axes there may be: `1, 2 or 3 spatial axes`, `at least 1 spatial axis`."""
+    """Return the allowed number of spatial axes in words: `1, 2 or 3 spatial axes`, `at least 1 spatial axis`."""
     least, most = ranks
     if most is None or least == 0:
         numbers = [f"at least {least}" if most is None else f"at most {most}"]
@@ -53,7 +53,7 @@ def ranks_text(ranks: tuple[int, int | None]) -> str:
 
 
 def axis_names(kind: str, x: Shape) -> tuple[str, ...]:
-    """Return what the spatial axes of an input are called. Errors: `LayerError` where it has no 1, 2 or 3 of them."""
+    """Return the names of the spatial axes of an input. Errors: `LayerError` where there are not 1, 2 or 3."""
     names = AXIS_NAMES.get(len(x.spatial)) if x.sizes else None
     if not names:
         raise wrong_rank(kind, x)

@@ -17,8 +17,8 @@ LAYOUTS = (CHW, HWC)
 class Shape(NamedTuple):
     """The sizes of a tensor's axes, in the layout of the network that it flows through.
 
-    `channels_last` tells the layout: which axis is the channels where a layer asks for channels and space.
-    `is_map` tells whether a layer did: a feature map has channels and spatial axes, and is shown in the layout that
+    `channels_last` is the layout: which axis is the channels where a layer expects channels and spatial axes.
+    `is_map` is whether a layer did: a feature map has channels and spatial axes, and is shown in the layout that
     the reader wants; any other tensor (features, tokens) is shown as it is.
     """
 
@@ -45,18 +45,18 @@ class Shape(NamedTuple):
     def channel_axis(self) -> int:
         """The index of the channel axis. Errors: `LayerError` where there are no axes."""
         if not self.sizes:
-            raise LayerError("it needs channels, but its input is a single number without axes")
+            raise LayerError("it needs channels, but its input is a scalar without axes")
         return len(self.sizes) - 1 if self.channels_last else 0
 
     @property
     def elements(self) -> Dim:
-        """How many numbers the tensor holds."""
+        """The number of elements of the tensor."""
         return prod(self.sizes)
 
     @property
     def text(self) -> str:
         """The sizes as an error writes them: `3×224×224`."""
-        return "×".join(map(str, self.sizes)) or "a single number"
+        return "×".join(map(str, self.sizes)) or "a scalar"
 
     def without_first_axis(self) -> Shape:
         """Return the shape of one part along the first axis: of one sample, where that is the batch's."""
@@ -84,7 +84,7 @@ class Shape(NamedTuple):
 
 
 UNKNOWN = Shape((0,))
-"""The size of an input that was given none, or a wrong one."""
+"""The size of an input that has none, or an invalid one."""
 
 
 def read_layout(layout: str) -> str:

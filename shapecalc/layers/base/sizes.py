@@ -25,7 +25,7 @@ class Integers(Integer):
         if not items:
             raise self.refuse(value)
         if len(items) > self.most:
-            message = f"{self.name} has {len(items):,} numbers: at most {self.most}"
+            message = f"{self.name} has {len(items):,} entries: the maximum is {self.most}"
             raise LayerError(message, argument=self.name, found=value)
         return tuple(super(Integers, self).read(item) for item in items)
 
@@ -35,9 +35,9 @@ class Integers(Integer):
 
 
 class Sizes(Integers):
-    """The sizes of a tensor: a list, or `227x227x3`; -1 stands for the one that is worked out, where it may.
+    """The sizes of a tensor: a list, or `227x227x3`; -1 stands for the size to infer, where that is allowed.
 
-    `scalar` takes the empty list for a single number, which has no axes.
+    `scalar` allows the empty list, for a scalar.
     """
 
     most = 64
@@ -49,7 +49,7 @@ class Sizes(Integers):
         self.inferred = inferred
         self.scalar = scalar
         self.expected = "a list of sizes, or sizes as 7x7x256" + (" (one may be -1)" if inferred else "")
-        self.one = "a whole number of at least 1" + (", or -1 for the one that is worked out" if inferred else "")
+        self.one = "a whole number of at least 1" + (", or -1 for the size to infer" if inferred else "")
 
     def read(self, value: Any) -> Any:
         if isinstance(value, str) and "x" in value:

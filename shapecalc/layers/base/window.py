@@ -73,7 +73,7 @@ class WindowAxis(NamedTuple):
         return self.size + self.before + self.after
 
     def output(self) -> Dim:
-        """Return how many positions the window takes."""
+        """Return the number of positions of the window."""
         if self.same:
             return exact_where(ceil_div(self.size, self.stride), self._ends_of_same)
         span = self.padded - self.reach
@@ -88,20 +88,20 @@ class WindowAxis(NamedTuple):
         return exact_where(caffe, self._ends)
 
     def _ends(self, windows: Dim) -> tuple[Dim, Dim]:
-        """Return where the last of so many windows ends, and where it should: at the edge of the padded input."""
+        """Return where the last of these windows ends, and where it should: at the edge of the padded input."""
         return (windows - 1) * self.stride + self.reach, self.padded
 
     def _ends_of_same(self, windows: Dim) -> tuple[Dim, Dim]:
-        """Return likewise, of padding that is worked out: it should not have to make up for a rest of the stride."""
+        """Return the same for `same` padding: it should not have to make up for a remainder of the stride."""
         return (windows - 1) * self.stride + minimum(self.reach, self.stride), self.size
 
     def same_padding(self) -> tuple[Dim, Dim]:
-        """Return the padding before and after that `same` stands for: uneven ones have the more after."""
+        """Return the padding before and after of `same`: an odd total has one more after."""
         total = maximum((ceil_div(self.size, self.stride) - 1) * self.stride + self.reach - self.size, 0)
         return total // 2, total - total // 2
 
     def constraint(self) -> Constraint | None:
-        """Return what must hold for a window to fit; None where it always does."""
+        """Return the constraint for a window to fit; None where it always does."""
         if self.same:
             return None
         return Constraint(self.reach, UP_TO, self.allowed, "window", f"padded input {self.name}", self.error)
@@ -112,7 +112,7 @@ class WindowAxis(NamedTuple):
         return self.padded if self.rounding == FLOOR else self.padded + self.stride - 1
 
     def error(self) -> LayerError:
-        """Return what is wrong, and what would do, where the window does not fit."""
+        """Return the error where the window does not fit, with hints."""
         axes = (self,) if self.layer is None or self.x is None else spatial_axes(self.layer, self.x)
         kernel, size = ("×".join(str(getattr(axis, name)) for axis in axes) for name in ("kernel", "size"))
         window, whole = (
@@ -138,8 +138,8 @@ class WindowAxis(NamedTuple):
     def padding_constraint(self, limit: str) -> Constraint:
         """Return that a pool's padding is at most half its kernel (HALF), or less than its kernel (WINDOW).
 
-        PyTorch asks for the former, Caffe (`PoolingLayer::LayerSetUp`) and ONNX Runtime (`pool_attributes.h`) for the
-        latter, so that no window lies in padding alone. All of them mean the kernel as it is, without dilation.
+        PyTorch requires the former, Caffe (`PoolingLayer::LayerSetUp`) and ONNX Runtime (`pool_attributes.h`) for the
+        latter, so that no window lies in padding alone. All of them mean the kernel size without dilation.
         """
         padding = self.before if self.before is self.after else maximum(self.before, self.after)
         if limit == WINDOW:
@@ -147,7 +147,7 @@ class WindowAxis(NamedTuple):
         return Constraint(2 * padding, UP_TO, self.kernel, "2·padding", "kernel_size", self._half_error)
 
     def _half_error(self) -> LayerError:
-        told = "PyTorch allows no more; padding_limit: window allows all that is less than kernel_size, as Caffe does"
+        told = "this is PyTorch's limit; padding_limit: window allows any padding below kernel_size, as Caffe does"
         return self._too_much_padding(f"more than half of kernel_size {self.kernel}", told, self.kernel // 2)
 
     def _window_error(self) -> LayerError:
@@ -158,7 +158,7 @@ class WindowAxis(NamedTuple):
         return LayerError(
             f"padding {max(self.before, self.after)} is {words} along the {self.name}",
             (why,),
-            f"padding at most {most} would do",
+            f"padding at most {most} would fit",
             "padding",
             proposals=tuple(_changed("padding", None, [most], min, least=0)),
         )
@@ -167,7 +167,7 @@ class WindowAxis(NamedTuple):
 def spatial_axes(layer: Any, x: Shape) -> tuple[WindowAxis, ...]:
     """Return the windows of a layer over the spatial axes of its input.
 
-    The layer gives `kernel_size`, `stride`, `padding` and, where it has them, `dilation` and `rounding`.
+    The layer has `kernel_size`, `stride`, `padding` and maybe, `dilation` and `rounding`.
     Errors: `LayerError` where the input or an argument has another number of axes.
     """
     spatial = x.spatial
@@ -212,7 +212,7 @@ def spatial_axes(layer: Any, x: Shape) -> tuple[WindowAxis, ...]:
 
 
 def _proposals(axes: tuple[WindowAxis, ...], layer: Any) -> Iterator[Proposal]:
-    """Yield what could make the windows of a layer fit all its axes."""
+    """Yield changes that make the windows of a layer fit along all axes."""
     if all(axis.before == axis.after for axis in axes):
         needed = [max(0, -(-(axis.reach - axis.allowed) // 2) + axis.before) for axis in axes]
         yield from _changed("padding", layer, needed, max)
@@ -232,7 +232,7 @@ def _proposals(axes: tuple[WindowAxis, ...], layer: Any) -> Iterator[Proposal]:
 def _changed(
     name: str, layer: Any, bounds: list[Dim], choose: Callable[..., Dim], least: int = 1
 ) -> Iterator[Proposal]:
-    """Yield the changes that take an argument to its bounds: one number for all axes, or a list where it is one."""
+    """Yield the changes that set an argument to its bounds: one number for all axes, or a list where it is one."""
     value = getattr(layer, name, None)
     if isinstance(value, tuple):
         own = [side[0] if isinstance(side, tuple) else side for side in value]
@@ -246,17 +246,17 @@ def _changed(
 
 
 def output_constraint(axis: WindowAxis, output: Dim) -> Constraint:
-    """Return that a transposed window leaves something of the axis once its padding is taken off."""
+    """Return the constraint that a transposed window's output is not empty once its padding is cropped."""
     return Constraint(1, UP_TO, output, "", f"output {axis.name}", partial(_nothing_left, axis, output))
 
 
 def _nothing_left(axis: WindowAxis, output: Dim) -> LayerError:
-    """Return what is wrong, and what would do, where padding takes off all that a transposed window gives."""
+    """Return the error where padding crops all of a transposed window's output, with hints."""
     whole = output + axis.before + axis.after
     most = (whole - 1) // 2
     return LayerError(
         f"its output would be {extent(output, axis.name)}: every axis must be at least 1",
-        (f"the windows cover {whole}, of which padding takes off {axis.before} + {axis.after}",),
+        (f"the windows cover {whole}, of which padding crops {axis.before} + {axis.after}",),
         proposals=tuple(_changed("padding", None, [most], min, least=0)),
         too_small=True,
     )
@@ -265,7 +265,7 @@ def _nothing_left(axis: WindowAxis, output: Dim) -> LayerError:
 def transposed_size(axis: WindowAxis, output_padding: Dim, word: str = "") -> Dim:
     """Return the output size of a transposed window: the input size of the window that it undoes.
 
-    With a padding word it is Keras': `same` gives size·stride; `valid` leaves no gap where the stride is longer
+    With a padding word it is Keras': `same` is size·stride; `valid` leaves no gap where the stride is longer
     than the window.
     """
     if word == "same":
@@ -276,6 +276,6 @@ def transposed_size(axis: WindowAxis, output_padding: Dim, word: str = "") -> Di
 
 
 def transposed_constraints(axis: WindowAxis, output_padding: Dim) -> Iterator[Constraint]:
-    """Yield what must hold of the output padding: less than the stride or the dilation."""
+    """Yield the constraints of the output padding: less than the stride or the dilation."""
     limit = maximum(axis.stride, axis.dilation)
     yield Constraint(output_padding, LESS, limit, "output_padding", "the greater of stride and dilation")

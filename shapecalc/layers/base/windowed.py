@@ -25,8 +25,8 @@ class Windowed(Layer):
     """A layer that slides a window over the spatial axes of its input.
 
     A kind declares the arguments `kernel_size` and `stride`, and those of `padding`, `dilation`, `padding_mode` and
-    `rounding` that it has: what it does not declare is as here. From them follow the window along each axis (`axes`),
-    that it fits (`constraints`), and what each position of the output depends on (`looks`). `slides` says whether the
+    `rounding` that it has: the others default to the values here. From them follow the window along each axis (`axes`),
+    that it fits (`constraints`), and what each position of the output depends on (`looks`). `slides` is whether the
     output has one position for each of the window's: `solve` then finds the arguments for an output size.
     """
 

@@ -1,6 +1,6 @@
-"""Activations and what else works on each number in its place: PReLU's slopes, GLU's gates, softmax, dropout.
+"""Activations and other element-wise layers: PReLU, GLU, softmax, dropout.
 
-The ones without parameters are a table: what each is called, what it computes, what it may be told. None of the
+The ones without parameters are a table: the name of each, what it computes, its arguments. None of the
 latter changes a size or a count; they are read so that a network can be written down as it is.
 """
 
@@ -24,9 +24,9 @@ __all__ = ["Activation", "Dropout", "Glu", "PRelu"]
 
 
 class _Function(Layer):
-    """An activation: one function of each number, with nothing to learn.
+    """An activation: one function of each element, without parameters.
 
-    `beside` is how many tensors of the input's size the backward pass needs beside what `saves` names.
+    `beside` is how many tensors of the input's size the backward pass needs in addition to what `saves` names.
     """
 
     elementwise = True
@@ -40,14 +40,14 @@ class _Function(Layer):
 class _Rectifier(_Function):
     """A rectifier that may have an upper limit: its slope follows from its output only where it has none."""
 
-    max_value = Number("where it stops rising, as Keras has it", None)
+    max_value = Number("maximum of the output, as in Keras", None)
 
     def saved(self, x: Shape) -> str:
         return OUTPUTS if self.max_value is None else INPUTS
 
 
 class _AlongAxis(_Function):
-    """An activation whose numbers along one axis depend on one another."""
+    """An activation whose elements along one axis depend on one another."""
 
     dim = AxisNumber("the axis along which it works, or channels", None, channels=True, also=["axis"])
 
@@ -72,57 +72,59 @@ class _Entry(NamedTuple):
 
 
 _FUNCTIONS = {
-    "relu": _Entry("Rectifier: max(0, x).", ("rectified_linear",), base=_Rectifier),
-    "relu6": _Entry("Rectifier that stops at 6: min(max(0, x), 6)."),
+    "relu": _Entry("Rectified linear unit: max(0, x).", ("rectified_linear",), base=_Rectifier),
+    "relu6": _Entry("ReLU with a maximum of 6: min(max(0, x), 6)."),
     "leaky_relu": _Entry(
-        "Leaky rectifier: x above 0, a small slope times x below.",
+        "Leaky ReLU: x above 0, a small slope times x below.",
         arguments={"negative_slope": ("the slope below 0", 0.01)},
     ),
     "rrelu": _Entry(
-        "Randomised leaky rectifier: its slope below 0 is drawn while training.",
-        arguments={"lower": ("least slope", 1 / 8), "upper": ("greatest slope", 1 / 3)},
+        "Randomised leaky ReLU: its slope below 0 is drawn at random in training.",
+        arguments={"lower": ("minimum slope", 1 / 8), "upper": ("maximum slope", 1 / 3)},
     ),
     "elu": _Entry(
-        "Exponential linear unit: x above 0, alpha·(eˣ − 1) below.", arguments={"alpha": ("its depth below 0", 1.0)}
+        "Exponential linear unit: x above 0, alpha·(eˣ − 1) below.", arguments={"alpha": ("scale below 0", 1.0)}
     ),
     "selu": _Entry("Scaled exponential linear unit, which keeps mean and variance."),
-    "celu": _Entry(
-        "Continuously differentiable exponential linear unit.", arguments={"alpha": ("its depth below 0", 1.0)}
-    ),
+    "celu": _Entry("Continuously differentiable exponential linear unit.", arguments={"alpha": ("scale below 0", 1.0)}),
     "gelu": _Entry("Gaussian error linear unit: x·Φ(x)."),
     "quick_gelu": _Entry("CLIP's approximation of GELU: x·sigmoid(1.702·x)."),
     "abs": _Entry("Absolute value.", ("absolute",)),
     "silu": _Entry("Sigmoid linear unit: x·sigmoid(x).", ("swish",)),
     "mish": _Entry("Mish: x·tanh(softplus(x))."),
-    "sigmoid": _Entry("Logistic function: 1 / (1 + e⁻ˣ).", ("logistic",)),
-    "log_sigmoid": _Entry("Logarithm of the logistic function."),
+    "sigmoid": _Entry("Sigmoid (logistic function): 1 / (1 + e⁻ˣ).", ("logistic",)),
+    "log_sigmoid": _Entry("Logarithm of the sigmoid."),
     "tanh": _Entry("Hyperbolic tangent."),
     "tanhshrink": _Entry("x − tanh(x)."),
     "softplus": _Entry(
-        "Smooth rectifier: log(1 + eˣ).",
-        arguments={"beta": ("its sharpness", 1.0), "threshold": ("above it, x itself", 20.0)},
+        "Softplus, a smooth ReLU: log(1 + eˣ).",
+        arguments={"beta": ("sharpness", 1.0), "threshold": ("above it the output is x itself", 20.0)},
     ),
     "softsign": _Entry("x / (1 + |x|)."),
-    "hardswish": _Entry("Swish in straight pieces: x·relu6(x + 3) / 6.", ("hard_silu",)),
-    "hardsigmoid": _Entry("Logistic function in straight pieces."),
+    "hardswish": _Entry("Hard swish, piecewise linear and quadratic: x·relu6(x + 3) / 6.", ("hard_silu",)),
+    "hardsigmoid": _Entry("Hard sigmoid: a piecewise linear sigmoid."),
     "hardtanh": _Entry(
-        "x held between two limits.",
+        "x clamped between two limits.",
         ("clip", "clamp"),
         {"min_val": ("the lower limit", -1.0), "max_val": ("the upper limit", 1.0)},
     ),
-    "hardshrink": _Entry("0 near 0, x elsewhere.", arguments={"lambd": ("how near", 0.5)}),
-    "softshrink": _Entry("x moved towards 0 by a step.", arguments={"lambd": ("the step", 0.5)}),
+    "hardshrink": _Entry(
+        "Hard shrinkage: 0 where |x| is at most lambd, x elsewhere.", arguments={"lambd": ("threshold", 0.5)}
+    ),
+    "softshrink": _Entry(
+        "Soft shrinkage: x moved towards 0 by lambd.", arguments={"lambd": ("how far x is moved", 0.5)}
+    ),
     "threshold": _Entry(
         "x above the threshold, a fixed value below.",
         arguments={"threshold": ("the threshold", 0.0), "value": ("the value below it", 0.0)},
     ),
     "exponential": _Entry("eˣ.", ("exp",)),
     "softmax": _Entry(
-        "Softmax: positive numbers that sum to 1 along an axis.", ("softmax1d", "softmax2d"), base=_AlongAxis
+        "Softmax: positive values that sum to 1 along an axis.", ("softmax1d", "softmax2d"), base=_AlongAxis
     ),
-    "softmin": _Entry("Softmax of the negated numbers.", base=_AlongAxis),
+    "softmin": _Entry("Softmax of the negated input.", base=_AlongAxis),
     "log_softmax": _Entry("Logarithm of the softmax.", base=_AlongAxis),
-    "identity": _Entry("Identity: gives what comes in.", ("no_op", "pass_through")),
+    "identity": _Entry("Identity: returns its input unchanged.", ("no_op", "pass_through")),
 }
 
 
@@ -150,7 +152,7 @@ def _declare(name: str, entry: _Entry) -> type[_Function]:
     if name == "gelu":
         arguments["approximate"] = Choice("the exact function, or its approximation by tanh", ("none", "tanh"), "none")
     if entry.base is not _AlongAxis and name != "identity":
-        arguments["inplace"] = Flag("write over the input; changes no size", False)
+        arguments["inplace"] = Flag("write the output over the input; changes no size", False)
     example = Example({}, (64, 55, 55), (64, 55, 55), source="by definition")
     body = {"__doc__": entry.doc, "__module__": __name__, "kind": name, "also": entry.also, "examples": (example,),
             "saves": _KEPT.get(name, (INPUTS, 0))[0], "beside": _KEPT.get(name, (INPUTS, 0))[1],
@@ -184,16 +186,16 @@ class Activation(_Function):
 
 
 class PRelu(_Function):
-    """Parametric rectifier: x above 0, a learned slope times x below."""
+    """Parametric ReLU: x above 0, a learned slope times x below."""
 
     kind = "prelu"
     also = ("parametric_relu",)
 
-    num_parameters = Integer("how many slopes: 1, or one for each channel (1 by default)", None)
-    per = Choice("what has a slope of its own: all together (one), each channel, each element",
+    num_parameters = Integer("number of slopes: 1, or one for each channel (1 by default)", None)
+    per = Choice("how slopes are shared: one for all elements, one per channel, one per element",
                  ("one", "channel", "element"), None)  # fmt: skip
-    shared_axes = AxisNumbers("with one slope for each element: axes along which it is the same", None)
-    init = Number("the slope to begin with", 0.25)
+    shared_axes = AxisNumbers("axes along which one slope is shared, with a slope for each element", None)
+    init = Number("initial slope", 0.25)
 
     examples = (
         Example({"num_parameters": 6}, (6, 4), (6, 4), 6, source="PyTorch 2.13.0, run"),
@@ -205,7 +207,7 @@ class PRelu(_Function):
         super().__init__(**values)
         said = [name for name in ("num_parameters", "per", "shared_axes") if self.__dict__[name] is not None]
         if len(said) > 1 and not (said == ["per", "shared_axes"] and self.per == "element"):
-            raise LayerError(f"{' and '.join(said)} both say how many slopes there are", hint="give one of the two")
+            raise LayerError(f"{' and '.join(said)} both set the number of slopes", hint="give one of the two")
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         self._sizes(x)
@@ -227,7 +229,7 @@ class PRelu(_Function):
 
 
 class Glu(Layer):
-    """Gated linear unit: one half of an axis, times the logistic function of the other half."""
+    """Gated linear unit: one half of an axis times the sigmoid of the other half."""
 
     kind = "glu"
 
@@ -253,7 +255,7 @@ class Glu(Layer):
 
 
 class Dropout(_Function):
-    """Dropout: some numbers become 0 while training; in use, what comes in goes out."""
+    """Dropout: zeroes elements at random in training; returns its input unchanged at inference."""
 
     kind = "dropout"
     only_training = True
@@ -261,8 +263,8 @@ class Dropout(_Function):
     also = ("dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "spatial_dropout1d",
             "spatial_dropout2d", "spatial_dropout3d", "gaussian_dropout")  # fmt: skip
 
-    p = Number("how probably a number is dropped", 0.5, minimum=0, maximum=1, also=["rate"])
-    inplace = Flag("write over the input; changes no size", False)
+    p = Number("probability of an element to be zeroed", 0.5, minimum=0, maximum=1, also=["rate"])
+    inplace = Flag("write the output over the input; changes no size", False)
 
     examples = (Example({"p": 0.5}, (4096,), (4096,), source="by definition"),)
 

@@ -1,6 +1,6 @@
-"""Attention: every position of one sequence looks at every position of another, in several heads.
+"""Attention: every position of one sequence attends to every position of another, in several heads.
 
-Scores are L·S dot products of head_dim numbers in each head, and the weighted sum of the values as many again: these
+Scores are L·S dot products of head_dim elements in each head, and the weighted sum of the values as many again: these
 two matrix products and the projections around them are the multiply-accumulates. A causal mask changes none of them.
 """
 
@@ -24,12 +24,10 @@ __all__ = ["MultiHeadAttention", "ScaledDotProductAttention", "need_rank", "prod
 
 
 def need_rank(kind: str, x: Shape, least: int, what: str) -> None:
-    """Refuse an input with fewer axes than a kind needs. Errors: `LayerError`; `what` says what the axes are."""
+    """Refuse an input with fewer axes than a kind needs. Errors: `LayerError`; `what` names the axes."""
     if x.rank < least:
-        sizes = "×".join(map(str, x.sizes)) or "a single number"
-        raise LayerError(
-            f"{kind} needs {what}, but its input is {sizes}", hint="a reshape before it would give it those"
-        )
+        sizes = "×".join(map(str, x.sizes)) or "a scalar"
+        raise LayerError(f"{kind} needs {what}, but its input is {sizes}", hint="add a reshape before it")
 
 
 def same_leading(x: Shape, y: Shape, axes: int, what: str) -> Iterator[Constraint]:
@@ -45,7 +43,9 @@ def product_macs(leading: Dim, length: Dim, keys: Dim, head_dim: Dim, v_head_dim
     return leading * length * keys * (head_dim + v_head_dim)
 
 
-_CAUSAL = "each position attends to none after it, as in a decoder, which caches its keys and values; changes no size"
+_CAUSAL = (
+    "causal: each position attends to none after it, as in a decoder, which caches keys and values; changes no size"
+)
 
 _SUM_BITS = 32
 """Of the sum over the keys that fused attention keeps for each query in place of the scores (Dao et al. 2022)."""
@@ -56,7 +56,7 @@ _MASK_BITS = 8
 
 
 def seen_apart(index: int, x: Shape) -> Look:
-    """Return that all of an input's positions and features are seen, but what its leading axes tell apart, apart."""
+    """Return a dependence on all positions and features of an input; its leading axes stay separate."""
     return rearranged(index, x, {i: i for i in range(x.rank - 2)})
 
 
@@ -64,15 +64,15 @@ class MultiHeadAttention(Layer):
     """Multi-head attention with its projections: over its own input, or queries over another's keys and values.
 
     One input is self-attention; two are the queries' and one for keys and values; three are those of queries, keys and
-    values. Each is (…, length, features); axes before the last two (windows, frames) attend apart.
+    values. Each is (…, length, features); each entry of the axes before the last two (windows, frames) attends alone.
 
     Where frameworks differ: PyTorch keeps the three input projections in one `in_proj_weight` when all are of one
-    width, as here where there is one input and nothing says otherwise; others keep them apart: the counts are the
-    same. `kdim` and `vdim` are PyTorch's, the widths of the inputs that give keys and values; they are worked out,
+    width, as here where there is one input and no other width is given; others keep them separate: the counts are the
+    same. `kdim` and `vdim` are PyTorch's, the widths of the inputs of keys and values; they are inferred,
     and checked where stated. `head_dim` (Keras: `key_dim`) and `v_head_dim` (Keras: `value_dim`) are the widths of
     one head, by default embed_dim // num_heads as in PyTorch; Keras asks for it. `num_kv_heads` shares each key and
     value head between several query heads (grouped-query; 1: multi-query). Whisper has `k_bias: false`. T5 adds a
-    learned number for each of `relative_buckets` distances in every head. MACs count the whole L×S square, masked or
+    learned bias for each of `relative_buckets` distances in every head. MACs count the whole L×S square, masked or
     not.
     """
 
@@ -91,15 +91,15 @@ class MultiHeadAttention(Layer):
     v_head_dim = Integer(
         "features of one head of the values", None, also=["value_dim"], default_from="head_dim", symbol="d_v"
     )
-    bias = Flag("learned numbers added in all four projections", True, also=["use_bias"])
+    bias = Flag("learned biases in all four projections", True, also=["use_bias"])
     qkv_bias = Flag("those of queries, keys and values", None, default_from="bias")
     k_bias = Flag("those of the keys", None, default_from="qkv_bias")
     out_bias = Flag("those of the output", None, default_from="bias")
-    add_bias_kv = Flag("put a learned key and value behind the others", False)
-    add_zero_attn = Flag("put a key and value of zeros behind the others", False)
-    relative_buckets = Integer("learned numbers for that many distances in every head, as T5", None)
+    add_bias_kv = Flag("append a learned key and value", False)
+    add_zero_attn = Flag("append a key and value of zeros", False)
+    relative_buckets = Integer("number of distances with a learned bias in every head, as in T5", None)
     dropout = Number("share of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
-    need_weights = Flag("give the attention weights too, averaged over the heads, as a second output", False)
+    need_weights = Flag("output the attention weights too, averaged over the heads, as a second output", False)
     is_causal = Flag(_CAUSAL, False, also=["causal", "use_causal_mask"])
 
     examples = (
@@ -235,18 +235,18 @@ class MultiHeadAttention(Layer):
 
 
 def _triple(inputs: tuple[Shape, ...]) -> tuple[Shape, Shape, Shape]:
-    """Return the inputs that give queries, keys and values."""
+    """Return the inputs of queries, keys and values."""
     if len(inputs) == 1:
         return inputs[0], inputs[0], inputs[0]
     return inputs[0], inputs[1], inputs[-1]
 
 
 class ScaledDotProductAttention(Layer):
-    """Attention without projections: softmax(q·kᵀ/√d)·v on queries, keys and values, heads and all.
+    """Attention without projections: softmax(q·kᵀ/√d)·v on queries, keys and values split into heads.
 
     The inputs are q (…, heads, L, d), k (…, heads, S, d) and v (…, heads, S, d_v); the output is (…, heads, L, d_v).
     Axes of 1 before the last two of k and v are repeated to those of q: one head of keys and values may serve all.
-    With `enable_gqa` (PyTorch's word) keys and values may have fewer heads, each serving several of the queries'.
+    With `enable_gqa` (PyTorch's name) keys and values may have fewer heads, each serving several of the queries'.
     MACs count the whole L×S square, masked or not, as PyTorch's flop counter does.
     """
 

@@ -1,4 +1,4 @@
-"""Composites: kinds that are made of other kinds. Each declares its arguments and, in the spec language, its layers."""
+"""Composites: kinds made of other kinds. Each declares its arguments and, in the spec language, its layers."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class FeedForward(Composite):
 
     dim = Integer("features of the input and of the output", also=["d_model"])
     hidden_dim = Integer("features between the two layers", also=["dim_feedforward", "intermediate_size"])
-    activation = Choice("what stands between them", _FUNCTIONS, "gelu")
-    bias = Flag("learned numbers added in both", True, also=["use_bias"])
+    activation = Choice("activation between the two linear layers", _FUNCTIONS, "gelu")
+    bias = Flag("learned biases in both linear layers", True, also=["use_bias"])
     dropout = Number("share dropped in training, after each", 0.0, minimum=0, maximum=1)
 
     layers = """
@@ -52,15 +52,15 @@ class FeedForward(Composite):
 
 
 class SwiGlu(Composite):
-    """Gated feed-forward network: down(activation(gate(x)) · up(x)); with SiLU it is SwiGLU, as Llama has it."""
+    """Gated feed-forward network: down(activation(gate(x)) · up(x)); SwiGLU with SiLU, as in Llama."""
 
     kind = "swiglu"
     also = ("gated_feed_forward", "gated_mlp", "geglu")
 
     dim = Integer("features of the input and of the output", also=["d_model"])
     hidden_dim = Integer("features between", also=["dim_feedforward", "intermediate_size"])
-    activation = Choice("what the gate goes through", _FUNCTIONS, "silu")
-    bias = Flag("learned numbers added in all three linear layers", False, also=["use_bias"])
+    activation = Choice("activation of the gate", _FUNCTIONS, "silu")
+    bias = Flag("learned biases in all three linear layers", False, also=["use_bias"])
 
     layers = """
     - mul:
@@ -106,17 +106,17 @@ class _TransformerLayer(Composite):
     nhead = Integer("heads of the attention", also=["num_heads"])
     dim_feedforward = Integer("features inside the feed-forward network", 2048, also=["mlp_dim", "intermediate_size"])
     dropout = Number("share dropped in training", 0.1, minimum=0, maximum=1)
-    activation = Choice("what stands inside the feed-forward network", _FUNCTIONS, "relu")
+    activation = Choice("activation in the feed-forward network", _FUNCTIONS, "relu")
     layer_norm_eps = Number("added to the variance", 1e-5, minimum=0, also=["eps"])
     norm_first = Flag("normalise before each part (pre-norm), not after each sum", False)
-    bias = Flag("learned numbers added in all layers", True)
+    bias = Flag("learned biases in all layers", True)
 
 
 class TransformerEncoderLayer(_TransformerLayer):
-    """Transformer encoder layer: self-attention and a feed-forward network, each added to its input and normalised.
+    """Transformer encoder layer: self-attention and a feed-forward network, each with a residual connection and a norm.
 
-    Arguments and parameters are those of PyTorch's `nn.TransformerEncoderLayer`: the normalisation stands after each
-    sum, or before each part with `norm_first`. The input is (length, d_model).
+    Arguments and parameters are those of PyTorch's `nn.TransformerEncoderLayer`: the normalisation stands after
+    each sum, or before each part with `norm_first`. The input is (length, d_model).
     """
 
     kind = "transformer_encoder_layer"
@@ -160,7 +160,7 @@ class TransformerDecoderLayer(_TransformerLayer):
     kind = "transformer_decoder_layer"
     inputs = (2, 2)
 
-    is_causal = Flag("self-attention is causal; false where all tokens are made at once (DETR)", True,
+    is_causal = Flag("causal self-attention; false where all tokens are decoded at once (DETR)", True,
                      also=["causal", "tgt_is_causal"])  # fmt: skip
 
     layers = (
@@ -202,7 +202,7 @@ class TransformerDecoderLayer(_TransformerLayer):
 
 
 class SqueezeExcitation(Composite):
-    """Squeeze-and-excitation: every channel times a number from 0 to 1 that a small network makes of all channels.
+    """Squeeze-and-excitation: scales each channel by a factor from 0 to 1, computed from all channels.
 
     As `torchvision.ops.SqueezeExcitation`: the mean over space, two 1×1 convolutions with biases, a product.
     MobileNet v3 has `scale_activation: hardsigmoid`, EfficientNet `activation: silu`.
@@ -213,8 +213,8 @@ class SqueezeExcitation(Composite):
 
     input_channels = Integer("channels of the input", also=["channels"])
     squeeze_channels = Integer("channels between the two convolutions")
-    activation = Choice("what stands between them", _FUNCTIONS, "relu")
-    scale_activation = Choice("what makes numbers from 0 to 1", _FUNCTIONS, "sigmoid")
+    activation = Choice("activation between the two convolutions", _FUNCTIONS, "relu")
+    scale_activation = Choice("activation that outputs the factors from 0 to 1", _FUNCTIONS, "sigmoid")
 
     layers = """
     - mul:
@@ -236,14 +236,14 @@ class SqueezeExcitation(Composite):
 
 
 class PatchEmbedding(Composite):
-    """Patch embedding: an image cut into squares, each made a token (patches, embed_dim) by one convolution."""
+    """Patch embedding: one convolution projects each patch of an image to a token, (patches, embed_dim)."""
 
     kind = "patch_embedding"
     also = ("patch_embed",)
 
     embed_dim = Integer("features of a token", also=["hidden_dim"])
     patch_size = PerAxis("side of a patch", 16)
-    bias = Flag("learned numbers added to every token", True)
+    bias = Flag("learned biases of the convolution", True)
 
     layers = """
     - conv: {out_channels: embed_dim, kernel_size: patch_size, stride: patch_size, bias: bias}
@@ -258,7 +258,7 @@ class PatchEmbedding(Composite):
 
 
 class PatchMerging(Composite):
-    """Patch merging: the pixels of each 2×2 square side by side, then made half as many channels, as Swin does.
+    """Patch merging: concatenates the channels of each 2×2 square and halves their number, as in Swin.
 
     The normalisation stands before the linear layer (Swin), or after it with `norm_after` (Swin v2). The map must be
     one of a network with `layout: HWC`, whose last axis is the channels.
@@ -289,21 +289,21 @@ class PatchMerging(Composite):
 
 
 class ShiftedWindowAttention(Composite):
-    """Shifted window attention of Swin: a map rolled, cut into windows that attend each in itself, and laid back.
+    """Shifted window attention of Swin: rolls the map, attends within windows, and restores the map.
 
-    `position: mlp` makes its position biases by a small network (Swin v2). Where the window covers the map, torchvision
-    does not shift; that changes no number.
+    `position: mlp` computes its position biases by a small network (Swin v2). Where the window covers the map,
+    torchvision does not shift; that changes no size or count.
     """
 
     kind = "shifted_window_attention"
 
     num_heads = Integer("heads that the channels are split into")
     window_size = PerAxis("side of a window, in tokens", 7)
-    shift_size = Integer("how far the map is rolled before it is cut", 0, minimum=0)
-    position = Choice("where the position biases come from: table (Swin), mlp (Swin v2), none",
+    shift_size = Integer("how far the map is rolled before it is partitioned", 0, minimum=0)
+    position = Choice("source of the position biases: table (Swin), mlp (Swin v2), none",
                       ("table", "mlp", "none"), "table")  # fmt: skip
-    qkv_bias = Flag("learned numbers added to queries, keys and values", True)
-    proj_bias = Flag("learned numbers added to the output", True)
+    qkv_bias = Flag("learned biases of queries, keys and values", True)
+    proj_bias = Flag("learned biases of the output projection", True)
 
     layers = """
     - roll: {shifts: [-shift_size, -shift_size], dims: [1, 2]}

@@ -1,7 +1,7 @@
 """Convolutions: plain, depthwise, separable, transposed; over 1, 2 or 3 spatial axes.
 
 A kernel is k_h·k_w·c_in weights for each output channel; groups split the channels into independent convolutions.
-Every output number costs one kernel's multiply-accumulates (a transposed convolution: every input number).
+Every output element costs one kernel's multiply-accumulates (a transposed convolution: every input element).
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ class _Convolution(Windowed):
     """What convolutions share: a window over the spatial axes, and the channels that it mixes."""
 
     kernel_size = PerAxis("size of the window", symbol="k")
-    stride = PerAxis("how far the window moves", 1, also=["strides"], symbol="s", always=True)
+    stride = PerAxis("step of the window", 1, also=["strides"], symbol="s", always=True)
     padding = Padding(
         "zeros around the input; or same (output = ⌈input / stride⌉), valid (none), causal (all before, 1 axis)",
         words=("same", "valid", "causal"),
         symbol="p",
         always=True,
     )
-    dilation = PerAxis("distance between the window's taps", 1, also=["dilation_rate", "rate"], symbol="d")
-    bias = Flag("add a learned number to each output channel", True, also=["use_bias"])
+    dilation = PerAxis("distance between the taps of the window", 1, also=["dilation_rate", "rate"], symbol="d")
+    bias = Flag("learned bias of each output channel", True, also=["use_bias"])
     in_channels = Stated("channels of the input")
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
@@ -45,9 +45,10 @@ class _Convolution(Windowed):
         yield from super().constraints(x)
 
     def _is_copied(self, x: Shape) -> Dim:
-        """Return 1 where PyTorch pads a copy of the input and works on that, else 0.
+        """Return 1 where PyTorch pads a copy of the input and convolves that, else 0.
 
-        It does so for all but zeros, as many before as behind. (With a stride, `same` is Keras', who has no such copy.)
+        It does so unless it pads zeros, as many before as after. (With a stride, `same` is Keras', who has no such
+        copy.)
         """
         if self.padding_mode != ZEROS or (isinstance(self.padding, str) and self.padding == "causal"):
             return 1
@@ -85,7 +86,7 @@ def _channels_as_stated(layer: Any, x: Shape) -> Iterator[Constraint]:
 
 
 def _padding_mode_constraints(mode: str, axis: WindowAxis) -> Iterator[Constraint]:
-    """Yield how far a padding mode can reach into the input that it takes its values from."""
+    """Yield the limits of a padding mode that copies values from the input."""
     if mode in ("reflect", "circular"):
         for side in axis.same_padding() if axis.same else (axis.before, axis.after):
             yield Constraint(side, LESS if mode == "reflect" else UP_TO, axis.size, f"{mode} padding",
@@ -93,16 +94,16 @@ def _padding_mode_constraints(mode: str, axis: WindowAxis) -> Iterator[Constrain
 
 
 class Conv(_Convolution):
-    """Convolution: one kernel for each output channel, slid over 1, 2 or 3 spatial axes."""
+    """Convolution over 1, 2 or 3 spatial axes, with one kernel for each output channel."""
 
     kind = "conv"
     also = ("conv1d", "conv2d", "conv3d", "convolution")
 
     out_channels = Integer(
-        "number of kernels, and so of output channels", also=["filters"], symbol="C_out", role=CHANNELS_OUT
+        "number of output channels, and of kernels", also=["filters"], symbol="C_out", role=CHANNELS_OUT
     )
-    groups = Integer("independent convolutions that the channels are split into", 1, symbol="g", role=GROUPS)
-    padding_mode = Choice("what the padding is filled with", ("zeros", "reflect", "replicate", "circular"), "zeros")
+    groups = Integer("number of groups that the channels are split into", 1, symbol="g", role=GROUPS)
+    padding_mode = Choice("values of the padding", ("zeros", "reflect", "replicate", "circular"), "zeros")
 
     examples = (
         Example({"out_channels": 96, "kernel_size": 11, "stride": 4}, (227, 227, 3), (55, 55, 96), 34_944, 105_415_200,
@@ -135,7 +136,7 @@ class Conv(_Convolution):
 
 
 class DepthwiseConv(_Convolution):
-    """Depthwise convolution: each input channel has its own kernels and is mixed with no other."""
+    """Depthwise convolution: each input channel has its own kernels; channels are not mixed."""
 
     kind = "depthwise_conv"
     also = ("depthwise_conv1d", "depthwise_conv2d")
@@ -160,7 +161,7 @@ class DepthwiseConv(_Convolution):
 
 
 class SeparableConv(_Convolution):
-    """Depthwise separable convolution: a depthwise one, then a 1×1 one that mixes channels; one bias, at the end."""
+    """Depthwise separable convolution: a depthwise convolution, then a 1×1 convolution with the only bias."""
 
     kind = "separable_conv"
     also = ("separable_conv1d", "separable_conv2d", "depthwise_separable_conv")
@@ -195,9 +196,9 @@ class SeparableConv(_Convolution):
 
 
 class TransposedConv(_Convolution):
-    """Transposed convolution: the sizes of a convolution run backwards, as decoders and generators use it.
+    """Transposed convolution: maps a convolution's output size back to its input size, as in decoders and generators.
 
-    Padding in numbers is PyTorch's (it takes away from the output); `same` and `valid` are Keras'.
+    Padding given as a number is PyTorch's (it crops the output); `same` and `valid` are Keras'.
     """
 
     kind = "transposed_conv"
@@ -205,9 +206,11 @@ class TransposedConv(_Convolution):
             "conv2d_transpose", "conv3d_transpose", "deconv", "deconvolution", "up_conv")  # fmt: skip
 
     out_channels = Integer("number of output channels", also=["filters"], symbol="C_out", role=CHANNELS_OUT)
-    stride = PerAxis("how far apart the windows are laid", 1, also=["strides"], symbol="s", always=True)
+    stride = PerAxis(
+        "distance between neighbouring windows in the output", 1, also=["strides"], symbol="s", always=True
+    )
     padding = Padding(
-        "taken off the output's edges; or same (output = input·stride), valid (nothing)",
+        "cropped from the edges of the output; or same (output = input·stride), valid (nothing)",
         words=("same", "valid"),
         symbol="p",
         always=True,
@@ -215,7 +218,7 @@ class TransposedConv(_Convolution):
     output_padding = PerAxis("added at the output's end: less than stride or dilation", None, minimum=0, symbol="o",
                              role=OUTPUT_PADDING)  # fmt: skip
     output_size = PerAxis("spatial size of the output, in place of output_padding", None, replaces="output_padding")
-    groups = Integer("independent convolutions that the channels are split into", 1, symbol="g", role=GROUPS)
+    groups = Integer("number of groups that the channels are split into", 1, symbol="g", role=GROUPS)
 
     examples = (
         Example({"out_channels": 12, "kernel_size": 3, "stride": [4, 3], "padding": [0, 1], "output_padding": [3, 1],

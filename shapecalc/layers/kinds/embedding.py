@@ -1,6 +1,6 @@
-"""Embeddings, and learned tensors that stand by themselves: tables looked up, added, prepended or multiplied.
+"""Embeddings and learned tensors: looked up, added, prepended or multiplied.
 
-A look-up multiplies nothing: none of these costs multiply-accumulates.
+A look-up multiplies nothing: none of these has MACs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = [
 
 
 class Embedding(Layer):
-    """Embedding: every number of the input is the index of a row in a learned table.
+    """Embedding: replaces each token id of the input by a row of a learned table.
 
     The input (length) becomes (length, embedding_dim); any other input gains the last axis likewise.
     """
@@ -41,9 +41,7 @@ class Embedding(Layer):
 
     num_embeddings = Integer("rows of the table: the size of the vocabulary", also=["input_dim"], symbol="V")
     embedding_dim = Integer("features of a row", also=["output_dim"], symbol="D")
-    padding_idx = Integer(
-        "row that stands for padding, one of the table's (-1: the last): changes no count", None, minimum=-(10**12)
-    )
+    padding_idx = Integer("index of the padding token (-1: the last row); changes no count", None, minimum=-(10**12))
 
     examples = (
         Example({"num_embeddings": 10, "embedding_dim": 6}, (4,), (4, 6), 60, 0, "PyTorch 2.13.0, run"),
@@ -67,7 +65,7 @@ class Embedding(Layer):
 
 
 class PositionEmbedding(Layer):
-    """Learned position embedding: adds to every position of the input a learned row of its own.
+    """Learned position embedding: adds a learned vector to every position of the input.
 
     The input is (…, length, features). Without `num_positions` the table has one row for each position there is, as in
     vision transformers; with it the table is as long as the longest sequence, as in BERT and GPT-2.
@@ -100,9 +98,9 @@ class PositionEmbedding(Layer):
 
 
 class SinusoidalEmbedding(Layer):
-    """Sinusoidal position embedding: adds sines and cosines of every position; nothing is learned.
+    """Sinusoidal position embedding: adds sines and cosines of every position; no parameters.
 
-    The table is worked out, not kept, and so is no buffer here (implementations that register one differ in that).
+    The table is computed, not kept, and so is no buffer here (implementations that register one differ in that).
     """
 
     kind = "sinusoidal_embedding"
@@ -119,10 +117,10 @@ class SinusoidalEmbedding(Layer):
 
 
 class RotaryEmbedding(Layer):
-    """Rotary position embedding: turns pairs of features of queries or keys by an angle of the position.
+    """Rotary position embedding (RoPE): rotates pairs of features of queries or keys by an angle of the position.
 
-    Nothing is learned and no size changes. It may stand once before an attention, whose queries and keys it turns
-    within.
+    It has no parameters and keeps all sizes. It may stand once before an attention, whose queries and keys it
+    rotates within.
     """
 
     kind = "rotary_embedding"
@@ -130,7 +128,7 @@ class RotaryEmbedding(Layer):
     saves = NOTHING
     also = ("rope", "rotary_position_embedding")
 
-    base = Number("of the angles' frequencies", 10_000.0, minimum=0, also=["theta"])
+    base = Number("base of the frequencies", 10_000.0, minimum=0, also=["theta"])
 
     examples = (Example({}, (32, 10, 128), (32, 10, 128), 0, 0, "Su et al. 2021, section 3.2"),)
 
@@ -143,7 +141,7 @@ class RotaryEmbedding(Layer):
 
 
 class Parameter(Layer):
-    """Learned tensor of a given size, the same for every sample: it takes no input, and others name it.
+    """Learned tensor of a given size, the same for every sample. It has no input; other layers use it by its name.
 
     The size is without a batch axis; for instance a query of DETR's decoder is `parameter: [100, 256]`.
     """
@@ -154,7 +152,7 @@ class Parameter(Layer):
     also = ("learned_parameter",)
     inputs = (0, 0)
 
-    shape = Sizes("size of the tensor; [] for a single number", scalar=True, also=["size"])
+    shape = Sizes("size of the tensor; [] for a scalar", scalar=True, also=["size"])
 
     examples = (Example({"shape": [100, 256]}, [], (100, 256), 25_600, 0, "DETR's object queries, Carion et al. 2020"),)
 
@@ -166,14 +164,14 @@ class Parameter(Layer):
 
 
 class ClassToken(Layer):
-    """Class token: learned rows put before a sequence (length, features), as vision transformers do."""
+    """Class token: prepends learned tokens to a sequence (length, features), as in vision transformers."""
 
     kind = "class_token"
     sequences = True
     saves = NOTHING
     also = ("cls_token", "prefix_tokens")
 
-    num_tokens = Integer("how many rows", 1)
+    num_tokens = Integer("number of tokens", 1)
 
     examples = (
         Example({}, (196, 768), (197, 768), 768, 0, "ViT-B/16, torchvision"),
@@ -195,7 +193,7 @@ class ClassToken(Layer):
 
 
 class LayerScale(Layer):
-    """Layer scale: multiplies every channel by a learned number.
+    """Layer scale: multiplies every channel by a learned factor.
 
     The channels are the channel axis of a feature map, and the last axis of any other tensor; `dim` names another.
     ConvNeXt, CaiT, BEiT.
@@ -207,7 +205,7 @@ class LayerScale(Layer):
     elementwise = True
 
     dim = AxisNumber("the axis of the channels", None, channels=True, also=["axis"])
-    channels = Stated("how many there are", also=["num_channels"])
+    channels = Stated("number of channels", also=["num_channels"])
 
     examples = (
         Example({}, (96, 56, 56), (96, 56, 56), 96, 0, "ConvNeXt-T's first block, torchvision"),

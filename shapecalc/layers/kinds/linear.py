@@ -24,7 +24,7 @@ class _Connected(Layer):
     saves = TRAINED
 
     out_features = Integer("number of output features", also=["units"], symbol="F_out")
-    bias = Flag("add a learned number to each output feature", True, also=["use_bias"])
+    bias = Flag("learned bias of each output feature", True, also=["use_bias"])
     in_features = Stated("features of the input")
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
@@ -33,7 +33,7 @@ class _Connected(Layer):
             yield Constraint(self.features_in(x), EQUAL, self.in_features, *names, self.unmet(x))
 
     def unmet(self, x: Shape) -> Callable[[], LayerError] | None:
-        """Return what says in full that the features of the input are others than `in_features`; None: the usual."""
+        """Return the error where the features of the input are not `in_features`; None for the usual one."""
         return None
 
     def weights(self, x: Shape) -> WeightShapes:
@@ -42,7 +42,7 @@ class _Connected(Layer):
 
 
 class FullyConnected(_Connected):
-    """Fully connected layer: flattens what comes in, and weighs all of it for every output feature."""
+    """Fully connected layer: flattens its input; every output feature is a weighted sum of all elements."""
 
     kind = "fc"
     also = ("fully_connected", "fully_connected_layer", "inner_product")
@@ -61,7 +61,7 @@ class FullyConnected(_Connected):
 
 
 class Linear(_Connected):
-    """Linear (dense) layer: a weighted sum along the last axis, the same for every place on the other axes."""
+    """Linear (dense) layer along the last axis, with the same weights at every position of the other axes."""
 
     kind = "linear"
     also = ("dense",)
@@ -85,9 +85,7 @@ class Linear(_Connected):
     def doubt(self, x: Shape) -> str:
         if not x.is_map or x.channels_last or self.in_features is not None:
             return ""
-        return (
-            f"works along the last axis of {x.text} alone: put - flatten before it, or write fc, for all its features"
-        )
+        return f"works along the last axis of {x.text} alone: put - flatten before it, or use fc, for all its features"
 
     def unmet(self, x: Shape) -> Callable[[], LayerError] | None:
         if not x.is_map:
@@ -96,7 +94,7 @@ class Linear(_Connected):
         def tell() -> LayerError:
             return LayerError(
                 f"features of the input (={self.features_in(x)}) must equal in_features (={self.in_features})",
-                ("linear works along the last axis alone, the same for every place on the others",),
+                ("linear works along the last axis alone, with the same weights at every position of the others",),
                 f"write - flatten before it, for {x.elements:,} features; or fc, which flattens its input",
             )
 

@@ -1,4 +1,4 @@
-"""Where branches meet: sums, products and their like, and concatenation."""
+"""Merging of branches: element-wise sums, products and the like, and concatenation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Add", "Average", "Concat", "Div", "Maximum", "Minimum", "Mul", "Sub"
 
 
 class _Merge(Layer):
-    """What merges number by number share: inputs of one size, where a size of 1 is repeated to match the others.
+    """What element-wise merges share: inputs of one size, where a size of 1 is broadcast to match the others.
 
     Inputs with fewer axes are matched from the last axis on, as PyTorch and Keras do.
     """
@@ -49,7 +49,9 @@ class _Merge(Layer):
     def kept(self, output: Shape, *inputs: Shape) -> list[tuple[Dim, int]]:
         if self.saves == NOTHING:
             return []
-        return [(prod(_merged(inputs[:number])), 0) for number in range(2, len(inputs))]  # what pairs give in between
+        return [
+            (prod(_merged(inputs[:number])), 0) for number in range(2, len(inputs))
+        ]  # intermediate results of pairs
 
 
 def _rank(x: Shape) -> int:
@@ -57,7 +59,7 @@ def _rank(x: Shape) -> int:
 
 
 def _merged(inputs: tuple[Shape, ...]) -> tuple[Dim, ...]:
-    """Return the sizes of what inputs give together, matched from the last axis on."""
+    """Return the sizes of the inputs broadcast together, from the last axis on."""
     merged = inputs[0].sizes
     for x in inputs[1:]:
         few, many = (merged, x.sizes) if len(merged) < len(x.sizes) else (x.sizes, merged)
@@ -67,7 +69,7 @@ def _merged(inputs: tuple[Shape, ...]) -> tuple[Dim, ...]:
 
 
 class Add(_Merge):
-    """Sum of the inputs, number by number: where a shortcut meets its branch."""
+    """Element-wise sum of the inputs, as at the end of a residual block."""
 
     kind = "add"
     saves = NOTHING
@@ -80,7 +82,7 @@ class Add(_Merge):
 
 
 class Mul(_Merge):
-    """Product of the inputs, number by number: gates, and channel weights of size C×1×1."""
+    """Element-wise product of the inputs: gates, and channel weights of size C×1×1."""
 
     kind = "mul"
     also = ("multiply", "product")
@@ -91,7 +93,7 @@ class Mul(_Merge):
 
 
 class Sub(_Merge):
-    """Difference of two inputs, number by number."""
+    """Element-wise difference of two inputs."""
 
     kind = "sub"
     saves = NOTHING
@@ -101,7 +103,7 @@ class Sub(_Merge):
 
 
 class Div(_Merge):
-    """Quotient of two inputs, number by number."""
+    """Element-wise quotient of two inputs."""
 
     kind = "div"
     also = ("divide",)
@@ -110,21 +112,21 @@ class Div(_Merge):
 
 
 class Maximum(_Merge):
-    """Greatest of the inputs, number by number."""
+    """Element-wise maximum of the inputs."""
 
     kind = "maximum"
     examples = (Example({}, [(16,), (16,), (16,)], (16,), source="Keras' docs of Maximum"),)
 
 
 class Minimum(_Merge):
-    """Least of the inputs, number by number."""
+    """Element-wise minimum of the inputs."""
 
     kind = "minimum"
     examples = (Example({}, [(16,), (16,)], (16,), source="Keras' docs of Minimum"),)
 
 
 class Average(_Merge):
-    """Mean of the inputs, number by number."""
+    """Element-wise mean of the inputs."""
 
     kind = "average"
     saves = NOTHING
@@ -132,7 +134,7 @@ class Average(_Merge):
 
 
 class Concat(Layer):
-    """Concatenation: the inputs one after the other along an axis, the channels by default."""
+    """Concatenation of the inputs along an axis, the channels by default."""
 
     kind = "concat"
     saves = NOTHING
@@ -188,7 +190,7 @@ def _joined_axis(dim: int | str, inputs: tuple[Shape, ...]) -> int:
 
 
 def _axis_name(x: Shape, axis: int) -> str:
-    """Return what an axis is called: channels, height, width; or its number."""
+    """Return the name of an axis: channels, height, width; or its number."""
     names = AXIS_NAMES.get(x.rank - 1) if x.is_map else None
     if not names:
         return f"axis {axis + 1}"
@@ -198,7 +200,7 @@ def _axis_name(x: Shape, axis: int) -> str:
 
 
 def _unequal(kind: str, inputs: tuple[Shape, ...]) -> LayerError:
-    """Return what is wrong with inputs of unequal sizes, and the nearest hint."""
+    """Return the shape error of inputs of unequal sizes, with a hint."""
     sizes = _merged(inputs)
     for number, x in enumerate(inputs, 1):
         extra = len(sizes) - x.rank

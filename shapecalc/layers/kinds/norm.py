@@ -1,6 +1,6 @@
-"""Normalisation: numbers are shifted and scaled to a common mean and spread, then by a learned weight and bias.
+"""Normalisation to zero mean and unit variance, then a learned weight and bias.
 
-The kinds differ in what they take the mean over. Running statistics are buffers, not parameters.
+The kinds differ in the axes that statistics are computed over. Running statistics are buffers, not parameters.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _STATISTIC_BITS = 32
 """Of the mean and the deviation that are kept for the backward pass. (Those of a batch norm are kept once for a batch,
 not for each sample, and are not counted.)"""
 
-_EPS = "added to the variance, so that nothing is divided by zero"
+_EPS = "added to the variance, for numerical stability"
 
 
 class _ChannelNorm(Layer):
@@ -42,7 +42,7 @@ class _ChannelNorm(Layer):
 
     @property
     def _is_local(self) -> bool:
-        """Whether a number depends on no other, in use: by running statistics."""
+        """Whether the layer is element-wise at inference, with running statistics."""
         return False
 
     def channels(self, x: Shape) -> Dim:
@@ -99,7 +99,7 @@ class BatchNorm(_TrackedNorm):
 
     Where frameworks differ: the running mean and variance are buffers, not parameters; Keras counts them into its
     "total params" (`--convention keras`). PyTorch's counter of batches is not counted. Keras' `scale` and `center`
-    switch weight and bias apart, PyTorch's `affine` both; Caffe's BatchNorm learns nothing: `affine: false`.
+    switch weight and bias separately, PyTorch's `affine` both; Caffe's BatchNorm has no parameters: `affine: false`.
     """
 
     kind = "batch_norm"
@@ -110,7 +110,7 @@ class BatchNorm(_TrackedNorm):
 
     @classmethod
     def ranks_under(cls, word: str) -> tuple[int, int | None] | None:
-        """Return the least and most spatial axes of the input: 1-D batch normalisation has channels alone as well."""
+        """Return the minimum and maximum number of spatial axes: 1-D batch normalisation accepts channels alone."""
         return (0, 1) if stated_rank(word) == 1 else super().ranks_under(word)
 
     examples = (
@@ -151,7 +151,7 @@ def _one_element() -> LayerError:
     return LayerError(
         "it normalises each channel over its spatial elements, but there is only one",
         ("one element less its own mean is 0; PyTorch: Expected more than 1 spatial element when training",),
-        "batch_norm or layer_norm would do",
+        "use batch_norm or layer_norm",
     )
 
 
@@ -193,12 +193,14 @@ class _AxesNorm(Layer):
     normalized_shape = Sizes("sizes of the last axes, which are normalised; where stated, checked", None)
     axis = AxisNumbers("the axes that are normalised, in place of the last; or channels", None, channels=True)
     eps = Number(_EPS, 1e-5, minimum=0, also=["epsilon"])
-    elementwise_affine = Flag("learn numbers to scale and shift by", True, also=["affine"])
+    elementwise_affine = Flag("learn a weight and a bias", True, also=["affine"])
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         if self.normalized_shape is not None and self.axis is not None:
-            raise LayerError("normalized_shape and axis both say what is normalised", hint="give one of the two")
+            raise LayerError(
+                "normalized_shape and axis both set the axes that are normalised", hint="give one of the two"
+            )
 
     def sizes(self, x: Shape) -> tuple[Dim, ...]:
         """Return the sizes of the axes that are normalised."""
@@ -241,7 +243,7 @@ class _AxesNorm(Layer):
 
 
 class LayerNorm(_AxesNorm):
-    """Layer normalisation: by the mean and variance over the last axis, or over the axes that are stated."""
+    """Layer normalisation: by the mean and variance over the last axis, or over the given axes."""
 
     kind = "layer_norm"
     also = ("layer_normalization", "layer_normalisation", "ln")
@@ -261,7 +263,7 @@ class LayerNorm(_AxesNorm):
 
 
 class RmsNorm(_AxesNorm):
-    """RMS normalisation: by the root mean square over the last axis, or over the axes that are stated."""
+    """RMS normalisation: by the root mean square over the last axis, or over the given axes."""
 
     kind = "rms_norm"
     also = ("rms_normalization", "rms_layer_norm")
@@ -279,23 +281,23 @@ class RmsNorm(_AxesNorm):
 
 
 class LocalResponseNorm(Layer):
-    """Local response normalisation: each number by its neighbours in the nearest channels. Learns nothing."""
+    """Local response normalisation: each element by its neighbours in the nearest channels. No parameters."""
 
     kind = "local_response_norm"
     ranks = (1, None)
     also = ("lrn", "local_response_normalization", "cross_channel_normalization")
 
-    size = Integer("neighbouring channels that count", 5, also=["local_size", "depth_radius"])
+    size = Integer("number of neighbouring channels", 5, also=["local_size", "depth_radius"])
     alpha = Number("weight of the neighbours", 1e-4)
     beta = Number("the exponent", 0.75)
-    k = Number("added to the sum, so that nothing is divided by zero", 1.0)
+    k = Number("added to the sum, against division by zero", 1.0)
 
     examples = (
         Example({"size": 5}, (96, 55, 55), (96, 55, 55), source="Krizhevsky et al. 2012, section 3.3"),
     )  # fmt: skip
 
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
-        padded = (x.channels + self.size - 1) * prod(x.spatial)  # the squares, of which means are taken
+        padded = (x.channels + self.size - 1) * prod(x.spatial)  # the squares, which are averaged
         return [(padded + 2 * x.elements, 0)]  # and the means and their power
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:

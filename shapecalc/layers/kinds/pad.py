@@ -1,4 +1,4 @@
-"""Padding and cropping: elements put around the spatial axes, or cut off them; `pad` does so along any axis."""
+"""Padding and cropping of the spatial axes; `pad` pads any axis."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class _Side(NamedTuple):
 
 
 def _sides(layer: Any, name: str, x: Shape) -> list[_Side]:
-    """Return the spatial axes, with what the argument says of each."""
+    """Return the spatial axes, with the padding or cropping of each."""
     axes = axis_names(layer.kind, x)
     value = getattr(layer, name)
     if isinstance(value, tuple) and not isinstance(value[0], tuple):
         if len(axes) == 1 and len(value) == 2:
-            value = (value,)  # PyTorch and Keras both write one axis' start and end so
+            value = (value,)  # PyTorch and Keras both write the start and end of one axis so
         elif len(value) == 2 * len(axes):
             pairs = [[value[i], value[i + 1]] for i in range(len(value) - 2, -1, -2)]
             raise LayerError(
@@ -55,26 +55,26 @@ def _sides(layer: Any, name: str, x: Shape) -> list[_Side]:
 
 
 def _paired(value: Any, axes: Sequence[tuple[str, int]], x: Shape) -> list[_Side]:
-    """Return axes by name and index, with how much of a value stands for the start and the end of each."""
+    """Return axes by name and index, each with its part of the value for its start and its end."""
     values = value if isinstance(value, tuple) else (value,) * len(axes)
     sides = [side if isinstance(side, tuple) else (side, side) for side in values]
     return [_Side(name, i, x.sizes[i], *side) for (name, i), side in zip(axes, sides, strict=True)]
 
 
 def _moved(side: _Side, mode: str) -> AxisDependence:
-    """Return what the places of an axis see that is padded or cropped."""
+    """Return what the positions of a padded or cropped axis depend on."""
     return shifted(-side.before, mode, cropped=(max(-side.before, 0), max(-side.after, 0)))
 
 
 class _Pad(Layer):
-    """What paddings share: elements put around the spatial axes."""
+    """What padding layers share: elements added around the spatial axes."""
 
     ranks = (1, 3)
     saves = NOTHING
     mode: Any
 
     padding = Padding(
-        "how much on each side: one number, one for each spatial axis, or a [start, end] pair for each",
+        "elements added on each side: a number, one for each spatial axis, or [start, end] pairs",
         minimum=-MAX_SIZE,
         symbol="p",
         always=True,
@@ -89,7 +89,7 @@ class _Pad(Layer):
         for name, _, size, before, after in self.sides(x):
             kept = size + minimum(before, 0) + minimum(after, 0)
             if self.mode in ("zeros", "constant"):
-                yield Constraint(0, UP_TO, kept, "", f"{name} of the input less what is cropped")
+                yield Constraint(0, UP_TO, kept, "", f"{name} of the input less the cropping")
             yield Constraint(1, UP_TO, size + before + after, "", f"{name} of the output")
             for side in (before, after):
                 if self.mode == "reflect":
@@ -111,7 +111,7 @@ class _Pad(Layer):
 
 
 class Pad(_Pad):
-    """Padding: zeros, or elements taken from the input, around the spatial axes; negative padding crops.
+    """Padding of the spatial axes with zeros or elements of the input; negative padding crops.
 
     `dim` names other axes in place of the spatial ones, in any tensor: the channels (shortcut A of He et al. 2015), the
     length of a sequence. Padding is then one number for all of them, one for each, or a [start, end] pair for each.
@@ -122,8 +122,8 @@ class Pad(_Pad):
             "zero_padding3d", "constant_pad", "constant_pad1d", "constant_pad2d", "constant_pad3d",
             "padding")  # fmt: skip
 
-    mode = Choice("what the padding is filled with", _MODES, "zeros")
-    value = Number("the number that fills it, in mode constant", 0)
+    mode = Choice("values of the padding", _MODES, "zeros")
+    value = Number("the value of the padding, in mode constant", 0)
     dim = AxisNumbers("the axes that are padded, in place of the spatial ones; or channels", None, channels=True,
                       also=["dims", "axis", "axes"])  # fmt: skip
 
@@ -138,7 +138,7 @@ class Pad(_Pad):
     )  # fmt: skip
 
     def expected_ranks(self) -> tuple[int, int | None] | None:
-        """Return the least and most spatial axes of the input: any number, where the axes are named."""
+        """Return the minimum and maximum number of spatial axes of the input: any, where the axes are named."""
         return None if self.dim is not None and not self.name_used else super().expected_ranks()
 
     def sides(self, x: Shape) -> list[_Side]:
@@ -165,34 +165,34 @@ class Pad(_Pad):
 
 
 class ReflectionPad(_Pad):
-    """Padding with the input mirrored at its edge, which is not repeated."""
+    """Padding with the input reflected at its edge; the edge is not repeated."""
 
     kind = "reflection_pad"
     also = ("reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "reflect_pad")
-    mode = Choice("what the padding is filled with", ("reflect",), "reflect")
+    mode = Choice("values of the padding", ("reflect",), "reflect")
     examples = (Example({"padding": 3}, (3, 256, 256), (3, 262, 262), source="CycleGAN's generator, first layer"),)
 
 
 class ReplicationPad(_Pad):
-    """Padding with the numbers at the input's edge, repeated."""
+    """Padding that repeats the edge of the input."""
 
     kind = "replication_pad"
     also = ("replication_pad1d", "replication_pad2d", "replication_pad3d", "replicate_pad")
-    mode = Choice("what the padding is filled with", ("replicate",), "replicate")
+    mode = Choice("values of the padding", ("replicate",), "replicate")
     examples = (Example({"padding": 2}, (3, 3, 3), (3, 7, 7), source="PyTorch's docs of ReplicationPad2d"),)
 
 
 class CircularPad(_Pad):
-    """Padding with the numbers of the opposite edge, as if the input went round in a circle."""
+    """Padding with the values of the opposite edge (wrap around)."""
 
     kind = "circular_pad"
     also = ("circular_pad1d", "circular_pad2d", "circular_pad3d")
-    mode = Choice("what the padding is filled with", ("circular",), "circular")
+    mode = Choice("values of the padding", ("circular",), "circular")
     examples = (Example({"padding": 2}, (1, 3, 3), (1, 7, 7), source="PyTorch's docs of CircularPad2d"),)
 
 
 class Crop(Layer):
-    """Cropping: numbers cut off the spatial axes: so many from each side, or down to a size in the centre."""
+    """Cropping of the spatial axes: by the same or different amounts on each side, or to a size in the centre."""
 
     kind = "crop"
     ranks = (1, 3)
@@ -200,9 +200,9 @@ class Crop(Layer):
     saves = NOTHING
     also = ("cropping", "cropping1d", "cropping2d", "cropping3d", "center_crop", "centre_crop")
 
-    cropping = Padding("how much off each side: one number, one for each spatial axis, or [start, end] pairs", None,
-                       role=CROPPING)  # fmt: skip
-    size = PerAxis("spatial size of what is left, in the centre", None)
+    cropping = Padding("elements cropped on each side: one number, one for each spatial axis, or [start, end] pairs",
+                       None, role=CROPPING)  # fmt: skip
+    size = PerAxis("spatial size of the output, cropped in the centre", None)
 
     examples = (
         Example({"size": 56}, (512, 64, 64), (512, 56, 56),

@@ -1,4 +1,4 @@
-"""Patches of feature maps: cut out, put back, sampled at learned places, or taken as tokens."""
+"""Patches of feature maps: extracted, summed back, sampled at learned positions, or flattened to tokens."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class _Blocks(Windowed):
 
 
 class Unfold(_Blocks):
-    """Unfold (im2col): the windows of a feature map as columns, (channels·k_h·k_w, positions), as PyTorch has it."""
+    """Unfold (im2col): the windows of a feature map as columns, (channels·k_h·k_w, positions), as in PyTorch."""
 
     kind = "unfold"
     ranks = (2, 2)
@@ -74,7 +74,7 @@ class Unfold(_Blocks):
 
 
 class Fold(_Blocks):
-    """Fold (col2im): columns (channels·k_h·k_w, positions) laid back and summed into a feature map, as PyTorch.
+    """Fold (col2im): columns (channels·k_h·k_w, positions) summed back into a feature map, as in PyTorch.
 
     The input has two axes, the map channels, height and width.
     """
@@ -97,7 +97,7 @@ class Fold(_Blocks):
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         result = self._map(x)
         kernel = per_axis(self.kernel_size, len(result.spatial))
-        yield Constraint(prod(kernel), DIVIDES, x.sizes[0], "numbers in a window", "columns of the input")
+        yield Constraint(prod(kernel), DIVIDES, x.sizes[0], "elements of a window", "rows of the input")
         yield from super().constraints(result)
         yield Constraint(x.sizes[1], EQUAL, self._positions(result), "positions of the input", "windows in output_size")
 
@@ -112,15 +112,15 @@ class Fold(_Blocks):
 
 
 class DeformableConv(Conv):
-    """Deformable convolution: a convolution whose taps are moved by offsets that a second input gives.
+    """Deformable convolution: a convolution whose taps are moved by the offsets of a second input.
 
-    The inputs are the map, the offsets (2·offset_groups·k_h·k_w channels at the output's places: a pair for each tap)
-    and perhaps a mask (offset_groups·k_h·k_w channels, version 2). As in torchvision's `DeformConv2d`, the layer that
-    makes offsets or mask is not part of it. MACs are the convolution's; sampling between pixels is not counted.
+    The inputs are the map, the offsets (2·offset_groups·k_h·k_w channels at the output's positions: a pair for each
+    tap) and perhaps a mask (offset_groups·k_h·k_w channels, version 2). As in torchvision's `DeformConv2d`, the layer
+    that makes offsets or mask is not part of it. MACs are the convolution's; sampling between pixels is not counted.
     """
 
     kind = "deformable_conv"
-    also = ("deform_conv", "deform_conv2d", "deformable_conv2d")  # type: ignore[assignment]  # (a tuple of another length)
+    also = ("deform_conv", "deform_conv2d", "deformable_conv2d")  # type: ignore[assignment]  # (of another length)
     inputs = (2, 3)
 
     offset_groups = Integer("groups of channels with offsets of their own", 1, also=["deformable_groups"])
@@ -164,7 +164,7 @@ class DeformableConv(Conv):
 
 
 class GatherPatches(Layer):
-    """Gather patches: the pixels of each small square side by side as channels; odd sizes are padded up.
+    """Gather patches: the pixels of each patch concatenated along the channels; sizes are padded to whole patches.
 
     As space_to_depth, but of any size of map, and with a pixel's channels together: what Swin's patch merging does
     first.

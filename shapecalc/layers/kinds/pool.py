@@ -1,6 +1,6 @@
-"""Pooling: windows that keep the greatest or the mean of what they cover; adaptive, fractional and global pools.
+"""Pooling: maximum or mean of each window; adaptive, fractional and global pooling.
 
-A pool works on each channel alone and learns nothing.
+A pool works on each channel alone and has no parameters.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
 
 
 _INDEX_BITS = 64
-"""Of the place of each greatest number, which PyTorch keeps for the backward pass."""
+"""Of the index of each maximum, which PyTorch keeps for the backward pass."""
 
 
 class _Pool(Windowed):
@@ -43,7 +43,7 @@ class _Pool(Windowed):
 
     kernel_size = PerAxis("size of the window", also=["pool_size"], symbol="k")
     stride = PerAxis(
-        "how far the window moves; the size of the window by default",
+        "step of the window; the size of the window by default",
         None,
         also=["strides"],
         symbol="s",
@@ -99,7 +99,7 @@ class _Pool(Windowed):
 
 
 class MaxPool(_Pool):
-    """Max pooling: keeps the greatest number in each window."""
+    """Max pooling: the maximum of each window."""
 
     kind = "max_pool"
     also = ("max_pool1d", "max_pool2d", "max_pool3d", "max_pooling1d", "max_pooling2d", "max_pooling3d", "max_pooling")
@@ -124,14 +124,14 @@ class MaxPool(_Pool):
 
 
 class AvgPool(_Pool):
-    """Average pooling: keeps the mean of the numbers in each window."""
+    """Average pooling: the mean of each window."""
 
     kind = "avg_pool"
     also = ("avg_pool1d", "avg_pool2d", "avg_pool3d", "average_pooling1d", "average_pooling2d", "average_pooling3d",
             "average_pooling", "average_pool", "mean_pool")  # fmt: skip
 
-    count_include_pad = Flag("whether the padding counts in the mean", True)
-    divisor_override = Integer("what the sum is divided by, in place of the window's size", None)
+    count_include_pad = Flag("include the padding in the mean", True)
+    divisor_override = Integer("divisor of the sum, in place of the size of the window", None)
 
     examples = (
         Example({"kernel_size": [5, 4, 5], "stride": [4, 2, 2], "padding": [0, 2, 0], "ceil_mode": True,
@@ -141,7 +141,7 @@ class AvgPool(_Pool):
 
 
 class LpPool(_Pool):
-    """Power-average pooling: keeps the p-norm of the numbers in each window."""
+    """Power-average pooling: the p-norm of each window."""
 
     kind = "lp_pool"
     also = ("lp_pool1d", "lp_pool2d", "lp_pool3d")
@@ -158,11 +158,11 @@ class LpPool(_Pool):
             raise LayerError("norm_type must not be 0: the norm's root is 1 / norm_type", argument="norm_type")
 
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
-        return [(x.elements + 4 * output.elements, 0)]  # PyTorch makes it of a power, a mean, a sign and another power
+        return [(x.elements + 4 * output.elements, 0)]  # PyTorch computes a power, a mean, a sign and another power
 
 
 class FractionalMaxPool(Layer):
-    """Fractional max pooling: windows at random places, as many as make the output that is asked for."""
+    """Fractional max pooling: windows at random positions, as many as the output has elements."""
 
     kind = "fractional_max_pool"
     ranks = (2, 3)
@@ -210,7 +210,7 @@ class FractionalMaxPool(Layer):
 
 
 class _AdaptivePool(Layer):
-    """What adaptive pools share: windows whose sizes follow from the output size that is asked for."""
+    """What adaptive pools share: windows whose sizes follow from the given output size."""
 
     ranks = (1, 3)
 
@@ -229,7 +229,7 @@ class _AdaptivePool(Layer):
 
 
 class AdaptiveAvgPool(_AdaptivePool):
-    """Adaptive average pooling: means of as many windows as the output size asks for, whatever the input size."""
+    """Adaptive average pooling: averages the input to a given spatial size, whatever the input size."""
 
     kind = "adaptive_avg_pool"
     also = ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_average_pooling1d",
@@ -238,7 +238,7 @@ class AdaptiveAvgPool(_AdaptivePool):
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         if set(per_axis(self.output_size, 1)) == {1}:
-            self.__dict__["saves"] = NOTHING  # PyTorch then takes the mean, whose gradient needs no numbers
+            self.__dict__["saves"] = NOTHING  # PyTorch then takes the mean, whose gradient needs no tensor
 
     examples = (
         Example({"output_size": [7, None]}, (1, 20, 25), (1, 7, 25), source="PyTorch 2.13.0, run"),
@@ -247,7 +247,7 @@ class AdaptiveAvgPool(_AdaptivePool):
 
 
 class AdaptiveMaxPool(_AdaptivePool):
-    """Adaptive max pooling: the greatest numbers of as many windows as the output size asks for."""
+    """Adaptive max pooling: the maxima of windows, to a given spatial size."""
 
     kind = "adaptive_max_pool"
     also = ("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d", "adaptive_max_pooling1d",
@@ -259,11 +259,11 @@ class AdaptiveMaxPool(_AdaptivePool):
 
 
 class _GlobalPool(Layer):
-    """What global pools share: one number for each channel."""
+    """What global pools share: one value for each channel."""
 
     ranks = (1, 3)
 
-    keepdims = Flag("keep the spatial axes, each of size 1, in place of channels alone", False, also=["keepdim"])
+    keepdims = Flag("keep the spatial axes, each with size 1", False, also=["keepdim"])
 
     def constraints(self, x: Shape) -> tuple[Constraint, ...]:
         axis_names(self.kind, x)
@@ -276,7 +276,7 @@ class _GlobalPool(Layer):
 
 
 class GlobalAvgPool(_GlobalPool):
-    """Global average pooling: the mean of each channel over all of space."""
+    """Global average pooling: the mean of each channel over all spatial axes."""
 
     kind = "global_avg_pool"
     saves = NOTHING
@@ -290,7 +290,7 @@ class GlobalAvgPool(_GlobalPool):
 
 
 class GlobalMaxPool(_GlobalPool):
-    """Global max pooling: the greatest number of each channel over all of space."""
+    """Global max pooling: the maximum of each channel over all spatial axes."""
 
     kind = "global_max_pool"
     saves = BOTH

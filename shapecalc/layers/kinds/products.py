@@ -1,6 +1,6 @@
-"""Products of tensors: matrix products and Einstein sums.
+"""Products of tensors: matrix products and Einstein summation.
 
-One multiply-accumulate for each pair of numbers that meet: the product of all sizes that take part.
+One multiply-accumulate for each pair of elements: the product of all sizes that take part.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _Sizes = tuple[Dim, ...]
 
 
 class Matmul(Layer):
-    """Matrix product of two inputs: (…, n, k) and (…, k, m) give (…, n, m), the axes before them broadcast.
+    """Matrix product of two inputs: (…, n, k) × (…, k, m) → (…, n, m); the axes before them are broadcast.
 
     The rules are PyTorch's (`torch.matmul`) on sizes without the batch axis: an input of one axis is a row on the
     left and a column on the right, and that axis goes from the output. `transpose_a` and `transpose_b` are
-    TensorFlow's words; they swap an input's last two axes first.
+    TensorFlow's names; they swap an input's last two axes first.
     """
 
     kind = "matmul"
@@ -49,7 +49,7 @@ class Matmul(Layer):
     def _operands(self, a: Shape, b: Shape) -> tuple[_Sizes, _Sizes]:
         left, right = _swapped(a, self.transpose_a, "transpose_a"), _swapped(b, self.transpose_b, "transpose_b")
         if not left or not right:
-            raise LayerError("matmul needs inputs with an axis each, but one is a single number")
+            raise LayerError("matmul needs inputs with at least one axis, but one is a scalar")
         return (1, *left) if len(left) == 1 else left, (*right, 1) if len(right) == 1 else right
 
     def constraints(self, a: Shape, b: Shape) -> Iterator[Constraint]:
@@ -86,10 +86,10 @@ def _swapped(x: Shape, swap: bool, argument: str) -> _Sizes:
 
 
 class BatchMatmul(Matmul):
-    """Batched matrix product of two inputs of one batch: (b, n, k) and (b, k, m) give (b, n, m), as PyTorch's `bmm`.
+    """Batched matrix product of two inputs: (b, n, k) × (b, k, m) → (b, n, m), as PyTorch's `bmm`.
 
-    `b` is what is batched beside the samples (heads, windows); (n, k) and (k, m), one matrix a sample, give (n, m).
-    Unlike `matmul` it repeats no axis of 1: both have the same `b`.
+    `b` is a batch axis within each sample (heads, windows); for one matrix a sample, (n, k) × (k, m) → (n, m).
+    Unlike `matmul` it does not broadcast: both have the same `b`.
     """
 
     kind = "bmm"
@@ -104,7 +104,7 @@ class BatchMatmul(Matmul):
         if a.rank != b.rank or a.rank not in (2, 3):
             raise LayerError(
                 f"bmm needs two inputs of 2 or of 3 axes each, but they are {a.text} and {b.text}",
-                hint="matmul has rules for all numbers of axes",
+                hint="matmul takes inputs with any number of axes",
             )
         yield from super().constraints(a, b)
         if a.rank == 3:
@@ -127,7 +127,7 @@ class _Plan(NamedTuple):
 
 
 class Einsum(Layer):
-    """Einstein sum: an equation names the axes; those that the output does not name are summed over.
+    """Einstein summation: an equation names the axes; those not in the output are summed over.
 
     The equation is PyTorch's (`torch.einsum`), with the batch axis written or not. One rule decides: an input whose
     term has one letter more than it has axes is written with its batch axis, and the first letter is that axis; it is
@@ -213,7 +213,7 @@ def _letters(term: str) -> list[str]:
     letters = [*before, *([_DOTS] if dots else []), *after]
     strange = [letter for letter in letters if letter != _DOTS and not (letter.isalpha() and letter.isascii())]
     if strange:
-        raise _wrong(f"the equation has {strange[0]!r}, where a letter of an axis is due")
+        raise _wrong(f"the equation has {strange[0]!r} where the letter of an axis is expected")
     return letters
 
 
@@ -232,7 +232,7 @@ def _has_batch(term: list[str], rank: int, number: int) -> bool:
 
 
 def _implied(terms: Iterable[list[str]]) -> list[str]:
-    """Return the output that an equation without an arrow stands for: the letters that occur once, in order."""
+    """Return the output of an equation without an arrow: the letters that occur once, in order."""
     written = [letter for term in terms for letter in term]
     once = sorted(letter for letter in written if letter != _DOTS and written.count(letter) == 1)
     return [_DOTS, *once] if _DOTS in written else once

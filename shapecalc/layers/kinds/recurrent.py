@@ -1,4 +1,4 @@
-"""Recurrent layers: one step after another over a sequence (length, features), in stacked layers and both directions.
+"""Recurrent layers over a sequence (length, features), stacked, in one or both directions.
 
 At every step each gate multiplies the step's input and the hidden state by a matrix of its own: those products are the
 multiply-accumulates. The element-wise rest of a cell is not counted.
@@ -47,12 +47,12 @@ class _Recurrent(Layer):
     hidden_size = Integer("features of the hidden state", also=["units"], symbol="H")
     input_size = Stated("features of the input")
     num_layers = Count("layers on top of one another", 1)
-    bias = Flag("add learned numbers in every gate", True, also=["use_bias"])
+    bias = Flag("learned biases in every gate", True, also=["use_bias"])
     dropout = Number("share dropped between the layers in training", 0.0, minimum=0, maximum=1)
-    bidirectional = Flag("a second pass from the end to the beginning, beside the first", False)
+    bidirectional = Flag("add a second pass, from the end of the sequence to its beginning", False)
     convention = Choice("torch: two biases for each gate; keras: one (but two in a GRU with reset_after)",
                         ("torch", "keras"), "torch")  # fmt: skip
-    return_sequences = Flag("give every step; false gives the last step alone, as is Keras' default", True)
+    return_sequences = Flag("output every step; false outputs the last step alone, as is Keras' default", True)
 
     @property
     def _directions(self) -> int:
@@ -60,7 +60,7 @@ class _Recurrent(Layer):
 
     @property
     def _state(self) -> Dim:
-        """The features of the hidden state that goes out: the projection's, where there is one."""
+        """The features of the output hidden state: the projection's, where there is one."""
         return self.hidden_size
 
     @property
@@ -68,7 +68,7 @@ class _Recurrent(Layer):
         return bool(self.convention == "torch")
 
     def _widths(self, x: Shape) -> list[Dim]:
-        """Return the features that come into each layer."""
+        """Return the number of input features of each layer."""
         return [x.sizes[-1]] + [self._directions * self._state] * (self.num_layers - 1)
 
     def _states(self, x: Shape) -> tuple[Shape, ...]:
@@ -79,17 +79,17 @@ class _Recurrent(Layer):
             sizes = "×".join(map(str, x.sizes))
             raise LayerError(
                 f"{self.kind} needs a length and features, but its input is {sizes}",
-                hint="a permute and a reshape or flatten before it would give it the two",
+                hint="add a permute and a reshape or flatten before it",
             )
         if self.input_size is not None:
             yield Constraint(x.sizes[-1], EQUAL, self.input_size, "features of the input", "input_size")
         for given, due in zip(states, self._states(x), strict=False):
             if given.rank != due.rank:
                 raise LayerError(
-                    f"a first state of {self.kind} has {given.rank} axes, where 2 are due: layers and features"
+                    f"an initial state of {self.kind} has {given.rank} axes instead of 2: layers and features"
                 )
             for size, expected in zip(given.sizes, due.sizes, strict=True):
-                yield Constraint(size, EQUAL, expected, "an axis of the first state", "the state's")
+                yield Constraint(size, EQUAL, expected, "an axis of the initial state", "the state's")
 
     def output(self, x: Shape, *states: Shape) -> Any:
         width = self._directions * self._state
@@ -124,17 +124,17 @@ class _Recurrent(Layer):
         return x.sizes[-1]
 
     def kept(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
-        """Return what the layers keep of each step, and of what is dropped between them.
+        """Return what the layers keep of each step, and the masks of the dropout between them.
 
         That is PyTorch's own loop over the steps; oneDNN and cuDNN keep a workspace, whose size they do not document.
-        A first cell state that is given is an input.
+        A given initial cell state is an input.
         """
         steps = x.sizes[0] * self._cells * self.kept_of_step * self.hidden_size - total(s.elements for s in states[1:])
         masks = x.sizes[0] * self._between if 0 < self.dropout < 1 else 0
         return [(steps + masks, 0)]
 
     def kept_for_weights(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
-        """Return what the matrices are multiplied with: states before every step, and the inputs of further layers."""
+        """Return what the matrices are multiplied by: states before every step, and the inputs of further layers."""
         own = x.sizes[0] * self._cells * self._state - total(s.elements for s in states[:1])
         return [(own + x.sizes[0] * self._between, 0)]
 
@@ -149,16 +149,16 @@ class _Recurrent(Layer):
 
 
 class RNN(_Recurrent):
-    """Recurrent layer of Elman's kind: the new state is a nonlinearity of input and state, each times a matrix.
+    """Elman recurrent layer: the new state is tanh (or ReLU) of W·input + U·state + bias.
 
     The input is (length, features); the outputs are all states, and the last state of every layer and direction
-    (`rnn1[1]`). A second input, where given, is the first state. PyTorch adds two biases, Keras one: `convention`.
+    (`rnn1[1]`). A second input, where given, is the initial state. PyTorch adds two biases, Keras one: `convention`.
     """
 
     kind = "rnn"
     also = ("simple_rnn",)
 
-    nonlinearity = Choice("what the state goes through", ("tanh", "relu"), "tanh", also=["activation"])
+    nonlinearity = Choice("activation of the state", ("tanh", "relu"), "tanh", also=["activation"])
 
     def kept_for_weights(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
         first = 0 if states else self._cells * self._state  # the state after a step is that before the next
@@ -174,7 +174,7 @@ class LSTM(_Recurrent):
     """Long short-term memory: four gates, a hidden state and a cell state.
 
     The input is (length, features); the outputs are all hidden states, and the last hidden and cell state of every
-    layer and direction (`lstm1[1]`, `lstm1[2]`). Further inputs, where given, are the first hidden and cell state.
+    layer and direction (`lstm1[1]`, `lstm1[2]`). Further inputs, where given, are the initial hidden and cell state.
     PyTorch adds two biases to every gate, Keras one: `convention`. `proj_size` makes the hidden state smaller by a
     learned matrix, as PyTorch does.
     """
@@ -223,9 +223,8 @@ class GRU(_Recurrent):
     """Gated recurrent unit: three gates and a hidden state.
 
     The input is (length, features); the outputs are all states, and the last state of every layer and direction
-    (`gru1[1]`). A second input, where given, is the first state. PyTorch adds two biases to every gate. Keras does so
-    with `reset_after` (its default), and one without: `convention` with `reset_after`. PyTorch knows `reset_after`
-    only.
+    (`gru1[1]`). A second input, where given, is the initial state. PyTorch adds two biases to every gate. Keras does so
+    with `reset_after` (its default), and one without: `convention` with `reset_after`. PyTorch has `reset_after` only.
     """
 
     kind = "gru"
@@ -260,7 +259,7 @@ class ConvLSTM(Layer):
 
     The input is (length, …) with one feature map in the network's layout for each step: (length, channels, height,
     width) or (length, height, width, channels). The convolution of the input has the stride and padding given; that
-    of the hidden state keeps its size. One bias for each gate, as Keras has. Keras gives the last step alone by
+    of the hidden state keeps its size. One bias for each gate, as in Keras. Keras outputs the last step alone by
     default.
     """
 
@@ -277,8 +276,8 @@ class ConvLSTM(Layer):
                       role=PADDING)  # fmt: skip
     dilation = PerAxis("distance between the window's taps", 1, also=["dilation_rate"], symbol="d",
                        role=DILATION)  # fmt: skip
-    bias = Flag("add a learned number to each channel of each gate", True, also=["use_bias"])
-    return_sequences = Flag("give every step; false gives the last step alone, as is Keras' default", True)
+    bias = Flag("learned bias of each channel of each gate", True, also=["use_bias"])
+    return_sequences = Flag("output every step; false outputs the last step alone, as is Keras' default", True)
 
     examples = (
         Example({"out_channels": 4, "kernel_size": 3, "padding": "same"}, (3, 6, 6, 2), (3, 6, 6, 4), 880, 93_312,

@@ -1,4 +1,4 @@
-"""Reductions: many numbers along some axes made one: their mean, sum, greatest, least, or the place of the greatest."""
+"""Reductions along axes: mean, sum, maximum, minimum, argmax."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Sum(_Reduction):
 
 
 class Max(_Reduction):
-    """Greatest number over axes, as PyTorch's `amax`; the greatest of several inputs is `maximum`."""
+    """Maximum over axes, as PyTorch's `amax`; the maximum of several inputs is `maximum`."""
 
     kind = "max"
     saves = BOTH
@@ -89,7 +89,7 @@ class Max(_Reduction):
 
 
 class Min(_Reduction):
-    """Least number over axes, as PyTorch's `amin`; the least of several inputs is `minimum`."""
+    """Minimum over axes, as PyTorch's `amin`; the minimum of several inputs is `minimum`."""
 
     kind = "min"
     saves = BOTH
@@ -99,7 +99,7 @@ class Min(_Reduction):
 
 
 class Argmax(Layer):
-    """Place of the greatest number along one axis; over all numbers without `dim`."""
+    """Index of the maximum along one axis; of all elements without `dim`."""
 
     kind = "argmax"
     saves = NOTHING

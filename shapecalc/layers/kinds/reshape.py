@@ -1,4 +1,4 @@
-"""Layers that only arrange numbers anew: flatten, reshape, permute and their like.
+"""Layers that only rearrange elements: flatten, reshape, permute and the like.
 
 Axes are named by number, the batch's being 0 (see `axes`); sizes are without the batch axis. A result with three or
 more axes counts as a feature map, in the layout of the network; one whose channels were moved does not.
@@ -27,18 +27,18 @@ def _arranged(x: Shape, sizes: tuple[Dim, ...]) -> Shape:
 
 
 def _is_inferred(size: Dim) -> bool:
-    """Tell whether a size of a list is the literal -1, which stands for the one that is worked out."""
+    """Return whether a size of a list is the literal -1, which stands for the size that is inferred."""
     return type(size) is int and size == -1
 
 
 def _check_inferred(layer: Any, name: str) -> None:
     found = sum(_is_inferred(size) for size in getattr(layer, name))
     if found > 1:
-        raise LayerError(f"{name} has {found} sizes of -1, but only one can be worked out", argument=name)
+        raise LayerError(f"{name} has {found} sizes of -1, but only one size can be inferred", argument=name)
 
 
 def _fill(sizes: tuple[Dim, ...], elements: Dim) -> tuple[Dim, ...]:
-    """Return the sizes with the one that is -1 worked out from how many elements there are."""
+    """Return the sizes with -1 replaced by the size inferred from the number of elements."""
     known = prod(size for size in sizes if not _is_inferred(size))
     return tuple(elements // known if _is_inferred(size) else size for size in sizes)
 
@@ -51,7 +51,7 @@ def _fill_constraint(sizes: tuple[Dim, ...], elements: Dim, name: str, whole: st
 
 
 class _Rearranged(Layer):
-    """What all of them share: the same numbers, seen under other axes."""
+    """What all of them share: the same elements under other axes."""
 
     view = True
     saves = NOTHING
@@ -61,7 +61,7 @@ class _Rearranged(Layer):
 
 
 class Flatten(_Rearranged):
-    """Flatten: several axes become one; all of them, where none is named."""
+    """Flatten: merges several axes into one; all of them by default."""
 
     kind = "flatten"
 
@@ -74,7 +74,7 @@ class Flatten(_Rearranged):
     )  # fmt: skip
 
     def _makes_an_axis(self, x: Shape) -> bool:
-        """Return whether a single number becomes one feature, as with Keras."""
+        """Return whether a scalar becomes one feature, as in Keras."""
         return not x.sizes and (self.start_dim, self.end_dim) == (1, -1)
 
     def _span(self, x: Shape) -> tuple[int, int]:
@@ -85,7 +85,7 @@ class Flatten(_Rearranged):
             return ()
         start, stop = self._span(x)
         if start >= stop:
-            raise LayerError(f"start_dim {self.start_dim} lies behind end_dim {self.end_dim}", argument="start_dim")
+            raise LayerError(f"start_dim {self.start_dim} comes after end_dim {self.end_dim}", argument="start_dim")
         return ()
 
     def output(self, x: Shape) -> Shape:
@@ -96,12 +96,12 @@ class Flatten(_Rearranged):
 
 
 class Reshape(_Rearranged):
-    """Reshape: the same numbers under other sizes, in the same order."""
+    """Reshape: the same elements, in the same order, under other sizes."""
 
     kind = "reshape"
     also = ("view",)
 
-    shape = Sizes("sizes of the output, without the batch axis; one may be -1; [] for a single number", inferred=True,
+    shape = Sizes("sizes of the output, without the batch axis; one may be -1; [] for a scalar", inferred=True,
                   scalar=True, also=["target_shape"])  # fmt: skip
 
     examples = (
@@ -118,12 +118,12 @@ class Reshape(_Rearranged):
 
 
 class Unflatten(_Rearranged):
-    """Unflatten: one axis becomes several."""
+    """Unflatten: splits one axis into several."""
 
     kind = "unflatten"
 
     dim = AxisNumber("the axis that is split up")
-    unflattened_size = Sizes("the sizes that it becomes; one may be -1", inferred=True, also=["sizes"])
+    unflattened_size = Sizes("the sizes that it is split into; one may be -1", inferred=True, also=["sizes"])
 
     examples = (
         Example({"dim": 1, "unflattened_size": [2, 3]}, (6, 5), (2, 3, 5), source="PyTorch 2.13.0, run"),
@@ -140,13 +140,13 @@ class Unflatten(_Rearranged):
 
 
 def _permuted(x: Shape, order: tuple[int, ...]) -> Shape:
-    """Return the shape with its axes in another order: a feature map only as long as its channels stay in place."""
+    """Return the shape with its axes in another order: a feature map only while its channel axis stays where it is."""
     stays = x.is_map and bool(order) and order[x.channel_axis] == x.channel_axis
     return Shape(tuple(x.sizes[i] for i in order), x.channels_last, is_map=stays)
 
 
 class Permute(_Rearranged):
-    """Permute: the axes in another order."""
+    """Permute: reorders the axes."""
 
     kind = "permute"
 
@@ -162,7 +162,7 @@ class Permute(_Rearranged):
         order = tuple([axis_of(dim, x.rank, "dims") for dim in dims])
         if sorted(order) != list(range(x.rank)):
             raise LayerError(
-                f"dims {list(self.dims)} is no order of the {x.rank} axes of its input",
+                f"dims {list(self.dims)} is not a permutation of the {x.rank} axes of its input",
                 hint=f"it must have each of 1 to {x.rank} once",
                 argument="dims",
             )
@@ -180,13 +180,13 @@ class Permute(_Rearranged):
 
 
 class Transpose(_Rearranged):
-    """Transpose: two axes change places."""
+    """Transpose: swaps two axes."""
 
     kind = "transpose"
     also = ("swapaxes",)
 
-    dim0 = AxisNumber("the one axis")
-    dim1 = AxisNumber("the other axis")
+    dim0 = AxisNumber("the first axis")
+    dim1 = AxisNumber("the second axis")
 
     examples = (
         Example({"dim0": 1, "dim1": -1}, (3, 4, 5), (5, 4, 3), source="PyTorch 2.13.0, run"),
@@ -206,11 +206,11 @@ class Transpose(_Rearranged):
 
 
 class Squeeze(_Rearranged):
-    """Squeeze: takes out axes of size 1. They are named, so that what comes out does not hang on the numbers."""
+    """Squeeze: removes axes of size 1. They must be named, so that the output's rank does not depend on sizes."""
 
     kind = "squeeze"
 
-    dim = AxisNumbers("the axes that are taken out", also=["axis"])
+    dim = AxisNumbers("the axes to remove", also=["axis"])
 
     examples = (
         Example({"dim": [2, 3]}, (512, 1, 1), (512,), source="PyTorch's docs of squeeze"),
@@ -227,12 +227,12 @@ class Squeeze(_Rearranged):
 
 
 class Unsqueeze(_Rearranged):
-    """Unsqueeze: puts in an axis of size 1."""
+    """Unsqueeze: inserts an axis of size 1."""
 
     kind = "unsqueeze"
     also = ("expand_dims",)
 
-    dim = AxisNumber("the number that the new axis will have", also=["axis"])
+    dim = AxisNumber("index of the new axis", also=["axis"])
 
     examples = (
         Example({"dim": -1}, (3,), (3, 1), source="PyTorch 2.13.0, run"),

@@ -1,4 +1,4 @@
-"""Changes of resolution without weights: resizing, pixel shuffling; and channels dealt anew."""
+"""Changes of resolution without weights: resizing and pixel shuffling; and channel shuffling."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _RANKS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3, "lanczos3": 
 """The spatial axes that a mode interpolates over (PyTorch, Keras); the others work over any number."""
 
 _REACHES = {"linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4, "lanczos3": 6, "lanczos5": 10}
-"""How many places a resized number is made from, by its mode; one in any other."""
+"""How many positions along an axis a resized element depends on, by mode; one in any other."""
 
 
 def _check_mode(argument: str, mode: str, axes: tuple[str, ...]) -> None:
@@ -36,13 +36,13 @@ def _check_mode(argument: str, mode: str, axes: tuple[str, ...]) -> None:
         raise LayerError(
             f"{argument} {mode} interpolates over {ranks_text((rank, rank))}, but the input has {len(axes)} "
             f"({', '.join(axes)})",
-            hint=f"{argument}: {linear} would do, or nearest",
+            hint=f"use {argument}: {linear}, or nearest",
             argument=argument,
         )
 
 
 def _seen(size: int, output: int, mode: str, times: Fraction | None = None, *, corners: bool = False) -> AxisDependence:
-    """Return what the places of an axis see that is resized in a mode."""
+    """Return what the positions of an axis depend on that is resized in a mode."""
     if mode == "area":
         return adaptive(size, output)
     return resized(size, output, _REACHES.get(mode, 1), times, is_centred=mode == "nearest-exact", corners=corners)
@@ -53,7 +53,7 @@ class Upsample(Layer):
 
     `mode` and `align_corners` change no size. Mode linear is for 1 spatial axis, bilinear and bicubic are for 2 and
     trilinear for 3; nearest, nearest-exact and area are for any number. With a second input and neither size nor
-    factor, to the spatial size of that: `from: [small, large]`. A size that comes of a factor is rounded down, as
+    factor, to the spatial size of that: `from: [small, large]`. A size computed from a factor is rounded down, as
     PyTorch does; Keras' layer, which takes whole factors, is `up_sampling`.
     """
 
@@ -65,8 +65,8 @@ class Upsample(Layer):
 
     scale_factor = Factors("how many times as large; the size is rounded down", None, symbol="r")
     size = PerAxis("spatial size of the output", None)
-    mode = Choice("how numbers in between are made", _MODES, "nearest", also=["interpolation"])
-    align_corners = Flag("whether corners keep their numbers; changes no size", None)
+    mode = Choice("interpolation mode", _MODES, "nearest", also=["interpolation"])
+    align_corners = Flag("align the corner pixels of input and output; changes no size", None)
 
     examples = (
         Example({"scale_factor": [2, 3.0]}, (3, 7, 9), (3, 14, 27), source="PyTorch 2.13.0, run"),
@@ -79,13 +79,13 @@ class Upsample(Layer):
         super().__init__(**values)
         if self.align_corners is not None and self.mode in ("nearest", "area", "nearest-exact"):
             raise LayerError(
-                f"align_corners says nothing in mode {self.mode}, which takes no elements from in between",
+                f"align_corners has no effect in mode {self.mode}, which does not interpolate",
                 hint="leave it out, or give mode: linear, bilinear, bicubic or trilinear",
                 argument="align_corners",
             )
 
     def under_name(self, word: str) -> Layer:
-        """Return the layer as made under a name of its kind: `UpsamplingBilinear2d` says its mode, as in PyTorch."""
+        """Return the layer as made under a name of its kind: `UpsamplingBilinear2d` implies its mode, as in PyTorch."""
         named = super().under_name(word)
         is_bilinear = "bilinear" in word.lower() and self.mode == "nearest"
         return named.with_values({"mode": "bilinear", "align_corners": True}) if is_bilinear else named
@@ -125,7 +125,7 @@ class Upsample(Layer):
 
 
 class UpSampling(Layer):
-    """Upsampling as Keras writes it, whose size is how many times as large the output is."""
+    """Upsampling by whole factors, as in Keras, where `size` is the factor."""
 
     kind = "up_sampling"
     ranks = (1, 3)
@@ -133,7 +133,7 @@ class UpSampling(Layer):
     also = ("up_sampling1d", "up_sampling2d", "up_sampling3d")
 
     size = PerAxis("how many times as large", 2, symbol="r", always=True)
-    interpolation = Choice("how numbers in between are made", _MODES, "nearest")
+    interpolation = Choice("interpolation mode", _MODES, "nearest")
 
     examples = (
         Example({"size": [1, 2]}, (2, 2, 3), (2, 4, 3), layout="HWC", source="Keras' docs of UpSampling2D"),
@@ -159,7 +159,7 @@ def _power(number: Dim, rank: int) -> Dim:
 
 
 class PixelShuffle(Layer):
-    """Pixel shuffle: r·r channels become one of r times the resolution along each spatial axis."""
+    """Pixel shuffle: rearranges r·r channels into one of r times the resolution along each spatial axis."""
 
     kind = "pixel_shuffle"
     ranks = (2, 2)
@@ -186,7 +186,7 @@ class PixelShuffle(Layer):
 
 
 class PixelUnshuffle(Layer):
-    """Pixel unshuffle: each block of r·r places becomes one place of r·r times the channels."""
+    """Pixel unshuffle: rearranges each block of r·r pixels into one pixel of r·r times the channels."""
 
     kind = "pixel_unshuffle"
     ranks = (2, 2)
@@ -213,13 +213,13 @@ class PixelUnshuffle(Layer):
 
 
 class ChannelShuffle(Layer):
-    """Channel shuffle: the channels of each group are dealt out over all groups. No size changes."""
+    """Channel shuffle: rearranges the channels across groups. No size changes."""
 
     kind = "channel_shuffle"
     ranks = (1, None)
     saves = NOTHING
 
-    groups = Integer("groups that the channels are dealt from", symbol="g", role=GROUPS)
+    groups = Integer("number of groups of channels", symbol="g", role=GROUPS)
 
     examples = (
         Example({"groups": 2}, (116, 28, 28), (116, 28, 28), source="torchvision's ShuffleNet V2 ×1.0, stage 2"),

@@ -1,4 +1,4 @@
-"""Taking tensors apart and putting them together: slices, pieces, stacks, copies. Nothing is learned."""
+"""Slicing, splitting, stacking, repeating and rolling of tensors. No parameters."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _FAR = 10**12
 
 
 class Slice(Layer):
-    """Slice: the part of one axis from `start` up to, not with, `end`, every `step`-th; as Python slices.
+    """Slice: the part of one axis from `start` up to, not with, `end`, every `step`-th; as slices in Python.
 
-    Negative positions count from the end; a start before the axis is the axis' start, an end beyond it the axis' end.
+    Negative positions count from the end; a start before the axis means its start, an end beyond it means its end.
     """
 
     kind = "slice"
@@ -68,7 +68,7 @@ class Slice(Layer):
 
 
 def _position(position: Dim, size: Dim) -> Dim:
-    """Return a position that may be counted from the end, from the beginning."""
+    """Return a position counted from the beginning, where it may be counted from the end."""
     return size + position if _is_from_end(position) else position
 
 
@@ -77,9 +77,10 @@ def _is_from_end(position: Dim) -> bool:
 
 
 class Split(Layer):
-    """Split: one axis cut into pieces of the sizes given, each an output (`split1[0]`, `split1[1]`).
+    """Split: cuts one axis into pieces of given sizes, each an output (`split1[0]`, `split1[1]`).
 
-    PyTorch's `torch.split` with a list of sizes, whose sum must be the axis. Equal pieces by their number are `chunk`.
+    PyTorch's `torch.split` with a list of sizes, whose sum must be the size of the axis. For a number of equal pieces
+    use `chunk`.
     """
 
     kind = "split"
@@ -107,17 +108,17 @@ class Split(Layer):
 
 
 class Chunk(Layer):
-    """Chunk: one axis cut into a number of equal pieces, each an output (`chunk1[0]`, `chunk1[1]`).
+    """Chunk: cuts one axis into a number of equal pieces, each an output (`chunk1[0]`, `chunk1[1]`).
 
-    Where the axis does not divide, the last piece is smaller, as in PyTorch; where PyTorch would give fewer pieces
-    than asked for, it is refused.
+    Where the axis does not divide, the last piece is smaller, as in PyTorch; where PyTorch would
+    return fewer pieces than `chunks`, it is an error.
     """
 
     kind = "chunk"
     view = True
     saves = NOTHING
 
-    chunks = Count("how many pieces")
+    chunks = Count("number of pieces")
     dim = AxisNumber("the axis that is cut", 1, channels=True, also=["axis"], always=True)
 
     examples = (
@@ -136,9 +137,9 @@ class Chunk(Layer):
 
         def tell() -> LayerError:
             return LayerError(
-                f"an axis of {size} does not make {self.chunks} pieces",
+                f"an axis of {size} does not split into {self.chunks} pieces",
                 (f"pieces of {ceil_div(size, self.chunks)} use it up before the last",),
-                "take fewer chunks, or split with the sizes wanted",
+                "use fewer chunks, or split with sizes",
                 "chunks",
             )
 
@@ -155,14 +156,14 @@ class Chunk(Layer):
 
 
 class Stack(Layer):
-    """Stack: inputs of one size, side by side along a new axis."""
+    """Stack: joins inputs of one size along a new axis."""
 
     kind = "stack"
     saves = NOTHING
     inputs = (1, None)
     branches = True
 
-    dim = AxisNumber("the new axis' place in the output: 1 is the first, -1 the last", 1, also=["axis"], always=True)
+    dim = AxisNumber("index of the new axis: 1 is the first, -1 the last", 1, also=["axis"], always=True)
 
     examples = (
         Example({"dim": 1}, [(3, 4), (3, 4)], (2, 3, 4), source="PyTorch 2.13.0, run"),
@@ -187,7 +188,7 @@ class Stack(Layer):
 
 
 class Expand(Layer):
-    """Expand: axes of 1 stretched to the sizes given, without copying; as PyTorch's `expand`.
+    """Expand: broadcasts axes of size 1 to the given sizes, without copying; as PyTorch's `expand`.
 
     The sizes are without the batch axis; -1 keeps an axis, and further axes may be added in front.
     """
@@ -208,7 +209,7 @@ class Expand(Layer):
         added = len(self.sizes) - x.rank
         if added < 0 or any(_kept(size) for size in self.sizes[:added]):
             raise LayerError(
-                f"sizes has {len(self.sizes)} numbers for an input of {x.rank} axes",
+                f"sizes has {len(self.sizes)} entries for an input of {x.rank} axes",
                 hint="give one for each axis; only axes that the input has may be -1",
                 argument="sizes",
             )
@@ -234,15 +235,15 @@ def _kept(size: Dim) -> bool:
 
 
 class Tile(Layer):
-    """Tile: every axis repeated so many times; PyTorch's `repeat` and `tile`.
+    """Tile: repeats the input along each axis; PyTorch's `repeat` and `tile`.
 
-    The numbers are without the batch axis; more of them than axes add axes in front, fewer leave the first axes alone.
+    `dims` is without the batch axis; more entries than axes add axes in front, fewer leave the first axes alone.
     """
 
     kind = "tile"
     saves = NOTHING
 
-    dims = Integers("times for each axis", minimum=1, also=["repeats", "multiples"])
+    dims = Integers("number of repeats along each axis", minimum=1, also=["repeats", "multiples"])
 
     examples = (
         Example({"dims": [2, 3]}, (3, 4), (6, 12), source="PyTorch 2.13.0, run"),
@@ -261,12 +262,12 @@ class Tile(Layer):
 
 
 class RepeatVector(Layer):
-    """Repeat vector: the whole input n times along a new first axis, as Keras' layer for sequence decoders."""
+    """Repeat vector: repeats the input n times along a new first axis, as in Keras, for sequence decoders."""
 
     kind = "repeat_vector"
     saves = NOTHING
 
-    n = Integer("how many times")
+    n = Integer("number of repeats")
 
     examples = (Example({"n": 4}, (7,), (4, 7), source="Keras 3.15.1, run"),)
 
@@ -278,13 +279,13 @@ class RepeatVector(Layer):
 
 
 class Roll(Layer):
-    """Roll: numbers pushed along axes, those that fall off come in again at the other end. No size changes."""
+    """Roll: shifts elements along axes; those shifted out re-enter at the other end. No size changes."""
 
     kind = "roll"
     saves = NOTHING
     also = ("shift", "cyclic_shift", "window_shift")
 
-    shifts = Integers("how far, along each axis", minimum=-_FAR)
+    shifts = Integers("shift along each axis", minimum=-_FAR)
     dims = AxisNumbers("the axes: 1 is the first, -1 the last", also=["dim", "axis"])
 
     examples = (
@@ -294,7 +295,7 @@ class Roll(Layer):
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         if len(self.shifts) != len(self.dims):
             raise LayerError(
-                f"shifts has {len(self.shifts)} numbers and dims {len(self.dims)}", hint="give one for each axis"
+                f"shifts has {len(self.shifts)} entries and dims has {len(self.dims)}", hint="give one for each axis"
             )
         for dim in self.dims:
             axis_of(dim, x.rank, "dims")

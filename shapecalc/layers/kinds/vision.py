@@ -1,4 +1,4 @@
-"""What windowed vision transformers are made of (Swin, Swin v2, MaxViT), and stochastic depth.
+"""Layers of windowed vision transformers (Swin, Swin v2, MaxViT), and stochastic depth.
 
 A feature map is cut into square windows of tokens, (windows, window², channels); attention works inside each, with
 learned biases for the distances between its tokens.
@@ -36,7 +36,7 @@ class _Windows(Layer):
         window = per_axis(self.window_size, len(x.spatial))
         if len(window) != len(x.spatial) or not window:
             raise LayerError(
-                f"window_size has {len(window)} numbers, but the input has {len(x.spatial)} spatial axes",
+                f"window_size has {len(window)} entries, but the input has {len(x.spatial)} spatial axes",
                 argument="window_size",
             )
         return window, tuple(ceil_div(size, side) for size, side in zip(x.spatial, window, strict=True))
@@ -46,7 +46,7 @@ class WindowPartition(_Windows):
     """Window partition: a feature map as windows of tokens, (windows, tokens in one, channels).
 
     The map is padded up to whole windows, as torchvision's Swin does. It is read in the network's layout. MaxViT's
-    grid attention takes its tokens from all over the map instead of side by side; the sizes are the same: `grid`.
+    grid attention takes its tokens from a grid over the whole map; the sizes are the same: `grid`.
     """
 
     kind = "window_partition"
@@ -68,7 +68,7 @@ class WindowPartition(_Windows):
 
 
 class WindowReverse(_Windows):
-    """Window reverse: windows of tokens laid back into the feature map that they were cut from.
+    """Window reverse: merges windows of tokens back into the feature map.
 
     The second input is that map, whose size the output has; its padding is cropped.
     """
@@ -97,10 +97,10 @@ class WindowReverse(_Windows):
 
 
 class WindowAttention(Layer):
-    """Self-attention inside windows of tokens (windows, tokens, channels), with learned relative position biases.
+    """Self-attention within windows of tokens (windows, tokens, channels), with learned relative position biases.
 
-    `position: table` is Swin's and MaxViT's: a number for each of the (2w−1)·(2w−1) distances in every head. `mlp` is
-    Swin v2's: a small network (2 → cpb_hidden → heads) gives them from the distances, and each head has a learned
+    `position: table` is Swin's and MaxViT's: a bias for each of the (2w−1)·(2w−1) distances in every head. `mlp` is
+    Swin v2's: a small network (2 → cpb_hidden → heads) computes them from the distances, and each head has a learned
     logit scale. The index that looks the biases up is a buffer, as torchvision registers it, and so is the table
     of distances of `mlp`. MACs of `mlp` are counted once for each sample, though the network runs once for a batch.
     """
@@ -111,10 +111,10 @@ class WindowAttention(Layer):
 
     num_heads = Integer("heads that the channels are split into", symbol="h")
     window_size = PerAxis("side of a window, in tokens", symbol="w", also=["partition_size"])
-    position = Choice("where the position biases come from", ("table", "mlp", "none"), "table")
-    qkv_bias = Flag("learned numbers added to queries, keys and values", True)
-    proj_bias = Flag("learned numbers added to the output", True, also=["out_bias"])
-    cpb_hidden = Integer("hidden features of the network that gives the biases", 512)
+    position = Choice("source of the position biases", ("table", "mlp", "none"), "table")
+    qkv_bias = Flag("learned biases of queries, keys and values", True)
+    proj_bias = Flag("learned biases of the output projection", True, also=["out_bias"])
+    cpb_hidden = Integer("hidden features of the network that computes the biases", 512)
 
     examples = (
         Example({"num_heads": 3, "window_size": 7}, (64, 49, 96), (64, 49, 96), 37_755, 145_108_992,
@@ -173,7 +173,7 @@ class WindowAttention(Layer):
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
         tokens, channels = x.sizes[-2:]
         each = 3 * channels + self.num_heads * tokens
-        if self.position == "mlp":  # queries and keys as they are normalised, and by what
+        if self.position == "mlp":  # queries and keys, normalised, and their norms
             each = each + 3 * channels + 4 * self.num_heads
         return [(prod(x.sizes[:-1]) * each, 0)]
 
@@ -187,10 +187,10 @@ class WindowAttention(Layer):
 
 
 class RelativePositionBias(Layer):
-    """Relative position bias: adds to attention scores (…, heads, L, S) a learned number for each distance and head.
+    """Relative position bias: adds a learned bias for each distance and head to attention scores (…, heads, L, S).
 
     With `window_size` the distances are those in a square window, as in Swin, and the index that looks them up is a
-    buffer; with `num_buckets` they are T5's, and nothing else is kept.
+    buffer; with `num_buckets` they are T5's, without a buffer.
     """
 
     kind = "relative_position_bias"
@@ -199,7 +199,7 @@ class RelativePositionBias(Layer):
     elementwise = True
 
     window_size = PerAxis("side of the window whose tokens attend", None, symbol="w")
-    num_buckets = Integer("how many distances are told apart, as in T5", None)
+    num_buckets = Integer("number of buckets of distances, as in T5", None)
 
     examples = (
         Example({"window_size": 7}, (3, 49, 49), (3, 49, 49), 507, 0, "Swin-T, torchvision", buffers=2_401),
@@ -228,7 +228,7 @@ class RelativePositionBias(Layer):
 
 
 class StochasticDepth(Layer):
-    """Stochastic depth: in training drops a whole residual branch, or lets it pass. No size changes."""
+    """Stochastic depth: drops a residual branch at random in training; returns its input unchanged at inference."""
 
     kind = "stochastic_depth"
     only_training = True
@@ -237,7 +237,7 @@ class StochasticDepth(Layer):
     elementwise = True
 
     p = Number("probability of dropping it", 0.0, minimum=0, maximum=1, also=["rate", "drop_prob"])
-    mode = Choice("batch: for all samples at once; row: for each apart", ("batch", "row"), "row")
+    mode = Choice("batch: drop for all samples together; row: for each sample on its own", ("batch", "row"), "row")
 
     examples = (Example({"p": 0.2}, (96, 56, 56), (96, 56, 56), source="torchvision.ops.StochasticDepth"),)
 
