@@ -29,7 +29,7 @@ __all__ = ["cli", "main", "status_of"]
 
 _INTERRUPTED = 130
 _ENDINGS = ("SIGTERM", "SIGHUP")
-"""Signals that end a command as Ctrl-C does: after it has put away what it was writing."""
+"""Signals that end a command as Ctrl-C does: after it has cleaned up the files it was writing."""
 
 
 class _Ended(KeyboardInterrupt):
@@ -45,30 +45,30 @@ def status_of(interruption: BaseException | None) -> int:
 
 
 @contextlib.contextmanager
-def _endings_heard() -> Iterator[None]:
-    """Let signals that end a command do so by an exception, unless the caller has them ignored (as nohup does)."""
+def _endings_caught() -> Iterator[None]:
+    """Turn signals that end a command into an exception, unless the caller ignores them (as nohup does)."""
 
     def end(number: int, _: FrameType | None) -> None:
         raise _Ended(number)
 
-    heard = [number for name in _ENDINGS if (number := getattr(signal, name, None)) is not None]
+    caught = [number for name in _ENDINGS if (number := getattr(signal, name, None)) is not None]
     is_main = threading.current_thread() is threading.main_thread()
-    heard = [number for number in heard if is_main and signal.getsignal(number) is signal.SIG_DFL]
-    for number in heard:
+    caught = [number for number in caught if is_main and signal.getsignal(number) is signal.SIG_DFL]
+    for number in caught:
         signal.signal(number, end)
     try:
         yield
     finally:
-        for number in heard:
+        for number in caught:
             signal.signal(number, signal.SIG_DFL)
 
 
 _SHARED = ("completion", "formats", "options")
-"""Modules of this folder that are no command."""
+"""Modules of this folder that are not commands."""
 
 
 class _Commands(click.Group):
-    """The commands, each imported when it is asked for."""
+    """The commands, each imported when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         files = sorted(os.listdir(os.path.dirname(__file__)))
@@ -98,22 +98,22 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "-V", "--version", message="shapecalc %(version)s")
 def cli() -> None:
-    """Size the tensors of a neural network: shapes, parameters, multiply-accumulates, and why.
+    """Compute the tensor shapes, parameters, MACs and memory of a neural network, and show the arithmetic.
 
-    A SPEC is a YAML file, the bare name of a bundled network (see `shapecalc specs`), or - for standard input.
+    SPEC is a YAML file, the name of a bundled network (see `shapecalc specs`), or - for standard input.
     """
 
 
 def main() -> None:
-    """Run the command line, and leave with its exit status."""
+    """Run the command line, and exit with its status."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever called
+        if getattr(sys, name) is None:  # closed by the caller
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  (for as long as the process is)
     try:
-        with inputs_noted(), _endings_heard():
+        with inputs_noted(), _endings_caught():
             status = _run()
         sys.exit(status)
-    except BrokenPipeError:  # whoever read the output has left: so do we, without a word
+    except BrokenPipeError:  # the reader of the output has closed it: exit silently
         _close_quietly()
         sys.exit(1)
     except OSError as error:
@@ -121,14 +121,14 @@ def main() -> None:
         _say(clean(f"the output cannot be written: {error.strerror or error}"))
         sys.exit(2)
     except MemoryError:
-        _say("there is not enough memory for that")
+        _say("not enough memory")
         sys.exit(2)
     finally:
-        gc.freeze()  # nor is the last search worth its time, the one at the end of the process
+        gc.freeze()  # skips the garbage collection at the end of the process as well
 
 
 def _say(words: str) -> None:
-    """Write a last line to standard error, if that can be written."""
+    """Write a last line to standard error, where it can be written."""
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{words}\n")
         sys.stderr.flush()
@@ -158,7 +158,7 @@ def _run() -> int:
 
 
 def _open_streams() -> None:
-    """Let what is written bear any character, whatever the encoding of the stream has."""
+    """Make the output streams accept any character, whatever their encoding."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if hasattr(stream, "reconfigure"):
@@ -170,7 +170,7 @@ def _open_streams() -> None:
 
 
 def _show_misuse(error: click.ClickException) -> None:
-    """Write to standard error how the command was used wrongly: words of the user's stay in their line."""
+    """Write a usage error to standard error: line breaks in the user's words are escaped."""
     if type(error).show is click.UsageError.show:
         error = click.UsageError(clean(error.format_message()), error.ctx)  # type: ignore[attr-defined]
     elif type(error).show is click.ClickException.show:
@@ -179,6 +179,6 @@ def _show_misuse(error: click.ClickException) -> None:
 
 
 def _close_quietly() -> None:
-    """Leave nothing for the interpreter to flush into a pipe that is closed."""
+    """Leave nothing for the interpreter to flush into a closed pipe."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

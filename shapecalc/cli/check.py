@@ -1,4 +1,4 @@
-"""`shapecalc check`: whether specifications are right, and their expectations are met."""
+"""`shapecalc check`: whether specifications are valid, and their expectations met."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _MOST_LAYERS = 100_000
-"""The most layers that the members of a family are checked with, together: seconds."""
+"""The maximum number of layers that the members of a family have together, to check all of them: seconds."""
 
 _LAYERS_OF_A_FAILURE = 1_000
-"""What a member counts as that could not be built, beside the layers that were written out."""
+"""How many layers a member counts as that could not be built, besides the layers that were expanded."""
 
 
-@click.command(short_help="Check specifications, and their expectations.")
+@click.command(short_help="Check specifications and their expectations.")
 @spec_argument("specs", "SPEC...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Check every bundled specification as well.")
+@click.option("--all", "every", is_flag=True, help="Check every bundled specification too.")
 @set_option
 @input_option
 @output_formats("text", "json", "markdown", "html", "github")
@@ -50,10 +50,10 @@ def command(
     format_: str,
     output: str | None,
 ) -> int:
-    """Check specifications and their expectations under `expect:`; one line for each file.
+    """Check specifications and their expectations (`expect:`), and print one line for each file.
 
-    A family's file is checked with all its members. --format github writes the annotations of its
-    workflows. Exits with 1 when anything is wrong.
+    A file that describes a family is checked with all its variants. --format github prints annotations for
+    GitHub Actions. The exit status is 1 when anything is wrong.
     """
     if not specs and not every:
         raise click.UsageError("give a SPEC to check, or --all for the bundled ones")
@@ -92,12 +92,12 @@ def _bundled() -> Iterator[str]:
 
 
 def _check(spec: str, variables: Mapping[str, Any], inputs: Any = None) -> Checked:
-    """Return what is wrong with a specification, its members included."""
+    """Return the problems of a specification, its members included."""
     from shapecalc.language.members import find_members
     from shapecalc.network import load
     from shapecalc.renderers.check import Checked
 
-    problems: dict[Problem, Problem] = {}  # what members have in common is said once
+    problems: dict[Problem, Problem] = {}  # a problem that members share is listed once
     warnings: dict[Problem, None] = {}
     expectations = count = params = layers = 0
     name = spec
@@ -125,15 +125,15 @@ def _check(spec: str, variables: Mapping[str, Any], inputs: Any = None) -> Check
             expectations += len(report.graph.expectations)
             wrong = network.unmet(report)
             layers += len(report.rows)
-        for problem in wrong:  # without its hint, which is worked out only for what is shown
+        for problem in wrong:  # without its hint, which is computed only for what is shown
             problems.setdefault(problem._replace(hint="", copies=1), problem)
-    told = f"{name}, {params:,} parameters" if count == 1 else count_noun(count, "network")
-    return Checked(spec, count, expectations, told, tuple(problems.values()), (*warnings,), 1 if problems else 0)
+    summary = f"{name}, {params:,} parameters" if count == 1 else count_noun(count, "network")
+    return Checked(spec, count, expectations, summary, tuple(problems.values()), (*warnings,), 1 if problems else 0)
 
 
 def _too_much(member: Member, number: int, members: int) -> Problem:
-    """Return the problem that a family is too large to be checked in one."""
+    """Return the problem that a family is too large to be checked at once."""
     document = member.specification.document
     mark = document.keys["variants"].mark if document else None
-    message = f"its variants are too large to be checked all together: only {number:,} of {members:,} were"
-    return Problem(message, mark, hint="divide them between several files")
+    message = f"the variants are too large to check all together: only {number:,} of {members:,} were checked"
+    return Problem(message, mark, hint="split them over several files")

@@ -1,4 +1,4 @@
-"""`shapecalc compare`: networks side by side."""
+"""`shapecalc compare`: several networks side by side."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command(short_help="Put networks side by side: totals, shares, ratios.")
+@click.command(short_help="Compare networks side by side: totals and ratios.")
 @spec_argument("specs", "SPEC SPEC...", nargs=-1)
-@click.option("--input", "inputs", metavar="SIZE", multiple=True, help="The input size of all of them.")
+@click.option("--input", "inputs", metavar="SIZE", multiple=True, help="Set the input size of all networks.")
 @set_option
 @layout_option
 @batch_option
@@ -35,12 +35,12 @@ def command(
     specs: Sequence[str], inputs: Sequence[str], settings: Sequence[str], layout: str | None, batch: int,
     format_: str, output: str | None,
 ) -> None:  # fmt: skip
-    """Show networks side by side: totals, ratios to the first, and which kinds of layer hold them."""
+    """Compare networks side by side: totals, ratios to the first network, and shares of each kind of layer."""
     from shapecalc.questions.compare import compare
     from shapecalc.renderers.comparison import draw_comparison
 
     if len(specs) < 2:
-        raise click.UsageError("give two SPECs or more to compare")
+        raise click.UsageError("give two or more SPECs to compare")
     networks = [load_network(spec, inputs, settings, layout or "") for spec in specs]
     comparison = compare([network.infer(batch=batch, layout=layout or "") for network in networks])
     if format_ == "json":

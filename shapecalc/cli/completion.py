@@ -1,4 +1,4 @@
-"""What a shell completes: specifications (bundled names and files), layers, variables, kinds."""
+"""Shell completion: specifications (bundled names and files), layers, variables, kinds."""
 
 from __future__ import annotations
 
@@ -23,22 +23,24 @@ def _items(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
 
 
 def complete_bundled(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-    """Return the bundled networks that begin so."""
-    from shapecalc.language.files import bundled_members  # for a completion alone
+    """Return the bundled networks that start with the word."""
+    from shapecalc.language.files import bundled_members  # needed for completion only
 
     return _items([name for _, name in bundled_members()], incomplete)
 
 
 def complete_specs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the bundled networks, YAML files and folders that begin so."""
+    """Return the bundled networks, YAML files and folders that start with the word."""
     bundled, found = complete_bundled(ctx, param, incomplete), list(_files(incomplete))
-    if not bundled and len(found) == 1 and found[0].endswith(os.sep):  # a shell would end the word: go on in the folder
+    if (
+        not bundled and len(found) == 1 and found[0].endswith(os.sep)
+    ):  # the shell would end the word: list the folder too
         found += _files(found[0])
     return [*bundled, *_items(found, incomplete)]
 
 
 def _files(incomplete: str) -> Iterable[str]:
-    """Yield the YAML files and the folders beside what was written; hidden ones where their dot was."""
+    """Yield the YAML files and folders that start with the word; hidden ones only where it starts with a dot."""
     folder, start = os.path.split(incomplete)
     try:
         with os.scandir(os.path.expanduser(folder) or ".") as entries:
@@ -55,14 +57,16 @@ def _files(incomplete: str) -> Iterable[str]:
 
 
 def _of_network(words_of: Callable[[Any], Sequence[str]]) -> Callable[..., list[CompletionItem]]:
-    """Return what completes words of the network that the command names."""
+    """Return a function that completes words of the network that the command names."""
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
         from shapecalc.errors import ShapecalcError
         from shapecalc.network import load
 
         spec = ctx.params.get("spec") or ctx.params.get("target") or ctx.params.get("first")
-        spec = spec or next(iter(ctx.params.get("specs") or ctx.args), None)  # the latter where an option is begun
+        spec = spec or next(
+            iter(ctx.params.get("specs") or ctx.args), None
+        )  # the latter while an option is being typed
         if not spec or spec == "-":
             return []
         try:
@@ -85,18 +89,18 @@ complete_settings = _of_network(
 
 
 def _shown(value: Any) -> str:
-    """Return the value that a variable has, to be changed; nothing for one that a shell would need in quotes."""
+    """Return the value of a variable, to be edited; nothing for one that the shell would need quoted."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return text if text.replace("_", "").replace(".", "").replace("-", "").isalnum() else ""
 
 
 def complete_kinds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-    """Return the kinds of layer that begin so."""
+    """Return the kinds of layer that start with the word."""
     from shapecalc.layers import KINDS  # it loads every family
 
     return _items(KINDS, incomplete)
 
 
 def complete_targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the kinds of layer and the specifications that begin so."""
+    """Return the kinds of layer and the specifications that start with the word."""
     return [*complete_kinds(ctx, param, incomplete), *complete_specs(ctx, param, incomplete)]

@@ -1,4 +1,4 @@
-"""`shapecalc diff`: layer by layer what differs between two networks."""
+"""`shapecalc diff`: the differences between two networks, layer by layer."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command(short_help="Show layer by layer what differs between two networks.")
+@click.command(short_help="Show the differences between two networks, by layer.")
 @spec_argument("first")
 @spec_argument("second", "[SPEC]", required=False)
-@click.option("--set", "both", metavar="NAME=VALUE", multiple=True, help="A variable's value in both.")
-@click.option("--set-a", metavar="NAME=VALUE", multiple=True, help="A variable's value in the first.")
-@click.option("--set-b", metavar="NAME=VALUE", multiple=True, help="A variable's value in the second.")
-@click.option("--input", "inputs", metavar="SIZE", multiple=True, help="The input size of both.")
-@click.option("--input-a", metavar="SIZE", multiple=True, help="The input size of the first.")
-@click.option("--input-b", metavar="SIZE", multiple=True, help="The input size of the second.")
-@click.option("--all", "everything", is_flag=True, help="Show the layers that are the same, too.")
+@click.option("--set", "both", metavar="NAME=VALUE", multiple=True, help="Set a variable in both networks.")
+@click.option("--set-a", metavar="NAME=VALUE", multiple=True, help="Set a variable in the first network.")
+@click.option("--set-b", metavar="NAME=VALUE", multiple=True, help="Set a variable in the second network.")
+@click.option("--input", "inputs", metavar="SIZE", multiple=True, help="Set the input size of both networks.")
+@click.option("--input-a", metavar="SIZE", multiple=True, help="Set the input size of the first network.")
+@click.option("--input-b", metavar="SIZE", multiple=True, help="Set the input size of the second network.")
+@click.option("--all", "everything", is_flag=True, help="Show unchanged layers too.")
 @batch_option
 @layout_option
 @depth_option
-@click.option("--exit-code", is_flag=True, help="Exit with 1 where the networks differ.")
+@click.option("--exit-code", is_flag=True, help="Exit with status 1 if the networks differ.")
 @output_formats("text", "json", "markdown", "html")
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     first: str, second: str | None, both: Sequence[str], set_a: Sequence[str], set_b: Sequence[str],
@@ -45,18 +45,18 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     layout: str | None, depth: int | str, exit_code: bool,
     format_: str, output: str | None,
 ) -> int:  # fmt: skip
-    """Show layer by layer what differs between two networks, two settings of variables, or two input sizes.
+    """Show, layer by layer, the differences between two networks, two settings of variables, or two input sizes.
 
-    With one SPEC, it is compared with itself: `diff resnet50 --set-b width_per_group=128`. Layers are matched by
-    name and kind, then by kind. With --depth, blocks that it leaves closed are compared as a
-    whole. The exit status is 0 whether or not they differ; with --exit-code it is 1 where a
-    layer, an input, an output or a sum does. The names of the networks may differ.
+    With one SPEC, compare it with itself: `diff resnet50 --set-b width_per_group=128`. Layers are matched by
+    name and kind, then by kind. With --depth, blocks that stay collapsed are compared as a whole. The exit
+    status is 0 even if the networks differ; with --exit-code it is 1 if a layer, an input, an output or a
+    total differs. The names of the networks are not compared.
     """
     from shapecalc.questions.compare import diff
     from shapecalc.renderers.difference import draw_difference
 
     if second is None and not (set_a or set_b or input_a or input_b):
-        raise click.UsageError("give a second SPEC, or what differs: --set-b NAME=VALUE or --input-b SIZE")
+        raise click.UsageError("give a second SPEC, or a change to compare: --set-b NAME=VALUE or --input-b SIZE")
     before = load_network(first, [*inputs, *input_a], _merged(both, set_a), layout or "")
     after = load_network(second or first, [*inputs, *input_b], _merged(both, set_b), layout or "")
     shown = layout or before.graph.layout
@@ -75,6 +75,6 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
 
 
 def _merged(both: Sequence[str], own: Sequence[str]) -> list[str]:
-    """Return settings of which those of one side go before those of both."""
+    """Return the settings of both networks, overridden by those of one."""
     named = {pair.partition("=")[0].strip() for pair in own}
     return [*[pair for pair in both if pair.partition("=")[0].strip() not in named], *own]

@@ -1,4 +1,4 @@
-"""`shapecalc explain`: the arithmetic of every number."""
+"""`shapecalc explain`: the arithmetic behind every number."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ FORMATS = ("text", "json", "markdown", "latex", "html")
 WHAT = ("output", "params", "macs", "output_bytes")
 
 
-@click.command(short_help="Show the arithmetic of every number.")
+@click.command(short_help="Show the arithmetic behind every number.")
 @network_options
 @click.argument("layers", metavar="[LAYER]...", nargs=-1, shell_complete=completed("layers"))
 @click.option(
     "--what",
     type=click.Choice(WHAT),
     multiple=True,
-    help="Which numbers; may be repeated. All but output_bytes by default.",
+    help="Choose the numbers to explain; may be repeated. Default: all except output_bytes.",
 )
-@click.option("--back", is_flag=True, help="Follow the sizes of the layer's input back to the input of the network.")
+@click.option("--back", is_flag=True, help="Trace the layer's input size back to the input of the network.")
 @layout_option
 @output_formats(*FORMATS)
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
@@ -42,12 +42,12 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     format_: str,
     output: str | None,
 ) -> None:
-    """Show the arithmetic of every number: the rule, the rule with this layer's numbers, where those come from.
+    """Show the arithmetic behind every number: the formula, the formula with values, and where each value comes from.
 
-    A LAYER is the name of a layer or of a block; all are explained where none is named. Where sizes do not fit, every
-    layer that could be inferred is explained, then the error is shown.
+    LAYER is the name of a layer or a block; by default all layers are explained. After a shape error, every layer
+    that could be inferred is explained, then the error is shown.
     """
-    from shapecalc.questions.explain import explain_report  # after the options were found good
+    from shapecalc.questions.explain import explain_report  # after the options are validated
 
     network = load_network(spec, inputs, settings, layout or "")
     report, failure = inferred(network, output, layout=layout or "")

@@ -1,4 +1,4 @@
-"""The formats of a command: one option for all of them, and the file that names one by its suffix."""
+"""The output formats of a command: the options --format and --output, and the formats of file suffixes."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ SUFFIXES = {
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tex": "latex", ".svg": "svg", ".py": "python",
     ".parquet": "parquet",
 }  # fmt: skip
-"""What the suffix of a file says of its format; the first suffix of a format is the one that hints name."""
+"""The format of each file suffix; the first suffix of a format is the one that hints name."""
 
 
 class _Format(click.Choice[str]):
-    """The name of a format, or another name of it."""
+    """The name of a format, or an alias of it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return super().convert(ALSO.get(value, value), param, ctx)
 
 
 def output_formats(*formats: str, output: Sequence[str] = ("--output", "-o")) -> Callable[[_Command], _Command]:
-    """Add --format and --output to a command that writes these formats: the first where neither names one."""
+    """Add --format and --output to a command that writes these formats; the first one is the default."""
 
     def add(function: _Command) -> _Command:
         for names, attributes in reversed(format_options(formats, output)):
@@ -52,25 +52,25 @@ def format_options(
         return value or _named_by(ctx.params.get("output"), formats)
 
     names = ", ".join(formats)
-    help_ = f"How to write it: {names}; by the suffix of FILE otherwise, or {formats[0]}."
+    help_ = f"Choose the output format: {names}. Default: from the suffix of FILE, else {formats[0]}."
     return [
         (["--format", "format_"],
          {"type": _Format(formats), "metavar": "FORMAT", "callback": read_format, "help": help_}),
         ([*output, "output"],
          {"metavar": "FILE", "type": click.Path(dir_okay=False), "callback": _read_output, "is_eager": True,
-          "help": "Write to a file instead of the screen."}),
+          "help": "Write to FILE instead of the screen."}),
     ]  # fmt: skip
 
 
 def _read_output(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Return the file to write to, or None for the screen: `-` is the screen as well."""
+    """Return the file to write to, or None for the screen; `-` is the screen too."""
     if value == "":
         raise click.BadParameter("the name of the file is empty", ctx, param)
     return None if value == "-" else value
 
 
 def _named_by(output: str | None, formats: Sequence[str]) -> str:
-    """Return the format that a file's suffix names. Errors: `UsageError` for one that the command does not write."""
+    """Return the format of a file's suffix. Errors: `UsageError` for one that the command does not write."""
     suffix = os.path.splitext(output or "")[1]
     if not suffix:
         return formats[0]

@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command(short_help="Give sizes, parameters and MACs as closed formulas.")
+@click.command(short_help="Show sizes, parameters and MACs as closed formulas.")
 @network_options
 @click.option(
     "--symbol", "-s", "symbols", metavar="NAME", multiple=True,
-    help="H, W (D, L) for the input's axes, N for the batch, or a variable of the specification. May be repeated.",
+    help="Keep a symbol: H, W (D, L) for the input's axes, N for the batch, or a variable. May be repeated.",
 )  # fmt: skip
 @click.option(
     "--what", metavar="LIST", multiple=True,
-    help="output, params, macs, weights, biases, trainable, buffers; with commas. May be repeated.",
+    help="Choose, separated by commas: output, params, macs, weights, biases, trainable, buffers. May be repeated.",
 )  # fmt: skip
 @click.option(
     "--layer",
     metavar="NAME",
     default="",
     shell_complete=completed("layers"),
-    help="Of one layer, in place of the whole network.",
+    help="Show the formulas of one layer instead of the whole network.",
 )
 @output_formats("text", "json", "markdown", "latex", "html", "python")
 def command(
@@ -44,10 +44,10 @@ def command(
     format_: str,
     output: str | None,
 ) -> None:
-    """Give the output size, parameters and MACs as closed formulas in chosen symbols.
+    """Show the output size, parameters and MACs as closed formulas in the chosen symbols.
 
-    Without --symbol they are the height and width of the input. Each formula is compared with plain inference before
-    it is shown. ⌊x⌋ is x rounded down; A + B·k stands for A, A + B, A + 2·B and so on.
+    The default symbols are the height and width of the input. Each formula is verified against inference at many
+    sizes before it is shown. ⌊x⌋ means x rounded down; A + B·k means A, A + B, A + 2·B and so on.
     """
     network = load_network(spec, inputs, settings)
     quantities = [word.strip() for listed in what for word in listed.split(",") if word.strip()]

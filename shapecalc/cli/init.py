@@ -1,4 +1,4 @@
-"""`shapecalc init`: a specification to begin from."""
+"""`shapecalc init`: a specification to start from."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ __all__ = ["command"]
 _STARTER = "network.yaml"
 
 
-@click.command(short_help="Write a specification to begin from.")
+@click.command(short_help="Write a specification to start from.")
 @click.argument("name", metavar="[NAME]", required=False, shell_complete=completed("bundled"))
 @click.option(
     "-o", "--output", "target", metavar="FILE", type=click.Path(),
-    help="Write to this file: - for the screen.  [default: NAME.yaml, or network.yaml]",
+    help="Write to FILE; - for the screen.  [default: NAME.yaml, or network.yaml]",
 )  # fmt: skip
 def command(name: str | None, target: str | None) -> None:
-    """Write a copy of the bundled network NAME to begin from; without NAME, a small commented specification.
+    """Write a copy of the bundled network NAME to start from; without NAME, a small commented example.
 
-    Nothing is written over. Files that the network uses are written beside it.
+    Existing files are never overwritten. Files that the network uses are written to the same folder.
     """
-    from shapecalc.language.copies import STARTER, starting_files  # after the options are known
+    from shapecalc.language.copies import STARTER, starting_files  # after the options are validated
 
     files = starting_files(name) if name else {_STARTER: STARTER}
     own, *used = files
@@ -39,8 +39,8 @@ def command(name: str | None, target: str | None) -> None:
     paths = {target: files[own], **{os.path.join(folder, one): files[one] for one in used}}
     taken = [path for path in paths if os.path.lexists(path)]
     if taken:
-        raise UsageError(Problem(f"{taken[0]} is there already", hint="name another file: -o FILE"))
+        raise UsageError(Problem(f"{taken[0]} exists already", hint="choose another file: -o FILE"))
     for path, text in paths.items():
         emit(text, path, "yaml")
     beside = f", and {', '.join(list(paths)[1:])}, which it uses" if used else ""
-    complain([f"wrote {target}{beside}", f"   `shapecalc summary {target}` shows it"])
+    complain([f"wrote {target}{beside}", f"   to see it, run `shapecalc summary {target}`"])

@@ -1,4 +1,4 @@
-"""`shapecalc layer`: one layer worked out without a file. Its options are the arguments of its kind."""
+"""`shapecalc layer`: compute one layer without a file. The options are the arguments of its kind."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
 
 
 class _Kinds(click.Group):
-    """The kinds as commands, each made from its declaration when it is asked for."""
+    """The kinds as commands, each made from its declaration when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         from shapecalc.layers import KINDS  # it loads every family
@@ -60,13 +60,13 @@ class _Kinds(click.Group):
 
 @click.group(
     cls=_Kinds,
-    short_help="Work out one layer, without a file.",
+    short_help="Compute one layer, without a file.",
     subcommand_metavar="KIND [OPTIONS]",
     options_metavar="",
-    epilog="`shapecalc layers` lists the kinds, `shapecalc layer KIND --help` the options of one.",
+    epilog="`shapecalc layers` lists the kinds; `shapecalc layer KIND --help` lists the options of a kind.",
 )
 def command() -> None:
-    """Work out one layer without a file: its options are the arguments of its KIND.
+    """Compute the output size, parameters and MACs of one layer. The options are the arguments of its KIND.
 
     \b
     shapecalc layer conv --input 227x227x3 --layout hwc --out-channels 96 \\
@@ -75,7 +75,7 @@ def command() -> None:
 
 
 def _reader(argument: Argument) -> Callable[[click.Context, click.Parameter, str | None], Any]:
-    """Return what reads the value of an argument, as it is written in a command: 3, 3x3, 0:1x0:1, same."""
+    """Return a function that parses the value of an argument on the command line: 3, 3x3, 0:1x0:1, same."""
 
     def read(ctx: click.Context, param: click.Parameter, text: str | None) -> Any:
         if text is None:
@@ -84,9 +84,9 @@ def _reader(argument: Argument) -> Callable[[click.Context, click.Parameter, str
             value = text if isinstance(argument, Text) else _read(text, argument)
             argument.normalise(value)
         except LayerError as error:
-            told = error.message + (f": {error.hint}" if error.hint else "")
-            raise click.BadParameter(told, ctx, param) from None
-        except (ValueError, RecursionError):  # brackets within brackets without end
+            message = error.message + (f": {error.hint}" if error.hint else "")
+            raise click.BadParameter(message, ctx, param) from None
+        except (ValueError, RecursionError):  # endlessly nested brackets
             raise click.BadParameter(f"{text!r} is not {argument.expected}", ctx, param) from None
         return value
 
@@ -94,10 +94,10 @@ def _reader(argument: Argument) -> Callable[[click.Context, click.Parameter, str
 
 
 def _read(text: str, argument: Argument) -> Any:
-    """Return a value: a number, a word, numbers with x or commas between them, pairs with colons."""
+    """Return a value: a number, a word, numbers separated by x or commas, pairs with colons."""
     text = text.strip()
     if isinstance(argument, Choice) or (argument.words and text.isidentifier() and text not in _NOTHING):
-        return text  # a word that is not one of the known ones: the argument says so
+        return text  # the argument reports an unknown word
     if text.startswith("["):
         import json
 
@@ -115,7 +115,7 @@ def _piece(text: str) -> Any:
         return None
     if _WHOLE.fullmatch(text):
         return int(text)
-    if "_" in text or not text.isascii():  # which Python alone reads as numbers
+    if "_" in text or not text.isascii():  # only Python reads these as numbers
         raise ValueError(text)
     return float(text)
 
@@ -157,13 +157,15 @@ def _command_of(cls: type[Layer], word: str) -> click.Command:
 
 def _shared_options(cls: type[Layer]) -> Iterator[click.Parameter]:
     several = cls.inputs[1] != 1
-    words = "Size of what comes in: 3x224x224." + (" Once for each input." if several else "")
+    words = "Set the input size: 3x224x224." + (" Repeat it for each input." if several else "")
     yield click.Option(["--input", "inputs"], metavar="SIZE", multiple=True, help=words)
     layouts = click.Choice(["chw", "hwc"], case_sensitive=False)
-    yield click.Option(["--layout"], type=layouts, default="chw", help="How sizes are written. [default: chw]")
+    yield click.Option(
+        ["--layout"], type=layouts, default="chw", help="Choose the order of the axes of sizes.  [default: chw]"
+    )
     yield click.Option(["--explain"], is_flag=True, help="Show the arithmetic.")
     yield click.Option(["--batch"], type=click.IntRange(1, 10**9), default=1, metavar="N",
-                       help="Samples that MACs and bytes are for.")  # fmt: skip
+                       help="Set the batch size that MACs and bytes are for.")  # fmt: skip
     for names, attributes in format_options(_FORMATS):
         yield click.Option(names, **attributes)
 
@@ -171,12 +173,12 @@ def _shared_options(cls: type[Layer]) -> Iterator[click.Parameter]:
 def _option(argument: Argument) -> click.Option:
     words = (argument.name, *argument.also)
     spelled = [word.replace("_", "-") for word in words]
-    told = argument.doc + _default(argument)
+    help_ = argument.doc + _default(argument)
     if isinstance(argument, Flag):
         names = [f"--{word}/--no-{word}" for word in dict.fromkeys(spelled)]
-        return click.Option([*names, _key(argument)], default=None, help=told)
+        return click.Option([*names, _key(argument)], default=None, help=help_)
     names = [f"--{word}" for word in dict.fromkeys(spelled)]
-    return click.Option([*names, _key(argument)], callback=_reader(argument), metavar=_metavar(argument), help=told)
+    return click.Option([*names, _key(argument)], callback=_reader(argument), metavar=_metavar(argument), help=help_)
 
 
 def _key(argument: Argument) -> str:
@@ -213,7 +215,7 @@ def _work_out(cls: type[Layer], word: str, request: _Request, values: dict[str, 
         wanted = ", ".join([f"--{argument.name.replace('_', '-')} ({argument.doc})" for argument in missing])
         raise click.UsageError(f"{cls.kind} needs {wanted}", click.get_current_context())
     if not request.inputs and cls.inputs != (0, 0):
-        raise click.UsageError(f"{cls.kind} needs --input: the size of what comes in", click.get_current_context())
+        raise click.UsageError(f"{cls.kind} needs --input: its input size", click.get_current_context())
     try:
         text = _written(_network(word, given, request), request)
     except ShapecalcError as error:
@@ -223,7 +225,7 @@ def _work_out(cls: type[Layer], word: str, request: _Request, values: dict[str, 
 
 
 def _network(word: str, given: dict[str, Any], request: _Request) -> Network:
-    """Return the network of one layer, of the kind that a word names."""
+    """Return the network of one layer of the named kind."""
     from shapecalc.layers.base.sizes import parse_sizes
     from shapecalc.network import load
 
@@ -242,7 +244,7 @@ def _written(network: Network, request: _Request) -> str:
         from shapecalc.questions.explain import Explanation, explain
 
         found = explain(network, layout=request.layout)
-        found = Explanation(found.report, tuple(map(_without_place, found)), found.what, found.asked)
+        found = Explanation(found.report, tuple(map(_without_location, found)), found.what, found.asked)
         return found.render(request.format_, width=layout["width"])
     report = network.infer(batch=request.batch, layout=request.layout)
     if request.format_ == "text" and len(report) == 1:
@@ -254,7 +256,7 @@ def _written(network: Network, request: _Request) -> str:
     return render(report, request.format_, **layout)
 
 
-def _without_place(layer: LayerExplanation) -> LayerExplanation:
-    """Return a layer that stands in no file."""
+def _without_location(layer: LayerExplanation) -> LayerExplanation:
+    """Return a layer without its location in a file."""
     row = layer.row
     return layer._replace(row=row._replace(node=row.node._replace(mark=None, uses=())))

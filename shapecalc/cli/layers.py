@@ -1,4 +1,4 @@
-"""`shapecalc layers`: the kinds of layer, and what each takes and gives."""
+"""`shapecalc layers`: the kinds of layer, with their arguments, formulas and examples."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command(short_help="List the kinds of layer, or tell all of one.")
+@click.command(short_help="List the kinds of layer, or describe one.")
 @click.argument("kinds", metavar="[KIND]...", nargs=-1, shell_complete=completed("kinds"))
 @output_formats("text", "json", "markdown", "html")
 def command(kinds: Sequence[str], format_: str, output: str | None) -> None:
-    """List the kinds of layer; or show the arguments, rules and examples of a KIND.
+    """List the kinds of layer, or show the arguments, formulas and examples of a KIND.
 
-    Markdown and JSON tell everything of all kinds where none is named.
+    Without a KIND, --format markdown, html and json describe all kinds in full.
     """
     from shapecalc.layers import KINDS
     from shapecalc.questions.explain.kinds import kind_of  # they load every family of kinds

@@ -1,4 +1,4 @@
-"""`shapecalc memory`: the bytes that a network takes, in use and in training."""
+"""`shapecalc memory`: the memory that a network needs, at inference and in training."""
 
 from __future__ import annotations
 
@@ -17,30 +17,36 @@ __all__ = ["command"]
 OPTIMIZERS = ("none", "sgd", "momentum", "rmsprop", "adagrad", "lion", "adam", "adamw")
 
 
-@click.command(short_help="Tell the bytes that a network takes, and their peak.")
+@click.command(short_help="Show the memory that a network needs, at its peak.")
 @network_options
-@click.option("--weights", metavar="BITS", help="Bits of a weight: 32, 16, 8, 4, fp16, int8, …  [default: 32]")
-@click.option("--activations", metavar="BITS", help="Bits of an activation.  [default: 32]")
-@click.option("--buffers", metavar="BITS", default="32", show_default=True, help="Bits of a running statistic.")
+@click.option("--weights", metavar="BITS", help="Set the bits of a weight: 32, 16, 8, 4, fp16, int8, …  [default: 32]")
+@click.option("--activations", metavar="BITS", help="Set the bits of an activation.  [default: 32]")
+@click.option(
+    "--buffers", metavar="BITS", default="32", show_default=True, help="Set the bits of a buffer (running statistics)."
+)
 @batch_option
 @click.option(
     "--in-place",
     metavar="LIST",
     default="all",
     show_default=True,
-    help="Layers that may write over what they read: all, none, activations, normalisation, additions, kinds.",
+    help="Choose which layers may overwrite their input: all, none, activations, normalisation, additions, kinds.",
 )
 @click.option(
     "--order",
     type=click.Choice(["given", "best"]),
     default="given",
-    help="Run branches as given, or for the least peak.",
+    help="Run branches as given, or in the order with the lowest peak.",
 )
-@click.option("--training", is_flag=True, help="Add gradients, kept activations and the optimizer's state.")
-@click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="Of the training; implies it.  [default: adam]")
-@click.option("--mixed-precision", is_flag=True, help="Train in 16 bits, with an fp32 copy of the weights.")
-@click.option("--budget", metavar="BYTES", help="Tell the largest batch that fits: 24GiB, 512KiB, 16GB.")
-@click.option("--layers", is_flag=True, help="Show every layer, in the order in which they run.")
+@click.option("--training", is_flag=True, help="Add gradients, saved activations and optimizer state.")
+@click.option(
+    "--optimizer", type=click.Choice(OPTIMIZERS), help="Choose the optimizer; implies --training.  [default: adam]"
+)
+@click.option(
+    "--mixed-precision", is_flag=True, help="Train in 16 bits, with an fp32 copy of the weights; implies --training."
+)
+@click.option("--budget", metavar="BYTES", help="Show the largest batch that fits in this memory: 24GiB, 512KiB, 16GB.")
+@click.option("--layers", is_flag=True, help="Show the memory of every layer, in order of execution.")
 @output_formats("text", "json", "markdown", "html")
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     spec: str,
@@ -60,7 +66,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     format_: str,
     output: str | None,
 ) -> None:
-    """Show the bytes that a network takes: weights, what is live of activations at most, and what training adds."""
+    """Show the memory that a network needs: weights, buffers, live activations at their peak, and training."""
     result = load_network(spec, inputs, settings).memory(
         batch=batch,
         weights=weights,

@@ -1,4 +1,4 @@
-"""What the commands share: the options that name and change a network, and the ways to put out text."""
+"""What the commands share: options that select and change a network, and functions that write output."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ _DIGITS = 6
 
 
 def completed(what: str) -> Callable[..., Any]:
-    """Return what completes a word in a shell: specs, bundled, layers, settings or kinds."""
+    """Return a function that completes words in a shell: specs, bundled, layers, settings or kinds."""
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
-        from shapecalc.cli import completion  # for a shell alone
+        from shapecalc.cli import completion  # needed for completion only
 
         return getattr(completion, f"complete_{what}")(ctx, param, incomplete)
 
@@ -60,7 +60,7 @@ def completed(what: str) -> Callable[..., Any]:
 
 
 def spec_argument(name: str = "spec", metavar: str = "SPEC", **attributes: Any) -> Callable[[_Command], _Command]:
-    """Return a decorator that adds an argument which names specifications."""
+    """Return a decorator that adds an argument for specifications."""
     return click.argument(name, metavar=metavar, shell_complete=completed("specs"), **attributes)
 
 
@@ -70,7 +70,7 @@ set_option = click.option(
     metavar="NAME=VALUE",
     multiple=True,
     shell_complete=completed("settings"),
-    help="Give a variable of the specification another value. May be repeated.",
+    help="Set a variable of the specification. May be repeated.",
 )
 
 input_option = click.option(
@@ -78,21 +78,25 @@ input_option = click.option(
     "inputs",
     metavar="SIZE",
     multiple=True,
-    help="Override the input size: 3x256x256, or NAME=SIZE for one of several.",
+    help="Set the input size: 3x256x256, or NAME=SIZE for one of several inputs.",
 )
 
 batch_option = click.option(
-    "--batch", type=click.IntRange(1, 10**9), default=1, metavar="N", help="Samples that MACs and bytes are for."
+    "--batch",
+    type=click.IntRange(1, 10**9),
+    default=1,
+    metavar="N",
+    help="Set the batch size that MACs and bytes are for.",
 )
 
 
 def network_options(function: _Command) -> _Command:
-    """Add SPEC, --input and --set to a command; `load_network(spec, input, set)` then gives the network."""
+    """Add SPEC, --input and --set to a command; `load_network(spec, input, set)` then returns the network."""
     return spec_argument()(input_option(set_option(function)))
 
 
 def _read_depth(ctx: click.Context, param: click.Parameter, value: str) -> int | str:
-    """Return the depth that `--depth` gives: a number, all or auto."""
+    """Return the value of `--depth`: a number, all or auto."""
     if value in ("auto", "all"):
         return value
     from shapecalc.text.units import read_whole
@@ -108,17 +112,19 @@ depth_option = click.option(
     default="auto",
     metavar="N",
     callback=_read_depth,
-    help="How many levels of blocks to open: 1, 2, … or all.",
+    help="Expand blocks to this depth: 1, 2, … or all.",
 )
 
 
 layout_option = click.option(
-    "--layout", type=click.Choice(["hwc", "chw"], case_sensitive=False), help="How sizes are shown, and --input read."
+    "--layout",
+    type=click.Choice(["hwc", "chw"], case_sensitive=False),
+    help="Choose the order of the axes of sizes, of --input too.",
 )
 
 
 def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
-    """Return the variables that `--set NAME=VALUE` gives, their values read as the specification's are."""
+    """Return the variables of `--set NAME=VALUE`, with values parsed as in a specification."""
     from shapecalc.language.values import BadValueError, plain
     from shapecalc.source import read_text
 
@@ -143,7 +149,7 @@ def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
 
 
 def read_inputs(texts: Sequence[str]) -> Any:
-    """Return the input sizes that `--input` gives: one size, or a mapping of names to sizes; None for none."""
+    """Return the input sizes of `--input`: one size, or a mapping of names to sizes; None for none."""
     if not texts:
         return None
     named = {}
@@ -156,7 +162,7 @@ def read_inputs(texts: Sequence[str]) -> Any:
 
 
 def load_network(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] = (), layout: str = "") -> Network:
-    """Return the network of a command: its SPEC with --input (in the layout shown) and --set applied."""
+    """Return the network of a command: its SPEC, with --input (in the layout shown) and --set applied."""
     from shapecalc.layers.base.shape import read_layout
     from shapecalc.network import load
 
@@ -171,7 +177,7 @@ def load_network(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] 
 
 
 def warn(warnings: Iterable[Problem]) -> None:
-    """Write warnings to standard error, each once in a command."""
+    """Write warnings to standard error, each once per command."""
     said = click.get_current_context().meta.setdefault(f"{__name__}.said", set())
     for warning in warnings:
         lines = warning.lines("warning")
@@ -181,9 +187,9 @@ def warn(warnings: Iterable[Problem]) -> None:
 
 
 def inferred(network: Network, output: str | None, **options: Any) -> tuple[Report, ShapeError | None]:
-    """Return the report of a network, and the shape error to raise once the part up to that is shown.
+    """Return the report of a network, and the shape error to raise once the layers before it are shown.
 
-    `options` are those of `infer`. A file is written only of what is complete: with an `output` the error is raised.
+    `options` are those of `infer`. Only complete reports are written to a file: with an `output` the error is raised.
     """
     try:
         return network.infer(**options), None
@@ -194,20 +200,20 @@ def inferred(network: Network, output: str | None, **options: Any) -> tuple[Repo
 
 
 class Layout(TypedDict):
-    """How a text is laid out: within how many columns (None: as many as it takes), and in colour or not."""
+    """How a text is laid out: its width in columns (None: unlimited), and whether in colour."""
 
     width: int | None
     color: bool
 
 
 def layout_of(output: str | None, format_: str) -> Layout:
-    """Return how a command's answer is laid out: for the screen where it is a text for it."""
+    """Return how a command's answer is laid out: fitted to the screen where it is text on the screen."""
     to_screen = output is None and format_ == "text"
     return {"width": terminal_width() if to_screen else None, "color": to_screen and wants_color()}
 
 
 def terminal_width() -> int | None:
-    """Return the columns of the terminal, or None where the output goes elsewhere and COLUMNS does not say."""
+    """Return the columns of the terminal, or None where the output is not a terminal and COLUMNS is not set."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isascii() and columns.isdigit() and 0 < len(columns) <= _DIGITS and int(columns):
         return int(columns)
@@ -219,9 +225,9 @@ def terminal_width() -> int | None:
 
 
 def wants_color() -> bool:
-    """Tell whether colour is wanted: not where NO_COLOR is set; else where FORCE_COLOR is, or on a terminal.
+    """Return whether colour is wanted: not where NO_COLOR is set; else where FORCE_COLOR is, or on a terminal.
 
-    A terminal that says that it is dumb has none; FORCE_COLOR=0 is the same as leaving it out.
+    A dumb terminal (TERM=dumb) has no colour; FORCE_COLOR=0 is the same as leaving it out.
     """
     if os.environ.get("NO_COLOR"):
         return False
@@ -231,10 +237,10 @@ def wants_color() -> bool:
 
 
 def emit(text: str, output: str | None = None, format_: str = "text", title: str = "shapecalc") -> None:
-    """Write text to standard output, or to a file as a whole. Errors: `UsageError` where that cannot be written.
+    """Write text to standard output, or to a whole file. Errors: `UsageError` where it cannot be written.
 
-    `format_` says what it is: in a text for people, no line commands the CI that shows it; what is HTML stands in a
-    page of that title.
+    `format_` is its format: in plain text, lines that a CI would read as commands are escaped; HTML is put into a
+    page with the title.
     """
     if format_ == "html":
         from shapecalc.renderers.html import draw_page
@@ -248,14 +254,14 @@ def emit(text: str, output: str | None = None, format_: str = "text", title: str
 
 
 def emit_json(contract: dict[str, Any], output: str | None = None) -> None:
-    """Write an answer's JSON contract to standard output, or to a file as a whole. Errors: as `emit`."""
+    """Write an answer's JSON contract to standard output, or to a whole file. Errors: as `emit`."""
     from shapecalc.renderers.json import write_contract
 
     emit(write_contract(contract), output, "json")
 
 
 def write_to_screen(text: str, format_: str = "text") -> None:
-    """Write text of a format to standard output, in characters that its encoding has."""
+    """Write text of a format to standard output, in characters of its encoding."""
     text = defuse(text) if format_ == "text" else text
     if hasattr(sys.stdout, "write_as"):
         sys.stdout.write_as(text, format_)
@@ -269,7 +275,7 @@ def complain(lines: Iterable[str]) -> None:
 
 
 def show_error(error: ShapecalcError) -> None:
-    """Write an error to standard error: every problem, up to a screenful of them."""
+    """Write an error to standard error: all its problems, up to a maximum number."""
     problems = error.problems
     shown = problems[:_MAX_SHOWN]
     lines: list[str] = []

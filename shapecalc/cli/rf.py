@@ -1,4 +1,4 @@
-"""`shapecalc rf`: receptive fields, and the part of the input that a place sees."""
+"""`shapecalc rf`: receptive fields, and the part of the input that one position sees."""
 
 from __future__ import annotations
 
@@ -27,22 +27,25 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-def _read_place(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
-    """Return the place that `--at` gives: 3x4."""
+def _read_position(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """Return the position of `--at`: 3x4."""
     if value is None:
         return None
     from shapecalc.text.units import read_sizes
 
-    place = read_sizes(value)
-    if place is None:
-        raise click.BadParameter(f"{value!r} is not a place: write 3x4, counted from 0", ctx, param)
-    return tuple(place)
+    position = read_sizes(value)
+    if position is None:
+        raise click.BadParameter(f"{value!r} is not a position: write 3x4, counted from 0", ctx, param)
+    return tuple(position)
 
 
-@click.command(short_help="Tell what part of the input each layer sees.")
+@click.command(short_help="Show the receptive field of every layer.")
 @network_options
 @click.argument("layer", metavar="[LAYER]", required=False, shell_complete=completed("layers"))
-@click.option("--at", "place", metavar="PLACE", callback=_read_place, help="What one place of LAYER sees: 3x4, from 0.")
+@click.option(
+    "--at", "position", metavar="POSITION", callback=_read_position,
+    help="Show what one position of LAYER's output sees: 3x4, counted from 0.",
+)  # fmt: skip
 @layout_option
 @depth_option
 @output_formats("text", "json", "markdown", "html")
@@ -51,35 +54,35 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     inputs: Sequence[str],
     settings: Sequence[str],
     layer: str | None,
-    place: tuple[int, ...] | None,
+    position: tuple[int, ...] | None,
     layout: str | None,
     depth: int | str,
     format_: str,
     output: str | None,
 ) -> None:
-    """Show the receptive field, jump and padding of every layer; or, of a place of one LAYER, what it sees.
+    """Show the receptive field, effective stride and padding of every layer, or what one position of a LAYER sees.
 
-    Without --at it is the place in the middle of the LAYER. Where sizes do not fit, every layer that could be inferred
+    The default position is the middle of the LAYER's output. After a shape error, every layer that could be inferred
     is shown, then the error.
     """
-    if place is not None and layer is None:
-        raise click.UsageError("--at is a place of one layer: name the layer")
-    from shapecalc.questions.receptive_field import receptive_fields  # after the options were found good
+    if position is not None and layer is None:
+        raise click.UsageError("--at is a position of one layer: name the layer")
+    from shapecalc.questions.receptive_field import receptive_fields  # after the options are validated
 
     report, failure = inferred(load_network(spec, inputs, settings, layout or ""), output, layout=layout or "")
     if failure and layer is not None and report.line(layer) is None:
         raise failure
-    _show(receptive_fields(report), layer, place, depth, format_, output)
+    _show(receptive_fields(report), layer, position, depth, format_, output)
     if failure:
         raise failure
 
 
 def _show(
-    fields: ReceptiveFields, layer: str | None, place: tuple[int, ...] | None, depth: int | str, format_: str,
+    fields: ReceptiveFields, layer: str | None, position: tuple[int, ...] | None, depth: int | str, format_: str,
     output: str | None,
 ) -> None:  # fmt: skip
     if format_ == "json":
-        emit_json(_contract(fields, layer, place), output)
+        emit_json(_contract(fields, layer, position), output)
         return
     from shapecalc.renderers.receptive_field import draw_fields, draw_region
 
@@ -87,12 +90,12 @@ def _show(
     if layer is None:
         text = draw_fields(fields, format_, depth=None if depth == "all" else depth, **layout_)
     else:
-        at = fields.middle(layer) if place is None else place
+        at = fields.middle(layer) if position is None else position
         text = draw_region(fields, layer, at, format_, **layout_)
     emit(text, output, format_, fields.report.name)
 
 
-def _contract(fields: ReceptiveFields, layer: str | None, place: tuple[int, ...] | None) -> dict[str, Any]:
+def _contract(fields: ReceptiveFields, layer: str | None, position: tuple[int, ...] | None) -> dict[str, Any]:
     if layer is None:
         return fields.to_dict()
-    return fields.region_dict(layer, fields.middle(layer) if place is None else place)
+    return fields.region_dict(layer, fields.middle(layer) if position is None else position)

@@ -14,9 +14,9 @@ __all__ = ["command"]
 @click.command(short_help="Print the JSON Schema of a specification, for editors.")
 @output_formats("json")
 def command(format_: str, output: str | None) -> None:
-    """Print the JSON Schema of a specification, with every kind's arguments and docs.
+    """Print the JSON Schema of a specification, with the arguments and docs of every kind.
 
-    An editor that speaks YAML completes and checks with it a file whose first line is
+    With it, an editor with YAML support completes and checks files whose first line is
     `# yaml-language-server: $schema=shapecalc.schema.json`.
     """
     from shapecalc.language.schema import specification_schema

@@ -1,4 +1,4 @@
-"""`shapecalc sizes`: which input sizes a network takes, and which of them no rounding touches."""
+"""`shapecalc sizes`: which input sizes a network accepts, and which of them need no rounding."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command(short_help="Tell which input sizes a network takes.")
+@click.command(short_help="Show which input sizes a network accepts.")
 @network_options
 @output_formats("text", "json", "markdown", "html")
 def command(spec: str, inputs: Sequence[str], settings: Sequence[str], format_: str, output: str | None) -> int:
-    """Tell which input sizes a network takes: all that are legal, the smallest, and the exact ones.
+    """Show which input sizes a network accepts: all legal sizes, the smallest one, and the exact ones.
 
-    A size is legal where every layer fits. It is exact where every window ends at the edge of its input, so that no
-    row is dropped by rounding down or made up by rounding up, and where maps that meet have one size. A + B·k stands
-    for A, A + B, A + 2·B and so on. Exits with 1 where no size is legal.
+    A size is legal if no layer has a shape error. It is exact if every window ends at the edge of its input, so that
+    no row is dropped by rounding down or added by rounding up, and if feature maps that are merged have the same
+    size. A + B·k means A, A + B, A + 2·B and so on. The exit status is 1 if no size is legal.
     """
     answer = load_network(spec, inputs, settings).legal_sizes()
     if format_ == "json":

@@ -1,4 +1,4 @@
-"""`shapecalc solve`: backwards, from what is wanted to the arguments, variables or changes that give it."""
+"""`shapecalc solve`: backwards, from an output size or a budget to arguments, variables or changes."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ __all__ = ["command"]
 
 @click.command(
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-    short_help="Answer backwards: what gives this size, this budget?",
+    short_help="Find arguments for a size, variables for a budget, or fixes.",
 )
 @click.argument("target", metavar="TARGET", shell_complete=completed("targets"))
+@click.option("--input", "inputs", metavar="SIZE", multiple=True, help="Set the input size, of a KIND or a SPEC.")
 @click.option(
-    "--input", "inputs", metavar="SIZE", multiple=True, help="Kind: the size that comes in. SPEC: its input size."
-)
-@click.option(
-    "--output-size", "--output", "wanted", metavar="SIZE", help="Kind: the size that is to come out: 55 or 55x55."
+    "--output-size", "--output", "wanted", metavar="SIZE", help="KIND: the output size to reach: 55 or 55x55."
 )
 @click.option(
     "--for",
     "names",
     metavar="NAME[=A:B:STEP]",
     multiple=True,
-    help="SPEC: a variable to find, or input; A and B may be fractions.",
+    help="SPEC: search the values of a variable, or of input; A and B may be fractions.",
 )
-@click.option("--params", metavar="N", help="SPEC: the most parameters: 5M, 300k.")
-@click.option("--macs", metavar="N", help="SPEC: the most multiply-accumulates of one sample: 300M, 1.5G.")
+@click.option("--params", metavar="N", help="SPEC: the maximum number of parameters: 5M, 300k.")
+@click.option("--macs", metavar="N", help="SPEC: the maximum number of MACs for one sample: 300M, 1.5G.")
 @click.option(
-    "--memory", metavar="BYTES", help="SPEC: the most memory, as `shapecalc memory` totals it: 512KiB, 24GiB."
+    "--memory", metavar="BYTES", help="SPEC: the maximum memory, the total of `shapecalc memory`: 512KiB, 24GiB."
 )
-@click.option("--bits", type=click.IntRange(1, 64), default=32, metavar="N", help="SPEC: bits of a number in memory.")
-@click.option("--fix", is_flag=True, help="SPEC: the smallest changes that make its layers fit.")
+@click.option(
+    "--bits", type=click.IntRange(1, 64), default=32, metavar="N", help="SPEC: the bits of each element, for --memory."
+)
+@click.option("--fix", is_flag=True, help="SPEC: find the smallest changes that fix its shape errors.")
 @set_option
-@click.option("--top", type=click.IntRange(1, 1000), default=10, metavar="N", help="How many answers to show.")
+@click.option("--top", type=click.IntRange(1, 1000), default=10, metavar="N", help="Show at most N answers.")
 @output_formats("text", "json", "markdown", "html", output=["-o"])
 @click.pass_context
 def command(
@@ -70,17 +70,17 @@ def command(
     output: str | None,
     **asked: Any,
 ) -> int:
-    """Answer backwards. TARGET is a kind of layer or a SPEC (which goes first, where there are both).
+    """Solve for arguments, variables or fixes. TARGET is a KIND of layer or a SPEC (if both exist, the SPEC).
 
     \b
     shapecalc solve conv --input 227 --output 55 [--stride 4]
-        which arguments of a kind give an output size; any of them may be fixed
+        find the arguments of a kind that lead to an output size; any may be fixed
     shapecalc solve unet --for width --params 5M
-        which values of variables meet a budget, the closest below it first
+        find the values of variables that meet a budget, the closest to it first
     shapecalc solve mine.yaml --fix
-        which smallest changes make the layers of a specification fit
+        find the smallest changes that fix the shape errors of a specification
 
-    Exits with 1 where there is no answer; the nearest is then shown.
+    The exit status is 1 if there is no solution; the nearest one is then shown.
     """  # noqa: D301  (click wants the character \\b itself)
     from shapecalc.network import kind_of
     from shapecalc.renderers.solve import draw_budget, draw_fixes, draw_window
@@ -114,10 +114,10 @@ def _check_window(target: str, inputs: Sequence[str], wanted: str | None, asked:
     budgets = [f"--{word}" for word in ("params", "macs", "memory", "fix") if asked[word]]
     _refuse(budgets, f"{target} is a kind of layer")
     if not inputs or not wanted:
-        what = "comes out" if inputs else "goes in" if wanted else "goes in and what comes out"
+        what = "its output size" if inputs else "its input size" if wanted else "its input and output sizes"
         given = inputs[0] if inputs else "227"
         hint = clean(f"--input {given} --output {wanted or 55}")
-        raise UsageError(Problem(f"to solve {target} say what {what}", hint=hint))
+        raise UsageError(Problem(f"to solve {target}, give {what}", hint=hint))
 
 
 def _names_file(text: str) -> bool:
@@ -125,32 +125,31 @@ def _names_file(text: str) -> bool:
 
 
 def _check_size(wanted: str | None) -> None:
-    """Refuse the name of a file where a size is meant: --output is one here."""
+    """Refuse the name of a file where a size is expected: in this command --output is a size."""
     if wanted and _names_file(wanted):
-        hint = f"--output is the size that is wanted: 55 or 55x55. A file is named with -o {wanted}"
+        hint = f"--output is the output size to reach: 55 or 55x55. To write to a file, use -o {wanted}"
         raise UsageError(Problem(f"{wanted} is not a size", hint=clean(hint)))
 
 
 def _check_network(target: str, wanted: str | None, foreign: Sequence[str], asked: Mapping[str, Any]) -> None:
     if wanted and not (hint := _like(target)):
-        hint = (
-            f"--output is a size, of kinds alone. A file is named with -o {wanted if _names_file(wanted) else 'FILE'}"
-        )
-        _refuse(["--output"], f"{target} is no kind of layer", clean(hint))
+        file = wanted if _names_file(wanted) else "FILE"
+        hint = f"--output is a size, for kinds only. To write to a file, use -o {file}"
+        _refuse(["--output"], f"{target} is not a kind of layer", clean(hint))
     foreign = [*(["--output"] if wanted else []), *foreign]
     if foreign:
-        _refuse(foreign, f"{target} is no kind of layer", _like(target))
+        _refuse(foreign, f"{target} is not a kind of layer", _like(target))
     if not any(asked[word] for word in ("params", "macs", "memory", "fix")) and (hint := _like(target)):
-        raise UsageError(Problem(f"{target} is no kind of layer, and no specification", hint=hint))
+        raise UsageError(Problem(f"{target} is neither a kind of layer nor a specification", hint=hint))
 
 
 def _refuse(words: Sequence[str], why: str, hint: str = "") -> None:
     if words:
-        raise UsageError(Problem(f"{words[0]} cannot be used here: {why}", hint=hint or "see shapecalc solve --help"))
+        raise UsageError(Problem(f"{words[0]} does not apply: {why}", hint=hint or "see shapecalc solve --help"))
 
 
 def _like(target: str) -> str:
-    """Return which kind may have been meant; nothing where none is alike, or there is a specification of that name."""
+    """Return which kind may have been meant; nothing where none is similar, or a specification has that name."""
     from shapecalc.errors import ShapecalcError, did_you_mean
     from shapecalc.language.files import locate
     from shapecalc.questions.solve import sliding_kinds
@@ -170,7 +169,7 @@ def _window(kind: str, inputs: Sequence[str], wanted: str | None, extra: Sequenc
 
 
 def _arguments(words: Sequence[str]) -> dict[str, Any]:
-    """Return the arguments of a kind that `--kernel-size 3` or `--kernel-size=3` give."""
+    """Return the arguments of a kind from `--kernel-size 3` or `--kernel-size=3`."""
     pairs, waiting = [], list(words)
     while waiting:
         word, equals, value = waiting.pop(0).partition("=")
@@ -189,7 +188,7 @@ def _network(spec: str, inputs: Sequence[str], names: Sequence[str], asked: Mapp
     if not asked["fix"] and not any(budgets.values()):
         raise UsageError(
             Problem(
-                f"say which budget {spec} has to meet", hint="--params 5M, --macs 300M or --memory 512KiB; or --fix"
+                f"give the budget that {spec} has to meet", hint="--params 5M, --macs 300M or --memory 512KiB; or --fix"
             )
         )
     network = load_network(spec, inputs, asked["settings"])

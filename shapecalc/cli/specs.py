@@ -23,12 +23,14 @@ __all__ = ["command"]
 
 @click.command(short_help="List the bundled networks, or print one.")
 @click.argument("words", metavar="[WORD]...", nargs=-1)
-@click.option("--family", metavar="NAME", help="Only the members of a family.")
-@click.option("--task", metavar="NAME", help="Only those for a task: classification, segmentation, language, …")
-@click.option("--max-params", metavar="N", help="Only those with at most so many parameters: 5M, 300k, 25557032.")
-@click.option("--min-params", metavar="N", help="Only those with at least so many parameters.")
-@click.option("--sort", type=click.Choice(["name", "params", "macs"]), default=None, help="The order of the list.")
-@click.option("--show", metavar="NAME", shell_complete=completed("bundled"), help="Print the specification of one.")
+@click.option("--family", metavar="NAME", help="List only the members of a family.")
+@click.option("--task", metavar="NAME", help="List only networks for a task: classification, segmentation, language, …")
+@click.option("--max-params", metavar="N", help="List only networks with at most N parameters: 5M, 300k, 25557032.")
+@click.option("--min-params", metavar="N", help="List only networks with at least N parameters.")
+@click.option("--sort", type=click.Choice(["name", "params", "macs"]), default=None, help="Sort the list.")
+@click.option(
+    "--show", metavar="NAME", shell_complete=completed("bundled"), help="Print the specification of a network."
+)
 @output_formats("text", "json", "markdown", "html")
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     words: Sequence[str],
@@ -41,27 +43,27 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     format_: str,
     output: str | None,
 ) -> None:
-    """List the bundled networks: parameters, MACs, input size and source. Or print the specification of one.
+    """List the bundled networks with parameters, MACs, input size and source, or print the specification of one.
 
-    A WORD keeps those with it in their name, family, task or source. `shapecalc init NAME` writes a copy.
+    With WORD, list only networks with it in their name, family, task or source. `shapecalc init NAME` writes a copy.
     """
     if show is not None:
         from shapecalc.language.copies import bundled_text  # it reads specifications
 
         emit(bundled_text(show), output, "yaml")
         return
-    most = parse_count(max_params, "--max-params") if max_params else None
-    least = parse_count(min_params, "--min-params") if min_params else 0
+    maximum = parse_count(max_params, "--max-params") if max_params else None
+    minimum = parse_count(min_params, "--min-params") if min_params else 0
     entries = list(_entries())
     entries = _kept(entries, "family", family)
     entries = _kept(entries, "task", task)
-    entries = [e for e in entries if least <= e.params and (most is None or e.params <= most)]
+    entries = [e for e in entries if minimum <= e.params and (maximum is None or e.params <= maximum)]
     for word in words:
         entries = [entry for entry in entries if word.lower() in entry.words().lower()]
     if sort:
         entries.sort(key=lambda entry: getattr(entry, sort))
     if not entries:
-        raise UsageError(Problem("no bundled network is like that", hint="`shapecalc specs` lists all"))
+        raise UsageError(Problem("no bundled network matches", hint="`shapecalc specs` lists all"))
     if format_ == "json":
         emit_json({"version": 1, "specs": [entry.to_dict() for entry in entries]}, output)
     else:
@@ -90,7 +92,7 @@ def _entries() -> Iterator[ListedNetwork]:
 
 
 def _entry(member: Member) -> ListedNetwork:
-    """Return what is listed of a network."""
+    """Return the entry of a network in the list."""
     from shapecalc.network import load
     from shapecalc.renderers.listing import ListedNetwork
 

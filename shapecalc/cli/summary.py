@@ -27,7 +27,7 @@ __all__ = ["command"]
 
 
 class _Command(click.Command):
-    """The command, whose help ends with the columns that there are."""
+    """The command, whose help ends with a list of the columns."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         from shapecalc.renderers import COLUMNS
@@ -36,30 +36,40 @@ class _Command(click.Command):
         formatter.write_text(f"Columns: {', '.join(COLUMNS)}.")
 
 
-@click.command(cls=_Command, short_help="Show every tensor's size, every layer's parameters and MACs.")
+@click.command(cls=_Command, short_help="Show the output size, parameters and MACs of every layer.")
 @network_options
-@click.option("--columns", metavar="LIST", help="Columns to show, with commas; +rf adds one to the usual ones.")
+@click.option(
+    "--columns", metavar="LIST", help="Choose the columns, separated by commas; +rf adds one to the default columns."
+)
 @batch_option
 @layout_option
 @depth_option
 @click.option(
     "--fold/--no-fold",
     default=None,
-    help="Show repeated blocks as one line, their counts added.  [default: all formats but CSV, JSON]",
+    help="Show repeated blocks as one line, with the sum of their counts.  [default: fold, except in CSV and JSON]",
 )
 @click.option("--kind", "kinds", metavar="KIND", multiple=True, shell_complete=completed("kinds"),
-              help="Show the layers of a kind alone. May be repeated.")  # fmt: skip
-@click.option("--sort", metavar="COLUMN", default="", help="The largest first: params, macs, …; +params the smallest.")
+              help="Show only layers of this kind. May be repeated.")  # fmt: skip
 @click.option(
-    "--top", type=click.IntRange(1), metavar="N", help="Show the N layers with most params, or first by --sort."
+    "--sort",
+    metavar="COLUMN",
+    default="",
+    help="Sort by a column, largest first: params, macs, …; +params for smallest first.",
 )
-@click.option("--flops", is_flag=True, help="Show 2 × MACs, as floating-point operations.")
-@click.option("--shares", is_flag=True, help="Show what part of all parameters, MACs and output bytes each layer has.")
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Show only the N layers with the most parameters, or the first N by --sort.",
+)
+@click.option("--flops", is_flag=True, help="Show FLOPs (2 × MACs) instead of MACs.")
+@click.option("--shares", is_flag=True, help="Show the share of parameters, MACs and output bytes of each layer.")
 @click.option(
     "--convention",
     type=click.Choice(["torch", "keras"]),
     default="torch",
-    help="keras counts running statistics into the parameters.",
+    help="Count parameters as PyTorch does, or as Keras does (running statistics included).",
 )
 @output_formats(*FORMATS)
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
@@ -80,10 +90,10 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     format_: str,
     output: str | None,
 ) -> None:
-    """Show the size of every tensor, and the parameters and MACs of every layer.
+    """Show the input and output size, parameters and MACs of every layer.
 
-    Where sizes do not fit, every layer that could be inferred is shown, then the error. A file of --output is written
-    only where all fits.
+    After a shape error, every layer that could be inferred is shown, then the error; an --output file is then not
+    written.
     """
     network = load_network(spec, inputs, settings, layout or "")
     report, failure = inferred(network, output, batch=batch, layout=layout or "", convention=convention)

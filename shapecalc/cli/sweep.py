@@ -1,4 +1,4 @@
-"""`shapecalc sweep`: what every combination of variables and input sizes costs."""
+"""`shapecalc sweep`: the cost of every combination of variables and input sizes."""
 
 from __future__ import annotations
 
@@ -31,42 +31,45 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _PAGES = ("text", "markdown", "html")
-"""Formats that show the rows: the others hold all of them."""
+"""Formats that show the first rows; the others contain all of them."""
 
 
-@click.command(short_help="Work out every combination of variables and sizes.")
+@click.command(short_help="Evaluate every combination of variables and input sizes.")
 @spec_argument()
 @click.argument("more", metavar="", nargs=-1)
 @click.option("--set", "settings", metavar="NAME=VALUES", multiple=True,
               shell_complete=completed("settings"),
-              help="Values of a variable: 2,3,4 or FROM:TO:STEP. May be repeated.")  # fmt: skip
+              help="Try these values of a variable: 2,3,4 or FROM:TO:STEP. May be repeated.")  # fmt: skip
 @click.option("--input", "inputs", metavar="SIZES", multiple=True,
-              help="Input sizes: 3x{128:256:32}x= (= is the size before); NAME=SIZES for one of several.")  # fmt: skip
-@click.option("--where", metavar="EXPR", help="Keep the rows for which it holds: 'params < 5M and macs < 300M'.")
-@click.option("--pareto", metavar="LIST", help="Keep the front of the least: params,macs; +x for the greatest x.")
-@click.option("--sort", metavar="LIST", help="Order by columns: params,-macs; - for the greatest first.")
-@click.option("--top", type=click.IntRange(1), metavar="N", help="Keep the first N rows.")
-@click.option("--plot", metavar="FILE", type=click.Path(dir_okay=False), help="Draw the front: .svg, .png or .pdf.")
+              help="Try these input sizes: 3x{128:256:32}x= (= repeats the size before it); NAME=SIZES for one of "
+              "several inputs.")  # fmt: skip
+@click.option("--where", metavar="EXPR", help="Keep only rows that meet a condition: 'params < 5M and macs < 300M'.")
+@click.option("--pareto", metavar="LIST", help="Keep only the Pareto front that minimises params,macs; +x maximises x.")
+@click.option("--sort", metavar="LIST", help="Sort by columns: params,-macs; - for largest first.")
+@click.option("--top", type=click.IntRange(1), metavar="N", help="Keep only the first N rows.")
+@click.option(
+    "--plot", metavar="FILE", type=click.Path(dir_okay=False), help="Plot the Pareto front: .svg, .png or .pdf."
+)
 @output_formats("text", "json", "jsonl", "csv", "parquet", "markdown", "html")
-@click.option("--resume", is_flag=True, help="Go on behind the last row of the --output file.")
-@click.option("--jobs", type=click.IntRange(1, 256), default=1, metavar="N", help="Work with N processes.")
-@click.option("--yes", is_flag=True, help="Start also what is very large.")
+@click.option("--resume", is_flag=True, help="Resume after the last row of the --output file.")
+@click.option("--jobs", type=click.IntRange(1, 256), default=1, metavar="N", help="Use N processes.")
+@click.option("--yes", is_flag=True, help="Run without the size limit.")
 def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Sequence[str], **options: Any) -> int:
-    """Work out every combination of variables and input sizes: parameters, MACs, memory, output, whether it fits.
+    """Evaluate every combination of variables and input sizes: parameters, MACs, memory and output size.
 
-    Columns, for --where, --sort and --pareto: variant (its number), the settings that vary, params, macs, buffers,
-    activations, memory (bytes at the peak as fp32, as `shapecalc memory` totals them), valid.
+    Columns for --where, --sort and --pareto: variant (its number), the settings that vary, params, macs, buffers,
+    activations, memory (peak bytes in fp32, the total of `shapecalc memory`), valid (no shape error).
     """
-    if more:  # --input 3x{64,96}x64 without quotes comes as --input 3x64x64 3x96x64
-        hint = "quotes keep the shell from reading braces itself: --input '3x{64,96}x64'"
-        raise UsageError(Problem(f"{more[0]} is one word too many", hint=hint))
+    if more:  # a shell expands --input 3x{64,96}x64 without quotes to --input 3x64x64 3x96x64
+        hint = "put braces in quotes, so that the shell does not expand them: --input '3x{64,96}x64'"
+        raise UsageError(Problem(f"unexpected argument {more[0]}", hint=hint))
     from shapecalc.network import plan_sweep
     from shapecalc.questions.sweep.driver import Job  # numpy is an extra
     from shapecalc.renderers.sweep import ROWS_SHOWN
 
     format_, output = options["format_"], options["output"]
     if format_ == "parquet" and not output:
-        raise UsageError(Problem("Parquet is no text for a screen", hint="name a file: --output sweep.parquet"))
+        raise UsageError(Problem("Parquet cannot be shown on the screen", hint="name a file: --output sweep.parquet"))
     plan = plan_sweep(spec, _read_sets(settings), _read_inputs(inputs))
     warn(plan.network.graph.warnings)
     job = Job(
@@ -97,7 +100,7 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
 
 
 class _Screen:
-    """Standard output, for rows of a format."""
+    """Standard output for the rows of a format."""
 
     def __init__(self, format_: str) -> None:
         self.format = format_
@@ -128,26 +131,28 @@ def _read_inputs(texts: Sequence[str]) -> Any:
     named: dict[str, str] = {}
     for text in texts:
         name, equals, sizes = text.partition("=")
-        if not equals or not name.isidentifier() or not sizes:  # in 3x{64,128}x= the sign stands for a size
+        if not equals or not name.isidentifier() or not sizes:  # in 3x{64,128}x= the sign means a size
             name, sizes = "", text
         if name in named:
-            raise UsageError(Problem("one input is given sizes twice", hint="list them within braces: 3x{128,160}x="))
+            raise UsageError(
+                Problem("the sizes of one input are given twice", hint="list them within braces: 3x{128,160}x=")
+            )
         named[name] = sizes
     return named or None
 
 
 def _announce(job: Job, *, yes: bool) -> None:
-    """Say how large the sweep is, where it is large; refuse what is too large, unless it is wanted."""
+    """Report how large the sweep is, where it is large; refuse one that is too large, without --yes."""
     size = job.size()
     if size.is_excessive and not yes:
-        message = f"the sweep is too large to start unasked: {size}"
-        raise UsageError(Problem(message, why=(size.why,), hint="--yes starts it"))
+        message = f"the sweep exceeds the size limit: {size}"
+        raise UsageError(Problem(message, why=(size.why,), hint="--yes runs it without the limit"))
     if size.is_long:
         complain([str(size)])
 
 
 def _run(job: Job, jobs: int) -> KeyboardInterrupt | None:
-    """Run the sweep, and finish its files; return what interrupted it, if something did."""
+    """Run the sweep, and finish its files; return the interruption, if there was one."""
     try:
         _work(job, jobs)
         job.finish()
@@ -182,7 +187,7 @@ def _work(job: Job, jobs: int) -> None:
 
 
 def _reason(job: Job) -> list[str]:
-    """Return why the first variant that does not fit does not."""
+    """Return why the first invalid variant has a shape error."""
     row = job.gathering.first_wrong
     if row is None:
         return []

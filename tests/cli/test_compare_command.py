@@ -53,7 +53,7 @@ def test_diff_of_what_is_the_same_is_no_failure():
 def test_diff_wants_something_to_differ():
     ran = run("diff", "alexnet")
     assert ran.status == 2
-    assert "give a second SPEC, or what differs" in ran.err
+    assert "give a second SPEC, or a change to compare" in ran.err
 
 
 @pytest.mark.slow

@@ -275,13 +275,13 @@ def test_a_hint_is_called_so(tmp_path):
     [
         ("summary unet --set width=", "--set width= has no value\n   write for instance --set width=32\n"),
         ("solve conv --input 227 --output x.json",
-         "x.json is not a size\n   --output is the size that is wanted: 55 or 55x55. A file is named with -o x.json\n"),
+         "x.json is not a size\n   --output is the output size to reach: 55 or 55x55. To write to a file, use -o x.json\n"),
         ("solve alexnet --for input --params 5M --output x.json",
-         "--output cannot be used here: alexnet is no kind of layer\n"
-         "   --output is a size, of kinds alone. A file is named with -o x.json\n"),
+         "--output does not apply: alexnet is not a kind of layer\n"
+         "   --output is a size, for kinds only. To write to a file, use -o x.json\n"),
         ("solve alexnet --fix --output 55",
-         "--output cannot be used here: alexnet is no kind of layer\n"
-         "   --output is a size, of kinds alone. A file is named with -o FILE\n"),
+         "--output does not apply: alexnet is not a kind of layer\n"
+         "   --output is a size, for kinds only. To write to a file, use -o FILE\n"),
         ("formula resnet50 -s bottleneck", "bottleneck cannot be a symbol: its value is no whole number, but true\n"),
     ],
 )  # fmt: skip

@@ -60,7 +60,7 @@ def test_nothing_is_written_over():
     Path("fcn.yaml").write_text("mine", encoding="utf-8")
     for words, taken in ((["lenet5"], "lenet5.yaml"), (["deeplabv3_resnet50"], "fcn.yaml"),
                          (["unet", "-o", "lenet5.yaml"], "lenet5.yaml"), (["-o", "fcn.yaml"], "fcn.yaml")):  # fmt: skip
-        assert run("init", *words) == (2, "", f"{taken} is there already\n   name another file: -o FILE\n")
+        assert run("init", *words) == (2, "", f"{taken} exists already\n   choose another file: -o FILE\n")
     assert sorted(os.listdir()) == ["fcn.yaml", "lenet5.yaml"]
     assert {Path(name).read_text(encoding="utf-8") for name in os.listdir()} == {"mine"}
     os.symlink("nowhere", "network.yaml")
@@ -83,7 +83,7 @@ def test_files_that_it_uses_come_with_it():
 
 
 def test_the_starter_is_right_and_its_own_advice_works():
-    assert run("init").err == "wrote network.yaml\n   `shapecalc summary network.yaml` shows it\n"
+    assert run("init").err == "wrote network.yaml\n   to see it, run `shapecalc summary network.yaml`\n"
     assert Path("network.yaml").read_text(encoding="utf-8") == STARTER
     assert run("check", "network.yaml").out.endswith("1 expectation met\n")
     wider = run("summary", "network.yaml", "--set", "width=64")

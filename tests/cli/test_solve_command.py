@@ -70,17 +70,23 @@ def test_fractions_and_what_changes_nothing():
 
 BAD = [
     (["conv", "--input", "227"], "--input 227 --output 55"),
-    (["conv"], "say what goes in and what comes out"),
+    (["conv"], "to solve conv, give its input and output sizes"),
     (["convv", "--input", "3", "--output", "3"], "did you mean conv?"),
     (["convv", "--input", "3"], "did you mean conv?"),
     (["unet", "--for", "width"], "--params 5M, --macs 300M or --memory 512KiB"),
-    (["conv", "--input", "227", "--output", "55", "--params", "5M"], "--params cannot be used here"),
+    (
+        ["conv", "--input", "227", "--output", "55", "--params", "5M"],
+        "--params does not apply: conv is a kind of layer",
+    ),
     (["conv", "--input", "227", "--output", "55", "--kernel", "5"], "no argument kernel"),
     (["conv", "--input", "227", "--output", "55", "--stride"], "not an option with a value"),
     (["conv", "--input", "22x", "--output", "55"], "is not a size"),
     (["unet", "--for", "width", "--params", "5X"], "the budget of params is not a number of at least 1"),
     (["unet", "--for", "width=9:3", "--params", "5M"], "is empty"),
-    (["unet", "--for", "width", "--params", "5M", "--stride", "3"], "--stride cannot be used here"),
+    (
+        ["unet", "--for", "width", "--params", "5M", "--stride", "3"],
+        "--stride does not apply: unet is not a kind of layer",
+    ),
     (["nothing_of_the_sort", "--fix"], "there is no file"),
     (["unet", "--for", "width=1:9999999", "--params", "5M"], "at most"),
 ]

@@ -79,18 +79,18 @@ def test_where_sort_top_and_front():
     ("options", "message"),
     [
         (("--set", "widht=1,2"), "there is no variable widht to set\n   did you mean width?"),
-        (("--input", "32x32x3", "64x32x3"), "quotes keep the shell from reading braces itself"),
+        (("--input", "32x32x3", "64x32x3"), "put braces in quotes, so that the shell does not expand them"),
         (("--set", "width"), "--set width is not NAME=VALUES"),
         (("--set", "width=5:1"), "the range 5:1 is empty"),
         (("--input", "{0,4}x=x3"), "'0' is not a size of at least 1"),
         (("--sort", "prams"), "the sweep has no column prams"),
         (("--pareto", "params"), "a front of params alone is its least"),
-        (("--format", "parquet"), "Parquet is no text for a screen"),
+        (("--format", "parquet"), "Parquet cannot be shown on the screen"),
         (("--resume",), "--resume goes on with a file of all rows"),
         (("--plot", "a.svg", "--pareto", "params,macs,memory"), "a picture has two axes, not 3"),
         (
             ("--set", "width=1:100000", "--input", "{100:100000}x=x3"),
-            "the sweep is too large to start unasked: 9,990,100,000",
+            "the sweep exceeds the size limit: 9,990,100,000",
         ),
     ],
 )
