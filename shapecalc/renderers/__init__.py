@@ -46,11 +46,11 @@ def render(  # noqa: PLR0913  (each is an option of its own)
     """Return a report in a format, without a line break at its end.
 
     `columns` are names of `COLUMNS`; where the first has a leading `+`, they are added to the format's own. `depth` is
-    how many levels of blocks are open: 1 shows every outermost block as one line, None opens all, `"auto"` as many as
-    stay within a screenful (CSV: all). `width` is the terminal's; where it is None the table is as wide as it is, and
-    prose has 100 columns. `flops` shows 2 × MACs in place of MACs; `shares` shows what part of all parameters, MACs
-    and output bytes each line has. Width and colour are the text's alone; JSON is a fixed contract: it holds every
-    layer and block whatever the depth, and takes none of the others, but for `shares` and the columns of receptive
+    how many levels of blocks are expanded: 1 shows every outermost block as one line, None expands all, `"auto"` as
+    many as stay within a screenful (CSV: all). `width` is the terminal's; where it is None the table has its natural
+    width, and prose 100 columns. `flops` shows 2 × MACs in place of MACs; `shares` shows the share of parameters, MACs
+    and output bytes of each line. Width and colour apply to text only; JSON is a fixed contract: it contains every
+    layer and block whatever the depth, and takes none of the others, except `shares` and the columns of receptive
     fields (`FIELDS`).
     `fold` says whether blocks that are repeated, and alike, are one line: by default in all formats but JSON and CSV,
     and not with receptive fields. `kinds` keeps lines of some kinds, `sort` orders them by a column, the largest first
@@ -112,7 +112,9 @@ def _asks_for_fields(columns: Sequence[str]) -> bool:
 def _refuse(**options: Any) -> None:
     for option, is_given in options.items():
         if is_given:
-            raise UsageError(Problem(f"JSON takes no {option}: it always holds everything", hint="or use CSV"))
+            raise UsageError(
+                Problem(f"{option} does not apply to JSON: it always contains everything", hint="or use CSV")
+            )
 
 
 def __getattr__(name: str) -> Any:

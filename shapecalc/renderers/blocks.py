@@ -34,19 +34,19 @@ BLOCK_FORMATS = ("text", "markdown", "html")
 
 
 class Title(NamedTuple):
-    """What stands above an answer, or above a part of it."""
+    """The title of an answer, or of a part of it."""
 
     text: str
 
 
 class Paragraph(NamedTuple):
-    """Words of their own."""
+    """A paragraph of text."""
 
     text: str
 
 
 class Note(NamedTuple):
-    """A sentence below an answer: as text, notes stand line under line."""
+    """A note below an answer: as text, notes follow each other without blank lines."""
 
     text: str
 
@@ -58,7 +58,7 @@ class Items(NamedTuple):
 
 
 class Code(NamedTuple):
-    """Lines that stay as they are."""
+    """Lines that are kept as they are."""
 
     lines: Sequence[str]
     language: str = ""

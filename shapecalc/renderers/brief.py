@@ -1,4 +1,4 @@
-"""One layer in a few lines, as a calculator answers."""
+"""One layer in a few lines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def draw_row(report: Report) -> str:
     several = "" if batch == 1 else f" × {batch:,} samples"
     entries = [("params", f"{row.params:,}", parts), ("MACs", f"{row.macs:,}", samples if row.macs else "")]
     if row.buffers:
-        entries.insert(1, ("buffers", f"{row.buffers:,}", "running statistics and their like: kept, not learned"))
+        entries.insert(1, ("buffers", f"{row.buffers:,}", "running statistics and the like, not trained"))
     entries.append(
         (
             "bytes",
@@ -34,4 +34,4 @@ def draw_row(report: Report) -> str:
         )
     )
     width = max([len(value) for _, value, _ in entries])
-    return "\n".join([*lines, *[f"  {what:8}{value:>{width}}  {told}".rstrip() for what, value, told in entries]])
+    return "\n".join([*lines, *[f"  {what:8}{value:>{width}}  {note}".rstrip() for what, value, note in entries]])

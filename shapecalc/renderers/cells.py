@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 NOTHING = "–"
-"""What stands for a count of 0, so that the layers that cost something stand out."""
+"""Shown for a count of 0, so that the layers with a cost stand out."""
 
 _LISTED = 3
 _KIB = 1024
@@ -92,7 +92,7 @@ def _show_argument(name: str, value: Any, sign: str) -> str:
 
 
 def shorten_axes(value: Any) -> Any:
-    """Return one number where every axis has the same: stride [2, 2] is 2, but a window of [3, 3] stays 3×3."""
+    """Return one number where all axes have the same: stride [2, 2] is 2, but a window of [3, 3] stays 3×3."""
     is_one = value and all(axis == value[0] for axis in value) and not isinstance(value, WindowSizes)
     return value[:1] if is_one else value
 

@@ -1,4 +1,4 @@
-"""What was found of specifications: lines, a table, the annotations of GitHub's workflows, the JSON contract."""
+"""The results of `check`: lines, a table, annotations for GitHub Actions, the JSON contract."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VERSION = 1
 
 
 class Checked(NamedTuple):
-    """What was found of one specification."""
+    """The result of one specification."""
 
     spec: str
     networks: int
@@ -34,16 +34,16 @@ class Checked(NamedTuple):
 
 
 def draw_verdict(result: Checked) -> str:
-    """Return the line of one specification; its problems are shown as every error is."""
+    """Return the line of one specification; its problems are shown like any error."""
     if result.problems:
         return clean(f"wrong  {result.spec}: {count_noun(len(result.problems), 'problem')}")
-    held = f"{count_noun(result.expectations, 'expectation')} met" if result.expectations else "no expectations"
+    met = f"{count_noun(result.expectations, 'expectation')} met" if result.expectations else "no expectations"
     warned = f", {count_noun(len(result.warnings), 'warning')}" if result.warnings else ""
-    return clean(f"ok     {result.spec}: {result.summary}, {held}{warned}")
+    return clean(f"ok     {result.spec}: {result.summary}, {met}{warned}")
 
 
 def draw_annotations(results: Sequence[Checked]) -> Iterator[str]:
-    """Yield the annotations of what is wrong, and a line for each specification that is right."""
+    """Yield the annotations of problems, and a line for each specification without any."""
     for result in results:
         yield from (_annotation("error", result.spec, problem) for problem in result.problems)
         yield from (_annotation("warning", result.spec, problem) for problem in result.warnings)
@@ -53,15 +53,15 @@ def draw_annotations(results: Sequence[Checked]) -> Iterator[str]:
 
 def _annotation(level: str, spec: str, problem: Problem) -> str:
     mark = problem.mark
-    place = f"file={github_property(mark.source.name if mark else spec)}"
+    location = f"file={github_property(mark.source.name if mark else spec)}"
     if mark and mark.line:
-        place += f",line={mark.line},col={mark.column}"
+        location += f",line={mark.line},col={mark.column}"
     lines = (problem.headline, *problem.why, *filter(None, problem.hint.split("\n")))
-    return f"::{level} {place},title=shapecalc::{github(join_lines(lines))}"
+    return f"::{level} {location},title=shapecalc::{github(join_lines(lines))}"
 
 
 def draw_table(results: Sequence[Checked], format_: str) -> str:
-    """Return a line for each specification as Markdown or HTML, and below the table the problems of those with any."""
+    """Return a table of the specifications as Markdown or HTML, with their problems below it."""
     lines = [
         TableLine(
             (
@@ -87,8 +87,8 @@ def draw_table(results: Sequence[Checked], format_: str) -> str:
 
 
 def check_contract(results: Sequence[Checked]) -> dict[str, Any]:
-    """Return what was found as the JSON contract has it."""
-    told = [
+    """Return the results as the JSON contract."""
+    entries = [
         {
             "spec": result.spec,
             "ok": not result.problems,
@@ -99,4 +99,4 @@ def check_contract(results: Sequence[Checked]) -> dict[str, Any]:
         }
         for result in results
     ]
-    return {"version": VERSION, "results": told}
+    return {"version": VERSION, "results": entries}

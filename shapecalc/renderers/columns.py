@@ -68,12 +68,12 @@ def _is_default(line: ReportLine, name: str, value: Any) -> bool:
 
 
 def _arguments(line: ReportLine) -> dict[str, Any]:
-    told = {name: value for name, value in line.arguments.items() if not _is_default(line, name, value)}
-    return {**told, "weights of": line.shares} if line.shares else told
+    shown = {name: value for name, value in line.arguments.items() if not _is_default(line, name, value)}
+    return {**shown, "weights of": line.shares} if line.shares else shown
 
 
 def _from(line: ReportLine) -> str:
-    """Return what a line takes: for a block, what its layers take from outside it."""
+    """Return the inputs of a line: for a block, those of its layers that come from outside it."""
     if len(line.rows) == 1:
         return ", ".join(line.rows[0].from_)
     inside = {row.name for row in line.rows}
@@ -86,7 +86,7 @@ def _output_bytes(report: Report, lines: Sequence[ReportLine]) -> list[int]:
 
 
 def _share(value: Callable[[ReportLine], int]) -> Callable[[Report, Sequence[ReportLine]], list[Any]]:
-    """Return what part of the whole each line has."""
+    """Return the share of each line in the total."""
 
     def values(_: Report, lines: Sequence[ReportLine]) -> list[Fraction]:
         from fractions import Fraction  # it loads decimal: milliseconds
@@ -112,39 +112,51 @@ def _field(what: str) -> Callable[[Report, Sequence[ReportLine]], list[Any]]:
 COLUMNS: dict[str, Column] = {
     "name": Column("Layer", "name of the layer, or of the block", TEXT, _each(lambda line: line.name)),
     "kind": Column("Kind", "kind of layer, or what the block is an instance of", TEXT, _each(lambda line: line.kind)),
-    "from": Column("From", "what the layer takes", TEXT, _each(_from)),
-    "input": Column("Input", "size of what comes in", SIZE, _each(lambda line: line.input_shapes)),
+    "from": Column("From", "layers or inputs that the layer reads", TEXT, _each(_from)),
+    "input": Column("Input", "size of the input", SIZE, _each(lambda line: line.input_shapes)),
     "kernel": Column("Kernel", "size of the window", SIZE, _argument(KERNEL)),
-    "stride": Column("Stride", "how far the window moves", SIZE, _argument(STRIDE)),
+    "stride": Column("Stride", "stride of the window", SIZE, _argument(STRIDE)),
     "padding": Column("Padding", "padding around the input", SIZE, _argument(PADDING)),
     "arguments": Column("Arguments", "all arguments that are not at their default", ARGUMENTS, _each(_arguments)),
-    "output": Column("Output", "size of the tensor that goes out", SIZE, _each(lambda line: line.output_shapes)),
-    "weights": Column("Weights", "learned numbers but for the biases", COUNT, _each(lambda line: line.total.weights)),
-    "biases": Column("Biases", "learned biases", COUNT, _each(lambda line: line.total.biases)),
-    "params": Column("Params", "learned numbers: weights and biases", COUNT, _each(lambda line: line.total.params)),
-    "trainable": Column("Trainable", "params that are not frozen", COUNT, _each(lambda line: line.total.trainable)),
-    "buffers": Column("Buffers", "running statistics: not params", COUNT, _each(lambda line: line.total.buffers)),
+    "output": Column("Output", "size of the output", SIZE, _each(lambda line: line.output_shapes)),
+    "weights": Column("Weights", "parameters except biases", COUNT, _each(lambda line: line.total.weights)),
+    "biases": Column("Biases", "biases", COUNT, _each(lambda line: line.total.biases)),
+    "params": Column("Params", "parameters: weights and biases", COUNT, _each(lambda line: line.total.params)),
+    "trainable": Column("Trainable", "parameters that are not frozen", COUNT, _each(lambda line: line.total.trainable)),
+    "buffers": Column(
+        "Buffers", "running statistics, which are not parameters", COUNT, _each(lambda line: line.total.buffers)
+    ),
     "macs": Column("MACs", "multiply-accumulates, for the batch", COUNT, _each(lambda line: line.total.macs)),
     "flops": Column("FLOPs", "2 × MACs, for the batch", COUNT, _each(lambda line: 2 * line.total.macs)),
-    "output_bytes": Column("Bytes", "bytes of the output as fp32, for the batch", BYTES, _output_bytes),
-    "params_share": Column("Params", "part of all params", SHARE, _share(lambda line: line.total.params)),
-    "macs_share": Column("MACs", "part of all MACs", SHARE, _share(lambda line: line.total.macs)),
+    "output_bytes": Column("Bytes", "bytes of the output in fp32, for the batch", BYTES, _output_bytes),
+    "params_share": Column("Params", "share of all parameters", SHARE, _share(lambda line: line.total.params)),
+    "macs_share": Column("MACs", "share of all MACs", SHARE, _share(lambda line: line.total.macs)),
     "output_bytes_share": Column(
-        "Bytes", "part of the bytes of all outputs", SHARE, _share(lambda line: line.activations)
+        "Bytes", "share of the bytes of all outputs", SHARE, _share(lambda line: line.activations)
     ),
-    "rf": Column("RF", "receptive field: how much of the input a place sees", FIELD, _field("size")),
-    "jump": Column("Jump", "how far what a place sees moves on with every place", FIELD, _field("jump")),
-    "pad": Column("Pad", "how far what the first place sees begins before the input", FIELD, _field("padding")),
+    "rf": Column("RF", "receptive field: input positions that one position of the output sees", FIELD, _field("size")),
+    "jump": Column(
+        "Jump",
+        "effective stride: input positions between the receptive fields of neighbouring positions",
+        FIELD,
+        _field("jump"),
+    ),
+    "pad": Column(
+        "Pad",
+        "effective padding: how far the receptive field of the first position begins before the input",
+        FIELD,
+        _field("padding"),
+    ),
 }
 """Every column by its name, in the order in which they are documented and, where all are shown, shown."""
 
-_BYTES = "a layer has output_bytes; the memory of the whole network, at its peak, is what `shapecalc memory` reports"
+_BYTES = "the column of a layer is output_bytes; `shapecalc memory` reports the peak memory of the whole network"
 
 _NOT_A_COLUMN = {"memory": _BYTES, "memory_share": _BYTES.replace("output_bytes", "output_bytes_share")}
-"""Words that are asked for as a column and mean something else, and what to ask for."""
+"""Words that are not columns but often taken for one, with the hint for each."""
 
 DEFAULT: tuple[str, ...] = ("name", "kind", "output", "weights", "biases", "params", "macs")
-"""The columns of a format that knows no width."""
+"""The columns of a format without a width."""
 
 SHARES: tuple[str, ...] = ("name", "kind", "output", "params_share", "macs_share", "output_bytes_share")
 """The columns that show where parameters, MACs and the bytes of outputs are."""
@@ -154,9 +166,9 @@ FIELDS: tuple[str, ...] = ("rf", "jump", "pad")
 
 
 def parse_columns(text: str) -> list[str]:
-    """Return the columns of an option's text: `name,params`; a leading `+` (`+from,buffers`) adds to the default ones.
+    """Return the columns of an option's text: `name,params`; a leading `+` (`+from,buffers`) adds to the defaults.
 
-    Errors: `UsageError` for an unknown one, with the nearest known one.
+    Errors: `UsageError` for an unknown column, with the nearest known one.
     """
     adding = text.strip().startswith("+")
     names = [word.strip().lstrip("+").strip().lower() for word in text.split(",")]
@@ -166,7 +178,7 @@ def parse_columns(text: str) -> list[str]:
 def check_columns(names: Sequence[str]) -> list[str]:
     """Return the columns, each once. Errors: `UsageError` for an unknown one, or none at all."""
     if not names:
-        raise UsageError(Problem("no column is named", hint=f"name some of: {', '.join(COLUMNS)}"))
+        raise UsageError(Problem("no column is named", hint=f"choose from: {', '.join(COLUMNS)}"))
     for name in names:
         if name not in COLUMNS:
             hint = _NOT_A_COLUMN.get(name) or did_you_mean(name, COLUMNS)

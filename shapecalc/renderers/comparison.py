@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["draw_comparison"]
 
 _FIGURES = {"params": "params", "macs": "MACs", "buffers": "buffers", "activations": "activations", "layers": "layers"}
-_SHARES = {"params": "of the params", "macs": "of the MACs"}
+_SHARES = {"params": "share of params", "macs": "of the MACs"}
 _GAP = 3
 _NAME_MOST = 24
 _KINDS_MOST = 8
 
 
 def draw_comparison(comparison: Comparison, format_: str, width: int | None = None, *, color: bool = False) -> str:
-    """Return networks side by side; those that the width has no room for stand below, each beside the first."""
+    """Return networks side by side; those that do not fit the width follow below, each next to the first."""
     labels = _labels(comparison)
     columns = [_column(comparison, index) for index in range(len(comparison.reports))]
     groups = _groups(labels, columns, width) if format_ == "text" else [columns]
@@ -42,7 +42,7 @@ def _table(labels: Sequence[str], group: Sequence[list[str]]) -> Table:
 
 
 def _labels(comparison: Comparison) -> list[str]:
-    """Return what stands at the left of each line."""
+    """Return the label of each line."""
     labels = ["input", "output", *_FIGURES.values()]
     for what, words in _SHARES.items():
         labels += [words, *[f"  {kind}" for kind in _kinds(comparison, what)]]
@@ -50,7 +50,7 @@ def _labels(comparison: Comparison) -> list[str]:
 
 
 def _kinds(comparison: Comparison, what: str) -> list[str]:
-    """Return the kinds that hold something, those that hold most first; where they are many, `others` at the end."""
+    """Return the kinds with a share, largest first; where there are many, `others` at the end."""
     most: dict[str, float] = {}
     for kinds, sums in zip(comparison.kinds, comparison.totals, strict=True):
         for kind, values in kinds.items():
@@ -79,7 +79,7 @@ def _sizes(sizes: dict[str, Any]) -> str:
 
 
 def _figure(value: int, first: int | None) -> str:
-    """Return a number, and how many times that of the first network it is."""
+    """Return a number, and its ratio to that of the first network."""
     shown = f"{value:,}" if value else NOTHING
     return shown if first is None else f"{shown}  {_ratio(value, first):>6}"
 
@@ -101,7 +101,7 @@ def _percent(value: int, whole: int) -> str:
 
 
 def _groups(labels: Sequence[str], columns: list[list[str]], width: int | None) -> list[list[list[str]]]:
-    """Return the networks that stand beside one another: the first, with as many others as there is room for."""
+    """Return the networks side by side: the first, with as many others as there is room for."""
     if width is None or len(columns) < 2:
         return [columns]
     first = columns[0]

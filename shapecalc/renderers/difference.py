@@ -1,4 +1,4 @@
-"""What differs between two networks, layer by layer, as a table for the terminal or in Markdown."""
+"""The differences between two networks, layer by layer, as a table for the terminal or in Markdown."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _GAP = 3
 def draw_difference(
     difference: Difference, format_: str, width: int | None = None, *, color: bool = False, everything: bool = False
 ) -> str:
-    """Return what differs: a line marked − for the first network, one marked + for the second.
+    """Return the differences: a line marked − for the first network, one marked + for the second.
 
-    In a layer that changed, the + line has only what is other, and of arguments both lines have only those. Layers that
-    are the same are counted, or with `everything` shown.
+    For a changed layer, the + line has only what changed, and both lines have only the arguments that changed.
+    Unchanged layers are counted, or with `everything` shown.
     """
     columns, lines = list(_COLUMNS), _lines(difference, everything=everything)
     if format_ == "text" and width is not None:
@@ -41,7 +41,7 @@ def draw_difference(
     headings = ["", *[_HEADINGS[name] for name in columns]]
     numbers = [columns.index(name) + 1 for name in ("params", "macs") if name in columns]
     named = [Title(f"− {_named(difference.before)}"), Title(f"+ {_named(difference.after)}")]
-    body = Table(headings, lines, numbers=numbers) if lines else Paragraph("no layer differs")
+    body = Table(headings, lines, numbers=numbers) if lines else Paragraph("all layers are the same")
     return draw_blocks([*named, body, *map(Note, _sums(difference))], format_, width, color=color)
 
 
@@ -66,7 +66,7 @@ def _lines(difference: Difference, *, everything: bool) -> list[TableLine]:
 def _skipped(same: int) -> list[TableLine]:
     if not same:
         return []
-    return [TableLine(("", f"… {count_noun(same, 'layer')} the same", *[""] * (len(_COLUMNS) - 1)), "dim")]
+    return [TableLine(("", f"… {count_noun(same, 'unchanged layer')}", *[""] * (len(_COLUMNS) - 1)), "dim")]
 
 
 def _change(change: Change) -> list[TableLine]:
@@ -82,13 +82,13 @@ def _change(change: Change) -> list[TableLine]:
     if change.status == REMOVED:
         return [TableLine(("−", *before.values()), "red")]
     if change.differing == ("layers",):
-        after["arguments"] = "other layers inside"
+        after["arguments"] = "its layers differ"
     new = [value if value != old else "" for value, old in zip(after.values(), before.values(), strict=True)]
     return [TableLine(("−", *before.values()), "red"), TableLine(("+", *new), "green")]
 
 
 def _differing_arguments(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the facts of a layer before and after, of their arguments only those that are other."""
+    """Return the facts of a layer before and after, with only the arguments that changed."""
     old, new = before["arguments"], after["arguments"]
     other = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     return (
@@ -111,7 +111,7 @@ def _cells(facts: dict[str, Any]) -> dict[str, str]:
 def _fitted(  # noqa: C901  (each step is a thing to do without)
     columns: list[str], lines: list[TableLine], width: int
 ) -> tuple[list[str], list[TableLine]]:
-    """Return the columns that there is room for: arguments give way first, kinds where arguments are what differs."""
+    """Return the columns that fit: arguments are dropped first, or kinds where arguments are what changed."""
     table = [list(line.cells) for line in lines]
     for row in table:
         row[1] = shorten(row[1], _NAME_MOST)
@@ -122,7 +122,7 @@ def _fitted(  # noqa: C901  (each step is a thing to do without)
         return width - sum(map(max, widths, heads)) - _GAP * (len(widths) - 1)
 
     def left() -> int:
-        """Return how much is left for the arguments."""
+        """Return the room left for the arguments."""
         return room() + max(cell_width(row[-1]) for row in table)
 
     changed = [row[-1] for row, line in zip(table, lines, strict=True) if line.cells[0] == "−" and row[-1]]

@@ -90,7 +90,7 @@ def _in_color(
     heading: Sequence[str], lines: Sequence[TableLine], total: Sequence[str], widths: Sequence[int],
     sides: Sequence[bool], styles: Sequence[str], gap: int,
 ) -> str:  # fmt: skip
-    """Return the table with the terminal's codes; rich is told the widths and pads nothing, which halves its work."""
+    """Return the table with the terminal's codes; rich gets the widths and pads nothing, which halves its work."""
     from rich.box import SIMPLE  # what is not coloured does without rich
     from rich.table import Table
     from rich.text import Text

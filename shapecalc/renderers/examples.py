@@ -1,4 +1,4 @@
-"""The worked examples of kinds as commands that one may try."""
+"""The worked examples of kinds as commands to try."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["draw_examples_to_try", "example_command"]
 
 
 def draw_examples_to_try(cls: type[Layer]) -> str:
-    """Return what stands below the page of a kind: the command that works out its first example."""
-    return f"\n\nto try it\n  {example_command(cls, cls.examples[0])}" if cls.examples else ""
+    """Return the end of the page of a kind: the command that computes its first example."""
+    return f"\n\ntry it\n  {example_command(cls, cls.examples[0])}" if cls.examples else ""
 
 
 def example_command(cls: type[Layer], example: Example) -> str:
-    """Return the command that works out an example of a kind."""
+    """Return the command that computes an example of a kind."""
     inputs = example.input if isinstance(example.input, list) else [example.input]
     words = ["shapecalc", "layer", cls.kind]
     words += [f"--input {'x'.join(map(str, sizes))}" for sizes in inputs]

@@ -23,7 +23,7 @@ def _size(field: Field) -> str:
 
 
 def show_jump(field: Field) -> str:
-    """Return by how much the field moves from one place to the next; `≤` where branches differ."""
+    """Return the effective stride: how far the field moves per position; `≤` where branches differ."""
     return (str(field.jump) if field.aligned else f"≤{field.jump}") if field.jump else NOTHING
 
 
@@ -44,12 +44,12 @@ _last: list[Any] = []
 
 
 def keep_fields(fields: ReceptiveFields) -> None:
-    """Keep the fields of a report that is about to be drawn, so that they are not worked out again."""
+    """Keep the fields of a report that is about to be drawn, so that they are not computed again."""
     _last[:] = [fields]
 
 
 def _fields_of(report: Report) -> ReceptiveFields:
-    """Return the fields of a report, which three columns ask for one after the other; other threads may ask as well."""
+    """Return the fields of a report, which three columns need one after the other; safe with several threads."""
     found: ReceptiveFields | None = next(iter(_last), None)
     if found is None or found.report is not report:
         found = ReceptiveFields(report)

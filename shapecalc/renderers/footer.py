@@ -18,7 +18,7 @@ _LISTED = 3
 
 
 def footer(report: Report, columns: Sequence[str], closed: int = 0, depth: int | None = None) -> list[str]:
-    """Return the lines under a report shown with these columns, `closed` of its blocks as one line each."""
+    """Return the lines under a report shown with these columns, with `closed` collapsed blocks."""
     lines = [
         incomplete(report),
         _params(report),
@@ -32,16 +32,16 @@ def footer(report: Report, columns: Sequence[str], closed: int = 0, depth: int |
 
 
 def opening(closed: int, depth: int) -> str:
-    """Return how the blocks that are shown as one line each can be opened."""
-    return f"{count_noun(closed, 'block')} closed: --depth {depth + 1} opens {'it' if closed == 1 else 'them'}"
+    """Return how the collapsed blocks, each shown as one line, can be expanded."""
+    return f"{count_noun(closed, 'block')} collapsed; expand with --depth {depth + 1}"
 
 
 def incomplete(report: Report, *, totals: bool = True) -> str:
-    """Return how many layers could not be inferred, nothing for a complete report; and of what `totals` then are."""
+    """Return how many layers could not be inferred, and what `totals` then cover; nothing for a complete report."""
     if report.is_complete:
         return ""
     layers = count_noun(len(report.rows) + report.missing, "layer")
-    rest = "; totals are of the others" if totals else ""
+    rest = "; totals cover the others" if totals else ""
     return f"Incomplete: {report.missing:,} of {layers} could not be inferred{rest}."
 
 
@@ -55,7 +55,7 @@ def _params(report: Report) -> str:
     if total.trainable != total.params:
         words.append(f"{total.trainable:,} trainable")
     if total.buffers > statistics:
-        words.append(f"{count_noun(total.buffers - statistics, 'buffer')} (running statistics) apart")
+        words.append(f"{count_noun(total.buffers - statistics, 'buffer element')} (running statistics)")
     return " · ".join(words)
 
 
@@ -63,8 +63,8 @@ def _operations(report: Report, columns: Sequence[str]) -> str:
     macs = report.total.macs
     number = f"{2 * macs:,} FLOPs = 2 × {count_noun(macs, 'MAC')}" if "flops" in columns else count_noun(macs, "MAC")
     return (
-        f"{number} {_per(report)}: the products of convolutions, fully connected layers, attention and recurrent "
-        "gates; biases, normalisation, activations and pooling are not counted."
+        f"{number} {_per(report)}: convolutions, fully connected layers, attention and recurrent gates; biases, "
+        "normalisation, activations and pooling are not counted."
     )
 
 
@@ -80,13 +80,12 @@ def _sizes(report: Report, columns: Sequence[str]) -> str:
     if not {"output_bytes", "output_bytes_share"}.intersection(columns):
         return sizes
     return (
-        f"{sizes} Bytes are those of each layer's output {_per(report)}, as fp32 (elements × 4 bytes; 1 KiB is "
-        "1,024 bytes)."
+        f"{sizes} Bytes: the output of each layer {_per(report)}, in fp32 (elements × 4 bytes; 1 KiB is 1,024 bytes)."
     )
 
 
 def _shared(report: Report) -> str:
-    pairs = [f"{clean(user)} uses those of {clean(owner)}" for user, owner in _shares(report)]
+    pairs = [f"{clean(user)} uses the weights of {clean(owner)}" for user, owner in _shares(report)]
     if not pairs:
         return ""
     more = f", and {len(pairs) - _LISTED:,} more" if len(pairs) > _LISTED else ""
@@ -94,7 +93,7 @@ def _shared(report: Report) -> str:
 
 
 def _shares(report: Report) -> list[tuple[str, str]]:
-    """Return what uses the weights of what: blocks, where one shares all that it has with another."""
+    """Return pairs of user and owner of shared weights: blocks, where one shares all its weights with another."""
     with_weights = [row for row in report.rows if row.sizing.weight_shapes]
     owners = {row.name: row.shares for row in with_weights if row.shares}
     own = [row.name for row in with_weights if not row.shares] if owners else []

@@ -1,4 +1,4 @@
-"""The front of a sweep as a picture: every variant a dot, those that no other beats joined by a line.
+"""The Pareto front of a sweep as a plot: every variant a dot, those of the front joined by a line.
 
 Needs matplotlib.
 """
@@ -21,7 +21,7 @@ __all__ = ["check_picture", "draw_front"]
 
 _FORMATS = (".svg", ".png", ".pdf")
 _LABELS = {
-    "params": "parameters", "macs": "multiply-accumulates", "memory": "bytes of memory, at the peak (fp32)",
+    "params": "parameters", "macs": "multiply-accumulates", "memory": "peak memory in bytes (fp32)",
     "activations": "activations", "buffers": "buffers",
 }  # fmt: skip
 _CROWD = 60
@@ -31,17 +31,17 @@ _INK, _CLOUD, _LINE = "#333333", "#b8c4d0", "#c2410c"
 
 
 def check_picture(path: str) -> None:
-    """See that a picture can be drawn. Errors: `UsageError` for a file that is no picture, `MissingExtraError`."""
+    """Check that a plot can be drawn. Errors: `UsageError` for an unknown file format, `MissingExtraError`."""
     if os.path.splitext(path)[1].lower() not in _FORMATS:
-        raise UsageError(Problem(f"{path} is no picture that can be drawn", hint="call it .svg, .png or .pdf"))
+        raise UsageError(Problem(f"{path} is not a format of plots", hint="use the suffix .svg, .png or .pdf"))
     try:
         import matplotlib.figure  # noqa: F401  (an extra, and slow to load)
     except ModuleNotFoundError:
-        raise MissingExtraError("drawing a front", "matplotlib", "plot") from None
+        raise MissingExtraError("plotting a front", "matplotlib", "plot") from None
 
 
 def draw_front(path: str, title: str, names: Sequence[str], cloud: Any, front: Any, labels: Sequence[str]) -> None:
-    """Write the picture of two columns: `cloud` and `front` are points of them, `labels` say what is on the front.
+    """Write the plot of two columns: `cloud` and `front` are points, `labels` the names of those on the front.
 
     Errors: as `check_picture`, and `UsageError` where the file cannot be written.
     """
@@ -70,7 +70,7 @@ def _drawn(title: str, names: Sequence[str], cloud: Any, front: Any, labels: Seq
         crowded = len(front) > _CROWD
         axes.plot(front[:, 0], front[:, 1], color=_LINE, linewidth=1, alpha=0.6)
         axes.plot(front[:, 0], front[:, 1], "o", color=_LINE, markersize=2.2 if crowded else 4.5, markeredgewidth=0,
-                  label=f"front ({len(front):,})")  # fmt: skip
+                  label=f"Pareto front ({len(front):,})")  # fmt: skip
     _dress(axes, names, cloud, front)
     _label(axes, front, labels)
     head, _, rest = title.rpartition(": ")
@@ -83,7 +83,7 @@ def _drawn(title: str, names: Sequence[str], cloud: Any, front: Any, labels: Seq
 
 
 def _safe(text: str, room: int) -> str:
-    """Return a text from a specification as it may stand in a picture, where it is not read as TeX either."""
+    """Return a text from a specification in a form that is safe in a plot, where it is not read as TeX either."""
     return shorten(clean(text), room)
 
 
@@ -106,8 +106,8 @@ def _dress(axes: Any, names: Sequence[str], cloud: Any, front: Any) -> None:
 
 
 def _label(axes: Any, front: Any, labels: Sequence[str]) -> None:
-    """Say of the ends of the front, and of its middle, what they are."""
-    axes.figure.draw_without_rendering()  # for the places of the points to be known
+    """Label the ends of the front, and its middle."""
+    axes.figure.draw_without_rendering()  # so that the positions of the points are known
     taken: list[float] = []
     for index in sorted({0, len(front) // 2, len(front) - 1}) if len(front) else []:
         across, up = axes.transAxes.inverted().transform(axes.transData.transform(front[index]))

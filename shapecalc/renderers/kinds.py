@@ -1,4 +1,4 @@
-"""The kinds of layer as a list, and one kind as a page: its arguments, its rules, its examples."""
+"""The kinds of layer as a list, and one kind as a page: its arguments, formulas and examples."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def draw_families(width: int | None = None) -> str:
             first, *rest = wrap(cls.summary(), max(width - room - 4, 20))
             lines += [f"  {cls.kind:{room}}  {first}", *[" " * (room + 4) + part for part in rest]]
         lines.append("")
-    return "\n".join([*lines, "`shapecalc layers KIND` shows a kind's arguments, rules and examples."])
+    return "\n".join([*lines, "`shapecalc layers KIND` shows the arguments, formulas and examples of a kind."])
 
 
 def draw_text(kind: Kind, width: int | None = None) -> str:
@@ -47,8 +47,8 @@ def draw_text(kind: Kind, width: int | None = None) -> str:
     for paragraph in kind.doc.split("\n\n"):
         lines += [*_indented(" ".join(paragraph.split()), width), ""]
     facts = [("also", ", ".join(kind.also)), ("family", kind.family), ("inputs", inputs_of(kind))]
-    for label, told in [*facts, ("axes", axes_of(kind))]:
-        lines += _indented(told, width, 12, f"  {label}") if told else []
+    for label, words in [*facts, ("axes", axes_of(kind))]:
+        lines += _indented(words, width, 12, f"  {label}") if words else []
     if kind.arguments:
         lines += ["", "arguments"]
         room = max([len(argument.name) for argument in kind.arguments])
@@ -59,9 +59,9 @@ def draw_text(kind: Kind, width: int | None = None) -> str:
             lines += _indented(argument.doc, width, indent, start)
             lines += _indented(_facts(argument), width, indent)
     if kind.rules:
-        lines += ["", "rules", *_indented(_rules_heading(kind), width), *text_lines(kind.rules, width)]
+        lines += ["", "formulas", *_indented(_rules_heading(kind), width), *text_lines(kind.rules, width)]
     if kind.layers:
-        lines += ["", "layers that it is made of", *[f"  {line}" for line in kind.layers.splitlines()]]
+        lines += ["", "expands to the layers", *[f"  {line}" for line in kind.layers.splitlines()]]
     lines += ["", "examples"] if kind.examples else []
     for written, result, source in _examples(kind):
         lines += [*_indented(written, width), *_indented(result, width, 6), *_indented(f"({source})", width, 6)]
@@ -76,11 +76,11 @@ def draw_markdown(kind: Kind) -> str:
     lines += [f"Also: {', '.join([f'`{word}`' for word in kind.also])}.", ""] if kind.also else []
     lines += [f"Axes of the input: {axes_of(kind)}.", ""] if kind.ranks else []
     if kind.arguments:
-        lines += ["| argument | sign | what | value | default | also |", "|---|---|---|---|---|---|"]
+        lines += ["| argument | symbol | meaning | value | default | also |", "|---|---|---|---|---|---|"]
         lines += [_row(argument) for argument in kind.arguments]
         lines.append("")
     if kind.rules:
-        lines += [f"Rules: {markdown(_rules_heading(kind))}.", "", *markdown_list(kind.rules), ""]
+        lines += [f"Formulas: {markdown(_rules_heading(kind))}.", "", *markdown_list(kind.rules), ""]
     lines += ["```yaml", kind.layers.rstrip(), "```", ""] if kind.layers else []
     for written, result, source in _examples(kind):
         lines.append(f"- `{written}`: {markdown(result)} ({markdown(source)})")
@@ -98,9 +98,9 @@ def draw_html(kind: Kind) -> str:
             TableLine((one.name, one.symbol, one.doc, one.expected, _default(one), ", ".join(one.also)))
             for one in kind.arguments
         ]
-        blocks.append(Table(("argument", "sign", "what", "value", "default", "also"), lines))
+        blocks.append(Table(("argument", "symbol", "meaning", "value", "default", "also"), lines))
     if kind.rules:
-        blocks += [Paragraph(f"Rules: {_rules_heading(kind)}."), Code(text_lines(kind.rules, PROSE))]
+        blocks += [Paragraph(f"Formulas: {_rules_heading(kind)}."), Code(text_lines(kind.rules, PROSE))]
     blocks += [Code(kind.layers.rstrip().split("\n"), "yaml")] if kind.layers else []
     examples = [f"{written}: {result} ({source})" for written, result, source in _examples(kind)]
     return draw_blocks([*blocks, *([Items(examples)] if examples else [])], "html")
@@ -151,7 +151,7 @@ def _default(argument: Argument) -> str:
 
 
 def _facts(argument: Argument) -> str:
-    """Return what an argument may be, its default, and other libraries' words for it."""
+    """Return the values of an argument, its default, and its names in other libraries."""
     default = _default(argument)
     default = {"required": "required", "none": "not set by default"}.get(default, f"default {default}")
     also = f"; also {', '.join(argument.also)}" if argument.also else ""
@@ -160,12 +160,12 @@ def _facts(argument: Argument) -> str:
 
 def _rules_heading(kind: Kind) -> str:
     letters = ", ".join([f"{letter} {meaning}" for letter, meaning in kind.letters.items()])
-    numbered = "" if kind.inputs[1] == 1 else "several inputs are numbered, "
-    return f"{letters}; {numbered}for the sort of input of the first example"
+    numbered = "" if kind.inputs[1] == 1 else "several inputs are numbered; "
+    return f"{letters}; {numbered}shown for an input like that of the first example"
 
 
 def _examples(kind: Kind) -> Iterator[tuple[str, str, str]]:
-    """Yield each example: as it is written in a specification, what comes out, where the figures are from."""
+    """Yield each example: its specification, its result, and the source of the figures."""
     for entry in examples_of(kind):
         arguments = ", ".join([f"{name}: {_spelled(value)}" for name, value in entry["arguments"].items()])
         written = f"{kind.name}: {{{arguments}}}" if arguments else kind.name

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["ListedNetwork", "draw_networks", "listing"]
 
 _GAP = 3
-_LEAST = 12
-"""Cells that are left of a text that is cut."""
+_MINIMUM = 12
+"""Cells that are kept of a text that is cut."""
 
 
 class ListedNetwork(NamedTuple):
-    """What is listed of one bundled network."""
+    """One entry of the list of bundled networks."""
 
     name: str
     title: str
@@ -33,7 +33,7 @@ class ListedNetwork(NamedTuple):
     source: str
 
     def words(self) -> str:
-        """Return what a word is looked for in."""
+        """Return the text in which a word is searched."""
         return f"{self.name}\n{self.title}\n{self.family}\n{self.task}\n{self.source}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -86,14 +86,14 @@ def _fitting(widths: Mapping[int, int], spare: Sequence[int], cut: set[int], roo
     """Return the columns that are shown, with the width of each."""
     kept = dict(widths)
     for index in (*spare, None):
-        shortest = {i: min(width, _LEAST) if i in cut else width for i, width in kept.items()}
+        shortest = {i: min(width, _MINIMUM) if i in cut else width for i, width in kept.items()}
         if _total(shortest) <= room or index is None:
             break
         del kept[index]
     for index in sorted(cut.intersection(kept), reverse=True):
         beyond = _total(kept) - room
         if beyond > 0:
-            kept[index] = max(kept[index] - beyond, min(kept[index], _LEAST))
+            kept[index] = max(kept[index] - beyond, min(kept[index], _MINIMUM))
     return kept
 
 

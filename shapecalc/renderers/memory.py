@@ -1,4 +1,4 @@
-"""What a network takes of memory: its parts, what is live at the peak, and in words what counts."""
+"""The memory that a network needs: its parts, the live tensors at the peak, and notes on what is counted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NAME = 36
 def draw_memory(
     memory: Memory, format_: str = "text", *, layers: bool = False, width: int | None = None, color: bool = False
 ) -> str:
-    """Return it in a format; `layers` adds a line for every layer, in the order in which they run."""
+    """Return it in a format; `layers` adds a line for every layer, in order of execution."""
     blocks: list[Block] = [Title(_title(memory)), _parts(memory)]
     if layers:
         blocks.append(_layers(memory, width))
@@ -49,15 +49,15 @@ def _amounts(memory: Memory) -> Iterator[tuple[str, int]]:
     if memory.buffers:
         yield "buffers", memory.buffers
     if memory.training is None:
-        yield "activations, at their peak", memory.activations.peak
+        yield "activations, at the peak", memory.activations.peak
         return
     yield "gradients of weights", memory.training.gradients
     yield (
         f"state of {memory.training.optimizer}" + (", master copy" if memory.training.mixed_precision else ""),
         (memory.training.state),
     )
-    yield "activations, at their peak", memory.training.peak - memory.training.activation_gradients
-    yield "gradients of activations, then", memory.training.activation_gradients
+    yield "activations, at the peak", memory.training.peak - memory.training.activation_gradients
+    yield "gradients of activations, at the peak", memory.training.activation_gradients
 
 
 def _parts(memory: Memory) -> Table:
@@ -75,8 +75,8 @@ def _parts(memory: Memory) -> Table:
 def _at(memory: Memory) -> str:
     peak = memory.activations
     where = f"while {clean(peak.at)} runs" if peak.at else "before the first layer runs"
-    over = f", which writes over {clean(peak.overwritten)}" if peak.overwritten else ""
-    return f"Most of the activations is live {where}{over}:"
+    over = f" and overwrites {clean(peak.overwritten)}" if peak.overwritten else ""
+    return f"Activation memory peaks {where}{over}:"
 
 
 def _held(memory: Memory) -> Table:
@@ -105,28 +105,28 @@ def _layers(memory: Memory, width: int | None) -> Table:
         over = () if narrow else (shorten(clean(layer.overwrites), room),)
         style = "bold" if layer.live == memory.activations.peak else ""
         lines.append(TableLine((*cells, *over), style))
-    headings = ("Layer", "Weights", "Writes", "Live", "of the peak", *(() if narrow else ("Over",)))
+    headings = ("Layer", "Weights", "Output", "Live", "of the peak", *(() if narrow else ("Overwrites",)))
     return Table(headings, lines, numbers=(1, 2, 3))
 
 
 def _budget(memory: Memory) -> str:
     budget = memory.budget
     assert budget is not None
-    each = f"{show_bytes(budget.fixed)} once, {show_bytes(budget.sample)} for each sample"
+    each = f"{show_bytes(budget.fixed)} + {show_bytes(budget.sample)} for each sample"
     given = f"{budget.bytes:,} bytes ({show_bytes(budget.bytes)})"
     if not budget.batch:
-        return f"{given} are too few for one sample: {each}."
-    return f"The largest batch that fits {given} is {budget.batch:,}. It takes {show_bytes(budget.total)}: {each}."
+        return f"{given} are not enough for one sample, which needs {each}."
+    return f"The largest batch that fits into {given} is {budget.batch:,}. It needs {show_bytes(budget.total)}: {each}."
 
 
 def _notes(memory: Memory) -> Iterator[str]:
-    """Yield what every figure includes, in words."""
+    """Yield sentences on what every figure includes."""
     bits = memory.widths
     yield (
-        f"Weights: every learned number once, biases among them, of {bits.weights} bits. "
-        f"Buffers: running statistics and tables, of {bits.buffers} bits."
+        f"Weights: all parameters, biases included, at {bits.weights} bits; shared parameters are counted once. "
+        f"Buffers: running statistics and tables, at {bits.buffers} bits."
     )
-    yield f"Activations are of {bits.activations} bits, for {_samples(memory)}. {_liveness(memory)}"
+    yield f"Activations: at {bits.activations} bits, for {_samples(memory)}. {_liveness(memory)}"
     if memory.training:
         yield from _training_notes(memory, memory.training)
     if memory.kv_cache:
@@ -137,11 +137,11 @@ def _notes(memory: Memory) -> Iterator[str]:
     if memory.cross_kv_cache:
         each = memory.cross_kv_cache_per_source_token
         yield (
-            f"Cross-attention keeps its keys and values once: {each:,} bytes ({show_bytes(each)}) for each token of "
-            f"the source, {memory.cross_kv_cache:,} ({show_bytes(memory.cross_kv_cache)}) for all of a sample's; not "
-            "in the total."
+            f"Cross-attention caches the keys and values of the source once: {each:,} bytes ({show_bytes(each)}) for "
+            f"each source token, {memory.cross_kv_cache:,} ({show_bytes(memory.cross_kv_cache)}) for a sample; not in "
+            "the total."
         )
-    yield "Not counted: workspaces of kernels, fragmentation, the runtime itself. 1 KiB is 1,024 bytes."
+    yield "Not counted: kernel workspaces, fragmentation, the runtime itself. 1 KiB is 1,024 bytes."
 
 
 def _samples(memory: Memory) -> str:
@@ -150,38 +150,38 @@ def _samples(memory: Memory) -> str:
 
 _ORDERS = {
     "given": "Layers run in the order of the specification.",
-    "exact": "Layers run in the order with the least peak: there is no better one.",
-    "heuristic": "Layers run in the best order that was found (heuristic: too many to try them all).",
+    "exact": "Layers run in the order with the minimum peak.",
+    "heuristic": "Layers run in the best order found (by a heuristic: there are too many orders to try all).",
 }
 
 
 def _liveness(memory: Memory) -> str:
     peak = memory.activations
     return (
-        "A tensor is live from the layer that writes it (an input of the network: from the beginning) to the last that "
-        f"reads it (an output: to the end). {_in_place(memory.in_place)}"
-        + (f" (with none of them the peak in use is {show_bytes(peak.peak_without_in_place)})"
+        "A tensor is live from the layer that outputs it (an input of the network: from the start) to the last layer "
+        f"that reads it (an output of the network: to the end). {_in_place(memory.in_place)}"
+        + (f" (without in-place layers the peak at inference is {show_bytes(peak.peak_without_in_place)})"
            if memory.in_place != ("none",) and not memory.training else "")
-        + f". Views (reshape, flatten, dropout in use) take nothing. {_ORDERS[memory.order]}"
+        + f". Views (reshape, flatten, dropout at inference) need no memory. {_ORDERS[memory.order]}"
     )  # fmt: skip
 
 
 def _in_place(words: Sequence[str]) -> str:
     if tuple(words) == ("none",):
-        return "No layer works in place"
+        return "No layer runs in place"
     which = (
         "Element-wise layers" if tuple(words) == ("all",) else f"Element-wise layers ({', '.join(map(clean, words))})"
     )
-    return f"{which} write over what they read where nothing else needs it"
+    return f"{which} run in place where no later layer reads their input"
 
 
 def _training_notes(memory: Memory, training: Training) -> Iterator[str]:
     yield (
-        f"Training: {show_bytes(training.kept)} of activations are kept for the backward pass, as PyTorch keeps them; "
-        f"with the gradients of activations most is live in the {training.direction} pass, at {clean(training.at)}. "
+        f"Training: {show_bytes(training.kept)} of activations are saved for the backward pass, as in PyTorch; "
+        f"with the gradients of activations, memory peaks in the {training.direction} pass, at {clean(training.at)}. "
         f"Gradients of weights have {memory.widths.weights} bits."
     )
     bytes_each = {"none": 0, "sgd": 0}.get(training.optimizer)
-    state = "keeps nothing" if bytes_each == 0 else "keeps its state in fp32"
+    state = "has no state" if bytes_each == 0 else "keeps its state in fp32"
     master = "; mixed precision adds an fp32 copy of the weights" if training.mixed_precision else ""
     yield f"The optimizer ({training.optimizer}) {state}{master}."

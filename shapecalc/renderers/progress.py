@@ -1,4 +1,4 @@
-"""A bar that shows on a terminal how far long work has come."""
+"""A progress bar for the terminal."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["progress"]
 
 @contextlib.contextmanager
 def progress(words: str, whole: int, *, start: int = 0, is_wanted: bool = True) -> Iterator[Callable[[int], None]]:
-    """Give a function that is told how much of the whole is done.
+    """Yield a function to call with how much of the whole is done.
 
-    The bar goes to standard error, and away at the end.
+    The bar is shown on standard error, and removed at the end.
     """
     if not is_wanted:
         yield lambda _: None

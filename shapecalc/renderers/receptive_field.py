@@ -1,4 +1,4 @@
-"""Receptive fields: as a table of their own, and in words for one place."""
+"""Receptive fields: as a table of their own, and in words for one position."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def draw_fields(
 
 
 class _FieldView(View):
-    """A report with the columns of receptive fields, and what there is to say of those under it."""
+    """A report with the columns of receptive fields, and notes on them under it."""
 
     def __init__(self, fields: ReceptiveFields, depth: int | str | None, width: int | None, color: bool) -> None:
         super().__init__(fields.report, depth=depth, width=width, color=color, fold=False)
@@ -59,28 +59,29 @@ class _FieldView(View):
 
 def _notes(fields: ReceptiveFields) -> Iterable[str]:
     yield (
-        "RF is how many places of the input one place sees along an axis (height × width where they differ), jump how "
-        "far that moves with every place, pad how far it begins before the input at the first place. "
-        "all: the layer looks at all of the axis, beside what it sees place by place."
+        "RF: receptive field, the input positions that one output position sees along an axis (height × width where "
+        "they differ). Jump: effective stride, how far the field moves from one position to the next. Pad: effective "
+        "padding, how far the field of the first position begins before the input. "
+        "all: the layer sees the whole axis, in addition to its local field."
     )
     for found in fields.misaligned:
         jumps = " and ".join(map(str, found.jumps))
         yield (
-            f"Misaligned at {clean(found.layer)}: along its {found.axis}, branches meet there that move by {jumps}; "
-            "RF is then the most that any place sees."
+            f"Misaligned at {clean(found.layer)}: the branches merged there have effective strides of {jumps} along "
+            f"the {found.axis}; RF is then the maximum over all positions."
         )
 
 
-_ALONG = {"height": "rows", "width": "columns", "depth": "slices", "length": "places"}
+_ALONG = {"height": "rows", "width": "columns", "depth": "slices", "length": "positions"}
 
 
 def draw_region(
-    fields: ReceptiveFields, name: str, place: Sequence[int], format_: str, width: int | None = None,
+    fields: ReceptiveFields, name: str, position: Sequence[int], format_: str, width: int | None = None,
     color: bool = False,
 ) -> str:  # fmt: skip
-    """Return in words what one place of a layer sees of the network's inputs, and the receptive fields of the layer."""
-    regions = fields.region(name, place)
-    where = f"{clean(name)} at {show_size(place)}" if place else f"{clean(name)} (all of it)"
+    """Return in words what one position of a layer sees of the inputs, and the receptive fields of the layer."""
+    regions = fields.region(name, position)
+    where = f"{clean(name)} at {show_size(position)}" if position else f"{clean(name)} (all of it)"
     lines = []
     for number, size in fields.report.inputs.items():
         axes = [region for region in regions if region.input == number]
@@ -90,18 +91,20 @@ def draw_region(
             lines.append(f"{where} sees {whole}: {parts}, counted from 0.")
     found: dict[str, list[Field]] = {}
     for field in fields[name]:
-        found.setdefault(_told(field), []).append(field)
-    for told, alike in found.items():
+        found.setdefault(_described(field), []).append(field)
+    for words, alike in found.items():
         axes_of = " and ".join(dict.fromkeys(field.axis for field in alike))
-        lines.append(f"{axes_of}: {told}")
-    notes = map(Note, lines or [f"{where} sees nothing of the input."])
+        lines.append(f"{axes_of}: {words}")
+    notes = map(Note, lines or [f"{where} does not depend on the input."])
     return draw_blocks(notes, format_, width, color=color)
 
 
-def _told(field: Field) -> str:
+def _described(field: Field) -> str:
     """Return one receptive field in words."""
     if not field.jump and field.sees_all:
-        return f"all places see the same {field.size}"
-    beside = " (and, by other ways, all of it)" if field.sees_all else ""
-    moves = f"jump {show_jump(field)}, padding {field.padding}" if field.jump else "which comes round to the same"
+        return f"all positions see the same {field.size}"
+    beside = " (and, through other branches, the whole axis)" if field.sees_all else ""
+    moves = (
+        f"effective stride {show_jump(field)}, padding {field.padding}" if field.jump else "the same for all positions"
+    )
     return f"receptive field {field.size}{beside}, {moves}"

@@ -1,4 +1,4 @@
-"""Which lines of a report are shown, and in which order: of some kinds alone, the largest first, so many of them."""
+"""Which lines of a report are shown, and in which order: only some kinds, the largest first, at most N of them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 __all__ = ["Selection"]
 
 _USUAL = "params"
-"""What `top` goes by where no order is given."""
+"""The column that `top` sorts by where none is given."""
 
 _WORDS = {"macs": "MACs", "flops": "FLOPs"}
 
 
 class Selection(NamedTuple):
-    """What is asked of the lines of a report: kinds (none: all), a column to order by, and how many to keep.
+    """A selection of lines of a report: kinds (none: all), a column to sort by, and how many to keep.
 
-    A column of counts orders from the largest to the smallest, behind `+` the other way; one of texts by the alphabet.
+    A column of counts sorts from the largest to the smallest, with a leading `+` the other way; one of texts
+    alphabetically.
     """
 
     kinds: tuple[str, ...] = ()
@@ -34,22 +35,24 @@ class Selection(NamedTuple):
 
     @property
     def is_of_layers(self) -> bool:
-        """Whether it is layers that are looked for, whatever block they are in."""
+        """Whether single layers are selected, whatever block they are in."""
         return bool(self.kinds) or self.top is not None
 
     @property
     def column(self) -> str:
-        """The column to order by; none where the order stays."""
+        """The column to sort by; none where the order stays."""
         return self.sort.lstrip("+-").strip().lower() or (_USUAL if self.top is not None else "")
 
     def check(self) -> None:
-        """See that it can be. Errors: `UsageError` for an unknown column, or one without an order; no such number."""
+        """Check the selection. Errors: `UsageError` for an unknown column, one without an order, or a bad number."""
         if self.sort:
             check_columns(self.sort.lstrip("+- ").lower().split())
         if self.column:
             check_columns([self.column])
             if COLUMNS[self.column].sort is FIELD:
-                raise UsageError(Problem(f"{self.column} is no order", hint="params, macs or output_bytes would do"))
+                raise UsageError(
+                    Problem(f"lines cannot be sorted by {self.column}", hint="use params, macs or output_bytes")
+                )
         if self.top is not None and (type(self.top) is not int or self.top < 1):
             raise UsageError(Problem(f"top is {self.top}", hint="give a whole number of at least 1"))
 
@@ -71,18 +74,18 @@ class Selection(NamedTuple):
             cls = find_kind(word)
             kind = word if word in there or cls is None else cls.kind
             if kind not in there:
-                message = f"the network has no layer of the kind {word}"
+                message = f"the network has no layer of kind {word}"
                 raise UsageError(Problem(message, hint=did_you_mean(word, there)))
             wanted.add(kind)
         return wanted
 
     def words(self, shown: int, whole: int) -> str:
-        """Return in words what is shown of so many lines."""
-        parts = [f"{shown:,} of {whole:,} lines are shown"]
-        parts += [f"of the kind{'s' if len(self.kinds) > 1 else ''} {', '.join(self.kinds)}"] if self.kinds else []
+        """Return in words which of the lines are shown."""
+        parts = [f"{shown:,} of {whole:,} lines shown"]
+        parts += [f"of kind{'s' if len(self.kinds) > 1 else ''} {', '.join(self.kinds)}"] if self.kinds else []
         if self.column:
             first = "smallest" if self.sort.strip().startswith("+") else "largest"
             word = _WORDS.get(self.column, self.column.replace("_", " "))
-            first = f"the {first} {word} first" if COLUMNS[self.column].sort.adds else f"by {self.column}"
+            first = f"{first} {word} first" if COLUMNS[self.column].sort.adds else f"sorted by {self.column}"
             parts.append(first)
-        return f"{', '.join(parts)}; the totals are those of the whole network."
+        return f"{', '.join(parts)}; totals are those of the whole network."

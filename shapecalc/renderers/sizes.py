@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["draw_sizes"]
 
 _LAYERS = 3
-_LABELS = ("legal", "smallest", "exact", "here")
+_LABELS = ("legal", "smallest", "exact", "given")
 
 
 def draw_sizes(answer: LegalSizes, format_: str = "text", width: int | None = None, *, color: bool = False) -> str:
-    """Return which input sizes a network takes, axis by axis."""
+    """Return which input sizes a network accepts, axis by axis."""
     if format_ == "text":
         return _text(answer, width or PROSE)
     rows = []
     for entry in answer.axes:
-        told = {label: words for label, words in _body(entry) if label}
+        facts = {label: words for label, words in _body(entry) if label}
         further = [words for label, words in _body(entry) if not label]
-        here = "; ".join(filter(None, [told.get("here", ""), *further]))
-        cells = (_heading(entry, named=len(answer.axes) > 1), *(told.get(label, "") for label in _LABELS[:-1]), here)
+        given = "; ".join(filter(None, [facts.get("given", ""), *further]))
+        cells = (_heading(entry, named=len(answer.axes) > 1), *(facts.get(label, "") for label in _LABELS[:-1]), given)
         rows.append(TableLine(cells))
     table = [Table(("axes", *_LABELS), rows)] if rows else []
     return draw_blocks([Title(answer.name or "the network"), *table, Note(_footer(answer))], format_, color=color)
@@ -52,39 +52,39 @@ def _heading(entry: AxisSizes, *, named: bool) -> str:
 
 
 def _body(entry: AxisSizes) -> Iterator[tuple[str, str]]:
-    """Yield what there is to say of axes, each with its label; what goes on with the last has none."""
+    """Yield the facts of axes, each with its label; a line that continues the last one has none."""
     yield "legal", entry.legal.text()
     if not entry.legal.smallest:
         return
     yield "smallest", f"{entry.legal.smallest:,}"
     same = entry.exact._replace(searched=entry.legal.searched) == entry.legal
-    yield "exact", "all of them" if same else entry.exact.text()
+    yield "exact", "all legal sizes" if same else entry.exact.text()
     for size in dict.fromkeys(entry.given):
         first, *rest = _verdict(entry, size)
-        yield "here", first
+        yield "given", first
         yield from (("", line) for line in rest)
 
 
 def _verdict(entry: AxisSizes, size: int) -> list[str]:
-    """Say of the size as it is given what it is, and which are the nearest that are better."""
+    """Return whether the given size is legal and exact, and else the nearest sizes that are."""
     if size not in entry.legal:
         return [f"{size:,} is not legal: {_nearest(entry.legal.nearest(size))}"]
     if size in entry.exact:
         return [f"{size:,} is legal and exact"]
     more = len(entry.rounded) - _LAYERS
     layers = ", ".join(entry.rounded[:_LAYERS]) + (f" and {more} more" if more > 0 else "")
-    told = [f"{size:,} is legal, but not exact: it is rounded at", layers or "a merge"]
+    lines = [f"{size:,} is legal but not exact: it is rounded at", layers or "a merge"]
     near = entry.exact.nearest(size)
-    return [*told, _nearest(near)] if near else told
+    return [*lines, _nearest(near)] if near else lines
 
 
 def _nearest(sizes: Sequence[int]) -> str:
-    told = " and ".join(f"{size:,}" for size in sizes)
-    return f"the nearest {'is' if len(sizes) == 1 else 'are'} {told}"
+    listed = " and ".join(f"{size:,}" for size in sizes)
+    return f"the nearest {'is' if len(sizes) == 1 else 'are'} {listed}"
 
 
 def _footer(answer: LegalSizes) -> str:
     if not answer.axes:
-        return "no input has an axis whose size could change"
+        return "no input has an axis whose size can vary"
     searched = max((entry.legal.searched for entry in answer.axes), default=0)
-    return f"every size to {searched:,} tried; inference agrees at {answer.verified} sizes chosen there and beyond"
+    return f"tried every size up to {searched:,}; verified by inference at {answer.verified} sizes, some of them larger"

@@ -1,4 +1,4 @@
-"""Answers backwards: arguments of a window, settings that meet budgets, changes of a specification."""
+"""The answers of `solve`: arguments of a window, settings that meet budgets, changes that fix a specification."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 def draw_window(
     answer: WindowSolutions, format_: str = "text", top: int = 10, width: int | None = None, *, color: bool = False
 ) -> str:
-    """Return which arguments give an output size, `top` of them."""
+    """Return the arguments that lead to an output size, `top` solutions."""
     fixed = "".join(f", {name} {_shown(value)}" for name, value in answer.fixed.items())
     asked = f"{answer.kind}, {_size(answer.input)} → {_size(answer.output)}{fixed}"
     searched = "; ".join(f"{name} {_spans(values)}" for name, values in answer.searched.items())
@@ -46,9 +46,11 @@ def draw_window(
         shown = answer.solutions[:top]
         more = len(answer.solutions) - len(shown)
         blocks: list[Block] = [Title(asked), _window_rows(shown)]
-        blocks += [Note(f"and {more:,} less usual (--top {len(answer.solutions)} shows all)")] if more else []
+        blocks += (
+            [Note(f"and {more:,} less common solutions (show all with --top {len(answer.solutions)})")] if more else []
+        )
     else:
-        blocks = [Title(f"{asked}: nothing in the range that was searched gives this")]
+        blocks = [Title(f"{asked}: no solution in the search range")]
         blocks += [Paragraph("nearest:"), _window_rows(answer.nearest, output=True)] if answer.nearest else []
     return draw_blocks([*blocks, *([Note(footer)] if footer else [])], format_, width, color=color)
 
@@ -80,19 +82,19 @@ def _spans(values: Sequence[int]) -> str:
 def draw_budget(
     answer: BudgetSolutions, format_: str = "text", top: int = 10, width: int | None = None, *, color: bool = False
 ) -> str:
-    """Return which variables meet budgets, `top` settings of them."""
+    """Return the settings of variables that meet budgets, `top` of them."""
     units = {"params": "parameters", "macs": "MACs", "memory": "bytes"}
     asked = " and ".join(f"at most {most:,} {units[what]}" for what, most in answer.budgets.items())
-    told = f"{answer.name}: {asked}"
+    title = f"{answer.name}: {asked}"
     shown = answer.solutions[:top] or ((answer.least,) if answer.least else ())
     if not answer.solutions and answer.searched:
-        told += ": no setting meets this" + ("; the least that there is:" if answer.least else "")
-    blocks: list[Block] = [Title(told)]
+        title += ": no setting meets this" + ("; the minimum is:" if answer.least else "")
+    blocks: list[Block] = [Title(title)]
     if shown:
         headings = [*shown[0].settings, *(units[what] for what in answer.budgets), "used"]
         blocks.append(_table(headings, [_row(solution) for solution in shown]))
     more = answer.meeting - len(shown)
-    notes = [f"and {more:,} more that need less"] if answer.solutions and more > 0 else []
+    notes = [f"and {more:,} more within the budget"] if answer.solutions and more > 0 else []
     notes += [*filter(None, [_searched(answer)]), *_notes(answer)]
     return draw_blocks([*blocks, *map(Note, notes)], format_, width, color=color)
 
@@ -109,11 +111,11 @@ def _searched(answer: BudgetSolutions) -> str:
 def _notes(answer: BudgetSolutions) -> list[str]:
     bits = answer.bits
     options = "" if bits == 32 else f" --weights {bits} --activations {bits} --buffers {bits}"
-    told = (
+    note = (
         "bytes: weights, buffers and live activations at their peak, for one sample, "
-        f"{bits} bits a number, as `shapecalc memory{options}` totals them"
+        f"at {bits} bits per element; the total of `shapecalc memory{options}`"
     )
-    return [*([told] if "memory" in answer.budgets and answer.searched else []), *answer.notes]
+    return [*([note] if "memory" in answer.budgets and answer.searched else []), *answer.notes]
 
 
 def _number(value: float) -> str:
@@ -128,18 +130,18 @@ def _row(solution: BudgetSolution) -> list[str]:
 def draw_fixes(
     answer: Fixes, format_: str = "text", top: int = 10, width: int | None = None, *, color: bool = False
 ) -> str:
-    """Return which changes make a specification right, `top` of them."""
+    """Return the changes that fix a specification, `top` of them."""
     if not answer.problems:
-        title = Title(f"{answer.name}: every layer fits, there is nothing to fix")
+        title = Title(f"{answer.name}: no shape errors, nothing to fix")
         return draw_blocks([title], format_, width, color=color)
     blocks: list[Block] = [Title(f"{answer.name}: {count_noun(len(answer.problems), 'problem')}")]
     blocks.append(Items([problem.headline for problem in answer.problems[:top]]))
     for number, fix in enumerate(answer.fixes[:top], 1):
         blocks += _fix_blocks(number, fix)
     if not answer.fixes:
-        blocks.append(Paragraph("no one change, and no two, make every layer fit"))
-    cut = "; there are more, and no time to try them all" if answer.is_cut_short else ""
-    blocks.append(Note(f"{answer.trials:,} changes tried{cut}; those shown were read and inferred anew"))
+        blocks.append(Paragraph("no fix of one or two changes found"))
+    cut = " (stopped early: there are too many to try all)" if answer.is_cut_short else ""
+    blocks.append(Note(f"{answer.trials:,} changes tried{cut}; those shown were verified by inference"))
     return draw_blocks(blocks, format_, width, color=color)
 
 

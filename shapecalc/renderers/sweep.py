@@ -1,4 +1,4 @@
-"""The rows of a sweep as a table, with what they are above and what is left out below."""
+"""The rows of a sweep as a table, with a title above and what is left out below."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def draw_result(sweep: Sweep, format_: str = "text", width: int | None = None, *
 
 
 def draw_sweep(job: Job, wrong: Sequence[str], format_: str, width: int | None = None, *, color: bool = False) -> str:
-    """Return the rows that a sweep gathered; `wrong` says why the first that does not fit does not."""
+    """Return the rows that a sweep gathered; `wrong` says why the first invalid variant is invalid."""
     rows = job.result().rows(slice(job.shown))
     return _drawn(job.title(), rows, [*_footer(job, len(rows)), *wrong], format_, width, color=color)
 
@@ -82,8 +82,8 @@ def _is_number(text: str) -> bool:
 
 
 _MEMORY = (
-    "Memory is weights, buffers and live activations at their peak, for one sample, as fp32, as `shapecalc memory` "
-    "totals them."
+    "Memory: weights, buffers and live activations at their peak, for one sample in fp32; the total of `shapecalc "
+    "memory`."
 )
 
 
@@ -91,6 +91,6 @@ def _footer(job: Job, shown: int) -> list[str]:
     lines = [_MEMORY]
     left = (len(job.result()) if job.wish.pareto else job.gathering.kept) - shown
     if left > 0 and job.shown is not None:
-        lines.insert(0, f"… and {count_noun(left, 'more row')}: --where, --sort, --top or --pareto choose among "
-                        "them, --output FILE.csv writes all")  # fmt: skip
+        lines.insert(0, f"… and {count_noun(left, 'more row')}; choose rows with --where, --sort, --top or --pareto, "
+                        "or write all with --output FILE.csv")  # fmt: skip
     return lines

@@ -23,12 +23,12 @@ _T = TypeVar("_T")
 __all__ = ["CellGrid", "View"]
 
 AUTO = "auto"
-"""The depth that opens as many levels of blocks as stay within a screenful."""
+"""The depth that expands as many levels of blocks as stay within a screenful."""
 
 _SCREENFUL = 60
 _DEEPEST = 8
 SHARED = "shared"
-"""What stands for the parameters of a layer, or of a block, that uses those of another."""
+"""Shown for the parameters of a layer, or of a block, that uses those of another."""
 
 
 class CellGrid(NamedTuple):
@@ -78,7 +78,7 @@ class View:
 
     @property
     def depth(self) -> int | None:
-        """How many levels of blocks are open; None: all."""
+        """How many levels of blocks are expanded; None: all."""
         if isinstance(self._depth, str):
             self._depth = _fitting_depth(self.report)
         return self._depth
@@ -99,7 +99,7 @@ class View:
         """Return the lines of the layers at a depth, repeated blocks as one where it folds."""
         lines = self.report.lines(depth)
         if folds and any(line.is_block for line in lines):
-            from shapecalc.renderers.folding import fold  # most networks shown have no closed block
+            from shapecalc.renderers.folding import fold  # most networks shown have no collapsed block
 
             lines = fold(lines)
         return lines
@@ -151,7 +151,7 @@ class View:
 
     @property
     def title(self) -> str:
-        """The name of the network and the size of what it takes."""
+        """The name of the network and its input sizes."""
         inputs = self.report.inputs
         if len(inputs) == 1:
             sizes = f"input {show_size(next(iter(inputs.values())))}"
@@ -168,7 +168,7 @@ class View:
         folded = [line for line in blocks if line.copies > 1]
         if folded:
             example = clean(folded[0].name)
-            words = f"{example} stands for blocks that are alike, with their counts added: --no-fold lists each"
+            words = f"{example} are repeated blocks, with the sum of their counts; list each with --no-fold"
             notes.insert(len(notes) - len(self.report.graph.notes), words)
         if self.selection:
             whole = len(self.all_lines) - len(self.report.inputs)
@@ -187,7 +187,7 @@ def _check_depth(depth: int | str | None) -> int | str | None:
 
 
 def _fitting_depth(report: Report) -> int | None:
-    """Return the greatest depth whose lines stay within a screenful; the outermost blocks closed where none does."""
+    """Return the maximum depth whose lines stay within a screenful; 1 (outermost blocks collapsed) where none does."""
     if len(report.rows) <= _SCREENFUL:
         return None
     deepest = min(report.max_depth, _DEEPEST)

@@ -11,15 +11,15 @@ VGG = """\
 − VGG11, input 3×224×224
 + VGG13, input 3×224×224
 
-   Layer                 Kind  Output        Params           MACs
-──────────────────────────────────────────────────────────────────
-   … 2 layers the same
-+  conv1_2.conv          conv  64×224×224    36,928  1,849,688,064
-+  conv1_2.relu          relu  64×224×224         0              0
-   … 3 layers the same
-+  conv2_2.conv          conv  128×112×112  147,584  1,849,688,064
-+  conv2_2.relu          relu  128×112×112        0              0
-   … 24 layers the same
+   Layer                  Kind  Output        Params           MACs
+───────────────────────────────────────────────────────────────────
+   … 2 unchanged layers
++  conv1_2.conv           conv  64×224×224    36,928  1,849,688,064
++  conv1_2.relu           relu  64×224×224         0              0
+   … 3 unchanged layers
++  conv2_2.conv           conv  128×112×112  147,584  1,849,688,064
++  conv2_2.relu           relu  128×112×112        0              0
+   … 24 unchanged layers
 
 layers: 0 changed, 4 added, 0 removed, 29 the same
 params: 132,863,336 → 133,047,848 (+184,512, +0.1 %)
@@ -46,7 +46,7 @@ def test_diff_of_settings_and_of_sizes():
 
 def test_diff_of_what_is_the_same_is_no_failure():
     ran = run("diff", "alexnet", "alexnet")
-    assert (ran.status, "no layer differs" in ran.out) == (0, True)
+    assert (ran.status, "all layers are the same" in ran.out) == (0, True)
     assert run("diff", "lenet5", "lenet5", "--all").out.count("\n   ") > 5
 
 

@@ -98,7 +98,7 @@ def test_without_stated_outputs_an_input_of_no_use_is_a_mistake(tmp_path):
 def test_a_network_of_single_numbers(tmp_path):
     file = tmp_path / "number.yaml"
     file.write_text("input: []\nlayers: [relu, {add: {branches: [relu1]}}, {mul: [[], []]}]\nexpect: {output: []}\n")
-    assert run("sizes", file).out == "number\n\nno input has an axis whose size could change\n"
+    assert run("sizes", file).out == "number\n\nno input has an axis whose size can vary\n"
     assert json.loads(run("sizes", file, "--format", "json").out)["inputs"] == []
     out = run("formula", file).out
     assert "  output = scalar\n" in out

@@ -35,8 +35,8 @@ def test_every_kind_has_its_page(kind):
         assert all(word in page for word in argument.also)
     for example in cls.examples:
         assert " ".join(example.source.split()) in page
-    assert ("\nrules\n" in ran.out) != issubclass(cls, Composite)
-    for line in ran.out.partition("to try it")[0].splitlines():
+    assert ("\nformulas\n" in ran.out) != issubclass(cls, Composite)
+    for line in ran.out.partition("try it")[0].splitlines():
         assert cell_width(line) <= 80 or issubclass(cls, Composite), line
 
 

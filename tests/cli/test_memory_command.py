@@ -13,33 +13,36 @@ import shapecalc
 def test_the_parts_the_peak_and_what_is_counted():
     ran = run("memory", "resnet50", columns=100)
     assert ran.status == 0
-    assert "activations, at their peak    7,225,344  6.89 MiB" in ran.out
-    assert "total                       109,665,952   105 MiB" in ran.out
-    assert "Most of the activations is live while layer1.0.downsample.conv1 runs:" in ran.out
-    assert "with none of them the peak in use is 9.19 MiB" in " ".join(ran.out.split())
-    assert "Not counted: workspaces of kernels" in ran.out
+    assert "activations, at the peak    7,225,344  6.89 MiB" in ran.out
+    assert "total                     109,665,952   105 MiB" in ran.out
+    assert "Activation memory peaks while layer1.0.downsample.conv1 runs:" in ran.out
+    assert "without in-place layers the peak at inference is 9.19 MiB" in " ".join(ran.out.split())
+    assert "Not counted: kernel workspaces" in ran.out
 
 
 def test_training():
     ran = run("memory", "alexnet", "--training", "--batch", "128", columns=100)
     for words in (
-        "gradients of weights              249,513,376",
-        "state of adam                     499,026,752",
-        "582 MiB of activations are kept for the backward pass, as PyTorch keeps them",
+        "gradients of weights                     249,513,376",
+        "state of adam                            499,026,752",
+        "582 MiB of activations are saved for the backward pass, as in PyTorch",
         "for a batch of 128",
     ):
         assert words in ran.out
     mixed = run("memory", "alexnet", "--mixed-precision", columns=100)
     assert "state of adam, master copy" in mixed.out
     assert "Gradients of weights have 16 bits" in " ".join(mixed.out.split())
-    assert "keeps nothing" in run("memory", "alexnet", "--optimizer", "sgd").out
+    assert "has no state" in run("memory", "alexnet", "--optimizer", "sgd").out
 
 
 def test_the_largest_batch():
     out = " ".join(run("memory", "resnet50", "--budget", "24GiB").out.split())
-    assert "The largest batch that fits 25,769,803,776 bytes (24.0 GiB) is 3,552." in out
+    assert "The largest batch that fits into 25,769,803,776 bytes (24.0 GiB) is 3,552." in out
     none = " ".join(run("memory", "resnet50", "--budget", "1MiB").out.split())
-    assert "1,048,576 bytes (1.00 MiB) are too few for one sample: 97.7 MiB once, 6.89 MiB for each sample." in none
+    assert (
+        "1,048,576 bytes (1.00 MiB) are not enough for one sample, which needs 97.7 MiB + 6.89 MiB for each sample."
+        in none
+    )
 
 
 def test_layers():
@@ -48,7 +51,7 @@ def test_layers():
     assert ["tanh1", "–", "18.4", "KiB", "18.4", "KiB", "████████", "80.0%", "c1"] in rows
     narrow = run("memory", "resnet50", "--layers", columns=80)
     assert max(map(len, narrow.out.splitlines())) <= 80
-    assert "Most of the activations" not in narrow.out
+    assert "Activation memory peaks" not in narrow.out
 
 
 def words(text):
@@ -57,10 +60,10 @@ def words(text):
 
 
 def test_orders_and_in_place():
-    assert "there is no better one" in words(run("memory", "googlenet", "--order", "best").out)
-    assert "No layer works in place" in words(run("memory", "googlenet", "--in-place", "none").out)
+    assert "in the order with the minimum peak" in words(run("memory", "googlenet", "--order", "best").out)
+    assert "No layer runs in place" in words(run("memory", "googlenet", "--in-place", "none").out)
     told = words(run("memory", "googlenet", "--in-place", "activations,add").out)
-    assert "Element-wise layers (activations, add) write" in told
+    assert "Element-wise layers (activations, add) run in place" in told
 
 
 def test_kv_cache_is_told_where_there_is_one():
@@ -74,8 +77,8 @@ def test_the_cache_of_a_source_is_told_apart():
     out = " ".join(run("memory", "whisper-tiny", "--activations", "fp16").out.split())
     assert "6,144 bytes (6.00 KiB) for each past token of a sample; not in the total." in out
     assert (
-        "Cross-attention keeps its keys and values once: 6,144 bytes (6.00 KiB) for each token of the source, "
-        "9,216,000 (8.79 MiB) for all of a sample's; not in the total."
+        "Cross-attention caches the keys and values of the source once: 6,144 bytes (6.00 KiB) for each source token, "
+        "9,216,000 (8.79 MiB) for a sample; not in the total."
     ) in out
     assert "Cross-attention" not in run("memory", "gpt2").out
 

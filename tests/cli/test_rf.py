@@ -27,18 +27,20 @@ def test_every_layer_has_its_field():
 def test_blocks_have_that_of_their_last_layer():
     ran = run("rf", "mobilenet_v3_large", "--depth", "1", columns=100)
     assert ["block4", "inverted_residual", "40×28×28", "35+all", "8", "17"] in rows_of(ran.out)
-    assert "17 blocks closed: --depth 2 opens them" in ran.out
+    assert "17 blocks collapsed; expand with --depth 2" in ran.out
 
 
 def test_a_place_and_what_it_sees():
     ran = run("rf", "vgg16", "pool5", "--at", "0x3")
     assert ran.out.splitlines() == [
         "pool5 at 0×3 sees 122×212 of input 3×224×224: rows 0 to 121, columns 6 to 217, counted from 0.",
-        "height and width: receptive field 212, jump 32, padding 90",
+        "height and width: receptive field 212, effective stride 32, padding 90",
     ]
     assert "pool5 at 3×3 sees 212×212" in run("rf", "vgg16", "pool5").out
     assert "fc6 (all of it) sees 224×224" in run("rf", "vgg16", "fc6").out
-    assert "score at 16 sees 17 of input 256×16000: places 0 to 16" in run("rf", "wavenet", "score", "--at", "16").out
+    assert (
+        "score at 16 sees 17 of input 256×16000: positions 0 to 16" in run("rf", "wavenet", "score", "--at", "16").out
+    )
 
 
 def test_misaligned_branches_are_told():
@@ -52,8 +54,9 @@ layers:
   - []
 """
     ran = run("rf", "-", text=text, columns=100)
-    assert "Misaligned at add1: along its height, branches meet there that move by 22/23 and 1" in " ".join(
-        ran.out.split()
+    assert (
+        "Misaligned at add1: the branches merged there have effective strides of 22/23 and 1 along the height"
+        in " ".join(ran.out.split())
     )
     assert ["add1", "add", "3×23×24", "3×2", "≤1×1", "0"] in rows_of(ran.out)
 

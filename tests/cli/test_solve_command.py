@@ -32,7 +32,7 @@ def test_no_answer_is_status_1():
     ran = run("solve", "conv", "--input", "10", "--output", "300")
     assert (ran.status, "nearest:" in ran.out) == (1, True)
     ran = run("solve", "unet", "--for", "width", "--params", "500")
-    assert (ran.status, "the least that there is" in ran.out) == (1, True)
+    assert (ran.status, "the minimum is:" in ran.out) == (1, True)
 
 
 def test_answers_fit_a_terminal():
@@ -104,6 +104,6 @@ def test_sizes_says_what_a_size_is_in_lines_of_their_own() -> None:
     text = "input: 33\nlayers:\n  - avg_pool: {kernel_size: 2, stride: 2}\n    name: long\n"
     out = run("sizes", "-", text=text.replace("33", "3x33x33")).out
     assert (
-        "  here      33 is legal, but not exact: it is rounded at\n            long\n            the nearest are 32 and 34\n"
+        "  given     33 is legal but not exact: it is rounded at\n            long\n            the nearest are 32 and 34\n"
         in out
     )

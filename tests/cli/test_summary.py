@@ -181,7 +181,7 @@ def test_a_layer_has_no_memory_of_its_own(column):
     ran = run("summary", "alexnet", "--columns", f"name,{column}")
     assert ran.status == 2
     assert f"there is no column {column}" in ran.err
-    assert f"a layer has {column.replace('memory', 'output_bytes')};" in ran.err
+    assert f"the column of a layer is {column.replace('memory', 'output_bytes')};" in ran.err
     assert "`shapecalc memory`" in " ".join(ran.err.split())
 
 

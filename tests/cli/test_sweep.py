@@ -31,8 +31,8 @@ width   input           params          MACs    memory   output
    48   32×32×3              –             –         –   does not fit
    48   227×227×3   51,308,552   674,556,824   197 MiB   1000
 
-Memory is weights, buffers and live activations at their peak, for one sample, as fp32, as
-`shapecalc memory` totals them.
+Memory: weights, buffers and live activations at their peak, for one sample in fp32; the total of
+`shapecalc memory`.
 3 variants do not fit; the first, width 16, 32×32×3: max_pool2 (max_pool): the 3×3 window does not
 fit its 2×2 input
 """

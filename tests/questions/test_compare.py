@@ -104,7 +104,7 @@ def test_a_block_of_the_same_sums_is_not_the_same_where_its_layers_differ():
     assert [change.differing for change in diff(before, after, 1).changes] == [("layers",), ("layers",)]
     assert [change.status for change in diff(before, before, 1).changes] == ["same", "same"]
     drawn = draw_difference(diff(before, after, 1), "text")
-    assert drawn.count("other layers inside") == 2
+    assert drawn.count("its layers differ") == 2
 
 
 def test_layers_of_other_names_are_matched_by_kind():

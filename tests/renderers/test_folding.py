@@ -101,8 +101,8 @@ def test_nothing_is_folded_beside_receptive_fields():
 
 def test_the_footer_says_how_to_see_each():
     drawn = render(report_of("llama-2-7b"))
-    assert "32 blocks closed: --depth 2 opens them" in drawn
-    assert "layers.0–31 ×32 stands for blocks that are alike" in drawn
+    assert "32 blocks collapsed; expand with --depth 2" in drawn
+    assert "layers.0–31 ×32 are repeated blocks" in drawn
     assert "--no-fold" in drawn
     assert "--no-fold" not in render(report_of("llama-2-7b"), fold=False)
 
@@ -144,7 +144,7 @@ def test_the_totals_stay_those_of_the_network(format_):
     report = report_of("alexnet")
     drawn = render(report, format_, top=2)
     assert "62,378,344" in drawn
-    assert "2 of 21 lines are shown" in drawn
+    assert "2 of 21 lines shown" in drawn
     assert "conv1" not in drawn
 
 
@@ -156,7 +156,7 @@ def test_shares_are_of_the_whole():
 def test_layers_are_looked_for_within_blocks():
     view = View(report_of("llama-2-7b"), selection=Selection(("rms_norm",)))
     assert len(view.lines) == 65
-    assert view.footer(["name"])[0].startswith("65 of 355 lines are shown, of the kind rms_norm; ")
+    assert view.footer(["name"])[0].startswith("65 of 355 lines shown, of kind rms_norm; ")
     closed = View(report_of("llama-2-7b"), depth=1, selection=Selection(("decoder_layer",)))
     assert [line.name for line in closed.lines] == ["layers.0–31 ×32"]
 
@@ -165,11 +165,11 @@ def test_layers_are_looked_for_within_blocks():
     ("options", "told"),
     [
         ({"sort": "parms"}, "there is no column parms"),
-        ({"sort": "rf"}, "rf is no order"),
+        ({"sort": "rf"}, "lines cannot be sorted by rf"),
         ({"sort": "+"}, "no column is named"),
         ({"sort": "macs,params"}, "there is no column macs,params"),
-        ({"kinds": ["mamba"]}, "the network has no layer of the kind mamba"),
-        ({"kinds": ["lstm"]}, "the network has no layer of the kind lstm"),
+        ({"kinds": ["mamba"]}, "the network has no layer of kind mamba"),
+        ({"kinds": ["lstm"]}, "the network has no layer of kind lstm"),
         ({"top": 0}, "top is 0"),
         ({"top": "3"}, "top is 3"),
     ],
@@ -181,5 +181,5 @@ def test_what_cannot_be_selected(options, told):
 
 @pytest.mark.parametrize("options", [{"sort": "params"}, {"top": 2}, {"kinds": ["conv"]}])
 def test_json_always_holds_everything(options):
-    with pytest.raises(UsageError, match="it always holds everything"):
+    with pytest.raises(UsageError, match="it always contains everything"):
         render(report_of("alexnet"), "json", **options)

@@ -208,7 +208,7 @@ def test_json_is_the_same_at_every_depth(depth: int | None) -> None:
 
 @pytest.mark.parametrize("options", [{"columns": ["name"]}, {"flops": True}])
 def test_json_refuses_what_would_change_the_contract(options: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="it always holds everything"):
+    with pytest.raises(UsageError, match="it always contains everything"):
         render(alexnet(), "json", **options)
 
 
@@ -263,14 +263,15 @@ def test_footer_tells_what_is_counted() -> None:
     assert max(map(len, footer)) <= 100
     text = " ".join(footer)
     assert text.startswith(
-        "22,282 parameters (22,240 weights + 42 biases) · 21,706 trainable · 64 buffers (running statistics) apart 1,5"
+        "22,282 parameters (22,240 weights + 42 biases) · 21,706 trainable · 64 buffer elements (running statistics) 1,5"
     )
     assert "for a batch of 2" in text
     assert "biases, normalisation, activations and pooling are not counted" in text
     assert (
-        "Shared weights are counted once: stage1.1.conv uses those of stem, stage2.1.conv uses those of stem." in text
+        "Shared weights are counted once: stage1.1.conv uses the weights of stem, stage2.1.conv uses the weights of stem."
+        in text
     )
-    assert "2 blocks closed: --depth 2 opens them" in text
+    assert "2 blocks collapsed; expand with --depth 2" in text
     assert footer[-1] == "a note [b]"
     assert "closed" not in render(nested(), depth=None)
     flops = render(nested(), flops=True)
@@ -295,7 +296,7 @@ def test_long_networks_are_shown_with_their_blocks_closed() -> None:
     closed = render(report, fold=False)
     assert "part9.3" in closed  # 41 lines; with the parts closed 11, with everything open 201
     assert "conv199" not in closed
-    assert "40 blocks closed: --depth 3 opens them" in closed
+    assert "40 blocks collapsed; expand with --depth 3" in closed
     assert render(report, "csv").count("\n") == 200
 
 

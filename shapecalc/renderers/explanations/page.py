@@ -1,4 +1,4 @@
-"""What every format of an explanation shows besides the layers' own lines: title, legend, headings, totals."""
+"""What every format of an explanation shows in addition to the lines of layers: title, legend, headings, totals."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["Section", "broken", "ending", "legend", "sections", "title", "totals"]
 
 _ADDENDS = 12
-"""Of a sum over layers that is written out; of a longer one the result alone is."""
+"""The maximum number of addends of a sum that is written out; of a longer one only the result is shown."""
 
 _SIZES = 3
 _AXIS = re.compile(r"([A-Z])_(?:in|out|\d)")
 
 
 class Section(NamedTuple):
-    """One layer's part of the page: its heading, the doc of its kind where it is the first of it, its lines."""
+    """One layer's part of the page: its heading, the doc of its kind where it is the first of that kind, its lines."""
 
     name: str
     kind: str
@@ -41,21 +41,21 @@ class Section(NamedTuple):
 
 
 def title(explanation: Explanation) -> str:
-    """Return what stands above everything."""
+    """Return the title of the page."""
     report = explanation.report
     inputs = ", ".join([show_size(sizes) for sizes in report.inputs.values()])
     return f"{clean(report.name) or 'network'} · {inputs}: where its numbers come from"
 
 
 def legend(explanation: Explanation) -> list[str]:
-    """Return what the letters and brackets mean, of those that are used."""
+    """Return the meanings of the letters and brackets that are used."""
     sizes = [symbol.symbol for layer in explanation for symbol in layer.symbols]
     sizes += [quantity.symbol for layer in explanation for quantity in layer.quantities]
     letters = dict.fromkeys(found[1] for name in sizes if (found := _AXIS.match(name)))
     named = [f"{letter} {LETTERS[letter]}" for letter in LETTERS if letter in letters]
     several = any(len(layer.sources) > 1 for layer in explanation)
-    numbered = ", or the number of the input," if several else ""
-    lines = [f"{', '.join(named)}: “in”{numbered} of what comes in, “out” of what goes out."] if named else []
+    numbered = " (or its number)" if several else ""
+    lines = [f"{', '.join(named)}; “in” is the input{numbered}, “out” the output."] if named else []
     rules = [quantity.rule for layer in explanation for quantity in layer.quantities]
     rules += [step.rule for layer in explanation for trail in layer.trails for step in trail.steps]
     if any(rule.has_brackets for rule in rules):
@@ -69,32 +69,33 @@ def legend(explanation: Explanation) -> list[str]:
 
 def sections(explanation: Explanation) -> Iterator[Section]:
     """Yield the layers' parts, each kind's doc with the first of it."""
-    told: set[str] = set()
+    seen: set[str] = set()
     for layer in explanation:
-        doc = [] if layer.kind in told else _paragraphs(layer.doc)
-        told.add(layer.kind)
+        doc = [] if layer.kind in seen else _paragraphs(layer.doc)
+        seen.add(layer.kind)
         yield Section(clean(layer.name), layer.kind, _flow(layer), doc, _lines(layer))
 
 
 def _paragraphs(doc: str) -> list[str]:
-    """Return the paragraphs of a docstring, each in one line."""
+    """Return the paragraphs of a docstring, each on one line."""
     return [" ".join(paragraph.split()) for paragraph in doc.split("\n\n") if paragraph.strip()]
 
 
 def _lines(layer: LayerExplanation) -> Sequence[ExplanationLine]:
-    lines = lines_of(layer) if not layer.same_as else _likewise(layer)
+    lines = lines_of(layer) if not layer.same_as else _same(layer)
     return [*lines, *trail_lines(layer.trails, *layer.features)] if layer.trails else lines
 
 
-def _likewise(layer: LayerExplanation) -> list[ExplanationLine]:
+def _same(layer: LayerExplanation) -> list[ExplanationLine]:
     row = layer.row
     costs = [f"{row.params:,} parameters" if row.params else "", f"{row.macs:,} MACs" if row.macs else ""]
-    told = ", ".join(filter(None, costs))
-    return [ExplanationLine("as", (Name(layer.same_as), f": {told}" if told else "")), *reason_lines(layer, brief=True)]
+    shown = ", ".join(filter(None, costs))
+    first = ExplanationLine("same as", (Name(layer.same_as), f": {shown}" if shown else ""))
+    return [first, *reason_lines(layer, brief=True)]
 
 
 def _flow(layer: LayerExplanation) -> str:
-    """Return what comes in and what goes out: 227×227×3 → 55×55×96."""
+    """Return the input and output sizes: 227×227×3 → 55×55×96."""
     sides = []
     for shapes in (layer.row.input_shapes, layer.row.output_shapes):
         shown = ", ".join([show_size(sizes) for sizes in shapes[:_SIZES]])
@@ -105,9 +106,11 @@ def _flow(layer: LayerExplanation) -> str:
 def ending(explanation: Explanation) -> str:
     """Return the heading of the sums."""
     if not explanation.report.is_complete:
-        return "all of these that could be inferred" if explanation.asked else "all layers that could be inferred"
+        return (
+            "total of the named layers that could be inferred" if explanation.asked else "total of the inferred layers"
+        )
     names = explanation.asked or (explanation.report.name or "network",)
-    return f"{clean(names[0])} in all" if len(names) == 1 else "all of these"
+    return f"{clean(names[0])}, total" if len(names) == 1 else "total of the named layers"
 
 
 def totals(explanation: Explanation) -> list[ExplanationLine]:
@@ -131,7 +134,7 @@ def totals(explanation: Explanation) -> list[ExplanationLine]:
 
 
 def broken(chain: Chain, room: int, rest: int = 0) -> list[list[Tree]]:
-    """Return the sides of an equation line by line: all in one where there is room, else the rule alone first.
+    """Return the sides of an equation line by line: on one line where there is room, else the rule first, alone.
 
     `rest` is how much room is taken by what follows.
     """

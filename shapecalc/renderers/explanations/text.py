@@ -1,4 +1,4 @@
-"""An explanation as plain text, laid out as in lecture notes: rules broken at their equals signs, signs explained."""
+"""An explanation as plain text, laid out as in lecture notes: equations broken at equals signs, symbols explained."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def draw(explanation: Explanation, width: int | None = None) -> str:
 
 
 def _heading(words: str, sizes: str, width: int) -> list[str]:
-    """Return what stands above a layer: its name and kind, and at the right what comes in and goes out."""
+    """Return the heading of a layer: its name and kind, and on the right its input and output sizes."""
     room = width - cell_width(words) - cell_width(sizes)
     if room >= 2:
         lines = [(words + " " * room + sizes).rstrip()]
