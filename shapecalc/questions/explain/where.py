@@ -85,7 +85,7 @@ def _arguments(symbols: Sequence[Symbol]) -> list[Item]:
 def _settings(layer: LayerExplanation, *, comma: bool) -> list[Item]:
     items: list[Item] = []
     for setting in layer.settings:
-        items += [*([", "] if items or comma else []), Name(setting.name), " ", Name(_shown(setting.value))]
+        items += [*([", "] if items or comma else []), Name(setting.name), " = ", Name(_shown(setting.value))]
     return items
 
 
@@ -100,7 +100,7 @@ def _left_out(left_out: dict[str, int]) -> Iterator[Item]:
         if i:
             yield " and " if i == len(left_out) - 1 else ", "
         yield Name(name)
-        yield f" {value}"
+        yield f" = {value}"
     yield ", by default: no effect"
 
 
