@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from click.shell_completion import CompletionItem
@@ -16,10 +17,24 @@ __all__ = ["complete_bundled", "complete_kinds", "complete_layers", "complete_se
            "complete_targets"]  # fmt: skip
 
 _ENDINGS = (".yaml", ".yml")
+_SPECIAL = re.compile(r"([^\w@%+=:,./~-])")
+"""What has a meaning of its own in a shell."""
 
 
 def _items(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(word) for word in dict.fromkeys(words) if word.startswith(incomplete)]
+    return [CompletionItem(_typed(word)) for word in dict.fromkeys(words) if word.startswith(incomplete)]
+
+
+def _typed(word: str) -> str:
+    """Return a word as it is typed into the shell.
+
+    zsh and fish see to that; bash puts the word on its line as it is, after click's function for bash has read two
+    backslashes as one.
+    """
+    if os.environ.get("_SHAPECALC_COMPLETE") != "bash_complete":
+        return word
+    begun = os.environ.get("COMP_WORDS", "").rsplit(None, 1)[-1:]
+    return word if begun and begun[0].startswith(("'", '"')) else _SPECIAL.sub(r"\\\\\1", word)
 
 
 def complete_bundled(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
@@ -48,7 +63,7 @@ def _files(incomplete: str) -> Iterable[str]:
     except OSError:
         return
     for name, is_folder in found:
-        if name.startswith(start) and (start or not name.startswith(".")):
+        if "\n" not in name and name.startswith(start) and (start or not name.startswith(".")):
             path = os.path.join(folder, name)
             if is_folder:
                 yield f"{path}{os.sep}"

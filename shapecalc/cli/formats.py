@@ -13,7 +13,7 @@ from shapecalc.renderers import ALSO
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["SUFFIXES", "format_options", "output_formats"]
+__all__ = ["AS_SPECIFICATION", "SUFFIXES", "check_name_of_specification", "format_options", "output_formats"]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -23,6 +23,11 @@ SUFFIXES = {
     ".parquet": "parquet",
 }  # fmt: skip
 """The format of each file suffix; the first suffix of a format is the one that hints name."""
+
+_OF_SPECIFICATIONS = ("", ".yaml", ".yml", ".txt")
+
+AS_SPECIFICATION = "shapecalc.as_specification"
+"""Set in `Context.meta`, by an eager option, where a command is to write a specification and not an answer."""
 
 
 class _Format(click.Choice[str]):
@@ -48,8 +53,14 @@ def format_options(
 ) -> list[tuple[list[str], dict[str, Any]]]:
     """Return the names and attributes of --format and --output, for a command that writes these formats."""
 
-    def read_format(ctx: click.Context, param: click.Parameter, value: str | None) -> str:  # noqa: ARG001
-        return value or _named_by(ctx.params.get("output"), formats)
+    def read_format(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+        output = ctx.params.get("output")
+        if AS_SPECIFICATION not in ctx.meta:
+            return value or _named_by(output, formats)
+        if value not in (None, "text"):
+            raise click.BadParameter(f"a specification is YAML, not {value}", ctx, param)
+        check_name_of_specification(output)
+        return "text"
 
     names = ", ".join(formats)
     help_ = f"Choose the output format: {names}. Default: from the suffix of FILE, else {formats[0]}."
@@ -60,6 +71,13 @@ def format_options(
          {"metavar": "FILE", "type": click.Path(dir_okay=False), "callback": _read_output, "is_eager": True,
           "help": "Write to FILE instead of the screen."}),
     ]  # fmt: skip
+
+
+def check_name_of_specification(output: str | None) -> None:
+    """Refuse a file for a specification whose suffix says that it is something else."""
+    suffix = os.path.splitext(output or "")[1]
+    if suffix.lower() not in _OF_SPECIFICATIONS:
+        raise UsageError(Problem(f"{output}: a specification is YAML, not {suffix}", hint="name it .yaml"))
 
 
 def _read_output(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

@@ -6,6 +6,7 @@ import os
 
 import click
 
+from shapecalc.cli.formats import check_name_of_specification
 from shapecalc.cli.options import complain, completed, emit
 from shapecalc.errors import Problem, UsageError
 
@@ -35,6 +36,7 @@ def command(name: str | None, target: str | None) -> None:
     if target == "":
         raise click.BadParameter("the name of the file is empty", param_hint="'--output'")
     target = target or own
+    check_name_of_specification(target)
     folder = os.path.dirname(target)
     paths = {target: files[own], **{os.path.join(folder, one): files[one] for one in used}}
     taken = [path for path in paths if os.path.lexists(path)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.formats import output_formats
+from shapecalc.cli.formats import AS_SPECIFICATION, output_formats
 from shapecalc.cli.options import completed, emit, emit_json, layout_of
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.text.units import parse_count
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
+def _read_show(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001
+    """Note that a specification is written: what --format and the suffix of --output may say follows from that."""
+    if value is not None:
+        ctx.meta[AS_SPECIFICATION] = True
+    return value
+
+
 @click.command(short_help="List the bundled networks, or print one.")
 @click.argument("words", metavar="[WORD]...", nargs=-1)
 @click.option("--family", metavar="NAME", help="List only the members of a family.")
@@ -29,8 +36,9 @@ __all__ = ["command"]
 @click.option("--min-params", metavar="N", help="List only networks with at least N parameters.")
 @click.option("--sort", type=click.Choice(["name", "params", "macs"]), default=None, help="Sort the list.")
 @click.option(
-    "--show", metavar="NAME", shell_complete=completed("bundled"), help="Print the specification of a network."
-)
+    "--show", metavar="NAME", is_eager=True, callback=_read_show, shell_complete=completed("bundled"),
+    help="Print the specification of a network.",
+)  # fmt: skip
 @output_formats("text", "json", "markdown", "html")
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     words: Sequence[str],
@@ -48,6 +56,8 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     With WORD, list only networks with it in their name, family, task or source. `shapecalc init NAME` writes a copy.
     """
     if show is not None:
+        if words:
+            raise click.UsageError(f"--show prints one specification: leave out {words[0]}")
         from shapecalc.language.copies import bundled_text  # it reads specifications
 
         emit(bundled_text(show), output, "yaml")

@@ -65,7 +65,7 @@ def _line(line: str, missing: set[str]) -> str:
         line = line.replace("…", "~" if _COLUMNS.search(line) else "...")  # a name that was cut keeps its column
     if "≤" in missing:
         line = re.sub(r"(?<=\S)( +) ≤(?=\d)", r"\1<=", line)  # a number at the right of its column
-    if "→" in missing:
+    if "→" in missing and not line.startswith(" "):
         line = re.sub(r"(?<=\S)( {2,}) (?=\S+( \S+)* → )", r"\1", line)  # sizes at the right end of a heading
     if "×" in missing:
         line = re.sub(r"(?<=[a-z_])×(?=[^\W\d])", " x ", line)  # between names, which have letters of their own

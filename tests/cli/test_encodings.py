@@ -188,6 +188,7 @@ PLAIN = {
     "a word that is cu…": "a word that is cu...",
     "conv     ≤8    4": "conv    <=8    4",
     "conv1 · conv     2×2 → 1×1": "conv1 | conv    2x2 -> 1x1",
+    "  back      227 → 55 → 9,216": "  back      227 -> 55 -> 9,216",
     "██▌ 20 %, ▏": "### 20 %, .",
     "é漢字e\u0301": "???" + "??" + "e",
 }

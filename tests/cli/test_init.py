@@ -55,6 +55,14 @@ def test_a_member_is_alone_in_its_copy():
     assert "encoder_layer:" in text
 
 
+@pytest.mark.parametrize("file", ["mine.yaml", "mine.YML", "mine.txt", "mine"])
+def test_a_file_of_a_specification(file):
+    assert run("specs", "--show", "lenet5", "-o", file).status == 0
+    assert run("summary", file).out == run("summary", "lenet5").out
+    assert run("init", "lenet5", "-o", f"copy{file}").status == 0
+    assert Path(f"copy{file}").read_bytes() == Path(file).read_bytes()
+
+
 def test_nothing_is_written_over():
     Path("lenet5.yaml").write_text("mine", encoding="utf-8")
     Path("fcn.yaml").write_text("mine", encoding="utf-8")
@@ -101,6 +109,12 @@ def test_the_starter_is_right_and_its_own_advice_works():
         (["init", "../lenet5"], "there is no bundled specification ../lenet5"),
         (["init", "lenet5", "-o", ""], "the name of the file is empty"),
         (["init", "lenet5", "-o", "no/such/x.yaml"], "no/such/x.yaml cannot be written"),
+        (["init", "lenet5", "-o", "x.json"], "x.json: a specification is YAML, not .json\n   name it .yaml\n"),
+        (["specs", "--show", "lenet5", "-o", "x.html"], "x.html: a specification is YAML, not .html\n"),
+        (["specs", "-o", "x.png", "--show", "lenet5"], "x.png: a specification is YAML, not .png\n"),
+        (["specs", "--format", "json", "--show", "lenet5"], "a specification is YAML, not json"),
+        (["specs", "--show", "lenet5", "alexnet"], "--show prints one specification: leave out alexnet"),
+        (["specs", "lenet", "-o", "x.yaml"], "x.yaml: no format has the suffix .yaml"),
     ],
 )
 def test_what_is_asked_wrongly(words, told):
@@ -159,6 +173,13 @@ def test_every_command_completes_its_first_word(name):
     assert words == (["max_pool"] if name == "layers" else ["unet_padded"])
 
 
+def test_a_word_in_quotes_is_completed_as_it_is():
+    Path("lemon tart.yaml").write_text("x", encoding="utf-8")
+    Path("lemon\nade.yaml").write_text("x", encoding="utf-8")  # no shell can be offered it a line each
+    assert completed("summary", "lemon") == completed("summary", r"lemon\ ") == [r"lemon\\ tart.yaml"]
+    assert completed("summary", '"lemon') == ["lemon tart.yaml"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_in_a_shell(shell):
@@ -170,6 +191,7 @@ def test_in_a_shell(shell):
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m shapecalc "$@"\n', encoding="utf-8")
     program.chmod(0o755)
     Path("lemon.yaml").write_text("x", encoding="utf-8")
+    Path("lemon $(tart).yaml").write_text("x", encoding="utf-8")
     path = f"{Path('bin').resolve()}{os.pathsep}{os.environ['PATH']}"
     script = {
         "bash": 'eval "$(_SHAPECALC_COMPLETE=bash_source shapecalc)"; complete -p shapecalc >/dev/null || exit 3; '
@@ -183,4 +205,5 @@ def test_in_a_shell(shell):
     ran = subprocess.run([shell, "-c", script], capture_output=True, text=True, env={**os.environ, "PATH": path},
                          check=False)  # fmt: skip
     assert ran.returncode == 0, ran
-    assert {"lenet5", "lenet5_fc", "lemon.yaml"} <= set(ran.stdout.split())
+    quoted = r"lemon\ \$\(tart\).yaml" if shell == "bash" else "lemon $(tart).yaml"  # zsh quotes by itself
+    assert {"lenet5", "lenet5_fc", "lemon.yaml", quoted} <= set(ran.stdout.splitlines())

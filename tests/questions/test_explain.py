@@ -442,3 +442,17 @@ def test_every_line_has_something_to_say():
     for layer in explain(shapecalc.load("googlenet"), what=WHAT):
         for line in lines_of(layer):
             assert line.items
+
+
+def test_every_argument_has_one_style():
+    layers = [
+        {"dropout": 0.1},
+        {"fc": {"out_features": 4, "bias": False}},
+        {"conv": {"out_channels": 2, "kernel_size": 3}},
+    ]
+    network = shapecalc.load({"input": "3x8x8", "layers": [layers[2], *layers[:2]]})
+    text = network.explain().render("text")
+    assert "C_out = 2 (out_channels), k = 3 (kernel_size)" in text
+    assert "p = 0.1" in text
+    assert "F_out = 4 (out_features), bias = false" in text
+    assert "dilation = 1 and groups = 1, by default: no effect" in text
