@@ -305,9 +305,9 @@ def test_what_was_read_is_not_written_over_under_any_name(tmp_path):
             note_input(stream)
         for name in names_of(file, tmp_path):
             assert refusal(name) == (
-                f"{name} is what this command reads: it is not written over\n   name another file to write to"
+                f"{name} is an input of this command: it is not overwritten\n   name another file to write to"
             )
-        with pytest.raises(UsageError, match="is what this command reads"):
+        with pytest.raises(UsageError, match="is an input of this command"):
             PartFile(name_without_part(file), resumes=True)
         write_file(str(tmp_path / "other"), b"new")
     assert file.read_bytes() == b"spec"

@@ -49,6 +49,7 @@ OTHERWISE = {
     "pad": (_COLUMN, {"renderers.columns", "renderers.receptive_field"}),
     "padding": (_COLUMN, {"renderers.columns", "renderers.csv", "renderers.fields", "renderers.text"}),
     "parameter": ("a word of prose", {"renderers.footer"}),
+    "position": ("an option of `rf`", {"cli.rf"}),
     "product": (_FUNCTION, {"dims.notation.tree"}),
     "shape": (_KEY, {"source.objects"}),
     "size": (_KEY, {"language.schema", "network", "questions.receptive_field", "questions.sizes.scanning",
