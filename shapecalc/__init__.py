@@ -1,4 +1,4 @@
-"""shapecalc: what size is every tensor of a neural network, what does every layer cost, and why.
+"""shapecalc: the size of every tensor of a neural network, the cost of every layer, and why.
 
 >>> import shapecalc
 >>> report = shapecalc.load("alexnet").infer()

@@ -1,14 +1,14 @@
-"""What can go wrong, and where: marks into a source, problems, and the exceptions that carry them.
+"""Errors: marks into a source, problems, and the exceptions that carry them.
 
     ShapecalcError            every error of this package
     ├── SpecError             the text is not a specification
     ├── ShapeError            the sizes of the network do not fit
-    ├── ExpectationError            the network is not what its `expect:` says
-    ├── UsageError            a file, name or option that is not there, or cannot be used so
+    ├── ExpectationError      the network does not meet its `expect:`
+    ├── UsageError            a file, name or option that does not exist, or is not valid
     └── MissingExtraError     an optional dependency is not installed
 
-An error holds facts (`problems`); its text is made when it is shown. Marks, problems and errors stand in one file, as
-each is made of the ones before.
+An error has facts (`problems`); its text is made when it is shown. Marks, problems and errors are in one file, as
+each uses the ones before.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ class Source:
         self._lines: list[str] | None = None
 
     def line(self, number: int) -> str:
-        """Return line `number` (from 1) without its end, or nothing where there is no such line."""
+        """Return line `number` (from 1) without its end; empty where there is no such line."""
         if self._lines is None:
             self._lines = self.text.splitlines()
         return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
 
 
 class Mark(NamedTuple):
-    """A place in a source: line and column from 1; line 0 where the source is not text but Python objects."""
+    """A location in a source: line and column from 1; line 0 where the source is not text but Python objects."""
 
     source: Source
     line: int
@@ -74,7 +74,7 @@ class Mark(NamedTuple):
         return f"{name}: {clean(self.path)}" if self.path else name
 
     def excerpt(self) -> list[str]:
-        """Return the marked line with carets under the marked words; nothing for Python objects."""
+        """Return the marked line with carets under the marked words; empty for Python objects."""
         text = self.source.line(self.line) if self.line else ""
         if not text:
             return []
@@ -92,7 +92,7 @@ _EXCERPT_WIDTH = 110
 
 
 class Hint:
-    """A hint that is worked out when it is shown: of a thousand problems fifty are."""
+    """A hint that is computed when it is shown: of a thousand problems fifty are."""
 
     __slots__ = ("_text", "_work")
 
@@ -102,7 +102,7 @@ class Hint:
 
     def __str__(self) -> str:
         work = self._work
-        if work is not None:  # two threads may both do the work, which comes to the same
+        if work is not None:  # two threads may both do the work, with the same result
             self._text = work()
             self._work = None
         return self._text
@@ -136,17 +136,17 @@ class _Facts(NamedTuple):
 
 
 class Problem(_Facts):
-    """One thing that is wrong: where, what was found, why it cannot be, and the hint.
+    """One problem: its location, message, reasons, and hint.
 
-    `also` are other places that it has to do with; `layer` names the layer; `too_small` says that a larger input of
-    the network might put it right; `copies` is how many copies of a repeated layer have it.
+    `also` are related locations; `layer` names the layer; `too_small` is whether a larger input of
+    the network might fix it; `copies` is how many copies of a repeated layer have it.
     """
 
     __slots__ = ()
 
     @property
     def hint(self) -> str:
-        """The hint, which is worked out only now where it is a `Hint`."""
+        """The hint, which is computed only now where it is a `Hint`."""
         return str(self[4])
 
     def __str__(self) -> str:
@@ -154,14 +154,14 @@ class Problem(_Facts):
 
     @property
     def headline(self) -> str:
-        """The problem in one line, without its place."""
+        """The problem in one line, without its location."""
         copies = f" (in {self.copies:,} copies)" if self.copies > 1 else ""
         return (f"{self.subject}: {self.message}" if self.subject else self.message) + copies
 
     def lines(self, level: str = "") -> list[str]:
-        """Return the whole text of the problem, each line clean: place and headline, the line itself, why, hint.
+        """Return the whole text of the problem, each line clean: location and headline, the line itself, why, hint.
 
-        `level` says what it is, where it is no error: `warning`.
+        `level` is its level, where it is not an error: `warning`.
         """
         headline = _cut(f"{level}: {self.headline}" if level else self.headline)
         lines = [f"{self.mark}: {headline}" if self.mark else headline]
@@ -174,7 +174,7 @@ class Problem(_Facts):
         return lines
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the problem as the JSON contracts have it."""
+        """Return the problem for the JSON contracts."""
         mark = self.mark
         return {
             "file": mark.source.name if mark else None,
@@ -194,7 +194,7 @@ MAX_PROBLEMS = 100
 
 
 class Problems(list[Problem]):
-    """What is wrong, in the order found: the first of it, and how much more there is."""
+    """Problems in the order found: the first ones, and the number of the rest."""
 
     def __init__(self, problems: Iterable[Problem] = ()) -> None:
         super().__init__()
@@ -202,14 +202,14 @@ class Problems(list[Problem]):
         self.extend(problems)
 
     def append(self, problem: Problem) -> None:
-        """Keep a problem, up to as many as are listed."""
+        """Keep a problem, up to the maximum that is listed."""
         if len(self) < MAX_PROBLEMS:
             super().append(problem)
         else:
             self.unlisted += 1
 
     def extend(self, problems: Iterable[Problem]) -> None:
-        """Keep problems, up to as many as are listed."""
+        """Keep problems, up to the maximum that is listed."""
         for problem in problems:
             self.append(problem)
         self.unlisted += problems.unlisted if isinstance(problems, Problems) else 0
@@ -219,7 +219,7 @@ class Problems(list[Problem]):
         return self
 
     def listed(self) -> list[Problem]:
-        """Return the problems; where they are too many, the last says how many more there are."""
+        """Return the problems; where there are too many, the last one is about the rest."""
         if not self.unlisted:
             return list(self)
         return [*self, Problem(f"{self.unlisted:,} more problems like these are not listed")]
@@ -233,7 +233,7 @@ _LONGEST = 300
 
 
 class Proposal(NamedTuple):
-    """A change of one argument that may put an error right: true where every one of `values` does."""
+    """A change of one argument that may fix an error, if each of `values` does."""
 
     text: str
     argument: str
@@ -241,7 +241,7 @@ class Proposal(NamedTuple):
 
 
 def hint_of(proposals: Iterable[Proposal]) -> str:
-    """Return the hint that proposals are: of those that change one argument, the first."""
+    """Return the hint of proposals: the first one for each argument."""
     texts: dict[str, str] = {}
     for proposal in proposals:
         texts.setdefault(proposal.argument, proposal.text)
@@ -250,9 +250,9 @@ def hint_of(proposals: Iterable[Proposal]) -> str:
 
 
 class LayerError(Exception):
-    """What a layer or an argument finds wrong with the numbers it was given, before its place is known.
+    """The error of a layer or an argument about its numbers, before its location is known.
 
-    `proposals` are for whoever can try them to make a hint of; `too_small` says that a larger input would do;
+    `proposals` are for a caller that can try them and make a hint; `too_small` is whether a larger input would fit;
     `found` is the value that was refused, where it is one of a list; `sides` are the two numbers that disagree.
     """
 
@@ -280,7 +280,7 @@ class LayerError(Exception):
 
     @property
     def hint(self) -> str:
-        """The hint, which is worked out only now where it is a `Hint`."""
+        """The hint, which is computed only now where it is a `Hint`."""
         return str(self._hint)
 
     @hint.setter
@@ -288,12 +288,12 @@ class LayerError(Exception):
         self._hint = hint
 
     def at(self, mark: Mark | None, subject: str = "", layer: str = "") -> Problem:
-        """Return the problem that this is at a place."""
+        """Return this as a problem at a location."""
         return Problem(self.message, mark, subject, self.why, self._hint, layer=layer, too_small=self.too_small)
 
 
 class ShapecalcError(Exception):
-    """Every error of this package; `problems` lists all that was found, in the order of the source."""
+    """Every error of this package; `problems` are all of them, in the order of the source."""
 
     exit_status = 1
 
@@ -331,7 +331,7 @@ class ShapeError(ShapecalcError):
 
 
 class ExpectationError(ShapecalcError):
-    """The network is not what its `expect:` says."""
+    """The network does not meet its `expect:`."""
 
 
 class UsageError(ShapecalcError):
@@ -359,7 +359,7 @@ def did_you_mean(
 ) -> Hint:
     """Return the hint for an unknown word: the nearest known one, or else the list of them.
 
-    `otherwise` is said where there is no word to name; without `lists` also in place of the list. `known` must not
+    `otherwise` is the hint where there is no word to name; without `lists` also in place of the list. `known` must not
     change until the hint is shown, or be a function.
     """
 

@@ -42,11 +42,11 @@ __all__ = [
 
 _DELETE = 0x7F
 _BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
-"""Letters and marks that show nothing, though they count as printable: fillers, joiners, the blank of Braille."""
+"""Letters and marks that are invisible, though they count as printable: fillers, joiners, the blank of Braille."""
 
 
 def clean(text: str) -> str:
-    """Return a text safe to print: what cannot be seen (escapes, line breaks, marks of direction) made visible."""
+    """Return a text safe to print: invisible characters (escapes, line breaks, marks of direction) made visible."""
     if text.isprintable() and (text.isascii() or not any(c in text for c in _BLANK)):
         return text
     return "".join([c if _is_seen(c) else _visible(c) for c in text])
@@ -66,7 +66,7 @@ def _visible(character: str) -> str:
 
 
 def join_lines(lines: Iterable[str]) -> str:
-    """Return lines as one text, each of them clean: whatever stands in one, it stays one."""
+    """Return lines as one text, each of them clean: each stays one line, whatever is in it."""
     return "\n".join(map(clean, lines))
 
 
@@ -132,7 +132,7 @@ _NUMBER = r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?"
 
 
 def csv_cell(text: str) -> str:
-    """Return a text as a cell: with an apostrophe before what a spreadsheet would take for a formula, CI for a command.
+    """Return a text as a cell: with an apostrophe before what a spreadsheet would read as a formula, CI as a command.
 
     Numbers stay.
     """
@@ -142,7 +142,7 @@ def csv_cell(text: str) -> str:
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
-    r"""Return a value as JSON in which everything is seen: what could not be is written `\u202e`."""
+    r"""Return a value as JSON in which everything is visible: invisible characters are written `\u202e`."""
     import json
 
     text = json.dumps(value, ensure_ascii=False, indent=indent)

@@ -1,6 +1,6 @@
-"""Files that a command writes: each is whole, or what stood there before stays.
+"""Files that a command writes: each is whole, or the previous content stays.
 
-What is written goes to a file beside the one that is named, and takes its place at the end (`OutputFile`). What cannot
+Content is written to a file beside the named one, which it replaces at the end (`OutputFile`). What cannot
 be replaced (a device, a pipe, the file that standard output goes to) is written straight. A file that the command has
 read is never written over.
 """
@@ -47,7 +47,7 @@ _read: list[os.stat_result] | None = None
 
 @contextlib.contextmanager
 def inputs_noted() -> Iterator[None]:
-    """Note every file that is read from here on, so that it is not written over."""
+    """Note every file that is read from here on, so that it is not overwritten."""
     global _read  # noqa: PLW0603  (a command is the whole process)
     _read = []
     try:
@@ -59,14 +59,14 @@ def inputs_noted() -> Iterator[None]:
 def note_input(stream: BinaryIO) -> None:
     """Note that a file is read."""
     if _read is not None:
-        with contextlib.suppress(OSError, ValueError):  # what has no descriptor is no file
+        with contextlib.suppress(OSError, ValueError):  # without a descriptor it is not a file
             _read.append(os.fstat(stream.fileno()))
 
 
 class Target(NamedTuple):
-    """Where a name leads to: `path` is without symbolic links, `status` None where there is nothing yet.
+    """The target of a name: `path` is without symbolic links, `status` None where there is nothing yet.
 
-    `is_straight` says that it cannot be replaced, only written to.
+    `is_straight` is whether it can only be written to, not replaced.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Target(NamedTuple):
 
 
 def find_target(name: str) -> Target:
-    """Return where a file that is to be written is. Errors: `UsageError` where it must not be written."""
+    """Return the target of a file to write. Errors: `UsageError` where it must not be written."""
     try:
         status = os.stat(name)
     except FileNotFoundError:
@@ -98,7 +98,7 @@ def find_target(name: str) -> Target:
 
 
 def refuse_input(name: str, status: os.stat_result) -> None:
-    """Refuse a file that the command has read: its result would take the place of what it is made from."""
+    """Refuse a file that the command has read: the result would replace its own input."""
     if stat.S_ISREG(status.st_mode) and any(os.path.samestat(status, read) for read in _read or ()):
         message = f"{name} is an input of this command: it is not overwritten"
         raise UsageError(Problem(message, hint="name another file to write to"))
@@ -126,19 +126,19 @@ def cannot_write(name: str, error: Exception) -> UsageError:
 
 
 def check_writable(name: str) -> None:
-    """See before long work that a file can be written in the end. Errors: `UsageError`."""
+    """Check before long work that a file can be written in the end. Errors: `UsageError`."""
     if not find_target(name).is_straight:
         OutputFile(name).discard()
 
 
 def write_file(name: str, data: bytes) -> None:
-    """Write a file as a whole. Errors: `UsageError`, and what stood there before is still there."""
+    """Write a file as a whole. Errors: `UsageError`, and the previous content stays."""
     with OutputFile(name) as file:
         file.write(data)
 
 
 class OutputFile:
-    """A file that takes its place when it is whole: at the end of a `with` that ends well, or by `keep`.
+    """A file that replaces the named one when it is whole: at the end of a `with` without an error, or by `keep`.
 
     Errors: `UsageError` where it cannot be written.
     """
@@ -207,10 +207,10 @@ class OutputFile:
         return self.written
 
     def flush(self) -> None:
-        """Do nothing: nothing is held back."""
+        """Do nothing: nothing is buffered."""
 
     def keep(self, path: str = "") -> None:
-        """Put the file in its place, or in that of another."""
+        """Rename the file to its own name, or to another."""
         try:
             if not self.target.is_straight:
                 self._put_in_place(path or self.target.path)
@@ -245,18 +245,18 @@ class OutputFile:
         _remove(self._beside)
 
     def leave(self) -> None:
-        """End without the file being whole: what was written so far is of no use."""
+        """End without a whole file: what was written so far is useless."""
         self.discard()
 
     def discard(self) -> None:
-        """Leave no trace of what was written."""
+        """Remove what was written."""
         self._close_on_windows()
         if self._beside:
             _remove(self._beside)
         self._close()
 
     def _close_on_windows(self) -> None:
-        """Close a file that is to be renamed or removed where it must be; elsewhere it is better locked till then."""
+        """Close a file before it is renamed or removed, where that is required; elsewhere it stays locked till then."""
         if os.name == "nt":
             self._close()
 

@@ -1,4 +1,4 @@
-"""A network: a specification, the graph that it builds, and the questions that can be asked of it."""
+"""A network: a specification, its graph, and the questions about it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = ["Network", "in_features", "kind_of", "load", "plan_sweep", "solve", "
 
 
 class Network:
-    """A network that was read and is right as a specification; `infer()` works out its sizes and counts.
+    """A network with a valid specification; `infer()` computes its sizes and counts.
 
     `graph` is the network with `variables` and `inputs` (by name, the one input: "") in place of the specification's.
     """
@@ -67,7 +67,7 @@ class Network:
     def infer(
         self,
         *,
-        input: Any = None,  # noqa: A002  (the word of the specification)
+        input: Any = None,  # noqa: A002  (the specification's name)
         vars: Mapping[str, Any] | None = None,  # noqa: A002
         batch: int = 1,
         layout: str = "",
@@ -96,7 +96,7 @@ class Network:
     def memory(
         self,
         *,
-        input: Any = None,  # noqa: A002  (the word of the specification)
+        input: Any = None,  # noqa: A002  (the specification's name)
         vars: Mapping[str, Any] | None = None,  # noqa: A002
         batch: int = 1,
         **options: Any,
@@ -113,7 +113,7 @@ class Network:
     def receptive_field(
         self,
         *,
-        input: Any = None,  # noqa: A002  (the word of the specification)
+        input: Any = None,  # noqa: A002  (the specification's name)
         vars: Mapping[str, Any] | None = None,  # noqa: A002
         layout: str = "",
     ) -> ReceptiveFields:
@@ -154,9 +154,9 @@ class Network:
         return graph._replace(notes=(*graph.notes, doubt)) if doubt else graph
 
     def check(self) -> Report:
-        """Return the report, where all that the specification expectations of itself under `expect:` is so.
+        """Return the report, if all expectations of the specification (`expect:`) are met.
 
-        Errors: `ExpectationError` with every expectation that is not, and as `infer`.
+        Errors: `ExpectationError` with every expectation that is not met, and as `infer`.
         """
         report = self.infer()
         problems = self.unmet(report)
@@ -165,7 +165,7 @@ class Network:
         return report
 
     def unmet(self, report: Report) -> list[Problem]:
-        """Return a problem for every expectation of the specification that its report does not meet."""
+        """Return a problem for every expectation of the specification that is not met."""
         from shapecalc.model.expectations import unmet_expectations
 
         def memory() -> int:
@@ -176,7 +176,7 @@ class Network:
         return unmet_expectations(report, memory)
 
     def problems(self) -> tuple[Problem, ...]:
-        """Return what keeps the sizes of the network from being worked out: nothing where all is well."""
+        """Return the problems of the sizes of the network: empty where everything fits."""
         try:
             self.infer()
         except ShapeError as error:
@@ -186,7 +186,7 @@ class Network:
     def explain(
         self, layers: Sequence[str] = (), *, what: Sequence[str] = (), layout: str = "", back: bool = False
     ) -> Explanation:
-        """Return the arithmetic of every number: the rule, the rule with this network's numbers, the reasons.
+        """Return how every size and count is computed: the rule, the rule with this network's numbers, the origins.
 
         `layers` names layers and blocks (all by default); `what` is some of params, output, macs, output_bytes.
         `back` follows the sizes of a named layer's input back to the input of the network.
@@ -215,7 +215,7 @@ class Network:
         return diff(self.infer(), other.infer(layout=self.graph.layout), depth)
 
     def legal_sizes(self) -> LegalSizes:
-        """Return which input sizes the network takes: the legal ones, and those that no rounding touches."""
+        """Return which input sizes the network accepts: the legal ones, and those without rounding."""
         from shapecalc.questions.sizes import find_sizes
 
         return find_sizes(self.graph)
@@ -236,7 +236,7 @@ class Network:
         return Network(self.origin.reread(text), self.variables, self.inputs)
 
     def rebuilt(self, variables: Mapping[str, Any]) -> tuple[Graph, list[Problem]]:
-        """Return the graph with variables of any kind of number, and what is wrong with it."""
+        """Return the graph with variables of any kind of number, and its problems."""
         return self.origin.build({**self.variables, **variables}, self.inputs)
 
 
@@ -251,10 +251,10 @@ def _in_order(problems: Sequence[Problem], file: str) -> list[Problem]:
 
 
 def load(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None) -> Network:  # noqa: A002
-    """Return the network that a specification describes.
+    """Return the network of a specification.
 
     `spec` is a path, the bare name of a bundled specification (`"alexnet"`), `"-"` for standard input, text with
-    line breaks, a dict as YAML would give, or a list of layers (which wants `input`). `input` and `vars` override the
+    line breaks, a dict as YAML would give, or a list of layers (which needs `input`). `input` and `vars` override the
     input size and variables.
     Errors: `UsageError` where there is no such file, `SpecError` with every problem of the text.
     """
@@ -269,7 +269,7 @@ def load(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None)
 
 
 def in_features(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None) -> int:  # noqa: A002
-    """Return the number of features behind a network: the `in_features` of the fully connected layer to come.
+    """Return the number of output features of a network: the `in_features` of a fully connected layer after it.
 
     `spec` and the rest are as for `load`: `nn.Linear(shapecalc.in_features("features.yaml"), 10)`.
     Errors: as `load` and `Network.infer`.
@@ -280,14 +280,14 @@ def in_features(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None 
 def sweep(
     spec: Any,
     *,
-    vars: Mapping[str, Any] | None = None,  # noqa: A002  (the word of the specification)
+    vars: Mapping[str, Any] | None = None,  # noqa: A002  (the specification's name)
     input: Any = None,  # noqa: A002
     where: str | None = None,
     executor: Executor | None = None,
 ) -> Sweep:
     """Return what every combination of variables and input sizes costs: a row each, columns as numpy arrays.
 
-    `spec` is as for `load`. `vars` gives each variable a value, or several (a list, a range, an array); `input` is a
+    `spec` is as for `load`. `vars` has for each variable a value, or several (a list, a range, an array); `input` is a
     size, a list of sizes, or a text such as `"3x{128:256:32}x="`; or a mapping of such for several inputs. `where`
     keeps the rows for which an expression holds: `"params < 5M and macs < 300M"`. `executor` is any
     `concurrent.futures.Executor`: a process pool, or a Dask cluster's `client.get_executor()`.
@@ -308,10 +308,10 @@ def plan_sweep(spec: Any, vars: Mapping[str, Any] | None = None, input: Any = No
     return make_plan(lambda sizes: load(spec, input=sizes), vars or {}, input)
 
 
-def solve(  # noqa: PLR0913  (one for each word of the question)
+def solve(  # noqa: PLR0913  (one for each option of the question)
     target: Any,
     *,
-    input: Any = None,  # noqa: A002  (the word of the command)
+    input: Any = None,  # noqa: A002  (the command's name)
     output: Any = None,
     find: Mapping[str, Any] | Iterable[str] = (),
     params: Any = None,
@@ -322,15 +322,15 @@ def solve(  # noqa: PLR0913  (one for each word of the question)
     vars: Mapping[str, Any] | None = None,  # noqa: A002
     **fixed: Any,
 ) -> WindowSolutions | BudgetSolutions | Fixes:
-    """Return what gives an answer that is wanted.
+    """Return what leads to a given result.
 
-    - `solve("conv", input=227, output=55, stride=4)`: the arguments of a kind that give an output size.
+    - `solve("conv", input=227, output=55, stride=4)`: the arguments of a kind that lead to an output size.
     - `solve("unet", find=["width"], params="5M")`: the variables that meet budgets of `params`, `macs`, `memory`;
-      `find={"width": range(16, 129, 8), "input": None}` says which values to try, fractions too. `memory` is what
-      `shapecalc memory` totals, with `bits` for a number.
-    - `solve("mine.yaml", fix=True)`: the smallest changes that make a specification right.
+      `find={"width": range(16, 129, 8), "input": None}` sets which values to try, fractions too. `memory` is what
+      `shapecalc memory` totals, with `bits` for an element.
+    - `solve("mine.yaml", fix=True)`: the smallest changes that fix a specification.
 
-    Errors: `UsageError` for a question that is none; as `load`.
+    Errors: `UsageError` for an invalid question; as `load`.
     """
     from shapecalc.questions import solve as backwards
 
@@ -360,7 +360,7 @@ def solve(  # noqa: PLR0913  (one for each word of the question)
 
 
 def kind_of(target: Any) -> type[Layer] | None:
-    """Return the kind of layer that a target names; None for a specification, which goes first where both are there."""
+    """Return the kind of layer that a target names; None for a specification, which takes precedence."""
     if not isinstance(target, str) or "\n" in target:
         return None
     try:
@@ -371,7 +371,7 @@ def kind_of(target: Any) -> type[Layer] | None:
 
 
 def _check_rank(cls: type[Layer], word: str, rank: int) -> None:
-    """Refuse another number of sizes than the name of a kind states."""
+    """Refuse another number of sizes than the name of a kind implies."""
     ranks = cls.ranks_under(word)
     if ranks and not cls.expects_rank(rank, word):
         raise UsageError(f"{word} needs {ranks_text(ranks)}, but its input has {count_noun(rank, 'size')}")

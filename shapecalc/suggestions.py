@@ -1,4 +1,4 @@
-"""The known word that is nearest to one that is not known, and lists of known words: for hints."""
+"""Suggestions for hints: the known word nearest to an unknown one, and lists of known words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["list_of_words", "nearest_word"]
 
 _LONGEST = 300
-"""Letters of a word that are looked at."""
+"""The maximum number of letters of a word that are compared."""
 
 _LISTED = 24
 _LONGEST_COMPARED = 60
@@ -26,7 +26,7 @@ _SHORTEST_PART = 3
 
 
 def nearest_word(word: str, words: dict[str, None]) -> str:
-    """Return the hint that names the known word nearest to one; nothing where none is near."""
+    """Return the hint with the known word nearest to one; empty where none is near."""
     before, colon, after = word[:_LONGEST].partition(":")
     if colon and after and before in words:
         return clean(f"write a space behind the colon: `{before}: {after}`")
@@ -42,7 +42,7 @@ def nearest_word(word: str, words: dict[str, None]) -> str:
 
 
 def _is_meant(word: str, known: str) -> bool:
-    """Tell whether a known word may be meant by another: a part of it, or but for a third of its letters."""
+    """Return whether a word may be a misspelt known one: a part of it, or different in a third of its letters."""
     word, known = (text.lower().replace("-", "_") for text in (word, known))
     is_part = len(word) >= _SHORTEST_PART and (known.startswith(word) or word in known.split("_"))
     is_part = is_part or 4 * _common_start(word, known) >= 3 * min(len(word), len(known)) > 4
@@ -50,7 +50,7 @@ def _is_meant(word: str, known: str) -> bool:
 
 
 def _edits(word: str, other: str) -> int:
-    """Return how many letters are added, left out, replaced or swapped between two words."""
+    """Return the edit distance of two words: letters added, left out, replaced or swapped."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, letter in enumerate(word, 1):
@@ -64,7 +64,7 @@ def _edits(word: str, other: str) -> int:
 
 
 def _candidates(word: str, words: Iterable[str]) -> list[str]:
-    """Return the words that are compared with one: all that may be near, or of very many those most like it."""
+    """Return the candidates for a word: all that may be near, or of very many the most similar."""
     least, most = len(word) * _NEAR / (2 - _NEAR), len(word) * (2 - _NEAR) / _NEAR
     found = [one for one in words if least <= len(one) <= most]
     if sum(map(len, found)) * len(word) <= _COMPARED:

@@ -1,4 +1,4 @@
-"""Arithmetic on dimensions, on whatever they are: ints, traced numbers, sympy symbols or columns of numbers.
+"""Arithmetic on dimensions of any kind: ints, traced numbers, sympy symbols or columns of numbers.
 
 A formula of a layer is written once, with `+ - * //` and the functions below, and runs on all four. So a formula
 never branches on a dimension, never uses `/ % max min math.*` on one and never calls `int()` on one. What must
@@ -52,7 +52,7 @@ BROADCASTS = "is 1 or"
 
 
 class Numbers(Protocol):
-    """What a kind of number other than int must know how to do."""
+    """The operations of a kind of number other than int."""
 
     def ceil_div(self, a: Dim, b: Dim) -> Dim:
         """Return a / b rounded up."""
@@ -67,14 +67,14 @@ class Numbers(Protocol):
         """Return whichever of two sizes the other is repeated to: the one that is not 1."""
 
     def scaled(self, size: Dim, factor: float) -> Dim:
-        """Return size·factor rounded down, as floating-point numbers give it."""
+        """Return size·factor rounded down, in floating point."""
 
 
 _registered: dict[type, Numbers] = {}
 
 
 def register(base: type, numbers: Numbers) -> None:
-    """Let dimensions of class `base` (and its subclasses) be worked on by `numbers`."""
+    """Register `numbers` for dimensions of class `base` (and its subclasses)."""
     _registered[base] = numbers
 
 
@@ -105,9 +105,9 @@ def minimum(a: Dim, b: Dim) -> Dim:
 
 
 def broadcast(a: Dim, b: Dim) -> Dim:
-    """Return the size that axes of sizes a and b give together, where a size of 1 is repeated to match the other.
+    """Return the size of axes of sizes a and b broadcast together.
 
-    That the lesser of two unequal sizes is 1 is for a `BROADCASTS` constraint to say.
+    A `BROADCASTS` constraint checks that one of two unequal sizes is 1.
     """
     numbers = None if type(a) is int and type(b) is int else _numbers(a, b)
     return numbers.broadcast(a, b) if numbers else max(a, b)
@@ -133,7 +133,7 @@ def matched(size: Dim, others: Sequence[Dim]) -> Dim:
 
 
 def within(value: Dim, low: float, high: float) -> Dim:
-    """Return a dimension of another kind than int, told of the range that ints are held to where they are read."""
+    """Return a dimension of another kind than int, checked against the range of ints in specifications."""
     tell = getattr(_numbers(value, value), "within", None)
     if tell:
         tell(value, low, high)
@@ -141,9 +141,9 @@ def within(value: Dim, low: float, high: float) -> Dim:
 
 
 def exact_where(value: Dim, ends: Callable[[Dim], tuple[Dim, Dim]]) -> Dim:
-    """Return a number of windows as it is; lists of candidates take it to be exact where two numbers are equal.
+    """Return a number of windows unchanged; lists of candidates mark it as exact where two numbers are equal.
 
-    `ends` gives the two for so many windows: where the last one ends, and where it should.
+    `ends` returns the two for a number of windows: where the last one ends, and where it should.
     """
     note = None if type(value) is int else getattr(_numbers(value, value), "exact_where", None)
     return note(value, ends) if note else value
@@ -160,7 +160,7 @@ def total(values: Iterable[Dim]) -> Dim:
 
 
 class Constraint(NamedTuple):
-    """What must hold of two dimensions: `left relation right`.
+    """A constraint on two dimensions: `left relation right`.
 
     `left_name` and `right_name` say what the two are in the field's words; `tell`, where given, says in full what is
     wrong when the constraint does not hold, and what would put it right.
@@ -174,7 +174,7 @@ class Constraint(NamedTuple):
     tell: Callable[[], LayerError] | None = None
 
     def error(self) -> LayerError:
-        """Return what is wrong, for a constraint between ints that does not hold."""
+        """Return the error of a constraint between ints that is not met."""
         if self.tell:
             return self.tell()
         must = {UP_TO: "must be at most", LESS: "must be less than", EQUAL: "must equal", DIVIDES: "must divide"}
@@ -187,7 +187,7 @@ class Constraint(NamedTuple):
 
 
 def _proposals(constraint: Constraint) -> Iterator[Proposal]:
-    """Yield what would make a constraint between ints hold, if one of its sides is an argument."""
+    """Yield changes that would meet a constraint between ints, if one of its sides is an argument."""
     left, relation, right, left_name, right_name = constraint[:5]
     more = 1 if relation == LESS else 0
     if relation == DIVIDES:
@@ -204,7 +204,7 @@ _MOST_PROPOSED = 16
 
 
 def holds(constraint: Constraint) -> bool:
-    """Tell whether a constraint between ints holds."""
+    """Return whether a constraint between ints is met."""
     left, relation, right = constraint[:3]
     if relation == UP_TO:
         return bool(left <= right)

@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 __all__ = ["ColumnNumber", "Ledger", "NeedsValueError", "array_of", "mask"]
 
 _MOST = 2**62
-"""Beyond which 64 bits are not trusted to hold a number."""
+"""The limit beyond which 64 bits are not used."""
 
 _MOST_WRITTEN = 10**18
-"""Beyond which no number of a specification may be."""
+"""The maximum of numbers in a specification."""
 
 _EXACT_FLOAT = 2**53
 
 
 class NeedsValueError(Exception):
-    """Something asked a column for the one value that it has not; `axes` are those that it lies along."""
+    """Something needs the one value that a column does not have; `axes` are those that it lies along."""
 
     def __init__(self, axes: frozenset[int]) -> None:
         self.axes = axes
@@ -46,7 +46,7 @@ class NeedsValueError(Exception):
 
 
 class Ledger:
-    """What was found to be wrong with some of the candidates while their columns were worked with.
+    """Problems of some of the candidates, found while computing with their columns.
 
     `is_reading` is whether a specification is being read, whose numbers are bounded.
     """
@@ -202,7 +202,7 @@ def _narrowed(column: ColumnNumber) -> ColumnNumber:
 
 
 def _bounds_of(column: ColumnNumber, other: Any) -> tuple[int, int]:
-    """Return the bounds of what a column is worked with. Errors: `NeedsValueError` for a fraction or a list."""
+    """Return the bounds of the other operand of a column. Errors: `NeedsValueError` for a fraction or a list."""
     if isinstance(other, ColumnNumber):
         return other.low, other.high
     if isinstance(other, int):
@@ -282,7 +282,7 @@ dims.register(ColumnNumber, _Columns())
 
 
 def mask(constraint: dims.Constraint) -> Any:  # noqa: PLR0911  (one for each relation)
-    """Tell for which candidates a constraint holds: a truth value for all, or an array."""
+    """Return for which candidates a constraint is met: a truth value for all, or an array."""
     left, relation, right = constraint[:3]
     if not isinstance(left, ColumnNumber) and not isinstance(right, ColumnNumber):
         return dims.holds(constraint)

@@ -1,4 +1,4 @@
-"""Lists of dimensions: many candidates in one pass, in plain Python; and whether each division left a rest.
+"""Lists of dimensions: many candidates in one pass, in plain Python; and whether each division left a remainder.
 
 What `columns` does with numpy, a few thousand candidates at a time and nothing to install. Beside each number stands
 whether all the divisions that made it were exact: a size that is not dropped rows of what it was made of.
@@ -60,7 +60,7 @@ class Many:
     def __rfloordiv__(self, other: Any) -> Many:
         return _divide(other, self)
 
-    # What a specification is made of cannot depend on a number that is many: comparing one is an error.
+    # The structure of a network cannot depend on a number that is many: comparing one is an error.
     __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> bool:
@@ -113,7 +113,7 @@ def _each(work: Callable[[Any, Any], Any], a: Any, b: Any) -> Many:
 
 
 def _chosen(choose: Callable[[Any], Any], a: Any, b: Any) -> Many:
-    """Return one of two numbers for each candidate; whether that is exact is for the one that was chosen to say."""
+    """Return one of two numbers for each candidate, exact if the chosen one is."""
     pairs = list(_pairs(a, b))
     values = [choose(pair) for pair in pairs]
     if _either(a, b) is None:
@@ -126,7 +126,7 @@ def _chosen(choose: Callable[[Any], Any], a: Any, b: Any) -> Many:
 
 
 def _divide(a: Any, b: Any) -> Many:
-    # A candidate that breaks an earlier constraint may divide by zero: what comes of it is of no account.
+    # A candidate that breaks an earlier constraint may divide by zero: its result does not matter.
     quotients: Iterable[tuple[int, int]]
     if type(b) is int:
         if b in (1, 0):
@@ -184,7 +184,7 @@ def values_of(number: Any, candidates: int) -> Sequence[Any]:
 
 
 def mask(constraint: dims.Constraint, candidates: int) -> list[bool]:
-    """Tell, candidate by candidate, whether a constraint holds."""
+    """Return for each candidate whether a constraint is met."""
     left, relation, right = constraint[:3]
     if not isinstance(left, Many) and not isinstance(right, Many):
         return [dims.holds(constraint)] * candidates
@@ -196,7 +196,7 @@ def mask(constraint: dims.Constraint, candidates: int) -> list[bool]:
 
 
 def exact(number: Any, candidates: int) -> Sequence[bool]:
-    """Tell, candidate by candidate, whether every division that made a dimension was exact."""
+    """Return for each candidate whether every division of a dimension was exact."""
     if not isinstance(number, Many) or number.inexact is None:
         return [True] * candidates
     return [not flag for flag in number.inexact]

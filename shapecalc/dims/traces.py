@@ -1,7 +1,7 @@
 """Traced numbers: integers that remember how they were made, so that the arithmetic can be shown.
 
 A `Trace` is a leaf (a number with a symbol, such as `H_in = 227`) or an operation on other numbers. Its `value`
-is the number that plain arithmetic would have given; `dims` registers how traces round and compare.
+is the result of plain arithmetic; `dims` registers how traces round and compare.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Trace:
 
     `operation` is "" for a leaf, else one of `+ - * // ceil max min floor` (ceil is ⌈a/b⌉, floor is ⌊a·b⌋);
     `operands` are what it was applied to (traces, ints or, for floor, a fraction; `-` may have one alone). `symbol`
-    is the field's sign for a leaf (`C_in`, `k_h`), `origin` whatever its maker wants to know of it again.
+    is the usual symbol of a leaf (`C_in`, `k_h`), `origin` any data of its maker.
     """
 
     __slots__ = ("operands", "operation", "origin", "symbol", "value")
@@ -77,7 +77,7 @@ def _is_int(value: Any, number: int) -> bool:
 
 
 def leaf(value: int, symbol: str, origin: Any = None) -> Trace:
-    """Return a traced number that other numbers are made of."""
+    """Return a traced number without operands."""
     return Trace(value, "", (), symbol, origin)
 
 
@@ -97,7 +97,7 @@ class _Traces:
         return Trace(min(value_of(a), value_of(b)), "min", (a, b))
 
     def broadcast(self, a: Any, b: Any) -> Any:
-        return a if value_of(a) >= value_of(b) else b  # one of the two sizes as it is: nothing was worked out
+        return a if value_of(a) >= value_of(b) else b  # one of the two sizes unchanged: nothing was computed
 
     def scaled(self, size: Any, factor: float) -> Trace:
         return Trace(math.floor(value_of(size) * factor), "floor", (size, factor))

@@ -40,7 +40,7 @@ _IDENTIFIER = r"[A-Za-z_]\w*"
 
 
 class Specification:
-    """What a text or object says of a network, before its variables have their values. Never changes."""
+    """A specification, read from text or objects, before its variables have their values. Never changes."""
 
     def __init__(self, name: str, document: Document | None, problems: list[Problem]) -> None:
         self.name = name
@@ -59,10 +59,10 @@ class Specification:
         inputs: Mapping[str, tuple[Any, ...]] | None = None,
         variant: str = "",
     ) -> tuple[Graph, list[Problem]]:
-        """Return the graph with these variables and input sizes, and everything that is wrong.
+        """Return the graph with these variables and input sizes, and all problems.
 
-        `inputs` gives sizes, in the layout of the specification, in place of its own; the name "" stands for the
-        one input. Expectations are those of the specification as it stands: none where anything is overridden.
+        `inputs` are sizes, in the layout of the specification, in place of its own; the name "" is for the
+        one input. Expectations are those of the unchanged specification: none where anything is overridden.
         """
         if self.document is None:
             return Graph(self.name, {}, (), ()), list(self.problems)
@@ -79,7 +79,7 @@ def read_specification(given: Any, name: str, reader: Reader | None = None) -> S
 
 
 class _Building:
-    """One building of a graph from a document: what is collected on the way."""
+    """One building of a graph from a document, with its problems."""
 
     def __init__(
         self,
@@ -156,7 +156,7 @@ class _Building:
         return value.text if isinstance(value, Scalar) else self.document.text(key)
 
     def _try(self, read: Any, *arguments: Any) -> Any:
-        """Return what a reader gives, or None with its problem kept."""
+        """Return the result of a reader, or None with its problem kept."""
         try:
             return read(*arguments)
         except BadValueError as error:
@@ -185,7 +185,7 @@ class _Building:
                 found[name] = given[name]
             else:
                 found[name] = self._try(_variable, variant_values.get(name, item), found, own)
-        self.broken = len(self.problems) > before  # then what the layers make of them is not looked at
+        self.broken = len(self.problems) > before  # then the layers are not checked
         return found
 
     def _layout(self) -> str:
@@ -202,7 +202,7 @@ class _Building:
         return text.upper() if text is not None and text.upper() in LAYOUTS else CHW
 
     def _inputs(self, given: Mapping[str, tuple[Any, ...]]) -> dict[str, Shape]:
-        """Return the size of every input; none (`UNKNOWN`) where it is wrong."""
+        """Return the size of every input; `UNKNOWN` where it is wrong."""
         shapes: dict[str, Shape] = {
             name: self._try(input_shape, item, self.layout, self.variables, _INPUT) or UNKNOWN
             for name, item in self._own_inputs(is_given=bool(given)).items()
@@ -219,7 +219,7 @@ class _Building:
         return shapes or {"input": UNKNOWN}
 
     def _own_inputs(self, *, is_given: bool) -> dict[str, Value]:
-        """Return the sizes of the inputs as they are written; it is a problem if there are none and none `is_given`."""
+        """Return the written sizes of the inputs; none is a problem, unless one `is_given`."""
         inputs = self.document.keys.get("inputs")
         single = self.variant.get("input") or self.document.keys.get("input")
         if isinstance(inputs, MapValue):
@@ -257,7 +257,7 @@ class _Building:
         return layers if not self.broken else None
 
     def _outputs(self, scope: Scope, last: tuple[Flow, ...]) -> tuple[tuple[Flow, ...], tuple[str, ...]]:
-        """Return the outputs, and the names under which they are stated: none where they are not."""
+        """Return the outputs, and their stated names, if any."""
         value = self.document.keys.get("outputs") or self.document.keys.get("output")
         if value is None or (isinstance(value, Scalar) and value.value is None):
             return last, ()
@@ -322,7 +322,7 @@ def _variable(value: Value, above: Mapping[str, Any], every: Mapping[str, Value]
 
 
 def _mentioned(values: list[Value]) -> set[str]:
-    """Return every word that stands in values and could be a variable's name."""
+    """Return every word in values that could be the name of a variable."""
     words: set[str] = set()
     while values:
         value = values.pop()
@@ -336,12 +336,12 @@ def _mentioned(values: list[Value]) -> set[str]:
 
 
 def _is_switched_off(item: Value, scope: Scope) -> bool:
-    """Tell whether an output names a layer that its `when` leaves out: an auxiliary head that a variable turned off."""
+    """Return whether an output names a layer that its `when` leaves out: an auxiliary head that is turned off."""
     span = scope.spans.get(item.text) if isinstance(item, Scalar) else None
     return span is not None and span[0] == span[1]
 
 
 def _stem(file: str) -> str:
-    """Return a file's name without folder and ending, as the name of a network that has none."""
+    """Return a file's name without folder and suffix, as the name of an unnamed network."""
     stem = file.replace("\\", "/").rpartition("/")[2].rpartition(".")[0] or file
     return "" if stem.startswith("<") else stem

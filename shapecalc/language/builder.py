@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["GraphBuilder", "Proto"]
 
 MAX_STEPS = 3 * MAX_LAYERS
-"""The most items that may be written out, with those that leave nothing behind: empty blocks, layers left out.
+"""The maximum number of items to expand, including empty blocks and layers left out.
 
 A long expression, one that goes through long lists, and a block with arguments of its own are several.
 """
@@ -46,7 +46,7 @@ _STEPS_OF_A_BLOCK = 4
 
 
 class GraphBuilder(Written):
-    """Writes out lists of layers as nodes, and collects what is wrong with them."""
+    """Expands lists of layers to nodes, and collects their problems."""
 
     def __init__(self, blocks: Mapping[str, BlockDefinition], variables: Mapping[str, Any]) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class GraphBuilder(Written):
     def expand(
         self, entries: Sequence[Value], scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
     ) -> tuple[Flow, ...]:
-        """Write out a list of layers, each taking what the one above gives; return what the last one gives."""
+        """Expand a list of layers, each on the output of the one above; return the output of the last one."""
         for value in entries:
             entry = self._entry(value)
             if isinstance(entry, Problem):
@@ -97,7 +97,7 @@ class GraphBuilder(Written):
         return Proto(name, layer, inputs, scope.mark or mark, scope.uses, scope.block, frozen)
 
     def _count_steps(self, entry: Entry, scope: Scope, work: Effort, lists: int) -> None:
-        """Hold the limit of steps, for some work among variables whose lists have so many items."""
+        """Enforce the limit of steps, for some work with variables whose lists have this many items."""
         self._add_steps(1 + work.steps + work.walks * lists // _ITEMS_A_STEP, entry.mark, scope)
 
     def _add_steps(self, steps: int, mark: Mark, scope: Scope) -> None:
@@ -134,7 +134,7 @@ class GraphBuilder(Written):
 
     @staticmethod
     def _given(entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]) -> tuple[Flow, ...]:
-        """Return what an item takes: what its `from` names, or else what came in."""
+        """Return the inputs of an item: those that its `from` names, or else the current ones."""
         if "from" not in entry.own:
             return flow
         return tuple([read_reference(item, scope, variables) for item in listed(entry.own["from"])])
@@ -150,7 +150,7 @@ class GraphBuilder(Written):
     def _skip(
         self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
     ) -> tuple[Flow, ...]:
-        """Pass on what came in for a layer that is switched off; its name then stands for that."""
+        """Pass on the input of a layer that is switched off; its name then refers to that."""
         if entry.is_repeated:
             return (
                 flow
@@ -167,7 +167,7 @@ class GraphBuilder(Written):
     def _one(
         self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...], name: str
     ) -> tuple[Flow, ...]:
-        """Write out an item once."""
+        """Expand an item once."""
         start = len(self.nodes)
         block = self._definition(entry.kind, scope)
         cls = None if block else find_kind(entry.kind)
@@ -205,7 +205,7 @@ class GraphBuilder(Written):
         return flows
 
     def _definition(self, kind: str, scope: Scope) -> BlockDefinition | None:
-        """Return the block that a word names: none within a kind that is made of others.
+        """Return the block that a word names: none within a composite.
 
         Within a block that has the name of a kind, that name is the kind.
         """
@@ -215,7 +215,7 @@ class GraphBuilder(Written):
     def _layer(
         self, cls: type[Layer], entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
     ) -> tuple[tuple[Flow, ...], Layer | None]:
-        """Return what a layer takes, and the layer itself (None where its arguments are wrong)."""
+        """Return the inputs of a layer, and the layer itself (None where its arguments are wrong)."""
         value = entry.value
         if cls.branches:
             branches, value = branches_of(cls, entry.value)
@@ -319,5 +319,5 @@ class GraphBuilder(Written):
         inner.frozen = frozen
         inner.block = len(self.instances)
         self.instances.append(Block(full_name(scope, name), kind, scope.block))
-        self._insides.append(Inside((), 0, 0))  # known once it is written out
+        self._insides.append(Inside((), 0, 0))  # known once it is expanded
         return inner

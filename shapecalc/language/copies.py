@@ -1,4 +1,4 @@
-"""Specifications to begin from: a copy of a bundled one, and a starter of one's own."""
+"""Specifications to start from: a copy of a bundled one, and a commented starter."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ layers:
 expect:                                 # what must be so; `shapecalc check FILE` checks it
   output: 10
 """
-"""A small specification that shows what there is."""
+"""A small specification that shows the main features of the language."""
 
 
 def bundled_text(name: str) -> str:
@@ -78,7 +78,7 @@ def _own_text(member: Member) -> str:
 
 
 def _end_of_section(lines: list[str], start: int) -> int:
-    """Return the first line behind `start` at which something else begins."""
+    """Return the first line after `start` at which something else begins."""
     return next((i for i in range(start, len(lines)) if lines[i][:1] not in (" ", "\n", "#", "\t")), len(lines))
 
 

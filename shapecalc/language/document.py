@@ -56,7 +56,7 @@ _VARIANT_KEYS = ("vars", "expect", "input", "name", "source", "description", "ta
 
 
 class BlockDefinition(NamedTuple):
-    """A group of layers with arguments; `arguments` maps a name to its default, or to None where it must be given."""
+    """A group of layers with arguments; `arguments` maps a name to its default, or to None where it is required."""
 
     name: str
     arguments: dict[str, Value | None]
@@ -71,7 +71,7 @@ class BlockDefinition(NamedTuple):
     def bind(self, entry: Entry, variables: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
         """Return the variables inside the block for one use of it: those of the specification, and its arguments.
 
-        `variables` are those at the use, which the values that it gives are made of. Errors: `BadValueError` there.
+        `variables` are those at the use, for the values of its arguments. Errors: `BadValueError` there.
         """
         given: dict[str, Value] = {}
         value = entry.value
@@ -106,7 +106,7 @@ class BlockDefinition(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """A member of a family: what it sets, and what is expected of it."""
+    """A member of a family: its variables and its expectations."""
 
     name: str
     mark: Mark
@@ -114,7 +114,7 @@ class Variant(NamedTuple):
 
 
 class Document(NamedTuple):
-    """A specification taken apart, before any variable has its value."""
+    """The parts of a specification, before any variable has its value."""
 
     keys: dict[str, Value]
     marks: dict[str, Mark]
@@ -124,13 +124,13 @@ class Document(NamedTuple):
     mark: Mark
 
     def text(self, key: str) -> str:
-        """Return the text of a key, or nothing where it is not given."""
+        """Return the text of a key, or an empty one where it is absent."""
         value = self.keys.get(key)
         return value.text if isinstance(value, Scalar) and value.value is not None else ""
 
 
 def read_document(value: Value, reader: Reader | None) -> tuple[Document, Sequence[Problem]]:
-    """Return the parts of a specification, and what is wrong with its top level.
+    """Return the parts of a specification, and the problems of its top level.
 
     `reader` reads the files that `use:` names; without one there are none.
     """
@@ -177,7 +177,7 @@ def _mapping(value: Value | None, what: str, problems: Problems) -> list[tuple[S
 
 
 def find_name_fault(key: Scalar) -> Problem | None:
-    """Return what is wrong with the name of a variable. Expressions are read as Python's, but letters as they stand."""
+    """Return the problem of the name of a variable. Expressions are read as Python's, but letters as they stand."""
     if key.text in RESERVED:
         why = "it has a meaning of its own"
     elif key.text.isidentifier() and key.text.isascii():
@@ -250,7 +250,7 @@ def _used_blocks(keys: dict[str, Value], reader: Reader | None, problems: Proble
     waiting: list[_Use | dict[str, BlockDefinition]] = _uses_of(keys["use"], (own,))
     while waiting:
         use = waiting.pop()
-        if isinstance(use, dict):  # those of a file, behind those of the files that it uses
+        if isinstance(use, dict):  # those of a file, after those of the files that it uses
             blocks.update(use)
             continue
         try:

@@ -1,4 +1,4 @@
-"""One item of a list of layers: what kind it is, what the kind is told, and the item's own words."""
+"""One item of a list of layers: its kind, the arguments, and the layer-level keys."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["OWN_WORDS", "Effort", "Entry", "branches_of", "listed", "read_entry", "work_of"]
 
 OWN_WORDS = ("name", "from", "repeat", "for", "when", "share", "frozen")
-"""What stands beside the kind: the words of the item itself."""
+"""The keys beside the kind: layer-level keys."""
 
 
 class Entry(NamedTuple):
-    """An item of `layers:`: the kind (or block) as written, what it is told, the item's own words, and its work."""
+    """An item of `layers:`: the kind (or block) as written, its arguments, the layer-level keys, and its work."""
 
     kind: str
     mark: Mark
@@ -34,12 +34,12 @@ class Entry(NamedTuple):
 
     @property
     def is_repeated(self) -> bool:
-        """Whether the item stands for a copy in every turn of a loop."""
+        """Whether the item names a copy in every turn of a loop."""
         return "for" in self.own or "repeat" in self.own
 
     @property
     def loop_names(self) -> list[str]:
-        """The variables that every turn of the loop gives another value."""
+        """The variables with another value in every turn of the loop."""
         loop = self.own.get("for")
         return ["i", *loop.keys()] if isinstance(loop, MapValue) else ["i"]
 
@@ -51,7 +51,7 @@ class Entry(NamedTuple):
 
 
 class Effort(NamedTuple):
-    """How much it takes to work out values: steps, and how often an expression may go through a whole list."""
+    """The work of evaluating values: steps, and how often an expression may go through a whole list."""
 
     steps: int
     walks: int
@@ -64,7 +64,7 @@ _WALKS = r"\(|[=!<>]=?|\bin\b"
 
 
 def work_of(values: Sequence[Value]) -> Effort:
-    """Return how much it takes to work out what values hold."""
+    """Return the work of evaluating values."""
     letters = walks = 0
     waiting = list(values)
     while waiting:
@@ -81,7 +81,7 @@ def work_of(values: Sequence[Value]) -> Effort:
 
 
 def _told(key: Scalar, value: Value, blocks: Collection[str]) -> list[Value]:
-    """Return what an item tells its kind, without branches: their items are items of their own."""
+    """Return the arguments of an item, without branches: their items are items of their own."""
     cls = None if key.text in blocks else find_kind(key.text)
     if cls is None or not cls.branches:
         return [value]
@@ -89,7 +89,7 @@ def _told(key: Scalar, value: Value, blocks: Collection[str]) -> list[Value]:
 
 
 def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
-    """Return the item that a value is, or what is wrong with it."""
+    """Return the item that a value is, or its problem."""
     if isinstance(value, Scalar):
         return _bare(value, blocks)
     if not isinstance(value, MapValue):
@@ -137,7 +137,7 @@ def _unknown(key: Scalar, blocks: Collection[str]) -> Problem | None:
 
 
 def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
-    """Return what is wrong with a word beside a kind: an argument that should stand under it, or one misspelt."""
+    """Return the problem of a key beside a kind: an argument that belongs under it, or a misspelt key."""
     cls = None if kind.text in blocks else find_kind(kind.text)
     hint = did_you_mean(strange.text, OWN_WORDS, lists=False)
     if hint and not (cls and strange.text in cls.argument_names()):
@@ -165,7 +165,7 @@ def _several(others: list[tuple[Scalar, Value]], blocks: Collection[str]) -> Pro
 
 
 def listed(value: Value) -> Sequence[Value]:
-    """Return what a `from` names: one thing or several."""
+    """Return the references of a `from`: one or several."""
     if isinstance(value, ListValue):
         if not value.items:
             raise bad("from: [] names nothing", value.mark, "name a layer, or leave `from` out")
@@ -174,7 +174,7 @@ def listed(value: Value) -> Sequence[Value]:
 
 
 def branches_of(cls: type[Layer], value: Value | None) -> tuple[Sequence[Value] | None, Value | None]:
-    """Return the branches of a merge (None: it takes what comes in) and what is left for its arguments."""
+    """Return the branches of a merge (None: its inputs are the current ones) and the rest, for its arguments."""
     if isinstance(value, ListValue):
         if not value.items:
             raise bad(

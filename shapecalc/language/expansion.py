@@ -1,4 +1,4 @@
-"""What a block comes to, kept: one used again with the same arguments is copied in place of being written out again."""
+"""Expanded blocks, cached: one used again with the same arguments is copied instead of expanded again."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Proto:
 
 
 class Inside(NamedTuple):
-    """Where the layers of a block stand among the nodes, and what it gives."""
+    """The range of a block's layers among the nodes, and its outputs."""
 
     flows: tuple[Flow, ...]
     start: int
@@ -53,10 +53,10 @@ class Inside(NamedTuple):
 
 
 class Expansion(NamedTuple):
-    """One block written out: its nodes, the blocks within it, and where it (the first of `insides`) and they stood.
+    """One expanded block: its nodes, the blocks within it, and the ranges of it (the first of `insides`) and of them.
 
-    `inputs` are the tensors that came in, `prefix` is the scoped name that every name in it begins with, `uses` what
-    the block was used by, `mark` the one place of all that is in it, where it has one (a composite's), `kinds` the
+    `inputs` are its input tensors, `prefix` is the scoped name that every name in it begins with, `uses` what
+    the block was used by, `mark` the one location of everything in it, where it has one (a composite's), `kinds` the
     blocks that are used within.
     """
 
@@ -81,7 +81,7 @@ class Expansion(NamedTuple):
         scope: Scope,
         argument: Any,
     ) -> Expansion | None:
-        """Return an expansion that can be copied; None for one that takes what is not settled yet.
+        """Return an expansion that can be copied; None for one whose inputs are not resolved yet.
 
         `argument` is kept alive as long as the expansion is: where its identity is the key.
         """
@@ -91,16 +91,16 @@ class Expansion(NamedTuple):
             if flow not in inputs and (isinstance(flow, Pending) or flow.node < start):
                 return None
         if any(flow in inputs[:index] for index, flow in enumerate(inputs)):
-            return None  # which of the two a layer takes cannot be told
+            return None  # which of the two a layer uses is ambiguous
         return cls(
             tuple(nodes), tuple(blocks), tuple(insides), inputs, scope.prefix, scope.uses, scope.mark, scope.block,
             frozenset([block.kind for block in blocks]), argument,
         )  # fmt: skip
 
     def copy(self, start: int, scope: Scope, flow: tuple[Flow, ...]) -> tuple[list[Proto], list[Block], list[Inside]]:
-        """Return the nodes, the blocks within, and where each stands, the block itself the first, for another use.
+        """Return the nodes, the blocks within, and the range of each, the block itself first, for another use.
 
-        `scope` is the block's own at that use, `start` the index of its first node, `flow` what comes in.
+        `scope` is the block's own at that use, `start` the index of its first node, `flow` its inputs.
         """
         move = self._mover(start, flow)
         old, new, further = len(self.prefix), scope.prefix, scope.block - self.first
@@ -125,7 +125,7 @@ class Expansion(NamedTuple):
         return nodes, blocks, insides
 
     def _mover(self, start: int, flow: tuple[Flow, ...]) -> Callable[[Flow], Flow]:
-        """Return what a reference is where the block stands at `start` and takes `flow`."""
+        """Return a reference, moved to a block at `start` whose inputs are `flow`."""
         moved: dict[Flow, Flow] = dict(zip(self.inputs, flow, strict=True))
         shift = start - self.insides[0].start
 
@@ -140,7 +140,7 @@ class Expansion(NamedTuple):
 
 
 def key_of(value: Any) -> Any:
-    """Return what stands for an argument's value in a key, unlike for 1, 1.0 and true. Errors: `TypeError`."""
+    """Return the key of an argument's value, which differs for 1, 1.0 and true. Errors: `TypeError`."""
     if isinstance(value, (list, tuple)):
         return tuple([key_of(item) for item in value])
     if value is None or type(value) in (int, bool, float, str):
@@ -152,14 +152,14 @@ MAX_LAYERS = 100_000
 """The most layers that one network may have, once every repetition is written out."""
 
 MAX_NESTING = 40
-"""The most blocks that may stand within one another."""
+"""The maximum nesting of blocks."""
 
 MAX_NAME = 400
-"""The most characters of a name with those of the blocks that it stands in."""
+"""The maximum length of a name with those of the blocks around it."""
 
 
 class Written:
-    """What is written out of a network so far, within its limits; a block that stands already is copied."""
+    """The nodes expanded so far, within limits; a block that was expanded before is copied."""
 
     def __init__(self) -> None:
         self.nodes: list[Proto] = []
@@ -182,7 +182,7 @@ class Written:
     def _expansion(
         self, key: Any, argument: Any, inner: Scope, flow: tuple[Flow, ...], write_out: Callable[[], tuple[Flow, ...]]
     ) -> tuple[Flow, ...]:
-        """Return what a block gives: written out, or where the same stands already, copied from there."""
+        """Return the outputs of a block: expanded, or copied where the same was expanded before."""
         start, shares = len(self.nodes), len(self.shares)
         known = self._expansions.get(key) if key is not None else None
         if known is not None and self._has_room_for(known) and not known.kinds & {*inner.stack}:
@@ -220,12 +220,12 @@ class Written:
             raise TooMuchError(Problem(message, mark, hint=hint, also=scope.uses))
 
     def _has_room_for(self, known: Expansion) -> bool:
-        """Tell whether a copy stays within the limits; what does not is written out, up to where the limit is."""
+        """Return whether a copy stays within the limits; if not, the block is expanded, up to the limit."""
         layers, blocks = len(self.nodes) + len(known.nodes), len(self.instances) + len(known.blocks)
         return layers <= MAX_LAYERS and blocks <= MAX_LAYERS
 
     def look_up(self, pending: Pending) -> Flow | Problem:
-        """Return what a name stands for, or what is wrong with it.
+        """Return what a name refers to, or its problem.
 
         A name with dots in it may be one inside of a block: `layer2.0.conv1`, `layer2.0`.
         """

@@ -1,4 +1,4 @@
-"""`expect:`: what a specification says of itself."""
+"""The expectations of a specification: `expect:`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SIGN = re.compile(r"\s*(<=|>=|==|!=|<|>)?\s*")
 
 
 def read_expectations(value: Value) -> tuple[tuple[Expectation, ...], Problems]:
-    """Return the expectations under `expect:`, and what is wrong with them.
+    """Return the expectations under `expect:`, and their problems.
 
     An expectation is `params`, …, `output` (of the one output), `outputs.NAME`, `layer.NAME.params`, …
     """
@@ -73,7 +73,7 @@ def _add(what: str, sort: str, item: Value, expectations: list[Expectation], pro
 
 
 def _figure(value: Value, sort: str) -> int | Bounds:
-    """Return a figure that is expected: a whole number, or text with units and comparisons, `<= 5M`."""
+    """Return an expected figure: a whole number, or text with units and comparisons, `<= 5M`."""
     found = value.value if isinstance(value, Scalar) else None
     if type(found) is int and found >= 0:
         return found

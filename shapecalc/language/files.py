@@ -42,7 +42,7 @@ def bundled_folder() -> str:
 
 
 def locate(spec: str) -> Found:
-    """Return where a specification is. Errors: `UsageError` where there is none of that name."""
+    """Return the location of a specification. Errors: `UsageError` where there is none of that name."""
     if spec == STDIN:
         return Found(STDIN, "<stdin>")
     if os.path.exists(spec) and not (os.path.isdir(spec) and find_bundled(spec)):
@@ -56,7 +56,7 @@ def locate(spec: str) -> Found:
 
 
 def no_such_spec(spec: str, message: str) -> UsageError:
-    """Return the error that no specification is called so, with the nearest bundled one."""
+    """Return the error for an unknown specification, with the nearest bundled one."""
     members = [member for _, member in bundled_members()]
     hint = did_you_mean(_bare(spec), members, "`shapecalc specs` lists the bundled ones", lists=False)
     return UsageError(Problem(message, hint=hint))
@@ -73,7 +73,7 @@ def _bare(spec: str) -> str:
 
 
 def find_bundled(spec: str) -> Found | None:
-    """Return where the bundled specification of a name is; None where there is none."""
+    """Return the path of a bundled specification; None where there is none."""
     if not _is_bare(spec):
         return None
     bare = _bare(spec)
@@ -89,7 +89,7 @@ def find_bundled(spec: str) -> Found | None:
 def bundled_members() -> Iterator[tuple[str, str]]:
     """Yield the path and the name of every bundled network: files, and the members that a family's file lists.
 
-    Members are found in the text, without reading it as YAML: a name alone must be found in the blink of an eye.
+    Members are found in the text, without reading it as YAML: finding a name must be instant.
     """
     folder = bundled_folder()
     for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
@@ -106,7 +106,7 @@ def bundled_members() -> Iterator[tuple[str, str]]:
 
 
 def read_bytes(path: str, shown: str = "") -> bytes:
-    """Return what a file holds, or what comes through a pipe: standard input, or `<(…)` of a shell.
+    """Return the content of a file, or of a pipe: standard input, or `<(…)` of a shell.
 
     Nothing else is read: no device, which need not end, and no named pipe that nothing writes to.
     Errors: `UsageError` where it cannot be read.
@@ -138,7 +138,7 @@ def read_bytes(path: str, shown: str = "") -> bytes:
 
 
 def _checked(descriptor: int, shown: str) -> bytes:
-    """Hold that what was opened is a file, or a pipe that is written to; return what was read to find out.
+    """Check that a file, or a pipe that is written to, was opened; return what was read to find out.
 
     A pipe is waited for as long as something has it open to write.
     """

@@ -1,4 +1,4 @@
-"""The layer that an item describes: its arguments read, every mistake reported, layers alike made once."""
+"""The layer of an item: its arguments are read, mistakes reported, equal layers made once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Maker"]
 
 
 class Maker:
-    """Makes layers, and reports what is wrong with them. Layers alike are one object."""
+    """Makes layers, and reports their problems. Equal layers are one object."""
 
     def __init__(self, report: Callable[[Problem, Scope], None]) -> None:
         self.report = report
@@ -40,7 +40,7 @@ class Maker:
         if key in self._fixed:
             return self._fixed[key]
         found = self.make(cls, entry, value, scope, variables)
-        if (found is not None or not scope.mark) and _is_constant(value):  # else it is reported at another place
+        if (found is not None or not scope.mark) and _is_constant(value):  # else it is reported at another location
             self._fixed[key] = found
         return found
 
@@ -66,7 +66,7 @@ class Maker:
     def _arguments(
         self, cls: type[Layer], entry: Entry, value: Value | None, scope: Scope, variables: Mapping[str, Any]
     ) -> dict[str, Any] | None:
-        """Return the arguments that an item gives its kind; None, and the problems reported, where one is wrong."""
+        """Return the arguments of an item; None, and the problems reported, where one is wrong."""
         pairs: list[tuple[str, Value]] = []
         names, good = cls.argument_names(), True
         if isinstance(value, MapValue):
@@ -111,7 +111,7 @@ def _hint(text: str, cls: type[Layer]) -> str | Hint:
 
 
 def _is_constant(value: Value) -> bool:
-    """Tell whether a value holds no text that could be an expression."""
+    """Return whether a value has no text that could be an expression."""
     waiting = [value]
     while waiting:
         item = waiting.pop()

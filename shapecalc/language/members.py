@@ -1,4 +1,4 @@
-"""The networks that a path, a name, a text or Python objects stand for: a specification, or the members of a family."""
+"""The networks of a path, a name, a text or Python objects: a specification, or the members of a family."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Member", "find_member", "find_members"]
 
 
 class Member(NamedTuple):
-    """One network that a specification stands for: itself, or a member of the family that it describes."""
+    """One network of a specification: itself, or a member of its family."""
 
     specification: Specification
     variant: str = ""
@@ -32,7 +32,7 @@ class Member(NamedTuple):
         return self.specification.name
 
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
-        """Return the graph with these variables and input sizes, and everything that is wrong."""
+        """Return the graph with these variables and input sizes, and all problems."""
         return self.specification.build(variables, inputs=inputs, variant=self.variant)
 
     def reread(self, text: str) -> Member:
@@ -42,7 +42,7 @@ class Member(NamedTuple):
 
 
 def find_member(spec: Any) -> Member:
-    """Return the network that a path, a bare name, a text, or Python objects stand for.
+    """Return the network of a path, a bare name, a text, or Python objects.
 
     Errors: `UsageError` where there is no such file, or the objects are of another type.
     """
@@ -64,7 +64,7 @@ def find_member(spec: Any) -> Member:
 
 
 def find_members(spec: str) -> list[Member]:
-    """Return every network that a path or bare name stands for: all the members, for the file of a family.
+    """Return every network of a path or bare name: all members, for the file of a family.
 
     Errors: `UsageError` where there is no such file.
     """
@@ -80,15 +80,15 @@ def find_members(spec: str) -> list[Member]:
 
 
 def _default_variant(specification: Specification) -> str:
-    """Return the member that a family's file stands for: that of its own variables, or else the first."""
+    """Return the default member of a family: that of the file's own variables, or else the first."""
     document = specification.document
     return "" if document is None or "expect" in document.keys else specification.variants[0]
 
 
 def _reader(path: str, shown: str) -> Reader:
-    """Return what reads the files that a specification uses: from its own folder and below, and nowhere else.
+    """Return the reader of the files that a specification uses: from its own folder and below, and nowhere else.
 
-    `shown` is how errors call the specification, and so what is beside it.
+    `shown` is the name of the specification in errors.
     """
     root = os.path.realpath(os.path.dirname(os.path.abspath(path)))
 

@@ -1,4 +1,4 @@
-"""References settled: names looked up, cycles found, nodes put in the order of computation, unused ones told."""
+"""Resolution of references: names looked up, cycles found, nodes ordered by computation, unused ones reported."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Key: TypeAlias = tuple[int, str, int]
 
 
 class Settled:
-    """The nodes of a network with their references settled, and its outputs; `notes` say what was left out."""
+    """The nodes of a network with resolved references, and its outputs; `notes` are on what was left out."""
 
     def __init__(self, nodes: tuple[Node, ...], outputs: tuple[Reference, ...], notes: tuple[str, ...]) -> None:
         self.nodes = nodes
@@ -33,8 +33,8 @@ class Settled:
 def settle(builder: GraphBuilder, outputs: Sequence[Flow], *, stated: bool, inputs: Mapping[str, Mark]) -> Settled:
     """Return the nodes in the order of computation.
 
-    `stated` says that the specification names its outputs: then what they do not need is left out, and noted;
-    otherwise a layer that nothing takes is a problem. Problems are added to the builder's.
+    `stated` is whether the specification names its outputs: then what they do not need is left out, and noted;
+    otherwise a layer that is not used is a problem. Problems are added to the builder's.
     """
     protos = builder.nodes
     known: dict[_Key, Reference | None] = {}
@@ -71,9 +71,9 @@ def _moved(ref: Reference, place: dict[int, int]) -> Reference:
 
 
 def _follow(flow: Flow, builder: GraphBuilder, known: dict[_Key, Reference | None]) -> Reference | None:
-    """Return the tensor that a reference comes to, through names that stand for names; None, reported, for none.
+    """Return the tensor of a reference, through names of names; None, reported, for none.
 
-    What each name came to is kept in `known`: a name may stand at the end of a long chain of them, and many at its end.
+    Resolved names are kept in `known`: chains of names may be long, and many names may share one.
     """
     passed: dict[_Key, None] = {}
     found: Reference | None = None
@@ -120,7 +120,7 @@ def _shares(builder: GraphBuilder) -> dict[int, int]:
 
 
 def _first_owners(shares: dict[int, int], builder: GraphBuilder) -> dict[int, int]:
-    """Return the node whose weights each has in the end: a share of a share is a share of the first."""
+    """Return the owner of the weights of each node: a share of a share is a share of the first."""
     owners: dict[int, int] = {}
     rings: set[int] = set()
     for node in shares:
@@ -143,9 +143,9 @@ def _first_owners(shares: dict[int, int], builder: GraphBuilder) -> dict[int, in
 
 
 def _are_alike(mine: Sequence[Proto], theirs: Sequence[Proto]) -> bool:
-    """Tell whether layers may share weights: blocks of the same kinds in order, or any two single layers.
+    """Return whether layers may share weights: blocks of the same kinds in order, or any two single layers.
 
-    (A language model's last linear layer takes the embedding's table; that the sizes fit is seen when they are known.)
+    (A language model's last linear layer uses the embedding's table; sizes are checked when they are known.)
     """
     if len(mine) == len(theirs) == 1:
         return True
@@ -161,7 +161,7 @@ def _order(
     inputs: Sequence[tuple[Reference | None, ...]],
     builder: GraphBuilder,
 ) -> list[int]:
-    """Return the nodes in an order in which each stands behind what it takes: the written order, where that will do."""
+    """Return the nodes in topological order: the written order, where that is one."""
     if all(ref is None or ref.node < index for index, refs in enumerate(inputs) for ref in refs):
         return list(range(len(protos)))
     import heapq  # for the seldom specification that refers forwards
@@ -191,7 +191,7 @@ def _order(
 def _report_cycle(
     protos: Sequence[Proto], inputs: Sequence[tuple[Reference | None, ...]], done: set[int], builder: GraphBuilder
 ) -> None:
-    """Report one ring among the nodes that could not be put in order."""
+    """Report one cycle among the nodes that could not be ordered."""
     index = next(i for i in range(len(protos)) if i not in done)
     path: dict[int, None] = {}
     while index not in path:
@@ -241,7 +241,7 @@ def _left_out(protos: Sequence[Proto], needed: set[int]) -> tuple[str, ...]:
 def _report_unused(
     protos: Sequence[Proto], inputs: Sequence[tuple[Reference | None, ...]], needed: set[int], builder: GraphBuilder
 ) -> None:
-    """Report the layers that give what nothing takes: not those that lead to such a one alone."""
+    """Report the layers whose output is not used: not those that only lead to such a layer."""
     taken = {ref.node for refs in inputs for ref in refs if ref is not None}
     unused = [index for index in range(len(protos)) if index not in needed and index not in taken]
     if not unused:
@@ -270,7 +270,7 @@ def _unused_inputs(
 ) -> tuple[str, ...]:
     """Return a note of the inputs that no layer uses where the outputs are stated; without these they are a problem.
 
-    Files that programs write have such inputs: what used them was of no need to the outputs.
+    Files written by programs have such inputs: the outputs do not depend on them.
     """
     taken = {ref.node for refs in inputs for ref in refs if ref is not None} | {ref.node for ref in outputs}
     unused = [name for index, name in enumerate(marks) if -1 - index not in taken]

@@ -22,14 +22,14 @@ class TooMuchError(Exception):
 
 
 class Reports:
-    """The problems of one network. Apart from the builder, so that what reports to it does not keep that alive."""
+    """The problems of one network. Separate from the builder, so that reporters do not keep the builder alive."""
 
     def __init__(self) -> None:
         self.problems = Problems()
         self._seen: set[tuple[Mark | None, str]] = set()
 
     def add(self, problem: Problem, scope: Scope) -> None:
-        """Keep a problem, once for all the uses of the block that it stands in."""
+        """Keep a problem, once for all uses of its block."""
         if scope.mark:
             problem = problem._replace(mark=scope.mark)
         key = (problem.mark, problem.message)

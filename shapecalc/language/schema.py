@@ -115,7 +115,7 @@ def _expect() -> dict[str, Any]:
 
 
 def _figures(known: Mapping[str, str]) -> dict[str, Any]:
-    """Return the schemas of what can be expected: a size, a whole number, or comparisons with units."""
+    """Return the schemas of expected figures: a size, a whole number, or comparisons with units."""
     found: dict[str, Any] = {}
     for name, sort in known.items():
         units = "320 KiB" if sort == BYTES else "5M"
@@ -125,7 +125,7 @@ def _figures(known: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _layer() -> dict[str, Any]:
-    """Return the schema of an item: a kind alone, or one kind with its arguments and the item's own words."""
+    """Return the schema of an item: a kind alone, or one kind with its arguments and layer-level keys."""
     words = {name: cls for cls in KINDS.values() for name in (cls.kind, *cls.also)}
     kinds = {name: _kind(cls, stated_rank(name) if _is_per_axis(cls) else None) for name, cls in words.items()}
     alone = {"anyOf": [{"enum": list(words)}, _NAME], "description": "a kind of layer, or a block"}
@@ -143,7 +143,7 @@ def _definition(cls: type[Layer], rank: int | None) -> str:
 
 
 def _ranks(cls: type[Layer]) -> list[int | None]:
-    """Return the ranks that a kind's names state and its arguments depend on; None for the names that state none."""
+    """Return the ranks that the names of a kind imply and its arguments depend on; None for names that imply none."""
     stated = {stated_rank(word) for word in cls.also} if _is_per_axis(cls) else set()
     return [None, *sorted(rank for rank in stated if rank)]
 
@@ -158,9 +158,9 @@ def _branches() -> dict[str, Any]:
 
 
 def _arguments(cls: type[Layer], rank: int | None) -> dict[str, Any]:
-    """Return the schema of what stands behind a kind: its arguments, or its first argument alone.
+    """Return the schema of the value of a kind: its arguments, or its first argument alone.
 
-    Under a name that states a rank, a list has one number for each of so many axes.
+    Under a name that implies a rank, a list has one number for each axis.
     """
     properties: dict[str, Any] = {}
     for name, argument in cls.arguments.items():
@@ -181,7 +181,7 @@ def _arguments(cls: type[Layer], rank: int | None) -> dict[str, Any]:
 def _argument(argument: Argument, rank: int | None) -> dict[str, Any]:
     own = argument.schema()
     if rank and isinstance(argument, (PerAxis, Factors)):
-        most = 2 if rank == 1 and isinstance(argument, Padding) else rank  # one axis' start and end stand alone
+        most = 2 if rank == 1 and isinstance(argument, Padding) else rank  # start and end of the one axis
         forms = [{**form, "minItems": rank, "maxItems": most} if "items" in form else form for form in own["anyOf"]]
         own = {**own, "anyOf": forms}
     schema = {"description": argument.doc, **_or_variable(own)}
@@ -191,7 +191,7 @@ def _argument(argument: Argument, rank: int | None) -> dict[str, Any]:
 
 
 def _or_variable(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema that also takes an expression where a number may stand, and a variable's name for a word."""
+    """Return a schema that also allows an expression for a number, and a variable's name for a word."""
     if "anyOf" in schema:
         return {**schema, "anyOf": [_or_variable(form) for form in schema["anyOf"]]}
     if "items" in schema:

@@ -1,4 +1,4 @@
-"""Names: what a list of layers may refer to, and what is referred to before it is known."""
+"""Names: what a list of layers may refer to, and references to names that come later."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _MAX_FILLED = 1_000
 
 
 class Pending(NamedTuple):
-    """A reference by name to what may come later."""
+    """A reference to a name that may come later."""
 
     scope: Scope
     name: str
@@ -49,9 +49,9 @@ Flow = Reference | Pending
 
 
 class Scope:
-    """The names of one list of layers (branches share those of the list that they stand in; blocks have their own).
+    """The names of one list of layers (branches share those of the list around them; blocks have their own).
 
-    `flows` are the tensors that each name stands for, `spans` the range of layers; `taken` the names that must not be
+    `flows` are the tensors of each name, `spans` the range of layers; `taken` the names that must not be
     made up; `inputs` the tensors that come in from outside; `waiting` (one set for all scopes of a network) are those
     that references by name wait for.
     """
@@ -75,7 +75,7 @@ class Scope:
         self.stack: tuple[str, ...] = ()
 
     def made_up_name(self, kind: str) -> str:
-        """Return the name of a layer that was given none: its kind and its number in the list."""
+        """Return the name of an unnamed layer: its kind and its number in the list."""
         while True:
             self.counts[kind] = self.counts.get(kind, 0) + 1
             name = f"{kind}{self.counts[kind]}"
@@ -83,12 +83,12 @@ class Scope:
                 return name
 
     def is_taken(self, name: str) -> bool:
-        """Tell whether a name belongs to an input or to a layer; not to one that its `when` leaves out."""
+        """Return whether a name is of an input or a layer that its `when` does not leave out."""
         span = self.spans.get(name, (0, 0))
         return name in self.inputs or span[0] < span[1]
 
     def define(self, name: str, flows: tuple[Flow, ...], span: tuple[int, int]) -> None:
-        """Let a name stand for what a layer or block gives."""
+        """Bind a name to the outputs of a layer or block."""
         self.flows[name] = flows
         self.spans[name] = span
 
@@ -98,14 +98,14 @@ class Scope:
         return Pending(self, name, output, mark)
 
     def release(self) -> None:
-        """Let go of what the names stand for, once all is settled: scopes and references would keep one another."""
+        """Release the tensors of the names, once all is resolved: scopes and references would keep each other alive."""
         for scope in self.waiting:
             scope.flows = dict.fromkeys(scope.flows, ())
             scope.inputs = dict.fromkeys(scope.inputs, Reference(-1))
         self.waiting.clear()
 
     def look_up(self, pending: Pending) -> Flow | Problem:
-        """Return what a name stands for, or what is wrong with it."""
+        """Return what a name refers to, or its problem."""
         flows = self.flows.get(pending.name)
         if flows is None:
             hint = did_you_mean(pending.name, lambda: (*self.flows, *self.taken))
@@ -128,7 +128,7 @@ class Scope:
 def read_reference(value: Value, scope: Scope, variables: Mapping[str, Any]) -> Flow:
     """Return the tensor that a reference names: `conv1`, or `split1[1]` for its second output.
 
-    `{i + 1}` in it is filled in, and a name of a `for` around it stands for its word.
+    `{i + 1}` in it is filled in, and a name of a `for` around it is replaced by its value.
     """
     text = reference_text(value, variables)
     found = re.fullmatch(_REFERENCE, text)
@@ -142,7 +142,7 @@ def read_reference(value: Value, scope: Scope, variables: Mapping[str, Any]) -> 
 
 
 def reference_text(value: Value, variables: Mapping[str, Any]) -> str:
-    """Return the words of a reference, filled in."""
+    """Return the text of a reference, filled in."""
     text = word(value, "a reference")
     if "{" in text:
         return _filled(text, value, variables)
@@ -153,7 +153,7 @@ def reference_text(value: Value, variables: Mapping[str, Any]) -> str:
 
 
 def changes_by_turn(value: Value, names: Collection[str]) -> bool:
-    """Tell whether references are others in every turn of a loop with these names."""
+    """Return whether references differ between turns of a loop with these names."""
     for item in value.items if isinstance(value, ListValue) else [value]:
         text = item.text if isinstance(item, Scalar) else ""
         words = {text.partition("[")[0]}
@@ -165,7 +165,7 @@ def changes_by_turn(value: Value, names: Collection[str]) -> bool:
 
 
 def _filled(text: str, value: Value, variables: Mapping[str, Any]) -> str:
-    """Return a text with what the expressions in its braces come to."""
+    """Return a text with the values of the expressions in its braces."""
 
     def fill(match: re.Match[str]) -> str:
         from shapecalc.language.expressions import ExpressionError, parse
@@ -182,7 +182,7 @@ def _filled(text: str, value: Value, variables: Mapping[str, Any]) -> str:
 
 
 def read_name(value: Value, variables: Mapping[str, Any]) -> str:
-    """Return the name that a layer is given; `{i + 1}` within it stands for what the expression comes to."""
+    """Return the given name of a layer; `{i + 1}` within it is the value of the expression."""
     text = word(value, "a name")
     name = _filled(text, value, variables) if "{" in text else text
     if len(name) > _MAX_NAME:
@@ -193,12 +193,12 @@ def read_name(value: Value, variables: Mapping[str, Any]) -> str:
 
 
 def full_name(scope: Scope, name: str) -> str:
-    """Return a name as it is known from outside: with those of the blocks that it stands in."""
+    """Return the full name: with those of the blocks around it."""
     return f"{scope.prefix}{name}"
 
 
 def declared_names(entries: Sequence[Value]) -> set[str]:
-    """Return the names that a list of layers gives, in its branches too."""
+    """Return the names that a list of layers defines, in its branches too."""
     names: set[str] = set()
     waiting = list(entries)
     while waiting:

@@ -36,7 +36,7 @@ _NONE: frozenset[str] = frozenset()
 
 
 def turns_of(own: Mapping[str, Value], variables: Mapping[str, Any], most: int) -> Iterator[Turn]:
-    """Yield the variables of every turn of a repetition, at most so many: `i`, and those of `for`."""
+    """Yield the variables of every turn of a repetition, up to a maximum: `i`, and those of `for`."""
     if "for" in own and "repeat" in own:
         raise bad("repeat and for cannot be used together", own["for"].mark, "for repeats once for each value")
     if "for" in own:

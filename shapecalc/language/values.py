@@ -1,4 +1,4 @@
-"""Values of a specification as plain Python: words, numbers, expressions; every mistake kept with its place."""
+"""Values of a specification as plain Python: words, numbers, expressions; every mistake with its location."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 MAX_ITEMS = 10_000
-"""The most values that a list may hold."""
+"""The maximum number of values of a list."""
 
 _SIZES = r"(?a:\d+(\s*[x×]\s*\d+)+)"
 _DOTTED = r"[^\W\d]\w*(\.\w+)*"
@@ -41,7 +41,7 @@ _SWITCHES = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n":
 
 
 class BadValueError(Exception):
-    """A value that is not what is due at its place; carries the problem."""
+    """A value of the wrong type; carries the problem."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -49,12 +49,12 @@ class BadValueError(Exception):
 
 
 def bad(message: str, mark: Mark, hint: str | Hint = "", why: tuple[str, ...] = ()) -> BadValueError:
-    """Return the error for a value at a place."""
+    """Return the error for a value at a location."""
     return BadValueError(Problem(message, mark, why=why, hint=hint))
 
 
 def describe(value: Value) -> str:
-    """Return what sort of value this is, as an error names it."""
+    """Return the type of a value in the words of an error."""
     if isinstance(value, MapValue):
         return "a mapping (key: value)"
     if isinstance(value, ListValue):
@@ -65,7 +65,7 @@ def describe(value: Value) -> str:
 
 
 def trapped(message: str, scalar: Scalar, *, due: str) -> BadValueError:
-    """Return the error for a word that YAML readers disagree about; `due` is a number, a word, or (nothing) either."""
+    """Return the error for a word that YAML parsers disagree about; `due` is a number, a word, or (nothing) either."""
     why, write, hint = scalar.trap.partition(": write ")
     if not write:
         return bad(message, scalar.mark, why=(why,))
@@ -80,7 +80,7 @@ def word(value: Value, what: str) -> str:
     """Return a value that must be a word or a name."""
     if not isinstance(value, Scalar) or value.value is None or value.text == "":
         raise bad(f"{what} must be a word, not {describe(value)}", value.mark)
-    if not value.quoted and value.trap and value.text.lower() not in _SWITCHES:  # y, no: words where words are due
+    if not value.quoted and value.trap and value.text.lower() not in _SWITCHES:  # y, no: words where words are expected
         raise trapped(f"{what} must be a word, not {describe(value)}", value, due="a word")
     if isinstance(value.value, bool):
         raise bad(
@@ -90,7 +90,7 @@ def word(value: Value, what: str) -> str:
 
 
 def evaluate(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
-    """Return the value of a scalar where a number is due: itself, or what its expression comes to."""
+    """Return the value of a scalar where a number is expected: itself, or that of its expression."""
     if not isinstance(scalar.value, str):
         return scalar.value
     if scalar.text in variables and is_plain(scalar):
@@ -108,7 +108,7 @@ def evaluate(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
 
 
 def is_plain(scalar: Scalar) -> bool:
-    """Tell whether a text may be a variable's name: in YAML without quotes; in Python all texts have them."""
+    """Return whether a text may be a variable's name: in YAML without quotes; in Python all texts have them."""
     return not scalar.quoted or not scalar.mark.line
 
 
@@ -121,7 +121,7 @@ def _part(scalar: Scalar, error: ExpressionError) -> Mark:
 
 
 def plain(value: Value, variables: Mapping[str, Any]) -> Any:
-    """Return any value as plain Python, expressions evaluated; words that are no variable stay words."""
+    """Return any value as plain Python, expressions evaluated; words that are not variables stay words."""
     if isinstance(value, Scalar) and value.text in variables and is_plain(value):
         return variables[value.text]
     found = _plain(value, variables)
@@ -131,7 +131,7 @@ def plain(value: Value, variables: Mapping[str, Any]) -> Any:
 
 
 def _is_larger(found: list[Any] | dict[str, Any], limit: int) -> bool:
-    """Tell whether lists within lists hold more values than the limit, without looking at many more."""
+    """Return whether nested lists have more values than the limit, without counting many more."""
     waiting, count = [found], 0
     while waiting:
         part = waiting.pop()
@@ -164,7 +164,7 @@ def _plain(value: Value, variables: Mapping[str, Any]) -> Any:  # noqa: PLR0911 
 
 
 def _quoted(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
-    """Return what a text in quotes is: an expression of variables where it is one, else the text."""
+    """Return the value of a text in quotes: that of an expression of variables, or else the text."""
     if scalar.text.isidentifier() or scalar.text.isdigit():
         return scalar.text
     from shapecalc.language.expressions import ExpressionError, parse
@@ -181,7 +181,7 @@ def _quoted(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
 def argument_value(value: Value, argument: Argument, variables: Mapping[str, Any]) -> Any:
     """Return the value of a layer's argument, read as the argument is declared.
 
-    Errors: `BadValueError` with the place.
+    Errors: `BadValueError` with the location.
     """
     raw = _raw(value, argument, variables)
     try:
@@ -191,7 +191,7 @@ def argument_value(value: Value, argument: Argument, variables: Mapping[str, Any
 
 
 def _at_its_place(error: LayerError, value: Value, raw: Any) -> Problem:
-    """Return the problem that a refused value is: at its own place within a list, and with what its expression is."""
+    """Return the problem of a refused value: at its own location within a list, and with its expression."""
     culprit, found = _culprit(value, raw, error.found) or (value, raw)
     problem = error.at(culprit.mark)
     if not isinstance(culprit, Scalar) or not isinstance(culprit.value, str) or isinstance(found, str):
@@ -201,7 +201,7 @@ def _at_its_place(error: LayerError, value: Value, raw: Any) -> Problem:
 
 
 def _culprit(value: Value, raw: Any, found: Any) -> tuple[Value, Any] | None:
-    """Return the part of a value that was read as what was found, with that."""
+    """Return the part of a value that was read as the refused one, with that."""
     if isinstance(value, ListValue) and isinstance(raw, (list, tuple)):
         pairs = zip(value.items, raw, strict=False)
         return next((c for c in (_culprit(item, part, found) for item, part in pairs) if c), None)
@@ -233,7 +233,7 @@ def _raw_text(scalar: Scalar, argument: Argument, variables: Mapping[str, Any]) 
     if re.fullmatch(_SIZES, text):
         return text.replace(" ", "").replace("×", "x")
     if argument.words and text.isidentifier():
-        return text  # a word that is not one of the known ones: the argument says so
+        return text  # an unknown word: the argument reports it
     try:
         return evaluate(scalar, variables)
     except BadValueError as error:

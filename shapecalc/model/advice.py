@@ -1,4 +1,4 @@
-"""What input would do where a network's does not: the smallest that fits, and the layout that was perhaps meant."""
+"""Hints on the input of a network that does not fit: the smallest that does, and the other layout."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LEAST_IMAGE = 16
 
 
 def advised(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
-    """Return the problems that sizing a network met, with what its input could be for them not to arise."""
+    """Return the problems of sizing a network, with hints on its input."""
     other_layout, batch = _layout_doubt(graph), _batch_doubt(graph)
     found = list(problems)
     if not other_layout and any(problem.too_small for problem in problems):
@@ -47,12 +47,12 @@ def _with_advice(problem: Problem, advice: str) -> Problem:
 
 
 def input_doubt(graph: Graph) -> str:
-    """Return a doubt whether the sizes of an image are those that were meant: nothing where there is none."""
+    """Return a note that the sizes of an image may be wrong; empty for none."""
     return _layout_doubt(graph) or _batch_doubt(graph)
 
 
 def _layout_doubt(graph: Graph) -> str:
-    """Return a doubt whether the channels of an image stand where the layout says."""
+    """Return a note that the layout of an image may be wrong; empty for none."""
     for shape in graph.inputs.values():
         if shape.rank != _IMAGE_RANK or not _is_image(shape.sizes if shape.channels_last else shape.sizes[::-1]):
             continue
@@ -83,12 +83,12 @@ def _batch_doubt(graph: Graph) -> str:
 
 _IMAGE_RANK = 3
 _ALPHA = 4
-"""Channels of an image with transparency: behind a batch axis as likely the slices of a volume."""
+"""Channels of an image with transparency: after a batch axis it may as well be the slices of a volume."""
 _NO_BATCH = "sizes are given without the batch axis"
 
 
 def _is_image(sizes: Sequence[Dim]) -> bool:
-    """Tell whether sizes, the channels first, are those of an image."""
+    """Return whether sizes, the channels first, are those of an image."""
     channels, *spatial = sizes
     return channels in _IMAGE_CHANNELS and min(spatial) >= _LEAST_IMAGE
 
@@ -117,7 +117,7 @@ def smallest_input(graph: Graph) -> str:
 
 
 class _TooMuchError(Exception):
-    """The work that the question is worth has been done."""
+    """The limit of work is reached."""
 
 
 class _Trials:
@@ -130,7 +130,7 @@ class _Trials:
         self.left = min(_MOST_TRIALS, _MOST_WORK // max(1, len(graph.nodes)))
 
     def problems(self, spatial: Sequence[int]) -> list[Problem]:
-        """Return what is wrong with the network for an input of these spatial sizes."""
+        """Return the problems of the network for an input of these spatial sizes."""
         self.left -= 1
         if self.left < 0:
             raise _TooMuchError
@@ -139,11 +139,11 @@ class _Trials:
         return sizings_of(self.graph._replace(inputs=inputs))[1]
 
     def is_large_enough(self, spatial: Sequence[int]) -> bool:
-        """Tell whether no window is longer than what it is laid on: once so, it is so for all larger inputs."""
+        """Return whether every window is at most as long as its input: that then holds for all larger inputs."""
         return not any(problem.too_small for problem in self.problems(spatial))
 
     def smallest(self) -> tuple[int, ...]:
-        """Return the smallest spatial sizes with which nothing is wrong; nothing where none were found."""
+        """Return the smallest spatial sizes without problems; empty where none were found."""
         start = self.shape.spatial
         large = start
         for _ in range(_MOST_DOUBLINGS):
@@ -171,7 +171,7 @@ class _Trials:
         return with_size(least if is_enough else self._bisected(least, large[axis], with_size))
 
     def _bisected(self, low: int, high: int, sizes: Callable[[int], tuple[int, ...]]) -> int:
-        """Return the least number that makes sizes large enough, between one that does not and one that does."""
+        """Return the minimum number that makes sizes large enough, between one that does not and one that does."""
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (low, middle) if self.is_large_enough(sizes(middle)) else (middle, high)

@@ -1,4 +1,4 @@
-"""What a question answers with shows itself: from here alone the way goes up, to the renderers."""
+"""The answer of a question renders itself: the only import upwards, to the renderers."""
 
 from __future__ import annotations
 

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 __all__ = ["gathered"]
 
 _NUMBERED = r"[\w.×]*\d[\w.×]*"
-"""What differs from copy to copy: names with a number in them (stage.3.conv2), and sizes."""
+"""The parts that differ between copies: names with a number in them (stage.3.conv2), and sizes."""
 
 
 def gathered(problems: Iterable[Problem]) -> list[Problem]:
-    """Return problems, those of the copies of one layer of a source as the first of them.
+    """Return problems, with those of the copies of one layer merged into the first.
 
-    They have one location, and say the same but for names and numbers.
+    They have one location, and the same text except for names and numbers.
     """
     found: dict[Any, Problem] = {}
     for index, problem in enumerate(problems):

@@ -1,4 +1,4 @@
-"""Expectations of a specification (`expect:`) checked against what is worked out."""
+"""Expectations of a specification (`expect:`), checked against its report."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Graph to sizes on any kind of number: what must hold of them is collected as data, and raises nothing.
+"""Graph to sizes on any kind of number: constraints are collected as data, and raise nothing.
 
-`inference` works on ints, where a constraint that does not hold is an error at once. Here the sizes may be symbols,
+`inference` works on ints, where a constraint that is not met is an error at once. Here the sizes may be symbols,
 columns or ints, and the constraints are handed on: symbols make assumptions of them, columns masks.
 """
 
@@ -32,9 +32,9 @@ class Condition(NamedTuple):
 
 
 class GenericReport(NamedTuple):
-    """The sizes of every layer of a graph, and what must hold for them to be so.
+    """The sizes of every layer of a graph, and their constraints.
 
-    Constraints between plain ints that hold are left out; one that does not hold stands among the others.
+    Constraints between plain ints that are met are left out; one that is not is among the others.
     """
 
     graph: Graph
@@ -43,11 +43,11 @@ class GenericReport(NamedTuple):
 
     @property
     def constraints(self) -> tuple[Constraint, ...]:
-        """What must hold, without the layers that ask for it."""
+        """The constraints, without their layers."""
         return tuple([condition.constraint for condition in self.conditions])
 
     def totals(self) -> Totals:
-        """Return the sums over all layers for one sample; shared weights count once, as in a report."""
+        """Return the sums over all layers for one sample; shared parameters count once, as in a report."""
         sums: list[Dim] = [0, 0, 0, 0, 0, 0]
         for node, sizing in zip(self.graph.nodes, self.sizings, strict=True):
             weights, biases, buffers = own(node, sizing)[4:7]
@@ -64,11 +64,11 @@ class GenericReport(NamedTuple):
 
 
 def infer_generic(graph: Graph, *, counts: bool = True, simplify: Callable[[Dim], Dim] | None = None) -> GenericReport:
-    """Return the sizes of every layer of a graph whose sizes are of any kind of number, and what must hold of them.
+    """Return the sizes of every layer of a graph whose sizes are of any kind of number, and their constraints.
 
-    Without `counts` only sizes are worked out: parameters and MACs are 0. `simplify` is applied to every size before
+    Without `counts` only sizes are computed: parameters and MACs are 0. `simplify` is applied to every size before
     anything is made of it.
-    Errors: `ShapeError` for what no number could hint: inputs with the wrong number of axes, a wrong number of inputs.
+    Errors: `ShapeError` for what no number could fix: inputs with the wrong number of axes, a wrong number of inputs.
     """
     conditions: list[Condition] = []
     problems: list[Problem] = []
@@ -92,9 +92,9 @@ def infer_generic(graph: Graph, *, counts: bool = True, simplify: Callable[[Dim]
 def size_on_any(
     layer: Layer, inputs: tuple[Shape, ...], *, counts: bool = True, simplify: Callable[[Dim], Dim] | None = None
 ) -> tuple[Sizing, list[Constraint]]:
-    """Return what the formulas of a layer give, and what must hold that does not go without saying.
+    """Return the results of the formulas of a layer, and the constraints that are not trivial.
 
-    Errors: `LayerError` for what no number could hint.
+    Errors: `LayerError` for what no number could fix.
     """
     check_inputs(layer, inputs)
     asked = [constraint for constraint in layer.constraints(*inputs) if not _goes_without_saying(constraint)]

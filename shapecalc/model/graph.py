@@ -19,7 +19,7 @@ COUNT, BYTES, SIZE = "a count", "bytes", "a size"
 
 _COUNTS = dict.fromkeys(("weights", "biases", "params", "trainable", "buffers", "macs"), COUNT)
 OF_NETWORKS = {**_COUNTS, "layers": COUNT, "memory": BYTES, "output": SIZE}
-"""What can be expected of a network, and what it is; `layers` is how many there are."""
+"""The figures of a network that can be expected, and their types; `layers` is the number of layers."""
 OF_LAYERS = {
     **_COUNTS, "in_features": COUNT, "out_features": COUNT, "output_bytes": BYTES, "input": SIZE, "output": SIZE,
 }  # fmt: skip
@@ -38,11 +38,11 @@ class Reference(NamedTuple):
 
 
 class Node(NamedTuple):
-    """One layer at its place in the network.
+    """One layer of a network, with its inputs.
 
     `layer` is None where the specification of the layer was wrong (a graph to be reported on, not to be used).
     `shares` is the index of the node whose weights this one uses; `block` the index of the innermost block that it
-    stands in, or -1; `mark` is its place in the source, `uses` say what used the block that it stands in, outwards.
+    is in, or -1; `mark` is its location in the source, `uses` are the uses of the blocks around it, outwards.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Node(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A named group of layers: its scoped name, what it is an instance of, and the block around it (-1: none)."""
+    """A named group of layers: its scoped name, its block definition, and the block around it (-1: none)."""
 
     name: str
     kind: str
@@ -69,18 +69,18 @@ class Block(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """Comparisons that a figure must meet, all of them: as they are written, and each as its sign and number."""
+    """Comparisons that a figure must all meet: as written, and each as its sign and number."""
 
     text: str
     parts: tuple[tuple[str, int], ...]
 
     def holds(self, found: int) -> bool:
-        """Tell whether a figure meets them."""
+        """Return whether a figure meets them."""
         return all(SIGNS[sign](found, number) for sign, number in self.parts)
 
 
 class Expectation(NamedTuple):
-    """One line of `expect:`: a figure, and what it is expected to be: a number, a size, or `Bounds`."""
+    """One line of `expect:`: a figure, and its expected value: a number, a size, or `Bounds`."""
 
     what: str
     expected: Any
@@ -111,12 +111,12 @@ class Graph(NamedTuple):
     warnings: tuple[Problem, ...] = ()
 
     def named_outputs(self) -> dict[str, Reference]:
-        """Return the outputs under the names that `outputs:` gives them, or else those of the layers."""
+        """Return the outputs by their names under `outputs:`, or else those of the layers."""
         names = self.output_names or tuple(self.name_of(ref) for ref in self.outputs)
         return dict(zip(names, self.outputs, strict=True))
 
     def name_of(self, reference: Reference) -> str:
-        """Return how a reader calls what is referred to: `conv1`, `split1[1]`, `input`."""
+        """Return the name of what is referred to: `conv1`, `split1[1]`, `input`."""
         if reference.node < 0:
             return list(self.inputs)[-1 - reference.node]
         name = self.nodes[reference.node].name

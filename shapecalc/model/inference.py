@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Graph, Node
 
 MAX_ELEMENTS = 10**30
-"""The most numbers of a tensor: products of a few of them are still numbers that can be shown."""
+"""The maximum number of elements of a tensor: products of a few of these can still be shown."""
 
 __all__ = ["check_inputs", "counted", "infer", "problem_at", "size_layer", "sizings_of", "walk"]
 
@@ -74,17 +74,17 @@ def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, co
 
 
 def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
-    """Return the sizes of every layer (None where they could not be worked out), and what is wrong."""
+    """Return the sizes of every layer (None where they could not be inferred), and the problems."""
     problems: list[Problem] = []
 
     def size(_: int, node: Node, layer: Layer, inputs: tuple[Shape, ...]) -> Sizing | None:
         try:
             return size_layer(layer, inputs)
         except LayerError as error:
-            from shapecalc.model.partial import given_to, is_made_of_others  # only for what does not fit
+            from shapecalc.model.partial import given_to, is_made_of_others  # only for shape errors
 
             if node.block >= 0 and is_made_of_others(graph.blocks[node.block].kind):
-                error.hint = ""  # it would speak of layers that the reader has not written
+                error.hint = ""  # it would be on layers that the user has not written
             error.why = (*error.why, *given_to(graph, node, inputs, error.sides))
             problems.append(problem_at(node, error))
             return None
@@ -97,9 +97,9 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
 def walk(
     graph: Graph, size: Callable[[int, Node, Layer, tuple[Shape, ...]], Sizing | None], problems: list[Problem]
 ) -> list[Sizing | None]:
-    """Return what `size` gives for every layer of a graph in turn: of its index, node and layer, and input shapes.
+    """Return the results of `size` for every layer of a graph in turn: of its index, node and layer, and input shapes.
 
-    It is asked once of layers alike with inputs alike, and not of one whose inputs are not known; both are then None.
+    It is called once for equal layers with equal inputs, and not for one whose inputs are unknown; both are then None.
     References to outputs that a layer has not, those of the network's outputs too, are added to the problems.
     """
     shapes = list(graph.inputs.values())
@@ -117,7 +117,7 @@ def walk(
             if found is None:
                 sizings.append(None)
                 continue
-            if not inputs and graph.layout == HWC:  # a layer that takes nothing cannot know the layout
+            if not inputs and graph.layout == HWC:  # a layer without an input cannot know the layout
                 found = found._replace(outputs=tuple(shape._replace(channels_last=True) for shape in found.outputs))
             known[key] = found
         sizings.append(found)
@@ -133,7 +133,7 @@ def walk(
 def _inputs_of(
     node: Node, graph: Graph, shapes: Sequence[Shape], sizings: Sequence[Sizing | None], problems: list[Problem]
 ) -> list[Shape]:
-    """Return the shapes that a layer takes, without those that are not known."""
+    """Return the input shapes of a layer, without those that are unknown."""
     inputs = []
     for ref in node.inputs:
         if ref.node < 0:
@@ -153,9 +153,9 @@ def _inputs_of(
 
 
 def size_layer(layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
-    """Return what the formulas of a layer give for inputs of plain ints.
+    """Return the results of the formulas of a layer for inputs of plain ints.
 
-    Errors: `LayerError` with the first thing that is wrong.
+    Errors: `LayerError` with the first problem.
     """
     check_inputs(layer, inputs)
     for constraint in layer.constraints(*inputs):
@@ -172,7 +172,7 @@ def size_layer(layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
 
 
 def counted(layer: Layer, inputs: tuple[Shape, ...], output: Any) -> Sizing:
-    """Return the sizes of a layer with what it counts, where its output is known."""
+    """Return the sizes and counts of a layer, where its output is known."""
     outputs = (output,) if isinstance(output, Shape) else tuple(output)
     weight_shapes, buffer_shapes = layer.weights(*inputs), layer.buffers(*inputs)
     weights, biases = count(weight_shapes)
@@ -182,7 +182,7 @@ def counted(layer: Layer, inputs: tuple[Shape, ...], output: Any) -> Sizing:
 
 
 def _with_hint(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> LayerError:
-    """Return what is wrong where a constraint does not hold, with only those of its proposals that do fix the layer."""
+    """Return the error of a constraint that is not met, with only those of its proposals that do fix the layer."""
     error = constraint.error()
     error.sides = (constraint.left, constraint.right)
     stated = [proposal for proposal in error.proposals if proposal.argument in layer.arguments]
@@ -204,7 +204,7 @@ def _with_hint(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) 
 
 
 def _would_do(layer: Layer, name: str, value: Any, inputs: tuple[Shape, ...]) -> bool:
-    """Tell whether a layer fits with another value for an argument, and those that may have taken theirs from it."""
+    """Return whether a layer fits with another value for an argument, and for those that default to it."""
     try:
         value = layer.arguments[name].normalise(value)
         takers = {
@@ -248,7 +248,7 @@ def _check_number(layer: Layer, found: int) -> None:
 
 
 def _rank_hint(layer: Layer, x: Shape, rank: int) -> str:
-    """Return what to write for an input of another rank than the layer's name states: no batch axis, another name."""
+    """Return the hint for an input of another rank than the layer's name implies: no batch axis, another name."""
     hint = _without_batch(layer, x)
     if hint and (x.sizes[0] == 1 or _differs(layer, x)):
         return hint
@@ -283,7 +283,7 @@ def _fits(layer: Layer, x: Shape) -> bool:
 
 
 def _differs(layer: Layer, x: Shape) -> bool:
-    """Tell whether an argument states another size than the input has: in_channels, num_features."""
+    """Return whether an argument states another size than the input has: in_channels, num_features."""
     try:
         return any(c.relation == EQUAL and not holds(c) for c in layer.constraints(x))
     except LayerError:
@@ -291,7 +291,7 @@ def _differs(layer: Layer, x: Shape) -> bool:
 
 
 def problem_at(node: Node, error: LayerError) -> Problem:
-    """Return what is wrong with a layer, at its place in the source."""
+    """Return the problem of a layer, with its location in the source."""
     return error.at(node.mark, f"{node.name} ({node.kind})", node.name)._replace(also=node.uses)
 
 

@@ -1,4 +1,4 @@
-"""What a question needs to know of a network, and a network of where it came from."""
+"""The interface between questions and a network, and between a network and its origin."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Origin(Protocol):
         """How errors call it: the path of a file."""
 
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
-        """Return the graph with these variables and input sizes, of any kind of number, and everything that is wrong.
+        """Return the graph with these variables and input sizes, of any kind of number, and all problems.
 
-        Sizes are in the layout of the origin, and the name "" stands for the one input.
+        Sizes are in the layout of the origin, and the name "" is for the one input.
         """
 
 
@@ -49,7 +49,7 @@ class NetworkLike(Protocol):
 
     @property
     def name(self) -> str:
-        """What the network is called."""
+        """The name of the network."""
 
     def infer(self, *, input: Any = None, vars: Mapping[str, Any] | None = None, layout: str = "") -> Report:  # noqa: A002
         """Return its report."""

@@ -1,4 +1,4 @@
-"""The part of a network that could be inferred, where the rest does not fit, and what that is given."""
+"""The part of a network that could be inferred, where the rest does not fit, and the inputs of that."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def inferred_part(graph: Graph, sizings: Sequence[Sizing | None]) -> tuple[Graph
 
 
 def is_made_of_others(kind: str) -> bool:
-    """Tell whether a block is of a kind that is made of others: its layers are none that the reader has written."""
+    """Return whether a block is a composite: its layers are not written in the specification."""
     cls = KINDS.get(kind)
     return cls is not None and issubclass(cls, Composite)
 
 
 def given_to(graph: Graph, node: Node, inputs: tuple[Shape, ...], sides: tuple[Any, ...]) -> tuple[str, ...]:
-    """Return what a layer that does not fit is given, and by what; multiplied out where features are what disagrees."""
+    """Return the inputs of a layer that does not fit, with their origins; as products where features disagree."""
     if all(ref.node < 0 for ref in node.inputs):
         return ()  # the input of the network is in dependence
     told = []

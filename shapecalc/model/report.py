@@ -1,4 +1,4 @@
-"""What was worked out of a network: a row for every layer, and the totals. Immutable; renderers draw it."""
+"""The report of a network: a row for every layer, and the totals. Immutable; renderers draw it."""
 
 # No `from __future__ import annotations`: NamedTuple compiles each annotation that is text, at every start.
 
@@ -20,7 +20,7 @@ VERSION = 1
 
 
 class Sizing(NamedTuple):
-    """What the formulas of one layer give for its input shapes."""
+    """The results of the formulas of one layer for its input shapes."""
 
     inputs: tuple[Shape, ...]
     outputs: tuple[Shape, ...]
@@ -33,7 +33,7 @@ class Sizing(NamedTuple):
 
 
 def own(node: Node, sizing: Sizing) -> Sizing:
-    """Return what a layer has itself: no weights or buffers where it uses another's, so that they count once."""
+    """Return the counts of a layer: no weights or buffers where it shares another's, so that they count once."""
     if node.shares < 0:
         return sizing
     return sizing._replace(weight_shapes={}, buffer_shapes={}, weights=0, biases=0, buffers=0)
@@ -53,7 +53,7 @@ class Totals(NamedTuple):
 class Row(NamedTuple):
     """One layer of a report. Counts are exact; MACs are for the whole batch, sizes are without the batch axis.
 
-    `from_` names what the layer takes; a layer that shares another's weights (`shares` is its name) has none of its
+    `from_` names the inputs of the layer; a layer that shares another's weights (`shares` is its name) has none of its
     own. `statistics` are the buffers that the convention in force counts into the parameters. `block` is the
     index of the innermost block of the report that it stands in, or -1.
     """
@@ -91,7 +91,7 @@ class Row(NamedTuple):
 
     @property
     def trainable(self) -> Dim:
-        """Learned numbers that are not frozen."""
+        """Parameters that are not frozen."""
         return 0 if self.node.frozen else self.weights + self.biases
 
     @property
@@ -101,32 +101,32 @@ class Row(NamedTuple):
 
     @property
     def input_shapes(self) -> list[tuple[Dim, ...]]:
-        """The sizes of what comes in, in the report's layout."""
+        """The sizes of the inputs, in the report's layout."""
         return [shape.in_layout(self.layout) for shape in self.sizing.inputs]
 
     @property
     def output_shapes(self) -> list[tuple[Dim, ...]]:
-        """The sizes of what goes out, in the report's layout."""
+        """The sizes of the outputs, in the report's layout."""
         return [shape.in_layout(self.layout) for shape in self.sizing.outputs]
 
     @property
     def activations(self) -> Dim:
-        """How many numbers the layer gives for one sample."""
+        """The number of elements of the outputs for one sample."""
         return total(shape.elements for shape in self.sizing.outputs)
 
     @property
     def in_features(self) -> Dim:
-        """The number of features that come in: for `linear` the last axis, for any other kind all, flattened."""
+        """The number of input features: for `linear` the last axis, for any other kind all, flattened."""
         return self._layer.features_in(*self.sizing.inputs)
 
     @property
     def out_features(self) -> Dim:
-        """The number of features that go out, flattened."""
+        """The number of output features, flattened."""
         return self.sizing.outputs[0].elements
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The arguments in force, without those that stand at an unremarkable default."""
+        """The arguments in force, without those with an unremarkable default."""
         shown: dict[str, Any] = self._layer.shown_arguments(self.sizing.inputs[0] if self.sizing.inputs else None)
         return shown
 
@@ -172,7 +172,7 @@ class ReportLine(NamedTuple):
 
     @property
     def is_block(self) -> bool:
-        """Whether the line stands for a block of layers."""
+        """Whether the line is of a block of layers."""
         return len(self.rows) != 1 or self.rows[0].name != self.name
 
 
@@ -181,10 +181,10 @@ class Report(Answer):
 
     `report["fc1"]` is the row of a layer; `report.rows` all of them, in the order of computation; `report.total` the
     sums; `report.to_dict()` the JSON contract. `batch` is the number of samples that MACs are for; `layout` (CHW or
-    HWC) the one that sizes are shown in; `convention` says what params hold (torch, keras).
+    HWC) the one that sizes are shown in; `convention` is what params count (torch, keras).
 
     The report of a network that does not fit (`error.report`) is of the layers that could be inferred: its `problems`
-    say what keeps it from being complete, `missing` how many layers are not in it.
+    are why it is not complete, `missing` is how many layers are not in it.
     """
 
     drawn_by = "render"
@@ -210,7 +210,7 @@ class Report(Answer):
         self._in_blocks: dict[str, tuple[int, list[Row]]] = {}
 
     def cut_short(self, problems: Iterable[Problem], missing: int) -> "Report":
-        """Return the same as a partial report: what is wrong, and how many layers could not be inferred for it."""
+        """Return the same as a partial report: the problems, and how many layers could not be inferred."""
         partial = Report(self.graph, self.rows, self.total, self.layout, self.batch, self.convention)
         partial.problems = tuple(problems)
         partial.missing = missing
@@ -246,7 +246,7 @@ class Report(Answer):
         return self.rows[node].sizing.outputs[output]
 
     def __getitem__(self, name: str) -> Row:
-        """Return the row of a layer. Errors: `UsageError` where no layer is called so, with the nearest name."""
+        """Return the row of a layer. Errors: `UsageError` for an unknown layer, with the nearest name."""
         rows = self._rows_by_name()
         if name not in rows:
             raise UsageError(
@@ -271,11 +271,11 @@ class Report(Answer):
 
     @property
     def max_depth(self) -> int:
-        """The depth at which every block is open: 1 where there are none."""
+        """The depth at which every block is expanded: 1 where there are none."""
         return 1 + max((len(self._ancestry(row.block)) for row in self.rows), default=0)
 
     def _ancestry(self, block: int) -> list[int]:
-        """Return the blocks that hold this one, outermost first, and itself."""
+        """Return the blocks that contain this one, outermost first, and itself."""
         known = self._ancestries.get(block)
         if known is None:
             parents = self._ancestry(self.graph.blocks[block].parent) if block >= 0 else []
@@ -283,7 +283,7 @@ class Report(Answer):
         return known
 
     def lines(self, depth: int | None = None) -> list[ReportLine]:
-        """Return what is shown at a depth: 1 shows every outermost block as one line; None opens everything."""
+        """Return the lines shown at a depth: 1 collapses every outermost block to one line; None expands everything."""
         groups: list[tuple[int, list[Row]]] = []
         for row in self.rows:
             ancestry = self._ancestry(row.block) if row.block >= 0 and depth is not None else []
@@ -317,7 +317,7 @@ class Report(Answer):
 
     @property
     def in_features(self) -> Dim:
-        """The number of features that a fully connected layer behind this network takes.
+        """The `in_features` of a fully connected layer after this network.
 
         Errors: `UsageError` where the network has several outputs, `ShapeError` where its output is not known.
         """
@@ -348,7 +348,7 @@ class Report(Answer):
         }
 
     def gap_to_dict(self) -> dict[str, Any]:
-        """Return what marks a partial report in every JSON contract; nothing for a complete one."""
+        """Return the keys of a partial report in every JSON contract; empty for a complete one."""
         if self.is_complete:
             return {}
         problems = [problem.to_dict() for problem in self.problems]
@@ -386,7 +386,7 @@ def sum_rows(rows: list[Row] | tuple[Row, ...]) -> Totals:
 
 
 def count(shapes: WeightShapes) -> tuple[Dim, Dim]:
-    """Return how many weights and how many biases tensors of these shapes hold."""
+    """Return how many weights and how many biases tensors of these shapes have."""
     weights: Dim = 0
     biases: Dim = 0
     for name, sizes in shapes.items():

@@ -96,7 +96,7 @@ def compare(reports: Sequence[Report]) -> Comparison:
 
 
 class Change(NamedTuple):
-    """One layer of two networks, or one block: what it is in the first and in the second (None: not there)."""
+    """One layer or block of two networks: in the first and in the second (None: absent)."""
 
     before: Row | ReportLine | None
     after: Row | ReportLine | None
@@ -121,7 +121,7 @@ class Change(NamedTuple):
 
 
 def facts_of(row: Row | ReportLine) -> dict[str, Any]:
-    """Return what a layer, or a block, is compared by."""
+    """Return the key that a layer, or a block, is compared by."""
     sums = row.total
     return {
         "name": row.name,
@@ -135,7 +135,7 @@ def facts_of(row: Row | ReportLine) -> dict[str, Any]:
 
 
 def _inside(row: Row | ReportLine) -> list[dict[str, Any]]:
-    """Return what the layers of a block are compared by, their names within it; nothing for a layer."""
+    """Return the keys of the layers of a block, with their names within it; empty for a layer."""
     if not getattr(row, "is_block", False):
         return []
     return [{**facts_of(one), "name": one.name.removeprefix(row.name)} for one in getattr(row, "rows", ())]
@@ -197,7 +197,7 @@ def _entry(change: Change) -> dict[str, Any]:
 
 
 def diff(before: Report, after: Report, depth: int | None = None) -> Difference:
-    """Return what differs between two networks, layer by layer; with a depth, blocks that it leaves closed as a whole.
+    """Return what differs between two networks, layer by layer; with a depth, collapsed blocks as a whole.
 
     Layers of the same name and kind are matched, in order; between those, layers of the same kind.
     """

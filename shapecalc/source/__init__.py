@@ -4,8 +4,8 @@
 
 A value is a `Scalar`, a `ListValue` or a `MapValue`; each knows the place that it was read from. Nothing that stands in
 the text can run code, recurse, or grow beyond the limits below. What is wrong is returned, all of it, not raised.
-This is the only part of the house that knows YAML. Its plain words mean what YAML 1.2 says; a word that YAML readers
-disagree about stays text and carries a `trap`, a sentence for whoever expected something else of it.
+This is the only part of shapecalc that knows YAML. Its plain words mean what YAML 1.2 says; a word that YAML parsers
+disagree about stays text and has a `trap`, a sentence for readers who expected something else.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ __all__ = [
 
 
 def read_text(text: str | bytes, name: str) -> tuple[Value | None, list[Problem]]:
-    """Read YAML (or JSON, which is YAML) and return its value and all that is wrong with it.
+    """Read YAML (or JSON, which is YAML) and return its value and its problems.
 
-    The value is None where nothing could be read. `name` is what errors call the text, such as its file name.
+    The value is None where nothing could be read. `name` is the name of the text in errors, such as its file name.
     """
     source = Source(name)
     builder = TreeBuilder(source)

@@ -1,4 +1,4 @@
-"""Values put together from events, without recursion: counted, bounded, every mistake kept."""
+"""Values built from events, without recursion: counted, bounded, every mistake kept."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["MAX_DEPTH", "MAX_VALUES", "StopReadingError", "TreeBuilder", "depth_
 MAX_DEPTH = 100
 """How deep lists and mappings may be nested."""
 MAX_VALUES = 2_000_000
-"""How many values a text may hold, counting what its aliases stand for."""
+"""The maximum number of values of a text, with those of its aliases."""
 
 
 class StopReadingError(Exception):
-    """What was found ends the reading."""
+    """A problem that ends the reading."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
@@ -47,16 +47,16 @@ _Anchored: TypeAlias = "tuple[Value | None, int, int]"
 
 
 class TreeBuilder:
-    """Puts values together from events, without recursion; counts them and holds their limits."""
+    """Builds values from events, without recursion; counts them and enforces the limits."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        # What follows a key that was refused belongs to nothing; it is read, and left.
+        # The value of a refused key is read and ignored.
         self.refused = Scalar(None, "", Mark(source, 0, 0))
         self.restart()
 
     def restart(self) -> None:
-        """Let go of all that was put together."""
+        """Release everything that was built."""
         self.root: Value | None = None
         self.stack: list[_Frame] = []
         self.anchors: dict[str, _Anchored] = {}
@@ -115,14 +115,14 @@ class TreeBuilder:
         self.put(value, size, height)
 
     def count(self, size: int, mark: Mark, words: str = "") -> None:
-        """Count the values that are added, up to as many as a text may hold."""
+        """Count the added values, up to the maximum of a text."""
         self.total += size
         if self.total > MAX_VALUES:
             message = f"the specification has more than {MAX_VALUES:,} values{words}"
             raise StopReadingError(Problem(message, mark, hint="use `repeat:` or blocks"))
 
     def check_depth(self, height: int, mark: Mark) -> None:
-        """Hold the limit of nesting, for what is `height` deep in itself."""
+        """Enforce the limit of nesting, for a value that is itself `height` deep."""
         if len(self.stack) + height > MAX_DEPTH:
             raise StopReadingError(depth_problem(mark))
 
@@ -170,7 +170,7 @@ class TreeBuilder:
         return value
 
     def merged(self, frame: _Frame) -> list[tuple[Scalar, Value]]:
-        """Return the pairs of a mapping with those that `<<` brings in; what is written out wins."""
+        """Return the pairs of a mapping with those that `<<` merges; keys of the mapping itself win."""
         taken = set(frame.seen or ())
         pairs: list[tuple[Scalar, Value]] = []
         for key, value in frame.pairs:
@@ -190,7 +190,7 @@ class TreeBuilder:
 
 
 def depth_problem(mark: Mark) -> Problem:
-    """Return what is wrong with a text that is nested too deep."""
+    """Return the problem of a text that is nested too deep."""
     message = f"lists and mappings are nested more than {MAX_DEPTH} deep"
     return Problem(message, mark, hint="give the inner parts a name under `blocks:`")
 

@@ -1,4 +1,4 @@
-"""From bytes to text: what no YAML reader should be asked to read is refused here."""
+"""From bytes to text: what no YAML parser should read is refused here."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _binary(source: Source) -> Problem:
 
 
 def check_text(source: Source) -> None:
-    """Refuse what no YAML reader should be asked to read."""
+    """Refuse what no YAML parser should read."""
     text = source.text
     if "\0" in text:
         raise StopReadingError(_binary(source))

@@ -49,7 +49,7 @@ def read_objects(obj: object, builder: TreeBuilder) -> None:
 
 
 class _BadKey(NamedTuple):
-    """What stands in for a key of a dict that is not a text."""
+    """A placeholder for a key of a dict that is not a text."""
 
     kind: str
 
@@ -80,7 +80,7 @@ def _object_scalar(value: object, mark: Mark, builder: TreeBuilder) -> Scalar:
         builder.problems.append(Problem(message, mark, hint="write the key as a text"))
         return builder.refused
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
-        value = value.item()  # a number of numpy's, or of a library that does as numpy does
+        value = value.item()  # a number of numpy, or of a similar library
     if isinstance(value, str):
         check_characters(value, mark, builder)
         return Scalar(str(value), str(value), mark, quoted=True)

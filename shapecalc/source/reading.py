@@ -61,7 +61,7 @@ def _loader(yaml: Any) -> Any:
 
 
 def _nesting_problem(error: MarkedYAMLError, source: Source) -> Problem | None:
-    """Return what is wrong with a text that is nested too deep up to where yaml stopped; None for any other.
+    """Return the problem of a text that is nested too deep up to where yaml stopped; None for any other.
 
     yaml reads ahead, and may have a limit of nesting of its own: it can stop before the builder has seen how deep the
     text is. What stands before that is read again, by itself, and only its depth is counted.
@@ -130,7 +130,7 @@ _STEPS: dict[str, Callable[[Any, TreeBuilder], None]] = {
 }
 
 
-_mark_of = partial(tuple.__new__, Mark)  # what `Mark(...)` does, in half the time: there is one for every word
+_mark_of = partial(tuple.__new__, Mark)  # as `Mark(...)`, in half the time: there is one for every word
 
 
 def _event_mark(event: Any, source: Source) -> Mark:

@@ -1,4 +1,4 @@
-"""YAML's errors in the reader's words."""
+"""YAML's errors in plain words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["syntax_problem", "tabs_problem"]
 
 
 def tabs_problem(source: Source, number: int) -> Problem | None:
-    """Return what is wrong with a line that is indented with tabs; None for any other."""
+    """Return the problem of a line that is indented with tabs; None for any other."""
     line = source.line(number)
     indent = line[: len(line) - len(line.lstrip())]
     if "\t" not in indent:
@@ -26,7 +26,7 @@ def tabs_problem(source: Source, number: int) -> Problem | None:
 
 
 def _mark_of(mark: Any, source: Source) -> Mark:
-    """Return a mark of yaml's as ours; one behind the last line moves to the end of what is written."""
+    """Return a mark of yaml as ours; one after the last line moves to the end of the text."""
     line, column = mark.line + 1, mark.column + 1
     if not source.line(line):
         written = source.text.rstrip()
@@ -36,7 +36,7 @@ def _mark_of(mark: Any, source: Source) -> Mark:
 
 
 def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: PLR0911  (one for each mistake)
-    """Say in the reader's words what yaml found wrong."""
+    """Return yaml's error in plain words."""
     place = error.problem_mark or error.context_mark
     mark = _mark_of(place, source) if place else Mark(source, 0, 0)
     begin = _mark_of(error.context_mark, source) if error.context_mark else mark
@@ -65,7 +65,7 @@ _WHOLE = re.compile(r"\s*(- |[\w.-]+:(\s|$))")  # a line that is right in itself
 
 
 def _slip_above(mark: Mark, source: Source) -> Problem | None:
-    """Return what is wrong with the line above, where a key there lacks its colon; None where it does not."""
+    """Return the problem of the line above, where a key lacks its colon; None where it does not."""
     line, above = source.line(mark.line), source.line(mark.line - 1)
     indent, word = re.match(r"\s*", line), re.match(r"\s*[\w-]+", above)
     if not word or not indent or ":" in above or len(above) - len(above.lstrip()) != indent.end():

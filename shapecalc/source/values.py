@@ -1,4 +1,4 @@
-"""What a specification is read into: scalars, lists and mappings, each knowing the place that it was read from."""
+"""The values of a specification: scalars, lists and mappings, each with its location."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ListValue:
 
 
 class MapValue:
-    """A mapping from words to values, in the order written; no word stands twice."""
+    """A mapping from words to values, in the order written; words are unique."""
 
     __slots__ = ("_index", "mark", "pairs")
 
@@ -66,7 +66,7 @@ class MapValue:
 
 
 Value: TypeAlias = Scalar | ListValue | MapValue
-"""Anything that a specification holds."""
+"""Any value of a specification."""
 
 
 def short(text: str) -> str:

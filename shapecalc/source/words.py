@@ -1,4 +1,4 @@
-"""What a plain word means: what YAML 1.2 says, with a trap where YAML readers disagree."""
+"""The meaning of a plain word: that of YAML 1.2, with a trap where YAML parsers disagree."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NUMBER_BEGINS = frozenset("0123456789+-.")
 
 
 def resolve(text: str) -> tuple[float | str | None, str]:
-    """Return what a plain word means, and its trap where YAML readers disagree."""
+    """Return the meaning of a plain word, and its trap where YAML parsers disagree."""
     return _resolved_again(text) if len(text) <= MAX_DIGITS else _resolved(text)
 
 
@@ -55,7 +55,7 @@ def _resolved(text: str) -> tuple[float | str | None, str]:
     return text, ""
 
 
-_resolved_again = lru_cache(4096)(_resolved)  # the words of a file are few, and come again and again
+_resolved_again = lru_cache(4096)(_resolved)  # the words of a file are few, and repeat often
 
 
 def _integer(text: str) -> tuple[int | str, str]:

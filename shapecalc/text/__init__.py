@@ -1,1 +1,1 @@
-"""Words for people: units, counts, cells of a terminal."""
+"""Text for people: units, counts, cells of a terminal."""

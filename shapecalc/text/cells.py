@@ -1,19 +1,19 @@
-"""How many cells of a terminal a text takes; texts cut and wrapped to fit it."""
+"""The width of texts in cells of a terminal; texts cut and wrapped to a width."""
 
 from __future__ import annotations
 
 __all__ = ["PROSE", "cell_width", "cut_off", "shorten", "wrap"]
 
 PROSE = 100
-"""Columns that prose is wrapped at where no terminal says how many there are."""
+"""The width of prose without a terminal."""
 
 _COMBINING = frozenset({"Mn", "Me"})
 _OWN = dict.fromkeys(map(ord, "×–−·…≤─█▏▎▍▌▋▊▉"))
-"""What tables are full of beside ASCII, each of one cell."""
+"""Frequent characters of tables besides ASCII, each of one cell."""
 
 
 def cell_width(text: str) -> int:
-    """Return how many cells a text takes: two for each wide character, none for one that combines with the last."""
+    """Return the width of a text in cells: two for a wide character, none for a combining one."""
     if text.isascii() or text.translate(_OWN).isascii():
         return len(text)
     from unicodedata import category, east_asian_width
@@ -22,7 +22,7 @@ def cell_width(text: str) -> int:
 
 
 def shorten(text: str, room: int) -> str:
-    """Return a text with its middle left out, where it takes more cells than there is room."""
+    """Return a text with its middle left out, where it is wider than the room."""
     if cell_width(text) <= room:
         return text
     room = max(room, 1)
@@ -36,7 +36,7 @@ def shorten(text: str, room: int) -> str:
 
 
 def cut_off(text: str, room: int) -> str:
-    """Return a text with its end left out, where it takes more cells than there is room."""
+    """Return a text with its end left out, where it is wider than the room."""
     if cell_width(text) <= room:
         return text
     while cell_width(text) > room - 1:

@@ -1,4 +1,4 @@
-"""Amounts as people write them: whole numbers, sizes (`3x224x224`), counts (`5M`), bytes (`24GiB`), bits (`fp16`)."""
+"""Notation of amounts: whole numbers, sizes (`3x224x224`), counts (`5M`), bytes (`24GiB`), bits (`fp16`)."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _MOST = 10**30
 
 
 def read_whole(text: str) -> int | None:
-    """Return the whole number that a text is in plain digits, with space around it or not; None where it is none.
+    """Return the whole number of a text in plain digits, with or without space around it; None for any other.
 
-    `int` alone reads more than people write: `+3`, `1_000`, digits of other scripts; and not what is very long.
+    `int` alone accepts more: `+3`, `1_000`, digits of other scripts; and does not accept very long numbers.
     """
     text = text.strip(" ")
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
@@ -90,7 +90,7 @@ def parse_bytes(given: Any, what: str = "the budget") -> int:
 
 
 def parse_bits(given: Any, what: str) -> int:
-    """Return how many bits a number takes: of `8`, `int8`, `fp16`, `bf16`. Errors: `UsageError`."""
+    """Return the bits of a number format: of `8`, `int8`, `fp16`, `bf16`. Errors: `UsageError`."""
     text = str(given).strip() if isinstance(given, (int, str)) and not isinstance(given, bool) else ""
     found = _TYPE.fullmatch(text)
     digits = found[1] if found else text

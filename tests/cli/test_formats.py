@@ -282,7 +282,7 @@ def test_a_hint_is_called_so(tmp_path):
         ("solve alexnet --fix --output 55",
          "--output does not apply: alexnet is not a kind of layer\n"
          "   --output is a size, for kinds only. To write to a file, use -o FILE\n"),
-        ("formula resnet50 -s bottleneck", "bottleneck cannot be a symbol: its value is no whole number, but true\n"),
+        ("formula resnet50 -s bottleneck", "bottleneck cannot be a symbol: its value is not a whole number, but true\n"),
     ],
 )  # fmt: skip
 def test_what_is_asked_wrongly_is_said_in_words(words, told):

@@ -40,7 +40,7 @@ def test_positions_are_not_listed_before_their_limit_is_looked_at(tmp_path, name
         path = write(tmp_path, input=size, layers=[layer])
     told = shapecalc("rf", path)
     assert told.status == 2, told
-    assert re.search(r"comes round only after [\d,]+ of them.*\n.*at most 20,000 are looked at", told.err)
+    assert re.search(r"repeats only after [\d,]+ of them.*\n.*at most 20,000 are looked at", told.err)
     assert shapecalc("memory", path).status == 0
 
 

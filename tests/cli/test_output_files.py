@@ -123,7 +123,9 @@ def test_nor_over_one_from_standard_input_or_a_bundled_one(spec, monkeypatch):
     bundled = shutil.copytree(locate.bundled_folder(), "bundled")
     monkeypatch.setattr(locate, "bundled_folder", lambda: str(bundled))
     specs = everything(bundled)
-    assert "is an input of this command" in run("summary", "lenet5", "--format", "text", "-o", "bundled/lenet5.yaml").err
+    assert (
+        "is an input of this command" in run("summary", "lenet5", "--format", "text", "-o", "bundled/lenet5.yaml").err
+    )
     assert everything(bundled) == specs
     shutil.rmtree("bundled")
     assert everything(".") == before

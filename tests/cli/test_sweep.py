@@ -84,9 +84,9 @@ def test_where_sort_top_and_front():
         (("--set", "width=5:1"), "the range 5:1 is empty"),
         (("--input", "{0,4}x=x3"), "'0' is not a size of at least 1"),
         (("--sort", "prams"), "the sweep has no column prams"),
-        (("--pareto", "params"), "a front of params alone is its least"),
+        (("--pareto", "params"), "a front needs two columns or more, not params alone"),
         (("--format", "parquet"), "Parquet cannot be shown on the screen"),
-        (("--resume",), "--resume goes on with a file of all rows"),
+        (("--resume",), "--resume continues a file of all rows"),
         (("--plot", "a.svg", "--pareto", "params,macs,memory"), "a picture has two axes, not 3"),
         (
             ("--set", "width=1:100000", "--input", "{100:100000}x=x3"),

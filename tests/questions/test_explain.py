@@ -261,7 +261,7 @@ def test_shared_and_frozen_weights():
     ]
     found = explained(layers, "3x9x9")
     assert found["b"].to_dict()["params"] == 0
-    assert "params    none of its own: it uses those of a" in found.text
+    assert "params    none of its own: shared with a" in found.text
     assert "= 84: frozen, not trained" in found.text
     assert found.total.params == 84
 

@@ -147,7 +147,7 @@ def test_a_variable_that_decides_structure_is_no_symbol():
     assert error.value.problems[0].mark.line
     with pytest.raises(shapecalc.UsageError, match="there is no symbol Q"):
         shapecalc.load("unet").formula(["Q"])
-    with pytest.raises(shapecalc.UsageError, match="no whole number"):
+    with pytest.raises(shapecalc.UsageError, match="not a whole number"):
         shapecalc.load("mobilenet_v1").formula(["width"])
 
 

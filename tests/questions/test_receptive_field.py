@@ -370,10 +370,10 @@ def test_json_is_what_it_says():
     ("name", "place", "message"),
     [
         ("conv9", (0, 0), "has no layer conv9"),
-        ("pool5", (7, 0), "pool5 has 7×7 places, and none at 7×0"),
-        ("pool5", (1,), "pool5 has 7×7 places, and none at 1"),
+        ("pool5", (7, 0), "pool5 has 7×7 positions, but none at 7×0"),
+        ("pool5", (1,), "pool5 has 7×7 positions, but none at 1"),
         ("pool5", (-1, 0), "none at -1×0"),
-        ("fc8", (1,), "fc8 has no places: all of it sees the same"),
+        ("fc8", (1,), "fc8 has no positions: all of it depends on the same input"),
     ],
 )
 def test_places_that_are_not_there(name, place, message):
@@ -389,7 +389,7 @@ def test_networks_without_space_have_none():
 def test_a_pattern_that_never_comes_round_is_refused():
     layers = [{"conv": {"out_channels": 1, "kernel_size": 1}}, {"upsample": {"size": 9973}}]
     layers += [{"max_pool": {"kernel_size": 1, "stride": 2}}, {"upsample": {"size": 9967}}]
-    with pytest.raises(UsageError, match="comes round only after"):
+    with pytest.raises(UsageError, match="repeats only after"):
         fields_of(layers, "1x9949")
 
 

@@ -522,7 +522,7 @@ def test_columns_of_every_sort_are_ordered_by_what_they_are():
         ("params", "`params` is not true or false"),
         ("params <", "is not an expression: it ends too early"),
         ("__import__('os')", "is no function of an expression"),
-        ("width < 'a'", "cannot be worked out for every variant"),
+        ("width < 'a'", "cannot be computed for every variant"),
     ],
 )
 def test_a_condition_that_is_none(text, message):
@@ -549,7 +549,7 @@ def test_order_and_front_of_a_sweep():
     result = sweep(ALEXNET, vars={"width": [48, 16, 32]}, input="{32,227,128}x=x3")
     assert result.sort("-width,macs")["variant"].tolist() == [2, 1, 8, 7, 5, 4, 0, 6, 3]
     assert result.pareto("params,macs")["variant"].tolist() == [5]
-    with pytest.raises(UsageError, match="a front of params alone is its least"):
+    with pytest.raises(UsageError, match="a front needs two columns or more, not params alone"):
         result.pareto("params")
 
 

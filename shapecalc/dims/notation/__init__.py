@@ -1,4 +1,4 @@
-"""Traced numbers as they are written: in the field's symbols or with numbers, as text or as LaTeX.
+"""Notation of traced numbers: with symbols or with numbers, as text or as LaTeX.
 
 trace ──algebra──▶ expression, as short as a textbook's ──tree──▶ symbols, numbers, steps ──writers──▶ text
 """

@@ -1,4 +1,4 @@
-"""Traced numbers as expressions that are as short as a textbook would have them.
+"""Traced numbers as expressions that are as short as in a textbook.
 
 The steps that made a number (`1·(k − 1) + 1`, `p + p`) become sums of products with like terms gathered: `k`, `2·p`.
 Only what holds for all whole numbers is done, so that an expression always has the value of its trace. Products are
@@ -35,7 +35,7 @@ def _of(terms: Iterable[Term]) -> Expression:
 
 
 def same(left: Expression, right: Expression) -> bool:
-    """Tell whether two expressions are one and the same, whatever their symbols stand for."""
+    """Return whether two expressions are identical, whatever the values of their symbols."""
     return bool(_key(left) == _key(right))
 
 
@@ -73,18 +73,18 @@ class Algebra:
         return known[1]
 
     def divides(self, left: Any, right: Any) -> None:
-        """Let it be known that one number divides another: their quotient then needs no rounding."""
+        """Record that one number divides another: their quotient then needs no rounding."""
         self._divides.add((_key(self.read(left)), _key(self.read(right))))
         self._read.clear()
 
     def name(self, number: Any, leaf: Trace) -> None:
-        """Let what is rounded, and worked out again from now on, stand as the symbol that it has been given."""
+        """Replace rounded numbers by their symbols from now on."""
         expression = self.read(number)
         if expression.is_rounded:
             self._names.setdefault(_key(expression), self._symbol(leaf))
 
     def forget(self) -> None:
-        """Let what was read be read anew, with the names that were given since."""
+        """Forget expressions, so that they are read again with the symbols named since."""
         self._read.clear()
 
     def _named(self, expression: Expression) -> Expression:
@@ -195,7 +195,7 @@ class Algebra:
             return _number(pick(left.value, right.value))
         symbol = left.symbol or right.symbol
         if sort == MIN and 1 in constants and symbol is not None and self._is_argument(symbol):
-            return _number(min(symbol.value, 1))  # whether there is any of it: settled once the layer is known
+            return _number(min(symbol.value, 1))  # whether there is any: fixed once the layer is known
         return self._single(sort, pick(left.value, right.value), (left, right))
 
     def factored(self, expression: Expression, rank: Callable[[Trace], int] = lambda _: 0) -> Expression:
@@ -230,7 +230,7 @@ class Algebra:
         return terms
 
     def _is_left_out(self, expression: Expression, value: int) -> bool:
-        """Tell whether it is a symbol of that value that goes without saying, and then keep in mind which."""
+        """Return whether it is a neutral symbol of that value, and then record it."""
         leaf = expression.symbol
         if leaf is None or leaf.value != value or not self._is_neutral(leaf):
             return False
@@ -260,7 +260,7 @@ def _monomial(term: Term) -> tuple[int, ...]:
 
 
 def _key(expression: Expression) -> Any:
-    """Return what is equal for expressions that are, in whatever order they are written."""
+    """Return a key that is equal for equal expressions, whatever their order."""
     return frozenset([(term.coefficient, _monomial(term)) for term in expression.terms])
 
 

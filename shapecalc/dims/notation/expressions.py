@@ -1,4 +1,4 @@
-"""Expressions: sums of products of symbols, and of what stands as one thing in them."""
+"""Expressions: sums of products of atoms: symbols and indivisible parts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PART = "part"
 
 
 class Atom(NamedTuple):
-    """What a product is made of: a symbol, or an expression that stands as one thing.
+    """A factor of a product: a symbol, or an indivisible expression.
 
     `sort` is SYMBOL (`leaf` is the traced number), SUM (`parts` is the sum, as a factor), FLOOR, CEIL or EXACT
     (numerator and denominator), MAX or MIN (what is compared), PART (⌊parts·factor⌋). Equal atoms of an `Algebra`
@@ -44,7 +44,7 @@ class Term(NamedTuple):
 
     @property
     def value(self) -> int:
-        """The number that it comes to."""
+        """Its value."""
         return self.coefficient * math.prod([atom.value for atom in self.factors])
 
 
@@ -76,12 +76,12 @@ class Expression(NamedTuple):
 
     @property
     def has_brackets(self) -> bool:
-        """Whether ⌊ ⌋ or ⌈ ⌉ stand in it: something that leaves a rest is divided."""
+        """Whether ⌊ ⌋ or ⌈ ⌉ are in it: a division with a remainder."""
         atoms = [atom for term in self.terms for atom in term.factors]
         return any(atom.sort in (FLOOR, CEIL, PART) or any(p.has_brackets for p in atom.parts) for atom in atoms)
 
     def leaves(self) -> list[Trace]:
-        """Return the leaves that it is made of, each once, in the order in which they are written."""
+        """Return its leaves, each once, in the order in which they are written."""
         found: dict[int, Trace] = {}
         waiting: list[Any] = [self]
         while waiting:

@@ -1,4 +1,4 @@
-"""Expressions as they are written: with symbols, with numbers, and worked out step by step.
+"""Notation of expressions: with symbols, with numbers, and evaluated step by step.
 
 A `Tree` is what a writer writes, nothing in it is simplified any more: 2·0 stays 2·0.
 """
@@ -137,9 +137,9 @@ def _atom(atom: Atom, show: Callable[[Trace], Tree]) -> Tree:
 
 
 def steps(tree: Tree) -> list[Tree]:
-    """Return what a tree of numbers comes to, step by step: at the end its value alone.
+    """Return the evaluation of a tree of numbers, step by step: at the end its value alone.
 
-    Nothing that a reader does in one go is taken apart: 11·11·3·96 has no steps but the last.
+    Products that a reader computes at once are not split: 11·11·3·96 has no steps but the last.
     """
     found: list[Tree] = []
     while not tree.is_atomic and len(found) < _MOST_STEPS:
@@ -158,7 +158,7 @@ def _has_fraction(tree: Tree) -> bool:
 
 
 def _step(tree: Tree) -> Tree:
-    """Return a tree with what is innermost in it worked out."""
+    """Return a tree with its innermost parts evaluated."""
     if tree.is_atomic:
         return tree
     if all(part.is_atomic for part in tree.parts):
@@ -172,7 +172,7 @@ def _step(tree: Tree) -> Tree:
 
 
 def _is_nested(tree: Tree) -> bool:
-    """Tell whether a factor is a sum of more than plain numbers: (6·6·256 + 1), but not (4,096 + 1)."""
+    """Return whether a factor is a sum of more than plain numbers: (6·6·256 + 1), but not (4,096 + 1)."""
     return not all(part.is_atomic for part in tree.parts)
 
 

@@ -81,7 +81,7 @@ class TextWriter:
         return self.enclosed(written) if needs else written
 
     quotient_is_flat = True
-    """Whether a quotient is written in a line, and so needs brackets beside a product."""
+    """Whether a quotient is written in a line, and so needs brackets in a product."""
 
     def number(self, value: Any) -> str:
         """Return a number, with separators."""
@@ -121,7 +121,7 @@ class TextWriter:
         return sign
 
     def words(self, text: str) -> str:
-        """Return words as they stand among symbols."""
+        """Return words among symbols."""
         return text
 
     def chain(self, symbol: str, trees: Iterable[Tree]) -> str:
@@ -201,7 +201,7 @@ class Latex(TextWriter):
         return {"≤": r"\le", "<": "<", "=": "=", "divides": r"\mid"}.get(sign, rf"\text{{ {sign} }}")
 
     def words(self, text: str) -> str:
-        """Return words as they stand among symbols."""
+        """Return words among symbols."""
         return rf"\text{{{text.replace('_', ' ')}}}"
 
 
@@ -210,7 +210,7 @@ def _upright(below: str) -> str:
 
 
 def _decimal(value: float) -> str:
-    """Return a fraction to two digits, or as many as show that it is no whole number."""
+    """Return a fraction to two digits, or to enough digits to show that it is not a whole number."""
     for digits in range(2, 7):
         cut = math.floor(abs(value) * 10**digits) / 10**digits
         if cut != int(cut):

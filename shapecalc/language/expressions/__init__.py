@@ -1,7 +1,7 @@
 """Expressions of the specification language: `planes * 4`, `width // 2`, `64 if i > 0 else 32`.
 
-A small arithmetic that borrows Python's grammar and nothing else of it: the text is parsed to a tree, every part of
-the tree is on a list of what may stand there, and the tree becomes a function that does the arithmetic. No code of the
+A small arithmetic with Python's grammar and nothing else of it: the text is parsed to a tree, every part of
+the tree is on a list of what is allowed, and the tree becomes a function that does the arithmetic. No code of the
 text ever runs, and no number or list grows beyond the limits below. Variables may be dimensions of any kind (see
 `dims`): an expression adds and multiplies them without asking what they are.
 """
@@ -40,7 +40,7 @@ MAX_LENGTH = 1_000
 
 
 class SpecExpression:
-    """An expression that was read: its text, the names of its free variables, and what it comes to."""
+    """A parsed expression: its text, the names of its free variables, and its value."""
 
     __slots__ = ("_run", "names", "text")
 
@@ -53,12 +53,12 @@ class SpecExpression:
         return f"Expression({self.text!r})"
 
     def evaluate(self, variables: Mapping[str, Any]) -> Any:
-        """Return what the expression comes to with these variables; raise ExpressionError where it comes to nothing."""
+        """Return the value of the expression with these variables; raise ExpressionError where it has none."""
         return self._run(variables)
 
 
 def parse(text: str) -> SpecExpression:
-    """Read an expression; raise ExpressionError where it is none, or holds what none may hold."""
+    """Parse an expression; raise ExpressionError where it is not one, or contains what is not allowed."""
     found = _parsed(text)
     if isinstance(found, SpecExpression):
         return found
@@ -67,7 +67,7 @@ def parse(text: str) -> SpecExpression:
 
 @lru_cache(maxsize=4096)
 def _parsed(text: str) -> SpecExpression | ExpressionError:
-    """Return an expression, or what is wrong with it: in a block that is repeated, that is asked many times."""
+    """Return an expression, or its error: cached, since blocks may be repeated many times."""
     try:
         return _read(text)
     except ExpressionError as error:

@@ -17,7 +17,7 @@ __all__ = ["FUNCTIONS", "ROUNDED_QUOTIENTS", "Function", "Given"]
 
 
 class Given(NamedTuple):
-    """What a function is called with: the parameter, its value, and the text that it was written as."""
+    """An argument of a function: the parameter, its value, and its text."""
 
     name: str
     value: Any

@@ -1,4 +1,4 @@
-"""What expressions work on: numbers of any kind, texts, lists, true and false; bounded, and told by their text."""
+"""The operands of expressions: numbers of any kind, texts, lists, true and false; bounded, and shown by their text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 MAX_SIZE = 10**18
-"""How large a number may become."""
+"""The maximum of a number."""
 MAX_ITEMS = 10_000
 """How many items a list may have."""
 
@@ -55,13 +55,13 @@ class Piece(NamedTuple):
 
 
 def short(text: str) -> str:
-    """Return a text as one line that a message can hold."""
+    """Return a text as one line, short enough for a message."""
     line = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 
 def described(value: Any, piece: Piece) -> str:
-    """Say what a value is: itself where its piece is a name or a calculation, its kind where it stands there."""
+    """Describe a value: itself where its piece is a name or a calculation, its type where it is literal."""
     if value is None:
         return "nothing"
     written = isinstance(value, (int, float, str)) and piece.text.lower() in (str(value).lower(), repr(value).lower())
@@ -75,12 +75,12 @@ def described(value: Any, piece: Piece) -> str:
 
 
 def is_plain(value: Any) -> bool:
-    """Tell whether a value is an int or a float."""
+    """Return whether a value is an int or a float."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _is_other_number(value: Any) -> bool:
-    """Tell whether a value is a dimension that is no plain number: traced, a symbol, an array."""
+    """Return whether a value is a dimension but not a plain number: traced, a symbol, an array."""
     return not isinstance(value, (int, float, str, list, tuple, dict, type(None)))
 
 
@@ -120,7 +120,7 @@ def bounded(value: Any, piece: Piece) -> Any:
 
 
 def on_any(work: Callable[..., Any], piece: Piece, *values: Any) -> Any:
-    """Do the work on numbers of any kind; not every kind can do all of it."""
+    """Apply an operation to numbers of any kind; not every kind supports all."""
     try:
         return work(*values)
     except (TypeError, ValueError, AttributeError, ArithmeticError):

@@ -1,4 +1,4 @@
-"""From Python's tree to a function of the variables, part by part; every part is on a list of what may stand there."""
+"""From Python's tree to a function of the variables, part by part; only listed parts are allowed."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Reader:
         return run
 
     def operator(self, node: ast.expr, sign: ast.AST, known: Mapping[type[ast.AST], Any]) -> Any:
-        """Return what is known of an operator, or refuse it."""
+        """Return the entry of an operator, or refuse it."""
         if type(sign) not in known:
             shown, hint = OPERATORS_REFUSED[type(sign)]
             self.piece(node).refuse(f"{{}} has the unknown operator `{shown}`", hint)

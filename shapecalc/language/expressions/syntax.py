@@ -1,4 +1,4 @@
-"""From text to Python's tree, and what of Python an expression may not hold."""
+"""From text to Python's tree, and the parts of Python that an expression cannot contain."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def tree_of(text: str) -> ast.expr:
     start = len(line) - len(line.lstrip(" "))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Python warns of is refused below, or no concern of ours
+            warnings.simplefilter("ignore")  # what Python warns of is refused below, or does not matter
             tree = ast.parse(line[start:], mode="eval").body
     except SyntaxError as error:
         at = min(start + max((error.offset or 1) - 1, 0), len(line.rstrip()))

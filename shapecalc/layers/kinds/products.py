@@ -218,7 +218,7 @@ def _letters(term: str) -> list[str]:
 
 
 def _has_batch(term: list[str], rank: int, number: int) -> bool:
-    """Tell whether a term is written with the batch axis. Errors: `LayerError` where its letters do not fit."""
+    """Return whether a term is written with the batch axis. Errors: `LayerError` where its letters do not fit."""
     if _DOTS in term:
         if len(term) - 1 > rank:
             raise _wrong(f"input {number + 1} has {rank} axes, but its term names {len(term) - 1} beside the ellipsis")

@@ -1,8 +1,8 @@
-"""Why every number of a network is what it is: the rule, the rule with this layer's numbers, and where those come from.
+"""How every size and count of a network is computed: the rule, the rule with numbers, and where those come from.
 
     Report ──leaves──▶ layers of traced numbers ──working──▶ rules ──reasons──▶ Explanation ──lines──▶ renderers
 
-It is produced by running the layers' own formulas on traced numbers (see `dims.traces`); no text is written for a kind.
+It is produced by running the layers' own formulas on traced numbers (see `dims.traces`); no kind has texts of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["VERSION", "WHAT", "Explanation", "LayerExplanation", "explain", "explain_report"]
 
 WHAT = (OUTPUTS, PARAMS, MACS, OUTPUT_BYTES)
-"""What can be asked for; output_bytes only is not shown where nothing is."""
+"""The quantities to choose from; all but output_bytes are shown by default."""
 
 _SHOWN = (OUTPUTS, PARAMS, MACS)
 
@@ -42,7 +42,7 @@ class Explanation(Answer):
     """The arithmetic of a network, layer by layer. Never changes.
 
     `explanation["conv1"]` is a layer's; `explanation.layers` all of them; `text`, `markdown` and `latex` write it,
-    `to_dict()` is the JSON contract. `asked` are the layers and blocks that were named, none where all are explained.
+    `to_dict()` is the JSON contract. `asked` are the named layers and blocks; empty where all are explained.
     """
 
     __slots__ = ("asked", "layers", "report", "total", "what")
@@ -110,7 +110,7 @@ def explain(
     network: NetworkLike, layers: str | Iterable[str] | None = None, what: str | Iterable[str] | None = None, *,
     layout: str = "", back: bool = False,
 ) -> Explanation:  # fmt: skip
-    """Return how the numbers of a network came about.
+    """Return how the numbers of a network are computed.
 
     `layers` names layers or blocks, all by default; `what` is some of `output`, `params`, `macs`, `output_bytes`: all
     but the last by default. `layout` is how sizes are shown. `back` follows the sizes of a named layer's input back to
@@ -118,7 +118,7 @@ def explain(
     Errors: `ShapeError` where sizes do not fit, `UsageError` for an unknown layer or another `what`, or for layers
     to follow back of which none, or very many, are named.
     """
-    _wanted(what)  # what cannot be explained is said before anything is worked out
+    _wanted(what)  # before any work
     return explain_report(network.infer(layout=layout), layers, what, back=back)
 
 
@@ -126,7 +126,7 @@ def explain_report(
     report: Report, layers: str | Iterable[str] | None = None, what: str | Iterable[str] | None = None, *,
     back: bool = False,
 ) -> Explanation:  # fmt: skip
-    """Return how the numbers of a report came about, also of a partial one. As `explain`."""
+    """Return how the numbers of a report are computed, also of a partial one. As `explain`."""
     wanted = _wanted(what)
     asked = (layers,) if isinstance(layers, str) else tuple(layers or ())
     chosen = _chosen(report, asked)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Trail", "TrailStep", "trail_lines", "trails_of"]
 
 _MOST_TRAILS = 24
-"""Of one layer: sizes made of sizes made of sizes."""
+"""Of one layer: nested sizes of sizes."""
 
 
 class TrailStep(NamedTuple):
@@ -44,7 +44,7 @@ class TrailStep(NamedTuple):
 
 
 class Trail(NamedTuple):
-    """How one size of a layer's input came about, from where it begins to the layer.
+    """How one size of a layer's input is computed, from its origin to the layer.
 
     `symbol` is its sign in the layer. It begins as the size `start` of `source`: of an input of the network (`made` is
     None), or of a layer that made it by the rule `made` of its arguments, or of several sizes. `steps` are the layers
@@ -64,12 +64,12 @@ class Trail(NamedTuple):
 
     @property
     def is_product(self) -> bool:
-        """Whether it begins as what several sizes of one tensor were made to: a flattening."""
+        """Whether it begins as a product of several sizes of one tensor: a flattening."""
         return self.made is not None and _is_product(_sizes_in(self.made))
 
     @property
     def likeness(self) -> Any:
-        """What is equal for axes that come about alike: height and width, as a rule."""
+        """A key that is equal for axes computed alike: height and width, usually."""
         rules = [(step.layer, TEXT.write(with_names(step.rule, lambda leaf: leaf.origin.role))) for step in self.steps]
         return self.source, self.made is None, tuple(rules), tuple(self.sizes)
 
@@ -83,11 +83,11 @@ class Trail(NamedTuple):
 
 
 _Size: TypeAlias = "tuple[int, int, int]"
-"""Where a size stands: the node, its output, the axis."""
+"""The position of a size: the node, its output, the axis."""
 
 
 def trails_of(graph: Graph, row: Row, working: Working, at: Callable[[int], Working]) -> tuple[Trail, ...]:
-    """Return how the sizes of a layer's inputs came about, and those that they were made of.
+    """Return how the sizes of a layer's inputs are computed, and the sizes that they are computed from.
 
     `at` returns the working of a node.
     """
@@ -107,7 +107,7 @@ def trails_of(graph: Graph, row: Row, working: Working, at: Callable[[int], Work
 def _follow(
     graph: Graph, size: _Size, symbol: str, at: Callable[[int], Working]
 ) -> tuple[Trail, list[tuple[_Size, str]]]:
-    """Return the trail of a size, and the sizes that what it begins with was made of, where these are several."""
+    """Return the trail of a size, and the sizes whose product it begins with, where there are several."""
     taken: list[TrailStep] = []
     while size[0] >= 0:
         node, output, axis = size
@@ -132,12 +132,12 @@ def _sizes_in(rule: Expression) -> list[Trace]:
 
 
 def _is_product(leaves: Sequence[Trace]) -> bool:
-    """Tell whether several sizes are of one tensor: of two they are a sum, channels side by side."""
+    """Return whether several sizes are of one tensor: of two they are a sum, channels side by side."""
     return len(leaves) > 1 and len({leaf.origin.place for leaf in leaves}) == 1
 
 
 def _before(graph: Graph, node: int, working: Working, leaf: Trace) -> _Size:
-    """Return where the size stands that a leaf of a layer's rules is."""
+    """Return the position of the size that a leaf of a layer's rules is."""
     reference = graph.nodes[node].inputs[leaf.origin.place]
     sizes = working.inputs[leaf.origin.place]
     return reference.node, reference.output, next(i for i, other in enumerate(sizes) if other is leaf)
@@ -187,7 +187,7 @@ def _rows(trail: Trail) -> Iterator[tuple[Item, ...]]:
 
 def _given(trail: Trail) -> Iterator[Item]:
     yield ", the network's input"
-    if trail.source != "input":  # what an input without a name is called
+    if trail.source != "input":  # the name of an unnamed input
         yield " "
         yield Name(trail.source)
 

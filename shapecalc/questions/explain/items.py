@@ -1,4 +1,4 @@
-"""What the lines of an explanation are made of: words, names from the specification, and mathematics."""
+"""The parts of lines of an explanation: words, names from the specification, and mathematics."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Chain(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """What holds of two numbers."""
+    """A relation between two numbers."""
 
     left: Tree
     sign: str

@@ -1,4 +1,4 @@
-"""A layer kind as its declaration tells of it: arguments, rules, examples.
+"""A layer kind from its declaration: arguments, rules, examples.
 
 The rules are those of the kind's first example, worked on traced numbers, with every argument that has a number in
 them, and flags and words at their defaults.
@@ -29,7 +29,7 @@ __all__ = ["Kind", "arguments_of", "axes_of", "examples_of", "families", "inputs
 
 
 class Kind(NamedTuple):
-    """What is told of a kind. One that is made of others has no `rules`, but the `layers` that it opens into."""
+    """The description of a kind. A composite has no `rules`, but the `layers` that it expands into."""
 
     name: str
     family: str
@@ -46,7 +46,7 @@ class Kind(NamedTuple):
 
 
 def families() -> dict[str, tuple[str, list[type[Layer]]]]:
-    """Return the families: what each is, and its kinds."""
+    """Return the families: the description of each, and its kinds."""
     found: dict[str, tuple[str, list[type[Layer]]]] = {}
     for cls in KINDS.values():
         doc = sys.modules[cls.__module__].__doc__ or ""
@@ -55,7 +55,7 @@ def families() -> dict[str, tuple[str, list[type[Layer]]]]:
 
 
 def kind_of(cls: type[Layer]) -> Kind:
-    """Return what is told of a kind."""
+    """Return the description of a kind."""
     layers = _dedented(cls.layers) if issubclass(cls, Composite) else ""
     working = None if layers or not cls.examples else _example_working(cls, cls.examples[0])
     rules = tuple(rule_lines(working)) if working else ()
@@ -97,7 +97,7 @@ def _for_all_axes(argument: Argument, value: Any) -> Any:
 
 
 def _letters(working: Working) -> dict[str, str]:
-    """Return the letters of axes that the rules use, and what they stand for."""
+    """Return the letters of axes in the rules, with their meanings."""
     symbols = [size.symbol for sizes in working.inputs for size in sizes]
     symbols += [quantity.symbol for output in working.outputs for quantity in output]
     used = {symbol[0] for symbol in symbols}
@@ -112,7 +112,7 @@ def _dedented(text: str) -> str:
 
 
 def inputs_of(kind: Kind) -> str:
-    """Return how many inputs a kind takes: `1`, `1 to 3`, `1 or more`."""
+    """Return the number of inputs of a kind: `1`, `1 to 3`, `1 or more`."""
     least, most = kind.inputs
     return f"{least}" if most == least else f"{least} or more" if most is None else f"{least} to {most}"
 

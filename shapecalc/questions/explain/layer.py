@@ -1,4 +1,4 @@
-"""How the numbers of one layer came about: the rules, what their signs stand for, where its inputs come from.
+"""How the numbers of one layer are computed: the rules, their symbols, and the origins of its inputs.
 
 As Python, and as the JSON contract has it; see docs/explain.md.
 """
@@ -26,10 +26,10 @@ VERSION = 1
 
 
 class LayerExplanation(NamedTuple):
-    """How the numbers of one layer came about.
+    """How the numbers of one layer are computed.
 
-    `working` has the rules; `symbols` what their signs stand for; `sources` what gives each input; `settings` the
-    arguments that decide on the rules; `trails` follow its input back, where that was asked for. `same_as` names an
+    `working` has the rules; `symbols` their symbols; `sources` the origin of each input; `settings` the
+    arguments that decide on the rules; `trails` follow its input back, on request. `same_as` names an
     earlier layer of the explanation with the same arithmetic.
     """
 
@@ -56,13 +56,13 @@ class LayerExplanation(NamedTuple):
 
     @property
     def doc(self) -> str:
-        """What the kind says of itself, with its conventions: its docstring."""
+        """The description of the kind, with its conventions: its docstring."""
         text = type(self.row.node.layer).__doc__ or ""
         return "\n".join([line.strip() for line in text.strip().splitlines()])
 
     @property
     def left_out(self) -> dict[str, int]:
-        """The arguments that change nothing, since they stand at their default."""
+        """The arguments without an effect, since they have their default."""
         used = {symbol.argument for symbol in self.symbols}
         names = {leaf.origin.name: leaf.value for leaf in self.working.left_out}
         return {name: value for name, value in names.items() if name not in used}
@@ -76,7 +76,7 @@ class LayerExplanation(NamedTuple):
 
     @property
     def features(self) -> tuple[list[str], list[int]]:
-        """The sizes whose product are the input features of a fully connected layer, and their signs; else none."""
+        """The sizes whose product are the input features of a fully connected layer, and their symbols; else none."""
         row = self.row
         sizes = list(row.input_shapes[0]) if row.input_shapes else []
         return (list(self.input_symbols[0]), sizes) if sizes and row.in_features == prod(sizes) else ([], [])

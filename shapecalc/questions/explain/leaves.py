@@ -1,8 +1,8 @@
-"""Layers and shapes with traced numbers in the place of plain ones, each with the field's sign for it.
+"""Layers and shapes with traced numbers in place of plain ones, each with its usual symbol.
 
-`H_in`, `W_in`, `C_in` are height, width and channels of a feature map that comes in, `L` a length, `F` features;
-several inputs are numbered. An argument has the sign that its kind declares (`k`, `s`, `p`), with the axis beside it
-where it differs from axis to axis (`k_h`, `k_w`); one without a sign has its name.
+`H_in`, `W_in`, `C_in` are height, width and channels of an input feature map, `L` a length, `F` features;
+several inputs are numbered. An argument has the symbol that its kind declares (`k`, `s`, `p`), with a subscript
+where it differs from axis to axis (`k_h`, `k_w`); one without a symbol has its name.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ LETTERS = {
     "N": "number of sequences",
     "M": "number of groups of them",
 }
-"""What the letters of axes stand for."""
+"""The meanings of the letters of axes."""
 
 _SPACE = {1: "L", 2: "HW", 3: "DHW"}
 _PLAIN = {1: "F", 2: "LF", 3: "NLF", 4: "MNLF", 5: "BMNLF", 6: "ABMNLF"}
@@ -56,7 +56,7 @@ _SIDES = {1: (("before", "after"),), 2: (("top", "bottom"), ("left", "right"))}
 
 
 class LeafOrigin(NamedTuple):
-    """What a leaf is: the number of an argument (`name`), or the size of an axis of input or output number `place`.
+    """The origin of a leaf: an argument (`name`), or the size of an axis of input or output number `place`.
 
     Leaves of one `role` differ in the spatial axis alone.
     """
@@ -66,11 +66,11 @@ class LeafOrigin(NamedTuple):
     place: int = 0
     role: str = ""
     is_neutral: bool = False
-    """Whether it stands at an unremarkable default."""
+    """Whether it has an unremarkable default."""
 
 
 class Watched(Shape):
-    """A shape that knows whether it was taken for a feature map: asked for its channels or its space."""
+    """A shape that records whether it was used as a feature map: whether its channels or spatial axes were read."""
 
     is_regarded = False
 
@@ -113,9 +113,9 @@ def named_axes(shape: Shape, origin: LeafOrigin, below: str, *, is_map: bool) ->
 
 
 def argument_leaves(layer: Layer, rank: int, *, general: bool = False) -> dict[str, Any]:
-    """Return the values of a layer's arguments, with leaves in the place of the numbers that formulas are made of.
+    """Return the values of a layer's arguments, with leaves in place of the numbers that formulas use.
 
-    `rank` is how many spatial axes there are. The number of an argument that stands at an unremarkable default is
+    `rank` is the number of spatial axes. The number of an argument with an unremarkable default is
     neutral, unless `general` asks for the formulas as they are for any numbers. The numbers of axes, counts of parts,
     and numbers of 0 or less that say how a layer is built stay as they are.
     """
@@ -135,7 +135,7 @@ def argument_leaves(layer: Layer, rank: int, *, general: bool = False) -> dict[s
 
 
 def _names_axes(layer: Layer) -> bool:
-    """Tell whether a layer works along axes that an argument names, in place of the spatial ones."""
+    """Return whether a layer works along axes that an argument names, in place of the spatial ones."""
     named = [name for name, argument in layer.arguments.items() if isinstance(argument, (AxisNumber, AxisNumbers))]
     return any(layer.__dict__[name] is not None for name in named)
 
@@ -150,7 +150,7 @@ def _at_default(argument: Argument, value: Any) -> bool:
 
 
 class _Maker:
-    """What makes the leaves of one argument: one for all axes where they agree, else one for each."""
+    """Makes the leaves of one argument: one for all axes where they agree, else one for each."""
 
     def __init__(self, argument: Argument, rank: int, *, neutral: bool, is_spatial: bool = True) -> None:
         self.argument = argument

@@ -41,7 +41,7 @@ def lines_of(layer: LayerExplanation) -> list[ExplanationLine]:
 
 
 def rule_lines(working: Working) -> list[ExplanationLine]:
-    """Return the rules of a layer without its numbers, and what must hold of them."""
+    """Return the rules of a layer without its numbers, and its constraints."""
     lines: list[ExplanationLine] = []
     for number, axes in enumerate(working.outputs, 1):
         told: dict[Any, list[Quantity]] = {}
@@ -88,7 +88,7 @@ def _needed(alike: Sequence[Check]) -> Iterator[Item]:
 
 
 def _roles(expression: Expression) -> Tree:
-    """Return an expression with the roles of its symbols in place of their names: H_in and W_in are one."""
+    """Return an expression with the roles of its symbols in place of their names: H_in and W_in are equal."""
     return with_names(expression, lambda leaf: leaf.origin.role)
 
 
@@ -98,16 +98,16 @@ def _output_lines(layer: LayerExplanation) -> list[ExplanationLine]:
     for number, axes in enumerate(outputs, 1):
         label = "output" if len(outputs) == 1 else f"output {number}"
         if not axes:
-            lines.append(ExplanationLine(label, ("a single number",)))
+            lines.append(ExplanationLine(label, ("a scalar",)))
         elif all(_passes(quantity) for quantity in axes) and len(layer.working.inputs) == 1:
-            lines.append(ExplanationLine(label, ("every size as it comes in",)))
+            lines.append(ExplanationLine(label, ("same as the input",)))
         else:
             lines += labelled(label, _axes(axes))
     return lines
 
 
 def _passes(quantity: Quantity) -> bool:
-    """Tell whether an axis goes out as it came in: H_out is H_in."""
+    """Return whether an axis of the output is the input's: H_out is H_in."""
     leaf = quantity.rule.symbol
     return leaf is not None and leaf.symbol == f"{quantity.symbol[0]}_in"
 
@@ -127,7 +127,7 @@ def _axes(axes: Sequence[Quantity]) -> Iterator[tuple[Item, ...]]:
 
 
 def _likeness(quantity: Quantity) -> Any:
-    """Return what is equal for axes that are worked out alike."""
+    """Return a key that is equal for axes that are computed alike."""
     return quantity.role, TEXT.write(_roles(quantity.rule)), TEXT.write(with_numbers(quantity.rule))
 
 
@@ -144,7 +144,7 @@ def _cost_lines(layer: LayerExplanation) -> list[ExplanationLine]:
     none: list[str] = []
     if PARAMS in what:
         if layer.row.shares and counts[PARAMS].value:
-            words: tuple[Item, ...] = ("none of its own: it uses those of ", Name(layer.row.shares))
+            words: tuple[Item, ...] = ("none of its own: shared with ", Name(layer.row.shares))
             lines.append(ExplanationLine("params", words))
         elif counts[PARAMS].value:
             lines += _param_lines(layer)
@@ -181,7 +181,7 @@ def _buffer_lines(layer: LayerExplanation) -> list[ExplanationLine]:
 
 
 def _tensors(tensors: Sequence[Quantity]) -> Iterator[tuple[Item, ...]]:
-    """Yield the learned tensors, those of one rule together."""
+    """Yield the learned tensors, grouped by rule."""
     alike: dict[str, list[Quantity]] = {}
     for tensor in tensors:
         alike.setdefault(TEXT.write(with_symbols(tensor.rule)), []).append(tensor)

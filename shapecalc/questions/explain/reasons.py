@@ -1,4 +1,4 @@
-"""Where the numbers of a layer come from: the layer that gives its input, the arguments, the lines of the source."""
+"""Where the numbers of a layer come from: the layer of its input, the arguments, the lines of the source."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ DEFAULT = "default"
 
 
 class InputSource(NamedTuple):
-    """What gives an input of a layer: a layer or an input of the network, the sizes, and the line of the latter.
+    """The origin of an input of a layer: a layer or an input of the network, the sizes, and the line of the latter.
 
-    `made` tells for an axis that another layer further up made by a product (6·6·256 features) which, and how;
+    `made` is the layer, and the product, of axes that a layer further up computed as a product (6·6·256 features);
     `mark` is None for the output of a layer, and where the size was given from outside.
     """
 
@@ -51,7 +51,7 @@ class InputSource(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A size that a layer made of others: its symbol where it is used, the layer, and the product."""
+    """A size that a layer computed from others: its symbol where it is used, the layer, and the product."""
 
     symbol: str
     layer: str
@@ -59,7 +59,7 @@ class Made(NamedTuple):
 
 
 class Symbol(NamedTuple):
-    """A sign in a layer's rules, the number it stands for, what that is, and where it comes from.
+    """A symbol in a layer's rules, its value, its meaning, and its origin.
 
     `origin` is `input`, `output`, `given` (an argument) or `default` (one at its default); `argument` the name of
     the argument; `source` the number of the input.
@@ -74,7 +74,7 @@ class Symbol(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """An argument that is no number of a rule, but decides which rule there is: `bias: false`, `padding: same`."""
+    """An argument that is not a number of a rule, but decides on the rule: `bias: false`, `padding: same`."""
 
     name: str
     value: Any
@@ -82,7 +82,7 @@ class Setting(NamedTuple):
 
 
 def symbols_of(layer: Layer, leaves: Iterable[Trace]) -> tuple[Symbol, ...]:
-    """Return the signs that are used, what comes in first."""
+    """Return the symbols that are used, the input's first."""
     found: dict[str, Symbol] = {}
     for size in leaves:
         found.setdefault(size.symbol, _symbol(layer, size))
@@ -103,7 +103,7 @@ def _symbol(layer: Layer, size: Trace) -> Symbol:
 
 
 def is_default(layer: Layer, name: str) -> bool:
-    """Tell whether an argument has the value that it has where nothing is said."""
+    """Return whether an argument has its default."""
     argument, value = layer.arguments[name], layer.__dict__[name]
     if argument.default_from and argument.default is None:
         return bool(value == layer.__dict__[argument.default_from])
@@ -127,7 +127,7 @@ def settings_of(layer: Layer, used: Iterable[str]) -> tuple[Setting, ...]:
 def sources_of(
     report: Report, row: Row, working: Working, marks: dict[str, Mark], makers: Makers
 ) -> tuple[InputSource, ...]:
-    """Return what gives each input of a layer."""
+    """Return the origin of each input of a layer."""
     found = []
     for index, (reference, sizes) in enumerate(zip(row.node.inputs, row.input_shapes, strict=True)):
         name = report.graph.name_of(reference)
@@ -144,9 +144,9 @@ def sources_of(
 
 
 class Makers:
-    """What made the sizes that flow through a network, where it was a product: a flattening. Each is found once.
+    """The layers that computed sizes of a network as a product: a flattening. Each is found once.
 
-    `at` gives the working of a node.
+    `at` returns the working of a node.
     """
 
     def __init__(self, graph: Graph, at: Callable[[int], Working]) -> None:
@@ -155,9 +155,9 @@ class Makers:
         self._known: dict[tuple[int, int, int], tuple[str, Expression] | None] = {}
 
     def of(self, size: tuple[int, int, int]) -> tuple[str, Expression] | None:
-        """Return the layer that made a size (node, output, axis) a product of sizes that came in, and the product.
+        """Return the layer that computed a size (node, output, axis) as a product of input sizes, and the product.
 
-        A size that a layer passes on as it came was made by another further up.
+        A size that a layer passes on unchanged was computed by another further up.
         """
         way = []
         while size not in self._known:
@@ -175,7 +175,7 @@ class Makers:
         return found
 
     def _before(self, size: tuple[int, int, int]) -> tuple[int, int, int] | None:
-        """Return the size that this one is, passed on; None where it was worked out."""
+        """Return the size that this one passes on; None where it was computed."""
         node, output, axis = size
         working = self._at(node)
         leaf = working.axes[output][axis].symbol

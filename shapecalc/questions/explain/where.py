@@ -1,4 +1,4 @@
-"""The lines that tell where a layer's numbers come from: what gives its input, its place in the source, defaults."""
+"""The lines on where a layer's numbers come from: the origin of its input, its location in the source, defaults."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["reason_lines"]
 
 
 def reason_lines(layer: LayerExplanation, *, brief: bool = False) -> list[ExplanationLine]:
-    """Return the lines that tell where a layer's numbers come from; `brief`: what gives its input, and its place."""
+    """Return the lines on where a layer's numbers come from; `brief`: the origin of its input, and its location."""
     if not brief:
         return labelled("where", _reasons(layer))
     rows = [tuple(_source(layer, index, source)) for index, source in enumerate(layer.sources)]
@@ -39,7 +39,7 @@ def _reasons(layer: LayerExplanation) -> Iterator[tuple[Item, ...]]:
             yield tuple(_source(layer, index, source))
     outgoing = [symbol for symbol in symbols if symbol.origin == OUTPUT]
     if outgoing and OUTPUTS not in layer.what:
-        yield (SizesItem(tuple([s.symbol for s in outgoing]), tuple([s.value for s in outgoing])), ": what goes out")
+        yield (SizesItem(tuple([s.symbol for s in outgoing]), tuple([s.value for s in outgoing])), ": output")
     given = [symbol for symbol in symbols if symbol.origin == GIVEN]
     told = [*_arguments(given), *_settings(layer, comma=bool(given))]
     place = _place(layer)
@@ -110,7 +110,7 @@ def _left_out(left_out: dict[str, int]) -> Iterator[Item]:
 
 
 def _place(layer: LayerExplanation) -> str:
-    """Return where a layer stands: `line 9`, and what used the block that it is in."""
+    """Return the location of a layer: `line 9`, and what used the block that it is in."""
     mark = layer.row.node.mark
     if mark is None:
         return ""

@@ -1,6 +1,6 @@
-"""The formulas of one layer worked on traced numbers: what each of its numbers is made of.
+"""The formulas of one layer run on traced numbers: how each of its numbers is computed.
 
-Nothing here knows a kind of layer: the rules are what the layer's own formulas did with the leaves that it was given.
+Nothing here knows a kind of layer: the rules are what the layer's own formulas did with the leaves.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ BYTES_PER_NUMBER = 4
 
 
 class Quantity(NamedTuple):
-    """One number of a layer, and the rule that gives it.
+    """One number of a layer, and its rule.
 
-    `what` says which; `symbol` is its sign, where it has one (`H_out`); `tensor` the name of the learned tensor, where
+    `what` names it; `symbol` is its symbol, where it has one (`H_out`); `tensor` the name of the learned tensor, where
     it is the size of one, or the number of the output that an axis is of.
     """
 
@@ -55,7 +55,7 @@ class Quantity(NamedTuple):
 
 
 class Check(NamedTuple):
-    """What had to hold of two numbers, and did."""
+    """A constraint between two numbers that is met."""
 
     left: Expression
     relation: str
@@ -67,9 +67,9 @@ class Check(NamedTuple):
 class Working(NamedTuple):
     """The numbers of one layer with these input sizes, each with its rule.
 
-    `inputs` are the leaves of what comes in, `axes` the rules of what goes out, in the layer's own order of axes;
+    `inputs` are the leaves of the inputs, `axes` the rules of the outputs, in the layer's own order of axes;
     `outputs` has the latter with space before channels. `tensors` and `buffer_tensors` are the sizes of each tensor,
-    `counts` the sums. `left_out` are leaves that change nothing where they stand at their default.
+    `counts` the sums. `left_out` are leaves that have no effect, with their default.
     """
 
     inputs: tuple[tuple[Trace, ...], ...]
@@ -82,13 +82,13 @@ class Working(NamedTuple):
     left_out: tuple[Trace, ...]
 
     def of(self, what: str) -> list[Quantity]:
-        """Return the numbers of a sort: those of the outputs, or a count, as a list of one."""
+        """Return the numbers of one quantity: those of the outputs, or a count, as a list of one."""
         if what == OUTPUTS:
             return [quantity for output in self.outputs for quantity in output]
         return [self.counts[what]] if what in self.counts else []
 
     def shown(self, what: Sequence[str]) -> Iterator[Quantity]:
-        """Yield the numbers of the sorts that are asked for: those that are not 0."""
+        """Yield the numbers of the given quantities: those that are not 0."""
         if OUTPUTS in what:
             yield from self.of(OUTPUTS)
         if PARAMS in what:
@@ -103,9 +103,9 @@ class Working(NamedTuple):
 
 
 def work(layer: Layer, inputs: Sequence[Shape], *, general: bool = False) -> Working:
-    """Return how the numbers of a layer with these input sizes are made.
+    """Return how the numbers of a layer with these input sizes are computed.
 
-    `general` keeps arguments that change nothing at their default (dilation 1) in the rules.
+    `general` keeps arguments without an effect at their default (dilation 1) in the rules.
     """
     return _Worker(layer, inputs, general=general).result()
 
@@ -202,7 +202,7 @@ class _Worker:
         return self.algebra.factored(expression, self._rank)
 
     def _rank(self, size: Trace) -> int:
-        """Return where a number stands in a product of weights: window, what comes in, what goes out."""
+        """Return the rank of a number in a product of weights: window, input, output."""
         if size.origin.sort != ARGUMENT:
             return 1
         return 0 if isinstance(self.arguments[size.origin.name], PerAxis) else 2
@@ -233,7 +233,7 @@ class _Worker:
         return tuple(dict.fromkeys([check for check in checks if not self._is_trivial(check)]))
 
     def _is_trivial(self, check: Check) -> bool:
-        """Tell whether a check says nothing: a number equals itself, 1 divides, what is at its default fits."""
+        """Return whether a check is trivial: a number equals itself, 1 divides, a default fits."""
         left, relation, right = check[:3]
         if same(left, right) and relation in (EQUAL, BROADCASTS, UP_TO):
             return True
@@ -261,7 +261,7 @@ def _write_on(sizes: Sequence[Trace | None], named: Sequence[tuple[str, LeafOrig
 
 
 def _given(shape: Shape, index: int) -> Shape:
-    """Return an output whose sizes are known, for what is worked out next: `H_out` in place of how it came about."""
+    """Return an output whose sizes are known, for later rules: `H_out` in place of its own rule."""
     origin = LeafOrigin(OUTPUT, place=index)
     sizes = tuple([n if _is_leaf(n) or not isinstance(n, Trace) else leaf(n.value, "", origin) for n in shape.sizes])
     return Shape(sizes, shape.channels_last, shape.is_map)

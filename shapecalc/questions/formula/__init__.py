@@ -1,4 +1,4 @@
-"""Closed formulas: sizes, parameters and MACs of a network in symbols, verified before they are told.
+"""Closed formulas: sizes, parameters and MACs of a network in symbols, verified before they are shown.
 
 The layers' own formulas are run on symbols; floors within floors are collapsed. What must hold for the formulas to be
 so is told as the values that each symbol may have (found by trying them) and as conditions between several symbols.
@@ -56,7 +56,7 @@ class Formulas(Answer, _FormulasFields):
     """Closed formulas of a network or of one layer.
 
     `formulas` has, by quantity, an expression of sympy, or for `output` one tuple of them for each output.
-    `conditions` must hold between several symbols; `verified` says at how many points inference agreed, and
+    `conditions` are between several symbols; `verified` is at how many points inference agreed, and
     `ranges` between which values of each symbol these lie.
     """
 
@@ -111,7 +111,7 @@ def find_formulas(
     """Return closed formulas of a network, or of one of its layers, in the symbols of these names.
 
     `rebuild` gives the graph with other values for variables. Without names they are the input's spatial axes.
-    Errors: `UsageError` for a symbol or quantity that is not there; `ShapeError`; `MissingExtraError` without sympy.
+    Errors: `UsageError` for an unknown symbol or quantity; `ShapeError`; `MissingExtraError` without sympy.
     """
     for word in what:
         if word not in QUANTITIES:
@@ -141,7 +141,7 @@ def _node_of(graph: Graph, layer: str) -> int:
 
 
 def _check_fits(graph: Graph) -> None:
-    """Refuse a network that does not fit at its own sizes. Errors: `ShapeError`, as inference tells it."""
+    """Refuse a network that does not fit at its own sizes. Errors: `ShapeError`, as of inference."""
     problems = sizings_of(graph)[1]
     if problems:
         raise ShapeError(advised(graph, problems))
@@ -166,7 +166,7 @@ def _residue(domain: SizeSet | None) -> tuple[int, int] | None:
 def _quantities(
     inferred: GenericReport, where: int, what: Sequence[str], collapse: Collapse, *, batch: bool
 ) -> dict[str, Any]:
-    import sympy  # the numbers are its own; `symbols` has seen to it that it is there
+    import sympy  # its numbers are used; `symbols` made sure that it is installed
 
     def polished(value: Any) -> Any:
         return sympy.expand(collapse(value))
@@ -210,7 +210,7 @@ def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild) -> tuple[int, dict
         if len(agreed) < _POINTS and _agrees(answer, values, graph, rebuild):
             agreed.append(point)
     if not agreed:
-        raise ShapeError("the network fits at none of the sizes that its formulas were to be verified at")
+        raise ShapeError("the network fits at none of the sizes chosen to verify its formulas")
     columns = zip(*agreed, strict=True)
     return len(agreed), {
         symbol.name: (min(column), max(column)) for symbol, column in zip(answer.symbols, columns, strict=True)
@@ -218,7 +218,7 @@ def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild) -> tuple[int, dict
 
 
 def _agrees(answer: Formulas, values: Mapping[str, int], graph: Graph, rebuild: Rebuild) -> bool:
-    """Tell whether inference works at a point; it then agrees with the formulas. Errors: `ShapeError`."""
+    """Return whether inference works at a point; it then agrees with the formulas. Errors: `ShapeError`."""
     variables = {s.name: values[s.name] for s in answer.symbols if s.is_variable}
     if variables:
         graph, problems = rebuild(variables)
@@ -239,7 +239,9 @@ def _agrees(answer: Formulas, values: Mapping[str, int], graph: Graph, rebuild: 
             due, told = getattr(row or report.total, what), put(formula)
         if due != told:
             at = ", ".join(f"{name} = {value}" for name, value in values.items())
-            raise ShapeError(f"no closed formula of {what} was found: at {at} it would give {told}, inference {due}")
+            raise ShapeError(
+                f"no closed formula of {what} was found: at {at} it is {told}, but inference computes {due}"
+            )
     return True
 
 

@@ -1,4 +1,4 @@
-"""What must hold between several symbols for formulas to be so, in its simplest form."""
+"""Conditions of formulas between several symbols, in their simplest form."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["joint_conditions"]
 def joint_conditions(
     constraints: Iterable[Constraint], collapse: Collapse, least: Mapping[Any, int], write: Callable[[Any], str]
 ) -> tuple[str, ...]:
-    """Return as text the constraints of two symbols or more that do not go without saying.
+    """Return as text the constraints of two symbols or more that are not trivial.
 
     `least` are the smallest values that symbols may have.
     """
@@ -39,7 +39,7 @@ def joint_conditions(
 
 
 def _condition(left: Any, relation: str, right: Any, shifted: Mapping[Any, Any], write: Callable[[Any], str]) -> str:
-    """Return a condition as text; nothing where it always holds."""
+    """Return a condition as text; empty where it is always met."""
     difference = sympy.expand(sympy.sympify(right - left).subs(shifted))
     always = {
         UP_TO: difference.is_nonnegative,

@@ -1,4 +1,4 @@
-"""Rounded quotients made simple: nested floors collapsed, greatest and least decided where they can be.
+"""Rounded quotients made simple: nested floors collapsed, maximum and minimum decided where possible.
 
 The identity used is ⌊(⌊x⌋ + n) / q⌋ = ⌊(x + n) / q⌋ for whole n and q > 0 (Graham, Knuth & Patashnik, Concrete
 Mathematics, section 3.2): a window over a window is one division.
@@ -20,7 +20,7 @@ __all__ = ["Collapse"]
 class Collapse:
     """Simplifies expressions, each part of them once.
 
-    `residues` says of symbols that they leave a known rest: H = 12 mod 16 makes ⌊H/4⌋ be H/4.
+    `residues` are known remainders of symbols: H = 12 mod 16 makes ⌊H/4⌋ be H/4.
     """
 
     def __init__(self, residues: Mapping[Any, tuple[int, int]] | None = None) -> None:
@@ -72,7 +72,7 @@ class Collapse:
         return sympy.floor((others + constant) / divisor) if exact is None else exact
 
     def _known_quotient(self, whole: Any, divisor: int) -> Any:
-        """Return ⌊whole / divisor⌋ without the brackets, where it is known which rest the division leaves."""
+        """Return ⌊whole / divisor⌋ without the brackets, where the remainder of the division is known."""
         if divisor == 1:
             return whole if whole.is_integer else None
         rest, constant = 0, whole.as_coeff_Add()[0]
@@ -88,13 +88,13 @@ class Collapse:
 
 
 def _denominator(part: Any) -> int:
-    """Return the least number that makes every coefficient of a sum whole."""
+    """Return the smallest number that makes every coefficient of a sum whole."""
     terms = sympy.Add.make_args(sympy.expand(part))
     return math.lcm(*[int(term.as_coeff_Mul()[0].q) for term in terms if term.as_coeff_Mul()[0].is_Rational])
 
 
 def _decided(function: Any, parts: list[Any]) -> Any:
-    """Return the greatest or the least of expressions, less those that are known never to be it."""
+    """Return the maximum or minimum of expressions, without those that never are."""
     kept: list[Any] = []
     for part in parts:
         if not any(_is_beyond(function, other, part) for other in kept):
@@ -103,7 +103,7 @@ def _decided(function: Any, parts: list[Any]) -> Any:
 
 
 def _is_beyond(function: Any, one: Any, other: Any) -> bool:
-    """Tell whether one expression is always at least as great (as little, for Min) as the other."""
+    """Return whether one expression is always at least as large (as small, for Min) as the other."""
     difference = one - other if function is sympy.Max else other - one
     if isinstance(one, sympy.floor) and isinstance(other, sympy.floor):
         inner = sympy.expand(one.args[0] - other.args[0])

@@ -1,4 +1,4 @@
-"""The symbols of formulas: what each stands for, and with which of its values the network fits."""
+"""The symbols of formulas: the meaning of each, and the values with which the network fits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _AXES = {"D": "depth", "H": "height", "W": "width", "L": "length"}
 
 
 class SymbolInUse(NamedTuple):
-    """A symbol: what it stands for, its value in the specification, and the values with which the network fits."""
+    """A symbol: its meaning, its value in the specification, and the values with which the network fits."""
 
     name: str
     meaning: str
@@ -36,7 +36,7 @@ class SymbolInUse(NamedTuple):
 
 
 def _places(graph: Graph) -> dict[str, list[Place]]:
-    """Return the free axes of the inputs, by the letter that stands for them."""
+    """Return the free axes of the inputs, by their letter."""
     letters = {name: letter for letter, name in _AXES.items()}
     found: dict[str, list[Place]] = {}
     for name, shape in graph.inputs.items():
@@ -46,12 +46,12 @@ def _places(graph: Graph) -> dict[str, list[Place]]:
 
 
 def default_names(graph: Graph) -> list[str]:
-    """Return the symbols that are meant where none are named: those of the free axes of the inputs."""
+    """Return the default symbols: those of the free axes of the inputs."""
     return sorted(_places(graph))
 
 
 def find_symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
-    """Return what a symbol stands for, and with which of its values the network fits."""
+    """Return the meaning of a symbol, and the values with which the network fits."""
     places = _places(graph)
     if name in graph.variables:
         return _variable(graph, rebuild, name)
@@ -72,7 +72,7 @@ def find_symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
 def _variable(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
     given = graph.variables[name]
     if type(given) is not int:
-        raise UsageError(Problem(f"{name} cannot be a symbol: its value is no whole number, but {_spelled(given)}"))
+        raise UsageError(Problem(f"{name} cannot be a symbol: its value is not a whole number, but {_spelled(given)}"))
 
     def vary(sizes: Sequence[int]) -> Graph:
         varied, problems = rebuild({name: Many(sizes)})
@@ -91,7 +91,7 @@ def _spelled(value: Any) -> str:
 def refusal(name: str, problem: Problem) -> Problem:
     """Return why a variable cannot be a symbol."""
     return Problem(
-        f"{name} cannot be a symbol: it decides how the network is built, or is put to use as only a number can be",
+        f"{name} cannot be a symbol: it decides how the network is built, or is used where only a number is possible",
         problem.mark,
         why=(re.sub(r"Many\([^)]*\)", "a symbol", problem.headline),),
         hint=f"give it a value with --set {name}=… and leave it out of the symbols",

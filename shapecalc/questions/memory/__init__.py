@@ -1,4 +1,4 @@
-"""How many bytes a network takes: parameters, buffers, what is live of its activations, and what training adds.
+"""How many bytes a network takes: parameters, buffers, live activations, and what training adds.
 
 The peak of the activations is that of `liveness`: a tensor lives from the step that writes it to the last that reads
 it. Not counted is what a runtime takes for itself: workspaces of kernels, fragmentation, the framework's own memory.
@@ -57,7 +57,7 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
 ) -> Memory:
     """Return the bytes that a network takes, for the batch of the report.
 
-    `weights`, `activations` and `buffers` are bits of a number (32 by default; 16 for the first two with
+    `weights`, `activations` and `buffers` are bits of an element (32 by default; 16 for the first two with
     `mixed_precision`). `in_place` are the element-wise layers that write over what they read, where nothing else
     needs it: all, none, or some (`"activations"`, `["relu", "add"]`). `order` is given or best: the one with the
     least peak. `training` adds gradients, what the backward pass needs, and the state of the `optimizer` (adam by
@@ -175,7 +175,7 @@ def _name(report: Report, plan: MemoryPlan, moment: Moment) -> str:
 
 
 def _layers(report: Report, plan: MemoryPlan, found: Run, widths: Widths) -> tuple[LayerMemory, ...]:
-    """Return every layer in the order in which they run; views right after what they are views of."""
+    """Return every layer in the order in which they run; views right after their input."""
     moments = {plan.steps[moment.step].node: moment for moment in found.moments if moment.step >= 0}
     layers = []
     for node in _sequence(report, list(moments)):
@@ -232,7 +232,7 @@ def _training(report: Report, plan: MemoryPlan, widths: Widths, optimizer: str, 
 
 
 def _budget(result: Memory, budget: int) -> Budget:
-    """Return the largest batch that fits: all that is live of activations grows with the batch, nothing else does."""
+    """Return the largest batch that fits: live activations grow with the batch, nothing else does."""
     one = (result.training.peak if result.training else result.activations.peak) // result.batch
     fixed = result.total - one * result.batch
     if not one:

@@ -28,7 +28,7 @@ class Cache(NamedTuple):
 
 
 def cache_of(report: Report, bits: int) -> Cache:
-    """Return what a decoder keeps, with elements of so many bits; nothing where no attention is causal."""
+    """Return the KV cache of a decoder, with this number of bits per element; none where no attention is causal."""
     follows: list[bool] = []
     per_token = per_source_token = source = 0
     for row in report.rows:

@@ -18,7 +18,7 @@ NONE = "none"
 
 
 def read_in_place(given: Any) -> tuple[tuple[str, ...], Callable[[Layer], bool]]:
-    """Return the words of an option, and what tells whether a layer is meant.
+    """Return the words of an option, and the predicate of its layers.
 
     `given` is `all`, `none`, or some of `activations`, `normalisation`, `additions` and the names of kinds, as a text
     with commas or a list. Errors: `UsageError`.
@@ -27,7 +27,7 @@ def read_in_place(given: Any) -> tuple[tuple[str, ...], Callable[[Layer], bool]]
     names = tuple(dict.fromkeys(str(word).strip().lower() for word in words if str(word).strip()))
     if not names or (len(names) > 1 and {ALL, NONE} & {*names}):
         hint = f"give all, none, or some of {_examples()} and names of kinds"
-        raise UsageError(Problem(f"in place are {given!r}, which is no choice of layers", hint=hint))
+        raise UsageError(Problem(f"{given!r} is not a choice of layers that work in place", hint=hint))
     if names == (ALL,):
         return names, lambda _: True
     if names == (NONE,):
@@ -37,7 +37,7 @@ def read_in_place(given: Any) -> tuple[tuple[str, ...], Callable[[Layer], bool]]
 
 
 def _chosen(name: str) -> str:
-    """Return the kind or family of a word. Errors: `UsageError`."""
+    """Return the kind or family of a name. Errors: `UsageError`."""
     from shapecalc.layers import find_kind
 
     kinds = _elementwise()
@@ -59,10 +59,10 @@ def _elementwise() -> dict[str, type[Layer]]:
 
 
 def _families_by_sort() -> dict[str, str]:
-    """Return the family that each word for its element-wise kinds stands for."""
+    """Return the family of each name for its element-wise kinds."""
     return {sort: cls.family for cls in _elementwise().values() for sort in cls.sorts}
 
 
 def _examples() -> str:
-    """Return the first word for the kinds of each family that has one."""
+    """Return the first name for the kinds of each family that has one."""
     return ", ".join({cls.family: cls.sorts[0] for cls in _elementwise().values() if cls.sorts}.values())

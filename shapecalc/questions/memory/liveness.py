@@ -2,7 +2,7 @@
 
 Inputs live from the beginning to the last step that reads them, outputs to the end. While a step runs, all that it
 reads and all that it writes is live. A step that may do so writes over one of the storages that it reads: one of the
-size of its output that nothing else needs any more.
+size of its output that nothing else needs later.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Moment(NamedTuple):
 
 
 class Run(NamedTuple):
-    """All moments of a run, in order, the beginning first; `held` are the storages that are live at its peak.
+    """All moments of a run, in order, the beginning first; `held` are the storages that are live at the peak.
 
     One that is being written over then counts for what is written, and is not among them.
     """
@@ -64,7 +64,7 @@ def _walk(plan: MemoryPlan, order: Iterable[int]) -> Iterator[tuple[Moment, dict
     yield Moment(BEGINNING, total), live
 
     def release(among: Iterable[int]) -> int:
-        """Let go of what no step needs any more, and return its bytes."""
+        """Release what no later step needs, and return its bytes."""
         gone = [i for i in dict.fromkeys(among) if i in live and not left[i] and not storages[i].is_output]
         for i in gone:
             del live[i]
@@ -86,7 +86,7 @@ def _walk(plan: MemoryPlan, order: Iterable[int]) -> Iterator[tuple[Moment, dict
 
 
 def overwritten(plan: MemoryPlan, step: Step, left: Sequence[int], kept: Sequence[int] = ()) -> int:
-    """Return the storage that a step writes over, or -1. `left` is how many steps each storage has still to be read by.
+    """Return the storage that a step writes over, or -1. `left` counts the steps still to read each storage.
 
     `kept` counts for each storage, in training, the steps that need it again.
     """

@@ -1,8 +1,8 @@
-"""The order of the steps in which the least is live at once.
+"""The order of the steps with the lowest peak of live memory.
 
 What is live after a set of steps depends on the set alone, not on its order: whoever writes over a storage takes its
 place, at its size. So an order is a path through the sets, and the best one is the path whose highest point is lowest:
-found by trying the sets in the order of that height (Dijkstra's algorithm, for the greatest in place of the sum). A
+found by trying the sets in the order of that height (Dijkstra's algorithm, for the maximum in place of the sum). A
 step that takes no more than the path has had already, and leaves no more than there was, may always be taken at once:
 put off, it would be no cheaper, and the others no dearer for it. Where there are too many sets, the best of a few good
 guesses is taken instead. Both searches look at so many tensors of so many steps, and no more.
@@ -57,7 +57,7 @@ class _Result(NamedTuple):
 
 
 def best_order(plan: MemoryPlan, most: int = _MOST_SETS) -> tuple[list[int], bool]:
-    """Return the order with the least peak, and whether it is certainly so; at most `most` sets of steps are tried.
+    """Return the order with the lowest peak, and whether that is proved; at most `most` sets of steps are tried.
 
     Where the plan's own order is as good, it is that. Errors: `UsageError` for a plan of too many steps.
     """
@@ -68,7 +68,7 @@ def best_order(plan: MemoryPlan, most: int = _MOST_SETS) -> tuple[list[int], boo
     if len(given) > _MOST_STEPS:
         raise UsageError(
             Problem(
-                f"the best order is looked for among at most {_MOST_STEPS:,} steps, and these are {len(given):,}",
+                f"the best order is searched among at most {_MOST_STEPS:,} steps, but these are {len(given):,}",
                 hint="leave --order best out; or ask about a part of the network",
             )
         )
@@ -80,7 +80,7 @@ def best_order(plan: MemoryPlan, most: int = _MOST_SETS) -> tuple[list[int], boo
 
 
 def _floor(plan: MemoryPlan) -> int:
-    """Return what is live at least, in any order: what some step reads and writes, or all inputs."""
+    """Return the minimum of the peak over all orders: what some step reads and writes, or all inputs."""
     floor = sum(storage.size for storage in plan.storages[: plan.inputs])
     for step in plan.steps:
         reads = [plan.storages[storage].size for storage in step.reads]

@@ -1,4 +1,4 @@
-"""What there is to hold while a network runs: its tensors, where they lie, and the steps that read and write them.
+"""The tensors of a running network, their storages, and the steps that read and write them.
 
 Tensors that lie in the same place (a view and what it is a view of) are one *storage*. Layers that are views are no
 steps: they cost nothing.
@@ -22,7 +22,7 @@ __all__ = ["MemoryPlan", "Step", "Storage", "inputs_read", "make_plan", "stored"
 
 
 class Storage(NamedTuple):
-    """A place for numbers: its name, its bytes, the steps that read it, and whether it is held to the end."""
+    """Memory of one or more tensors: its name, its bytes, the steps that read it, and whether it is kept to the end."""
 
     name: str
     size: int
@@ -31,10 +31,10 @@ class Storage(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A layer that does something: the storages it reads and writes, and whether it may write over one that it reads.
+    """A layer that computes: the storages it reads and writes, and whether it may write over one that it reads.
 
     In training, `saves` are the storages that its backward step needs again, and `extra` the bytes that it keeps
-    beside them; `trains` tells whether a gradient goes through it.
+    in addition; `trains` is whether a gradient flows through it.
     """
 
     node: int
@@ -55,12 +55,12 @@ class MemoryPlan(NamedTuple):
 
 
 def stored(numbers: int, bits: int) -> int:
-    """Return the bytes of so many numbers, one tensor: rounded up to whole ones where a number is less than a byte."""
+    """Return the bytes of a tensor by its number of elements: rounded up where an element is less than a byte."""
     return numbers * (bits // 8) if bits % 8 == 0 else -(-numbers * bits // 8)
 
 
 def inputs_read(report: Report) -> list[tuple[int, ...]]:
-    """Return for each layer which of its inputs it reads: not those of which it wants the size alone."""
+    """Return for each layer which of its inputs it reads: not those of which it uses the size alone."""
     read = []
     for row in report.rows:
         outputs = row.sizing.outputs
@@ -78,9 +78,9 @@ def make_plan(
     training: bool = False,
     read: Sequence[tuple[int, ...]] | None = None,
 ) -> MemoryPlan:
-    """Return the plan of a network for a batch, with activations of so many bits.
+    """Return the plan of a network for a batch, with this number of bits per activation.
 
-    `in_place` tells which layers may write over what they read, where nothing else needs it any more. `read` are the
+    `in_place` is which layers may write over what they read, where nothing else needs it later. `read` are the
     `inputs_read`, for one who makes several plans of a report.
     """
     maker = _Maker(report, bits)
@@ -107,7 +107,7 @@ def make_plan(
 
 
 class _Maker:
-    """The storages while they are found: `at` tells where each tensor lies."""
+    """The storages while they are collected: `at` is the storage of each tensor."""
 
     def __init__(self, report: Report, bits: int) -> None:
         self.report, self.bits = report, bits

@@ -1,4 +1,4 @@
-"""What is found of a network's memory. All numbers are bytes, but for the widths, which are bits."""
+"""The memory of a network. All numbers are bytes, except the widths, which are bits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VERSION = 1
 
 
 class Widths(NamedTuple):
-    """The bits of a number: of weights and biases, of activations, of buffers."""
+    """The bits of an element: of weights and biases, of activations, of buffers."""
 
     weights: int
     activations: int
@@ -28,11 +28,11 @@ class Held(NamedTuple):
 
 
 class Activations(NamedTuple):
-    """What is live of inputs, outputs and everything between them while the network is used.
+    """The live inputs, outputs and activations at inference.
 
-    `peak` is the most, while the layer `at` runs (none: before the first); `held` are the tensors that are live then;
-    `overwritten` is the one that this layer writes its output over, where it does. `written` is the sum of all that
-    layers give (views, which write nothing, left out).
+    `peak` is the maximum, while the layer `at` runs (none: before the first); `held` are the tensors that are live
+    then; `overwritten` is the one that this layer writes its output over, where it does. `written` is the sum of all
+    that layers give (views, which write nothing, left out).
     """
 
     peak: int
@@ -46,7 +46,7 @@ class Activations(NamedTuple):
 
 
 class Training(NamedTuple):
-    """What training takes beside weights and buffers.
+    """The memory of training, besides weights and buffers.
 
     `gradients` are those of the parameters; `state` the optimizer's, with the master copy of mixed precision; `kept`
     the activations that wait for the backward pass when the forward pass ends; `peak` the most that is live of
@@ -75,7 +75,7 @@ class Budget(NamedTuple):
 
 
 class LayerMemory(NamedTuple):
-    """What one layer takes: `output` is what it writes (0 for a view), `live` what is live while it runs (None).
+    """The memory of one layer: `output` is what it writes (0 for a view), `live` what is live while it runs (None).
 
     `overwrites` is the tensor that it writes over, where it works in place.
     """

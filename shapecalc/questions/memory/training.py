@@ -1,4 +1,4 @@
-"""What a training step holds: parameters, their gradients, the optimizer's state; activations and their gradients.
+"""The memory of a training step: parameters, their gradients, the optimizer's state; activations and their gradients.
 
 Forward, every layer keeps what its backward step needs (`Layer.saves` and `Layer.kept`, after PyTorch's
 derivatives.yaml), beside what is live. Backward, in the reverse order, a layer's step needs the gradient of what it
@@ -26,7 +26,7 @@ __all__ = ["BACKWARD", "FORWARD", "OPTIMIZERS", "Pass", "check_optimizer", "opti
 OPTIMIZERS: dict[str, int] = {
     "none": 0, "sgd": 0, "momentum": 1, "rmsprop": 1, "adagrad": 1, "lion": 1, "adam": 2, "adamw": 2,
 }  # fmt: skip
-"""How many numbers an optimizer keeps for each trainable parameter: momentum, mean square, or both (Adam)."""
+"""How many values an optimizer keeps for each trainable parameter: momentum, mean square, or both (Adam)."""
 
 FORWARD = "forward"
 BACKWARD = "backward"
@@ -56,7 +56,7 @@ def check_optimizer(name: str) -> str:
 
 
 def optimizer_bytes(name: str, trainable: int, *, mixed_precision: bool) -> int:
-    """Return the bytes of an optimizer's state for so many parameters, with the master copy of mixed precision."""
+    """Return the bytes of an optimizer's state by the number of parameters, with the master copy of mixed precision."""
     return trainable * (OPTIMIZERS[name] * _STATE_BYTES + (_MASTER_BYTES if mixed_precision else 0))
 
 
@@ -89,7 +89,7 @@ class _Training:
     def __init__(self, plan: MemoryPlan) -> None:
         self.plan = plan
         self.held, self.kept, self.gradients = _Bag(plan), _Bag(plan), _Bag(plan)
-        self.extra = 0  # kept beside the storages
+        self.extra = 0  # kept in addition to the storages
         self.outputs = [i for i, storage in enumerate(plan.storages) if storage.is_output]
 
     def _moment(self, direction: str, step: int) -> Pass:

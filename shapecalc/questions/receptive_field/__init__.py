@@ -1,11 +1,11 @@
-"""Receptive fields: what of the network's input each place of a layer sees, and how that moves from place to place.
+"""Receptive fields: which part of the network's input each position of a layer depends on, and how that moves.
 
-    size     how many places of the input, along an axis, one place of the layer sees
-    jump     how far what it sees moves on with every place: the effective stride
-    padding  how far what the first place sees begins before the input: the effective padding
+    size     how many positions of the input, along an axis, one position of the layer depends on
+    jump     how far the field moves with every position: the effective stride
+    padding  how far the field of the first position begins before the input: the effective padding
 
-Over branches the field is what any of them sees, exactly: their windows together, where they move alike. Branches
-that do not (misaligned ones) are reported, and the size is then the greatest over all places. A layer that looks at
+Over branches the field is the union of theirs, exactly, where they have the same effective stride. Branches
+that do not (misaligned ones) are reported, and the size is then the maximum over all positions. A layer that depends on
 all of an axis (a global pool, a fully connected layer, attention) sees all of it; what it sees by other ways, place by
 place, is still told. Definitions: Araujo, Norris & Sim, Computing receptive fields of convolutional neural networks,
 Distill 2019.
@@ -37,9 +37,9 @@ VERSION = 1
 
 
 class Field(NamedTuple):
-    """What a place of a layer sees along one axis of one input of the network.
+    """The receptive field of a layer along one axis of one input of the network.
 
-    `sees_all` tells whether it also sees the whole axis, by a layer that looks at all of it; where there is no other
+    `sees_all` is whether it also depends on the whole axis, by a layer that covers all of it; where there is no other
     way, `size` is the part of the axis that it sees so, and `jump` is 0. `aligned` is false where branches meet that
     move differently: `jump` is then the greatest.
     """
@@ -53,13 +53,13 @@ class Field(NamedTuple):
     aligned: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the field as the JSON contract has it: a jump that is no whole number as a text, `1/2`."""
+        """Return the field for the JSON contract: a jump that is not a whole number as a text, `1/2`."""
         jump = self.jump.numerator if self.jump.denominator == 1 else str(self.jump)
         return {**self._asdict(), "jump": jump}
 
 
 class Misalignment(NamedTuple):
-    """A layer at which branches meet whose places do not move alike over the network's input."""
+    """A layer where branches with different effective strides meet."""
 
     layer: str
     axis: str
@@ -67,7 +67,7 @@ class Misalignment(NamedTuple):
 
 
 class Region(NamedTuple):
-    """The part of an input's axis that one place of a layer sees: its first and last place, counted from 0."""
+    """The part of an input's axis that one position of a layer depends on: first and last, counted from 0."""
 
     input: str
     axis: str
@@ -84,7 +84,7 @@ class ReceptiveFields(Answer):
     """The receptive fields of all layers of a report. Never changes.
 
     `fields["conv5"]` are those of a layer (or of a block: its last layer), one for each axis of each input that it
-    sees; `fields.region("conv5", (3, 4))` is the part of the input that one place sees.
+    sees; `fields.region("conv5", (3, 4))` is the part of the input that one position depends on.
     """
 
     __slots__ = ("_axes", "_fields", "_indices", "_lanes", "misaligned", "report")
@@ -109,7 +109,7 @@ class ReceptiveFields(Answer):
         return self._indices[name]
 
     def __getitem__(self, name: str) -> tuple[Field, ...]:
-        """Return the fields of a layer. Errors: `UsageError` where no layer is called so, with the nearest name."""
+        """Return the fields of a layer. Errors: `UsageError` for an unknown layer, with the nearest name."""
         index = self._index(name)
         if index not in self._fields:
             shape = self.report.rows[index].sizing.outputs[0]
@@ -120,7 +120,7 @@ class ReceptiveFields(Answer):
         return self._fields[index]
 
     def places(self, name: str) -> tuple[int, ...]:
-        """Return how many places a layer has along each axis by which a place of it is named."""
+        """Return how many positions a layer has along each axis of its positions."""
         index = self._index(name)
         return tuple([self.report.rows[index].sizing.outputs[0].sizes[axis] for axis in self._place_axes(index)])
 
@@ -128,10 +128,10 @@ class ReceptiveFields(Answer):
         return sorted({lane.axis for lanes in self._lanes[index].values() for lane in lanes if lane.axis >= 0})
 
     def region(self, name: str, place: Sequence[int] = ()) -> tuple[Region, ...]:
-        """Return what one place of a layer sees of every input: exactly, at the edges too.
+        """Return the part of every input that one position of a layer depends on: exactly, at the edges too.
 
-        `place` is counted from 0 along each axis of `places(name)`, in their order. An input of which it sees nothing
-        is left out. Errors: `UsageError` for a layer or a place that is not there.
+        `place` is counted from 0 along each axis of `places(name)`, in their order. An input that it does not depend on
+        is left out. Errors: `UsageError` for an unknown layer or position.
         """
         index, sizes = self._index(name), self.places(name)
         if len(place) != len(sizes) or not all(0 <= at < size for at, size in zip(place, sizes, strict=True)):
@@ -154,7 +154,7 @@ class ReceptiveFields(Answer):
         )
 
     def middle(self, name: str) -> tuple[int, ...]:
-        """Return the place in the middle of a layer: the later one where there are two."""
+        """Return the position in the middle of a layer: the later one where there are two."""
         return tuple([size // 2 for size in self.places(name)])
 
     def region_dict(self, name: str, place: Sequence[int] = ()) -> dict[str, Any]:
@@ -211,7 +211,7 @@ def receptive_fields(report: Report) -> ReceptiveFields:
         raise UsageError(
             Problem(
                 f"{report.name or 'the network'} has no receptive fields: no input of it has channels and space",
-                hint="they are worked out for networks over sounds, images and volumes",
+                hint="receptive fields need an input with spatial axes: sound, images, volumes",
             )
         )
     return fields
@@ -219,11 +219,11 @@ def receptive_fields(report: Report) -> ReceptiveFields:
 
 def _no_such_place(name: str, place: Sequence[int], sizes: Sequence[int]) -> Problem:
     if not sizes:
-        return Problem(f"{name} has no places: all of it sees the same", hint="leave the place out")
+        return Problem(f"{name} has no positions: all of it depends on the same input", hint="leave the position out")
     told = "×".join(map(str, sizes))
     given = "×".join(map(str, place)) or "none"
     last = "×".join(str(size - 1) for size in sizes)
-    return Problem(f"{name} has {told} places, and none at {given}", hint=f"places are 0 to {last}, first to last")
+    return Problem(f"{name} has {told} positions, but none at {given}", hint=f"positions are 0 to {last}")
 
 
 def _indices(report: Report) -> dict[str, int]:
@@ -250,7 +250,7 @@ def _field(name: str, axis: str, lanes: tuple[Lane, ...], shape: Shape) -> Field
         return Field(name, axis, span[1] - span[0] + 1, Fraction(0), -span[0], sees_all=True, aligned=True)
     period = max(len(lane.spans) for lane in own)
     places = shape.sizes[own[0].axis]
-    # Sizes come round with the period; where lanes move apart, they are widest at the one end or the other.
+    # Sizes repeat with the period; where lanes move apart, they are widest at one of the ends.
     tried = {*range(min(period, places)), *(range(max(places - period, 0), places) if len(own) > 1 else ())}
     spans = {place: hull(lane.at(place) for lane in own) for place in tried}
     size = max((span[1] - span[0] + 1 for span in spans.values() if span), default=0)

@@ -1,7 +1,7 @@
-"""Lanes: what the places of a tensor see of an input of the network, along one axis, as a pattern that comes round.
+"""Lanes: what the positions of a tensor depend on of an input of the network, along one axis, as a periodic pattern.
 
-A lane follows one axis of a tensor. Its pattern is exact: for each place of a period, the first and the last place of
-the network's input that it sees; with every period, both move on by `advance`. A sliding window has a period of 1; what
+A lane follows one axis of a tensor. Its pattern is exact: for each position of a period, the first and last position of
+the network's input that it depends on; every period, both move by `advance`. A sliding window has a period of 1; what
 is enlarged r times over has one of r.
 """
 
@@ -25,17 +25,17 @@ __all__ = ["Lane", "Work", "hull", "joined", "through"]
 _LONGEST = 20_000
 
 _MOST_WORK = 1_000_000
-"""Positions that are looked at, over all layers of a network: seconds."""
+"""The maximum number of positions computed, over all layers of a network: seconds."""
 
 
 class Work:
-    """What is left of the work that the receptive fields of one network may take."""
+    """The rest of the work allowed for the receptive fields of one network."""
 
     def __init__(self, most: int = _MOST_WORK) -> None:
         self.left = most
 
     def spend(self, positions: int) -> None:
-        """Take so many positions to be looked at. Errors: `UsageError` where that is too many in all."""
+        """Count positions to be computed. Errors: `UsageError` where that is too many in all."""
         self.left -= positions
         if self.left < 0:
             raise UsageError(
@@ -48,14 +48,14 @@ class Work:
 
 
 Span = tuple[int, int] | None
-"""The first and the last place that are seen; None where none is."""
+"""The first and the last position of a field; None where it is empty."""
 
 
 class Lane(NamedTuple):
-    """One way in which a tensor sees an axis of the network's input.
+    """One way in which a tensor depends on an axis of the network's input.
 
-    Place o of the tensor's axis sees `spans[o]`, before anything is clipped to the input; `axis` is -1 where all
-    places see the same (and then the one span is clipped).
+    Position o of the tensor's axis depends on `spans[o]`, before anything is clipped to the input; `axis` is -1 where
+    all positions depend on the same (and then the one span is clipped).
     """
 
     spans: tuple[Span, ...]
@@ -63,25 +63,25 @@ class Lane(NamedTuple):
     axis: int
 
     def at(self, place: int) -> Span:
-        """Return what a place sees."""
+        """Return the span of a position."""
         turns, phase = divmod(place, len(self.spans))
         span = self.spans[phase]
         on = turns * self.advance
         return span and (span[0] + on, span[1] + on)
 
     def is_steady(self) -> bool:
-        """Tell whether every place sees something, and none less far than the one before it, at either end."""
+        """Return whether every position has a span, and its ends never move backwards."""
         spans = [*self.spans, self.at(len(self.spans))]
         return all(a and b and a[0] <= b[0] and a[1] <= b[1] for a, b in pairwise(spans))
 
     @property
     def jump(self) -> Fraction:
-        """How far what is seen moves on with every place."""
+        """How far the span moves with every position."""
         return Fraction(self.advance, len(self.spans))
 
 
 def hull(spans: Iterable[Span]) -> Span:
-    """Return the least span that holds all of these."""
+    """Return the smallest span that contains all of these."""
     first = last = None
     for span in spans:
         if span:
@@ -91,7 +91,7 @@ def hull(spans: Iterable[Span]) -> Span:
 
 
 def through(lane: Lane, dependence: AxisDependence, axis: int, size: int, limit: int, work: Work) -> Lane | None:
-    """Return what is seen through a layer whose places have this dependence of a tensor with this lane.
+    """Return the lane of a layer with this dependence on a tensor with this lane.
 
     `axis` is the output's, `size` that of the tensor's axis, `limit` that of the network's input. None: nothing.
     """
@@ -112,7 +112,7 @@ def through(lane: Lane, dependence: AxisDependence, axis: int, size: int, limit:
 
 
 def _seen(lane: Lane, places: range, work: Work, *, is_steady: bool) -> Span:
-    """Return what a run of places sees: what they see moves on with them, so that in a steady lane the ends tell."""
+    """Return the span of a run of positions: in a steady lane that of its ends."""
     if not places:
         return None
     if is_steady:
@@ -135,9 +135,9 @@ def _clipped(span: tuple[int, int], limit: int) -> Span:
 
 
 def joined(lanes: Iterable[Lane], work: Work) -> tuple[Lane, ...]:
-    """Return the lanes of what sees by all of these: those that move alike are one, that sees what any of them does."""
+    """Return the union of lanes: those with the same effective stride are merged."""
     groups: dict[tuple[int, Fraction], dict[Lane, None]] = {}
-    for lane in {id(lane): lane for lane in lanes}.values():  # the same one many times over is looked at once
+    for lane in {id(lane): lane for lane in lanes}.values():  # each once
         groups.setdefault((lane.axis, lane.jump), {})[lane] = None
     found = tuple([_together(list(alike), work) for alike in groups.values()])
     work.spend(len(found) * max([len(lane.spans) for lane in found]))  # that the fields are then found among
@@ -158,8 +158,8 @@ def _check(period: int) -> None:
     if period > _LONGEST:
         raise UsageError(
             Problem(
-                f"what the places of this network see comes round only after {period:,} of them: "
-                "its receptive fields are too long to be worked out",
-                hint=f"sizes of which one divides the other come round sooner; at most {_LONGEST:,} are looked at",
+                f"the pattern of this network's receptive fields repeats only after {period:,} positions: "
+                "that is too long to compute",
+                hint=f"sizes of which one divides the other repeat sooner; the maximum is {_LONGEST:,}",
             )
         )

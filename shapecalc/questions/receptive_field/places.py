@@ -1,4 +1,4 @@
-"""Sets of places along one axis, as runs, and what such a set sees through a layer: exact to the gaps in it."""
+"""Sets of positions along one axis, as runs, and what such a set depends on through a layer: exact with its gaps."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 __all__ = ["Gaps", "Places", "seen", "united"]
 
 Places = list[tuple[int, int]]
-"""Runs of places, first and last, in order and apart."""
+"""Runs of positions, first and last, in order and disjoint."""
 
 _MOST = 1_000_000
 
 
 class Gaps:
-    """How many places and runs may still be looked at one by one, over a whole network; beyond, no gaps are told."""
+    """How many positions and runs may still be computed one by one, over a whole network; beyond, gaps are ignored."""
 
     def __init__(self, most: int = _MOST) -> None:
         self.left = most
 
     def afford(self, number: int) -> bool:
-        """Tell whether so many may be looked at, and take them to be."""
+        """Return whether that many may be computed, and count them."""
         if number > self.left:
             return False
         self.left -= number
@@ -45,7 +45,7 @@ def united(runs: Iterable[tuple[int, int]]) -> Places:
 
 
 def seen(places: Places, dependence: AxisDependence, size: int, gaps: Gaps) -> Places:
-    """Return what a set of places sees of an axis of this size."""
+    """Return what a set of positions depends on of an axis of this size."""
     if places and not gaps.afford(len(places)):
         places = [(places[0][0], places[-1][1])]
     runs = [run for place in places for run in _through(place, dependence, gaps)]
@@ -53,7 +53,7 @@ def seen(places: Places, dependence: AxisDependence, size: int, gaps: Gaps) -> P
 
 
 def _through(run: tuple[int, int], dependence: AxisDependence, gaps: Gaps) -> Places:
-    """Return what a run of places sees, beyond the edges too."""
+    """Return what a run of positions depends on, beyond the edges too."""
     first, last = run
     taps = dependence.seen[0]
     if dependence.period == 1 and taps:
@@ -67,12 +67,12 @@ def _through(run: tuple[int, int], dependence: AxisDependence, gaps: Gaps) -> Pl
 
 
 def _count(places: range) -> int:
-    """Return how many there are: `len` ends at 2⁶³."""
+    """Return the number of positions: `len` ends at 2⁶³."""
     return -((places.start - places.stop) // places.step)
 
 
 def _one_by_one(first: int, last: int, dependence: AxisDependence, gaps: Gaps) -> Places | None:
-    """Return what each place of a run sees; None where these are too many to look at."""
+    """Return what each position of a run depends on; None where these are too many."""
     if not gaps.afford(last - first + 1):
         return None
     found: Places = []
@@ -90,7 +90,7 @@ def _one_by_one(first: int, last: int, dependence: AxisDependence, gaps: Gaps) -
 
 
 def _without_gaps(first: int, last: int, dependence: AxisDependence) -> Places:
-    """Return from where to where a run of places sees: that shows within a period of either end."""
+    """Return the first and last position that a run depends on: found within a period of either end."""
     starts, ends = range(first, last + 1)[: dependence.period], range(first, last + 1)[-dependence.period :]
     firsts = [taps[0] for taps in map(dependence.at, starts) if taps]
     lasts = [taps[-1] for taps in map(dependence.at, ends) if taps]
@@ -98,7 +98,7 @@ def _without_gaps(first: int, last: int, dependence: AxisDependence) -> Places:
 
 
 def _folded(run: tuple[int, int], size: int, dependence: AxisDependence) -> Iterator[tuple[int, int]]:
-    """Yield the places of an axis that a run stands for: beyond the edges are zeros, or the axis' own numbers."""
+    """Yield the positions of an axis that a run maps to: beyond the edges are zeros, or the axis' own elements."""
     first, last = run
     beyond = dependence.beyond
     low, high = (dependence.cropped[0], size - dependence.cropped[1] - 1) if beyond == CIRCULAR else (0, size - 1)

@@ -1,4 +1,4 @@
-"""Through the graph: the lanes of every layer from the input on, and what some places of a layer see, back to it."""
+"""Traces through the graph: the lanes of every layer, forward, and what positions of a layer depend on, backward."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 __all__ = ["Axes", "Box", "Lanes", "input_axes", "lanes_of", "traced"]
 
 Axes = dict[tuple[int, int], str]
-"""The axes of the network's inputs that are space, by the input's number and the axis': what they are called."""
+"""The names of the spatial axes of the network's inputs, by the index of input and axis."""
 
 Box = list[Places]
-"""Places of a tensor, for each axis: all that have one of them along each."""
+"""Positions of a tensor, for each axis: their product."""
 
 _MOST_BOXES = 8
-"""Of a tensor; where more ways lead to it, what lies between them may be told to be seen too."""
+"""The maximum number of boxes of a tensor; with more, positions between them may be included."""
 
 _MOST_TRACED = 20_000
-"""Layers that are gone back through, in all, for what a layer that looks at all of an axis sees to the edges."""
+"""The maximum number of layers traced back for layers that depend on all of an axis."""
 
 Lanes = dict[tuple[int, int], tuple[Lane, ...]]
-"""How a tensor sees each of them."""
+"""The lanes of a tensor for each of them."""
 
 
 def input_axes(report: Report) -> Axes:
-    """Return the axes of the network's inputs that are space, and what they are called."""
+    """Return the spatial axes of the network's inputs, and their names."""
     # A tensor of two axes is channels and a length where a layer slides a window over it, else positions and features.
     is_sound = any(shape.is_map and shape.rank == 2 for row in report.rows for shape in row.sizing.outputs)
     axes: Axes = {}
@@ -62,7 +62,7 @@ def lanes_of(report: Report, axes: Axes) -> list[Lanes]:
 
 
 class _Walk:
-    """The way through a network, layer by layer: the lanes that were found, and the work that is left."""
+    """A trace of a network, layer by layer: the lanes found, and the work left."""
 
     def __init__(self, report: Report, axes: Axes) -> None:
         self.report, self.axes, self.work = report, axes, Work()
@@ -85,7 +85,7 @@ class _Walk:
         self.found.append({key: joined(gathered[key], self.work) for key in self.axes if key in gathered})
 
     def moved(self, lane: Lane, row: Row, look: Look, key: tuple[int, int]) -> Lane | None:
-        """Return a lane of an input as it is behind the layer; None where nothing is seen any more."""
+        """Return a lane of an input after the layer; None where it is empty."""
         self.work.spend(1)
         if lane.axis < 0:
             return lane
@@ -98,7 +98,7 @@ class _Walk:
         )
 
     def whole(self, giver: Reference) -> dict[int, list[Box]] | None:
-        """Return what all of a tensor sees of the inputs, to the edges; None where that is too much to trace."""
+        """Return what all of a tensor depends on of the inputs, to the edges; None where that is too much to trace."""
         if giver not in self.wholes:
             self.left -= max(giver.node, 0)
             shape = _shape_of(self.report, giver)
@@ -121,7 +121,7 @@ def _lanes_at(reference: Reference, found: Sequence[Lanes], axes: Axes) -> Lanes
 
 
 def traced(report: Report, of: Reference, start: Box, gaps: Gaps | None = None) -> dict[int, list[Box]]:
-    """Return what of each input of the network is seen by these places (for each axis) of a tensor."""
+    """Return what these positions (for each axis) of a tensor depend on of each input of the network."""
     wanted: dict[Reference, list[Box]] = {of: [start]}
     gaps = gaps or Gaps()
     for node in range(of.node, -1, -1):
@@ -136,7 +136,7 @@ def traced(report: Report, of: Reference, start: Box, gaps: Gaps | None = None) 
 
 
 def _seen_of(row: Row, look: Look, box: Box, gaps: Gaps) -> Box:
-    """Return what places (for each axis) of a layer see of one of its inputs; nothing where an axis is not seen."""
+    """Return what positions (for each axis) of a layer depend on of one of its inputs; empty where an axis is."""
     sizes = row.sizing.inputs[look.input].sizes
     pairs = zip(look.axes, sizes, strict=True)
     found = [seen(box[axis] if axis >= 0 else [(0, 0)], dependence, size, gaps) for (dependence, axis), size in pairs]
@@ -144,7 +144,7 @@ def _seen_of(row: Row, look: Look, box: Box, gaps: Gaps) -> Box:
 
 
 def _add(boxes: list[Box], new: Box) -> None:
-    """Add to what is seen of a tensor: boxes that differ along one axis are one, and so are too many of them."""
+    """Add boxes of a tensor: boxes that differ along one axis are merged, and so are too many of them."""
     if not new:
         return
     for i, box in enumerate(boxes):

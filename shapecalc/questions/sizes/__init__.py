@@ -1,4 +1,4 @@
-"""Which input sizes a network takes: all that are legal, the smallest, and those that no rounding touches.
+"""Which input sizes a network accepts: all that are legal, the smallest, and those without rounding.
 
 Every size is tried, from 1 to beyond three periods of the pattern that shows, on lists of candidates: one pass over
 the formulas for all of them. The pattern is then verified beyond what was tried, by plain inference.
@@ -43,13 +43,13 @@ _FIRST = 512
 _COMBINATIONS = 24
 _TRIED_BEYOND = 4
 _MOST_WORK = 10_000_000
-"""Tensors of candidates that are sized to find which inputs go together, and what each may be: seconds."""
+"""The maximum number of tensors of candidates sized to find which inputs belong together: seconds."""
 
 
 class AxisSizes(NamedTuple):
-    """The sizes that axes of the inputs may have: each of them by itself, or (`together`) all as one.
+    """The sizes that axes of the inputs may have: each of them on its own, or (`together`) all equal.
 
-    `exact` are those with which every window ends at the edge, and every map meets its like without being repeated.
+    `exact` are those with which every window ends at the edge, and no map is broadcast.
     `rounded` names the layers where the size as it is given is not exact.
     """
 
@@ -100,7 +100,7 @@ class LegalSizes(Answer, _LegalSizesFields):
 
 
 def find_sizes(graph: Graph) -> LegalSizes:
-    """Return the input sizes that a network takes. Its own sizes need not be among them.
+    """Return the input sizes that a network accepts. Its own sizes need not be among them.
 
     Errors: `ShapeError` for what no input size would fix.
     """
@@ -108,7 +108,7 @@ def find_sizes(graph: Graph) -> LegalSizes:
         return _find_sizes(graph)
     except ShapeError:
         problems = sizings_of(graph)[1]
-        if problems:  # told of the sizes as they are, not of many at once
+        if problems:  # reported for the sizes as they are, not for many at once
             raise ShapeError(problems) from None
         raise
 
@@ -171,7 +171,7 @@ def _input_groups(graph: Graph) -> list[list[str]]:
 
 
 def _are_coupled(graph: Graph, one: str, other: str) -> bool:
-    """Tell whether two inputs can be of a larger size together, where one of them alone cannot."""
+    """Return whether two inputs can be of a larger size together, where one of them alone cannot."""
     places = [(one, 0)], [(other, 0)], [(one, 0), (other, 0)]
     most = _most(free_sizes(graph.inputs[one]))
     alone, _, both = (sum(scan(varied(graph, group, range(1, most + 1)), most)[0]) for group in places)
@@ -209,7 +209,7 @@ def _rounded(graph: Graph, given: Mapping[Place, int]) -> tuple[str, ...]:
 
 
 def _divides_anew(inputs: Sequence[Any], outputs: Sequence[Any], sizing: Any, node: Any) -> bool:
-    """Tell whether a layer itself divides inexactly, on inputs taken as exact."""
+    """Return whether a layer itself divides inexactly, if its inputs are exact."""
     if not any(isinstance(size, Many) for size in inputs) or not outputs:
         return False
     clean = tuple(

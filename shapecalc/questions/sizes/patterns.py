@@ -31,7 +31,7 @@ _MOST_TENSORS = 5_000
 """Between the layers of a network whose sizes are looked for."""
 
 _REGION = 2_048
-"""Numbers that are tried behind one at which something begins or ceases to fit."""
+"""How many numbers are tried after one at which something begins or ceases to fit."""
 
 _AROUND = 256
 _FAR_TURNS = (0, 1, 2, 3, 5, 10, 100, 1000)
@@ -44,7 +44,7 @@ Vary: TypeAlias = "Callable[[Sequence[int]], Graph]"
 def find_pattern_of(vary: Vary, known: Sequence[int] = ()) -> tuple[SizeSet, SizeSet]:
     """Return which numbers are legal and which exact: `vary` gives the graph with many of them in one place.
 
-    Every number is tried up to where a pattern shows, or to 16,384. Beyond, numbers are tried behind each at which
+    Every number is tried up to where a pattern shows, or to 16,384. Beyond, numbers are tried after each at which
     something begins or ceases to fit, and around those that are `known` to be of interest.
     """
     legal, precise = _patterns_at_first(vary)
@@ -55,11 +55,11 @@ def find_pattern_of(vary: Vary, known: Sequence[int] = ()) -> tuple[SizeSet, Siz
 
 
 class _TooMuchError(Exception):
-    """What it is worth to look for sizes beyond those that are tried one by one has been done."""
+    """The limit of work for sizes beyond those that are tried one by one is reached."""
 
 
 def _bounded(vary: Vary) -> Vary:
-    """Return the same, that raises once too much has been asked of it."""
+    """Return the same function, which raises once its limit of work is reached."""
     left = _MOST_WORK // 3
 
     def vary_while_it_lasts(sizes: Sequence[int]) -> Graph:
@@ -84,14 +84,14 @@ def _completed(legal: SizeSet, precise: SizeSet, vary: Vary, known: Sequence[int
 
 
 class FarRegion:
-    """The numbers from one on and before another (0: for ever); the first of them are tried when they are asked for."""
+    """The numbers from one on and below another (0: no end); the first of them are tried on demand."""
 
     def __init__(self, first: int, end: int, vary: Vary) -> None:
         self.first, self.end, self._vary = first, end, vary
         self._flags: tuple[list[bool], list[bool]] = ([], [])
 
     def flags(self, which: int, most: int = 0) -> list[bool]:
-        """Return which of the numbers are legal (0) or exact (1): of the first 2,048, or as many as are asked for."""
+        """Return which of the numbers are legal (0) or exact (1): of the first 2,048, or as many as requested."""
         most = most or _REGION
         count = min(most, self.end - self.first) if self.end else most
         if len(self._flags[0]) < count:
@@ -107,7 +107,7 @@ class FarRegion:
         return scan(self._vary(range(self.first, self.first + _REGION)), _REGION, divides=False)[0]
 
     def divisions(self, numbers: Sequence[int]) -> list[tuple[int, Sequence[int]]]:
-        """Return what has to be divisible: by which number (0: one that varies), and its value for each number."""
+        """Return what must be divisible: by which number (0: one that varies), and its value for each number."""
         asked = infer_generic(self._vary(numbers), counts=False).constraints
         pairs = [(one.left, one.right) for one in asked if one.relation == DIVIDES and varies(one)]
         return [(left if type(left) is int else 0, values_of(right, len(numbers))) for left, right in pairs]
@@ -117,7 +117,7 @@ class FarRegion:
         return [self.first + i for i, flag in enumerate(self.flags(which, most)) if flag]
 
     def agrees(self, sizes: SizeSet, which: int) -> bool:
-        """Tell whether a set is right about the numbers that were tried."""
+        """Return whether a set is right about the numbers that were tried."""
         return all(flag == (self.first + i in sizes) for i, flag in enumerate(self.flags(which)))
 
 
@@ -290,12 +290,12 @@ def _patterns_at_first(vary: Vary) -> tuple[SizeSet, SizeSet]:
 
 
 def _last(graph: Graph) -> int:
-    """Return the largest size that is tried of a network. Errors: `UsageError` where even few sizes take too long."""
+    """Return the largest size that is tried on a network. Errors: `UsageError` where even few sizes take too long."""
     tensors = _tensors(graph)
     if tensors > _MOST_TENSORS:
         raise UsageError(
             Problem(
-                f"{graph.name or 'the network'} has {tensors:,} tensors between its layers: sizes are looked for among "
+                f"{graph.name or 'the network'} has {tensors:,} tensors between its layers: sizes are searched among "
                 f"at most {_MOST_TENSORS:,}",
                 hint="ask about a part of it, or repeat its blocks less often",
             )

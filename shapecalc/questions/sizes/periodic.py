@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 __all__ = ["SizeSet", "find_pattern"]
 
 _LISTED = 8
-_PERIODS = 3  # how often a pattern must be seen to count as one
+_PERIODS = 3  # how often a pattern must repeat to count as one
 
 
 class SizeSet(NamedTuple):
-    """A set of whole numbers from 1 on: some irregular ones, then a pattern that repeats, for ever or up to an end.
+    """A set of whole numbers from 1 on: some irregular ones, then a pattern that repeats, without end or up to one.
 
     `residues` are the members in the first period, which begins at `start`; with `period` 0 the irregular ones are
     all. `searched` is up to where each size was tried; `end` is beyond which the pattern has no member (0: it has no
@@ -65,7 +65,7 @@ class SizeSet(NamedTuple):
         return tuple(n for n in (below, above) if n)
 
     def text(self) -> str:
-        """Say in words which sizes belong: `every size from 67 on`, `188 + 16·k`, `1 to 512`."""
+        """Return the sizes in words: `every size from 67 on`, `188 + 16·k`, `1 to 512`."""
         if not self.smallest:
             return f"none up to {self.searched:,}" + ("" if self.complete else "; beyond, not every size was tried")
         parts = _runs(self.irregular)
@@ -92,7 +92,7 @@ class SizeSet(NamedTuple):
         }
 
     def folded(self) -> SizeSet:
-        """Return the same set with a pattern that begins as early as it may."""
+        """Return the same set with a pattern that begins as early as possible."""
         found, count = self, len(self.residues)
         while found.period and count and len(found.irregular) >= count:
             earlier = tuple([n - found.period for n in found.residues])

@@ -34,26 +34,26 @@ def with_sizes(graph: Graph, sizes: Mapping[Place, Any]) -> Graph:
 
 
 def free_sizes(shape: Shape) -> tuple[Any, ...]:
-    """Return the sizes that may be asked about: the spatial ones, or that of the one axis."""
+    """Return the free axes: the spatial ones, or the only axis."""
     return shape.spatial if shape.rank > 1 else shape.sizes
 
 
 def axis_names(shape: Shape) -> tuple[str, ...]:
-    """Return what the free axes of an input are called."""
+    """Return the names of the free axes of an input."""
     if shape.rank == 1:
         return ("size",)
     return names_of_axes(len(shape.spatial))
 
 
 def varied(graph: Graph, places: Sequence[Place], sizes: Sequence[int]) -> Graph:
-    """Return the graph with many sizes along places that are varied as one."""
+    """Return the graph with many sizes along axes that are varied together."""
     return with_sizes(graph, dict.fromkeys(places, Many(sizes)))
 
 
 def scan(graph: Graph, candidates: int, *, divides: bool = True) -> tuple[list[bool], list[bool]]:
-    """Tell, candidate by candidate, whether a graph on lists of numbers is right, and whether it is exact.
+    """Return for each candidate whether a graph on lists of numbers fits, and whether it is exact.
 
-    Without `divides` it is not asked whether what has to be divisible is so.
+    Without `divides` divisibility is not checked.
     """
     inferred = infer_generic(graph, counts=any(node.shares >= 0 for node in graph.nodes))
     legal = [True] * candidates
@@ -68,12 +68,12 @@ def scan(graph: Graph, candidates: int, *, divides: bool = True) -> tuple[list[b
 
 
 def _both(one: list[bool], other: Sequence[bool]) -> list[bool]:
-    """Return which candidates are in both; most constraints are met by all, which is seen without a new list."""
+    """Return which candidates are in both; most constraints are met by all, which needs no new list."""
     return one if all(other) else list(map(operator.and_, one, other))
 
 
 def varies(constraint: Constraint) -> bool:
-    """Tell whether a constraint is kept by some candidates and not by others."""
+    """Return whether a constraint is met by some candidates and not by others."""
     return isinstance(constraint.left, Many) or isinstance(constraint.right, Many)
 
 

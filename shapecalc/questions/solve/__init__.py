@@ -1,4 +1,4 @@
-"""Questions asked backwards: what gives an output size, what meets a budget, what fixes a network."""
+"""Inverse questions: arguments for an output size, settings for a budget, fixes for a network."""
 
 from shapecalc.questions.solve.budgets import solve_budget
 from shapecalc.questions.solve.changes import ArgumentChange

@@ -1,8 +1,8 @@
 """Which settings of variables meet a budget of parameters, MACs or memory: exact, and the closest below it first.
 
-Where the variables only make sizes, many settings are worked out in one pass, on lists of numbers; where they decide
-how the network is built, each setting is built and inferred by itself. The best answers are worked out once more on
-plain numbers. One search is one class and one file: what is tried follows from what was needed so far.
+Where the variables only change sizes, many settings are computed in one pass, on lists of numbers; where they decide
+how the network is built, each setting is built and inferred on its own. The best answers are computed again on
+plain numbers. A search is one class: what it tries next depends on its results so far.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ __all__ = ["solve_budget"]
 _MOST_SETTINGS = 100_000
 _MOST_BUILDS = 3_000
 _MOST_BUILT = 300_000
-"""Layers that are built in all, where each setting is built by itself: seconds."""
+"""The maximum number of layers built, where each setting is built on its own: seconds."""
 _MEMORY = 4
-"""How many layers are built in the time in which it is found what is live while one runs."""
+"""Layers built in the time of computing the live tensors of one layer."""
 _MOST_SIZED = 40_000_000
-"""Layers of settings that are sized in all, where many settings are worked out in one pass."""
+"""The maximum number of layers sized, where many settings are computed in one pass."""
 _MOST_LAYERS = 100_000
 """Of a network that is searched."""
 _CHUNK = 4_096
@@ -85,7 +85,7 @@ def solve_budget(
 
 
 class _UnlikeInferenceError(Exception):
-    """What was worked out for many settings in one pass is not what inference gives for one of them."""
+    """The results of many settings in one pass differ from inference of one of them."""
 
 
 class _UnchangingError(Exception):
@@ -93,7 +93,7 @@ class _UnchangingError(Exception):
 
 
 class _Search:
-    """One search: what was asked, and what is tried."""
+    """One search: its question and its candidates."""
 
     def __init__(
         self,
@@ -135,7 +135,7 @@ class _Search:
                 best.append(found)
                 if len(best) > 2 * _KEPT:
                     best = sorted(best, key=closeness)[:_KEPT]
-        how = "many settings in one pass" if self.in_one_pass else "each setting built by itself"
+        how = "many settings in one pass" if self.in_one_pass else "each setting built on its own"
         chosen = tuple(sorted(best, key=closeness)[:_KEPT])
         if count:
             least = None
@@ -156,7 +156,7 @@ class _Search:
             )
 
     def _confirm(self, solution: BudgetSolution) -> None:
-        """Work out once more on plain numbers what a setting needs: memory as `shapecalc memory` does."""
+        """Compute again on plain numbers what a setting needs: memory as `shapecalc memory` does."""
         graph = self._graph(solution.settings)
         again: dict[str, int] = {}
         if graph is not None:
@@ -171,7 +171,7 @@ class _Search:
             raise ShapeError(f"what {solution.settings} needs could not be confirmed by inference")
 
     def _takes_fractions(self, name: str) -> bool:
-        """Tell whether a variable, a whole number in the specification, could be a fraction."""
+        """Return whether a variable, a whole number in the specification, could be a fraction."""
         if name == INPUT:
             return False
         variables = {name: self._given(name) + 0.5}
@@ -185,7 +185,7 @@ class _Search:
         )
 
     def _takes_many(self) -> bool:
-        """Tell whether every variable only makes sizes, and decides nothing of how the network is built."""
+        """Return whether every variable only makes sizes, and decides nothing of how the network is built."""
         numbers = {name: Many([int(self._given(name))]) for name in self.names if name != INPUT}
         _, problems = self.rebuild(numbers) if numbers else (None, [])
         return not problems
@@ -333,5 +333,5 @@ class _Search:
         return None if found is None else {what: int(values[0]) for what, values in found[1].items()}
 
     def _beyond(self, amounts: Mapping[str, int] | None) -> bool | None:
-        """Tell whether amounts are beyond a budget; None where there are none."""
+        """Return whether amounts are over a budget; None where there are none."""
         return None if amounts is None else any(amounts[what] > most for what, most in self.budgets.items())

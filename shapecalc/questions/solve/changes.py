@@ -1,4 +1,4 @@
-"""The changes that may make layers fit: other values of arguments, at and before what does not fit, and input sizes."""
+"""Changes that may make layers fit: other values of arguments, at and before the misfit, and input sizes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MOST_LAYERS = 60
 
 
 class ArgumentChange(NamedTuple):
-    """One change: an argument of the layers at one place, or (`layers` empty) the size of an input.
+    """One change: an argument of the layers at one location, or (`layers` empty) the size of an input.
 
     `composite` is the kind whose argument it is, where the layers are what a composite is made of: what comes of it
     shows only once it is written.
@@ -45,7 +45,7 @@ class ArgumentChange(NamedTuple):
     composite: str = ""
 
     def text(self) -> str:
-        """Say the change in words."""
+        """Return the change in words."""
         where = self.layers[0] if self.layers else "the input"
         more = f" (and {count_noun(len(self.layers) - 1, 'more layer')})" if len(self.layers) > 1 else ""
         old = "" if self.old is None else f", not {_shown(self.old)}"
@@ -134,7 +134,7 @@ def _same_place(graph: Graph, index: int) -> tuple[int, ...]:
 
 
 def _distances(graph: Graph, failing: Sequence[int]) -> dict[int, int]:
-    """Return how many layers before one that does not fit each layer stands, of those that lead to one."""
+    """Return the distance of each layer to one after it that does not fit."""
     found = dict.fromkeys(failing, 0)
     waiting = list(failing)
     while waiting:
@@ -147,7 +147,7 @@ def _distances(graph: Graph, failing: Sequence[int]) -> dict[int, int]:
 
 
 def _hints(graph: Graph, sizings: Sequence[Sizing | None], failing: Sequence[int]) -> list[int]:
-    """Return the numbers that stand against one another where layers do not fit."""
+    """Return the numbers that disagree where layers do not fit."""
     hints: dict[int, None] = {}
     shapes = list(graph.inputs.values())
     for index in failing:
@@ -182,7 +182,7 @@ def _layer_changes(
 
 
 def _values(argument: Any, old: Any, hints: Sequence[int]) -> list[Any]:
-    """Return the values that an argument is tried with in place of its own."""
+    """Return the candidate values of an argument."""
     if isinstance(argument, Sizes) and isinstance(old, tuple):
         return [(*old[:i], -1, *old[i + 1 :]) for i in range(len(old))] if -1 not in old else []
     if (

@@ -1,4 +1,4 @@
-"""What `solve` calls usual, and which change it calls small: tables of costs, each with its reason.
+"""Which windows `solve` considers usual, and which changes small: tables of costs, each with its reason.
 
 Answers come in the order of their costs. docs/solve.md shows both tables; a test makes them from these rows.
 """
@@ -41,10 +41,10 @@ GROWN = "a vector that grows into a map"
 
 
 class Window(NamedTuple):
-    """A window that is judged: its arguments, the sizes that it slides over, and what its layer is.
+    """A candidate window: its arguments, the sizes that it slides over, and the type of its layer.
 
-    `learns`: it has weights; `spreads`: it is transposed, so that one position of the input makes many of the output;
-    `exact`: it ends at the edge, so that nothing is dropped.
+    `learns`: it has weights; `spreads`: it is transposed, so that one position of the input contributes to many of the
+    output; `exact`: it ends at the edge, so that nothing is dropped.
     """
 
     given: tuple[int, ...]
@@ -77,7 +77,7 @@ class Window(NamedTuple):
 
 
 class WindowCost(NamedTuple):
-    """What a use of a window costs: `weight` for each of what `measure` counts."""
+    """A cost of a window: `weight` for each unit of `measure`."""
 
     sorts: tuple[str, ...]
     what: str
@@ -137,7 +137,7 @@ def cost_of_window(window: Window) -> float:
     return float(sum(row.weight * row.measure(window) for row in WINDOWS if window.sort in row.sorts))
 
 
-# How much of a change to a network it is to give an argument another value.
+# The cost of changing an argument.
 
 
 class ChangeCost(NamedTuple):
@@ -173,14 +173,14 @@ CHANGES: dict[str, ChangeCost] = {
     _DISTANCE: ChangeCost("each layer between it and the shape error, at most 1 in all", 0.3, "mistakes are near"),
     _LAYERS: ChangeCost("each further layer written in the same place, at most 1 in all", 0.2, "more layers change"),
 }  # fmt: skip
-"""How much of a change it is: the sum of what is changed, by how much, and where."""
+"""The cost of a change: the sum of costs of what is changed, by how much, and where."""
 
 _MOST = 1.0
-"""What the distance, or the number of layers, adds at most."""
+"""The maximum cost of the distance, or of the number of layers."""
 
 
 def cost_of_change(argument: Argument, old: Any, new: Any, distance: int, layers: int) -> float:
-    """Return how great a change it is, so many layers before what does not fit, of so many layers at once."""
+    """Return the cost of a change by its distance to the layer that does not fit and its number of layers."""
     weight = CHANGES.get(argument.role, CHANGES[_OTHER]).weight
     step = _step(old, new, is_window=isinstance(argument, PerAxis)) if weight else 0.0
     far = min(_MOST, CHANGES[_DISTANCE].weight * distance)
@@ -197,11 +197,11 @@ def _step(old: Any, new: Any, *, is_window: bool) -> float:
 
 
 def cost_of_batch_axis() -> float:
-    """Return how great a change it is to take the batch axis off an input."""
+    """Return the cost of removing the batch axis of an input."""
     return CHANGES[_BATCH_AXIS].weight
 
 
 def cost_of_input(old: Sequence[int], new: Sequence[int]) -> float:
-    """Return how great a change it is to give the spatial axes of an input other sizes."""
+    """Return the cost of other sizes of the spatial axes of an input."""
     doublings = [abs(math.log2(b / a)) * CHANGES[_INPUT_DOUBLINGS].weight for a, b in zip(old, new, strict=True)]
     return CHANGES[_INPUT_SIZE].weight + sum(doublings) / len(doublings)

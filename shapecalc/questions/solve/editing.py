@@ -26,7 +26,7 @@ class Edit(NamedTuple):
 
 
 def given_arguments(text: str, mark: Mark, cls: type[Layer]) -> dict[str, Any]:
-    """Return the arguments that the item at a mark gives its kind in one word each, by their own names."""
+    """Return the arguments of the item at a mark that are one word each, by their own names."""
     found = _entry_at(text, mark)
     given = found[1] if found else None
     if isinstance(given, MapValue):
@@ -89,7 +89,7 @@ def _list_replaced(text: str, value: ListValue, written: str) -> Edit | None:
 
 
 def _entries(root: Value) -> Iterator[tuple[Scalar, Value | None]]:
-    """Yield every word of a text that may be a kind, and what it is told."""
+    """Yield every word of a text that may be a kind, with its arguments."""
     waiting: list[Value] = [root]
     while waiting:
         value = waiting.pop()

@@ -30,7 +30,7 @@ _MOST_WORK = 200_000
 """Layers that are sized, over all trials: seconds."""
 
 _REREAD = 20
-"""How many layers are sized in the time that one is read anew."""
+"""Layers sized in the time of reading one again."""
 _BEAM = 24
 _TOLD = 12
 
@@ -63,9 +63,9 @@ class _FixesFields(NamedTuple):
 
 
 class Fixes(Answer, _FixesFields):
-    """What is wrong with a network, and the fixes found, the smallest first; `trials` is how many were tried.
+    """The problems of a network and the fixes found, the smallest first; `trials` is the number of changes tried.
 
-    `is_cut_short` tells that there were more to try than the work allowed.
+    `is_cut_short` is whether the limit of work ended the search.
     """
 
     __slots__ = ()
@@ -126,7 +126,7 @@ class _Search:
         return Fixes(self.graph.name, tuple(self.problems), tuple(fixes), self.trials, self.is_cut_short())
 
     def is_cut_short(self) -> bool:
-        """Tell whether no more may be tried."""
+        """Return whether no more may be tried."""
         return self.trials >= _MOST_TRIALS or self.work < 0
 
     def _tried(
@@ -158,7 +158,7 @@ class _Search:
 
     def _written(self, change: ArgumentChange) -> Graph | None:
         """Return the graph of the text with a change written into it; None where it cannot be."""
-        assert change.mark is not None  # (a change of a composite has its place)
+        assert change.mark is not None  # (a change of a composite has a location)
         source = change.mark.source
         edit = _edit(source.text, change, self.graph) if source.name == self.graph.file else None
         return self.reread(edit.text) if edit else None
@@ -196,7 +196,7 @@ class _Search:
 
 
 def _edit(text: str, change: ArgumentChange, graph: Graph) -> Edit | None:
-    assert change.mark is not None  # (who calls has seen to it)
+    assert change.mark is not None  # (the caller made sure)
     if not change.layers:
         return edit_input(text, change.argument, "x".join(map(str, change.new)))
     layer = KINDS[change.composite] if change.composite else graph.nodes[change.nodes[0]].layer

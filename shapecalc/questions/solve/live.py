@@ -1,8 +1,8 @@
 """The bytes that `shapecalc memory` totals, for many settings in one pass: weights, buffers, activations at their peak.
 
 Which tensors there are, and when each is live, is one for all settings that only change sizes: it is planned once, by
-`shapecalc.questions.memory`, and run here on sizes of any kind of number. Whether a layer has room for its output where
-one of its inputs lies is told setting by setting.
+`shapecalc.questions.memory`, and run here on sizes of any kind of number. Whether a layer can write its output over
+one of its inputs is decided for each setting.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ __all__ = ["bytes_of", "exact_bytes", "peak_of", "plan_of"]
 
 
 def exact_bytes(graph: Graph, bits: int) -> int:
-    """Return what `shapecalc memory` totals, all numbers of so many bits. Errors: `ShapeError`."""
+    """Return the total of `shapecalc memory`, all elements with this number of bits. Errors: `ShapeError`."""
     return memory(infer(graph), weights=bits, activations=bits, buffers=bits).total
 
 
 def plan_of(graph: Graph, bits: int) -> MemoryPlan | None:
-    """Return the plan of what is live when; None for a network that does not fit."""
+    """Return the plan of live tensors; None for a network that does not fit."""
     try:
         return make_plan(infer(graph), bits, read_in_place(ALL)[1])
     except ShapeError:
@@ -51,7 +51,7 @@ def bytes_of(inferred: GenericReport, plan: MemoryPlan | None, bits: int) -> Any
 
 
 def _sizes(graph: Graph, sizings: Sequence[Sizing], plan: MemoryPlan, bits: int) -> list[Any]:
-    """Return the bytes of every storage of a plan; those of one shape are one number."""
+    """Return the bytes of every storage of a plan; those of equal shape are one object."""
     known: dict[int, Any] = {}
     sizes: list[Any] = [0] * len(plan.storages)
     for i, shape in enumerate(graph.inputs.values()):
@@ -65,7 +65,7 @@ def _sizes(graph: Graph, sizings: Sequence[Sizing], plan: MemoryPlan, bits: int)
 
 
 def peak_of(graph: Graph, sizings: Sequence[Sizing], plan: MemoryPlan, bits: int) -> Any:
-    """Return the maximum of what is live, by the rules of `shapecalc.questions.memory.liveness`, on any kind of number.
+    """Return the peak, by the rules of `shapecalc.questions.memory.liveness`, on any kind of number.
 
     A storage that is written over is one that nothing needs after this step, so what is live later does not depend on
     which settings write over it.
@@ -94,7 +94,7 @@ def peak_of(graph: Graph, sizings: Sequence[Sizing], plan: MemoryPlan, bits: int
         gone = [i for i in touched if i in held and not left[i] and not storages[i].is_output]
         held.difference_update(gone)
         if len(gone) == len(step.writes) == 1 and sizes[gone[0]] is written:
-            live = before  # as much goes as came
+            live = before  # as much is freed as is written
         else:
             for i in gone:
                 live = live - sizes[i]

@@ -1,4 +1,4 @@
-"""What a budget can be of, how it is written (5M, 300k, 512KiB), and what a network needs of it."""
+"""The quantities of budgets, their notation (5M, 300k, 512KiB), and how much of them a network needs."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def read_budget(what: str, given: Any) -> int:
 
 
 def measure(inferred: GenericReport, what: str, plan: MemoryPlan | None = None, bits: int = 32) -> Any:
-    """Return how much a network needs, as the kind of number that it was inferred on; `bits` are those of a number.
+    """Return how much a network needs, as the kind of number that it was inferred on; `bits` are those of an element.
 
-    `plan` says when tensors are live, for memory; without one that of activations is left out.
+    `plan` has the liveness of tensors, for memory; without one activations are left out.
     """
     return bytes_of(inferred, plan, bits) if what == "memory" else getattr(inferred.totals(), what)

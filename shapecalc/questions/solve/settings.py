@@ -1,4 +1,4 @@
-"""What a search for settings of variables answers, and which variables may be asked for."""
+"""The result of a search for settings of variables, and the variables that can be searched."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ INPUT = "input"
 
 
 class BudgetSolution(NamedTuple):
-    """A setting of the variables that meets the budgets, and what the network then needs."""
+    """A setting of the variables that meets the budgets, and what the network needs with it."""
 
     settings: dict[str, float]
     amounts: dict[str, int]
@@ -48,10 +48,10 @@ class _BudgetSolutionsFields(NamedTuple):
 
 
 class BudgetSolutions(Answer, _BudgetSolutionsFields):
-    """Settings that meet the budgets, the closest below them first; where there is none, the least there is.
+    """Settings that meet the budgets, the closest below them first; where there is none, the smallest setting.
 
-    `searched` says of each variable which values were tried and `how`; `meeting` is how many settings meet the
-    budgets, of which the best are in `solutions`. `bits` are those of a number in memory. `notes` tell what the search
+    `searched` has for each variable the values tried, and `how`; `meeting` is the number of settings that meet the
+    budgets, of which the best are in `solutions`. `bits` are those of an element in memory. `notes` are what the search
     cannot find.
     """
 
@@ -90,8 +90,8 @@ def check_variable(graph: Graph, name: str, values: Sequence[float] | None) -> N
     if values is None and name != INPUT and type(graph.variables[name]) not in (int, float):
         raise UsageError(
             Problem(
-                f"{name} is no number in the specification, but {graph.variables[name]!r}",
-                hint="a search is for a variable that is a number",
+                f"{name} is not a number in the specification, but {graph.variables[name]!r}",
+                hint="only variables that are numbers can be searched",
             )
         )
 
@@ -102,4 +102,4 @@ def unchanging(name: str, amounts: Mapping[str, int], *, over: bool) -> str:
     told = " and ".join(f"{amount:,} {BUDGETS[what].partition(',')[0]}" for what, amount in amounts.items())
     if "memory" in amounts:
         told = " and ".join(f"{amount:,} {'bytes' if what == 'memory' else what}" for what, amount in amounts.items())
-    return f"{name} does not change {' and '.join(amounts)}: whatever it is, there are {told}, {place}"
+    return f"{name} does not change {' and '.join(amounts)}: there are {told} for any value, {place}"

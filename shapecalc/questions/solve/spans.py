@@ -1,4 +1,4 @@
-"""Which values of a variable a search tries: as `width=16:128:8` or `width=0.25:1:0.25` writes them, or its own choice.
+"""The values of a variable that a search tries: given as `width=16:128:8` or `width=0.25:1:0.25`, or its own choice.
 
 Fractions are decimals: 0.1, 0.2, 0.3 and not what adding 0.1 to itself makes of them.
 """
@@ -25,7 +25,7 @@ _TIMES = 4
 
 
 class Searched(NamedTuple):
-    """The values of a variable: so many were `tried` from first to last; `step` is None where it varies."""
+    """The values of a variable: `tried` is their number from first to last; `step` is None where it varies."""
 
     first: float
     last: float
@@ -63,7 +63,7 @@ def _span(piece: str, text: str) -> Sequence[float]:
     first, last, step = numbers[0], numbers[min(1, len(numbers) - 1)], numbers[2] if len(numbers) > 2 else Fraction(1)
     if last < first or step <= 0:
         raise UsageError(
-            Problem(f"the range {text} is empty", hint="the first number is the least, the step greater than 0")
+            Problem(f"the range {text} is empty", hint="the first number is the minimum, and the step is above 0")
         )
     if first.denominator == step.denominator == 1:
         return range(int(first), int(last) + 1, int(step))
@@ -72,7 +72,7 @@ def _span(piece: str, text: str) -> Sequence[float]:
 
 def _fractions(first: Fraction, count: int, step: Fraction, text: str) -> list[float]:
     if count > _MOST_VALUES:
-        raise UsageError(f"the range {text} has {count:,} values: at most {_MOST_VALUES:,} are tried")
+        raise UsageError(f"the range {text} has {count:,} values: the maximum is {_MOST_VALUES:,}")
     return [_plain(first + i * step) for i in range(count)]
 
 
@@ -81,7 +81,7 @@ def _plain(number: Fraction) -> float:
 
 
 def default_fractions(given: float) -> list[float]:
-    """Return what is tried of a variable whose value is a fraction: multiples of 0.05 up to four times the value.
+    """Return the candidates for a variable whose value is a fraction: multiples of 0.05 up to four times the value.
 
     The step is ten times as long, or as short, as often as that makes hundreds of values, or but a few.
     """
@@ -99,7 +99,7 @@ def decimal(number: float) -> Fraction:
 
 
 def has_fractions(values: Sequence[float] | None) -> bool:
-    """Tell whether there is a number among values that is not an int."""
+    """Return whether a number among values is not an int."""
     return values is not None and not isinstance(values, range) and any(type(value) is not int for value in values)
 
 

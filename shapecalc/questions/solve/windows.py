@@ -1,7 +1,7 @@
-"""Which arguments of a kind that slides a window give an output size: found among candidates, most usual first.
+"""Which arguments of a kind with a sliding window lead to an output size: found among candidates, most usual first.
 
 All candidates go through the kind's own formulas at once, on lists of numbers; nothing is solved by a formula of its
-own. So whatever slides a window can be asked: convolutions, their transposes, pools.
+own. So every kind with a sliding window can be solved: convolutions, their transposes, pools.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TOGETHER = 8
 
 
 class WindowSolution(NamedTuple):
-    """Arguments that give the output size. `exact`: every window ends at the edge, nothing is dropped."""
+    """Arguments that lead to the output size. `exact`: every window ends at the edge, nothing is dropped."""
 
     arguments: dict[str, Any]
     exact: bool
@@ -79,7 +79,7 @@ class WindowSolutions(Answer, _WindowSolutionsFields):
 
 
 def slides(cls: type[Layer]) -> bool:
-    """Tell whether a kind slides a window over its input."""
+    """Return whether a kind slides a window over its input."""
     return issubclass(cls, Windowed) and cls.slides and cls.inputs == (1, 1)
 
 
@@ -91,10 +91,10 @@ def sliding_kinds() -> list[str]:
 def solve_window(
     cls: type[Layer], given: Sequence[int], wanted: Sequence[int], fixed: Mapping[str, Any] | None = None
 ) -> WindowSolutions:
-    """Return which arguments make a kind give the spatial sizes `wanted` from those `given`.
+    """Return which arguments lead from the spatial sizes `given` to those `wanted`.
 
     `fixed` are arguments that have their values already, by any of their names.
-    Errors: `UsageError` for a kind that slides no window, an argument it has not, sizes of unequal number.
+    Errors: `UsageError` for a kind without a sliding window, an unknown argument, sizes of unequal number.
     """
     if not slides(cls):
         raise UsageError(Problem(f"{cls.kind} slides no window", hint=f"these do: {', '.join(sliding_kinds())}"))
@@ -142,9 +142,9 @@ def _required(cls: type[Layer]) -> dict[str, Any]:
 def _ranges(
     cls: type[Layer], given: Sequence[int], wanted: Sequence[int], held: Mapping[str, Any]
 ) -> dict[str, Sequence[int]]:
-    """Return which values of each free argument are tried.
+    """Return the candidate values of each free argument.
 
-    Kernels to 16 and strides to 8, and those that a greater change of size asks for; padding to 8, less than what the
+    Kernels to 16 and strides to 8, and those that a larger change of size needs; padding to 8, less than what the
     window covers; dilations to 4; output padding to 3, less than the stride or dilation.
     """
     pairs = list(zip(given, wanted, strict=True))
@@ -186,8 +186,8 @@ def _grid(cls: type[Layer], ranges: Mapping[str, Sequence[int]], held: Mapping[s
 
 
 def _run(layer: Layer, given: Sequence[int], candidates: int) -> tuple[list[bool], list[tuple[int, ...]], list[bool]]:
-    """Return which candidates are right, the spatial sizes that they give, and which are exact."""
-    x = Shape((_CHANNELS, *[Many([size] * candidates) for size in given]))  # many, to know what a division leaves
+    """Return which candidates are solutions, the spatial sizes of their outputs, and which are exact."""
+    x = Shape((_CHANNELS, *[Many([size] * candidates) for size in given]))  # many, to know the remainder of a division
     right = [True] * candidates
     for constraint in layer.constraints(x):
         right = [a and b for a, b in zip(right, mask(constraint, candidates), strict=True)]
@@ -202,7 +202,7 @@ def _run(layer: Layer, given: Sequence[int], candidates: int) -> tuple[list[bool
 
 
 class _Tried(NamedTuple):
-    """The candidates that were tried on one layer of lists, and what came of them."""
+    """The candidates that were tried on one layer of lists, and their results."""
 
     layer: Layer
     learns: bool
@@ -214,7 +214,7 @@ class _Tried(NamedTuple):
     exact: list[bool]
 
     def that_give(self, wanted: tuple[int, ...]) -> Iterator[WindowSolution]:
-        """Yield the candidates that give an output."""
+        """Yield the candidates that fit."""
         for i, (right, sizes) in enumerate(zip(self.right, self.outputs, strict=True)):
             if right and sizes == wanted:
                 yield self._solution(i)

@@ -1,14 +1,14 @@
-"""Sweeps: every combination of variables and input sizes, and what each network of them costs. Needs numpy.
+"""Sweeps: every combination of variables and input sizes, and the costs of each network. Needs numpy.
 
     vars, input ──plan──▶ Grid of axes ──cells──▶ arrays over the variants ──result──▶ Sweep ──selection──▶ fewer rows
 
 A variant is a row. Numbers go through the formulas as columns (`dims.columns`), whatever decides the structure of the
-network is tried value by value, and no row differs from what inference gives.
+network is tried value by value, and every row equals the result of inference.
 """
 
 from __future__ import annotations
 
-from shapecalc.dims import columns as _columns  # noqa: F401  (it says how to install numpy where that is missing)
+from shapecalc.dims import columns as _columns  # noqa: F401  (its error says how to install numpy)
 from shapecalc.questions.sweep.plan import SweepPlan, joined, make_plan
 from shapecalc.questions.sweep.result import Sweep
 

@@ -1,4 +1,4 @@
-"""What a sweep goes through: its axes, the grid that they span, and how both are written.
+"""The variants of a sweep: its axes, their grid, and the notation of both.
 
 An axis is a variable with its values, a size within an input (`3x{128:256:32}x=`), or a list of whole input sizes.
 Variants are numbered from 0, the last axis changing fastest.
@@ -32,9 +32,9 @@ MAX_NUMBER = 10**18
 
 
 class SweepAxis(NamedTuple):
-    """One thing that varies, and its values in order.
+    """One axis of a sweep, and its values in order.
 
-    `label` is what it is called in errors; `is_input` whether its values are sizes (ints, or tuples of them).
+    `label` is its name in errors; `is_input` is whether its values are sizes (ints, or tuples of them).
     """
 
     label: str
@@ -43,7 +43,7 @@ class SweepAxis(NamedTuple):
 
     @property
     def is_numeric(self) -> bool:
-        """Whether every value is an int that a specification may hold, or a tuple of as many ints as the others."""
+        """Whether every value is an int within the limit of specifications, or a tuple, all of equal length."""
         if self.is_input:
             return isinstance(self.values[0], int) or len({len(value) for value in self.values}) == 1
         if isinstance(self.values, range):
@@ -52,7 +52,7 @@ class SweepAxis(NamedTuple):
 
 
 class InputTemplate(NamedTuple):
-    """The sizes of one input: numbers, and (as tuples) what varies: the axis, and which part of its values.
+    """The sizes of one input: numbers, and (as tuples) varying ones: the axis, and the part of its values.
 
     Where whole sizes vary, `parts` is the index of their axis alone.
     """
@@ -98,7 +98,7 @@ class SweepGrid(NamedTuple):
         return variables, {name: template.sizes(chosen) for name, template in self.inputs.items()}
 
     def indices(self, row: int) -> tuple[int, ...]:
-        """Return where a variant stands along each axis."""
+        """Return the position of a variant along each axis."""
         found = []
         for size in reversed(self.shape):
             row, index = divmod(row, size)
@@ -137,7 +137,7 @@ class SweepGrid(NamedTuple):
 
 
 def parse_values(text: str, label: str, convert: Any) -> list[Any] | range:
-    """Return the values that a text lists: `2,3,4`, or a range from and to a value by steps, `16:128:16`.
+    """Return the values of a text: `2,3,4`, or a range from and to a value by steps, `16:128:16`.
 
     The last value is one of them where the steps meet it. `convert` reads one value. A list in brackets is one value.
     Errors: `UsageError`.
@@ -162,7 +162,7 @@ def _range(piece: str, label: str, parts: list[str]) -> range | list[Any]:
     from fractions import Fraction
 
     how = "write FROM:TO:STEP, as in 16:128:16"
-    try:  # a number that is not short is no number: 1e999999999 takes all memory to write out
+    try:  # long numbers are refused: 1e999999999 takes all memory to write out
         numbers = [part if re.fullmatch(_SHORT, part) else "" for part in parts]
         first, last, step = (Fraction(number) for number in (*numbers, "1")[:3])
     except (ValueError, ZeroDivisionError):
@@ -171,14 +171,14 @@ def _range(piece: str, label: str, parts: list[str]) -> range | list[Any]:
         raise UsageError(Problem(f"{label}: the range {piece.strip()} is empty: it never reaches its end", hint=how))
     count = int((last - first) / step) + 1
     if count > MAX_VALUES:
-        raise UsageError(f"{label}: the range {piece.strip()} has {count:,} values: at most {MAX_VALUES:,}")
+        raise UsageError(f"{label}: the range {piece.strip()} has {count:,} values: the maximum is {MAX_VALUES:,}")
     if all(part.denominator == 1 for part in (first, step)) and not any("." in part for part in parts):
         return range(int(first), int(first) + count * int(step), int(step))
     return [float(first + i * step) for i in range(count)]
 
 
 def _split(text: str, sign: str) -> list[str]:
-    """Split a text at a sign that stands outside of brackets, braces and quotes."""
+    """Split a text at a sign outside of brackets, braces and quotes."""
     parts, depth, quote = [""], 0, ""
     for c in text:
         if quote:

@@ -1,4 +1,4 @@
-"""The variants of a part of a grid, worked out together: columns where they will do, one by one where they will not."""
+"""The variants of a part of a grid, computed together: as columns where possible, one by one elsewhere."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Cells:
     """
 
     is_stopped = False
-    """Set for all of a process whose sweep was given up: what it works at ends in a `StoppedError`."""
+    """Set for all of a process whose sweep was cancelled: its work ends in a `StoppedError`."""
 
     def __init__(self, origin: Origin, grid: SweepGrid) -> None:
         self.origin = origin
@@ -107,7 +107,7 @@ class Cells:
         return self._results(graph, ledger, ranges)
 
     def _plan(self, graph: Graph, build: Callable[[], Graph], axes: frozenset[int] = frozenset()) -> MemoryPlan:
-        """Return when the tensors of a graph are live, which is one for all variants that only change sizes.
+        """Return the liveness of the tensors of a graph, which is the same for all variants that only change sizes.
 
         `build` makes the graph of a variant that fits. Errors: `NeedsValueError` with the axes that are given, where
         it does not after all.
@@ -126,12 +126,12 @@ class Cells:
         return self._build(values)[0]
 
     def _results(self, graph: Graph, ledger: Ledger, ranges: Ranges) -> Results:
-        """Return what the formulas give for columns of candidates, and which of them fit."""
+        """Return the results of the formulas for columns of candidates, and which of them fit."""
         if not np.any(ledger.holding):
             return {"valid": False}
         try:
             inferred = infer_generic(graph)
-        except ShapeError:  # whatever the numbers are: nothing that was asked of them could have mended it
+        except ShapeError:  # for any numbers: none of them could fix it
             return {"valid": False}
         for constraint in (*inferred.constraints, *_limits(inferred)):
             good = mask(constraint)
@@ -154,7 +154,7 @@ class Cells:
         return {**arrays, "valid": ledger.holding}
 
     def _plain_results(self, graph: Graph, problems: Sequence[Problem]) -> Results:
-        """Return what inference gives for one variant."""
+        """Return the result of inference for one variant."""
         if problems:
             return {"valid": False}
         sizings, wrong = sizings_of(graph)
@@ -197,7 +197,7 @@ class Cells:
     def _blame(
         self, ranges: Ranges, chosen: Sequence[Any], problems: Sequence[Problem], wide: Iterable[int]
     ) -> NeedsValueError:
-        """Return which axis makes a specification wrong by having many values, if it is one of them."""
+        """Return which axis makes a specification wrong by its many values, if one does."""
         for axis in wide:
             fixed = list(chosen)
             fixed[axis] = self.grid.axes[axis].values[ranges[axis][0]]
@@ -207,7 +207,7 @@ class Cells:
 
 
 class StoppedError(Exception):
-    """The sweep was given up: nobody waits for the results."""
+    """The sweep was cancelled: nobody waits for the results."""
 
 
 class _UnexplainedError(NeedsValueError):
@@ -219,7 +219,7 @@ def _is_wide(span: tuple[int, int]) -> bool:
 
 
 def _refuse_signs(graph: Graph) -> None:
-    """Refuse columns in arguments of which a number of 0 or less says how the layer is built: `shape: [-1, 4]`."""
+    """Refuse columns in arguments where a number of 0 or less changes the structure of the layer: `shape: [-1, 4]`."""
     for layer in {id(node.layer): node.layer for node in graph.nodes}.values():
         assert layer is not None
         for name, argument in layer.arguments.items():
@@ -238,7 +238,7 @@ def _first(holding: Any, axes: int) -> tuple[int, ...]:
 
 
 def _limits(inferred: GenericReport) -> Iterator[Constraint]:
-    """Yield that no tensor goes beyond what inference allows, for those of which some candidate's might."""
+    """Yield constraints on the elements of tensors, where some candidate may exceed the maximum."""
     for shape in {id(shape): shape for sizing in inferred.sizings for shape in sizing.outputs}.values():
         if prod(_greatest(size) for size in shape.sizes) > MAX_ELEMENTS:
             yield Constraint(shape.elements, UP_TO, MAX_ELEMENTS, "elements of its output", "")
@@ -249,7 +249,7 @@ def _greatest(size: Any) -> int:
 
 
 def _counts(params: Any, macs: Any, buffers: Any, sizings: Iterable[Sizing], peak: Any) -> Results:
-    """Return the counts; `peak` are the bytes of what is live of activations at the peak."""
+    """Return the counts; `peak` are the bytes of live activations at the peak."""
     activations: Any = 0
     known: dict[int, Any] = {}
     for sizing in sizings:
@@ -260,7 +260,7 @@ def _counts(params: Any, macs: Any, buffers: Any, sizings: Iterable[Sizing], pea
 
 
 def _elements(shape: Shape, known: dict[int, Any]) -> Any:
-    """Return how many numbers a tensor holds; those of one and the same shape are multiplied once."""
+    """Return the number of elements of a tensor, computed once for each shape."""
     found = known.get(id(shape))
     if found is None:
         found = known[id(shape)] = shape.elements
@@ -268,7 +268,7 @@ def _elements(shape: Shape, known: dict[int, Any]) -> Any:
 
 
 def _store(results: Results, key: Any, place: tuple[slice, ...], values: Any) -> None:
-    """Put values at their place; numbers beyond 64 bits make the array one of Python's ints."""
+    """Store values at their position; numbers beyond 64 bits make the array one of Python's ints."""
     array = results.get(key)
     if array is None:
         array = results[key] = np.zeros(results["valid"].shape, dtype=np.int64)

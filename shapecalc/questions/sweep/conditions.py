@@ -1,4 +1,4 @@
-"""A condition on the columns of a sweep, worked out on many rows at once: exactly what Python's own numbers give."""
+"""A condition on the columns of a sweep, computed on many rows at once: exactly as with Python's own numbers."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _EXACT_FLOAT = 2**53
 
 
 class RowCondition:
-    """An expression of the specification language, read, that is worked out on whole columns.
+    """A parsed expression of the specification language that is computed on whole columns.
 
-    It gives for every row what it gives on Python's own numbers: numpy's are used only where they cannot differ. A
-    row that is settled by a part of the expression is not asked for the rest. `text` is the expression as it was
+    Every row has the result of Python's own numbers: numpy's are used only where they cannot differ. A
+    row that is decided by a part of the expression does not evaluate the rest. `text` is the expression as it was
     written, `plain` the same without units.
     """
 
@@ -53,7 +53,7 @@ class RowCondition:
             with np.errstate(all="ignore"):
                 found = _Rows(self.plain, columns, rows).value(tree_of(self.plain))
         except ExpressionError as error:
-            message = f"`{self.text}` cannot be worked out for every variant"
+            message = f"`{self.text}` cannot be computed for every variant"
             raise UsageError(Problem(message, why=(error.message,), hint=error.hint)) from None
         if _kind(found) != "b" and rows:
             raise UsageError(Problem(f"`{self.text}` is not true or false", hint="compare, as in params < 5M"))
@@ -61,7 +61,7 @@ class RowCondition:
 
 
 class _Rows:
-    """Some rows of a sweep, and what the parts of an expression come to on them: arrays, or one value for all."""
+    """Some rows of a sweep, and the values of an expression's parts on them: arrays, or one value for all."""
 
     def __init__(self, text: str, columns: Mapping[str, Any], rows: int) -> None:
         self.text, self.columns, self.rows = text, columns, rows
@@ -73,7 +73,7 @@ class _Rows:
         return _Rows(self.text, columns, int(chosen.sum()))
 
     def value(self, node: ast.expr) -> Any:  # noqa: PLR0911  (one for each sort of part)
-        """Return what a part comes to; what may stand in one was seen to when it was read."""
+        """Return the value of a part; parsing made sure that it is allowed."""
         if isinstance(node, ast.Constant):
             return node.value
         if isinstance(node, ast.Name):
@@ -92,7 +92,7 @@ class _Rows:
             return self._either(node)
         if isinstance(node, ast.Call):
             return self._called(node)
-        return self._piece(node).refuse("{} is nothing that a condition on columns may hold")
+        return self._piece(node).refuse("{} is not allowed in a condition on columns")
 
     def _signed(self, node: ast.UnaryOp) -> Any:
         if isinstance(node.op, ast.Not):
@@ -162,7 +162,7 @@ class _Rows:
         return _settled(found)
 
     def _called(self, node: ast.Call) -> Any:
-        """Return what a function gives; a quotient within `ceil` or `floor` is rounded as one exact operation."""
+        """Return the value of a function; a quotient within `ceil` or `floor` is rounded as one exact operation."""
         assert isinstance(node.func, ast.Name)
         name, piece = node.func.id, self._piece(node)
         function = FUNCTIONS[name]
@@ -209,7 +209,7 @@ def _kind(value: Any) -> str:
 
 
 def _is_exact(sign: type[ast.AST], a: Any, b: Any) -> bool:  # noqa: PLR0911  (one for each sort of arithmetic)
-    """Tell whether numpy gives on these what Python's own numbers would."""
+    """Return whether numpy has the same result on these as Python's own numbers."""
     kinds = {_kind(a), _kind(b)}
     if kinds == {"b"}:
         return sign in (ast.Eq, ast.NotEq)
@@ -229,14 +229,14 @@ def _is_exact(sign: type[ast.AST], a: Any, b: Any) -> bool:  # noqa: PLR0911  (o
 
 
 def _reach(number: Any) -> int:
-    """Return the greatest magnitude among ints."""
+    """Return the maximum magnitude among ints."""
     if isinstance(number, np.ndarray):
         return max(abs(int(number.min())), abs(int(number.max()))) if number.size else 0
     return abs(int(number))
 
 
 def _each(work: Callable[..., Any], *values: Any) -> Any:
-    """Return what is made of the values on each row; on all at once, where none of them is an array."""
+    """Return the result of an operation on each row; on all at once, where none of the values is an array."""
     varying = [isinstance(value, np.ndarray) for value in values]
     if not any(varying):
         return work(*values)
@@ -250,7 +250,7 @@ def _each(work: Callable[..., Any], *values: Any) -> Any:
 
 
 def _settled(values: Any) -> Any:
-    """Return an array of Python's values as one of numpy's, where it holds them as they are."""
+    """Return an array of Python's values as one of numpy's, where that represents them exactly."""
     kinds = set(map(type, values.tolist()))
     if kinds == {bool}:
         return values.astype(bool)

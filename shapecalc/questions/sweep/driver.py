@@ -1,4 +1,4 @@
-"""A sweep as the command line runs it: how large it is, its rows to a file or gathered, and what is said of it."""
+"""A sweep of the command line: its size, its rows (to a file or gathered), and its messages."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Size(NamedTuple):
 
     @property
     def is_long(self) -> bool:
-        """Whether it is worth saying before it starts."""
+        """Whether to announce it before it starts."""
         return self.rows > _LONG_ROWS or self.seconds > _LONG_SECONDS
 
     @property
@@ -62,7 +62,7 @@ class Size(NamedTuple):
         """What is too much."""
         if self.bytes > self.free:
             return f"the disk has {_bytes(self.free)} left"
-        return "fewer values, longer steps, or a part of it at a time would do"
+        return "use fewer values or longer steps, or run a part of it at a time"
 
     def __str__(self) -> str:
         written = f", about {_bytes(self.bytes)} to write" if self.bytes else ""
@@ -70,7 +70,7 @@ class Size(NamedTuple):
 
 
 class Job:
-    """One sweep with what is wanted of it. `start` is the variant that it begins with."""
+    """One sweep with its options. `start` is the variant that it begins with."""
 
     def __init__(  # noqa: PLR0913  (each is an option of the command)
         self, plan: SweepPlan, *, where: str | None, pareto: str, sort: str, top: int | None, output: str | None,
@@ -93,7 +93,7 @@ class Job:
         self.gathering = Gathering(plan, self.wish, tuple(name for name, _ in self.objectives) if plot else ())
         if resume and (self.is_gathered or not output):
             hint = "name it: --output FILE.csv, without --sort, --top and --pareto"
-            raise UsageError(Problem("--resume goes on with a file of all rows", hint=hint))
+            raise UsageError(Problem("--resume continues a file of all rows", hint=hint))
         self.start = self.done = 0
         self._resumes = resume
         self._file: Any = None
@@ -103,7 +103,7 @@ class Job:
         self._check_files()
 
     def _try_first(self) -> tuple[Sweep, float]:
-        """Return the row of the first variant, and how long it took: what is wrong with --where is seen in it."""
+        """Return the row of the first variant, and how long it took: it shows errors of --where."""
         grid = self.plan.grid
         began = time.perf_counter()
         results = Cells(self.plan.network.origin, grid).work_out(((0, 1),) * len(grid.axes))
@@ -113,7 +113,7 @@ class Job:
         return row, seconds
 
     def _check_files(self) -> None:
-        """See that files can be written in the end, before anything is worked out or opened."""
+        """Check that files can be written in the end, before anything is computed or opened."""
         if self.format == "parquet":
             load_pyarrow()
         for name in (self.plot, self.output if self.is_gathered else None):
@@ -129,7 +129,7 @@ class Job:
         return self._result
 
     def size(self) -> Size:
-        """Return how large the sweep is; one variant is worked out to see how long it takes."""
+        """Return the size of the sweep; one variant is computed to estimate the time."""
         if self._size is None:
             grid, each = self.plan.grid, self._seconds
             slow = self.plan.slow_axes()
@@ -176,7 +176,7 @@ class Job:
         self.start = self._file.start if self._file is not None else 0
 
     def finish(self) -> None:
-        """Put the file in its place, or write what was gathered to it."""
+        """Rename the file to its own name, or write the gathered rows to it."""
         if self._file is not None:
             self._file.finish()
         elif self.output and self.format == "parquet":
@@ -186,16 +186,16 @@ class Job:
 
     @property
     def part(self) -> str:
-        """The file in which finished rows are as long as there are more to come; nothing where there is none."""
+        """The file of finished rows while there are more to come; empty where there is none."""
         return self._file.part if self._file is not None else ""
 
     def leave(self) -> None:
-        """Close the file before its end; what was written stays, for --resume to go on with."""
+        """Close the file before its end; written rows stay, for --resume to continue."""
         if self._file is not None:
             self._file.leave()
 
     def picture(self) -> tuple[str, list[str], Any, Any, list[str]]:
-        """Return what a picture of the front is drawn from: title, columns, points of all rows, the front's, labels."""
+        """Return the data of a plot of the front: title, columns, points of all rows, the front's, labels."""
         rows = self.gathering.front()
         names = [name for name, _ in self.objectives]
         points = np.stack([rows[name].astype(float) for name in names], axis=1)
@@ -203,11 +203,11 @@ class Job:
         return self.title(), names, self.gathering.cloud(), points, labels
 
     def text(self) -> str:
-        """Return what was gathered as text."""
+        """Return the gathered rows as text."""
         return header_of(self.plan.columns, self.format) + text_of(self.result(), self.format)
 
     def title(self) -> str:
-        """Return what the sweep is of."""
+        """Return the title of the sweep."""
         words = [f"{self.plan.network.name or 'network'}: {count_noun(self.plan.grid.rows, 'variant')}"]
         if self.wish.condition is not None:
             words.append(f"{self.gathering.kept:,} where {self.wish.condition.text}")
@@ -221,19 +221,19 @@ class Job:
         variables, inputs = self.plan.grid.at(row)
         told = [f"{name} {variables[name]}" for name in self.plan.grid.variables]
         told += ["×".join(map(str, inputs[name])) for name in inputs if any(a.is_input for a in self.plan.grid.axes)]
-        return ", ".join(told) or "as it stands"
+        return ", ".join(told) or "unchanged"
 
     def interruption(self, word: str = "interrupted") -> str:
-        """Return what a sweep that does not come to its end has come to."""
+        """Return the message of an interrupted sweep."""
         told = f"{word} after {max(self.done, self.start):,} of {count_noun(self.plan.grid.rows, 'variant')}"
         if self.part:
-            return f"{told}; what is finished is in {self.part}: the same command with --resume goes on"
+            return f"{told}; finished rows are in {self.part}: continue with the same command and --resume"
         if self.output or self.plot:
             return f"{told}; nothing was written"
-        return f"{told}; what is shown is of those" if self.is_gathered else told
+        return f"{told}; the results shown are of those" if self.is_gathered else told
 
     def conclusion(self) -> str:
-        """Return what a file now holds."""
+        """Return the message on the content of a file."""
         rows = len(self.result()) if self.is_gathered else self.gathering.kept
         if self._resumes:
             if not rows:
@@ -244,7 +244,7 @@ class Job:
 
 @contextlib.contextmanager
 def process_pool(jobs: int) -> Iterator[Executor]:
-    """Give processes to work with. They end when this one does, however that ends, and only then.
+    """Yield worker processes. They end when this one does, however that ends, and only then.
 
     Errors: `UsageError` where one of them is killed.
     """
@@ -253,7 +253,7 @@ def process_pool(jobs: int) -> Iterator[Executor]:
     from concurrent.futures.process import BrokenProcessPool
 
     class Pool(ProcessPoolExecutor):
-        """Processes that are born deaf to what a terminal sends to all: their parent hears it."""
+        """Processes that ignore the terminal's signals: their parent handles them."""
 
         def submit(self, *work: Any, **options: Any) -> Future[Any]:
             with undisturbed():
@@ -261,12 +261,12 @@ def process_pool(jobs: int) -> Iterator[Executor]:
 
     context = multiprocessing.get_context("spawn")
     heard, word = context.Pipe(duplex=False)
-    with undisturbed():  # there is one more process, that cleans up behind the others
+    with undisturbed():  # there is one more process, which cleans up after the others
         executor = Pool(jobs, context, _follow_parent, (heard,))
     try:
         yield executor
     except BrokenProcessPool:
-        hint = "was there not enough memory? fewer --jobs take less"
+        hint = "if there was not enough memory, use fewer --jobs"
         raise UsageError(Problem("one of the processes that --jobs started was killed", hint=hint)) from None
     finally:
         word.close()
@@ -275,7 +275,7 @@ def process_pool(jobs: int) -> Iterator[Executor]:
 
 
 def _follow_parent(heard: Connection) -> None:
-    """Leave it to the parent to be interrupted, and end with it."""
+    """Ignore interrupts, which the parent handles, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(heard,), daemon=True).start()
 

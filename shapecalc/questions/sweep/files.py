@@ -1,4 +1,4 @@
-"""The rows of a sweep as files that are written a part at a time: CSV, JSON Lines; and how one goes on.
+"""The rows of a sweep as files that are written a part at a time: CSV, JSON Lines; and resuming them.
 
 Rows go to FILE.part, which takes the place of FILE at the end. A file holds the number of every variant, so it tells
 by itself how far it came: its first and its last rows are worked out again and compared, which shows whether the sweep
@@ -36,16 +36,16 @@ VERSION = 1
 """The version of the JSON contract."""
 
 COMPARED = 20
-"""Rows at each end of a file that are worked out again before it is continued."""
+"""Rows at each end of a file that are computed again before it is resumed."""
 
 _TAIL = 65_536
-"""Bytes at the end of a file, at the least, in which its last rows are looked for."""
+"""Minimum number of bytes at the end of a file that are searched for its last rows."""
 
 _BLOCK = 2**20
-"""Bytes of a file that are looked through, or copied, at once."""
+"""Bytes of a file that are searched, or copied, at once."""
 
 _VARIANT = {"csv": re.compile(rb"(?m)^(\d{1,18}),"), "jsonl": re.compile(rb'(?m)^\{"variant": (\d{1,18}), ')}
-"""What a row begins with: the number of its variant."""
+"""The beginning of a row: the number of its variant."""
 
 
 def text_of(part: Sweep, format_: str) -> str:
@@ -59,7 +59,7 @@ def text_of(part: Sweep, format_: str) -> str:
 
 
 def header_of(names: Sequence[str], format_: str) -> str:
-    """Return what stands at the top of a file."""
+    """Return the header of a file."""
     return _csv_lines([[csv_cell(name) for name in names]]) if format_ == "csv" else ""
 
 
@@ -94,7 +94,7 @@ def _encoded(part: Sweep, format_: str) -> bytes:
 class TextFile:
     """A file of CSV or JSON Lines; each part of a sweep is written as a whole, and stays.
 
-    `start` is the variant to begin with: where an earlier sweep came to, if this one `resumes` it. Errors:
+    `start` is the variant to begin with: after an earlier sweep, if this one `resumes` it. Errors:
     `UsageError` where the file is not the beginning of this sweep, or cannot be written.
     """
 
@@ -115,14 +115,14 @@ class TextFile:
 
     @property
     def part(self) -> str:
-        """The file in which the rows are until they are all there; nothing where there are none yet."""
+        """The file of the rows until they are complete; empty where there are none yet."""
         return self._file.part if self._has_rows or self._file.was_there else ""
 
     def _resume(self, plan: SweepPlan, condition: RowCondition | None) -> int:
-        """Go on behind the last row of FILE.part, or else of FILE; return how many bytes stay."""
+        """Resume after the last row of FILE.part, or else of FILE; return how many bytes stay."""
         target, keep = self._file.target, 0
         if target.is_straight:
-            raise not_this_sweep(target.name, "it is no file that keeps what is written")
+            raise not_this_sweep(target.name, "it is not a regular file")
         if self._file.was_there:
             self.start, keep = _place(self._file.stream, self._file.part, self.format, plan, condition)
             self._file.go_on_at(keep)
@@ -147,7 +147,7 @@ class TextFile:
             self._file.write(_encoded(part, self.format))
 
     def finish(self) -> None:
-        """Put the file in its place; one that is whole already is left alone."""
+        """Rename the file to its own name; one that is complete already is left alone."""
         if self._is_whole:
             self._file.discard()
         else:
@@ -180,7 +180,7 @@ def due_rows(plan: SweepPlan, condition: RowCondition | None, start: int) -> Ite
 def _place(
     stream: BinaryIO, name: str, format_: str, plan: SweepPlan, condition: RowCondition | None
 ) -> tuple[int, int]:
-    """Return the variant to go on with, and how many bytes of the file to keep.
+    """Return the variant to resume with, and how many bytes of the file to keep.
 
     Whatever the file holds is compared with what it would have to be; a row that breaks off at the end is left out.
     Errors: `UsageError` where the file is not the beginning of this sweep.
@@ -208,9 +208,9 @@ def _place(
 def _follow(
     stream: BinaryIO, at: int, start: int, size: int, name: str, format_: str, rows: Iterator[Sweep]
 ) -> tuple[int, int, bool]:
-    """Compare what stands at a place with the rows that are due there, of the variants from `start` on.
+    """Compare the rows at a position with the expected ones, of the variants from `start` on.
 
-    Return the variant behind them, the place behind them, and whether more follows. Errors: `UsageError`.
+    Return the variant after them, the position after them, and whether more follows. Errors: `UsageError`.
     """
     stream.seek(at)
     while at < size:
@@ -222,14 +222,14 @@ def _follow(
         if found != due:
             if due.startswith(found):  # the file ends within the row
                 break
-            raise not_this_sweep(name, "worked out again, its rows are others")
+            raise not_this_sweep(name, "its rows are different when computed again")
         at += len(due)
         start = int(row["variant"][0]) + 1
     return start, at, False
 
 
 def _last_rows(stream: BinaryIO, begin: int, size: int, format_: str) -> tuple[int, int] | None:
-    """Return where one of the last rows begins, and its variant; None where none can be made out behind `begin`."""
+    """Return where one of the last rows begins, and its variant; None where none is found after `begin`."""
     at = max(begin, size - max(_TAIL, 4 * begin))
     stream.seek(at)
     lines = stream.read(size - at).split(b"\n")
@@ -243,7 +243,7 @@ def _last_rows(stream: BinaryIO, begin: int, size: int, format_: str) -> tuple[i
 def _is_numbered(
     stream: BinaryIO, places: tuple[int, int], variants: tuple[int, int], format_: str, *, is_all: bool
 ) -> bool:
-    """Tell whether the rows between two places have the numbers between two variants: all of them, or some in order."""
+    """Return whether the rows between two positions have the numbers between two variants: all, or some in order."""
     (at, end), (start, last) = places, variants
     stream.seek(at)
     rest = b""

@@ -1,4 +1,4 @@
-"""What is kept of the parts of a sweep as they come: all rows, the first, the best, or the front."""
+"""The rows kept of the parts of a sweep: all, the first, the best, or the front."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["Gathering", "Wish"]
 
 _POINTS = 20_000
-"""Of the cloud that is drawn behind a front."""
+"""The maximum number of points drawn behind a front."""
 
 
 class Wish(NamedTuple):
-    """What is wanted of a sweep's rows: conditions, the front of objectives, an order, at most so many."""
+    """The selection of a sweep's rows: conditions, the front of objectives, an order, a maximum number."""
 
     condition: RowCondition | None = None
     pareto: str = ""
@@ -29,12 +29,12 @@ class Wish(NamedTuple):
 
     @property
     def needs_all(self) -> bool:
-        """Whether no row can be given before all are known."""
+        """Whether no row can be returned before all are known."""
         return bool(self.pareto or self.sort)
 
 
 class Gathering:
-    """Takes the parts of a sweep and keeps of each what may be wanted in the end."""
+    """Collects the parts of a sweep and keeps the rows that may be selected in the end."""
 
     def __init__(self, plan: SweepPlan, wish: Wish, cloud: tuple[str, ...] = ()) -> None:
         self.plan = plan
@@ -64,7 +64,7 @@ class Gathering:
         return part
 
     def keep(self, part: Sweep) -> None:
-        """Keep what may be wanted of rows in the end."""
+        """Keep the rows that may be selected in the end."""
         wish, held = self.wish, sum(map(len, self._parts))
         if not wish.needs_all and wish.top is not None and held >= wish.top:
             return
@@ -75,7 +75,7 @@ class Gathering:
     def _chosen(self) -> Sweep:
         rows, wish = joined(self.plan, self._parts), self.wish
         if wish.pareto:
-            return rows.pareto(wish.pareto)  # what is beaten now stays so
+            return rows.pareto(wish.pareto)  # dominated rows stay dominated
         if wish.sort:
             rows = rows.sort(wish.sort)
         return rows.rows(slice(wish.top))
@@ -85,7 +85,7 @@ class Gathering:
         return joined(self.plan, self._parts)
 
     def result(self) -> Sweep:
-        """Return the rows that are wanted, in their order."""
+        """Return the selected rows, in their order."""
         rows = self._chosen()
         self.on_front = len(rows)
         if self.wish.pareto and self.wish.sort:

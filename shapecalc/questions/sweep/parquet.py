@@ -1,4 +1,4 @@
-"""The rows of a sweep as a Parquet file, a row group at a time; and how one goes on."""
+"""The rows of a sweep as a Parquet file, a row group at a time; and resuming it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _BATCH = 65_536
 class ParquetFile:
     """A Parquet file; each part is a row group. It can be read only once it is closed.
 
-    `start` is the variant to begin with: where an earlier sweep came to, if this one `resumes` it. Errors:
+    `start` is the variant to begin with: after an earlier sweep, if this one `resumes` it. Errors:
     `UsageError` where the file is not the beginning of this sweep, or cannot be written.
     """
 
@@ -43,7 +43,7 @@ class ParquetFile:
         self._sink: OutputFile = self._file
         self._writer: Any = None
         try:
-            if self._file.was_there:  # its rows are copied to another, as none can be put behind them
+            if self._file.was_there:  # its rows are copied to another file, as none can be appended
                 self._sink = OutputFile(path)
             self._writer = self._tables.writer(self._sink)
             if resumes:
@@ -54,14 +54,14 @@ class ParquetFile:
 
     @property
     def part(self) -> str:
-        """The file in which the rows are until they are all there; nothing where there are none yet."""
+        """The file of the rows until they are complete; empty where there are none yet."""
         return self._file.part if self._file.was_there or (self._has_rows and not self._is_broken) else ""
 
     def _resume(self, plan: SweepPlan, condition: RowCondition | None) -> None:
         """Copy the rows of FILE.part, or else of FILE."""
         target = self._file.target
         if target.is_straight:
-            raise not_this_sweep(target.name, "it is no file that keeps what is written")
+            raise not_this_sweep(target.name, "it is not a regular file")
         if self._file.was_there:
             self._take_over(self._file.stream, self._file.part, plan, condition)
         elif target.status is not None:
@@ -70,7 +70,7 @@ class ParquetFile:
             self._is_whole = True
 
     def _take_over(self, stream: BinaryIO, name: str, plan: SweepPlan, condition: RowCondition | None) -> None:
-        """Copy the rows that are there, and see that they are of this sweep."""
+        """Copy the existing rows, and check that they are of this sweep."""
         first: list[Any] = []
         last: list[Any] = []
         with _refusing(name):
@@ -87,7 +87,7 @@ class ParquetFile:
             begin = rows[0]["variant"] if rows is last and rows else 0
             due = islice(due_rows(plan, condition, begin), len(rows)) if type(begin) is int and begin >= 0 else ()
             if [self._tables.table(row).to_pylist()[0] for row in due] != rows:
-                raise not_this_sweep(name, "worked out again, its rows are others")
+                raise not_this_sweep(name, "its rows are different when computed again")
         self.start = last[-1]["variant"] + 1 if last else 0
         self._has_rows = self.start > 0
 
@@ -101,7 +101,7 @@ class ParquetFile:
                 self._has_rows, self._is_broken = True, False
 
     def finish(self) -> None:
-        """Put the file in its place; one that is whole already is left alone."""
+        """Rename the file to its own name; one that is complete already is left alone."""
         if self._is_whole:
             self._drop()
             return
@@ -149,7 +149,7 @@ class _Tables:
                                  for name in plan.columns])  # fmt: skip
 
     def writer(self, file: OutputFile) -> Any:
-        """Return what writes tables to a file."""
+        """Return the writer of tables to a file."""
         return self._pq.ParquetWriter(file, self.schema)
 
     def table(self, part: Sweep) -> Any:
@@ -164,7 +164,9 @@ class _Tables:
                 columns.append(pa.array(given, type=field.type, mask=hidden))
             except (OverflowError, pa.ArrowInvalid):
                 raise UsageError(
-                    Problem(f"{name} goes beyond 64 bits, which Parquet cannot hold", hint="write CSV or JSON Lines")
+                    Problem(
+                        f"{name} has values beyond 64 bits, which Parquet cannot store", hint="write CSV or JSON Lines"
+                    )
                 ) from None
         return pa.table(columns, schema=self.schema)
 
@@ -190,7 +192,7 @@ def _refusing(name: str) -> Iterator[None]:
     except OSError as error:
         raise UsageError(Problem(f"{name} cannot be continued: {error}")) from None
     except Exception:  # noqa: BLE001  (of pyarrow's own kinds)
-        raise not_this_sweep(name, "it was not closed, or is no Parquet") from None
+        raise not_this_sweep(name, "it was not closed, or is not Parquet") from None
 
 
 def load_pyarrow() -> tuple[Any, Any]:

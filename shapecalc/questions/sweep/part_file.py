@@ -22,9 +22,9 @@ _CAREFUL = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class PartFile(OutputFile):
-    """A file that is written over a long time, as FILE.part beside it, which `leave` lets stand.
+    """A file that is written over a long time, as FILE.part beside it, which `leave` keeps.
 
-    It is locked: no two processes write to one. With `resumes`, one that is there is gone on with (`was_there`);
+    It is locked: no two processes write to one. With `resumes`, an existing one is continued (`was_there`);
     without, it is refused. Errors: `UsageError`.
     """
 
@@ -50,7 +50,7 @@ class PartFile(OutputFile):
                 if self.resumes:
                     continue  # another process was quicker
                 message = f"{self.part} is there already: a sweep was interrupted, or is still running"
-                hint = "--resume continues it; to start anew, remove it first"
+                hint = "continue it with --resume; to start again, remove it first"
                 raise UsageError(Problem(message, hint=hint)) from None
             except OSError as error:
                 raise cannot_write(self.part, error) from None
@@ -76,7 +76,7 @@ class PartFile(OutputFile):
         if stat.S_ISREG(status.st_mode):
             return stream
         stream.close()
-        raise UsageError(Problem(f"{self.part} cannot be continued: it is no file"))
+        raise UsageError(Problem(f"{self.part} cannot be continued: it is not a file"))
 
     def _is_there(self, stream: FileIO) -> bool:
         try:
@@ -93,7 +93,7 @@ class PartFile(OutputFile):
         return self._stream
 
     def go_on_at(self, place: int) -> None:
-        """Cut off what stands behind a place, and write on from there."""
+        """Truncate the file at a position, and continue from there."""
         try:
             self._stream.seek(place)
             self._stream.truncate()
@@ -101,7 +101,7 @@ class PartFile(OutputFile):
             raise self._failure(error) from None
 
     def leave(self) -> None:
-        """End without the file being whole: what was written so far stays in the part."""
+        """End without a complete file: what was written so far stays in the part."""
         self._close()
 
 
@@ -110,7 +110,7 @@ def _lock(stream: FileIO) -> bool:
     if sys.platform == "win32":
         import msvcrt
 
-        stream.seek(2**62)  # behind all that is read and written: elsewhere a lock there would be in the way
+        stream.seek(2**62)  # after all that is read and written, where a lock is in nobody's way
         try:
             msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -131,9 +131,9 @@ def _lock(stream: FileIO) -> bool:
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Put off the signals that end a command till the end of this; processes that are started in it never hear them.
+    """Delay the signals that end a command till the end of this; processes started in it ignore them.
 
-    They are blocked for the processes, and put off by handlers as well, since other threads hear what this one blocks.
+    They are blocked for the processes, and delayed by handlers as well, since other threads get what this one blocks.
     """
     import signal
     import threading

@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 __all__ = ["SweepPlan", "joined", "make_plan"]
 
 _MOST_ROWS = 2**18
-"""Of one part: what bounds the memory that a sweep takes."""
+"""The maximum number of rows of one part, which bounds the memory of a sweep."""
 
 _NUMBERS = 6_000_000
-"""Of one part: rows times layers, each of which may need several arrays."""
+"""The maximum of rows × layers of one part, each of which may need several arrays."""
 
 _MOST_BUILDS = 256
 """Of one part: how often a network is built for it."""
 
 _AHEAD = 32
-"""Parts that an executor is given before the first of them is asked for."""
+"""Parts submitted to an executor before the first result is awaited."""
 
 RESERVED = frozenset({"variant", *COUNTS, "output", "valid"})
 
 
 class SweepPlan(NamedTuple):
-    """A sweep that can be run: the network, the grid, and for each setting's column the axis that gives it.
+    """A sweep that can be run: the network, the grid, and for each setting's column its axis.
 
     `settings` maps the name of a column to its axis, and which part of the values of that axis it is (-1: all).
     """
@@ -61,7 +61,7 @@ class SweepPlan(NamedTuple):
         return read_condition(text, [name for name in self.columns if name != "output"])
 
     def slow_axes(self) -> frozenset[int]:
-        """Return the axes that decide the structure, so far as one variant tells."""
+        """Return the axes that decide the structure, as far as one variant shows."""
         cells = Cells(self.network.origin, self.grid)
         for axis in range(len(self.grid.axes)):
             if self.grid.shape[axis] > 1 and axis not in cells.slow:
@@ -100,7 +100,7 @@ class SweepPlan(NamedTuple):
 def _sent_out(
     executor: Executor, cells: Cells, chunks: Iterator[tuple[int, Ranges]]
 ) -> Iterator[tuple[int, dict[Any, Any]]]:
-    """Yield the results of parts that others work out, in order, asking for some ahead."""
+    """Yield the results of parts computed by an executor, in order, submitting some ahead."""
     payload = pickle.dumps(cells, protocol=pickle.HIGHEST_PROTOCOL)
     waiting: deque[tuple[int, Any]] = deque()
     try:
@@ -118,7 +118,7 @@ def _sent_out(
 
 
 def work_out(payload: bytes, ranges: Ranges) -> dict[Any, Any]:
-    """Return the results of one part: what an executor is asked to do."""
+    """Return the results of one part: the task of an executor."""
     return _unpacked(payload).work_out(ranges)
 
 
@@ -131,7 +131,7 @@ def _unpacked(payload: bytes) -> Cells:
 def make_plan(load: Callable[[Any], NetworkLike], variables: Mapping[str, Any], inputs: Any) -> SweepPlan:
     """Return the plan of a sweep over these variables and inputs (see `shapecalc.sweep`).
 
-    `load` gives the network with the sizes of its first variant (None: with its own). Errors: `UsageError`, and its.
+    `load` returns the network with the sizes of its first variant (None: with its own). Errors: `UsageError`, and its.
     """
     axes: list[SweepAxis] = []
     templates = _templates(inputs, axes)
@@ -176,7 +176,7 @@ def joined(plan: SweepPlan, parts: Sequence[Sweep]) -> Sweep:
 
 
 def _values_at(values: Any, indices: Any, part: int) -> Any:
-    """Return the values of an axis (or a part of each) at these places, as an array."""
+    """Return the values of an axis (or a part of each) at these positions, as an array."""
     if isinstance(values, range):
         kind = np.int64 if max(map(abs, (values.start, values.stop))) < 2**63 else object
         return values.start + indices.astype(kind) * values.step
@@ -198,14 +198,14 @@ def _column(name: str) -> str:
 
 
 def _values(given: Any, own: Any, name: str) -> Any:
-    """Return the values of a variable that is given several; None where it is one value."""
+    """Return the values of a variable that has several; None where it has one."""
     if isinstance(given, (str, dict)) or not hasattr(given, "__iter__"):
         return None
     values = given if isinstance(given, range) else [item.item() if hasattr(item, "item") else item for item in given]
     if isinstance(own, list) and not any(isinstance(item, (list, tuple)) for item in values):
         return None
     if not values:
-        raise UsageError(Problem(f"the variable {name} is given no values"))
+        raise UsageError(Problem(f"the variable {name} has no values"))
     return values
 
 
@@ -222,7 +222,7 @@ def _template(given: Any, name: str, axes: list[SweepAxis]) -> InputTemplate:
         return parse_input(given, name, axes)
     items = list(given) if hasattr(given, "__iter__") else [given]
     if not items:
-        raise UsageError(Problem(f"{name} is given no sizes"))
+        raise UsageError(Problem(f"{name} has no sizes"))
     if not any(isinstance(item, (list, tuple, str)) for item in items):
         return InputTemplate(parse_sizes([getattr(item, "item", lambda item=item: item)() for item in items]))
     axes.append(SweepAxis(name, [parse_sizes(item) for item in items], is_input=True))
@@ -230,7 +230,7 @@ def _template(given: Any, name: str, axes: list[SweepAxis]) -> InputTemplate:
 
 
 def _moved(template: InputTemplate, by: int) -> InputTemplate:
-    """Return a template whose axes come behind others."""
+    """Return a template whose axes come after others."""
     if isinstance(template.parts, int):
         return InputTemplate(template.parts + by)
     return InputTemplate(tuple((part[0] + by,) if isinstance(part, tuple) else part for part in template.parts))

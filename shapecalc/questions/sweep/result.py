@@ -50,7 +50,7 @@ class Sweep(Answer):
         return f"<Sweep: {len(self):,} variants, {int(self['valid'].sum()):,} of them valid>"
 
     def __getitem__(self, name: str) -> Any:
-        """Return a column. Errors: `UsageError` where there is none of that name, with the nearest."""
+        """Return a column. Errors: `UsageError` for an unknown one, with the nearest name."""
         check_column(name, self.names)
         if name == "output" and "output" not in self._columns:
             column = self._output()
@@ -71,24 +71,24 @@ class Sweep(Answer):
         return {"version": VERSION, "rows": self.to_dicts()}
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """Return every row as a dict of plain values; what a variant that is not valid costs is None."""
+        """Return every row as a dict of plain values; the costs of a variant that is not valid are None."""
         return list(self)
 
     def settings(self, row: int) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
-        """Return the variables and the input sizes of a row: what `infer` takes as `vars` and `input`."""
+        """Return the variables and the input sizes of a row, as `vars` and `input` of `infer`."""
         return self.grid.at(int(self._columns["variant"][row]))
 
     def rows(self, chosen: Any) -> Sweep:
-        """Return the rows that a slice, an array of numbers or an array of truth values names."""
+        """Return the rows of a slice, an array of numbers or an array of truth values."""
         columns = {name: array[chosen] for name, array in self._columns.items()}
         return Sweep(self.names, columns, {key: array[chosen] for key, array in self._sizes.items()}, self.grid)
 
     def where(self, expression: str) -> Sweep:
-        """Return the rows for which an expression holds; those not `valid` only where it mentions `valid`."""
+        """Return the rows for which an expression is true; those not `valid` only where it mentions `valid`."""
         return self.kept(read_condition(expression, [name for name in self.names if name != "output"]))
 
     def kept(self, condition: RowCondition | None) -> Sweep:
-        """Return the rows for which a condition holds."""
+        """Return the rows for which a condition is true."""
         if condition is None:
             return self
         columns = {name: self._columns[name] for name in condition.names}
@@ -105,9 +105,9 @@ class Sweep(Answer):
         return self.rows(order({**columns, "invalid": ~columns["valid"]}, keys))
 
     def pareto(self, objectives: str) -> Sweep:
-        """Return the front: the rows that no other beats in, say, `params,macs`, the least being best.
+        """Return the Pareto front: the rows that no other dominates in, say, `params,macs`, smaller being better.
 
-        A leading `+` is for what is best when greatest: `params,+macs`.
+        A leading `+` is for columns where larger is better: `params,+macs`.
         """
         valid = self.rows(self._columns["valid"])
         known = [name for name in self.names if name != "output"]

@@ -19,7 +19,7 @@ __all__ = ["RowCondition", "front", "order", "read_condition", "read_objectives"
 
 
 def read_condition(text: str, known: Sequence[str]) -> RowCondition:
-    """Return the condition that a text is. Errors: `UsageError` where it is none, or names what is no column."""
+    """Return the condition of a text. Errors: `UsageError` where it is not one, or names an unknown column."""
     plain = without_units(text)
     try:
         expression = parse(plain)
@@ -34,23 +34,25 @@ def read_condition(text: str, known: Sequence[str]) -> RowCondition:
 
 
 def check_column(name: str, known: Sequence[str]) -> None:
-    """Raise `UsageError` for what is no column of the sweep."""
+    """Raise `UsageError` for an unknown column of the sweep."""
     if name not in known:
         raise UsageError(Problem(f"the sweep has no column {name}", hint=did_you_mean(name, known)))
 
 
 def read_objectives(text: str, known: Sequence[str]) -> list[tuple[str, int]]:
-    """Return what is to be least (1) or, with a leading `+`, greatest (-1): `params,macs`. Errors: `UsageError`."""
+    """Return the columns to minimise (1) or, with `+`, to maximise (-1): `params,macs`. Errors: `UsageError`."""
     found = [(part.strip().lstrip("+-").strip(), -1 if part.strip().startswith("+") else 1) for part in text.split(",")]
     for name, _ in found:
         check_column(name, known)
     if len(found) < 2:
-        raise UsageError(Problem(f"a front of {text} alone is its least", hint="name two or more: params,macs"))
+        raise UsageError(
+            Problem(f"a front needs two columns or more, not {text} alone", hint="for instance params,macs")
+        )
     return found
 
 
 def read_order(text: str, known: Sequence[str]) -> list[tuple[str, int]]:
-    """Return what to sort by: least first (1) or, with a leading `-`, greatest first (-1). Errors: `UsageError`."""
+    """Return the columns to sort by: smallest first (1) or, with `-`, largest first (-1). Errors: `UsageError`."""
     found = [(part.strip().lstrip("+-").strip(), -1 if part.strip().startswith("-") else 1) for part in text.split(",")]
     for name, _ in found:
         check_column(name, known)
@@ -58,13 +60,13 @@ def read_order(text: str, known: Sequence[str]) -> list[tuple[str, int]]:
 
 
 def order(columns: Mapping[str, Any], by: Sequence[tuple[str, int]]) -> Any:
-    """Return the numbers of the rows in order; those that are equal stay as they stand."""
+    """Return the numbers of the rows in order; equal rows keep their order."""
     keys = [_ranked(columns[name]) * sign for name, sign in by]
     return np.lexsort(keys[::-1])
 
 
 def _ranked(values: Any) -> Any:
-    """Return ints of 64 bits in the order of the values: themselves, or their ranks where they are others."""
+    """Return ints of 64 bits in the order of the values: themselves, or else their ranks."""
     if values.dtype.kind in "bi":
         return values.astype(np.int64)
     plain = values.tolist()
@@ -75,9 +77,9 @@ def _ranked(values: Any) -> Any:
 
 
 def front(columns: Mapping[str, Any], objectives: Sequence[tuple[str, int]]) -> Any:
-    """Return the numbers of the rows that no other row beats: none is as good in everything and better in one.
+    """Return the numbers of the rows that no other row dominates: none is as good in everything and better in one.
 
-    They are in order of the first objective; rows that are equal in all stand together.
+    They are in order of the first objective; rows that are equal in all are adjacent.
     """
     points = np.stack([_ranked(columns[name]) * sign for name, sign in objectives], axis=1)
     if not len(points):
