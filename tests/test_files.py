@@ -305,9 +305,9 @@ def test_what_was_read_is_not_written_over_under_any_name(tmp_path):
             note_input(stream)
         for name in names_of(file, tmp_path):
             assert refusal(name) == (
-                f"{name} is what this command reads: it is not written over\n   name another file to write to"
+                f"{name} is an input of this command: it is not overwritten\n   name another file to write to"
             )
-        with pytest.raises(UsageError, match="is what this command reads"):
+        with pytest.raises(UsageError, match="is an input of this command"):
             PartFile(name_without_part(file), resumes=True)
         write_file(str(tmp_path / "other"), b"new")
     assert file.read_bytes() == b"spec"
@@ -363,7 +363,8 @@ def test_a_part_is_one_process_alone(tmp_path):
     first = PartFile(str(file))
     first.write(b"1\n")
     with pytest.raises(
-        UsageError, match=r"rows\.csv\.part is there already: a sweep was interrupted, or is still running\n   --resume"
+        UsageError,
+        match=r"rows\.csv\.part is there already: a sweep was interrupted, or is still running\n   continue it with --resume",
     ):
         PartFile(str(file))
     with pytest.raises(UsageError, match=r"another sweep is writing to .*rows\.csv\.part"):

@@ -93,7 +93,7 @@ def test_no_command_writes_over_its_specification(spec, name, target):
     assert "no format has the suffix .yaml" in run(*words_of(name), "-o", f"./{target}").err
     ran = run(*words_of(name), "-o", f"./{target}", "--format", "json")
     assert (ran.status, ran.out) == (2, "")
-    assert f"./{target} is what this command reads: it is not written over" in ran.err
+    assert f"./{target} is an input of this command: it is not overwritten" in ran.err
     assert everything(".") == before
 
 
@@ -116,14 +116,16 @@ def test_nor_over_one_from_standard_input_or_a_bundled_one(spec, monkeypatch):
             check=False,
         )
     assert ended.returncode == 2
-    assert b"alone.yaml is what this command reads" in ended.stderr
+    assert b"alone.yaml is an input of this command" in ended.stderr
     os.remove("alone.yaml")
     from shapecalc.language import files as locate
 
     bundled = shutil.copytree(locate.bundled_folder(), "bundled")
     monkeypatch.setattr(locate, "bundled_folder", lambda: str(bundled))
     specs = everything(bundled)
-    assert "is what this command reads" in run("summary", "lenet5", "--format", "text", "-o", "bundled/lenet5.yaml").err
+    assert (
+        "is an input of this command" in run("summary", "lenet5", "--format", "text", "-o", "bundled/lenet5.yaml").err
+    )
     assert everything(bundled) == specs
     shutil.rmtree("bundled")
     assert everything(".") == before
