@@ -363,7 +363,8 @@ def test_a_part_is_one_process_alone(tmp_path):
     first = PartFile(str(file))
     first.write(b"1\n")
     with pytest.raises(
-        UsageError, match=r"rows\.csv\.part is there already: a sweep was interrupted, or is still running\n   continue it with --resume"
+        UsageError,
+        match=r"rows\.csv\.part is there already: a sweep was interrupted, or is still running\n   continue it with --resume",
     ):
         PartFile(str(file))
     with pytest.raises(UsageError, match=r"another sweep is writing to .*rows\.csv\.part"):

@@ -269,7 +269,7 @@ class _Columns:
         )
 
     def within(self, value: Any, low: float, high: float) -> None:
-        """Hold the candidates to a range, as reading an argument does for ints."""
+        """Check the candidates against a range, as reading an argument does for ints."""
         if not (low <= value.low and value.high <= high):
             value.ledger.require(np.logical_and(value.values >= low, value.values <= high))
 

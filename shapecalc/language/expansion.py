@@ -207,7 +207,7 @@ class Written:
         return flows
 
     def _check_room(self, mark: Mark, scope: Scope) -> None:
-        """Hold the limits of blocks, for one more of them."""
+        """Enforce the limits of blocks, for one more of them."""
         if len(scope.stack) >= MAX_NESTING:
             raise bad(f"blocks are nested more than {MAX_NESTING} deep", mark)
         if len(scope.prefix) > MAX_NAME:

@@ -40,7 +40,7 @@ def test_positions_are_not_listed_before_their_limit_is_looked_at(tmp_path, name
         path = write(tmp_path, input=size, layers=[layer])
     told = shapecalc("rf", path)
     assert told.status == 2, told
-    assert re.search(r"repeats only after [\d,]+ of them.*\n.*at most 20,000 are looked at", told.err)
+    assert re.search(r"repeats only after [\d,]+ positions.*\n.*the maximum is 20,000", told.err)
     assert shapecalc("memory", path).status == 0
 
 
@@ -65,7 +65,7 @@ QUESTIONS = {
             {"concat": [f"b{i}" for i in range(800)]}]},
     ),
     "the best order of too many": (
-        ["memory", "--order", "best"], 2, "the best order is looked for among at most 5,000 steps, and these are 5,201",
+        ["memory", "--order", "best"], 2, "the best order is searched among at most 5,000 steps, but these are 5,201",
         {"input": "3x8x8", "layers": [
             *chain(2600, lambda i: {"conv": {"out_channels": 50 + i % 7, "kernel_size": 1}, "name": f"a{i}", "from": "input"}),
             *chain(2600, lambda i: {"conv": {"out_channels": 1, "kernel_size": 1}, "name": f"b{i}", "from": f"a{i}"}),
@@ -81,11 +81,11 @@ QUESTIONS = {
         {"input": "1x40x40", "layers": chain(1000, lambda _: {"crop": 1})},
     ),
     "the input that a long chain needs": (
-        ["solve", "--fix"], 0, "input: 3x2003x2003",
-        {"input": "3x8x8", "layers": [*chain(1000, lambda _: {"pad": -1}), {"conv": {"out_channels": 8, "kernel_size": 3}}]},
+        ["solve", "--fix"], 0, "input: 3x6003x6003",
+        {"input": "3x8x8", "layers": [*chain(1000, lambda _: {"pad": -3}), {"conv": {"out_channels": 8, "kernel_size": 3}}]},
     ),
     "variables in repeat": (
-        ["solve", "--for", "a", "--for", "b", "--for", "c", "--params", "5k"], 0, "each setting built by itself",
+        ["solve", "--for", "a", "--for", "b", "--for", "c", "--params", "5k"], 0, "each setting built on its own",
         {"input": "1x4x4", "vars": {"a": 2, "b": 2, "c": 2},
          "layers": [{"repeat": v, "conv": {"out_channels": 2, "kernel_size": 1}} for v in "abc"]},
     ),
@@ -98,7 +98,7 @@ QUESTIONS = {
         {"input": 8, "layers": [{"relu": None, "repeat": 20_001}]},
     ),
     "sizes of many layers": (
-        ["sizes"], 2, "sizes are looked for among at most 5,000",
+        ["sizes"], 2, "sizes are searched among at most 5,000",
         {"input": "1x9x9", "layers": [{"max_pool": {"kernel_size": 3, "stride": 1, "padding": 1}, "repeat": 2501}]},
     ),
     "sizes of many inputs": (

@@ -119,7 +119,7 @@ def test_a_part_is_not_begun_anew_unasked():
         assert (ran.status, ran.err) == (
             2,
             f"rows.{ending}.part is there already: a sweep was interrupted, or is still running\n"
-            "   --resume continues it; to start anew, remove it first\n",
+            "   continue it with --resume; to start again, remove it first\n",
         )
         assert Path(f"rows.{ending}").read_bytes() == b"old"
         assert Path(f"rows.{ending}.part").read_bytes() == due[:500]
@@ -325,7 +325,7 @@ def test_what_keeps_nothing_is_not_gone_on_with():
         ran = ran_again("/dev/null", "--format", ending)
         assert (ran.status, ran.err.splitlines()[0]) == (
             2,
-            "/dev/null cannot be continued: it is no file that keeps what is written",
+            "/dev/null cannot be continued: it is not a regular file",
         )
 
 
@@ -451,7 +451,7 @@ def test_an_interruption_leaves_the_old_file_and_what_is_finished(number, ending
     assert "Traceback" not in told
     if number != signal.SIGKILL:
         assert "interrupted after" in told
-        assert f"what is finished is in {name}.part: the same command with --resume goes on" in told
+        assert f"finished rows are in {name}.part: continue with the same command and --resume" in told
     assert Path(name).read_bytes() == b"old"
     assert sorted(os.listdir()) == [name, f"{name}.part"]
     if ending == "parquet":
@@ -506,7 +506,7 @@ def test_what_is_gathered_is_still_shown_on_the_screen(monkeypatch):
     ran = run(*SWEEP, "--sort", "params", "--format", "csv")
     assert ran.status == 130
     assert ran.out.count("\n") == 63
-    assert "what is shown is of those" in ran.err
+    assert "the results shown are of those" in ran.err
 
 
 @posix
@@ -573,7 +573,7 @@ def test_a_process_that_is_killed_is_an_error_in_words():
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     assert (ended.returncode, ended.stderr) == (
         2,
-        "one of the processes that --jobs started was killed\n   was there not enough memory? fewer --jobs take less\n",
+        "one of the processes that --jobs started was killed\n   if there was not enough memory, use fewer --jobs\n",
     )
     assert os.listdir() == ["script.py"]
 

@@ -46,6 +46,7 @@ def evaluated(written: str) -> Fraction:
 def from_latex(written: str) -> str:
     """Return a formula in LaTeX as the text that says the same."""
     text = written.replace("{,}", ",").replace(r" \cdot ", "·").replace("-", "−")
+    text = re.sub(r"\^\{(\d+)\}", lambda raised: "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in raised[1]), text)
     for side, signs in (("floor", "⌊⌋"), ("ceil", "⌈⌉")):
         text = text.replace(rf"\left\l{side} ", signs[0]).replace(rf" \right\r{side}", signs[1])
     text = text.replace(r"\left( ", "(").replace(r" \right)", ")").replace(r"\max", "max").replace(r"\min", "min")

@@ -262,7 +262,7 @@ def test_one_pass_that_inference_gainsays_is_done_again_one_by_one(monkeypatch):
         budgets, "measure", lambda e, what, *rest: real(e, what, *rest) * (0 if budgets.Many in _kinds(e) else 1)
     )
     answer = solve("unet", find={"width": range(1, 40)}, memory="64MiB")
-    assert answer.how == "each setting built by itself"
+    assert answer.how == "each setting built on its own"
     assert answer.solutions[0].settings == {"width": 18}
 
 

@@ -57,7 +57,7 @@ _UNFINISHED = r"(?:[-+*/%<>=,(\[]|\b(?:and|or|not|if|else|in))\s*$"
 
 
 def _refuse_syntax(text: str, at: int) -> NoReturn:
-    """Say where a text stops being an expression, so far as Python's own answer is of use."""
+    """Report where a text stops being an expression, so far as Python's own answer is of use."""
     hint = next((hint for slip, hint in _SLIPS if slip in text.replace("==", "").replace("!=", "")), "")
     rest = text[at:].strip()
     if re.search(_UNFINISHED, text):

@@ -90,7 +90,7 @@ def front(columns: Mapping[str, Any], objectives: Sequence[tuple[str, int]]) -> 
 
 
 def _front_of_two(points: Any) -> Any:
-    """Tell which of sorted pairs are on the front: those below all before them, and their equals."""
+    """Return which of sorted pairs are on the front: those below all before them, and their equals."""
     second = points[:, 1]
     least = np.minimum.accumulate(second)
     better = np.concatenate(([True], second[1:] < least[:-1]))
@@ -100,7 +100,7 @@ def _front_of_two(points: Any) -> Any:
 
 
 def _front_of_many(points: Any) -> Any:
-    """Tell which of sorted points are on the front: each is compared to those found so far."""
+    """Return which of sorted points are on the front: each is compared to those found so far."""
     kept = np.zeros(len(points), dtype=bool)
     left = np.arange(len(points))
     while left.size:
