@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["gathered"]
 
-_NUMBERED = r"[\w.×]*\d[\w.×]*"
-"""The parts that differ between copies: names with a number in them (stage.3.conv2), and sizes."""
+_WORD = r"[\w.×]+"
+"""Names and sizes; those with a digit (stage.3.conv2, 3×8×8) differ between copies."""
 
 
 def gathered(problems: Iterable[Problem]) -> list[Problem]:
@@ -23,7 +23,11 @@ def gathered(problems: Iterable[Problem]) -> list[Problem]:
     """
     found: dict[Any, Problem] = {}
     for index, problem in enumerate(problems):
-        key = (problem.mark, re.sub(_NUMBERED, "#", problem.message)) if problem.mark else index
+        key = (problem.mark, re.sub(_WORD, _unnumbered, problem.message)) if problem.mark else index
         first = found.get(key)
         found[key] = problem if first is None else first._replace(copies=first.copies + problem.copies)
     return list(found.values())
+
+
+def _unnumbered(word: re.Match[str]) -> str:
+    return "#" if re.search(r"\d", word[0]) else word[0]

@@ -176,7 +176,7 @@ def test_the_picture(tmp_path):
         ran = run(*SMALL, "--plot", tmp_path / name)
         assert ran.status == 0, ran.err
         assert (tmp_path / name).read_bytes().startswith(beginning)
-    assert "is no picture" in run(*SMALL, "--plot", tmp_path / "front.txt").err
+    assert "is not a format of plots" in run(*SMALL, "--plot", tmp_path / "front.txt").err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is another thing there")
@@ -194,7 +194,7 @@ def test_an_interruption_keeps_what_is_finished(tmp_path):
     told = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert "interrupted after" in told
-    assert "--resume goes on" in told
+    assert "continue with the same command and --resume" in told
     assert "Traceback" not in told
     number = int(told.partition("interrupted after ")[2].partition(" ")[0].replace(",", ""))
     text = part.read_bytes().rpartition(b"\n")[0]

@@ -165,7 +165,7 @@ layers:
   repeat: depth
 """
     answer = solve(text, find={"depth": range(1, 9)}, params=1_000)
-    assert "built by itself" in answer.how
+    assert "built on its own" in answer.how
     assert answer.solutions[0].settings == {"depth": 7}  # 112 + 6·148 = 1,000
     found = solve(text, find=["depth", "width"], params=1_000).solutions[0]
     assert shapecalc.load(text, vars=found.settings).infer().total.params == found.amounts["params"] <= 1_000
@@ -531,7 +531,7 @@ def test_a_search_for_fixes_says_where_it_was_cut_short(tmp_path, monkeypatch):
     monkeypatch.setattr("shapecalc.questions.solve.fixes._MOST_WORK", 60 * 20)
     cut = solve(str(path), fix=True)
     assert (cut.is_cut_short, cut.trials) == (True, 20)
-    assert "20 changes tried; there are more" in draw_fixes(cut)
+    assert "20 changes tried (stopped early: there are too many to try all)" in draw_fixes(cut)
 
 
 def test_searches_of_large_networks_try_fewer_settings(monkeypatch):
