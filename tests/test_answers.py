@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import pickle
+from functools import cache
 from pathlib import Path
 
 import pytest
+from searching import some
 
 import shapecalc
 from shapecalc.errors import MissingExtraError, UsageError
@@ -45,16 +47,17 @@ ANSWERS = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=ANSWERS)
-def answer(request):
-    make, *expected = ANSWERS[request.param]
-    if request.param == "formulas":
+@cache
+def made(name):
+    """Return an answer, worked out once for all tests."""
+    if name == "formulas":
         pytest.importorskip("sympy")
-    return make(), *expected
+    return ANSWERS[name][0]()
 
 
-def test_it_shows_itself(answer):
-    found, words, rows, _ = answer
+@pytest.mark.parametrize("name", some(list(ANSWERS), 6))
+def test_it_shows_itself(name):
+    found, (_, words, rows, _) = made(name), ANSWERS[name]
     assert isinstance(found, Answer)
     assert words in str(found)
     assert str(found) == found.render()
@@ -73,10 +76,11 @@ def test_it_shows_itself(answer):
         found.render("markdown", size="large")
 
 
-def test_it_is_a_data_frame(answer):
+@pytest.mark.parametrize("name", ANSWERS)
+def test_it_is_a_data_frame(name):
     if not os.environ.get("SHAPECALC_REQUIRE_PANDAS"):
         pytest.importorskip("pandas")
-    found, _, rows, column = answer
+    found, (_, _, rows, column) = made(name), ANSWERS[name]
     if not rows:
         with pytest.raises(UsageError, match="is no table"):
             found.to_dataframe()

@@ -125,7 +125,7 @@ NOT_RUN = ("Client(", "vars={...}")
 """In a block of Python that is not run: it needs a cluster, or leaves out what is meant."""
 
 
-@pytest.mark.parametrize("page", PAGES_WITH_PYTHON, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", some(PAGES_WITH_PYTHON, 3), ids=lambda page: page.stem)
 def test_the_python_of_every_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("docs").symlink_to(ROOT / "docs", target_is_directory=True)

@@ -8,10 +8,13 @@ from __future__ import annotations
 import ast
 from functools import cache
 
+import pytest
 from test_architecture import ARROWS, FILES, name_of
 
 from shapecalc.layers import KINDS, kind_words
 from shapecalc.layers.base.layer import Layer
+
+pytestmark = pytest.mark.slow
 
 ARGUMENTS = {word for cls in KINDS.values() for word in cls.argument_names()}
 KIND_WORDS = {*kind_words(), *(cls.family for cls in KINDS.values())}

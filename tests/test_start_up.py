@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 RECORD = Path(__file__).parent / "data" / "start_up.json"
 COMMAND = """
 import contextlib, io

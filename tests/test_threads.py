@@ -90,6 +90,7 @@ def test_many_threads_get_the_answers_of_one_again_and_again(threads):
         ask(threads, "formula" if turn % 4 == 0 else "")
 
 
+@pytest.mark.slow
 def test_reading_leaves_no_cycles_and_the_collector_alone():
     """A network that is let go of is gone at once: nothing waits for the garbage collector, which is left as it is."""
     script = """
