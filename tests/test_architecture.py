@@ -141,6 +141,7 @@ def test_each_library_has_its_one_place(library):
     assert users <= LIBRARIES[library]
 
 
+@pytest.mark.slow
 def test_every_public_class_has_a_name_of_its_own():
     places = {}
     for path in FILES:

@@ -59,7 +59,7 @@ def test_table_is_another_name_of_text(name):
     assert run(name, *ASKED[name], "--format", "table") == run(name, *ASKED[name])
 
 
-@pytest.mark.parametrize("name", some(list(ASKED), 3))
+@pytest.mark.parametrize("name", some(list(ASKED), 1))
 def test_a_file_has_the_format_that_its_name_says_or_there_is_none(name, tmp_path):
     formats = formats_of(name)
     for suffix, format_ in SUFFIXES.items():

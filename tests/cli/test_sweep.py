@@ -152,6 +152,7 @@ def test_a_file_of_another_sweep_is_not(tmp_path):
 
 
 @pytest.mark.filterwarnings("default")
+@pytest.mark.slow
 def test_parquet(tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     file = tmp_path / "sweep.parquet"
@@ -201,5 +202,6 @@ def test_an_interruption_keeps_what_is_finished(tmp_path):
     assert text.count(b"\n") >= number
 
 
+@pytest.mark.slow
 def test_processes():
     assert run(*SMALL, "--jobs", "2", "--format", "csv").out == run(*SMALL, "--format", "csv").out
