@@ -9,9 +9,7 @@ import click
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
     batch_option,
-    emit,
-    emit_json,
-    layout_of,
+    emit_answer,
     layout_option,
     load_network,
     set_option,
@@ -37,14 +35,9 @@ def command(
 ) -> None:  # fmt: skip
     """Compare networks side by side: totals, ratios to the first network, and shares of each kind of layer."""
     from shapecalc.questions.compare import compare
-    from shapecalc.renderers.comparison import draw_comparison
 
     if len(specs) < 2:
         raise click.UsageError("give two or more SPECs to compare")
     networks = [load_network(spec, inputs, settings, layout or "") for spec in specs]
     comparison = compare([network.infer(batch=batch, layout=layout or "") for network in networks])
-    if format_ == "json":
-        emit_json(comparison.to_dict(), output)
-        return
-    text = draw_comparison(comparison, format_, **layout_of(output, format_))
-    emit(text, output, format_, " · ".join(report.name for report in comparison.reports))
+    emit_answer(comparison, output, format_, " · ".join(report.name for report in comparison.reports))

@@ -10,9 +10,7 @@ from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
     batch_option,
     depth_option,
-    emit,
-    emit_json,
-    layout_of,
+    emit_answer,
     layout_option,
     load_network,
     spec_argument,
@@ -53,7 +51,6 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     total differs. The names of the networks are not compared.
     """
     from shapecalc.questions.compare import diff
-    from shapecalc.renderers.difference import draw_difference
 
     if second is None and not (set_a or set_b or input_a or input_b):
         raise click.UsageError("give a second SPEC, or a change to compare: --set-b NAME=VALUE or --input-b SIZE")
@@ -65,13 +62,9 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         after.infer(batch=batch, layout=shown),
         depth if isinstance(depth, int) else None,
     )
-    status = 1 if exit_code and not difference.is_empty else 0
-    if format_ == "json":
-        emit_json(difference.to_dict(), output)
-        return status
-    text = draw_difference(difference, format_, everything=everything, **layout_of(output, format_))
-    emit(text, output, format_, " → ".join(report.name for report in (difference.before, difference.after)))
-    return status
+    title = " → ".join(report.name for report in (difference.before, difference.after))
+    emit_answer(difference, output, format_, title, everything=everything)
+    return 1 if exit_code and not difference.is_empty else 0
 
 
 def _merged(both: Sequence[str], own: Sequence[str]) -> list[str]:

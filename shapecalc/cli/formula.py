@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import completed, emit, emit_json, layout_of, load_network, network_options
+from shapecalc.cli.options import completed, emit_answer, load_network, network_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,10 +52,4 @@ def command(
     network = load_network(spec, inputs, settings)
     quantities = [word.strip() for listed in what for word in listed.split(",") if word.strip()]
     answer = network.formula(symbols, what=quantities, layer=layer)
-    if format_ == "json":
-        emit_json(answer.to_dict(), output)
-    else:
-        from shapecalc.renderers.formula import draw_formulas
-
-        text = draw_formulas(answer, format_, width=layout_of(output, format_)["width"])
-        emit(text, output, format_, answer.name)
+    emit_answer(answer, output, format_, answer.name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import batch_option, emit, emit_json, layout_of, load_network, network_options
+from shapecalc.cli.options import batch_option, emit_answer, load_network, network_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,10 +79,4 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         mixed_precision=mixed_precision,
         budget=budget,
     )
-    if format_ == "json":
-        emit_json(result.to_dict(), output)
-        return
-    from shapecalc.renderers.memory import draw_memory
-
-    text = draw_memory(result, format_, layers=layers, **layout_of(output, format_))
-    emit(text, output, format_, result.name)
+    emit_answer(result, output, format_, result.name, layers=layers)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from shapecalc.errors import ShapecalcError
+    from shapecalc.model.answer import Answer
     from shapecalc.model.report import Report
     from shapecalc.network import Network
 
@@ -26,6 +27,7 @@ __all__ = [
     "completed",
     "depth_option",
     "emit",
+    "emit_answer",
     "emit_json",
     "inferred",
     "input_option",
@@ -251,6 +253,14 @@ def emit(text: str, output: str | None = None, format_: str = "text", title: str
         write_to_screen(text, format_)
     else:
         write_file(output, text.encode("utf-8", "replace"))
+
+
+def emit_answer(answer: Answer, output: str | None, format_: str, title: str, **options: Any) -> None:
+    """Write an answer in a format, as `emit` does; `options` are those of its renderer. JSON is its contract."""
+    if format_ == "json":
+        emit_json(answer.to_dict(), output)
+    else:
+        emit(answer.render(format_, **options, **layout_of(output, format_)), output, format_, title)
 
 
 def emit_json(contract: dict[str, Any], output: str | None = None) -> None:

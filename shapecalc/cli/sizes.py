@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import emit, emit_json, layout_of, load_network, network_options
+from shapecalc.cli.options import emit_answer, load_network, network_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,10 +26,5 @@ def command(spec: str, inputs: Sequence[str], settings: Sequence[str], format_: 
     size. A + B·k means A, A + B, A + 2·B and so on. The exit status is 1 if no size is legal.
     """
     answer = load_network(spec, inputs, settings).legal_sizes()
-    if format_ == "json":
-        emit_json(answer.to_dict(), output)
-    else:
-        from shapecalc.renderers.sizes import draw_sizes
-
-        emit(draw_sizes(answer, format_, **layout_of(output, format_)), output, format_, answer.name)
+    emit_answer(answer, output, format_, answer.name)
     return 0 if all(entry.legal.smallest for entry in answer.axes) else 1

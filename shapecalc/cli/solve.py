@@ -10,9 +10,8 @@ import click
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
     completed,
-    emit,
+    emit_answer,
     emit_json,
-    layout_of,
     load_network,
     read_inputs,
     read_settings,
@@ -83,26 +82,21 @@ def command(
     The exit status is 1 if there is no solution; the nearest one is then shown.
     """  # noqa: D301  (click wants the character \\b itself)
     from shapecalc.network import kind_of
-    from shapecalc.renderers.solve import draw_budget, draw_fixes, draw_window
 
-    draw: Any
     cls = kind_of(target)
     if cls is not None:
         _check_window(target, inputs, wanted, asked)
         _check_size(wanted)
         answer: Any = _window(target, inputs, wanted, ctx.args)
-        draw, good = draw_window, bool(answer.solutions)
+        good = bool(answer.solutions)
     else:
         _check_network(target, wanted, ctx.args[:1], asked)
         answer = _network(target, inputs, names, asked)
-        if asked["fix"]:
-            draw, good = draw_fixes, bool(answer.fixes) or not answer.problems
-        else:
-            draw, good = draw_budget, bool(answer.solutions)
+        good = bool(answer.fixes) or not answer.problems if asked["fix"] else bool(answer.solutions)
     if format_ == "json":
         emit_json(_cut(answer.to_dict(), top), output)
     else:
-        emit(draw(answer, format_, top, **layout_of(output, format_)), output, format_, f"{target}, solved")
+        emit_answer(answer, output, format_, f"{target}, solved", top=top)
     return 0 if good else 1
 
 

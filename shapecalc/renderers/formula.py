@@ -20,7 +20,13 @@ __all__ = ["draw_formulas"]
 _CONDITIONS = 8
 
 
-def draw_formulas(answer: Formulas, format_: str, *, width: int | None = None) -> str:
+def draw_formulas(
+    answer: Formulas,
+    format_: str,
+    *,
+    width: int | None = None,
+    color: bool = False,  # noqa: ARG001  (it has no colours)
+) -> str:
     """Return the formulas as text, markdown, latex, html or python."""
     if format_ in ("markdown", "html"):
         return _page(answer, format_)
