@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 __all__ = [
-    "CELL_STYLE",
     "RULE_STYLE",
     "TABLE_STYLE",
     "TableLine",
@@ -28,6 +27,7 @@ __all__ = [
     "draw_lines",
     "draw_markdown",
     "draw_texts",
+    "html_row",
 ]
 
 _WIDE_ENOUGH = 1_000_000
@@ -38,7 +38,7 @@ _MANY = 2_000
 
 
 TABLE_STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
-CELL_STYLE = "padding:0.1em 0.6em;text-align:"
+_CELL_STYLE = "padding:0.1em 0.6em;text-align:"
 RULE_STYLE = "1px solid currentColor"
 """Of tables in HTML: no colours of their own, so that they are read on any theme."""
 
@@ -168,14 +168,14 @@ def draw_html(
     headings: Sequence[str], lines: Sequence[TableLine], *, total: Sequence[str] = (), numbers: Collection[int] = ()
 ) -> str:
     """Return a table of HTML; what is bold on a terminal is so here, and what is dim paler."""
-    foot = [f'<tfoot style="border-top:{RULE_STYLE}">', _html_row("th", total, numbers), "</tfoot>"] if total else []
+    foot = [f'<tfoot style="border-top:{RULE_STYLE}">', html_row("th", total, numbers), "</tfoot>"] if total else []
     return "\n".join([
         f'<table style="{TABLE_STYLE}">',
         f'<thead style="border-bottom:{RULE_STYLE}">',
-        _html_row("th", headings, numbers),
+        html_row("th", headings, numbers),
         "</thead>",
         "<tbody>",
-        *[_html_row("th" if line.style == "bold" else "td", line.cells, numbers, line.style)
+        *[html_row("th" if line.style == "bold" else "td", line.cells, numbers, line.style)
           for line in lines if line.cells],
         "</tbody>",
         *foot,
@@ -183,10 +183,11 @@ def draw_html(
     ])  # fmt: skip
 
 
-def _html_row(tag: str, cells: Sequence[str], numbers: Collection[int], style: str = "") -> str:
+def html_row(tag: str, cells: Sequence[str], numbers: Collection[int], style: str = "", attributes: str = "") -> str:
+    """Return a row of an HTML table; `attributes` are those of each cell, with a space before."""
     paler = ";opacity:0.75" if style == "dim" else ""
     drawn = [
-        f'<{tag} style="{CELL_STYLE}{"right" if index in numbers else "left"}{paler}">{html(cell)}</{tag}>'
+        f'<{tag}{attributes} style="{_CELL_STYLE}{"right" if index in numbers else "left"}{paler}">{html(cell)}</{tag}>'
         for index, cell in enumerate(cells)
     ]
     return f"<tr>{''.join(drawn)}</tr>"

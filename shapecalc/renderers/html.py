@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.escaping import html
-from shapecalc.renderers.drawing import CELL_STYLE, RULE_STYLE, TABLE_STYLE
+from shapecalc.renderers.drawing import RULE_STYLE, TABLE_STYLE, html_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from shapecalc.renderers.columns import Column
     from shapecalc.renderers.view import View
 
 __all__ = ["draw", "draw_page"]
@@ -23,30 +20,23 @@ def draw(view: View) -> str:
     """Return the report as one `<table>`."""
     names = view.names()
     grid = view.grid(names)
+    numbers = [index for index, column in enumerate(grid.columns) if column.sort.is_number]
     notes = "<br>".join(html(line) for line in view.footer(names))
     return "\n".join([
         f'<table style="{TABLE_STYLE}">',
         f'<caption style="{_CAPTION}">{html(view.title)}</caption>',
         f'<thead style="border-bottom:{RULE_STYLE}">',
-        _row("th", [column.heading for column in grid.columns], grid.columns, ' scope="col"'),
+        html_row("th", [column.heading for column in grid.columns], numbers, attributes=' scope="col"'),
         "</thead>",
         "<tbody>",
-        *[_row("td", row, grid.columns) for row in grid.rows],
+        *[html_row("td", row, numbers) for row in grid.rows],
         "</tbody>",
         f'<tfoot style="border-top:{RULE_STYLE}">',
-        *([_row("th", grid.totals, grid.columns)] if any(grid.totals) else []),
+        *([html_row("th", grid.totals, numbers)] if any(grid.totals) else []),
         f'<tr><td colspan="{len(names)}" style="{_NOTES}">{notes}</td></tr>',
         "</tfoot>",
         "</table>",
     ])  # fmt: skip
-
-
-def _row(tag: str, cells: Iterable[str], columns: Sequence[Column], attributes: str = "") -> str:
-    drawn = [
-        f'<{tag}{attributes} style="{CELL_STYLE}{"right" if column.sort.is_number else "left"}">{html(cell)}</{tag}>'
-        for cell, column in zip(cells, columns, strict=True)
-    ]
-    return f"<tr>{''.join(drawn)}</tr>"
 
 
 def draw_page(body: str, title: str) -> str:
