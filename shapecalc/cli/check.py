@@ -59,7 +59,8 @@ def command(
         raise click.UsageError("give a SPEC to check, or --all for the bundled ones")
     variables = read_settings(settings)
     names = [*specs, *(_bundled() if every else ())]
-    results = [_check(name, variables, read_inputs(inputs)) for name in names]
+    sizes = read_inputs(inputs)
+    results = [_check(name, variables, sizes) for name in names]
     _show(results, format_, output)
     return max(result.exit_status for result in results)
 
@@ -73,15 +74,16 @@ def _show(results: Sequence[Checked], format_: str, output: str | None) -> None:
         emit("\n".join(draw_annotations(results)), output, "github")
     elif format_ != "text":
         emit(draw_table(results, format_), output, format_, "What was checked")
-    elif output is not None:
-        emit("\n".join(map(draw_verdict, results)), output)
-    for result in results if format_ == "text" else ():
-        if output is None:
-            emit(draw_verdict(result))
-        if result.problems:
-            show_error(SpecError(result.problems, warnings=result.warnings))
-        else:
-            warn(result.warnings)
+    else:
+        if output is not None:
+            emit("\n".join(map(draw_verdict, results)), output)
+        for result in results:
+            if output is None:
+                emit(draw_verdict(result))
+            if result.problems:
+                show_error(SpecError(result.problems, warnings=result.warnings))
+            else:
+                warn(result.warnings)
 
 
 def _bundled() -> Iterator[str]:
@@ -91,7 +93,7 @@ def _bundled() -> Iterator[str]:
     return (os.path.splitext(os.path.basename(path))[0] for path in paths)
 
 
-def _check(spec: str, variables: Mapping[str, Any], inputs: Any = None) -> Checked:
+def _check(spec: str, variables: Mapping[str, Any], inputs: Any) -> Checked:
     """Return the problems of a specification, its members included."""
     from shapecalc.language.members import find_members
     from shapecalc.network import load

@@ -47,9 +47,7 @@ def complete_bundled(ctx: click.Context, param: click.Parameter, incomplete: str
 def complete_specs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the bundled networks, YAML files and folders that start with the word."""
     bundled, found = complete_bundled(ctx, param, incomplete), list(_files(incomplete))
-    if (
-        not bundled and len(found) == 1 and found[0].endswith(os.sep)
-    ):  # the shell would end the word: list the folder too
+    if not bundled and len(found) == 1 and found[0].endswith(os.sep):  # else the shell would end the word there
         found += _files(found[0])
     return [*bundled, *_items(found, incomplete)]
 
@@ -79,9 +77,8 @@ def _of_network(words_of: Callable[[Any], Sequence[str]]) -> Callable[..., list[
         from shapecalc.network import load
 
         spec = ctx.params.get("spec") or ctx.params.get("target") or ctx.params.get("first")
-        spec = spec or next(
-            iter(ctx.params.get("specs") or ctx.args), None
-        )  # the latter while an option is being typed
+        # `args` while an option is being typed
+        spec = spec or next(iter(ctx.params.get("specs") or ctx.args), None)
         if not spec or spec == "-":
             return []
         try:

@@ -26,8 +26,9 @@ def draw_sizes(answer: LegalSizes, format_: str = "text", width: int | None = No
         return _text(answer, width or PROSE)
     rows = []
     for entry in answer.axes:
-        facts = {label: words for label, words in _body(entry) if label}
-        further = [words for label, words in _body(entry) if not label]
+        body = list(_body(entry))
+        facts = {label: words for label, words in body if label}
+        further = [words for label, words in body if not label]
         given = "; ".join(filter(None, [facts.get("given", ""), *further]))
         cells = (_heading(entry, named=len(answer.axes) > 1), *(facts.get(label, "") for label in _LABELS[:-1]), given)
         rows.append(TableLine(cells))

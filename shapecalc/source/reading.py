@@ -88,10 +88,8 @@ def _begin_document(event: Any, builder: TreeBuilder) -> None:
 
 
 def _add_scalar(event: Any, builder: TreeBuilder) -> None:
-    mark = _event_mark(event, builder.source)
+    mark = _checked_mark(event, builder)
     text = event.value
-    if event.tag is not None:
-        _refuse_tag(event.tag, mark, builder)
     if event.style:
         check_characters(text, mark, builder)
         builder.scalar(Scalar(text, text, mark, quoted=True), event.anchor)
@@ -144,11 +142,7 @@ def _checked_mark(event: Any, builder: TreeBuilder) -> Mark:
     """Return the mark of an event; a tag on it is a problem."""
     mark = _event_mark(event, builder.source)
     if event.tag is not None:
-        _refuse_tag(event.tag, mark, builder)
+        tag = short(event.tag.replace("tag:yaml.org,2002:", "!!"))
+        message = f"the tag `{tag}` is not read: a specification is plain values"
+        builder.problems.append(Problem(message, mark, hint="remove the tag, or put the text in quotes"))
     return mark
-
-
-def _refuse_tag(tag: str, mark: Mark, builder: TreeBuilder) -> None:
-    shown = short(tag.replace("tag:yaml.org,2002:", "!!"))
-    message = f"the tag `{shown}` is not read: a specification is plain values"
-    builder.problems.append(Problem(message, mark, hint="remove the tag, or put the text in quotes"))
