@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 __all__ = ["STARTER", "bundled_text", "starting_files"]
 
 STARTER = """\
-# A network of your own: `shapecalc summary FILE` shows its sizes, `shapecalc check FILE` checks what it expects.
+# A network of your own: `shapecalc summary FILE` shows its sizes, `shapecalc check FILE` checks its expectations.
 # The language: https://github.com/shapecalc/shapecalc/blob/main/docs/language.md
 name: mine
 input: 3x32x32                          # channels × height × width; `layout: HWC` for height × width × channels
 vars: {width: 32, classes: 10}          # names for numbers: change one with --set width=64
 blocks:
-  stage:                                # layers to be used again, with arguments of their own
+  stage:                                # layers to reuse, with arguments
     args: {channels: width}
     layers:
       - conv: {out_channels: channels, kernel_size: 3, padding: same, bias: false}
@@ -31,10 +31,10 @@ blocks:
 layers:
   - stage
   - stage: {channels: 2 * width}
-  - flatten                             # input sizes and channels are worked out: only outputs are said
+  - flatten                             # input sizes and channels are inferred: give only the outputs
   - fc: classes
     name: classifier
-expect:                                 # what must be so; `shapecalc check FILE` checks it
+expect:                                 # expectations: `shapecalc check FILE` checks them
   output: 10
 """
 """A small specification that shows the main features of the language."""

@@ -56,7 +56,7 @@ def is_made_of_others(kind: str) -> bool:
 def given_to(graph: Graph, node: Node, inputs: tuple[Shape, ...], sides: tuple[Any, ...]) -> tuple[str, ...]:
     """Return the inputs of a layer that does not fit, with their origins; as products where features disagree."""
     if all(ref.node < 0 for ref in node.inputs):
-        return ()  # the input of the network is in dependence
+        return ()  # the input of the network is known to the reader
     told = []
     for shape, ref in zip(inputs[:_GIVEN], node.inputs, strict=False):
         whole = f" = {shape.elements:,}" if shape.rank > 1 and shape.elements in sides else ""

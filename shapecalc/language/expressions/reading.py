@@ -20,7 +20,7 @@ from shapecalc.language.expressions.operands import (
     on_any,
     truth_of,
 )
-from shapecalc.language.expressions.syntax import MEND, OPERATORS_REFUSED, REFUSED, one_line
+from shapecalc.language.expressions.syntax import HINT, OPERATORS_REFUSED, REFUSED, one_line
 
 __all__ = ["MAX_NESTING", "MAX_PARTS", "Reader", "Run"]
 
@@ -66,7 +66,7 @@ class Reader:
             raise ExpressionError(message, hint="name some of its parts under `vars:`")
         read = _READERS.get(type(node))
         if read is None:
-            kind, hint = REFUSED.get(type(node), ("something of Python's", MEND))
+            kind, hint = REFUSED.get(type(node), ("something of Python's", HINT))
             self.piece(node).refuse(f"{{}} is {kind}, which an expression cannot contain", hint)
         run = read(self, node)
         self.nesting -= 1
@@ -83,7 +83,7 @@ class Reader:
 def _read_constant(reader: Reader, node: ast.Constant) -> Run:
     value, piece = node.value, reader.piece(node)
     if not isinstance(value, (int, float, str, type(None))):
-        piece.refuse("{} is not a number that an expression can contain", MEND)
+        piece.refuse("{} is not a number that an expression can contain", HINT)
     value = bounded(value, piece)
     return lambda _: value
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from shapecalc.language.expressions.operands import ExpressionError, Piece, short
 
-__all__ = ["MEND", "OPERATORS_REFUSED", "REFUSED", "one_line", "tree_of"]
+__all__ = ["HINT", "OPERATORS_REFUSED", "REFUSED", "one_line", "tree_of"]
 
 
 def one_line(text: str) -> str:
@@ -77,19 +77,19 @@ def _refuse_syntax(text: str, at: int) -> NoReturn:
     raise ExpressionError(message, at, max(1, len(rest)), hint)
 
 
-MEND = "an expression is arithmetic on numbers and variables, with comparisons, `x if c else y` and a few functions"
+HINT = "an expression is arithmetic on numbers and variables, with comparisons, `x if c else y` and a few functions"
 
 # What Python has and an expression has not.
 REFUSED: dict[type[ast.expr], tuple[str, str]] = {
     ast.Attribute: ("an attribute", "use the variables as they are, without `.`"),
-    ast.Lambda: ("a function of its own", MEND),
+    ast.Lambda: ("a function of its own", HINT),
     ast.ListComp: ("a loop", "write the items in full, or use `repeat:`"),
     ast.SetComp: ("a loop", "write the items in full, or use `repeat:`"),
     ast.DictComp: ("a loop", "write the items in full, or use `repeat:`"),
     ast.GeneratorExp: ("a loop", "write the items in full, or use `repeat:`"),
     ast.JoinedStr: ("a text with values in it", "texts are only compared"),
     ast.NamedExpr: ("an assignment", "give the part a name under `vars:`"),
-    ast.Dict: ("a mapping", MEND),
+    ast.Dict: ("a mapping", HINT),
     ast.Set: ("a set", "write a list: `[a, b]`"),
     ast.Tuple: ("a tuple", "write a list: `[a, b]`"),
     ast.Slice: ("a slice", "take one item: `list[0]`"),

@@ -1,4 +1,4 @@
-"""Changes that may make layers fit: other values of arguments, at and before the misfit, and input sizes."""
+"""Changes that may make layers fit: other values of arguments, at and before the shape error, and input sizes."""
 
 from __future__ import annotations
 

@@ -154,12 +154,12 @@ _DISTANCE, _LAYERS = "distance", "layers"
 
 CHANGES: dict[str, ChangeCost] = {
     _BATCH_AXIS: ChangeCost("an input without its first axis of 1", -1.0, "most likely the batch axis"),
-    STATED: ChangeCost("a size that is worked out, stated as it is (`in_channels`)", 0, "the network stays as it is"),
+    STATED: ChangeCost("a size that is inferred, stated as it is (`in_channels`)", 0, "the network stays as it is"),
     PADDING: ChangeCost("padding around the input", 1, "no weight changes"),
     OUTPUT_PADDING: ChangeCost("padding at the end of the output", 1, "no weight changes"),
     CROPPING: ChangeCost("what is cropped", 1, "no weight changes"),
     KERNEL: ChangeCost("the size of a window", 1.3, "weights change, sizes little"),
-    DILATION: ChangeCost("its dilation", 1.3, "likewise what a window covers"),
+    DILATION: ChangeCost("its dilation", 1.3, "no weight changes, but what a window covers"),
     GROUPS: ChangeCost("the groups of channels", 1.4, "weights change, and what is mixed with what"),
     STRIDE: ChangeCost("its stride", 1.5, "every size after it changes"),
     CHANNELS_OUT: ChangeCost("channels of the output", 1.5, "every width after it changes"),
