@@ -123,10 +123,10 @@ class GraphBuilder(Written):
             name = read_name(own["name"], variables) if "name" in own else ""
             return self._one(entry, scope, variables, flow, name)
         start = len(self.nodes)
-        own_input = "from" in own and changes_by_turn(own["from"], entry.loop_names)
-        flow = flow if own_input else self._given(entry, scope, variables, flow)
+        by_turn = _takes_by_turn(entry)
+        flow = flow if by_turn else self._given(entry, scope, variables, flow)
         for turn, name in self._turns(entry, scope, variables):
-            flow = self._given(entry, scope, turn, flow) if own_input else flow
+            flow = self._given(entry, scope, turn, flow) if by_turn else flow
             flow = self._one(entry, scope, turn, flow, name)
         if "name" in own and not entry.has_template:
             scope.define(read_name(own["name"], variables), flow, (start, len(self.nodes)))
@@ -151,14 +151,10 @@ class GraphBuilder(Written):
         self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
     ) -> tuple[Flow, ...]:
         """Pass on the input of a layer that is switched off; its name then refers to that."""
-        if entry.is_repeated:
-            return (
-                flow
-                if "from" not in entry.own or changes_by_turn(entry.own["from"], entry.loop_names)
-                else (self._given(entry, scope, variables, flow))
-            )
+        if _takes_by_turn(entry):
+            return flow
         flow = self._given(entry, scope, variables, flow)
-        if "name" in entry.own:
+        if "name" in entry.own and not entry.is_repeated:
             name = read_name(entry.own["name"], variables)
             if name not in scope.spans:
                 scope.define(name, flow, (len(self.nodes), len(self.nodes)))
@@ -321,3 +317,8 @@ class GraphBuilder(Written):
         self.instances.append(Block(full_name(scope, name), kind, scope.block))
         self._insides.append(Inside((), 0, 0))  # known once it is expanded
         return inner
+
+
+def _takes_by_turn(entry: Entry) -> bool:
+    """Return whether an item's `from` names other layers in every turn of its loop."""
+    return entry.is_repeated and "from" in entry.own and changes_by_turn(entry.own["from"], entry.loop_names)
