@@ -44,20 +44,25 @@ class _Convolution(Windowed):
         yield from _channels_as_stated(self, x)
         yield from super().constraints(x)
 
+    @property
+    def _pads_evenly(self) -> bool:
+        """Whether it pads zeros, the same number on all sides: PyTorch then needs no padded copy of the input."""
+        return self.padding_mode == ZEROS and not isinstance(self.padding, (str, tuple))
+
     def _is_copied(self, x: Shape) -> Dim:
         """Return 1 where PyTorch pads a copy of the input and convolves that, else 0.
 
         It does so unless it pads zeros, as many before as after. (With a stride, `same` is Keras', who has no such
         copy.)
         """
+        if self._pads_evenly:
+            return 0
         if self.padding_mode != ZEROS or (isinstance(self.padding, str) and self.padding == "causal"):
             return 1
         axes = self.axes(x)
         if isinstance(self.padding, str):
             alone = prod(1 // axis.stride for axis in axes)
             return alone * (1 - prod(1 - _odd(axis.reach - 1) for axis in axes))
-        if not isinstance(self.padding, tuple):
-            return 0
         return 1 - prod(1 - minimum(maximum(axis.before - axis.after, axis.after - axis.before), 1) for axis in axes)
 
     def saved(self, x: Shape, *_: Shape) -> str:
@@ -66,6 +71,8 @@ class _Convolution(Windowed):
         return DERIVED if self.padding_mode in ("reflect", "replicate") else NOTHING
 
     def kept(self, output: Any, x: Shape, *_: Shape) -> list[tuple[Dim, int]]:
+        if self._pads_evenly:
+            return []
         axes = self.axes(x)
         if self.padding_mode == ZEROS and axes[0].same:  # the convolution itself pads what is even
             pads = [_odd(axis.reach - 1) for axis in axes]
