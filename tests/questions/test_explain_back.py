@@ -76,6 +76,26 @@ def test_a_linear_layer_along_a_sequence_has_the_features_of_one_position():
     assert "L_in = 7" in text
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"conv": {"out_channels": 8, "kernel_size": 3}},
+        "batch_norm",
+        {"layer_norm": {"normalized_shape": [2, 7, 7]}},
+        "relu",
+    ],
+)
+def test_only_a_fully_connected_layer_has_input_features(layer):
+    network = load(
+        "3x9x9",
+        {"conv": {"out_channels": 2, "kernel_size": 3}},
+        {**layer, "name": "last"} if isinstance(layer, dict) else {layer: {}, "name": "last"},
+    )
+    text = explain(network, "last", back=True).text
+    assert "9 → 7\n" in text
+    assert "input features" not in text
+
+
 def test_axes_that_differ_are_followed_apart():
     network = load("1x28x20", {"conv": {"out_channels": 2, "kernel_size": [5, 3]}}, {"fc": 3})
     found = {trail.symbol: trail.sizes for trail in trails(network, "fc1")}

@@ -5,12 +5,11 @@ As Python, and as the JSON contract has it; see docs/explain.md.
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims.notation import LATEX, TEXT, chain, with_numbers, with_symbols
 from shapecalc.questions.explain.leaves import INPUT
-from shapecalc.questions.explain.working import OUTPUTS
+from shapecalc.questions.explain.working import OUTPUTS, WEIGHTS
 
 if TYPE_CHECKING:
     from shapecalc.errors import Mark
@@ -76,10 +75,14 @@ class LayerExplanation(NamedTuple):
 
     @property
     def features(self) -> tuple[list[str], list[int]]:
-        """The sizes whose product are the input features of a fully connected layer, and their symbols; else none."""
-        row = self.row
-        sizes = list(row.input_shapes[0]) if row.input_shapes else []
-        return (list(self.input_symbols[0]), sizes) if sizes and row.in_features == prod(sizes) else ([], [])
+        """The sizes whose product are the input features of a fully connected layer, and their symbols; else none.
+
+        Such a layer has weights for each element of its input and each of something more, its output features.
+        """
+        weights = self.working.counts[WEIGHTS].rule
+        factors = {id(leaf) for leaf in weights.leaves()} if len(weights.terms) == 1 else set()
+        sizes = {id(leaf) for leaf in self.working.inputs[0]} if self.working.inputs else set()
+        return (list(self.input_symbols[0]), list(self.row.input_shapes[0])) if sizes and sizes < factors else ([], [])
 
     @property
     def quantities(self) -> list[Quantity]:
