@@ -288,7 +288,7 @@ class GraphBuilder(Written):
         flow: tuple[Flow, ...], name: str, frozen: bool,
     ) -> tuple[Flow, ...]:  # fmt: skip
         self._check_room(entry.mark, scope)
-        layer = self._maker.make(cls, entry, entry.value, scope, variables)
+        layer = self._maker.layer(cls, entry, entry.value, scope, variables)
         if layer is None:
             return self._broken(scope, name, entry.mark, flow)
         body = self._bodies.get(cls.kind)

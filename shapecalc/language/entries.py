@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, did_you_mean
 from shapecalc.escaping import clean
@@ -24,13 +24,18 @@ OWN_WORDS = ("name", "from", "repeat", "for", "when", "share", "frozen")
 
 
 class Entry(NamedTuple):
-    """An item of `layers:`: the kind (or block) as written, its arguments, the layer-level keys, and its work."""
+    """An item of `layers:`: the kind (or block) as written, its arguments, the layer-level keys, and its work.
+
+    `constant` is a key of a kind's arguments without expressions, equal for those that are written alike, which are
+    evaluated once, and are no work; None for others.
+    """
 
     kind: str
     mark: Mark
     value: Value | None
     own: dict[str, Value]
     work: Effort
+    constant: Any
 
     @property
     def is_repeated(self) -> bool:
@@ -66,23 +71,32 @@ _WALKS = r"\(|[=!<>]=?|\bin\b"
 def work_of(values: Sequence[Value]) -> Effort:
     """Return the work of evaluating values."""
     letters = walks = 0
-    waiting = list(values)
-    while waiting:
-        value = waiting.pop()
-        letters += 8
-        if isinstance(value, ListValue):
-            waiting += value.items
+    everything = list(values)
+    for value in everything:  # it grows on the way
+        if isinstance(value, Scalar):
+            if isinstance(value.value, str):
+                letters += 4 * len(value.text)
+                walks += len(re.findall(_WALKS, value.text))
         elif isinstance(value, MapValue):
-            waiting += [item for _, item in value.pairs]
-        elif isinstance(value.value, str):
-            letters += 4 * len(value.text)
-            walks += len(re.findall(_WALKS, value.text))
-    return Effort(letters // _LETTERS_A_STEP, walks)
+            everything += [item for _, item in value.pairs]
+        else:
+            everything += value.items
+    return Effort((letters + 8 * len(everything)) // _LETTERS_A_STEP, walks)
 
 
-def _told(key: Scalar, value: Value, blocks: Collection[str]) -> list[Value]:
+def _constant(value: Value) -> Any:
+    """Return the key of a value without expressions; None for any other."""
+    if isinstance(value, Scalar):
+        return None if type(value.value) is str else value.text
+    if isinstance(value, MapValue):
+        parts = [_constant(item) for _, item in value.pairs]
+        return None if None in parts else (*value.keys(), *parts)
+    parts = [_constant(item) for item in value.items]
+    return None if None in parts else (ListValue, *parts)
+
+
+def _arguments_of(cls: type[Layer] | None, value: Value) -> list[Value]:
     """Return the arguments of an item, without branches: their items are items of their own."""
-    cls = None if key.text in blocks else find_kind(key.text)
     if cls is None or not cls.branches:
         return [value]
     return [item for word, item in value.pairs if word.text != "branches"] if isinstance(value, MapValue) else []
@@ -107,8 +121,12 @@ def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
             others.append((key, item))
     if len(others) == 1:
         key, item = others[0]
-        unknown = _unknown(key, blocks)
-        return unknown or Entry(key.text, key.mark, item, own, work_of([*own.values(), *_told(key, item, blocks)]))
+        cls = None if key.text in blocks else find_kind(key.text)
+        if cls is None and key.text not in blocks:
+            return _unknown(key, blocks)
+        constant = None if cls is None or cls.branches else _constant(item)
+        given = [*own.values()] if constant is not None else [*own.values(), *_arguments_of(cls, item)]
+        return Entry(key.text, key.mark, item, own, work_of(given) if given else _NO_WORK, constant)
     if not others:
         return Problem("the item names no kind of layer", value.mark, hint="write for instance conv: {…} beside it")
     return _several(others, blocks)
@@ -121,14 +139,12 @@ def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem:
         )
     if not isinstance(value.value, str):
         return Problem(f"a layer is a kind, such as relu, not {describe(value)}", value.mark)
-    unknown = _unknown(value, blocks)
-    return unknown or Entry(value.text, value.mark, None, {}, _NO_WORK)
+    if value.text not in blocks and not find_kind(value.text):
+        return _unknown(value, blocks)
+    return Entry(value.text, value.mark, None, {}, _NO_WORK, ())
 
 
-def _unknown(key: Scalar, blocks: Collection[str]) -> Problem | None:
-    if key.text in blocks or find_kind(key.text):
-        return None
-
+def _unknown(key: Scalar, blocks: Collection[str]) -> Problem:
     def names() -> list[str]:
         return [*kind_words(), *blocks]
 
@@ -161,7 +177,7 @@ def _several(others: list[tuple[Scalar, Value]], blocks: Collection[str]) -> Pro
     strange = next((key for key, _ in others if not kinds or key.text != kinds[0].text), others[-1][0])
     if kinds:
         return _beside(strange, kinds[0], blocks)
-    return _unknown(others[0][0], blocks) or Problem("the item names no kind of layer", strange.mark)
+    return _unknown(others[0][0], blocks)
 
 
 def listed(value: Value) -> Sequence[Value]:
@@ -185,12 +201,12 @@ def branches_of(cls: type[Layer], value: Value | None) -> tuple[Sequence[Value] 
         inner = value.get("branches")
         if inner is None:
             return None, value
-        rest = MapValue([(key, item) for key, item in value.pairs if key.text != "branches"], value.mark)
+        rest = MapValue([(key, item) for key, item in value.pairs if key.text != "branches"], value.at)
         if not isinstance(inner, ListValue) or not inner.items:
             raise bad(
                 "branches must be a list of branches and references", inner.mark, "write for instance branches: [a, b]"
             )
         return inner.items, rest
     if isinstance(value, Scalar) and isinstance(value.value, str):
-        return [ListValue([], value.mark), value], None
+        return [ListValue([], value.at), value], None
     return None, value

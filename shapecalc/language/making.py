@@ -8,7 +8,7 @@ from shapecalc.errors import LayerError, Mark, Problem, did_you_mean
 from shapecalc.language.entries import OWN_WORDS
 from shapecalc.language.values import BadValueError, argument_value
 from shapecalc.layers.base.layer import stated_rank
-from shapecalc.source import ListValue, MapValue, Scalar
+from shapecalc.source import MapValue, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,20 +28,25 @@ class Maker:
     def __init__(self, report: Callable[[Problem, Scope], None]) -> None:
         self.report = report
         self._layers: dict[Any, Layer] = {}
-        self._fixed: dict[int, Layer | None] = {}
+        self._constant: dict[Any, Layer] = {}
+        self._wrong: set[int] = set()
 
     def layer(
         self, cls: type[Layer], entry: Entry, value: Value | None, scope: Scope, variables: Mapping[str, Any]
     ) -> Layer | None:
-        """Return the layer of an item, as `make` does, at once where its value was read before and cannot change."""
-        if value is None or value is not entry.value:
+        """Return the layer of an item, as `make` does, at once where arguments written alike were read before."""
+        if id(value) in self._wrong:
+            return None
+        if value is not entry.value or entry.constant is None:
             return self.make(cls, entry, value, scope, variables)
-        key = id(value)
-        if key in self._fixed:
-            return self._fixed[key]
-        found = self.make(cls, entry, value, scope, variables)
-        if (found is not None or not scope.mark) and _is_constant(value):  # else it is reported at another location
-            self._fixed[key] = found
+        key = (cls, entry.kind, entry.constant)
+        found = self._constant.get(key)
+        if found is None:
+            found = self.make(cls, entry, value, scope, variables)
+            if found is not None:
+                self._constant[key] = found
+            elif value is not None and not scope.mark:  # else it is reported at another location
+                self._wrong.add(id(value))
         return found
 
     def make(
@@ -108,17 +113,3 @@ def _hint(text: str, cls: type[Layer]) -> str | Hint:
         return f"{text} is a layer-level key: write it beside {cls.kind}, not under it"
     names = cls.argument_names()
     return did_you_mean(text, names) if names else f"{cls.kind} takes no arguments"
-
-
-def _is_constant(value: Value) -> bool:
-    """Return whether a value has no text that could be an expression."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, ListValue):
-            waiting += item.items
-        elif isinstance(item, MapValue):
-            waiting += [inner for _, inner in item.pairs]
-        elif isinstance(item.value, str):
-            return False
-    return True

@@ -200,16 +200,14 @@ def full_name(scope: Scope, name: str) -> str:
 def declared_names(entries: Sequence[Value]) -> set[str]:
     """Return the names that a list of layers defines, in its branches too."""
     names: set[str] = set()
-    waiting = list(entries)
-    while waiting:
-        entry = waiting.pop()
+    everything = list(entries)
+    for entry in everything:  # it grows on the way
         if isinstance(entry, ListValue):
-            waiting += entry.items
+            everything += entry.items
         elif isinstance(entry, MapValue):
             for key, value in entry.pairs:
-                if key.text == "name":
-                    if isinstance(value, Scalar):
-                        names.add(value.text)
-                elif not isinstance(value, Scalar):
-                    waiting.append(value)
+                if not isinstance(value, Scalar):
+                    everything.append(value)
+                elif key.text == "name":
+                    names.add(value.text)
     return names

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import islice
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from shapecalc.errors import Mark, Problem, Problems, Source, did_you_mean
-from shapecalc.source.values import ListValue, MapValue, Scalar, Value, short
+from shapecalc.source.values import At, ListValue, MapValue, Scalar, Value, short
 
 __all__ = ["MAX_DEPTH", "MAX_VALUES", "StopReadingError", "TreeBuilder", "depth_problem"]
 
@@ -28,17 +28,16 @@ class StopReadingError(Exception):
 class _Frame:
     """A list or a mapping that is not closed yet; `seen` is None for a list."""
 
-    __slots__ = ("anchor", "height", "items", "key", "mark", "merges", "pairs", "seen", "size")
+    __slots__ = ("anchor", "at", "begun", "contents", "height", "key", "merges", "seen")
 
-    def __init__(self, mark: Mark, is_map: bool, anchor: str | None) -> None:
-        self.mark = mark
+    def __init__(self, at: At, is_map: bool, anchor: str | None, begun: int) -> None:
+        self.at = at
         self.anchor = anchor
-        self.items: list[Value] = []
-        self.pairs: list[tuple[Scalar, Value]] = []
+        self.begun = begun  # how many values came before
+        self.contents: list[Any] = []  # values, or the pairs of a mapping
         self.seen: dict[str, Scalar] | None = {} if is_map else None
         self.key: Scalar | None = None
         self.merges = False
-        self.size = 1
         self.height = 1
 
 
@@ -61,36 +60,32 @@ class TreeBuilder:
         self.stack: list[_Frame] = []
         self.anchors: dict[str, _Anchored] = {}
         self.total = 0
+        self.words: dict[str, tuple[str, float | str | None, str]] = {}
         self.problems = Problems()
 
-    def open(self, mark: Mark, is_map: bool, anchor: str | None = None) -> None:
+    def open(self, at: At, is_map: bool, anchor: str | None = None) -> None:
         """Begin a list or a mapping."""
-        self.count(1, mark)
-        self.check_depth(1, mark)
+        if len(self.stack) >= MAX_DEPTH:
+            raise StopReadingError(depth_problem(Mark(*at)))
         if anchor:
             self.anchors[anchor] = _OPEN
-        self.stack.append(_Frame(mark, is_map, anchor))
+        self.stack.append(_Frame(at, is_map, anchor, self.total))
+        self.total += 1
 
     def close(self) -> None:
         """End the list or mapping that was begun last."""
         frame = self.stack.pop()
         value: Value
         if frame.seen is None:
-            value = ListValue(frame.items, frame.mark)
+            value = ListValue(frame.contents, frame.at)
         else:
-            value = MapValue(self.merged(frame) if frame.merges else frame.pairs, frame.mark)
+            value = MapValue(self.merged(frame) if frame.merges else frame.contents, frame.at)
+        self.total -= 1  # it was counted when it began
+        self.put(value)
         if frame.anchor:
-            self.anchors[frame.anchor] = (value, frame.size, frame.height)
-        self.put(value, frame.size, frame.height)
-
-    def scalar(self, scalar: Scalar, anchor: str | None = None) -> None:
-        """Add a scalar to what is open."""
-        self.total += 1
-        if self.total > MAX_VALUES:
-            self.count(0, scalar.mark)
-        if anchor:
-            self.anchors[anchor] = (scalar, 1, 0)
-        self.put(scalar, 1, 0)
+            self.anchors[frame.anchor] = (value, self.total - frame.begun, frame.height)
+        if self.stack and frame.height >= self.stack[-1].height:
+            self.stack[-1].height = frame.height + 1
 
     def alias(self, anchor: str, mark: Mark) -> None:
         """Add the value that an anchor names: the same one, not a copy."""
@@ -98,7 +93,7 @@ class TreeBuilder:
             above = partial(islice, self.anchors, len(self.anchors))
             hint = did_you_mean(anchor, above, f"name a value with `&{anchor}` above this line")
             self.problems.append(Problem(f"the alias `*{anchor}` names no anchor", mark, hint=hint))
-            self.put(Scalar(None, "", mark), 1, 0)
+            self.put(Scalar(None, "", mark))
             return
         value, size, height = self.anchors[anchor]
         if value is None:
@@ -110,38 +105,30 @@ class TreeBuilder:
                     hint="write the value in full here",
                 )
             )
-        self.count(size, mark, " once their aliases are written out")
-        self.check_depth(height, mark)
-        self.put(value, size, height)
-
-    def count(self, size: int, mark: Mark, words: str = "") -> None:
-        """Count the added values, up to the maximum of a text."""
-        self.total += size
-        if self.total > MAX_VALUES:
-            message = f"the specification has more than {MAX_VALUES:,} values{words}"
-            raise StopReadingError(Problem(message, mark, hint="use `repeat:` or blocks"))
-
-    def check_depth(self, height: int, mark: Mark) -> None:
-        """Enforce the limit of nesting, for a value that is itself `height` deep."""
         if len(self.stack) + height > MAX_DEPTH:
             raise StopReadingError(depth_problem(mark))
+        self.total += size - 1
+        self.put(value, mark, " once their aliases are written out")
+        if self.stack:
+            self.stack[-1].height = max(self.stack[-1].height, height + 1)
 
-    def put(self, value: Value, size: int, height: int) -> None:
-        """Hand a finished value to the list or mapping around it."""
+    def put(self, value: Value, mark: Mark | None = None, words: str = "") -> None:
+        """Count a finished value, up to the maximum of a text, and hand it to the list or mapping around it."""
+        self.total += 1
+        if self.total > MAX_VALUES:
+            message = f"the specification has more than {MAX_VALUES:,} values{words}"
+            raise StopReadingError(Problem(message, mark or value.mark, hint="use `repeat:` or blocks"))
         if not self.stack:
             self.root = value
             return
         frame = self.stack[-1]
-        frame.size += size
-        if height >= frame.height:
-            frame.height = height + 1
         if frame.seen is None:
-            frame.items.append(value)
+            frame.contents.append(value)
         elif frame.key is None:
             frame.key = self.key(value, frame, frame.seen)
         else:
             if frame.key is not self.refused:
-                frame.pairs.append((frame.key, value))
+                frame.contents.append((frame.key, value))
             frame.key = None
 
     def key(self, value: Value, frame: _Frame, seen: dict[str, Scalar]) -> Scalar:
@@ -164,8 +151,8 @@ class TreeBuilder:
             return self.refused
         if text == "<<" and not value.quoted:
             frame.merges = True
-        if not seen and value.mark.line and value.mark[1:3] == frame.mark[1:3]:
-            frame.mark = value.mark  # a block mapping begins with its first key, and is marked by it
+        if not seen and 0 < value.at[1] == frame.at[1] and value.at[2] == frame.at[2]:
+            frame.at = value.at  # a block mapping begins with its first key, and is marked by it
         seen[text] = value
         return value
 
@@ -173,7 +160,7 @@ class TreeBuilder:
         """Return the pairs of a mapping with those that `<<` merges; keys of the mapping itself win."""
         taken = set(frame.seen or ())
         pairs: list[tuple[Scalar, Value]] = []
-        for key, value in frame.pairs:
+        for key, value in frame.contents:
             if key.text != "<<" or key.quoted:
                 pairs.append((key, value))
                 continue

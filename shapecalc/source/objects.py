@@ -28,7 +28,7 @@ def read_objects(obj: object, builder: TreeBuilder) -> None:
         walk = _contents(value, path)
         mark = Mark(source, 0, 0, 1, path)
         if walk is None:
-            builder.scalar(_object_scalar(value, mark, builder))
+            builder.put(_object_scalar(value, mark, builder))
         else:
             if id(value) in inside:
                 raise StopReadingError(Problem("a value contains itself", mark, hint="write the value in full here"))

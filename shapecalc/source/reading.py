@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Mark, Problem, Source
 from shapecalc.source.assembly import MAX_DEPTH, StopReadingError, TreeBuilder, depth_problem
 from shapecalc.source.decoding import UNREADABLE
 from shapecalc.source.syntax import syntax_problem, tabs_problem
-from shapecalc.source.values import Scalar, short
+from shapecalc.source.values import At, Scalar, short
 from shapecalc.source.words import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from yaml.error import MarkedYAMLError
 
 __all__ = ["check_characters", "read_events"]
+
+
+_WORDS_KEPT = 4096
 
 
 def read_events(source: Source, builder: TreeBuilder) -> None:
@@ -36,7 +38,7 @@ def read_events(source: Source, builder: TreeBuilder) -> None:
             builder.restart()
             _feed(yaml, text, builder)
     except yaml.MarkedYAMLError as error:
-        problem = _nesting_problem(error, source) or syntax_problem(error, source)
+        problem = _nesting_problem(error, builder) or syntax_problem(error, source)
         raise StopReadingError(problem) from None
     except (yaml.YAMLError, UnicodeError, ValueError) as error:
         words = " ".join(str(error).split())
@@ -50,17 +52,24 @@ def read_events(source: Source, builder: TreeBuilder) -> None:
 
 def _feed(yaml: Any, text: str, builder: TreeBuilder) -> None:
     steps = {getattr(yaml, name): step for name, step in _STEPS.items()}
-    for event in yaml.parse(text, Loader=_loader(yaml)):
-        step = steps.get(type(event))
-        if step is not None:
-            step(event, builder)
+    plain, put = yaml.ScalarEvent, builder.put
+    for event in _events(yaml, text):
+        kind = type(event)
+        if kind is plain:
+            value = _scalar(event, builder)
+            put(value)
+            if event.anchor:
+                builder.anchors[event.anchor] = (value, 1, 0)
+        elif kind in steps:
+            steps[kind](event, builder)
 
 
-def _loader(yaml: Any) -> Any:
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+def _events(yaml: Any, text: str) -> Iterator[Any]:
+    """Return the events of a text, as `yaml.parse` does, without its two calls more for each."""
+    return iter(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_event, None)
 
 
-def _nesting_problem(error: MarkedYAMLError, source: Source) -> Problem | None:
+def _nesting_problem(error: MarkedYAMLError, builder: TreeBuilder) -> Problem | None:
     """Return the problem of a text that is nested too deep up to where yaml stopped; None for any other.
 
     yaml reads ahead, and may have a limit of nesting of its own: it can stop before the builder has seen how deep the
@@ -71,10 +80,10 @@ def _nesting_problem(error: MarkedYAMLError, source: Source) -> Problem | None:
     depth = 0
     end = error.problem_mark.index if error.problem_mark else 0
     try:
-        for event in yaml.parse(source.text[:end], Loader=_loader(yaml)):
+        for event in _events(yaml, builder.source.text[:end]):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
-                return depth_problem(_event_mark(event, source))
+                return depth_problem(Mark(*_at(event, builder)))
     except yaml.YAMLError:
         return None
     return None
@@ -82,22 +91,38 @@ def _nesting_problem(error: MarkedYAMLError, source: Source) -> Problem | None:
 
 def _begin_document(event: Any, builder: TreeBuilder) -> None:
     if builder.root is not None:
-        mark = _event_mark(event, builder.source)
+        mark = Mark(*_at(event, builder))
         hint = "one file is one specification: remove the `---`"
         raise StopReadingError(Problem("a second document begins here", mark, hint=hint))
 
 
-def _add_scalar(event: Any, builder: TreeBuilder) -> None:
-    mark = _checked_mark(event, builder)
+def _scalar(event: Any, builder: TreeBuilder) -> Scalar:
+    """Return the scalar of an event; one plain word, as nearly all are, is read in the fewest steps."""
     text = event.value
+    if event.style or event.tag is not None or " " in text or "\n" in text:
+        return _long_scalar(event, text, builder)
+    start = event.start_mark
+    text, value, trap = builder.words.get(text) or _remember(text, builder)
+    return Scalar(value, text, (builder.source, start.line + 1, start.column + 1, len(text) or 1, ""), False, trap)
+
+
+def _remember(text: str, builder: TreeBuilder) -> tuple[str, float | str | None, str]:
+    """Return a word with its meaning and trap, kept for when it comes again: the words of a file are few."""
+    found = (text, *resolve(text))
+    if len(builder.words) < _WORDS_KEPT:
+        builder.words[text] = found
+    return found
+
+
+def _long_scalar(event: Any, text: str, builder: TreeBuilder) -> Scalar:
+    at = _at(event, builder, event.tag)
     if event.style:
-        check_characters(text, mark, builder)
-        builder.scalar(Scalar(text, text, mark, quoted=True), event.anchor)
-        return
+        check_characters(text, Mark(*at), builder)
+        return Scalar(text, text, at, quoted=True)
     if event.end_mark.line != event.start_mark.line:
         _check_tabs(event, builder)
     value, trap = resolve(text)
-    builder.scalar(Scalar(value, text, mark, False, trap), event.anchor)
+    return Scalar(value, text, at, False, trap)
 
 
 def check_characters(text: str, mark: Mark, builder: TreeBuilder) -> None:
@@ -118,31 +143,23 @@ def _check_tabs(event: Any, builder: TreeBuilder) -> None:
 
 
 _STEPS: dict[str, Callable[[Any, TreeBuilder], None]] = {
-    "ScalarEvent": _add_scalar,
-    "MappingStartEvent": lambda event, builder: builder.open(_checked_mark(event, builder), True, event.anchor),
-    "SequenceStartEvent": lambda event, builder: builder.open(_checked_mark(event, builder), False, event.anchor),
+    "MappingStartEvent": lambda event, builder: builder.open(_at(event, builder, event.tag), True, event.anchor),
+    "SequenceStartEvent": lambda event, builder: builder.open(_at(event, builder, event.tag), False, event.anchor),
     "MappingEndEvent": lambda _, builder: builder.close(),
     "SequenceEndEvent": lambda _, builder: builder.close(),
-    "AliasEvent": lambda event, builder: builder.alias(event.anchor, _event_mark(event, builder.source)),
+    "AliasEvent": lambda event, builder: builder.alias(event.anchor, Mark(*_at(event, builder))),
     "DocumentStartEvent": _begin_document,
 }
 
 
-_mark_of = partial(tuple.__new__, Mark)  # as `Mark(...)`, in half the time: there is one for every word
-
-
-def _event_mark(event: Any, source: Source) -> Mark:
+def _at(event: Any, builder: TreeBuilder, tag: str | None = None) -> At:
+    """Return the location of an event; a tag on it is a problem."""
     start, end = event.start_mark, event.end_mark
-    line, column = start.line, start.column
+    line, column, source = start.line, start.column, builder.source
     length = end.column - column if end.line == line else len(source.line(line + 1)) - column
-    return _mark_of((source, line + 1, column + 1, length if length > 0 else 1, ""))
-
-
-def _checked_mark(event: Any, builder: TreeBuilder) -> Mark:
-    """Return the mark of an event; a tag on it is a problem."""
-    mark = _event_mark(event, builder.source)
-    if event.tag is not None:
-        tag = short(event.tag.replace("tag:yaml.org,2002:", "!!"))
-        message = f"the tag `{tag}` is not read: a specification is plain values"
-        builder.problems.append(Problem(message, mark, hint="remove the tag, or put the text in quotes"))
-    return mark
+    at = (source, line + 1, column + 1, length if length > 0 else 1, "")
+    if tag is not None:
+        shown = short(tag.replace("tag:yaml.org,2002:", "!!"))
+        message = f"the tag `{shown}` is not read: a specification is plain values"
+        builder.problems.append(Problem(message, Mark(*at), hint="remove the tag, or put the text in quotes"))
+    return at

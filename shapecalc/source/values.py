@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from shapecalc.errors import Mark
+from shapecalc.errors import Mark, Source
 
-__all__ = ["ListValue", "MapValue", "Scalar", "Value", "short"]
+__all__ = ["At", "ListValue", "MapValue", "Scalar", "Value", "short"]
 
 _SHOWN = 40  # characters of a text that are shown in a message
 
+At: TypeAlias = "tuple[Source, int, int, int, str]"
+"""What a mark is made of. Every value has one, and few are ever asked for their mark."""
 
-class Scalar:
+
+class _Located:
+    """What all values have: a location."""
+
+    __slots__ = ("at",)
+    at: At
+
+    @property
+    def mark(self) -> Mark:
+        """The location of the value, for errors."""
+        return Mark(*self.at)
+
+
+class Scalar(_Located):
     """A number, a word, true, false or nothing: what it means (`value`) and how it was written (`text`)."""
 
-    __slots__ = ("mark", "quoted", "text", "trap", "value")
+    __slots__ = ("quoted", "text", "trap", "value")
 
-    def __init__(self, value: float | str | None, text: str, mark: Mark, quoted: bool = False, trap: str = "") -> None:
+    def __init__(self, value: float | str | None, text: str, at: At, quoted: bool = False, trap: str = "") -> None:
         self.value = value
         self.text = text
-        self.mark = mark
+        self.at = at
         self.quoted = quoted
         self.trap = trap
 
@@ -28,27 +42,27 @@ class Scalar:
         return f"Scalar({short(self.text)!r})"
 
 
-class ListValue:
+class ListValue(_Located):
     """A list of values."""
 
-    __slots__ = ("items", "mark")
+    __slots__ = ("items",)
 
-    def __init__(self, items: list[Value], mark: Mark) -> None:
+    def __init__(self, items: list[Value], at: At) -> None:
         self.items = items
-        self.mark = mark
+        self.at = at
 
     def __repr__(self) -> str:
         return f"ListValue({len(self.items)} items)"
 
 
-class MapValue:
+class MapValue(_Located):
     """A mapping from words to values, in the order written; words are unique."""
 
-    __slots__ = ("_index", "mark", "pairs")
+    __slots__ = ("_index", "pairs")
 
-    def __init__(self, pairs: list[tuple[Scalar, Value]], mark: Mark) -> None:
+    def __init__(self, pairs: list[tuple[Scalar, Value]], at: At) -> None:
         self.pairs = pairs
-        self.mark = mark
+        self.at = at
         self._index: dict[str, Value] | None = None
 
     def get(self, key: str) -> Value | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 __all__ = ["MAX_DIGITS", "long_trap", "resolve"]
 
@@ -37,10 +36,6 @@ _NUMBER_BEGINS = frozenset("0123456789+-.")
 
 def resolve(text: str) -> tuple[float | str | None, str]:
     """Return the meaning of a plain word, and its trap where YAML parsers disagree."""
-    return _resolved_again(text) if len(text) <= MAX_DIGITS else _resolved(text)
-
-
-def _resolved(text: str) -> tuple[float | str | None, str]:
     known = _WORDS.get(text)
     if known is not None:
         return known
@@ -53,9 +48,6 @@ def _resolved(text: str) -> tuple[float | str | None, str]:
     if re.fullmatch(_BASED, text) or re.fullmatch(_SIXTIES, text):
         return text, _number_trap(text)
     return text, ""
-
-
-_resolved_again = lru_cache(4096)(_resolved)  # the words of a file are few, and repeat often
 
 
 def _integer(text: str) -> tuple[int | str, str]:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from searching import examples
 
 from shapecalc import source
-from shapecalc.source import ListValue, MapValue, Scalar, assembly, decoding, read_object, read_text
+from shapecalc.source import ListValue, MapValue, Scalar, assembly, decoding, read_object, read_text, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -575,9 +575,9 @@ def test_brackets_nested_too_deep_are_called_that(depth: int, before: str, closi
 def test_a_limit_of_yamls_own_changes_nothing(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader that reads ahead and has a limit of nesting: it stops, in words of its own, before it hands on events."""
 
-    def parse(text: str, Loader: Any) -> Iterator[Any]:  # noqa: N803
+    def events_of(module: Any, text: str) -> Iterator[Any]:
         at = text.find("[" * limit)
-        events = real(text, Loader=Loader)
+        events = real(module, text)
         if at < 0:
             yield from events
             return
@@ -586,8 +586,8 @@ def test_a_limit_of_yamls_own_changes_nothing(limit: int, monkeypatch: pytest.Mo
         mark = yaml.Mark("", index, text.count("\n", 0, index), index - (text.rfind("\n", 0, index) + 1), None, None)
         raise yaml.scanner.ScannerError("while in a flow", None, "no further", mark)
 
-    real = yaml.parse
-    monkeypatch.setattr(yaml, "parse", parse)
+    real = reading._events
+    monkeypatch.setattr(reading, "_events", events_of)
     text = f"input: 8\nlayers: {nested(10_000)}"
     assert headlines(text) == ["net.yaml:2:108: lists and mappings are nested more than 100 deep"]
     assert headlines(nested(100)) == []
