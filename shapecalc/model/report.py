@@ -31,6 +31,11 @@ class Sizing(NamedTuple):
     buffers: Dim
     macs: Dim
 
+    @property
+    def output(self) -> Any:
+        """What the methods of a layer expect as its output: the shape, or all of them where it has several."""
+        return self.outputs[0] if len(self.outputs) == 1 else self.outputs
+
 
 def own(node: Node, sizing: Sizing) -> Sizing:
     """Return the counts of a layer: no weights or buffers where it shares another's, so that they count once."""

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import prod
 from shapecalc.errors import Problem, UsageError
-from shapecalc.model.report import own
 from shapecalc.questions.memory.cache import cache_of
 from shapecalc.questions.memory.in_place import ALL, read_in_place
 from shapecalc.questions.memory.liveness import Moment, Run, run
 from shapecalc.questions.memory.order import best_order
-from shapecalc.questions.memory.plan import MemoryPlan, inputs_read, make_plan, stored
+from shapecalc.questions.memory.plan import MemoryPlan, inputs_read, make_plan, once, stored
 from shapecalc.questions.memory.results import Activations, Budget, Held, LayerMemory, Memory, Training, Widths
 from shapecalc.questions.memory.training import check_optimizer, optimizer_bytes, train
 from shapecalc.text.units import parse_bits, parse_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from shapecalc.model.report import Report, Row
+    from shapecalc.layers.base.layer import WeightShapes
+    from shapecalc.model.report import Report, Sizing
 
 __all__ = ["Activations", "Budget", "Held", "LayerMemory", "Memory", "Training", "Widths", "memory"]
 
@@ -75,7 +75,9 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     plan = make_plan(report, widths.activations, may, read=read)
     chosen = _order(plan, order)
     found = run(plan, chosen.steps)
-    layers = _layers(report, plan, found, widths)
+    weight_bytes = _own_bytes(report, lambda sizing: sizing.weight_shapes, widths.weights)
+    buffer_bytes = _own_bytes(report, lambda sizing: sizing.buffer_shapes, widths.buffers)
+    layers = _layers(report, plan, found, weight_bytes, buffer_bytes)
     cache = cache_of(report, widths.activations)
     result = Memory(
         name=report.name,
@@ -84,8 +86,8 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         widths=widths,
         in_place=words,
         order=chosen.method,
-        weights=sum(layer.weights for layer in layers),
-        buffers=sum(layer.buffers for layer in layers),
+        weights=sum(weight_bytes),
+        buffers=sum(buffer_bytes),
         activations=_activations(report, plan, found),
         kv_cache=cache.per_token,
         cross_kv_cache=cache.source,
@@ -94,7 +96,9 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     )
     if trains:
         trained = make_plan(report, widths.activations, may, training=True, read=read)
-        result = result._replace(training=_training(report, trained, widths, optimizer or "adam", mixed_precision))
+        result = result._replace(
+            training=_training(report, trained, weight_bytes, optimizer or "adam", mixed_precision)
+        )
     return result if budget is None else result._replace(budget=_budget(result, parse_bytes(budget)))
 
 
@@ -143,12 +147,10 @@ def _order(plan: MemoryPlan, order: str) -> _Order:
     return _Order(steps, _EXACT if is_exact else _HEURISTIC)
 
 
-def _tensors(shapes: dict[str, tuple[int, ...]], bits: int) -> int:
-    return sum(stored(prod(sizes), bits) for sizes in shapes.values())
-
-
-def _weights(row: Row, bits: int) -> int:
-    return _tensors(own(row.node, row.sizing).weight_shapes, bits)
+def _own_bytes(report: Report, shapes: Callable[[Sizing], WeightShapes], bits: int) -> list[int]:
+    """Return the bytes of the weights, or of the buffers, of every layer: 0 where it shares those of another."""
+    tensors = once(lambda row: sum(stored(prod(sizes), bits) for sizes in shapes(row.sizing).values()))
+    return [tensors(row) if row.node.shares < 0 else 0 for row in report.rows]
 
 
 def _activations(report: Report, plan: MemoryPlan, found: Run) -> Activations:
@@ -174,7 +176,9 @@ def _name(report: Report, plan: MemoryPlan, moment: Moment) -> str:
     return report.rows[plan.steps[moment.step].node].name if moment.step >= 0 else ""
 
 
-def _layers(report: Report, plan: MemoryPlan, found: Run, widths: Widths) -> tuple[LayerMemory, ...]:
+def _layers(
+    report: Report, plan: MemoryPlan, found: Run, weights: Sequence[int], buffers: Sequence[int]
+) -> tuple[LayerMemory, ...]:
     """Return every layer in the order in which they run; views right after their input."""
     moments = {plan.steps[moment.step].node: moment for moment in found.moments if moment.step >= 0}
     layers = []
@@ -185,8 +189,8 @@ def _layers(report: Report, plan: MemoryPlan, found: Run, widths: Widths) -> tup
             LayerMemory(
                 name=row.name,
                 kind=row.kind,
-                weights=_weights(row, widths.weights),
-                buffers=_tensors(own(row.node, row.sizing).buffer_shapes, widths.buffers),
+                weights=weights[node],
+                buffers=buffers[node],
                 output=written,
                 live=moment.live if moment else None,
                 overwrites=plan.storages[moment.overwritten].name if moment and moment.overwritten >= 0 else "",
@@ -212,17 +216,17 @@ def _sequence(report: Report, order: Sequence[int]) -> list[int]:
     return sequence
 
 
-def _training(report: Report, plan: MemoryPlan, widths: Widths, optimizer: str, mixed_precision: bool) -> Training:
+def _training(
+    report: Report, plan: MemoryPlan, weights: Sequence[int], optimizer: str, mixed_precision: bool
+) -> Training:
     check_optimizer(optimizer)
     moments = train(plan)
     peak = max(moments, key=lambda moment: moment.live, default=None)
-    trained = [row for row in report.rows if not row.node.frozen]
-    numbers = sum(row.trainable for row in trained)
     return Training(
         optimizer=optimizer,
         mixed_precision=mixed_precision,
-        gradients=sum(_weights(row, widths.weights) for row in trained),
-        state=optimizer_bytes(optimizer, numbers, mixed_precision=mixed_precision),
+        gradients=sum(size for row, size in zip(report.rows, weights, strict=True) if not row.node.frozen),
+        state=optimizer_bytes(optimizer, sum(row.trainable for row in report.rows), mixed_precision=mixed_precision),
         kept=max((moment.kept for moment in moments), default=0),
         peak=peak.live if peak else 0,
         at=report.rows[plan.steps[peak.step].node].name if peak else "",

@@ -6,19 +6,21 @@ steps: they cost nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from shapecalc.dims import prod
 from shapecalc.layers.base.layer import BOTH, DERIVED, INPUTS, OUTPUTS, TRAINED
 from shapecalc.model.graph import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from shapecalc.layers.base.layer import Layer
     from shapecalc.model.report import Report, Row
 
-__all__ = ["MemoryPlan", "Step", "Storage", "inputs_read", "make_plan", "stored"]
+__all__ = ["MemoryPlan", "Step", "Storage", "inputs_read", "make_plan", "once", "stored"]
+
+_T = TypeVar("_T")
 
 
 class Storage(NamedTuple):
@@ -59,15 +61,32 @@ def stored(numbers: int, bits: int) -> int:
     return numbers * (bits // 8) if bits % 8 == 0 else -(-numbers * bits // 8)
 
 
+def once(work: Callable[[Row], _T]) -> Callable[[Row], _T]:
+    """Return a function of the layers of a report that is worked out once for those that are equal, with equal inputs.
+
+    They have one and the same sizing.
+    """
+    known: dict[int, _T] = {}
+
+    def result(row: Row) -> _T:
+        key = id(row.sizing)
+        if key not in known:
+            known[key] = work(row)
+        return known[key]
+
+    return result
+
+
 def inputs_read(report: Report) -> list[tuple[int, ...]]:
     """Return for each layer which of its inputs it reads: not those of which it uses the size alone."""
-    read = []
-    for row in report.rows:
-        outputs = row.sizing.outputs
+
+    @once
+    def read(row: Row) -> tuple[int, ...]:
         assert row.node.layer is not None
-        looks = row.node.layer.looks(outputs[0] if len(outputs) == 1 else outputs, *row.sizing.inputs)
-        read.append(tuple(dict.fromkeys(look.input for look in looks)))
-    return read
+        looks = row.node.layer.looks(row.sizing.output, *row.sizing.inputs)
+        return tuple(dict.fromkeys(look.input for look in looks))
+
+    return [read(row) for row in report.rows]
 
 
 def make_plan(
@@ -116,6 +135,7 @@ class _Maker:
         self.users: list[set[int]] = []
         self.trained_storages: set[int] = set()
         self.at: dict[Reference, int] = {}
+        self.backward = once(self._backward)
 
     def add(self, name: str, numbers: int) -> int:
         self.names.append(name)
@@ -137,25 +157,29 @@ class _Maker:
 
     def trained(self, step: Step, row: Row) -> Step:
         """Return a step with what training needs of it."""
-        layer, sizing = row.node.layer, row.sizing
-        assert layer is not None
-        learns = bool(sizing.weight_shapes) and not row.node.frozen
+        learns = bool(row.sizing.weight_shapes) and not row.node.frozen
         derives = not self.trained_storages.isdisjoint(step.reads)
         if not learns and not derives:
             return step
         self.trained_storages.update(step.writes)
+        saves, extra, extra_for_weights = self.backward(row)
         saved: tuple[int, ...] = ()
-        saves = layer.saved(*sizing.inputs)
         if saves in (INPUTS, BOTH) or (saves == TRAINED and learns) or (saves == DERIVED and derives):
             saved += step.reads
         if saves in (OUTPUTS, BOTH):
             saved += step.writes
-        outputs = sizing.outputs[0] if len(sizing.outputs) == 1 else sizing.outputs
-        kept = [*layer.kept(outputs, *sizing.inputs)]
-        if learns:
-            kept += layer.kept_for_weights(outputs, *sizing.inputs)
-        extra = sum(stored(elements, bits or self.bits) for elements, bits in kept)
-        return step._replace(saves=saved, extra=extra * self.report.batch, trains=True)
+        return step._replace(saves=saved, extra=extra + (extra_for_weights if learns else 0), trains=True)
+
+    def _backward(self, row: Row) -> tuple[str, int, int]:
+        """Return what the backward step of a layer needs: which tensors, and bytes in addition, and for its weights."""
+        layer, sizing = row.node.layer, row.sizing
+        assert layer is not None
+        kept = layer.kept(sizing.output, *sizing.inputs)
+        for_weights = layer.kept_for_weights(sizing.output, *sizing.inputs)
+        return layer.saved(*sizing.inputs), self._bytes_kept(kept), self._bytes_kept(for_weights)
+
+    def _bytes_kept(self, kept: Iterable[tuple[Any, int]]) -> int:
+        return sum(stored(elements, bits or self.bits) for elements, bits in kept) * self.report.batch
 
     def storages(self) -> tuple[Storage, ...]:
         """Return the storages, once all layers are known."""

@@ -48,9 +48,8 @@ def input_axes(report: Report) -> Axes:
 
 
 def _looks(row: Row) -> Iterable[Look]:
-    outputs = row.sizing.outputs
     assert row.node.layer is not None
-    return row.node.layer.looks(outputs[0] if len(outputs) == 1 else outputs, *row.sizing.inputs)
+    return row.node.layer.looks(row.sizing.output, *row.sizing.inputs)
 
 
 def lanes_of(report: Report, axes: Axes) -> list[Lanes]:
