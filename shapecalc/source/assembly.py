@@ -60,7 +60,7 @@ class TreeBuilder:
         self.stack: list[_Frame] = []
         self.anchors: dict[str, _Anchored] = {}
         self.total = 0
-        self.words: dict[str, tuple[str, float | str | None, str]] = {}
+        self.words: dict[str, tuple[str, float | str | None, str, int]] = {}
         self.problems = Problems()
 
     def open(self, at: At, is_map: bool, anchor: str | None = None) -> None:

@@ -97,31 +97,25 @@ def _begin_document(event: Any, builder: TreeBuilder) -> None:
 
 
 def _scalar(event: Any, builder: TreeBuilder) -> Scalar:
-    """Return the scalar of an event; one plain word, as nearly all are, is read in the fewest steps."""
-    text = event.value
-    if event.style or event.tag is not None or " " in text or "\n" in text:
-        return _long_scalar(event, text, builder)
+    """Return the scalar of an event; a plain word that came before, as most did, is read in the fewest steps."""
+    known = builder.words.get(event.value)
+    if known is None or event.style or event.tag is not None:
+        return _new_scalar(event, event.value, builder)
+    text, value, trap, length = known
     start = event.start_mark
-    text, value, trap = builder.words.get(text) or _remember(text, builder)
-    return Scalar(value, text, (builder.source, start.line + 1, start.column + 1, len(text) or 1, ""), False, trap)
+    return Scalar(value, text, (builder.source, start.line + 1, start.column + 1, length, ""), False, trap)
 
 
-def _remember(text: str, builder: TreeBuilder) -> tuple[str, float | str | None, str]:
-    """Return a word with its meaning and trap, kept for when it comes again: the words of a file are few."""
-    found = (text, *resolve(text))
-    if len(builder.words) < _WORDS_KEPT:
-        builder.words[text] = found
-    return found
-
-
-def _long_scalar(event: Any, text: str, builder: TreeBuilder) -> Scalar:
+def _new_scalar(event: Any, text: str, builder: TreeBuilder) -> Scalar:
     at = _at(event, builder, event.tag)
     if event.style:
         check_characters(text, Mark(*at), builder)
         return Scalar(text, text, at, quoted=True)
+    value, trap = resolve(text)
     if event.end_mark.line != event.start_mark.line:
         _check_tabs(event, builder)
-    value, trap = resolve(text)
+    elif len(builder.words) < _WORDS_KEPT and " " not in text:  # else it may be of several lines next time
+        builder.words[text] = (text, value, trap, at[3])
     return Scalar(value, text, at, False, trap)
 
 
