@@ -12,9 +12,12 @@ from searching import some
 
 import shapecalc
 from shapecalc.language.builder import GraphBuilder
+from shapecalc.language.entries import Entry, read_entry
 from shapecalc.language.expansion import Expansion, key_of
 from shapecalc.language.files import bundled_members
+from shapecalc.language.making import Maker
 from shapecalc.language.members import Member, find_members
+from shapecalc.source import ListValue, read_text
 
 if TYPE_CHECKING:
     from shapecalc.model.graph import Node
@@ -182,6 +185,54 @@ def test_arguments_that_look_alike_are_not_taken_for_one_another() -> None:
     assert len({key_of(value) for value in (1, True, 1.0, "1", (1,), (True,), [1.0], None)}) == 8
     with pytest.raises(TypeError):
         key_of({})
+
+
+def test_constant_arguments_have_a_key_that_only_the_same_text_has() -> None:
+    texts = [
+        "{}",
+        "[]",
+        "",
+        "1",
+        "1.0",
+        "true",
+        "[1, 2]",
+        "{'1': 2}",
+        "[[1], 2]",
+        "[1, [2]]",
+        "{a: {b: 1}}",
+        "{a: [b]}",
+    ]
+    keys = []
+    for text in texts:
+        value, problems = read_text(
+            f"- conv: {text}\n- conv: {text}\n- conv: {{k: {text or 'same'}, s: same}}", "x.yaml"
+        )
+        assert isinstance(value, ListValue)
+        assert not problems
+        one, again, never = (read_entry(item, ()) for item in value.items)
+        assert isinstance(one, Entry)
+        assert isinstance(again, Entry)
+        assert isinstance(never, Entry)
+        assert one.constant == again.constant
+        assert never.constant is None
+        keys.append(one.constant)
+    assert keys.pop() is None
+    assert len(set(keys)) == len(keys)
+
+
+def test_layers_written_alike_are_made_once_and_each_mistake_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    real = Maker.make
+    monkeypatch.setattr(Maker, "make", lambda self, cls, *rest: made.append(cls.kind) or real(self, cls, *rest))
+    layers = "- conv: {out_channels: 3, kernel_size: 1}\n- relu\n" * 3
+    assert len(load(layers, size="3x8x8")) == 6
+    assert made == ["conv", "relu"]
+    report = load(layers + "- conv: {out_channels: n, kernel_size: 1}\n" * 2, "vars: {n: 3}\n", "3x8x8")
+    assert len({id(row.node.layer) for row in report if row.kind == "conv"}) == 1
+    assert made[2:] == ["conv", "relu", "conv", "conv"]  # what has an expression is read each time
+    with pytest.raises(shapecalc.SpecError) as caught:
+        load("- conv\n- conv\n- linear: 0\n  repeat: 3\n- linear: 0\n")
+    assert [problem.mark and problem.mark.line for problem in caught.value.problems] == [3, 4, 5, 7]
 
 
 def test_a_block_used_a_thousand_times_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
