@@ -37,7 +37,7 @@ class Maker:
         """Return the layer of an item, as `make` does, at once where arguments written alike were read before."""
         if id(value) in self._wrong:
             return None
-        if value is not entry.value or entry.constant is None:
+        if entry.constant is None:
             return self.make(cls, entry, value, scope, variables)
         key = (cls, entry.kind, entry.constant)
         found = self._constant.get(key)
@@ -45,7 +45,7 @@ class Maker:
             found = self.make(cls, entry, value, scope, variables)
             if found is not None:
                 self._constant[key] = found
-            elif value is not None and not scope.mark:  # else it is reported at another location
+            elif value is not None:
                 self._wrong.add(id(value))
         return found
 

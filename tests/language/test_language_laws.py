@@ -197,6 +197,7 @@ def test_constant_arguments_have_a_key_that_only_the_same_text_has() -> None:
         "true",
         "[1, 2]",
         "{'1': 2}",
+        "{a: 2}",
         "[[1], 2]",
         "[1, [2]]",
         "{a: {b: 1}}",
@@ -220,6 +221,16 @@ def test_constant_arguments_have_a_key_that_only_the_same_text_has() -> None:
     assert len(set(keys)) == len(keys)
 
 
+def test_arguments_of_blocks_and_merges_have_no_key_and_are_work_each_time() -> None:
+    value, _ = read_text("- conv: 1\n- add: [[], []]\n- conv: [" + "1, " * 799 + "1]", "x.yaml")
+    assert isinstance(value, ListValue)
+    keyed, merge, long = (read_entry(item, ()) for item in value.items)
+    used, _, used_with_many = (read_entry(item, ("conv",)) for item in value.items)
+    entries = [keyed, merge, long, used, used_with_many]
+    found = [(entry.constant is None, entry.work.steps) for entry in entries if isinstance(entry, Entry)]
+    assert found == [(False, 0), (True, 0), (False, 0), (True, 0), (True, 100)]
+
+
 def test_layers_written_alike_are_made_once_and_each_mistake_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
     real = Maker.make
@@ -233,6 +244,12 @@ def test_layers_written_alike_are_made_once_and_each_mistake_is_reported(monkeyp
     with pytest.raises(shapecalc.SpecError) as caught:
         load("- conv\n- conv\n- linear: 0\n  repeat: 3\n- linear: 0\n")
     assert [problem.mark and problem.mark.line for problem in caught.value.problems] == [3, 4, 5, 7]
+
+
+def test_arguments_written_alike_under_names_of_other_ranks_are_other_layers() -> None:
+    with pytest.raises(shapecalc.ShapeError) as caught:
+        load("".join(f"- {word}: {{out_channels: 8, kernel_size: 1}}\n" for word in ("conv", "conv2d", "conv1d")))
+    assert [problem.layer for problem in caught.value.problems] == ["conv3"]
 
 
 def test_a_block_used_a_thousand_times_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:

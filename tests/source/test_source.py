@@ -295,6 +295,15 @@ net.yaml:1:6: `<<` merges the keys of a mapping, or of a list of mappings
     )
 
 
+def test_what_came_before_is_read_as_if_it_came_first() -> None:
+    value = read("a: [a b, true, 'true', true]\nb: a\n  b\nc: true")
+    assert value["a"] == ["a b", True, "true", True]
+    assert headlines("[x, !y x, x]") == ["net.yaml:1:5: the tag `!y` is not read: a specification is plain values"]
+    whole, _ = read_text("a: a b\nb: a\n  b\nc: a b", "net.yaml")
+    assert isinstance(whole, MapValue)
+    assert [item.mark[1:4] for _, item in whole.pairs] == [(1, 4, 3), (2, 4, 1), (4, 4, 3)]
+
+
 def test_an_unknown_alias_names_the_nearest() -> None:
     assert headlines("a: &stage [1]\nb: *stag\nc: *foo\n") == [
         "net.yaml:2:4: the alias `*stag` names no anchor",
@@ -336,6 +345,13 @@ def test_a_merge_bomb_is_refused() -> None:
     lines = ["a0: &a0 {" + ", ".join(f"k{i}: 0" for i in range(100)) + "}"]
     lines += [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 10)}]}}" for i in range(1, 10)]
     assert "more than 2,000,000 values" in errors("\n".join(lines))
+
+
+def test_an_alias_of_something_deep_is_as_deep() -> None:
+    assert headlines(f"- &a {nested(60)}\n- {'[' * 39}*a{']' * 39}") == []
+    assert [line.split(": ", 1)[1] for line in headlines(f"- &a {nested(60)}\n- {'[' * 40}*a{']' * 40}")] == [
+        "lists and mappings are nested more than 100 deep"
+    ]
 
 
 def test_aliases_cannot_nest_deeper_than_values() -> None:
