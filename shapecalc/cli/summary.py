@@ -47,7 +47,8 @@ class _Command(click.Command):
 @click.option(
     "--fold/--no-fold",
     default=None,
-    help="Show repeated blocks as one line, with the sum of their counts.  [default: fold, except in CSV and JSON]",
+    help="Show repeated blocks and layers as one line, with the sum of their counts.  "
+    "[default: fold, except in CSV and JSON]",
 )
 @click.option("--kind", "kinds", metavar="KIND", multiple=True, shell_complete=completed("kinds"),
               help="Show only layers of this kind. May be repeated.")  # fmt: skip

@@ -154,7 +154,7 @@ class Row(NamedTuple):
 
 
 class ReportLine(NamedTuple):
-    """One line of a report as it is shown: a layer, a whole block in one, or `copies` blocks that are alike.
+    """One line of a report as it is shown: a layer, a whole block in one, or `copies` of either that are alike.
 
     At any depth the lines add up to the totals of the report.
     """
@@ -169,11 +169,14 @@ class ReportLine(NamedTuple):
     shares: str
     rows: tuple[Row, ...]
     copies: int = 1
+    is_block: bool = False
 
-    @property
-    def is_block(self) -> bool:
-        """Whether the line is of a block of layers."""
-        return len(self.rows) != 1 or self.rows[0].name != self.name
+    def may_repeat(self, before: "ReportLine") -> bool:
+        """Return whether it may be the same again as a line: both of blocks, or of copies of one repeated layer."""
+        if self.is_block:
+            return before.is_block
+        mark = self.rows[0].node.mark
+        return mark is not None and mark is before.rows[0].node.mark
 
 
 class Report(Answer):
@@ -313,7 +316,7 @@ class Report(Answer):
         name, kind, _ = self.graph.blocks[block]
         activations = total(row.activations for row in rows)
         shapes = first.input_shapes, last.output_shapes
-        return ReportLine(name, kind, *shapes, sum_rows(rows), activations, {}, "", tuple(rows))
+        return ReportLine(name, kind, *shapes, sum_rows(rows), activations, {}, "", tuple(rows), is_block=True)
 
     @property
     def in_features(self) -> Dim:

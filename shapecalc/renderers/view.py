@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from shapecalc.errors import Problem, UsageError
@@ -96,10 +97,10 @@ class View:
         return self._all
 
     def lines_at(self, depth: int | None, *, folds: bool) -> list[ReportLine]:
-        """Return the lines of the layers at a depth, repeated blocks as one where it folds."""
+        """Return the lines of the layers at a depth, repeated ones as one where it folds."""
         lines = self.report.lines(depth)
-        if folds and any(line.is_block for line in lines):
-            from shapecalc.renderers.folding import fold  # most networks shown have no collapsed block
+        if folds and any(line.may_repeat(before) for before, line in pairwise(lines)):
+            from shapecalc.renderers.folding import fold  # most networks shown have nothing to fold
 
             lines = fold(lines)
         return lines
@@ -165,10 +166,10 @@ class View:
         blocks = [line for line in self.lines if line.rows and line.is_block]
         names = [*names, "flops"] if self.flops else names
         notes = footer(self.report, names, sum(line.copies for line in blocks), self.depth)
-        folded = [line for line in blocks if line.copies > 1]
+        folded = [line for line in self.lines if line.copies > 1]
         if folded:
-            example = clean(folded[0].name)
-            words = f"{example} are repeated blocks, with the sum of their counts; list each with --no-fold"
+            example, what = clean(folded[0].name), "blocks" if folded[0].is_block else "layers"
+            words = f"{example} are repeated {what}, with the sum of their counts; list each with --no-fold"
             notes.insert(len(notes) - len(self.report.graph.notes), words)
         if self.selection:
             whole = len(self.all_lines) - len(self.report.inputs)
