@@ -168,8 +168,8 @@ class View:
         notes = footer(self.report, names, sum(line.copies for line in blocks), self.depth)
         folded = [line for line in self.lines if line.copies > 1]
         if folded:
-            example, what = clean(folded[0].name), "blocks" if folded[0].is_block else "layers"
-            words = f"{example} are repeated {what}, with the sum of their counts; list each with --no-fold"
+            what = f"{clean(folded[0].name)} are repeated {'block' if folded[0].is_block else 'layer'}s"
+            words = f"{what}, with the sum of their counts; list each with --no-fold"
             notes.insert(len(notes) - len(self.report.graph.notes), words)
         if self.selection:
             whole = len(self.all_lines) - len(self.report.inputs)
