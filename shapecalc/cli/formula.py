@@ -19,11 +19,11 @@ __all__ = ["command"]
 @click.command(short_help="Show sizes, parameters and MACs as closed formulas.")
 @network_options
 @click.option(
-    "--symbol", "-s", "symbols", metavar="NAME", multiple=True,
+    "--symbol", "-s", "symbols", metavar="NAME", multiple=True, shell_complete=completed("symbols"),
     help="Keep a symbol: H, W (D, L) for the input's axes, N for the batch, or a variable. May be repeated.",
 )  # fmt: skip
 @click.option(
-    "--what", metavar="LIST", multiple=True,
+    "--what", metavar="LIST", multiple=True, shell_complete=completed("quantities"),
     help="Choose, separated by commas: output, params, macs, weights, biases, trainable, buffers. May be repeated.",
 )  # fmt: skip
 @click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from shapecalc.cli.formats import format_options
-from shapecalc.cli.options import emit, layout_of
+from shapecalc.cli.options import completed, emit, layout_of
 from shapecalc.errors import LayerError, ShapecalcError, did_you_mean
 from shapecalc.layers.base.arguments import REQUIRED, Choice, Flag, Integer, Number, Text
 from shapecalc.layers.base.per_axis import Padding, PerAxis
@@ -178,7 +178,10 @@ def _option(argument: Argument) -> click.Option:
         names = [f"--{word}/--no-{word}" for word in dict.fromkeys(spelled)]
         return click.Option([*names, _key(argument)], default=None, help=help_)
     names = [f"--{word}" for word in dict.fromkeys(spelled)]
-    return click.Option([*names, _key(argument)], callback=_reader(argument), metavar=_metavar(argument), help=help_)
+    return click.Option(
+        [*names, _key(argument)], callback=_reader(argument), metavar=_metavar(argument), help=help_,
+        shell_complete=completed("among", argument.words),
+    )  # fmt: skip
 
 
 def _key(argument: Argument) -> str:

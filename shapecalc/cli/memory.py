@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import batch_option, emit_answer, load_network, network_options
+from shapecalc.cli.options import batch_option, completed, emit_answer, load_network, network_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,15 +19,31 @@ OPTIMIZERS = ("none", "sgd", "momentum", "rmsprop", "adagrad", "lion", "adam", "
 
 @click.command(short_help="Show the memory that a network needs, at its peak.")
 @network_options
-@click.option("--weights", metavar="BITS", help="Set the bits of a weight: 32, 16, 8, 4, fp16, int8, …  [default: 32]")
-@click.option("--activations", metavar="BITS", help="Set the bits of an activation.  [default: 32]")
 @click.option(
-    "--buffers", metavar="BITS", default="32", show_default=True, help="Set the bits of a buffer (running statistics)."
+    "--weights",
+    metavar="BITS",
+    shell_complete=completed("bits"),
+    help="Set the bits of a weight: 32, 16, 8, 4, fp16, int8, …  [default: 32]",
+)
+@click.option(
+    "--activations",
+    metavar="BITS",
+    shell_complete=completed("bits"),
+    help="Set the bits of an activation.  [default: 32]",
+)
+@click.option(
+    "--buffers",
+    metavar="BITS",
+    shell_complete=completed("bits"),
+    default="32",
+    show_default=True,
+    help="Set the bits of a buffer (running statistics).",
 )
 @batch_option
 @click.option(
     "--in-place",
     metavar="LIST",
+    shell_complete=completed("in_place"),
     default="all",
     show_default=True,
     help="Choose which layers may overwrite their input: all, none, activations, normalisation, additions, kinds.",

@@ -50,13 +50,17 @@ _MAX_SHOWN = 50
 _DIGITS = 6
 
 
-def completed(what: str) -> Callable[..., Any]:
-    """Return a function that completes words in a shell: specs, bundled, layers, settings or kinds."""
+def completed(what: str, *given: Any) -> Callable[..., Any]:
+    """Return a function that completes words in a shell: specs, layers, settings, kinds and others.
+
+    It is `complete_*` of the module `completion`, or with something given what that function returns for it.
+    """
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
         from shapecalc.cli import completion  # needed for completion only
 
-        return getattr(completion, f"complete_{what}")(ctx, param, incomplete)
+        found = getattr(completion, f"complete_{what}")
+        return (found(*given) if given else found)(ctx, param, incomplete)
 
     return complete
 
@@ -114,6 +118,7 @@ depth_option = click.option(
     default="auto",
     metavar="N",
     callback=_read_depth,
+    shell_complete=completed("depth"),
     help="Expand blocks to this depth: 1, 2, … or all.",
 )
 

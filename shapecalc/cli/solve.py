@@ -42,6 +42,7 @@ __all__ = ["command"]
     "names",
     metavar="NAME[=A:B:STEP]",
     multiple=True,
+    shell_complete=completed("searched"),
     help="SPEC: search the values of a variable, or of input; A and B may be fractions.",
 )
 @click.option("--params", metavar="N", help="SPEC: the maximum number of parameters: 5M, 300k.")

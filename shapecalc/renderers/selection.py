@@ -16,12 +16,17 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.model.report import Report, ReportLine
 
-__all__ = ["Selection"]
+__all__ = ["Selection", "sortable"]
 
 _USUAL = "params"
 """The column that `top` sorts by where none is given."""
 
 _WORDS = {"macs": "MACs", "flops": "FLOPs"}
+
+
+def sortable() -> list[str]:
+    """Return the columns that lines can be sorted by."""
+    return [name for name, column in COLUMNS.items() if column.sort is not FIELD]
 
 
 class Selection(NamedTuple):
@@ -51,7 +56,7 @@ class Selection(NamedTuple):
             check_columns(self.sort.lstrip("+- ").lower().split())
         if self.column:
             check_columns([self.column])
-            if COLUMNS[self.column].sort is FIELD:
+            if self.column not in sortable():
                 raise UsageError(
                     Problem(f"lines cannot be sorted by {self.column}", hint="use params, macs or output_bytes")
                 )

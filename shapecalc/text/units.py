@@ -7,7 +7,15 @@ from typing import Any
 
 from shapecalc.errors import Problem, UsageError
 
-__all__ = ["parse_bits", "parse_bytes", "parse_count", "read_sizes", "read_whole", "without_units"]
+__all__ = [
+    "FORMATS_OF_NUMBERS",
+    "parse_bits",
+    "parse_bytes",
+    "parse_count",
+    "read_sizes",
+    "read_whole",
+    "without_units",
+]
 
 _UNITS = {"": 1, "b": 1, "byte": 1, "bytes": 1}
 for _power, _letter in enumerate("kmgtp", start=1):
@@ -17,6 +25,9 @@ for _power, _letter in enumerate("kmgtp", start=1):
 _AMOUNT = re.compile(r"(\d{1,20}(?:\.\d{1,12})?)\s*([a-z]*)", re.ASCII | re.IGNORECASE)
 _TYPE = re.compile(r"(?:u?int|fp|bf|float|bfloat)(\d{1,3})", re.ASCII | re.IGNORECASE)
 _MOST_BITS = 64
+
+FORMATS_OF_NUMBERS = ("fp32", "fp16", "bf16", "fp8", "int8", "int4", "32", "16", "8", "4")
+"""Usual formats of the elements of weights and activations: as `parse_bits` reads them."""
 
 
 _THOUSANDS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}

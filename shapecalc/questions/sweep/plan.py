@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from shapecalc.model.origin import NetworkLike
     from shapecalc.questions.sweep.axes import Ranges
 
-__all__ = ["SweepPlan", "joined", "make_plan"]
+__all__ = ["COLUMNS_OF_ANY", "SweepPlan", "comparable", "joined", "make_plan"]
 
 _MOST_ROWS = 2**18
 """The maximum number of rows of one part, which bounds the memory of a sweep."""
@@ -38,7 +38,15 @@ _MOST_BUILDS = 256
 _AHEAD = 32
 """Parts submitted to an executor before the first result is awaited."""
 
-RESERVED = frozenset({"variant", *COUNTS, "output", "valid"})
+COLUMNS_OF_ANY = ("variant", *COUNTS, "output", "valid")
+"""The columns of any sweep, besides those of what varies."""
+
+RESERVED = frozenset(COLUMNS_OF_ANY)
+
+
+def comparable(columns: Sequence[str]) -> list[str]:
+    """Return the columns that rows can be compared by: all but the sizes of the output."""
+    return [name for name in columns if name != "output"]
 
 
 class SweepPlan(NamedTuple):
@@ -54,11 +62,12 @@ class SweepPlan(NamedTuple):
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns."""
-        return ("variant", *self.settings, *COUNTS, "output", "valid")
+        variant, *rest = COLUMNS_OF_ANY
+        return (variant, *self.settings, *rest)
 
     def condition(self, text: str) -> RowCondition:
         """Return a condition on the columns. Errors: `UsageError`."""
-        return read_condition(text, [name for name in self.columns if name != "output"])
+        return read_condition(text, comparable(self.columns))
 
     def slow_axes(self) -> frozenset[int]:
         """Return the axes that decide the structure, as far as one variant shows."""
