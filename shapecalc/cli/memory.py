@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import batch_option, completed, emit_answer, load_network, network_options
+from shapecalc.cli.options import (
+    batch_option,
+    completed,
+    depth_option,
+    emit_answer,
+    layout_option,
+    load_network,
+    network_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +71,8 @@ OPTIMIZERS = ("none", "sgd", "momentum", "rmsprop", "adagrad", "lion", "adam", "
 )
 @click.option("--budget", metavar="BYTES", help="Show the largest batch that fits in this memory: 24GiB, 512KiB, 16GB.")
 @click.option("--layers", is_flag=True, help="Show the memory of every layer, in order of execution.")
+@depth_option
+@layout_option
 @output_formats("text", "json", "markdown", "html")
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     spec: str,
@@ -79,12 +89,15 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     mixed_precision: bool,
     budget: str | None,
     layers: bool,
+    depth: int | str,
+    layout: str | None,
     format_: str,
     output: str | None,
 ) -> None:
     """Show the memory that a network needs: weights, buffers, live activations at their peak, and training."""
-    result = load_network(spec, inputs, settings).memory(
+    result = load_network(spec, inputs, settings, layout or "").memory(
         batch=batch,
+        layout=layout or "",
         weights=weights,
         activations=activations,
         buffers=buffers,
@@ -95,4 +108,4 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         mixed_precision=mixed_precision,
         budget=budget,
     )
-    emit_answer(result, output, format_, result.name, layers=layers)
+    emit_answer(result, output, format_, result.name, layers=layers, depth=depth if isinstance(depth, int) else None)

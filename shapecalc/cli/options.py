@@ -13,7 +13,7 @@ from shapecalc.escaping import defuse, join_lines
 from shapecalc.files import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from shapecalc.errors import ShapecalcError
     from shapecalc.model.answer import Answer
@@ -35,9 +35,11 @@ __all__ = [
     "layout_option",
     "load_network",
     "network_options",
+    "parameters_of",
     "read_settings",
     "set_option",
     "show_error",
+    "sized_network",
     "spec_argument",
     "terminal_width",
     "wants_color",
@@ -130,6 +132,16 @@ layout_option = click.option(
 )
 
 
+def parameters_of(*options: Callable[..., Any]) -> list[click.Parameter]:
+    """Return options as parameters, for a command that is not made of a function."""
+
+    def bare() -> None: ...
+
+    for option in reversed(options):
+        option(bare)
+    return [*reversed(vars(bare)["__click_params__"])]
+
+
 def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
     """Return the variables of `--set NAME=VALUE`, with values parsed as in a specification."""
     from shapecalc.language.values import BadValueError, plain
@@ -170,17 +182,19 @@ def read_inputs(texts: Sequence[str]) -> Any:
 
 def load_network(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] = (), layout: str = "") -> Network:
     """Return the network of a command: its SPEC, with --input (in the layout shown) and --set applied."""
+    network = sized_network(spec, read_settings(settings), read_inputs(inputs), layout)
+    warn(network.warnings)
+    return network
+
+
+def sized_network(spec: Any, variables: Mapping[str, Any], sizes: Any, layout: str = "") -> Network:
+    """Return the network of a specification with variables, and with input sizes in a layout."""
     from shapecalc.layers.base.shape import read_layout
     from shapecalc.network import load
 
-    sizes = read_inputs(inputs)
-    variables = read_settings(settings)
     if sizes is None or not layout:
-        network = load(spec, vars=variables, input=sizes)
-    else:
-        network = load(spec, vars=variables).with_overrides(sizes, None, read_layout(layout))
-    warn(network.warnings)
-    return network
+        return load(spec, vars=variables, input=sizes)
+    return load(spec, vars=variables).with_overrides(sizes, None, read_layout(layout))
 
 
 def warn(warnings: Iterable[Problem]) -> None:

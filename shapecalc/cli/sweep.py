@@ -12,6 +12,7 @@ import click
 from shapecalc.cli import status_of
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
+    batch_option,
     complain,
     completed,
     emit,
@@ -35,11 +36,11 @@ _PAGES = ("text", "markdown", "html")
 """Formats that show the first rows; the others contain all of them."""
 
 
-def _plan_of(spec: str, settings: Sequence[str], inputs: Sequence[str]) -> SweepPlan:
+def _plan_of(spec: str, settings: Sequence[str], inputs: Sequence[str], batch: int = 1) -> SweepPlan:
     """Return the plan of the sweep that the command describes. Errors: `ShapecalcError`."""
     from shapecalc.network import plan_sweep
 
-    return plan_sweep(spec, _read_sets(settings), _read_inputs(inputs))
+    return plan_sweep(spec, _read_sets(settings), _read_inputs(inputs), batch)
 
 
 @click.command(short_help="Evaluate every combination of variables and input sizes.")
@@ -51,6 +52,7 @@ def _plan_of(spec: str, settings: Sequence[str], inputs: Sequence[str]) -> Sweep
 @click.option("--input", "inputs", metavar="SIZES", multiple=True,
               help="Try these input sizes: 3x{128:256:32}x= (= repeats the size before it); NAME=SIZES for one of "
               "several inputs.")  # fmt: skip
+@batch_option
 @click.option(
     "--where",
     metavar="EXPR",
@@ -92,7 +94,7 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     format_, output = options["format_"], options["output"]
     if format_ == "parquet" and not output:
         raise UsageError(Problem("Parquet cannot be shown on the screen", hint="name a file: --output sweep.parquet"))
-    plan = _plan_of(spec, settings, inputs)
+    plan = _plan_of(spec, settings, inputs, options["batch"])
     warn(plan.network.graph.warnings)
     job = Job(
         plan, where=options["where"], pareto=options["pareto"] or "", sort=options["sort"] or "", top=options["top"],

@@ -285,6 +285,10 @@ class Report(Answer):
             known = self._ancestries[block] = [*parents, block] if block >= 0 else []
         return known
 
+    def blocks_of(self, row: Row) -> tuple[str, ...]:
+        """Return the names of the blocks that contain a layer, outermost first."""
+        return tuple([self.graph.blocks[block].name for block in self._ancestry(row.block)])
+
     def lines(self, depth: int | None = None) -> list[ReportLine]:
         """Return the lines shown at a depth: 1 collapses every outermost block to one line; None expands everything."""
         groups: list[tuple[int, list[Row]]] = []

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-__all__ = ["CellGrid", "View"]
+__all__ = ["CellGrid", "View", "check_depth"]
 
 AUTO = "auto"
 """The depth that expands as many levels of blocks as stay within a screenful."""
@@ -71,7 +71,7 @@ class View:
         self.selection = selection
         if selection and selection.is_of_layers and depth == AUTO:
             depth = None
-        self._depth = _check_depth(depth)
+        self._depth = check_depth(depth)
         self._all: list[ReportLine] = []
         self._picked: list[int] | None = None
         self._cells: dict[str, list[str]] = {}
@@ -181,7 +181,8 @@ def _is_shared(line: ReportLine) -> bool:
     return any(row.shares and row.sizing.weight_shapes for row in line.rows)
 
 
-def _check_depth(depth: int | str | None) -> int | str | None:
+def check_depth(depth: int | str | None) -> int | str | None:
+    """Return a depth that blocks may be expanded to. Errors: `UsageError`."""
     if depth is None or depth == AUTO or (isinstance(depth, int) and depth >= 1):
         return depth
     raise UsageError(Problem(f"depth is {depth}", hint="give a whole number of at least 1"))

@@ -137,8 +137,10 @@ def _unpacked(payload: bytes) -> Cells:
     return cells
 
 
-def make_plan(load: Callable[[Any], NetworkLike], variables: Mapping[str, Any], inputs: Any) -> SweepPlan:
-    """Return the plan of a sweep over these variables and inputs (see `shapecalc.sweep`).
+def make_plan(
+    load: Callable[[Any], NetworkLike], variables: Mapping[str, Any], inputs: Any, batch: int = 1
+) -> SweepPlan:
+    """Return the plan of a sweep over these variables and inputs, for a batch (see `shapecalc.sweep`).
 
     `load` returns the network with the sizes of its first variant (None: with its own). Errors: `UsageError`, and its.
     """
@@ -162,7 +164,7 @@ def make_plan(load: Callable[[Any], NetworkLike], variables: Mapping[str, Any], 
             axes.append(SweepAxis(name, values))
     templates = {name: _moved(template, len(axes)) for name, template in templates.items()}
     kept = {name: InputTemplate(sizes) for name, sizes in network.inputs.items() if not templates}
-    grid = SweepGrid((*axes, *input_axes), varying, {**kept, **templates}, {**network.variables, **fixed})
+    grid = SweepGrid((*axes, *input_axes), varying, {**kept, **templates}, {**network.variables, **fixed}, batch)
     settings = {_column(name): (axis, -1) for name, axis in varying.items()}
     for name, template in templates.items():
         settings.update(_input_settings(name or next(iter(network.graph.inputs)), template, grid, network.graph.layout))
