@@ -184,17 +184,18 @@ class Network:
         return ()
 
     def explain(
-        self, layers: Sequence[str] = (), *, what: Sequence[str] = (), layout: str = "", back: bool = False
-    ) -> Explanation:
+        self, layers: Sequence[str] = (), *, what: Sequence[str] = (), layout: str = "", back: bool = False,
+        batch: int = 1,
+    ) -> Explanation:  # fmt: skip
         """Return how every size and count is computed: the rule, the rule with this network's numbers, the origins.
 
         `layers` names layers and blocks (all by default); `what` is some of params, output, macs, output_bytes.
-        `back` follows the sizes of a named layer's input back to the input of the network.
-        Errors: as `infer`; `UsageError` for a layer that is not there.
+        `back` follows the sizes of a named layer's input back to the input of the network. MACs and bytes are for a
+        `batch`. Errors: as `infer`; `UsageError` for a layer that is not there.
         """
         from shapecalc.questions.explain import explain
 
-        return explain(self, layers or None, what or None, layout=layout, back=back)
+        return explain(self, layers or None, what or None, layout=layout, back=back, batch=batch)
 
     def compare(self, *others: Network) -> Comparison:
         """Return this network and others side by side: totals, their ratios to this one's, parameters and MACs by kind.

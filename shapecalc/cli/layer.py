@@ -245,7 +245,7 @@ def _written(network: Network, request: _Request) -> str:
     if request.explain:
         from shapecalc.questions.explain import Explanation, explain
 
-        found = explain(network, layout=request.layout)
+        found = explain(network, layout=request.layout, batch=request.batch)
         found = Explanation(found.report, tuple(map(_without_location, found)), found.what, found.asked)
         return found.render(request.format_, width=layout["width"])
     report = network.infer(batch=request.batch, layout=request.layout)

@@ -230,6 +230,11 @@ class Report(Answer):
         return self.graph.name
 
     @property
+    def samples(self) -> str:
+        """What MACs and bytes are for, in words: one sample, or a batch."""
+        return "for one sample" if self.batch == 1 else f"for a batch of {self.batch:,}"
+
+    @property
     def inputs(self) -> dict[str, tuple[Dim, ...]]:
         """The sizes of the network's inputs, in the report's layout."""
         return {name: shape.in_layout(self.layout) for name, shape in self.graph.inputs.items()}

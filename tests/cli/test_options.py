@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import pytest
 from running import commands, run
@@ -20,7 +22,6 @@ LEFT_OUT = {
     "compare": {"--depth": "it lists totals, not layers"},
     "diff": {},
     "explain": {
-        "--batch": "it explains the arithmetic of one sample",
         "--depth": "it explains layers: those of a block where that is named",
     },
     "formula": {
@@ -75,6 +76,16 @@ def test_a_shared_option_is_one_option(word):
 
 def test_the_table_has_the_commands_that_are_there():
     assert sorted(LEFT_OUT) == sorted(commands())
+
+
+@pytest.mark.parametrize("word", SHARED[:5])
+def test_the_document_names_the_commands_of_an_option(word):
+    document = (Path(__file__).parents[2] / "docs" / "output.md").read_text(encoding="utf-8")
+    shared = document.partition("## Options that commands share")[2]
+    row = next(line for line in shared.splitlines() if line.startswith(f"| `{word}"))
+    assert {one.strip("` ") for one in row.split("|")[2].split(",")} == {
+        name for name in commands() if word in options_of(name)
+    }  # fmt: skip
 
 
 def test_input_sizes_in_a_layout():
