@@ -110,19 +110,19 @@ def _collapsed(layers: Sequence[LayerMemory], depth: int | None) -> tuple[list[L
         return list(layers), 0
     runs: list[list[LayerMemory]] = []
     for layer in layers:
-        if runs and len(layer.blocks) >= depth and layer.blocks[:depth] == runs[-1][-1].blocks[:depth]:
+        if runs and len(layer.scopes) >= depth and layer.scopes[:depth] == runs[-1][-1].scopes[:depth]:
             runs[-1].append(layer)
         else:
             runs.append([layer])
-    lines = [_as_one(run, depth) if len(run[0].blocks) >= depth else run[0] for run in runs]
-    return lines, sum(len(run[0].blocks) >= depth for run in runs)
+    lines = [_as_one(run, depth) if len(run[0].scopes) >= depth else run[0] for run in runs]
+    return lines, sum(len(run[0].scopes) >= depth for run in runs)
 
 
 def _as_one(run: Sequence[LayerMemory], depth: int) -> LayerMemory:
     """Return the layers of a block as one line."""
     live = [layer.live for layer in run if layer.live is not None]
     return run[0]._replace(
-        name=run[0].blocks[depth - 1], weights=sum(layer.weights for layer in run),
+        name=run[0].scopes[depth - 1], weights=sum(layer.weights for layer in run),
         buffers=sum(layer.buffers for layer in run), output=sum(layer.output for layer in run),
         live=max(live, default=None), overwrites="",
     )  # fmt: skip

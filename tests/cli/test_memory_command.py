@@ -149,7 +149,7 @@ def test_layers_at_a_depth():
     )
     assert closed.out == every.out, "JSON lists all layers"
     layers = [one for one in json.loads(every.out)["layers"] if one["name"].startswith("layer2.")]
-    assert "blocks" not in layers[0]
+    assert "scopes" not in layers[0]
     drawn = run("memory", "resnet18", "--layers", "--depth", "1").out
     assert run("memory", "resnet18", "--depth", "1").out == drawn, "a depth implies --layers"
     (line,) = [line for line in drawn.splitlines() if line.startswith("layer2")]

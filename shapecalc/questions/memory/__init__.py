@@ -190,7 +190,7 @@ def _layers(report: Report, plan: MemoryPlan, found: Run, widths: Widths) -> tup
                 output=written,
                 live=moment.live if moment else None,
                 overwrites=plan.storages[moment.overwritten].name if moment and moment.overwritten >= 0 else "",
-                blocks=report.blocks_of(row),
+                scopes=report.blocks_of(row),
             )
         )
     return tuple(layers)

@@ -77,7 +77,7 @@ class Budget(NamedTuple):
 class LayerMemory(NamedTuple):
     """The memory of one layer: `output` is what it writes (0 for a view), `live` what is live while it runs (None).
 
-    `overwrites` is the tensor that it writes over, where it works in place; `blocks` names the blocks that it is in,
+    `overwrites` is the tensor that it writes over, where it works in place; `scopes` names the blocks that it is in,
     outermost first.
     """
 
@@ -88,11 +88,11 @@ class LayerMemory(NamedTuple):
     output: int
     live: int | None
     overwrites: str
-    blocks: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as the JSON contract has it."""
-        return {name: value for name, value in self._asdict().items() if name != "blocks"}
+        return {name: value for name, value in self._asdict().items() if name != "scopes"}
 
 
 class _MemoryFields(NamedTuple):
