@@ -82,8 +82,7 @@ class Network:
         `SpecError` for a variable that is not there, `UsageError`.
         """
         layout = read_layout(layout)
-        if type(batch) is not int or not 1 <= batch <= 10**9:
-            raise UsageError(f"batch must be a whole number of at least 1, not {batch!r}")
+        _check_batch(batch)
         graph = self.with_overrides(input, vars, layout).graph
         try:
             return infer(graph, batch=batch, layout=layout, convention=convention)
@@ -99,6 +98,7 @@ class Network:
         input: Any = None,  # noqa: A002  (the specification's name)
         vars: Mapping[str, Any] | None = None,  # noqa: A002
         batch: int = 1,
+        layout: str = "",
         **options: Any,
     ) -> Memory:
         """Return how many bytes the network takes: `net.memory(batch=8, optimizer="adamw", budget="24GiB")`.
@@ -108,7 +108,7 @@ class Network:
         """
         from shapecalc.questions.memory import memory
 
-        return memory(self.infer(input=input, vars=vars, batch=batch), **options)
+        return memory(self.infer(input=input, vars=vars, batch=batch, layout=layout), **options)
 
     def receptive_field(
         self,
@@ -184,17 +184,18 @@ class Network:
         return ()
 
     def explain(
-        self, layers: Sequence[str] = (), *, what: Sequence[str] = (), layout: str = "", back: bool = False
-    ) -> Explanation:
+        self, layers: Sequence[str] = (), *, what: Sequence[str] = (), layout: str = "", back: bool = False,
+        batch: int = 1,
+    ) -> Explanation:  # fmt: skip
         """Return how every size and count is computed: the rule, the rule with this network's numbers, the origins.
 
         `layers` names layers and blocks (all by default); `what` is some of params, output, macs, output_bytes.
-        `back` follows the sizes of a named layer's input back to the input of the network.
-        Errors: as `infer`; `UsageError` for a layer that is not there.
+        `back` follows the sizes of a named layer's input back to the input of the network. MACs and bytes are for a
+        `batch`. Errors: as `infer`; `UsageError` for a layer that is not there.
         """
         from shapecalc.questions.explain import explain
 
-        return explain(self, layers or None, what or None, layout=layout, back=back)
+        return explain(self, layers or None, what or None, layout=layout, back=back, batch=batch)
 
     def compare(self, *others: Network) -> Comparison:
         """Return this network and others side by side: totals, their ratios to this one's, parameters and MACs by kind.
@@ -220,16 +221,18 @@ class Network:
 
         return find_sizes(self.graph)
 
-    def formula(self, symbols: Sequence[str] = (), *, what: Sequence[str] = (), layer: str = "") -> Formulas:
+    def formula(
+        self, symbols: Sequence[str] = (), *, what: Sequence[str] = (), layer: str = "", layout: str = ""
+    ) -> Formulas:
         """Return closed formulas of the network, or of one layer: see `shapecalc.questions.formula`.
 
         `symbols` are H, W (D, L) for axes of the input, N for the batch, or variables; `what` are of output, params,
-        macs, weights, biases, trainable, buffers.
+        macs, weights, biases, trainable, buffers. `layout` (CHW or HWC) is the order of the axes of the output.
         Errors: `UsageError` for a symbol that cannot be one, `MissingExtraError` without sympy.
         """
         from shapecalc.questions.formula import find_formulas  # it loads sympy
 
-        return find_formulas(self.graph, self.rebuilt, symbols, what, layer)
+        return find_formulas(self.graph, self.rebuilt, symbols, what, layer, read_layout(layout or self.graph.layout))
 
     def reread(self, text: str) -> Network:
         """Return the network of another text of the specification, with the same overrides. Errors: `SpecError`."""
@@ -238,6 +241,12 @@ class Network:
     def rebuilt(self, variables: Mapping[str, Any]) -> tuple[Graph, list[Problem]]:
         """Return the graph with variables of any kind of number, and its problems."""
         return self.origin.build({**self.variables, **variables}, self.inputs)
+
+
+def _check_batch(batch: int) -> int:
+    if type(batch) is not int or not 1 <= batch <= 10**9:
+        raise UsageError(f"batch must be a whole number of at least 1, not {batch!r}")
+    return batch
 
 
 def _in_order(problems: Sequence[Problem], file: str) -> list[Problem]:
@@ -283,29 +292,36 @@ def sweep(
     vars: Mapping[str, Any] | None = None,  # noqa: A002  (the specification's name)
     input: Any = None,  # noqa: A002
     where: str | None = None,
+    batch: int = 1,
     executor: Executor | None = None,
 ) -> Sweep:
     """Return what every combination of variables and input sizes costs: a row each, columns as numpy arrays.
 
     `spec` is as for `load`. `vars` has for each variable a value, or several (a list, a range, an array); `input` is a
     size, a list of sizes, or a text such as `"3x{128:256:32}x="`; or a mapping of such for several inputs. `where`
-    keeps the rows for which an expression holds: `"params < 5M and macs < 300M"`. `executor` is any
+    keeps the rows for which an expression holds: `"params < 5M and macs < 300M"`. MACs and memory are for a `batch` of
+    samples. `executor` is any
     `concurrent.futures.Executor`: a process pool, or a Dask cluster's `client.get_executor()`.
     Errors: `UsageError`, `SpecError` where the specification itself is wrong; a variant that is wrong is a row that
     is not `valid`. `MissingExtraError` without numpy.
     """
     from shapecalc.questions.sweep import joined  # it loads numpy
 
-    plan = plan_sweep(spec, vars, input)
+    plan = plan_sweep(spec, vars, input, batch)
     condition = plan.condition(where) if where else None
     return joined(plan, [part.kept(condition) for part in plan.run(executor)])
 
 
-def plan_sweep(spec: Any, vars: Mapping[str, Any] | None = None, input: Any = None) -> SweepPlan:  # noqa: A002
+def plan_sweep(
+    spec: Any,
+    vars: Mapping[str, Any] | None = None,  # noqa: A002
+    input: Any = None,  # noqa: A002
+    batch: int = 1,
+) -> SweepPlan:
     """Return the plan of a sweep, to be run part by part. Arguments and errors are those of `sweep`."""
     from shapecalc.questions.sweep import make_plan
 
-    return make_plan(lambda sizes: load(spec, input=sizes), vars or {}, input)
+    return make_plan(lambda sizes: load(spec, input=sizes), vars or {}, input, _check_batch(batch))
 
 
 def solve(  # noqa: PLR0913  (one for each option of the question)

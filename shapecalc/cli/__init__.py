@@ -63,7 +63,7 @@ def _endings_caught() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
-_SHARED = ("completion", "formats", "options")
+_SHARED = ("bash", "completion", "formats", "options")
 """Modules of this folder that are not commands."""
 
 
@@ -137,6 +137,8 @@ def _say(words: str) -> None:
 def _run() -> int:
     try:
         _open_streams()
+        if "_SHAPECALC_COMPLETE" in os.environ:
+            import_module("shapecalc.cli.bash")  # it joins words with = in them
         result: Any = cli.main(prog_name="shapecalc", standalone_mode=False)
         sys.stdout.flush()
     except ShapecalcError as error:

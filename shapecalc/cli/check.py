@@ -12,10 +12,12 @@ from shapecalc.cli.options import (
     emit,
     emit_json,
     input_option,
+    layout_option,
     read_inputs,
     read_settings,
     set_option,
     show_error,
+    sized_network,
     spec_argument,
     warn,
 )
@@ -41,12 +43,14 @@ _LAYERS_OF_A_FAILURE = 1_000
 @click.option("--all", "every", is_flag=True, help="Check every bundled specification too.")
 @set_option
 @input_option
+@layout_option
 @output_formats("text", "json", "markdown", "html", "github")
 def command(
     specs: Sequence[str],
     every: bool,
     settings: Sequence[str],
     inputs: Sequence[str],
+    layout: str | None,
     format_: str,
     output: str | None,
 ) -> int:
@@ -60,7 +64,7 @@ def command(
     variables = read_settings(settings)
     names = [*specs, *(_bundled() if every else ())]
     sizes = read_inputs(inputs)
-    results = [_check(name, variables, sizes) for name in names]
+    results = [_check(name, variables, sizes, layout or "") for name in names]
     _show(results, format_, output)
     return max(result.exit_status for result in results)
 
@@ -93,10 +97,9 @@ def _bundled() -> Iterator[str]:
     return (os.path.splitext(os.path.basename(path))[0] for path in paths)
 
 
-def _check(spec: str, variables: Mapping[str, Any], inputs: Any) -> Checked:
+def _check(spec: str, variables: Mapping[str, Any], inputs: Any, layout: str) -> Checked:
     """Return the problems of a specification, its members included."""
     from shapecalc.language.members import find_members
-    from shapecalc.network import load
     from shapecalc.renderers.check import Checked
 
     problems: dict[Problem, Problem] = {}  # a problem that members share is listed once
@@ -114,7 +117,7 @@ def _check(spec: str, variables: Mapping[str, Any], inputs: Any) -> Checked:
             break
         network = None
         try:
-            network = load(member, vars=variables, input=inputs)
+            network = sized_network(member, variables, inputs, layout)
             warnings.update(dict.fromkeys(network.warnings))
             report = network.infer()
         except ShapecalcError as error:

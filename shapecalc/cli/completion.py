@@ -1,4 +1,4 @@
-"""Shell completion: specifications (bundled names and files), layers, variables, kinds."""
+"""Shell completion: specifications (bundled names and files), layers, variables, kinds, and the words of options."""
 
 from __future__ import annotations
 
@@ -8,33 +8,59 @@ from typing import TYPE_CHECKING, Any
 
 from click.shell_completion import CompletionItem
 
+from shapecalc.cli.bash import as_typed
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     import click
 
-__all__ = ["complete_bundled", "complete_kinds", "complete_layers", "complete_settings", "complete_specs",
-           "complete_targets"]  # fmt: skip
+    from shapecalc.network import Network
+    from shapecalc.questions.sweep.plan import SweepPlan
+
+    _Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+__all__: list[str] = []  # complete_*, which `options.completed` finds by name
 
 _ENDINGS = (".yaml", ".yml")
-_SPECIAL = re.compile(r"([^\w@%+=:,./~-])")
-"""What has a meaning of its own in a shell."""
 
 
 def _items(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(_typed(word)) for word in dict.fromkeys(words) if word.startswith(incomplete)]
+    return [CompletionItem(as_typed(word)) for word in dict.fromkeys(words) if word.startswith(incomplete)]
 
 
-def _typed(word: str) -> str:
-    """Return a word as it is typed into the shell.
+def _word_completer(
+    words_of: Callable[[click.Context], Iterable[str]], signs: str = "", *, several: bool = True, once: bool = False
+) -> _Completer:
+    """Return a function that completes one word, or `several` with commas.
 
-    zsh and fish see to that; bash puts the word on its line as it is, after click's function for bash has read two
-    backslashes as one.
+    Each may have one of the signs before it; the first word alone where it has it `once`.
     """
-    if os.environ.get("_SHAPECALC_COMPLETE") != "bash_complete":
-        return word
-    begun = os.environ.get("COMP_WORDS", "").rsplit(None, 1)[-1:]
-    return word if begun and begun[0].startswith(("'", '"')) else _SPECIAL.sub(r"\\\\\1", word)
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+        head, comma, _ = incomplete.rpartition(",") if several else ("", "", "")
+        before = [word.strip().lstrip(signs) for word in head.split(",")]
+        own = "" if once and comma else signs
+        words = [word for word in _offered(words_of, ctx) if word not in before]
+        return _items([f"{head}{comma}{sign}{word}" for sign in ("", *own) for word in words], incomplete)
+
+    return complete
+
+
+def _offered(words_of: Callable[[Any], Iterable[str]], asked: Any) -> list[str]:
+    """Return words; none where the specification is wrong, or what they are about is not installed."""
+    from shapecalc.errors import ShapecalcError
+
+    try:
+        return list(words_of(asked))
+    except (ShapecalcError, ImportError):
+        return []
+
+
+def complete_among(words: Iterable[str]) -> _Completer:
+    """Return a function that completes one of these words."""
+    listed = tuple(words)
+    return _word_completer(lambda _: listed, several=False)
 
 
 def complete_bundled(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
@@ -69,27 +95,33 @@ def _files(incomplete: str) -> Iterable[str]:
                 yield path
 
 
-def _of_network(words_of: Callable[[Any], Sequence[str]]) -> Callable[..., list[CompletionItem]]:
-    """Return a function that completes words of the network that the command names."""
-
-    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-        from shapecalc.errors import ShapecalcError
-        from shapecalc.network import load
-
-        spec = ctx.params.get("spec") or ctx.params.get("target") or ctx.params.get("first")
-        # `args` while an option is being typed
-        spec = spec or next(iter(ctx.params.get("specs") or ctx.args), None)
-        if not spec or spec == "-":
-            return []
-        try:
-            return _items(words_of(load(spec)), incomplete)
-        except ShapecalcError:
-            return []
-
-    return complete
+def _of_network(
+    words_of: Callable[[Network], Iterable[str]],
+) -> _Completer:
+    """Return a function that completes words of the network that the command is about."""
+    return _word_completer(lambda ctx: words_of(_network_of(ctx)), several=False)
 
 
-def _layers(network: Any) -> Sequence[str]:
+def _network_of(ctx: click.Context) -> Network:
+    """Return the network that the command is about. Errors: `ShapecalcError`, also where none is named yet."""
+    from shapecalc.network import load
+
+    return load(_spec_of(ctx))
+
+
+def _spec_of(ctx: click.Context) -> str:
+    """Return the specification that the command names. Errors: `UsageError` where it names none yet."""
+    from shapecalc.errors import UsageError
+
+    spec = ctx.params.get("spec") or ctx.params.get("target") or ctx.params.get("first")
+    # `args` while an option is being typed
+    spec = spec or next(iter(ctx.params.get("specs") or ctx.args), None)
+    if not spec or spec == "-":
+        raise UsageError("no network is named")
+    return str(spec)
+
+
+def _layers(network: Network) -> Sequence[str]:
     graph = network.graph
     return [*[node.name for node in graph.nodes], *[block.name for block in graph.blocks]]
 
@@ -116,3 +148,125 @@ def complete_kinds(ctx: click.Context, param: click.Parameter, incomplete: str) 
 def complete_targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the kinds of layer and the specifications that start with the word."""
     return [*complete_kinds(ctx, param, incomplete), *complete_specs(ctx, param, incomplete)]
+
+
+def _kinds_there(network: Network) -> list[str]:
+    """Return the kinds of layers and of blocks in a network."""
+    graph = network.graph
+    return [*dict.fromkeys([*[node.kind for node in graph.nodes], *[block.kind for block in graph.blocks]])]
+
+
+def _names_there(network: Network) -> list[str]:
+    """Return all words that `--kind` finds something by: `linear`, `dense`, `Linear`."""
+    from shapecalc.layers import find_kind
+
+    kinds = [kind for node in network.graph.nodes if node.layer for kind in (node.kind, *node.layer.is_a)]
+    names = [name for kind in dict.fromkeys(kinds) if (cls := find_kind(kind)) for name in (kind, *cls.also)]
+    capitals = ["".join(part[:1].upper() + part[1:] for part in name.split("_")) for name in names]
+    return [*_kinds_there(network), *names, *capitals]
+
+
+def complete_kinds_there(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the kinds of the network, once begun by any of their names; all kinds where no network is named yet."""
+    words_of = _names_there if incomplete else _kinds_there
+    return _of_network(words_of)(ctx, param, incomplete) or complete_kinds(ctx, param, incomplete)
+
+
+def _columns(_: click.Context) -> Iterable[str]:
+    from shapecalc.renderers.columns import COLUMNS
+
+    return COLUMNS
+
+
+def _sortable(_: click.Context) -> Iterable[str]:
+    from shapecalc.renderers.selection import sortable
+
+    return sortable()
+
+
+def _quantities(_: click.Context) -> Iterable[str]:
+    from shapecalc.questions.formula import QUANTITIES
+
+    return QUANTITIES
+
+
+def _symbols(network: Network) -> Iterable[str]:
+    from shapecalc.questions.formula.symbols import symbol_names
+
+    return symbol_names(network.graph)
+
+
+def _searched(network: Network) -> Iterable[str]:
+    from shapecalc.questions.solve.settings import searchable
+
+    return searchable(network.graph)
+
+
+def _in_place(_: click.Context) -> Iterable[str]:
+    from shapecalc.questions.memory.in_place import words_in_place
+
+    return words_in_place()
+
+
+def _bits(_: click.Context) -> Iterable[str]:
+    from shapecalc.text.units import FORMATS_OF_NUMBERS
+
+    return FORMATS_OF_NUMBERS
+
+
+def _rows_of(plan_of: Callable[..., SweepPlan]) -> Callable[[click.Context], Iterable[str]]:
+    """Return a function that returns the columns of the sweep of a command, or of any where it is not valid."""
+
+    def columns(ctx: click.Context) -> Iterable[str]:
+        from shapecalc.errors import ShapecalcError
+        from shapecalc.questions.sweep.plan import COLUMNS_OF_ANY, comparable
+
+        try:
+            return comparable(plan_of(_spec_of(ctx), ctx.params["settings"], ctx.params["inputs"]).columns)
+        except ShapecalcError:
+            return comparable(COLUMNS_OF_ANY)
+
+    return columns
+
+
+def _key(name: str) -> Callable[[click.Context], Iterable[str]]:
+    """Return a function that returns the values of a key of the bundled specifications."""
+
+    def values(_: click.Context) -> Iterable[str]:
+        from shapecalc.language.files import bundled_members
+        from shapecalc.language.members import find_members
+
+        for path in dict.fromkeys(path for path, _ in bundled_members()):
+            document = find_members(path)[0].specification.document
+            if document:
+                yield document.text(name)
+
+    return values
+
+
+complete_columns = _word_completer(_columns, "+", once=True)
+complete_line_order = _word_completer(_sortable, "+", several=False)
+complete_quantities = _word_completer(_quantities)
+complete_symbols = _of_network(_symbols)
+complete_searched = _of_network(_searched)
+complete_in_place = _word_completer(_in_place)
+complete_bits = _word_completer(_bits, several=False)
+complete_depth = complete_among(("all", "auto"))
+complete_families = _word_completer(_key("family"), several=False)
+complete_tasks = _word_completer(_key("task"), several=False)
+
+
+def complete_rows(plan_of: Callable[..., SweepPlan], signs: str) -> _Completer:
+    """Return a function that completes columns of a sweep, each behind one of the signs or none."""
+    return _word_completer(_rows_of(plan_of), signs)
+
+
+def complete_condition(plan_of: Callable[..., SweepPlan]) -> _Completer:
+    """Return a function that completes the last word of a condition to a column of a sweep."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+        begun = re.search(r"(?<![\w.])([^\W\d]\w*)?$", incomplete)
+        head = incomplete[: begun.start()] if begun else incomplete
+        return _items([f"{head}{word}" for word in _offered(_rows_of(plan_of), ctx)], incomplete) if begun else []
+
+    return complete

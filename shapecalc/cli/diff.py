@@ -9,6 +9,7 @@ import click
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
     batch_option,
+    completed,
     depth_option,
     emit_answer,
     layout_option,
@@ -25,9 +26,28 @@ __all__ = ["command"]
 @click.command(short_help="Show the differences between two networks, by layer.")
 @spec_argument("first")
 @spec_argument("second", "[SPEC]", required=False)
-@click.option("--set", "both", metavar="NAME=VALUE", multiple=True, help="Set a variable in both networks.")
-@click.option("--set-a", metavar="NAME=VALUE", multiple=True, help="Set a variable in the first network.")
-@click.option("--set-b", metavar="NAME=VALUE", multiple=True, help="Set a variable in the second network.")
+@click.option(
+    "--set",
+    "both",
+    metavar="NAME=VALUE",
+    multiple=True,
+    shell_complete=completed("settings"),
+    help="Set a variable in both networks.",
+)
+@click.option(
+    "--set-a",
+    metavar="NAME=VALUE",
+    multiple=True,
+    shell_complete=completed("settings"),
+    help="Set a variable in the first network.",
+)
+@click.option(
+    "--set-b",
+    metavar="NAME=VALUE",
+    multiple=True,
+    shell_complete=completed("settings"),
+    help="Set a variable in the second network.",
+)
 @click.option("--input", "inputs", metavar="SIZE", multiple=True, help="Set the input size of both networks.")
 @click.option("--input-a", metavar="SIZE", multiple=True, help="Set the input size of the first network.")
 @click.option("--input-b", metavar="SIZE", multiple=True, help="Set the input size of the second network.")

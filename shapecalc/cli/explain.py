@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import completed, emit, inferred, layout_of, layout_option, load_network, network_options
+from shapecalc.cli.options import (
+    batch_option,
+    completed,
+    emit,
+    inferred,
+    layout_of,
+    layout_option,
+    load_network,
+    network_options,
+)
 from shapecalc.text.cells import PROSE
 
 if TYPE_CHECKING:
@@ -29,6 +38,7 @@ WHAT = ("output", "params", "macs", "output_bytes")
     help="Choose the numbers to explain; may be repeated. Default: all except output_bytes.",
 )
 @click.option("--back", is_flag=True, help="Trace the layer's input size back to the input of the network.")
+@batch_option
 @layout_option
 @output_formats(*FORMATS)
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
@@ -38,6 +48,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     layers: Sequence[str],
     what: Sequence[str],
     back: bool,
+    batch: int,
     layout: str | None,
     format_: str,
     output: str | None,
@@ -50,7 +61,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     from shapecalc.questions.explain import explain_report  # after the options are validated
 
     network = load_network(spec, inputs, settings, layout or "")
-    report, failure = inferred(network, output, layout=layout or "")
+    report, failure = inferred(network, output, layout=layout or "", batch=batch)
     names = [name for name in layers if report.line(name)] if failure else layers
     if failure and layers and not names:
         raise failure

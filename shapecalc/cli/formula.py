@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import completed, emit_answer, load_network, network_options
+from shapecalc.cli.options import completed, emit_answer, layout_option, load_network, network_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,11 +19,11 @@ __all__ = ["command"]
 @click.command(short_help="Show sizes, parameters and MACs as closed formulas.")
 @network_options
 @click.option(
-    "--symbol", "-s", "symbols", metavar="NAME", multiple=True,
+    "--symbol", "-s", "symbols", metavar="NAME", multiple=True, shell_complete=completed("symbols"),
     help="Keep a symbol: H, W (D, L) for the input's axes, N for the batch, or a variable. May be repeated.",
 )  # fmt: skip
 @click.option(
-    "--what", metavar="LIST", multiple=True,
+    "--what", metavar="LIST", multiple=True, shell_complete=completed("quantities"),
     help="Choose, separated by commas: output, params, macs, weights, biases, trainable, buffers. May be repeated.",
 )  # fmt: skip
 @click.option(
@@ -33,14 +33,16 @@ __all__ = ["command"]
     shell_complete=completed("layers"),
     help="Show the formulas of one layer instead of the whole network.",
 )
+@layout_option
 @output_formats("text", "json", "markdown", "latex", "html", "python")
-def command(
+def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     spec: str,
     inputs: Sequence[str],
     settings: Sequence[str],
     symbols: Sequence[str],
     what: Sequence[str],
     layer: str,
+    layout: str | None,
     format_: str,
     output: str | None,
 ) -> None:
@@ -49,7 +51,7 @@ def command(
     The default symbols are the height and width of the input. Each formula is verified against inference at many
     sizes before it is shown. ⌊x⌋ means x rounded down; A + B·k means A, A + B, A + 2·B and so on.
     """
-    network = load_network(spec, inputs, settings)
+    network = load_network(spec, inputs, settings, layout or "")
     quantities = [word.strip() for listed in what for word in listed.split(",") if word.strip()]
-    answer = network.formula(symbols, what=quantities, layer=layer)
+    answer = network.formula(symbols, what=quantities, layer=layer, layout=layout or "")
     emit_answer(answer, output, format_, answer.name)

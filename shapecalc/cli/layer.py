@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from shapecalc.cli.formats import format_options
-from shapecalc.cli.options import emit, layout_of
+from shapecalc.cli.options import batch_option, completed, emit, layout_of, parameters_of
 from shapecalc.errors import LayerError, ShapecalcError, did_you_mean
 from shapecalc.layers.base.arguments import REQUIRED, Choice, Flag, Integer, Number, Text
 from shapecalc.layers.base.per_axis import Padding, PerAxis
@@ -164,8 +164,7 @@ def _shared_options(cls: type[Layer]) -> Iterator[click.Parameter]:
         ["--layout"], type=layouts, default="chw", help="Choose the order of the axes of sizes.  [default: chw]"
     )
     yield click.Option(["--explain"], is_flag=True, help="Show the arithmetic.")
-    yield click.Option(["--batch"], type=click.IntRange(1, 10**9), default=1, metavar="N",
-                       help="Set the batch size that MACs and bytes are for.")  # fmt: skip
+    yield from parameters_of(batch_option)
     for names, attributes in format_options(_FORMATS):
         yield click.Option(names, **attributes)
 
@@ -178,7 +177,10 @@ def _option(argument: Argument) -> click.Option:
         names = [f"--{word}/--no-{word}" for word in dict.fromkeys(spelled)]
         return click.Option([*names, _key(argument)], default=None, help=help_)
     names = [f"--{word}" for word in dict.fromkeys(spelled)]
-    return click.Option([*names, _key(argument)], callback=_reader(argument), metavar=_metavar(argument), help=help_)
+    return click.Option(
+        [*names, _key(argument)], callback=_reader(argument), metavar=_metavar(argument), help=help_,
+        shell_complete=completed("among", argument.words),
+    )  # fmt: skip
 
 
 def _key(argument: Argument) -> str:
@@ -243,7 +245,7 @@ def _written(network: Network, request: _Request) -> str:
     if request.explain:
         from shapecalc.questions.explain import Explanation, explain
 
-        found = explain(network, layout=request.layout)
+        found = explain(network, layout=request.layout, batch=request.batch)
         found = Explanation(found.report, tuple(map(_without_location, found)), found.what, found.asked)
         return found.render(request.format_, width=layout["width"])
     report = network.infer(batch=request.batch, layout=request.layout)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import batch_option, emit_answer, load_network, network_options
+from shapecalc.cli.options import (
+    batch_option,
+    completed,
+    depth_option,
+    emit_answer,
+    layout_option,
+    load_network,
+    network_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,15 +27,31 @@ OPTIMIZERS = ("none", "sgd", "momentum", "rmsprop", "adagrad", "lion", "adam", "
 
 @click.command(short_help="Show the memory that a network needs, at its peak.")
 @network_options
-@click.option("--weights", metavar="BITS", help="Set the bits of a weight: 32, 16, 8, 4, fp16, int8, …  [default: 32]")
-@click.option("--activations", metavar="BITS", help="Set the bits of an activation.  [default: 32]")
 @click.option(
-    "--buffers", metavar="BITS", default="32", show_default=True, help="Set the bits of a buffer (running statistics)."
+    "--weights",
+    metavar="BITS",
+    shell_complete=completed("bits"),
+    help="Set the bits of a weight: 32, 16, 8, 4, fp16, int8, …  [default: 32]",
+)
+@click.option(
+    "--activations",
+    metavar="BITS",
+    shell_complete=completed("bits"),
+    help="Set the bits of an activation.  [default: 32]",
+)
+@click.option(
+    "--buffers",
+    metavar="BITS",
+    shell_complete=completed("bits"),
+    default="32",
+    show_default=True,
+    help="Set the bits of a buffer (running statistics).",
 )
 @batch_option
 @click.option(
     "--in-place",
     metavar="LIST",
+    shell_complete=completed("in_place"),
     default="all",
     show_default=True,
     help="Choose which layers may overwrite their input: all, none, activations, normalisation, additions, kinds.",
@@ -47,6 +71,8 @@ OPTIMIZERS = ("none", "sgd", "momentum", "rmsprop", "adagrad", "lion", "adam", "
 )
 @click.option("--budget", metavar="BYTES", help="Show the largest batch that fits in this memory: 24GiB, 512KiB, 16GB.")
 @click.option("--layers", is_flag=True, help="Show the memory of every layer, in order of execution.")
+@depth_option
+@layout_option
 @output_formats("text", "json", "markdown", "html")
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     spec: str,
@@ -63,12 +89,15 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     mixed_precision: bool,
     budget: str | None,
     layers: bool,
+    depth: int | str,
+    layout: str | None,
     format_: str,
     output: str | None,
 ) -> None:
     """Show the memory that a network needs: weights, buffers, live activations at their peak, and training."""
-    result = load_network(spec, inputs, settings).memory(
+    result = load_network(spec, inputs, settings, layout or "").memory(
         batch=batch,
+        layout=layout or "",
         weights=weights,
         activations=activations,
         buffers=buffers,
@@ -79,4 +108,4 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         mixed_precision=mixed_precision,
         budget=budget,
     )
-    emit_answer(result, output, format_, result.name, layers=layers)
+    emit_answer(result, output, format_, result.name, layers=layers, depth=depth if isinstance(depth, int) else None)

@@ -13,7 +13,7 @@ from shapecalc.escaping import defuse, join_lines
 from shapecalc.files import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from shapecalc.errors import ShapecalcError
     from shapecalc.model.answer import Answer
@@ -35,9 +35,11 @@ __all__ = [
     "layout_option",
     "load_network",
     "network_options",
+    "parameters_of",
     "read_settings",
     "set_option",
     "show_error",
+    "sized_network",
     "spec_argument",
     "terminal_width",
     "wants_color",
@@ -50,13 +52,17 @@ _MAX_SHOWN = 50
 _DIGITS = 6
 
 
-def completed(what: str) -> Callable[..., Any]:
-    """Return a function that completes words in a shell: specs, bundled, layers, settings or kinds."""
+def completed(what: str, *given: Any) -> Callable[..., Any]:
+    """Return a function that completes words in a shell: specs, layers, settings, kinds and others.
+
+    It is `complete_*` of the module `completion`, or with something given what that function returns for it.
+    """
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
         from shapecalc.cli import completion  # needed for completion only
 
-        return getattr(completion, f"complete_{what}")(ctx, param, incomplete)
+        found = getattr(completion, f"complete_{what}")
+        return (found(*given) if given else found)(ctx, param, incomplete)
 
     return complete
 
@@ -114,6 +120,7 @@ depth_option = click.option(
     default="auto",
     metavar="N",
     callback=_read_depth,
+    shell_complete=completed("depth"),
     help="Expand blocks to this depth: 1, 2, … or all.",
 )
 
@@ -123,6 +130,16 @@ layout_option = click.option(
     type=click.Choice(["hwc", "chw"], case_sensitive=False),
     help="Choose the order of the axes of sizes, of --input too.",
 )
+
+
+def parameters_of(*options: Callable[..., Any]) -> list[click.Parameter]:
+    """Return options as parameters, for a command that is not made of a function."""
+
+    def bare() -> None: ...
+
+    for option in reversed(options):
+        option(bare)
+    return [*reversed(vars(bare)["__click_params__"])]
 
 
 def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
@@ -165,17 +182,19 @@ def read_inputs(texts: Sequence[str]) -> Any:
 
 def load_network(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] = (), layout: str = "") -> Network:
     """Return the network of a command: its SPEC, with --input (in the layout shown) and --set applied."""
+    network = sized_network(spec, read_settings(settings), read_inputs(inputs), layout)
+    warn(network.warnings)
+    return network
+
+
+def sized_network(spec: Any, variables: Mapping[str, Any], sizes: Any, layout: str = "") -> Network:
+    """Return the network of a specification with variables, and with input sizes in a layout."""
     from shapecalc.layers.base.shape import read_layout
     from shapecalc.network import load
 
-    sizes = read_inputs(inputs)
-    variables = read_settings(settings)
     if sizes is None or not layout:
-        network = load(spec, vars=variables, input=sizes)
-    else:
-        network = load(spec, vars=variables).with_overrides(sizes, None, read_layout(layout))
-    warn(network.warnings)
-    return network
+        return load(spec, vars=variables, input=sizes)
+    return load(spec, vars=variables).with_overrides(sizes, None, read_layout(layout))
 
 
 def warn(warnings: Iterable[Problem]) -> None:

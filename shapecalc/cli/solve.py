@@ -12,6 +12,7 @@ from shapecalc.cli.options import (
     completed,
     emit_answer,
     emit_json,
+    layout_option,
     load_network,
     read_inputs,
     read_settings,
@@ -42,6 +43,7 @@ __all__ = ["command"]
     "names",
     metavar="NAME[=A:B:STEP]",
     multiple=True,
+    shell_complete=completed("searched"),
     help="SPEC: search the values of a variable, or of input; A and B may be fractions.",
 )
 @click.option("--params", metavar="N", help="SPEC: the maximum number of parameters: 5M, 300k.")
@@ -54,6 +56,7 @@ __all__ = ["command"]
 )
 @click.option("--fix", is_flag=True, help="SPEC: find the smallest changes that fix its shape errors.")
 @set_option
+@layout_option
 @click.option("--top", type=click.IntRange(1, 1000), default=10, metavar="N", help="Show at most N answers.")
 @output_formats("text", "json", "markdown", "html", output=["-o"])
 @click.pass_context
@@ -105,7 +108,7 @@ def _cut(answer: dict[str, Any], top: int) -> dict[str, Any]:
 
 
 def _check_window(target: str, inputs: Sequence[str], wanted: str | None, asked: Mapping[str, Any]) -> None:
-    budgets = [f"--{word}" for word in ("params", "macs", "memory", "fix") if asked[word]]
+    budgets = [f"--{word}" for word in ("params", "macs", "memory", "fix", "layout") if asked[word]]
     _refuse(budgets, f"{target} is a kind of layer")
     if not inputs or not wanted:
         what = "its output size" if inputs else "its input size" if wanted else "its input and output sizes"
@@ -185,5 +188,5 @@ def _network(spec: str, inputs: Sequence[str], names: Sequence[str], asked: Mapp
                 f"give the budget that {spec} has to meet", hint="--params 5M, --macs 300M or --memory 512KiB; or --fix"
             )
         )
-    network = load_network(spec, inputs, asked["settings"])
+    network = load_network(spec, inputs, asked["settings"], asked["layout"] or "")
     return solve(network, find=find, **budgets, bits=asked["bits"], fix=asked["fix"])

@@ -30,8 +30,15 @@ def _read_show(ctx: click.Context, param: click.Parameter, value: str | None) ->
 
 @click.command(short_help="List the bundled networks, or print one.")
 @click.argument("words", metavar="[WORD]...", nargs=-1)
-@click.option("--family", metavar="NAME", help="List only the members of a family.")
-@click.option("--task", metavar="NAME", help="List only networks for a task: classification, segmentation, language, …")
+@click.option(
+    "--family", metavar="NAME", shell_complete=completed("families"), help="List only the members of a family."
+)
+@click.option(
+    "--task",
+    metavar="NAME",
+    shell_complete=completed("tasks"),
+    help="List only networks for a task: classification, segmentation, language, …",
+)
 @click.option("--max-params", metavar="N", help="List only networks with at most N parameters: 5M, 300k, 25557032.")
 @click.option("--min-params", metavar="N", help="List only networks with at least N parameters.")
 @click.option("--sort", type=click.Choice(["name", "params", "macs"]), default=None, help="Sort the list.")

@@ -39,7 +39,10 @@ class _Command(click.Command):
 @click.command(cls=_Command, short_help="Show the output size, parameters and MACs of every layer.")
 @network_options
 @click.option(
-    "--columns", metavar="LIST", help="Choose the columns, separated by commas; +rf adds one to the default columns."
+    "--columns",
+    metavar="LIST",
+    shell_complete=completed("columns"),
+    help="Choose the columns, separated by commas; +rf adds one to the default columns.",
 )
 @batch_option
 @layout_option
@@ -47,13 +50,15 @@ class _Command(click.Command):
 @click.option(
     "--fold/--no-fold",
     default=None,
-    help="Show repeated blocks as one line, with the sum of their counts.  [default: fold, except in CSV and JSON]",
+    help="Show repeated blocks and layers as one line, with the sum of their counts.  "
+    "[default: fold, except in CSV and JSON]",
 )
-@click.option("--kind", "kinds", metavar="KIND", multiple=True, shell_complete=completed("kinds"),
+@click.option("--kind", "kinds", metavar="KIND", multiple=True, shell_complete=completed("kinds_there"),
               help="Show only layers of this kind. May be repeated.")  # fmt: skip
 @click.option(
     "--sort",
     metavar="COLUMN",
+    shell_complete=completed("line_order"),
     default="",
     help="Sort by a column, largest first: params, macs, …; +params for smallest first.",
 )

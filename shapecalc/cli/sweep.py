@@ -12,6 +12,7 @@ import click
 from shapecalc.cli import status_of
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
+    batch_option,
     complain,
     completed,
     emit,
@@ -27,11 +28,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shapecalc.questions.sweep.driver import Job
+    from shapecalc.questions.sweep.plan import SweepPlan
 
 __all__ = ["command"]
 
 _PAGES = ("text", "markdown", "html")
 """Formats that show the first rows; the others contain all of them."""
+
+
+def _plan_of(spec: str, settings: Sequence[str], inputs: Sequence[str], batch: int = 1) -> SweepPlan:
+    """Return the plan of the sweep that the command describes. Errors: `ShapecalcError`."""
+    from shapecalc.network import plan_sweep
+
+    return plan_sweep(spec, _read_sets(settings), _read_inputs(inputs), batch)
 
 
 @click.command(short_help="Evaluate every combination of variables and input sizes.")
@@ -43,9 +52,25 @@ _PAGES = ("text", "markdown", "html")
 @click.option("--input", "inputs", metavar="SIZES", multiple=True,
               help="Try these input sizes: 3x{128:256:32}x= (= repeats the size before it); NAME=SIZES for one of "
               "several inputs.")  # fmt: skip
-@click.option("--where", metavar="EXPR", help="Keep only rows that meet a condition: 'params < 5M and macs < 300M'.")
-@click.option("--pareto", metavar="LIST", help="Keep only the Pareto front that minimises params,macs; +x maximises x.")
-@click.option("--sort", metavar="LIST", help="Sort by columns: params,-macs; - for largest first.")
+@batch_option
+@click.option(
+    "--where",
+    metavar="EXPR",
+    shell_complete=completed("condition", _plan_of),
+    help="Keep only rows that meet a condition: 'params < 5M and macs < 300M'.",
+)
+@click.option(
+    "--pareto",
+    metavar="LIST",
+    shell_complete=completed("rows", _plan_of, "+"),
+    help="Keep only the Pareto front that minimises params,macs; +x maximises x.",
+)
+@click.option(
+    "--sort",
+    metavar="LIST",
+    shell_complete=completed("rows", _plan_of, "-"),
+    help="Sort by columns: params,-macs; - for largest first.",
+)
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Keep only the first N rows.")
 @click.option(
     "--plot", metavar="FILE", type=click.Path(dir_okay=False), help="Plot the Pareto front: .svg, .png or .pdf."
@@ -63,14 +88,13 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     if more:  # a shell expands --input 3x{64,96}x64 without quotes to --input 3x64x64 3x96x64
         hint = "put braces in quotes, so that the shell does not expand them: --input '3x{64,96}x64'"
         raise UsageError(Problem(f"unexpected argument {more[0]}", hint=hint))
-    from shapecalc.network import plan_sweep
     from shapecalc.questions.sweep.driver import Job  # numpy is an extra
     from shapecalc.renderers.sweep import ROWS_SHOWN
 
     format_, output = options["format_"], options["output"]
     if format_ == "parquet" and not output:
         raise UsageError(Problem("Parquet cannot be shown on the screen", hint="name a file: --output sweep.parquet"))
-    plan = plan_sweep(spec, _read_sets(settings), _read_inputs(inputs))
+    plan = _plan_of(spec, settings, inputs, options["batch"])
     warn(plan.network.graph.warnings)
     job = Job(
         plan, where=options["where"], pareto=options["pareto"] or "", sort=options["sort"] or "", top=options["top"],

@@ -51,5 +51,12 @@ class NetworkLike(Protocol):
     def name(self) -> str:
         """The name of the network."""
 
-    def infer(self, *, input: Any = None, vars: Mapping[str, Any] | None = None, layout: str = "") -> Report:  # noqa: A002
+    def infer(
+        self,
+        *,
+        input: Any = None,  # noqa: A002
+        vars: Mapping[str, Any] | None = None,  # noqa: A002
+        batch: int = 1,
+        layout: str = "",
+    ) -> Report:
         """Return its report."""

@@ -159,7 +159,7 @@ class Row(NamedTuple):
 
 
 class ReportLine(NamedTuple):
-    """One line of a report as it is shown: a layer, a whole block in one, or `copies` blocks that are alike.
+    """One line of a report as it is shown: a layer, a whole block in one, or `copies` of either that are alike.
 
     At any depth the lines add up to the totals of the report.
     """
@@ -174,11 +174,14 @@ class ReportLine(NamedTuple):
     shares: str
     rows: tuple[Row, ...]
     copies: int = 1
+    is_block: bool = False
 
-    @property
-    def is_block(self) -> bool:
-        """Whether the line is of a block of layers."""
-        return len(self.rows) != 1 or self.rows[0].name != self.name
+    def may_repeat(self, before: "ReportLine") -> bool:
+        """Return whether it may be the same again as a line: both of blocks, or of copies of one repeated layer."""
+        if self.is_block:
+            return before.is_block
+        mark = self.rows[0].node.mark
+        return mark is not None and mark is before.rows[0].node.mark
 
 
 class Report(Answer):
@@ -230,6 +233,11 @@ class Report(Answer):
     def name(self) -> str:
         """The name of the network."""
         return self.graph.name
+
+    @property
+    def samples(self) -> str:
+        """What MACs and bytes are for, in words: one sample, or a batch."""
+        return "for one sample" if self.batch == 1 else f"for a batch of {self.batch:,}"
 
     @property
     def inputs(self) -> dict[str, tuple[Dim, ...]]:
@@ -287,6 +295,10 @@ class Report(Answer):
             known = self._ancestries[block] = [*parents, block] if block >= 0 else []
         return known
 
+    def blocks_of(self, row: Row) -> tuple[str, ...]:
+        """Return the names of the blocks that contain a layer, outermost first."""
+        return tuple([self.graph.blocks[block].name for block in self._ancestry(row.block)])
+
     def lines(self, depth: int | None = None) -> list[ReportLine]:
         """Return the lines shown at a depth: 1 collapses every outermost block to one line; None expands everything."""
         groups: list[tuple[int, list[Row]]] = []
@@ -318,7 +330,7 @@ class Report(Answer):
         name, kind, _ = self.graph.blocks[block]
         activations = total(row.activations for row in rows)
         shapes = first.input_shapes, last.output_shapes
-        return ReportLine(name, kind, *shapes, sum_rows(rows), activations, {}, "", tuple(rows))
+        return ReportLine(name, kind, *shapes, sum_rows(rows), activations, {}, "", tuple(rows), is_block=True)
 
     @property
     def in_features(self) -> Dim:

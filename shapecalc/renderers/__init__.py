@@ -52,9 +52,9 @@ def render(  # noqa: PLR0913  (each is an option of its own)
     and output bytes of each line. Width and colour apply to text only; JSON is a fixed contract: it contains every
     layer and block whatever the depth, and takes none of the others, except `shares` and the columns of receptive
     fields (`FIELDS`).
-    `fold` says whether blocks that are repeated, and alike, are one line: by default in all formats but JSON and CSV,
-    and not with receptive fields. `kinds` keeps lines of some kinds, `sort` orders them by a column, the largest first
-    (behind `+` the smallest), `top` keeps so many of them; the totals stay those of the network.
+    `fold` says whether blocks, and layers, that are repeated and alike are one line: by default in all formats but
+    JSON and CSV, and not with receptive fields. `kinds` keeps lines of some kinds, `sort` orders them by a column, the
+    largest first (behind `+` the smallest), `top` keeps so many of them; the totals stay those of the network.
     Errors: `UsageError` for an unknown format or column, or an option that the format cannot take.
     """
     format = ALSO.get(format, format)  # noqa: A001

@@ -83,12 +83,12 @@ def _show_arguments(arguments: dict[str, Any], sign: str = "×") -> str:
 
 
 def _show_argument(name: str, value: Any, sign: str) -> str:
+    """Return an argument as PyTorch writes it, with a value as the specification has it: `bias=false`."""
     if isinstance(value, bool):
-        return name if value else f"no {name}"
+        return f"{name}={str(value).lower()}"
     if isinstance(value, (list, tuple)):
-        word = name.removesuffix("_size") if isinstance(value, WindowSizes) else name
-        return f"{word} {show_size(shorten_axes(value), sign)}"
-    return f"{name} {value}"
+        return f"{name}={show_size(shorten_axes(value), sign)}"
+    return f"{name}={value}"
 
 
 def shorten_axes(value: Any) -> Any:

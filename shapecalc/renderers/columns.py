@@ -69,7 +69,7 @@ def _is_default(line: ReportLine, name: str, value: Any) -> bool:
 
 def _arguments(line: ReportLine) -> dict[str, Any]:
     shown = {name: value for name, value in line.arguments.items() if not _is_default(line, name, value)}
-    return {**shown, "weights of": line.shares} if line.shares else shown
+    return {**shown, "share": line.shares} if line.shares else shown
 
 
 def _from(line: ReportLine) -> str:
@@ -117,7 +117,9 @@ COLUMNS: dict[str, Column] = {
     "kernel": Column("Kernel", "size of the window", SIZE, _argument(KERNEL)),
     "stride": Column("Stride", "stride of the window", SIZE, _argument(STRIDE)),
     "padding": Column("Padding", "padding around the input", SIZE, _argument(PADDING)),
-    "arguments": Column("Arguments", "all arguments that are not at their default", ARGUMENTS, _each(_arguments)),
+    "arguments": Column(
+        "Arguments", "all arguments that are not at their default, as `stride=2`", ARGUMENTS, _each(_arguments)
+    ),
     "output": Column("Output", "size of the output", SIZE, _each(lambda line: line.output_shapes)),
     "weights": Column("Weights", "parameters except biases", COUNT, _each(lambda line: line.total.weights)),
     "biases": Column("Biases", "biases", COUNT, _each(lambda line: line.total.biases)),

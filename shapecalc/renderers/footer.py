@@ -63,13 +63,9 @@ def _operations(report: Report, columns: Sequence[str]) -> str:
     macs = report.total.macs
     number = f"{2 * macs:,} FLOPs = 2 × {count_noun(macs, 'MAC')}" if "flops" in columns else count_noun(macs, "MAC")
     return (
-        f"{number} {_per(report)}: convolutions, fully connected layers, attention and recurrent gates; biases, "
+        f"{number} {report.samples}: convolutions, fully connected layers, attention and recurrent gates; biases, "
         "normalisation, activations and pooling are not counted."
     )
-
-
-def _per(report: Report) -> str:
-    return "for one sample" if report.batch == 1 else f"for a batch of {report.batch:,}"
 
 
 def _sizes(report: Report, columns: Sequence[str]) -> str:
@@ -80,7 +76,7 @@ def _sizes(report: Report, columns: Sequence[str]) -> str:
     if not {"output_bytes", "output_bytes_share"}.intersection(columns):
         return sizes
     return (
-        f"{sizes} Bytes: the output of each layer {_per(report)}, in fp32 (elements × 4 bytes; 1 KiB is 1,024 bytes)."
+        f"{sizes} Bytes: the output of each layer {report.samples}, in fp32 (elements × 4 bytes; 1 KiB is 1,024 bytes)."
     )
 
 

@@ -10,12 +10,14 @@ from shapecalc.renderers.bars import show_share
 from shapecalc.renderers.blocks import Note, Paragraph, Table, Title, draw_blocks
 from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
 from shapecalc.renderers.drawing import TableLine
+from shapecalc.renderers.footer import opening
+from shapecalc.renderers.view import check_depth
 from shapecalc.text.cells import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shapecalc.questions.memory import Memory, Training
+    from shapecalc.questions.memory import LayerMemory, Memory, Training
     from shapecalc.renderers.blocks import Block
 
 __all__ = ["draw_memory"]
@@ -25,12 +27,19 @@ _NAME = 36
 
 
 def draw_memory(
-    memory: Memory, format_: str = "text", *, layers: bool = False, width: int | None = None, color: bool = False
-) -> str:
-    """Return it in a format; `layers` adds a line for every layer, in order of execution."""
+    memory: Memory, format_: str = "text", *, layers: bool = False, depth: int | None = None, width: int | None = None,
+    color: bool = False,
+) -> str:  # fmt: skip
+    """Return it in a format; `layers` adds a line for every layer, in order of execution.
+
+    At a `depth`, which implies it, blocks below that are a line each.
+    """
+    check_depth(depth)
     blocks: list[Block] = [Title(_title(memory)), _parts(memory)]
-    if layers:
-        blocks.append(_layers(memory, width))
+    if layers or depth is not None:
+        shown, collapsed = _collapsed(memory.layers, depth)
+        blocks.append(_layers(shown, memory.activations.peak, width))
+        blocks += [Note(f"{opening(collapsed, depth)}. {_OF_BLOCKS}")] if collapsed and depth else []
     elif not memory.training:
         blocks += [Paragraph(_at(memory)), _held(memory)]
     if memory.budget:
@@ -92,18 +101,45 @@ def _held(memory: Memory) -> Table:
     return Table(("Tensor", "bytes", ""), lines, numbers=(1, 2))
 
 
-def _layers(memory: Memory, width: int | None) -> Table:
-    peak = memory.activations.peak or 1
+_OF_BLOCKS = "Of a block, weights and outputs are the sums over its layers, and live is the maximum."
+
+
+def _collapsed(layers: Sequence[LayerMemory], depth: int | None) -> tuple[list[LayerMemory], int]:
+    """Return the lines of layers at a depth, and how many of them are of blocks."""
+    if depth is None:
+        return list(layers), 0
+    runs: list[list[LayerMemory]] = []
+    for layer in layers:
+        if runs and len(layer.scopes) >= depth and layer.scopes[:depth] == runs[-1][-1].scopes[:depth]:
+            runs[-1].append(layer)
+        else:
+            runs.append([layer])
+    lines = [_as_one(run, depth) if len(run[0].scopes) >= depth else run[0] for run in runs]
+    return lines, sum(len(run[0].scopes) >= depth for run in runs)
+
+
+def _as_one(run: Sequence[LayerMemory], depth: int) -> LayerMemory:
+    """Return the layers of a block as one line."""
+    live = [layer.live for layer in run if layer.live is not None]
+    return run[0]._replace(
+        name=run[0].scopes[depth - 1], weights=sum(layer.weights for layer in run),
+        buffers=sum(layer.buffers for layer in run), output=sum(layer.output for layer in run),
+        live=max(live, default=None), overwrites="",
+    )  # fmt: skip
+
+
+def _layers(layers: Sequence[LayerMemory], most: int, width: int | None) -> Table:
+    peak = most or 1
     narrow = width is not None and width < 110
-    names = [clean(layer.name) for layer in memory.layers]
+    names = [clean(layer.name) for layer in layers]
     room = min(_NAME, max(map(len, names), default=1)) if not narrow else 22
     lines = []
-    for name, layer in zip(names, memory.layers, strict=True):
+    for name, layer in zip(names, layers, strict=True):
         live = "" if layer.live is None else show_share(Fraction(layer.live, peak))
         cells = (shorten(name, room), show_bytes(layer.weights + layer.buffers), show_bytes(layer.output),
                  show_bytes(layer.live or 0), live)  # fmt: skip
         over = () if narrow else (shorten(clean(layer.overwrites), room),)
-        style = "bold" if layer.live == memory.activations.peak else ""
+        style = "bold" if layer.live == most else ""
         lines.append(TableLine((*cells, *over), style))
     headings = ("Layer", "Weights", "Output", "Live", "of the peak", *(() if narrow else ("Overwrites",)))
     return Table(headings, lines, numbers=(1, 2, 3))

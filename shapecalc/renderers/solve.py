@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import count_noun
 from shapecalc.renderers.blocks import Code, Items, Note, Paragraph, Table, Title, draw_blocks
+from shapecalc.renderers.cells import ARGUMENTS
 from shapecalc.renderers.drawing import TableLine
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def draw_window(
     answer: WindowSolutions, format_: str = "text", top: int = 10, width: int | None = None, *, color: bool = False
 ) -> str:
     """Return the arguments that lead to an output size, `top` solutions."""
-    fixed = "".join(f", {name} {_shown(value)}" for name, value in answer.fixed.items())
-    asked = f"{answer.kind}, {_size(answer.input)} → {_size(answer.output)}{fixed}"
+    asked = f"{answer.kind}, {_size(answer.input)} → {_size(answer.output)}"
+    asked += f", {ARGUMENTS.shown(answer.fixed)}" if answer.fixed else ""
     searched = "; ".join(f"{name} {_spans(values)}" for name, values in answer.searched.items())
     footer = f"{answer.candidates:,} candidates tried: {searched}" if searched else ""
     if answer.solutions:

@@ -27,7 +27,7 @@ _NOTHING = "–"
 def draw_result(sweep: Sweep, format_: str = "text", width: int | None = None, *, color: bool = False) -> str:
     """Return the rows of a sweep as a table; as text the first of very many."""
     shown = sweep.rows(slice(ROWS_SHOWN if format_ == "text" else None))
-    notes = [_MEMORY]
+    notes = [_memory(sweep.grid.batch)]
     if len(sweep) > len(shown):
         more = count_noun(len(sweep) - len(shown), "more row")
         notes.insert(0, f"… and {more}: where(), sort() and pareto() choose among them")
@@ -44,7 +44,7 @@ def _drawn(
     title: str, rows: Sweep, notes: Sequence[str], format_: str, width: int | None, *, color: bool
 ) -> str:  # fmt: skip
     blocks: list[Block] = [Title(title), _table(rows, width) if len(rows) else Note("no row is left")]
-    notes = notes if len(rows) else [note for note in notes if note != _MEMORY]
+    notes = notes if len(rows) else [note for note in notes if note != _memory(rows.grid.batch)]
     return draw_blocks([*blocks, *map(Note, notes)], format_, width, color=color)
 
 
@@ -81,14 +81,16 @@ def _is_number(text: str) -> bool:
     return text.lstrip("-").replace(".", "", 1).isdigit()
 
 
-_MEMORY = (
-    "Memory: weights, buffers and live activations at their peak, for one sample in fp32; the total of `shapecalc "
-    "memory`."
-)
+def _memory(batch: int) -> str:
+    samples = "for one sample" if batch == 1 else f"for a batch of {batch:,}, as the MACs are,"
+    return (
+        f"Memory: weights, buffers and live activations at their peak, {samples} in fp32; the total of `shapecalc "
+        "memory`."
+    )
 
 
 def _footer(job: Job, shown: int) -> list[str]:
-    lines = [_MEMORY]
+    lines = [_memory(job.plan.grid.batch)]
     left = (len(job.result()) if job.wish.pareto else job.gathering.kept) - shown
     if left > 0 and job.shown is not None:
         lines.insert(0, f"… and {count_noun(left, 'more row')}; choose rows with --where, --sort, --top or --pareto, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from shapecalc.errors import Problem, UsageError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-__all__ = ["CellGrid", "View"]
+__all__ = ["CellGrid", "View", "check_depth"]
 
 AUTO = "auto"
 """The depth that expands as many levels of blocks as stay within a screenful."""
@@ -70,7 +71,7 @@ class View:
         self.selection = selection
         if selection and selection.is_of_layers and depth == AUTO:
             depth = None
-        self._depth = _check_depth(depth)
+        self._depth = check_depth(depth)
         self._all: list[ReportLine] = []
         self._picked: list[int] | None = None
         self._cells: dict[str, list[str]] = {}
@@ -96,10 +97,10 @@ class View:
         return self._all
 
     def lines_at(self, depth: int | None, *, folds: bool) -> list[ReportLine]:
-        """Return the lines of the layers at a depth, repeated blocks as one where it folds."""
+        """Return the lines of the layers at a depth, repeated ones as one where it folds."""
         lines = self.report.lines(depth)
-        if folds and any(line.is_block for line in lines):
-            from shapecalc.renderers.folding import fold  # most networks shown have no collapsed block
+        if folds and any(line.may_repeat(before) for before, line in pairwise(lines)):
+            from shapecalc.renderers.folding import fold  # most networks shown have nothing to fold
 
             lines = fold(lines)
         return lines
@@ -165,10 +166,10 @@ class View:
         blocks = [line for line in self.lines if line.rows and line.is_block]
         names = [*names, "flops"] if self.flops else names
         notes = footer(self.report, names, sum(line.copies for line in blocks), self.depth)
-        folded = [line for line in blocks if line.copies > 1]
+        folded = [line for line in self.lines if line.copies > 1]
         if folded:
-            example = clean(folded[0].name)
-            words = f"{example} are repeated blocks, with the sum of their counts; list each with --no-fold"
+            what = f"{clean(folded[0].name)} are repeated {'block' if folded[0].is_block else 'layer'}s"
+            words = f"{what}, with the sum of their counts; list each with --no-fold"
             notes.insert(len(notes) - len(self.report.graph.notes), words)
         if self.selection:
             whole = len(self.all_lines) - len(self.report.inputs)
@@ -180,7 +181,8 @@ def _is_shared(line: ReportLine) -> bool:
     return any(row.shares and row.sizing.weight_shapes for row in line.rows)
 
 
-def _check_depth(depth: int | str | None) -> int | str | None:
+def check_depth(depth: int | str | None) -> int | str | None:
+    """Return a depth that blocks may be expanded to. Errors: `UsageError`."""
     if depth is None or depth == AUTO or (isinstance(depth, int) and depth >= 1):
         return depth
     raise UsageError(Problem(f"depth is {depth}", hint="give a whole number of at least 1"))

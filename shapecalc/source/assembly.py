@@ -191,4 +191,7 @@ def _bad_key(value: Value) -> Problem:
         return Problem("a key is missing before the `:`", value.mark, hint="write the key, or remove the line")
     shown = short(value.text)
     kind = "nothing" if value.value is None else "true or false" if isinstance(value.value, bool) else "a number"
-    return Problem(f"a key is a word: `{shown}` is {kind}", value.mark, hint=f"write '{shown}' in quotes for the word")
+    hint = f"write '{shown}' in quotes for the word"
+    if value.mark.source.line(value.mark.line)[: value.mark.column - 1].endswith(tuple(f"{n}," for n in range(10))):
+        hint = "a comma within { } ends a value: write a number without separators, or in quotes"
+    return Problem(f"a key is a word: `{shown}` is {kind}", value.mark, hint=hint)

@@ -7,20 +7,36 @@ from typing import Any
 
 from shapecalc.errors import Problem, UsageError
 
-__all__ = ["parse_bits", "parse_bytes", "parse_count", "read_sizes", "read_whole", "without_units"]
+__all__ = [
+    "FORMATS_OF_NUMBERS",
+    "SEPARATORS",
+    "parse_bits",
+    "parse_bytes",
+    "parse_count",
+    "read_sizes",
+    "read_whole",
+    "without_units",
+]
 
 _UNITS = {"": 1, "b": 1, "byte": 1, "bytes": 1}
 for _power, _letter in enumerate("kmgtp", start=1):
     _UNITS[f"{_letter}ib"] = 1024**_power
     _UNITS[f"{_letter}b"] = 1000**_power
 
-_AMOUNT = re.compile(r"(\d{1,20}(?:\.\d{1,12})?)\s*([a-z]*)", re.ASCII | re.IGNORECASE)
+_SEPARATED = r"[1-9]\d{0,2}(?:,\d{3}){1,9}"
+"""A whole number with separators, as tables print it: 72,234."""
+_PLAIN = r"\d[\d_]{0,30}"
+_FRACTION = r"(?:\.\d{1,12})?"
+_AMOUNT = re.compile(rf"((?:{_SEPARATED}|{_PLAIN}){_FRACTION})\s*([a-z]*)", re.ASCII | re.IGNORECASE)
 _TYPE = re.compile(r"(?:u?int|fp|bf|float|bfloat)(\d{1,3})", re.ASCII | re.IGNORECASE)
 _MOST_BITS = 64
 
+FORMATS_OF_NUMBERS = ("fp32", "fp16", "bf16", "fp8", "int8", "int4", "32", "16", "8", "4")
+"""Usual formats of the elements of weights and activations: as `parse_bits` reads them."""
+
 
 _THOUSANDS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
-_COUNT = re.compile(r"(\d[\d_,]{0,30}(?:\.\d{1,12})?(?:e\d{1,2})?)\s*([a-z]?)", re.ASCII | re.IGNORECASE)
+_COUNT = re.compile(rf"((?:{_SEPARATED}|{_PLAIN}){_FRACTION}(?:e\d{{1,2}})?)\s*([a-z]?)", re.ASCII | re.IGNORECASE)
 _MOST = 10**30
 
 
@@ -50,7 +66,16 @@ _MOST_DIGITS = 40
 def _exactly(number: str, unit: int) -> int:
     from fractions import Fraction
 
-    return int(Fraction(number) * unit)
+    return int(Fraction(number.replace(",", "").replace("_", "")) * unit)
+
+
+def _hint(given: Any, otherwise: str) -> str:
+    """Return the hint for what is no amount: where separators stand, for one that has a comma."""
+    has_comma = isinstance(given, str) and re.search(r"\d,|,\d", given)
+    return SEPARATORS if has_comma else otherwise
+
+
+SEPARATORS = "a comma in a number separates groups of three digits: 72,234; a fraction has a point: 1.5M"
 
 
 def parse_count(given: Any, what: str = "the number") -> int:
@@ -59,12 +84,11 @@ def parse_count(given: Any, what: str = "the number") -> int:
         return int(given)
     found = _COUNT.fullmatch(given.strip()) if isinstance(given, str) else None
     unit = _THOUSANDS.get(found[2].lower()) if found else None
-    amount = _exactly(found[1].replace(",", "").replace("_", ""), unit) if found and unit else 0
+    amount = _exactly(found[1], unit) if found and unit else 0
     if not 1 <= amount < _MOST:
         shown = repr(given)[:_SHOWN]
-        raise UsageError(
-            Problem(f"{what} is not a number of at least 1: {shown}", hint="write for instance 5M, 300k or 1.5G")
-        )
+        hint = _hint(given, "write for instance 5M, 300k or 1.5G")
+        raise UsageError(Problem(f"{what} is not a number of at least 1: {shown}", hint=hint))
     return amount
 
 
@@ -78,7 +102,7 @@ def parse_bytes(given: Any, what: str = "the budget") -> int:
     found = _AMOUNT.fullmatch(given.strip()) if isinstance(given, str) else None
     unit = _UNITS.get(found[2].lower()) if found else None
     if not found or unit is None:
-        hint = "write for instance 512KiB, 24GiB, or 16GB (which is decimal: 16,000,000,000 bytes)"
+        hint = _hint(given, "write for instance 512KiB, 24GiB, or 16GB (which is decimal: 16,000,000,000 bytes)")
         if found and f"{found[2].lower()}ib" in _UNITS:
             one = f"{found[1]}{found[2].upper()}"
             hint = f"write {one}iB for units of 1,024, {one}B for decimal ones"
@@ -105,21 +129,38 @@ def parse_bits(given: Any, what: str) -> int:
     return bits
 
 
-_WITH_UNIT = re.compile(
-    r"(?<![\w.])(\d[\d_]{0,30}(?:\.\d{1,12})?)\s*([kmgtp]i?b|[kmgbt])\b|'[^']*'|\"[^\"]*\"", re.ASCII | re.IGNORECASE
+_UNIT = r"(?:\s*([kmgtp]i?b|[kmgbt])\b)"
+_TOKEN = re.compile(
+    rf"'[^']*'|\"[^\"]*\"|(?<![\w.,])({_SEPARATED}(?![\d_]|,\d){_FRACTION}){_UNIT}?"
+    rf"|(?<![\w.])({_PLAIN}{_FRACTION}){_UNIT}|([^\W\d]\w*\s*\(|[\[(])|[])]",
+    re.ASCII | re.IGNORECASE,
 )
+_NO_FUNCTION = re.compile(r"(?:and|or|not|if|else)\s*\(")
 
 
 def without_units(expression: str) -> str:
-    """Return an expression with its amounts as plain numbers: of `params < 5M and memory <= 320 KiB`.
+    """Return an expression with its amounts as plain numbers: of `params < 72,234 and memory <= 320 KiB`.
 
-    One letter is decimal (k, M, G, T; B is 10^9), as are kB and MB; KiB and MiB are units of 1,024.
+    One letter is decimal (k, M, G, T; B is 10^9), as are kB and MB; KiB and MiB are units of 1,024. A comma in a list
+    or among the arguments of a function separates what is listed: `max(1,234)` is 234.
     """
+    is_listed = [False]  # for the brackets around: whether commas separate within them
 
     def plain(found: re.Match[str]) -> str:
-        if not found[1]:
-            return found[0]  # a text in quotes
-        unit = found[2].lower()
-        return str(_exactly(found[1].replace("_", ""), _THOUSANDS.get(unit) or _UNITS[unit]))
+        separated, unit, number, unit_of_number, opening = found.groups()
+        if opening:
+            is_listed.append(opening != "(" and not _NO_FUNCTION.fullmatch(opening))
+        elif found[0] in ("]", ")") and len(is_listed) > 1:
+            is_listed.pop()
+        elif separated:
+            *rest, last = separated.split(",") if is_listed[-1] else [separated.replace(",", "")]
+            return ",".join([*rest, _in_units(last, unit) if unit else last])
+        elif number:
+            return _in_units(number, unit_of_number)
+        return found[0]
 
-    return _WITH_UNIT.sub(plain, expression)
+    return _TOKEN.sub(plain, expression)
+
+
+def _in_units(number: str, unit: str) -> str:
+    return str(_exactly(number, _THOUSANDS.get(unit.lower()) or _UNITS[unit.lower()]))

@@ -35,8 +35,8 @@ def test_diff_at_80_columns():
 def test_diff_of_settings_and_of_sizes():
     ran = run("diff", "resnet50", "--set-b", "width_per_group=128")
     assert ran.status == 0
-    assert "−  layer1.0.conv1        conv        64×56×56        4,096   12,845,056  out_channels 64" in ran.out
-    assert "+                                    128×56×56       8,192   25,690,112  out_channels 128" in ran.out
+    assert "−  layer1.0.conv1        conv        64×56×56        4,096   12,845,056  out_channels=64" in ran.out
+    assert "+                                    128×56×56       8,192   25,690,112  out_channels=128" in ran.out
     assert "params: 25,557,032 → 68,883,240 (+43,326,208, +169.5 %)" in ran.out
     ran = run("diff", "alexnet", "--input-a", "256x256x3", "--input-b", "227x227x3")
     assert ran.out.startswith("− AlexNet, input 256×256×3\n+ AlexNet, input 227×227×3\n")

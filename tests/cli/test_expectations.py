@@ -71,7 +71,8 @@ def test_units_of_counts(text, number):
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("320 KiB", 320 * 1024), ("2MiB", 2 * 1024**2), ("16 MB", 16_000_000), ("400000", 400_000)]
+    ("text", "number"),
+    [("320 KiB", 320 * 1024), ("2MiB", 2 * 1024**2), ("16 MB", 16_000_000), ("400000", 400_000), ("400,000", 400_000)],
 )
 def test_units_of_bytes(text, number):
     (expectation,) = shapecalc.load(f"{NET}expect: {{memory: '< {text}'}}\n").graph.expectations
@@ -113,6 +114,8 @@ def test_the_text_of_what_is_not_met():
         ("{params: '<= 5 KiB'}", "the expected figure is not a number of at least 1: '5 KiB'"),
         ("{memory: '<= 5M'}", "write 5MiB for units of 1,024, 5MB for decimal ones"),
         ("{params: '<> 5'}", "the expected figure is not a number"),
+        ("{params: '72,23'}", "a comma in a number separates groups of three digits: 72,234"),
+        ("{params: 72,234}", "a comma within { } ends a value: write a number without separators, or in quotes"),
         ("{params: '> 5 and'}", "the expected figure is not a number"),
         ("{params: '500'}", "remove the quotes"),
         ("{params: -3}", "an expectation is a whole number or a comparison such as '<= 5M', not -3"),
@@ -184,3 +187,26 @@ def test_units_in_conditions():
     assert ran.status == 2
     assert "write bytes as a plain number" in ran.err
     assert "is not an expression" in run("sweep", "alexnet", "--where", "params < 5Q").err
+
+
+def test_separators_in_conditions_and_budgets():
+    """What tables print is accepted: but in a list, or among the arguments of a function, a comma separates."""
+    assert "\n0,61706," in run("sweep", "lenet5", "--where", "params < 61,707", "--format", "csv").out
+    assert "\n0,61706," not in run("sweep", "lenet5", "--where", "params < 61,706", "--format", "csv").out
+    assert "\n0,61706," in run("sweep", "lenet5", "--where", "(params == 61,706)", "--format", "csv").out
+    assert "\n0,61706," not in run("sweep", "lenet5", "--where", "params < max(61,707)", "--format", "csv").out
+    ran = run("sweep", "lenet5", "--where", "params < 72,23")
+    assert ran.status == 2
+    assert ran.err.splitlines()[1] == (
+        "   a comma in a number separates groups of three digits: 72,234; a fraction has a point: 1.5M"
+    )
+    assert "write a list: `[a, b]`" in run("sweep", "lenet5", "--where", "params in (61,706)").err
+    assert "write a list: `[a, b]`" in run("sweep", "lenet5", "--where", "params, macs").err
+    assert "close every `(`" in run("sweep", "lenet5", "--where", "params < max(1,2").err
+    assert (
+        run("solve", "unet", "--for", "width", "--params", "72,234").out
+        == run("solve", "unet", "--for", "width", "--params", "72234").out
+    )
+    assert run("memory", "lenet5", "--budget", "1,048,576").out == run("memory", "lenet5", "--budget", "1MiB").out
+    assert run("specs", "--max-params", "61,706").out == run("specs", "--max-params", "61706").out
+    assert "not a number of at least 1: '1,5M'" in run("solve", "unet", "--for", "width", "--params", "1,5M").err

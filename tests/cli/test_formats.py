@@ -7,7 +7,6 @@ import xml.etree.ElementTree as ET
 from importlib.util import find_spec
 from pathlib import Path
 
-import click
 import pytest
 from running import as_xml, commands, formats_of, run
 from searching import some
@@ -189,29 +188,6 @@ def test_colour_where_it_is_forced(monkeypatch, tmp_path):
     assert "\x1b[" not in asked("--format", "markdown", FORCE_COLOR="1", NO_COLOR="")
     assert asked("-o", str(tmp_path / "file.txt"), FORCE_COLOR="1", NO_COLOR="") == ""
     assert "\x1b[" not in (tmp_path / "file.txt").read_text(encoding="utf-8")
-
-
-OPTIONS = {
-    "--set": {"summary", "check", "compare", "diff", "explain", "formula", "memory", "rf", "sizes", "solve", "sweep"},
-    "--input": {"summary", "check", "compare", "diff", "explain", "formula", "layer", "memory", "rf", "sizes", "solve",
-                "sweep"},
-    "--batch": {"summary", "compare", "diff", "layer", "memory"},
-    "--layout": {"summary", "compare", "diff", "explain", "layer", "rf"},
-    "--depth": {"summary", "diff", "rf"},
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("option", OPTIONS)
-def test_options_are_where_they_make_sense(option):
-    found = set()
-    for name, command in commands().items():
-        asked = command.get_command(click.Context(command), "conv") if isinstance(command, click.Group) else command
-        if any(option in parameter.opts for parameter in asked.params):
-            found.add(name)
-    assert found == OPTIONS[option]
-    shared = DOCUMENT.partition("## Options that commands share")[2]
-    row = next(line for line in shared.splitlines() if line.startswith(f"| `{option}"))
-    assert {word.strip("` ") for word in row.split("|")[2].split(",")} == OPTIONS[option]
 
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "output.md").read_text(encoding="utf-8")

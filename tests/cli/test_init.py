@@ -1,15 +1,12 @@
-"""`shapecalc init`, `specs --show`: specifications to begin from; and what a shell completes."""
+"""`shapecalc init`, `specs --show`: specifications to begin from."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from running import commands, run
+from running import run
 from searching import some
 
 import shapecalc
@@ -122,91 +119,3 @@ def test_what_is_asked_wrongly(words, told):
     assert (ran.status, ran.out) == (2, "")
     assert told in ran.err
     assert os.listdir() == []
-
-
-# ---- completion ------------------------------------------------------------------------------------------------------
-
-
-def completed(*words):
-    """What bash is offered for the last of the words."""
-    environment = {**os.environ, "_SHAPECALC_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(["shapecalc", *words]),
-                   "COMP_CWORD": str(len(words))}  # fmt: skip
-    ran = subprocess.run(
-        [sys.executable, "-c", "from shapecalc.cli import main; main()"], capture_output=True, text=True,
-        env=environment, check=True,
-    )  # fmt: skip
-    assert ran.stderr == ""
-    return [line.partition(",")[2] for line in ran.stdout.splitlines() if line]
-
-
-@pytest.mark.slow
-def test_specifications_are_completed():
-    Path("lemon.yaml").write_text("x", encoding="utf-8")
-    Path("lemon.txt").write_text("x", encoding="utf-8")
-    os.mkdir("legs")
-    Path("legs/one.yml").write_text("x", encoding="utf-8")
-    assert completed("summary", "le") == ["lenet5", "lenet5_1998", "lenet5_fc", "legs/", "lemon.yaml"]
-    assert completed("summary", "legs/") == ["legs/one.yml"]
-    assert completed("summary", "leg") == ["legs/", "legs/one.yml"]
-    assert completed("init", "le") == ["lenet5", "lenet5_1998", "lenet5_fc"]
-    assert completed("solve", "lene") == ["lenet5", "lenet5_1998", "lenet5_fc"]
-    assert completed("solve", "max_p") == ["max_pool"]
-    assert completed("compare", "alexnet", "lenet5_f") == ["lenet5_fc"]
-
-
-@pytest.mark.slow
-def test_layers_and_variables_are_completed():
-    assert completed("explain", "lenet5", "c") == ["c1", "c3", "c5"]
-    assert completed("rf", "resnet18", "layer1.0.c") == ["layer1.0.conv1", "layer1.0.conv2"]
-    assert "layer1.0" in completed("explain", "resnet18", "layer1")
-    assert completed("summary", "unet", "--set", "wid") == ["width=64"]
-    assert completed("sweep", "resnet50", "--set", "") == [
-        "bottleneck=true", "depths=", "groups=1", "width_per_group=64", "stride_in_1x1=false", "as_caffe=false", "classes=1000"
-    ]  # fmt: skip
-    assert completed("explain", "nosuch", "c") == []
-    assert completed("explain", "-", "c") == []
-
-
-@pytest.mark.parametrize(
-    "name", some([one for one in commands() if one not in ("init", "layer", "schema", "specs")], 2)
-)
-def test_every_command_completes_its_first_word(name):
-    words = completed(name, "max_pool" if name == "layers" else "unet_p")
-    assert words == (["max_pool"] if name == "layers" else ["unet_padded"])
-
-
-@pytest.mark.slow
-def test_a_word_in_quotes_is_completed_as_it_is():
-    Path("lemon tart.yaml").write_text("x", encoding="utf-8")
-    Path("lemon\nade.yaml").write_text("x", encoding="utf-8")  # no shell can be offered it a line each
-    assert completed("summary", "lemon") == completed("summary", r"lemon\ ") == [r"lemon\\ tart.yaml"]
-    assert completed("summary", '"lemon') == ["lemon tart.yaml"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_in_a_shell(shell):
-    """What the documentation says, typed into a real shell."""
-    if not shutil.which(shell) and not os.environ.get("SHAPECALC_REQUIRE_SHELLS"):
-        pytest.skip(f"{shell} is not installed")
-    Path("bin").mkdir()
-    program = Path("bin/shapecalc")
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m shapecalc "$@"\n', encoding="utf-8")
-    program.chmod(0o755)
-    Path("lemon.yaml").write_text("x", encoding="utf-8")
-    Path("lemon $(tart).yaml").write_text("x", encoding="utf-8")
-    path = f"{Path('bin').resolve()}{os.pathsep}{os.environ['PATH']}"
-    script = {
-        "bash": 'eval "$(_SHAPECALC_COMPLETE=bash_source shapecalc)"; complete -p shapecalc >/dev/null || exit 3; '
-                'COMP_WORDS=(shapecalc summary le); COMP_CWORD=2; _shapecalc_completion shapecalc; '
-                'printf "%s\\n" "${COMPREPLY[@]}"',
-        "zsh": 'autoload -Uz compinit && compinit -u -D; eval "$(_SHAPECALC_COMPLETE=zsh_source shapecalc)"; '
-               '[[ -n ${_comps[shapecalc]} ]] || exit 3; function compadd { print -l -- ${(P)argv[-1]} }; '
-               'function _describe { print -l -- ${(P)argv[-1]} }; words=(shapecalc summary le); CURRENT=3; '
-               '_shapecalc_completion',
-    }[shell]  # fmt: skip
-    ran = subprocess.run([shell, "-c", script], capture_output=True, text=True, env={**os.environ, "PATH": path},
-                         check=False)  # fmt: skip
-    assert ran.returncode == 0, ran
-    quoted = r"lemon\ \$\(tart\).yaml" if shell == "bash" else "lemon $(tart).yaml"  # zsh quotes by itself
-    assert {"lenet5", "lenet5_fc", "lemon.yaml", quoted} <= set(ran.stdout.splitlines())

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from running import run
 
 import shapecalc
+from shapecalc.errors import UsageError
+from shapecalc.renderers.cells import show_bytes
 
 
 def test_the_parts_the_peak_and_what_is_counted():
@@ -137,3 +140,45 @@ def test_a_network_that_does_not_fit_is_an_error_of_its_own():
     ran = run("memory", "-", text="input: [1, 4, 4]\nlayers:\n- conv: {out_channels: 2, kernel_size: 7}\n")
     assert ran.status == 1
     assert "does not fit" in ran.err
+
+
+def test_layers_at_a_depth():
+    """Blocks are a line each: weights and outputs add up, live memory is the maximum."""
+    every, closed = (
+        run("memory", "resnet18", *words, "--format", "json") for words in (["--layers"], ["--depth", "1"])
+    )
+    assert closed.out == every.out, "JSON lists all layers"
+    layers = [one for one in json.loads(every.out)["layers"] if one["name"].startswith("layer2.")]
+    assert "scopes" not in layers[0]
+    drawn = run("memory", "resnet18", "--layers", "--depth", "1").out
+    assert run("memory", "resnet18", "--depth", "1").out == drawn, "a depth implies --layers"
+    (line,) = [line for line in drawn.splitlines() if line.startswith("layer2")]
+    weights = sum(one["weights"] + one["buffers"] for one in layers)
+    live = max(one["live"] for one in layers if one["live"])
+    shown = [show_bytes(weights), show_bytes(sum(one["output"] for one in layers)), show_bytes(live)]
+    assert re.split("  +", line)[1:4] == shown
+    assert "4 blocks collapsed; expand with --depth 2. Of a block, weights and outputs are the sums over its" in drawn
+    deeper = run("memory", "resnet18", "--depth", "2").out
+    assert [line.split()[0] for line in deeper.splitlines() if line.startswith("layer2")] == ["layer2.0", "layer2.1"]
+    assert "collapsed" not in run("memory", "resnet18", "--layers").out
+    assert run("memory", "resnet18", "--layers", "--depth", "all").out == run("memory", "resnet18", "--layers").out
+    assert run("memory", "lenet5", "--depth", "1").out == run("memory", "lenet5", "--layers").out, "it has no blocks"
+    with pytest.raises(UsageError, match="depth is 0"):
+        shapecalc.load("lenet5").memory().render("text", depth=0)
+
+
+def test_sizes_in_a_layout():
+    assert "input 224×224×3" in run("memory", "resnet18", "--layout", "hwc").out
+    assert "input 64×96×3" in run("memory", "resnet18", "--layout", "hwc", "--input", "64x96x3").out
+    assert json.loads(run("memory", "resnet18", "--layout", "hwc", "--format", "json").out)["inputs"] == {
+        "input": [224, 224, 3]
+    }  # fmt: skip
+    assert (
+        run("sizes", "alexnet", "--layout", "chw", "--input", "3x300x200").out
+        == run("sizes", "alexnet", "--input", "300x200x3").out
+    )
+    assert (
+        "output = 96 × ⌊(H − 7)/4⌋ × ⌊(W − 7)/4⌋"
+        in run("formula", "alexnet", "--layer", "conv1", "--layout", "chw").out
+    )
+    assert "output = ⌊(H − 7)/4⌋ × ⌊(W − 7)/4⌋ × 96" in run("formula", "alexnet", "--layer", "conv1").out

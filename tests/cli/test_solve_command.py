@@ -13,7 +13,7 @@ def test_a_kind():
     assert ran.status == 0
     assert ran.out.splitlines()[4].split() == ["11", "4", "0", "1", "yes"]
     fixed = run("solve", "max_pool", "--input", "55", "--output", "27", "--pool-size=3", "--stride", "2")
-    assert "kernel_size 3, stride 2" in fixed.out
+    assert "kernel_size=3, stride=2" in fixed.out
 
 
 def test_json():
@@ -39,7 +39,7 @@ def test_answers_fit_a_terminal():
     ran = run("solve", "mobilenet_v1", "--for", "classes=1000:2000:1000", "--params", "10", columns=80)
     assert max(map(len, ran.out.splitlines())) <= 80
     fixed = run("solve", "max_pool", "--input", "112", "--output", "56", "--ceil-mode", "true", "--stride", "2")
-    assert fixed.out.startswith("max_pool, 112 → 56, ceil_mode true, stride 2\n")
+    assert fixed.out.startswith("max_pool, 112 → 56, ceil_mode=true, stride=2\n")
 
 
 def test_fixes():

@@ -205,3 +205,19 @@ def test_an_interruption_keeps_what_is_finished(tmp_path):
 @pytest.mark.slow
 def test_processes():
     assert run(*SMALL, "--jobs", "2", "--format", "csv").out == run(*SMALL, "--format", "csv").out
+
+
+def test_a_sweep_for_a_batch_is_what_summary_and_memory_compute():
+    for words in (["unet", "--set", "width=2,4"], ["gpt2", "--set", "layers=1,2"]):
+        rows = json.loads(run("sweep", *words, "--batch", "5", "--format", "json").out)["rows"]
+        name, (variable, values) = words[0], words[-1].split("=")
+        single = json.loads(run("sweep", *words, "--format", "json").out)["rows"]
+        for row, one, value in zip(rows, single, values.split(","), strict=True):
+            asked = [name, "--set", f"{variable}={value}", "--batch", "5", "--format", "json"]
+            assert row["macs"] == json.loads(run("summary", *asked).out)["total"]["macs"] == 5 * one["macs"]
+            assert row["memory"] == json.loads(run("memory", *asked).out)["total"]
+            assert (row["params"], row["activations"]) == (one["params"], one["activations"])
+    drawn = " ".join(run("sweep", "lenet5", "--batch", "5").out.split())
+    assert "for a batch of 5, as the MACs are, in fp32" in drawn
+    assert "for one sample in fp32" in " ".join(run("sweep", "lenet5").out.split())
+    assert "\n0,61706,2082600," in run("sweep", "lenet5", "--batch", "5", "--where", "macs > 2M", "--format", "csv").out

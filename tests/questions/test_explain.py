@@ -15,7 +15,7 @@ from searching import some
 from test_notation import evaluated
 
 import shapecalc
-from shapecalc.dims.notation import chain
+from shapecalc.dims.notation import TEXT, chain, with_symbols
 from shapecalc.errors import LayerError, ShapeError, UsageError
 from shapecalc.language.files import bundled_members
 from shapecalc.layers import KINDS
@@ -456,3 +456,38 @@ def test_every_argument_has_one_style():
     assert "p = 0.1" in text
     assert "F_out = 4 (out_features), bias = false" in text
     assert "dilation = 1 and groups = 1, by default: no effect" in text
+
+
+@pytest.mark.parametrize("name", ["alexnet", "vit_b_16", "swin_t", "t5-small", "mobilenet_v2", "wavenet"])
+def test_for_a_batch_the_arithmetic_has_its_size(name):
+    net = shapecalc.load(name)
+    one = {layer.name: layer for layer in net.explain(what=["macs", "output_bytes"])}
+    report = net.infer(batch=7)
+    for layer in net.explain(what=["macs", "output_bytes"], batch=7):
+        (row, single) = report[layer.name], one[layer.name]
+        values = {quantity.what: quantity.value for quantity in layer.quantities}
+        before = {quantity.what: quantity.value for quantity in single.quantities}
+        assert values == {what: 7 * number for what, number in before.items()}
+        assert values.get("macs", 0) == row.macs
+        for quantity in layer.quantities:
+            assert TEXT.write(with_symbols(quantity.rule)).startswith(("N·", "4·N·"))
+        assert [symbol.value for symbol in layer.symbols if symbol.origin == "batch"] == [7] * bool(layer.quantities)
+        assert not [symbol for symbol in single.symbols if symbol.origin == "batch"]
+
+
+def test_a_batch_in_every_format():
+    found = shapecalc.load("alexnet").explain("conv2", batch=8)
+    text = str(found)
+    assert "MACs      N·H_out·W_out·k²·C_in·C_out = 8·27·27·5²·96·256 = 3,583,180,800" in found.render(
+        "text", width=100
+    )
+    assert "N = 8 samples in a batch" in text
+    assert "for a batch of 8" in " ".join(text.split())
+    contract = found.to_dict()
+    assert contract["batch"] == 8
+    (layer,) = contract["layers"]
+    assert layer["macs"] == 3_583_180_800 == 8 * shapecalc.load("alexnet").infer()["conv2"].macs
+    assert {"symbol": "N", "value": 8, "meaning": "samples in a batch", "origin": "batch"} in layer["symbols"]
+    assert "batch" not in shapecalc.load("alexnet").explain("conv2").to_dict()
+    for format_ in ("markdown", "latex", "html"):
+        assert "for a batch of 8" in " ".join(found.render(format_).split())

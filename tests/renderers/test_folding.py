@@ -67,6 +67,100 @@ def test_what_is_not_folded():
     ]  # fmt: skip
 
 
+def test_blocks_whose_layers_have_other_arguments_stay_apart():
+    """The dilations of WaveNet are 1, 2, 4, …: sizes and parameters are the same, and the blocks are not."""
+    lines = fold(report_of("wavenet").lines(1))
+    assert {line.copies for line in lines} == {1}
+    parts = [line.name for line in fold(report_of("deeplabv3_resnet50").lines(2)) if line.name.startswith("aspp.")]
+    assert parts[:4] == ["aspp.conv_bn1", "aspp.conv_bn2", "aspp.conv_bn3", "aspp.conv_bn4"], "of rates 12, 24, 36"
+    ways = [line.name for line in fold(report_of("inception_v3").lines(2)) if line.name.startswith("Mixed_7a.conv")]
+    assert "Mixed_7a.conv_norm4–5 ×2" not in ways, "a window of 1×7, then one of 7×1"
+
+
+def varied(layers, body="[conv: {out_channels: 4, kernel_size: 1}]", more=""):
+    spec = f"input: 4x8x8\nblocks:\n  b: {{args: {{a: 1}}, layers: {body}}}\n{more}layers: {layers}\n"
+    return [line.name for line in fold(shapecalc.load(spec).infer().lines(1))]
+
+
+def test_what_is_inside_a_block_decides_whether_it_is_the_same():
+    two = "[b: {a: 1}, b: {a: 2}]"
+    assert varied(two) == ["b1–2 ×2"], "an argument without an effect"
+    conv = "[conv: {out_channels: 4, kernel_size: 3, padding: same, dilation: a}]"
+    assert varied(two, conv) == ["b1", "b2"]
+    assert varied("[b: {a: 2}, b: {a: 2}, b: {a: 1}]", conv) == ["b1–2 ×2", "b3"]
+    assert varied(two, "[relu, dropout: a / 4]") == ["b1", "b2"]
+    assert varied(two, "[{relu: , when: a == 1}, {tanh: , when: a == 2}]") == ["b1", "b2"], "other kinds"
+    assert varied(two, "[{relu: , when: a == 1, name: c}, {tanh: , when: a == 2, name: c}]") == ["b1", "b2"]
+    assert varied(two, "[relu, {relu: , when: a == 2}]") == ["b1", "b2"], "the first, and one more"
+    assert varied(two, "[{relu: , name: 'r{a}'}]") == ["b1", "b2"], "other names"
+    assert varied(two, "[relu, tanh, {sigmoid: , when: a == 2}, {relu: , when: a == 1}]") == ["b1", "b2"]
+    wired = "[{relu: , name: r1}, {tanh: , name: r2}, {add: [r1, r2, 'r{a}']}]"
+    assert varied("[b: {a: 1}, b: {a: 1}]", wired) == ["b1–2 ×2"]
+    assert varied(two, wired) == ["b1", "b2"], "other inputs"
+    assert varied("[b: {a: 1}, b: {a: 1}]", frozen := "[{linear: 8, frozen: a == 1}, {linear: 8, frozen: a == 2}]") == [
+        "b1–2 ×2"
+    ]  # fmt: skip
+    assert varied(two, frozen) == ["b1", "b2"], "frozen elsewhere"
+    words = "[{Conv2d: {out_channels: 4, kernel_size: 1}, when: a == 1, name: c}, "
+    words += "{conv: {out_channels: 4, kernel_size: 1}, when: a == 2, name: c}]"
+    assert varied(two, words) == ["b1–2 ×2"], "the same in other words"
+    scaled = "[{adaptive_avg_pool: 1, from: input2, name: g}, {mul: [g, input]}]"
+    maps = (
+        "[{conv: {out_channels: 4, kernel_size: 1}, name: m0}, {max_pool: 2, name: m1}, {relu: , name: x, from: m0}, "
+    )
+    maps += "{b: , from: [x, m0], name: s0}, {b: , from: [s0, m1], name: s1}]"
+    assert varied(maps, scaled)[-2:] == ["s0", "s1"], "of inputs of other sizes"
+
+
+def repeated(text):
+    report = shapecalc.load(f"input: 4x8x8\n{text}").infer()
+    return [(line.name, line.is_block) for line in fold(report.lines(None))]
+
+
+def test_copies_of_a_repeated_layer_are_one_line():
+    assert repeated("layers: [{conv: {out_channels: 4, kernel_size: 1}, repeat: 24, name: m}]") == [
+        ("m.0–23 ×24", False)
+    ]
+    assert repeated("layers: [{conv: {out_channels: 4, kernel_size: 1}, repeat: 3}, {relu: }]") == [
+        ("conv1–3 ×3", False), ("relu1", False)
+    ]  # fmt: skip
+    named = "layers: [{conv: {out_channels: 4, kernel_size: 1}, for: {k: [3, 4, 5, 7]}, name: 'm{k}'}]"
+    assert repeated(named) == [("m3–5 ×3", False), ("m7", False)]
+    assert repeated("layers: [{conv: {out_channels: 4, kernel_size: 3, padding: same, dilation: i // 2 + 1}, repeat: 4, name: m}]") == [
+        ("m.0–1 ×2", False), ("m.2–3 ×2", False)
+    ]  # fmt: skip
+    assert repeated("layers: [{conv: {out_channels: 4, kernel_size: 1}, repeat: 3, name: m, share: m.0}]") == [
+        ("m.0", False), ("m.1–2 ×2", False)
+    ]  # fmt: skip
+    owners = "{linear: 8, name: a0}, {linear: 8, name: a1}"
+    shared = f"layers: [{owners}, {{linear: 8, repeat: 2, name: m, share: 'a{{i}}'}}]"
+    assert repeated(shared)[2:] == [("m.0", False), ("m.1", False)], "of the weights of a0 and of a1"
+    apart = "layers: [{relu: , name: m1}, {relu: , name: m2}, {relu: , name: m3}]"
+    assert repeated(apart) == [("m1", False), ("m2", False), ("m3", False)], "each written out by itself"
+
+
+def test_layers_without_a_location_stay_apart():
+    """Layers of a graph that has none were not repeated by one item."""
+    lines = shapecalc.load([{"linear": 8, "repeat": 2}], input="8").infer().lines(None)
+    assert len(fold(lines)) == 1
+    bare = [row._replace(node=row.node._replace(mark=None)) for line in lines for row in line.rows]
+    assert len(fold([line._replace(rows=(row,)) for line, row in zip(lines, bare, strict=True)])) == 2
+
+
+def test_a_repeated_layer_and_the_footer():
+    report = shapecalc.load({"input": 64, "layers": [{"linear": 64, "repeat": 24, "name": "m"}]}).infer()
+    drawn = render(report)
+    assert "m.0–23 ×24  linear" in drawn
+    assert "m.0–23 ×24 are repeated layers, with the sum of their counts; list each with --no-fold" in drawn
+    assert "collapsed" not in drawn
+    assert "99,840" in next(line for line in drawn.splitlines() if line.startswith("m.0–23"))
+    assert "m.23 " in render(report, fold=False)
+    assert json.loads(render(report, "json", fold=True))["folded"][0] == {
+        "name": "m.0–23 ×24", "kind": "linear", "count": 24, "first": "m.0", "last": "m.23",
+        **shapecalc.load({"input": 64, "layers": [{"linear": 64, "repeat": 24}]}).infer().total._asdict(),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("format_", FORMATS)
 def test_which_formats_fold(format_):
     report = report_of("llama-2-7b")

@@ -336,3 +336,37 @@ def test_rich_is_loaded_for_colour_alone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:3] == ["[]", "False", "True"]
+
+
+def test_arguments_are_written_in_one_way():
+    """As PyTorch writes them: in tables, differences, the answers of `solve`, and where a block is used."""
+    text = """input: 4x9x9
+blocks: {b: {args: {c: 4, flag: false}, layers: [{conv: {out_channels: c, kernel_size: [3, 1], bias: flag}}]}}
+layers:
+  - conv: {out_channels: 1024, kernel_size: 3, stride: 2, padding: [[0, 1], [1, 2]]}
+  - conv: {out_channels: 4, kernel_size: 1, padding: same}
+    name: a
+  - conv: {out_channels: 4, kernel_size: 1}
+    name: own
+  - conv: {out_channels: 4, kernel_size: 1}
+    share: own
+  - b: {c: 8}
+  - dropout: 0.25
+"""
+    net = shapecalc.load(text)
+    shown = View(net.infer(), fold=False).cells("arguments")[1:]
+    assert shown == [
+        "out_channels=1024, kernel_size=3×3, stride=2, padding=(0,1)×(1,2)",
+        "out_channels=4, kernel_size=1×1, padding=same",
+        "out_channels=4, kernel_size=1×1",
+        "out_channels=4, kernel_size=1×1, share=own",
+        "out_channels=8, kernel_size=3×1, bias=false",
+        "p=0.25",
+    ]
+    assert '"out_channels=8, kernel_size=3x1, bias=false"' in render(net.infer(), "csv", columns=["name", "arguments"])
+    assert "bias=false" in net.diff(shapecalc.load(text.replace("flag: false", "flag: true"))).render(
+        "text", width=None
+    )
+    solved = shapecalc.solve("max_pool", input=112, output=56, kernel_size=3, ceil_mode=True)
+    assert str(solved).startswith("max_pool, 112 → 56, kernel_size=3, ceil_mode=true\n")
+    assert "with c=8, flag=false" in " ".join(str(net.explain("b1")).split())

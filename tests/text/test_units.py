@@ -9,7 +9,7 @@ from searching import some
 import shapecalc
 from shapecalc.errors import UsageError
 from shapecalc.layers.base.sizes import parse_sizes
-from shapecalc.text.units import read_sizes, read_whole, without_units
+from shapecalc.text.units import parse_bytes, parse_count, read_sizes, read_whole, without_units
 
 # What Python's int, str.isdigit and str.isdecimal each take for a number in their own way.
 NO_NUMBERS = [
@@ -114,7 +114,42 @@ def test_sizes_of_a_specification(text):
         ("kind == '5M' and n < 1_000k", "kind == '5M' and n < 1000000"),
         ("1 if x else 5 and 3 * t", "1 if x else 5 and 3 * t"),
         ("x < 5 kernels", "x < 5 kernels"),
+        ("params < 72,234 and 1,048,576 <= memory", "params < 72234 and 1048576 <= memory"),
+        ("macs < 1,500k or macs > 2,000.5 M or x < 1,234.5", "macs < 1500000 or macs > 2000500000 or x < 1234.5"),
+        ("(params<72,234) and (not (x > 1,000))", "(params<72234) and (not (x > 1000))"),
+        ("max(1,234) < max((1,234), x)", "max(1,234) < max((1234), x)"),
+        ("params in [61,706] and macs < 61,706", "params in [61,706] and macs < 61706"),
+        ("x in (61,706)", "x in (61,706)"),
+        ("max(1,234M, 5) and [1,200 KiB]", "max(1,234000000, 5) and [1,204800]"),
+        (
+            "x < 72,23 or x < 72,2345 or x < 1,234,56 or x < 1,23,456",
+            "x < 72,23 or x < 72,2345 or x < 1,234,56 or x < 1,23,456",
+        ),
+        ("x < 0,123 or x < 72_1,234 or x1,234", "x < 0,123 or x < 72_1,234 or x1,234"),
+        ("name == '72,234' and ) x < 1,234)", "name == '72,234' and ) x < 1234)"),
+        ("floor (1,234) and or(1,234)", "floor (1,234) and or(1234)"),
     ],
 )
 def test_expressions_without_units(expression, plain):
     assert without_units(expression) == plain
+
+
+@pytest.mark.parametrize("read", [parse_count, parse_bytes])
+def test_amounts_with_separators(read):
+    assert read("72,234") == 72_234
+    assert read("1,048,576") == 1_048_576
+    assert read("1_000") == 1_000
+    for text in ("72,23", "7,2,3", "1,5", "0,123", "1,2345", "1,,234", ",123", "1,234,", "1_2,345", "1,5M", "1,5 MiB"):
+        with pytest.raises(UsageError) as caught:
+            read(text)
+        assert "a comma in a number separates groups of three digits: 72,234" in str(caught.value), text
+    for text in ("x", "", "5Q"):
+        with pytest.raises(UsageError) as caught:
+            read(text)
+        assert "write for instance 5" in str(caught.value), text
+
+
+def test_amounts_with_separators_and_units():
+    assert parse_count("25,557k") == 25_557_000
+    assert parse_count("1,234.5k") == 1_234_500
+    assert parse_bytes("1,024 MiB") == 1024**3

@@ -78,8 +78,9 @@ class Layer:
     """One layer: its arguments, and the formulas of its sizes and counts. Layers never change once made.
 
     Class attributes that a kind declares besides its arguments:
-    `kind`, its name; `also`, other names; `sorts`, names for the element-wise kinds of its family together:
-    `activations`; `inputs`, the minimum and maximum number of inputs (None: any);
+    `kind`, its name; `also`, other names; `is_a`, other kinds by whose names `--kind` finds it too; `sorts`, names
+    for the element-wise kinds of its family together: `activations`;
+    `inputs`, the minimum and maximum number of inputs (None: any);
     `ranks`, those of spatial axes of its first input (None: any), where that is a feature map;
     `elementwise`, whether every output element depends on one element of each input at the same position;
     `view`, whether its outputs are its input's memory, so that nothing is written (or, without an
@@ -93,6 +94,7 @@ class Layer:
     kind: ClassVar[str] = ""
     family: ClassVar[str] = ""
     also: ClassVar[tuple[str, ...]] = ()
+    is_a: ClassVar[tuple[str, ...]] = ()
     sorts: ClassVar[tuple[str, ...]] = ()
     arguments: ClassVar[dict[str, Argument]] = {}
     _words: ClassVar[dict[str, str]] = {}

@@ -46,6 +46,7 @@ class FullyConnected(_Connected):
 
     kind = "fc"
     also = ("fully_connected", "fully_connected_layer", "inner_product")
+    is_a = ("linear",)
 
     examples = (
         Example({"out_features": 4096}, (6, 6, 256), (4096,), 37_752_832, 37_748_736, "LearnOpenCV's table of AlexNet",

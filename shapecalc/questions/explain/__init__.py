@@ -99,6 +99,7 @@ class Explanation(Answer):
             "version": VERSION,
             "name": report.name,
             "layout": report.layout,
+            **({"batch": report.batch} if report.batch != 1 else {}),
             **report.gap_to_dict(),
             "inputs": {name: list(sizes) for name, sizes in report.inputs.items()},
             "layers": [layer.to_dict() for layer in self.layers],
@@ -108,18 +109,18 @@ class Explanation(Answer):
 
 def explain(
     network: NetworkLike, layers: str | Iterable[str] | None = None, what: str | Iterable[str] | None = None, *,
-    layout: str = "", back: bool = False,
+    layout: str = "", back: bool = False, batch: int = 1,
 ) -> Explanation:  # fmt: skip
     """Return how the numbers of a network are computed.
 
     `layers` names layers or blocks, all by default; `what` is some of `output`, `params`, `macs`, `output_bytes`: all
-    but the last by default. `layout` is how sizes are shown. `back` follows the sizes of a named layer's input back to
-    the input of the network.
+    but the last by default. `layout` is how sizes are shown; MACs and bytes are for a `batch`. `back` follows the sizes
+    of a named layer's input back to the input of the network.
     Errors: `ShapeError` where sizes do not fit, `UsageError` for an unknown layer or another `what`, or for layers
     to follow back of which none, or very many, are named.
     """
     _wanted(what)  # before any work
-    return explain_report(network.infer(layout=layout), layers, what, back=back)
+    return explain_report(network.infer(layout=layout, batch=batch), layers, what, back=back)
 
 
 def explain_report(
@@ -186,7 +187,7 @@ def _explained(
         key = (id(row.node.layer), row.sizing.inputs)
         if key not in workings:
             assert row.node.layer is not None  # a network that was inferred has no broken layers
-            workings[key] = work(row.node.layer, row.sizing.inputs)
+            workings[key] = work(row.node.layer, row.sizing.inputs, batch=report.batch)
         return workings[key]
 
     index = {row.name: i for i, row in enumerate(report.rows)}

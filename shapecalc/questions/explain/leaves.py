@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.dims.traces import leaf
+from shapecalc.dims.traces import Trace, leaf
 from shapecalc.layers.base.arguments import Argument, Count, Integer
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
 from shapecalc.layers.base.per_axis import Factors, Padding
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ARGUMENT",
+    "BATCH",
     "INPUT",
     "LETTERS",
     "OUTPUT",
     "LeafOrigin",
     "Watched",
     "argument_leaves",
+    "batch_leaf",
     "letters",
     "named_axes",
 ]
@@ -36,6 +38,7 @@ __all__ = [
 ARGUMENT = "argument"
 INPUT = "input"
 OUTPUT = "output"
+BATCH = "batch"
 
 LETTERS = {
     "H": "height",
@@ -56,7 +59,7 @@ _SIDES = {1: (("before", "after"),), 2: (("top", "bottom"), ("left", "right"))}
 
 
 class LeafOrigin(NamedTuple):
-    """The origin of a leaf: an argument (`name`), or the size of an axis of input or output number `place`.
+    """The origin of a leaf: an argument (`name`), the size of an axis of input or output number `place`, or the batch.
 
     Leaves of one `role` differ in the spatial axis alone.
     """
@@ -67,6 +70,11 @@ class LeafOrigin(NamedTuple):
     role: str = ""
     is_neutral: bool = False
     """Whether it has an unremarkable default."""
+
+
+def batch_leaf(batch: int) -> Trace:
+    """Return the number of samples in a batch, as `N`."""
+    return leaf(batch, "N", LeafOrigin(BATCH))
 
 
 class Watched(Shape):

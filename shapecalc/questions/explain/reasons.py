@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.dims.notation import SYMBOL
 from shapecalc.layers.base.arguments import Count, Integer
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
-from shapecalc.questions.explain.leaves import ARGUMENT, INPUT, LETTERS, OUTPUT
+from shapecalc.questions.explain.leaves import ARGUMENT, BATCH, INPUT, LETTERS, OUTPUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -61,8 +61,8 @@ class Made(NamedTuple):
 class Symbol(NamedTuple):
     """A symbol in a layer's rules, its value, its meaning, and its origin.
 
-    `origin` is `input`, `output`, `given` (an argument) or `default` (one at its default); `argument` the name of
-    the argument; `source` the number of the input.
+    `origin` is `input`, `output`, `given` (an argument), `default` (one at its default) or `batch`; `argument` the
+    name of the argument; `source` the number of the input.
     """
 
     symbol: str
@@ -86,7 +86,12 @@ def symbols_of(layer: Layer, leaves: Iterable[Trace]) -> tuple[Symbol, ...]:
     found: dict[str, Symbol] = {}
     for size in leaves:
         found.setdefault(size.symbol, _symbol(layer, size))
-    places = {INPUT: -1, OUTPUT: len(layer.arguments), **{name: i for i, name in enumerate(layer.arguments)}}
+    places = {
+        INPUT: -1,
+        OUTPUT: len(layer.arguments),
+        BATCH: len(layer.arguments) + 1,
+        **{name: i for i, name in enumerate(layer.arguments)},
+    }
     return tuple(sorted(found.values(), key=lambda symbol: (places[symbol.argument or symbol.origin], symbol.source)))
 
 
@@ -96,6 +101,8 @@ def _symbol(layer: Layer, size: Trace) -> Symbol:
         argument = layer.arguments[origin.name]
         where = DEFAULT if is_default(layer, origin.name) else GIVEN
         return Symbol(size.symbol, size.value, f"{origin.name}: {argument.doc}", where, origin.name)
+    if origin.sort == BATCH:
+        return Symbol(size.symbol, size.value, "samples in a batch", BATCH)
     axis = LETTERS.get(size.symbol[0], f"axis {size.symbol}")
     number = "" if size.symbol.endswith(("_in", "_out")) else f" {origin.place + 1}"
     whole = f"the {origin.sort}" if not number else f"{origin.sort}{number}"

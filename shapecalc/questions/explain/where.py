@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims.notation import NUMBER, Tree, chain
 from shapecalc.questions.explain.items import KEPT, Chain, ExplanationLine, Name, SizesItem, labelled
-from shapecalc.questions.explain.leaves import INPUT, OUTPUT
+from shapecalc.questions.explain.leaves import BATCH, INPUT, OUTPUT
 from shapecalc.questions.explain.reasons import DEFAULT, GIVEN
 from shapecalc.questions.explain.working import OUTPUTS
 
@@ -48,6 +48,9 @@ def _reasons(layer: LayerExplanation) -> Iterator[tuple[Item, ...]]:
     default = [symbol for symbol in symbols if symbol.origin == DEFAULT]
     if default:
         yield ("default: ", *_arguments(default))
+    for symbol in symbols:
+        if symbol.origin == BATCH:
+            yield (Chain(symbol.symbol, (Tree(NUMBER, symbol.value),)), " samples in a batch")
     if layer.is_whole and layer.left_out:
         yield tuple(_left_out(layer.left_out))
 

@@ -13,7 +13,16 @@ from shapecalc.dims.traces import Trace, leaf
 from shapecalc.layers.base.layer import is_bias
 from shapecalc.layers.base.per_axis import PerAxis
 from shapecalc.layers.base.shape import Shape
-from shapecalc.questions.explain.leaves import ARGUMENT, INPUT, OUTPUT, LeafOrigin, Watched, argument_leaves, named_axes
+from shapecalc.questions.explain.leaves import (
+    ARGUMENT,
+    INPUT,
+    OUTPUT,
+    LeafOrigin,
+    Watched,
+    argument_leaves,
+    batch_leaf,
+    named_axes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -102,16 +111,16 @@ class Working(NamedTuple):
                 yield self.counts[sort]
 
 
-def work(layer: Layer, inputs: Sequence[Shape], *, general: bool = False) -> Working:
-    """Return how the numbers of a layer with these input sizes are computed.
+def work(layer: Layer, inputs: Sequence[Shape], *, general: bool = False, batch: int = 1) -> Working:
+    """Return how the numbers of a layer with these input sizes are computed, MACs and bytes for a batch.
 
     `general` keeps arguments without an effect at their default (dilation 1) in the rules.
     """
-    return _Worker(layer, inputs, general=general).result()
+    return _Worker(layer, inputs, general=general, batch=batch).result()
 
 
 class _Worker:
-    def __init__(self, layer: Layer, inputs: Sequence[Shape], *, general: bool) -> None:
+    def __init__(self, layer: Layer, inputs: Sequence[Shape], *, general: bool, batch: int) -> None:
         rank = max(len(inputs[0].sizes) - 1, 0) if inputs else 0
         self.arguments = layer.arguments
         self.sequences = layer.sequences
@@ -119,6 +128,7 @@ class _Worker:
         self.shapes = tuple([_lifted(x, INPUT, i) for i, x in enumerate(inputs)])
         self.algebra = Algebra(_is_argument, _is_neutral)
         self.general = general
+        self.batch = [] if batch == 1 else [self.algebra.read(batch_leaf(batch))]
 
     def result(self) -> Working:
         constraints = list(self.traced.constraints(*self.shapes))
@@ -145,10 +155,15 @@ class _Worker:
             outputs,
             tensors,
             buffer_tensors,
-            self._counts(tensors, buffer_tensors, given, self.algebra.read(macs)),
+            self._counts(tensors, buffer_tensors, given, self._for_batch(macs)),
             self._checks(constraints),
             tuple(self.algebra.left_out.values()),
         )
+
+    def _for_batch(self, macs: Any) -> Expression:
+        """Return the rule of MACs: those of one sample, for each in the batch."""
+        rule = self.algebra.read(macs)
+        return self.algebra.product([*self.batch, rule]) if rule.value and self.batch else rule
 
     def _name(self, shapes: Sequence[Shape], given: Sequence[Shape]) -> None:
         """Give every axis its symbol."""
@@ -221,7 +236,9 @@ class _Worker:
         }
         numbers = [self.algebra.product([self.algebra.read(n) for n in _space_first(shape)]) for shape in outputs]
         bytes_ = self.algebra.read(BYTES_PER_NUMBER)
-        counts[OUTPUT_BYTES] = Quantity(OUTPUT_BYTES, self.algebra.product([bytes_, self.algebra.total(numbers)]))
+        counts[OUTPUT_BYTES] = Quantity(
+            OUTPUT_BYTES, self.algebra.product([bytes_, *self.batch, self.algebra.total(numbers)])
+        )
         return counts
 
     def _sum(self, what: str, rules: Iterable[Expression]) -> Quantity:

@@ -106,11 +106,13 @@ class Formulas(Answer, _FormulasFields):
 
 
 def find_formulas(
-    graph: Graph, rebuild: Rebuild, names: Sequence[str] = (), what: Sequence[str] = (), layer: str = ""
-) -> Formulas:
+    graph: Graph, rebuild: Rebuild, names: Sequence[str] = (), what: Sequence[str] = (), layer: str = "",
+    layout: str = "",
+) -> Formulas:  # fmt: skip
     """Return closed formulas of a network, or of one of its layers, in the symbols of these names.
 
-    `rebuild` gives the graph with other values for variables. Without names they are the input's spatial axes.
+    `rebuild` gives the graph with other values for variables. Without names they are the input's spatial axes. Sizes
+    are in the layout, by default that of the graph.
     Errors: `UsageError` for an unknown symbol or quantity; `ShapeError`; `MissingExtraError` without sympy.
     """
     for word in what:
@@ -118,16 +120,17 @@ def find_formulas(
             raise UsageError(Problem(f"there is no formula of {word}", hint=did_you_mean(word, QUANTITIES)))
     where = _node_of(graph, layer) if layer else -1
     _check_fits(graph)
+    layout = layout or graph.layout
     used = [find_symbol(graph, rebuild, name) for name in dict.fromkeys(names) or default_names(graph)]
     residues = {symbolic.symbol(u.name): rest for u in used if (rest := _residue(u.domain)) is not None}
     collapse = Collapse(residues)
     inferred = infer_generic(_symbolic_graph(graph, rebuild, used), simplify=collapse)
     quantities = what or QUANTITIES[:3]
-    found = _quantities(inferred, where, quantities, collapse, batch=any(u.name == BATCH for u in used))
+    found = _quantities(inferred, where, quantities, collapse, layout, batch=any(u.name == BATCH for u in used))
     least = {symbolic.symbol(u.name): u.domain.smallest for u in used if u.domain and u.domain.smallest}
     conditions = joint_conditions(inferred.constraints, collapse, least, WRITERS["text"])
     answer = Formulas(graph.name, layer, tuple(used), found, conditions, 0, {})
-    verified, ranges = _verify(answer, graph, rebuild)
+    verified, ranges = _verify(answer, graph, rebuild, layout)
     return answer._replace(verified=verified, ranges=ranges)
 
 
@@ -164,7 +167,7 @@ def _residue(domain: SizeSet | None) -> tuple[int, int] | None:
 
 
 def _quantities(
-    inferred: GenericReport, where: int, what: Sequence[str], collapse: Collapse, *, batch: bool
+    inferred: GenericReport, where: int, what: Sequence[str], collapse: Collapse, layout: str, *, batch: bool
 ) -> dict[str, Any]:
     import sympy  # its numbers are used; `symbols` made sure that it is installed
 
@@ -184,7 +187,7 @@ def _quantities(
     for word in what:
         if word == "output":
             found[word] = {
-                name: tuple(collapse(size) for size in shape.in_layout(graph.layout)) for name, shape in outputs.items()
+                name: tuple(collapse(size) for size in shape.in_layout(layout)) for name, shape in outputs.items()
             }
         else:
             value = polished(counts[word])
@@ -192,7 +195,7 @@ def _quantities(
     return found
 
 
-def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild) -> tuple[int, dict[str, tuple[int, int]]]:
+def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild, layout: str) -> tuple[int, dict[str, tuple[int, int]]]:
     """Compare the formulas with plain inference at many points; return at how many, and between which values.
 
     Errors: `ShapeError` where they differ anywhere, or where there is no point to compare at.
@@ -207,7 +210,7 @@ def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild) -> tuple[int, dict
     agreed: list[tuple[int, ...]] = []
     for point in itertools.islice(points, _POINTS * 2):
         values = dict(zip((symbol.name for symbol in answer.symbols), point, strict=True))
-        if len(agreed) < _POINTS and _agrees(answer, values, graph, rebuild):
+        if len(agreed) < _POINTS and _agrees(answer, values, graph, rebuild, layout):
             agreed.append(point)
     if not agreed:
         raise ShapeError("the network fits at none of the sizes chosen to verify its formulas")
@@ -217,7 +220,7 @@ def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild) -> tuple[int, dict
     }
 
 
-def _agrees(answer: Formulas, values: Mapping[str, int], graph: Graph, rebuild: Rebuild) -> bool:
+def _agrees(answer: Formulas, values: Mapping[str, int], graph: Graph, rebuild: Rebuild, layout: str) -> bool:
     """Return whether inference works at a point; it then agrees with the formulas. Errors: `ShapeError`."""
     variables = {s.name: values[s.name] for s in answer.symbols if s.is_variable}
     if variables:
@@ -226,7 +229,7 @@ def _agrees(answer: Formulas, values: Mapping[str, int], graph: Graph, rebuild: 
             return False
     graph = with_sizes(graph, {place: values[s.name] for s in answer.symbols for place in s.places})
     try:
-        report = infer(graph, batch=values.get(BATCH, 1))
+        report = infer(graph, batch=values.get(BATCH, 1), layout=layout)
     except ShapeError:
         return False
     put = partial(_put_in, {symbolic.symbol(name): value for name, value in values.items()})

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Rebuild = Callable[[Mapping[str, Any]], tuple[Graph, list[Problem]]]
 
-__all__ = ["BATCH", "SymbolInUse", "default_names", "find_symbol", "refusal", "trials"]
+__all__ = ["BATCH", "SymbolInUse", "default_names", "find_symbol", "refusal", "symbol_names", "trials"]
 
 BATCH = "N"
 _AXES = {"D": "depth", "H": "height", "W": "width", "L": "length"}
@@ -50,6 +50,11 @@ def default_names(graph: Graph) -> list[str]:
     return sorted(_places(graph))
 
 
+def symbol_names(graph: Graph) -> list[str]:
+    """Return all symbols: those of the axes, of the batch, and variables that are whole numbers."""
+    return [*_places(graph), BATCH, *[name for name, value in graph.variables.items() if type(value) is int]]
+
+
 def find_symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
     """Return the meaning of a symbol, and the values with which the network fits."""
     places = _places(graph)
@@ -58,8 +63,8 @@ def find_symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
     if name == BATCH:
         return SymbolInUse(name, "samples in a batch", 1, None)
     if name not in places:
-        known = [*places, BATCH, *graph.variables]
-        raise UsageError(Problem(f"there is no symbol {name}", hint=f"there are {', '.join(known)}"))
+        hint = f"there are {', '.join(symbol_names(graph))}"
+        raise UsageError(Problem(f"there is no symbol {name}", hint=hint))
     given = [free_sizes(graph.inputs[i])[axis] for i, axis in places[name]]
     chosen = [p for p, size in zip(places[name], given, strict=True) if size == given[0]]
     domain, _ = find_pattern_of(lambda sizes: with_sizes(graph, dict.fromkeys(chosen, Many(sizes))), given[:1])

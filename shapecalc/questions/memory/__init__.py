@@ -194,6 +194,7 @@ def _layers(
                 output=written,
                 live=moment.live if moment else None,
                 overwrites=plan.storages[moment.overwritten].name if moment and moment.overwritten >= 0 else "",
+                scopes=report.blocks_of(row),
             )
         )
     return tuple(layers)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.layer import Layer
 
-__all__ = ["ALL", "NONE", "read_in_place"]
+__all__ = ["ALL", "NONE", "read_in_place", "words_in_place"]
 
 ALL = "all"
 NONE = "none"
@@ -40,8 +40,7 @@ def _chosen(name: str) -> str:
     """Return the kind or family of a name. Errors: `UsageError`."""
     from shapecalc.layers import find_kind
 
-    kinds = _elementwise()
-    families = {cls.family: cls.family for cls in kinds.values()} | _families_by_sort()
+    families = _families()
     if name in families:
         return families[name]
     cls = find_kind(name)
@@ -49,7 +48,17 @@ def _chosen(name: str) -> str:
         raise UsageError(Problem(f"{cls.kind} cannot work in place: it is not element-wise", hint=_examples()))
     if cls:
         return cls.kind
-    raise UsageError(Problem(f"in place cannot be {name}", hint=did_you_mean(name, [ALL, NONE, *families, *kinds])))
+    raise UsageError(Problem(f"in place cannot be {name}", hint=did_you_mean(name, words_in_place())))
+
+
+def words_in_place() -> list[str]:
+    """Return the words for layers that may work in place."""
+    return [ALL, NONE, *_families(), *_elementwise()]
+
+
+def _families() -> dict[str, str]:
+    """Return the family of each word for the element-wise kinds of one."""
+    return {cls.family: cls.family for cls in _elementwise().values()} | _families_by_sort()
 
 
 def _elementwise() -> dict[str, type[Layer]]:

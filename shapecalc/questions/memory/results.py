@@ -77,7 +77,8 @@ class Budget(NamedTuple):
 class LayerMemory(NamedTuple):
     """The memory of one layer: `output` is what it writes (0 for a view), `live` what is live while it runs (None).
 
-    `overwrites` is the tensor that it writes over, where it works in place.
+    `overwrites` is the tensor that it writes over, where it works in place; `scopes` names the blocks that it is in,
+    outermost first.
     """
 
     name: str
@@ -87,6 +88,11 @@ class LayerMemory(NamedTuple):
     output: int
     live: int | None
     overwrites: str
+    scopes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as the JSON contract has it."""
+        return {name: value for name, value in self._asdict().items() if name != "scopes"}
 
 
 class _MemoryFields(NamedTuple):
@@ -146,5 +152,5 @@ class Memory(Answer, _MemoryFields):
             **({"training": self.training._asdict()} if self.training else {}),
             "total": self.total,
             **({"budget": self.budget._asdict()} if self.budget else {}),
-            "layers": [layer._asdict() for layer in self.layers],
+            "layers": [layer.to_dict() for layer in self.layers],
         }

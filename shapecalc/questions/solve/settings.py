@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from shapecalc.model.graph import Graph
 
-__all__ = ["INPUT", "BudgetSolution", "BudgetSolutions", "check_variable", "closeness", "unchanging"]
+__all__ = ["INPUT", "BudgetSolution", "BudgetSolutions", "check_variable", "closeness", "searchable",
+           "unchanging"]  # fmt: skip
 
 VERSION = 1
 """The version of the JSON contract."""
@@ -80,6 +81,11 @@ def closeness(solution: BudgetSolution) -> tuple[float, tuple[float, ...]]:
     return -solution.used, tuple(solution.settings.values())
 
 
+def searchable(graph: Graph) -> list[str]:
+    """Return the variables that can be searched without values: those that are numbers, and the input."""
+    return [*[name for name, value in graph.variables.items() if type(value) in (int, float)], INPUT]
+
+
 def check_variable(graph: Graph, name: str, values: Sequence[float] | None) -> None:
     """Refuse a variable that is not there, and values that it cannot have."""
     if name != INPUT and name not in graph.variables:
@@ -87,7 +93,7 @@ def check_variable(graph: Graph, name: str, values: Sequence[float] | None) -> N
         raise UsageError(Problem(f"there is no variable {name}", hint=did_you_mean(name, known)))
     if name == INPUT and has_fractions(values):
         raise UsageError(Problem("the input has whole sizes alone", hint="--for input=32:256:32"))
-    if values is None and name != INPUT and type(graph.variables[name]) not in (int, float):
+    if values is None and name not in searchable(graph):
         raise UsageError(
             Problem(
                 f"{name} is not a number in the specification, but {graph.variables[name]!r}",

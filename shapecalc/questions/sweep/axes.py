@@ -67,12 +67,16 @@ class InputTemplate(NamedTuple):
 
 
 class SweepGrid(NamedTuple):
-    """Every combination of the values of some axes; `fixed` are variables that have one value."""
+    """Every combination of the values of some axes; `fixed` are variables that have one value.
+
+    MACs and memory are for a `batch`.
+    """
 
     axes: tuple[SweepAxis, ...]
     variables: dict[str, int]
     inputs: dict[str, InputTemplate]
     fixed: dict[str, Any]
+    batch: int = 1
 
     @property
     def shape(self) -> tuple[int, ...]:

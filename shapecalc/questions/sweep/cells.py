@@ -144,7 +144,8 @@ class Cells:
         wide = frozenset(axis for axis, span in enumerate(ranges) if _is_wide(span))
         plan = self._plan(graph, lambda: self._variant(ranges, _first(ledger.holding, len(ranges))), wide)
         peak = peak_of(graph, inferred.sizings, plan, _BITS)
-        found = _counts(totals.params, totals.macs, totals.buffers, inferred.sizings, peak)
+        batch = self.grid.batch
+        found = _counts(totals.params, totals.macs * batch, totals.buffers, inferred.sizings, peak * batch)
         for index, ref in enumerate(graph.outputs):
             for axis, size in enumerate(inferred.output(ref.node, ref.output).sizes):
                 found[index, axis] = size
@@ -164,9 +165,8 @@ class Cells:
         mine = [own(node, sizing) for node, sizing in zip(graph.nodes, whole, strict=True)]
         params = sum(sizing.weights + sizing.biases for sizing in mine)
         peak = peak_of(graph, whole, self._plan(graph, lambda: graph), _BITS)
-        found = _counts(
-            params, sum(sizing.macs for sizing in whole), sum(sizing.buffers for sizing in mine), whole, peak
-        )
+        macs = sum(sizing.macs for sizing in whole) * self.grid.batch
+        found = _counts(params, macs, sum(sizing.buffers for sizing in mine), whole, peak * self.grid.batch)
         shapes = list(graph.inputs.values())
         for index, ref in enumerate(graph.outputs):
             shape = shapes[-1 - ref.node] if ref.node < 0 else whole[ref.node].outputs[ref.output]

@@ -19,6 +19,7 @@ from shapecalc.questions.sweep.files import TextFile, header_of, text_of
 from shapecalc.questions.sweep.gathering import Gathering, Wish
 from shapecalc.questions.sweep.parquet import ParquetFile, load_pyarrow, write_parquet
 from shapecalc.questions.sweep.part_file import undisturbed
+from shapecalc.questions.sweep.plan import comparable
 from shapecalc.questions.sweep.selection import read_objectives, read_order
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Job:
         self.plan, self.output, self.format, self.plot = plan, output, format, plot
         if plot and not pareto:
             pareto = "params,macs"
-        known = [name for name in plan.columns if name != "output"]
+        known = comparable(plan.columns)
         self.objectives = read_objectives(pareto, known) if pareto else []
         if plot and len(self.objectives) != 2:
             message = f"a picture has two axes, not {len(self.objectives)}"

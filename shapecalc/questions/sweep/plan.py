@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from shapecalc.model.origin import NetworkLike
     from shapecalc.questions.sweep.axes import Ranges
 
-__all__ = ["SweepPlan", "joined", "make_plan"]
+__all__ = ["COLUMNS_OF_ANY", "SweepPlan", "comparable", "joined", "make_plan"]
 
 _MOST_ROWS = 2**18
 """The maximum number of rows of one part, which bounds the memory of a sweep."""
@@ -38,7 +38,15 @@ _MOST_BUILDS = 256
 _AHEAD = 32
 """Parts submitted to an executor before the first result is awaited."""
 
-RESERVED = frozenset({"variant", *COUNTS, "output", "valid"})
+COLUMNS_OF_ANY = ("variant", *COUNTS, "output", "valid")
+"""The columns of any sweep, besides those of what varies."""
+
+RESERVED = frozenset(COLUMNS_OF_ANY)
+
+
+def comparable(columns: Sequence[str]) -> list[str]:
+    """Return the columns that rows can be compared by: all but the sizes of the output."""
+    return [name for name in columns if name != "output"]
 
 
 class SweepPlan(NamedTuple):
@@ -54,11 +62,12 @@ class SweepPlan(NamedTuple):
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns."""
-        return ("variant", *self.settings, *COUNTS, "output", "valid")
+        variant, *rest = COLUMNS_OF_ANY
+        return (variant, *self.settings, *rest)
 
     def condition(self, text: str) -> RowCondition:
         """Return a condition on the columns. Errors: `UsageError`."""
-        return read_condition(text, [name for name in self.columns if name != "output"])
+        return read_condition(text, comparable(self.columns))
 
     def slow_axes(self) -> frozenset[int]:
         """Return the axes that decide the structure, as far as one variant shows."""
@@ -128,8 +137,10 @@ def _unpacked(payload: bytes) -> Cells:
     return cells
 
 
-def make_plan(load: Callable[[Any], NetworkLike], variables: Mapping[str, Any], inputs: Any) -> SweepPlan:
-    """Return the plan of a sweep over these variables and inputs (see `shapecalc.sweep`).
+def make_plan(
+    load: Callable[[Any], NetworkLike], variables: Mapping[str, Any], inputs: Any, batch: int = 1
+) -> SweepPlan:
+    """Return the plan of a sweep over these variables and inputs, for a batch (see `shapecalc.sweep`).
 
     `load` returns the network with the sizes of its first variant (None: with its own). Errors: `UsageError`, and its.
     """
@@ -153,7 +164,7 @@ def make_plan(load: Callable[[Any], NetworkLike], variables: Mapping[str, Any], 
             axes.append(SweepAxis(name, values))
     templates = {name: _moved(template, len(axes)) for name, template in templates.items()}
     kept = {name: InputTemplate(sizes) for name, sizes in network.inputs.items() if not templates}
-    grid = SweepGrid((*axes, *input_axes), varying, {**kept, **templates}, {**network.variables, **fixed})
+    grid = SweepGrid((*axes, *input_axes), varying, {**kept, **templates}, {**network.variables, **fixed}, batch)
     settings = {_column(name): (axis, -1) for name, axis in varying.items()}
     for name, template in templates.items():
         settings.update(_input_settings(name or next(iter(network.graph.inputs)), template, grid, network.graph.layout))

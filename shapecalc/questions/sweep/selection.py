@@ -10,7 +10,7 @@ import numpy as np
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.language.expressions import ExpressionError, parse
 from shapecalc.questions.sweep.conditions import RowCondition
-from shapecalc.text.units import without_units
+from shapecalc.text.units import SEPARATORS, without_units
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,8 @@ def read_condition(text: str, known: Sequence[str]) -> RowCondition:
     try:
         expression = parse(plain)
     except ExpressionError as error:
-        raise UsageError(Problem(f"--where: {error.message}", hint=error.hint)) from None
+        is_split = " is a tuple" in error.message and re.search(r"\d,\d", plain) and not re.search(r"\bin\s*\(", plain)
+        raise UsageError(Problem(f"--where: {error.message}", hint=SEPARATORS if is_split else error.hint)) from None
     for name in sorted(expression.names):
         check_column(name, known)
     if "memory" in expression.names and re.search(r"(?i)(?<!\w)[\d_.]+\s*b\b", text):

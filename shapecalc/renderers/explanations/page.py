@@ -61,9 +61,10 @@ def legend(explanation: Explanation) -> list[str]:
     if any(rule.has_brackets for rule in rules):
         lines.append("⌊x⌋ is x rounded down, ⌈x⌉ is x rounded up.")
     if MACS in explanation.what:
-        lines.append("MACs are multiply-accumulates for one sample.")
+        lines.append(f"MACs are multiply-accumulates {explanation.report.samples}.")
     if OUTPUT_BYTES in explanation.what:
-        lines.append("Bytes are elements × 4 bytes (32 bits).")
+        of_batch = f", {explanation.report.samples}" if explanation.report.batch != 1 else ""
+        lines.append(f"Bytes are elements × 4 bytes (32 bits){of_batch}.")
     return lines
 
 

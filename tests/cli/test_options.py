@@ -1,0 +1,101 @@
+"""The options that commands share: each command has all of them, or a reason for leaving one out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+from running import commands, run
+
+from shapecalc.cli import cli
+
+SHARED = ("--batch", "--depth", "--layout", "--set", "--input", "--format", "--output")
+
+_NO_NETWORK = dict.fromkeys(("--batch", "--depth", "--layout", "--set", "--input"), "it is about no network")
+LEFT_OUT = {
+    "summary": {},
+    "check": {
+        "--batch": "expectations are about one sample",
+        "--depth": "it lists files, not layers",
+    },
+    "compare": {"--depth": "it lists totals, not layers"},
+    "diff": {},
+    "explain": {
+        "--depth": "it explains layers: those of a block where that is named",
+    },
+    "formula": {
+        "--batch": "the batch is a symbol: --symbol N",
+        "--depth": "it lists no layers",
+    },
+    "init": {**_NO_NETWORK, "--format": "it writes YAML"},
+    "layer": {"--depth": "it has one layer", "--set": "the options are the arguments"},
+    "layers": _NO_NETWORK,
+    "memory": {},
+    "rf": {"--batch": "what a position sees does not depend on it"},
+    "schema": _NO_NETWORK,
+    "sizes": {"--batch": "sizes do not depend on it", "--depth": "it lists axes, not layers"},
+    "solve": {
+        "--batch": "budgets are for one sample; `memory --budget` finds the batch",
+        "--depth": "it lists no layers",
+    },
+    "specs": _NO_NETWORK,
+    "sweep": {
+        "--depth": "it lists no layers",
+        "--layout": "lists of sizes are in the layout of the specification",
+    },
+}
+
+
+def options_of(name):
+    command = cli.get_command(click.Context(cli), name)
+    if isinstance(command, click.Group):
+        command = command.get_command(click.Context(command), "conv")
+    return {word: option for option in command.params if isinstance(option, click.Option) for word in option.opts}
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_has_the_shared_options_or_a_reason(name):
+    """A new command is added to `LEFT_OUT`: empty, or with what makes no sense for it."""
+    own = options_of(name)
+    missing = [word for word in SHARED if word not in own]
+    assert missing == [word for word in SHARED if word in LEFT_OUT[name]]
+
+
+@pytest.mark.parametrize("word", ["--batch", "--depth", "--layout"])
+def test_a_shared_option_is_one_option(word):
+    """It has the same values and help in every command; only `layer`, without a specification, has a layout of its own."""
+    found = {name: options_of(name)[word] for name in commands() if word in options_of(name)}
+    first = found["summary"]
+    for name, option in found.items():
+        if (name, word) == ("layer", "--layout"):
+            continue
+        facts = [(one.help, one.metavar, one.default, type(one.type), one.callback) for one in (option, first)]
+        assert facts[0] == facts[1], name
+
+
+def test_the_table_has_the_commands_that_are_there():
+    assert sorted(LEFT_OUT) == sorted(commands())
+
+
+@pytest.mark.parametrize("word", SHARED[:5])
+def test_the_document_names_the_commands_of_an_option(word):
+    document = (Path(__file__).parents[2] / "docs" / "output.md").read_text(encoding="utf-8")
+    shared = document.partition("## Options that commands share")[2]
+    row = next(line for line in shared.splitlines() if line.startswith(f"| `{word}"))
+    assert {one.strip("` ") for one in row.split("|")[2].split(",")} == {
+        name for name in commands() if word in options_of(name)
+    }  # fmt: skip
+
+
+def test_input_sizes_in_a_layout():
+    """--layout is the order of --input, in every command that has both."""
+    wrong, right = ("--input", "227x227x3", "--layout", "chw"), ("--input", "3x227x227", "--layout", "chw")
+    for words in (["check", "alexnet"], ["solve", "lenet5", "--fix"]):
+        chw = ["--input", "1x32x32", "--layout", "chw"] if "lenet5" in words else right
+        assert run(*words, *chw).status == 0, words
+    assert run("check", "alexnet", *wrong).status == 1
+    assert run("check", "alexnet", "vgg16", *right).status == 0, "whatever the layout of each"
+    ran = run("solve", "conv", "--input", "227", "--output", "55", "--layout", "chw")
+    assert ran.status == 2
+    assert "--layout does not apply: conv is a kind of layer" in ran.err
