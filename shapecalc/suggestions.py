@@ -29,7 +29,7 @@ def nearest_word(word: str, words: dict[str, None]) -> str:
     """Return the hint with the known word nearest to one; empty where none is near."""
     before, colon, after = word[:_LONGEST].partition(":")
     if colon and after and before in words:
-        return clean(f"write a space behind the colon: `{before}: {after}`")
+        return clean(f"write a space after the colon: `{before}: {after}`")
     if len(word) > _LONGEST_COMPARED:
         return ""
     plain = word.lower().replace("-", "_").replace(" ", "_")

@@ -129,7 +129,7 @@ NOT_RUN = ("Client(", "vars={...}")
 def test_the_python_of_every_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("docs").symlink_to(ROOT / "docs", target_is_directory=True)
-    Path("mine.yaml").write_bytes((ROOT / "docs" / "misfit.yaml").read_bytes())
+    Path("mine.yaml").write_bytes((ROOT / "docs" / "shape_error.yaml").read_bytes())
     Path("features.yaml").write_text("input: 1x28x28\nlayers: [{conv: {out_channels: 20, kernel_size: 5}}]\n")
     names = {"shapecalc": shapecalc, "nn": SimpleNamespace(Linear=lambda features, _: features)}
     for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):

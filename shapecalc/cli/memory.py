@@ -30,7 +30,7 @@ OPTIMIZERS = ("none", "sgd", "momentum", "rmsprop", "adagrad", "lion", "adam", "
     metavar="LIST",
     default="all",
     show_default=True,
-    help="Choose which layers may overwrite their input: all, none, activations, normalisation, additions, kinds.",
+    help="Choose layers to run in place: all, none, activations, normalisation, additions, or names of kinds.",
 )
 @click.option(
     "--order",

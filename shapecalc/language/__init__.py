@@ -252,7 +252,7 @@ class _Building:
         if not isinstance(layers, ListValue) or not layers.items:
             empty = isinstance(layers, ListValue) or (isinstance(layers, Scalar) and layers.value is None)
             message = "`layers:` is empty" if empty else f"`layers:` must be a list, not {describe(layers)}"
-            problems.append(Problem(message, layers.mark, hint="write each layer behind a dash: - relu"))
+            problems.append(Problem(message, layers.mark, hint="write each layer after a dash: - relu"))
             return None
         return layers if not self.broken else None
 

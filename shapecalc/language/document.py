@@ -179,7 +179,7 @@ def _mapping(value: Value | None, what: str, problems: Problems) -> list[tuple[S
 def find_name_fault(key: Scalar) -> Problem | None:
     """Return the problem of the name of a variable. Expressions are read as Python's, but letters as they stand."""
     if key.text in RESERVED:
-        why = "it has a meaning of its own"
+        why = "it is reserved"
     elif key.text.isidentifier() and key.text.isascii():
         return None
     else:
@@ -226,7 +226,7 @@ def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
         parts[inner.text] = item
     layers = parts.get("layers")
     if not isinstance(layers, ListValue):
-        hint = "write each layer behind a dash: - relu"
+        hint = "write each layer after a dash: - relu"
         raise bad(f"the block {name} must have a list under `layers:`", (layers or key).mark, hint)
     arguments: dict[str, Value | None] = {}
     for argument, default in _mapping(parts.get("args"), "args", problems):

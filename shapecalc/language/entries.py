@@ -110,7 +110,7 @@ def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
         unknown = _unknown(key, blocks)
         return unknown or Entry(key.text, key.mark, item, own, work_of([*own.values(), *_told(key, item, blocks)]))
     if not others:
-        return Problem("the item names no kind of layer", value.mark, hint="write for instance conv: {…} beside it")
+        return Problem("the item has no kind of layer", value.mark, hint="write for instance conv: {…} beside it")
     return _several(others, blocks)
 
 
@@ -161,14 +161,14 @@ def _several(others: list[tuple[Scalar, Value]], blocks: Collection[str]) -> Pro
     strange = next((key for key, _ in others if not kinds or key.text != kinds[0].text), others[-1][0])
     if kinds:
         return _beside(strange, kinds[0], blocks)
-    return _unknown(others[0][0], blocks) or Problem("the item names no kind of layer", strange.mark)
+    return _unknown(others[0][0], blocks) or Problem("the item has no kind of layer", strange.mark)
 
 
 def listed(value: Value) -> Sequence[Value]:
     """Return the references of a `from`: one or several."""
     if isinstance(value, ListValue):
         if not value.items:
-            raise bad("from: [] names nothing", value.mark, "name a layer, or leave `from` out")
+            raise bad("from: [] is empty", value.mark, "name a layer, or leave `from` out")
         return value.items
     return [value]
 

@@ -131,7 +131,7 @@ def _first_owners(shares: dict[int, int], builder: GraphBuilder) -> dict[int, in
             at = shares[at]
         if at in path:
             proto = builder.nodes[node]
-            hint = "let one of them have weights of its own"
+            hint = "give one of them its own weights"
             builder.problems.append(
                 Problem("layers share each other's weights in a cycle", proto.mark, proto.name, hint=hint)
             )

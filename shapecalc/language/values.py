@@ -60,7 +60,7 @@ def describe(value: Value) -> str:
     if isinstance(value, ListValue):
         return "a list"
     if value.value is None:
-        return "nothing"
+        return "null"
     return f"'{short(value.text)}'" if isinstance(value.value, str) else short(value.text)
 
 

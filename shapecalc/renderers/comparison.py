@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_comparison"]
 
 _FIGURES = {"params": "params", "macs": "MACs", "buffers": "buffers", "activations": "activations", "layers": "layers"}
-_SHARES = {"params": "share of params", "macs": "of the MACs"}
+_SHARES = {"params": "share of params", "macs": "share of MACs"}
 _GAP = 3
 _NAME_MOST = 24
 _KINDS_MOST = 8

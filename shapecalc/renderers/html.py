@@ -1,4 +1,4 @@
-"""A report as an HTML fragment, as notebooks show it, without colours of its own; and the page of any fragment."""
+"""A report as an HTML fragment, as notebooks show it, without colours; and the page of any fragment."""
 
 from __future__ import annotations
 

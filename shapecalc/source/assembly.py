@@ -203,5 +203,5 @@ def _bad_key(value: Value) -> Problem:
     if not value.text:
         return Problem("a key is missing before the `:`", value.mark, hint="write the key, or remove the line")
     shown = short(value.text)
-    kind = "nothing" if value.value is None else "true or false" if isinstance(value.value, bool) else "a number"
+    kind = "null" if value.value is None else "true or false" if isinstance(value.value, bool) else "a number"
     return Problem(f"a key is a word: `{shown}` is {kind}", value.mark, hint=f"write '{shown}' in quotes for the word")

@@ -85,7 +85,7 @@ def parse_bytes(given: Any, what: str = "the budget") -> int:
         raise UsageError(Problem(f"{what} is not a number of bytes: {given!r}", hint=hint))
     amount = _exactly(found[1], unit)
     if amount < 1:
-        raise UsageError(Problem(f"{what} is nothing: {given!r}", hint="give at least 1 byte"))
+        raise UsageError(Problem(f"{what} is less than 1 byte: {given!r}", hint="give at least 1 byte"))
     return amount
 
 

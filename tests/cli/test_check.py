@@ -43,7 +43,7 @@ def test_one_line_a_file(tmp_path):
         ("macs: 1", "macs is 0, expected 1"),
         ("layers: 2", "layers is 1, expected 2"),
         ("outputs: {relu1: 3x1x8}", "outputs.relu1 is 3×8×8, expected 3×1×8"),
-        ("outputs: {relu2: 3x1x8}", "there is no relu2"),
+        ("outputs: {relu2: 3x1x8}", "there is no output relu2"),
         ("layer: {relu1: {output: 1}}", "layer.relu1.output is 3×8×8, expected 1"),
         ("layer: {relu: {params: 1}}", "did you mean relu1?"),
         ("parms: 1", "did you mean params?"),

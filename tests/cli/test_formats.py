@@ -257,7 +257,7 @@ def sizes_of(value, path=""):
 
 @pytest.mark.parametrize("name", some(["summary", "compare", "diff", "explain", "memory", "rf", "solve", "specs"], 3))
 def test_sizes_are_lists_of_numbers_in_all_json(name):
-    words = ("docs/misfit.yaml", "--fix") if name == "solve" else ASKED[name]
+    words = ("docs/shape_error.yaml", "--fix") if name == "solve" else ASKED[name]
     found = list(sizes_of(json.loads(run(name, *words, "--format", "json").out)))
     assert found
     for path, size in found:

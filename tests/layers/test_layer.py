@@ -62,7 +62,7 @@ def test_a_layer_does_not_change() -> None:
     ({"needed": "64"}, "needed must be a whole number of at least 1, not the text '64'", "", "needed"),
     ({"needed": True}, "needed must be a whole number of at least 1, not true", "", "needed"),
     ({"needed": 1, "flag": "yes"}, "flag must be true or false, not the text 'yes'", "", "flag"),
-    ({"needed": None}, "needed must be a whole number of at least 1, not nothing", "", "needed"),
+    ({"needed": None}, "needed must be a whole number of at least 1, not null", "", "needed"),
 ])  # fmt: skip
 def test_refusals(values: dict[str, Any], message: str, hint: str, argument: str) -> None:
     with pytest.raises(LayerError) as caught:

@@ -202,7 +202,7 @@ def test_without_sympy_the_extra_is_named():
 
 
 def test_what_does_not_fit_is_told_as_summary_tells_it(tmp_path):
-    path = tmp_path / "misfit.yaml"
+    path = tmp_path / "shape_error.yaml"
     path.write_text("input: 3x8x8\nlayers:\n- conv: {out_channels: 4, kernel_size: 9}\n")
     formula, summary = run("formula", str(path)), run("summary", str(path))
     assert (formula.status, formula.err) == (summary.status, summary.err)

@@ -521,7 +521,7 @@ def test_columns_of_every_sort_are_ordered_by_what_they_are():
         ("param < 5", "the sweep has no column param\n   did you mean params?"),
         ("params", "`params` is not true or false"),
         ("params <", "is not an expression: it ends too early"),
-        ("__import__('os')", "is no function of an expression"),
+        ("__import__('os')", "is not a function of expressions"),
         ("width < 'a'", "cannot be computed for every variant"),
     ],
 )

@@ -63,7 +63,7 @@ def short(text: str) -> str:
 def described(value: Any, piece: Piece) -> str:
     """Describe a value: itself where its piece is a name or a calculation, its type where it is literal."""
     if value is None:
-        return "nothing"
+        return "null"
     written = isinstance(value, (int, float, str)) and piece.text.lower() in (str(value).lower(), repr(value).lower())
     if isinstance(value, bool):
         return "a condition" if written else f"{value}".lower()

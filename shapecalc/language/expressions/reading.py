@@ -190,7 +190,7 @@ def _read_call(reader: Reader, node: ast.Call) -> Run:
     if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS:
         called = reader.piece(node.func)
         hint = did_you_mean(called.text, FUNCTIONS)
-        called.refuse("{} is no function of an expression", hint)
+        called.refuse("{} is not a function of expressions", hint)
     function = FUNCTIONS[node.func.id]
     given = dict(zip(function.parameters, node.args, strict=False))
     given |= {word.arg: word.value for word in node.keywords if word.arg and word.arg not in given}

@@ -68,7 +68,7 @@ def _refuse_syntax(text: str, at: int) -> NoReturn:
         where, hint = ": a `]` is missing", "close every `[`"
     elif match := re.search(_PYTHONS_OWN, text):
         where, hint = (
-            f": `{match[0]}` is a word of Python's",
+            f": `{match[0]}` is a Python keyword",
             hint or "a variable of that name cannot be part of an expression",
         )
     else:

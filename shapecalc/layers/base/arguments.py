@@ -133,7 +133,7 @@ def show(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:
-        return "nothing"
+        return "null"
     if isinstance(value, str):
         return f"the text '{value if len(value) <= _SHOWN else value[:_SHOWN] + '…'}'"
     if isinstance(value, int) and abs(value) >= 10**15:

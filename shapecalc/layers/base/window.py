@@ -139,7 +139,7 @@ class WindowAxis(NamedTuple):
         """Return that a pool's padding is at most half its kernel (HALF), or less than its kernel (WINDOW).
 
         PyTorch requires the former, Caffe (`PoolingLayer::LayerSetUp`) and ONNX Runtime (`pool_attributes.h`) for the
-        latter, so that no window lies in padding alone. All of them mean the kernel size without dilation.
+        latter, so that no window contains only padding. All of them mean the kernel size without dilation.
         """
         padding = self.before if self.before is self.after else maximum(self.before, self.after)
         if limit == WINDOW:
@@ -151,7 +151,7 @@ class WindowAxis(NamedTuple):
         return self._too_much_padding(f"more than half of kernel_size {self.kernel}", told, self.kernel // 2)
 
     def _window_error(self) -> LayerError:
-        told = "a window would lie in padding alone; padding_limit: any allows it"
+        told = "a window would contain only padding; padding_limit: any allows it"
         return self._too_much_padding(f"not less than kernel_size {self.kernel}", told, self.kernel - 1)
 
     def _too_much_padding(self, words: str, why: str, most: Dim) -> LayerError:
@@ -278,4 +278,4 @@ def transposed_size(axis: WindowAxis, output_padding: Dim, word: str = "") -> Di
 def transposed_constraints(axis: WindowAxis, output_padding: Dim) -> Iterator[Constraint]:
     """Yield the constraints of the output padding: less than the stride or the dilation."""
     limit = maximum(axis.stride, axis.dilation)
-    yield Constraint(output_padding, LESS, limit, "output_padding", "the greater of stride and dilation")
+    yield Constraint(output_padding, LESS, limit, "output_padding", "the maximum of stride and dilation")

@@ -64,7 +64,7 @@ class MultiHeadAttention(Layer):
     """Multi-head attention with its projections: over its own input, or queries over another's keys and values.
 
     One input is self-attention; two are the queries' and one for keys and values; three are those of queries, keys and
-    values. Each is (…, length, features); each entry of the axes before the last two (windows, frames) attends alone.
+    values. Each is (…, length, features); the axes before the last two (windows, frames) are batch axes.
 
     Where frameworks differ: PyTorch keeps the three input projections in one `in_proj_weight` when all are of one
     width, as here where there is one input and no other width is given; others keep them separate: the counts are the
@@ -92,13 +92,13 @@ class MultiHeadAttention(Layer):
         "features of one head of the values", None, also=["value_dim"], default_from="head_dim", symbol="d_v"
     )
     bias = Flag("learned biases in all four projections", True, also=["use_bias"])
-    qkv_bias = Flag("those of queries, keys and values", None, default_from="bias")
-    k_bias = Flag("those of the keys", None, default_from="qkv_bias")
-    out_bias = Flag("those of the output", None, default_from="bias")
+    qkv_bias = Flag("learned biases of the projections of queries, keys and values", None, default_from="bias")
+    k_bias = Flag("learned biases of the projection of keys", None, default_from="qkv_bias")
+    out_bias = Flag("learned biases of the output projection", None, default_from="bias")
     add_bias_kv = Flag("append a learned key and value", False)
     add_zero_attn = Flag("append a key and value of zeros", False)
     relative_buckets = Integer("number of distances with a learned bias in every head, as in T5", None)
-    dropout = Number("share of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
+    dropout = Number("fraction of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
     need_weights = Flag("output the attention weights too, averaged over the heads, as a second output", False)
     is_causal = Flag(_CAUSAL, False, also=["causal", "use_causal_mask"])
 
@@ -258,7 +258,7 @@ class ScaledDotProductAttention(Layer):
 
     is_causal = Flag(_CAUSAL, False, also=["causal", "use_causal_mask"])
     enable_gqa = Flag("keys and values may have fewer heads than the queries", False)
-    dropout_p = Number("share of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
+    dropout_p = Number("fraction of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
 
     examples = (
         Example({}, [(3, 5, 4), (3, 7, 4), (3, 7, 2)], (3, 5, 2), 0, 630,

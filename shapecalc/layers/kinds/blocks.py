@@ -31,7 +31,7 @@ class FeedForward(Composite):
     hidden_dim = Integer("features between the two layers", also=["dim_feedforward", "intermediate_size"])
     activation = Choice("activation between the two linear layers", _FUNCTIONS, "gelu")
     bias = Flag("learned biases in both linear layers", True, also=["use_bias"])
-    dropout = Number("share dropped in training, after each", 0.0, minimum=0, maximum=1)
+    dropout = Number("fraction dropped in training, after each linear layer", 0.0, minimum=0, maximum=1)
 
     layers = """
     - linear: {out_features: hidden_dim, in_features: dim, bias: bias}
@@ -58,7 +58,7 @@ class SwiGlu(Composite):
     also = ("gated_feed_forward", "gated_mlp", "geglu")
 
     dim = Integer("features of the input and of the output", also=["d_model"])
-    hidden_dim = Integer("features between", also=["dim_feedforward", "intermediate_size"])
+    hidden_dim = Integer("features between the linear layers", also=["dim_feedforward", "intermediate_size"])
     activation = Choice("activation of the gate", _FUNCTIONS, "silu")
     bias = Flag("learned biases in all three linear layers", False, also=["use_bias"])
 
@@ -105,7 +105,7 @@ class _TransformerLayer(Composite):
     d_model = Integer("features of the input and of the output", also=["embed_dim", "hidden_dim"])
     nhead = Integer("heads of the attention", also=["num_heads"])
     dim_feedforward = Integer("features inside the feed-forward network", 2048, also=["mlp_dim", "intermediate_size"])
-    dropout = Number("share dropped in training", 0.1, minimum=0, maximum=1)
+    dropout = Number("fraction dropped in training", 0.1, minimum=0, maximum=1)
     activation = Choice("activation in the feed-forward network", _FUNCTIONS, "relu")
     layer_norm_eps = Number("added to the variance", 1e-5, minimum=0, also=["eps"])
     norm_first = Flag("normalise before each part (pre-norm), not after each sum", False)

@@ -243,7 +243,7 @@ class TransposedConv(_Convolution):
             for axis, least, size in zip(axes, smallest, each_axis(self, "output_size", len(axes)), strict=True):
                 yield Constraint(least, UP_TO, size, f"smallest output {axis.name}", "output_size")
                 most = least + axis.stride - 1
-                yield Constraint(size, UP_TO, most, "output_size", f"largest output {axis.name}")
+                yield Constraint(size, UP_TO, most, "output_size", f"the maximum output {axis.name}")
             return
         for axis, least, extra in zip(axes, smallest, self._output_paddings(len(axes)), strict=True):
             yield from transposed_constraints(axis, extra)

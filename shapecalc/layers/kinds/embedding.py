@@ -33,7 +33,7 @@ __all__ = [
 class Embedding(Layer):
     """Embedding: replaces each token id of the input by a row of a learned table.
 
-    The input (length) becomes (length, embedding_dim); any other input gains the last axis likewise.
+    The input (length) becomes (length, embedding_dim); any other input also gains a last axis.
     """
 
     kind = "embedding"

@@ -182,7 +182,7 @@ def _joined_axis(dim: int | str, inputs: tuple[Shape, ...]) -> int:
         if x.rank != first.rank:
             raise LayerError(
                 f"its inputs have different numbers of axes: input 1 is {first.text}, input {number} is {x.text}",
-                hint="a flatten or reshape before it would make them alike",
+                hint="add a flatten or reshape before it, for equal numbers of axes",
             )
     if not first.sizes:
         raise LayerError("concat needs inputs with at least one axis")
@@ -246,6 +246,6 @@ def _unjoinable(axis: int, inputs: tuple[Shape, ...]) -> LayerError:
                 return LayerError(
                     f"its inputs differ along {there}, which is not the axis that they are joined along: {a} and {b}",
                     (f"input 1 is {first.text}, input {number} is {x.text}",),
-                    f"along {here} they can be joined when all else is equal: pad or crop the one, or name another dim",
+                    f"along {here} they can be joined if all other axes are equal: pad or crop one, or use another dim",
                 )
     raise AssertionError("the inputs fit")

@@ -150,7 +150,7 @@ class InstanceNorm(_TrackedNorm):
 def _one_element() -> LayerError:
     return LayerError(
         "it normalises each channel over its spatial elements, but there is only one",
-        ("one element less its own mean is 0; PyTorch: Expected more than 1 spatial element when training",),
+        ("one element minus its mean is 0; PyTorch: Expected more than 1 spatial element when training",),
         "use batch_norm or layer_norm",
     )
 

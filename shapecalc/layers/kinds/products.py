@@ -26,7 +26,7 @@ class Matmul(Layer):
     """Matrix product of two inputs: (…, n, k) × (…, k, m) → (…, n, m); the axes before them are broadcast.
 
     The rules are PyTorch's (`torch.matmul`) on sizes without the batch axis: an input of one axis is a row on the
-    left and a column on the right, and that axis goes from the output. `transpose_a` and `transpose_b` are
+    left and a column on the right, and that axis is removed from the output. `transpose_a` and `transpose_b` are
     TensorFlow's names; they swap an input's last two axes first.
     """
 

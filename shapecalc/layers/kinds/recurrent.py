@@ -46,13 +46,13 @@ class _Recurrent(Layer):
 
     hidden_size = Integer("features of the hidden state", also=["units"], symbol="H")
     input_size = Stated("features of the input")
-    num_layers = Count("layers on top of one another", 1)
+    num_layers = Count("number of stacked layers", 1)
     bias = Flag("learned biases in every gate", True, also=["use_bias"])
-    dropout = Number("share dropped between the layers in training", 0.0, minimum=0, maximum=1)
+    dropout = Number("fraction dropped between the layers in training", 0.0, minimum=0, maximum=1)
     bidirectional = Flag("add a second pass, from the end of the sequence to its beginning", False)
     convention = Choice("torch: two biases for each gate; keras: one (but two in a GRU with reset_after)",
                         ("torch", "keras"), "torch")  # fmt: skip
-    return_sequences = Flag("output every step; false outputs the last step alone, as is Keras' default", True)
+    return_sequences = Flag("output every step; false outputs only the last step, Keras' default", True)
 
     @property
     def _directions(self) -> int:
@@ -231,7 +231,7 @@ class GRU(_Recurrent):
     gates = 3
     kept_of_step = 6
 
-    reset_after = Flag("apply the reset gate after the matrix product; false is Keras' alone", True)
+    reset_after = Flag("apply the reset gate after the matrix product; only Keras has false", True)
 
     examples = (
         Example({"hidden_size": 7, "num_layers": 3, "bidirectional": True}, (6, 5), [(6, 14), (6, 7)], 2_520, 13_608,
@@ -259,7 +259,7 @@ class ConvLSTM(Layer):
 
     The input is (length, …) with one feature map in the network's layout for each step: (length, channels, height,
     width) or (length, height, width, channels). The convolution of the input has the stride and padding given; that
-    of the hidden state keeps its size. One bias for each gate, as in Keras. Keras outputs the last step alone by
+    of the hidden state keeps its size. One bias for each gate, as in Keras. Keras outputs only the last step by
     default.
     """
 
@@ -277,7 +277,7 @@ class ConvLSTM(Layer):
     dilation = PerAxis("distance between the window's taps", 1, also=["dilation_rate"], symbol="d",
                        role=DILATION)  # fmt: skip
     bias = Flag("learned bias of each channel of each gate", True, also=["use_bias"])
-    return_sequences = Flag("output every step; false outputs the last step alone, as is Keras' default", True)
+    return_sequences = Flag("output every step; false outputs only the last step, Keras' default", True)
 
     examples = (
         Example({"out_channels": 4, "kernel_size": 3, "padding": "same"}, (3, 6, 6, 2), (3, 6, 6, 4), 880, 93_312,
