@@ -56,7 +56,7 @@ def made(name):
 
 
 @pytest.mark.parametrize("name", some(list(ANSWERS), 6))
-def test_it_shows_itself(name):
+def test_answers_display_themselves(name):
     found, (_, words, rows, _) = made(name), ANSWERS[name]
     assert isinstance(found, Answer)
     assert words in str(found)
@@ -77,7 +77,7 @@ def test_it_shows_itself(name):
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_it_is_a_data_frame(name):
+def test_answers_convert_to_data_frames(name):
     if not os.environ.get("SHAPECALC_REQUIRE_PANDAS"):
         pytest.importorskip("pandas")
     found, (_, _, rows, column) = made(name), ANSWERS[name]
@@ -114,7 +114,7 @@ def test_without_pandas_the_error_names_it(monkeypatch):
         net().infer().to_dataframe()
 
 
-def test_answers_are_still_tuples_of_their_facts():
+def test_answers_are_named_tuples():
     memory = net().memory(budget="24GiB")
     assert memory._replace(name="x").name == "x"
     assert pickle.loads(pickle.dumps(memory)) == memory
@@ -122,7 +122,7 @@ def test_answers_are_still_tuples_of_their_facts():
     assert memory.budget.batch > 0
 
 
-def test_a_hostile_name_does_no_harm_in_a_notebook():
+def test_hostile_names_are_escaped_in_notebooks():
     named = shapecalc.load(
         {"name": "<script>\nx", "input": "3x8x8", "layers": [{"conv": {"out_channels": 2, "kernel_size": 3}}]}
     )

@@ -59,7 +59,7 @@ def markdown(rows):
 
 
 @pytest.mark.parametrize("table", [costs_of_windows, costs_of_changes])
-def test_tables_of_costs_are_those_of_the_program(table, request):
+def test_tables_of_costs_are_generated(table, request):
     document = ROOT / "docs" / "solve.md"
     text = document.read_text(encoding="utf-8")
     before, begin, rest = text.partition(f"<!-- {table.__name__.replace('_', ' ')} -->\n")
@@ -87,7 +87,7 @@ def targets(text):
 
 
 @pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name)
-def test_links_lead_somewhere(document):
+def test_links_are_valid(document):
     for target in targets(document.read_text(encoding="utf-8")):
         for place in HERE:
             if target.startswith(place):
@@ -96,7 +96,7 @@ def test_links_lead_somewhere(document):
             assert (document.parent / target).exists(), target
 
 
-def test_links_of_the_readme_work_on_the_package_index():
+def test_links_of_the_readme_are_absolute():
     found = targets((ROOT / "README.md").read_text(encoding="utf-8"))
     assert len(found) > 10
     assert [target for target in found if not target.startswith("https://")] == []
@@ -112,7 +112,7 @@ def test_the_address_of_the_project_is_one():
         assert path == url or (ROOT / path).exists(), url
 
 
-def test_the_picture_is_of_today(request, monkeypatch):
+def test_the_picture_is_up_to_date(request, monkeypatch):
     picture = ROOT / "docs" / "alexnet.svg"
     drawn = run("summary", "alexnet", "--format", "svg").out
     if request.config.getoption("--renew"):
@@ -126,7 +126,7 @@ NOT_RUN = ("Client(", "vars={...}")
 
 
 @pytest.mark.parametrize("page", some(PAGES_WITH_PYTHON, 3), ids=lambda page: page.stem)
-def test_the_python_of_every_page(page, tmp_path, monkeypatch):
+def test_python_examples_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("docs").symlink_to(ROOT / "docs", target_is_directory=True)
     Path("mine.yaml").write_bytes((ROOT / "docs" / "shape_error.yaml").read_bytes())
@@ -153,11 +153,11 @@ def test_every_command_is_in_the_readme():
         assert cli.get_command(None, name).help, name
 
 
-def test_the_readmes_specification_is_right():
+def test_the_specification_in_the_readme_is_valid():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     block = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0]
     assert shapecalc.load(block).check().total.params == 29_330
 
 
-def test_changes_are_told():
+def test_unreleased_changes_are_listed():
     assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

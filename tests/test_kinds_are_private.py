@@ -100,7 +100,7 @@ def parsed():
             yield name, parse(path)
 
 
-def test_nothing_outside_layers_knows_a_kind_or_an_argument():
+def test_no_module_outside_layers_names_a_kind_or_an_argument():
     known = KIND_WORDS | ARGUMENTS
     found = [
         f"{module}:{line}: {text!r}"
@@ -122,7 +122,7 @@ def test_no_kind_is_imported_by_name():
     assert {name for name in users if not name.startswith("shapecalc.layers.kinds.")} == set()
 
 
-def test_the_base_of_kinds_knows_none_of_them():
+def test_the_base_of_layers_names_no_kind():
     """It declares what arguments kinds with a window have, and names those."""
     known = KIND_WORDS - ARGUMENTS
     base = [path for path in FILES if ".layers.base." in name_of(path)]
@@ -138,7 +138,7 @@ def test_those_tests_can_fail():
     assert {"kernel_size", "filters"} <= ARGUMENTS
 
 
-def test_each_word_is_still_meant_otherwise():
+def test_each_exempted_word_is_still_needed():
     found = {(text, module) for module, tree in parsed() for text, _ in texts_in(tree)}
     stale = [(word, module) for word, (_, modules) in OTHERWISE.items() for module in modules]
     assert [each for each in stale if each not in found] == []

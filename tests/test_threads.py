@@ -79,19 +79,19 @@ def ask(threads: int, formula: str = "") -> None:
 
 
 @pytest.mark.parametrize("threads", [8, pytest.param(32, marks=pytest.mark.slow)])
-def test_many_threads_get_the_answers_of_one(threads):
+def test_many_threads_agree_with_one(threads):
     ask(threads)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("threads", [8, 32])
-def test_many_threads_get_the_answers_of_one_again_and_again(threads):
+def test_many_threads_agree_with_one_repeatedly(threads):
     for turn in range(int(os.environ.get("SHAPECALC_TURNS", "8"))):
         ask(threads, "formula" if turn % 4 == 0 else "")
 
 
 @pytest.mark.slow
-def test_reading_leaves_no_cycles_and_the_collector_alone():
+def test_reading_leaves_no_reference_cycles():
     """A network that is let go of is gone at once: nothing waits for the garbage collector, which is left as it is."""
     script = """
 import gc

@@ -205,7 +205,7 @@ LIMITS = {
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_random_layers_are_as_pytorch_has_them(sort: str) -> None:
+def test_random_layers_agree_with_pytorch(sort: str) -> None:
     draw = random.Random(f"shapecalc {sort}")
     answered = refused = 0
     for _ in range(LAYERS):
@@ -231,7 +231,7 @@ def test_random_layers_are_as_pytorch_has_them(sort: str) -> None:
     assert refused > 0 or sort in ("norm", "adaptive_pool", "lp_pool", "upsample")
 
 
-def test_every_module_of_pytorch_is_known_or_left_out_on_purpose() -> None:
+def test_every_pytorch_module_is_known_or_deliberately_omitted() -> None:
     unknown = {
         name
         for name, cls in vars(nn).items()

@@ -1,7 +1,7 @@
 """Against PyTorch on the CPU: random arguments and inputs, right and wrong ones, are accepted or refused by both.
 
 What both accept has one output size, one number of parameters and one of buffers. Every kind that PyTorch has a module
-or a function for is drawn (`test_every_kind_is_drawn_or_has_no_counterpart`), with inputs of any number of axes. Modules are in
+or a function for is drawn (`test_every_kind_is_sampled_or_has_no_counterpart`), with inputs of any number of axes. Modules are in
 training, with a batch of two. The CPU is asked: the meta device accepts more. Where we differ on purpose, `DIFFERENCES` says why,
 and each difference must be met.
 """
@@ -602,7 +602,7 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_both_accept_and_refuse_the_same_and_get_the_same(sort: str) -> None:
+def test_both_accept_and_reject_the_same_with_equal_results(sort: str) -> None:
     draw = random.Random(f"shapecalc {sort}")
     accepted = refused = 0
     for _ in range(DRAWS):
@@ -619,13 +619,13 @@ def test_both_accept_and_refuse_the_same_and_get_the_same(sort: str) -> None:
 
 
 @pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda one: one.reason)
-def test_every_difference_is_one(difference: Difference) -> None:
+def test_every_listed_difference_is_real(difference: Difference) -> None:
     mine, other = ours(difference.example), theirs(difference.example)
     assert mine != other
     assert [one for one in DIFFERENCES if one.is_one(difference.example, mine, other)] == [difference]
 
 
-def test_every_kind_is_drawn_or_has_no_counterpart() -> None:
+def test_every_kind_is_sampled_or_has_no_counterpart() -> None:
     drawn = set()
     for sort, maker in SORTS.items():
         draw = random.Random(f"kinds {sort}")

@@ -42,7 +42,7 @@ def test_error_text(name: str, request: pytest.FixtureRequest, monkeypatch: pyte
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SPECS)
-def test_every_error_says_where_and_what(name: str) -> None:
+def test_every_error_has_a_location_and_a_message(name: str) -> None:
     text = (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
     for problem in text.rstrip("\n").split("\n\n"):
         place, _, headline = problem.splitlines()[0].partition(": ")
@@ -52,5 +52,5 @@ def test_every_error_says_where_and_what(name: str) -> None:
         assert not headline.endswith("."), problem
 
 
-def test_every_text_has_its_specification() -> None:
+def test_every_golden_text_has_a_specification() -> None:
     assert sorted(path.stem for path in FOLDER.glob("*.txt")) == SPECS

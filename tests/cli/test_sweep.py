@@ -46,7 +46,7 @@ def test_the_table():
     assert run(*SMALL) == (0, TABLE, "")
 
 
-def test_csv_and_json_lines_say_the_same():
+def test_csv_and_json_lines_have_the_same_rows():
     table = rows_of(run(*SMALL, "--format", "csv").out)
     lines = [json.loads(line) for line in run(*SMALL, "--format", "jsonl").out.splitlines()]
     assert len(table) == len(lines) == 6
@@ -101,7 +101,7 @@ def test_wrong_use(options, message):
     assert ran.out == ""
 
 
-def test_a_long_table_is_cut_and_says_so():
+def test_a_long_table_is_truncated_with_a_note():
     ran = run("sweep", ALEXNET, "--set", "width=1:100")
     assert len([line for line in ran.out.splitlines() if "MiB   1000" in line]) == 40
     assert "… and 60 more rows" in ran.out
@@ -112,7 +112,7 @@ LARGE = ("sweep", ALEXNET, "--set", "width=16:215", "--input", "{64:463}x=x3", "
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", ["csv", pytest.param("jsonl", marks=pytest.mark.slow)])
-def test_a_file_is_gone_on_with(tmp_path, ending):
+def test_a_file_is_resumed(tmp_path, ending):
     whole, part = tmp_path / f"whole.{ending}", tmp_path / f"part.{ending}"
     assert run(*LARGE, "-o", whole).status == 0
     due = whole.read_bytes()
@@ -125,7 +125,7 @@ def test_a_file_is_gone_on_with(tmp_path, ending):
 
 
 @pytest.mark.slow
-def test_a_file_of_another_sweep_is_not(tmp_path):
+def test_a_file_of_another_sweep_is_not_resumed(tmp_path):
     file = tmp_path / "sweep.csv"
     assert run(*LARGE, "-o", file).status == 0
     before = file.read_bytes()
@@ -171,7 +171,7 @@ def test_parquet(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-def test_the_picture(tmp_path):
+def test_the_plot(tmp_path):
     pytest.importorskip("matplotlib")
     for name, beginning in (("front.svg", b"<?xml"), ("front.png", b"\x89PNG")):
         ran = run(*SMALL, "--plot", tmp_path / name)
@@ -182,7 +182,7 @@ def test_the_picture(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is another thing there")
 @pytest.mark.slow
-def test_an_interruption_keeps_what_is_finished(tmp_path):
+def test_an_interrupt_keeps_finished_rows(tmp_path):
     file = tmp_path / "sweep.csv"
     words = ["sweep", ALEXNET, "--set", "width=16:4015", "--input", "{64:4063}x=x3", "-o", file]
     command = [sys.executable, "-c", "from shapecalc.cli import main; main()", *map(str, words)]

@@ -320,7 +320,7 @@ def test_errors(text: str, message: str, offset: int | None, hint: str) -> None:
         ("227×227", "write `*` to multiply"),
     ],
 )
-def test_slips_are_known(text: str, hint: str) -> None:
+def test_common_slips_have_hints(text: str, hint: str) -> None:
     assert failure(text).hint == hint
 
 
@@ -353,27 +353,27 @@ def test_slips_are_known(text: str, hint: str) -> None:
         "1\x0c+",
     ],
 )
-def test_hostile_texts_are_refused(text: str) -> None:
+def test_hostile_expressions_are_rejected(text: str) -> None:
     error = failure(text)
     assert len(error.message) < 300
     assert "\n" not in error.message
     assert error.message.isprintable()
 
 
-def test_limits_are_told() -> None:
+def test_limits_are_errors() -> None:
     assert failure("x" * 1001).message == "an expression of 1,001 characters is too long: at most 1,000"
     assert failure("[" + ",".join("1" * 400) + "]").message == "the expression has more than 200 parts"
     assert failure("+".join("1" * 60)).message == "the expression is nested more than 50 deep"
 
 
-def test_the_mend_of_a_variable_without_variables() -> None:
+def test_the_hint_for_a_variable_without_vars() -> None:
     with pytest.raises(ExpressionError) as caught:
         parse("width").evaluate({})
     assert caught.value.hint == "variables are given under `vars:`"
 
 
 @given(st.text(max_size=60) | st.text("abi0123456789+-*/%()[]<>=.,:'\" \n", max_size=60))
-def test_nothing_but_expression_errors_is_raised(text: str) -> None:
+def test_only_expression_errors_are_raised(text: str) -> None:
     try:
         parse(text).evaluate(VARIABLES | {"a": 3, "b": [1, 2]})
     except ExpressionError as error:
@@ -393,7 +393,7 @@ _TREES = st.recursive(
 
 
 @given(_TREES)
-def test_whole_arithmetic_is_pythons(text: str) -> None:
+def test_integer_arithmetic_is_pythons(text: str) -> None:
     try:
         expected = eval(text, {}, dict(VARIABLES))
     except ZeroDivisionError:
@@ -414,7 +414,7 @@ def test_rounded_quotients_are_exact(a: int, b: int) -> None:
 
 
 @given(st.floats(1, 1e6), st.integers(1, 64))
-def test_make_divisible_divides_and_keeps_nine_tenths(value: float, divisor: int) -> None:
+def test_make_divisible_is_a_multiple_and_at_least_90_percent(value: float, divisor: int) -> None:
     found = evaluate("make_divisible(v, d)", v=value, d=divisor)
     assert found % divisor == 0
     assert found >= divisor
@@ -445,7 +445,7 @@ def test_traces_columns_and_symbols_agree_with_ints(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["x / 2", "x % 2", "x < 3", "1 if x < 3 else 2", "x ** 2", "make_divisible(x)", "2 ** x"]
 )
-def test_what_a_kind_of_number_cannot_do_is_refused(text: str) -> None:
+def test_unsupported_operations_on_a_kind_of_number_are_rejected(text: str) -> None:
     error = failure(text, x=leaf(7, "x"))
     assert error.message
     assert math.isfinite(error.offset or 0)

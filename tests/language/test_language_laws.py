@@ -119,7 +119,7 @@ def seen(node: Node) -> tuple[Any, ...]:
 @pytest.mark.parametrize(
     "member", some(MEMBERS, 8), ids=lambda member: member.variant or member.file.rpartition("/")[2]
 )
-def test_copies_of_blocks_are_what_would_be_written_out(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_copies_of_blocks_equal_expanded_ones(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
     copied = shapecalc.load(member).infer().graph
     monkeypatch.setattr(Expansion, "of", lambda *_: None)
     written = shapecalc.load(member).infer().graph
@@ -168,7 +168,7 @@ outputs: [d, "b[1]", a.1.two.left, "c"]
 """
 
 
-def test_copies_keep_names_places_uses_and_what_is_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_keep_names_locations_uses_and_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     copied = shapecalc.load(COPIED).infer()
     with monkeypatch.context() as patched:
         patched.setattr(Expansion, "of", lambda *_: None)
@@ -178,13 +178,13 @@ def test_copies_keep_names_places_uses_and_what_is_frozen(monkeypatch: pytest.Mo
     assert copied.to_dict() == written.to_dict()
 
 
-def test_arguments_that_look_alike_are_not_taken_for_one_another() -> None:
+def test_similar_arguments_are_distinct() -> None:
     assert len({key_of(value) for value in (1, True, 1.0, "1", (1,), (True,), [1.0], None)}) == 8
     with pytest.raises(TypeError):
         key_of({})
 
 
-def test_a_block_used_a_thousand_times_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_used_a_thousand_times_is_expanded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
     real = GraphBuilder._layer
 
@@ -202,7 +202,7 @@ def test_a_block_used_a_thousand_times_is_worked_out_once(monkeypatch: pytest.Mo
     assert len({id(row.sizing) for row in report}) == 3
 
 
-def test_an_error_in_a_copy_names_the_use_that_it_stands_in() -> None:
+def test_an_error_in_a_copy_names_its_use() -> None:
     unit = "- max_pool: {kernel_size: 3}\n- relu\n"
     with pytest.raises(shapecalc.ShapeError) as caught:
         load("- unit\n- unit\n- unit\n", block(unit), "8x9x9")
@@ -258,7 +258,7 @@ def test_a_feature_extractor_of_a_bundled_network() -> None:
     assert "left out" in report.graph.notes[0]
 
 
-def test_layers_that_share_within_a_block_share_in_every_use_of_it() -> None:
+def test_sharing_within_a_block_applies_to_every_use() -> None:
     layers = "- pair\n- pair\n- pair"
     pair = "blocks:\n  pair:\n    layers:\n    - linear: 8\n      name: one\n    - linear: 8\n      share: one\n"
     report = load(layers, pair, "5x8")
@@ -272,7 +272,7 @@ def nested(depth: int) -> shapecalc.Network:
     return shapecalc.load({"input": [8], "blocks": {**blocks, f"b{depth}": {"layers": ["relu"]}}, "layers": ["b1"]})
 
 
-def test_blocks_stand_within_one_another_up_to_forty_deep() -> None:
+def test_blocks_nest_up_to_forty_deep() -> None:
     assert [row.kind for row in nested(40).infer()] == ["relu"]
     with pytest.raises(shapecalc.SpecError, match="blocks are nested more than 40 deep"):
         nested(41)

@@ -175,13 +175,13 @@ SAMPLED = [
 
 @pytest.mark.parametrize(("kind", "every"), SAMPLED)
 @pytest.mark.parametrize("numbers", CHECKS)
-def test_every_kind_gives_the_same_on_all_numbers(kind: str, every: int, numbers: str) -> None:
+def test_every_kind_agrees_on_all_kinds_of_number(kind: str, every: int, numbers: str) -> None:
     for sample in islice(samples(KINDS[kind]), 0, None, every):
         CHECKS[numbers](sample)
 
 
 @pytest.mark.parametrize("kind", some(plain_kinds(), 20))
-def test_every_argument_is_tried(kind: str) -> None:
+def test_every_argument_is_varied(kind: str) -> None:
     cls = KINDS[kind]
     tried = {sample.about for sample in samples(cls)}
     tried |= {cls.argument_names()[word] for example in cls.examples for word in example.arguments}
@@ -241,7 +241,7 @@ class _Counting(_Bad):
 @pytest.mark.parametrize(
     "cls", [_Comparing, _Equating, _Taking, _Rounding, _Remaining, _Truthful, _Constraining, _Counting]
 )
-def test_a_kind_that_breaks_the_law_is_caught(cls: type[Layer]) -> None:
+def test_a_kind_that_disagrees_is_detected(cls: type[Layer]) -> None:
     sample = next(samples(cls))
     size_layer(example_layer(cls, cls.examples[0]), example_shapes(cls.examples[0]))  # on ints nothing is amiss
 

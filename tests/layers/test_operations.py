@@ -179,7 +179,7 @@ def _answered(wanted: bool) -> list[str]:
 
 
 @pytest.mark.parametrize("key", some([key for key in _answered(wanted=True) if key not in OURS], 70))
-def test_answers_as_the_framework_does(key: str) -> None:
+def test_agrees_with_the_framework(key: str) -> None:
     case = CASES[key]
     trial = _trial(case)
     outputs, params, buffers, macs = _run(trial)
@@ -195,7 +195,7 @@ def test_answers_as_the_framework_does(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", some([key for key in _answered(wanted=False) if key not in LIMITS], 30))
-def test_refuses_what_the_framework_refuses(key: str) -> None:
+def test_rejects_what_the_framework_rejects(key: str) -> None:
     with pytest.raises(LayerError) as caught:
         _run(_trial(CASES[key]))
     theirs = CASES[key]["error"]
@@ -203,14 +203,14 @@ def test_refuses_what_the_framework_refuses(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", LIMITS)
-def test_answers_where_only_the_framework_has_a_limit(key: str) -> None:
+def test_accepts_where_only_the_framework_has_a_limit(key: str) -> None:
     assert "error" in CASES[key]
     outputs, *_ = _run(_trial(CASES[key]))
     assert all(size > 0 for shape in outputs for size in shape.sizes)
 
 
 @pytest.mark.parametrize("key", OURS)
-def test_refuses_on_purpose(key: str) -> None:
+def test_deliberate_rejections(key: str) -> None:
     assert "error" not in CASES[key]
     with pytest.raises(LayerError):
         _run(_trial(CASES[key]))

@@ -114,7 +114,7 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
 
 
 @pytest.mark.parametrize(("kind", "arguments", "inputs", "text"), REFUSALS)
-def test_refusal(kind: str, arguments: dict[str, Any], inputs: list[tuple[int, ...]], text: str) -> None:
+def test_shape_errors(kind: str, arguments: dict[str, Any], inputs: list[tuple[int, ...]], text: str) -> None:
     with pytest.raises(LayerError) as caught:
         size_layer(KINDS[kind](**arguments), tuple(Shape(sizes) for sizes in inputs))
     error = caught.value

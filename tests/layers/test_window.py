@@ -71,7 +71,7 @@ def test_floor_counts_the_windows_that_fit() -> None:
 
 
 @pytest.mark.parametrize("rounding", [CEIL, CAFFE])
-def test_rounding_up_takes_one_more_window_for_what_is_left(rounding: str) -> None:
+def test_rounding_up_adds_a_window_for_the_remainder(rounding: str) -> None:
     tried = 0
     for plain in AXES:
         axis = plain._replace(rounding=rounding)
@@ -83,7 +83,7 @@ def test_rounding_up_takes_one_more_window_for_what_is_left(rounding: str) -> No
     assert tried > 2000
 
 
-def test_same_pads_as_little_as_covers_every_stride() -> None:
+def test_same_padding_is_minimal() -> None:
     for axis in AXES:
         same = axis._replace(before=0, after=0, same=True)
         assert same.constraint() is None
@@ -98,7 +98,7 @@ def test_same_pads_as_little_as_covers_every_stride() -> None:
             assert same.output() == axis.size
 
 
-def test_a_transposed_window_gives_what_its_taps_cover() -> None:
+def test_a_transposed_window_outputs_what_its_taps_cover() -> None:
     for axis in AXES:
         covered = max(i * axis.stride + axis.dilation * tap for i in range(axis.size) for tap in range(axis.kernel)) + 1
         assert transposed_size(axis, 0) == covered - axis.before - axis.after
@@ -107,7 +107,7 @@ def test_a_transposed_window_gives_what_its_taps_cover() -> None:
         assert transposed_size(plain, 0, "same") == axis.size * axis.stride
 
 
-def test_a_window_slid_over_a_transposed_output_comes_back() -> None:
+def test_a_window_over_a_transposed_output_restores_the_size() -> None:
     for axis in AXES:
         size = transposed_size(axis, 0)
         for extra in range(axis.stride):
@@ -122,7 +122,7 @@ def test_output_padding_is_less_than_stride_or_dilation() -> None:
         assert all(map(holds, transposed_constraints(axis, extra))) == (extra < max(stride, dilation))
 
 
-def test_half_a_window_of_padding_leaves_no_window_in_padding_alone() -> None:
+def test_half_a_window_of_padding_leaves_input_in_every_window() -> None:
     for axis in AXES:
         if axis.dilation == 1 and holds(axis.padding_constraint(HALF)):
             for i in range(slide(axis)):
@@ -130,7 +130,7 @@ def test_half_a_window_of_padding_leaves_no_window_in_padding_alone() -> None:
                 assert any(0 <= place < axis.size for place in places), axis
 
 
-def test_what_an_error_suggests_would_do() -> None:
+def test_suggestions_of_errors_fit() -> None:
     seen = 0
     for axis in AXES:
         fits = axis.constraint()
@@ -155,7 +155,7 @@ def test_what_an_error_suggests_would_do() -> None:
     assert seen > 500
 
 
-def test_causal_padding_sees_nothing_to_come() -> None:
+def test_causal_padding_sees_no_later_position() -> None:
     layer = KINDS["conv"](out_channels=4, kernel_size=3, dilation=2, padding="causal")
     (axis,) = spatial_axes(layer, Shape((8, 20)))
     assert (axis.before, axis.after) == (4, 0)
@@ -179,7 +179,7 @@ def test_an_input_needs_one_to_three_spatial_axes(sizes: tuple[int, ...]) -> Non
         spatial_axes(layer, Shape(sizes))
 
 
-def test_sides_may_differ() -> None:
+def test_padding_may_differ_between_sides() -> None:
     layer = KINDS["max_pool"](kernel_size=3, stride=2, padding=[[0, 1], [1, 0]])
     assert [(axis.before, axis.after) for axis in spatial_axes(layer, Shape((3, 8, 8)))] == [(0, 1), (1, 0)]
     assert {axis.rounding for axis in spatial_axes(layer, Shape((3, 8, 8)))} == {FLOOR}
@@ -209,7 +209,7 @@ def test_a_kind_with_windows_at_every_rank_through_every_question(kind):
                 assert run(*question, "-", text=json.dumps(spec)).status in (0, 1, 2), (question, spec)
 
 
-def test_more_axes_than_have_names():
+def test_axes_without_names():
     layers = [{"flatten": {"start_dim": 3}}, {"conv": {"out_channels": 2, "kernel_size": 9}}]
     ran = run("summary", "-", text=json.dumps({"input": [2, 3, 4, 5, 6], "layers": layers}))
     assert ran.status == 1

@@ -35,7 +35,7 @@ def test_ratios_are_to_the_first():
     assert networks[1]["ratio"]["params"] == 138357544 / 62378344
 
 
-def test_the_keys_of_the_contracts():
+def test_keys_of_the_json_contracts():
     told = compare([loaded("alexnet")]).to_dict()
     assert list(told) == ["version", "networks"]
     assert list(told["networks"][0]) == ["name", "layout", "inputs", "outputs", "total", "ratio", "kinds"]
@@ -51,7 +51,7 @@ def statuses(difference):
     return [(change.status, (change.after or change.before).name) for change in difference.changes]
 
 
-def test_what_is_the_same_is_the_same():
+def test_equal_networks_have_no_difference():
     difference = diff(loaded("resnet18"), loaded("resnet18"))
     assert {change.status for change in difference.changes} == {"same"}
     assert difference.to_dict()["layers"] == []
@@ -98,7 +98,7 @@ def test_blocks_as_a_whole():
     assert difference.count("same") == 23
 
 
-def test_a_block_of_the_same_sums_is_not_the_same_where_its_layers_differ():
+def test_a_block_with_equal_totals_and_different_layers_is_changed():
     block = "input: 3x8x8\nblocks:\n  b: [conv: {out_channels: 4, kernel_size: 3, padding: same}, %s]\nlayers: [b, b]\n"
     before, after = (shapecalc.load(block % kind).infer() for kind in ("relu", "tanh"))
     assert [change.differing for change in diff(before, after, 1).changes] == [("layers",), ("layers",)]
@@ -107,14 +107,14 @@ def test_a_block_of_the_same_sums_is_not_the_same_where_its_layers_differ():
     assert drawn.count("its layers differ") == 2
 
 
-def test_layers_of_other_names_are_matched_by_kind():
+def test_renamed_layers_are_matched_by_kind():
     named = [{**CONV, "name": "first"}, "relu", {"fc": 10, "name": "head"}]
     difference = diff(infer([CONV, "relu", {"fc": 10}]), infer(named))
     assert [change.differing for change in difference.changes] == [("name",), (), ("name",)]
 
 
 @pytest.mark.parametrize(("one", "other"), [("vgg11", "vgg16"), ("resnet18", "resnet50"), ("alexnet", "unet")])
-def test_every_layer_of_both_is_told_once_and_in_order(one, other):
+def test_every_layer_is_listed_once_and_in_order(one, other):
     before, after = loaded(one), loaded(other)
     difference = diff(before, after)
     assert [change.before for change in difference.changes if change.before] == list(before.rows)

@@ -78,13 +78,13 @@ KEPT_BY_PYTORCH = {
 
 
 @pytest.mark.parametrize("spec", KEPT_BY_PYTORCH)
-def test_what_training_keeps_is_what_pytorch_keeps(spec):
+def test_saved_activations_agree_with_pytorch(spec):
     found = shapecalc.load(spec).memory(batch=2, training=True)
     assert found.training.kept == KEPT_BY_PYTORCH[spec]
 
 
 @pytest.mark.parametrize(("spec", "by_pytorch"), [("vit_b_32", 60_878_624), ("vit_b_16", 236_321_360)])
-def test_what_training_keeps_of_transformers(spec, by_pytorch):
+def test_saved_activations_of_transformers(spec, by_pytorch):
     """Fused attention keeps no scores; a layer normalisation keeps mean and deviation of each token."""
     assert shapecalc.load(spec).memory(batch=2, training=True).training.kept == by_pytorch
 
@@ -110,7 +110,7 @@ def test_bytes_for_each_parameter(optimizer, mixed, bytes_each):
     assert found.total == bytes_each * parameters + found.training.peak
 
 
-def test_frozen_layers_have_no_gradients_and_keep_nothing_before_the_first_that_learns():
+def test_frozen_layers_have_no_gradients_and_save_nothing_before_the_first_trainable_layer():
     layers = [
         {"fc": 8, "frozen": True},
         "relu",
@@ -130,14 +130,14 @@ def test_kv_cache():
     assert shapecalc.load("resnet18").memory().kv_cache == 0
 
 
-def test_dropout_writes_nothing_while_a_network_is_used():
+def test_dropout_is_a_view_at_inference():
     layers = [{"fc": 100, "name": "a"}, {"dropout": 0.5}, {"fc": 1}]
     found = memory(report_of(layers), in_place="none", training=True)
     assert found.activations.peak == (16 + 100) * 4
     assert found.training.kept == (16 + 100) * 4 + 100  # inputs of both layers, and a byte of mask for each element
 
 
-def test_an_input_that_is_handed_out_is_live_to_the_end():
+def test_an_input_that_is_an_output_is_live_to_the_end():
     spec = {
         "inputs": {"x": [8], "y": [100]},
         "layers": [{"linear": 4, "name": "a", "from": "x"}],
@@ -153,7 +153,7 @@ def test_a_shared_layer_is_counted_once():
     assert memory(report_of(layers)).weights == (16 * 16 + 16) * 4
 
 
-def test_an_input_of_which_the_size_alone_is_wanted_need_not_be_live():
+def test_an_input_used_only_for_its_size_is_not_live():
     layers = [
         {"conv": {"out_channels": 8, "kernel_size": 1}, "name": "large"},
         {"conv": {"out_channels": 1, "kernel_size": 2, "stride": 2}, "name": "small"},
@@ -303,7 +303,7 @@ def simulate(report, order, in_place=True):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("in_place", [True, False])
-def test_liveness_is_what_its_definition_says(in_place):
+def test_liveness_agrees_with_its_definition(in_place):
     tried = 0
     for seed, _, report in random_reports(range(400)):
         found = memory(report, in_place="all" if in_place else "none")
@@ -332,7 +332,7 @@ def orders(plan):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("in_place", [True, False])
-def test_the_best_order_is_the_best_of_all(in_place):
+def test_the_best_order_has_the_minimum_peak(in_place):
     better = 0
     for seed, rng, report in random_reports(range(1000, 1160), most=7):
         plan = make_plan(report, 32, lambda _: in_place)
@@ -455,7 +455,7 @@ class Training:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("in_place", [True, False])
-def test_training_is_what_its_definition_says(in_place):
+def test_training_agrees_with_its_definition(in_place):
     tried = gone = 0
     for seed, rng, found in random_reports(range(2000, 2300)):
         rows = [row._replace(node=row.node._replace(frozen=rng.random() < 0.3)) for row in found.rows]
@@ -543,7 +543,7 @@ def test_the_largest_batch_fits_and_one_more_does_not(spec, budget, options):
     assert net.memory(batch=found.batch + 1, **options).total > found.bytes
 
 
-def test_every_kind_says_what_the_backward_pass_needs():
+def test_every_kind_declares_what_the_backward_pass_needs():
     from numbers_of_kinds import plain_kinds, samples
 
     for kind in plain_kinds():
@@ -606,7 +606,7 @@ def test_layers_in_place_by_family_and_by_kind():
         ({"optimizer": "adan"}, "there is no optimizer adan"),
     ],
 )
-def test_options_that_are_wrong(options, message):
+def test_invalid_options(options, message):
     with pytest.raises(UsageError) as error:
         shapecalc.load("lenet5").memory(**options)
     assert message in str(error.value)
@@ -624,7 +624,7 @@ def test_amounts():
     ]  # fmt: skip
 
 
-def test_json_is_what_it_says():
+def test_json_has_the_documented_keys():
     found = shapecalc.load("siamese").memory(batch=2, optimizer="sgd", budget="1GiB")
     told = json.loads(json.dumps(found.to_dict()))
     assert list(told) == [
@@ -639,7 +639,7 @@ def test_json_is_what_it_says():
     assert "training" not in shapecalc.load("lenet5").memory().to_dict()
 
 
-def test_a_result_never_changes():
+def test_a_result_is_immutable():
     found = shapecalc.load("lenet5").memory()
     with pytest.raises(AttributeError):
         found.weights = 0
@@ -648,7 +648,7 @@ def test_a_result_never_changes():
 # One word, one meaning.
 
 
-def test_memory_is_one_number_wherever_it_is_asked_for():
+def test_memory_is_the_same_in_all_commands():
     pytest.importorskip("numpy")
     from shapecalc import sweep
 

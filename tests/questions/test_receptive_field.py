@@ -168,7 +168,7 @@ def check_regions(report, rank, rng, most=12):
 
 
 @turns(30, 250)
-def test_regions_are_what_changes_a_place_along_one_axis(turns):
+def test_regions_agree_with_changed_outputs_along_one_axis(turns):
     tried = 0
     for seed, layers, report in random_reports(range(turns), "4x21", 1):
         try:
@@ -180,7 +180,7 @@ def test_regions_are_what_changes_a_place_along_one_axis(turns):
 
 
 @turns(12, 120)
-def test_regions_are_what_changes_a_place_along_two_axes(turns):
+def test_regions_agree_with_changed_outputs_along_two_axes(turns):
     tried = 0
     for seed, layers, report in random_reports(range(1000, 1000 + turns), "4x8x9", 2):
         try:
@@ -195,7 +195,7 @@ ENLARGING = {"transposed_conv", "upsample", "pixel_shuffle"}
 
 
 @turns(8, 60)
-def test_size_jump_and_padding_are_those_of_places_far_from_the_edges(turns):
+def test_size_jump_and_padding_agree_with_positions_far_from_the_edges(turns):
     tried = 0
     for _, layers, report in random_reports(range(2000, 2000 + turns), "4x160", 1):
         fields, changed = receptive_fields(report), changed_by(report)
@@ -221,7 +221,7 @@ def test_size_jump_and_padding_are_those_of_places_far_from_the_edges(turns):
 # Laws, and layers that see more than windows.
 
 
-def test_branches_that_move_alike_are_one_field_and_others_are_reported():
+def test_branches_with_equal_strides_are_one_field_and_others_are_misaligned():
     pooled = [{"max_pool": 2}, {"upsample": 2}]
     fields = fields_of([{"conv": {"out_channels": 3, "kernel_size": 1}}, {"add": [pooled, []]}], "3x24x24")
     assert fields.misaligned == ()
@@ -238,7 +238,7 @@ def test_branches_that_move_alike_are_one_field_and_others_are_reported():
     assert height.size == 3
 
 
-def test_a_gate_of_all_of_space_is_told_beside_what_is_seen_in_place():
+def test_a_global_gate_is_reported_next_to_the_local_field():
     layers = [
         {"conv": {"out_channels": 8, "kernel_size": 3, "stride": 2, "padding": 1}},
         {"squeeze_excitation": {"input_channels": 8, "squeeze_channels": 2}},
@@ -255,7 +255,7 @@ def test_a_gate_of_all_of_space_is_told_beside_what_is_seen_in_place():
     assert [(region.first, region.last) for region in fields.region("conv2", (3, 3))] == [(0, 31)] * 2
 
 
-def test_everything_is_no_more_than_what_windows_cover():
+def test_whole_axes_end_where_windows_end():
     fields = fields_of([{"conv": {"out_channels": 2, "kernel_size": 3, "stride": 4}}, "flatten", {"fc": 3}], "1x12x11")
     assert [field.size for field in fields["fc1"]] == [11, 11]
     assert [(region.first, region.last) for region in fields.region("fc1")] == [(0, 10)] * 2
@@ -275,7 +275,7 @@ def test_everything_is_no_more_than_what_windows_cover():
         ({"deformable_conv": {"out_channels": 4, "kernel_size": 3, "padding": 1}}, "deformable_conv1", [True, True]),
     ],
 )
-def test_layers_that_look_along_whole_axes(layer, kind, sees_all):
+def test_layers_that_see_whole_axes(layer, kind, sees_all):
     given = [{"conv": {"out_channels": 4, "kernel_size": 3, "padding": 1}}]
     if "deformable" in kind:
         given += [{"conv": {"out_channels": 18, "kernel_size": 1}, "name": "offset"}]
@@ -303,7 +303,7 @@ def test_axes_are_followed_through_permutes_and_reshapes():
     }
 
 
-def test_every_kind_says_how_it_sees_its_inputs():
+def test_every_kind_declares_its_dependence():
     """Every look names an input, and has a dependence that is in order for each of its axes."""
     from numbers_of_kinds import plain_kinds, samples
 
@@ -323,7 +323,7 @@ def test_every_kind_says_how_it_sees_its_inputs():
                 assert len(taken) == len(set(taken)) or kind == "unfold", kind
 
 
-def test_sights():
+def test_dependences():
     assert HERE.at(7) == range(7, 8)
     assert transposed(3, 2, 1, 1) == AxisDependence((range(1), range(2)), 1)
     assert transposed(2, 3, 1, 0).seen == (range(1), range(1), range(1, 1)) or not transposed(2, 3, 1, 0).at(2)
@@ -342,7 +342,7 @@ def test_sights():
 # The library and its errors.
 
 
-def test_a_network_has_its_fields():
+def test_receptive_field_of_a_network():
     fields = shapecalc.load("vgg16").receptive_field()
     assert told(fields["pool5"][0]) == (212, 32, 90)
     assert repr(fields) == f"<ReceptiveFields {fields.report.name}: 39 layers>"
@@ -351,14 +351,14 @@ def test_a_network_has_its_fields():
     assert (region.input, region.axis, region.first, region.last, region.size) == ("input", "height", 0, 121, 122)
 
 
-def test_several_inputs_have_fields_of_their_own():
+def test_each_input_has_its_own_field():
     fields = shapecalc.load("siamese").receptive_field()
     assert {field.input for field in fields["left_tower"]} == {"left"}
     last = fields[fields.report.rows[-1].name]
     assert {(field.input, field.sees_all) for field in last} == {("left", True), ("right", True)}
 
 
-def test_json_is_what_it_says():
+def test_json_has_the_documented_keys():
     fields = shapecalc.load("dcgan_generator").receptive_field()
     told = json.loads(json.dumps(fields.to_dict()))
     assert list(told) == ["version", "name", "layout", "inputs", "layers", "misaligned"]
@@ -376,24 +376,24 @@ def test_json_is_what_it_says():
         ("fc8", (1,), "fc8 has no positions: all of it depends on the same input"),
     ],
 )
-def test_places_that_are_not_there(name, place, message):
+def test_positions_outside_the_output(name, place, message):
     with pytest.raises(UsageError, match=message):
         shapecalc.load("vgg16").receptive_field().region(name, place)
 
 
-def test_networks_without_space_have_none():
+def test_networks_without_spatial_axes_have_no_fields():
     with pytest.raises(UsageError, match="no input of it has channels and space"):
         shapecalc.load("bert-base-uncased").receptive_field()
 
 
-def test_a_pattern_that_never_comes_round_is_refused():
+def test_a_pattern_without_a_period_is_rejected():
     layers = [{"conv": {"out_channels": 1, "kernel_size": 1}}, {"upsample": {"size": 9973}}]
     layers += [{"max_pool": {"kernel_size": 1, "stride": 2}}, {"upsample": {"size": 9967}}]
     with pytest.raises(UsageError, match="repeats only after"):
         fields_of(layers, "1x9949")
 
 
-def test_a_branch_whose_window_lies_in_padding_along_one_axis_is_seen_along_no_other():
+def test_a_branch_with_its_window_in_padding_is_not_seen():
     layers = [
         {"pad": {"padding": [[0, 6], [0, 0]]}},
         {"add": [[{"crop": [[0, 6], [0, 4]]}], [{"crop": [[6, 0], [3, 1]]}]]},
@@ -408,7 +408,7 @@ def test_a_branch_whose_window_lies_in_padding_along_one_axis_is_seen_along_no_o
     assert (fields["fc1"], fields.region("fc1")) == ((), ())
 
 
-def test_what_all_of_a_layer_sees_is_told_to_the_edges():
+def test_the_field_of_a_whole_layer_reaches_the_edges():
     layers = [
         {"conv": {"out_channels": 2, "kernel_size": [1, 3], "padding": [1, 0], "stride": 2}},
         "flatten",
@@ -448,7 +448,7 @@ def edgy_layers(rng):
 
 
 @pytest.mark.slow
-def test_regions_of_places_at_the_edges_and_of_all_places():
+def test_regions_at_the_edges_and_of_all_positions():
     tried = 0
     for seed in range(260):
         rng = random.Random(seed)
@@ -474,7 +474,7 @@ def test_regions_of_places_at_the_edges_and_of_all_places():
     assert tried > 60
 
 
-def test_sizes_are_widest_over_lanes_that_do_not_move_steadily():
+def test_sizes_are_the_maximum_over_irregular_lanes():
     """A transposed window with more dilation than stride sees further back at some places than at those before."""
     layers = [
         {"transposed_conv": {"out_channels": 1, "kernel_size": 2, "stride": 2, "dilation": 3}},
@@ -487,7 +487,7 @@ def test_sizes_are_widest_over_lanes_that_do_not_move_steadily():
     assert field.size == max(last - first + 1 for first, last in spans)
 
 
-def test_sizes_where_what_is_seen_ends_earlier_from_place_to_place():
+def test_sizes_where_fields_shrink_between_positions():
     """Every second place sees the input through both branches, those between through the narrow one alone."""
     layers = [
         {"conv": {"out_channels": 1, "kernel_size": 5, "padding": [[0, 4]]}, "from": "input"},
@@ -501,7 +501,7 @@ def test_sizes_where_what_is_seen_ends_earlier_from_place_to_place():
     check_regions(report, 1, random.Random(0))
 
 
-def test_a_field_over_lanes_that_move_apart_is_told_where_it_is_widest():
+def test_a_field_over_diverging_lanes_is_the_widest():
     """The one branch moves on by 2 with each place, the other by 1: they are furthest apart at the end."""
     layers = [
         {"conv": {"out_channels": 1, "kernel_size": 1, "stride": 2}, "from": "input", "name": "fast"},
@@ -513,20 +513,20 @@ def test_a_field_over_lanes_that_move_apart_is_told_where_it_is_widest():
     assert seen_spans(fields, "both", (15,)) == {"length": (15, 30)}
 
 
-def test_windows_in_a_row_come_round_to_the_same():
+def test_chained_windows_have_a_common_period():
     fields = fields_of([{"conv": {"out_channels": 2, "kernel_size": 1}}, {"unfold": {"kernel_size": 3}}], "1x6x7")
     height, width = fields["unfold1"]
     assert (height.size, height.jump, width.size, width.jump) == (3, Fraction(1, 5), 3, 0)
     assert seen_spans(fields, "unfold1", (7,)) == {"height": (1, 3), "width": (2, 4)}
 
 
-def test_work_is_bounded_over_all_layers(monkeypatch):
+def test_work_is_bounded_over_the_whole_network(monkeypatch):
     monkeypatch.setattr("shapecalc.questions.receptive_field.tracing.Work.__init__.__defaults__", (50,))
     with pytest.raises(UsageError, match="take too much work"):
         fields_of([{"conv": {"out_channels": 1, "kernel_size": 3}}] * 20, "1x64x64")
 
 
-def test_where_gaps_are_too_many_the_ends_are_told(monkeypatch):
+def test_with_too_many_gaps_only_the_ends_are_reported(monkeypatch):
     layers = [{"conv": {"out_channels": 1, "kernel_size": 3, "dilation": 2}},
               {"transposed_conv": {"out_channels": 1, "kernel_size": 3, "stride": 2, "padding": 1}}]  # fmt: skip
     fields = fields_of(layers, "1x30x30")

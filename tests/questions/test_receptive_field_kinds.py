@@ -213,7 +213,7 @@ def cases(kind):
 
 
 @pytest.mark.parametrize("kind", some(KINDS_THAT_SEE, 20))
-def test_what_a_kind_says_it_sees_is_what_changes_its_output(kind):
+def test_declared_dependences_agree_with_changed_outputs(kind):
     for arguments, shapes in cases(kind):
         check(kind, KINDS[kind](**arguments), shapes, run_kind)
 
@@ -227,7 +227,7 @@ def test_what_a_kind_says_it_sees_is_what_changes_its_output(kind):
         (9, 5, 1, [(0, 0), (2, 2), (4, 4), (6, 6), (8, 8)]),
     ],
 )
-def test_a_fractional_pool_may_see_what_any_chance_lets_it_see(size, output, kernel, due):
+def test_a_fractional_pool_sees_the_union_of_all_random_windows(size, output, kernel, due):
     """Due is where the maxima of 300 random maps came from: PyTorch 2.13.0's FractionalMaxPool2d, run."""
     layer = KINDS["fractional_max_pool"](kernel_size=kernel, output_size=output)
     x = a_map(1, size, size)
@@ -235,7 +235,7 @@ def test_a_fractional_pool_may_see_what_any_chance_lets_it_see(size, output, ker
     assert [(at[0], at[-1]) for at in map(dependence.at, range(output))] == due
 
 
-def test_a_circular_run_of_any_length_comes_round():
+def test_circular_padding_of_any_length_wraps_around():
     for size, first, length in itertools.product(range(1, 5), range(-9, 10), range(1, 12)):
         due = sorted({place % size for place in range(first, first + length)})
         runs = seen([(first + 9, first + 8 + length)], shifted(-9, CIRCULAR), size, Gaps())
@@ -254,11 +254,11 @@ def test_a_circular_run_of_any_length_comes_round():
         ("gather_patches", {"patch_size": [2, 3]}, [a_map(2, 4, 6)]),
     ],
 )
-def test_positions_that_are_joined_moved_or_left_are_followed(kind, arguments, shapes):
+def test_joined_moved_and_kept_positions_are_traced(kind, arguments, shapes):
     check(kind, KINDS[kind](**arguments), shapes, run_kind)
 
 
-def test_a_transposed_window_of_same_with_output_padding_lies_as_with_half_the_window_of_padding():
+def test_a_transposed_same_window_with_output_padding_is_aligned_as_with_half_a_window_of_padding():
     """That its sizes are Keras' is tested with the layers."""
     words = {"out_channels": 2, "kernel_size": 3, "stride": 2, "dilation": 2, "output_padding": 1}
     same, two = (KINDS["transposed_conv"](**words, padding=padding) for padding in ("same", 2))
@@ -286,12 +286,12 @@ def keeps_positions(kind):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in plain_kinds() if KINDS[kind].looks is Layer.looks])
-def test_a_kind_that_keeps_positions_says_what_they_see(kind):
+def test_a_kind_that_keeps_positions_declares_their_dependence(kind):
     said = KINDS[kind].elementwise or not keeps_positions(kind)
     assert said, f"{kind} has an output for each position of its input: say by `looks` what that sees, be it everything"
 
 
-def test_a_kind_that_forgets_to_say_what_it_sees_is_found(monkeypatch):
+def test_a_kind_without_declared_dependence_is_detected(monkeypatch):
     assert keeps_positions("channel_shuffle")
     assert not keeps_positions("global_avg_pool")
     for kind in ("max_pool", "unfold", "conv_lstm"):
@@ -370,7 +370,7 @@ def torch_layers():
      "adaptive_max_pool", "unfold", "fold", "pad", "reflection_pad", "replication_pad", "circular_pad", "upsample",
      "pixel_shuffle", "pixel_unshuffle"],
 )  # fmt: skip
-def test_what_a_kind_says_it_sees_is_what_changes_in_pytorch(kind):
+def test_declared_dependences_agree_with_pytorch(kind):
     torch = pytest.importorskip("torch")
     run = torch_layers()[kind]
     words = {"same", "causal", "caffe"}

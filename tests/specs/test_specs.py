@@ -52,7 +52,7 @@ def test_a_specification_meets_its_expectations(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", some(NAMES, 10))
-def test_a_specification_says_what_it_is(name: str) -> None:
+def test_a_specification_has_name_source_and_task(name: str) -> None:
     network = shapecalc.load(name)
     document = network.origin.specification.document
     assert document is not None
@@ -63,7 +63,7 @@ def test_a_specification_says_what_it_is(name: str) -> None:
     assert missing == []
 
 
-def test_bare_names_are_of_one_network_each() -> None:
+def test_bundled_names_are_unique() -> None:
     assert sorted(NAMES) == sorted(set(NAMES))
     stems = {os.path.basename(path).removesuffix(".yaml") for path, _ in MEMBERS}
     members_elsewhere = [
@@ -139,7 +139,7 @@ def test_lenet5_is_the_usual_table(name: str) -> None:
     _check_lenet(infer(name), TABLES["lenet5_classic"])
 
 
-def test_lenet5_fc_can_become_andrew_ngs() -> None:
+def test_lenet5_fc_with_andrew_ngs_settings() -> None:
     network = shapecalc.load("lenet5_fc", input="32x32x3", vars={"filters1": 8})
     table = TABLES["lenet5_ng"]
     first, *rows = table["rows"]
