@@ -1,4 +1,4 @@
-"""Hints on the input of a network that does not fit: the smallest that does, and the other layout."""
+"""Hints about the input of a network with shape errors: the smallest valid size, the other layout, a batch axis."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def _layout_doubt(graph: Graph) -> str:
 
 
 def _batch_doubt(graph: Graph) -> str:
-    """Return a doubt whether the one input of a network is an image with a batch axis before it, in HWC of one image.
+    """Return a note that the one input of a network may be an image with a batch axis before it (in HWC: a batch of 1).
 
-    (In HWC, several images are as likely a clip.)
+    (In HWC, several images are as likely a video clip.)
     """
     shape, *others = graph.inputs.values()
     if others or shape.rank != _IMAGE_RANK + 1:
@@ -94,10 +94,10 @@ def _is_image(sizes: Sequence[Dim]) -> bool:
 
 
 def smallest_input(graph: Graph) -> str:
-    """Return in words how large the one input must be for the network to fit, as `…the smallest input is 259×259`.
+    """Return a hint on the smallest valid size of the one input, as `…the smallest input is 259×259`.
 
-    A square input stays one; of any other, the axes that are long enough keep their length. Nothing is returned where
-    nothing was found in bounded time, or where larger does not help.
+    A square input stays square; otherwise axes that are long enough keep their length. The hint is empty if no
+    size was found in bounded time, or if a larger one does not help.
     """
     maps = [name for name, shape in graph.inputs.items() if shape.rank > 1]
     if len(maps) != 1 or len(graph.nodes) > _MOST_NODES:
@@ -154,7 +154,7 @@ class _Trials:
             return ()
         if len(set(start)) == 1:
             size = self._bisected(large[0] // 2, large[0], lambda size: (size,) * len(start))
-            while self.problems((size,) * len(start)):  # large enough, but branches may not meet
+            while self.problems((size,) * len(start)):  # large enough, but merged branches may differ in size
                 size += 1
             return (size,) * len(start)
         for axis in range(len(start)):

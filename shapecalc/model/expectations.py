@@ -86,7 +86,7 @@ def _size(sizes: tuple[Any, ...]) -> str:
 
 
 def _found(what: str, report: Report, outputs: dict[str, tuple[Any, ...]]) -> Any:
-    """Return the figure of an expectation. Errors: `KeyError` for a name that is not there."""
+    """Return the figure of an expectation. Errors: `KeyError` for an unknown name."""
     if what.startswith("layer."):
         name, _, field = what.removeprefix("layer.").rpartition(".")
         line = report.line(name)

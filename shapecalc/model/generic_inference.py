@@ -1,7 +1,7 @@
 """Graph to sizes on any kind of number: constraints are collected as data, and raise nothing.
 
 `inference` works on ints, where a constraint that is not met is an error at once. Here the sizes may be symbols,
-columns or ints, and the constraints are handed on: symbols make assumptions of them, columns masks.
+columns or ints, and the constraints are returned: symbols assume them, columns mask by them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Condition", "GenericReport", "infer_generic", "size_on_any"]
 
 
 class Condition(NamedTuple):
-    """A constraint, and the index of the node that asks for it."""
+    """A constraint, and the index of the node that has it."""
 
     node: int
     constraint: Constraint
@@ -34,7 +34,7 @@ class Condition(NamedTuple):
 class GenericReport(NamedTuple):
     """The sizes of every layer of a graph, and their constraints.
 
-    Constraints between plain ints that are met are left out; one that is not is among the others.
+    Constraints between plain ints are left out if they are met.
     """
 
     graph: Graph
@@ -66,8 +66,9 @@ class GenericReport(NamedTuple):
 def infer_generic(graph: Graph, *, counts: bool = True, simplify: Callable[[Dim], Dim] | None = None) -> GenericReport:
     """Return the sizes of every layer of a graph whose sizes are of any kind of number, and their constraints.
 
-    Without `counts` only sizes are computed: parameters and MACs are 0. `simplify` is applied to every size before
-    anything is made of it.
+    Without `counts` only sizes are computed: parameters and MACs are 0. `simplify` is applied to every size before it
+    is used.
+
     Errors: `ShapeError` for what no number could fix: inputs with the wrong number of axes, a wrong number of inputs.
     """
     conditions: list[Condition] = []
@@ -124,7 +125,7 @@ def _goes_without_saying(constraint: Constraint) -> bool:
 
 
 def _shared_weights(graph: Graph, sizings: Sequence[Sizing]) -> Iterator[Condition]:
-    """Yield that a layer and the one whose weights it shares have tensors of the same sizes."""
+    """Yield the conditions that a layer and the one whose weights it shares have tensors of the same sizes."""
     for index, (node, sizing) in enumerate(zip(graph.nodes, sizings, strict=True)):
         if node.shares < 0:
             continue

@@ -1,4 +1,4 @@
-"""The part of a network that could be inferred, where the rest does not fit, and the inputs of that."""
+"""The part of a network that could be inferred after a shape error, and the inputs of the layers with errors."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ __all__ = ["given_to", "inferred_part", "is_made_of_others"]
 
 
 def inferred_part(graph: Graph, sizings: Sequence[Sizing | None]) -> tuple[Graph, list[Sizing]]:
-    """Return the graph of the layers whose sizes are known, and these sizes: of every branch up to its failure.
+    """Return the graph of the layers whose sizes are known, and these sizes: of every branch up to its shape error.
 
-    A layer is sized only where all its inputs are, so that no reference of the part leads out of it. A layer that
-    shares the weights of one that is not known counts them itself. Expectations are of the whole network, so the part
-    has none.
+    A layer is inferred only if all its inputs are, so all references stay within the part. A layer that shares the
+    weights of one that is not in it counts them itself. Expectations are of the whole network, so the part has none.
     """
     known = {index: sizing for index, sizing in enumerate(sizings) if sizing is not None}
     place = {old: new for new, old in enumerate(known)}
@@ -54,7 +53,7 @@ def is_made_of_others(kind: str) -> bool:
 
 
 def given_to(graph: Graph, node: Node, inputs: tuple[Shape, ...], sides: tuple[Any, ...]) -> tuple[str, ...]:
-    """Return the inputs of a layer that does not fit, with their origins; as products where features disagree."""
+    """Return the inputs of a layer with a shape error, with their origins; as products if features disagree."""
     if all(ref.node < 0 for ref in node.inputs):
         return ()  # the input of the network is known to the reader
     told = []

@@ -53,7 +53,7 @@ def ranks_text(ranks: tuple[int, int | None]) -> str:
 
 
 def axis_names(kind: str, x: Shape) -> tuple[str, ...]:
-    """Return the names of the spatial axes of an input. Errors: `LayerError` where there are not 1, 2 or 3."""
+    """Return the names of the spatial axes of an input. Errors: `LayerError` unless there are 1, 2 or 3."""
     names = AXIS_NAMES.get(len(x.spatial)) if x.sizes else None
     if not names:
         raise wrong_rank(kind, x)
@@ -61,7 +61,7 @@ def axis_names(kind: str, x: Shape) -> tuple[str, ...]:
 
 
 def each_axis(layer: Any, name: str, rank: int) -> tuple[Any, ...]:
-    """Return an argument's value for each spatial axis. Errors: `LayerError` where it has another number of them."""
+    """Return an argument's value for each spatial axis. Errors: `LayerError` if it has another number of them."""
     values = per_axis(getattr(layer, name), rank)
     if len(values) != rank:
         raise LayerError(

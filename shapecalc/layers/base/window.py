@@ -84,7 +84,7 @@ class WindowAxis(NamedTuple):
         bounded = minimum(rounded, ceil_div(self.size + self.before, self.stride))
         if self.rounding == CEIL:
             return exact_where(bounded, self._ends)
-        caffe = rounded - minimum(self.before, 1) * (rounded - bounded)  # Caffe bounds it only where there is padding
+        caffe = rounded - minimum(self.before, 1) * (rounded - bounded)  # Caffe bounds it only if there is padding
         return exact_where(caffe, self._ends)
 
     def _ends(self, windows: Dim) -> tuple[Dim, Dim]:
@@ -92,7 +92,7 @@ class WindowAxis(NamedTuple):
         return (windows - 1) * self.stride + self.reach, self.padded
 
     def _ends_of_same(self, windows: Dim) -> tuple[Dim, Dim]:
-        """Return the same for `same` padding: it should not have to make up for a remainder of the stride."""
+        """Return the same for `same` padding, which is exact only without a remainder of the stride."""
         return (windows - 1) * self.stride + minimum(self.reach, self.stride), self.size
 
     def same_padding(self) -> tuple[Dim, Dim]:
@@ -101,7 +101,7 @@ class WindowAxis(NamedTuple):
         return total // 2, total - total // 2
 
     def constraint(self) -> Constraint | None:
-        """Return the constraint for a window to fit; None where it always does."""
+        """Return the constraint for a window to fit; None if it always does."""
         if self.same:
             return None
         return Constraint(self.reach, UP_TO, self.allowed, "window", f"padded input {self.name}", self.error)
@@ -112,7 +112,7 @@ class WindowAxis(NamedTuple):
         return self.padded if self.rounding == FLOOR else self.padded + self.stride - 1
 
     def error(self) -> LayerError:
-        """Return the error where the window does not fit, with hints."""
+        """Return the error if the window does not fit, with hints."""
         axes = (self,) if self.layer is None or self.x is None else spatial_axes(self.layer, self.x)
         kernel, size = ("×".join(str(getattr(axis, name)) for axis in axes) for name in ("kernel", "size"))
         window, whole = (
@@ -136,9 +136,9 @@ class WindowAxis(NamedTuple):
         )
 
     def padding_constraint(self, limit: str) -> Constraint:
-        """Return that a pool's padding is at most half its kernel (HALF), or less than its kernel (WINDOW).
+        """Return the limit of a pool's padding: at most half its kernel (HALF), or less than its kernel (WINDOW).
 
-        PyTorch requires the former, Caffe (`PoolingLayer::LayerSetUp`) and ONNX Runtime (`pool_attributes.h`) for the
+        PyTorch requires the former, Caffe (`PoolingLayer::LayerSetUp`) and ONNX Runtime (`pool_attributes.h`) the
         latter, so that no window contains only padding. All of them mean the kernel size without dilation.
         """
         padding = self.before if self.before is self.after else maximum(self.before, self.after)
@@ -147,12 +147,12 @@ class WindowAxis(NamedTuple):
         return Constraint(2 * padding, UP_TO, self.kernel, "2·padding", "kernel_size", self._half_error)
 
     def _half_error(self) -> LayerError:
-        told = "this is PyTorch's limit; padding_limit: window allows any padding below kernel_size, as Caffe does"
-        return self._too_much_padding(f"more than half of kernel_size {self.kernel}", told, self.kernel // 2)
+        why = "this is PyTorch's limit; padding_limit: window allows any padding below kernel_size, as Caffe does"
+        return self._too_much_padding(f"more than half of kernel_size {self.kernel}", why, self.kernel // 2)
 
     def _window_error(self) -> LayerError:
-        told = "a window would contain only padding; padding_limit: any allows it"
-        return self._too_much_padding(f"not less than kernel_size {self.kernel}", told, self.kernel - 1)
+        why = "a window would contain only padding; padding_limit: any allows it"
+        return self._too_much_padding(f"not less than kernel_size {self.kernel}", why, self.kernel - 1)
 
     def _too_much_padding(self, words: str, why: str, most: Dim) -> LayerError:
         return LayerError(
@@ -167,8 +167,8 @@ class WindowAxis(NamedTuple):
 def spatial_axes(layer: Any, x: Shape) -> tuple[WindowAxis, ...]:
     """Return the windows of a layer over the spatial axes of its input.
 
-    The layer has `kernel_size`, `stride`, `padding` and maybe, `dilation` and `rounding`.
-    Errors: `LayerError` where the input or an argument has another number of axes.
+    The layer has `kernel_size`, `stride`, `padding` and perhaps `dilation` and `rounding`.
+    Errors: `LayerError` if the input or an argument has another number of axes.
     """
     spatial = x.spatial
     rank = len(spatial)
@@ -247,11 +247,11 @@ def _changed(
 
 def output_constraint(axis: WindowAxis, output: Dim) -> Constraint:
     """Return the constraint that a transposed window's output is not empty once its padding is cropped."""
-    return Constraint(1, UP_TO, output, "", f"output {axis.name}", partial(_nothing_left, axis, output))
+    return Constraint(1, UP_TO, output, "", f"output {axis.name}", partial(_empty_output, axis, output))
 
 
-def _nothing_left(axis: WindowAxis, output: Dim) -> LayerError:
-    """Return the error where padding crops all of a transposed window's output, with hints."""
+def _empty_output(axis: WindowAxis, output: Dim) -> LayerError:
+    """Return the error if padding crops all of a transposed window's output, with hints."""
     whole = output + axis.before + axis.after
     most = (whole - 1) // 2
     return LayerError(
