@@ -49,7 +49,7 @@ def test_transposing_twice_is_the_identity() -> None:
         ("einsum", {"equation": "ij->ik"}, [(3, 4)], "names k, which no input has"),
         ("einsum", {"equation": "ij->ii"}, [(3, 4)], "names i more than once"),
         ("einsum", {"equation": "i1->i"}, [(3, 4)], "'1' where the letter of an axis is expected"),
-        ("einsum", {"equation": "...ijk->i"}, [(3, 4)], "names 3 beside the ellipsis"),
+        ("einsum", {"equation": "...ijk->i"}, [(3, 4)], "names 3 besides the ellipsis"),
     ],
 )
 def test_invalid_inputs(kind: str, arguments: dict[str, Any], shapes: list[tuple[int, ...]], message: str) -> None:

@@ -35,11 +35,11 @@ __all__ = [
     "Look",
     "Period",
     "adaptive",
-    "beside",
+    "aligned",
     "everything",
     "everywhere",
+    "folded",
     "fractional",
-    "laid_back",
     "of_window",
     "rearranged",
     "repeated",
@@ -137,7 +137,7 @@ def everything(index: int, x: Shape) -> Look:
     return Look(index, tuple([(everywhere(size), -1) for size in x.sizes]))
 
 
-def beside(index: int, x: Shape, output: Shape) -> Look:
+def aligned(index: int, x: Shape, output: Shape) -> Look:
     """Return the look of positions on the same position of an input: axes aligned from the last, size 1 broadcast."""
     moved = output.rank - x.rank
     axes = range(x.rank)
@@ -230,7 +230,7 @@ def unrolled(window: AxisDependence, positions: int, within: int, *, is_first: b
     )
 
 
-def laid_back(window: AxisDependence, within: int) -> AxisDependence:
+def folded(window: AxisDependence, within: int) -> AxisDependence:
     """Return what the positions of col2im's output depend on along the first axis, with all windows within each."""
 
     def seen(phase: int) -> range:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from shapecalc.dims import Dim
 from shapecalc.errors import LayerError, did_you_mean
 from shapecalc.layers.base.arguments import REQUIRED, Argument
-from shapecalc.layers.base.dependence import beside, everything
+from shapecalc.layers.base.dependence import aligned, everything
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -253,7 +253,7 @@ class Layer:
     def looks(self, output: Any, *inputs: Any, **_: Any) -> Iterable[Look]:
         """Return how the output depends on its inputs, on plain ints; on all of them by default."""
         if self.elementwise:
-            return [beside(i, x, output) for i, x in enumerate(inputs)]
+            return [aligned(i, x, output) for i, x in enumerate(inputs)]
         return [everything(i, x) for i, x in enumerate(inputs)]
 
     def doubt(self, *inputs: Any, **_: Any) -> str:

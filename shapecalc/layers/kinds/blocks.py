@@ -96,7 +96,7 @@ _FEED_FORWARD = """
     - layer_norm: {eps: layer_norm_eps, bias: bias}
       when: not norm_first
     """
-"""The half of a transformer layer that works on each token alone."""
+"""The feed-forward part of a transformer layer."""
 
 
 class _TransformerLayer(Composite):
@@ -115,7 +115,7 @@ class _TransformerLayer(Composite):
 class TransformerEncoderLayer(_TransformerLayer):
     """Transformer encoder layer: self-attention and a feed-forward network, each with a residual connection and a norm.
 
-    Arguments and parameters are those of PyTorch's `nn.TransformerEncoderLayer`: the normalisation stands after
+    Arguments and parameters are those of PyTorch's `nn.TransformerEncoderLayer`: the normalisation is applied after
     each sum, or before each part with `norm_first`. The input is (length, d_model).
     """
 
@@ -260,8 +260,8 @@ class PatchEmbedding(Composite):
 class PatchMerging(Composite):
     """Patch merging: concatenates the channels of each 2×2 square and halves their number, as in Swin.
 
-    The normalisation stands before the linear layer (Swin), or after it with `norm_after` (Swin v2). The map must be
-    one of a network with `layout: HWC`, whose last axis is the channels.
+    The normalisation is applied before the linear layer (Swin), or after it with `norm_after` (Swin v2). The network
+    must have `layout: HWC`, with the channels as the last axis.
     """
 
     kind = "patch_merging"
@@ -291,7 +291,7 @@ class PatchMerging(Composite):
 class ShiftedWindowAttention(Composite):
     """Shifted window attention of Swin: rolls the map, attends within windows, and restores the map.
 
-    `position: mlp` computes its position biases by a small network (Swin v2). Where the window covers the map,
+    `position: mlp` computes its position biases with a small network (Swin v2). Where the window covers the map,
     torchvision does not shift; that changes no size or count.
     """
 

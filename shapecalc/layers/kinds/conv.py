@@ -50,9 +50,9 @@ class _Convolution(Windowed):
         return self.padding_mode == ZEROS and not isinstance(self.padding, (str, tuple))
 
     def _is_copied(self, x: Shape) -> Dim:
-        """Return 1 where PyTorch pads a copy of the input and convolves that, else 0.
+        """Return 1 if PyTorch pads a copy of the input and convolves that, else 0.
 
-        It does so unless it pads zeros, as many before as after. (With a stride, `same` is Keras', who has no such
+        It does so unless it pads zeros, as many before as after. (With a stride, `same` is Keras', which makes no such
         copy.)
         """
         if self._pads_evenly:

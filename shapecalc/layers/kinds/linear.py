@@ -33,7 +33,7 @@ class _Connected(Layer):
             yield Constraint(self.features_in(x), EQUAL, self.in_features, *names, self.unmet(x))
 
     def unmet(self, x: Shape) -> Callable[[], LayerError] | None:
-        """Return the error where the features of the input are not `in_features`; None for the usual one."""
+        """Return the error if the features of the input are not `in_features`; None for the usual one."""
         return None
 
     def weights(self, x: Shape) -> WeightShapes:

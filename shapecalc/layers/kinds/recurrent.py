@@ -1,6 +1,6 @@
 """Recurrent layers over a sequence (length, features), stacked, in one or both directions.
 
-At every step each gate multiplies the step's input and the hidden state by a matrix of its own: those products are the
+At every step each gate multiplies the step's input and the hidden state by its own matrices: these products are the
 multiply-accumulates. The element-wise rest of a cell is not counted.
 """
 
@@ -42,7 +42,7 @@ class _Recurrent(Layer):
     gates: ClassVar[int] = 1
     saves = TRAINED
     kept_of_step: ClassVar[int] = 1
-    """How many tensors of the hidden size each step of a layer leaves for the backward pass."""
+    """How many tensors of the hidden size each step of a layer saves for the backward pass."""
 
     hidden_size = Integer("features of the hidden state", also=["units"], symbol="H")
     input_size = Stated("features of the input")
@@ -60,7 +60,7 @@ class _Recurrent(Layer):
 
     @property
     def _state(self) -> Dim:
-        """The features of the output hidden state: the projection's, where there is one."""
+        """The features of the output hidden state: the projection's, if there is one."""
         return self.hidden_size
 
     @property
@@ -124,7 +124,7 @@ class _Recurrent(Layer):
         return x.sizes[-1]
 
     def kept(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
-        """Return what the layers keep of each step, and the masks of the dropout between them.
+        """Return what the layers save of each step, and the masks of the dropout between them.
 
         That is PyTorch's own loop over the steps; oneDNN and cuDNN keep a workspace, whose size they do not document.
         A given initial cell state is an input.
@@ -134,7 +134,7 @@ class _Recurrent(Layer):
         return [(steps + masks, 0)]
 
     def kept_for_weights(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
-        """Return what the matrices are multiplied by: states before every step, and the inputs of further layers."""
+        """Return the factors of the matrices: states before every step, and the inputs of further layers."""
         own = x.sizes[0] * self._cells * self._state - total(s.elements for s in states[:1])
         return [(own + x.sizes[0] * self._between, 0)]
 
@@ -144,7 +144,7 @@ class _Recurrent(Layer):
 
     @property
     def _between(self) -> Dim:
-        """The features that go from one layer to the next, all together."""
+        """The features passed from one layer to the next, in total."""
         return (self.num_layers - 1) * self._directions * self._state
 
 
@@ -271,7 +271,7 @@ class ConvLSTM(Layer):
 
     out_channels = Integer("channels of the hidden state", also=["filters"], symbol="C_out", role=CHANNELS_OUT)
     kernel_size = PerAxis("size of the window", symbol="k", role=KERNEL)
-    stride = PerAxis("how far the window moves", 1, also=["strides"], symbol="s", role=STRIDE)
+    stride = PerAxis("step of the window", 1, also=["strides"], symbol="s", role=STRIDE)
     padding = Padding("zeros around the input; or same, or valid (none)", words=("same", "valid"), symbol="p",
                       role=PADDING)  # fmt: skip
     dilation = PerAxis("distance between the window's taps", 1, also=["dilation_rate"], symbol="d",
@@ -330,7 +330,7 @@ class ConvLSTM(Layer):
         return [(x.sizes[0] * self._hidden(x).elements, 0)]  # the hidden state before every step
 
     def looks(self, output: Any, x: Shape) -> list[Look]:
-        """The window of the input, as much wider as the hidden state's has gone by the last step (of all before it)."""
+        """Return the window of the input, widened by the hidden state's windows over all earlier steps."""
         frame, steps = self._frame(x), x.sizes[0] - 1
         dependences = []
         for axis in spatial_axes(self, frame):

@@ -19,7 +19,7 @@ __all__ = ["Argmax", "Max", "Mean", "Min", "Sum"]
 
 
 class _Reduction(Layer):
-    """What reductions share: the axes that go, or shrink to 1."""
+    """What reductions share: the axes that are removed, or reduced to 1."""
 
     dim = AxisNumbers("the axes that are reduced; all by default", None, channels=True, also=["axis"])
     keepdim = Flag("keep the axes, with size 1", False, also=["keepdims"])
