@@ -243,11 +243,11 @@ class Network:
 def _in_order(problems: Sequence[Problem], file: str) -> list[Problem]:
     """Return the problems in the order of the source: first those of the specification's own file."""
 
-    def place(problem: Problem) -> tuple[int, str, int, int]:
+    def location(problem: Problem) -> tuple[int, str, int, int]:
         mark = problem.mark
         return (int(mark.source.name != file), mark.source.name, mark.line, mark.column) if mark else (2, "", 0, 0)
 
-    return sorted(problems, key=place)
+    return sorted(problems, key=location)
 
 
 def load(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None) -> Network:  # noqa: A002

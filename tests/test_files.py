@@ -373,7 +373,7 @@ def test_a_part_file_belongs_to_one_process(tmp_path):
     again = PartFile(str(file), resumes=True)
     assert again.was_there
     assert again.stream.read() == b"1\n"
-    again.go_on_at(1)
+    again.resume_at(1)
     again.write(b"2\n")
     again.keep()
     assert file.read_bytes() == b"12\n"

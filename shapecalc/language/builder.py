@@ -38,7 +38,7 @@ __all__ = ["GraphBuilder", "Proto"]
 MAX_STEPS = 3 * MAX_LAYERS
 """The maximum number of items to expand, including empty blocks and layers left out.
 
-A long expression, one that goes through long lists, and a block with arguments of its own are several.
+A long expression, one that uses long lists, and a block with arguments count as several.
 """
 
 _ITEMS_A_STEP = 10
@@ -140,7 +140,7 @@ class GraphBuilder(Written):
         return tuple([read_reference(item, scope, variables) for item in listed(entry.own["from"])])
 
     def _turns(self, entry: Entry, scope: Scope, variables: Mapping[str, Any]) -> Iterator[tuple[Turn, str]]:
-        """Yield the variables of every turn of a repeated item, and the name of its copy."""
+        """Yield the variables of every iteration of a repeated item, and the name of its copy."""
         base = entry.own.get("name")
         for turn in turns_of(entry.own, variables, MAX_LAYERS):
             self._count_steps(entry, scope, entry.work, self._lists + scope.lists)
@@ -150,7 +150,7 @@ class GraphBuilder(Written):
     def _skip(
         self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
     ) -> tuple[Flow, ...]:
-        """Pass on the input of a layer that is switched off; its name then refers to that."""
+        """Return the input of a layer that is switched off; the layer's name then refers to it."""
         if _takes_by_turn(entry):
             return flow
         flow = self._given(entry, scope, variables, flow)
@@ -195,13 +195,13 @@ class GraphBuilder(Written):
         scope.define(name, flows, (start, len(self.nodes)))
         if "share" in entry.own:
             owner = reference_text(entry.own["share"], variables)
-            if owner != name or not entry.is_repeated:  # of copies that share the weights of one, that one has them
+            if owner != name or not entry.is_repeated:  # among copies that share weights, the owner has them
                 read_reference(entry.own["share"], scope, variables)
                 self.shares.append((start, len(self.nodes), scope.pending(owner, 0, entry.own["share"].mark)))
         return flows
 
     def _definition(self, kind: str, scope: Scope) -> BlockDefinition | None:
-        """Return the block that a word names: none within a composite.
+        """Return the block with a name: none within a composite.
 
         Within a block that has the name of a kind, that name is the kind.
         """
@@ -211,7 +211,7 @@ class GraphBuilder(Written):
     def _layer(
         self, cls: type[Layer], entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
     ) -> tuple[tuple[Flow, ...], Layer | None]:
-        """Return the inputs of a layer, and the layer itself (None where its arguments are wrong)."""
+        """Return the inputs of a layer, and the layer itself (None if its arguments are wrong)."""
         value = entry.value
         if cls.branches:
             branches, value = branches_of(cls, entry.value)
@@ -226,12 +226,12 @@ class GraphBuilder(Written):
     def _branch(
         self, branch: Value, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
     ) -> tuple[Flow, ...]:
-        """Return the ends of a branch: one, or of an item with `for` one for each of its values."""
+        """Return the outputs of a branch: one, or for an item with `for` one for each of its values."""
         if isinstance(branch, Scalar):
             return (read_reference(branch, scope, variables),)
         if isinstance(branch, ListValue):
             return self.expand(branch.items, scope, variables, flow)[:1]
-        if isinstance(branch, MapValue) and {*branch.keys()} == {"for", "from"}:  # references alone
+        if isinstance(branch, MapValue) and {*branch.keys()} == {"for", "from"}:  # only references
             own = dict(zip(branch.keys(), [item for _, item in branch.pairs], strict=True))
             turns = list(turns_of(own, variables, MAX_LAYERS))
             self._add_steps(len(turns), branch.mark, scope)

@@ -41,13 +41,13 @@ KEYS = {
 }
 
 MAX_VARIABLES = 200
-"""The most variables that a specification may have, or arguments that a block may."""
+"""The maximum number of variables of a specification, or of arguments of a block."""
 
 MAX_FILES = 100
-"""The most files that a specification may use."""
+"""The maximum number of files that a specification may use."""
 
 MAX_VARIANTS = 1_000
-"""The most members that a family may have."""
+"""The maximum number of members of a family."""
 
 RESERVED = ("i", "true", "false", "none", "null", "and", "or", "not", "in", "if", "else", "input")
 _REQUIRED = "required"
@@ -56,7 +56,7 @@ _VARIANT_KEYS = ("vars", "expect", "input", "name", "source", "description", "ta
 
 
 class BlockDefinition(NamedTuple):
-    """A group of layers with arguments; `arguments` maps a name to its default, or to None where it is required."""
+    """A group of layers with arguments; `arguments` maps a name to its default, or to None if it is required."""
 
     name: str
     arguments: dict[str, Value | None]
@@ -124,7 +124,7 @@ class Document(NamedTuple):
     mark: Mark
 
     def text(self, key: str) -> str:
-        """Return the text of a key, or an empty one where it is absent."""
+        """Return the text of a key, or an empty one if it is absent."""
         value = self.keys.get(key)
         return value.text if isinstance(value, Scalar) and value.value is not None else ""
 
@@ -135,7 +135,7 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, Sequen
     `reader` reads the files that `use:` names; without one there are none.
     """
     problems = Problems()
-    if isinstance(value, ListValue):  # a list of layers alone
+    if isinstance(value, ListValue):  # only a list of layers
         mark = value.mark
         return Document({"layers": value}, {"layers": mark}, {}, {}, {}, mark), problems
     if not isinstance(value, MapValue):
@@ -177,7 +177,7 @@ def _mapping(value: Value | None, what: str, problems: Problems) -> list[tuple[S
 
 
 def find_name_fault(key: Scalar) -> Problem | None:
-    """Return the problem of the name of a variable. Expressions are read as Python's, but letters as they stand."""
+    """Return the problem of the name of a variable. It must be ASCII: Python normalises other letters."""
     if key.text in RESERVED:
         why = "it is reserved"
     elif key.text.isidentifier() and key.text.isascii():
@@ -241,7 +241,7 @@ def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
 
 
 def _used_blocks(keys: dict[str, Value], reader: Reader | None, problems: Problems) -> dict[str, BlockDefinition]:
-    """Return the blocks of the files that `use:` names, and of those that they use: a file's own go before theirs."""
+    """Return the blocks of the files that `use:` names, and of those that they use; a file's own take precedence."""
     if "use" not in keys:
         return {}
     blocks: dict[str, BlockDefinition] = {}

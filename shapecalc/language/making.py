@@ -33,7 +33,7 @@ class Maker:
     def layer(
         self, cls: type[Layer], entry: Entry, value: Value | None, scope: Scope, variables: Mapping[str, Any]
     ) -> Layer | None:
-        """Return the layer of an item, as `make` does, at once where its value was read before and cannot change."""
+        """Return the layer of an item, as `make` does, cached if its value is constant and was read before."""
         if value is None or value is not entry.value:
             return self.make(cls, entry, value, scope, variables)
         key = id(value)
@@ -47,7 +47,7 @@ class Maker:
     def make(
         self, cls: type[Layer], entry: Entry, value: Value | None, scope: Scope, variables: Mapping[str, Any]
     ) -> Layer | None:
-        """Return the layer that an item describes; None, and the problems reported, where it is wrong."""
+        """Return the layer that an item describes; if it is wrong, report the problems and return None."""
         values = self._arguments(cls, entry, value, scope, variables)
         if values is None:
             return None
@@ -56,7 +56,7 @@ class Maker:
             layer = self._layers.get(key)
             if layer is None:
                 layer = self._layers[key] = cls(**values).under_name(entry.kind)
-        except TypeError:  # a value that has no hash: an array
+        except TypeError:  # a value without a hash: an array
             layer = cls(**values).under_name(entry.kind)
         except LayerError as error:
             self.report(error.at(entry.mark, entry.kind), scope)
@@ -66,7 +66,7 @@ class Maker:
     def _arguments(
         self, cls: type[Layer], entry: Entry, value: Value | None, scope: Scope, variables: Mapping[str, Any]
     ) -> dict[str, Any] | None:
-        """Return the arguments of an item; None, and the problems reported, where one is wrong."""
+        """Return the arguments of an item; if one is wrong, report the problems and return None."""
         pairs: list[tuple[str, Value]] = []
         names, good = cls.argument_names(), True
         if isinstance(value, MapValue):

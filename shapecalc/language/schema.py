@@ -39,7 +39,7 @@ def specification_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "shapecalc specification",
         "description": "The architecture of a neural network: its input, its layers, what is expected of it.",
-        # Not anyOf: of every mistake a validator would then say that the whole "is not valid under any of the schemas".
+        # Not anyOf: a validator would then call the whole "not valid under any of the given schemas".
         "if": {"type": "array"},
         "then": {"$ref": "#/$defs/layers"},
         "else": {"$ref": "#/$defs/document"},
@@ -125,7 +125,7 @@ def _figures(known: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _layer() -> dict[str, Any]:
-    """Return the schema of an item: a kind alone, or one kind with its arguments and layer-level keys."""
+    """Return the schema of an item: a kind, or one kind with its arguments and layer-level keys."""
     words = {name: cls for cls in KINDS.values() for name in (cls.kind, *cls.also)}
     kinds = {name: _kind(cls, stated_rank(name) if _is_per_axis(cls) else None) for name, cls in words.items()}
     alone = {"anyOf": [{"enum": list(words)}, _NAME], "description": "a kind of layer, or a block"}
@@ -158,7 +158,7 @@ def _branches() -> dict[str, Any]:
 
 
 def _arguments(cls: type[Layer], rank: int | None) -> dict[str, Any]:
-    """Return the schema of the value of a kind: its arguments, or its first argument alone.
+    """Return the schema of the value of a kind: its arguments, or only its first argument.
 
     Under a name that implies a rank, a list has one number for each axis.
     """

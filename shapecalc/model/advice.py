@@ -57,11 +57,11 @@ def _layout_doubt(graph: Graph) -> str:
         if shape.rank != _IMAGE_RANK or not _is_image(shape.sizes if shape.channels_last else shape.sizes[::-1]):
             continue
         if shape.channels_last:
-            read, layout, place, turned = "height × width × channels", CHW, "first", (*shape.sizes[1:], shape.sizes[0])
+            read, layout, end, turned = "height × width × channels", CHW, "first", (*shape.sizes[1:], shape.sizes[0])
         else:
-            read, layout, place, turned = "channels × height × width", HWC, "last", (shape.sizes[2], *shape.sizes[:2])
+            read, layout, end, turned = "channels × height × width", HWC, "last", (shape.sizes[2], *shape.sizes[:2])
         written = "x".join(map(str, turned))
-        return f"sizes are read as {read} here: write {written}, or layout: {layout} if the channels come {place}"
+        return f"sizes are read as {read} here: write {written}, or layout: {layout} if the channels come {end}"
     return ""
 
 

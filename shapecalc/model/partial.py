@@ -24,16 +24,16 @@ def inferred_part(graph: Graph, sizings: Sequence[Sizing | None]) -> tuple[Graph
     weights of one that is not in it counts them itself. Expectations are of the whole network, so the part has none.
     """
     known = {index: sizing for index, sizing in enumerate(sizings) if sizing is not None}
-    place = {old: new for new, old in enumerate(known)}
+    new_index = {old: new for new, old in enumerate(known)}
 
     def moved(ref: Reference) -> Reference:
-        return ref if ref.node < 0 else Reference(place[ref.node], ref.output)
+        return ref if ref.node < 0 else Reference(new_index[ref.node], ref.output)
 
     nodes = []
     for index in known:
         node = graph.nodes[index]
         nodes.append(
-            node._replace(inputs=tuple([moved(ref) for ref in node.inputs]), shares=place.get(node.shares, -1))
+            node._replace(inputs=tuple([moved(ref) for ref in node.inputs]), shares=new_index.get(node.shares, -1))
         )
     outputs = {
         name: moved(ref)

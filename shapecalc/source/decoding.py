@@ -7,7 +7,7 @@ import re
 from shapecalc.errors import Mark, Problem, Source
 from shapecalc.source.assembly import StopReadingError
 
-__all__ = ["MAX_BYTES", "UNREADABLE", "check_text", "decode", "place_of"]
+__all__ = ["MAX_BYTES", "UNREADABLE", "check_text", "decode", "mark_at"]
 
 MAX_BYTES = 64 * 2**20
 """How long a text may be."""
@@ -36,9 +36,9 @@ def decode(text: str | bytes, source: Source) -> str:
             ) from None
         start = error.start
         source.text = text.decode("utf-8-sig", "replace")
-        place = place_of(source, len(text[:start].decode("utf-8-sig")))
+        mark = mark_at(source, len(text[:start].decode("utf-8-sig")))
         message = f"the file is not UTF-8 text: it contains the byte 0x{text[start]:02X}"
-        raise StopReadingError(Problem(message, place, hint="save it as UTF-8")) from None
+        raise StopReadingError(Problem(message, mark, hint="save it as UTF-8")) from None
 
 
 def _binary(source: Source) -> Problem:
@@ -53,14 +53,14 @@ def check_text(source: Source) -> None:
     found = UNREADABLE.search(text)
     if found:
         message = f"the character U+{ord(found[0]):04X} is not allowed in YAML"
-        raise StopReadingError(Problem(message, place_of(source, found.start()), hint="remove it"))
+        raise StopReadingError(Problem(message, mark_at(source, found.start()), hint="remove it"))
     found = re.search(_TAG_DIRECTIVE, text) if "%TAG" in text else None
     if found:  # reading these takes the square of their number
         message = "a `%TAG` directive is not read: a specification is plain values"
-        raise StopReadingError(Problem(message, place_of(source, found.end() - 1), hint="remove the line"))
+        raise StopReadingError(Problem(message, mark_at(source, found.end() - 1), hint="remove the line"))
 
 
-def place_of(source: Source, offset: int) -> Mark:
+def mark_at(source: Source, offset: int) -> Mark:
     """Return the mark of the character at an offset of the text."""
     lines = (source.text[:offset] + "x").splitlines()
     return Mark(source, len(lines), len(lines[-1]))

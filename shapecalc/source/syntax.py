@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Mark, Problem, Source
-from shapecalc.source.decoding import place_of
+from shapecalc.source.decoding import mark_at
 from shapecalc.source.values import short
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def _mark_of(mark: Any, source: Source) -> Mark:
     if not source.line(line):
         written = source.text.rstrip()
         if source.text[: len(written)].count("\n") < line - 1:
-            return place_of(source, max(0, len(written) - 1))
+            return mark_at(source, max(0, len(written) - 1))
     return Mark(source, line, column)
 
 

@@ -531,5 +531,5 @@ def test_with_too_many_gaps_only_the_ends_are_reported(monkeypatch):
               {"transposed_conv": {"out_channels": 1, "kernel_size": 3, "stride": 2, "padding": 1}}]  # fmt: skip
     fields = fields_of(layers, "1x30x30")
     before = [fields.region("transposed_conv1", (at, at)) for at in range(9, 13)]
-    monkeypatch.setattr("shapecalc.questions.receptive_field.places.Gaps.afford", lambda *_: False)
+    monkeypatch.setattr("shapecalc.questions.receptive_field.positions.Gaps.afford", lambda *_: False)
     assert [fields.region("transposed_conv1", (at, at)) for at in range(9, 13)] == before

@@ -15,7 +15,7 @@ from shapecalc.layers.base.dependence import CIRCULAR, shifted
 from shapecalc.layers.base.layer import Layer
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.inference import size_layer
-from shapecalc.questions.receptive_field.places import Gaps, seen
+from shapecalc.questions.receptive_field.positions import Gaps, seen
 
 
 def a_map(*sizes):

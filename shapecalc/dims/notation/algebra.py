@@ -213,20 +213,20 @@ class Algebra:
                 continue
             inside: list[Term] = []
             outside: list[Term] = []
-            place = -1
+            index = -1
             for term in terms:
                 rest = _without(list(term.factors), _of([Term(1, smallest.factors)]))
                 if rest is None:
                     outside.append(term)
                 else:
-                    place = len(outside) if place < 0 else place
+                    index = len(outside) if index < 0 else index
                     inside.append(Term(term.coefficient, tuple(rest)))
             if len(inside) > 1:
                 common = math.gcd(*[term.coefficient for term in inside])
                 parts = self._gathered([Term(term.coefficient // common, term.factors) for term in inside])
                 sum_ = self._add([(1, _of(parts))])
                 whole = Term(common, (self._atom(SUM, sum_.value, (sum_,)), *smallest.factors))
-                return self._gathered([*outside[:place], whole, *outside[place:]])
+                return self._gathered([*outside[:index], whole, *outside[index:]])
         return terms
 
     def _is_left_out(self, expression: Expression, value: int) -> bool:

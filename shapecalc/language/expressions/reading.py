@@ -25,9 +25,9 @@ from shapecalc.language.expressions.syntax import HINT, OPERATORS_REFUSED, REFUS
 __all__ = ["MAX_NESTING", "MAX_PARTS", "Reader", "Run"]
 
 MAX_PARTS = 200
-"""How many numbers, names and operations an expression may have."""
+"""The maximum number of numbers, names and operations of an expression."""
 MAX_NESTING = 50
-"""How deep they may be nested."""
+"""The maximum depth of their nesting."""
 
 
 Run: TypeAlias = Callable[[Mapping[str, Any]], Any]
@@ -55,7 +55,7 @@ class Reader:
         return Piece(inside, self.start + len(before))
 
     def read(self, node: ast.expr) -> Run:
-        """Return the function that works a part out."""
+        """Return the function that evaluates a part."""
         self.parts += 1
         self.nesting += 1
         if self.parts > MAX_PARTS:
@@ -73,7 +73,7 @@ class Reader:
         return run
 
     def operator(self, node: ast.expr, sign: ast.AST, known: Mapping[type[ast.AST], Any]) -> Any:
-        """Return the entry of an operator, or refuse it."""
+        """Return the entry of an operator; raise the error for an unknown one."""
         if type(sign) not in known:
             shown, hint = OPERATORS_REFUSED[type(sign)]
             self.piece(node).refuse(f"{{}} has the unknown operator `{shown}`", hint)

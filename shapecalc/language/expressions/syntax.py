@@ -14,17 +14,17 @@ __all__ = ["HINT", "OPERATORS_REFUSED", "REFUSED", "one_line", "tree_of"]
 
 
 def one_line(text: str) -> str:
-    """Return a text of as many characters without line breaks and tabs."""
+    """Return a text of the same length without line breaks and tabs."""
     return "".join(" " if c in "\n\r\t\f" else c for c in text)
 
 
 def tree_of(text: str) -> ast.expr:
-    """Return Python's tree of the text, whatever Python may find wrong with it."""
+    """Return Python's tree of the text, or raise an ExpressionError for any syntax error."""
     line = one_line(text)
     start = len(line) - len(line.lstrip(" "))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Python warns of is refused below, or does not matter
+            warnings.simplefilter("ignore")  # whatever Python warns about is rejected below, or does not matter
             tree = ast.parse(line[start:], mode="eval").body
     except SyntaxError as error:
         at = min(start + max((error.offset or 1) - 1, 0), len(line.rstrip()))
@@ -57,7 +57,7 @@ _UNFINISHED = r"(?:[-+*/%<>=,(\[]|\b(?:and|or|not|if|else|in))\s*$"
 
 
 def _refuse_syntax(text: str, at: int) -> NoReturn:
-    """Report where a text stops being an expression, so far as Python's own answer is of use."""
+    """Report where a text stops being an expression, as far as Python's own error tells."""
     hint = next((hint for slip, hint in _SLIPS if slip in text.replace("==", "").replace("!=", "")), "")
     rest = text[at:].strip()
     if re.search(_UNFINISHED, text):
@@ -79,7 +79,7 @@ def _refuse_syntax(text: str, at: int) -> NoReturn:
 
 HINT = "an expression is arithmetic on numbers and variables, with comparisons, `x if c else y` and a few functions"
 
-# What Python has and an expression has not.
+# Python syntax that expressions do not have.
 REFUSED: dict[type[ast.expr], tuple[str, str]] = {
     ast.Attribute: ("an attribute", "use the variables as they are, without `.`"),
     ast.Lambda: ("a function of its own", HINT),

@@ -95,9 +95,9 @@ class AxisDependence(NamedTuple):
         """After how many positions the pattern repeats."""
         return self.seen.length if isinstance(self.seen, Period) else len(self.seen)
 
-    def at(self, place: int) -> range:
+    def at(self, position: int) -> range:
         """Return the positions that a position depends on, including those beyond the input's edges."""
-        turns, phase = divmod(place, self.period)
+        turns, phase = divmod(position, self.period)
         seen, on = self.seen[phase], turns * self.advance
         return range(seen.start + on, seen.stop + on, seen.step)
 
@@ -203,12 +203,12 @@ def transposed(kernel: int, stride: int, dilation: int, before: int) -> AxisDepe
     inverse = pow(stride // common, -1, step)
 
     def seen(phase: int) -> range:
-        place = phase + before
-        if place % common:
+        position = phase + before
+        if position % common:
             return range(0)
-        first = -((dilation * (kernel - 1) - place) // stride)  # the first whose window reaches it
-        first += (place // common * inverse - first) % step
-        last = place // stride
+        first = -((dilation * (kernel - 1) - position) // stride)  # the first whose window reaches it
+        first += (position // common * inverse - first) % step
+        last = position // stride
         return range(first, last + 1, step) if first <= last else range(0)
 
     return AxisDependence(_period(stride, seen), 1)
@@ -267,8 +267,8 @@ def resized(
     if period > output:  # it never repeats
         period, advance = output, size
 
-    def seen(place: int) -> range:
-        at = (place + moved) * rate - (moved if reach > 1 else 0)
+    def seen(position: int) -> range:
+        at = (position + moved) * rate - (moved if reach > 1 else 0)
         first = floor(at) - (reach // 2 - 1 if reach > 1 else 0)
         return range(floor(at), floor(at) + 1) if at.denominator == 1 else range(first, first + reach)
 
@@ -281,8 +281,8 @@ def adaptive(size: int, output: int) -> AxisDependence:
         return everywhere(size)
     period = output // gcd(size, output)
 
-    def seen(place: int) -> range:
-        return range(place * size // output, -(-(place + 1) * size // output))
+    def seen(position: int) -> range:
+        return range(position * size // output, -(-(position + 1) * size // output))
 
     return AxisDependence(_period(period, seen), size * period // output)
 
@@ -293,10 +293,10 @@ def fractional(size: int, output: int, kernel: int) -> AxisDependence:
     The last window ends at the edge; some cannot move at all (PyTorch's `FractionalMaxPooling.h`).
     """
 
-    def seen(place: int) -> range:
-        if place == output - 1:
+    def seen(position: int) -> range:
+        if position == output - 1:
             return range(size - kernel, size)
-        start, rest = divmod(place * (size - kernel), output - 1)
+        start, rest = divmod(position * (size - kernel), output - 1)
         return range(start, start + kernel + (rest > 0))
 
     return AxisDependence(_period(output, seen), size)

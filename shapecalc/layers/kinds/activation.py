@@ -57,11 +57,11 @@ class _AlongAxis(_Function):
         return ()
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
-        places = [aligned(0, x, output)]
+        looks = [aligned(0, x, output)]
         if self.dim is not None:
             axis = axis_index(self.dim, x)
-            places.append(rearranged(0, x, {i: i for i in range(x.rank) if i != axis}))
-        return places
+            looks.append(rearranged(0, x, {i: i for i in range(x.rank) if i != axis}))
+        return looks
 
 
 class _Entry(NamedTuple):

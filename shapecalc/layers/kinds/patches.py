@@ -125,7 +125,7 @@ class DeformableConv(Conv):
 
     offset_groups = Integer("groups of channels with their own offsets", 1, also=["deformable_groups"])
 
-    examples = (  # type: ignore[assignment]  # (likewise)
+    examples = (  # type: ignore[assignment]  # (as above)
         Example({"out_channels": 5, "kernel_size": 3, "padding": 1}, [(4, 10, 10), (18, 10, 10), (9, 10, 10)],
                 (5, 10, 10), 185, 18_000, "torchvision 0.28.0's DeformConv2d; MACs of the convolution by arithmetic"),
     )  # fmt: skip
@@ -134,13 +134,13 @@ class DeformableConv(Conv):
         yield from super().constraints(x)
         yield Constraint(self.offset_groups, DIVIDES, x.channels, "offset_groups", "channels of the input")
         taps = self.offset_groups * prod(per_axis(self.kernel_size, len(x.spatial)))
-        rank, places = len(x.spatial), self.output(x).spatial
+        rank, expected = len(x.spatial), self.output(x).spatial
         for name, given, channels in zip(("offset", "mask"), others, (rank * taps, taps), strict=False):
             if given.rank != x.rank:
                 raise LayerError(f"the {name} has {given.rank} axes, but the map has {x.rank}")
             yield Constraint(given.channels, EQUAL, channels, f"channels of the {name}", "those the window needs")
-            for size, place in zip(given.spatial, places, strict=True):
-                yield Constraint(size, EQUAL, place, f"size of the {name}", "that of the output")
+            for size, other in zip(given.spatial, expected, strict=True):
+                yield Constraint(size, EQUAL, other, f"size of the {name}", "that of the output")
 
     def output(self, x: Shape, *others: Shape) -> Shape:
         return super().output(x)
@@ -209,5 +209,5 @@ class ToTokens(Layer):
         return x.plain(prod(x.spatial), x.channels)
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
-        places = {} if x.rank > 2 else {i: 0 for i in range(x.rank) if i != x.channel_axis}
-        return [rearranged(0, x, {**places, x.channel_axis: 1})]
+        order = {} if x.rank > 2 else {i: 0 for i in range(x.rank) if i != x.channel_axis}
+        return [rearranged(0, x, {**order, x.channel_axis: 1})]

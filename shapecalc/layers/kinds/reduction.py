@@ -46,7 +46,7 @@ class _Reduction(Layer):
 
 def _kept_axes(x: Shape, axes: set[int], keepdim: bool) -> Look:
     left = [i for i in range(x.rank) if i not in axes]
-    return rearranged(0, x, {axis: axis if keepdim else place for place, axis in enumerate(left)})
+    return rearranged(0, x, {axis: axis if keepdim else index for index, axis in enumerate(left)})
 
 
 def _reduced(x: Shape, axes: set[int], keepdim: bool) -> Shape:

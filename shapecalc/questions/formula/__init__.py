@@ -153,7 +153,7 @@ def _symbolic_graph(graph: Graph, rebuild: Rebuild, used: Sequence[SymbolInUse])
         graph, problems = rebuild(variables)
         if problems:
             raise UsageError(refusal(", ".join(variables), problems[0]))
-    return with_sizes(graph, {place: symbolic.symbol(u.name) for u in used for place in u.places})
+    return with_sizes(graph, {axis: symbolic.symbol(u.name) for u in used for axis in u.axes})
 
 
 def _residue(domain: SizeSet | None) -> tuple[int, int] | None:
@@ -224,7 +224,7 @@ def _agrees(answer: Formulas, values: Mapping[str, int], graph: Graph, rebuild: 
         graph, problems = rebuild(variables)
         if problems:
             return False
-    graph = with_sizes(graph, {place: values[s.name] for s in answer.symbols for place in s.places})
+    graph = with_sizes(graph, {axis: values[s.name] for s in answer.symbols for axis in s.axes})
     try:
         report = infer(graph, batch=values.get(BATCH, 1))
     except ShapeError:

@@ -16,7 +16,7 @@ from shapecalc.model.answer import Answer
 from shapecalc.model.generic_inference import infer_generic
 from shapecalc.model.inference import sizings_of
 from shapecalc.questions.sizes.patterns import find_pattern_of
-from shapecalc.questions.sizes.scanning import Place, axis_names, free_sizes, scan, varied, with_sizes
+from shapecalc.questions.sizes.scanning import InputAxis, axis_names, free_sizes, scan, varied, with_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AxisSizes",
+    "InputAxis",
     "LegalSizes",
-    "Place",
     "axis_names",
     "find_pattern_of",
     "find_sizes",
@@ -118,14 +118,14 @@ def _find_sizes(graph: Graph) -> LegalSizes:
     found: list[AxisSizes] = []
     verified = 0
     for names in _input_groups(graph):
-        places = [(name, axis) for name in names for axis in range(len(free_sizes(graph.inputs[names[0]])))]
-        base = _legal_base(graph, places)
-        entries = [] if base is None or len(names) > 1 else [_entry(base, graph, (place,)) for place in places]
-        agreed, wrong = _verify(base or graph, [((p,), e.legal) for p, e in zip(places, entries, strict=False)])
+        input_axes = [(name, axis) for name in names for axis in range(len(free_sizes(graph.inputs[names[0]])))]
+        base = _legal_base(graph, input_axes)
+        entries = [] if base is None or len(names) > 1 else [_entry(base, graph, (axis,)) for axis in input_axes]
+        agreed, wrong = _verify(base or graph, [((p,), e.legal) for p, e in zip(input_axes, entries, strict=False)])
         if wrong or not entries:
-            axes = [tuple(p for p in places if p[1] == axis) for axis in sorted({axis for _, axis in places})]
+            axes = [tuple(p for p in input_axes if p[1] == axis) for axis in sorted({axis for _, axis in input_axes})]
             apart = base is not None and not wrong
-            groups = axes if apart else [tuple(places)]
+            groups = axes if apart else [tuple(input_axes)]
             entries = [_entry(base or graph, graph, group) for group in groups]
             agreed, _ = _verify(base or graph, [(g, e.legal) for g, e in zip(groups, entries, strict=True)])
         verified += agreed
@@ -172,33 +172,33 @@ def _input_groups(graph: Graph) -> list[list[str]]:
 
 def _are_coupled(graph: Graph, one: str, other: str) -> bool:
     """Return whether two inputs can be of a larger size together, where one of them alone cannot."""
-    places = [(one, 0)], [(other, 0)], [(one, 0), (other, 0)]
+    input_axes = [(one, 0)], [(other, 0)], [(one, 0), (other, 0)]
     most = _most(free_sizes(graph.inputs[one]))
-    alone, _, both = (sum(scan(varied(graph, group, range(1, most + 1)), most)[0]) for group in places)
+    alone, _, both = (sum(scan(varied(graph, group, range(1, most + 1)), most)[0]) for group in input_axes)
     return both > alone
 
 
-def _legal_base(graph: Graph, places: Sequence[Place]) -> Graph | None:
+def _legal_base(graph: Graph, input_axes: Sequence[InputAxis]) -> Graph | None:
     """Return the graph at a legal size, of which an axis can be varied; None where there is none with equal axes."""
     if not sizings_of(graph)[1]:
         return graph
-    legal, _ = find_pattern_of(partial(varied, graph, places))
-    near = legal.nearest(max((free_sizes(graph.inputs[name])[axis] for name, axis in places), default=1))
-    return with_sizes(graph, dict.fromkeys(places, near[-1])) if near else None
+    legal, _ = find_pattern_of(partial(varied, graph, input_axes))
+    near = legal.nearest(max((free_sizes(graph.inputs[name])[axis] for name, axis in input_axes), default=1))
+    return with_sizes(graph, dict.fromkeys(input_axes, near[-1])) if near else None
 
 
-def _entry(base: Graph, graph: Graph, places: Sequence[Place]) -> AxisSizes:
-    axes = tuple(dict.fromkeys(axis_names(graph.inputs[name])[axis] for name, axis in places))
-    given = [free_sizes(graph.inputs[name])[axis] for name, axis in places]
-    legal, exact_sizes = find_pattern_of(partial(varied, base, places), given)
-    names = tuple(dict.fromkeys(name for name, _ in places))
-    rounded = _rounded(base, dict(zip(places, given, strict=True)))
+def _entry(base: Graph, graph: Graph, input_axes: Sequence[InputAxis]) -> AxisSizes:
+    axes = tuple(dict.fromkeys(axis_names(graph.inputs[name])[axis] for name, axis in input_axes))
+    given = [free_sizes(graph.inputs[name])[axis] for name, axis in input_axes]
+    legal, exact_sizes = find_pattern_of(partial(varied, base, input_axes), given)
+    names = tuple(dict.fromkeys(name for name, _ in input_axes))
+    rounded = _rounded(base, dict(zip(input_axes, given, strict=True)))
     return AxisSizes(names, axes, tuple(given[: len(axes)]), len(axes) > 1, legal, exact_sizes, rounded)
 
 
-def _rounded(graph: Graph, given: Mapping[Place, int]) -> tuple[str, ...]:
+def _rounded(graph: Graph, given: Mapping[InputAxis, int]) -> tuple[str, ...]:
     """Return the layers at which the given size is first not exact."""
-    one = {place: Many([size]) for place, size in given.items()}
+    one = {axis: Many([size]) for axis, size in given.items()}
     inferred = infer_generic(with_sizes(graph, one), counts=False)
     names = []
     for node, sizing in zip(inferred.graph.nodes, inferred.sizings, strict=True):
@@ -221,7 +221,7 @@ def _divides_anew(inputs: Sequence[Any], outputs: Sequence[Any], sizing: Any, no
     return not all(exact(size, 1)[0] for shape in shapes for size in shape.sizes)
 
 
-def _verify(base: Graph, sets: Sequence[tuple[Sequence[Place], SizeSet]]) -> tuple[int, bool]:
+def _verify(base: Graph, sets: Sequence[tuple[Sequence[InputAxis], SizeSet]]) -> tuple[int, bool]:
     """Return at how many sizes plain inference agreed with the sets, and whether somewhere it did not."""
     choices = [_trials(sizes) for _, sizes in sets]
     longest = max((len(c) for c in choices), default=0)
@@ -232,7 +232,7 @@ def _verify(base: Graph, sets: Sequence[tuple[Sequence[Place], SizeSet]]) -> tup
     )
     chosen = list(combinations)[:_COMBINATIONS]
     for combination in chosen:
-        sizes = {p: size for (places, _), size in zip(sets, combination, strict=True) for p in places}
+        sizes = {p: size for (input_axes, _), size in zip(sets, combination, strict=True) for p in input_axes}
         right = all(size in members for (_, members), size in zip(sets, combination, strict=True))
         if (not sizings_of(with_sizes(base, sizes))[1]) != right:
             return 0, True

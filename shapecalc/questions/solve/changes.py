@@ -53,10 +53,10 @@ class ArgumentChange(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the change as the JSON contract has it."""
-        place = {"file": self.mark.source.name, "line": self.edit.line} if self.mark and self.edit else {}
+        where = {"file": self.mark.source.name, "line": self.edit.line} if self.mark and self.edit else {}
         lines = {"old_line": self.edit.old, "new_line": self.edit.new} if self.edit else {}
         return {
-            "layers": list(self.layers), "argument": self.argument, "old": self.old, "new": self.new, **place, **lines
+            "layers": list(self.layers), "argument": self.argument, "old": self.old, "new": self.new, **where, **lines
         }  # fmt: skip
 
 
@@ -81,12 +81,12 @@ def candidates(graph: Graph, sizings: Sequence[Sizing | None], problems: Sequenc
     distances = _distances(graph, failing)
     hints = _hints(graph, sizings, failing)
     yield from _input_changes(graph)
-    places: dict[Any, list[int]] = {}
+    by_location: dict[Any, list[int]] = {}
     for index in sorted(distances, key=lambda i: (distances[i], -i)):
         node = graph.nodes[index]
         key = (node.mark.source.name, *node.mark[1:3]) if node.mark and node.mark.line else index
-        places.setdefault(key, []).append(index)
-    for indices in list(places.values())[:_MOST_LAYERS]:
+        by_location.setdefault(key, []).append(index)
+    for indices in list(by_location.values())[:_MOST_LAYERS]:
         index = indices[0]
         block = _composite(graph, index)
         if block is not None:
@@ -127,9 +127,9 @@ def _same_place(graph: Graph, index: int) -> tuple[int, ...]:
     mark = graph.nodes[index].mark
     if mark is None or not mark.line:
         return (index,)
-    place = (mark.source.name, *mark[1:3])
+    where = (mark.source.name, *mark[1:3])
     return tuple(
-        i for i, node in enumerate(graph.nodes) if node.mark and (node.mark.source.name, *node.mark[1:3]) == place
+        i for i, node in enumerate(graph.nodes) if node.mark and (node.mark.source.name, *node.mark[1:3]) == where
     )
 
 

@@ -77,9 +77,9 @@ class Cells:
             except NeedsValueError as need:
                 axis = self._needed(need, ranges)
             else:
-                place = tuple(slice(a - c, b - c) for (a, b), (c, _) in zip(ranges, all_of, strict=True))
+                slices = tuple(slice(a - c, b - c) for (a, b), (c, _) in zip(ranges, all_of, strict=True))
                 for key, values in found.items():
-                    _store(results, key, place, values)
+                    _store(results, key, slices, values)
                 return
         for index in range(*ranges[axis]):
             self._fill(results, (*ranges[:axis], (index, index + 1), *ranges[axis + 1 :]), all_of)
@@ -267,7 +267,7 @@ def _elements(shape: Shape, known: dict[int, Any]) -> Any:
     return found
 
 
-def _store(results: Results, key: Any, place: tuple[slice, ...], values: Any) -> None:
+def _store(results: Results, key: Any, slices: tuple[slice, ...], values: Any) -> None:
     """Store values at their position; numbers beyond 64 bits make the array one of Python's ints."""
     array = results.get(key)
     if array is None:
@@ -275,4 +275,4 @@ def _store(results: Results, key: Any, place: tuple[slice, ...], values: Any) ->
     values = array_of(values) if isinstance(values, int) else values
     if values.dtype == object and array.dtype != object:
         array = results[key] = array.astype(object)
-    array[place] = values
+    array[slices] = values

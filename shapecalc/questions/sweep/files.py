@@ -125,7 +125,7 @@ class TextFile:
             raise not_this_sweep(target.name, "it is not a regular file")
         if self._file.was_there:
             self.start, keep = _place(self._file.stream, self._file.part, self.format, plan, condition)
-            self._file.go_on_at(keep)
+            self._file.resume_at(keep)
         elif target.status is not None:
             with opened_for_reading(target) as old:
                 self.start, keep = _place(old, target.name, self.format, plan, condition)
@@ -233,18 +233,18 @@ def _last_rows(stream: BinaryIO, begin: int, size: int, format_: str) -> tuple[i
     at = max(begin, size - max(_TAIL, 4 * begin))
     stream.seek(at)
     lines = stream.read(size - at).split(b"\n")
-    places = list(accumulate([len(line) + 1 for line in lines], initial=at))
-    for line, place in islice(zip(lines, places, strict=False), max(at > begin, len(lines) - 1 - COMPARED), None):
+    offsets = list(accumulate([len(line) + 1 for line in lines], initial=at))
+    for line, offset in islice(zip(lines, offsets, strict=False), max(at > begin, len(lines) - 1 - COMPARED), None):
         if found := _VARIANT[format_].match(line):
-            return place, int(found[1])
+            return offset, int(found[1])
     return None
 
 
 def _is_numbered(
-    stream: BinaryIO, places: tuple[int, int], variants: tuple[int, int], format_: str, *, is_all: bool
+    stream: BinaryIO, offsets: tuple[int, int], variants: tuple[int, int], format_: str, *, is_all: bool
 ) -> bool:
     """Return whether the rows between two positions have the numbers between two variants: all, or some in order."""
-    (at, end), (start, last) = places, variants
+    (at, end), (start, last) = offsets, variants
     stream.seek(at)
     rest = b""
     while at < end and len(rest) < _BLOCK:

@@ -92,10 +92,10 @@ class PartFile(OutputFile):
         """What is there, to be read."""
         return self._stream
 
-    def go_on_at(self, place: int) -> None:
+    def resume_at(self, offset: int) -> None:
         """Truncate the file at a position, and continue from there."""
         try:
-            self._stream.seek(place)
+            self._stream.seek(offset)
             self._stream.truncate()
         except OSError as error:
             raise self._failure(error) from None
