@@ -22,7 +22,7 @@ class Name(str):
 
 
 class Chain(NamedTuple):
-    """Equals: a symbol (or none), a rule, the rule with numbers, …, the number."""
+    """Equal parts: a symbol (or none), a rule, the rule with numbers, …, the number."""
 
     symbol: str
     trees: tuple[Tree, ...]

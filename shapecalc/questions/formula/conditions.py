@@ -20,9 +20,9 @@ __all__ = ["joint_conditions"]
 def joint_conditions(
     constraints: Iterable[Constraint], collapse: Collapse, least: Mapping[Any, int], write: Callable[[Any], str]
 ) -> tuple[str, ...]:
-    """Return as text the constraints of two symbols or more that are not trivial.
+    """Return the constraints on two or more symbols as text, without trivial ones.
 
-    `least` are the smallest values that symbols may have.
+    `least` are the minimum values of symbols.
     """
     shifted = {symbol: sympy.Dummy(integer=True, nonnegative=True) + low for symbol, low in least.items()}
     told: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""The symbols of formulas: the meaning of each, and the values with which the network fits."""
+"""The symbols of formulas: the meaning and the valid values of each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _AXES = {"D": "depth", "H": "height", "W": "width", "L": "length"}
 
 
 class SymbolInUse(NamedTuple):
-    """A symbol: its meaning, its value in the specification, and the values with which the network fits."""
+    """A symbol: its meaning, its value in the specification, and its valid values."""
 
     name: str
     meaning: str
@@ -51,7 +51,7 @@ def default_names(graph: Graph) -> list[str]:
 
 
 def find_symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
-    """Return the meaning of a symbol, and the values with which the network fits."""
+    """Return a symbol with its meaning and its valid values."""
     axes = _free_axes(graph)
     if name in graph.variables:
         return _variable(graph, rebuild, name)
@@ -89,7 +89,7 @@ def _spelled(value: Any) -> str:
 
 
 def refusal(name: str, problem: Problem) -> Problem:
-    """Return why a variable cannot be a symbol."""
+    """Return the problem of a variable that cannot be a symbol."""
     return Problem(
         f"{name} cannot be a symbol: it decides how the network is built, or is used where only a number is possible",
         problem.mark,

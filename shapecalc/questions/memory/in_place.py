@@ -1,4 +1,4 @@
-"""Which element-wise layers may write over what they read: all, none, or those of some families or kinds."""
+"""Which element-wise layers may run in place: all, none, or those of some families or kinds."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ NONE = "none"
 
 
 def read_in_place(given: Any) -> tuple[tuple[str, ...], Callable[[Layer], bool]]:
-    """Return the words of an option, and the predicate of its layers.
+    """Return the values of the option, and the predicate of its layers.
 
-    `given` is `all`, `none`, or some of `activations`, `normalisation`, `additions` and the names of kinds, as a text
+    `given` is `all`, `none`, or some of `activations`, `normalisation`, `additions` and the names of kinds, as a string
     with commas or a list. Errors: `UsageError`.
     """
     words = given.split(",") if isinstance(given, str) else list(given)

@@ -1,7 +1,7 @@
 """Which input sizes a network accepts: all that are legal, the smallest, and those without rounding.
 
-Every size is tried, from 1 to beyond three periods of the pattern that shows, on lists of candidates: one pass over
-the formulas for all of them. The pattern is then verified beyond what was tried, by plain inference.
+Every size is tried, from 1 to beyond three periods of its pattern, on lists of candidates: one pass over the formulas
+for all of them. The pattern is then verified beyond that, by plain inference.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ _FIRST = 512
 _COMBINATIONS = 24
 _TRIED_BEYOND = 4
 _MOST_WORK = 10_000_000
-"""The maximum number of tensors of candidates sized to find which inputs belong together: seconds."""
+"""The maximum number of candidates' tensors inferred to find which inputs must change together: seconds."""
 
 
 class AxisSizes(NamedTuple):
-    """The sizes that axes of the inputs may have: each of them on its own, or (`together`) all equal.
+    """The sizes that axes of the inputs may have: each separately, or (`together`) all equal.
 
     `exact` are those with which every window ends at the edge, and no map is broadcast.
-    `rounded` names the layers where the size as it is given is not exact.
+    `rounded` names the layers where the given size is not exact.
     """
 
     inputs: tuple[str, ...]
@@ -62,7 +62,7 @@ class AxisSizes(NamedTuple):
     rounded: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the axes as the JSON contract has them."""
+        """Return the axes in the form of the JSON contract."""
         return {
             "inputs": list(self.inputs),
             "axes": list(self.axes),
@@ -83,14 +83,14 @@ class _LegalSizesFields(NamedTuple):
 
 
 class LegalSizes(Answer, _LegalSizesFields):
-    """What sizes a network's inputs may have. `verified` is at how many sizes plain inference agreed."""
+    """The sizes that a network's inputs may have. `verified` is the number of sizes at which plain inference agreed."""
 
     __slots__ = ()
     drawn_by = "sizes.draw_sizes"
     table = "inputs"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the answer as the JSON contract has it."""
+        """Return the answer in the form of the JSON contract."""
         return {
             "version": VERSION,
             "name": self.name,
@@ -108,7 +108,7 @@ def find_sizes(graph: Graph) -> LegalSizes:
         return _find_sizes(graph)
     except ShapeError:
         problems = sizings_of(graph)[1]
-        if problems:  # reported for the sizes as they are, not for many at once
+        if problems:  # reported for the given sizes, not for many at once
             raise ShapeError(problems) from None
         raise
 
@@ -134,7 +134,7 @@ def _find_sizes(graph: Graph) -> LegalSizes:
 
 
 def _check_work(graph: Graph) -> None:
-    """Refuse a network with so many inputs that trying their sizes would not end. Errors: `UsageError`."""
+    """Check that a network does not have too many inputs to try their sizes. Errors: `UsageError`."""
     tensors = sum([1 + len(node.inputs) for node in graph.nodes])
     sizes = [free_sizes(shape) for shape in graph.inputs.values()]
     patterns = _FIRST * sum([1 + len(free) for free in sizes])
@@ -150,12 +150,12 @@ def _check_work(graph: Graph) -> None:
 
 
 def _most(free: tuple[int, ...]) -> int:
-    """Return up to which size two inputs are tried together."""
+    """Return the maximum size at which two inputs are tried together."""
     return _FIRST // 8 + min(2 * free[0] if free else 0, 8 * _FIRST)
 
 
 def _input_groups(graph: Graph) -> list[list[str]]:
-    """Return the inputs that have sizes, those together of which one cannot change its size without the other."""
+    """Return the inputs with free axes, grouped: inputs that cannot change their sizes separately are in one group."""
     groups: list[list[str]] = []
     for name, shape in graph.inputs.items():
         if not free_sizes(shape):
@@ -171,7 +171,7 @@ def _input_groups(graph: Graph) -> list[list[str]]:
 
 
 def _are_coupled(graph: Graph, one: str, other: str) -> bool:
-    """Return whether two inputs can be of a larger size together, where one of them alone cannot."""
+    """Return whether two inputs can be larger together, but not separately."""
     input_axes = [(one, 0)], [(other, 0)], [(one, 0), (other, 0)]
     most = _most(free_sizes(graph.inputs[one]))
     alone, _, both = (sum(scan(varied(graph, group, range(1, most + 1)), most)[0]) for group in input_axes)
@@ -179,7 +179,7 @@ def _are_coupled(graph: Graph, one: str, other: str) -> bool:
 
 
 def _legal_base(graph: Graph, input_axes: Sequence[InputAxis]) -> Graph | None:
-    """Return the graph at a legal size, of which an axis can be varied; None where there is none with equal axes."""
+    """Return the graph at a legal size, to vary an axis of; None if there is none with equal axes."""
     if not sizings_of(graph)[1]:
         return graph
     legal, _ = find_pattern_of(partial(varied, graph, input_axes))
@@ -222,7 +222,7 @@ def _divides_anew(inputs: Sequence[Any], outputs: Sequence[Any], sizing: Any, no
 
 
 def _verify(base: Graph, sets: Sequence[tuple[Sequence[InputAxis], SizeSet]]) -> tuple[int, bool]:
-    """Return at how many sizes plain inference agreed with the sets, and whether somewhere it did not."""
+    """Return at how many sizes plain inference agreed with the sets, and whether it ever disagreed."""
     choices = [_trials(sizes) for _, sizes in sets]
     longest = max((len(c) for c in choices), default=0)
     combinations = dict.fromkeys(
@@ -240,7 +240,7 @@ def _verify(base: Graph, sets: Sequence[tuple[Sequence[InputAxis], SizeSet]]) ->
 
 
 def _trials(sizes: SizeSet) -> list[int]:
-    """Return sizes to verify a set at: its smallest, those around it, and some beyond what was searched."""
+    """Return sizes at which to verify a set: its smallest, those around it, and some beyond what was searched."""
     first = list(itertools.islice(sizes.members(), 3))
     last: list[int] = []
     for _ in range(_TRIED_BEYOND):
@@ -251,7 +251,7 @@ def _trials(sizes: SizeSet) -> list[int]:
 
 
 def _merged(entries: Sequence[AxisSizes]) -> list[AxisSizes]:
-    """Return the axes with those of one set taken together."""
+    """Return the axes with those of equal sets merged."""
     merged: list[AxisSizes] = []
     for entry in entries:
         for i, other in enumerate(merged):

@@ -1,4 +1,4 @@
-"""Many sizes tried in one pass: which of them are legal, and which exact."""
+"""Trying many sizes in one pass: which of them are legal, and which exact."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def varied(graph: Graph, axes: Sequence[InputAxis], sizes: Sequence[int]) -> Gra
 
 
 def scan(graph: Graph, candidates: int, *, divides: bool = True) -> tuple[list[bool], list[bool]]:
-    """Return for each candidate whether a graph on lists of numbers fits, and whether it is exact.
+    """Return for each candidate whether a graph on lists of numbers is legal, and whether it is exact.
 
     Without `divides` divisibility is not checked.
     """
@@ -78,7 +78,7 @@ def varies(constraint: Constraint) -> bool:
 
 
 def _exactness(inferred: GenericReport, candidates: int) -> list[Sequence[bool]]:
-    """Return for each thing that may be inexact, which candidates are exact there."""
+    """Return, for each operation that may be inexact, which candidates are exact there."""
     found: list[Sequence[bool]] = []
     seen = set()
     for sizing in inferred.sizings:
