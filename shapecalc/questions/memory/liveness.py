@@ -34,7 +34,8 @@ class Moment(NamedTuple):
 class Run(NamedTuple):
     """All moments of a run, in order, the start first; `held` are the storages that are live at the peak.
 
-    One that is overwritten at the peak is not among them: its bytes are those of the output."""
+    One that is overwritten at the peak is not among them: its bytes are those of the output.
+    """
 
     moments: tuple[Moment, ...]
     held: tuple[int, ...]

@@ -59,7 +59,8 @@ class _Result(NamedTuple):
 def best_order(plan: MemoryPlan, most: int = _MOST_SETS) -> tuple[list[int], bool]:
     """Return the order with the lowest peak, and whether that is proved; at most `most` sets of steps are tried.
 
-    The plan's own order is preferred if it is as good. Errors: `UsageError` for a plan of too many steps."""
+    The plan's own order is preferred if it is as good. Errors: `UsageError` for a plan of too many steps.
+    """
     given = list(range(len(plan.steps)))
     own = run(plan).peak.live
     if own <= _floor(plan):

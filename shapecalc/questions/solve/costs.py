@@ -59,7 +59,7 @@ class Window(NamedTuple):
 
     @property
     def sort(self) -> str:
-        """The use of the window that decides which costs it has: the first in this order that fits."""
+        """The use of the window, which decides its costs: the first match in this order."""
         is_plain = self.padding == 0 and self.dilation == 1
         if is_plain and not self.spreads and all(size == self.kernel for size in self.given):
             return WHOLE if self.learns else WHOLE_POOL
@@ -72,7 +72,7 @@ class Window(NamedTuple):
 
     @property
     def off_centre(self) -> float:
-        """How far the padding is from what keeps the middle of the kernel over the input: dilation·(kernel − 1)/2."""
+        """The distance of the padding from dilation·(kernel − 1)/2, which centres the kernel."""
         return abs(self.padding - self.dilation * (self.kernel - 1) / 2)
 
 
@@ -129,11 +129,11 @@ WINDOWS: tuple[WindowCost, ...] = (
                "it has no effect, and is not the default"),
     WindowCost((GROWN,), "always", 0.5, lambda _: 1, "the first layer of a generator"),
 )  # fmt: skip
-"""How unusual the arguments of a window are: 0 is a 3×3 convolution with padding 1."""
+"""The costs of windows, higher for unusual arguments: 0 is a 3×3 convolution with padding 1."""
 
 
 def cost_of_window(window: Window) -> float:
-    """Return how unusual the arguments of a window are."""
+    """Return the cost of a window: how unusual its arguments are."""
     return float(sum(row.weight * row.measure(window) for row in WINDOWS if window.sort in row.sorts))
 
 
@@ -141,7 +141,7 @@ def cost_of_window(window: Window) -> float:
 
 
 class ChangeCost(NamedTuple):
-    """What a change costs, and why."""
+    """The cost of a change, and its reason."""
 
     what: str
     weight: float
@@ -173,14 +173,14 @@ CHANGES: dict[str, ChangeCost] = {
     _DISTANCE: ChangeCost("each layer between it and the shape error, at most 1 in all", 0.3, "mistakes are near"),
     _LAYERS: ChangeCost("each further copy of the same item, at most 1 in all", 0.2, "more layers change"),
 }  # fmt: skip
-"""The cost of a change: the sum of costs of what is changed, by how much, and where."""
+"""The costs of changes: of the argument, the size of the change, and its location."""
 
 _MOST = 1.0
 """The maximum cost of the distance, or of the number of layers."""
 
 
 def cost_of_change(argument: Argument, old: Any, new: Any, distance: int, layers: int) -> float:
-    """Return the cost of a change by its distance to the layer that does not fit and its number of layers."""
+    """Return the cost of a change by its distance to the shape error and its number of layers."""
     weight = CHANGES.get(argument.role, CHANGES[_OTHER]).weight
     step = _step(old, new, is_window=isinstance(argument, PerAxis)) if weight else 0.0
     far = min(_MOST, CHANGES[_DISTANCE].weight * distance)

@@ -31,7 +31,7 @@ class BudgetSolution(NamedTuple):
     used: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the solution as the JSON contract has it."""
+        """Return the solution in the form of the JSON contract."""
         return {"settings": self.settings, "amounts": self.amounts, "used": round(self.used, 6)}
 
 
@@ -48,11 +48,11 @@ class _BudgetSolutionsFields(NamedTuple):
 
 
 class BudgetSolutions(Answer, _BudgetSolutionsFields):
-    """Settings that meet the budgets, the closest below them first; where there is none, the smallest setting.
+    """Settings that meet the budgets, the closest below them first; if there are none, the smallest setting.
 
     `searched` has for each variable the values tried, and `how`; `meeting` is the number of settings that meet the
-    budgets, of which the best are in `solutions`. `bits` are those of an element in memory. `notes` are what the search
-    cannot find.
+    budgets, of which the best are in `solutions`. `bits` are those of an element in memory. `notes` are the limits of
+    the search.
     """
 
     __slots__ = ()
@@ -60,7 +60,7 @@ class BudgetSolutions(Answer, _BudgetSolutionsFields):
     table = "solutions"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the answer as the JSON contract has it."""
+        """Return the answer in the form of the JSON contract."""
         return {
             "version": VERSION,
             "name": self.name,
@@ -76,12 +76,12 @@ class BudgetSolutions(Answer, _BudgetSolutionsFields):
 
 
 def closeness(solution: BudgetSolution) -> tuple[float, tuple[float, ...]]:
-    """Return how far a solution is from its budgets, the closest first."""
+    """Return a sort key: how close a solution is to its budgets, the closest first."""
     return -solution.used, tuple(solution.settings.values())
 
 
 def check_variable(graph: Graph, name: str, values: Sequence[float] | None) -> None:
-    """Refuse a variable that is not there, and values that it cannot have."""
+    """Check that a variable exists and may have these values. Errors: `UsageError`."""
     if name != INPUT and name not in graph.variables:
         known = [*graph.variables, INPUT]
         raise UsageError(Problem(f"there is no variable {name}", hint=did_you_mean(name, known)))
@@ -97,7 +97,7 @@ def check_variable(graph: Graph, name: str, values: Sequence[float] | None) -> N
 
 
 def unchanging(name: str, amounts: Mapping[str, int], *, over: bool) -> str:
-    """Return the note that a variable changes nothing that there is a budget of."""
+    """Return the note that a variable does not change any quantity with a budget."""
     place = "beyond the budget" if over else "within the budget"
     told = " and ".join(f"{amount:,} {BUDGETS[what].partition(',')[0]}" for what, amount in amounts.items())
     if "memory" in amounts:

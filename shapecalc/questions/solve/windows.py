@@ -1,7 +1,7 @@
-"""Which arguments of a kind with a sliding window lead to an output size: found among candidates, most usual first.
+"""Which arguments of a kind with a sliding window lead to an output size: found among candidates, most common first.
 
-All candidates go through the kind's own formulas at once, on lists of numbers; nothing is solved by a formula of its
-own. So every kind with a sliding window can be solved: convolutions, their transposes, pools.
+All candidates are evaluated at once by the kind's own formulas, on lists of numbers, so every kind with a sliding
+window can be solved: convolutions, their transposes, pools.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class WindowSolution(NamedTuple):
     cost: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the solution as the JSON contract has it."""
+        """Return the solution in the form of the JSON contract."""
         return {"arguments": self.arguments, "exact": self.exact, "output": list(self.output)}
 
 
@@ -57,14 +57,14 @@ class _WindowSolutionsFields(NamedTuple):
 
 
 class WindowSolutions(Answer, _WindowSolutionsFields):
-    """Every solution in the range that was searched, most usual first; where there is none, the nearest outputs."""
+    """Every solution in the range that was searched, most common first; if there are none, the nearest outputs."""
 
     __slots__ = ()
     drawn_by = "solve.draw_window"
     table = "solutions"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the answer as the JSON contract has it."""
+        """Return the answer in the form of the JSON contract."""
         return {
             "version": VERSION,
             "kind": self.kind,
@@ -93,8 +93,8 @@ def solve_window(
 ) -> WindowSolutions:
     """Return which arguments lead from the spatial sizes `given` to those `wanted`.
 
-    `fixed` are arguments that have their values already, by any of their names.
-    Errors: `UsageError` for a kind without a sliding window, an unknown argument, sizes of unequal number.
+    `fixed` are arguments with given values, under any of their names.
+    Errors: `UsageError` for a kind without a sliding window, an unknown argument, or different numbers of sizes.
     """
     if not slides(cls):
         raise UsageError(Problem(f"{cls.kind} slides no window", hint=f"these do: {', '.join(sliding_kinds())}"))
@@ -220,7 +220,7 @@ class _Tried(NamedTuple):
                 yield self._solution(i)
 
     def nearest(self, wanted: tuple[int, ...]) -> list[WindowSolution]:
-        """Return the most usual arguments for each of the two outputs that are nearest."""
+        """Return the most common arguments for each of the two nearest outputs."""
         there = {sizes for right, sizes in zip(self.right, self.outputs, strict=True) if right}
         near = sorted(there, key=lambda sizes: (_distance(sizes, wanted), sizes))[:2]
         return [min(self.that_give(sizes), key=_by_cost) for sizes in near]
@@ -259,7 +259,7 @@ def _by_cost(solution: WindowSolution) -> float:
 def _axis_by_axis(
     cls: type[Layer], given: Sequence[int], wanted: Sequence[int], held: Mapping[str, Any]
 ) -> list[WindowSolution]:
-    """Return solutions with arguments of its own for each axis: the most usual of one with those of the others."""
+    """Return solutions with separate arguments for each axis: the most common of one with those of the others."""
     ways = []
     for axis, (size, target) in enumerate(zip(given, wanted, strict=True)):
         own = {name: value[axis] if isinstance(value, tuple) else value for name, value in held.items()}

@@ -40,7 +40,7 @@ _BYTES_PER_CELL = {"text": 0, "csv": 9, "json": 11, "jsonl": 11, "parquet": 5}
 
 
 class Size(NamedTuple):
-    """How large a sweep is: rows, bytes of its file, and about how many seconds; `free` bytes are on the disk."""
+    """The size of a sweep: rows, bytes of its file, estimated seconds; `free` are the free bytes of the disk."""
 
     rows: int
     bytes: int
@@ -54,12 +54,12 @@ class Size(NamedTuple):
 
     @property
     def is_excessive(self) -> bool:
-        """Whether it is more than is begun unasked."""
+        """Whether it is over the size limit."""
         return self.rows > _EXCESSIVE_ROWS or self.seconds > _EXCESSIVE_SECONDS or self.bytes > self.free
 
     @property
     def why(self) -> str:
-        """What is too much."""
+        """The reason why it is over the limit."""
         if self.bytes > self.free:
             return f"the disk has {_bytes(self.free)} left"
         return "use fewer values or longer steps, or run a part of it at a time"
@@ -103,7 +103,7 @@ class Job:
         self._check_files()
 
     def _try_first(self) -> tuple[Sweep, float]:
-        """Return the row of the first variant, and how long it took: it shows errors of --where."""
+        """Return the row of the first variant, and its time: it reveals errors of --where."""
         grid = self.plan.grid
         began = time.perf_counter()
         results = Cells(self.plan.network.origin, grid).work_out(((0, 1),) * len(grid.axes))
@@ -113,7 +113,7 @@ class Job:
         return row, seconds
 
     def _check_files(self) -> None:
-        """Check that files can be written in the end, before anything is computed or opened."""
+        """Check that files will be writable, before anything is computed or opened."""
         if self.format == "parquet":
             load_pyarrow()
         for name in (self.plot, self.output if self.is_gathered else None):
@@ -123,7 +123,7 @@ class Job:
             raise UsageError(Problem(f"--plot and --output are both {self.output}", hint="name two files"))
 
     def result(self) -> Sweep:
-        """Return the rows that were gathered, once the work is done."""
+        """Return the gathered rows, when the work is done."""
         if self._result is None:
             self._result = self.gathering.result()
         return self._result
@@ -149,7 +149,7 @@ class Job:
         return 2**63
 
     def run(self, executor: Executor | None, stream: Any) -> Iterator[int]:
-        """Do the work; yield after each part how many variants are done. Rows go to the file, or to the stream."""
+        """Run the sweep; yield the number of variants done after each part. Rows go to the file, or to the stream."""
         self._open(stream)
         for part in self.plan.run(executor, self.start):
             rows = self.gathering.add(part)
@@ -163,7 +163,7 @@ class Job:
             yield self.done
 
     def _open(self, stream: Any) -> None:
-        """Open the file that rows go to as they come."""
+        """Open the file to which rows are written one part at a time."""
         if self.is_gathered:
             return
         condition = self.wish.condition
@@ -186,7 +186,7 @@ class Job:
 
     @property
     def part(self) -> str:
-        """The file of finished rows while there are more to come; empty where there is none."""
+        """The file of finished rows of an incomplete sweep; empty if there is none."""
         return self._file.part if self._file is not None else ""
 
     def leave(self) -> None:
@@ -246,7 +246,7 @@ class Job:
 def process_pool(jobs: int) -> Iterator[Executor]:
     """Yield worker processes. They end when this one does, however that ends, and only then.
 
-    Errors: `UsageError` where one of them is killed.
+    Errors: `UsageError` if one of them is killed.
     """
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor

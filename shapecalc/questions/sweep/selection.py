@@ -1,4 +1,4 @@
-"""Choosing among the variants of a sweep: conditions on their columns, orders, and the front of the best."""
+"""Selection among the variants of a sweep: conditions on their columns, orders, and the Pareto front."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["RowCondition", "front", "order", "read_condition", "read_objectives"
 
 
 def read_condition(text: str, known: Sequence[str]) -> RowCondition:
-    """Return the condition of a text. Errors: `UsageError` where it is not one, or names an unknown column."""
+    """Return the condition of a text. Errors: `UsageError` if it is not one, or names an unknown column."""
     plain = without_units(text)
     try:
         expression = parse(plain)
