@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["list_of_words", "nearest_word"]
 
 _LONGEST = 300
-"""The maximum number of letters of a word that are compared."""
+"""The maximum length of words that are compared."""
 
 _LISTED = 24
 _LONGEST_COMPARED = 60
@@ -26,7 +26,7 @@ _SHORTEST_PART = 3
 
 
 def nearest_word(word: str, words: dict[str, None]) -> str:
-    """Return the hint with the known word nearest to one; empty where none is near."""
+    """Return the hint with the known word nearest to one; empty if none is near."""
     before, colon, after = word[:_LONGEST].partition(":")
     if colon and after and before in words:
         return clean(f"write a space after the colon: `{before}: {after}`")
@@ -64,7 +64,7 @@ def _edits(word: str, other: str) -> int:
 
 
 def _candidates(word: str, words: Iterable[str]) -> list[str]:
-    """Return the candidates for a word: all that may be near, or of very many the most similar."""
+    """Return the candidates for a word: all that may be near, or the most similar of very many."""
     least, most = len(word) * _NEAR / (2 - _NEAR), len(word) * (2 - _NEAR) / _NEAR
     found = [one for one in words if least <= len(one) <= most]
     if sum(map(len, found)) * len(word) <= _COMPARED:

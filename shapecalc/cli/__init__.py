@@ -29,7 +29,7 @@ __all__ = ["cli", "main", "status_of"]
 
 _INTERRUPTED = 130
 _ENDINGS = ("SIGTERM", "SIGHUP")
-"""Signals that end a command as Ctrl-C does: after it has cleaned up the files it was writing."""
+"""Signals that end a command as Ctrl-C does: after it has cleaned up its unfinished files."""
 
 
 class _Ended(KeyboardInterrupt):
@@ -128,7 +128,7 @@ def main() -> None:
 
 
 def _say(words: str) -> None:
-    """Write a last line to standard error, where it can be written."""
+    """Write a last line to standard error, if that is possible."""
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{words}\n")
         sys.stderr.flush()

@@ -18,7 +18,7 @@ __all__ = ["complete_bundled", "complete_kinds", "complete_layers", "complete_se
 
 _ENDINGS = (".yaml", ".yml")
 _SPECIAL = re.compile(r"([^\w@%+=:,./~-])")
-"""What has a meaning of its own in a shell."""
+"""Characters with a special meaning in a shell."""
 
 
 def _items(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
@@ -28,7 +28,7 @@ def _items(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
 def _typed(word: str) -> str:
     """Return a word as it is typed into the shell.
 
-    zsh and fish see to that; bash puts the word on its line as it is, after click's function for bash has read two
+    zsh and fish quote words themselves; bash inserts the word as it is, after click's function for bash has read two
     backslashes as one.
     """
     if os.environ.get("_SHAPECALC_COMPLETE") != "bash_complete":
@@ -53,7 +53,7 @@ def complete_specs(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 
 def _files(incomplete: str) -> Iterable[str]:
-    """Yield the YAML files and folders that start with the word; hidden ones only where it starts with a dot."""
+    """Yield the YAML files and folders that start with the word; hidden ones only if it starts with a dot."""
     folder, start = os.path.split(incomplete)
     try:
         with os.scandir(os.path.expanduser(folder) or ".") as entries:
@@ -101,7 +101,7 @@ complete_settings = _of_network(
 
 
 def _shown(value: Any) -> str:
-    """Return the value of a variable, to be edited; nothing for one that the shell would need quoted."""
+    """Return the value of a variable, to be edited; empty if it would need quotes in the shell."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return text if text.replace("_", "").replace(".", "").replace("-", "").isalnum() else ""
 

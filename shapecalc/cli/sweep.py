@@ -131,7 +131,7 @@ def _read_inputs(texts: Sequence[str]) -> Any:
     named: dict[str, str] = {}
     for text in texts:
         name, equals, sizes = text.partition("=")
-        if not equals or not name.isidentifier() or not sizes:  # in 3x{64,128}x= the sign means a size
+        if not equals or not name.isidentifier() or not sizes:  # in 3x{64,128}x= the sign stands for a size
             name, sizes = "", text
         if name in named:
             raise UsageError(
@@ -142,7 +142,7 @@ def _read_inputs(texts: Sequence[str]) -> Any:
 
 
 def _announce(job: Job, *, yes: bool) -> None:
-    """Report how large the sweep is, where it is large; refuse one that is too large, without --yes."""
+    """Print the size of a large sweep. Errors: `UsageError` for one over the size limit, without --yes."""
     size = job.size()
     if size.is_excessive and not yes:
         message = f"the sweep exceeds the size limit: {size}"
@@ -152,7 +152,7 @@ def _announce(job: Job, *, yes: bool) -> None:
 
 
 def _run(job: Job, jobs: int) -> KeyboardInterrupt | None:
-    """Run the sweep, and finish its files; return the interruption, if there was one."""
+    """Run the sweep, and complete its files; return the interruption, if there was one."""
     try:
         _work(job, jobs)
         job.finish()

@@ -1,4 +1,4 @@
-"""Values built from events, without recursion: counted, bounded, every mistake kept."""
+"""Values built from events, without recursion: counted, bounded, with every mistake recorded."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from shapecalc.source.values import ListValue, MapValue, Scalar, Value, short
 __all__ = ["MAX_DEPTH", "MAX_VALUES", "StopReadingError", "TreeBuilder", "depth_problem"]
 
 MAX_DEPTH = 100
-"""How deep lists and mappings may be nested."""
+"""The maximum nesting of lists and mappings."""
 MAX_VALUES = 2_000_000
-"""The maximum number of values of a text, with those of its aliases."""
+"""The maximum number of values of a text, with its aliases expanded."""
 
 
 class StopReadingError(Exception):
@@ -51,7 +51,7 @@ class TreeBuilder:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        # The value of a refused key is read and ignored.
+        # The value of an invalid key is read and ignored.
         self.refused = Scalar(None, "", Mark(source, 0, 0))
         self.restart()
 
@@ -64,7 +64,7 @@ class TreeBuilder:
         self.problems = Problems()
 
     def open(self, mark: Mark, is_map: bool, anchor: str | None = None) -> None:
-        """Begin a list or a mapping."""
+        """Open a list or a mapping."""
         self.count(1, mark)
         self.check_depth(1, mark)
         if anchor:
@@ -72,7 +72,7 @@ class TreeBuilder:
         self.stack.append(_Frame(mark, is_map, anchor))
 
     def close(self) -> None:
-        """End the list or mapping that was begun last."""
+        """Close the list or mapping that was opened last."""
         frame = self.stack.pop()
         value: Value
         if frame.seen is None:
@@ -84,7 +84,7 @@ class TreeBuilder:
         self.put(value, frame.size, frame.height)
 
     def scalar(self, scalar: Scalar, anchor: str | None = None) -> None:
-        """Add a scalar to what is open."""
+        """Add a scalar to the open list or mapping."""
         self.total += 1
         if self.total > MAX_VALUES:
             self.count(0, scalar.mark)
@@ -127,7 +127,7 @@ class TreeBuilder:
             raise StopReadingError(depth_problem(mark))
 
     def put(self, value: Value, size: int, height: int) -> None:
-        """Hand a finished value to the list or mapping around it."""
+        """Add a finished value to the list or mapping around it."""
         if not self.stack:
             self.root = value
             return
@@ -145,7 +145,7 @@ class TreeBuilder:
             frame.key = None
 
     def key(self, value: Value, frame: _Frame, seen: dict[str, Scalar]) -> Scalar:
-        """Return the value as a key, or `refused` where it cannot be one."""
+        """Return the value as a key, or `refused` if it cannot be one."""
         if value is self.refused:
             return self.refused
         if not isinstance(value, Scalar) or type(value.value) is not str or not value.text:

@@ -1,4 +1,4 @@
-"""From Python's own dicts, lists, texts and numbers to values."""
+"""From Python dicts, lists, strings and numbers to values."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def read_objects(obj: object, builder: TreeBuilder) -> None:
 
 
 class _BadKey(NamedTuple):
-    """A placeholder for a key of a dict that is not a text."""
+    """A placeholder for a key of a dict that is not a string."""
 
     kind: str
 
@@ -94,7 +94,7 @@ def _object_scalar(value: object, mark: Mark, builder: TreeBuilder) -> Scalar:
 
 
 def _object_word(value: object, mark: Mark) -> Scalar | None:
-    """Return a number, a bool or None as YAML would write it; None for anything else."""
+    """Return a number, a bool or None as a scalar, as YAML writes it; None for anything else."""
     if value is None:
         return Scalar(None, "null", mark)
     if isinstance(value, bool):

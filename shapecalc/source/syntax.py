@@ -26,7 +26,7 @@ def tabs_problem(source: Source, number: int) -> Problem | None:
 
 
 def _mark_of(mark: Any, source: Source) -> Mark:
-    """Return a mark of yaml as ours; one after the last line moves to the end of the text."""
+    """Return a mark of yaml as a `Mark`; one after the last line moves to the end of the text."""
     line, column = mark.line + 1, mark.column + 1
     if not source.line(line):
         written = source.text.rstrip()
@@ -61,11 +61,11 @@ def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: 
     return Problem(f"this is not YAML: {problem}", mark, why=(context,) if context else ())
 
 
-_WHOLE = re.compile(r"\s*(- |[\w.-]+:(\s|$))")  # a line that is right in itself: an item, or a key
+_WHOLE = re.compile(r"\s*(- |[\w.-]+:(\s|$))")  # a line that is valid by itself: an item, or a key
 
 
 def _slip_above(mark: Mark, source: Source) -> Problem | None:
-    """Return the problem of the line above, where a key lacks its colon; None where it does not."""
+    """Return the problem of a key without a colon in the line above; None for any other line."""
     line, above = source.line(mark.line), source.line(mark.line - 1)
     indent, word = re.match(r"\s*", line), re.match(r"\s*[\w-]+", above)
     if not word or not indent or ":" in above or len(above) - len(above.lstrip()) != indent.end():
@@ -94,7 +94,7 @@ def _unclosed_bracket(begin: Mark, mark: Mark) -> Problem:
     )
 
 
-# What yaml says (its C and its Python reader word things differently), what it means, and the hint.
+# yaml's message (its C and its Python reader have different ones), its meaning, and the hint.
 _SYNTAX = (
     (
         "mapping values are not allowed",
