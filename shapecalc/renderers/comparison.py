@@ -50,7 +50,7 @@ def _labels(comparison: Comparison) -> list[str]:
 
 
 def _kinds(comparison: Comparison, what: str) -> list[str]:
-    """Return the kinds with a share, largest first; where there are many, `others` at the end."""
+    """Return the kinds with a share, largest first; if there are many, `others` at the end."""
     most: dict[str, float] = {}
     for kinds, sums in zip(comparison.kinds, comparison.totals, strict=True):
         for kind, values in kinds.items():
@@ -101,7 +101,7 @@ def _percent(value: int, whole: int) -> str:
 
 
 def _groups(labels: Sequence[str], columns: list[list[str]], width: int | None) -> list[list[list[str]]]:
-    """Return the networks side by side: the first, with as many others as there is room for."""
+    """Return the networks side by side: the first, with as many others as fit."""
     if width is None or len(columns) < 2:
         return [columns]
     first = columns[0]

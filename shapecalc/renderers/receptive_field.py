@@ -1,4 +1,4 @@
-"""Receptive fields: as a table of their own, and in words for one position."""
+"""Receptive fields: as a table, and in words for one position."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def draw_fields(
 
 
 class _FieldView(View):
-    """A report with the columns of receptive fields, and notes on them under it."""
+    """A report with the columns of receptive fields, and notes on them below."""
 
     def __init__(self, fields: ReceptiveFields, depth: int | str | None, width: int | None, color: bool) -> None:
         super().__init__(fields.report, depth=depth, width=width, color=color, fold=False)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Selection"]
 
 _USUAL = "params"
-"""The column that `top` sorts by where none is given."""
+"""The default column that `top` sorts by."""
 
 _WORDS = {"macs": "MACs", "flops": "FLOPs"}
 
@@ -25,7 +25,7 @@ _WORDS = {"macs": "MACs", "flops": "FLOPs"}
 class Selection(NamedTuple):
     """A selection of lines of a report: kinds (none: all), a column to sort by, and how many to keep.
 
-    A column of counts sorts from the largest to the smallest, with a leading `+` the other way; one of texts
+    A column of counts sorts from the largest to the smallest, with a leading `+` the other way; one of strings
     alphabetically.
     """
 
@@ -35,12 +35,12 @@ class Selection(NamedTuple):
 
     @property
     def is_of_layers(self) -> bool:
-        """Whether single layers are selected, whatever block they are in."""
+        """Whether single layers are selected, inside blocks too."""
         return bool(self.kinds) or self.top is not None
 
     @property
     def column(self) -> str:
-        """The column to sort by; none where the order stays."""
+        """The column to sort by; empty to keep the order."""
         return self.sort.lstrip("+-").strip().lower() or (_USUAL if self.top is not None else "")
 
     def check(self) -> None:
@@ -57,7 +57,7 @@ class Selection(NamedTuple):
             raise UsageError(Problem(f"top is {self.top}", hint="give a whole number of at least 1"))
 
     def picked(self, report: Report, lines: Sequence[ReportLine]) -> list[int]:
-        """Return the indices of the lines shown, in order. Errors: `UsageError` for a kind that is not there."""
+        """Return the indices of the lines shown, in order. Errors: `UsageError` for an unknown kind."""
         wanted = self._kinds_in(lines)
         found = [index for index, line in enumerate(lines) if line.rows and (not wanted or line.kind in wanted)]
         if self.column:
@@ -80,7 +80,7 @@ class Selection(NamedTuple):
         return wanted
 
     def words(self, shown: int, whole: int) -> str:
-        """Return in words which of the lines are shown."""
+        """Return the note on which lines are shown."""
         parts = [f"{shown:,} of {whole:,} lines shown"]
         parts += [f"of kind{'s' if len(self.kinds) > 1 else ''} {', '.join(self.kinds)}"] if self.kinds else []
         if self.column:
