@@ -148,7 +148,7 @@ class OutputFile:
     def __init__(self, name: str) -> None:
         self.target = find_target(name)
         self.written = 0
-        self._beside = ""
+        self._temporary = ""
         self._is_in_place = False
         try:
             self._stream = self._open()
@@ -180,11 +180,11 @@ class OutputFile:
         return self._create(tempfile.gettempdir())
 
     def _create(self, folder: str) -> FileIO:
-        self._beside = os.path.join(folder, f".shapecalc-{os.urandom(6).hex()}.tmp")
+        self._temporary = os.path.join(folder, f".shapecalc-{os.urandom(6).hex()}.tmp")
         try:
-            return created_file(self._beside, self.target.status)
+            return created_file(self._temporary, self.target.status)
         except BaseException:
-            _remove(self._beside)
+            _remove(self._temporary)
             raise
 
     def write(self, data: bytes) -> int:
@@ -213,7 +213,7 @@ class OutputFile:
         """Rename the file to its own name, or to another."""
         try:
             if not self.target.is_straight:
-                self._put_in_place(path or self.target.path)
+                self._replace_target(path or self.target.path)
             self._close()
         except OSError as error:
             self.leave()
@@ -222,13 +222,13 @@ class OutputFile:
             self.leave()
             raise
 
-    def _put_in_place(self, path: str) -> None:
+    def _replace_target(self, path: str) -> None:
         os.fsync(self._stream.fileno())
         self._close_on_windows()
         try:
             if not self._is_in_place:
-                os.replace(self._beside, path)
-                self._beside = ""
+                os.replace(self._temporary, path)
+                self._temporary = ""
                 return
         except OSError as error:
             if error.errno not in _IN_PLACE:
@@ -239,10 +239,10 @@ class OutputFile:
         """Write to the old file itself, if it cannot be replaced."""
         import shutil
 
-        with open(self._beside, "rb") as source, open(path, "r+b") as old:
+        with open(self._temporary, "rb") as source, open(path, "r+b") as old:
             shutil.copyfileobj(source, old)
             old.truncate()
-        _remove(self._beside)
+        _remove(self._temporary)
 
     def leave(self) -> None:
         """End without a complete file: remove what was written so far."""
@@ -251,8 +251,8 @@ class OutputFile:
     def discard(self) -> None:
         """Remove what was written."""
         self._close_on_windows()
-        if self._beside:
-            _remove(self._beside)
+        if self._temporary:
+            _remove(self._temporary)
         self._close()
 
     def _close_on_windows(self) -> None:

@@ -56,17 +56,17 @@ def _edits(word: str, other: str) -> int:
     for i, letter in enumerate(word, 1):
         above, before, row = before, row, [i]
         for j, own in enumerate(other, 1):
-            least = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != own))
+            lowest = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != own))
             if i > 1 and j > 1 and letter == other[j - 2] and word[i - 2] == own:
-                least = min(least, above[j - 2] + 1)
-            row.append(least)
+                lowest = min(lowest, above[j - 2] + 1)
+            row.append(lowest)
     return row[-1]
 
 
 def _candidates(word: str, words: Iterable[str]) -> list[str]:
     """Return the candidates for a word: all that may be near, or the most similar of very many."""
-    least, most = len(word) * _NEAR / (2 - _NEAR), len(word) * (2 - _NEAR) / _NEAR
-    found = [one for one in words if least <= len(one) <= most]
+    lowest, most = len(word) * _NEAR / (2 - _NEAR), len(word) * (2 - _NEAR) / _NEAR
+    found = [one for one in words if lowest <= len(one) <= most]
     if sum(map(len, found)) * len(word) <= _COMPARED:
         return found
     found = [one for one in found if one[:1] == word[:1] and abs(len(one) - len(word)) <= 2][:_MOST_SCANNED]

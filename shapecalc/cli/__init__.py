@@ -118,16 +118,16 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         _close_quietly()
-        _say(clean(f"the output cannot be written: {error.strerror or error}"))
+        _print_last(clean(f"the output cannot be written: {error.strerror or error}"))
         sys.exit(2)
     except MemoryError:
-        _say("not enough memory")
+        _print_last("not enough memory")
         sys.exit(2)
     finally:
         gc.freeze()  # skips the garbage collection at the end of the process as well
 
 
-def _say(words: str) -> None:
+def _print_last(words: str) -> None:
     """Write a last line to standard error, if that is possible."""
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{words}\n")

@@ -180,11 +180,11 @@ def load_network(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] 
 
 def warn(warnings: Iterable[Problem]) -> None:
     """Write warnings to standard error, each once per command."""
-    said = click.get_current_context().meta.setdefault(f"{__name__}.said", set())
+    printed = click.get_current_context().meta.setdefault(f"{__name__}.printed", set())
     for warning in warnings:
         lines = warning.lines("warning")
-        if lines[0] not in said:
-            said.add(lines[0])
+        if lines[0] not in printed:
+            printed.add(lines[0])
             complain([*lines, ""])
 
 

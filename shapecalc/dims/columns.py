@@ -211,9 +211,9 @@ def _bounds_of(column: ColumnNumber, other: Any) -> tuple[int, int]:
 
 def _divided(column: ColumnNumber, a: Any, b: Any, work: Callable[[Any, Any], Any]) -> ColumnNumber:
     """Return a // b or a % b, without the candidates for which b is 0."""
-    (low, high), (least, most) = _bounds_of(column, a), _bounds_of(column, b)
+    (low, high), (lowest, highest) = _bounds_of(column, a), _bounds_of(column, b)
     dividend, divisor = _operands(a, b)
-    if least <= 0 <= most:
+    if lowest <= 0 <= highest:
         if not isinstance(b, ColumnNumber):
             raise ZeroDivisionError
         zero = np.equal(divisor, 0)
@@ -221,8 +221,8 @@ def _divided(column: ColumnNumber, a: Any, b: Any, work: Callable[[Any, Any], An
             column.ledger.require(~zero)
             divisor = np.where(zero, 1, divisor)
     values = np.asarray(work(dividend, divisor))
-    if work is operator.floordiv and least > 0:
-        corners = [p // q for p in (low, high) for q in (least, most)]
+    if work is operator.floordiv and lowest > 0:
+        corners = [p // q for p in (low, high) for q in (lowest, highest)]
         return _narrowed(ColumnNumber(values, column.ledger, (min(corners), max(corners))))
     return _narrowed(ColumnNumber(values, column.ledger))
 
@@ -233,17 +233,21 @@ class _Columns:
 
     def maximum(self, a: Any, b: Any) -> Any:
         column = a if isinstance(a, ColumnNumber) else b
-        (low, high), (least, most) = _bounds_of(column, a), _bounds_of(column, b)
-        if low >= most or least >= high:
-            return a if low >= most else b
-        return _narrowed(ColumnNumber(np.maximum(*_operands(a, b)), column.ledger, (max(low, least), max(high, most))))
+        (low, high), (lowest, highest) = _bounds_of(column, a), _bounds_of(column, b)
+        if low >= highest or lowest >= high:
+            return a if low >= highest else b
+        return _narrowed(
+            ColumnNumber(np.maximum(*_operands(a, b)), column.ledger, (max(low, lowest), max(high, highest)))
+        )
 
     def minimum(self, a: Any, b: Any) -> Any:
         column = a if isinstance(a, ColumnNumber) else b
-        (low, high), (least, most) = _bounds_of(column, a), _bounds_of(column, b)
-        if high <= least or most <= low:
-            return a if high <= least else b
-        return _narrowed(ColumnNumber(np.minimum(*_operands(a, b)), column.ledger, (min(low, least), min(high, most))))
+        (low, high), (lowest, highest) = _bounds_of(column, a), _bounds_of(column, b)
+        if high <= lowest or highest <= low:
+            return a if high <= lowest else b
+        return _narrowed(
+            ColumnNumber(np.minimum(*_operands(a, b)), column.ledger, (min(low, lowest), min(high, highest)))
+        )
 
     def broadcast(self, a: Any, b: Any) -> Any:
         return self.maximum(a, b)
@@ -286,10 +290,10 @@ def mask(constraint: dims.Constraint) -> Any:  # noqa: PLR0911  (one for each re
     if not isinstance(left, ColumnNumber) and not isinstance(right, ColumnNumber):
         return dims.holds(constraint)
     column = left if isinstance(left, ColumnNumber) else right
-    high, least = _bounds_of(column, left)[1], _bounds_of(column, right)[0]
+    high, lowest = _bounds_of(column, left)[1], _bounds_of(column, right)[0]
     a, b = _operands(left, right)
     if relation == dims.UP_TO:
-        return True if high <= least else np.less_equal(a, b)
+        return True if high <= lowest else np.less_equal(a, b)
     if relation == dims.EQUAL:
         return left is right or np.equal(a, b)
     if relation == dims.DIVIDES:
@@ -299,4 +303,4 @@ def mask(constraint: dims.Constraint) -> Any:  # noqa: PLR0911  (one for each re
         return np.logical_and(~zero, np.equal(np.mod(b, np.where(zero, 1, a)), 0))
     if relation == dims.BROADCASTS:
         return left is right or np.logical_or(np.equal(a, 1), np.equal(a, b))
-    return True if high < least else np.less(a, b)
+    return True if high < lowest else np.less(a, b)

@@ -213,8 +213,10 @@ class _Building:
             if not name and len(shapes) > 1:
                 first = next(iter(shapes))
                 names = ", ".join(shapes)
-                told = "x".join(map(str, sizes))
-                raise UsageError(Problem(f"name the input that is {told}: {names}", hint=f"write {first}={told}"))
+                size_text = "x".join(map(str, sizes))
+                raise UsageError(
+                    Problem(f"name the input that is {size_text}: {names}", hint=f"write {first}={size_text}")
+                )
             shapes[name or next(iter(shapes), "input")] = Shape(sizes, self.layout != CHW, is_map=len(sizes) >= 3)
         return shapes or {"input": UNKNOWN}
 

@@ -123,7 +123,7 @@ class GraphBuilder(Written):
             name = read_name(own["name"], variables) if "name" in own else ""
             return self._one(entry, scope, variables, flow, name)
         start = len(self.nodes)
-        by_turn = _takes_by_turn(entry)
+        by_turn = _varies_by_turn(entry)
         flow = flow if by_turn else self._given(entry, scope, variables, flow)
         for turn, name in self._turns(entry, scope, variables):
             flow = self._given(entry, scope, turn, flow) if by_turn else flow
@@ -151,7 +151,7 @@ class GraphBuilder(Written):
         self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
     ) -> tuple[Flow, ...]:
         """Return the input of a layer that is switched off; the layer's name then refers to it."""
-        if _takes_by_turn(entry):
+        if _varies_by_turn(entry):
             return flow
         flow = self._given(entry, scope, variables, flow)
         if "name" in entry.own and not entry.is_repeated:
@@ -255,8 +255,8 @@ class GraphBuilder(Written):
         flow: tuple[Flow, ...], name: str, frozen: bool,
     ) -> tuple[Flow, ...]:  # fmt: skip
         if block.name in scope.stack:
-            ring = " → ".join((*scope.stack[scope.stack.index(block.name) :], block.name))
-            raise bad(f"the block {block.name} uses itself: {ring}", entry.mark, "a block cannot contain itself")
+            cycle = " → ".join((*scope.stack[scope.stack.index(block.name) :], block.name))
+            raise bad(f"the block {block.name} uses itself: {cycle}", entry.mark, "a block cannot contain itself")
         self._check_room(entry.mark, scope)
         work = self._work.get(block.name)
         if work is None:
@@ -269,8 +269,8 @@ class GraphBuilder(Written):
         inner = self._inner_scope(block.name, block.layers.items, scope, flow, name, frozen)
         inner.mark = scope.mark
         inner.lists = lists
-        told = ", ".join(f"{key}={told_value(given[key])}" for key in block.arguments)
-        words = f"used here, with {told}:" if told else "used here:"
+        shown = ", ".join(f"{key}={told_value(given[key])}" for key in block.arguments)
+        words = f"used here, with {shown}:" if shown else "used here:"
         inner.uses = scope.uses if scope.mark else ((words, entry.mark), *scope.uses)
         try:
             key = (id(block), frozen, len(flow), *[key_of(given[argument]) for argument in block.arguments])
@@ -319,6 +319,6 @@ class GraphBuilder(Written):
         return inner
 
 
-def _takes_by_turn(entry: Entry) -> bool:
+def _varies_by_turn(entry: Entry) -> bool:
     """Return whether an item's `from` names other layers in every turn of its loop."""
     return entry.is_repeated and "from" in entry.own and changes_by_turn(entry.own["from"], entry.loop_names)

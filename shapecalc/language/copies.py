@@ -96,7 +96,7 @@ def _used(path: str) -> dict[str, str]:
         for item in use.items if isinstance(use, ListValue) else [use] if use else []:
             name = getattr(item, "text", "")
             if name and name not in found:
-                beside = os.path.join(os.path.dirname(path), name)
-                found[name] = _text_of(beside)
-                waiting.append(beside)
+                neighbour = os.path.join(os.path.dirname(path), name)
+                found[name] = _text_of(neighbour)
+                waiting.append(neighbour)
     return found

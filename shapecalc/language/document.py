@@ -294,8 +294,8 @@ def _used_path(item: Value, chain: tuple[str, ...]) -> str:
     """Return the path of a file to use, from the specification's folder; `chain` are the files that lead to it."""
     path = posixpath.normpath(posixpath.join(posixpath.dirname(chain[-1]), word(item, "a file to use")))
     if path in chain:
-        ring = " → ".join((*chain[chain.index(path) :], path))
-        raise bad(f"the files use each other in a cycle: {ring}", item.mark, "remove one `use:` of the cycle")
+        cycle = " → ".join((*chain[chain.index(path) :], path))
+        raise bad(f"the files use each other in a cycle: {cycle}", item.mark, "remove one `use:` of the cycle")
     return path
 
 

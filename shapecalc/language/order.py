@@ -112,8 +112,8 @@ def _shares(builder: GraphBuilder) -> dict[int, int]:
         if span == (start, stop):
             builder.report(Problem(f"{pending.name} cannot share its own weights", pending.mark), pending.scope)
         elif not _are_alike(builder.nodes[start:stop], builder.nodes[span[0] : span[1]]):
-            told = "its layers are not those of the one that shares them"
-            builder.report(Problem(f"the weights of {pending.name} do not fit: {told}", pending.mark), pending.scope)
+            reason = "its layers are not those of the one that shares them"
+            builder.report(Problem(f"the weights of {pending.name} do not fit: {reason}", pending.mark), pending.scope)
         else:
             shares.update(zip(range(start, stop), theirs, strict=True))
     return _first_owners(shares, builder)
@@ -122,11 +122,11 @@ def _shares(builder: GraphBuilder) -> dict[int, int]:
 def _first_owners(shares: dict[int, int], builder: GraphBuilder) -> dict[int, int]:
     """Return the owner of the weights of each node: sharing with a sharing layer means sharing with its owner."""
     owners: dict[int, int] = {}
-    rings: set[int] = set()
+    cycles: set[int] = set()
     for node in shares:
         path: dict[int, None] = {}
         at = node
-        while at in shares and at not in path and at not in owners and at not in rings:
+        while at in shares and at not in path and at not in owners and at not in cycles:
             path[at] = None
             at = shares[at]
         if at in path:
@@ -135,8 +135,8 @@ def _first_owners(shares: dict[int, int], builder: GraphBuilder) -> dict[int, in
             builder.problems.append(
                 Problem("layers share each other's weights in a cycle", proto.mark, proto.name, hint=hint)
             )
-        if at in path or at in rings:
-            rings.update(path)
+        if at in path or at in cycles:
+            cycles.update(path)
         else:
             owners.update(dict.fromkeys(path, owners.get(at, at)))
     return owners
@@ -197,12 +197,12 @@ def _report_cycle(
     while index not in path:
         path[index] = None
         index = next(ref.node for ref in inputs[index] if ref is not None and ref.node >= 0 and ref.node not in done)
-    ring = list(path)[list(path).index(index) :][::-1]
-    start = ring.index(min(ring))
-    ring = [*ring[start:], *ring[:start]]
-    names = [protos[i].name for i in ring]
+    cycle = list(path)[list(path).index(index) :][::-1]
+    start = cycle.index(min(cycle))
+    cycle = [*cycle[start:], *cycle[:start]]
+    names = [protos[i].name for i in cycle]
     shown = names if len(names) <= _LISTED else [*names[: _LISTED - 1], "…", names[-1]]
-    first = protos[ring[0]]
+    first = protos[cycle[0]]
     builder.problems.append(
         Problem(
             f"the layers form a cycle: {' → '.join([*shown, names[0]])}",
@@ -242,8 +242,8 @@ def _report_unused(
     protos: Sequence[Proto], inputs: Sequence[tuple[Reference | None, ...]], needed: set[int], builder: GraphBuilder
 ) -> None:
     """Report the layers whose output is not used: not those that only lead to such a layer."""
-    taken = {ref.node for refs in inputs for ref in refs if ref is not None}
-    unused = [index for index in range(len(protos)) if index not in needed and index not in taken]
+    used = {ref.node for refs in inputs for ref in refs if ref is not None}
+    unused = [index for index in range(len(protos)) if index not in needed and index not in used]
     if not unused:
         return
     from shapecalc.model.copies import gathered  # only if there are problems
@@ -272,8 +272,8 @@ def _unused_inputs(
 
     Files written by programs have such inputs: the outputs do not depend on them.
     """
-    taken = {ref.node for refs in inputs for ref in refs if ref is not None} | {ref.node for ref in outputs}
-    unused = [name for index, name in enumerate(marks) if -1 - index not in taken]
+    used = {ref.node for refs in inputs for ref in refs if ref is not None} | {ref.node for ref in outputs}
+    unused = [name for index, name in enumerate(marks) if -1 - index not in used]
     if unused and stated:
         shown = ", ".join(unused[:_LISTED]) + (", …" if len(unused) > _LISTED else "")
         return (f"not used, since the outputs do not need it: {count_noun(len(unused), 'input')} ({shown})",)

@@ -74,6 +74,6 @@ def _for_lists(value: Value, variables: Mapping[str, Any]) -> dict[str, list[Any
         lists[key.text] = list(found)
     lengths = {name: len(values) for name, values in lists.items()}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-        raise bad(f"the lists of a for must be of one length, but {told}", value.mark)
+        shown = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise bad(f"the lists of a for must be of one length, but {shown}", value.mark)
     return lists

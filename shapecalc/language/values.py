@@ -187,10 +187,10 @@ def argument_value(value: Value, argument: Argument, variables: Mapping[str, Any
     try:
         return argument.normalise(raw)
     except LayerError as error:
-        raise BadValueError(_at_its_place(error, value, raw)) from None
+        raise BadValueError(_located(error, value, raw)) from None
 
 
-def _at_its_place(error: LayerError, value: Value, raw: Any) -> Problem:
+def _located(error: LayerError, value: Value, raw: Any) -> Problem:
     """Return the problem of an invalid value: at its own location within a list, and with its expression."""
     culprit, found = _culprit(value, raw, error.found) or (value, raw)
     problem = error.at(culprit.mark)
@@ -249,8 +249,10 @@ def condition(value: Value, variables: Mapping[str, Any], what: str) -> bool:
         return _SWITCHES[value.text.lower()]
     found = evaluate(value, variables)
     if not isinstance(found, bool):
-        said = f"but {short(value.text)} is {show(found)}" if isinstance(value.value, str) else f"not {describe(value)}"
-        raise bad(f"{what} must be true or false, {said}", value.mark, "compare it with something: width > 0")
+        shown = (
+            f"but {short(value.text)} is {show(found)}" if isinstance(value.value, str) else f"not {describe(value)}"
+        )
+        raise bad(f"{what} must be true or false, {shown}", value.mark, "compare it with something: width > 0")
     return found
 
 

@@ -161,14 +161,14 @@ class _Trials:
             large = self._shortened(large, axis, start[axis])
         return () if self.problems(large) else large
 
-    def _shortened(self, large: tuple[int, ...], axis: int, least: int) -> tuple[int, ...]:
+    def _shortened(self, large: tuple[int, ...], axis: int, shortest: int) -> tuple[int, ...]:
         """Return sizes that are large enough with one axis as short as it may be, but no shorter than it was."""
 
         def with_size(size: int) -> tuple[int, ...]:
             return (*large[:axis], size, *large[axis + 1 :])
 
-        is_enough = self.is_large_enough(with_size(least))
-        return with_size(least if is_enough else self._bisected(least, large[axis], with_size))
+        is_enough = self.is_large_enough(with_size(shortest))
+        return with_size(shortest if is_enough else self._bisected(shortest, large[axis], with_size))
 
     def _bisected(self, low: int, high: int, sizes: Callable[[int], tuple[int, ...]]) -> int:
         """Return the minimum number that makes sizes large enough, between one that does not and one that does."""

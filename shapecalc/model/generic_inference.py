@@ -76,10 +76,10 @@ def infer_generic(graph: Graph, *, counts: bool = True, simplify: Callable[[Dim]
 
     def size(index: int, node: Node, layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
         try:
-            found, asked = size_on_any(layer, inputs, counts=counts, simplify=simplify)
+            found, constraints = size_on_any(layer, inputs, counts=counts, simplify=simplify)
         except LayerError as error:
             raise ShapeError(problem_at(node, error)) from None
-        conditions.extend([Condition(index, constraint) for constraint in asked])
+        conditions.extend([Condition(index, constraint) for constraint in constraints])
         return found
 
     sizings = [sizing for sizing in walk(graph, size, problems) if sizing is not None]
@@ -98,7 +98,7 @@ def size_on_any(
     Errors: `LayerError` for what no number could fix.
     """
     check_inputs(layer, inputs)
-    asked = [constraint for constraint in layer.constraints(*inputs) if not _goes_without_saying(constraint)]
+    constraints = [constraint for constraint in layer.constraints(*inputs) if not _is_trivial(constraint)]
     output = layer.output(*inputs)
     outputs = (output,) if isinstance(output, Shape) else tuple(output)
     if simplify:
@@ -107,17 +107,17 @@ def size_on_any(
     for shape in outputs:
         if not any(shape is x for x in inputs):
             positive = [Constraint(1, UP_TO, size, "", "a size of the output") for size in shape.sizes]
-            asked += [constraint for constraint in positive if not _goes_without_saying(constraint)]
+            constraints += [constraint for constraint in positive if not _is_trivial(constraint)]
     if not counts:
-        return Sizing(inputs, outputs, {}, {}, 0, 0, 0, 0), asked
-    return counted(layer, inputs, output), asked
+        return Sizing(inputs, outputs, {}, {}, 0, 0, 0, 0), constraints
+    return counted(layer, inputs, output), constraints
 
 
 def _plainly(simplify: Callable[[Dim], Dim]) -> Callable[[Dim], Dim]:
     return lambda size: size if type(size) is int else simplify(size)
 
 
-def _goes_without_saying(constraint: Constraint) -> bool:
+def _is_trivial(constraint: Constraint) -> bool:
     left, right = constraint.left, constraint.right
     if left is right and constraint.relation != "<":
         return True
@@ -138,5 +138,5 @@ def _shared_weights(graph: Graph, sizings: Sequence[Sizing]) -> Iterator[Conditi
         for ours, others in zip(mine, theirs, strict=True):
             for a, b in zip(ours, others, strict=True):
                 constraint = Constraint(a, EQUAL, b, "size of its weights", "that of the weights it shares")
-                if not _goes_without_saying(constraint):
+                if not _is_trivial(constraint):
                     yield Condition(index, constraint)

@@ -235,15 +235,15 @@ def check_inputs(layer: Layer, inputs: Sequence[Shape]) -> None:
 
 
 def _check_number(layer: Layer, found: int) -> None:
-    least, most = layer.inputs
-    if least <= found and (most is None or found <= most):
+    fewest, most = layer.inputs
+    if fewest <= found and (most is None or found <= most):
         return
-    if most == least:
-        due = count_noun(least, "input")
+    if most == fewest:
+        due = count_noun(fewest, "input")
     elif most is None:
-        due = f"at least {count_noun(least, 'input')}"
+        due = f"at least {count_noun(fewest, 'input')}"
     else:
-        due = f"{least} to {count_noun(most, 'input')}"
+        due = f"{fewest} to {count_noun(most, 'input')}"
     hint = "combine them with add or concat first" if most == 1 else ""
     raise LayerError(f"{layer.kind} expects {due}, but has {found}", hint=hint)
 

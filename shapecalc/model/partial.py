@@ -56,13 +56,13 @@ def given_to(graph: Graph, node: Node, inputs: tuple[Shape, ...], sides: tuple[A
     """Return the inputs of a layer with a shape error, with their origins; as products if features disagree."""
     if all(ref.node < 0 for ref in node.inputs):
         return ()  # the input of the network is known to the reader
-    told = []
+    shown = []
     for shape, ref in zip(inputs[:_GIVEN], node.inputs, strict=False):
         whole = f" = {shape.elements:,}" if shape.rank > 1 and shape.elements in sides else ""
-        told.append(f"{shape.text}{whole} from {graph.name_of(ref)}")
-    more = len(inputs) - len(told)
+        shown.append(f"{shape.text}{whole} from {graph.name_of(ref)}")
+    more = len(inputs) - len(shown)
     words = "its input is" if len(inputs) == 1 else "its inputs are"
-    return (f"{words} {', '.join(told)}{f', and {more:,} more' if more else ''}",)
+    return (f"{words} {', '.join(shown)}{f', and {more:,} more' if more else ''}",)
 
 
 _GIVEN = 4

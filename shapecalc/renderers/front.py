@@ -108,12 +108,12 @@ def _dress(axes: Any, names: Sequence[str], cloud: Any, front: Any) -> None:
 def _label(axes: Any, front: Any, labels: Sequence[str]) -> None:
     """Label the ends of the front, and its middle."""
     axes.figure.draw_without_rendering()  # so that the positions of the points are known
-    taken: list[float] = []
+    used: list[float] = []
     for index in sorted({0, len(front) // 2, len(front) - 1}) if len(front) else []:
         across, up = axes.transAxes.inverted().transform(axes.transData.transform(front[index]))
-        if any(abs(up - other) < _LINE_HEIGHT for other in taken):
+        if any(abs(up - other) < _LINE_HEIGHT for other in used):
             continue
-        taken.append(up)
+        used.append(up)
         axes.annotate(
             _safe(labels[index], _WIDE), front[index], xytext=(8 if across < 0.5 else -8, 0),
             textcoords="offset points", fontsize=8, color=_INK, parse_math=False, va="center",

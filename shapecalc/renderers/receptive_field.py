@@ -103,8 +103,8 @@ def _described(field: Field) -> str:
     """Return one receptive field in words."""
     if not field.jump and field.sees_all:
         return f"all positions see the same {field.size}"
-    beside = " (and, through other branches, the whole axis)" if field.sees_all else ""
+    other_paths = " (and, through other branches, the whole axis)" if field.sees_all else ""
     moves = (
         f"effective stride {show_jump(field)}, padding {field.padding}" if field.jump else "the same for all positions"
     )
-    return f"receptive field {field.size}{beside}, {moves}"
+    return f"receptive field {field.size}{other_paths}, {moves}"

@@ -171,7 +171,7 @@ class TreeBuilder:
 
     def merged(self, frame: _Frame) -> list[tuple[Scalar, Value]]:
         """Return the pairs of a mapping with those that `<<` merges; keys of the mapping itself win."""
-        taken = set(frame.seen or ())
+        merged_keys = set(frame.seen or ())
         pairs: list[tuple[Scalar, Value]] = []
         for key, value in frame.pairs:
             if key.text != "<<" or key.quoted:
@@ -183,8 +183,8 @@ class TreeBuilder:
                     self.problems.append(Problem(message, part.mark, hint="name a mapping, as in `<<: *name`"))
                     continue
                 for inner, given in part.pairs:
-                    if inner.text not in taken:
-                        taken.add(inner.text)
+                    if inner.text not in merged_keys:
+                        merged_keys.add(inner.text)
                         pairs.append((inner, given))
         return pairs
 

@@ -37,8 +37,8 @@ def _mark_of(mark: Any, source: Source) -> Mark:
 
 def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: PLR0911  (one for each mistake)
     """Return yaml's error in plain words."""
-    place = error.problem_mark or error.context_mark
-    mark = _mark_of(place, source) if place else Mark(source, 0, 0)
+    found = error.problem_mark or error.context_mark
+    mark = _mark_of(found, source) if found else Mark(source, 0, 0)
     begin = _mark_of(error.context_mark, source) if error.context_mark else mark
     tabs = tabs_problem(source, mark.line)
     if tabs:
@@ -70,8 +70,8 @@ def _slip_above(mark: Mark, source: Source) -> Problem | None:
     indent, word = re.match(r"\s*", line), re.match(r"\s*[\w-]+", above)
     if not word or not indent or ":" in above or len(above) - len(above.lstrip()) != indent.end():
         return None
-    place = Mark(source, mark.line - 1, indent.end() + 1, word.end() - indent.end())
-    return Problem("a `:` is missing after this", place, hint="write `key: value`, with a space after the `:`")
+    found = Mark(source, mark.line - 1, indent.end() + 1, word.end() - indent.end())
+    return Problem("a `:` is missing after this", found, hint="write `key: value`, with a space after the `:`")
 
 
 def _character(mark: Mark) -> str:
@@ -83,9 +83,9 @@ def _unclosed_bracket(begin: Mark, mark: Mark) -> Problem:
     closing = "}" if bracket == "{" else "]"
     hint = f"separate the items between `{bracket}` and `{closing}` by commas, and close it"
     line = mark.source.line(mark.line)
-    before, behind = re.search(r"[\w.-]+$", line[: mark.column - 1]), re.match(r"\[[^][]*\]", line[mark.column - 1 :])
-    if before and behind:
-        hint = f'put a word with brackets in quotes here: "{short(before[0] + behind[0])}"'
+    before, after = re.search(r"[\w.-]+$", line[: mark.column - 1]), re.match(r"\[[^][]*\]", line[mark.column - 1 :])
+    if before and after:
+        hint = f'put a word with brackets in quotes here: "{short(before[0] + after[0])}"'
     return Problem(
         f"a `,` or a `{closing}` is missing here",
         mark,

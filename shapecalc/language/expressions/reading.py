@@ -196,7 +196,7 @@ def _read_call(reader: Reader, node: ast.Call) -> Run:
     given |= {word.arg: word.value for word in node.keywords if word.arg and word.arg not in given}
     extra = node.args[len(function.parameters) :]
     is_named = len(given) + len(extra) == len(node.args) + len(node.keywords) and set(given) <= {*function.parameters}
-    if not is_named or len(given) < function.required or (extra and not function.takes_more):
+    if not is_named or len(given) < function.required or (extra and not function.is_variadic):
         piece.refuse("{} is not how the function is called", f"write {function.usage}")
     argument = given.get("x")
     if node.func.id in ROUNDED_QUOTIENTS and isinstance(argument, ast.BinOp) and isinstance(argument.op, ast.Div):

@@ -160,7 +160,7 @@ class WindowAxis(NamedTuple):
             (why,),
             f"padding at most {most} would fit",
             "padding",
-            proposals=tuple(_changed("padding", None, [most], min, least=0)),
+            proposals=tuple(_changed("padding", None, [most], min, lowest=0)),
         )
 
 
@@ -230,7 +230,7 @@ def _proposals(axes: tuple[WindowAxis, ...], layer: Any) -> Iterator[Proposal]:
 
 
 def _changed(
-    name: str, layer: Any, bounds: list[Dim], choose: Callable[..., Dim], least: int = 1
+    name: str, layer: Any, bounds: list[Dim], choose: Callable[..., Dim], lowest: int = 1
 ) -> Iterator[Proposal]:
     """Yield the changes that set an argument to its bounds: one number for all axes, or a list where it is one."""
     value = getattr(layer, name, None)
@@ -240,8 +240,8 @@ def _changed(
         yield Proposal(f"{name}: {list(values)}", name, (values,))
         return
     bound = choose(bounds)
-    if choose is min and bound > least:
-        yield Proposal(f"{name} at most {bound}", name, (bound, least))
+    if choose is min and bound > lowest:
+        yield Proposal(f"{name} at most {bound}", name, (bound, lowest))
     yield Proposal(f"{name}: {bound}", name, (bound,))
 
 
@@ -257,7 +257,7 @@ def _empty_output(axis: WindowAxis, output: Dim) -> LayerError:
     return LayerError(
         f"its output would be {extent(output, axis.name)}: every axis must be at least 1",
         (f"the windows cover {whole}, of which padding crops {axis.before} + {axis.after}",),
-        proposals=tuple(_changed("padding", None, [most], min, least=0)),
+        proposals=tuple(_changed("padding", None, [most], min, lowest=0)),
         too_small=True,
     )
 

@@ -145,7 +145,7 @@ _KEPT = {
 
 def _declare(name: str, entry: _Entry) -> type[_Function]:
     """Return the kind of one line of the table."""
-    arguments: dict[str, Argument] = {word: Number(*said) for word, said in entry.arguments.items()}
+    arguments: dict[str, Argument] = {word: Number(*given) for word, given in entry.arguments.items()}
     if "negative_slope" in arguments or name in ("elu", "celu"):
         slope = next(iter(arguments.values()))
         slope.also = ("alpha",) if name == "leaky_relu" else ()
@@ -205,9 +205,9 @@ class PRelu(_Function):
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
-        said = [name for name in ("num_parameters", "per", "shared_axes") if self.__dict__[name] is not None]
-        if len(said) > 1 and not (said == ["per", "shared_axes"] and self.per == "element"):
-            raise LayerError(f"{' and '.join(said)} both set the number of slopes", hint="give one of the two")
+        given = [name for name in ("num_parameters", "per", "shared_axes") if self.__dict__[name] is not None]
+        if len(given) > 1 and not (given == ["per", "shared_axes"] and self.per == "element"):
+            raise LayerError(f"{' and '.join(given)} both set the number of slopes", hint="give one of the two")
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         self._sizes(x)

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["MultiHeadAttention", "ScaledDotProductAttention", "attended", "need_rank", "product_macs", "same_leading"]
 
 
-def need_rank(kind: str, x: Shape, least: int, what: str) -> None:
+def need_rank(kind: str, x: Shape, lowest: int, what: str) -> None:
     """Check that an input has the axes that a kind needs. Errors: `LayerError`; `what` names the axes."""
-    if x.rank < least:
+    if x.rank < lowest:
         sizes = "×".join(map(str, x.sizes)) or "a scalar"
         raise LayerError(f"{kind} needs {what}, but its input is {sizes}", hint="add a reshape before it")
 
@@ -121,7 +121,7 @@ class MultiHeadAttention(Layer):
     @property
     def _packed(self) -> bool:
         apart = (self.kdim, self.vdim, self.head_dim, self.v_head_dim, self.num_kv_heads)
-        return all(said is None for said in apart)
+        return all(value is None for value in apart)
 
     def constraints(self, *inputs: Shape) -> Iterator[Constraint]:
         q, k, v = _triple(inputs)
@@ -133,9 +133,9 @@ class MultiHeadAttention(Layer):
             (self.kdim, k.sizes[-1], "kdim", "features of the keys' input"),
             (self.vdim, v.sizes[-1], "vdim", "features of the values' input"),
         )
-        for said, found, name, what in stated:
-            if said is not None:
-                yield Constraint(found, EQUAL, said, what, name)
+        for value, found, name, what in stated:
+            if value is not None:
+                yield Constraint(found, EQUAL, value, what, name)
         if self.head_dim is None:
             yield Constraint(self.num_heads, DIVIDES, width, "num_heads", "embed_dim")
         if self.num_kv_heads is not None:

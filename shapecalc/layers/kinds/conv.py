@@ -240,14 +240,14 @@ class TransposedConv(_Convolution):
         yield from _channels_as_stated(self, x)
         axes, smallest = self.axes(x), self._smallest(x)
         if self.output_size is not None:
-            for axis, least, size in zip(axes, smallest, each_axis(self, "output_size", len(axes)), strict=True):
-                yield Constraint(least, UP_TO, size, f"smallest output {axis.name}", "output_size")
-                most = least + axis.stride - 1
+            for axis, lowest, size in zip(axes, smallest, each_axis(self, "output_size", len(axes)), strict=True):
+                yield Constraint(lowest, UP_TO, size, f"smallest output {axis.name}", "output_size")
+                most = lowest + axis.stride - 1
                 yield Constraint(size, UP_TO, most, "output_size", f"the maximum output {axis.name}")
             return
-        for axis, least, extra in zip(axes, smallest, self._output_paddings(len(axes)), strict=True):
+        for axis, lowest, extra in zip(axes, smallest, self._output_paddings(len(axes)), strict=True):
             yield from transposed_constraints(axis, extra)
-            yield output_constraint(axis, least + extra)
+            yield output_constraint(axis, lowest + extra)
 
     def _word(self) -> str:
         return self.padding if isinstance(self.padding, str) else ""

@@ -33,10 +33,10 @@ class _Merge(Layer):
 
     def constraints(self, *inputs: Shape) -> Iterator[Constraint]:
         sizes = _merged(inputs)
-        tell = partial(_unequal, self.kind, inputs)
+        error = partial(_unequal, self.kind, inputs)
         for number, x in enumerate(inputs, 1):
             for own, size in zip(reversed(x.sizes), reversed(sizes), strict=False):
-                yield Constraint(own, BROADCASTS, size, f"size of input {number}", "size of the others", tell)
+                yield Constraint(own, BROADCASTS, size, f"size of input {number}", "size of the others", error)
 
     def output(self, *inputs: Shape) -> Shape:
         sizes = _merged(inputs)
@@ -155,11 +155,11 @@ class Concat(Layer):
     def constraints(self, *inputs: Shape) -> Iterator[Constraint]:
         first = inputs[0]
         axis = _joined_axis(self.dim, inputs)
-        tell = partial(_unjoinable, axis, inputs)
+        error = partial(_unjoinable, axis, inputs)
         for number, x in enumerate(inputs[1:], 2):
             for i in range(first.rank):
                 if i != axis:
-                    yield Constraint(x.sizes[i], EQUAL, first.sizes[i], f"size of input {number}", "input 1", tell)
+                    yield Constraint(x.sizes[i], EQUAL, first.sizes[i], f"size of input {number}", "input 1", error)
 
     def output(self, *inputs: Shape) -> Shape:
         axis = _joined_axis(self.dim, inputs)
@@ -232,9 +232,9 @@ def _differing(kind: str, numbers: tuple[int, int], shapes: tuple[Shape, Shape],
     else:
         hint = f"padding or a crop would make them equal: crop: {{size: …}} on input {more}, as U-Net does"
     order = sorted(zip(numbers, shapes, strict=True), key=lambda pair: pair[0])
-    said = ", ".join(f"input {number} is {shape.text}" for number, shape in order)
+    shown = ", ".join(f"input {number} is {shape.text}" for number, shape in order)
     pair = f"{a} and {b}" if less < more else f"{b} and {a}"
-    return LayerError(f"its inputs differ along {name}: {pair}", (said,), hint)
+    return LayerError(f"its inputs differ along {name}: {pair}", (shown,), hint)
 
 
 def _unjoinable(axis: int, inputs: tuple[Shape, ...]) -> LayerError:

@@ -159,8 +159,8 @@ class DeformableConv(Conv):
 
     def looks(self, output: Shape, x: Shape, *others: Shape) -> list[Look]:
         here = {i: i for i in range(x.rank) if i != x.channel_axis}
-        beside = [rearranged(i, other, here) for i, other in enumerate(others, start=1)]
-        return [*super().looks(output, x), everything(0, x), *beside]  # the offsets may point anywhere
+        others_looks = [rearranged(i, other, here) for i, other in enumerate(others, start=1)]
+        return [*super().looks(output, x), everything(0, x), *others_looks]  # the offsets may point anywhere
 
 
 class GatherPatches(Layer):

@@ -75,10 +75,10 @@ class _Pool(Windowed):
         implied = CEIL if self.ceil_mode else FLOOR
         rounding = self.rounding if "rounding" in values else implied
         if "ceil_mode" in values and rounding != implied:
-            said = "true" if self.ceil_mode else "false"
+            mode = "true" if self.ceil_mode else "false"
             raise LayerError(
-                f"ceil_mode {said} and rounding {rounding} contradict each other",
-                (f"ceil_mode {said} is rounding {implied}",),
+                f"ceil_mode {mode} and rounding {rounding} contradict each other",
+                (f"ceil_mode {mode} is rounding {implied}",),
                 "give one of the two",
                 "rounding",
             )

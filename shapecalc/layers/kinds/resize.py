@@ -91,12 +91,12 @@ class Upsample(Layer):
         return named.with_values({"mode": "bilinear", "align_corners": True}) if is_bilinear else named
 
     def constraints(self, x: Shape, *like: Shape) -> tuple[Constraint, ...]:
-        told = [
+        given_sizes = [
             words for words, given in (("scale_factor", self.scale_factor), ("size", self.size)) if given is not None
         ]
-        told += ["a second input"] * len(like)
-        if len(told) != 1:
-            found = " and ".join(told) if told else "none"
+        given_sizes += ["a second input"] * len(like)
+        if len(given_sizes) != 1:
+            found = " and ".join(given_sizes) if given_sizes else "none"
             raise LayerError(f"it needs one of scale_factor, size and a second input, and is given {found}")
         axes = axis_names(self.kind, x)
         _check_mode("mode", self.mode, axes)
@@ -104,7 +104,7 @@ class Upsample(Layer):
         if like and len(like[0].spatial) != rank:
             raise LayerError(f"its inputs have {rank} and {len(like[0].spatial)} spatial axes")
         if not like:
-            each_axis(self, told[0], rank)
+            each_axis(self, given_sizes[0], rank)
         return ()
 
     def output(self, x: Shape, *like: Shape) -> Shape:

@@ -135,7 +135,7 @@ class Chunk(Layer):
         size = x.sizes[axis_index(self.dim, x)]
         _, last = self._pieces(size)
 
-        def tell() -> LayerError:
+        def error() -> LayerError:
             return LayerError(
                 f"an axis of {size} does not split into {self.chunks} pieces",
                 (f"pieces of {ceil_div(size, self.chunks)} use it up before the last",),
@@ -143,7 +143,7 @@ class Chunk(Layer):
                 "chunks",
             )
 
-        yield Constraint(1, UP_TO, last, "1", "the last piece", tell)
+        yield Constraint(1, UP_TO, last, "1", "the last piece", error)
 
     def output(self, x: Shape) -> Any:
         axis = axis_index(self.dim, x)

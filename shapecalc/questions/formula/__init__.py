@@ -124,8 +124,8 @@ def find_formulas(
     inferred = infer_generic(_symbolic_graph(graph, rebuild, used), simplify=collapse)
     quantities = what or QUANTITIES[:3]
     found = _quantities(inferred, where, quantities, collapse, batch=any(u.name == BATCH for u in used))
-    least = {symbolic.symbol(u.name): u.domain.smallest for u in used if u.domain and u.domain.smallest}
-    conditions = joint_conditions(inferred.constraints, collapse, least, WRITERS["text"])
+    minima = {symbolic.symbol(u.name): u.domain.smallest for u in used if u.domain and u.domain.smallest}
+    conditions = joint_conditions(inferred.constraints, collapse, minima, WRITERS["text"])
     answer = Formulas(graph.name, layer, tuple(used), found, conditions, 0, {})
     verified, ranges = _verify(answer, graph, rebuild)
     return answer._replace(verified=verified, ranges=ranges)
@@ -233,14 +233,14 @@ def _agrees(answer: Formulas, values: Mapping[str, int], graph: Graph, rebuild: 
     row = report[answer.layer] if answer.layer else None
     for what, formula in answer.formulas.items():
         if what == "output":
-            due: Any = [list(s) for s in (row.output_shapes if row else report.outputs.values())]
-            told: Any = [[put(size) for size in sizes] for sizes in formula.values()]
+            expected: Any = [list(s) for s in (row.output_shapes if row else report.outputs.values())]
+            computed: Any = [[put(size) for size in sizes] for sizes in formula.values()]
         else:
-            due, told = getattr(row or report.total, what), put(formula)
-        if due != told:
+            expected, computed = getattr(row or report.total, what), put(formula)
+        if expected != computed:
             at = ", ".join(f"{name} = {value}" for name, value in values.items())
             raise ShapeError(
-                f"no closed formula of {what} was found: at {at} it is {told}, but inference computes {due}"
+                f"no closed formula of {what} was found: at {at} it is {computed}, but inference computes {expected}"
             )
     return True
 

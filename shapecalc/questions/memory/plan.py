@@ -95,8 +95,8 @@ def make_plan(
         assert layer is not None
         reads = tuple(dict.fromkeys(maker.at[row.node.inputs[i]] for i in read[index]))
         if layer.view or (layer.only_training and not training):
-            lies_in = reads[0] if reads else maker.add(row.name, 0)  # a view without an input is a view of its weights
-            maker.at.update({Reference(index, i): lies_in for i in range(len(row.sizing.outputs))})
+            storage = reads[0] if reads else maker.add(row.name, 0)  # a view without an input is a view of its weights
+            maker.at.update({Reference(index, i): storage for i in range(len(row.sizing.outputs))})
             continue
         writes = maker.write(index, row)
         for storage in reads:

@@ -203,12 +203,12 @@ def _rounded(graph: Graph, given: Mapping[InputAxis, int]) -> tuple[str, ...]:
     names = []
     for node, sizing in zip(inferred.graph.nodes, inferred.sizings, strict=True):
         outputs, inputs = ([s for x in shapes for s in x.sizes] for shapes in (sizing.outputs, sizing.inputs))
-        if not all(exact(size, 1)[0] for size in outputs) and _divides_anew(inputs, outputs, sizing, node):
+        if not all(exact(size, 1)[0] for size in outputs) and _divides_inexactly(inputs, outputs, sizing, node):
             names.append(node.name)
     return tuple(names)
 
 
-def _divides_anew(inputs: Sequence[Any], outputs: Sequence[Any], sizing: Any, node: Any) -> bool:
+def _divides_inexactly(inputs: Sequence[Any], outputs: Sequence[Any], sizing: Any, node: Any) -> bool:
     """Return whether a layer itself divides inexactly, if its inputs are exact."""
     if not any(isinstance(size, Many) for size in inputs) or not outputs:
         return False

@@ -108,7 +108,9 @@ class _Search:
         self.names = list(variables)
         own = [name for name, values in variables.items() if values is None]
         fractions = {name: default_fractions(self._given(name)) for name in own if type(self._given(name)) is float}
-        self.in_one_pass = not fractions and not any(map(has_fractions, variables.values())) and self._takes_many()
+        self.in_one_pass = (
+            not fractions and not any(map(has_fractions, variables.values())) and self._only_changes_sizes()
+        )
         self.plan: MemoryPlan | None = None
         self.built = 0
         self.longest: dict[str, int] = {}
@@ -120,17 +122,17 @@ class _Search:
             self.ranges[name] = self._reach(name)
         if len(own) > 1:
             self._thin(own)
-        self.notes = tuple(self._note(name) for name in whole if self._takes_fractions(name))
+        self.notes = tuple(self._note(name) for name in whole if self._may_have_fractions(name))
 
     def answer(self) -> BudgetSolutions:
         """Try every setting, and return the best."""
         self._check_size()
         count = 0
         best: list[BudgetSolution] = []
-        least: BudgetSolution | None = None
+        smallest: BudgetSolution | None = None
         for found in self._amounts(itertools.product(*self.ranges.values())):
-            if least is None or found.used < least.used:
-                least = found
+            if smallest is None or found.used < smallest.used:
+                smallest = found
             if all(found.amounts[what] <= most for what, most in self.budgets.items()):
                 count += 1
                 best.append(found)
@@ -139,11 +141,13 @@ class _Search:
         how = "many settings in one pass" if self.in_one_pass else "each setting built on its own"
         chosen = tuple(sorted(best, key=closeness)[:_KEPT])
         if count:
-            least = None
-        for solution in (*chosen[:_INFERRED], *([least] if least else [])):
+            smallest = None
+        for solution in (*chosen[:_INFERRED], *([smallest] if smallest else [])):
             self._confirm(solution)
         tried = {name: searched(values) for name, values in self.ranges.items()}
-        return BudgetSolutions(self.graph.name, self.budgets, tried, how, count, chosen, least, self.bits, self.notes)
+        return BudgetSolutions(
+            self.graph.name, self.budgets, tried, how, count, chosen, smallest, self.bits, self.notes
+        )
 
     def _check_size(self) -> None:
         settings = math.prod(len(values) for values in self.ranges.values())
@@ -171,7 +175,7 @@ class _Search:
                 raise _UnlikeInferenceError
             raise ShapeError(f"what {solution.settings} needs could not be confirmed by inference")
 
-    def _takes_fractions(self, name: str) -> bool:
+    def _may_have_fractions(self, name: str) -> bool:
         """Return whether a variable, a whole number in the specification, could be a fraction."""
         if name == INPUT:
             return False
@@ -185,7 +189,7 @@ class _Search:
             f"--for {name}=0.25:{4 * given}:0.25 tries some"
         )
 
-    def _takes_many(self) -> bool:
+    def _only_changes_sizes(self) -> bool:
         """Return whether every variable only changes sizes, not the structure of the network."""
         numbers = {name: Many([int(self._given(name))]) for name in self.names if name != INPUT}
         _, problems = self.rebuild(numbers) if numbers else (None, [])
@@ -244,8 +248,8 @@ class _Search:
         if variables and not self.in_one_pass:
             self.built += len(graph.nodes) * (_MEMORY if "memory" in self.budgets else 1)
         if INPUT in numbers:
-            places = [(name, axis) for name, s in graph.inputs.items() for axis in range(len(free_sizes(s)))]
-            graph = with_sizes(graph, dict.fromkeys(places, numbers[INPUT]))
+            axes = [(name, axis) for name, s in graph.inputs.items() for axis in range(len(free_sizes(s)))]
+            graph = with_sizes(graph, dict.fromkeys(axes, numbers[INPUT]))
         return graph
 
     def _plan(self, graph: Graph, numbers: Mapping[str, Any], right: Sequence[bool]) -> MemoryPlan | None:

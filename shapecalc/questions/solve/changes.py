@@ -90,10 +90,10 @@ def candidates(graph: Graph, sizings: Sequence[Sizing | None], problems: Sequenc
         index = indices[0]
         block = _composite(graph, index)
         if block is not None:
-            yield from _composite_changes(graph, block, _same_place(graph, index), hints, distances[index])
+            yield from _composite_changes(graph, block, _same_location(graph, index), hints, distances[index])
             continue
         kind = graph.nodes[index].kind
-        every = tuple([i for i in _same_place(graph, index) if graph.nodes[i].kind == kind])
+        every = tuple([i for i in _same_location(graph, index) if graph.nodes[i].kind == kind])
         yield from _layer_changes(graph.nodes, every, hints, distances[index])
 
 
@@ -122,7 +122,7 @@ def _composite_changes(
             yield ArgumentChange((block.name,), name, old, new, cost, mark, None, indices, block.kind)
 
 
-def _same_place(graph: Graph, index: int) -> tuple[int, ...]:
+def _same_location(graph: Graph, index: int) -> tuple[int, ...]:
     """Return all layers with the same location in the text: those of every use of a block."""
     mark = graph.nodes[index].mark
     if mark is None or not mark.line:

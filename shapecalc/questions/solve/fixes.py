@@ -117,7 +117,7 @@ class _Search:
         seen = set()
         for changes in found:
             key = frozenset((change.layers, change.argument, str(change.new)) for change in changes)
-            fix = None if key in seen else self._told(changes)
+            fix = None if key in seen else self._verified(changes)
             seen.add(key)
             if fix is not None:
                 fixes.append(fix)
@@ -163,7 +163,7 @@ class _Search:
         edit = _edit(source.text, change, self.graph) if source.name == self.graph.file else None
         return self.reread(edit.text) if edit else None
 
-    def _told(self, changes: tuple[ArgumentChange, ...]) -> Fix | None:
+    def _verified(self, changes: tuple[ArgumentChange, ...]) -> Fix | None:
         """Return the fix as written into the text; None if the changed text still has problems."""
         texts: dict[str, str] = {}
         written = []

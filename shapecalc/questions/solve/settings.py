@@ -98,8 +98,8 @@ def check_variable(graph: Graph, name: str, values: Sequence[float] | None) -> N
 
 def unchanging(name: str, amounts: Mapping[str, int], *, over: bool) -> str:
     """Return the note that a variable does not change any quantity with a budget."""
-    place = "beyond the budget" if over else "within the budget"
-    told = " and ".join(f"{amount:,} {BUDGETS[what].partition(',')[0]}" for what, amount in amounts.items())
+    where = "beyond the budget" if over else "within the budget"
+    shown = " and ".join(f"{amount:,} {BUDGETS[what].partition(',')[0]}" for what, amount in amounts.items())
     if "memory" in amounts:
-        told = " and ".join(f"{amount:,} {'bytes' if what == 'memory' else what}" for what, amount in amounts.items())
-    return f"{name} does not change {' and '.join(amounts)}: there are {told} for any value, {place}"
+        shown = " and ".join(f"{amount:,} {'bytes' if what == 'memory' else what}" for what, amount in amounts.items())
+    return f"{name} does not change {' and '.join(amounts)}: there are {shown} for any value, {where}"

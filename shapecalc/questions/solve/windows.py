@@ -112,7 +112,7 @@ def solve_window(
         tried = _Tried(layer, learns, tuple(ranges), grid, tuple(given), *_run(layer, given, len(grid)))
     except LayerError as error:
         raise UsageError(Problem(error.message, why=error.why, hint=error.hint)) from None
-    found = sorted(tried.that_give(tuple(wanted)), key=_by_cost)
+    found = sorted(tried.solutions_for(tuple(wanted)), key=_by_cost)
     near = [] if found else tried.nearest(tuple(wanted))
     if not found and len(given) > 1:
         found = _axis_by_axis(cls, given, wanted, held)
@@ -213,7 +213,7 @@ class _Tried(NamedTuple):
     outputs: list[tuple[int, ...]]
     exact: list[bool]
 
-    def that_give(self, wanted: tuple[int, ...]) -> Iterator[WindowSolution]:
+    def solutions_for(self, wanted: tuple[int, ...]) -> Iterator[WindowSolution]:
         """Yield the candidates that fit."""
         for i, (right, sizes) in enumerate(zip(self.right, self.outputs, strict=True)):
             if right and sizes == wanted:
@@ -223,7 +223,7 @@ class _Tried(NamedTuple):
         """Return the most common arguments for each of the two nearest outputs."""
         there = {sizes for right, sizes in zip(self.right, self.outputs, strict=True) if right}
         near = sorted(there, key=lambda sizes: (_distance(sizes, wanted), sizes))[:2]
-        return [min(self.that_give(sizes), key=_by_cost) for sizes in near]
+        return [min(self.solutions_for(sizes), key=_by_cost) for sizes in near]
 
     def _solution(self, index: int) -> WindowSolution:
         arguments = dict(zip(self.names, self.grid[index], strict=True))

@@ -240,11 +240,11 @@ def _first(holding: Any, axes: int) -> tuple[int, ...]:
 def _limits(inferred: GenericReport) -> Iterator[Constraint]:
     """Yield constraints on the elements of tensors, if some candidate may exceed the maximum."""
     for shape in {id(shape): shape for sizing in inferred.sizings for shape in sizing.outputs}.values():
-        if prod(_greatest(size) for size in shape.sizes) > MAX_ELEMENTS:
+        if prod(_largest(size) for size in shape.sizes) > MAX_ELEMENTS:
             yield Constraint(shape.elements, UP_TO, MAX_ELEMENTS, "elements of its output", "")
 
 
-def _greatest(size: Any) -> int:
+def _largest(size: Any) -> int:
     return max(abs(size.low), abs(size.high)) if isinstance(size, ColumnNumber) else abs(int(size))
 
 

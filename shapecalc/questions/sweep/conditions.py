@@ -117,10 +117,10 @@ class _Rows:
         return np.broadcast_to(np.asarray(found, dtype=bool), (self.rows,))
 
     def _joined(self, node: ast.BoolOp) -> Any:
-        goes_on = isinstance(node.op, ast.And)
+        continues = isinstance(node.op, ast.And)
         held = self._truth(node.values[0]).copy()
         for part in node.values[1:]:
-            open_rows = held == goes_on
+            open_rows = held == continues
             if open_rows.any():
                 held[open_rows] = self.among(open_rows)._truth(part)  # noqa: SLF001
         return held
@@ -136,7 +136,7 @@ class _Rows:
                 break
             if right_node is not node.comparators[-1]:
                 chosen = np.broadcast_to(found, (rows.rows,))
-                rows, left, left_node = rows.among(chosen), _taken(right, chosen), right_node
+                rows, left, left_node = rows.among(chosen), _chosen_rows(right, chosen), right_node
         return held
 
     def _compared_once(self, sign: ast.AST, a: Any, b: Any, *nodes: ast.expr) -> Any:
@@ -260,8 +260,8 @@ def _settled(values: Any) -> Any:
     return values
 
 
-def _taken(value: Any, chosen: Any) -> Any:
+def _chosen_rows(value: Any, chosen: Any) -> Any:
     """Return the values of some of the rows."""
     if isinstance(value, list):
-        return [_taken(item, chosen) for item in value]
+        return [_chosen_rows(item, chosen) for item in value]
     return value[chosen] if isinstance(value, np.ndarray) else value

@@ -219,18 +219,20 @@ class Job:
     def describe(self, row: int) -> str:
         """Return the settings of a variant in words."""
         variables, inputs = self.plan.grid.at(row)
-        told = [f"{name} {variables[name]}" for name in self.plan.grid.variables]
-        told += ["×".join(map(str, inputs[name])) for name in inputs if any(a.is_input for a in self.plan.grid.axes)]
-        return ", ".join(told) or "unchanged"
+        settings = [f"{name} {variables[name]}" for name in self.plan.grid.variables]
+        settings += [
+            "×".join(map(str, inputs[name])) for name in inputs if any(a.is_input for a in self.plan.grid.axes)
+        ]
+        return ", ".join(settings) or "unchanged"
 
     def interruption(self, word: str = "interrupted") -> str:
         """Return the message of an interrupted sweep."""
-        told = f"{word} after {max(self.done, self.start):,} of {count_noun(self.plan.grid.rows, 'variant')}"
+        message = f"{word} after {max(self.done, self.start):,} of {count_noun(self.plan.grid.rows, 'variant')}"
         if self.part:
-            return f"{told}; finished rows are in {self.part}: continue with the same command and --resume"
+            return f"{message}; finished rows are in {self.part}: continue with the same command and --resume"
         if self.output or self.plot:
-            return f"{told}; nothing was written"
-        return f"{told}; the results shown are of those" if self.is_gathered else told
+            return f"{message}; nothing was written"
+        return f"{message}; the results shown are of those" if self.is_gathered else message
 
     def conclusion(self) -> str:
         """Return the message on the content of a file."""

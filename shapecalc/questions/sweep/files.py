@@ -124,11 +124,11 @@ class TextFile:
         if target.is_straight:
             raise not_this_sweep(target.name, "it is not a regular file")
         if self._file.was_there:
-            self.start, keep = _place(self._file.stream, self._file.part, self.format, plan, condition)
+            self.start, keep = _resume_position(self._file.stream, self._file.part, self.format, plan, condition)
             self._file.resume_at(keep)
         elif target.status is not None:
             with opened_for_reading(target) as old:
-                self.start, keep = _place(old, target.name, self.format, plan, condition)
+                self.start, keep = _resume_position(old, target.name, self.format, plan, condition)
                 self._is_whole = keep > 0  # unless there are more rows to come
                 old.seek(0)
                 self._copy(old, keep)
@@ -177,7 +177,7 @@ def due_rows(plan: SweepPlan, condition: RowCondition | None, start: int) -> Ite
             yield rows.rows(slice(index, index + 1))
 
 
-def _place(
+def _resume_position(
     stream: BinaryIO, name: str, format_: str, plan: SweepPlan, condition: RowCondition | None
 ) -> tuple[int, int]:
     """Return the variant to resume from, and how many bytes of the file to keep.

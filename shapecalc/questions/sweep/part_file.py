@@ -37,15 +37,15 @@ class PartFile(OutputFile):
     def part(self) -> str:
         """The name of FILE.part in errors."""
         name = self.target.name
-        return self._beside if os.path.islink(name) else f"{name}.part" if self._beside else name
+        return self._temporary if os.path.islink(name) else f"{name}.part" if self._temporary else name
 
     def _create(self, folder: str) -> FileIO:
-        self._beside = os.path.join(folder, f"{os.path.basename(self.target.path)}.part")
+        self._temporary = os.path.join(folder, f"{os.path.basename(self.target.path)}.part")
         while True:
             try:
                 stream = self._reopened() if self.resumes else None
                 self.was_there = stream is not None
-                stream = stream or created_file(self._beside, self.target.status)
+                stream = stream or created_file(self._temporary, self.target.status)
             except FileExistsError:
                 if self.resumes:
                     continue  # another process created it first
@@ -64,7 +64,7 @@ class PartFile(OutputFile):
     def _reopened(self) -> FileIO | None:
         """Return the existing file, if there is one."""
         try:
-            stream = opened_file(self._beside, os.O_RDWR | _CAREFUL)
+            stream = opened_file(self._temporary, os.O_RDWR | _CAREFUL)
         except FileNotFoundError:
             return None
         status = os.fstat(stream.fileno())
@@ -80,7 +80,7 @@ class PartFile(OutputFile):
 
     def _is_there(self, stream: FileIO) -> bool:
         try:
-            return os.path.samestat(os.stat(self._beside), os.fstat(stream.fileno()))
+            return os.path.samestat(os.stat(self._temporary), os.fstat(stream.fileno()))
         except FileNotFoundError:
             return False
 

@@ -92,8 +92,8 @@ def front(columns: Mapping[str, Any], objectives: Sequence[tuple[str, int]]) -> 
 def _front_of_two(points: Any) -> Any:
     """Return which of sorted pairs are on the front: those below all before them, and their equals."""
     second = points[:, 1]
-    least = np.minimum.accumulate(second)
-    better = np.concatenate(([True], second[1:] < least[:-1]))
+    lowest = np.minimum.accumulate(second)
+    better = np.concatenate(([True], second[1:] < lowest[:-1]))
     first_of_its_kind = np.concatenate(([True], (points[1:] != points[:-1]).any(axis=1)))
     group = np.cumsum(first_of_its_kind) - 1
     return better[first_of_its_kind][group]

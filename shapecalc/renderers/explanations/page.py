@@ -144,13 +144,13 @@ def broken(chain: Chain, room: int, rest: int = 0) -> list[list[Tree]]:
     if lead + sum(widths) + 3 * (len(sides) - 1) + rest <= room:
         return [sides]
     lines = [[sides[0]]]
-    taken = room + 1
+    filled = room + 1
     for i, (side, width) in enumerate(zip(sides[1:], widths[1:], strict=True), 2):
         more = width + 3 + (rest if i == len(sides) else 0)
-        if taken + more <= room:
+        if filled + more <= room:
             lines[-1].append(side)
-            taken += more
+            filled += more
         else:
             lines.append([side])
-            taken = max(lead - 3, 0) + more
+            filled = max(lead - 3, 0) + more
     return lines
