@@ -134,9 +134,9 @@ def matched(size: Dim, others: Sequence[Dim]) -> Dim:
 
 def within(value: Dim, low: float, high: float) -> Dim:
     """Return a dimension of another kind than int, checked against the range of ints in specifications."""
-    tell = getattr(_numbers(value, value), "within", None)
-    if tell:
-        tell(value, low, high)
+    check = getattr(_numbers(value, value), "within", None)
+    if check:
+        check(value, low, high)
     return value
 
 
@@ -162,7 +162,7 @@ def total(values: Iterable[Dim]) -> Dim:
 class Constraint(NamedTuple):
     """A constraint on two dimensions: `left relation right`.
 
-    `left_name` and `right_name` name the two in errors; `tell`, if given, returns the complete error of an unmet
+    `left_name` and `right_name` name the two in errors; `own_error`, if given, returns the complete error of an unmet
     constraint, with its hint.
     """
 
@@ -171,12 +171,12 @@ class Constraint(NamedTuple):
     right: Dim
     left_name: str
     right_name: str
-    tell: Callable[[], LayerError] | None = None
+    own_error: Callable[[], LayerError] | None = None
 
     def error(self) -> LayerError:
         """Return the error of a constraint between ints that is not met."""
-        if self.tell:
-            return self.tell()
+        if self.own_error:
+            return self.own_error()
         must = {UP_TO: "must be at most", LESS: "must be less than", EQUAL: "must equal", DIVIDES: "must divide"}
         must[BROADCASTS] = "must be 1 or equal"
         if not self.left_name and self.relation == UP_TO:

@@ -1,8 +1,8 @@
-"""How every size and count of a network is computed: the rule, the rule with numbers, and where those come from.
+"""How every size and count of a network is computed: the rule, the rule with numbers, and the origins of the numbers.
 
     Report ──leaves──▶ layers of traced numbers ──working──▶ rules ──reasons──▶ Explanation ──lines──▶ renderers
 
-It is produced by running the layers' own formulas on traced numbers (see `dims.traces`); no kind has texts of its own.
+It is produced by running the layers' own formulas on traced numbers (see `dims.traces`); no kind has its own texts.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ WHAT = (OUTPUTS, PARAMS, MACS, OUTPUT_BYTES)
 _SHOWN = (OUTPUTS, PARAMS, MACS)
 
 _MOST_LAYERS = 20_000
-"""Explained at a time: seconds."""
+"""The maximum number of layers that are explained at a time: seconds."""
 
 _MOST_FOLLOWED = 100
-"""Layers whose sizes are followed back at a time: each way may be as long as the network."""
+"""The maximum number of layers that are traced back at a time: each chain may be as long as the network."""
 
 
 class Explanation(Answer):
-    """The arithmetic of a network, layer by layer. Never changes.
+    """The arithmetic of a network, layer by layer. Immutable.
 
     `explanation["conv1"]` is a layer's; `explanation.layers` all of them; `text`, `markdown` and `latex` write it,
-    `to_dict()` is the JSON contract. `asked` are the named layers and blocks; empty where all are explained.
+    `to_dict()` is the JSON contract. `asked` are the named layers and blocks; empty if all are explained.
     """
 
     __slots__ = ("asked", "layers", "report", "total", "what")
@@ -64,7 +64,7 @@ class Explanation(Answer):
         return len(self.layers)
 
     def __getitem__(self, name: str) -> LayerExplanation:
-        """Return the explanation of a layer. Errors: `UsageError` where none is called so."""
+        """Return the explanation of a layer. Errors: `UsageError` for an unknown layer."""
         for layer in self.layers:
             if layer.name == name:
                 return layer
@@ -93,7 +93,7 @@ class Explanation(Answer):
         return self.markdown
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the explanation as the JSON contract has it."""
+        """Return the explanation in the form of the JSON contract."""
         report = self.report
         return {
             "version": VERSION,
@@ -113,10 +113,10 @@ def explain(
     """Return how the numbers of a network are computed.
 
     `layers` names layers or blocks, all by default; `what` is some of `output`, `params`, `macs`, `output_bytes`: all
-    but the last by default. `layout` is how sizes are shown. `back` follows the sizes of a named layer's input back to
+    but the last by default. `layout` is how sizes are shown. `back` traces the sizes of a named layer's input back to
     the input of the network.
-    Errors: `ShapeError` where sizes do not fit, `UsageError` for an unknown layer or another `what`, or for layers
-    to follow back of which none, or very many, are named.
+    Errors: `ShapeError`; `UsageError` for an unknown layer or another `what`, or if no layers, or very many, are named
+    with `back`.
     """
     _wanted(what)  # before any work
     return explain_report(network.infer(layout=layout), layers, what, back=back)
@@ -185,7 +185,7 @@ def _explained(
         row = report.rows[node]
         key = (id(row.node.layer), row.sizing.inputs)
         if key not in workings:
-            assert row.node.layer is not None  # a network that was inferred has no broken layers
+            assert row.node.layer is not None  # all layers of an inferred network are valid
             workings[key] = work(row.node.layer, row.sizing.inputs)
         return workings[key]
 

@@ -1,4 +1,4 @@
-"""The parts of lines of an explanation: words, names from the specification, and mathematics."""
+"""The parts of a line of an explanation: words, names from the specification, and formulas."""
 
 from __future__ import annotations
 
