@@ -1,4 +1,4 @@
-"""Every answer of the library shows itself: printed, in a notebook, as Markdown, JSON and a data frame."""
+"""Every answer of the library displays itself: printed, in a notebook, as Markdown, JSON and a data frame."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ ANSWERS = {
 
 @cache
 def made(name):
-    """Return an answer, worked out once for all tests."""
+    """Return an answer, computed once for all tests."""
     if name == "formulas":
         pytest.importorskip("sympy")
     return ANSWERS[name][0]()

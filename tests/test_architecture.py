@@ -1,4 +1,4 @@
-"""The house: imports only go down, heavy libraries load only when used, the public API is what it says."""
+"""The architecture: imports only go down, heavy libraries load only when used, the public API is as documented."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import shapecalc
 
 PACKAGE = Path(shapecalc.__file__).parent
 
-# From the roof to the ground: DESIGN of the house. A module imports only from rooms below its own, or from its own.
+# From top to bottom, as in CONTRIBUTING. A module imports only from parts below its own, or from its own.
 FLOORS = [
     "__main__",
     "cli",
@@ -32,7 +32,7 @@ FLOORS = [
 ]
 FLOOR = {room: len(FLOORS) - number for number, room in enumerate(FLOORS)}
 
-# Arrows that go up, each with its reason.
+# Imports upwards, each with its reason.
 EXCEPTIONS = {
     ("shapecalc.model.answer", "shapecalc.renderers"): "a notebook asks an answer itself for its HTML",
 }

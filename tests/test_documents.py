@@ -1,4 +1,4 @@
-"""What the documents show is what the program says: `pytest --renew` writes it anew."""
+"""The examples in the documents are the output of the program: `pytest --renew` renews them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONSOLE = re.compile(r"```console\n\$ shapecalc ([^\n]*)\n(.*?)```", re.DOTALL)
 
 
-def said(command: str) -> str:
-    """What a terminal of 80 columns shows for a command."""
+def output_of(command: str) -> str:
+    """The output of a command on a terminal of 80 columns."""
     arguments = re.findall(r"'[^']*'|\S+", command)
     ran = run(*[word.strip("'") for word in arguments], columns=80)
     text = "".join(line.rstrip() + "\n" for line in (ran.out + ran.err).splitlines())
@@ -34,7 +34,7 @@ def said(command: str) -> str:
 def test_console_blocks(document, request, monkeypatch):
     monkeypatch.chdir(ROOT)
     text = document.read_text(encoding="utf-8")
-    fresh = CONSOLE.sub(lambda found: f"```console\n$ shapecalc {found[1]}\n{said(found[1])}```", text)
+    fresh = CONSOLE.sub(lambda found: f"```console\n$ shapecalc {found[1]}\n{output_of(found[1])}```", text)
     if request.config.getoption("--renew"):
         document.write_text(fresh, encoding="utf-8")
         text = fresh
@@ -42,14 +42,14 @@ def test_console_blocks(document, request, monkeypatch):
 
 
 def costs_of_windows():
-    """Return the rows of what `solve KIND` calls usual."""
+    """Return the rows of the costs of `solve KIND`."""
     return [("a window", "what", "cost", "because")] + [
         (", ".join(row.sorts), row.what, f"{row.weight:g}", row.reason) for row in costs.WINDOWS
     ]
 
 
 def costs_of_changes():
-    """Return the rows of which change `solve --fix` calls small."""
+    """Return the rows of the costs of `solve --fix`."""
     return [("what", "cost", "because")] + [(row.what, f"{row.weight:g}", row.reason) for row in costs.CHANGES.values()]
 
 
@@ -80,7 +80,7 @@ HERE = (
 
 
 def targets(text):
-    """Return what the links and pictures of a text point to, without the part behind #."""
+    """Return the targets of the links and pictures of a text, without the part after #."""
     defined = dict(re.findall(r"^\[([^]]+)\]: (\S+)$", text, re.MULTILINE))
     used = [name or words for words, name in re.findall(r"\[([^]\[]+)\]\[([^]\[]*)\]", text) if "`" not in words]
     return [*re.findall(r"\]\(([^)#]+)[^)]*\)", text), *(defined[name].split("#")[0] for name in used)]
@@ -89,9 +89,9 @@ def targets(text):
 @pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name)
 def test_links_are_valid(document):
     for target in targets(document.read_text(encoding="utf-8")):
-        for place in HERE:
-            if target.startswith(place):
-                assert (ROOT / target.removeprefix(place)).exists(), target
+        for address in HERE:
+            if target.startswith(address):
+                assert (ROOT / target.removeprefix(address)).exists(), target
         if "://" not in target:
             assert (document.parent / target).exists(), target
 
@@ -122,7 +122,7 @@ def test_the_picture_is_up_to_date(request, monkeypatch):
 
 PAGES_WITH_PYTHON = [page for page in DOCUMENTS if "```python" in page.read_text(encoding="utf-8")]
 NOT_RUN = ("Client(", "vars={...}")
-"""In a block of Python that is not run: it needs a cluster, or leaves out what is meant."""
+"""Marks of a block of Python that is not run: it needs a cluster, or has an ellipsis."""
 
 
 @pytest.mark.parametrize("page", some(PAGES_WITH_PYTHON, 3), ids=lambda page: page.stem)

@@ -1,4 +1,4 @@
-"""Suggestions in place of unknown words: the near one, or none."""
+"""Suggestions for unknown words: the nearest one, or none."""
 
 from __future__ import annotations
 

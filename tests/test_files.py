@@ -1,4 +1,4 @@
-"""Files are whole or what they were: replaced at once, never written over what a command reads, nothing left behind."""
+"""Files are complete or unchanged: replaced atomically, never over a command's input, without temporary files left."""
 
 from __future__ import annotations
 
@@ -244,13 +244,13 @@ def test_a_mounted_file_is_written_in_place(tmp_path, monkeypatch, number):
 def test_pipes_and_devices_are_written_directly(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    check_writable(str(pipe))  # does not wait for a reader
+    check_writable(str(pipe))  # it does not wait for a reader
     with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
         write_file(str(pipe), b"through")
         try:
             assert reader.communicate(timeout=20)[0] == b"through"
         finally:
-            reader.kill()  # where the pipe was replaced it would wait for ever
+            reader.kill()  # if the pipe was replaced it would wait for ever
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     write_file("/dev/null", b"gone")
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)

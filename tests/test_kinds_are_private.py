@@ -1,6 +1,6 @@
-"""Nothing outside `layers/` knows a kind's name, its family or its arguments: it asks what kinds declare.
+"""No module outside `layers/` names a kind, a family or an argument: it uses the declarations of kinds.
 
-A text that is such a word is refused wherever it stands, but in the modules that mean something else by it.
+A string with such a name is an error everywhere, except in modules where it means something else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 ARGUMENTS = {word for cls in KINDS.values() for word in cls.argument_names()}
 KIND_WORDS = {*kind_words(), *(cls.family for cls in KINDS.values())}
 
-# Words that are no kind's and no argument's where they stand: what they are there, and the modules.
+# Words that are not the name of a kind or an argument here: their meaning, and the modules.
 _FUNCTION = "a function of expressions, or how numbers are combined"
 _KEY = "a key of this program's own JSON, schema or objects"
 _COLUMN = "a column of a report; its values are found by the arguments' roles"
@@ -69,7 +69,7 @@ OTHERWISE = {
 
 @cache
 def texts_in(tree):
-    """Return the texts of a module that are no docstrings, with their lines."""
+    """Return the strings of a module that are not docstrings, with their lines."""
     docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     return [
         (node.value, node.lineno)

@@ -1,4 +1,4 @@
-"""The library: `load`, `infer`, `in_features`, and what they refuse."""
+"""The library: `load`, `infer`, `in_features`, and their errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What set-up, CI and the tests themselves are set to agrees: versions, commands, warnings, searches."""
+"""The settings of set-up, CI and tests agree: versions, commands, warnings, searches."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_hypothesis_has_no_deadline(pytestconfig: pytest.Config) -> None:
 
 @pytest.mark.parametrize("name", ["quick", "thorough", "explore"])
 def test_only_the_scheduled_job_uses_random_seeds(name: str) -> None:
-    """What a user or a change is judged by is no matter of luck."""
+    """Tests of users and of changes are deterministic."""
     profile = settings.get_profile(name)
     assert (profile.deadline, profile.database, profile.derandomize) == (None, None, name != "explore")
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
@@ -94,7 +94,7 @@ def test_warnings_of_other_packages_are_ignored(pytestconfig: pytest.Config) -> 
 
 
 def test_child_processes_of_tests_receive_interrupts() -> None:
-    """Also where the tests run in the background, where a shell has interrupts ignored."""
+    """Also if the tests run in the background, where a shell ignores interrupts."""
     code = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
     assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN

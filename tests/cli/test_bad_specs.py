@@ -15,7 +15,7 @@ SPECS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def error_text(spec: str) -> str:
-    """Return the text of the error that a specification is answered with."""
+    """Return the error text of a specification."""
     try:
         shapecalc.load(spec).check()
     except ShapecalcError as error:
@@ -31,13 +31,13 @@ SLOW = {"repeat_too_often_within"}
 )
 def test_error_text(name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(FOLDER)
-    told = error_text(f"{name}.yaml") + "\n"
+    printed = error_text(f"{name}.yaml") + "\n"
     file = FOLDER / f"{name}.txt"
     if request.config.getoption("--renew"):
-        file.write_text(told, encoding="utf-8")
-    assert told == file.read_text(encoding="utf-8")
+        file.write_text(printed, encoding="utf-8")
+    assert printed == file.read_text(encoding="utf-8")
     ran = run("check", f"{name}.yaml")
-    assert (ran.status, ran.err) == (1, told)
+    assert (ran.status, ran.err) == (1, printed)
 
 
 @pytest.mark.slow

@@ -139,7 +139,7 @@ def entries():
 
 @pytest.fixture
 def listed_once(monkeypatch):
-    """Every bundled network is worked out once, not for every test of the list."""
+    """Every bundled network is inferred once, not for every test of the list."""
     listed = entries()
     monkeypatch.setattr(specs, "_entries", lambda: iter(listed))
 

@@ -90,8 +90,8 @@ def test_compare_needs_two_networks():
 
 @pytest.mark.parametrize("command", ["compare", "diff"])
 def test_json_and_markdown(command, tmp_path):
-    told = json.loads(run(command, "alexnet", "vgg16", "--format", "json").out)
-    assert told["version"] == 1
+    printed = json.loads(run(command, "alexnet", "vgg16", "--format", "json").out)
+    assert printed["version"] == 1
     file = tmp_path / "out.md"
     assert run(command, "alexnet", "vgg16", "--format", "markdown", "-o", file) == (0, "", "")
     table = [line for line in file.read_text().splitlines() if line.startswith("|")]

@@ -1,4 +1,4 @@
-"""Where the encoding of a stream has not all our characters: plainer ones that mean the same, in the same columns."""
+"""Streams whose encoding lacks characters: plainer ones with the same meaning, in the same columns."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ASKED: dict[str, list[list[str]]] = {
     "specs": [["lenet5"]],
     "sweep": [["nested", "--set", "width=2:8:2"]],
 }
-"""What each command is asked; one that is missing here fails."""
+"""The arguments of each command; a command that is missing here fails."""
 
 SPEC = """
 name: nested
@@ -87,7 +87,7 @@ def test_every_special_character_has_a_replacement(name: str, nested: Path) -> N
         for format_ in [one for one in formats_of(name) if one != "parquet"]:
             arguments = [name, *words, *(["--format", format_] if format_ else [])]
             full = run(*arguments)
-            if full.status == 2:  # an option that the format does not take
+            if full.status == 2:  # an option that the format does not have
                 continue
             for encoding in ENCODINGS if format_ == "text" else ENCODINGS[:1]:
                 ran = run(*arguments, encoding=encoding)
@@ -103,7 +103,7 @@ def test_every_special_character_has_a_replacement(name: str, nested: Path) -> N
 
 
 def columns_of(line: str) -> list[int]:
-    """Return where the columns of a line begin; of one that ends at the right edge of a page, where it ends."""
+    """Return the starts of the columns of a line; for a line up to the right edge of a page, its end."""
     if " → " in line or " -> " in line:
         return [cell_width(line)] if re.search(r"\S {3,}\S+ -?[→>]", line) else []
     if re.search(r"[=:≤] |floor|⌊", line):  # a rule with numbers
@@ -146,11 +146,11 @@ def test_truncated_names_keep_columns_aligned(nested: Path) -> None:
 def test_formulas_in_ascii_have_the_same_value(spec: str, encoding: str, nested: Path) -> None:
     symbols = ["-s", "width"] if spec in ("unet", "nested") else []
     out = run("formula", nested if spec == "nested" else spec, *symbols, encoding=encoding).out
-    told = {}
+    printed = {}
     for what, text in re.findall(r"(?m)^  (params|MACs) = (.*(?:\n {4,}[+-].*)*)", out):
         python = re.sub(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]", lambda found: "**" + str("⁰¹²³⁴⁵⁶⁷⁸⁹".index(found[0])), " ".join(text.split()))
         python = re.sub(r"(?<=\d),(?=\d{3})", "", python).replace("^", "**").replace("·", "*").replace("−", "-")
-        told[what] = re.sub(r"(?<![\w*])(\d+)", r"F(\1)", python)
+        printed[what] = re.sub(r"(?<![\w*])(\d+)", r"F(\1)", python)
     report = shapecalc.load(SPEC if spec == "nested" else spec).infer()
     height = next(iter(report.inputs.values()))
     sizes = {
@@ -164,8 +164,8 @@ def test_formulas_in_ascii_have_the_same_value(spec: str, encoding: str, nested:
         "floor": math.floor,
         "ceil": math.ceil,
     }
-    assert eval(told["params"], dict(names)) == report.total.params
-    assert eval(told["MACs"], dict(names)) == report.total.macs
+    assert eval(printed["params"], dict(names)) == report.total.params
+    assert eval(printed["MACs"], dict(names)) == report.total.macs
 
 
 PLAIN = {

@@ -1,7 +1,7 @@
-"""Whatever a file or an option says, no answer, error or file runs it, hides it or forges a line of ours.
+"""No text of a file or an option can run, hide or forge anything in an answer, error or file.
 
 The laws are over all commands and all their formats, as click lists them: a new command or format is covered, or fails
-here until it is said how it is fed and what it must be.
+here until it has arguments and a check.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ LIVE = ("<img src=x onerror=alert(1)>", "``<img src=x onerror=alert(1)>``", "</t
 
 WORSE = "".join(f"x{sep}{FORGED}" for sep in BREAKS) + "".join(UNSEEN) + "\n" + "\n".join(LIVE)
 SPEECH = UNREADABLE.sub("", WORSE)
-"""Whatever may stand in a text of a file: the name of the network, its source, a word that errors quote."""
+"""Hostile text in a file: the name of the network, its source, a word that errors quote."""
 
 
 KEY = f"x\n{FORGED}\r{FORGED}\u2028{FORGED}\x85{FORGED}\u202e\n::error::x\n<img src=x>`|$\\evil$"
@@ -67,7 +67,7 @@ KEY = f"x\n{FORGED}\r{FORGED}\u2028{FORGED}\x85{FORGED}\u202e\n::error::x\n<img 
 
 
 def named(words: str) -> str:
-    """Return words as the name of a layer can be: without brackets, braces and what cannot be seen."""
+    """Return text as a valid name of a layer: without brackets, braces and invisible characters."""
     return re.sub(r"[\[\]{}]", "", "".join(c for c in words if c.isprintable())).strip()[:90]
 
 
@@ -82,7 +82,7 @@ def dumped(spec: Any) -> str:
 
 
 def good(name: str = SPEECH) -> str:
-    """Return a specification that is right, every word of which is hostile where it can be."""
+    """Return a valid specification with hostile text wherever possible."""
     conv = {"kernel_size": 3, "padding": 1}
     layers: list[Any] = [
         {"conv": {"out_channels": VARIABLES[i % len(VARIABLES)], **conv}, "name": n} for i, n in enumerate(NAMES)
@@ -108,7 +108,7 @@ def family() -> str:
 
 
 def wrong() -> Iterator[str]:
-    """Yield specifications each of which is wrong in a word of its own, that the error quotes."""
+    """Yield specifications, each with another wrong word that the error quotes."""
     conv = {"conv": {"out_channels": 4, "kernel_size": 3}}
     yield dumped({"name": SPEECH, "input": "3x8x8", "layers": [SPEECH]})
     yield dumped({"name": SPEECH, "input": "3x8x8", "layers": [{KEY: 3}]})
@@ -169,7 +169,7 @@ FED: dict[str, Callable[[Path], list[list[str]]]] = {
     "specs": lambda _: [["--sort", "params"], ["net"]],
     "sweep": lambda spec: [[f"{spec}", "--set", "max=2,3", "--set", "lambda=2,4"]],
 }  # fmt: skip
-"""What each command is given; one that is missing here fails."""
+"""The arguments of each command; a command that is missing here fails."""
 
 
 CASES = [(name, format_) for name in commands() for format_ in formats_of(name)]
@@ -178,7 +178,7 @@ CASES = [(name, format_) for name in commands() for format_ in formats_of(name)]
 
 
 def check_seen(text: str) -> None:
-    """Everything that is written can be seen, and nothing that was to begin a line does."""
+    """Check that all characters are visible, and that no forged line begins a line."""
     hidden = [c for c in text if c != "\n" and (not c.isprintable() or c in "\u034f\u115f\u1160\u2800\u3164\uffa0")]
     assert not hidden
     assert not [line for line in text.splitlines() if line.startswith("FORGED")]
@@ -282,7 +282,7 @@ CHECKS: dict[str, Callable[[str], None]] = {
     "markdown": check_markdown, "latex": check_latex, "html": check_markup, "svg": check_markup, "github": check_github,
     "python": check_python,
 }  # fmt: skip
-BINARY = ("parquet",)  # a file alone, of texts that are no one's to read as they stand
+BINARY = ("parquet",)  # only as a file
 
 
 @pytest.fixture(scope="module")
@@ -308,7 +308,7 @@ def specs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(autouse=True, scope="module")
 def bundled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let hostile networks be bundled, beside the two that the commands are given here."""
+    """Add hostile networks to the bundled ones, besides the two that the commands use here."""
     folder, real = tmp_path_factory.mktemp("bundled"), Path(locate.bundled_folder())
     for name in ("alexnet", "lenet5"):
         (folder / f"{name}.yaml").write_bytes((real / f"{name}.yaml").read_bytes())
@@ -410,9 +410,9 @@ def test_no_option_value_hides_or_forges(name: str) -> None:
 
 
 def test_every_name_is_still_shown(specs: dict[str, Path]) -> None:
-    told = json.loads(run("summary", specs["good"], "--format", "json").out)
-    assert told["name"] == SPEECH
-    assert [layer["name"] for layer in told["layers"]][: len(NAMES)] == NAMES
+    printed = json.loads(run("summary", specs["good"], "--format", "json").out)
+    assert printed["name"] == SPEECH
+    assert [layer["name"] for layer in printed["layers"]][: len(NAMES)] == NAMES
     assert "é漢字" in run("summary", specs["good"]).out
     assert (
         "(net is {})".format("é漢字")
@@ -431,22 +431,22 @@ def test_reported_examples(tmp_path: Path) -> None:
     assert python.startswith("# net␊import os; os.system('echo PWNED')  #;")
     assert "\n# lambda_, for lambda: a variable" in python
     assert "\ndef params(lambda_):\n    return 28*lambda_\n" in python
-    told = json.loads(run("formula", file, "--format", "json", "-s", "lambda").out)
-    assert told["python"]["params"] == "28*lambda_"
-    assert told["symbols"]["lambda"]["python"] == "lambda_"
+    printed = json.loads(run("formula", file, "--format", "json", "-s", "lambda").out)
+    assert printed["python"]["params"] == "28*lambda_"
+    assert printed["symbols"]["lambda"]["python"] == "lambda_"
     assert "\n% net" not in (latex := run("formula", file, "--format", "latex").out)
     assert latex.splitlines()[0].startswith("% net␊import os")
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "printed"),
     [(["lambda"], ["lambda_"]), (["max", "H"], ["max_", "H"]), (["ﬁ", "fi"], ["fi", "fi_"]), (["a", "a"], ["a"]),
      (["lambda_", "lambda"], ["lambda_", "lambda__"]), (["x y", "1"], ["x_y", "_1"]), (["é", "漢字"], ["é", "漢字"]),
      (["__debug__", "None", "match"], ["__debug___", "None_", "match"]), (["\u3164a"], ["_a"])],
 )  # fmt: skip
-def test_names_of_python_parameters(names: list[str], told: list[str]) -> None:
-    assert list(python_names(names).values()) == told
-    compile(f"def f({', '.join(told)}): pass", "", "exec")
+def test_names_of_python_parameters(names: list[str], printed: list[str]) -> None:
+    assert list(python_names(names).values()) == printed
+    compile(f"def f({', '.join(printed)}): pass", "", "exec")
 
 
 def test_csv_cells_are_not_formulas() -> None:

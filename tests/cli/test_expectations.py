@@ -28,7 +28,7 @@ FIGURES = {"params": REPORT.total.params, "macs": REPORT.total.macs, "memory": m
 
 
 def broken(expect):
-    """Return what is not met of an `expect:`."""
+    """Return the unmet expectations of an `expect:`."""
     try:
         shapecalc.load(f"{NET}expect: {expect}\n").check()
     except ExpectationError as error:

@@ -1,4 +1,4 @@
-"""What files made by programs have: merges of one input, inputs of no use, single numbers, padding of any axis.
+"""Files made by programs: merges of one input, unused inputs, scalars, padding of any axis.
 
 Every command accepts them.
 """

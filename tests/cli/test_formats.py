@@ -1,4 +1,4 @@
-"""`--format` and the suffix of `--output`, alike in every command; what is drawn as text, Markdown and HTML."""
+"""`--format` and the suffix of `--output`, the same in every command; blocks as text, Markdown and HTML."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ ASKED = {
     "specs": ("lenet",),
     "sweep": ("lenet5", "--input", "{32:40:4}x=x1"),
 }
-"""How each command that has formats is asked here."""
+"""The arguments of each command with formats."""
 
 NAMES = ("text", "json", "jsonl", "csv", "parquet", "markdown", "latex", "html", "svg", "python", "github")
-"""Every format that there is, by its one name."""
+"""Every format, by its only name."""
 
 
 def test_every_command_with_formats_has_a_case():
@@ -230,16 +230,16 @@ def test_batch_in_compare_and_diff():
     for before, after in zip(one["networks"], four["networks"], strict=True):
         assert after["total"]["macs"] == 4 * before["total"]["macs"]
         assert after["total"]["params"] == before["total"]["params"]
-    told = json.loads(run("diff", "lenet5", "lenet5_fc", "--batch", "4", "--layout", "chw", "--format", "json").out)
-    assert told["a"]["total"]["macs"] == 4 * 416_520
-    assert told["a"]["inputs"] == {"input": [1, 32, 32]}
+    printed = json.loads(run("diff", "lenet5", "lenet5_fc", "--batch", "4", "--layout", "chw", "--format", "json").out)
+    assert printed["a"]["total"]["macs"] == 4 * 416_520
+    assert printed["a"]["inputs"] == {"input": [1, 32, 32]}
     row = run(*"layer conv --input 3x8x8 --out-channels 4 --kernel-size 3 --batch 2".split()).out
     assert "7,776  for a batch of 2" in row
     assert "of its output: 144 elements × 2 samples × 4 bytes" in row
 
 
 def sizes_of(value, path=""):
-    """Every value under a key that holds sizes."""
+    """Every value under a key of sizes."""
     if isinstance(value, dict):
         for key, item in value.items():
             if key in ("inputs", "outputs") and isinstance(item, dict):
@@ -267,15 +267,15 @@ def test_sizes_are_lists_of_ints_in_all_json(name):
 
 def test_hints_are_under_the_key_hint(tmp_path):
     (tmp_path / "bad.yaml").write_text("input: 3x8x8\nlayers:\n  - cnv: 3\n", encoding="utf-8")
-    told = json.loads(run("check", tmp_path / "bad.yaml", "--format", "json").out)
-    assert told["results"][0]["problems"][0]["hint"] == "did you mean conv?"
+    printed = json.loads(run("check", tmp_path / "bad.yaml", "--format", "json").out)
+    assert printed["results"][0]["problems"][0]["hint"] == "did you mean conv?"
 
 
 # ---- what was asked wrongly ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "printed"),
     [
         ("summary unet --set width=", "--set width= has no value\n   write for instance --set width=32\n"),
         ("solve conv --input 227 --output x.json",
@@ -289,8 +289,8 @@ def test_hints_are_under_the_key_hint(tmp_path):
         ("formula resnet50 -s bottleneck", "bottleneck cannot be a symbol: its value is not a whole number, but true\n"),
     ],
 )  # fmt: skip
-def test_wrong_options_have_clear_errors(words, told):
-    assert run(*words.split()) == (2, "", told)
+def test_wrong_options_have_clear_errors(words, printed):
+    assert run(*words.split()) == (2, "", printed)
 
 
 def test_a_symbol_that_changes_the_structure_is_rejected():

@@ -37,7 +37,7 @@ class Ended(NamedTuple):
 
 
 def shapecalc(*arguments: object, seconds: int = SECONDS, **rest: Any) -> Ended:
-    """Run the command in a process of its own, with little time and memory."""
+    """Run the command in a separate process, with little time and memory."""
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
@@ -57,7 +57,7 @@ def nested_blocks(count: int, body: str, last: str) -> str:
 
 
 def chain(count: int, last: str) -> str:
-    """Return a spec in which every layer takes the one below it."""
+    """Return a spec in which the input of every layer is the one below it."""
     items = "".join(f"  - relu:\n    name: n{i}\n    from: n{i + 1}\n" for i in range(count))
     return f"{HEAD}{items}  - relu:\n    name: n{count}\n    from: {last}\noutputs: n0\n"
 
@@ -66,7 +66,7 @@ ALIASES = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in r
 FAN = "".join(f"  - linear: 4\n    name: n{i}\n    from: input\n" for i in range(20_000))
 NAMES = ", ".join(f"n{i}" for i in range(20_000))
 
-# What is wrong, and a part of what is said.
+# The mistake, and a part of the error.
 WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
     "empty": ("", "the file is empty"),
     "only space": (" \n" * 1000, "the file is empty"),
@@ -307,7 +307,7 @@ def test_large_files_are_read(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_family_of_a_thousand_variants_is_limited(tmp_path: Path) -> None:
-    """What one variant takes is free again for the next: 30 of 100,000 layers would take 3 GB."""
+    """The memory of one variant is released for the next: 30 of 100,000 layers would need 3 GB."""
     file = tmp_path / "spec.yaml"
     file.write_text("input: 8\nvars: {w: 3}\nlayers:\n  - {linear: w, repeat: 100000}\n")
     code = "import shapecalc, sys\nfor w in range(1, 31): shapecalc.load(sys.argv[1], vars={'w': w}).infer()"

@@ -1,4 +1,4 @@
-"""`shapecalc init`, `specs --show`: specifications to begin from; and what a shell completes."""
+"""`shapecalc init`, `specs --show`: specifications to start from; and shell completion."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def test_a_copy_is_the_same_network(name):
     assert ran.err.startswith(f"wrote {name}.yaml")
     copy, original = shapecalc.load(f"{name}.yaml"), shapecalc.load(name)
     assert copy.infer().to_dict() == original.infer().to_dict()
-    told = [
+    printed = [
         [(expectation.what, expectation.expected) for expectation in one.check().graph.expectations]
         for one in (copy, original)
     ]
-    assert told[0] == told[1] != []
+    assert printed[0] == printed[1] != []
 
 
 def test_a_single_network_is_copied_verbatim():
@@ -101,7 +101,7 @@ def test_the_starter_is_valid_and_its_comments_are_true():
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "printed"),
     [
         (["init", "lenet"], "there is no bundled specification lenet\n   did you mean lenet5?"),
         (["specs", "--show", "zzzz"], "there is no bundled specification zzzz\n   `shapecalc specs` lists"),
@@ -117,10 +117,10 @@ def test_the_starter_is_valid_and_its_comments_are_true():
         (["specs", "lenet", "-o", "x.yaml"], "x.yaml: no format has the suffix .yaml"),
     ],
 )
-def test_errors_of_init(words, told):
+def test_errors_of_init(words, printed):
     ran = run(*words)
     assert (ran.status, ran.out) == (2, "")
-    assert told in ran.err
+    assert printed in ran.err
     assert os.listdir() == []
 
 
@@ -128,7 +128,7 @@ def test_errors_of_init(words, told):
 
 
 def completed(*words):
-    """What bash is offered for the last of the words."""
+    """The completions of the last word in bash."""
     environment = {**os.environ, "_SHAPECALC_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(["shapecalc", *words]),
                    "COMP_CWORD": str(len(words))}  # fmt: skip
     ran = subprocess.run(
@@ -186,7 +186,7 @@ def test_a_quoted_word_is_completed():
 @pytest.mark.slow
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_completion_in_bash(shell):
-    """What the documentation says, typed into a real shell."""
+    """The line of the documentation, in a real shell."""
     if not shutil.which(shell) and not os.environ.get("SHAPECALC_REQUIRE_SHELLS"):
         pytest.skip(f"{shell} is not installed")
     Path("bin").mkdir()

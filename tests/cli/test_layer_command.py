@@ -65,9 +65,9 @@ def test_every_argument_is_an_option_and_in_the_help(kind):
     for word in cls.argument_names():
         assert f"--{word.replace('_', '-')}" in spelled
         assert word != "help"
-    told = layer(f"layer {kind} --help").out
+    printed = layer(f"layer {kind} --help").out
     for argument in cls.arguments.values():
-        assert f"--{argument.name.replace('_', '-')}" in told
+        assert f"--{argument.name.replace('_', '-')}" in printed
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Small files that ask for endless work, through the questions: a right answer or words, in bounded time and memory."""
+"""Small files that require endless work of the questions: an answer or an error, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def test_positions_are_not_enumerated_beyond_the_limit(tmp_path, name):
     path = write(tmp_path, input=size, layers=[{"conv": {"out_channels": 1, "kernel_size": 1}}, layer])
     if name == "pixel_shuffle":
         path = write(tmp_path, input=size, layers=[layer])
-    told = shapecalc("rf", path)
-    assert told.status == 2, told
-    assert re.search(r"repeats only after [\d,]+ positions.*\n.*the maximum is 20,000", told.err)
+    printed = shapecalc("rf", path)
+    assert printed.status == 2, printed
+    assert re.search(r"repeats only after [\d,]+ positions.*\n.*the maximum is 20,000", printed.err)
     assert shapecalc("memory", path).status == 0
 
 
@@ -118,11 +118,11 @@ QUICK = ("the best order of too many", "the best order of many branches")
 
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in QUESTIONS])
 def test_questions_are_answered_or_rejected_in_bounded_time(tmp_path, name):
-    (command, *options), status, told, spec = QUESTIONS[name]
+    (command, *options), status, printed, spec = QUESTIONS[name]
     ended = shapecalc(command, write(tmp_path, **spec), *options)
     assert "Traceback" not in ended.err, ended
     assert ended.status == status, ended
-    assert told in ended.out.decode() + ended.err
+    assert printed in ended.out.decode() + ended.err
 
 
 @pytest.mark.slow

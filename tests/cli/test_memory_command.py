@@ -62,8 +62,8 @@ def words(text):
 def test_orders_and_in_place():
     assert "in the order with the minimum peak" in words(run("memory", "googlenet", "--order", "best").out)
     assert "No layer runs in place" in words(run("memory", "googlenet", "--in-place", "none").out)
-    told = words(run("memory", "googlenet", "--in-place", "activations,add").out)
-    assert "Element-wise layers (activations, add) run in place" in told
+    printed = words(run("memory", "googlenet", "--in-place", "activations,add").out)
+    assert "Element-wise layers (activations, add) run in place" in printed
 
 
 def test_kv_cache_is_shown_if_there_is_one():

@@ -1,4 +1,4 @@
-"""`--output` of every command: whole or not at all, never over what the command reads, `-` for the screen."""
+"""`--output` of every command: complete or not at all, never over its own input, `-` for the screen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 COMMAND = [sys.executable, "-c", "from shapecalc.cli import main; main()"]
 
-# How each command that writes a file is run; SPEC stands for a specification.
+# The arguments of each command that writes a file; SPEC is a specification.
 COMMANDS = {
     "check": ("SPEC",),
     "compare": ("SPEC", "SPEC"),
@@ -191,10 +191,10 @@ def test_a_signal_during_writing_leaves_the_old_file(spec, number):
         assert len(os.listdir()) == 4
         process.send_signal(number)
         try:
-            told = process.communicate(timeout=60)[1]
+            printed = process.communicate(timeout=60)[1]
         finally:
             process.kill()
-    assert (process.returncode, told.strip()) == (128 + number, "")
+    assert (process.returncode, printed.strip()) == (128 + number, "")
     assert Path("out").read_text(encoding="utf-8") == "old"
     assert sorted(os.listdir()) == ["net.yaml", "out", "parts"]
 

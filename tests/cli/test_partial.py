@@ -1,4 +1,4 @@
-"""What could be inferred is shown up to a shape error, then the error."""
+"""Partial reports: all layers that could be inferred are shown, then the shape error."""
 
 from __future__ import annotations
 

@@ -62,8 +62,8 @@ layers:
 
 
 def test_json():
-    told = json.loads(run("rf", "vgg16", "--format", "json").out)
-    assert told == json.loads(json.dumps(shapecalc.load("vgg16").receptive_field().to_dict()))
+    printed = json.loads(run("rf", "vgg16", "--format", "json").out)
+    assert printed == json.loads(json.dumps(shapecalc.load("vgg16").receptive_field().to_dict()))
     one = json.loads(run("rf", "vgg16", "pool5", "--at", "0x3", "--format", "json").out)
     assert one["place"] == [0, 3]
     assert one["sees"][0] == {"input": "input", "axis": "height", "first": 0, "last": 121, "size": 122}
@@ -99,12 +99,12 @@ def test_columns_of_a_summary():
 
 
 def test_json_of_a_summary_with_the_column_rf():
-    told = json.loads(run("summary", "vgg16", "--columns", "+rf", "--format", "json").out)
-    pool = next(layer for layer in told["layers"] if layer["name"] == "pool5")
+    printed = json.loads(run("summary", "vgg16", "--columns", "+rf", "--format", "json").out)
+    pool = next(layer for layer in printed["layers"] if layer["name"] == "pool5")
     assert pool["receptive_field"][0] == {
         "input": "input", "axis": "height", "size": 212, "jump": 32, "padding": 90, "sees_all": False, "aligned": True,
     }  # fmt: skip
-    assert told["misaligned"] == []
+    assert printed["misaligned"] == []
     plain = json.loads(run("summary", "vgg16", "--format", "json").out)
     assert "receptive_field" not in plain["layers"][0]
     assert run("summary", "vgg16", "--columns", "+rf,macs", "--format", "json").status == 2

@@ -52,9 +52,9 @@ def test_fixes():
 
 def test_memory_says_what_it_includes():
     ran = run("solve", "unet", "--for", "width", "--memory", "64MiB", "--bits", "8", columns=80)
-    told = " ".join(ran.out.split())
-    assert "weights, buffers and live activations at their peak" in told
-    assert "`shapecalc memory --weights 8 --activations 8 --buffers 8`" in told
+    printed = " ".join(ran.out.split())
+    assert "weights, buffers and live activations at their peak" in printed
+    assert "`shapecalc memory --weights 8 --activations 8 --buffers 8`" in printed
     assert max(map(len, ran.out.splitlines())) <= 80
 
 
@@ -92,11 +92,11 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("words", "told"), BAD)
-def test_wrong_options(words, told):
+@pytest.mark.parametrize(("words", "printed"), BAD)
+def test_wrong_options(words, printed):
     ran = run("solve", *words)
     assert ran.status == 2
-    assert told in ran.err
+    assert printed in ran.err
     assert not ran.out
 
 

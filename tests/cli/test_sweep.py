@@ -192,12 +192,12 @@ def test_an_interrupt_keeps_finished_rows(tmp_path):
     while time.monotonic() < deadline and not (part.exists() and part.stat().st_size > 1_000):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    told = process.communicate(timeout=60)[1]
+    printed = process.communicate(timeout=60)[1]
     assert process.returncode == 130
-    assert "interrupted after" in told
-    assert "continue with the same command and --resume" in told
-    assert "Traceback" not in told
-    number = int(told.partition("interrupted after ")[2].partition(" ")[0].replace(",", ""))
+    assert "interrupted after" in printed
+    assert "continue with the same command and --resume" in printed
+    assert "Traceback" not in printed
+    number = int(printed.partition("interrupted after ")[2].partition(" ")[0].replace(",", ""))
     text = part.read_bytes().rpartition(b"\n")[0]
     assert text.count(b"\n") >= number
 

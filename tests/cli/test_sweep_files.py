@@ -30,7 +30,7 @@ COMMAND = [
 ]
 ENDINGS = ("csv", "jsonl", "parquet")
 HERE = tuple(ending for ending in ENDINGS if ending != "parquet" or find_spec("pyarrow"))
-"""Those that can be written with what is installed."""
+"""The formats that can be written with the installed packages."""
 posix = pytest.mark.skipif(os.name == "nt", reason="signals and limits are other things there")
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # pyarrow's own
@@ -43,7 +43,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def rows_of(name):
-    """The rows of a file, as what is compared of them."""
+    """The compared part of the rows of a file."""
     data = Path(name).read_bytes()
     if data[:4] == b"PAR1":
         return pytest.importorskip("pyarrow.parquet").read_table(name).to_pylist()
@@ -78,12 +78,12 @@ def test_a_missing_file_is_created(ending):
 def test_a_file_truncated_anywhere_is_resumed(ending):
     due = whole(ending)
     ends = [index + 1 for index, byte in enumerate(due) if byte == 10]
-    for place in (0, 1, ends[0] - 1, ends[0], ends[0] + 1, ends[3] + 7, ends[19], ends[20], ends[20] + 1, ends[21] - 1,
+    for offset in (0, 1, ends[0] - 1, ends[0], ends[0] + 1, ends[3] + 7, ends[19], ends[20], ends[20] + 1, ends[21] - 1,
                   ends[40] + 5, ends[-2], len(due) - 1, len(due)):  # fmt: skip
-        for name in (f"rows.{ending}", f"rows.{ending}.part")[place % 2 :][:1]:
-            Path(name).write_bytes(due[:place])
+        for name in (f"rows.{ending}", f"rows.{ending}.part")[offset % 2 :][:1]:
+            Path(name).write_bytes(due[:offset])
             ran = ran_again(f"rows.{ending}")
-            assert ran.status == 0, (place, ran.err)
+            assert ran.status == 0, (offset, ran.err)
             assert rows_of(f"rows.{ending}") == due
             assert os.listdir() == [f"rows.{ending}"]
 
@@ -130,10 +130,10 @@ def test_resuming_with_a_condition_compares_matching_rows():
     assert run(*SWEEP, *where, "-o", "rows.csv").status == 0
     due = Path("rows.csv").read_bytes()
     assert due.count(b"\n") == 9
-    for place in range(0, len(due), 37):
-        Path("rows.csv").write_bytes(due[:place])
+    for offset in range(0, len(due), 37):
+        Path("rows.csv").write_bytes(due[:offset])
         ran = ran_again("rows.csv", *where)
-        assert ran.status == 0, (place, ran.err)
+        assert ran.status == 0, (offset, ran.err)
         assert Path("rows.csv").read_bytes() == due
 
 
@@ -228,7 +228,7 @@ def test_a_foreign_or_edited_file_is_rejected_unchanged(ending):
 
 
 def parquet_files():
-    """Tables that are not the beginning of this sweep, made of its own."""
+    """Tables that are not the beginning of this sweep, made from its own rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -242,10 +242,10 @@ def parquet_files():
         return pa.Table.from_pylist(rows, schema=own.schema)
 
     text = pa.array([str(value) for value in own["params"].to_pylist()])
-    place = own.schema.get_field_index("params")
-    yield own.set_column(place, "params", text)
-    yield own.set_column(place, "params", own["params"].cast(pa.float64()))
-    yield own.set_column(place, "params", pa.array([[1]] * len(own)))
+    column = own.schema.get_field_index("params")
+    yield own.set_column(column, "params", text)
+    yield own.set_column(column, "params", own["params"].cast(pa.float64()))
+    yield own.set_column(column, "params", pa.array([[1]] * len(own)))
     yield own.append_column("params", text)
     yield own.append_column("mine", text)
     yield own.select(["variant", "params"])
@@ -295,9 +295,9 @@ def test_a_parquet_file_with_a_changed_byte_never_raises_a_traceback():
     whole("parquet")
     assert run(*SWEEP, "-o", "rows.parquet").status == 0
     data = Path("rows.parquet").read_bytes()
-    for place in range(3, len(data), 397):
+    for offset in range(3, len(data), 397):
         wrong = bytearray(data)
-        wrong[place] ^= 0x55
+        wrong[offset] ^= 0x55
         Path("rows.parquet").write_bytes(wrong)
         ran = ran_again("rows.parquet")
         assert ran.status in (0, 2), ran.err
@@ -412,22 +412,22 @@ def test_a_condition_that_fails_later_keeps_finished_rows(monkeypatch):
 
 
 def finished(part):
-    """How many whole lines a part has; of Parquet that it has anything."""
+    """The number of complete lines of a part file; for Parquet, whether it has content."""
     with contextlib.suppress(FileNotFoundError):
         return Path(part).stat().st_size > 20_000
     return False
 
 
 def interrupted(number, name, *options):
-    """Start a long sweep, interrupt it once it has written something, and return its status and what it told."""
+    """Start a long sweep, interrupt it after its first rows, and return its status and messages."""
     command = [*COMMAND, *map(str, LONG), "-o", name, *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and process.poll() is None and not finished(f"{name}.part"):
             time.sleep(0.01)
         process.send_signal(number)
-        told = process.communicate(timeout=120)[1]  # which ends when the workers have let go of the pipe as well
-    return process.returncode, told
+        printed = process.communicate(timeout=120)[1]  # which ends when the workers have let go of the pipe as well
+    return process.returncode, printed
 
 
 @posix
@@ -446,12 +446,12 @@ def test_an_interrupt_keeps_the_old_file_and_finished_rows(number, ending, optio
         pytest.importorskip("pyarrow")
     name = f"rows.{ending}"
     Path(name).write_bytes(b"old")
-    status, told = interrupted(number, name, *options)
-    assert status == (-number if number == signal.SIGKILL else 128 + number), told
-    assert "Traceback" not in told
+    status, printed = interrupted(number, name, *options)
+    assert status == (-number if number == signal.SIGKILL else 128 + number), printed
+    assert "Traceback" not in printed
     if number != signal.SIGKILL:
-        assert "interrupted after" in told
-        assert f"finished rows are in {name}.part: continue with the same command and --resume" in told
+        assert "interrupted after" in printed
+        assert f"finished rows are in {name}.part: continue with the same command and --resume" in printed
     assert Path(name).read_bytes() == b"old"
     assert sorted(os.listdir()) == [name, f"{name}.part"]
     if ending == "parquet":
@@ -551,9 +551,9 @@ def test_two_sweeps_cannot_write_one_file(options):
     ]
     while all(process.poll() is None for process in pair):  # one of them ends at once, the other waits for a word
         time.sleep(0.01)
-    told = [process.communicate(timeout=60)[1] for process in pair]
-    assert sorted(process.returncode for process in pair) == [0, 2], told
-    assert any("rows.csv.part is there already" in one or "another sweep is writing" in one for one in told)
+    printed = [process.communicate(timeout=60)[1] for process in pair]
+    assert sorted(process.returncode for process in pair) == [0, 2], printed
+    assert any("rows.csv.part is there already" in one or "another sweep is writing" in one for one in printed)
     assert Path("rows.csv").read_bytes() == due
     assert os.listdir() == ["rows.csv"]
 
@@ -615,9 +615,9 @@ def test_a_closed_pipe_ends_the_command_quietly(jobs):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout.readline().startswith(b"variant,")
         process.stdout.close()
-        told = process.stderr.read()
-    assert b"Traceback" not in told
-    assert b"Broken" not in told
+        printed = process.stderr.read()
+    assert b"Traceback" not in printed
+    assert b"Broken" not in printed
     assert process.returncode == 1
 
 
@@ -628,8 +628,8 @@ def test_a_closed_named_pipe_ends_the_sweep_quietly():
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         with open("pipe", "rb") as reader:
             assert reader.readline().startswith(b"variant,")
-        told = process.stderr.read()
-    assert b"Traceback" not in told
+        printed = process.stderr.read()
+    assert b"Traceback" not in printed
     assert process.returncode == 1
     assert os.listdir() == ["pipe"]
 

@@ -1,4 +1,4 @@
-"""What is odd and yet no error is a warning; a mistake in a repeated block is one error."""
+"""Warnings of valid but odd specifications; a mistake in a repeated block is one error."""
 
 from __future__ import annotations
 

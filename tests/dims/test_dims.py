@@ -69,7 +69,7 @@ def test_broadcast_returns_the_size_that_is_not_1() -> None:
         n = symbols.symbol("n")
         assert dims.broadcast(n, b).subs(n, a) == due
     a = traces.leaf(7, "a")
-    assert dims.broadcast(a, traces.leaf(7, "b")) is a  # nothing was worked out, so nothing is shown
+    assert dims.broadcast(a, traces.leaf(7, "b")) is a  # nothing was computed, so nothing is shown
     n = symbols.symbol("n")
     assert dims.broadcast(n, n) == n
 
@@ -133,8 +133,8 @@ def test_an_unmet_constraint_names_its_values(text: str) -> None:
 
 
 def test_a_constraint_may_have_its_own_message() -> None:
-    told = LayerError("not so", hint="do this")
-    assert Constraint(2, EQUAL, 3, "a", "b", lambda: told).error() is told
+    printed = LayerError("not so", hint="do this")
+    assert Constraint(2, EQUAL, 3, "a", "b", lambda: printed).error() is printed
 
 
 def test_a_trace_records_how_it_was_computed() -> None:
@@ -150,7 +150,7 @@ def test_a_trace_records_how_it_was_computed() -> None:
 def test_traces_mix_with_ints_on_either_side() -> None:
     n = traces.leaf(5, "n")
     assert [(7 - n).value, (7 + n).value, (7 * n).value, (17 // n).value, (-n).value] == [2, 12, 35, 3, -5]
-    assert sum([n]) is n  # adding to 0 and multiplying 1, as sum and prod begin, is nothing to show
+    assert sum([n]) is n  # the start values of sum and prod are not shown
     assert 1 * n is n
     assert n == traces.leaf(5, "m")
     assert n != 5
@@ -177,7 +177,7 @@ OPERATIONS = {
 
 
 def checked(found: Any, due: Any) -> None:
-    """Fail where a column has not these values, bounds that hold them, and 64 bits where they do."""
+    """Check the values of a column, its bounds, and that it has 64 bits if possible."""
     assert np.broadcast_to(columns.array_of(found), np.shape(due)).tolist() == due
     if isinstance(found, columns.ColumnNumber):
         flat = np.array(due, dtype=object).ravel().tolist()

@@ -1,4 +1,4 @@
-"""Traces as they are written: the algebra changes no value, and what is written says the same number again."""
+"""Notation of traces: simplification preserves values, and written formulas evaluate to them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def text(number: object, algebra: Algebra | None = None) -> str:
 
 
 def evaluated(written: str) -> Fraction:
-    """Return the number that a text in this notation says, worked out by Python with its own precedence."""
+    """Return the value of a text in this notation, evaluated by Python with its own precedence."""
     python = re.sub(r",(?=\d{3})", "", written).replace("·", "*").replace("−", "-")
     python = re.sub(
         "[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda raised: "**" + "".join(str("⁰¹²³⁴⁵⁶⁷⁸⁹".index(digit)) for digit in raised[0]), python
@@ -44,7 +44,7 @@ def evaluated(written: str) -> Fraction:
 
 
 def from_latex(written: str) -> str:
-    """Return a formula in LaTeX as the text that says the same."""
+    """Return a formula in LaTeX as text."""
     text = written.replace("{,}", ",").replace(r" \cdot ", "·").replace("-", "−")
     text = re.sub(r"\^\{(\d+)\}", lambda raised: "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in raised[1]), text)
     for side, signs in (("floor", "⌊⌋"), ("ceil", "⌈⌉")):
@@ -87,7 +87,7 @@ def _atom_value(atom: Atom, values: dict[str, int]) -> int:
     return {MAX: max, MIN: min, PART: lambda part: math.floor(part * atom.factor)}[atom.sort](*parts)
 
 
-# Any arithmetic that a formula may do, on traces and, beside it, as a function of the leaves' values.
+# Any arithmetic that a formula may do, on traces and as a function of the leaves' values.
 
 numbers = st.integers(1, 12)
 
@@ -125,7 +125,7 @@ def built(formula: object, symbols: dict[str, Trace]) -> object:
 
 
 def plain(formula: object, values: dict[str, int]) -> int:
-    """Return what a drawn formula gives on ints."""
+    """Return the value of a drawn formula on ints."""
     return value_of(built(formula, leaves(**values)))
 
 
@@ -313,7 +313,7 @@ def test_symbols_in_latex(symbol, written):
 
 
 def test_latex_is_valid_in_markdown():
-    """Markdown takes a backslash before punctuation for its own."""
+    """Markdown removes a backslash before punctuation."""
     n = leaves(H=1227, p=0, k=11, s=4)
     for tree in chain(Algebra().read(maximum(window(n, 1), n["k"]))):
         assert not re.search(r"\\[^a-zA-Z]", LATEX.write(tree))

@@ -132,7 +132,7 @@ def test_expressions(text: str, value: object) -> None:
     ],
 )
 def test_make_divisible_is_mobilenets(text: str, value: int) -> None:
-    """Widths as MobileNetV2 has at multipliers 0.35 and 1.4, and the rule's corners, worked out by hand."""
+    """Widths as MobileNetV2 has at multipliers 0.35 and 1.4, and the rule's corner cases, computed by hand."""
     found = evaluate(text)
     assert type(found) is int
     assert found == value

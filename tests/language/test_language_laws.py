@@ -1,4 +1,4 @@
-"""Laws of the language: writing a network in another way changes nothing but names; copies of a block are exact."""
+"""Laws of the language: equivalent notations change only names; copies of a block are exact."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LAYERS = (
     "squeeze_excitation: {input_channels: 8, squeeze_channels: 2}",
     "add:\n    - - conv: {out_channels: 8, kernel_size: 3, padding: 1}\n      - relu\n    - []",
 )
-"""What random bodies are made of: all of them give 8 channels of the size that came in."""
+"""The layers of random bodies: each outputs 8 channels of the size of its input."""
 
 
 def body(draw: random.Random) -> str:
@@ -41,8 +41,8 @@ def load(layers: str, head: str = "", size: str = "8x12x12") -> Report:
     return shapecalc.load(f"input: {size}\n{head}layers:\n{textwrap.indent(layers, '  ')}").infer()
 
 
-def told(report: Report) -> list[Any]:
-    """Return all but the names."""
+def without_names(report: Report) -> list[Any]:
+    """Return everything except the names."""
     place = {row.name: index for index, row in enumerate(report)}
     return [
         (row.kind, row.arguments, [place.get(name, name) for name in row.from_], row.output_shapes, row.total)
@@ -58,7 +58,7 @@ def block(text: str) -> str:
 def test_a_block_equals_its_body_pasted_in(seed: int) -> None:
     draw = random.Random(seed)
     first, inner, last = body(draw), body(draw), body(draw)
-    assert told(load(f"{first}- unit\n{last}", block(inner))) == told(load(first + inner + last))
+    assert without_names(load(f"{first}- unit\n{last}", block(inner))) == without_names(load(first + inner + last))
 
 
 @pytest.mark.parametrize("seed", some(range(20), 8))
@@ -66,14 +66,14 @@ def test_repeat_equals_copies(seed: int) -> None:
     draw = random.Random(seed)
     first, inner, last = body(draw), body(draw), body(draw)
     repeated = load(f"{first}- unit:\n  repeat: 3\n{last}", block(inner))
-    assert told(repeated) == told(load(first + inner * 3 + last))
-    assert told(repeated) == told(load(first + "- unit\n" * 3 + last, block(inner)))
+    assert without_names(repeated) == without_names(load(first + inner * 3 + last))
+    assert without_names(repeated) == without_names(load(first + "- unit\n" * 3 + last, block(inner)))
 
 
 def test_for_equals_copies_with_its_values() -> None:
     looped = load("- conv: {out_channels: planes, kernel_size: k}\n  for: {planes: [16, 32, 64], k: [3, 1, 5]}\n")
     copies = [f"- conv: {{out_channels: {planes}, kernel_size: {k}}}\n" for planes, k in ((16, 3), (32, 1), (64, 5))]
-    assert told(looped) == told(load("".join(copies)))
+    assert without_names(looped) == without_names(load("".join(copies)))
 
 
 SETTINGS = [
@@ -267,7 +267,7 @@ def test_sharing_within_a_block_applies_to_every_use() -> None:
 
 
 def nested(depth: int) -> shapecalc.Network:
-    """Return a network of one layer within so many blocks."""
+    """Return a network of one layer within this many blocks."""
     blocks = {f"b{i}": {"layers": [f"b{i + 1}"]} for i in range(1, depth)}
     return shapecalc.load({"input": [8], "blocks": {**blocks, f"b{depth}": {"layers": ["relu"]}}, "layers": ["b1"]})
 

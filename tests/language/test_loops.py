@@ -1,4 +1,4 @@
-"""Loops that name what they take, and that make branches: each equals what would be written out by hand."""
+"""Loops that name their inputs, and that make branches: each equals the version written out by hand."""
 
 from __future__ import annotations
 
@@ -74,22 +74,22 @@ outputs: [head2, head3, head4]
 """
 
 
-def told(text):
-    """Return all of a report but the names that it was given."""
+def without_names(text):
+    """Return everything of a report except names."""
     report = shapecalc.load(text).infer()
     rows = [(row.name, row.kind, row.from_, row.output_shapes, row.total, row.shares) for row in report]
     return rows, report.outputs
 
 
 def test_a_pyramid_with_loops_equals_one_written_out():
-    assert told(BACKBONE + PYRAMID) == told(BACKBONE + BY_HAND)
+    assert without_names(BACKBONE + PYRAMID) == without_names(BACKBONE + BY_HAND)
 
 
 def test_loops_within_merges_are_branches():
     once = "- concat:\n  - branch: r\n    for: {r: [1, 2, 3]}\n  - for: {c: [c3, c3]}\n    conv: {out_channels: i + 1, kernel_size: 1}\n    from: c3\n  - []\n  from: c3\n"
     by_hand = "- concat:\n  - branch: 1\n  - branch: 2\n  - branch: 3\n  - conv: {out_channels: 1, kernel_size: 1}\n  - conv: {out_channels: 2, kernel_size: 1}\n  - []\n  from: c3\n"
     outputs = "outputs: [concat1]\n"
-    assert told(BACKBONE + once + outputs) == told(BACKBONE + by_hand + outputs)
+    assert without_names(BACKBONE + once + outputs) == without_names(BACKBONE + by_hand + outputs)
     assert shapecalc.load(BACKBONE + once + outputs).infer().outputs == {"concat1": (24 + 3 + 32, 8, 8)}
 
 

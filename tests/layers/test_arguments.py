@@ -1,4 +1,4 @@
-"""The arguments of kinds: what each sort reads, what it refuses, and in which words."""
+"""The arguments of kinds: valid and invalid values of each type, and the error texts."""
 
 from __future__ import annotations
 
@@ -167,4 +167,4 @@ def test_the_schema_agrees_with_reading() -> None:
 
 
 UNSAID: list[list[Any]] = [["inferred", [0, 2]]]
-"""What a schema does not say: that of the whole numbers from -1 on, 0 is none."""
+"""Values that the schema allows and reading does not: 0, where -1 and positive numbers are allowed."""

@@ -52,7 +52,7 @@ def test_cache_for_each_position(arguments: dict[str, int], shape: tuple[int, in
 
     x = Shape(shape)
     assert MultiHeadAttention(**arguments, is_causal=True).kv_cache(x) == numbers
-    assert MultiHeadAttention(**arguments).kv_cache(x) == 0  # it looks ahead: nothing decodes with it
+    assert MultiHeadAttention(**arguments).kv_cache(x) == 0  # not causal: it never decodes
     assert MultiHeadAttention(**arguments).cross_kv_cache(x) == (0, 0)
     assert MultiHeadAttention(**arguments).cross_kv_cache(x, Shape((9, shape[1]))) == (numbers, 9)
     assert MultiHeadAttention(**arguments, is_causal=True).cross_kv_cache(x, x) == (0, 0)

@@ -74,4 +74,4 @@ def test_transformer_layers_agree_with_torch() -> None:
         assert report.total.macs == torch_macs(module, *tensors)
         ours = sorted(sizes for row in report for sizes in row.sizing.weight_shapes.values())
         theirs = sorted(tuple(parameter.shape) for parameter in module.parameters())
-        assert ours == theirs or turn % 2  # in the decoder, attention to the memory keeps its projections apart
+        assert ours == theirs or turn % 2  # cross-attention in the decoder has separate projections

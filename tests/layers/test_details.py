@@ -1,4 +1,4 @@
-"""What examples and laws do not reach: maps that stay maps, slopes, limits that just hold, what kinds say of themselves."""
+"""Cases beyond examples and laws: outputs that are maps, slopes, boundary cases, declarations."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_arguments_in_a_report(kind: str, arguments: dict[str, Any], shown: dict
     layer = KINDS[kind](**arguments)
     x = Shape((3, 32, 32))
     assert layer.shown_arguments(x) == shown
-    again = KINDS[kind](**shown)  # what a report shows can be given again
+    again = KINDS[kind](**shown)  # the arguments of a report are valid arguments
     assert size_layer(again, (x,)) == size_layer(layer, (x,))
 
 

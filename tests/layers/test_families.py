@@ -1,4 +1,4 @@
-"""The table of which family each word belongs to, held against the declarations of the kinds."""
+"""The table of the family of each name, checked against the declarations of the kinds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAMILIES = {
 
 
 def table() -> str:
-    """Return the text of the table, made from every module of the folder, whether the table lists it or not."""
+    """Return the text of the table, generated from every module of the folder."""
     names = sorted(module.name for module in pkgutil.iter_modules(folder))
     lines = []
     for family in names:
@@ -67,7 +67,7 @@ def test_every_name_is_found_in_one_family():
 
 
 def test_contributing_lists_all_attributes_of_a_kind():
-    """CONTRIBUTING's: what the kinds of today set or override of their bases stands in it."""
+    """Everything that kinds set or override of their bases is in CONTRIBUTING."""
     text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
     recipe = text.partition("## How do I add a layer kind?")[2].partition("\n## ")[0]
     declared = {

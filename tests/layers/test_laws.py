@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(params=some(range(30), 8))
 def draw(request: pytest.FixtureRequest) -> random.Random:
-    """Return what draws the numbers of a case."""
+    """Return the random generator of a case."""
     return random.Random(request.param)
 
 
@@ -164,7 +164,7 @@ def test_ceil_mode_is_rounding_ceil() -> None:
 
 
 def test_caffe_rounds_up_where_pytorch_may_not() -> None:
-    # Caffe drops the last window only where there is padding; PyTorch wherever it would start beyond the input.
+    # Caffe drops the last window only with padding; PyTorch whenever it would start beyond the input.
     assert out("max_pool", (1, 6), kernel_size=2, stride=3, rounding="caffe") == (1, 3)
     assert out("max_pool", (1, 6), kernel_size=2, stride=3, rounding="ceil") == (1, 2)
     assert out("max_pool", (1, 6), kernel_size=2, stride=3, rounding="floor") == (1, 2)

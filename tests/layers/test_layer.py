@@ -119,7 +119,7 @@ def test_names_are_compared_without_case_and_separators() -> None:
 
 
 def test_arguments_with_the_same_name_have_the_same_role() -> None:
-    """So that a kind that is added cannot leave one out: `solve` and the columns find arguments by their roles."""
+    """`solve` and the columns find arguments by their roles, so that a new kind cannot omit one."""
     roles: dict[str, set[str]] = {}
     for cls in KINDS.values():
         for name, argument in cls.arguments.items():

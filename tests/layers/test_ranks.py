@@ -32,7 +32,7 @@ def test_names_with_ranks_in_every_family():
 
 
 def expects(word: str, rank: int) -> bool:
-    """Return whether a layer made under a name accepts an input of so many spatial axes, as far as axes go."""
+    """Return whether a layer made under a name accepts an input with this many spatial axes."""
     cls = find_kind(word)
     example = cls.examples[0]
     names = cls.argument_names()

@@ -1,4 +1,4 @@
-"""What the kinds refuse, and in which words: the whole text of each."""
+"""Invalid inputs and arguments of the kinds: the whole text of each error."""
 
 from __future__ import annotations
 

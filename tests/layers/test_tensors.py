@@ -18,7 +18,7 @@ def _random_shape(rng: random.Random, least: int = 1) -> tuple[int, ...]:
 def test_chunks_concatenate_to_their_input() -> None:
     for size in range(1, 30):
         for chunks in range(1, 5):
-            if len(range(0, size, -(-size // chunks))) < chunks:  # PyTorch gives fewer pieces than asked for
+            if len(range(0, size, -(-size // chunks))) < chunks:  # PyTorch returns fewer pieces than requested
                 with pytest.raises(LayerError, match="does not split into"):
                     sized("chunk", (size, 3), chunks=chunks)
                 continue

@@ -1,4 +1,4 @@
-"""Windowed attention: laws, and whole Swin transformers that agree with torchvision to the last number."""
+"""Windowed attention: laws, and whole Swin transformers that agree exactly with torchvision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sliding-window formula against a window that is really slid, tap by tap, by a loop."""
+"""The sliding-window formula against a loop that slides a window tap by tap."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ AXES = [
 
 
 def taps(axis: WindowAxis, start: int) -> list[int]:
-    """Return the places that a window starting there looks at; the input is at 0 to size - 1."""
+    """Return the positions of the taps of a window that starts there; the input is at 0 to size - 1."""
     return [start + axis.dilation * tap for tap in range(axis.kernel)]
 
 
 def slide(axis: WindowAxis) -> int:
-    """Count the windows that lie wholly in the padded input, by moving one over it."""
+    """Count the windows inside the padded input, by moving one over it."""
     count, start = 0, -axis.before
     while taps(axis, start)[-1] <= axis.size - 1 + axis.after:
         count += 1
@@ -47,7 +47,7 @@ def slide(axis: WindowAxis) -> int:
 
 
 def slide_up(axis: WindowAxis) -> int:
-    """Count the windows where one more is taken as long as some of the padded input lies beyond the last."""
+    """Count the windows, adding one as long as part of the padded input is beyond the last."""
     count, start, end = 0, -axis.before, axis.size - 1 + axis.after
     while count == 0 or taps(axis, start - axis.stride)[-1] < end:
         bounded = axis.rounding == CEIL or axis.before  # it must start in the input or the padding before it
@@ -126,8 +126,8 @@ def test_half_a_window_of_padding_leaves_input_in_every_window() -> None:
     for axis in AXES:
         if axis.dilation == 1 and holds(axis.padding_constraint(HALF)):
             for i in range(slide(axis)):
-                places = taps(axis, i * axis.stride - axis.before)
-                assert any(0 <= place < axis.size for place in places), axis
+                positions = taps(axis, i * axis.stride - axis.before)
+                assert any(0 <= position < axis.size for position in positions), axis
 
 
 def test_suggestions_of_errors_fit() -> None:
@@ -200,7 +200,7 @@ QUESTIONS = [["summary"], ["explain"], ["rf"], ["sizes"], ["formula"], ["memory"
     "kind", [pytest.param(kind, marks=() if kind in ("conv", "max_pool") else pytest.mark.slow) for kind in WINDOWED]
 )
 def test_a_kind_with_windows_at_every_rank_through_every_question(kind):
-    """No number of axes is a traceback: it is worked out, or told (1 or 2)."""
+    """No number of axes is a traceback: there is an answer, or an error (exit status 1 or 2)."""
     example = KINDS[kind].examples[0]
     for rank in range(7):
         for flatten in ([], [{"flatten": {"start_dim": max(rank - 2, 0)}}]):

@@ -97,7 +97,7 @@ def random_stack(rng: random.Random, rank: int) -> list[dict[str, dict[str, Any]
 @turns(10, 100)
 def test_the_smallest_input_is_the_smallest(turns: int) -> None:
     rng = random.Random(1)
-    told = 0
+    printed = 0
     for _ in range(turns):
         rank = rng.choice([1, 2])
         stack = random_stack(rng, rank)
@@ -106,10 +106,10 @@ def test_the_smallest_input_is_the_smallest(turns: int) -> None:
             found = re.search(r"the smallest input that works is (\d+)(×\d+)*$", problem.hint)
             if found:
                 assert int(found[1]) == smallest_by_search(stack, rank, int(found[1]) + 2), (stack, start)
-                told += 1
+                printed += 1
             elif problem.too_small and not changes_of(problem.hint):
                 assert not smallest_by_search(stack, rank, 40), (stack, start)
-    assert told > turns / 3
+    assert printed > turns / 3
 
 
 @turns(30, 300)
@@ -122,8 +122,8 @@ def test_a_non_square_input_grows_along_one_axis(turns: int) -> None:
         problems = problems_of(stack, size)
         found = dict.fromkeys(["high", "wide"], 0)
         for problem in problems:
-            _, _, told = problem.hint.partition("the input must be at least ")
-            found |= {axis: int(number) for number, axis in re.findall(r"(\d+) (high|wide)", told)}
+            _, _, printed = problem.hint.partition("the input must be at least ")
+            found |= {axis: int(number) for number, axis in re.findall(r"(\d+) (high|wide)", printed)}
         least = (max(size[1], found["high"]), max(size[2], found["wide"]))
         if any(found.values()):
             seen += 1

@@ -1,4 +1,4 @@
-"""A graph on any kind of number gives what inference gives; lists of numbers know whether they are exact."""
+"""Inference of a graph on any kind of number; lists of numbers record whether they are exact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks side by side, and what differs between two: the numbers are those of the reports."""
+"""Networks side by side, and differences between two: the numbers agree with the reports."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def test_ratios_are_to_the_first():
 
 
 def test_keys_of_the_json_contracts():
-    told = compare([loaded("alexnet")]).to_dict()
-    assert list(told) == ["version", "networks"]
-    assert list(told["networks"][0]) == ["name", "layout", "inputs", "outputs", "total", "ratio", "kinds"]
-    assert list(told["networks"][0]["kinds"][0]) == ["kind", *TOTALS]
-    told = diff(loaded("vgg11"), loaded("vgg13")).to_dict()
-    assert list(told) == ["version", "a", "b", "layers", "counts", "difference"]
-    assert list(told["a"]) == ["name", "inputs", "outputs", "total"]
-    assert list(told["layers"][0]) == ["status", "differing", "a", "b"]
-    assert list(told["layers"][0]["b"]) == ["name", "kind", "output", "params", "macs", "buffers", "arguments"]
+    printed = compare([loaded("alexnet")]).to_dict()
+    assert list(printed) == ["version", "networks"]
+    assert list(printed["networks"][0]) == ["name", "layout", "inputs", "outputs", "total", "ratio", "kinds"]
+    assert list(printed["networks"][0]["kinds"][0]) == ["kind", *TOTALS]
+    printed = diff(loaded("vgg11"), loaded("vgg13")).to_dict()
+    assert list(printed) == ["version", "a", "b", "layers", "counts", "difference"]
+    assert list(printed["a"]) == ["name", "inputs", "outputs", "total"]
+    assert list(printed["layers"][0]) == ["status", "differing", "a", "b"]
+    assert list(printed["layers"][0]["b"]) == ["name", "kind", "output", "params", "macs", "buffers", "arguments"]
 
 
 def statuses(difference):
@@ -119,8 +119,8 @@ def test_every_layer_is_listed_once_and_in_order(one, other):
     difference = diff(before, after)
     assert [change.before for change in difference.changes if change.before] == list(before.rows)
     assert [change.after for change in difference.changes if change.after] == list(after.rows)
-    told = difference.to_dict()
-    assert sum(told["counts"].values()) == len(difference.changes)
-    assert told["difference"] == {name: totals_of(after)[name] - totals_of(before)[name] for name in TOTALS}
+    printed = difference.to_dict()
+    assert sum(printed["counts"].values()) == len(difference.changes)
+    assert printed["difference"] == {name: totals_of(after)[name] - totals_of(before)[name] for name in TOTALS}
     moved = sum((c.after.params if c.after else 0) - (c.before.params if c.before else 0) for c in difference.changes)
-    assert moved == told["difference"]["params"]
+    assert moved == printed["difference"]["params"]

@@ -1,4 +1,4 @@
-"""Explanations: they say what inference says, for every kind and every bundled network; and as a textbook would."""
+"""Explanations: they agree with inference for every kind and every bundled network, and read like a textbook."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def entry(explanation, layer, what, symbol=""):
     return next(f for f in found if f["what"] == what and f.get("symbol", "") == symbol and "tensor" not in f)
 
 
-# It says what inference says.
+# Agreement with inference.
 
 
 @pytest.mark.parametrize("member", some(MEMBERS, 6))
@@ -65,7 +65,7 @@ def test_every_bundled_network_is_explained_as_it_is_inferred(member):
 @pytest.mark.parametrize("general", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", some(plain_kinds(), 16))
 def test_every_kind_with_every_argument(kind, general):
-    """What is written, read again, gives the number that the formulas give on ints."""
+    """Written formulas, evaluated, equal the results of the formulas on ints."""
     for sample in samples(KINDS[kind]):
         try:
             sizing = size_layer(sample.layer, sample.shapes)
@@ -122,7 +122,7 @@ def test_every_kind_is_explained_in_every_format(kind):
             assert kind_of(cls).rules
 
 
-# As a textbook would.
+# Notation as in a textbook.
 
 
 def alexnet():
@@ -266,7 +266,7 @@ def test_shared_and_frozen_weights():
     assert found.total.params == 84
 
 
-# Where the numbers come from.
+# Origins of the numbers.
 
 
 def test_origins_name_lines_and_blocks():
@@ -301,7 +301,7 @@ def test_equal_layers_are_computed_once():
     assert "same as   relu3\n" in found.text
 
 
-# What is asked for.
+# Selection.
 
 
 def test_one_quantity_only():
@@ -344,7 +344,7 @@ def test_a_network_with_a_shape_error():
         explained([{"conv": {"out_channels": 4, "kernel_size": 11}}], "3x9x9")
 
 
-# How it is written.
+# Formats.
 
 
 def test_hostile_names_are_escaped():

@@ -65,8 +65,8 @@ def test_texts():
 
 def test_alexnet():
     answer = shapecalc.load("alexnet").formula()
-    told = answer.written("text")
-    assert told["params"] == "1,048,576·⌊(H − 35)/32⌋·⌊(W − 35)/32⌋ + 24,629,608"
+    printed = answer.written("text")
+    assert printed["params"] == "1,048,576·⌊(H − 35)/32⌋·⌊(W − 35)/32⌋ + 24,629,608"
     assert answer.symbols[0].domain.text() == "every size from 67 on"
     assert answer.verified >= 20
     assert int(answer.formulas["params"].subs({H: 227, W: 227})) == 62_378_344
@@ -74,9 +74,9 @@ def test_alexnet():
 
 @pytest.mark.slow
 def test_unet_is_a_polynomial_at_legal_sizes():
-    told = shapecalc.load("unet").formula().written("text")
-    assert told["output"]["score"] == ["2", "H − 184", "W − 184"]
-    assert told["macs"] == "733,888·H·W − 90,947,712·H − 90,947,712·W + 14,356,195,584"
+    printed = shapecalc.load("unet").formula().written("text")
+    assert printed["output"]["score"] == ["2", "H − 184", "W − 184"]
+    assert printed["macs"] == "733,888·H·W − 90,947,712·H − 90,947,712·W + 14,356,195,584"
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The key/value cache: what transformers' own caches hold, and that only a decoder has one."""
+"""The key/value cache: against the caches of transformers, and only in decoders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RECORDED = json.loads((Path(__file__).parent.parent / "data" / "kv_caches.json")
 
 
 def spec(family: str) -> tuple[Any, dict[str, Any]]:
-    """Return a specification and its variables for the configuration that transformers was given."""
+    """Return a specification and its variables for a configuration of transformers."""
     c = CONFIGS[family]
     if family == "gpt2":
         variables = {"layers": c["n_layer"], "heads": c["n_head"], "hidden": c["n_embd"], "seq": 16, "context": 16}

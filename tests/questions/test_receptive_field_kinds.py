@@ -1,4 +1,4 @@
-"""What every kind says it sees of its inputs, against what a change of each position of an input changes."""
+"""The declared dependence of every kind on its inputs, against the effect of a change of each input position."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ CASES = {
     "class_token": [({}, [TOKENS])],
     "position_embedding": [({}, [TOKENS])],
 }  # fmt: skip
-"""Arguments and input sizes of each kind that says what it sees; the element-wise ones need none."""
+"""Arguments and input sizes of each kind with a declared dependence; element-wise kinds need none."""
 
 NOT_TENSORS_OF_SPACE = {
     "embedding": "it looks numbers up: a change of one is another row",
@@ -137,7 +137,7 @@ LOOSE = {
 
 
 CHANNELS = {"unfold": 0}
-"""The axis of an output that stands for channels, where it is not a map: each sees some of what all see together."""
+"""The axis of the channels of an output that is not a map: each channel sees a part of what all see."""
 
 
 def sees_everything(kind):
@@ -153,8 +153,8 @@ def sees_everything(kind):
 KINDS_THAT_SEE = [kind for kind in plain_kinds() if not sees_everything(kind) and kind not in NOT_TENSORS_OF_SPACE]
 
 
-def told(look, box, x):
-    """Return the first and last position along each axis of an input that a place sees, as a look has it."""
+def declared(look, box, x):
+    """Return the first and last position along each axis of an input that a position depends on, by its look."""
     pairs = zip(look.axes, x.sizes, strict=True)
     return [
         seen([box[axis]] if axis >= 0 else [(0, 0)], dependence, size, Gaps()) for (dependence, axis), size in pairs
@@ -166,14 +166,14 @@ def hulls(runs):
 
 
 def check(kind, layer, shapes, run):
-    """Compare, position by position of the output, along every axis of every input but channels."""
+    """Compare each position of the output, along every axis of every input except the channels."""
     sizing = size_layer(layer, tuple(shapes))
     output = sizing.outputs[0]
     looks = list(layer.looks(sizing.outputs[0] if len(sizing.outputs) == 1 else sizing.outputs, *shapes))
     rng = np.random.default_rng(0)
     values = [rng.uniform(1, 2, x.sizes) for x in shapes]
     channels = output.channel_axis if output.is_map else CHANNELS.get(kind)
-    places = list(itertools.product(*[range(1 if i == channels else n) for i, n in enumerate(output.sizes)]))
+    output_positions = list(itertools.product(*[range(1 if i == channels else n) for i, n in enumerate(output.sizes)]))
     for number, x in enumerate(shapes):
         spatial = [i for i in range(x.rank) if not (x.is_map and i == x.channel_axis)]
         positions = list(itertools.product(*[range(x.sizes[i]) for i in spatial]))
@@ -189,18 +189,23 @@ def check(kind, layer, shapes, run):
         if channels is not None:
             changes = changes.any(axis=1 + channels, keepdims=True)
         changed = dict(zip(positions, changes, strict=True))
-        for place in places:
-            box = [(at, at) if i != channels else (0, output.sizes[i] - 1) for i, at in enumerate(place)]
-            due = [at for at, change in changed.items() if change[place]]
-            boxes = [told(look, box, x) for look in looks if look.input == number]
+        for output_position in output_positions:
+            box = [(at, at) if i != channels else (0, output.sizes[i] - 1) for i, at in enumerate(output_position)]
+            due = [at for at, change in changed.items() if change[output_position]]
+            boxes = [declared(look, box, x) for look in looks if look.input == number]
             found = [hulls(runs) for runs in boxes if all(runs)]
             for k, i in enumerate(spatial):
                 first, last = min((h[i][0] for h in found), default=0), max((h[i][1] for h in found), default=-1)
                 least = (min(at[k] for at in due), max(at[k] for at in due)) if due else (0, -1)
                 if LOOSE.get(kind):
-                    assert not due or (first <= least[0] and least[1] <= last), (kind, layer.values(), place, i)
+                    assert not due or (first <= least[0] and least[1] <= last), (
+                        kind,
+                        layer.values(),
+                        output_position,
+                        i,
+                    )
                 else:
-                    assert (first, last) == least, (kind, layer.values(), place, i)
+                    assert (first, last) == least, (kind, layer.values(), output_position, i)
 
 
 def cases(kind):
@@ -228,7 +233,7 @@ def test_declared_dependences_agree_with_changed_outputs(kind):
     ],
 )
 def test_a_fractional_pool_sees_the_union_of_all_random_windows(size, output, kernel, due):
-    """Due is where the maxima of 300 random maps came from: PyTorch 2.13.0's FractionalMaxPool2d, run."""
+    """The expected positions are those of the maxima of 300 random maps in PyTorch 2.13.0's FractionalMaxPool2d."""
     layer = KINDS["fractional_max_pool"](kernel_size=kernel, output_size=output)
     x = a_map(1, size, size)
     dependence = next(iter(layer.looks(layer.output(x), x))).axes[1][0]
@@ -237,9 +242,9 @@ def test_a_fractional_pool_sees_the_union_of_all_random_windows(size, output, ke
 
 def test_circular_padding_of_any_length_wraps_around():
     for size, first, length in itertools.product(range(1, 5), range(-9, 10), range(1, 12)):
-        due = sorted({place % size for place in range(first, first + length)})
+        due = sorted({position % size for position in range(first, first + length)})
         runs = seen([(first + 9, first + 8 + length)], shifted(-9, CIRCULAR), size, Gaps())
-        assert [place for start, end in runs for place in range(start, end + 1)] == due, (size, first, length)
+        assert [position for start, end in runs for position in range(start, end + 1)] == due, (size, first, length)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +264,7 @@ def test_joined_moved_and_kept_positions_are_traced(kind, arguments, shapes):
 
 
 def test_a_transposed_same_window_with_output_padding_is_aligned_as_with_half_a_window_of_padding():
-    """That its sizes are Keras' is tested with the layers."""
+    """(Its sizes are tested against Keras with the layers.)"""
     words = {"out_channels": 2, "kernel_size": 3, "stride": 2, "dilation": 2, "output_padding": 1}
     same, two = (KINDS["transposed_conv"](**words, padding=padding) for padding in ("same", 2))
     x = a_map(2, 4, 5)
@@ -276,7 +281,7 @@ def test_a_kind_with_a_window_does_not_see_everything(kind):
 
 
 def keeps_positions(kind):
-    """Whether a kind that says nothing of what it sees has an output for each position of a feature map."""
+    """Whether a kind without declared dependence has an output for each position of a feature map."""
     cls = KINDS[kind]
     return cls.ranks is not None and any(
         x.spatial == output.spatial and max(x.spatial, default=1) > 1
@@ -302,7 +307,7 @@ def test_a_kind_without_declared_dependence_is_detected(monkeypatch):
 
 
 def torch_layers():
-    """Return how PyTorch runs each kind that slides, enlarges, pads or lays out windows, on two axes of space."""
+    """Return PyTorch's function for each kind that slides, resizes, pads or unfolds, on two spatial axes."""
     import torch
     from torch.nn import functional
 

@@ -1,4 +1,4 @@
-"""What the backward pass keeps, kind by kind, against what PyTorch's saved_tensors_hooks see (data/saved_tensors.json)."""
+"""Tensors saved for the backward pass, kind by kind, against PyTorch's saved_tensors_hooks (data/saved_tensors.json)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ NOT_SO_WHEN_FROZEN = {
     'lstm {"hidden_size": 7, "num_layers": 2} [[5, 8], [2, 7], [2, 7]]': "a first cell state that is given is kept",
     'lstm {"hidden_size": 7, "num_layers": 2, "proj_size": 3} [[5, 8], [2, 3], [2, 7]]': "likewise",
 }
-"""Cases that keep something else where the layer is frozen, and what."""
+"""Cases that save other tensors if the layer is frozen, and which."""
 
 
 def kept(case: Case, *, frozen: bool) -> dict[str, Any]:
-    """Return what a layer declares, in the form of the record."""
+    """Return the declaration of a layer in the form of the record."""
     cls = KINDS[case.kind]
     names = cls.argument_names()
     layer = cls(**{names[word]: value for word, value in case.arguments.items()})
@@ -96,7 +96,7 @@ def test_every_kind_is_recorded_or_has_a_reason() -> None:
 
 
 def test_tensors_saved_once_per_batch_are_small_and_known() -> None:
-    """It is not counted: statistics of channels, and biases that are looked up in a table."""
+    """They are not counted: statistics of channels, and biases that are looked up in a table."""
     kinds = {case.kind for name, case in CASES.items() if RECORDED["cases"][name]["once"]}
     assert kinds == {"batch_norm", "window_attention", "position_embedding", "stochastic_depth"} & kinds
     assert "batch_norm" in kinds
@@ -111,14 +111,14 @@ def test_the_record_agrees_with_the_installed_pytorch() -> None:
     assert record_networks() == RECORDED["networks"]
 
 
-# Kinds that PyTorch has not, by arithmetic.
+# Kinds that PyTorch does not have, by arithmetic.
 
 
 def test_tensors_saved_by_deformable_convolution() -> None:
     cls = KINDS["deformable_conv"]
     shapes = [Shape((4, 10, 10)), Shape((18, 10, 10)), Shape((9, 10, 10))]
     layer = cls(out_channels=5, kernel_size=3, padding=1)
-    assert layer.saved(*shapes) == INPUTS  # torchvision's deform_conv2d keeps map, offsets and mask
+    assert layer.saved(*shapes) == INPUTS  # torchvision's deform_conv2d saves map, offsets and mask
     assert [*layer.kept(layer.output(*shapes), *shapes)] == []
     layer = cls(out_channels=5, kernel_size=3, padding=[[0, 2], [1, 1]])
     assert [*layer.kept(layer.output(*shapes), *shapes)] == []
@@ -140,7 +140,7 @@ def test_a_convolutional_lstm_saves_what_an_lstm_saves() -> None:
 
 
 def test_a_convolution_with_a_stride_is_not_padded_beforehand() -> None:
-    """PyTorch has no `same` with a stride; in Keras the convolution itself sees to it."""
+    """PyTorch has no `same` with a stride; in Keras the convolution itself pads."""
     layer = KINDS["conv"](out_channels=3, kernel_size=4, stride=2, padding="same")
     x = Shape((4, 6, 6))
     assert layer.saved(x) == INPUTS

@@ -1,4 +1,4 @@
-"""Legal and exact sizes against exhaustive search, and against what papers say of them."""
+"""Legal and exact sizes against exhaustive search, and against papers."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_independent_axes():
 
 
 def dropped(network, size):
-    """Whether any window of a network does not end at the edge: by the definition, window by window."""
+    """Whether any window of a network does not end at the edge, by the definition."""
     report = network.infer(input=(1, size))
     for row in report:
         axes = row.node.layer.axes(row.sizing.inputs[0]) if hasattr(row.node.layer, "axes") else ()
@@ -179,7 +179,7 @@ def test_sizes_beyond_the_range_tried(case):
 
 @pytest.mark.slow
 def test_incomplete_answers_are_marked():
-    """A divisor of what a long stride makes: of more than is tried."""
+    """A divisor after a long stride, beyond the sizes that are tried."""
     layers = [{"conv": {**CONV, "stride": 100}}, {"reshape": [2, -1, 20_000]}]
     (entry,) = shapecalc.load(layers, input="2x9").legal_sizes().axes
     assert entry.legal.text() == "1,999,903 to 2,000,002; beyond 16,384, not every size was tried"
@@ -247,7 +247,7 @@ ROUNDED = ["floor", "ceil", "caffe"]
 
 
 def ends_at_the_edge(axis):
-    """Whether the last of the windows that are really slid ends where the padded input does."""
+    """Whether the last window of a loop ends at the end of the padded input."""
     slid = slide(axis) if axis.rounding == "floor" else slide_up(axis)
     last = -axis.before + (slid - 1) * axis.stride
     return taps(axis, last)[-1] == axis.size - 1 + axis.after
@@ -256,7 +256,7 @@ def ends_at_the_edge(axis):
 @pytest.mark.slow
 @pytest.mark.parametrize("rounding", ROUNDED)
 def test_exact_if_the_last_window_ends_at_the_edge(rounding):
-    """Of `sizes` and of `solve`, however the number of windows is rounded, and whatever is fixed."""
+    """In `sizes` and in `solve`, with any rounding of the number of windows, and any fixed arguments."""
     tried = inexact = 0
     for kernel, stride, padding, dilation in itertools.product((1, 2, 3), (2, 3), (0, 1), (1, 2)):
         if 2 * padding > kernel:
@@ -281,7 +281,7 @@ def test_exact_if_the_last_window_ends_at_the_edge(rounding):
 
 
 def test_exact_with_computed_padding():
-    """A rest of the stride is made up for by padding, or rows beyond the last window are dropped."""
+    """A remainder of the stride is compensated by padding, or rows beyond the last window are dropped."""
     for kernel, stride in itertools.product(range(1, 5), range(1, 5)):
         layers = [{"conv": {"out_channels": 1, "kernel_size": kernel, "stride": stride, "padding": "same"}}]
         (entry,) = shapecalc.load(layers, input="1x30").legal_sizes().axes

@@ -1,4 +1,4 @@
-"""Backwards: against exhaustive search over plain ints, and against figures that are known."""
+"""Inverse questions: against exhaustive search on plain ints, and against known figures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_kinds_with_a_sliding_window():
 
 
 def exhaustive(kind, size, wanted, searched):
-    """Return every combination of what was searched with which a layer of plain ints gives the size."""
+    """Return every combination of the searched values with which a layer on plain ints has the wanted size."""
     cls, found = find_kind(kind), set()
     required = {name: 1 for name, argument in cls.arguments.items() if argument.required}
     names = list(searched)
@@ -52,9 +52,9 @@ def exhaustive(kind, size, wanted, searched):
 @given(st.sampled_from(SLIDING), st.integers(1, 40), st.integers(1, 20))
 def test_solutions_agree_with_exhaustive_search(kind, size, wanted):
     answer = solve(kind, input=size, output=wanted)
-    told = {tuple(solution.arguments.values()) for solution in answer.solutions}
-    assert told == exhaustive(kind, size, wanted, answer.searched)
-    assert len(told) == len(answer.solutions)
+    printed = {tuple(solution.arguments.values()) for solution in answer.solutions}
+    assert printed == exhaustive(kind, size, wanted, answer.searched)
+    assert len(printed) == len(answer.solutions)
     costs = [solution.cost for solution in answer.solutions]
     assert costs == sorted(costs)
 
@@ -476,12 +476,12 @@ def test_the_batch_axis_of_a_sequence_is_removed():
     assert solve(text, fix=True).fixes[0].changes[0].new == (3, 64)
 
 
-# Composites, and what there is too much of.
+# Composites, and limits.
 
 
 @pytest.mark.parametrize("kind", some(sorted(kind for kind, cls in KINDS.items() if issubclass(cls, Composite)), 2))
 def test_a_composite_with_a_shape_error_is_fixed_or_skipped(kind, tmp_path):
-    """Every composite, on an input of another number of features than its example's; its own arguments are changed."""
+    """Every composite, on an input with another number of features than its example; its own arguments are changed."""
     cls = KINDS[kind]
     example = cls.examples[0]
     sizes = [list(example.input)] if isinstance(example.input[0], int) else [list(size) for size in example.input]
@@ -510,7 +510,7 @@ def test_arguments_of_the_composite_itself_are_changed(tmp_path):
 
 
 def test_a_change_applies_only_to_copies_of_the_same_kind(tmp_path):
-    """A block used twice changes in both uses at once; what stands beside it does not."""
+    """A block used twice changes in both uses; layers next to it do not."""
     path = tmp_path / "wrong.yaml"
     path.write_text(
         "input: 4x8x8\nblocks:\n  b:\n    layers:\n      - conv: {out_channels: 4, kernel_size: 12}\n"

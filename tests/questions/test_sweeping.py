@@ -1,4 +1,4 @@
-"""Sweeps: no row differs from plain inference, whatever varies; and the rows are chosen as they are said to be."""
+"""Sweeps: every row agrees with inference, whatever varies; and the selection of rows."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ SMALL = {
 
 
 def plain(network, variables, inputs):
-    """Return what inference says of one variant; None where it raises."""
+    """Return the result of inference of one variant; None if it raises."""
     try:
         report = network.infer(vars=variables, input=inputs or None)
     except shapecalc.ShapecalcError:
@@ -125,7 +125,7 @@ def test_shared_weights_count_once_and_must_be_equal():
               {"batch_norm": {}, "share": "n"}, {"linear": 3, "when": "deep"}]  # fmt: skip
     network = shapecalc.load({"input": [8, 8], "vars": {"width": 8, "deep": False}, "layers": layers})
     result = sweep(network, vars={"width": [7, 8, 9], "deep": [False, True]}, input="8x{7,8}")
-    assert int(result["valid"].sum()) == 4  # where the second layer has as many inputs as the first
+    assert int(result["valid"].sum()) == 4  # valid if the second layer has as many inputs as the first
     check(network, result)
     check(network, sweep(network, vars={"deep": [False, True]}))  # one by one, without columns
 
@@ -137,7 +137,7 @@ def test_an_output_of_the_network_is_not_overwritten():
 
 
 def test_in_place_where_only_one_size_allows_it():
-    """The sum lies where `b` lay, if that is as large: at a width of 8. `a` is an output, and stays."""
+    """The sum overwrites `b` if that has the same size: at a width of 8. `a` is an output, and is kept."""
     layers = [{"linear": 8, "name": "a"}, {"linear": "width", "name": "b", "from": "input"}, {"add": ["a", "b"]}]
     network = shapecalc.load({"input": [2], "vars": {"width": 8}, "layers": layers, "outputs": ["a", "add1"]})
     result = sweep(network, vars={"width": [1, 8]})
@@ -158,7 +158,7 @@ EDGES = [2**31, 2**53, 2**62, 2**63, 2**64, 10**18, 10**30]
 
 @pytest.mark.parametrize("edge", EDGES)
 def test_macs_around_a_limit(edge):
-    """A 1×1 convolution of a channels to b, on c positions: a·b·c MACs, of any size that is asked for."""
+    """A 1×1 convolution of a channels to b, on c positions: a·b·c MACs, of any size."""
     near = round(edge ** (1 / 3))
     spec = {
         "input": [near, near],
@@ -225,7 +225,7 @@ NEAR_EDGES = st.one_of(
 @examples(0.8)
 @given(st.data())
 def test_large_rows_agree_with_inference(data):
-    """Kinds whose formulas add, multiply, divide and round, on sizes at the edges of what 32, 53 and 64 bits hold."""
+    """Kinds whose formulas add, multiply, divide and round, on sizes at the limits of 32, 53 and 64 bits."""
     layers = data.draw(st.lists(st.sampled_from([
         {"conv": {"out_channels": "n", "kernel_size": 3, "padding": "m % 3"}},
         {"conv": {"out_channels": "m", "kernel_size": 1, "groups": "gcd"}},
@@ -254,7 +254,7 @@ def test_large_rows_agree_with_inference(data):
     ],
 )
 def test_a_number_that_changes_the_structure(layer, values):
-    """Of 0 or less where more is a dimension: no projection, the size that is worked out, counted from the end."""
+    """Numbers of 0 or less with another meaning: no projection, an inferred size, counting from the end."""
     spec = {"input": [5, 8], "vars": {"n": 2}, "layers": [layer]}
     result = sweep(spec, vars={"n": values})
     assert result["valid"].any()
@@ -448,7 +448,7 @@ WHOLE = st.recursive(
 @examples(1.5)
 @given(WHOLE, st.lists(st.tuples(EXACT, EXACT, FLOATS, st.booleans()), min_size=1, max_size=5))
 def test_conditions_agree_with_python_numbers(text, rows):
-    """Row by row as the language reads it, with no bound on numbers: those of a sweep have none."""
+    """Row by row as in the specification language, but without limits of numbers."""
     from shapecalc.language.expressions import ExpressionError, operands, parse
 
     rows = [dict(zip(("a", "b", "f", "valid"), row, strict=True)) for row in rows]
@@ -507,7 +507,7 @@ def test_columns_of_every_type_are_sorted():
              "layers": [{"dropout": "p"}, {"fc": {"out_features": "out", "bias": False}, "repeat": "r"}]}  # fmt: skip
     result = sweep(large, vars={"p": [0.5, 0.25], "out": [10**11, 10**12 - 1, 10**12], "r": [1, 2]})
     assert result.sort("macs")["macs"].tolist() == sorted(result["macs"].tolist())
-    front_ = result.pareto("p,+macs")  # fractions beside numbers beyond what a float tells apart
+    front_ = result.pareto("p,+macs")  # fractions, and numbers beyond the precision of floats
     assert front_.to_dicts() == [
         row for row in result.to_dicts() if (row["p"], row["out"], row["r"]) == (0.25, 10**12, 2)
     ]
@@ -630,8 +630,8 @@ def test_without_numpy_the_extra_is_named():
         "import shapecalc\ntry:\n    shapecalc.sweep('alexnet')\n"
         "except MissingExtraError as error: print(error)"
     )
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert "pip install 'shapecalc-nn[sweep]'" in told
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert "pip install 'shapecalc-nn[sweep]'" in printed
 
 
 def test_a_condition_is_parsed_before_the_sweep_starts():

@@ -1,4 +1,4 @@
-"""Repeated blocks as one line, and the lines that are selected: whatever is shown, the totals are the network's."""
+"""Repeated blocks as one line, and the lines that are selected: totals are always those of the network."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_layers_are_selected_within_blocks():
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "printed"),
     [
         ({"sort": "parms"}, "there is no column parms"),
         ({"sort": "rf"}, "lines cannot be sorted by rf"),
@@ -174,8 +174,8 @@ def test_layers_are_selected_within_blocks():
         ({"top": "3"}, "top is 3"),
     ],
 )
-def test_invalid_selections(options, told):
-    with pytest.raises(UsageError, match=told):
+def test_invalid_selections(options, printed):
+    with pytest.raises(UsageError, match=printed):
         render(report_of("alexnet"), **options)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def plain(value: Value | None) -> Any:
-    """Return a value as Python's own objects."""
+    """Return a value as Python objects."""
     if isinstance(value, ListValue):
         return [plain(item) for item in value.items]
     if isinstance(value, MapValue):
@@ -35,7 +35,7 @@ def plain(value: Value | None) -> Any:
 
 
 def read(text: str | bytes) -> Any:
-    """Return what a good text holds."""
+    """Return the value of a valid text."""
     value, problems = read_text(text, "net.yaml")
     assert problems == []
     assert value is not None
@@ -236,7 +236,7 @@ def test_marks() -> None:
 def test_columns_are_counted_in_characters(text: str, place: tuple[int, int, int] | None) -> None:
     value, problems = read_text(text, "net.yaml")
     if place is None:
-        assert problems  # a key stands on one line
+        assert problems  # a key is on one line
         return
     assert isinstance(value, MapValue)
     mark = value.pairs[0][0].mark
@@ -573,7 +573,7 @@ def test_too_deep_nesting_has_its_own_error(depth: int, before: str, closing: st
 
 @pytest.mark.parametrize("limit", [150, 500])
 def test_pyyamls_own_limit_makes_no_difference(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader that reads ahead and has a limit of nesting: it stops, in words of its own, before it hands on events."""
+    """A reader that reads ahead with its own limit of nesting: it stops, with its own error, before it passes on events."""
 
     def parse(text: str, Loader: Any) -> Iterator[Any]:  # noqa: N803
         at = text.find("[" * limit)

@@ -1,4 +1,4 @@
-"""The bundled specifications: each is what it expectations, and what the tables of papers and courses say.
+"""The bundled specifications: each meets its expectations, and agrees with tables of papers and courses.
 
 The figures are not ours: `data/paper_tables.json` names their sources.
 """
@@ -33,7 +33,7 @@ _reports: dict[str, Report] = {}
 
 
 def infer(name: str) -> Report:
-    """Return the report of a bundled network, worked out once."""
+    """Return the report of a bundled network, computed once."""
     if name not in _reports:
         _reports[name] = shapecalc.load(name).infer()
     return _reports[name]
@@ -83,11 +83,11 @@ def test_members_found_by_name_are_those_of_the_file(path: str) -> None:
 # ── tables of papers, line by line ────────────────────────────────────────────────────────────────────────────────
 
 _UNLISTED = ("relu", "tanh", "dropout", "softmax", "local_response_norm", "flatten")
-"""What tables leave out: it changes no size and learns nothing."""
+"""Kinds that tables omit: they change no size and have no parameters."""
 
 
 def lines(report: Report, but: Iterable[str] = _UNLISTED) -> list[Any]:
-    """Return the lines of a report with its blocks closed, without those that tables leave out."""
+    """Return the lines of a report with its blocks collapsed, without those that tables omit."""
     return [line for line in report.lines(depth=1) if line.kind not in but]
 
 

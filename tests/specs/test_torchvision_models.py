@@ -39,7 +39,7 @@ RECORDS: dict[str, tuple[str, dict[str, Any]]] = {
     "vit_b_16": ("vit_b_16", {}),
     "wide_resnet50_2": ("wide_resnet50_2", {}),
 }
-"""Each record, and the bundled network and variables that it is of."""
+"""Each record, and its bundled network and variables."""
 
 
 @pytest.mark.parametrize("record", some(RECORDS, 10))
@@ -63,7 +63,7 @@ def _other_size(model: dict[str, Any]) -> None:
 
 
 def _other_kernel(model: dict[str, Any]) -> None:
-    _call(model, "layer2.1.conv2")["weight"] = [128, 128, 1, 9]  # as many numbers, and as many MACs
+    _call(model, "layer2.1.conv2")["weight"] = [128, 128, 1, 9]  # the same number of elements, and of MACs
 
 
 def _other_kind(model: dict[str, Any]) -> None:
@@ -88,7 +88,7 @@ def _layer_added(model: dict[str, Any]) -> None:
 
 
 def _shortcut_from_elsewhere(model: dict[str, Any]) -> None:
-    """Take the second block's shortcut from where the first one's came: every size and count stays as it is."""
+    """Connect the second block's shortcut to the input of the first one's: all sizes and counts are unchanged."""
     _call(model, "layer1.1", "add_")["in_ids"][1] = _call(model, "layer1.0.conv1")["in_ids"][0]
 
 
@@ -133,7 +133,7 @@ def test_the_order_of_a_sum_does_not_matter() -> None:
 
 def test_a_record_has_all_compared_fields() -> None:
     call = {"path": "conv1", "cls": "Conv2d", "in_ids": [0], "out_ids": [1], "out_shape": [1, 8, 4, 4], "params": 80}
-    told = {"kind": "module", "hyper": {"bias": True}, "param_shapes": {"weight": [8, 1, 3, 3], "bias": [8]}}
-    full = {"model": "one", "params": 80, "calls": [{**call, **told, "in_shapes": [[1, 1, 6, 6]], "macs": 1152}]}
+    printed = {"kind": "module", "hyper": {"bias": True}, "param_shapes": {"weight": [8, 1, 3, 3], "bias": [8]}}
+    full = {"model": "one", "params": 80, "calls": [{**call, **printed, "in_shapes": [[1, 1, 6, 6]], "macs": 1152}]}
     kept = {**call, "in_shapes": [[1, 1, 6, 6]], "macs": 1152, "weight": [8, 1, 3, 3]}
     assert trimmed(full) == {**full, "calls": [kept]}

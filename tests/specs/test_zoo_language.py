@@ -109,7 +109,7 @@ def test_every_layer_costs_the_same(name: str) -> None:
     [("gpt2", 1, 1), ("t5-small", 1, 1), ("whisper-tiny", 1, 1), ("llama-2-7b", 2, 1), ("bert-base-uncased", 1, 0)],
 )
 def test_one_more_token_in_the_vocabulary(name: str, tables: int, scored: int) -> None:
-    """One row in every table that is not shared; the last layer scores the word at every place."""
+    """One row in every table that is not shared; the last layer scores the token at every position."""
     network = shapecalc.load(name)
     variables = network.graph.variables
     before, after = network.infer(), network.infer(vars={"vocab": variables["vocab"] + 1})
@@ -169,7 +169,7 @@ def test_seq2seq_is_the_papers_384_million() -> None:
 
 
 def cache(report: Report) -> int:
-    """Return how many elements a decoder keeps for each token."""
+    """Return how many elements a decoder caches for each token."""
     rows = [row for row in report.rows if row.kind == "multi_head_attention"]
     return sum(row.node.layer.kv_cache(*row.sizing.inputs) for row in rows)
 

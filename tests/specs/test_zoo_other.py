@@ -1,6 +1,7 @@
 """Vision transformers, segmentation, detection, video, audio and the rest of the zoo: totals known elsewhere, and laws.
 
-(That every member is what it expectations, and ViT and FCN what torchvision runs layer by layer, is in `test_specs`.)
+(That every member meets its expectations is tested in `test_specs`, ViT and FCN layer by layer in
+`test_torchvision_models`.)
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ def test_a_larger_image_is_a_longer_sequence_with_more_positions(
 
 @pytest.mark.parametrize("name", ["swin_t", "swin_v2_t"])
 def test_macs_of_windows_grow_with_the_area(name: str) -> None:
-    """Attention inside windows: four times the area, four times the MACs (but the network that gives v2's biases)."""
-    side, once = 224, 768 * 1000  # the last layer sees the mean of the map
+    """Attention inside windows: four times the area, four times the MACs (except for the network that computes v2's biases)."""
+    side, once = 224, 768 * 1000  # the input of the last layer is the mean of the map
     if name == "swin_v2_t":
         side = 256
         once += sum(15 * 15 * 512 * (2 + heads) * depth for heads, depth in ((3, 2), (6, 2), (12, 6), (24, 2)))
@@ -137,7 +138,7 @@ def test_padding_changes_no_parameter_of_unet() -> None:
     ],
 )
 def test_the_auxiliary_head_is_switched_on_by_a_variable(name: str, params: int, buffers: int, macs: int) -> None:
-    """torchvision 0.28 with aux_loss=True, run; the parameters are those that its documentation gives."""
+    """torchvision 0.28 with aux_loss=True, run; the parameters are those of its documentation."""
     report = infer(name, vars={"aux": True})
     assert (report.total.params, report.total.buffers, report.total.macs) == (params, buffers, macs)
     assert report.outputs == {"out": (21, 520, 520), "aux_out": (21, 520, 520)}
@@ -273,7 +274,7 @@ WHOLE = {
     "ShiftedWindowAttentionV2",
     "RelativePositionalMultiHeadAttention",
 }
-"""torchvision's attention is one layer here, though modules within it hold its parameters."""
+"""torchvision's attention is one layer here, though modules within it have its parameters."""
 
 MODELS: dict[str, Callable[[Any], Any]] = {
     **{
@@ -291,7 +292,7 @@ MODELS: dict[str, Callable[[Any], Any]] = {
 
 
 def _modules(model: Any) -> list[Any]:
-    """Return the modules that hold parameters themselves, attention whole."""
+    """Return the modules with their own parameters, attention as a whole."""
     if type(model).__name__ in WHOLE or (not list(model.children()) and list(model.parameters())):
         return [model]
     return [found for child in model.children() for found in _modules(child)]
@@ -301,7 +302,7 @@ def _modules(model: Any) -> list[Any]:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", MODELS)
 def test_torchvisions_layers_have_these_parameters_and_sizes(name: str) -> None:
-    """Every layer that learns, as often as there are such: its parameters, and how many numbers it gives."""
+    """Every layer with parameters, and their number: the parameters, and the elements of the output."""
     torch = pytest.importorskip("torch")
     models = pytest.importorskip("torchvision.models")
     theirs: Counter[tuple[int, int]] = Counter()

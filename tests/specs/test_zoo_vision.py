@@ -1,6 +1,6 @@
 """The convolutional families of the zoo against torchvision's documentation, Keras and the papers.
 
-That their expectations hold, and their layers are torchvision's one by one, is in `test_specs.py`.
+Their expectations are tested in `test_specs.py`, their layers against torchvision in `test_torchvision_models.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FAMILIES = (
 )  # fmt: skip
 MEMBERS = [member for path, member in bundled_members() if os.path.basename(path).removesuffix(".yaml") in FAMILIES]
 
-# torchvision's documentation: parameters, and what it calls GFLOPS (thousand million MACs) to three places.
+# torchvision's documentation: parameters, and its GFLOPS (10⁹ MACs) to three decimal places.
 DOCUMENTED = {
     "convnext_base": (88_591_464, 15.355),
     "convnext_large": (197_767_336, 34.361),

@@ -1,4 +1,4 @@
-"""Text to numbers: one reader of whole numbers and of sizes, wherever people write them."""
+"""Parsing of numbers: one reader of whole numbers and of sizes for all options and files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shapecalc.errors import UsageError
 from shapecalc.layers.base.sizes import parse_sizes
 from shapecalc.text.units import read_sizes, read_whole, without_units
 
-# What Python's int, str.isdigit and str.isdecimal each take for a number in their own way.
+# Strings that Python's int, str.isdigit or str.isdecimal accept as numbers.
 NO_NUMBERS = [
     "",
     " ",
