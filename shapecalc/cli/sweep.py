@@ -197,6 +197,6 @@ def _reason(job: Job) -> list[str]:
     except ShapecalcError as error:
         problem = error.problems[0]
         number = job.gathering.seen - job.gathering.valid
-        words = f"{count_noun(number, 'variant')} do{'es' if number == 1 else ''} not fit"
+        words = f"{count_noun(number, 'variant')} {'has a shape error' if number == 1 else 'have shape errors'}"
         return [f"{words}; the first, {job.describe(row)}: {problem.headline}"]
     return []

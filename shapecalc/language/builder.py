@@ -104,7 +104,7 @@ class GraphBuilder(Written):
         self.steps += steps
         if self.steps > MAX_STEPS:
             message, hint = (
-                f"expanding its blocks and repeats takes more than {MAX_STEPS:,} steps",
+                f"expanding its blocks and repeats needs more than {MAX_STEPS:,} steps",
                 "repeat it less often",
             )
             raise TooMuchError(Problem(message, mark, hint=hint, also=scope.uses))

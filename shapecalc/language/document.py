@@ -24,15 +24,15 @@ __all__ = ["KEYS", "BlockDefinition", "Document", "find_name_fault", "read_docum
 KEYS = {
     "name": "name of the network",
     "source": "source of the architecture and its figures",
-    "description": "what the network is, in a sentence",
+    "description": "one-sentence description of the network",
     "family": "family of the network, for `shapecalc specs`",
     "task": "task of the network: classification, segmentation, language…",
     "layout": "how sizes are written here: CHW (the default) or HWC",
     "input": "the size of the input: 3x224x224, a list, or {height: 224, width: 224, channels: 3}",
-    "inputs": "several inputs: a name and a size each",
+    "inputs": "several inputs: names and sizes",
     "vars": "variables, with their values; --set overrides them",
     "use": "files whose blocks are used here",
-    "blocks": "groups of layers, with arguments, to be used as kinds",
+    "blocks": "groups of layers with arguments, used like kinds",
     "layers": "the layers, in order",
     "output": "the layer whose output is the network's: the last one by default",
     "outputs": "the layers whose outputs are the network's",
@@ -78,13 +78,13 @@ class BlockDefinition(NamedTuple):
         if isinstance(value, MapValue):
             for key, item in value.pairs:
                 if key.text not in self.arguments:
-                    hint = did_you_mean(key.text, self.arguments, "it takes no arguments")
+                    hint = did_you_mean(key.text, self.arguments, "it has no arguments")
                     why = (f"{clean(self.name)} is a block here, in place of the kind",) if find_kind(self.name) else ()
                     raise bad(f"the block {self.name} has no argument {key.text}", key.mark, hint, why)
                 given[key.text] = item
         elif value is not None and not (isinstance(value, Scalar) and value.value is None):
             if not self.arguments:
-                raise bad(f"the block {self.name} takes no arguments", value.mark, f"write {clean(self.name)} alone")
+                raise bad(f"the block {self.name} has no arguments", value.mark, f"write {clean(self.name)} alone")
             given[next(iter(self.arguments))] = value
         bound = dict(common)
         missing = [name for name, default in self.arguments.items() if default is None and name not in given]

@@ -89,7 +89,7 @@ class Maker:
         elif value is not None and not (isinstance(value, Scalar) and value.value is None and not value.quoted):
             first = cls.first_argument()
             if first is None:
-                self.report(Problem(f"{cls.kind} takes no arguments", value.mark, entry.kind), scope)
+                self.report(Problem(f"{cls.kind} has no arguments", value.mark, entry.kind), scope)
                 return None
             pairs.append((first.name, value))
         values = {}
@@ -107,7 +107,7 @@ def _hint(text: str, cls: type[Layer]) -> str | Hint:
     if text in OWN_WORDS:
         return f"{text} is a layer-level key: write it beside {cls.kind}, not under it"
     names = cls.argument_names()
-    return did_you_mean(text, names) if names else f"{cls.kind} takes no arguments"
+    return did_you_mean(text, names) if names else f"{cls.kind} has no arguments"
 
 
 def _is_constant(value: Value) -> bool:

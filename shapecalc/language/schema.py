@@ -23,11 +23,11 @@ _EXPRESSION = {"type": "string", "description": "an expression, such as width * 
 _NAME = {"type": "string", "minLength": 1}
 _NAMES = {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]}
 _OWN: dict[str, Any] = {
-    "name": {**_NAME, "description": "name, by which other layers refer to it"},
-    "from": {**_NAMES, "description": "its input, where that is not the layer above; m{i + 2} in a loop"},
+    "name": {**_NAME, "description": "name, for references from other layers"},
+    "from": {**_NAMES, "description": "its input, if that is not the layer above; m{i + 2} in a loop"},
     "repeat": {"anyOf": [{"type": "integer", "minimum": 0}, _EXPRESSION], "description": "copies, one after another"},
     "for": {"type": "object", "description": "a copy for each value of the lists; in a merge a branch for each"},
-    "when": {"type": ["boolean", "string"], "description": "left out where false"},
+    "when": {"type": ["boolean", "string"], "description": "left out if false"},
     "share": {**_NAME, "description": "use the weights of that layer: counted once"},
     "frozen": {"type": ["boolean", "string"], "description": "its parameters are not trained"},
 }

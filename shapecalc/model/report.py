@@ -327,7 +327,7 @@ class Report(Answer):
         if others:
             names = list(self.outputs)
             message = f"{self.name or 'the network'} has several outputs: {', '.join(names)}"
-            raise UsageError(Problem(message, hint=f'ask for one of them: net.infer()["{names[0]}"].out_features'))
+            raise UsageError(Problem(message, hint=f'use one of them: net.infer()["{names[0]}"].out_features'))
         return self.shape_of(ref.node, ref.output).elements
 
     def to_dict(self) -> dict[str, Any]:

@@ -76,8 +76,8 @@ def _pairs(value: Mapping[Any, object], path: str) -> Iterator[tuple[str, object
 
 def _object_scalar(value: object, mark: Mark, builder: TreeBuilder) -> Scalar:
     if isinstance(value, _BadKey):
-        message = f"a key is a text, not a value of type `{value.kind}`"
-        builder.problems.append(Problem(message, mark, hint="write the key as a text"))
+        message = f"a key is a string, not a value of type `{value.kind}`"
+        builder.problems.append(Problem(message, mark, hint="write the key as a string"))
         return builder.refused
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()  # a number of numpy, or of a similar library
@@ -88,7 +88,7 @@ def _object_scalar(value: object, mark: Mark, builder: TreeBuilder) -> Scalar:
     if word is not None:
         return word
     kind = type(value).__name__
-    hint = "give a dict, a list, a text, a number, a bool or None"
+    hint = "give a dict, a list, a string, a number, a bool or None"
     builder.problems.append(Problem(f"a value of type `{kind}` is not allowed in a specification", mark, hint=hint))
     return Scalar(None, kind, mark)
 

@@ -106,7 +106,7 @@ def test_a_network_of_scalars(tmp_path):
     assert r"\text{output} &= \text{scalar} \\" in run("formula", file, "--format", "latex").out
     assert run("check", file).status == 0
     ran = run("rf", file)
-    assert (ran.status, "no input of it has channels and space" in ran.err) == (2, True)
+    assert (ran.status, "no input has channels and spatial axes" in ran.err) == (2, True)
     assert run("layer", "relu", "--input", "[]").out.startswith("relu  scalar → scalar\n")
     assert run("summary", file, "--input", "[]").status == 0
     assert shapecalc.load(file, input=[]).infer().outputs == {"mul1": ()}

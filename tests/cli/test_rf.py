@@ -77,7 +77,7 @@ def test_json():
         (["vgg16", "pool5", "--at", "7x0"], "pool5 has 7×7 positions, but none at 7×0"),
         (["vgg16", "pool5", "--at", "a"], "'a' is not a position"),
         (["vgg16", "--at", "1x1"], "name the layer"),
-        (["bert-base-uncased"], "no input of it has channels and space"),
+        (["bert-base-uncased"], "no input has channels and spatial axes"),
     ],
 )
 def test_errors(arguments, message):

@@ -33,8 +33,8 @@ width   input           params          MACs    memory   output
 
 Memory: weights, buffers and live activations at their peak, for one sample in fp32; the total of
 `shapecalc memory`.
-3 variants do not fit; the first, width 16, 32×32×3: max_pool2 (max_pool): the 3×3 window does not
-fit its 2×2 input
+3 variants have shape errors; the first, width 16, 32×32×3: max_pool2 (max_pool): the 3×3 window
+does not fit its 2×2 input
 """
 
 
@@ -84,10 +84,10 @@ def test_where_sort_top_and_front():
         (("--set", "width=5:1"), "the range 5:1 is empty"),
         (("--input", "{0,4}x=x3"), "'0' is not a size of at least 1"),
         (("--sort", "prams"), "the sweep has no column prams"),
-        (("--pareto", "params"), "a front needs two columns or more, not params alone"),
+        (("--pareto", "params"), "a front needs two columns or more, not only params"),
         (("--format", "parquet"), "Parquet cannot be shown on the screen"),
         (("--resume",), "--resume continues a file of all rows"),
-        (("--plot", "a.svg", "--pareto", "params,macs,memory"), "a picture has two axes, not 3"),
+        (("--plot", "a.svg", "--pareto", "params,macs,memory"), "a plot has two axes, not 3"),
         (
             ("--set", "width=1:100000", "--input", "{100:100000}x=x3"),
             "the sweep exceeds the size limit: 9,990,100,000",

@@ -142,7 +142,7 @@ def test_random_networks(layers, add):
 
 
 def test_a_structural_variable_is_not_a_symbol():
-    with pytest.raises(shapecalc.UsageError, match="padding cannot be a symbol: it decides") as error:
+    with pytest.raises(shapecalc.UsageError, match="padding cannot be a symbol: it changes") as error:
         shapecalc.load("unet").formula(["padding"])
     assert error.value.problems[0].mark.line
     with pytest.raises(shapecalc.UsageError, match="there is no symbol Q"):

@@ -595,7 +595,7 @@ def test_layers_in_place_by_family_and_by_kind():
         ({"budget": "-1GiB"}, "not a number of bytes"),
         ({"budget": 0}, "not a number of bytes"),
         ({"budget": "0.0001B"}, "the budget is less than 1 byte"),
-        ({"in_place": "conv"}, "conv cannot work in place: it is not element-wise"),
+        ({"in_place": "conv"}, "conv cannot run in place: it is not element-wise"),
         ({"in_place": "rellu"}, "in place cannot be rellu"),
         ({"in_place": "all,relu"}, "is not a choice of layers"),
         ({"in_place": ""}, "is not a choice of layers"),

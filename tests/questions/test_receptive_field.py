@@ -382,7 +382,7 @@ def test_positions_outside_the_output(name, position, message):
 
 
 def test_networks_without_spatial_axes_have_no_fields():
-    with pytest.raises(UsageError, match="no input of it has channels and space"):
+    with pytest.raises(UsageError, match="no input has channels and spatial axes"):
         shapecalc.load("bert-base-uncased").receptive_field()
 
 

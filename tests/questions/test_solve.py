@@ -108,11 +108,11 @@ def test_without_a_solution_the_nearest_are_returned():
 
 
 def test_invalid_questions():
-    with pytest.raises(shapecalc.UsageError, match="relu slides no window"):
+    with pytest.raises(shapecalc.UsageError, match="relu has no sliding window"):
         solve("relu", input=3, output=3)
     with pytest.raises(shapecalc.UsageError, match="no argument kernel"):
         solve("conv", input=3, output=3, kernel=3)
-    with pytest.raises(shapecalc.UsageError, match="give as many of each"):
+    with pytest.raises(shapecalc.UsageError, match="give the same number of each"):
         solve("conv", input="3x3", output=3)
     with pytest.raises(shapecalc.UsageError, match="name the variables to find"):
         solve("unet", params="5M")
@@ -280,7 +280,7 @@ def test_fractions():
     assert network.infer(vars={"width": round(width + 0.05, 2)}).total.params > 1_000_000
     quarter = solve("mobilenet_v1", find=dict([read_range("width=0.25:1:0.25")]), params="1M").solutions
     assert [(s.settings["width"], s.amounts["params"]) for s in quarter] == [(0.25, 470_072)]
-    with pytest.raises(shapecalc.UsageError, match="whole sizes alone"):
+    with pytest.raises(shapecalc.UsageError, match="only whole sizes"):
         solve("alexnet", find={"input": [0.5, 1.5]}, params="1M")
 
 

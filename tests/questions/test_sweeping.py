@@ -549,7 +549,7 @@ def test_order_and_front_of_a_sweep():
     result = sweep(ALEXNET, vars={"width": [48, 16, 32]}, input="{32,227,128}x=x3")
     assert result.sort("-width,macs")["variant"].tolist() == [2, 1, 8, 7, 5, 4, 0, 6, 3]
     assert result.pareto("params,macs")["variant"].tolist() == [5]
-    with pytest.raises(UsageError, match="a front needs two columns or more, not params alone"):
+    with pytest.raises(UsageError, match="a front needs two columns or more, not only params"):
         result.pareto("params")
 
 

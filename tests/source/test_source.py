@@ -744,10 +744,10 @@ def test_numpy_numbers_are_numbers() -> None:
             {"a": {1, 2}},
             """\
 <dict>: a: a value of type `set` is not allowed in a specification
-   give a dict, a list, a text, a number, a bool or None""",
+   give a dict, a list, a string, a number, a bool or None""",
         ),
-        ({"a": {3: 4}}, "<dict>: a: a key is a text, not a value of type `int`\n   write the key as a text"),
-        ({(1, 2): 4}, "<dict>: a key is a text, not a value of type `tuple`\n   write the key as a text"),
+        ({"a": {3: 4}}, "<dict>: a: a key is a string, not a value of type `int`\n   write the key as a string"),
+        ({(1, 2): 4}, "<dict>: a key is a string, not a value of type `tuple`\n   write the key as a string"),
         (["\x1b[31m"], "<dict>: [0]: the text contains the control character U+001B\n   remove it"),
     ],
 )

@@ -66,7 +66,7 @@ class Reader:
             raise ExpressionError(message, hint="name some of its parts under `vars:`")
         read = _READERS.get(type(node))
         if read is None:
-            kind, hint = REFUSED.get(type(node), ("something of Python's", HINT))
+            kind, hint = REFUSED.get(type(node), ("Python syntax", HINT))
             self.piece(node).refuse(f"{{}} is {kind}, which an expression cannot contain", hint)
         run = read(self, node)
         self.nesting -= 1
@@ -175,7 +175,7 @@ def _read_item(reader: Reader, node: ast.Subscript) -> Run:
         at = index(variables)
         if type(at) is not int:
             index_piece.refuse(
-                f"{{}} is {described(at, index_piece)}, not the number of an item", "items are counted from 0"
+                f"{{}} is {described(at, index_piece)}, not the index of an item", "items are counted from 0"
             )
         if not -len(items) <= at < len(items):
             message = f"{{}} is no item: the list has {count_noun(len(items), 'item')}"
@@ -197,7 +197,7 @@ def _read_call(reader: Reader, node: ast.Call) -> Run:
     extra = node.args[len(function.parameters) :]
     is_named = len(given) + len(extra) == len(node.args) + len(node.keywords) and set(given) <= {*function.parameters}
     if not is_named or len(given) < function.required or (extra and not function.is_variadic):
-        piece.refuse("{} is not how the function is called", f"write {function.usage}")
+        piece.refuse("{} is not a valid call", f"write {function.usage}")
     argument = given.get("x")
     if node.func.id in ROUNDED_QUOTIENTS and isinstance(argument, ast.BinOp) and isinstance(argument.op, ast.Div):
         return _read_rounded_quotient(reader, argument, ROUNDED_QUOTIENTS[node.func.id])

@@ -87,7 +87,7 @@ REFUSED: dict[type[ast.expr], tuple[str, str]] = {
     ast.SetComp: ("a loop", "write the items in full, or use `repeat:`"),
     ast.DictComp: ("a loop", "write the items in full, or use `repeat:`"),
     ast.GeneratorExp: ("a loop", "write the items in full, or use `repeat:`"),
-    ast.JoinedStr: ("a text with values in it", "texts are only compared"),
+    ast.JoinedStr: ("a formatted string", "texts are only compared"),
     ast.NamedExpr: ("an assignment", "give the part a name under `vars:`"),
     ast.Dict: ("a mapping", HINT),
     ast.Set: ("a set", "write a list: `[a, b]`"),

@@ -134,8 +134,8 @@ def explain_report(
         message = f"these are {len(chosen):,} layers: at most {_MOST_LAYERS:,} are explained at a time"
         raise UsageError(Problem(message, hint="name layers or blocks: shapecalc explain SPEC LAYER"))
     if back and not 0 < len(chosen) * bool(asked) <= _MOST_FOLLOWED:
-        message = f"sizes are followed back from at most {_MOST_FOLLOWED} layers" if asked else "no layer is named"
-        raise UsageError(Problem(message, hint="name the layer to follow back: shapecalc explain SPEC LAYER --back"))
+        message = f"sizes are traced back from at most {_MOST_FOLLOWED} layers" if asked else "no layer is named"
+        raise UsageError(Problem(message, hint="name the layer to trace back: shapecalc explain SPEC LAYER --back"))
     explained = _explained(report, chosen, wanted, is_whole=what is None, back=back)
     return Explanation(report, explained, wanted, asked)
 

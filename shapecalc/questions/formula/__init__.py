@@ -210,7 +210,7 @@ def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild) -> tuple[int, dict
         if len(agreed) < _POINTS and _agrees(answer, values, graph, rebuild):
             agreed.append(point)
     if not agreed:
-        raise ShapeError("the network fits at none of the sizes chosen to verify its formulas")
+        raise ShapeError("the network has shape errors at all sizes chosen to verify its formulas")
     columns = zip(*agreed, strict=True)
     return len(agreed), {
         symbol.name: (min(column), max(column)) for symbol, column in zip(answer.symbols, columns, strict=True)

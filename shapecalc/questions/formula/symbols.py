@@ -91,7 +91,7 @@ def _spelled(value: Any) -> str:
 def refusal(name: str, problem: Problem) -> Problem:
     """Return the problem of a variable that cannot be a symbol."""
     return Problem(
-        f"{name} cannot be a symbol: it decides how the network is built, or is used where only a number is possible",
+        f"{name} cannot be a symbol: it changes the structure of the network, or is used where a number is required",
         problem.mark,
         why=(re.sub(r"Many\([^)]*\)", "a symbol", problem.headline),),
         hint=f"give it a value with --set {name}=… and leave it out of the symbols",

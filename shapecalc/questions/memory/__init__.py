@@ -101,7 +101,7 @@ def _check_order(order: str, *, trains: bool) -> None:
     if order not in (GIVEN, BEST):
         raise UsageError(Problem(f"there is no order {order}", hint=f"it is {GIVEN} or {BEST}"))
     if order == BEST and trains:
-        raise UsageError(Problem("the best order is one for use, not for training", hint="leave one of the two out"))
+        raise UsageError(Problem("the best order is for inference, not for training", hint="leave one of the two out"))
 
 
 def _widths(weights: Any, activations: Any, buffers: Any, *, mixed_precision: bool) -> Widths:
@@ -235,6 +235,6 @@ def _budget(result: Memory, budget: int) -> Budget:
     one = (result.training.peak if result.training else result.activations.peak) // result.batch
     fixed = result.total - one * result.batch
     if not one:
-        raise UsageError(Problem("the batch has no bounds: this network has no activations"))
+        raise UsageError(Problem("the batch is unlimited: this network has no activations"))
     batch = max((budget - fixed) // one, 0)
     return Budget(budget, batch, fixed + batch * one, fixed, one)

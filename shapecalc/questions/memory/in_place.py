@@ -27,7 +27,7 @@ def read_in_place(given: Any) -> tuple[tuple[str, ...], Callable[[Layer], bool]]
     names = tuple(dict.fromkeys(str(word).strip().lower() for word in words if str(word).strip()))
     if not names or (len(names) > 1 and {ALL, NONE} & {*names}):
         hint = f"give all, none, or some of {_examples()} and names of kinds"
-        raise UsageError(Problem(f"{given!r} is not a choice of layers that work in place", hint=hint))
+        raise UsageError(Problem(f"{given!r} is not a choice of layers to run in place", hint=hint))
     if names == (ALL,):
         return names, lambda _: True
     if names == (NONE,):
@@ -46,7 +46,7 @@ def _chosen(name: str) -> str:
         return families[name]
     cls = find_kind(name)
     if cls and not cls.elementwise:
-        raise UsageError(Problem(f"{cls.kind} cannot work in place: it is not element-wise", hint=_examples()))
+        raise UsageError(Problem(f"{cls.kind} cannot run in place: it is not element-wise", hint=_examples()))
     if cls:
         return cls.kind
     raise UsageError(Problem(f"in place cannot be {name}", hint=did_you_mean(name, [ALL, NONE, *families, *kinds])))

@@ -69,7 +69,7 @@ def best_order(plan: MemoryPlan, most: int = _MOST_SETS) -> tuple[list[int], boo
         raise UsageError(
             Problem(
                 f"the best order is searched among at most {_MOST_STEPS:,} steps, but these are {len(given):,}",
-                hint="leave --order best out; or ask about a part of the network",
+                hint="leave --order best out; or use a part of the network",
             )
         )
     search, work = _Search(plan), _MOST_WORK // (1 + len(given) // _LONG)

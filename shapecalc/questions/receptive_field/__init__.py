@@ -209,8 +209,8 @@ def receptive_fields(report: Report) -> ReceptiveFields:
     if not fields._axes:  # noqa: SLF001  (its own)
         raise UsageError(
             Problem(
-                f"{report.name or 'the network'} has no receptive fields: no input of it has channels and space",
-                hint="receptive fields need an input with spatial axes: sound, images, volumes",
+                f"{report.name or 'the network'} has no receptive fields: no input has channels and spatial axes",
+                hint="receptive fields need an input with spatial axes: audio, images, volumes",
             )
         )
     return fields

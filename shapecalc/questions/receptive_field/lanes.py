@@ -42,7 +42,7 @@ class Work:
                 Problem(
                     "the receptive fields of this network take too much work: its layers, the branches that do not "
                     f"move alike, and how long their patterns are come to more than {_MOST_WORK:,} positions",
-                    hint="ask about a part of it: fewer layers, or sizes of which one divides the other",
+                    hint="use a part of it: fewer layers, or sizes that divide one another",
                 )
             )
 
@@ -161,6 +161,6 @@ def _check(period: int) -> None:
             Problem(
                 f"the pattern of this network's receptive fields repeats only after {period:,} positions: "
                 "that is too long to compute",
-                hint=f"sizes of which one divides the other repeat sooner; the maximum is {_LONGEST:,}",
+                hint=f"sizes that divide one another repeat sooner; the maximum is {_LONGEST:,}",
             )
         )

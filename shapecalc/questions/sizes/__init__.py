@@ -144,7 +144,7 @@ def _check_work(graph: Graph) -> None:
             Problem(
                 f"{graph.name or 'the network'} has {len(sizes):,} inputs, whose sizes are too many to try with "
                 f"{tensors:,} tensors between its layers",
-                hint="ask about a part of it that has fewer inputs",
+                hint="use a part of it with fewer inputs",
             )
         )
 

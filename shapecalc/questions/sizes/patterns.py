@@ -297,7 +297,7 @@ def _last(graph: Graph) -> int:
             Problem(
                 f"{graph.name or 'the network'} has {tensors:,} tensors between its layers: sizes are searched among "
                 f"at most {_MOST_TENSORS:,}",
-                hint="ask about a part of it, or repeat its blocks less often",
+                hint="use a part of it, or repeat its blocks less often",
             )
         )
     return min(_LAST, _MOST_WORK // max(tensors, 1))

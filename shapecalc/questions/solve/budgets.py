@@ -290,7 +290,7 @@ class _Search:
             raise _UnchangingError(unchanging(name, seen[0], over=bool(self._beyond(seen[0]))))
         raise UsageError(
             Problem(
-                f"no value of {name} up to {_MOST_VALUE:,} goes beyond the budget",
+                f"no value of {name} up to {_MOST_VALUE:,} exceeds the budget",
                 hint=f"give a range: --for {name}=1:{int(4 * self._given(name))}",
             )
         )

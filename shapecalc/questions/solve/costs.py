@@ -157,7 +157,7 @@ CHANGES: dict[str, ChangeCost] = {
     STATED: ChangeCost("a size that is inferred, stated as it is (`in_channels`)", 0, "the network stays as it is"),
     PADDING: ChangeCost("padding around the input", 1, "no weight changes"),
     OUTPUT_PADDING: ChangeCost("padding at the end of the output", 1, "no weight changes"),
-    CROPPING: ChangeCost("cropping", 1, "no weight changes"),
+    CROPPING: ChangeCost("elements cropped", 1, "no weight changes"),
     KERNEL: ChangeCost("the size of a window", 1.3, "weights change; sizes change little"),
     DILATION: ChangeCost("its dilation", 1.3, "no weight changes, but windows cover other positions"),
     GROUPS: ChangeCost("the groups of channels", 1.4, "weights change, and which channels are mixed"),

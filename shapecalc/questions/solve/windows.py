@@ -97,9 +97,11 @@ def solve_window(
     Errors: `UsageError` for a kind without a sliding window, an unknown argument, or different numbers of sizes.
     """
     if not slides(cls):
-        raise UsageError(Problem(f"{cls.kind} slides no window", hint=f"these do: {', '.join(sliding_kinds())}"))
+        raise UsageError(Problem(f"{cls.kind} has no sliding window", hint=f"these do: {', '.join(sliding_kinds())}"))
     if len(given) != len(wanted) or not 1 <= len(given) <= 3:
-        raise UsageError(f"the input has {len(given)} sizes and the output {len(wanted)}: give as many of each, 1 to 3")
+        raise UsageError(
+            f"the input has {len(given)} sizes and the output {len(wanted)}: give the same number of each, 1 to 3"
+        )
     if min(*given, *wanted) < 1:
         raise UsageError("sizes are at least 1")
     held = _read_fixed(cls, fixed or {})

@@ -82,7 +82,7 @@ class Job:
         known = [name for name in plan.columns if name != "output"]
         self.objectives = read_objectives(pareto, known) if pareto else []
         if plot and len(self.objectives) != 2:
-            message = f"a picture has two axes, not {len(self.objectives)}"
+            message = f"a plot has two axes, not {len(self.objectives)}"
             raise UsageError(Problem(message, hint="--pareto params,macs"))
         if sort:
             read_order(sort, known)

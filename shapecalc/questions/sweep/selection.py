@@ -29,7 +29,7 @@ def read_condition(text: str, known: Sequence[str]) -> RowCondition:
         check_column(name, known)
     if "memory" in expression.names and re.search(r"(?i)(?<!\w)[\d_.]+\s*b\b", text):
         hint = "write bytes as a plain number, or with KiB, MiB, GiB, kB, MB, GB; 10^9 as 1G"
-        raise UsageError(Problem(f"--where: a B is 10^9 of anything but bytes: `{text}`", hint=hint))
+        raise UsageError(Problem(f"--where: B means 10^9, not bytes: `{text}`", hint=hint))
     return RowCondition(text, plain, expression.names)
 
 
@@ -46,7 +46,7 @@ def read_objectives(text: str, known: Sequence[str]) -> list[tuple[str, int]]:
         check_column(name, known)
     if len(found) < 2:
         raise UsageError(
-            Problem(f"a front needs two columns or more, not {text} alone", hint="for instance params,macs")
+            Problem(f"a front needs two columns or more, not only {text}", hint="for instance params,macs")
         )
     return found
 
