@@ -67,7 +67,7 @@ def _table(rows: Sweep, width: int | None) -> Table:
 
 def _costs(row: dict[str, Any]) -> tuple[str, ...]:
     if not row["valid"]:
-        return (_NOTHING, _NOTHING, _NOTHING, "does not fit")
+        return (_NOTHING, _NOTHING, _NOTHING, "shape error")
     return (f"{row['params']:,}", f"{row['macs']:,}", show_bytes(row["memory"]), row["output"].replace("x", "×"))
 
 

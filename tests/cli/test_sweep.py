@@ -28,7 +28,7 @@ width   input           params          MACs    memory   output
    16   227×227×3   30,560,584   117,365,384   117 MiB   1000
    32   32×32×3              –             –         –   does not fit
    32   227×227×3   40,702,632   335,259,920   156 MiB   1000
-   48   32×32×3              –             –         –   does not fit
+   48   32×32×3              –             –         –   shape error
    48   227×227×3   51,308,552   674,556,824   197 MiB   1000
 
 Memory: weights, buffers and live activations at their peak, for one sample in fp32; the total of
