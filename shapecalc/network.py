@@ -288,7 +288,7 @@ def sweep(
     """Return what every combination of variables and input sizes costs: a row each, columns as numpy arrays.
 
     `spec` is as for `load`. `vars` has for each variable a value, or several (a list, a range, an array); `input` is a
-    size, a list of sizes, or a string such as `"3x{128:256:32}x="`; or a mapping of such for several inputs. `where`
+    size, a list of sizes, or a text such as `"3x{128:256:32}x="`; or a mapping of such for several inputs. `where`
     keeps the rows for which an expression holds: `"params < 5M and macs < 300M"`. `executor` is any
     `concurrent.futures.Executor`: a process pool, or a Dask cluster's `client.get_executor()`.
     Errors: `UsageError`, `SpecError` where the specification itself is wrong; a variant that is wrong is a row that

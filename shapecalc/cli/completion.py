@@ -18,7 +18,7 @@ __all__ = ["complete_bundled", "complete_kinds", "complete_layers", "complete_se
 
 _ENDINGS = (".yaml", ".yml")
 _SPECIAL = re.compile(r"([^\w@%+=:,./~-])")
-"""Characters with a special meaning in a shell."""
+"""What has a meaning of its own in a shell."""
 
 
 def _items(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
@@ -28,7 +28,7 @@ def _items(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
 def _typed(word: str) -> str:
     """Return a word as it is typed into the shell.
 
-    zsh and fish quote words themselves; bash inserts the word as it is, after click's function for bash has read two
+    zsh and fish see to that; bash puts the word on its line as it is, after click's function for bash has read two
     backslashes as one.
     """
     if os.environ.get("_SHAPECALC_COMPLETE") != "bash_complete":

@@ -283,9 +283,9 @@ class _Building:
         return () if self.overridden else expectations
 
     def _unused(self) -> Problems:
-        """Return a warning for every unused variable, and every unused argument of a block.
+        """Return a warning for every variable, and every argument of a block, that nothing mentions.
 
-        These are warnings because drafts often have some.
+        They do no harm: a file that is being drafted has some.
         """
         document, hint, unused = self.document, "remove it, or use it", Problems()
         for block in document.blocks.values():

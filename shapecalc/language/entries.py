@@ -161,7 +161,7 @@ def _several(others: list[tuple[Scalar, Value]], blocks: Collection[str]) -> Pro
     strange = next((key for key, _ in others if not kinds or key.text != kinds[0].text), others[-1][0])
     if kinds:
         return _beside(strange, kinds[0], blocks)
-    return _unknown(others[0][0], blocks) or Problem("the item has no kind of layer", strange.mark)
+    return _unknown(others[0][0], blocks) or Problem("the item names no kind of layer", strange.mark)
 
 
 def listed(value: Value) -> Sequence[Value]:

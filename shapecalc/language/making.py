@@ -33,7 +33,7 @@ class Maker:
     def layer(
         self, cls: type[Layer], entry: Entry, value: Value | None, scope: Scope, variables: Mapping[str, Any]
     ) -> Layer | None:
-        """Return the layer of an item, as `make` does, cached if its value is constant and was read before."""
+        """Return the layer of an item, as `make` does, at once where its value was read before and cannot change."""
         if value is None or value is not entry.value:
             return self.make(cls, entry, value, scope, variables)
         key = id(value)
@@ -107,7 +107,7 @@ def _hint(text: str, cls: type[Layer]) -> str | Hint:
     if text in OWN_WORDS:
         return f"{text} is a layer-level key: write it beside {cls.kind}, not under it"
     names = cls.argument_names()
-    return did_you_mean(text, names) if names else f"{cls.kind} has no arguments"
+    return did_you_mean(text, names) if names else f"{cls.kind} takes no arguments"
 
 
 def _is_constant(value: Value) -> bool:

@@ -187,10 +187,10 @@ def argument_value(value: Value, argument: Argument, variables: Mapping[str, Any
     try:
         return argument.normalise(raw)
     except LayerError as error:
-        raise BadValueError(_located(error, value, raw)) from None
+        raise BadValueError(_at_its_place(error, value, raw)) from None
 
 
-def _located(error: LayerError, value: Value, raw: Any) -> Problem:
+def _at_its_place(error: LayerError, value: Value, raw: Any) -> Problem:
     """Return the problem of an invalid value: at its own location within a list, and with its expression."""
     culprit, found = _culprit(value, raw, error.found) or (value, raw)
     problem = error.at(culprit.mark)

@@ -53,16 +53,16 @@ def is_made_of_others(kind: str) -> bool:
 
 
 def given_to(graph: Graph, node: Node, inputs: tuple[Shape, ...], sides: tuple[Any, ...]) -> tuple[str, ...]:
-    """Return the inputs of a layer with a shape error, with their origins; as products if features disagree."""
+    """Return the inputs of a layer that does not fit, with their origins; as products where features disagree."""
     if all(ref.node < 0 for ref in node.inputs):
         return ()  # the input of the network is known to the reader
-    shown = []
+    told = []
     for shape, ref in zip(inputs[:_GIVEN], node.inputs, strict=False):
         whole = f" = {shape.elements:,}" if shape.rank > 1 and shape.elements in sides else ""
-        shown.append(f"{shape.text}{whole} from {graph.name_of(ref)}")
-    more = len(inputs) - len(shown)
+        told.append(f"{shape.text}{whole} from {graph.name_of(ref)}")
+    more = len(inputs) - len(told)
     words = "its input is" if len(inputs) == 1 else "its inputs are"
-    return (f"{words} {', '.join(shown)}{f', and {more:,} more' if more else ''}",)
+    return (f"{words} {', '.join(told)}{f', and {more:,} more' if more else ''}",)
 
 
 _GIVEN = 4

@@ -154,7 +154,7 @@ class Row(NamedTuple):
 
 
 class ReportLine(NamedTuple):
-    """One line of a report as it is shown: a layer, a whole block, or `copies` equal blocks.
+    """One line of a report as it is shown: a layer, a whole block in one, or `copies` blocks that are alike.
 
     At any depth the lines add up to the totals of the report.
     """

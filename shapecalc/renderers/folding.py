@@ -16,7 +16,7 @@ _NUMBERED = re.compile(r"(.*?)(\d{1,9})")
 
 
 def fold(lines: Sequence[ReportLine]) -> list[ReportLine]:
-    """Return the lines, with consecutive blocks that are equal except for their numbers as one."""
+    """Return the lines with those of blocks that follow one another, alike but for their numbers, as one."""
     runs: list[list[ReportLine]] = []
     for line in lines:
         if runs and _follows(line, runs[-1][-1]):
@@ -36,7 +36,7 @@ def _follows(line: ReportLine, before: ReportLine) -> bool:
 
 
 def _facts(line: ReportLine) -> tuple[Any, ...]:
-    """Return what is shown of a block, except its name and number."""
+    """Return what is shown of a block, but for its name and number."""
     return line.kind, line.total, line.activations, line.input_shapes, line.output_shapes
 
 

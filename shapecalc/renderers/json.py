@@ -15,7 +15,7 @@ __all__ = ["draw", "write_contract"]
 def draw(report: Report, *, with_fields: bool = False, with_shares: bool = False, folded_at: int | None = None) -> str:
     """Return the report as JSON, with the receptive field and the shares of every layer if requested.
 
-    At the depth `folded_at` it also lists the repeated blocks.
+    At the depth `folded_at` it also lists the blocks that are repeated.
     """
     contract = report.to_dict()
     if with_shares:
@@ -39,7 +39,7 @@ def draw(report: Report, *, with_fields: bool = False, with_shares: bool = False
 
 
 def _entry(line: ReportLine) -> dict[str, Any]:
-    """Return equal blocks, with the sums over all of them."""
+    """Return blocks that are alike, with the sums over all of them."""
     return {
         "name": line.name,
         "kind": line.kind,

@@ -27,7 +27,7 @@ _NAME = 36
 def draw_memory(
     memory: Memory, format_: str = "text", *, layers: bool = False, width: int | None = None, color: bool = False
 ) -> str:
-    """Return the memory in a format; `layers` adds a line for every layer, in order of execution."""
+    """Return it in a format; `layers` adds a line for every layer, in order of execution."""
     blocks: list[Block] = [Title(_title(memory)), _parts(memory)]
     if layers:
         blocks.append(_layers(memory, width))

@@ -57,7 +57,7 @@ class Selection(NamedTuple):
             raise UsageError(Problem(f"top is {self.top}", hint="give a whole number of at least 1"))
 
     def picked(self, report: Report, lines: Sequence[ReportLine]) -> list[int]:
-        """Return the indices of the lines shown, in order. Errors: `UsageError` for an unknown kind."""
+        """Return the indices of the lines shown, in order. Errors: `UsageError` for a kind that is not there."""
         wanted = self._kinds_in(lines)
         found = [index for index, line in enumerate(lines) if line.rows and (not wanted or line.kind in wanted)]
         if self.column:

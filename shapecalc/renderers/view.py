@@ -96,7 +96,7 @@ class View:
         return self._all
 
     def lines_at(self, depth: int | None, *, folds: bool) -> list[ReportLine]:
-        """Return the lines of the layers at a depth, with repeated blocks as one if it folds."""
+        """Return the lines of the layers at a depth, repeated blocks as one where it folds."""
         lines = self.report.lines(depth)
         if folds and any(line.is_block for line in lines):
             from shapecalc.renderers.folding import fold  # most networks shown have no collapsed block

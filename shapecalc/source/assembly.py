@@ -64,7 +64,7 @@ class TreeBuilder:
         self.problems = Problems()
 
     def open(self, mark: Mark, is_map: bool, anchor: str | None = None) -> None:
-        """Open a list or a mapping."""
+        """Begin a list or a mapping."""
         self.count(1, mark)
         self.check_depth(1, mark)
         if anchor:
@@ -84,7 +84,7 @@ class TreeBuilder:
         self.put(value, frame.size, frame.height)
 
     def scalar(self, scalar: Scalar, anchor: str | None = None) -> None:
-        """Add a scalar to the open list or mapping."""
+        """Add a scalar to what is open."""
         self.total += 1
         if self.total > MAX_VALUES:
             self.count(0, scalar.mark)
@@ -127,7 +127,7 @@ class TreeBuilder:
             raise StopReadingError(depth_problem(mark))
 
     def put(self, value: Value, size: int, height: int) -> None:
-        """Add a finished value to the list or mapping around it."""
+        """Hand a finished value to the list or mapping around it."""
         if not self.stack:
             self.root = value
             return
@@ -203,5 +203,5 @@ def _bad_key(value: Value) -> Problem:
     if not value.text:
         return Problem("a key is missing before the `:`", value.mark, hint="write the key, or remove the line")
     shown = short(value.text)
-    kind = "null" if value.value is None else "true or false" if isinstance(value.value, bool) else "a number"
+    kind = "nothing" if value.value is None else "true or false" if isinstance(value.value, bool) else "a number"
     return Problem(f"a key is a word: `{shown}` is {kind}", value.mark, hint=f"write '{shown}' in quotes for the word")

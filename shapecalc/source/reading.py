@@ -128,7 +128,7 @@ _STEPS: dict[str, Callable[[Any, TreeBuilder], None]] = {
 }
 
 
-_mark_of = partial(tuple.__new__, Mark)  # like `Mark(...)`, in half the time: every word has one
+_mark_of = partial(tuple.__new__, Mark)  # as `Mark(...)`, in half the time: there is one for every word
 
 
 def _event_mark(event: Any, source: Source) -> Mark:

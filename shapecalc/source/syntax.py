@@ -61,7 +61,7 @@ def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: 
     return Problem(f"this is not YAML: {problem}", mark, why=(context,) if context else ())
 
 
-_WHOLE = re.compile(r"\s*(- |[\w.-]+:(\s|$))")  # a line that is valid by itself: an item, or a key
+_WHOLE = re.compile(r"\s*(- |[\w.-]+:(\s|$))")  # a line that is right in itself: an item, or a key
 
 
 def _slip_above(mark: Mark, source: Source) -> Problem | None:
@@ -83,9 +83,9 @@ def _unclosed_bracket(begin: Mark, mark: Mark) -> Problem:
     closing = "}" if bracket == "{" else "]"
     hint = f"separate the items between `{bracket}` and `{closing}` by commas, and close it"
     line = mark.source.line(mark.line)
-    before, after = re.search(r"[\w.-]+$", line[: mark.column - 1]), re.match(r"\[[^][]*\]", line[mark.column - 1 :])
-    if before and after:
-        hint = f'put a word with brackets in quotes here: "{short(before[0] + after[0])}"'
+    before, behind = re.search(r"[\w.-]+$", line[: mark.column - 1]), re.match(r"\[[^][]*\]", line[mark.column - 1 :])
+    if before and behind:
+        hint = f'put a word with brackets in quotes here: "{short(before[0] + behind[0])}"'
     return Problem(
         f"a `,` or a `{closing}` is missing here",
         mark,
@@ -94,7 +94,7 @@ def _unclosed_bracket(begin: Mark, mark: Mark) -> Problem:
     )
 
 
-# yaml's message (its C and its Python reader have different ones), its meaning, and the hint.
+# What yaml says (its C and its Python reader word things differently), what it means, and the hint.
 _SYNTAX = (
     (
         "mapping values are not allowed",

@@ -13,7 +13,7 @@ _SHOWN = 40  # characters of a text that are shown in a message
 
 
 class Scalar:
-    """A number, a word, true, false or null: its meaning (`value`) and how it was written (`text`)."""
+    """A number, a word, true, false or nothing: what it means (`value`) and how it was written (`text`)."""
 
     __slots__ = ("mark", "quoted", "text", "trap", "value")
 

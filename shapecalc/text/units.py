@@ -118,7 +118,7 @@ def without_units(expression: str) -> str:
 
     def plain(found: re.Match[str]) -> str:
         if not found[1]:
-            return found[0]  # a string in quotes
+            return found[0]  # a text in quotes
         unit = found[2].lower()
         return str(_exactly(found[1].replace("_", ""), _THOUSANDS.get(unit) or _UNITS[unit]))
 

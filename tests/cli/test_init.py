@@ -1,4 +1,4 @@
-"""`shapecalc init`, `specs --show`: specifications to start from; and shell completion."""
+"""`shapecalc init`, `specs --show`: specifications to begin from; and what a shell completes."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_errors_of_init(words, printed):
 
 
 def completed(*words):
-    """The completions of the last word in bash."""
+    """What bash is offered for the last of the words."""
     environment = {**os.environ, "_SHAPECALC_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(["shapecalc", *words]),
                    "COMP_CWORD": str(len(words))}  # fmt: skip
     ran = subprocess.run(
@@ -170,13 +170,13 @@ def test_layers_and_variables_are_completed():
 @pytest.mark.parametrize(
     "name", some([one for one in commands() if one not in ("init", "layer", "schema", "specs")], 2)
 )
-def test_every_command_completes_its_first_argument(name):
+def test_every_command_completes_its_first_word(name):
     words = completed(name, "max_pool" if name == "layers" else "unet_p")
     assert words == (["max_pool"] if name == "layers" else ["unet_padded"])
 
 
 @pytest.mark.slow
-def test_a_quoted_word_is_completed():
+def test_a_word_in_quotes_is_completed_as_it_is():
     Path("lemon tart.yaml").write_text("x", encoding="utf-8")
     Path("lemon\nade.yaml").write_text("x", encoding="utf-8")  # no shell can be offered it a line each
     assert completed("summary", "lemon") == completed("summary", r"lemon\ ") == [r"lemon\\ tart.yaml"]
@@ -185,8 +185,8 @@ def test_a_quoted_word_is_completed():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_completion_in_bash(shell):
-    """The line of the documentation, in a real shell."""
+def test_in_a_shell(shell):
+    """What the documentation says, typed into a real shell."""
     if not shutil.which(shell) and not os.environ.get("SHAPECALC_REQUIRE_SHELLS"):
         pytest.skip(f"{shell} is not installed")
     Path("bin").mkdir()

@@ -184,7 +184,7 @@ def test_similar_arguments_are_distinct() -> None:
         key_of({})
 
 
-def test_a_block_used_a_thousand_times_is_expanded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_used_a_thousand_times_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
     real = GraphBuilder._layer
 

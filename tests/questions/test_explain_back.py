@@ -60,7 +60,7 @@ def test_through_a_flatten_layer():
     assert "28 → 24 → 12 → 2,880" in text
 
 
-def test_a_size_set_by_a_layer_starts_there():
+def test_a_size_that_a_layer_sets_is_followed_from_there():
     network = load(
         "3x8x8", {"adaptive_avg_pool": 20}, {"conv": {"out_channels": 2, "kernel_size": 3}}, {"max_pool": 3}, {"fc": 2}
     )
@@ -103,7 +103,7 @@ def test_different_axes_are_traced_separately():
     assert "by the same steps" not in explain(network, "fc1", back=True).text
 
 
-def test_concatenated_channels_are_a_sum_and_end_the_chain():
+def test_channels_side_by_side_are_a_sum_and_end_the_way():
     branches = [[{"conv": {"out_channels": 4, "kernel_size": 1}}], [{"conv": {"out_channels": 6, "kernel_size": 1}}]]
     network = load("3x8x8", {"concat": branches}, {"conv": {"out_channels": 5, "kernel_size": 3}})
     found = {trail.symbol: trail for trail in trails(network, "conv3")}
@@ -155,7 +155,7 @@ def test_layers_with_equal_arithmetic_are_traced_too():
 
 
 @pytest.mark.parametrize("member", some(MEMBERS, 4))
-def test_every_chain_ends_at_the_size_of_the_input(member):
+def test_every_way_ends_at_the_size_of_the_input(member):
     network = shapecalc.load(member)
     report = network.infer()
     rows = [row for row in report.rows if row.node.inputs][-4:]

@@ -232,9 +232,9 @@ def _differing(kind: str, numbers: tuple[int, int], shapes: tuple[Shape, Shape],
     else:
         hint = f"padding or a crop would make them equal: crop: {{size: …}} on input {more}, as U-Net does"
     order = sorted(zip(numbers, shapes, strict=True), key=lambda pair: pair[0])
-    shown = ", ".join(f"input {number} is {shape.text}" for number, shape in order)
+    said = ", ".join(f"input {number} is {shape.text}" for number, shape in order)
     pair = f"{a} and {b}" if less < more else f"{b} and {a}"
-    return LayerError(f"its inputs differ along {name}: {pair}", (shown,), hint)
+    return LayerError(f"its inputs differ along {name}: {pair}", (said,), hint)
 
 
 def _unjoinable(axis: int, inputs: tuple[Shape, ...]) -> LayerError:

@@ -27,9 +27,9 @@ VERSION = 1
 class LayerExplanation(NamedTuple):
     """How the numbers of one layer are computed.
 
-    `working` has the rules; `symbols` their symbols; `sources` the origin of each input; `settings` the arguments that
-    change the rules; `trails` trace its input back, on request. `same_as` names an earlier layer of the explanation
-    with the same arithmetic.
+    `working` has the rules; `symbols` their symbols; `sources` the origin of each input; `settings` the
+    arguments that decide on the rules; `trails` follow its input back, on request. `same_as` names an
+    earlier layer of the explanation with the same arithmetic.
     """
 
     row: Row

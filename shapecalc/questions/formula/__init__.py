@@ -110,7 +110,7 @@ def find_formulas(
 ) -> Formulas:
     """Return closed formulas of a network, or of one of its layers, in the symbols of these names.
 
-    `rebuild` returns the graph with other values for variables. Without names they are the input's spatial axes.
+    `rebuild` gives the graph with other values for variables. Without names they are the input's spatial axes.
     Errors: `UsageError` for an unknown symbol or quantity; `ShapeError`; `MissingExtraError` without sympy.
     """
     for word in what:
@@ -124,8 +124,8 @@ def find_formulas(
     inferred = infer_generic(_symbolic_graph(graph, rebuild, used), simplify=collapse)
     quantities = what or QUANTITIES[:3]
     found = _quantities(inferred, where, quantities, collapse, batch=any(u.name == BATCH for u in used))
-    minima = {symbolic.symbol(u.name): u.domain.smallest for u in used if u.domain and u.domain.smallest}
-    conditions = joint_conditions(inferred.constraints, collapse, minima, WRITERS["text"])
+    least = {symbolic.symbol(u.name): u.domain.smallest for u in used if u.domain and u.domain.smallest}
+    conditions = joint_conditions(inferred.constraints, collapse, least, WRITERS["text"])
     answer = Formulas(graph.name, layer, tuple(used), found, conditions, 0, {})
     verified, ranges = _verify(answer, graph, rebuild)
     return answer._replace(verified=verified, ranges=ranges)
@@ -153,7 +153,7 @@ def _symbolic_graph(graph: Graph, rebuild: Rebuild, used: Sequence[SymbolInUse])
         graph, problems = rebuild(variables)
         if problems:
             raise UsageError(refusal(", ".join(variables), problems[0]))
-    return with_sizes(graph, {axis: symbolic.symbol(u.name) for u in used for axis in u.axes})
+    return with_sizes(graph, {axis: symbolic.symbol(u.name) for u in used for axis in u.places})
 
 
 def _residue(domain: SizeSet | None) -> tuple[int, int] | None:
@@ -193,7 +193,7 @@ def _quantities(
 
 
 def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild) -> tuple[int, dict[str, tuple[int, int]]]:
-    """Compare the formulas with plain inference at many points; return their number, and the ranges of values.
+    """Compare the formulas with plain inference at many points; return at how many, and between which values.
 
     Errors: `ShapeError` if they differ anywhere, or if there is no point to compare at.
     """
@@ -218,13 +218,13 @@ def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild) -> tuple[int, dict
 
 
 def _agrees(answer: Formulas, values: Mapping[str, int], graph: Graph, rebuild: Rebuild) -> bool:
-    """Return whether a point is valid, and check that inference agrees there. Errors: `ShapeError` if not."""
+    """Return whether inference works at a point; it then agrees with the formulas. Errors: `ShapeError`."""
     variables = {s.name: values[s.name] for s in answer.symbols if s.is_variable}
     if variables:
         graph, problems = rebuild(variables)
         if problems:
             return False
-    graph = with_sizes(graph, {axis: values[s.name] for s in answer.symbols for axis in s.axes})
+    graph = with_sizes(graph, {axis: values[s.name] for s in answer.symbols for axis in s.places})
     try:
         report = infer(graph, batch=values.get(BATCH, 1))
     except ShapeError:

@@ -31,11 +31,11 @@ class SymbolInUse(NamedTuple):
     meaning: str
     given: int
     domain: SizeSet | None
-    axes: tuple[InputAxis, ...] = ()
+    places: tuple[InputAxis, ...] = ()
     is_variable: bool = False
 
 
-def _free_axes(graph: Graph) -> dict[str, list[InputAxis]]:
+def _places(graph: Graph) -> dict[str, list[InputAxis]]:
     """Return the free axes of the inputs, by their letter."""
     letters = {name: letter for letter, name in _AXES.items()}
     found: dict[str, list[InputAxis]] = {}
@@ -47,21 +47,21 @@ def _free_axes(graph: Graph) -> dict[str, list[InputAxis]]:
 
 def default_names(graph: Graph) -> list[str]:
     """Return the default symbols: those of the free axes of the inputs."""
-    return sorted(_free_axes(graph))
+    return sorted(_places(graph))
 
 
 def find_symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
     """Return a symbol with its meaning and its valid values."""
-    axes = _free_axes(graph)
+    places = _places(graph)
     if name in graph.variables:
         return _variable(graph, rebuild, name)
     if name == BATCH:
         return SymbolInUse(name, "samples in a batch", 1, None)
-    if name not in axes:
-        known = [*axes, BATCH, *graph.variables]
+    if name not in places:
+        known = [*places, BATCH, *graph.variables]
         raise UsageError(Problem(f"there is no symbol {name}", hint=f"there are {', '.join(known)}"))
-    given = [free_sizes(graph.inputs[i])[axis] for i, axis in axes[name]]
-    chosen = [p for p, size in zip(axes[name], given, strict=True) if size == given[0]]
+    given = [free_sizes(graph.inputs[i])[axis] for i, axis in places[name]]
+    chosen = [p for p, size in zip(places[name], given, strict=True) if size == given[0]]
     domain, _ = find_pattern_of(lambda sizes: with_sizes(graph, dict.fromkeys(chosen, Many(sizes))), given[:1])
     words = dict.fromkeys(axis_names(graph.inputs[i])[axis] for i, axis in chosen)
     inputs = dict.fromkeys(i for i, _ in chosen)

@@ -60,7 +60,7 @@ def stored(numbers: int, bits: int) -> int:
 
 
 def inputs_read(report: Report) -> list[tuple[int, ...]]:
-    """Return for each layer which of its inputs it reads: not those of which it uses only the size."""
+    """Return for each layer which of its inputs it reads: not those of which it uses the size alone."""
     read = []
     for row in report.rows:
         outputs = row.sizing.outputs
@@ -136,7 +136,7 @@ class _Maker:
         return tuple(written)
 
     def trained(self, step: Step, row: Row) -> Step:
-        """Return a step with its needs in training."""
+        """Return a step with what training needs of it."""
         layer, sizing = row.node.layer, row.sizing
         assert layer is not None
         learns = bool(sizing.weight_shapes) and not row.node.frozen

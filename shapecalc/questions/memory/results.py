@@ -77,8 +77,7 @@ class Budget(NamedTuple):
 class LayerMemory(NamedTuple):
     """The memory of one layer.
 
-    `output` is what it writes (0 for a view), `live` what is live while it runs (None for a view); `overwrites` is
-    the tensor that it overwrites, if it runs in place.
+    `overwrites` is the tensor that it writes over, where it works in place.
     """
 
     name: str

@@ -162,7 +162,7 @@ def _range(piece: str, label: str, parts: list[str]) -> range | list[Any]:
     from fractions import Fraction
 
     how = "write FROM:TO:STEP, as in 16:128:16"
-    try:  # long numbers are rejected: 1e999999999 would need all memory
+    try:  # long numbers are refused: 1e999999999 takes all memory to write out
         numbers = [part if re.fullmatch(_SHORT, part) else "" for part in parts]
         first, last, step = (Fraction(number) for number in (*numbers, "1")[:3])
     except (ValueError, ZeroDivisionError):
