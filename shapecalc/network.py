@@ -186,11 +186,11 @@ class Network:
     def explain(
         self, layers: Sequence[str] = (), *, what: Sequence[str] = (), layout: str = "", back: bool = False
     ) -> Explanation:
-        """Return how every size and count is computed: the formula, the formula with values, the origins of the values.
+        """Return how every size and count is computed: the rule, the rule with this network's numbers, the origins.
 
         `layers` names layers and blocks (all by default); `what` is some of params, output, macs, output_bytes.
-        `back` traces the sizes of a named layer's input back to the input of the network.
-        Errors: as `infer`; `UsageError` for an unknown layer.
+        `back` follows the sizes of a named layer's input back to the input of the network.
+        Errors: as `infer`; `UsageError` for a layer that is not there.
         """
         from shapecalc.questions.explain import explain
 

@@ -202,7 +202,7 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_options_of_each_command(option):
+def test_options_are_where_they_make_sense(option):
     found = set()
     for name, command in commands().items():
         asked = command.get_command(click.Context(command), "conv") if isinstance(command, click.Group) else command

@@ -113,10 +113,10 @@ def explain(
     """Return how the numbers of a network are computed.
 
     `layers` names layers or blocks, all by default; `what` is some of `output`, `params`, `macs`, `output_bytes`: all
-    but the last by default. `layout` is how sizes are shown. `back` traces the sizes of a named layer's input back to
+    but the last by default. `layout` is how sizes are shown. `back` follows the sizes of a named layer's input back to
     the input of the network.
-    Errors: `ShapeError`; `UsageError` for an unknown layer or another `what`, or if no layers, or very many, are named
-    with `back`.
+    Errors: `ShapeError` where sizes do not fit, `UsageError` for an unknown layer or another `what`, or for layers
+    to follow back of which none, or very many, are named.
     """
     _wanted(what)  # before any work
     return explain_report(network.infer(layout=layout), layers, what, back=back)
@@ -185,7 +185,7 @@ def _explained(
         row = report.rows[node]
         key = (id(row.node.layer), row.sizing.inputs)
         if key not in workings:
-            assert row.node.layer is not None  # all layers of an inferred network are valid
+            assert row.node.layer is not None  # a network that was inferred has no broken layers
             workings[key] = work(row.node.layer, row.sizing.inputs)
         return workings[key]
 
