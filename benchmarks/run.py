@@ -2,8 +2,8 @@
 
 `python benchmarks/run.py [NAME…]`; exits with 1 above a limit.
 
-Whole processes are run alternately with what they are compared to, and medians compared, so that a busy machine slows
-both. Run it with the interpreter of the environment that shapecalc is installed in.
+Whole processes are run in turn with those that they are compared to, and medians are compared, so that a busy machine
+slows both. Run it with the interpreter of the environment in which shapecalc is installed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SHAPECALC = [sys.executable, "-c", "from shapecalc.__main__ import main; main()"
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
 
 Result = tuple[str, float, float, str]
-"""What was measured, the figure, its limit (negative: at least), and its unit."""
+"""The name of a measurement, its figure, its limit (negative: a minimum), and its unit."""
 
 
 def process(command: list[str]) -> tuple[float, float]:
@@ -52,7 +52,7 @@ def paired(command: list[str], other: list[str], runs: int = RUNS) -> tuple[floa
 
 
 def start_up() -> Iterator[Result]:
-    """A summary of AlexNet against importing the libraries that it is drawn with: in colour, and as JSON."""
+    """A summary of AlexNet against importing the libraries that it needs: in colour, and as JSON."""
     for words, options, imports, color in (
         ("summary alexnet in colour", [], "click, yaml, rich.table, rich.console", "1"),
         ("summary alexnet --format json", ["--format", "json"], "click, yaml", "0"),
@@ -72,7 +72,7 @@ def larger_networks() -> Iterator[Result]:
 
 
 def zoo() -> Iterator[Result]:
-    """Every bundled network read, inferred and held to its expectations."""
+    """Every bundled network: read, inferred and checked against its expectations."""
     seconds = statistics.median(process([*SHAPECALC, "check", "--all"])[0] for _ in range(3))
     yield "check --all", seconds, 5, "s"
 
@@ -89,7 +89,7 @@ def _layers(count: int, *, alike: bool) -> list[object]:
 def throughput() -> Iterator[Result]:
     """Inference against a deep copy of the dicts that the network was read from.
 
-    A CNN whose layers repeat, and one in which hardly two are alike.
+    A CNN whose layers repeat, and one with hardly any equal layers.
     """
     import shapecalc
 
@@ -113,7 +113,7 @@ def _chain(count: int) -> str:
 
 
 def _deep(count: int) -> str:
-    """Branches within branches, 12 deep, again and again."""
+    """Branches within branches, 12 deep, repeated."""
     inner = "- relu"
     for _ in range(12):
         indented = "\n".join("    " + line for line in inner.splitlines())
@@ -122,7 +122,7 @@ def _deep(count: int) -> str:
 
 
 def _wide(count: int) -> str:
-    """One layer that takes many."""
+    """One layer with many inputs."""
     names = "".join(f"- relu:\n  name: r{i}\n  from: input\n" for i in range(count))
     return f"input: 3x8x8\nlayers:\n{names}- concat: [{', '.join(f'r{i}' for i in range(count))}]\n"
 

@@ -1,4 +1,4 @@
-"""The way in: `shapecalc`, and `python -m shapecalc`."""
+"""The entry point: `shapecalc`, and `python -m shapecalc`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import signal
 
 __all__ = ["main"]
 
-_GARBAGE_WORTH_A_SEARCH = 200_000
-"""A command is over before it has made so many objects, as a rule; one that goes on must not grow without bound."""
+_GARBAGE_COLLECTION_THRESHOLD = 200_000
+"""New objects before the garbage collector runs: most commands end earlier; others must not grow without bound."""
 
 
 def main() -> None:
-    """Run the command line. Until it runs, Ctrl-C just ends the process: no traceback of what was being loaded."""
-    gc.set_threshold(_GARBAGE_WORTH_A_SEARCH)
+    """Run the command line. Until it runs, Ctrl-C ends the process without a traceback of imports."""
+    gc.set_threshold(_GARBAGE_COLLECTION_THRESHOLD)
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     from shapecalc.cli import main as run
 

@@ -7,7 +7,7 @@
     ├── UsageError            a file, name or option that does not exist, or is not valid
     └── MissingExtraError     an optional dependency is not installed
 
-An error has facts (`problems`); its text is made when it is shown. Marks, problems and errors are in one file, as
+An error has facts (`problems`); its text is generated when it is shown. Marks, problems and errors are in one file, as
 each uses the ones before.
 """
 
@@ -42,7 +42,7 @@ __all__ = [
 
 
 class Source:
-    """A text that a specification is read from, under the name that errors call it."""
+    """A text that a specification is read from, with its name in errors."""
 
     __slots__ = ("_lines", "name", "text")
 
@@ -52,14 +52,14 @@ class Source:
         self._lines: list[str] | None = None
 
     def line(self, number: int) -> str:
-        """Return line `number` (from 1) without its end; empty where there is no such line."""
+        """Return line `number` (from 1) without its end; empty if there is no such line."""
         if self._lines is None:
             self._lines = self.text.splitlines()
         return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
 
 
 class Mark(NamedTuple):
-    """A location in a source: line and column from 1; line 0 where the source is not text but Python objects."""
+    """A location in a source: line and column from 1; line 0 if the source is not text but Python objects."""
 
     source: Source
     line: int
@@ -92,7 +92,7 @@ _EXCERPT_WIDTH = 110
 
 
 class Hint:
-    """A hint that is computed when it is shown: of a thousand problems fifty are."""
+    """A hint that is computed only when it is shown: most of a thousand problems are not."""
 
     __slots__ = ("_text", "_work")
 
@@ -146,7 +146,7 @@ class Problem(_Facts):
 
     @property
     def hint(self) -> str:
-        """The hint, which is computed only now where it is a `Hint`."""
+        """The hint; a `Hint` is computed now."""
         return str(self[4])
 
     def __str__(self) -> str:
@@ -161,7 +161,7 @@ class Problem(_Facts):
     def lines(self, level: str = "") -> list[str]:
         """Return the whole text of the problem, each line clean: location and headline, the line itself, why, hint.
 
-        `level` is its level, where it is not an error: `warning`.
+        `level` is its level, if it is not an error: `warning`.
         """
         headline = _cut(f"{level}: {self.headline}" if level else self.headline)
         lines = [f"{self.mark}: {headline}" if self.mark else headline]
@@ -190,7 +190,7 @@ class Problem(_Facts):
 
 
 MAX_PROBLEMS = 100
-"""How many problems of one specification are listed."""
+"""The maximum number of problems of one specification that are listed."""
 
 
 class Problems(list[Problem]):
@@ -202,14 +202,14 @@ class Problems(list[Problem]):
         self.extend(problems)
 
     def append(self, problem: Problem) -> None:
-        """Keep a problem, up to the maximum that is listed."""
+        """Add a problem, up to the maximum that is listed."""
         if len(self) < MAX_PROBLEMS:
             super().append(problem)
         else:
             self.unlisted += 1
 
     def extend(self, problems: Iterable[Problem]) -> None:
-        """Keep problems, up to the maximum that is listed."""
+        """Add problems, up to the maximum that is listed."""
         for problem in problems:
             self.append(problem)
         self.unlisted += problems.unlisted if isinstance(problems, Problems) else 0
@@ -219,7 +219,7 @@ class Problems(list[Problem]):
         return self
 
     def listed(self) -> list[Problem]:
-        """Return the problems; where there are too many, the last one is about the rest."""
+        """Return the problems; if there are too many, the last one is about the rest."""
         if not self.unlisted:
             return list(self)
         return [*self, Problem(f"{self.unlisted:,} more problems like these are not listed")]
@@ -253,7 +253,7 @@ class LayerError(Exception):
     """The error of a layer or an argument about its numbers, before its location is known.
 
     `proposals` are for a caller that can try them and make a hint; `too_small` is whether a larger input would fit;
-    `found` is the value that was refused, where it is one of a list; `sides` are the two numbers that disagree.
+    `found` is the invalid value, if it is one of a list; `sides` are the two numbers that disagree.
     """
 
     def __init__(
@@ -280,7 +280,7 @@ class LayerError(Exception):
 
     @property
     def hint(self) -> str:
-        """The hint, which is computed only now where it is a `Hint`."""
+        """The hint; a `Hint` is computed now."""
         return str(self._hint)
 
     @hint.setter
@@ -310,8 +310,8 @@ class ShapecalcError(Exception):
 class SpecError(ShapecalcError):
     """The text is not a specification: its YAML, its keys, its names or its values are wrong.
 
-    `steps` says how much of it was written out until that was known, as `Graph.steps` does; `warnings` are beside the
-    problems what `Graph.warnings` are.
+    `steps` is how many steps of expansion were made until then, as in `Graph.steps`; `warnings` are as in
+    `Graph.warnings`.
     """
 
     def __init__(
@@ -323,7 +323,7 @@ class SpecError(ShapecalcError):
 
 
 class ShapeError(ShapecalcError):
-    """The sizes of the network do not fit one another; `report` is of all layers that could be inferred."""
+    """The sizes of the network do not fit; `report` has all layers that could be inferred."""
 
     def __init__(self, problems: Problem | str | Iterable[Problem], report: Any = None) -> None:
         super().__init__(problems)
@@ -335,7 +335,7 @@ class ExpectationError(ShapecalcError):
 
 
 class UsageError(ShapecalcError):
-    """A file, name or option that is not there, or cannot be used so."""
+    """A file, name or option that does not exist, or is not valid."""
 
     exit_status = 2
 
@@ -359,12 +359,12 @@ def did_you_mean(
 ) -> Hint:
     """Return the hint for an unknown word: the nearest known one, or else the list of them.
 
-    `otherwise` is the hint where there is no word to name; without `lists` also in place of the list. `known` must not
+    `otherwise` is the hint if there is no word to suggest; without `lists` also instead of the list. `known` must not
     change until the hint is shown, or be a function.
     """
 
     def work() -> str:
-        from shapecalc.suggestions import list_of_words, nearest_word  # only when something is wrong
+        from shapecalc.suggestions import list_of_words, nearest_word  # only if there are problems
 
         words = dict.fromkeys(map(clean, known() if callable(known) else known))
         return nearest_word(word, words) or (list_of_words(words) if lists else "") or otherwise

@@ -1,7 +1,7 @@
-"""Texts from outside (names, words, paths), made safe for each medium that they are written in: once, here.
+"""Escaping of untrusted text (names, values, paths) for each medium that it is written in.
 
-Every function returns one line, in which nothing is left that could end it, hide in it or command a terminal; and in
-which the medium finds nothing to act on. Letters of any script stay as they are.
+Every function returns one line without line breaks, invisible characters or terminal commands, and without anything
+that the medium would interpret. Letters of any script stay as they are.
 
 | medium                  | function                                      |
 |-------------------------|-----------------------------------------------|
@@ -73,8 +73,8 @@ def join_lines(lines: Iterable[str]) -> str:
 def defuse(text: str) -> str:
     r"""Return a text for people in which no line commands the CI that shows it: `\::error`, `#\#[error]`.
 
-    GitHub takes lines that begin with `::`, blanks before it aside, for commands; it and Azure also `##[…]` and
-    `##vso[…]` anywhere.
+    GitHub reads lines that begin with `::`, after any spaces, as commands; it and Azure also `##[…]` and `##vso[…]`
+    anywhere.
     """
     if "::" in text:
         text = re.sub(r"(?m)^([^\S\n]*)(?=::)", r"\1\\", text)
@@ -85,7 +85,7 @@ _MARKDOWN = r"[\\`*\[\]<>|&~$!#]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|:(?=//)|(?i:
 
 
 def markdown(text: str) -> str:
-    """Return a text in which Markdown finds nothing to act on."""
+    """Return a text without markup in Markdown."""
     return re.sub(_MARKDOWN, r"\\\g<0>", clean(text))
 
 
@@ -102,7 +102,7 @@ _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "&": r"\&", "%": r"\%", "#": r"\#", "$": r"\$",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", '"': r"\char34{}", "`": r"\char96{}", "-": "{}-",
-    "::": ":{:}", "[": "{[}", "*": "{*}",  # after the \\ of the row above, these would be taken for its argument
+    "::": ":{:}", "[": "{[}", "*": "{*}",  # after the \\ of the row above, these would be read as its argument
     "×": r"$\times$", "·": r"$\cdot$", "…": r"\ldots{}", "−": r"$-$", "–": "--", "→": r"$\to$", "≤": r"$\le$",
     "✓": r"\checkmark{}",
     "⌊": r"$\lfloor$", "⌋": r"$\rfloor$", "⌈": r"$\lceil$", "⌉": r"$\rceil$", "√": r"$\surd$", "Φ": r"$\Phi$",
@@ -115,13 +115,13 @@ _LATEX_SPECIAL = (  # two hyphens would be a dash; two colons at the beginning o
 
 
 def latex(text: str) -> str:
-    """Return a text in which LaTeX finds nothing to act on, outside its mathematics."""
+    """Return a text without markup in LaTeX, outside of math mode."""
     text = re.sub("[␀-␡]", "?", clean(text))
     return re.sub(_LATEX_SPECIAL, lambda found: _LATEX[found[0]], text)
 
 
 def html(text: str) -> str:
-    """Return a text as HTML and SVG have it, also between quotes."""
+    """Return a text escaped for HTML and SVG, also between quotes."""
     from html import escape
 
     return escape(clean(text))
@@ -132,7 +132,7 @@ _NUMBER = r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?"
 
 
 def csv_cell(text: str) -> str:
-    """Return a text as a cell: with an apostrophe before what a spreadsheet would read as a formula, CI as a command.
+    """Return a text as a cell: with an apostrophe before what a spreadsheet or CI would execute.
 
     Numbers stay.
     """
@@ -170,11 +170,11 @@ def github_property(text: str) -> str:
 
 
 _PYTHON_USED = frozenset({"max", "min", "__debug__"})
-"""Names that no parameter may have, beside keywords: those that formulas use, and one that Python keeps."""
+"""Names that no parameter may have, besides keywords: those that formulas use, and one that Python reserves."""
 
 
 def python_names(names: Iterable[str]) -> dict[str, str]:
-    """Return for each name another that can be a parameter: no two the same, as Python reads them (NFKC)."""
+    """Return a valid parameter name for each name, all different as Python reads them (NFKC)."""
     from keyword import iskeyword
     from unicodedata import normalize
 

@@ -1,8 +1,8 @@
-"""Files that a command writes: each is whole, or the previous content stays.
+"""Files that a command writes: each is complete, or the previous content stays.
 
-Content is written to a file beside the named one, which it replaces at the end (`OutputFile`). What cannot
-be replaced (a device, a pipe, the file that standard output goes to) is written straight. A file that the command has
-read is never written over.
+Content is written to a file next to the named one, which it replaces at the end (`OutputFile`). Targets that cannot be
+replaced (a device, a pipe, the file of standard output) are written directly. A file that the command has read is never
+overwritten.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ __all__ = [
 _DESCRIPTOR = r"/(dev|proc/[^/]+)/fd/\d+"
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _IN_PLACE = frozenset({errno.EBUSY, errno.EXDEV})
-"""Why a file cannot be replaced though it may be written: it is mounted there by itself."""
+"""Errors of replacing a file that can be written: it is a mount point."""
 
 _read: list[os.stat_result] | None = None
-"""What the command that runs has read, to be recognised under any name; nothing is noted for the library."""
+"""The files that the current command has read, recognised under any name; None in the library."""
 
 
 @contextlib.contextmanager
 def inputs_noted() -> Iterator[None]:
-    """Note every file that is read from here on, so that it is not overwritten."""
+    """Record every file that is read from here on, so that it is not overwritten."""
     global _read  # noqa: PLW0603  (a command is the whole process)
     _read = []
     try:
@@ -57,14 +57,14 @@ def inputs_noted() -> Iterator[None]:
 
 
 def note_input(stream: BinaryIO) -> None:
-    """Note that a file is read."""
+    """Record that a file is read."""
     if _read is not None:
         with contextlib.suppress(OSError, ValueError):  # without a descriptor it is not a file
             _read.append(os.fstat(stream.fileno()))
 
 
 class Target(NamedTuple):
-    """The target of a name: `path` is without symbolic links, `status` None where there is nothing yet.
+    """The target of a name: `path` is without symbolic links, `status` is None if it does not exist yet.
 
     `is_straight` is whether it can only be written to, not replaced.
     """
@@ -76,7 +76,7 @@ class Target(NamedTuple):
 
 
 def find_target(name: str) -> Target:
-    """Return the target of a file to write. Errors: `UsageError` where it must not be written."""
+    """Return the target of a file to write. Errors: `UsageError` if it must not be written."""
     try:
         status = os.stat(name)
     except FileNotFoundError:
@@ -98,7 +98,7 @@ def find_target(name: str) -> Target:
 
 
 def refuse_input(name: str, status: os.stat_result) -> None:
-    """Refuse a file that the command has read: the result would replace its own input."""
+    """Check that the command has not read a file: its output would replace its input. Errors: `UsageError`."""
     if stat.S_ISREG(status.st_mode) and any(os.path.samestat(status, read) for read in _read or ()):
         message = f"{name} is an input of this command: it is not overwritten"
         raise UsageError(Problem(message, hint="name another file to write to"))
@@ -120,13 +120,13 @@ def _refusal(name: str, number: int) -> UsageError:
 def cannot_write(name: str, error: Exception) -> UsageError:
     """Return the error of a file that cannot be written."""
     if isinstance(error, BrokenPipeError):
-        raise error  # whoever read the pipe has left, which is no error of the command
+        raise error  # the reader has closed the pipe: not an error of the command
     reason = getattr(error, "strerror", None) or error
     return UsageError(Problem(f"{name or repr(name)} cannot be written: {reason}"))
 
 
 def check_writable(name: str) -> None:
-    """Check before long work that a file can be written in the end. Errors: `UsageError`."""
+    """Check before long work that a file will be writable. Errors: `UsageError`."""
     if not find_target(name).is_straight:
         OutputFile(name).discard()
 
@@ -138,9 +138,9 @@ def write_file(name: str, data: bytes) -> None:
 
 
 class OutputFile:
-    """A file that replaces the named one when it is whole: at the end of a `with` without an error, or by `keep`.
+    """A file that replaces the named one when it is complete: at the end of a `with` without an error, or by `keep`.
 
-    Errors: `UsageError` where it cannot be written.
+    Errors: `UsageError` if it cannot be written.
     """
 
     closed = False
@@ -148,7 +148,7 @@ class OutputFile:
     def __init__(self, name: str) -> None:
         self.target = find_target(name)
         self.written = 0
-        self._beside = ""
+        self._temporary = ""
         self._is_in_place = False
         try:
             self._stream = self._open()
@@ -157,7 +157,7 @@ class OutputFile:
 
     @property
     def name(self) -> str:
-        """How errors call it."""
+        """Its name in errors."""
         return self.target.name
 
     def _open(self) -> FileIO:
@@ -174,17 +174,17 @@ class OutputFile:
         except PermissionError:
             if status is None:
                 raise
-        import tempfile  # only where the file may be written, but not its folder
+        import tempfile  # only if the file is writable, but not its folder
 
         self._is_in_place = True
         return self._create(tempfile.gettempdir())
 
     def _create(self, folder: str) -> FileIO:
-        self._beside = os.path.join(folder, f".shapecalc-{os.urandom(6).hex()}.tmp")
+        self._temporary = os.path.join(folder, f".shapecalc-{os.urandom(6).hex()}.tmp")
         try:
-            return created_file(self._beside, self.target.status)
+            return created_file(self._temporary, self.target.status)
         except BaseException:
-            _remove(self._beside)
+            _remove(self._temporary)
             raise
 
     def write(self, data: bytes) -> int:
@@ -213,7 +213,7 @@ class OutputFile:
         """Rename the file to its own name, or to another."""
         try:
             if not self.target.is_straight:
-                self._put_in_place(path or self.target.path)
+                self._replace_target(path or self.target.path)
             self._close()
         except OSError as error:
             self.leave()
@@ -222,13 +222,13 @@ class OutputFile:
             self.leave()
             raise
 
-    def _put_in_place(self, path: str) -> None:
+    def _replace_target(self, path: str) -> None:
         os.fsync(self._stream.fileno())
         self._close_on_windows()
         try:
             if not self._is_in_place:
-                os.replace(self._beside, path)
-                self._beside = ""
+                os.replace(self._temporary, path)
+                self._temporary = ""
                 return
         except OSError as error:
             if error.errno not in _IN_PLACE:
@@ -236,23 +236,23 @@ class OutputFile:
         self._copy(path)
 
     def _copy(self, path: str) -> None:
-        """Write to the old file itself, which is the only way left."""
+        """Write to the old file itself, if it cannot be replaced."""
         import shutil
 
-        with open(self._beside, "rb") as source, open(path, "r+b") as old:
+        with open(self._temporary, "rb") as source, open(path, "r+b") as old:
             shutil.copyfileobj(source, old)
             old.truncate()
-        _remove(self._beside)
+        _remove(self._temporary)
 
     def leave(self) -> None:
-        """End without a whole file: what was written so far is useless."""
+        """End without a complete file: remove what was written so far."""
         self.discard()
 
     def discard(self) -> None:
         """Remove what was written."""
         self._close_on_windows()
-        if self._beside:
-            _remove(self._beside)
+        if self._temporary:
+            _remove(self._temporary)
         self._close()
 
     def _close_on_windows(self) -> None:
@@ -278,7 +278,7 @@ class OutputFile:
 
 
 def opened_file(path: str, flags: int, mode: int = 0o666) -> FileIO:
-    """Return a file, opened in a way that the modes of `open` do not have. It writes without a buffer."""
+    """Return a file opened with flags that the modes of `open` do not have. It is unbuffered."""
     return open(os.open(path, flags | _FLAGS, mode), "wb" if flags & os.O_WRONLY else "r+b", buffering=0)
 
 

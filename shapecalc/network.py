@@ -56,12 +56,12 @@ class Network:
 
     @property
     def name(self) -> str:
-        """What the network is called."""
+        """The name of the network."""
         return self.graph.name
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """What is odd about the specification and yet no error, such as a variable that nothing uses."""
+        """What is valid but probably a mistake, such as an unused variable."""
         return self.graph.warnings
 
     def infer(
@@ -77,9 +77,9 @@ class Network:
 
         `input` overrides the input size (`"3x256x256"`, a list, or a mapping for several inputs), in the layout of
         the report; `vars` overrides variables; `batch` multiplies MACs; `layout` (CHW or HWC) is how sizes are shown;
-        `convention` keras counts running statistics into parameters, as Keras does.
-        Errors: `ShapeError` where sizes do not fit (its `report` has every layer that could be inferred),
-        `SpecError` for a variable that is not there, `UsageError`.
+        `convention` keras adds running statistics to the parameters, as Keras does.
+        Errors: `ShapeError` (its `report` has every layer that could be inferred),
+        `SpecError` for an unknown variable, `UsageError`.
         """
         layout = read_layout(layout)
         _check_batch(batch)
@@ -101,7 +101,7 @@ class Network:
         layout: str = "",
         **options: Any,
     ) -> Memory:
-        """Return how many bytes the network takes: `net.memory(batch=8, optimizer="adamw", budget="24GiB")`.
+        """Return how many bytes the network needs: `net.memory(batch=8, optimizer="adamw", budget="24GiB")`.
 
         The options are those of `shapecalc.questions.memory.memory`: bits of `weights`, `activations`, `buffers`;
         `in_place`, `order`, `training`, `optimizer`, `mixed_precision`, `budget`. Errors: as `infer`, and `UsageError`.
@@ -119,7 +119,7 @@ class Network:
     ) -> ReceptiveFields:
         """Return the receptive fields of all layers: `net.receptive_field()["conv5"]`.
 
-        Errors: as `infer`, and `UsageError` for a network whose inputs have no space.
+        Errors: as `infer`, and `UsageError` for a network whose inputs have no spatial axes.
         """
         from shapecalc.questions.receptive_field import receptive_fields
 
@@ -169,14 +169,14 @@ class Network:
         from shapecalc.model.expectations import unmet_expectations
 
         def memory() -> int:
-            from shapecalc.questions.memory import memory  # only where it is expected to be some
+            from shapecalc.questions.memory import memory  # only for an expectation of it
 
             return memory(report).total
 
         return unmet_expectations(report, memory)
 
     def problems(self) -> tuple[Problem, ...]:
-        """Return the problems of the sizes of the network: empty where everything fits."""
+        """Return the shape errors of the network: empty if there are none."""
         try:
             self.infer()
         except ShapeError as error:
@@ -252,20 +252,20 @@ def _check_batch(batch: int) -> int:
 def _in_order(problems: Sequence[Problem], file: str) -> list[Problem]:
     """Return the problems in the order of the source: first those of the specification's own file."""
 
-    def place(problem: Problem) -> tuple[int, str, int, int]:
+    def location(problem: Problem) -> tuple[int, str, int, int]:
         mark = problem.mark
         return (int(mark.source.name != file), mark.source.name, mark.line, mark.column) if mark else (2, "", 0, 0)
 
-    return sorted(problems, key=place)
+    return sorted(problems, key=location)
 
 
 def load(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None) -> Network:  # noqa: A002
     """Return the network of a specification.
 
     `spec` is a path, the bare name of a bundled specification (`"alexnet"`), `"-"` for standard input, text with
-    line breaks, a dict as YAML would give, or a list of layers (which needs `input`). `input` and `vars` override the
+    line breaks, a dict of the same form, or a list of layers (which needs `input`). `input` and `vars` override the
     input size and variables.
-    Errors: `UsageError` where there is no such file, `SpecError` with every problem of the text.
+    Errors: `UsageError` if there is no such file, `SpecError` with every problem of the text.
     """
     if isinstance(spec, Network):
         return spec.with_overrides(input, vars)
@@ -338,12 +338,12 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
     vars: Mapping[str, Any] | None = None,  # noqa: A002
     **fixed: Any,
 ) -> WindowSolutions | BudgetSolutions | Fixes:
-    """Return what leads to a given result.
+    """Return the arguments, variables or changes that lead to a given result.
 
     - `solve("conv", input=227, output=55, stride=4)`: the arguments of a kind that lead to an output size.
     - `solve("unet", find=["width"], params="5M")`: the variables that meet budgets of `params`, `macs`, `memory`;
-      `find={"width": range(16, 129, 8), "input": None}` sets which values to try, fractions too. `memory` is what
-      `shapecalc memory` totals, with `bits` for an element.
+      `find={"width": range(16, 129, 8), "input": None}` sets which values to try, fractions too. `memory` is the total
+      of `shapecalc memory`, with `bits` for each element.
     - `solve("mine.yaml", fix=True)`: the smallest changes that fix a specification.
 
     Errors: `UsageError` for an invalid question; as `load`.
@@ -387,7 +387,7 @@ def kind_of(target: Any) -> type[Layer] | None:
 
 
 def _check_rank(cls: type[Layer], word: str, rank: int) -> None:
-    """Refuse another number of sizes than the name of a kind implies."""
+    """Raise a `UsageError` for another number of sizes than the name of a kind implies."""
     ranks = cls.ranks_under(word)
     if ranks and not cls.expects_rank(rank, word):
         raise UsageError(f"{word} needs {ranks_text(ranks)}, but its input has {count_noun(rank, 'size')}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["list_of_words", "nearest_word"]
 
 _LONGEST = 300
-"""The maximum number of letters of a word that are compared."""
+"""The maximum length of words that are compared."""
 
 _LISTED = 24
 _LONGEST_COMPARED = 60
@@ -26,10 +26,10 @@ _SHORTEST_PART = 3
 
 
 def nearest_word(word: str, words: dict[str, None]) -> str:
-    """Return the hint with the known word nearest to one; empty where none is near."""
+    """Return the hint with the known word nearest to one; empty if none is near."""
     before, colon, after = word[:_LONGEST].partition(":")
     if colon and after and before in words:
-        return clean(f"write a space behind the colon: `{before}: {after}`")
+        return clean(f"write a space after the colon: `{before}: {after}`")
     if len(word) > _LONGEST_COMPARED:
         return ""
     plain = word.lower().replace("-", "_").replace(" ", "_")
@@ -56,17 +56,17 @@ def _edits(word: str, other: str) -> int:
     for i, letter in enumerate(word, 1):
         above, before, row = before, row, [i]
         for j, own in enumerate(other, 1):
-            least = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != own))
+            lowest = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != own))
             if i > 1 and j > 1 and letter == other[j - 2] and word[i - 2] == own:
-                least = min(least, above[j - 2] + 1)
-            row.append(least)
+                lowest = min(lowest, above[j - 2] + 1)
+            row.append(lowest)
     return row[-1]
 
 
 def _candidates(word: str, words: Iterable[str]) -> list[str]:
-    """Return the candidates for a word: all that may be near, or of very many the most similar."""
-    least, most = len(word) * _NEAR / (2 - _NEAR), len(word) * (2 - _NEAR) / _NEAR
-    found = [one for one in words if least <= len(one) <= most]
+    """Return the candidates for a word: all that may be near, or the most similar of very many."""
+    lowest, most = len(word) * _NEAR / (2 - _NEAR), len(word) * (2 - _NEAR) / _NEAR
+    found = [one for one in words if lowest <= len(one) <= most]
     if sum(map(len, found)) * len(word) <= _COMPARED:
         return found
     found = [one for one in found if one[:1] == word[:1] and abs(len(one) - len(word)) <= 2][:_MOST_SCANNED]

@@ -30,12 +30,12 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Bring about what the tests count on, wherever they run."""
+    """Set up the environment that the tests expect."""
     WHOLE[0] = config.option.markexpr != "not slow"
-    gc.set_threshold(50_000)  # what pytest holds of thousands of tests is no garbage, and takes long to search
-    # A shell starts what runs in the background deaf to interrupts, and so would be the commands that the tests start.
+    gc.set_threshold(50_000)  # the objects of thousands of tests are not garbage, and slow to search
+    # A shell starts background jobs with interrupts ignored, and the commands of the tests would inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Where PyTorch must be compared with, it must be there: nothing is skipped for want of it.
+    # Where comparisons with PyTorch are required, it must be installed: nothing is skipped without it.
     if os.environ.get("SHAPECALC_REQUIRE_TORCH"):
         import torch  # noqa: F401

@@ -1,4 +1,4 @@
-"""What the tests of the kinds share: layers to try every kind with, and their formulas worked out on any numbers."""
+"""Helpers for tests over all kinds: sample layers, and their formulas on any kind of number."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ STRUCTURE = {
     ("slice", "start"): "a negative one counts from the end",
     ("slice", "end"): "a negative one counts from the end",
 }
-"""Arguments of which a number of 0 or less is no dimension but says how the layer is built."""
+"""Arguments whose numbers of 0 or less are not dimensions but change the structure of the layer."""
 
 
 class Sample(NamedTuple):
-    """A layer and the shapes that go in; `about` names the argument that it tries, "" for an example as it stands."""
+    """A layer and its input shapes; `about` names the argument that is varied, "" for an unchanged example."""
 
     layer: Layer
     shapes: tuple[Shape, ...]
@@ -36,7 +36,7 @@ class Sample(NamedTuple):
 
 
 def plain_kinds() -> list[str]:
-    """Return the kinds that have formulas of their own."""
+    """Return the kinds with their own formulas."""
     return [kind for kind, cls in KINDS.items() if not issubclass(cls, Composite)]
 
 
@@ -53,7 +53,7 @@ def example_shapes(example: Example) -> tuple[Shape, ...]:
 
 
 def samples(cls: type[Layer]) -> Iterator[Sample]:
-    """Yield every example of a kind, and each again with every argument given other values that it takes."""
+    """Yield every example of a kind, and each again with other valid values of every argument."""
     names = cls.argument_names()
     for example in cls.examples:
         shapes = example_shapes(example)
@@ -65,12 +65,12 @@ def samples(cls: type[Layer]) -> Iterator[Sample]:
                     layer = cls(**{**given, name: value})
                     work_out(layer, shapes)
                 except LayerError:
-                    continue  # not with this example: the tests see to it that some example takes it
+                    continue  # not valid in this example: the tests check that it is in another
                 yield Sample(layer, shapes, name)
 
 
 def _others(argument: Any, x: Shape) -> list[Any]:
-    """Return values to try an argument with."""
+    """Return values to vary an argument with."""
     rank = len(x.spatial) if x.sizes else 0
     if isinstance(argument, Flag):
         return [True, False]
@@ -96,7 +96,7 @@ def _others(argument: Any, x: Shape) -> list[Any]:
 
 
 def work_out(layer: Layer, shapes: tuple[Shape, ...]) -> dict[str, Any]:
-    """Return every number that the formulas of a layer give, each under a name of its own."""
+    """Return every result of the formulas of a layer, by name."""
     numbers: dict[str, Any] = {}
     for i, constraint in enumerate(layer.constraints(*shapes)):
         numbers[f"constraint {i} {constraint.relation}"] = constraint
@@ -118,7 +118,7 @@ def work_out(layer: Layer, shapes: tuple[Shape, ...]) -> dict[str, Any]:
 
 
 def lift(sample: Sample, make: Callable[[int, str], Any]) -> tuple[Layer, tuple[Shape, ...]]:
-    """Return a sample with `make(number, name)` in place of every input size and every number in its arguments.
+    """Return a sample with `make(number, name)` instead of every input size and every number in its arguments.
 
     The numbers of axes, counts of parts, and the -1 of a shape are the structure of a layer, and stay.
     """

@@ -1,8 +1,8 @@
-"""Which inputs change an output: networks run in numpy, on positive numbers, and run again with each input changed.
+"""Which inputs change an output: networks are run in numpy, on positive numbers, and again with each input changed.
 
-Nothing here knows of receptive fields: convolutions are loops over taps, and every layer is written anew from its
-definition. A maximum is taken as a sum, since a change below the maximum would not be seen. Arrays are (samples,
-channels, space…); sample 0 is unchanged, each other one has one place of the input changed in all channels.
+It is independent of the code for receptive fields: convolutions are loops over taps, and every layer is implemented
+from its definition. A maximum is computed as a sum, since a change below the maximum would be invisible. Arrays are
+(samples, channels, space…); sample 0 is unchanged, in each other one position of the input is changed in all channels.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ __all__ = ["changed_by"]
 
 
 def changed_by(report, seed=0):
-    """Return, for every layer, which of its places (axes after the channels) each place of the input changes.
+    """Return, for every layer, which of its positions (axes after the channels) each position of the input changes.
 
-    The result is a boolean array for each layer: input places (their axes), then output places. One input, CHW.
+    The result is a boolean array for each layer: axes of input positions, then of output positions. One input, CHW.
     """
     rng = np.random.default_rng(seed)
     shape = next(iter(report.graph.inputs.values())).sizes
     x = rng.uniform(1, 2, shape)
-    places = list(itertools.product(*map(range, shape[1:])))
-    batch = np.repeat(x[None], len(places) + 1, axis=0)
-    for number, place in enumerate(places, start=1):
-        batch[(number, slice(None), *place)] += 1.0
+    positions = list(itertools.product(*map(range, shape[1:])))
+    batch = np.repeat(x[None], len(positions) + 1, axis=0)
+    for number, position in enumerate(positions, start=1):
+        batch[(number, slice(None), *position)] += 1.0
     values = []
     found = {}
     for row in report.rows:
@@ -44,14 +44,14 @@ def _each(value, rank):
 
 
 def _pad(x, befores, afters, mode="zeros"):
-    """Put numbers around the spatial axes, or (negative) take some off."""
+    """Pad the spatial axes, or (negative) crop them."""
     for axis, (before, after) in enumerate(zip(befores, afters, strict=True), start=2):
         indices = range(-before, x.shape[axis] + after)
-        x = np.stack([_take(x, index, axis, mode) for index in indices], axis=axis)
+        x = np.stack([_take_position(x, index, axis, mode) for index in indices], axis=axis)
     return x
 
 
-def _take(x, index, axis, mode):
+def _take_position(x, index, axis, mode):
     size = x.shape[axis]
     if not 0 <= index < size:
         if mode == "zeros":
@@ -78,7 +78,7 @@ def _paddings(layer, x, reaches, strides):
 
 
 def _windows(layer, x, mode="zeros", sizes=None):
-    """Yield what stands at each tap of the window, at all its positions: arrays of the output's places."""
+    """Yield the elements at each tap of the window, at all its positions: arrays of the output's size."""
     rank = x.ndim - 2
     kernel, stride, dilation = (_each(getattr(layer, word, 1), rank) for word in ("kernel_size", "stride", "dilation"))
     reaches = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
@@ -118,7 +118,7 @@ def _shape(x):
 
 
 def _transposed(layer, rng, x):
-    """Lay a window at every place of the input, and take the padding off."""
+    """Add a window at every position of the input, and crop the padding."""
     rank = x.ndim - 2
     kernel, stride, dilation = (_each(getattr(layer, word), rank) for word in ("kernel_size", "stride", "dilation"))
     result = layer.output(_shape(x)).sizes[1:]
@@ -146,14 +146,14 @@ def _resize(layer, rng, x):
         n = x.shape[axis]
         rate = 1 / factor if factor else n / m
         y = []
-        for place in range(m):
+        for position in range(m):
             if layer.mode == "nearest-exact":
-                y.append(np.take(x, min(math.floor((place + 0.5) * rate + 1e-9), n - 1), axis))
+                y.append(np.take(x, min(math.floor((position + 0.5) * rate + 1e-9), n - 1), axis))
                 continue
             if layer.mode == "nearest":
-                y.append(np.take(x, min(math.floor(place * rate + 1e-9), n - 1), axis))
+                y.append(np.take(x, min(math.floor(position * rate + 1e-9), n - 1), axis))
                 continue
-            at = (place * (n - 1) / max(m - 1, 1)) if layer.align_corners else max((place + 0.5) * rate - 0.5, 0)
+            at = (position * (n - 1) / max(m - 1, 1)) if layer.align_corners else max((position + 0.5) * rate - 0.5, 0)
             low = min(math.floor(at + 1e-9), n - 1)
             part = max(at - low, 0)
             part = 0 if part < 1e-6 else part
@@ -193,7 +193,7 @@ def _padded(layer, rng, x):
 
 
 def _circular(layer, rng, x):
-    """Crop what is negative first, as PyTorch's `_pad_circular` does: what is left then goes round."""
+    """Crop negative padding first, as PyTorch's `_pad_circular` does; then wrap around."""
     sides = [side if isinstance(side, tuple) else (side, side) for side in _each(layer.padding, x.ndim - 2)]
     x = _pad(x, [min(a, 0) for a, _ in sides], [min(b, 0) for _, b in sides])
     return _pad(x, [max(a, 0) for a, _ in sides], [max(b, 0) for _, b in sides], "circular")
@@ -289,19 +289,19 @@ def _fractional(layer, rng, x):
 
 
 def _columns(layer, x):
-    """Return the windows of a map as PyTorch's unfold lays them out."""
+    """Return the windows of a map as columns, as PyTorch's unfold."""
     taps = np.stack([tap[0] for tap in _windows(layer, x[None])], axis=1)
     return taps.reshape(x.shape[0] * taps.shape[1], -1)
 
 
 def _folded_back(layer, x):
-    """Lay columns back: the transpose of unfold, which is linear, position by position."""
+    """Fold columns back: the transpose of unfold, which is linear, position by position."""
     result = layer.output(_plain(x)).sizes
     back = np.zeros(result)
-    for place in np.ndindex(*result):
+    for position in np.ndindex(*result):
         one = np.zeros(result)
-        one[place] = 1.0
-        back[place] = (_columns(layer, one) * x).sum()
+        one[position] = 1.0
+        back[position] = (_columns(layer, one) * x).sum()
     return back
 
 
@@ -312,7 +312,7 @@ def _plain(x):
 
 
 def _conv_lstm(layer, x):
-    """Add up, step by step, a window over the frame and a centred one over what is kept; the gates change no window."""
+    """Sum, step by step, a window over the frame and a centred one over the state; the gates change no window."""
     from types import SimpleNamespace
 
     kernel = _each(layer.kernel_size, x.ndim - 2)
@@ -415,7 +415,7 @@ _MORE = {
     "class_token": lambda layer, rng, x: np.concatenate([np.ones_like(x[:, :1]), x], axis=1),
     "position_embedding": lambda layer, rng, x: x + 1,
 }
-"""Further kinds, each on its own; pools of any sort are sums, since a change below a maximum would not be seen."""
+"""Further kinds, each with its own function; all pools are sums, since a change below a maximum would be invisible."""
 
 _SAMPLE_BY_SAMPLE = {
     "unfold": _columns,

@@ -1,7 +1,7 @@
-"""Records what transformers' own caches hold: `python tests/record_kv_caches.py > tests/data/kv_caches.json`.
+"""Records the contents of transformers' caches: `python tests/record_kv_caches.py > tests/data/kv_caches.json`.
 
-Small models of random weights, on the CPU. Elements are those of one sample: of self-attention for each token that is
-written, of cross-attention for each token of the source.
+Small models of random weights, on the CPU. Elements are those of one sample: of self-attention for each generated
+token, of cross-attention for each token of the source.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "vit": {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32, "intermediate_size": 64,
             "image_size": 32, "patch_size": 16},
 }  # fmt: skip
-"""What a configuration of each family is told."""
+"""The configuration of each family."""
 
 _SOURCE, _WRITTEN = 7, 5
 
@@ -63,7 +63,7 @@ def _held(name: str, config: dict[str, Any]) -> dict[str, int]:
         found = model(torch.randint(3, 50, (1, _SOURCE)), decoder_input_ids=tokens, use_cache=True)
     else:
         found = model(tokens, use_cache=True)
-    cache = found.get("cache") if "cache" in found else found.get("past_key_values")  # the word of an older version
+    cache = found.get("cache") if "cache" in found else found.get("past_key_values")  # the name in an older version
     if cache is None:
         return {"cache": "", "token": 0, "source_token": 0}
     itself = getattr(cache, "self_attention_cache", cache)
@@ -76,7 +76,7 @@ def _held(name: str, config: dict[str, Any]) -> dict[str, int]:
 
 
 def _elements(cache: Any, tokens: int) -> int:
-    """Return the elements for each token: all of a cache are of so many."""
+    """Return the elements for each token of a cache."""
     tensors = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
     assert {tensor.shape[-2] for tensor in tensors} == {tokens}
     return sum(tensor.numel() for tensor in tensors) // tokens

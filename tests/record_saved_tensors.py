@@ -1,9 +1,9 @@
-"""Records what PyTorch keeps for the backward pass: `python tests/record_saved_tensors.py > tests/data/saved_tensors.json`.
+"""Records what PyTorch saves for the backward pass: `python tests/record_saved_tensors.py > tests/data/saved_tensors.json`.
 
 Every kind of layer once or more, in training, forward, on the CPU, under `torch.autograd.graph.saved_tensors_hooks`.
-Tensors that lie in the same storage count once; parameters and buffers do not count. What is no input or output of the
-layer is told in bytes, by the width of an element, for each sample; what is kept once whatever the batch (found by
-running a second batch) apart from it. Recurrent layers run without oneDNN, which keeps a workspace of its own.
+Tensors in the same storage count once; parameters and buffers do not count. Tensors other than inputs and outputs of
+the layer are recorded in bytes, by the width of an element, for each sample; those saved once whatever the batch (found
+by running a second batch) separately. Recurrent layers run without oneDNN, which has its own workspace.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["CASES", "NETWORKS", "UNEVEN", "UNRECORDED", "Case", "record", "recor
 
 
 class Case(NamedTuple):
-    """A layer, as a specification has it, and the words that make what PyTorch has for it, with `nn`, `F`, `torch`.
+    """A layer as in a specification, and the code of its PyTorch counterpart, with `nn`, `F`, `torch`.
 
     `shapes` are those of the inputs, without the batch axis.
     """
@@ -31,7 +31,7 @@ class Case(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the case is called in the record."""
+        """The name of the case in the record."""
         return f"{self.kind} {json.dumps(self.arguments)} {self.shapes}"
 
 
@@ -39,7 +39,7 @@ MAP = [[4, 6, 6]]
 SEQUENCE = [[5, 8]]
 HEADS = [[2, 5, 4], [2, 7, 4], [2, 7, 4]]
 
-# What an elementwise function of one tensor is called in PyTorch.
+# The PyTorch names of element-wise functions of one tensor.
 _FUNCTIONS = {
     "relu": "F.relu", "relu6": "F.relu6", "leaky_relu": "F.leaky_relu", "rrelu": "nn.RReLU()", "elu": "F.elu",
     "selu": "F.selu", "celu": "F.celu", "gelu": "F.gelu", "quick_gelu": "lambda x: x * torch.sigmoid(1.702 * x)",
@@ -246,7 +246,7 @@ def _cases() -> Iterator[Case]:
 
 
 def _uneven() -> Iterator[Case]:
-    """Layers whose axes, inputs or options differ from one another, so that none can be taken for the other."""
+    """Layers with different axes, inputs or options, so that a mix-up changes the result."""
     uneven = {"out_channels": 3, "kernel_size": [3, 4], "padding": "same"}
     yield Case("conv", uneven, MAP, "nn.Conv2d(4, 3, (3, 4), padding='same')")
     yield Case("conv", {**uneven, "padding_mode": "circular"}, MAP,
@@ -301,11 +301,11 @@ NETWORKS: dict[str, tuple[Any, dict[str, Any], str]] = {
                                           {"linear": 4, "from": "lstm[0]"}], "outputs": ["linear1"]}, {},
              "Read(6, 5, 4)"),
 }  # fmt: skip
-"""Whole networks: a specification, what it is sized with, and the code of its module."""
+"""Whole networks: a specification, its variables and input, and the code of its module."""
 
 
 def _modules() -> dict[str, Any]:
-    """Return what the code of a case can name: modules that PyTorch has no class for, as libraries write them."""
+    """Return the names for the code of cases: modules without a class in PyTorch, as in other libraries."""
     import torch
     from torch import nn
     from torch.nn import functional as F  # noqa: N812  (as everyone calls it)
@@ -431,7 +431,7 @@ def _modules() -> dict[str, Any]:
             return self.out(F.scaled_dot_product_attention(q, k, v, enable_gqa=True).transpose(1, 2).flatten(2))
 
     class WindowAttention(nn.Module):
-        """What torchvision's shifted_window_attention does between partition and reverse."""
+        """torchvision's shifted_window_attention, between partition and reverse."""
 
         def __init__(self, width: int, heads: int, side: int, *, table: bool = True) -> None:
             super().__init__()
@@ -456,7 +456,7 @@ def _modules() -> dict[str, Any]:
             return (q * q.shape[-1] ** -0.5).matmul(k.transpose(-2, -1))
 
     class CosineAttention(WindowAttention):
-        """Likewise with the logit scale of Swin v2; the bias is that of a table, which is kept once in either case."""
+        """The same with the logit scale of Swin v2; the bias is that of a table, which is saved once in either case."""
 
         def __init__(self, width: int, heads: int, side: int) -> None:
             super().__init__(width, heads, side)
@@ -467,7 +467,7 @@ def _modules() -> dict[str, Any]:
             return scores * torch.clamp(self.scale, max=4.6).exp()
 
     class First(nn.Module):
-        """A layer that expects the length before the batch, as PyTorch's sequence layers do unless told otherwise."""
+        """A layer that expects the length before the batch, as PyTorch's sequence layers do by default."""
 
         def __init__(self, layer: Any) -> None:
             super().__init__()
@@ -477,7 +477,7 @@ def _modules() -> dict[str, Any]:
             return self.layer(*(x.transpose(0, 1) for x in inputs))
 
     class Begun(nn.Module):
-        """A recurrent layer that is given its first states."""
+        """A recurrent layer with initial states as inputs."""
 
         def __init__(self, layer: Any) -> None:
             super().__init__()
@@ -573,7 +573,7 @@ def _modules() -> dict[str, Any]:
             return x + self.table(self.buckets).permute(2, 0, 1)
 
     class Fused(nn.Module):
-        """A transformer layer whose attention drops nothing: the CPU's fused attention knows no dropout."""
+        """A transformer layer without dropout in its attention: the CPU's fused attention has none."""
 
         def __init__(self, layer: Any) -> None:
             super().__init__()
@@ -609,7 +609,7 @@ def _modules() -> dict[str, Any]:
 
 
 class Saved(NamedTuple):
-    """What a forward pass keeps: inputs and outputs by their numbers, parameters, and bytes of the rest by width."""
+    """What a forward pass saves: inputs and outputs by their numbers, parameters, and bytes of the rest by width."""
 
     inputs: set[int]
     outputs: set[int]
@@ -673,7 +673,7 @@ def _dropout(x: Any, p: float = 0.5, training: bool = True, inplace: bool = Fals
 
 @contextmanager
 def _gpu_dropout() -> Iterator[None]:
-    """Let dropout be what it is on a GPU, whose mask has a byte for each element; on the CPU alone it is of floats."""
+    """Replace dropout by that of a GPU, with a mask of one byte per element; on the CPU it is of floats."""
     import torch
 
     own = torch.nn.functional.dropout
@@ -685,7 +685,7 @@ def _gpu_dropout() -> Iterator[None]:
 
 
 def record() -> dict[str, dict[str, Any]]:
-    """Return what PyTorch keeps of every case, with its parameters trained and frozen."""
+    """Return what PyTorch saves for every case, with its parameters trained and frozen."""
     import torch
 
     torch.manual_seed(0)
@@ -703,7 +703,7 @@ def record() -> dict[str, dict[str, Any]]:
 
 
 def record_networks() -> dict[str, int]:
-    """Return the bytes that PyTorch keeps of every network for one sample, its inputs among them."""
+    """Return the bytes that PyTorch saves for every network for one sample, inputs included."""
     import torch
 
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""How far the tests that search go: a little way in every run, further in CI."""
+"""How much random and exhaustive tests search: little in every run, more in CI."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["WHOLE", "examples", "some", "turns"]
 
 
 WHOLE = [True]
-"""Whether this run may come to what is `slow`: `conftest` says so, before any test is collected."""
+"""Whether this run may include `slow` tests: set by `conftest` before any test is collected."""
 
 
 def examples(times: float) -> settings:
@@ -23,15 +23,15 @@ def examples(times: float) -> settings:
 
 
 def turns(few: int, many: int) -> pytest.MarkDecorator:
-    """Parametrize a search of its own by how many `turns` it takes: `few` always, `many` in CI."""
+    """Parametrize a search by its number of `turns`: `few` always, `many` in CI."""
     return pytest.mark.parametrize("turns", [few, pytest.param(many, marks=pytest.mark.slow)])
 
 
 def some(values: Iterable[Any], few: int) -> list[Any]:
-    """Return the values of a parameter of which there are many alike: `few` of them always, all of them in CI."""
+    """Return the values of a parameter with many similar ones: `few` of them always, all of them in CI."""
     every = list(values)
     quick = {i * len(every) // few for i in range(few)}
-    if not WHOLE[0]:  # what would be deselected is not even collected: that takes longer than many a test
+    if not WHOLE[0]:  # deselected tests are not even collected, which would take longer than many tests
         return [every[i] for i in sorted(quick)]
     return [
         value if i in quick else pytest.param(*(value if type(value) is tuple else (value,)), marks=pytest.mark.slow)

@@ -1,4 +1,4 @@
-"""Every answer of the library shows itself: printed, in a notebook, as Markdown, JSON and a data frame."""
+"""Every answer of the library displays itself: printed, in a notebook, as Markdown, JSON and a data frame."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shapecalc.errors import MissingExtraError, UsageError
 from shapecalc.model.answer import Answer
 
 ROOT = Path(__file__).parent.parent
-MISFIT = ROOT / "docs" / "misfit.yaml"
+SHAPE_ERROR = ROOT / "docs" / "shape_error.yaml"
 
 
 def net():
@@ -40,7 +40,7 @@ ANSWERS = {
     "budget": (
         lambda: shapecalc.solve("unet", find={"width": range(8, 65)}, params="5M"), "4,736,702", 18, "settings.width",
     ),
-    "fixes": (lambda: shapecalc.solve(str(MISFIT), fix=True), "padding 2, not 0", 12, "changes"),
+    "fixes": (lambda: shapecalc.solve(str(SHAPE_ERROR), fix=True), "padding 2, not 0", 12, "changes"),
     "comparison": (lambda: net().compare(shapecalc.load("vgg16")), "2.22×", 2, "total.params"),
     "difference": (lambda: net().diff(shapecalc.load("alexnet_torchvision")), "AlexNet (torchvision)", 22, "status"),
     "sweep": (swept, "11,689,512", 5, "macs"),
@@ -49,14 +49,14 @@ ANSWERS = {
 
 @cache
 def made(name):
-    """Return an answer, worked out once for all tests."""
+    """Return an answer, computed once for all tests."""
     if name == "formulas":
         pytest.importorskip("sympy")
     return ANSWERS[name][0]()
 
 
 @pytest.mark.parametrize("name", some(list(ANSWERS), 6))
-def test_it_shows_itself(name):
+def test_answers_display_themselves(name):
     found, (_, words, rows, _) = made(name), ANSWERS[name]
     assert isinstance(found, Answer)
     assert words in str(found)
@@ -77,7 +77,7 @@ def test_it_shows_itself(name):
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_it_is_a_data_frame(name):
+def test_answers_convert_to_data_frames(name):
     if not os.environ.get("SHAPECALC_REQUIRE_PANDAS"):
         pytest.importorskip("pandas")
     found, (_, _, rows, column) = made(name), ANSWERS[name]
@@ -114,7 +114,7 @@ def test_without_pandas_the_error_names_it(monkeypatch):
         net().infer().to_dataframe()
 
 
-def test_answers_are_still_tuples_of_their_facts():
+def test_answers_are_named_tuples():
     memory = net().memory(budget="24GiB")
     assert memory._replace(name="x").name == "x"
     assert pickle.loads(pickle.dumps(memory)) == memory
@@ -122,7 +122,7 @@ def test_answers_are_still_tuples_of_their_facts():
     assert memory.budget.batch > 0
 
 
-def test_a_hostile_name_does_no_harm_in_a_notebook():
+def test_hostile_names_are_escaped_in_notebooks():
     named = shapecalc.load(
         {"name": "<script>\nx", "input": "3x8x8", "layers": [{"conv": {"out_channels": 2, "kernel_size": 3}}]}
     )

@@ -1,4 +1,4 @@
-"""The house: imports only go down, heavy libraries load only when used, the public API is what it says."""
+"""The architecture: imports only go down, heavy libraries load only when used, the public API is as documented."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import shapecalc
 
 PACKAGE = Path(shapecalc.__file__).parent
 
-# From the roof to the ground: DESIGN of the house. A module imports only from rooms below its own, or from its own.
+# From top to bottom, as in CONTRIBUTING. A module imports only from parts below its own, or from its own.
 FLOORS = [
     "__main__",
     "cli",
@@ -32,7 +32,7 @@ FLOORS = [
 ]
 FLOOR = {room: len(FLOORS) - number for number, room in enumerate(FLOORS)}
 
-# Arrows that go up, each with its reason.
+# Imports upwards, each with its reason.
 EXCEPTIONS = {
     ("shapecalc.model.answer", "shapecalc.renderers"): "a notebook asks an answer itself for its HTML",
 }
@@ -112,7 +112,7 @@ def circles(arrows: dict[str, set[str]]) -> list[list[str]]:
     return found
 
 
-def test_every_module_has_its_floor():
+def test_every_module_has_a_layer():
     assert {part_of(path) for path in FILES} <= set(FLOOR)
 
 
@@ -120,7 +120,7 @@ def test_imports_only_go_down():
     assert arrows_up(ARROWS) == []
 
 
-def test_imports_never_go_round():
+def test_imports_have_no_cycles():
     assert circles(ARROWS) == []
 
 
@@ -136,13 +136,13 @@ def test_each_exception_is_still_needed():
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_each_library_has_its_one_place(library):
+def test_each_library_is_imported_from_one_module(library):
     users = {part_of(path) for path in FILES if library in {name.split(".")[0] for name in imports_of(path)}}
     assert users <= LIBRARIES[library]
 
 
 @pytest.mark.slow
-def test_every_public_class_has_a_name_of_its_own():
+def test_public_class_names_are_unique():
     places = {}
     for path in FILES:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
@@ -151,7 +151,7 @@ def test_every_public_class_has_a_name_of_its_own():
     assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
 
 
-def test_public_names_are_few_and_all_there():
+def test_the_public_api():
     assert len(shapecalc.__all__) <= 12
     assert sorted(shapecalc.__all__) == shapecalc.__all__
     for name in shapecalc.__all__:

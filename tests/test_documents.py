@@ -1,4 +1,4 @@
-"""What the documents show is what the program says: `pytest --renew` writes it anew."""
+"""The examples in the documents are the output of the program: `pytest --renew` renews them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONSOLE = re.compile(r"```console\n\$ shapecalc ([^\n]*)\n(.*?)```", re.DOTALL)
 
 
-def said(command: str) -> str:
-    """What a terminal of 80 columns shows for a command."""
+def output_of(command: str) -> str:
+    """The output of a command on a terminal of 80 columns."""
     arguments = re.findall(r"'[^']*'|\S+", command)
     ran = run(*[word.strip("'") for word in arguments], columns=80)
     text = "".join(line.rstrip() + "\n" for line in (ran.out + ran.err).splitlines())
@@ -34,7 +34,7 @@ def said(command: str) -> str:
 def test_console_blocks(document, request, monkeypatch):
     monkeypatch.chdir(ROOT)
     text = document.read_text(encoding="utf-8")
-    fresh = CONSOLE.sub(lambda found: f"```console\n$ shapecalc {found[1]}\n{said(found[1])}```", text)
+    fresh = CONSOLE.sub(lambda found: f"```console\n$ shapecalc {found[1]}\n{output_of(found[1])}```", text)
     if request.config.getoption("--renew"):
         document.write_text(fresh, encoding="utf-8")
         text = fresh
@@ -42,14 +42,14 @@ def test_console_blocks(document, request, monkeypatch):
 
 
 def costs_of_windows():
-    """Return the rows of what `solve KIND` calls usual."""
+    """Return the rows of the costs of `solve KIND`."""
     return [("a window", "what", "cost", "because")] + [
         (", ".join(row.sorts), row.what, f"{row.weight:g}", row.reason) for row in costs.WINDOWS
     ]
 
 
 def costs_of_changes():
-    """Return the rows of which change `solve --fix` calls small."""
+    """Return the rows of the costs of `solve --fix`."""
     return [("what", "cost", "because")] + [(row.what, f"{row.weight:g}", row.reason) for row in costs.CHANGES.values()]
 
 
@@ -59,7 +59,7 @@ def markdown(rows):
 
 
 @pytest.mark.parametrize("table", [costs_of_windows, costs_of_changes])
-def test_tables_of_costs_are_those_of_the_program(table, request):
+def test_tables_of_costs_are_generated(table, request):
     document = ROOT / "docs" / "solve.md"
     text = document.read_text(encoding="utf-8")
     before, begin, rest = text.partition(f"<!-- {table.__name__.replace('_', ' ')} -->\n")
@@ -80,23 +80,23 @@ HERE = (
 
 
 def targets(text):
-    """Return what the links and pictures of a text point to, without the part behind #."""
+    """Return the targets of the links and pictures of a text, without the part after #."""
     defined = dict(re.findall(r"^\[([^]]+)\]: (\S+)$", text, re.MULTILINE))
     used = [name or words for words, name in re.findall(r"\[([^]\[]+)\]\[([^]\[]*)\]", text) if "`" not in words]
     return [*re.findall(r"\]\(([^)#]+)[^)]*\)", text), *(defined[name].split("#")[0] for name in used)]
 
 
 @pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name)
-def test_links_lead_somewhere(document):
+def test_links_are_valid(document):
     for target in targets(document.read_text(encoding="utf-8")):
-        for place in HERE:
-            if target.startswith(place):
-                assert (ROOT / target.removeprefix(place)).exists(), target
+        for address in HERE:
+            if target.startswith(address):
+                assert (ROOT / target.removeprefix(address)).exists(), target
         if "://" not in target:
             assert (document.parent / target).exists(), target
 
 
-def test_links_of_the_readme_work_on_the_package_index():
+def test_links_of_the_readme_are_absolute():
     found = targets((ROOT / "README.md").read_text(encoding="utf-8"))
     assert len(found) > 10
     assert [target for target in found if not target.startswith("https://")] == []
@@ -112,7 +112,7 @@ def test_the_address_of_the_project_is_one():
         assert path == url or (ROOT / path).exists(), url
 
 
-def test_the_picture_is_of_today(request, monkeypatch):
+def test_the_picture_is_up_to_date(request, monkeypatch):
     picture = ROOT / "docs" / "alexnet.svg"
     drawn = run("summary", "alexnet", "--format", "svg").out
     if request.config.getoption("--renew"):
@@ -122,14 +122,14 @@ def test_the_picture_is_of_today(request, monkeypatch):
 
 PAGES_WITH_PYTHON = [page for page in DOCUMENTS if "```python" in page.read_text(encoding="utf-8")]
 NOT_RUN = ("Client(", "vars={...}")
-"""In a block of Python that is not run: it needs a cluster, or leaves out what is meant."""
+"""Marks of a block of Python that is not run: it needs a cluster, or has an ellipsis."""
 
 
 @pytest.mark.parametrize("page", some(PAGES_WITH_PYTHON, 3), ids=lambda page: page.stem)
-def test_the_python_of_every_page(page, tmp_path, monkeypatch):
+def test_python_examples_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("docs").symlink_to(ROOT / "docs", target_is_directory=True)
-    Path("mine.yaml").write_bytes((ROOT / "docs" / "misfit.yaml").read_bytes())
+    Path("mine.yaml").write_bytes((ROOT / "docs" / "shape_error.yaml").read_bytes())
     Path("features.yaml").write_text("input: 1x28x28\nlayers: [{conv: {out_channels: 20, kernel_size: 5}}]\n")
     names = {"shapecalc": shapecalc, "nn": SimpleNamespace(Linear=lambda features, _: features)}
     for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
@@ -153,11 +153,11 @@ def test_every_command_is_in_the_readme():
         assert cli.get_command(None, name).help, name
 
 
-def test_the_readmes_specification_is_right():
+def test_the_specification_in_the_readme_is_valid():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     block = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0]
     assert shapecalc.load(block).check().total.params == 29_330
 
 
-def test_changes_are_told():
+def test_unreleased_changes_are_listed():
     assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Suggestions in place of unknown words: the near one, or none."""
+"""Suggestions for unknown words: the nearest one, or none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shapecalc.layers import kind_words
         ("max-pol", "max_pool"), ("LSTN", "lstm"), ("transformer", "transformer_encoder_layer"),
     ],
 )  # fmt: skip
-def test_a_near_word_is_suggested(word, meant):
+def test_a_close_word_is_suggested(word, meant):
     assert str(did_you_mean(word, kind_words, "none", lists=False)) == f"did you mean {meant}?"
 
 
@@ -32,5 +32,5 @@ def test_a_word_of_another_family_is_not(word):
         ("ab", "abc", True), ("kernal_size", "kernel_size", True), ("stde", "stride", False),
     ],
 )  # fmt: skip
-def test_how_near_a_word_must_be(word, known, meant):
+def test_how_close_a_suggestion_must_be(word, known, meant):
     assert (str(did_you_mean(word, [known], "none", lists=False)) != "none") is meant

@@ -1,4 +1,4 @@
-"""Files are whole or what they were: replaced at once, never written over what a command reads, nothing left behind."""
+"""Files are complete or unchanged: replaced atomically, never over a command's input, without temporary files left."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def refusal(name):
     return str(caught.value)
 
 
-def test_a_new_file_and_one_that_is_replaced(tmp_path):
+def test_a_new_file_and_a_replaced_one(tmp_path):
     file = tmp_path / "a.txt"
     write_file(str(file), b"one")
     assert file.read_bytes() == b"one"
@@ -58,7 +58,7 @@ def test_permissions_are_those_of_the_old_file_or_of_any_new_one(tmp_path):
 
 
 @posix
-def test_what_is_secret_is_never_open_to_others(tmp_path, monkeypatch):
+def test_a_private_file_is_never_readable_by_others(tmp_path, monkeypatch):
     old = tmp_path / "old"
     old.touch()
     old.chmod(0o600)
@@ -74,7 +74,7 @@ def test_what_is_secret_is_never_open_to_others(tmp_path, monkeypatch):
 
 @posix
 @pytest.mark.parametrize("kind", [OutputFile, PartFile])
-def test_permissions_that_cannot_be_had_leave_nothing(kind, tmp_path, monkeypatch):
+def test_failing_permissions_leave_no_file(kind, tmp_path, monkeypatch):
     def chmod(path, mode):
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
@@ -98,7 +98,7 @@ def test_the_owner_stays(tmp_path):
 
 
 @posix
-def test_a_symbolic_link_stays_and_what_it_points_to_is_replaced(tmp_path):
+def test_a_symbolic_link_is_kept_and_its_target_replaced(tmp_path):
     (tmp_path / "folder").mkdir()
     real, link, dangling = tmp_path / "folder" / "real", tmp_path / "link", tmp_path / "dangling"
     real.write_bytes(b"old")
@@ -114,7 +114,7 @@ def test_a_symbolic_link_stays_and_what_it_points_to_is_replaced(tmp_path):
 
 
 @posix
-def test_other_names_of_the_old_file_keep_what_it_held(tmp_path):
+def test_hard_links_of_the_old_file_keep_its_content(tmp_path):
     file, other = tmp_path / "file", tmp_path / "other"
     file.write_bytes(b"old")
     os.link(file, other)
@@ -123,7 +123,7 @@ def test_other_names_of_the_old_file_keep_what_it_held(tmp_path):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError, MemoryError])
-def test_what_is_not_finished_leaves_no_trace(tmp_path, error):
+def test_an_unfinished_file_leaves_no_trace(tmp_path, error):
     file = tmp_path / "file"
     file.write_bytes(b"old")
     with pytest.raises(error), OutputFile(str(file)) as output:  # noqa: PT012
@@ -176,7 +176,7 @@ def test_a_failure_at_any_step_leaves_no_trace(tmp_path, monkeypatch, failing, e
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_what_cannot_be_written_is_refused_in_words(tmp_path, monkeypatch):
+def test_unwritable_targets_are_errors(tmp_path, monkeypatch):
     assert refusal(tmp_path) == f"{tmp_path} cannot be written: Is a directory"
     assert (
         refusal(tmp_path / "no" / "file") == f"{tmp_path / 'no' / 'file'} cannot be written: No such file or directory"
@@ -200,13 +200,13 @@ def test_what_cannot_be_written_is_refused_in_words(tmp_path, monkeypatch):
 
 
 @posix
-def test_a_ring_of_links_is_refused(tmp_path):
+def test_a_cycle_of_links_is_rejected(tmp_path):
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     assert "cannot be written: Too many levels of symbolic links" in refusal(tmp_path / "a")
 
 
-def test_in_a_folder_that_cannot_be_written_the_file_itself_is(tmp_path, monkeypatch):
+def test_in_a_read_only_folder_the_file_is_written_in_place(tmp_path, monkeypatch):
     file = tmp_path / "file"
     file.write_bytes(b"old and longer")
 
@@ -227,7 +227,7 @@ def test_in_a_folder_that_cannot_be_written_the_file_itself_is(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("number", [errno.EBUSY, errno.EXDEV])
-def test_a_file_that_is_mounted_by_itself_is_written_in_place(tmp_path, monkeypatch, number):
+def test_a_mounted_file_is_written_in_place(tmp_path, monkeypatch, number):
     file = tmp_path / "file"
     file.write_bytes(b"old and longer")
 
@@ -241,16 +241,16 @@ def test_a_file_that_is_mounted_by_itself_is_written_in_place(tmp_path, monkeypa
 
 
 @posix
-def test_pipes_and_devices_are_written_straight(tmp_path):
+def test_pipes_and_devices_are_written_directly(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    check_writable(str(pipe))  # does not wait for a reader
+    check_writable(str(pipe))  # it does not wait for a reader
     with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
         write_file(str(pipe), b"through")
         try:
             assert reader.communicate(timeout=20)[0] == b"through"
         finally:
-            reader.kill()  # where the pipe was replaced it would wait for ever
+            reader.kill()  # if the pipe was replaced it would wait for ever
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     write_file("/dev/null", b"gone")
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
@@ -258,7 +258,7 @@ def test_pipes_and_devices_are_written_straight(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
-def test_a_full_device_is_told():
+def test_a_full_device_is_an_error():
     assert refusal("/dev/full") == "/dev/full cannot be written: No space left on device"
 
 
@@ -267,7 +267,7 @@ SCRIPT = "import sys; from shapecalc.files import write_file; write_file(sys.arg
 
 @pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="there is no /dev/stdout here")
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "log", "/dev/fd/3"])
-def test_what_standard_output_goes_to_is_gone_on_with(tmp_path, name):
+def test_a_redirected_standard_output_is_appended_to(tmp_path, name):
     log = tmp_path / "log"
     log.write_bytes(b"before\n")
     with open(log, "ab") as stream:
@@ -278,7 +278,7 @@ def test_what_standard_output_goes_to_is_gone_on_with(tmp_path, name):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="there is no /dev/fd here")
-def test_a_descriptor_that_is_no_standard_stream_is_written_behind_its_end(tmp_path):
+def test_a_file_descriptor_is_appended_to(tmp_path):
     log = tmp_path / "log"
     log.write_bytes(b"before\n")
     command = ["sh", "-c", f"exec 3>>'{log}'; \"$@\" >/dev/null 2>&1", "sh", sys.executable, "-c", SCRIPT, "/dev/fd/3"]
@@ -296,7 +296,7 @@ def names_of(file, tmp_path):
             yield str(tmp_path / name)
 
 
-def test_what_was_read_is_not_written_over_under_any_name(tmp_path):
+def test_a_file_that_was_read_is_not_overwritten_under_any_name(tmp_path):
     (tmp_path / "x").mkdir()
     file = tmp_path / "spec.yaml"
     file.write_bytes(b"spec")
@@ -326,7 +326,7 @@ def test_a_device_that_was_read_may_be_written_to():
 
 
 @posix
-def test_signals_are_put_off():
+def test_signals_are_deferred():
     wait = threading.Event()
     other = threading.Thread(target=wait.wait)  # which hears what this thread blocks
     other.start()
@@ -345,7 +345,7 @@ def test_signals_are_put_off():
 
 
 @posix
-def test_processes_that_are_started_meanwhile_never_hear_them():
+def test_child_processes_do_not_receive_deferred_signals():
     script = "import os, signal; os.kill(os.getpid(), signal.SIGTERM); os.kill(os.getpid(), signal.SIGHUP)"
     with undisturbed():
         deaf = subprocess.Popen([sys.executable, "-c", script])
@@ -358,7 +358,7 @@ def name_without_part(file):
     return f"{file}.rows"
 
 
-def test_a_part_is_one_process_alone(tmp_path):
+def test_a_part_file_belongs_to_one_process(tmp_path):
     file = tmp_path / "rows.csv"
     first = PartFile(str(file))
     first.write(b"1\n")
@@ -373,7 +373,7 @@ def test_a_part_is_one_process_alone(tmp_path):
     again = PartFile(str(file), resumes=True)
     assert again.was_there
     assert again.stream.read() == b"1\n"
-    again.go_on_at(1)
+    again.resume_at(1)
     again.write(b"2\n")
     again.keep()
     assert file.read_bytes() == b"12\n"
@@ -385,7 +385,7 @@ def test_a_part_is_one_process_alone(tmp_path):
 
 
 @posix
-def test_a_part_that_another_process_finishes_meanwhile_is_not_gone_on_with(tmp_path, monkeypatch):
+def test_a_part_file_finished_by_another_process_is_not_resumed(tmp_path, monkeypatch):
     file, part = tmp_path / "rows.csv", tmp_path / "rows.csv.part"
     part.write_bytes(b"1\n")
     lock = part_file._lock
@@ -405,7 +405,7 @@ def test_a_part_that_another_process_finishes_meanwhile_is_not_gone_on_with(tmp_
 
 @posix
 @pytest.mark.parametrize("kind", ["pipe", "link"])
-def test_a_part_that_is_no_file_is_refused(tmp_path, kind):
+def test_a_part_file_must_be_a_regular_file(tmp_path, kind):
     part = tmp_path / "rows.csv.part"
     if kind == "pipe":
         os.mkfifo(part)
@@ -420,7 +420,7 @@ def test_a_part_that_is_no_file_is_refused(tmp_path, kind):
 
 
 @posix
-def test_where_the_file_system_has_no_locks_it_goes_on_without(tmp_path, monkeypatch):
+def test_a_file_system_without_locks_is_supported(tmp_path, monkeypatch):
     import fcntl
 
     def refuse(*_):
@@ -432,7 +432,7 @@ def test_where_the_file_system_has_no_locks_it_goes_on_without(tmp_path, monkeyp
     assert (tmp_path / "rows.csv").read_bytes() == b"1\n"
 
 
-def test_a_part_whose_place_cannot_be_taken_stays(tmp_path):
+def test_a_part_file_that_cannot_replace_its_target_is_kept(tmp_path):
     file = tmp_path / "rows.csv"
     part = PartFile(str(file))
     part.write(b"1\n")
@@ -443,7 +443,7 @@ def test_a_part_whose_place_cannot_be_taken_stays(tmp_path):
 
 
 @posix
-def test_of_a_link_the_part_stands_beside_what_it_points_to(tmp_path):
+def test_the_part_file_of_a_link_is_next_to_its_target(tmp_path):
     (tmp_path / "folder").mkdir()
     link = tmp_path / "link.csv"
     link.symlink_to("folder/rows.csv")
@@ -455,7 +455,7 @@ def test_of_a_link_the_part_stands_beside_what_it_points_to(tmp_path):
     assert os.listdir(tmp_path / "folder") == ["rows.csv"]
 
 
-def test_a_target_says_what_it_is(tmp_path):
+def test_kinds_of_target(tmp_path):
     file = tmp_path / "file"
     assert find_target(str(file))[1:] == (os.path.realpath(file), None, False)
     file.touch()

@@ -1,6 +1,6 @@
-"""Nothing outside `layers/` knows a kind's name, its family or its arguments: it asks what kinds declare.
+"""No module outside `layers/` names a kind, a family or an argument: it uses the declarations of kinds.
 
-A text that is such a word is refused wherever it stands, but in the modules that mean something else by it.
+A string with such a name is an error everywhere, except in modules where it means something else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 ARGUMENTS = {word for cls in KINDS.values() for word in cls.argument_names()}
 KIND_WORDS = {*kind_words(), *(cls.family for cls in KINDS.values())}
 
-# Words that are no kind's and no argument's where they stand: what they are there, and the modules.
+# Words that are not the name of a kind or an argument here: their meaning, and the modules.
 _FUNCTION = "a function of expressions, or how numbers are combined"
 _KEY = "a key of this program's own JSON, schema or objects"
 _COLUMN = "a column of a report; its values are found by the arguments' roles"
@@ -69,7 +69,7 @@ OTHERWISE = {
 
 @cache
 def texts_in(tree):
-    """Return the texts of a module that are no docstrings, with their lines."""
+    """Return the strings of a module that are not docstrings, with their lines."""
     docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     return [
         (node.value, node.lineno)
@@ -100,7 +100,7 @@ def parsed():
             yield name, parse(path)
 
 
-def test_nothing_outside_layers_knows_a_kind_or_an_argument():
+def test_no_module_outside_layers_names_a_kind_or_an_argument():
     known = KIND_WORDS | ARGUMENTS
     found = [
         f"{module}:{line}: {text!r}"
@@ -122,7 +122,7 @@ def test_no_kind_is_imported_by_name():
     assert {name for name in users if not name.startswith("shapecalc.layers.kinds.")} == set()
 
 
-def test_the_base_of_kinds_knows_none_of_them():
+def test_the_base_of_layers_names_no_kind():
     """It declares what arguments kinds with a window have, and names those."""
     known = KIND_WORDS - ARGUMENTS
     base = [path for path in FILES if ".layers.base." in name_of(path)]
@@ -138,7 +138,7 @@ def test_those_tests_can_fail():
     assert {"kernel_size", "filters"} <= ARGUMENTS
 
 
-def test_each_word_is_still_meant_otherwise():
+def test_each_exempted_word_is_still_needed():
     found = {(text, module) for module, tree in parsed() for text, _ in texts_in(tree)}
     stale = [(word, module) for word, (_, modules) in OTHERWISE.items() for module in modules]
     assert [each for each in stale if each not in found] == []

@@ -1,4 +1,4 @@
-"""The library: `load`, `infer`, `in_features`, and what they refuse."""
+"""The library: `load`, `infer`, `in_features`, and their errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shapecalc.errors import did_you_mean
 LAYERS = [{"conv": {"out_channels": 20, "kernel_size": 5}}, "relu", {"max_pool": {"kernel_size": 2}}]
 
 
-def test_the_readme_of_the_library():
+def test_examples_of_the_readme():
     report = shapecalc.load("alexnet").infer()
     assert report["fc1"].in_features == 9216
     assert report["fc1"].params == 37_752_832
@@ -26,7 +26,7 @@ def test_bundled_by_name_from_anywhere(name, tmp_path, monkeypatch):
     assert shapecalc.load(name).name == "AlexNet"
 
 
-def test_a_file_goes_before_a_bundled_name(tmp_path, monkeypatch):
+def test_a_file_overrides_a_bundled_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "alexnet").write_text("name: mine\ninput: 3x8x8\nlayers: [relu]\n")
     assert shapecalc.load("alexnet").name == "mine"
@@ -127,7 +127,7 @@ def test_unknown_layer_names_the_nearest():
         (3, "a specification is a path, a name, text, a dict or a list of layers, not int"),
     ],
 )
-def test_what_cannot_be_loaded(spec, words):
+def test_invalid_sources(spec, words):
     with pytest.raises(shapecalc.UsageError, match=re.escape(words)):
         shapecalc.load(spec)
 
@@ -143,12 +143,12 @@ def test_what_cannot_be_loaded(spec, words):
         ({"input": {"left": "3x8x8"}}, "there is no input left"),
     ],
 )
-def test_what_cannot_be_overridden(overrides, words):
+def test_invalid_overrides(overrides, words):
     with pytest.raises(shapecalc.ShapecalcError, match=re.escape(words)):
         shapecalc.load("alexnet").infer(**overrides)
 
 
-def test_dict_errors_say_where():
+def test_errors_of_dicts_have_a_path():
     with pytest.raises(
         shapecalc.SpecError, match=re.escape("<dict>: layers[0].conv.kernel: conv: there is no argument")
     ):
@@ -163,7 +163,7 @@ def test_every_problem_at_once_in_the_order_of_the_file():
     assert lines == sorted(lines) == [3, 4, 5]
 
 
-def test_a_row_shows_itself_in_one_line():
+def test_the_repr_of_a_row_is_one_line():
     row = shapecalc.load("alexnet").infer()["fc1"]
     assert repr(row) == "<Row fc1: fc 6×6×256 → 4096, 37,752,832 params, 37,748,736 MACs>"
 
@@ -174,7 +174,7 @@ def test_in_features_of_several_outputs_are_not_guessed():
         shapecalc.in_features(spec)
 
 
-def test_the_contract_says_which_convention_counts():
+def test_json_names_the_convention():
     network = shapecalc.load([{"conv": {"out_channels": 4, "kernel_size": 3}}, "batch_norm"], input="3x8x8")
     assert "convention" not in network.infer().to_dict()
     keras = network.infer(convention="keras").to_dict()
@@ -188,12 +188,12 @@ def test_notebook_shows_a_table():
     assert "62,378,344" in shown
 
 
-def test_reports_can_be_sent_to_another_process():
+def test_reports_can_be_pickled():
     report = shapecalc.load("lenet5").infer()
     assert pickle.loads(pickle.dumps(report)).to_dict() == report.to_dict()
 
 
-def test_a_forward_reference_is_put_in_order():
+def test_forward_references_are_sorted():
     text = "input: 3x8x8\nlayers:\n- relu:\n  name: last\n  from: first\n- tanh:\n  name: first\n  from: input\noutputs: [last]\n"
     report = shapecalc.load(text).infer()
     assert [row.name for row in report] == ["first", "last"]
@@ -284,11 +284,11 @@ USING = "input: 8\nlayers: [b]\n"
     ],
     ids=["a file before those it uses", "the last of several", "and what those use", "the specification itself"],
 )
-def test_whose_block_goes_first(tmp_path, files, params):
+def test_precedence_of_blocks(tmp_path, files, params):
     assert shapecalc.load(files_of(tmp_path, files)).infer().total.params == params
 
 
-def test_a_long_chain_of_files_ends_in_words(tmp_path):
+def test_a_long_chain_of_files_is_an_error(tmp_path):
     files = {f"f{i}.yaml": f"use: f{i + 1}.yaml\n" for i in range(1_200)}
     net = files_of(tmp_path, {"net.yaml": f"use: f0.yaml\nblocks: {{b: [relu]}}\n{USING}", **files})
     with pytest.raises(shapecalc.SpecError, match="more than 100 files are used"):
@@ -297,7 +297,7 @@ def test_a_long_chain_of_files_ends_in_words(tmp_path):
     assert shapecalc.load(net).infer().total.params == 0
 
 
-def test_a_folder_within_itself_ends_in_words(tmp_path):
+def test_a_folder_that_contains_itself_is_an_error(tmp_path):
     (tmp_path / "again").symlink_to(tmp_path)
     net = files_of(
         tmp_path, {"net.yaml": f"use: a.yaml\n{USING}", "a.yaml": "use: again/a.yaml\nblocks: {b: [relu]}\n"}
@@ -311,7 +311,7 @@ def test_a_folder_within_itself_ends_in_words(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["\\0", "a" * 5_000, "\\ud800", "a/" * 5_000 + "b"])
-def test_names_that_no_file_can_have(tmp_path, name):
+def test_invalid_file_names(tmp_path, name):
     net = files_of(tmp_path, {"net.yaml": f'use: "{name}"\n{USING}'})
     with pytest.raises(shapecalc.SpecError):
         shapecalc.load(net)
@@ -319,7 +319,7 @@ def test_names_that_no_file_can_have(tmp_path, name):
         shapecalc.load(name.replace("\\0", "\0").replace("\\ud800", "\ud800"))
 
 
-def test_hints_are_worked_out_when_they_are_shown(monkeypatch):
+def test_hints_are_computed_lazily(monkeypatch):
     from shapecalc import suggestions
 
     asked = []

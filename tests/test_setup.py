@@ -1,4 +1,4 @@
-"""What set-up, CI and the tests themselves are set to agrees: versions, commands, warnings, searches."""
+"""The settings of set-up, CI and tests agree: versions, commands, warnings, searches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def pins(text: str) -> dict[str, str]:
     return {name.lower(): version for name, version in re.findall(r"([\w-]+)==([\w.]+)", text)}
 
 
-def test_the_hooks_are_of_the_versions_that_ci_runs() -> None:
+def test_hooks_have_the_versions_of_ci() -> None:
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
     lint = pins(re.findall(r"^lint = .*$", PROJECT, re.MULTILINE)[0])
     found = {}
@@ -38,26 +38,26 @@ def test_the_hooks_are_of_the_versions_that_ci_runs() -> None:
     assert len(lint) == 3
 
 
-def test_every_python_that_is_promised_is_tested() -> None:
+def test_every_supported_python_is_tested() -> None:
     promised = re.findall(r"Python :: (3\.\d+)", PROJECT)
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
     assert workflow["jobs"]["tests"]["strategy"]["matrix"]["python"] == promised
     assert f'requires-python = ">={promised[0]}"' in PROJECT
 
 
-def test_ci_runs_what_the_readmes_command_leaves_out() -> None:
+def test_ci_runs_the_slow_tests() -> None:
     readme, ci = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", ".ci/run"))
     assert "pytest -q -n auto -m 'not slow'\n" in readme
     assert '-m "slow or hypothesis" --hypothesis-profile=thorough\n' in ci
 
 
-def test_searches_do_not_count_the_time(pytestconfig: pytest.Config) -> None:
+def test_hypothesis_has_no_deadline(pytestconfig: pytest.Config) -> None:
     assert settings.default.deadline is None
 
 
 @pytest.mark.parametrize("name", ["quick", "thorough", "explore"])
-def test_only_the_scheduled_job_searches_at_random(name: str) -> None:
-    """What a user or a change is judged by is no matter of luck."""
+def test_only_the_scheduled_job_uses_random_seeds(name: str) -> None:
+    """Tests of users and of changes are deterministic."""
     profile = settings.get_profile(name)
     assert (profile.deadline, profile.database, profile.derandomize) == (None, None, name != "explore")
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
@@ -66,7 +66,7 @@ def test_only_the_scheduled_job_searches_at_random(name: str) -> None:
     assert "schedule" in workflow["jobs"]["explore"]["if"]
 
 
-def test_a_users_run_collects_what_it_runs_and_ci_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_users_run_collects_a_part_and_ci_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(searching, "WHOLE", [False])
     assert searching.some(range(10), 3) == [0, 3, 6]
     assert searching.some([("a", 1), ("b", 2)], 1) == [("a", 1)]
@@ -78,12 +78,12 @@ def test_a_users_run_collects_what_it_runs_and_ci_all_of_it(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("module", ["shapecalc.dims.columns", "test_setup"])
-def test_warnings_of_our_own_are_errors(module: str) -> None:
+def test_our_own_warnings_are_errors(module: str) -> None:
     with pytest.raises(RuntimeWarning):
         warnings.warn_explicit("an overflow", RuntimeWarning, "file.py", 1, module)
 
 
-def test_what_other_packages_warn_of_fails_nobodys_run(pytestconfig: pytest.Config) -> None:
+def test_warnings_of_other_packages_are_ignored(pytestconfig: pytest.Config) -> None:
     with warnings.catch_warnings(record=True) as heard:
         warnings.warn_explicit("of another package", UserWarning, "file.py", 1, "numpy.core")
         if pytestconfig.getini("filterwarnings")[1:]:  # in CI, what will be dropped is an error
@@ -93,8 +93,8 @@ def test_what_other_packages_warn_of_fails_nobodys_run(pytestconfig: pytest.Conf
     assert heard
 
 
-def test_what_a_test_starts_hears_interrupts() -> None:
-    """Also where the tests run in the background, where a shell has interrupts ignored."""
+def test_child_processes_of_tests_receive_interrupts() -> None:
+    """Also if the tests run in the background, where a shell ignores interrupts."""
     code = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
     assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN

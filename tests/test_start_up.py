@@ -1,7 +1,7 @@
-"""What the package and its commands load before they answer: start-up is most of the time that a command takes.
+"""The modules that the package and its commands load: start-up is most of the time of a command.
 
 Imports may stand within functions, so that each command loads what it needs and no more. tests/data/start_up.json has
-the modules that the most frequent ways in load; `pytest --renew` writes it anew: look at what comes in.
+the modules of the most frequent entry points; `pytest --renew` renews it: check the new ones.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def tops(modules):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_is_loaded_is_what_is_recorded(way, request):
+def test_loaded_modules_are_those_recorded(way, request):
     loaded = loaded_by(WAYS[way])
     own = sorted(name for name in loaded if name.split(".")[0] == "shapecalc")
     foreign = sorted(name for name in tops(loaded) & {*HEAVY, "click"})
@@ -55,8 +55,8 @@ def test_what_is_loaded_is_what_is_recorded(way, request):
     assert record[way] == {"shapecalc": own, "others": foreign}
 
 
-def test_the_record_is_of_a_short_start_up():
-    """So that `--renew` cannot take in what must not be loaded."""
+def test_the_recorded_start_up_is_short():
+    """So that `--renew` cannot record modules that must not be loaded."""
     record = json.loads(RECORD.read_text(encoding="utf-8"))
     assert record["import shapecalc"] == {"shapecalc": ["shapecalc"], "others": []}
     assert record["shapecalc --help"]["others"] == ["click"]
@@ -68,8 +68,8 @@ def test_the_record_is_of_a_short_start_up():
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_nothing_slow_of_python_is_loaded(way):
-    """But for what click and yaml load, which differs from version to version (click's help asks shutil for a width)."""
+def test_no_slow_standard_module_is_loaded(way):
+    """Except those of click and yaml, which differ between versions (click's help gets the width from shutil)."""
     needed = loaded_by("import click, yaml, shutil" if way.endswith("--help") else "import click, yaml")
     assert (loaded_by(WAYS[way]) - needed) & SLOW == set()
 
@@ -80,7 +80,7 @@ def test_inference_of_ints_loads_neither_numpy_nor_sympy():
     assert not loaded & {"numpy", "sympy", "rich"}
 
 
-def test_a_table_loads_of_rich_what_it_draws_with():
+def test_a_table_loads_only_part_of_rich():
     assert "rich" in tops(
         loaded_by(
             'import shapecalc; from shapecalc.renderers import render; render(shapecalc.load("alexnet").infer(), color=True)'

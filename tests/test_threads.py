@@ -1,4 +1,4 @@
-"""The library used from several threads at once, in processes that have loaded nothing of it yet."""
+"""The library used from several threads at once, in processes that have not loaded it yet."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-# Every thread begins at once with another question, so that whatever is loaded lazily is loaded by several of them.
+# All threads start with different questions, so that several of them load the lazy modules.
 SCRIPT = """
 import sys, threading
 sys.setswitchinterval(1e-6)
@@ -79,20 +79,20 @@ def ask(threads: int, formula: str = "") -> None:
 
 
 @pytest.mark.parametrize("threads", [8, pytest.param(32, marks=pytest.mark.slow)])
-def test_many_threads_get_the_answers_of_one(threads):
+def test_many_threads_agree_with_one(threads):
     ask(threads)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("threads", [8, 32])
-def test_many_threads_get_the_answers_of_one_again_and_again(threads):
+def test_many_threads_agree_with_one_repeatedly(threads):
     for turn in range(int(os.environ.get("SHAPECALC_TURNS", "8"))):
         ask(threads, "formula" if turn % 4 == 0 else "")
 
 
 @pytest.mark.slow
-def test_reading_leaves_no_cycles_and_the_collector_alone():
-    """A network that is let go of is gone at once: nothing waits for the garbage collector, which is left as it is."""
+def test_reading_leaves_no_reference_cycles():
+    """A network is freed with its last reference, without the garbage collector, whose settings are unchanged."""
     script = """
 import gc
 import shapecalc

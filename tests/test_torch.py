@@ -1,7 +1,7 @@
-"""Against PyTorch itself: random layers give the shapes, parameters and MACs that PyTorch gives, or are both refused.
+"""Against PyTorch: random layers have the same shapes, parameters and MACs, or are rejected by both.
 
-Hundreds of layers a run, seeded. What we answer is compared on the meta device; what we refuse is run on the CPU,
-which must refuse it too (the meta device is laxer).
+Hundreds of layers a run, seeded. What we accept is compared on the meta device; what we reject is run on the CPU, which
+must reject it too (the meta device accepts more).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
 
 LAYERS = 400
-"""How many layers of each sort are tried."""
+"""The number of layers of each sort."""
 
 Draw = random.Random
 Config = tuple[str, dict[str, Any], tuple[int, ...]]
@@ -189,7 +189,7 @@ def theirs(config: Config, device: str) -> tuple[tuple[int, ...], dict[str, tupl
 
 
 def is_refused(config: Config) -> bool:
-    """Tell whether the CPU refuses a layer, or gives a tensor with nothing in it, which is none here."""
+    """Return whether the CPU rejects a layer, or returns an empty tensor, which is an error here."""
     try:
         shape, *_ = theirs(config, "cpu")
     except (RuntimeError, ValueError, IndexError, AssertionError):
@@ -201,11 +201,11 @@ LIMITS = {
     "smaller than kernel size (kT": "3-D mean pools ask for an input as large as the kernel, whatever the padding",
     "fractional_max_pool3d_out(): pool": "the 3-D one asks for one number more than its 2-D brother",
 }
-"""Words of refusals that are PyTorch's own limit, each with what it is: 1-D and 2-D layers have no such limit."""
+"""Words of errors that are PyTorch's own limit, each with the limit: 1-D and 2-D layers do not have it."""
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_random_layers_are_as_pytorch_has_them(sort: str) -> None:
+def test_random_layers_agree_with_pytorch(sort: str) -> None:
     draw = random.Random(f"shapecalc {sort}")
     answered = refused = 0
     for _ in range(LAYERS):
@@ -231,7 +231,7 @@ def test_random_layers_are_as_pytorch_has_them(sort: str) -> None:
     assert refused > 0 or sort in ("norm", "adaptive_pool", "lp_pool", "upsample")
 
 
-def test_every_module_of_pytorch_is_known_or_left_out_on_purpose() -> None:
+def test_every_pytorch_module_is_known_or_deliberately_omitted() -> None:
     unknown = {
         name
         for name, cls in vars(nn).items()

@@ -1,7 +1,7 @@
-"""Against PyTorch on the CPU: random arguments and inputs, right and wrong ones, are accepted or refused by both.
+"""Against PyTorch on the CPU: random arguments and inputs, valid and invalid, are accepted or rejected by both.
 
 What both accept has one output size, one number of parameters and one of buffers. Every kind that PyTorch has a module
-or a function for is drawn (`test_every_kind_is_drawn_or_has_no_counterpart`), with inputs of any number of axes. Modules are in
+or a function for is drawn (`test_every_kind_is_sampled_or_has_no_counterpart`), with inputs of any number of axes. Modules are in
 training, with a batch of two. The CPU is asked: the meta device accepts more. Where we differ on purpose, `DIFFERENCES` says why,
 and each difference must be met.
 """
@@ -31,7 +31,7 @@ from torch.nn import functional as F  # noqa: E402, N812
 pytestmark = pytest.mark.torch
 
 DRAWS = 100
-"""How many layers of each sort are drawn."""
+"""The number of layers of each sort."""
 
 BATCH = 2
 Draw = random.Random
@@ -39,7 +39,7 @@ Sizes = tuple[int, ...]
 
 
 class Trial(NamedTuple):
-    """A layer in our words, its inputs without the batch axis, and what PyTorch calls it.
+    """A layer, its inputs without the batch axis, and its PyTorch counterpart.
 
     `module` makes the module, or returns the function; `batched` is false for a function without a batch axis.
     """
@@ -64,7 +64,7 @@ class Result(NamedTuple):
 
 
 def ours(trial: Trial) -> Result | str:
-    """Return what we make of a layer, or why we refuse it."""
+    """Return our result for a layer, or our error."""
     cls = find_kind(trial.word)
     assert cls, f"no kind is called {trial.word}"
     try:
@@ -86,7 +86,7 @@ REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError, Zer
 
 
 def theirs(trial: Trial) -> Result | str:
-    """Return what PyTorch makes of a layer, or why it refuses it; what it says will be an error counts as refused."""
+    """Return PyTorch's result for a layer, or its error; a warning of a future error counts as an error."""
     made = torch.zeros if not trial.integers else lambda sizes: torch.zeros(sizes, dtype=torch.long)
     tensors = [made((BATCH, *sizes) if trial.batched else sizes) for sizes in trial.inputs]
     with warnings.catch_warnings(record=True) as caught, torch.no_grad():
@@ -112,7 +112,7 @@ def _tensors(output: Any) -> list[Any]:
     return [output] if isinstance(output, torch.Tensor) else [one for one in output if isinstance(one, torch.Tensor)]
 
 
-# What is drawn.
+# Random layers.
 
 
 def sizes(draw: Draw, rank: int, most: int = 7) -> Sizes:
@@ -120,7 +120,7 @@ def sizes(draw: Draw, rank: int, most: int = 7) -> Sizes:
 
 
 def near(draw: Draw, rank: int) -> int:
-    """Draw a number of axes: mostly the one that is right."""
+    """Draw a number of axes: mostly the right one."""
     return max(0, rank + draw.choice((0, 0, 0, 0, 0, -1, 1)))
 
 
@@ -523,7 +523,7 @@ ANSWER = "Result("
 
 
 class Difference(NamedTuple):
-    """Where we differ from PyTorch on purpose: words of what we say and of what it says, when, why, and one example."""
+    """A deliberate difference to PyTorch: words of our error and of its error, when, why, and one example."""
 
     ours: str
     theirs: str
@@ -602,7 +602,7 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_both_accept_and_refuse_the_same_and_get_the_same(sort: str) -> None:
+def test_both_accept_and_reject_the_same_with_equal_results(sort: str) -> None:
     draw = random.Random(f"shapecalc {sort}")
     accepted = refused = 0
     for _ in range(DRAWS):
@@ -619,13 +619,13 @@ def test_both_accept_and_refuse_the_same_and_get_the_same(sort: str) -> None:
 
 
 @pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda one: one.reason)
-def test_every_difference_is_one(difference: Difference) -> None:
+def test_every_listed_difference_is_real(difference: Difference) -> None:
     mine, other = ours(difference.example), theirs(difference.example)
     assert mine != other
     assert [one for one in DIFFERENCES if one.is_one(difference.example, mine, other)] == [difference]
 
 
-def test_every_kind_is_drawn_or_has_no_counterpart() -> None:
+def test_every_kind_is_sampled_or_has_no_counterpart() -> None:
     drawn = set()
     for sort, maker in SORTS.items():
         draw = random.Random(f"kinds {sort}")
@@ -641,4 +641,4 @@ WITHOUT_COUNTERPART = {
     "what each model writes for itself": "class_token layer_scale parameter position_embedding rotary_embedding "
     "sinusoidal_embedding swiglu",
 }
-"""Kinds that PyTorch has no one module or function for."""
+"""Kinds without a single module or function in PyTorch."""

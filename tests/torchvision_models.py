@@ -1,10 +1,10 @@
-"""torchvision's models, as they were recorded, against reports of ours: layer by layer, along the graph.
+"""Recorded models of torchvision against our reports: layer by layer, along the graph.
 
-`tests/data/torchvision/NAME.json` says what torchvision's model called, in order: its leaf modules and the functions
-between them, with the numbers of the tensors that go in and come out (see `tests/data/README.md`). A report says the
-same in its own words. Both are brought to one normal form, a list of steps, and compared as graphs: two steps are the
-same when they do the same, give the same size, hold the same weights, cost the same, and take what the same steps
-give. So neither names nor the order of branches matter, and a wire in the wrong place does.
+`tests/data/torchvision/NAME.json` lists the calls of torchvision's model, in order: its leaf modules and the functions
+between them, with the numbers of their input and output tensors (see `tests/data/README.md`). Both this and a report
+are converted to a normal form, a list of steps, and compared as graphs: two steps are equal if they have the same
+operation, output size, weights and MACs, and equal steps as inputs. So neither names nor the order of branches matter,
+but a wrong connection does.
 
     compare(shapecalc.load("resnet18").infer(), read("resnet18")) == []
 
@@ -66,13 +66,13 @@ WORDS = {
 }  # fmt: skip
 COMMUTATIVE = ("add", "mul")
 WHOLE_KERNELS = ("conv", "linear")
-"""What holds one weight tensor that is written alike everywhere; of others the number of parameters is compared."""
+"""Operations whose weight tensor has the same layout everywhere; for others the number of parameters is compared."""
 
 Tensor = "tuple[Hashable, ...]"
 
 
 class Step(NamedTuple):
-    """One step of a network in the normal form; `inputs` are the tensors that it takes, by what made them."""
+    """One step of a network in the normal form; `inputs` are its input tensors, by the steps that computed them."""
 
     name: str
     what: str
@@ -83,7 +83,7 @@ class Step(NamedTuple):
 
     @property
     def meaning(self) -> Hashable:
-        """Everything but the name."""
+        """Everything except the name."""
         return self[1:]
 
     def __str__(self) -> str:
@@ -92,14 +92,14 @@ class Step(NamedTuple):
 
 
 class _Graph:
-    """Steps as they come, and what each tensor was made by: a number for each step that differs in meaning."""
+    """Steps in order, and the step that computed each tensor: a number for each step with another meaning."""
 
     def __init__(self) -> None:
         self.numbers: dict[Hashable, int] = {}
         self.pieces: dict[Hashable, tuple[Hashable, ...]] = {}
 
     def add(self, step: Step) -> tuple[Step, list[Hashable]]:
-        """Return the step in its normal form, and the tensors that it gives."""
+        """Return the step in its normal form, and its output tensors."""
         inputs = step.inputs
         if step.what == "concat":
             inputs = tuple(piece for tensor in inputs for piece in self.pieces.get(tensor, (tensor,)))
@@ -116,7 +116,7 @@ class _Graph:
 
 
 def compare(report: Report, model: dict[str, Any]) -> list[str]:
-    """Return every difference between a report and a recorded model of torchvision: none where they are one."""
+    """Return every difference between a report and a recorded model of torchvision."""
     graph = _Graph()
     theirs, ours = list(steps_of_model(model, graph)), list(steps_of_report(report, graph))
     return [*_differing_totals(report, model), *_differing_steps(theirs, ours, graph)]
@@ -135,7 +135,7 @@ def _differing_totals(report: Report, model: dict[str, Any]) -> Iterator[str]:
 
 
 def _differing_steps(theirs: list[Step], ours: list[Step], graph: _Graph) -> Iterator[str]:
-    """Yield the steps that only one side has, without those that differ only in taking what such a step gives."""
+    """Yield the steps that only one side has, without those that differ only in having such a step as input."""
     counts = [Counter(step.meaning for step in steps) for steps in (theirs, ours)]
     for side, steps, surplus in (
         ("only torchvision has", theirs, counts[0] - counts[1]),
@@ -150,7 +150,7 @@ def _differing_steps(theirs: list[Step], ours: list[Step], graph: _Graph) -> Ite
 
 
 def steps_of_model(model: dict[str, Any], graph: _Graph) -> Iterator[Step]:
-    """Yield what a recorded model does, in the normal form."""
+    """Yield the steps of a recorded model, in the normal form."""
     tensors: dict[int, Hashable] = {0: "input"}
     learned: dict[int, int] = {}
     for call in model["calls"]:
@@ -184,7 +184,7 @@ def steps_of_model(model: dict[str, Any], graph: _Graph) -> Iterator[Step]:
 
 
 def steps_of_report(report: Report, graph: _Graph) -> Iterator[Step]:
-    """Yield what a report's network does, in the normal form."""
+    """Yield the steps of a report's network, in the normal form."""
     tensors: dict[tuple[int, int], Hashable] = {(-1 - i, 0): "input" for i in range(len(report.inputs))}
     learned: dict[tuple[int, int], int] = {}
     ends = {ref.node for ref in report.graph.outputs}
@@ -255,7 +255,7 @@ def trimmed(model: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write(model: dict[str, Any]) -> str:
-    """Return a record as JSON, a call a line."""
+    """Return a record as JSON, one call per line."""
     head = {key: value for key, value in model.items() if key != "calls"}
     calls = ",\n".join(json.dumps(call, separators=(",", ":")) for call in model["calls"])
     return f'{json.dumps(head)[:-1]}, "calls": [\n{calls}\n]}}\n'

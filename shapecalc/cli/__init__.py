@@ -29,7 +29,7 @@ __all__ = ["cli", "main", "status_of"]
 
 _INTERRUPTED = 130
 _ENDINGS = ("SIGTERM", "SIGHUP")
-"""Signals that end a command as Ctrl-C does: after it has cleaned up the files it was writing."""
+"""Signals that end a command as Ctrl-C does: after it has cleaned up its unfinished files."""
 
 
 class _Ended(KeyboardInterrupt):
@@ -118,17 +118,17 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         _close_quietly()
-        _say(clean(f"the output cannot be written: {error.strerror or error}"))
+        _print_last(clean(f"the output cannot be written: {error.strerror or error}"))
         sys.exit(2)
     except MemoryError:
-        _say("not enough memory")
+        _print_last("not enough memory")
         sys.exit(2)
     finally:
         gc.freeze()  # skips the garbage collection at the end of the process as well
 
 
-def _say(words: str) -> None:
-    """Write a last line to standard error, where it can be written."""
+def _print_last(words: str) -> None:
+    """Write a last line to standard error, if that is possible."""
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{words}\n")
         sys.stderr.flush()

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _MOST_LAYERS = 100_000
-"""The maximum number of layers that the members of a family have together, to check all of them: seconds."""
+"""The maximum total number of layers of the members of a family that are checked: seconds."""
 
 _LAYERS_OF_A_FAILURE = 1_000
-"""How many layers a member counts as that could not be built, besides the layers that were expanded."""
+"""The number of layers that a member with errors counts as, in addition to the layers that were expanded."""
 
 
 @click.command(short_help="Check specifications and their expectations.")
@@ -137,7 +137,7 @@ def _check(spec: str, variables: Mapping[str, Any], inputs: Any, layout: str) ->
 
 
 def _too_much(member: Member, number: int, members: int) -> Problem:
-    """Return the problem that a family is too large to be checked at once."""
+    """Return the problem of a family that is too large to be checked at once."""
     document = member.specification.document
     mark = document.keys["variants"].mark if document else None
     message = f"the variants are too large to check all together: only {number:,} of {members:,} were checked"

@@ -79,7 +79,7 @@ def complete_specs(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 
 def _files(incomplete: str) -> Iterable[str]:
-    """Yield the YAML files and folders that start with the word; hidden ones only where it starts with a dot."""
+    """Yield the YAML files and folders that start with the word; hidden ones only if it starts with a dot."""
     folder, start = os.path.split(incomplete)
     try:
         with os.scandir(os.path.expanduser(folder) or ".") as entries:
@@ -133,7 +133,7 @@ complete_settings = _of_network(
 
 
 def _shown(value: Any) -> str:
-    """Return the value of a variable, to be edited; nothing for one that the shell would need quoted."""
+    """Return the value of a variable, to be edited; empty if it would need quotes in the shell."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return text if text.replace("_", "").replace(".", "").replace("-", "").isalnum() else ""
 

@@ -22,12 +22,12 @@ SUFFIXES = {
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tex": "latex", ".svg": "svg", ".py": "python",
     ".parquet": "parquet",
 }  # fmt: skip
-"""The format of each file suffix; the first suffix of a format is the one that hints name."""
+"""The format of each file suffix; hints name the first suffix of a format."""
 
 _OF_SPECIFICATIONS = ("", ".yaml", ".yml", ".txt")
 
 AS_SPECIFICATION = "shapecalc.as_specification"
-"""Set in `Context.meta`, by an eager option, where a command is to write a specification and not an answer."""
+"""Set in `Context.meta`, by an eager option, if a command writes a specification instead of an answer."""
 
 
 class _Format(click.Choice[str]):
@@ -74,7 +74,7 @@ def format_options(
 
 
 def check_name_of_specification(output: str | None) -> None:
-    """Refuse a file for a specification whose suffix says that it is something else."""
+    """Check the suffix of a file for a specification. Errors: `UsageError` for that of another format."""
     suffix = os.path.splitext(output or "")[1]
     if suffix.lower() not in _OF_SPECIFICATIONS:
         raise UsageError(Problem(f"{output}: a specification is YAML, not {suffix}", hint="name it .yaml"))

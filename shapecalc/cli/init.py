@@ -39,10 +39,10 @@ def command(name: str | None, target: str | None) -> None:
     check_name_of_specification(target)
     folder = os.path.dirname(target)
     paths = {target: files[own], **{os.path.join(folder, one): files[one] for one in used}}
-    taken = [path for path in paths if os.path.lexists(path)]
-    if taken:
-        raise UsageError(Problem(f"{taken[0]} exists already", hint="choose another file: -o FILE"))
+    existing = [path for path in paths if os.path.lexists(path)]
+    if existing:
+        raise UsageError(Problem(f"{existing[0]} exists already", hint="choose another file: -o FILE"))
     for path, text in paths.items():
         emit(text, path, "yaml")
-    beside = f", and {', '.join(list(paths)[1:])}, which it uses" if used else ""
-    complain([f"wrote {target}{beside}", f"   to see it, run `shapecalc summary {target}`"])
+    also_written = f", and {', '.join(list(paths)[1:])}, which it uses" if used else ""
+    complain([f"wrote {target}{also_written}", f"   to see it, run `shapecalc summary {target}`"])

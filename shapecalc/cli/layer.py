@@ -30,7 +30,7 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
 
 
 class _Kinds(click.Group):
-    """The kinds as commands, each made from its declaration when it is used."""
+    """The kinds as commands, each generated from its declaration when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         from shapecalc.layers import KINDS  # it loads every family
@@ -55,7 +55,7 @@ class _Kinds(click.Group):
             raise click.UsageError(f"there is no kind of layer called {args[0]!r}: {hint}", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write no list of the kinds: there are more than a hundred."""
+        """Omit the list of kinds: there are more than a hundred."""
 
 
 @click.group(

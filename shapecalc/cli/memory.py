@@ -54,7 +54,7 @@ OPTIMIZERS = ("none", "sgd", "momentum", "rmsprop", "adagrad", "lion", "adam", "
     shell_complete=completed("in_place"),
     default="all",
     show_default=True,
-    help="Choose which layers may overwrite their input: all, none, activations, normalisation, additions, kinds.",
+    help="Choose layers to run in place: all, none, activations, normalisation, additions, or names of kinds.",
 )
 @click.option(
     "--order",

@@ -59,7 +59,7 @@ def completed(what: str, *given: Any) -> Callable[..., Any]:
     """
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
-        from shapecalc.cli import completion  # needed for completion only
+        from shapecalc.cli import completion  # only for completion
 
         found = getattr(completion, f"complete_{what}")
         return (found(*given) if given else found)(ctx, param, incomplete)
@@ -199,16 +199,16 @@ def sized_network(spec: Any, variables: Mapping[str, Any], sizes: Any, layout: s
 
 def warn(warnings: Iterable[Problem]) -> None:
     """Write warnings to standard error, each once per command."""
-    said = click.get_current_context().meta.setdefault(f"{__name__}.said", set())
+    printed = click.get_current_context().meta.setdefault(f"{__name__}.printed", set())
     for warning in warnings:
         lines = warning.lines("warning")
-        if lines[0] not in said:
-            said.add(lines[0])
+        if lines[0] not in printed:
+            printed.add(lines[0])
             complain([*lines, ""])
 
 
 def inferred(network: Network, output: str | None, **options: Any) -> tuple[Report, ShapeError | None]:
-    """Return the report of a network, and the shape error to raise once the layers before it are shown.
+    """Return the report of a network, and the shape error to raise after the layers before it are shown.
 
     `options` are those of `infer`. Only complete reports are written to a file: with an `output` the error is raised.
     """
@@ -228,13 +228,13 @@ class Layout(TypedDict):
 
 
 def layout_of(output: str | None, format_: str) -> Layout:
-    """Return how a command's answer is laid out: fitted to the screen where it is text on the screen."""
+    """Return the layout of a command's answer: fitted to the screen if it is text on the screen."""
     to_screen = output is None and format_ == "text"
     return {"width": terminal_width() if to_screen else None, "color": to_screen and wants_color()}
 
 
 def terminal_width() -> int | None:
-    """Return the columns of the terminal, or None where the output is not a terminal and COLUMNS is not set."""
+    """Return the columns of the terminal, or None if the output is not a terminal and COLUMNS is not set."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isascii() and columns.isdigit() and 0 < len(columns) <= _DIGITS and int(columns):
         return int(columns)
@@ -246,7 +246,7 @@ def terminal_width() -> int | None:
 
 
 def wants_color() -> bool:
-    """Return whether colour is wanted: not where NO_COLOR is set; else where FORCE_COLOR is, or on a terminal.
+    """Return whether colour is wanted: not if NO_COLOR is set; otherwise with FORCE_COLOR, or on a terminal.
 
     A dumb terminal (TERM=dumb) has no colour; FORCE_COLOR=0 is the same as leaving it out.
     """
@@ -258,9 +258,9 @@ def wants_color() -> bool:
 
 
 def emit(text: str, output: str | None = None, format_: str = "text", title: str = "shapecalc") -> None:
-    """Write text to standard output, or to a whole file. Errors: `UsageError` where it cannot be written.
+    """Write text to standard output, or to a file as a whole. Errors: `UsageError` if it cannot be written.
 
-    `format_` is its format: in plain text, lines that a CI would read as commands are escaped; HTML is put into a
+    `format_` is its format: in plain text, lines that a CI would read as commands are escaped; HTML is wrapped in a
     page with the title.
     """
     if format_ == "html":
@@ -283,7 +283,7 @@ def emit_answer(answer: Answer, output: str | None, format_: str, title: str, **
 
 
 def emit_json(contract: dict[str, Any], output: str | None = None) -> None:
-    """Write an answer's JSON contract to standard output, or to a whole file. Errors: as `emit`."""
+    """Write an answer's JSON contract to standard output, or to a file. Errors: as `emit`."""
     from shapecalc.renderers.json import write_contract
 
     emit(write_contract(contract), output, "json")

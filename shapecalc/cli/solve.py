@@ -122,7 +122,7 @@ def _names_file(text: str) -> bool:
 
 
 def _check_size(wanted: str | None) -> None:
-    """Refuse the name of a file where a size is expected: in this command --output is a size."""
+    """Check that --output is not the name of a file: in this command it is a size. Errors: `UsageError`."""
     if wanted and _names_file(wanted):
         hint = f"--output is the output size to reach: 55 or 55x55. To write to a file, use -o {wanted}"
         raise UsageError(Problem(f"{wanted} is not a size", hint=clean(hint)))
@@ -146,7 +146,7 @@ def _refuse(words: Sequence[str], why: str, hint: str = "") -> None:
 
 
 def _like(target: str) -> str:
-    """Return which kind may have been meant; nothing where none is similar, or a specification has that name."""
+    """Return the kind that may have been meant; empty if none is similar, or if a specification has that name."""
     from shapecalc.errors import ShapecalcError, did_you_mean
     from shapecalc.language.files import locate
     from shapecalc.questions.solve import sliding_kinds

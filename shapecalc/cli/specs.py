@@ -22,7 +22,7 @@ __all__ = ["command"]
 
 
 def _read_show(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001
-    """Note that a specification is written: what --format and the suffix of --output may say follows from that."""
+    """Record that a specification is written: that decides which --format and suffix of --output are valid."""
     if value is not None:
         ctx.meta[AS_SPECIFICATION] = True
     return value

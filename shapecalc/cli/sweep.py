@@ -155,7 +155,7 @@ def _read_inputs(texts: Sequence[str]) -> Any:
     named: dict[str, str] = {}
     for text in texts:
         name, equals, sizes = text.partition("=")
-        if not equals or not name.isidentifier() or not sizes:  # in 3x{64,128}x= the sign means a size
+        if not equals or not name.isidentifier() or not sizes:  # in 3x{64,128}x= the sign stands for a size
             name, sizes = "", text
         if name in named:
             raise UsageError(
@@ -166,7 +166,7 @@ def _read_inputs(texts: Sequence[str]) -> Any:
 
 
 def _announce(job: Job, *, yes: bool) -> None:
-    """Report how large the sweep is, where it is large; refuse one that is too large, without --yes."""
+    """Print the size of a large sweep. Errors: `UsageError` for one over the size limit, without --yes."""
     size = job.size()
     if size.is_excessive and not yes:
         message = f"the sweep exceeds the size limit: {size}"
@@ -176,7 +176,7 @@ def _announce(job: Job, *, yes: bool) -> None:
 
 
 def _run(job: Job, jobs: int) -> KeyboardInterrupt | None:
-    """Run the sweep, and finish its files; return the interruption, if there was one."""
+    """Run the sweep, and complete its files; return the interruption, if there was one."""
     try:
         _work(job, jobs)
         job.finish()
@@ -221,6 +221,6 @@ def _reason(job: Job) -> list[str]:
     except ShapecalcError as error:
         problem = error.problems[0]
         number = job.gathering.seen - job.gathering.valid
-        words = f"{count_noun(number, 'variant')} do{'es' if number == 1 else ''} not fit"
+        words = f"{count_noun(number, 'variant')} {'has a shape error' if number == 1 else 'have shape errors'}"
         return [f"{words}; the first, {job.describe(row)}: {problem.headline}"]
     return []

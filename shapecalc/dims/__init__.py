@@ -1,11 +1,11 @@
 """Arithmetic on dimensions of any kind: ints, traced numbers, sympy symbols or columns of numbers.
 
-A formula of a layer is written once, with `+ - * //` and the functions below, and runs on all four. So a formula
-never branches on a dimension, never uses `/ % max min math.*` on one and never calls `int()` on one. What must
-hold of the numbers is data, not a branch: a `Constraint`, for which each kind of number has its own use.
+A formula of a layer is written once, with `+ - * //` and the functions below, and runs on all four. So a formula never
+branches on a dimension, never uses `/ % max min math.*` on one and never calls `int()` on one. Conditions on the
+numbers are data, not branches: a `Constraint`, which each kind of number uses in its own way.
 
-The kinds of number other than int live beside this module (`traces`, `symbols`, `columns`, `lists`), each imported by
-the question that needs it; importing one registers how its numbers are compared and rounded.
+The kinds of number other than int are in the modules of this package (`traces`, `symbols`, `columns`, `lists`), each
+imported by the question that needs it; importing one registers how its numbers are compared and rounded.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ class Numbers(Protocol):
         """Return a / b rounded up."""
 
     def maximum(self, a: Dim, b: Dim) -> Dim:
-        """Return the greater of the two."""
+        """Return the maximum of the two."""
 
     def minimum(self, a: Dim, b: Dim) -> Dim:
-        """Return the lesser of the two."""
+        """Return the minimum of the two."""
 
     def broadcast(self, a: Dim, b: Dim) -> Dim:
-        """Return whichever of two sizes the other is repeated to: the one that is not 1."""
+        """Return the size to which two sizes are broadcast: the one that is not 1."""
 
     def scaled(self, size: Dim, factor: float) -> Dim:
         """Return size·factor rounded down, in floating point."""
@@ -93,13 +93,13 @@ def ceil_div(a: Dim, b: Dim) -> Dim:
 
 
 def maximum(a: Dim, b: Dim) -> Dim:
-    """Return the greater of two dimensions."""
+    """Return the maximum of two dimensions."""
     numbers = None if type(a) is int and type(b) is int else _numbers(a, b)
     return numbers.maximum(a, b) if numbers else max(a, b)
 
 
 def minimum(a: Dim, b: Dim) -> Dim:
-    """Return the lesser of two dimensions."""
+    """Return the minimum of two dimensions."""
     numbers = None if type(a) is int and type(b) is int else _numbers(a, b)
     return numbers.minimum(a, b) if numbers else min(a, b)
 
@@ -114,7 +114,7 @@ def broadcast(a: Dim, b: Dim) -> Dim:
 
 
 def scaled(size: Dim, factor: Dim) -> Dim:
-    """Return size·factor rounded down; the factor may be a fraction (0.5, 1.25), as resizing layers have it."""
+    """Return size·factor rounded down; the factor may be a fraction (0.5, 1.25), as in resizing layers."""
     if type(factor) is not float:
         return size * factor
     numbers = None if type(size) is int else _numbers(size, factor)
@@ -122,7 +122,7 @@ def scaled(size: Dim, factor: Dim) -> Dim:
 
 
 def matched(size: Dim, others: Sequence[Dim]) -> Dim:
-    """Return a size where one of the others is the same, and else 0: on ints, lists and columns."""
+    """Return a size if one of the others is equal, else 0: on ints, lists and columns."""
     if any(other is size for other in others):
         return size
     for number in (size, *others):
@@ -134,14 +134,14 @@ def matched(size: Dim, others: Sequence[Dim]) -> Dim:
 
 def within(value: Dim, low: float, high: float) -> Dim:
     """Return a dimension of another kind than int, checked against the range of ints in specifications."""
-    tell = getattr(_numbers(value, value), "within", None)
-    if tell:
-        tell(value, low, high)
+    check = getattr(_numbers(value, value), "within", None)
+    if check:
+        check(value, low, high)
     return value
 
 
 def exact_where(value: Dim, ends: Callable[[Dim], tuple[Dim, Dim]]) -> Dim:
-    """Return a number of windows unchanged; lists of candidates mark it as exact where two numbers are equal.
+    """Return a number of windows unchanged; lists of candidates mark it as exact if two numbers are equal.
 
     `ends` returns the two for a number of windows: where the last one ends, and where it should.
     """
@@ -162,8 +162,8 @@ def total(values: Iterable[Dim]) -> Dim:
 class Constraint(NamedTuple):
     """A constraint on two dimensions: `left relation right`.
 
-    `left_name` and `right_name` say what the two are in the field's words; `tell`, where given, says in full what is
-    wrong when the constraint does not hold, and what would put it right.
+    `left_name` and `right_name` name the two in errors; `own_error`, if given, returns the complete error of an unmet
+    constraint, with its hint.
     """
 
     left: Dim
@@ -171,12 +171,12 @@ class Constraint(NamedTuple):
     right: Dim
     left_name: str
     right_name: str
-    tell: Callable[[], LayerError] | None = None
+    own_error: Callable[[], LayerError] | None = None
 
     def error(self) -> LayerError:
         """Return the error of a constraint between ints that is not met."""
-        if self.tell:
-            return self.tell()
+        if self.own_error:
+            return self.own_error()
         must = {UP_TO: "must be at most", LESS: "must be less than", EQUAL: "must equal", DIVIDES: "must divide"}
         must[BROADCASTS] = "must be 1 or equal"
         if not self.left_name and self.relation == UP_TO:

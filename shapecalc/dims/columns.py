@@ -1,12 +1,11 @@
-"""Columns of candidates: exact integers, many at once, that overflow into Python's own and refuse to be branched on.
+"""Columns of candidates: exact integers, many at once, that overflow into Python's ints and cannot be branched on.
 
-A `ColumnNumber` is a dimension that has one value for each candidate of a sweep. It lies along some axes of a grid, and
-two that lie along different axes give, when multiplied, a column along both: what depends on the width alone is
-worked out once for each width. Bounds travel with the values, so that no sum or product wraps around unseen.
+A `ColumnNumber` is a dimension that has one value for each candidate of a sweep. It extends along some axes of a grid,
+and the product of two along different axes extends along both: whatever depends only on the width is computed once for
+each width. Each column has bounds, so that no sum or product wraps around undetected.
 
-Whatever would need the one value that a column has not (a comparison, a count of copies) raises `NeedsValueError`
-with the axes that it lies along: those have to be tried value by value. So a formula that runs on columns gives for
-each candidate what it gives for ints, or nothing at all.
+Any operation that needs a single value (a comparison, a count of copies) raises `NeedsValueError` with the axes of the
+column: these are then tried value by value. So a formula on columns has the same results as on ints, or none at all.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _EXACT_FLOAT = 2**53
 
 
 class NeedsValueError(Exception):
-    """Something needs the one value that a column does not have; `axes` are those that it lies along."""
+    """An operation needs a single value, which a column does not have; `axes` are those of the column."""
 
     def __init__(self, axes: frozenset[int]) -> None:
         self.axes = axes
@@ -56,7 +55,7 @@ class Ledger:
         self.holding: Any = True
 
     def require(self, good: Any) -> None:
-        """Keep which candidates are good: a truth value, or an array of them."""
+        """Record which candidates are valid: a truth value, or an array of them."""
         if good is not True:
             self.holding = np.logical_and(self.holding, good)
 
@@ -80,7 +79,7 @@ class ColumnNumber:
         return frozenset(axis for axis, size in enumerate(self.values.shape) if size > 1)
 
     def refuse(self, *_: Any, **__: Any) -> NoReturn:
-        """Raise, for what needs one value."""
+        """Raise `NeedsValueError`."""
         raise NeedsValueError(self.axes)
 
     __bool__ = __int__ = __index__ = __float__ = __abs__ = __len__ = __iter__ = refuse
@@ -127,7 +126,7 @@ class ColumnNumber:
         return _divided(self, other, self, operator.mod)
 
     def __truediv__(self, other: Any) -> ColumnNumber:
-        """Return the quotient where it is whole for every candidate: ints give a fraction elsewhere."""
+        """Return the quotient if it is whole for every candidate: ints would have a fraction otherwise."""
         _bounds_of(self, other)
         values, divisor = _operands(self, other)
         if np.any(np.equal(divisor, 0)) or np.any(np.mod(values, divisor)):
@@ -155,7 +154,7 @@ class ColumnNumber:
         return power
 
     def _made(self, work: Callable[[Any, Any], Any], a: Any, b: Any, bounds: tuple[int, int]) -> ColumnNumber:
-        """Return the result of an operation, in 64 bits where its bounds allow that and in Python's ints elsewhere."""
+        """Return the result of an operation, in 64 bits if its bounds allow that, else in Python's ints."""
         if self.ledger.is_reading and (bounds[0] < -_MOST_WRITTEN or bounds[1] > _MOST_WRITTEN):
             raise NeedsValueError(self.axes | (b.axes if isinstance(b, ColumnNumber) else self.axes))
         if bounds[0] < -_MOST or bounds[1] > _MOST:
@@ -169,14 +168,14 @@ def values_of(number: Any) -> Any:
 
 
 def array_of(number: Any) -> Any:
-    """Return the values of a column, or the number itself, as an array: of Python's ints where 64 bits are too few."""
+    """Return the values of a column, or the number itself, as an array: of Python's ints if 64 bits are too few."""
     if isinstance(number, ColumnNumber):
         return number.values
     return np.asarray(number, dtype=np.int64 if _is_small(number) else object)
 
 
 def _operands(a: Any, b: Any) -> tuple[Any, Any]:
-    """Return the values of two dimensions as numpy may work on them: both in 64 bits, or both as Python's ints."""
+    """Return the values of two dimensions for numpy: both in 64 bits, or both as Python's ints."""
     if _is_small(a) and _is_small(b):
         return values_of(a), values_of(b)
     return _large(a), _large(b)
@@ -193,7 +192,7 @@ def _large(number: Any) -> Any:
 
 
 def _narrowed(column: ColumnNumber) -> ColumnNumber:
-    """Return a column of Python's ints in 64 bits, where they turn out to fit."""
+    """Return a column of Python's ints in 64 bits, if they fit."""
     if column.values.dtype == object:
         column.low, column.high = int(column.values.min()), int(column.values.max())
         if column.low >= -_MOST and column.high <= _MOST:
@@ -212,9 +211,9 @@ def _bounds_of(column: ColumnNumber, other: Any) -> tuple[int, int]:
 
 def _divided(column: ColumnNumber, a: Any, b: Any, work: Callable[[Any, Any], Any]) -> ColumnNumber:
     """Return a // b or a % b, without the candidates for which b is 0."""
-    (low, high), (least, most) = _bounds_of(column, a), _bounds_of(column, b)
+    (low, high), (lowest, highest) = _bounds_of(column, a), _bounds_of(column, b)
     dividend, divisor = _operands(a, b)
-    if least <= 0 <= most:
+    if lowest <= 0 <= highest:
         if not isinstance(b, ColumnNumber):
             raise ZeroDivisionError
         zero = np.equal(divisor, 0)
@@ -222,8 +221,8 @@ def _divided(column: ColumnNumber, a: Any, b: Any, work: Callable[[Any, Any], An
             column.ledger.require(~zero)
             divisor = np.where(zero, 1, divisor)
     values = np.asarray(work(dividend, divisor))
-    if work is operator.floordiv and least > 0:
-        corners = [p // q for p in (low, high) for q in (least, most)]
+    if work is operator.floordiv and lowest > 0:
+        corners = [p // q for p in (low, high) for q in (lowest, highest)]
         return _narrowed(ColumnNumber(values, column.ledger, (min(corners), max(corners))))
     return _narrowed(ColumnNumber(values, column.ledger))
 
@@ -234,17 +233,21 @@ class _Columns:
 
     def maximum(self, a: Any, b: Any) -> Any:
         column = a if isinstance(a, ColumnNumber) else b
-        (low, high), (least, most) = _bounds_of(column, a), _bounds_of(column, b)
-        if low >= most or least >= high:
-            return a if low >= most else b
-        return _narrowed(ColumnNumber(np.maximum(*_operands(a, b)), column.ledger, (max(low, least), max(high, most))))
+        (low, high), (lowest, highest) = _bounds_of(column, a), _bounds_of(column, b)
+        if low >= highest or lowest >= high:
+            return a if low >= highest else b
+        return _narrowed(
+            ColumnNumber(np.maximum(*_operands(a, b)), column.ledger, (max(low, lowest), max(high, highest)))
+        )
 
     def minimum(self, a: Any, b: Any) -> Any:
         column = a if isinstance(a, ColumnNumber) else b
-        (low, high), (least, most) = _bounds_of(column, a), _bounds_of(column, b)
-        if high <= least or most <= low:
-            return a if high <= least else b
-        return _narrowed(ColumnNumber(np.minimum(*_operands(a, b)), column.ledger, (min(low, least), min(high, most))))
+        (low, high), (lowest, highest) = _bounds_of(column, a), _bounds_of(column, b)
+        if high <= lowest or highest <= low:
+            return a if high <= lowest else b
+        return _narrowed(
+            ColumnNumber(np.minimum(*_operands(a, b)), column.ledger, (min(low, lowest), min(high, highest)))
+        )
 
     def broadcast(self, a: Any, b: Any) -> Any:
         return self.maximum(a, b)
@@ -287,10 +290,10 @@ def mask(constraint: dims.Constraint) -> Any:  # noqa: PLR0911  (one for each re
     if not isinstance(left, ColumnNumber) and not isinstance(right, ColumnNumber):
         return dims.holds(constraint)
     column = left if isinstance(left, ColumnNumber) else right
-    high, least = _bounds_of(column, left)[1], _bounds_of(column, right)[0]
+    high, lowest = _bounds_of(column, left)[1], _bounds_of(column, right)[0]
     a, b = _operands(left, right)
     if relation == dims.UP_TO:
-        return True if high <= least else np.less_equal(a, b)
+        return True if high <= lowest else np.less_equal(a, b)
     if relation == dims.EQUAL:
         return left is right or np.equal(a, b)
     if relation == dims.DIVIDES:
@@ -300,4 +303,4 @@ def mask(constraint: dims.Constraint) -> Any:  # noqa: PLR0911  (one for each re
         return np.logical_and(~zero, np.equal(np.mod(b, np.where(zero, 1, a)), 0))
     if relation == dims.BROADCASTS:
         return left is right or np.logical_or(np.equal(a, 1), np.equal(a, b))
-    return True if high < least else np.less(a, b)
+    return True if high < lowest else np.less(a, b)

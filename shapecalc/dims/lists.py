@@ -1,7 +1,7 @@
 """Lists of dimensions: many candidates in one pass, in plain Python; and whether each division left a remainder.
 
-What `columns` does with numpy, a few thousand candidates at a time and nothing to install. Beside each number stands
-whether all the divisions that made it were exact: a size that is not dropped rows of what it was made of.
+Like `columns`, but without numpy, for a few thousand candidates at a time. Each number has a flag whether all divisions
+in its computation were exact: otherwise rows were dropped by rounding.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Many", "exact", "mask", "values_of"]
 class Many:
     """A dimension that has a value for each of several candidates.
 
-    `inexact` is None where every division was exact for every candidate, else a tuple of flags.
+    `inexact` is None if every division was exact for every candidate, else a tuple of flags.
     """
 
     __slots__ = ("inexact", "values")
@@ -60,7 +60,7 @@ class Many:
     def __rfloordiv__(self, other: Any) -> Many:
         return _divide(other, self)
 
-    # The structure of a network cannot depend on a number that is many: comparing one is an error.
+    # The structure of a network cannot depend on many values: comparing them is an error.
     __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> bool:
@@ -76,7 +76,7 @@ class Many:
 
 
 def _moved(values: Sequence[int], by: int) -> Sequence[int]:
-    """Return numbers plus another. A range stays one: padding and windows of stride 1 cost nothing a candidate."""
+    """Return numbers plus another. A range stays a range, so windows of stride 1 cost nothing per candidate."""
     if type(values) is range:
         return range(values.start + by, values.stop + by, values.step)
     return [a + by for a in values]
@@ -101,7 +101,7 @@ def _pairs(a: Any, b: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _either(*numbers: Any) -> tuple[bool, ...] | None:
-    """Return for which candidates one of the numbers was made by an inexact division."""
+    """Return for which candidates one of the numbers comes from an inexact division."""
     flags = [number.inexact for number in numbers if isinstance(number, Many) and number.inexact is not None]
     if len(flags) < 2 or flags[0] is flags[1]:
         return flags[0] if flags else None
@@ -151,7 +151,7 @@ class _Lists:
 
     def broadcast(self, a: Any, b: Any) -> Any:
         if isinstance(a, Many) and isinstance(b, Many) and a.values == b.values and a.inexact == b.inexact:
-            return a  # so that what follows is known to have the same input as before
+            return a  # the same object, so that later layers are known to have the same input
         return _chosen(max, a, b)
 
     def scaled(self, size: Any, factor: float) -> Any:

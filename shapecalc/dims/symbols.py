@@ -32,7 +32,7 @@ class _Symbols:
         return sympy.Max(a, b)
 
     def scaled(self, size: Any, factor: float) -> Any:
-        # A factor such as 0.5 or 1.25 is exact as a fraction, and reads better as one; the others stay as they are.
+        # A factor such as 0.5 or 1.25 is exact, and more readable, as a fraction; others stay as they are.
         exact = factor * _EXACT == int(factor * _EXACT)
         return sympy.floor(size * (sympy.Rational(factor) if exact else sympy.Float(factor)))
 

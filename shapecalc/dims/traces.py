@@ -1,4 +1,4 @@
-"""Traced numbers: integers that remember how they were made, so that the arithmetic can be shown.
+"""Traced numbers: integers that record how they were computed, so that the arithmetic can be shown.
 
 A `Trace` is a leaf (a number with a symbol, such as `H_in = 227`) or an operation on other numbers. Its `value`
 is the result of plain arithmetic; `dims` registers how traces round and compare.
@@ -15,11 +15,11 @@ __all__ = ["Trace", "leaf", "value_of"]
 
 
 class Trace:
-    """A number and the operation that made it.
+    """A number and the operation that computed it.
 
     `operation` is "" for a leaf, else one of `+ - * // ceil max min floor` (ceil is ⌈a/b⌉, floor is ⌊a·b⌋);
-    `operands` are what it was applied to (traces, ints or, for floor, a fraction; `-` may have one alone). `symbol`
-    is the usual symbol of a leaf (`C_in`, `k_h`), `origin` any data of its maker.
+    `operands` are its operands (traces, ints or, for floor, a fraction; `-` may have only one). `symbol`
+    is the usual symbol of a leaf (`C_in`, `k_h`), `origin` any data of its creator.
     """
 
     __slots__ = ("operands", "operation", "origin", "symbol", "value")
@@ -37,7 +37,7 @@ class Trace:
         return Trace(self.value + value_of(other), "+", (self, other))
 
     def __radd__(self, other: Any) -> Trace:
-        # What `sum` starts with is no term of the formula.
+        # The start value of `sum` is not a term of the formula.
         return self if _is_int(other, 0) else Trace(value_of(other) + self.value, "+", (other, self))
 
     def __sub__(self, other: Any) -> Trace:
@@ -50,7 +50,7 @@ class Trace:
         return Trace(self.value * value_of(other), "*", (self, other))
 
     def __rmul__(self, other: Any) -> Trace:
-        # What `prod` starts with is no factor of the formula.
+        # The start value of `prod` is not a factor of the formula.
         return self if _is_int(other, 1) else Trace(value_of(other) * self.value, "*", (other, self))
 
     def __floordiv__(self, other: Any) -> Trace:

@@ -1,9 +1,9 @@
-"""A specification to a graph: layers, references, branches, blocks, repetition, expressions.
+"""From a specification to a graph: layers, references, branches, blocks, repetition, expressions.
 
     text ──source──▶ values with marks ──document──▶ parts ──builder──▶ nodes ──order──▶ Graph
 
-Every problem of a specification is found in one reading; `Specification.build` returns them beside what could be
-built, so that the sizes of the good part can be checked as well.
+Every problem of a specification is found in one reading; `Specification.build` returns them with the part that could be
+built, so that its sizes can be checked too.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _IDENTIFIER = r"[A-Za-z_]\w*"
 
 
 class Specification:
-    """A specification, read from text or objects, before its variables have their values. Never changes."""
+    """A specification, read from text or objects, before its variables have their values. Immutable."""
 
     def __init__(self, name: str, document: Document | None, problems: list[Problem]) -> None:
         self.name = name
@@ -49,7 +49,7 @@ class Specification:
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The names of the members, where the specification is that of a family."""
+        """The names of the members of a family; empty for a single network."""
         return tuple(self.document.variants) if self.document else ()
 
     def build(
@@ -61,8 +61,8 @@ class Specification:
     ) -> tuple[Graph, list[Problem]]:
         """Return the graph with these variables and input sizes, and all problems.
 
-        `inputs` are sizes, in the layout of the specification, in place of its own; the name "" is for the
-        one input. Expectations are those of the unchanged specification: none where anything is overridden.
+        `inputs` are sizes, in the layout of the specification, in place of its own; the name "" stands for the only
+        input. Expectations are those of the unchanged specification: none if anything is overridden.
         """
         if self.document is None:
             return Graph(self.name, {}, (), ()), list(self.problems)
@@ -70,7 +70,7 @@ class Specification:
 
 
 def read_specification(given: Any, name: str, reader: Reader | None = None) -> Specification:
-    """Return the specification that a text, or Python objects (a dict, a list of layers), are."""
+    """Return the specification of a text, or of Python objects (a dict, a list of layers)."""
     value, problems = read_text(given, name) if isinstance(given, (str, bytes)) else read_object(given, name)
     if value is None:
         return Specification(name, None, problems)
@@ -156,7 +156,7 @@ class _Building:
         return value.text if isinstance(value, Scalar) else self.document.text(key)
 
     def _try(self, read: Any, *arguments: Any) -> Any:
-        """Return the result of a reader, or None with its problem kept."""
+        """Return the result of a reader; None if it fails, with its problem recorded."""
         try:
             return read(*arguments)
         except BadValueError as error:
@@ -202,7 +202,7 @@ class _Building:
         return text.upper() if text is not None and text.upper() in LAYOUTS else CHW
 
     def _inputs(self, given: Mapping[str, tuple[Any, ...]]) -> dict[str, Shape]:
-        """Return the size of every input; `UNKNOWN` where it is wrong."""
+        """Return the size of every input; `UNKNOWN` for a wrong one."""
         shapes: dict[str, Shape] = {
             name: self._try(input_shape, item, self.layout, self.variables, _INPUT) or UNKNOWN
             for name, item in self._own_inputs(is_given=bool(given)).items()
@@ -213,8 +213,10 @@ class _Building:
             if not name and len(shapes) > 1:
                 first = next(iter(shapes))
                 names = ", ".join(shapes)
-                told = "x".join(map(str, sizes))
-                raise UsageError(Problem(f"name the input that is {told}: {names}", hint=f"write {first}={told}"))
+                size_text = "x".join(map(str, sizes))
+                raise UsageError(
+                    Problem(f"name the input that is {size_text}: {names}", hint=f"write {first}={size_text}")
+                )
             shapes[name or next(iter(shapes), "input")] = Shape(sizes, self.layout != CHW, is_map=len(sizes) >= 3)
         return shapes or {"input": UNKNOWN}
 
@@ -252,7 +254,7 @@ class _Building:
         if not isinstance(layers, ListValue) or not layers.items:
             empty = isinstance(layers, ListValue) or (isinstance(layers, Scalar) and layers.value is None)
             message = "`layers:` is empty" if empty else f"`layers:` must be a list, not {describe(layers)}"
-            problems.append(Problem(message, layers.mark, hint="write each layer behind a dash: - relu"))
+            problems.append(Problem(message, layers.mark, hint="write each layer after a dash: - relu"))
             return None
         return layers if not self.broken else None
 
@@ -322,7 +324,7 @@ def _variable(value: Value, above: Mapping[str, Any], every: Mapping[str, Value]
 
 
 def _mentioned(values: list[Value]) -> set[str]:
-    """Return every word in values that could be the name of a variable."""
+    """Return every word in the values that could be the name of a variable."""
     words: set[str] = set()
     while values:
         value = values.pop()
@@ -336,7 +338,7 @@ def _mentioned(values: list[Value]) -> set[str]:
 
 
 def _is_switched_off(item: Value, scope: Scope) -> bool:
-    """Return whether an output names a layer that its `when` leaves out: an auxiliary head that is turned off."""
+    """Return whether an output names a layer that its `when` leaves out: an auxiliary head that is switched off."""
     span = scope.spans.get(item.text) if isinstance(item, Scalar) else None
     return span is not None and span[0] == span[1]
 

@@ -38,7 +38,7 @@ __all__ = ["GraphBuilder", "Proto"]
 MAX_STEPS = 3 * MAX_LAYERS
 """The maximum number of items to expand, including empty blocks and layers left out.
 
-A long expression, one that goes through long lists, and a block with arguments of its own are several.
+A long expression, one that uses long lists, and a block with arguments count as several.
 """
 
 _ITEMS_A_STEP = 10
@@ -104,7 +104,7 @@ class GraphBuilder(Written):
         self.steps += steps
         if self.steps > MAX_STEPS:
             message, hint = (
-                f"expanding its blocks and repeats takes more than {MAX_STEPS:,} steps",
+                f"expanding its blocks and repeats needs more than {MAX_STEPS:,} steps",
                 "repeat it less often",
             )
             raise TooMuchError(Problem(message, mark, hint=hint, also=scope.uses))
@@ -123,7 +123,7 @@ class GraphBuilder(Written):
             name = read_name(own["name"], variables) if "name" in own else ""
             return self._one(entry, scope, variables, flow, name)
         start = len(self.nodes)
-        by_turn = _takes_by_turn(entry)
+        by_turn = _varies_by_turn(entry)
         flow = flow if by_turn else self._given(entry, scope, variables, flow)
         for turn, name in self._turns(entry, scope, variables):
             flow = self._given(entry, scope, turn, flow) if by_turn else flow
@@ -140,7 +140,7 @@ class GraphBuilder(Written):
         return tuple([read_reference(item, scope, variables) for item in listed(entry.own["from"])])
 
     def _turns(self, entry: Entry, scope: Scope, variables: Mapping[str, Any]) -> Iterator[tuple[Turn, str]]:
-        """Yield the variables of every turn of a repeated item, and the name of its copy."""
+        """Yield the variables of every iteration of a repeated item, and the name of its copy."""
         base = entry.own.get("name")
         for turn in turns_of(entry.own, variables, MAX_LAYERS):
             self._count_steps(entry, scope, entry.work, self._lists + scope.lists)
@@ -150,8 +150,8 @@ class GraphBuilder(Written):
     def _skip(
         self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
     ) -> tuple[Flow, ...]:
-        """Pass on the input of a layer that is switched off; its name then refers to that."""
-        if _takes_by_turn(entry):
+        """Return the input of a layer that is switched off; the layer's name then refers to it."""
+        if _varies_by_turn(entry):
             return flow
         flow = self._given(entry, scope, variables, flow)
         if "name" in entry.own and not entry.is_repeated:
@@ -195,13 +195,13 @@ class GraphBuilder(Written):
         scope.define(name, flows, (start, len(self.nodes)))
         if "share" in entry.own:
             owner = reference_text(entry.own["share"], variables)
-            if owner != name or not entry.is_repeated:  # of copies that share the weights of one, that one has them
+            if owner != name or not entry.is_repeated:  # among copies that share weights, the owner has them
                 read_reference(entry.own["share"], scope, variables)
                 self.shares.append((start, len(self.nodes), scope.pending(owner, 0, entry.own["share"].mark)))
         return flows
 
     def _definition(self, kind: str, scope: Scope) -> BlockDefinition | None:
-        """Return the block that a word names: none within a composite.
+        """Return the block with a name: none within a composite.
 
         Within a block that has the name of a kind, that name is the kind.
         """
@@ -211,7 +211,7 @@ class GraphBuilder(Written):
     def _layer(
         self, cls: type[Layer], entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
     ) -> tuple[tuple[Flow, ...], Layer | None]:
-        """Return the inputs of a layer, and the layer itself (None where its arguments are wrong)."""
+        """Return the inputs of a layer, and the layer itself (None if its arguments are wrong)."""
         value = entry.value
         if cls.branches:
             branches, value = branches_of(cls, entry.value)
@@ -226,12 +226,12 @@ class GraphBuilder(Written):
     def _branch(
         self, branch: Value, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
     ) -> tuple[Flow, ...]:
-        """Return the ends of a branch: one, or of an item with `for` one for each of its values."""
+        """Return the outputs of a branch: one, or for an item with `for` one for each of its values."""
         if isinstance(branch, Scalar):
             return (read_reference(branch, scope, variables),)
         if isinstance(branch, ListValue):
             return self.expand(branch.items, scope, variables, flow)[:1]
-        if isinstance(branch, MapValue) and {*branch.keys()} == {"for", "from"}:  # references alone
+        if isinstance(branch, MapValue) and {*branch.keys()} == {"for", "from"}:  # only references
             own = dict(zip(branch.keys(), [item for _, item in branch.pairs], strict=True))
             turns = list(turns_of(own, variables, MAX_LAYERS))
             self._add_steps(len(turns), branch.mark, scope)
@@ -255,8 +255,8 @@ class GraphBuilder(Written):
         flow: tuple[Flow, ...], name: str, frozen: bool,
     ) -> tuple[Flow, ...]:  # fmt: skip
         if block.name in scope.stack:
-            ring = " → ".join((*scope.stack[scope.stack.index(block.name) :], block.name))
-            raise bad(f"the block {block.name} uses itself: {ring}", entry.mark, "a block cannot contain itself")
+            cycle = " → ".join((*scope.stack[scope.stack.index(block.name) :], block.name))
+            raise bad(f"the block {block.name} uses itself: {cycle}", entry.mark, "a block cannot contain itself")
         self._check_room(entry.mark, scope)
         work = self._work.get(block.name)
         if work is None:
@@ -269,8 +269,8 @@ class GraphBuilder(Written):
         inner = self._inner_scope(block.name, block.layers.items, scope, flow, name, frozen)
         inner.mark = scope.mark
         inner.lists = lists
-        told = ", ".join(f"{key}={told_value(given[key])}" for key in block.arguments)
-        words = f"used here, with {told}:" if told else "used here:"
+        shown = ", ".join(f"{key}={told_value(given[key])}" for key in block.arguments)
+        words = f"used here, with {shown}:" if shown else "used here:"
         inner.uses = scope.uses if scope.mark else ((words, entry.mark), *scope.uses)
         try:
             key = (id(block), frozen, len(flow), *[key_of(given[argument]) for argument in block.arguments])
@@ -319,6 +319,6 @@ class GraphBuilder(Written):
         return inner
 
 
-def _takes_by_turn(entry: Entry) -> bool:
+def _varies_by_turn(entry: Entry) -> bool:
     """Return whether an item's `from` names other layers in every turn of its loop."""
     return entry.is_repeated and "from" in entry.own and changes_by_turn(entry.own["from"], entry.loop_names)

@@ -41,9 +41,9 @@ expect:                                 # expectations: `shapecalc check FILE` c
 
 
 def bundled_text(name: str) -> str:
-    """Return the text of a bundled specification; of a member of a family, the family's with that member alone.
+    """Return the text of a bundled specification; of a member of a family, the family's with only that member.
 
-    Errors: `UsageError` where none is called so.
+    Errors: `UsageError` for an unknown name.
     """
     return _own_text(_bundled(name))
 
@@ -78,7 +78,7 @@ def _own_text(member: Member) -> str:
 
 
 def _end_of_section(lines: list[str], start: int) -> int:
-    """Return the first line after `start` at which something else begins."""
+    """Return the first line after `start` that belongs to another section."""
     return next((i for i in range(start, len(lines)) if lines[i][:1] not in (" ", "\n", "#", "\t")), len(lines))
 
 
@@ -96,7 +96,7 @@ def _used(path: str) -> dict[str, str]:
         for item in use.items if isinstance(use, ListValue) else [use] if use else []:
             name = getattr(item, "text", "")
             if name and name not in found:
-                beside = os.path.join(os.path.dirname(path), name)
-                found[name] = _text_of(beside)
-                waiting.append(beside)
+                neighbour = os.path.join(os.path.dirname(path), name)
+                found[name] = _text_of(neighbour)
+                waiting.append(neighbour)
     return found

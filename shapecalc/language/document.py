@@ -24,15 +24,15 @@ __all__ = ["KEYS", "BlockDefinition", "Document", "find_name_fault", "read_docum
 KEYS = {
     "name": "name of the network",
     "source": "source of the architecture and its figures",
-    "description": "what the network is, in a sentence",
+    "description": "one-sentence description of the network",
     "family": "family of the network, for `shapecalc specs`",
     "task": "task of the network: classification, segmentation, language…",
     "layout": "how sizes are written here: CHW (the default) or HWC",
     "input": "the size of the input: 3x224x224, a list, or {height: 224, width: 224, channels: 3}",
-    "inputs": "several inputs: a name and a size each",
+    "inputs": "several inputs: names and sizes",
     "vars": "variables, with their values; --set overrides them",
     "use": "files whose blocks are used here",
-    "blocks": "groups of layers, with arguments, to be used as kinds",
+    "blocks": "groups of layers with arguments, used like kinds",
     "layers": "the layers, in order",
     "output": "the layer whose output is the network's: the last one by default",
     "outputs": "the layers whose outputs are the network's",
@@ -41,13 +41,13 @@ KEYS = {
 }
 
 MAX_VARIABLES = 200
-"""The most variables that a specification may have, or arguments that a block may."""
+"""The maximum number of variables of a specification, or of arguments of a block."""
 
 MAX_FILES = 100
-"""The most files that a specification may use."""
+"""The maximum number of files that a specification may use."""
 
 MAX_VARIANTS = 1_000
-"""The most members that a family may have."""
+"""The maximum number of members of a family."""
 
 RESERVED = ("i", "true", "false", "none", "null", "and", "or", "not", "in", "if", "else", "input")
 _REQUIRED = "required"
@@ -56,7 +56,7 @@ _VARIANT_KEYS = ("vars", "expect", "input", "name", "source", "description", "ta
 
 
 class BlockDefinition(NamedTuple):
-    """A group of layers with arguments; `arguments` maps a name to its default, or to None where it is required."""
+    """A group of layers with arguments; `arguments` maps a name to its default, or to None if it is required."""
 
     name: str
     arguments: dict[str, Value | None]
@@ -78,13 +78,13 @@ class BlockDefinition(NamedTuple):
         if isinstance(value, MapValue):
             for key, item in value.pairs:
                 if key.text not in self.arguments:
-                    hint = did_you_mean(key.text, self.arguments, "it takes no arguments")
+                    hint = did_you_mean(key.text, self.arguments, "it has no arguments")
                     why = (f"{clean(self.name)} is a block here, in place of the kind",) if find_kind(self.name) else ()
                     raise bad(f"the block {self.name} has no argument {key.text}", key.mark, hint, why)
                 given[key.text] = item
         elif value is not None and not (isinstance(value, Scalar) and value.value is None):
             if not self.arguments:
-                raise bad(f"the block {self.name} takes no arguments", value.mark, f"write {clean(self.name)} alone")
+                raise bad(f"the block {self.name} has no arguments", value.mark, f"write {clean(self.name)} alone")
             given[next(iter(self.arguments))] = value
         bound = dict(common)
         missing = [name for name, default in self.arguments.items() if default is None and name not in given]
@@ -124,7 +124,7 @@ class Document(NamedTuple):
     mark: Mark
 
     def text(self, key: str) -> str:
-        """Return the text of a key, or an empty one where it is absent."""
+        """Return the text of a key, or an empty one if it is absent."""
         value = self.keys.get(key)
         return value.text if isinstance(value, Scalar) and value.value is not None else ""
 
@@ -135,7 +135,7 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, Sequen
     `reader` reads the files that `use:` names; without one there are none.
     """
     problems = Problems()
-    if isinstance(value, ListValue):  # a list of layers alone
+    if isinstance(value, ListValue):  # only a list of layers
         mark = value.mark
         return Document({"layers": value}, {"layers": mark}, {}, {}, {}, mark), problems
     if not isinstance(value, MapValue):
@@ -177,9 +177,9 @@ def _mapping(value: Value | None, what: str, problems: Problems) -> list[tuple[S
 
 
 def find_name_fault(key: Scalar) -> Problem | None:
-    """Return the problem of the name of a variable. Expressions are read as Python's, but letters as they stand."""
+    """Return the problem of the name of a variable. It must be ASCII: Python normalises other letters."""
     if key.text in RESERVED:
-        why = "it has a meaning of its own"
+        why = "it is reserved"
     elif key.text.isidentifier() and key.text.isascii():
         return None
     else:
@@ -226,7 +226,7 @@ def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
         parts[inner.text] = item
     layers = parts.get("layers")
     if not isinstance(layers, ListValue):
-        hint = "write each layer behind a dash: - relu"
+        hint = "write each layer after a dash: - relu"
         raise bad(f"the block {name} must have a list under `layers:`", (layers or key).mark, hint)
     arguments: dict[str, Value | None] = {}
     for argument, default in _mapping(parts.get("args"), "args", problems):
@@ -241,7 +241,7 @@ def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
 
 
 def _used_blocks(keys: dict[str, Value], reader: Reader | None, problems: Problems) -> dict[str, BlockDefinition]:
-    """Return the blocks of the files that `use:` names, and of those that they use: a file's own go before theirs."""
+    """Return the blocks of the files that `use:` names, and of those that they use; a file's own take precedence."""
     if "use" not in keys:
         return {}
     blocks: dict[str, BlockDefinition] = {}
@@ -294,8 +294,8 @@ def _used_path(item: Value, chain: tuple[str, ...]) -> str:
     """Return the path of a file to use, from the specification's folder; `chain` are the files that lead to it."""
     path = posixpath.normpath(posixpath.join(posixpath.dirname(chain[-1]), word(item, "a file to use")))
     if path in chain:
-        ring = " → ".join((*chain[chain.index(path) :], path))
-        raise bad(f"the files use each other in a cycle: {ring}", item.mark, "remove one `use:` of the cycle")
+        cycle = " → ".join((*chain[chain.index(path) :], path))
+        raise bad(f"the files use each other in a cycle: {cycle}", item.mark, "remove one `use:` of the cycle")
     return path
 
 

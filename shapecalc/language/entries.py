@@ -39,12 +39,12 @@ class Entry(NamedTuple):
 
     @property
     def is_repeated(self) -> bool:
-        """Whether the item names a copy in every turn of a loop."""
+        """Whether the item has a copy for every iteration of a loop."""
         return "for" in self.own or "repeat" in self.own
 
     @property
     def loop_names(self) -> list[str]:
-        """The variables with another value in every turn of the loop."""
+        """The variables that change with every iteration of the loop."""
         loop = self.own.get("for")
         return ["i", *loop.keys()] if isinstance(loop, MapValue) else ["i"]
 
@@ -56,7 +56,7 @@ class Entry(NamedTuple):
 
 
 class Effort(NamedTuple):
-    """The work of evaluating values: steps, and how often an expression may go through a whole list."""
+    """The work of evaluating values: steps, and how often an expression may iterate over a whole list."""
 
     steps: int
     walks: int
@@ -65,7 +65,7 @@ class Effort(NamedTuple):
 _NO_WORK = Effort(0, 0)
 _LETTERS_A_STEP = 64
 _WALKS = r"\(|[=!<>]=?|\bin\b"
-"""What may go through a whole list: a function, a comparison, `in`."""
+"""What may iterate over a whole list: a function, a comparison, `in`."""
 
 
 def work_of(values: Sequence[Value]) -> Effort:
@@ -128,7 +128,7 @@ def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
         given = [*own.values()] if constant is not None else [*own.values(), *_arguments_of(cls, item)]
         return Entry(key.text, key.mark, item, own, work_of(given) if given else _NO_WORK, constant)
     if not others:
-        return Problem("the item names no kind of layer", value.mark, hint="write for instance conv: {…} beside it")
+        return Problem("the item has no kind of layer", value.mark, hint="write for instance conv: {…} beside it")
     return _several(others, blocks)
 
 
@@ -153,7 +153,7 @@ def _unknown(key: Scalar, blocks: Collection[str]) -> Problem:
 
 
 def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
-    """Return the problem of a key beside a kind: an argument that belongs under it, or a misspelt key."""
+    """Return the problem of a key next to a kind: an argument that belongs under it, or a misspelt key."""
     cls = None if kind.text in blocks else find_kind(kind.text)
     hint = did_you_mean(strange.text, OWN_WORDS, lists=False)
     if hint and not (cls and strange.text in cls.argument_names()):
@@ -184,7 +184,7 @@ def listed(value: Value) -> Sequence[Value]:
     """Return the references of a `from`: one or several."""
     if isinstance(value, ListValue):
         if not value.items:
-            raise bad("from: [] names nothing", value.mark, "name a layer, or leave `from` out")
+            raise bad("from: [] is empty", value.mark, "name a layer, or leave `from` out")
         return value.items
     return [value]
 

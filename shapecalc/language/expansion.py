@@ -21,7 +21,7 @@ __all__ = ["MAX_LAYERS", "Expansion", "Inside", "Proto", "Written", "key_of"]
 
 
 class Proto:
-    """A node whose references may not be settled yet."""
+    """A node whose references may not be resolved yet."""
 
     __slots__ = ("block", "frozen", "inputs", "layer", "mark", "name", "uses")
 
@@ -53,11 +53,11 @@ class Inside(NamedTuple):
 
 
 class Expansion(NamedTuple):
-    """One expanded block: its nodes, the blocks within it, and the ranges of it (the first of `insides`) and of them.
+    """One expanded block: its nodes, the blocks within it, and the ranges of both (its own is the first of `insides`).
 
-    `inputs` are its input tensors, `prefix` is the scoped name that every name in it begins with, `uses` what
-    the block was used by, `mark` the one location of everything in it, where it has one (a composite's), `kinds` the
-    blocks that are used within.
+    `inputs` are its input tensors, `prefix` is the scoped name that every name in it begins with, `uses` the uses of
+    the block, `mark` the common location of everything in it (None, except for a composite), `kinds` the blocks that
+    are used within.
     """
 
     nodes: tuple[Proto, ...]
@@ -83,7 +83,7 @@ class Expansion(NamedTuple):
     ) -> Expansion | None:
         """Return an expansion that can be copied; None for one whose inputs are not resolved yet.
 
-        `argument` is kept alive as long as the expansion is: where its identity is the key.
+        `argument` is kept alive as long as the expansion, if its identity is the key.
         """
         start = insides[0].start
         given = [flow for inside in insides for flow in inside.flows]
@@ -125,14 +125,14 @@ class Expansion(NamedTuple):
         return nodes, blocks, insides
 
     def _mover(self, start: int, flow: tuple[Flow, ...]) -> Callable[[Flow], Flow]:
-        """Return a reference, moved to a block at `start` whose inputs are `flow`."""
+        """Return a function that moves references to a block at `start` whose inputs are `flow`."""
         moved: dict[Flow, Flow] = dict(zip(self.inputs, flow, strict=True))
         shift = start - self.insides[0].start
 
         def move(ref: Flow) -> Flow:
             found = moved.get(ref)
             if found is None:
-                assert isinstance(ref, Reference)  # else it would not have been kept
+                assert isinstance(ref, Reference)  # else it would not have been cached
                 found = moved[ref] = Reference(ref.node + shift, ref.output)
             return found
 
@@ -149,7 +149,7 @@ def key_of(value: Any) -> Any:
 
 
 MAX_LAYERS = 100_000
-"""The most layers that one network may have, once every repetition is written out."""
+"""The maximum number of layers of a network, with every repetition expanded."""
 
 MAX_NESTING = 40
 """The maximum nesting of blocks."""
@@ -182,7 +182,7 @@ class Written:
     def _expansion(
         self, key: Any, argument: Any, inner: Scope, flow: tuple[Flow, ...], write_out: Callable[[], tuple[Flow, ...]]
     ) -> tuple[Flow, ...]:
-        """Return the outputs of a block: expanded, or copied where the same was expanded before."""
+        """Return the outputs of a block: expanded, or copied from an equal one that was expanded before."""
         start, shares = len(self.nodes), len(self.shares)
         known = self._expansions.get(key) if key is not None else None
         if known is not None and self._has_room_for(known) and not known.kinds & {*inner.stack}:
@@ -227,7 +227,7 @@ class Written:
     def look_up(self, pending: Pending) -> Flow | Problem:
         """Return what a name refers to, or its problem.
 
-        A name with dots in it may be one inside of a block: `layer2.0.conv1`, `layer2.0`.
+        A name with dots may be inside a block: `layer2.0.conv1`, `layer2.0`.
         """
         scope, name = pending.scope, pending.name
         if "." in name and name not in scope.flows:

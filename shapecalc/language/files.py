@@ -1,4 +1,4 @@
-"""Where specifications are: a path, the bare name of a bundled one or of a member of its family, standard input."""
+"""Locations of specifications: a path, the bare name of a bundled one or of a family member, standard input."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SECONDS_FOR_A_WRITER = 10
 
 
 class Found(NamedTuple):
-    """A specification that was found: its path (- for standard input), how errors call it, and the family member."""
+    """A specification that was found: its path (- for standard input), its name in errors, and the family member."""
 
     path: str
     name: str
@@ -35,14 +35,14 @@ class Found(NamedTuple):
 
 
 def bundled_folder() -> str:
-    """Return the folder of the bundled specifications: beside the package in a checkout, in it when installed."""
+    """Return the folder of the bundled specifications: next to the package in a checkout, in it when installed."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     installed = os.path.join(package, "specs")
     return installed if os.path.isdir(installed) else os.path.join(os.path.dirname(package), "specs")
 
 
 def locate(spec: str) -> Found:
-    """Return the location of a specification. Errors: `UsageError` where there is none of that name."""
+    """Return the location of a specification. Errors: `UsageError` for an unknown name."""
     if spec == STDIN:
         return Found(STDIN, "<stdin>")
     if os.path.exists(spec) and not (os.path.isdir(spec) and find_bundled(spec)):
@@ -73,7 +73,7 @@ def _bare(spec: str) -> str:
 
 
 def find_bundled(spec: str) -> Found | None:
-    """Return the path of a bundled specification; None where there is none."""
+    """Return the path of a bundled specification; None if there is none."""
     if not _is_bare(spec):
         return None
     bare = _bare(spec)
@@ -108,8 +108,8 @@ def bundled_members() -> Iterator[tuple[str, str]]:
 def read_bytes(path: str, shown: str = "") -> bytes:
     """Return the content of a file, or of a pipe: standard input, or `<(…)` of a shell.
 
-    Nothing else is read: no device, which need not end, and no named pipe that nothing writes to.
-    Errors: `UsageError` where it cannot be read.
+    Nothing else is read: no device, which may be endless, and no named pipe without a writer.
+    Errors: `UsageError` if it cannot be read.
     """
     shown = shown or path
     try:
@@ -118,7 +118,7 @@ def read_bytes(path: str, shown: str = "") -> bytes:
                 raise UsageError("there is no standard input to read from")
             note_input(sys.stdin.buffer)
             return sys.stdin.buffer.read(_MAX_BYTES + 1)
-        # A named pipe that nothing writes to would keep `open` waiting: not so without blocking. Windows has none.
+        # Without a writer, opening a named pipe would block: O_NONBLOCK prevents that. Windows has no such pipes.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         try:
             start = _checked(descriptor, shown)
@@ -138,9 +138,9 @@ def read_bytes(path: str, shown: str = "") -> bytes:
 
 
 def _checked(descriptor: int, shown: str) -> bytes:
-    """Check that a file, or a pipe that is written to, was opened; return what was read to find out.
+    """Check that a file, or a pipe with a writer, was opened; return what was read for the check.
 
-    A pipe is waited for as long as something has it open to write.
+    A pipe is read as long as a writer has it open.
     """
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):

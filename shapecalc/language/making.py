@@ -52,7 +52,7 @@ class Maker:
     def make(
         self, cls: type[Layer], entry: Entry, value: Value | None, scope: Scope, variables: Mapping[str, Any]
     ) -> Layer | None:
-        """Return the layer that an item describes; None, and the problems reported, where it is wrong."""
+        """Return the layer that an item describes; if it is wrong, report the problems and return None."""
         values = self._arguments(cls, entry, value, scope, variables)
         if values is None:
             return None
@@ -61,7 +61,7 @@ class Maker:
             layer = self._layers.get(key)
             if layer is None:
                 layer = self._layers[key] = cls(**values).under_name(entry.kind)
-        except TypeError:  # a value that has no hash: an array
+        except TypeError:  # a value without a hash: an array
             layer = cls(**values).under_name(entry.kind)
         except LayerError as error:
             self.report(error.at(entry.mark, entry.kind), scope)
@@ -71,7 +71,7 @@ class Maker:
     def _arguments(
         self, cls: type[Layer], entry: Entry, value: Value | None, scope: Scope, variables: Mapping[str, Any]
     ) -> dict[str, Any] | None:
-        """Return the arguments of an item; None, and the problems reported, where one is wrong."""
+        """Return the arguments of an item; if one is wrong, report the problems and return None."""
         pairs: list[tuple[str, Value]] = []
         names, good = cls.argument_names(), True
         if isinstance(value, MapValue):
@@ -94,7 +94,7 @@ class Maker:
         elif value is not None and not (isinstance(value, Scalar) and value.value is None and not value.quoted):
             first = cls.first_argument()
             if first is None:
-                self.report(Problem(f"{cls.kind} takes no arguments", value.mark, entry.kind), scope)
+                self.report(Problem(f"{cls.kind} has no arguments", value.mark, entry.kind), scope)
                 return None
             pairs.append((first.name, value))
         values = {}

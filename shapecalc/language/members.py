@@ -28,7 +28,7 @@ class Member(NamedTuple):
 
     @property
     def name(self) -> str:
-        """How errors call the specification."""
+        """The name of the specification in errors."""
         return self.specification.name
 
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
@@ -36,7 +36,7 @@ class Member(NamedTuple):
         return self.specification.build(variables, inputs=inputs, variant=self.variant)
 
     def reread(self, text: str) -> Member:
-        """Return the same of another text of the specification."""
+        """Return the same member of another text of the specification."""
         reader = _reader(self.file, self.name) if self.file and self.file != "-" else None
         return self._replace(specification=read_specification(text, self.name, reader))
 
@@ -44,7 +44,7 @@ class Member(NamedTuple):
 def find_member(spec: Any) -> Member:
     """Return the network of a path, a bare name, a text, or Python objects.
 
-    Errors: `UsageError` where there is no such file, or the objects are of another type.
+    Errors: `UsageError` if there is no such file, or the objects have another type.
     """
     if isinstance(spec, str) and "\n" in spec and not os.path.exists(spec):
         return Member(read_specification(spec, "<text>"))
@@ -66,7 +66,7 @@ def find_member(spec: Any) -> Member:
 def find_members(spec: str) -> list[Member]:
     """Return every network of a path or bare name: all members, for the file of a family.
 
-    Errors: `UsageError` where there is no such file.
+    Errors: `UsageError` if there is no such file.
     """
     variant = locate(spec).variant
     member = find_member(spec)
@@ -86,7 +86,7 @@ def _default_variant(specification: Specification) -> str:
 
 
 def _reader(path: str, shown: str) -> Reader:
-    """Return the reader of the files that a specification uses: from its own folder and below, and nowhere else.
+    """Return the reader of the files that a specification uses: only from its own folder and below.
 
     `shown` is the name of the specification in errors.
     """

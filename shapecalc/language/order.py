@@ -22,7 +22,7 @@ _Key: TypeAlias = tuple[int, str, int]
 
 
 class Settled:
-    """The nodes of a network with resolved references, and its outputs; `notes` are on what was left out."""
+    """The nodes of a network with resolved references, and its outputs; `notes` are about what was left out."""
 
     def __init__(self, nodes: tuple[Node, ...], outputs: tuple[Reference, ...], notes: tuple[str, ...]) -> None:
         self.nodes = nodes
@@ -33,8 +33,8 @@ class Settled:
 def settle(builder: GraphBuilder, outputs: Sequence[Flow], *, stated: bool, inputs: Mapping[str, Mark]) -> Settled:
     """Return the nodes in the order of computation.
 
-    `stated` is whether the specification names its outputs: then what they do not need is left out, and noted;
-    otherwise a layer that is not used is a problem. Problems are added to the builder's.
+    `stated` is whether the specification names its outputs: then layers that they do not need are left out, with a
+    note; otherwise an unused layer is a problem. Problems are added to the builder's.
     """
     protos = builder.nodes
     known: dict[_Key, Reference | None] = {}
@@ -71,7 +71,7 @@ def _moved(ref: Reference, place: dict[int, int]) -> Reference:
 
 
 def _follow(flow: Flow, builder: GraphBuilder, known: dict[_Key, Reference | None]) -> Reference | None:
-    """Return the tensor of a reference, through names of names; None, reported, for none.
+    """Return the tensor of a reference, through names that refer to names; if there is none, report it and return None.
 
     Resolved names are kept in `known`: chains of names may be long, and many names may share one.
     """
@@ -99,7 +99,7 @@ def _follow(flow: Flow, builder: GraphBuilder, known: dict[_Key, Reference | Non
 
 
 def _shares(builder: GraphBuilder) -> dict[int, int]:
-    """Return, for each node that uses the weights of another, which."""
+    """Return, for each node that shares the weights of another, the index of that other."""
     shares: dict[int, int] = {}
     for start, stop, pending in builder.shares:
         found = builder.look_up(pending)
@@ -112,31 +112,31 @@ def _shares(builder: GraphBuilder) -> dict[int, int]:
         if span == (start, stop):
             builder.report(Problem(f"{pending.name} cannot share its own weights", pending.mark), pending.scope)
         elif not _are_alike(builder.nodes[start:stop], builder.nodes[span[0] : span[1]]):
-            told = "its layers are not those of the one that shares them"
-            builder.report(Problem(f"the weights of {pending.name} do not fit: {told}", pending.mark), pending.scope)
+            reason = "its layers are not those of the one that shares them"
+            builder.report(Problem(f"the weights of {pending.name} do not fit: {reason}", pending.mark), pending.scope)
         else:
             shares.update(zip(range(start, stop), theirs, strict=True))
     return _first_owners(shares, builder)
 
 
 def _first_owners(shares: dict[int, int], builder: GraphBuilder) -> dict[int, int]:
-    """Return the owner of the weights of each node: a share of a share is a share of the first."""
+    """Return the owner of the weights of each node: sharing with a sharing layer means sharing with its owner."""
     owners: dict[int, int] = {}
-    rings: set[int] = set()
+    cycles: set[int] = set()
     for node in shares:
         path: dict[int, None] = {}
         at = node
-        while at in shares and at not in path and at not in owners and at not in rings:
+        while at in shares and at not in path and at not in owners and at not in cycles:
             path[at] = None
             at = shares[at]
         if at in path:
             proto = builder.nodes[node]
-            hint = "let one of them have weights of its own"
+            hint = "give one of them its own weights"
             builder.problems.append(
                 Problem("layers share each other's weights in a cycle", proto.mark, proto.name, hint=hint)
             )
-        if at in path or at in rings:
-            rings.update(path)
+        if at in path or at in cycles:
+            cycles.update(path)
         else:
             owners.update(dict.fromkeys(path, owners.get(at, at)))
     return owners
@@ -161,10 +161,10 @@ def _order(
     inputs: Sequence[tuple[Reference | None, ...]],
     builder: GraphBuilder,
 ) -> list[int]:
-    """Return the nodes in topological order: the written order, where that is one."""
+    """Return the nodes in topological order: the written order if possible."""
     if all(ref is None or ref.node < index for index, refs in enumerate(inputs) for ref in refs):
         return list(range(len(protos)))
-    import heapq  # for the seldom specification that refers forwards
+    import heapq  # rare: for specifications with forward references
 
     takers: dict[int, list[int]] = {}
     waits = [0] * len(protos)
@@ -197,12 +197,12 @@ def _report_cycle(
     while index not in path:
         path[index] = None
         index = next(ref.node for ref in inputs[index] if ref is not None and ref.node >= 0 and ref.node not in done)
-    ring = list(path)[list(path).index(index) :][::-1]
-    start = ring.index(min(ring))
-    ring = [*ring[start:], *ring[:start]]
-    names = [protos[i].name for i in ring]
+    cycle = list(path)[list(path).index(index) :][::-1]
+    start = cycle.index(min(cycle))
+    cycle = [*cycle[start:], *cycle[:start]]
+    names = [protos[i].name for i in cycle]
     shown = names if len(names) <= _LISTED else [*names[: _LISTED - 1], "…", names[-1]]
-    first = protos[ring[0]]
+    first = protos[cycle[0]]
     builder.problems.append(
         Problem(
             f"the layers form a cycle: {' → '.join([*shown, names[0]])}",
@@ -242,11 +242,11 @@ def _report_unused(
     protos: Sequence[Proto], inputs: Sequence[tuple[Reference | None, ...]], needed: set[int], builder: GraphBuilder
 ) -> None:
     """Report the layers whose output is not used: not those that only lead to such a layer."""
-    taken = {ref.node for refs in inputs for ref in refs if ref is not None}
-    unused = [index for index in range(len(protos)) if index not in needed and index not in taken]
+    used = {ref.node for refs in inputs for ref in refs if ref is not None}
+    unused = [index for index in range(len(protos)) if index not in needed and index not in used]
     if not unused:
         return
-    from shapecalc.model.copies import gathered  # only where something is wrong
+    from shapecalc.model.copies import gathered  # only if there are problems
 
     builder.problems += gathered(
         Problem(
@@ -268,12 +268,12 @@ def _unused_inputs(
     *,
     stated: bool,
 ) -> tuple[str, ...]:
-    """Return a note of the inputs that no layer uses where the outputs are stated; without these they are a problem.
+    """Return a note on inputs that no layer uses, if the outputs are stated; otherwise they are a problem.
 
     Files written by programs have such inputs: the outputs do not depend on them.
     """
-    taken = {ref.node for refs in inputs for ref in refs if ref is not None} | {ref.node for ref in outputs}
-    unused = [name for index, name in enumerate(marks) if -1 - index not in taken]
+    used = {ref.node for refs in inputs for ref in refs if ref is not None} | {ref.node for ref in outputs}
+    unused = [name for index, name in enumerate(marks) if -1 - index not in used]
     if unused and stated:
         shown = ", ".join(unused[:_LISTED]) + (", …" if len(unused) > _LISTED else "")
         return (f"not used, since the outputs do not need it: {count_noun(len(unused), 'input')} ({shown})",)

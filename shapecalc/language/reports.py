@@ -1,4 +1,4 @@
-"""What is wrong with a network as it is written out: each mistake once, and no more of them than anyone reads."""
+"""The problems of a network that is expanded: each mistake once, up to a maximum."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Reports", "TooMuchError"]
 
 
 class TooMuchError(Exception):
-    """The network is larger than any that is meant, or more is wrong than anyone reads. Carries the problem."""
+    """The network is beyond the limits, or has more problems than the maximum. Carries the problem."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -29,7 +29,7 @@ class Reports:
         self._seen: set[tuple[Mark | None, str]] = set()
 
     def add(self, problem: Problem, scope: Scope) -> None:
-        """Keep a problem, once for all uses of its block."""
+        """Record a problem, once for all uses of its block."""
         if scope.mark:
             problem = problem._replace(mark=scope.mark)
         key = (problem.mark, problem.message)

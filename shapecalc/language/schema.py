@@ -23,11 +23,11 @@ _EXPRESSION = {"type": "string", "description": "an expression, such as width * 
 _NAME = {"type": "string", "minLength": 1}
 _NAMES = {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]}
 _OWN: dict[str, Any] = {
-    "name": {**_NAME, "description": "name, by which other layers refer to it"},
-    "from": {**_NAMES, "description": "its input, where that is not the layer above; m{i + 2} in a loop"},
+    "name": {**_NAME, "description": "name, for references from other layers"},
+    "from": {**_NAMES, "description": "its input, if that is not the layer above; m{i + 2} in a loop"},
     "repeat": {"anyOf": [{"type": "integer", "minimum": 0}, _EXPRESSION], "description": "copies, one after another"},
     "for": {"type": "object", "description": "a copy for each value of the lists; in a merge a branch for each"},
-    "when": {"type": ["boolean", "string"], "description": "left out where false"},
+    "when": {"type": ["boolean", "string"], "description": "left out if false"},
     "share": {**_NAME, "description": "use the weights of that layer: counted once"},
     "frozen": {"type": ["boolean", "string"], "description": "its parameters are not trained"},
 }
@@ -39,7 +39,7 @@ def specification_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "shapecalc specification",
         "description": "The architecture of a neural network: its input, its layers, what is expected of it.",
-        # Not anyOf: of every mistake a validator would then say that the whole "is not valid under any of the schemas".
+        # Not anyOf: a validator would then call the whole "not valid under any of the given schemas".
         "if": {"type": "array"},
         "then": {"$ref": "#/$defs/layers"},
         "else": {"$ref": "#/$defs/document"},
@@ -125,7 +125,7 @@ def _figures(known: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _layer() -> dict[str, Any]:
-    """Return the schema of an item: a kind alone, or one kind with its arguments and layer-level keys."""
+    """Return the schema of an item: a kind, or one kind with its arguments and layer-level keys."""
     words = {name: cls for cls in KINDS.values() for name in (cls.kind, *cls.also)}
     kinds = {name: _kind(cls, stated_rank(name) if _is_per_axis(cls) else None) for name, cls in words.items()}
     alone = {"anyOf": [{"enum": list(words)}, _NAME], "description": "a kind of layer, or a block"}
@@ -158,7 +158,7 @@ def _branches() -> dict[str, Any]:
 
 
 def _arguments(cls: type[Layer], rank: int | None) -> dict[str, Any]:
-    """Return the schema of the value of a kind: its arguments, or its first argument alone.
+    """Return the schema of the value of a kind: its arguments, or only its first argument.
 
     Under a name that implies a rank, a list has one number for each axis.
     """

@@ -32,7 +32,7 @@ _REFERENCE = r"(?P<name>[^\[\]]+?)(\[(?P<output>[0-9]{1,4})\])?"
 _BRACES = r"\{([^{}]*)\}"
 _MAX_NAME = 100
 _MAX_FILLED = 1_000
-"""The most characters of a reference, with the names of the blocks that it leads through."""
+"""The maximum length of a reference, with the names of the blocks around its target."""
 
 
 class Pending(NamedTuple):
@@ -51,9 +51,8 @@ Flow = Reference | Pending
 class Scope:
     """The names of one list of layers (branches share those of the list around them; blocks have their own).
 
-    `flows` are the tensors of each name, `spans` the range of layers; `taken` the names that must not be
-    made up; `inputs` the tensors that come in from outside; `waiting` (one set for all scopes of a network) are those
-    that references by name wait for.
+    `flows` are the tensors of each name, `spans` the range of layers; `taken` the names that must not be generated;
+    `inputs` the input tensors; `waiting` (one set for all scopes of a network) the names of unresolved references.
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class Scope:
                 return name
 
     def is_taken(self, name: str) -> bool:
-        """Return whether a name is of an input or a layer that its `when` does not leave out."""
+        """Return whether a name belongs to an input, or to a layer that its `when` does not leave out."""
         span = self.spans.get(name, (0, 0))
         return name in self.inputs or span[0] < span[1]
 
@@ -98,7 +97,7 @@ class Scope:
         return Pending(self, name, output, mark)
 
     def release(self) -> None:
-        """Release the tensors of the names, once all is resolved: scopes and references would keep each other alive."""
+        """Release the tensors of the names when all are resolved: scopes and references would keep each other alive."""
         for scope in self.waiting:
             scope.flows = dict.fromkeys(scope.flows, ())
             scope.inputs = dict.fromkeys(scope.inputs, Reference(-1))
@@ -128,7 +127,7 @@ class Scope:
 def read_reference(value: Value, scope: Scope, variables: Mapping[str, Any]) -> Flow:
     """Return the tensor that a reference names: `conv1`, or `split1[1]` for its second output.
 
-    `{i + 1}` in it is filled in, and a name of a `for` around it is replaced by its value.
+    Expressions in braces, `{i + 1}`, are evaluated, and a name of a `for` around it is replaced by its value.
     """
     text = reference_text(value, variables)
     found = re.fullmatch(_REFERENCE, text)
@@ -137,12 +136,12 @@ def read_reference(value: Value, scope: Scope, variables: Mapping[str, Any]) -> 
     name, output = found["name"].strip(), int(found["output"] or 0)
     flows = scope.flows.get(name)
     if flows and not output and len(flows) == 1:
-        return flows[0]  # known already: the usual case
+        return flows[0]  # already defined: the usual case
     return scope.pending(name, output, value.mark)
 
 
 def reference_text(value: Value, variables: Mapping[str, Any]) -> str:
-    """Return the text of a reference, filled in."""
+    """Return the text of a reference, with its expressions evaluated."""
     text = word(value, "a reference")
     if "{" in text:
         return _filled(text, value, variables)
@@ -153,7 +152,7 @@ def reference_text(value: Value, variables: Mapping[str, Any]) -> str:
 
 
 def changes_by_turn(value: Value, names: Collection[str]) -> bool:
-    """Return whether references differ between turns of a loop with these names."""
+    """Return whether references differ between iterations of a loop with these names."""
     for item in value.items if isinstance(value, ListValue) else [value]:
         text = item.text if isinstance(item, Scalar) else ""
         words = {text.partition("[")[0]}
@@ -193,7 +192,7 @@ def read_name(value: Value, variables: Mapping[str, Any]) -> str:
 
 
 def full_name(scope: Scope, name: str) -> str:
-    """Return the full name: with those of the blocks around it."""
+    """Return the full name: with the names of the blocks around it."""
     return f"{scope.prefix}{name}"
 
 

@@ -1,4 +1,4 @@
-"""Repetition: the variables of every turn of `repeat` and `for`."""
+"""Repetition: the variables of every iteration of `repeat` and `for`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Turn", "loops_of", "turns_of"]
 
 
 class Turn(dict[str, Any]):
-    """The variables in one turn of a repetition; `loops` are the names of the `for` around it."""
+    """The variables of one iteration; `loops` are the names of the `for` around it."""
 
     __slots__ = ("loops",)
 
@@ -28,7 +28,7 @@ class Turn(dict[str, Any]):
 
 
 def loops_of(variables: Mapping[str, Any]) -> frozenset[str]:
-    """Return the names of the `for` that variables are in a turn of."""
+    """Return the names of the `for` loops around variables."""
     return variables.loops if isinstance(variables, Turn) else _NONE
 
 
@@ -36,7 +36,7 @@ _NONE: frozenset[str] = frozenset()
 
 
 def turns_of(own: Mapping[str, Value], variables: Mapping[str, Any], most: int) -> Iterator[Turn]:
-    """Yield the variables of every turn of a repetition, up to a maximum: `i`, and those of `for`."""
+    """Yield the variables of every iteration, up to a maximum: `i`, and those of `for`."""
     if "for" in own and "repeat" in own:
         raise bad("repeat and for cannot be used together", own["for"].mark, "for repeats once for each value")
     if "for" in own:
@@ -56,7 +56,7 @@ def turns_of(own: Mapping[str, Value], variables: Mapping[str, Any], most: int) 
 
 
 def _for_lists(value: Value, variables: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Return the lists that a `for` goes through together."""
+    """Return the lists that a `for` iterates over together."""
     if not isinstance(value, MapValue) or not value.pairs:
         raise bad(
             f"for is a mapping of names to lists, not {describe(value)}", value.mark, "write for: {planes: [64, 128]}"
@@ -74,6 +74,6 @@ def _for_lists(value: Value, variables: Mapping[str, Any]) -> dict[str, list[Any
         lists[key.text] = list(found)
     lengths = {name: len(values) for name, values in lists.items()}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-        raise bad(f"the lists of a for must be of one length, but {told}", value.mark)
+        shown = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise bad(f"the lists of a for must be of one length, but {shown}", value.mark)
     return lists

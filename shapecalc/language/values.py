@@ -60,12 +60,12 @@ def describe(value: Value) -> str:
     if isinstance(value, ListValue):
         return "a list"
     if value.value is None:
-        return "nothing"
+        return "null"
     return f"'{short(value.text)}'" if isinstance(value.value, str) else short(value.text)
 
 
 def trapped(message: str, scalar: Scalar, *, due: str) -> BadValueError:
-    """Return the error for a word that YAML parsers disagree about; `due` is a number, a word, or (nothing) either."""
+    """Return the error for a word that YAML parsers disagree about; `due` is a number, a word, or "" for either."""
     why, write, hint = scalar.trap.partition(": write ")
     if not write:
         return bad(message, scalar.mark, why=(why,))
@@ -80,7 +80,7 @@ def word(value: Value, what: str) -> str:
     """Return a value that must be a word or a name."""
     if not isinstance(value, Scalar) or value.value is None or value.text == "":
         raise bad(f"{what} must be a word, not {describe(value)}", value.mark)
-    if not value.quoted and value.trap and value.text.lower() not in _SWITCHES:  # y, no: words where words are expected
+    if not value.quoted and value.trap and value.text.lower() not in _SWITCHES:  # y, no: allowed as words
         raise trapped(f"{what} must be a word, not {describe(value)}", value, due="a word")
     if isinstance(value.value, bool):
         raise bad(
@@ -90,7 +90,7 @@ def word(value: Value, what: str) -> str:
 
 
 def evaluate(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
-    """Return the value of a scalar where a number is expected: itself, or that of its expression."""
+    """Return the value of a scalar that should be a number: itself, or the value of its expression."""
     if not isinstance(scalar.value, str):
         return scalar.value
     if scalar.text in variables and is_plain(scalar):
@@ -154,7 +154,7 @@ def _plain(value: Value, variables: Mapping[str, Any]) -> Any:  # noqa: PLR0911 
             return value.text
         if value.text in variables and is_plain(value):
             return variables[value.text]
-        if value.quoted:  # within {…}, YAML wants quotes around depths[0] and max(1, width)
+        if value.quoted:  # within {…}, YAML requires quotes around depths[0] and max(1, width)
             return _quoted(value, variables)
         if value.trap:
             due = "" if value.text.isidentifier() else "a number"
@@ -164,7 +164,7 @@ def _plain(value: Value, variables: Mapping[str, Any]) -> Any:  # noqa: PLR0911 
 
 
 def _quoted(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
-    """Return the value of a text in quotes: that of an expression of variables, or else the text."""
+    """Return the value of a text in quotes: of an expression of variables, or else the text."""
     if scalar.text.isidentifier() or scalar.text.isdigit():
         return scalar.text
     from shapecalc.language.expressions import ExpressionError, parse
@@ -191,7 +191,7 @@ def argument_value(value: Value, argument: Argument, variables: Mapping[str, Any
 
 
 def _at_its_place(error: LayerError, value: Value, raw: Any) -> Problem:
-    """Return the problem of a refused value: at its own location within a list, and with its expression."""
+    """Return the problem of an invalid value: at its own location within a list, and with its expression."""
     culprit, found = _culprit(value, raw, error.found) or (value, raw)
     problem = error.at(culprit.mark)
     if not isinstance(culprit, Scalar) or not isinstance(culprit.value, str) or isinstance(found, str):
@@ -201,7 +201,7 @@ def _at_its_place(error: LayerError, value: Value, raw: Any) -> Problem:
 
 
 def _culprit(value: Value, raw: Any, found: Any) -> tuple[Value, Any] | None:
-    """Return the part of a value that was read as the refused one, with that."""
+    """Return the part of a value that was read as the invalid one, with its raw value."""
     if isinstance(value, ListValue) and isinstance(raw, (list, tuple)):
         pairs = zip(value.items, raw, strict=False)
         return next((c for c in (_culprit(item, part, found) for item, part in pairs) if c), None)
@@ -249,8 +249,10 @@ def condition(value: Value, variables: Mapping[str, Any], what: str) -> bool:
         return _SWITCHES[value.text.lower()]
     found = evaluate(value, variables)
     if not isinstance(found, bool):
-        said = f"but {short(value.text)} is {show(found)}" if isinstance(value.value, str) else f"not {describe(value)}"
-        raise bad(f"{what} must be true or false, {said}", value.mark, "compare it with something: width > 0")
+        shown = (
+            f"but {short(value.text)} is {show(found)}" if isinstance(value.value, str) else f"not {describe(value)}"
+        )
+        raise bad(f"{what} must be true or false, {shown}", value.mark, "compare it with something: width > 0")
     return found
 
 
@@ -302,7 +304,7 @@ _TOLD = 8
 
 
 def items_within(values: Iterable[Any]) -> int:
-    """Return how many items the lists among values have, with those of the lists within them."""
+    """Return how many items the lists among values have, nested lists included."""
     waiting = [value for value in values if isinstance(value, (list, tuple))]
     count = 0
     while waiting:

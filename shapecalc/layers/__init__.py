@@ -1,7 +1,8 @@
 """The layer kinds, one family a file.
 
-A network uses a few of the families, and only those are loaded: `families` lists the words of each. The
-rest are loaded when they are asked for, by `KINDS` or by a word that is not in that list.
+A network uses a few of the families, and only those are loaded: `families` lists the names in each. The rest are loaded
+on demand, by `KINDS` or for a name that is not in that list.
+
 Safe to use from several threads: a family counts as loaded when its module is complete, which the import system waits
 for, and no kind is looked up in one that is not.
 """

@@ -1,4 +1,4 @@
-"""Hints on the input of a network that does not fit: the smallest that does, and the other layout."""
+"""Hints about the input of a network with shape errors: the smallest valid size, the other layout, a batch axis."""
 
 from __future__ import annotations
 
@@ -57,18 +57,18 @@ def _layout_doubt(graph: Graph) -> str:
         if shape.rank != _IMAGE_RANK or not _is_image(shape.sizes if shape.channels_last else shape.sizes[::-1]):
             continue
         if shape.channels_last:
-            read, layout, place, turned = "height × width × channels", CHW, "first", (*shape.sizes[1:], shape.sizes[0])
+            read, layout, end, turned = "height × width × channels", CHW, "first", (*shape.sizes[1:], shape.sizes[0])
         else:
-            read, layout, place, turned = "channels × height × width", HWC, "last", (shape.sizes[2], *shape.sizes[:2])
+            read, layout, end, turned = "channels × height × width", HWC, "last", (shape.sizes[2], *shape.sizes[:2])
         written = "x".join(map(str, turned))
-        return f"sizes are read as {read} here: write {written}, or layout: {layout} if the channels come {place}"
+        return f"sizes are read as {read} here: write {written}, or layout: {layout} if the channels come {end}"
     return ""
 
 
 def _batch_doubt(graph: Graph) -> str:
-    """Return a doubt whether the one input of a network is an image with a batch axis before it, in HWC of one image.
+    """Return a note that the one input of a network may be an image with a batch axis before it (in HWC: a batch of 1).
 
-    (In HWC, several images are as likely a clip.)
+    (In HWC, several images are as likely a video clip.)
     """
     shape, *others = graph.inputs.values()
     if others or shape.rank != _IMAGE_RANK + 1:
@@ -94,10 +94,10 @@ def _is_image(sizes: Sequence[Dim]) -> bool:
 
 
 def smallest_input(graph: Graph) -> str:
-    """Return in words how large the one input must be for the network to fit, as `…the smallest input is 259×259`.
+    """Return a hint on the smallest valid size of the one input, as `…the smallest input is 259×259`.
 
-    A square input stays one; of any other, the axes that are long enough keep their length. Nothing is returned where
-    nothing was found in bounded time, or where larger does not help.
+    A square input stays square; otherwise axes that are long enough keep their length. The hint is empty if no
+    size was found in bounded time, or if a larger one does not help.
     """
     maps = [name for name, shape in graph.inputs.items() if shape.rank > 1]
     if len(maps) != 1 or len(graph.nodes) > _MOST_NODES:
@@ -154,21 +154,21 @@ class _Trials:
             return ()
         if len(set(start)) == 1:
             size = self._bisected(large[0] // 2, large[0], lambda size: (size,) * len(start))
-            while self.problems((size,) * len(start)):  # large enough, but branches may not meet
+            while self.problems((size,) * len(start)):  # large enough, but merged branches may differ in size
                 size += 1
             return (size,) * len(start)
         for axis in range(len(start)):
             large = self._shortened(large, axis, start[axis])
         return () if self.problems(large) else large
 
-    def _shortened(self, large: tuple[int, ...], axis: int, least: int) -> tuple[int, ...]:
+    def _shortened(self, large: tuple[int, ...], axis: int, shortest: int) -> tuple[int, ...]:
         """Return sizes that are large enough with one axis as short as it may be, but no shorter than it was."""
 
         def with_size(size: int) -> tuple[int, ...]:
             return (*large[:axis], size, *large[axis + 1 :])
 
-        is_enough = self.is_large_enough(with_size(least))
-        return with_size(least if is_enough else self._bisected(least, large[axis], with_size))
+        is_enough = self.is_large_enough(with_size(shortest))
+        return with_size(shortest if is_enough else self._bisected(shortest, large[axis], with_size))
 
     def _bisected(self, low: int, high: int, sizes: Callable[[int], tuple[int, ...]]) -> int:
         """Return the minimum number that makes sizes large enough, between one that does not and one that does."""

@@ -11,7 +11,7 @@ __all__ = ["Answer"]
 
 
 class Answer:
-    """An answer that shows itself: `print(answer)`, a table in a notebook, Markdown, JSON, a data frame. Never changes.
+    """An answer that displays itself: `print(answer)`, a table in a notebook, Markdown, JSON, a data frame. Immutable.
 
     `drawn_by` is the function of `renderers` that draws it, after its module (`memory.draw_memory`); `table` is the
     list of `to_dict()` that is its table, for a data frame.
@@ -29,7 +29,7 @@ class Answer:
         return self.render()
 
     def render(self, format: str = "text", **options: Any) -> str:  # noqa: A002  (the option's own name)
-        """Return the answer as text, json, markdown, html, or what else it has; the options are those of its renderer.
+        """Return the answer as text, json, markdown, html, or another of its formats; options are the renderer's.
 
         Errors: `UsageError` for a format or an option that it does not have.
         """
@@ -38,7 +38,7 @@ class Answer:
         return show(self, format, **options)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the answer as the JSON contract has it."""
+        """Return the answer in the form of the JSON contract."""
         raise NotImplementedError
 
     def to_markdown(self, **options: Any) -> str:
@@ -49,7 +49,7 @@ class Answer:
         """Return the table of the answer as a pandas data frame, a column for each key of its JSON.
 
         Keys within keys are joined by dots: `arguments.kernel_size`. Errors: `MissingExtraError` without pandas,
-        `UsageError` for an answer that is no table.
+        `UsageError` for an answer without a table.
         """
         if not self.table:
             raise UsageError(Problem(f"{type(self).__name__} is no table", hint="to_dict() has all of it"))

@@ -23,7 +23,7 @@ _MOST = 100
 def unmet_expectations(report: Report, memory: Callable[[], int]) -> list[Problem]:
     """Return a problem for every expectation of the network's specification that is not met.
 
-    `memory` returns the bytes that the network takes; it is asked only where they are expected to be some.
+    `memory` returns the bytes that the network needs; it is called only if there is an expectation of them.
     """
     problems: list[Problem] = []
     outputs = report.outputs
@@ -39,8 +39,9 @@ def unmet_expectations(report: Report, memory: Callable[[], int]) -> list[Proble
             found = memory() if expectation.what == "memory" else _found(expectation.what, report, outputs)
         except KeyError as missing:
             name = missing.args[0]
-            hint = did_you_mean(name, names if expectation.what.startswith("layer.") else outputs)
-            problems.append(Problem(f"there is no {name}", expectation.mark, hint=hint))
+            sort, known = ("layer or block", names) if expectation.what.startswith("layer.") else ("output", outputs)
+            hint = did_you_mean(name, known)
+            problems.append(Problem(f"there is no {sort} {name}", expectation.mark, hint=hint))
             continue
         met = (
             expectation.expected.holds(found)
@@ -85,7 +86,7 @@ def _size(sizes: tuple[Any, ...]) -> str:
 
 
 def _found(what: str, report: Report, outputs: dict[str, tuple[Any, ...]]) -> Any:
-    """Return the figure of an expectation. Errors: `KeyError` for a name that is not there."""
+    """Return the figure of an expectation. Errors: `KeyError` for an unknown name."""
     if what.startswith("layer."):
         name, _, field = what.removeprefix("layer.").rpartition(".")
         line = report.line(name)

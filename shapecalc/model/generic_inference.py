@@ -1,7 +1,7 @@
 """Graph to sizes on any kind of number: constraints are collected as data, and raise nothing.
 
 `inference` works on ints, where a constraint that is not met is an error at once. Here the sizes may be symbols,
-columns or ints, and the constraints are handed on: symbols make assumptions of them, columns masks.
+columns or ints, and the constraints are returned: symbols assume them, columns mask by them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Condition", "GenericReport", "infer_generic", "size_on_any"]
 
 
 class Condition(NamedTuple):
-    """A constraint, and the index of the node that asks for it."""
+    """A constraint, and the index of the node that has it."""
 
     node: int
     constraint: Constraint
@@ -34,7 +34,7 @@ class Condition(NamedTuple):
 class GenericReport(NamedTuple):
     """The sizes of every layer of a graph, and their constraints.
 
-    Constraints between plain ints that are met are left out; one that is not is among the others.
+    Constraints between plain ints are left out if they are met.
     """
 
     graph: Graph
@@ -66,8 +66,9 @@ class GenericReport(NamedTuple):
 def infer_generic(graph: Graph, *, counts: bool = True, simplify: Callable[[Dim], Dim] | None = None) -> GenericReport:
     """Return the sizes of every layer of a graph whose sizes are of any kind of number, and their constraints.
 
-    Without `counts` only sizes are computed: parameters and MACs are 0. `simplify` is applied to every size before
-    anything is made of it.
+    Without `counts` only sizes are computed: parameters and MACs are 0. `simplify` is applied to every size before it
+    is used.
+
     Errors: `ShapeError` for what no number could fix: inputs with the wrong number of axes, a wrong number of inputs.
     """
     conditions: list[Condition] = []
@@ -75,10 +76,10 @@ def infer_generic(graph: Graph, *, counts: bool = True, simplify: Callable[[Dim]
 
     def size(index: int, node: Node, layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
         try:
-            found, asked = size_on_any(layer, inputs, counts=counts, simplify=simplify)
+            found, constraints = size_on_any(layer, inputs, counts=counts, simplify=simplify)
         except LayerError as error:
             raise ShapeError(problem_at(node, error)) from None
-        conditions.extend([Condition(index, constraint) for constraint in asked])
+        conditions.extend([Condition(index, constraint) for constraint in constraints])
         return found
 
     sizings = [sizing for sizing in walk(graph, size, problems) if sizing is not None]
@@ -97,7 +98,7 @@ def size_on_any(
     Errors: `LayerError` for what no number could fix.
     """
     check_inputs(layer, inputs)
-    asked = [constraint for constraint in layer.constraints(*inputs) if not _goes_without_saying(constraint)]
+    constraints = [constraint for constraint in layer.constraints(*inputs) if not _is_trivial(constraint)]
     output = layer.output(*inputs)
     outputs = (output,) if isinstance(output, Shape) else tuple(output)
     if simplify:
@@ -106,17 +107,17 @@ def size_on_any(
     for shape in outputs:
         if not any(shape is x for x in inputs):
             positive = [Constraint(1, UP_TO, size, "", "a size of the output") for size in shape.sizes]
-            asked += [constraint for constraint in positive if not _goes_without_saying(constraint)]
+            constraints += [constraint for constraint in positive if not _is_trivial(constraint)]
     if not counts:
-        return Sizing(inputs, outputs, {}, {}, 0, 0, 0, 0), asked
-    return counted(layer, inputs, output), asked
+        return Sizing(inputs, outputs, {}, {}, 0, 0, 0, 0), constraints
+    return counted(layer, inputs, output), constraints
 
 
 def _plainly(simplify: Callable[[Dim], Dim]) -> Callable[[Dim], Dim]:
     return lambda size: size if type(size) is int else simplify(size)
 
 
-def _goes_without_saying(constraint: Constraint) -> bool:
+def _is_trivial(constraint: Constraint) -> bool:
     left, right = constraint.left, constraint.right
     if left is right and constraint.relation != "<":
         return True
@@ -124,7 +125,7 @@ def _goes_without_saying(constraint: Constraint) -> bool:
 
 
 def _shared_weights(graph: Graph, sizings: Sequence[Sizing]) -> Iterator[Condition]:
-    """Yield that a layer and the one whose weights it shares have tensors of the same sizes."""
+    """Yield the conditions that a layer and the one whose weights it shares have tensors of the same sizes."""
     for index, (node, sizing) in enumerate(zip(graph.nodes, sizings, strict=True)):
         if node.shares < 0:
             continue
@@ -137,5 +138,5 @@ def _shared_weights(graph: Graph, sizings: Sequence[Sizing]) -> Iterator[Conditi
         for ours, others in zip(mine, theirs, strict=True):
             for a, b in zip(ours, others, strict=True):
                 constraint = Constraint(a, EQUAL, b, "size of its weights", "that of the weights it shares")
-                if not _goes_without_saying(constraint):
+                if not _is_trivial(constraint):
                     yield Condition(index, constraint)

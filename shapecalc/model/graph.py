@@ -1,6 +1,6 @@
-"""A network as a directed acyclic graph of layers, in the order of computation. Nothing in it ever changes."""
+"""A network as a directed acyclic graph of layers, in the order of computation. Immutable."""
 
-# No `from __future__ import annotations`: NamedTuple compiles each annotation that is text, at every start.
+# No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
 
 import operator
 from collections.abc import Callable
@@ -90,8 +90,8 @@ class Expectation(NamedTuple):
 class Graph(NamedTuple):
     """A network: named inputs, nodes in the order of computation, and the outputs.
 
-    `steps` says how much it took to write out, where that was work: at least one for each layer; `warnings` what is
-    odd about it and yet no error.
+    `steps` is the number of steps of its expansion, at least one for each layer; `warnings` is what is valid but
+    probably a mistake.
     """
 
     name: str
@@ -116,7 +116,7 @@ class Graph(NamedTuple):
         return dict(zip(names, self.outputs, strict=True))
 
     def name_of(self, reference: Reference) -> str:
-        """Return the name of what is referred to: `conv1`, `split1[1]`, `input`."""
+        """Return the name of a reference: `conv1`, `split1[1]`, `input`."""
         if reference.node < 0:
             return list(self.inputs)[-1 - reference.node]
         name = self.nodes[reference.node].name

@@ -1,7 +1,7 @@
 """Graph to Report: every layer's formulas applied, in the order of computation.
 
-A layer that does not fit is a `Problem`; what depends on it is left out, all else is still worked out, so that one
-run finds everything that is wrong. Layers alike with inputs alike are worked out once.
+A shape error is a `Problem`; layers that depend on it are left out, all others are still inferred, so that one run
+finds all errors. Equal layers with equal inputs are computed once.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "
     """Return the report of a network.
 
     `batch` multiplies MACs; `layout` (CHW or HWC) is how sizes are shown, the network's own by default.
-    Errors: `ShapeError` with every layer that does not fit, and the report of all that could be inferred.
+    Errors: `ShapeError` with every shape error, and the report of all layers that could be inferred.
     """
     sizings, problems = sizings_of(graph)
     layout = layout or graph.layout
     if not problems:
         return _report(graph, cast("list[Sizing]", sizings), batch, layout, convention)
-    from shapecalc.model.partial import inferred_part  # only where something does not fit
+    from shapecalc.model.partial import inferred_part  # only after a shape error
 
     part, known = inferred_part(graph, sizings)
     report = _report(part, known, batch, layout, convention)
@@ -97,10 +97,11 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
 def walk(
     graph: Graph, size: Callable[[int, Node, Layer, tuple[Shape, ...]], Sizing | None], problems: list[Problem]
 ) -> list[Sizing | None]:
-    """Return the results of `size` for every layer of a graph in turn: of its index, node and layer, and input shapes.
+    """Return the results of `size(index, node, layer, inputs)` for every layer of a graph, in order.
 
-    It is called once for equal layers with equal inputs, and not for one whose inputs are unknown; both are then None.
-    References to outputs that a layer has not, those of the network's outputs too, are added to the problems.
+    It is called once for equal layers with equal inputs, and not for a layer whose inputs are unknown (its result is
+    None). References to outputs that a layer does not have, those of the network's outputs too, are added to the
+    problems.
     """
     shapes = list(graph.inputs.values())
     sizings: list[Sizing | None] = []
@@ -172,7 +173,7 @@ def size_layer(layer: Layer, inputs: tuple[Shape, ...]) -> Sizing:
 
 
 def counted(layer: Layer, inputs: tuple[Shape, ...], output: Any) -> Sizing:
-    """Return the sizes and counts of a layer, where its output is known."""
+    """Return the sizes and counts of a layer whose output is known."""
     outputs = (output,) if isinstance(output, Shape) else tuple(output)
     weight_shapes, buffer_shapes = layer.weights(*inputs), layer.buffers(*inputs)
     weights, biases = count(weight_shapes)
@@ -182,7 +183,7 @@ def counted(layer: Layer, inputs: tuple[Shape, ...], output: Any) -> Sizing:
 
 
 def _with_hint(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> LayerError:
-    """Return the error of a constraint that is not met, with only those of its proposals that do fix the layer."""
+    """Return the error of a constraint that is not met, with only those of its proposals that fix the layer."""
     error = constraint.error()
     error.sides = (constraint.left, constraint.right)
     stated = [proposal for proposal in error.proposals if proposal.argument in layer.arguments]
@@ -219,7 +220,7 @@ def _would_do(layer: Layer, name: str, value: Any, inputs: tuple[Shape, ...]) ->
 
 
 def check_inputs(layer: Layer, inputs: Sequence[Shape]) -> None:
-    """Refuse inputs that are not as many as the layer expects, or whose axes are not as many as its name states.
+    """Check the number of inputs of a layer, and their numbers of axes against the rank in its name.
 
     Errors: `LayerError`.
     """
@@ -234,15 +235,15 @@ def check_inputs(layer: Layer, inputs: Sequence[Shape]) -> None:
 
 
 def _check_number(layer: Layer, found: int) -> None:
-    least, most = layer.inputs
-    if least <= found and (most is None or found <= most):
+    fewest, most = layer.inputs
+    if fewest <= found and (most is None or found <= most):
         return
-    if most == least:
-        due = count_noun(least, "input")
+    if most == fewest:
+        due = count_noun(fewest, "input")
     elif most is None:
-        due = f"at least {count_noun(least, 'input')}"
+        due = f"at least {count_noun(fewest, 'input')}"
     else:
-        due = f"{least} to {count_noun(most, 'input')}"
+        due = f"{fewest} to {count_noun(most, 'input')}"
     hint = "combine them with add or concat first" if most == 1 else ""
     raise LayerError(f"{layer.kind} expects {due}, but has {found}", hint=hint)
 
@@ -267,7 +268,7 @@ _IMAGE_CHANNELS = (1, 3, 4)
 
 
 def _without_batch(layer: Layer, x: Shape) -> str:
-    """Return the hint to leave out the first axis of an input: nothing where the layer would not fit without it."""
+    """Return the hint to remove the first axis of an input: empty if the layer would not fit without it either."""
     rest = x.without_first_axis()
     if not rest.sizes or not _fits(layer, rest):
         return ""
@@ -305,7 +306,7 @@ def _no_such_output(giver: Node, output: int, outputs: int) -> LayerError:
 
 
 def _shared_weights(graph: Graph, sizings: Sequence[Sizing | None]) -> list[Problem]:
-    """Return where a layer shares the weights of another whose tensors are of other sizes."""
+    """Return a problem for each layer that shares the weights of another whose tensors have other sizes."""
     problems = []
     for node, sizing in zip(graph.nodes, sizings, strict=True):
         owner = sizings[node.shares] if node.shares >= 0 else None

@@ -19,12 +19,12 @@ class Origin(Protocol):
 
     @property
     def name(self) -> str:
-        """How errors call it: the path of a file."""
+        """Its name in errors: the path of a file."""
 
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these variables and input sizes, of any kind of number, and all problems.
 
-        Sizes are in the layout of the origin, and the name "" is for the one input.
+        Sizes are in the layout of the origin, and the name "" stands for the only input.
         """
 
 
@@ -33,11 +33,11 @@ class NetworkLike(Protocol):
 
     @property
     def origin(self) -> Origin:
-        """Where it comes from."""
+        """The origin of the graph."""
 
     @property
     def graph(self) -> Graph:
-        """What was built of that."""
+        """The graph built from the origin, with the variables and inputs that are set."""
 
     @property
     def variables(self) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""The part of a network that could be inferred, where the rest does not fit, and the inputs of that."""
+"""The part of a network that could be inferred after a shape error, and the inputs of the layers with errors."""
 
 from __future__ import annotations
 
@@ -18,23 +18,22 @@ __all__ = ["given_to", "inferred_part", "is_made_of_others"]
 
 
 def inferred_part(graph: Graph, sizings: Sequence[Sizing | None]) -> tuple[Graph, list[Sizing]]:
-    """Return the graph of the layers whose sizes are known, and these sizes: of every branch up to its failure.
+    """Return the graph of the layers whose sizes are known, and these sizes: of every branch up to its shape error.
 
-    A layer is sized only where all its inputs are, so that no reference of the part leads out of it. A layer that
-    shares the weights of one that is not known counts them itself. Expectations are of the whole network, so the part
-    has none.
+    A layer is inferred only if all its inputs are, so all references stay within the part. A layer that shares the
+    weights of one that is not in it counts them itself. Expectations are of the whole network, so the part has none.
     """
     known = {index: sizing for index, sizing in enumerate(sizings) if sizing is not None}
-    place = {old: new for new, old in enumerate(known)}
+    new_index = {old: new for new, old in enumerate(known)}
 
     def moved(ref: Reference) -> Reference:
-        return ref if ref.node < 0 else Reference(place[ref.node], ref.output)
+        return ref if ref.node < 0 else Reference(new_index[ref.node], ref.output)
 
     nodes = []
     for index in known:
         node = graph.nodes[index]
         nodes.append(
-            node._replace(inputs=tuple([moved(ref) for ref in node.inputs]), shares=place.get(node.shares, -1))
+            node._replace(inputs=tuple([moved(ref) for ref in node.inputs]), shares=new_index.get(node.shares, -1))
         )
     outputs = {
         name: moved(ref)

@@ -1,6 +1,6 @@
 """The report of a network: a row for every layer, and the totals. Immutable; renderers draw it."""
 
-# No `from __future__ import annotations`: NamedTuple compiles each annotation that is text, at every start.
+# No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
 
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -38,7 +38,7 @@ class Sizing(NamedTuple):
 
 
 def own(node: Node, sizing: Sizing) -> Sizing:
-    """Return the counts of a layer: no weights or buffers where it shares another's, so that they count once."""
+    """Return the counts of a layer: no weights or buffers if it shares another's, so that they count once."""
     if node.shares < 0:
         return sizing
     return sizing._replace(weight_shapes={}, buffer_shapes={}, weights=0, biases=0, buffers=0)
@@ -59,8 +59,8 @@ class Row(NamedTuple):
     """One layer of a report. Counts are exact; MACs are for the whole batch, sizes are without the batch axis.
 
     `from_` names the inputs of the layer; a layer that shares another's weights (`shares` is its name) has none of its
-    own. `statistics` are the buffers that the convention in force counts into the parameters. `block` is the
-    index of the innermost block of the report that it stands in, or -1.
+    own. `statistics` are the buffers that the convention adds to the parameters. `block` is the index of the innermost
+    block of the report that contains it, or -1.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Row(NamedTuple):
 
     @property
     def block(self) -> int:
-        """The index of the innermost block that the layer stands in, or -1."""
+        """The index of the innermost block that contains the layer, or -1."""
         return self.node.block
 
     @property
@@ -131,7 +131,7 @@ class Row(NamedTuple):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The arguments in force, without those with an unremarkable default."""
+        """The effective arguments, without those at a common default."""
         shown: dict[str, Any] = self._layer.shown_arguments(self.sizing.inputs[0] if self.sizing.inputs else None)
         return shown
 
@@ -140,7 +140,7 @@ class Row(NamedTuple):
         return self.node.layer
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the layer as the JSON contract has it."""
+        """Return the layer in the form of the JSON contract."""
         return {
             "name": self.name,
             "kind": self.kind,
@@ -185,14 +185,14 @@ class ReportLine(NamedTuple):
 
 
 class Report(Answer):
-    """Sizes and counts of a whole network. Never changes.
+    """Sizes and counts of a whole network. Immutable.
 
     `report["fc1"]` is the row of a layer; `report.rows` all of them, in the order of computation; `report.total` the
     sums; `report.to_dict()` the JSON contract. `batch` is the number of samples that MACs are for; `layout` (CHW or
-    HWC) the one that sizes are shown in; `convention` is what params count (torch, keras).
+    HWC) the one that sizes are shown in; `convention` is how parameters are counted (torch, keras).
 
-    The report of a network that does not fit (`error.report`) is of the layers that could be inferred: its `problems`
-    are why it is not complete, `missing` is how many layers are not in it.
+    The report of a network with a shape error (`error.report`) has the layers that could be inferred: `problems` are
+    the errors, `missing` is the number of other layers.
     """
 
     drawn_by = "render"
@@ -344,11 +344,11 @@ class Report(Answer):
         if others:
             names = list(self.outputs)
             message = f"{self.name or 'the network'} has several outputs: {', '.join(names)}"
-            raise UsageError(Problem(message, hint=f'ask for one of them: net.infer()["{names[0]}"].out_features'))
+            raise UsageError(Problem(message, hint=f'use one of them: net.infer()["{names[0]}"].out_features'))
         return self.shape_of(ref.node, ref.output).elements
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as the JSON contract has it."""
+        """Return the report in the form of the JSON contract."""
         blocks = self._block_entries()
         return {
             "version": VERSION,

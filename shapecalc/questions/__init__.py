@@ -1,1 +1,1 @@
-"""The questions that can be asked of a network, a room each."""
+"""The questions about a network, one module or package each."""

@@ -1,4 +1,4 @@
-"""Networks side by side, and layer by layer what differs between two of them."""
+"""Networks side by side, and the differences between two of them, layer by layer."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ VERSION = 1
 """The version of both JSON contracts."""
 
 TOTALS = ("params", "macs", "buffers", "activations", "layers")
-"""What networks are compared by."""
+"""The totals by which networks are compared."""
 
 ADDED, REMOVED, CHANGED, SAME = "added", "removed", "changed", "same"
 
 _LONGEST_ALIGNED = 5_000
-"""Layers of a stretch that are aligned by likeness: beyond it, names alone decide."""
+"""The maximum number of layers of a stretch that are matched by kind: beyond it, only names decide."""
 
 
 def totals_of(report: Report) -> dict[str, Any]:
-    """Return the sums that a network is compared by."""
+    """Return the totals of a network."""
     sums = report.total
     activations = total(row.activations for row in report.rows)
     return dict(zip(TOTALS, (sums.params, sums.macs, sums.buffers, activations, len(report.rows)), strict=True))
 
 
 def kinds_of(report: Report) -> dict[str, dict[str, Any]]:
-    """Return for every kind of layer in a network how many there are, and their sums."""
+    """Return the number of layers of every kind in a network, and their sums."""
     kinds: dict[str, dict[str, Any]] = {}
     for row in report.rows:
         sums = kinds.setdefault(row.kind, dict.fromkeys(TOTALS, 0))
@@ -66,7 +66,7 @@ class Comparison(Answer, _ComparisonFields):
         return [kinds_of(report) for report in self.reports]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the comparison as the JSON contract has it."""
+        """Return the comparison in the form of the JSON contract."""
         first = self.totals[0]
         return {
             "version": VERSION,
@@ -86,7 +86,7 @@ class Comparison(Answer, _ComparisonFields):
 
 
 def ratio(value: int, to: int) -> float | None:
-    """Return a ratio; None where there is nothing to divide by."""
+    """Return a ratio; None for a divisor of 0."""
     return value / to if to else None
 
 
@@ -121,7 +121,7 @@ class Change(NamedTuple):
 
 
 def facts_of(row: Row | ReportLine) -> dict[str, Any]:
-    """Return the key that a layer, or a block, is compared by."""
+    """Return the keys by which a layer, or a block, is compared."""
     sums = row.total
     return {
         "name": row.name,
@@ -135,7 +135,7 @@ def facts_of(row: Row | ReportLine) -> dict[str, Any]:
 
 
 def _inside(row: Row | ReportLine) -> list[dict[str, Any]]:
-    """Return the keys of the layers of a block, with their names within it; empty for a layer."""
+    """Return those keys of the layers in a block, with their names within it; empty for a layer."""
     if not getattr(row, "is_block", False):
         return []
     return [{**facts_of(one), "name": one.name.removeprefix(row.name)} for one in getattr(row, "rows", ())]
@@ -148,7 +148,7 @@ class _DifferenceFields(NamedTuple):
 
 
 class Difference(Answer, _DifferenceFields):
-    """What differs between two networks: every layer of both, aligned, in order."""
+    """The differences between two networks: every layer of both, aligned, in order."""
 
     __slots__ = ()
     drawn_by = "difference.draw_difference"
@@ -167,7 +167,7 @@ class Difference(Answer, _DifferenceFields):
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the difference as the JSON contract has it: the layers that are the same are only counted."""
+        """Return the difference in the form of the JSON contract: unchanged layers are only counted."""
         sides = {"a": self.before, "b": self.after}
         return {
             "version": VERSION,
@@ -197,9 +197,9 @@ def _entry(change: Change) -> dict[str, Any]:
 
 
 def diff(before: Report, after: Report, depth: int | None = None) -> Difference:
-    """Return what differs between two networks, layer by layer; with a depth, collapsed blocks as a whole.
+    """Return the differences between two networks, layer by layer; with a depth, collapsed blocks as a whole.
 
-    Layers of the same name and kind are matched, in order; between those, layers of the same kind.
+    Layers with the same name and kind are matched, in order; between those, layers of the same kind.
     """
     if depth is None:
         return Difference(before, after, tuple(_aligned(before.rows, after.rows)))
@@ -218,7 +218,7 @@ def _aligned(before: Sequence[Row | ReportLine], after: Sequence[Row | ReportLin
 
 
 def _likened(before: Sequence[Row | ReportLine], after: Sequence[Row | ReportLine]) -> Iterator[Change]:
-    """Yield a stretch of layers whose names do not agree: those of a kind, in order, are taken for each other."""
+    """Yield a stretch of layers whose names do not agree: those of the same kind are matched in order."""
     if len(before) * len(after) > _LONGEST_ALIGNED**2:
         yield from [*(Change(row, None) for row in before), *(Change(None, row) for row in after)]
         return

@@ -1,8 +1,8 @@
 """A report as text: a terminal table, JSON, CSV, Markdown, LaTeX, HTML, a picture.
 
 Each format is one module of this folder, named as the format, with one function `draw(view) -> str`; it is imported
-when first used. What they draw is a `View`: the report at a depth, with the columns that were asked for. JSON alone
-draws the report itself: it is a contract, and always holds everything.
+when first used. They draw a `View`: the report at a depth, with the requested columns. Only JSON draws the report
+itself: it is a contract, and always contains everything.
 """
 
 from __future__ import annotations

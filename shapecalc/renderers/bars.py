@@ -14,7 +14,7 @@ _CELLS = 10
 
 
 def show_bar(share: Fraction, cells: int = _CELLS) -> str:
-    """Return a bar for a share from 0 to 1 of so many cells: any share but 0 is seen."""
+    """Return a bar for a share from 0 to 1 of a number of cells: any share above 0 is visible."""
     eighths = round(share * cells * 8)
     eighths = min(max(eighths, 1 if share else 0), cells * 8)
     return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()).ljust(cells)
@@ -28,5 +28,5 @@ def show_percent(share: Fraction) -> str:
 
 
 def show_share(share: Fraction, cells: int = _CELLS) -> str:
-    """Return a share as a bar and in percent; nothing to be seen for 0."""
+    """Return a share as a bar and in percent; empty for 0."""
     return f"{show_bar(share, cells)} {show_percent(share):>5}" if share else "–"

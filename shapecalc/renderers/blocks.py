@@ -1,6 +1,6 @@
-"""An answer as blocks (titles, tables, paragraphs, notes, lists, code), and the blocks as text, Markdown and HTML.
+"""An answer as blocks (titles, tables, paragraphs, notes, lists, code), and blocks as text, Markdown and HTML.
 
-An answer whose blocks are listed once has all three formats.
+One list of blocks has all three formats.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Code(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table: the columns whose indices are in `numbers` to the right, `total` under a rule at its end."""
+    """A table: the columns with indices in `numbers` are right-aligned, `total` is under a rule at its end."""
 
     headings: Sequence[str]
     lines: Sequence[TableLine]
@@ -97,7 +97,7 @@ def draw_blocks(blocks: Iterable[Block], format_: str, width: int | None = None,
 
 
 def check_format(format_: str, formats: Sequence[str]) -> None:
-    """Refuse a format that is not among those there are. Errors: `UsageError`, with the nearest."""
+    """Check that a format is one of these. Errors: `UsageError`, with the nearest."""
     if format_ not in formats:
         raise UsageError(Problem(f"there is no format {format_}", hint=did_you_mean(format_, formats)))
 

@@ -25,7 +25,7 @@ def draw_row(report: Report) -> str:
     several = "" if batch == 1 else f" × {batch:,} samples"
     entries = [("params", f"{row.params:,}", parts), ("MACs", f"{row.macs:,}", samples if row.macs else "")]
     if row.buffers:
-        entries.insert(1, ("buffers", f"{row.buffers:,}", "running statistics and the like, not trained"))
+        entries.insert(1, ("buffers", f"{row.buffers:,}", "running statistics and tables, not trained"))
     entries.append(
         (
             "bytes",

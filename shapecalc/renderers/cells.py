@@ -1,4 +1,4 @@
-"""How a value is written in a cell: for readers (separators, ×, KiB) and for machines (plain numbers, x, bytes)."""
+"""Notation of a value in a cell: for readers (separators, ×, KiB) and for machines (plain numbers, x, bytes)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _KIB = 1024
 
 
 class Sort(NamedTuple):
-    """A sort of value: how readers see it, how machines do, whether it is a number, and whether it adds up."""
+    """A type of value: its notation for readers and for machines, whether it is a number, and whether it adds up."""
 
     shown: Callable[[Any], str]
     plain: Callable[[Any], str]
@@ -92,7 +92,7 @@ def _show_argument(name: str, value: Any, sign: str) -> str:
 
 
 def shorten_axes(value: Any) -> Any:
-    """Return one number where all axes have the same: stride [2, 2] is 2, but a window of [3, 3] stays 3×3."""
+    """Return one number if all axes have the same: stride [2, 2] is 2, but a window of [3, 3] stays 3×3."""
     is_one = value and all(axis == value[0] for axis in value) and not isinstance(value, WindowSizes)
     return value[:1] if is_one else value
 

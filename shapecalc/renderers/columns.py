@@ -1,4 +1,4 @@
-"""The columns that a report can be shown with, in one table: another one is another entry."""
+"""The columns of a report, in one table: a further column is a further entry."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ __all__ = [
 ]
 
 BYTES_PER_NUMBER = 4
-"""Of the output bytes: elements as fp32."""
+"""Bytes per element of an output: fp32."""
 
 
 class Column(NamedTuple):
-    """One column: its heading, its doc, the sort of its values, and the values for lines of a report.
+    """One column: its heading, its doc, the type of its values, and the values for lines of a report.
 
     `values` sees all lines at once, so that a column may ask a question about the whole network (a receptive field).
     """
@@ -46,7 +46,7 @@ def _each(value: Callable[[ReportLine], Any]) -> Callable[[Report, Sequence[Repo
 
 
 def _argument(role: str) -> Callable[[Report, Sequence[ReportLine]], list[Any]]:
-    """Return the values of the argument in a role: a number for each axis; or a word; or nothing, without one."""
+    """Return the values of the argument with a role: a number for each axis; or a word; or empty without one."""
 
     def value(line: ReportLine) -> Any:
         layer = line.rows[0].node.layer if line.arguments else None
@@ -59,7 +59,7 @@ def _argument(role: str) -> Callable[[Report, Sequence[ReportLine]], list[Any]]:
 
 
 def _is_default(line: ReportLine, name: str, value: Any) -> bool:
-    """Tell whether an argument that is always shown stands at its default."""
+    """Return whether an argument that is always shown has its default."""
     layer = line.rows[0].node.layer
     argument = layer.arguments.get(name) if layer else None
     if argument is None or argument.default is REQUIRED:
@@ -73,7 +73,7 @@ def _arguments(line: ReportLine) -> dict[str, Any]:
 
 
 def _from(line: ReportLine) -> str:
-    """Return the inputs of a line: for a block, those of its layers that come from outside it."""
+    """Return the inputs of a line: for a block, the inputs from outside it."""
     if len(line.rows) == 1:
         return ", ".join(line.rows[0].from_)
     inside = {row.name for row in line.rows}
@@ -150,12 +150,12 @@ COLUMNS: dict[str, Column] = {
         _field("padding"),
     ),
 }
-"""Every column by its name, in the order in which they are documented and, where all are shown, shown."""
+"""Every column by its name, in the order of the documentation and of the table."""
 
 _BYTES = "the column of a layer is output_bytes; `shapecalc memory` reports the peak memory of the whole network"
 
 _NOT_A_COLUMN = {"memory": _BYTES, "memory_share": _BYTES.replace("output_bytes", "output_bytes_share")}
-"""Words that are not columns but often taken for one, with the hint for each."""
+"""Words that are often mistaken for columns, with the hint for each."""
 
 DEFAULT: tuple[str, ...] = ("name", "kind", "output", "weights", "biases", "params", "macs")
 """The columns of a format without a width."""
@@ -164,7 +164,7 @@ SHARES: tuple[str, ...] = ("name", "kind", "output", "params_share", "macs_share
 """The columns that show where parameters, MACs and the bytes of outputs are."""
 
 FIELDS: tuple[str, ...] = ("rf", "jump", "pad")
-"""The columns of receptive fields, which JSON can hold too."""
+"""The columns of receptive fields, which JSON can contain too."""
 
 
 def parse_columns(text: str) -> list[str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_comparison"]
 
 _FIGURES = {"params": "params", "macs": "MACs", "buffers": "buffers", "activations": "activations", "layers": "layers"}
-_SHARES = {"params": "share of params", "macs": "of the MACs"}
+_SHARES = {"params": "share of params", "macs": "share of MACs"}
 _GAP = 3
 _NAME_MOST = 24
 _KINDS_MOST = 8
@@ -50,7 +50,7 @@ def _labels(comparison: Comparison) -> list[str]:
 
 
 def _kinds(comparison: Comparison, what: str) -> list[str]:
-    """Return the kinds with a share, largest first; where there are many, `others` at the end."""
+    """Return the kinds with a share, largest first; if there are many, `others` at the end."""
     most: dict[str, float] = {}
     for kinds, sums in zip(comparison.kinds, comparison.totals, strict=True):
         for kind, values in kinds.items():
@@ -101,7 +101,7 @@ def _percent(value: int, whole: int) -> str:
 
 
 def _groups(labels: Sequence[str], columns: list[list[str]], width: int | None) -> list[list[list[str]]]:
-    """Return the networks side by side: the first, with as many others as there is room for."""
+    """Return the networks side by side: the first, with as many others as fit."""
     if width is None or len(columns) < 2:
         return [columns]
     first = columns[0]

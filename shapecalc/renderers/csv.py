@@ -1,7 +1,7 @@
 """A report as CSV: a row for every layer, numbers without separators, sizes as 55x55x96, output bytes as a number.
 
-Texts stand as the specification has them, but for what cannot be printed, and for what a spreadsheet would take for a
-formula: an apostrophe stands before a text that begins with = + - or @ and is not a number.
+Strings are as in the specification, except for unprintable characters, and an apostrophe before a string that begins
+with = + - or @ and is not a number: a spreadsheet would read it as a formula.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _OWN = ("name", "kind", "from", "input", "output", "kernel", "stride", "padding"
 def draw(view: View) -> str:
     """Return the report as CSV: a header of column names, then the lines.
 
-    All blocks are open unless a depth was given, and none is folded unless that was asked for.
+    All blocks are expanded unless a depth is given, and none is folded unless `fold` is true.
     """
     names = view.names(_OWN)
     lines = view.lines_at(view.depth if view.is_depth_given else None, folds=view.is_fold_asked and view.folds)

@@ -88,7 +88,7 @@ def _change(change: Change) -> list[TableLine]:
 
 
 def _differing_arguments(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the facts of a layer before and after, with only the arguments that changed."""
+    """Return the values of a layer before and after, with only the arguments that changed."""
     old, new = before["arguments"], after["arguments"]
     other = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     return (
@@ -111,7 +111,7 @@ def _cells(facts: dict[str, Any]) -> dict[str, str]:
 def _fitted(  # noqa: C901  (each step is a thing to do without)
     columns: list[str], lines: list[TableLine], width: int
 ) -> tuple[list[str], list[TableLine]]:
-    """Return the columns that fit: arguments are dropped first, or kinds where arguments are what changed."""
+    """Return the columns that fit: arguments are dropped first, or kinds if arguments changed."""
     table = [list(line.cells) for line in lines]
     for row in table:
         row[1] = shorten(row[1], _NAME_MOST)
@@ -122,7 +122,7 @@ def _fitted(  # noqa: C901  (each step is a thing to do without)
         return width - sum(map(max, widths, heads)) - _GAP * (len(widths) - 1)
 
     def left() -> int:
-        """Return the room left for the arguments."""
+        """Return the remaining width for the arguments."""
         return room() + max(cell_width(row[-1]) for row in table)
 
     changed = [row[-1] for row, line in zip(table, lines, strict=True) if line.cells[0] == "−" and row[-1]]

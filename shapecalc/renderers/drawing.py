@@ -1,7 +1,7 @@
-"""Tables of lines: one drawer of those for the terminal, and one each of the same in Markdown and HTML.
+"""Tables of lines: drawn for the terminal, in Markdown and in HTML.
 
-In colour they are drawn with rich, from `Text`, never markup. Without, and for thousands of lines, they are laid out
-here, which looks the same and takes a hundredth of the time.
+In colour they are drawn with rich, from `Text`, never markup. Without colour, and for thousands of lines, they are laid
+out here, which looks the same in a hundredth of the time.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ __all__ = [
 ]
 
 _WIDE_ENOUGH = 1_000_000
-"""Of a console: what is drawn was made to fit, and must not be cut here."""
+"""The width of a console that never cuts: tables are fitted before they are drawn."""
 
 _MANY = 2_000
-"""Lines of the longest table that rich draws: it takes half a millisecond for each."""
+"""The maximum number of lines that rich draws: it needs half a millisecond for each."""
 
 
 TABLE_STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
 _CELL_STYLE = "padding:0.1em 0.6em;text-align:"
 RULE_STYLE = "1px solid currentColor"
-"""Of tables in HTML: no colours of their own, so that they are read on any theme."""
+"""The rule of HTML tables: without a fixed colour, so that it is visible on any theme."""
 
 
 class TableLine(NamedTuple):
-    """One line of a table, and its style: bold, dim, red, green, yellow, or none. One without cells is empty."""
+    """One line of a table, and its style: bold, dim, red, green, yellow, or none. A line without cells is empty."""
 
     cells: Sequence[str]
     style: str = ""
@@ -60,9 +60,9 @@ def draw_lines(
     gap: int = 2,
     color: bool = False,
 ) -> str:
-    """Return a table: the columns whose indices are in `numbers` to the right, `total` under a rule at its end.
+    """Return a table: the columns with indices in `numbers` are right-aligned, `total` is under a rule at its end.
 
-    `styles` are the columns' own, for lines without one; `gap` is how many cells are between two columns.
+    `styles` are those of the columns, for lines without a style; `gap` is the number of cells between two columns.
     """
     heading, *rows = [[clean(cell) for cell in cells] for cells in (headings, *(line.cells for line in lines))]
     last = [clean(cell) for cell in total]
@@ -90,8 +90,8 @@ def _in_color(
     heading: Sequence[str], lines: Sequence[TableLine], total: Sequence[str], widths: Sequence[int],
     sides: Sequence[bool], styles: Sequence[str], gap: int,
 ) -> str:  # fmt: skip
-    """Return the table with the terminal's codes; rich gets the widths and pads nothing, which halves its work."""
-    from rich.box import SIMPLE  # what is not coloured does without rich
+    """Return the table with the terminal's codes; rich gets fixed widths and pads nothing, which halves its work."""
+    from rich.box import SIMPLE  # text without colour does not need rich
     from rich.table import Table
     from rich.text import Text
 
@@ -119,7 +119,7 @@ def _in_color(
 
 
 def _column(lines: Sequence[TableLine], index: int, lead: str, style: str) -> Text:
-    """Return a column of lines as one text: of many rows rich would lay out, and measure, every cell by itself."""
+    """Return a column of lines as one text: rich would lay out and measure each cell of many rows separately."""
     from rich.text import Text
 
     parts: list[tuple[str, str]] = []
@@ -152,7 +152,7 @@ def _without_ends(drawn: str) -> str:
 
 
 def draw_markdown(headings: Sequence[str], lines: Sequence[TableLine], *, numbers: Collection[int] = ()) -> str:
-    """Return a GitHub table; what is bold on a terminal is so here."""
+    """Return a GitHub table; bold lines are bold."""
     rule = ["---:" if index in numbers else ":---" for index in range(len(headings))]
     rows = [[_cell(cell, line.style) for cell in line.cells] for line in lines if line.cells]
     heads = [_cell(heading, "") for heading in headings]
@@ -167,7 +167,7 @@ def _cell(text: str, style: str) -> str:
 def draw_html(
     headings: Sequence[str], lines: Sequence[TableLine], *, total: Sequence[str] = (), numbers: Collection[int] = ()
 ) -> str:
-    """Return a table of HTML; what is bold on a terminal is so here, and what is dim paler."""
+    """Return a table of HTML; bold lines are bold, dim ones paler."""
     foot = [f'<tfoot style="border-top:{RULE_STYLE}">', html_row("th", total, numbers), "</tfoot>"] if total else []
     return "\n".join([
         f'<table style="{TABLE_STYLE}">',

@@ -23,7 +23,7 @@ def _size(field: Field) -> str:
 
 
 def show_jump(field: Field) -> str:
-    """Return the effective stride: how far the field moves per position; `≤` where branches differ."""
+    """Return the effective stride: how far the field moves per position; `≤` if branches differ."""
     return (str(field.jump) if field.aligned else f"≤{field.jump}") if field.jump else NOTHING
 
 
@@ -35,7 +35,7 @@ _SHOWN: dict[str, Callable[[Field], str]] = {"size": _size, "jump": show_jump, "
 
 
 def field_cells(report: Report, lines: Sequence[ReportLine], what: str) -> list[str]:
-    """Return a part of the receptive field (size, jump, padding) of every line: of a block, that of its last layer."""
+    """Return a part of the receptive field (size, jump, padding) of every line: for a block, that of its last layer."""
     fields = _fields_of(report)
     return [_cell(fields, line, _SHOWN[what]) for line in lines]
 
@@ -44,12 +44,12 @@ _last: list[Any] = []
 
 
 def keep_fields(fields: ReceptiveFields) -> None:
-    """Keep the fields of a report that is about to be drawn, so that they are not computed again."""
+    """Cache the fields of a report that is about to be drawn, so that they are not computed again."""
     _last[:] = [fields]
 
 
 def _fields_of(report: Report) -> ReceptiveFields:
-    """Return the fields of a report, which three columns need one after the other; safe with several threads."""
+    """Return the fields of a report, which three columns need; cached, and safe with several threads."""
     found: ReceptiveFields | None = next(iter(_last), None)
     if found is None or found.report is not report:
         found = ReceptiveFields(report)

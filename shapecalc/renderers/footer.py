@@ -1,4 +1,4 @@
-"""What stands under a report: the totals in words, the convention in force, and what was not counted."""
+"""The notes under a report: the totals in words, the convention, and what was not counted."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def footer(report: Report, columns: Sequence[str], closed: int = 0, depth: int |
 
 
 def opening(closed: int, depth: int) -> str:
-    """Return how the collapsed blocks, each shown as one line, can be expanded."""
+    """Return the note on how to expand the collapsed blocks, each shown as one line."""
     return f"{count_noun(closed, 'block')} collapsed; expand with --depth {depth + 1}"
 
 
 def incomplete(report: Report, *, totals: bool = True) -> str:
-    """Return how many layers could not be inferred, and what `totals` then cover; nothing for a complete report."""
+    """Return how many layers could not be inferred, and what `totals` then cover; empty for a complete report."""
     if report.is_complete:
         return ""
     layers = count_noun(len(report.rows) + report.missing, "layer")
@@ -89,7 +89,7 @@ def _shared(report: Report) -> str:
 
 
 def _shares(report: Report) -> list[tuple[str, str]]:
-    """Return pairs of user and owner of shared weights: blocks, where one shares all its weights with another."""
+    """Return pairs of user and owner of shared weights: blocks, if one shares all its weights with another."""
     with_weights = [row for row in report.rows if row.sizing.weight_shapes]
     owners = {row.name: row.shares for row in with_weights if row.shares}
     own = [row.name for row in with_weights if not row.shares] if owners else []

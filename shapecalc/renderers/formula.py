@@ -82,7 +82,7 @@ def _text(answer: Formulas, width: int) -> list[str]:
 
 
 def _folded(head: str, text: str, width: int) -> list[str]:
-    """Return a text in lines that fit a terminal, its head before the first."""
+    """Return a text in lines that fit a terminal, with its head before the first."""
     first, *rest = wrap(text, width - len(head))
     return [f"{head}{first}", *(f"{' ' * len(head)}{line}" for line in rest)]
 
@@ -100,7 +100,7 @@ def _wrapped(head: str, formula: str, width: int) -> Iterator[str]:
 
 
 def _terms(formula: str) -> list[str]:
-    """Return the terms of a sum, each with its sign; what stands in brackets is kept together."""
+    """Return the terms of a sum, each with its sign; brackets are kept together."""
     terms, depth = [""], 0
     for word in formula.split(" "):
         if word in "+−" and not depth:

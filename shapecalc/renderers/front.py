@@ -1,4 +1,4 @@
-"""The Pareto front of a sweep as a plot: every variant a dot, those of the front joined by a line.
+"""The Pareto front of a sweep as a plot: every variant is a dot, those of the front are joined by a line.
 
 Needs matplotlib.
 """
@@ -43,7 +43,7 @@ def check_picture(path: str) -> None:
 def draw_front(path: str, title: str, names: Sequence[str], cloud: Any, front: Any, labels: Sequence[str]) -> None:
     """Write the plot of two columns: `cloud` and `front` are points, `labels` the names of those on the front.
 
-    Errors: as `check_picture`, and `UsageError` where the file cannot be written.
+    Errors: as `check_picture`, and `UsageError` if the file cannot be written.
     """
     check_picture(path)
     import io
@@ -53,7 +53,7 @@ def draw_front(path: str, title: str, names: Sequence[str], cloud: Any, front: A
 
     picture = io.BytesIO()
     with mpl.rc_context({"text.usetex": False}), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of letters that its font has not, and of little room
+        warnings.simplefilter("ignore")  # about letters that are not in its font, and about little room
         figure = _drawn(title, names, cloud, front, labels)
         figure.savefig(picture, dpi=160, format=os.path.splitext(path)[1][1:].lower())
     write_file(path, picture.getvalue())
@@ -83,12 +83,12 @@ def _drawn(title: str, names: Sequence[str], cloud: Any, front: Any, labels: Seq
 
 
 def _safe(text: str, room: int) -> str:
-    """Return a text from a specification in a form that is safe in a plot, where it is not read as TeX either."""
+    """Return a text from a specification, safe for a plot: matplotlib does not read it as TeX."""
     return shorten(clean(text), room)
 
 
 def _dress(axes: Any, names: Sequence[str], cloud: Any, front: Any) -> None:
-    """Give the axes their names and scales."""
+    """Set the names and scales of the axes."""
     from matplotlib.ticker import EngFormatter
 
     sides = ((axes.xaxis, axes.set_xscale, axes.set_xlabel), (axes.yaxis, axes.set_yscale, axes.set_ylabel))
@@ -108,12 +108,12 @@ def _dress(axes: Any, names: Sequence[str], cloud: Any, front: Any) -> None:
 def _label(axes: Any, front: Any, labels: Sequence[str]) -> None:
     """Label the ends of the front, and its middle."""
     axes.figure.draw_without_rendering()  # so that the positions of the points are known
-    taken: list[float] = []
+    used: list[float] = []
     for index in sorted({0, len(front) // 2, len(front) - 1}) if len(front) else []:
         across, up = axes.transAxes.inverted().transform(axes.transData.transform(front[index]))
-        if any(abs(up - other) < _LINE_HEIGHT for other in taken):
+        if any(abs(up - other) < _LINE_HEIGHT for other in used):
             continue
-        taken.append(up)
+        used.append(up)
         axes.annotate(
             _safe(labels[index], _WIDE), front[index], xytext=(8 if across < 0.5 else -8, 0),
             textcoords="offset points", fontsize=8, color=_INK, parse_math=False, va="center",

@@ -1,4 +1,4 @@
-"""A report as an HTML fragment, as notebooks show it, without colours of its own; and the page of any fragment."""
+"""A report as an HTML fragment, as notebooks show it, without colours; and the page of any fragment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["draw", "draw_page"]
 
 _CAPTION = "caption-side:top;text-align:left;font-weight:bold;padding:0.3em 0.6em"
-_NOTES = "text-align:left;font-size:85%;opacity:0.75;padding:0.5em 0.6em;max-width:0"  # as wide as the columns make it
+_NOTES = "text-align:left;font-size:85%;opacity:0.75;padding:0.5em 0.6em;max-width:0"  # as wide as the columns
 
 
 def draw(view: View) -> str:
@@ -40,7 +40,7 @@ def draw(view: View) -> str:
 
 
 def draw_page(body: str, title: str) -> str:
-    """Return a whole page of HTML, light or dark as the system is."""
+    """Return a complete page of HTML, light or dark like the system."""
     return "\n".join([
         "<!doctype html>",
         '<html lang="en">',

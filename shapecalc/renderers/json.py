@@ -13,7 +13,7 @@ __all__ = ["draw", "write_contract"]
 
 
 def draw(report: Report, *, with_fields: bool = False, with_shares: bool = False, folded_at: int | None = None) -> str:
-    """Return the report as JSON, with the receptive field and the shares of every layer where they are asked for.
+    """Return the report as JSON, with the receptive field and the shares of every layer if requested.
 
     At the depth `folded_at` it also lists the blocks and layers that are repeated.
     """
@@ -51,7 +51,7 @@ def _entry(line: ReportLine) -> dict[str, Any]:
 
 
 def _part(number: int, whole: int) -> float:
-    """Return what part of a whole a number is, to six places."""
+    """Return the share of a number in a whole, to six decimal places."""
     return round(number / whole, 6) if whole else 0.0
 
 

@@ -187,6 +187,6 @@ def _spelled(value: Any) -> str:
 
 
 def _indented(text: str, width: int, indent: int = 2, start: str = "") -> list[str]:
-    """Return a text wrapped behind an indent, its first line behind `start`."""
+    """Return a text wrapped after an indent, its first line after `start`."""
     parts = wrap(text, max(width - indent, 20))
     return [f"{start:{indent}}{part}" if i == 0 else " " * indent + part for i, part in enumerate(parts)]

@@ -15,7 +15,7 @@ __all__ = ["draw"]
 
 
 def draw(view: View) -> str:
-    """Return the report as a `table` environment with the packages that it needs named above it.
+    """Return the report as a `table` environment, with a comment on the packages that it needs.
 
     Letters outside Latin (a Chinese name) need XeLaTeX or LuaLaTeX and a font that has them.
     """

@@ -1,4 +1,4 @@
-"""A list of things, such as the bundled networks, as a table that fits the terminal."""
+"""A list, such as that of the bundled networks, as a table that fits the terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["ListedNetwork", "draw_networks", "listing"]
 
 _GAP = 3
 _MINIMUM = 12
-"""Cells that are kept of a text that is cut."""
+"""The minimum width of a text that is cut."""
 
 
 class ListedNetwork(NamedTuple):
@@ -33,11 +33,11 @@ class ListedNetwork(NamedTuple):
     source: str
 
     def words(self) -> str:
-        """Return the text in which a word is searched."""
+        """Return the text that is searched for words."""
         return f"{self.name}\n{self.title}\n{self.family}\n{self.task}\n{self.source}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as the JSON contract has it."""
+        """Return the network in the form of the JSON contract."""
         return {**self._asdict(), "inputs": {name: list(sizes) for name, sizes in self.inputs.items()}}
 
 
@@ -63,10 +63,10 @@ def listing(
     cut: Collection[int] = (),
     width: int | None = None,
 ) -> Table:
-    """Return a table of texts: the columns whose indices are in `numbers` to the right.
+    """Return a table of texts: the columns with indices in `numbers` are right-aligned.
 
-    `width` is the terminal's columns; None is unlimited. A narrower one does without the columns `spare`, in that
-    order, and cuts those in `cut` and the last one; numbers and names are never cut or wrapped.
+    `width` is the terminal's columns; None is unlimited. On a narrower one the columns `spare` are left out, in that
+    order, and those in `cut` and the last one are cut; numbers and names are never cut or wrapped.
     """
     rows = [[clean(cell) for cell in row] for row in rows]
     widths = {

@@ -1,7 +1,7 @@
-"""Texts for a stream whose encoding has not all our characters: plainer ones that mean the same.
+"""Text for streams whose encoding lacks some characters: replaced by plainer ones with the same meaning.
 
 `x` for × in sizes, `*` for · in formulas, `floor()` and `ceil()` for brackets, `^2` for ², `->` for →: never a
-character that means something else. What stands in the columns of a table is replaced by as many cells as it takes.
+character that means something else. In the columns of a table replacements have the same width.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _WRITTEN = {
     "─": "-", "━": "-", "│": "|", "├": "+", "└": "+", "\N{NO-BREAK SPACE}": " ",
 }  # fmt: skip
 _COLUMNS = re.compile(r"\S {2,}\S")
-"""What tells a line of a table: a gap between two columns."""
+"""The mark of a table's line: a gap between two columns."""
 
 
 def write_plainer(text: str, encoding: str, format_: str = "text") -> str:
-    """Return a text whose every character the encoding has; the text itself where that is so already.
+    """Return a text with only characters of the encoding; the text itself if it has no others.
 
-    JSON, HTML and SVG have ways of their own to write any character, and Python's names must stay names.
+    JSON, HTML and SVG have their own escapes for any character, and Python's names must stay names.
     """
     missing = {c for c in set(text) if not c.isascii() and not _has(encoding, c)}
     if not missing:
@@ -68,7 +68,7 @@ def _line(line: str, missing: set[str]) -> str:
     if "→" in missing and not line.startswith(" "):
         line = re.sub(r"(?<=\S)( {2,}) (?=\S+( \S+)* → )", r"\1", line)  # sizes at the right end of a heading
     if "×" in missing:
-        line = re.sub(r"(?<=[a-z_])×(?=[^\W\d])", " x ", line)  # between names, which have letters of their own
+        line = re.sub(r"(?<=[a-z_])×(?=[^\W\d])", " x ", line)  # between names, where a bare x would be ambiguous
     if "√" in missing:
         line = re.sub(r"√(\w+)", r"sqrt(\1)", line)
     line = _POWER.sub(lambda found: _power(found[0], missing), line)
@@ -78,7 +78,7 @@ def _line(line: str, missing: set[str]) -> str:
 
 
 def _between_words(found: re.Match[str]) -> str:
-    """Return what stands for a dot between blanks: it separates, but for a product in brackets."""
+    """Return the replacement of a dot between blanks: it separates, except for a product in brackets."""
     before = found.string[: found.start()]
     return "*" if before.count("(") > before.count(")") else "|"
 
@@ -92,7 +92,7 @@ def _power(written: str, missing: set[str]) -> str:
 
 
 def _unknown(character: str) -> str:
-    """Return as many question marks as a character takes cells."""
+    """Return as many question marks as a character has cells."""
     from unicodedata import category, east_asian_width
 
     if category(character) in ("Mn", "Me"):
@@ -101,9 +101,9 @@ def _unknown(character: str) -> str:
 
 
 class PlainStream:
-    """A stream of text that takes any character, and writes plainer ones where its encoding has not the one."""
+    """A text stream that accepts any character, and writes plainer ones that its encoding has."""
 
-    encoding = "utf-8"  # of what it takes: click would go round a stream that cannot say so
+    encoding = "utf-8"  # of its input: click would bypass a stream with another encoding
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream

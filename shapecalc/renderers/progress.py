@@ -13,7 +13,7 @@ __all__ = ["progress"]
 
 @contextlib.contextmanager
 def progress(words: str, whole: int, *, start: int = 0, is_wanted: bool = True) -> Iterator[Callable[[int], None]]:
-    """Yield a function to call with how much of the whole is done.
+    """Yield a function to call with the amount that is done.
 
     The bar is shown on standard error, and removed at the end.
     """

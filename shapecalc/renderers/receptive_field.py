@@ -1,4 +1,4 @@
-"""Receptive fields: as a table of their own, and in words for one position."""
+"""Receptive fields: as a table, and in words for one position."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def draw_fields(
 
 
 class _FieldView(View):
-    """A report with the columns of receptive fields, and notes on them under it."""
+    """A report with the columns of receptive fields, and notes on them below."""
 
     def __init__(self, fields: ReceptiveFields, depth: int | str | None, width: int | None, color: bool) -> None:
         super().__init__(fields.report, depth=depth, width=width, color=color, fold=False)
@@ -103,8 +103,8 @@ def _described(field: Field) -> str:
     """Return one receptive field in words."""
     if not field.jump and field.sees_all:
         return f"all positions see the same {field.size}"
-    beside = " (and, through other branches, the whole axis)" if field.sees_all else ""
+    other_paths = " (and, through other branches, the whole axis)" if field.sees_all else ""
     moves = (
         f"effective stride {show_jump(field)}, padding {field.padding}" if field.jump else "the same for all positions"
     )
-    return f"receptive field {field.size}{beside}, {moves}"
+    return f"receptive field {field.size}{other_paths}, {moves}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Selection", "sortable"]
 
 _USUAL = "params"
-"""The column that `top` sorts by where none is given."""
+"""The default column that `top` sorts by."""
 
 _WORDS = {"macs": "MACs", "flops": "FLOPs"}
 
@@ -32,7 +32,7 @@ def sortable() -> list[str]:
 class Selection(NamedTuple):
     """A selection of lines of a report: kinds (none: all), a column to sort by, and how many to keep.
 
-    A column of counts sorts from the largest to the smallest, with a leading `+` the other way; one of texts
+    A column of counts sorts from the largest to the smallest, with a leading `+` the other way; one of strings
     alphabetically.
     """
 
@@ -42,12 +42,12 @@ class Selection(NamedTuple):
 
     @property
     def is_of_layers(self) -> bool:
-        """Whether single layers are selected, whatever block they are in."""
+        """Whether single layers are selected, inside blocks too."""
         return bool(self.kinds) or self.top is not None
 
     @property
     def column(self) -> str:
-        """The column to sort by; none where the order stays."""
+        """The column to sort by; empty to keep the order."""
         return self.sort.lstrip("+-").strip().lower() or (_USUAL if self.top is not None else "")
 
     def check(self) -> None:
@@ -77,7 +77,7 @@ class Selection(NamedTuple):
         return found[: self.top]
 
     def words(self, shown: int, whole: int) -> str:
-        """Return in words which of the lines are shown."""
+        """Return the note on which lines are shown."""
         parts = [f"{shown:,} of {whole:,} lines shown"]
         parts += [f"of kind{'s' if len(self.kinds) > 1 else ''} {', '.join(self.kinds)}"] if self.kinds else []
         if self.column:

@@ -1,4 +1,4 @@
-"""Legal and exact input sizes: axis by axis as text, as a table elsewhere."""
+"""Legal and exact input sizes: axis by axis as text, as a table in other formats."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _heading(entry: AxisSizes, *, named: bool) -> str:
 
 
 def _body(entry: AxisSizes) -> Iterator[tuple[str, str]]:
-    """Yield the facts of axes, each with its label; a line that continues the last one has none."""
+    """Yield the facts of axes, each with its label; a continuation line has none."""
     yield "legal", entry.legal.text()
     if not entry.legal.smallest:
         return
@@ -67,7 +67,7 @@ def _body(entry: AxisSizes) -> Iterator[tuple[str, str]]:
 
 
 def _verdict(entry: AxisSizes, size: int) -> list[str]:
-    """Return whether the given size is legal and exact, and else the nearest sizes that are."""
+    """Return whether the given size is legal and exact, or else the nearest sizes that are."""
     if size not in entry.legal:
         return [f"{size:,} is not legal: {_nearest(entry.legal.nearest(size))}"]
     if size in entry.exact:

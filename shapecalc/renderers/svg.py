@@ -1,4 +1,4 @@
-"""A report as a picture, for READMEs and slides: a card as wide as its text, light or dark as the system is."""
+"""A report as a picture, for READMEs and slides: a card as wide as its text, light or dark like the system."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 _SIZE = 13
-_CHARACTER = _SIZE * 0.605  # the advance of the monospaced fonts below; none of them is wider
+_CHARACTER = _SIZE * 0.605  # the maximum advance of the monospaced fonts below
 _LINE = 20
 _SMALL = 0.85
 _GAP = 2.5
@@ -79,7 +79,7 @@ def _body(grid: CellGrid, edges: Sequence[tuple[float, float]], inner: float) ->
 
 
 def _edges(grid: CellGrid) -> list[tuple[float, float]]:
-    """Return where every column begins and ends."""
+    """Return the start and the end of every column."""
     headings = [column.heading for column in grid.columns]
     edges = []
     x = 0.0

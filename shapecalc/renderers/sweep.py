@@ -1,4 +1,4 @@
-"""The rows of a sweep as a table, with a title above and what is left out below."""
+"""The rows of a sweep as a table, with a title above and a note on omitted rows below."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["ROWS_SHOWN", "draw_result", "draw_sweep"]
 
 ROWS_SHOWN = 40
-"""Rows of a sweep that are shown as text."""
+"""The maximum number of rows that are shown as text."""
 
 _NOTHING = "–"
 
 
 def draw_result(sweep: Sweep, format_: str = "text", width: int | None = None, *, color: bool = False) -> str:
-    """Return the rows of a sweep as a table; as text the first of very many."""
+    """Return the rows of a sweep as a table; as text only the first of very many."""
     shown = sweep.rows(slice(ROWS_SHOWN if format_ == "text" else None))
     notes = [_memory(sweep.grid.batch)]
     if len(sweep) > len(shown):
@@ -35,7 +35,7 @@ def draw_result(sweep: Sweep, format_: str = "text", width: int | None = None, *
 
 
 def draw_sweep(job: Job, wrong: Sequence[str], format_: str, width: int | None = None, *, color: bool = False) -> str:
-    """Return the rows that a sweep gathered; `wrong` says why the first invalid variant is invalid."""
+    """Return the rows that a sweep gathered; `wrong` is why the first invalid variant is invalid."""
     rows = job.result().rows(slice(job.shown))
     return _drawn(job.title(), rows, [*_footer(job, len(rows)), *wrong], format_, width, color=color)
 
@@ -49,7 +49,7 @@ def _drawn(
 
 
 def _table(rows: Sweep, width: int | None) -> Table:
-    """Return the rows with the settings that vary, and what each costs."""
+    """Return the rows with the settings that vary, and their costs."""
     grid = rows.grid
     names = [name for name, axis in grid.variables.items() if grid.shape[axis] > 1]
     varying = any(axis.is_input for axis in grid.axes)
@@ -67,7 +67,7 @@ def _table(rows: Sweep, width: int | None) -> Table:
 
 def _costs(row: dict[str, Any]) -> tuple[str, ...]:
     if not row["valid"]:
-        return (_NOTHING, _NOTHING, _NOTHING, "does not fit")
+        return (_NOTHING, _NOTHING, _NOTHING, "shape error")
     return (f"{row['params']:,}", f"{row['macs']:,}", show_bytes(row["memory"]), row["output"].replace("x", "×"))
 
 

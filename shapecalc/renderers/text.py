@@ -19,12 +19,12 @@ _WIDE = ("name", "kind", "input", "kernel", "stride", "padding", "output", "weig
          "output_bytes")  # fmt: skip
 _DROPPED = (("output_bytes",), ("kernel", "stride", "padding"), ("input",), ("biases",), ("weights",), ("kind",),
             ("macs", "flops"), ("output",))  # fmt: skip
-"""Groups of columns in the order in which a narrower terminal does without them."""
+"""Groups of columns in the order in which they are left out on a narrower terminal."""
 
 _MAYBE_EMPTY = frozenset({"kernel", "stride", "padding"})
 _GAP = 2
 _NAME_KEPT = 28
-"""Cells of a longer name that are kept before columns are dropped: longer ones are cut in the middle."""
+"""The minimum width of a longer name before columns are dropped: names are cut in the middle."""
 
 _NAME_LEAST = 8
 _STYLES = {"kind": "cyan", "params": "bold", "params_share": "blue", "macs_share": "green",
@@ -32,7 +32,7 @@ _STYLES = {"kind": "cyan", "params": "bold", "params_share": "blue", "macs_share
 
 
 def draw(view: View) -> str:
-    """Return the report as a table that fits the view's width, unless the columns were asked for by name."""
+    """Return the report as a table that fits the view's width, unless columns were requested by name."""
     names = _fitting(view)
     grid = view.grid(names)
     if view.width is not None and not view.asked:
@@ -55,7 +55,7 @@ def draw(view: View) -> str:
 
 
 def _fitting(view: View) -> list[str]:
-    """Return the columns: those asked for, or as many as fit the width, those that were added in any case."""
+    """Return the columns: the requested ones, or as many as fit the width, with added ones in any case."""
     if view.asked:
         return view.names()
     kept = [name for name in view.names(_WIDE) if name in view.added or not _is_idle(view, name)]
@@ -65,7 +65,7 @@ def _fitting(view: View) -> list[str]:
     own = [name for name in kept if name not in view.added]
     beside = _total([widths[name] for name in view.added]) + _GAP if view.added else 0
     fewest = _fewer(own, widths, view.width - beside)
-    if _total([widths[name] for name in fewest]) > view.width - beside:  # no use: the added ones go beyond the edge
+    if _total([widths[name] for name in fewest]) > view.width - beside:  # useless: the added ones are too wide
         fewest = _fewer(own, widths, view.width)
     return [name for name in kept if name in fewest or name in view.added]
 
@@ -80,7 +80,7 @@ def _fewer(names: list[str], widths: Mapping[str, int], room: int) -> list[str]:
 
 
 def _is_idle(view: View, name: str) -> bool:
-    """Tell whether a column has nothing to say of this network."""
+    """Return whether a column has no information for this network."""
     return name in _MAYBE_EMPTY and not any(view.cells(name))
 
 
@@ -91,7 +91,7 @@ def _natural_width(view: View, name: str) -> int:
 
 
 def _widths(grid: CellGrid) -> list[int]:
-    """Return the width of every column: of its widest cell."""
+    """Return the width of every column: that of its widest cell."""
     headings = [column.heading for column in grid.columns]
     return [max(map(cell_width, column)) for column in zip(headings, grid.totals, *grid.rows, strict=True)]
 
@@ -101,11 +101,11 @@ def _total(widths: Sequence[int]) -> int:
 
 
 def _with_short_names(grid: CellGrid, names: Sequence[str], width: int) -> CellGrid:
-    """Return the grid with the names cut in the middle where the table would be too wide."""
+    """Return the grid with the names cut in the middle if the table would be too wide."""
     widths = _widths(grid)
     if names[0] != "name" or _total(widths) <= width:
         return grid
     room = width - (_total(widths) - widths[0])
-    if room < _NAME_LEAST:  # no use: other columns are too wide
+    if room < _NAME_LEAST:  # useless: other columns are too wide
         room = _NAME_KEPT
     return grid._replace(rows=[(shorten(row[0], room), *row[1:]) for row in grid.rows])

@@ -24,16 +24,16 @@ _T = TypeVar("_T")
 __all__ = ["CellGrid", "View", "check_depth"]
 
 AUTO = "auto"
-"""The depth that expands as many levels of blocks as stay within a screenful."""
+"""The depth that expands as many levels of blocks as fit on a screen."""
 
 _SCREENFUL = 60
 _DEEPEST = 8
 SHARED = "shared"
-"""Shown for the parameters of a layer, or of a block, that uses those of another."""
+"""Shown for the parameters of a layer, or of a block, that shares those of another."""
 
 
 class CellGrid(NamedTuple):
-    """Cells as readers see them: a column's heading and sort, the rows, and the row of totals."""
+    """Cells as shown: the columns' headings and types, the rows, and the row of totals."""
 
     columns: list[Column]
     rows: list[tuple[str, ...]]
@@ -41,7 +41,7 @@ class CellGrid(NamedTuple):
 
 
 class View:
-    """A report as it was asked for. `asked` are the columns in place of a renderer's own, `added` those beside them."""
+    """A report with its options. `asked` are the columns instead of a renderer's own, `added` those in addition."""
 
     def __init__(  # noqa: PLR0913  (each is an option of its own)
         self,
@@ -86,7 +86,7 @@ class View:
 
     @property
     def lines(self) -> list[ReportLine]:
-        """The lines that are shown: all, the inputs first, or those that were selected."""
+        """The lines that are shown: all, the inputs first, or the selected ones."""
         return self.shown_of(self.all_lines)
 
     @property
@@ -106,7 +106,7 @@ class View:
         return lines
 
     def shown_of(self, items: Sequence[_T]) -> list[_T]:
-        """Return what is shown, of an item for each of all lines."""
+        """Return the items of the shown lines, from one item for each of all lines."""
         if self.selection is None:
             return list(items)
         if self._picked is None:
@@ -114,12 +114,12 @@ class View:
         return [items[index] for index in self._picked]
 
     def names(self, default: Sequence[str] = DEFAULT) -> list[str]:
-        """Return the columns to show, where `default` are a renderer's own."""
+        """Return the columns to show; `default` are a renderer's own."""
         own = SHARES if self.shares else self._operations(default)
         return self.asked or list(dict.fromkeys([*own, *self.added]))
 
     def _operations(self, names: Sequence[str]) -> list[str]:
-        """Return the columns with operations counted as they were asked for."""
+        """Return the columns with MACs or FLOPs, as requested."""
         return list(dict.fromkeys("flops" if name == "macs" and self.flops else name for name in names))
 
     def cells(self, name: str) -> list[str]:
@@ -138,7 +138,7 @@ class View:
         return self._cells[name]
 
     def sum(self, name: str) -> str:
-        """Return the sum of a column, or nothing where its values do not add up."""
+        """Return the sum of a column, or empty if its values do not add up."""
         self.cells(name)
         return self._sums[name]
 
@@ -162,7 +162,7 @@ class View:
         return " · ".join(word for word in words if word)
 
     def footer(self, names: Sequence[str]) -> list[str]:
-        """Return the totals and the convention in force, for a report shown with these columns."""
+        """Return the totals and the convention, for a report shown with these columns."""
         blocks = [line for line in self.lines if line.rows and line.is_block]
         names = [*names, "flops"] if self.flops else names
         notes = footer(self.report, names, sum(line.copies for line in blocks), self.depth)
@@ -189,7 +189,7 @@ def check_depth(depth: int | str | None) -> int | str | None:
 
 
 def _fitting_depth(report: Report) -> int | None:
-    """Return the maximum depth whose lines stay within a screenful; 1 (outermost blocks collapsed) where none does."""
+    """Return the maximum depth whose lines fit on a screen; 1 (outermost blocks collapsed) if none does."""
     if len(report.rows) <= _SCREENFUL:
         return None
     deepest = min(report.max_depth, _DEEPEST)

@@ -2,10 +2,10 @@
 
     bytes ──decoding──▶ text ──reading──▶ events ──assembly──▶ values        (objects, for Python's own dicts)
 
-A value is a `Scalar`, a `ListValue` or a `MapValue`; each knows the place that it was read from. Nothing that stands in
-the text can run code, recurse, or grow beyond the limits below. What is wrong is returned, all of it, not raised.
-This is the only part of shapecalc that knows YAML. Its plain words mean what YAML 1.2 says; a word that YAML parsers
-disagree about stays text and has a `trap`, a sentence for readers who expected something else.
+A value is a `Scalar`, a `ListValue` or a `MapValue`; each has the location that it was read from. No text can run code,
+recurse, or grow beyond the limits below. All problems are returned, not raised. This is the only part of shapecalc that
+uses YAML. Plain scalars follow YAML 1.2; one that YAML parsers disagree about stays a string and has a `trap`, a
+sentence for readers who expected something else.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
 def read_text(text: str | bytes, name: str) -> tuple[Value | None, list[Problem]]:
     """Read YAML (or JSON, which is YAML) and return its value and its problems.
 
-    The value is None where nothing could be read. `name` is the name of the text in errors, such as its file name.
+    The value is None if nothing could be read. `name` is the name of the text in errors, such as its file name.
     """
     source = Source(name)
     builder = TreeBuilder(source)
@@ -50,7 +50,7 @@ def read_text(text: str | bytes, name: str) -> tuple[Value | None, list[Problem]
 
 
 def read_object(obj: object, name: str = "<dict>") -> tuple[Value | None, list[Problem]]:
-    """Turn Python's own dicts, lists, texts and numbers into values; their marks name the path to them."""
+    """Convert Python dicts, lists, strings and numbers to values; their marks are paths within the object."""
     from shapecalc.source.objects import read_objects
 
     builder = TreeBuilder(Source(name))

@@ -1,4 +1,4 @@
-"""Values built from events, without recursion: counted, bounded, every mistake kept."""
+"""Values built from events, without recursion: counted, bounded, with every mistake recorded."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from shapecalc.source.values import At, ListValue, MapValue, Scalar, Value, shor
 __all__ = ["MAX_DEPTH", "MAX_VALUES", "StopReadingError", "TreeBuilder", "depth_problem"]
 
 MAX_DEPTH = 100
-"""How deep lists and mappings may be nested."""
+"""The maximum nesting of lists and mappings."""
 MAX_VALUES = 2_000_000
-"""The maximum number of values of a text, with those of its aliases."""
+"""The maximum number of values of a text, with its aliases expanded."""
 
 
 class StopReadingError(Exception):
@@ -50,7 +50,7 @@ class TreeBuilder:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        # The value of a refused key is read and ignored.
+        # The value of an invalid key is read and ignored.
         self.refused = Scalar(None, "", Mark(source, 0, 0))
         self.restart()
 
@@ -73,7 +73,7 @@ class TreeBuilder:
         self.total += 1
 
     def close(self) -> None:
-        """End the list or mapping that was begun last."""
+        """Close the list or mapping that was opened last."""
         frame = self.stack.pop()
         value: Value
         if frame.seen is None:
@@ -132,7 +132,7 @@ class TreeBuilder:
             frame.key = None
 
     def key(self, value: Value, frame: _Frame, seen: dict[str, Scalar]) -> Scalar:
-        """Return the value as a key, or `refused` where it cannot be one."""
+        """Return the value as a key, or `refused` if it cannot be one."""
         if value is self.refused:
             return self.refused
         if not isinstance(value, Scalar) or type(value.value) is not str or not value.text:
@@ -158,7 +158,7 @@ class TreeBuilder:
 
     def merged(self, frame: _Frame) -> list[tuple[Scalar, Value]]:
         """Return the pairs of a mapping with those that `<<` merges; keys of the mapping itself win."""
-        taken = set(frame.seen or ())
+        merged_keys = set(frame.seen or ())
         pairs: list[tuple[Scalar, Value]] = []
         for key, value in frame.contents:
             if key.text != "<<" or key.quoted:
@@ -170,8 +170,8 @@ class TreeBuilder:
                     self.problems.append(Problem(message, part.mark, hint="name a mapping, as in `<<: *name`"))
                     continue
                 for inner, given in part.pairs:
-                    if inner.text not in taken:
-                        taken.add(inner.text)
+                    if inner.text not in merged_keys:
+                        merged_keys.add(inner.text)
                         pairs.append((inner, given))
         return pairs
 

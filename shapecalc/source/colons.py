@@ -1,7 +1,7 @@
-"""An item that is a word alone, with keys below it: `- relu` and, under it, `name: act`.
+"""An item that is only a word, with keys below it: `- relu` and, under it, `name: act`.
 
-YAML has no meaning for that: it wants `- relu:`. There is only one that it can have, and nobody who writes it expects
-an error. So where a text is no YAML, the colons are put in, and it is read again.
+That is not valid YAML, which requires `- relu:`, but its meaning is clear. So if a text is not YAML, the colons are
+inserted, and it is read again.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _TEXT_FOLLOWS = re.compile(r"(?:^|[ :-])[|>][-+0-9]*[ \t\r]*(?:#.*)?$")
 
 
 def with_colons(text: str) -> str:
-    """Return a text with a `:` after each item that is a word alone and has keys below it, in its own column.
+    """Return a text with a `:` after each item that is only a word and has keys below it, in its own column.
 
-    No character before such a `:` moves, so that marks stay good. Texts after `|` and `>` are left as they are.
+    No character before such a `:` moves, so marks stay valid. Texts after `|` and `>` are left as they are.
     """
     lines = text.split("\n")
     waiting: tuple[int, re.Match[str]] | None = None

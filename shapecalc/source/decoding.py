@@ -1,4 +1,4 @@
-"""From bytes to text: what no YAML parser should read is refused here."""
+"""From bytes to text, without characters that no YAML parser should read."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import re
 from shapecalc.errors import Mark, Problem, Source
 from shapecalc.source.assembly import StopReadingError
 
-__all__ = ["MAX_BYTES", "UNREADABLE", "check_text", "decode", "place_of"]
+__all__ = ["MAX_BYTES", "UNREADABLE", "check_text", "decode", "mark_at"]
 
 MAX_BYTES = 64 * 2**20
-"""How long a text may be."""
+"""The maximum length of a text."""
 
 UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # YAML 1.1, section 4.1
 _TAG_DIRECTIVE = "(?:^|[\n\r\x85\u2028\u2029])%TAG"
 
 
 def decode(text: str | bytes, source: Source) -> str:
-    """Return a file's bytes as text. Errors: `StopReadingError` where they are none."""
+    """Return a file's bytes as text. Errors: `StopReadingError` if they are not text."""
     if len(text) > MAX_BYTES:
         size = f"{len(text) / 2**20:,.1f} MiB"
         hint = f"a specification is at most {MAX_BYTES // 2**20} MiB"
@@ -36,9 +36,9 @@ def decode(text: str | bytes, source: Source) -> str:
             ) from None
         start = error.start
         source.text = text.decode("utf-8-sig", "replace")
-        place = place_of(source, len(text[:start].decode("utf-8-sig")))
+        mark = mark_at(source, len(text[:start].decode("utf-8-sig")))
         message = f"the file is not UTF-8 text: it contains the byte 0x{text[start]:02X}"
-        raise StopReadingError(Problem(message, place, hint="save it as UTF-8")) from None
+        raise StopReadingError(Problem(message, mark, hint="save it as UTF-8")) from None
 
 
 def _binary(source: Source) -> Problem:
@@ -46,21 +46,21 @@ def _binary(source: Source) -> Problem:
 
 
 def check_text(source: Source) -> None:
-    """Refuse what no YAML parser should read."""
+    """Check for characters that no YAML parser should read. Errors: `StopReadingError`."""
     text = source.text
     if "\0" in text:
         raise StopReadingError(_binary(source))
     found = UNREADABLE.search(text)
     if found:
         message = f"the character U+{ord(found[0]):04X} is not allowed in YAML"
-        raise StopReadingError(Problem(message, place_of(source, found.start()), hint="remove it"))
+        raise StopReadingError(Problem(message, mark_at(source, found.start()), hint="remove it"))
     found = re.search(_TAG_DIRECTIVE, text) if "%TAG" in text else None
-    if found:  # reading these takes the square of their number
+    if found:  # reading these takes quadratic time
         message = "a `%TAG` directive is not read: a specification is plain values"
-        raise StopReadingError(Problem(message, place_of(source, found.end() - 1), hint="remove the line"))
+        raise StopReadingError(Problem(message, mark_at(source, found.end() - 1), hint="remove the line"))
 
 
-def place_of(source: Source, offset: int) -> Mark:
+def mark_at(source: Source, offset: int) -> Mark:
     """Return the mark of the character at an offset of the text."""
     lines = (source.text[:offset] + "x").splitlines()
     return Mark(source, len(lines), len(lines[-1]))

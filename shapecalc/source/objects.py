@@ -1,4 +1,4 @@
-"""From Python's own dicts, lists, texts and numbers to values."""
+"""From Python dicts, lists, strings and numbers to values."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def read_objects(obj: object, builder: TreeBuilder) -> None:
 
 
 class _BadKey(NamedTuple):
-    """A placeholder for a key of a dict that is not a text."""
+    """A placeholder for a key of a dict that is not a string."""
 
     kind: str
 
@@ -76,8 +76,8 @@ def _pairs(value: Mapping[Any, object], path: str) -> Iterator[tuple[str, object
 
 def _object_scalar(value: object, mark: Mark, builder: TreeBuilder) -> Scalar:
     if isinstance(value, _BadKey):
-        message = f"a key is a text, not a value of type `{value.kind}`"
-        builder.problems.append(Problem(message, mark, hint="write the key as a text"))
+        message = f"a key is a string, not a value of type `{value.kind}`"
+        builder.problems.append(Problem(message, mark, hint="write the key as a string"))
         return builder.refused
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()  # a number of numpy, or of a similar library
@@ -88,13 +88,13 @@ def _object_scalar(value: object, mark: Mark, builder: TreeBuilder) -> Scalar:
     if word is not None:
         return word
     kind = type(value).__name__
-    hint = "give a dict, a list, a text, a number, a bool or None"
+    hint = "give a dict, a list, a string, a number, a bool or None"
     builder.problems.append(Problem(f"a value of type `{kind}` is not allowed in a specification", mark, hint=hint))
     return Scalar(None, kind, mark)
 
 
 def _object_word(value: object, mark: Mark) -> Scalar | None:
-    """Return a number, a bool or None as YAML would write it; None for anything else."""
+    """Return a number, a bool or None as a scalar, as YAML writes it; None for anything else."""
     if value is None:
         return Scalar(None, "null", mark)
     if isinstance(value, bool):

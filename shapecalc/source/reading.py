@@ -1,4 +1,4 @@
-"""From text to values: the events of a YAML text, fed to the builder. This is where yaml is imported."""
+"""From text to values: the events of a YAML text, passed to the builder. This module imports yaml."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _WORDS_KEPT = 4096
 
 
 def read_events(source: Source, builder: TreeBuilder) -> None:
-    """Feed the events of a YAML text to the builder."""
+    """Pass the events of a YAML text to the builder."""
     import yaml  # only when YAML is read: it costs start-up time
 
     try:
         try:
             _feed(yaml, source.text, builder)
         except yaml.MarkedYAMLError:
-            from shapecalc.source.colons import with_colons  # only for what is no YAML as it stands
+            from shapecalc.source.colons import with_colons  # only for text that is not valid YAML
 
             text = with_colons(source.text)
             if text == source.text:
@@ -73,7 +73,7 @@ def _nesting_problem(error: MarkedYAMLError, builder: TreeBuilder) -> Problem | 
     """Return the problem of a text that is nested too deep up to where yaml stopped; None for any other.
 
     yaml reads ahead, and may have a limit of nesting of its own: it can stop before the builder has seen how deep the
-    text is. What stands before that is read again, by itself, and only its depth is counted.
+    text is. The text before that is read again, separately, and only its depth is counted.
     """
     import yaml
 
@@ -120,7 +120,7 @@ def _new_scalar(event: Any, text: str, builder: TreeBuilder) -> Scalar:
 
 
 def check_characters(text: str, mark: Mark, builder: TreeBuilder) -> None:
-    """Refuse what an escape such as "backslash e" can bring into a text: it would reach the reader's terminal."""
+    """Check for control characters from escapes such as "backslash e", which would reach the user's terminal."""
     found = UNREADABLE.search(text)
     if found:
         message = f"the text contains the control character U+{ord(found[0]):04X}"
@@ -128,7 +128,7 @@ def check_characters(text: str, mark: Mark, builder: TreeBuilder) -> None:
 
 
 def _check_tabs(event: Any, builder: TreeBuilder) -> None:
-    """Refuse a plain text that goes on in a line indented with tabs: it was to be a line of its own."""
+    """Check for plain text that continues in a line indented with tabs: it was meant as a separate line."""
     for line in range(event.start_mark.line + 2, event.end_mark.line + 2):
         tabs = tabs_problem(builder.source, line)
         if tabs:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Mark, Problem, Source
-from shapecalc.source.decoding import place_of
+from shapecalc.source.decoding import mark_at
 from shapecalc.source.values import short
 
 if TYPE_CHECKING:
@@ -26,19 +26,19 @@ def tabs_problem(source: Source, number: int) -> Problem | None:
 
 
 def _mark_of(mark: Any, source: Source) -> Mark:
-    """Return a mark of yaml as ours; one after the last line moves to the end of the text."""
+    """Return a mark of yaml as a `Mark`; one after the last line moves to the end of the text."""
     line, column = mark.line + 1, mark.column + 1
     if not source.line(line):
         written = source.text.rstrip()
         if source.text[: len(written)].count("\n") < line - 1:
-            return place_of(source, max(0, len(written) - 1))
+            return mark_at(source, max(0, len(written) - 1))
     return Mark(source, line, column)
 
 
 def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: PLR0911  (one for each mistake)
     """Return yaml's error in plain words."""
-    place = error.problem_mark or error.context_mark
-    mark = _mark_of(place, source) if place else Mark(source, 0, 0)
+    found = error.problem_mark or error.context_mark
+    mark = _mark_of(found, source) if found else Mark(source, 0, 0)
     begin = _mark_of(error.context_mark, source) if error.context_mark else mark
     tabs = tabs_problem(source, mark.line)
     if tabs:
@@ -65,13 +65,13 @@ _WHOLE = re.compile(r"\s*(- |[\w.-]+:(\s|$))")  # a line that is right in itself
 
 
 def _slip_above(mark: Mark, source: Source) -> Problem | None:
-    """Return the problem of the line above, where a key lacks its colon; None where it does not."""
+    """Return the problem of a key without a colon in the line above; None for any other line."""
     line, above = source.line(mark.line), source.line(mark.line - 1)
     indent, word = re.match(r"\s*", line), re.match(r"\s*[\w-]+", above)
     if not word or not indent or ":" in above or len(above) - len(above.lstrip()) != indent.end():
         return None
-    place = Mark(source, mark.line - 1, indent.end() + 1, word.end() - indent.end())
-    return Problem("a `:` is missing after this", place, hint="write `key: value`, with a space after the `:`")
+    found = Mark(source, mark.line - 1, indent.end() + 1, word.end() - indent.end())
+    return Problem("a `:` is missing after this", found, hint="write `key: value`, with a space after the `:`")
 
 
 def _character(mark: Mark) -> str:

@@ -66,7 +66,7 @@ class MapValue(_Located):
         self._index: dict[str, Value] | None = None
 
     def get(self, key: str) -> Value | None:
-        """Return the value of a key, or None where there is no such key."""
+        """Return the value of a key, or None if there is no such key."""
         if self._index is None:
             self._index = {scalar.text: value for scalar, value in self.pairs}
         return self._index.get(key)
@@ -84,6 +84,6 @@ Value: TypeAlias = Scalar | ListValue | MapValue
 
 
 def short(text: str) -> str:
-    """Return a text as one line that a message can hold."""
+    """Return a text as one line, short enough for a message."""
     line = " ".join(text.split())
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"

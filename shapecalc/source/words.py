@@ -1,4 +1,4 @@
-"""The meaning of a plain word: that of YAML 1.2, with a trap where YAML parsers disagree."""
+"""The meaning of a plain scalar: that of YAML 1.2, with a trap where YAML parsers disagree."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 __all__ = ["MAX_DIGITS", "long_trap", "resolve"]
 
 MAX_DIGITS = 40
-"""How many digits an integer may have."""
+"""The maximum number of digits of an integer."""
 
 
 def _words() -> dict[str, tuple[float | str | None, str]]:

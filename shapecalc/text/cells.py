@@ -9,7 +9,7 @@ PROSE = 100
 
 _COMBINING = frozenset({"Mn", "Me"})
 _OWN = dict.fromkeys(map(ord, "×–−·…≤─█▏▎▍▌▋▊▉"))
-"""Frequent characters of tables besides ASCII, each of one cell."""
+"""Frequent non-ASCII characters of tables, each one cell wide."""
 
 
 def cell_width(text: str) -> int:
@@ -22,7 +22,7 @@ def cell_width(text: str) -> int:
 
 
 def shorten(text: str, room: int) -> str:
-    """Return a text with its middle left out, where it is wider than the room."""
+    """Return a text with its middle left out if it is wider than the room."""
     if cell_width(text) <= room:
         return text
     room = max(room, 1)
@@ -36,7 +36,7 @@ def shorten(text: str, room: int) -> str:
 
 
 def cut_off(text: str, room: int) -> str:
-    """Return a text with its end left out, where it is wider than the room."""
+    """Return a text with its end left out if it is wider than the room."""
     if cell_width(text) <= room:
         return text
     while cell_width(text) > room - 1:
@@ -45,9 +45,9 @@ def cut_off(text: str, room: int) -> str:
 
 
 def wrap(text: str, room: int | None, hang: int = 0) -> list[str]:
-    """Return a text in lines of at most `room` cells, broken between words where that can be.
+    """Return a text in lines of at most `room` cells, broken between words where possible.
 
-    The lines after the first are indented by `hang`: so that the end of a name does not look like a line of its own.
+    The lines after the first are indented by `hang`, so that the end of a name does not look like a separate line.
     """
     if room is None or cell_width(text) <= room:
         return [text]
@@ -56,7 +56,7 @@ def wrap(text: str, room: int | None, hang: int = 0) -> list[str]:
         rest = wrap(" ".join(rest), max(room - hang, 1)) if rest else []
         return [first, *[" " * hang + part for part in rest]]
     lines = [""]
-    piece = max(room // 2, 1)  # of a word that is too long: even of wide characters, it has room
+    piece = max(room // 2, 1)  # of a word that is too long: it fits even with wide characters
     words = [word if cell_width(word) <= room else _split(word, piece) for word in text.split(" ")]
     for word in " ".join(words).split(" "):
         longer = f"{lines[-1]} {word}" if lines[-1] else word

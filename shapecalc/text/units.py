@@ -43,16 +43,16 @@ _MOST = 10**30
 def read_whole(text: str) -> int | None:
     """Return the whole number of a text in plain digits, with or without space around it; None for any other.
 
-    `int` alone accepts more: `+3`, `1_000`, digits of other scripts; and does not accept very long numbers.
+    `int` accepts more: `+3`, `1_000`, digits of other scripts; and does not accept very long numbers.
     """
     text = text.strip(" ")
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
 def read_sizes(text: str) -> list[int] | None:
-    """Return the sizes of `3x224x224`, `3×224×224` or `3,224,224`; None where the text is not that.
+    """Return the sizes of `3x224x224`, `3×224×224` or `3,224,224`; None for any other text.
 
-    Nor is `1,024` two sizes: a leading zero is that of a number with separators.
+    `1,024` is not two sizes: a leading zero means a number with separators.
     """
     parts = re.split("[x×X,]", text)
     sizes = [None if re.fullmatch(" *0[0-9].*", part) else read_whole(part) for part in parts]
@@ -109,7 +109,7 @@ def parse_bytes(given: Any, what: str = "the budget") -> int:
         raise UsageError(Problem(f"{what} is not a number of bytes: {given!r}", hint=hint))
     amount = _exactly(found[1], unit)
     if amount < 1:
-        raise UsageError(Problem(f"{what} is nothing: {given!r}", hint="give at least 1 byte"))
+        raise UsageError(Problem(f"{what} is less than 1 byte: {given!r}", hint="give at least 1 byte"))
     return amount
 
 

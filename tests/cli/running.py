@@ -64,7 +64,7 @@ def run(*arguments, text: str | bytes = b"", columns: int = 0, color: bool = Fal
 
 
 def as_xml(text: str) -> str:
-    """A page of HTML, or a fragment, as a reader of XML takes it."""
+    """A page of HTML, or a fragment, as XML."""
     body = re.sub(r"<(br|meta [^>]*)>", r"<\1/>", text.removeprefix("<!doctype html>\n"))
     return body if body.startswith(("<html", "<svg")) else f"<body>{body}</body>"
 
@@ -77,7 +77,7 @@ def commands() -> dict[str, click.Command]:
 
 
 def formats_of(name: str) -> list[str]:
-    """The choices of a command's --format; of one without, none but the empty name."""
+    """The choices of a command's --format; the empty name for a command without."""
     command = commands()[name]
     if isinstance(command, click.Group):
         command = command.get_command(click.Context(command), "conv")

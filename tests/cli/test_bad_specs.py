@@ -15,7 +15,7 @@ SPECS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def error_text(spec: str) -> str:
-    """Return the text of the error that a specification is answered with."""
+    """Return the error text of a specification."""
     try:
         shapecalc.load(spec).check()
     except ShapecalcError as error:
@@ -31,18 +31,18 @@ SLOW = {"repeat_too_often_within"}
 )
 def test_error_text(name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(FOLDER)
-    told = error_text(f"{name}.yaml") + "\n"
+    printed = error_text(f"{name}.yaml") + "\n"
     file = FOLDER / f"{name}.txt"
     if request.config.getoption("--renew"):
-        file.write_text(told, encoding="utf-8")
-    assert told == file.read_text(encoding="utf-8")
+        file.write_text(printed, encoding="utf-8")
+    assert printed == file.read_text(encoding="utf-8")
     ran = run("check", f"{name}.yaml")
-    assert (ran.status, ran.err) == (1, told)
+    assert (ran.status, ran.err) == (1, printed)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SPECS)
-def test_every_error_says_where_and_what(name: str) -> None:
+def test_every_error_has_a_location_and_a_message(name: str) -> None:
     text = (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
     for problem in text.rstrip("\n").split("\n\n"):
         place, _, headline = problem.splitlines()[0].partition(": ")
@@ -52,5 +52,5 @@ def test_every_error_says_where_and_what(name: str) -> None:
         assert not headline.endswith("."), problem
 
 
-def test_every_text_has_its_specification() -> None:
+def test_every_golden_text_has_a_specification() -> None:
     assert sorted(path.stem for path in FOLDER.glob("*.txt")) == SPECS

@@ -19,7 +19,7 @@ from shapecalc.language.schema import specification_schema
 GOOD = "name: good\ninput: 3x8x8\nlayers: [relu]\nexpect: {params: 0, output: 3x8x8}\n"
 
 
-def test_one_line_a_file(tmp_path):
+def test_one_line_per_file(tmp_path):
     good, bad, none = tmp_path / "good.yaml", tmp_path / "bad.yaml", tmp_path / "none.yaml"
     good.write_text(GOOD)
     bad.write_text(GOOD.replace("params: 0", "params: 7"))
@@ -43,7 +43,7 @@ def test_one_line_a_file(tmp_path):
         ("macs: 1", "macs is 0, expected 1"),
         ("layers: 2", "layers is 1, expected 2"),
         ("outputs: {relu1: 3x1x8}", "outputs.relu1 is 3×8×8, expected 3×1×8"),
-        ("outputs: {relu2: 3x1x8}", "there is no relu2"),
+        ("outputs: {relu2: 3x1x8}", "there is no output relu2"),
         ("layer: {relu1: {output: 1}}", "layer.relu1.output is 3×8×8, expected 1"),
         ("layer: {relu: {params: 1}}", "did you mean relu1?"),
         ("parms: 1", "did you mean params?"),
@@ -62,7 +62,7 @@ def test_expectations_of_a_block():
     assert run("check", "-", text=text % 45).status == 1
 
 
-def test_for_machines(tmp_path):
+def test_json(tmp_path):
     bad = tmp_path / "bad.yaml"
     bad.write_text("input: 3x8x8\nlayers:\n- relu\n- convv: 3\n")
     found = json.loads(run("check", bad, "--format", "json").out)
@@ -78,7 +78,7 @@ def test_for_machines(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_whole_zoo():
+def test_check_all_bundled_specifications():
     ran = run("check", "--all")
     assert ran.status == 0, ran.out + ran.err
     assert all(line.startswith("ok") for line in ran.out.splitlines())
@@ -88,7 +88,7 @@ SCHEMA = specification_schema()
 
 
 @pytest.mark.slow
-def test_the_schema_is_one():
+def test_the_schema_is_a_valid_json_schema():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
@@ -97,7 +97,7 @@ def test_the_command_prints_the_schema():
 
 
 @pytest.mark.parametrize("path", some(sorted({path for path, _ in bundled_members()}), 12))
-def test_bundled_specifications_are_of_the_schema(path):
+def test_bundled_specifications_are_valid_by_the_schema(path):
     with open(path, encoding="utf-8") as stream:
         document = yaml.safe_load(stream)
     errors = list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(document))
@@ -116,7 +116,7 @@ def test_bundled_specifications_are_of_the_schema(path):
         "expect: {parms: 1}\nlayers: []",
     ],
 )
-def test_the_schema_refuses(text):
+def test_the_schema_rejects_wrong_specifications(text):
     assert list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(yaml.safe_load(text)))
 
 
@@ -127,7 +127,7 @@ def test_the_schema_refuses(text):
         ("layers: [{conv: {out_channels: 0, kernel_size: 3}}, relu, {dropout: 7}]", [["layers", 0], ["layers", 2]]),
     ],
 )
-def test_the_schema_says_what_is_wrong_and_where(text, places):
+def test_schema_errors_have_a_message_and_a_path(text, places):
     errors = list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(yaml.safe_load(text)))
     assert sorted(list(error.absolute_path)[:2] for error in errors) == places
 
@@ -139,14 +139,14 @@ def entries():
 
 @pytest.fixture
 def listed_once(monkeypatch):
-    """Every bundled network is worked out once, not for every test of the list."""
+    """Every bundled network is inferred once, not for every test of the list."""
     listed = entries()
     monkeypatch.setattr(specs, "_entries", lambda: iter(listed))
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("listed_once")
-def test_specs():
+def test_specs_lists_bundled_networks():
     out = run("specs").out
     assert out.splitlines()[0].split() == ["name", "input", "params", "MACs", "task", "source"]
     row = next(line for line in out.splitlines() if line.startswith("alexnet "))
@@ -182,13 +182,13 @@ def test_specs_on_a_narrow_terminal_keep_names_and_numbers(columns, headings):
         (["--max-params", "many"], "--max-params is not a number of at least 1: 'many'"),
     ],
 )
-def test_specs_refuses(arguments, words):
+def test_specs_rejects_wrong_options(arguments, words):
     ran = run("specs", *arguments)
     assert ran.status == 2
     assert words in ran.err
 
 
-def test_a_file_whose_name_has_a_line_break_is_a_file(tmp_path):
+def test_a_file_name_may_have_a_line_break(tmp_path):
     file = tmp_path / "a\nb.yaml"
     file.write_text(GOOD)
     ran = run("check", file)
@@ -197,7 +197,7 @@ def test_a_file_whose_name_has_a_line_break_is_a_file(tmp_path):
     assert shapecalc.load(str(file)).name == shapecalc.load(GOOD).name == "good"
 
 
-def test_what_members_have_in_common_is_said_once():
+def test_common_errors_of_family_members_are_reported_once():
     text = "input: 8\nvars: {w: 1}\nlayers: [{linear: 4, padding: w}]\nvariants:\n  a: {vars: {w: 2}}\n  b: {expect: {params: 1}}\n"
     ran = run("check", "-", text=text)
     assert (ran.status, ran.out) == (1, "wrong  -: 1 problem\n")

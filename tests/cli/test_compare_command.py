@@ -44,13 +44,13 @@ def test_diff_of_settings_and_of_sizes():
     assert "layers: 1 changed, 0 added, 0 removed, 68 the same" in both.out
 
 
-def test_diff_of_what_is_the_same_is_no_failure():
+def test_diff_of_equal_networks_succeeds():
     ran = run("diff", "alexnet", "alexnet")
     assert (ran.status, "all layers are the same" in ran.out) == (0, True)
     assert run("diff", "lenet5", "lenet5", "--all").out.count("\n   ") > 5
 
 
-def test_diff_wants_something_to_differ():
+def test_diff_of_one_specification_needs_two_settings():
     ran = run("diff", "alexnet")
     assert ran.status == 2
     assert "give a second SPEC, or a change to compare" in ran.err
@@ -60,14 +60,14 @@ def test_diff_wants_something_to_differ():
 @pytest.mark.parametrize("columns", [60, 80, 120])
 @pytest.mark.parametrize("words", [("diff", "resnet18", "resnet50"), ("diff", "alexnet", "bert-base-uncased"),
                                    ("compare", "alexnet", "vgg16", "resnet50", "mobilenet_v2", "unet")])  # fmt: skip
-def test_nothing_is_wider_than_the_terminal(words, columns):
+def test_no_output_is_wider_than_the_terminal(words, columns):
     ran = run(*words, columns=columns)
     assert ran.status == 0
     if columns >= 80:
         assert max(map(len, ran.out.splitlines())) <= columns
 
 
-def test_colour_is_for_terminals():
+def test_colour_only_on_terminals():
     plain, colored = run("diff", "vgg11", "vgg13"), run("diff", "vgg11", "vgg13", columns=120, color=True)
     assert "\x1b" not in plain.out
     assert "\x1b[32m" in colored.out
@@ -75,7 +75,7 @@ def test_colour_is_for_terminals():
     assert "\x1b" in run("compare", "vgg11", "vgg13", columns=120, color=True).out
 
 
-def test_compare():
+def test_compare_three_networks():
     ran = run("compare", "alexnet", "vgg16")
     assert ran.status == 0
     lines = [" ".join(line.split()) for line in ran.out.splitlines()]
@@ -84,14 +84,14 @@ def test_compare():
     assert "layers 21 39 1.86×" in lines
 
 
-def test_compare_wants_two():
+def test_compare_needs_two_networks():
     assert run("compare", "alexnet").status == 2
 
 
 @pytest.mark.parametrize("command", ["compare", "diff"])
 def test_json_and_markdown(command, tmp_path):
-    told = json.loads(run(command, "alexnet", "vgg16", "--format", "json").out)
-    assert told["version"] == 1
+    printed = json.loads(run(command, "alexnet", "vgg16", "--format", "json").out)
+    assert printed["version"] == 1
     file = tmp_path / "out.md"
     assert run(command, "alexnet", "vgg16", "--format", "markdown", "-o", file) == (0, "", "")
     table = [line for line in file.read_text().splitlines() if line.startswith("|")]
@@ -99,7 +99,7 @@ def test_json_and_markdown(command, tmp_path):
     assert set(table[1]) <= set("|:- ")
 
 
-def test_names_cannot_command_the_terminal():
+def test_names_with_escape_sequences_are_escaped():
     text = 'name: "a\\e[31m|*b*"\ninput: [3]\nlayers: [{relu: {}, name: "x|y*"}]\n'
     ran = run("compare", "-", "lenet5", text=text)
     assert "\x1b" not in ran.out

@@ -1,4 +1,4 @@
-"""Where the encoding of a stream has not all our characters: plainer ones that mean the same, in the same columns."""
+"""Streams whose encoding lacks characters: plainer ones with the same meaning, in the same columns."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ASKED: dict[str, list[list[str]]] = {
     "specs": [["lenet5"]],
     "sweep": [["nested", "--set", "width=2:8:2"]],
 }
-"""What each command is asked; one that is missing here fails."""
+"""The arguments of each command; a command that is missing here fails."""
 
 SPEC = """
 name: nested
@@ -72,7 +72,7 @@ def nested(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def test_every_command_is_asked() -> None:
+def test_every_command_has_a_case() -> None:
     assert set(ASKED) == set(commands())
 
 
@@ -82,12 +82,12 @@ def asked(name: str, nested: Path) -> list[list[str]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", some([name for name in commands() if name != "specs"], 4))
-def test_every_character_of_ours_has_a_plainer_one(name: str, nested: Path) -> None:
+def test_every_special_character_has_a_replacement(name: str, nested: Path) -> None:
     for words in asked(name, nested):
         for format_ in [one for one in formats_of(name) if one != "parquet"]:
             arguments = [name, *words, *(["--format", format_] if format_ else [])]
             full = run(*arguments)
-            if full.status == 2:  # an option that the format does not take
+            if full.status == 2:  # an option that the format does not have
                 continue
             for encoding in ENCODINGS if format_ == "text" else ENCODINGS[:1]:
                 ran = run(*arguments, encoding=encoding)
@@ -103,7 +103,7 @@ def test_every_character_of_ours_has_a_plainer_one(name: str, nested: Path) -> N
 
 
 def columns_of(line: str) -> list[int]:
-    """Return where the columns of a line begin; of one that ends at the right edge of a page, where it ends."""
+    """Return the starts of the columns of a line; for a line up to the right edge of a page, its end."""
     if " → " in line or " -> " in line:
         return [cell_width(line)] if re.search(r"\S {3,}\S+ -?[→>]", line) else []
     if re.search(r"[=:≤] |floor|⌊", line):  # a rule with numbers
@@ -111,7 +111,7 @@ def columns_of(line: str) -> list[int]:
     return [cell_width(line[: found.end()]) for found in re.finditer(r"(?<=\S) {2,}(?=[^ <≤])", line)]
 
 
-def test_names_that_were_cut_keep_their_columns(nested: Path) -> None:
+def test_truncated_names_keep_columns_aligned(nested: Path) -> None:
     for arguments in (
         ["summary", nested],
         ["rf", nested],
@@ -143,14 +143,14 @@ def test_names_that_were_cut_keep_their_columns(nested: Path) -> None:
         2,
     ),
 )
-def test_formulas_are_still_right(spec: str, encoding: str, nested: Path) -> None:
+def test_formulas_in_ascii_have_the_same_value(spec: str, encoding: str, nested: Path) -> None:
     symbols = ["-s", "width"] if spec in ("unet", "nested") else []
     out = run("formula", nested if spec == "nested" else spec, *symbols, encoding=encoding).out
-    told = {}
+    printed = {}
     for what, text in re.findall(r"(?m)^  (params|MACs) = (.*(?:\n {4,}[+-].*)*)", out):
         python = re.sub(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]", lambda found: "**" + str("⁰¹²³⁴⁵⁶⁷⁸⁹".index(found[0])), " ".join(text.split()))
         python = re.sub(r"(?<=\d),(?=\d{3})", "", python).replace("^", "**").replace("·", "*").replace("−", "-")
-        told[what] = re.sub(r"(?<![\w*])(\d+)", r"F(\1)", python)
+        printed[what] = re.sub(r"(?<![\w*])(\d+)", r"F(\1)", python)
     report = shapecalc.load(SPEC if spec == "nested" else spec).infer()
     height = next(iter(report.inputs.values()))
     sizes = {
@@ -164,8 +164,8 @@ def test_formulas_are_still_right(spec: str, encoding: str, nested: Path) -> Non
         "floor": math.floor,
         "ceil": math.ceil,
     }
-    assert eval(told["params"], dict(names)) == report.total.params
-    assert eval(told["MACs"], dict(names)) == report.total.macs
+    assert eval(printed["params"], dict(names)) == report.total.params
+    assert eval(printed["MACs"], dict(names)) == report.total.macs
 
 
 PLAIN = {
@@ -200,14 +200,14 @@ def test_what_is_written_in_ascii(text: str) -> None:
     assert write_plainer(text, "utf-8") == text
 
 
-def test_what_the_encoding_has_stays() -> None:
+def test_characters_of_the_encoding_are_kept() -> None:
     assert write_plainer("3×3 · é² ⁴ ⌊x⌋", "latin-1") == "3×3 · é² ^4 floor(x)"
     assert write_plainer("H²⁴", "latin-1") == "H^24"
     assert write_plainer("≤ √ █▌ ▎×", "cp437") == "≤ √ ## .x"
     assert write_plainer("“a” – …", "cp1252") == "“a” – …"
 
 
-def test_formats_write_what_the_encoding_has_not_in_their_own_way() -> None:
+def test_each_format_escapes_missing_characters() -> None:
     assert json.loads(write_plainer('{"é": "漢🎉"}', "ascii", "json")) == {"é": "漢🎉"}
     assert write_plainer("<b>é×</b>", "ascii", "html") == "<b>&#233;&#215;</b>"
     assert write_plainer("# é·x\ndef f(é):", "ascii", "python") == "# u00e9*x\ndef f(u00e9):"
@@ -219,7 +219,7 @@ def run_for_real(*arguments: str, **environment: str) -> subprocess.CompletedPro
 
 
 @pytest.mark.slow
-def test_in_a_process_of_its_own() -> None:
+def test_in_a_separate_process() -> None:
     for environment in (
         {"PYTHONIOENCODING": "ascii"},
         {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},

@@ -1,7 +1,7 @@
-"""Whatever a file or an option says, no answer, error or file runs it, hides it or forges a line of ours.
+"""No text of a file or an option can run, hide or forge anything in an answer, error or file.
 
 The laws are over all commands and all their formats, as click lists them: a new command or format is covered, or fails
-here until it is said how it is fed and what it must be.
+here until it has arguments and a check.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ LIVE = ("<img src=x onerror=alert(1)>", "``<img src=x onerror=alert(1)>``", "</t
 
 WORSE = "".join(f"x{sep}{FORGED}" for sep in BREAKS) + "".join(UNSEEN) + "\n" + "\n".join(LIVE)
 SPEECH = UNREADABLE.sub("", WORSE)
-"""Whatever may stand in a text of a file: the name of the network, its source, a word that errors quote."""
+"""Hostile text in a file: the name of the network, its source, a word that errors quote."""
 
 
 KEY = f"x\n{FORGED}\r{FORGED}\u2028{FORGED}\x85{FORGED}\u202e\n::error::x\n<img src=x>`|$\\evil$"
@@ -67,7 +67,7 @@ KEY = f"x\n{FORGED}\r{FORGED}\u2028{FORGED}\x85{FORGED}\u202e\n::error::x\n<img 
 
 
 def named(words: str) -> str:
-    """Return words as the name of a layer can be: without brackets, braces and what cannot be seen."""
+    """Return text as a valid name of a layer: without brackets, braces and invisible characters."""
     return re.sub(r"[\[\]{}]", "", "".join(c for c in words if c.isprintable())).strip()[:90]
 
 
@@ -82,7 +82,7 @@ def dumped(spec: Any) -> str:
 
 
 def good(name: str = SPEECH) -> str:
-    """Return a specification that is right, every word of which is hostile where it can be."""
+    """Return a valid specification with hostile text wherever possible."""
     conv = {"kernel_size": 3, "padding": 1}
     layers: list[Any] = [
         {"conv": {"out_channels": VARIABLES[i % len(VARIABLES)], **conv}, "name": n} for i, n in enumerate(NAMES)
@@ -108,7 +108,7 @@ def family() -> str:
 
 
 def wrong() -> Iterator[str]:
-    """Yield specifications each of which is wrong in a word of its own, that the error quotes."""
+    """Yield specifications, each with another wrong word that the error quotes."""
     conv = {"conv": {"out_channels": 4, "kernel_size": 3}}
     yield dumped({"name": SPEECH, "input": "3x8x8", "layers": [SPEECH]})
     yield dumped({"name": SPEECH, "input": "3x8x8", "layers": [{KEY: 3}]})
@@ -169,7 +169,7 @@ FED: dict[str, Callable[[Path], list[list[str]]]] = {
     "specs": lambda _: [["--sort", "params"], ["net"]],
     "sweep": lambda spec: [[f"{spec}", "--set", "max=2,3", "--set", "lambda=2,4"]],
 }  # fmt: skip
-"""What each command is given; one that is missing here fails."""
+"""The arguments of each command; a command that is missing here fails."""
 
 
 CASES = [(name, format_) for name in commands() for format_ in formats_of(name)]
@@ -178,7 +178,7 @@ CASES = [(name, format_) for name in commands() for format_ in formats_of(name)]
 
 
 def check_seen(text: str) -> None:
-    """Everything that is written can be seen, and nothing that was to begin a line does."""
+    """Check that all characters are visible, and that no forged line begins a line."""
     hidden = [c for c in text if c != "\n" and (not c.isprintable() or c in "\u034f\u115f\u1160\u2800\u3164\uffa0")]
     assert not hidden
     assert not [line for line in text.splitlines() if line.startswith("FORGED")]
@@ -282,7 +282,7 @@ CHECKS: dict[str, Callable[[str], None]] = {
     "markdown": check_markdown, "latex": check_latex, "html": check_markup, "svg": check_markup, "github": check_github,
     "python": check_python,
 }  # fmt: skip
-BINARY = ("parquet",)  # a file alone, of texts that are no one's to read as they stand
+BINARY = ("parquet",)  # only as a file
 
 
 @pytest.fixture(scope="module")
@@ -308,7 +308,7 @@ def specs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(autouse=True, scope="module")
 def bundled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let hostile networks be bundled, beside the two that the commands are given here."""
+    """Add hostile networks to the bundled ones, besides the two that the commands use here."""
     folder, real = tmp_path_factory.mktemp("bundled"), Path(locate.bundled_folder())
     for name in ("alexnet", "lenet5"):
         (folder / f"{name}.yaml").write_bytes((real / f"{name}.yaml").read_bytes())
@@ -319,14 +319,14 @@ def bundled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-def test_every_command_is_fed() -> None:
+def test_every_command_is_tested_with_hostile_names() -> None:
     assert set(FED) == set(commands())
     assert {format_ for _, format_ in CASES} == {*CHECKS, *BINARY}
 
 
 @pytest.mark.parametrize(("name", "format_"), some([case for case in CASES if case[1] not in BINARY], 8))
 @pytest.mark.parametrize("spec", some(["good", "family", "nameless"], 1))
-def test_no_answer_runs_hides_or_forges(name: str, format_: str, spec: str, specs: dict[str, Path]) -> None:
+def test_no_output_executes_hides_or_forges(name: str, format_: str, spec: str, specs: dict[str, Path]) -> None:
     for arguments in FED[name](specs[spec])[: None if spec == "good" else 1]:
         ran = run(name, *arguments, *(["--format", format_] if format_ else []))
         assert (ran.status, ran.err) == (0, ""), ran
@@ -334,7 +334,7 @@ def test_no_answer_runs_hides_or_forges(name: str, format_: str, spec: str, spec
 
 
 @pytest.mark.parametrize("name", some([name for name, format_ in CASES if format_ == "text"], 2))
-def test_nor_on_a_terminal_that_wraps(name: str, specs: dict[str, Path]) -> None:
+def test_no_output_forges_lines_when_wrapped(name: str, specs: dict[str, Path]) -> None:
     for arguments in [*FED[name](specs["good"]), FED[name](specs["wordy"])[0]]:
         ran = run(name, *arguments, columns=50)
         assert (ran.status, ran.err) == (0, "")
@@ -344,7 +344,7 @@ def test_nor_on_a_terminal_that_wraps(name: str, specs: dict[str, Path]) -> None
 @pytest.mark.parametrize(
     "name", [name for name in commands() if name not in ("init", "layer", "layers", "schema", "specs")]
 )
-def test_no_error_in_a_file_hides_or_forges(name: str, tmp_path: Path) -> None:
+def test_no_error_text_hides_or_forges(name: str, tmp_path: Path) -> None:
     file = tmp_path / f"a\r{FORGED}\u2028{FORGED}\u202e.yaml"
     for text in BROKEN if name in ("summary", "check") else BROKEN[1::4]:
         file.write_text(text)
@@ -357,7 +357,7 @@ def test_no_error_in_a_file_hides_or_forges(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", BROKEN)
-def test_errors_are_data_to_github_and_to_json(text: str, tmp_path: Path) -> None:
+def test_errors_are_escaped_for_github_and_json(text: str, tmp_path: Path) -> None:
     file = tmp_path / f"a,b:c%\r{FORGED}\u2028{FORGED}.yaml"
     file.write_text(text)
     annotations = run("check", file, "--format", "github").out
@@ -369,7 +369,7 @@ def test_errors_are_data_to_github_and_to_json(text: str, tmp_path: Path) -> Non
     check_text(defuse(str(caught.value)))
 
 
-def test_a_file_called_as_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_named_like_a_ci_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("::error file=a::b.yaml", "##[error]a.yaml"):
         (tmp_path / name).write_text("input: 3\nlayers: [rleu]\n")
@@ -380,7 +380,7 @@ def test_a_file_called_as_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("name", some(commands(), 6))
-def test_no_option_hides_or_forges(name: str) -> None:
+def test_no_option_value_hides_or_forges(name: str) -> None:
     bad = f"a\n{FORGED}\u202e\x1b[31m\n::error::b=1"
     command = commands()[name]
     given: list[list[str]] = [
@@ -409,10 +409,10 @@ def test_no_option_hides_or_forges(name: str) -> None:
             assert ran.err
 
 
-def test_every_name_is_still_told(specs: dict[str, Path]) -> None:
-    told = json.loads(run("summary", specs["good"], "--format", "json").out)
-    assert told["name"] == SPEECH
-    assert [layer["name"] for layer in told["layers"]][: len(NAMES)] == NAMES
+def test_every_name_is_still_shown(specs: dict[str, Path]) -> None:
+    printed = json.loads(run("summary", specs["good"], "--format", "json").out)
+    assert printed["name"] == SPEECH
+    assert [layer["name"] for layer in printed["layers"]][: len(NAMES)] == NAMES
     assert "é漢字" in run("summary", specs["good"]).out
     assert (
         "(net is {})".format("é漢字")
@@ -420,7 +420,7 @@ def test_every_name_is_still_told(specs: dict[str, Path]) -> None:
     )
 
 
-def test_what_the_issue_shows(tmp_path: Path) -> None:
+def test_reported_examples(tmp_path: Path) -> None:
     file = tmp_path / "net.yaml"
     file.write_text(
         "name: \"net\\nimport os; os.system('echo PWNED')  #\"\n"
@@ -431,25 +431,25 @@ def test_what_the_issue_shows(tmp_path: Path) -> None:
     assert python.startswith("# net␊import os; os.system('echo PWNED')  #;")
     assert "\n# lambda_, for lambda: a variable" in python
     assert "\ndef params(lambda_):\n    return 28*lambda_\n" in python
-    told = json.loads(run("formula", file, "--format", "json", "-s", "lambda").out)
-    assert told["python"]["params"] == "28*lambda_"
-    assert told["symbols"]["lambda"]["python"] == "lambda_"
+    printed = json.loads(run("formula", file, "--format", "json", "-s", "lambda").out)
+    assert printed["python"]["params"] == "28*lambda_"
+    assert printed["symbols"]["lambda"]["python"] == "lambda_"
     assert "\n% net" not in (latex := run("formula", file, "--format", "latex").out)
     assert latex.splitlines()[0].startswith("% net␊import os")
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "printed"),
     [(["lambda"], ["lambda_"]), (["max", "H"], ["max_", "H"]), (["ﬁ", "fi"], ["fi", "fi_"]), (["a", "a"], ["a"]),
      (["lambda_", "lambda"], ["lambda_", "lambda__"]), (["x y", "1"], ["x_y", "_1"]), (["é", "漢字"], ["é", "漢字"]),
      (["__debug__", "None", "match"], ["__debug___", "None_", "match"]), (["\u3164a"], ["_a"])],
 )  # fmt: skip
-def test_names_of_parameters(names: list[str], told: list[str]) -> None:
-    assert list(python_names(names).values()) == told
-    compile(f"def f({', '.join(told)}): pass", "", "exec")
+def test_names_of_python_parameters(names: list[str], printed: list[str]) -> None:
+    assert list(python_names(names).values()) == printed
+    compile(f"def f({', '.join(printed)}): pass", "", "exec")
 
 
-def test_cells_of_a_spreadsheet() -> None:
+def test_csv_cells_are_not_formulas() -> None:
     for text in ("=1+1", "+1+1", "-x", "@a", "=HYPERLINK(1)", "  =1", "＝1", "::error::x"):
         assert csv_cell(text) == f"'{text}"
     for text in ("-1", "+3.5", "1e-5", "-2e+8", "a=b", "x", "", "–", "3x3"):
@@ -463,13 +463,13 @@ def test_code_spans_have_more_backticks_than_their_text() -> None:
         assert [(token.type, token.content) for token in tokens] == [("code_inline", text)]
 
 
-def test_markdown_finds_nothing_to_act_on() -> None:
+def test_names_have_no_markup_in_markdown() -> None:
     assert markdown("[a](b) <i> _x_ a_b `c` |") == "\\[a\\](b) \\<i\\> \\_x\\_ a_b \\`c\\` \\|"
     assert markdown("http://x.y www.x.y a: b") == "http\\://x.y www\\.x.y a: b"  # no addresses, which GitHub would link
     assert markdown("a\nb") == "a␊b"
 
 
-def test_what_cannot_be_seen_is_shown() -> None:
+def test_invisible_characters_are_shown() -> None:
     assert clean("a\u3164b") == "a\N{REPLACEMENT CHARACTER}b"
     assert clean("a\x1b\x7f\u202e\x85b") == "a␛␡\N{REPLACEMENT CHARACTER} b"
     assert html("a\n<b>'\"") == "a␊&lt;b&gt;&#x27;&quot;"
@@ -478,7 +478,7 @@ def test_what_cannot_be_seen_is_shown() -> None:
 
 
 @pytest.mark.parametrize("format_", [format_ for name, format_ in CASES if name == "sweep" and format_ not in BINARY])
-def test_words_that_are_swept(format_: str, tmp_path: Path) -> None:
+def test_string_values_of_a_sweep(format_: str, tmp_path: Path) -> None:
     file = tmp_path / "pad.yaml"
     file.write_text(
         "input: 3x8x8\nvars: {pad: same}\nlayers: [conv: {out_channels: 4, kernel_size: 3, padding: pad}]\n"
@@ -490,7 +490,7 @@ def test_words_that_are_swept(format_: str, tmp_path: Path) -> None:
     assert header_of(["=a", "b,c"], "csv") == '\'=a,"b,c"\n'
 
 
-def test_headings_are_no_markup() -> None:
+def test_headings_are_escaped() -> None:
     for color in (False, True):
         drawn = draw_blocks([listing(["[red]x[/red]\n"], [["1"]])], "text", color=color)
         assert "[red]x[/red]␊" in drawn
@@ -501,7 +501,7 @@ def test_annotations() -> None:
     assert github_property("a,b:c%\n") == "a%2Cb%3Ac%25␊"
 
 
-def test_json_shows_what_cannot_be_seen() -> None:
+def test_json_escapes_invisible_characters() -> None:
     for value in (WORSE, "\ud800", "\U000e0041\x7f", {"é": ["漢字 🎉"]}):
         for indent in (None, 2):
             text = json_text(value, indent)
@@ -510,6 +510,6 @@ def test_json_shows_what_cannot_be_seen() -> None:
     assert json_text("é漢字🎉") == '"é漢字🎉"'
 
 
-def test_commands_of_ci_are_defused() -> None:
+def test_ci_commands_are_escaped() -> None:
     assert defuse("a\n  ::error::b\n::x\nc::d") == "a\n  \\::error::b\n\\::x\nc::d"
     assert defuse("a ##[error]b ##vso[x] ## [c]") == "a #\\#[error]b #\\#vso[x] ## [c]"

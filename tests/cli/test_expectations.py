@@ -28,7 +28,7 @@ FIGURES = {"params": REPORT.total.params, "macs": REPORT.total.macs, "memory": m
 
 
 def broken(expect):
-    """Return what is not met of an `expect:`."""
+    """Return the unmet expectations of an `expect:`."""
     try:
         shapecalc.load(f"{NET}expect: {expect}\n").check()
     except ExpectationError as error:
@@ -36,7 +36,7 @@ def broken(expect):
     return []
 
 
-def test_the_figures_by_hand():
+def test_figures_computed_by_hand():
     params, peak = (3 * 9 * 8 + 8) + (8 * 30 * 30 * 10 + 10), 4 * (3 * 32 * 32 + 8 * 30 * 30)
     assert {"params": params, "macs": 8 * 27 * 900 + 72_000, "memory": 4 * params + peak, "layers": 3} == FIGURES
 
@@ -46,7 +46,7 @@ def test_the_figures_by_hand():
     ("sign", "met"),
     [("<=", "01"), ("<", "0"), (">=", "12"), (">", "2"), ("==", "1"), ("!=", "02"), ("", "1")],
 )
-def test_every_sign_with_a_figure_one_less_the_same_and_one_more(what, sign, met):
+def test_every_comparison_around_its_limit(what, sign, met):
     found = FIGURES[what]
     for place, number in enumerate((found + 1, found, found - 1)):
         text = f"'{sign} {number}'" if sign else str(number)
@@ -79,7 +79,7 @@ def test_units_of_bytes(text, number):
     assert expectation.expected.parts == (("<", number),)
 
 
-def test_an_amount_alone_must_be_met_exactly():
+def test_a_number_without_comparison_is_exact():
     assert broken("{layer: {fc1: {in_features: 7.2k}}}") == []
     assert broken("{layer: {fc1: {in_features: 7.3k}}}") == ["layer.fc1.in_features is 7,200, expected 7,300"]
 
@@ -99,7 +99,7 @@ def test_figures_of_layers_and_blocks():
     ]
 
 
-def test_the_text_of_what_is_not_met():
+def test_error_texts_of_unmet_expectations():
     ran = run("check", "-", text=f'{NET}expect: {{memory: "<= 300 KiB"}}\n')
     assert ran.err.splitlines()[0] == (
         f"<stdin>:10:18: expect: memory is {FIGURES['memory']:,} bytes, expected <= 300 KiB"
@@ -132,7 +132,7 @@ def test_mistakes(expect, words):
     assert words in str(caught.value)
 
 
-def test_the_schema_knows_comparisons():
+def test_the_schema_accepts_comparisons():
     validator = jsonschema.Draft202012Validator(specification_schema())
 
     def errors(expect):
@@ -158,14 +158,14 @@ def test_exit_code_of_diff(format_, tmp_path):
     assert run("diff", one, other, "--exit-code").status == 1
 
 
-def test_exit_code_where_an_argument_alone_differs(tmp_path):
+def test_exit_code_if_only_an_argument_differs(tmp_path):
     one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
     one.write_text(NET.replace("- relu", "- dropout: 0.1"))
     other.write_text(NET.replace("- relu", "- dropout: 0.2"))
     assert run("diff", one, other, "--exit-code").status == 1
 
 
-def test_exit_code_where_an_output_alone_differs():
+def test_exit_code_if_only_an_output_differs():
     two = NET.replace("- fc: 10", "- fc: 10\n- relu")
     with_one, with_other = [shapecalc.load(f"{two}outputs: [{names}]").infer() for names in ("relu1", "relu1, fc1")]
     from shapecalc.questions.compare import diff

@@ -14,7 +14,7 @@ def test_text_fits_the_terminal():
     assert max(map(len, run("explain", "alexnet").out.splitlines())) == 100, "piped"
 
 
-def test_named_layers_alone():
+def test_only_named_layers():
     ran = run("explain", "alexnet", "conv1", "fc1", "--what", "params")
     assert ran.status == 0
     assert "(9,216 + 1)·4,096 = 37,752,832" in ran.out
@@ -32,7 +32,7 @@ def test_input_and_variables_are_overridden():
     assert "C_out = 5" in run("explain", "-", "--set", "n=5", text=spec).out
 
 
-def test_json_is_the_contract():
+def test_json_is_to_dict():
     data = json.loads(run("explain", "alexnet", "--format", "json").out)
     assert data["version"] == 1
     assert data["total"]["params"] == 62_378_344
@@ -46,7 +46,7 @@ def test_markdown_and_latex(tmp_path):
     assert file.read_text(encoding="utf-8").endswith("\\end{document}\n")
 
 
-def test_what_is_wrong_is_said():
+def test_errors():
     ran = run("explain", "alexnet", "cnv1")
     assert (ran.status, ran.out) == (2, "")
     assert ran.err == "AlexNet has no layer cnv1\n   did you mean conv1?\n"

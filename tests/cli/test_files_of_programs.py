@@ -1,4 +1,4 @@
-"""What files made by programs have: merges of one input, inputs of no use, single numbers, padding of any axis.
+"""Files made by programs: merges of one input, unused inputs, scalars, padding of any axis.
 
 Every command accepts them.
 """
@@ -60,19 +60,19 @@ def spec(tmp_path):
 
 
 @pytest.mark.parametrize("command", some(map(list, COMMANDS), 14), ids=" ".join)
-def test_every_command_takes_them(command, spec):
+def test_every_command_accepts_them(command, spec):
     name, *options = command
     ran = run(name, spec, *options)
     assert (ran.status, ran.err) == (0, ""), ran.err
     assert ran.out
 
 
-def test_two_of_them_stand_side_by_side(spec):
+def test_two_of_them_compared(spec):
     assert run("compare", spec, spec).status == 0
     assert run("diff", spec, spec).status == 0
 
 
-def test_the_sizes_are_right(spec):
+def test_sizes_are_correct(spec):
     report = shapecalc.load(spec).infer()
     assert {name: row.output_shapes for name, row in ((row.name, row) for row in report.rows)} == {
         "temperature": [()], "factor": [()], "features": [(4, 6, 6)], "concat1": [(4, 6, 6)], "add1": [(4, 6, 6)],
@@ -81,13 +81,13 @@ def test_the_sizes_are_right(spec):
     assert report.inputs == {"image": (3, 8, 8), "text": (5, 9), "unused": (4,), "scale": (), "one": (1,)}
 
 
-def test_what_is_of_no_use_is_noted(spec):
+def test_unused_inputs_are_noted(spec):
     out = " ".join(run("summary", spec).out.split())
     assert "left out, since the outputs do not need it: 1 layer (left_out)" in out
     assert "not used, since the outputs do not need it: 2 inputs (text, unused)" in out
 
 
-def test_without_stated_outputs_an_input_of_no_use_is_a_mistake(tmp_path):
+def test_without_outputs_an_unused_input_is_an_error(tmp_path):
     file = tmp_path / "two.yaml"
     file.write_text("inputs: {a: 3, b: 4}\nlayers: [{relu: , from: a}]\n")
     ran = run("summary", file)
@@ -95,7 +95,7 @@ def test_without_stated_outputs_an_input_of_no_use_is_a_mistake(tmp_path):
     assert "the input b is not used" in ran.err
 
 
-def test_a_network_of_single_numbers(tmp_path):
+def test_a_network_of_scalars(tmp_path):
     file = tmp_path / "number.yaml"
     file.write_text("input: []\nlayers: [relu, {add: {branches: [relu1]}}, {mul: [[], []]}]\nexpect: {output: []}\n")
     assert run("sizes", file).out == "number\n\nno input has an axis whose size can vary\n"
@@ -106,26 +106,26 @@ def test_a_network_of_single_numbers(tmp_path):
     assert r"\text{output} &= \text{scalar} \\" in run("formula", file, "--format", "latex").out
     assert run("check", file).status == 0
     ran = run("rf", file)
-    assert (ran.status, "no input of it has channels and space" in ran.err) == (2, True)
+    assert (ran.status, "no input has channels and spatial axes" in ran.err) == (2, True)
     assert run("layer", "relu", "--input", "[]").out.startswith("relu  scalar → scalar\n")
     assert run("summary", file, "--input", "[]").status == 0
     assert shapecalc.load(file, input=[]).infer().outputs == {"mul1": ()}
 
 
-def test_a_size_of_zero_is_still_refused(tmp_path):
+def test_a_size_of_zero_is_rejected(tmp_path):
     file = tmp_path / "zero.yaml"
     file.write_text("input: [0]\nlayers: [relu]\n")
     assert "an input size must be a whole number of at least 1, not 0" in run("summary", file).err
 
 
-def test_sides_of_named_axes_are_named_by_their_number(spec):
+def test_padding_of_named_axes_is_named_by_axis_number(spec):
     out = run("explain", spec).out
     assert "C_out = C_in + p_before + p_after = 4 + 1 + 3 = 8" in out
     assert "C_out = C_in + p_before1 + p_after1 = 8 + 0 + 1 = 9" in out
     assert "W_out = W_in + p_before2 + p_after2 = 6 + 2 + (−1) = 7" in out
 
 
-def test_a_layer_alone_is_held_to_its_name():
+def test_layer_checks_the_rank_in_the_name():
     ran = run(
         "layer", "conv2d", "--input", "1x3x9x9", "--in-channels", "3", "--out-channels", "3", "--kernel-size", "3"
     )
@@ -136,7 +136,7 @@ def test_a_layer_alone_is_held_to_its_name():
     assert run("layer", "conv2d", "--input", "3x9x9", "--out-channels", "3", "--kernel-size", "3").status == 0
 
 
-def test_solve_is_held_to_the_name():
+def test_solve_checks_the_rank_in_the_name():
     ran = run("solve", "conv1d", "--input", "32x32", "--output", "16x16")
     assert (ran.status, ran.err) == (2, "conv1d needs 1 spatial axis, but its input has 2 sizes\n")
     assert run("solve", "conv1d", "--input", "32", "--output", "16").status == 0
@@ -148,7 +148,7 @@ def test_solve_is_held_to_the_name():
     ("pixel_shuffle", "channels and 2 spatial axes"),
     ("instance_norm", "channels and at least 1 spatial axis; as many as a name with 1d, 2d or 3d in it states"),
 ])  # fmt: skip
-def test_a_kind_says_how_many_axes_it_expects(kind, axes):
+def test_a_kinds_page_shows_the_number_of_axes(kind, axes):
     assert f"axes {axes} " in " ".join(run("layers", kind).out.split())
     assert f"Axes of the input: {axes}." in run("layers", kind, "--format", "markdown").out
     assert json.loads(run("layers", "pixel_shuffle", "--format", "json").out)["kinds"][0]["spatial_axes"] == [2, 2]

@@ -1,4 +1,4 @@
-"""`--format` and the suffix of `--output`, alike in every command; what is drawn as text, Markdown and HTML."""
+"""`--format` and the suffix of `--output`, the same in every command; blocks as text, Markdown and HTML."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ ASKED = {
     "specs": ("lenet",),
     "sweep": ("lenet5", "--input", "{32:40:4}x=x1"),
 }
-"""How each command that has formats is asked here."""
+"""The arguments of each command with formats."""
 
 NAMES = ("text", "json", "jsonl", "csv", "parquet", "markdown", "latex", "html", "svg", "python", "github")
-"""Every format that there is, by its one name."""
+"""Every format, by its only name."""
 
 
-def test_every_command_with_formats_is_here():
+def test_every_command_with_formats_has_a_case():
     assert {name for name in commands() if formats_of(name) != [""]} == set(ASKED)
 
 
 @pytest.mark.parametrize("name", some(list(ASKED), 4))
-def test_names_and_defaults_are_the_same_everywhere(name):
+def test_formats_and_defaults_are_the_same_in_all_commands(name):
     formats = formats_of(name)
     assert set(formats) <= set(NAMES)
     assert formats[0] == ("json" if name == "schema" else "text")
@@ -54,12 +54,12 @@ def test_names_and_defaults_are_the_same_everywhere(name):
 
 
 @pytest.mark.parametrize("name", some([name for name in ASKED if name != "schema"], 4))
-def test_table_is_another_name_of_text(name):
+def test_table_is_an_alias_of_text(name):
     assert run(name, *ASKED[name], "--format", "table") == run(name, *ASKED[name])
 
 
 @pytest.mark.parametrize("name", some(list(ASKED), 1))
-def test_a_file_has_the_format_that_its_name_says_or_there_is_none(name, tmp_path):
+def test_the_suffix_decides_the_format(name, tmp_path):
     formats = formats_of(name)
     for suffix, format_ in SUFFIXES.items():
         file = tmp_path / f"out{suffix.upper() if suffix == '.md' else suffix}"
@@ -79,7 +79,7 @@ def test_a_file_has_the_format_that_its_name_says_or_there_is_none(name, tmp_pat
 
 @pytest.mark.parametrize("name", some(list(ASKED), 2))
 @pytest.mark.parametrize("suffix", [".png", ".pdf", ".yaml", ".2026"])
-def test_an_unknown_suffix_is_refused_unless_the_format_is_given(name, suffix, tmp_path):
+def test_an_unknown_suffix_is_rejected_without_a_format(name, suffix, tmp_path):
     file = tmp_path / f"out{suffix}"
     ran = run(name, *ASKED[name], "-o", file)
     assert (ran.status, ran.out, file.exists()) == (2, "", False)
@@ -89,7 +89,7 @@ def test_an_unknown_suffix_is_refused_unless_the_format_is_given(name, suffix, t
 
 
 @pytest.mark.parametrize("name", some([name for name in ASKED if name != "schema"], 4))
-def test_html_is_a_page(name):
+def test_html_is_a_complete_page(name):
     page = run(name, *ASKED[name], "--format", "html").out
     assert page.startswith("<!doctype html>\n")
     assert '<meta charset="utf-8">' in page
@@ -98,7 +98,7 @@ def test_html_is_a_page(name):
     assert "".join(root.find("body").itertext()).strip()
 
 
-def test_the_library_gives_a_fragment():
+def test_the_library_returns_an_html_fragment():
     import shapecalc
 
     assert shapecalc.load("lenet5").infer().render("html").startswith("<table")
@@ -140,7 +140,7 @@ def test_blocks_as_html():
     assert [item.text for item in root.iter("li")] == ["a *b*", "c"]
 
 
-def test_blocks_in_no_such_format():
+def test_blocks_in_an_unknown_format():
     from shapecalc.errors import UsageError
 
     with pytest.raises(UsageError, match="there is no format htm"):
@@ -154,7 +154,7 @@ def test_piped_prose_has_a_hundred_columns():
         assert max(map(cell_width, prose), default=0) <= 100, name
 
 
-def test_columns_are_respected_where_there_is_no_terminal(monkeypatch):
+def test_columns_sets_the_width_without_a_terminal(monkeypatch):
     import contextlib
     import io
 
@@ -173,7 +173,7 @@ def test_columns_are_respected_where_there_is_no_terminal(monkeypatch):
 
 
 @pytest.mark.slow
-def test_colour_where_it_is_forced(monkeypatch, tmp_path):
+def test_force_color_colours_pipes(monkeypatch, tmp_path):
     import subprocess
     import sys
 
@@ -193,7 +193,7 @@ def test_colour_where_it_is_forced(monkeypatch, tmp_path):
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "output.md").read_text(encoding="utf-8")
 
 
-def test_the_document_names_every_format_of_every_command():
+def test_docs_list_every_format_of_every_command():
     for name in ASKED:
         row = next(line for line in DOCUMENT.splitlines() if line.startswith(f"| `{name}` |"))
         assert [word.strip("` ") for word in row.split("|")[2].split(",")] == formats_of(name), name
@@ -201,21 +201,21 @@ def test_the_document_names_every_format_of_every_command():
         assert any(f"`{suffix}`" in line and f"| `{format_}` |" in line for line in DOCUMENT.splitlines()), suffix
 
 
-def test_batches_of_networks_side_by_side():
+def test_batch_in_compare_and_diff():
     one, four = (json.loads(run("compare", "lenet5", "alexnet", "--batch", n, "--format", "json").out) for n in (1, 4))
     for before, after in zip(one["networks"], four["networks"], strict=True):
         assert after["total"]["macs"] == 4 * before["total"]["macs"]
         assert after["total"]["params"] == before["total"]["params"]
-    told = json.loads(run("diff", "lenet5", "lenet5_fc", "--batch", "4", "--layout", "chw", "--format", "json").out)
-    assert told["a"]["total"]["macs"] == 4 * 416_520
-    assert told["a"]["inputs"] == {"input": [1, 32, 32]}
+    printed = json.loads(run("diff", "lenet5", "lenet5_fc", "--batch", "4", "--layout", "chw", "--format", "json").out)
+    assert printed["a"]["total"]["macs"] == 4 * 416_520
+    assert printed["a"]["inputs"] == {"input": [1, 32, 32]}
     row = run(*"layer conv --input 3x8x8 --out-channels 4 --kernel-size 3 --batch 2".split()).out
     assert "7,776  for a batch of 2" in row
     assert "of its output: 144 elements × 2 samples × 4 bytes" in row
 
 
 def sizes_of(value, path=""):
-    """Every value under a key that holds sizes."""
+    """Every value under a key of sizes."""
     if isinstance(value, dict):
         for key, item in value.items():
             if key in ("inputs", "outputs") and isinstance(item, dict):
@@ -232,8 +232,8 @@ def sizes_of(value, path=""):
 
 
 @pytest.mark.parametrize("name", some(["summary", "compare", "diff", "explain", "memory", "rf", "solve", "specs"], 3))
-def test_sizes_are_lists_of_numbers_in_all_json(name):
-    words = ("docs/misfit.yaml", "--fix") if name == "solve" else ASKED[name]
+def test_sizes_are_lists_of_ints_in_all_json(name):
+    words = ("docs/shape_error.yaml", "--fix") if name == "solve" else ASKED[name]
     found = list(sizes_of(json.loads(run(name, *words, "--format", "json").out)))
     assert found
     for path, size in found:
@@ -241,17 +241,17 @@ def test_sizes_are_lists_of_numbers_in_all_json(name):
         assert all(type(axis) is int for axis in size), path
 
 
-def test_a_hint_is_called_so(tmp_path):
+def test_hints_are_under_the_key_hint(tmp_path):
     (tmp_path / "bad.yaml").write_text("input: 3x8x8\nlayers:\n  - cnv: 3\n", encoding="utf-8")
-    told = json.loads(run("check", tmp_path / "bad.yaml", "--format", "json").out)
-    assert told["results"][0]["problems"][0]["hint"] == "did you mean conv?"
+    printed = json.loads(run("check", tmp_path / "bad.yaml", "--format", "json").out)
+    assert printed["results"][0]["problems"][0]["hint"] == "did you mean conv?"
 
 
 # ---- what was asked wrongly ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "printed"),
     [
         ("summary unet --set width=", "--set width= has no value\n   write for instance --set width=32\n"),
         ("solve conv --input 227 --output x.json",
@@ -265,18 +265,18 @@ def test_a_hint_is_called_so(tmp_path):
         ("formula resnet50 -s bottleneck", "bottleneck cannot be a symbol: its value is not a whole number, but true\n"),
     ],
 )  # fmt: skip
-def test_what_is_asked_wrongly_is_said_in_words(words, told):
-    assert run(*words.split()) == (2, "", told)
+def test_wrong_options_have_clear_errors(words, printed):
+    assert run(*words.split()) == (2, "", printed)
 
 
-def test_a_symbol_that_decides_how_the_network_is_built():
+def test_a_symbol_that_changes_the_structure_is_rejected():
     ran = run("formula", "bert-base-uncased", "--symbol", "layers")
     assert "\n   repeat must be a whole number of at least 0, not a symbol\n" in ran.err
     assert "[1, 2" not in ran.err
     assert "Many" not in ran.err
 
 
-def test_every_quantity_that_is_asked_for_is_shown():
+def test_every_requested_quantity_is_shown():
     one = run("formula", "lenet5", "--what", "params", "--what", "macs,output").out
     assert one == run("formula", "lenet5", "--what", "params,macs,output").out
     assert one.index("params =") < one.index("MACs =") < one.index("output =")

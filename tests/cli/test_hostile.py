@@ -37,7 +37,7 @@ class Ended(NamedTuple):
 
 
 def shapecalc(*arguments: object, seconds: int = SECONDS, **rest: Any) -> Ended:
-    """Run the command in a process of its own, with little time and memory."""
+    """Run the command in a separate process, with little time and memory."""
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
@@ -57,7 +57,7 @@ def nested_blocks(count: int, body: str, last: str) -> str:
 
 
 def chain(count: int, last: str) -> str:
-    """Return a spec in which every layer takes the one below it."""
+    """Return a spec in which the input of every layer is the one below it."""
     items = "".join(f"  - relu:\n    name: n{i}\n    from: n{i + 1}\n" for i in range(count))
     return f"{HEAD}{items}  - relu:\n    name: n{count}\n    from: {last}\noutputs: n0\n"
 
@@ -66,7 +66,7 @@ ALIASES = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in r
 FAN = "".join(f"  - linear: 4\n    name: n{i}\n    from: input\n" for i in range(20_000))
 NAMES = ", ".join(f"n{i}" for i in range(20_000))
 
-# What is wrong, and a part of what is said.
+# The mistake, and a part of the error.
 WRONG: dict[str, tuple[str | bytes | Callable[[], str | bytes], str]] = {
     "empty": ("", "the file is empty"),
     "only space": (" \n" * 1000, "the file is empty"),
@@ -249,7 +249,7 @@ def cases(table: dict[str, Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", cases(WRONG))
-def test_hostile_files_are_refused_in_words(name: str, tmp_path: Path) -> None:
+def test_hostile_files_are_rejected_with_an_error(name: str, tmp_path: Path) -> None:
     given, words = WRONG[name]
     given = given() if callable(given) else given
     file = tmp_path / "spec.yaml"
@@ -291,12 +291,12 @@ RIGHT: dict[str, tuple[str, int]] = {
 }  # fmt: skip
 
 
-def test_what_is_always_run_is_there() -> None:
+def test_cases_that_always_run_exist() -> None:
     assert {*WRONG, *RIGHT} >= QUICK
 
 
 @pytest.mark.parametrize("name", cases(RIGHT))
-def test_what_is_only_large_is_read(name: str, tmp_path: Path) -> None:
+def test_large_files_are_read(name: str, tmp_path: Path) -> None:
     text, params = RIGHT[name]
     file = tmp_path / "spec.yaml"
     file.write_bytes(text.encode())
@@ -306,8 +306,8 @@ def test_what_is_only_large_is_read(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_thousand_variants_do_not_add_up(tmp_path: Path) -> None:
-    """What one variant takes is free again for the next: 30 of 100,000 layers would take 3 GB."""
+def test_a_family_of_a_thousand_variants_is_limited(tmp_path: Path) -> None:
+    """The memory of one variant is released for the next: 30 of 100,000 layers would need 3 GB."""
     file = tmp_path / "spec.yaml"
     file.write_text("input: 8\nvars: {w: 3}\nlayers:\n  - {linear: w, repeat: 100000}\n")
     code = "import shapecalc, sys\nfor w in range(1, 31): shapecalc.load(sys.argv[1], vars={'w': w}).infer()"
@@ -320,7 +320,7 @@ def test_a_thousand_variants_do_not_add_up(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layer", ["linear: w", "linear: w / 7", "conv: {out_channels: w, kernel: 3}"])
-def test_a_thousand_variants_are_checked_so_far(layer: str, tmp_path: Path) -> None:
+def test_check_of_many_variants_reports_how_many_were_checked(layer: str, tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
     variants = "".join(f"  v{i}: {{vars: {{w: {i + 1}}}}}\n" for i in range(1_000))
     file.write_text(f"input: 8\nvars: {{w: 3}}\nlayers:\n  - {{{layer}, repeat: 39999}}\nvariants:\n{variants}")
@@ -330,7 +330,7 @@ def test_a_thousand_variants_are_checked_so_far(layer: str, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_time_is_linear_in_the_fan(tmp_path: Path) -> None:
+def test_time_is_linear_in_fan_out(tmp_path: Path) -> None:
     import shapecalc as library
 
     def seconds(count: int) -> float:
@@ -348,7 +348,7 @@ def test_time_is_linear_in_the_fan(tmp_path: Path) -> None:
         gc.enable()
 
 
-def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = shapecalc("summary", tmp_path / "none.yaml")
     assert (missing.status, missing.err.splitlines()[0]) == (2, f"there is no file {tmp_path / 'none.yaml'}")
     folder = shapecalc("summary", tmp_path)
@@ -368,7 +368,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.slow
-def test_what_is_no_file_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_devices_and_unopened_pipes_are_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
     monkeypatch.setattr(locate, "_SECONDS_FOR_A_WRITER", 0.2)
@@ -409,7 +409,7 @@ def test_a_pipe_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
-def test_output_that_cannot_be_written(tmp_path: Path) -> None:
+def test_unwritable_output(tmp_path: Path) -> None:
     with open("/dev/full", "w") as full:
         command = [*COMMAND, "summary", "alexnet"]
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
@@ -423,13 +423,13 @@ def test_output_that_cannot_be_written(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
 @pytest.mark.parametrize("args", [("summary", "nowhere"), ("summary", "--bogus")])
-def test_errors_that_cannot_be_written(args: tuple[str, ...]) -> None:
+def test_unwritable_standard_error(args: tuple[str, ...]) -> None:
     with open("/dev/full", "w") as full:
         assert subprocess.run([*COMMAND, *args], stderr=full, check=False).returncode == 2
 
 
 @pytest.mark.parametrize("closed", some(["<&-", ">&-", "2>&-"], 1))
-def test_streams_that_are_closed(closed: str) -> None:
+def test_closed_streams(closed: str) -> None:
     script = f'"$@" {closed}'
     ended = subprocess.run(
         ["sh", "-c", script, "sh", *COMMAND, "summary", "-"], capture_output=True, input=b"", check=False
@@ -446,7 +446,7 @@ def test_streams_that_are_closed(closed: str) -> None:
         pytest.param(["summary", "--format", "csv"], marks=pytest.mark.slow),
     ],
 )
-def test_a_pipe_that_is_closed_ends_it_quietly(how: list[str], tmp_path: Path) -> None:
+def test_a_closed_pipe_ends_the_command_quietly(how: list[str], tmp_path: Path) -> None:
     file = tmp_path / "long.yaml"
     file.write_text(f"{HEAD}  - linear: 8\n    repeat: 5000\n")
     with subprocess.Popen([*COMMAND, *how, str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -460,7 +460,7 @@ def test_a_pipe_that_is_closed_ends_it_quietly(how: list[str], tmp_path: Path) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 0.7])
-def test_an_interrupt_ends_it_quietly(seconds: float, tmp_path: Path) -> None:
+def test_an_interrupt_ends_the_command_quietly(seconds: float, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
     with subprocess.Popen([*COMMAND, "check", str(pipe)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

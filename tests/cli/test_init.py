@@ -29,14 +29,14 @@ def test_a_copy_is_the_same_network(name):
     assert ran.err.startswith(f"wrote {name}.yaml")
     copy, original = shapecalc.load(f"{name}.yaml"), shapecalc.load(name)
     assert copy.infer().to_dict() == original.infer().to_dict()
-    told = [
+    printed = [
         [(expectation.what, expectation.expected) for expectation in one.check().graph.expectations]
         for one in (copy, original)
     ]
-    assert told[0] == told[1] != []
+    assert printed[0] == printed[1] != []
 
 
-def test_a_network_alone_is_copied_as_it_stands():
+def test_a_single_network_is_copied_verbatim():
     original = Path(bundled_folder(), "lenet5.yaml").read_text(encoding="utf-8")
     assert run("specs", "--show", "lenet5") == (0, original, "")
     assert run("init", "lenet5.yaml", "-o", "-") == (0, original, "")
@@ -44,7 +44,7 @@ def test_a_network_alone_is_copied_as_it_stands():
     assert Path("lenet5.yaml").read_text(encoding="utf-8") == original
 
 
-def test_a_member_is_alone_in_its_copy():
+def test_a_copied_member_has_no_siblings():
     text = bundled_text("bert-large-cased")
     assert text.count("    expect:") == 1
     assert text.rstrip().endswith("outputs: {pooled: 1024}}")
@@ -60,7 +60,7 @@ def test_a_file_of_a_specification(file):
     assert Path(f"copy{file}").read_bytes() == Path(file).read_bytes()
 
 
-def test_nothing_is_written_over():
+def test_existing_files_are_not_overwritten():
     Path("lenet5.yaml").write_text("mine", encoding="utf-8")
     Path("fcn.yaml").write_text("mine", encoding="utf-8")
     for words, taken in ((["lenet5"], "lenet5.yaml"), (["deeplabv3_resnet50"], "fcn.yaml"),
@@ -72,14 +72,14 @@ def test_nothing_is_written_over():
     assert run("init").status == 2
 
 
-def test_a_file_of_the_same_name_is_not_taken_for_the_bundled_one():
+def test_init_ignores_a_local_file_of_the_same_name():
     Path("lenet5.yaml").write_text("mine", encoding="utf-8")
     Path("lenet5").write_text("mine", encoding="utf-8")
     for words in (["specs", "--show", "lenet5"], ["specs", "--show", "lenet5.yaml"], ["init", "lenet5", "-o", "-"]):
         assert run(*words).out.startswith("name: LeNet-5\n")
 
 
-def test_files_that_it_uses_come_with_it():
+def test_used_files_are_copied_too():
     assert list(starting_files("deeplabv3_resnet50")) == ["deeplabv3_resnet50.yaml", "fcn.yaml"]
     os.mkdir("nets")
     ran = run("init", "deeplabv3_resnet50", "-o", "nets/mine.yaml")
@@ -87,7 +87,7 @@ def test_files_that_it_uses_come_with_it():
     assert run("check", "nets/mine.yaml").status == 0
 
 
-def test_the_starter_is_right_and_its_own_advice_works():
+def test_the_starter_is_valid_and_its_comments_are_true():
     assert run("init").err == "wrote network.yaml\n   to see it, run `shapecalc summary network.yaml`\n"
     assert Path("network.yaml").read_text(encoding="utf-8") == STARTER
     assert run("check", "network.yaml").out.endswith("1 expectation met\n")
@@ -98,7 +98,7 @@ def test_the_starter_is_right_and_its_own_advice_works():
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "printed"),
     [
         (["init", "lenet"], "there is no bundled specification lenet\n   did you mean lenet5?"),
         (["specs", "--show", "zzzz"], "there is no bundled specification zzzz\n   `shapecalc specs` lists"),
@@ -114,8 +114,8 @@ def test_the_starter_is_right_and_its_own_advice_works():
         (["specs", "lenet", "-o", "x.yaml"], "x.yaml: no format has the suffix .yaml"),
     ],
 )
-def test_what_is_asked_wrongly(words, told):
+def test_errors_of_init(words, printed):
     ran = run(*words)
     assert (ran.status, ran.out) == (2, "")
-    assert told in ran.err
+    assert printed in ran.err
     assert os.listdir() == []

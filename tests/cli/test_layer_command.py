@@ -34,7 +34,7 @@ def test_a_convolution():
     assert (ran.status, ran.err) == (0, "")
 
 
-def test_its_arithmetic():
+def test_explain_of_a_layer():
     out = layer(f"{CONV} --explain").out
     assert "(11²·3 + 1)·96 = (363 + 1)·96 = 34,944" in out
     assert "C_out = 96 (out_channels), k = 11 (kernel_size), s = 4 (stride)" in out
@@ -57,7 +57,7 @@ def test_every_example_of_every_kind(kind, number):
 
 
 @pytest.mark.parametrize("kind", some(KINDS, 20))
-def test_every_argument_is_an_option_and_help_tells_it(kind):
+def test_every_argument_is_an_option_and_in_the_help(kind):
     cls = KINDS[kind]
     made = command.get_command(click.Context(command), kind)
     spelled = [name for option in made.params for name in (*option.opts, *option.secondary_opts)]
@@ -65,9 +65,9 @@ def test_every_argument_is_an_option_and_help_tells_it(kind):
     for word in cls.argument_names():
         assert f"--{word.replace('_', '-')}" in spelled
         assert word != "help"
-    told = layer(f"layer {kind} --help").out
+    printed = layer(f"layer {kind} --help").out
     for argument in cls.arguments.values():
-        assert f"--{argument.name.replace('_', '-')}" in told
+        assert f"--{argument.name.replace('_', '-')}" in printed
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_every_argument_is_an_option_and_help_tells_it(kind):
         ("--kernel-size [3,5]", ""),
     ],
 )
-def test_numbers_for_each_axis(options, given):
+def test_one_number_per_axis(options, given):
     report = json.loads(layer(f"layer conv --input 3x9x9 --out-channels 4 {options} --format json").out)
     assert report["layers"][0]["arguments"]["kernel_size"] == [3, 5]
 
@@ -98,7 +98,7 @@ def test_padding(padding, read):
     assert json.loads(layer(text).out)["layers"][0]["arguments"]["padding"] == read
 
 
-def test_keras_words_and_flags():
+def test_keras_names_and_flags():
     out = layer("layer conv --input 3x9x9 --filters 4 --kernel-size 3 --strides 2 --no-use-bias --format json").out
     entry = json.loads(out)["layers"][0]
     assert (entry["biases"], entry["arguments"]["stride"]) == (0, [2, 2])
@@ -112,7 +112,7 @@ def test_a_kind_without_inputs():
     assert "100×256" in layer("layer parameter --shape 100x256").out
 
 
-def test_a_kind_made_of_others_is_a_table():
+def test_a_composite_kind_is_a_table():
     out = layer("layer feed_forward --input 197x768 --dim 768 --hidden-dim 3072").out
     assert "linear2" in out
     assert "4,722,432" in out
@@ -148,7 +148,7 @@ def test_wrong_commands(text, words):
     assert "<dict>" not in ran.err
 
 
-def test_a_layer_that_does_not_fit():
+def test_a_shape_error():
     ran = layer("layer conv --input 3x5x5 --out-channels 3 --kernel-size 9")
     assert ran.status == 1
     assert ran.err.startswith("the 9×9 window does not fit its 5×5 input\n")
@@ -157,7 +157,7 @@ def test_a_layer_that_does_not_fit():
     assert "relu expects 1 input" in ran.err
 
 
-def test_help_is_short():
+def test_help_has_few_lines():
     out = layer("layer --help").out
     assert "shapecalc layer conv --input 227x227x3" in out
     assert len(out.splitlines()) < 20

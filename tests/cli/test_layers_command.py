@@ -14,7 +14,7 @@ from shapecalc.layers.base.layer import Composite
 from shapecalc.text.cells import cell_width
 
 
-def test_the_list_has_every_kind_and_its_doc():
+def test_the_list_has_every_kind_and_its_summary():
     out = run("layers").out
     words = " ".join(out.split())
     for kind, cls in KINDS.items():
@@ -48,7 +48,7 @@ def test_the_rules_are_general():
     assert "shapecalc layer conv --input 227x227x3 --layout hwc" in out
 
 
-def test_json_has_everything():
+def test_json_has_every_key():
     data = json.loads(run("layers", "--format", "json").out)
     assert data["version"] == 1
     assert [kind["kind"] for kind in data["kinds"]] == list(KINDS)

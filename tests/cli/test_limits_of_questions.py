@@ -1,4 +1,4 @@
-"""Small files that ask for endless work, through the questions: a right answer or words, in bounded time and memory."""
+"""Small files that require endless work of the questions: an answer or an error, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def write(tmp_path, **spec):
 
 
 @pytest.mark.parametrize("name", some(HUGE, 3))
-def test_positions_are_not_listed_before_their_limit_is_looked_at(tmp_path, name):
+def test_positions_are_not_enumerated_beyond_the_limit(tmp_path, name):
     size, layer = HUGE[name]
     path = write(tmp_path, input=size, layers=[{"conv": {"out_channels": 1, "kernel_size": 1}}, layer])
     if name == "pixel_shuffle":
         path = write(tmp_path, input=size, layers=[layer])
-    told = shapecalc("rf", path)
-    assert told.status == 2, told
-    assert re.search(r"repeats only after [\d,]+ positions.*\n.*the maximum is 20,000", told.err)
+    printed = shapecalc("rf", path)
+    assert printed.status == 2, printed
+    assert re.search(r"repeats only after [\d,]+ positions.*\n.*the maximum is 20,000", printed.err)
     assert shapecalc("memory", path).status == 0
 
 
-def test_a_size_beyond_what_can_be_counted_has_a_receptive_field(tmp_path):
+def test_a_huge_size_has_a_receptive_field(tmp_path):
     far = {"out_channels": 1, "kernel_size": 10**12, "dilation": 10**12}
     near = {"out_channels": 1, "kernel_size": 3}
     path = write(tmp_path, input="1x10", layers=[{"transposed_conv": far}, {"conv": near}, {"max_pool": 2}, {"fc": 3}])
@@ -117,16 +117,16 @@ QUICK = ("the best order of too many", "the best order of many branches")
 
 
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in QUESTIONS])
-def test_questions_are_answered_or_refused_in_bounded_work(tmp_path, name):
-    (command, *options), status, told, spec = QUESTIONS[name]
+def test_questions_are_answered_or_rejected_in_bounded_time(tmp_path, name):
+    (command, *options), status, printed, spec = QUESTIONS[name]
     ended = shapecalc(command, write(tmp_path, **spec), *options)
     assert "Traceback" not in ended.err, ended
     assert ended.status == status, ended
-    assert told in ended.out.decode() + ended.err
+    assert printed in ended.out.decode() + ended.err
 
 
 @pytest.mark.slow
-def test_the_input_that_a_long_chain_needs_is_found(tmp_path):
+def test_the_smallest_input_of_a_long_chain_is_found(tmp_path):
     path = tmp_path / "spec.yaml"
     lines = ["  - pad: -3"] * 1000 + ["  - conv: {out_channels: 8, kernel_size: 3}"]
     path.write_text("\n".join(["input: 3x8x8", "layers:", *lines]) + "\n")

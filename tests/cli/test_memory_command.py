@@ -13,7 +13,7 @@ from shapecalc.errors import UsageError
 from shapecalc.renderers.cells import show_bytes
 
 
-def test_the_parts_the_peak_and_what_is_counted():
+def test_parts_peak_and_footnotes():
     ran = run("memory", "resnet50", columns=100)
     assert ran.status == 0
     assert "activations, at the peak    7,225,344  6.89 MiB" in ran.out
@@ -65,18 +65,18 @@ def words(text):
 def test_orders_and_in_place():
     assert "in the order with the minimum peak" in words(run("memory", "googlenet", "--order", "best").out)
     assert "No layer runs in place" in words(run("memory", "googlenet", "--in-place", "none").out)
-    told = words(run("memory", "googlenet", "--in-place", "activations,add").out)
-    assert "Element-wise layers (activations, add) run in place" in told
+    printed = words(run("memory", "googlenet", "--in-place", "activations,add").out)
+    assert "Element-wise layers (activations, add) run in place" in printed
 
 
-def test_kv_cache_is_told_where_there_is_one():
+def test_kv_cache_is_shown_if_there_is_one():
     out = " ".join(run("memory", "llama-2-7b", "--activations", "fp16", "--weights", "4").out.split())
     assert "524,288 bytes (512 KiB) for each past token of a sample; not in the total" in out
     assert "KV cache" not in run("memory", "resnet50").out
     assert "KV cache" not in run("memory", "vit_b_16").out  # it attends, but never decodes
 
 
-def test_the_cache_of_a_source_is_told_apart():
+def test_the_cross_attention_cache_is_shown_separately():
     out = " ".join(run("memory", "whisper-tiny", "--activations", "fp16").out.split())
     assert "6,144 bytes (6.00 KiB) for each past token of a sample; not in the total." in out
     assert (
@@ -86,7 +86,7 @@ def test_the_cache_of_a_source_is_told_apart():
     assert "Cross-attention" not in run("memory", "gpt2").out
 
 
-def test_json_is_what_the_library_gives():
+def test_json_equals_to_dict():
     ran = run("memory", "alexnet", "--format", "json", "--weights", "8", "--budget", "1GB", "--optimizer", "momentum")
     expected = shapecalc.load("alexnet").memory(weights=8, budget="1GB", optimizer="momentum")
     assert json.loads(ran.out) == json.loads(json.dumps(expected.to_dict()))
@@ -100,7 +100,7 @@ def test_output_goes_to_a_file(tmp_path):
     assert "\x1b" not in text
 
 
-def test_colour_where_it_is_wanted():
+def test_colour():
     assert "\x1b[" in run("memory", "lenet5", columns=80, color=True).out
     assert "\x1b[" not in run("memory", "lenet5", columns=80).out
 
@@ -112,7 +112,7 @@ def test_every_optimizer_can_be_named():
     assert list(OPTIMIZERS) == list(training.OPTIMIZERS)
 
 
-def test_names_are_no_markup():
+def test_names_are_escaped():
     text = 'name: "[red]net[/red]"\ninput: [4]\nlayers:\n- fc: 3\n'
     assert "[red]net[/red] · input 4" in run("memory", "-", text=text, columns=80, color=True).out
 
@@ -123,20 +123,20 @@ def test_names_are_no_markup():
         (["--weights", "65"], "the bits of weights are '65': they must be a whole number from 1 to 64"),
         (["--activations", "half"], "the bits of activations are 'half'"),
         (["--budget", "24G"], "write 24GiB for units of 1,024, 24GB for decimal ones"),
-        (["--in-place", "conv"], "conv cannot work in place"),
-        (["--order", "best", "--training"], "the best order is one for use, not for training"),
+        (["--in-place", "conv"], "conv cannot run in place"),
+        (["--order", "best", "--training"], "the best order is for inference, not for training"),
         (["--mixed-precision", "--weights", "8"], "mixed precision has weights of 16 bits, not 8"),
         (["--optimizer", "adan"], "'adan' is not one of"),
         (["--batch", "0"], "0 is not in the range"),
     ],
 )
-def test_what_is_wrong_is_said(arguments, message):
+def test_errors(arguments, message):
     ran = run("memory", "lenet5", *arguments)
     assert (ran.status, ran.out) == (2, "")
     assert message in ran.err
 
 
-def test_a_network_that_does_not_fit_is_an_error_of_its_own():
+def test_a_shape_error_has_exit_status_1():
     ran = run("memory", "-", text="input: [1, 4, 4]\nlayers:\n- conv: {out_channels: 2, kernel_size: 7}\n")
     assert ran.status == 1
     assert "does not fit" in ran.err

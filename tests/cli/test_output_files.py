@@ -1,4 +1,4 @@
-"""`--output` of every command: whole or not at all, never over what the command reads, `-` for the screen."""
+"""`--output` of every command: complete or not at all, never over its own input, `-` for the screen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 COMMAND = [sys.executable, "-c", "from shapecalc.cli import main; main()"]
 
-# How each command that writes a file is run; SPEC stands for a specification.
+# The arguments of each command that writes a file; SPEC is a specification.
 COMMANDS = {
     "check": ("SPEC",),
     "compare": ("SPEC", "SPEC"),
@@ -49,7 +49,7 @@ def has_output(command):
     return any(option.name == "output" for option in command.params)
 
 
-def test_every_command_that_writes_files_is_here():
+def test_every_command_that_writes_files_has_a_case():
     context = click.Context(cli)
     assert {name for name in cli.list_commands(context) if has_output(cli.get_command(context, name))} == set(COMMANDS)
 
@@ -72,7 +72,7 @@ def everything(folder):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_file_holds_what_the_screen_would_show(spec, name):
+def test_a_file_has_the_same_content_as_the_screen(spec, name):
     shown = run(*words_of(name))
     assert run(*words_of(name), "-o", "-") == shown
     assert not os.path.exists("-")
@@ -88,7 +88,7 @@ def test_a_file_holds_what_the_screen_would_show(spec, name):
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if "SPEC" in COMMANDS[name]])
 @pytest.mark.parametrize("target", ["net.yaml", "parts/block.yaml"])
-def test_no_command_writes_over_its_specification(spec, name, target):
+def test_no_command_overwrites_its_specification(spec, name, target):
     before = everything(".")
     assert "no format has the suffix .yaml" in run(*words_of(name), "-o", f"./{target}").err
     ran = run(*words_of(name), "-o", f"./{target}", "--format", "json")
@@ -97,7 +97,7 @@ def test_no_command_writes_over_its_specification(spec, name, target):
     assert everything(".") == before
 
 
-def test_nor_over_one_from_standard_input_or_a_bundled_one(spec, monkeypatch):
+def test_standard_input_and_bundled_files_are_not_overwritten(spec, monkeypatch):
     before = everything(".")
     with open("net.yaml", "rb") as stream:
         ended = subprocess.run(
@@ -131,7 +131,7 @@ def test_nor_over_one_from_standard_input_or_a_bundled_one(spec, monkeypatch):
     assert everything(".") == before
 
 
-def test_one_command_knows_nothing_of_what_another_read(spec):
+def test_files_read_are_tracked_per_command(spec):
     assert run("summary", "net.yaml").status == 0
     assert run("schema", "--format", "json", "-o", "net.yaml").status == 0
     assert Path("net.yaml").read_text(encoding="utf-8").startswith("{")
@@ -182,7 +182,7 @@ main()
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are another thing there")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", 1)])
-def test_a_signal_while_a_file_is_written_leaves_the_old_one(spec, number):
+def test_a_signal_during_writing_leaves_the_old_file(spec, number):
     Path("out").write_text("old", encoding="utf-8")
     command = [sys.executable, "-c", SLOW, "schema", "-o", "out"]
     heard = lambda: signal.signal(number, signal.SIG_DFL)  # noqa: E731  (whatever the caller of the tests ignores)
@@ -191,10 +191,10 @@ def test_a_signal_while_a_file_is_written_leaves_the_old_one(spec, number):
         assert len(os.listdir()) == 4
         process.send_signal(number)
         try:
-            told = process.communicate(timeout=60)[1]
+            printed = process.communicate(timeout=60)[1]
         finally:
             process.kill()
-    assert (process.returncode, told.strip()) == (128 + number, "")
+    assert (process.returncode, printed.strip()) == (128 + number, "")
     assert Path("out").read_text(encoding="utf-8") == "old"
     assert sorted(os.listdir()) == ["net.yaml", "out", "parts"]
 
@@ -213,7 +213,7 @@ def test_a_signal_that_the_caller_ignores_is_ignored(spec):
     assert process.returncode == 128 + signal.SIGTERM
 
 
-def test_the_handlers_of_whoever_calls_are_as_they_were(spec):
+def test_signal_handlers_of_the_caller_are_restored(spec):
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     run("summary", "net.yaml")
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
@@ -226,7 +226,7 @@ def test_standard_output_by_its_name(spec):
     assert ended.stdout.decode() == run("summary", "net.yaml").out
 
 
-def test_a_name_that_is_no_text(spec):
+def test_a_name_that_is_not_utf8(spec):
     name = os.fsdecode(b"na\xffme")
     Path("odd.yaml").write_text('input: 3\nname: "\\uDC80"\nlayers: [relu]\n', encoding="utf-8")
     assert run("summary", "odd.yaml", "-o", name).status in (0, 1)

@@ -1,4 +1,4 @@
-"""What could be inferred is shown up to a shape error, then the error."""
+"""Partial reports: all layers that could be inferred are shown, then the shape error."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ KNOWN = ["conv1", "max_pool1", "conv2"]
 
 
 @pytest.mark.parametrize("command", ["summary", "explain", "rf"])
-def test_sizes_up_to_the_failure_then_the_error(command):
+def test_sizes_are_shown_up_to_the_error(command):
     ran = run(command, "-", text=CHAIN)
     assert ran.status == 1
     assert "128×27×27" in ran.out
@@ -65,7 +65,7 @@ def test_sizes_up_to_the_failure_then_the_error(command):
     assert ERROR in problem["message"]
 
 
-def test_a_complete_report_has_no_such_keys():
+def test_a_complete_report_has_no_partial_keys():
     contract = json.loads(run("summary", "alexnet", "--format", "json").out)
     assert not {"complete", "missing", "problems"} & {*contract}
     assert "Incomplete" not in run("summary", "alexnet").out
@@ -79,7 +79,7 @@ def test_every_format(format_):
     assert ERROR in ran.err
 
 
-def test_a_file_is_written_only_of_what_is_complete(tmp_path):
+def test_a_file_is_written_only_if_the_report_is_complete(tmp_path):
     file = tmp_path / "sizes.md"
     file.write_text("before")
     for command in ("summary", "explain", "rf"):
@@ -89,7 +89,7 @@ def test_a_file_is_written_only_of_what_is_complete(tmp_path):
     assert file.read_text() == "before"
 
 
-def test_layers_that_are_named():
+def test_named_layers():
     for command in ("explain", "rf"):
         ran = run(command, "-", "conv2", text=CHAIN)
         assert ran.status == 1
@@ -103,7 +103,7 @@ def test_layers_that_are_named():
     assert "max_pool1 ·" not in ran.out
 
 
-def test_nothing_that_could_be_inferred():
+def test_an_error_in_the_first_layer():
     for command in ("summary", "explain", "rf"):
         ran = run(command, "-", text="input: 3x8x8\nlayers: [{conv: {out_channels: 4, kernel_size: 9}}]")
         assert ran.status == 1
@@ -127,14 +127,14 @@ def test_every_branch_up_to_its_failure():
     assert pickle.loads(pickle.dumps(caught.value)).problems[0].message == caught.value.problems[0].message
 
 
-def test_features_behind_what_does_not_fit():
+def test_in_features_after_a_shape_error():
     with pytest.raises(shapecalc.ShapeError) as caught:
         shapecalc.in_features(CHAIN)
     with pytest.raises(shapecalc.ShapeError):
         _ = caught.value.report.in_features
 
 
-def test_expectations_are_of_the_whole_network():
+def test_expectations_are_not_checked_on_partial_reports():
     with pytest.raises(shapecalc.ShapeError) as caught:
         shapecalc.load(CHAIN).check()
     assert caught.value.report.graph.expectations == ()
@@ -156,7 +156,7 @@ outputs: ["chunk1[5]", "chunk1[1]", conv1]
 """
 
 
-def test_shared_weights_and_outputs_that_are_not_there():
+def test_sharing_and_outputs_beyond_the_error():
     with pytest.raises(shapecalc.ShapeError) as caught:
         shapecalc.load(SHARED).infer()
     report = caught.value.report
@@ -175,7 +175,7 @@ def test_shared_weights_and_outputs_that_are_not_there():
 @pytest.mark.parametrize(
     "command", ["summary", "check", "sizes", "formula", "sweep", "memory", "explain", "compare - -"]
 )
-def test_an_output_that_is_not_there_is_an_error(command):
+def test_a_missing_output_is_an_error(command):
     text = SHARED.replace("kernel_size: 9", "kernel_size: 1")
     name, *more = command.split()
     ran = run(name, *(more or ["-"]), text=text)

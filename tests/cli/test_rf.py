@@ -16,7 +16,7 @@ def rows_of(text):
     return [line.split() for line in text.splitlines()]
 
 
-def test_every_layer_has_its_field():
+def test_every_layer_has_a_receptive_field():
     rows = rows_of(run("rf", "vgg16", columns=100).out)
     assert ["Layer", "Kind", "Output", "RF", "Jump", "Pad"] in rows
     assert ["pool5", "max_pool", "512×7×7", "212", "32", "90"] in rows
@@ -24,13 +24,13 @@ def test_every_layer_has_its_field():
     assert not any(row[:1] == ["total"] for row in rows)
 
 
-def test_blocks_have_that_of_their_last_layer():
+def test_blocks_have_the_field_of_their_last_layer():
     ran = run("rf", "mobilenet_v3_large", "--depth", "1", columns=100)
     assert ["block4", "inverted_residual", "40×28×28", "35+all", "8", "17"] in rows_of(ran.out)
     assert "17 blocks collapsed; expand with --depth 2" in ran.out
 
 
-def test_a_place_and_what_it_sees():
+def test_the_field_of_one_position():
     ran = run("rf", "vgg16", "pool5", "--at", "0x3")
     assert ran.out.splitlines() == [
         "pool5 at 0×3 sees 122×212 of input 3×224×224: rows 0 to 121, columns 6 to 217, counted from 0.",
@@ -43,7 +43,7 @@ def test_a_place_and_what_it_sees():
     )
 
 
-def test_misaligned_branches_are_told():
+def test_misaligned_branches_are_noted():
     text = """
 input: [3, 23, 24]
 layers:
@@ -62,8 +62,8 @@ layers:
 
 
 def test_json():
-    told = json.loads(run("rf", "vgg16", "--format", "json").out)
-    assert told == json.loads(json.dumps(shapecalc.load("vgg16").receptive_field().to_dict()))
+    printed = json.loads(run("rf", "vgg16", "--format", "json").out)
+    assert printed == json.loads(json.dumps(shapecalc.load("vgg16").receptive_field().to_dict()))
     one = json.loads(run("rf", "vgg16", "pool5", "--at", "0x3", "--format", "json").out)
     assert one["place"] == [0, 3]
     assert one["sees"][0] == {"input": "input", "axis": "height", "first": 0, "last": 121, "size": 122}
@@ -77,10 +77,10 @@ def test_json():
         (["vgg16", "pool5", "--at", "7x0"], "pool5 has 7×7 positions, but none at 7×0"),
         (["vgg16", "pool5", "--at", "a"], "'a' is not a position"),
         (["vgg16", "--at", "1x1"], "name the layer"),
-        (["bert-base-uncased"], "no input of it has channels and space"),
+        (["bert-base-uncased"], "no input has channels and spatial axes"),
     ],
 )
-def test_what_is_wrong_is_said(arguments, message):
+def test_errors(arguments, message):
     ran = run("rf", *arguments)
     assert (ran.status, ran.out) == (2, "")
     assert message in ran.err
@@ -98,20 +98,20 @@ def test_columns_of_a_summary():
     assert text.count("–") >= 3  # no field, and no error
 
 
-def test_json_of_a_summary_when_it_is_asked_for():
-    told = json.loads(run("summary", "vgg16", "--columns", "+rf", "--format", "json").out)
-    pool = next(layer for layer in told["layers"] if layer["name"] == "pool5")
+def test_json_of_a_summary_with_the_column_rf():
+    printed = json.loads(run("summary", "vgg16", "--columns", "+rf", "--format", "json").out)
+    pool = next(layer for layer in printed["layers"] if layer["name"] == "pool5")
     assert pool["receptive_field"][0] == {
         "input": "input", "axis": "height", "size": 212, "jump": 32, "padding": 90, "sees_all": False, "aligned": True,
     }  # fmt: skip
-    assert told["misaligned"] == []
+    assert printed["misaligned"] == []
     plain = json.loads(run("summary", "vgg16", "--format", "json").out)
     assert "receptive_field" not in plain["layers"][0]
     assert run("summary", "vgg16", "--columns", "+rf,macs", "--format", "json").status == 2
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_shares_show_where_parameters_and_work_are(columns):
+def test_shares_of_parameters_and_macs(columns):
     ran = run("summary", "alexnet", "--shares", columns=columns)
     assert max(map(len, ran.out.splitlines())) <= columns
     rows = {row[0]: row[1:] for row in rows_of(ran.out) if row}
@@ -121,7 +121,7 @@ def test_shares_show_where_parameters_and_work_are(columns):
     assert ("Kind" in rows["Layer"]) == (columns == 120)
 
 
-def test_shares_add_up_whatever_is_open():
+def test_shares_add_up_at_every_depth():
     for depth in ("1", "2", "all"):
         ran = run("summary", "resnet50", "--shares", "--depth", depth, "--format", "csv")
         rows = list(csv.DictReader(io.StringIO(ran.out)))
@@ -129,7 +129,7 @@ def test_shares_add_up_whatever_is_open():
             assert sum(float(row[name]) for row in rows) == pytest.approx(1, abs=1e-3)
 
 
-def test_a_network_without_parameters_has_no_shares_of_them():
+def test_a_network_without_parameters_has_no_shares():
     ran = run("summary", "-", "--shares", text="input: [3]\nlayers: [relu]\n", columns=80)
     assert ran.status == 0
     assert ["relu1", "relu", "3", "–", "–", "██████████", "100%"] in rows_of(ran.out)

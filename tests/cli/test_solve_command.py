@@ -28,7 +28,7 @@ def test_json():
     assert (found["problems"], found["fixes"]) == ([], [])
 
 
-def test_no_answer_is_status_1():
+def test_no_solution_is_exit_status_1():
     ran = run("solve", "conv", "--input", "10", "--output", "300")
     assert (ran.status, "nearest:" in ran.out) == (1, True)
     ran = run("solve", "unet", "--for", "width", "--params", "500")
@@ -52,13 +52,13 @@ def test_fixes():
 
 def test_memory_says_what_it_includes():
     ran = run("solve", "unet", "--for", "width", "--memory", "64MiB", "--bits", "8", columns=80)
-    told = " ".join(ran.out.split())
-    assert "weights, buffers and live activations at their peak" in told
-    assert "`shapecalc memory --weights 8 --activations 8 --buffers 8`" in told
+    printed = " ".join(ran.out.split())
+    assert "weights, buffers and live activations at their peak" in printed
+    assert "`shapecalc memory --weights 8 --activations 8 --buffers 8`" in printed
     assert max(map(len, ran.out.splitlines())) <= 80
 
 
-def test_fractions_and_what_changes_nothing():
+def test_fractions_and_variables_without_effect():
     ran = run("solve", "mobilenet_v1", "--for", "width", "--params", "1M")
     assert "width from 0.05 to 4 in steps of 0.05" in ran.out
     ran = run("solve", "mobilenet_v1", "--for", "width=0.25,0.5,1", "--params", "1M")
@@ -92,15 +92,15 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("words", "told"), BAD)
-def test_bad_questions(words, told):
+@pytest.mark.parametrize(("words", "printed"), BAD)
+def test_wrong_options(words, printed):
     ran = run("solve", *words)
     assert ran.status == 2
-    assert told in ran.err
+    assert printed in ran.err
     assert not ran.out
 
 
-def test_sizes_says_what_a_size_is_in_lines_of_their_own() -> None:
+def test_sizes_prints_the_given_size_on_separate_lines() -> None:
     text = "input: 33\nlayers:\n  - avg_pool: {kernel_size: 2, stride: 2}\n    name: long\n"
     out = run("sizes", "-", text=text.replace("33", "3x33x33")).out
     assert (

@@ -19,7 +19,7 @@ from shapecalc.cli.options import wants_color
 SMALL = "name: small\ninput: 3x8x8\nlayers:\n- conv: {out_channels: 4, kernel_size: 3}\n- relu\n- fc: 10\n"
 
 
-def test_the_tutorials_table():
+def test_the_table_of_alexnet():
     """LearnOpenCV's table of AlexNet, line by line: tests/data/paper_tables.json has it whole."""
     ran = run("summary", "alexnet", columns=80)
     assert (ran.status, ran.err) == (0, "")
@@ -87,7 +87,7 @@ def test_standard_input_and_output_file(tmp_path):
         ("out", "small ·"),
     ],
 )
-def test_the_name_of_the_output_file_tells_its_format(name, beginning, tmp_path):
+def test_the_suffix_of_the_output_file_sets_the_format(name, beginning, tmp_path):
     assert run("summary", "-", "-o", tmp_path / name, text=SMALL).status == 0
     assert (tmp_path / name).read_text(encoding="utf-8").startswith(beginning)
     assert run("summary", "-", "-o", tmp_path / name, "--format", "json", text=SMALL).status == 0
@@ -99,7 +99,7 @@ SHELL = f"{shlex.quote(sys.executable)} -m shapecalc summary alexnet"
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full disk to write to")
 @pytest.mark.parametrize("format_", some(["table", "json"], 1))
-def test_a_full_disk_is_told(format_):
+def test_a_full_disk_is_an_error(format_):
     ran = subprocess.run(
         ["sh", "-c", f"{SHELL} --format {format_} >/dev/full"], capture_output=True, text=True, check=False
     )
@@ -177,7 +177,7 @@ def test_shares_in_json():
 
 
 @pytest.mark.parametrize("column", ["memory", "memory_share"])
-def test_a_layer_has_no_memory_of_its_own(column):
+def test_bytes_of_a_layer_are_output_bytes(column):
     ran = run("summary", "alexnet", "--columns", f"name,{column}")
     assert ran.status == 2
     assert f"there is no column {column}" in ran.err
@@ -192,7 +192,7 @@ def test_help_lists_the_columns():
     assert f"Columns: {', '.join(COLUMNS)}." in out
 
 
-def test_what_is_overridden_wrongly_is_a_wrong_use():
+def test_wrong_overrides_are_usage_errors():
     two = "inputs: {left: 3x8x8, right: 3x8x8}\nlayers:\n- add: [left, right]\n"
     ran = run("summary", "-", "--input", "3x9x9", text=two)
     assert (ran.status, ran.err) == (2, "name the input that is 3x9x9: left, right\n   write left=3x9x9\n")
@@ -202,7 +202,7 @@ def test_what_is_overridden_wrongly_is_a_wrong_use():
     assert (ran.status, ran.err.splitlines()[0]) == (2, "there is no variable widht to set")
 
 
-def test_a_terminal_of_another_century():
+def test_an_ascii_terminal():
     import os
     import subprocess
     import sys
@@ -228,7 +228,7 @@ def test_a_terminal_of_another_century():
         ({"TERM": "dumb"}, True, False),
     ],
 )
-def test_colour_is_for_terminals_unless_the_environment_asks_otherwise(
+def test_colour_follows_the_terminal_and_the_environment(
     environment: dict[str, str], on_terminal: bool, is_colored: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {"NO_COLOR": "", "FORCE_COLOR": "", "TERM": "xterm", **environment}.items():

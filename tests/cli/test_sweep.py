@@ -23,18 +23,18 @@ TABLE = """\
 AlexNet, any width: 6 variants
 
 width   input           params          MACs    memory   output
-─────────────────────────────────────────────────────────────────────
-   16   32×32×3              –             –         –   does not fit
+────────────────────────────────────────────────────────────────────
+   16   32×32×3              –             –         –   shape error
    16   227×227×3   30,560,584   117,365,384   117 MiB   1000
-   32   32×32×3              –             –         –   does not fit
+   32   32×32×3              –             –         –   shape error
    32   227×227×3   40,702,632   335,259,920   156 MiB   1000
-   48   32×32×3              –             –         –   does not fit
+   48   32×32×3              –             –         –   shape error
    48   227×227×3   51,308,552   674,556,824   197 MiB   1000
 
 Memory: weights, buffers and live activations at their peak, for one sample in fp32; the total of
 `shapecalc memory`.
-3 variants do not fit; the first, width 16, 32×32×3: max_pool2 (max_pool): the 3×3 window does not
-fit its 2×2 input
+3 variants have shape errors; the first, width 16, 32×32×3: max_pool2 (max_pool): the 3×3 window
+does not fit its 2×2 input
 """
 
 
@@ -46,7 +46,7 @@ def test_the_table():
     assert run(*SMALL) == (0, TABLE, "")
 
 
-def test_csv_and_json_lines_say_the_same():
+def test_csv_and_json_lines_have_the_same_rows():
     table = rows_of(run(*SMALL, "--format", "csv").out)
     lines = [json.loads(line) for line in run(*SMALL, "--format", "jsonl").out.splitlines()]
     assert len(table) == len(lines) == 6
@@ -84,10 +84,10 @@ def test_where_sort_top_and_front():
         (("--set", "width=5:1"), "the range 5:1 is empty"),
         (("--input", "{0,4}x=x3"), "'0' is not a size of at least 1"),
         (("--sort", "prams"), "the sweep has no column prams"),
-        (("--pareto", "params"), "a front needs two columns or more, not params alone"),
+        (("--pareto", "params"), "a front needs two columns or more, not only params"),
         (("--format", "parquet"), "Parquet cannot be shown on the screen"),
         (("--resume",), "--resume continues a file of all rows"),
-        (("--plot", "a.svg", "--pareto", "params,macs,memory"), "a picture has two axes, not 3"),
+        (("--plot", "a.svg", "--pareto", "params,macs,memory"), "a plot has two axes, not 3"),
         (
             ("--set", "width=1:100000", "--input", "{100:100000}x=x3"),
             "the sweep exceeds the size limit: 9,990,100,000",
@@ -101,7 +101,7 @@ def test_wrong_use(options, message):
     assert ran.out == ""
 
 
-def test_a_long_table_is_cut_and_says_so():
+def test_a_long_table_is_truncated_with_a_note():
     ran = run("sweep", ALEXNET, "--set", "width=1:100")
     assert len([line for line in ran.out.splitlines() if "MiB   1000" in line]) == 40
     assert "… and 60 more rows" in ran.out
@@ -112,7 +112,7 @@ LARGE = ("sweep", ALEXNET, "--set", "width=16:215", "--input", "{64:463}x=x3", "
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", ["csv", pytest.param("jsonl", marks=pytest.mark.slow)])
-def test_a_file_is_gone_on_with(tmp_path, ending):
+def test_a_file_is_resumed(tmp_path, ending):
     whole, part = tmp_path / f"whole.{ending}", tmp_path / f"part.{ending}"
     assert run(*LARGE, "-o", whole).status == 0
     due = whole.read_bytes()
@@ -125,7 +125,7 @@ def test_a_file_is_gone_on_with(tmp_path, ending):
 
 
 @pytest.mark.slow
-def test_a_file_of_another_sweep_is_not(tmp_path):
+def test_a_file_of_another_sweep_is_not_resumed(tmp_path):
     file = tmp_path / "sweep.csv"
     assert run(*LARGE, "-o", file).status == 0
     before = file.read_bytes()
@@ -171,7 +171,7 @@ def test_parquet(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-def test_the_picture(tmp_path):
+def test_the_plot(tmp_path):
     pytest.importorskip("matplotlib")
     for name, beginning in (("front.svg", b"<?xml"), ("front.png", b"\x89PNG")):
         ran = run(*SMALL, "--plot", tmp_path / name)
@@ -182,7 +182,7 @@ def test_the_picture(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is another thing there")
 @pytest.mark.slow
-def test_an_interruption_keeps_what_is_finished(tmp_path):
+def test_an_interrupt_keeps_finished_rows(tmp_path):
     file = tmp_path / "sweep.csv"
     words = ["sweep", ALEXNET, "--set", "width=16:4015", "--input", "{64:4063}x=x3", "-o", file]
     command = [sys.executable, "-c", "from shapecalc.cli import main; main()", *map(str, words)]
@@ -192,12 +192,12 @@ def test_an_interruption_keeps_what_is_finished(tmp_path):
     while time.monotonic() < deadline and not (part.exists() and part.stat().st_size > 1_000):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    told = process.communicate(timeout=60)[1]
+    printed = process.communicate(timeout=60)[1]
     assert process.returncode == 130
-    assert "interrupted after" in told
-    assert "continue with the same command and --resume" in told
-    assert "Traceback" not in told
-    number = int(told.partition("interrupted after ")[2].partition(" ")[0].replace(",", ""))
+    assert "interrupted after" in printed
+    assert "continue with the same command and --resume" in printed
+    assert "Traceback" not in printed
+    number = int(printed.partition("interrupted after ")[2].partition(" ")[0].replace(",", ""))
     text = part.read_bytes().rpartition(b"\n")[0]
     assert text.count(b"\n") >= number
 

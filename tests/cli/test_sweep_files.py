@@ -30,7 +30,7 @@ COMMAND = [
 ]
 ENDINGS = ("csv", "jsonl", "parquet")
 HERE = tuple(ending for ending in ENDINGS if ending != "parquet" or find_spec("pyarrow"))
-"""Those that can be written with what is installed."""
+"""The formats that can be written with the installed packages."""
 posix = pytest.mark.skipif(os.name == "nt", reason="signals and limits are other things there")
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # pyarrow's own
@@ -43,7 +43,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def rows_of(name):
-    """The rows of a file, as what is compared of them."""
+    """The compared part of the rows of a file."""
     data = Path(name).read_bytes()
     if data[:4] == b"PAR1":
         return pytest.importorskip("pyarrow.parquet").read_table(name).to_pylist()
@@ -67,7 +67,7 @@ def ran_again(name, *more):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_a_file_that_is_not_there_is_begun(ending):
+def test_a_missing_file_is_created(ending):
     due = whole(ending)
     assert ran_again(f"rows.{ending}").status == 0
     assert rows_of(f"rows.{ending}") == due
@@ -75,20 +75,20 @@ def test_a_file_that_is_not_there_is_begun(ending):
 
 
 @pytest.mark.parametrize("ending", ["csv", pytest.param("jsonl", marks=pytest.mark.slow)])
-def test_a_file_that_breaks_off_anywhere_is_gone_on_with(ending):
+def test_a_file_truncated_anywhere_is_resumed(ending):
     due = whole(ending)
     ends = [index + 1 for index, byte in enumerate(due) if byte == 10]
-    for place in (0, 1, ends[0] - 1, ends[0], ends[0] + 1, ends[3] + 7, ends[19], ends[20], ends[20] + 1, ends[21] - 1,
+    for offset in (0, 1, ends[0] - 1, ends[0], ends[0] + 1, ends[3] + 7, ends[19], ends[20], ends[20] + 1, ends[21] - 1,
                   ends[40] + 5, ends[-2], len(due) - 1, len(due)):  # fmt: skip
-        for name in (f"rows.{ending}", f"rows.{ending}.part")[place % 2 :][:1]:
-            Path(name).write_bytes(due[:place])
+        for name in (f"rows.{ending}", f"rows.{ending}.part")[offset % 2 :][:1]:
+            Path(name).write_bytes(due[:offset])
             ran = ran_again(f"rows.{ending}")
-            assert ran.status == 0, (place, ran.err)
+            assert ran.status == 0, (offset, ran.err)
             assert rows_of(f"rows.{ending}") == due
             assert os.listdir() == [f"rows.{ending}"]
 
 
-def test_a_file_that_is_complete_is_left_alone():
+def test_a_complete_file_is_unchanged():
     for ending in HERE:
         whole(ending)
         assert run(*SWEEP, "-o", f"rows.{ending}").status == 0
@@ -101,7 +101,7 @@ def test_a_file_that_is_complete_is_left_alone():
         assert os.listdir() == []
 
 
-def test_a_part_goes_before_the_file():
+def test_the_part_file_is_resumed_before_the_file():
     due = whole("csv")
     Path("rows.csv").write_bytes(b"the old one")
     Path("rows.csv.part").write_bytes(due[:500])
@@ -110,7 +110,7 @@ def test_a_part_goes_before_the_file():
     assert os.listdir() == ["rows.csv"]
 
 
-def test_a_part_is_not_begun_anew_unasked():
+def test_a_part_file_is_not_overwritten_without_resume():
     due = whole("csv")
     for ending in HERE:
         Path(f"rows.{ending}").write_bytes(b"old")
@@ -125,19 +125,19 @@ def test_a_part_is_not_begun_anew_unasked():
         assert Path(f"rows.{ending}.part").read_bytes() == due[:500]
 
 
-def test_with_a_condition_rows_are_compared_that_fulfil_it():
+def test_resuming_with_a_condition_compares_matching_rows():
     where = ("--where", "width % 8 == 0 and input_height == 240")
     assert run(*SWEEP, *where, "-o", "rows.csv").status == 0
     due = Path("rows.csv").read_bytes()
     assert due.count(b"\n") == 9
-    for place in range(0, len(due), 37):
-        Path("rows.csv").write_bytes(due[:place])
+    for offset in range(0, len(due), 37):
+        Path("rows.csv").write_bytes(due[:offset])
         ran = ran_again("rows.csv", *where)
-        assert ran.status == 0, (place, ran.err)
+        assert ran.status == 0, (offset, ran.err)
         assert Path("rows.csv").read_bytes() == due
 
 
-def test_with_a_condition_rows_in_the_middle_have_gaps_but_an_order():
+def test_resuming_with_a_condition_checks_the_order_of_rows():
     where = ("--where", "width % 10 != 0")
     assert run(*SWEEP, *where, "-o", "rows.csv").status == 0
     due = Path("rows.csv").read_bytes()
@@ -151,7 +151,7 @@ def test_with_a_condition_rows_in_the_middle_have_gaps_but_an_order():
         assert "are not numbered as those of this sweep" in ran_again("rows.csv", *where).err
 
 
-def test_a_sweep_that_has_no_rows_has_a_heading():
+def test_a_sweep_without_rows_has_a_header():
     Path("rows.csv").write_bytes(b"")
     assert ran_again("rows.csv", "--where", "params < 5").status == 0
     assert Path("rows.csv").read_bytes() == whole("csv").splitlines(keepends=True)[0]
@@ -213,7 +213,7 @@ def foreign(due, ending):
 
 
 @pytest.mark.parametrize("ending", ["csv", pytest.param("jsonl", marks=pytest.mark.slow)])
-def test_a_foreign_or_tampered_file_is_refused_and_stays(ending):
+def test_a_foreign_or_edited_file_is_rejected_unchanged(ending):
     due = whole(ending)
     for number, wrong in enumerate(foreign(due, ending)):
         for name in (f"rows.{ending}", f"rows.{ending}.part")[number % 2 :][:1]:
@@ -228,7 +228,7 @@ def test_a_foreign_or_tampered_file_is_refused_and_stays(ending):
 
 
 def parquet_files():
-    """Tables that are not the beginning of this sweep, made of its own."""
+    """Tables that are not the beginning of this sweep, made from its own rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -242,10 +242,10 @@ def parquet_files():
         return pa.Table.from_pylist(rows, schema=own.schema)
 
     text = pa.array([str(value) for value in own["params"].to_pylist()])
-    place = own.schema.get_field_index("params")
-    yield own.set_column(place, "params", text)
-    yield own.set_column(place, "params", own["params"].cast(pa.float64()))
-    yield own.set_column(place, "params", pa.array([[1]] * len(own)))
+    column = own.schema.get_field_index("params")
+    yield own.set_column(column, "params", text)
+    yield own.set_column(column, "params", own["params"].cast(pa.float64()))
+    yield own.set_column(column, "params", pa.array([[1]] * len(own)))
     yield own.append_column("params", text)
     yield own.append_column("mine", text)
     yield own.select(["variant", "params"])
@@ -262,7 +262,7 @@ def parquet_files():
     yield own.slice(1)
 
 
-def test_a_parquet_file_of_others_is_refused_and_stays():
+def test_a_foreign_parquet_file_is_rejected_unchanged():
     pq = pytest.importorskip("pyarrow.parquet")
     for number, table in enumerate(parquet_files()):
         for name in ("rows.parquet", "rows.parquet.part")[number % 2 :][:1]:
@@ -277,7 +277,7 @@ def test_a_parquet_file_of_others_is_refused_and_stays():
 
 
 @pytest.mark.parametrize("cut", [0, 1, 4, 100, -1, -8, -100])
-def test_a_parquet_file_that_is_broken_is_refused_and_stays(cut):
+def test_a_broken_parquet_file_is_rejected_unchanged(cut):
     whole("parquet")
     assert run(*SWEEP, "-o", "rows.parquet").status == 0
     data = bytearray(Path("rows.parquet").read_bytes())
@@ -291,13 +291,13 @@ def test_a_parquet_file_that_is_broken_is_refused_and_stays(cut):
 
 
 @pytest.mark.slow
-def test_a_parquet_file_in_which_a_byte_is_another_never_ends_in_a_traceback():
+def test_a_parquet_file_with_a_changed_byte_never_raises_a_traceback():
     whole("parquet")
     assert run(*SWEEP, "-o", "rows.parquet").status == 0
     data = Path("rows.parquet").read_bytes()
-    for place in range(3, len(data), 397):
+    for offset in range(3, len(data), 397):
         wrong = bytearray(data)
-        wrong[place] ^= 0x55
+        wrong[offset] ^= 0x55
         Path("rows.parquet").write_bytes(wrong)
         ran = ran_again("rows.parquet")
         assert ran.status in (0, 2), ran.err
@@ -307,7 +307,7 @@ def test_a_parquet_file_in_which_a_byte_is_another_never_ends_in_a_traceback():
 
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("other", ENDINGS)
-def test_a_file_of_another_format_is_refused(ending, other):
+def test_a_file_of_another_format_is_rejected(ending, other):
     whole(ending)
     whole(other)
     assert run(*SWEEP, "--format", other, "-o", "rows").status == 0
@@ -319,7 +319,7 @@ def test_a_file_of_another_format_is_refused(ending, other):
 
 
 @posix
-def test_what_keeps_nothing_is_not_gone_on_with():
+def test_outputs_that_cannot_be_resumed_are_rejected():
     for ending in HERE:
         whole(ending)
         ran = ran_again("/dev/null", "--format", ending)
@@ -362,7 +362,7 @@ def test_a_usage_error_leaves_the_old_file(options, name):
     assert sorted(os.listdir()) == ["net.svg", name]
 
 
-def test_a_wrong_condition_is_seen_before_the_first_line():
+def test_a_wrong_condition_is_an_error_before_the_first_row():
     for options in ((), ("-o", "/dev/stdout")):
         command = [*COMMAND, *map(str, SWEEP), "--where", "params + macs", "--format", "csv", *options]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -370,7 +370,7 @@ def test_a_wrong_condition_is_seen_before_the_first_line():
         assert ended.stderr.startswith("`params + macs` is not true or false")
 
 
-def test_a_picture_and_rows_are_two_files():
+def test_the_plot_and_the_rows_are_two_files():
     pytest.importorskip("matplotlib")
     Path("x").mkdir()
     ran = run(*SWEEP, "--plot", "x/../both.svg", "-o", "both.svg", "--format", "json")
@@ -379,7 +379,7 @@ def test_a_picture_and_rows_are_two_files():
 
 
 @pytest.mark.parametrize("name", ["no/rows.csv", "no/rows.json", "no/rows.txt"])
-def test_a_folder_that_is_not_there_is_seen_before_the_work(name, monkeypatch):
+def test_a_missing_folder_is_an_error_before_the_first_row(name, monkeypatch):
     from shapecalc.questions.sweep.gathering import Gathering
 
     monkeypatch.setattr(Gathering, "add", lambda *_: pytest.fail("the work has begun"))
@@ -388,7 +388,7 @@ def test_a_folder_that_is_not_there_is_seen_before_the_work(name, monkeypatch):
     assert "cannot be written: No such file or directory" in ran.err
 
 
-def test_a_condition_that_fails_in_the_middle_leaves_what_is_finished(monkeypatch):
+def test_a_condition_that_fails_later_keeps_finished_rows(monkeypatch):
     from shapecalc.questions.sweep import plan
 
     monkeypatch.setattr(plan, "_MOST_ROWS", 1)
@@ -412,22 +412,22 @@ def test_a_condition_that_fails_in_the_middle_leaves_what_is_finished(monkeypatc
 
 
 def finished(part):
-    """How many whole lines a part has; of Parquet that it has anything."""
+    """The number of complete lines of a part file; for Parquet, whether it has content."""
     with contextlib.suppress(FileNotFoundError):
         return Path(part).stat().st_size > 20_000
     return False
 
 
 def interrupted(number, name, *options):
-    """Start a long sweep, interrupt it once it has written something, and return its status and what it told."""
+    """Start a long sweep, interrupt it after its first rows, and return its status and messages."""
     command = [*COMMAND, *map(str, LONG), "-o", name, *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and process.poll() is None and not finished(f"{name}.part"):
             time.sleep(0.01)
         process.send_signal(number)
-        told = process.communicate(timeout=120)[1]  # which ends when the workers have let go of the pipe as well
-    return process.returncode, told
+        printed = process.communicate(timeout=120)[1]  # which ends when the workers have let go of the pipe as well
+    return process.returncode, printed
 
 
 @posix
@@ -441,17 +441,17 @@ def interrupted(number, name, *options):
         (signal.SIGKILL, "csv", ("--jobs", "2")),
     ],
 )
-def test_an_interruption_leaves_the_old_file_and_what_is_finished(number, ending, options):
+def test_an_interrupt_keeps_the_old_file_and_finished_rows(number, ending, options):
     if ending == "parquet":
         pytest.importorskip("pyarrow")
     name = f"rows.{ending}"
     Path(name).write_bytes(b"old")
-    status, told = interrupted(number, name, *options)
-    assert status == (-number if number == signal.SIGKILL else 128 + number), told
-    assert "Traceback" not in told
+    status, printed = interrupted(number, name, *options)
+    assert status == (-number if number == signal.SIGKILL else 128 + number), printed
+    assert "Traceback" not in printed
     if number != signal.SIGKILL:
-        assert "interrupted after" in told
-        assert f"finished rows are in {name}.part: continue with the same command and --resume" in told
+        assert "interrupted after" in printed
+        assert f"finished rows are in {name}.part: continue with the same command and --resume" in printed
     assert Path(name).read_bytes() == b"old"
     assert sorted(os.listdir()) == [name, f"{name}.part"]
     if ending == "parquet":
@@ -467,7 +467,7 @@ def test_an_interruption_leaves_the_old_file_and_what_is_finished(number, ending
 
 
 @posix
-def test_an_interruption_before_the_first_row_leaves_nothing():
+def test_an_interrupt_before_the_first_row_leaves_no_file():
     Path("rows.csv").write_bytes(b"old")
     script = "from shapecalc.questions.sweep.gathering import Gathering\ndef add(*_): raise KeyboardInterrupt\nGathering.add = add\nfrom shapecalc.cli import main; main()"
     for ending in HERE:
@@ -480,7 +480,7 @@ def test_an_interruption_before_the_first_row_leaves_nothing():
 
 
 @pytest.mark.parametrize("name", ["rows.json", "rows.txt"])
-def test_what_is_gathered_is_only_written_when_all_is_done(name, monkeypatch):
+def test_sorted_rows_are_written_at_the_end(name, monkeypatch):
     from shapecalc.questions.sweep.gathering import Gathering
 
     def interrupt(*_):
@@ -494,7 +494,7 @@ def test_what_is_gathered_is_only_written_when_all_is_done(name, monkeypatch):
     assert os.listdir() == [name]
 
 
-def test_what_is_gathered_is_still_shown_on_the_screen(monkeypatch):
+def test_sorted_rows_are_shown_on_the_screen(monkeypatch):
     from shapecalc.questions.sweep.gathering import Gathering
 
     def keep(self, part):
@@ -511,7 +511,7 @@ def test_what_is_gathered_is_still_shown_on_the_screen(monkeypatch):
 
 @posix
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_a_full_disk_in_the_middle(ending):
+def test_a_disk_that_fills_up(ending):
     import resource
 
     pytest.importorskip("pyarrow")
@@ -536,7 +536,7 @@ def test_a_full_disk_in_the_middle(ending):
 
 @posix
 @pytest.mark.parametrize("options", [(), ("--resume",)])
-def test_of_two_sweeps_on_one_file_one_writes(options):
+def test_two_sweeps_cannot_write_one_file(options):
     due = whole("csv")
     Path("rows.csv").write_bytes(due[:300] if options else b"old")
     script = (
@@ -551,15 +551,15 @@ def test_of_two_sweeps_on_one_file_one_writes(options):
     ]
     while all(process.poll() is None for process in pair):  # one of them ends at once, the other waits for a word
         time.sleep(0.01)
-    told = [process.communicate(timeout=60)[1] for process in pair]
-    assert sorted(process.returncode for process in pair) == [0, 2], told
-    assert any("rows.csv.part is there already" in one or "another sweep is writing" in one for one in told)
+    printed = [process.communicate(timeout=60)[1] for process in pair]
+    assert sorted(process.returncode for process in pair) == [0, 2], printed
+    assert any("rows.csv.part is there already" in one or "another sweep is writing" in one for one in printed)
     assert Path("rows.csv").read_bytes() == due
     assert os.listdir() == ["rows.csv"]
 
 
 @posix
-def test_a_process_that_is_killed_is_an_error_in_words():
+def test_a_killed_process_is_an_error():
     script = (
         "import os, signal, multiprocessing as m\nfrom shapecalc.questions.sweep import plan\n"
         "from shapecalc.cli import main\n"
@@ -587,7 +587,7 @@ def wait_until_stopped():
     return Cells.is_stopped
 
 
-def test_processes_stop_what_they_work_at_when_the_sweep_is_given_up():
+def test_processes_stop_when_the_sweep_is_interrupted():
     from shapecalc.questions.sweep.driver import process_pool
 
     with pytest.raises(KeyboardInterrupt), process_pool(1) as executor:  # noqa: PT012
@@ -598,7 +598,7 @@ def test_processes_stop_what_they_work_at_when_the_sweep_is_given_up():
     assert work.result(timeout=0) is True
 
 
-def test_what_is_stopped_works_out_no_more(monkeypatch):
+def test_a_stopped_process_computes_no_more_rows(monkeypatch):
     from shapecalc.network import plan_sweep
     from shapecalc.questions.sweep.cells import Cells, StoppedError
 
@@ -610,33 +610,33 @@ def test_what_is_stopped_works_out_no_more(monkeypatch):
 
 @posix
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_pipe_that_is_closed_ends_it_quietly(jobs):
+def test_a_closed_pipe_ends_the_command_quietly(jobs):
     command = [*COMMAND, *map(str, LONG), "--format", "csv", "--jobs", jobs]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout.readline().startswith(b"variant,")
         process.stdout.close()
-        told = process.stderr.read()
-    assert b"Traceback" not in told
-    assert b"Broken" not in told
+        printed = process.stderr.read()
+    assert b"Traceback" not in printed
+    assert b"Broken" not in printed
     assert process.returncode == 1
 
 
 @posix
-def test_a_named_pipe_that_is_closed_ends_it_quietly():
+def test_a_closed_named_pipe_ends_the_sweep_quietly():
     os.mkfifo("pipe")
     command = [*COMMAND, *map(str, LONG), "--format", "csv", "-o", "pipe"]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         with open("pipe", "rb") as reader:
             assert reader.readline().startswith(b"variant,")
-        told = process.stderr.read()
-    assert b"Traceback" not in told
+        printed = process.stderr.read()
+    assert b"Traceback" not in printed
     assert process.returncode == 1
     assert os.listdir() == ["pipe"]
 
 
 @posix
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_rows_go_through_a_named_pipe(ending):
+def test_rows_are_written_to_a_named_pipe(ending):
     due = whole(ending)
     os.mkfifo("pipe")
     with open("rows", "wb") as stream, subprocess.Popen(["cat", "pipe"], stdout=stream) as reader:
@@ -673,7 +673,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize(("name", "ending"), list(zip(HOSTILE, ["svg", "png", "pdf"] * 9, strict=False)))
-def test_a_name_in_a_picture_is_only_text(name, ending):
+def test_a_name_in_a_plot_is_plain_text(name, ending):
     pytest.importorskip("matplotlib")
     spec = f"name: {json.dumps(name)}\nvars: {{w: 4}}\ninput: 3x8x8\nlayers: [{{conv: {{out_channels: w, kernel_size: 3}}}}]\n"
     Path("net.yaml").write_text(spec, encoding="utf-8")
@@ -684,7 +684,7 @@ def test_a_name_in_a_picture_is_only_text(name, ending):
 
 
 @pytest.mark.filterwarnings("error")
-def test_all_texts_of_a_picture_are_only_text():
+def test_all_labels_of_a_plot_are_plain_text():
     pytest.importorskip("matplotlib")
     import matplotlib as mpl
     import numpy as np

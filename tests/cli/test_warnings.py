@@ -1,4 +1,4 @@
-"""What is odd and yet no error is a warning; a mistake in a repeated block is one error."""
+"""Warnings of valid but odd specifications; a mistake in a repeated block is one error."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_unused_variables_are_warnings(command):
     assert ran.out
 
 
-def test_a_warning_is_said_once_in_a_command(tmp_path):
+def test_a_warning_is_printed_once(tmp_path):
     file = tmp_path / "draft.yaml"
     file.write_text(DRAFT)
     assert run("diff", file, file).err.count(" warning: ") == 2
@@ -72,7 +72,7 @@ def test_check_shows_warnings():
     assert lines[1].startswith("::warning file=<stdin>,line=2,col=26,title=shapecalc::the variable depth is never used")
 
 
-def test_warnings_beside_errors():
+def test_warnings_with_errors():
     wrong = DRAFT.replace("kernel_size: 3", "kernel: 3")
     for command in ("check", "summary"):
         ran = run(command, "-", text=wrong)
@@ -106,7 +106,7 @@ def test_one_mistake_in_a_block_is_one_error():
     assert ran.err == ""
 
 
-def test_copies_of_other_sizes():
+def test_copies_with_different_errors():
     text = """\
 input: 16x8x8
 blocks:
@@ -129,13 +129,13 @@ layers:
     assert [found.copies for found in problems(two)] == [2]
 
 
-def test_mistakes_in_two_places_are_two():
+def test_errors_at_two_locations_are_two():
     text = "input: 3x8x8\nlayers:\n- conv: {out_channels: 4, kernel_size: 9}\n- conv: {out_channels: 4, kernel_size: 9}\n  from: input\n"
     text += "- add: [conv1, conv2]\n"
     assert [found.copies for found in problems(text)] == [1, 1]
 
 
-def test_problems_without_a_location_stay_apart():
+def test_problems_without_a_location_are_separate():
     from shapecalc.errors import Mark, Problem, Source
 
     assert len(gathered([Problem("a"), Problem("a")])) == 2

@@ -46,7 +46,7 @@ HELPERS = {
 
 
 @pytest.mark.parametrize("name", HELPERS)
-def test_a_helper_gives_the_same_on_all_numbers(name: str) -> None:
+def test_a_helper_agrees_on_all_kinds_of_number(name: str) -> None:
     helper, known = getattr(dims, name), HELPERS[name]
     a, b = map(column, zip(*PAIRS, strict=True))
     assert rows(helper(a, b), len(PAIRS)) == [known(*pair) for pair in PAIRS]
@@ -60,7 +60,7 @@ def test_a_helper_gives_the_same_on_all_numbers(name: str) -> None:
         assert rows(helper(column([x, x + 1]), y), 2) == [known(x, y), known(x + 1, y)]
 
 
-def test_broadcast_gives_the_size_that_is_not_1() -> None:
+def test_broadcast_returns_the_size_that_is_not_1() -> None:
     for a, b in ((1, 5), (5, 1), (5, 5), (1, 1)):
         due = max(a, b)
         assert dims.broadcast(a, b) == due
@@ -69,7 +69,7 @@ def test_broadcast_gives_the_size_that_is_not_1() -> None:
         n = symbols.symbol("n")
         assert dims.broadcast(n, b).subs(n, a) == due
     a = traces.leaf(7, "a")
-    assert dims.broadcast(a, traces.leaf(7, "b")) is a  # nothing was worked out, so nothing is shown
+    assert dims.broadcast(a, traces.leaf(7, "b")) is a  # nothing was computed, so nothing is shown
     n = symbols.symbol("n")
     assert dims.broadcast(n, n) == n
 
@@ -107,7 +107,7 @@ RELATIONS = {
 
 
 @pytest.mark.parametrize("relation", RELATIONS)
-def test_a_relation_is_the_same_for_ints_and_columns(relation: str) -> None:
+def test_a_relation_agrees_on_ints_and_columns(relation: str) -> None:
     pairs = [(b, a) for a, b in PAIRS]
     due = [RELATIONS[relation](*pair) for pair in pairs]
     assert [holds(Constraint(a, relation, b, "a", "b")) for a, b in pairs] == due
@@ -126,18 +126,18 @@ TEXTS: dict[str, tuple[Any, ...]] = {
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_constraint_that_does_not_hold_says_so_with_its_values(text: str) -> None:
+def test_an_unmet_constraint_names_its_values(text: str) -> None:
     constraint = Constraint(*TEXTS[text])
     assert not holds(constraint)
     assert constraint.error().message == text
 
 
-def test_a_constraint_may_tell_in_its_own_words() -> None:
-    told = LayerError("not so", hint="do this")
-    assert Constraint(2, EQUAL, 3, "a", "b", lambda: told).error() is told
+def test_a_constraint_may_have_its_own_message() -> None:
+    printed = LayerError("not so", hint="do this")
+    assert Constraint(2, EQUAL, 3, "a", "b", lambda: printed).error() is printed
 
 
-def test_a_trace_remembers_how_it_was_made() -> None:
+def test_a_trace_records_how_it_was_computed() -> None:
     height, kernel = traces.leaf(227, "H", "the input"), traces.leaf(11, "k")
     out = (height - kernel) // 4 + 1
     assert (out.value, out.operation) == (55, "+")
@@ -147,10 +147,10 @@ def test_a_trace_remembers_how_it_was_made() -> None:
     assert (height.symbol, height.origin, repr(height), repr(out)) == ("H", "the input", "H=227", "Trace(55)")
 
 
-def test_traces_meet_ints_on_either_side() -> None:
+def test_traces_mix_with_ints_on_either_side() -> None:
     n = traces.leaf(5, "n")
     assert [(7 - n).value, (7 + n).value, (7 * n).value, (17 // n).value, (-n).value] == [2, 12, 35, 3, -5]
-    assert sum([n]) is n  # adding to 0 and multiplying 1, as sum and prod begin, is nothing to show
+    assert sum([n]) is n  # the start values of sum and prod are not shown
     assert 1 * n is n
     assert n == traces.leaf(5, "m")
     assert n != 5
@@ -160,7 +160,7 @@ def test_traces_meet_ints_on_either_side() -> None:
 @pytest.mark.parametrize("work", [
     lambda n: n > 3, lambda n: n % 2, lambda n: n / 2, int, lambda n: max(n, 3), range,
 ], ids=["comparing", "remainder", "division", "int", "max", "range"])  # fmt: skip
-def test_a_trace_refuses_what_a_formula_must_not_do(work: Any) -> None:
+def test_a_trace_rejects_forbidden_operations(work: Any) -> None:
     with pytest.raises(TypeError):
         work(traces.leaf(5, "n"))
 
@@ -177,7 +177,7 @@ OPERATIONS = {
 
 
 def checked(found: Any, due: Any) -> None:
-    """Fail where a column has not these values, bounds that hold them, and 64 bits where they do."""
+    """Check the values of a column, its bounds, and that it has 64 bits if possible."""
     assert np.broadcast_to(columns.array_of(found), np.shape(due)).tolist() == due
     if isinstance(found, columns.ColumnNumber):
         flat = np.array(due, dtype=object).ravel().tolist()
@@ -188,7 +188,7 @@ def checked(found: Any, due: Any) -> None:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 @given(a=SEVERAL, b=SEVERAL, c=NEAR)
-def test_columns_give_what_pythons_ints_give(name: str, a: list[int], b: list[int], c: int) -> None:
+def test_columns_agree_with_python_ints(name: str, a: list[int], b: list[int], c: int) -> None:
     work = OPERATIONS[name]
     is_division = name in ("//", "%", "ceil_div")
     size = min(len(a), len(b))
@@ -215,7 +215,7 @@ def test_signs_powers_and_rounding_of_columns(a: list[int], power: int) -> None:
 
 
 @given(SEVERAL, NEAR)
-def test_a_quotient_of_columns_is_whole_or_refused(a: list[int], c: int) -> None:
+def test_a_quotient_of_columns_is_whole_or_an_error(a: list[int], c: int) -> None:
     assume(c)
     checked(column([c * x for x in a]) / c, a)
     assert (column(a) // 1).values.tolist() == a
@@ -230,7 +230,7 @@ def test_a_quotient_of_columns_is_whole_or_refused(a: list[int], c: int) -> None
 
 
 @given(SEVERAL, SEVERAL, NEAR)
-def test_relations_of_columns_are_those_of_pythons_ints(a: list[int], b: list[int], c: int) -> None:
+def test_relations_of_columns_agree_with_python_ints(a: list[int], b: list[int], c: int) -> None:
     size = min(len(a), len(b))
     pairs = [(column(a[:size]), column(b[:size])), (column(a[:size]), c), (c, column(b[:size]))]
     plain = [list(zip(a[:size], b[:size], strict=True)), [(x, c) for x in a[:size]], [(c, y) for y in b[:size]]]
@@ -245,12 +245,12 @@ def test_relations_of_columns_are_those_of_pythons_ints(a: list[int], b: list[in
 
 
 @given(SEVERAL, st.sampled_from([0.5, 0.1, 1.25, 2.9, 1e-3, 3.7]))
-def test_a_column_is_scaled_as_floats_are(a: list[int], factor: float) -> None:
+def test_scaling_a_column_agrees_with_floats(a: list[int], factor: float) -> None:
     checked(dims.scaled(column(a), factor), [math.floor(x * factor) for x in a])
 
 
 @given(SEVERAL, NEAR, NEAR)
-def test_a_column_is_held_to_a_range(a: list[int], low: int, high: int) -> None:
+def test_columns_are_checked_against_a_range(a: list[int], low: int, high: int) -> None:
     one = column(a)
     assert dims.within(one, low, high) is one
     assert np.broadcast_to(one.ledger.holding, len(a)).tolist() == [low <= x <= high for x in a]
@@ -259,7 +259,7 @@ def test_a_column_is_held_to_a_range(a: list[int], low: int, high: int) -> None:
 
 
 @pytest.mark.parametrize("work", [operator.floordiv, operator.mod, dims.ceil_div])
-def test_a_candidate_that_divides_by_zero_is_marked(work: Any) -> None:
+def test_a_candidate_that_divides_by_zero_is_invalid(work: Any) -> None:
     b = column([2, 0, -3, 0])
     found = work(7, b)
     assert b.ledger.holding.tolist() == [True, False, True, False]
@@ -268,7 +268,7 @@ def test_a_candidate_that_divides_by_zero_is_marked(work: Any) -> None:
         work(b, 0)
 
 
-def test_numbers_of_a_specification_that_is_read_are_bounded() -> None:
+def test_numbers_of_a_specification_are_bounded() -> None:
     ledger = columns.Ledger()
     one = columns.ColumnNumber(np.array([[10**9], [10**9 - 1]]), ledger)
     other = columns.ColumnNumber(np.array([[3, 10**9]]), ledger)
@@ -291,7 +291,7 @@ def test_numbers_of_a_specification_that_is_read_are_bounded() -> None:
     lambda n: n**0, lambda n: n**n, lambda n: round(n, -1), lambda n: n + 0.5, lambda n: n * 0.5, lambda n: n // 0.5,
     lambda n: 0.5 - n, lambda n: [1] * n, lambda n: n / 0.5, lambda n: dims.maximum(n, 0.5), lambda n: n / 3,
 ])  # fmt: skip
-def test_a_column_refuses_what_needs_its_value(question: Any) -> None:
+def test_a_column_has_no_single_value(question: Any) -> None:
     with pytest.raises(columns.NeedsValueError) as caught:
         question(column([1, 2]))
     assert caught.value.axes == {0}
@@ -301,7 +301,7 @@ RANGES = st.builds(lambda first, step: range(first, first + 5 * step, step), NEA
 
 
 @given(SEVERAL | RANGES, SEVERAL | RANGES, NEAR)
-def test_lists_and_ranges_give_what_pythons_ints_give(a: Sequence[int], b: Sequence[int], c: int) -> None:
+def test_lists_and_ranges_agree_with_python_ints(a: Sequence[int], b: Sequence[int], c: int) -> None:
     size = min(len(a), len(b))
     a, b = a[:size], b[:size]
     for name, work in OPERATIONS.items():
@@ -320,7 +320,7 @@ def test_lists_and_ranges_give_what_pythons_ints_give(a: Sequence[int], b: Seque
             assert mask == [holds_(*pair) for pair in pairs], relation
 
 
-def test_what_would_make_a_constraint_hold() -> None:
+def test_proposals_satisfy_the_constraint() -> None:
     def values(*constraint: Any) -> list[Any]:
         return [proposal.values[0] for proposal in Constraint(*constraint).error().proposals]
 

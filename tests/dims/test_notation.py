@@ -1,4 +1,4 @@
-"""Traces as they are written: the algebra changes no value, and what is written says the same number again."""
+"""Notation of traces: simplification preserves values, and written formulas evaluate to them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def text(number: object, algebra: Algebra | None = None) -> str:
 
 
 def evaluated(written: str) -> Fraction:
-    """Return the number that a text in this notation says, worked out by Python with its own precedence."""
+    """Return the value of a text in this notation, evaluated by Python with its own precedence."""
     python = re.sub(r",(?=\d{3})", "", written).replace("·", "*").replace("−", "-")
     python = re.sub(
         "[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda raised: "**" + "".join(str("⁰¹²³⁴⁵⁶⁷⁸⁹".index(digit)) for digit in raised[0]), python
@@ -44,7 +44,7 @@ def evaluated(written: str) -> Fraction:
 
 
 def from_latex(written: str) -> str:
-    """Return a formula in LaTeX as the text that says the same."""
+    """Return a formula in LaTeX as text."""
     text = written.replace("{,}", ",").replace(r" \cdot ", "·").replace("-", "−")
     text = re.sub(r"\^\{(\d+)\}", lambda raised: "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in raised[1]), text)
     for side, signs in (("floor", "⌊⌋"), ("ceil", "⌈⌉")):
@@ -87,7 +87,7 @@ def _atom_value(atom: Atom, values: dict[str, int]) -> int:
     return {MAX: max, MIN: min, PART: lambda part: math.floor(part * atom.factor)}[atom.sort](*parts)
 
 
-# Any arithmetic that a formula may do, on traces and, beside it, as a function of the leaves' values.
+# Any arithmetic that a formula may do, on traces and as a function of the leaves' values.
 
 numbers = st.integers(1, 12)
 
@@ -125,7 +125,7 @@ def built(formula: object, symbols: dict[str, Trace]) -> object:
 
 
 def plain(formula: object, values: dict[str, int]) -> int:
-    """Return what a drawn formula gives on ints."""
+    """Return the value of a drawn formula on ints."""
     return value_of(built(formula, leaves(**values)))
 
 
@@ -135,7 +135,7 @@ def plain(formula: object, values: dict[str, int]) -> int:
     st.fixed_dictionaries(dict.fromkeys(NAMES, numbers)),
     st.fixed_dictionaries(dict.fromkeys(NAMES, numbers)),
 )
-def test_the_algebra_changes_no_value(formula, values, others):
+def test_simplification_preserves_values(formula, values, others):
     number = built(formula, leaves(**values))
     algebra = Algebra()
     for expression in (algebra.read(number), algebra.factored(algebra.read(number))):
@@ -147,7 +147,7 @@ def test_the_algebra_changes_no_value(formula, values, others):
 @pytest.mark.slow
 @examples(4)
 @given(formulas(), st.fixed_dictionaries(dict.fromkeys(NAMES, numbers)))
-def test_what_is_written_says_the_number(formula, values):
+def test_written_formulas_evaluate_to_the_value(formula, values):
     number = built(formula, leaves(**values))
     expression = Algebra().read(number)
     trees = chain(expression)
@@ -174,7 +174,7 @@ def test_a_window_is_written_as_in_textbooks():
     assert text(window(n, n["d"])) == "⌊(H + 2·p − d·(k − 1) − 1) / s⌋ + 1"  # as PyTorch's documents write it
 
 
-def test_its_steps():
+def test_steps_of_a_window():
     n = leaves(H=227, p=0, k=11, s=4)
     written = [TEXT.write(tree) for tree in chain(Algebra().read(window(n, 1)))]
     assert written[1:] == ["⌊(227 + 2·0 − 11) / 4⌋ + 1", "⌊216 / 4⌋ + 1", "54 + 1", "55"]
@@ -186,7 +186,7 @@ def test_its_steps():
     ]
 
 
-def test_a_fraction_is_never_shown_as_whole():
+def test_a_fraction_is_not_shown_as_an_integer():
     n = leaves(a=5999, b=1000)
     assert [TEXT.write(t) for t in chain(Algebra().read(ceil_div(n["a"], n["b"])))] == [
         "⌈a / b⌉",
@@ -211,7 +211,7 @@ def test_a_fraction_is_never_shown_as_whole():
         ([("co", "ci"), ("k", "k")], "ci·co + k²"),
     ],
 )
-def test_tensors_that_share_a_factor_are_gathered(tensors, written):
+def test_common_factors_are_factored_out(tensors, written):
     n = leaves(co=96, ci=3, k=11)
     total = sum(prod([n.get(size, size) for size in sizes]) for sizes in tensors)
     algebra = Algebra()
@@ -219,7 +219,7 @@ def test_tensors_that_share_a_factor_are_gathered(tensors, written):
     assert TEXT.write(with_symbols(algebra.factored(algebra.read(total), lambda size: rank[size.symbol]))) == written
 
 
-def test_a_division_that_is_known_to_leave_nothing_is_exact():
+def test_a_division_without_remainder_is_exact():
     n = leaves(C=12, g=4)
     algebra = Algebra()
     assert text(n["C"] // n["g"], algebra) == "⌊C / g⌋"
@@ -231,7 +231,7 @@ def test_a_division_that_is_known_to_leave_nothing_is_exact():
     assert text(2 * (n["C"] // n["g"]), algebra) == "2·(C/g)"
 
 
-def test_a_product_below_a_fraction_stands_in_brackets():
+def test_a_product_in_a_denominator_has_brackets():
     n = leaves(C=36, r=3)
     assert text(n["C"] // (n["r"] * n["r"])) == "⌊C / r²⌋"
     assert text((n["C"] * n["r"]) // n["r"]) == "⌊C·r / r⌋"
@@ -257,7 +257,7 @@ def test_powers():
     assert text(-n["k"] * n["k"], algebra) == "(−1)·k²"
 
 
-def test_neutral_arguments_are_left_out_where_they_change_nothing():
+def test_arguments_without_effect_are_left_out():
     n = leaves(k=3, d=1, o=0, n=1)
     neutral = {"d", "o", "n"}
     algebra = Algebra(is_neutral=lambda size: size.symbol in neutral)
@@ -268,14 +268,14 @@ def test_neutral_arguments_are_left_out_where_they_change_nothing():
     assert {size.symbol for size in algebra.left_out.values()} == {"d", "o"}
 
 
-def test_whether_there_is_any_is_settled():
+def test_checks_of_presence_are_resolved():
     n = leaves(p=2, H=7)
     algebra = Algebra(is_argument=lambda size: size.symbol == "p")
     assert text(minimum(n["p"], 1) * n["H"], algebra) == "H"
     assert text(minimum(n["H"], 1), algebra) == "min(H, 1)"
 
 
-def test_what_was_rounded_can_be_given_a_name():
+def test_rounded_values_can_be_named():
     n = leaves(H=7, s=2)
     algebra = Algebra()
     out = n["H"] // n["s"]
@@ -284,7 +284,7 @@ def test_what_was_rounded_can_be_given_a_name():
     assert text(n["H"] // n["s"] * n["H"], algebra) == "H_out·H"
 
 
-def test_a_long_sum_is_cut():
+def test_a_long_sum_is_abbreviated():
     total = sum(leaf(i, f"C_{i}") for i in range(1, 31))
     expression = Algebra().read(total)
     assert TEXT.write(with_symbols(expression)) == "C_1 + C_2 + C_3 + … + C_30"
@@ -312,14 +312,14 @@ def test_symbols_in_latex(symbol, written):
     assert LATEX.symbol(symbol) == written
 
 
-def test_latex_can_stand_in_markdown():
-    """Markdown takes a backslash before punctuation for its own."""
+def test_latex_is_valid_in_markdown():
+    """Markdown removes a backslash before punctuation."""
     n = leaves(H=1227, p=0, k=11, s=4)
     for tree in chain(Algebra().read(maximum(window(n, 1), n["k"]))):
         assert not re.search(r"\\[^a-zA-Z]", LATEX.write(tree))
 
 
-def test_numbers_below_zero_stand_in_brackets():
+def test_negative_numbers_have_brackets():
     n = leaves(H=8, p=-1)
     assert TEXT.write(with_numbers(Algebra().read(n["H"] + 2 * n["p"]))) == "8 + 2·(−1)"
     assert TEXT.write(with_numbers(Algebra().read(n["H"] + n["p"]))) == "8 + (−1)"

@@ -132,7 +132,7 @@ def test_expressions(text: str, value: object) -> None:
     ],
 )
 def test_make_divisible_is_mobilenets(text: str, value: int) -> None:
-    """Widths as MobileNetV2 has at multipliers 0.35 and 1.4, and the rule's corners, worked out by hand."""
+    """Widths as MobileNetV2 has at multipliers 0.35 and 1.4, and the rule's corner cases, computed by hand."""
     found = evaluate(text)
     assert type(found) is int
     assert found == value
@@ -182,10 +182,10 @@ BAD = [
     ("'é' == widht", "`widht` is not a variable", 7, "did you mean width?"),
     ("  widht", "`widht` is not a variable", 2, "did you mean width?"),
     ("min + 1", "`min` is a function", 0, "call it: min(…)"),
-    ("sqrt(2)", "`sqrt` is no function of an expression", 0, KNOWN),
-    ("celi(2)", "`celi` is no function of an expression", 0, "did you mean ceil?"),
-    ("__import__('os')", "`__import__` is no function of an expression", 0, KNOWN),
-    ("depths.append(1)", "`depths.append` is no function of an expression", 0, KNOWN),
+    ("sqrt(2)", "`sqrt` is not a function of expressions", 0, KNOWN),
+    ("celi(2)", "`celi` is not a function of expressions", 0, "did you mean ceil?"),
+    ("__import__('os')", "`__import__` is not a function of expressions", 0, KNOWN),
+    ("depths.append(1)", "`depths.append` is not a function of expressions", 0, KNOWN),
     (
         "act.upper",
         "`act.upper` is an attribute, which an expression cannot contain",
@@ -207,7 +207,7 @@ BAD = [
     ),
     (
         "f'{i}'",
-        "`f'{i}'` is a text with values in it, which an expression cannot contain",
+        "`f'{i}'` is a formatted string, which an expression cannot contain",
         0,
         "texts are only compared",
     ),
@@ -227,7 +227,7 @@ BAD = [
         4,
         "min, max and sum take the list itself",
     ),
-    ("await i", "`await i` is something of Python's, which an expression cannot contain", 0, ARITHMETIC),
+    ("await i", "`await i` is Python syntax, which an expression cannot contain", 0, ARITHMETIC),
     ("2j", "`2j` is not a number that an expression can contain", 0, ARITHMETIC),
     ("b'a'", "`b'a'` is not a number that an expression can contain", 0, ARITHMETIC),
     ("...", "`...` is not a number that an expression can contain", 0, ARITHMETIC),
@@ -257,7 +257,7 @@ BAD = [
     ("act + 'a'", "`act` is the text 'relu', not a number", 0, ""),
     ("[1] * 3", "`[1]` is a list, not a number", 0, ""),
     ("1 + depths", "`depths` is a list, not a number", 4, ""),
-    ("nothing + 1", "`nothing` is nothing, not a number", 0, ""),
+    ("nothing + 1", "`nothing` is null, not a number", 0, ""),
     ("project + 1", "`project` is true, not a number", 0, "write `1 if project else 0` for a number"),
     ("-act", "`act` is the text 'relu', not a number", 1, ""),
     ("act < 'z'", "`act` is the text 'relu', not a number", 0, ""),
@@ -272,27 +272,27 @@ BAD = [
         0,
         "they are counted from 0, and this is number -5",
     ),
-    ("depths[half]", "`half` is 0.5, not the number of an item", 7, "items are counted from 0"),
-    ("depths[true]", "`true` is a condition, not the number of an item", 7, "items are counted from 0"),
+    ("depths[half]", "`half` is 0.5, not the index of an item", 7, "items are counted from 0"),
+    ("depths[true]", "`true` is a condition, not the index of an item", 7, "items are counted from 0"),
     ("act[0]", "`act` is the text 'relu', not a list", 0, ""),
     ("'r' in act", "`act` is the text 'relu', not a list", 7, ""),
     ("len(act)", "`act` is the text 'relu', not a list", 4, ""),
     ("sum(3)", "`3` is a number, not a list", 4, ""),
     ("sum([act])", "`[act]` is the text 'relu', not a number", 4, ""),
-    ("max()", "`max()` is not how the function is called", 0, "write max(a, b) or max(list)"),
+    ("max()", "`max()` is not a valid call", 0, "write max(a, b) or max(list)"),
     ("max(empty)", "`max(empty)` is of an empty list", 0, ""),
     ("max(1, act)", "`act` is the text 'relu', not a number", 7, ""),
-    ("ceil(1, 2)", "`ceil(1, 2)` is not how the function is called", 0, "write ceil(x)"),
-    ("ceil(x=1, **i)", "`ceil(x=1, **i)` is not how the function is called", 0, "write ceil(x)"),
+    ("ceil(1, 2)", "`ceil(1, 2)` is not a valid call", 0, "write ceil(x)"),
+    ("ceil(x=1, **i)", "`ceil(x=1, **i)` is not a valid call", 0, "write ceil(x)"),
     (
         "make_divisible(8, to=8)",
-        "`make_divisible(8, to=8)` is not how the function is called",
+        "`make_divisible(8, to=8)` is not a valid call",
         0,
         "write make_divisible(v, divisor, min_value)",
     ),
     (
         "make_divisible(8, v=8)",
-        "`make_divisible(8, v=8)` is not how the function is called",
+        "`make_divisible(8, v=8)` is not a valid call",
         0,
         "write make_divisible(v, divisor, min_value)",
     ),
@@ -320,7 +320,7 @@ def test_errors(text: str, message: str, offset: int | None, hint: str) -> None:
         ("227×227", "write `*` to multiply"),
     ],
 )
-def test_slips_are_known(text: str, hint: str) -> None:
+def test_common_slips_have_hints(text: str, hint: str) -> None:
     assert failure(text).hint == hint
 
 
@@ -353,27 +353,27 @@ def test_slips_are_known(text: str, hint: str) -> None:
         "1\x0c+",
     ],
 )
-def test_hostile_texts_are_refused(text: str) -> None:
+def test_hostile_expressions_are_rejected(text: str) -> None:
     error = failure(text)
     assert len(error.message) < 300
     assert "\n" not in error.message
     assert error.message.isprintable()
 
 
-def test_limits_are_told() -> None:
+def test_limits_are_errors() -> None:
     assert failure("x" * 1001).message == "an expression of 1,001 characters is too long: at most 1,000"
     assert failure("[" + ",".join("1" * 400) + "]").message == "the expression has more than 200 parts"
     assert failure("+".join("1" * 60)).message == "the expression is nested more than 50 deep"
 
 
-def test_the_mend_of_a_variable_without_variables() -> None:
+def test_the_hint_for_a_variable_without_vars() -> None:
     with pytest.raises(ExpressionError) as caught:
         parse("width").evaluate({})
     assert caught.value.hint == "variables are given under `vars:`"
 
 
 @given(st.text(max_size=60) | st.text("abi0123456789+-*/%()[]<>=.,:'\" \n", max_size=60))
-def test_nothing_but_expression_errors_is_raised(text: str) -> None:
+def test_only_expression_errors_are_raised(text: str) -> None:
     try:
         parse(text).evaluate(VARIABLES | {"a": 3, "b": [1, 2]})
     except ExpressionError as error:
@@ -393,7 +393,7 @@ _TREES = st.recursive(
 
 
 @given(_TREES)
-def test_whole_arithmetic_is_pythons(text: str) -> None:
+def test_integer_arithmetic_is_pythons(text: str) -> None:
     try:
         expected = eval(text, {}, dict(VARIABLES))
     except ZeroDivisionError:
@@ -414,7 +414,7 @@ def test_rounded_quotients_are_exact(a: int, b: int) -> None:
 
 
 @given(st.floats(1, 1e6), st.integers(1, 64))
-def test_make_divisible_divides_and_keeps_nine_tenths(value: float, divisor: int) -> None:
+def test_make_divisible_is_a_multiple_and_at_least_90_percent(value: float, divisor: int) -> None:
     found = evaluate("make_divisible(v, d)", v=value, d=divisor)
     assert found % divisor == 0
     assert found >= divisor
@@ -445,7 +445,7 @@ def test_traces_columns_and_symbols_agree_with_ints(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["x / 2", "x % 2", "x < 3", "1 if x < 3 else 2", "x ** 2", "make_divisible(x)", "2 ** x"]
 )
-def test_what_a_kind_of_number_cannot_do_is_refused(text: str) -> None:
+def test_unsupported_operations_on_a_kind_of_number_are_rejected(text: str) -> None:
     error = failure(text, x=leaf(7, "x"))
     assert error.message
     assert math.isfinite(error.offset or 0)

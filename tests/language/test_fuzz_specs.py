@@ -1,6 +1,6 @@
-"""Fuzzing: bundled specifications with mistakes put into them, through the commands; an error of ours, or none.
+"""Fuzzing: bundled specifications with mutations, run by the commands; an error of ours, or an answer.
 
-Seconds as a rule; the slow test goes on for SHAPECALC_FUZZ_SECONDS (90) through the files of SHAPECALC_FUZZ_SEED (0).
+It usually takes seconds; the slow test runs for SHAPECALC_FUZZ_SECONDS (90) from SHAPECALC_FUZZ_SEED (0).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ FORMULAS = [["formula"], ["formula", "-s", "H"], ["sizes"]]  # a second or so ea
 
 
 def mutated(text: str, rng: random.Random) -> str:
-    """Return the text with one mistake more."""
+    """Return the text with one more mutation."""
     lines = text.split("\n")
     at, other = rng.randrange(len(lines)), rng.randrange(len(lines))
     how = rng.randrange(14)
@@ -95,7 +95,7 @@ def mutated(text: str, rng: random.Random) -> str:
 
 
 def spoiled(data: bytes, rng: random.Random) -> bytes:
-    """Return the bytes with some of them changed, left out or put in."""
+    """Return the bytes with some of them changed, deleted or inserted."""
     spoilt = bytearray(data)
     for _ in range(rng.randint(1, 4)):
         at = rng.randrange(len(spoilt) + 1)
@@ -104,7 +104,7 @@ def spoiled(data: bytes, rng: random.Random) -> bytes:
 
 
 def restructured(text: str, rng: random.Random) -> str:
-    """Return, as JSON, the values of a specification with one of them exchanged, left out or wrapped."""
+    """Return, as JSON, the values of a specification with one of them replaced, deleted or wrapped."""
     tree = yaml.safe_load(text)
     places: list[tuple[Any, Any]] = []
     waiting = [tree]
@@ -154,7 +154,7 @@ def case_of(seed: int, *, formulas: bool) -> tuple[bytes, list[str]]:
 
 @contextmanager
 def limited(seconds: int, words: str) -> Iterator[None]:
-    """Fail what takes more processor time than that."""
+    """Fail what needs more processor time than that."""
 
     def stop(*_: object) -> None:
         raise AssertionError(f"more than {seconds} s: {words}")
@@ -172,7 +172,7 @@ def limited(seconds: int, words: str) -> Iterator[None]:
 
 
 def answer(seed: int, *, formulas: bool = False) -> Ran:
-    """Return what the command of a seed says of its file, which holds to the law."""
+    """Return the result of the command of a seed on its file, and check the law."""
     data, words = case_of(seed, formulas=formulas)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "net.yaml"
@@ -196,12 +196,12 @@ def answer(seed: int, *, formulas: bool = False) -> Ran:
 
 @examples(1)
 @given(seed=st.integers(0, 2**32))
-def test_spoilt_specifications_are_answered_in_words(seed: int) -> None:
+def test_mutated_specifications_never_raise_a_traceback(seed: int) -> None:
     answer(seed)
 
 
 @pytest.mark.slow
-def test_spoilt_specifications_are_answered_in_words_for_minutes() -> None:
+def test_many_mutated_specifications_never_raise_a_traceback() -> None:
     end = time.monotonic() + float(os.environ.get("SHAPECALC_FUZZ_SECONDS", "90"))
     seeds = random.Random(os.environ.get("SHAPECALC_FUZZ_SEED", "0"))
     while time.monotonic() < end:
@@ -209,7 +209,7 @@ def test_spoilt_specifications_are_answered_in_words_for_minutes() -> None:
 
 
 @pytest.mark.slow
-def test_some_are_spoilt_and_some_are_not() -> None:
+def test_some_mutations_are_errors_and_some_are_not() -> None:
     statuses = [answer(seed).status for seed in range(40)]
     assert 3 < statuses.count(0) < 20 < statuses.count(1)
 

@@ -1,4 +1,4 @@
-"""Laws of the language: writing a network in another way changes nothing but names; copies of a block are exact."""
+"""Laws of the language: equivalent notations change only names; copies of a block are exact."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LAYERS = (
     "squeeze_excitation: {input_channels: 8, squeeze_channels: 2}",
     "add:\n    - - conv: {out_channels: 8, kernel_size: 3, padding: 1}\n      - relu\n    - []",
 )
-"""What random bodies are made of: all of them give 8 channels of the size that came in."""
+"""The layers of random bodies: each outputs 8 channels of the size of its input."""
 
 
 def body(draw: random.Random) -> str:
@@ -44,8 +44,8 @@ def load(layers: str, head: str = "", size: str = "8x12x12") -> Report:
     return shapecalc.load(f"input: {size}\n{head}layers:\n{textwrap.indent(layers, '  ')}").infer()
 
 
-def told(report: Report) -> list[Any]:
-    """Return all but the names."""
+def without_names(report: Report) -> list[Any]:
+    """Return everything except the names."""
     place = {row.name: index for index, row in enumerate(report)}
     return [
         (row.kind, row.arguments, [place.get(name, name) for name in row.from_], row.output_shapes, row.total)
@@ -61,7 +61,7 @@ def block(text: str) -> str:
 def test_a_block_equals_its_body_pasted_in(seed: int) -> None:
     draw = random.Random(seed)
     first, inner, last = body(draw), body(draw), body(draw)
-    assert told(load(f"{first}- unit\n{last}", block(inner))) == told(load(first + inner + last))
+    assert without_names(load(f"{first}- unit\n{last}", block(inner))) == without_names(load(first + inner + last))
 
 
 @pytest.mark.parametrize("seed", some(range(20), 8))
@@ -69,14 +69,14 @@ def test_repeat_equals_copies(seed: int) -> None:
     draw = random.Random(seed)
     first, inner, last = body(draw), body(draw), body(draw)
     repeated = load(f"{first}- unit:\n  repeat: 3\n{last}", block(inner))
-    assert told(repeated) == told(load(first + inner * 3 + last))
-    assert told(repeated) == told(load(first + "- unit\n" * 3 + last, block(inner)))
+    assert without_names(repeated) == without_names(load(first + inner * 3 + last))
+    assert without_names(repeated) == without_names(load(first + "- unit\n" * 3 + last, block(inner)))
 
 
 def test_for_equals_copies_with_its_values() -> None:
     looped = load("- conv: {out_channels: planes, kernel_size: k}\n  for: {planes: [16, 32, 64], k: [3, 1, 5]}\n")
     copies = [f"- conv: {{out_channels: {planes}, kernel_size: {k}}}\n" for planes, k in ((16, 3), (32, 1), (64, 5))]
-    assert told(looped) == told(load("".join(copies)))
+    assert without_names(looped) == without_names(load("".join(copies)))
 
 
 SETTINGS = [
@@ -122,7 +122,7 @@ def seen(node: Node) -> tuple[Any, ...]:
 @pytest.mark.parametrize(
     "member", some(MEMBERS, 8), ids=lambda member: member.variant or member.file.rpartition("/")[2]
 )
-def test_copies_of_blocks_are_what_would_be_written_out(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_copies_of_blocks_equal_expanded_ones(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
     copied = shapecalc.load(member).infer().graph
     monkeypatch.setattr(Expansion, "of", lambda *_: None)
     written = shapecalc.load(member).infer().graph
@@ -171,7 +171,7 @@ outputs: [d, "b[1]", a.1.two.left, "c"]
 """
 
 
-def test_copies_keep_names_places_uses_and_what_is_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_keep_names_locations_uses_and_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     copied = shapecalc.load(COPIED).infer()
     with monkeypatch.context() as patched:
         patched.setattr(Expansion, "of", lambda *_: None)
@@ -181,7 +181,7 @@ def test_copies_keep_names_places_uses_and_what_is_frozen(monkeypatch: pytest.Mo
     assert copied.to_dict() == written.to_dict()
 
 
-def test_arguments_that_look_alike_are_not_taken_for_one_another() -> None:
+def test_similar_arguments_are_distinct() -> None:
     assert len({key_of(value) for value in (1, True, 1.0, "1", (1,), (True,), [1.0], None)}) == 8
     with pytest.raises(TypeError):
         key_of({})
@@ -270,7 +270,7 @@ def test_a_block_used_a_thousand_times_is_worked_out_once(monkeypatch: pytest.Mo
     assert len({id(row.sizing) for row in report}) == 3
 
 
-def test_an_error_in_a_copy_names_the_use_that_it_stands_in() -> None:
+def test_an_error_in_a_copy_names_its_use() -> None:
     unit = "- max_pool: {kernel_size: 3}\n- relu\n"
     with pytest.raises(shapecalc.ShapeError) as caught:
         load("- unit\n- unit\n- unit\n", block(unit), "8x9x9")
@@ -326,7 +326,7 @@ def test_a_feature_extractor_of_a_bundled_network() -> None:
     assert "left out" in report.graph.notes[0]
 
 
-def test_layers_that_share_within_a_block_share_in_every_use_of_it() -> None:
+def test_sharing_within_a_block_applies_to_every_use() -> None:
     layers = "- pair\n- pair\n- pair"
     pair = "blocks:\n  pair:\n    layers:\n    - linear: 8\n      name: one\n    - linear: 8\n      share: one\n"
     report = load(layers, pair, "5x8")
@@ -335,12 +335,12 @@ def test_layers_that_share_within_a_block_share_in_every_use_of_it() -> None:
 
 
 def nested(depth: int) -> shapecalc.Network:
-    """Return a network of one layer within so many blocks."""
+    """Return a network of one layer within this many blocks."""
     blocks = {f"b{i}": {"layers": [f"b{i + 1}"]} for i in range(1, depth)}
     return shapecalc.load({"input": [8], "blocks": {**blocks, f"b{depth}": {"layers": ["relu"]}}, "layers": ["b1"]})
 
 
-def test_blocks_stand_within_one_another_up_to_forty_deep() -> None:
+def test_blocks_nest_up_to_forty_deep() -> None:
     assert [row.kind for row in nested(40).infer()] == ["relu"]
     with pytest.raises(shapecalc.SpecError, match="blocks are nested more than 40 deep"):
         nested(41)

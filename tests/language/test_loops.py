@@ -1,4 +1,4 @@
-"""Loops that name what they take, and that make branches: each equals what would be written out by hand."""
+"""Loops that name their inputs, and that make branches: each equals the version written out by hand."""
 
 from __future__ import annotations
 
@@ -74,22 +74,22 @@ outputs: [head2, head3, head4]
 """
 
 
-def told(text):
-    """Return all of a report but the names that it was given."""
+def without_names(text):
+    """Return everything of a report except names."""
     report = shapecalc.load(text).infer()
     rows = [(row.name, row.kind, row.from_, row.output_shapes, row.total, row.shares) for row in report]
     return rows, report.outputs
 
 
-def test_a_pyramid_written_once_equals_one_written_out():
-    assert told(BACKBONE + PYRAMID) == told(BACKBONE + BY_HAND)
+def test_a_pyramid_with_loops_equals_one_written_out():
+    assert without_names(BACKBONE + PYRAMID) == without_names(BACKBONE + BY_HAND)
 
 
 def test_loops_within_merges_are_branches():
     once = "- concat:\n  - branch: r\n    for: {r: [1, 2, 3]}\n  - for: {c: [c3, c3]}\n    conv: {out_channels: i + 1, kernel_size: 1}\n    from: c3\n  - []\n  from: c3\n"
     by_hand = "- concat:\n  - branch: 1\n  - branch: 2\n  - branch: 3\n  - conv: {out_channels: 1, kernel_size: 1}\n  - conv: {out_channels: 2, kernel_size: 1}\n  - []\n  from: c3\n"
     outputs = "outputs: [concat1]\n"
-    assert told(BACKBONE + once + outputs) == told(BACKBONE + by_hand + outputs)
+    assert without_names(BACKBONE + once + outputs) == without_names(BACKBONE + by_hand + outputs)
     assert shapecalc.load(BACKBONE + once + outputs).infer().outputs == {"concat1": (24 + 3 + 32, 8, 8)}
 
 
@@ -104,7 +104,7 @@ def test_loops_of_references_within_merges():
     assert report["add1"].from_ == ("on_c3", "on_c4")
 
 
-def test_loops_of_references_alone_within_merges():
+def test_loops_of_only_references_within_merges():
     text = BACKBONE + "- adaptive_avg_pool: 2\n  for: {c: [c2, c3, c4]}\n  from: c\n  name: s{i}\n"
     merged = shapecalc.load(f"{text}- concat:\n  - for: {{n: [0, 2]}}\n    from: s{{n}}\n  - s1\n").infer()["concat1"]
     assert (merged.from_, merged.output_shapes) == (("s0", "s2", "s1"), [(112, 2, 2)])
@@ -112,18 +112,18 @@ def test_loops_of_references_alone_within_merges():
         shapecalc.load(f"{text}- concat:\n  - for: {{n: [0, 2]}}\n    from: s{{q}}\n  - s1\n")
 
 
-def test_a_sequence_within_a_merge_stays_one():
+def test_a_sequence_within_a_merge_is_one_branch():
     text = BACKBONE + "- concat:\n  - - branch: r\n      for: {r: [1, 2]}\n  - branch: 1\n    repeat: 2\n"
     assert shapecalc.load(text).infer()["concat1"].output_shapes == [(16, 4, 4)]
 
 
-def test_a_loop_whose_source_is_one_goes_on_from_there():
+def test_a_loop_with_one_source_is_a_chain():
     report = shapecalc.load(BACKBONE + "- branch: 1\n  repeat: 2\n  from: c4\n").infer()
     assert report["branch1.conv1"].from_ == ("c4",)
     assert report["branch2.conv1"].from_ == ("branch1.relu1",)
 
 
-def test_branches_that_are_left_out():
+def test_omitted_branches():
     text = BACKBONE + "- concat:\n  - branch: r\n    for: {r: [1, 2]}\n    when: base > 2\n  - []\n"
     assert shapecalc.load(text).infer()["concat1"].output_shapes == [(64, 4, 4)]
     assert shapecalc.load(text, vars={"base": 3}).infer()["concat1"].output_shapes == [(80, 4, 4)]
@@ -167,7 +167,7 @@ def test_the_examples_of_the_reference():
     assert report.outputs == {f"head{n}": (255, 256 // 2**n, 256 // 2**n) for n in (2, 3, 4, 5)}
 
 
-def test_words_that_yaml_has_other_ideas_about_are_names():
+def test_yaml_booleans_are_valid_names():
     text = "input: 3x8x8\nlayers:\n- relu:\n  name: y\n- tanh:\n  name: no\n  from: y\n- add: [y, no, on]\n- relu:\n  name: on\n  from: input\noutputs: [add1]\n"
     report = shapecalc.load(text).infer()
     assert report["add1"].from_ == ("y", "no", "on")
@@ -175,14 +175,14 @@ def test_words_that_yaml_has_other_ideas_about_are_names():
         shapecalc.load("input: 3\nlayers:\n- relu:\n  name: true\n")
 
 
-def test_a_block_goes_before_a_kind_of_its_name():
+def test_a_block_overrides_a_kind_of_its_name():
     text = "input: 8x4\nblocks:\n  mlp:\n    args: {hidden: 16}\n    layers:\n    - linear: hidden\n    - relu\n    - linear: 4\nlayers:\n- mlp\n- mlp: {hidden: 3}\n"
     report = shapecalc.load(text).infer()
     assert [row.params for row in report] == [80, 0, 68, 15, 0, 16]
     assert report.lines(1)[0].kind == "mlp"
 
 
-def test_within_a_block_of_the_name_of_a_kind_that_is_the_kind():
+def test_inside_a_block_its_own_name_means_the_kind():
     text = "input: 3x8x8\nblocks:\n  conv:\n    args: {out: 4}\n    layers:\n    - conv: {out_channels: out, kernel_size: 3}\n    - batch_norm\n  linear: [relu]\nlayers:\n- conv: 5\n- fc: 6\n- swiglu: {dim: 6, hidden_dim: 4}\n- linear\n"
     report = shapecalc.load(text).infer()
     assert report["conv1.conv1"].output_shapes == [(5, 6, 6)]
@@ -193,7 +193,7 @@ def test_within_a_block_of_the_name_of_a_kind_that_is_the_kind():
     assert "conv is a block here, in place of the kind" in str(caught.value)
 
 
-def test_the_schema_knows_the_example_of_the_reference():
+def test_the_schema_accepts_the_example_of_the_reference():
     text = (Path(__file__).parent.parent.parent / "docs" / "language.md").read_text(encoding="utf-8")
     example = next(part for part in text.split("```yaml\n") if part.startswith("name: FPN")).partition("```")[0]
     value, problems = read_text(example, "<example>")
@@ -207,7 +207,7 @@ def plain(value):
     return [plain(item) for item in value.items] if isinstance(value, ListValue) else value.value
 
 
-def test_a_reference_cannot_be_filled_with_whatever():
+def test_a_reference_must_be_a_name():
     text = f"vars: {{long: {[1] * 500}}}\n{BACKBONE.replace('vars: {base: 2}', '')}- relu\n  repeat: 50000\n  from: c{{long}}{{i}}\n"
     with pytest.raises(SpecError) as caught:
         shapecalc.load(text)
@@ -215,7 +215,7 @@ def test_a_reference_cannot_be_filled_with_whatever():
 
 
 @pytest.mark.slow
-def test_references_in_a_loop_are_steps():
+def test_references_in_a_loop_count_as_steps():
     text = f"input: 3\nvars: {{l: {[*range(9000)]}}}\nlayers:\n- add:\n  - for: {{n: l}}\n    from: input\n  repeat: 50000\n"
     with pytest.raises(SpecError, match="more than 300,000 steps"):
         shapecalc.load(text)

@@ -15,7 +15,7 @@ def features(text: str) -> int:
 
 
 @pytest.mark.parametrize("name", ["n", "y", "N", "on", "yes"])
-def test_a_variable_comes_before_what_yaml_readers_make_of_its_name(name: str) -> None:
+def test_a_variable_overrides_yaml_booleans(name: str) -> None:
     assert features(f"input: 4\nvars: {{{name}: 3}}\nlayers:\n  - fc: {{out_features: {name}, bias: false}}\n") == 12
     assert (
         features(f"input: 4\nvars: {{{name}: 3}}\nlayers:\n  - fc: {{out_features: {name} * 2, bias: false}}\n") == 24
@@ -30,13 +30,13 @@ def test_a_variable_comes_before_what_yaml_readers_make_of_its_name(name: str) -
 
 
 @pytest.mark.parametrize("word", ["yes", "On", "y", "no", "OFF", "n"])
-def test_words_for_true_and_false_are_taken_where_those_are_due(word: str) -> None:
+def test_yaml_booleans_are_accepted_for_flags(word: str) -> None:
     assert features(f"input: 4\nlayers:\n  - fc: {{out_features: 3, bias: {word}}}\n") == (
         12 if word[0] in "nN" or word == "OFF" else 15
     )
 
 
-def test_texts_of_python_are_variables_and_expressions() -> None:
+def test_python_strings_are_variables_and_expressions() -> None:
     spec: dict[str, Any] = {
         "input": "width",
         "vars": {"width": 4, "n": 3, "wide": "width * n", "depths": ["n", 2], "say": True},
@@ -61,13 +61,13 @@ def test_texts_of_python_are_variables_and_expressions() -> None:
         ({"fc": {"out_features": 3, "bias": "no"}}, "`no` is not a variable"),
     ],
 )
-def test_texts_of_python_that_are_neither(layer: dict[str, Any], words: str) -> None:
+def test_other_python_strings(layer: dict[str, Any], words: str) -> None:
     with pytest.raises(SpecError) as caught:
         shapecalc.load({"input": 4, "layers": [layer]})
     assert words in str(caught.value)
 
 
-def test_quoted_words_of_yaml_are_words() -> None:
+def test_quoted_yaml_words_are_strings() -> None:
     text = "input: 8x4x4\nvars: {same: 1}\nlayers:\n  - conv: {out_channels: 8, kernel_size: 3, padding: 'same'}\n"
     (warning,) = shapecalc.load("input: 8\nvars: {same: 1}\nlayers: [relu]\n").warnings
     assert warning.message == "the variable same is never used"
@@ -83,7 +83,7 @@ def test_quoted_words_of_yaml_are_words() -> None:
         ("[3, -width]", "not -7"),
     ],
 )
-def test_the_one_wrong_number_of_a_list_is_marked(value: str, words: str) -> None:
+def test_only_the_wrong_number_of_a_list_is_marked(value: str, words: str) -> None:
     text = f"input: 3x8x8\nvars: {{width: 7}}\nlayers:\n  - conv: {{out_channels: 8, kernel_size: {value}}}\n  - fc: width\n"
     with pytest.raises(SpecError) as caught:
         shapecalc.load(text)

@@ -1,4 +1,4 @@
-"""What tests of kinds need: a kind sized on plain shapes, and PyTorch's own shapes, parameters and MACs."""
+"""Helpers for tests of kinds: a kind on plain shapes, and PyTorch's shapes, parameters and MACs."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def outputs(sizing: Any) -> list[tuple[int, ...]]:
 
 
 def parameters(module: Any) -> int:
-    """Return how many learned numbers a PyTorch module has."""
+    """Return the number of parameters of a PyTorch module."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
 def torch_macs(function: Any, *inputs: Any, **rest: Any) -> int:
-    """Return the MACs that PyTorch's flop counter finds, by the paths that it counts."""
+    """Return the MACs of PyTorch's FLOP counter, for the operations that it counts."""
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode

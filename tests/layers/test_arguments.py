@@ -1,4 +1,4 @@
-"""The arguments of kinds: what each sort reads, what it refuses, and in which words."""
+"""The arguments of kinds: valid and invalid values of each type, and the error texts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ READ: list[tuple[str, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("name", "given", "kept"), READ)
-def test_reading(name: str, given: Any, kept: Any) -> None:
+def test_valid_values(name: str, given: Any, kept: Any) -> None:
     value = getattr(Sorts, name).normalise(given)
     assert value == kept
     assert type(value) is type(kept)
@@ -69,7 +69,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("integer", "64", "integer must be a whole number of at least 1, not the text '64'"),
     ("integer", "yes", "integer must be a whole number of at least 1, not the text 'yes'"),
     ("integer", True, "integer must be a whole number of at least 1, not true"),
-    ("integer", None, "integer must be a whole number of at least 1, not nothing"),
+    ("integer", None, "integer must be a whole number of at least 1, not null"),
     ("integer", [3], "integer must be a whole number of at least 1, not [3]"),
     ("integer", math.nan, "integer must be a whole number of at least 1, not nan"),
     ("integer", math.inf, "integer must be a whole number of at least 1, not inf"),
@@ -91,7 +91,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("choice", 3, "choice must be one of zeros, reflect, not 3"),
     ("text", 3, "text must be a text, not 3"),
     ("per_axis", [], "per_axis must be a whole number of at least 1, or one for each spatial axis, not []"),
-    ("per_axis", [1, None], "per_axis must be a whole number of at least 1, or one for each spatial axis, not nothing"),
+    ("per_axis", [1, None], "per_axis must be a whole number of at least 1, or one for each spatial axis, not null"),
     ("per_axis", "3x3", "per_axis must be a whole number of at least 1, or one for each spatial axis, not the text '3x3'"),
     ("padding", -1, "padding must be a whole number of at least 0, not -1"),
     ("padding", "full", f"padding must be {PAIRS}, not the text 'full'"),
@@ -107,32 +107,32 @@ REFUSED: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("name", "given", "text"), REFUSED, ids=[f"{i}-{case[0]}" for i, case in enumerate(REFUSED)])
-def test_refusing(name: str, given: Any, text: str) -> None:
+def test_invalid_values(name: str, given: Any, text: str) -> None:
     with pytest.raises(LayerError) as caught:
         getattr(Sorts, name).normalise(given)
     assert caught.value.message == text
     assert caught.value.argument == name
 
 
-def test_the_nearest_word_is_offered() -> None:
+def test_the_nearest_word_is_suggested() -> None:
     with pytest.raises(LayerError) as caught:
         Sorts.choice.normalise("reflekt")
     assert caught.value.hint == "did you mean reflect?"
 
 
-def test_long_values_are_cut_short() -> None:
+def test_long_values_are_truncated() -> None:
     with pytest.raises(LayerError) as caught:
         Sorts.integer.normalise("x" * 10_000)
     assert len(caught.value.message) < 150
 
 
 @pytest.mark.parametrize("name", ["integer", "number", "per_axis", "padding", "integers", "sizes", "factors"])
-def test_dimensions_that_are_no_ints_are_kept_as_they_are(name: str) -> None:
+def test_non_int_dimensions_are_kept(name: str) -> None:
     n = traces.leaf(5, "n")
     assert n in (getattr(Sorts, name).normalise(n), *per_axis(getattr(Sorts, name).normalise(n), 1))
 
 
-def test_one_value_stands_for_every_axis() -> None:
+def test_one_value_applies_to_every_axis() -> None:
     assert per_axis(3, 2) == (3, 3)
     assert per_axis((3, 4), 2) == (3, 4)
     assert Sorts.per_axis.expand(3, 2) == [3, 3]
@@ -149,7 +149,7 @@ def arguments() -> dict[str, Argument]:
 
 
 @pytest.mark.slow
-def test_the_schema_takes_what_is_read_and_refuses_what_is_not() -> None:
+def test_the_schema_agrees_with_reading() -> None:
     jsonschema = pytest.importorskip("jsonschema")
     for name, argument in arguments().items():
         validator = jsonschema.Draft202012Validator(argument.schema())
@@ -167,4 +167,4 @@ def test_the_schema_takes_what_is_read_and_refuses_what_is_not() -> None:
 
 
 UNSAID: list[list[Any]] = [["inferred", [0, 2]]]
-"""What a schema does not say: that of the whole numbers from -1 on, 0 is none."""
+"""Values that the schema allows and reading does not: 0, where -1 and positive numbers are allowed."""

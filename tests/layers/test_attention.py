@@ -23,7 +23,7 @@ def test_three_equal_inputs_are_self_attention() -> None:
         assert (alone.weights + alone.biases, alone.macs) == (several.weights + several.biases, several.macs)
 
 
-def test_windows_attend_apart() -> None:
+def test_windows_attend_separately() -> None:
     one = sized("multi_head_attention", (49, 64), num_heads=8)
     many = sized("multi_head_attention", (16, 49, 64), num_heads=8)
     assert many.macs == 16 * one.macs
@@ -52,7 +52,7 @@ def test_cache_for_each_position(arguments: dict[str, int], shape: tuple[int, in
 
     x = Shape(shape)
     assert MultiHeadAttention(**arguments, is_causal=True).kv_cache(x) == numbers
-    assert MultiHeadAttention(**arguments).kv_cache(x) == 0  # it looks ahead: nothing decodes with it
+    assert MultiHeadAttention(**arguments).kv_cache(x) == 0  # not causal: it never decodes
     assert MultiHeadAttention(**arguments).cross_kv_cache(x) == (0, 0)
     assert MultiHeadAttention(**arguments).cross_kv_cache(x, Shape((9, shape[1]))) == (numbers, 9)
     assert MultiHeadAttention(**arguments, is_causal=True).cross_kv_cache(x, x) == (0, 0)
@@ -92,7 +92,7 @@ def test_known_parameters_of_special_attentions() -> None:
         ({"num_heads": 4}, [(6, 12), (5, 12), (4, 12)], "inputs of keys and values"),
     ],
 )
-def test_refused(arguments: dict[str, int], shapes: list[tuple[int, ...]], message: str) -> None:
+def test_invalid_inputs(arguments: dict[str, int], shapes: list[tuple[int, ...]], message: str) -> None:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.layers.kinds.attention import MultiHeadAttention
     from shapecalc.model.inference import size_layer

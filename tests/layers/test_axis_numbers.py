@@ -18,14 +18,14 @@ def test_axes_are_numbered_with_the_batch_as_0() -> None:
 
 
 @pytest.mark.parametrize(("dim", "rank"), [(0, 3), (-4, 3), (0, 0), (-2, 1)])
-def test_the_batch_axis_cannot_be_named(dim: int, rank: int) -> None:
+def test_the_batch_axis_is_rejected(dim: int, rank: int) -> None:
     with pytest.raises(LayerError, match=f"start_dim {dim} is the batch axis") as caught:
         axis_of(dim, rank, "start_dim")
     assert caught.value.argument == "start_dim"
 
 
 @pytest.mark.parametrize(("dim", "rank"), [(4, 3), (-5, 3), (1, 0), (2, 1)])
-def test_an_axis_that_is_not_there(dim: int, rank: int) -> None:
+def test_a_missing_axis_is_an_error(dim: int, rank: int) -> None:
     with pytest.raises(LayerError, match=f"dim {dim} is out of range"):
         axis_of(dim, rank)
 
@@ -36,7 +36,7 @@ def test_an_axis_that_is_not_there(dim: int, rank: int) -> None:
     (2, "its input has 2 axes: they are 1 to 2, or -2 to -1 from the end; 0 is the batch's",
      "use 1 for its first axis, 2 or -1 for its last"),
 ])  # fmt: skip
-def test_an_error_says_which_axes_there_are(rank: int, why: str, hint: str) -> None:
+def test_an_error_lists_the_axes(rank: int, why: str, hint: str) -> None:
     with pytest.raises(LayerError) as caught:
         axis_of(7, rank)
     assert (caught.value.why, caught.value.hint) == ((why,), hint)
@@ -58,7 +58,7 @@ class Sliced:
     ("one", 2, 2), ("one", "channels", "channels"), ("one", -3, -3), ("plain", 2.0, 2),
     ("several", 2, (2,)), ("several", [2, -1], (2, -1)), ("several", "channels", "channels"),
 ])  # fmt: skip
-def test_reading(name: str, given: Any, kept: Any) -> None:
+def test_valid_values(name: str, given: Any, kept: Any) -> None:
     assert getattr(Sliced, name).normalise(given) == kept
 
 
@@ -71,13 +71,13 @@ def test_reading(name: str, given: Any, kept: Any) -> None:
     ("several", [1, True],
      "several must be a list of axis numbers (1 is the first, -1 the last) or channels, not true"),
 ])  # fmt: skip
-def test_refusing(name: str, given: Any, text: str) -> None:
+def test_invalid_values(name: str, given: Any, text: str) -> None:
     with pytest.raises(LayerError) as caught:
         getattr(Sliced, name).normalise(given)
     assert caught.value.message == text
 
 
-def test_no_kind_takes_an_axis_as_a_plain_number() -> None:
+def test_every_axis_argument_is_an_axis_number() -> None:
     for kind, cls in KINDS.items():
         if cls.family == "blocks" or kind == "tile":  # `dim` is a width there, `dims` how often each axis is repeated
             continue

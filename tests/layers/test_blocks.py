@@ -37,7 +37,7 @@ def test_example(kind: str, example: Example) -> None:
 
 
 @pytest.mark.parametrize("kind", ["transformer_encoder_layer", "transformer_decoder_layer"])
-def test_where_the_norm_stands_changes_no_count(kind: str) -> None:
+def test_the_position_of_the_norm_changes_no_count(kind: str) -> None:
     shapes = [(5, 16), (7, 16)][: COMPOSITES[kind].inputs[0]]
     after, before = (_report(kind, shapes, {"d_model": 16, "nhead": 4, "norm_first": first}) for first in (False, True))
     assert after.total == before.total
@@ -46,7 +46,7 @@ def test_where_the_norm_stands_changes_no_count(kind: str) -> None:
     assert before.rows[0].kind == "layer_norm"
 
 
-def test_a_wrong_width_is_refused() -> None:
+def test_a_wrong_width_is_rejected() -> None:
     with pytest.raises(ShapecalcError, match="features of the input"):
         _report("transformer_encoder_layer", [(5, 12)], {"d_model": 16, "nhead": 4})
 
@@ -74,4 +74,4 @@ def test_transformer_layers_agree_with_torch() -> None:
         assert report.total.macs == torch_macs(module, *tensors)
         ours = sorted(sizes for row in report for sizes in row.sizing.weight_shapes.values())
         theirs = sorted(tuple(parameter.shape) for parameter in module.parameters())
-        assert ours == theirs or turn % 2  # in the decoder, attention to the memory keeps its projections apart
+        assert ours == theirs or turn % 2  # cross-attention in the decoder has separate projections

@@ -1,4 +1,4 @@
-"""What examples and laws do not reach: maps that stay maps, slopes, limits that just hold, what kinds say of themselves."""
+"""Cases beyond examples and laws: outputs that are maps, slopes, boundary cases, declarations."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HWC = Shape((8, 9, 3), channels_last=True, is_map=True)
     ("upsample", {"scale_factor": 2}, Shape((3, 8, 9)), True),
     ("pixel_shuffle", {"upscale_factor": 1}, Shape((3, 8, 9)), True),
 ])  # fmt: skip
-def test_what_is_shown_in_the_readers_layout(kind: str, arguments: dict[str, Any], x: Shape, is_map: bool) -> None:
+def test_outputs_that_are_feature_maps(kind: str, arguments: dict[str, Any], x: Shape, is_map: bool) -> None:
     (output,) = size_layer(KINDS[kind](**arguments), (x,)).outputs
     assert output.is_map == is_map
     assert output.channels_last == x.channels_last
@@ -63,7 +63,7 @@ def test_slopes_of_prelu(arguments: dict[str, Any], slopes: tuple[int, ...]) -> 
     {"per": "channel", "shared_axes": [1]}, {"per": "one", "shared_axes": [1]}, {"num_parameters": 1, "shared_axes": [1]},
     {"num_parameters": 1, "per": "element", "shared_axes": [1]},
 ])  # fmt: skip
-def test_slopes_of_prelu_that_contradict_each_other(arguments: dict[str, Any]) -> None:
+def test_contradicting_slopes_of_prelu(arguments: dict[str, Any]) -> None:
     with pytest.raises(LayerError, match="both set the number of slopes"):
         KINDS["prelu"](**arguments)
 
@@ -91,14 +91,14 @@ def test_slopes_of_prelu_that_contradict_each_other(arguments: dict[str, Any]) -
     ("reshape", {"shape": [-1]}, CHW, (216,)),
     ("glu", {"dim": "channels"}, Shape((8, 9, 4), channels_last=True), (8, 9, 2)),
 ])  # fmt: skip
-def test_limits_that_just_hold(kind: str, arguments: dict[str, Any], x: Shape, sizes: tuple[int, ...]) -> None:
+def test_limits_at_the_boundary(kind: str, arguments: dict[str, Any], x: Shape, sizes: tuple[int, ...]) -> None:
     assert size_layer(KINDS[kind](**arguments), (x,)).outputs[0].sizes == sizes
 
 
 @pytest.mark.parametrize(("kernel", "stride", "dilation", "extra", "size"), [
     (3, 2, 1, 1, 20), (4, 2, 1, 1, 19), (4, 2, 1, 0, 18), (5, 3, 1, 2, 30), (4, 1, 2, 1, 11), (3, 1, 2, 0, 10),
 ])  # fmt: skip
-def test_same_with_output_padding_is_as_keras_has_it(
+def test_same_with_output_padding_agrees_with_keras(
     kernel: int, stride: int, dilation: int, extra: int, size: int
 ) -> None:
     # (input - 1)·stride + reach % 2 + output_padding: Keras 3, backend_utils._get_output_shape_given_tf_padding
@@ -108,7 +108,7 @@ def test_same_with_output_padding_is_as_keras_has_it(
     assert size_layer(layer, (Shape((3, 10)),)).outputs[0].sizes == (2, size)
 
 
-def test_what_a_list_of_pytorchs_padding_is_told() -> None:
+def test_hint_for_padding_in_the_order_of_pytorch() -> None:
     with pytest.raises(LayerError) as caught:
         size_layer(KINDS["pad"](padding=[1, 2, 3, 4, 5, 6]), (Shape((3, 4, 5, 6)),))
     assert caught.value.hint == "write it as pairs, the first axis first: padding: [[5, 6], [3, 4], [1, 2]]"
@@ -121,7 +121,7 @@ def test_unequal_inputs_of_different_numbers_of_axes() -> None:
         size_layer(KINDS["add"](), (Shape((8, 7)), Shape((1,)), CHW))
 
 
-def test_inputs_of_fewer_axes_are_matched_from_the_last_on() -> None:
+def test_broadcasting_aligns_the_last_axes() -> None:
     add = KINDS["add"]()
     for inputs in ([(9,), (3, 8, 9)], [(3, 8, 9), (9,)], [(8, 1), (3, 8, 9), (1,)]):
         output = size_layer(add, tuple(Shape(sizes, is_map=len(sizes) == 3) for sizes in inputs)).outputs[0]
@@ -151,7 +151,7 @@ def test_parameters_of_normalisations() -> None:
     assert tensors("local_response_norm") == ({}, {})
 
 
-def test_what_can_be_computed_in_place() -> None:
+def test_kinds_that_run_in_place() -> None:
     for kind in ("relu", "gelu", "softmax", "identity", "prelu", "dropout", "activation", "batch_norm", "layer_norm",
                  "group_norm", "add", "mul"):  # fmt: skip
         assert KINDS[kind].elementwise, kind
@@ -159,7 +159,7 @@ def test_what_can_be_computed_in_place() -> None:
         assert not KINDS[kind].elementwise, kind
 
 
-def test_what_is_written_with_branches() -> None:
+def test_kinds_with_branches() -> None:
     for kind in ("add", "mul", "sub", "div", "maximum", "minimum", "average", "concat"):
         assert KINDS[kind].branches, kind
     assert not KINDS["relu"].branches
@@ -181,7 +181,7 @@ def test_arguments_in_a_report(kind: str, arguments: dict[str, Any], shown: dict
     layer = KINDS[kind](**arguments)
     x = Shape((3, 32, 32))
     assert layer.shown_arguments(x) == shown
-    again = KINDS[kind](**shown)  # what a report shows can be given again
+    again = KINDS[kind](**shown)  # the arguments of a report are valid arguments
     assert size_layer(again, (x,)) == size_layer(layer, (x,))
 
 
@@ -193,7 +193,7 @@ def test_arguments_in_a_report(kind: str, arguments: dict[str, Any], shown: dict
     ("crop", "cropping"), ("upsample", "scale_factor"), ("pixel_shuffle", "upscale_factor"), ("concat", "dim"),
     ("activation", "function"), ("squeeze", "dim"), ("channel_shuffle", "groups"),
 ])  # fmt: skip
-def test_what_a_value_alone_stands_for(kind: str, word: str) -> None:
+def test_the_argument_of_a_value_alone(kind: str, word: str) -> None:
     first = KINDS[kind].first_argument()
     assert first
     assert first.name == word

@@ -23,7 +23,7 @@ def test_embedding_agrees_with_torch() -> None:
         assert found.weights == parameters(module)
 
 
-def test_a_parameter_takes_no_input() -> None:
+def test_a_parameter_has_no_input() -> None:
     found = sized("parameter", shape=[1, 768])
     assert (outputs(found), found.weights, found.macs) == ([(1, 768)], 768, 0)
 
@@ -67,7 +67,7 @@ def test_layer_scale_finds_the_channels(
         ("parameter", {"shape": [1, 8]}, (5, 8), "parameter expects 0 inputs, but has 1"),
     ],
 )
-def test_refused(kind: str, arguments: dict[str, int], shape: tuple[int, ...], message: str) -> None:
+def test_invalid_inputs(kind: str, arguments: dict[str, int], shape: tuple[int, ...], message: str) -> None:
     from shapecalc.layers.base.layer import KINDS
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.inference import size_layer

@@ -44,13 +44,13 @@ def test_declaration(kind: str) -> None:
         assert all(example.source for example in cls.examples)
 
 
-def test_words_for_arguments_are_told_apart() -> None:
+def test_argument_names_are_unique() -> None:
     for kind, cls in KINDS.items():
         words = [word for name, argument in cls.arguments.items() for word in (name, *argument.also)]
         assert len(words) == len(set(words)), kind
 
 
-def test_every_word_finds_its_kind() -> None:
+def test_every_name_finds_its_kind() -> None:
     for kind, cls in KINDS.items():
         for word in (kind, *cls.also):
             assert find_kind(word) is cls
@@ -83,7 +83,7 @@ def test_keras_names_are_known() -> None:
         assert {find_kind(word) for word in words.split()} == {KINDS[kind]}, kind
 
 
-def test_two_kinds_of_one_name_are_refused() -> None:
+def test_two_kinds_of_one_name_are_rejected() -> None:
     for words in ({"kind": "conv"}, {"kind": "brand_new", "also": ("MaxPool2d",)}):
         with pytest.raises(ValueError, match="two kinds are called"):
             type("Double", (Layer,), {**words, "__doc__": "A kind too many."})
@@ -91,7 +91,7 @@ def test_two_kinds_of_one_name_are_refused() -> None:
     assert find_kind("MaxPool2d") is KINDS["max_pool"]
 
 
-def test_a_wrong_example_is_caught() -> None:
+def test_a_wrong_example_is_detected() -> None:
     cls = KINDS["fc"]
     example = Example({"out_features": 10}, (20,), (10,), params=200)
     sizing = size_layer(example_layer(cls, example), example_shapes(example))

@@ -1,4 +1,4 @@
-"""The table of which family each word belongs to, held against the declarations of the kinds."""
+"""The table of the family of each name, checked against the declarations of the kinds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAMILIES = {
 
 
 def table() -> str:
-    """Return the text of the table, made from every module of the folder, whether the table lists it or not."""
+    """Return the text of the table, generated from every module of the folder."""
     names = sorted(module.name for module in pkgutil.iter_modules(folder))
     lines = []
     for family in names:
@@ -42,7 +42,7 @@ def table() -> str:
     return HEAD + "\n".join(lines) + "\n}\n"
 
 
-def test_the_table_of_families_is_of_today(request):
+def test_the_table_of_families_is_up_to_date(request):
     with open(families.__file__, encoding="utf-8") as stream:
         found = stream.read()
     fresh = table()
@@ -57,7 +57,7 @@ def test_the_table_of_families_is_of_today(request):
     )
 
 
-def test_every_word_is_in_one_family_and_found_there():
+def test_every_name_is_found_in_one_family():
     words = [word for text in families.FAMILIES.values() for word in text.split()]
     assert len(words) == len(set(words)) > 200
     for family, text in families.FAMILIES.items():
@@ -66,8 +66,8 @@ def test_every_word_is_in_one_family_and_found_there():
     assert [cls.family for cls in KINDS.values()] == sorted(cls.family for cls in KINDS.values())
 
 
-def test_the_recipe_names_all_that_a_kind_may_declare():
-    """CONTRIBUTING's: what the kinds of today set or override of their bases stands in it."""
+def test_contributing_lists_all_attributes_of_a_kind():
+    """Everything that kinds set or override of their bases is in CONTRIBUTING."""
     text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
     recipe = text.partition("## How do I add a layer kind?")[2].partition("\n## ")[0]
     declared = {

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(params=some(range(30), 8))
 def draw(request: pytest.FixtureRequest) -> random.Random:
-    """Return what draws the numbers of a case."""
+    """Return the random generator of a case."""
     return random.Random(request.param)
 
 
@@ -54,7 +54,7 @@ def test_a_kernel_that_covers_its_input_is_a_fully_connected_layer(draw: random.
     assert conv.outputs[0].elements == fc.outputs[0].elements
 
 
-def test_as_many_groups_as_channels_is_depthwise(draw: random.Random) -> None:
+def test_groups_equal_to_channels_is_depthwise(draw: random.Random) -> None:
     channels, times = draw.randint(1, 8), draw.randint(1, 3)
     shape = (channels, draw.randint(5, 20), draw.randint(5, 20))
     grouped = run("conv", shape, out_channels=channels * times, kernel_size=[3, 5], groups=channels)
@@ -72,7 +72,7 @@ def test_groups_divide_weights_and_macs(draw: random.Random) -> None:
     assert split.macs * groups == whole.macs
 
 
-def test_a_separable_conv_is_a_depthwise_one_and_a_pointwise_one(draw: random.Random) -> None:
+def test_a_separable_conv_is_depthwise_plus_pointwise(draw: random.Random) -> None:
     shape = (draw.randint(1, 6), draw.randint(5, 20), draw.randint(5, 20))
     both = run("separable_conv", shape, out_channels=7, kernel_size=3, depth_multiplier=2)
     first = run("depthwise_conv", shape, kernel_size=3, depth_multiplier=2, bias=False)
@@ -93,7 +93,7 @@ def test_a_transposed_conv_undoes_the_size_of_a_conv(draw: random.Random) -> Non
     assert out("conv", back, out_channels=4, **same) == small
 
 
-def test_layouts_differ_in_writing_alone(draw: random.Random) -> None:
+def test_layouts_differ_only_in_notation(draw: random.Random) -> None:
     channels, *space = (draw.randint(2, 12) for _ in range(3))
     first, last = (channels, *space), (*space, channels)
     for kind, arguments in (
@@ -119,13 +119,13 @@ def test_concat_adds_channels_and_add_keeps_them() -> None:
         assert out(kind, shapes[0], shapes[0]) == shapes[0]
 
 
-def test_broadcasting_does_not_hang_on_the_order() -> None:
+def test_broadcasting_does_not_depend_on_the_order() -> None:
     shapes = [(64, 1, 1), (64, 28, 1), (1, 1, 28)]
     for i in range(3):
         assert out("mul", *(shapes[i:] + shapes[:i])) == (64, 28, 28)
 
 
-def test_shuffles_and_reshapes_keep_every_number(draw: random.Random) -> None:
+def test_shuffles_and_reshapes_keep_the_number_of_elements(draw: random.Random) -> None:
     r = draw.randint(1, 4)
     shape = (r * r * draw.randint(1, 4), r * draw.randint(1, 5), r * draw.randint(1, 5))
     elements = shape[0] * shape[1] * shape[2]
@@ -164,7 +164,7 @@ def test_ceil_mode_is_rounding_ceil() -> None:
 
 
 def test_caffe_rounds_up_where_pytorch_may_not() -> None:
-    # Caffe drops the last window only where there is padding; PyTorch wherever it would start beyond the input.
+    # Caffe drops the last window only with padding; PyTorch whenever it would start beyond the input.
     assert out("max_pool", (1, 6), kernel_size=2, stride=3, rounding="caffe") == (1, 3)
     assert out("max_pool", (1, 6), kernel_size=2, stride=3, rounding="ceil") == (1, 2)
     assert out("max_pool", (1, 6), kernel_size=2, stride=3, rounding="floor") == (1, 2)

@@ -32,7 +32,7 @@ class Child(Sample):
     due = Integer("the child must be given it")
 
 
-def test_arguments_are_in_order_those_that_must_be_given_first() -> None:
+def test_required_arguments_come_first() -> None:
     assert list(Sample.arguments) == ["needed", "shared", "size", "step", "flag"]
     assert list(Child.arguments) == ["due", "needed", "shared", "size", "step", "flag", "own"]
     assert Sample.first_argument() is Sample.arguments["needed"]
@@ -40,14 +40,14 @@ def test_arguments_are_in_order_those_that_must_be_given_first() -> None:
     assert Layer.first_argument() is None
 
 
-def test_values_are_read_and_defaults_filled_in() -> None:
+def test_values_are_parsed_and_defaults_filled_in() -> None:
     layer = Sample(needed=8.0, size=[2, 4])
     assert layer.values() == {"needed": 8, "shared": 1, "size": (2, 4), "step": (2, 4), "flag": False}
     assert repr(layer) == "Sample(needed=8, shared=1, size=(2, 4), step=(2, 4), flag=False)"
     assert Sample(needed=8, step=1).step == 1
 
 
-def test_a_layer_does_not_change() -> None:
+def test_a_layer_is_immutable() -> None:
     layer = Sample(needed=8)
     with pytest.raises(AttributeError, match="a layer does not change: size of"):
         layer.size = 5  # type: ignore[assignment]
@@ -62,21 +62,21 @@ def test_a_layer_does_not_change() -> None:
     ({"needed": "64"}, "needed must be a whole number of at least 1, not the text '64'", "", "needed"),
     ({"needed": True}, "needed must be a whole number of at least 1, not true", "", "needed"),
     ({"needed": 1, "flag": "yes"}, "flag must be true or false, not the text 'yes'", "", "flag"),
-    ({"needed": None}, "needed must be a whole number of at least 1, not nothing", "", "needed"),
+    ({"needed": None}, "needed must be a whole number of at least 1, not null", "", "needed"),
 ])  # fmt: skip
-def test_refusals(values: dict[str, Any], message: str, hint: str, argument: str) -> None:
+def test_invalid_arguments(values: dict[str, Any], message: str, hint: str, argument: str) -> None:
     with pytest.raises(LayerError) as caught:
         Sample(**values)
     assert (caught.value.message, caught.value.hint, caught.value.argument) == (message, hint, argument)
 
 
-def test_words_for_arguments() -> None:
+def test_names_of_arguments() -> None:
     names = Sample.argument_names()
     assert (names["filters"], names["needed"], names["switch"]) == ("needed", "needed", "flag")
     assert set(names) == {"needed", "filters", "shared", "size", "step", "flag", "switch"}
 
 
-def test_a_report_shows_what_is_in_force_and_not_at_its_default() -> None:
+def test_a_report_shows_arguments_not_at_their_default() -> None:
     x = Shape((3, 9, 9))
     assert Sample(needed=8).shown_arguments(x) == {"needed": 8, "step": [3, 3]}
     assert Sample(needed=8, flag=True, size=[3, 5]).shown_arguments(x) == {
@@ -91,7 +91,7 @@ def test_defaults_of_the_formulas() -> None:
     assert layer.features_in(x) == 27
 
 
-def test_a_kind_tells_its_one_line_doc_and_its_family() -> None:
+def test_a_kind_has_a_summary_and_a_family() -> None:
     assert Sample.summary() == "A kind for these tests. It is not registered, having no name."
     assert KINDS["max_pool"].family == "pool"
     assert KINDS["relu"].family == "activation"
@@ -104,22 +104,22 @@ def test_a_kind_without_a_name_is_not_registered() -> None:
 
 
 @pytest.mark.parametrize("word", ["max_pool", "MaxPool2d", "maxpool2d", "max-pool", "MaxPooling2D", "MAX_POOL"])
-def test_a_kind_is_found_by_the_words_people_use(word: str) -> None:
+def test_a_kind_is_found_by_its_usual_names(word: str) -> None:
     assert find_kind(word) is KINDS["max_pool"]
 
 
-def test_an_unknown_word_finds_nothing() -> None:
+def test_an_unknown_name_is_not_found() -> None:
     assert find_kind("convolve") is None
     assert find_kind("") is None
 
 
-def test_words_are_compared_without_case_and_joints() -> None:
+def test_names_are_compared_without_case_and_separators() -> None:
     assert normalise_word("Max_Pool-2D") == "maxpool2d"
     assert [is_bias(name) for name in ("bias", "bias_ih_l0", "in_proj_bias", "weight")] == [True, True, True, False]
 
 
-def test_arguments_of_one_name_have_one_role_in_all_kinds() -> None:
-    """So that a kind that is added cannot leave one out: `solve` and the columns find arguments by their roles."""
+def test_arguments_with_the_same_name_have_the_same_role() -> None:
+    """`solve` and the columns find arguments by their roles, so that a new kind cannot omit one."""
     roles: dict[str, set[str]] = {}
     for cls in KINDS.values():
         for name, argument in cls.arguments.items():
@@ -130,7 +130,7 @@ def test_arguments_of_one_name_have_one_role_in_all_kinds() -> None:
     assert named >= {"kernel_size", "stride", "padding", "dilation", "groups", "out_channels", "output_padding"}
 
 
-def test_each_role_is_of_one_argument_and_what_replaces_another_names_one() -> None:
+def test_roles_are_unique_and_replaced_arguments_exist() -> None:
     for cls in KINDS.values():
         roles = [argument.role for argument in cls.arguments.values() if argument.role and argument.role != STATED]
         assert len(roles) == len(set(roles)), cls.kind

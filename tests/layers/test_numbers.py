@@ -1,8 +1,8 @@
-"""One formula, many kinds of number: every kind gives on those that the program uses what it gives on ints.
+"""One formula, many kinds of number: every layer kind has the same results on all of them as on ints.
 
-Every example of every kind is worked out, and again with every argument given other values. Columns and lists hold
-several candidates at once, so that a formula which branches on a dimension cannot give all of them their own answer;
-among them are such as break a constraint, and such as are too large for 64 bits.
+Every example of every kind is computed, and again with other values of every argument. Columns and lists have several
+candidates at once, so that a formula that branches on a dimension cannot be right for all of them; some candidates
+break a constraint, and some are too large for 64 bits.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MANY = 20
 
 
 def candidates(sample: Sample) -> list[dict[str, int]]:
-    """Return some sets of numbers near a sample's, by name: its own first, then each moved a little at random."""
+    """Return sets of numbers near a sample's, by name: its own first, then each with a small random change."""
     own: dict[str, int] = {}
     lift(sample, lambda number, name: own.setdefault(name, number))
     draw = random.Random(f"{sample.layer.kind} {sorted(own.items())}")
@@ -44,7 +44,7 @@ def candidates(sample: Sample) -> list[dict[str, int]]:
 
 
 def many_candidates(sample: Sample) -> list[dict[str, int]]:
-    """Return more sets of numbers: small, large and multiplied, so that every constraint is kept by some, or broken."""
+    """Return more sets of numbers: small, large and multiplied; some meet the constraints, others break them."""
     own: dict[str, int] = {}
     lift(sample, lambda number, name: own.setdefault(name, number))
     draw = random.Random(f"many {sample.layer.kind} {sorted(own.items())}")
@@ -65,12 +65,12 @@ def many_candidates(sample: Sample) -> list[dict[str, int]]:
 
 
 def on_ints(sample: Sample, numbers: dict[str, int]) -> dict[str, Any]:
-    """Work a sample out on plain ints."""
+    """Compute a sample on plain ints."""
     return work_out(*lift(sample, lambda _, name: numbers[name]))
 
 
 def plain(value: Any) -> Any:
-    """Return what two results are compared by: a number, or the numbers of a constraint and whether it holds."""
+    """Return the compared part of a result: a number, or the numbers of a constraint and whether it is met."""
     if isinstance(value, Constraint):
         left, right = int(traces.value_of(value.left)), int(traces.value_of(value.right))
         return left, value.relation, right, holds(value._replace(left=left, right=right))
@@ -78,7 +78,7 @@ def plain(value: Any) -> Any:
 
 
 def check_traces(sample: Sample) -> None:
-    """Fail where a sample gives on traced numbers what it does not give on ints."""
+    """Check that a sample has the same results on traced numbers as on ints."""
     for numbers in candidates(sample):
         due = {key: plain(value) for key, value in on_ints(sample, numbers).items()}
         traced = work_out(*lift(sample, lambda _, name, numbers=numbers: traces.leaf(numbers[name], name)))  # type: ignore[misc]
@@ -86,7 +86,7 @@ def check_traces(sample: Sample) -> None:
 
 
 def check_symbols(sample: Sample) -> None:
-    """Fail where the closed formulas of a sample, with numbers put in, give what it does not give on ints."""
+    """Check that the closed formulas of a sample, at given numbers, equal its results on ints."""
     sets = candidates(sample)[:2]
     # A number that may be 0 or less must not be taken for positive: formulas would be shortened too far.
     least = {name: min(numbers[name] for numbers in sets) for name in sets[0]}
@@ -110,10 +110,10 @@ def check_symbols(sample: Sample) -> None:
 
 
 def check_columns(sample: Sample) -> None:
-    """Fail where a sample gives on columns of candidates what it does not give on each as ints.
+    """Check that a sample has the same results on columns of candidates as on each one as ints.
 
-    A candidate that divides by zero is to be marked; what else comes of it, or of one that does not fit, is of no
-    account: but each of its constraints is.
+    A candidate that divides by zero must be marked; other results of it, or of an invalid one, do not matter, but its
+    constraints do.
     """
     sets = many_candidates(sample)
     ledger = columns.Ledger()
@@ -138,7 +138,7 @@ def check_columns(sample: Sample) -> None:
         if holding[index]:
             assert {key: rows[key][index] for key in asked} == asked, numbers
         else:
-            assert not all(asked.values()), numbers  # on ints, too, it is not good
+            assert not all(asked.values()), numbers  # it is invalid on ints too
         if holding[index] and all(asked.values()):
             assert {key: rows[key][index] for key in due if key not in asked} == {
                 key: value for key, value in due.items() if key not in asked
@@ -146,7 +146,7 @@ def check_columns(sample: Sample) -> None:
 
 
 def check_lists(sample: Sample) -> None:
-    """Fail where a sample gives on lists of candidates what it does not give on each as ints."""
+    """Check that a sample has the same results on lists of candidates as on each one as ints."""
     sets = many_candidates(sample)
     several = work_out(*lift(sample, lambda _, name: lists.Many([one[name] for one in sets])))
     for index, numbers in enumerate(sets):
@@ -175,20 +175,20 @@ SAMPLED = [
 
 @pytest.mark.parametrize(("kind", "every"), SAMPLED)
 @pytest.mark.parametrize("numbers", CHECKS)
-def test_every_kind_gives_the_same_on_all_numbers(kind: str, every: int, numbers: str) -> None:
+def test_every_kind_agrees_on_all_kinds_of_number(kind: str, every: int, numbers: str) -> None:
     for sample in islice(samples(KINDS[kind]), 0, None, every):
         CHECKS[numbers](sample)
 
 
 @pytest.mark.parametrize("kind", some(plain_kinds(), 20))
-def test_every_argument_is_tried(kind: str) -> None:
+def test_every_argument_is_varied(kind: str) -> None:
     cls = KINDS[kind]
     tried = {sample.about for sample in samples(cls)}
     tried |= {cls.argument_names()[word] for example in cls.examples for word in example.arguments}
     assert tried >= set(cls.arguments)
 
 
-# The law can be broken, and then the tests above fall: kinds that break it, each in its own way.
+# The tests above can fail: kinds that break the law, each in its own way.
 
 
 class _Bad(Layer):
@@ -241,9 +241,9 @@ class _Counting(_Bad):
 @pytest.mark.parametrize(
     "cls", [_Comparing, _Equating, _Taking, _Rounding, _Remaining, _Truthful, _Constraining, _Counting]
 )
-def test_a_kind_that_breaks_the_law_is_caught(cls: type[Layer]) -> None:
+def test_a_kind_that_disagrees_is_detected(cls: type[Layer]) -> None:
     sample = next(samples(cls))
-    size_layer(example_layer(cls, cls.examples[0]), example_shapes(cls.examples[0]))  # on ints nothing is amiss
+    size_layer(example_layer(cls, cls.examples[0]), example_shapes(cls.examples[0]))  # on ints it works
 
     def check_all() -> None:
         for check in CHECKS.values():

@@ -1,7 +1,7 @@
-"""Single operations as PyTorch 2.13.0 and Keras 3.15.1 really run them: same sizes, parameters, MACs, refusals.
+"""Single operations as run by PyTorch 2.13.0 and Keras 3.15.1: same sizes, parameters, MACs, errors.
 
-Nothing is skipped silently: a case that we answer and the framework refuses, or that has no counterpart here, stands
-in a table below with its reason, and the tables are tested to be neither too long nor too short.
+Nothing is skipped silently: a case that we accept and the framework rejects, or that has no counterpart here, is in a
+table below with its reason, and the tables are tested to be complete and without surplus.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ LIMITS: dict[str, str] = {
     "torch-328": "transposed convolutions take no padding='same' there; Keras' do, and we follow it",
     "keras-20": "strides and dilation_rate above 1 are not supported together there; PyTorch's convolution takes both",
 }
-"""Refusals that are the framework's own limit, case by case, each with the reason why we answer instead."""
+"""Errors that are the framework's own limit, case by case, with the reason why we accept them."""
 
 OURS: dict[str, str] = {
     "torch-312": "0 channels: PyTorch computes with tensors that hold nothing; here every size is at least 1",
 }
-"""Cases that the framework answers and we refuse on purpose, each with the reason."""
+"""Cases that the framework accepts and we reject on purpose, with the reason."""
 
 NOT_APPLICABLE: dict[str, str] = {
     "torch-324": "return_indices: which places were greatest is not a matter of sizes",
@@ -47,10 +47,10 @@ NOT_APPLICABLE: dict[str, str] = {
     "torch-410": "squeeze without dim takes out the batch axis too; we ask which axes go",
     "torch-382": "a composite kind, opened by the spec builder: tests/language compares its totals",
 }
-"""Cases that ask for what is no part of this package, each with the reason."""
+"""Cases beyond the scope of this package, with the reason."""
 
-TOLD = {"answered": 212, "refused": 60, "limit": 5, "ours": 1, "not applicable": 4}
-"""How many cases there are of each sort."""
+COUNTS = {"answered": 212, "refused": 60, "limit": 5, "ours": 1, "not applicable": 4}
+"""The number of cases of each sort."""
 
 REASONS = (
     ("groups", "groups"),
@@ -82,11 +82,11 @@ REASONS = (
     ("Number of groups", "num_groups"),
     ("Expected a strictly positive value", "at least 1"),
 )
-"""Words of the framework's refusal, and words of ours for the same reason."""
+"""Words of the framework's error, and of ours for the same reason."""
 
 
 class Trial(NamedTuple):
-    """A case in our words: the layers in a row, what goes in, and where the framework's outputs have the batch axis.
+    """A case as a specification: the layers in sequence, the inputs, and the batch axis of the framework's outputs.
 
     `batch_axes` has one for each output, the last also for those after it; None where there is none.
     """
@@ -179,12 +179,12 @@ def _answered(wanted: bool) -> list[str]:
 
 
 @pytest.mark.parametrize("key", some([key for key in _answered(wanted=True) if key not in OURS], 70))
-def test_answers_as_the_framework_does(key: str) -> None:
+def test_agrees_with_the_framework(key: str) -> None:
     case = CASES[key]
     trial = _trial(case)
     outputs, params, buffers, macs = _run(trial)
     due = _due_shapes(case, trial.batch_axes)
-    assert [shape.sizes for shape in outputs[: len(due)]] == due  # (Keras gives its states only when asked)
+    assert [shape.sizes for shape in outputs[: len(due)]] == due  # (Keras outputs its states only on request)
     if case["framework"] == "keras":
         assert params + buffers == case["params"]  # Keras counts running statistics as parameters
     else:
@@ -195,7 +195,7 @@ def test_answers_as_the_framework_does(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", some([key for key in _answered(wanted=False) if key not in LIMITS], 30))
-def test_refuses_what_the_framework_refuses(key: str) -> None:
+def test_rejects_what_the_framework_rejects(key: str) -> None:
     with pytest.raises(LayerError) as caught:
         _run(_trial(CASES[key]))
     theirs = CASES[key]["error"]
@@ -203,21 +203,21 @@ def test_refuses_what_the_framework_refuses(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", LIMITS)
-def test_answers_where_only_the_framework_has_a_limit(key: str) -> None:
+def test_accepts_where_only_the_framework_has_a_limit(key: str) -> None:
     assert "error" in CASES[key]
     outputs, *_ = _run(_trial(CASES[key]))
     assert all(size > 0 for shape in outputs for size in shape.sizes)
 
 
 @pytest.mark.parametrize("key", OURS)
-def test_refuses_on_purpose(key: str) -> None:
+def test_deliberate_rejections(key: str) -> None:
     assert "error" not in CASES[key]
     with pytest.raises(LayerError):
         _run(_trial(CASES[key]))
 
 
 def test_every_case_is_accounted_for() -> None:
-    told = Counter(
+    printed = Counter(
         "not applicable" if key in NOT_APPLICABLE
         else "limit" if key in LIMITS
         else "ours" if key in OURS
@@ -225,8 +225,8 @@ def test_every_case_is_accounted_for() -> None:
         else "answered"
         for key, case in CASES.items()
     )  # fmt: skip
-    assert sum(told.values()) == 208 + 74
-    assert dict(told) == TOLD
+    assert sum(printed.values()) == 208 + 74
+    assert dict(printed) == COUNTS
     assert not {*NOT_APPLICABLE} & {*LIMITS} | {*LIMITS} & {*OURS} | {*NOT_APPLICABLE} & {*OURS}
     assert {*NOT_APPLICABLE, *LIMITS, *OURS} <= {*CASES}
 

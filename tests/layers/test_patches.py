@@ -33,7 +33,7 @@ def test_a_deformable_convolution_costs_what_a_convolution_does() -> None:
     assert (deformable.weight_shapes, deformable.macs) == (conv.weight_shapes, conv.macs)
 
 
-def test_gathered_patches_keep_the_numbers() -> None:
+def test_gathered_patches_keep_the_number_of_elements() -> None:
     (gathered,) = outputs(sized("gather_patches", (8, 6, 5), layout="HWC"))
     assert gathered == (4, 3, 20)
     assert outputs(sized("gather_patches", (5, 8, 6), layout="CHW", patch_size=[4, 2])) == [(40, 2, 3)]
@@ -58,7 +58,7 @@ def test_tokens_are_the_same_in_both_layouts() -> None:
         ("deformable_conv", {"out_channels": 5, "kernel_size": 3}, [(4, 10, 10)], "expects 2 to 3 inputs, but has 1"),
     ],
 )  # fmt: skip
-def test_refused(kind: str, arguments: dict[str, Any], shapes: list[tuple[int, ...]], message: str) -> None:
+def test_invalid_inputs(kind: str, arguments: dict[str, Any], shapes: list[tuple[int, ...]], message: str) -> None:
     from shapecalc.layers.base.layer import KINDS
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.inference import size_layer

@@ -28,7 +28,7 @@ def test_a_linear_layer_is_an_einstein_sum() -> None:
     assert (outputs(linear), linear.macs) == (outputs(summed), summed.macs)
 
 
-def test_transposing_twice_is_nothing() -> None:
+def test_transposing_twice_is_the_identity() -> None:
     plain = sized("matmul", (2, 3, 4), (2, 4, 5))
     turned = sized("matmul", (2, 4, 3), (2, 5, 4), transpose_a=True, transpose_b=True)
     assert (outputs(plain), plain.macs) == (outputs(turned), turned.macs)
@@ -49,10 +49,10 @@ def test_transposing_twice_is_nothing() -> None:
         ("einsum", {"equation": "ij->ik"}, [(3, 4)], "names k, which no input has"),
         ("einsum", {"equation": "ij->ii"}, [(3, 4)], "names i more than once"),
         ("einsum", {"equation": "i1->i"}, [(3, 4)], "'1' where the letter of an axis is expected"),
-        ("einsum", {"equation": "...ijk->i"}, [(3, 4)], "names 3 beside the ellipsis"),
+        ("einsum", {"equation": "...ijk->i"}, [(3, 4)], "names 3 besides the ellipsis"),
     ],
 )
-def test_refused(kind: str, arguments: dict[str, Any], shapes: list[tuple[int, ...]], message: str) -> None:
+def test_invalid_inputs(kind: str, arguments: dict[str, Any], shapes: list[tuple[int, ...]], message: str) -> None:
     from shapecalc.layers.base.layer import KINDS
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.inference import size_layer

@@ -21,18 +21,18 @@ STATED = [word for word in WORDS if stated_rank(word)]
     ("conv1d", 1), ("Conv2D", 2), ("conv3d_transpose", 3), ("Conv2DTranspose", 2), ("GlobalAveragePooling1D", 1),
     ("UpsamplingNearest2d", 2), ("conv", None), ("relu6", None), ("lstm", None), ("max_pool", None),
 ])  # fmt: skip
-def test_the_rank_that_a_name_states(word, rank):
+def test_the_rank_in_a_name(word, rank):
     assert stated_rank(word) == rank
     assert find_kind(word)
 
 
-def test_names_state_ranks_in_every_family_that_has_them():
+def test_names_with_ranks_in_every_family():
     families = {find_kind(word).family for word in STATED}
     assert families >= {"activation", "conv", "norm", "pad", "patches", "pool", "recurrent", "resize"}
 
 
 def expects(word: str, rank: int) -> bool:
-    """Return whether a layer made under a name accepts an input of so many spatial axes, as far as axes go."""
+    """Return whether a layer made under a name accepts an input with this many spatial axes."""
     cls = find_kind(word)
     example = cls.examples[0]
     names = cls.argument_names()
@@ -47,14 +47,14 @@ def expects(word: str, rank: int) -> bool:
 
 
 @pytest.mark.parametrize("word", some(STATED, 24))
-def test_a_name_is_held_to_the_rank_that_it_states(word):
+def test_the_rank_in_a_name_is_checked(word):
     found = [rank for rank in range(5) if expects(word, rank)]
     due = stated_rank(word)
     assert found == ([0, 1] if word == "batch_norm1d" else [due])
 
 
 @pytest.mark.parametrize("word", some([word for word in WORDS if not stated_rank(word)], 24))
-def test_other_names_take_what_the_kind_does(word):
+def test_names_without_a_rank_accept_any(word):
     ranks = find_kind(word).ranks or (0, None)
     assert [rank for rank in range(5) if expects(word, rank)] == [
         rank for rank in range(5) if ranks[0] <= rank <= (4 if ranks[1] is None else ranks[1])
@@ -91,11 +91,11 @@ CONV = {"out_channels": 2, "kernel_size": 1}
      "sizes are given without the batch axis: write 64×7, not 1×64×7"),
     ("conv", (1, 9), "CHW", {**CONV, "in_channels": 3}, "in_channels: 1 would fit"),
 ])  # fmt: skip
-def test_what_would_put_it_right(word, sizes, layout, arguments, hint):
+def test_the_hint_of_a_wrong_rank(word, sizes, layout, arguments, hint):
     assert refusal(word, sizes, layout, **arguments) == hint
 
 
-def test_a_name_may_say_more():
+def test_names_with_other_suffixes():
     layer = find_kind("upsample")(scale_factor=2)
     assert layer.under_name("UpsamplingBilinear2d").values() == {
         **layer.values(),
@@ -121,6 +121,6 @@ def test_a_name_may_say_more():
     ({"adaptive_avg_pool2d": [None, 1]}, True),
     ({"adaptive_avg_pool2d": [1]}, False),
 ])  # fmt: skip
-def test_the_schema_knows_the_rank(item, is_right):
+def test_the_schema_checks_the_rank(item, is_right):
     validator = jsonschema.Draft202012Validator(specification_schema())
     assert validator.is_valid({"input": [3, 9, 9], "layers": [item]}) == is_right

@@ -11,7 +11,7 @@ from sizing import outputs, parameters, sized, torch_macs
 from shapecalc.errors import LayerError
 
 
-def test_layers_and_directions_are_counted_as_layers_in_a_row() -> None:
+def test_layers_and_directions_equal_stacked_layers() -> None:
     stacked = sized("lstm", (9, 5), hidden_size=4, num_layers=2, bidirectional=True)
     first = sized("lstm", (9, 5), hidden_size=4, bidirectional=True)
     second = sized("lstm", (9, 8), hidden_size=4, bidirectional=True)
@@ -20,14 +20,14 @@ def test_layers_and_directions_are_counted_as_layers_in_a_row() -> None:
 
 
 @pytest.mark.parametrize(("kind", "gates"), [("rnn", 1), ("gru", 3), ("lstm", 4)])
-def test_gates_are_so_many_linear_layers(kind: str, gates: int) -> None:
+def test_gates_are_linear_layers(kind: str, gates: int) -> None:
     found = sized(kind, (9, 5), hidden_size=4, convention="keras")
     linear = sized("linear", (9, 5 + 4), out_features=4)
     assert (found.weights, found.macs) == (gates * linear.weights, gates * linear.macs)
 
 
 @pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
-def test_the_last_step_alone(kind: str) -> None:
+def test_only_the_last_step(kind: str) -> None:
     found = sized(kind, (9, 5), hidden_size=4, bidirectional=True, return_sequences=False)
     assert outputs(found)[:2] == [(8,), (2, 4)]
 
@@ -44,7 +44,7 @@ def test_biases_by_convention() -> None:
     assert biases("lstm", convention="keras") == 28
 
 
-def test_first_states_must_have_the_layers_sizes() -> None:
+def test_initial_states_must_have_the_right_size() -> None:
     assert outputs(sized("lstm", (9, 5), (1, 4), (1, 4), hidden_size=4))[0] == (9, 4)
     with pytest.raises(LayerError, match="initial state"):
         sized("lstm", (9, 5), (1, 3), (1, 4), hidden_size=4)
@@ -60,7 +60,7 @@ def test_first_states_must_have_the_layers_sizes() -> None:
         ("conv_lstm", {"out_channels": 4, "kernel_size": 7}, (3, 2, 6, 6), "the 7×7 window does not fit its 6×6 input"),
     ],
 )
-def test_refused(kind: str, arguments: dict[str, Any], shape: tuple[int, ...], message: str) -> None:
+def test_invalid_inputs(kind: str, arguments: dict[str, Any], shape: tuple[int, ...], message: str) -> None:
     from shapecalc.layers.base.layer import KINDS
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.inference import size_layer

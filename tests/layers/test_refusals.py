@@ -1,4 +1,4 @@
-"""What the kinds refuse, and in which words: the whole text of each."""
+"""Invalid inputs and arguments of the kinds: the whole text of each error."""
 
 from __future__ import annotations
 
@@ -109,12 +109,12 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
     ("sub", {}, [CHW], "sub expects 2 inputs, but has 1"),
     ("concat", {}, [CHW, (3,)],
      "its inputs have different numbers of axes: input 1 is 3×32×32, input 2 is 3 | "
-     "a flatten or reshape before it would make them alike"),
+     "add a flatten or reshape before it, for equal numbers of axes"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "arguments", "inputs", "text"), REFUSALS)
-def test_refusal(kind: str, arguments: dict[str, Any], inputs: list[tuple[int, ...]], text: str) -> None:
+def test_shape_errors(kind: str, arguments: dict[str, Any], inputs: list[tuple[int, ...]], text: str) -> None:
     with pytest.raises(LayerError) as caught:
         size_layer(KINDS[kind](**arguments), tuple(Shape(sizes) for sizes in inputs))
     error = caught.value
@@ -138,7 +138,7 @@ UNEQUAL: list[tuple[str, list[tuple[int, ...]], str, str]] = [
      "both need the same size there, or one of them 1, for add to match them"),
     ("concat", [MAP, (64, 28, 56)],
      "its inputs differ along height, which is not the axis that they are joined along: 56 and 28",
-     "along channels they can be joined when all else is equal: pad or crop the one, or name another dim"),
+     "along channels they can be joined if all other axes are equal: pad or crop one, or use another dim"),
 ]  # fmt: skip
 
 

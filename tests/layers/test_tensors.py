@@ -15,10 +15,10 @@ def _random_shape(rng: random.Random, least: int = 1) -> tuple[int, ...]:
     return tuple(rng.randint(1, 7) for _ in range(rng.randint(least, 4)))
 
 
-def test_chunks_make_the_whole_again() -> None:
+def test_chunks_concatenate_to_their_input() -> None:
     for size in range(1, 30):
         for chunks in range(1, 5):
-            if len(range(0, size, -(-size // chunks))) < chunks:  # PyTorch gives fewer pieces than asked for
+            if len(range(0, size, -(-size // chunks))) < chunks:  # PyTorch returns fewer pieces than requested
                 with pytest.raises(LayerError, match="does not split into"):
                     sized("chunk", (size, 3), chunks=chunks)
                 continue
@@ -27,7 +27,7 @@ def test_chunks_make_the_whole_again() -> None:
 
 
 @pytest.mark.parametrize("layout", ["CHW", "HWC"])
-def test_channels_are_found_by_their_word(layout: str) -> None:
+def test_channels_as_an_axis(layout: str) -> None:
     shape = (6, 4, 4) if layout == "CHW" else (4, 4, 6)
     halves = outputs(sized("chunk", shape, layout=layout, chunks=2, dim="channels"))
     assert halves == [tuple(3 if size == 6 else size for size in shape)] * 2
@@ -54,7 +54,7 @@ def test_channels_are_found_by_their_word(layout: str) -> None:
         ("roll", {"shifts": [1, 2], "dims": [1]}, (2, 4), "shifts has 2 entries and dims has 1"),
     ],
 )
-def test_refused(kind: str, arguments: dict[str, Any], shape: tuple[int, ...], message: str) -> None:
+def test_invalid_inputs(kind: str, arguments: dict[str, Any], shape: tuple[int, ...], message: str) -> None:
     from shapecalc.layers.base.layer import KINDS
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.inference import size_layer
@@ -75,7 +75,7 @@ def test_slices_agree_with_python() -> None:
 
 
 @pytest.mark.torch
-def test_taking_apart_and_together_agrees_with_torch() -> None:
+def test_split_chunk_and_stack_agree_with_torch() -> None:
     torch = pytest.importorskip("torch")
     rng = random.Random(6)
     for _ in range(60):

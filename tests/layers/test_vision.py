@@ -1,4 +1,4 @@
-"""Windowed attention: laws, and whole Swin transformers that agree with torchvision to the last number."""
+"""Windowed attention: laws, and whole Swin transformers that agree exactly with torchvision."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shapecalc.errors import LayerError
 
 
 @pytest.mark.parametrize(("layout", "shape"), [("HWC", (30, 20, 8)), ("CHW", (8, 30, 20))])
-def test_windows_are_laid_back_where_they_came_from(layout: str, shape: tuple[int, ...]) -> None:
+def test_window_reverse_undoes_window_partition(layout: str, shape: tuple[int, ...]) -> None:
     (windows,) = outputs(sized("window_partition", shape, layout=layout, window_size=7))
     assert windows == (5 * 3, 49, 8)
     assert outputs(sized("window_reverse", windows, shape, layout=layout, window_size=7)) == [shape]
@@ -24,7 +24,7 @@ def test_window_attention_without_positions_is_multi_head_attention() -> None:
     assert (window.weights, window.biases, window.macs) == (plain.weights, plain.biases, plain.macs)
 
 
-def test_the_table_is_the_relative_position_bias_kind() -> None:
+def test_the_bias_table_is_relative_position_bias() -> None:
     without = sized("window_attention", (16, 49, 96), num_heads=3, window_size=7, position="none")
     within = sized("window_attention", (16, 49, 96), num_heads=3, window_size=7)
     apart = sized("relative_position_bias", (3, 49, 49), window_size=7)
@@ -44,7 +44,7 @@ def test_the_table_is_the_relative_position_bias_kind() -> None:
         ("relative_position_bias", {"window_size": 7}, [(3, 50, 50)], "length of the scores (=50) must equal"),
     ],
 )  # fmt: skip
-def test_refused(kind: str, arguments: dict[str, Any], shapes: list[tuple[int, ...]], message: str) -> None:
+def test_invalid_inputs(kind: str, arguments: dict[str, Any], shapes: list[tuple[int, ...]], message: str) -> None:
     from shapecalc.layers.base.layer import KINDS
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.inference import size_layer

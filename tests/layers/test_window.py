@@ -1,4 +1,4 @@
-"""The sliding-window formula against a window that is really slid, tap by tap, by a loop."""
+"""The sliding-window formula against a loop that slides a window tap by tap."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ AXES = [
 
 
 def taps(axis: WindowAxis, start: int) -> list[int]:
-    """Return the places that a window starting there looks at; the input is at 0 to size - 1."""
+    """Return the positions of the taps of a window that starts there; the input is at 0 to size - 1."""
     return [start + axis.dilation * tap for tap in range(axis.kernel)]
 
 
 def slide(axis: WindowAxis) -> int:
-    """Count the windows that lie wholly in the padded input, by moving one over it."""
+    """Count the windows inside the padded input, by moving one over it."""
     count, start = 0, -axis.before
     while taps(axis, start)[-1] <= axis.size - 1 + axis.after:
         count += 1
@@ -47,7 +47,7 @@ def slide(axis: WindowAxis) -> int:
 
 
 def slide_up(axis: WindowAxis) -> int:
-    """Count the windows where one more is taken as long as some of the padded input lies beyond the last."""
+    """Count the windows, adding one as long as part of the padded input is beyond the last."""
     count, start, end = 0, -axis.before, axis.size - 1 + axis.after
     while count == 0 or taps(axis, start - axis.stride)[-1] < end:
         bounded = axis.rounding == CEIL or axis.before  # it must start in the input or the padding before it
@@ -71,7 +71,7 @@ def test_floor_counts_the_windows_that_fit() -> None:
 
 
 @pytest.mark.parametrize("rounding", [CEIL, CAFFE])
-def test_rounding_up_takes_one_more_window_for_what_is_left(rounding: str) -> None:
+def test_rounding_up_adds_a_window_for_the_remainder(rounding: str) -> None:
     tried = 0
     for plain in AXES:
         axis = plain._replace(rounding=rounding)
@@ -83,7 +83,7 @@ def test_rounding_up_takes_one_more_window_for_what_is_left(rounding: str) -> No
     assert tried > 2000
 
 
-def test_same_pads_as_little_as_covers_every_stride() -> None:
+def test_same_padding_is_minimal() -> None:
     for axis in AXES:
         same = axis._replace(before=0, after=0, same=True)
         assert same.constraint() is None
@@ -98,7 +98,7 @@ def test_same_pads_as_little_as_covers_every_stride() -> None:
             assert same.output() == axis.size
 
 
-def test_a_transposed_window_gives_what_its_taps_cover() -> None:
+def test_a_transposed_window_outputs_what_its_taps_cover() -> None:
     for axis in AXES:
         covered = max(i * axis.stride + axis.dilation * tap for i in range(axis.size) for tap in range(axis.kernel)) + 1
         assert transposed_size(axis, 0) == covered - axis.before - axis.after
@@ -107,7 +107,7 @@ def test_a_transposed_window_gives_what_its_taps_cover() -> None:
         assert transposed_size(plain, 0, "same") == axis.size * axis.stride
 
 
-def test_a_window_slid_over_a_transposed_output_comes_back() -> None:
+def test_a_window_over_a_transposed_output_restores_the_size() -> None:
     for axis in AXES:
         size = transposed_size(axis, 0)
         for extra in range(axis.stride):
@@ -122,15 +122,15 @@ def test_output_padding_is_less_than_stride_or_dilation() -> None:
         assert all(map(holds, transposed_constraints(axis, extra))) == (extra < max(stride, dilation))
 
 
-def test_half_a_window_of_padding_leaves_no_window_in_padding_alone() -> None:
+def test_half_a_window_of_padding_leaves_input_in_every_window() -> None:
     for axis in AXES:
         if axis.dilation == 1 and holds(axis.padding_constraint(HALF)):
             for i in range(slide(axis)):
-                places = taps(axis, i * axis.stride - axis.before)
-                assert any(0 <= place < axis.size for place in places), axis
+                positions = taps(axis, i * axis.stride - axis.before)
+                assert any(0 <= position < axis.size for position in positions), axis
 
 
-def test_what_an_error_suggests_would_do() -> None:
+def test_suggestions_of_errors_fit() -> None:
     seen = 0
     for axis in AXES:
         fits = axis.constraint()
@@ -155,7 +155,7 @@ def test_what_an_error_suggests_would_do() -> None:
     assert seen > 500
 
 
-def test_causal_padding_sees_nothing_to_come() -> None:
+def test_causal_padding_sees_no_later_position() -> None:
     layer = KINDS["conv"](out_channels=4, kernel_size=3, dilation=2, padding="causal")
     (axis,) = spatial_axes(layer, Shape((8, 20)))
     assert (axis.before, axis.after) == (4, 0)
@@ -179,7 +179,7 @@ def test_an_input_needs_one_to_three_spatial_axes(sizes: tuple[int, ...]) -> Non
         spatial_axes(layer, Shape(sizes))
 
 
-def test_sides_may_differ() -> None:
+def test_padding_may_differ_between_sides() -> None:
     layer = KINDS["max_pool"](kernel_size=3, stride=2, padding=[[0, 1], [1, 0]])
     assert [(axis.before, axis.after) for axis in spatial_axes(layer, Shape((3, 8, 8)))] == [(0, 1), (1, 0)]
     assert {axis.rounding for axis in spatial_axes(layer, Shape((3, 8, 8)))} == {FLOOR}
@@ -200,7 +200,7 @@ QUESTIONS = [["summary"], ["explain"], ["rf"], ["sizes"], ["formula"], ["memory"
     "kind", [pytest.param(kind, marks=() if kind in ("conv", "max_pool") else pytest.mark.slow) for kind in WINDOWED]
 )
 def test_a_kind_with_windows_at_every_rank_through_every_question(kind):
-    """No number of axes is a traceback: it is worked out, or told (1 or 2)."""
+    """No number of axes is a traceback: there is an answer, or an error (exit status 1 or 2)."""
     example = KINDS[kind].examples[0]
     for rank in range(7):
         for flatten in ([], [{"flatten": {"start_dim": max(rank - 2, 0)}}]):
@@ -209,7 +209,7 @@ def test_a_kind_with_windows_at_every_rank_through_every_question(kind):
                 assert run(*question, "-", text=json.dumps(spec)).status in (0, 1, 2), (question, spec)
 
 
-def test_more_axes_than_have_names():
+def test_axes_without_names():
     layers = [{"flatten": {"start_dim": 3}}, {"conv": {"out_channels": 2, "kernel_size": 9}}]
     ran = run("summary", "-", text=json.dumps({"input": [2, 3, 4, 5, 6], "layers": layers}))
     assert ran.status == 1

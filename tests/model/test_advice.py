@@ -61,7 +61,7 @@ def changes_of(hint: str) -> list[tuple[str, Any]]:
 
 
 @turns(300, 3_000)
-def test_what_is_said_to_do_for_a_layer_does(turns: int) -> None:
+def test_hints_for_a_layer_fix_it(turns: int) -> None:
     rng = random.Random(0)
     tried: dict[str, int] = {}
     for _ in range(turns):
@@ -97,7 +97,7 @@ def random_stack(rng: random.Random, rank: int) -> list[dict[str, dict[str, Any]
 @turns(10, 100)
 def test_the_smallest_input_is_the_smallest(turns: int) -> None:
     rng = random.Random(1)
-    told = 0
+    printed = 0
     for _ in range(turns):
         rank = rng.choice([1, 2])
         stack = random_stack(rng, rank)
@@ -106,14 +106,14 @@ def test_the_smallest_input_is_the_smallest(turns: int) -> None:
             found = re.search(r"the smallest input that works is (\d+)(×\d+)*$", problem.hint)
             if found:
                 assert int(found[1]) == smallest_by_search(stack, rank, int(found[1]) + 2), (stack, start)
-                told += 1
+                printed += 1
             elif problem.too_small and not changes_of(problem.hint):
                 assert not smallest_by_search(stack, rank, 40), (stack, start)
-    assert told > turns / 3
+    assert printed > turns / 3
 
 
 @turns(30, 300)
-def test_an_input_that_is_not_square_grows_where_it_must(turns: int) -> None:
+def test_a_non_square_input_grows_along_one_axis(turns: int) -> None:
     rng = random.Random(2)
     seen = 0
     for _ in range(turns):
@@ -122,8 +122,8 @@ def test_an_input_that_is_not_square_grows_where_it_must(turns: int) -> None:
         problems = problems_of(stack, size)
         found = dict.fromkeys(["high", "wide"], 0)
         for problem in problems:
-            _, _, told = problem.hint.partition("the input must be at least ")
-            found |= {axis: int(number) for number, axis in re.findall(r"(\d+) (high|wide)", told)}
+            _, _, printed = problem.hint.partition("the input must be at least ")
+            found |= {axis: int(number) for number, axis in re.findall(r"(\d+) (high|wide)", printed)}
         least = (max(size[1], found["high"]), max(size[2], found["wide"]))
         if any(found.values()):
             seen += 1
@@ -136,7 +136,7 @@ def test_an_input_that_is_not_square_grows_where_it_must(turns: int) -> None:
     assert seen > turns / 4
 
 
-def test_branches_that_meet_only_at_some_sizes() -> None:
+def test_branches_that_merge_only_at_some_sizes() -> None:
     crossing = [
         {"conv": {"out_channels": 4, "kernel_size": 3}, "name": "enc"},
         {"max_pool": 2},
@@ -161,7 +161,7 @@ def test_branches_that_meet_only_at_some_sizes() -> None:
         [{"conv": {"out_channels": 4, "kernel_size": 9}}, {"fc": {"out_features": 4, "in_features": 3}}],
     ],
 )
-def test_nothing_is_said_where_no_input_would_do(layers: list[Any]) -> None:
+def test_no_hint_if_no_input_size_fits(layers: list[Any]) -> None:
     for problem in problems_of(layers, (3, 8, 8)):
         assert "smallest" not in problem.hint
 
@@ -180,7 +180,7 @@ def test_the_search_is_bounded() -> None:
 DOUBT = "sizes are read as channels × height × width here: write 3x224x224, or layout: HWC if the channels come last"
 
 
-def test_an_image_in_the_other_layout_is_doubted() -> None:
+def test_an_image_in_the_other_layout_is_noted() -> None:
     with pytest.raises(ShapeError) as caught:
         shapecalc.load({"input": "224x224x3", "layers": [{"conv": {"out_channels": 8, "kernel_size": 7}}]}).infer()
     assert caught.value.problems[0].hint.splitlines()[0] == DOUBT
@@ -207,12 +207,12 @@ def test_an_image_in_the_other_layout_is_doubted() -> None:
         ("1x3x8x8", "CHW", ""),
     ],
 )
-def test_a_batch_axis_is_doubted(size: str, layout: str, words: str) -> None:
+def test_a_batch_axis_is_noted(size: str, layout: str, words: str) -> None:
     notes = shapecalc.load({"input": size, "layout": layout, "layers": ["relu"]}).graph.notes
     assert notes == ((f"sizes are given without the batch axis: {words}",) if words else ())
 
 
-def test_a_batch_axis_is_doubted_in_errors() -> None:
+def test_a_batch_axis_is_noted_in_errors() -> None:
     layers = [{"conv": {"out_channels": 8, "kernel_size": 3}}, {"max_pool": 2}]
     with pytest.raises(ShapeError) as caught:
         shapecalc.load({"input": "2x3x64x64", "layers": layers}).infer()
@@ -239,7 +239,7 @@ def test_a_linear_layer_on_a_map_that_was_not_flattened(size: list[int], layer: 
 
 
 @pytest.mark.parametrize("size", ["3x224x224", "64x32x32", "512x7x7", "1x28x28", "40x200", "256x3x3", "3x8x8"])
-def test_other_inputs_are_not_doubted(size: str) -> None:
+def test_other_inputs_have_no_note(size: str) -> None:
     assert shapecalc.load({"input": size, "layers": ["relu"]}).graph.notes == ()
 
 
@@ -255,7 +255,7 @@ def test_several_problems_have_the_same_advice() -> None:
     ] * 2
 
 
-def test_a_linear_layer_on_a_map_is_doubted() -> None:
+def test_a_linear_layer_on_a_map_is_noted() -> None:
     def notes(size: str, layers: list[Any], **more: Any) -> tuple[str, ...]:
         return shapecalc.load({"input": size, "layers": layers, **more}).infer().graph.notes
 

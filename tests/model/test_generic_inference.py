@@ -1,4 +1,4 @@
-"""A graph on any kind of number gives what inference gives; lists of numbers know whether they are exact."""
+"""Inference of a graph on any kind of number; lists of numbers record whether they are exact."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ SPECS = ["alexnet", "resnet50", "unet", "googlenet", "siamese", "gpt2", "mobilen
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_on_ints_it_is_inference(spec):
+def test_generic_inference_on_ints_equals_inference(spec):
     network = shapecalc.load(spec)
     inferred = infer_generic(network.graph)
     assert inferred.totals() == network.infer().total
     assert inferred.conditions == ()
 
 
-def test_frozen_layers_are_not_trainable_on_any_numbers():
+def test_frozen_layers_are_not_trainable_on_any_kind_of_number():
     layers = [{"fc": 4, "frozen": True}, "batch_norm", {"fc": 3}]
     network = shapecalc.load(layers, input=[5])
     totals = infer_generic(network.graph).totals()
@@ -33,20 +33,20 @@ def test_frozen_layers_are_not_trainable_on_any_numbers():
     assert (totals.params, totals.trainable) == (24 + 8 + 15, 8 + 15)
 
 
-def test_constraints_that_do_not_hold_are_kept_and_raise_nothing():
+def test_unmet_constraints_are_collected_without_raising():
     graph = with_sizes(shapecalc.load("alexnet").graph, {("input", 0): 20, ("input", 1): 227})
     broken = [c for c in infer_generic(graph).constraints if not holds(c)]
     assert broken
     assert sizings_of(graph)[1]
 
 
-def test_without_counts_only_sizes():
+def test_sizes_without_counts():
     inferred = infer_generic(shapecalc.load("alexnet").graph, counts=False)
     assert inferred.totals().params == 0
     assert inferred.sizings[-1].outputs[0].sizes == (1000,)
 
 
-def test_what_no_number_could_mend_is_an_error():
+def test_an_error_independent_of_numbers_is_raised():
     network = shapecalc.load([{"fc": 3}, {"conv": {"out_channels": 3, "kernel_size": 3}}], input="3x8x8")
     with pytest.raises(shapecalc.ShapeError, match="spatial axes"):
         infer_generic(network.graph)
@@ -56,7 +56,7 @@ NUMBERS = st.lists(st.integers(-50, 50), min_size=3, max_size=3)
 
 
 @given(NUMBERS, st.integers(1, 9))
-def test_a_division_knows_where_it_left_a_rest(values, divisor):
+def test_a_division_records_its_remainder(values, divisor):
     quotient = Many(values) // divisor + 1
     assert list(quotient.values) == [value // divisor + 1 for value in values]
     assert list(exact(quotient, 3)) == [value % divisor == 0 for value in values]
@@ -64,14 +64,14 @@ def test_a_division_knows_where_it_left_a_rest(values, divisor):
 
 
 @given(NUMBERS, NUMBERS)
-def test_the_greatest_is_as_exact_as_the_one_that_was_chosen(a, b):
+def test_a_maximum_is_as_exact_as_the_chosen_operand(a, b):
     one, other = Many(a) // 2, Many([2 * value for value in b]) // 2
     chosen = dims.maximum(one, other)
     assert list(chosen.values) == [max(x // 2, y) for x, y in zip(a, b, strict=True)]
     assert list(exact(chosen, 3)) == [x % 2 == 0 or x // 2 < y for x, y in zip(a, b, strict=True)]
 
 
-def test_many_numbers_are_not_compared():
+def test_numbers_with_many_values_are_not_compared():
     with pytest.raises(TypeError):
         assert Many([1]) == 1
     with pytest.raises(TypeError):

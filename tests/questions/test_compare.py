@@ -1,4 +1,4 @@
-"""Networks side by side, and what differs between two: the numbers are those of the reports."""
+"""Networks side by side, and differences between two: the numbers agree with the reports."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ def test_ratios_are_to_the_first():
     assert networks[1]["ratio"]["params"] == 138357544 / 62378344
 
 
-def test_the_keys_of_the_contracts():
-    told = compare([loaded("alexnet")]).to_dict()
-    assert list(told) == ["version", "networks"]
-    assert list(told["networks"][0]) == ["name", "layout", "inputs", "outputs", "total", "ratio", "kinds"]
-    assert list(told["networks"][0]["kinds"][0]) == ["kind", *TOTALS]
-    told = diff(loaded("vgg11"), loaded("vgg13")).to_dict()
-    assert list(told) == ["version", "a", "b", "layers", "counts", "difference"]
-    assert list(told["a"]) == ["name", "inputs", "outputs", "total"]
-    assert list(told["layers"][0]) == ["status", "differing", "a", "b"]
-    assert list(told["layers"][0]["b"]) == ["name", "kind", "output", "params", "macs", "buffers", "arguments"]
+def test_keys_of_the_json_contracts():
+    printed = compare([loaded("alexnet")]).to_dict()
+    assert list(printed) == ["version", "networks"]
+    assert list(printed["networks"][0]) == ["name", "layout", "inputs", "outputs", "total", "ratio", "kinds"]
+    assert list(printed["networks"][0]["kinds"][0]) == ["kind", *TOTALS]
+    printed = diff(loaded("vgg11"), loaded("vgg13")).to_dict()
+    assert list(printed) == ["version", "a", "b", "layers", "counts", "difference"]
+    assert list(printed["a"]) == ["name", "inputs", "outputs", "total"]
+    assert list(printed["layers"][0]) == ["status", "differing", "a", "b"]
+    assert list(printed["layers"][0]["b"]) == ["name", "kind", "output", "params", "macs", "buffers", "arguments"]
 
 
 def statuses(difference):
     return [(change.status, (change.after or change.before).name) for change in difference.changes]
 
 
-def test_what_is_the_same_is_the_same():
+def test_equal_networks_have_no_difference():
     difference = diff(loaded("resnet18"), loaded("resnet18"))
     assert {change.status for change in difference.changes} == {"same"}
     assert difference.to_dict()["layers"] == []
@@ -98,7 +98,7 @@ def test_blocks_as_a_whole():
     assert difference.count("same") == 23
 
 
-def test_a_block_of_the_same_sums_is_not_the_same_where_its_layers_differ():
+def test_a_block_with_equal_totals_and_different_layers_is_changed():
     block = "input: 3x8x8\nblocks:\n  b: [conv: {out_channels: 4, kernel_size: 3, padding: same}, %s]\nlayers: [b, b]\n"
     before, after = (shapecalc.load(block % kind).infer() for kind in ("relu", "tanh"))
     assert [change.differing for change in diff(before, after, 1).changes] == [("layers",), ("layers",)]
@@ -107,20 +107,20 @@ def test_a_block_of_the_same_sums_is_not_the_same_where_its_layers_differ():
     assert drawn.count("its layers differ") == 2
 
 
-def test_layers_of_other_names_are_matched_by_kind():
+def test_renamed_layers_are_matched_by_kind():
     named = [{**CONV, "name": "first"}, "relu", {"fc": 10, "name": "head"}]
     difference = diff(infer([CONV, "relu", {"fc": 10}]), infer(named))
     assert [change.differing for change in difference.changes] == [("name",), (), ("name",)]
 
 
 @pytest.mark.parametrize(("one", "other"), [("vgg11", "vgg16"), ("resnet18", "resnet50"), ("alexnet", "unet")])
-def test_every_layer_of_both_is_told_once_and_in_order(one, other):
+def test_every_layer_is_listed_once_and_in_order(one, other):
     before, after = loaded(one), loaded(other)
     difference = diff(before, after)
     assert [change.before for change in difference.changes if change.before] == list(before.rows)
     assert [change.after for change in difference.changes if change.after] == list(after.rows)
-    told = difference.to_dict()
-    assert sum(told["counts"].values()) == len(difference.changes)
-    assert told["difference"] == {name: totals_of(after)[name] - totals_of(before)[name] for name in TOTALS}
+    printed = difference.to_dict()
+    assert sum(printed["counts"].values()) == len(difference.changes)
+    assert printed["difference"] == {name: totals_of(after)[name] - totals_of(before)[name] for name in TOTALS}
     moved = sum((c.after.params if c.after else 0) - (c.before.params if c.before else 0) for c in difference.changes)
-    assert moved == told["difference"]["params"]
+    assert moved == printed["difference"]["params"]

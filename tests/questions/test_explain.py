@@ -1,4 +1,4 @@
-"""Explanations: they say what inference says, for every kind and every bundled network; and as a textbook would."""
+"""Explanations: they agree with inference for every kind and every bundled network, and read like a textbook."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def entry(explanation, layer, what, symbol=""):
     return next(f for f in found if f["what"] == what and f.get("symbol", "") == symbol and "tensor" not in f)
 
 
-# It says what inference says.
+# Agreement with inference.
 
 
 @pytest.mark.parametrize("member", some(MEMBERS, 6))
@@ -65,7 +65,7 @@ def test_every_bundled_network_is_explained_as_it_is_inferred(member):
 @pytest.mark.parametrize("general", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", some(plain_kinds(), 16))
 def test_every_kind_with_every_argument(kind, general):
-    """What is written, read again, gives the number that the formulas give on ints."""
+    """Written formulas, evaluated, equal the results of the formulas on ints."""
     for sample in samples(KINDS[kind]):
         try:
             sizing = size_layer(sample.layer, sample.shapes)
@@ -122,7 +122,7 @@ def test_every_kind_is_explained_in_every_format(kind):
             assert kind_of(cls).rules
 
 
-# As a textbook would.
+# Notation as in a textbook.
 
 
 def alexnet():
@@ -141,7 +141,7 @@ def test_a_convolution():
     assert entry(found, "conv1", "macs")["rule"] == "H_out·W_out·k²·C_in·C_out"
 
 
-def test_a_fully_connected_layer_behind_convolutions():
+def test_a_fully_connected_layer_after_convolutions():
     params = entry(alexnet(), "fc1", "params")
     assert params["rule"] == "(H_in·W_in·C_in + 1)·F_out"
     assert params["numbers"] == "(6·6·256 + 1)·4,096"
@@ -149,7 +149,7 @@ def test_a_fully_connected_layer_behind_convolutions():
     assert params["value"] == 37_752_832
 
 
-def test_how_the_inputs_behind_a_flattening_came_about():
+def test_input_features_after_a_flatten():
     layers = [{"conv": {"out_channels": 8, "kernel_size": 3}}, "flatten", "relu", {"fc": 10}]
     found = explained(layers, "3x8x8")
     symbol = next(s for s in found["fc1"].to_dict()["symbols"] if s["symbol"] == "F_in")
@@ -172,7 +172,7 @@ def test_dilation_and_padding_words():
     assert found["conv1"].to_dict()["settings"] == {"padding": "same"}
 
 
-def test_what_differs_by_axis_is_named_by_it():
+def test_symbols_that_differ_between_axes():
     conv = {"out_channels": 4, "kernel_size": [3, 5], "padding": [[0, 1], [2, 2]]}
     found = explained([{"conv": conv}], "3x9x9")
     assert entry(found, "conv1", "output", "H_out")["rule"] == "⌊(H_in + p_top + p_bottom − k_h) / s⌋ + 1"
@@ -187,7 +187,7 @@ def test_what_differs_by_axis_is_named_by_it():
     assert entry(found, "pad1", "output", "C_out")["rule"] == "C_in + p_before1 + p_after1"
 
 
-def test_axes_alike_are_told_once():
+def test_equal_axes_are_explained_once():
     text = explained([{"conv": {"out_channels": 4, "kernel_size": 3}}], "3x9x9").text
     assert text.count("H_in + 2·p − k) / s⌋") == 1
     assert "W_out = 7 by the same rule" in text
@@ -211,12 +211,12 @@ def test_pixel_shuffle_divides_without_rounding():
     assert entry(explained([{"pixel_shuffle": 3}], "9x4x4"), "pixel_shuffle1", "output", "C_out")["rule"] == "C_in/r²"
 
 
-def test_brackets_are_told_of_where_there_are_some():
+def test_floor_brackets_are_in_the_legend_if_used():
     assert "rounded down" in render(explained([{"max_pool": 2}], "4x8x8"), "text")
     assert "rounded down" not in render(explained([{"pixel_shuffle": 3}], "9x4x4"), "text")
 
 
-def test_caffes_rounding_is_shown_as_it_works_out():
+def test_steps_of_caffes_rounding():
     pool = {"kernel_size": 3, "stride": 2, "rounding": "caffe"}
     rule = entry(explained([{"max_pool": pool}], "4x12x12"), "max_pool1", "output", "H_out")["rule"]
     assert rule == "⌈(H_in + 2·p − k) / s⌉ + 1"
@@ -224,7 +224,7 @@ def test_caffes_rounding_is_shown_as_it_works_out():
     assert rule == "min(⌈(H_in + 2·p − k) / s⌉ + 1, ⌈(H_in + p) / s⌉)"
 
 
-def test_what_was_rounded_is_not_worked_out_twice():
+def test_rounded_values_are_computed_once():
     offset = {"name": "o", "conv": {"out_channels": 18, "kernel_size": 3, "padding": 1}}
     layers = [offset, {"deformable_conv": {"out_channels": 5, "kernel_size": 3, "padding": 1}, "from": ["input", "o"]}]
     text = explained(layers, "4x10x10").text
@@ -266,10 +266,10 @@ def test_shared_and_frozen_weights():
     assert found.total.params == 84
 
 
-# Where the numbers come from.
+# Origins of the numbers.
 
 
-def test_reasons_name_lines_and_blocks():
+def test_origins_name_lines_and_blocks():
     found = explain(shapecalc.load("resnet50"), "layer1.0.conv2").text
     assert re.search(r"line \d+, in a block used in line \d+ with planes=64", " ".join(found.split()))
     assert "from layer1.0.relu1" in found
@@ -285,26 +285,26 @@ def test_the_line_of_the_input():
         "H_out": ("output", None), "W_out": ("output", None)}  # fmt: skip
 
 
-def test_an_input_given_from_outside_has_no_line():
+def test_an_overridden_input_has_no_line():
     found = explain(shapecalc.load("alexnet", input="231x231x3"))
     assert "line" not in found["conv1"].to_dict()["symbols"][0]
 
 
-def test_defaults_that_change_nothing_are_told_apart():
+def test_defaults_without_effect_are_listed_separately():
     entry_ = alexnet()["conv1"].to_dict()
     assert entry_["left_out"] == {"dilation": 1, "groups": 1}
 
 
-def test_layers_alike_are_worked_out_once():
+def test_equal_layers_are_computed_once():
     found = alexnet()
     assert found["relu4"].same_as == "relu3"
     assert "same as   relu3\n" in found.text
 
 
-# What is asked for.
+# Selection.
 
 
-def test_one_sort_of_number_alone():
+def test_one_quantity_only():
     found = explained([{"conv": {"out_channels": 4, "kernel_size": 3}}, "relu"], "3x9x9", what="params")
     assert {f["what"] for layer in found for f in layer.to_dict()["formulas"]} == {"weights", "biases", "params"}
     assert "stride" not in found.text
@@ -327,7 +327,7 @@ def test_blocks_by_name():
     assert "layer1.0, total" in found.text
 
 
-def test_unknown_layers_and_sorts():
+def test_unknown_layers_and_quantities():
     network = shapecalc.load("alexnet")
     with pytest.raises(UsageError, match=r"AlexNet has no layer conv9\n   did you mean conv"):
         explain(network, "conv9")
@@ -339,15 +339,15 @@ def test_unknown_layers_and_sorts():
         explain(network).render("pdf")
 
 
-def test_a_network_that_does_not_fit_is_refused():
+def test_a_network_with_a_shape_error():
     with pytest.raises(ShapeError):
         explained([{"conv": {"out_channels": 4, "kernel_size": 11}}], "3x9x9")
 
 
-# How it is written.
+# Formats.
 
 
-def test_hostile_names_stay_harmless():
+def test_hostile_names_are_escaped():
     name = "a\x1b[31m`*<b>$x$|"
     relu, fc = KINDS["relu"](), KINDS["fc"](out_features=3)
     nodes = (Node(name, relu, (Reference(-1),)), Node("f", fc, (Reference(0),)))
@@ -364,7 +364,7 @@ def test_hostile_names_stay_harmless():
     assert json.loads(found.render("json"))["layers"][0]["name"] == name
 
 
-def test_long_chains_of_layers_take_linear_time(monkeypatch):
+def test_time_is_linear_in_the_number_of_layers(monkeypatch):
     steps = []
     before = Makers._before
     monkeypatch.setattr(Makers, "_before", lambda self, size: steps.append(size) or before(self, size))
@@ -386,7 +386,7 @@ def test_text_fits_its_width():
             assert cell_width(line) <= width, line
 
 
-def test_a_notebook_is_given_markdown():
+def test_a_notebook_shows_markdown():
     found = alexnet()
     assert found._repr_markdown_() == found.markdown
     assert str(found) == found.text
@@ -438,7 +438,7 @@ def test_latex_compiles(tmp_path):
     assert ran.returncode == 0, ran.stdout.decode(errors="replace")[-2000:]
 
 
-def test_every_line_has_something_to_say():
+def test_no_line_is_empty():
     for layer in explain(shapecalc.load("googlenet"), what=WHAT):
         for line in lines_of(layer):
             assert line.items

@@ -30,7 +30,7 @@ def load(size, *layers):
     return shapecalc.load({"input": size, "layers": list(layers)})
 
 
-def test_alexnet_as_students_ask():
+def test_alexnet_fc1():
     network = shapecalc.load("alexnet")
     # The sizes of Krizhevsky 2012, figure 2, at the usual 227×227.
     sizes, layers, source = way(network, "fc1", "H_in")
@@ -96,7 +96,7 @@ def test_only_a_fully_connected_layer_has_input_features(layer):
     assert "input features" not in text
 
 
-def test_axes_that_differ_are_followed_apart():
+def test_different_axes_are_traced_separately():
     network = load("1x28x20", {"conv": {"out_channels": 2, "kernel_size": [5, 3]}}, {"fc": 3})
     found = {trail.symbol: trail.sizes for trail in trails(network, "fc1")}
     assert found == {"C_in": [2], "H_in": [28, 24], "W_in": [20, 18]}
@@ -147,7 +147,7 @@ def test_in_json_and_in_every_format():
     assert latex.count("{") == latex.count("}")
 
 
-def test_layers_with_the_same_arithmetic_are_followed_too():
+def test_layers_with_equal_arithmetic_are_traced_too():
     network = load("1x28x28", {"conv": {"out_channels": 2, "kernel_size": 3, "padding": 1}, "name": "c", "repeat": 3})
     explanation = explain(network, ["c.1", "c.2"], back=True)
     assert explanation["c.2"].same_as == "c.1"
@@ -172,7 +172,7 @@ def test_every_way_ends_at_the_size_of_the_input(member):
                 assert trail.start in report.inputs[trail.source]
 
 
-def test_what_is_followed_is_named():
+def test_traced_layers_are_named():
     network = load("1x28x28", {"conv": {"out_channels": 2, "kernel_size": 1}, "name": "c", "repeat": 101})
     with pytest.raises(UsageError, match="no layer is named"):
         explain(network, back=True)

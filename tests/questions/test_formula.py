@@ -41,13 +41,13 @@ def test_nested_windows_are_one_division(windows, size):
 
 
 @given(st.integers(1, 12), st.integers(-30, 30), st.integers(1, 12), st.integers(1, 60))
-def test_stretched_sizes(factor, shift, divisor, size):
+def test_upsampled_sizes(factor, shift, divisor, size):
     collapsed = Collapse()((factor * H + shift) // divisor)
     assert int(collapsed.subs(H, size)) == (factor * size + shift) // divisor
 
 
 @given(st.integers(0, 15), st.integers(1, 8), st.integers(-20, 20), st.integers(0, 30))
-def test_a_known_rest_takes_the_brackets_away(rest, divisor, shift, turn):
+def test_a_known_remainder_removes_the_floor(rest, divisor, shift, turn):
     size = 16 * turn + rest + 16
     collapsed = Collapse({H: (rest, 16)})((H + shift) // divisor)
     assert int(collapsed.subs(H, size)) == (size + shift) // divisor
@@ -65,18 +65,18 @@ def test_texts():
 
 def test_alexnet():
     answer = shapecalc.load("alexnet").formula()
-    told = answer.written("text")
-    assert told["params"] == "1,048,576·⌊(H − 35)/32⌋·⌊(W − 35)/32⌋ + 24,629,608"
+    printed = answer.written("text")
+    assert printed["params"] == "1,048,576·⌊(H − 35)/32⌋·⌊(W − 35)/32⌋ + 24,629,608"
     assert answer.symbols[0].domain.text() == "every size from 67 on"
     assert answer.verified >= 20
     assert int(answer.formulas["params"].subs({H: 227, W: 227})) == 62_378_344
 
 
 @pytest.mark.slow
-def test_unet_is_a_polynomial_where_it_is_legal():
-    told = shapecalc.load("unet").formula().written("text")
-    assert told["output"]["score"] == ["2", "H − 184", "W − 184"]
-    assert told["macs"] == "733,888·H·W − 90,947,712·H − 90,947,712·W + 14,356,195,584"
+def test_unet_is_a_polynomial_at_legal_sizes():
+    printed = shapecalc.load("unet").formula().written("text")
+    assert printed["output"]["score"] == ["2", "H − 184", "W − 184"]
+    assert printed["macs"] == "733,888·H·W − 90,947,712·H − 90,947,712·W + 14,356,195,584"
 
 
 @pytest.mark.slow
@@ -96,7 +96,7 @@ def test_one_layer():
 @pytest.mark.parametrize(
     "spec", some(["resnet50", "googlenet", "squeezenet1_0", "swin_t", "siamese", "r3d_18", "vit_b_16"], 2)
 )
-def test_formulas_are_inference_beyond_where_they_were_verified(spec):
+def test_formulas_agree_with_inference_beyond_the_verified_range(spec):
     network = shapecalc.load(spec)
     answer = network.formula(what=["params", "macs"])
     shapes = network.graph.inputs
@@ -141,8 +141,8 @@ def test_random_networks(layers, add):
     assert int(answer.formulas["macs"].subs(H, 80 + add)) == total.macs
 
 
-def test_a_variable_that_decides_structure_is_no_symbol():
-    with pytest.raises(shapecalc.UsageError, match="padding cannot be a symbol: it decides") as error:
+def test_a_structural_variable_is_not_a_symbol():
+    with pytest.raises(shapecalc.UsageError, match="padding cannot be a symbol: it changes") as error:
         shapecalc.load("unet").formula(["padding"])
     assert error.value.problems[0].mark.line
     with pytest.raises(shapecalc.UsageError, match="there is no symbol Q"):
@@ -171,7 +171,7 @@ def test_the_formulas_of_a_large_network_fit_a_terminal():
     assert max(map(len, run("formula", "resnet50").out.splitlines())) <= 102
 
 
-def test_a_size_that_is_a_sum_stands_in_brackets():
+def test_a_size_that_is_a_sum_has_brackets():
     text = """input: 3x32
 layers:
   - max_pool: 2
@@ -185,7 +185,7 @@ layers:
     assert "output = 3 × (⌊L/3⌋ + ⌊L/2⌋)\n" in run("formula", "-", "--what", "output", text=text).out
 
 
-def test_what_symbols_mean_fits_a_terminal():
+def test_meanings_of_symbols_fit_a_terminal():
     lines = run("formula", "mobilenet_v1", "--symbol", "classes", "--what", "params", columns=80).out.splitlines()
     assert max(map(len, lines)) <= 80
 
@@ -201,8 +201,8 @@ def test_without_sympy_the_extra_is_named():
     assert "[symbolic]" in ran.stderr
 
 
-def test_what_does_not_fit_is_told_as_summary_tells_it(tmp_path):
-    path = tmp_path / "misfit.yaml"
+def test_shape_errors_are_those_of_summary(tmp_path):
+    path = tmp_path / "shape_error.yaml"
     path.write_text("input: 3x8x8\nlayers:\n- conv: {out_channels: 4, kernel_size: 9}\n")
     formula, summary = run("formula", str(path)), run("summary", str(path))
     assert (formula.status, formula.err) == (summary.status, summary.err)

@@ -1,4 +1,4 @@
-"""The key/value cache: what transformers' own caches hold, and that only a decoder has one."""
+"""The key/value cache: against the caches of transformers, and only in decoders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RECORDED = json.loads((Path(__file__).parent.parent / "data" / "kv_caches.json")
 
 
 def spec(family: str) -> tuple[Any, dict[str, Any]]:
-    """Return a specification and its variables for the configuration that transformers was given."""
+    """Return a specification and its variables for a configuration of transformers."""
     c = CONFIGS[family]
     if family == "gpt2":
         variables = {"layers": c["n_layer"], "heads": c["n_head"], "hidden": c["n_embd"], "seq": 16, "context": 16}
@@ -52,7 +52,7 @@ BART = {
 
 
 @pytest.mark.parametrize("family", RECORDED)
-def test_the_cache_is_what_transformers_keeps(family: str) -> None:
+def test_the_cache_agrees_with_transformers(family: str) -> None:
     network, variables = spec(family)
     found = shapecalc.load(network).memory(activations=8, vars=variables)
     assert found.kv_cache == RECORDED[family]["token"]
@@ -67,7 +67,7 @@ def test_every_family_is_recorded() -> None:
 
 
 @pytest.mark.parametrize("name", ["vit_b_16", "bert-base-uncased", "clip-vit-base-patch32", "swin_t", "resnet18"])
-def test_what_never_decodes_has_no_cache(name: str) -> None:
+def test_networks_that_never_decode_have_no_cache(name: str) -> None:
     found = shapecalc.load(name).memory()
     assert (found.kv_cache, found.cross_kv_cache, found.cross_kv_cache_per_source_token) == (0, 0, 0)
 
@@ -80,7 +80,7 @@ def cache(*layers: Any, **inputs: Any) -> tuple[int, int, int]:
     return found.kv_cache, found.cross_kv_cache_per_source_token, found.cross_kv_cache
 
 
-def test_cross_attention_is_what_follows_upon_causal_attention_and_looks_elsewhere() -> None:
+def test_cross_attention_follows_causal_attention_and_reads_another_input() -> None:
     own = {"mha": {**HEADS, "is_causal": True}, "name": "own", "from": "x"}
     cross = {"mha": HEADS, "from": ["own", "y"]}
     both = {"x": [5, 8], "y": [7, 8]}
@@ -93,7 +93,7 @@ def test_cross_attention_is_what_follows_upon_causal_attention_and_looks_elsewhe
     assert cache(own, wide, x=[5, 8], y=[9, 6]) == (16, 16, 9 * 16)
 
 
-def test_a_decoder_layer_is_causal_unless_it_is_told_otherwise() -> None:
+def test_a_decoder_layer_is_causal_by_default() -> None:
     words = {"d_model": 8, "nhead": 2, "dim_feedforward": 4}
     both = {"x": [5, 8], "y": [7, 8]}
     assert cache({"transformer_decoder_layer": words, "from": ["x", "y"]}, **both) == (16, 16, 7 * 16)
@@ -105,6 +105,6 @@ def test_a_decoder_layer_is_causal_unless_it_is_told_otherwise() -> None:
 
 @pytest.mark.elsewhere
 @pytest.mark.filterwarnings("ignore")
-def test_the_record_is_what_transformers_keeps_here() -> None:
+def test_the_record_agrees_with_the_installed_transformers() -> None:
     pytest.importorskip("transformers")
     assert record() == RECORDED

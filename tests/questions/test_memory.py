@@ -1,4 +1,4 @@
-"""Memory: against liveness simulated from its definition, every order tried, PyTorch's own tensors, and known figures."""
+"""Memory: against liveness simulated from its definition, exhaustive search of orders, PyTorch, and known figures."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def report_of(layers, size="16", **rest):
     return shapecalc.load({"input": [int(n) for n in size.split("x")], "layers": layers, **rest}).infer()
 
 
-# What is known.
+# Known figures.
 
 
 def test_resnet50_at_its_peak():
-    """The figure of this project's issue 4: (64 + 256 + 256)·56·56 numbers of 4 bytes, all element-wise in place."""
+    """The figure of this project's issue 4: (64 + 256 + 256)·56·56 elements × 4 bytes, element-wise layers in place."""
     found = shapecalc.load("resnet50").memory()
     assert found.activations.peak == (64 + 256 + 256) * 56 * 56 * 4 == 7_225_344
     assert found.weights == 25_557_032 * 4
     assert found.buffers == 53_120 * 4
     assert found.total == 7_225_344 + (25_557_032 + 53_120) * 4
-    # it is reached in the first block, where a branch meets its projected shortcut
+    # it is in the first block, where a branch is added to its projected shortcut
     assert found.activations.at == "layer1.0.downsample.conv1"
     assert [held.bytes for held in found.activations.held] == [802_816, 3_211_264, 3_211_264]
 
@@ -78,14 +78,14 @@ KEPT_BY_PYTORCH = {
 
 
 @pytest.mark.parametrize("spec", KEPT_BY_PYTORCH)
-def test_what_training_keeps_is_what_pytorch_keeps(spec):
+def test_saved_activations_agree_with_pytorch(spec):
     found = shapecalc.load(spec).memory(batch=2, training=True)
     assert found.training.kept == KEPT_BY_PYTORCH[spec]
 
 
 @pytest.mark.parametrize(("spec", "by_pytorch"), [("vit_b_32", 60_878_624), ("vit_b_16", 236_321_360)])
-def test_what_training_keeps_of_transformers(spec, by_pytorch):
-    """Fused attention keeps no scores; a layer normalisation keeps mean and deviation of each token."""
+def test_saved_activations_of_transformers(spec, by_pytorch):
+    """Fused attention saves no scores; layer normalisation saves the mean and deviation of each token."""
     assert shapecalc.load(spec).memory(batch=2, training=True).training.kept == by_pytorch
 
 
@@ -110,7 +110,7 @@ def test_bytes_for_each_parameter(optimizer, mixed, bytes_each):
     assert found.total == bytes_each * parameters + found.training.peak
 
 
-def test_frozen_layers_have_no_gradients_and_keep_nothing_before_the_first_that_learns():
+def test_frozen_layers_have_no_gradients_and_save_nothing_before_the_first_trainable_layer():
     layers = [
         {"fc": 8, "frozen": True},
         "relu",
@@ -121,7 +121,7 @@ def test_frozen_layers_have_no_gradients_and_keep_nothing_before_the_first_that_
     ]
     found = memory(report_of(layers), training=True)
     assert found.training.gradients == (8 * 4 + 4) * 4
-    assert found.training.kept == (8 + 4) * 4  # the input of the one that learns, and the output of the relu behind it
+    assert found.training.kept == (8 + 4) * 4  # the input of the trainable layer, and the output of the ReLU after it
 
 
 def test_kv_cache():
@@ -130,14 +130,14 @@ def test_kv_cache():
     assert shapecalc.load("resnet18").memory().kv_cache == 0
 
 
-def test_dropout_writes_nothing_while_a_network_is_used():
+def test_dropout_is_a_view_at_inference():
     layers = [{"fc": 100, "name": "a"}, {"dropout": 0.5}, {"fc": 1}]
     found = memory(report_of(layers), in_place="none", training=True)
     assert found.activations.peak == (16 + 100) * 4
     assert found.training.kept == (16 + 100) * 4 + 100  # inputs of both layers, and a byte of mask for each element
 
 
-def test_an_input_that_is_handed_out_is_live_to_the_end():
+def test_an_input_that_is_an_output_is_live_to_the_end():
     spec = {
         "inputs": {"x": [8], "y": [100]},
         "layers": [{"linear": 4, "name": "a", "from": "x"}],
@@ -153,7 +153,7 @@ def test_a_shared_layer_is_counted_once():
     assert memory(report_of(layers)).weights == (16 * 16 + 16) * 4
 
 
-def test_an_input_of_which_the_size_alone_is_wanted_need_not_be_live():
+def test_an_input_used_only_for_its_size_is_not_live():
     layers = [
         {"conv": {"out_channels": 8, "kernel_size": 1}, "name": "large"},
         {"conv": {"out_channels": 1, "kernel_size": 2, "stride": 2}, "name": "small"},
@@ -173,7 +173,7 @@ def test_widths():
     assert shapecalc.load("resnet50").memory(buffers=16).buffers * 2 == one.buffers
     assert stored(7, 4) == 4
     odd = memory(report_of([{"fc": 3}], "5"), weights=4, activations=4)
-    assert odd.weights == 8 + 2  # each tensor rounded up: 15 and 3 numbers of half a byte
+    assert odd.weights == 8 + 2  # each tensor rounded up: 15 and 3 elements of half a byte
     assert odd.activations.peak == 3 + 2
 
 
@@ -183,7 +183,7 @@ FEATURES = (4, 8, 8)
 
 
 def random_layers(rng, most=8):
-    """Return layers over features: branches, views, and layers that may work in place."""
+    """Return layers over features: branches, views, and layers that may run in place."""
     sizes = {"input": 8}
     layers, unused = [], {"input"}
     for number in range(rng.randint(3, most)):
@@ -196,15 +196,15 @@ def random_layers(rng, most=8):
 
         kind = rng.choice(["relu", "relu", "linear", "linear", "add", "add", "concat", "flatten", "identity", "chunk"])
         first = pick()
-        taken = [first]
+        inputs = [first]
         size = sizes[first]
         item = {kind: {}}
         if kind == "linear":
             size = rng.choice(FEATURES)
             item = {kind: size}
         elif kind in ("add", "concat"):
-            taken += [pick(size) for _ in range(rng.randint(1, 2))]
-            size = size * len(taken) if kind == "concat" else size
+            inputs += [pick(size) for _ in range(rng.randint(1, 2))]
+            size = size * len(inputs) if kind == "concat" else size
             if size > 40:
                 continue
         elif kind == "chunk":
@@ -212,8 +212,8 @@ def random_layers(rng, most=8):
                 continue
             item, size = {kind: 2}, size // 2
             name = f"n{number}"
-        layers.append({**item, "name": name, "from": taken if len(taken) > 1 else taken[0]})
-        unused.difference_update(taken)
+        layers.append({**item, "name": name, "from": inputs if len(inputs) > 1 else inputs[0]})
+        unused.difference_update(inputs)
         if kind == "chunk":
             sizes[f"{name}[0]"] = sizes[f"{name}[1]"] = size
             unused.update((f"{name}[0]", f"{name}[1]"))
@@ -240,17 +240,17 @@ ELEMENTWISE = {"relu", "add", "identity"}
 
 
 def simulate(report, order, in_place=True):
-    """Return what is live while each layer runs, by looking at every tensor and asking whether it is still needed.
+    """Return what is live while each layer runs, by checking for every tensor whether it is still needed.
 
-    `order` are indices of layers. Every tensor lies in a place; places are compared by identity alone.
+    `order` are indices of layers. Every tensor is in a storage; storages are compared by identity.
     """
-    place = {Reference(-1, 0): "input"}
+    storage = {Reference(-1, 0): "input"}
     size = {"input": 8 * 4}
-    contents = {"input": {Reference(-1, 0)}}  # the tensors that lie in a place
+    contents = {"input": {Reference(-1, 0)}}  # the tensors in a storage
     done, live_at = set(), []
 
     def needed(where, *, but=None):
-        """Whether a tensor in a place, or a view to come of one, is read later or given out."""
+        """Whether a tensor in a storage, or a later view of one, is read later or is an output."""
         inside = set(contents[where])
         views = True
         while views:  # the views that later layers will make of it
@@ -275,12 +275,12 @@ def simulate(report, order, in_place=True):
         row = report.rows[i]
         if row.kind in VIEWS:
             for k in range(len(row.sizing.outputs)):
-                place[Reference(i, k)] = place[row.node.inputs[0]]
-                contents[place[row.node.inputs[0]]].add(Reference(i, k))
+                storage[Reference(i, k)] = storage[row.node.inputs[0]]
+                contents[storage[row.node.inputs[0]]].add(Reference(i, k))
             live_at.append(0)
             continue
         needs = row.sizing.outputs[0].elements * 4
-        read = [place[ref] for ref in row.node.inputs]
+        read = [storage[ref] for ref in row.node.inputs]
         free = [
             where
             for where in read
@@ -291,11 +291,11 @@ def simulate(report, order, in_place=True):
             live_at.append(sum(size[where] for where in before))
             done.add(i)
             contents[free[0]] = {Reference(i)}
-            place[Reference(i)] = free[0]
+            storage[Reference(i)] = free[0]
         else:
-            name = f"place {i}"
+            name = f"storage {i}"
             size[name], contents[name] = needs, {Reference(i)}
-            place[Reference(i)] = name
+            storage[Reference(i)] = name
             live_at.append(sum(size[where] for where in before | {name}))
             done.add(i)
     return live_at
@@ -303,7 +303,7 @@ def simulate(report, order, in_place=True):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("in_place", [True, False])
-def test_liveness_is_what_its_definition_says(in_place):
+def test_liveness_agrees_with_its_definition(in_place):
     tried = 0
     for seed, _, report in random_reports(range(400)):
         found = memory(report, in_place="all" if in_place else "none")
@@ -316,7 +316,7 @@ def test_liveness_is_what_its_definition_says(in_place):
 
 
 def orders(plan):
-    """Yield every order of the steps in which each comes after those that write what it reads."""
+    """Yield every order of the steps in which each is after those that write its inputs."""
     writer = {storage: i for i, step in enumerate(plan.steps) for storage in step.writes}
     needs = [{writer[s] for s in step.reads if s in writer} for step in plan.steps]
 
@@ -332,7 +332,7 @@ def orders(plan):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("in_place", [True, False])
-def test_the_best_order_is_the_best_of_all(in_place):
+def test_the_best_order_has_the_minimum_peak(in_place):
     better = 0
     for seed, rng, report in random_reports(range(1000, 1160), most=7):
         plan = make_plan(report, 32, lambda _: in_place)
@@ -386,7 +386,7 @@ def test_too_many_orders_are_not_all_tried(monkeypatch):
 
 
 class Training:
-    """A training step as its definition has it: every question is asked of the whole network, anew at every moment."""
+    """A training step from its definition: liveness is computed from the whole network at every moment."""
 
     def __init__(self, report):
         self.report = report
@@ -436,7 +436,7 @@ class Training:
             yield sum(map(self.size, live))
 
     def is_reached(self, i):
-        """Whether a gradient comes to a layer."""
+        """Whether a gradient reaches a layer."""
         return i in self.outputs or any(
             i in self.reads[j] and self.trains(j) and self.is_reached(j) for j in self.steps
         )
@@ -455,7 +455,7 @@ class Training:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("in_place", [True, False])
-def test_training_is_what_its_definition_says(in_place):
+def test_training_agrees_with_its_definition(in_place):
     tried = gone = 0
     for seed, rng, found in random_reports(range(2000, 2300)):
         rows = [row._replace(node=row.node._replace(frozen=rng.random() < 0.3)) for row in found.rows]
@@ -543,7 +543,7 @@ def test_the_largest_batch_fits_and_one_more_does_not(spec, budget, options):
     assert net.memory(batch=found.batch + 1, **options).total > found.bytes
 
 
-def test_every_kind_says_what_the_backward_pass_needs():
+def test_every_kind_declares_what_the_backward_pass_needs():
     from numbers_of_kinds import plain_kinds, samples
 
     for kind in plain_kinds():
@@ -561,7 +561,7 @@ def test_every_kind_says_what_the_backward_pass_needs():
             assert layer.kv_cache(*shapes) >= 0, kind
 
 
-# In place, in words.
+# Values of in_place.
 
 
 def test_layers_in_place_by_family_and_by_kind():
@@ -594,8 +594,8 @@ def test_layers_in_place_by_family_and_by_kind():
         ({"budget": "much"}, "the budget is not a number of bytes: 'much'"),
         ({"budget": "-1GiB"}, "not a number of bytes"),
         ({"budget": 0}, "not a number of bytes"),
-        ({"budget": "0.0001B"}, "the budget is nothing"),
-        ({"in_place": "conv"}, "conv cannot work in place: it is not element-wise"),
+        ({"budget": "0.0001B"}, "the budget is less than 1 byte"),
+        ({"in_place": "conv"}, "conv cannot run in place: it is not element-wise"),
         ({"in_place": "rellu"}, "in place cannot be rellu"),
         ({"in_place": "all,relu"}, "is not a choice of layers"),
         ({"in_place": ""}, "is not a choice of layers"),
@@ -606,7 +606,7 @@ def test_layers_in_place_by_family_and_by_kind():
         ({"optimizer": "adan"}, "there is no optimizer adan"),
     ],
 )
-def test_options_that_are_wrong(options, message):
+def test_invalid_options(options, message):
     with pytest.raises(UsageError) as error:
         shapecalc.load("lenet5").memory(**options)
     assert message in str(error.value)
@@ -624,31 +624,31 @@ def test_amounts():
     ]  # fmt: skip
 
 
-def test_json_is_what_it_says():
+def test_json_has_the_documented_keys():
     found = shapecalc.load("siamese").memory(batch=2, optimizer="sgd", budget="1GiB")
-    told = json.loads(json.dumps(found.to_dict()))
-    assert list(told) == [
+    printed = json.loads(json.dumps(found.to_dict()))
+    assert list(printed) == [
         "version", "name", "inputs", "batch", "bits", "in_place", "order", "weights", "buffers", "activations",
         "kv_cache_per_token", "cross_kv_cache", "cross_kv_cache_per_source_token", "training", "total", "budget",
         "layers",
     ]  # fmt: skip
-    assert told["version"] == 1
-    assert told["total"] == found.total
-    assert told["activations"]["held"][0] == found.activations.held[0]._asdict()
-    assert list(told["layers"][0]) == ["name", "kind", "weights", "buffers", "output", "live", "overwrites"]
+    assert printed["version"] == 1
+    assert printed["total"] == found.total
+    assert printed["activations"]["held"][0] == found.activations.held[0]._asdict()
+    assert list(printed["layers"][0]) == ["name", "kind", "weights", "buffers", "output", "live", "overwrites"]
     assert "training" not in shapecalc.load("lenet5").memory().to_dict()
 
 
-def test_a_result_never_changes():
+def test_a_result_is_immutable():
     found = shapecalc.load("lenet5").memory()
     with pytest.raises(AttributeError):
         found.weights = 0
 
 
-# One word, one meaning.
+# Memory means the same everywhere.
 
 
-def test_memory_is_one_number_wherever_it_is_asked_for():
+def test_memory_is_the_same_in_all_commands():
     pytest.importorskip("numpy")
     from shapecalc import sweep
 

@@ -22,11 +22,11 @@ def fields_of(layers, size, **rest):
     return receptive_fields(shapecalc.load(layers, input=size, **rest).infer())
 
 
-def told(field):
+def numbers_of(field):
     return field.size, field.jump, field.padding
 
 
-# What is known from elsewhere.
+# Published figures.
 
 DISTILL = "Araujo, Norris & Sim, Distill 2019, table of receptive fields"
 TORCHVISION = "torchvision 0.28 on PyTorch 2.13, run: where the input's gradient is not 0"
@@ -54,10 +54,10 @@ PUBLISHED = [
 
 @pytest.mark.parametrize(("spec", "layer", "expected", "source"), some(PUBLISHED, 5))
 def test_published_fields(spec, layer, expected, source):
-    assert {told(field) for field in receptive_fields(shapecalc.load(spec).infer())[layer]} == {expected}, source
+    assert {numbers_of(field) for field in receptive_fields(shapecalc.load(spec).infer())[layer]} == {expected}, source
 
 
-# Against what numpy says changes.
+# Against changes of the output in numpy.
 
 
 def random_layers(rng, rank, depth=5):
@@ -124,7 +124,7 @@ def random_layers(rng, rank, depth=5):
     layers = [{"conv": {"out_channels": 4, "kernel_size": some(1, 2)}}]
     for _ in range(rng.randint(1, depth)):
         layer = branch() if rng.random() < 0.25 else plain()
-        if "pixel_shuffle" in layer:  # it deals channels out to places: a place is then less than all channels see
+        if "pixel_shuffle" in layer:  # it rearranges channels: a position depends on some of them
             layers.append({"conv": {"out_channels": 4, "kernel_size": 1}})
         layers.append(layer)
     return layers
@@ -143,13 +143,13 @@ def random_reports(seeds, size, rank):
 
 
 def span(changes, axis):
-    """Return the first and last place along an axis that a place is changed by; None for none."""
+    """Return the first and last position along an axis that change a position; None for none."""
     along = np.flatnonzero(changes.any(axis=tuple(i for i in range(changes.ndim) if i != axis)))
     return (int(along[0]), int(along[-1])) if along.size else None
 
 
-def seen_spans(fields, name, place):
-    return {region.axis: (region.first, region.last) for region in fields.region(name, place)}
+def seen_spans(fields, name, position):
+    return {region.axis: (region.first, region.last) for region in fields.region(name, position)}
 
 
 AXES = {1: ["length"], 2: ["height", "width"]}
@@ -159,16 +159,16 @@ def check_regions(report, rank, rng, most=12):
     fields, changed = receptive_fields(report), changed_by(report)
     for row in report:
         sizes = row.sizing.outputs[0].sizes[1:]
-        places = [tuple(place) for place in np.ndindex(*sizes)]
-        for place in places if len(places) <= most else rng.sample(places, most):
-            changes = changed[row.name][(*[slice(None)] * rank, *place)]
+        positions = [tuple(position) for position in np.ndindex(*sizes)]
+        for position in positions if len(positions) <= most else rng.sample(positions, most):
+            changes = changed[row.name][(*[slice(None)] * rank, *position)]
             expected = {axis: span(changes, i) for i, axis in enumerate(AXES[rank]) if changes.any()}
-            at = place if fields.places(row.name) else ()
-            assert seen_spans(fields, row.name, at) == expected, (row.name, row.kind, place)
+            at = position if fields.places(row.name) else ()
+            assert seen_spans(fields, row.name, at) == expected, (row.name, row.kind, position)
 
 
 @turns(30, 250)
-def test_regions_are_what_changes_a_place_along_one_axis(turns):
+def test_regions_agree_with_changed_outputs_along_one_axis(turns):
     tried = 0
     for seed, layers, report in random_reports(range(turns), "4x21", 1):
         try:
@@ -180,7 +180,7 @@ def test_regions_are_what_changes_a_place_along_one_axis(turns):
 
 
 @turns(12, 120)
-def test_regions_are_what_changes_a_place_along_two_axes(turns):
+def test_regions_agree_with_changed_outputs_along_two_axes(turns):
     tried = 0
     for seed, layers, report in random_reports(range(1000, 1000 + turns), "4x8x9", 2):
         try:
@@ -195,7 +195,7 @@ ENLARGING = {"transposed_conv", "upsample", "pixel_shuffle"}
 
 
 @turns(8, 60)
-def test_size_jump_and_padding_are_those_of_places_far_from_the_edges(turns):
+def test_size_jump_and_padding_agree_with_positions_far_from_the_edges(turns):
     tried = 0
     for _, layers, report in random_reports(range(2000, 2000 + turns), "4x160", 1):
         fields, changed = receptive_fields(report), changed_by(report)
@@ -203,16 +203,16 @@ def test_size_jump_and_padding_are_those_of_places_far_from_the_edges(turns):
         for row in report:
             (field,) = fields[row.name]
             spans = {}
-            for place in range(row.sizing.outputs[0].sizes[1]):
-                start = place * field.jump - field.padding
+            for position in range(row.sizing.outputs[0].sizes[1]):
+                start = position * field.jump - field.padding
                 if start > field.size + 20 and start + 2 * field.size + 20 < 160:
-                    spans[place] = span(changed[row.name][:, place], 0)
+                    spans[position] = span(changed[row.name][:, position], 0)
             if field.sees_all or not field.aligned or len(spans) < 8 or not all(spans.values()):
                 continue
             tried += 1
             assert max(last - first + 1 for first, last in spans.values()) == field.size, (layers, row.name)
-            for place, (first, last) in spans.items():
-                start = place * field.jump - field.padding
+            for position, (first, last) in spans.items():
+                start = position * field.jump - field.padding
                 assert abs(first - start) < field.size + 2, (layers, row.name)
                 assert enlarges or (first, last) == (start, start + field.size - 1), (layers, row.name)
     assert tried > turns * 1.6
@@ -221,11 +221,11 @@ def test_size_jump_and_padding_are_those_of_places_far_from_the_edges(turns):
 # Laws, and layers that see more than windows.
 
 
-def test_branches_that_move_alike_are_one_field_and_others_are_reported():
+def test_branches_with_equal_strides_are_one_field_and_others_are_misaligned():
     pooled = [{"max_pool": 2}, {"upsample": 2}]
     fields = fields_of([{"conv": {"out_channels": 3, "kernel_size": 1}}, {"add": [pooled, []]}], "3x24x24")
     assert fields.misaligned == ()
-    assert told(fields["add1"][0]) == (2, 1, 0)
+    assert numbers_of(fields["add1"][0]) == (2, 1, 0)
 
     shrunk = [{"conv": {"out_channels": 3, "kernel_size": 2, "stride": 2}}, {"upsample": {"size": [23, 24]}}]
     fields = fields_of([{"conv": {"out_channels": 3, "kernel_size": 1}}, {"add": [shrunk, []]}, "relu"], "3x23x24")
@@ -234,11 +234,11 @@ def test_branches_that_move_alike_are_one_field_and_others_are_reported():
     assert [(found.layer, found.axis, set(found.jumps)) for found in fields.misaligned] == [
         ("add1", "height", {Fraction(1), Fraction(22, 23)})
     ]
-    # the last place lies at 22, and sees by the other branch what begins at 20
+    # the last position is at 22, and sees through the other branch from 20 on
     assert height.size == 3
 
 
-def test_a_gate_of_all_of_space_is_told_beside_what_is_seen_in_place():
+def test_a_global_gate_is_reported_next_to_the_local_field():
     layers = [
         {"conv": {"out_channels": 8, "kernel_size": 3, "stride": 2, "padding": 1}},
         {"squeeze_excitation": {"input_channels": 8, "squeeze_channels": 2}},
@@ -249,13 +249,13 @@ def test_a_gate_of_all_of_space_is_told_beside_what_is_seen_in_place():
     ]
     fields = fields_of(layers, "3x32x32")
     for field in fields["conv2"]:
-        assert (field.sees_all, *told(field)) == (True, 7, 2, 3)
+        assert (field.sees_all, *numbers_of(field)) == (True, 7, 2, 3)
     for field in fields["fc1"]:
-        assert (field.sees_all, *told(field)) == (True, 32, 0, 0)
+        assert (field.sees_all, *numbers_of(field)) == (True, 32, 0, 0)
     assert [(region.first, region.last) for region in fields.region("conv2", (3, 3))] == [(0, 31)] * 2
 
 
-def test_everything_is_no_more_than_what_windows_cover():
+def test_whole_axes_end_where_windows_end():
     fields = fields_of([{"conv": {"out_channels": 2, "kernel_size": 3, "stride": 4}}, "flatten", {"fc": 3}], "1x12x11")
     assert [field.size for field in fields["fc1"]] == [11, 11]
     assert [(region.first, region.last) for region in fields.region("fc1")] == [(0, 10)] * 2
@@ -275,7 +275,7 @@ def test_everything_is_no_more_than_what_windows_cover():
         ({"deformable_conv": {"out_channels": 4, "kernel_size": 3, "padding": 1}}, "deformable_conv1", [True, True]),
     ],
 )
-def test_layers_that_look_along_whole_axes(layer, kind, sees_all):
+def test_layers_that_see_whole_axes(layer, kind, sees_all):
     given = [{"conv": {"out_channels": 4, "kernel_size": 3, "padding": 1}}]
     if "deformable" in kind:
         given += [{"conv": {"out_channels": 18, "kernel_size": 1}, "name": "offset"}]
@@ -294,7 +294,7 @@ def test_axes_are_followed_through_permutes_and_reshapes():
         {"reshape": [10, 14, 6]},
     ]
     fields = fields_of(layers, "3x16x14")
-    named = {field.axis: told(field) for field in fields["reshape2"]}
+    named = {field.axis: numbers_of(field) for field in fields["reshape2"]}
     assert named == {"height": (3, 1, 0), "width": (5, 1, 0)}
     assert fields.places("reshape2") == (10, 14)
     assert {region.axis: (region.first, region.last) for region in fields.region("reshape2", (9, 0))} == {
@@ -303,8 +303,8 @@ def test_axes_are_followed_through_permutes_and_reshapes():
     }
 
 
-def test_every_kind_says_how_it_sees_its_inputs():
-    """Every look names an input, and has a dependence that is in order for each of its axes."""
+def test_every_kind_declares_its_dependence():
+    """Every look names an input, and has a valid dependence for each of its axes."""
     from numbers_of_kinds import plain_kinds, samples
 
     for kind in plain_kinds():
@@ -318,12 +318,12 @@ def test_every_kind_says_how_it_sees_its_inputs():
                     assert -1 <= axis < first.rank, kind
                     assert dependence.seen, kind
                     assert (dependence.advance == 0) == (axis < 0 and dependence == everywhere(size)) or axis >= 0, kind
-                taken = [axis for _, axis in look.axes if axis >= 0]
-                # Windows that are laid out in a row have two axes of the map along one of theirs.
-                assert len(taken) == len(set(taken)) or kind == "unfold", kind
+                axes = [axis for _, axis in look.axes if axis >= 0]
+                # The columns of unfold have two axes of the map along one of theirs.
+                assert len(axes) == len(set(axes)) or kind == "unfold", kind
 
 
-def test_sights():
+def test_dependences():
     assert HERE.at(7) == range(7, 8)
     assert transposed(3, 2, 1, 1) == AxisDependence((range(1), range(2)), 1)
     assert transposed(2, 3, 1, 0).seen == (range(1), range(1), range(1, 1)) or not transposed(2, 3, 1, 0).at(2)
@@ -342,32 +342,32 @@ def test_sights():
 # The library and its errors.
 
 
-def test_a_network_has_its_fields():
+def test_receptive_field_of_a_network():
     fields = shapecalc.load("vgg16").receptive_field()
-    assert told(fields["pool5"][0]) == (212, 32, 90)
+    assert numbers_of(fields["pool5"][0]) == (212, 32, 90)
     assert repr(fields) == f"<ReceptiveFields {fields.report.name}: 39 layers>"
     assert fields.places("pool5") == (7, 7)
     region = fields.region("pool5", (0, 3))[0]
     assert (region.input, region.axis, region.first, region.last, region.size) == ("input", "height", 0, 121, 122)
 
 
-def test_several_inputs_have_fields_of_their_own():
+def test_each_input_has_its_own_field():
     fields = shapecalc.load("siamese").receptive_field()
     assert {field.input for field in fields["left_tower"]} == {"left"}
     last = fields[fields.report.rows[-1].name]
     assert {(field.input, field.sees_all) for field in last} == {("left", True), ("right", True)}
 
 
-def test_json_is_what_it_says():
+def test_json_has_the_documented_keys():
     fields = shapecalc.load("dcgan_generator").receptive_field()
-    told = json.loads(json.dumps(fields.to_dict()))
-    assert list(told) == ["version", "name", "layout", "inputs", "layers", "misaligned"]
-    last = told["layers"][-1]
+    printed = json.loads(json.dumps(fields.to_dict()))
+    assert list(printed) == ["version", "name", "layout", "inputs", "layers", "misaligned"]
+    last = printed["layers"][-1]
     assert list(last) == ["name", "kind", "output_shapes", "receptive_field"]
 
 
 @pytest.mark.parametrize(
-    ("name", "place", "message"),
+    ("name", "position", "message"),
     [
         ("conv9", (0, 0), "has no layer conv9"),
         ("pool5", (7, 0), "pool5 has 7×7 positions, but none at 7×0"),
@@ -376,31 +376,31 @@ def test_json_is_what_it_says():
         ("fc8", (1,), "fc8 has no positions: all of it depends on the same input"),
     ],
 )
-def test_places_that_are_not_there(name, place, message):
+def test_positions_outside_the_output(name, position, message):
     with pytest.raises(UsageError, match=message):
-        shapecalc.load("vgg16").receptive_field().region(name, place)
+        shapecalc.load("vgg16").receptive_field().region(name, position)
 
 
-def test_networks_without_space_have_none():
-    with pytest.raises(UsageError, match="no input of it has channels and space"):
+def test_networks_without_spatial_axes_have_no_fields():
+    with pytest.raises(UsageError, match="no input has channels and spatial axes"):
         shapecalc.load("bert-base-uncased").receptive_field()
 
 
-def test_a_pattern_that_never_comes_round_is_refused():
+def test_a_pattern_without_a_period_is_rejected():
     layers = [{"conv": {"out_channels": 1, "kernel_size": 1}}, {"upsample": {"size": 9973}}]
     layers += [{"max_pool": {"kernel_size": 1, "stride": 2}}, {"upsample": {"size": 9967}}]
     with pytest.raises(UsageError, match="repeats only after"):
         fields_of(layers, "1x9949")
 
 
-def test_a_branch_whose_window_lies_in_padding_along_one_axis_is_seen_along_no_other():
+def test_a_branch_with_its_window_in_padding_is_not_seen():
     layers = [
         {"pad": {"padding": [[0, 6], [0, 0]]}},
         {"add": [[{"crop": [[0, 6], [0, 4]]}], [{"crop": [[6, 0], [3, 1]]}]]},
     ]
     fields = fields_of(layers, "1x6x7")
     assert seen_spans(fields, "add1", (0, 0)) == {"height": (0, 0), "width": (0, 0)}
-    # of all of it, too: no window of the second branch comes to the input
+    # of the whole layer too: no window of the second branch reaches the input
     fields = fields_of([*layers, "flatten", {"fc": 3}], "1x6x7")
     assert seen_spans(fields, "fc1", ()) == {"height": (0, 5), "width": (0, 2)}
     assert [(field.size, field.sees_all) for field in fields["fc1"]] == [(6, True), (3, True)]
@@ -408,13 +408,13 @@ def test_a_branch_whose_window_lies_in_padding_along_one_axis_is_seen_along_no_o
     assert (fields["fc1"], fields.region("fc1")) == ((), ())
 
 
-def test_what_all_of_a_layer_sees_is_told_to_the_edges():
+def test_the_field_of_a_whole_layer_reaches_the_edges():
     layers = [
         {"conv": {"out_channels": 2, "kernel_size": [1, 3], "padding": [1, 0], "stride": 2}},
         "flatten",
         {"fc": 2},
     ]
-    fields = fields_of(layers, "2x6x7")  # its first rows lie in the padding, and the next at 1, 3 and 5
+    fields = fields_of(layers, "2x6x7")  # its first rows are in the padding, the next at 1, 3 and 5
     assert [(field.padding, field.size) for field in fields["fc1"]] == [(-1, 5), (0, 7)]
 
 
@@ -448,7 +448,7 @@ def edgy_layers(rng):
 
 
 @pytest.mark.slow
-def test_regions_of_places_at_the_edges_and_of_all_places():
+def test_regions_at_the_edges_and_of_all_positions():
     tried = 0
     for seed in range(260):
         rng = random.Random(seed)
@@ -474,8 +474,8 @@ def test_regions_of_places_at_the_edges_and_of_all_places():
     assert tried > 60
 
 
-def test_sizes_are_widest_over_lanes_that_do_not_move_steadily():
-    """A transposed window with more dilation than stride sees further back at some places than at those before."""
+def test_sizes_are_the_maximum_over_irregular_lanes():
+    """A transposed window with more dilation than stride sees further back at some positions than at earlier ones."""
     layers = [
         {"transposed_conv": {"out_channels": 1, "kernel_size": 2, "stride": 2, "dilation": 3}},
         {"conv": {"out_channels": 1, "kernel_size": 2}},
@@ -483,12 +483,12 @@ def test_sizes_are_widest_over_lanes_that_do_not_move_steadily():
     report = shapecalc.load(layers, input="1x40").infer()
     (field,) = receptive_fields(report)["conv1"]
     changed = changed_by(report)["conv1"]
-    spans = [span(changed[:, place], 0) for place in range(20, 40)]
+    spans = [span(changed[:, position], 0) for position in range(20, 40)]
     assert field.size == max(last - first + 1 for first, last in spans)
 
 
-def test_sizes_where_what_is_seen_ends_earlier_from_place_to_place():
-    """Every second place sees the input through both branches, those between through the narrow one alone."""
+def test_sizes_where_fields_shrink_between_positions():
+    """Every second position sees the input through both branches, the others only through the narrow one."""
     layers = [
         {"conv": {"out_channels": 1, "kernel_size": 5, "padding": [[0, 4]]}, "from": "input"},
         {"conv_transpose": {"out_channels": 1, "kernel_size": 1, "stride": 2, "output_padding": 1}, "name": "wide"},
@@ -497,12 +497,12 @@ def test_sizes_where_what_is_seen_ends_earlier_from_place_to_place():
         {"conv": {"out_channels": 1, "kernel_size": 2, "stride": 2}, "name": "pair"},
     ]
     report = shapecalc.load(layers, input="1x32").infer()
-    assert told(receptive_fields(report)["pair"][0]) == (5, 1, 0)
+    assert numbers_of(receptive_fields(report)["pair"][0]) == (5, 1, 0)
     check_regions(report, 1, random.Random(0))
 
 
-def test_a_field_over_lanes_that_move_apart_is_told_where_it_is_widest():
-    """The one branch moves on by 2 with each place, the other by 1: they are furthest apart at the end."""
+def test_a_field_over_diverging_lanes_is_the_widest():
+    """One branch moves by 2 with each position, the other by 1: they are furthest apart at the end."""
     layers = [
         {"conv": {"out_channels": 1, "kernel_size": 1, "stride": 2}, "from": "input", "name": "fast"},
         {"crop": {"cropping": [[0, 16]]}, "from": "input", "name": "slow"},
@@ -513,23 +513,23 @@ def test_a_field_over_lanes_that_move_apart_is_told_where_it_is_widest():
     assert seen_spans(fields, "both", (15,)) == {"length": (15, 30)}
 
 
-def test_windows_in_a_row_come_round_to_the_same():
+def test_chained_windows_have_a_common_period():
     fields = fields_of([{"conv": {"out_channels": 2, "kernel_size": 1}}, {"unfold": {"kernel_size": 3}}], "1x6x7")
     height, width = fields["unfold1"]
     assert (height.size, height.jump, width.size, width.jump) == (3, Fraction(1, 5), 3, 0)
     assert seen_spans(fields, "unfold1", (7,)) == {"height": (1, 3), "width": (2, 4)}
 
 
-def test_work_is_bounded_over_all_layers(monkeypatch):
+def test_work_is_bounded_over_the_whole_network(monkeypatch):
     monkeypatch.setattr("shapecalc.questions.receptive_field.tracing.Work.__init__.__defaults__", (50,))
     with pytest.raises(UsageError, match="take too much work"):
         fields_of([{"conv": {"out_channels": 1, "kernel_size": 3}}] * 20, "1x64x64")
 
 
-def test_where_gaps_are_too_many_the_ends_are_told(monkeypatch):
+def test_with_too_many_gaps_only_the_ends_are_reported(monkeypatch):
     layers = [{"conv": {"out_channels": 1, "kernel_size": 3, "dilation": 2}},
               {"transposed_conv": {"out_channels": 1, "kernel_size": 3, "stride": 2, "padding": 1}}]  # fmt: skip
     fields = fields_of(layers, "1x30x30")
     before = [fields.region("transposed_conv1", (at, at)) for at in range(9, 13)]
-    monkeypatch.setattr("shapecalc.questions.receptive_field.places.Gaps.afford", lambda *_: False)
+    monkeypatch.setattr("shapecalc.questions.receptive_field.positions.Gaps.afford", lambda *_: False)
     assert [fields.region("transposed_conv1", (at, at)) for at in range(9, 13)] == before

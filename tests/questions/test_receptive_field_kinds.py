@@ -1,4 +1,4 @@
-"""What every kind says it sees of its inputs, against what a change of each position of an input changes."""
+"""The declared dependence of every kind on its inputs, against the effect of a change of each input position."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shapecalc.layers.base.dependence import CIRCULAR, shifted
 from shapecalc.layers.base.layer import Layer
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.inference import size_layer
-from shapecalc.questions.receptive_field.places import Gaps, seen
+from shapecalc.questions.receptive_field.positions import Gaps, seen
 
 
 def a_map(*sizes):
@@ -113,7 +113,7 @@ CASES = {
     "class_token": [({}, [TOKENS])],
     "position_embedding": [({}, [TOKENS])],
 }  # fmt: skip
-"""Arguments and input sizes of each kind that says what it sees; the element-wise ones need none."""
+"""Arguments and input sizes of each kind with a declared dependence; element-wise kinds need none."""
 
 NOT_TENSORS_OF_SPACE = {
     "embedding": "it looks numbers up: a change of one is another row",
@@ -137,7 +137,7 @@ LOOSE = {
 
 
 CHANNELS = {"unfold": 0}
-"""The axis of an output that stands for channels, where it is not a map: each sees some of what all see together."""
+"""The axis of the channels of an output that is not a map: each channel sees a part of what all see."""
 
 
 def sees_everything(kind):
@@ -153,8 +153,8 @@ def sees_everything(kind):
 KINDS_THAT_SEE = [kind for kind in plain_kinds() if not sees_everything(kind) and kind not in NOT_TENSORS_OF_SPACE]
 
 
-def told(look, box, x):
-    """Return the first and last position along each axis of an input that a place sees, as a look has it."""
+def declared(look, box, x):
+    """Return the first and last position along each axis of an input that a position depends on, by its look."""
     pairs = zip(look.axes, x.sizes, strict=True)
     return [
         seen([box[axis]] if axis >= 0 else [(0, 0)], dependence, size, Gaps()) for (dependence, axis), size in pairs
@@ -166,14 +166,14 @@ def hulls(runs):
 
 
 def check(kind, layer, shapes, run):
-    """Compare, position by position of the output, along every axis of every input but channels."""
+    """Compare each position of the output, along every axis of every input except the channels."""
     sizing = size_layer(layer, tuple(shapes))
     output = sizing.outputs[0]
     looks = list(layer.looks(sizing.outputs[0] if len(sizing.outputs) == 1 else sizing.outputs, *shapes))
     rng = np.random.default_rng(0)
     values = [rng.uniform(1, 2, x.sizes) for x in shapes]
     channels = output.channel_axis if output.is_map else CHANNELS.get(kind)
-    places = list(itertools.product(*[range(1 if i == channels else n) for i, n in enumerate(output.sizes)]))
+    output_positions = list(itertools.product(*[range(1 if i == channels else n) for i, n in enumerate(output.sizes)]))
     for number, x in enumerate(shapes):
         spatial = [i for i in range(x.rank) if not (x.is_map and i == x.channel_axis)]
         positions = list(itertools.product(*[range(x.sizes[i]) for i in spatial]))
@@ -189,18 +189,23 @@ def check(kind, layer, shapes, run):
         if channels is not None:
             changes = changes.any(axis=1 + channels, keepdims=True)
         changed = dict(zip(positions, changes, strict=True))
-        for place in places:
-            box = [(at, at) if i != channels else (0, output.sizes[i] - 1) for i, at in enumerate(place)]
-            due = [at for at, change in changed.items() if change[place]]
-            boxes = [told(look, box, x) for look in looks if look.input == number]
+        for output_position in output_positions:
+            box = [(at, at) if i != channels else (0, output.sizes[i] - 1) for i, at in enumerate(output_position)]
+            due = [at for at, change in changed.items() if change[output_position]]
+            boxes = [declared(look, box, x) for look in looks if look.input == number]
             found = [hulls(runs) for runs in boxes if all(runs)]
             for k, i in enumerate(spatial):
                 first, last = min((h[i][0] for h in found), default=0), max((h[i][1] for h in found), default=-1)
                 least = (min(at[k] for at in due), max(at[k] for at in due)) if due else (0, -1)
                 if LOOSE.get(kind):
-                    assert not due or (first <= least[0] and least[1] <= last), (kind, layer.values(), place, i)
+                    assert not due or (first <= least[0] and least[1] <= last), (
+                        kind,
+                        layer.values(),
+                        output_position,
+                        i,
+                    )
                 else:
-                    assert (first, last) == least, (kind, layer.values(), place, i)
+                    assert (first, last) == least, (kind, layer.values(), output_position, i)
 
 
 def cases(kind):
@@ -213,7 +218,7 @@ def cases(kind):
 
 
 @pytest.mark.parametrize("kind", some(KINDS_THAT_SEE, 20))
-def test_what_a_kind_says_it_sees_is_what_changes_its_output(kind):
+def test_declared_dependences_agree_with_changed_outputs(kind):
     for arguments, shapes in cases(kind):
         check(kind, KINDS[kind](**arguments), shapes, run_kind)
 
@@ -227,19 +232,19 @@ def test_what_a_kind_says_it_sees_is_what_changes_its_output(kind):
         (9, 5, 1, [(0, 0), (2, 2), (4, 4), (6, 6), (8, 8)]),
     ],
 )
-def test_a_fractional_pool_may_see_what_any_chance_lets_it_see(size, output, kernel, due):
-    """Due is where the maxima of 300 random maps came from: PyTorch 2.13.0's FractionalMaxPool2d, run."""
+def test_a_fractional_pool_sees_the_union_of_all_random_windows(size, output, kernel, due):
+    """The expected positions are those of the maxima of 300 random maps in PyTorch 2.13.0's FractionalMaxPool2d."""
     layer = KINDS["fractional_max_pool"](kernel_size=kernel, output_size=output)
     x = a_map(1, size, size)
     dependence = next(iter(layer.looks(layer.output(x), x))).axes[1][0]
     assert [(at[0], at[-1]) for at in map(dependence.at, range(output))] == due
 
 
-def test_a_circular_run_of_any_length_comes_round():
+def test_circular_padding_of_any_length_wraps_around():
     for size, first, length in itertools.product(range(1, 5), range(-9, 10), range(1, 12)):
-        due = sorted({place % size for place in range(first, first + length)})
+        due = sorted({position % size for position in range(first, first + length)})
         runs = seen([(first + 9, first + 8 + length)], shifted(-9, CIRCULAR), size, Gaps())
-        assert [place for start, end in runs for place in range(start, end + 1)] == due, (size, first, length)
+        assert [position for start, end in runs for position in range(start, end + 1)] == due, (size, first, length)
 
 
 @pytest.mark.parametrize(
@@ -254,12 +259,12 @@ def test_a_circular_run_of_any_length_comes_round():
         ("gather_patches", {"patch_size": [2, 3]}, [a_map(2, 4, 6)]),
     ],
 )
-def test_positions_that_are_joined_moved_or_left_are_followed(kind, arguments, shapes):
+def test_joined_moved_and_kept_positions_are_traced(kind, arguments, shapes):
     check(kind, KINDS[kind](**arguments), shapes, run_kind)
 
 
-def test_a_transposed_window_of_same_with_output_padding_lies_as_with_half_the_window_of_padding():
-    """That its sizes are Keras' is tested with the layers."""
+def test_a_transposed_same_window_with_output_padding_is_aligned_as_with_half_a_window_of_padding():
+    """(Its sizes are tested against Keras with the layers.)"""
     words = {"out_channels": 2, "kernel_size": 3, "stride": 2, "dilation": 2, "output_padding": 1}
     same, two = (KINDS["transposed_conv"](**words, padding=padding) for padding in ("same", 2))
     x = a_map(2, 4, 5)
@@ -276,7 +281,7 @@ def test_a_kind_with_a_window_does_not_see_everything(kind):
 
 
 def keeps_positions(kind):
-    """Whether a kind that says nothing of what it sees has an output for each position of a feature map."""
+    """Whether a kind without declared dependence has an output for each position of a feature map."""
     cls = KINDS[kind]
     return cls.ranks is not None and any(
         x.spatial == output.spatial and max(x.spatial, default=1) > 1
@@ -286,12 +291,12 @@ def keeps_positions(kind):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in plain_kinds() if KINDS[kind].looks is Layer.looks])
-def test_a_kind_that_keeps_positions_says_what_they_see(kind):
+def test_a_kind_that_keeps_positions_declares_their_dependence(kind):
     said = KINDS[kind].elementwise or not keeps_positions(kind)
     assert said, f"{kind} has an output for each position of its input: say by `looks` what that sees, be it everything"
 
 
-def test_a_kind_that_forgets_to_say_what_it_sees_is_found(monkeypatch):
+def test_a_kind_without_declared_dependence_is_detected(monkeypatch):
     assert keeps_positions("channel_shuffle")
     assert not keeps_positions("global_avg_pool")
     for kind in ("max_pool", "unfold", "conv_lstm"):
@@ -302,7 +307,7 @@ def test_a_kind_that_forgets_to_say_what_it_sees_is_found(monkeypatch):
 
 
 def torch_layers():
-    """Return how PyTorch runs each kind that slides, enlarges, pads or lays out windows, on two axes of space."""
+    """Return PyTorch's function for each kind that slides, resizes, pads or unfolds, on two spatial axes."""
     import torch
     from torch.nn import functional
 
@@ -370,7 +375,7 @@ def torch_layers():
      "adaptive_max_pool", "unfold", "fold", "pad", "reflection_pad", "replication_pad", "circular_pad", "upsample",
      "pixel_shuffle", "pixel_unshuffle"],
 )  # fmt: skip
-def test_what_a_kind_says_it_sees_is_what_changes_in_pytorch(kind):
+def test_declared_dependences_agree_with_pytorch(kind):
     torch = pytest.importorskip("torch")
     run = torch_layers()[kind]
     words = {"same", "causal", "caffe"}

@@ -1,4 +1,4 @@
-"""What the backward pass keeps, kind by kind, against what PyTorch's saved_tensors_hooks see (data/saved_tensors.json)."""
+"""Tensors saved for the backward pass, kind by kind, against PyTorch's saved_tensors_hooks (data/saved_tensors.json)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ NOT_SO_WHEN_FROZEN = {
     'lstm {"hidden_size": 7, "num_layers": 2} [[5, 8], [2, 7], [2, 7]]': "a first cell state that is given is kept",
     'lstm {"hidden_size": 7, "num_layers": 2, "proj_size": 3} [[5, 8], [2, 3], [2, 7]]': "likewise",
 }
-"""Cases that keep something else where the layer is frozen, and what."""
+"""Cases that save other tensors if the layer is frozen, and which."""
 
 
 def kept(case: Case, *, frozen: bool) -> dict[str, Any]:
-    """Return what a layer declares, in the form of the record."""
+    """Return the declaration of a layer in the form of the record."""
     cls = KINDS[case.kind]
     names = cls.argument_names()
     layer = cls(**{names[word]: value for word, value in case.arguments.items()})
@@ -53,7 +53,7 @@ PLAIN = [name for name, case in CASES.items() if not issubclass(KINDS[case.kind]
 
 
 @pytest.mark.parametrize("name", [*some([name for name in PLAIN if name not in UNEVEN], 60), *UNEVEN])
-def test_a_kind_keeps_what_pytorch_keeps(name: str) -> None:
+def test_a_kind_saves_what_pytorch_saves(name: str) -> None:
     entry = RECORDED["cases"][name]
     assert kept(CASES[name], frozen=False) == {key: entry[key] for key in ("inputs", "outputs", "sample")}
     if "frozen" in entry and name not in NOT_SO_WHEN_FROZEN:
@@ -62,7 +62,7 @@ def test_a_kind_keeps_what_pytorch_keeps(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in PLAIN])
-def test_a_composite_keeps_what_pytorch_keeps(name: str) -> None:
+def test_a_composite_saves_what_pytorch_saves(name: str) -> None:
     case, entry = CASES[name], RECORDED["cases"][name]
     inputs = {f"x{i}": sizes for i, sizes in enumerate(case.shapes)}
     network = shapecalc.load({"inputs": inputs, "layers": [{case.kind: case.arguments, "from": [*inputs]}]})
@@ -71,7 +71,7 @@ def test_a_composite_keeps_what_pytorch_keeps(name: str) -> None:
     assert network.memory(training=True, in_place="none").training.kept == due
 
 
-def test_a_frozen_layer_keeps_nothing_for_its_weights() -> None:
+def test_a_frozen_layer_saves_nothing_for_its_weights() -> None:
     layers = [{"linear": 8}, {"rms_norm": {}, "frozen": True}]
     found = shapecalc.load({"input": [5, 8], "layers": layers}).memory(training=True, in_place="none").training
     entry = RECORDED["cases"]["rms_norm {} [[5, 8]]"]["frozen"]
@@ -80,14 +80,14 @@ def test_a_frozen_layer_keeps_nothing_for_its_weights() -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_network_keeps_what_pytorch_keeps(name: str) -> None:
+def test_a_network_saves_what_pytorch_saves(name: str) -> None:
     spec, words, _ = NETWORKS[name]
     found = shapecalc.load(spec).memory(training=True, **words).training
     assert found.kept == RECORDED["networks"][name]
     assert shapecalc.load(spec).memory(training=True, batch=3, **words).training.kept == 3 * found.kept
 
 
-def test_every_kind_is_recorded_or_says_why_not() -> None:
+def test_every_kind_is_recorded_or_has_a_reason() -> None:
     assert {case.kind for case in CASES.values()} | {*UNRECORDED} == {*KINDS}
     assert not {case.kind for case in CASES.values()} & {*UNRECORDED}
     assert [*RECORDED["cases"]] == [*CASES]
@@ -95,8 +95,8 @@ def test_every_kind_is_recorded_or_says_why_not() -> None:
     assert all(RECORDED["cases"][name]["code"] == case.code for name, case in CASES.items())
 
 
-def test_what_is_kept_once_for_a_batch_is_small_and_known() -> None:
-    """It is not counted: statistics of channels, and biases that are looked up in a table."""
+def test_tensors_saved_once_per_batch_are_small_and_known() -> None:
+    """They are not counted: statistics of channels, and biases that are looked up in a table."""
     kinds = {case.kind for name, case in CASES.items() if RECORDED["cases"][name]["once"]}
     assert kinds == {"batch_norm", "window_attention", "position_embedding", "stochastic_depth"} & kinds
     assert "batch_norm" in kinds
@@ -105,32 +105,32 @@ def test_what_is_kept_once_for_a_batch_is_small_and_known() -> None:
 @pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore")
-def test_the_record_is_what_pytorch_keeps_here() -> None:
+def test_the_record_agrees_with_the_installed_pytorch() -> None:
     pytest.importorskip("torch")
     assert json.loads(json.dumps(record())) == RECORDED["cases"]
     assert record_networks() == RECORDED["networks"]
 
 
-# Kinds that PyTorch has not, by arithmetic.
+# Kinds that PyTorch does not have, by arithmetic.
 
 
-def test_what_deformable_convolution_keeps() -> None:
+def test_tensors_saved_by_deformable_convolution() -> None:
     cls = KINDS["deformable_conv"]
     shapes = [Shape((4, 10, 10)), Shape((18, 10, 10)), Shape((9, 10, 10))]
     layer = cls(out_channels=5, kernel_size=3, padding=1)
-    assert layer.saved(*shapes) == INPUTS  # torchvision's deform_conv2d keeps map, offsets and mask
+    assert layer.saved(*shapes) == INPUTS  # torchvision's deform_conv2d saves map, offsets and mask
     assert [*layer.kept(layer.output(*shapes), *shapes)] == []
     layer = cls(out_channels=5, kernel_size=3, padding=[[0, 2], [1, 1]])
     assert [*layer.kept(layer.output(*shapes), *shapes)] == []
 
 
-def test_an_instance_norm_without_a_weight_keeps_no_copies_of_it() -> None:
+def test_an_instance_norm_without_weights_saves_no_copies_of_them() -> None:
     x = Shape((4, 6, 6))
     for words, each in (({}, 2), ({"affine": True}, 3), ({"affine": True, "scale": False}, 2)):
         assert KINDS["instance_norm"](**words).kept(x, x) == [(each * 4, 32)]
 
 
-def test_a_convolutional_lstm_keeps_what_an_lstm_keeps() -> None:
+def test_a_convolutional_lstm_saves_what_an_lstm_saves() -> None:
     lstm, conv = KINDS["lstm"](hidden_size=7), KINDS["conv_lstm"](out_channels=7, kernel_size=1)
     x, maps = Shape((5, 8)), Shape((5, 8, 1, 1))
     for name in ("kept", "kept_for_weights"):
@@ -140,7 +140,7 @@ def test_a_convolutional_lstm_keeps_what_an_lstm_keeps() -> None:
 
 
 def test_a_convolution_with_a_stride_is_not_padded_beforehand() -> None:
-    """PyTorch has no `same` with a stride; in Keras the convolution itself sees to it."""
+    """PyTorch has no `same` with a stride; in Keras the convolution itself pads."""
     layer = KINDS["conv"](out_channels=3, kernel_size=4, stride=2, padding="same")
     x = Shape((4, 6, 6))
     assert layer.saved(x) == INPUTS
@@ -153,12 +153,12 @@ def test_a_convolution_with_a_stride_is_not_padded_beforehand() -> None:
 @pytest.mark.parametrize(
     "words", [{"weights": 4}, {"weights": "int4"}, {"activations": 7}, {"weights": 1, "optimizer": "sgd"}]
 )
-def test_gradients_of_less_than_a_byte_are_refused(words: dict[str, Any]) -> None:
+def test_gradients_of_less_than_a_byte_are_rejected(words: dict[str, Any]) -> None:
     with pytest.raises(shapecalc.UsageError, match=r"of \d bits cannot be trained: their gradients would have"):
         shapecalc.load("alexnet").memory(training=True, **words)
 
 
-def test_weights_of_four_bits_are_kept_where_nothing_is_trained() -> None:
+def test_frozen_weights_may_have_four_bits() -> None:
     network = shapecalc.load({"input": [8], "layers": [{"fc": 4, "frozen": True}]})
     assert network.memory(training=True, weights=4).training.gradients == 0
     assert shapecalc.load("alexnet").memory(weights=4).weights * 8 == shapecalc.load("alexnet").memory().weights
@@ -173,7 +173,7 @@ PADDED = {  # two convolutions and a ReLU on a map of 3×8×8: bytes that PyTorc
 
 
 @pytest.mark.parametrize("mode", PADDED)
-def test_padding_keeps_its_input_where_that_needs_a_gradient(mode: str) -> None:
+def test_padding_saves_its_input_if_that_needs_a_gradient(mode: str) -> None:
     conv = {"conv": {"out_channels": 4, "kernel_size": 3, "padding": 1, "padding_mode": mode}}
     network = shapecalc.load([conv, conv, "relu"], input="3x8x8")
     training = network.memory(training=True, optimizer="sgd").training

@@ -1,4 +1,4 @@
-"""Legal and exact sizes against exhaustive search, and against what papers say of them."""
+"""Legal and exact sizes against exhaustive search, and against papers."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_known_sizes(spec):
     assert (entry.legal.text(), entry.exact.text()) == KNOWN[spec]
 
 
-def test_inputs_that_go_together():
+def test_inputs_that_change_together():
     (entry,) = shapecalc.load("bert-base-uncased").legal_sizes().axes
     assert entry.inputs == ("tokens", "segments")
     assert entry.legal.text() == "1 to 512"
 
 
-def test_weights_that_are_shared_decide_the_size():
+def test_shared_weights_fix_the_size():
     layers = [{"fc": 8, "name": "a"}, {"fc": 8, "share": "a"}]
     (entry,) = shapecalc.load(layers, input=[9]).legal_sizes().axes
     assert entry.legal.text() == "8"
@@ -59,14 +59,14 @@ def test_a_size_that_a_factor_rounds_is_not_exact(factor, legal, exact):
     assert (entry.legal.text(), entry.exact.text()) == (legal, exact)
 
 
-def test_axes_of_their_own():
+def test_independent_axes():
     depth, plane = shapecalc.load("r3d_18").legal_sizes().axes
     assert (depth.axes, plane.axes) == (("depth",), ("height", "width"))
     assert (depth.exact.text(), plane.exact.text()) == ("1 + 8·k", "1 + 16·k")
 
 
 def dropped(network, size):
-    """Whether any window of a network does not end at the edge: by the definition, window by window."""
+    """Whether any window of a network does not end at the edge, by the definition."""
     report = network.infer(input=(1, size))
     for row in report:
         axes = row.node.layer.axes(row.sizing.inputs[0]) if hasattr(row.node.layer, "axes") else ()
@@ -99,7 +99,7 @@ def test_legal_and_exact_are_those_of_an_exhaustive_search(windows):
 @pytest.mark.slow
 @examples(0.25)
 @given(st.integers(1, 3), st.integers(2, 3), st.integers(0, 1))
-def test_skip_connections_must_meet(levels, factor, padding):
+def test_skip_connections_must_have_equal_sizes(levels, factor, padding):
     layers: list = []
     for level in range(levels):
         conv = {"out_channels": 2, "kernel_size": 3, "padding": padding}
@@ -126,7 +126,7 @@ def test_a_pattern_is_found(residues, period, start):
     assert found.smallest == min(n for n in range(1, 129) if members[n - 1])
 
 
-def test_no_pattern_is_made_up():
+def test_irregular_sizes_have_no_pattern():
     squares = [int(n**0.5) ** 2 == n for n in range(1, 129)]
     assert find_pattern(squares, final=False) is None
     whole = find_pattern([n < 40 for n in range(1, 129)], final=True)
@@ -167,7 +167,7 @@ FAR = {
 
 
 @pytest.mark.parametrize("case", some(FAR, 4))
-def test_sizes_beyond_those_that_are_tried(case):
+def test_sizes_beyond_the_range_tried(case):
     size, layers, legal, exact = FAR[case]
     (entry,) = shapecalc.load(layers, input=size).legal_sizes().axes
     assert (entry.legal.text(), entry.exact.text()) == (legal, exact)
@@ -178,8 +178,8 @@ def test_sizes_beyond_those_that_are_tried(case):
 
 
 @pytest.mark.slow
-def test_what_is_not_known_is_said():
-    """A divisor of what a long stride makes: of more than is tried."""
+def test_incomplete_answers_are_marked():
+    """A divisor after a long stride, beyond the sizes that are tried."""
     layers = [{"conv": {**CONV, "stride": 100}}, {"reshape": [2, -1, 20_000]}]
     (entry,) = shapecalc.load(layers, input="2x9").legal_sizes().axes
     assert entry.legal.text() == "1,999,903 to 2,000,002; beyond 16,384, not every size was tried"
@@ -189,7 +189,7 @@ def test_what_is_not_known_is_said():
     assert entry.legal.text() == "every size from 1 on; beyond 512, not every size was tried"
 
 
-def test_formulas_and_advice_beyond_what_is_tried():
+def test_formulas_and_advice_beyond_the_range_tried():
     layers = [{"conv": {**CONV, "kernel_size": 17_000}}]
     (symbol,) = shapecalc.load(layers, input="1x20000").formula().symbols
     assert symbol.domain.text() == "every size from 17,000 on"
@@ -198,7 +198,7 @@ def test_formulas_and_advice_beyond_what_is_tried():
     assert "the smallest input that works is 149999" in ran.out + ran.err
 
 
-def test_a_pattern_with_an_end():
+def test_a_pattern_with_a_maximum():
     sizes = SizeSet((2,), 10, 5, (10, 12), 100, end=21)
     members = [2, 10, 12, 15, 17, 20]
     assert list(sizes.members()) == members
@@ -211,13 +211,13 @@ def test_a_pattern_with_an_end():
     assert SizeSet((6, 7), 10, 5, (10, 12), 100).folded().irregular == (6, 7)
 
 
-def test_the_nearest_of_a_pattern_that_begins_late():
+def test_nearest_sizes_of_a_pattern_with_a_late_start():
     sizes = SizeSet((), 10**11, 7, (10**11, 10**11 + 3), 512)
     assert sizes.nearest(5) == (10**11,)
     assert sizes.nearest(10**11 + 4) == (10**11 + 3, 10**11 + 7)
 
 
-def test_command():
+def test_the_command():
     ran = run("sizes", "unet", "--input", "1x570x572")
     assert ran.status == 0
     assert "570 is not legal: the nearest are 556 and 572" in ran.out
@@ -237,7 +237,7 @@ def test_command():
     assert found["verified"] > 10
 
 
-def test_nothing_is_legal():
+def test_no_legal_size():
     text = "input: 3x8x8\nlayers:\n- conv: {out_channels: 4, kernel_size: 3, groups: 2}\n"
     ran = run("sizes", "-", text=text)
     assert (ran.status, "none up to" in ran.out) == (1, True)
@@ -247,7 +247,7 @@ ROUNDED = ["floor", "ceil", "caffe"]
 
 
 def ends_at_the_edge(axis):
-    """Whether the last of the windows that are really slid ends where the padded input does."""
+    """Whether the last window of a loop ends at the end of the padded input."""
     slid = slide(axis) if axis.rounding == "floor" else slide_up(axis)
     last = -axis.before + (slid - 1) * axis.stride
     return taps(axis, last)[-1] == axis.size - 1 + axis.after
@@ -255,8 +255,8 @@ def ends_at_the_edge(axis):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rounding", ROUNDED)
-def test_exact_is_where_the_last_window_ends_at_the_edge(rounding):
-    """Of `sizes` and of `solve`, however the number of windows is rounded, and whatever is fixed."""
+def test_exact_if_the_last_window_ends_at_the_edge(rounding):
+    """In `sizes` and in `solve`, with any rounding of the number of windows, and any fixed arguments."""
     tried = inexact = 0
     for kernel, stride, padding, dilation in itertools.product((1, 2, 3), (2, 3), (0, 1), (1, 2)):
         if 2 * padding > kernel:
@@ -280,8 +280,8 @@ def test_exact_is_where_the_last_window_ends_at_the_edge(rounding):
     assert tried - inexact > 200
 
 
-def test_exact_with_padding_that_is_worked_out():
-    """A rest of the stride is made up for by padding, or rows beyond the last window are dropped."""
+def test_exact_with_computed_padding():
+    """A remainder of the stride is compensated by padding, or rows beyond the last window are dropped."""
     for kernel, stride in itertools.product(range(1, 5), range(1, 5)):
         layers = [{"conv": {"out_channels": 1, "kernel_size": kernel, "stride": stride, "padding": "same"}}]
         (entry,) = shapecalc.load(layers, input="1x30").legal_sizes().axes
@@ -291,7 +291,7 @@ def test_exact_with_padding_that_is_worked_out():
             assert (size in entry.exact) == (ends == size), (kernel, stride, size)
 
 
-def test_what_is_rounded_stays_so_in_the_layers_behind():
+def test_rounding_also_counts_in_later_layers():
     layers = [
         {"conv": {"out_channels": 1, "kernel_size": 2, "stride": 2}},
         {"max_pool": {"kernel_size": 2, "stride": 3, "ceil_mode": True}},
@@ -305,7 +305,7 @@ def test_what_is_rounded_stays_so_in_the_layers_behind():
 
 
 @pytest.mark.slow
-def test_large_networks_are_tried_at_fewer_sizes(monkeypatch):
+def test_large_networks_are_inferred_at_fewer_sizes(monkeypatch):
     network = shapecalc.load("yolov3")
     monkeypatch.setattr("shapecalc.questions.sizes.patterns._MOST_WORK", 600_000)
     (entry,) = network.legal_sizes().axes

@@ -1,4 +1,4 @@
-"""Backwards: against exhaustive search over plain ints, and against figures that are known."""
+"""Inverse questions: against exhaustive search on plain ints, and against known figures."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from shapecalc.renderers.solve import draw_fixes
 SLIDING = sorted(kind for kind, cls in KINDS.items() if slides(cls))
 
 
-def test_the_kinds_that_slide_a_window():
+def test_kinds_with_a_sliding_window():
     assert {"conv", "depthwise_conv", "transposed_conv", "max_pool", "avg_pool"} <= set(SLIDING)
 
 
 def exhaustive(kind, size, wanted, searched):
-    """Return every combination of what was searched with which a layer of plain ints gives the size."""
+    """Return every combination of the searched values with which a layer on plain ints has the wanted size."""
     cls, found = find_kind(kind), set()
     required = {name: 1 for name, argument in cls.arguments.items() if argument.required}
     names = list(searched)
@@ -50,11 +50,11 @@ def exhaustive(kind, size, wanted, searched):
 @pytest.mark.slow
 @examples(0.12)
 @given(st.sampled_from(SLIDING), st.integers(1, 40), st.integers(1, 20))
-def test_solutions_are_those_of_an_exhaustive_search(kind, size, wanted):
+def test_solutions_agree_with_exhaustive_search(kind, size, wanted):
     answer = solve(kind, input=size, output=wanted)
-    told = {tuple(solution.arguments.values()) for solution in answer.solutions}
-    assert told == exhaustive(kind, size, wanted, answer.searched)
-    assert len(told) == len(answer.solutions)
+    printed = {tuple(solution.arguments.values()) for solution in answer.solutions}
+    assert printed == exhaustive(kind, size, wanted, answer.searched)
+    assert len(printed) == len(answer.solutions)
     costs = [solution.cost for solution in answer.solutions]
     assert costs == sorted(costs)
 
@@ -78,7 +78,7 @@ FIRST = [
 
 
 @pytest.mark.parametrize(("kind", "size", "wanted", "fixed", "arguments"), some(FIRST, 6))
-def test_the_most_usual_comes_first(kind, size, wanted, fixed, arguments):
+def test_the_most_common_solution_comes_first(kind, size, wanted, fixed, arguments):
     assert solve(kind, input=size, output=wanted, **fixed).solutions[0].arguments == arguments
 
 
@@ -90,29 +90,29 @@ def test_two_axes():
     assert size_layer(layer, (Shape((1, 224, 112)),)).outputs[0].spatial == (56, 56)
 
 
-def test_also_names_and_words():
+def test_also_names_and_string_values():
     answer = solve("max_pool", input=55, output=27, pool_size=3, strides=2)
     assert answer.fixed == {"kernel_size": 3, "stride": 2}
     assert solve("conv", input=28, output=14, padding="same").solutions[0].arguments["stride"] == 2
 
 
-def test_what_has_no_effect_beside_a_given_argument_is_not_searched():
+def test_arguments_without_effect_are_not_searched():
     free, sized = (solve("transposed_conv", input=5, output=10, **words) for words in ({}, {"output_size": 10}))
     assert set(free.searched) - set(sized.searched) == {"output_padding"}
 
 
-def test_unsolvable_gives_the_nearest():
+def test_without_a_solution_the_nearest_are_returned():
     answer = solve("conv", input=10, output=300)
     assert not answer.solutions
     assert answer.nearest[0].output == (18,)
 
 
-def test_questions_that_are_none():
-    with pytest.raises(shapecalc.UsageError, match="relu slides no window"):
+def test_invalid_questions():
+    with pytest.raises(shapecalc.UsageError, match="relu has no sliding window"):
         solve("relu", input=3, output=3)
     with pytest.raises(shapecalc.UsageError, match="no argument kernel"):
         solve("conv", input=3, output=3, kernel=3)
-    with pytest.raises(shapecalc.UsageError, match="give as many of each"):
+    with pytest.raises(shapecalc.UsageError, match="give the same number of each"):
         solve("conv", input="3x3", output=3)
     with pytest.raises(shapecalc.UsageError, match="name the variables to find"):
         solve("unet", params="5M")
@@ -122,7 +122,7 @@ def test_questions_that_are_none():
         solve("unet", find=["depth"], params="5M")
 
 
-def test_a_specification_goes_before_a_kind(tmp_path, monkeypatch):
+def test_a_specification_overrides_a_kind_of_its_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert kind_of("conv").kind == "conv"
     assert kind_of("alexnet") is None
@@ -143,7 +143,7 @@ def test_a_budget_is_met_exactly():
 
 
 @pytest.mark.slow
-def test_several_variables_and_budgets_against_a_loop():
+def test_several_variables_and_budgets_agree_with_a_loop():
     widths, sizes = range(4, 12), range(188, 300, 16)
     answer = solve("unet", find={"width": widths, "input": sizes}, params="400k", macs="500M")
     network, due = shapecalc.load("unet"), {}
@@ -156,7 +156,7 @@ def test_several_variables_and_budgets_against_a_loop():
 
 
 @pytest.mark.slow
-def test_variables_that_decide_structure_are_built_one_by_one():
+def test_structural_variables_are_built_one_by_one():
     text = """
 input: 3x8x8
 vars: {depth: 2, width: 4}
@@ -171,12 +171,12 @@ layers:
     assert shapecalc.load(text, vars=found.settings).infer().total.params == found.amounts["params"] <= 1_000
 
 
-def test_sizes_that_are_not_legal_are_no_answer():
+def test_illegal_sizes_are_not_solutions():
     answer = solve("unet", find={"input": range(180, 240)}, macs="100G")
     assert {s.settings["input"] for s in answer.solutions} == {188, 204, 220, 236}
 
 
-def test_a_budget_that_cannot_be_met_gives_the_least():
+def test_an_unmet_budget_reports_the_minimum():
     answer = solve("unet", find=["width"], params=500)
     assert (answer.meeting, answer.least.settings) == (0, {"width": 1})
 
@@ -212,7 +212,7 @@ MEMORY = [
 
 
 @pytest.mark.parametrize(("spec", "find", "bits", "budget"), some(MEMORY, 1))
-def test_memory_is_what_the_memory_command_totals(spec, find, bits, budget):
+def test_memory_is_the_total_of_the_memory_command(spec, find, bits, budget):
     network, due = shapecalc.load(spec), {}
     for values in itertools.product(*find.values()):
         setting = dict(zip(find, values, strict=True))
@@ -254,7 +254,7 @@ def test_memory_in_one_pass(layers):
 
 
 @pytest.mark.slow
-def test_one_pass_that_inference_gainsays_is_done_again_one_by_one(monkeypatch):
+def test_a_pass_that_disagrees_with_inference_is_repeated_one_by_one(monkeypatch):
     from shapecalc.questions.solve import budgets
 
     real = budgets.measure
@@ -280,11 +280,11 @@ def test_fractions():
     assert network.infer(vars={"width": round(width + 0.05, 2)}).total.params > 1_000_000
     quarter = solve("mobilenet_v1", find=dict([read_range("width=0.25:1:0.25")]), params="1M").solutions
     assert [(s.settings["width"], s.amounts["params"]) for s in quarter] == [(0.25, 470_072)]
-    with pytest.raises(shapecalc.UsageError, match="whole sizes alone"):
+    with pytest.raises(shapecalc.UsageError, match="only whole sizes"):
         solve("alexnet", find={"input": [0.5, 1.5]}, params="1M")
 
 
-def test_whole_numbers_that_may_be_fractions_are_told():
+def test_possible_fractions_are_noted():
     text = "input: 3x8x8\nvars: {width: 1}\nlayers:\n- conv: {out_channels: floor(32 * width), kernel_size: 3}\n"
     (note,) = solve(text, find=["width"], params=500).notes
     assert "only whole numbers were tried for width" in note
@@ -292,7 +292,7 @@ def test_whole_numbers_that_may_be_fractions_are_told():
     assert solve("unet", find=["width"], params="5M").notes == ()
 
 
-def test_a_variable_that_changes_nothing_is_told():
+def test_a_variable_without_effect_is_noted():
     for budget, place in (("30M", "within"), ("3M", "beyond")):
         answer = solve("resnet50", find=["input"], params=budget)
         assert (answer.solutions, answer.least) == ((), None)
@@ -301,7 +301,7 @@ def test_a_variable_that_changes_nothing_is_told():
         )
 
 
-def test_a_variable_that_is_no_number():
+def test_a_variable_that_is_not_a_number():
     with pytest.raises(shapecalc.UsageError, match="hidden is not a number"):
         solve("mlp", find=["hidden"], params="3M")
 
@@ -328,7 +328,7 @@ def test_budgets(what, text, amount):
     ("params", "nan"), ("params", True), ("params", "9" * 50), ("flops", "5M"), ("params", "1e99"), ("params", "0.0001k"),
     ("params", 0.5), ("macs", float("nan")), ("params", float("inf")),
 ])  # fmt: skip
-def test_budgets_that_are_none(what, text):
+def test_invalid_budgets(what, text):
     with pytest.raises(shapecalc.UsageError):
         read_budget(what, text)
 
@@ -382,7 +382,7 @@ def test_the_smallest_change_comes_first():
     assert ((), "input") in changed
 
 
-def test_every_fix_is_right_as_it_is_written():
+def test_every_fix_is_valid_as_text():
     for fix in solve(BROKEN, fix=True).fixes:
         (change,) = fix.changes
         network = shapecalc.load(change.edit.text)
@@ -392,7 +392,7 @@ def test_every_fix_is_right_as_it_is_written():
 
 
 @pytest.mark.slow
-def test_two_changes_where_one_does_not_do():
+def test_two_changes_if_one_is_not_enough():
     text = """
 input: 3x64x64
 blocks:
@@ -415,19 +415,19 @@ layers:
     assert not sizings_of(shapecalc.load(best.changes[1].edit.text).graph)[1]
 
 
-def test_what_is_stated_wrongly_is_corrected():
+def test_wrong_stated_sizes_are_corrected():
     text = "input: 3x8x8\nlayers:\n- conv: {in_channels: 4, out_channels: 8, kernel_size: 3}\n"
     (change,) = solve(text, fix=True).fixes[0].changes
     assert (change.argument, change.new) == ("in_channels", 3)
 
 
-def test_groups_are_tried_with_all_that_divides_the_channels():
+def test_groups_are_tried_with_all_divisors_of_the_channels():
     text = "input: 6x8x8\nlayers:\n- conv: {out_channels: 12, kernel_size: 3, groups: 4}\n"
     changes = [fix.changes[0] for fix in solve(text, fix=True).fixes]
     assert {change.new for change in changes if change.argument == "groups"} == {1, 2, 3, 6}
 
 
-def test_padding_that_is_too_much_is_taken_away():
+def test_excess_padding_is_removed():
     text = """
 input: 3x8x8
 layers:
@@ -446,7 +446,7 @@ layers:
 
 @pytest.mark.parametrize("stated", ["conv.in_channels", "linear.in_features", "batch_norm.num_features",
                                     "group_norm.num_channels", "lstm.input_size"])  # fmt: skip
-def test_no_change_is_smaller_than_to_correct_a_stated_size(stated):
+def test_correcting_a_stated_size_is_the_smallest_change(stated):
     kind, name = stated.split(".")
     assert cost_of_change(KINDS[kind].arguments[name], 8, 512, 0, 1) == 0
     assert cost_of_change(KINDS["conv"].arguments["padding"], 0, 1, 0, 1) > 1
@@ -456,14 +456,14 @@ def test_nothing_to_fix():
     assert solve("alexnet", fix=True).fixes == solve("alexnet", fix=True).problems == ()
 
 
-def test_objects_have_no_text_to_change():
+def test_fixes_of_python_objects_have_no_text():
     answer = solve([{"conv": {"out_channels": 4, "kernel_size": 9}}], input="3x8x8", fix=True)
     assert answer.fixes[0].changes[0].edit is None
 
 
 @pytest.mark.parametrize("written", ["[1, 3, 32, 32]", "1x3x32x32"])
 @pytest.mark.parametrize("word", ["conv", "Conv2d"])
-def test_the_first_fix_of_an_input_with_a_batch_axis_leaves_it_out(tmp_path, written, word):
+def test_the_first_fix_of_an_input_with_a_batch_axis_removes_it(tmp_path, written, word):
     spec = tmp_path / "batch.yaml"
     spec.write_text(f"input: {written}\nlayers:\n  - {word}: {{in_channels: 3, out_channels: 8, kernel_size: 3}}\n")
     first = shapecalc.solve(str(spec), fix=True).fixes[0].changes[0]
@@ -471,17 +471,17 @@ def test_the_first_fix_of_an_input_with_a_batch_axis_leaves_it_out(tmp_path, wri
     assert first.edit.new == ("input: [3, 32, 32]" if written[0] == "[" else "input: 3x32x32")
 
 
-def test_the_batch_axis_of_a_sequence_is_left_out():
+def test_the_batch_axis_of_a_sequence_is_removed():
     text = "input: 1x3x64\nlayers:\n  - conv1d: {in_channels: 3, out_channels: 8, kernel_size: 3}\n"
     assert solve(text, fix=True).fixes[0].changes[0].new == (3, 64)
 
 
-# Composites, and what there is too much of.
+# Composites, and limits.
 
 
 @pytest.mark.parametrize("kind", some(sorted(kind for kind, cls in KINDS.items() if issubclass(cls, Composite)), 2))
-def test_a_composite_that_does_not_fit_is_fixed_or_left(kind, tmp_path):
-    """Every composite, on an input of another number of features than its example's; its own arguments are changed."""
+def test_a_composite_with_a_shape_error_is_fixed_or_skipped(kind, tmp_path):
+    """Every composite, on an input with another number of features than its example; its own arguments are changed."""
     cls = KINDS[kind]
     example = cls.examples[0]
     sizes = [list(example.input)] if isinstance(example.input[0], int) else [list(size) for size in example.input]
@@ -497,7 +497,7 @@ def test_a_composite_that_does_not_fit_is_fixed_or_left(kind, tmp_path):
                 assert not change.composite or (change.composite, change.layers[0][: len(kind)]) == (kind, kind)
 
 
-def test_the_own_arguments_of_a_composite_are_changed(tmp_path):
+def test_arguments_of_the_composite_itself_are_changed(tmp_path):
     path = tmp_path / "wrong.yaml"
     path.write_text("input: 10x7\nlayers:\n  - swiglu: {dim: 8, hidden_dim: 16}\n")
     answer = solve(str(path), fix=True)
@@ -509,8 +509,8 @@ def test_the_own_arguments_of_a_composite_are_changed(tmp_path):
     assert inputs == {(10, 8)}
 
 
-def test_a_change_of_a_layer_leaves_other_kinds_at_its_place_alone(tmp_path):
-    """A block used twice changes in both uses at once; what stands beside it does not."""
+def test_a_change_applies_only_to_copies_of_the_same_kind(tmp_path):
+    """A block used twice changes in both uses; layers next to it do not."""
     path = tmp_path / "wrong.yaml"
     path.write_text(
         "input: 4x8x8\nblocks:\n  b:\n    layers:\n      - conv: {out_channels: 4, kernel_size: 12}\n"
@@ -523,7 +523,7 @@ def test_a_change_of_a_layer_leaves_other_kinds_at_its_place_alone(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_search_for_fixes_says_where_it_was_cut_short(tmp_path, monkeypatch):
+def test_a_truncated_search_for_fixes_is_reported(tmp_path, monkeypatch):
     path = tmp_path / "wrong.yaml"
     path.write_text("input: 1x40\nlayers:\n" + "  - crop: 1\n" * 60)
     whole = solve(str(path), fix=True)

@@ -1,4 +1,4 @@
-"""Sweeps: no row differs from plain inference, whatever varies; and the rows are chosen as they are said to be."""
+"""Sweeps: every row agrees with inference, whatever varies; and the selection of rows."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ SMALL = {
 
 
 def plain(network, variables, inputs):
-    """Return what inference says of one variant; None where it raises."""
+    """Return the result of inference of one variant; None if it raises."""
     try:
         report = network.infer(vars=variables, input=inputs or None)
     except shapecalc.ShapecalcError:
@@ -76,7 +76,7 @@ FILES = sorted({path for path, _ in bundled_members()})
 
 
 @pytest.mark.parametrize("path", some(FILES, 5), ids=lambda path: Path(path).stem)
-def test_every_row_of_a_bundled_network_is_what_inference_gives(path):
+def test_rows_of_a_bundled_network_agree_with_inference(path):
     choose = random.Random(Path(path).stem)
     network = shapecalc.load(choose.choice(find_members(path)))
     own = network.graph.variables
@@ -103,7 +103,7 @@ def test_every_row_of_a_bundled_network_is_what_inference_gives(path):
 
 @examples(0.6)
 @given(st.data())
-def test_every_row_of_a_small_network_is_what_inference_gives(data):
+def test_rows_of_a_small_network_agree_with_inference(data):
     several = {
         "width": st.integers(-2, 9),
         "depth": st.integers(-1, 3),
@@ -120,24 +120,24 @@ def test_every_row_of_a_small_network_is_what_inference_gives(data):
     check(network, sweep(network, vars=variables, input=sizes))
 
 
-def test_weights_that_are_shared_count_once_and_must_be_alike():
+def test_shared_weights_count_once_and_must_be_equal():
     layers = [{"linear": "width", "name": "a"}, {"batch_norm": {}, "name": "n"}, {"linear": "width", "share": "a"},
               {"batch_norm": {}, "share": "n"}, {"linear": 3, "when": "deep"}]  # fmt: skip
     network = shapecalc.load({"input": [8, 8], "vars": {"width": 8, "deep": False}, "layers": layers})
     result = sweep(network, vars={"width": [7, 8, 9], "deep": [False, True]}, input="8x{7,8}")
-    assert int(result["valid"].sum()) == 4  # where the second layer has as many inputs as the first
+    assert int(result["valid"].sum()) == 4  # valid if the second layer has as many inputs as the first
     check(network, result)
     check(network, sweep(network, vars={"deep": [False, True]}))  # one by one, without columns
 
 
-def test_an_output_of_the_network_is_not_written_over():
+def test_an_output_of_the_network_is_not_overwritten():
     layers = [{"linear": "width", "name": "a"}, "relu"]
     network = shapecalc.load({"input": [9, 2], "vars": {"width": 8}, "layers": layers, "outputs": ["a", "relu1"]})
     check(network, sweep(network, vars={"width": [1, 8, 64]}))
 
 
-def test_what_is_written_over_where_one_size_alone_allows_it():
-    """The sum lies where `b` lay, if that is as large: at a width of 8. `a` is an output, and stays."""
+def test_in_place_where_only_one_size_allows_it():
+    """The sum overwrites `b` if that has the same size: at a width of 8. `a` is an output, and is kept."""
     layers = [{"linear": 8, "name": "a"}, {"linear": "width", "name": "b", "from": "input"}, {"add": ["a", "b"]}]
     network = shapecalc.load({"input": [2], "vars": {"width": 8}, "layers": layers, "outputs": ["a", "add1"]})
     result = sweep(network, vars={"width": [1, 8]})
@@ -157,8 +157,8 @@ EDGES = [2**31, 2**53, 2**62, 2**63, 2**64, 10**18, 10**30]
 
 
 @pytest.mark.parametrize("edge", EDGES)
-def test_macs_on_either_side_of_an_edge(edge):
-    """A 1×1 convolution of a channels to b, on c positions: a·b·c MACs, of any size that is asked for."""
+def test_macs_around_a_limit(edge):
+    """A 1×1 convolution of a channels to b, on c positions: a·b·c MACs, of any size."""
     near = round(edge ** (1 / 3))
     spec = {
         "input": [near, near],
@@ -190,7 +190,7 @@ def test_a_count_does_not_wrap_at_64_bits(out):
     assert len(sweep(WRAPS, input="100000x31623x{31623,1}", where="macs > 1e9")) == 2
 
 
-def test_no_tensor_of_a_sweep_is_beyond_what_inference_allows():
+def test_tensors_beyond_the_limit_are_invalid():
     sizes = [10**6 - 1, 10**6, 10**6 + 1]
     result = sweep(WRAPS, vars={"out": sizes}, input=[(1, 10**12, 10**12), (10**6, 10**12, 10**12), (1, 1, 1)])
     assert result["valid"].tolist() == [True, True, True, True, True, True, False, False, True]
@@ -198,7 +198,7 @@ def test_no_tensor_of_a_sweep_is_beyond_what_inference_allows():
     check(shapecalc.load(WRAPS), result)
 
 
-def test_a_size_beyond_64_bits_is_written_out():
+def test_a_size_beyond_64_bits_is_printed_in_full():
     spec = {"input": [10, 10, 10], "layers": ["flatten"]}
     result = sweep(spec, input=[(10**9, 10**9, 10), (10**12, 10**12, 10**5), (2, 2, 2)])
     assert result["output"].tolist() == [str(10**19), str(10**29), "8"]
@@ -224,8 +224,8 @@ NEAR_EDGES = st.one_of(
 
 @examples(0.8)
 @given(st.data())
-def test_every_row_is_what_inference_gives_however_large(data):
-    """Kinds whose formulas add, multiply, divide and round, on sizes at the edges of what 32, 53 and 64 bits hold."""
+def test_large_rows_agree_with_inference(data):
+    """Kinds whose formulas add, multiply, divide and round, on sizes at the limits of 32, 53 and 64 bits."""
     layers = data.draw(st.lists(st.sampled_from([
         {"conv": {"out_channels": "n", "kernel_size": 3, "padding": "m % 3"}},
         {"conv": {"out_channels": "m", "kernel_size": 1, "groups": "gcd"}},
@@ -253,15 +253,15 @@ def test_every_row_is_what_inference_gives_however_large(data):
         ({"slice": {"dim": 1, "start": 0, "end": "n"}}, [-3, 0, 1, 9]),
     ],
 )
-def test_a_number_that_says_how_a_layer_is_built(layer, values):
-    """Of 0 or less where more is a dimension: no projection, the size that is worked out, counted from the end."""
+def test_a_number_that_changes_the_structure(layer, values):
+    """Numbers of 0 or less with another meaning: no projection, an inferred size, counting from the end."""
     spec = {"input": [5, 8], "vars": {"n": 2}, "layers": [layer]}
     result = sweep(spec, vars={"n": values})
     assert result["valid"].any()
     check(shapecalc.load(spec), result)
 
 
-def test_overflow_is_seen_where_it_happens():
+def test_overflow_is_detected():
     column = ColumnNumber(np.array([2, 3 * 10**18]), ledger := Ledger())
     with pytest.raises(NeedsValueError):
         column * column  # numbers of a specification are bounded
@@ -270,7 +270,7 @@ def test_overflow_is_seen_where_it_happens():
     assert (column * column // column).values.dtype == np.int64
 
 
-def test_a_column_is_not_branched_on():
+def test_branching_on_a_column_is_an_error():
     column = ColumnNumber(np.array([1, 2]), Ledger())
     for question in (
         bool,
@@ -287,7 +287,7 @@ def test_a_column_is_not_branched_on():
             question(column)
 
 
-def test_what_decides_the_structure_is_found():
+def test_structural_variables_are_detected():
     network = shapecalc.load(SMALL)
     values = {"width": [1, 2, 3], "stride": [1, 2], "depth": [0, 1, 2], "kind": ["a", "b"], "wide": [False, True]}
     plan = plan_sweep(network, values, None)
@@ -311,7 +311,7 @@ def test_columns_and_rows():
         result["param"]
 
 
-def test_lists_are_values_where_the_variable_is_one():
+def test_a_list_variable_has_lists_as_values():
     one = sweep("resnet18", vars={"depths": [1, 1, 1, 1]})
     two = sweep("resnet18", vars={"depths": [[1, 1, 1, 1], [2, 2, 2, 2]]})
     assert len(one) == 1
@@ -319,7 +319,7 @@ def test_lists_are_values_where_the_variable_is_one():
 
 
 @pytest.mark.slow
-def test_parts_do_not_show(monkeypatch):
+def test_chunking_does_not_change_rows(monkeypatch):
     variables, sizes = {"width": range(1, 30), "depth": [1, 0, 2]}, "3x{3:9}x{8,9}"
     whole = sweep(SMALL, vars=variables, input=sizes)
     monkeypatch.setattr(planning, "_NUMBERS", 1)
@@ -395,7 +395,7 @@ CONDITIONS = [
 
 
 @pytest.mark.parametrize("text", CONDITIONS)
-def test_a_condition_keeps_the_rows_for_which_it_holds(text):
+def test_a_condition_filters_rows(text):
     from shapecalc.language.expressions import parse
 
     whole = sweep(ALEXNET, vars={"width": range(16, 80, 16)}, input="{32,64,128,227,256}x=x3")
@@ -447,8 +447,8 @@ WHOLE = st.recursive(
 
 @examples(1.5)
 @given(WHOLE, st.lists(st.tuples(EXACT, EXACT, FLOATS, st.booleans()), min_size=1, max_size=5))
-def test_a_condition_gives_what_pythons_own_numbers_give(text, rows):
-    """Row by row as the language reads it, with no bound on numbers: those of a sweep have none."""
+def test_conditions_agree_with_python_numbers(text, rows):
+    """Row by row as in the specification language, but without limits of numbers."""
     from shapecalc.language.expressions import ExpressionError, operands, parse
 
     rows = [dict(zip(("a", "b", "f", "valid"), row, strict=True)) for row in rows]
@@ -490,7 +490,7 @@ def test_conditions_do_not_wrap_at_64_bits(text, due):
     assert read_condition(text, list(columns)).holds(columns, 2).tolist() == due
 
 
-def test_a_row_that_is_settled_is_not_asked_further():
+def test_conditions_short_circuit_per_row():
     result = sweep(SMALL, vars={"width": [1, 2, 0]}, where="valid and (buffers == 0 or macs / buffers > 1)")
     assert result["width"].tolist() == [1, 2]
     assert len(sweep(SMALL, vars={"width": [1, 0]}, where="macs / params > 1")) == 1  # one that is not valid costs 0
@@ -498,7 +498,7 @@ def test_a_row_that_is_settled_is_not_asked_further():
         sweep(SMALL, vars={"width": [1, 2]}, where="macs / buffers > 1")
 
 
-def test_columns_of_every_sort_are_ordered_by_what_they_are():
+def test_columns_of_every_type_are_sorted():
     spec = {"input": [3], "vars": {"p": 0.5, "out": 2},
             "layers": [{"dropout": "p"}, {"fc": {"out_features": "out", "bias": False}}]}  # fmt: skip
     result = sweep(spec, vars={"p": [0.5, 0.25, 1], "out": [2, 3]})
@@ -507,7 +507,7 @@ def test_columns_of_every_sort_are_ordered_by_what_they_are():
              "layers": [{"dropout": "p"}, {"fc": {"out_features": "out", "bias": False}, "repeat": "r"}]}  # fmt: skip
     result = sweep(large, vars={"p": [0.5, 0.25], "out": [10**11, 10**12 - 1, 10**12], "r": [1, 2]})
     assert result.sort("macs")["macs"].tolist() == sorted(result["macs"].tolist())
-    front_ = result.pareto("p,+macs")  # fractions beside numbers beyond what a float tells apart
+    front_ = result.pareto("p,+macs")  # fractions, and numbers beyond the precision of floats
     assert front_.to_dicts() == [
         row for row in result.to_dicts() if (row["p"], row["out"], row["r"]) == (0.25, 10**12, 2)
     ]
@@ -521,18 +521,18 @@ def test_columns_of_every_sort_are_ordered_by_what_they_are():
         ("param < 5", "the sweep has no column param\n   did you mean params?"),
         ("params", "`params` is not true or false"),
         ("params <", "is not an expression: it ends too early"),
-        ("__import__('os')", "is no function of an expression"),
+        ("__import__('os')", "is not a function of expressions"),
         ("width < 'a'", "cannot be computed for every variant"),
     ],
 )
-def test_a_condition_that_is_none(text, message):
+def test_invalid_conditions(text, message):
     with pytest.raises(UsageError) as caught:
         sweep(SMALL, vars={"width": [1, 2]}, where=text)
     assert message in str(caught.value)
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 6)] * 3), max_size=30), st.integers(2, 3), st.data())
-def test_the_front_is_what_no_other_beats(points, count, data):
+def test_the_pareto_front_is_not_dominated(points, count, data):
     signs = [data.draw(st.sampled_from([1, -1])) for _ in range(count)]
     columns = {str(i): np.array([point[i] for point in points], dtype=np.int64) for i in range(count)}
     found = front(columns, [(str(i), sign) for i, sign in enumerate(signs)]).tolist()
@@ -549,7 +549,7 @@ def test_order_and_front_of_a_sweep():
     result = sweep(ALEXNET, vars={"width": [48, 16, 32]}, input="{32,227,128}x=x3")
     assert result.sort("-width,macs")["variant"].tolist() == [2, 1, 8, 7, 5, 4, 0, 6, 3]
     assert result.pareto("params,macs")["variant"].tolist() == [5]
-    with pytest.raises(UsageError, match="a front needs two columns or more, not params alone"):
+    with pytest.raises(UsageError, match="a front needs two columns or more, not only params"):
         result.pareto("params")
 
 
@@ -566,14 +566,14 @@ def test_order_and_front_of_a_sweep():
         ("[3,4],[2,2]", [[3, 4], [2, 2]]),
     ],
 )
-def test_values_as_they_are_written(text, values):
+def test_parsing_of_values(text, values):
     import json
 
     assert list(parse_values(text, "x", json.loads)) == values
 
 
 @pytest.mark.parametrize("text", ["1:5:0", "5:1", "1:2:.", "1:1000000000", "1,,2"])
-def test_values_that_are_none(text):
+def test_invalid_values_of_variables(text):
     with pytest.raises(UsageError):
         list(parse_values(text, "x", int))
 
@@ -588,7 +588,7 @@ def test_values_that_are_none(text):
         ("3x{8,1000000000000}x8", [(3, 8, 8), (3, 10**12, 8)]),
     ],
 )
-def test_inputs_as_they_are_written(text, sizes):
+def test_parsing_of_inputs(text, sizes):
     plan = plan_sweep(SMALL, {}, text)
     assert [plan.grid.at(row)[1][""] for row in range(plan.grid.rows)] == sizes
 
@@ -596,17 +596,17 @@ def test_inputs_as_they_are_written(text, sizes):
 @pytest.mark.parametrize(
     "text", ["=x3x3", "3x{0,4}x4", "3x{}x4", "3x4x", "3x{4", "3x-4x4", "3x1.5x4", "3xax4", "3x4x1000000000001"]
 )
-def test_inputs_that_are_none(text):
+def test_invalid_input_sizes(text):
     with pytest.raises(UsageError):
         sweep(SMALL, input=text)
 
 
-def test_a_variable_that_is_not_there():
+def test_an_unknown_variable():
     with pytest.raises(UsageError, match="there is no variable widht to set\n   did you mean width"):
         sweep(SMALL, vars={"widht": [1, 2]})
 
 
-def test_a_variable_called_like_a_column():
+def test_a_variable_named_like_a_column():
     spec = {"input": [3], "vars": {"params": 2}, "layers": [{"fc": "params"}]}
     result = sweep(spec, vars={"params": [2, 3]}, where="var_params == 3 and params == 12")
     assert result["var_params"].tolist() == [3]
@@ -623,16 +623,16 @@ def test_several_inputs():
     check(shapecalc.load(spec), result)
 
 
-def test_without_numpy_the_command_that_installs_it_is_named():
+def test_without_numpy_the_extra_is_named():
     script = (
         "import sys; sys.modules['numpy'] = None\n"
         "from shapecalc.errors import MissingExtraError\n"
         "import shapecalc\ntry:\n    shapecalc.sweep('alexnet')\n"
         "except MissingExtraError as error: print(error)"
     )
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert "pip install 'shapecalc-nn[sweep]'" in told
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert "pip install 'shapecalc-nn[sweep]'" in printed
 
 
-def test_a_condition_is_read_before_anything_is_worked_out():
+def test_a_condition_is_parsed_before_the_sweep_starts():
     assert read_condition("a < 1 and b == 2", ["a", "b"]).names == {"a", "b"}

@@ -1,4 +1,4 @@
-"""Repeated blocks as one line, and the lines that are selected: whatever is shown, the totals are the network's."""
+"""Repeated blocks as one line, and the lines that are selected: totals are always those of the network."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def report_of(name):
 
 @pytest.mark.parametrize("name", some(NAMES, 4))
 @pytest.mark.parametrize("depth", [1, 2, 3])
-def test_folded_lines_add_up_and_hold_every_layer_once(name, depth):
+def test_folded_lines_add_up_and_contain_every_layer_once(name, depth):
     report = report_of(name)
     lines, folded = report.lines(depth), fold(report.lines(depth))
     assert [row for line in folded for row in line.rows] == list(report.rows)
@@ -36,7 +36,7 @@ def test_folded_lines_add_up_and_hold_every_layer_once(name, depth):
     assert sum(line.activations for line in folded) == sum(line.activations for line in lines)
 
 
-def test_what_is_folded():
+def test_folded_blocks():
     names = [line.name for line in fold(report_of("llama-2-7b").lines(1))]
     assert names == ["embed_tokens", "layers.0–31 ×32", "norm", "lm_head"]
     folded = {line.name: line for line in fold(report_of("resnet50").lines(2))}
@@ -54,7 +54,7 @@ def blocks(text):
     return [line.name for line in fold(shapecalc.load(spec).infer().lines(1))]
 
 
-def test_what_is_not_folded():
+def test_blocks_that_are_not_folded():
     assert blocks("layers: [b, b, b]\n") == ["b1–3 ×3"]
     assert blocks("layers: [b, b: {c: 5}, b: {c: 4}]\n") == ["b1", "b2", "b3"], "of other sizes"
     assert blocks("layers: [b, relu, b]\n") == ["b1", "relu1", "b2"], "apart"
@@ -177,7 +177,7 @@ def test_which_formats_fold(format_):
         assert "layers.31" in render(report, format_, depth=1, fold=False)
 
 
-def test_json_lists_what_is_repeated_beside_all_it_always_has():
+def test_json_lists_folded_blocks_in_addition():
     report = report_of("llama-2-7b")
     plain, folded = (json.loads(render(report, "json", fold=fold)) for fold in (False, True))
     (entry,) = folded.pop("folded")
@@ -187,13 +187,13 @@ def test_json_lists_what_is_repeated_beside_all_it_always_has():
     assert entry["params"] == 32 * 202_383_360
 
 
-def test_nothing_is_folded_beside_receptive_fields():
+def test_receptive_fields_disable_folding():
     report = report_of("resnet50")
     assert "×2 " not in render(report, depth=2, columns=["+rf"])
     assert "layer1.1–2 ×2" in render(report, depth=2)
 
 
-def test_the_footer_says_how_to_see_each():
+def test_the_footer_names_no_fold():
     drawn = render(report_of("llama-2-7b"))
     assert "32 blocks collapsed; expand with --depth 2" in drawn
     assert "layers.0–31 ×32 are repeated blocks" in drawn
@@ -209,7 +209,7 @@ def rows_of(report, **options):
     return [row["name"] for row in csv.DictReader(io.StringIO(render(report, "csv", **options)))]
 
 
-def test_order_and_number():
+def test_sort_and_top():
     report = report_of("alexnet")
     assert rows_of(report, top=3) == ["fc1", "fc2", "fc3"]
     assert rows_of(report, sort="macs", top=2) == ["conv2", "conv4"]
@@ -224,7 +224,7 @@ def test_order_and_number():
 
 
 @pytest.mark.parametrize("column", [name for name, column in COLUMNS.items() if column.sort.adds])
-def test_the_largest_come_first(column):
+def test_the_largest_layers_come_first(column):
     report = report_of("googlenet")
     lines = report.lines(None)
     values = COLUMNS[column].values(report, lines)
@@ -234,7 +234,7 @@ def test_the_largest_come_first(column):
 
 
 @pytest.mark.parametrize("format_", [one for one in FORMATS if one not in ("json", "csv")])
-def test_the_totals_stay_those_of_the_network(format_):
+def test_totals_are_those_of_the_network(format_):
     report = report_of("alexnet")
     drawn = render(report, format_, top=2)
     assert "62,378,344" in drawn
@@ -242,12 +242,12 @@ def test_the_totals_stay_those_of_the_network(format_):
     assert "conv1" not in drawn
 
 
-def test_shares_are_of_the_whole():
+def test_shares_are_of_the_whole_network():
     drawn = render(report_of("alexnet"), shares=True, top=1)
     assert " 60.5%" in next(line for line in drawn.splitlines() if line.startswith("fc1"))
 
 
-def test_layers_are_looked_for_within_blocks():
+def test_layers_are_selected_within_blocks():
     view = View(report_of("llama-2-7b"), selection=Selection(("rms_norm",)))
     assert len(view.lines) == 65
     assert view.footer(["name"])[0].startswith("65 of 355 lines shown, of kind rms_norm; ")
@@ -256,7 +256,7 @@ def test_layers_are_looked_for_within_blocks():
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "printed"),
     [
         ({"sort": "parms"}, "there is no column parms"),
         ({"sort": "rf"}, "lines cannot be sorted by rf"),
@@ -268,12 +268,12 @@ def test_layers_are_looked_for_within_blocks():
         ({"top": "3"}, "top is 3"),
     ],
 )
-def test_what_cannot_be_selected(options, told):
-    with pytest.raises(UsageError, match=told):
+def test_invalid_selections(options, printed):
+    with pytest.raises(UsageError, match=printed):
         render(report_of("alexnet"), **options)
 
 
 @pytest.mark.parametrize("options", [{"sort": "params"}, {"top": 2}, {"kinds": ["conv"]}])
-def test_json_always_holds_everything(options):
+def test_json_always_contains_everything(options):
     with pytest.raises(UsageError, match="it always contains everything"):
         render(report_of("alexnet"), "json", **options)

@@ -177,7 +177,7 @@ def test_rich_draws_the_same_table(name: str) -> None:
 
 @pytest.mark.parametrize("total", [(), ("total", "", "1,234")])
 @pytest.mark.parametrize("gap", [1, 2, 3])
-def test_a_table_of_lines_is_the_same_in_colour(gap: int, total: tuple[str, ...]) -> None:
+def test_a_table_has_the_same_text_in_colour(gap: int, total: tuple[str, ...]) -> None:
     lines = [
         TableLine(("conv\x1b[2J", "漢字", "1")), TableLine(()), TableLine(("a[b]", "–", "12,345,678"), "red"),
         TableLine(()), TableLine(("", "", "")), TableLine(("b", "c", "2"), "bold"), TableLine(("", "d", "")),
@@ -207,7 +207,7 @@ def test_json_is_the_same_at_every_depth(depth: int | None) -> None:
 
 
 @pytest.mark.parametrize("options", [{"columns": ["name"]}, {"flops": True}])
-def test_json_refuses_what_would_change_the_contract(options: dict[str, Any]) -> None:
+def test_json_rejects_options_that_change_the_contract(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="it always contains everything"):
         render(alexnet(), "json", **options)
 
@@ -224,13 +224,13 @@ def test_every_column_is_drawn_in_every_format(format_: str, column: str, name: 
 
 @pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("column", ["from", "arguments"])
-def test_nothing_unprintable_comes_through(format_: str, column: str) -> None:
+def test_unprintable_characters_are_escaped(format_: str, column: str) -> None:
     drawn = render(hostile(), format_, columns=None if format_ == "json" else [f"+{column}"])
     assert drawn.replace("\n", "").isprintable()
     drawn.encode()
 
 
-def test_hostile_names_survive() -> None:
+def test_hostile_names_stay_readable() -> None:
     report = hostile()
     table = render(report)
     for name in HOSTILE:
@@ -250,7 +250,7 @@ def test_markdown_rows_have_as_many_cells_as_the_head() -> None:
     assert "| \\<script\\>alert(1)\\</script\\> |" in rows[6]
 
 
-def test_latex_escapes_all_that_is_special() -> None:
+def test_latex_escapes_special_characters() -> None:
     drawn = render(hostile(), "latex")
     assert "\n    {[}red]x{[}/red] & " in drawn  # after \\ a [ would be read as its argument
     assert r"x\_y\&z & " in drawn
@@ -258,7 +258,7 @@ def test_latex_escapes_all_that_is_special() -> None:
     assert drawn.count("\\begin") == drawn.count("\\end")
 
 
-def test_footer_tells_what_is_counted() -> None:
+def test_footer_names_what_is_counted() -> None:
     footer = render(nested(batch=2), width=None, depth=1).split("\n\n")[-1].splitlines()
     assert max(map(len, footer)) <= 100
     text = " ".join(footer)
@@ -278,14 +278,14 @@ def test_footer_tells_what_is_counted() -> None:
     assert re.search(r"([\d,]+) FLOPs = 2 × ([\d,]+) MACs", flops)
 
 
-def test_footer_tells_what_keras_counts() -> None:
+def test_footer_names_what_keras_counts() -> None:
     layers = [{"conv": {"out_channels": 4, "kernel_size": 3}}, "batch_norm"]
     report = shapecalc.load(layers, input="3x8x8").infer(convention="keras")
     parts = "112 weights + 8 biases + 8 running statistics, as Keras counts"
     assert f"\n128 parameters ({parts}) · 120 trainable\n" in render(report)
 
 
-def test_long_networks_are_shown_with_their_blocks_closed() -> None:
+def test_long_networks_are_shown_with_collapsed_blocks() -> None:
     assert "stage2.1.add" in render(nested())
     graph = huge(200).graph
     parts = [Block(f"part{n}", "part") for n in range(10)]
@@ -311,11 +311,11 @@ def test_a_very_long_table_has_every_row() -> None:
     [("name,params", ["name", "params"]), (" Name , MACs,name", ["name", "macs"]), ("+from", ["+from"]),
      ("+from, +buffers", ["+from", "+buffers"]), ("+from,output_bytes", ["+from", "+output_bytes"])],
 )  # fmt: skip
-def test_columns_are_read(text: str, names: list[str]) -> None:
+def test_parsing_of_columns(text: str, names: list[str]) -> None:
     assert parse_columns(text) == names
 
 
-def test_what_is_not_known_is_refused_with_the_nearest_word() -> None:
+def test_unknown_names_are_rejected_with_a_suggestion() -> None:
     with pytest.raises(UsageError, match="there is no column parms") as found:
         parse_columns("name,parms")
     assert "did you mean params?" in str(found.value)
@@ -327,7 +327,7 @@ def test_what_is_not_known_is_refused_with_the_nearest_word() -> None:
         render(alexnet(), depth=0)
 
 
-def test_rich_is_loaded_for_colour_alone() -> None:
+def test_rich_is_loaded_only_for_colour() -> None:
     code = (
         "import sys; from shapecalc.renderers import render; import shapecalc.renderers.text; "
         "print([m for m in ('rich', 'yaml', 'numpy', 'sympy', 'json', 'csv') if m in sys.modules]); "

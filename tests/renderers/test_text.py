@@ -1,4 +1,4 @@
-"""How numbers of bytes are written, and how texts are measured, cut and wrapped."""
+"""Notation of bytes; measuring, cutting and wrapping of text."""
 
 from __future__ import annotations
 

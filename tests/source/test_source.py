@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def plain(value: Value | None) -> Any:
-    """Return a value as Python's own objects."""
+    """Return a value as Python objects."""
     if isinstance(value, ListValue):
         return [plain(item) for item in value.items]
     if isinstance(value, MapValue):
@@ -35,7 +35,7 @@ def plain(value: Value | None) -> Any:
 
 
 def read(text: str | bytes) -> Any:
-    """Return what a good text holds."""
+    """Return the value of a valid text."""
     value, problems = read_text(text, "net.yaml")
     assert problems == []
     assert value is not None
@@ -118,7 +118,7 @@ def _loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         ("Krizhevsky et al. 2012; 227×227", "Krizhevsky et al. 2012; 227×227"),
     ],
 )
-def test_words_mean_what_yaml_1_2_says(text: str, value: object) -> None:
+def test_plain_scalars_follow_yaml_1_2(text: str, value: object) -> None:
     if text == "-":
         text = "'-'"
     found = scalar(text)
@@ -152,19 +152,19 @@ def test_nan_is_a_number() -> None:
         ("0x" + "f" * 5000, "a number of 5,002 digits is too large: the maximum is 40 digits"),
     ],
 )
-def test_words_that_readers_disagree_about_stay_text(text: str, trap: str) -> None:
+def test_ambiguous_scalars_stay_strings(text: str, trap: str) -> None:
     found = scalar(text)
     assert (found.value, found.text, found.trap) == (text, text, trap)
     assert not found.quoted
 
 
 @pytest.mark.parametrize("text", ["'no'", '"010"', "'1:30'"])
-def test_quotes_open_every_trap(text: str) -> None:
+def test_quoted_scalars_are_strings(text: str) -> None:
     found = scalar(text)
     assert (found.value, found.trap, found.quoted) == (text[1:-1], "", True)
 
 
-def test_block_texts_are_quoted() -> None:
+def test_block_scalars_are_strings() -> None:
     found = scalar("|\n  010\n")
     assert (found.value, found.quoted) == ("010\n", True)
 
@@ -189,7 +189,7 @@ def test_values() -> None:
     }
 
 
-def test_mappings_are_asked_by_key() -> None:
+def test_mappings_are_read_by_key() -> None:
     value, _ = read_text(SPEC, "net.yaml")
     assert isinstance(value, MapValue)
     assert value.keys() == ["name", "input", "layers"]
@@ -233,17 +233,17 @@ def test_marks() -> None:
         ("'a\n  b': 1\n", None),
     ],
 )
-def test_places_are_counted_in_characters(text: str, place: tuple[int, int, int] | None) -> None:
+def test_columns_are_counted_in_characters(text: str, place: tuple[int, int, int] | None) -> None:
     value, problems = read_text(text, "net.yaml")
     if place is None:
-        assert problems  # a key stands on one line
+        assert problems  # a key is on one line
         return
     assert isinstance(value, MapValue)
     mark = value.pairs[0][0].mark
     assert (mark.line, mark.column, mark.length) == place
 
 
-def test_a_text_of_several_lines_is_marked_on_its_first() -> None:
+def test_a_multi_line_string_is_marked_on_its_first_line() -> None:
     mark = scalar("some words\n  and more").mark
     assert (mark.line, mark.column, mark.length) == (1, 4, 10)
 
@@ -261,7 +261,7 @@ def test_a_text_of_several_lines_is_marked_on_its_first() -> None:
         SPEC + "...\n# end\n",
     ],
 )
-def test_encodings_and_line_ends_are_all_the_same(text: str | bytes) -> None:
+def test_encodings_and_line_ends_make_no_difference(text: str | bytes) -> None:
     assert read(text) == read(SPEC)
 
 
@@ -276,7 +276,7 @@ def test_an_alias_is_the_value_that_its_anchor_names() -> None:
     assert plain(value.get("c")) == 2
 
 
-def test_merge_keys_bring_in_what_is_not_written_out() -> None:
+def test_merge_keys_add_missing_keys() -> None:
     text = "a: &a {x: 1, y: 2}\nb: &b {x: 5, z: 6}\nc: {<<: *a, y: 3}\nd: {w: 0, <<: [*a, *b]}\ne: {'<<': 1}\n"
     found = read(text)
     assert found["c"] == {"x": 1, "y": 3}
@@ -284,7 +284,7 @@ def test_merge_keys_bring_in_what_is_not_written_out() -> None:
     assert found["e"] == {"<<": 1}
 
 
-def test_what_a_merge_key_brings_in_must_be_a_mapping() -> None:
+def test_a_merge_key_needs_a_mapping() -> None:
     assert (
         errors("{<<: 3}")
         == """\
@@ -331,17 +331,17 @@ def bomb(levels: int) -> str:
     return "\n".join(lines)
 
 
-def test_aliases_may_say_much_in_few_words() -> None:
+def test_aliases_may_expand_to_many_values() -> None:
     assert read_text(bomb(5), "net.yaml")[1] == []
 
 
-def test_an_alias_bomb_is_refused() -> None:
+def test_an_alias_bomb_is_rejected() -> None:
     assert headlines(bomb(30)) == [
         "net.yaml:7:10: the specification has more than 2,000,000 values once their aliases are written out"
     ]
 
 
-def test_a_merge_bomb_is_refused() -> None:
+def test_a_merge_bomb_is_rejected() -> None:
     lines = ["a0: &a0 {" + ", ".join(f"k{i}: 0" for i in range(100)) + "}"]
     lines += [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 10)}]}}" for i in range(1, 10)]
     assert "more than 2,000,000 values" in errors("\n".join(lines))
@@ -512,7 +512,7 @@ def test_error_texts(text: str) -> None:
         (b"%PDF-1.4\n", "net.yaml:1:"),
     ],
 )
-def test_what_is_no_text_is_refused(data: str | bytes, message: str) -> None:
+def test_binary_files_are_rejected(data: str | bytes, message: str) -> None:
     assert len(headlines(data)) == 1
     assert headlines(data)[0].startswith(message)
 
@@ -529,13 +529,13 @@ def test_every_problem_is_listed_in_order() -> None:
     ]
 
 
-def test_what_follows_a_refused_key_is_left_out() -> None:
+def test_the_value_of_an_invalid_key_is_skipped() -> None:
     value, problems = read_text("a: 1\na: 2\n[b]: {c: 3}\nd: 4\n", "net.yaml")
     assert len(problems) == 2
     assert plain(value) == {"a": 1, "d": 4}
 
 
-def test_a_syntax_error_comes_after_what_was_found_before_it() -> None:
+def test_a_syntax_error_follows_earlier_problems() -> None:
     value, problems = read_text("a: 1\na: 2\nb: [\n", "net.yaml")
     assert value is None
     assert len(problems) == 2
@@ -574,22 +574,22 @@ def test_nesting_up_to_the_limit_is_read() -> None:
     ],
     ids=["closed", "open", "mappings", "block lists", "keys", "block mappings"],
 )
-def test_ten_thousand_levels_are_refused(text: str) -> None:
+def test_ten_thousand_levels_are_rejected(text: str) -> None:
     assert [line.split(": ", 1)[1] for line in headlines(text)] == ["lists and mappings are nested more than 100 deep"]
 
 
 @pytest.mark.parametrize("depth", [101, 2_000])
 @pytest.mark.parametrize("before", ["", "input: 8\nlayers:\n  - "])
 @pytest.mark.parametrize("closing", ["", "]"])
-def test_brackets_nested_too_deep_are_called_that(depth: int, before: str, closing: str) -> None:
+def test_too_deep_nesting_has_its_own_error(depth: int, before: str, closing: str) -> None:
     assert [line.split(": ", 1)[1] for line in headlines(before + "[" * depth + closing * depth)] == [
         "lists and mappings are nested more than 100 deep"
     ]
 
 
 @pytest.mark.parametrize("limit", [150, 500])
-def test_a_limit_of_yamls_own_changes_nothing(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader that reads ahead and has a limit of nesting: it stops, in words of its own, before it hands on events."""
+def test_pyyamls_own_limit_makes_no_difference(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that reads ahead with its own limit of nesting: it stops, with its own error, before it passes on events."""
 
     def events_of(module: Any, text: str) -> Iterator[Any]:
         at = text.find("[" * limit)
@@ -610,12 +610,12 @@ def test_a_limit_of_yamls_own_changes_nothing(limit: int, monkeypatch: pytest.Mo
     assert [line.split(": ", 1)[1] for line in headlines("[" * 100)] == ["a `,` or a `]` is missing here"]
 
 
-def test_a_long_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_text_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "MAX_BYTES", 2 * 2**20)
     assert errors("a: 1\n" * 2**20) == "net.yaml: the text is 5.0 MiB long\n   a specification is at most 2 MiB"
 
 
-def test_many_values_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_values_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assembly, "MAX_VALUES", 1000)
     assert headlines("- a\n" * 1000) == ["net.yaml:1000:3: the specification has more than 1,000 values"]
     assert read_text("- a\n" * 999, "net.yaml")[1] == []
@@ -627,7 +627,7 @@ def test_many_layers_are_read() -> None:
     assert len(read(layers)["layers"]) == 2000
 
 
-def test_reading_leaves_the_collector_as_it_was() -> None:
+def test_reading_restores_the_garbage_collector() -> None:
     for text in ("a: 1", "a: [", "a: 1\na: 2"):
         read_text(text, "net.yaml")
         assert gc.isenabled()
@@ -703,7 +703,7 @@ def test_json_is_read_as_json(value: object) -> None:
 
 
 @given(_JSON)
-def test_objects_are_read_as_they_are(value: object) -> None:
+def test_python_objects_are_read(value: object) -> None:
     found, problems = read_object(value)
     assert problems == []
     assert plain(found) == value
@@ -734,7 +734,7 @@ def test_objects_are_marked_by_their_path() -> None:
     assert size.mark.excerpt() == []
 
 
-def test_tuples_are_lists_and_texts_are_quoted() -> None:
+def test_tuples_are_lists_and_strings_are_quoted() -> None:
     value, _ = read_object({"a": (1, "no")})
     assert plain(value) == {"a": [1, "no"]}
     assert isinstance(value, MapValue)
@@ -745,7 +745,7 @@ def test_tuples_are_lists_and_texts_are_quoted() -> None:
     assert (word.quoted, word.trap) == (True, "")
 
 
-def test_numbers_of_numpy_are_numbers() -> None:
+def test_numpy_numbers_are_numbers() -> None:
     numpy = pytest.importorskip("numpy")
     value, problems = read_object({"a": numpy.int64(3), "b": numpy.float32(0.5), "c": numpy.bool_(True)})
     assert problems == []
@@ -760,18 +760,18 @@ def test_numbers_of_numpy_are_numbers() -> None:
             {"a": {1, 2}},
             """\
 <dict>: a: a value of type `set` is not allowed in a specification
-   give a dict, a list, a text, a number, a bool or None""",
+   give a dict, a list, a string, a number, a bool or None""",
         ),
-        ({"a": {3: 4}}, "<dict>: a: a key is a text, not a value of type `int`\n   write the key as a text"),
-        ({(1, 2): 4}, "<dict>: a key is a text, not a value of type `tuple`\n   write the key as a text"),
+        ({"a": {3: 4}}, "<dict>: a: a key is a string, not a value of type `int`\n   write the key as a string"),
+        ({(1, 2): 4}, "<dict>: a key is a string, not a value of type `tuple`\n   write the key as a string"),
         (["\x1b[31m"], "<dict>: [0]: the text contains the control character U+001B\n   remove it"),
     ],
 )
-def test_objects_that_no_specification_holds(value: object, message: str) -> None:
+def test_unsupported_python_objects(value: object, message: str) -> None:
     assert object_errors(value) == message
 
 
-def test_objects_that_contain_themselves_are_refused() -> None:
+def test_self_containing_objects_are_rejected() -> None:
     layers: list[object] = ["relu"]
     layers.append({"add": layers})
     assert object_errors({"layers": layers}) == (
@@ -779,21 +779,21 @@ def test_objects_that_contain_themselves_are_refused() -> None:
     )
 
 
-def test_objects_may_stand_in_two_places() -> None:
+def test_one_object_may_be_used_twice() -> None:
     same = [1, 2]
     value, problems = read_object({"a": same, "b": same})
     assert problems == []
     assert plain(value) == {"a": [1, 2], "b": [1, 2]}
 
 
-def test_deep_objects_are_refused() -> None:
+def test_deep_objects_are_rejected() -> None:
     value: list[object] = []
     for _ in range(10_000):
         value = [value]
     assert "lists and mappings are nested more than 100 deep" in object_errors(value)
 
 
-def test_objects_that_share_much_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_objects_with_exponential_sharing_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assembly, "MAX_VALUES", 10_000)
     value: list[object] = [1]
     for _ in range(9):
@@ -801,14 +801,14 @@ def test_objects_that_share_much_are_refused(monkeypatch: pytest.MonkeyPatch) ->
     assert "more than 10,000 values" in object_errors(value)
 
 
-def test_long_numbers_stay_text() -> None:
+def test_long_numbers_stay_strings() -> None:
     value, problems = read_object(10**5000)
     assert problems == []
     assert isinstance(value, Scalar)
     assert value.trap == "a number of 5,001 digits is too large: the maximum is 40 digits"
 
 
-def test_yaml_is_loaded_when_it_is_used() -> None:
+def test_yaml_is_imported_on_first_use() -> None:
     code = """
 import sys
 from shapecalc.source import read_object, read_text
@@ -834,11 +834,11 @@ assert "yaml" in sys.modules
         ("- a\n  b\n- c: 1\n", ["a b", {"c": 1}]),
     ],
 )
-def test_words_with_keys_below_them_need_no_colon(text: str, held: Any) -> None:
+def test_kinds_with_keys_below_need_no_colon(text: str, held: Any) -> None:
     assert read(text) == held
 
 
-def test_marks_are_those_of_the_text_as_it_is() -> None:
+def test_marks_refer_to_the_original_text() -> None:
     value, problems = read_text("- relu\n  name: act\n- tanh\n  name: b\n", "net.yaml")
     assert problems == []
     assert isinstance(value, ListValue)
@@ -849,5 +849,5 @@ def test_marks_are_those_of_the_text_as_it_is() -> None:
 @pytest.mark.parametrize(
     "text", ["- relu\n   name: act\n", "- relu\n name: act\n", "- re lu\n  name: act\n", "- relu\n  name: [a\n"]
 )
-def test_other_slips_stay_errors(text: str) -> None:
+def test_other_missing_colons_stay_errors(text: str) -> None:
     assert errors(text)

@@ -1,4 +1,4 @@
-"""The bundled specifications: each is what it expectations, and what the tables of papers and courses say.
+"""The bundled specifications: each meets its expectations, and agrees with tables of papers and courses.
 
 The figures are not ours: `data/paper_tables.json` names their sources.
 """
@@ -33,7 +33,7 @@ _reports: dict[str, Report] = {}
 
 
 def infer(name: str) -> Report:
-    """Return the report of a bundled network, worked out once."""
+    """Return the report of a bundled network, computed once."""
     if name not in _reports:
         _reports[name] = shapecalc.load(name).infer()
     return _reports[name]
@@ -52,7 +52,7 @@ def test_a_specification_meets_its_expectations(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", some(NAMES, 10))
-def test_a_specification_says_what_it_is(name: str) -> None:
+def test_a_specification_has_name_source_and_task(name: str) -> None:
     network = shapecalc.load(name)
     document = network.origin.specification.document
     assert document is not None
@@ -63,7 +63,7 @@ def test_a_specification_says_what_it_is(name: str) -> None:
     assert missing == []
 
 
-def test_bare_names_are_of_one_network_each() -> None:
+def test_bundled_names_are_unique() -> None:
     assert sorted(NAMES) == sorted(set(NAMES))
     stems = {os.path.basename(path).removesuffix(".yaml") for path, _ in MEMBERS}
     members_elsewhere = [
@@ -83,11 +83,11 @@ def test_members_found_by_name_are_those_of_the_file(path: str) -> None:
 # ── tables of papers, line by line ────────────────────────────────────────────────────────────────────────────────
 
 _UNLISTED = ("relu", "tanh", "dropout", "softmax", "local_response_norm", "flatten")
-"""What tables leave out: it changes no size and learns nothing."""
+"""Kinds that tables omit: they change no size and have no parameters."""
 
 
 def lines(report: Report, but: Iterable[str] = _UNLISTED) -> list[Any]:
-    """Return the lines of a report with its blocks closed, without those that tables leave out."""
+    """Return the lines of a report with its blocks collapsed, without those that tables omit."""
     return [line for line in report.lines(depth=1) if line.kind not in but]
 
 
@@ -139,7 +139,7 @@ def test_lenet5_is_the_usual_table(name: str) -> None:
     _check_lenet(infer(name), TABLES["lenet5_classic"])
 
 
-def test_lenet5_fc_can_become_andrew_ngs() -> None:
+def test_lenet5_fc_with_andrew_ngs_settings() -> None:
     network = shapecalc.load("lenet5_fc", input="32x32x3", vars={"filters1": 8})
     table = TABLES["lenet5_ng"]
     first, *rows = table["rows"]

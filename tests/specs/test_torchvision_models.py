@@ -39,11 +39,11 @@ RECORDS: dict[str, tuple[str, dict[str, Any]]] = {
     "vit_b_16": ("vit_b_16", {}),
     "wide_resnet50_2": ("wide_resnet50_2", {}),
 }
-"""Each record, and the bundled network and variables that it is of."""
+"""Each record, and its bundled network and variables."""
 
 
 @pytest.mark.parametrize("record", some(RECORDS, 10))
-def test_it_is_torchvisions_layer_by_layer(record: str) -> None:
+def test_agrees_with_torchvision_layer_by_layer(record: str) -> None:
     name, variables = RECORDS[record]
     assert compare(shapecalc.load(name, vars=variables).infer(), read(record)) == []
 
@@ -63,7 +63,7 @@ def _other_size(model: dict[str, Any]) -> None:
 
 
 def _other_kernel(model: dict[str, Any]) -> None:
-    _call(model, "layer2.1.conv2")["weight"] = [128, 128, 1, 9]  # as many numbers, and as many MACs
+    _call(model, "layer2.1.conv2")["weight"] = [128, 128, 1, 9]  # the same number of elements, and of MACs
 
 
 def _other_kind(model: dict[str, Any]) -> None:
@@ -88,7 +88,7 @@ def _layer_added(model: dict[str, Any]) -> None:
 
 
 def _shortcut_from_elsewhere(model: dict[str, Any]) -> None:
-    """Take the second block's shortcut from where the first one's came: every size and count stays as it is."""
+    """Connect the second block's shortcut to the input of the first one's: all sizes and counts are unchanged."""
     _call(model, "layer1.1", "add_")["in_ids"][1] = _call(model, "layer1.0.conv1")["in_ids"][0]
 
 
@@ -111,7 +111,7 @@ def _other_buffers(model: dict[str, Any]) -> None:
         _shortcut_from_elsewhere, _other_input, _other_macs, _other_buffers,
     ],
 )  # fmt: skip
-def test_the_comparison_sees_what_differs(change: Callable[[dict[str, Any]], None]) -> None:
+def test_the_comparison_detects_differences(change: Callable[[dict[str, Any]], None]) -> None:
     model = read("resnet18")
     change(model)
     found = compare(shapecalc.load("resnet18").infer(), model)
@@ -119,21 +119,21 @@ def test_the_comparison_sees_what_differs(change: Callable[[dict[str, Any]], Non
     assert len(found) <= 4, "what only follows from a difference is not told as well"
 
 
-def test_the_comparison_sees_branches_joined_in_another_order() -> None:
+def test_the_comparison_detects_another_order_of_branches() -> None:
     model = read("googlenet__aux_logits_False")
     _call(model, "inception3a", "cat")["in_ids"].reverse()
     assert len(compare(shapecalc.load("googlenet").infer(), model)) == 2
 
 
-def test_a_sum_may_be_written_either_way_round() -> None:
+def test_the_order_of_a_sum_does_not_matter() -> None:
     model = read("resnet18")
     _call(model, "layer1.0", "add_")["in_ids"].reverse()
     assert compare(shapecalc.load("resnet18").infer(), model) == []
 
 
-def test_a_record_keeps_what_is_compared() -> None:
+def test_a_record_has_all_compared_fields() -> None:
     call = {"path": "conv1", "cls": "Conv2d", "in_ids": [0], "out_ids": [1], "out_shape": [1, 8, 4, 4], "params": 80}
-    told = {"kind": "module", "hyper": {"bias": True}, "param_shapes": {"weight": [8, 1, 3, 3], "bias": [8]}}
-    full = {"model": "one", "params": 80, "calls": [{**call, **told, "in_shapes": [[1, 1, 6, 6]], "macs": 1152}]}
+    printed = {"kind": "module", "hyper": {"bias": True}, "param_shapes": {"weight": [8, 1, 3, 3], "bias": [8]}}
+    full = {"model": "one", "params": 80, "calls": [{**call, **printed, "in_shapes": [[1, 1, 6, 6]], "macs": 1152}]}
     kept = {**call, "in_shapes": [[1, 1, 6, 6]], "macs": 1152, "weight": [8, 1, 3, 3]}
     assert trimmed(full) == {**full, "calls": [kept]}

@@ -52,7 +52,7 @@ def infer(name: str, **variables: Any) -> Report:
 
 
 @pytest.mark.parametrize("name", some(KNOWN, 12))
-def test_parameters_are_those_of_transformers(name: str) -> None:
+def test_parameters_agree_with_transformers(name: str) -> None:
     assert infer(name).total.params == KNOWN[name]
 
 
@@ -62,7 +62,7 @@ ONE_LENGTH = [name for name in KNOWN if not name.startswith(("t5", "whisper"))]
 
 
 @pytest.mark.parametrize("name", some(ONE_LENGTH, 3))
-def test_length_changes_macs_by_a_square_and_parameters_not_at_all(name: str) -> None:
+def test_length_changes_macs_quadratically_and_no_parameters(name: str) -> None:
     reports = [infer(name, seq=seq) for seq in (10, 20, 30, 40)]
     assert len({report.total.params for report in reports}) == 1
     macs = [report.total.macs for report in reports]
@@ -78,7 +78,7 @@ def test_length_changes_macs_by_a_square_and_parameters_not_at_all(name: str) ->
 
 
 @pytest.mark.parametrize("name", ["t5-small", "whisper-tiny"])
-def test_a_decoder_may_be_shorter_than_what_it_attends_to(name: str) -> None:
+def test_a_decoder_may_be_shorter_than_its_source(name: str) -> None:
     variables = {"target_seq": 7} if name == "t5-small" else {"seq": 7}
     short, whole = infer(name, **variables), infer(name)
     assert short.total.params == whole.total.params
@@ -89,7 +89,7 @@ def test_a_decoder_may_be_shorter_than_what_it_attends_to(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["bert-base-uncased", "gpt2", "clip-vit-base-patch32", "whisper-tiny"])
-def test_a_table_of_positions_bounds_the_length(name: str) -> None:
+def test_learned_positions_limit_the_length(name: str) -> None:
     context = shapecalc.load(name).graph.variables["context"]
     infer(name, seq=context)
     with pytest.raises(shapecalc.ShapeError, match="length of the input"):
@@ -97,7 +97,7 @@ def test_a_table_of_positions_bounds_the_length(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["gpt2", "t5-small", "llama-3-8b"])
-def test_layers_cost_the_same_each(name: str) -> None:
+def test_every_layer_costs_the_same(name: str) -> None:
     reports = [infer(name, layers=layers) for layers in (2, 3, 4)]
     for word in ("params", "macs"):
         two, three, four = (getattr(report.total, word) for report in reports)
@@ -108,8 +108,8 @@ def test_layers_cost_the_same_each(name: str) -> None:
     ("name", "tables", "scored"),
     [("gpt2", 1, 1), ("t5-small", 1, 1), ("whisper-tiny", 1, 1), ("llama-2-7b", 2, 1), ("bert-base-uncased", 1, 0)],
 )
-def test_a_word_more_in_the_vocabulary(name: str, tables: int, scored: int) -> None:
-    """One row in every table that is not shared; the last layer scores the word at every place."""
+def test_one_more_token_in_the_vocabulary(name: str, tables: int, scored: int) -> None:
+    """One row in every table that is not shared; the last layer scores the token at every position."""
     network = shapecalc.load(name)
     variables = network.graph.variables
     before, after = network.infer(), network.infer(vars={"vocab": variables["vocab"] + 1})
@@ -136,7 +136,7 @@ def test_whisper_does_not_train_its_encoders_positions() -> None:
     assert total.trainable == 37_184_640
 
 
-def test_only_the_first_layer_of_each_half_of_t5_keeps_distances() -> None:
+def test_only_the_first_layers_of_t5_have_relative_biases() -> None:
     tables = [row.name for row in infer("t5-small").rows if "relative_attention" in row.sizing.weight_shapes]
     assert len(tables) == 2
     assert [name.split(".")[:2] for name in tables] == [["encoder", "0"], ["decoder", "0"]]
@@ -149,7 +149,7 @@ def test_the_decoder_of_t5_attends_to_the_encoder() -> None:
     assert {row.from_[1] for row in crossing} == {"encoded"}
 
 
-def test_grouped_queries_make_keys_and_values_fewer() -> None:
+def test_grouped_queries_have_fewer_keys_and_values() -> None:
     grouped = infer("llama-3-8b")
     whole = infer("llama-3-8b", kv_heads=32)
     assert whole.total.params - grouped.total.params == 32 * 2 * 4096 * (32 - 8) * 128
@@ -169,7 +169,7 @@ def test_seq2seq_is_the_papers_384_million() -> None:
 
 
 def cache(report: Report) -> int:
-    """Return how many elements a decoder keeps for each token."""
+    """Return how many elements a decoder caches for each token."""
     rows = [row for row in report.rows if row.kind == "multi_head_attention"]
     return sum(row.node.layer.kv_cache(*row.sizing.inputs) for row in rows)
 
@@ -183,7 +183,7 @@ def documented(heading: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("cells", documented("The key/value cache"), ids=lambda cells: cells[0])
-def test_the_documented_cache_is_the_reports(cells: list[str]) -> None:
+def test_the_documented_cache_agrees_with_reports(cells: list[str]) -> None:
     name, layers, kv_heads, head_dim, numbers, kib, whole = cells
     mib, length = (int(found.replace(",", "")) for found in re.findall(r"[\d,]+", whole))
     kept = cache(infer(name))
@@ -194,7 +194,7 @@ def test_the_documented_cache_is_the_reports(cells: list[str]) -> None:
 
 
 @pytest.mark.parametrize("cells", documented("The cost of one more token"), ids=lambda cells: cells[0])
-def test_the_documented_cost_of_a_token_is_the_reports(cells: list[str]) -> None:
+def test_the_documented_cost_of_a_token_agrees_with_reports(cells: list[str]) -> None:
     name, (alone, each) = cells[0], (int(cell.replace(",", "")) for cell in cells[1:])
     one, two = (infer(name, seq=seq).total.macs for seq in (1, 2))
     assert one == alone
@@ -270,7 +270,7 @@ def inputs_of(name: str, torch: Any) -> dict[str, Any]:
 @pytest.mark.elsewhere
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", KNOWN)
-def test_transformers_itself_gives_these_figures(name: str) -> None:
+def test_figures_agree_with_the_installed_transformers(name: str) -> None:
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
     from torch.utils.flop_counter import FlopCounterMode

@@ -1,6 +1,7 @@
 """Vision transformers, segmentation, detection, video, audio and the rest of the zoo: totals known elsewhere, and laws.
 
-(That every member is what it expectations, and ViT and FCN what torchvision runs layer by layer, is in `test_specs`.)
+(That every member meets its expectations is tested in `test_specs`, ViT and FCN layer by layer in
+`test_torchvision_models`.)
 """
 
 from __future__ import annotations
@@ -70,9 +71,9 @@ def test_a_larger_image_is_a_longer_sequence_with_more_positions(
 
 
 @pytest.mark.parametrize("name", ["swin_t", "swin_v2_t"])
-def test_windows_cost_what_the_area_costs(name: str) -> None:
-    """Attention inside windows: four times the area, four times the MACs (but the network that gives v2's biases)."""
-    side, once = 224, 768 * 1000  # the last layer sees the mean of the map
+def test_macs_of_windows_grow_with_the_area(name: str) -> None:
+    """Attention inside windows: four times the area, four times the MACs (except for the network that computes v2's biases)."""
+    side, once = 224, 768 * 1000  # the input of the last layer is the mean of the map
     if name == "swin_v2_t":
         side = 256
         once += sum(15 * 15 * 512 * (2 + heads) * depth for heads, depth in ((3, 2), (6, 2), (12, 6), (24, 2)))
@@ -81,7 +82,7 @@ def test_windows_cost_what_the_area_costs(name: str) -> None:
     assert large.macs - once == 4 * (small.macs - once)
 
 
-def test_swin_pads_what_its_windows_do_not_cover() -> None:
+def test_swin_pads_to_whole_windows() -> None:
     report = infer("swin_t", input="250x250x3")
     assert report["stage1.0.attn.window_partition1"].output_shapes == [(81, 49, 96)]  # 62×62 in 9×9 windows
     assert report["stage1.0.attn.window_reverse1"].output_shapes == [(62, 62, 96)]
@@ -110,12 +111,12 @@ def test_unet_is_figure_1() -> None:
 
 
 @pytest.mark.parametrize("side", [188, 252, 572, 700])
-def test_unet_takes_184_off_any_side_that_fits(side: int) -> None:
+def test_unet_outputs_184_less_than_any_legal_size(side: int) -> None:
     """Valid convolutions: the sizes that stay even on the way down are 16·k + 12."""
     assert infer("unet", input=(1, side, side)).outputs == {"score": (2, side - 184, side - 184)}
 
 
-def test_unet_refuses_a_side_that_cannot_be_halved() -> None:
+def test_unet_rejects_an_odd_side() -> None:
     with pytest.raises(shapecalc.ShapeError, match="differ along height"):
         infer("unet", input="1x500x500")
 
@@ -137,7 +138,7 @@ def test_padding_changes_no_parameter_of_unet() -> None:
     ],
 )
 def test_the_auxiliary_head_is_switched_on_by_a_variable(name: str, params: int, buffers: int, macs: int) -> None:
-    """torchvision 0.28 with aux_loss=True, run; the parameters are those that its documentation gives."""
+    """torchvision 0.28 with aux_loss=True, run; the parameters are those of its documentation."""
     report = infer(name, vars={"aux": True})
     assert (report.total.params, report.total.buffers, report.total.macs) == (params, buffers, macs)
     assert report.outputs == {"out": (21, 520, 520), "aux_out": (21, 520, 520)}
@@ -171,19 +172,19 @@ def test_ssd_on_pascal_voc_is_the_papers() -> None:
     assert infer("ssd300_vgg16", vars={"classes": 21}).total.params == 26_285_486
 
 
-def test_yolov3_is_its_file_of_weights() -> None:
+def test_yolov3_agrees_with_its_weight_file() -> None:
     """yolov3.weights: 248,007,048 bytes, of which 20 are a header; all others are floats of four bytes."""
     total = infer("yolov3").total
     assert (248_007_048 - 20) // 4 == total.params + total.buffers == 62_001_757
 
 
 @pytest.mark.parametrize(("side", "billions"), [(320, 38.97), (416, 65.86), (608, 140.69)])
-def test_yolov3_costs_what_its_page_says(side: int, billions: float) -> None:
+def test_yolov3_agrees_with_its_published_cost(side: int, billions: float) -> None:
     """pjreddie.com/darknet/yolo: operations, two for each multiply-accumulate."""
     assert round(2 * infer("yolov3", input=(3, side, side)).total.macs / 10**9, 2) == billions
 
 
-def test_yolov3_answers_at_three_sizes() -> None:
+def test_yolov3_outputs_three_scales() -> None:
     assert infer("yolov3", vars={"classes": 20}).outputs == {
         "large": (75, 13, 13), "medium": (75, 26, 26), "small": (75, 52, 52),
     }  # fmt: skip
@@ -207,19 +208,19 @@ def test_factored_windows_have_about_as_many_parameters() -> None:
     assert one == two == 110_592
 
 
-def test_mixed_convolutions_keep_their_frames() -> None:
+def test_mixed_convolutions_keep_the_number_of_frames() -> None:
     assert infer("mc3_18")["layer4.1.relu2"].output_shapes == [(512, 16, 7, 7)]
     assert infer("r3d_18")["layer4.1.relu2"].output_shapes == [(512, 2, 7, 7)]
 
 
 @pytest.mark.parametrize("samples", [1, 100, 5117])
-def test_wavenet_answers_for_every_sample(samples: int) -> None:
+def test_wavenet_outputs_every_sample(samples: int) -> None:
     report = infer("wavenet", vars={"samples": samples})
     assert report.outputs == {"score": (256, samples)}
     assert report.total.macs * 16_000 == infer("wavenet").total.macs * samples
 
 
-def test_wavenet_looks_twice_as_far_back_in_each_layer() -> None:
+def test_the_dilation_of_wavenet_doubles_in_each_layer() -> None:
     rows = {row.name: row for row in infer("wavenet").rows}
     dilations = [rows[f"layer.{i}.filter"].arguments.get("dilation", (1,))[0] for i in range(50)]
     assert dilations == [2**i for i in range(10)] * 5
@@ -227,7 +228,7 @@ def test_wavenet_looks_twice_as_far_back_in_each_layer() -> None:
 
 
 @pytest.mark.parametrize(("name", "millions"), [("ds_cnn_s", 5.4), ("ds_cnn_m", 19.8), ("ds_cnn_l", 56.9)])
-def test_ds_cnn_costs_what_hello_edge_says(name: str, millions: float) -> None:
+def test_ds_cnn_agrees_with_hello_edge(name: str, millions: float) -> None:
     """Zhang et al. 2017 (recalled): operations, two for each multiply-accumulate and some for what is not counted here."""
     ours = 2 * infer(name).total.macs / 10**6
     assert 0.97 * millions < ours < millions
@@ -242,7 +243,7 @@ def test_ds_cnn_is_mlperf_tinys_under_keras_convention() -> None:
 # ── the rest ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_siamese_networks_towers_are_counted_once_and_cost_twice() -> None:
+def test_siamese_towers_share_parameters_and_double_macs() -> None:
     report = infer("siamese")
     left, right = ([row for row in report.rows if row.name.startswith(f"{side}_tower.")] for side in ("left", "right"))
     assert [row.macs for row in left] == [row.macs for row in right]
@@ -252,13 +253,13 @@ def test_a_siamese_networks_towers_are_counted_once_and_cost_twice() -> None:
 
 
 @pytest.mark.parametrize("side", [28, 32, 64])
-def test_an_autoencoder_draws_what_it_is_shown(side: int) -> None:
+def test_an_autoencoder_outputs_the_size_of_its_input(side: int) -> None:
     report = infer("autoencoder", input=(1, side, side))
     assert list(report.outputs.values()) == [(1, side, side)]
     assert report["code"].activations == 64 * (side // 4 - 6) ** 2
 
 
-def test_dcgan_draws_what_its_discriminator_looks_at() -> None:
+def test_dcgan_outputs_the_input_size_of_its_discriminator() -> None:
     """pytorch/examples' dcgan: 3,576,704 and 2,765,568 parameters."""
     generator, discriminator = infer("dcgan_generator"), infer("dcgan_discriminator")
     assert list(generator.outputs.values()) == list(discriminator.inputs.values())
@@ -273,7 +274,7 @@ WHOLE = {
     "ShiftedWindowAttentionV2",
     "RelativePositionalMultiHeadAttention",
 }
-"""torchvision's attention is one layer here, though modules within it hold its parameters."""
+"""torchvision's attention is one layer here, though modules within it have its parameters."""
 
 MODELS: dict[str, Callable[[Any], Any]] = {
     **{
@@ -291,7 +292,7 @@ MODELS: dict[str, Callable[[Any], Any]] = {
 
 
 def _modules(model: Any) -> list[Any]:
-    """Return the modules that hold parameters themselves, attention whole."""
+    """Return the modules with their own parameters, attention as a whole."""
     if type(model).__name__ in WHOLE or (not list(model.children()) and list(model.parameters())):
         return [model]
     return [found for child in model.children() for found in _modules(child)]
@@ -301,7 +302,7 @@ def _modules(model: Any) -> list[Any]:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", MODELS)
 def test_torchvisions_layers_have_these_parameters_and_sizes(name: str) -> None:
-    """Every layer that learns, as often as there are such: its parameters, and how many numbers it gives."""
+    """Every layer with parameters, and their number: the parameters, and the elements of the output."""
     torch = pytest.importorskip("torch")
     models = pytest.importorskip("torchvision.models")
     theirs: Counter[tuple[int, int]] = Counter()

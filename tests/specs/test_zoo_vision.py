@@ -1,6 +1,6 @@
 """The convolutional families of the zoo against torchvision's documentation, Keras and the papers.
 
-That their expectations hold, and their layers are torchvision's one by one, is in `test_specs.py`.
+Their expectations are tested in `test_specs.py`, their layers against torchvision in `test_torchvision_models.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FAMILIES = (
 )  # fmt: skip
 MEMBERS = [member for path, member in bundled_members() if os.path.basename(path).removesuffix(".yaml") in FAMILIES]
 
-# torchvision's documentation: parameters, and what it calls GFLOPS (thousand million MACs) to three places.
+# torchvision's documentation: parameters, and its GFLOPS (10⁹ MACs) to three decimal places.
 DOCUMENTED = {
     "convnext_base": (88_591_464, 15.355),
     "convnext_large": (197_767_336, 34.361),
@@ -81,7 +81,7 @@ DOCUMENTED = {
 
 
 @pytest.mark.parametrize("member", some(MEMBERS, 12))
-def test_everything_is_expected(member: str) -> None:
+def test_every_specification_has_expectations(member: str) -> None:
     expectations = {expectation.what.partition(".")[0] for expectation in shapecalc.load(member).graph.expectations}
     assert {"params", "buffers", "macs"} < expectations
     assert expectations & {"output", "outputs"}
@@ -120,7 +120,7 @@ def test_mobilenet_v1_at_the_resolutions_of_its_paper(side: int, millions: int) 
     assert round(total.macs / 10**6) == millions
 
 
-def test_first_version_of_resnet_strides_in_the_first_convolution() -> None:
+def test_resnet_v1_strides_in_the_first_convolution() -> None:
     """The same weights, on a smaller map: 3.86 against 4.09 thousand million MACs, as Keras and torchvision differ."""
     first = shapecalc.load("resnet50_v1").infer()
     assert first.total == shapecalc.load("resnet50", vars={"stride_in_1x1": True}).infer().total
@@ -142,7 +142,7 @@ def test_second_classifier_is_switched_off_by_a_variable() -> None:
     assert used.total == shapecalc.load("inception_v3_no_aux").infer().total
 
 
-def test_regnet_widths_follow_its_rule() -> None:
+def test_regnet_widths_follow_the_papers_rule() -> None:
     """Radosavovic et al. 2020, equations 2 to 4: widths on a line, taken to steps, made multiples of the group width."""
     from math import log
 
@@ -167,7 +167,7 @@ def test_regnet_widths_follow_its_rule() -> None:
         assert stages == widths, member
 
 
-def test_the_documents_reconcile_resnet50_part_by_part() -> None:
+def test_the_documented_reconciliation_of_resnet50() -> None:
     """Each line of the table in docs/conventions.md, from the two networks themselves."""
     ours = {line.name: line.total for line in shapecalc.load("resnet50").infer().lines(1) if line.total.params}
     theirs = {line.name: line.total for line in shapecalc.load("resnet50_keras").infer().lines(1) if line.total.params}

@@ -1,4 +1,4 @@
-"""Text to numbers: one reader of whole numbers and of sizes, wherever people write them."""
+"""Parsing of numbers: one reader of whole numbers and of sizes for all options and files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shapecalc.errors import UsageError
 from shapecalc.layers.base.sizes import parse_sizes
 from shapecalc.text.units import parse_bytes, parse_count, read_sizes, read_whole, without_units
 
-# What Python's int, str.isdigit and str.isdecimal each take for a number in their own way.
+# Strings that Python's int, str.isdigit or str.isdecimal accept as numbers.
 NO_NUMBERS = [
     "",
     " ",
@@ -34,7 +34,7 @@ NO_NUMBERS = [
 
 
 @pytest.mark.parametrize("text", NO_NUMBERS)
-def test_what_is_no_whole_number(text):
+def test_invalid_whole_numbers(text):
     assert read_whole(text) is None
     assert text == "0x10" or read_sizes(f"3x{text}x4") is None
 
@@ -49,7 +49,7 @@ def test_sizes(text):
 
 
 @pytest.mark.parametrize("text", ["3xx4", "3x", "x3", "x", "3x4x", "3;4", "3 4", "3*4", "axb", "1,024", "3x024x024"])
-def test_what_is_no_size(text):
+def test_invalid_sizes(text):
     assert read_sizes(text) is None
 
 
@@ -57,7 +57,7 @@ SIZES_REFUSED = [f"3x{text}x4" for text in NO_NUMBERS if len(text) < 50 and text
 
 
 @pytest.mark.parametrize("text", some(SIZES_REFUSED, 6))
-def test_sizes_are_refused_everywhere(text):
+def test_invalid_sizes_are_rejected_in_all_commands(text):
     with pytest.raises(UsageError):
         parse_sizes(text)
     with pytest.raises(UsageError):
@@ -69,7 +69,7 @@ def test_sizes_are_refused_everywhere(text):
 
 
 @pytest.mark.parametrize("axis", ["9" * 30, "9" * 5_000, "0" * 20 + "1" + "0" * 5_000])
-def test_a_size_that_is_too_long_is_not_left_out(axis):
+def test_a_number_that_is_too_long_is_rejected(axis):
     """3×999999999999999999999999999999×4 was 3×4."""
     with pytest.raises(UsageError):
         parse_sizes(f"3x{axis}x4")

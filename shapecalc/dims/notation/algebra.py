@@ -1,8 +1,8 @@
 """Traced numbers as expressions that are as short as in a textbook.
 
-The steps that made a number (`1·(k − 1) + 1`, `p + p`) become sums of products with like terms gathered: `k`, `2·p`.
-Only what holds for all whole numbers is done, so that an expression always has the value of its trace. Products are
-not multiplied out (`d·(k − 1)` stays) and nothing is put in for a symbol.
+The steps that computed a number (`1·(k − 1) + 1`, `p + p`) become sums of products with like terms combined: `k`,
+`2·p`. Only identities of whole numbers are used, so that an expression always has the value of its trace. Products are
+not expanded (`d·(k − 1)` stays) and no symbol is replaced.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _QUOTIENTS = {"//": FLOOR, "ceil": CEIL}
 """The operations of traces that divide and round."""
 
 _MOST_TERMS = 60
-"""Of a sum that is searched for common factors."""
+"""The maximum number of terms of a sum that is searched for common factors."""
 
 
 def _number(value: int) -> Expression:
@@ -44,11 +44,10 @@ def _never(_: Trace) -> bool:
 
 
 class Algebra:
-    """The expressions of one layer: what is equal in them is known to be.
+    """The expressions of one layer, with equal parts identified.
 
-    `is_argument` tells which leaves are arguments of the layer, not sizes; `is_neutral` which of them are not worth
-    a word where they change nothing: a factor or divisor of 1, an addend of 0. Those that were left out are in
-    `left_out`.
+    `is_argument` is which leaves are arguments of the layer, not sizes; `is_neutral` which of them are left out if they
+    have no effect: a factor or divisor of 1, an addend of 0. `left_out` has those that were left out.
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class Algebra:
         return known[1]
 
     def divides(self, left: Any, right: Any) -> None:
-        """Record that one number divides another: their quotient then needs no rounding."""
+        """Record that one number divides another: their quotient is then exact."""
         self._divides.add((_key(self.read(left)), _key(self.read(right))))
         self._read.clear()
 
@@ -84,7 +83,7 @@ class Algebra:
             self._names.setdefault(_key(expression), self._symbol(leaf))
 
     def forget(self) -> None:
-        """Forget expressions, so that they are read again with the symbols named since."""
+        """Clear the cached expressions, so that they are read again with the symbols named since."""
         self._read.clear()
 
     def _named(self, expression: Expression) -> Expression:
@@ -121,7 +120,7 @@ class Algebra:
         return found[::-1]
 
     def total(self, expressions: Iterable[Expression]) -> Expression:
-        """Return a sum with like terms gathered; the plain number stands last."""
+        """Return a sum with like terms combined; the plain number is last."""
         return self._add([(1, expression) for expression in expressions])
 
     def _add(self, addends: Sequence[tuple[int, Expression]]) -> Expression:
@@ -195,11 +194,11 @@ class Algebra:
             return _number(pick(left.value, right.value))
         symbol = left.symbol or right.symbol
         if sort == MIN and 1 in constants and symbol is not None and self._is_argument(symbol):
-            return _number(min(symbol.value, 1))  # whether there is any: fixed once the layer is known
+            return _number(min(symbol.value, 1))  # 0 or 1: fixed once the layer is known
         return self._single(sort, pick(left.value, right.value), (left, right))
 
     def factored(self, expression: Expression, rank: Callable[[Trace], int] = lambda _: 0) -> Expression:
-        """Return a count with the factors that its terms share set apart: k·C_in·C_out + C_out = (k·C_in + 1)·C_out.
+        """Return a count with common factors of its terms factored out: k·C_in·C_out + C_out = (k·C_in + 1)·C_out.
 
         Factors are put in order by the `rank` of their first leaf.
         """
@@ -207,30 +206,30 @@ class Algebra:
         return _of(self._gathered(terms) if len(terms) <= _MOST_TERMS else terms)
 
     def _gathered(self, terms: list[Term]) -> list[Term]:
-        """Return terms with those gathered that a whole other term divides, the smallest first."""
+        """Return terms, with those combined that another whole term divides, the smallest first."""
         for smallest in sorted(terms, key=lambda term: len(term.factors)):
             if not smallest.factors:
                 continue
             inside: list[Term] = []
             outside: list[Term] = []
-            place = -1
+            index = -1
             for term in terms:
                 rest = _without(list(term.factors), _of([Term(1, smallest.factors)]))
                 if rest is None:
                     outside.append(term)
                 else:
-                    place = len(outside) if place < 0 else place
+                    index = len(outside) if index < 0 else index
                     inside.append(Term(term.coefficient, tuple(rest)))
             if len(inside) > 1:
                 common = math.gcd(*[term.coefficient for term in inside])
                 parts = self._gathered([Term(term.coefficient // common, term.factors) for term in inside])
                 sum_ = self._add([(1, _of(parts))])
                 whole = Term(common, (self._atom(SUM, sum_.value, (sum_,)), *smallest.factors))
-                return self._gathered([*outside[:place], whole, *outside[place:]])
+                return self._gathered([*outside[:index], whole, *outside[index:]])
         return terms
 
     def _is_left_out(self, expression: Expression, value: int) -> bool:
-        """Return whether it is a neutral symbol of that value, and then record it."""
+        """Return whether an expression is a neutral symbol of that value, and if so record it."""
         leaf = expression.symbol
         if leaf is None or leaf.value != value or not self._is_neutral(leaf):
             return False
@@ -265,7 +264,7 @@ def _key(expression: Expression) -> Any:
 
 
 def _without(factors: list[Atom], divisor: Expression) -> list[Atom] | None:
-    """Return the factors without those of a divisor; None where they are not all among them."""
+    """Return the factors without those of a divisor; None if some of them are missing."""
     if len(divisor.terms) != 1 or divisor.terms[0].coefficient != 1:
         return None
     rest = list(factors)

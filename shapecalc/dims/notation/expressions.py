@@ -24,8 +24,8 @@ class Atom(NamedTuple):
     """A factor of a product: a symbol, or an indivisible expression.
 
     `sort` is SYMBOL (`leaf` is the traced number), SUM (`parts` is the sum, as a factor), FLOOR, CEIL or EXACT
-    (numerator and denominator), MAX or MIN (what is compared), PART (⌊parts·factor⌋). Equal atoms of an `Algebra`
-    have one `serial`.
+    (numerator and denominator), MAX or MIN (the operands), PART (⌊parts·factor⌋). Equal atoms of an `Algebra` have the
+    same `serial`.
     """
 
     serial: int
@@ -49,14 +49,14 @@ class Term(NamedTuple):
 
 
 class Expression(NamedTuple):
-    """A sum of products, in the order in which they are written; none at all is 0."""
+    """A sum of products, in the order in which they are written; an empty one is 0."""
 
     terms: tuple[Term, ...]
     value: int
 
     @property
     def constant(self) -> int | None:
-        """The number, where it is one alone."""
+        """The number, if it is only a number."""
         if not self.terms:
             return 0
         first = self.terms[0]
@@ -64,19 +64,19 @@ class Expression(NamedTuple):
 
     @property
     def symbol(self) -> Trace | None:
-        """The leaf, where it is one alone."""
+        """The leaf, if it is only a leaf."""
         if len(self.terms) != 1 or self.terms[0].coefficient != 1 or len(self.terms[0].factors) != 1:
             return None
         return self.terms[0].factors[0].leaf
 
     @property
     def is_rounded(self) -> bool:
-        """Whether there is more in it than sums and products."""
+        """Whether it contains more than sums and products."""
         return any(_is_rounded(atom) for term in self.terms for atom in term.factors)
 
     @property
     def has_brackets(self) -> bool:
-        """Whether ⌊ ⌋ or ⌈ ⌉ are in it: a division with a remainder."""
+        """Whether it contains ⌊ ⌋ or ⌈ ⌉: a division with a remainder."""
         atoms = [atom for term in self.terms for atom in term.factors]
         return any(atom.sort in (FLOOR, CEIL, PART) or any(p.has_brackets for p in atom.parts) for atom in atoms)
 

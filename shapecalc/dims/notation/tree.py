@@ -1,6 +1,6 @@
 """Notation of expressions: with symbols, with numbers, and evaluated step by step.
 
-A `Tree` is what a writer writes, nothing in it is simplified any more: 2·0 stays 2·0.
+A `Tree` is written as it is, without further simplification: 2·0 stays 2·0.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DOTS = "dots"
 _ROUNDING = (FLOOR, CEIL)
 _FUNCTIONS = (FLOOR, CEIL, EXACT, MAX, MIN, PART, ROUNDED)
 _LONG = 9
-"""Terms of a sum that are written out; of a longer one the first and the last are."""
+"""The maximum number of terms of a sum that are written; a longer one is abbreviated to its first and last terms."""
 
 _MOST_STEPS = 4
 
@@ -37,7 +37,7 @@ _MOST_STEPS = 4
 class Tree(NamedTuple):
     """Something to write: NUMBER (`value`), NAME (`name`), a sum, a PRODUCT, a quotient, a function of its `parts`.
 
-    A POWER is of a base and an exponent, its `parts`. In a sum, parts with a sign of -1 are taken away (`signs`).
+    A POWER is of a base and an exponent, its `parts`. In a sum, parts with a sign of -1 are subtracted (`signs`).
     ROUNDED is a `fraction` between the brackets of its `name` (FLOOR, CEIL). DOTS stands for the terms that a long sum
     leaves out.
     """
@@ -80,7 +80,7 @@ def with_names(expression: Expression, name: Callable[[Trace], str]) -> Tree:
 
 
 def chain(expression: Expression) -> tuple[Tree, ...]:
-    """Return the rule, the rule with numbers, its steps and the number: what stands between the equals signs."""
+    """Return the rule, the rule with numbers, its steps and the number: the parts between the equals signs."""
     rule, numbers = with_symbols(expression), with_numbers(expression)
     between = () if numbers.is_atomic else (numbers,)
     return (*(() if rule.sort == NUMBER else (rule,)), *between, *steps(numbers))
@@ -92,7 +92,7 @@ def _sum(expression: Expression, show: Callable[[Trace], Tree]) -> Tree:
         return _number(0)
     if len(terms) == 1:
         return _product(terms[0], show, terms[0].coefficient)
-    # No sum begins with a minus, where it can begin with another term.
+    # No sum begins with a minus, if another term can be first.
     ahead = next((i for i, term in enumerate(terms) if term.coefficient > 0), 0)
     ordered = [terms[ahead], *terms[:ahead], *terms[ahead + 1 :]]
     dropped = len(ordered) > _LONG
@@ -177,7 +177,7 @@ def _is_nested(tree: Tree) -> bool:
 
 
 def _fraction(tree: Tree) -> Tree:
-    """Return a quotient of plain numbers: its value, or where it is rounded the fraction between brackets."""
+    """Return a quotient of plain numbers: its value, or if it is rounded the fraction between brackets."""
     top, bottom = tree.parts[0].value, tree.parts[1].value
     exact = top * bottom if tree.sort == PART else top / bottom
     if exact == tree.value:

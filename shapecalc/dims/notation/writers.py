@@ -81,7 +81,7 @@ class TextWriter:
         return self.enclosed(written) if needs else written
 
     quotient_is_flat = True
-    """Whether a quotient is written in a line, and so needs brackets in a product."""
+    """Whether a quotient is written on one line, and so needs brackets in a product."""
 
     def number(self, value: Any) -> str:
         """Return a number, with separators."""
@@ -100,7 +100,7 @@ class TextWriter:
         return f"({text})"
 
     def bracketed(self, sort: str, text: str) -> str:
-        """Return a text between the brackets that round it."""
+        """Return a text between the brackets of rounding."""
         return f"{_OPEN[sort]}{text}{_CLOSE[sort]}"
 
     def function(self, name: str, parts: list[str]) -> str:
@@ -125,7 +125,7 @@ class TextWriter:
         return text
 
     def chain(self, symbol: str, trees: Iterable[Tree]) -> str:
-        """Return equals: a symbol, or none, and what it is."""
+        """Return equal parts: a symbol, or none, and the trees."""
         start = f"{self.symbol(symbol)} = " if symbol else ""
         return start + " = ".join([self.write(tree) for tree in trees])
 
@@ -148,7 +148,7 @@ class TextWriter:
 class Latex(TextWriter):
     """Trees as LaTeX, for between dollars.
 
-    No backslash stands before punctuation, so that it can stand in Markdown too, whose readers would take it away.
+    There is no backslash before punctuation, which Markdown would remove.
     """
 
     times = r" \cdot "
@@ -159,7 +159,7 @@ class Latex(TextWriter):
     fraction = r"\frac"
 
     def number(self, value: Any) -> str:
-        """Return a number, whose separators are no commas of a list."""
+        """Return a number with separators that are not spaced as commas of a list."""
         return super().number(value).replace(",", "{,}").replace("−", "-")
 
     def power(self, base: str, exponent: int) -> str:
@@ -167,7 +167,7 @@ class Latex(TextWriter):
         return f"{self.enclosed(base) if base.startswith(self.fraction) else base}^{{{exponent}}}"
 
     def symbol(self, name: str) -> str:
-        """Return a symbol, what is below it upright where it is a word."""
+        """Return a symbol; a subscript that is a word is upright."""
         found = _SYMBOL.fullmatch(name)
         if not found:
             return self.words(name)
@@ -177,11 +177,11 @@ class Latex(TextWriter):
         return letter + (f"_{{{_upright(below)}}}" if below else "")
 
     def enclosed(self, text: str) -> str:
-        """Return a text in brackets as high as it is."""
+        """Return a text in brackets of its height."""
         return rf"\left( {text} \right)" if r"\frac" in text else f"({text})"
 
     def bracketed(self, sort: str, text: str) -> str:
-        """Return a text between the brackets that round it."""
+        """Return a text between the brackets of rounding."""
         side = "ceil" if sort == CEIL else "floor"
         return rf"\left\l{side} {text} \right\r{side}"
 

@@ -1,9 +1,8 @@
 """Expressions of the specification language: `planes * 4`, `width // 2`, `64 if i > 0 else 32`.
 
-A small arithmetic with Python's grammar and nothing else of it: the text is parsed to a tree, every part of
-the tree is on a list of what is allowed, and the tree becomes a function that does the arithmetic. No code of the
-text ever runs, and no number or list grows beyond the limits below. Variables may be dimensions of any kind (see
-`dims`): an expression adds and multiplies them without asking what they are.
+A small arithmetic with Python's grammar: the text is parsed to a tree, every part of the tree is checked against a list
+of what is allowed, and the tree becomes a function that does the arithmetic. No code of the text ever runs, and no
+number or list grows beyond the limits below. Variables may be dimensions of any kind (see `dims`).
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ __all__ = [
 ]
 
 MAX_LENGTH = 1_000
-"""How many characters an expression may have."""
+"""The maximum length of an expression."""
 
 
 class SpecExpression:
@@ -53,12 +52,12 @@ class SpecExpression:
         return f"Expression({self.text!r})"
 
     def evaluate(self, variables: Mapping[str, Any]) -> Any:
-        """Return the value of the expression with these variables; raise ExpressionError where it has none."""
+        """Return the value of the expression with these variables; raise ExpressionError if it has none."""
         return self._run(variables)
 
 
 def parse(text: str) -> SpecExpression:
-    """Parse an expression; raise ExpressionError where it is not one, or contains what is not allowed."""
+    """Parse an expression; raise ExpressionError if it is not one, or contains something that is not allowed."""
     found = _parsed(text)
     if isinstance(found, SpecExpression):
         return found

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["ARITHMETIC", "COMPARISONS", "MAX_EXPONENT", "divided"]
 
 MAX_EXPONENT = 64
-"""How large an exponent may be."""
+"""The maximum exponent."""
 
 
 def _simple(work: Callable[[Any, Any], Any]) -> Callable[[Any, Any, Piece], Any]:
@@ -23,14 +23,14 @@ def _simple(work: Callable[[Any, Any], Any]) -> Callable[[Any, Any, Piece], Any]
 
 
 def divided(work: Callable[[Any, Any], Any], a: Any, b: Any, piece: Piece) -> Any:
-    """Return a divided by b, in the way that `work` divides."""
+    """Return a divided by b with the operation `work`."""
     if is_plain(b) and b == 0:
         piece.refuse("{} divides by zero")
     return on_any(work, piece, a, b)
 
 
 def _quotient_of(a: Any, b: Any) -> Any:
-    """Return a / b; an int where two ints divide without rest."""
+    """Return a / b; an int if two ints divide without remainder."""
     return a // b if type(a) is int and type(b) is int and a % b == 0 else a / b
 
 
@@ -46,7 +46,7 @@ def _power(a: Any, b: Any, piece: Piece) -> Any:
     try:
         return a**b
     except OverflowError:
-        return math.inf  # refused as too large
+        return math.inf  # rejected as too large
     except (TypeError, ValueError, AttributeError):
         return piece.refuse(f"{{}} cannot be computed on {type(a).__name__}")
 

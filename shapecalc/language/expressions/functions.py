@@ -42,7 +42,7 @@ class Function(NamedTuple):
     work: Callable[[list[Given], Piece], Any]
     parameters: tuple[str, ...]
     required: int = 1
-    takes_more: bool = False
+    is_variadic: bool = False
 
 
 def _several(arguments: list[Given], piece: Piece) -> list[Any]:
@@ -94,13 +94,13 @@ def _make_divisible(arguments: list[Given], piece: Piece) -> Any:
     given = {argument.name: argument for argument in arguments}
     value = given["v"].plain()
     divisor = given["divisor"].plain() if "divisor" in given else 8
-    least = divisor
+    lowest = divisor
     if "min_value" in given and given["min_value"].value is not None:
-        least = given["min_value"].plain()
+        lowest = given["min_value"].plain()
     if divisor <= 0 or divisor != int(divisor):
         piece.refuse(f"{{}} has the divisor {divisor:,}, not a whole number of at least 1")
     divisor = int(divisor)
-    result = max(least, int(value + divisor / 2) // divisor * divisor)
+    result = max(lowest, int(value + divisor / 2) // divisor * divisor)
     return result + divisor if result < 0.9 * value else result
 
 
@@ -119,8 +119,8 @@ FUNCTIONS: dict[str, Function] = {
     "floor": Function("floor(x)", _floor, ("x",)),
     "len": Function("len(list)", _length, ("list",)),
     "make_divisible": Function("make_divisible(v, divisor, min_value)", _make_divisible, ("v", "divisor", "min_value")),
-    "max": Function("max(a, b) or max(list)", _extreme(dims.maximum), ("a",), takes_more=True),
-    "min": Function("min(a, b) or min(list)", _extreme(dims.minimum), ("a",), takes_more=True),
+    "max": Function("max(a, b) or max(list)", _extreme(dims.maximum), ("a",), is_variadic=True),
+    "min": Function("min(a, b) or min(list)", _extreme(dims.minimum), ("a",), is_variadic=True),
     "round": Function("round(x) or round(x, digits)", _round, ("x", "digits")),
     "sum": Function("sum(list)", _sum, ("list",)),
 }

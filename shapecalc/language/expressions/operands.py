@@ -25,15 +25,15 @@ __all__ = [
 ]
 
 MAX_SIZE = 10**18
-"""The maximum of a number."""
+"""The maximum value of a number."""
 MAX_ITEMS = 10_000
-"""How many items a list may have."""
+"""The maximum length of a list."""
 
 _SHOWN = 40  # characters of an expression that are shown in a message
 
 
 class ExpressionError(Exception):
-    """What is wrong with an expression: where in its text (from 0, None where it is all of it), and the hint."""
+    """A mistake in an expression: its position in the text (from 0; None for the whole text), and the hint."""
 
     def __init__(self, message: str, offset: int | None = None, length: int = 1, hint: str | Hint = "") -> None:
         super().__init__(message)
@@ -61,9 +61,9 @@ def short(text: str) -> str:
 
 
 def described(value: Any, piece: Piece) -> str:
-    """Describe a value: itself where its piece is a name or a calculation, its type where it is literal."""
+    """Describe a value: itself if its piece is a name or a calculation, its type if it is literal."""
     if value is None:
-        return "nothing"
+        return "null"
     written = isinstance(value, (int, float, str)) and piece.text.lower() in (str(value).lower(), repr(value).lower())
     if isinstance(value, bool):
         return "a condition" if written else f"{value}".lower()

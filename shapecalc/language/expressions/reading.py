@@ -25,9 +25,9 @@ from shapecalc.language.expressions.syntax import HINT, OPERATORS_REFUSED, REFUS
 __all__ = ["MAX_NESTING", "MAX_PARTS", "Reader", "Run"]
 
 MAX_PARTS = 200
-"""How many numbers, names and operations an expression may have."""
+"""The maximum number of numbers, names and operations of an expression."""
 MAX_NESTING = 50
-"""How deep they may be nested."""
+"""The maximum depth of their nesting."""
 
 
 Run: TypeAlias = Callable[[Mapping[str, Any]], Any]
@@ -55,7 +55,7 @@ class Reader:
         return Piece(inside, self.start + len(before))
 
     def read(self, node: ast.expr) -> Run:
-        """Return the function that works a part out."""
+        """Return the function that evaluates a part."""
         self.parts += 1
         self.nesting += 1
         if self.parts > MAX_PARTS:
@@ -66,14 +66,14 @@ class Reader:
             raise ExpressionError(message, hint="name some of its parts under `vars:`")
         read = _READERS.get(type(node))
         if read is None:
-            kind, hint = REFUSED.get(type(node), ("something of Python's", HINT))
+            kind, hint = REFUSED.get(type(node), ("Python syntax", HINT))
             self.piece(node).refuse(f"{{}} is {kind}, which an expression cannot contain", hint)
         run = read(self, node)
         self.nesting -= 1
         return run
 
     def operator(self, node: ast.expr, sign: ast.AST, known: Mapping[type[ast.AST], Any]) -> Any:
-        """Return the entry of an operator, or refuse it."""
+        """Return the entry of an operator; raise the error for an unknown one."""
         if type(sign) not in known:
             shown, hint = OPERATORS_REFUSED[type(sign)]
             self.piece(node).refuse(f"{{}} has the unknown operator `{shown}`", hint)
@@ -175,7 +175,7 @@ def _read_item(reader: Reader, node: ast.Subscript) -> Run:
         at = index(variables)
         if type(at) is not int:
             index_piece.refuse(
-                f"{{}} is {described(at, index_piece)}, not the number of an item", "items are counted from 0"
+                f"{{}} is {described(at, index_piece)}, not the index of an item", "items are counted from 0"
             )
         if not -len(items) <= at < len(items):
             message = f"{{}} is no item: the list has {count_noun(len(items), 'item')}"
@@ -190,14 +190,14 @@ def _read_call(reader: Reader, node: ast.Call) -> Run:
     if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS:
         called = reader.piece(node.func)
         hint = did_you_mean(called.text, FUNCTIONS)
-        called.refuse("{} is no function of an expression", hint)
+        called.refuse("{} is not a function of expressions", hint)
     function = FUNCTIONS[node.func.id]
     given = dict(zip(function.parameters, node.args, strict=False))
     given |= {word.arg: word.value for word in node.keywords if word.arg and word.arg not in given}
     extra = node.args[len(function.parameters) :]
     is_named = len(given) + len(extra) == len(node.args) + len(node.keywords) and set(given) <= {*function.parameters}
-    if not is_named or len(given) < function.required or (extra and not function.takes_more):
-        piece.refuse("{} is not how the function is called", f"write {function.usage}")
+    if not is_named or len(given) < function.required or (extra and not function.is_variadic):
+        piece.refuse("{} is not a valid call", f"write {function.usage}")
     argument = given.get("x")
     if node.func.id in ROUNDED_QUOTIENTS and isinstance(argument, ast.BinOp) and isinstance(argument.op, ast.Div):
         return _read_rounded_quotient(reader, argument, ROUNDED_QUOTIENTS[node.func.id])

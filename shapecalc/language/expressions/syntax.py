@@ -14,7 +14,7 @@ __all__ = ["HINT", "OPERATORS_REFUSED", "REFUSED", "one_line", "tree_of"]
 
 
 def one_line(text: str) -> str:
-    """Return a text of as many characters without line breaks and tabs."""
+    """Return a text of the same length without line breaks and tabs."""
     return "".join(" " if c in "\n\r\t\f" else c for c in text)
 
 
@@ -24,7 +24,7 @@ def tree_of(text: str) -> ast.expr:
     start = len(line) - len(line.lstrip(" "))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Python warns of is refused below, or does not matter
+            warnings.simplefilter("ignore")  # whatever Python warns about is rejected below, or does not matter
             tree = ast.parse(line[start:], mode="eval").body
     except SyntaxError as error:
         at = min(start + max((error.offset or 1) - 1, 0), len(line.rstrip()))
@@ -68,7 +68,7 @@ def _refuse_syntax(text: str, at: int) -> NoReturn:
         where, hint = ": a `]` is missing", "close every `[`"
     elif match := re.search(_PYTHONS_OWN, text):
         where, hint = (
-            f": `{match[0]}` is a word of Python's",
+            f": `{match[0]}` is a Python keyword",
             hint or "a variable of that name cannot be part of an expression",
         )
     else:
@@ -79,7 +79,7 @@ def _refuse_syntax(text: str, at: int) -> NoReturn:
 
 HINT = "an expression is arithmetic on numbers and variables, with comparisons, `x if c else y` and a few functions"
 
-# What Python has and an expression has not.
+# Python syntax that expressions do not have.
 REFUSED: dict[type[ast.expr], tuple[str, str]] = {
     ast.Attribute: ("an attribute", "use the variables as they are, without `.`"),
     ast.Lambda: ("a function of its own", HINT),
@@ -87,7 +87,7 @@ REFUSED: dict[type[ast.expr], tuple[str, str]] = {
     ast.SetComp: ("a loop", "write the items in full, or use `repeat:`"),
     ast.DictComp: ("a loop", "write the items in full, or use `repeat:`"),
     ast.GeneratorExp: ("a loop", "write the items in full, or use `repeat:`"),
-    ast.JoinedStr: ("a text with values in it", "texts are only compared"),
+    ast.JoinedStr: ("a formatted string", "texts are only compared"),
     ast.NamedExpr: ("an assignment", "give the part a name under `vars:`"),
     ast.Dict: ("a mapping", HINT),
     ast.Set: ("a set", "write a list: `[a, b]`"),

@@ -43,7 +43,7 @@ MAX_SIZE = 10**12
 REQUIRED: Any = object()
 """The default of an argument that has none."""
 
-# What an argument is to its layer: its role. Arguments of one name have one role in all kinds.
+# Roles: the meaning of an argument to its layer. Arguments with the same name have the same role in all kinds.
 STATED = "a size that is inferred from the input, and checked if given"
 KERNEL = "the size of a window"
 STRIDE = "the step of a window"
@@ -59,7 +59,7 @@ class Argument:
     """One argument of a kind: what it may be, its default, its doc.
 
     `also` are other libraries' names for it; `symbol` is its usual symbol in formulas; `always` shows it in
-    reports even when it has its default; `default_from` names the argument whose value it takes when unset;
+    reports even when it has its default; `default_from` names the argument whose value is its default;
     `role` is its meaning to the layer, for questions about arguments of any kind; `replaces` names the argument
     that has no effect where this one is given.
     """
@@ -94,7 +94,7 @@ class Argument:
         self.name = name
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        # A layer keeps its values in its __dict__, which takes precedence; so this is reached on the class alone.
+        # A layer keeps its values in its __dict__, which takes precedence; so this is reached only on the class.
         return self
 
     @property
@@ -112,7 +112,7 @@ class Argument:
         return self.read(value)
 
     def read(self, value: Any) -> Any:
-        """Return a value that is not the unset one as layers keep it."""
+        """Return a value that is set as layers keep it."""
         raise NotImplementedError
 
     def expand(self, value: Any, rank: int) -> Any:
@@ -133,7 +133,7 @@ def show(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:
-        return "nothing"
+        return "null"
     if isinstance(value, str):
         return f"the text '{value if len(value) <= _SHOWN else value[:_SHOWN] + '…'}'"
     if isinstance(value, int) and abs(value) >= 10**15:
@@ -253,7 +253,7 @@ class Flag(Argument):
 
 
 class Choice(Argument):
-    """One word of a few."""
+    """One of a few words."""
 
     def __init__(self, doc: str, words: Sequence[str], default: Any = REQUIRED, **rest: Any) -> None:
         super().__init__(doc, default, **rest)
@@ -271,7 +271,7 @@ class Choice(Argument):
 
 
 class Text(Argument):
-    """A text."""
+    """A string."""
 
     expected = "a text"
 

@@ -50,7 +50,7 @@ def axis_index(dim: int | str, shape: Shape, name: str = "dim") -> int:
 
 
 def once(name: str, axes: Sequence[int]) -> None:
-    """Refuse axes of which one is named twice. Errors: `LayerError`; `name` is the argument that named them."""
+    """Check that no axis is named twice. Errors: `LayerError`; `name` is the argument that names them."""
     if len(set(axes)) < len(axes):
         raise LayerError(f"{name} names an axis twice", argument=name)
 
@@ -67,9 +67,9 @@ def _hint(rank: int) -> str:
 
 
 class AxisNumber(Integer):
-    """The number of one axis, the batch's being 0; negative from the end; or the word `channels` where that is meant.
+    """The number of one axis, the batch's being 0; negative from the end; or `channels`, where that is allowed.
 
-    Which axis is meant is the structure of a layer, never a dimension: formulas have no unknown axes.
+    An axis is part of the structure of a layer, never a dimension: formulas have no unknown axes.
     """
 
     def __init__(self, doc: str, default: Any = REQUIRED, *, channels: bool = False, **rest: Any) -> None:

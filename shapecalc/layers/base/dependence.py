@@ -5,8 +5,8 @@ Along one axis, position o of a window's output depends on the positions
     o·stride − before, … + dilation, …, o·stride − before + reach − 1
 
 of its input. Run backwards, position o of a transposed window depends on every i whose window, at i·stride − before,
-has a tap on o. Every other layer is described in the same terms: an `AxisDependence` for each axis. Dependences are on
-plain ints alone: they are positions, not formulas.
+has a tap on o. Every other layer is described in the same terms: an `AxisDependence` for each axis. Dependences are
+plain ints: they are positions, not formulas.
 
 Sources: Dumoulin & Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285; Araujo, Norris & Sim,
 Computing receptive fields of convolutional neural networks, Distill 2019; PyTorch's `UpSample.h` for where resizing
@@ -35,11 +35,11 @@ __all__ = [
     "Look",
     "Period",
     "adaptive",
-    "beside",
+    "aligned",
     "everything",
     "everywhere",
+    "folded",
     "fractional",
-    "laid_back",
     "of_window",
     "rearranged",
     "repeated",
@@ -80,9 +80,9 @@ def _period(length: int, at: Callable[[int], range]) -> tuple[range, ...] | Peri
 class AxisDependence(NamedTuple):
     """What positions along an output axis depend on along an axis of the input.
 
-    Position o depends on `seen[o]`; every `period` positions, that moves by `advance` (0: it repeats
-    same). `beyond` is the values beyond the input's edges: zeros, or its own elements (reflect, replicate, circular).
-    `cropped` is how much a circular padding crops at the start and at the end before it wraps around.
+    Position o depends on `seen[o]`; every `period` positions, that moves by `advance` (0: the same again). `beyond`
+    names the values beyond the input's edges: zeros, or its own elements (reflect, replicate, circular). `cropped` is
+    how much a circular padding crops at the start and at the end before it wraps around.
     """
 
     seen: tuple[range, ...] | Period
@@ -95,9 +95,9 @@ class AxisDependence(NamedTuple):
         """After how many positions the pattern repeats."""
         return self.seen.length if isinstance(self.seen, Period) else len(self.seen)
 
-    def at(self, place: int) -> range:
+    def at(self, position: int) -> range:
         """Return the positions that a position depends on, including those beyond the input's edges."""
-        turns, phase = divmod(place, self.period)
+        turns, phase = divmod(position, self.period)
         seen, on = self.seen[phase], turns * self.advance
         return range(seen.start + on, seen.stop + on, seen.step)
 
@@ -105,7 +105,7 @@ class AxisDependence(NamedTuple):
 class Look(NamedTuple):
     """One way in which an output depends on an input: for every axis of the input, a dependence and an output axis.
 
-    The output's axis is -1 where all its positions depend on the same. A layer may depend on an input in several ways:
+    The output's axis is -1 if all its positions depend on the same. A layer may depend on an input in several ways:
     a normalisation depends on the position itself, and by its mean on all positions.
     """
 
@@ -128,17 +128,17 @@ def shifted(by: int, beyond: str = ZEROS, step: int = 1, cropped: tuple[int, int
 
 
 def repeated(times: int) -> AxisDependence:
-    """Return the dependence of positions of which each `times` in a row depend on the same one."""
+    """Return the dependence of positions if each run of `times` positions depends on the same one."""
     return AxisDependence(_period(times, lambda _: range(1)), 1)
 
 
 def everything(index: int, x: Shape) -> Look:
-    """Return that every element of the output may depend on all of an input."""
+    """Return the look of a layer whose every output element may depend on all of an input."""
     return Look(index, tuple([(everywhere(size), -1) for size in x.sizes]))
 
 
-def beside(index: int, x: Shape, output: Shape) -> Look:
-    """Return that every position depends on the same position of an input: axes aligned from the last, 1 broadcast."""
+def aligned(index: int, x: Shape, output: Shape) -> Look:
+    """Return the look of positions on the same position of an input: axes aligned from the last, size 1 broadcast."""
     moved = output.rank - x.rank
     axes = range(x.rank)
     return rearranged(index, x, {i: i + moved for i in axes if x.sizes[i] == output.sizes[i + moved]})
@@ -147,7 +147,7 @@ def beside(index: int, x: Shape, output: Shape) -> Look:
 def rearranged(
     index: int, x: Shape, order: Mapping[int, int], dependences: Mapping[int, AxisDependence] | None = None
 ) -> Look:
-    """Return that axis i of the input is axis `order[i]` of the output, position by position or by `dependences`.
+    """Return the look of a layer whose axis i of the input is axis `order[i]` of the output, equal or by `dependences`.
 
     Every position depends on the whole of an axis that is not in the output.
     """
@@ -161,9 +161,9 @@ def rearranged(
 
 
 def reshaped(index: int, x: Shape, output: Shape) -> Look:
-    """Return the look of a layer that keeps the order of the elements: axes that are the same in both are followed.
+    """Return the look of a layer that keeps the order of the elements: axes that are the same in both are traced.
 
-    An axis is the same in both where its size is equal, and the number of elements within one position of it.
+    An axis is the same in both if its size is equal, and the number of elements within one position of it.
     """
     found = {(size, within): k for k, (size, within) in enumerate(_strides(output)) if size > 1}
     return rearranged(index, x, {i: found[pair] for i, pair in enumerate(_strides(x)) if pair in found})
@@ -196,28 +196,28 @@ def of_window(axis: WindowAxis, beyond: str = ZEROS) -> AxisDependence:
 def transposed(kernel: int, stride: int, dilation: int, before: int) -> AxisDependence:
     """Return what the positions of a transposed window depend on, whose output is cropped by `before` at the start.
 
-    Position p before cropping depends on input i where p − i·stride is a tap: dilation·t, with t from 0 to kernel − 1.
+    Position p before cropping depends on input i if p − i·stride is a tap: dilation·t, with t from 0 to kernel − 1.
     """
     common = gcd(stride, dilation)
     step = dilation // common  # between the inputs that have a tap on the same position
     inverse = pow(stride // common, -1, step)
 
     def seen(phase: int) -> range:
-        place = phase + before
-        if place % common:
+        position = phase + before
+        if position % common:
             return range(0)
-        first = -((dilation * (kernel - 1) - place) // stride)  # the first whose window reaches so far
-        first += (place // common * inverse - first) % step
-        last = place // stride
+        first = -((dilation * (kernel - 1) - position) // stride)  # the first whose window reaches it
+        first += (position // common * inverse - first) % step
+        last = position // stride
         return range(first, last + 1, step) if first <= last else range(0)
 
     return AxisDependence(_period(stride, seen), 1)
 
 
 def unrolled(window: AxisDependence, positions: int, within: int, *, is_first: bool) -> AxisDependence:
-    """Return what windows in one row depend on along one of their axes, by its number of positions.
+    """Return what the windows of im2col's columns depend on along one of their axes, by its number of positions.
 
-    `within` is how many windows of the row lie within one position of the axis; the first axis does not repeat.
+    `within` is how many windows lie within one position of the axis; the first axis does not repeat.
     """
 
     def seen(phase: int) -> range:
@@ -230,8 +230,8 @@ def unrolled(window: AxisDependence, positions: int, within: int, *, is_first: b
     )
 
 
-def laid_back(window: AxisDependence, within: int) -> AxisDependence:
-    """Return what positions depend on of windows in one row: of the first axis, with all windows within."""
+def folded(window: AxisDependence, within: int) -> AxisDependence:
+    """Return what the positions of col2im's output depend on along the first axis, with all windows within each."""
 
     def seen(phase: int) -> range:
         taps = window.at(phase)
@@ -251,8 +251,8 @@ def resized(
 ) -> AxisDependence:
     """Return what the positions of an axis depend on that is resized from `size` to `output`, or by the factor `times`.
 
-    Each depends on the `reach` nearest positions. If `reach` is 1, that is where it begins, or with `is_centred`
-    where its centre lies. `corners` aligns the outermost positions of both, if `reach` is more than 1.
+    Each depends on the `reach` nearest positions. If `reach` is 1, that is the position of its start, or with
+    `is_centred` of its centre. `corners` aligns the outermost positions of both, if `reach` is more than 1.
     """
     from fractions import Fraction
 
@@ -264,11 +264,11 @@ def resized(
     if corners:
         rate = Fraction(size - 1, output - 1) if output > 1 else Fraction(0)
     period, advance = rate.denominator, rate.numerator
-    if period > output:  # so that it never repeats
+    if period > output:  # it never repeats
         period, advance = output, size
 
-    def seen(place: int) -> range:
-        at = (place + moved) * rate - (moved if reach > 1 else 0)
+    def seen(position: int) -> range:
+        at = (position + moved) * rate - (moved if reach > 1 else 0)
         first = floor(at) - (reach // 2 - 1 if reach > 1 else 0)
         return range(floor(at), floor(at) + 1) if at.denominator == 1 else range(first, first + reach)
 
@@ -281,8 +281,8 @@ def adaptive(size: int, output: int) -> AxisDependence:
         return everywhere(size)
     period = output // gcd(size, output)
 
-    def seen(place: int) -> range:
-        return range(place * size // output, -(-(place + 1) * size // output))
+    def seen(position: int) -> range:
+        return range(position * size // output, -(-(position + 1) * size // output))
 
     return AxisDependence(_period(period, seen), size * period // output)
 
@@ -293,10 +293,10 @@ def fractional(size: int, output: int, kernel: int) -> AxisDependence:
     The last window ends at the edge; some cannot move at all (PyTorch's `FractionalMaxPooling.h`).
     """
 
-    def seen(place: int) -> range:
-        if place == output - 1:
+    def seen(position: int) -> range:
+        if position == output - 1:
             return range(size - kernel, size)
-        start, rest = divmod(place * (size - kernel), output - 1)
+        start, rest = divmod(position * (size - kernel), output - 1)
         return range(start, start + kernel + (rest > 0))
 
     return AxisDependence(_period(output, seen), size)

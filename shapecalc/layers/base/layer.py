@@ -1,9 +1,9 @@
-"""A layer kind: one class that declares all that shapecalc knows of it.
+"""A layer kind: one class that declares everything that shapecalc knows about it.
 
 A kind is a subclass of `Layer` with a `kind` name, `Argument`s as class attributes, and formulas as methods. Each
-formula takes the input shapes and returns sizes; it is plain arithmetic on dimensions (see `dims`), so that it runs
-on ints, traced numbers, symbols and columns alike. Reading, the JSON Schema, the docs, `explain` and the property
-tests are made from the declaration: adding a kind touches one file of `layers/`.
+formula takes the input shapes and returns sizes; it is plain arithmetic on dimensions (see `dims`), so that it runs on
+ints, traced numbers, symbols and columns alike. Reading, the JSON Schema, the docs, `explain` and the property tests
+follow from the declaration: adding a kind touches one file of `layers/`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from shapecalc.dims import Dim
 from shapecalc.errors import LayerError, did_you_mean
 from shapecalc.layers.base.arguments import REQUIRED, Argument
-from shapecalc.layers.base.dependence import beside, everything
+from shapecalc.layers.base.dependence import aligned, everything
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,7 +75,7 @@ _also_names: dict[str, str] = {}
 
 
 class Layer:
-    """One layer: its arguments, and the formulas of its sizes and counts. Layers never change once made.
+    """One layer: its arguments, and the formulas of its sizes and counts. Immutable.
 
     Class attributes that a kind declares besides its arguments:
     `kind`, its name; `also`, other names; `is_a`, other kinds by whose names `--kind` finds it too; `sorts`, names
@@ -84,7 +84,7 @@ class Layer:
     `ranks`, those of spatial axes of its first input (None: any), where that is a feature map;
     `elementwise`, whether every output element depends on one element of each input at the same position;
     `view`, whether its outputs are its input's memory, so that nothing is written (or, without an
-    input, its weights); `only_training`, whether it has an effect in training alone;
+    input, its weights); `only_training`, whether it has an effect only in training;
     `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED: its inputs, for the
     gradient of its weights alone, or DERIVED: its inputs, for their own gradient alone; `branches`, whether it is
     written with branches or references (add, concat); `sequences`, whether its inputs are (…, length, features) and
@@ -109,7 +109,7 @@ class Layer:
     is_causal: Any = False
     examples: ClassVar[tuple[Example, ...]] = ()
     name_used: str = ""
-    """The name that the layer was made under, where that implies a rank: `Conv2d`."""
+    """The name that the layer was made under, if that implies a rank: `Conv2d`."""
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
@@ -171,13 +171,13 @@ class Layer:
 
     @classmethod
     def ranks_under(cls, word: str) -> tuple[int, int | None] | None:
-        """Return the minimum and maximum number of spatial axes of the input under a name, which may imply it."""
+        """Return the minimum and maximum number of spatial axes of the input for a name, which may imply it."""
         rank = stated_rank(word)
         return cls.ranks if rank is None else (rank, rank)
 
     @classmethod
     def expects_rank(cls, rank: int, word: str = "") -> bool:
-        """Return whether the input may have that many spatial axes, where the layer is made under a name."""
+        """Return whether the input may have that many spatial axes if the layer is made under a name."""
         ranks = cls.ranks_under(word)
         return ranks is None or (ranks[0] <= rank and (ranks[1] is None or rank <= ranks[1]))
 
@@ -193,16 +193,16 @@ class Layer:
 
     @classmethod
     def argument_roles(cls) -> dict[str, str]:
-        """Return the argument in each role that an argument of the kind has."""
+        """Return the names of the kind's arguments by role."""
         return {argument.role: name for name, argument in cls.arguments.items() if argument.role}
 
     @classmethod
     def first_argument(cls) -> Argument | None:
-        """Return the argument that a lone value is for."""
+        """Return the argument of a value alone, as in `fc: 10`."""
         return next(iter(cls.arguments.values()), None)
 
     # The formulas. Every shape is without the batch axis. A kind names its inputs: (x), (*inputs).
-    # (The `**_` is for the type checker alone: it lets a kind do so.)
+    # (The `**_` is only for the type checker: it lets a kind do so.)
 
     def constraints(self, *inputs: Any, **_: Any) -> Iterable[Constraint]:
         """Return the constraints on the sizes."""
@@ -217,7 +217,7 @@ class Layer:
         return {}
 
     def buffers(self, *inputs: Any, **_: Any) -> WeightShapes:
-        """Return the buffers, by name: tensors that are kept but not learned, as running statistics."""
+        """Return the buffers, by name: tensors that are stored but not trained, such as running statistics."""
         return {}
 
     def macs(self, output: Any, *inputs: Any, **_: Any) -> Dim:
@@ -225,27 +225,27 @@ class Layer:
         return 0
 
     def kv_cache(self, *inputs: Any, **_: Any) -> Dim:
-        """Return how many elements a decoder keeps for each past position; causal attention does."""
+        """Return how many elements a decoder caches for each past position: 0 except for causal attention."""
         return 0
 
     def cross_kv_cache(self, *inputs: Any, **_: Any) -> tuple[Dim, Dim]:
-        """Return what a decoder keeps of the source that this layer attends to: elements for a position, and positions.
+        """Return what a decoder caches of the source that this layer attends to: elements per position, and positions.
 
-        Whether the layer is in a decoder, and its keys are of a source, is known to the network.
+        Whether the layer is in a decoder and attends to a source is decided by the network.
         """
         return 0, 0
 
     def kept(self, output: Any, *inputs: Any, **_: Any) -> Iterable[tuple[Dim, int]]:
         """Return what the backward pass needs for one sample besides what `saves` names: elements, and bits of each.
 
-        0 bits are those of the activations (attention's scores); else it is a width of its own (the indices of a pool).
-        With `kept_for_weights` and `saved` (which is for plain ints) that is what PyTorch keeps, as recorded in
+        0 bits are those of the activations (attention's scores); others have their own width (the indices of a pool).
+        With `kept_for_weights` and `saved` (only for plain ints) that is what PyTorch saves, as recorded in
         tests/data/saved_tensors.json.
         """
         return ()
 
     def kept_for_weights(self, output: Any, *inputs: Any, **_: Any) -> Iterable[tuple[Dim, int]]:
-        """Return what the backward pass needs in addition where the layer's weights are trained, in the same form."""
+        """Return what the backward pass needs in addition if the layer's weights are trained, in the same form."""
         return ()
 
     def saved(self, *inputs: Any, **_: Any) -> str:
@@ -255,21 +255,21 @@ class Layer:
     def looks(self, output: Any, *inputs: Any, **_: Any) -> Iterable[Look]:
         """Return how the output depends on its inputs, on plain ints; on all of them by default."""
         if self.elementwise:
-            return [beside(i, x, output) for i, x in enumerate(inputs)]
+            return [aligned(i, x, output) for i, x in enumerate(inputs)]
         return [everything(i, x) for i, x in enumerate(inputs)]
 
     def doubt(self, *inputs: Any, **_: Any) -> str:
-        """Return what the layer does to an input that fits but may be a mistake; empty by default."""
+        """Return a note on a valid input that is probably a mistake; empty by default."""
         return ""
 
-    # What follows from them.
+    # Derived from the formulas.
 
     def features_in(self, *inputs: Any, **_: Any) -> Dim:
         """Return the number of input features: all elements of the input, flattened."""
         return inputs[0].elements
 
     def shown_arguments(self, x: Shape | None) -> dict[str, Any]:
-        """Return the arguments as a report shows them: those in force that are not at their default."""
+        """Return the arguments as a report shows them: the effective ones that are not at their default."""
         rank = len(x.spatial) if x and x.sizes else 0
         shown = {}
         for name, argument in self.arguments.items():
@@ -296,7 +296,7 @@ def is_bias(name: str) -> bool:
 
 
 def register(cls: type[Layer]) -> None:
-    """Add a kind to the registry. Errors: `ValueError` for a name that is taken."""
+    """Add a kind to the registry. Errors: `ValueError` for a name that is already in use."""
     if cls.kind in KINDS:
         raise ValueError(f"two kinds are called {cls.kind}")
     for word in (cls.kind, *cls.also):
@@ -308,7 +308,7 @@ def register(cls: type[Layer]) -> None:
 
 
 def normalise_word(word: str) -> str:
-    """Return a kind's name as it is compared: `MaxPool2d`, `max-pool` and `max_pool` are one but for the `2d`."""
+    """Return a kind's name as it is compared: `MaxPool2d`, `max-pool` and `max_pool` are equal except for the `2d`."""
     return word.lower().replace("_", "").replace("-", "")
 
 

@@ -18,7 +18,7 @@ __all__ = ["Factors", "Padding", "PerAxis", "WindowSizes", "per_axis"]
 
 
 class WindowSizes(list[Any]):
-    """The size of a window along each axis, as a report shows it: 3×3, even where all are alike."""
+    """The size of a window along each axis, as a report shows it: 3×3, even if all are equal."""
 
 
 def per_axis(value: Any, rank: int) -> tuple[Any, ...]:

@@ -43,17 +43,17 @@ def wrong_rank(kind: str, x: Shape, ranks: tuple[int, int | None] = (1, 3), hint
 
 def ranks_text(ranks: tuple[int, int | None]) -> str:
     """Return the allowed number of spatial axes in words: `1, 2 or 3 spatial axes`, `at least 1 spatial axis`."""
-    least, most = ranks
-    if most is None or least == 0:
-        numbers = [f"at least {least}" if most is None else f"at most {most}"]
+    fewest, most = ranks
+    if most is None or fewest == 0:
+        numbers = [f"at least {fewest}" if most is None else f"at most {most}"]
     else:
-        numbers = [str(rank) for rank in range(least, most + 1)]
+        numbers = [str(rank) for rank in range(fewest, most + 1)]
         numbers = [*numbers[:-2], " or ".join(numbers[-2:])]
-    return f"{', '.join(numbers)} spatial {'axis' if (most or least) == 1 else 'axes'}"
+    return f"{', '.join(numbers)} spatial {'axis' if (most or fewest) == 1 else 'axes'}"
 
 
 def axis_names(kind: str, x: Shape) -> tuple[str, ...]:
-    """Return the names of the spatial axes of an input. Errors: `LayerError` where there are not 1, 2 or 3."""
+    """Return the names of the spatial axes of an input. Errors: `LayerError` unless there are 1, 2 or 3."""
     names = AXIS_NAMES.get(len(x.spatial)) if x.sizes else None
     if not names:
         raise wrong_rank(kind, x)
@@ -61,7 +61,7 @@ def axis_names(kind: str, x: Shape) -> tuple[str, ...]:
 
 
 def each_axis(layer: Any, name: str, rank: int) -> tuple[Any, ...]:
-    """Return an argument's value for each spatial axis. Errors: `LayerError` where it has another number of them."""
+    """Return an argument's value for each spatial axis. Errors: `LayerError` if it has another number of them."""
     values = per_axis(getattr(layer, name), rank)
     if len(values) != rank:
         raise LayerError(

@@ -15,11 +15,11 @@ LAYOUTS = (CHW, HWC)
 
 
 class Shape(NamedTuple):
-    """The sizes of a tensor's axes, in the layout of the network that it flows through.
+    """The sizes of a tensor's axes, in the layout of its network.
 
-    `channels_last` is the layout: which axis is the channels where a layer expects channels and spatial axes.
-    `is_map` is whether a layer did: a feature map has channels and spatial axes, and is shown in the layout that
-    the reader wants; any other tensor (features, tokens) is shown as it is.
+    `channels_last` is the layout: which axis is the channels where a layer expects channels and spatial axes. `is_map`
+    is whether it is a feature map, with channels and spatial axes: it is shown in the layout of the report; any other
+    tensor (features, tokens) is shown as it is.
     """
 
     sizes: tuple[Dim, ...]
@@ -59,7 +59,7 @@ class Shape(NamedTuple):
         return "×".join(map(str, self.sizes)) or "a scalar"
 
     def without_first_axis(self) -> Shape:
-        """Return the shape of one part along the first axis: of one sample, where that is the batch's."""
+        """Return the shape without its first axis: of one sample, if that is the batch axis."""
         return self._replace(sizes=self.sizes[1:])
 
     def map_of(self, channels: Dim, spatial: tuple[Dim, ...]) -> Shape:
@@ -68,7 +68,7 @@ class Shape(NamedTuple):
         return Shape(sizes, self.channels_last, is_map=True)
 
     def plain(self, *sizes: Dim) -> Shape:
-        """Return a tensor of these sizes that is no feature map, in a network of this layout."""
+        """Return a tensor of these sizes that is not a feature map, in a network of this layout."""
         return Shape(sizes, self.channels_last, is_map=False)
 
     def with_axis(self, axis: int, size: Dim) -> Shape:
@@ -88,7 +88,7 @@ UNKNOWN = Shape((0,))
 
 
 def read_layout(layout: str) -> str:
-    """Return a layout's name as it is kept. Errors: `UsageError` for another than CHW and HWC."""
+    """Return a layout's name in upper case. Errors: `UsageError` for another than CHW and HWC."""
     name = layout.upper()
     if name and name not in LAYOUTS:
         raise UsageError(f"layout must be {CHW.lower()} or {HWC.lower()}, not {layout}")

@@ -84,7 +84,7 @@ class WindowAxis(NamedTuple):
         bounded = minimum(rounded, ceil_div(self.size + self.before, self.stride))
         if self.rounding == CEIL:
             return exact_where(bounded, self._ends)
-        caffe = rounded - minimum(self.before, 1) * (rounded - bounded)  # Caffe bounds it only where there is padding
+        caffe = rounded - minimum(self.before, 1) * (rounded - bounded)  # Caffe bounds it only if there is padding
         return exact_where(caffe, self._ends)
 
     def _ends(self, windows: Dim) -> tuple[Dim, Dim]:
@@ -92,7 +92,7 @@ class WindowAxis(NamedTuple):
         return (windows - 1) * self.stride + self.reach, self.padded
 
     def _ends_of_same(self, windows: Dim) -> tuple[Dim, Dim]:
-        """Return the same for `same` padding: it should not have to make up for a remainder of the stride."""
+        """Return the same for `same` padding, which is exact only without a remainder of the stride."""
         return (windows - 1) * self.stride + minimum(self.reach, self.stride), self.size
 
     def same_padding(self) -> tuple[Dim, Dim]:
@@ -101,7 +101,7 @@ class WindowAxis(NamedTuple):
         return total // 2, total - total // 2
 
     def constraint(self) -> Constraint | None:
-        """Return the constraint for a window to fit; None where it always does."""
+        """Return the constraint for a window to fit; None if it always does."""
         if self.same:
             return None
         return Constraint(self.reach, UP_TO, self.allowed, "window", f"padded input {self.name}", self.error)
@@ -112,7 +112,7 @@ class WindowAxis(NamedTuple):
         return self.padded if self.rounding == FLOOR else self.padded + self.stride - 1
 
     def error(self) -> LayerError:
-        """Return the error where the window does not fit, with hints."""
+        """Return the error if the window does not fit, with hints."""
         axes = (self,) if self.layer is None or self.x is None else spatial_axes(self.layer, self.x)
         kernel, size = ("×".join(str(getattr(axis, name)) for axis in axes) for name in ("kernel", "size"))
         window, whole = (
@@ -136,10 +136,10 @@ class WindowAxis(NamedTuple):
         )
 
     def padding_constraint(self, limit: str) -> Constraint:
-        """Return that a pool's padding is at most half its kernel (HALF), or less than its kernel (WINDOW).
+        """Return the limit of a pool's padding: at most half its kernel (HALF), or less than its kernel (WINDOW).
 
-        PyTorch requires the former, Caffe (`PoolingLayer::LayerSetUp`) and ONNX Runtime (`pool_attributes.h`) for the
-        latter, so that no window lies in padding alone. All of them mean the kernel size without dilation.
+        PyTorch requires the former, Caffe (`PoolingLayer::LayerSetUp`) and ONNX Runtime (`pool_attributes.h`) the
+        latter, so that no window contains only padding. All of them mean the kernel size without dilation.
         """
         padding = self.before if self.before is self.after else maximum(self.before, self.after)
         if limit == WINDOW:
@@ -147,12 +147,12 @@ class WindowAxis(NamedTuple):
         return Constraint(2 * padding, UP_TO, self.kernel, "2·padding", "kernel_size", self._half_error)
 
     def _half_error(self) -> LayerError:
-        told = "this is PyTorch's limit; padding_limit: window allows any padding below kernel_size, as Caffe does"
-        return self._too_much_padding(f"more than half of kernel_size {self.kernel}", told, self.kernel // 2)
+        why = "this is PyTorch's limit; padding_limit: window allows any padding below kernel_size, as Caffe does"
+        return self._too_much_padding(f"more than half of kernel_size {self.kernel}", why, self.kernel // 2)
 
     def _window_error(self) -> LayerError:
-        told = "a window would lie in padding alone; padding_limit: any allows it"
-        return self._too_much_padding(f"not less than kernel_size {self.kernel}", told, self.kernel - 1)
+        why = "a window would contain only padding; padding_limit: any allows it"
+        return self._too_much_padding(f"not less than kernel_size {self.kernel}", why, self.kernel - 1)
 
     def _too_much_padding(self, words: str, why: str, most: Dim) -> LayerError:
         return LayerError(
@@ -160,15 +160,15 @@ class WindowAxis(NamedTuple):
             (why,),
             f"padding at most {most} would fit",
             "padding",
-            proposals=tuple(_changed("padding", None, [most], min, least=0)),
+            proposals=tuple(_changed("padding", None, [most], min, lowest=0)),
         )
 
 
 def spatial_axes(layer: Any, x: Shape) -> tuple[WindowAxis, ...]:
     """Return the windows of a layer over the spatial axes of its input.
 
-    The layer has `kernel_size`, `stride`, `padding` and maybe, `dilation` and `rounding`.
-    Errors: `LayerError` where the input or an argument has another number of axes.
+    The layer has `kernel_size`, `stride`, `padding` and perhaps `dilation` and `rounding`.
+    Errors: `LayerError` if the input or an argument has another number of axes.
     """
     spatial = x.spatial
     rank = len(spatial)
@@ -230,7 +230,7 @@ def _proposals(axes: tuple[WindowAxis, ...], layer: Any) -> Iterator[Proposal]:
 
 
 def _changed(
-    name: str, layer: Any, bounds: list[Dim], choose: Callable[..., Dim], least: int = 1
+    name: str, layer: Any, bounds: list[Dim], choose: Callable[..., Dim], lowest: int = 1
 ) -> Iterator[Proposal]:
     """Yield the changes that set an argument to its bounds: one number for all axes, or a list where it is one."""
     value = getattr(layer, name, None)
@@ -240,24 +240,24 @@ def _changed(
         yield Proposal(f"{name}: {list(values)}", name, (values,))
         return
     bound = choose(bounds)
-    if choose is min and bound > least:
-        yield Proposal(f"{name} at most {bound}", name, (bound, least))
+    if choose is min and bound > lowest:
+        yield Proposal(f"{name} at most {bound}", name, (bound, lowest))
     yield Proposal(f"{name}: {bound}", name, (bound,))
 
 
 def output_constraint(axis: WindowAxis, output: Dim) -> Constraint:
     """Return the constraint that a transposed window's output is not empty once its padding is cropped."""
-    return Constraint(1, UP_TO, output, "", f"output {axis.name}", partial(_nothing_left, axis, output))
+    return Constraint(1, UP_TO, output, "", f"output {axis.name}", partial(_empty_output, axis, output))
 
 
-def _nothing_left(axis: WindowAxis, output: Dim) -> LayerError:
-    """Return the error where padding crops all of a transposed window's output, with hints."""
+def _empty_output(axis: WindowAxis, output: Dim) -> LayerError:
+    """Return the error if padding crops all of a transposed window's output, with hints."""
     whole = output + axis.before + axis.after
     most = (whole - 1) // 2
     return LayerError(
         f"its output would be {extent(output, axis.name)}: every axis must be at least 1",
         (f"the windows cover {whole}, of which padding crops {axis.before} + {axis.after}",),
-        proposals=tuple(_changed("padding", None, [most], min, least=0)),
+        proposals=tuple(_changed("padding", None, [most], min, lowest=0)),
         too_small=True,
     )
 
@@ -278,4 +278,4 @@ def transposed_size(axis: WindowAxis, output_padding: Dim, word: str = "") -> Di
 def transposed_constraints(axis: WindowAxis, output_padding: Dim) -> Iterator[Constraint]:
     """Yield the constraints of the output padding: less than the stride or the dilation."""
     limit = maximum(axis.stride, axis.dilation)
-    yield Constraint(output_padding, LESS, limit, "output_padding", "the greater of stride and dilation")
+    yield Constraint(output_padding, LESS, limit, "output_padding", "the maximum of stride and dilation")

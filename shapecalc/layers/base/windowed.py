@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Windowed"]
 
 _ROLES = {"kernel_size": KERNEL, "stride": STRIDE, "padding": PADDING, "dilation": DILATION}
-"""What the arguments that a window follows from are to it."""
+"""The roles of the arguments that define a window."""
 
 
 class Windowed(Layer):
@@ -26,8 +26,9 @@ class Windowed(Layer):
 
     A kind declares the arguments `kernel_size` and `stride`, and those of `padding`, `dilation`, `padding_mode` and
     `rounding` that it has: the others default to the values here. From them follow the window along each axis (`axes`),
-    that it fits (`constraints`), and what each position of the output depends on (`looks`). `slides` is whether the
-    output has one position for each of the window's: `solve` then finds the arguments for an output size.
+    the constraints that it fits (`constraints`), and the positions that each output position depends on (`looks`).
+    `slides` is whether the output has one position for each of the window's: `solve` then finds the arguments for an
+    output size.
     """
 
     ranks: ClassVar[tuple[int, int | None] | None] = (1, 3)
@@ -49,13 +50,13 @@ class Windowed(Layer):
         return spatial_axes(self, x)
 
     def constraints(self, *inputs: Any, **_: Any) -> Iterator[Constraint]:
-        """Yield that the window fits along each axis of the first input."""
+        """Yield the constraints that the window fits along each axis of the first input."""
         for axis in self.axes(inputs[0]):
             fits = axis.constraint()
             if fits:
                 yield fits
 
     def looks(self, output: Any, *inputs: Any, **_: Any) -> list[Look]:
-        """Return that each position of the output depends on the window over the first input."""
+        """Return the dependence of each output position on its window over the first input."""
         x = inputs[0]
         return [windowed(0, x, [of_window(axis, self.padding_mode) for axis in self.axes(x)])]

@@ -1,7 +1,7 @@
 """Activations and other element-wise layers: PReLU, GLU, softmax, dropout.
 
-The ones without parameters are a table: the name of each, what it computes, its arguments. None of the
-latter changes a size or a count; they are read so that a network can be written down as it is.
+The ones without parameters are a table: the name of each, what it computes, its arguments. No argument changes a size
+or a count; they are accepted so that a network can be written in full.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from shapecalc.dims import BROADCASTS, DIVIDES, Constraint, Dim
 from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Argument, Choice, Flag, Integer, Number
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers, axis_index, axis_of, once
-from shapecalc.layers.base.dependence import Look, beside, rearranged, shifted
+from shapecalc.layers.base.dependence import Look, aligned, rearranged, shifted
 from shapecalc.layers.base.layer import INPUTS, NOTHING, OUTPUTS, Example, Layer, WeightShapes
 
 if TYPE_CHECKING:
@@ -26,19 +26,19 @@ __all__ = ["Activation", "Dropout", "Glu", "PRelu"]
 class _Function(Layer):
     """An activation: one function of each element, without parameters.
 
-    `beside` is how many tensors of the input's size the backward pass needs in addition to what `saves` names.
+    `extra_saved` is how many tensors of the input's size the backward pass needs in addition to what `saves` names.
     """
 
     elementwise = True
     sorts = ("activations",)
-    beside: ClassVar[int] = 0
+    extra_saved: ClassVar[int] = 0
 
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
-        return [(self.beside * x.elements, 0)] if self.beside else []
+        return [(self.extra_saved * x.elements, 0)] if self.extra_saved else []
 
 
 class _Rectifier(_Function):
-    """A rectifier that may have an upper limit: its slope follows from its output only where it has none."""
+    """A rectifier that may have an upper limit: its derivative is computed from its output only if it has none."""
 
     max_value = Number("maximum of the output, as in Keras", None)
 
@@ -49,7 +49,7 @@ class _Rectifier(_Function):
 class _AlongAxis(_Function):
     """An activation whose elements along one axis depend on one another."""
 
-    dim = AxisNumber("the axis along which it works, or channels", None, channels=True, also=["axis"])
+    dim = AxisNumber("the axis along which elements are normalised, or channels", None, channels=True, also=["axis"])
 
     def constraints(self, x: Shape) -> tuple[Constraint, ...]:
         if self.dim is not None:
@@ -57,11 +57,11 @@ class _AlongAxis(_Function):
         return ()
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
-        places = [beside(0, x, output)]
+        looks = [aligned(0, x, output)]
         if self.dim is not None:
             axis = axis_index(self.dim, x)
-            places.append(rearranged(0, x, {i: i for i in range(x.rank) if i != axis}))
-        return places
+            looks.append(rearranged(0, x, {i: i for i in range(x.rank) if i != axis}))
+        return looks
 
 
 class _Entry(NamedTuple):
@@ -129,7 +129,7 @@ _FUNCTIONS = {
 
 
 _KEEPS_ITS_OUTPUT = ("relu", "sigmoid", "tanh", "exponential", "softmax", "softmin", "log_softmax")
-"""Functions whose slope follows from their value, and is taken from it (PyTorch's derivatives.yaml)."""
+"""Functions whose derivative is computed from their output (PyTorch's derivatives.yaml)."""
 
 _KEPT = {
     **dict.fromkeys(_KEEPS_ITS_OUTPUT, (OUTPUTS, 0)),
@@ -140,12 +140,12 @@ _KEPT = {
     "quick_gelu": (INPUTS, 1),  # the logistic function
     "tanhshrink": (NOTHING, 1),  # tanh(x)
 }
-"""What a function's backward pass needs again, and how many tensors of its size beside; by default its input alone."""
+"""What a function's backward pass needs again, and how many more tensors of its size; by default only its input."""
 
 
 def _declare(name: str, entry: _Entry) -> type[_Function]:
     """Return the kind of one line of the table."""
-    arguments: dict[str, Argument] = {word: Number(*said) for word, said in entry.arguments.items()}
+    arguments: dict[str, Argument] = {word: Number(*given) for word, given in entry.arguments.items()}
     if "negative_slope" in arguments or name in ("elu", "celu"):
         slope = next(iter(arguments.values()))
         slope.also = ("alpha",) if name == "leaky_relu" else ()
@@ -155,7 +155,7 @@ def _declare(name: str, entry: _Entry) -> type[_Function]:
         arguments["inplace"] = Flag("write the output over the input; changes no size", False)
     example = Example({}, (64, 55, 55), (64, 55, 55), source="by definition")
     body = {"__doc__": entry.doc, "__module__": __name__, "kind": name, "also": entry.also, "examples": (example,),
-            "saves": _KEPT.get(name, (INPUTS, 0))[0], "beside": _KEPT.get(name, (INPUTS, 0))[1],
+            "saves": _KEPT.get(name, (INPUTS, 0))[0], "extra_saved": _KEPT.get(name, (INPUTS, 0))[1],
             "view": name == "identity"}  # fmt: skip
     return type(name.title().replace("_", ""), (entry.base,), {**body, **arguments})
 
@@ -181,8 +181,8 @@ class Activation(_Function):
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         names = {word: name for name, entry in _FUNCTIONS.items() for word in (name, *entry.also)}
-        saves, beside = _KEPT.get(names.get(self.function, self.function), (INPUTS, 0))
-        self.__dict__.update(saves=saves, beside=beside)
+        saves, extra = _KEPT.get(names.get(self.function, self.function), (INPUTS, 0))
+        self.__dict__.update(saves=saves, extra_saved=extra)
 
 
 class PRelu(_Function):
@@ -205,9 +205,9 @@ class PRelu(_Function):
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
-        said = [name for name in ("num_parameters", "per", "shared_axes") if self.__dict__[name] is not None]
-        if len(said) > 1 and not (said == ["per", "shared_axes"] and self.per == "element"):
-            raise LayerError(f"{' and '.join(said)} both set the number of slopes", hint="give one of the two")
+        given = [name for name in ("num_parameters", "per", "shared_axes") if self.__dict__[name] is not None]
+        if len(given) > 1 and not (given == ["per", "shared_axes"] and self.per == "element"):
+            raise LayerError(f"{' and '.join(given)} both set the number of slopes", hint="give one of the two")
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         self._sizes(x)

@@ -19,19 +19,18 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["MultiHeadAttention", "ScaledDotProductAttention", "need_rank", "product_macs", "same_leading",
-           "seen_apart"]  # fmt: skip
+__all__ = ["MultiHeadAttention", "ScaledDotProductAttention", "attended", "need_rank", "product_macs", "same_leading"]
 
 
-def need_rank(kind: str, x: Shape, least: int, what: str) -> None:
-    """Refuse an input with fewer axes than a kind needs. Errors: `LayerError`; `what` names the axes."""
-    if x.rank < least:
+def need_rank(kind: str, x: Shape, lowest: int, what: str) -> None:
+    """Check that an input has the axes that a kind needs. Errors: `LayerError`; `what` names the axes."""
+    if x.rank < lowest:
         sizes = "×".join(map(str, x.sizes)) or "a scalar"
         raise LayerError(f"{kind} needs {what}, but its input is {sizes}", hint="add a reshape before it")
 
 
 def same_leading(x: Shape, y: Shape, axes: int, what: str) -> Iterator[Constraint]:
-    """Yield that two tensors agree in all but their last `axes` axes. Errors: `LayerError` where they do not."""
+    """Yield the constraints that two tensors agree in all but their last `axes` axes. Errors: `LayerError`."""
     if x.rank != y.rank:
         raise LayerError(f"{what} have {x.rank} and {y.rank} axes: they must have the same number")
     for a, b in zip(x.sizes[:-axes], y.sizes[:-axes], strict=True):
@@ -48,14 +47,14 @@ _CAUSAL = (
 )
 
 _SUM_BITS = 32
-"""Of the sum over the keys that fused attention keeps for each query in place of the scores (Dao et al. 2022)."""
+"""Bits of the sum over the keys that fused attention saves per query instead of scores (Dao et al. 2022)."""
 
 
 _MASK_BITS = 8
-"""Of an element of a dropout's mask."""
+"""Bits of an element of a dropout's mask."""
 
 
-def seen_apart(index: int, x: Shape) -> Look:
+def attended(index: int, x: Shape) -> Look:
     """Return a dependence on all positions and features of an input; its leading axes stay separate."""
     return rearranged(index, x, {i: i for i in range(x.rank - 2)})
 
@@ -64,13 +63,13 @@ class MultiHeadAttention(Layer):
     """Multi-head attention with its projections: over its own input, or queries over another's keys and values.
 
     One input is self-attention; two are the queries' and one for keys and values; three are those of queries, keys and
-    values. Each is (…, length, features); each entry of the axes before the last two (windows, frames) attends alone.
+    values. Each is (…, length, features); the axes before the last two (windows, frames) are batch axes.
 
     Where frameworks differ: PyTorch keeps the three input projections in one `in_proj_weight` when all are of one
     width, as here where there is one input and no other width is given; others keep them separate: the counts are the
     same. `kdim` and `vdim` are PyTorch's, the widths of the inputs of keys and values; they are inferred,
     and checked where stated. `head_dim` (Keras: `key_dim`) and `v_head_dim` (Keras: `value_dim`) are the widths of
-    one head, by default embed_dim // num_heads as in PyTorch; Keras asks for it. `num_kv_heads` shares each key and
+    one head, by default embed_dim // num_heads as in PyTorch; Keras requires it. `num_kv_heads` shares each key and
     value head between several query heads (grouped-query; 1: multi-query). Whisper has `k_bias: false`. T5 adds a
     learned bias for each of `relative_buckets` distances in every head. MACs count the whole L×S square, masked or
     not.
@@ -92,13 +91,13 @@ class MultiHeadAttention(Layer):
         "features of one head of the values", None, also=["value_dim"], default_from="head_dim", symbol="d_v"
     )
     bias = Flag("learned biases in all four projections", True, also=["use_bias"])
-    qkv_bias = Flag("those of queries, keys and values", None, default_from="bias")
-    k_bias = Flag("those of the keys", None, default_from="qkv_bias")
-    out_bias = Flag("those of the output", None, default_from="bias")
+    qkv_bias = Flag("learned biases of the projections of queries, keys and values", None, default_from="bias")
+    k_bias = Flag("learned biases of the projection of keys", None, default_from="qkv_bias")
+    out_bias = Flag("learned biases of the output projection", None, default_from="bias")
     add_bias_kv = Flag("append a learned key and value", False)
     add_zero_attn = Flag("append a key and value of zeros", False)
     relative_buckets = Integer("number of distances with a learned bias in every head, as in T5", None)
-    dropout = Number("share of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
+    dropout = Number("fraction of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
     need_weights = Flag("output the attention weights too, averaged over the heads, as a second output", False)
     is_causal = Flag(_CAUSAL, False, also=["causal", "use_causal_mask"])
 
@@ -122,7 +121,7 @@ class MultiHeadAttention(Layer):
     @property
     def _packed(self) -> bool:
         apart = (self.kdim, self.vdim, self.head_dim, self.v_head_dim, self.num_kv_heads)
-        return all(said is None for said in apart)
+        return all(value is None for value in apart)
 
     def constraints(self, *inputs: Shape) -> Iterator[Constraint]:
         q, k, v = _triple(inputs)
@@ -134,9 +133,9 @@ class MultiHeadAttention(Layer):
             (self.kdim, k.sizes[-1], "kdim", "features of the keys' input"),
             (self.vdim, v.sizes[-1], "vdim", "features of the values' input"),
         )
-        for said, found, name, what in stated:
-            if said is not None:
-                yield Constraint(found, EQUAL, said, what, name)
+        for value, found, name, what in stated:
+            if value is not None:
+                yield Constraint(found, EQUAL, value, what, name)
         if self.head_dim is None:
             yield Constraint(self.num_heads, DIVIDES, width, "num_heads", "embed_dim")
         if self.num_kv_heads is not None:
@@ -213,7 +212,7 @@ class MultiHeadAttention(Layer):
         head, v_head = self._head_dims(q)
         length, keys, heads = q.sizes[-2], self._keys(k), self.num_heads
         leading, extra, packed = prod(q.sizes[:-2]), self.add_bias_kv or self.add_zero_attn, len(inputs) == 1
-        packed = packed and self._packed  # queries, keys and values are one tensor, which stays whole
+        packed = packed and self._packed  # queries, keys and values are one tensor, saved as a whole
         inside = length * heads * head + keys * self._kv_heads * (head + v_head)
         if not self.need_weights:
             inside = inside + length * heads * v_head + (2 * length * heads * head if packed and extra else 0)
@@ -231,7 +230,7 @@ class MultiHeadAttention(Layer):
         return [(prod(x.sizes[:-1]) * self.num_heads * self._head_dims(x)[1], 0)]
 
     def looks(self, output: Any, *inputs: Shape) -> list[Look]:
-        return [seen_apart(i, x) for i, x in enumerate(inputs)]
+        return [attended(i, x) for i, x in enumerate(inputs)]
 
 
 def _triple(inputs: tuple[Shape, ...]) -> tuple[Shape, Shape, Shape]:
@@ -245,9 +244,9 @@ class ScaledDotProductAttention(Layer):
     """Attention without projections: softmax(q·kᵀ/√d)·v on queries, keys and values split into heads.
 
     The inputs are q (…, heads, L, d), k (…, heads, S, d) and v (…, heads, S, d_v); the output is (…, heads, L, d_v).
-    Axes of 1 before the last two of k and v are repeated to those of q: one head of keys and values may serve all.
-    With `enable_gqa` (PyTorch's name) keys and values may have fewer heads, each serving several of the queries'.
-    MACs count the whole L×S square, masked or not, as PyTorch's flop counter does.
+    Axes of size 1 before the last two of k and v are broadcast to those of q: all heads may share one head of keys and
+    values. With `enable_gqa` (PyTorch's name) keys and values may have fewer heads, each shared by several heads of the
+    queries. MACs count the whole L×S square, masked or not, as PyTorch's FLOP counter does.
     """
 
     kind = "scaled_dot_product_attention"
@@ -258,7 +257,7 @@ class ScaledDotProductAttention(Layer):
 
     is_causal = Flag(_CAUSAL, False, also=["causal", "use_causal_mask"])
     enable_gqa = Flag("keys and values may have fewer heads than the queries", False)
-    dropout_p = Number("share of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
+    dropout_p = Number("fraction of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
 
     examples = (
         Example({}, [(3, 5, 4), (3, 7, 4), (3, 7, 2)], (3, 5, 2), 0, 630,
@@ -298,4 +297,4 @@ class ScaledDotProductAttention(Layer):
         return [(prod(q.sizes[:-1]), _SUM_BITS)]
 
     def looks(self, output: Shape, *inputs: Shape) -> list[Look]:
-        return [seen_apart(i, x) for i, x in enumerate(inputs)]
+        return [attended(i, x) for i, x in enumerate(inputs)]

@@ -31,7 +31,7 @@ class FeedForward(Composite):
     hidden_dim = Integer("features between the two layers", also=["dim_feedforward", "intermediate_size"])
     activation = Choice("activation between the two linear layers", _FUNCTIONS, "gelu")
     bias = Flag("learned biases in both linear layers", True, also=["use_bias"])
-    dropout = Number("share dropped in training, after each", 0.0, minimum=0, maximum=1)
+    dropout = Number("fraction dropped in training, after each linear layer", 0.0, minimum=0, maximum=1)
 
     layers = """
     - linear: {out_features: hidden_dim, in_features: dim, bias: bias}
@@ -58,7 +58,7 @@ class SwiGlu(Composite):
     also = ("gated_feed_forward", "gated_mlp", "geglu")
 
     dim = Integer("features of the input and of the output", also=["d_model"])
-    hidden_dim = Integer("features between", also=["dim_feedforward", "intermediate_size"])
+    hidden_dim = Integer("features between the linear layers", also=["dim_feedforward", "intermediate_size"])
     activation = Choice("activation of the gate", _FUNCTIONS, "silu")
     bias = Flag("learned biases in all three linear layers", False, also=["use_bias"])
 
@@ -96,7 +96,7 @@ _FEED_FORWARD = """
     - layer_norm: {eps: layer_norm_eps, bias: bias}
       when: not norm_first
     """
-"""The half of a transformer layer that works on each token alone."""
+"""The feed-forward part of a transformer layer."""
 
 
 class _TransformerLayer(Composite):
@@ -105,7 +105,7 @@ class _TransformerLayer(Composite):
     d_model = Integer("features of the input and of the output", also=["embed_dim", "hidden_dim"])
     nhead = Integer("heads of the attention", also=["num_heads"])
     dim_feedforward = Integer("features inside the feed-forward network", 2048, also=["mlp_dim", "intermediate_size"])
-    dropout = Number("share dropped in training", 0.1, minimum=0, maximum=1)
+    dropout = Number("fraction dropped in training", 0.1, minimum=0, maximum=1)
     activation = Choice("activation in the feed-forward network", _FUNCTIONS, "relu")
     layer_norm_eps = Number("added to the variance", 1e-5, minimum=0, also=["eps"])
     norm_first = Flag("normalise before each part (pre-norm), not after each sum", False)
@@ -115,7 +115,7 @@ class _TransformerLayer(Composite):
 class TransformerEncoderLayer(_TransformerLayer):
     """Transformer encoder layer: self-attention and a feed-forward network, each with a residual connection and a norm.
 
-    Arguments and parameters are those of PyTorch's `nn.TransformerEncoderLayer`: the normalisation stands after
+    Arguments and parameters are those of PyTorch's `nn.TransformerEncoderLayer`: the normalisation is applied after
     each sum, or before each part with `norm_first`. The input is (length, d_model).
     """
 
@@ -260,8 +260,8 @@ class PatchEmbedding(Composite):
 class PatchMerging(Composite):
     """Patch merging: concatenates the channels of each 2×2 square and halves their number, as in Swin.
 
-    The normalisation stands before the linear layer (Swin), or after it with `norm_after` (Swin v2). The map must be
-    one of a network with `layout: HWC`, whose last axis is the channels.
+    The normalisation is applied before the linear layer (Swin), or after it with `norm_after` (Swin v2). The network
+    must have `layout: HWC`, with the channels as the last axis.
     """
 
     kind = "patch_merging"
@@ -291,7 +291,7 @@ class PatchMerging(Composite):
 class ShiftedWindowAttention(Composite):
     """Shifted window attention of Swin: rolls the map, attends within windows, and restores the map.
 
-    `position: mlp` computes its position biases by a small network (Swin v2). Where the window covers the map,
+    `position: mlp` computes its position biases with a small network (Swin v2). Where the window covers the map,
     torchvision does not shift; that changes no size or count.
     """
 

@@ -50,9 +50,9 @@ class _Convolution(Windowed):
         return self.padding_mode == ZEROS and not isinstance(self.padding, (str, tuple))
 
     def _is_copied(self, x: Shape) -> Dim:
-        """Return 1 where PyTorch pads a copy of the input and convolves that, else 0.
+        """Return 1 if PyTorch pads a copy of the input and convolves that, else 0.
 
-        It does so unless it pads zeros, as many before as after. (With a stride, `same` is Keras', who has no such
+        It does so unless it pads zeros, as many before as after. (With a stride, `same` is Keras', which makes no such
         copy.)
         """
         if self._pads_evenly:
@@ -240,14 +240,14 @@ class TransposedConv(_Convolution):
         yield from _channels_as_stated(self, x)
         axes, smallest = self.axes(x), self._smallest(x)
         if self.output_size is not None:
-            for axis, least, size in zip(axes, smallest, each_axis(self, "output_size", len(axes)), strict=True):
-                yield Constraint(least, UP_TO, size, f"smallest output {axis.name}", "output_size")
-                most = least + axis.stride - 1
-                yield Constraint(size, UP_TO, most, "output_size", f"largest output {axis.name}")
+            for axis, lowest, size in zip(axes, smallest, each_axis(self, "output_size", len(axes)), strict=True):
+                yield Constraint(lowest, UP_TO, size, f"smallest output {axis.name}", "output_size")
+                most = lowest + axis.stride - 1
+                yield Constraint(size, UP_TO, most, "output_size", f"the maximum output {axis.name}")
             return
-        for axis, least, extra in zip(axes, smallest, self._output_paddings(len(axes)), strict=True):
+        for axis, lowest, extra in zip(axes, smallest, self._output_paddings(len(axes)), strict=True):
             yield from transposed_constraints(axis, extra)
-            yield output_constraint(axis, least + extra)
+            yield output_constraint(axis, lowest + extra)
 
     def _word(self) -> str:
         return self.padding if isinstance(self.padding, str) else ""

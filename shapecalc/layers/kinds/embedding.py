@@ -33,7 +33,7 @@ __all__ = [
 class Embedding(Layer):
     """Embedding: replaces each token id of the input by a row of a learned table.
 
-    The input (length) becomes (length, embedding_dim); any other input gains the last axis likewise.
+    The input (length) becomes (length, embedding_dim); any other input also gains a last axis.
     """
 
     kind = "embedding"
@@ -67,8 +67,8 @@ class Embedding(Layer):
 class PositionEmbedding(Layer):
     """Learned position embedding: adds a learned vector to every position of the input.
 
-    The input is (…, length, features). Without `num_positions` the table has one row for each position there is, as in
-    vision transformers; with it the table is as long as the longest sequence, as in BERT and GPT-2.
+    The input is (…, length, features). Without `num_positions` the table has one row for each position of the input, as
+    in vision transformers; with it the table is as long as the longest sequence, as in BERT and GPT-2.
     """
 
     kind = "position_embedding"
@@ -100,7 +100,7 @@ class PositionEmbedding(Layer):
 class SinusoidalEmbedding(Layer):
     """Sinusoidal position embedding: adds sines and cosines of every position; no parameters.
 
-    The table is computed, not kept, and so is no buffer here (implementations that register one differ in that).
+    The table is computed, not stored, so it is not a buffer here (some implementations register one).
     """
 
     kind = "sinusoidal_embedding"
@@ -119,8 +119,7 @@ class SinusoidalEmbedding(Layer):
 class RotaryEmbedding(Layer):
     """Rotary position embedding (RoPE): rotates pairs of features of queries or keys by an angle of the position.
 
-    It has no parameters and keeps all sizes. It may stand once before an attention, whose queries and keys it
-    rotates within.
+    It has no parameters and changes no size. Write it once before an attention layer, to rotate its queries and keys.
     """
 
     kind = "rotary_embedding"

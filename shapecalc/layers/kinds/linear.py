@@ -33,7 +33,7 @@ class _Connected(Layer):
             yield Constraint(self.features_in(x), EQUAL, self.in_features, *names, self.unmet(x))
 
     def unmet(self, x: Shape) -> Callable[[], LayerError] | None:
-        """Return the error where the features of the input are not `in_features`; None for the usual one."""
+        """Return the error if the features of the input are not `in_features`; None for the usual one."""
         return None
 
     def weights(self, x: Shape) -> WeightShapes:
@@ -92,14 +92,14 @@ class Linear(_Connected):
         if not x.is_map:
             return None
 
-        def tell() -> LayerError:
+        def error() -> LayerError:
             return LayerError(
                 f"features of the input (={self.features_in(x)}) must equal in_features (={self.in_features})",
                 ("linear works along the last axis alone, with the same weights at every position of the others",),
                 f"write - flatten before it, for {x.elements:,} features; or fc, which flattens its input",
             )
 
-        return tell
+        return error
 
     def macs(self, output: Shape, x: Shape) -> Dim:
         return prod(x.sizes) * self.out_features

@@ -33,10 +33,10 @@ class _Merge(Layer):
 
     def constraints(self, *inputs: Shape) -> Iterator[Constraint]:
         sizes = _merged(inputs)
-        tell = partial(_unequal, self.kind, inputs)
+        error = partial(_unequal, self.kind, inputs)
         for number, x in enumerate(inputs, 1):
             for own, size in zip(reversed(x.sizes), reversed(sizes), strict=False):
-                yield Constraint(own, BROADCASTS, size, f"size of input {number}", "size of the others", tell)
+                yield Constraint(own, BROADCASTS, size, f"size of input {number}", "size of the others", error)
 
     def output(self, *inputs: Shape) -> Shape:
         sizes = _merged(inputs)
@@ -155,11 +155,11 @@ class Concat(Layer):
     def constraints(self, *inputs: Shape) -> Iterator[Constraint]:
         first = inputs[0]
         axis = _joined_axis(self.dim, inputs)
-        tell = partial(_unjoinable, axis, inputs)
+        error = partial(_unjoinable, axis, inputs)
         for number, x in enumerate(inputs[1:], 2):
             for i in range(first.rank):
                 if i != axis:
-                    yield Constraint(x.sizes[i], EQUAL, first.sizes[i], f"size of input {number}", "input 1", tell)
+                    yield Constraint(x.sizes[i], EQUAL, first.sizes[i], f"size of input {number}", "input 1", error)
 
     def output(self, *inputs: Shape) -> Shape:
         axis = _joined_axis(self.dim, inputs)
@@ -182,7 +182,7 @@ def _joined_axis(dim: int | str, inputs: tuple[Shape, ...]) -> int:
         if x.rank != first.rank:
             raise LayerError(
                 f"its inputs have different numbers of axes: input 1 is {first.text}, input {number} is {x.text}",
-                hint="a flatten or reshape before it would make them alike",
+                hint="add a flatten or reshape before it, for equal numbers of axes",
             )
     if not first.sizes:
         raise LayerError("concat needs inputs with at least one axis")
@@ -246,6 +246,6 @@ def _unjoinable(axis: int, inputs: tuple[Shape, ...]) -> LayerError:
                 return LayerError(
                     f"its inputs differ along {there}, which is not the axis that they are joined along: {a} and {b}",
                     (f"input 1 is {first.text}, input {number} is {x.text}",),
-                    f"along {here} they can be joined when all else is equal: pad or crop the one, or name another dim",
+                    f"along {here} they can be joined if all other axes are equal: pad or crop one, or use another dim",
                 )
     raise AssertionError("the inputs fit")

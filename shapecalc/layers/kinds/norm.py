@@ -11,7 +11,7 @@ from shapecalc.dims import DIVIDES, EQUAL, UP_TO, Constraint, Dim, prod
 from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, AxisNumbers, axis_index, once
-from shapecalc.layers.base.dependence import Look, beside, rearranged
+from shapecalc.layers.base.dependence import Look, aligned, rearranged
 from shapecalc.layers.base.layer import Example, Layer, WeightShapes, stated_rank
 from shapecalc.layers.base.sizes import Sizes
 
@@ -24,8 +24,8 @@ __all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "LocalResponse
 
 
 _STATISTIC_BITS = 32
-"""Of the mean and the deviation that are kept for the backward pass. (Those of a batch norm are kept once for a batch,
-not for each sample, and are not counted.)"""
+"""Bits of the mean and the deviation that are saved for the backward pass. (Those of a batch norm are saved once for a
+batch, not for each sample, and are not counted.)"""
 
 _EPS = "added to the variance, for numerical stability"
 
@@ -55,7 +55,7 @@ class _ChannelNorm(Layer):
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         channels = {x.channel_axis: x.channel_axis}
         whole = [] if self._is_local else [rearranged(0, x, channels)]  # by the mean over all of space
-        return [beside(0, x, output), *whole]
+        return [aligned(0, x, output), *whole]
 
 
 def _affine(layer: Any, sizes: tuple[Dim, ...]) -> WeightShapes:
@@ -72,7 +72,7 @@ class _TrackedNorm(_ChannelNorm):
 
     num_features = Stated("channels of the input")
     eps = Number(_EPS, 1e-5, minimum=0, also=["epsilon"])
-    momentum = Number("how fast the running statistics follow", 0.1)
+    momentum = Number("update rate of the running statistics", 0.1)
     affine = Flag("learn a weight and a bias for each channel", True)
     track_running_stats = Flag("keep a running mean and variance for each channel", True)
     scale = Flag("learn the weight, where affine", True)
@@ -150,7 +150,7 @@ class InstanceNorm(_TrackedNorm):
 def _one_element() -> LayerError:
     return LayerError(
         "it normalises each channel over its spatial elements, but there is only one",
-        ("one element less its own mean is 0; PyTorch: Expected more than 1 spatial element when training",),
+        ("one element minus its mean is 0; PyTorch: Expected more than 1 spatial element when training",),
         "use batch_norm or layer_norm",
     )
 
@@ -234,7 +234,7 @@ class _AxesNorm(Layer):
         return _affine(self, self.sizes(x)) if self.elementwise_affine else {}
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
-        return [beside(0, x, output), rearranged(0, x, {i: i for i in range(x.rank) if i not in self._axes(x)})]
+        return [aligned(0, x, output), rearranged(0, x, {i: i for i in range(x.rank) if i not in self._axes(x)})]
 
     def _rows(self, x: Shape) -> Dim:
         """Return how many means there are: one for each position on the axes that are not normalised."""
@@ -301,4 +301,4 @@ class LocalResponseNorm(Layer):
         return [(padded + 2 * x.elements, 0)]  # and the means and their power
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
-        return [beside(0, x, output)]
+        return [aligned(0, x, output)]

@@ -39,7 +39,7 @@ def _sides(layer: Any, name: str, x: Shape) -> list[_Side]:
     value = getattr(layer, name)
     if isinstance(value, tuple) and not isinstance(value[0], tuple):
         if len(axes) == 1 and len(value) == 2:
-            value = (value,)  # PyTorch and Keras both write the start and end of one axis so
+            value = (value,)  # PyTorch and Keras both write the start and end of one axis this way
         elif len(value) == 2 * len(axes):
             pairs = [[value[i], value[i + 1]] for i in range(len(value) - 2, -1, -2)]
             raise LayerError(

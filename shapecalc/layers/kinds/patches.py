@@ -11,7 +11,7 @@ from shapecalc.layers.base.dependence import (
     AxisDependence,
     Look,
     everything,
-    laid_back,
+    folded,
     of_window,
     rearranged,
     transposed,
@@ -40,7 +40,7 @@ class _Blocks(Windowed):
     saves = NOTHING
 
     kernel_size = PerAxis("size of the window", symbol="k")
-    stride = PerAxis("how far the window moves", 1, symbol="s")
+    stride = PerAxis("step of the window", 1, symbol="s")
     padding = PerAxis("zeros around the map", 0, minimum=0, symbol="p")
     dilation = PerAxis("distance between the window's taps", 1, symbol="d")
 
@@ -108,7 +108,7 @@ class Fold(_Blocks):
         first, *others = self.axes(output)
         window = transposed(first.kernel, first.stride, first.dilation, first.before)
         along = min(i for i in range(output.rank) if i != output.channel_axis)
-        return [rearranged(0, x, {1: along}, {1: laid_back(window, prod(axis.output() for axis in others))})]
+        return [rearranged(0, x, {1: along}, {1: folded(window, prod(axis.output() for axis in others))})]
 
 
 class DeformableConv(Conv):
@@ -123,9 +123,9 @@ class DeformableConv(Conv):
     also = ("deform_conv", "deform_conv2d", "deformable_conv2d")  # type: ignore[assignment]  # (of another length)
     inputs = (2, 3)
 
-    offset_groups = Integer("groups of channels with offsets of their own", 1, also=["deformable_groups"])
+    offset_groups = Integer("groups of channels with their own offsets", 1, also=["deformable_groups"])
 
-    examples = (  # type: ignore[assignment]  # (likewise)
+    examples = (  # type: ignore[assignment]  # (as above)
         Example({"out_channels": 5, "kernel_size": 3, "padding": 1}, [(4, 10, 10), (18, 10, 10), (9, 10, 10)],
                 (5, 10, 10), 185, 18_000, "torchvision 0.28.0's DeformConv2d; MACs of the convolution by arithmetic"),
     )  # fmt: skip
@@ -134,13 +134,13 @@ class DeformableConv(Conv):
         yield from super().constraints(x)
         yield Constraint(self.offset_groups, DIVIDES, x.channels, "offset_groups", "channels of the input")
         taps = self.offset_groups * prod(per_axis(self.kernel_size, len(x.spatial)))
-        rank, places = len(x.spatial), self.output(x).spatial
+        rank, expected = len(x.spatial), self.output(x).spatial
         for name, given, channels in zip(("offset", "mask"), others, (rank * taps, taps), strict=False):
             if given.rank != x.rank:
                 raise LayerError(f"the {name} has {given.rank} axes, but the map has {x.rank}")
             yield Constraint(given.channels, EQUAL, channels, f"channels of the {name}", "those the window needs")
-            for size, place in zip(given.spatial, places, strict=True):
-                yield Constraint(size, EQUAL, place, f"size of the {name}", "that of the output")
+            for size, other in zip(given.spatial, expected, strict=True):
+                yield Constraint(size, EQUAL, other, f"size of the {name}", "that of the output")
 
     def output(self, x: Shape, *others: Shape) -> Shape:
         return super().output(x)
@@ -152,28 +152,28 @@ class DeformableConv(Conv):
         return super().macs(output, x)
 
     def saved(self, *inputs: Shape) -> str:
-        return INPUTS  # torchvision's deform_conv2d keeps map, offsets and mask
+        return INPUTS  # torchvision's deform_conv2d saves map, offsets and mask
 
     def kept(self, output: Shape, x: Shape, *others: Shape) -> list[tuple[Dim, int]]:
         return []
 
     def looks(self, output: Shape, x: Shape, *others: Shape) -> list[Look]:
         here = {i: i for i in range(x.rank) if i != x.channel_axis}
-        beside = [rearranged(i, other, here) for i, other in enumerate(others, start=1)]
-        return [*super().looks(output, x), everything(0, x), *beside]  # the offsets may lead anywhere
+        others_looks = [rearranged(i, other, here) for i, other in enumerate(others, start=1)]
+        return [*super().looks(output, x), everything(0, x), *others_looks]  # the offsets may point anywhere
 
 
 class GatherPatches(Layer):
     """Gather patches: the pixels of each patch concatenated along the channels; sizes are padded to whole patches.
 
-    As space_to_depth, but of any size of map, and with a pixel's channels together: what Swin's patch merging does
-    first.
+    Like space_to_depth, but for any size of map, and with a pixel's channels together: the first step of Swin's patch
+    merging.
     """
 
     kind = "gather_patches"
     saves = NOTHING
 
-    patch_size = PerAxis("side of a square", 2, also=["block_size"])
+    patch_size = PerAxis("side of a patch", 2, also=["block_size"])
 
     examples = (
         Example({}, (56, 56, 96), (28, 28, 384), source="Swin-T's first patch merging, torchvision", layout="HWC"),
@@ -209,5 +209,5 @@ class ToTokens(Layer):
         return x.plain(prod(x.spatial), x.channels)
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
-        places = {} if x.rank > 2 else {i: 0 for i in range(x.rank) if i != x.channel_axis}
-        return [rearranged(0, x, {**places, x.channel_axis: 1})]
+        order = {} if x.rank > 2 else {i: 0 for i in range(x.rank) if i != x.channel_axis}
+        return [rearranged(0, x, {**order, x.channel_axis: 1})]

@@ -1,6 +1,6 @@
 """Pooling: maximum or mean of each window; adaptive, fractional and global pooling.
 
-A pool works on each channel alone and has no parameters.
+A pool works on each channel separately and has no parameters.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
 
 
 _INDEX_BITS = 64
-"""Of the index of each maximum, which PyTorch keeps for the backward pass."""
+"""Bits of the index of each maximum, which PyTorch saves for the backward pass."""
 
 
 class _Pool(Windowed):
@@ -64,8 +64,8 @@ class _Pool(Windowed):
     )
 
     padding_limit = Choice(
-        "how far padding may go: half the window (PyTorch); window: less than its reach (Caffe, ONNX Runtime); any. "
-        "window where rounding is caffe, half otherwise",
+        "maximum padding: half the window (PyTorch); window: less than the window (Caffe, ONNX Runtime); any. "
+        "By default half, or window if rounding is caffe",
         (HALF, WINDOW, ANY),
         None,
     )
@@ -75,10 +75,10 @@ class _Pool(Windowed):
         implied = CEIL if self.ceil_mode else FLOOR
         rounding = self.rounding if "rounding" in values else implied
         if "ceil_mode" in values and rounding != implied:
-            said = "true" if self.ceil_mode else "false"
+            mode = "true" if self.ceil_mode else "false"
             raise LayerError(
-                f"ceil_mode {said} and rounding {rounding} contradict each other",
-                (f"ceil_mode {said} is rounding {implied}",),
+                f"ceil_mode {mode} and rounding {rounding} contradict each other",
+                (f"ceil_mode {mode} is rounding {implied}",),
                 "give one of the two",
                 "rounding",
             )

@@ -1,6 +1,6 @@
 """Products of tensors: matrix products and Einstein summation.
 
-One multiply-accumulate for each pair of elements: the product of all sizes that take part.
+One multiply-accumulate for each pair of elements: the product of the sizes of all axes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Matmul(Layer):
     """Matrix product of two inputs: (…, n, k) × (…, k, m) → (…, n, m); the axes before them are broadcast.
 
     The rules are PyTorch's (`torch.matmul`) on sizes without the batch axis: an input of one axis is a row on the
-    left and a column on the right, and that axis goes from the output. `transpose_a` and `transpose_b` are
+    left and a column on the right, and that axis is removed from the output. `transpose_a` and `transpose_b` are
     TensorFlow's names; they swap an input's last two axes first.
     """
 
@@ -71,7 +71,7 @@ class Matmul(Layer):
 
 
 def _stretched(a: _Sizes, b: _Sizes) -> _Sizes:
-    """Return the sizes that the axes before two matrices have together, aligned at the last."""
+    """Return the broadcast sizes of the axes before two matrices, aligned at the last."""
     few, many = (a, b) if len(a) < len(b) else (b, a)
     extra = len(many) - len(few)
     return (*many[:extra], *(broadcast(left, right) for left, right in zip(many[extra:], few, strict=True)))
@@ -88,7 +88,7 @@ def _swapped(x: Shape, swap: bool, argument: str) -> _Sizes:
 class BatchMatmul(Matmul):
     """Batched matrix product of two inputs: (b, n, k) × (b, k, m) → (b, n, m), as PyTorch's `bmm`.
 
-    `b` is a batch axis within each sample (heads, windows); for one matrix a sample, (n, k) × (k, m) → (n, m).
+    `b` is a batch axis within each sample (heads, windows); for one matrix per sample, (n, k) × (k, m) → (n, m).
     Unlike `matmul` it does not broadcast: both have the same `b`.
     """
 
@@ -112,7 +112,7 @@ class BatchMatmul(Matmul):
 
 
 class _Plan(NamedTuple):
-    """An equation with its letters put on the axes of the inputs; an axis under an ellipsis has a name of its own."""
+    """An equation with its letters assigned to the axes of the inputs; an axis under an ellipsis has its own name."""
 
     terms: list[list[str]]
     result: list[str]
@@ -133,11 +133,11 @@ class Einsum(Layer):
     term has one letter more than it has axes is written with its batch axis, and the first letter is that axis; it is
     the same letter first in every such term and in the output. So `bhid,bhjd->bhij` and `hid,hjd->hij` mean the same,
     and in `bld,de->ble` the second input is a parameter. An ellipsis stands for all axes that have no letter, the
-    batch axis among them. An axis of 1 is not stretched to another's size, as PyTorch would: it is refused.
+    batch axis among them. Unlike in PyTorch, an axis of size 1 is not broadcast to another's size: it is an error.
 
-    MACs: each product of two inputs costs the sizes of all letters that take part; inputs are joined from left to
-    right, and a product without a sum is element-wise and costs none. Letters of one input alone that are summed
-    are summed first.
+    MACs: each product of two inputs costs the product of the sizes of all its letters; inputs are multiplied from left
+    to right, and a product without a sum is element-wise and costs none. Summed letters of a single input are summed
+    first.
     """
 
     kind = "einsum"
@@ -221,7 +221,7 @@ def _has_batch(term: list[str], rank: int, number: int) -> bool:
     """Return whether a term is written with the batch axis. Errors: `LayerError` where its letters do not fit."""
     if _DOTS in term:
         if len(term) - 1 > rank:
-            raise _wrong(f"input {number + 1} has {rank} axes, but its term names {len(term) - 1} beside the ellipsis")
+            raise _wrong(f"input {number + 1} has {rank} axes, but its term names {len(term) - 1} besides the ellipsis")
         return False
     if len(term) not in (rank, rank + 1):
         raise _wrong(

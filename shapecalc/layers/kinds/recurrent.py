@@ -1,6 +1,6 @@
 """Recurrent layers over a sequence (length, features), stacked, in one or both directions.
 
-At every step each gate multiplies the step's input and the hidden state by a matrix of its own: those products are the
+At every step each gate multiplies the step's input and the hidden state by its own matrices: these products are the
 multiply-accumulates. The element-wise rest of a cell is not counted.
 """
 
@@ -42,17 +42,17 @@ class _Recurrent(Layer):
     gates: ClassVar[int] = 1
     saves = TRAINED
     kept_of_step: ClassVar[int] = 1
-    """How many tensors of the hidden size each step of a layer leaves for the backward pass."""
+    """How many tensors of the hidden size each step of a layer saves for the backward pass."""
 
     hidden_size = Integer("features of the hidden state", also=["units"], symbol="H")
     input_size = Stated("features of the input")
-    num_layers = Count("layers on top of one another", 1)
+    num_layers = Count("number of stacked layers", 1)
     bias = Flag("learned biases in every gate", True, also=["use_bias"])
-    dropout = Number("share dropped between the layers in training", 0.0, minimum=0, maximum=1)
+    dropout = Number("fraction dropped between the layers in training", 0.0, minimum=0, maximum=1)
     bidirectional = Flag("add a second pass, from the end of the sequence to its beginning", False)
     convention = Choice("torch: two biases for each gate; keras: one (but two in a GRU with reset_after)",
                         ("torch", "keras"), "torch")  # fmt: skip
-    return_sequences = Flag("output every step; false outputs the last step alone, as is Keras' default", True)
+    return_sequences = Flag("output every step; false outputs only the last step, Keras' default", True)
 
     @property
     def _directions(self) -> int:
@@ -60,7 +60,7 @@ class _Recurrent(Layer):
 
     @property
     def _state(self) -> Dim:
-        """The features of the output hidden state: the projection's, where there is one."""
+        """The features of the output hidden state: the projection's, if there is one."""
         return self.hidden_size
 
     @property
@@ -124,7 +124,7 @@ class _Recurrent(Layer):
         return x.sizes[-1]
 
     def kept(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
-        """Return what the layers keep of each step, and the masks of the dropout between them.
+        """Return what the layers save of each step, and the masks of the dropout between them.
 
         That is PyTorch's own loop over the steps; oneDNN and cuDNN keep a workspace, whose size they do not document.
         A given initial cell state is an input.
@@ -134,7 +134,7 @@ class _Recurrent(Layer):
         return [(steps + masks, 0)]
 
     def kept_for_weights(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
-        """Return what the matrices are multiplied by: states before every step, and the inputs of further layers."""
+        """Return the factors of the matrices: states before every step, and the inputs of further layers."""
         own = x.sizes[0] * self._cells * self._state - total(s.elements for s in states[:1])
         return [(own + x.sizes[0] * self._between, 0)]
 
@@ -144,7 +144,7 @@ class _Recurrent(Layer):
 
     @property
     def _between(self) -> Dim:
-        """The features that go from one layer to the next, all together."""
+        """The features passed from one layer to the next, in total."""
         return (self.num_layers - 1) * self._directions * self._state
 
 
@@ -231,7 +231,7 @@ class GRU(_Recurrent):
     gates = 3
     kept_of_step = 6
 
-    reset_after = Flag("apply the reset gate after the matrix product; false is Keras' alone", True)
+    reset_after = Flag("apply the reset gate after the matrix product; only Keras has false", True)
 
     examples = (
         Example({"hidden_size": 7, "num_layers": 3, "bidirectional": True}, (6, 5), [(6, 14), (6, 7)], 2_520, 13_608,
@@ -259,7 +259,7 @@ class ConvLSTM(Layer):
 
     The input is (length, …) with one feature map in the network's layout for each step: (length, channels, height,
     width) or (length, height, width, channels). The convolution of the input has the stride and padding given; that
-    of the hidden state keeps its size. One bias for each gate, as in Keras. Keras outputs the last step alone by
+    of the hidden state keeps its size. One bias for each gate, as in Keras. Keras outputs only the last step by
     default.
     """
 
@@ -271,13 +271,13 @@ class ConvLSTM(Layer):
 
     out_channels = Integer("channels of the hidden state", also=["filters"], symbol="C_out", role=CHANNELS_OUT)
     kernel_size = PerAxis("size of the window", symbol="k", role=KERNEL)
-    stride = PerAxis("how far the window moves", 1, also=["strides"], symbol="s", role=STRIDE)
+    stride = PerAxis("step of the window", 1, also=["strides"], symbol="s", role=STRIDE)
     padding = Padding("zeros around the input; or same, or valid (none)", words=("same", "valid"), symbol="p",
                       role=PADDING)  # fmt: skip
     dilation = PerAxis("distance between the window's taps", 1, also=["dilation_rate"], symbol="d",
                        role=DILATION)  # fmt: skip
     bias = Flag("learned bias of each channel of each gate", True, also=["use_bias"])
-    return_sequences = Flag("output every step; false outputs the last step alone, as is Keras' default", True)
+    return_sequences = Flag("output every step; false outputs only the last step, Keras' default", True)
 
     examples = (
         Example({"out_channels": 4, "kernel_size": 3, "padding": "same"}, (3, 6, 6, 2), (3, 6, 6, 4), 880, 93_312,
@@ -330,7 +330,7 @@ class ConvLSTM(Layer):
         return [(x.sizes[0] * self._hidden(x).elements, 0)]  # the hidden state before every step
 
     def looks(self, output: Any, x: Shape) -> list[Look]:
-        """The window of the input, as much wider as the hidden state's has gone by the last step (of all before it)."""
+        """Return the window of the input, widened by the hidden state's windows over all earlier steps."""
         frame, steps = self._frame(x), x.sizes[0] - 1
         dependences = []
         for axis in spatial_axes(self, frame):

@@ -19,7 +19,7 @@ __all__ = ["Argmax", "Max", "Mean", "Min", "Sum"]
 
 
 class _Reduction(Layer):
-    """What reductions share: the axes that go, or shrink to 1."""
+    """What reductions share: the axes that are removed, or reduced to 1."""
 
     dim = AxisNumbers("the axes that are reduced; all by default", None, channels=True, also=["axis"])
     keepdim = Flag("keep the axes, with size 1", False, also=["keepdims"])
@@ -46,7 +46,7 @@ class _Reduction(Layer):
 
 def _kept_axes(x: Shape, axes: set[int], keepdim: bool) -> Look:
     left = [i for i in range(x.rank) if i not in axes]
-    return rearranged(0, x, {axis: axis if keepdim else place for place, axis in enumerate(left)})
+    return rearranged(0, x, {axis: axis if keepdim else index for index, axis in enumerate(left)})
 
 
 def _reduced(x: Shape, axes: set[int], keepdim: bool) -> Shape:

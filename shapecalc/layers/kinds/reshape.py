@@ -1,7 +1,7 @@
 """Layers that only rearrange elements: flatten, reshape, permute and the like.
 
-Axes are named by number, the batch's being 0 (see `axes`); sizes are without the batch axis. A result with three or
-more axes counts as a feature map, in the layout of the network; one whose channels were moved does not.
+Axes are named by number, the batch's being 0 (see `axis_numbers`); sizes are without the batch axis. A result with
+three or more axes counts as a feature map, in the layout of the network; one whose channels were moved does not.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _fill_constraint(sizes: tuple[Dim, ...], elements: Dim, name: str, whole: st
 
 
 class _Rearranged(Layer):
-    """What all of them share: the same elements under other axes."""
+    """What these kinds share: the same elements along other axes."""
 
     view = True
     saves = NOTHING

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.dims import DIVIDES, Constraint, Dim, prod, scaled
 from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import GROUPS, Choice, Flag, Integer
-from shapecalc.layers.base.dependence import AxisDependence, Look, adaptive, beside, repeated, resized, windowed
+from shapecalc.layers.base.dependence import AxisDependence, Look, adaptive, aligned, repeated, resized, windowed
 from shapecalc.layers.base.layer import NOTHING, Example, Layer
 from shapecalc.layers.base.per_axis import Factors, PerAxis
 from shapecalc.layers.base.ranks import axis_names, each_axis, ranks_text
@@ -29,7 +29,7 @@ _REACHES = {"linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4, "lanczos3"
 
 
 def _check_mode(argument: str, mode: str, axes: tuple[str, ...]) -> None:
-    """Refuse a mode that interpolates over another number of spatial axes than there are. Errors: `LayerError`."""
+    """Check that a mode interpolates over as many spatial axes as there are. Errors: `LayerError`."""
     rank = _RANKS.get(mode, len(axes))
     if rank != len(axes):
         linear = next(word for word, number in _RANKS.items() if number == len(axes))
@@ -54,7 +54,7 @@ class Upsample(Layer):
     `mode` and `align_corners` change no size. Mode linear is for 1 spatial axis, bilinear and bicubic are for 2 and
     trilinear for 3; nearest, nearest-exact and area are for any number. With a second input and neither size nor
     factor, to the spatial size of that: `from: [small, large]`. A size computed from a factor is rounded down, as
-    PyTorch does; Keras' layer, which takes whole factors, is `up_sampling`.
+    PyTorch does; Keras' layer, which has whole factors, is `up_sampling`.
     """
 
     kind = "upsample"
@@ -91,12 +91,12 @@ class Upsample(Layer):
         return named.with_values({"mode": "bilinear", "align_corners": True}) if is_bilinear else named
 
     def constraints(self, x: Shape, *like: Shape) -> tuple[Constraint, ...]:
-        told = [
+        given_sizes = [
             words for words, given in (("scale_factor", self.scale_factor), ("size", self.size)) if given is not None
         ]
-        told += ["a second input"] * len(like)
-        if len(told) != 1:
-            found = " and ".join(told) if told else "none"
+        given_sizes += ["a second input"] * len(like)
+        if len(given_sizes) != 1:
+            found = " and ".join(given_sizes) if given_sizes else "none"
             raise LayerError(f"it needs one of scale_factor, size and a second input, and is given {found}")
         axes = axis_names(self.kind, x)
         _check_mode("mode", self.mode, axes)
@@ -104,7 +104,7 @@ class Upsample(Layer):
         if like and len(like[0].spatial) != rank:
             raise LayerError(f"its inputs have {rank} and {len(like[0].spatial)} spatial axes")
         if not like:
-            each_axis(self, told[0], rank)
+            each_axis(self, given_sizes[0], rank)
         return ()
 
     def output(self, x: Shape, *like: Shape) -> Shape:
@@ -229,4 +229,4 @@ class ChannelShuffle(Layer):
         yield Constraint(self.groups, DIVIDES, x.channels, "groups", "channels of the input")
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
-        return [beside(0, x, output)]
+        return [aligned(0, x, output)]

@@ -8,7 +8,7 @@ from shapecalc.dims import BROADCASTS, EQUAL, LESS, UP_TO, Constraint, Dim, ceil
 from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Count, Integer
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers, axis_index, axis_of
-from shapecalc.layers.base.dependence import CIRCULAR, Look, beside, rearranged, shifted
+from shapecalc.layers.base.dependence import CIRCULAR, Look, aligned, rearranged, shifted
 from shapecalc.layers.base.layer import NOTHING, Example, Layer
 from shapecalc.layers.base.sizes import Integers, Sizes
 
@@ -36,7 +36,7 @@ class Slice(Layer):
     dim = AxisNumber("the axis: 1 is the first, -1 the last", channels=True, also=["axis"])
     start = Integer("the first position", 0, minimum=-_FAR)
     end = Integer("the position after the last; the axis' end by default", None, minimum=-_FAR)
-    step = Integer("distance between positions taken", 1)
+    step = Integer("distance between the positions", 1)
 
     examples = (
         Example({"dim": 1, "start": 1}, (197, 768), (196, 768), source="PyTorch 2.13.0, run"),
@@ -68,7 +68,7 @@ class Slice(Layer):
 
 
 def _position(position: Dim, size: Dim) -> Dim:
-    """Return a position counted from the beginning, where it may be counted from the end."""
+    """Return a position counted from the beginning; a negative one is counted from the end."""
     return size + position if _is_from_end(position) else position
 
 
@@ -110,8 +110,8 @@ class Split(Layer):
 class Chunk(Layer):
     """Chunk: cuts one axis into a number of equal pieces, each an output (`chunk1[0]`, `chunk1[1]`).
 
-    Where the axis does not divide, the last piece is smaller, as in PyTorch; where PyTorch would
-    return fewer pieces than `chunks`, it is an error.
+    If the axis is not divisible, the last piece is smaller, as in PyTorch; if PyTorch would return fewer pieces than
+    `chunks`, it is an error.
     """
 
     kind = "chunk"
@@ -135,7 +135,7 @@ class Chunk(Layer):
         size = x.sizes[axis_index(self.dim, x)]
         _, last = self._pieces(size)
 
-        def tell() -> LayerError:
+        def error() -> LayerError:
             return LayerError(
                 f"an axis of {size} does not split into {self.chunks} pieces",
                 (f"pieces of {ceil_div(size, self.chunks)} use it up before the last",),
@@ -143,7 +143,7 @@ class Chunk(Layer):
                 "chunks",
             )
 
-        yield Constraint(1, UP_TO, last, "1", "the last piece", tell)
+        yield Constraint(1, UP_TO, last, "1", "the last piece", error)
 
     def output(self, x: Shape) -> Any:
         axis = axis_index(self.dim, x)
@@ -227,7 +227,7 @@ class Expand(Layer):
         return x.plain(*sizes) if added else x._replace(sizes=sizes)
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
-        return [beside(0, x, output)]
+        return [aligned(0, x, output)]
 
 
 def _kept(size: Dim) -> bool:

@@ -14,7 +14,7 @@ from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number
 from shapecalc.layers.base.dependence import Look, everything
 from shapecalc.layers.base.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.per_axis import PerAxis, per_axis
-from shapecalc.layers.kinds.attention import need_rank, product_macs, seen_apart
+from shapecalc.layers.kinds.attention import attended, need_rank, product_macs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ class _Windows(Layer):
     window_size = PerAxis("side of a window, in tokens", symbol="w", also=["partition_size"])
 
     def _grid(self, x: Shape) -> tuple[tuple[Dim, ...], tuple[Dim, ...]]:
-        """Return the sides of a window, and how many windows lie along each axis of the map."""
+        """Return the sides of a window, and the number of windows along each axis of the map."""
         window = per_axis(self.window_size, len(x.spatial))
         if len(window) != len(x.spatial) or not window:
             raise LayerError(
@@ -45,8 +45,8 @@ class _Windows(Layer):
 class WindowPartition(_Windows):
     """Window partition: a feature map as windows of tokens, (windows, tokens in one, channels).
 
-    The map is padded up to whole windows, as torchvision's Swin does. It is read in the network's layout. MaxViT's
-    grid attention takes its tokens from a grid over the whole map; the sizes are the same: `grid`.
+    The map is padded up to whole windows, as torchvision's Swin does. It is read in the network's layout. In MaxViT's
+    grid attention the tokens of a window are a grid over the whole map; the sizes are the same: `grid`.
     """
 
     kind = "window_partition"
@@ -93,7 +93,7 @@ class WindowReverse(_Windows):
         return like.map_of(windows.sizes[2], like.spatial)
 
     def looks(self, output: Shape, windows: Shape, like: Shape) -> list[Look]:
-        return [everything(0, windows)]  # of the map itself, its size alone is used
+        return [everything(0, windows)]  # only the size of the map is used
 
 
 class WindowAttention(Layer):
@@ -183,7 +183,7 @@ class WindowAttention(Layer):
         return [(prod(x.sizes[:-1]) * (channels + scaled), 0)]
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
-        return [seen_apart(0, x)]
+        return [attended(0, x)]
 
 
 class RelativePositionBias(Layer):

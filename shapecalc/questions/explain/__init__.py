@@ -1,8 +1,8 @@
-"""How every size and count of a network is computed: the rule, the rule with numbers, and where those come from.
+"""How every size and count of a network is computed: the rule, the rule with numbers, and the origins of the numbers.
 
     Report ──leaves──▶ layers of traced numbers ──working──▶ rules ──reasons──▶ Explanation ──lines──▶ renderers
 
-It is produced by running the layers' own formulas on traced numbers (see `dims.traces`); no kind has texts of its own.
+It is produced by running the layers' own formulas on traced numbers (see `dims.traces`); no kind has its own texts.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ WHAT = (OUTPUTS, PARAMS, MACS, OUTPUT_BYTES)
 _SHOWN = (OUTPUTS, PARAMS, MACS)
 
 _MOST_LAYERS = 20_000
-"""Explained at a time: seconds."""
+"""The maximum number of layers that are explained at a time: seconds."""
 
 _MOST_FOLLOWED = 100
-"""Layers whose sizes are followed back at a time: each way may be as long as the network."""
+"""The maximum number of layers that are traced back at a time: each chain may be as long as the network."""
 
 
 class Explanation(Answer):
-    """The arithmetic of a network, layer by layer. Never changes.
+    """The arithmetic of a network, layer by layer. Immutable.
 
     `explanation["conv1"]` is a layer's; `explanation.layers` all of them; `text`, `markdown` and `latex` write it,
-    `to_dict()` is the JSON contract. `asked` are the named layers and blocks; empty where all are explained.
+    `to_dict()` is the JSON contract. `asked` are the named layers and blocks; empty if all are explained.
     """
 
     __slots__ = ("asked", "layers", "report", "total", "what")
@@ -64,7 +64,7 @@ class Explanation(Answer):
         return len(self.layers)
 
     def __getitem__(self, name: str) -> LayerExplanation:
-        """Return the explanation of a layer. Errors: `UsageError` where none is called so."""
+        """Return the explanation of a layer. Errors: `UsageError` for an unknown layer."""
         for layer in self.layers:
             if layer.name == name:
                 return layer
@@ -93,7 +93,7 @@ class Explanation(Answer):
         return self.markdown
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the explanation as the JSON contract has it."""
+        """Return the explanation in the form of the JSON contract."""
         report = self.report
         return {
             "version": VERSION,
@@ -135,8 +135,8 @@ def explain_report(
         message = f"these are {len(chosen):,} layers: at most {_MOST_LAYERS:,} are explained at a time"
         raise UsageError(Problem(message, hint="name layers or blocks: shapecalc explain SPEC LAYER"))
     if back and not 0 < len(chosen) * bool(asked) <= _MOST_FOLLOWED:
-        message = f"sizes are followed back from at most {_MOST_FOLLOWED} layers" if asked else "no layer is named"
-        raise UsageError(Problem(message, hint="name the layer to follow back: shapecalc explain SPEC LAYER --back"))
+        message = f"sizes are traced back from at most {_MOST_FOLLOWED} layers" if asked else "no layer is named"
+        raise UsageError(Problem(message, hint="name the layer to trace back: shapecalc explain SPEC LAYER --back"))
     explained = _explained(report, chosen, wanted, is_whole=what is None, back=back)
     return Explanation(report, explained, wanted, asked)
 

@@ -1,4 +1,4 @@
-"""The parts of lines of an explanation: words, names from the specification, and mathematics."""
+"""The parts of a line of an explanation: words, names from the specification, and formulas."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Name(str):
 
 
 class Chain(NamedTuple):
-    """Equals: a symbol (or none), a rule, the rule with numbers, …, the number."""
+    """Equal parts: a symbol (or none), a rule, the rule with numbers, …, the number."""
 
     symbol: str
     trees: tuple[Tree, ...]

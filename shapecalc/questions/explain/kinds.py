@@ -1,7 +1,7 @@
 """A layer kind from its declaration: arguments, rules, examples.
 
-The rules are those of the kind's first example, worked on traced numbers, with every argument that has a number in
-them, and flags and words at their defaults.
+The rules are those of the kind's first example, run on traced numbers, with a symbol for every numeric argument, and
+flags and words at their defaults.
 """
 
 from __future__ import annotations

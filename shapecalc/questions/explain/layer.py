@@ -1,6 +1,6 @@
 """How the numbers of one layer are computed: the rules, their symbols, and the origins of its inputs.
 
-As Python, and as the JSON contract has it; see docs/explain.md.
+As Python objects, and in the form of the JSON contract; see docs/explain.md.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ class LayerExplanation(NamedTuple):
 
     @property
     def left_out(self) -> dict[str, int]:
-        """The arguments without an effect, since they have their default."""
+        """The arguments at a default without effect."""
         used = {symbol.argument for symbol in self.symbols}
         names = {leaf.origin.name: leaf.value for leaf in self.working.left_out}
         return {name: value for name, value in names.items() if name not in used}
 
     @property
     def input_symbols(self) -> list[tuple[str, ...]]:
-        """The signs of the axes of each input, in the layout of the report."""
+        """The symbols of the axes of each input, in the layout of the report."""
         pairs = zip(self.row.sizing.inputs, self.working.inputs, strict=True)
         shapes = [shape._replace(sizes=tuple(leaves)).in_layout(self.row.layout) for shape, leaves in pairs]
         return [tuple([leaf.symbol for leaf in sizes]) for sizes in shapes]
@@ -90,7 +90,7 @@ class LayerExplanation(NamedTuple):
         return list(self.working.shown(self.what))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the explanation as the JSON contract has it (docs/explain.md)."""
+        """Return the explanation in the form of the JSON contract (docs/explain.md)."""
         return _entry(self)
 
 

@@ -1,8 +1,8 @@
 """Layers and shapes with traced numbers in place of plain ones, each with its usual symbol.
 
-`H_in`, `W_in`, `C_in` are height, width and channels of an input feature map, `L` a length, `F` features;
-several inputs are numbered. An argument has the symbol that its kind declares (`k`, `s`, `p`), with a subscript
-where it differs from axis to axis (`k_h`, `k_w`); one without a symbol has its name.
+`H_in`, `W_in`, `C_in` are height, width and channels of an input feature map, `L` a length, `F` features; several
+inputs are numbered. An argument has the symbol that its kind declares (`k`, `s`, `p`), with a subscript if it differs
+between axes (`k_h`, `k_w`); one without a symbol has its name.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _SIDES = {1: (("before", "after"),), 2: (("top", "bottom"), ("left", "right"))}
 class LeafOrigin(NamedTuple):
     """The origin of a leaf: an argument (`name`), the size of an axis of input or output number `place`, or the batch.
 
-    Leaves of one `role` differ in the spatial axis alone.
+    Leaves with the same `role` differ only in the spatial axis.
     """
 
     sort: str
@@ -69,7 +69,7 @@ class LeafOrigin(NamedTuple):
     place: int = 0
     role: str = ""
     is_neutral: bool = False
-    """Whether it has an unremarkable default."""
+    """Whether it has a default without effect."""
 
 
 def batch_leaf(batch: int) -> Trace:
@@ -110,7 +110,7 @@ def letters(rank: int, *, is_map: bool, channels_last: bool) -> Sequence[str]:
 
 
 def named_axes(shape: Shape, origin: LeafOrigin, below: str, *, is_map: bool) -> list[tuple[str, LeafOrigin]]:
-    """Return the symbol and the origin of every axis of a tensor: `H_in` where `below` is `in`."""
+    """Return the symbol and the origin of every axis of a tensor: `H_in` if `below` is `in`."""
     rank = len(shape.sizes)
     is_spatial = is_map and rank - 1 in _SPACE
     named = []
@@ -123,9 +123,9 @@ def named_axes(shape: Shape, origin: LeafOrigin, below: str, *, is_map: bool) ->
 def argument_leaves(layer: Layer, rank: int, *, general: bool = False) -> dict[str, Any]:
     """Return the values of a layer's arguments, with leaves in place of the numbers that formulas use.
 
-    `rank` is the number of spatial axes. The number of an argument with an unremarkable default is
-    neutral, unless `general` asks for the formulas as they are for any numbers. The numbers of axes, counts of parts,
-    and numbers of 0 or less that say how a layer is built stay as they are.
+    `rank` is the number of spatial axes. The number of an argument at a default without effect is neutral, unless
+    `general` requests the formulas for any numbers. The numbers of axes, counts of parts, and numbers of 0 or less that
+    change the structure of a layer stay as they are.
     """
     values: dict[str, Any] = {}
     is_spatial = not _names_axes(layer)
@@ -143,7 +143,7 @@ def argument_leaves(layer: Layer, rank: int, *, general: bool = False) -> dict[s
 
 
 def _names_axes(layer: Layer) -> bool:
-    """Return whether a layer works along axes that an argument names, in place of the spatial ones."""
+    """Return whether a layer works along axes that an argument names, instead of the spatial ones."""
     named = [name for name, argument in layer.arguments.items() if isinstance(argument, (AxisNumber, AxisNumbers))]
     return any(layer.__dict__[name] is not None for name in named)
 
@@ -158,7 +158,7 @@ def _at_default(argument: Argument, value: Any) -> bool:
 
 
 class _Maker:
-    """Makes the leaves of one argument: one for all axes where they agree, else one for each."""
+    """Makes the leaves of one argument: one for all axes if they agree, else one for each."""
 
     def __init__(self, argument: Argument, rank: int, *, neutral: bool, is_spatial: bool = True) -> None:
         self.argument = argument

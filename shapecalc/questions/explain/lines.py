@@ -1,4 +1,4 @@
-"""A layer's explanation as the lines of a page, for every format to write in its own way.
+"""A layer's explanation as lines, which every format writes in its own way.
 
 A line has a label (`output`, `params`) and items: words, names from the specification, and what is mathematics.
 """
@@ -88,7 +88,7 @@ def _needed(alike: Sequence[Check]) -> Iterator[Item]:
 
 
 def _roles(expression: Expression) -> Tree:
-    """Return an expression with the roles of its symbols in place of their names: H_in and W_in are equal."""
+    """Return an expression with the roles of its symbols instead of their names: H_in and W_in are equal."""
     return with_names(expression, lambda leaf: leaf.origin.role)
 
 
@@ -107,13 +107,13 @@ def _output_lines(layer: LayerExplanation) -> list[ExplanationLine]:
 
 
 def _passes(quantity: Quantity) -> bool:
-    """Return whether an axis of the output is the input's: H_out is H_in."""
+    """Return whether an axis of the output equals that of the input: H_out is H_in."""
     leaf = quantity.rule.symbol
     return leaf is not None and leaf.symbol == f"{quantity.symbol[0]}_in"
 
 
 def _axes(axes: Sequence[Quantity]) -> Iterator[tuple[Item, ...]]:
-    """Yield the axes of an output, those that differ in nothing but the name of the axis as one."""
+    """Yield the axes of an output, with those that differ only in the name of the axis as one."""
     told: dict[Any, list[Quantity]] = {}
     for quantity in axes:
         told.setdefault(_likeness(quantity), []).append(quantity)
@@ -127,7 +127,7 @@ def _axes(axes: Sequence[Quantity]) -> Iterator[tuple[Item, ...]]:
 
 
 def _likeness(quantity: Quantity) -> Any:
-    """Return a key that is equal for axes that are computed alike."""
+    """Return a key that is equal for axes with the same computation."""
     return quantity.role, TEXT.write(_roles(quantity.rule)), TEXT.write(with_numbers(quantity.rule))
 
 

@@ -1,4 +1,4 @@
-"""Where the numbers of a layer come from: the layer of its input, the arguments, the lines of the source."""
+"""The origins of a layer's numbers: the layer of its input, the arguments, the lines of the source."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class InputSource(NamedTuple):
     """The origin of an input of a layer: a layer or an input of the network, the sizes, and the line of the latter.
 
     `made` is the layer, and the product, of axes that a layer further up computed as a product (6·6·256 features);
-    `mark` is None for the output of a layer, and where the size was given from outside.
+    `mark` is None for the output of a layer, and for an overridden size.
     """
 
     name: str
@@ -51,7 +51,7 @@ class InputSource(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A size that a layer computed from others: its symbol where it is used, the layer, and the product."""
+    """A size that a layer computed from others: its symbol, the layer, and the product."""
 
     symbol: str
     layer: str
@@ -74,7 +74,7 @@ class Symbol(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """An argument that is not a number of a rule, but decides on the rule: `bias: false`, `padding: same`."""
+    """An argument that is not a number in a rule, but changes the rule: `bias: false`, `padding: same`."""
 
     name: str
     value: Any
@@ -164,7 +164,7 @@ class Makers:
     def of(self, size: tuple[int, int, int]) -> tuple[str, Expression] | None:
         """Return the layer that computed a size (node, output, axis) as a product of input sizes, and the product.
 
-        A size that a layer passes on unchanged was computed by another further up.
+        A size that a layer does not change was computed by an earlier layer.
         """
         way = []
         while size not in self._known:
@@ -182,7 +182,7 @@ class Makers:
         return found
 
     def _before(self, size: tuple[int, int, int]) -> tuple[int, int, int] | None:
-        """Return the size that this one passes on; None where it was computed."""
+        """Return the size that this one is equal to; None if it was computed."""
         node, output, axis = size
         working = self._at(node)
         leaf = working.axes[output][axis].symbol

@@ -1,4 +1,4 @@
-"""The lines on where a layer's numbers come from: the origin of its input, its location in the source, defaults."""
+"""The lines on the origins of a layer's numbers: its input, its location in the source, defaults."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["reason_lines"]
 
 
 def reason_lines(layer: LayerExplanation, *, brief: bool = False) -> list[ExplanationLine]:
-    """Return the lines on where a layer's numbers come from; `brief`: the origin of its input, and its location."""
+    """Return the lines on the origins of a layer's numbers; `brief`: only of its input, and its location."""
     if not brief:
         return labelled("where", _reasons(layer))
     rows = [tuple(_source(layer, index, source)) for index, source in enumerate(layer.sources)]

@@ -1,6 +1,6 @@
 """The formulas of one layer run on traced numbers: how each of its numbers is computed.
 
-Nothing here knows a kind of layer: the rules are what the layer's own formulas did with the leaves.
+This module knows no kind of layer: the rules are what the layer's own formulas computed from the leaves.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ BYTES_PER_NUMBER = 4
 class Quantity(NamedTuple):
     """One number of a layer, and its rule.
 
-    `what` names it; `symbol` is its symbol, where it has one (`H_out`); `tensor` the name of the learned tensor, where
-    it is the size of one, or the number of the output that an axis is of.
+    `what` names it; `symbol` is its symbol, if it has one (`H_out`); `tensor` the name of the learned tensor, if it is
+    the size of one, or the number of the output of an axis.
     """
 
     what: str
@@ -166,7 +166,7 @@ class _Worker:
         return self.algebra.product([*self.batch, rule]) if rule.value and self.batch else rule
 
     def _name(self, shapes: Sequence[Shape], given: Sequence[Shape]) -> None:
-        """Give every axis its symbol."""
+        """Assign a symbol to every axis."""
         below = [str(i + 1) for i in range(len(self.shapes))] if len(self.shapes) > 1 else ["in"]
         for i, x in enumerate(self.shapes):
             is_map = x.is_regarded or (x.is_map and not self.sequences)
@@ -179,7 +179,7 @@ class _Worker:
             self._name_sequence(shapes)
 
     def _name_sequence(self, shapes: Sequence[Shape]) -> None:
-        """Call the one axis of an input a length where it is the length of an output: indices that are looked up."""
+        """Name the only axis of an input a length if it is the length of an output: indices that are looked up."""
         (only,) = self.shapes[0].sizes
         for i, shape in enumerate(shapes):
             for own, (symbol, _) in zip(shape.sizes, self._names_out(shape, i, len(shapes)), strict=True):
@@ -278,7 +278,7 @@ def _write_on(sizes: Sequence[Trace | None], named: Sequence[tuple[str, LeafOrig
 
 
 def _given(shape: Shape, index: int) -> Shape:
-    """Return an output whose sizes are known, for later rules: `H_out` in place of its own rule."""
+    """Return an output with known sizes, for later rules: `H_out` instead of its own rule."""
     origin = LeafOrigin(OUTPUT, place=index)
     sizes = tuple([n if _is_leaf(n) or not isinstance(n, Trace) else leaf(n.value, "", origin) for n in shape.sizes])
     return Shape(sizes, shape.channels_last, shape.is_map)

@@ -1,7 +1,7 @@
 """Closed formulas: sizes, parameters and MACs of a network in symbols, verified before they are shown.
 
-The layers' own formulas are run on symbols; floors within floors are collapsed. What must hold for the formulas to be
-so is told as the values that each symbol may have (found by trying them) and as conditions between several symbols.
+The layers' own formulas are run on symbols; floors within floors are collapsed. Their conditions are stated as the
+valid values of each symbol (found by trying them) and as conditions between several symbols.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ VERSION = 1
 """The version of the JSON contract."""
 
 QUANTITIES = ("output", "params", "macs", "weights", "biases", "trainable", "buffers")
-"""What formulas there are."""
+"""The quantities with formulas."""
 
 _POINTS = 24
 
@@ -57,18 +57,18 @@ class Formulas(Answer, _FormulasFields):
 
     `formulas` has, by quantity, an expression of sympy, or for `output` one tuple of them for each output.
     `conditions` are between several symbols; `verified` is at how many points inference agreed, and
-    `ranges` between which values of each symbol these lie.
+    `ranges` the smallest and largest value of each symbol among these.
     """
 
     __slots__ = ()
     drawn_by = "formula.draw_formulas"
 
     def python_names(self) -> dict[str, str]:
-        """Return for each symbol the name that it has in Python's source: `lambda_` for lambda."""
+        """Return for each symbol its name in Python: `lambda_` for lambda."""
         return python_names(symbol.name for symbol in self.symbols)
 
     def written(self, notation: str) -> dict[str, Any]:
-        """Return the formulas as text, latex or python: a str each, for `output` a list of sizes for each output."""
+        """Return the formulas as text, latex or python: strings, for `output` a list of sizes for each output."""
         writer = WRITERS[notation]
         names = self.python_names() if notation == "python" else {}
         renamed = {symbolic.symbol(old): symbolic.symbol(new) for old, new in names.items() if old != new}
@@ -84,7 +84,7 @@ class Formulas(Answer, _FormulasFields):
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the answer as the JSON contract has it."""
+        """Return the answer in the form of the JSON contract."""
         python = self.python_names()
         return {
             "version": VERSION,
@@ -144,7 +144,7 @@ def _node_of(graph: Graph, layer: str) -> int:
 
 
 def _check_fits(graph: Graph) -> None:
-    """Refuse a network that does not fit at its own sizes. Errors: `ShapeError`, as of inference."""
+    """Check that a network has no shape error at its own sizes. Errors: `ShapeError`, as of inference."""
     problems = sizings_of(graph)[1]
     if problems:
         raise ShapeError(advised(graph, problems))
@@ -156,11 +156,11 @@ def _symbolic_graph(graph: Graph, rebuild: Rebuild, used: Sequence[SymbolInUse])
         graph, problems = rebuild(variables)
         if problems:
             raise UsageError(refusal(", ".join(variables), problems[0]))
-    return with_sizes(graph, {place: symbolic.symbol(u.name) for u in used for place in u.places})
+    return with_sizes(graph, {axis: symbolic.symbol(u.name) for u in used for axis in u.places})
 
 
 def _residue(domain: SizeSet | None) -> tuple[int, int] | None:
-    """Return the one rest that the legal values of a symbol leave, and the divisor."""
+    """Return the common remainder of the legal values of a symbol, and the divisor."""
     if domain is None or domain.period < 2 or len(domain.residues) != 1 or domain.irregular:
         return None
     return domain.residues[0] % domain.period, domain.period
@@ -169,7 +169,7 @@ def _residue(domain: SizeSet | None) -> tuple[int, int] | None:
 def _quantities(
     inferred: GenericReport, where: int, what: Sequence[str], collapse: Collapse, layout: str, *, batch: bool
 ) -> dict[str, Any]:
-    import sympy  # its numbers are used; `symbols` made sure that it is installed
+    import sympy  # `symbols` has checked that it is installed
 
     def polished(value: Any) -> Any:
         return sympy.expand(collapse(value))
@@ -198,7 +198,7 @@ def _quantities(
 def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild, layout: str) -> tuple[int, dict[str, tuple[int, int]]]:
     """Compare the formulas with plain inference at many points; return at how many, and between which values.
 
-    Errors: `ShapeError` where they differ anywhere, or where there is no point to compare at.
+    Errors: `ShapeError` if they differ anywhere, or if there is no point to compare at.
     """
     choices = [trials(symbol) for symbol in answer.symbols]
     longest = max((len(choice) for choice in choices), default=1)
@@ -213,7 +213,7 @@ def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild, layout: str) -> tu
         if len(agreed) < _POINTS and _agrees(answer, values, graph, rebuild, layout):
             agreed.append(point)
     if not agreed:
-        raise ShapeError("the network fits at none of the sizes chosen to verify its formulas")
+        raise ShapeError("the network has shape errors at all sizes chosen to verify its formulas")
     columns = zip(*agreed, strict=True)
     return len(agreed), {
         symbol.name: (min(column), max(column)) for symbol, column in zip(answer.symbols, columns, strict=True)
@@ -227,7 +227,7 @@ def _agrees(answer: Formulas, values: Mapping[str, int], graph: Graph, rebuild: 
         graph, problems = rebuild(variables)
         if problems:
             return False
-    graph = with_sizes(graph, {place: values[s.name] for s in answer.symbols for place in s.places})
+    graph = with_sizes(graph, {axis: values[s.name] for s in answer.symbols for axis in s.places})
     try:
         report = infer(graph, batch=values.get(BATCH, 1), layout=layout)
     except ShapeError:
@@ -236,14 +236,14 @@ def _agrees(answer: Formulas, values: Mapping[str, int], graph: Graph, rebuild: 
     row = report[answer.layer] if answer.layer else None
     for what, formula in answer.formulas.items():
         if what == "output":
-            due: Any = [list(s) for s in (row.output_shapes if row else report.outputs.values())]
-            told: Any = [[put(size) for size in sizes] for sizes in formula.values()]
+            expected: Any = [list(s) for s in (row.output_shapes if row else report.outputs.values())]
+            computed: Any = [[put(size) for size in sizes] for sizes in formula.values()]
         else:
-            due, told = getattr(row or report.total, what), put(formula)
-        if due != told:
+            expected, computed = getattr(row or report.total, what), put(formula)
+        if expected != computed:
             at = ", ".join(f"{name} = {value}" for name, value in values.items())
             raise ShapeError(
-                f"no closed formula of {what} was found: at {at} it is {told}, but inference computes {due}"
+                f"no closed formula of {what} was found: at {at} it is {computed}, but inference computes {expected}"
             )
     return True
 

@@ -18,14 +18,14 @@ __all__ = ["joint_conditions"]
 
 
 def joint_conditions(
-    constraints: Iterable[Constraint], collapse: Collapse, least: Mapping[Any, int], write: Callable[[Any], str]
+    constraints: Iterable[Constraint], collapse: Collapse, minima: Mapping[Any, int], write: Callable[[Any], str]
 ) -> tuple[str, ...]:
-    """Return as text the constraints of two symbols or more that are not trivial.
+    """Return the constraints on two or more symbols as text, without trivial ones.
 
-    `least` are the smallest values that symbols may have.
+    `least` are the minimum values of symbols.
     """
-    shifted = {symbol: sympy.Dummy(integer=True, nonnegative=True) + low for symbol, low in least.items()}
-    told: dict[str, None] = {}
+    shifted = {symbol: sympy.Dummy(integer=True, nonnegative=True) + low for symbol, low in minima.items()}
+    written: dict[str, None] = {}
     seen = set()
     for left, relation, right, *_ in constraints:
         free = getattr(left, "free_symbols", set()) | getattr(right, "free_symbols", set())
@@ -34,8 +34,8 @@ def joint_conditions(
         seen.add((left, relation, right))
         text = _condition(collapse(left), relation, collapse(right), shifted, write)
         if text:
-            told[text] = None
-    return tuple(told)
+            written[text] = None
+    return tuple(written)
 
 
 def _condition(left: Any, relation: str, right: Any, shifted: Mapping[Any, Any], write: Callable[[Any], str]) -> str:

@@ -1,4 +1,4 @@
-"""Rounded quotients made simple: nested floors collapsed, maximum and minimum decided where possible.
+"""Simplification of rounded quotients: nested floors collapsed, maximum and minimum decided where possible.
 
 The identity used is ⌊(⌊x⌋ + n) / q⌋ = ⌊(x + n) / q⌋ for whole n and q > 0 (Graham, Knuth & Patashnik, Concrete
 Mathematics, section 3.2): a window over a window is one division.
@@ -72,7 +72,7 @@ class Collapse:
         return sympy.floor((others + constant) / divisor) if exact is None else exact
 
     def _known_quotient(self, whole: Any, divisor: int) -> Any:
-        """Return ⌊whole / divisor⌋ without the brackets, where the remainder of the division is known."""
+        """Return ⌊whole / divisor⌋ without the floor, if the remainder of the division is known."""
         if divisor == 1:
             return whole if whole.is_integer else None
         rest, constant = 0, whole.as_coeff_Add()[0]
@@ -88,13 +88,13 @@ class Collapse:
 
 
 def _denominator(part: Any) -> int:
-    """Return the smallest number that makes every coefficient of a sum whole."""
+    """Return the common denominator of the coefficients of a sum."""
     terms = sympy.Add.make_args(sympy.expand(part))
     return math.lcm(*[int(term.as_coeff_Mul()[0].q) for term in terms if term.as_coeff_Mul()[0].is_Rational])
 
 
 def _decided(function: Any, parts: list[Any]) -> Any:
-    """Return the maximum or minimum of expressions, without those that never are."""
+    """Return the maximum or minimum of expressions, without those that can never be it."""
     kept: list[Any] = []
     for part in parts:
         if not any(_is_beyond(function, other, part) for other in kept):

@@ -1,4 +1,4 @@
-"""The symbols of formulas: the meaning of each, and the values with which the network fits."""
+"""The symbols of formulas: the meaning and the valid values of each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims.lists import Many
 from shapecalc.errors import Problem, UsageError
-from shapecalc.questions.sizes import Place, axis_names, find_pattern_of, free_sizes, with_sizes
+from shapecalc.questions.sizes import InputAxis, axis_names, find_pattern_of, free_sizes, with_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,20 +25,20 @@ _AXES = {"D": "depth", "H": "height", "W": "width", "L": "length"}
 
 
 class SymbolInUse(NamedTuple):
-    """A symbol: its meaning, its value in the specification, and the values with which the network fits."""
+    """A symbol: its meaning, its value in the specification, and its valid values."""
 
     name: str
     meaning: str
     given: int
     domain: SizeSet | None
-    places: tuple[Place, ...] = ()
+    places: tuple[InputAxis, ...] = ()
     is_variable: bool = False
 
 
-def _places(graph: Graph) -> dict[str, list[Place]]:
+def _places(graph: Graph) -> dict[str, list[InputAxis]]:
     """Return the free axes of the inputs, by their letter."""
     letters = {name: letter for letter, name in _AXES.items()}
-    found: dict[str, list[Place]] = {}
+    found: dict[str, list[InputAxis]] = {}
     for name, shape in graph.inputs.items():
         for axis, word in enumerate(axis_names(shape)):
             found.setdefault(letters.get(word, "L"), []).append((name, axis))
@@ -56,7 +56,7 @@ def symbol_names(graph: Graph) -> list[str]:
 
 
 def find_symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
-    """Return the meaning of a symbol, and the values with which the network fits."""
+    """Return a symbol with its meaning and its valid values."""
     places = _places(graph)
     if name in graph.variables:
         return _variable(graph, rebuild, name)
@@ -94,9 +94,9 @@ def _spelled(value: Any) -> str:
 
 
 def refusal(name: str, problem: Problem) -> Problem:
-    """Return why a variable cannot be a symbol."""
+    """Return the problem of a variable that cannot be a symbol."""
     return Problem(
-        f"{name} cannot be a symbol: it decides how the network is built, or is used where only a number is possible",
+        f"{name} cannot be a symbol: it changes the structure of the network, or is used where a number is required",
         problem.mark,
         why=(re.sub(r"Many\([^)]*\)", "a symbol", problem.headline),),
         hint=f"give it a value with --set {name}=… and leave it out of the symbols",

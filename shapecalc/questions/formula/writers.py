@@ -21,7 +21,7 @@ def _quotient(part: Any) -> tuple[Any, Any]:
 
 
 class _Text(StrPrinter):  # type: ignore[misc]
-    """As a person writes it: ⌊(H − 7)/4⌋·64."""
+    """As in print: ⌊(H − 7)/4⌋·64."""
 
     def _print_Integer(self, number: Any) -> str:
         return f"{int(number):,}"
@@ -51,7 +51,7 @@ class _Text(StrPrinter):  # type: ignore[misc]
 
 
 class _Python(StrPrinter):  # type: ignore[misc]
-    """As Python works it out, on ints: (H - 7)//4*64."""
+    """As Python on ints: (H - 7)//4*64."""
 
     def _print_floor(self, expression: Any) -> str:
         numerator, denominator = _quotient(expression.args[0])
@@ -99,4 +99,4 @@ def _shared_denominator(expression: Any) -> Any:
 
 
 WRITERS = {"text": _text, "latex": _latex, "python": _python}
-"""What writes an expression, by the name of the notation."""
+"""The writer of each notation."""

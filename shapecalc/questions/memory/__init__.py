@@ -1,7 +1,7 @@
-"""How many bytes a network takes: parameters, buffers, live activations, and what training adds.
+"""The bytes that a network needs: parameters, buffers, live activations, and what training adds.
 
-The peak of the activations is that of `liveness`: a tensor lives from the step that writes it to the last that reads
-it. Not counted is what a runtime takes for itself: workspaces of kernels, fragmentation, the framework's own memory.
+The peak of the activations is that of `liveness`: a tensor is live from the step that writes it to the last that reads
+it. Not counted is the runtime's own memory: kernel workspaces, fragmentation, the framework.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LEAST_TRAINED = 8
 
 
 class _Order(NamedTuple):
-    """An order of the steps of a plan, and how it was found: given, exact (the best there is) or heuristic."""
+    """An order of the steps of a plan, and how it was found: given, exact (the optimum) or heuristic."""
 
     steps: Sequence[int]
     method: str
@@ -55,15 +55,14 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     mixed_precision: bool = False,
     budget: int | str | None = None,
 ) -> Memory:
-    """Return the bytes that a network takes, for the batch of the report.
+    """Return the bytes that a network needs, for the batch of the report.
 
     `weights`, `activations` and `buffers` are bits of an element (32 by default; 16 for the first two with
-    `mixed_precision`). `in_place` are the element-wise layers that write over what they read, where nothing else
-    needs it: all, none, or some (`"activations"`, `["relu", "add"]`). `order` is given or best: the one with the
-    least peak. `training` adds gradients, what the backward pass needs, and the state of the `optimizer` (adam by
-    default); an optimizer and mixed precision imply it. `budget`, bytes as an int or `"24GiB"`, asks for the largest
-    batch.
-    Errors: `UsageError` for an option that is wrong or that contradicts another.
+    `mixed_precision`). `in_place` are the element-wise layers that overwrite their input if nothing else needs it: all,
+    none, or some (`"activations"`, `["relu", "add"]`). `order` is given or best: the one with the minimum peak.
+    `training` adds gradients, what the backward pass needs, and the state of the `optimizer` (adam by default); an
+    optimizer and mixed precision imply it. `budget`, bytes as an int or `"24GiB"`, adds the largest batch.
+    Errors: `UsageError` for an invalid option, or one that contradicts another.
     """
     trains = training or mixed_precision or optimizer is not None
     _check_order(order, trains=trains)
@@ -106,7 +105,7 @@ def _check_order(order: str, *, trains: bool) -> None:
     if order not in (GIVEN, BEST):
         raise UsageError(Problem(f"there is no order {order}", hint=f"it is {GIVEN} or {BEST}"))
     if order == BEST and trains:
-        raise UsageError(Problem("the best order is one for use, not for training", hint="leave one of the two out"))
+        raise UsageError(Problem("the best order is for inference, not for training", hint="leave one of the two out"))
 
 
 def _widths(weights: Any, activations: Any, buffers: Any, *, mixed_precision: bool) -> Widths:
@@ -126,7 +125,7 @@ def _widths(weights: Any, activations: Any, buffers: Any, *, mixed_precision: bo
 
 
 def _check_trained(report: Report, widths: Widths) -> None:
-    """Refuse widths that no gradient has. Errors: `UsageError`."""
+    """Check that gradients may have these widths. Errors: `UsageError`."""
     for bits, what in ((widths.weights, "weights"), (widths.activations, "activations")):
         if bits < _LEAST_TRAINED and any(row.trainable for row in report.rows):
             raise UsageError(
@@ -201,7 +200,7 @@ def _layers(
 
 
 def _sequence(report: Report, order: Sequence[int]) -> list[int]:
-    """Return all layers by their indices: the steps in their order, each view as soon as it can be."""
+    """Return the indices of all layers: the steps in their order, each view as early as possible."""
     views = set(range(len(report.rows))).difference(order)
     takers: dict[int, list[int]] = {}
     for view in sorted(views):
@@ -237,10 +236,10 @@ def _training(
 
 
 def _budget(result: Memory, budget: int) -> Budget:
-    """Return the largest batch that fits: live activations grow with the batch, nothing else does."""
+    """Return the largest batch that fits: only live activations grow with the batch."""
     one = (result.training.peak if result.training else result.activations.peak) // result.batch
     fixed = result.total - one * result.batch
     if not one:
-        raise UsageError(Problem("the batch has no bounds: this network has no activations"))
+        raise UsageError(Problem("the batch is unlimited: this network has no activations"))
     batch = max((budget - fixed) // one, 0)
     return Budget(budget, batch, fixed + batch * one, fixed, one)

@@ -1,7 +1,7 @@
-"""What a decoder keeps during autoregressive decoding: keys and values of its past tokens, and of its source.
+"""What a decoder caches during autoregressive decoding: keys and values of its past tokens, and of its source.
 
-Causal attention keeps a key and a value for each token that is past. Cross-attention keeps those of its source, once:
-it is the attention whose queries follow upon a causal attention and whose keys do not.
+Causal attention caches a key and a value for each past token. Cross-attention caches those of its source, once: it is
+the attention whose queries depend on a causal attention and whose keys do not.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Cache(NamedTuple):
 
 
 def cache_of(report: Report, bits: int) -> Cache:
-    """Return the KV cache of a decoder, with this number of bits per element; none where no attention is causal."""
+    """Return the KV cache of a decoder, with this number of bits per element; 0 if no attention is causal."""
     follows: list[bool] = []
     per_token = per_source_token = source = 0
     for row in report.rows:

@@ -1,4 +1,4 @@
-"""Which element-wise layers may write over what they read: all, none, or those of some families or kinds."""
+"""Which element-wise layers may run in place: all, none, or those of some families or kinds."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ NONE = "none"
 
 
 def read_in_place(given: Any) -> tuple[tuple[str, ...], Callable[[Layer], bool]]:
-    """Return the words of an option, and the predicate of its layers.
+    """Return the values of the option, and the predicate of its layers.
 
-    `given` is `all`, `none`, or some of `activations`, `normalisation`, `additions` and the names of kinds, as a text
+    `given` is `all`, `none`, or some of `activations`, `normalisation`, `additions` and the names of kinds, as a string
     with commas or a list. Errors: `UsageError`.
     """
     words = given.split(",") if isinstance(given, str) else list(given)
     names = tuple(dict.fromkeys(str(word).strip().lower() for word in words if str(word).strip()))
     if not names or (len(names) > 1 and {ALL, NONE} & {*names}):
         hint = f"give all, none, or some of {_examples()} and names of kinds"
-        raise UsageError(Problem(f"{given!r} is not a choice of layers that work in place", hint=hint))
+        raise UsageError(Problem(f"{given!r} is not a choice of layers to run in place", hint=hint))
     if names == (ALL,):
         return names, lambda _: True
     if names == (NONE,):
@@ -45,7 +45,7 @@ def _chosen(name: str) -> str:
         return families[name]
     cls = find_kind(name)
     if cls and not cls.elementwise:
-        raise UsageError(Problem(f"{cls.kind} cannot work in place: it is not element-wise", hint=_examples()))
+        raise UsageError(Problem(f"{cls.kind} cannot run in place: it is not element-wise", hint=_examples()))
     if cls:
         return cls.kind
     raise UsageError(Problem(f"in place cannot be {name}", hint=did_you_mean(name, words_in_place())))

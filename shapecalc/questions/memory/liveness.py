@@ -1,8 +1,8 @@
-"""What is live while a network runs: a tensor lives from the step that writes it to the last one that reads it.
+"""What is live while a network runs: a tensor is live from the step that writes it to the last one that reads it.
 
-Inputs live from the beginning to the last step that reads them, outputs to the end. While a step runs, all that it
-reads and all that it writes is live. A step that may do so writes over one of the storages that it reads: one of the
-size of its output that nothing else needs later.
+Inputs are live from the start to the last step that reads them, outputs to the end. While a step runs, everything that
+it reads and writes is live. A step that may run in place overwrites one of the storages that it reads: one with the
+size of its output that no later step needs.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["Moment", "Run", "overwritten", "run"]
 
 BEGINNING = -1
-"""In place of a step: before the first one, when the inputs are there."""
+"""The index of the moment before the first step, when only the inputs are live."""
 
 
 class Moment(NamedTuple):
-    """While a step runs: the bytes that are live, and which storage was written over (or -1).
+    """While a step runs: the bytes that are live, and the storage that is overwritten (or -1).
 
     `step` is its index in the plan.
     """
@@ -32,9 +32,9 @@ class Moment(NamedTuple):
 
 
 class Run(NamedTuple):
-    """All moments of a run, in order, the beginning first; `held` are the storages that are live at the peak.
+    """All moments of a run, in order, the start first; `held` are the storages that are live at the peak.
 
-    One that is being written over then counts for what is written, and is not among them.
+    One that is overwritten at the peak is not among them: its bytes are those of the output.
     """
 
     moments: tuple[Moment, ...]
@@ -42,7 +42,7 @@ class Run(NamedTuple):
 
     @property
     def peak(self) -> Moment:
-        """The first moment at which most is live."""
+        """The first moment with the maximum of live bytes."""
         return max(self.moments, key=lambda moment: moment.live)
 
 
@@ -64,7 +64,7 @@ def _walk(plan: MemoryPlan, order: Iterable[int]) -> Iterator[tuple[Moment, dict
     yield Moment(BEGINNING, total), live
 
     def release(among: Iterable[int]) -> int:
-        """Release what no later step needs, and return its bytes."""
+        """Release the storages that no later step needs, and return their bytes."""
         gone = [i for i in dict.fromkeys(among) if i in live and not left[i] and not storages[i].is_output]
         for i in gone:
             del live[i]
@@ -86,7 +86,7 @@ def _walk(plan: MemoryPlan, order: Iterable[int]) -> Iterator[tuple[Moment, dict
 
 
 def overwritten(plan: MemoryPlan, step: Step, left: Sequence[int], kept: Sequence[int] = ()) -> int:
-    """Return the storage that a step writes over, or -1. `left` counts the steps still to read each storage.
+    """Return the storage that a step overwrites, or -1. `left` counts the steps still to read each storage.
 
     `kept` counts for each storage, in training, the steps that need it again.
     """

@@ -1,11 +1,11 @@
 """The order of the steps with the lowest peak of live memory.
 
-What is live after a set of steps depends on the set alone, not on its order: whoever writes over a storage takes its
-place, at its size. So an order is a path through the sets, and the best one is the path whose highest point is lowest:
-found by trying the sets in the order of that height (Dijkstra's algorithm, for the maximum in place of the sum). A
-step that takes no more than the path has had already, and leaves no more than there was, may always be taken at once:
-put off, it would be no cheaper, and the others no dearer for it. Where there are too many sets, the best of a few good
-guesses is taken instead. Both searches look at so many tensors of so many steps, and no more.
+The live memory after a set of steps depends only on the set, not on its order: a tensor that overwrites another has the
+same size. So an order is a path through the sets, and the best one is the path with the lowest maximum, found by a
+best-first search (Dijkstra's algorithm with the maximum instead of the sum). A step that does not raise the maximum of
+the path so far, and leaves no more live than before, may always run at once: running it later would lower neither its
+cost nor that of others. Beyond a number of sets, a beam search is used instead. Both searches have a limit of steps and
+of tensors.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ __all__ = ["best_order"]
 
 _MOST_SETS = 30_000
 _MOST_STEPS = 5_000
-"""That an order is looked for among: each set of them is a number of as many bits."""
+"""The maximum number of steps to search: a set of them is an int with a bit for each."""
 
 _MOST_WORK = 300_000
-"""Tensors that are looked at by either search, over all steps that it tries: seconds."""
+"""The maximum number of tensors that either search looks at: seconds."""
 
 _LONG = 500
-"""Steps of which a set is so long a number that half as many may be looked at; a third, of twice as many."""
+"""The number of steps whose sets are ints so long that the limit of tensors is halved (of twice as many: a third)."""
 
 _WIDTH = 24
-"""Of the heuristic: how many sets of as many steps are followed at once, where the work allows it."""
+"""The width of the beam: the number of sets of equal size that are followed, if the work allows it."""
 
 
 class _State(NamedTuple):
     """A set of steps that are done (as bits): the height of the path to it, what is live, which steps could follow.
 
-    `cost` is how many tensors are looked at where all of these are tried.
+    `cost` is the number of tensors to look at to try all of these.
     """
 
     height: int
@@ -59,7 +59,7 @@ class _Result(NamedTuple):
 def best_order(plan: MemoryPlan, most: int = _MOST_SETS) -> tuple[list[int], bool]:
     """Return the order with the lowest peak, and whether that is proved; at most `most` sets of steps are tried.
 
-    Where the plan's own order is as good, it is that. Errors: `UsageError` for a plan of too many steps.
+    The plan's own order is preferred if it is as good. Errors: `UsageError` for a plan of too many steps.
     """
     given = list(range(len(plan.steps)))
     own = run(plan).peak.live
@@ -69,7 +69,7 @@ def best_order(plan: MemoryPlan, most: int = _MOST_SETS) -> tuple[list[int], boo
         raise UsageError(
             Problem(
                 f"the best order is searched among at most {_MOST_STEPS:,} steps, but these are {len(given):,}",
-                hint="leave --order best out; or ask about a part of the network",
+                hint="leave --order best out; or use a part of the network",
             )
         )
     search, work = _Search(plan), _MOST_WORK // (1 + len(given) // _LONG)
@@ -80,7 +80,7 @@ def best_order(plan: MemoryPlan, most: int = _MOST_SETS) -> tuple[list[int], boo
 
 
 def _floor(plan: MemoryPlan) -> int:
-    """Return the minimum of the peak over all orders: what some step reads and writes, or all inputs."""
+    """Return a lower bound of the peak over all orders: what some step reads and writes, or all inputs."""
     floor = sum(storage.size for storage in plan.storages[: plan.inputs])
     for step in plan.steps:
         reads = [plan.storages[storage].size for storage in step.reads]
@@ -115,7 +115,7 @@ class _Search:
         return _State(_floor(self.plan), live, 0, ready, sum([self.costs[index] for index in _each(ready)]))
 
     def after(self, state: _State, index: int) -> _State:
-        """Return the state after a step more."""
+        """Return the state after one more step."""
         step, done = self.plan.steps[index], state.done | 1 << index
         freed, over = 0, 0
         written = sum([self.sizes[storage] for storage in step.writes])
@@ -135,9 +135,9 @@ class _Search:
         return _State(height, live, done, ready, cost)
 
     def followers(self, state: _State, most: float = math.inf) -> Iterator[tuple[int, _State]]:
-        """Yield the steps that may be best, each with the state after it: one alone, where it costs nothing.
+        """Yield the steps that may be best, each with the state after it: only one, if it costs nothing.
 
-        Of many that are ready no more are looked at than come to `most` tensors, but one at least.
+        Of many that are ready, at least one is looked at, and no more than `most` tensors.
         """
         found: list[tuple[int, _State]] = []
         for index in _each(state.ready):
@@ -152,7 +152,7 @@ class _Search:
         yield from found
 
     def exact(self, bound: int, most: int, work: float = math.inf) -> tuple[_Result | None, bool]:
-        """Return the best order lower than `bound`, or None; and whether all that could be lower was tried."""
+        """Return the best order with a peak below `bound`, or None; and whether the search was complete."""
         start = self.start()
         heap = [(start.height, 0, 0, start)]
         came_from: dict[int, tuple[int, int]] = {}
@@ -177,12 +177,12 @@ class _Search:
         return None, True
 
     def beam(self, work: float = math.inf) -> _Result:
-        """Return a good order: that of the best few sets of each number of steps; of fewer, where they are long."""
+        """Return a good order, from the few best sets of each number of steps; fewer if the sets are large."""
         came_from: dict[int, tuple[int, int]] = {}
         states = [self.start()]
         for number in range(len(self.plan.steps)):
             found: dict[int, tuple[_State, int, int]] = {}
-            each, spent = work / (len(self.plan.steps) - number), 0.0  # of this number of steps
+            each, spent = work / (len(self.plan.steps) - number), 0.0  # for sets of this size
             for state in states:
                 if spent and spent + state.cost > each:
                     break

@@ -1,7 +1,7 @@
 """The tensors of a running network, their storages, and the steps that read and write them.
 
-Tensors that lie in the same place (a view and what it is a view of) are one *storage*. Layers that are views are no
-steps: they cost nothing.
+Tensors that share memory (a view and its source) are one *storage*. Layers that are views are not steps: they cost
+nothing.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Storage(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A layer that computes: the storages it reads and writes, and whether it may write over one that it reads.
+    """A layer that computes: the storages it reads and writes, and whether it may overwrite one that it reads.
 
-    In training, `saves` are the storages that its backward step needs again, and `extra` the bytes that it keeps
-    in addition; `trains` is whether a gradient flows through it.
+    In training, `saves` are the storages that its backward step needs again, and `extra` the bytes that it saves in
+    addition; `trains` is whether a gradient flows through it.
     """
 
     node: int
@@ -57,7 +57,7 @@ class MemoryPlan(NamedTuple):
 
 
 def stored(numbers: int, bits: int) -> int:
-    """Return the bytes of a tensor by its number of elements: rounded up where an element is less than a byte."""
+    """Return the bytes of a tensor by its number of elements, rounded up."""
     return numbers * (bits // 8) if bits % 8 == 0 else -(-numbers * bits // 8)
 
 
@@ -99,8 +99,8 @@ def make_plan(
 ) -> MemoryPlan:
     """Return the plan of a network for a batch, with this number of bits per activation.
 
-    `in_place` is which layers may write over what they read, where nothing else needs it later. `read` are the
-    `inputs_read`, for one who makes several plans of a report.
+    `in_place` is which layers may run in place, if nothing else needs their input later. `read` are the `inputs_read`,
+    to reuse for several plans of a report.
     """
     maker = _Maker(report, bits)
     read = inputs_read(report) if read is None else read
@@ -114,8 +114,8 @@ def make_plan(
         assert layer is not None
         reads = tuple(dict.fromkeys(maker.at[row.node.inputs[i]] for i in read[index]))
         if layer.view or (layer.only_training and not training):
-            lies_in = reads[0] if reads else maker.add(row.name, 0)  # a view of nothing is one of its weights
-            maker.at.update({Reference(index, i): lies_in for i in range(len(row.sizing.outputs))})
+            storage = reads[0] if reads else maker.add(row.name, 0)  # a view without an input is a view of its weights
+            maker.at.update({Reference(index, i): storage for i in range(len(row.sizing.outputs))})
             continue
         writes = maker.write(index, row)
         for storage in reads:

@@ -31,8 +31,8 @@ class Activations(NamedTuple):
     """The live inputs, outputs and activations at inference.
 
     `peak` is the maximum, while the layer `at` runs (none: before the first); `held` are the tensors that are live
-    then; `overwritten` is the one that this layer writes its output over, where it does. `written` is the sum of all
-    that layers give (views, which write nothing, left out).
+    then; `overwritten` is the one that this layer overwrites, if any. `written` is the sum of the outputs of all layers
+    (without views, which write nothing).
     """
 
     peak: int
@@ -49,8 +49,8 @@ class Training(NamedTuple):
     """The memory of training, besides weights and buffers.
 
     `gradients` are those of the parameters; `state` the optimizer's, with the master copy of mixed precision; `kept`
-    the activations that wait for the backward pass when the forward pass ends; `peak` the most that is live of
-    activations and their gradients, in the pass `direction` of the layer `at`, of which `activation_gradients`.
+    the saved activations at the end of the forward pass; `peak` the maximum of live activations and their gradients, in
+    the pass `direction` of the layer `at`; `activation_gradients` is the part of the gradients.
     """
 
     optimizer: str
@@ -65,7 +65,7 @@ class Training(NamedTuple):
 
 
 class Budget(NamedTuple):
-    """The largest batch that fits a budget (0: none), and what that takes; `fixed` is there once, `sample` for each."""
+    """The largest batch that fits a budget (0: none), and its total: `fixed`, plus `sample` for each sample."""
 
     bytes: int
     batch: int
@@ -75,7 +75,7 @@ class Budget(NamedTuple):
 
 
 class LayerMemory(NamedTuple):
-    """The memory of one layer: `output` is what it writes (0 for a view), `live` what is live while it runs (None).
+    """The memory of one layer.
 
     `overwrites` is the tensor that it writes over, where it works in place; `scopes` names the blocks that it is in,
     outermost first.
@@ -114,11 +114,11 @@ class _MemoryFields(NamedTuple):
 
 
 class Memory(Answer, _MemoryFields):
-    """How many bytes a network takes. `layers` are in the order in which they run.
+    """The bytes that a network needs. `layers` are in order of execution.
 
-    `kv_cache` is what causal attention keeps for each past token of one sample, during autoregressive decoding;
-    `cross_kv_cache` what cross-attention keeps of the source, once, and `cross_kv_cache_per_source_token` for each of
-    the source's tokens. They are not part of `total`. `order` is given, exact (the best there is) or heuristic.
+    `kv_cache` is what causal attention caches for each past token of one sample, during autoregressive decoding;
+    `cross_kv_cache` what cross-attention caches of the source, once, and `cross_kv_cache_per_source_token` for each of
+    the source's tokens. They are not part of `total`. `order` is given, exact (the optimum) or heuristic.
     """
 
     __slots__ = ()
@@ -127,13 +127,13 @@ class Memory(Answer, _MemoryFields):
 
     @property
     def total(self) -> int:
-        """All of it: weights, buffers and the peak of activations; in training, also gradients and state."""
+        """The total: weights, buffers and the peak of activations; in training, also gradients and state."""
         if self.training is None:
             return self.weights + self.buffers + self.activations.peak
         return self.weights + self.buffers + self.training.gradients + self.training.state + self.training.peak
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as the JSON contract has it."""
+        """Return the memory in the form of the JSON contract."""
         activations = self.activations._asdict()
         return {
             "version": VERSION,

@@ -1,8 +1,9 @@
 """The memory of a training step: parameters, their gradients, the optimizer's state; activations and their gradients.
 
-Forward, every layer keeps what its backward step needs (`Layer.saves` and `Layer.kept`, after PyTorch's
-derivatives.yaml), beside what is live. Backward, in the reverse order, a layer's step needs the gradient of what it
-gave and makes that of what it took; then what it kept is let go. Nothing is written over that a backward step needs.
+In the forward pass, every layer saves what its backward step needs (`Layer.saves` and `Layer.kept`, after PyTorch's
+derivatives.yaml), in addition to what is live. In the backward pass, in reverse order, the step of a layer reads the
+gradient of its output and writes the gradient of its input; then its saved tensors are released. Saved tensors are
+never overwritten.
 
 The optimizer's state is as in PyTorch's `torch.optim`, in fp32. Mixed precision is that of Micikevicius et al. 2018
 (arXiv:1710.03740) as ZeRO counts it (Rajbhandari et al. 2020, arXiv:1910.02054, section 3.1): weights and gradients of
@@ -26,7 +27,7 @@ __all__ = ["BACKWARD", "FORWARD", "OPTIMIZERS", "Pass", "check_optimizer", "opti
 OPTIMIZERS: dict[str, int] = {
     "none": 0, "sgd": 0, "momentum": 1, "rmsprop": 1, "adagrad": 1, "lion": 1, "adam": 2, "adamw": 2,
 }  # fmt: skip
-"""How many values an optimizer keeps for each trainable parameter: momentum, mean square, or both (Adam)."""
+"""The number of values in an optimizer's state per trainable parameter: momentum, mean square, or both (Adam)."""
 
 FORWARD = "forward"
 BACKWARD = "backward"
@@ -37,7 +38,7 @@ _MASTER_BYTES = 4
 class Pass(NamedTuple):
     """A moment of a training step: in which pass, at which step, and the bytes of activations and their gradients.
 
-    `kept` are those that wait for the backward pass, `gradients` those of gradients of activations, `live` all.
+    `kept` are those of saved activations, `gradients` those of gradients of activations, `live` all.
     """
 
     direction: str
@@ -48,7 +49,7 @@ class Pass(NamedTuple):
 
 
 def check_optimizer(name: str) -> str:
-    """Return an optimizer's name. Errors: `UsageError` for one that is not known."""
+    """Return an optimizer's name. Errors: `UsageError` for an unknown one."""
     if name not in OPTIMIZERS:
         hint = did_you_mean(name, OPTIMIZERS)
         raise UsageError(Problem(f"there is no optimizer {name}", hint=hint))
@@ -67,7 +68,7 @@ def train(plan: MemoryPlan) -> list[Pass]:
 
 
 class _Bag:
-    """Storages that are held for so many reasons each, and their bytes together."""
+    """Live storages with reference counts, and their total bytes."""
 
     def __init__(self, plan: MemoryPlan) -> None:
         self.sizes = [storage.size for storage in plan.storages]
@@ -89,7 +90,7 @@ class _Training:
     def __init__(self, plan: MemoryPlan) -> None:
         self.plan = plan
         self.held, self.kept, self.gradients = _Bag(plan), _Bag(plan), _Bag(plan)
-        self.extra = 0  # kept in addition to the storages
+        self.extra = 0  # saved in addition to the storages
         self.outputs = [i for i, storage in enumerate(plan.storages) if storage.is_output]
 
     def _moment(self, direction: str, step: int) -> Pass:

@@ -4,11 +4,10 @@
     jump     how far the field moves with every position: the effective stride
     padding  how far the field of the first position begins before the input: the effective padding
 
-Over branches the field is the union of theirs, exactly, where they have the same effective stride. Branches
-that do not (misaligned ones) are reported, and the size is then the maximum over all positions. A layer that depends on
-all of an axis (a global pool, a fully connected layer, attention) sees all of it; what it sees by other ways, place by
-place, is still told. Definitions: Araujo, Norris & Sim, Computing receptive fields of convolutional neural networks,
-Distill 2019.
+The field of merged branches is their exact union if they have the same effective stride. Other branches (misaligned
+ones) are reported, and the size is then the maximum over all positions. A layer that depends on all of an axis (a
+global pool, a fully connected layer, attention) sees all of it; the local field of its other paths is still reported.
+Definitions: Araujo, Norris & Sim, Computing receptive fields of convolutional neural networks, Distill 2019.
 """
 
 from __future__ import annotations
@@ -39,9 +38,9 @@ VERSION = 1
 class Field(NamedTuple):
     """The receptive field of a layer along one axis of one input of the network.
 
-    `sees_all` is whether it also depends on the whole axis, by a layer that covers all of it; where there is no other
-    way, `size` is the part of the axis that it sees so, and `jump` is 0. `aligned` is false where branches meet that
-    move differently: `jump` is then the greatest.
+    `sees_all` is whether it also depends on the whole axis, through a layer that covers all of it; if there is no other
+    path, `size` is the part of the axis that it sees, and `jump` is 0. `aligned` is false if branches with different
+    effective strides are merged: `jump` is then their maximum.
     """
 
     input: str
@@ -53,13 +52,13 @@ class Field(NamedTuple):
     aligned: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the field for the JSON contract: a jump that is not a whole number as a text, `1/2`."""
+        """Return the field in the form of the JSON contract: a fractional jump is a string, `1/2`."""
         jump = self.jump.numerator if self.jump.denominator == 1 else str(self.jump)
         return {**self._asdict(), "jump": jump}
 
 
 class Misalignment(NamedTuple):
-    """A layer where branches with different effective strides meet."""
+    """A layer that merges branches with different effective strides."""
 
     layer: str
     axis: str
@@ -76,12 +75,12 @@ class Region(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How long it is."""
+        """The number of positions."""
         return self.last - self.first + 1
 
 
 class ReceptiveFields(Answer):
-    """The receptive fields of all layers of a report. Never changes.
+    """The receptive fields of all layers of a report. Immutable.
 
     `fields["conv5"]` are those of a layer (or of a block: its last layer), one for each axis of each input that it
     sees; `fields.region("conv5", (3, 4))` is the part of the input that one position depends on.
@@ -122,9 +121,9 @@ class ReceptiveFields(Answer):
     def places(self, name: str) -> tuple[int, ...]:
         """Return how many positions a layer has along each axis of its positions."""
         index = self._index(name)
-        return tuple([self.report.rows[index].sizing.outputs[0].sizes[axis] for axis in self._place_axes(index)])
+        return tuple([self.report.rows[index].sizing.outputs[0].sizes[axis] for axis in self._position_axes(index)])
 
-    def _place_axes(self, index: int) -> list[int]:
+    def _position_axes(self, index: int) -> list[int]:
         return sorted({lane.axis for lanes in self._lanes[index].values() for lane in lanes if lane.axis >= 0})
 
     def region(self, name: str, place: Sequence[int] = ()) -> tuple[Region, ...]:
@@ -135,10 +134,10 @@ class ReceptiveFields(Answer):
         """
         index, sizes = self._index(name), self.places(name)
         if len(place) != len(sizes) or not all(0 <= at < size for at, size in zip(place, sizes, strict=True)):
-            raise UsageError(_no_such_place(name, place, sizes))
+            raise UsageError(_no_such_position(name, place, sizes))
         shape = self.report.rows[index].sizing.outputs[0]
         start: Box = [[(0, size - 1)] for size in shape.sizes]
-        for axis, at in zip(self._place_axes(index), place, strict=True):
+        for axis, at in zip(self._position_axes(index), place, strict=True):
             start[axis] = [(at, at)]
         found = traced(self.report, Reference(index), start)
         inputs = list(self.report.graph.inputs)
@@ -154,11 +153,11 @@ class ReceptiveFields(Answer):
         )
 
     def middle(self, name: str) -> tuple[int, ...]:
-        """Return the position in the middle of a layer: the later one where there are two."""
+        """Return the position in the middle of a layer: the later one of two."""
         return tuple([size // 2 for size in self.places(name)])
 
     def region_dict(self, name: str, place: Sequence[int] = ()) -> dict[str, Any]:
-        """Return a region, and the fields of its layer, as the JSON contract has them."""
+        """Return a region, and the fields of its layer, in the form of the JSON contract."""
         return {
             "version": VERSION,
             "name": self.report.name,
@@ -178,7 +177,7 @@ class ReceptiveFields(Answer):
                     yield Misalignment(row.name, self._axes[key], jumps)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as the JSON contract has them."""
+        """Return the fields in the form of the JSON contract."""
         return {
             "version": VERSION,
             "name": self.report.name,
@@ -204,26 +203,26 @@ class ReceptiveFields(Answer):
 def receptive_fields(report: Report) -> ReceptiveFields:
     """Return the receptive fields of all layers.
 
-    Errors: `UsageError` for a network whose input has no space: a list of features, or of tokens.
+    Errors: `UsageError` for a network whose input has no spatial axes: features, or tokens.
     """
     fields = ReceptiveFields(report)
     if not fields._axes:  # noqa: SLF001  (its own)
         raise UsageError(
             Problem(
-                f"{report.name or 'the network'} has no receptive fields: no input of it has channels and space",
-                hint="receptive fields need an input with spatial axes: sound, images, volumes",
+                f"{report.name or 'the network'} has no receptive fields: no input has channels and spatial axes",
+                hint="receptive fields need an input with spatial axes: audio, images, volumes",
             )
         )
     return fields
 
 
-def _no_such_place(name: str, place: Sequence[int], sizes: Sequence[int]) -> Problem:
+def _no_such_position(name: str, place: Sequence[int], sizes: Sequence[int]) -> Problem:
     if not sizes:
         return Problem(f"{name} has no positions: all of it depends on the same input", hint="leave the position out")
-    told = "×".join(map(str, sizes))
+    shown = "×".join(map(str, sizes))
     given = "×".join(map(str, place)) or "none"
     last = "×".join(str(size - 1) for size in sizes)
-    return Problem(f"{name} has {told} positions, but none at {given}", hint=f"positions are 0 to {last}")
+    return Problem(f"{name} has {shown} positions, but none at {given}", hint=f"positions are 0 to {last}")
 
 
 def _indices(report: Report) -> dict[str, int]:
@@ -249,12 +248,12 @@ def _field(name: str, axis: str, lanes: tuple[Lane, ...], shape: Shape) -> Field
         span = hull(lane.at(0) for lane in lanes) or (0, -1)
         return Field(name, axis, span[1] - span[0] + 1, Fraction(0), -span[0], sees_all=True, aligned=True)
     period = max(len(lane.spans) for lane in own)
-    places = shape.sizes[own[0].axis]
-    # Sizes repeat with the period; where lanes move apart, they are widest at one of the ends.
-    tried = {*range(min(period, places)), *(range(max(places - period, 0), places) if len(own) > 1 else ())}
-    spans = {place: hull(lane.at(place) for lane in own) for place in tried}
+    positions = shape.sizes[own[0].axis]
+    # Sizes repeat with the period; if lanes diverge, they are widest at one of the ends.
+    tried = {*range(min(period, positions)), *(range(max(positions - period, 0), positions) if len(own) > 1 else ())}
+    spans = {position: hull(lane.at(position) for lane in own) for position in tried}
     size = max((span[1] - span[0] + 1 for span in spans.values() if span), default=0)
-    start = next((spans[place] for place in sorted(spans) if spans[place]), None) or (0, -1)
+    start = next((spans[position] for position in sorted(spans) if spans[position]), None) or (0, -1)
     sees_all = len(own) < len(lanes)
     return Field(
         name, axis, size, jumps[-1] if jumps else Fraction(0), -start[0], sees_all=sees_all, aligned=len(own) == 1

@@ -1,8 +1,8 @@
 """Lanes: what the positions of a tensor depend on of an input of the network, along one axis, as a periodic pattern.
 
 A lane follows one axis of a tensor. Its pattern is exact: for each position of a period, the first and last position of
-the network's input that it depends on; every period, both move by `advance`. A sliding window has a period of 1; what
-is enlarged r times over has one of r.
+the network's input that it depends on; every period, both move by `advance`. A sliding window has a period of 1;
+upsampling by r has one of r.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class Work:
         self.left = most
 
     def spend(self, positions: int) -> None:
-        """Count positions to be computed. Errors: `UsageError` where that is too many in all."""
+        """Count positions to be computed. Errors: `UsageError` if the total is beyond the limit."""
         self.left -= positions
         if self.left < 0:
             raise UsageError(
                 Problem(
                     "the receptive fields of this network take too much work: its layers, the branches that do not "
                     f"move alike, and how long their patterns are come to more than {_MOST_WORK:,} positions",
-                    hint="ask about a part of it: fewer layers, or sizes of which one divides the other",
+                    hint="use a part of it: fewer layers, or sizes that divide one another",
                 )
             )
 
@@ -54,17 +54,17 @@ Span = tuple[int, int] | None
 class Lane(NamedTuple):
     """One way in which a tensor depends on an axis of the network's input.
 
-    Position o of the tensor's axis depends on `spans[o]`, before anything is clipped to the input; `axis` is -1 where
-    all positions depend on the same (and then the one span is clipped).
+    Position o of the tensor's axis depends on `spans[o]`, before anything is clipped to the input; `axis` is -1 if all
+    positions depend on the same (and then the one span is clipped).
     """
 
     spans: tuple[Span, ...]
     advance: int
     axis: int
 
-    def at(self, place: int) -> Span:
+    def at(self, position: int) -> Span:
         """Return the span of a position."""
-        turns, phase = divmod(place, len(self.spans))
+        turns, phase = divmod(position, len(self.spans))
         span = self.spans[phase]
         on = turns * self.advance
         return span and (span[0] + on, span[1] + on)
@@ -76,7 +76,7 @@ class Lane(NamedTuple):
 
     @property
     def jump(self) -> Fraction:
-        """How far the span moves with every position."""
+        """How far the span moves with each position."""
         return Fraction(self.advance, len(self.spans))
 
 
@@ -93,7 +93,8 @@ def hull(spans: Iterable[Span]) -> Span:
 def through(lane: Lane, dependence: AxisDependence, axis: int, size: int, limit: int, work: Work) -> Lane | None:
     """Return the lane of a layer with this dependence on a tensor with this lane.
 
-    `axis` is the output's, `size` that of the tensor's axis, `limit` that of the network's input. None: nothing.
+    `axis` is the output's, `size` that of the tensor's axis, `limit` that of the network's input. None: it depends on
+    nothing.
     """
     if axis < 0:
         span = _at_all(lane, dependence.at(0), size, work)
@@ -105,28 +106,28 @@ def through(lane: Lane, dependence: AxisDependence, axis: int, size: int, limit:
     _check(own * turns)
     work.spend(own * turns + period)
     is_steady = lane.is_steady()
-    spans = tuple([_seen(lane, dependence.at(place), work, is_steady=is_steady) for place in range(own * turns)])
+    spans = tuple([_seen(lane, dependence.at(position), work, is_steady=is_steady) for position in range(own * turns)])
     if not any(spans):
         return None
     return Lane(spans, lane.advance * (dependence.advance * turns // period), axis)
 
 
-def _seen(lane: Lane, places: range, work: Work, *, is_steady: bool) -> Span:
-    """Return the span of a run of positions: in a steady lane that of its ends."""
-    if not places:
+def _seen(lane: Lane, positions: range, work: Work, *, is_steady: bool) -> Span:
+    """Return the span of a run of positions: for a steady lane the span of its ends."""
+    if not positions:
         return None
     if is_steady:
-        first, last = lane.at(places[0]), lane.at(places[-1])
+        first, last = lane.at(positions[0]), lane.at(positions[-1])
         return first and last and (first[0], last[1])
     period = len(lane.spans)
-    starts, ends = places[:period], places[-period:]
+    starts, ends = positions[:period], positions[-period:]
     work.spend(2 * len(starts))
     return hull(map(lane.at, (*starts, *ends)))
 
 
-def _at_all(lane: Lane, places: range, size: int, work: Work) -> Span:
-    places = range(max(places.start, 0), min(places.stop, size))
-    return _seen(lane, places, work, is_steady=lane.is_steady())
+def _at_all(lane: Lane, positions: range, size: int, work: Work) -> Span:
+    positions = range(max(positions.start, 0), min(positions.stop, size))
+    return _seen(lane, positions, work, is_steady=lane.is_steady())
 
 
 def _clipped(span: tuple[int, int], limit: int) -> Span:
@@ -140,7 +141,7 @@ def joined(lanes: Iterable[Lane], work: Work) -> tuple[Lane, ...]:
     for lane in {id(lane): lane for lane in lanes}.values():  # each once
         groups.setdefault((lane.axis, lane.jump), {})[lane] = None
     found = tuple([_together(list(alike), work) for alike in groups.values()])
-    work.spend(len(found) * max([len(lane.spans) for lane in found]))  # that the fields are then found among
+    work.spend(len(found) * max([len(lane.spans) for lane in found]))  # the fields are then found among them
     return found
 
 
@@ -150,7 +151,7 @@ def _together(lanes: Sequence[Lane], work: Work) -> Lane:
     period = lcm(*[len(lane.spans) for lane in lanes])
     _check(period)
     work.spend(period * len(lanes))
-    spans = tuple([hull([lane.at(place) for lane in lanes]) for place in range(period)])
+    spans = tuple([hull([lane.at(position) for lane in lanes]) for position in range(period)])
     return Lane(spans, lanes[0].advance * period // len(lanes[0].spans), lanes[0].axis)
 
 
@@ -160,6 +161,6 @@ def _check(period: int) -> None:
             Problem(
                 f"the pattern of this network's receptive fields repeats only after {period:,} positions: "
                 "that is too long to compute",
-                hint=f"sizes of which one divides the other repeat sooner; the maximum is {_LONGEST:,}",
+                hint=f"sizes that divide one another repeat sooner; the maximum is {_LONGEST:,}",
             )
         )

@@ -1,4 +1,4 @@
-"""Traces through the graph: the lanes of every layer, forward, and what positions of a layer depend on, backward."""
+"""Traces through the graph: the lanes of every layer, forward; the input positions of a layer's positions, backward."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shapecalc.layers.base.ranks import AXIS_NAMES
 from shapecalc.model.graph import Reference
 from shapecalc.questions.receptive_field.lanes import Lane, Work, hull, joined, through
-from shapecalc.questions.receptive_field.places import Gaps, Places, seen, united
+from shapecalc.questions.receptive_field.positions import Gaps, Positions, seen, united
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ __all__ = ["Axes", "Box", "Lanes", "input_axes", "lanes_of", "traced"]
 Axes = dict[tuple[int, int], str]
 """The names of the spatial axes of the network's inputs, by the index of input and axis."""
 
-Box = list[Places]
+Box = list[Positions]
 """Positions of a tensor, for each axis: their product."""
 
 _MOST_BOXES = 8
@@ -36,7 +36,7 @@ Lanes = dict[tuple[int, int], tuple[Lane, ...]]
 
 def input_axes(report: Report) -> Axes:
     """Return the spatial axes of the network's inputs, and their names."""
-    # A tensor of two axes is channels and a length where a layer slides a window over it, else positions and features.
+    # A tensor of two axes is channels and a length if a layer slides a window over it, else positions and features.
     is_sound = any(shape.is_map and shape.rank == 2 for row in report.rows for shape in row.sizing.outputs)
     axes: Axes = {}
     for number, shape in enumerate(report.graph.inputs.values()):
@@ -84,7 +84,7 @@ class _Walk:
         self.found.append({key: joined(gathered[key], self.work) for key in self.axes if key in gathered})
 
     def moved(self, lane: Lane, row: Row, look: Look, key: tuple[int, int]) -> Lane | None:
-        """Return a lane of an input after the layer; None where it is empty."""
+        """Return a lane of an input after the layer; None if it is empty."""
         self.work.spend(1)
         if lane.axis < 0:
             return lane
@@ -97,7 +97,7 @@ class _Walk:
         )
 
     def whole(self, giver: Reference) -> dict[int, list[Box]] | None:
-        """Return what all of a tensor depends on of the inputs, to the edges; None where that is too much to trace."""
+        """Return the positions of the inputs that a whole tensor depends on; None if that is too much to trace."""
         if giver not in self.wholes:
             self.left -= max(giver.node, 0)
             shape = _shape_of(self.report, giver)
@@ -120,7 +120,7 @@ def _lanes_at(reference: Reference, found: Sequence[Lanes], axes: Axes) -> Lanes
 
 
 def traced(report: Report, of: Reference, start: Box, gaps: Gaps | None = None) -> dict[int, list[Box]]:
-    """Return what these positions (for each axis) of a tensor depend on of each input of the network."""
+    """Return the positions of each input of the network that these positions (per axis) of a tensor depend on."""
     wanted: dict[Reference, list[Box]] = {of: [start]}
     gaps = gaps or Gaps()
     for node in range(of.node, -1, -1):
@@ -135,7 +135,7 @@ def traced(report: Report, of: Reference, start: Box, gaps: Gaps | None = None) 
 
 
 def _seen_of(row: Row, look: Look, box: Box, gaps: Gaps) -> Box:
-    """Return what positions (for each axis) of a layer depend on of one of its inputs; empty where an axis is."""
+    """Return the positions of one input that positions (per axis) of a layer depend on; empty if any axis is empty."""
     sizes = row.sizing.inputs[look.input].sizes
     pairs = zip(look.axes, sizes, strict=True)
     found = [seen(box[axis] if axis >= 0 else [(0, 0)], dependence, size, gaps) for (dependence, axis), size in pairs]
@@ -143,7 +143,7 @@ def _seen_of(row: Row, look: Look, box: Box, gaps: Gaps) -> Box:
 
 
 def _add(boxes: list[Box], new: Box) -> None:
-    """Add boxes of a tensor: boxes that differ along one axis are merged, and so are too many of them."""
+    """Add a box of a tensor: boxes that differ along one axis are merged, and so are too many boxes."""
     if not new:
         return
     for i, box in enumerate(boxes):

@@ -1,7 +1,7 @@
 """Which input sizes a network accepts: all that are legal, the smallest, and those without rounding.
 
-Every size is tried, from 1 to beyond three periods of the pattern that shows, on lists of candidates: one pass over
-the formulas for all of them. The pattern is then verified beyond what was tried, by plain inference.
+Every size is tried, from 1 to beyond three periods of its pattern, on lists of candidates: one pass over the formulas
+for all of them. The pattern is then verified beyond that, by plain inference.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from shapecalc.model.answer import Answer
 from shapecalc.model.generic_inference import infer_generic
 from shapecalc.model.inference import sizings_of
 from shapecalc.questions.sizes.patterns import find_pattern_of
-from shapecalc.questions.sizes.scanning import Place, axis_names, free_sizes, scan, varied, with_sizes
+from shapecalc.questions.sizes.scanning import InputAxis, axis_names, free_sizes, scan, varied, with_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AxisSizes",
+    "InputAxis",
     "LegalSizes",
-    "Place",
     "axis_names",
     "find_pattern_of",
     "find_sizes",
@@ -43,14 +43,14 @@ _FIRST = 512
 _COMBINATIONS = 24
 _TRIED_BEYOND = 4
 _MOST_WORK = 10_000_000
-"""The maximum number of tensors of candidates sized to find which inputs belong together: seconds."""
+"""The maximum number of candidates' tensors inferred to find which inputs must change together: seconds."""
 
 
 class AxisSizes(NamedTuple):
-    """The sizes that axes of the inputs may have: each of them on its own, or (`together`) all equal.
+    """The sizes that axes of the inputs may have: each separately, or (`together`) all equal.
 
     `exact` are those with which every window ends at the edge, and no map is broadcast.
-    `rounded` names the layers where the size as it is given is not exact.
+    `rounded` names the layers where the given size is not exact.
     """
 
     inputs: tuple[str, ...]
@@ -62,7 +62,7 @@ class AxisSizes(NamedTuple):
     rounded: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the axes as the JSON contract has them."""
+        """Return the axes in the form of the JSON contract."""
         return {
             "inputs": list(self.inputs),
             "axes": list(self.axes),
@@ -83,14 +83,14 @@ class _LegalSizesFields(NamedTuple):
 
 
 class LegalSizes(Answer, _LegalSizesFields):
-    """What sizes a network's inputs may have. `verified` is at how many sizes plain inference agreed."""
+    """The sizes that a network's inputs may have. `verified` is the number of sizes at which plain inference agreed."""
 
     __slots__ = ()
     drawn_by = "sizes.draw_sizes"
     table = "inputs"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the answer as the JSON contract has it."""
+        """Return the answer in the form of the JSON contract."""
         return {
             "version": VERSION,
             "name": self.name,
@@ -108,7 +108,7 @@ def find_sizes(graph: Graph) -> LegalSizes:
         return _find_sizes(graph)
     except ShapeError:
         problems = sizings_of(graph)[1]
-        if problems:  # reported for the sizes as they are, not for many at once
+        if problems:  # reported for the given sizes, not for many at once
             raise ShapeError(problems) from None
         raise
 
@@ -118,14 +118,14 @@ def _find_sizes(graph: Graph) -> LegalSizes:
     found: list[AxisSizes] = []
     verified = 0
     for names in _input_groups(graph):
-        places = [(name, axis) for name in names for axis in range(len(free_sizes(graph.inputs[names[0]])))]
-        base = _legal_base(graph, places)
-        entries = [] if base is None or len(names) > 1 else [_entry(base, graph, (place,)) for place in places]
-        agreed, wrong = _verify(base or graph, [((p,), e.legal) for p, e in zip(places, entries, strict=False)])
+        input_axes = [(name, axis) for name in names for axis in range(len(free_sizes(graph.inputs[names[0]])))]
+        base = _legal_base(graph, input_axes)
+        entries = [] if base is None or len(names) > 1 else [_entry(base, graph, (axis,)) for axis in input_axes]
+        agreed, wrong = _verify(base or graph, [((p,), e.legal) for p, e in zip(input_axes, entries, strict=False)])
         if wrong or not entries:
-            axes = [tuple(p for p in places if p[1] == axis) for axis in sorted({axis for _, axis in places})]
+            axes = [tuple(p for p in input_axes if p[1] == axis) for axis in sorted({axis for _, axis in input_axes})]
             apart = base is not None and not wrong
-            groups = axes if apart else [tuple(places)]
+            groups = axes if apart else [tuple(input_axes)]
             entries = [_entry(base or graph, graph, group) for group in groups]
             agreed, _ = _verify(base or graph, [(g, e.legal) for g, e in zip(groups, entries, strict=True)])
         verified += agreed
@@ -134,7 +134,7 @@ def _find_sizes(graph: Graph) -> LegalSizes:
 
 
 def _check_work(graph: Graph) -> None:
-    """Refuse a network with so many inputs that trying their sizes would not end. Errors: `UsageError`."""
+    """Check that a network does not have too many inputs to try their sizes. Errors: `UsageError`."""
     tensors = sum([1 + len(node.inputs) for node in graph.nodes])
     sizes = [free_sizes(shape) for shape in graph.inputs.values()]
     patterns = _FIRST * sum([1 + len(free) for free in sizes])
@@ -144,18 +144,18 @@ def _check_work(graph: Graph) -> None:
             Problem(
                 f"{graph.name or 'the network'} has {len(sizes):,} inputs, whose sizes are too many to try with "
                 f"{tensors:,} tensors between its layers",
-                hint="ask about a part of it that has fewer inputs",
+                hint="use a part of it with fewer inputs",
             )
         )
 
 
 def _most(free: tuple[int, ...]) -> int:
-    """Return up to which size two inputs are tried together."""
+    """Return the maximum size at which two inputs are tried together."""
     return _FIRST // 8 + min(2 * free[0] if free else 0, 8 * _FIRST)
 
 
 def _input_groups(graph: Graph) -> list[list[str]]:
-    """Return the inputs that have sizes, those together of which one cannot change its size without the other."""
+    """Return the inputs with free axes, grouped: inputs that cannot change their sizes separately are in one group."""
     groups: list[list[str]] = []
     for name, shape in graph.inputs.items():
         if not free_sizes(shape):
@@ -171,44 +171,44 @@ def _input_groups(graph: Graph) -> list[list[str]]:
 
 
 def _are_coupled(graph: Graph, one: str, other: str) -> bool:
-    """Return whether two inputs can be of a larger size together, where one of them alone cannot."""
-    places = [(one, 0)], [(other, 0)], [(one, 0), (other, 0)]
+    """Return whether two inputs can be larger together, but not separately."""
+    input_axes = [(one, 0)], [(other, 0)], [(one, 0), (other, 0)]
     most = _most(free_sizes(graph.inputs[one]))
-    alone, _, both = (sum(scan(varied(graph, group, range(1, most + 1)), most)[0]) for group in places)
+    alone, _, both = (sum(scan(varied(graph, group, range(1, most + 1)), most)[0]) for group in input_axes)
     return both > alone
 
 
-def _legal_base(graph: Graph, places: Sequence[Place]) -> Graph | None:
-    """Return the graph at a legal size, of which an axis can be varied; None where there is none with equal axes."""
+def _legal_base(graph: Graph, input_axes: Sequence[InputAxis]) -> Graph | None:
+    """Return the graph at a legal size, to vary an axis of; None if there is none with equal axes."""
     if not sizings_of(graph)[1]:
         return graph
-    legal, _ = find_pattern_of(partial(varied, graph, places))
-    near = legal.nearest(max((free_sizes(graph.inputs[name])[axis] for name, axis in places), default=1))
-    return with_sizes(graph, dict.fromkeys(places, near[-1])) if near else None
+    legal, _ = find_pattern_of(partial(varied, graph, input_axes))
+    near = legal.nearest(max((free_sizes(graph.inputs[name])[axis] for name, axis in input_axes), default=1))
+    return with_sizes(graph, dict.fromkeys(input_axes, near[-1])) if near else None
 
 
-def _entry(base: Graph, graph: Graph, places: Sequence[Place]) -> AxisSizes:
-    axes = tuple(dict.fromkeys(axis_names(graph.inputs[name])[axis] for name, axis in places))
-    given = [free_sizes(graph.inputs[name])[axis] for name, axis in places]
-    legal, exact_sizes = find_pattern_of(partial(varied, base, places), given)
-    names = tuple(dict.fromkeys(name for name, _ in places))
-    rounded = _rounded(base, dict(zip(places, given, strict=True)))
+def _entry(base: Graph, graph: Graph, input_axes: Sequence[InputAxis]) -> AxisSizes:
+    axes = tuple(dict.fromkeys(axis_names(graph.inputs[name])[axis] for name, axis in input_axes))
+    given = [free_sizes(graph.inputs[name])[axis] for name, axis in input_axes]
+    legal, exact_sizes = find_pattern_of(partial(varied, base, input_axes), given)
+    names = tuple(dict.fromkeys(name for name, _ in input_axes))
+    rounded = _rounded(base, dict(zip(input_axes, given, strict=True)))
     return AxisSizes(names, axes, tuple(given[: len(axes)]), len(axes) > 1, legal, exact_sizes, rounded)
 
 
-def _rounded(graph: Graph, given: Mapping[Place, int]) -> tuple[str, ...]:
+def _rounded(graph: Graph, given: Mapping[InputAxis, int]) -> tuple[str, ...]:
     """Return the layers at which the given size is first not exact."""
-    one = {place: Many([size]) for place, size in given.items()}
+    one = {axis: Many([size]) for axis, size in given.items()}
     inferred = infer_generic(with_sizes(graph, one), counts=False)
     names = []
     for node, sizing in zip(inferred.graph.nodes, inferred.sizings, strict=True):
         outputs, inputs = ([s for x in shapes for s in x.sizes] for shapes in (sizing.outputs, sizing.inputs))
-        if not all(exact(size, 1)[0] for size in outputs) and _divides_anew(inputs, outputs, sizing, node):
+        if not all(exact(size, 1)[0] for size in outputs) and _divides_inexactly(inputs, outputs, sizing, node):
             names.append(node.name)
     return tuple(names)
 
 
-def _divides_anew(inputs: Sequence[Any], outputs: Sequence[Any], sizing: Any, node: Any) -> bool:
+def _divides_inexactly(inputs: Sequence[Any], outputs: Sequence[Any], sizing: Any, node: Any) -> bool:
     """Return whether a layer itself divides inexactly, if its inputs are exact."""
     if not any(isinstance(size, Many) for size in inputs) or not outputs:
         return False
@@ -221,8 +221,8 @@ def _divides_anew(inputs: Sequence[Any], outputs: Sequence[Any], sizing: Any, no
     return not all(exact(size, 1)[0] for shape in shapes for size in shape.sizes)
 
 
-def _verify(base: Graph, sets: Sequence[tuple[Sequence[Place], SizeSet]]) -> tuple[int, bool]:
-    """Return at how many sizes plain inference agreed with the sets, and whether somewhere it did not."""
+def _verify(base: Graph, sets: Sequence[tuple[Sequence[InputAxis], SizeSet]]) -> tuple[int, bool]:
+    """Return at how many sizes plain inference agreed with the sets, and whether it ever disagreed."""
     choices = [_trials(sizes) for _, sizes in sets]
     longest = max((len(c) for c in choices), default=0)
     combinations = dict.fromkeys(
@@ -232,7 +232,7 @@ def _verify(base: Graph, sets: Sequence[tuple[Sequence[Place], SizeSet]]) -> tup
     )
     chosen = list(combinations)[:_COMBINATIONS]
     for combination in chosen:
-        sizes = {p: size for (places, _), size in zip(sets, combination, strict=True) for p in places}
+        sizes = {p: size for (input_axes, _), size in zip(sets, combination, strict=True) for p in input_axes}
         right = all(size in members for (_, members), size in zip(sets, combination, strict=True))
         if (not sizings_of(with_sizes(base, sizes))[1]) != right:
             return 0, True
@@ -240,7 +240,7 @@ def _verify(base: Graph, sets: Sequence[tuple[Sequence[Place], SizeSet]]) -> tup
 
 
 def _trials(sizes: SizeSet) -> list[int]:
-    """Return sizes to verify a set at: its smallest, those around it, and some beyond what was searched."""
+    """Return sizes at which to verify a set: its smallest, those around it, and some beyond what was searched."""
     first = list(itertools.islice(sizes.members(), 3))
     last: list[int] = []
     for _ in range(_TRIED_BEYOND):
@@ -251,7 +251,7 @@ def _trials(sizes: SizeSet) -> list[int]:
 
 
 def _merged(entries: Sequence[AxisSizes]) -> list[AxisSizes]:
-    """Return the axes with those of one set taken together."""
+    """Return the axes with those of equal sets merged."""
     merged: list[AxisSizes] = []
     for entry in entries:
         for i, other in enumerate(merged):

@@ -1,4 +1,4 @@
-"""The pattern that legal and exact sizes make: from those that are tried one by one to those far beyond."""
+"""The pattern of legal and exact sizes: from those that are tried one by one to those far beyond."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _FIRST = 512
 _LAST = 16384
 _DOUBLINGS = 8
 _MOST_WORK = 9_000_000
-"""Tensors of candidates that are sized to find one pattern: seconds. Large networks are tried at fewer sizes."""
+"""The maximum number of candidates' tensors inferred to find one pattern: seconds. Large networks try fewer sizes."""
 
 _MOST_TENSORS = 5_000
-"""Between the layers of a network whose sizes are looked for."""
+"""The maximum number of tensors between the layers of a network."""
 
 _REGION = 2_048
-"""How many numbers are tried after one at which something begins or ceases to fit."""
+"""The number of sizes tried after each at which a constraint changes."""
 
 _AROUND = 256
 _FAR_TURNS = (0, 1, 2, 3, 5, 10, 100, 1000)
@@ -42,10 +42,10 @@ Vary: TypeAlias = "Callable[[Sequence[int]], Graph]"
 
 
 def find_pattern_of(vary: Vary, known: Sequence[int] = ()) -> tuple[SizeSet, SizeSet]:
-    """Return which numbers are legal and which exact: `vary` gives the graph with many of them in one place.
+    """Return which numbers are legal and which exact: `vary` returns the graph with many of them on one axis.
 
-    Every number is tried up to where a pattern shows, or to 16,384. Beyond, numbers are tried after each at which
-    something begins or ceases to fit, and around those that are `known` to be of interest.
+    Every number is tried until there is a pattern, or to 16,384. Beyond, numbers are tried after each at which a
+    constraint changes, and around those that are `known` to be of interest.
     """
     legal, precise = _patterns_at_first(vary)
     try:
@@ -55,11 +55,11 @@ def find_pattern_of(vary: Vary, known: Sequence[int] = ()) -> tuple[SizeSet, Siz
 
 
 class _TooMuchError(Exception):
-    """The limit of work for sizes beyond those that are tried one by one is reached."""
+    """The limit of work is reached for sizes beyond those that are tried one by one."""
 
 
 def _bounded(vary: Vary) -> Vary:
-    """Return the same function, which raises once its limit of work is reached."""
+    """Return the same function, which raises `_TooMuchError` at its limit of work."""
     left = _MOST_WORK // 3
 
     def vary_while_it_lasts(sizes: Sequence[int]) -> Graph:
@@ -74,11 +74,11 @@ def _bounded(vary: Vary) -> Vary:
 
 
 def _completed(legal: SizeSet, precise: SizeSet, vary: Vary, known: Sequence[int]) -> tuple[SizeSet, SizeSet]:
-    """Return sets that are right about small numbers made right about all others."""
+    """Return sets that are correct for small numbers, extended to all numbers."""
     turns = _turns(vary, legal.searched)
     far = [FarRegion(max(1, n - _AROUND), n + _AROUND + 1, vary) for n in known if n > legal.searched]
     regions = [FarRegion(a, b, vary) for a, b in zip((legal.searched + 1, *turns), (*turns, 0), strict=True)]
-    # Where numbers that fit are rarer than can be seen, something divides by more than was tried.
+    # If legal numbers are too rare for a pattern, something divides by more than was tried.
     is_rare = not legal.period and any(regions[-1].undivided())
     return _beyond(legal, regions, far, 0, is_rare=is_rare), _beyond(precise, regions, far, 1, is_rare=is_rare)
 
@@ -103,11 +103,11 @@ class FarRegion:
         return scan(self._vary(numbers), len(numbers))
 
     def undivided(self) -> list[bool]:
-        """Return which would be legal if nothing had to be divisible."""
+        """Return which would be legal without constraints of divisibility."""
         return scan(self._vary(range(self.first, self.first + _REGION)), _REGION, divides=False)[0]
 
     def divisions(self, numbers: Sequence[int]) -> list[tuple[int, Sequence[int]]]:
-        """Return what must be divisible: by which number (0: one that varies), and its value for each number."""
+        """Return the constraints of divisibility: the divisor (0: it varies), and the dividend for each number."""
         asked = infer_generic(self._vary(numbers), counts=False).constraints
         pairs = [(one.left, one.right) for one in asked if one.relation == DIVIDES and varies(one)]
         return [(left if type(left) is int else 0, values_of(right, len(numbers))) for left, right in pairs]
@@ -117,14 +117,14 @@ class FarRegion:
         return [self.first + i for i, flag in enumerate(self.flags(which, most)) if flag]
 
     def agrees(self, sizes: SizeSet, which: int) -> bool:
-        """Return whether a set is right about the numbers that were tried."""
+        """Return whether a set agrees with the numbers that were tried."""
         return all(flag == (self.first + i in sizes) for i, flag in enumerate(self.flags(which)))
 
 
 def _beyond(
     sizes: SizeSet, regions: Sequence[FarRegion], far: Sequence[FarRegion], which: int, *, is_rare: bool
 ) -> SizeSet:
-    """Return a set that is right about small numbers made right about those of all regions."""
+    """Return a set that is correct for small numbers, extended to those of all regions."""
     wrong = next((i for i, region in enumerate(regions) if not region.agrees(sizes, which)), len(regions))
     last = regions[-1]
     if wrong == len(regions) and not is_rare:
@@ -148,7 +148,7 @@ def _beyond(
 
 
 def _pattern_of(region: FarRegion, which: int) -> SizeSet | None:
-    """Return the pattern of a region without end: as it shows, or as it follows from what has to be divisible."""
+    """Return the pattern of a region without end: from its members, or from the constraints of divisibility."""
     for most in (_REGION, _LAST):
         pattern = find_pattern(region.flags(which, most), final=False)
         if pattern is not None:
@@ -158,7 +158,7 @@ def _pattern_of(region: FarRegion, which: int) -> SizeSet | None:
 
 
 def _divided_pattern(region: FarRegion) -> SizeSet | None:
-    """Return the legal numbers of a region where they are rare: those that fit otherwise and solve the congruences."""
+    """Return the legal numbers of a region where they are rare: those that solve the congruences and fit otherwise."""
     free = find_pattern(region.undivided(), final=False)
     if free is None:
         return None
@@ -183,9 +183,9 @@ def _divided_pattern(region: FarRegion) -> SizeSet | None:
 
 
 def _solved(region: FarRegion, progressions: list[tuple[int, int]]) -> list[tuple[int, int]] | None:
-    """Return those numbers of progressions (first and step) at which all is divisible that has to be.
+    """Return those numbers of progressions (first and step) that meet all constraints of divisibility.
 
-    What is to be divided must grow evenly along each; None where it does not, or is divided by what varies.
+    Dividends must grow evenly along each; None if one does not, or if a divisor varies.
     """
     done, found = 0, progressions
     while True:
@@ -225,7 +225,7 @@ def _exact_part(region: FarRegion, legal: SizeSet) -> SizeSet | None:
 
 
 def _with_members(sizes: SizeSet, far: Sequence[FarRegion], which: int) -> SizeSet:
-    """Return the set with members that were found where it has none; it is then not known whether these are all."""
+    """Return the set with members that were found outside it, marked as incomplete."""
     more = [n for region in far for n in region.members(which) if n not in sizes]
     if not more or sizes.period:
         return sizes if not more else sizes._replace(complete=False)
@@ -233,10 +233,10 @@ def _with_members(sizes: SizeSet, far: Sequence[FarRegion], which: int) -> SizeS
 
 
 def _turns(vary: Vary, low: int) -> list[int]:
-    """Return the numbers above one at which something begins or ceases to fit as they grow.
+    """Return the numbers above `low` at which a constraint changes between met and unmet.
 
-    Only what has one side that does not vary, or that is to be at most (or less than) the other, does so at a number
-    of its own: divisibility, and maps that must meet, come and go with a period.
+    Only inequalities, and constraints with one constant side, change at single numbers: divisibility, and merged maps
+    of equal sizes, repeat with a period.
     """
     found: set[int] = set()
     doublings = itertools.takewhile(lambda n: n <= MAX_SIZE, (low << turn for turn in itertools.count()))
@@ -253,7 +253,7 @@ def _turns(vary: Vary, low: int) -> list[int]:
 
 
 def _changes(inferred: GenericReport, count: int) -> list[int]:
-    """Return after which of some numbers, in order, something fits otherwise than before."""
+    """Return the numbers, in order, after which a constraint changes."""
     found: set[int] = set()
     for left, relation, right, *_ in inferred.constraints:
         a, b = values_of(left, count), values_of(right, count)
@@ -268,7 +268,7 @@ def _changes(inferred: GenericReport, count: int) -> list[int]:
 
 
 def _patterns_at_first(vary: Vary) -> tuple[SizeSet, SizeSet]:
-    """Return which numbers are legal and which exact, from trying every one up to where a pattern shows."""
+    """Return which numbers are legal and which exact, from trying every one until there is a pattern."""
     count = 0
     legal: list[bool] = []
     precise: list[bool] = []
@@ -290,14 +290,14 @@ def _patterns_at_first(vary: Vary) -> tuple[SizeSet, SizeSet]:
 
 
 def _last(graph: Graph) -> int:
-    """Return the largest size that is tried on a network. Errors: `UsageError` where even few sizes take too long."""
+    """Return the largest size that is tried on a network. Errors: `UsageError` if even a few sizes take too long."""
     tensors = _tensors(graph)
     if tensors > _MOST_TENSORS:
         raise UsageError(
             Problem(
                 f"{graph.name or 'the network'} has {tensors:,} tensors between its layers: sizes are searched among "
                 f"at most {_MOST_TENSORS:,}",
-                hint="ask about a part of it, or repeat its blocks less often",
+                hint="use a part of it, or repeat its blocks less often",
             )
         )
     return min(_LAST, _MOST_WORK // max(tensors, 1))
@@ -308,7 +308,7 @@ def _tensors(graph: Graph) -> int:
 
 
 def _disagreement(vary: Vary, sizes: SizeSet) -> int:
-    """Return a size beyond what was searched that the set is wrong about, at doubling distances; 0 for none."""
+    """Return a size beyond what was searched at which the set is wrong, at doubling distances; 0 for none."""
     period = max(1, sizes.period)
     starts = [sizes.start + (sizes.searched << turn) // period * period for turn in range(_DOUBLINGS)]
     tried = [start + residue - sizes.start for start in starts for residue in (sizes.residues[:2] or (sizes.start,))]

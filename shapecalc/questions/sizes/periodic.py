@@ -1,4 +1,4 @@
-"""Sets of sizes that repeat with a period, found from which sizes belong to them and which do not."""
+"""Sets of sizes that repeat with a period, found from the members among the first sizes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _PERIODS = 3  # how often a pattern must repeat to count as one
 class SizeSet(NamedTuple):
     """A set of whole numbers from 1 on: some irregular ones, then a pattern that repeats, without end or up to one.
 
-    `residues` are the members in the first period, which begins at `start`; with `period` 0 the irregular ones are
-    all. `searched` is up to where each size was tried; `end` is beyond which the pattern has no member (0: it has no
-    end). A set that is not `complete` may have members beyond what was tried that are not known.
+    `residues` are the members in the first period, which begins at `start`; with `period` 0 there are only irregular
+    ones. Each size up to `searched` was tried; `end` is the last size of the pattern (0: it has no end). A set that is
+    not `complete` may have unknown members beyond what was tried.
     """
 
     irregular: tuple[int, ...]
@@ -38,11 +38,11 @@ class SizeSet(NamedTuple):
 
     @property
     def smallest(self) -> int:
-        """The smallest member; 0 where there is none."""
+        """The smallest member; 0 if there is none."""
         return next(iter((*self.irregular, *self.residues)), 0)
 
     def members(self) -> Iterator[int]:
-        """Yield the members in order: without end, where the pattern has none."""
+        """Yield the members in order, without end if the pattern has none."""
         yield from self.irregular
         turn = 0
         while self.period and (not self.end or self.start + turn * self.period <= self.end):
@@ -78,7 +78,7 @@ class SizeSet(NamedTuple):
         return ", ".join(parts) + ("" if self.complete else f"; beyond {self.searched:,}, not every size was tried")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the set as the JSON contract has it."""
+        """Return the set in the form of the JSON contract."""
         return {
             "text": self.text(),
             "smallest": self.smallest or None,
@@ -92,7 +92,7 @@ class SizeSet(NamedTuple):
         }
 
     def folded(self) -> SizeSet:
-        """Return the same set with a pattern that begins as early as possible."""
+        """Return the same set with the earliest possible start of its pattern."""
         found, count = self, len(self.residues)
         while found.period and count and len(found.irregular) >= count:
             earlier = tuple([n - found.period for n in found.residues])
@@ -118,7 +118,7 @@ def _arithmetic(residues: Sequence[int], period: int) -> str:
 
 
 def _runs(numbers: Sequence[int]) -> list[str]:
-    """Return numbers in order as few words: `3`, `5 to 9`."""
+    """Return sorted numbers as runs in words: `3`, `5 to 9`."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][1] + 1:
@@ -131,8 +131,8 @@ def _runs(numbers: Sequence[int]) -> list[str]:
 def find_pattern(belongs: Sequence[bool], *, final: bool) -> SizeSet | None:
     """Return the set whose members up to some number are known (`belongs[0]` is of size 1); None for no pattern yet.
 
-    A pattern is one that is seen three times, and through half of what is known. With `final` a set is returned even
-    where there is none: the members known are then all that it has.
+    A pattern must repeat three times, and cover half of the known sizes. With `final` a set is returned even without
+    one: it then has only the known members.
     """
     count, flags = len(belongs), bytes(belongs)
     for period in range(1, count // _PERIODS + 1):

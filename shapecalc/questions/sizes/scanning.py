@@ -1,4 +1,4 @@
-"""Many sizes tried in one pass: which of them are legal, and which exact."""
+"""Trying many sizes in one pass: which of them are legal, and which exact."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph
 
-__all__ = ["Place", "axis_names", "free_sizes", "scan", "varied", "varies", "with_sizes"]
+__all__ = ["InputAxis", "axis_names", "free_sizes", "scan", "varied", "varies", "with_sizes"]
 
-Place = tuple[str, int]
+InputAxis = tuple[str, int]
 """One free axis of one input: the input's name, and which of its free axes."""
 
 
-def with_sizes(graph: Graph, sizes: Mapping[Place, Any]) -> Graph:
+def with_sizes(graph: Graph, sizes: Mapping[InputAxis, Any]) -> Graph:
     """Return the graph with other sizes, of any kind of number, on free axes of its inputs."""
     inputs = dict(graph.inputs)
     for (name, axis), size in sizes.items():
@@ -45,13 +45,13 @@ def axis_names(shape: Shape) -> tuple[str, ...]:
     return names_of_axes(len(shape.spatial))
 
 
-def varied(graph: Graph, places: Sequence[Place], sizes: Sequence[int]) -> Graph:
+def varied(graph: Graph, axes: Sequence[InputAxis], sizes: Sequence[int]) -> Graph:
     """Return the graph with many sizes along axes that are varied together."""
-    return with_sizes(graph, dict.fromkeys(places, Many(sizes)))
+    return with_sizes(graph, dict.fromkeys(axes, Many(sizes)))
 
 
 def scan(graph: Graph, candidates: int, *, divides: bool = True) -> tuple[list[bool], list[bool]]:
-    """Return for each candidate whether a graph on lists of numbers fits, and whether it is exact.
+    """Return for each candidate whether a graph on lists of numbers is legal, and whether it is exact.
 
     Without `divides` divisibility is not checked.
     """
@@ -78,7 +78,7 @@ def varies(constraint: Constraint) -> bool:
 
 
 def _exactness(inferred: GenericReport, candidates: int) -> list[Sequence[bool]]:
-    """Return for each thing that may be inexact, which candidates are exact there."""
+    """Return, for each operation that may be inexact, which candidates are exact there."""
     found: list[Sequence[bool]] = []
     seen = set()
     for sizing in inferred.sizings:

@@ -1,8 +1,8 @@
 """Which settings of variables meet a budget of parameters, MACs or memory: exact, and the closest below it first.
 
-Where the variables only change sizes, many settings are computed in one pass, on lists of numbers; where they decide
-how the network is built, each setting is built and inferred on its own. The best answers are computed again on
-plain numbers. A search is one class: what it tries next depends on its results so far.
+If the variables only change sizes, many settings are computed in one pass, on lists of numbers; if they change the
+structure of the network, each setting is built and inferred separately. The best answers are computed again on plain
+numbers. A search is one class: what it tries next depends on its results so far.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ __all__ = ["solve_budget"]
 _MOST_SETTINGS = 100_000
 _MOST_BUILDS = 3_000
 _MOST_BUILT = 300_000
-"""The maximum number of layers built, where each setting is built on its own: seconds."""
+"""The maximum number of layers built, if each setting is built separately: seconds."""
 _MEMORY = 4
-"""Layers built in the time of computing the live tensors of one layer."""
+"""The number of layers that are built in the time of computing the live tensors of one layer."""
 _MOST_SIZED = 40_000_000
-"""The maximum number of layers sized, where many settings are computed in one pass."""
+"""The maximum number of layers inferred, if many settings are computed in one pass."""
 _MOST_LAYERS = 100_000
-"""Of a network that is searched."""
+"""The maximum number of layers of a network that is searched."""
 _CHUNK = 4_096
 _MOST_VALUE = 2**24
 _KEPT = 1_000
@@ -64,8 +64,9 @@ def solve_budget(
 ) -> BudgetSolutions:
     """Return the settings of variables that meet every budget.
 
-    `variables` has for each the values to try, or None for all that can matter; `input` stands for the spatial size.
-    Errors: `UsageError` for a variable that is not there, or a search too large.
+    `variables` maps each to the values to try, or None for all that may meet the budgets; `input` stands for the
+    spatial size.
+    Errors: `UsageError` for an unknown variable, or a search that is too large.
     """
     if not variables or not budgets:
         raise UsageError(Problem("a search needs a variable and a budget", hint="--for width --params 5M"))
@@ -89,7 +90,7 @@ class _UnlikeInferenceError(Exception):
 
 
 class _UnchangingError(Exception):
-    """A variable changes nothing that there is a budget of."""
+    """A variable does not change any quantity with a budget."""
 
 
 class _Search:
@@ -107,7 +108,9 @@ class _Search:
         self.names = list(variables)
         own = [name for name, values in variables.items() if values is None]
         fractions = {name: default_fractions(self._given(name)) for name in own if type(self._given(name)) is float}
-        self.in_one_pass = not fractions and not any(map(has_fractions, variables.values())) and self._takes_many()
+        self.in_one_pass = (
+            not fractions and not any(map(has_fractions, variables.values())) and self._only_changes_sizes()
+        )
         self.plan: MemoryPlan | None = None
         self.built = 0
         self.longest: dict[str, int] = {}
@@ -119,17 +122,17 @@ class _Search:
             self.ranges[name] = self._reach(name)
         if len(own) > 1:
             self._thin(own)
-        self.notes = tuple(self._note(name) for name in whole if self._takes_fractions(name))
+        self.notes = tuple(self._note(name) for name in whole if self._may_have_fractions(name))
 
     def answer(self) -> BudgetSolutions:
         """Try every setting, and return the best."""
         self._check_size()
         count = 0
         best: list[BudgetSolution] = []
-        least: BudgetSolution | None = None
+        smallest: BudgetSolution | None = None
         for found in self._amounts(itertools.product(*self.ranges.values())):
-            if least is None or found.used < least.used:
-                least = found
+            if smallest is None or found.used < smallest.used:
+                smallest = found
             if all(found.amounts[what] <= most for what, most in self.budgets.items()):
                 count += 1
                 best.append(found)
@@ -138,11 +141,13 @@ class _Search:
         how = "many settings in one pass" if self.in_one_pass else "each setting built on its own"
         chosen = tuple(sorted(best, key=closeness)[:_KEPT])
         if count:
-            least = None
-        for solution in (*chosen[:_INFERRED], *([least] if least else [])):
+            smallest = None
+        for solution in (*chosen[:_INFERRED], *([smallest] if smallest else [])):
             self._confirm(solution)
         tried = {name: searched(values) for name, values in self.ranges.items()}
-        return BudgetSolutions(self.graph.name, self.budgets, tried, how, count, chosen, least, self.bits, self.notes)
+        return BudgetSolutions(
+            self.graph.name, self.budgets, tried, how, count, chosen, smallest, self.bits, self.notes
+        )
 
     def _check_size(self) -> None:
         settings = math.prod(len(values) for values in self.ranges.values())
@@ -156,7 +161,7 @@ class _Search:
             )
 
     def _confirm(self, solution: BudgetSolution) -> None:
-        """Compute again on plain numbers what a setting needs: memory as `shapecalc memory` does."""
+        """Compute the needs of a setting again on plain numbers: memory as `shapecalc memory` does."""
         graph = self._graph(solution.settings)
         again: dict[str, int] = {}
         if graph is not None:
@@ -170,7 +175,7 @@ class _Search:
                 raise _UnlikeInferenceError
             raise ShapeError(f"what {solution.settings} needs could not be confirmed by inference")
 
-    def _takes_fractions(self, name: str) -> bool:
+    def _may_have_fractions(self, name: str) -> bool:
         """Return whether a variable, a whole number in the specification, could be a fraction."""
         if name == INPUT:
             return False
@@ -184,8 +189,8 @@ class _Search:
             f"--for {name}=0.25:{4 * given}:0.25 tries some"
         )
 
-    def _takes_many(self) -> bool:
-        """Return whether every variable only makes sizes, and decides nothing of how the network is built."""
+    def _only_changes_sizes(self) -> bool:
+        """Return whether every variable only changes sizes, not the structure of the network."""
         numbers = {name: Many([int(self._given(name))]) for name in self.names if name != INPUT}
         _, problems = self.rebuild(numbers) if numbers else (None, [])
         return not problems
@@ -195,7 +200,7 @@ class _Search:
         return value if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else 1
 
     def _amounts(self, settings: Iterator[tuple[float, ...]]) -> Iterator[BudgetSolution]:
-        """Yield what a network needs with each of the settings that it takes."""
+        """Yield the needs of a network with each valid setting."""
         size = _CHUNK if self.in_one_pass else 1
         while chunk := list(itertools.islice(settings, size)):
             columns: list[Any] = [Many(column) for column in zip(*chunk, strict=True)] if size > 1 else list(chunk[0])
@@ -228,7 +233,7 @@ class _Search:
         return right, {what: values_of(amount, candidates) for what, amount in amounts.items()}
 
     def _graph(self, numbers: Mapping[str, Any]) -> Graph | None:
-        """Return the network with these values for its variables and input; None where it cannot be built."""
+        """Return the network with these values for its variables and input; None if it cannot be built."""
         variables = {name: value for name, value in numbers.items() if name != INPUT}
         if self.built > _MOST_BUILT:
             raise UsageError(
@@ -243,12 +248,12 @@ class _Search:
         if variables and not self.in_one_pass:
             self.built += len(graph.nodes) * (_MEMORY if "memory" in self.budgets else 1)
         if INPUT in numbers:
-            places = [(name, axis) for name, s in graph.inputs.items() for axis in range(len(free_sizes(s)))]
-            graph = with_sizes(graph, dict.fromkeys(places, numbers[INPUT]))
+            axes = [(name, axis) for name, s in graph.inputs.items() for axis in range(len(free_sizes(s)))]
+            graph = with_sizes(graph, dict.fromkeys(axes, numbers[INPUT]))
         return graph
 
     def _plan(self, graph: Graph, numbers: Mapping[str, Any], right: Sequence[bool]) -> MemoryPlan | None:
-        """Return when tensors are live: where only sizes change, as in the first setting with which the layers fit."""
+        """Return the liveness of tensors: if only sizes change, that of the first valid setting."""
         if not self.in_one_pass:
             return plan_of(graph, self.bits) if all(right) else None
         if self.plan is None:
@@ -260,9 +265,9 @@ class _Search:
         return self.plan
 
     def _reach(self, name: str) -> range:
-        """Return the values of a variable from 1 to beyond where a budget is always passed, the others at their least.
+        """Return the values of a variable from 1 to beyond the last that meets the budgets, others at minimum.
 
-        What is needed is tried at doubling values; a variable that budgets do not bound is refused.
+        It is found at doubling values; a variable that the budgets do not limit is an error.
         """
         at = {other: values[0] for other, values in self.ranges.items() if other != name}
         value, passed, low = 1, 0, 1
@@ -285,13 +290,13 @@ class _Search:
             raise _UnchangingError(unchanging(name, seen[0], over=bool(self._beyond(seen[0]))))
         raise UsageError(
             Problem(
-                f"no value of {name} up to {_MOST_VALUE:,} goes beyond the budget",
+                f"no value of {name} up to {_MOST_VALUE:,} exceeds the budget",
                 hint=f"give a range: --for {name}=1:{int(4 * self._given(name))}",
             )
         )
 
     def _thin(self, own: Sequence[str]) -> None:
-        """Try of several variables that no range was given for as many values each as can be tried in all."""
+        """Reduce the values of several variables without ranges to as many each as can be tried in total."""
         left = self._most_settings() if self.in_one_pass else self._most_builds()
         left = max(left, 1) // math.prod(len(self.ranges[name]) for name in self.names if name not in own)
         waiting = sorted(own, key=lambda name: len(self.ranges[name]))
@@ -306,11 +311,11 @@ class _Search:
             left = max(1, left // len(self.ranges[name]))
 
     def _most_settings(self) -> int:
-        """Return how many settings are worked out in passes of many: fewer of a large network."""
+        """Return the number of settings per pass: fewer for a large network."""
         return min(_MOST_SETTINGS, _MOST_SIZED // max(len(self.graph.nodes), 1))
 
     def _most_builds(self) -> int:
-        """Return how many settings can be built: one is taken to have half the layers of the longest."""
+        """Return how many settings can be built: each is assumed to have half the layers of the longest."""
         longest = sum(self.longest.values())
         return min(_MOST_BUILDS, 2 * max(_MOST_BUILT - self.built, 0) // max(longest, 1))
 
@@ -318,7 +323,7 @@ class _Search:
         return self._most_settings() // 8 if self.in_one_pass else _MOST_BUILDS // 8
 
     def _narrowed(self, at: Mapping[str, float], name: str, low: int, high: int) -> range:
-        """Return the values next to where a budget is passed, found by halving: what is needed grows with them."""
+        """Return the values next to the limit of a budget, found by bisection: the needs grow with them."""
         while high - low > self._room():
             middle = (low + high) // 2
             if self._beyond(self._needs({**at, name: middle})):
@@ -328,10 +333,10 @@ class _Search:
         return range(low, high + 1)
 
     def _needs(self, setting: Mapping[str, float]) -> dict[str, int] | None:
-        """Return what a network needs with a setting, legal or not; None where it cannot be built."""
+        """Return the needs of a network with a setting, legal or not; None if it cannot be built."""
         found = self._needed(setting, 1)
         return None if found is None else {what: int(values[0]) for what, values in found[1].items()}
 
     def _beyond(self, amounts: Mapping[str, int] | None) -> bool | None:
-        """Return whether amounts are over a budget; None where there are none."""
+        """Return whether amounts are over a budget; None for no amounts."""
         return None if amounts is None else any(amounts[what] > most for what, most in self.budgets.items())

@@ -1,4 +1,4 @@
-"""Changes that may make layers fit: other values of arguments, at and before the shape error, and input sizes."""
+"""Changes that may fix shape errors: other values of arguments, at and before the shape error, and input sizes."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _MOST_LAYERS = 60
 class ArgumentChange(NamedTuple):
     """One change: an argument of the layers at one location, or (`layers` empty) the size of an input.
 
-    `composite` is the kind whose argument it is, where the layers are what a composite is made of: what comes of it
-    shows only once it is written.
+    `composite` is the kind whose argument it is, if the layers are those of a composite: its effect is known only after
+    it is written into the text.
     """
 
     layers: tuple[str, ...]
@@ -52,11 +52,11 @@ class ArgumentChange(NamedTuple):
         return f"{where}{more}: {self.argument} {_shown(self.new)}{old}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the change as the JSON contract has it."""
-        place = {"file": self.mark.source.name, "line": self.edit.line} if self.mark and self.edit else {}
+        """Return the change in the form of the JSON contract."""
+        where = {"file": self.mark.source.name, "line": self.edit.line} if self.mark and self.edit else {}
         lines = {"old_line": self.edit.old, "new_line": self.edit.new} if self.edit else {}
         return {
-            "layers": list(self.layers), "argument": self.argument, "old": self.old, "new": self.new, **place, **lines
+            "layers": list(self.layers), "argument": self.argument, "old": self.old, "new": self.new, **where, **lines
         }  # fmt: skip
 
 
@@ -75,30 +75,30 @@ def applied(graph: Graph, change: ArgumentChange) -> Graph:
 
 
 def candidates(graph: Graph, sizings: Sequence[Sizing | None], problems: Sequence[Problem]) -> Iterator[ArgumentChange]:
-    """Yield the changes that are tried: at the layers that do not fit first, then at those before them."""
+    """Yield the changes to try: at the layers with shape errors first, then at those before them."""
     wrong = {problem.layer for problem in problems}
     failing = [i for i, node in enumerate(graph.nodes) if node.name in wrong]
     distances = _distances(graph, failing)
     hints = _hints(graph, sizings, failing)
     yield from _input_changes(graph)
-    places: dict[Any, list[int]] = {}
+    by_location: dict[Any, list[int]] = {}
     for index in sorted(distances, key=lambda i: (distances[i], -i)):
         node = graph.nodes[index]
         key = (node.mark.source.name, *node.mark[1:3]) if node.mark and node.mark.line else index
-        places.setdefault(key, []).append(index)
-    for indices in list(places.values())[:_MOST_LAYERS]:
+        by_location.setdefault(key, []).append(index)
+    for indices in list(by_location.values())[:_MOST_LAYERS]:
         index = indices[0]
         block = _composite(graph, index)
         if block is not None:
-            yield from _composite_changes(graph, block, _same_place(graph, index), hints, distances[index])
+            yield from _composite_changes(graph, block, _same_location(graph, index), hints, distances[index])
             continue
         kind = graph.nodes[index].kind
-        every = tuple([i for i in _same_place(graph, index) if graph.nodes[i].kind == kind])
+        every = tuple([i for i in _same_location(graph, index) if graph.nodes[i].kind == kind])
         yield from _layer_changes(graph.nodes, every, hints, distances[index])
 
 
 def _composite(graph: Graph, index: int) -> Block | None:
-    """Return the composite that a layer is a part of: the outermost, which is the one that is written."""
+    """Return the composite that a layer is a part of: the outermost, which is in the text."""
     found, number = None, graph.nodes[index].block
     while number >= 0:
         block = graph.blocks[number]
@@ -111,7 +111,7 @@ def _composite(graph: Graph, index: int) -> Block | None:
 def _composite_changes(
     graph: Graph, block: Block, indices: tuple[int, ...], hints: Sequence[int], distance: int
 ) -> Iterator[ArgumentChange]:
-    """Yield the changes of a composite's own arguments, as far as they are written as numbers."""
+    """Yield the changes of a composite's own arguments that are written as numbers."""
     mark, cls = graph.nodes[indices[0]].mark, KINDS[block.kind]
     if mark is None or not mark.line or not mark.source.text:
         return
@@ -122,19 +122,19 @@ def _composite_changes(
             yield ArgumentChange((block.name,), name, old, new, cost, mark, None, indices, block.kind)
 
 
-def _same_place(graph: Graph, index: int) -> tuple[int, ...]:
-    """Return all the layers that are written where this one is: those of every use of a block."""
+def _same_location(graph: Graph, index: int) -> tuple[int, ...]:
+    """Return all layers with the same location in the text: those of every use of a block."""
     mark = graph.nodes[index].mark
     if mark is None or not mark.line:
         return (index,)
-    place = (mark.source.name, *mark[1:3])
+    where = (mark.source.name, *mark[1:3])
     return tuple(
-        i for i, node in enumerate(graph.nodes) if node.mark and (node.mark.source.name, *node.mark[1:3]) == place
+        i for i, node in enumerate(graph.nodes) if node.mark and (node.mark.source.name, *node.mark[1:3]) == where
     )
 
 
 def _distances(graph: Graph, failing: Sequence[int]) -> dict[int, int]:
-    """Return the distance of each layer to one after it that does not fit."""
+    """Return the distance of each layer to the next layer with a shape error."""
     found = dict.fromkeys(failing, 0)
     waiting = list(failing)
     while waiting:
@@ -147,7 +147,7 @@ def _distances(graph: Graph, failing: Sequence[int]) -> dict[int, int]:
 
 
 def _hints(graph: Graph, sizings: Sequence[Sizing | None], failing: Sequence[int]) -> list[int]:
-    """Return the numbers that disagree where layers do not fit."""
+    """Return the numbers that disagree in the shape errors."""
     hints: dict[int, None] = {}
     shapes = list(graph.inputs.values())
     for index in failing:
@@ -206,14 +206,14 @@ def _plain(value: Any) -> Any:
 
 
 def _input_changes(graph: Graph) -> Iterator[ArgumentChange]:
-    """Yield the inputs without a batch axis, where that may be one; the nearest sizes with which everything fits."""
+    """Yield the inputs without their batch axis, if they may have one, and the nearest legal sizes."""
     mark = next((node.mark for node in graph.nodes if node.mark), None)
     for name, shape in graph.inputs.items():
         if shape.rank > 2 and shape.sizes[0] == 1:
             yield ArgumentChange((), name, list(shape.sizes), shape.sizes[1:], cost_of_batch_axis(), mark)
     try:
         entries = find_sizes(graph).axes
-    except (ShapeError, UsageError):  # something is wrong that no size would fix, or there is too much to try
+    except (ShapeError, UsageError):  # no size would fix it, or the search is too large
         return
     for entry in entries:
         for name in entry.inputs:

@@ -1,6 +1,6 @@
-"""Which windows `solve` considers usual, and which changes small: tables of costs, each with its reason.
+"""Costs that order the answers of `solve`, lowest first: of windows and of changes, each with its reason.
 
-Answers come in the order of their costs. docs/solve.md shows both tables; a test makes them from these rows.
+docs/solve.md shows both tables; a test generates them from these rows.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ __all__ = ["CHANGES", "WINDOWS", "Window", "cost_of_batch_axis", "cost_of_change
 CONVOLUTION = "convolutions"
 POOL = "pools"
 TRANSPOSED = "transposed convolutions"
-PATCHES = "patches side by side"
-WHOLE = "one window over the whole input"
-WHOLE_POOL = "one pool over the whole input"
-GROWN = "a vector that grows into a map"
+PATCHES = "patches (kernel = stride)"
+WHOLE = "a convolution over the whole input"
+WHOLE_POOL = "a pool over the whole input"
+GROWN = "a 1×1 input expanded to a map"
 
 
 class Window(NamedTuple):
@@ -59,7 +59,7 @@ class Window(NamedTuple):
 
     @property
     def sort(self) -> str:
-        """The use of the window that decides which costs it has: the first in this order that fits."""
+        """The use of the window, which decides its costs: the first match in this order."""
         is_plain = self.padding == 0 and self.dilation == 1
         if is_plain and not self.spreads and all(size == self.kernel for size in self.given):
             return WHOLE if self.learns else WHOLE_POOL
@@ -72,7 +72,7 @@ class Window(NamedTuple):
 
     @property
     def off_centre(self) -> float:
-        """How far the padding is from what keeps the middle of the kernel over the input: dilation·(kernel − 1)/2."""
+        """The distance of the padding from dilation·(kernel − 1)/2, which centres the kernel."""
         return abs(self.padding - self.dilation * (self.kernel - 1) / 2)
 
 
@@ -89,51 +89,51 @@ class WindowCost(NamedTuple):
 _SLID = (CONVOLUTION, PATCHES, POOL, TRANSPOSED)
 
 WINDOWS: tuple[WindowCost, ...] = (
-    WindowCost((CONVOLUTION,), "each step of the kernel from 3, but for 1", 0.25,
-               lambda w: abs(w.kernel - 3) if w.kernel > 1 else 0, "most kernels are 3, the larger the rarer"),
-    WindowCost((CONVOLUTION,), "a kernel of 1", 0.5, lambda w: w.kernel == 1, "as frequent as 5: it mixes channels"),
-    WindowCost((CONVOLUTION,), "an even kernel", 1.5, lambda w: w.kernel % 2 == 0, "it has no middle"),
-    WindowCost((CONVOLUTION,), "no padding, where a centred kernel has some", 1,
+    WindowCost((CONVOLUTION,), "each step of the kernel from 3 (not for a kernel of 1)", 0.25,
+               lambda w: abs(w.kernel - 3) if w.kernel > 1 else 0, "most kernels are 3; larger ones are rarer"),
+    WindowCost((CONVOLUTION,), "a kernel of 1", 0.5, lambda w: w.kernel == 1, "as common as 5: it mixes channels"),
+    WindowCost((CONVOLUTION,), "an even kernel", 1.5, lambda w: w.kernel % 2 == 0, "it has no central element"),
+    WindowCost((CONVOLUTION,), "no padding, where a centred kernel needs some", 1,
                lambda w: w.padding == 0 and w.off_centre > 0, "older networks and U-Net have none"),
-    WindowCost((CONVOLUTION,), "padding that is not centred, dilation·(kernel − 1)/2", 2,
-               lambda w: w.padding > 0 and w.off_centre > 0, "the output shifts against the input"),
-    WindowCost((CONVOLUTION,), "each step of such padding from the centre", 0.5,
-               lambda w: w.off_centre if w.padding else 0, "the further the stranger"),
+    WindowCost((CONVOLUTION,), "padding other than dilation·(kernel − 1)/2, which centres the kernel", 2,
+               lambda w: w.padding > 0 and w.off_centre > 0, "the output is shifted relative to the input"),
+    WindowCost((CONVOLUTION,), "each step of such padding from that value", 0.5,
+               lambda w: w.off_centre if w.padding else 0, "the further, the less usual"),
     WindowCost((CONVOLUTION,), "each step of the stride above 2", 0.25, lambda w: max(0, w.stride - 2),
-               "first layers alone have strides above 2"),
+               "only first layers have strides above 2"),
     WindowCost((CONVOLUTION,), "a stride longer than the kernel", 3, lambda w: w.stride > max(w.kernel, 1),
-               "part of the input is never seen"),
-    WindowCost((PATCHES,), "being patches", 1.5, lambda _: 1, "usual in vision transformers alone"),
-    WindowCost((PATCHES,), "each tap of the kernel", 0.05, lambda w: w.kernel, "small patches come first"),
+               "part of the input is not used"),
+    WindowCost((PATCHES,), "always", 1.5, lambda _: 1, "usual only in vision transformers"),
+    WindowCost((PATCHES,), "each step of the kernel from 0", 0.05, lambda w: w.kernel, "small patches come first"),
     WindowCost((POOL,), "each step of the kernel from the stride", 0.75, lambda w: abs(w.kernel - w.stride),
-               "most pools neither overlap nor skip"),
+               "windows of most pools neither overlap nor leave gaps"),
     WindowCost((POOL,), "each step of the kernel above 3", 0.25, lambda w: max(0, w.kernel - 3),
-               "most pools are 2 or 3"),
-    WindowCost((POOL,), "each of the padding", 1.5, lambda w: w.padding, "most pools have none"),
+               "most kernels of pools are 2 or 3"),
+    WindowCost((POOL,), "each step of the padding from 0", 1.5, lambda w: w.padding, "most pools have none"),
     WindowCost((TRANSPOSED,), "each step of the kernel from twice the stride", 0.5,
                lambda w: abs(w.kernel - 2 * w.stride), "kernel 4 at stride 2 overlaps evenly, without a checkerboard"),
     WindowCost((TRANSPOSED,), "each step of the kernel above 4", 0.25, lambda w: max(0, w.kernel - 4),
-               "most are 2 to 4"),
-    WindowCost((TRANSPOSED,), "each step of both sides' padding from kernel − stride", 1,
+               "most kernels are 2 to 4"),
+    WindowCost((TRANSPOSED,), "each step of 2·padding from kernel − stride", 1,
                lambda w: abs(2 * w.padding - (w.kernel - w.stride)), "it makes the output input·stride"),
-    WindowCost(_SLID, "what is dropped at the edge, without padding", 2, lambda w: not w.exact and w.padding == 0,
+    WindowCost(_SLID, "elements dropped at the edge, without padding", 2, lambda w: not w.exact and w.padding == 0,
                "rows of the input have no effect"),
-    WindowCost(_SLID, "what is dropped at the edge, with padding", 0.5, lambda w: not w.exact and w.padding > 0,
-               "it may be padding alone that is dropped"),
+    WindowCost(_SLID, "elements dropped at the edge, with padding", 0.5, lambda w: not w.exact and w.padding > 0,
+               "perhaps only padding is dropped"),
     WindowCost((*_SLID, GROWN), "each step of the dilation above 1", 4, lambda w: w.dilation - 1,
                "rare outside segmentation and audio"),
-    WindowCost(_SLID, "each of the output padding", 1.5, lambda w: w.extra, "asked for where a size is not reached"),
-    WindowCost((WHOLE, WHOLE_POOL), "being one window", 1, lambda _: 1, "a fully connected layer, or a global pool"),
+    WindowCost(_SLID, "each step of the output padding from 0", 1.5, lambda w: w.extra, "rarely needed"),
+    WindowCost((WHOLE, WHOLE_POOL), "always", 1, lambda _: 1, "a fully connected layer, or a global pool"),
     WindowCost((WHOLE,), "a stride that is not 1", 4, lambda w: w.stride != 1, "it has no effect"),
     WindowCost((WHOLE_POOL,), "a stride that is neither 1 nor the kernel", 4, lambda w: w.stride not in (1, w.kernel),
                "it has no effect, and is not the default"),
-    WindowCost((GROWN,), "being one", 0.5, lambda _: 1, "the first layer of a generator"),
+    WindowCost((GROWN,), "always", 0.5, lambda _: 1, "the first layer of a generator"),
 )  # fmt: skip
-"""How unusual the arguments of a window are: 0 is a 3×3 convolution with padding 1."""
+"""The costs of windows, higher for unusual arguments: 0 is a 3×3 convolution with padding 1."""
 
 
 def cost_of_window(window: Window) -> float:
-    """Return how unusual the arguments of a window are."""
+    """Return the cost of a window: how unusual its arguments are."""
     return float(sum(row.weight * row.measure(window) for row in WINDOWS if window.sort in row.sorts))
 
 
@@ -141,7 +141,7 @@ def cost_of_window(window: Window) -> float:
 
 
 class ChangeCost(NamedTuple):
-    """What a change costs, and why."""
+    """The cost of a change, and its reason."""
 
     what: str
     weight: float
@@ -157,30 +157,30 @@ CHANGES: dict[str, ChangeCost] = {
     STATED: ChangeCost("a size that is inferred, stated as it is (`in_channels`)", 0, "the network stays as it is"),
     PADDING: ChangeCost("padding around the input", 1, "no weight changes"),
     OUTPUT_PADDING: ChangeCost("padding at the end of the output", 1, "no weight changes"),
-    CROPPING: ChangeCost("what is cropped", 1, "no weight changes"),
-    KERNEL: ChangeCost("the size of a window", 1.3, "weights change, sizes little"),
-    DILATION: ChangeCost("its dilation", 1.3, "no weight changes, but what a window covers"),
-    GROUPS: ChangeCost("the groups of channels", 1.4, "weights change, and what is mixed with what"),
+    CROPPING: ChangeCost("elements cropped", 1, "no weight changes"),
+    KERNEL: ChangeCost("the size of a window", 1.3, "weights change; sizes change little"),
+    DILATION: ChangeCost("its dilation", 1.3, "no weight changes, but windows cover other positions"),
+    GROUPS: ChangeCost("the groups of channels", 1.4, "weights change, and which channels are mixed"),
     STRIDE: ChangeCost("its stride", 1.5, "every size after it changes"),
     CHANNELS_OUT: ChangeCost("channels of the output", 1.5, "every width after it changes"),
     _INPUT_SIZE: ChangeCost("the size of the input", 1.8, "the data often fixes it"),
-    _OTHER: ChangeCost("any other argument", 2, "seldom what was meant"),
+    _OTHER: ChangeCost("any other argument", 2, "rarely the mistake"),
     _TAPS: ChangeCost("each step of a number for each axis (kernel, stride, padding)", 0.15, "near values come first"),
     _DOUBLINGS: ChangeCost("each doubling or halving of such a number", 0.3, "1 to 2 changes more than 8 to 9"),
     _NUMBER: ChangeCost("each doubling or halving of any other number", 0.5, "near values come first"),
-    _WORD: ChangeCost("a value that is not one number", 0.3, "no value is nearer than another"),
+    _WORD: ChangeCost("a value that is not a single number", 0.3, "such values have no distance"),
     _INPUT_DOUBLINGS: ChangeCost("each doubling or halving of an input size", 2, "near sizes come first"),
     _DISTANCE: ChangeCost("each layer between it and the shape error, at most 1 in all", 0.3, "mistakes are near"),
-    _LAYERS: ChangeCost("each further layer written in the same place, at most 1 in all", 0.2, "more layers change"),
+    _LAYERS: ChangeCost("each further copy of the same item, at most 1 in all", 0.2, "more layers change"),
 }  # fmt: skip
-"""The cost of a change: the sum of costs of what is changed, by how much, and where."""
+"""The costs of changes: of the argument, the size of the change, and its location."""
 
 _MOST = 1.0
 """The maximum cost of the distance, or of the number of layers."""
 
 
 def cost_of_change(argument: Argument, old: Any, new: Any, distance: int, layers: int) -> float:
-    """Return the cost of a change by its distance to the layer that does not fit and its number of layers."""
+    """Return the cost of a change by its distance to the shape error and its number of layers."""
     weight = CHANGES.get(argument.role, CHANGES[_OTHER]).weight
     step = _step(old, new, is_window=isinstance(argument, PerAxis)) if weight else 0.0
     far = min(_MOST, CHANGES[_DISTANCE].weight * distance)

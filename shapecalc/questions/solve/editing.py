@@ -1,4 +1,4 @@
-"""One argument of one layer changed in the text of a specification, the rest of it left as it is."""
+"""Changes of one argument of one layer in the text of a specification; the rest stays as it is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Edit", "edit_argument", "edit_input", "given_arguments"]
 
 
 class Edit(NamedTuple):
-    """A text with one line changed (or, where `old` is empty, one more line)."""
+    """A text with one line changed (or, if `old` is empty, added)."""
 
     text: str
     line: int
@@ -43,7 +43,7 @@ def _entry_at(text: str, mark: Mark) -> tuple[Scalar, Value | None] | None:
 
 
 def edit_argument(text: str, mark: Mark, layer: Layer | type[Layer], argument: str, value: Any) -> Edit | None:
-    """Return the text with another value for an argument of the layer at a mark; None where that cannot be written."""
+    """Return the text with another value for an argument of the layer at a mark; None if that cannot be written."""
     found = _entry_at(text, mark)
     if found is None:
         return None
@@ -64,7 +64,7 @@ def edit_argument(text: str, mark: Mark, layer: Layer | type[Layer], argument: s
 
 
 def edit_input(text: str, name: str, sizes: str) -> Edit | None:
-    """Return the text with another size for an input; None where that cannot be written."""
+    """Return the text with another size for an input; None if that cannot be written."""
     root, _ = read_text(text, "<text>")
     if not isinstance(root, MapValue):
         return None
@@ -78,7 +78,7 @@ def edit_input(text: str, name: str, sizes: str) -> Edit | None:
 
 
 def _list_replaced(text: str, value: ListValue, written: str) -> Edit | None:
-    """Return the text with other words in place of a list in brackets on one line; None for any other list."""
+    """Return the text with a list in brackets on one line replaced; None for any other list."""
     line, start = value.mark.line, value.mark.column - 1
     source = text.splitlines()[line - 1]
     end = source.find("]", start)

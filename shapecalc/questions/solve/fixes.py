@@ -1,7 +1,7 @@
-"""The smallest changes that make a network whose layers do not fit right: one argument, the input size, or two changes.
+"""The smallest changes that fix the shape errors of a network: one argument, the input size, or two changes.
 
-Each change is tried on the graph by inference; those that are told have then been written into the text of the
-specification, which was read and inferred anew.
+Each change is tried on the graph by inference; those that are shown have then been written into the text of the
+specification, which was read and inferred again.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ VERSION = 1
 
 _MOST_TRIALS = 6_000
 _MOST_WORK = 200_000
-"""Layers that are sized, over all trials: seconds."""
+"""The maximum number of layers inferred, over all trials: seconds."""
 
 _REREAD = 20
-"""Layers sized in the time of reading one again."""
+"""The number of layers that are inferred in the time of reading one again."""
 _BEAM = 24
 _TOLD = 12
 
 
 class Fix(NamedTuple):
-    """Changes that together make the network right, and the sizes of its outputs then."""
+    """Changes that together fix the network, and the resulting sizes of its outputs."""
 
     changes: tuple[ArgumentChange, ...]
     outputs: dict[str, tuple[int, ...]]
 
     @property
     def cost(self) -> float:
-        """How great the changes are together."""
+        """The total cost of the changes."""
         return sum(change.cost for change in self.changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fix as the JSON contract has it."""
+        """Return the fix in the form of the JSON contract."""
         return {
             "changes": [change.to_dict() for change in self.changes],
             "outputs": {name: list(sizes) for name, sizes in self.outputs.items()},
@@ -73,7 +73,7 @@ class Fixes(Answer, _FixesFields):
     table = "fixes"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the answer as the JSON contract has it."""
+        """Return the answer in the form of the JSON contract."""
         return {
             "version": VERSION,
             "name": self.name,
@@ -85,9 +85,9 @@ class Fixes(Answer, _FixesFields):
 
 
 def find_fixes(graph: Graph, reread: Callable[[str], Graph | None]) -> Fixes:
-    """Return the smallest changes with which every layer of a graph fits.
+    """Return the smallest changes that fix all shape errors of a graph.
 
-    `reread` gives the graph of a changed text of the specification, None where it is no specification any more.
+    `reread` returns the graph of a changed text of the specification, None if it is not valid any more.
     """
     return _Search(graph, reread).answer()
 
@@ -117,7 +117,7 @@ class _Search:
         seen = set()
         for changes in found:
             key = frozenset((change.layers, change.argument, str(change.new)) for change in changes)
-            fix = None if key in seen else self._told(changes)
+            fix = None if key in seen else self._verified(changes)
             seen.add(key)
             if fix is not None:
                 fixes.append(fix)
@@ -126,20 +126,20 @@ class _Search:
         return Fixes(self.graph.name, tuple(self.problems), tuple(fixes), self.trials, self.is_cut_short())
 
     def is_cut_short(self) -> bool:
-        """Return whether no more may be tried."""
+        """Return whether the limit of trials is reached."""
         return self.trials >= _MOST_TRIALS or self.work < 0
 
     def _tried(
         self, graph: Graph, before: tuple[ArgumentChange, ...]
     ) -> tuple[list[ArgumentChange], list[tuple[ArgumentChange, int]]]:
-        """Return the changes after which nothing is wrong, and those after which less is, with how much."""
+        """Return the changes that fix everything, and those that reduce the problems, with the number left."""
         sizings, problems = sizings_of(graph)
         good: list[ArgumentChange] = []
         better: list[tuple[ArgumentChange, int]] = []
         for change in candidates(graph, sizings, problems):
             if any(change.nodes == other.nodes and change.argument == other.argument for other in before):
                 continue
-            if before and change.composite:  # it is written into the text, where the other change is not
+            if before and change.composite:  # it is written into the text, without the other change
                 continue
             self.work -= len(graph.nodes) * (_REREAD if change.composite else 1)
             if self.is_cut_short():
@@ -157,14 +157,14 @@ class _Search:
         return good, better
 
     def _written(self, change: ArgumentChange) -> Graph | None:
-        """Return the graph of the text with a change written into it; None where it cannot be."""
+        """Return the graph of the text with a change written into it; None if it cannot be written."""
         assert change.mark is not None  # (a change of a composite has a location)
         source = change.mark.source
         edit = _edit(source.text, change, self.graph) if source.name == self.graph.file else None
         return self.reread(edit.text) if edit else None
 
-    def _told(self, changes: tuple[ArgumentChange, ...]) -> Fix | None:
-        """Return the fix as it is written into the text; None where the text with it is not right."""
+    def _verified(self, changes: tuple[ArgumentChange, ...]) -> Fix | None:
+        """Return the fix as written into the text; None if the changed text still has problems."""
         texts: dict[str, str] = {}
         written = []
         graph: Graph | None = self.graph

@@ -1,8 +1,8 @@
 """The bytes that `shapecalc memory` totals, for many settings in one pass: weights, buffers, activations at their peak.
 
-Which tensors there are, and when each is live, is one for all settings that only change sizes: it is planned once, by
-`shapecalc.questions.memory`, and run here on sizes of any kind of number. Whether a layer can write its output over
-one of its inputs is decided for each setting.
+The tensors and their liveness are the same for all settings that only change sizes: they are planned once, by
+`shapecalc.questions.memory`, and evaluated here on sizes of any kind of number. Whether a layer can overwrite one of
+its inputs is decided for each setting.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def exact_bytes(graph: Graph, bits: int) -> int:
 
 
 def plan_of(graph: Graph, bits: int) -> MemoryPlan | None:
-    """Return the plan of live tensors; None for a network that does not fit."""
+    """Return the plan of live tensors; None for a network with shape errors."""
     try:
         return make_plan(infer(graph), bits, read_in_place(ALL)[1])
     except ShapeError:
@@ -41,7 +41,7 @@ def plan_of(graph: Graph, bits: int) -> MemoryPlan | None:
 
 
 def bytes_of(inferred: GenericReport, plan: MemoryPlan | None, bits: int) -> Any:
-    """Return the bytes of weights, buffers and the peak of activations (left out where there is no plan)."""
+    """Return the bytes of weights, buffers and the peak of activations (omitted without a plan)."""
     elements: Any = 0
     for node, sizing in zip(inferred.graph.nodes, inferred.sizings, strict=True):
         mine = own(node, sizing)
@@ -67,8 +67,8 @@ def _sizes(graph: Graph, sizings: Sequence[Sizing], plan: MemoryPlan, bits: int)
 def peak_of(graph: Graph, sizings: Sequence[Sizing], plan: MemoryPlan, bits: int) -> Any:
     """Return the peak, by the rules of `shapecalc.questions.memory.liveness`, on any kind of number.
 
-    A storage that is written over is one that nothing needs after this step, so what is live later does not depend on
-    which settings write over it.
+    A storage that is overwritten is not needed after this step, so later liveness does not depend on which settings
+    overwrite it.
     """
     storages, sizes = plan.storages, _sizes(graph, sizings, plan, bits)
     left = [len(storage.users) for storage in storages]

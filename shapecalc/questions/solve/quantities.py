@@ -19,13 +19,13 @@ BUDGETS = {
     "macs": "MACs, for one sample",
     "memory": "bytes that `shapecalc memory` totals: weights, buffers, and live activations at their peak",
 }
-"""What a budget can be of."""
+"""The quantities that can have a budget."""
 
 
 def read_budget(what: str, given: Any) -> int:
-    """Return a budget as a count: an int, or text as 5M, 300k, 1.5G; for memory 512KiB, 24GiB, 2MB.
+    """Return a budget as a count, from an int or a string such as 5M, 300k, 1.5G; for memory 512KiB, 24GiB, 2MB.
 
-    Errors: `UsageError` for what is no such number.
+    Errors: `UsageError` for anything else.
     """
     if what not in BUDGETS:
         raise UsageError(Problem(f"there is no budget of {what}", hint=did_you_mean(what, BUDGETS)))
@@ -34,7 +34,7 @@ def read_budget(what: str, given: Any) -> int:
 
 
 def measure(inferred: GenericReport, what: str, plan: MemoryPlan | None = None, bits: int = 32) -> Any:
-    """Return how much a network needs, as the kind of number that it was inferred on; `bits` are those of an element.
+    """Return how much a network needs, in the kind of number of its inference; `bits` are those of an element.
 
     `plan` has the liveness of tensors, for memory; without one activations are left out.
     """

@@ -32,7 +32,7 @@ class BudgetSolution(NamedTuple):
     used: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the solution as the JSON contract has it."""
+        """Return the solution in the form of the JSON contract."""
         return {"settings": self.settings, "amounts": self.amounts, "used": round(self.used, 6)}
 
 
@@ -49,11 +49,11 @@ class _BudgetSolutionsFields(NamedTuple):
 
 
 class BudgetSolutions(Answer, _BudgetSolutionsFields):
-    """Settings that meet the budgets, the closest below them first; where there is none, the smallest setting.
+    """Settings that meet the budgets, the closest below them first; if there are none, the smallest setting.
 
     `searched` has for each variable the values tried, and `how`; `meeting` is the number of settings that meet the
-    budgets, of which the best are in `solutions`. `bits` are those of an element in memory. `notes` are what the search
-    cannot find.
+    budgets, of which the best are in `solutions`. `bits` are those of an element in memory. `notes` are the limits of
+    the search.
     """
 
     __slots__ = ()
@@ -61,7 +61,7 @@ class BudgetSolutions(Answer, _BudgetSolutionsFields):
     table = "solutions"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the answer as the JSON contract has it."""
+        """Return the answer in the form of the JSON contract."""
         return {
             "version": VERSION,
             "name": self.name,
@@ -77,7 +77,7 @@ class BudgetSolutions(Answer, _BudgetSolutionsFields):
 
 
 def closeness(solution: BudgetSolution) -> tuple[float, tuple[float, ...]]:
-    """Return how far a solution is from its budgets, the closest first."""
+    """Return a sort key: how close a solution is to its budgets, the closest first."""
     return -solution.used, tuple(solution.settings.values())
 
 
@@ -87,7 +87,7 @@ def searchable(graph: Graph) -> list[str]:
 
 
 def check_variable(graph: Graph, name: str, values: Sequence[float] | None) -> None:
-    """Refuse a variable that is not there, and values that it cannot have."""
+    """Check that a variable exists and may have these values. Errors: `UsageError`."""
     if name != INPUT and name not in graph.variables:
         known = [*graph.variables, INPUT]
         raise UsageError(Problem(f"there is no variable {name}", hint=did_you_mean(name, known)))
@@ -103,9 +103,9 @@ def check_variable(graph: Graph, name: str, values: Sequence[float] | None) -> N
 
 
 def unchanging(name: str, amounts: Mapping[str, int], *, over: bool) -> str:
-    """Return the note that a variable changes nothing that there is a budget of."""
-    place = "beyond the budget" if over else "within the budget"
-    told = " and ".join(f"{amount:,} {BUDGETS[what].partition(',')[0]}" for what, amount in amounts.items())
+    """Return the note that a variable does not change any quantity with a budget."""
+    where = "beyond the budget" if over else "within the budget"
+    shown = " and ".join(f"{amount:,} {BUDGETS[what].partition(',')[0]}" for what, amount in amounts.items())
     if "memory" in amounts:
-        told = " and ".join(f"{amount:,} {'bytes' if what == 'memory' else what}" for what, amount in amounts.items())
-    return f"{name} does not change {' and '.join(amounts)}: there are {told} for any value, {place}"
+        shown = " and ".join(f"{amount:,} {'bytes' if what == 'memory' else what}" for what, amount in amounts.items())
+    return f"{name} does not change {' and '.join(amounts)}: there are {shown} for any value, {where}"

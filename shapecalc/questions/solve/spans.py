@@ -1,6 +1,6 @@
-"""The values of a variable that a search tries: given as `width=16:128:8` or `width=0.25:1:0.25`, or its own choice.
+"""The values of a variable that a search tries: given as `width=16:128:8` or `width=0.25:1:0.25`, or the default.
 
-Fractions are decimals: 0.1, 0.2, 0.3 and not what adding 0.1 to itself makes of them.
+Fractions are exact decimals: 0.1, 0.2, 0.3, without rounding errors.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ class Searched(NamedTuple):
     tried: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as the JSON contract has it."""
+        """Return the values in the form of the JSON contract."""
         return self._asdict()
 
 
 def read_range(text: str) -> tuple[str, Sequence[float] | None]:
-    """Return the variable and the values that `width`, `width=32`, `width=16:128:8` or `width=0.25:1:0.25` say.
+    """Return the variable and the values of `width`, `width=32`, `width=16:128:8` or `width=0.25:1:0.25`.
 
     Lists of these with commas too, as in `width=0.25,0.5,1:4`. Whole numbers are a range of ints.
-    Errors: `UsageError` for what is none of these.
+    Errors: `UsageError` for anything else.
     """
     name, equals, bounds = text.partition("=")
     if not equals:
@@ -83,7 +83,7 @@ def _plain(number: Fraction) -> float:
 def default_fractions(given: float) -> list[float]:
     """Return the candidates for a variable whose value is a fraction: multiples of 0.05 up to four times the value.
 
-    The step is ten times as long, or as short, as often as that makes hundreds of values, or but a few.
+    While that makes hundreds of values, or only a few, the step is multiplied or divided by ten.
     """
     most, step = _TIMES * decimal(given), _STEP
     while most / step > 20 * 20:
@@ -104,7 +104,7 @@ def has_fractions(values: Sequence[float] | None) -> bool:
 
 
 def searched(values: Sequence[float]) -> Searched:
-    """Return which values were tried, in short."""
+    """Return a summary of the values tried."""
     if isinstance(values, range):
         return Searched(values[0], values[-1], values.step, len(values))
     exact = [decimal(value) for value in values]

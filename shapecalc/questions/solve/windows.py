@@ -1,7 +1,7 @@
-"""Which arguments of a kind with a sliding window lead to an output size: found among candidates, most usual first.
+"""Which arguments of a kind with a sliding window lead to an output size: found among candidates, most common first.
 
-All candidates go through the kind's own formulas at once, on lists of numbers; nothing is solved by a formula of its
-own. So every kind with a sliding window can be solved: convolutions, their transposes, pools.
+All candidates are evaluated at once by the kind's own formulas, on lists of numbers, so every kind with a sliding
+window can be solved: convolutions, their transposes, pools.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class WindowSolution(NamedTuple):
     cost: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the solution as the JSON contract has it."""
+        """Return the solution in the form of the JSON contract."""
         return {"arguments": self.arguments, "exact": self.exact, "output": list(self.output)}
 
 
@@ -57,14 +57,14 @@ class _WindowSolutionsFields(NamedTuple):
 
 
 class WindowSolutions(Answer, _WindowSolutionsFields):
-    """Every solution in the range that was searched, most usual first; where there is none, the nearest outputs."""
+    """Every solution in the range that was searched, most common first; if there are none, the nearest outputs."""
 
     __slots__ = ()
     drawn_by = "solve.draw_window"
     table = "solutions"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the answer as the JSON contract has it."""
+        """Return the answer in the form of the JSON contract."""
         return {
             "version": VERSION,
             "kind": self.kind,
@@ -93,13 +93,15 @@ def solve_window(
 ) -> WindowSolutions:
     """Return which arguments lead from the spatial sizes `given` to those `wanted`.
 
-    `fixed` are arguments that have their values already, by any of their names.
-    Errors: `UsageError` for a kind without a sliding window, an unknown argument, sizes of unequal number.
+    `fixed` are arguments with given values, under any of their names.
+    Errors: `UsageError` for a kind without a sliding window, an unknown argument, or different numbers of sizes.
     """
     if not slides(cls):
-        raise UsageError(Problem(f"{cls.kind} slides no window", hint=f"these do: {', '.join(sliding_kinds())}"))
+        raise UsageError(Problem(f"{cls.kind} has no sliding window", hint=f"these do: {', '.join(sliding_kinds())}"))
     if len(given) != len(wanted) or not 1 <= len(given) <= 3:
-        raise UsageError(f"the input has {len(given)} sizes and the output {len(wanted)}: give as many of each, 1 to 3")
+        raise UsageError(
+            f"the input has {len(given)} sizes and the output {len(wanted)}: give the same number of each, 1 to 3"
+        )
     if min(*given, *wanted) < 1:
         raise UsageError("sizes are at least 1")
     held = _read_fixed(cls, fixed or {})
@@ -112,7 +114,7 @@ def solve_window(
         tried = _Tried(layer, learns, tuple(ranges), grid, tuple(given), *_run(layer, given, len(grid)))
     except LayerError as error:
         raise UsageError(Problem(error.message, why=error.why, hint=error.hint)) from None
-    found = sorted(tried.that_give(tuple(wanted)), key=_by_cost)
+    found = sorted(tried.solutions_for(tuple(wanted)), key=_by_cost)
     near = [] if found else tried.nearest(tuple(wanted))
     if not found and len(given) > 1:
         found = _axis_by_axis(cls, given, wanted, held)
@@ -213,17 +215,17 @@ class _Tried(NamedTuple):
     outputs: list[tuple[int, ...]]
     exact: list[bool]
 
-    def that_give(self, wanted: tuple[int, ...]) -> Iterator[WindowSolution]:
+    def solutions_for(self, wanted: tuple[int, ...]) -> Iterator[WindowSolution]:
         """Yield the candidates that fit."""
         for i, (right, sizes) in enumerate(zip(self.right, self.outputs, strict=True)):
             if right and sizes == wanted:
                 yield self._solution(i)
 
     def nearest(self, wanted: tuple[int, ...]) -> list[WindowSolution]:
-        """Return the most usual arguments for each of the two outputs that are nearest."""
+        """Return the most common arguments for each of the two nearest outputs."""
         there = {sizes for right, sizes in zip(self.right, self.outputs, strict=True) if right}
         near = sorted(there, key=lambda sizes: (_distance(sizes, wanted), sizes))[:2]
-        return [min(self.that_give(sizes), key=_by_cost) for sizes in near]
+        return [min(self.solutions_for(sizes), key=_by_cost) for sizes in near]
 
     def _solution(self, index: int) -> WindowSolution:
         arguments = dict(zip(self.names, self.grid[index], strict=True))
@@ -259,7 +261,7 @@ def _by_cost(solution: WindowSolution) -> float:
 def _axis_by_axis(
     cls: type[Layer], given: Sequence[int], wanted: Sequence[int], held: Mapping[str, Any]
 ) -> list[WindowSolution]:
-    """Return solutions with arguments of its own for each axis: the most usual of one with those of the others."""
+    """Return solutions with separate arguments for each axis: the most common of one with those of the others."""
     ways = []
     for axis, (size, target) in enumerate(zip(given, wanted, strict=True)):
         own = {name: value[axis] if isinstance(value, tuple) else value for name, value in held.items()}

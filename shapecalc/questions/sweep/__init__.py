@@ -2,8 +2,8 @@
 
     vars, input ──plan──▶ Grid of axes ──cells──▶ arrays over the variants ──result──▶ Sweep ──selection──▶ fewer rows
 
-A variant is a row. Numbers go through the formulas as columns (`dims.columns`), whatever decides the structure of the
-network is tried value by value, and every row equals the result of inference.
+A variant is a row. Formulas run on columns of numbers (`dims.columns`), whatever changes the structure of the network
+is tried value by value, and every row equals the result of inference.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ Ranges = tuple[tuple[int, int], ...]
 _SHORT = r"[-+]?[0-9.]{1,40}(?:[eE][-+]?[0-9]{1,2})?"
 
 MAX_VALUES = 10_000_000
-"""How many values one axis may have."""
+"""The maximum number of values of an axis."""
 
 MAX_SIZE = 10**12
 
@@ -54,7 +54,7 @@ class SweepAxis(NamedTuple):
 class InputTemplate(NamedTuple):
     """The sizes of one input: numbers, and (as tuples) varying ones: the axis, and the part of its values.
 
-    Where whole sizes vary, `parts` is the index of their axis alone.
+    If whole sizes vary, `parts` is only the index of their axis.
     """
 
     parts: tuple[Any, ...] | int
@@ -85,7 +85,7 @@ class SweepGrid(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """How many variants there are."""
+        """The number of variants."""
         rows = 1
         for size in self.shape:
             rows *= size
@@ -110,7 +110,7 @@ class SweepGrid(NamedTuple):
         return tuple(reversed(found))
 
     def chunks(self, limit: int, steps: int, slow: frozenset[int], start: int = 0) -> Iterator[tuple[int, Ranges]]:
-        """Yield parts of the grid that follow one another: the first variant of each, and its ranges.
+        """Yield consecutive parts of the grid: the first variant of each, and its ranges.
 
         Each has at most `limit` variants, and at most `steps` combinations of the `slow` axes. The parts that end
         before variant `start` are left out.
@@ -143,7 +143,7 @@ class SweepGrid(NamedTuple):
 def parse_values(text: str, label: str, convert: Any) -> list[Any] | range:
     """Return the values of a text: `2,3,4`, or a range from and to a value by steps, `16:128:16`.
 
-    The last value is one of them where the steps meet it. `convert` reads one value. A list in brackets is one value.
+    The last value is included if the steps reach it. `convert` reads one value. A list in brackets is one value.
     Errors: `UsageError`.
     """
     values: list[Any] = []
@@ -162,7 +162,7 @@ def parse_values(text: str, label: str, convert: Any) -> list[Any] | range:
 
 
 def _range(piece: str, label: str, parts: list[str]) -> range | list[Any]:
-    """Return the numbers of FROM:TO:STEP, exact also where they are fractions."""
+    """Return the numbers of FROM:TO:STEP, exact for fractions too."""
     from fractions import Fraction
 
     how = "write FROM:TO:STEP, as in 16:128:16"
@@ -198,9 +198,9 @@ def _split(text: str, sign: str) -> list[str]:
 
 
 def parse_input(text: str, name: str, axes: list[SweepAxis]) -> InputTemplate:
-    """Return the sizes of an input as `3x{128:256:32}x=` writes them, and add what varies to the axes.
+    """Return the sizes of an input as `3x{128:256:32}x=` writes them, and append its varying sizes to the axes.
 
-    `{128,160}` and `{128:256:32}` list sizes; `=` is the size before it, whatever that is. Errors: `UsageError`.
+    `{128,160}` and `{128:256:32}` list sizes; `=` repeats the size before it. Errors: `UsageError`.
     """
     parts: list[Any] = []
     for part in _split(text.replace("×", "x").replace("X", "x"), "x"):

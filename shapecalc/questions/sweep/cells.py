@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["BYTES_PER_NUMBER", "COUNTS", "Cells"]
 
 COUNTS = ("params", "macs", "buffers", "activations", "memory")
-"""What is counted of every variant."""
+"""The counts of every variant."""
 
 BYTES_PER_NUMBER = 4
-"""Of the memory: weights, buffers and activations as fp32."""
+"""Bytes per element of weights, buffers and activations: fp32."""
 
 _BITS = 8 * BYTES_PER_NUMBER
 
@@ -44,13 +44,13 @@ _WRITTEN_IN_FULL = (Integer, Integers, Sizes)
 
 
 class Cells:
-    """Works out parts of a grid of variants of one network; learns on the way which axes decide its structure.
+    """Computes parts of a grid of variants of one network; detects which axes change its structure.
 
     `origin` builds the network.
     """
 
     is_stopped = False
-    """Set for all of a process whose sweep was cancelled: its work ends in a `StoppedError`."""
+    """Set in a process whose sweep was cancelled: its work ends in a `StoppedError`."""
 
     def __init__(self, origin: Origin, grid: SweepGrid) -> None:
         self.origin = origin
@@ -77,15 +77,15 @@ class Cells:
             except NeedsValueError as need:
                 axis = self._needed(need, ranges)
             else:
-                place = tuple(slice(a - c, b - c) for (a, b), (c, _) in zip(ranges, all_of, strict=True))
+                slices = tuple(slice(a - c, b - c) for (a, b), (c, _) in zip(ranges, all_of, strict=True))
                 for key, values in found.items():
-                    _store(results, key, place, values)
+                    _store(results, key, slices, values)
                 return
         for index in range(*ranges[axis]):
             self._fill(results, (*ranges[:axis], (index, index + 1), *ranges[axis + 1 :]), all_of)
 
     def _needed(self, need: NeedsValueError, ranges: Ranges) -> int:
-        """Return the axis to go through value by value; those that decide the structure are remembered."""
+        """Return the axis to try value by value; those that change the structure are remembered."""
         axes = sorted(axis for axis in need.axes if _is_wide(ranges[axis]))
         if isinstance(need, _UnexplainedError):
             return axes[0]
@@ -93,7 +93,7 @@ class Cells:
         return axes[0]
 
     def _together(self, ranges: Ranges) -> Results:
-        """Return the results of a part in one pass. Errors: `NeedsValueError` where that cannot be."""
+        """Return the results of a part in one pass. Errors: `NeedsValueError` if that is impossible."""
         ledger = Ledger()
         wide = [axis for axis, span in enumerate(ranges) if _is_wide(span)]
         chosen = [self._chosen(axis, ranges, ledger) for axis in range(len(ranges))]
@@ -109,8 +109,8 @@ class Cells:
     def _plan(self, graph: Graph, build: Callable[[], Graph], axes: frozenset[int] = frozenset()) -> MemoryPlan:
         """Return the liveness of the tensors of a graph, which is the same for all variants that only change sizes.
 
-        `build` makes the graph of a variant that fits. Errors: `NeedsValueError` with the axes that are given, where
-        it does not after all.
+        `build` returns the graph of a valid variant. Errors: `NeedsValueError` with the given axes, if it is not valid
+        after all.
         """
         key = (tuple([(type(node.layer), node.inputs) for node in graph.nodes]), graph.outputs, tuple(graph.inputs))
         if self._planned is None or self._planned[0] != key:
@@ -121,12 +121,12 @@ class Cells:
         return self._planned[1]
 
     def _variant(self, ranges: Ranges, index: Sequence[int]) -> Graph:
-        """Return the graph of one variant of a part: the one so far along each axis."""
+        """Return the graph of one variant of a part, by its index along each axis."""
         values = [axis.values[first + at] for axis, (first, _), at in zip(self.grid.axes, ranges, index, strict=True)]
         return self._build(values)[0]
 
     def _results(self, graph: Graph, ledger: Ledger, ranges: Ranges) -> Results:
-        """Return the results of the formulas for columns of candidates, and which of them fit."""
+        """Return the results of the formulas for columns of candidates, and which of them are valid."""
         if not np.any(ledger.holding):
             return {"valid": False}
         try:
@@ -174,7 +174,7 @@ class Cells:
         return {**found, "valid": True}
 
     def _chosen(self, axis: int, ranges: Ranges, ledger: Ledger) -> Any:
-        """Return the value of an axis, or a column of those that it has here (for sizes: a tuple of columns)."""
+        """Return the value of an axis, or a column of its values in this part (for sizes: a tuple of columns)."""
         first, last = ranges[axis]
         values = self.grid.axes[axis].values
         if last - first == 1:
@@ -197,7 +197,7 @@ class Cells:
     def _blame(
         self, ranges: Ranges, chosen: Sequence[Any], problems: Sequence[Problem], wide: Iterable[int]
     ) -> NeedsValueError:
-        """Return which axis makes a specification wrong by its many values, if one does."""
+        """Return the error with the axis whose columns make a specification invalid, if there is one."""
         for axis in wide:
             fixed = list(chosen)
             fixed[axis] = self.grid.axes[axis].values[ranges[axis][0]]
@@ -207,11 +207,11 @@ class Cells:
 
 
 class StoppedError(Exception):
-    """The sweep was cancelled: nobody waits for the results."""
+    """The sweep was cancelled: its results are not needed."""
 
 
 class _UnexplainedError(NeedsValueError):
-    """The part is wrong in a way that no one axis accounts for: other parts may be good."""
+    """The part is invalid, but not because of one axis: other parts may be valid."""
 
 
 def _is_wide(span: tuple[int, int]) -> bool:
@@ -219,7 +219,7 @@ def _is_wide(span: tuple[int, int]) -> bool:
 
 
 def _refuse_signs(graph: Graph) -> None:
-    """Refuse columns in arguments where a number of 0 or less changes the structure of the layer: `shape: [-1, 4]`."""
+    """Reject columns in arguments if a number of 0 or less changes the structure of the layer: `shape: [-1, 4]`."""
     for layer in {id(node.layer): node.layer for node in graph.nodes}.values():
         assert layer is not None
         for name, argument in layer.arguments.items():
@@ -231,20 +231,20 @@ def _refuse_signs(graph: Graph) -> None:
 
 
 def _first(holding: Any, axes: int) -> tuple[int, ...]:
-    """Return where the first variant is that fits, along each axis of a part."""
+    """Return the index of the first valid variant along each axis of a part."""
     if holding is True:
         return (0,) * axes
     return tuple(int(at) for at in np.unravel_index(int(np.argmax(holding)), np.shape(holding)))
 
 
 def _limits(inferred: GenericReport) -> Iterator[Constraint]:
-    """Yield constraints on the elements of tensors, where some candidate may exceed the maximum."""
+    """Yield constraints on the elements of tensors, if some candidate may exceed the maximum."""
     for shape in {id(shape): shape for sizing in inferred.sizings for shape in sizing.outputs}.values():
-        if prod(_greatest(size) for size in shape.sizes) > MAX_ELEMENTS:
+        if prod(_largest(size) for size in shape.sizes) > MAX_ELEMENTS:
             yield Constraint(shape.elements, UP_TO, MAX_ELEMENTS, "elements of its output", "")
 
 
-def _greatest(size: Any) -> int:
+def _largest(size: Any) -> int:
     return max(abs(size.low), abs(size.high)) if isinstance(size, ColumnNumber) else abs(int(size))
 
 
@@ -267,12 +267,12 @@ def _elements(shape: Shape, known: dict[int, Any]) -> Any:
     return found
 
 
-def _store(results: Results, key: Any, place: tuple[slice, ...], values: Any) -> None:
-    """Store values at their position; numbers beyond 64 bits make the array one of Python's ints."""
+def _store(results: Results, key: Any, slices: tuple[slice, ...], values: Any) -> None:
+    """Store values in an array; numbers beyond 64 bits make it an array of Python ints."""
     array = results.get(key)
     if array is None:
         array = results[key] = np.zeros(results["valid"].shape, dtype=np.int64)
     values = array_of(values) if isinstance(values, int) else values
     if values.dtype == object and array.dtype != object:
         array = results[key] = array.astype(object)
-    array[place] = values
+    array[slices] = values

@@ -1,4 +1,4 @@
-"""A condition on the columns of a sweep, computed on many rows at once: exactly as with Python's own numbers."""
+"""A condition on the columns of a sweep, computed on many rows at once, with the results of Python's numbers."""
 
 from __future__ import annotations
 
@@ -37,9 +37,8 @@ _EXACT_FLOAT = 2**53
 class RowCondition:
     """A parsed expression of the specification language that is computed on whole columns.
 
-    Every row has the result of Python's own numbers: numpy's are used only where they cannot differ. A
-    row that is decided by a part of the expression does not evaluate the rest. `text` is the expression as it was
-    written, `plain` the same without units.
+    Every row has the result of Python's numbers: numpy's are used only where they cannot differ. `and` and `or`
+    short-circuit per row. `text` is the expression as written, `plain` the same without units.
     """
 
     def __init__(self, text: str, plain: str, names: frozenset[str]) -> None:
@@ -68,12 +67,12 @@ class _Rows:
         self._piece = Reader(text).piece
 
     def among(self, chosen: Any) -> _Rows:
-        """Return those of the rows that are chosen."""
+        """Return the chosen rows."""
         columns = {name: column[chosen] for name, column in self.columns.items()}
         return _Rows(self.text, columns, int(chosen.sum()))
 
     def value(self, node: ast.expr) -> Any:  # noqa: PLR0911  (one for each sort of part)
-        """Return the value of a part; parsing made sure that it is allowed."""
+        """Return the value of a part, which parsing has checked."""
         if isinstance(node, ast.Constant):
             return node.value
         if isinstance(node, ast.Name):
@@ -111,17 +110,17 @@ class _Rows:
         return _each(lambda x, y: work(number_of(x, piece), number_of(y, piece), piece), a, b)
 
     def _truth(self, node: ast.expr) -> Any:
-        """Return for each row a truth value; anything else is refused."""
+        """Return a truth value for each row; anything else is an error."""
         found, piece = self.value(node), self._piece(node)
         if _kind(found) != "b":
             found = _each(lambda value: truth_of(value, piece), found)
         return np.broadcast_to(np.asarray(found, dtype=bool), (self.rows,))
 
     def _joined(self, node: ast.BoolOp) -> Any:
-        goes_on = isinstance(node.op, ast.And)
+        continues = isinstance(node.op, ast.And)
         held = self._truth(node.values[0]).copy()
         for part in node.values[1:]:
-            open_rows = held == goes_on
+            open_rows = held == continues
             if open_rows.any():
                 held[open_rows] = self.among(open_rows)._truth(part)  # noqa: SLF001
         return held
@@ -137,7 +136,7 @@ class _Rows:
                 break
             if right_node is not node.comparators[-1]:
                 chosen = np.broadcast_to(found, (rows.rows,))
-                rows, left, left_node = rows.among(chosen), _taken(right, chosen), right_node
+                rows, left, left_node = rows.among(chosen), _chosen_rows(right, chosen), right_node
         return held
 
     def _compared_once(self, sign: ast.AST, a: Any, b: Any, *nodes: ast.expr) -> Any:
@@ -202,14 +201,14 @@ _CONSTANTS = {"true": True, "false": False, "none": None, "null": None}
 
 
 def _kind(value: Any) -> str:
-    """Return b, i or f for truth values, ints of 64 bits (or Python's own) and floats; O for anything else."""
+    """Return b, i or f for truth values, ints (of 64 bits, or Python's) and floats; O for anything else."""
     if isinstance(value, np.ndarray):
         return str(value.dtype.kind)
     return {bool: "b", int: "i", float: "f"}.get(type(value), "O")
 
 
 def _is_exact(sign: type[ast.AST], a: Any, b: Any) -> bool:  # noqa: PLR0911  (one for each sort of arithmetic)
-    """Return whether numpy has the same result on these as Python's own numbers."""
+    """Return whether numpy has the same result on these as Python's numbers."""
     kinds = {_kind(a), _kind(b)}
     if kinds == {"b"}:
         return sign in (ast.Eq, ast.NotEq)
@@ -236,7 +235,7 @@ def _reach(number: Any) -> int:
 
 
 def _each(work: Callable[..., Any], *values: Any) -> Any:
-    """Return the result of an operation on each row; on all at once, where none of the values is an array."""
+    """Return the result of an operation on each row; computed once if none of the values is an array."""
     varying = [isinstance(value, np.ndarray) for value in values]
     if not any(varying):
         return work(*values)
@@ -250,7 +249,7 @@ def _each(work: Callable[..., Any], *values: Any) -> Any:
 
 
 def _settled(values: Any) -> Any:
-    """Return an array of Python's values as one of numpy's, where that represents them exactly."""
+    """Return an array of Python's values as numpy's, if that represents them exactly."""
     kinds = set(map(type, values.tolist()))
     if kinds == {bool}:
         return values.astype(bool)
@@ -261,8 +260,8 @@ def _settled(values: Any) -> Any:
     return values
 
 
-def _taken(value: Any, chosen: Any) -> Any:
-    """Return a value as some of the rows have it."""
+def _chosen_rows(value: Any, chosen: Any) -> Any:
+    """Return the values of some of the rows."""
     if isinstance(value, list):
-        return [_taken(item, chosen) for item in value]
+        return [_chosen_rows(item, chosen) for item in value]
     return value[chosen] if isinstance(value, np.ndarray) else value

@@ -41,7 +41,7 @@ _BYTES_PER_CELL = {"text": 0, "csv": 9, "json": 11, "jsonl": 11, "parquet": 5}
 
 
 class Size(NamedTuple):
-    """How large a sweep is: rows, bytes of its file, and about how many seconds; `free` bytes are on the disk."""
+    """The size of a sweep: rows, bytes of its file, estimated seconds; `free` are the free bytes of the disk."""
 
     rows: int
     bytes: int
@@ -55,12 +55,12 @@ class Size(NamedTuple):
 
     @property
     def is_excessive(self) -> bool:
-        """Whether it is more than is begun unasked."""
+        """Whether it is over the size limit."""
         return self.rows > _EXCESSIVE_ROWS or self.seconds > _EXCESSIVE_SECONDS or self.bytes > self.free
 
     @property
     def why(self) -> str:
-        """What is too much."""
+        """The reason why it is over the limit."""
         if self.bytes > self.free:
             return f"the disk has {_bytes(self.free)} left"
         return "use fewer values or longer steps, or run a part of it at a time"
@@ -83,7 +83,7 @@ class Job:
         known = comparable(plan.columns)
         self.objectives = read_objectives(pareto, known) if pareto else []
         if plot and len(self.objectives) != 2:
-            message = f"a picture has two axes, not {len(self.objectives)}"
+            message = f"a plot has two axes, not {len(self.objectives)}"
             raise UsageError(Problem(message, hint="--pareto params,macs"))
         if sort:
             read_order(sort, known)
@@ -104,7 +104,7 @@ class Job:
         self._check_files()
 
     def _try_first(self) -> tuple[Sweep, float]:
-        """Return the row of the first variant, and how long it took: it shows errors of --where."""
+        """Return the row of the first variant, and its time: it reveals errors of --where."""
         grid = self.plan.grid
         began = time.perf_counter()
         results = Cells(self.plan.network.origin, grid).work_out(((0, 1),) * len(grid.axes))
@@ -114,7 +114,7 @@ class Job:
         return row, seconds
 
     def _check_files(self) -> None:
-        """Check that files can be written in the end, before anything is computed or opened."""
+        """Check that files will be writable, before anything is computed or opened."""
         if self.format == "parquet":
             load_pyarrow()
         for name in (self.plot, self.output if self.is_gathered else None):
@@ -124,7 +124,7 @@ class Job:
             raise UsageError(Problem(f"--plot and --output are both {self.output}", hint="name two files"))
 
     def result(self) -> Sweep:
-        """Return the rows that were gathered, once the work is done."""
+        """Return the gathered rows, when the work is done."""
         if self._result is None:
             self._result = self.gathering.result()
         return self._result
@@ -150,7 +150,7 @@ class Job:
         return 2**63
 
     def run(self, executor: Executor | None, stream: Any) -> Iterator[int]:
-        """Do the work; yield after each part how many variants are done. Rows go to the file, or to the stream."""
+        """Run the sweep; yield the number of variants done after each part. Rows go to the file, or to the stream."""
         self._open(stream)
         for part in self.plan.run(executor, self.start):
             rows = self.gathering.add(part)
@@ -164,7 +164,7 @@ class Job:
             yield self.done
 
     def _open(self, stream: Any) -> None:
-        """Open the file that rows go to as they come."""
+        """Open the file to which rows are written one part at a time."""
         if self.is_gathered:
             return
         condition = self.wish.condition
@@ -187,7 +187,7 @@ class Job:
 
     @property
     def part(self) -> str:
-        """The file of finished rows while there are more to come; empty where there is none."""
+        """The file of finished rows of an incomplete sweep; empty if there is none."""
         return self._file.part if self._file is not None else ""
 
     def leave(self) -> None:
@@ -220,18 +220,20 @@ class Job:
     def describe(self, row: int) -> str:
         """Return the settings of a variant in words."""
         variables, inputs = self.plan.grid.at(row)
-        told = [f"{name} {variables[name]}" for name in self.plan.grid.variables]
-        told += ["×".join(map(str, inputs[name])) for name in inputs if any(a.is_input for a in self.plan.grid.axes)]
-        return ", ".join(told) or "unchanged"
+        settings = [f"{name} {variables[name]}" for name in self.plan.grid.variables]
+        settings += [
+            "×".join(map(str, inputs[name])) for name in inputs if any(a.is_input for a in self.plan.grid.axes)
+        ]
+        return ", ".join(settings) or "unchanged"
 
     def interruption(self, word: str = "interrupted") -> str:
         """Return the message of an interrupted sweep."""
-        told = f"{word} after {max(self.done, self.start):,} of {count_noun(self.plan.grid.rows, 'variant')}"
+        message = f"{word} after {max(self.done, self.start):,} of {count_noun(self.plan.grid.rows, 'variant')}"
         if self.part:
-            return f"{told}; finished rows are in {self.part}: continue with the same command and --resume"
+            return f"{message}; finished rows are in {self.part}: continue with the same command and --resume"
         if self.output or self.plot:
-            return f"{told}; nothing was written"
-        return f"{told}; the results shown are of those" if self.is_gathered else told
+            return f"{message}; nothing was written"
+        return f"{message}; the results shown are of those" if self.is_gathered else message
 
     def conclusion(self) -> str:
         """Return the message on the content of a file."""
@@ -247,7 +249,7 @@ class Job:
 def process_pool(jobs: int) -> Iterator[Executor]:
     """Yield worker processes. They end when this one does, however that ends, and only then.
 
-    Errors: `UsageError` where one of them is killed.
+    Errors: `UsageError` if one of them is killed.
     """
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor

@@ -1,8 +1,8 @@
 """The rows of a sweep as files that are written a part at a time: CSV, JSON Lines; and resuming them.
 
-Rows go to FILE.part, which takes the place of FILE at the end. A file holds the number of every variant, so it tells
-by itself how far it came: its first and its last rows are worked out again and compared, which shows whether the sweep
-is the same, and the writing goes on behind them.
+Rows are written to FILE.part, which replaces FILE at the end. A file contains the number of every variant, so it shows
+how far the sweep came. To resume it, its first and last rows are computed again and compared, to check that the sweep
+is the same; new rows are appended.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ _TAIL = 65_536
 """Minimum number of bytes at the end of a file that are searched for its last rows."""
 
 _BLOCK = 2**20
-"""Bytes of a file that are searched, or copied, at once."""
+"""The number of bytes of a file that are searched, or copied, at once."""
 
 _VARIANT = {"csv": re.compile(rb"(?m)^(\d{1,18}),"), "jsonl": re.compile(rb'(?m)^\{"variant": (\d{1,18}), ')}
 """The beginning of a row: the number of its variant."""
 
 
 def text_of(part: Sweep, format_: str) -> str:
-    """Return rows as text, a line each; as JSON within one object."""
+    """Return rows as text, one per line; as JSON in one object."""
     if format_ == "json":
         rows = ",\n".join(f"  {json_text(_entry(row))}" for row in part)
         return f'{{"version": {VERSION}, "rows": [\n{rows}\n]}}\n'
@@ -81,7 +81,7 @@ def _cells(part: Sweep, name: str) -> list[Any]:
 
 
 def _entry(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row as JSON has it: the sizes of each output as a list."""
+    """Return a row in the form of JSON: the sizes of each output as a list."""
     text = row["output"]
     sizes = None if text is None else [[int(size) for size in one.split("x")] for one in text.split("; ") if one]
     return {**row, "output": sizes}
@@ -92,7 +92,7 @@ def _encoded(part: Sweep, format_: str) -> bytes:
 
 
 class TextFile:
-    """A file of CSV or JSON Lines; each part of a sweep is written as a whole, and stays.
+    """A file of CSV or JSON Lines; each part of a sweep is written at once, and kept.
 
     `start` is the variant to begin with: after an earlier sweep, if this one `resumes` it. Errors:
     `UsageError` where the file is not the beginning of this sweep, or cannot be written.
@@ -115,7 +115,7 @@ class TextFile:
 
     @property
     def part(self) -> str:
-        """The file of the rows until they are complete; empty where there are none yet."""
+        """The file of the rows until they are complete; empty if there are none yet."""
         return self._file.part if self._has_rows or self._file.was_there else ""
 
     def _resume(self, plan: SweepPlan, condition: RowCondition | None) -> int:
@@ -124,11 +124,11 @@ class TextFile:
         if target.is_straight:
             raise not_this_sweep(target.name, "it is not a regular file")
         if self._file.was_there:
-            self.start, keep = _place(self._file.stream, self._file.part, self.format, plan, condition)
-            self._file.go_on_at(keep)
+            self.start, keep = _resume_position(self._file.stream, self._file.part, self.format, plan, condition)
+            self._file.resume_at(keep)
         elif target.status is not None:
             with opened_for_reading(target) as old:
-                self.start, keep = _place(old, target.name, self.format, plan, condition)
+                self.start, keep = _resume_position(old, target.name, self.format, plan, condition)
                 self._is_whole = keep > 0  # unless there are more rows to come
                 old.seek(0)
                 self._copy(old, keep)
@@ -141,20 +141,20 @@ class TextFile:
             keep -= len(block)
 
     def write(self, part: Sweep) -> None:
-        """Add rows. Errors: `UsageError` where the disk is full."""
+        """Add rows. Errors: `UsageError` if the disk is full."""
         if len(part):
             self._has_rows, self._is_whole = True, False
             self._file.write(_encoded(part, self.format))
 
     def finish(self) -> None:
-        """Rename the file to its own name; one that is complete already is left alone."""
+        """Rename the file to its own name; a complete one is left unchanged."""
         if self._is_whole:
             self._file.discard()
         else:
             self._file.keep()
 
     def leave(self) -> None:
-        """Close the file before its end: the rows that there are stay in FILE.part."""
+        """Close an incomplete file: its rows stay in FILE.part."""
         if self.part:
             self._file.leave()
         else:
@@ -162,7 +162,7 @@ class TextFile:
 
 
 def opened_for_reading(target: Target) -> BinaryIO:
-    """Return a file that is to be continued. Errors: `UsageError` where it cannot be read."""
+    """Return a file that is to be continued. Errors: `UsageError` if it cannot be read."""
     try:
         return open(target.path, "rb")
     except OSError as error:
@@ -177,13 +177,13 @@ def due_rows(plan: SweepPlan, condition: RowCondition | None, start: int) -> Ite
             yield rows.rows(slice(index, index + 1))
 
 
-def _place(
+def _resume_position(
     stream: BinaryIO, name: str, format_: str, plan: SweepPlan, condition: RowCondition | None
 ) -> tuple[int, int]:
-    """Return the variant to resume with, and how many bytes of the file to keep.
+    """Return the variant to resume from, and how many bytes of the file to keep.
 
-    Whatever the file holds is compared with what it would have to be; a row that breaks off at the end is left out.
-    Errors: `UsageError` where the file is not the beginning of this sweep.
+    The content of the file is compared with the expected rows; an incomplete last row is left out.
+    Errors: `UsageError` if the file is not the beginning of this sweep.
     """
     size = stream.seek(0, os.SEEK_END)
     header = header_of(plan.columns, format_).encode()
@@ -229,22 +229,22 @@ def _follow(
 
 
 def _last_rows(stream: BinaryIO, begin: int, size: int, format_: str) -> tuple[int, int] | None:
-    """Return where one of the last rows begins, and its variant; None where none is found after `begin`."""
+    """Return the offset of one of the last rows, and its variant; None if none is found after `begin`."""
     at = max(begin, size - max(_TAIL, 4 * begin))
     stream.seek(at)
     lines = stream.read(size - at).split(b"\n")
-    places = list(accumulate([len(line) + 1 for line in lines], initial=at))
-    for line, place in islice(zip(lines, places, strict=False), max(at > begin, len(lines) - 1 - COMPARED), None):
+    offsets = list(accumulate([len(line) + 1 for line in lines], initial=at))
+    for line, offset in islice(zip(lines, offsets, strict=False), max(at > begin, len(lines) - 1 - COMPARED), None):
         if found := _VARIANT[format_].match(line):
-            return place, int(found[1])
+            return offset, int(found[1])
     return None
 
 
 def _is_numbered(
-    stream: BinaryIO, places: tuple[int, int], variants: tuple[int, int], format_: str, *, is_all: bool
+    stream: BinaryIO, offsets: tuple[int, int], variants: tuple[int, int], format_: str, *, is_all: bool
 ) -> bool:
     """Return whether the rows between two positions have the numbers between two variants: all, or some in order."""
-    (at, end), (start, last) = places, variants
+    (at, end), (start, last) = offsets, variants
     stream.seek(at)
     rest = b""
     while at < end and len(rest) < _BLOCK:

@@ -1,4 +1,4 @@
-"""The rows kept of the parts of a sweep: all, the first, the best, or the front."""
+"""The rows kept from the parts of a sweep: all, the first, the best, or the front."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Gathering", "Wish"]
 
 _POINTS = 20_000
-"""The maximum number of points drawn behind a front."""
+"""The maximum number of points plotted with a front."""
 
 
 class Wish(NamedTuple):
@@ -47,7 +47,7 @@ class Gathering:
         self._each = 1
 
     def add(self, part: Sweep) -> Sweep:
-        """Take a part; return the rows of it that fulfil the condition."""
+        """Add a part; return its rows that meet the condition."""
         valid = part["valid"]
         self.seen += len(part)
         self.valid += int(valid.sum())
@@ -64,7 +64,7 @@ class Gathering:
         return part
 
     def keep(self, part: Sweep) -> None:
-        """Keep the rows that may be selected in the end."""
+        """Keep the rows of a part that may be selected in the end."""
         wish, held = self.wish, sum(map(len, self._parts))
         if not wish.needs_all and wish.top is not None and held >= wish.top:
             return
@@ -93,5 +93,5 @@ class Gathering:
         return rows.rows(slice(self.wish.top))
 
     def cloud(self) -> Any:
-        """Return points of all the rows, thinned out, for a picture."""
+        """Return a sample of points of all rows, for the plot."""
         return np.concatenate(self._points) if self._points else np.zeros((0, len(self._cloud)))

@@ -54,7 +54,7 @@ class ParquetFile:
 
     @property
     def part(self) -> str:
-        """The file of the rows until they are complete; empty where there are none yet."""
+        """The file of the rows until they are complete; empty if there are none yet."""
         return self._file.part if self._file.was_there or (self._has_rows and not self._is_broken) else ""
 
     def _resume(self, plan: SweepPlan, condition: RowCondition | None) -> None:
@@ -92,7 +92,7 @@ class ParquetFile:
         self._has_rows = self.start > 0
 
     def write(self, part: Sweep) -> None:
-        """Add rows. Errors: `UsageError` where the disk is full, or a number is beyond 64 bits."""
+        """Add rows. Errors: `UsageError` if the disk is full, or a number is beyond 64 bits."""
         if len(part):
             table = self._tables.table(part)
             self._is_whole, self._is_broken = False, True
@@ -101,7 +101,7 @@ class ParquetFile:
                 self._has_rows, self._is_broken = True, False
 
     def finish(self) -> None:
-        """Rename the file to its own name; one that is complete already is left alone."""
+        """Rename the file to its own name; a complete one is left unchanged."""
         if self._is_whole:
             self._drop()
             return
@@ -111,7 +111,7 @@ class ParquetFile:
             self._file.discard()
 
     def leave(self) -> None:
-        """Close the file before its end: the rows that there are stay in FILE.part, unless it could not be read."""
+        """Close an incomplete file: its rows stay in FILE.part, unless it could not be read."""
         if not self._has_rows or self._is_broken:
             self._drop()
             return
@@ -120,25 +120,25 @@ class ParquetFile:
             if self._sink is not self._file and not self._sink.closed:
                 self._sink.keep(self._file.part)
             self._file.leave()
-        except BaseException:  # without its end no one could read it
+        except BaseException:  # without its footer it is not readable
             self._drop()
             raise
 
     def _drop(self) -> None:
-        """Leave things as they were found."""
+        """Restore the state before the sweep."""
         if self._sink is not self._file:
             self._sink.discard()
         if self._file.was_there:
             self._file.leave()
         else:
             self._file.discard()
-        with contextlib.suppress(Exception):  # a writer that is not closed writes when it is deleted
+        with contextlib.suppress(Exception):  # an open writer would write when it is deleted
             if self._writer is not None:
                 self._writer.close()
 
 
 class _Tables:
-    """The rows of a sweep as pyarrow has them."""
+    """The rows of a sweep as pyarrow tables."""
 
     def __init__(self, plan: SweepPlan) -> None:
         self._pa, self._pq = load_pyarrow()
@@ -153,7 +153,7 @@ class _Tables:
         return self._pq.ParquetWriter(file, self.schema)
 
     def table(self, part: Sweep) -> Any:
-        """Return rows as a table. Errors: `UsageError` where a number is beyond 64 bits."""
+        """Return rows as a table. Errors: `UsageError` if a number is beyond 64 bits."""
         pa = self._pa
         columns = []
         for name, field in zip(part.names, self.schema, strict=True):
@@ -176,7 +176,7 @@ def _plain(value: Any) -> str:
 
 
 def write_parquet(path: str, plan: SweepPlan, rows: Sweep) -> None:
-    """Write rows as a whole file. Errors: `UsageError`."""
+    """Write all rows to a file. Errors: `UsageError`."""
     tables = _Tables(plan)
     with OutputFile(path) as file, tables.writer(file) as writer:
         writer.write_table(tables.table(rows))
@@ -184,7 +184,7 @@ def write_parquet(path: str, plan: SweepPlan, rows: Sweep) -> None:
 
 @contextlib.contextmanager
 def _refusing(name: str) -> Iterator[None]:
-    """Refuse a file for whatever pyarrow finds wrong with it."""
+    """Turn any error of pyarrow into the error for an unreadable file."""
     try:
         yield
     except (ShapecalcError, MemoryError):
@@ -196,7 +196,7 @@ def _refusing(name: str) -> Iterator[None]:
 
 
 def load_pyarrow() -> tuple[Any, Any]:
-    """Return pyarrow, and the part of it that is for Parquet. Errors: `MissingExtraError`."""
+    """Return pyarrow and its module for Parquet. Errors: `MissingExtraError`."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq

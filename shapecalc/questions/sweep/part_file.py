@@ -1,4 +1,4 @@
-"""Files that are written over a long time: FILE.part, which stays where the writing is interrupted, and is locked."""
+"""Files that are written over a long time: FILE.part, which is locked, and kept after an interruption."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _CAREFUL = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class PartFile(OutputFile):
-    """A file that is written over a long time, as FILE.part beside it, which `leave` keeps.
+    """A file that is written over a long time, as FILE.part next to it, which `leave` keeps.
 
-    It is locked: no two processes write to one. With `resumes`, an existing one is continued (`was_there`);
-    without, it is refused. Errors: `UsageError`.
+    It is locked: only one process writes to it. With `resumes`, an existing one is continued (`was_there`); without, it
+    is an error. Errors: `UsageError`.
     """
 
     def __init__(self, name: str, *, resumes: bool = False) -> None:
@@ -35,20 +35,20 @@ class PartFile(OutputFile):
 
     @property
     def part(self) -> str:
-        """The file that the rows are in until they are all there, as errors call it."""
+        """The name of FILE.part in errors."""
         name = self.target.name
-        return self._beside if os.path.islink(name) else f"{name}.part" if self._beside else name
+        return self._temporary if os.path.islink(name) else f"{name}.part" if self._temporary else name
 
     def _create(self, folder: str) -> FileIO:
-        self._beside = os.path.join(folder, f"{os.path.basename(self.target.path)}.part")
+        self._temporary = os.path.join(folder, f"{os.path.basename(self.target.path)}.part")
         while True:
             try:
                 stream = self._reopened() if self.resumes else None
                 self.was_there = stream is not None
-                stream = stream or created_file(self._beside, self.target.status)
+                stream = stream or created_file(self._temporary, self.target.status)
             except FileExistsError:
                 if self.resumes:
-                    continue  # another process was quicker
+                    continue  # another process created it first
                 message = f"{self.part} is there already: a sweep was interrupted, or is still running"
                 hint = "continue it with --resume; to start again, remove it first"
                 raise UsageError(Problem(message, hint=hint)) from None
@@ -62,9 +62,9 @@ class PartFile(OutputFile):
             stream.close()  # the other process has finished in between
 
     def _reopened(self) -> FileIO | None:
-        """Return the file that is there, if it is."""
+        """Return the existing file, if there is one."""
         try:
-            stream = opened_file(self._beside, os.O_RDWR | _CAREFUL)
+            stream = opened_file(self._temporary, os.O_RDWR | _CAREFUL)
         except FileNotFoundError:
             return None
         status = os.fstat(stream.fileno())
@@ -80,7 +80,7 @@ class PartFile(OutputFile):
 
     def _is_there(self, stream: FileIO) -> bool:
         try:
-            return os.path.samestat(os.stat(self._beside), os.fstat(stream.fileno()))
+            return os.path.samestat(os.stat(self._temporary), os.fstat(stream.fileno()))
         except FileNotFoundError:
             return False
 
@@ -89,28 +89,28 @@ class PartFile(OutputFile):
 
     @property
     def stream(self) -> FileIO:
-        """What is there, to be read."""
+        """The existing content, to be read."""
         return self._stream
 
-    def go_on_at(self, place: int) -> None:
+    def resume_at(self, offset: int) -> None:
         """Truncate the file at a position, and continue from there."""
         try:
-            self._stream.seek(place)
+            self._stream.seek(offset)
             self._stream.truncate()
         except OSError as error:
             raise self._failure(error) from None
 
     def leave(self) -> None:
-        """End without a complete file: what was written so far stays in the part."""
+        """Close an incomplete file: what was written so far stays in FILE.part."""
         self._close()
 
 
 def _lock(stream: FileIO) -> bool:
-    """Lock a file until it is closed; tell whether no other process has. Where there are no locks, none has."""
+    """Lock a file until it is closed; return False if another process has. On systems without locks, none has."""
     if sys.platform == "win32":
         import msvcrt
 
-        stream.seek(2**62)  # after all that is read and written, where a lock is in nobody's way
+        stream.seek(2**62)  # beyond all content, where a lock blocks no reader
         try:
             msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -131,9 +131,10 @@ def _lock(stream: FileIO) -> bool:
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Delay the signals that end a command till the end of this; processes started in it ignore them.
+    """Delay the signals that end a command until the end of the `with`; processes started in it ignore them.
 
-    They are blocked for the processes, and delayed by handlers as well, since other threads get what this one blocks.
+    They are blocked for these processes, and also delayed by handlers, since other threads receive what this one
+    blocks.
     """
     import signal
     import threading

@@ -1,4 +1,4 @@
-"""From the arguments of a sweep to its grid, and from that to its parts, here or on an executor."""
+"""From the arguments of a sweep to its grid, and the computation of its parts, here or on an executor."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _MOST_ROWS = 2**18
 """The maximum number of rows of one part, which bounds the memory of a sweep."""
 
 _NUMBERS = 6_000_000
-"""The maximum of rows × layers of one part, each of which may need several arrays."""
+"""The maximum of rows × layers of one part; each layer may need several arrays."""
 
 _MOST_BUILDS = 256
-"""Of one part: how often a network is built for it."""
+"""The maximum number of times that a network is built for one part."""
 
 _AHEAD = 32
-"""Parts submitted to an executor before the first result is awaited."""
+"""The number of parts submitted to an executor before the first result is awaited."""
 
 COLUMNS_OF_ANY = ("variant", *COUNTS, "output", "valid")
 """The columns of any sweep, besides those of what varies."""
@@ -70,7 +70,7 @@ class SweepPlan(NamedTuple):
         return read_condition(text, comparable(self.columns))
 
     def slow_axes(self) -> frozenset[int]:
-        """Return the axes that decide the structure, as far as one variant shows."""
+        """Return the axes that change the structure, as far as one variant shows."""
         cells = Cells(self.network.origin, self.grid)
         for axis in range(len(self.grid.axes)):
             if self.grid.shape[axis] > 1 and axis not in cells.slow:
@@ -142,7 +142,8 @@ def make_plan(
 ) -> SweepPlan:
     """Return the plan of a sweep over these variables and inputs, for a batch (see `shapecalc.sweep`).
 
-    `load` returns the network with the sizes of its first variant (None: with its own). Errors: `UsageError`, and its.
+    `load` returns the network with the sizes of its first variant (None: with its own). Errors: `UsageError`, and those
+    of `load`.
     """
     axes: list[SweepAxis] = []
     templates = _templates(inputs, axes)
@@ -209,7 +210,7 @@ def _column(name: str) -> str:
 
 
 def _values(given: Any, own: Any, name: str) -> Any:
-    """Return the values of a variable that has several; None where it has one."""
+    """Return the values of a variable with several; None for one value."""
     if isinstance(given, (str, dict)) or not hasattr(given, "__iter__"):
         return None
     values = given if isinstance(given, range) else [item.item() if hasattr(item, "item") else item for item in given]
@@ -228,7 +229,7 @@ def _templates(inputs: Any, axes: list[SweepAxis]) -> dict[str, InputTemplate]:
 
 
 def _template(given: Any, name: str, axes: list[SweepAxis]) -> InputTemplate:
-    """Return the sizes of an input from a text, one size, or a list of sizes."""
+    """Return the sizes of an input from a string, one size, or a list of sizes."""
     if isinstance(given, str):
         return parse_input(given, name, axes)
     items = list(given) if hasattr(given, "__iter__") else [given]

@@ -1,4 +1,4 @@
-"""What a sweep found: a row for each variant, columns as numpy arrays. Never changes."""
+"""The result of a sweep: a row for each variant, columns as numpy arrays. Immutable."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ VERSION = 1
 
 
 class Sweep(Answer):
-    """The rows of a sweep: a variant each, in order of their numbers unless they were sorted.
+    """The rows of a sweep, one per variant, in order of their numbers unless they were sorted.
 
-    `sweep["params"]` is a column as an array (0 where a variant is not `valid`); `sweep.names` are all columns: the
-    `variant`'s number, the settings that vary, `params`, `macs`, `buffers`, `activations`, `memory` (bytes of
-    weights, buffers and live activations at their peak, as fp32), `output` (a text: `1000`, `256x6x6`, several with
-    `; `) and `valid`.
+    `sweep["params"]` is a column as an array (0 for a variant that is not `valid`); `sweep.names` are all columns: the
+    `variant`'s number, the settings that vary, `params`, `macs`, `buffers`, `activations`, `memory` (bytes of weights,
+    buffers and live activations at their peak, as fp32), `output` (a string: `1000`, `256x6x6`, several with `; `) and
+    `valid`.
     """
 
     __slots__ = ("_columns", "_sizes", "grid", "names")
@@ -84,7 +84,7 @@ class Sweep(Answer):
         return Sweep(self.names, columns, {key: array[chosen] for key, array in self._sizes.items()}, self.grid)
 
     def where(self, expression: str) -> Sweep:
-        """Return the rows for which an expression is true; those not `valid` only where it mentions `valid`."""
+        """Return the rows for which an expression is true; invalid ones only if it mentions `valid`."""
         return self.kept(read_condition(expression, [name for name in self.names if name != "output"]))
 
     def kept(self, condition: RowCondition | None) -> Sweep:
@@ -99,7 +99,7 @@ class Sweep(Answer):
         return self.rows(good)
 
     def sort(self, by: str) -> Sweep:
-        """Return the rows in an order: `params,-macs` is by parameters, the most MACs first; not valid ones last."""
+        """Return the rows in an order: `params,-macs` is by parameters, then the most MACs first; invalid ones last."""
         columns = self._columns
         keys = [("invalid", 1), *read_order(by, [name for name in self.names if name != "output"])]
         return self.rows(order({**columns, "invalid": ~columns["valid"]}, keys))
@@ -114,7 +114,7 @@ class Sweep(Answer):
         return valid.rows(front({name: valid[name] for name in known}, read_objectives(objectives, known)))
 
     def _output(self) -> Any:
-        """Return the sizes of the outputs as texts."""
+        """Return the sizes of the outputs as strings."""
         if not len(self):
             return np.zeros(0, dtype=object)
         keys = sorted(self._sizes)

@@ -1,4 +1,4 @@
-"""Choosing among the variants of a sweep: conditions on their columns, orders, and the front of the best."""
+"""Selection among the variants of a sweep: conditions on their columns, orders, and the Pareto front."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["RowCondition", "front", "order", "read_condition", "read_objectives"
 
 
 def read_condition(text: str, known: Sequence[str]) -> RowCondition:
-    """Return the condition of a text. Errors: `UsageError` where it is not one, or names an unknown column."""
+    """Return the condition of a text. Errors: `UsageError` if it is not one, or names an unknown column."""
     plain = without_units(text)
     try:
         expression = parse(plain)
@@ -30,7 +30,7 @@ def read_condition(text: str, known: Sequence[str]) -> RowCondition:
         check_column(name, known)
     if "memory" in expression.names and re.search(r"(?i)(?<!\w)[\d_.]+\s*b\b", text):
         hint = "write bytes as a plain number, or with KiB, MiB, GiB, kB, MB, GB; 10^9 as 1G"
-        raise UsageError(Problem(f"--where: a B is 10^9 of anything but bytes: `{text}`", hint=hint))
+        raise UsageError(Problem(f"--where: B means 10^9, not bytes: `{text}`", hint=hint))
     return RowCondition(text, plain, expression.names)
 
 
@@ -47,7 +47,7 @@ def read_objectives(text: str, known: Sequence[str]) -> list[tuple[str, int]]:
         check_column(name, known)
     if len(found) < 2:
         raise UsageError(
-            Problem(f"a front needs two columns or more, not {text} alone", hint="for instance params,macs")
+            Problem(f"a front needs two columns or more, not only {text}", hint="for instance params,macs")
         )
     return found
 
@@ -93,8 +93,8 @@ def front(columns: Mapping[str, Any], objectives: Sequence[tuple[str, int]]) -> 
 def _front_of_two(points: Any) -> Any:
     """Return which of sorted pairs are on the front: those below all before them, and their equals."""
     second = points[:, 1]
-    least = np.minimum.accumulate(second)
-    better = np.concatenate(([True], second[1:] < least[:-1]))
+    lowest = np.minimum.accumulate(second)
+    better = np.concatenate(([True], second[1:] < lowest[:-1]))
     first_of_its_kind = np.concatenate(([True], (points[1:] != points[:-1]).any(axis=1)))
     group = np.cumsum(first_of_its_kind) - 1
     return better[first_of_its_kind][group]

@@ -23,7 +23,7 @@ FORMATS: tuple[str, ...] = ("text", "json", "markdown", "latex", "html")
 def render(explanation: Explanation, format: str = "text", *, width: int | None = None) -> str:  # noqa: A002
     """Return an explanation in a format, without a line break at its end.
 
-    `width` is the terminal's, for text: 80 columns where it is None. Errors: `UsageError` for an unknown format.
+    `width` is the terminal's, for text: 80 columns if it is None. Errors: `UsageError` for an unknown format.
     """
     format = ALSO.get(format, format)  # noqa: A001
     if format not in FORMATS:

@@ -1,4 +1,4 @@
-"""An explanation as a fragment of HTML: headings and prose, the rules laid out as in text."""
+"""An explanation as a fragment of HTML: headings and prose, formulas laid out as in text."""
 
 from __future__ import annotations
 

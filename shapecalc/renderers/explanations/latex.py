@@ -1,4 +1,4 @@
-r"""An explanation as a LaTeX document that pdflatex sets: a section for each layer, equations broken at equals signs.
+r"""An explanation as a LaTeX document for pdflatex: a section for each layer, equations broken at equals signs.
 
 Letters outside Latin (a Chinese name) need XeLaTeX or LuaLaTeX and a font that has them.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 _ROOM = 76
-"""Of a line of an equation, as text: what fits a page beside its label."""
+"""The maximum length of a line of an equation, as text: it fits a page next to its label."""
 
 _PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \usepackage[T1]{fontenc}
@@ -86,12 +86,12 @@ def _written(item: Item) -> str:
 
 
 def _equation(chain: Chain, rest: str) -> str:
-    """Return an equation, its lines aligned at their equals signs where it needs several."""
+    """Return an equation; several lines are aligned at their equals signs."""
     lines = broken(chain, _ROOM)
     if len(lines) == 1:
         return rf"$\displaystyle {LATEX.chain(*chain)}${rest}"
     if any(cell_width(TEXT.write(side)) > _ROOM for sides in lines for side in sides):
-        return f"${LATEX.chain(*chain)}${rest}"  # TeX breaks a line within it
+        return f"${LATEX.chain(*chain)}${rest}"  # TeX breaks lines within it
     start = f"{LATEX.symbol(chain.symbol)} &= " if chain.symbol else "&"
     rows = [f"{'&= ' if i else start}{LATEX.chain('', sides)}" for i, sides in enumerate(lines)]
     aligned = r" \\ ".join(rows).replace(r"\frac", r"\dfrac")
@@ -99,6 +99,6 @@ def _equation(chain: Chain, rest: str) -> str:
 
 
 def _doc(paragraph: str) -> str:
-    """Return a docstring's paragraph: what stands between backticks is code."""
+    """Return a docstring's paragraph: text between backticks is code."""
     parts = paragraph.split("`")
     return "".join([rf"\texttt{{{latex(part)}}}" if i % 2 else latex(part) for i, part in enumerate(parts)])

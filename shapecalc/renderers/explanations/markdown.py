@@ -1,6 +1,6 @@
 """An explanation as Markdown for READMEs and notebooks: a heading for each layer, formulas between dollars.
 
-GitHub and Jupyter set what stands between dollars as mathematics.
+GitHub and Jupyter render text between dollars as mathematics.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["draw", "markdown_doc", "markdown_list"]
 
 _ROOM = 70
-"""Of an equation that stands in one pair of dollars, as text: a page breaks lines between pairs alone."""
+"""The maximum length of an equation in one pair of dollars, as text: lines break only between pairs."""
 
 _code = re.compile(r"`[^`]*`")
 
@@ -51,7 +51,7 @@ def markdown_list(lines: Iterable[ExplanationLine]) -> list[str]:
             items.append([f"- **{line.label}** {written}"])
         else:
             items[-1].append(written)
-    return ["  \n  ".join(parts) for parts in items]  # two blanks at its end break a line
+    return ["  \n  ".join(parts) for parts in items]  # two blanks at its end are a line break
 
 
 def _written(item: Item) -> str:
@@ -71,7 +71,7 @@ def _written(item: Item) -> str:
 
 
 def _equation(chain: Chain) -> str:
-    """Return an equation between dollars: one pair, or one for each part where it is long."""
+    """Return an equation between dollars: one pair, or one for each part of a long one."""
     lines = broken(chain, _ROOM)
     first = LATEX.chain(chain.symbol, lines[0])
     parts = [f"${first}$", *[f"$= {LATEX.chain('', sides)}$" for sides in lines[1:]]]
@@ -79,7 +79,7 @@ def _equation(chain: Chain) -> str:
 
 
 def markdown_doc(paragraph: str) -> str:
-    """Return a docstring's paragraph, whose code spans stay."""
+    """Return a docstring's paragraph, with its code spans."""
     written, end = "", 0
     for found in _code.finditer(paragraph):
         written += markdown(paragraph[end : found.start()]) + found[0]

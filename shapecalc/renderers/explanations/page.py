@@ -1,4 +1,4 @@
-"""What every format of an explanation shows in addition to the lines of layers: title, legend, headings, totals."""
+"""The parts of an explanation in every format, besides the lines of layers: title, legend, headings, totals."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["Section", "broken", "ending", "legend", "sections", "title", "totals"]
 
 _ADDENDS = 12
-"""The maximum number of addends of a sum that is written out; of a longer one only the result is shown."""
+"""The maximum number of addends of a sum that is shown; a longer one shows only the result."""
 
 _SIZES = 3
 _AXIS = re.compile(r"([A-Z])_(?:in|out|\d)")
 
 
 class Section(NamedTuple):
-    """One layer's part of the page: its heading, the doc of its kind where it is the first of that kind, its lines."""
+    """One layer's part of the page: its heading, the doc of its kind if it is the first of that kind, its lines."""
 
     name: str
     kind: str
@@ -69,7 +69,7 @@ def legend(explanation: Explanation) -> list[str]:
 
 
 def sections(explanation: Explanation) -> Iterator[Section]:
-    """Yield the layers' parts, each kind's doc with the first of it."""
+    """Yield the layers' parts, with each kind's doc at its first layer."""
     seen: set[str] = set()
     for layer in explanation:
         doc = [] if layer.kind in seen else _paragraphs(layer.doc)
@@ -115,7 +115,7 @@ def ending(explanation: Explanation) -> str:
 
 
 def totals(explanation: Explanation) -> list[ExplanationLine]:
-    """Return the sums over the layers, where there are several."""
+    """Return the sums over the layers, if there are several."""
     if len(explanation) < 2:
         return []
     lines = []
@@ -135,9 +135,9 @@ def totals(explanation: Explanation) -> list[ExplanationLine]:
 
 
 def broken(chain: Chain, room: int, rest: int = 0) -> list[list[Tree]]:
-    """Return the sides of an equation line by line: on one line where there is room, else the rule first, alone.
+    """Return the sides of an equation line by line: on one line if it fits, else with the rule on the first.
 
-    `rest` is how much room is taken by what follows.
+    `rest` is the width of what follows.
     """
     sides = list(chain.trees)
     lead = len(chain.symbol) + 3 if chain.symbol else 0
@@ -145,13 +145,13 @@ def broken(chain: Chain, room: int, rest: int = 0) -> list[list[Tree]]:
     if lead + sum(widths) + 3 * (len(sides) - 1) + rest <= room:
         return [sides]
     lines = [[sides[0]]]
-    taken = room + 1
+    filled = room + 1
     for i, (side, width) in enumerate(zip(sides[1:], widths[1:], strict=True), 2):
         more = width + 3 + (rest if i == len(sides) else 0)
-        if taken + more <= room:
+        if filled + more <= room:
             lines[-1].append(side)
-            taken += more
+            filled += more
         else:
             lines.append([side])
-            taken = max(lead - 3, 0) + more
+            filled = max(lead - 3, 0) + more
     return lines

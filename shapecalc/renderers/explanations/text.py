@@ -70,7 +70,7 @@ def text_lines(lines: Iterable[ExplanationLine], width: int) -> list[str]:
 
 
 def _broken(items: Sequence[Item], room: int) -> list[str]:
-    """Return a line in parts that have room: equations broken before equals signs, words between words."""
+    """Return a line in parts that fit: equations broken before equals signs, prose between words."""
     first = items[0] if items else ""
     if isinstance(first, Chain) and len(first.trees) > 1:
         rest = "".join(map(_written, items[1:]))
@@ -81,7 +81,7 @@ def _broken(items: Sequence[Item], room: int) -> list[str]:
 
 
 def _equation(chain: Chain, rest: str, room: int) -> list[str]:
-    """Return an equation in one line, or with its rule in the first and the numbers below, equals under equals."""
+    """Return an equation on one line, or with its rule on the first and the numbers below, equals signs aligned."""
     start = f"{chain.symbol} = " if chain.symbol else ""
     indent = " " * max(len(start) - 2, 0)
     lines: list[str] = []
@@ -92,7 +92,7 @@ def _equation(chain: Chain, rest: str, room: int) -> list[str]:
 
 
 def _hung(line: str, indent: int, room: int) -> list[str]:
-    """Return a line that is too long broken between terms, what follows under its beginning."""
+    """Return a line that is too long broken between terms, further lines indented."""
     if cell_width(line) <= room:
         return [line]
     lead = line[: len(line) - len(line.lstrip())]
@@ -101,7 +101,7 @@ def _hung(line: str, indent: int, room: int) -> list[str]:
 
 
 def _kept(item: Item, room: int) -> str:
-    """Return an item whose parts stay in one line, where there is room: an equation is broken before equals signs."""
+    """Return an item that stays on one line if it fits: an equation is broken before equals signs."""
     if isinstance(item, str):
         return KEPT.join(map(clean, item.split(KEPT)))
     parts = _written(item).split(" = ")

@@ -1,4 +1,4 @@
-"""Sets of positions along one axis, as runs, and what such a set depends on through a layer: exact with its gaps."""
+"""Sets of positions along one axis, as runs, and the positions that they depend on through a layer, gaps included."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.dependence import AxisDependence
 
-__all__ = ["Gaps", "Places", "seen", "united"]
+__all__ = ["Gaps", "Positions", "seen", "united"]
 
-Places = list[tuple[int, int]]
+Positions = list[tuple[int, int]]
 """Runs of positions, first and last, in order and disjoint."""
 
 _MOST = 1_000_000
@@ -33,9 +33,9 @@ class Gaps:
         return True
 
 
-def united(runs: Iterable[tuple[int, int]]) -> Places:
-    """Return the runs in order, those that touch as one."""
-    found: Places = []
+def united(runs: Iterable[tuple[int, int]]) -> Positions:
+    """Return the runs in order, adjacent ones merged."""
+    found: Positions = []
     for first, last in sorted(runs):
         if found and first <= found[-1][1] + 1:
             found[-1] = (found[-1][0], max(found[-1][1], last))
@@ -44,16 +44,16 @@ def united(runs: Iterable[tuple[int, int]]) -> Places:
     return found
 
 
-def seen(places: Places, dependence: AxisDependence, size: int, gaps: Gaps) -> Places:
-    """Return what a set of positions depends on of an axis of this size."""
-    if places and not gaps.afford(len(places)):
-        places = [(places[0][0], places[-1][1])]
-    runs = [run for place in places for run in _through(place, dependence, gaps)]
+def seen(positions: Positions, dependence: AxisDependence, size: int, gaps: Gaps) -> Positions:
+    """Return the positions that a set of positions depends on, of an axis of this size."""
+    if positions and not gaps.afford(len(positions)):
+        positions = [(positions[0][0], positions[-1][1])]
+    runs = [run for position in positions for run in _through(position, dependence, gaps)]
     return united(inside for run in united(runs) for inside in _folded(run, size, dependence))
 
 
-def _through(run: tuple[int, int], dependence: AxisDependence, gaps: Gaps) -> Places:
-    """Return what a run of positions depends on, beyond the edges too."""
+def _through(run: tuple[int, int], dependence: AxisDependence, gaps: Gaps) -> Positions:
+    """Return the positions that a run depends on, beyond the edges too."""
     first, last = run
     taps = dependence.seen[0]
     if dependence.period == 1 and taps:
@@ -66,18 +66,18 @@ def _through(run: tuple[int, int], dependence: AxisDependence, gaps: Gaps) -> Pl
     return _without_gaps(first, last, dependence) if found is None else found
 
 
-def _count(places: range) -> int:
-    """Return the number of positions: `len` ends at 2⁶³."""
-    return -((places.start - places.stop) // places.step)
+def _count(positions: range) -> int:
+    """Return the number of positions (`len` fails from 2⁶³ on)."""
+    return -((positions.start - positions.stop) // positions.step)
 
 
-def _one_by_one(first: int, last: int, dependence: AxisDependence, gaps: Gaps) -> Places | None:
-    """Return what each position of a run depends on; None where these are too many."""
+def _one_by_one(first: int, last: int, dependence: AxisDependence, gaps: Gaps) -> Positions | None:
+    """Return the positions that each position of a run depends on; None if there are too many."""
     if not gaps.afford(last - first + 1):
         return None
-    found: Places = []
-    for place in range(first, last + 1):
-        taps = dependence.at(place)
+    found: Positions = []
+    for position in range(first, last + 1):
+        taps = dependence.at(position)
         if not taps:
             continue
         if taps.step == 1:
@@ -89,7 +89,7 @@ def _one_by_one(first: int, last: int, dependence: AxisDependence, gaps: Gaps) -
     return found
 
 
-def _without_gaps(first: int, last: int, dependence: AxisDependence) -> Places:
+def _without_gaps(first: int, last: int, dependence: AxisDependence) -> Positions:
     """Return the first and last position that a run depends on: found within a period of either end."""
     starts, ends = range(first, last + 1)[: dependence.period], range(first, last + 1)[-dependence.period :]
     firsts = [taps[0] for taps in map(dependence.at, starts) if taps]
