@@ -202,9 +202,11 @@ def _explained(
         settings = settings_of(row.node.layer, used)
         same = first.setdefault(id(working), row.name)
         same = "" if same == row.name or row.shares else same
-        trails = trails_of(report.graph, row, working, at) if back else ()
+        trails, left = trails_of(report.graph, row, working, at) if back else ((), 0)
         found.append(
-            LayerExplanation(row, working, what, is_whole, sources, symbols, settings, same, report.graph.file, trails)
+            LayerExplanation(
+                row, working, what, is_whole, sources, symbols, settings, same, report.graph.file, trails, left
+            )
         )
     return tuple(found)
 
