@@ -10,6 +10,7 @@ import numpy as np
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.language.expressions import ExpressionError, parse
 from shapecalc.questions.sweep.conditions import RowCondition
+from shapecalc.text.comparisons import misspelt_comparison
 from shapecalc.text.units import without_units
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ def read_condition(text: str, known: Sequence[str]) -> RowCondition:
     try:
         expression = parse(plain)
     except ExpressionError as error:
-        raise UsageError(Problem(f"--where: {error.message}", hint=error.hint)) from None
+        message, hint = error.message, error.hint
+        if misspelt := misspelt_comparison(text):  # with its units
+            message, hint = f"`{misspelt.text}` is not a comparison", f"write `{misspelt.meant}`"
+        raise UsageError(Problem(f"--where: {message}", hint=hint)) from None
     for name in sorted(expression.names):
         check_column(name, known)
     if "memory" in expression.names and re.search(r"(?i)(?<!\w)[\d_.]+\s*b\b", text):
