@@ -25,7 +25,7 @@ from shapecalc.model.graph import Expectation, Graph, Reference
 from shapecalc.source import ListValue, MapValue, Scalar, read_object, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from shapecalc.errors import Mark
     from shapecalc.language.document import Reader
@@ -42,15 +42,23 @@ _IDENTIFIER = r"[A-Za-z_]\w*"
 class Specification:
     """A specification, read from text or objects, before its variables have their values. Never changes."""
 
-    def __init__(self, name: str, document: Document | None, problems: list[Problem]) -> None:
+    def __init__(
+        self, name: str, document: Document | None, unreadable: Sequence[Problem], problems: Sequence[Problem] = ()
+    ) -> None:
         self.name = name
         self.document = document
-        self.problems = tuple(problems)
+        self.unreadable = {_location(problem): problem for problem in unreadable}
+        self.problems = self.besides_unreadable([*unreadable, *problems])
 
     @property
     def variants(self) -> tuple[str, ...]:
         """The names of the members, where the specification is that of a family."""
         return tuple(self.document.variants) if self.document else ()
+
+    def besides_unreadable(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+        """Return problems without those of a text that could not be read: what is wrong with it has been reported."""
+        unreadable = self.unreadable
+        return tuple([p for p in problems if unreadable.get(_location(p), p) is p] if unreadable else problems)
 
     def build(
         self,
@@ -75,7 +83,12 @@ def read_specification(given: Any, name: str, reader: Reader | None = None) -> S
     if value is None:
         return Specification(name, None, problems)
     document, wrong = read_document(value, reader)
-    return Specification(name, document, [*problems, *wrong])
+    return Specification(name, document, problems, wrong)
+
+
+def _location(problem: Problem) -> tuple[Any, ...]:
+    mark = problem.mark
+    return (mark.source.name, mark.line, mark.column, mark.path) if mark else (id(problem),)
 
 
 class _Building:
@@ -89,6 +102,7 @@ class _Building:
         inputs: Mapping[str, tuple[Any, ...]],
         variant: str,
     ) -> None:
+        self.specification = specification
         self.file = specification.name
         self.document = document
         self.problems = Problems(specification.problems)
@@ -129,7 +143,7 @@ class _Building:
             warnings=self.warnings,
             input_marks={} if "" in self.given else {n: m for n, m in self.input_marks.items() if n not in self.given},
         )
-        return graph, [*builder.problems.listed(), *stopped]
+        return graph, list(self.specification.besides_unreadable([*builder.problems.listed(), *stopped]))
 
     def _settled(self, builder: GraphBuilder) -> tuple[Settled, tuple[str, ...]]:
         """Return the nodes and outputs, and the names under which the outputs are stated."""

@@ -62,6 +62,8 @@ class TreeBuilder:
         self.anchors: dict[str, _Anchored] = {}
         self.total = 0
         self.problems = Problems()
+        self.is_dashed = False
+        """Whether a word begins with a dash, without a space after it."""
 
     def open(self, mark: Mark, is_map: bool, anchor: str | None = None) -> None:
         """Begin a list or a mapping."""

@@ -35,7 +35,10 @@ def read_events(source: Source, builder: TreeBuilder) -> None:
                 raise
             builder.restart()
             _feed(yaml, text, builder)
+        if builder.is_dashed:
+            _check_dashes(builder)
     except yaml.MarkedYAMLError as error:
+        _check_dashes(builder, error)
         problem = _nesting_problem(error, source) or syntax_problem(error, source)
         raise StopReadingError(problem) from None
     except (yaml.YAMLError, UnicodeError, ValueError) as error:
@@ -80,6 +83,19 @@ def _nesting_problem(error: MarkedYAMLError, source: Source) -> Problem | None:
     return None
 
 
+def _check_dashes(builder: TreeBuilder, error: MarkedYAMLError | None = None) -> None:
+    """Refuse a text with items that have no space after their dash; for an error of yaml, where they are before it."""
+    from shapecalc.source.dashes import dash_problems  # only for what is wrong
+
+    problems = dash_problems(builder.source)
+    place = problems[0].mark if problems else None
+    if place and (error is None or not error.problem_mark or place.line <= error.problem_mark.line + 1):
+        *others, last = problems
+        builder.restart()  # what else was found follows from these
+        builder.problems += others
+        raise StopReadingError(last)
+
+
 def _begin_document(event: Any, builder: TreeBuilder) -> None:
     if builder.root is not None:
         mark = _event_mark(event, builder.source)
@@ -96,6 +112,8 @@ def _add_scalar(event: Any, builder: TreeBuilder) -> None:
         return
     if event.end_mark.line != event.start_mark.line:
         _check_tabs(event, builder)
+    if text[:1] == "-" and text[1:2] not in "-. 0123456789":
+        builder.is_dashed = True
     value, trap = resolve(text)
     builder.scalar(Scalar(value, text, mark, False, trap), event.anchor)
 
