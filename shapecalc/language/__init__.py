@@ -22,10 +22,10 @@ from shapecalc.language.values import BadValueError, bad, describe, input_shape,
 from shapecalc.layers.base.shape import CHW, LAYOUTS, UNKNOWN, Shape
 from shapecalc.layers.base.sizes import Sizes
 from shapecalc.model.graph import Expectation, Graph, Reference
-from shapecalc.source import ListValue, MapValue, Scalar, read_object, read_text
+from shapecalc.source import ListValue, MapValue, Scalar, read_object, read_text, short
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shapecalc.errors import Mark
     from shapecalc.language.document import Reader
@@ -158,7 +158,7 @@ class _Building:
             except BadValueError as error:
                 builder.problems.append(error.problem)
                 ends, names = (), ("",)
-            self.warnings = tuple(self._unused().listed())
+            self.warnings = tuple(self._unused(builder.problems).listed())
             return settle(builder, ends, stated=bool(names), inputs=self.input_marks), names
         finally:
             scope.release()
@@ -241,7 +241,8 @@ class _Building:
             self.input_marks = {name: mark for name, (mark, _) in named.items() if name is not None}
             return {name: item for name, (_, item) in named.items() if name is not None}
         if inputs is not None:
-            hint = "write for instance inputs: {left: 3x224x224, right: 3x224x224}"
+            one = f"write `input: {short(inputs.text)}` for one input" if isinstance(inputs, Scalar) else ""
+            hint = one or "write for instance inputs: {left: 3x224x224, right: 3x224x224}"
             self.problems.append(
                 Problem(f"inputs is a mapping of names to sizes, not {describe(inputs)}", inputs.mark, hint=hint)
             )
@@ -294,34 +295,33 @@ class _Building:
         problems += wrong
         return () if self.overridden else expectations
 
-    def _unused(self) -> Problems:
+    def _unused(self, problems: Problems) -> Problems:
         """Return a warning for every variable, and every argument of a block, that nothing mentions.
 
-        They do no harm: a file that is being drafted has some.
+        They do no harm: a file that is being drafted has some. Nor is there one where the hint of a problem names it.
         """
-        document, hint, unused = self.document, "remove it, or use it", Problems()
+        unused = list(self._not_mentioned())
+        meant = {word for problem in problems for word in re.findall(r"\w+", problem.hint)} if unused else set()
+        return Problems([warning for name, warning in unused if name not in meant])
+
+    def _not_mentioned(self) -> Iterator[tuple[str, Problem]]:
+        document, hint = self.document, "remove it, or use it"
         for block in document.blocks.values():
             mentioned = _mentioned([*block.values(), *block.outputs, block.layers]) if block.arguments else set()
-            unused += [
-                Problem(
-                    f"the argument {name} of the block {block.name} is never used", (value or block).mark, hint=hint
-                )
-                for name, value in block.arguments.items()
-                if name not in mentioned
-            ]
+            for name, value in block.arguments.items():
+                if name not in mentioned:
+                    message = f"the argument {name} of the block {block.name} is never used"
+                    yield name, Problem(message, (value or block).mark, hint=hint)
         if not document.variables:
-            return unused
+            return
         skipped = ("name", "source", "description", "family", "task", "expect", "variants")
         parts = [value for key, value in document.keys.items() if key not in skipped]
         for block in document.blocks.values():
             parts += [*block.values(), *block.outputs, block.layers]
         mentioned = _mentioned(parts)
-        unused += [
-            Problem(f"the variable {name} is never used", value.mark, hint=hint)
-            for name, value in document.variables.items()
-            if name not in mentioned
-        ]
-        return unused
+        for name, value in document.variables.items():
+            if name not in mentioned:
+                yield name, Problem(f"the variable {name} is never used", value.mark, hint=hint)
 
 
 def _variable(value: Value, above: Mapping[str, Any], every: Mapping[str, Value]) -> Any:

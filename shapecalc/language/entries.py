@@ -107,7 +107,7 @@ def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
             others.append((key, item))
     if len(others) == 1:
         key, item = others[0]
-        unknown = _unknown(key, blocks)
+        unknown = _unknown(key, blocks, item)
         return unknown or Entry(key.text, key.mark, item, own, work_of([*own.values(), *_told(key, item, blocks)]))
     if not others:
         return Problem("the item names no kind of layer", value.mark, hint="write for instance conv: {…} beside it")
@@ -125,14 +125,16 @@ def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem:
     return unknown or Entry(value.text, value.mark, None, {}, _NO_WORK)
 
 
-def _unknown(key: Scalar, blocks: Collection[str]) -> Problem | None:
+def _unknown(key: Scalar, blocks: Collection[str], value: Value | None = None) -> Problem | None:
     if key.text in blocks or find_kind(key.text):
         return None
 
     def names() -> list[str]:
         return [*kind_words(), *blocks]
 
-    hint = did_you_mean(key.text, names, "`shapecalc layers` lists the kinds", lists=False)
+    from shapecalc.language.habits import hint_for_kind  # only when something is wrong
+
+    hint = hint_for_kind(key, value) or did_you_mean(key.text, names, "`shapecalc layers` lists the kinds", lists=False)
     return Problem(f"there is no kind of layer called {key.text}", key.mark, hint=hint)
 
 

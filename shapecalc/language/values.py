@@ -187,7 +187,19 @@ def argument_value(value: Value, argument: Argument, variables: Mapping[str, Any
     try:
         return argument.normalise(raw)
     except LayerError as error:
-        raise BadValueError(_at_its_place(error, value, raw)) from None
+        problem = _at_its_place(error, value, raw)
+        if isinstance(raw, str) and re.fullmatch(_SIZES, raw) and _takes(argument, sizes := re.split("[x×]", raw)):
+            problem = problem._replace(hint=f"write a list: [{', '.join(sizes)}]")
+        raise BadValueError(problem) from None
+
+
+def _takes(argument: Argument, sizes: list[str]) -> bool:
+    """Return whether sizes would be a value of an argument as a list."""
+    try:
+        argument.normalise(list(map(int, sizes)))
+    except LayerError:
+        return False
+    return True
 
 
 def _at_its_place(error: LayerError, value: Value, raw: Any) -> Problem:

@@ -64,6 +64,8 @@ class TreeBuilder:
         self.problems = Problems()
         self.is_dashed = False
         """Whether a word begins with a dash, without a space after it."""
+        self.cut: tuple[int, int] | None = None
+        """The line, and the last column, of a text that a comma cut."""
 
     def open(self, mark: Mark, is_map: bool, anchor: str | None = None) -> None:
         """Begin a list or a mapping."""
@@ -206,4 +208,5 @@ def _bad_key(value: Value) -> Problem:
         return Problem("a key is missing before the `:`", value.mark, hint="write the key, or remove the line")
     shown = short(value.text)
     kind = "nothing" if value.value is None else "true or false" if isinstance(value.value, bool) else "a number"
-    return Problem(f"a key is a word: `{shown}` is {kind}", value.mark, hint=f"write '{shown}' in quotes for the word")
+    hint = f"write '{shown}' in quotes for the word, or a key before it: `key: {shown}`"
+    return Problem(f"a key is a word: `{shown}` is {kind}", value.mark, hint=hint)

@@ -105,6 +105,8 @@ def _begin_document(event: Any, builder: TreeBuilder) -> None:
 
 def _add_scalar(event: Any, builder: TreeBuilder) -> None:
     mark = _checked_mark(event, builder)
+    if builder.cut and mark.line == builder.cut[0] and mark.column <= builder.cut[1]:
+        return  # a part of a text that was reported as a whole
     text = event.value
     if event.style:
         check_characters(text, mark, builder)
@@ -114,8 +116,41 @@ def _add_scalar(event: Any, builder: TreeBuilder) -> None:
         _check_tabs(event, builder)
     if text[:1] == "-" and text[1:2] not in "-. 0123456789":
         builder.is_dashed = True
+    if "(" in text and text.count("(") > text.count(")") and _is_cut(text, mark, builder):
+        return
     value, trap = resolve(text)
     builder.scalar(Scalar(value, text, mark, False, trap), event.anchor)
+
+
+def _is_cut(text: str, mark: Mark, builder: TreeBuilder) -> bool:
+    """Return whether a comma within its brackets cuts a text, as it does `(3, 3)` in { } and [ ]; then report it."""
+    line = builder.source.line(mark.line)[mark.column - 1 :]
+    end = _end_of_brackets(line)
+    if not end or not line.startswith(text):
+        return False
+    builder.cut = (mark.line, mark.column + end)
+    whole = mark._replace(length=end)
+    shown = short(line[:end])
+    if text.startswith("("):
+        problem = Problem(f"`{shown}` is a tuple", whole, hint=f"write a list: [{shown[1:-1]}]")
+    else:
+        message = f"`{shown}` is cut at its comma, which separates items in {{ }} and [ ]"
+        problem = Problem(message, whole, hint=f'put it in quotes: "{shown}"')
+    builder.problems.append(problem)
+    builder.scalar(Scalar(None, "", whole))
+    return True
+
+
+def _end_of_brackets(line: str) -> int:
+    """Return the length of a text up to where its brackets are closed; 0 where they are not."""
+    depth = 0
+    for index, character in enumerate(line):
+        depth += (character == "(") - (character == ")")
+        if character == ")" and not depth:
+            return index + 1
+        if character in "#'\"":
+            break
+    return 0
 
 
 def check_characters(text: str, mark: Mark, builder: TreeBuilder) -> None:

@@ -387,12 +387,12 @@ net.yaml:1:2: a key is a word, not a mapping
 net.yaml:1:1: a key is a word: `3` is a number
     1 │ 3: a
       │ ^
-   write '3' in quotes for the word""",
+   write '3' in quotes for the word, or a key before it: `key: 3`""",
     "true: a\n": """\
 net.yaml:1:1: a key is a word: `true` is true or false
     1 │ true: a
       │ ^^^^
-   write 'true' in quotes for the word""",
+   write 'true' in quotes for the word, or a key before it: `key: true`""",
     "'': a\n": """\
 net.yaml:1:1: a key is missing before the `:`
     1 │ '': a
@@ -888,3 +888,23 @@ def test_words_with_dashes_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) 
     assert looked == [1]
     read("[a, -1, -.5]")
     assert looked == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint", "held"),
+    [
+        ("{a: (3, 3), b: 1}", "`(3, 3)` is a tuple", "write a list: [3, 3]", {"a": None, "b": 1}),
+        ("[(3, (4), 3 ), 2]", "`(3, (4), 3 )` is a tuple", "write a list: [3, (4), 3 ]", [None, 2]),
+        ("a: [1, max(a, b)]", "`max(a, b)` is cut at its comma, which separates items in { } and [ ]",
+         'put it in quotes: "max(a, b)"', {"a": [1, None]}),
+    ],
+)  # fmt: skip
+def test_a_comma_within_brackets_cuts_a_text(text: str, message: str, hint: str, held: Any) -> None:
+    value, problems = read_text(text, "net.yaml")
+    assert [(problem.message, problem.hint) for problem in problems] == [(message, hint)]
+    assert plain(value) == held
+
+
+@pytest.mark.parametrize("text", ["a: (3, 3)", "a: [max(b]", "a: [(b # )\n]", "a: ['(3, 3)', (3)]", "a: (b\n  , 3)"])
+def test_other_brackets_are_left_to_expressions(text: str) -> None:
+    assert errors(text) == ""
