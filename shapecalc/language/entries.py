@@ -132,9 +132,11 @@ def _unknown(key: Scalar, blocks: Collection[str], value: Value | None = None) -
     def names() -> list[str]:
         return [*kind_words(), *blocks]
 
-    from shapecalc.language.habits import hint_for_kind  # only when something is wrong
+    from shapecalc.language.habits import hint_for_kind, without_call  # only when something is wrong
 
-    hint = hint_for_kind(key, value) or did_you_mean(key.text, names, "`shapecalc layers` lists the kinds", lists=False)
+    hint = hint_for_kind(key, value) or did_you_mean(
+        without_call(key.text), names, "`shapecalc layers` lists the kinds", lists=False
+    )
     return Problem(f"there is no kind of layer called {key.text}", key.mark, hint=hint)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["hint_for_argument", "hint_for_kind", "hint_for_lone_value"]
+__all__ = ["hint_for_argument", "hint_for_kind", "hint_for_lone_value", "without_call"]
 
 _CALL = re.compile(r"((?:\w+\.)*)(\w+)\s*(\((.*)\))?", re.DOTALL)
 _EQUALS = re.compile(r"\s*(\w+)\s*=\s*(.+?)\s*", re.DOTALL)
@@ -31,6 +31,12 @@ def hint_for_kind(key: Scalar, value: Value | None) -> str:
     if isinstance(value, ListValue) and value.items and all(map(_is_layer, value.items)):
         return "layers in sequence need no kind around them: list them here, or name them as a block under `blocks:`"
     return ""
+
+
+def without_call(text: str) -> str:
+    """Return the name of the class in `nn.Linear(10)`; any other text as it is."""
+    found = _CALL.fullmatch(text)
+    return found[2] if found else text
 
 
 def hint_for_argument(text: str, value: Value, cls: type[Layer]) -> str:
@@ -70,8 +76,9 @@ def _arguments(cls: type[Layer], parts: Sequence[str]) -> str:
     required = [name for name, argument in cls.arguments.items() if argument.required and name not in named]
     plain = [part for part in parts if not _EQUALS.fullmatch(part)]
     values = plain if len(plain) == len(required) else ["…"] * len(required)
-    shown = {**dict(zip(required, values, strict=True)), **named}
-    return f": {{{', '.join(f'{name}: {short(value)}' for name, value in shown.items())}}}" if shown else ""
+    known = {**dict(zip(required, values, strict=True)), **named}
+    shown = [f"{name}: {short(known[name])}" for name in cls.arguments if name in known]
+    return f": {{{', '.join(shown)}}}" if shown else ""
 
 
 def _is_layer(value: Value) -> bool:

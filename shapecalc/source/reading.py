@@ -126,7 +126,7 @@ def _is_cut(text: str, mark: Mark, builder: TreeBuilder) -> bool:
     """Return whether a comma within its brackets cuts a text, as it does `(3, 3)` in { } and [ ]; then report it."""
     line = builder.source.line(mark.line)[mark.column - 1 :]
     end = _end_of_brackets(line)
-    if not end or not line.startswith(text):
+    if not end:
         return False
     builder.cut = (mark.line, mark.column + end)
     whole = mark._replace(length=end)
