@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from shapecalc.cli.formats import format_options
-from shapecalc.cli.options import emit, layout_of
+from shapecalc.cli.options import WholeNumber, emit, layout_of
 from shapecalc.errors import LayerError, ShapecalcError, did_you_mean
 from shapecalc.layers.base.arguments import REQUIRED, Choice, Flag, Integer, Number, Text
 from shapecalc.layers.base.per_axis import Padding, PerAxis
@@ -164,7 +164,7 @@ def _shared_options(cls: type[Layer]) -> Iterator[click.Parameter]:
         ["--layout"], type=layouts, default="chw", help="Choose the order of the axes of sizes.  [default: chw]"
     )
     yield click.Option(["--explain"], is_flag=True, help="Show the arithmetic.")
-    yield click.Option(["--batch"], type=click.IntRange(1, 10**9), default=1, metavar="N",
+    yield click.Option(["--batch"], type=WholeNumber(1, 10**9), default=1, metavar="N",
                        help="Set the batch size that MACs and bytes are for.")  # fmt: skip
     for names, attributes in format_options(_FORMATS):
         yield click.Option(names, **attributes)

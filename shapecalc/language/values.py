@@ -206,7 +206,7 @@ def _at_its_place(error: LayerError, value: Value, raw: Any) -> Problem:
     """Return the problem of a refused value: at its own location within a list, and with its expression."""
     culprit, found = _culprit(value, raw, error.found) or (value, raw)
     problem = error.at(culprit.mark)
-    if not isinstance(culprit, Scalar) or not isinstance(culprit.value, str) or isinstance(found, str):
+    if not isinstance(culprit, Scalar) or not isinstance(culprit.value, str) or found == culprit.text:
         return problem
     hint = "// gives the quotient rounded down" if isinstance(found, float) and "/" in culprit.text else error.hint
     return problem._replace(why=(f"{short(culprit.text)} is {show(found)}", *problem.why), hint=hint)

@@ -160,6 +160,8 @@ def _chosen(report: Report, names: Sequence[str]) -> list[Row]:
             wanted.add(name)
         elif name in blocks:
             inside.add(blocks[name])
+        elif copies := [row.name for row in report.rows if row.name.startswith(f"{name}.")]:
+            wanted.update(copies)
         else:
             hint = did_you_mean(name, [*known, *blocks])
             raise UsageError(Problem(f"{report.name or 'the network'} has no layer {name}", hint=hint))
