@@ -282,6 +282,9 @@ class _Building:
                 value.mark,
                 "write for instance outputs: [fc, aux]",
             )
+        if isinstance(value, Scalar) and not value.quoted and re.fullmatch(r"(?a:\d+([x×]\d+)*)", value.text):
+            hint = f"write expect: {{output: {short(value.text)}}} to check the size of the output"
+            raise bad(f"outputs are names of layers, not a size: {short(value.text)}", value.mark, hint)
         items = value.items if isinstance(value, ListValue) else [value]
         items = [item for item in items if not _is_switched_off(item, scope)]
         flows = tuple(read_reference(item, scope, self.variables) for item in items)

@@ -107,7 +107,7 @@ def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
             others.append((key, item))
     if len(others) == 1:
         key, item = others[0]
-        unknown = _unknown(key, blocks, item)
+        unknown = _unknown(key, item, blocks)
         return unknown or Entry(key.text, key.mark, item, own, work_of([*own.values(), *_told(key, item, blocks)]))
     if not others:
         return Problem("the item names no kind of layer", value.mark, hint="write for instance conv: {…} beside it")
@@ -121,11 +121,11 @@ def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem:
         )
     if not isinstance(value.value, str):
         return Problem(f"a layer is a kind, such as relu, not {describe(value)}", value.mark)
-    unknown = _unknown(value, blocks)
+    unknown = _unknown(value, None, blocks)
     return unknown or Entry(value.text, value.mark, None, {}, _NO_WORK)
 
 
-def _unknown(key: Scalar, blocks: Collection[str], value: Value | None = None) -> Problem | None:
+def _unknown(key: Scalar, value: Value | None, blocks: Collection[str]) -> Problem | None:
     if key.text in blocks or find_kind(key.text):
         return None
 
@@ -144,7 +144,11 @@ def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
     """Return the problem of a key beside a kind: an argument that belongs under it, or a misspelt key."""
     cls = None if kind.text in blocks else find_kind(kind.text)
     hint = did_you_mean(strange.text, OWN_WORDS, lists=False)
-    if hint and not (cls and strange.text in cls.argument_names()):
+    names = cls.argument_names() if cls else None
+    if hint and strange.text not in (names or ()):
+        return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=hint)
+    if names is not None and not did_you_mean(strange.text, names, lists=False) and strange.text not in names:
+        hint = did_you_mean(strange.text, OWN_WORDS)
         return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=hint)
     return Problem(
         f"{strange.text} is beside {kind.text}, not under it",
@@ -165,7 +169,7 @@ def _several(others: list[tuple[Scalar, Value]], blocks: Collection[str]) -> Pro
     strange = next((key for key, _ in others if not kinds or key.text != kinds[0].text), others[-1][0])
     if kinds:
         return _beside(strange, kinds[0], blocks)
-    return _unknown(others[0][0], blocks) or Problem("the item names no kind of layer", strange.mark)
+    return _unknown(*others[0], blocks) or Problem("the item names no kind of layer", strange.mark)
 
 
 def listed(value: Value) -> Sequence[Value]:

@@ -28,6 +28,8 @@ def hint_for_kind(key: Scalar, value: Value | None) -> str:
     cls = find_kind(found[2]) if found else None
     if found and cls and (found[1] or found[3]):
         return clean(f"write `- {found[2]}{_arguments(cls, _parts(found[4] or ''))}`")
+    if isinstance(value, Scalar) and isinstance(value.value, str) and find_kind(value.text):
+        return clean(f"the kind is the key: write `- {value.text}: {{…}}`")
     if isinstance(value, ListValue) and value.items and all(map(_is_layer, value.items)):
         return "layers in sequence need no kind around them: list them here, or name them as a block under `blocks:`"
     return ""

@@ -274,8 +274,24 @@ def input_shape(value: Value, layout: str, variables: Mapping[str, Any], argumen
     last = layout == "HWC"
     if isinstance(value, MapValue):
         return _mapped_shape(value, last, variables, argument)
-    sizes = argument_value(value, argument, variables)
+    try:
+        sizes = argument_value(value, argument, variables)
+    except BadValueError as error:
+        hint = _hint_without_batch(value, argument, variables)
+        raise BadValueError(error.problem._replace(hint=hint or error.problem.hint)) from None
     return Shape(sizes, last, is_map=len(sizes) >= 3)
+
+
+def _hint_without_batch(value: Value, argument: Argument, variables: Mapping[str, Any]) -> str:
+    """Return the hint for sizes of which all but the first are good: None, -1 or N is the batch."""
+    first = value.items[0] if isinstance(value, ListValue) and len(value.items) > 1 else None
+    if not isinstance(value, ListValue) or not isinstance(first, Scalar) or first.quoted:
+        return ""
+    try:
+        sizes = argument_value(ListValue(value.items[1:], value.mark), argument, variables)
+    except BadValueError:
+        return ""
+    return f"sizes are given without the batch axis: write {'x'.join(map(str, sizes))}"
 
 
 def _mapped_shape(value: MapValue, last: bool, variables: Mapping[str, Any], argument: Argument) -> Shape:
@@ -285,7 +301,8 @@ def _mapped_shape(value: MapValue, last: bool, variables: Mapping[str, Any], arg
         if key.text not in known:
             from shapecalc.errors import did_you_mean
 
-            raise bad(f"an input has no axis {key.text}", key.mark, did_you_mean(key.text, known))
+            hint = "sizes are given without the batch axis" if key.text.lower().startswith("batch") else ""
+            raise bad(f"an input has no axis {key.text}", key.mark, hint or did_you_mean(key.text, known))
         sizes = argument_value(item, argument, variables)
         if len(sizes) != 1:
             raise bad(f"{key.text} must be one size", item.mark)

@@ -249,7 +249,7 @@ BAD = [
     ),
     ("{1: 2}", "`{1: 2}` is a mapping, which an expression cannot contain", 0, ARITHMETIC),
     ("{1}", "`{1}` is a set, which an expression cannot contain", 0, "write a list: `[a, b]`"),
-    ("3, 4", "`3, 4` is a tuple, which an expression cannot contain", 0, "write a list: `[a, b]`"),
+    ("3, 4", "`3, 4` is a tuple, which an expression cannot contain", 0, "write a list: [3, 4]"),
     ("depths[0:2]", "`0:2` is a slice, which an expression cannot contain", 7, "take one item: `list[0]`"),
     (
         "max(*depths)",
