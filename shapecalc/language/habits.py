@@ -55,7 +55,8 @@ def hint_for_argument(text: str, value: Value, cls: type[Layer]) -> str:
 def hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:
     """Return the hint for several values in place of the one argument that needs no name; empty for a single one."""
     parts = _items(value)
-    return clean(f"write `{kind}{_arguments(cls, parts)}`") if len(parts) > 1 or "=" in "".join(parts) else ""
+    named = _arguments(cls, parts) if len(parts) > 1 or "=" in "".join(parts) else ""
+    return clean(f"write `{kind}{named}`") if named else ""
 
 
 def _items(value: Value) -> list[str]:

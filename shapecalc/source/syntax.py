@@ -79,6 +79,11 @@ _WHOLE = re.compile(r"\s*(- |[\w.-]+:(\s|$))")  # a line that is right in itself
 def _slip_above(mark: Mark, source: Source) -> Problem | None:
     """Return the problem of the line above, where a key lacks its colon; None where it does not."""
     line, above = source.line(mark.line), source.line(mark.line - 1)
+    glued = re.match(r"(\s*)([\w-]+):(?=[^\s/])", above)
+    if glued and _indent(above) == _indent(line):
+        place = Mark(source, mark.line - 1, glued.end(), 1)
+        hint = f"write `{glued[2]}: {short(above[glued.end() :].strip())}`"
+        return Problem("a space is missing after this `:`", place, hint=hint)
     indent, word = re.match(r"\s*", line), re.match(r"\s*[\w-]+", above)
     if not word or not indent or ":" in above or len(above) - len(above.lstrip()) != indent.end():
         return None

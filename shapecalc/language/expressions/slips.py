@@ -21,6 +21,7 @@ _WHOLE = (
     (r"(?a:(\d+(\s*x\s*\d+)+))", _listed),
     (r"(?a:(\d+)\s*[x×])", lambda found: f"write {found[1]} alone"),
     (r"(?a:\d+[\dx× ]*x[\dx× ]*)", lambda _: "sizes are written as 3x224x224"),
+    (r"(?a:0,(\d+))", lambda found: f"write 0.{found[1]}"),
     (r"(?a:(\d+(?:\s*,\s*\d+)+))", _listed),
     (r"\(((?:\s*-?\w+\s*,)+\s*(?:-?\w+\s*)?)\)", _listed),
     (r"(?a:(\d+(?:\.\d+)?)\s*%)", lambda found: f"write a fraction: {float(found[1]) / 100:g}"),
