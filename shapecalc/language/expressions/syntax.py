@@ -61,6 +61,8 @@ def _refuse_syntax(text: str, at: int) -> NoReturn:
     misspelt = misspelt_comparison(text)
     hint = f"write `{misspelt.meant}`" if misspelt else ""
     hint = hint or next((hint for slip, hint in _SLIPS if slip in text.replace("!=", "")), "")
+    while 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum():
+        at -= 1  # Python stops within `10x`
     rest = text[at:].strip()
     if re.search(_UNFINISHED, in_ascii(text)):
         where, at, rest = ": it ends too early", len(text.rstrip()), ""
