@@ -188,18 +188,22 @@ def argument_value(value: Value, argument: Argument, variables: Mapping[str, Any
         return argument.normalise(raw)
     except LayerError as error:
         problem = _at_its_place(error, value, raw)
-        if isinstance(raw, str) and re.fullmatch(_SIZES, raw) and _takes(argument, sizes := re.split("[x×]", raw)):
-            problem = problem._replace(hint=f"write a list: [{', '.join(sizes)}]")
+        sizes = _sizes_taken(raw, argument) if isinstance(raw, str) and re.fullmatch(_SIZES, raw) else None
+        if sizes:
+            problem = problem._replace(hint=f"write a list: {sizes}")
         raise BadValueError(problem) from None
 
 
-def _takes(argument: Argument, sizes: list[str]) -> bool:
-    """Return whether sizes would be a value of an argument as a list."""
+def _sizes_taken(text: str, argument: Argument) -> list[int] | None:
+    """Return the sizes of `3x3` where an argument would take them as a list."""
+    from shapecalc.text.units import read_sizes  # only when something is wrong
+
+    sizes = read_sizes(text)
     try:
-        argument.normalise(list(map(int, sizes)))
+        argument.normalise(sizes)
     except LayerError:
-        return False
-    return True
+        return None
+    return sizes
 
 
 def _at_its_place(error: LayerError, value: Value, raw: Any) -> Problem:
