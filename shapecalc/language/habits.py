@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["hint_for_argument", "hint_for_kind", "hint_for_lone_value", "without_call"]
 
 _CALL = re.compile(r"((?:\w+\.)*)(\w+)\s*(\((.*)\))?", re.DOTALL)
+_LONGEST = 300
 _EQUALS = re.compile(r"\s*(\w+)\s*=\s*(.+?)\s*", re.DOTALL)
 
 
 def hint_for_kind(key: Scalar, value: Value | None) -> str:
     """Return the hint for a word that is no kind; empty where it is none of these habits."""
-    found = _CALL.fullmatch(key.text)
+    found = _CALL.fullmatch(key.text) if len(key.text) <= _LONGEST else None
     cls = find_kind(found[2]) if found else None
     if found and cls and (found[1] or found[3]):
         return clean(f"write `- {found[2]}{_arguments(cls, _parts(found[4] or ''))}`")
@@ -37,13 +38,13 @@ def hint_for_kind(key: Scalar, value: Value | None) -> str:
 
 def without_call(text: str) -> str:
     """Return the name of the class in `nn.Linear(10)`; any other text as it is."""
-    found = _CALL.fullmatch(text)
+    found = _CALL.fullmatch(text) if len(text) <= _LONGEST else None
     return found[2] if found else text
 
 
 def hint_for_argument(text: str, value: Value, cls: type[Layer]) -> str:
     """Return the hint for a word that is no argument of a kind; empty where it is none of these habits."""
-    found = _EQUALS.fullmatch(text)
+    found = _EQUALS.fullmatch(text) if len(text) <= _LONGEST else None
     if found and found[1] in cls.argument_names():
         return clean(f"write a colon in place of the `=`: `{found[1]}: {short(found[2])}`")
     is_kind = isinstance(value, Scalar) and isinstance(value.value, str) and find_kind(value.text)
@@ -61,8 +62,8 @@ def hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:
 
 def _items(value: Value) -> list[str]:
     if isinstance(value, ListValue):
-        return [short(item.text) if isinstance(item, Scalar) else "…" for item in value.items]
-    return [] if isinstance(value, MapValue) else _parts(value.text)
+        return [short(item.text) if isinstance(item, Scalar) else "…" for item in value.items[:_LONGEST]]
+    return [] if isinstance(value, MapValue) or len(value.text) > _LONGEST else _parts(value.text)
 
 
 def _parts(text: str) -> list[str]:

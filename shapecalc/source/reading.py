@@ -124,7 +124,8 @@ def _add_scalar(event: Any, builder: TreeBuilder) -> None:
 
 def _is_cut(text: str, mark: Mark, builder: TreeBuilder) -> bool:
     """Return whether a comma within its brackets cuts a text, as it does `(3, 3)` in { } and [ ]; then report it."""
-    line = builder.source.line(mark.line)[mark.column - 1 :]
+    start = mark.column - 1
+    line = builder.source.line(mark.line)[start : start + _LONGEST_CUT]
     end = _end_of_brackets(line)
     if not end:
         return False
@@ -139,6 +140,10 @@ def _is_cut(text: str, mark: Mark, builder: TreeBuilder) -> bool:
     builder.problems.append(problem)
     builder.scalar(Scalar(None, "", whole))
     return True
+
+
+_LONGEST_CUT = 300
+"""Letters that are looked through for the end of a text: a line may have a million of them."""
 
 
 def _end_of_brackets(line: str) -> int:

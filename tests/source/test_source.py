@@ -908,3 +908,14 @@ def test_a_comma_within_brackets_cuts_a_text(text: str, message: str, hint: str,
 @pytest.mark.parametrize("text", ["a: (3, 3)", "a: [max(b]", "a: [(b # )\n]", "a: ['(3, 3)', (3)]", "a: (b\n  , 3)"])
 def test_other_brackets_are_left_to_expressions(text: str) -> None:
     assert errors(text) == ""
+
+
+def test_many_brackets_that_are_never_closed_are_not_looked_for_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    from shapecalc.source import reading
+
+    looked: list[int] = []
+    find = reading._end_of_brackets
+    monkeypatch.setattr(reading, "_end_of_brackets", lambda line: looked.append(len(line)) or find(line))
+    assert len(read("a: [" + "(b," * 2_000 + "c]")["a"]) == 2_001
+    assert len(looked) == 2_000
+    assert max(looked) == 300

@@ -30,10 +30,13 @@ _WHOLE = (
 
 _PRODUCT = re.compile(r"(?a:(?<![\w.])(\d+)(?!e\d)([a-z_]\w*))", re.IGNORECASE)
 _UNITS = "kKmMgGbB"
+_LONGEST = 200
 
 
 def slip_hint(text: str, hint: str | Hint) -> str | Hint:
     """Return the hint for a text that is no expression: for one of these slips, or else the given one."""
+    if len(text) > _LONGEST:
+        return hint
     plain = text.strip()
     for pattern, write in _WHOLE:
         found = re.fullmatch(pattern, plain)
