@@ -371,7 +371,8 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
     wanted: dict[str, Any] = dict(find) if isinstance(find, Mapping) else dict.fromkeys(find)
     if not wanted:
         known = ", ".join([*network.graph.variables, backwards.INPUT])
-        raise UsageError(Problem("name the variables to find", hint=f"there are {known}"))
+        hint = f"choose some with --for (find= in Python): {known}"
+        raise UsageError(Problem("name the variables to find", hint=hint))
     return backwards.solve_budget(network.graph, network.rebuilt, wanted, budgets, bits=bits)
 
 

@@ -35,10 +35,11 @@ def nearest_word(word: str, words: dict[str, None]) -> str:
     plain = word.lower().replace("-", "_").replace(" ", "_")
     for text in (word, plain) if plain != word else (word,):
         near = difflib.get_close_matches(text, _candidates(text, words), n=_TRIED, cutoff=_NEAR)
-        meant = next((one for one in near if _is_meant(text, one)), None)
+        meant = min([one for one in near if _is_meant(text, one)], key=lambda one: _distance(text, one), default="")
         if meant:
             return f"did you mean {meant}?"
-    return ""
+    longer = [known for known in words if len(plain) >= _SHORTEST_PART and known.lower().startswith(plain)]
+    return f"did you mean {min(longer, key=len)}?" if longer else ""
 
 
 def _is_meant(word: str, known: str) -> bool:
@@ -46,7 +47,17 @@ def _is_meant(word: str, known: str) -> bool:
     word, known = (text.lower().replace("-", "_") for text in (word, known))
     is_part = len(word) >= _SHORTEST_PART and (known.startswith(word) or word in known.split("_"))
     is_part = is_part or 4 * _common_start(word, known) >= 3 * min(len(word), len(known)) > 4
-    return is_part or _edits(word, known) <= max(1, len(word) // 3)
+    return is_part or _is_near(word, known)
+
+
+def _is_near(word: str, known: str) -> bool:
+    return _edits(word, known) <= max(1, len(word) // 3)
+
+
+def _distance(word: str, known: str) -> int:
+    """Return how far a known word is from one: misspelt, the word without a part (`input_shape`), or akin to it."""
+    word, known = (text.lower().replace("-", "_") for text in (word, known))
+    return 0 if _is_near(word, known) else 1 if known in word.split("_") else 2
 
 
 def _edits(word: str, other: str) -> int:

@@ -34,3 +34,21 @@ def test_a_word_of_another_family_is_not(word):
 )  # fmt: skip
 def test_how_close_a_suggestion_must_be(word, known, meant):
     assert (str(did_you_mean(word, [known], "none", lists=False)) != "none") is meant
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "meant"),
+    [
+        ("pad", ["bias", "padding_mode", "padding"], "padding"),
+        ("out", ["in_channels", "out_channels"], "out_channels"),
+        ("input_shape", ["inputs", "input", "outputs"], "input"),
+        ("conv1_relu", ["conv1", "conv1_relu1"], "conv1_relu1"),
+        ("paddin", ["padding_mode", "padding"], "padding"),
+    ],
+)
+def test_beginnings_and_parts(word, known, meant):
+    assert str(did_you_mean(word, known)) == f"did you mean {meant}?"
+
+
+def test_two_letters_are_the_beginning_of_nothing():
+    assert str(did_you_mean("pa", ["padding_mode", "bias"])) == "known here: bias, padding_mode"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import re
 import signal
 import sys
 import threading
@@ -174,10 +175,23 @@ def _open_streams() -> None:
 def _show_misuse(error: click.ClickException) -> None:
     """Write a usage error to standard error: line breaks in the user's words are escaped."""
     if type(error).show is click.UsageError.show:
-        error = click.UsageError(clean(error.format_message()), error.ctx)  # type: ignore[attr-defined]
+        assert isinstance(error, click.UsageError)
+        error = click.UsageError(clean(error.format_message() + _hint_for_extra(error)), error.ctx)
     elif type(error).show is click.ClickException.show:
         error = click.ClickException(clean(error.format_message()))
     error.show()
+
+
+def _hint_for_extra(error: click.UsageError) -> str:
+    """Return the hint for an argument too many that is written as NAME=VALUE; empty for any other."""
+    found = re.fullmatch(r"Got unexpected extra arguments? \((\w+)=(\S*)( .*)?\)", error.message)
+    if not found or error.ctx is None:
+        return ""
+    options = {name for param in error.ctx.command.get_params(error.ctx) for name in param.opts}
+    own = f"--{found[1].replace('_', '-')}"
+    if own in options:
+        return f": write {own} {found[2]}"
+    return f": write --set {found[1]}={found[2]}" if "--set" in options else ""
 
 
 def _close_quietly() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Layout",
+    "WholeNumber",
     "batch_option",
     "complain",
     "completed",
@@ -50,6 +52,12 @@ __all__ = [
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 _MAX_SHOWN = 50
 _DIGITS = 6
+
+
+class WholeNumber(click.IntRange):
+    """A whole number within a range: what is none is called so (click says "not a valid integer range")."""
+
+    name = "whole number"
 
 
 def completed(what: str, *given: Any) -> Callable[..., Any]:
@@ -91,7 +99,7 @@ input_option = click.option(
 
 batch_option = click.option(
     "--batch",
-    type=click.IntRange(1, 10**9),
+    type=WholeNumber(1, 10**9),
     default=1,
     metavar="N",
     help="Set the batch size that MACs and bytes are for.",
@@ -142,6 +150,10 @@ def parameters_of(*options: Callable[..., Any]) -> list[click.Parameter]:
     return [*reversed(vars(bare)["__click_params__"])]
 
 
+_SEVERAL = r"[^\s'\"\[\](){}]*,[^'\"\[\](){}]*|(?a:-?[\d.]+(?::-?[\d.]+){1,2})"
+"""Several values, as `sweep` reads them: 8,16 or 8:64:8."""
+
+
 def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
     """Return the variables of `--set NAME=VALUE`, with values parsed as in a specification."""
     from shapecalc.language.values import BadValueError, plain
@@ -157,6 +169,9 @@ def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
             raise UsageError(Problem(f"--set {pair} has no value", hint=f"write for instance --set {name}=32"))
         if name in found:
             raise UsageError(Problem(f"the variable {name} is set twice", hint="give each --set once"))
+        if re.fullmatch(_SEVERAL, text.strip()):
+            hint = f"try several values with shapecalc sweep SPEC --set {pair.strip()}, or with solve --for"
+            raise UsageError(Problem(f"--set {pair} is more than one value", hint=hint))
         value, problems = read_text(text, f"--set {name}")
         if value is None or problems:
             raise UsageError(problems or f"--set {pair} gives no value")

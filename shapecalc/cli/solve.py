@@ -9,6 +9,7 @@ import click
 
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
+    WholeNumber,
     completed,
     emit_answer,
     emit_json,
@@ -52,12 +53,12 @@ __all__ = ["command"]
     "--memory", metavar="BYTES", help="SPEC: the maximum memory, the total of `shapecalc memory`: 512KiB, 24GiB."
 )
 @click.option(
-    "--bits", type=click.IntRange(1, 64), default=32, metavar="N", help="SPEC: the bits of each element, for --memory."
+    "--bits", type=WholeNumber(1, 64), default=32, metavar="N", help="SPEC: the bits of each element, for --memory."
 )
 @click.option("--fix", is_flag=True, help="SPEC: find the smallest changes that fix its shape errors.")
 @set_option
 @layout_option
-@click.option("--top", type=click.IntRange(1, 1000), default=10, metavar="N", help="Show at most N answers.")
+@click.option("--top", type=WholeNumber(1, 1000), default=10, metavar="N", help="Show at most N answers.")
 @output_formats("text", "json", "markdown", "html", output=["-o"])
 @click.pass_context
 def command(

@@ -8,6 +8,7 @@ import click
 
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
+    WholeNumber,
     batch_option,
     completed,
     depth_option,
@@ -64,7 +65,7 @@ class _Command(click.Command):
 )
 @click.option(
     "--top",
-    type=click.IntRange(1),
+    type=WholeNumber(1),
     metavar="N",
     help="Show only the N layers with the most parameters, or the first N by --sort.",
 )

@@ -12,6 +12,7 @@ import click
 from shapecalc.cli import status_of
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
+    WholeNumber,
     batch_option,
     complain,
     completed,
@@ -71,13 +72,13 @@ def _plan_of(spec: str, settings: Sequence[str], inputs: Sequence[str], batch: i
     shell_complete=completed("rows", _plan_of, "-"),
     help="Sort by columns: params,-macs; - for largest first.",
 )
-@click.option("--top", type=click.IntRange(1), metavar="N", help="Keep only the first N rows.")
+@click.option("--top", type=WholeNumber(1), metavar="N", help="Keep only the first N rows.")
 @click.option(
     "--plot", metavar="FILE", type=click.Path(dir_okay=False), help="Plot the Pareto front: .svg, .png or .pdf."
 )
 @output_formats("text", "json", "jsonl", "csv", "parquet", "markdown", "html")
 @click.option("--resume", is_flag=True, help="Resume after the last row of the --output file.")
-@click.option("--jobs", type=click.IntRange(1, 256), default=1, metavar="N", help="Use N processes.")
+@click.option("--jobs", type=WholeNumber(1, 256), default=1, metavar="N", help="Use N processes.")
 @click.option("--yes", is_flag=True, help="Run without the size limit.")
 def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Sequence[str], **options: Any) -> int:
     """Evaluate every combination of variables and input sizes: parameters, MACs, memory and output size.

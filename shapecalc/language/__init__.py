@@ -22,10 +22,10 @@ from shapecalc.language.values import BadValueError, bad, describe, input_shape,
 from shapecalc.layers.base.shape import CHW, LAYOUTS, UNKNOWN, Shape
 from shapecalc.layers.base.sizes import Sizes
 from shapecalc.model.graph import Expectation, Graph, Reference
-from shapecalc.source import ListValue, MapValue, Scalar, read_object, read_text
+from shapecalc.source import ListValue, MapValue, Scalar, read_object, read_text, short
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shapecalc.errors import Mark
     from shapecalc.language.document import Reader
@@ -42,15 +42,23 @@ _IDENTIFIER = r"[A-Za-z_]\w*"
 class Specification:
     """A specification, read from text or objects, before its variables have their values. Immutable."""
 
-    def __init__(self, name: str, document: Document | None, problems: list[Problem]) -> None:
+    def __init__(
+        self, name: str, document: Document | None, unreadable: Sequence[Problem], problems: Sequence[Problem] = ()
+    ) -> None:
         self.name = name
         self.document = document
-        self.problems = tuple(problems)
+        self.unreadable = {_location(problem): problem for problem in unreadable}
+        self.problems = self.besides_unreadable([*unreadable, *problems])
 
     @property
     def variants(self) -> tuple[str, ...]:
         """The names of the members of a family; empty for a single network."""
         return tuple(self.document.variants) if self.document else ()
+
+    def besides_unreadable(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+        """Return problems without those of a text that could not be read: what is wrong with it has been reported."""
+        unreadable = self.unreadable
+        return tuple([p for p in problems if unreadable.get(_location(p), p) is p] if unreadable else problems)
 
     def build(
         self,
@@ -75,7 +83,12 @@ def read_specification(given: Any, name: str, reader: Reader | None = None) -> S
     if value is None:
         return Specification(name, None, problems)
     document, wrong = read_document(value, reader)
-    return Specification(name, document, [*problems, *wrong])
+    return Specification(name, document, problems, wrong)
+
+
+def _location(problem: Problem) -> tuple[Any, ...]:
+    mark = problem.mark
+    return (mark.source.name, mark.line, mark.column, mark.path) if mark else (id(problem),)
 
 
 class _Building:
@@ -89,6 +102,7 @@ class _Building:
         inputs: Mapping[str, tuple[Any, ...]],
         variant: str,
     ) -> None:
+        self.specification = specification
         self.file = specification.name
         self.document = document
         self.problems = Problems(specification.problems)
@@ -129,7 +143,7 @@ class _Building:
             warnings=self.warnings,
             input_marks={} if "" in self.given else {n: m for n, m in self.input_marks.items() if n not in self.given},
         )
-        return graph, [*builder.problems.listed(), *stopped]
+        return graph, list(self.specification.besides_unreadable([*builder.problems.listed(), *stopped]))
 
     def _settled(self, builder: GraphBuilder) -> tuple[Settled, tuple[str, ...]]:
         """Return the nodes and outputs, and the names under which the outputs are stated."""
@@ -144,7 +158,7 @@ class _Building:
             except BadValueError as error:
                 builder.problems.append(error.problem)
                 ends, names = (), ("",)
-            self.warnings = tuple(self._unused().listed())
+            self.warnings = tuple(self._unused(builder.problems).listed())
             return settle(builder, ends, stated=bool(names), inputs=self.input_marks), names
         finally:
             scope.release()
@@ -229,7 +243,8 @@ class _Building:
             self.input_marks = {name: mark for name, (mark, _) in named.items() if name is not None}
             return {name: item for name, (_, item) in named.items() if name is not None}
         if inputs is not None:
-            hint = "write for instance inputs: {left: 3x224x224, right: 3x224x224}"
+            one = f"write `input: {short(inputs.text)}` for one input" if isinstance(inputs, Scalar) else ""
+            hint = one or "write for instance inputs: {left: 3x224x224, right: 3x224x224}"
             self.problems.append(
                 Problem(f"inputs is a mapping of names to sizes, not {describe(inputs)}", inputs.mark, hint=hint)
             )
@@ -269,6 +284,9 @@ class _Building:
                 value.mark,
                 "write for instance outputs: [fc, aux]",
             )
+        if isinstance(value, Scalar) and not value.quoted and re.fullmatch(r"(?a:\d+([x×]\d+)*)", value.text):
+            hint = f"write expect: {{output: {short(value.text)}}} to check the size of the output"
+            raise bad(f"outputs are names of layers, not a size: {short(value.text)}", value.mark, hint)
         items = value.items if isinstance(value, ListValue) else [value]
         items = [item for item in items if not _is_switched_off(item, scope)]
         flows = tuple(read_reference(item, scope, self.variables) for item in items)
@@ -282,34 +300,33 @@ class _Building:
         problems += wrong
         return () if self.overridden else expectations
 
-    def _unused(self) -> Problems:
+    def _unused(self, problems: Problems) -> Problems:
         """Return a warning for every variable, and every argument of a block, that nothing mentions.
 
-        They do no harm: a file that is being drafted has some.
+        They do no harm: a file that is being drafted has some. Nor is there one where the hint of a problem names it.
         """
-        document, hint, unused = self.document, "remove it, or use it", Problems()
+        unused = list(self._not_mentioned())
+        meant = {word for problem in problems for word in re.findall(r"\w+", problem.hint)} if unused else set()
+        return Problems([warning for name, warning in unused if name not in meant])
+
+    def _not_mentioned(self) -> Iterator[tuple[str, Problem]]:
+        document, hint = self.document, "remove it, or use it"
         for block in document.blocks.values():
             mentioned = _mentioned([*block.values(), *block.outputs, block.layers]) if block.arguments else set()
-            unused += [
-                Problem(
-                    f"the argument {name} of the block {block.name} is never used", (value or block).mark, hint=hint
-                )
-                for name, value in block.arguments.items()
-                if name not in mentioned
-            ]
+            for name, value in block.arguments.items():
+                if name not in mentioned:
+                    message = f"the argument {name} of the block {block.name} is never used"
+                    yield name, Problem(message, (value or block).mark, hint=hint)
         if not document.variables:
-            return unused
+            return
         skipped = ("name", "source", "description", "family", "task", "expect", "variants")
         parts = [value for key, value in document.keys.items() if key not in skipped]
         for block in document.blocks.values():
             parts += [*block.values(), *block.outputs, block.layers]
         mentioned = _mentioned(parts)
-        unused += [
-            Problem(f"the variable {name} is never used", value.mark, hint=hint)
-            for name, value in document.variables.items()
-            if name not in mentioned
-        ]
-        return unused
+        for name, value in document.variables.items():
+            if name not in mentioned:
+                yield name, Problem(f"the variable {name} is never used", value.mark, hint=hint)
 
 
 def _variable(value: Value, above: Mapping[str, Any], every: Mapping[str, Value]) -> Any:

@@ -123,7 +123,7 @@ def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
         key, item = others[0]
         cls = None if key.text in blocks else find_kind(key.text)
         if cls is None and key.text not in blocks:
-            return _unknown(key, blocks)
+            return _unknown(key, item, blocks)
         constant = None if cls is None or cls.branches else _constant(item)
         given = [*own.values()] if constant is not None else [*own.values(), *_arguments_of(cls, item)]
         return Entry(key.text, key.mark, item, own, work_of(given) if given else _NO_WORK, constant)
@@ -140,15 +140,19 @@ def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem:
     if not isinstance(value.value, str):
         return Problem(f"a layer is a kind, such as relu, not {describe(value)}", value.mark)
     if value.text not in blocks and not find_kind(value.text):
-        return _unknown(value, blocks)
+        return _unknown(value, None, blocks)
     return Entry(value.text, value.mark, None, {}, _NO_WORK, ())
 
 
-def _unknown(key: Scalar, blocks: Collection[str]) -> Problem:
+def _unknown(key: Scalar, value: Value | None, blocks: Collection[str]) -> Problem:
     def names() -> list[str]:
         return [*kind_words(), *blocks]
 
-    hint = did_you_mean(key.text, names, "`shapecalc layers` lists the kinds", lists=False)
+    from shapecalc.language.habits import hint_for_kind, without_call  # only when something is wrong
+
+    hint = hint_for_kind(key, value) or did_you_mean(
+        without_call(key.text), names, "`shapecalc layers` lists the kinds", lists=False
+    )
     return Problem(f"there is no kind of layer called {key.text}", key.mark, hint=hint)
 
 
@@ -156,7 +160,11 @@ def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
     """Return the problem of a key next to a kind: an argument that belongs under it, or a misspelt key."""
     cls = None if kind.text in blocks else find_kind(kind.text)
     hint = did_you_mean(strange.text, OWN_WORDS, lists=False)
-    if hint and not (cls and strange.text in cls.argument_names()):
+    names = cls.argument_names() if cls else None
+    if hint and strange.text not in (names or ()):
+        return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=hint)
+    if names is not None and not did_you_mean(strange.text, names, lists=False) and strange.text not in names:
+        hint = did_you_mean(strange.text, OWN_WORDS)
         return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=hint)
     return Problem(
         f"{strange.text} is beside {kind.text}, not under it",
@@ -177,7 +185,7 @@ def _several(others: list[tuple[Scalar, Value]], blocks: Collection[str]) -> Pro
     strange = next((key for key, _ in others if not kinds or key.text != kinds[0].text), others[-1][0])
     if kinds:
         return _beside(strange, kinds[0], blocks)
-    return _unknown(others[0][0], blocks)
+    return _unknown(*others[0], blocks)
 
 
 def listed(value: Value) -> Sequence[Value]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.errors import LayerError, Problem, Problems, UsageError, did_you_mean
 from shapecalc.language.values import BadValueError, bad, describe, plain
-from shapecalc.model.graph import BYTES, OF_LAYERS, OF_NETWORKS, SIGNS, SIZE, Bounds, Expectation
+from shapecalc.model.graph import BYTES, COUNT, OF_LAYERS, OF_NETWORKS, SIZE, Bounds, Expectation
 from shapecalc.source import MapValue, Scalar
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["read_expectations"]
 
 _GROUPS = ("outputs", "layer")
-_SIGN = re.compile(r"\s*(<=|>=|==|!=|<|>)?\s*")
+_SUCH_AS = {COUNT: "5M, <= 300k, or > 2M and < 3M", BYTES: "<= 512KiB, or > 1MiB and < 24GiB"}
 
 
 def read_expectations(value: Value) -> tuple[tuple[Expectation, ...], Problems]:
@@ -91,18 +91,27 @@ def _figure(value: Value, sort: str) -> int | Bounds:
 
 def _part(text: str, sort: str, value: Scalar) -> tuple[str, int]:
     """Return one comparison: its sign, which is == where there is none, and its number."""
+    from shapecalc.text.comparisons import SIGNS, in_ascii, misspelt_comparison
     from shapecalc.text.units import parse_bytes, parse_count, read_whole  # most expectations are numbers
 
-    sign = _SIGN.match(text)
-    assert sign is not None
-    assert sign[1] is None or sign[1] in SIGNS
-    number = text[sign.end() :].strip()
+    written = text.strip()
+    misspelt = misspelt_comparison(written)
+    if misspelt:
+        raise bad(f"`{written}` is not a comparison", value.mark, f"write `{misspelt.meant}`")
+    text = in_ascii(written)
+    own = next((sign for sign in SIGNS if text.startswith(sign)), "")  # the long ones come first
+    sign, number = own or "==", text[len(own) :].strip()
     whole = read_whole(number)
     if whole is not None:
-        return sign[1] or "==", whole
+        return sign, whole
+    if not number:
+        raise bad(f"`{value.text.strip()}` ends too early", value.mark, f"write for instance {_SUCH_AS[sort]}")
+    if not number[0].isdigit():
+        message = f"`{written}` is neither a number nor a comparison"
+        raise bad(message, value.mark, f"write for instance {_SUCH_AS[sort]}")
     read = parse_bytes if sort == BYTES else parse_count
     try:
-        return sign[1] or "==", read(number, "the expected figure")
+        return sign, read(number, "the expected figure")
     except UsageError as error:
         (problem,) = error.problems
         raise BadValueError(problem._replace(mark=value.mark)) from None

@@ -80,7 +80,7 @@ class Maker:
                 name = names.get(key.text)
                 if name is None:
                     problem = Problem(
-                        f"there is no argument {key.text}", key.mark, entry.kind, hint=_hint(key.text, cls)
+                        f"there is no argument {key.text}", key.mark, entry.kind, hint=_hint(key.text, item, cls)
                     )
                     self.report(problem, scope)
                     good = False
@@ -102,14 +102,28 @@ class Maker:
             try:
                 values[name] = argument_value(item, cls.arguments[name], variables)
             except BadValueError as error:
-                self.report(error.problem._replace(subject=error.problem.subject or entry.kind), scope)
+                problem = error.problem
+                habit = _hint_for_lone_value(entry.kind, cls, item) if item is value else ""
+                hint = habit or problem.hint
+                self.report(problem._replace(subject=problem.subject or entry.kind, hint=hint), scope)
                 good = False
         return values if good else None
 
 
-def _hint(text: str, cls: type[Layer]) -> str | Hint:
+def _hint(text: str, value: Value, cls: type[Layer]) -> str | Hint:
     """Return the hint for an argument that a kind does not have."""
     if text in OWN_WORDS:
         return f"{text} is a layer-level key: write it beside {cls.kind}, not under it"
+    from shapecalc.language.habits import hint_for_argument  # only when something is wrong
+
+    habit = hint_for_argument(text, value, cls)
+    if habit:
+        return habit
     names = cls.argument_names()
     return did_you_mean(text, names) if names else f"{cls.kind} takes no arguments"
+
+
+def _hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:
+    from shapecalc.language.habits import hint_for_lone_value  # only when something is wrong
+
+    return hint_for_lone_value(kind, cls, value)

@@ -10,6 +10,7 @@ from shapecalc.layers import KINDS
 from shapecalc.layers.base.layer import stated_rank
 from shapecalc.layers.base.per_axis import Factors, Padding, PerAxis
 from shapecalc.model.graph import BYTES, OF_LAYERS, OF_NETWORKS, SIZE
+from shapecalc.text.comparisons import NOT_ASCII, SIGNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,7 +120,11 @@ def _figures(known: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, sort in known.items():
         units = "320 KiB" if sort == BYTES else "5M"
-        text = {"type": "string", "pattern": r"^\s*(<=|>=|==|!=|<|>)?\s*\d", "description": f"such as <= {units}"}
+        text = {
+            "type": "string",
+            "pattern": rf"^\s*({'|'.join([*SIGNS, *NOT_ASCII])})?\s*\d",
+            "description": f"such as <= {units}",
+        }
         found[name] = {"$ref": "#/$defs/size"} if sort == SIZE else {"anyOf": [{"type": "integer", "minimum": 0}, text]}
     return found
 

@@ -107,7 +107,9 @@ class Scope:
         """Return what a name refers to, or its problem."""
         flows = self.flows.get(pending.name)
         if flows is None:
-            hint = did_you_mean(pending.name, lambda: (*self.flows, *self.taken))
+            is_number = pending.name.removeprefix("-").isdigit()
+            by_name = "layers are referred to by name, not by number: give that one a `name:`"
+            hint = by_name if is_number else did_you_mean(pending.name, lambda: (*self.flows, *self.taken))
             why = ("inside a block only its own layers can be named, and its input, as `input`",) if self.stack else ()
             return Problem(f"no layer, block or input is called {pending.name} here", pending.mark, why=why, hint=hint)
         if len(flows) > 1:

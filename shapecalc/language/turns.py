@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.language.document import MAX_VARIABLES, find_name_fault
 from shapecalc.language.values import BadValueError, bad, describe, evaluate, plain
 from shapecalc.layers.base.arguments import show
-from shapecalc.source import MapValue, Scalar
+from shapecalc.source import MapValue, Scalar, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,7 +48,9 @@ def turns_of(own: Mapping[str, Value], variables: Mapping[str, Any], most: int) 
     times = evaluate(value, variables) if isinstance(value, Scalar) else None
     if type(times) is not int or times < 0:
         found = describe(value) if times is None else show(times)
-        raise bad(f"repeat must be a whole number of at least 0, not {found}", value.mark)
+        is_worked_out = isinstance(value, Scalar) and isinstance(value.value, str)
+        why = (f"{short(value.text)} is {found}",) if isinstance(value, Scalar) and is_worked_out else ()
+        raise bad(f"repeat must be a whole number of at least 0, not {found}", value.mark, why=why)
     if times > most:
         raise bad(f"repeat: {times:,} is beyond the {most:,} layers that a network may have", value.mark)
     for i in range(times):

@@ -187,14 +187,30 @@ def argument_value(value: Value, argument: Argument, variables: Mapping[str, Any
     try:
         return argument.normalise(raw)
     except LayerError as error:
-        raise BadValueError(_at_its_place(error, value, raw)) from None
+        problem = _at_its_place(error, value, raw)
+        sizes = _sizes_taken(raw, argument) if isinstance(raw, str) and re.fullmatch(_SIZES, raw) else None
+        if sizes:
+            problem = problem._replace(hint=f"write a list: {sizes}")
+        raise BadValueError(problem) from None
+
+
+def _sizes_taken(text: str, argument: Argument) -> list[int] | None:
+    """Return the sizes of `3x3` where an argument would take them as a list."""
+    from shapecalc.text.units import read_sizes  # only when something is wrong
+
+    sizes = read_sizes(text)
+    try:
+        argument.normalise(sizes)
+    except LayerError:
+        return None
+    return sizes
 
 
 def _at_its_place(error: LayerError, value: Value, raw: Any) -> Problem:
     """Return the problem of an invalid value: at its own location within a list, and with its expression."""
     culprit, found = _culprit(value, raw, error.found) or (value, raw)
     problem = error.at(culprit.mark)
-    if not isinstance(culprit, Scalar) or not isinstance(culprit.value, str) or isinstance(found, str):
+    if not isinstance(culprit, Scalar) or not isinstance(culprit.value, str) or found == culprit.text:
         return problem
     hint = "// gives the quotient rounded down" if isinstance(found, float) and "/" in culprit.text else error.hint
     return problem._replace(why=(f"{short(culprit.text)} is {show(found)}", *problem.why), hint=hint)
@@ -264,8 +280,24 @@ def input_shape(value: Value, layout: str, variables: Mapping[str, Any], argumen
     last = layout == "HWC"
     if isinstance(value, MapValue):
         return _mapped_shape(value, last, variables, argument)
-    sizes = argument_value(value, argument, variables)
+    try:
+        sizes = argument_value(value, argument, variables)
+    except BadValueError as error:
+        hint = _hint_without_batch(value, argument, variables)
+        raise BadValueError(error.problem._replace(hint=hint or error.problem.hint)) from None
     return Shape(sizes, last, is_map=len(sizes) >= 3)
+
+
+def _hint_without_batch(value: Value, argument: Argument, variables: Mapping[str, Any]) -> str:
+    """Return the hint for sizes of which all but the first are good: None, -1 or N is the batch."""
+    first = value.items[0] if isinstance(value, ListValue) and len(value.items) > 1 else None
+    if not isinstance(value, ListValue) or not isinstance(first, Scalar) or first.quoted:
+        return ""
+    try:
+        sizes = argument_value(ListValue(value.items[1:], value.mark), argument, variables)
+    except BadValueError:
+        return ""
+    return f"sizes are given without the batch axis: write {'x'.join(map(str, sizes))}"
 
 
 def _mapped_shape(value: MapValue, last: bool, variables: Mapping[str, Any], argument: Argument) -> Shape:
@@ -275,7 +307,8 @@ def _mapped_shape(value: MapValue, last: bool, variables: Mapping[str, Any], arg
         if key.text not in known:
             from shapecalc.errors import did_you_mean
 
-            raise bad(f"an input has no axis {key.text}", key.mark, did_you_mean(key.text, known))
+            hint = "sizes are given without the batch axis" if key.text.lower().startswith("batch") else ""
+            raise bad(f"an input has no axis {key.text}", key.mark, hint or did_you_mean(key.text, known))
         sizes = argument_value(item, argument, variables)
         if len(sizes) != 1:
             raise bad(f"{key.text} must be one size", item.mark)

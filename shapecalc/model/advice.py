@@ -38,7 +38,7 @@ def advised(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
     doubt = other_layout or batch
     if doubt:
         known = "" if found[0].hint.startswith(_NO_BATCH) else found[0].hint
-        found[0] = found[0]._replace(hint="\n".join(filter(None, (doubt, known))))
+        found[0] = found[0]._replace(hint="\n".join([doubt, *([f"otherwise {known}"] if known else [])]))
     return found
 
 

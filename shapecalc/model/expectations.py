@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import prod
 from shapecalc.errors import Problem, did_you_mean
-from shapecalc.model.graph import BYTES, OF_LAYERS, OF_NETWORKS, SIGNS, Bounds
+from shapecalc.model.graph import BYTES, OF_LAYERS, OF_NETWORKS, Bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ def unmet_expectations(report: Report, memory: Callable[[], int]) -> list[Proble
             problems.append(Problem(f"there is no {sort} {name}", expectation.mark, hint=hint))
             continue
         met = (
-            expectation.expected.holds(found)
+            not expectation.expected.unmet(found)
             if isinstance(expectation.expected, Bounds)
             else found == expectation.expected
         )
@@ -59,8 +59,8 @@ def _broken(expectation: Expectation, found: Any) -> Problem:
         return Problem(message, expectation.mark, "expect")
     unit = " bytes" if expectation.what.rpartition(".")[2] in _IN_BYTES else ""
     if isinstance(expectation.expected, Bounds):
-        parts = [(sign, number) for sign, number in expectation.expected.parts if not SIGNS[sign](found, number)]
-        why = tuple([_apart(found, number, f"{number:,}{unit}") for _, number in parts if number != found])
+        unmet = expectation.expected.unmet(found)
+        why = tuple([_apart(found, number, f"{number:,}{unit}") for number in unmet if number != found])
         return Problem(
             f"{expectation.what} is {found:,}{unit}, expected {expectation.expected.text}",
             expectation.mark,

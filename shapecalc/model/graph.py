@@ -2,8 +2,6 @@
 
 # No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
 
-import operator
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem
@@ -11,7 +9,7 @@ from shapecalc.layers.base.layer import Layer
 from shapecalc.layers.base.shape import Shape
 
 __all__ = [
-    "BYTES", "COUNT", "OF_LAYERS", "OF_NETWORKS", "SIGNS", "SIZE", "Block", "Bounds", "Expectation", "Graph", "Node",
+    "BYTES", "COUNT", "OF_LAYERS", "OF_NETWORKS", "SIZE", "Block", "Bounds", "Expectation", "Graph", "Node",
     "Reference",
 ]  # fmt: skip
 
@@ -24,10 +22,6 @@ OF_LAYERS = {
     **_COUNTS, "in_features": COUNT, "out_features": COUNT, "output_bytes": BYTES, "input": SIZE, "output": SIZE,
 }  # fmt: skip
 """What can be expected of a layer or a block."""
-
-SIGNS: dict[str, Callable[[int, int], bool]] = {
-    "<=": operator.le, ">=": operator.ge, "==": operator.eq, "!=": operator.ne, "<": operator.lt, ">": operator.gt,
-}  # fmt: skip
 
 
 class Reference(NamedTuple):
@@ -74,9 +68,11 @@ class Bounds(NamedTuple):
     text: str
     parts: tuple[tuple[str, int], ...]
 
-    def holds(self, found: int) -> bool:
-        """Return whether a figure meets them."""
-        return all(SIGNS[sign](found, number) for sign, number in self.parts)
+    def unmet(self, found: int) -> list[int]:
+        """Return the numbers of the comparisons that a figure does not meet."""
+        from shapecalc.text.comparisons import SIGNS  # most expectations are numbers
+
+        return [number for sign, number in self.parts if not SIGNS[sign](found, number)]
 
 
 class Expectation(NamedTuple):

@@ -81,11 +81,11 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
         try:
             return size_layer(layer, inputs)
         except LayerError as error:
-            from shapecalc.model.partial import given_to, is_made_of_others  # only for shape errors
+            from shapecalc.model.partial import is_made_of_others, with_inputs  # only for shape errors
 
             if node.block >= 0 and is_made_of_others(graph.blocks[node.block].kind):
                 error.hint = ""  # it would be on layers that the user has not written
-            error.why = (*error.why, *given_to(graph, node, inputs, error.sides))
+            error.why = with_inputs(graph, node, inputs, error)
             problems.append(problem_at(node, error))
             return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shapecalc.layers.base.layer import KINDS, Composite
 from shapecalc.model.graph import Reference
@@ -10,11 +10,12 @@ from shapecalc.model.graph import Reference
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shapecalc.errors import LayerError
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph, Node
     from shapecalc.model.report import Sizing
 
-__all__ = ["given_to", "inferred_part", "is_made_of_others"]
+__all__ = ["inferred_part", "is_made_of_others", "with_inputs"]
 
 
 def inferred_part(graph: Graph, sizings: Sequence[Sizing | None]) -> tuple[Graph, list[Sizing]]:
@@ -52,17 +53,22 @@ def is_made_of_others(kind: str) -> bool:
     return cls is not None and issubclass(cls, Composite)
 
 
-def given_to(graph: Graph, node: Node, inputs: tuple[Shape, ...], sides: tuple[Any, ...]) -> tuple[str, ...]:
-    """Return the inputs of a layer that does not fit, with their origins; as products where features disagree."""
+def with_inputs(graph: Graph, node: Node, inputs: tuple[Shape, ...], error: LayerError) -> tuple[str, ...]:
+    """Return why a layer does not fit, with the origins of its inputs; as products where features disagree.
+
+    A line of the error that has only the sizes of several inputs is replaced.
+    """
     if all(ref.node < 0 for ref in node.inputs):
-        return ()  # the input of the network is known to the reader
-    told = []
+        return error.why  # the input of the network is known to the reader
+    told: list[str] = []
+    sizes = {f"input {number} is {shape.text}" for number, shape in enumerate(inputs, 1)}
+    why = [line for line in error.why if not sizes.issuperset(line.split(", "))]
     for shape, ref in zip(inputs[:_GIVEN], node.inputs, strict=False):
-        whole = f" = {shape.elements:,}" if shape.rank > 1 and shape.elements in sides else ""
-        told.append(f"{shape.text}{whole} from {graph.name_of(ref)}")
+        whole = f" = {shape.elements:,}" if shape.rank > 1 and shape.elements in error.sides else ""
+        which = "its input" if len(inputs) == 1 else f"input {len(told) + 1}"
+        told.append(f"{which} is {shape.text}{whole} from {graph.name_of(ref)}")
     more = len(inputs) - len(told)
-    words = "its input is" if len(inputs) == 1 else "its inputs are"
-    return (f"{words} {', '.join(told)}{f', and {more:,} more' if more else ''}",)
+    return (*why, f"{', '.join(told)}{f', and {more:,} more' if more else ''}")
 
 
 _GIVEN = 4

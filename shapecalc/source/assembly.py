@@ -62,6 +62,10 @@ class TreeBuilder:
         self.total = 0
         self.words: dict[str, tuple[str, float | str | None, str, int]] = {}
         self.problems = Problems()
+        self.is_dashed = False
+        """Whether a word begins with a dash, without a space after it."""
+        self.cut: tuple[int, int] | None = None
+        """The line, and the last column, of a text that a comma cut."""
 
     def open(self, at: At, is_map: bool, anchor: str | None = None) -> None:
         """Begin a list or a mapping."""
@@ -191,7 +195,7 @@ def _bad_key(value: Value) -> Problem:
         return Problem("a key is missing before the `:`", value.mark, hint="write the key, or remove the line")
     shown = short(value.text)
     kind = "nothing" if value.value is None else "true or false" if isinstance(value.value, bool) else "a number"
-    hint = f"write '{shown}' in quotes for the word"
+    hint = f"write '{shown}' in quotes for the word, or a key before it: `key: {shown}`"
     if value.mark.source.line(value.mark.line)[: value.mark.column - 1].endswith(tuple(f"{n}," for n in range(10))):
         hint = "a comma within { } ends a value: write a number without separators, or in quotes"
     return Problem(f"a key is a word: `{shown}` is {kind}", value.mark, hint=hint)

@@ -7,13 +7,33 @@ inserted, and it is read again.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-__all__ = ["with_colons"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
-_ITEM = re.compile(r"( *(?:- +)+)([A-Za-z_][\w.-]*)([ \t\r]*(?:[ \t]#.*)?)$")
+__all__ = ["structural_lines", "with_colons"]
+
+_ITEM = re.compile(r"""( *(?:- +)+)([A-Za-z_][\w.-]*|"[^"\\]*"|'[^']*')([ \t\r]*(?:[ \t]#.*)?)$""")
 _KEY = re.compile(r"( *)[A-Za-z_][\w.-]*:(?:\s|$)")
 _NOTHING = re.compile(r"\s*(#.*)?$")
 _TEXT_FOLLOWS = re.compile(r"(?:^|[ :-])[|>][-+0-9]*[ \t\r]*(?:#.*)?$")
+
+
+def structural_lines(lines: Sequence[str]) -> Iterator[tuple[int, int, str]]:
+    """Yield the lines that are keys or items, each with its number from 0 and its indent.
+
+    Left out are empty lines, comments, and the texts after `|` and `>`. The lines may change meanwhile.
+    """
+    prose = -1
+    for number, line in enumerate(lines):
+        if _NOTHING.match(line):
+            continue
+        indent = len(line) - len(line.lstrip(" "))
+        if 0 <= prose < indent:
+            continue
+        prose = indent if _TEXT_FOLLOWS.search(line) else -1
+        yield number, indent, line
 
 
 def with_colons(text: str) -> str:
@@ -23,14 +43,7 @@ def with_colons(text: str) -> str:
     """
     lines = text.split("\n")
     waiting: tuple[int, re.Match[str]] | None = None
-    prose = -1
-    for number, line in enumerate(lines):
-        if _NOTHING.match(line):
-            continue
-        indent = len(line) - len(line.lstrip(" "))
-        if 0 <= prose < indent:
-            continue
-        prose = indent if _TEXT_FOLLOWS.search(line) else -1
+    for number, _, line in structural_lines(lines):
         key = _KEY.match(line)
         if waiting and key and len(key[1]) == len(waiting[1][1]):
             above, item = waiting

@@ -37,7 +37,10 @@ def read_events(source: Source, builder: TreeBuilder) -> None:
                 raise
             builder.restart()
             _feed(yaml, text, builder)
+        if builder.is_dashed:
+            _check_dashes(builder)
     except yaml.MarkedYAMLError as error:
+        _check_dashes(builder, error)
         problem = _nesting_problem(error, builder) or syntax_problem(error, source)
         raise StopReadingError(problem) from None
     except (yaml.YAMLError, UnicodeError, ValueError) as error:
@@ -57,6 +60,8 @@ def _feed(yaml: Any, text: str, builder: TreeBuilder) -> None:
         kind = type(event)
         if kind is plain:
             value = _scalar(event, builder)
+            if value is None:
+                continue
             put(value)
             if event.anchor:
                 builder.anchors[event.anchor] = (value, 1, 0)
@@ -89,6 +94,19 @@ def _nesting_problem(error: MarkedYAMLError, builder: TreeBuilder) -> Problem | 
     return None
 
 
+def _check_dashes(builder: TreeBuilder, error: MarkedYAMLError | None = None) -> None:
+    """Refuse a text with items that have no space after their dash; for an error of yaml, where they are before it."""
+    from shapecalc.source.dashes import dash_problems  # only for what is wrong
+
+    problems = dash_problems(builder.source)
+    place = problems[0].mark if problems else None
+    if place and (error is None or not error.problem_mark or place.line <= error.problem_mark.line + 1):
+        *others, last = problems
+        builder.restart()  # what else was found follows from these
+        builder.problems += others
+        raise StopReadingError(last)
+
+
 def _begin_document(event: Any, builder: TreeBuilder) -> None:
     if builder.root is not None:
         mark = Mark(*_at(event, builder))
@@ -96,7 +114,7 @@ def _begin_document(event: Any, builder: TreeBuilder) -> None:
         raise StopReadingError(Problem("a second document begins here", mark, hint=hint))
 
 
-def _scalar(event: Any, builder: TreeBuilder) -> Scalar:
+def _scalar(event: Any, builder: TreeBuilder) -> Scalar | None:
     """Return the scalar of an event; a plain word that came before, as most did, is read in the fewest steps."""
     known = builder.words.get(event.value)
     if known is None or event.style or event.tag is not None:
@@ -106,17 +124,67 @@ def _scalar(event: Any, builder: TreeBuilder) -> Scalar:
     return Scalar(value, text, (builder.source, start.line + 1, start.column + 1, length, ""), False, trap)
 
 
-def _new_scalar(event: Any, text: str, builder: TreeBuilder) -> Scalar:
+def _new_scalar(event: Any, text: str, builder: TreeBuilder) -> Scalar | None:
+    """Return the scalar of an event; None for a part of a text that was reported as a whole."""
     at = _at(event, builder, event.tag)
+    if builder.cut and at[1] == builder.cut[0] and at[2] <= builder.cut[1]:
+        return None
     if event.style:
         check_characters(text, Mark(*at), builder)
         return Scalar(text, text, at, quoted=True)
     value, trap = resolve(text)
     if event.end_mark.line != event.start_mark.line:
         _check_tabs(event, builder)
-    elif len(builder.words) < _WORDS_KEPT and " " not in text:  # else it may be of several lines next time
+    if text[:1] == "-" and text[1:2] not in "-. 0123456789":
+        builder.is_dashed = True
+    if "(" in text and text.count("(") > text.count(")"):
+        whole = _whole_of_cut(text, Mark(*at), builder)
+        if whole:
+            return whole
+    elif _is_read_alike(text) and len(builder.words) < _WORDS_KEPT and not builder.cut:
         builder.words[text] = (text, value, trap, at[3])
     return Scalar(value, text, at, False, trap)
+
+
+def _is_read_alike(text: str) -> bool:
+    """Return whether a plain word is always read alike: it is in one line, and no comma cuts it."""
+    return not any(sign in text for sign in " \n(")
+
+
+def _whole_of_cut(text: str, mark: Mark, builder: TreeBuilder) -> Scalar | None:
+    """Report a text that a comma within its brackets cuts, as it does `(3, 3)` in { } and [ ], and return it whole."""
+    start = mark.column - 1
+    line = builder.source.line(mark.line)[start : start + _LONGEST_CUT]
+    end = _end_of_brackets(line)
+    if not end:
+        return None
+    builder.cut = (mark.line, mark.column + end)
+    whole = mark._replace(length=end)
+    shown = short(line[:end])
+    if text.startswith("("):
+        problem = Problem(f"`{shown}` is a tuple", whole, hint=f"write a list: [{shown[1:-1]}]")
+    else:
+        message = f"`{shown}` is cut at its comma, which separates items in {{ }} and [ ]"
+        problem = Problem(message, whole, hint=f'put it in quotes: "{shown}"')
+    builder.problems.append(problem)
+    builder.words.clear()  # every word from here on is looked at: it may be a part of this one
+    return Scalar(None, "", whole)
+
+
+_LONGEST_CUT = 300
+"""Letters that are looked through for the end of a text: a line may have a million of them."""
+
+
+def _end_of_brackets(line: str) -> int:
+    """Return the length of a text up to where its brackets are closed; 0 where they are not."""
+    depth = 0
+    for index, character in enumerate(line):
+        depth += (character == "(") - (character == ")")
+        if character == ")" and not depth:
+            return index + 1
+        if character in "#'\"":
+            break
+    return 0
 
 
 def check_characters(text: str, mark: Mark, builder: TreeBuilder) -> None:

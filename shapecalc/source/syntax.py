@@ -51,14 +51,26 @@ def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: 
         return _unclosed_bracket(begin, mark)
     if "quoted scalar" in context and "escape" not in problem and "hex" not in problem:
         return Problem("the quote is not closed", begin, hint="close it with the same quote that opens it")
-    if "block mapping" in context and _WHOLE.match(source.line(mark.line)):
-        message = "this line is not indented like its neighbours"
-        return Problem(message, mark, hint="indent it exactly as the keys or items beside it")
+    is_item = "block collection" in context and source.line(mark.line).lstrip().startswith("- ")
+    if is_item or ("block mapping" in context and _WHOLE.match(source.line(mark.line))):
+        return _not_indented(mark)
     for words, message, hint in _SYNTAX:
         if words in problem or words in context:
             at = begin if words == "simple key" else mark
             return Problem(message.format(_character(at)), at, hint=hint)
     return Problem(f"this is not YAML: {problem}", mark, why=(context,) if context else ())
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _not_indented(mark: Mark) -> Problem:
+    above = mark.source.line(mark.line - 1)
+    is_closed = above.rstrip().endswith("}") and _indent(above) < mark.column - 1
+    hint = "write it within the { } of the line above" if is_closed else ""
+    message = "this line is not indented like its neighbours"
+    return Problem(message, mark, hint=hint or "indent it exactly as the keys or items beside it")
 
 
 _WHOLE = re.compile(r"\s*(- |[\w.-]+:(\s|$))")  # a line that is right in itself: an item, or a key
@@ -67,6 +79,11 @@ _WHOLE = re.compile(r"\s*(- |[\w.-]+:(\s|$))")  # a line that is right in itself
 def _slip_above(mark: Mark, source: Source) -> Problem | None:
     """Return the problem of a key without a colon in the line above; None for any other line."""
     line, above = source.line(mark.line), source.line(mark.line - 1)
+    glued = re.match(r"(\s*)([\w-]+):(?=[^\s/])", above)
+    if glued and _indent(above) == _indent(line):
+        place = Mark(source, mark.line - 1, glued.end(), 1)
+        hint = f"write `{glued[2]}: {short(above[glued.end() :].strip())}`"
+        return Problem("a space is missing after this `:`", place, hint=hint)
     indent, word = re.match(r"\s*", line), re.match(r"\s*[\w-]+", above)
     if not word or not indent or ":" in above or len(above) - len(above.lstrip()) != indent.end():
         return None
@@ -81,17 +98,34 @@ def _character(mark: Mark) -> str:
 def _unclosed_bracket(begin: Mark, mark: Mark) -> Problem:
     bracket = _character(begin) if _character(begin) in "[{" else "["
     closing = "}" if bracket == "{" else "]"
-    hint = f"separate the items between `{bracket}` and `{closing}` by commas, and close it"
     line = mark.source.line(mark.line)
-    before, behind = re.search(r"[\w.-]+$", line[: mark.column - 1]), re.match(r"\[[^][]*\]", line[mark.column - 1 :])
-    if before and behind:
-        hint = f'put a word with brackets in quotes here: "{short(before[0] + behind[0])}"'
+    left = mark.source.line(begin.line)[begin.column :].strip()
+    is_outside = line.lstrip().startswith("- ") or _indent(line) <= _indent(begin.source.line(begin.line))
+    if mark.line > begin.line and left and is_outside:
+        message = f"the `{bracket}` is not closed on its line, and something new begins below"
+        return Problem(message, begin, hint=f"close it with `{closing}`")
+    if line[mark.column - 1 :].startswith("- "):
+        return Problem(f"an item within `{bracket}` and `{closing}` has no dash", mark, hint="remove the `- `")
+    key = re.search(r"(?<=\s)[\w.-]+$", line[: mark.column - 1]) if _character(mark) == ":" else None
+    if key:
+        before = Mark(mark.source, mark.line, key.start() + 1, len(key[0]))
+        return Problem(f"a `,` is missing before {short(key[0])}", before, hint="separate the arguments by commas")
     return Problem(
         f"a `,` or a `{closing}` is missing here",
         mark,
-        hint=hint,
+        hint=_word_with_brackets(line, mark.column - 1)
+        or f"separate the items between `{bracket}` and `{closing}` by commas, and close it",
         also=((f"the `{bracket}` is at", begin),) if begin != mark else (),
     )
+
+
+def _word_with_brackets(line: str, at: int) -> str:
+    """Return the hint for `depths[0]` or `${width}` within brackets, which end there; empty for anything else."""
+    word, behind = re.search(r"[\w.-]+$", line[:at]), re.match(r"\[[^][]*\]", line[at:])
+    if word and behind:
+        return f'put a word with brackets in quotes here: "{short(word[0] + behind[0])}"'
+    variable = re.match(r"\{+\s*(\w+)\s*\}", line[at:]) if line[:at].endswith("$") else None
+    return f"write the variable alone: `{variable[1]}`" if variable else ""
 
 
 # What yaml says (its C and its Python reader word things differently), what it means, and the hint.

@@ -87,8 +87,10 @@ def parse_count(given: Any, what: str = "the number") -> int:
     amount = _exactly(found[1], unit) if found and unit else 0
     if not 1 <= amount < _MOST:
         shown = repr(given)[:_SHOWN]
+        is_number = found is not None and bool(unit)
+        wanted = "a number of at least 1" if is_number or not isinstance(given, str) else "a count"
         hint = _hint(given, "write for instance 5M, 300k or 1.5G")
-        raise UsageError(Problem(f"{what} is not a number of at least 1: {shown}", hint=hint))
+        raise UsageError(Problem(f"{what} is not {wanted}: {shown}", hint=hint))
     return amount
 
 

@@ -44,7 +44,18 @@ def test_figures_computed_by_hand():
 @pytest.mark.parametrize("what", FIGURES)
 @pytest.mark.parametrize(
     ("sign", "met"),
-    [("<=", "01"), ("<", "0"), (">=", "12"), (">", "2"), ("==", "1"), ("!=", "02"), ("", "1")],
+    [
+        ("<=", "01"),
+        ("<", "0"),
+        (">=", "12"),
+        (">", "2"),
+        ("==", "1"),
+        ("!=", "02"),
+        ("", "1"),
+        ("≤", "01"),
+        ("≥", "12"),
+        ("≠", "02"),
+    ],
 )
 def test_every_comparison_around_its_limit(what, sign, met):
     found = FIGURES[what]
@@ -90,6 +101,13 @@ def test_several_comparisons():
     assert broken("{params: '> 72k and <= 72.1k'}") == ["params is 72,234, expected > 72k and <= 72.1k"]
 
 
+def test_signs_of_mathematics():
+    assert broken("{params: '≥ 72k and ≤73k', macs: ≠ 3}") == []
+    assert broken("{params: '≤ 72k and ≠ 5', layers: '≠ 3'}") == [
+        "params is 72,234, expected ≤ 72k and ≠ 5", "layers is 3, expected ≠ 3",
+    ]  # fmt: skip
+
+
 def test_figures_of_layers_and_blocks():
     assert broken("{layer: {body1: {input: 3x32x32, output: 8x30x30, in_features: 3072, out_features: '> 7k', "
                   "output_bytes: '<= 57 KiB', params: 224}, fc1: {output_bytes: 40}}}") == []  # fmt: skip
@@ -110,13 +128,18 @@ def test_error_texts_of_unmet_expectations():
 @pytest.mark.parametrize(
     ("expect", "words"),
     [
-        ("{params: '<= 5Q'}", "the expected figure is not a number of at least 1: '5Q'"),
-        ("{params: '<= 5 KiB'}", "the expected figure is not a number of at least 1: '5 KiB'"),
+        ("{params: '<= 5Q'}", "the expected figure is not a count: '5Q'"),
+        ("{params: '<= 5 KiB'}", "the expected figure is not a count: '5 KiB'"),
         ("{memory: '<= 5M'}", "write 5MiB for units of 1,024, 5MB for decimal ones"),
-        ("{params: '<> 5'}", "the expected figure is not a number"),
         ("{params: '72,23'}", "a comma in a number separates groups of three digits: 72,234"),
         ("{params: 72,234}", "a comma within { } ends a value: write a number without separators, or in quotes"),
-        ("{params: '> 5 and'}", "the expected figure is not a number"),
+        ("{params: '<> 5'}", "`<> 5` is not a comparison\n"),
+        ("{params: '=> 3M'}", "write `>= 3M`"),
+        ("{params: '> 2 and =< 3M'}", "write `<= 3M`"),
+        ("{memory: '= 3 MiB'}", "write `== 3 MiB`"),
+        ("{params: '> 5 and'}", "`> 5 and` ends too early"),
+        ("{params: '≤'}", "`≤` ends too early"),
+        ("{params: at most 5M}", "`at most 5M` is neither a number nor a comparison"),
         ("{params: '500'}", "remove the quotes"),
         ("{params: -3}", "an expectation is a whole number or a comparison such as '<= 5M', not -3"),
         ("{params: yes}", "not 'yes'"),
@@ -138,7 +161,7 @@ def test_the_schema_accepts_comparisons():
     def errors(expect):
         return list(validator.iter_errors(yaml.safe_load(f"input: 3\nlayers: []\nexpect: {expect}")))
 
-    good = "{params: '<= 5M', memory: '< 320 KiB', macs: 3, layer: {fc1: {in_features: '> 1k', input: 3x4, output_bytes: 5}}}"
+    good = "{params: '<= 5M', weights: '≥ 2k', memory: '< 320 KiB', macs: 3, layer: {fc1: {in_features: '> 1k', input: 3x4, output_bytes: 5}}}"
     assert errors(good) == []
     for bad in ("{params: '<= M'}", "{params: 1.5}", "{memory: []}", "{in_features: 3}", "{layer: {fc1: {memory: 3}}}"):
         assert errors(bad), bad

@@ -81,7 +81,7 @@ BAD = [
     (["conv", "--input", "227", "--output", "55", "--kernel", "5"], "no argument kernel"),
     (["conv", "--input", "227", "--output", "55", "--stride"], "not an option with a value"),
     (["conv", "--input", "22x", "--output", "55"], "is not a size"),
-    (["unet", "--for", "width", "--params", "5X"], "the budget of params is not a number of at least 1"),
+    (["unet", "--for", "width", "--params", "5X"], "the budget of params is not a count: '5X'"),
     (["unet", "--for", "width=9:3", "--params", "5M"], "is empty"),
     (
         ["unet", "--for", "width", "--params", "5M", "--stride", "3"],

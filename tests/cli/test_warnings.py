@@ -83,6 +83,15 @@ def test_warnings_with_errors():
     assert shapecalc.load("alexnet").warnings == ()
 
 
+def test_a_misspelt_variable_is_not_also_unused():
+    for wrong in ("widht", "2width", "${width}"):
+        ran = run("check", "-", text=f"vars: {{width: 16, n: 1}}\ninput: 3\nlayers:\n- fc:\n    units: {wrong}\n")
+        assert ran.status == 1
+        assert "width" in ran.err
+        assert "the variable width" not in ran.err
+        assert "the variable n is never used" in ran.err
+
+
 def test_bundled_specifications_have_no_warnings():
     ran = run("check", "vgg16", "swin", "unet", "--format", "json")
     assert [result["warnings"] for result in json.loads(ran.out)["results"]] == [[], [], []]

@@ -409,6 +409,13 @@ def test_a_condition_filters_rows(text):
     assert 0 < len(due) < len(whole)
 
 
+def test_signs_of_mathematics_are_comparisons():
+    whole = sweep(SMALL, vars={"width": range(1, 9)})
+    for text, ascii_ in (("width ≤ 4", "width <= 4"), ("width≥5 and macs ≠ 0", "width>=5 and macs != 0")):
+        assert whole.where(text).to_dicts() == whole.where(ascii_).to_dicts()
+        assert 0 < len(whole.where(text)) < 8
+
+
 EXACT = st.sampled_from([0, 1, 2, 3, 7, *[edge + i for edge in (2**31, *EDGES) for i in (-1, 0, 1)]])
 FLOATS = st.sampled_from([0.0, 0.5, 1.0, 3.5, 1e9, float(2**53), float(2**53 + 2), float(2**63), 1e18])
 TERMS = st.recursive(
@@ -523,6 +530,8 @@ def test_columns_of_every_type_are_sorted():
         ("params <", "is not an expression: it ends too early"),
         ("__import__('os')", "is not a function of expressions"),
         ("width < 'a'", "cannot be computed for every variant"),
+        ("params => 3M", "--where: `=> 3M` is not a comparison\n   write `>= 3M`"),
+        ("params < 3 and memory = 320 KiB", "--where: `= 320 KiB` is not a comparison\n   write `== 320 KiB`"),
     ],
 )
 def test_invalid_conditions(text, message):

@@ -403,12 +403,12 @@ net.yaml:1:2: a key is a word, not a mapping
 net.yaml:1:1: a key is a word: `3` is a number
     1 │ 3: a
       │ ^
-   write '3' in quotes for the word""",
+   write '3' in quotes for the word, or a key before it: `key: 3`""",
     "true: a\n": """\
 net.yaml:1:1: a key is a word: `true` is true or false
     1 │ true: a
       │ ^^^^
-   write 'true' in quotes for the word""",
+   write 'true' in quotes for the word, or a key before it: `key: true`""",
     "'': a\n": """\
 net.yaml:1:1: a key is missing before the `:`
     1 │ '': a
@@ -832,6 +832,8 @@ assert "yaml" in sys.modules
             {"a": "- relu\n  name: x\n", "b": [{"relu": None, "name": "x"}]},
         ),
         ("- a\n  b\n- c: 1\n", ["a b", {"c": 1}]),
+        ('- "relu"\n  name: act\n', [{"relu": None, "name": "act"}]),
+        ("a:\n- 're lu'  # why\n  name: act\n- \"b\"\n- 'c'", {"a": [{"re lu": None, "name": "act"}, "b", "c"]}),
     ],
 )
 def test_kinds_with_keys_below_need_no_colon(text: str, held: Any) -> None:
@@ -851,3 +853,85 @@ def test_marks_refer_to_the_original_text() -> None:
 )
 def test_other_missing_colons_stay_errors(text: str) -> None:
     assert errors(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a:\n  -relu\n", ["2:3 relu"]),
+        ("a:\n  -relu\n  - b: 1\n", ["2:3 relu"]),
+        ("a:\n  - b: 1\n  -relu\n", ["3:3 relu"]),
+        ("a:\n- b:\n    c: 1\n-d:\n    c: 2\n", ["4:1 d:"]),
+        (
+            "a:\n  -b: {c: 1}  # why\n  # -x\n\n  -b: {c: 1}\n  -[d, e]\n",
+            ["2:3 b: {c: 1}", "5:3 b: {c: 1}", "6:3 [d, e]"],
+        ),
+        ('a:\n  -"b"\n', ['2:3 "b"']),
+        ("a:\n  - - b\n    -c\n", ["3:5 c"]),
+    ],
+)
+def test_a_space_is_missing_after_a_dash(text: str, found: list[str]) -> None:
+    _, problems = read_text(text, "net.yaml")
+    assert {problem.message for problem in problems} == {"a space is missing after this `-`"}
+    assert [f"{p.mark.line}:{p.mark.column} {p.hint[9:-1]}" for p in problems if p.mark] == found
+    assert all(p.hint.startswith("write `- ") for p in problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("a: -b\nc: [-d, -e]\n", {"a": "-b", "c": ["-d", "-e"]}),
+        ("a: [1,\n  -b, {\n  -c: 1}]\nd: -e\n", {"a": [1, "-b", {"-c": 1}], "d": "-e"}),
+        ("a: b\n  -c\nd: -e\n", {"a": "b -c", "d": "-e"}),
+        ("a: |\n  such as:\n  -relu\nd: -e\n", {"a": "such as:\n-relu\n", "d": "-e"}),
+        ("a:\n  - -b\n  - -3\n", {"a": ["-b", -3]}),
+        ('a:\n  "-b"\n', {"a": "-b"}),
+    ],
+)
+def test_other_words_may_begin_with_a_dash(text: str, held: Any) -> None:
+    assert read(text) == held
+
+
+def test_an_error_before_a_dash_comes_first() -> None:
+    (headline,) = headlines("a: b: c\nd:\n  -e\n")
+    assert headline == "net.yaml:1:5: a `key: value` is not allowed here"
+
+
+def test_words_with_dashes_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr("shapecalc.source.dashes.dash_problems", lambda _: looked.append(1))
+    assert len(read("[" + "-a," * 50 + "b]")) == 51
+    assert looked == [1]
+    read("[a, -1, -.5]")
+    assert looked == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint", "held"),
+    [
+        ("{a: (3, 3), b: 1}", "`(3, 3)` is a tuple", "write a list: [3, 3]", {"a": None, "b": 1}),
+        ("[(3, (4), 3 ), 2]", "`(3, (4), 3 )` is a tuple", "write a list: [3, (4), 3 ]", [None, 2]),
+        ("a: [1, max(a, b)]", "`max(a, b)` is cut at its comma, which separates items in { } and [ ]",
+         'put it in quotes: "max(a, b)"', {"a": [1, None]}),
+    ],
+)  # fmt: skip
+def test_a_comma_within_brackets_cuts_a_text(text: str, message: str, hint: str, held: Any) -> None:
+    value, problems = read_text(text, "net.yaml")
+    assert [(problem.message, problem.hint) for problem in problems] == [(message, hint)]
+    assert plain(value) == held
+
+
+@pytest.mark.parametrize("text", ["a: (3, 3)", "a: [max(b]", "a: [(b # )\n]", "a: ['(3, 3)', (3)]", "a: (b\n  , 3)"])
+def test_other_brackets_are_left_to_expressions(text: str) -> None:
+    assert errors(text) == ""
+
+
+def test_many_brackets_that_are_never_closed_are_not_looked_for_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    from shapecalc.source import reading
+
+    looked: list[int] = []
+    find = reading._end_of_brackets
+    monkeypatch.setattr(reading, "_end_of_brackets", lambda line: looked.append(len(line)) or find(line))
+    assert len(read("a: [" + "(b," * 2_000 + "c]")["a"]) == 2_001
+    assert len(looked) == 2_000
+    assert max(looked) == 300

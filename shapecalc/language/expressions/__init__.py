@@ -70,6 +70,9 @@ def _parsed(text: str) -> SpecExpression | ExpressionError:
     try:
         return _read(text)
     except ExpressionError as error:
+        from shapecalc.language.expressions.slips import slip_hint  # only when something is wrong
+
+        error.hint = slip_hint(text, error.hint)
         return error.with_traceback(None)
 
 

@@ -21,6 +21,7 @@ from shapecalc.language.expressions.operands import (
     truth_of,
 )
 from shapecalc.language.expressions.syntax import HINT, OPERATORS_REFUSED, REFUSED, one_line
+from shapecalc.text.comparisons import before_ascii, in_ascii
 
 __all__ = ["MAX_NESTING", "MAX_PARTS", "Reader", "Run"]
 
@@ -43,16 +44,18 @@ class Reader:
         self.text = text
         line = one_line(text)
         self.start = len(line) - len(line.lstrip(" "))
-        self.bytes = text[self.start :].encode("utf-8")
+        self.bytes = in_ascii(text[self.start :]).encode("utf-8")
         self.names: set[str] = set()
         self.parts = 0
         self.nesting = 0
 
     def piece(self, node: ast.expr) -> Piece:
         """Return the text of a part; Python counts its columns in bytes."""
-        before = self.bytes[: node.col_offset].decode("utf-8")
-        inside = self.bytes[node.col_offset : node.end_col_offset].decode("utf-8")
-        return Piece(inside, self.start + len(before))
+        text = self.text[self.start :]
+        begin, end = (
+            before_ascii(text, len(self.bytes[:offset].decode())) for offset in (node.col_offset, node.end_col_offset)
+        )
+        return Piece(text[begin:end], self.start + begin)
 
     def read(self, node: ast.expr) -> Run:
         """Return the function that evaluates a part."""

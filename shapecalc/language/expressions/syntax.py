@@ -9,6 +9,7 @@ import warnings
 from typing import NoReturn
 
 from shapecalc.language.expressions.operands import ExpressionError, Piece, short
+from shapecalc.text.comparisons import before_ascii, in_ascii, misspelt_comparison
 
 __all__ = ["HINT", "OPERATORS_REFUSED", "REFUSED", "one_line", "tree_of"]
 
@@ -20,7 +21,7 @@ def one_line(text: str) -> str:
 
 def tree_of(text: str) -> ast.expr:
     """Return Python's tree of the text, whatever Python may find wrong with it."""
-    line = one_line(text)
+    line = in_ascii(one_line(text))
     start = len(line) - len(line.lstrip(" "))
     try:
         with warnings.catch_warnings():
@@ -28,7 +29,7 @@ def tree_of(text: str) -> ast.expr:
             tree = ast.parse(line[start:], mode="eval").body
     except SyntaxError as error:
         at = min(start + max((error.offset or 1) - 1, 0), len(line.rstrip()))
-        _refuse_syntax(text, at)
+        _refuse_syntax(text, before_ascii(text, at))
     except (ValueError, MemoryError, RecursionError, OverflowError):
         Piece(text, 0).refuse("{} is not an expression", "write numbers, variables and + - * / between them")
     rest = line.encode()[start + (tree.end_col_offset or 0) :].decode()
@@ -45,7 +46,6 @@ _SLIPS = (
     ("||", "write `or`"),
     ("!", "write `not`, or `!=` for unequal"),
     ("?", "write `x if condition else y`"),
-    ("=", "write `==` to compare"),
     ("×", "write `*` to multiply"),
     ("^", "write `**` for a power"),
 )
@@ -58,9 +58,13 @@ _UNFINISHED = r"(?:[-+*/%<>=,(\[]|\b(?:and|or|not|if|else|in))\s*$"
 
 def _refuse_syntax(text: str, at: int) -> NoReturn:
     """Report where a text stops being an expression, so far as Python's own answer is of use."""
-    hint = next((hint for slip, hint in _SLIPS if slip in text.replace("==", "").replace("!=", "")), "")
+    misspelt = misspelt_comparison(text)
+    hint = f"write `{misspelt.meant}`" if misspelt else ""
+    hint = hint or next((hint for slip, hint in _SLIPS if slip in text.replace("!=", "")), "")
+    while 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum():
+        at -= 1  # Python stops within `10x`
     rest = text[at:].strip()
-    if re.search(_UNFINISHED, text):
+    if re.search(_UNFINISHED, in_ascii(text)):
         where, at, rest = ": it ends too early", len(text.rstrip()), ""
     elif text.count("(") > text.count(")"):
         where, hint = ": a `)` is missing", "close every `(`; in [ ] or { } put texts with a comma in quotes"

@@ -220,21 +220,30 @@ def _differing(kind: str, numbers: tuple[int, int], shapes: tuple[Shape, Shape],
     (less, more), (x, y) = numbers, shapes
     a, b = x.sizes[axis], y.sizes[axis]
     name = _axis_name(y if y.is_map or not x.is_map else x, axis % y.rank)
+    pairs = [(i, x.sizes[i], y.sizes[i]) for i in range(-min(x.rank, y.rank), 0) if i != axis]
+    is_mended = [(a, b)] if name != "channels" else []  # the hint is about all spatial axes that differ alike
+    others = [_axis_name(y, i % y.rank) for i, *pair in pairs if _is_unequal(*pair) and tuple(pair) not in is_mended]
+    them = f"the {name} equal" if others else "them equal"
     if name == "channels":
-        hint = f"a 1×1 convolution with out_channels: {b} on input {less} would make them equal"
+        hint = f"a 1×1 convolution with out_channels: {b} on input {less} would make {them}"
     elif name.startswith("axis"):
         hint = f"both need the same size there, or one of them 1, for {kind} to match them"
     elif -(-b // 2) == a or b // 2 == a:
-        hint = f"a stride of 2 on input {more}, or upsample: 2 on input {less}, would make them equal"
+        hint = f"a stride of 2 on input {more}, or upsample: 2 on input {less}, would make {them}"
     elif b % a == 0:
         times = b // a
-        hint = f"a stride of {times} on input {more}, or upsample: {times} on input {less}, would make them equal"
+        hint = f"a stride of {times} on input {more}, or upsample: {times} on input {less}, would make {them}"
     else:
-        hint = f"padding or a crop would make them equal: crop: {{size: …}} on input {more}, as U-Net does"
+        hint = f"padding or a crop would make {them}: crop: {{size: …}} on input {more}, as U-Net does"
     order = sorted(zip(numbers, shapes, strict=True), key=lambda pair: pair[0])
     said = ", ".join(f"input {number} is {shape.text}" for number, shape in order)
     pair = f"{a} and {b}" if less < more else f"{b} and {a}"
-    return LayerError(f"its inputs differ along {name}: {pair}", (said,), hint)
+    also = f", and along {' and '.join(others)}" if others else ""
+    return LayerError(f"its inputs differ along {name}: {pair}{also}", (said,), hint)
+
+
+def _is_unequal(a: Dim, b: Dim) -> bool:
+    return a != b and 1 not in (a, b)
 
 
 def _unjoinable(axis: int, inputs: tuple[Shape, ...]) -> LayerError:

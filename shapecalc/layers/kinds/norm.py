@@ -226,9 +226,10 @@ class _AxesNorm(Layer):
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         sizes = self.sizes(x)
         if self.normalized_shape is not None:
+            whole = "normalized_shape" if len(sizes) == 1 else "its part of normalized_shape"
             for i, (size, stated) in enumerate(zip(sizes, self.normalized_shape, strict=True)):
                 name = f"size of axis {x.rank - len(sizes) + i + 1} of the input"
-                yield Constraint(size, EQUAL, stated, name, "its part of normalized_shape")
+                yield Constraint(size, EQUAL, stated, name, whole)
 
     def weights(self, x: Shape) -> WeightShapes:
         return _affine(self, self.sizes(x)) if self.elementwise_affine else {}

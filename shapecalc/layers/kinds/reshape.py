@@ -47,7 +47,13 @@ def _fill_constraint(sizes: tuple[Dim, ...], elements: Dim, name: str, whole: st
     known = [size for size in sizes if not _is_inferred(size)]
     if len(known) < len(sizes):
         return Constraint(prod(known), DIVIDES, elements, f"product of the known sizes of {name}", whole)
-    return Constraint(prod(known), EQUAL, elements, f"product of {name}", whole)
+    what = f"product of {name}"
+
+    def tell() -> LayerError:
+        message = f"{what} (={prod(known)}) must equal {whole} (={elements})"
+        return LayerError(message, hint="write -1 for one of the sizes to infer it")
+
+    return Constraint(prod(known), EQUAL, elements, what, whole, tell)
 
 
 class _Rearranged(Layer):

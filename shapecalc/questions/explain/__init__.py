@@ -161,6 +161,8 @@ def _chosen(report: Report, names: Sequence[str]) -> list[Row]:
             wanted.add(name)
         elif name in blocks:
             inside.add(blocks[name])
+        elif copies := [row.name for row in report.rows if row.name.startswith(f"{name}.")]:
+            wanted.update(copies)
         else:
             hint = did_you_mean(name, [*known, *blocks])
             raise UsageError(Problem(f"{report.name or 'the network'} has no layer {name}", hint=hint))
@@ -203,9 +205,11 @@ def _explained(
         settings = settings_of(row.node.layer, used)
         same = first.setdefault(id(working), row.name)
         same = "" if same == row.name or row.shares else same
-        trails = trails_of(report.graph, row, working, at) if back else ()
+        trails, left = trails_of(report.graph, row, working, at) if back else ((), 0)
         found.append(
-            LayerExplanation(row, working, what, is_whole, sources, symbols, settings, same, report.graph.file, trails)
+            LayerExplanation(
+                row, working, what, is_whole, sources, symbols, settings, same, report.graph.file, trails, left
+            )
         )
     return tuple(found)
 

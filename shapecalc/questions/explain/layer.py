@@ -28,8 +28,8 @@ class LayerExplanation(NamedTuple):
     """How the numbers of one layer are computed.
 
     `working` has the rules; `symbols` their symbols; `sources` the origin of each input; `settings` the
-    arguments that decide on the rules; `trails` follow its input back, on request. `same_as` names an
-    earlier layer of the explanation with the same arithmetic.
+    arguments that decide on the rules; `trails` follow its input back, on request, except for `not_followed` of very
+    many sizes. `same_as` names an earlier layer of the explanation with the same arithmetic.
     """
 
     row: Row
@@ -42,6 +42,7 @@ class LayerExplanation(NamedTuple):
     same_as: str = ""
     file: str = ""
     trails: tuple[Trail, ...] = ()
+    not_followed: int = 0
 
     @property
     def name(self) -> str:
@@ -115,6 +116,7 @@ def _entry(layer: LayerExplanation) -> dict[str, Any]:
         "settings": {setting.name: setting.value for setting in layer.settings},
         "left_out": layer.left_out,
         **({"back": [trail.to_dict() for trail in layer.trails]} if layer.trails else {}),
+        **({"not_followed": layer.not_followed} if layer.not_followed else {}),
     }
 
 

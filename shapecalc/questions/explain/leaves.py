@@ -19,6 +19,7 @@ from shapecalc.layers.base.sizes import Integers
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shapecalc.dims.traces import Trace
     from shapecalc.layers.base.layer import Layer
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Watched",
     "argument_leaves",
     "batch_leaf",
+    "is_spatial",
     "letters",
     "named_axes",
 ]
@@ -118,6 +120,11 @@ def named_axes(shape: Shape, origin: LeafOrigin, below: str, *, is_map: bool) ->
         role = "space" if is_spatial and letter != "C" else letter
         named.append((f"{letter}_{below}", origin._replace(role=f"{origin.sort}{origin.place} {role}")))
     return named
+
+
+def is_spatial(size: Trace) -> bool:
+    """Return whether a leaf is the size of a spatial axis of a feature map."""
+    return bool(size.origin.role.endswith("space"))
 
 
 def argument_leaves(layer: Layer, rank: int, *, general: bool = False) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.dims import BROADCASTS
 from shapecalc.dims.notation import NAME, NUMBER, PRODUCT, TEXT, Tree, chain, with_names, with_numbers, with_symbols
 from shapecalc.questions.explain.items import Bytes, Chain, ExplanationLine, Name, Relation, labelled
-from shapecalc.questions.explain.leaves import LETTERS
+from shapecalc.questions.explain.leaves import LETTERS, is_spatial
 from shapecalc.questions.explain.where import reason_lines
 from shapecalc.questions.explain.working import BIASES, BUFFERS, MACS, OUTPUT_BYTES, OUTPUTS, PARAMS, WEIGHTS
 
@@ -230,7 +230,7 @@ def _check_likeness(check: Check) -> Any:
 def _others(checks: Sequence[Check]) -> str:
     """Return the axes that checks are about: `width`."""
     leaves = [leaf for check in checks for side in (check.left, check.right) for leaf in side.leaves()]
-    axes = [LETTERS.get(leaf.symbol[0], "") for leaf in leaves if leaf.origin.role.endswith("space")]
+    axes = [LETTERS.get(leaf.symbol[0], "") for leaf in leaves if is_spatial(leaf)]
     return " and ".join(dict.fromkeys(filter(None, axes))) or "others"
 
 

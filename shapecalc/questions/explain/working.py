@@ -72,6 +72,11 @@ class Check(NamedTuple):
     left_name: str
     right_name: str
 
+    @property
+    def is_equality(self) -> bool:
+        """Whether it demands that the two are equal."""
+        return self.relation == EQUAL
+
 
 class Working(NamedTuple):
     """The numbers of one layer with these input sizes, each with its rule.

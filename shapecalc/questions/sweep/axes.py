@@ -151,6 +151,8 @@ def parse_values(text: str, label: str, convert: Any) -> list[Any] | range:
         if not piece.strip():
             raise UsageError(Problem(f"{label}={text} has an empty value", hint="write for instance 2,3,4"))
         found = re.fullmatch(r"(?a)\s*([-+.\deE]+)\s*:\s*([-+.\deE]+)\s*(?::\s*([-+.\deE]+)\s*)?", piece)
+        if re.fullmatch(r"(?a)\s*-?\d+\s*(\.{2,3}|…)\s*-?\d+\s*", piece):
+            raise UsageError(Problem(f"{label}: '{piece.strip()}' is not a range of numbers", hint=_RANGE))
         if not found:
             values.append(convert(piece.strip()))
             continue
@@ -161,18 +163,20 @@ def parse_values(text: str, label: str, convert: Any) -> list[Any] | range:
     return values
 
 
+_RANGE = "write FROM:TO:STEP, as in 16:128:16"
+
+
 def _range(piece: str, label: str, parts: list[str]) -> range | list[Any]:
     """Return the numbers of FROM:TO:STEP, exact for fractions too."""
     from fractions import Fraction
 
-    how = "write FROM:TO:STEP, as in 16:128:16"
     try:  # long numbers are refused: 1e999999999 takes all memory to write out
         numbers = [part if re.fullmatch(_SHORT, part) else "" for part in parts]
         first, last, step = (Fraction(number) for number in (*numbers, "1")[:3])
     except (ValueError, ZeroDivisionError):
-        raise UsageError(Problem(f"{label}: '{piece.strip()}' is not a range of numbers", hint=how)) from None
+        raise UsageError(Problem(f"{label}: '{piece.strip()}' is not a range of numbers", hint=_RANGE)) from None
     if step == 0 or (last - first) / step < 0:
-        raise UsageError(Problem(f"{label}: the range {piece.strip()} is empty: it never reaches its end", hint=how))
+        raise UsageError(Problem(f"{label}: the range {piece.strip()} is empty: it never reaches its end", hint=_RANGE))
     count = int((last - first) / step) + 1
     if count > MAX_VALUES:
         raise UsageError(f"{label}: the range {piece.strip()} has {count:,} values: the maximum is {MAX_VALUES:,}")

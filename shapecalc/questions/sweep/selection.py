@@ -10,6 +10,7 @@ import numpy as np
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.language.expressions import ExpressionError, parse
 from shapecalc.questions.sweep.conditions import RowCondition
+from shapecalc.text.comparisons import misspelt_comparison
 from shapecalc.text.units import SEPARATORS, without_units
 
 if TYPE_CHECKING:
@@ -24,8 +25,12 @@ def read_condition(text: str, known: Sequence[str]) -> RowCondition:
     try:
         expression = parse(plain)
     except ExpressionError as error:
-        is_split = " is a tuple" in error.message and re.search(r"\d,\d", plain) and not re.search(r"\bin\s*\(", plain)
-        raise UsageError(Problem(f"--where: {error.message}", hint=SEPARATORS if is_split else error.hint)) from None
+        message, hint = error.message, error.hint
+        if " is a tuple" in message and re.search(r"\d,\d", plain) and not re.search(r"\bin\s*\(", plain):
+            hint = SEPARATORS
+        elif misspelt := misspelt_comparison(text):  # with its units
+            message, hint = f"`{misspelt.text}` is not a comparison", f"write `{misspelt.meant}`"
+        raise UsageError(Problem(f"--where: {message}", hint=hint)) from None
     for name in sorted(expression.names):
         check_column(name, known)
     if "memory" in expression.names and re.search(r"(?i)(?<!\w)[\d_.]+\s*b\b", text):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.dims.notation import NUMBER, SUM, TEXT, Tree
 from shapecalc.escaping import clean
-from shapecalc.questions.explain.back import trail_lines
+from shapecalc.questions.explain.back_lines import trail_lines
 from shapecalc.questions.explain.items import Chain, ExplanationLine, Name
 from shapecalc.questions.explain.leaves import LETTERS
 from shapecalc.questions.explain.lines import lines_of
@@ -51,14 +51,17 @@ def legend(explanation: Explanation) -> list[str]:
     """Return the meanings of the letters and brackets that are used."""
     sizes = [symbol.symbol for layer in explanation for symbol in layer.symbols]
     sizes += [quantity.symbol for layer in explanation for quantity in layer.quantities]
+    trails = [trail for layer in explanation for trail in layer.trails]
+    back = [trail.made for trail in trails if trail.made is not None]
+    back += [step.rule for trail in trails for step in trail.steps]
+    sizes += [trail.symbol for trail in trails] + [leaf.symbol for rule in back for leaf in rule.leaves()]
     letters = dict.fromkeys(found[1] for name in sizes if (found := _AXIS.match(name)))
     named = [f"{letter} {LETTERS[letter]}" for letter in LETTERS if letter in letters]
     several = any(len(layer.sources) > 1 for layer in explanation)
     numbered = " (or its number)" if several else ""
     lines = [f"{', '.join(named)}; “in” is the input{numbered}, “out” the output."] if named else []
     rules = [quantity.rule for layer in explanation for quantity in layer.quantities]
-    rules += [step.rule for layer in explanation for trail in layer.trails for step in trail.steps]
-    if any(rule.has_brackets for rule in rules):
+    if any(rule.has_brackets for rule in [*rules, *back]):
         lines.append("⌊x⌋ is x rounded down, ⌈x⌉ is x rounded up.")
     if MACS in explanation.what:
         lines.append(f"MACs are multiply-accumulates {explanation.report.samples}.")
@@ -84,7 +87,7 @@ def _paragraphs(doc: str) -> list[str]:
 
 def _lines(layer: LayerExplanation) -> Sequence[ExplanationLine]:
     lines = lines_of(layer) if not layer.same_as else _same(layer)
-    return [*lines, *trail_lines(layer.trails, *layer.features)] if layer.trails else lines
+    return [*lines, *trail_lines(layer.trails, *layer.features, layer.not_followed)] if layer.trails else lines
 
 
 def _same(layer: LayerExplanation) -> list[ExplanationLine]:
