@@ -187,11 +187,11 @@ class Network:
         self, layers: Sequence[str] = (), *, what: Sequence[str] = (), layout: str = "", back: bool = False,
         batch: int = 1,
     ) -> Explanation:  # fmt: skip
-        """Return how every size and count is computed: the rule, the rule with this network's numbers, the origins.
+        """Return how every size and count is computed: the formula, the formula with values, the origins of the values.
 
         `layers` names layers and blocks (all by default); `what` is some of params, output, macs, output_bytes.
         `back` follows the sizes of a named layer's input back to the input of the network. MACs and bytes are for a
-        `batch`. Errors: as `infer`; `UsageError` for a layer that is not there.
+        `batch`. Errors: as `infer`; `UsageError` for an unknown layer.
         """
         from shapecalc.questions.explain import explain
 
@@ -298,7 +298,7 @@ def sweep(
     """Return what every combination of variables and input sizes costs: a row each, columns as numpy arrays.
 
     `spec` is as for `load`. `vars` has for each variable a value, or several (a list, a range, an array); `input` is a
-    size, a list of sizes, or a text such as `"3x{128:256:32}x="`; or a mapping of such for several inputs. `where`
+    size, a list of sizes, or a string such as `"3x{128:256:32}x="`; or a mapping of such for several inputs. `where`
     keeps the rows for which an expression holds: `"params < 5M and macs < 300M"`. MACs and memory are for a `batch` of
     samples. `executor` is any
     `concurrent.futures.Executor`: a process pool, or a Dask cluster's `client.get_executor()`.

@@ -20,7 +20,7 @@ __all__ = ["command"]
 @network_options
 @click.option(
     "--symbol", "-s", "symbols", metavar="NAME", multiple=True, shell_complete=completed("symbols"),
-    help="Keep a symbol: H, W (D, L) for the input's axes, N for the batch, or a variable. May be repeated.",
+    help="Choose a symbol: H, W (D, L) for the input's axes, N for the batch, or a variable. May be repeated.",
 )  # fmt: skip
 @click.option(
     "--what", metavar="LIST", multiple=True, shell_complete=completed("quantities"),

@@ -301,9 +301,9 @@ class _Building:
         return () if self.overridden else expectations
 
     def _unused(self, problems: Problems) -> Problems:
-        """Return a warning for every variable, and every argument of a block, that nothing mentions.
+        """Return a warning for every variable, and every argument of a block, that is not used.
 
-        They do no harm: a file that is being drafted has some. Nor is there one where the hint of a problem names it.
+        These are warnings because drafts often have some. Nor is there one where the hint of a problem names it.
         """
         unused = list(self._not_mentioned())
         meant = {word for problem in problems for word in re.findall(r"\w+", problem.hint)} if unused else set()

@@ -90,7 +90,7 @@ def _figure(value: Value, sort: str) -> int | Bounds:
 
 
 def _part(text: str, sort: str, value: Scalar) -> tuple[str, int]:
-    """Return one comparison: its sign, which is == where there is none, and its number."""
+    """Return one comparison: its sign (== by default) and its number."""
     from shapecalc.text.comparisons import SIGNS, in_ascii, misspelt_comparison
     from shapecalc.text.units import parse_bytes, parse_count, read_whole  # most expectations are numbers
 

@@ -120,7 +120,7 @@ def _hint(text: str, value: Value, cls: type[Layer]) -> str | Hint:
     if habit:
         return habit
     names = cls.argument_names()
-    return did_you_mean(text, names) if names else f"{cls.kind} takes no arguments"
+    return did_you_mean(text, names) if names else f"{cls.kind} has no arguments"
 
 
 def _hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:

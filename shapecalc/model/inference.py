@@ -84,7 +84,7 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
             from shapecalc.model.partial import is_made_of_others, with_inputs  # only for shape errors
 
             if node.block >= 0 and is_made_of_others(graph.blocks[node.block].kind):
-                error.hint = ""  # it would be on layers that the user has not written
+                error.hint = ""  # it would be about layers that the user has not written
             error.why = with_inputs(graph, node, inputs, error)
             problems.append(problem_at(node, error))
             return None

@@ -45,17 +45,17 @@ def render(  # noqa: PLR0913  (each is an option of its own)
 ) -> str:
     """Return a report in a format, without a line break at its end.
 
-    `columns` are names of `COLUMNS`; where the first has a leading `+`, they are added to the format's own. `depth` is
+    `columns` are names of `COLUMNS`; if the first has a leading `+`, they are added to the format's own. `depth` is
     how many levels of blocks are expanded: 1 shows every outermost block as one line, None expands all, `"auto"` as
     many as stay within a screenful (CSV: all). `width` is the terminal's; where it is None the table has its natural
     width, and prose 100 columns. `flops` shows 2 × MACs in place of MACs; `shares` shows the share of parameters, MACs
     and output bytes of each line. Width and colour apply to text only; JSON is a fixed contract: it contains every
-    layer and block whatever the depth, and takes none of the others, except `shares` and the columns of receptive
+    layer and block at any depth, and has none of the other options, except `shares` and the columns of receptive
     fields (`FIELDS`).
     `fold` says whether blocks, and layers, that are repeated and alike are one line: by default in all formats but
     JSON and CSV, and not with receptive fields. `kinds` keeps lines of some kinds, `sort` orders them by a column, the
-    largest first (behind `+` the smallest), `top` keeps so many of them; the totals stay those of the network.
-    Errors: `UsageError` for an unknown format or column, or an option that the format cannot take.
+    largest first (after `+` the smallest), `top` is their maximum number; the totals stay those of the network.
+    Errors: `UsageError` for an unknown format or column, or an option that the format does not have.
     """
     format = ALSO.get(format, format)  # noqa: A001
     if format not in FORMATS:

@@ -30,7 +30,7 @@ def draw_memory(
     memory: Memory, format_: str = "text", *, layers: bool = False, depth: int | None = None, width: int | None = None,
     color: bool = False,
 ) -> str:  # fmt: skip
-    """Return it in a format; `layers` adds a line for every layer, in order of execution.
+    """Return the memory in a format; `layers` adds a line for every layer, in order of execution.
 
     At a `depth`, which implies it, blocks below that are a line each.
     """

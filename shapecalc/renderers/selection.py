@@ -64,7 +64,7 @@ class Selection(NamedTuple):
             raise UsageError(Problem(f"top is {self.top}", hint="give a whole number of at least 1"))
 
     def picked(self, report: Report, lines: Sequence[ReportLine]) -> list[int]:
-        """Return the indices of the lines shown, in order. Errors: `UsageError` for a kind that is not there."""
+        """Return the indices of the lines shown, in order. Errors: `UsageError` for an unknown kind."""
         found = [index for index, line in enumerate(lines) if line.rows]
         if self.kinds:
             chosen = {index for word in self.kinds for index in _lines_of(word, lines)}

@@ -68,7 +68,7 @@ class TreeBuilder:
         """The line, and the last column, of a text that a comma cut."""
 
     def open(self, at: At, is_map: bool, anchor: str | None = None) -> None:
-        """Begin a list or a mapping."""
+        """Open a list or a mapping."""
         if len(self.stack) >= MAX_DEPTH:
             raise StopReadingError(depth_problem(Mark(*at)))
         if anchor:
@@ -194,7 +194,7 @@ def _bad_key(value: Value) -> Problem:
     if not value.text:
         return Problem("a key is missing before the `:`", value.mark, hint="write the key, or remove the line")
     shown = short(value.text)
-    kind = "nothing" if value.value is None else "true or false" if isinstance(value.value, bool) else "a number"
+    kind = "null" if value.value is None else "true or false" if isinstance(value.value, bool) else "a number"
     hint = f"write '{shown}' in quotes for the word, or a key before it: `key: {shown}`"
     if value.mark.source.line(value.mark.line)[: value.mark.column - 1].endswith(tuple(f"{n}," for n in range(10))):
         hint = "a comma within { } ends a value: write a number without separators, or in quotes"

@@ -73,7 +73,7 @@ def _not_indented(mark: Mark) -> Problem:
     return Problem(message, mark, hint=hint or "indent it exactly as the keys or items beside it")
 
 
-_WHOLE = re.compile(r"\s*(- |[\w.-]+:(\s|$))")  # a line that is right in itself: an item, or a key
+_WHOLE = re.compile(r"\s*(- |[\w.-]+:(\s|$))")  # a line that is valid by itself: an item, or a key
 
 
 def _slip_above(mark: Mark, source: Source) -> Problem | None:
@@ -128,7 +128,7 @@ def _word_with_brackets(line: str, at: int) -> str:
     return f"write the variable alone: `{variable[1]}`" if variable else ""
 
 
-# What yaml says (its C and its Python reader word things differently), what it means, and the hint.
+# yaml's message (its C and its Python reader have different ones), its meaning, and the hint.
 _SYNTAX = (
     (
         "mapping values are not allowed",

@@ -27,7 +27,7 @@ class _Located:
 
 
 class Scalar(_Located):
-    """A number, a word, true, false or nothing: what it means (`value`) and how it was written (`text`)."""
+    """A number, a word, true, false or null: its meaning (`value`) and how it was written (`text`)."""
 
     __slots__ = ("quoted", "text", "trap", "value")
 

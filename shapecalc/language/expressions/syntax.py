@@ -20,7 +20,7 @@ def one_line(text: str) -> str:
 
 
 def tree_of(text: str) -> ast.expr:
-    """Return Python's tree of the text, whatever Python may find wrong with it."""
+    """Return Python's tree of the text, or raise an ExpressionError for any syntax error."""
     line = in_ascii(one_line(text))
     start = len(line) - len(line.lstrip(" "))
     try:
@@ -57,7 +57,7 @@ _UNFINISHED = r"(?:[-+*/%<>=,(\[]|\b(?:and|or|not|if|else|in))\s*$"
 
 
 def _refuse_syntax(text: str, at: int) -> NoReturn:
-    """Report where a text stops being an expression, so far as Python's own answer is of use."""
+    """Report where a text stops being an expression, as far as Python's own error tells."""
     misspelt = misspelt_comparison(text)
     hint = f"write `{misspelt.meant}`" if misspelt else ""
     hint = hint or next((hint for slip, hint in _SLIPS if slip in text.replace("!=", "")), "")

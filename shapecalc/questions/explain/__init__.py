@@ -116,7 +116,7 @@ def explain(
     `layers` names layers or blocks, all by default; `what` is some of `output`, `params`, `macs`, `output_bytes`: all
     but the last by default. `layout` is how sizes are shown; MACs and bytes are for a `batch`. `back` follows the sizes
     of a named layer's input back to the input of the network.
-    Errors: `ShapeError` where sizes do not fit, `UsageError` for an unknown layer or another `what`, or for layers
+    Errors: `ShapeError`; `UsageError` for an unknown layer or another `what`, or for layers
     to follow back of which none, or very many, are named.
     """
     _wanted(what)  # before any work
@@ -188,7 +188,7 @@ def _explained(
         row = report.rows[node]
         key = (id(row.node.layer), row.sizing.inputs)
         if key not in workings:
-            assert row.node.layer is not None  # a network that was inferred has no broken layers
+            assert row.node.layer is not None  # all layers of an inferred network are valid
             workings[key] = work(row.node.layer, row.sizing.inputs, batch=report.batch)
         return workings[key]
 

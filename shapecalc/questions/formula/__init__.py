@@ -111,7 +111,7 @@ def find_formulas(
 ) -> Formulas:  # fmt: skip
     """Return closed formulas of a network, or of one of its layers, in the symbols of these names.
 
-    `rebuild` gives the graph with other values for variables. Without names they are the input's spatial axes. Sizes
+    `rebuild` returns the graph with other values for variables. Without names they are the input's spatial axes. Sizes
     are in the layout, by default that of the graph.
     Errors: `UsageError` for an unknown symbol or quantity; `ShapeError`; `MissingExtraError` without sympy.
     """
@@ -196,7 +196,7 @@ def _quantities(
 
 
 def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild, layout: str) -> tuple[int, dict[str, tuple[int, int]]]:
-    """Compare the formulas with plain inference at many points; return at how many, and between which values.
+    """Compare the formulas with plain inference at many points; return their number, and the ranges of values.
 
     Errors: `ShapeError` if they differ anywhere, or if there is no point to compare at.
     """
@@ -221,7 +221,7 @@ def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild, layout: str) -> tu
 
 
 def _agrees(answer: Formulas, values: Mapping[str, int], graph: Graph, rebuild: Rebuild, layout: str) -> bool:
-    """Return whether inference works at a point; it then agrees with the formulas. Errors: `ShapeError`."""
+    """Return whether a point is valid, and check that inference agrees there. Errors: `ShapeError` if not."""
     variables = {s.name: values[s.name] for s in answer.symbols if s.is_variable}
     if variables:
         graph, problems = rebuild(variables)

@@ -78,7 +78,7 @@ def once(work: Callable[[Row], _T]) -> Callable[[Row], _T]:
 
 
 def inputs_read(report: Report) -> list[tuple[int, ...]]:
-    """Return for each layer which of its inputs it reads: not those of which it uses the size alone."""
+    """Return for each layer which of its inputs it reads: not those of which it uses only the size."""
 
     @once
     def read(row: Row) -> tuple[int, ...]:
@@ -156,7 +156,7 @@ class _Maker:
         return tuple(written)
 
     def trained(self, step: Step, row: Row) -> Step:
-        """Return a step with what training needs of it."""
+        """Return a step with its needs in training."""
         learns = bool(row.sizing.weight_shapes) and not row.node.frozen
         derives = not self.trained_storages.isdisjoint(step.reads)
         if not learns and not derives:

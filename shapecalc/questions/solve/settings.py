@@ -92,7 +92,7 @@ def check_variable(graph: Graph, name: str, values: Sequence[float] | None) -> N
         known = [*graph.variables, INPUT]
         raise UsageError(Problem(f"there is no variable {name}", hint=did_you_mean(name, known)))
     if name == INPUT and has_fractions(values):
-        raise UsageError(Problem("the input has whole sizes alone", hint="--for input=32:256:32"))
+        raise UsageError(Problem("the input has only whole sizes", hint="--for input=32:256:32"))
     if values is None and name not in searchable(graph):
         raise UsageError(
             Problem(

@@ -170,7 +170,7 @@ def _range(piece: str, label: str, parts: list[str]) -> range | list[Any]:
     """Return the numbers of FROM:TO:STEP, exact for fractions too."""
     from fractions import Fraction
 
-    try:  # long numbers are refused: 1e999999999 takes all memory to write out
+    try:  # long numbers are rejected: 1e999999999 would need all memory
         numbers = [part if re.fullmatch(_SHORT, part) else "" for part in parts]
         first, last, step = (Fraction(number) for number in (*numbers, "1")[:3])
     except (ValueError, ZeroDivisionError):
