@@ -232,4 +232,4 @@ def test_separators_in_conditions_and_budgets():
     )
     assert run("memory", "lenet5", "--budget", "1,048,576").out == run("memory", "lenet5", "--budget", "1MiB").out
     assert run("specs", "--max-params", "61,706").out == run("specs", "--max-params", "61706").out
-    assert "not a number of at least 1: '1,5M'" in run("solve", "unet", "--for", "width", "--params", "1,5M").err
+    assert "not a count: '1,5M'" in run("solve", "unet", "--for", "width", "--params", "1,5M").err

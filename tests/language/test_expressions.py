@@ -179,7 +179,7 @@ BAD = [
     ("2width + 1", "`2width + 1` is not an expression", 0, "write `2 * width` to multiply"),
     (
         "class",
-        "`class` is not an expression: `class` is a word of Python's",
+        "`class` is not an expression: `class` is a Python keyword",
         0,
         "a variable of that name cannot be part of an expression",
     ),
