@@ -1,6 +1,6 @@
 """From a specification to a graph: layers, references, branches, blocks, repetition, expressions.
 
-    text ──source──▶ values with marks ──document──▶ parts ──builder──▶ nodes ──order──▶ Graph
+    text ──source──▶ values with marks ──document──▶ parts ──compilation, builder──▶ nodes ──order──▶ Graph
 
 Every problem of a specification is found in one reading; `Specification.build` returns them with the part that could be
 built, so that its sizes can be checked too.
@@ -8,35 +8,20 @@ built, so that its sizes can be checked too.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import Problem, Problems, UsageError, did_you_mean
-from shapecalc.language.builder import GraphBuilder
+from shapecalc.language.compilation import Compilation
 from shapecalc.language.document import Document, read_document
-from shapecalc.language.expectations import read_expectations
-from shapecalc.language.order import Settled, settle
-from shapecalc.language.reports import TooMuchError
-from shapecalc.language.scope import Scope, declared_names, read_name, read_reference, reference_text
-from shapecalc.language.values import BadValueError, bad, describe, input_shape, plain, word
-from shapecalc.layers.base.shape import CHW, LAYOUTS, UNKNOWN, Shape
-from shapecalc.layers.base.sizes import Sizes
-from shapecalc.model.graph import Expectation, Graph, Reference
-from shapecalc.source import ListValue, MapValue, Scalar, read_object, read_text, short
+from shapecalc.model.graph import Graph
+from shapecalc.source import read_object, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from shapecalc.errors import Mark
+    from shapecalc.errors import Problem
     from shapecalc.language.document import Reader
-    from shapecalc.language.scope import Flow
-    from shapecalc.source import Value
 
 __all__ = ["Specification", "read_specification"]
-
-_INPUT = Sizes("the size of an input", scalar=True)
-_INPUT.name = "an input size"
-_IDENTIFIER = r"[A-Za-z_]\w*"
 
 
 class Specification:
@@ -74,7 +59,9 @@ class Specification:
         """
         if self.document is None:
             return Graph(self.name, {}, (), ()), list(self.problems)
-        return _Building(self, self.document, variables or {}, inputs or {}, variant).graph()
+        compilation = Compilation(self.name, self.document, self.problems, variables or {}, inputs or {}, variant)
+        graph, problems = compilation.graph()
+        return graph, list(self.besides_unreadable(problems))
 
 
 def read_specification(given: Any, name: str, reader: Reader | None = None) -> Specification:
@@ -89,278 +76,3 @@ def read_specification(given: Any, name: str, reader: Reader | None = None) -> S
 def _location(problem: Problem) -> tuple[Any, ...]:
     mark = problem.mark
     return (mark.source.name, mark.line, mark.column, mark.path) if mark else (id(problem),)
-
-
-class _Building:
-    """One building of a graph from a document, with its problems."""
-
-    def __init__(
-        self,
-        specification: Specification,
-        document: Document,
-        variables: Mapping[str, Any],
-        inputs: Mapping[str, tuple[Any, ...]],
-        variant: str,
-    ) -> None:
-        self.specification = specification
-        self.file = specification.name
-        self.document = document
-        self.problems = Problems(specification.problems)
-        self.variant = document.variants[variant].keys if variant else {}
-        self.variant_name = variant
-        self.variables = self._variables(variables)
-        self.overridden = bool(variables) or bool(inputs)
-        self.layout = self._layout()
-        self.input_marks: dict[str, Mark] = {}
-        self.warnings: tuple[Problem, ...] = ()
-        self.given = frozenset(inputs)
-        self.inputs = self._inputs(inputs)
-
-    def graph(self) -> tuple[Graph, list[Problem]]:
-        builder = GraphBuilder(self.document.blocks, self.variables)
-        builder.problems += self.problems
-        stopped: list[Problem] = []
-        try:
-            settled, names = self._settled(builder)
-        except TooMuchError as error:
-            settled, names = Settled((), (), ()), ()
-            stopped = [error.problem]
-            builder.instances.clear()
-        graph = Graph(
-            name=self._text("name") or self.variant_name or _stem(self.file),
-            inputs=self.inputs,
-            nodes=settled.nodes,
-            outputs=settled.outputs,
-            output_names=names if len(names) == len(settled.outputs) else (),
-            layout=self.layout,
-            source=self._text("source"),
-            blocks=tuple(builder.instances),
-            expectations=self._expectations(builder.problems),
-            notes=settled.notes,
-            variables=self.variables,
-            file=self.file,
-            steps=builder.steps,
-            warnings=self.warnings,
-            input_marks={} if "" in self.given else {n: m for n, m in self.input_marks.items() if n not in self.given},
-        )
-        return graph, list(self.specification.besides_unreadable([*builder.problems.listed(), *stopped]))
-
-    def _settled(self, builder: GraphBuilder) -> tuple[Settled, tuple[str, ...]]:
-        """Return the nodes and outputs, and the names under which the outputs are stated."""
-        layers = self._layers(builder.problems)
-        flows: dict[str, Flow] = {name: Reference(-1 - index) for index, name in enumerate(self.inputs)}
-        scope = Scope("", flows, declared_names(layers.items) if layers else set())
-        first: Flow = Reference(-1)
-        try:
-            last = builder.expand(layers.items, scope, self.variables, (first,)) if layers else (first,)
-            try:
-                ends, names = self._outputs(scope, last)
-            except BadValueError as error:
-                builder.problems.append(error.problem)
-                ends, names = (), ("",)
-            self.warnings = tuple(self._unused(builder.problems).listed())
-            return settle(builder, ends, stated=bool(names), inputs=self.input_marks), names
-        finally:
-            scope.release()
-
-    def _text(self, key: str) -> str:
-        value = self.variant.get(key)
-        if key == "name" and self.variant and value is None:
-            return self.variant_name
-        return value.text if isinstance(value, Scalar) else self.document.text(key)
-
-    def _try(self, read: Any, *arguments: Any) -> Any:
-        """Return the result of a reader; None if it fails, with its problem recorded."""
-        try:
-            return read(*arguments)
-        except BadValueError as error:
-            self.problems.append(error.problem)
-            return None
-
-    def _variables(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        own = dict(self.document.variables)
-        settings = self.variant.get("vars")
-        variant_values: dict[str, Value] = {}
-        if isinstance(settings, MapValue):
-            for key, item in settings.pairs:
-                if key.text in own:
-                    variant_values[key.text] = item
-                else:
-                    hint = did_you_mean(key.text, own) if own else ""
-                    self.problems.append(Problem(f"there is no variable {key.text} to set", key.mark, hint=hint))
-        for name in given:
-            if name not in own:
-                hint = did_you_mean(name, own) if own else "the specification has no `vars:`"
-                raise UsageError(Problem(f"there is no variable {name} to set", hint=hint))
-        before = len(self.problems)
-        found: dict[str, Any] = {}
-        for name, item in own.items():
-            if name in given:
-                found[name] = given[name]
-            else:
-                found[name] = self._try(_variable, variant_values.get(name, item), found, own)
-        self.broken = len(self.problems) > before  # then the layers are not checked
-        return found
-
-    def _layout(self) -> str:
-        value = self.document.keys.get("layout")
-        if value is None:
-            return CHW
-        text = self._try(word, value, "layout")
-        if text is not None and text.upper() not in LAYOUTS:
-            self.problems.append(
-                Problem(
-                    f"layout must be CHW or HWC, not '{text}'", value.mark, hint=did_you_mean(text.upper(), LAYOUTS)
-                )
-            )
-        return text.upper() if text is not None and text.upper() in LAYOUTS else CHW
-
-    def _inputs(self, given: Mapping[str, tuple[Any, ...]]) -> dict[str, Shape]:
-        """Return the size of every input; `UNKNOWN` for a wrong one."""
-        shapes: dict[str, Shape] = {
-            name: self._try(input_shape, item, self.layout, self.variables, _INPUT) or UNKNOWN
-            for name, item in self._own_inputs(is_given=bool(given)).items()
-        }
-        for name, sizes in given.items():
-            if name and name not in shapes and shapes:
-                raise UsageError(Problem(f"there is no input {name}", hint=did_you_mean(name, shapes)))
-            if not name and len(shapes) > 1:
-                first = next(iter(shapes))
-                names = ", ".join(shapes)
-                size_text = "x".join(map(str, sizes))
-                raise UsageError(
-                    Problem(f"name the input that is {size_text}: {names}", hint=f"write {first}={size_text}")
-                )
-            shapes[name or next(iter(shapes), "input")] = Shape(sizes, self.layout != CHW, is_map=len(sizes) >= 3)
-        return shapes or {"input": UNKNOWN}
-
-    def _own_inputs(self, *, is_given: bool) -> dict[str, Value]:
-        """Return the written sizes of the inputs; none is a problem, unless one `is_given`."""
-        inputs = self.document.keys.get("inputs")
-        single = self.variant.get("input") or self.document.keys.get("input")
-        if isinstance(inputs, MapValue):
-            named = {self._try(read_name, key, {}): (key.mark, item) for key, item in inputs.pairs}
-            self.input_marks = {name: mark for name, (mark, _) in named.items() if name is not None}
-            return {name: item for name, (_, item) in named.items() if name is not None}
-        if inputs is not None:
-            one = f"write `input: {short(inputs.text)}` for one input" if isinstance(inputs, Scalar) else ""
-            hint = one or "write for instance inputs: {left: 3x224x224, right: 3x224x224}"
-            self.problems.append(
-                Problem(f"inputs is a mapping of names to sizes, not {describe(inputs)}", inputs.mark, hint=hint)
-            )
-        elif single is not None:
-            self.input_marks = {"input": single.mark}
-            return {"input": single}
-        elif "layers" in self.document.keys and not is_given:
-            hint = "write for instance  input: 3x224x224  at the top, or give --input"
-            self.problems.append(Problem("the input size is missing", self.document.mark, hint=hint))
-        return {}
-
-    def _layers(self, problems: Problems) -> ListValue | None:
-        layers = self.document.keys.get("layers")
-        if layers is None:
-            if not problems:
-                problems.append(
-                    Problem(
-                        "a specification needs `layers:`", self.document.mark, hint="give a list of layers, in order"
-                    )
-                )
-            return None
-        if not isinstance(layers, ListValue) or not layers.items:
-            empty = isinstance(layers, ListValue) or (isinstance(layers, Scalar) and layers.value is None)
-            message = "`layers:` is empty" if empty else f"`layers:` must be a list, not {describe(layers)}"
-            problems.append(Problem(message, layers.mark, hint="write each layer after a dash: - relu"))
-            return None
-        return layers if not self.broken else None
-
-    def _outputs(self, scope: Scope, last: tuple[Flow, ...]) -> tuple[tuple[Flow, ...], tuple[str, ...]]:
-        """Return the outputs, and their stated names, if any."""
-        value = self.document.keys.get("outputs") or self.document.keys.get("output")
-        if value is None or (isinstance(value, Scalar) and value.value is None):
-            return last, ()
-        if isinstance(value, MapValue):
-            raise bad(
-                f"outputs is a list of layers, not {describe(value)}",
-                value.mark,
-                "write for instance outputs: [fc, aux]",
-            )
-        if isinstance(value, Scalar) and not value.quoted and re.fullmatch(r"(?a:\d+([x×]\d+)*)", value.text):
-            hint = f"write expect: {{output: {short(value.text)}}} to check the size of the output"
-            raise bad(f"outputs are names of layers, not a size: {short(value.text)}", value.mark, hint)
-        items = value.items if isinstance(value, ListValue) else [value]
-        items = [item for item in items if not _is_switched_off(item, scope)]
-        flows = tuple(read_reference(item, scope, self.variables) for item in items)
-        return (flows, tuple(reference_text(item, self.variables) for item in items)) if flows else (last, ())
-
-    def _expectations(self, problems: Problems) -> tuple[Expectation, ...]:
-        value = self.variant.get("expect") or (None if self.variant_name else self.document.keys.get("expect"))
-        if value is None:
-            return ()
-        expectations, wrong = read_expectations(value)
-        problems += wrong
-        return () if self.overridden else expectations
-
-    def _unused(self, problems: Problems) -> Problems:
-        """Return a warning for every variable, and every argument of a block, that is not used.
-
-        These are warnings because drafts often have some. Nor is there one where the hint of a problem names it.
-        """
-        unused = list(self._not_mentioned())
-        meant = {word for problem in problems for word in re.findall(r"\w+", problem.hint)} if unused else set()
-        return Problems([warning for name, warning in unused if name not in meant])
-
-    def _not_mentioned(self) -> Iterator[tuple[str, Problem]]:
-        document, hint = self.document, "remove it, or use it"
-        for block in document.blocks.values():
-            mentioned = _mentioned([*block.values(), *block.outputs, block.layers]) if block.arguments else set()
-            for name, value in block.arguments.items():
-                if name not in mentioned:
-                    message = f"the argument {name} of the block {block.name} is never used"
-                    yield name, Problem(message, (value or block).mark, hint=hint)
-        if not document.variables:
-            return
-        skipped = ("name", "source", "description", "family", "task", "expect", "variants")
-        parts = [value for key, value in document.keys.items() if key not in skipped]
-        for block in document.blocks.values():
-            parts += [*block.values(), *block.outputs, block.layers]
-        mentioned = _mentioned(parts)
-        for name, value in document.variables.items():
-            if name not in mentioned:
-                yield name, Problem(f"the variable {name} is never used", value.mark, hint=hint)
-
-
-def _variable(value: Value, above: Mapping[str, Any], every: Mapping[str, Value]) -> Any:
-    """Return the value of a variable, which may use those above it."""
-    try:
-        return plain(value, above)
-    except BadValueError as error:
-        if any(error.problem.message == f"`{name}` is not a variable" for name in every):
-            hint = "a variable may use only those above it"
-            raise BadValueError(error.problem._replace(hint=hint)) from None
-        raise
-
-
-def _mentioned(values: list[Value]) -> set[str]:
-    """Return every word in the values that could be the name of a variable."""
-    words: set[str] = set()
-    while values:
-        value = values.pop()
-        if isinstance(value, ListValue):
-            values += value.items
-        elif isinstance(value, MapValue):
-            values += [item for _, item in value.pairs]
-        elif isinstance(value.value, str):
-            words.update(re.findall(_IDENTIFIER, value.text))
-    return words
-
-
-def _is_switched_off(item: Value, scope: Scope) -> bool:
-    """Return whether an output names a layer that its `when` leaves out: an auxiliary head that is switched off."""
-    span = scope.spans.get(item.text) if isinstance(item, Scalar) else None
-    return span is not None and span[0] == span[1]
-
-
-def _stem(file: str) -> str:
-    """Return a file's name without folder and suffix, as the name of an unnamed network."""
-    stem = file.replace("\\", "/").rpartition("/")[2].rpartition(".")[0] or file
-    return "" if stem.startswith("<") else stem

@@ -1,0 +1,266 @@
+"""The compilation of a document to a graph: variables, inputs, layers and outputs get their values."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Problem, Problems, UsageError, did_you_mean
+from shapecalc.language.builder import GraphBuilder
+from shapecalc.language.expectations import read_expectations
+from shapecalc.language.order import Settled, settle
+from shapecalc.language.reports import TooMuchError
+from shapecalc.language.scope import Scope, declared_names, read_name, read_reference, reference_text
+from shapecalc.language.unused import unused_names
+from shapecalc.language.values import BadValueError, bad, describe, input_shape, plain, word
+from shapecalc.layers.base.shape import CHW, LAYOUTS, UNKNOWN, Shape
+from shapecalc.layers.base.sizes import Sizes
+from shapecalc.model.graph import Expectation, Graph, Reference
+from shapecalc.source import ListValue, MapValue, Scalar, short
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from shapecalc.errors import Mark
+    from shapecalc.language.document import Document
+    from shapecalc.language.scope import Flow
+    from shapecalc.source import Value
+
+__all__ = ["Compilation"]
+
+_INPUT = Sizes("the size of an input", scalar=True)
+_INPUT.name = "an input size"
+
+
+class Compilation:
+    """A document as it becomes a graph, with its problems: those of the reading of it, and its own."""
+
+    def __init__(
+        self,
+        file: str,
+        document: Document,
+        problems: Iterable[Problem],
+        variables: Mapping[str, Any],
+        inputs: Mapping[str, tuple[Any, ...]],
+        variant: str,
+    ) -> None:
+        self.file = file
+        self.document = document
+        self.problems = Problems(problems)
+        self.variant = document.variants[variant].keys if variant else {}
+        self.variant_name = variant
+        self.variables = self._variables(variables)
+        self.overridden = bool(variables) or bool(inputs)
+        self.layout = self._layout()
+        self.input_marks: dict[str, Mark] = {}
+        self.warnings: tuple[Problem, ...] = ()
+        self.given = frozenset(inputs)
+        self.inputs = self._inputs(inputs)
+
+    def graph(self) -> tuple[Graph, list[Problem]]:
+        """Return the graph and all problems."""
+        builder = GraphBuilder(self.document.blocks, self.variables)
+        builder.problems += self.problems
+        stopped: list[Problem] = []
+        try:
+            settled, names = self._settled(builder)
+        except TooMuchError as error:
+            settled, names = Settled((), (), ()), ()
+            stopped = [error.problem]
+            builder.instances.clear()
+        graph = Graph(
+            name=self._text("name") or self.variant_name or _stem(self.file),
+            inputs=self.inputs,
+            nodes=settled.nodes,
+            outputs=settled.outputs,
+            output_names=names if len(names) == len(settled.outputs) else (),
+            layout=self.layout,
+            source=self._text("source"),
+            blocks=tuple(builder.instances),
+            expectations=self._expectations(builder.problems),
+            notes=settled.notes,
+            variables=self.variables,
+            file=self.file,
+            steps=builder.steps,
+            warnings=self.warnings,
+            input_marks={} if "" in self.given else {n: m for n, m in self.input_marks.items() if n not in self.given},
+        )
+        return graph, [*builder.problems.listed(), *stopped]
+
+    def _settled(self, builder: GraphBuilder) -> tuple[Settled, tuple[str, ...]]:
+        """Return the nodes and outputs, and the names under which the outputs are stated."""
+        layers = self._layers(builder.problems)
+        flows: dict[str, Flow] = {name: Reference(-1 - index) for index, name in enumerate(self.inputs)}
+        scope = Scope("", flows, declared_names(layers.items) if layers else set())
+        first: Flow = Reference(-1)
+        try:
+            last = builder.expand(layers.items, scope, self.variables, (first,)) if layers else (first,)
+            try:
+                ends, names = self._outputs(scope, last)
+            except BadValueError as error:
+                builder.problems.append(error.problem)
+                ends, names = (), ("",)
+            self.warnings = tuple(unused_names(self.document, builder.problems).listed())
+            return settle(builder, ends, stated=bool(names), inputs=self.input_marks), names
+        finally:
+            scope.release()
+
+    def _text(self, key: str) -> str:
+        value = self.variant.get(key)
+        if key == "name" and self.variant and value is None:
+            return self.variant_name
+        return value.text if isinstance(value, Scalar) else self.document.text(key)
+
+    def _try(self, read: Any, *arguments: Any) -> Any:
+        """Return the result of a reader; None if it fails, with its problem recorded."""
+        try:
+            return read(*arguments)
+        except BadValueError as error:
+            self.problems.append(error.problem)
+            return None
+
+    def _variables(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        own = dict(self.document.variables)
+        settings = self.variant.get("vars")
+        variant_values: dict[str, Value] = {}
+        if isinstance(settings, MapValue):
+            for key, item in settings.pairs:
+                if key.text in own:
+                    variant_values[key.text] = item
+                else:
+                    hint = did_you_mean(key.text, own) if own else ""
+                    self.problems.append(Problem(f"there is no variable {key.text} to set", key.mark, hint=hint))
+        for name in given:
+            if name not in own:
+                hint = did_you_mean(name, own) if own else "the specification has no `vars:`"
+                raise UsageError(Problem(f"there is no variable {name} to set", hint=hint))
+        before = len(self.problems)
+        found: dict[str, Any] = {}
+        for name, item in own.items():
+            if name in given:
+                found[name] = given[name]
+            else:
+                found[name] = self._try(_variable, variant_values.get(name, item), found, own)
+        self.broken = len(self.problems) > before  # then the layers are not checked
+        return found
+
+    def _layout(self) -> str:
+        value = self.document.keys.get("layout")
+        if value is None:
+            return CHW
+        text = self._try(word, value, "layout")
+        if text is not None and text.upper() not in LAYOUTS:
+            self.problems.append(
+                Problem(
+                    f"layout must be CHW or HWC, not '{text}'", value.mark, hint=did_you_mean(text.upper(), LAYOUTS)
+                )
+            )
+        return text.upper() if text is not None and text.upper() in LAYOUTS else CHW
+
+    def _inputs(self, given: Mapping[str, tuple[Any, ...]]) -> dict[str, Shape]:
+        """Return the size of every input; `UNKNOWN` for a wrong one."""
+        shapes: dict[str, Shape] = {
+            name: self._try(input_shape, item, self.layout, self.variables, _INPUT) or UNKNOWN
+            for name, item in self._own_inputs(is_given=bool(given)).items()
+        }
+        for name, sizes in given.items():
+            if name and name not in shapes and shapes:
+                raise UsageError(Problem(f"there is no input {name}", hint=did_you_mean(name, shapes)))
+            if not name and len(shapes) > 1:
+                first = next(iter(shapes))
+                names = ", ".join(shapes)
+                size_text = "x".join(map(str, sizes))
+                raise UsageError(
+                    Problem(f"name the input that is {size_text}: {names}", hint=f"write {first}={size_text}")
+                )
+            shapes[name or next(iter(shapes), "input")] = Shape(sizes, self.layout != CHW, is_map=len(sizes) >= 3)
+        return shapes or {"input": UNKNOWN}
+
+    def _own_inputs(self, *, is_given: bool) -> dict[str, Value]:
+        """Return the written sizes of the inputs; none is a problem, unless one `is_given`."""
+        inputs = self.document.keys.get("inputs")
+        single = self.variant.get("input") or self.document.keys.get("input")
+        if isinstance(inputs, MapValue):
+            named = {self._try(read_name, key, {}): (key.mark, item) for key, item in inputs.pairs}
+            self.input_marks = {name: mark for name, (mark, _) in named.items() if name is not None}
+            return {name: item for name, (_, item) in named.items() if name is not None}
+        if inputs is not None:
+            one = f"write `input: {short(inputs.text)}` for one input" if isinstance(inputs, Scalar) else ""
+            hint = one or "write for instance inputs: {left: 3x224x224, right: 3x224x224}"
+            self.problems.append(
+                Problem(f"inputs is a mapping of names to sizes, not {describe(inputs)}", inputs.mark, hint=hint)
+            )
+        elif single is not None:
+            self.input_marks = {"input": single.mark}
+            return {"input": single}
+        elif "layers" in self.document.keys and not is_given:
+            hint = "write for instance  input: 3x224x224  at the top, or give --input"
+            self.problems.append(Problem("the input size is missing", self.document.mark, hint=hint))
+        return {}
+
+    def _layers(self, problems: Problems) -> ListValue | None:
+        layers = self.document.keys.get("layers")
+        if layers is None:
+            if not problems:
+                problems.append(
+                    Problem(
+                        "a specification needs `layers:`", self.document.mark, hint="give a list of layers, in order"
+                    )
+                )
+            return None
+        if not isinstance(layers, ListValue) or not layers.items:
+            empty = isinstance(layers, ListValue) or (isinstance(layers, Scalar) and layers.value is None)
+            message = "`layers:` is empty" if empty else f"`layers:` must be a list, not {describe(layers)}"
+            problems.append(Problem(message, layers.mark, hint="write each layer after a dash: - relu"))
+            return None
+        return layers if not self.broken else None
+
+    def _outputs(self, scope: Scope, last: tuple[Flow, ...]) -> tuple[tuple[Flow, ...], tuple[str, ...]]:
+        """Return the outputs, and their stated names, if any."""
+        value = self.document.keys.get("outputs") or self.document.keys.get("output")
+        if value is None or (isinstance(value, Scalar) and value.value is None):
+            return last, ()
+        if isinstance(value, MapValue):
+            raise bad(
+                f"outputs is a list of layers, not {describe(value)}",
+                value.mark,
+                "write for instance outputs: [fc, aux]",
+            )
+        if isinstance(value, Scalar) and not value.quoted and re.fullmatch(r"(?a:\d+([x×]\d+)*)", value.text):
+            hint = f"write expect: {{output: {short(value.text)}}} to check the size of the output"
+            raise bad(f"outputs are names of layers, not a size: {short(value.text)}", value.mark, hint)
+        items = value.items if isinstance(value, ListValue) else [value]
+        items = [item for item in items if not _is_switched_off(item, scope)]
+        flows = tuple(read_reference(item, scope, self.variables) for item in items)
+        return (flows, tuple(reference_text(item, self.variables) for item in items)) if flows else (last, ())
+
+    def _expectations(self, problems: Problems) -> tuple[Expectation, ...]:
+        value = self.variant.get("expect") or (None if self.variant_name else self.document.keys.get("expect"))
+        if value is None:
+            return ()
+        expectations, wrong = read_expectations(value)
+        problems += wrong
+        return () if self.overridden else expectations
+
+
+def _variable(value: Value, above: Mapping[str, Any], every: Mapping[str, Value]) -> Any:
+    """Return the value of a variable, which may use those above it."""
+    try:
+        return plain(value, above)
+    except BadValueError as error:
+        if any(error.problem.message == f"`{name}` is not a variable" for name in every):
+            hint = "a variable may use only those above it"
+            raise BadValueError(error.problem._replace(hint=hint)) from None
+        raise
+
+
+def _is_switched_off(item: Value, scope: Scope) -> bool:
+    """Return whether an output names a layer that its `when` leaves out: an auxiliary head that is switched off."""
+    span = scope.spans.get(item.text) if isinstance(item, Scalar) else None
+    return span is not None and span[0] == span[1]
+
+
+def _stem(file: str) -> str:
+    """Return a file's name without folder and suffix, as the name of an unnamed network."""
+    stem = file.replace("\\", "/").rpartition("/")[2].rpartition(".")[0] or file
+    return "" if stem.startswith("<") else stem
