@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shapecalc.errors import ExpectationError, ShapecalcError, ShapeError, SpecError, UsageError
-    from shapecalc.model.report import Report, Row
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import Row
     from shapecalc.network import Network, in_features, load, solve, sweep
 
 __version__ = "0.1.0"
@@ -38,7 +39,7 @@ _HOMES = {
     "ExpectationError": "errors",
     "Network": "network",
     "Report": "model.report",
-    "Row": "model.report",
+    "Row": "model.rows",
     "ShapeError": "errors",
     "ShapecalcError": "errors",
     "SpecError": "errors",

@@ -20,7 +20,7 @@ from shapecalc.language.scope import (
     reference_text,
 )
 from shapecalc.language.turns import turns_of
-from shapecalc.language.values import BadValueError, bad, condition, items_within, told_value
+from shapecalc.language.values import BadValueError, bad, condition, items_within, shown_value
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.layer import Composite, Layer
 from shapecalc.model.graph import Block
@@ -269,7 +269,7 @@ class GraphBuilder(Written):
         inner = self._inner_scope(block.name, block.layers.items, scope, flow, name, frozen)
         inner.mark = scope.mark
         inner.lists = lists
-        shown = ", ".join(f"{key}={told_value(given[key])}" for key in block.arguments)
+        shown = ", ".join(f"{key}={shown_value(given[key])}" for key in block.arguments)
         words = f"used here, with {shown}:" if shown else "used here:"
         inner.uses = scope.uses if scope.mark else ((words, entry.mark), *scope.uses)
         try:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Problem, Problems, UsageError, did_you_mean
 from shapecalc.language.builder import GraphBuilder
 from shapecalc.language.expectations import read_expectations
+from shapecalc.language.inputs import input_shape
 from shapecalc.language.order import Settled, settle
 from shapecalc.language.reports import TooMuchError
 from shapecalc.language.scope import Scope, declared_names, read_name, read_reference, reference_text
 from shapecalc.language.unused import unused_names
-from shapecalc.language.values import BadValueError, bad, describe, input_shape, plain, word
+from shapecalc.language.values import BadValueError, bad, describe, plain, word
 from shapecalc.layers.base.shape import CHW, LAYOUTS, UNKNOWN, Shape
 from shapecalc.layers.base.sizes import Sizes
 from shapecalc.model.graph import Expectation, Graph, Reference

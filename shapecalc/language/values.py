@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem
 from shapecalc.layers.base.arguments import show
-from shapecalc.layers.base.shape import Shape
 from shapecalc.source import ListValue, MapValue, Scalar, short
 
 if TYPE_CHECKING:
@@ -23,10 +22,9 @@ __all__ = [
     "argument_value",
     "condition",
     "evaluate",
-    "input_shape",
     "items_within",
     "plain",
-    "told_value",
+    "shown_value",
     "word",
 ]
 
@@ -272,63 +270,10 @@ def condition(value: Value, variables: Mapping[str, Any], what: str) -> bool:
     return found
 
 
-_NAMED_AXES = ("depth", "height", "width", "length")
-
-
-def input_shape(value: Value, layout: str, variables: Mapping[str, Any], argument: Argument) -> Shape:
-    """Return the size of an input: `227x227x3`, a list, or a mapping of height, width and channels."""
-    last = layout == "HWC"
-    if isinstance(value, MapValue):
-        return _mapped_shape(value, last, variables, argument)
-    try:
-        sizes = argument_value(value, argument, variables)
-    except BadValueError as error:
-        hint = _hint_without_batch(value, argument, variables)
-        raise BadValueError(error.problem._replace(hint=hint or error.problem.hint)) from None
-    return Shape(sizes, last, is_map=len(sizes) >= 3)
-
-
-def _hint_without_batch(value: Value, argument: Argument, variables: Mapping[str, Any]) -> str:
-    """Return the hint for sizes of which all but the first are good: None, -1 or N is the batch."""
-    first = value.items[0] if isinstance(value, ListValue) and len(value.items) > 1 else None
-    if not isinstance(value, ListValue) or not isinstance(first, Scalar) or first.quoted:
-        return ""
-    try:
-        sizes = argument_value(ListValue(value.items[1:], value.mark), argument, variables)
-    except BadValueError:
-        return ""
-    return f"sizes are given without the batch axis: write {'x'.join(map(str, sizes))}"
-
-
-def _mapped_shape(value: MapValue, last: bool, variables: Mapping[str, Any], argument: Argument) -> Shape:
-    known = (*_NAMED_AXES, "channels", "features")
-    found: dict[str, Any] = {}
-    for key, item in value.pairs:
-        if key.text not in known:
-            from shapecalc.errors import did_you_mean
-
-            hint = "sizes are given without the batch axis" if key.text.lower().startswith("batch") else ""
-            raise bad(f"an input has no axis {key.text}", key.mark, hint or did_you_mean(key.text, known))
-        sizes = argument_value(item, argument, variables)
-        if len(sizes) != 1:
-            raise bad(f"{key.text} must be one size", item.mark)
-        found[key.text] = sizes[0]
-    if "features" in found and len(found) == 1:
-        return Shape((found["features"],), last)
-    spatial = tuple(found[axis] for axis in _NAMED_AXES if axis in found)
-    if "channels" not in found or not spatial or "features" in found:
-        raise bad(
-            f"{' and '.join(found) or 'nothing'} alone do not define an input",
-            value.mark,
-            "give channels, and height and width (or length, or depth, height and width); or features alone",
-        )
-    return Shape((1,), last).map_of(found["channels"], spatial)
-
-
-def told_value(value: Any) -> str:
+def shown_value(value: Any) -> str:
     """Return a value as an error shows it."""
     if isinstance(value, (list, tuple)):
-        shown = ["[…]" if isinstance(item, (list, tuple)) else told_value(item) for item in value[:_TOLD]]
+        shown = ["[…]" if isinstance(item, (list, tuple)) else shown_value(item) for item in value[:_TOLD]]
         return f"[{', '.join(shown)}{', …' if len(value) > _TOLD else ''}]"
     return ("true" if value else "false") if isinstance(value, bool) else short(str(value))
 

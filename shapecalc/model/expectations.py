@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shapecalc.model.graph import Expectation
-    from shapecalc.model.report import Report, ReportLine
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import ReportLine
 
 __all__ = ["unmet_expectations"]
 

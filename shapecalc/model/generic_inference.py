@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from shapecalc.dims import EQUAL, UP_TO, Constraint, holds
 from shapecalc.errors import LayerError, Problem, ShapeError
 from shapecalc.layers.base.shape import Shape
-from shapecalc.model.inference import check_inputs, counted, problem_at, walk
-from shapecalc.model.report import Sizing, Totals, own
+from shapecalc.model.checks import check_inputs
+from shapecalc.model.inference import counted, problem_at, walk
+from shapecalc.model.rows import Sizing, Totals, own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

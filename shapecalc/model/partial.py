@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shapecalc.errors import LayerError
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph, Node
-    from shapecalc.model.report import Sizing
+    from shapecalc.model.rows import Sizing
 
 __all__ = ["inferred_part", "is_made_of_others", "with_inputs"]
 

@@ -3,185 +3,20 @@
 # No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-from shapecalc.dims import Dim, prod, total
+from shapecalc.dims import Dim, total
 from shapecalc.errors import Problem, ShapeError, UsageError, did_you_mean
 from shapecalc.escaping import clean
-from shapecalc.layers.base.layer import WeightShapes, is_bias
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.answer import Answer
-from shapecalc.model.graph import Graph, Node
+from shapecalc.model.graph import Graph
+from shapecalc.model.rows import ReportLine, Row, Totals, sum_rows
 
-__all__ = ["Report", "ReportLine", "Row", "Sizing", "Totals", "count", "own", "sum_rows"]
+__all__ = ["Report"]
 
 VERSION = 1
 """The version of the JSON contract."""
-
-
-class Sizing(NamedTuple):
-    """The results of the formulas of one layer for its input shapes."""
-
-    inputs: tuple[Shape, ...]
-    outputs: tuple[Shape, ...]
-    weight_shapes: WeightShapes
-    buffer_shapes: WeightShapes
-    weights: Dim
-    biases: Dim
-    buffers: Dim
-    macs: Dim
-
-    @property
-    def output(self) -> Any:
-        """What the methods of a layer expect as its output: the shape, or all of them where it has several."""
-        return self.outputs[0] if len(self.outputs) == 1 else self.outputs
-
-
-def own(node: Node, sizing: Sizing) -> Sizing:
-    """Return the counts of a layer: no weights or buffers if it shares another's, so that they count once."""
-    if node.shares < 0:
-        return sizing
-    return sizing._replace(weight_shapes={}, buffer_shapes={}, weights=0, biases=0, buffers=0)
-
-
-class Totals(NamedTuple):
-    """Sums of counts: over a network, a block, or one layer."""
-
-    weights: Dim
-    biases: Dim
-    params: Dim
-    trainable: Dim
-    buffers: Dim
-    macs: Dim
-
-
-class Row(NamedTuple):
-    """One layer of a report. Counts are exact; MACs are for the whole batch, sizes are without the batch axis.
-
-    `from_` names the inputs of the layer; a layer that shares another's weights (`shares` is its name) has none of its
-    own. `statistics` are the buffers that the convention adds to the parameters. `block` is the index of the innermost
-    block of the report that contains it, or -1.
-    """
-
-    name: str
-    node: Node
-    sizing: Sizing
-    from_: tuple[str, ...]
-    weights: Dim
-    biases: Dim
-    buffers: Dim
-    macs: Dim
-    layout: str = "CHW"
-    shares: str = ""
-    statistics: Dim = 0
-
-    def __repr__(self) -> str:
-        sizes = [", ".join("×".join(map(str, s)) for s in shapes) for shapes in (self.input_shapes, self.output_shapes)]
-        return f"<Row {clean(self.name)}: {self.kind} {' → '.join(sizes)}, {self.params:,} params, {self.macs:,} MACs>"
-
-    @property
-    def kind(self) -> str:
-        """The name of the layer's kind."""
-        return self.node.kind
-
-    @property
-    def block(self) -> int:
-        """The index of the innermost block that contains the layer, or -1."""
-        return self.node.block
-
-    @property
-    def params(self) -> Dim:
-        """Weights and biases; with the convention of Keras, running statistics too."""
-        return self.weights + self.biases + self.statistics
-
-    @property
-    def trainable(self) -> Dim:
-        """Parameters that are not frozen."""
-        return 0 if self.node.frozen else self.weights + self.biases
-
-    @property
-    def total(self) -> Totals:
-        """The counts of the layer."""
-        return Totals(self.weights, self.biases, self.params, self.trainable, self.buffers, self.macs)
-
-    @property
-    def input_shapes(self) -> list[tuple[Dim, ...]]:
-        """The sizes of the inputs, in the report's layout."""
-        return [shape.in_layout(self.layout) for shape in self.sizing.inputs]
-
-    @property
-    def output_shapes(self) -> list[tuple[Dim, ...]]:
-        """The sizes of the outputs, in the report's layout."""
-        return [shape.in_layout(self.layout) for shape in self.sizing.outputs]
-
-    @property
-    def activations(self) -> Dim:
-        """The number of elements of the outputs for one sample."""
-        return total(shape.elements for shape in self.sizing.outputs)
-
-    @property
-    def in_features(self) -> Dim:
-        """The number of input features: for `linear` the last axis, for any other kind all, flattened."""
-        return self._layer.features_in(*self.sizing.inputs)
-
-    @property
-    def out_features(self) -> Dim:
-        """The number of output features, flattened."""
-        return self.sizing.outputs[0].elements
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The effective arguments, without those at a common default."""
-        shown: dict[str, Any] = self._layer.shown_arguments(self.sizing.inputs[0] if self.sizing.inputs else None)
-        return shown
-
-    @property
-    def _layer(self) -> Any:
-        return self.node.layer
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the layer in the form of the JSON contract."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "from": list(self.from_),
-            "input_shapes": [list(shape) for shape in self.input_shapes],
-            "output_shapes": [list(shape) for shape in self.output_shapes],
-            "weights": self.weights,
-            "biases": self.biases,
-            "params": self.params,
-            "trainable": not self.node.frozen,
-            "buffers": self.buffers,
-            "macs": self.macs,
-            "arguments": self.arguments,
-            **({"shares": self.shares} if self.shares else {}),
-        }
-
-
-class ReportLine(NamedTuple):
-    """One line of a report as it is shown: a layer, a whole block in one, or `copies` of either that are alike.
-
-    At any depth the lines add up to the totals of the report.
-    """
-
-    name: str
-    kind: str
-    input_shapes: list[tuple[Dim, ...]]
-    output_shapes: list[tuple[Dim, ...]]
-    total: Totals
-    activations: Dim
-    arguments: dict[str, Any]
-    shares: str
-    rows: tuple[Row, ...]
-    copies: int = 1
-    is_block: bool = False
-
-    def may_repeat(self, before: "ReportLine") -> bool:
-        """Return whether it may be the same again as a line: both of blocks, or of copies of one repeated layer."""
-        if self.is_block:
-            return before.is_block
-        mark = self.rows[0].node.mark
-        return mark is not None and mark is before.rows[0].node.mark
 
 
 class Report(Answer):
@@ -388,27 +223,3 @@ class Report(Answer):
             }
             for index, rows in sorted(members.items())
         ]
-
-
-def sum_rows(rows: list[Row] | tuple[Row, ...]) -> Totals:
-    """Return the sums over rows."""
-    return Totals(
-        total(row.weights for row in rows),
-        total(row.biases for row in rows),
-        total(row.params for row in rows),
-        total(row.trainable for row in rows),
-        total(row.buffers for row in rows),
-        total(row.macs for row in rows),
-    )
-
-
-def count(shapes: WeightShapes) -> tuple[Dim, Dim]:
-    """Return how many weights and how many biases tensors of these shapes have."""
-    weights: Dim = 0
-    biases: Dim = 0
-    for name, sizes in shapes.items():
-        if is_bias(name):
-            biases = biases + prod(sizes)
-        else:
-            weights = weights + prod(sizes)
-    return weights, biases

@@ -11,7 +11,8 @@ from shapecalc.model.answer import Answer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shapecalc.model.report import Report, ReportLine, Row
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import ReportLine, Row
 
 __all__ = ["TOTALS", "Change", "Comparison", "Difference", "compare", "diff"]
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from fractions import Fraction
 
-    from shapecalc.model.report import Report, ReportLine
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import ReportLine
 
 __all__ = [
     "BYTES_PER_NUMBER",

@@ -10,7 +10,8 @@ from shapecalc.renderers.cells import NOTHING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from shapecalc.model.report import Report, ReportLine
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import ReportLine
     from shapecalc.questions.receptive_field import Field
 
 __all__ = ["field_cells", "keep_fields", "show_jump"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.model.report import ReportLine, sum_rows
+from shapecalc.model.rows import ReportLine, sum_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.model.report import Row
+    from shapecalc.model.rows import Row
 
 __all__ = ["fold"]
 

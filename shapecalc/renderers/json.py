@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.escaping import json_text
 
 if TYPE_CHECKING:
-    from shapecalc.model.report import Report, ReportLine
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import ReportLine
 
 __all__ = ["draw", "write_contract"]
 

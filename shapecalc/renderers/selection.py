@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shapecalc.layers.base.layer import Layer
-    from shapecalc.model.report import Report, ReportLine
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import ReportLine
 
 __all__ = ["Selection", "sortable"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean
-from shapecalc.model.report import ReportLine, Totals
+from shapecalc.model.rows import ReportLine, Totals
 from shapecalc.renderers.cells import FIELD, NOTHING, show_size
 from shapecalc.renderers.columns import COLUMNS, DEFAULT, SHARES, check_columns
 from shapecalc.renderers.footer import footer

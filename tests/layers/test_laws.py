@@ -13,7 +13,7 @@ from shapecalc.layers.base.shape import Shape
 from shapecalc.model.inference import size_layer
 
 if TYPE_CHECKING:
-    from shapecalc.model.report import Sizing
+    from shapecalc.model.rows import Sizing
 
 
 @pytest.fixture(params=some(range(30), 8))

@@ -11,7 +11,8 @@ from shapecalc.language.schema import specification_schema
 from shapecalc.layers import KINDS, find_kind
 from shapecalc.layers.base.layer import stated_rank
 from shapecalc.layers.base.shape import Shape
-from shapecalc.model.inference import check_inputs, size_layer
+from shapecalc.model.checks import check_inputs
+from shapecalc.model.inference import size_layer
 
 WORDS = [word for cls in KINDS.values() if cls.inputs != (0, 0) for word in (cls.kind, *cls.also)]
 STATED = [word for word in WORDS if stated_rank(word)]

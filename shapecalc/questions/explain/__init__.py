@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.model.answer import Answer
-from shapecalc.model.report import Totals, sum_rows
+from shapecalc.model.rows import Totals, sum_rows
 from shapecalc.questions.explain.back import trails_of
 from shapecalc.questions.explain.layer import VERSION, LayerExplanation
 from shapecalc.questions.explain.reasons import Makers, settings_of, sources_of, symbols_of
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from shapecalc.model.origin import NetworkLike
-    from shapecalc.model.report import Report, Row
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import Row
 
 __all__ = ["VERSION", "WHAT", "Explanation", "LayerExplanation", "explain", "explain_report"]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shapecalc.dims.notation import Expression
     from shapecalc.dims.traces import Trace
     from shapecalc.model.graph import Graph
-    from shapecalc.model.report import Row
+    from shapecalc.model.rows import Row
     from shapecalc.questions.explain.working import Working
 
 __all__ = ["EQUAL_INPUTS", "LARGEST", "LARGEST_OF_EQUALS", "Merge", "Trail", "TrailStep", "trails_of"]

@@ -13,7 +13,7 @@ from shapecalc.questions.explain.working import OUTPUTS, WEIGHTS
 
 if TYPE_CHECKING:
     from shapecalc.errors import Mark
-    from shapecalc.model.report import Row
+    from shapecalc.model.rows import Row
     from shapecalc.questions.explain.back import Trail
     from shapecalc.questions.explain.reasons import InputSource, Setting, Symbol
     from shapecalc.questions.explain.working import Check, Quantity, Working

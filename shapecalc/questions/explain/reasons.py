@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from shapecalc.errors import Mark
     from shapecalc.layers.base.layer import Layer
     from shapecalc.model.graph import Graph
-    from shapecalc.model.report import Report, Row
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import Row
     from shapecalc.questions.explain.working import Working
 
 __all__ = [

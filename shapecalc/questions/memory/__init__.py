@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shapecalc.layers.base.layer import WeightShapes
-    from shapecalc.model.report import Report, Sizing
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import Sizing
 
 __all__ = ["Activations", "Budget", "Held", "LayerMemory", "Memory", "Training", "Widths", "memory"]
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from shapecalc.layers.base.layer import Layer
-    from shapecalc.model.report import Report, Row
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import Row
 
 __all__ = ["MemoryPlan", "Step", "Storage", "inputs_read", "make_plan", "once", "stored"]
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from shapecalc.layers.base.shape import Shape
-    from shapecalc.model.report import Report, Row
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import Row
     from shapecalc.questions.receptive_field.tracing import Box
 
 __all__ = ["Field", "Misalignment", "ReceptiveFields", "Region", "receptive_fields"]

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.dependence import Look
     from shapecalc.layers.base.shape import Shape
-    from shapecalc.model.report import Report, Row
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import Row
 
 __all__ = ["Axes", "Box", "Lanes", "input_axes", "lanes_of", "traced"]
 

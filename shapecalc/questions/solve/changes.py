@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from shapecalc.errors import Mark, Problem
     from shapecalc.model.graph import Block, Graph, Node
-    from shapecalc.model.report import Sizing
+    from shapecalc.model.rows import Sizing
     from shapecalc.questions.solve.editing import Edit
 
 __all__ = ["ArgumentChange", "applied", "candidates"]

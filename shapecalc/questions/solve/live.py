@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.dims import matched, maximum, prod
 from shapecalc.errors import ShapeError
 from shapecalc.model.inference import infer
-from shapecalc.model.report import own
+from shapecalc.model.rows import own
 from shapecalc.questions.memory import memory
 from shapecalc.questions.memory.in_place import ALL, read_in_place
 from shapecalc.questions.memory.plan import MemoryPlan, make_plan, stored
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from shapecalc.model.generic_inference import GenericReport
     from shapecalc.model.graph import Graph
-    from shapecalc.model.report import Sizing
+    from shapecalc.model.rows import Sizing
 
 __all__ = ["bytes_of", "exact_bytes", "peak_of", "plan_of"]
 

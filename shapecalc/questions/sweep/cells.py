@@ -13,7 +13,7 @@ from shapecalc.layers.base.arguments import Integer
 from shapecalc.layers.base.sizes import Integers, Sizes
 from shapecalc.model.generic_inference import GenericReport, infer_generic
 from shapecalc.model.inference import MAX_ELEMENTS, sizings_of
-from shapecalc.model.report import own
+from shapecalc.model.rows import own
 from shapecalc.questions.solve.live import peak_of, plan_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph
     from shapecalc.model.origin import Origin
-    from shapecalc.model.report import Sizing
+    from shapecalc.model.rows import Sizing
     from shapecalc.questions.memory.plan import MemoryPlan
     from shapecalc.questions.sweep.axes import Ranges, SweepGrid
 

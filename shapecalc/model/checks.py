@@ -1,0 +1,128 @@
+"""Whether inputs are what a layer expects, and the hints of a shape error: only such that do fix the layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.dims import EQUAL, holds
+from shapecalc.errors import Hint, LayerError, count_noun, hint_of
+from shapecalc.layers.base.layer import normalise_word, stated_rank
+from shapecalc.layers.base.ranks import wrong_rank
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.dims import Constraint
+    from shapecalc.layers.base.layer import Layer
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = ["check_inputs", "with_hint"]
+
+
+def check_inputs(layer: Layer, inputs: Sequence[Shape]) -> None:
+    """Check the number of inputs of a layer, and their numbers of axes against the rank in its name.
+
+    Errors: `LayerError`.
+    """
+    _check_number(layer, len(inputs))
+    ranks = layer.expected_ranks()
+    if ranks is None or not inputs:
+        return
+    rank = layer.spatial_rank(inputs[0])
+    if not layer.expects_rank(rank, layer.name_used):
+        hint = _rank_hint(layer, inputs[0], rank) if layer.name_used else ""
+        raise wrong_rank(layer.name_used or layer.kind, inputs[0], ranks, hint)
+
+
+def with_hint(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> LayerError:
+    """Return the error of a constraint that is not met, with only those of its proposals that fix the layer."""
+    error = constraint.error()
+    error.sides = (constraint.left, constraint.right)
+    stated = [proposal for proposal in error.proposals if proposal.argument in layer.arguments]
+
+    def work() -> str:
+        hint = hint_of(
+            proposal
+            for proposal in stated
+            if all(_would_do(layer, proposal.argument, value, inputs) for value in proposal.values)
+        )
+        batch = _without_batch(layer, inputs[0]) if stated and constraint.relation == EQUAL else ""
+        if not batch:
+            return hint
+        return batch if inputs[0].sizes[0] == 1 else "; ".join(filter(None, (batch, hint)))
+
+    if error.proposals:
+        error.hint = Hint(work)
+    return error
+
+
+def _would_do(layer: Layer, name: str, value: Any, inputs: tuple[Shape, ...]) -> bool:
+    """Return whether a layer fits with another value for an argument, and for those that default to it."""
+    try:
+        value = layer.arguments[name].normalise(value)
+        takers = {
+            taker: value
+            for taker, argument in layer.arguments.items()
+            if argument.default_from == name and getattr(layer, taker) == getattr(layer, name)
+        }
+        changes = [{name: value}, {**takers, name: value}] if takers else [{name: value}]
+        return all(holds(c) for values in changes for c in layer.with_values(values).constraints(*inputs))
+    except LayerError:
+        return False
+
+
+def _check_number(layer: Layer, found: int) -> None:
+    fewest, most = layer.inputs
+    if fewest <= found and (most is None or found <= most):
+        return
+    if most == fewest:
+        due = count_noun(fewest, "input")
+    elif most is None:
+        due = f"at least {count_noun(fewest, 'input')}"
+    else:
+        due = f"{fewest} to {count_noun(most, 'input')}"
+    hint = "combine them with add or concat first" if most == 1 else ""
+    raise LayerError(f"{layer.kind} expects {due}, but has {found}", hint=hint)
+
+
+def _rank_hint(layer: Layer, x: Shape, rank: int) -> str:
+    """Return the hint for an input of another rank than the layer's name implies: no batch axis, another name."""
+    hint = _without_batch(layer, x)
+    if hint and (x.sizes[0] == 1 or _differs(layer, x)):
+        return hint
+    if hint and stated_rank(layer.name_used) == 2 and x.without_first_axis().channels in _IMAGE_CHANNELS:
+        return hint
+    if not layer.expects_rank(rank) or not _fits(layer.with_values({"name_used": ""}), x):
+        return ""
+    other = layer.name_used.replace(f"{stated_rank(layer.name_used)}", f"{rank}", 1)
+    known = normalise_word(other) in map(normalise_word, layer.also)
+    return f"use {other if known else layer.kind}" + (
+        f", or {layer.kind} for any number of spatial axes" if known else ""
+    )
+
+
+_IMAGE_CHANNELS = (1, 3, 4)
+
+
+def _without_batch(layer: Layer, x: Shape) -> str:
+    """Return the hint to remove the first axis of an input: empty if the layer would not fit without it either."""
+    rest = x.without_first_axis()
+    if not rest.sizes or not _fits(layer, rest):
+        return ""
+    return f"sizes are given without the batch axis: write {rest.text}, not {x.text}"
+
+
+def _fits(layer: Layer, x: Shape) -> bool:
+    try:
+        check_inputs(layer, [x])
+        return all(type(c.left) is type(c.right) is int and holds(c) for c in layer.constraints(x))
+    except LayerError:
+        return False
+
+
+def _differs(layer: Layer, x: Shape) -> bool:
+    """Return whether an argument states another size than the input has: in_channels, num_features."""
+    try:
+        return any(c.relation == EQUAL and not holds(c) for c in layer.constraints(x))
+    except LayerError:
+        return False
