@@ -64,7 +64,7 @@ def _endings_caught() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
-_SHARED = ("bash", "completion", "formats", "options")
+_SHARED = ("bash", "completion", "formats", "options", "output")
 """Modules of this folder that are not commands."""
 
 
@@ -143,7 +143,7 @@ def _run() -> int:
         result: Any = cli.main(prog_name="shapecalc", standalone_mode=False)
         sys.stdout.flush()
     except ShapecalcError as error:
-        from shapecalc.cli.options import show_error
+        from shapecalc.cli.output import show_error
 
         sys.stdout.flush()
         show_error(error)

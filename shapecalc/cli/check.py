@@ -9,18 +9,15 @@ import click
 
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
-    emit,
-    emit_json,
     input_option,
     layout_option,
     read_inputs,
     read_settings,
     set_option,
-    show_error,
     sized_network,
     spec_argument,
-    warn,
 )
+from shapecalc.cli.output import emit, emit_json, show_error, warn
 from shapecalc.errors import Problem, ShapecalcError, SpecError, count_noun
 
 if TYPE_CHECKING:

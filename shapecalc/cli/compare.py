@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import (
-    batch_option,
-    emit_answer,
-    layout_option,
-    load_network,
-    set_option,
-    spec_argument,
-)
+from shapecalc.cli.options import batch_option, layout_option, load_network, set_option, spec_argument
+from shapecalc.cli.output import emit_answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

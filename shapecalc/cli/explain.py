@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import (
-    batch_option,
-    completed,
-    emit,
-    inferred,
-    layout_of,
-    layout_option,
-    load_network,
-    network_options,
-)
+from shapecalc.cli.options import batch_option, completed, layout_option, load_network, network_options
+from shapecalc.cli.output import emit, inferred, layout_of
 from shapecalc.text.cells import PROSE
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import os
 import click
 
 from shapecalc.cli.formats import check_name_of_specification
-from shapecalc.cli.options import complain, completed, emit
+from shapecalc.cli.options import completed
+from shapecalc.cli.output import complain, emit
 from shapecalc.errors import Problem, UsageError
 
 __all__ = ["command"]

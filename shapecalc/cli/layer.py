@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from shapecalc.cli.formats import format_options
-from shapecalc.cli.options import batch_option, completed, emit, layout_of, parameters_of
+from shapecalc.cli.options import batch_option, completed, parameters_of
+from shapecalc.cli.output import emit, layout_of
 from shapecalc.errors import LayerError, ShapecalcError, did_you_mean
 from shapecalc.layers.base.arguments import REQUIRED, Choice, Flag, Integer, Number, Text
 from shapecalc.layers.base.per_axis import Padding, PerAxis

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import completed, emit, layout_of
+from shapecalc.cli.options import completed
+from shapecalc.cli.output import emit, layout_of
 from shapecalc.errors import Problem, UsageError, did_you_mean
 
 if TYPE_CHECKING:

@@ -7,17 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import (
-    completed,
-    depth_option,
-    emit,
-    emit_json,
-    inferred,
-    layout_of,
-    layout_option,
-    load_network,
-    network_options,
-)
+from shapecalc.cli.options import completed, depth_option, layout_option, load_network, network_options
+from shapecalc.cli.output import emit, emit_json, inferred, layout_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

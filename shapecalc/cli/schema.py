@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import emit
+from shapecalc.cli.output import emit
 from shapecalc.escaping import json_text
 
 __all__ = ["command"]

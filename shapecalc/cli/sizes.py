@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import emit_answer, layout_option, load_network, network_options
+from shapecalc.cli.options import layout_option, load_network, network_options
+from shapecalc.cli.output import emit_answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,14 +11,13 @@ from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
     WholeNumber,
     completed,
-    emit_answer,
-    emit_json,
     layout_option,
     load_network,
     read_inputs,
     read_settings,
     set_option,
 )
+from shapecalc.cli.output import emit_answer, emit_json
 from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import AS_SPECIFICATION, output_formats
-from shapecalc.cli.options import completed, emit, emit_json, layout_of
+from shapecalc.cli.options import completed
+from shapecalc.cli.output import emit, emit_json, layout_of
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.text.units import parse_count
 

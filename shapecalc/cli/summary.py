@@ -12,13 +12,11 @@ from shapecalc.cli.options import (
     batch_option,
     completed,
     depth_option,
-    emit,
-    inferred,
-    layout_of,
     layout_option,
     load_network,
     network_options,
 )
+from shapecalc.cli.output import emit, inferred, layout_of
 from shapecalc.renderers import FORMATS, render
 
 if TYPE_CHECKING:

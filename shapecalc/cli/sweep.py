@@ -11,18 +11,8 @@ import click
 
 from shapecalc.cli import status_of
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import (
-    WholeNumber,
-    batch_option,
-    complain,
-    completed,
-    emit,
-    layout_of,
-    read_settings,
-    spec_argument,
-    warn,
-    write_to_screen,
-)
+from shapecalc.cli.options import WholeNumber, batch_option, completed, read_settings, spec_argument
+from shapecalc.cli.output import complain, emit, layout_of, warn, write_to_screen
 from shapecalc.errors import Problem, ShapecalcError, UsageError, count_noun
 
 if TYPE_CHECKING:

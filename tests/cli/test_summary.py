@@ -14,7 +14,7 @@ import pytest
 from running import run
 from searching import some
 
-from shapecalc.cli.options import wants_color
+from shapecalc.cli.output import wants_color
 
 SMALL = "name: small\ninput: 3x8x8\nlayers:\n- conv: {out_channels: 4, kernel_size: 3}\n- relu\n- fc: 10\n"
 
