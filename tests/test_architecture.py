@@ -159,3 +159,17 @@ def test_the_public_api():
     assert set(shapecalc.__all__) <= set(dir(shapecalc))
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         shapecalc.nothing  # noqa: B018
+
+
+# Files of more than 330 lines, each with the reason why it is one.
+LONG = {
+    "shapecalc.errors": "marks, problems and errors: each uses the ones before",
+    "shapecalc.layers.base.layer": "the contract of a kind: one class, nearly all of it docstrings",
+    "shapecalc.layers.kinds.recurrent": "one family of kinds",
+    "shapecalc.network": "what the library offers: signatures, docstrings, and the errors of each",
+    "shapecalc.questions.solve.budgets": "one search, whose steps share their state",
+}
+
+
+def test_long_files_have_a_reason():
+    assert {name_of(path) for path in FILES if path.read_text("utf-8").count("\n") > 330} == set(LONG)
