@@ -90,7 +90,9 @@ class Network:
             from shapecalc.model.copies import gathered  # only where something is wrong
 
             problems = advised(graph, gathered(error.problems))
-            raise ShapeError(problems, error.report.cut_short(problems, error.report.missing)) from None
+            raise ShapeError(
+                problems, error.report.cut_short(problems, error.report.missing, error.report.unfinished)
+            ) from None
 
     def memory(
         self,

@@ -30,12 +30,12 @@ _LEAST_IMAGE = 16
 
 def advised(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
     """Return the problems of sizing a network, with hints on its input."""
-    other_layout, batch = _layout_doubt(graph), _batch_doubt(graph)
+    other_layout, others = _layout_doubt(graph), _batch_doubt(graph) or _channel_doubt(graph)
     found = list(problems)
     if not other_layout and any(problem.too_small for problem in problems):
         advice = smallest_input(graph)
         found = [_with_advice(problem, advice) if advice and problem.too_small else problem for problem in problems]
-    doubt = other_layout or batch
+    doubt = other_layout or others
     if doubt:
         known = "" if found[0].hint.startswith(_NO_BATCH) else found[0].hint
         found[0] = found[0]._replace(hint="\n".join([doubt, *([f"otherwise {known}"] if known else [])]))
@@ -48,7 +48,7 @@ def _with_advice(problem: Problem, advice: str) -> Problem:
 
 def input_doubt(graph: Graph) -> str:
     """Return a note that the sizes of an image may be wrong; empty for none."""
-    return _layout_doubt(graph) or _batch_doubt(graph)
+    return _layout_doubt(graph) or _batch_doubt(graph) or _channel_doubt(graph)
 
 
 def _layout_doubt(graph: Graph) -> str:
@@ -79,6 +79,26 @@ def _batch_doubt(graph: Graph) -> str:
         return ""
     written, found = ("x".join(map(str, one)) for one in (sizes, shape.sizes))
     return f"{_NO_BATCH}: write {written}, not {found}, if {batch} is the batch"
+
+
+def _channel_doubt(graph: Graph) -> str:
+    """Return a note that a square input may be an image without its channel axis; empty for none.
+
+    It is then read as a sequence, by layers that work in any number of dimensions.
+    """
+    for index, shape in enumerate(graph.inputs.values()):
+        if shape.rank != _IMAGE_RANK - 1 or shape.sizes[0] != shape.sizes[1] or shape.sizes[0] < _LEAST_IMAGE:
+            continue
+        readers = [
+            node.layer for node in graph.nodes if node.layer and any(ref.node == -1 - index for ref in node.inputs)
+        ]
+        ranks = [layer.expected_ranks() for layer in readers]
+        if any(found and found[0] <= 1 < (found[1] or _IMAGE_RANK) for found in ranks):
+            read, at = ("length × channels", -1) if shape.channels_last else ("channels × length", 0)
+            sizes = [*map(str, shape.sizes)]
+            sizes.insert(len(sizes) if at else 0, "3")
+            return f"{shape.text} is read as {read} here: an image has a channel axis too, such as {'x'.join(sizes)}"
+    return ""
 
 
 _IMAGE_RANK = 3

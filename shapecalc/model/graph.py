@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem
@@ -110,6 +111,16 @@ class Graph(NamedTuple):
         """Return the outputs by their names under `outputs:`, or else those of the layers."""
         names = self.output_names or tuple(self.name_of(ref) for ref in self.outputs)
         return dict(zip(names, self.outputs, strict=True))
+
+    def blocks_around(self, nodes: Iterable[Node]) -> set[int]:
+        """Return the indices of all blocks that some layers stand in."""
+        around: set[int] = set()
+        for node in nodes:
+            block = node.block
+            while block >= 0 and block not in around:
+                around.add(block)
+                block = self.blocks[block].parent
+        return around
 
     def name_of(self, reference: Reference) -> str:
         """Return the name of a reference: `conv1`, `split1[1]`, `input`."""

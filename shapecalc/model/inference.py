@@ -43,7 +43,8 @@ def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "
 
     part, known = inferred_part(graph, sizings)
     report = _report(part, known, batch, layout, convention)
-    raise ShapeError(problems, report.cut_short(problems, len(sizings) - len(known)))
+    broken = [node for node, sizing in zip(graph.nodes, sizings, strict=True) if sizing is None]
+    raise ShapeError(problems, report.cut_short(problems, len(broken), graph.blocks_around(broken)))
 
 
 def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, convention: str) -> Report:

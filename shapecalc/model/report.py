@@ -34,7 +34,7 @@ class Report(Answer):
     table = "layers"
     __slots__ = (
         "_ancestries", "_by_name", "_in_blocks", "batch", "convention", "graph", "layout", "missing", "problems",
-        "rows", "total",
+        "rows", "total", "unfinished",
     )  # fmt: skip
 
     def __init__(
@@ -48,15 +48,20 @@ class Report(Answer):
         self.convention = convention
         self.problems: tuple[Problem, ...] = ()
         self.missing = 0
+        self.unfinished: frozenset[int] = frozenset()
         self._by_name: dict[str, Row] = {}
         self._ancestries: dict[int, list[int]] = {}
         self._in_blocks: dict[str, tuple[int, list[Row]]] = {}
 
-    def cut_short(self, problems: Iterable[Problem], missing: int) -> "Report":
-        """Return the same as a partial report: the problems, and how many layers could not be inferred."""
+    def cut_short(self, problems: Iterable[Problem], missing: int, unfinished: Iterable[int]) -> "Report":
+        """Return the same as a partial report: the problems, and the layers that could not be inferred.
+
+        `missing` is how many these are, `unfinished` are the blocks that they stand in.
+        """
         partial = Report(self.graph, self.rows, self.total, self.layout, self.batch, self.convention)
         partial.problems = tuple(problems)
         partial.missing = missing
+        partial.unfinished = frozenset(unfinished)
         return partial
 
     @property
@@ -135,11 +140,14 @@ class Report(Answer):
         return tuple([self.graph.blocks[block].name for block in self._ancestry(row.block)])
 
     def lines(self, depth: int | None = None) -> list[ReportLine]:
-        """Return the lines shown at a depth: 1 collapses every outermost block to one line; None expands everything."""
+        """Return the lines shown at a depth: 1 collapses every outermost block to one line; None expands everything.
+
+        An unfinished block is not collapsed: it would look finished.
+        """
         groups: list[tuple[int, list[Row]]] = []
         for row in self.rows:
             ancestry = self._ancestry(row.block) if row.block >= 0 and depth is not None else []
-            closed = ancestry[depth - 1] if depth is not None and len(ancestry) >= depth else -1
+            closed = next((block for block in ancestry[(depth or 1) - 1 :] if block not in self.unfinished), -1)
             if closed >= 0 and groups and groups[-1][0] == closed:
                 groups[-1][1].append(row)
             else:

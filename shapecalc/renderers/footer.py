@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.errors import count_noun
 from shapecalc.escaping import clean
+from shapecalc.layers.base.shape import HWC
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["footer", "incomplete", "opening"]
 
 _LISTED = 3
+_SPATIAL_AXES = {2: "L", 3: "HW", 4: "DHW"}
+"""The letters of the spatial axes of a feature map, by its number of axes."""
 
 
 def footer(report: Report, columns: Sequence[str], closed: int = 0, depth: int | None = None) -> list[str]:
@@ -69,15 +72,18 @@ def _operations(report: Report, columns: Sequence[str]) -> str:
 
 
 def _sizes(report: Report, columns: Sequence[str]) -> str:
-    maps = any(shape.is_map for row in report.rows for shape in row.sizing.outputs)
-    sizes = (
-        f"Sizes are {'×'.join(report.layout)}, without the batch axis." if maps else "Sizes are without the batch axis."
-    )
+    ranks = {shape.rank for row in report.rows for shape in row.sizing.outputs if shape.is_map}
+    layouts = [_in_layout(_SPATIAL_AXES[rank], report.layout) for rank in sorted(ranks) if rank in _SPATIAL_AXES]
+    sizes = " ".join(["Sizes are", *([" or ".join(layouts) + ","] if layouts else []), "without the batch axis."])
     if not {"output_bytes", "output_bytes_share"}.intersection(columns):
         return sizes
     return (
         f"{sizes} Bytes: the output of each layer {report.samples}, in fp32 (elements × 4 bytes; 1 KiB is 1,024 bytes)."
     )
+
+
+def _in_layout(axes: str, layout: str) -> str:
+    return "×".join(f"{axes}C" if layout == HWC else f"C{axes}")
 
 
 def _shared(report: Report) -> str:

@@ -182,3 +182,58 @@ def test_a_missing_output_is_an_error(command):
     assert "Traceback" not in ran.err
     if name != "compare":
         assert "chunk1 has 2 outputs: there is no output 5" in " ".join((ran.err + ran.out).split()), ran.out
+
+
+BLOCKS = """\
+input: 3x40x40
+blocks:
+  inner: {layers: [relu, relu]}
+  res:
+    layers:
+      - inner
+      - conv: {out_channels: 16, kernel_size: 3}
+      - add: [conv1, input]
+layers:
+  - inner
+  - conv: {out_channels: 16, kernel_size: 1}
+  - res
+  - inner
+"""
+
+
+def test_a_block_that_is_not_finished_is_not_collapsed():
+    """Else its line would have the counts of a part, and the output of a layer within."""
+    with pytest.raises(shapecalc.ShapeError) as caught:
+        shapecalc.load(BLOCKS).infer()
+    report = caught.value.report
+    assert [line.name for line in report.lines(1)] == ["inner1", "conv1", "res1.inner1", "res1.conv1"]
+    expanded = ["inner1.relu1", "inner1.relu2", "conv1", "res1.inner1", "res1.conv1"]
+    assert [line.name for line in report.lines(2)] == expanded
+    assert {report.graph.blocks[index].name for index in report.unfinished} == {"res1", "inner2"}
+    assert "res1.conv1" in run("summary", "-", "--depth", "1", text=BLOCKS).out
+
+
+def test_a_square_input_without_channels_is_doubted():
+    doubt = "28×28 is read as channels × length here: an image has a channel axis too, such as 3x28x28"
+    conv = "layers: [{%s: {out_channels: 8, kernel_size: %d}}]\n"
+    assert doubt in run("summary", "-", text="input: 28x28\n" + conv % ("conv", 3)).out
+    assert doubt in run("summary", "-", text="input: 28x28\n" + conv % ("conv", 31)).err
+    turned = run("summary", "-", text="layout: HWC\ninput: 28x28\n" + conv % ("conv", 3)).out
+    assert "28×28 is read as length × channels here: an image has a channel axis too, such as 28x28x3" in turned
+    for text in ("input: 28x28\n" + conv % ("conv1d", 3), "input: 28x29\n" + conv % ("conv", 3),
+                 "input: 8x8\n" + conv % ("conv", 3), "input: 28x28\nlayers: [{linear: 3}]\n"):  # fmt: skip
+        assert "is read as" not in run("summary", "-", text=text).out
+
+
+@pytest.mark.parametrize(
+    ("size", "layer", "words"),
+    [
+        ("3x8", "conv", "Sizes are C×L, "),
+        ("3x8x8", "conv", "Sizes are C×H×W, "),
+        ("3x8x8x8", "conv", "Sizes are C×D×H×W, "),
+        ("3x8x8x8", "mean: {dim: 2}", "Sizes are without"),
+    ],
+)
+def test_sizes_are_named_by_their_number_of_axes(size, layer, words):
+    layer = "conv: {out_channels: 2, kernel_size: 3}" if layer == "conv" else layer
+    assert words in run("summary", "-", text=f"input: {size}\nlayers: [{{{layer}}}]\n").out
