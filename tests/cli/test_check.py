@@ -179,7 +179,7 @@ def test_specs_on_a_narrow_terminal_keep_names_and_numbers(columns, headings):
     [
         (["--family", "resnt"], "no bundled network has the family resnt"),
         (["nothing like this"], "no bundled network matches"),
-        (["--max-params", "many"], "--max-params is not a number of at least 1: 'many'"),
+        (["--max-params", "many"], "--max-params is not a count: 'many'"),
     ],
 )
 def test_specs_rejects_wrong_options(arguments, words):
