@@ -111,7 +111,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         flops=flops,
         shares=shares,
         fold=fold,
-        kinds=kinds,
+        kind=kinds,
         sort=sort,
         top=top,
         **layout_of(output, format_),

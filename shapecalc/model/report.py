@@ -13,10 +13,17 @@ from shapecalc.model.answer import Answer
 from shapecalc.model.graph import Graph
 from shapecalc.model.rows import ReportLine, Row, Totals, sum_rows
 
-__all__ = ["Report"]
+__all__ = ["Report", "check_depth"]
 
 VERSION = 1
 """The version of the JSON contract."""
+
+
+def check_depth(depth: Any) -> int | None:
+    """Return a depth to which blocks are expanded; None for all. Errors: `UsageError`."""
+    if depth is None or (isinstance(depth, int) and depth >= 1):
+        return depth
+    raise UsageError(Problem(f"depth is {depth}", hint="give a whole number of at least 1"))
 
 
 class Report(Answer):
@@ -95,12 +102,20 @@ class Report(Answer):
 
     def __getitem__(self, name: str) -> Row:
         """Return the row of a layer. Errors: `UsageError` for an unknown layer, with the nearest name."""
+        if not isinstance(name, str):
+            from shapecalc.text.given import read_string  # only for the error
+
+            read_string(name, "the name of a layer")
         rows = self._rows_by_name()
         if name not in rows:
             raise UsageError(
                 Problem(f"{self.name or 'the network'} has no layer {name}", hint=did_you_mean(name, rows))
             )
         return rows[name]
+
+    def __contains__(self, item: object) -> bool:
+        """Return whether the report has a layer of this name, or this row."""
+        return item in self._rows_by_name() if isinstance(item, str) else any(row is item for row in self.rows)
 
     def _rows_by_name(self) -> dict[str, Row]:
         if not self._by_name:
@@ -135,7 +150,11 @@ class Report(Answer):
         return tuple([self.graph.blocks[block].name for block in self._ancestry(row.block)])
 
     def lines(self, depth: int | None = None) -> list[ReportLine]:
-        """Return the lines shown at a depth: 1 collapses every outermost block to one line; None expands everything."""
+        """Return the lines shown at a depth: 1 collapses every outermost block to one line; None expands everything.
+
+        Errors: `UsageError` for another depth than a whole number of at least 1.
+        """
+        check_depth(depth)
         groups: list[tuple[int, list[Row]]] = []
         for row in self.rows:
             ancestry = self._ancestry(row.block) if row.block >= 0 and depth is not None else []
@@ -148,6 +167,8 @@ class Report(Answer):
 
     def line(self, name: str) -> ReportLine | None:
         """Return the line of a layer or of a block of that name; None where there is none."""
+        if not isinstance(name, str):
+            return None
         if not self._in_blocks and self.graph.blocks:
             for row in self.rows:
                 for block in self._ancestry(row.block):

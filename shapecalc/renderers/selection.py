@@ -9,6 +9,7 @@ from shapecalc.escaping import clean
 from shapecalc.layers import find_kind
 from shapecalc.renderers.cells import FIELD
 from shapecalc.renderers.columns import COLUMNS, check_columns
+from shapecalc.text.given import read_string
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +54,7 @@ class Selection(NamedTuple):
 
     def check(self) -> None:
         """Check the selection. Errors: `UsageError` for an unknown column, one without an order, or a bad number."""
+        read_string(self.sort, "sort")
         if self.sort:
             check_columns(self.sort.lstrip("+- ").lower().split())
         if self.column:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean
+from shapecalc.model.report import check_depth as report_depth
 from shapecalc.model.rows import ReportLine, Totals
 from shapecalc.renderers.cells import FIELD, NOTHING, show_size
 from shapecalc.renderers.columns import COLUMNS, DEFAULT, SHARES, check_columns
@@ -182,10 +182,8 @@ def _is_shared(line: ReportLine) -> bool:
 
 
 def check_depth(depth: int | str | None) -> int | str | None:
-    """Return a depth that blocks may be expanded to. Errors: `UsageError`."""
-    if depth is None or depth == AUTO or (isinstance(depth, int) and depth >= 1):
-        return depth
-    raise UsageError(Problem(f"depth is {depth}", hint="give a whole number of at least 1"))
+    """Return a depth that blocks may be expanded to, `auto` too. Errors: `UsageError`."""
+    return AUTO if isinstance(depth, str) and depth == AUTO else report_depth(depth)
 
 
 def _fitting_depth(report: Report) -> int | None:

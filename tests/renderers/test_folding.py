@@ -215,12 +215,12 @@ def test_sort_and_top():
     assert rows_of(report, sort="macs", top=2) == ["conv2", "conv4"]
     assert rows_of(report, sort="MACs", top=2) == ["conv2", "conv4"]
     assert rows_of(report, sort="-macs", top=2) == ["conv2", "conv4"]
-    assert rows_of(report, sort="+macs", kinds=["conv"]) == ["conv1", "conv3", "conv5", "conv4", "conv2"]
+    assert rows_of(report, sort="+macs", kind=["conv"]) == ["conv1", "conv3", "conv5", "conv4", "conv2"]
     assert rows_of(report, sort="output_bytes", top=1) == ["conv1"]
-    assert rows_of(report, sort="name", kinds=["fc", "softmax"]) == ["fc1", "fc2", "fc3", "softmax1"]
+    assert rows_of(report, sort="name", kind=["fc", "softmax"]) == ["fc1", "fc2", "fc3", "softmax1"]
     assert sorted(rows_of(report, sort="params")) == sorted(rows_of(report))
-    assert rows_of(report, kinds=["conv2d"]) == [f"conv{n}" for n in range(1, 6)], "another name of it"
-    assert rows_of(report_of("resnet50"), depth=1, kinds=["stage", "fc"], fold=False)[-1] == "fc"
+    assert rows_of(report, kind=["conv2d"]) == [f"conv{n}" for n in range(1, 6)], "another name of it"
+    assert rows_of(report_of("resnet50"), depth=1, kind=["stage", "fc"], fold=False)[-1] == "fc"
 
 
 @pytest.mark.parametrize("column", [name for name, column in COLUMNS.items() if column.sort.adds])
@@ -262,8 +262,8 @@ def test_layers_are_selected_within_blocks():
         ({"sort": "rf"}, "lines cannot be sorted by rf"),
         ({"sort": "+"}, "no column is named"),
         ({"sort": "macs,params"}, "there is no column macs,params"),
-        ({"kinds": ["mamba"]}, "the network has no layer of kind mamba"),
-        ({"kinds": ["lstm"]}, "the network has no layer of kind lstm"),
+        ({"kind": ["mamba"]}, "the network has no layer of kind mamba"),
+        ({"kind": ["lstm"]}, "the network has no layer of kind lstm"),
         ({"top": 0}, "top is 0"),
         ({"top": "3"}, "top is 3"),
     ],
@@ -273,7 +273,7 @@ def test_invalid_selections(options, printed):
         render(report_of("alexnet"), **options)
 
 
-@pytest.mark.parametrize("options", [{"sort": "params"}, {"top": 2}, {"kinds": ["conv"]}])
+@pytest.mark.parametrize("options", [{"sort": "params"}, {"top": 2}, {"kind": ["conv"]}])
 def test_json_always_contains_everything(options):
     with pytest.raises(UsageError, match="it always contains everything"):
         render(report_of("alexnet"), "json", **options)
