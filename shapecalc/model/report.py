@@ -2,7 +2,7 @@
 
 # No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from shapecalc.dims import Dim, total
@@ -149,20 +149,23 @@ class Report(Answer):
         """Return the names of the blocks that contain a layer, outermost first."""
         return tuple([self.graph.blocks[block].name for block in self._ancestry(row.block)])
 
-    def lines(self, depth: int | None = None) -> list[ReportLine]:
+    def lines(self, depth: int | None = None, closed: Collection[str] = ()) -> list[ReportLine]:
         """Return the lines shown at a depth: 1 collapses every outermost block to one line; None expands everything.
 
+        Blocks of the kinds that are `closed` are one line at any depth.
         Errors: `UsageError` for another depth than a whole number of at least 1.
         """
         check_depth(depth)
         groups: list[tuple[int, list[Row]]] = []
         for row in self.rows:
-            ancestry = self._ancestry(row.block) if row.block >= 0 and depth is not None else []
-            closed = ancestry[depth - 1] if depth is not None and len(ancestry) >= depth else -1
-            if closed >= 0 and groups and groups[-1][0] == closed:
+            ancestry = self._ancestry(row.block) if row.block >= 0 and (depth is not None or closed) else []
+            block = ancestry[depth - 1] if depth is not None and len(ancestry) >= depth else -1
+            if closed:
+                block = next((one for one in ancestry[:depth] if self.graph.blocks[one].kind in closed), block)
+            if block >= 0 and groups and groups[-1][0] == block:
                 groups[-1][1].append(row)
             else:
-                groups.append((closed, [row]))
+                groups.append((block, [row]))
         return [self._line(block, rows) for block, rows in groups]
 
     def line(self, name: str) -> ReportLine | None:

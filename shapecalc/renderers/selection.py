@@ -66,11 +66,22 @@ class Selection(NamedTuple):
         if self.top is not None and (type(self.top) is not int or self.top < 1):
             raise UsageError(Problem(f"top is {self.top}", hint="give a whole number of at least 1"))
 
+    def block_kinds(self, report: Report) -> frozenset[str]:
+        """Return the kinds of blocks that are selected: those of the words by which no layer is called."""
+        known = {block.kind for block in report.graph.blocks}
+        rows = report.lines() if known and self.kinds else []
+        found: set[str] = set()
+        for word in self.kinds if known else ():
+            cls = find_kind(word)
+            if not any(_is_of(word, cls, row) for row in rows):
+                found.update(kind for kind in known if _is_named(kind, word, cls))
+        return frozenset(found)
+
     def picked(self, report: Report, lines: Sequence[ReportLine]) -> list[int]:
         """Return the indices of the lines shown, in order. Errors: `UsageError` for an unknown kind."""
         found = [index for index, line in enumerate(lines) if line.rows]
         if self.kinds:
-            chosen = {index for word in self.kinds for index in _lines_of(word, lines)}
+            chosen = {index for word in self.kinds for index in _lines_of(word, report, lines)}
             found = [index for index in found if index in chosen]
         if self.column:
             column = COLUMNS[self.column]
@@ -91,27 +102,44 @@ class Selection(NamedTuple):
         return f"{', '.join(parts)}; totals are those of the whole network."
 
 
-def _lines_of(word: str, lines: Sequence[ReportLine]) -> list[int]:
+def _lines_of(word: str, report: Report, lines: Sequence[ReportLine]) -> list[int]:
     """Return the indices of the lines of a kind, by any of its names. Errors: `UsageError` where there is none."""
     cls = find_kind(word)
     found = [index for index, line in enumerate(lines) if line.rows and _is_of(word, cls, line)]
     if not found:
-        there = dict.fromkeys(line.kind for line in lines if line.rows)
+        depth = _depth_with(word, report)
+        if depth:
+            hint = f"choose --depth {depth} (depth={depth} in Python), at which there are some"
+            raise UsageError(Problem(f"no line is of kind {word} at this depth", hint=hint))
+        blocks = [block.kind for block in report.graph.blocks]
+        there = dict.fromkeys([*[line.kind for line in lines if line.rows], *blocks])
         names = [] if cls else [name for line in lines if line.rows for name in _names_of(line)]
         listed = f"known here: {', '.join(sorted(map(clean, there)))}"
-        hint = did_you_mean(word, names, listed, lists=False)
-        raise UsageError(Problem(f"the network has no layer of kind {word}", hint=hint))
+        hint_of_names = did_you_mean(word, [*names, *blocks], listed, lists=False)
+        raise UsageError(Problem(f"the network has no layer of kind {word}", hint=hint_of_names))
     return found
+
+
+def _depth_with(word: str, report: Report) -> int:
+    """Return the least depth at which a line is of a kind; 0 if there is none."""
+    cls = find_kind(word)
+    depths = range(1, report.max_depth + 1)
+    return next((depth for depth in depths if any(_is_of(word, cls, line) for line in report.lines(depth))), 0)
 
 
 def _is_of(word: str, cls: type[Layer] | None, line: ReportLine) -> bool:
     """Return whether a line is of the kind `cls`, called `word`: a name that states a rank is held to it."""
-    if line.kind == word or cls is None or line.is_block:
-        return line.kind == word or (line.is_block and cls is not None and line.kind == cls.kind)
+    if line.is_block or line.kind == word or cls is None:
+        return _is_named(line.kind, word, cls)
     layer, inputs = line.rows[0].node.layer, line.rows[0].sizing.inputs
     if layer is None or cls.kind not in (layer.kind, *layer.is_a):
         return False
     return not inputs or layer.expects_rank(layer.spatial_rank(inputs[0]), word)
+
+
+def _is_named(kind: str, word: str, cls: type[Layer] | None) -> bool:
+    """Return whether a kind, of a block or without other names, is the one called `word`."""
+    return kind == word or (cls is not None and kind == cls.kind)
 
 
 def _names_of(line: ReportLine) -> list[str]:

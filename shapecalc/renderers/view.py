@@ -69,8 +69,10 @@ class View:
         self.is_fold_asked = bool(fold)
         self.folds = fold is not False and not any(COLUMNS[name].sort is FIELD for name in names)
         self.selection = selection
+        self._closed: frozenset[str] = frozenset()
         if selection and selection.is_of_layers and depth == AUTO:
             depth = None
+            self._closed = selection.block_kinds(report)
         self._depth = check_depth(depth)
         self._all: list[ReportLine] = []
         self._picked: list[int] | None = None
@@ -98,7 +100,7 @@ class View:
 
     def lines_at(self, depth: int | None, *, folds: bool) -> list[ReportLine]:
         """Return the lines of the layers at a depth, repeated ones as one where it folds."""
-        lines = self.report.lines(depth)
+        lines = self.report.lines(depth, self._closed)
         if folds and any(line.may_repeat(before) for before, line in pairwise(lines)):
             from shapecalc.renderers.folding import fold  # most networks shown have nothing to fold
 
