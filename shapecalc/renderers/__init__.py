@@ -40,7 +40,7 @@ def render(  # noqa: PLR0913  (each is an option of its own)
     shares: bool = False,
     fold: bool | None = None,
     kind: str | Sequence[str] = (),
-    sort: str = "",
+    sort: str | None = None,
     top: int | None = None,
 ) -> str:
     """Return a report in a format, without a line break at its end.
@@ -52,10 +52,10 @@ def render(  # noqa: PLR0913  (each is an option of its own)
     place of MACs; `shares` shows the share of parameters, MACs and output bytes of each line. Width and colour apply to
     text only; JSON is a fixed contract: it contains every layer and block at any depth, and has none of the other
     options, except `shares` and the columns of receptive fields (`FIELDS`).
-    `fold` says whether blocks, and layers, that are repeated and alike are one line: by default in all formats but
-    JSON and CSV, and not with receptive fields. `kind` keeps lines of one kind or several, `sort` orders them by a
-    column, the largest first (after `+` the smallest), `top` is their maximum number; the totals stay those of the
-    network.
+    `fold` says whether blocks, and layers, that are repeated and alike are one line: by default in all formats but JSON
+    and CSV, and not with receptive fields. `kind` keeps lines of one kind or several, `sort` orders them by a column,
+    the largest first (texts alphabetically; `+` before it: upwards, `-`: downwards), `top` is their maximum number; the
+    totals stay those of the network.
     Errors: `UsageError` for an unknown format or column, or an option that the format does not have.
     """
     format = ALSO.get(format, format)  # noqa: A001
@@ -73,13 +73,19 @@ def render(  # noqa: PLR0913  (each is an option of its own)
         kinds = read_names(kind, "kind")
     if format == "json":
         with_fields = _asks_for_fields(columns or ())
-        _refuse(columns=bool(columns) and not with_fields, flops=flops, kind=kinds, sort=sort, top=top is not None)
+        _refuse(
+            columns=bool(columns) and not with_fields,
+            flops=flops,
+            kind=kinds,
+            sort=sort is not None,
+            top=top is not None,
+        )
         folded_at = depth if isinstance(depth, int) else 1
         return str(draw(report, with_fields=with_fields, with_shares=shares, folded_at=folded_at if fold else None))
     from shapecalc.renderers.view import View
 
     selection = None
-    if kinds or sort or top is not None:
+    if kinds or sort is not None or top is not None:
         from shapecalc.renderers.selection import Selection
 
         selection = Selection(kinds, sort, top)

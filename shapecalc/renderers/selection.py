@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.layers import find_kind
-from shapecalc.renderers.cells import FIELD
+from shapecalc.renderers.cells import TEXT
 from shapecalc.renderers.columns import COLUMNS, check_columns
 from shapecalc.text.given import read_string
 
@@ -28,18 +28,18 @@ _WORDS = {"macs": "MACs", "flops": "FLOPs"}
 
 def sortable() -> list[str]:
     """Return the columns that lines can be sorted by."""
-    return [name for name, column in COLUMNS.items() if column.sort is not FIELD]
+    return [name for name, column in COLUMNS.items() if column.sort.order]
 
 
 class Selection(NamedTuple):
     """A selection of lines of a report: kinds (none: all), a column to sort by, and how many to keep.
 
-    A column of counts sorts from the largest to the smallest, with a leading `+` the other way; one of strings
-    alphabetically.
+    A column of numbers sorts from the largest to the smallest, one of sizes by their elements so, one of texts
+    alphabetically; with a leading `+` always upwards, with `-` downwards.
     """
 
     kinds: tuple[str, ...] = ()
-    sort: str = ""
+    sort: str | None = None
     top: int | None = None
 
     @property
@@ -50,19 +50,26 @@ class Selection(NamedTuple):
     @property
     def column(self) -> str:
         """The column to sort by; empty to keep the order."""
-        return self.sort.lstrip("+-").strip().lower() or (_USUAL if self.top is not None else "")
+        if self.sort is None:
+            return _USUAL if self.top is not None else ""
+        return self.sort.strip().lstrip("+-").strip().lower()
+
+    @property
+    def is_upwards(self) -> bool:
+        """Whether the smallest, or the first of the alphabet, comes first."""
+        sign = (self.sort or "").strip()[:1]
+        return sign == "+" or (sign != "-" and COLUMNS[self.column].sort is TEXT)
 
     def check(self) -> None:
         """Check the selection. Errors: `UsageError` for an unknown column, one without an order, or a bad number."""
-        read_string(self.sort, "sort")
-        if self.sort:
-            check_columns(self.sort.lstrip("+- ").lower().split())
-        if self.column:
+        if self.sort is not None:
+            read_string(self.sort, "sort")
+            listed = f"choose from: {', '.join(sortable())}"
+            if not self.column:
+                raise UsageError(Problem("no column is named to sort by", hint=listed))
             check_columns([self.column])
             if self.column not in sortable():
-                raise UsageError(
-                    Problem(f"lines cannot be sorted by {self.column}", hint="use params, macs or output_bytes")
-                )
+                raise UsageError(Problem(f"lines cannot be sorted by {self.column}", hint=listed))
         if self.top is not None and (type(self.top) is not int or self.top < 1):
             raise UsageError(Problem(f"top is {self.top}", hint="give a whole number of at least 1"))
 
@@ -85,9 +92,9 @@ class Selection(NamedTuple):
             found = [index for index in found if index in chosen]
         if self.column:
             column = COLUMNS[self.column]
-            values = column.values(report, lines)
-            keys: list[Any] = [value if column.sort.adds else column.sort.plain(value) for value in values]
-            found.sort(key=keys.__getitem__, reverse=column.sort.adds and not self.sort.strip().startswith("+"))
+            order = column.sort.order or str
+            keys = [order(value) for value in column.values(report, lines)]
+            found.sort(key=keys.__getitem__, reverse=not self.is_upwards)
         return found[: self.top]
 
     def words(self, shown: int, whole: int) -> str:
@@ -95,10 +102,11 @@ class Selection(NamedTuple):
         parts = [f"{shown:,} of {whole:,} lines shown"]
         parts += [f"of kind{'s' if len(self.kinds) > 1 else ''} {', '.join(self.kinds)}"] if self.kinds else []
         if self.column:
-            first = "smallest" if self.sort.strip().startswith("+") else "largest"
+            is_text = COLUMNS[self.column].sort is TEXT
             word = _WORDS.get(self.column, self.column.replace("_", " "))
-            first = f"{first} {word} first" if COLUMNS[self.column].sort.adds else f"sorted by {self.column}"
-            parts.append(first)
+            first = f"{'smallest' if self.is_upwards else 'largest'} {word} first"
+            downwards = "" if self.is_upwards else ", from z to a"
+            parts.append(f"sorted by {self.column}{downwards}" if is_text else first)
         return f"{', '.join(parts)}; totals are those of the whole network."
 
 
