@@ -112,6 +112,10 @@ def test_a_kind_of_layers_goes_before_one_of_blocks():
     report = shapecalc.load(text).infer()
     assert found(report, "relu") == ["relu1"]
     assert found(report, "linear") == ["relu1.linear1"]
+    text = "input: 8\nblocks: {linear: {layers: [fc: 8]}}\nlayers: [linear, tanh]"
+    report = shapecalc.load(text).infer()
+    assert found(report, "linear") == ["linear1.fc1"], "an fc layer is a linear one: the block stays open"
+    assert found(report, "linear", depth=1) == ["linear1"]
 
 
 @pytest.mark.parametrize(
