@@ -367,7 +367,8 @@ def did_you_mean(
         from shapecalc.suggestions import list_of_words, nearest_word  # only if there are problems
 
         words = dict.fromkeys(map(clean, known() if callable(known) else known))
-        return nearest_word(word, words) or (list_of_words(words) if lists else "") or otherwise
+        near = nearest_word(word, words) if isinstance(word, str) else ""  # a caller may pass anything
+        return near or (list_of_words(words) if lists else "") or otherwise
 
     return Hint(work)
 

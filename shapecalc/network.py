@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 __all__ = ["Network", "in_features", "kind_of", "load", "plan_sweep", "solve", "sweep"]
 
 
+CONVENTIONS = ("torch", "keras")
+"""How parameters are counted."""
+
+
 class Network:
     """A network with a valid specification; `infer()` computes its sizes and counts.
 
@@ -82,7 +86,9 @@ class Network:
         `SpecError` for an unknown variable, `UsageError`.
         """
         layout = read_layout(layout)
-        _check_batch(batch)
+        batch = _check_batch(batch)
+        if not isinstance(convention, str) or convention not in CONVENTIONS:
+            raise UsageError(f"convention must be {' or '.join(CONVENTIONS)}, not {convention}")
         graph = self.with_overrides(input, vars, layout).graph
         try:
             return infer(graph, batch=batch, layout=layout, convention=convention)
@@ -129,16 +135,17 @@ class Network:
 
     def with_overrides(self, input: Any = None, vars: Mapping[str, Any] | None = None, layout: str = "") -> Network:  # noqa: A002
         """Return the network with another input size or other variables; itself where there are none."""
-        if not vars and input is None:
+        given = _variables(vars)
+        if input is None and not given:
             return self
-        variables = {**self.variables, **(vars or {})}
+        variables = {**self.variables, **given}
         inputs = {**self.inputs, **self._read_inputs(input, layout or self.graph.layout)}
         return Network(self.origin, variables, inputs)
 
     def _read_inputs(self, given: Any, layout: str) -> dict[str, tuple[int, ...]]:
         if given is None:
             return {}
-        pairs = dict(given) if isinstance(given, dict) else {"": given}
+        pairs = dict(given) if isinstance(given, Mapping) else {"": given}
         return {name: self._in_own_layout(parse_sizes(sizes), layout) for name, sizes in pairs.items()}
 
     def _in_own_layout(self, sizes: tuple[int, ...], layout: str) -> tuple[int, ...]:
@@ -167,7 +174,12 @@ class Network:
         return report
 
     def unmet(self, report: Report) -> list[Problem]:
-        """Return a problem for every expectation of the specification that is not met."""
+        """Return a problem for every expectation of the specification that is not met.
+
+        Errors: `UsageError` for another thing than a report.
+        """
+        if not hasattr(report, "graph"):
+            raise UsageError(f"expectations are checked against a report, not {type(report).__name__}")
         from shapecalc.model.expectations import unmet_expectations
 
         def memory() -> int:
@@ -186,7 +198,7 @@ class Network:
         return ()
 
     def explain(
-        self, layers: Sequence[str] = (), *, what: Sequence[str] = (), layout: str = "", back: bool = False,
+        self, layers: str | Iterable[str] = (), *, what: str | Iterable[str] = (), layout: str = "", back: bool = False,
         batch: int = 1,
     ) -> Explanation:  # fmt: skip
         """Return how every size and count is computed: the formula, the formula with values, the origins of the values.
@@ -197,25 +209,25 @@ class Network:
         """
         from shapecalc.questions.explain import explain
 
-        return explain(self, layers or None, what or None, layout=layout, back=back, batch=batch)
+        return explain(self, layers, what, layout=layout, back=back, batch=batch)
 
-    def compare(self, *others: Network) -> Comparison:
+    def compare(self, *others: Any) -> Comparison:
         """Return this network and others side by side: totals, their ratios to this one's, parameters and MACs by kind.
 
-        Errors: as `infer`.
+        The others are networks, or what `load` reads: `net.compare("vgg16")`. Errors: as `load` and `infer`.
         """
         from shapecalc.questions.compare import compare
 
-        return compare([network.infer() for network in (self, *others)])
+        return compare([load(network).infer() for network in (self, *others)])
 
-    def diff(self, other: Network, *, depth: int | None = None) -> Difference:
+    def diff(self, other: Any, *, depth: int | None = None) -> Difference:
         """Return what differs in another network, layer by layer; blocks are compared whole below a `depth`.
 
-        Errors: as `infer`.
+        The other is a network, or what `load` reads. Errors: as `load` and `infer`.
         """
         from shapecalc.questions.compare import diff
 
-        return diff(self.infer(), other.infer(layout=self.graph.layout), depth)
+        return diff(self.infer(), load(other).infer(layout=self.graph.layout), depth)
 
     def legal_sizes(self) -> LegalSizes:
         """Return which input sizes the network accepts: the legal ones, and those without rounding."""
@@ -224,7 +236,7 @@ class Network:
         return find_sizes(self.graph)
 
     def formula(
-        self, symbols: Sequence[str] = (), *, what: Sequence[str] = (), layer: str = "", layout: str = ""
+        self, symbols: str | Iterable[str] = (), *, what: str | Iterable[str] = (), layer: str = "", layout: str = ""
     ) -> Formulas:
         """Return closed formulas of the network, or of one layer: see `shapecalc.questions.formula`.
 
@@ -234,7 +246,7 @@ class Network:
         """
         from shapecalc.questions.formula import find_formulas  # it loads sympy
 
-        return find_formulas(self.graph, self.rebuilt, symbols, what, layer, read_layout(layout or self.graph.layout))
+        return find_formulas(self.graph, self.rebuilt, symbols, what, layer, read_layout(layout) or self.graph.layout)
 
     def reread(self, text: str) -> Network:
         """Return the network of another text of the specification, with the same overrides. Errors: `SpecError`."""
@@ -245,7 +257,20 @@ class Network:
         return self.origin.build({**self.variables, **variables}, self.inputs)
 
 
-def _check_batch(batch: int) -> int:
+def _variables(given: Any) -> dict[str, Any]:
+    """Return the variables that are given, as Python's own numbers. Errors: `UsageError` where it is no mapping."""
+    if given is None or (isinstance(given, dict) and not given):
+        return {}
+    from shapecalc.text.given import plain, read_mapping
+
+    return {name: plain(value) for name, value in read_mapping(given, "vars").items()}
+
+
+def _check_batch(batch: Any) -> int:
+    if type(batch) is not int:
+        from shapecalc.text.given import plain  # a number of numpy
+
+        batch = plain(batch)
     if type(batch) is not int or not 1 <= batch <= 10**9:
         raise UsageError(f"batch must be a whole number of at least 1, not {batch!r}")
     return batch
@@ -274,9 +299,9 @@ def load(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None)
     member = spec if isinstance(spec, Member) else find_member(spec)
     inputs: dict[str, tuple[int, ...]] = {}
     if input is not None:
-        pairs = input if isinstance(input, dict) else {"": input}
+        pairs = input if isinstance(input, Mapping) else {"": input}
         inputs = {name: parse_sizes(sizes) for name, sizes in pairs.items()}
-    return Network(member, vars, inputs)
+    return Network(member, _variables(vars), inputs)
 
 
 def in_features(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None) -> int:  # noqa: A002
@@ -308,7 +333,9 @@ def sweep(
     is not `valid`. `MissingExtraError` without numpy.
     """
     from shapecalc.questions.sweep import joined  # it loads numpy
+    from shapecalc.text.given import read_string
 
+    where = "" if where is None else read_string(where, "where")
     plan = plan_sweep(spec, vars, input, batch)
     condition = plan.condition(where) if where else None
     return joined(plan, [part.kept(condition) for part in plan.run(executor)])
@@ -322,8 +349,10 @@ def plan_sweep(
 ) -> SweepPlan:
     """Return the plan of a sweep, to be run part by part. Arguments and errors are those of `sweep`."""
     from shapecalc.questions.sweep import make_plan
+    from shapecalc.text.given import read_mapping
 
-    return make_plan(lambda sizes: load(spec, input=sizes), vars or {}, input, _check_batch(batch))
+    variables = read_mapping(vars, "vars")
+    return make_plan(lambda sizes: load(spec, input=sizes), variables, input, _check_batch(batch))
 
 
 def solve(  # noqa: PLR0913  (one for each option of the question)
@@ -331,7 +360,7 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
     *,
     input: Any = None,  # noqa: A002  (the command's name)
     output: Any = None,
-    find: Mapping[str, Any] | Iterable[str] = (),
+    find: Mapping[str, Any] | str | Iterable[str] = (),
     params: Any = None,
     macs: Any = None,
     memory: Any = None,
@@ -351,6 +380,7 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
     Errors: `UsageError` for an invalid question; as `load`.
     """
     from shapecalc.questions import solve as backwards
+    from shapecalc.text.given import read_names
 
     cls = kind_of(target)
     if cls is not None:
@@ -370,7 +400,7 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
     budgets = {what: backwards.read_budget(what, amount) for what, amount in given.items() if amount is not None}
     if not budgets:
         raise UsageError(Problem(f"give a budget for {network.name}", hint=", ".join(backwards.BUDGETS)))
-    wanted: dict[str, Any] = dict(find) if isinstance(find, Mapping) else dict.fromkeys(find)
+    wanted: dict[str, Any] = dict(find) if isinstance(find, Mapping) else dict.fromkeys(read_names(find, "find"))
     if not wanted:
         known = ", ".join([*network.graph.variables, backwards.INPUT])
         hint = f"choose some with --for (find= in Python): {known}"

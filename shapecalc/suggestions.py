@@ -26,20 +26,34 @@ _SHORTEST_PART = 3
 
 
 def nearest_word(word: str, words: dict[str, None]) -> str:
-    """Return the hint with the known word nearest to one; empty if none is near."""
+    """Return the hint with the known word nearest to one; empty if none is near.
+
+    A word that begins with the one is nearer than any that differs from it in a letter: `bert-base` is the beginning of
+    `bert-base-cased`, however alike `roberta-base` is.
+    """
     before, colon, after = word[:_LONGEST].partition(":")
     if colon and after and before in words:
         return clean(f"write a space after the colon: `{before}: {after}`")
     if len(word) > _LONGEST_COMPARED:
         return ""
     plain = word.lower().replace("-", "_").replace(" ", "_")
+    longer = _longer(plain.rstrip("_"), words)
+    if longer:
+        return f"did you mean {longer}?"
     for text in (word, plain) if plain != word else (word,):
         near = difflib.get_close_matches(text, _candidates(text, words), n=_TRIED, cutoff=_NEAR)
         meant = min([one for one in near if _is_meant(text, one)], key=lambda one: _distance(text, one), default="")
         if meant:
             return f"did you mean {meant}?"
-    longer = [known for known in words if len(plain) >= _SHORTEST_PART and known.lower().startswith(plain)]
-    return f"did you mean {min(longer, key=len)}?" if longer else ""
+    return ""
+
+
+def _longer(start: str, words: Iterable[str]) -> str:
+    """Return the shortest word with a beginning, be it written with - or _; empty if there is none."""
+    size = len(start)
+    if size < _SHORTEST_PART:
+        return ""
+    return min((one for one in words if one[:size].lower().replace("-", "_") == start), key=len, default="")
 
 
 def _is_meant(word: str, known: str) -> bool:

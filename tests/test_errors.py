@@ -44,6 +44,11 @@ def test_how_close_a_suggestion_must_be(word, known, meant):
         ("input_shape", ["inputs", "input", "outputs"], "input"),
         ("conv1_relu", ["conv1", "conv1_relu1"], "conv1_relu1"),
         ("paddin", ["padding_mode", "padding"], "padding"),
+        ("bert-base", ["roberta-base", "bert-base-uncased", "bert-base-cased"], "bert-base-cased"),
+        ("Bert_Base", ["roberta-base", "bert-base-uncased", "bert-base-cased"], "bert-base-cased"),
+        ("self", ["selu", "self_attention"], "self_attention"),
+        ("conv_", ["conv_lstm", "conv"], "conv"),
+        ("bert-bsae-cased", ["bert-base-uncased", "bert-base-cased"], "bert-base-cased"),
     ],
 )
 def test_beginnings_and_parts(word, known, meant):

@@ -58,8 +58,8 @@ class _Command(click.Command):
     "--sort",
     metavar="COLUMN",
     shell_complete=completed("line_order"),
-    default="",
-    help="Sort by a column, largest first: params, macs, …; +params for smallest first.",
+    help="Sort by a column, largest first: params, macs, output, …; +params for smallest first. Names and kinds are "
+    "sorted alphabetically.",
 )
 @click.option(
     "--top",
@@ -86,7 +86,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     depth: int | str,
     fold: bool | None,
     kinds: Sequence[str],
-    sort: str,
+    sort: str | None,
     top: int | None,
     flops: bool,
     shares: bool,
@@ -111,7 +111,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         flops=flops,
         shares=shares,
         fold=fold,
-        kinds=kinds,
+        kind=kinds,
         sort=sort,
         top=top,
         **layout_of(output, format_),

@@ -31,12 +31,12 @@ def read_expectations(value: Value) -> tuple[tuple[Expectation, ...], Problems]:
     problems = Problems()
     for word, key, item in _pairs(value, problems):
         if word == "outputs":
-            for name, _, size in _pairs(item, problems):
-                _add(f"outputs.{name}", SIZE, size, expectations, problems)
+            for name, named, size in _pairs(item, problems):
+                _add(f"outputs.{name}", SIZE, size, expectations, problems, named)
         elif word == "layer":
-            for name, _, figures in _pairs(item, problems):
+            for name, named, figures in _pairs(item, problems):
                 for figure, place, expected in _pairs(figures, problems):
-                    _read(f"layer.{name}.", figure, place, expected, OF_LAYERS, expectations, problems)
+                    _read(f"layer.{name}.", figure, place, expected, OF_LAYERS, expectations, problems, named)
         else:
             _read("", word, key, item, OF_NETWORKS, expectations, problems)
     return tuple(expectations), problems
@@ -57,17 +57,26 @@ def _read(
     known: Mapping[str, str],
     expectations: list[Expectation],
     problems: Problems,
+    named: Scalar | None = None,
 ) -> None:
     if word in known:
-        _add(f"{prefix}{word}", known[word], item, expectations, problems)
+        _add(f"{prefix}{word}", known[word], item, expectations, problems, named)
     else:
         hint = did_you_mean(word, [*known, *(() if prefix else _GROUPS)])
         problems.append(Problem(f"there is no expectation called {word}", key.mark, hint=hint))
 
 
-def _add(what: str, sort: str, item: Value, expectations: list[Expectation], problems: Problems) -> None:
+def _add(
+    what: str,
+    sort: str,
+    item: Value,
+    expectations: list[Expectation],
+    problems: Problems,
+    named: Scalar | None = None,
+) -> None:
     try:
-        expectations.append(Expectation(what, _sizes(item) if sort == SIZE else _figure(item, sort), item.mark))
+        expected = _sizes(item) if sort == SIZE else _figure(item, sort)
+        expectations.append(Expectation(what, expected, item.mark, named.mark if named else None))
     except BadValueError as error:
         problems.append(error.problem)
 

@@ -27,6 +27,7 @@ def unmet_expectations(report: Report, memory: Callable[[], int]) -> list[Proble
     `memory` returns the bytes that the network needs; it is called only if there is an expectation of them.
     """
     problems: list[Problem] = []
+    unknown: set[tuple[str, str]] = set()
     outputs = report.outputs
 
     def names() -> list[str]:
@@ -41,8 +42,10 @@ def unmet_expectations(report: Report, memory: Callable[[], int]) -> list[Proble
         except KeyError as missing:
             name = missing.args[0]
             sort, known = ("layer or block", names) if expectation.what.startswith("layer.") else ("output", outputs)
-            hint = did_you_mean(name, known)
-            problems.append(Problem(f"there is no {sort} {name}", expectation.mark, hint=hint))
+            if (sort, name) not in unknown:  # once, however many figures of it are expected
+                unknown.add((sort, name))
+                mark, hint = expectation.name_mark or expectation.mark, did_you_mean(name, known)
+                problems.append(Problem(f"there is no {sort} {name}", mark, hint=hint))
             continue
         met = (
             not expectation.expected.unmet(found)

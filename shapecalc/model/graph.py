@@ -77,11 +77,15 @@ class Bounds(NamedTuple):
 
 
 class Expectation(NamedTuple):
-    """One line of `expect:`: a figure, and its expected value: a number, a size, or `Bounds`."""
+    """One line of `expect:`: a figure, and its expected value: a number, a size, or `Bounds`.
+
+    `name_mark` is where the layer, block or output is named that the figure is of; None for one of the network.
+    """
 
     what: str
     expected: Any
     mark: Mark
+    name_mark: Mark | None = None
 
 
 class Graph(NamedTuple):

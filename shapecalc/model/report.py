@@ -2,7 +2,7 @@
 
 # No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from shapecalc.dims import Dim, total
@@ -13,10 +13,17 @@ from shapecalc.model.answer import Answer
 from shapecalc.model.graph import Graph
 from shapecalc.model.rows import ReportLine, Row, Totals, sum_rows
 
-__all__ = ["Report"]
+__all__ = ["Report", "check_depth"]
 
 VERSION = 1
 """The version of the JSON contract."""
+
+
+def check_depth(depth: Any) -> int | None:
+    """Return a depth to which blocks are expanded; None for all. Errors: `UsageError`."""
+    if depth is None or (isinstance(depth, int) and depth >= 1):
+        return depth
+    raise UsageError(Problem(f"depth is {depth}", hint="give a whole number of at least 1"))
 
 
 class Report(Answer):
@@ -100,12 +107,20 @@ class Report(Answer):
 
     def __getitem__(self, name: str) -> Row:
         """Return the row of a layer. Errors: `UsageError` for an unknown layer, with the nearest name."""
+        if not isinstance(name, str):
+            from shapecalc.text.given import read_string  # only for the error
+
+            read_string(name, "the name of a layer")
         rows = self._rows_by_name()
         if name not in rows:
             raise UsageError(
                 Problem(f"{self.name or 'the network'} has no layer {name}", hint=did_you_mean(name, rows))
             )
         return rows[name]
+
+    def __contains__(self, item: object) -> bool:
+        """Return whether the report has a layer of this name, or this row."""
+        return item in self._rows_by_name() if isinstance(item, str) else any(row is item for row in self.rows)
 
     def _rows_by_name(self) -> dict[str, Row]:
         if not self._by_name:
@@ -139,23 +154,36 @@ class Report(Answer):
         """Return the names of the blocks that contain a layer, outermost first."""
         return tuple([self.graph.blocks[block].name for block in self._ancestry(row.block)])
 
-    def lines(self, depth: int | None = None) -> list[ReportLine]:
+    def lines(self, depth: int | None = None, closed: Collection[str] = ()) -> list[ReportLine]:
         """Return the lines shown at a depth: 1 collapses every outermost block to one line; None expands everything.
 
-        An unfinished block is not collapsed: it would look finished.
+        Blocks of the kinds that are `closed` are one line at any depth. An unfinished block is none: it would look
+        finished.
+        Errors: `UsageError` for another depth than a whole number of at least 1.
         """
+        check_depth(depth)
         groups: list[tuple[int, list[Row]]] = []
         for row in self.rows:
-            ancestry = self._ancestry(row.block) if row.block >= 0 and depth is not None else []
-            closed = next((block for block in ancestry[(depth or 1) - 1 :] if block not in self.unfinished), -1)
-            if closed >= 0 and groups and groups[-1][0] == closed:
+            is_open = row.block < 0 or (depth is None and not closed)
+            block = -1 if is_open else self._collapsed(row.block, depth, closed)
+            if block >= 0 and groups and groups[-1][0] == block:
                 groups[-1][1].append(row)
             else:
-                groups.append((closed, [row]))
+                groups.append((block, [row]))
         return [self._line(block, rows) for block, rows in groups]
+
+    def _collapsed(self, block: int, depth: int | None, closed: Collection[str]) -> int:
+        """Return the outermost block around a layer of this block that is shown as one line, or -1."""
+        for level, around in enumerate(self._ancestry(block), 1):
+            is_deep = depth is not None and level >= depth
+            if around not in self.unfinished and (is_deep or self.graph.blocks[around].kind in closed):
+                return around
+        return -1
 
     def line(self, name: str) -> ReportLine | None:
         """Return the line of a layer or of a block of that name; None where there is none."""
+        if not isinstance(name, str):
+            return None
         if not self._in_blocks and self.graph.blocks:
             for row in self.rows:
                 for block in self._ancestry(row.block):

@@ -29,10 +29,15 @@ _LONGEST_ALIGNED = 5_000
 
 
 def totals_of(report: Report) -> dict[str, Any]:
-    """Return the totals of a network."""
+    """Return the totals of a network: MACs and activations for the batch of the report."""
     sums = report.total
-    activations = total(row.activations for row in report.rows)
+    activations = total(row.activations for row in report.rows) * report.batch
     return dict(zip(TOTALS, (sums.params, sums.macs, sums.buffers, activations, len(report.rows)), strict=True))
+
+
+def batch_of(report: Report) -> dict[str, int]:
+    """Return the key of a batch in JSON; empty for one sample."""
+    return {"batch": report.batch} if report.batch != 1 else {}
 
 
 def kinds_of(report: Report) -> dict[str, dict[str, Any]]:
@@ -40,7 +45,8 @@ def kinds_of(report: Report) -> dict[str, dict[str, Any]]:
     kinds: dict[str, dict[str, Any]] = {}
     for row in report.rows:
         sums = kinds.setdefault(row.kind, dict.fromkeys(TOTALS, 0))
-        for name, value in zip(TOTALS, (row.params, row.macs, row.buffers, row.activations, 1), strict=True):
+        activations = row.activations * report.batch
+        for name, value in zip(TOTALS, (row.params, row.macs, row.buffers, activations, 1), strict=True):
             sums[name] = sums[name] + value
     return kinds
 
@@ -75,6 +81,7 @@ class Comparison(Answer, _ComparisonFields):
                 {
                     "name": report.name,
                     "layout": report.layout,
+                    **batch_of(report),
                     "inputs": {name: list(sizes) for name, sizes in report.inputs.items()},
                     "outputs": {name: list(sizes) for name, sizes in report.outputs.items()},
                     "total": sums,
@@ -182,6 +189,7 @@ class Difference(Answer, _DifferenceFields):
 def _header(report: Report) -> dict[str, Any]:
     return {
         "name": report.name,
+        **batch_of(report),
         "inputs": {name: list(sizes) for name, sizes in report.inputs.items()},
         "outputs": {name: list(sizes) for name, sizes in report.outputs.items()},
         "total": totals_of(report),

@@ -32,47 +32,63 @@ def render(  # noqa: PLR0913  (each is an option of its own)
     report: Report,
     format: str = "text",  # noqa: A002  (the option's own name)
     *,
-    columns: Sequence[str] | None = None,
+    columns: str | Sequence[str] | None = None,
     depth: int | str | None = "auto",
     width: int | None = None,
     color: bool = False,
     flops: bool = False,
     shares: bool = False,
     fold: bool | None = None,
-    kinds: Sequence[str] = (),
-    sort: str = "",
+    kind: str | Sequence[str] = (),
+    sort: str | None = None,
     top: int | None = None,
 ) -> str:
     """Return a report in a format, without a line break at its end.
 
-    `columns` are names of `COLUMNS`; if the first has a leading `+`, they are added to the format's own. `depth` is
-    how many levels of blocks are expanded: 1 shows every outermost block as one line, None expands all, `"auto"` as
-    many as stay within a screenful (CSV: all). `width` is the terminal's; where it is None the table has its natural
-    width, and prose 100 columns. `flops` shows 2 × MACs in place of MACs; `shares` shows the share of parameters, MACs
-    and output bytes of each line. Width and colour apply to text only; JSON is a fixed contract: it contains every
-    layer and block at any depth, and has none of the other options, except `shares` and the columns of receptive
-    fields (`FIELDS`).
-    `fold` says whether blocks, and layers, that are repeated and alike are one line: by default in all formats but
-    JSON and CSV, and not with receptive fields. `kinds` keeps lines of some kinds, `sort` orders them by a column, the
-    largest first (after `+` the smallest), `top` is their maximum number; the totals stay those of the network.
+    `columns` are names of `COLUMNS`, in a list or as the command takes them (`"name,params"`); if the first has a
+    leading `+`, they are added to the format's own. `depth` is how many levels of blocks are expanded: 1 shows every
+    outermost block as one line, None expands all, `"auto"` as many as stay within a screenful (CSV: all). `width` is
+    the terminal's; where it is None the table has its natural width, and prose 100 columns. `flops` shows 2 × MACs in
+    place of MACs; `shares` shows the share of parameters, MACs and output bytes of each line. Width and colour apply to
+    text only; JSON is a fixed contract: it contains every layer and block at any depth, and has none of the other
+    options, except `shares` and the columns of receptive fields (`FIELDS`).
+    `fold` says whether blocks, and layers, that are repeated and alike are one line: by default in all formats but JSON
+    and CSV, and not with receptive fields. `kind` keeps lines of one kind or several, `sort` orders them by a column,
+    the largest first (texts alphabetically; `+` before it: upwards, `-`: downwards), `top` is their maximum number; the
+    totals stay those of the network.
     Errors: `UsageError` for an unknown format or column, or an option that the format does not have.
     """
     format = ALSO.get(format, format)  # noqa: A001
     if format not in FORMATS:
         raise UsageError(Problem(f"there is no format {format}", hint=did_you_mean(format, FORMATS)))
     draw = import_module(f"shapecalc.renderers.{format}").draw
+    if width is not None and not isinstance(width, int):
+        raise UsageError(f"width must be a whole number, not {width!r}")
+    if columns is not None:
+        columns = _read_columns(columns)
+    kinds: tuple[str, ...] = ()
+    if kind != ():
+        from shapecalc.text.given import read_names
+
+        kinds = read_names(kind, "kind")
     if format == "json":
         with_fields = _asks_for_fields(columns or ())
-        _refuse(columns=bool(columns) and not with_fields, flops=flops, kind=kinds, sort=sort, top=top is not None)
+        _refuse(
+            columns=bool(columns) and not with_fields,
+            flops=flops,
+            kind=kinds,
+            sort=sort is not None,
+            top=top is not None,
+        )
         folded_at = depth if isinstance(depth, int) else 1
         return str(draw(report, with_fields=with_fields, with_shares=shares, folded_at=folded_at if fold else None))
     from shapecalc.renderers.view import View
 
     selection = None
-    if kinds or sort or top is not None:
+    if kinds or sort is not None or top is not None:
         from shapecalc.renderers.selection import Selection
 
-        selection = Selection(tuple(kinds), sort, top)
+        selection = Selection(kinds, sort, top)
         selection.check()
     view = View(
         report, columns or (), depth=depth, width=width, color=color, flops=flops, shares=shares, fold=fold,
@@ -86,6 +102,9 @@ def show(answer: Answer, format: str, **options: Any) -> str:  # noqa: A002  (th
 
     Errors: as that function, and `UsageError` for an option that it does not have.
     """
+    from shapecalc.text.given import read_string
+
+    format = read_string(format, "format")  # noqa: A001
     if format == "json" and not options and answer.drawn_by != "render":
         from shapecalc.renderers.json import write_contract
 
@@ -99,6 +118,17 @@ def show(answer: Answer, format: str, **options: Any) -> str:  # noqa: A002  (th
     except TypeError as error:
         raise UsageError(Problem(f"{type(answer).__name__} has no such option: {error}")) from None
     return str(draw(answer, ALSO.get(format, format), **options))
+
+
+def _read_columns(given: Any) -> tuple[str, ...]:
+    """Return the columns of a list, or of a text as the command takes it. Errors: `UsageError`."""
+    from shapecalc.text.given import read_names
+
+    if isinstance(given, str):
+        from shapecalc.renderers.columns import parse_columns
+
+        given = parse_columns(given)
+    return read_names(given, "columns")
 
 
 def _asks_for_fields(columns: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.dims import prod, total
 from shapecalc.escaping import clean, csv_cell
 from shapecalc.layers.base.per_axis import WindowSizes
 from shapecalc.renderers.bars import show_share
@@ -21,6 +22,7 @@ __all__ = [
     "SHARE",
     "SIZE",
     "TEXT",
+    "WINDOW",
     "Sort",
     "shorten_axes",
     "show_bytes",
@@ -35,12 +37,16 @@ _KIB = 1024
 
 
 class Sort(NamedTuple):
-    """A type of value: its notation for readers and for machines, whether it is a number, and whether it adds up."""
+    """A type of value: its notation for readers and for machines, whether it is a number, and whether it adds up.
+
+    `order` returns what values are sorted by: a number, or for texts a string; without it they have no order.
+    """
 
     shown: Callable[[Any], str]
     plain: Callable[[Any], str]
     is_number: bool = False
     adds: bool = False
+    order: Callable[[Any], Any] | None = None
 
 
 def show_size(sizes: Sequence[Any], sign: str = "×") -> str:
@@ -109,10 +115,19 @@ def _plain_arguments(arguments: dict[str, Any]) -> str:
     return csv_cell(_show_arguments(arguments, "x"))
 
 
-TEXT = Sort(clean, csv_cell)
-SIZE = Sort(_show_sizes, _plain_sizes)
+def _same(value: Any) -> Any:
+    return value
+
+
+def _elements(sizes: Iterable[Sequence[int]]) -> Any:
+    return total(prod(size) for size in sizes)
+
+
+TEXT = Sort(clean, csv_cell, order=str)
+SIZE = Sort(_show_sizes, _plain_sizes, order=_elements)
+WINDOW = Sort(_show_sizes, _plain_sizes)
 ARGUMENTS = Sort(_show_arguments, _plain_arguments)
-COUNT = Sort(_show_count, str, is_number=True, adds=True)
-BYTES = Sort(show_bytes, str, is_number=True, adds=True)
-SHARE = Sort(show_share, _plain_share, adds=True)
+COUNT = Sort(_show_count, str, is_number=True, adds=True, order=int)
+BYTES = Sort(show_bytes, str, is_number=True, adds=True, order=int)
+SHARE = Sort(show_share, _plain_share, adds=True, order=_same)
 FIELD = Sort(clean, _plain_field, is_number=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.layers.base.arguments import KERNEL, PADDING, REQUIRED, STRIDE
-from shapecalc.renderers.cells import ARGUMENTS, BYTES, COUNT, FIELD, SHARE, SIZE, TEXT, Sort, shorten_axes
+from shapecalc.renderers.cells import ARGUMENTS, BYTES, COUNT, FIELD, SHARE, SIZE, TEXT, WINDOW, Sort, shorten_axes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -115,9 +115,9 @@ COLUMNS: dict[str, Column] = {
     "kind": Column("Kind", "kind of layer, or what the block is an instance of", TEXT, _each(lambda line: line.kind)),
     "from": Column("From", "layers or inputs that the layer reads", TEXT, _each(_from)),
     "input": Column("Input", "size of the input", SIZE, _each(lambda line: line.input_shapes)),
-    "kernel": Column("Kernel", "size of the window", SIZE, _argument(KERNEL)),
-    "stride": Column("Stride", "stride of the window", SIZE, _argument(STRIDE)),
-    "padding": Column("Padding", "padding around the input", SIZE, _argument(PADDING)),
+    "kernel": Column("Kernel", "size of the window", WINDOW, _argument(KERNEL)),
+    "stride": Column("Stride", "stride of the window", WINDOW, _argument(STRIDE)),
+    "padding": Column("Padding", "padding around the input", WINDOW, _argument(PADDING)),
     "arguments": Column(
         "Arguments", "all arguments that are not at their default, as `stride=2`", ARGUMENTS, _each(_arguments)
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.escaping import clean
-from shapecalc.renderers.blocks import Table, draw_blocks
+from shapecalc.renderers.blocks import Note, Table, draw_blocks
 from shapecalc.renderers.cells import NOTHING, show_size
 from shapecalc.renderers.drawing import TableLine
 from shapecalc.text.cells import cell_width, shorten
@@ -13,9 +13,10 @@ from shapecalc.text.cells import cell_width, shorten
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shapecalc.model.report import Report
     from shapecalc.questions.compare import Comparison
 
-__all__ = ["draw_comparison"]
+__all__ = ["batch_note", "draw_comparison"]
 
 _FIGURES = {"params": "params", "macs": "MACs", "buffers": "buffers", "activations": "activations", "layers": "layers"}
 _SHARES = {"params": "share of params", "macs": "share of MACs"}
@@ -29,7 +30,17 @@ def draw_comparison(comparison: Comparison, format_: str, width: int | None = No
     labels = _labels(comparison)
     columns = [_column(comparison, index) for index in range(len(comparison.reports))]
     groups = _groups(labels, columns, width) if format_ == "text" else [columns]
-    return draw_blocks([_table(labels, group) for group in groups], format_, width, color=color)
+    tables = [_table(labels, group) for group in groups]
+    return draw_blocks([*tables, *map(Note, batch_note(comparison.reports))], format_, width, color=color)
+
+
+def batch_note(reports: Sequence[Report]) -> list[str]:
+    """Return the note on what is for a batch; none if all is for one sample."""
+    if all(report.batch == 1 for report in reports):
+        return []
+    samples = list(dict.fromkeys(report.samples for report in reports))
+    each = [f"{clean(report.name) or 'network'} {report.samples}" for report in reports]
+    return [f"MACs and activations are {samples[0] if len(samples) == 1 else ', '.join(each)}."]
 
 
 def _table(labels: Sequence[str], group: Sequence[list[str]]) -> Table:

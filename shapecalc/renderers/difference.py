@@ -9,6 +9,7 @@ from shapecalc.escaping import clean
 from shapecalc.questions.compare import ADDED, CHANGED, REMOVED, SAME, TOTALS, facts_of, totals_of
 from shapecalc.renderers.blocks import Note, Paragraph, Table, Title, draw_blocks
 from shapecalc.renderers.cells import ARGUMENTS, SIZE
+from shapecalc.renderers.comparison import batch_note
 from shapecalc.renderers.drawing import TableLine
 from shapecalc.text.cells import cell_width, shorten
 
@@ -41,8 +42,11 @@ def draw_difference(
     headings = ["", *[_HEADINGS[name] for name in columns]]
     numbers = [columns.index(name) + 1 for name in ("params", "macs") if name in columns]
     named = [Title(f"− {_named(difference.before)}"), Title(f"+ {_named(difference.after)}")]
+    sides = [difference.before, difference.after]
     body = Table(headings, lines, numbers=numbers) if lines else Paragraph("all layers are the same")
-    return draw_blocks([*named, body, *map(Note, _sums(difference))], format_, width, color=color)
+    return draw_blocks(
+        [*named, body, *map(Note, [*_sums(difference), *batch_note(sides)])], format_, width, color=color
+    )
 
 
 def _named(report: Report) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.layers import find_kind
-from shapecalc.renderers.cells import FIELD
+from shapecalc.renderers.cells import TEXT
 from shapecalc.renderers.columns import COLUMNS, check_columns
+from shapecalc.text.given import read_string
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,18 +28,18 @@ _WORDS = {"macs": "MACs", "flops": "FLOPs"}
 
 def sortable() -> list[str]:
     """Return the columns that lines can be sorted by."""
-    return [name for name, column in COLUMNS.items() if column.sort is not FIELD]
+    return [name for name, column in COLUMNS.items() if column.sort.order]
 
 
 class Selection(NamedTuple):
     """A selection of lines of a report: kinds (none: all), a column to sort by, and how many to keep.
 
-    A column of counts sorts from the largest to the smallest, with a leading `+` the other way; one of strings
-    alphabetically.
+    A column of numbers sorts from the largest to the smallest, one of sizes by their elements so, one of texts
+    alphabetically; with a leading `+` always upwards, with `-` downwards.
     """
 
     kinds: tuple[str, ...] = ()
-    sort: str = ""
+    sort: str | None = None
     top: int | None = None
 
     @property
@@ -49,32 +50,51 @@ class Selection(NamedTuple):
     @property
     def column(self) -> str:
         """The column to sort by; empty to keep the order."""
-        return self.sort.lstrip("+-").strip().lower() or (_USUAL if self.top is not None else "")
+        if self.sort is None:
+            return _USUAL if self.top is not None else ""
+        return self.sort.strip().lstrip("+-").strip().lower()
+
+    @property
+    def is_upwards(self) -> bool:
+        """Whether the smallest, or the first of the alphabet, comes first."""
+        sign = (self.sort or "").strip()[:1]
+        return sign == "+" or (sign != "-" and COLUMNS[self.column].sort is TEXT)
 
     def check(self) -> None:
         """Check the selection. Errors: `UsageError` for an unknown column, one without an order, or a bad number."""
-        if self.sort:
-            check_columns(self.sort.lstrip("+- ").lower().split())
-        if self.column:
+        if self.sort is not None:
+            read_string(self.sort, "sort")
+            listed = f"choose from: {', '.join(sortable())}"
+            if not self.column:
+                raise UsageError(Problem("no column is named to sort by", hint=listed))
             check_columns([self.column])
             if self.column not in sortable():
-                raise UsageError(
-                    Problem(f"lines cannot be sorted by {self.column}", hint="use params, macs or output_bytes")
-                )
+                raise UsageError(Problem(f"lines cannot be sorted by {self.column}", hint=listed))
         if self.top is not None and (type(self.top) is not int or self.top < 1):
             raise UsageError(Problem(f"top is {self.top}", hint="give a whole number of at least 1"))
+
+    def block_kinds(self, report: Report) -> frozenset[str]:
+        """Return the kinds of blocks that are selected: those of the words by which no layer is called."""
+        known = {block.kind for block in report.graph.blocks}
+        rows = report.lines() if known and self.kinds else []
+        found: set[str] = set()
+        for word in self.kinds if known else ():
+            cls = find_kind(word)
+            if not any(_is_of(word, cls, row) for row in rows):
+                found.update(kind for kind in known if _is_named(kind, word, cls))
+        return frozenset(found)
 
     def picked(self, report: Report, lines: Sequence[ReportLine]) -> list[int]:
         """Return the indices of the lines shown, in order. Errors: `UsageError` for an unknown kind."""
         found = [index for index, line in enumerate(lines) if line.rows]
         if self.kinds:
-            chosen = {index for word in self.kinds for index in _lines_of(word, lines)}
+            chosen = {index for word in self.kinds for index in _lines_of(word, report, lines)}
             found = [index for index in found if index in chosen]
         if self.column:
             column = COLUMNS[self.column]
-            values = column.values(report, lines)
-            keys: list[Any] = [value if column.sort.adds else column.sort.plain(value) for value in values]
-            found.sort(key=keys.__getitem__, reverse=column.sort.adds and not self.sort.strip().startswith("+"))
+            order = column.sort.order or str
+            keys = [order(value) for value in column.values(report, lines)]
+            found.sort(key=keys.__getitem__, reverse=not self.is_upwards)
         return found[: self.top]
 
     def words(self, shown: int, whole: int) -> str:
@@ -82,34 +102,52 @@ class Selection(NamedTuple):
         parts = [f"{shown:,} of {whole:,} lines shown"]
         parts += [f"of kind{'s' if len(self.kinds) > 1 else ''} {', '.join(self.kinds)}"] if self.kinds else []
         if self.column:
-            first = "smallest" if self.sort.strip().startswith("+") else "largest"
+            is_text = COLUMNS[self.column].sort is TEXT
             word = _WORDS.get(self.column, self.column.replace("_", " "))
-            first = f"{first} {word} first" if COLUMNS[self.column].sort.adds else f"sorted by {self.column}"
-            parts.append(first)
+            first = f"{'smallest' if self.is_upwards else 'largest'} {word} first"
+            downwards = "" if self.is_upwards else ", from z to a"
+            parts.append(f"sorted by {self.column}{downwards}" if is_text else first)
         return f"{', '.join(parts)}; totals are those of the whole network."
 
 
-def _lines_of(word: str, lines: Sequence[ReportLine]) -> list[int]:
+def _lines_of(word: str, report: Report, lines: Sequence[ReportLine]) -> list[int]:
     """Return the indices of the lines of a kind, by any of its names. Errors: `UsageError` where there is none."""
     cls = find_kind(word)
     found = [index for index, line in enumerate(lines) if line.rows and _is_of(word, cls, line)]
     if not found:
-        there = dict.fromkeys(line.kind for line in lines if line.rows)
+        depth = _depth_with(word, report)
+        if depth:
+            hint = f"choose --depth {depth} (depth={depth} in Python), at which there are some"
+            raise UsageError(Problem(f"no line is of kind {word} at this depth", hint=hint))
+        blocks = [block.kind for block in report.graph.blocks]
+        there = dict.fromkeys([*[line.kind for line in lines if line.rows], *blocks])
         names = [] if cls else [name for line in lines if line.rows for name in _names_of(line)]
         listed = f"known here: {', '.join(sorted(map(clean, there)))}"
-        hint = did_you_mean(word, names, listed, lists=False)
-        raise UsageError(Problem(f"the network has no layer of kind {word}", hint=hint))
+        hint_of_names = did_you_mean(word, [*names, *blocks], listed, lists=False)
+        raise UsageError(Problem(f"the network has no layer of kind {word}", hint=hint_of_names))
     return found
+
+
+def _depth_with(word: str, report: Report) -> int:
+    """Return the least depth at which a line is of a kind; 0 if there is none."""
+    cls = find_kind(word)
+    depths = range(1, report.max_depth + 1)
+    return next((depth for depth in depths if any(_is_of(word, cls, line) for line in report.lines(depth))), 0)
 
 
 def _is_of(word: str, cls: type[Layer] | None, line: ReportLine) -> bool:
     """Return whether a line is of the kind `cls`, called `word`: a name that states a rank is held to it."""
-    if line.kind == word or cls is None or line.is_block:
-        return line.kind == word or (line.is_block and cls is not None and line.kind == cls.kind)
+    if line.is_block or line.kind == word or cls is None:
+        return _is_named(line.kind, word, cls)
     layer, inputs = line.rows[0].node.layer, line.rows[0].sizing.inputs
     if layer is None or cls.kind not in (layer.kind, *layer.is_a):
         return False
     return not inputs or layer.expects_rank(layer.spatial_rank(inputs[0]), word)
+
+
+def _is_named(kind: str, word: str, cls: type[Layer] | None) -> bool:
+    """Return whether a kind, of a block or without other names, is the one called `word`."""
+    return kind == word or (cls is not None and kind == cls.kind)
 
 
 def _names_of(line: ReportLine) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean
+from shapecalc.model.report import check_depth as report_depth
 from shapecalc.model.rows import ReportLine, Totals
 from shapecalc.renderers.cells import FIELD, NOTHING, show_size
 from shapecalc.renderers.columns import COLUMNS, DEFAULT, SHARES, check_columns
@@ -69,8 +69,10 @@ class View:
         self.is_fold_asked = bool(fold)
         self.folds = fold is not False and not any(COLUMNS[name].sort is FIELD for name in names)
         self.selection = selection
+        self._closed: frozenset[str] = frozenset()
         if selection and selection.is_of_layers and depth == AUTO:
             depth = None
+            self._closed = selection.block_kinds(report)
         self._depth = check_depth(depth)
         self._all: list[ReportLine] = []
         self._picked: list[int] | None = None
@@ -98,7 +100,7 @@ class View:
 
     def lines_at(self, depth: int | None, *, folds: bool) -> list[ReportLine]:
         """Return the lines of the layers at a depth, repeated ones as one where it folds."""
-        lines = self.report.lines(depth)
+        lines = self.report.lines(depth, self._closed)
         if folds and any(line.may_repeat(before) for before, line in pairwise(lines)):
             from shapecalc.renderers.folding import fold  # most networks shown have nothing to fold
 
@@ -182,10 +184,8 @@ def _is_shared(line: ReportLine) -> bool:
 
 
 def check_depth(depth: int | str | None) -> int | str | None:
-    """Return a depth that blocks may be expanded to. Errors: `UsageError`."""
-    if depth is None or depth == AUTO or (isinstance(depth, int) and depth >= 1):
-        return depth
-    raise UsageError(Problem(f"depth is {depth}", hint="give a whole number of at least 1"))
+    """Return a depth that blocks may be expanded to, `auto` too. Errors: `UsageError`."""
+    return AUTO if isinstance(depth, str) and depth == AUTO else report_depth(depth)
 
 
 def _fitting_depth(report: Report) -> int | None:

@@ -7,6 +7,9 @@ import json
 import pytest
 from cli.running import run
 
+import shapecalc
+from shapecalc.questions.compare import compare
+
 VGG = """\
 − VGG11, input 3×224×224
 + VGG13, input 3×224×224
@@ -103,3 +106,25 @@ def test_names_with_escape_sequences_are_escaped():
     text = 'name: "a\\e[31m|*b*"\ninput: [3]\nlayers: [{relu: {}, name: "x|y*"}]\n'
     ran = run("compare", "-", "lenet5", text=text)
     assert "\x1b" not in ran.out
+
+
+def test_a_batch_is_that_of_macs_and_of_activations():
+    for command in ("compare", "diff"):
+        one, two = (run(command, "alexnet", "vgg11", "--batch", batch, "--format", "json") for batch in ("1", "2"))
+        one, two = (json.loads(ran.out) for ran in (one, two))
+        before, after = ([found["a"], found["b"]] if "a" in found else found["networks"] for found in (one, two))
+        for single, double in zip(before, after, strict=True):
+            factors = {"params": 1, "macs": 2, "buffers": 1, "activations": 2, "layers": 1}
+            assert double["total"] == {name: factors[name] * value for name, value in single["total"].items()}
+            assert ("batch" in single, double["batch"]) == (False, 2)
+            for kind, doubled in zip(single.get("kinds", ()), double.get("kinds", ()), strict=True):
+                assert doubled["activations"] == 2 * kind["activations"]
+        note = "MACs and activations are for a batch of 2.\n"
+        assert run(command, "alexnet", "vgg11", "--batch", "2").out.endswith(note)
+        assert "MACs and activations are" not in run(command, "alexnet", "vgg11").out
+
+
+def test_batches_that_differ_are_named():
+    alexnet = shapecalc.load("alexnet")
+    printed = str(compare([alexnet.infer(), alexnet.infer(batch=2)]))
+    assert printed.endswith("MACs and activations are AlexNet for one sample, AlexNet for a batch of 2.")

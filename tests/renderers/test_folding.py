@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from math import prod
 
 import pytest
 from searching import some
@@ -215,12 +216,38 @@ def test_sort_and_top():
     assert rows_of(report, sort="macs", top=2) == ["conv2", "conv4"]
     assert rows_of(report, sort="MACs", top=2) == ["conv2", "conv4"]
     assert rows_of(report, sort="-macs", top=2) == ["conv2", "conv4"]
-    assert rows_of(report, sort="+macs", kinds=["conv"]) == ["conv1", "conv3", "conv5", "conv4", "conv2"]
+    assert rows_of(report, sort="+macs", kind=["conv"]) == ["conv1", "conv3", "conv5", "conv4", "conv2"]
     assert rows_of(report, sort="output_bytes", top=1) == ["conv1"]
-    assert rows_of(report, sort="name", kinds=["fc", "softmax"]) == ["fc1", "fc2", "fc3", "softmax1"]
+    assert rows_of(report, sort="name", kind=["fc", "softmax"]) == ["fc1", "fc2", "fc3", "softmax1"]
+    assert rows_of(report, sort="-name", kind=["fc", "softmax"]) == ["softmax1", "fc3", "fc2", "fc1"]
+    assert rows_of(report, sort="+kind", top=1) == ["conv1"]
     assert sorted(rows_of(report, sort="params")) == sorted(rows_of(report))
-    assert rows_of(report, kinds=["conv2d"]) == [f"conv{n}" for n in range(1, 6)], "another name of it"
-    assert rows_of(report_of("resnet50"), depth=1, kinds=["stage", "fc"], fold=False)[-1] == "fc"
+    assert rows_of(report, kind=["conv2d"]) == [f"conv{n}" for n in range(1, 6)], "another name of it"
+    assert rows_of(report_of("resnet50"), depth=1, kind=["stage", "fc"], fold=False)[-1] == "fc"
+
+
+def test_sizes_are_sorted_by_their_elements():
+    """As text 96×55×55 would come before 6×6×256, and 4096 before 55×55×96."""
+    report = report_of("alexnet")
+    sizes = {row.name: row.output_shapes[0] for row in report.rows}
+    names = rows_of(report, sort="output")
+    assert [prod(sizes[name]) for name in names] == sorted(map(prod, sizes.values()), reverse=True)
+    assert names[:2] == ["conv1", "relu1"]
+    assert rows_of(report, sort="+output")[0] == "fc3"
+    assert rows_of(report, sort="input", top=1) == ["relu1"]
+    both = shapecalc.load(
+        {"input": 8, "layers": [{"split": {"sizes": [6, 2]}}, "relu"], "outputs": ["split1", "relu1"]}
+    )
+    assert rows_of(both.infer(), sort="output") == ["split1", "relu1"], "the outputs of a layer add up"
+
+
+def test_the_note_says_how_lines_are_sorted():
+    report = report_of("alexnet")
+    for sort, words in {
+        "output": "largest output first", "+input": "smallest input first", "name": "sorted by name;",
+        "-kind": "sorted by kind, from z to a;", "macs": "largest MACs first", "+output_bytes": "smallest output bytes first",
+    }.items():  # fmt: skip
+        assert words in render(report, sort=sort), sort
 
 
 @pytest.mark.parametrize("column", [name for name, column in COLUMNS.items() if column.sort.adds])
@@ -260,10 +287,13 @@ def test_layers_are_selected_within_blocks():
     [
         ({"sort": "parms"}, "there is no column parms"),
         ({"sort": "rf"}, "lines cannot be sorted by rf"),
-        ({"sort": "+"}, "no column is named"),
+        ({"sort": "+"}, "no column is named to sort by"),
+        ({"sort": ""}, "no column is named to sort by\n   choose from: name, kind, from, input, output, weights, "),
+        ({"sort": "kernel"}, "cannot be sorted by kernel\n   choose from: name, kind, from, input, output, weights, "),
+        ({"sort": "arguments"}, "lines cannot be sorted by arguments"),
         ({"sort": "macs,params"}, "there is no column macs,params"),
-        ({"kinds": ["mamba"]}, "the network has no layer of kind mamba"),
-        ({"kinds": ["lstm"]}, "the network has no layer of kind lstm"),
+        ({"kind": ["mamba"]}, "the network has no layer of kind mamba"),
+        ({"kind": ["lstm"]}, "the network has no layer of kind lstm"),
         ({"top": 0}, "top is 0"),
         ({"top": "3"}, "top is 3"),
     ],
@@ -273,7 +303,7 @@ def test_invalid_selections(options, printed):
         render(report_of("alexnet"), **options)
 
 
-@pytest.mark.parametrize("options", [{"sort": "params"}, {"top": 2}, {"kinds": ["conv"]}])
+@pytest.mark.parametrize("options", [{"sort": "params"}, {"top": 2}, {"kind": ["conv"]}])
 def test_json_always_contains_everything(options):
     with pytest.raises(UsageError, match="it always contains everything"):
         render(report_of("alexnet"), "json", **options)

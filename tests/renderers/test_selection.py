@@ -90,3 +90,40 @@ def test_a_kind_that_is_not_there(word, hint):
     with pytest.raises(UsageError) as caught:
         found(shapecalc.load("alexnet").infer(), word)
     assert str(caught.value).splitlines() == [f"the network has no layer of kind {word}", f"   {hint}"]
+
+
+def test_a_kind_of_blocks_finds_their_lines_at_any_depth():
+    """What a table shows under Kind can be asked for: `encoder_layer` of BERT, folded or not."""
+    report = shapecalc.load("bert-base-uncased").infer()
+    assert found(report, "encoder_layer") == [f"layer.{n}" for n in range(12)]
+    assert "layer.0–11 ×12  encoder_layer" in report.render(kind="encoder_layer")
+    assert [line.name for line in View(report, selection=Selection(("encoder_layer",), top=1)).lines] == [
+        "layer.0–11 ×12"
+    ]
+    assert report.render("csv", kind="encoder_layer").count("encoder_layer") == 12
+    resnet = shapecalc.load("resnet50").infer()
+    assert len(found(resnet, "bottleneck")) == 16, "3 + 4 + 6 + 3, whatever stage they are in"
+    assert len(found(resnet, "stage")) == 4
+    assert len(found(resnet, "conv")) == 53, "kinds of layers go into blocks"
+
+
+def test_a_kind_of_layers_goes_before_one_of_blocks():
+    text = "input: 8\nblocks: {relu: {layers: [linear: 8, softmax]}}\nlayers: [relu, tanh]"
+    report = shapecalc.load(text).infer()
+    assert found(report, "relu") == ["relu1"]
+    assert found(report, "linear") == ["relu1.linear1"]
+    text = "input: 8\nblocks: {linear: {layers: [fc: 8]}}\nlayers: [linear, tanh]"
+    report = shapecalc.load(text).infer()
+    assert found(report, "linear") == ["linear1.fc1"], "an fc layer is a linear one: the block stays open"
+    assert found(report, "linear", depth=1) == ["linear1"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "depth", "least"),
+    [(["conv2d", "max_unpool"], 1, 0), (["bottleneck"], 1, 2), (["stage"], 4, 1), (["add", "bottleneck"], "auto", 3)],
+)
+def test_a_kind_that_another_depth_shows(kinds, depth, least):
+    with pytest.raises(UsageError) as caught:
+        found(shapecalc.load("resnet50").infer(), *kinds, depth=depth)
+    words = f"choose --depth {least} (depth={least} in Python), at which there are some"
+    assert (words in str(caught.value)) is bool(least)

@@ -89,7 +89,7 @@ UNKNOWN = Shape((0,))
 
 def read_layout(layout: str) -> str:
     """Return a layout's name in upper case. Errors: `UsageError` for another than CHW and HWC."""
-    name = layout.upper()
-    if name and name not in LAYOUTS:
+    name = layout.upper() if isinstance(layout, str) else None
+    if name is None or (name and name not in LAYOUTS):
         raise UsageError(f"layout must be {CHW.lower()} or {HWC.lower()}, not {layout}")
     return name

@@ -81,7 +81,13 @@ def parse_sizes(given: Any) -> tuple[int, ...]:
 
             raise UsageError(Problem(f"'{short(given)}' is not a size", hint="write sizes as 3x224x224"))
         given = sizes
+    elif type(given) is not int:
+        from shapecalc.text.given import plain  # sizes that are not text come from callers of the library
+
+        given = plain(given)
     try:
+        if not all(isinstance(size, (int, float, str)) for size in (given if isinstance(given, list) else [given])):
+            raise argument.refuse(given)
         return tuple(argument.normalise(given))
     except LayerError as error:
         raise UsageError(Problem(error.message, why=error.why, hint=error.hint)) from None

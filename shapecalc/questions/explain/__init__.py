@@ -17,6 +17,7 @@ from shapecalc.questions.explain.back import trails_of
 from shapecalc.questions.explain.layer import VERSION, LayerExplanation
 from shapecalc.questions.explain.reasons import Makers, settings_of, sources_of, symbols_of
 from shapecalc.questions.explain.working import MACS, OUTPUT_BYTES, OUTPUTS, PARAMS, Working, work
+from shapecalc.text.given import read_names, read_string
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -66,6 +67,7 @@ class Explanation(Answer):
 
     def __getitem__(self, name: str) -> LayerExplanation:
         """Return the explanation of a layer. Errors: `UsageError` for an unknown layer."""
+        read_string(name, "the name of a layer")
         for layer in self.layers:
             if layer.name == name:
                 return layer
@@ -130,7 +132,7 @@ def explain_report(
 ) -> Explanation:  # fmt: skip
     """Return how the numbers of a report are computed, also of a partial one. As `explain`."""
     wanted = _wanted(what)
-    asked = (layers,) if isinstance(layers, str) else tuple(layers or ())
+    asked = () if layers is None else read_names(layers, "layers")
     chosen = _chosen(report, asked)
     if len(chosen) > _MOST_LAYERS:
         message = f"these are {len(chosen):,} layers: at most {_MOST_LAYERS:,} are explained at a time"
@@ -138,12 +140,14 @@ def explain_report(
     if back and not 0 < len(chosen) * bool(asked) <= _MOST_FOLLOWED:
         message = f"sizes are traced back from at most {_MOST_FOLLOWED} layers" if asked else "no layer is named"
         raise UsageError(Problem(message, hint="name the layer to trace back: shapecalc explain SPEC LAYER --back"))
-    explained = _explained(report, chosen, wanted, is_whole=what is None, back=back)
+    is_whole = what is None or not read_names(what, "what")
+    explained = _explained(report, chosen, wanted, is_whole=is_whole, back=back)
     return Explanation(report, explained, wanted, asked)
 
 
 def _wanted(what: str | Iterable[str] | None) -> tuple[str, ...]:
-    asked = [what] if isinstance(what, str) else list(what or _SHOWN)
+    asked = () if what is None else read_names(what, "what")
+    asked = asked or _SHOWN
     for word in asked:
         if word not in WHAT:
             raise UsageError(Problem(f"{word} cannot be explained", hint=did_you_mean(word, WHAT)))

@@ -22,9 +22,10 @@ from shapecalc.questions.formula.floors import Collapse
 from shapecalc.questions.formula.symbols import BATCH, SymbolInUse, default_names, find_symbol, refusal, trials
 from shapecalc.questions.formula.writers import WRITERS
 from shapecalc.questions.sizes import with_sizes
+from shapecalc.text.given import read_names, read_string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from shapecalc.model.graph import Graph
     from shapecalc.questions.sizes.periodic import SizeSet
@@ -106,7 +107,7 @@ class Formulas(Answer, _FormulasFields):
 
 
 def find_formulas(
-    graph: Graph, rebuild: Rebuild, names: Sequence[str] = (), what: Sequence[str] = (), layer: str = "",
+    graph: Graph, rebuild: Rebuild, names: str | Iterable[str] = (), what: str | Iterable[str] = (), layer: str = "",
     layout: str = "",
 ) -> Formulas:  # fmt: skip
     """Return closed formulas of a network, or of one of its layers, in the symbols of these names.
@@ -115,10 +116,11 @@ def find_formulas(
     are in the layout, by default that of the graph.
     Errors: `UsageError` for an unknown symbol or quantity; `ShapeError`; `MissingExtraError` without sympy.
     """
+    names, what = read_names(names, "symbols"), read_names(what, "what")
     for word in what:
         if word not in QUANTITIES:
             raise UsageError(Problem(f"there is no formula of {word}", hint=did_you_mean(word, QUANTITIES)))
-    where = _node_of(graph, layer) if layer else -1
+    where = _node_of(graph, layer) if read_string(layer, "layer") else -1
     _check_fits(graph)
     layout = layout or graph.layout
     used = [find_symbol(graph, rebuild, name) for name in dict.fromkeys(names) or default_names(graph)]

@@ -17,6 +17,7 @@ from shapecalc.questions.memory.order import best_order
 from shapecalc.questions.memory.plan import MemoryPlan, inputs_read, make_plan, once, stored
 from shapecalc.questions.memory.results import Activations, Budget, Held, LayerMemory, Memory, Training, Widths
 from shapecalc.questions.memory.training import check_optimizer, optimizer_bytes, train
+from shapecalc.text.given import read_string
 from shapecalc.text.units import parse_bits, parse_bytes
 
 if TYPE_CHECKING:
@@ -97,13 +98,15 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     if trains:
         trained = make_plan(report, widths.activations, may, training=True, read=read)
         result = result._replace(
-            training=_training(report, trained, weight_bytes, optimizer or "adam", mixed_precision)
+            training=_training(
+                report, trained, weight_bytes, "adam" if optimizer is None else optimizer, mixed_precision
+            )
         )
     return result if budget is None else result._replace(budget=_budget(result, parse_bytes(budget)))
 
 
 def _check_order(order: str, *, trains: bool) -> None:
-    if order not in (GIVEN, BEST):
+    if read_string(order, "order") not in (GIVEN, BEST):
         raise UsageError(Problem(f"there is no order {order}", hint=f"it is {GIVEN} or {BEST}"))
     if order == BEST and trains:
         raise UsageError(Problem("the best order is for inference, not for training", hint="leave one of the two out"))

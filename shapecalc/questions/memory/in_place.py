@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.text.given import read_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +24,8 @@ def read_in_place(given: Any) -> tuple[tuple[str, ...], Callable[[Layer], bool]]
     `given` is `all`, `none`, or some of `activations`, `normalisation`, `additions` and the names of kinds, as a string
     with commas or a list. Errors: `UsageError`.
     """
-    words = given.split(",") if isinstance(given, str) else list(given)
-    names = tuple(dict.fromkeys(str(word).strip().lower() for word in words if str(word).strip()))
+    words = given.split(",") if isinstance(given, str) else read_names(given, "in_place")
+    names = tuple(dict.fromkeys(word.strip().lower() for word in words if word.strip()))
     if not names or (len(names) > 1 and {ALL, NONE} & {*names}):
         hint = f"give all, none, or some of {_examples()} and names of kinds"
         raise UsageError(Problem(f"{given!r} is not a choice of layers to run in place", hint=hint))

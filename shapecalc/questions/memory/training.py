@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.questions.memory.liveness import overwritten
+from shapecalc.text.given import read_string
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,7 +51,7 @@ class Pass(NamedTuple):
 
 def check_optimizer(name: str) -> str:
     """Return an optimizer's name. Errors: `UsageError` for an unknown one."""
-    if name not in OPTIMIZERS:
+    if read_string(name, "optimizer") not in OPTIMIZERS:
         hint = did_you_mean(name, OPTIMIZERS)
         raise UsageError(Problem(f"there is no optimizer {name}", hint=hint))
     return name

@@ -21,6 +21,7 @@ from shapecalc.model.answer import Answer
 from shapecalc.model.graph import Reference
 from shapecalc.questions.receptive_field.lanes import Lane, hull
 from shapecalc.questions.receptive_field.tracing import input_axes, lanes_of, traced
+from shapecalc.text.given import read_string
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -103,7 +104,7 @@ class ReceptiveFields(Answer):
         return f"<ReceptiveFields {clean(self.report.name)}: {len(self._lanes)} layers>"
 
     def _index(self, name: str) -> int:
-        if name not in self._indices:
+        if read_string(name, "the name of a layer") not in self._indices:
             hint = did_you_mean(name, self._indices)
             raise UsageError(Problem(f"{self.report.name or 'the network'} has no layer {name}", hint=hint))
         return self._indices[name]

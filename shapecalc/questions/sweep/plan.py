@@ -16,6 +16,7 @@ from shapecalc.questions.sweep.axes import InputTemplate, SweepAxis, SweepGrid, 
 from shapecalc.questions.sweep.cells import COUNTS, Cells
 from shapecalc.questions.sweep.result import Sweep
 from shapecalc.questions.sweep.selection import RowCondition, read_condition
+from shapecalc.text.given import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -157,9 +158,9 @@ def make_plan(
         if name not in own:
             hint = did_you_mean(name, own) if own else "the specification has no `vars:`"
             raise UsageError(Problem(f"there is no variable {name} to set", hint=hint))
-        values = _values(given, own[name], name)
+        values = _values(plain(given), own[name], name)
         if values is None:
-            fixed[name] = given
+            fixed[name] = plain(given)
         else:
             varying[name] = len(axes)
             axes.append(SweepAxis(name, values))
@@ -213,7 +214,7 @@ def _values(given: Any, own: Any, name: str) -> Any:
     """Return the values of a variable with several; None for one value."""
     if isinstance(given, (str, dict)) or not hasattr(given, "__iter__"):
         return None
-    values = given if isinstance(given, range) else [item.item() if hasattr(item, "item") else item for item in given]
+    values = given if isinstance(given, range) else list(given)
     if isinstance(own, list) and not any(isinstance(item, (list, tuple)) for item in values):
         return None
     if not values:
@@ -232,11 +233,12 @@ def _template(given: Any, name: str, axes: list[SweepAxis]) -> InputTemplate:
     """Return the sizes of an input from a string, one size, or a list of sizes."""
     if isinstance(given, str):
         return parse_input(given, name, axes)
+    given = plain(given)
     items = list(given) if hasattr(given, "__iter__") else [given]
     if not items:
         raise UsageError(Problem(f"{name} has no sizes"))
     if not any(isinstance(item, (list, tuple, str)) for item in items):
-        return InputTemplate(parse_sizes([getattr(item, "item", lambda item=item: item)() for item in items]))
+        return InputTemplate(parse_sizes(items))
     axes.append(SweepAxis(name, [parse_sizes(item) for item in items], is_input=True))
     return InputTemplate(len(axes) - 1)
 

@@ -11,6 +11,7 @@ from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.language.expressions import ExpressionError, parse
 from shapecalc.questions.sweep.conditions import RowCondition
 from shapecalc.text.comparisons import misspelt_comparison
+from shapecalc.text.given import read_string
 from shapecalc.text.units import SEPARATORS, without_units
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def read_condition(text: str, known: Sequence[str]) -> RowCondition:
 
 def check_column(name: str, known: Sequence[str]) -> None:
     """Raise `UsageError` for an unknown column of the sweep."""
-    if name not in known:
+    if read_string(name, "the name of a column") not in known:
         raise UsageError(Problem(f"the sweep has no column {name}", hint=did_you_mean(name, known)))
 
 
