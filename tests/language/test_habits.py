@@ -72,6 +72,24 @@ def test_the_hint_for_a_call_loads_and_has_all_of_its_values(call: str) -> None:
     assert sorted(re.findall(r"[\d.]+", item.partition(":")[2])) == sorted(re.findall(r"[\d.]+", arguments))
 
 
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ("-1x3x224x224", "sizes are given without the batch axis: write 3x224x224"),
+        ("Nx3×4×4", "sizes are given without the batch axis: write 3x4x4"),
+        ("'None, 3, 8'", "sizes are given without the batch axis: write 3x8"),
+        ("-1x", "write `1 * x` to multiply"),
+        ("{img: 3x33x50, tok: 12}", "inputs that have names are written under `inputs:`"),
+        ("{tok: 12}", "inputs that have names are written under `inputs:`"),
+        ("{height: 12, tok: 12}", "known here: channels, depth, features, height, length, width"),
+    ],
+)
+def test_hint_for_an_input(size: str, expected: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load(f"input: {size}\nlayers: [relu]\n")
+    assert [str(problem.hint) for problem in caught.value.problems] == [expected]
+
+
 @pytest.mark.parametrize("cls", [cls for cls in KINDS.values() if cls.in_calls], ids=lambda cls: cls.kind)
 def test_positions_in_calls_are_arguments(cls: type[Layer]) -> None:
     assert set(cls.in_calls or ()) <= cls.arguments.keys()
