@@ -47,9 +47,9 @@ def hint_for_argument(text: str, value: Value, cls: type[Layer]) -> str:
     found = _EQUALS.fullmatch(text) if len(text) <= _LONGEST else None
     if found and found[1] in cls.argument_names():
         return clean(f"write a colon in place of the `=`: `{found[1]}: {short(found[2])}`")
-    is_kind = isinstance(value, Scalar) and isinstance(value.value, str) and find_kind(value.text)
-    if isinstance(value, Scalar) and is_kind and not did_you_mean(text, cls.argument_names(), lists=False):
-        return clean(f"{value.text} is a layer of its own: write `- {value.text}` as the next item")
+    layer = _layer_after(cls, value.text) if isinstance(value, Scalar) and isinstance(value.value, str) else ""
+    if layer and not did_you_mean(text, cls.argument_names(), lists=False):
+        return clean(f"{layer.partition(':')[0]} is a layer of its own: write `- {layer}` as the next item")
     return ""
 
 
@@ -69,15 +69,19 @@ def _layer_of(item: str, cls: type[Layer], parts: Sequence[str]) -> str:
     if left:
         hint += f", and give {short(', '.join(left))} by name"
     for word, value in strange.items():
-        layer = _called(value)
+        layer = _layer_after(cls, value)
         hint += f"; then `- {layer}` as the next item" if layer else f"; {cls.kind} has no argument {short(word)}"
     return hint
 
 
-def _called(text: str) -> str:
-    """Return the kind that a text names, as `relu`, `'relu'` or `nn.ReLU()`; empty for any other."""
-    plain = without_call(text.strip("'\" "))
-    return plain if find_kind(plain) else ""
+def _layer_after(cls: type[Layer], text: str) -> str:
+    """Return the item of the layer that `'relu'` or `nn.ReLU()` names, if it may follow a kind; empty for any other."""
+    found = _CALL.fullmatch(text.strip("'\" ")) if len(text) <= _LONGEST else None
+    kind = find_kind(found[2]) if found and not cls.activates else None
+    if not found or not kind or any(argument.required for argument in kind.arguments.values()):
+        return ""
+    named, left, strange = _named(kind, _parts(found[4] or ""))
+    return f"{found[2]}: {{…}}" if left or strange else f"{found[2]}: {{{named}}}" if named else found[2]
 
 
 def _items(value: Value) -> list[str]:

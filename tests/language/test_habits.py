@@ -41,6 +41,18 @@ def hint(item: str) -> str:
         ("conv: {out_channels: 1, kernel_size: (2,)}", "write a list: [2]"),
         ("pad: {padding: ((1, 1), (2, 2))}", "write a list: [[1, 1], [2, 2]]"),
         ("pad: {padding: (max(1, 2), 2)}", "write a list, in [ ], with quotes around what has a comma itself"),
+        ("conv: {out_channels: 1, kernel_size: 1, activation: nn.ReLU()}",
+         "ReLU is a layer of its own: write `- ReLU` as the next item"),
+        ("conv: {out_channels: 1, kernel_size: 1, activation: nn.LeakyReLU(0.1)}",
+         "LeakyReLU is a layer of its own: write `- LeakyReLU: {negative_slope: 0.1}` as the next item"),
+        ("global_avg_pool: {activation: relu()}", "relu is a layer of its own: write `- relu` as the next item"),
+        ("global_avg_pool: {activation: linear}", "known here: keepdim, keepdims"),
+        ("global_avg_pool: {activation: null}", "known here: keepdim, keepdims"),
+        ("gru: {hidden_size: 1, activation: tanh}", "known here: bias, bidirectional, convention, dropout, hidden_size, "
+         "input_size, num_layers, reset_after, return_sequences, units, use_bias"),
+        ("\"GRU(8, activation='tanh')\"", "write `- GRU: {hidden_size: 8}`; gru has no argument activation"),
+        ("\"ConvLSTM2D(8, 3, activation='tanh')\"",
+         "write `- ConvLSTM2D: {out_channels: 8, kernel_size: 3}`; conv_lstm has no argument activation"),
         ("Lineer(10)", "did you mean linear?"),
         ("Seq: [relu, {fc: 10}]", "layers in sequence need no kind around them: list them here, or name them as a block "
          "under `blocks:`"),

@@ -83,6 +83,7 @@ class Layer:
     `inputs`, the minimum and maximum number of inputs (None: any);
     `ranks`, those of spatial axes of its first input (None: any), where that is a feature map;
     `elementwise`, whether every output element depends on one element of each input at the same position;
+    `activates`, whether activations are a part of it, as in the gates of an LSTM, not layers that follow it;
     `view`, whether its outputs are its input's memory, so that nothing is written (or, without an
     input, its weights); `only_training`, whether it has an effect only in training;
     `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED: its inputs, for the
@@ -102,6 +103,7 @@ class Layer:
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)
     ranks: ClassVar[tuple[int, int | None] | None] = None
     elementwise: ClassVar[bool] = False
+    activates: ClassVar[bool] = False
     view: ClassVar[bool] = False
     only_training: ClassVar[bool] = False
     saves: ClassVar[str] = INPUTS
