@@ -118,7 +118,9 @@ def _named(cls: type[Layer], parts: Sequence[str]) -> tuple[str, list[str], dict
         known, plain = {**known, **at}, []
     known = {**dict.fromkeys(required, "…"), **known}
     shown = ", ".join(f"{name}: {known[name]}" for name in cls.arguments if name in known)
-    return shown or ("…" if plain else ""), plain, {word: value for word, value in given.items() if word not in names}
+    if plain and "…" not in shown:
+        shown += ", …" if shown else "…"
+    return shown, plain, {word: value for word, value in given.items() if word not in names}
 
 
 def _in_order(cls: type[Layer], required: list[str], count: int) -> list[str]:

@@ -33,7 +33,7 @@ def hint(item: str) -> str:
         ("nn.MaxPool2d(3, 2, 1)", "write `- MaxPool2d: {kernel_size: 3, stride: 2, padding: 1}`"),
         ("'nn.Conv2d(3, 64, 7, 2, 3)'",
          "write `- Conv2d: {out_channels: …, kernel_size: …}`, and give 3, 64, 7, 2, 3 by name"),
-        ("'nn.Linear(8, out_features=4)'", "write `- Linear: {out_features: 4}`, and give 8 by name"),
+        ("'nn.Linear(8, out_features=4)'", "write `- Linear: {out_features: 4, …}`, and give 8 by name"),
         ("ReLU(6.)", "write `- ReLU: {…}`, and give 6. by name"),
         ("CenterCrop(224)", "write `- CenterCrop: {…}`, and give 224 by name"),
         ("\"Conv2D(32, 3, activation='relu', name='first')\"", "write `- Conv2D: {out_channels: 32, kernel_size: 3}`; "
