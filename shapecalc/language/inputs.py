@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import did_you_mean
 from shapecalc.language.values import BadValueError, argument_value, bad
 from shapecalc.layers.base.shape import Shape
 from shapecalc.source import ListValue, MapValue, Scalar
+from shapecalc.text.units import without_batch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["input_shape"]
 
-_WITH_BATCH = re.compile(r"\s*(?:-1|\?|[nb]|none|null|batch\w*?)\s*[x×,]\s*(.+)", re.IGNORECASE)
 _NAMED_AXES = ("depth", "height", "width", "length")
 
 
@@ -42,8 +41,7 @@ def _hint_without_batch(value: Value, argument: Argument, variables: Mapping[str
     if isinstance(value, ListValue):
         first = value.items[0] if len(value.items) > 1 else None
         rest = ListValue(value.items[1:], value.mark) if isinstance(first, Scalar) and not first.quoted else None
-    elif isinstance(value, Scalar) and (found := _WITH_BATCH.fullmatch(value.text)):
-        sizes_alone = re.sub(r"\s*,\s*", "x", found[1])
+    elif sizes_alone := without_batch(value.text) if isinstance(value, Scalar) else "":
         rest = Scalar(sizes_alone, sizes_alone, value.mark)
     if rest is None:
         return ""
