@@ -136,6 +136,7 @@ def test_invalid_sources(spec, words):
     ("overrides", "words"),
     [
         ({"input": "3 by 3"}, "'3 by 3' is not a size"),
+        ({"input": "-1x3x9"}, "sizes are given without the batch axis: write 3x9"),
         ({"input": [0, 3, 3]}, "an input size must be a whole number of at least 1, not 0"),
         ({"batch": 0}, "batch must be a whole number of at least 1"),
         ({"layout": "nchw"}, "layout must be chw or hwc, not nchw"),

@@ -228,7 +228,7 @@ class GraphBuilder(Written):
     ) -> tuple[Flow, ...]:
         """Return the outputs of a branch: one, or for an item with `for` one for each of its values."""
         if isinstance(branch, Scalar):
-            return (read_reference(branch, scope, variables),)
+            return (read_reference(branch, scope, variables, is_branch=True),)
         if isinstance(branch, ListValue):
             return self.expand(branch.items, scope, variables, flow)[:1]
         if isinstance(branch, MapValue) and {*branch.keys()} == {"for", "from"}:  # only references

@@ -145,6 +145,14 @@ def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem:
 
 
 def _unknown(key: Scalar, value: Value | None, blocks: Collection[str]) -> Problem:
+    bare = key.text.removeprefix("-")
+    if bare != key.text and (bare in blocks or find_kind(bare)):
+        before = key.mark.source.line(key.mark.line)[: key.mark.column - 1].rstrip()
+        if before.endswith("-"):
+            mark = key.mark._replace(length=1)
+            return Problem("a space is missing after this `-`", mark, hint=clean(f"write `- {bare}`"))
+        return Problem(f"there is no kind of layer called {key.text}", key.mark, hint=clean(f"write `{bare}`"))
+
     def names() -> list[str]:
         return [*kind_words(), *blocks]
 

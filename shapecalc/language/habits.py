@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import did_you_mean
+from shapecalc.errors import LayerError, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.layers import find_kind
-from shapecalc.source import ListValue, MapValue, Scalar, short
+from shapecalc.source import ListValue, MapValue, Scalar, as_list, read_text, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ def hint_for_kind(key: Scalar, value: Value | None) -> str:
     found = _CALL.fullmatch(key.text) if len(key.text) <= _LONGEST else None
     cls = find_kind(found[2]) if found else None
     if found and cls and (found[1] or found[3]):
-        return clean(f"write `- {found[2]}{_arguments(cls, _parts(found[4] or ''))}`")
+        return clean(_layer_of(f"- {found[2]}", cls, _parts(found[4] or "")))
     if isinstance(value, Scalar) and isinstance(value.value, str) and find_kind(value.text):
         return clean(f"the kind is the key: write `- {value.text}: {{…}}`")
     if isinstance(value, ListValue) and value.items and all(map(_is_layer, value.items)):
@@ -47,17 +47,41 @@ def hint_for_argument(text: str, value: Value, cls: type[Layer]) -> str:
     found = _EQUALS.fullmatch(text) if len(text) <= _LONGEST else None
     if found and found[1] in cls.argument_names():
         return clean(f"write a colon in place of the `=`: `{found[1]}: {short(found[2])}`")
-    is_kind = isinstance(value, Scalar) and isinstance(value.value, str) and find_kind(value.text)
-    if isinstance(value, Scalar) and is_kind and not did_you_mean(text, cls.argument_names(), lists=False):
-        return clean(f"{value.text} is a layer of its own: write `- {value.text}` as the next item")
+    layer = _layer_after(cls, value.text) if isinstance(value, Scalar) and isinstance(value.value, str) else ""
+    if layer and not did_you_mean(text, cls.argument_names(), lists=False):
+        return clean(f"{layer.partition(':')[0]} is a layer of its own: write `- {layer}` as the next item")
     return ""
 
 
 def hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:
     """Return the hint for several values in place of the one argument that needs no name; empty for a single one."""
     parts = _items(value)
-    named = _arguments(cls, parts) if len(parts) > 1 or "=" in "".join(parts) else ""
-    return clean(f"write `{kind}{named}`") if named else ""
+    if len(parts) < 2 and "=" not in "".join(parts):
+        return ""
+    hint = _layer_of(kind, cls, parts)
+    return "" if f"`{kind}`" in hint or f"`{kind}: {{…}}`" in hint else clean(hint)
+
+
+def _layer_of(item: str, cls: type[Layer], parts: Sequence[str]) -> str:
+    """Return the hint for the arguments of a call: the layer with them, and all that the call has besides."""
+    named, left, strange = _named(cls, parts)
+    hint = f"write `{item}{f': {{{named}}}' if named else ''}`"
+    if left:
+        hint += f", and give {short(', '.join(left))} by name"
+    for word, value in strange.items():
+        layer = _layer_after(cls, value)
+        hint += f"; then `- {layer}` as the next item" if layer else f"; {cls.kind} has no argument {short(word)}"
+    return hint
+
+
+def _layer_after(cls: type[Layer], text: str) -> str:
+    """Return the item of the layer that `'relu'` or `nn.ReLU()` names, if it may follow a kind; empty for any other."""
+    found = _CALL.fullmatch(text.strip("'\" ")) if len(text) <= _LONGEST else None
+    kind = find_kind(found[2]) if found and not cls.activates else None
+    if not found or not kind or any(argument.required for argument in kind.arguments.values()):
+        return ""
+    named, left, strange = _named(kind, _parts(found[4] or ""))
+    return f"{found[2]}: {{…}}" if left or strange else f"{found[2]}: {{{named}}}" if named else found[2]
 
 
 def _items(value: Value) -> list[str]:
@@ -68,21 +92,70 @@ def _items(value: Value) -> list[str]:
 
 def _parts(text: str) -> list[str]:
     """Return the arguments of a call; of those within brackets none is divided."""
-    parts = [part.strip(" ") for part in re.split(r",(?![^(\[]*[)\]])", text)]
-    return [part for part in parts if part]
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        if character == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]
 
 
-def _arguments(cls: type[Layer], parts: Sequence[str]) -> str:
-    """Return the arguments of a layer with names: those that were given so, and the required ones."""
+def _named(cls: type[Layer], parts: Sequence[str]) -> tuple[str, list[str], dict[str, str]]:
+    """Return the arguments of a call with their names; the values left without one, and what the kind does not have.
+
+    A value has the name of its position only where all of them fit. Required arguments without a value are `…`.
+    """
     given = {found[1]: found[2] for part in parts if (found := _EQUALS.fullmatch(part))}
-    names = cls.argument_names()
-    named = {names[word]: value for word, value in given.items() if word in names}
-    required = [name for name, argument in cls.arguments.items() if argument.required and name not in named]
     plain = [part for part in parts if not _EQUALS.fullmatch(part)]
-    values = plain if len(plain) == len(required) else ["…"] * len(required)
-    known = {**dict(zip(required, values, strict=True)), **named}
-    shown = [f"{name}: {short(known[name])}" for name in cls.arguments if name in known]
-    return f": {{{', '.join(shown)}}}" if shown else ""
+    names = cls.argument_names()
+    known = {names[word]: _written(cls, names[word], value) for word, value in given.items() if word in names}
+    required = [name for name, argument in cls.arguments.items() if argument.required and name not in known]
+    order = _in_order(cls, required, len(plain))
+    at = {name: _written(cls, name, part) for name, part in zip(order, plain, strict=False)}
+    if len(at) == len(plain) and not known.keys() & at.keys() and "…" not in at.values() and {*required} <= at.keys():
+        known, plain = {**known, **at}, []
+    known = {**dict.fromkeys(required, "…"), **known}
+    shown = ", ".join(f"{name}: {known[name]}" for name in cls.arguments if name in known)
+    if plain and "…" not in shown:
+        shown += ", …" if shown else "…"
+    return shown, plain, {word: value for word, value in given.items() if word not in names}
+
+
+def _in_order(cls: type[Layer], required: list[str], count: int) -> list[str]:
+    """Return the names of arguments by position in a call with so many values without a name."""
+    if cls.in_calls is not None:
+        return [*cls.in_calls]
+    if required:
+        return required if count == len(required) else []
+    return [*cls.arguments][:1]
+
+
+_NAME = re.compile(r"[A-Za-z_][\w.]*")
+_CONSTANTS = ("True", "False", "true", "false", "null")
+
+
+def _written(cls: type[Layer], name: str, text: str) -> str:
+    """Return the value of an argument in a call as YAML writes it; `…` where the argument would not take it."""
+    argument = cls.arguments[name]
+    yaml = text if text[:1] in "'\"" else {"None": "null"}.get(text, as_list(text))
+    if _NAME.fullmatch(yaml) and yaml not in _CONSTANTS:
+        return yaml if argument.required else "…"  # a variable
+    value, problems = read_text(f"[{yaml}]", "") if yaml else (None, [])
+    if problems or not isinstance(value, ListValue) or len(value.items) != 1:
+        return "…"
+    try:
+        argument.normalise(_plain(value.items[0]))
+    except LayerError:
+        return "…"
+    return short(yaml.replace("True", "true").replace("False", "false"))
+
+
+def _plain(value: Value) -> Any:
+    if isinstance(value, MapValue):
+        return {}
+    return [_plain(item) for item in value.items] if isinstance(value, ListValue) else value.value
 
 
 def _is_layer(value: Value) -> bool:

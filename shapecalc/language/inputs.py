@@ -8,10 +8,12 @@ from shapecalc.errors import did_you_mean
 from shapecalc.language.values import BadValueError, argument_value, bad
 from shapecalc.layers.base.shape import Shape
 from shapecalc.source import ListValue, MapValue, Scalar
+from shapecalc.text.units import without_batch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from shapecalc.errors import Hint
     from shapecalc.layers.base.arguments import Argument
     from shapecalc.source import Value
 
@@ -35,14 +37,28 @@ def input_shape(value: Value, layout: str, variables: Mapping[str, Any], argumen
 
 def _hint_without_batch(value: Value, argument: Argument, variables: Mapping[str, Any]) -> str:
     """Return the hint for sizes of which all but the first are good: None, -1 or N is the batch."""
-    first = value.items[0] if isinstance(value, ListValue) and len(value.items) > 1 else None
-    if not isinstance(value, ListValue) or not isinstance(first, Scalar) or first.quoted:
+    rest: Value | None = None
+    if isinstance(value, ListValue):
+        first = value.items[0] if len(value.items) > 1 else None
+        rest = ListValue(value.items[1:], value.mark) if isinstance(first, Scalar) and not first.quoted else None
+    elif sizes_alone := without_batch(value.text) if isinstance(value, Scalar) else "":
+        rest = Scalar(sizes_alone, sizes_alone, value.mark)
+    if rest is None:
         return ""
     try:
-        sizes = argument_value(ListValue(value.items[1:], value.mark), argument, variables)
+        sizes = argument_value(rest, argument, variables)
     except BadValueError:
         return ""
     return f"sizes are given without the batch axis: write {'x'.join(map(str, sizes))}"
+
+
+def _hint_for_axis(word: str, value: MapValue, known: tuple[str, ...]) -> str | Hint:
+    """Return the hint for a word that is no axis: where none of the words beside it is one, they are inputs."""
+    if word.lower().startswith("batch"):
+        return "sizes are given without the batch axis"
+    if any(key.text in known or did_you_mean(key.text, known, lists=False) for key, _ in value.pairs):
+        return did_you_mean(word, known)
+    return "inputs that have names are written under `inputs:`"
 
 
 def _mapped_shape(value: MapValue, last: bool, variables: Mapping[str, Any], argument: Argument) -> Shape:
@@ -50,8 +66,7 @@ def _mapped_shape(value: MapValue, last: bool, variables: Mapping[str, Any], arg
     found: dict[str, Any] = {}
     for key, item in value.pairs:
         if key.text not in known:
-            hint = "sizes are given without the batch axis" if key.text.lower().startswith("batch") else ""
-            raise bad(f"an input has no axis {key.text}", key.mark, hint or did_you_mean(key.text, known))
+            raise bad(f"an input has no axis {key.text}", key.mark, _hint_for_axis(key.text, value, known))
         sizes = argument_value(item, argument, variables)
         if len(sizes) != 1:
             raise bad(f"{key.text} must be one size", item.mark)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, did_you_mean
+from shapecalc.escaping import clean
 from shapecalc.language.turns import loops_of
 from shapecalc.language.values import bad, word
 from shapecalc.model.graph import Reference
@@ -42,6 +43,7 @@ class Pending(NamedTuple):
     name: str
     output: int
     mark: Mark
+    is_branch: bool = False
 
 
 Flow = Reference | Pending
@@ -91,10 +93,10 @@ class Scope:
         self.flows[name] = flows
         self.spans[name] = span
 
-    def pending(self, name: str, output: int, mark: Mark) -> Pending:
+    def pending(self, name: str, output: int, mark: Mark, is_branch: bool = False) -> Pending:
         """Return a reference to a name of this scope that may come later."""
         self.waiting.add(self)
-        return Pending(self, name, output, mark)
+        return Pending(self, name, output, mark, is_branch)
 
     def release(self) -> None:
         """Release the tensors of the names when all are resolved: scopes and references would keep each other alive."""
@@ -109,7 +111,8 @@ class Scope:
         if flows is None:
             is_number = pending.name.removeprefix("-").isdigit()
             by_name = "layers are referred to by name, not by number: give that one a `name:`"
-            hint = by_name if is_number else did_you_mean(pending.name, lambda: (*self.flows, *self.taken))
+            branch = _branch_of(pending.name) if pending.is_branch else ""
+            hint = by_name if is_number else branch or did_you_mean(pending.name, lambda: (*self.flows, *self.taken))
             why = ("inside a block only its own layers can be named, and its input, as `input`",) if self.stack else ()
             return Problem(f"no layer, block or input is called {pending.name} here", pending.mark, why=why, hint=hint)
         if len(flows) > 1:
@@ -126,7 +129,19 @@ class Scope:
         return Reference(flow.node, pending.output)
 
 
-def read_reference(value: Value, scope: Scope, variables: Mapping[str, Any]) -> Flow:
+def _branch_of(name: str) -> str:
+    """Return the hint for a branch that is the name of a kind; empty for any other name."""
+    from shapecalc.layers import find_kind  # only when something is wrong
+
+    bare = name.removeprefix("-")
+    cls = find_kind(bare)
+    if cls is None:
+        return ""
+    needs = any(argument.required for argument in cls.arguments.values())
+    return clean(f"a branch of one layer is a list: write `[{bare}{': {…}' if needs else ''}]`")
+
+
+def read_reference(value: Value, scope: Scope, variables: Mapping[str, Any], is_branch: bool = False) -> Flow:
     """Return the tensor that a reference names: `conv1`, or `split1[1]` for its second output.
 
     Expressions in braces, `{i + 1}`, are evaluated, and a name of a `for` around it is replaced by its value.
@@ -139,7 +154,7 @@ def read_reference(value: Value, scope: Scope, variables: Mapping[str, Any]) -> 
     flows = scope.flows.get(name)
     if flows and not output and len(flows) == 1:
         return flows[0]  # already defined: the usual case
-    return scope.pending(name, output, value.mark)
+    return scope.pending(name, output, value.mark, is_branch)
 
 
 def reference_text(value: Value, variables: Mapping[str, Any]) -> str:

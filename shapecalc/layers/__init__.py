@@ -38,6 +38,8 @@ def find_kind(word: str) -> type[Layer] | None:
     found = _found.get(word)
     if found is not None:
         return found
+    if word.startswith("-"):
+        return None
     family = _family_of.get(word) or _family_of.get(layer.normalise_word(word))
     for name in [family] if family else FAMILIES:
         _load(name)

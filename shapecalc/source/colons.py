@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["structural_lines", "with_colons"]
 
-_ITEM = re.compile(r"""( *(?:- +)+)([A-Za-z_][\w.-]*|"[^"\\]*"|'[^']*')([ \t\r]*(?:[ \t]#.*)?)$""")
+_ITEM = re.compile(r"""( *(?:- +)+)(-?[A-Za-z_][\w.-]*|"[^"\\]*"|'[^']*')([ \t\r]*(?:[ \t]#.*)?)$""")
 _KEY = re.compile(r"( *)[A-Za-z_][\w.-]*:(?:\s|$)")
 _NOTHING = re.compile(r"\s*(#.*)?$")
 _TEXT_FOLLOWS = re.compile(r"(?:^|[ :-])[|>][-+0-9]*[ \t\r]*(?:#.*)?$")

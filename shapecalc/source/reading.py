@@ -8,7 +8,7 @@ from shapecalc.errors import Mark, Problem, Source
 from shapecalc.source.assembly import MAX_DEPTH, StopReadingError, TreeBuilder, depth_problem
 from shapecalc.source.decoding import UNREADABLE
 from shapecalc.source.syntax import syntax_problem, tabs_problem
-from shapecalc.source.values import At, Scalar, short
+from shapecalc.source.values import At, Scalar, as_list, short
 from shapecalc.source.words import resolve
 
 if TYPE_CHECKING:
@@ -162,7 +162,11 @@ def _whole_of_cut(text: str, mark: Mark, builder: TreeBuilder) -> Scalar | None:
     whole = mark._replace(length=end)
     shown = short(line[:end])
     if text.startswith("("):
-        problem = Problem(f"`{shown}` is a tuple", whole, hint=f"write a list: [{shown[1:-1]}]")
+        listed = short(as_list(line[:end]))
+        hint = (
+            f"write a list: {listed}" if listed else "write a list, in [ ], with quotes around what has a comma itself"
+        )
+        problem = Problem(f"`{shown}` is a tuple", whole, hint=hint)
     else:
         message = f"`{shown}` is cut at its comma, which separates items in {{ }} and [ ]"
         problem = Problem(message, whole, hint=f'put it in quotes: "{shown}"')

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeAlias
 
 from shapecalc.errors import Mark, Source
 
-__all__ = ["At", "ListValue", "MapValue", "Scalar", "Value", "short"]
+__all__ = ["At", "ListValue", "MapValue", "Scalar", "Value", "as_list", "short"]
 
 _SHOWN = 40  # characters of a text that are shown in a message
 
@@ -81,6 +82,14 @@ class MapValue(_Located):
 
 Value: TypeAlias = Scalar | ListValue | MapValue
 """Any value of a specification."""
+
+
+def as_list(text: str) -> str:
+    """Return a tuple as Python writes it, `(3, (1, 1))`, as a list; empty for one that holds a call or a text."""
+    if re.search(r"\w\s*\(|['\"]", text):
+        return ""
+    plain = re.sub(r"\(([^(),]*)\)", r"\1", text)  # (3) is 3
+    return re.sub(r",\s*(?=[\])])", "", plain).replace("(", "[").replace(")", "]")
 
 
 def short(text: str) -> str:

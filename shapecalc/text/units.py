@@ -15,6 +15,7 @@ __all__ = [
     "parse_count",
     "read_sizes",
     "read_whole",
+    "without_batch",
     "without_units",
 ]
 
@@ -58,6 +59,12 @@ def read_sizes(text: str) -> list[int] | None:
     sizes = [None if re.fullmatch(" *0[0-9].*", part) else read_whole(part) for part in parts]
     whole = [size for size in sizes if size is not None]
     return whole if len(whole) == len(sizes) else None
+
+
+def without_batch(text: str) -> str:
+    """Return the sizes of `-1x3x224x224` or `N, 3, 8`, with `x`, after what is the batch; else empty."""
+    found = re.fullmatch(r"\s*(?:-1|\?|[nb]|none|null|batch\w*?)\s*[x×,]\s*(.+)", text, re.IGNORECASE)
+    return re.sub(r"\s*,\s*", "x", found[1]) if found else ""
 
 
 _MOST_DIGITS = 40

@@ -83,11 +83,13 @@ class Layer:
     `inputs`, the minimum and maximum number of inputs (None: any);
     `ranks`, those of spatial axes of its first input (None: any), where that is a feature map;
     `elementwise`, whether every output element depends on one element of each input at the same position;
+    `activates`, whether activations are a part of it, as in the gates of an LSTM, not layers that follow it;
     `view`, whether its outputs are its input's memory, so that nothing is written (or, without an
     input, its weights); `only_training`, whether it has an effect only in training;
     `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED: its inputs, for the
     gradient of its weights alone, or DERIVED: its inputs, for their own gradient alone; `branches`, whether it is
-    written with branches or references (add, concat); `sequences`, whether its inputs are (…, length, features) and
+    written with branches or references (add, concat); `in_calls`, its arguments by position in calls of Python, where
+    these are not only the required ones or the first; `sequences`, whether its inputs are (…, length, features) and
     never feature maps; `is_causal`, whether each position attends to none after it, as in a decoder; `examples`.
     """
 
@@ -101,10 +103,12 @@ class Layer:
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)
     ranks: ClassVar[tuple[int, int | None] | None] = None
     elementwise: ClassVar[bool] = False
+    activates: ClassVar[bool] = False
     view: ClassVar[bool] = False
     only_training: ClassVar[bool] = False
     saves: ClassVar[str] = INPUTS
     branches: ClassVar[bool] = False
+    in_calls: ClassVar[tuple[str, ...] | None] = None
     sequences: ClassVar[bool] = False
     is_causal: Any = False
     examples: ClassVar[tuple[Example, ...]] = ()

@@ -6,7 +6,7 @@ from typing import Any
 
 from shapecalc.errors import LayerError, Problem, UsageError
 from shapecalc.layers.base.arguments import MAX_SIZE, REQUIRED, Integer
-from shapecalc.text.units import read_sizes
+from shapecalc.text.units import read_sizes, without_batch
 
 __all__ = ["Integers", "Sizes", "parse_sizes"]
 
@@ -79,7 +79,9 @@ def parse_sizes(given: Any) -> tuple[int, ...]:
         if sizes is None:
             from shapecalc.source import short
 
-            raise UsageError(Problem(f"'{short(given)}' is not a size", hint="write sizes as 3x224x224"))
+            alone = read_sizes(without_batch(given))
+            without = f"sizes are given without the batch axis: write {'x'.join(map(str, alone))}" if alone else ""
+            raise UsageError(Problem(f"'{short(given)}' is not a size", hint=without or "write sizes as 3x224x224"))
         given = sizes
     elif type(given) is not int:
         from shapecalc.text.given import plain  # sizes that are not text come from callers of the library

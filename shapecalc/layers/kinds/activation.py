@@ -40,6 +40,8 @@ class _Function(Layer):
 class _Rectifier(_Function):
     """A rectifier that may have an upper limit: its derivative is computed from its output only if it has none."""
 
+    in_calls = ("inplace",)
+
     max_value = Number("maximum of the output, as in Keras", None)
 
     def saved(self, x: Shape) -> str:

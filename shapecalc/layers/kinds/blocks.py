@@ -239,6 +239,7 @@ class PatchEmbedding(Composite):
     """Patch embedding: one convolution projects each patch of an image to a token, (patches, embed_dim)."""
 
     kind = "patch_embedding"
+    in_calls = ()  # others begin with the size of the image
     also = ("patch_embed",)
 
     embed_dim = Integer("features of a token", also=["hidden_dim"])

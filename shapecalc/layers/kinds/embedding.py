@@ -123,6 +123,7 @@ class RotaryEmbedding(Layer):
     """
 
     kind = "rotary_embedding"
+    in_calls = ()  # others begin with the features of a head
     sequences = True
     saves = NOTHING
     also = ("rope", "rotary_position_embedding")
@@ -199,6 +200,7 @@ class LayerScale(Layer):
     """
 
     kind = "layer_scale"
+    in_calls = ("channels",)
     saves = TRAINED
     also = ("channel_scale",)
     elementwise = True

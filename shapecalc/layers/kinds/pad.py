@@ -195,6 +195,7 @@ class Crop(Layer):
     """Cropping of the spatial axes: by the same or different amounts on each side, or to a size in the centre."""
 
     kind = "crop"
+    in_calls = ()  # Cropping2D(2) is a border, CenterCrop(224) a size
     ranks = (1, 3)
     view = True
     saves = NOTHING

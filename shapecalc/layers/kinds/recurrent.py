@@ -39,6 +39,7 @@ class _Recurrent(Layer):
     """What the recurrent layers share: they differ in the number of gates and of states."""
 
     inputs = (1, 2)
+    activates = True
     gates: ClassVar[int] = 1
     saves = TRAINED
     kept_of_step: ClassVar[int] = 1
@@ -264,6 +265,7 @@ class ConvLSTM(Layer):
     """
 
     kind = "conv_lstm"
+    activates = True
     also = ("conv_lstm1d", "conv_lstm2d", "conv_lstm3d")
     ranks = (1, 3)
 

@@ -70,6 +70,7 @@ class Flatten(_Rearranged):
     """Flatten: merges several axes into one; all of them by default."""
 
     kind = "flatten"
+    in_calls = ("start_dim", "end_dim")
 
     start_dim = AxisNumber("the first axis that is flattened", 1)
     end_dim = AxisNumber("the last axis that is flattened", -1)

@@ -58,6 +58,7 @@ class Upsample(Layer):
     """
 
     kind = "upsample"
+    in_calls = ("size", "scale_factor")
     ranks = (1, 3)
     inputs = (1, 2)
     saves = NOTHING

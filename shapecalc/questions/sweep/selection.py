@@ -26,8 +26,10 @@ def read_condition(text: str, known: Sequence[str]) -> RowCondition:
     try:
         expression = parse(plain)
     except ExpressionError as error:
-        message, hint = error.message, error.hint
-        if " is a tuple" in message and re.search(r"\d,\d", plain) and not re.search(r"\bin\s*\(", plain):
+        message, hint = _with_units(error.message, text), error.hint
+        if " is a tuple" in message and all(re.search("[<>=]", part) for part in text.split(",")):
+            hint = "join conditions with `and`"
+        elif " is a tuple" in message and re.search(r"\d,\d", plain) and not re.search(r"\bin\s*\(", plain):
             hint = SEPARATORS
         elif misspelt := misspelt_comparison(text):  # with its units
             message, hint = f"`{misspelt.text}` is not a comparison", f"write `{misspelt.meant}`"
@@ -38,6 +40,18 @@ def read_condition(text: str, known: Sequence[str]) -> RowCondition:
         hint = "write bytes as a plain number, or with KiB, MiB, GiB, kB, MB, GB; 10^9 as 1G"
         raise UsageError(Problem(f"--where: B means 10^9, not bytes: `{text}`", hint=hint))
     return RowCondition(text, plain, expression.names)
+
+
+_AMOUNT = re.compile(r"\d[\w.,]*(?: *[kmgt]i?b?\b)?", re.IGNORECASE)
+
+
+def _with_units(message: str, text: str) -> str:
+    """Return a message about a condition without units, with its amounts as they were written: 100k for 100000."""
+    for amount in dict.fromkeys(_AMOUNT.findall(text)):
+        plain = without_units(amount)
+        if plain != amount:
+            message = re.sub(rf"(?<![\w.]){re.escape(plain)}(?![\w.])", amount, message)
+    return message
 
 
 def check_column(name: str, known: Sequence[str]) -> None:
