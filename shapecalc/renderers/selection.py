@@ -107,7 +107,7 @@ class Selection(NamedTuple):
             first = f"{'smallest' if self.is_upwards else 'largest'} {word} first"
             downwards = "" if self.is_upwards else ", from z to a"
             parts.append(f"sorted by {self.column}{downwards}" if is_text else first)
-        return f"{', '.join(parts)}; totals are those of the whole network."
+        return f"{', '.join(parts)}; totals are those of all lines."
 
 
 def _lines_of(word: str, report: Report, lines: Sequence[ReportLine]) -> list[int]:
