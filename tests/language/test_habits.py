@@ -35,6 +35,10 @@ def hint(item: str) -> str:
          "write `- Conv2d: {out_channels: …, kernel_size: …}`, and give 3, 64, 7, 2, 3 by name"),
         ("'nn.Linear(8, out_features=4)'", "write `- Linear: {out_features: 4, …}`, and give 8 by name"),
         ("ReLU(6.)", "write `- ReLU: {…}`, and give 6. by name"),
+        ("nn.Upsample(2)", "write `- Upsample: {size: 2}`"),
+        ("LayerScale(3)", "write `- LayerScale: {channels: 3}`"),
+        ("nn.LPPool2d(2)", "write `- LPPool2d: {kernel_size: …}`, and give 2 by name"),
+        ("{relu: {}, from: tanh}", "known here: input, relu1"),
         ("CenterCrop(224)", "write `- CenterCrop: {…}`, and give 224 by name"),
         ("\"Conv2D(32, 3, activation='relu', name='first')\"", "write `- Conv2D: {out_channels: 32, kernel_size: 3}`; "
          "then `- relu` as the next item; conv has no argument name"),
