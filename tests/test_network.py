@@ -336,6 +336,7 @@ def test_hints_are_computed_lazily(monkeypatch):
     assert asked == ["linaer"] * 2
 
 
+@pytest.mark.slow
 def test_the_nearest_of_very_many_names_is_found():
     names = [f"layer{i}.conv{k}" for i in range(400) for k in range(10)]
     text = "input: 8\nlayers:\n" + "".join(

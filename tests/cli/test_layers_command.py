@@ -48,6 +48,7 @@ def test_the_rules_are_general():
     assert "shapecalc layer conv --input 227x227x3 --layout hwc" in out
 
 
+@pytest.mark.slow
 def test_json_has_every_key():
     data = json.loads(run("layers", "--format", "json").out)
     assert data["version"] == 1

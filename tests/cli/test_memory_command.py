@@ -167,6 +167,7 @@ def test_layers_at_a_depth():
         shapecalc.load("lenet5").memory().render("text", depth=0)
 
 
+@pytest.mark.slow
 def test_sizes_in_a_layout():
     assert "input 224×224×3" in run("memory", "resnet18", "--layout", "hwc").out
     assert "input 64×96×3" in run("memory", "resnet18", "--layout", "hwc", "--input", "64x96x3").out

@@ -58,6 +58,7 @@ def test_memory_says_what_it_includes():
     assert max(map(len, ran.out.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_fractions_and_variables_without_effect():
     ran = run("solve", "mobilenet_v1", "--for", "width", "--params", "1M")
     assert "width from 0.05 to 4 in steps of 0.05" in ran.out

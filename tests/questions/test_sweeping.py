@@ -75,7 +75,7 @@ def check(network, result, numbers=None):
 FILES = sorted({path for path, _ in bundled_members()})
 
 
-@pytest.mark.parametrize("path", some(FILES, 5), ids=lambda path: Path(path).stem)
+@pytest.mark.parametrize("path", some(FILES, 3), ids=lambda path: Path(path).stem)
 def test_rows_of_a_bundled_network_agree_with_inference(path):
     choose = random.Random(Path(path).stem)
     network = shapecalc.load(choose.choice(find_members(path)))

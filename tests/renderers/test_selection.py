@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from searching import some
 
 import shapecalc
 from shapecalc.errors import ShapecalcError, UsageError
@@ -27,7 +28,9 @@ def report_of(cls, example, word):
         return None
 
 
-@pytest.mark.parametrize("kind", [kind for kind, cls in KINDS.items() if cls.examples and cls.inputs != (0, 0)])
+@pytest.mark.parametrize(
+    "kind", some([kind for kind, cls in KINDS.items() if cls.examples and cls.inputs != (0, 0)], 20)
+)
 def test_every_name_of_a_kind_finds_it(kind):
     cls = KINDS[kind]
     words = {word: report_of(cls, cls.examples[0], word) for word in (kind, *cls.also)}
