@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import batch_option, completed, depth_option, layout_option, load_network, spec_argument
+from shapecalc.cli.options import (
+    batch_option,
+    depth_option,
+    layout_option,
+    load_network,
+    settings_option,
+    spec_argument,
+)
 from shapecalc.cli.output import emit_answer
 
 if TYPE_CHECKING:
@@ -19,28 +26,9 @@ __all__ = ["command"]
 @click.command(short_help="Show the differences between two networks, by layer.")
 @spec_argument("first")
 @spec_argument("second", "[SPEC]", required=False)
-@click.option(
-    "--set",
-    "both",
-    metavar="NAME=VALUE",
-    multiple=True,
-    shell_complete=completed("settings"),
-    help="Set a variable in both networks.",
-)
-@click.option(
-    "--set-a",
-    metavar="NAME=VALUE",
-    multiple=True,
-    shell_complete=completed("settings"),
-    help="Set a variable in the first network.",
-)
-@click.option(
-    "--set-b",
-    metavar="NAME=VALUE",
-    multiple=True,
-    shell_complete=completed("settings"),
-    help="Set a variable in the second network.",
-)
+@settings_option("--set", "both", help="Set a variable in both networks.")
+@settings_option("--set-a", help="Set a variable in the first network.")
+@settings_option("--set-b", help="Set a variable in the second network.")
 @click.option("--input", "inputs", metavar="SIZE", multiple=True, help="Set the input size of both networks.")
 @click.option("--input-a", metavar="SIZE", multiple=True, help="Set the input size of the first network.")
 @click.option("--input-b", metavar="SIZE", multiple=True, help="Set the input size of the second network.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -18,28 +19,14 @@ __all__ = ["command"]
 OPTIMIZERS = ("none", "sgd", "momentum", "rmsprop", "adagrad", "lion", "adam", "adamw")
 
 
+_bits_option = partial(click.option, metavar="BITS", shell_complete=completed("bits"))
+
+
 @click.command(short_help="Show the memory that a network needs, at its peak.")
 @network_options
-@click.option(
-    "--weights",
-    metavar="BITS",
-    shell_complete=completed("bits"),
-    help="Set the bits of a weight: 32, 16, 8, 4, fp16, int8, …  [default: 32]",
-)
-@click.option(
-    "--activations",
-    metavar="BITS",
-    shell_complete=completed("bits"),
-    help="Set the bits of an activation.  [default: 32]",
-)
-@click.option(
-    "--buffers",
-    metavar="BITS",
-    shell_complete=completed("bits"),
-    default="32",
-    show_default=True,
-    help="Set the bits of a buffer (running statistics).",
-)
+@_bits_option("--weights", help="Set the bits of a weight: 32, 16, 8, 4, fp16, int8, …  [default: 32]")
+@_bits_option("--activations", help="Set the bits of an activation.  [default: 32]")
+@_bits_option("--buffers", default="32", show_default=True, help="Set the bits of a buffer (running statistics).")
 @batch_option
 @click.option(
     "--in-place",

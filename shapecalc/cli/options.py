@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -27,6 +28,7 @@ __all__ = [
     "parameters_of",
     "read_settings",
     "set_option",
+    "settings_option",
     "sized_network",
     "spec_argument",
 ]
@@ -60,12 +62,11 @@ def spec_argument(name: str = "spec", metavar: str = "SPEC", **attributes: Any) 
     return click.argument(name, metavar=metavar, shell_complete=completed("specs"), **attributes)
 
 
-set_option = click.option(
+settings_option = partial(click.option, metavar="NAME=VALUE", multiple=True, shell_complete=completed("settings"))
+
+set_option = settings_option(
     "--set",
     "settings",
-    metavar="NAME=VALUE",
-    multiple=True,
-    shell_complete=completed("settings"),
     help="Set a variable of the specification. May be repeated.",
 )
 
