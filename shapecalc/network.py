@@ -139,18 +139,12 @@ class Network:
         if input is None and not given:
             return self
         variables = {**self.variables, **given}
-        inputs = {**self.inputs, **self._read_inputs(input, layout or self.graph.layout)}
-        return Network(self.origin, variables, inputs)
+        last = (layout or self.graph.layout) == HWC
+        sizes = {name: self._in_own_layout(size, last) for name, size in _sizes_by_name(input).items()}
+        return Network(self.origin, variables, {**self.inputs, **sizes})
 
-    def _read_inputs(self, given: Any, layout: str) -> dict[str, tuple[int, ...]]:
-        if given is None:
-            return {}
-        pairs = dict(given) if isinstance(given, Mapping) else {"": given}
-        return {name: self._in_own_layout(parse_sizes(sizes), layout) for name, sizes in pairs.items()}
-
-    def _in_own_layout(self, sizes: tuple[int, ...], layout: str) -> tuple[int, ...]:
-        own = self.graph.layout if hasattr(self, "graph") else layout
-        return Shape(sizes, layout == HWC, is_map=len(sizes) >= 3).in_layout(own)
+    def _in_own_layout(self, sizes: tuple[int, ...], channels_last: bool) -> tuple[int, ...]:
+        return Shape(sizes, channels_last, is_map=len(sizes) >= 3).in_layout(self.graph.layout)
 
     def _build(self) -> Graph:
         graph, problems = self.origin.build(self.variables, self.inputs)
@@ -266,6 +260,14 @@ def _variables(given: Any) -> dict[str, Any]:
     return {name: plain(value) for name, value in read_mapping(given, "vars").items()}
 
 
+def _sizes_by_name(given: Any) -> dict[str, tuple[int, ...]]:
+    """Return the sizes that are given for the inputs of a network; the only one is called "". Errors: `UsageError`."""
+    if given is None:
+        return {}
+    pairs = given if isinstance(given, Mapping) else {"": given}
+    return {name: parse_sizes(sizes) for name, sizes in pairs.items()}
+
+
 def _check_batch(batch: Any) -> int:
     if type(batch) is not int:
         from shapecalc.text.given import plain  # a number of numpy
@@ -297,11 +299,7 @@ def load(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None)
     if isinstance(spec, Network):
         return spec.with_overrides(input, vars)
     member = spec if isinstance(spec, Member) else find_member(spec)
-    inputs: dict[str, tuple[int, ...]] = {}
-    if input is not None:
-        pairs = input if isinstance(input, Mapping) else {"": input}
-        inputs = {name: parse_sizes(sizes) for name, sizes in pairs.items()}
-    return Network(member, _variables(vars), inputs)
+    return Network(member, _variables(vars), _sizes_by_name(input))
 
 
 def in_features(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None) -> int:  # noqa: A002

@@ -225,7 +225,7 @@ class Report(Answer):
             "version": VERSION,
             "name": self.name,
             "layout": self.layout,
-            **({"batch": self.batch} if self.batch != 1 else {}),
+            **self.batch_to_dict(),
             **({"convention": self.convention} if self.convention != "torch" else {}),
             **self.gap_to_dict(),
             "inputs": {name: list(sizes) for name, sizes in self.inputs.items()},
@@ -234,6 +234,10 @@ class Report(Answer):
             "outputs": {name: list(sizes) for name, sizes in self.outputs.items()},
             "total": self.total._asdict(),
         }
+
+    def batch_to_dict(self) -> dict[str, Any]:
+        """Return the key of a batch in every JSON contract; empty for one sample."""
+        return {"batch": self.batch} if self.batch != 1 else {}
 
     def gap_to_dict(self) -> dict[str, Any]:
         """Return the keys of a partial report in every JSON contract; empty for a complete one."""

@@ -2,7 +2,8 @@
 
 # No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 from shapecalc.dims import Dim, prod, total
 from shapecalc.escaping import clean
@@ -10,7 +11,9 @@ from shapecalc.layers.base.layer import WeightShapes, is_bias
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.graph import Node
 
-__all__ = ["ReportLine", "Row", "Sizing", "Totals", "count", "own", "sum_rows"]
+__all__ = ["ReportLine", "Row", "Sizing", "Totals", "count", "once", "own", "sum_rows"]
+
+_T = TypeVar("_T")
 
 
 class Sizing(NamedTuple):
@@ -129,6 +132,10 @@ class Row(NamedTuple):
         shown: dict[str, Any] = self._layer.shown_arguments(self.sizing.inputs[0] if self.sizing.inputs else None)
         return shown
 
+    def looks(self) -> Any:
+        """Return how the outputs depend on the inputs: the layer's `Look`s."""
+        return self._layer.looks(self.sizing.output, *self.sizing.inputs)
+
     @property
     def _layer(self) -> Any:
         return self.node.layer
@@ -176,6 +183,22 @@ class ReportLine(NamedTuple):
             return before.is_block
         mark = self.rows[0].node.mark
         return mark is not None and mark is before.rows[0].node.mark
+
+
+def once(work: Callable[[Row], _T]) -> Callable[[Row], _T]:
+    """Return a function of the layers of a report that is worked out once for those that are equal, with equal inputs.
+
+    They have one and the same sizing.
+    """
+    known: dict[int, _T] = {}
+
+    def result(row: Row) -> _T:
+        key = id(row.sizing)
+        if key not in known:
+            known[key] = work(row)
+        return known[key]
+
+    return result
 
 
 def sum_rows(rows: list[Row] | tuple[Row, ...]) -> Totals:

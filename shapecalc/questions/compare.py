@@ -35,11 +35,6 @@ def totals_of(report: Report) -> dict[str, Any]:
     return dict(zip(TOTALS, (sums.params, sums.macs, sums.buffers, activations, len(report.rows)), strict=True))
 
 
-def batch_of(report: Report) -> dict[str, int]:
-    """Return the key of a batch in JSON; empty for one sample."""
-    return {"batch": report.batch} if report.batch != 1 else {}
-
-
 def kinds_of(report: Report) -> dict[str, dict[str, Any]]:
     """Return the number of layers of every kind in a network, and their sums."""
     kinds: dict[str, dict[str, Any]] = {}
@@ -81,7 +76,7 @@ class Comparison(Answer, _ComparisonFields):
                 {
                     "name": report.name,
                     "layout": report.layout,
-                    **batch_of(report),
+                    **report.batch_to_dict(),
                     "inputs": {name: list(sizes) for name, sizes in report.inputs.items()},
                     "outputs": {name: list(sizes) for name, sizes in report.outputs.items()},
                     "total": sums,
@@ -189,7 +184,7 @@ class Difference(Answer, _DifferenceFields):
 def _header(report: Report) -> dict[str, Any]:
     return {
         "name": report.name,
-        **batch_of(report),
+        **report.batch_to_dict(),
         "inputs": {name: list(sizes) for name, sizes in report.inputs.items()},
         "outputs": {name: list(sizes) for name, sizes in report.outputs.items()},
         "total": totals_of(report),

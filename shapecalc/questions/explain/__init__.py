@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.model.answer import Answer
-from shapecalc.model.rows import Totals, sum_rows
+from shapecalc.model.rows import Totals, once, sum_rows
 from shapecalc.questions.explain.back import trails_of
 from shapecalc.questions.explain.layer import VERSION, LayerExplanation
 from shapecalc.questions.explain.reasons import Makers, settings_of, sources_of, symbols_of
@@ -102,7 +102,7 @@ class Explanation(Answer):
             "version": VERSION,
             "name": report.name,
             "layout": report.layout,
-            **({"batch": report.batch} if report.batch != 1 else {}),
+            **report.batch_to_dict(),
             **report.gap_to_dict(),
             "inputs": {name: list(sizes) for name, sizes in report.inputs.items()},
             "layers": [layer.to_dict() for layer in self.layers],
@@ -186,22 +186,20 @@ def _explained(
     report: Report, rows: Sequence[Row], what: tuple[str, ...], *, is_whole: bool, back: bool
 ) -> tuple[LayerExplanation, ...]:
     marks = report.graph.input_marks
-    workings: dict[Any, Working] = {}
     first: dict[int, str] = {}
 
-    def at(node: int) -> Working:
-        row = report.rows[node]
-        key = (id(row.node.layer), row.sizing.inputs)
-        if key not in workings:
-            assert row.node.layer is not None  # all layers of an inferred network are valid
-            workings[key] = work(row.node.layer, row.sizing.inputs, batch=report.batch)
-        return workings[key]
+    @once
+    def working_of(row: Row) -> Working:
+        assert row.node.layer is not None  # all layers of an inferred network are valid
+        return work(row.node.layer, row.sizing.inputs, batch=report.batch)
 
-    index = {row.name: i for i, row in enumerate(report.rows)}
+    def at(node: int) -> Working:
+        return working_of(report.rows[node])
+
     makers = Makers(report.graph, at)
     found: list[LayerExplanation] = []
     for row in rows:
-        working = at(index[row.name])
+        working = working_of(row)
         assert row.node.layer is not None
         leaves = _leaves(working, what)
         symbols = symbols_of(row.node.layer, leaves)

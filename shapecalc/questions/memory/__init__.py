@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import prod
 from shapecalc.errors import Problem, UsageError
+from shapecalc.model.rows import once
 from shapecalc.questions.memory.cache import cache_of
 from shapecalc.questions.memory.in_place import ALL, read_in_place
 from shapecalc.questions.memory.liveness import Moment, Run, run
 from shapecalc.questions.memory.order import best_order
-from shapecalc.questions.memory.plan import MemoryPlan, inputs_read, make_plan, once, stored
+from shapecalc.questions.memory.plan import MemoryPlan, inputs_read, make_plan, stored
 from shapecalc.questions.memory.results import Activations, Budget, Held, LayerMemory, Memory, Training, Widths
 from shapecalc.questions.memory.training import check_optimizer, optimizer_bytes, train
 from shapecalc.text.given import read_string

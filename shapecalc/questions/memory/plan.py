@@ -6,11 +6,12 @@ nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import prod
 from shapecalc.layers.base.layer import BOTH, DERIVED, INPUTS, OUTPUTS, TRAINED
 from shapecalc.model.graph import Reference
+from shapecalc.model.rows import once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
 
-__all__ = ["MemoryPlan", "Step", "Storage", "inputs_read", "make_plan", "once", "stored"]
-
-_T = TypeVar("_T")
+__all__ = ["MemoryPlan", "Step", "Storage", "inputs_read", "make_plan", "stored"]
 
 
 class Storage(NamedTuple):
@@ -62,30 +61,12 @@ def stored(numbers: int, bits: int) -> int:
     return numbers * (bits // 8) if bits % 8 == 0 else -(-numbers * bits // 8)
 
 
-def once(work: Callable[[Row], _T]) -> Callable[[Row], _T]:
-    """Return a function of the layers of a report that is worked out once for those that are equal, with equal inputs.
-
-    They have one and the same sizing.
-    """
-    known: dict[int, _T] = {}
-
-    def result(row: Row) -> _T:
-        key = id(row.sizing)
-        if key not in known:
-            known[key] = work(row)
-        return known[key]
-
-    return result
-
-
 def inputs_read(report: Report) -> list[tuple[int, ...]]:
     """Return for each layer which of its inputs it reads: not those of which it uses only the size."""
 
     @once
     def read(row: Row) -> tuple[int, ...]:
-        assert row.node.layer is not None
-        looks = row.node.layer.looks(row.sizing.output, *row.sizing.inputs)
-        return tuple(dict.fromkeys(look.input for look in looks))
+        return tuple(dict.fromkeys(look.input for look in row.looks()))
 
     return [read(row) for row in report.rows]
 

@@ -10,7 +10,7 @@ from shapecalc.questions.receptive_field.lanes import Lane, Work, hull, joined, 
 from shapecalc.questions.receptive_field.positions import Gaps, Positions, seen, united
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from shapecalc.layers.base.dependence import Look
     from shapecalc.layers.base.shape import Shape
@@ -48,11 +48,6 @@ def input_axes(report: Report) -> Axes:
     return axes
 
 
-def _looks(row: Row) -> Iterable[Look]:
-    assert row.node.layer is not None
-    return row.node.layer.looks(row.sizing.output, *row.sizing.inputs)
-
-
 def lanes_of(report: Report, axes: Axes) -> list[Lanes]:
     """Return the lanes of every layer, in the order of computation."""
     walk = _Walk(report, axes)
@@ -75,7 +70,7 @@ class _Walk:
     def step(self, row: Row) -> None:
         """Find the lanes of the next layer."""
         gathered: dict[tuple[int, int], list[Lane]] = {}
-        for look in _looks(row):
+        for look in row.looks():
             given = _lanes_at(row.node.inputs[look.input], self.found, self.axes)
             moved = {key: [*filter(None, [self.moved(lane, row, look, key) for lane in given[key]])] for key in given}
             unseen = {key[0] for key, lanes in moved.items() if not lanes}  # along an axis, and so not at all
@@ -128,7 +123,7 @@ def traced(report: Report, of: Reference, start: Box, gaps: Gaps | None = None) 
         row = report.rows[node]
         for output in range(len(row.sizing.outputs)):
             boxes = wanted.pop(Reference(node, output), [])
-            for look in _looks(row) if boxes else ():
+            for look in row.looks() if boxes else ():
                 giver = row.node.inputs[look.input]
                 for box in boxes:
                     _add(wanted.setdefault(giver, []), _seen_of(row, look, box, gaps))
