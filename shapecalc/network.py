@@ -235,7 +235,8 @@ class Network:
         """Return closed formulas of the network, or of one layer: see `shapecalc.questions.formula`.
 
         `symbols` are H, W (D, L) for axes of the input, N for the batch, or variables; `what` are of output, params,
-        macs, weights, biases, trainable, buffers. `layout` (CHW or HWC) is the order of the axes of the output.
+        macs, active_params, weights, biases, trainable, buffers. `layout` (CHW or HWC) is the order of the axes of the
+        output.
         Errors: `UsageError` for a symbol that cannot be one, `MissingExtraError` without sympy.
         """
         from shapecalc.questions.formula import find_formulas  # it loads sympy

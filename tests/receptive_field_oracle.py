@@ -414,6 +414,7 @@ _MORE = {
     "to_tokens": lambda layer, rng, x: x.swapaxes(1, 2),
     "class_token": lambda layer, rng, x: np.concatenate([np.ones_like(x[:, :1]), x], axis=1),
     "position_embedding": lambda layer, rng, x: x + 1,
+    "experts": lambda layer, rng, x, scores: (x.sum(-1) * scores.sum(-1))[..., None] * np.ones(x.shape[-1]),
 }
 """Further kinds, each with its own function; all pools are sums, since a change below a maximum would be invisible."""
 

@@ -208,7 +208,13 @@ def _cases() -> Iterator[Case]:
             kind, {"hidden_size": 7, "num_layers": 2}, [*SEQUENCE, *[[2, 7]] * states], f"Begun(nn.{name}(8, 7, 2))"
         )
 
+    for gated, sizes in ((True, [[5, 8], [5, 4]]), (False, [[5, 8], [5, 4]]), (True, [[2, 7, 6], [2, 7, 4]])):
+        arguments = {"num_experts": 4, "top_k": 2, "hidden_dim": 12, "gated": gated}
+        yield Case("experts", arguments, sizes, f"Experts({sizes[0][-1]}, 4, 2, 12, gated={gated})")
     yield Case("scaled_dot_product_attention", {}, HEADS, "F.scaled_dot_product_attention")
+    for gated, sizes in ((True, [[5, 8], [5, 4]]), (False, [[5, 8], [5, 4]]), (True, [[2, 7, 6], [2, 7, 4]])):
+        arguments = {"num_experts": 4, "top_k": 2, "hidden_dim": 12, "gated": gated}
+        yield Case("experts", arguments, sizes, f"Experts({sizes[0][-1]}, 4, 2, 12, gated={gated})")
     yield Case("scaled_dot_product_attention", {"is_causal": True}, [[2, 5, 4]] * 3,
                "lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True)")  # fmt: skip
     yield Case("multi_head_attention", {"num_heads": 2}, SEQUENCE, "First(Attention(8, 2))")
@@ -267,6 +273,7 @@ UNRECORDED = {
     "argmax": "its output has no gradient",
     "deformable_conv": "PyTorch has none: it is torchvision's",
     "conv_lstm": "PyTorch has none: it is Keras'",
+    "moe": "made of linear, activation and experts, which are recorded",
     "patch_merging": "made of gather_patches, layer_norm and linear, which are recorded",
     "shifted_window_attention": "made of roll, window_partition, window_attention and window_reverse, which are recorded",
 }
@@ -429,6 +436,29 @@ def _modules() -> dict[str, Any]:
         def forward(self, x: Any) -> Any:
             q, k, v = (part(x).unflatten(-1, (-1, self.head)).transpose(1, 2) for part in (self.q, self.k, self.v))
             return self.out(F.scaled_dot_product_attention(q, k, v, enable_gqa=True).transpose(1, 2).flatten(2))
+
+    class Experts(nn.Module):
+        """transformers' MixtralExperts and the choice of its router, eager."""
+
+        def __init__(self, width: int, experts: int, top_k: int, inside: int, *, gated: bool = True) -> None:
+            super().__init__()
+            self.top_k, self.gated = top_k, gated
+            self.up, self.down = normal(experts, (1 + gated) * inside, width), normal(experts, width, inside)
+
+        def forward(self, x: Any, scores: Any) -> Any:
+            tokens = x.reshape(-1, x.shape[-1])
+            weights, chosen = scores.reshape(len(tokens), -1).topk(self.top_k, -1)
+            weights = weights / weights.sum(-1, keepdim=True)
+            result = torch.zeros_like(tokens)
+            for expert in range(len(self.up)):
+                with torch.no_grad():
+                    token, position = torch.where(chosen == expert)
+                inside = F.linear(tokens[token], self.up[expert])
+                gate, up = inside.chunk(2, -1) if self.gated else (inside, None)
+                inside = F.silu(gate) * up if self.gated else F.silu(gate)
+                found = F.linear(inside, self.down[expert]) * weights[token, position, None]
+                result.index_add_(0, token, found)
+            return result.reshape(x.shape)
 
     class WindowAttention(nn.Module):
         """torchvision's shifted_window_attention, between partition and reverse."""

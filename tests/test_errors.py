@@ -20,7 +20,7 @@ def test_a_close_word_is_suggested(word, meant):
     assert str(did_you_mean(word, kind_words, "none", lists=False)) == f"did you mean {meant}?"
 
 
-@pytest.mark.parametrize("word", ["mamba", "foo", "bar", "hyena", "retnet", "rwkv", "s4", "moe", "unet", "kan", "x"])
+@pytest.mark.parametrize("word", ["mamba", "foo", "bar", "hyena", "retnet", "rwkv", "s4", "ntm", "unet", "kan", "x"])
 def test_a_word_of_another_family_is_not(word):
     assert str(did_you_mean(word, kind_words, "none", lists=False)) == "none"
 

@@ -25,7 +25,8 @@ __all__ = ["command"]
 )  # fmt: skip
 @click.option(
     "--what", metavar="LIST", multiple=True, shell_complete=completed("quantities"),
-    help="Choose, separated by commas: output, params, macs, weights, biases, trainable, buffers. May be repeated.",
+    help="Choose, separated by commas: output, params, macs, active_params, weights, biases, trainable, buffers. May "
+    "be repeated.",
 )  # fmt: skip
 @click.option(
     "--layer",

@@ -73,6 +73,10 @@ FAMILIES = {
         positionalencoding sinusoidalembedding sinusoidalpositionembedding
         rope rotaryembedding rotarypositionembedding
     """,
+    "experts": """
+        experts routedexperts
+        mixtureofexperts moe sparsemoe
+    """,
     "linear": """
         dense linear
         fc fullyconnected fullyconnectedlayer innerproduct

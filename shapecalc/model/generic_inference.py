@@ -49,11 +49,12 @@ class GenericReport(NamedTuple):
 
     def totals(self) -> Totals:
         """Return the sums over all layers for one sample; shared parameters count once, as in a report."""
-        sums: list[Dim] = [0, 0, 0, 0, 0, 0]
+        sums: list[Dim] = [0] * len(Totals._fields)
         for node, sizing in zip(self.graph.nodes, self.sizings, strict=True):
-            weights, biases, buffers = own(node, sizing)[4:7]
-            params = weights + biases
-            row = (weights, biases, params, 0 if node.frozen else params, buffers, sizing.macs)
+            mine = own(node, sizing)
+            params = mine.weights + mine.biases
+            active, trainable = params - mine.inactive, 0 if node.frozen else params
+            row = Totals(mine.weights, mine.biases, params, active, trainable, mine.buffers, mine.macs)
             for i, value in enumerate(row):
                 if type(value) is not int or value:
                     sums[i] = sums[i] + value

@@ -16,7 +16,7 @@ __all__ = [
 
 COUNT, BYTES, SIZE = "a count", "bytes", "a size"
 
-_COUNTS = dict.fromkeys(("weights", "biases", "params", "trainable", "buffers", "macs"), COUNT)
+_COUNTS = dict.fromkeys(("weights", "biases", "params", "active_params", "trainable", "buffers", "macs"), COUNT)
 OF_NETWORKS = {**_COUNTS, "layers": COUNT, "memory": BYTES, "output": SIZE}
 """The figures of a network that can be expected, and their types; `layers` is the number of layers."""
 OF_LAYERS = {

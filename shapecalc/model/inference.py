@@ -50,7 +50,7 @@ def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "
 def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, convention: str) -> Report:
     """Return the report of a network whose sizes are known."""
     rows = []
-    sums = [0, 0, 0, 0, 0, 0]
+    sums = [0] * len(Totals._fields)
     doubts = []
     counts_statistics = convention == "keras"
     for node, sizing in zip(graph.nodes, sizings, strict=True):
@@ -66,9 +66,10 @@ def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, co
         sums[0] += weights
         sums[1] += biases
         sums[2] += weights + biases + statistics
-        sums[3] += 0 if node.frozen else weights + biases
-        sums[4] += buffers
-        sums[5] += macs
+        sums[3] += weights + biases + statistics - (0 if shares else sizing.inactive)
+        sums[4] += 0 if node.frozen else weights + biases
+        sums[5] += buffers
+        sums[6] += macs
     if doubts:
         more = f" (and {count_noun(len(doubts) - 1, 'layer')} more)" if len(doubts) > 1 else ""
         graph = graph._replace(notes=(*graph.notes, doubts[0] + more))
@@ -181,7 +182,10 @@ def counted(layer: Layer, inputs: tuple[Shape, ...], output: Any) -> Sizing:
     weights, biases = count(weight_shapes)
     buffers: Dim = sum(prod(sizes) for sizes in buffer_shapes.values()) if buffer_shapes else 0
     macs = layer.macs(output, *inputs)
-    return Sizing(inputs, outputs, weight_shapes, buffer_shapes, weights, biases, buffers, macs)
+    inactive: Dim = 0
+    if type(layer).active_weights is not Layer.active_weights:
+        inactive = weights + biases - sum(count(layer.active_weights(*inputs)))
+    return Sizing(inputs, outputs, weight_shapes, buffer_shapes, weights, biases, buffers, macs, inactive)
 
 
 def problem_at(node: Node, error: LayerError) -> Problem:

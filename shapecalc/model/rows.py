@@ -17,7 +17,10 @@ _T = TypeVar("_T")
 
 
 class Sizing(NamedTuple):
-    """The results of the formulas of one layer for its input shapes."""
+    """The results of the formulas of one layer for its input shapes.
+
+    `inactive` is how many weights and biases one token does not use: those of the experts that it is not routed to.
+    """
 
     inputs: tuple[Shape, ...]
     outputs: tuple[Shape, ...]
@@ -27,6 +30,7 @@ class Sizing(NamedTuple):
     biases: Dim
     buffers: Dim
     macs: Dim
+    inactive: Dim = 0
 
     @property
     def output(self) -> Any:
@@ -38,15 +42,19 @@ def own(node: Node, sizing: Sizing) -> Sizing:
     """Return the counts of a layer: no weights or buffers if it shares another's, so that they count once."""
     if node.shares < 0:
         return sizing
-    return sizing._replace(weight_shapes={}, buffer_shapes={}, weights=0, biases=0, buffers=0)
+    return sizing._replace(weight_shapes={}, buffer_shapes={}, weights=0, biases=0, buffers=0, inactive=0)
 
 
 class Totals(NamedTuple):
-    """Sums of counts: over a network, a block, or one layer."""
+    """Sums of counts: over a network, a block, or one layer.
+
+    `active_params` are the parameters that one token uses: all, unless it is routed to some of the experts.
+    """
 
     weights: Dim
     biases: Dim
     params: Dim
+    active_params: Dim
     trainable: Dim
     buffers: Dim
     macs: Dim
@@ -92,6 +100,11 @@ class Row(NamedTuple):
         return self.weights + self.biases + self.statistics
 
     @property
+    def active_params(self) -> Dim:
+        """Parameters that one token uses: all, unless it is routed to some of the experts."""
+        return self.params if self.shares else self.params - self.sizing.inactive
+
+    @property
     def trainable(self) -> Dim:
         """Parameters that are not frozen."""
         return 0 if self.node.frozen else self.weights + self.biases
@@ -99,7 +112,8 @@ class Row(NamedTuple):
     @property
     def total(self) -> Totals:
         """The counts of the layer."""
-        return Totals(self.weights, self.biases, self.params, self.trainable, self.buffers, self.macs)
+        params, active = self.params, self.active_params
+        return Totals(self.weights, self.biases, params, active, self.trainable, self.buffers, self.macs)
 
     @property
     def input_shapes(self) -> list[tuple[Dim, ...]]:
@@ -151,6 +165,7 @@ class Row(NamedTuple):
             "weights": self.weights,
             "biases": self.biases,
             "params": self.params,
+            "active_params": self.active_params,
             "trainable": not self.node.frozen,
             "buffers": self.buffers,
             "macs": self.macs,
@@ -207,6 +222,7 @@ def sum_rows(rows: list[Row] | tuple[Row, ...]) -> Totals:
         total(row.weights for row in rows),
         total(row.biases for row in rows),
         total(row.params for row in rows),
+        total(row.active_params for row in rows),
         total(row.trainable for row in rows),
         total(row.buffers for row in rows),
         total(row.macs for row in rows),

@@ -9,17 +9,17 @@ from shapecalc.dims import total
 from shapecalc.model.answer import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from shapecalc.model.report import Report
     from shapecalc.model.rows import ReportLine, Row
 
-__all__ = ["TOTALS", "Change", "Comparison", "Difference", "compare", "diff"]
+__all__ = ["TOTALS", "Change", "Comparison", "Difference", "compare", "diff", "telling_totals"]
 
 VERSION = 1
 """The version of both JSON contracts."""
 
-TOTALS = ("params", "macs", "buffers", "activations", "layers")
+TOTALS = ("params", "active_params", "macs", "buffers", "activations", "layers")
 """The totals by which networks are compared."""
 
 ADDED, REMOVED, CHANGED, SAME = "added", "removed", "changed", "same"
@@ -32,7 +32,19 @@ def totals_of(report: Report) -> dict[str, Any]:
     """Return the totals of a network: MACs and activations for the batch of the report."""
     sums = report.total
     activations = total(row.activations for row in report.rows) * report.batch
-    return dict(zip(TOTALS, (sums.params, sums.macs, sums.buffers, activations, len(report.rows)), strict=True))
+    return dict(
+        zip(
+            TOTALS,
+            (sums.params, sums.active_params, sums.macs, sums.buffers, activations, len(report.rows)),
+            strict=True,
+        )
+    )
+
+
+def telling_totals(sums: Iterable[dict[str, Any]]) -> list[str]:
+    """Return the totals to show of networks: without the active parameters where all parameters are active."""
+    routed = any(each["active_params"] != each["params"] for each in sums)
+    return [name for name in TOTALS if routed or name != "active_params"]
 
 
 def kinds_of(report: Report) -> dict[str, dict[str, Any]]:
@@ -41,7 +53,9 @@ def kinds_of(report: Report) -> dict[str, dict[str, Any]]:
     for row in report.rows:
         sums = kinds.setdefault(row.kind, dict.fromkeys(TOTALS, 0))
         activations = row.activations * report.batch
-        for name, value in zip(TOTALS, (row.params, row.macs, row.buffers, activations, 1), strict=True):
+        for name, value in zip(
+            TOTALS, (row.params, row.active_params, row.macs, row.buffers, activations, 1), strict=True
+        ):
             sums[name] = sums[name] + value
     return kinds
 

@@ -125,6 +125,12 @@ COLUMNS: dict[str, Column] = {
     "weights": Column("Weights", "parameters except biases", COUNT, _each(lambda line: line.total.weights)),
     "biases": Column("Biases", "biases", COUNT, _each(lambda line: line.total.biases)),
     "params": Column("Params", "parameters: weights and biases", COUNT, _each(lambda line: line.total.params)),
+    "active_params": Column(
+        "Active",
+        "parameters that one token uses, of routed experts",
+        COUNT,
+        _each(lambda line: line.total.active_params),
+    ),
     "trainable": Column("Trainable", "parameters that are not frozen", COUNT, _each(lambda line: line.total.trainable)),
     "buffers": Column(
         "Buffers", "running statistics, which are not parameters", COUNT, _each(lambda line: line.total.buffers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.escaping import clean
+from shapecalc.questions.compare import telling_totals
 from shapecalc.renderers.blocks import Note, Table, draw_blocks
 from shapecalc.renderers.cells import NOTHING, show_size
 from shapecalc.renderers.drawing import TableLine
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.questions.compare import Comparison
 
-__all__ = ["batch_note", "draw_comparison"]
+__all__ = ["FIGURES", "batch_note", "draw_comparison"]
 
-_FIGURES = {"params": "params", "macs": "MACs", "buffers": "buffers", "activations": "activations", "layers": "layers"}
+FIGURES = {"params": "params", "active_params": "active per token", "macs": "MACs", "buffers": "buffers",
+           "activations": "activations", "layers": "layers"}  # fmt: skip
+"""The totals of networks, as they are labelled."""
+
 _SHARES = {"params": "share of params", "macs": "share of MACs"}
 _GAP = 3
 _NAME_MOST = 24
@@ -54,7 +58,7 @@ def _table(labels: Sequence[str], group: Sequence[list[str]]) -> Table:
 
 def _labels(comparison: Comparison) -> list[str]:
     """Return the label of each line."""
-    labels = ["input", "output", *_FIGURES.values()]
+    labels = ["input", "output", *[FIGURES[name] for name in telling_totals(comparison.totals)]]
     for what, words in _SHARES.items():
         labels += [words, *[f"  {kind}" for kind in _kinds(comparison, what)]]
     return labels
@@ -75,7 +79,7 @@ def _column(comparison: Comparison, index: int) -> list[str]:
     """Return the cells of one network: its name, then one for each label."""
     report, sums, first = comparison.reports[index], comparison.totals[index], comparison.totals[0]
     cells = [shorten(clean(report.name) or "network", _NAME_MOST), _sizes(report.inputs), _sizes(report.outputs)]
-    cells += [_figure(sums[name], None if index == 0 else first[name]) for name in _FIGURES]
+    cells += [_figure(sums[name], None if index == 0 else first[name]) for name in telling_totals(comparison.totals)]
     kinds = comparison.kinds[index]
     for what in _SHARES:
         shown = _kinds(comparison, what)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 _OWN = ("name", "kind", "from", "input", "output", "kernel", "stride", "padding",
-        "weights", "biases", "params", "trainable", "buffers", "macs")  # fmt: skip
+        "weights", "biases", "params", "active_params", "trainable", "buffers", "macs")  # fmt: skip
 
 
 def draw(view: View) -> str:

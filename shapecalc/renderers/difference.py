@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import count_noun
 from shapecalc.escaping import clean
-from shapecalc.questions.compare import ADDED, CHANGED, REMOVED, SAME, TOTALS, facts_of, totals_of
+from shapecalc.questions.compare import ADDED, CHANGED, REMOVED, SAME, facts_of, telling_totals, totals_of
 from shapecalc.renderers.blocks import Note, Paragraph, Table, Title, draw_blocks
 from shapecalc.renderers.cells import ARGUMENTS, SIZE
-from shapecalc.renderers.comparison import batch_note
+from shapecalc.renderers.comparison import FIGURES, batch_note
 from shapecalc.renderers.drawing import TableLine
 from shapecalc.text.cells import cell_width, shorten
 
@@ -158,18 +158,14 @@ def _sums(difference: Difference) -> list[str]:
               ((CHANGED, "changed"), (ADDED, "added"), (REMOVED, "removed"), (SAME, "the same"))]  # fmt: skip
     before, after = totals_of(difference.before), totals_of(difference.after)
     lines = [f"layers: {', '.join(counts)}"]
-    for name in TOTALS[:-1]:
+    for name in telling_totals((before, after))[:-1]:
         one, other = before[name], after[name]
         if one == other:
-            lines += [f"{_word(name)}: {one:,} in both"] if one else []
+            lines += [f"{FIGURES[name]}: {one:,} in both"] if one else []
         else:
             share = f", {_percent(other - one, one)}" if one else ""
-            lines.append(f"{_word(name)}: {one:,} → {other:,} ({_signed(other - one)}{share})")
+            lines.append(f"{FIGURES[name]}: {one:,} → {other:,} ({_signed(other - one)}{share})")
     return lines
-
-
-def _word(name: str) -> str:
-    return "MACs" if name == "macs" else name
 
 
 def _signed(number: int) -> str:

@@ -55,10 +55,12 @@ def _params(report: Report) -> str:
     if statistics:
         made_of += f" + {statistics:,} running statistics, as Keras counts"
     words = [f"{count_noun(total.params, 'parameter')} ({made_of})"]
+    if total.active_params != total.params:
+        words.append(f"{total.active_params:,} active per token")
     if total.trainable != total.params:
         words.append(f"{total.trainable:,} trainable")
     if total.buffers > statistics:
-        words.append(f"{count_noun(total.buffers - statistics, 'buffer element')} (running statistics)")
+        words.append(f"{count_noun(total.buffers - statistics, 'buffer element')} (not trained)")
     return " · ".join(words)
 
 

@@ -10,7 +10,7 @@ from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.listing import listing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from shapecalc.questions.sweep.driver import Job
     from shapecalc.questions.sweep.result import Sweep
@@ -54,21 +54,24 @@ def _table(rows: Sweep, width: int | None) -> Table:
     names = [name for name, axis in grid.variables.items() if grid.shape[axis] > 1]
     varying = any(axis.is_input for axis in grid.axes)
     inputs = [name for name in grid.inputs if varying]
-    headings = (*names, *(name or "input" for name in inputs), "params", "MACs", "memory", "output")
+    figures = {"params": "params", "active_params": "active per token", "macs": "MACs"}
+    if all(row["active_params"] == row["params"] for row in rows):
+        del figures["active_params"]
+    headings = (*names, *(name or "input" for name in inputs), *figures.values(), "memory", "output")
     cells = []
     for row in rows:
         variables, sizes = grid.at(row["variant"])
         own = [_shown(variables[name]) for name in names] + ["×".join(map(str, sizes[name])) for name in inputs]
-        cells.append((*own, *_costs(row)))
+        cells.append((*own, *_costs(row, figures)))
     settings = len(names) + len(inputs)
     first = [i for i in range(len(names)) if all(_is_number(cell[i]) for cell in cells)]
-    return listing(headings, cells, numbers=(*first, *range(settings, settings + 3)), width=width)
+    return listing(headings, cells, numbers=(*first, *range(settings, settings + len(figures) + 1)), width=width)
 
 
-def _costs(row: dict[str, Any]) -> tuple[str, ...]:
+def _costs(row: dict[str, Any], figures: Iterable[str]) -> tuple[str, ...]:
     if not row["valid"]:
-        return (_NOTHING, _NOTHING, _NOTHING, "shape error")
-    return (f"{row['params']:,}", f"{row['macs']:,}", show_bytes(row["memory"]), row["output"].replace("x", "×"))
+        return (*[_NOTHING for _ in figures], _NOTHING, "shape error")
+    return (*[f"{row[name]:,}" for name in figures], show_bytes(row["memory"]), row["output"].replace("x", "×"))
 
 
 def _shown(value: Any) -> str:

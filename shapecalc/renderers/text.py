@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["draw"]
 
-_WIDE = ("name", "kind", "input", "kernel", "stride", "padding", "output", "weights", "biases", "params", "macs",
-         "output_bytes")  # fmt: skip
-_DROPPED = (("output_bytes",), ("kernel", "stride", "padding"), ("input",), ("biases",), ("weights",), ("kind",),
-            ("macs", "flops"), ("output",))  # fmt: skip
+_WIDE = ("name", "kind", "input", "kernel", "stride", "padding", "output", "weights", "biases", "params",
+         "active_params", "macs", "output_bytes")  # fmt: skip
+_DROPPED = (("output_bytes",), ("kernel", "stride", "padding"), ("input",), ("biases",), ("weights",),
+            ("active_params",), ("kind",), ("macs", "flops"), ("output",))  # fmt: skip
 """Groups of columns in the order in which they are left out on a narrower terminal."""
 
 _MAYBE_EMPTY = frozenset({"kernel", "stride", "padding"})
@@ -81,6 +81,8 @@ def _fewer(names: list[str], widths: Mapping[str, int], room: int) -> list[str]:
 
 def _is_idle(view: View, name: str) -> bool:
     """Return whether a column has no information for this network."""
+    if name == "active_params":
+        return bool(view.report.total.active_params == view.report.total.params)
     return name in _MAYBE_EMPTY and not any(view.cells(name))
 
 

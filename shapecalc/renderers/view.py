@@ -198,5 +198,5 @@ def _fitting_depth(report: Report) -> int | None:
 
 
 def _input_lines(report: Report) -> list[ReportLine]:
-    nothing = Totals(0, 0, 0, 0, 0, 0)
+    nothing = Totals(*[0] * len(Totals._fields))
     return [ReportLine(name, "input", [], [size], nothing, 0, {}, "", ()) for name, size in report.inputs.items()]

@@ -114,7 +114,7 @@ def test_a_batch_is_that_of_macs_and_of_activations():
         one, two = (json.loads(ran.out) for ran in (one, two))
         before, after = ([found["a"], found["b"]] if "a" in found else found["networks"] for found in (one, two))
         for single, double in zip(before, after, strict=True):
-            factors = {"params": 1, "macs": 2, "buffers": 1, "activations": 2, "layers": 1}
+            factors = {"params": 1, "active_params": 1, "macs": 2, "buffers": 1, "activations": 2, "layers": 1}
             assert double["total"] == {name: factors[name] * value for name, value in single["total"].items()}
             assert ("batch" in single, double["batch"]) == (False, 2)
             for kind, doubled in zip(single.get("kinds", ()), double.get("kinds", ()), strict=True):

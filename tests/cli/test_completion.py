@@ -184,7 +184,7 @@ def test_a_condition_is_completed_where_its_last_word_is_a_column(completed):
     assert completed("sweep", "unet", "--where", "'5M") == []
     assert completed("sweep", "unet", "--where", "'par", shell="zsh") == ["params"]
     assert completed("sweep", "unet", "--where", "") == [
-        "variant", "params", "macs", "buffers", "activations", "memory", "valid"
+        "variant", "params", "active_params", "macs", "buffers", "activations", "memory", "valid"
     ]  # fmt: skip
     assert completed("sweep", "unet", "--where", "'max(pa") == ["max(params"]
 

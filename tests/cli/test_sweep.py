@@ -220,4 +220,7 @@ def test_a_sweep_for_a_batch_is_what_summary_and_memory_compute():
     drawn = " ".join(run("sweep", "lenet5", "--batch", "5").out.split())
     assert "for a batch of 5, as the MACs are, in fp32" in drawn
     assert "for one sample in fp32" in " ".join(run("sweep", "lenet5").out.split())
-    assert "\n0,61706,2082600," in run("sweep", "lenet5", "--batch", "5", "--where", "macs > 2M", "--format", "csv").out
+    assert (
+        "\n0,61706,61706,2082600,"
+        in run("sweep", "lenet5", "--batch", "5", "--where", "macs > 2M", "--format", "csv").out
+    )

@@ -83,6 +83,7 @@ def test_a_layer_changes():
     ]
     assert difference.to_dict()["difference"] == {
         "params": 112,
+        "active_params": 112,
         "macs": 3888,
         "buffers": 0,
         "activations": 288,

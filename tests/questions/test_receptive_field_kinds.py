@@ -112,6 +112,7 @@ CASES = {
     "to_tokens": [({}, [LINE])],
     "class_token": [({}, [TOKENS])],
     "position_embedding": [({}, [TOKENS])],
+    "experts": [({"num_experts": 4, "top_k": 2, "hidden_dim": 3}, [TOKENS, plain(5, 4)])],
 }  # fmt: skip
 """Arguments and input sizes of each kind with a declared dependence; element-wise kinds need none."""
 

@@ -297,11 +297,11 @@ def test_structural_variables_are_detected():
 
 def test_columns_and_rows():
     result = sweep(ALEXNET, vars={"width": [32, 64]}, input="{227,32}x=x3")
-    assert result.names == ("variant", "width", "input_height", "input_width", "params", "macs", "buffers",
-                            "activations", "memory", "output", "valid")  # fmt: skip
+    assert result.names == ("variant", "width", "input_height", "input_width", "params", "active_params", "macs",
+                            "buffers", "activations", "memory", "output", "valid")  # fmt: skip
     assert result["params"].tolist() == [40702632, 0, 62378344, 0]
     assert result.to_dicts()[3] == {"variant": 3, "width": 64, "input_height": 32, "input_width": 32, "params": None,
-                                    "macs": None, "buffers": None, "activations": None, "memory": None,
+                                    "active_params": None, "macs": None, "buffers": None, "activations": None, "memory": None,
                                     "output": None, "valid": False}  # fmt: skip
     assert list(result)[2]["output"] == "1000"
     assert result.settings(2) == ({"width": 64}, {"": (227, 227, 3)})

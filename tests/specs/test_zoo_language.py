@@ -34,6 +34,8 @@ KNOWN = {
     "llama-2-70b": 68_976_648_192,
     "llama-3-8b": 8_030_261_248,
     "llama-3-70b": 70_553_706_496,
+    "mixtral-8x7b": 46_702_792_704,
+    "mixtral-8x22b": 140_630_071_296,
     "roberta-base": 124_645_632,
     "roberta-large": 355_359_744,
     "t5-small": 60_506_624,
@@ -224,8 +226,9 @@ def config(name: str) -> tuple[str, str, dict[str, Any]]:
     if name.startswith("gpt2"):
         sizes = {"n_embd": v["hidden"], "n_layer": v["layers"], "n_head": v["heads"]}
         return "GPT2LMHeadModel", "GPT2Config", sizes
-    if name.startswith("llama"):
-        return "LlamaForCausalLM", "LlamaConfig", {
+    if name.startswith(("llama", "mixtral")):
+        family = "Llama" if name.startswith("llama") else "Mixtral"
+        return f"{family}ForCausalLM", f"{family}Config", {
             "vocab_size": v["vocab"], "hidden_size": v["hidden"], "intermediate_size": v["feed_forward"],
             "num_hidden_layers": v["layers"], "num_attention_heads": v["heads"], "num_key_value_heads": v["kv_heads"],
         }  # fmt: skip
@@ -276,7 +279,9 @@ def test_figures_agree_with_the_installed_transformers(name: str) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
     model_class, config_class, sizes = config(name)
-    eager = {} if name.startswith("t5") else {"attn_implementation": "eager"}
+    eager: dict[str, str] = {} if name.startswith("t5") else {"attn_implementation": "eager"}
+    if name.startswith("mixtral"):
+        eager["experts_implementation"] = "batched_mm"  # the loop over experts depends on data
     with torch.device("meta"):
         model = getattr(transformers, model_class)(getattr(transformers, config_class)(**sizes, **eager)).eval()
         with FlopCounterMode(display=False) as counter, torch.no_grad():

@@ -220,6 +220,10 @@ class Layer:
         """Return the learned tensors, by name; the names of biases contain `bias`."""
         return {}
 
+    def active_weights(self, *inputs: Any, **_: Any) -> WeightShapes:
+        """Return the learned tensors with the sizes that one token uses: `weights`, unless experts are routed."""
+        return self.weights(*inputs)
+
     def buffers(self, *inputs: Any, **_: Any) -> WeightShapes:
         """Return the buffers, by name: tensors that are stored but not trained, such as running statistics."""
         return {}

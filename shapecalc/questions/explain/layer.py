@@ -106,6 +106,7 @@ def _entry(layer: LayerExplanation) -> dict[str, Any]:
         "input_shapes": [list(shape) for shape in row.input_shapes],
         "output_shapes": [list(shape) for shape in row.output_shapes],
         "params": row.params,
+        "active_params": row.active_params,
         "buffers": row.buffers,
         "macs": row.macs,
         **({"shares": row.shares} if row.shares else {}),

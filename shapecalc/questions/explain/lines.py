@@ -12,7 +12,7 @@ from shapecalc.dims.notation import NAME, NUMBER, PRODUCT, TEXT, Tree, chain, wi
 from shapecalc.questions.explain.items import Bytes, Chain, ExplanationLine, Name, Relation, labelled
 from shapecalc.questions.explain.leaves import LETTERS, is_spatial
 from shapecalc.questions.explain.where import reason_lines
-from shapecalc.questions.explain.working import BIASES, BUFFERS, MACS, OUTPUT_BYTES, OUTPUTS, PARAMS, WEIGHTS
+from shapecalc.questions.explain.working import ACTIVE, BIASES, BUFFERS, MACS, OUTPUT_BYTES, OUTPUTS, PARAMS, WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["lines_of", "rule_lines"]
 
 _TENSORS_TOLD = 2
+_LABELS = {MACS: "MACs", ACTIVE: "active"}
 
 
 def lines_of(layer: LayerExplanation) -> list[ExplanationLine]:
@@ -51,8 +52,8 @@ def rule_lines(working: Working) -> list[ExplanationLine]:
         lines += labelled(label, [tuple(_rules(alike)) for alike in told.values()])
     counts = working.counts
     lines += labelled("tensors", [(Name(t.tensor), ": ", _rule(t)) for t in working.tensors])
-    shown = [what for what in (PARAMS, BUFFERS, MACS) if counts[what].value]
-    lines += [ExplanationLine(what if what != MACS else "MACs", (_rule(counts[what]),)) for what in shown]
+    shown = [what for what in (PARAMS, ACTIVE, BUFFERS, MACS) if what in counts and counts[what].value]
+    lines += [ExplanationLine(_LABELS.get(what, what), (_rule(counts[what]),)) for what in shown]
     needs: dict[Any, list[Check]] = {}
     for check in working.checks:
         needs.setdefault(_check_likeness(check)[:3], []).append(check)
@@ -171,6 +172,8 @@ def _param_lines(layer: LayerExplanation) -> Iterator[ExplanationLine]:
         yield ExplanationLine("biases", (_equation(counts[BIASES]),))
     note = (": frozen, not trained",) if layer.row.node.frozen else ()
     yield ExplanationLine("params", (_equation(counts[PARAMS]), *note))
+    if ACTIVE in counts:
+        yield ExplanationLine("active", (_equation(counts[ACTIVE]), " for one token"))
 
 
 def _buffer_lines(layer: LayerExplanation) -> list[ExplanationLine]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, UP_TO
 from shapecalc.dims.notation import Algebra, Expression, same
 from shapecalc.dims.traces import Trace, leaf
-from shapecalc.layers.base.layer import is_bias
+from shapecalc.layers.base.layer import Layer, is_bias
 from shapecalc.layers.base.per_axis import PerAxis
 from shapecalc.layers.base.shape import Shape
 from shapecalc.questions.explain.leaves import (
@@ -28,15 +28,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from shapecalc.dims import Constraint
-    from shapecalc.layers.base.layer import Layer, WeightShapes
+    from shapecalc.layers.base.layer import WeightShapes
 
-__all__ = ["BIASES", "BUFFERS", "MACS", "OUTPUTS", "OUTPUT_BYTES", "PARAMS", "WEIGHTS", "Check", "Quantity", "Working",
-           "work"]  # fmt: skip
+__all__ = ["ACTIVE", "BIASES", "BUFFERS", "MACS", "OUTPUTS", "OUTPUT_BYTES", "PARAMS", "WEIGHTS", "Check", "Quantity",
+           "Working", "work"]  # fmt: skip
 
 OUTPUTS = "output"
 WEIGHTS = "weights"
 BIASES = "biases"
 PARAMS = "params"
+ACTIVE = "active_params"
 BUFFERS = "buffers"
 MACS = "macs"
 OUTPUT_BYTES = "output_bytes"
@@ -108,8 +109,8 @@ class Working(NamedTuple):
         if PARAMS in what:
             if len(self.tensors) > 1:
                 yield from self.tensors
-            for sort in (WEIGHTS, BIASES, PARAMS, BUFFERS):
-                if self.counts[sort].value:
+            for sort in (WEIGHTS, BIASES, PARAMS, ACTIVE, BUFFERS):
+                if sort in self.counts and self.counts[sort].value:
                     yield self.counts[sort]
         for sort in (MACS, OUTPUT_BYTES):
             if sort in what and self.counts[sort].value:
@@ -140,6 +141,8 @@ class _Worker:
         output = self.traced.output(*self.shapes)
         shapes = (output,) if isinstance(output, Shape) else tuple(output)
         weights, buffers = self.traced.weights(*self.shapes), self.traced.buffers(*self.shapes)
+        routes = type(self.traced).active_weights is not Layer.active_weights
+        active = self.traced.active_weights(*self.shapes) if routes else {}
         given = [_given(shape, i) for i, shape in enumerate(shapes)]
         macs = self.traced.macs(given[0] if isinstance(output, Shape) else tuple(given), *self.shapes)
         self._name(shapes, given)
@@ -154,13 +157,16 @@ class _Worker:
                     self.algebra.name(number, size)
         self.algebra.forget()
         tensors, buffer_tensors = self._tensors(WEIGHTS, weights), self._tensors(BUFFERS, buffers)
+        counts = self._counts(tensors, buffer_tensors, given, self._for_batch(macs))
+        if active:
+            counts[ACTIVE] = self._sum(ACTIVE, [tensor.rule for tensor in self._tensors(WEIGHTS, active)])
         return Working(
             tuple([shape.sizes for shape in self.shapes]),
             axes,
             outputs,
             tensors,
             buffer_tensors,
-            self._counts(tensors, buffer_tensors, given, self._for_batch(macs)),
+            counts,
             self._checks(constraints),
             tuple(self.algebra.left_out.values()),
         )

@@ -37,7 +37,7 @@ __all__ = ["QUANTITIES", "Formulas", "SymbolInUse", "find_formulas"]
 VERSION = 1
 """The version of the JSON contract."""
 
-QUANTITIES = ("output", "params", "macs", "weights", "biases", "trainable", "buffers")
+QUANTITIES = ("output", "params", "macs", "active_params", "weights", "biases", "trainable", "buffers")
 """The quantities with formulas."""
 
 _POINTS = 24

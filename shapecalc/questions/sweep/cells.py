@@ -13,7 +13,6 @@ from shapecalc.layers.base.arguments import Integer
 from shapecalc.layers.base.sizes import Integers, Sizes
 from shapecalc.model.generic_inference import GenericReport, infer_generic
 from shapecalc.model.inference import MAX_ELEMENTS, sizings_of
-from shapecalc.model.rows import own
 from shapecalc.questions.solve.live import peak_of, plan_of
 
 if TYPE_CHECKING:
@@ -23,13 +22,13 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph
     from shapecalc.model.origin import Origin
-    from shapecalc.model.rows import Sizing
+    from shapecalc.model.rows import Sizing, Totals
     from shapecalc.questions.memory.plan import MemoryPlan
     from shapecalc.questions.sweep.axes import Ranges, SweepGrid
 
 __all__ = ["BYTES_PER_NUMBER", "COUNTS", "Cells"]
 
-COUNTS = ("params", "macs", "buffers", "activations", "memory")
+COUNTS = ("params", "active_params", "macs", "buffers", "activations", "memory")
 """The counts of every variant."""
 
 BYTES_PER_NUMBER = 4
@@ -145,7 +144,7 @@ class Cells:
         plan = self._plan(graph, lambda: self._variant(ranges, _first(ledger.holding, len(ranges))), wide)
         peak = peak_of(graph, inferred.sizings, plan, _BITS)
         batch = self.grid.batch
-        found = _counts(totals.params, totals.macs * batch, totals.buffers, inferred.sizings, peak * batch)
+        found = _counts(totals._replace(macs=totals.macs * batch), inferred.sizings, peak * batch)
         for index, ref in enumerate(graph.outputs):
             for axis, size in enumerate(inferred.output(ref.node, ref.output).sizes):
                 found[index, axis] = size
@@ -162,11 +161,10 @@ class Cells:
         if wrong:
             return {"valid": False}
         whole = [sizing for sizing in sizings if sizing is not None]
-        mine = [own(node, sizing) for node, sizing in zip(graph.nodes, whole, strict=True)]
-        params = sum(sizing.weights + sizing.biases for sizing in mine)
+        totals = GenericReport(graph, tuple(whole), ()).totals()
         peak = peak_of(graph, whole, self._plan(graph, lambda: graph), _BITS)
-        macs = sum(sizing.macs for sizing in whole) * self.grid.batch
-        found = _counts(params, macs, sum(sizing.buffers for sizing in mine), whole, peak * self.grid.batch)
+        batch = self.grid.batch
+        found = _counts(totals._replace(macs=totals.macs * batch), whole, peak * batch)
         shapes = list(graph.inputs.values())
         for index, ref in enumerate(graph.outputs):
             shape = shapes[-1 - ref.node] if ref.node < 0 else whole[ref.node].outputs[ref.output]
@@ -248,15 +246,15 @@ def _largest(size: Any) -> int:
     return max(abs(size.low), abs(size.high)) if isinstance(size, ColumnNumber) else abs(int(size))
 
 
-def _counts(params: Any, macs: Any, buffers: Any, sizings: Iterable[Sizing], peak: Any) -> Results:
+def _counts(totals: Totals, sizings: Iterable[Sizing], peak: Any) -> Results:
     """Return the counts; `peak` are the bytes of live activations at the peak."""
     activations: Any = 0
     known: dict[int, Any] = {}
     for sizing in sizings:
         for shape in sizing.outputs:
             activations = activations + _elements(shape, known)
-    memory = (params + buffers) * BYTES_PER_NUMBER + peak
-    return dict(zip(COUNTS, (params, macs, buffers, activations, memory), strict=True))
+    memory = (totals.params + totals.buffers) * BYTES_PER_NUMBER + peak
+    return {**{name: getattr(totals, name) for name in COUNTS[:-2]}, "activations": activations, "memory": memory}
 
 
 def _elements(shape: Shape, known: dict[int, Any]) -> Any:

@@ -12,7 +12,7 @@ from shapecalc.questions.explain.items import Chain, ExplanationLine, Name
 from shapecalc.questions.explain.leaves import LETTERS
 from shapecalc.questions.explain.lines import lines_of
 from shapecalc.questions.explain.where import reason_lines
-from shapecalc.questions.explain.working import MACS, OUTPUT_BYTES, PARAMS
+from shapecalc.questions.explain.working import ACTIVE, MACS, OUTPUT_BYTES, PARAMS
 from shapecalc.renderers.cells import show_size
 from shapecalc.text.cells import cell_width
 
@@ -122,8 +122,11 @@ def totals(explanation: Explanation) -> list[ExplanationLine]:
     if len(explanation) < 2:
         return []
     lines = []
-    for what, label in ((PARAMS, "params"), (MACS, "MACs")):
-        if what not in explanation.what:
+    figures = {PARAMS: "params", ACTIVE: "active", MACS: "MACs"}
+    if PARAMS not in explanation.what or all(layer.row.active_params == layer.row.params for layer in explanation):
+        del figures[ACTIVE]
+    for what, label in figures.items():
+        if what not in (*explanation.what, ACTIVE):
             continue
         values = [getattr(layer.row, what) for layer in explanation]
         values = [value for value in values if value]
