@@ -11,7 +11,7 @@ from shapecalc.escaping import clean
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["list_of_words", "nearest_word"]
+__all__ = ["list_of_words", "meant_word", "nearest_word"]
 
 _LONGEST = 300
 """The maximum length of words that are compared."""
@@ -26,25 +26,31 @@ _SHORTEST_PART = 3
 
 
 def nearest_word(word: str, words: dict[str, None]) -> str:
-    """Return the hint with the known word nearest to one; empty if none is near.
-
-    A word that begins with the one is nearer than any that differs from it in a letter: `bert-base` is the beginning of
-    `bert-base-cased`, however alike `roberta-base` is.
-    """
+    """Return the hint with the known word nearest to one; empty if none is near."""
     before, colon, after = word[:_LONGEST].partition(":")
     if colon and after and before in words:
         return clean(f"write a space after the colon: `{before}: {after}`")
+    meant = meant_word(word, words)
+    return f"did you mean {meant}?" if meant else ""
+
+
+def meant_word(word: str, words: Iterable[str]) -> str:
+    """Return the known word that is nearest to one; empty if none is near.
+
+    A word that begins with the one, or that it abbreviates, is nearer than any that differs from it in a letter:
+    `bert-base` is the beginning of `bert-base-cased`, however alike `roberta-base` is, and `lrelu` is not `relu`.
+    """
     if len(word) > _LONGEST_COMPARED:
         return ""
     plain = word.lower().replace("-", "_").replace(" ", "_")
-    longer = _longer(plain.rstrip("_"), words)
+    longer = _longer(plain.rstrip("_"), words) or _abbreviated(plain.replace("_", ""), words)
     if longer:
-        return f"did you mean {longer}?"
+        return longer
     for text in (word, plain) if plain != word else (word,):
         near = difflib.get_close_matches(text, _candidates(text, words), n=_TRIED, cutoff=_NEAR)
         meant = min([one for one in near if _is_meant(text, one)], key=lambda one: _distance(text, one), default="")
         if meant:
-            return f"did you mean {meant}?"
+            return meant
     return ""
 
 
@@ -54,6 +60,28 @@ def _longer(start: str, words: Iterable[str]) -> str:
     if size < _SHORTEST_PART:
         return ""
     return min((one for one in words if one[:size].lower().replace("-", "_") == start), key=len, default="")
+
+
+def _abbreviated(word: str, words: Iterable[str]) -> str:
+    """Return the shortest word that one abbreviates: `hswish` hardswish, `nheads` num_heads, `gap` global_avg_pool."""
+    if len(word) < _SHORTEST_PART:
+        return ""
+    start, end = word[0], word[-_SHORTEST_PART:]
+    found = []
+    for one in words:
+        if one[:1].lower() == start and len(one) > len(word):
+            parts = one.lower().replace("-", "_").split("_")
+            letters = "".join(parts)
+            is_shorter = len(word) > _SHORTEST_PART and letters.endswith(end) and len(letters) > len(word)
+            if (is_shorter and _is_within(word, letters)) or word == "".join(part[:1] for part in parts):
+                found.append(one)
+    return min(found, key=len, default="")
+
+
+def _is_within(word: str, text: str) -> bool:
+    """Return whether a text has the letters of a word, in order."""
+    letters = iter(text)
+    return all(letter in letters for letter in word)
 
 
 def _is_meant(word: str, known: str) -> bool:

@@ -20,6 +20,20 @@ def test_a_close_word_is_suggested(word, meant):
     assert str(did_you_mean(word, kind_words, "none", lists=False)) == f"did you mean {meant}?"
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("leaky", "leaky_relu"), ("lrelu", "leaky_relu"), ("L-ReLU", "leaky_relu"), ("sigm", "sigmoid"), ("rel", "relu"),
+        ("hswish", "hardswish"), ("h_swish", "hardswish"), ("hsigmoid", "hardsigmoid"), ("htanh", "hardtanh"),
+        ("gelu_new", "gelu"), ("qgelu", "quick_gelu"), ("swich", "swish"), ("sigmod", "sigmoid"), ("softpl", "softplus"),
+        ("gap", "global_avg_pool"), ("bnorm", "batch_norm"), ("mpool", "max_pool"), ("dwconv", "depthwise_conv"),
+        ("sepconv", "separable_conv"),
+    ],
+)  # fmt: skip
+def test_a_short_name_stands_for_the_word_that_it_abbreviates(word, meant):
+    assert str(did_you_mean(word, kind_words, "none", lists=False)) == f"did you mean {meant}?"
+
+
 @pytest.mark.parametrize("word", ["mamba", "foo", "bar", "hyena", "retnet", "rwkv", "s4", "ntm", "unet", "kan", "x"])
 def test_a_word_of_another_family_is_not(word):
     assert str(did_you_mean(word, kind_words, "none", lists=False)) == "none"

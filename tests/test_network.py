@@ -23,7 +23,8 @@ def test_examples_of_the_readme():
 @pytest.mark.parametrize("name", ["alexnet", "alexnet.yaml"])
 def test_bundled_by_name_from_anywhere(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert shapecalc.load(name).name == "AlexNet"
+    network = shapecalc.load(name)
+    assert (network.name, len(network.warnings)) == ("AlexNet", name.endswith(".yaml"))
 
 
 def test_a_file_overrides_a_bundled_name(tmp_path, monkeypatch):

@@ -253,7 +253,7 @@ def _written(network: Network, request: _Request) -> str:
     if request.format_ == "text" and len(report) == 1:
         from shapecalc.renderers.brief import draw_row
 
-        return draw_row(report)
+        return draw_row(report, layout["width"])
     from shapecalc.renderers import render
 
     return render(report, request.format_, **layout)

@@ -54,7 +54,7 @@ def starting_files(name: str) -> dict[str, str]:
     The specification itself is the first, under its own name. Errors: as `bundled_text`.
     """
     member = _bundled(name)
-    bare = name.removesuffix(".yaml").removesuffix(".yml")
+    bare = name.removesuffix(".yaml")
     return {f"{bare}.yaml": _own_text(member), **_used(member.file)}
 
 

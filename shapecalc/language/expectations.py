@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shapecalc.errors import LayerError, Problem, Problems, UsageError, did_you_mean
 from shapecalc.language.values import BadValueError, bad, describe, plain
 from shapecalc.model.graph import BYTES, COUNT, OF_LAYERS, OF_NETWORKS, SIZE, Bounds, Expectation
-from shapecalc.source import MapValue, Scalar
+from shapecalc.source import ListValue, MapValue, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,12 +90,17 @@ def _figure(value: Value, sort: str) -> int | Bounds:
         raise bad(
             f"an expectation is a whole number or a comparison such as '<= 5M', not {describe(value)}", value.mark
         )
-    if value.quoted and value.text.strip().isdigit():
-        raise bad(f"'{value.text}' is text, not a number", value.mark, "remove the quotes")
+    _check_not_in_quotes(value)
     parts = [_part(part, sort, value) for part in re.split(r"\band\b", value.text)]
     if len(parts) == 1 and parts[0][0] == "==":
         return parts[0][1]
     return Bounds(" ".join(value.text.split()), tuple(parts))
+
+
+def _check_not_in_quotes(value: Value) -> None:
+    """Refuse a whole number in quotes, as everywhere in the language. Errors: `BadValueError`."""
+    if isinstance(value, Scalar) and value.quoted and value.text.strip().isdigit():
+        raise bad(f"'{value.text}' is text, not a number", value.mark, "remove the quotes")
 
 
 def _part(text: str, sort: str, value: Scalar) -> tuple[str, int]:
@@ -131,6 +136,8 @@ def _sizes(value: Value) -> tuple[int, ...]:
 
     argument = Sizes("a size", scalar=True)
     argument.name = "an expected size"
+    for item in value.items if isinstance(value, ListValue) else [value]:
+        _check_not_in_quotes(item)
     try:
         found: Any = argument.normalise(plain(value, {}))
     except LayerError as error:

@@ -20,6 +20,8 @@ __all__ = ["Found", "bundled_folder", "bundled_members", "find_bundled", "locate
 
 STDIN = "-"
 _ENDINGS = (".yaml", ".yml")
+_ENDING = ".yaml"
+"""The suffix of the bundled files."""
 _VARIANTS = r"(?m)^variants:[^\n]*\n((?:[ \t]+[^\n]*\n|[ \t]*\n|#[^\n]*\n)*)"
 _MEMBER = r"(?m)^  (['\"]?)([A-Za-z0-9_.+-]+)\1:"
 _MAX_BYTES = 64 * 2**20
@@ -27,11 +29,15 @@ _SECONDS_FOR_A_WRITER = 10
 
 
 class Found(NamedTuple):
-    """A specification that was found: its path (- for standard input), its name in errors, and the family member."""
+    """A specification that was found: its path (- for standard input), its name in errors, and the family member.
+
+    `instead` is a warning that it is the bundled one where a file of its name was asked for.
+    """
 
     path: str
     name: str
     variant: str = ""
+    instead: tuple[Problem, ...] = ()
 
 
 def bundled_folder() -> str:
@@ -42,17 +48,31 @@ def bundled_folder() -> str:
 
 
 def locate(spec: str) -> Found:
-    """Return the location of a specification. Errors: `UsageError` for an unknown name."""
+    """Return the location of a specification: of a file, or of a bundled one by its name.
+
+    `NAME.yaml`, as the bundled files are called, is the bundled one with a warning if there is no such file here; no
+    other path is. Errors: `UsageError` for an unknown name.
+    """
     if spec == STDIN:
         return Found(STDIN, "<stdin>")
     if os.path.exists(spec) and not (os.path.isdir(spec) and find_bundled(spec)):
         return Found(spec, spec)
     found = find_bundled(spec)
     if found:
-        return found
-    if os.sep in spec or (spec.endswith(_ENDINGS) and not _is_bare(spec)):
-        raise UsageError(Problem(f"there is no file {spec}"))
+        bare = spec.removesuffix(_ENDING)
+        message = f"there is no file {spec} here: this is the bundled specification {bare}"
+        return found._replace(instead=(Problem(message, hint=_copy_hint(bare)),)) if bare != spec else found
+    bare, suffix = os.path.splitext(os.path.basename(spec))
+    if suffix or not _is_bare(spec):
+        meant = next((name for name in (bare, bare + suffix) if find_bundled(name)), "")
+        hint = f"{meant} is a bundled specification: {_copy_hint(meant)}" if meant else ""
+        if hint or not _is_bare(spec):
+            raise UsageError(Problem(f"there is no file {spec}", hint=hint))
     raise no_such_spec(spec, f"there is no file {spec}, and no bundled specification of that name")
+
+
+def _copy_hint(name: str) -> str:
+    return f"`shapecalc init {name}` writes a copy"
 
 
 def no_such_spec(spec: str, message: str) -> UsageError:
@@ -73,13 +93,13 @@ def _bare(spec: str) -> str:
 
 
 def find_bundled(spec: str) -> Found | None:
-    """Return the path of a bundled specification; None if there is none."""
+    """Return the path of a bundled specification, `NAME` or `NAME.yaml`; None if there is none."""
     if not _is_bare(spec):
         return None
-    bare = _bare(spec)
-    path = os.path.join(bundled_folder(), f"{bare}.yaml")
+    bare = spec.removesuffix(_ENDING)
+    path = os.path.join(bundled_folder(), bare + _ENDING)
     if os.path.isfile(path) and bare not in ("", ".", ".."):
-        return Found(path, f"{bare}.yaml")
+        return Found(path, bare + _ENDING)
     for path, member in bundled_members():
         if member == bare:
             return Found(path, os.path.basename(path), member)

@@ -47,10 +47,23 @@ def hint_for_argument(text: str, value: Value, cls: type[Layer]) -> str:
     found = _EQUALS.fullmatch(text) if len(text) <= _LONGEST else None
     if found and found[1] in cls.argument_names():
         return clean(f"write a colon in place of the `=`: `{found[1]}: {short(found[2])}`")
-    layer = _layer_after(cls, value.text) if isinstance(value, Scalar) and isinstance(value.value, str) else ""
+    layer = ""
+    if isinstance(value, Scalar) and isinstance(value.value, str):
+        layer = _layer_after(cls, value.text) or _function_meant(cls, text, value.text)
     if layer and not did_you_mean(text, cls.argument_names(), lists=False):
         return clean(f"{layer.partition(':')[0]} is a layer of its own: write `- {layer}` as the next item")
     return ""
+
+
+def _function_meant(cls: type[Layer], key: str, text: str) -> str:
+    """Return the kind that `activation: lrelu` means, where `activation` is a kind that is one of many functions."""
+    kind = find_kind(key) if len(key) <= _LONGEST and not cls.activates else None
+    first = kind.first_argument() if kind else None
+    if not first or without_call(text) in first.words:
+        return ""
+    from shapecalc.suggestions import meant_word  # only if there are problems
+
+    return meant_word(without_call(text), first.words)
 
 
 def hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:

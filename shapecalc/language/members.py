@@ -20,11 +20,12 @@ __all__ = ["Member", "find_member", "find_members"]
 
 
 class Member(NamedTuple):
-    """One network of a specification: itself, or a member of its family."""
+    """One network of a specification: itself, or a member of its family; and warnings about how it was found."""
 
     specification: Specification
     variant: str = ""
     file: str = ""
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def name(self) -> str:
@@ -33,7 +34,8 @@ class Member(NamedTuple):
 
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these variables and input sizes, and all problems."""
-        return self.specification.build(variables, inputs=inputs, variant=self.variant)
+        graph, problems = self.specification.build(variables, inputs=inputs, variant=self.variant)
+        return graph._replace(warnings=(*self.warnings, *graph.warnings)) if self.warnings else graph, problems
 
     def reread(self, text: str) -> Member:
         """Return the same member of another text of the specification."""
@@ -55,7 +57,7 @@ def find_member(spec: Any) -> Member:
         variant = found.variant
         if not variant and specification.variants:
             variant = _default_variant(specification)
-        return Member(specification, variant, found.path)
+        return Member(specification, variant, found.path, found.instead)
     if isinstance(spec, bytes):
         return Member(read_specification(spec, "<bytes>"))
     if isinstance(spec, (dict, list, tuple)):

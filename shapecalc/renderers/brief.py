@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import count_noun
+from shapecalc.escaping import clean
+from shapecalc.renderers.blocks import Note, draw_blocks
 from shapecalc.renderers.cells import show_bytes, show_size
 from shapecalc.renderers.columns import BYTES_PER_NUMBER
 
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["draw_row"]
 
 
-def draw_row(report: Report) -> str:
-    """Return the sizes and counts of a network's one layer."""
+def draw_row(report: Report, width: int | None = None) -> str:
+    """Return the sizes and counts of a network's one layer, and notes on likely mistakes, within `width` cells."""
     row, batch = report.rows[0], report.batch
     sides = [", ".join(map(show_size, shapes)) for shapes in (row.input_shapes, row.output_shapes)]
     lines = [f"{row.kind}  {' → '.join(filter(None, sides))}", ""]
@@ -33,5 +35,8 @@ def draw_row(report: Report) -> str:
             f"of its output: {count_noun(row.activations, 'element')}{several} × 4 bytes",
         )
     )
-    width = max([len(value) for _, value, _ in entries])
-    return "\n".join([*lines, *[f"  {what:8}{value:>{width}}  {note}".rstrip() for what, value, note in entries]])
+    room = max([len(value) for _, value, _ in entries])
+    lines += [f"  {what:8}{value:>{room}}  {note}".rstrip() for what, value, note in entries]
+    # A layer that was given no name is called by its kind.
+    notes = [Note(clean(note.replace(f"{row.name} ", f"{row.kind} ", 1))) for note in report.graph.notes]
+    return "\n".join([*lines, *(["", draw_blocks(notes, "text", width)] if notes else [])])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Mark, Problem, Source
 from shapecalc.source.assembly import MAX_DEPTH, StopReadingError, TreeBuilder, depth_problem
 from shapecalc.source.decoding import UNREADABLE
-from shapecalc.source.syntax import syntax_problem, tabs_problem
+from shapecalc.source.syntax import comma_problem, syntax_problem, tabs_problem
 from shapecalc.source.values import At, Scalar, as_list, short
 from shapecalc.source.words import resolve
 
@@ -132,6 +132,8 @@ def _new_scalar(event: Any, text: str, builder: TreeBuilder) -> Scalar | None:
     if event.style:
         check_characters(text, Mark(*at), builder)
         return Scalar(text, text, at, quoted=True)
+    if text.endswith(","):
+        return _without_comma(text, at, builder)
     value, trap = resolve(text)
     if event.end_mark.line != event.start_mark.line:
         _check_tabs(event, builder)
@@ -144,6 +146,16 @@ def _new_scalar(event: Any, text: str, builder: TreeBuilder) -> Scalar | None:
     elif _is_read_alike(text) and len(builder.words) < _WORDS_KEPT and not builder.cut:
         builder.words[text] = (text, value, trap, at[3])
     return Scalar(value, text, at, False, trap)
+
+
+def _without_comma(text: str, at: At, builder: TreeBuilder) -> Scalar:
+    """Report a text with a comma at its end, as values have in Python and JSON, and return it without the comma."""
+    source, line, column, length, _ = at
+    is_last = source.line(line)[column + length - 2 :][:1] == ","  # not where the text continues below
+    builder.problems.append(comma_problem(Mark(source, line, column + length - 1) if is_last else Mark(*at)))
+    kept = text.rstrip(", ")
+    value, trap = resolve(kept)
+    return Scalar(value, kept, at, False, trap)
 
 
 def _is_read_alike(text: str) -> bool:

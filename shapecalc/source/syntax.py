@@ -12,7 +12,12 @@ from shapecalc.source.values import short
 if TYPE_CHECKING:
     from yaml.error import MarkedYAMLError
 
-__all__ = ["syntax_problem", "tabs_problem"]
+__all__ = ["comma_problem", "syntax_problem", "tabs_problem"]
+
+
+def comma_problem(mark: Mark) -> Problem:
+    """Return the problem of a comma at the end of a value, as Python and JSON have it."""
+    return Problem("a value ends with a comma", mark, hint="remove the comma")
 
 
 def tabs_problem(source: Source, number: int) -> Problem | None:
@@ -47,6 +52,8 @@ def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: 
     slip = _slip_above(mark, source) if "mapping values" in problem else None
     if slip:
         return slip
+    if "flow" not in context and re.fullmatch(r",\s*(#.*)?", source.line(mark.line)[mark.column - 1 :]):
+        return comma_problem(mark)
     if "flow" in context:
         return _unclosed_bracket(begin, mark)
     if "quoted scalar" in context and "escape" not in problem and "hex" not in problem:

@@ -157,6 +157,26 @@ def test_a_shape_error():
     assert "relu expects 1 input" in ran.err
 
 
+OTHER_LAYOUT = (
+    "sizes are read as channels × height × width here: write 3x224x224, or layout: HWC if the channels come last"
+)
+
+
+def test_a_doubtful_input_has_the_notes_of_summary():
+    out = layer("layer linear --input 224x224x3 --out-features 10").out
+    notes = " ".join(out.partition("bytes")[2].partition("\n\n")[2].split())
+    flatten = (
+        "linear works along the last axis of 224×224×3 alone: put - flatten before it, or use fc, for all its features"
+    )
+    assert notes == f"{OTHER_LAYOUT} {flatten}"
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_a_shape_error_has_the_hints_of_summary():
+    ran = layer("layer conv --input 224x224x3 --in-channels 3 --out-channels 8 --kernel-size 7")
+    assert ran.err == f"channels of the input (=224) must equal in_channels (=3)\n   {OTHER_LAYOUT}\n"
+
+
 def test_help_has_few_lines():
     out = layer("layer --help").out
     assert "shapecalc layer conv --input 227x227x3" in out

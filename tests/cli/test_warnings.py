@@ -151,3 +151,45 @@ def test_problems_without_a_location_are_separate():
     mark = Mark(Source("net.yaml"), 3, 5)
     found = gathered([Problem("a1", mark, copies=2), Problem("b", mark), Problem("a2", mark, copies=3)])
     assert [(problem.message, problem.copies) for problem in found] == [("a1", 5), ("b", 1)]
+
+
+BUNDLED = """\
+warning: there is no file lenet5.yaml here: this is the bundled specification lenet5
+   `shapecalc init lenet5` writes a copy
+
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["summary", "check", "explain", "rf", "memory", "sizes", "formula", "diff lenet5", "compare lenet5", "sweep"],
+)
+def test_a_bundled_specification_in_place_of_a_file_is_said(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name, *others = command.split()
+    ran = run(name, *others, "lenet5.yaml")
+    assert (ran.status, ran.err) == (0, BUNDLED)
+
+
+def test_a_file_is_no_bundled_specification(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lenet5.yaml").write_text("name: mine\ninput: 3x8x8\nlayers: [relu]\n")
+    for name in ("lenet5.yaml", "./lenet5.yaml", "lenet5"):
+        ran = run("summary", name)
+        assert ran.err == ""
+        assert ran.out.startswith("mine") is (name != "lenet5")
+
+
+@pytest.mark.parametrize(
+    ("spec", "hint"),
+    [
+        *((spec, "   lenet5 is a bundled specification: `shapecalc init lenet5` writes a copy\n")
+          for spec in ("lenet5.yml", "./lenet5.yaml", "nets/lenet5", "nets/lenet5.yml", "lenet5.onnx")),
+        ("nets/net.yaml", ""),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["summary", "solve --fix", "check"])
+def test_a_path_without_a_file_is_an_error(command, spec, hint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ran = run(*command.split(), spec)
+    assert (ran.status, ran.err) == (2, f"there is no file {spec}\n{hint}")

@@ -73,7 +73,7 @@ REASONS = (
     ("Given output_size", "windows in output_size"),
     ("proj_size has to be smaller", "proj_size"),
     ("must match the size of tensor b", "differ along"),
-    ("Sizes of tensors must match except", "not the axis that they are joined along"),
+    ("Sizes of tensors must match except", "but are joined along"),
     ("Dimension out of range", "out of range"),
     ("is invalid for input of size", "must divide elements"),
     ("Received: causal", "causal"),

@@ -252,6 +252,10 @@ class Flag(Argument):
         return {"type": "boolean"}
 
 
+_LISTED = 12
+"""The maximum number of words that an error lists."""
+
+
 class Choice(Argument):
     """One of a few words."""
 
@@ -263,7 +267,9 @@ class Choice(Argument):
     def read(self, value: Any) -> str:
         if value not in self.words:
             hint = did_you_mean(value, self.words) if isinstance(value, str) else ""
-            raise LayerError(f"{self.name} must be {self.expected}, not {show(value)}", hint=hint, argument=self.name)
+            many = len(self.words)
+            expected = self.expected if many <= _LISTED else f"one of {', '.join(self.words[:3])}, … ({many} words)"
+            raise LayerError(f"{self.name} must be {expected}, not {show(value)}", hint=hint, argument=self.name)
         return str(value)
 
     def schema(self) -> dict[str, Any]:

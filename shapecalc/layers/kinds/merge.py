@@ -221,8 +221,11 @@ def _differing(kind: str, numbers: tuple[int, int], shapes: tuple[Shape, Shape],
     a, b = x.sizes[axis], y.sizes[axis]
     name = _axis_name(y if y.is_map or not x.is_map else x, axis % y.rank)
     pairs = [(i, x.sizes[i], y.sizes[i]) for i in range(-min(x.rank, y.rank), 0) if i != axis]
-    is_mended = [(a, b)] if name != "channels" else []  # the hint is about all spatial axes that differ alike
-    others = [_axis_name(y, i % y.rank) for i, *pair in pairs if _is_unequal(*pair) and tuple(pair) not in is_mended]
+    unequal = {_axis_name(y, i % y.rank): pair for i, *pair in pairs if _is_unequal(*pair)}
+    # The hint is about all spatial axes that differ alike.
+    alike = [other for other, pair in unequal.items() if pair == [a, b] and "channels" not in (name, other)]
+    others = [other for other in unequal if other not in alike]
+    name = " and ".join([name, *alike])
     them = f"the {name} equal" if others else "them equal"
     if name == "channels":
         hint = f"a 1×1 convolution with out_channels: {b} on input {less} would make {them}"
@@ -249,12 +252,17 @@ def _is_unequal(a: Dim, b: Dim) -> bool:
 def _unjoinable(axis: int, inputs: tuple[Shape, ...]) -> LayerError:
     first = inputs[0]
     for number, x in enumerate(inputs[1:], 2):
-        for i, (a, b) in enumerate(zip(first.sizes, x.sizes, strict=True)):
-            if i != axis and a != b:
-                here, there = _axis_name(first, axis), _axis_name(first, i)
-                return LayerError(
-                    f"its inputs differ along {there}, which is not the axis that they are joined along: {a} and {b}",
-                    (f"input 1 is {first.text}, input {number} is {x.text}",),
-                    f"along {here} they can be joined if all other axes are equal: pad or crop one, or use another dim",
-                )
+        unequal: dict[tuple[Dim, Dim], list[str]] = {}
+        for i, pair in enumerate(zip(first.sizes, x.sizes, strict=True)):
+            if i != axis and pair[0] != pair[1]:
+                unequal.setdefault(pair, []).append(_axis_name(first, i))
+        if unequal:
+            here = _axis_name(first, axis)
+            there = ", and along ".join(f"{' and '.join(names)}: {a} and {b}" for (a, b), names in unequal.items())
+            another = ", or use another dim" if sum(map(len, unequal.values())) == 1 else ""
+            return LayerError(
+                f"its inputs differ along {there}, but are joined along {here}",
+                (f"input 1 is {first.text}, input {number} is {x.text}",),
+                f"along {here} they can be joined if all other axes are equal: pad or crop one{another}",
+            )
     raise AssertionError("the inputs fit")

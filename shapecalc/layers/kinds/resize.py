@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, Constraint, Dim, prod, scaled
@@ -159,6 +161,25 @@ def _power(number: Dim, rank: int) -> Dim:
     return prod((number,) * rank)
 
 
+def _undivided(name: str, factor: int, power: int, size: tuple[str, int], common: int, due: Shape) -> LayerError:
+    """Return the error of a size that the power of a factor does not divide, with a hint that changes something.
+
+    It is the nearest factor from 2 on whose power divides `common`; if there is none, `due`, an input that would fit.
+    """
+    most = min(math.isqrt(common) if power == 2 else common, _MOST_TRIED)
+    fitting = [r for r in range(2, most + 1) if common % r**power == 0]
+    nearest = min(fitting, key=lambda r: abs(r - factor), default=0)
+    message = f"{'·'.join([name] * power)} (={factor**power}) must divide {size[0]} (={size[1]})"
+    return LayerError(message, hint=f"{name}: {nearest} would fit" if nearest else f"an input of {due.text} would fit")
+
+
+def _nearest_multiple(size: int, factor: int) -> int:
+    return max(factor, (size + factor // 2) // factor * factor)
+
+
+_MOST_TRIED = 4096
+
+
 class PixelShuffle(Layer):
     """Pixel shuffle: rearranges r·r channels into one of r times the resolution along each spatial axis."""
 
@@ -175,8 +196,14 @@ class PixelShuffle(Layer):
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         rank = len(axis_names(self.kind, x))
-        name = "·".join(["upscale_factor"] * rank)
-        yield Constraint(_power(self.upscale_factor, rank), DIVIDES, x.channels, name, "channels of the input")
+        name, channels = "·".join(["upscale_factor"] * rank), "channels of the input"
+        power = _power(self.upscale_factor, rank)
+        error = partial(self._undivided, x, rank, channels)
+        yield Constraint(power, DIVIDES, x.channels, name, channels, error)
+
+    def _undivided(self, x: Shape, rank: int, channels: str) -> LayerError:
+        due = x.map_of(_nearest_multiple(x.channels, self.upscale_factor**rank), x.spatial)
+        return _undivided("upscale_factor", self.upscale_factor, rank, (channels, x.channels), x.channels, due)
 
     def output(self, x: Shape) -> Shape:
         r = self.upscale_factor
@@ -201,8 +228,14 @@ class PixelUnshuffle(Layer):
     )  # fmt: skip
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
-        for name, size in zip(axis_names(self.kind, x), x.spatial, strict=True):
-            yield Constraint(self.downscale_factor, DIVIDES, size, "downscale_factor", f"{name} of the input")
+        for axis, size in zip(axis_names(self.kind, x), x.spatial, strict=True):
+            name, error = f"{axis} of the input", partial(self._undivided, x, axis, size)
+            yield Constraint(self.downscale_factor, DIVIDES, size, "downscale_factor", name, error)
+
+    def _undivided(self, x: Shape, axis: str, size: int) -> LayerError:
+        r = self.downscale_factor
+        due = x.map_of(x.channels, tuple(_nearest_multiple(n, r) for n in x.spatial))
+        return _undivided("downscale_factor", r, 1, (f"{axis} of the input", size), math.gcd(*x.spatial), due)
 
     def output(self, x: Shape) -> Shape:
         r = self.downscale_factor
