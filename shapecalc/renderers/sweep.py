@@ -58,7 +58,9 @@ def _table(rows: Sweep, width: int | None) -> Table:
     cells = []
     for row in rows:
         variables, sizes = grid.at(row["variant"])
-        own = [_shown(variables[name]) for name in names] + ["×".join(map(str, sizes[name])) for name in inputs]
+        own = [_shown(variables[name]) for name in names] + [
+            "×".join(map(str, grid.shown(sizes[name]))) for name in inputs
+        ]
         cells.append((*own, *_costs(row)))
     settings = len(names) + len(inputs)
     first = [i for i in range(len(names)) if all(_is_number(cell[i]) for cell in cells)]

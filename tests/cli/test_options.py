@@ -40,10 +40,7 @@ LEFT_OUT = {
         "--depth": "it lists no layers",
     },
     "specs": _NO_NETWORK,
-    "sweep": {
-        "--depth": "it lists no layers",
-        "--layout": "lists of sizes are in the layout of the specification",
-    },
+    "sweep": {"--depth": "it lists no layers"},
 }
 
 
