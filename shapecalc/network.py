@@ -389,7 +389,7 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
     Errors: `UsageError` for an invalid question; as `load`.
     """
     from shapecalc.questions import solve as backwards
-    from shapecalc.text.given import read_names
+    from shapecalc.text.given import read_flag, read_names
 
     cls = kind_of(target)
     if cls is not None:
@@ -403,7 +403,7 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
     if fixed:
         raise UsageError(Problem(f"{next(iter(fixed))} is an argument of a kind of layer, but {target} is not one"))
     network = load(target, input=input, vars=vars)
-    if fix:
+    if read_flag(fix, "fix"):
         return _fixes(network)
     given = {"params": params, "macs": macs, "memory": memory}
     budgets = {what: backwards.read_budget(what, amount) for what, amount in given.items() if amount is not None}

@@ -17,7 +17,7 @@ from shapecalc.questions.explain.back import trails_of
 from shapecalc.questions.explain.layer import VERSION, LayerExplanation
 from shapecalc.questions.explain.reasons import Makers, settings_of, sources_of, symbols_of
 from shapecalc.questions.explain.working import MACS, OUTPUT_BYTES, OUTPUTS, PARAMS, Working, work
-from shapecalc.text.given import read_names, read_string
+from shapecalc.text.given import read_flag, read_names, read_string
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -131,7 +131,7 @@ def explain_report(
     back: bool = False,
 ) -> Explanation:  # fmt: skip
     """Return how the numbers of a report are computed, also of a partial one. As `explain`."""
-    wanted = _wanted(what)
+    wanted, back = _wanted(what), read_flag(back, "back")
     asked = () if layers is None else read_names(layers, "layers")
     chosen = _chosen(report, asked)
     if len(chosen) > _MOST_LAYERS:
