@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shapecalc.network import Network
 
 __all__ = [
+    "DIRECTION",
     "WholeNumber",
     "all_or_depth",
     "batch_option",
@@ -92,6 +93,9 @@ def network_options(function: _Command) -> _Command:
     """Add SPEC, --input and --set to a command; `load_network(spec, input, set)` then returns the network."""
     return spec_argument()(input_option(set_option(function)))
 
+
+DIRECTION = "smallest first; -params for largest first"
+"""How every --sort orders, for its help."""
 
 _AUTO = "auto"
 

@@ -11,7 +11,15 @@ import click
 
 from shapecalc.cli import status_of
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import WholeNumber, batch_option, completed, layout_option, read_settings, spec_argument
+from shapecalc.cli.options import (
+    DIRECTION,
+    WholeNumber,
+    batch_option,
+    completed,
+    layout_option,
+    read_settings,
+    spec_argument,
+)
 from shapecalc.cli.output import complain, emit, layout_of, warn, write_to_screen
 from shapecalc.errors import Problem, ShapecalcError, UsageError, count_noun
 
@@ -61,7 +69,7 @@ def _plan_of(spec: str, settings: Sequence[str], inputs: Sequence[str], batch: i
     "--sort",
     metavar="LIST",
     shell_complete=completed("rows", _plan_of, "-"),
-    help="Sort by columns: params,-macs; - for largest first.",
+    help=f"Sort by columns (params,-macs), {DIRECTION}.",
 )
 @click.option("--top", type=WholeNumber(1), metavar="N", help="Keep only the first N rows.")
 @click.option(

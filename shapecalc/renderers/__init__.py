@@ -54,8 +54,8 @@ def render(  # noqa: PLR0913  (each is an option of its own)
     options, except `shares` and the columns of receptive fields (`FIELDS`).
     `fold` says whether blocks, and layers, that are repeated and alike are one line: by default in all formats but JSON
     and CSV, and not with receptive fields. `kind` keeps lines of one kind or several, `sort` orders them by a column,
-    the largest first (texts alphabetically; `+` before it: upwards, `-`: downwards), `top` is their maximum number; the
-    totals stay those of the network.
+    the smallest first (`-params`: the largest; texts alphabetically), `top` keeps the first of them, by default those
+    with the most parameters; the totals stay those of the network.
     Errors: `UsageError` for an unknown format or column, or an option that the format does not have.
     """
     format = ALSO.get(format, format)  # noqa: A001

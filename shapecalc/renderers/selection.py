@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Selection", "sortable"]
 
-_USUAL = "params"
-"""The default column that `top` sorts by."""
+_USUAL = "-params"
+"""The default order of `top`."""
 
 _WORDS = {"macs": "MACs", "flops": "FLOPs"}
 
@@ -34,8 +34,8 @@ def sortable() -> list[str]:
 class Selection(NamedTuple):
     """A selection of lines of a report: kinds (none: all), a column to sort by, and how many to keep.
 
-    A column of numbers sorts from the largest to the smallest, one of sizes by their elements so, one of texts
-    alphabetically; with a leading `+` always upwards, with `-` downwards.
+    A column sorts from the smallest to the largest, with a leading `-` from the largest: one of sizes by their
+    elements, one of texts alphabetically. (A leading `+` is the same as none.)
     """
 
     kinds: tuple[str, ...] = ()
@@ -50,15 +50,19 @@ class Selection(NamedTuple):
     @property
     def column(self) -> str:
         """The column to sort by; empty to keep the order."""
+        return self._order.lstrip("+-").strip().lower()
+
+    @property
+    def _order(self) -> str:
+        """The column with its sign."""
         if self.sort is None:
             return _USUAL if self.top is not None else ""
-        return self.sort.strip().lstrip("+-").strip().lower()
+        return self.sort.strip()
 
     @property
     def is_upwards(self) -> bool:
         """Whether the smallest, or the first of the alphabet, comes first."""
-        sign = (self.sort or "").strip()[:1]
-        return sign == "+" or (sign != "-" and COLUMNS[self.column].sort is TEXT)
+        return not self._order.startswith("-")
 
     def check(self) -> None:
         """Check the selection. Errors: `UsageError` for an unknown column, one without an order, or a bad number."""
