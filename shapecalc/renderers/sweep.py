@@ -45,7 +45,7 @@ def _drawn(
 ) -> str:  # fmt: skip
     blocks: list[Block] = [Title(title), _table(rows, width) if len(rows) else Note("no row is left")]
     notes = notes if len(rows) else [note for note in notes if note != _memory(rows.grid.batch)]
-    return draw_blocks([*blocks, *map(Note, notes)], format_, width, color=color)
+    return draw_blocks([*blocks, *map(Note, [*notes, *rows.notes])], format_, width, color=color)
 
 
 def _table(rows: Sweep, width: int | None) -> Table:

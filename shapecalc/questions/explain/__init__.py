@@ -78,6 +78,11 @@ class Explanation(Answer):
         return f"<Explanation {clean(self.report.name)}: {len(self.layers)} layers>"
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What is valid but probably a mistake."""
+        return self.report.notes
+
+    @property
     def text(self) -> str:
         """The explanation as plain text, 80 columns wide."""
         return self.render("text")
@@ -104,6 +109,7 @@ class Explanation(Answer):
             "layout": report.layout,
             **report.batch_to_dict(),
             **report.gap_to_dict(),
+            **self.notes_to_dict(),
             "inputs": {name: list(sizes) for name, sizes in report.inputs.items()},
             "layers": [layer.to_dict() for layer in self.layers],
             "total": self.total._asdict(),

@@ -96,6 +96,7 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         cross_kv_cache=cache.source,
         cross_kv_cache_per_source_token=cache.per_source_token,
         layers=layers,
+        notes=report.notes,
     )
     if trains:
         trained = make_plan(report, widths.activations, may, training=True, read=read)

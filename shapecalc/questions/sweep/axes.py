@@ -79,6 +79,7 @@ class SweepGrid(NamedTuple):
     """Every combination of the values of some axes; `fixed` are variables that have one value.
 
     MACs and memory are for a `batch`; sizes are shown in a `layout`, that of the specification (`own_layout`) if empty.
+    `notes` are about the network with its own variables and the first sizes.
     """
 
     axes: tuple[SweepAxis, ...]
@@ -88,6 +89,7 @@ class SweepGrid(NamedTuple):
     batch: int = 1
     layout: str = ""
     own_layout: str = CHW
+    notes: tuple[str, ...] = ()
 
     def shown(self, sizes: Sequence[Any]) -> tuple[Any, ...]:
         """Return the sizes of an input as they are shown."""

@@ -172,7 +172,7 @@ def make_plan(
     kept = {name: InputTemplate(sizes) for name, sizes in network.inputs.items() if not templates}
     grid = SweepGrid(
         (*axes, *input_axes), varying, {**kept, **templates}, {**network.variables, **fixed}, batch, layout,
-        network.graph.layout,
+        network.graph.layout, network.graph.notes,
     )  # fmt: skip
     settings = {_column(name): (axis, -1) for name, axis in varying.items()}
     for name, template in templates.items():
