@@ -205,23 +205,27 @@ class Network:
 
         return explain(self, layers, what, layout=layout, back=back, batch=batch)
 
-    def compare(self, *others: Any) -> Comparison:
+    def compare(self, *others: Any, batch: int = 1, layout: str = "") -> Comparison:
         """Return this network and others side by side: totals, their ratios to this one's, parameters and MACs by kind.
 
-        The others are networks, or what `load` reads: `net.compare("vgg16")`. Errors: as `load` and `infer`.
+        The others are networks, or what `load` reads: `net.compare("vgg16", batch=8)`. MACs and activations are for a
+        `batch`; `layout` is how sizes are shown, by default that of each. Errors: as `load` and `infer`.
         """
         from shapecalc.questions.compare import compare
 
-        return compare([load(network).infer() for network in (self, *others)])
+        return compare([load(network).infer(batch=batch, layout=layout) for network in (self, *others)])
 
-    def diff(self, other: Any, *, depth: int | None = None) -> Difference:
+    def diff(self, other: Any, *, depth: int | None = None, batch: int = 1, layout: str = "") -> Difference:
         """Return what differs in another network, layer by layer; blocks are compared whole below a `depth`.
 
-        The other is a network, or what `load` reads. Errors: as `load` and `infer`.
+        The other is a network, or what `load` reads. MACs and activations are for a `batch`; `layout` is how sizes are
+        shown, by default that of this network. Errors: as `load` and `infer`.
         """
         from shapecalc.questions.compare import diff
 
-        return diff(self.infer(), load(other).infer(layout=self.graph.layout), depth)
+        shown = read_layout(layout) or self.graph.layout
+        before, after = (load(one).infer(batch=batch, layout=shown) for one in (self, other))
+        return diff(before, after, depth)
 
     def legal_sizes(self) -> LegalSizes:
         """Return which input sizes the network accepts: the legal ones, and those without rounding."""
@@ -319,6 +323,7 @@ def sweep(
     input: Any = None,  # noqa: A002
     where: str | None = None,
     batch: int = 1,
+    layout: str = "",
     executor: Executor | None = None,
 ) -> Sweep:
     """Return what every combination of variables and input sizes costs: a row each, columns as numpy arrays.
@@ -326,7 +331,7 @@ def sweep(
     `spec` is as for `load`. `vars` has for each variable a value, or several (a list, a range, an array); `input` is a
     size, a list of sizes, or a string such as `"3x{128:256:32}x="`; or a mapping of such for several inputs. `where`
     keeps the rows for which an expression holds: `"params < 5M and macs < 300M"`. MACs and memory are for a `batch` of
-    samples. `executor` is any
+    samples; `layout` (CHW or HWC) is the order of the axes of sizes, of `input` too. `executor` is any
     `concurrent.futures.Executor`: a process pool, or a Dask cluster's `client.get_executor()`.
     Errors: `UsageError`, `SpecError` where the specification itself is wrong; a variant that is wrong is a row that
     is not `valid`. `MissingExtraError` without numpy.
@@ -335,7 +340,7 @@ def sweep(
     from shapecalc.text.given import read_string
 
     where = "" if where is None else read_string(where, "where")
-    plan = plan_sweep(spec, vars, input, batch)
+    plan = plan_sweep(spec, vars, input, batch, layout)
     condition = plan.condition(where) if where else None
     return joined(plan, [part.kept(condition) for part in plan.run(executor)])
 
@@ -345,13 +350,19 @@ def plan_sweep(
     vars: Mapping[str, Any] | None = None,  # noqa: A002
     input: Any = None,  # noqa: A002
     batch: int = 1,
+    layout: str = "",
 ) -> SweepPlan:
     """Return the plan of a sweep, to be run part by part. Arguments and errors are those of `sweep`."""
     from shapecalc.questions.sweep import make_plan
     from shapecalc.text.given import read_mapping
 
     variables = read_mapping(vars, "vars")
-    return make_plan(lambda sizes: load(spec, input=sizes), variables, input, _check_batch(batch))
+    layout = read_layout(layout)
+
+    def sized(sizes: Any) -> Network:
+        return load(spec).with_overrides(sizes, None, layout) if layout else load(spec, input=sizes)
+
+    return make_plan(sized, variables, input, _check_batch(batch), layout)
 
 
 def solve(  # noqa: PLR0913  (one for each option of the question)
@@ -379,7 +390,7 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
     Errors: `UsageError` for an invalid question; as `load`.
     """
     from shapecalc.questions import solve as backwards
-    from shapecalc.text.given import read_names
+    from shapecalc.text.given import read_flag, read_names
 
     cls = kind_of(target)
     if cls is not None:
@@ -393,7 +404,7 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
     if fixed:
         raise UsageError(Problem(f"{next(iter(fixed))} is an argument of a kind of layer, but {target} is not one"))
     network = load(target, input=input, vars=vars)
-    if fix:
+    if read_flag(fix, "fix"):
         return _fixes(network)
     given = {"params": params, "macs": macs, "memory": memory}
     budgets = {what: backwards.read_budget(what, amount) for what, amount in given.items() if amount is not None}

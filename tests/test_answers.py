@@ -131,3 +131,31 @@ def test_hostile_names_are_escaped_in_notebooks():
         assert "\x1b" not in str(found)
         assert "\n" not in repr(found)
         assert "\x1b" not in repr(found)
+
+
+FLAGS = [
+    ("training", lambda net, flag: net.memory(training=flag)),
+    ("mixed_precision", lambda net, flag: net.memory(mixed_precision=flag)),
+    ("back", lambda net, flag: net.explain("c1", back=flag)),
+    ("fix", lambda net, flag: shapecalc.solve(net, fix=flag, params="5M", find="classes")),
+    ("layers", lambda net, flag: net.memory().render(layers=flag)),
+    ("everything", lambda net, flag: net.diff("lenet5").render(everything=flag)),
+    ("fold", lambda net, flag: net.infer().render(fold=flag)),
+    ("shares", lambda net, flag: net.infer().render("json", shares=flag)),
+    ("color", lambda net, flag: net.compare("lenet5").render(color=flag)),
+]
+
+
+@pytest.mark.parametrize(("name", "ask"), FLAGS, ids=[name for name, _ in FLAGS])
+def test_a_flag_is_true_or_false(name, ask):
+    """An array has no truth value in numpy, and a text such as "no" would be true."""
+    numpy = pytest.importorskip("numpy")
+    net = shapecalc.load("lenet5")
+    for wrong in (numpy.array([True, False]), numpy.array([True]), "no", [], 2, None):
+        if name == "fold" and wrong is None:
+            continue
+        with pytest.raises(UsageError) as caught:
+            ask(net, wrong)
+        assert str(caught.value) == f"{name} must be true or false, not {wrong!r}"
+    if name != "fix":
+        assert str(ask(net, numpy.bool_(True))) == str(ask(net, 1)) == str(ask(net, True))

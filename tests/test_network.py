@@ -351,3 +351,17 @@ def test_the_nearest_of_very_many_names_is_found():
     assert str(did_you_mean("x" * 200, names)).startswith("known here: layer0.conv0, layer0.conv1, ")
     assert str(did_you_mean("layer", [], "nothing is known")) == "nothing is known"
     assert str(did_you_mean("qqq", ["layer"], "look it up", lists=False)) == "look it up"
+
+
+def test_networks_are_compared_for_a_batch_and_in_a_layout():
+    net = shapecalc.load("lenet5")
+    for answer in (net.compare("lenet5", batch=4, layout="hwc"), net.diff("lenet5", batch=4, layout="hwc")):
+        answers = answer.to_dict()
+        sides = answers["networks"] if "networks" in answers else [answers["a"], answers["b"]]
+        for side in sides:
+            assert (side["batch"], side["inputs"]) == (4, {"input": [32, 32, 1]})
+            assert side["total"]["macs"] == 4 * net.infer().total.macs
+    with pytest.raises(shapecalc.UsageError, match="batch must be a whole number of at least 1, not 0"):
+        net.diff("lenet5", batch=0)
+    with pytest.raises(shapecalc.UsageError, match="layout must be chw or hwc, not cwh"):
+        net.compare("lenet5", layout="cwh")

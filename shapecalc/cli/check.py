@@ -17,7 +17,7 @@ from shapecalc.cli.options import (
     sized_network,
     spec_argument,
 )
-from shapecalc.cli.output import emit, emit_json, show_error, warn
+from shapecalc.cli.output import emit, emit_json, show_error, terminal_width, warn
 from shapecalc.errors import Problem, ShapecalcError, SpecError, count_noun
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _show(results: Sequence[Checked], format_: str, output: str | None) -> None:
             emit("\n".join(map(draw_verdict, results)), output)
         for result in results:
             if output is None:
-                emit(draw_verdict(result))
+                emit(draw_verdict(result, terminal_width()))
             if result.problems:
                 show_error(SpecError(result.problems, warnings=result.warnings))
             else:
@@ -101,6 +101,7 @@ def _check(spec: str, variables: Mapping[str, Any], inputs: Any, layout: str) ->
 
     problems: dict[Problem, Problem] = {}  # a problem that members share is listed once
     warnings: dict[Problem, None] = {}
+    notes: dict[str, None] = {}
     expectations = count = params = layers = 0
     name = spec
     try:
@@ -117,6 +118,7 @@ def _check(spec: str, variables: Mapping[str, Any], inputs: Any, layout: str) ->
             network = sized_network(member, variables, inputs, layout)
             warnings.update(dict.fromkeys(network.warnings))
             report = network.infer()
+            notes.update(dict.fromkeys(report.notes))
         except ShapecalcError as error:
             wrong: Iterable[Problem] = error.problems
             warnings.update(dict.fromkeys(getattr(error, "warnings", ())))
@@ -130,7 +132,9 @@ def _check(spec: str, variables: Mapping[str, Any], inputs: Any, layout: str) ->
         for problem in wrong:  # without its hint, which is computed only for what is shown
             problems.setdefault(problem._replace(hint="", copies=1), problem)
     summary = f"{name}, {params:,} parameters" if count == 1 else count_noun(count, "network")
-    return Checked(spec, count, expectations, summary, tuple(problems.values()), (*warnings,), 1 if problems else 0)
+    return Checked(
+        spec, count, expectations, summary, tuple(problems.values()), (*warnings,), 1 if problems else 0, (*notes,)
+    )
 
 
 def _too_much(member: Member, number: int, members: int) -> Problem:

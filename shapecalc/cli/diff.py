@@ -8,6 +8,7 @@ import click
 
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
+    all_or_depth,
     batch_option,
     depth_option,
     layout_option,
@@ -41,7 +42,7 @@ __all__ = ["command"]
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     first: str, second: str | None, both: Sequence[str], set_a: Sequence[str], set_b: Sequence[str],
     inputs: Sequence[str], input_a: Sequence[str], input_b: Sequence[str], everything: bool, batch: int,
-    layout: str | None, depth: int | str, exit_code: bool,
+    layout: str | None, depth: int | str | None, exit_code: bool,
     format_: str, output: str | None,
 ) -> int:  # fmt: skip
     """Show, layer by layer, the differences between two networks, two settings of variables, or two input sizes.
@@ -61,7 +62,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     difference = diff(
         before.infer(batch=batch, layout=shown),
         after.infer(batch=batch, layout=shown),
-        depth if isinstance(depth, int) else None,
+        all_or_depth(depth),
     )
     title = " → ".join(report.name for report in (difference.before, difference.after))
     emit_answer(difference, output, format_, title, everything=everything)

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import batch_option, completed, depth_option, layout_option, load_network, network_options
+from shapecalc.cli.options import (
+    all_or_depth,
+    batch_option,
+    completed,
+    depth_option,
+    layout_option,
+    load_network,
+    network_options,
+)
 from shapecalc.cli.output import emit_answer
 
 if TYPE_CHECKING:
@@ -69,7 +77,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     mixed_precision: bool,
     budget: str | None,
     layers: bool,
-    depth: int | str,
+    depth: int | str | None,
     layout: str | None,
     format_: str,
     output: str | None,
@@ -88,4 +96,4 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         mixed_precision=mixed_precision,
         budget=budget,
     )
-    emit_answer(result, output, format_, result.name, layers=layers, depth=depth if isinstance(depth, int) else None)
+    emit_answer(result, output, format_, result.name, layers=layers, depth=all_or_depth(depth))

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from shapecalc.network import Network
 
 __all__ = [
+    "DIRECTION",
     "WholeNumber",
+    "all_or_depth",
     "batch_option",
     "completed",
     "depth_option",
@@ -92,10 +94,16 @@ def network_options(function: _Command) -> _Command:
     return spec_argument()(input_option(set_option(function)))
 
 
-def _read_depth(ctx: click.Context, param: click.Parameter, value: str) -> int | str:
-    """Return the value of `--depth`: a number, all or auto."""
-    if value in ("auto", "all"):
-        return value
+DIRECTION = "smallest first; -params for largest first"
+"""How every --sort orders, for its help."""
+
+_AUTO = "auto"
+
+
+def _read_depth(ctx: click.Context, param: click.Parameter, value: str) -> int | str | None:
+    """Return the value of `--depth`: a number, auto, or None for all."""
+    if value in (_AUTO, "all"):
+        return _AUTO if value == _AUTO else None
     from shapecalc.text.units import read_whole
 
     depth = read_whole(value)
@@ -106,12 +114,17 @@ def _read_depth(ctx: click.Context, param: click.Parameter, value: str) -> int |
 
 depth_option = click.option(
     "--depth",
-    default="auto",
+    default=_AUTO,
     metavar="N",
     callback=_read_depth,
     shell_complete=completed("depth"),
     help="Expand blocks to this depth: 1, 2, … or all.",
 )
+
+
+def all_or_depth(depth: int | str | None) -> int | None:
+    """Return the depth of a command that expands all blocks where none is given."""
+    return depth if isinstance(depth, int) else None
 
 
 layout_option = click.option(

@@ -47,7 +47,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     layer: str | None,
     position: tuple[int, ...] | None,
     layout: str | None,
-    depth: int | str,
+    depth: int | str | None,
     format_: str,
     output: str | None,
 ) -> None:
@@ -69,7 +69,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
 
 
 def _show(
-    fields: ReceptiveFields, layer: str | None, position: tuple[int, ...] | None, depth: int | str, format_: str,
+    fields: ReceptiveFields, layer: str | None, position: tuple[int, ...] | None, depth: int | str | None, format_: str,
     output: str | None,
 ) -> None:  # fmt: skip
     if format_ == "json":
@@ -79,7 +79,7 @@ def _show(
 
     layout_ = layout_of(output, format_)
     if layer is None:
-        text = draw_fields(fields, format_, depth=None if depth == "all" else depth, **layout_)
+        text = draw_fields(fields, format_, depth=depth, **layout_)
     else:
         at = fields.middle(layer) if position is None else position
         text = draw_region(fields, layer, at, format_, **layout_)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import click
 
 from shapecalc.cli.formats import AS_SPECIFICATION, output_formats
-from shapecalc.cli.options import completed
+from shapecalc.cli.options import DIRECTION, completed
 from shapecalc.cli.output import emit, emit_json, layout_of
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.text.units import parse_count
@@ -42,7 +43,10 @@ def _read_show(ctx: click.Context, param: click.Parameter, value: str | None) ->
 )
 @click.option("--max-params", metavar="N", help="List only networks with at most N parameters: 5M, 300k, 25557032.")
 @click.option("--min-params", metavar="N", help="List only networks with at least N parameters.")
-@click.option("--sort", type=click.Choice(["name", "params", "macs"]), default=None, help="Sort the list.")
+@click.option(
+    "--sort", type=click.Choice([f"{sign}{column}" for column in ("name", "params", "macs") for sign in ("", "-")]),
+    metavar="COLUMN", help=f"Sort by name, params or macs, {DIRECTION}.",
+)  # fmt: skip
 @click.option(
     "--show", metavar="NAME", is_eager=True, callback=_read_show, shell_complete=completed("bundled"),
     help="Print the specification of a network.",
@@ -79,7 +83,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     for word in words:
         entries = [entry for entry in entries if word.lower() in entry.words().lower()]
     if sort:
-        entries.sort(key=lambda entry: getattr(entry, sort))
+        entries.sort(key=attrgetter(sort.lstrip("-")), reverse=sort.startswith("-"))
     if not entries:
         raise UsageError(Problem("no bundled network matches", hint="`shapecalc specs` lists all"))
     if format_ == "json":

@@ -8,6 +8,7 @@ import click
 
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
+    DIRECTION,
     WholeNumber,
     batch_option,
     completed,
@@ -58,14 +59,13 @@ class _Command(click.Command):
     "--sort",
     metavar="COLUMN",
     shell_complete=completed("line_order"),
-    help="Sort by a column, largest first: params, macs, output, …; +params for smallest first. Names and kinds are "
-    "sorted alphabetically.",
+    help=f"Sort by a column (params, macs, output, …), {DIRECTION}. Names and kinds are sorted alphabetically.",
 )
 @click.option(
     "--top",
     type=WholeNumber(1),
     metavar="N",
-    help="Show only the N layers with the most parameters, or the first N by --sort.",
+    help="Show only the first N layers by --sort, by default the N with the most parameters.",
 )
 @click.option("--flops", is_flag=True, help="Show FLOPs (2 × MACs) instead of MACs.")
 @click.option("--shares", is_flag=True, help="Show the share of parameters, MACs and output bytes of each layer.")
@@ -83,7 +83,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     columns: str | None,
     batch: int,
     layout: str | None,
-    depth: int | str,
+    depth: int | str | None,
     fold: bool | None,
     kinds: Sequence[str],
     sort: str | None,
@@ -107,7 +107,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         report,
         format_,
         columns=parse_columns(columns) if columns else None,
-        depth=None if depth == "all" else depth,
+        depth=depth,
         flops=flops,
         shares=shares,
         fold=fold,

@@ -11,7 +11,15 @@ import click
 
 from shapecalc.cli import status_of
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import WholeNumber, batch_option, completed, read_settings, spec_argument
+from shapecalc.cli.options import (
+    DIRECTION,
+    WholeNumber,
+    batch_option,
+    completed,
+    layout_option,
+    read_settings,
+    spec_argument,
+)
 from shapecalc.cli.output import complain, emit, layout_of, warn, write_to_screen
 from shapecalc.errors import Problem, ShapecalcError, UsageError, count_noun
 
@@ -27,11 +35,11 @@ _PAGES = ("text", "markdown", "html")
 """Formats that show the first rows; the others contain all of them."""
 
 
-def _plan_of(spec: str, settings: Sequence[str], inputs: Sequence[str], batch: int = 1) -> SweepPlan:
+def _plan_of(spec: str, settings: Sequence[str], inputs: Sequence[str], batch: int = 1, layout: str = "") -> SweepPlan:
     """Return the plan of the sweep that the command describes. Errors: `ShapecalcError`."""
     from shapecalc.network import plan_sweep
 
-    return plan_sweep(spec, _read_sets(settings), _read_inputs(inputs), batch)
+    return plan_sweep(spec, _read_sets(settings), _read_inputs(inputs), batch, layout)
 
 
 @click.command(short_help="Evaluate every combination of variables and input sizes.")
@@ -44,6 +52,7 @@ def _plan_of(spec: str, settings: Sequence[str], inputs: Sequence[str], batch: i
               help="Try these input sizes: 3x{128:256:32}x= (= repeats the size before it); NAME=SIZES for one of "
               "several inputs.")  # fmt: skip
 @batch_option
+@layout_option
 @click.option(
     "--where",
     metavar="EXPR",
@@ -60,7 +69,7 @@ def _plan_of(spec: str, settings: Sequence[str], inputs: Sequence[str], batch: i
     "--sort",
     metavar="LIST",
     shell_complete=completed("rows", _plan_of, "-"),
-    help="Sort by columns: params,-macs; - for largest first.",
+    help=f"Sort by columns (params,-macs), {DIRECTION}.",
 )
 @click.option("--top", type=WholeNumber(1), metavar="N", help="Keep only the first N rows.")
 @click.option(
@@ -85,7 +94,7 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     format_, output = options["format_"], options["output"]
     if format_ == "parquet" and not output:
         raise UsageError(Problem("Parquet cannot be shown on the screen", hint="name a file: --output sweep.parquet"))
-    plan = _plan_of(spec, settings, inputs, options["batch"])
+    plan = _plan_of(spec, settings, inputs, options["batch"], options["layout"] or "")
     warn(plan.network.graph.warnings)
     job = Job(
         plan, where=options["where"], pareto=options["pareto"] or "", sort=options["sort"] or "", top=options["top"],

@@ -41,6 +41,11 @@ class Answer:
         """Return the answer in the form of the JSON contract."""
         raise NotImplementedError
 
+    def notes_to_dict(self) -> dict[str, Any]:
+        """Return the key of `notes` in every JSON contract: what is valid but probably a mistake; empty without any."""
+        notes = getattr(self, "notes", ())
+        return {"notes": list(notes)} if notes else {}
+
     def to_markdown(self, **options: Any) -> str:
         """Return the answer as Markdown, its tables as GitHub reads them. Errors: as `render`."""
         return self.render("markdown", **options)

@@ -99,6 +99,11 @@ class Report(Answer):
             for name, ref in self.graph.named_outputs().items()
         }
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is valid but probably a mistake, and what was left out."""
+        return self.graph.notes
+
     def shape_of(self, node: int, output: int = 0) -> Shape:
         """Return a tensor's shape: an output of a node, or (negative `node`) an input of the network."""
         if node < 0:
@@ -228,6 +233,7 @@ class Report(Answer):
             **self.batch_to_dict(),
             **({"convention": self.convention} if self.convention != "torch" else {}),
             **self.gap_to_dict(),
+            **self.notes_to_dict(),
             "inputs": {name: list(sizes) for name, sizes in self.inputs.items()},
             "layers": [row.to_dict() for row in self.rows],
             **({"blocks": blocks} if blocks else {}),

@@ -47,6 +47,19 @@ def telling_totals(sums: Iterable[dict[str, Any]]) -> list[str]:
     return [name for name in TOTALS if routed or name != "active_params"]
 
 
+def notes_of(reports: Sequence[Report]) -> tuple[str, ...]:
+    """Return the notes of networks, each with the name of its own if the others do not have it too."""
+    every = dict.fromkeys(note for report in reports for note in report.notes)
+    lacking = {note for note in every if any(note not in report.notes for report in reports)}
+    return tuple(
+        dict.fromkeys(
+            f"{report.name or 'network'}: {note}" if note in lacking else note
+            for report in reports
+            for note in report.notes
+        )
+    )
+
+
 def kinds_of(report: Report) -> dict[str, dict[str, Any]]:
     """Return the number of layers of every kind in a network, and their sums."""
     kinds: dict[str, dict[str, Any]] = {}
@@ -72,6 +85,11 @@ class Comparison(Answer, _ComparisonFields):
     table = "networks"
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What is valid but probably a mistake, in any of the networks."""
+        return notes_of(self.reports)
+
+    @property
     def totals(self) -> list[dict[str, Any]]:
         """The sums of each network."""
         return [totals_of(report) for report in self.reports]
@@ -91,6 +109,7 @@ class Comparison(Answer, _ComparisonFields):
                     "name": report.name,
                     "layout": report.layout,
                     **report.batch_to_dict(),
+                    **report.notes_to_dict(),
                     "inputs": {name: list(sizes) for name, sizes in report.inputs.items()},
                     "outputs": {name: list(sizes) for name, sizes in report.outputs.items()},
                     "total": sums,
@@ -171,6 +190,11 @@ class Difference(Answer, _DifferenceFields):
     drawn_by = "difference.draw_difference"
     table = "layers"
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is valid but probably a mistake, in either network."""
+        return notes_of((self.before, self.after))
+
     def count(self, status: str) -> int:
         """Return how many layers were added, removed, changed or are the same."""
         return sum(change.status == status for change in self.changes)
@@ -188,7 +212,7 @@ class Difference(Answer, _DifferenceFields):
         sides = {"a": self.before, "b": self.after}
         return {
             "version": VERSION,
-            **{side: _header(report) for side, report in sides.items()},
+            **{side: {**_header(report), **report.notes_to_dict()} for side, report in sides.items()},
             "layers": [_entry(change) for change in self.changes if change.status != SAME],
             "counts": {status: self.count(status) for status in (ADDED, REMOVED, CHANGED, SAME)},
             "difference": {name: value - totals_of(self.before)[name] for name, value in totals_of(self.after).items()},

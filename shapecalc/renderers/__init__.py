@@ -54,8 +54,8 @@ def render(  # noqa: PLR0913  (each is an option of its own)
     options, except `shares` and the columns of receptive fields (`FIELDS`).
     `fold` says whether blocks, and layers, that are repeated and alike are one line: by default in all formats but JSON
     and CSV, and not with receptive fields. `kind` keeps lines of one kind or several, `sort` orders them by a column,
-    the largest first (texts alphabetically; `+` before it: upwards, `-`: downwards), `top` is their maximum number; the
-    totals stay those of the network.
+    the smallest first (`-params`: the largest; texts alphabetically), `top` keeps the first of them, by default those
+    with the most parameters; the totals stay those of the network.
     Errors: `UsageError` for an unknown format or column, or an option that the format does not have.
     """
     format = ALSO.get(format, format)  # noqa: A001
@@ -102,7 +102,7 @@ def show(answer: Answer, format: str, **options: Any) -> str:  # noqa: A002  (th
 
     Errors: as that function, and `UsageError` for an option that it does not have.
     """
-    from shapecalc.text.given import read_string
+    from shapecalc.text.given import read_flag, read_string
 
     format = read_string(format, "format")  # noqa: A001
     if format == "json" and not options and answer.drawn_by != "render":
@@ -114,9 +114,14 @@ def show(answer: Answer, format: str, **options: Any) -> str:  # noqa: A002  (th
     module, _, name = answer.drawn_by.rpartition(".")
     draw = getattr(import_module(f"{__name__}.{module}" if module else __name__), name)
     try:
-        signature(draw).bind(answer, format, **options)
+        known = signature(draw)
+        known.bind(answer, format, **options)
     except TypeError as error:
         raise UsageError(Problem(f"{type(answer).__name__} has no such option: {error}")) from None
+    for option, value in options.items():
+        kind = known.parameters[option].annotation
+        if kind == "bool" or (kind == "bool | None" and value is not None):
+            options[option] = read_flag(value, option)
     return str(draw(answer, ALSO.get(format, format), **options))
 
 

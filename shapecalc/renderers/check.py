@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import count_noun
+from shapecalc.errors import Problem, count_noun
 from shapecalc.escaping import clean, defuse, github, github_property, join_lines
-from shapecalc.renderers.blocks import Code, Table, Title, draw_blocks
+from shapecalc.renderers.blocks import Code, Note, Table, Title, draw_blocks
 from shapecalc.renderers.drawing import TableLine
+from shapecalc.text.cells import PROSE, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shapecalc.errors import Problem
     from shapecalc.renderers.blocks import Block
 
 __all__ = ["Checked", "check_contract", "draw_annotations", "draw_table", "draw_verdict"]
 
 VERSION = 1
 """The version of the JSON contract."""
+
+
+_INDENT = " " * len("ok     ")
 
 
 class Checked(NamedTuple):
@@ -31,10 +34,17 @@ class Checked(NamedTuple):
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     exit_status: int
+    notes: tuple[str, ...] = ()
 
 
-def draw_verdict(result: Checked) -> str:
-    """Return the line of one specification; its problems are shown like any error."""
+def draw_verdict(result: Checked, width: int | None = None) -> str:
+    """Return the line of one specification, its notes below it; its problems are shown like any error."""
+    room = (width or PROSE) - len(_INDENT)
+    notes = [f"{_INDENT}{part}" for note in result.notes for part in wrap(clean(note), room)]
+    return "\n".join([_verdict(result), *notes])
+
+
+def _verdict(result: Checked) -> str:
     if result.problems:
         return clean(f"wrong  {result.spec}: {count_noun(len(result.problems), 'problem')}")
     met = f"{count_noun(result.expectations, 'expectation')} met" if result.expectations else "no expectations"
@@ -47,6 +57,7 @@ def draw_annotations(results: Sequence[Checked]) -> Iterator[str]:
     for result in results:
         yield from (_annotation("error", result.spec, problem) for problem in result.problems)
         yield from (_annotation("warning", result.spec, problem) for problem in result.warnings)
+        yield from (_annotation("notice", result.spec, Problem(note)) for note in result.notes)
         if not result.problems:
             yield defuse(clean(f"ok     {result.spec}: {result.summary}"))
 
@@ -79,10 +90,11 @@ def draw_table(results: Sequence[Checked], format_: str) -> str:
         Table(("", "spec", "network", "expectations", "errors", "warnings"), lines, numbers=(3, 4, 5))
     ]
     for one in results:
-        if one.problems or one.warnings:
+        if one.problems or one.warnings or one.notes:
             blocks.append(Title(one.spec))
             blocks += [Code(problem.lines()) for problem in one.problems]
             blocks += [Code(warning.lines("warning")) for warning in one.warnings]
+            blocks += map(Note, one.notes)
     return draw_blocks(blocks, format_)
 
 
@@ -96,6 +108,7 @@ def check_contract(results: Sequence[Checked]) -> dict[str, Any]:
             "expectations": result.expectations,
             "problems": [problem.to_dict() for problem in result.problems],
             "warnings": [warning.to_dict() for warning in result.warnings],
+            **({"notes": list(result.notes)} if result.notes else {}),
         }
         for result in results
     ]

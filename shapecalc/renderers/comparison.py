@@ -35,7 +35,9 @@ def draw_comparison(comparison: Comparison, format_: str, width: int | None = No
     columns = [_column(comparison, index) for index in range(len(comparison.reports))]
     groups = _groups(labels, columns, width) if format_ == "text" else [columns]
     tables = [_table(labels, group) for group in groups]
-    return draw_blocks([*tables, *map(Note, batch_note(comparison.reports))], format_, width, color=color)
+    return draw_blocks(
+        [*tables, *map(Note, [*batch_note(comparison.reports), *comparison.notes])], format_, width, color=color
+    )
 
 
 def batch_note(reports: Sequence[Report]) -> list[str]:

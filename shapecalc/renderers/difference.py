@@ -45,7 +45,10 @@ def draw_difference(
     sides = [difference.before, difference.after]
     body = Table(headings, lines, numbers=numbers) if lines else Paragraph("all layers are the same")
     return draw_blocks(
-        [*named, body, *map(Note, [*_sums(difference), *batch_note(sides)])], format_, width, color=color
+        [*named, body, *map(Note, [*_sums(difference), *batch_note(sides), *difference.notes])],
+        format_,
+        width,
+        color=color,
     )
 
 

@@ -31,7 +31,7 @@ def footer(report: Report, columns: Sequence[str], closed: int = 0, depth: int |
     ]
     if closed and depth:
         lines.append(opening(closed, depth))
-    return [*filter(None, lines), *map(clean, report.graph.notes)]
+    return [*filter(None, lines), *map(clean, report.notes)]
 
 
 def opening(closed: int, depth: int) -> str:

@@ -46,7 +46,7 @@ def _page(answer: Formulas, format_: str) -> str:
             lines.append(TableLine((_label(what), formula)))
     meanings = [f"{symbol.name}: {_meaning(symbol)}" for symbol in answer.symbols]
     notes = [*meanings, *[f"where {condition}" for condition in answer.conditions]]
-    notes.append(f"verified by inference {_verified(answer)}")
+    notes += [f"verified by inference {_verified(answer)}", *answer.notes]
     return draw_blocks([Title(_title(answer)), Table(("", "formula"), lines), *map(Note, notes)], format_)
 
 
@@ -78,7 +78,8 @@ def _text(answer: Formulas, width: int) -> list[str]:
     lines += [f"  where {condition}" for condition in shown]
     if len(answer.conditions) > len(shown):
         lines.append(f"  and {len(answer.conditions) - len(shown)} more conditions (--format json lists them)")
-    return [*lines, "", *_folded("", f"verified by inference {_verified(answer)}", width)]
+    below = [f"verified by inference {_verified(answer)}", *answer.notes]
+    return [*lines, "", *[part for note in below for part in _folded("", note, width)]]
 
 
 def _folded(head: str, text: str, width: int) -> list[str]:

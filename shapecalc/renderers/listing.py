@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.escaping import clean
-from shapecalc.renderers.blocks import Table, draw_blocks
+from shapecalc.renderers.blocks import Note, Table, draw_blocks
 from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.drawing import TableLine
-from shapecalc.text.cells import cell_width, cut_off
+from shapecalc.text.cells import PROSE, cell_width, cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -44,14 +44,17 @@ class ListedNetwork(NamedTuple):
 def draw_networks(
     networks: Sequence[ListedNetwork], format_: str, width: int | None = None, *, color: bool = False
 ) -> str:
-    """Return the list of bundled networks."""
+    """Return the list of bundled networks: as text within 100 columns where no width is given, as prose is."""
     rows = [
         (n.name, ", ".join(map(show_size, n.inputs.values())), f"{n.params:,}", f"{n.macs:,}", n.task, n.source)
         for n in networks
     ]
     headings = ("name", "input", "params", "MACs", "task", "source")
-    table = listing(headings, rows, numbers=(2, 3), spare=(5, 4), cut=(1,), width=width)
-    return draw_blocks([table], format_, color=color)
+    room = (width or PROSE) if format_ == "text" else None
+    table = listing(headings, rows, numbers=(2, 3), spare=(5, 4), cut=(1,), width=room)
+    left_out = [heading for heading in headings if heading not in table.headings]
+    notes = [Note(f"Left out: {' and '.join(left_out)}; --format json and markdown have all.")] if left_out else []
+    return draw_blocks([table, *notes], format_, room, color=color)
 
 
 def listing(

@@ -44,7 +44,7 @@ def draw_memory(
         blocks += [Paragraph(_at(memory)), _held(memory)]
     if memory.budget:
         blocks.append(Paragraph(_budget(memory)))
-    return draw_blocks([*blocks, *map(Note, _notes(memory))], format_, width, color=color)
+    return draw_blocks([*blocks, *map(Note, [*_notes(memory), *memory.notes])], format_, width, color=color)
 
 
 def _title(memory: Memory) -> str:

@@ -54,6 +54,7 @@ class _FieldView(View):
             *filter(None, [missing]),
             *self.notes,
             *([opening(len(closed), self.depth)] if closed and self.depth else []),
+            *map(clean, self.report.notes),
         ]
 
 
@@ -95,7 +96,7 @@ def draw_region(
     for words, alike in found.items():
         axes_of = " and ".join(dict.fromkeys(field.axis for field in alike))
         lines.append(f"{axes_of}: {words}")
-    notes = map(Note, lines or [f"{where} does not depend on the input."])
+    notes = map(Note, [*(lines or [f"{where} does not depend on the input."]), *fields.notes])
     return draw_blocks(notes, format_, width, color=color)
 
 

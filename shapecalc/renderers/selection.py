@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Selection", "sortable"]
 
-_USUAL = "params"
-"""The default column that `top` sorts by."""
+_USUAL = "-params"
+"""The default order of `top`."""
 
 _WORDS = {"macs": "MACs", "flops": "FLOPs"}
 
@@ -34,8 +34,8 @@ def sortable() -> list[str]:
 class Selection(NamedTuple):
     """A selection of lines of a report: kinds (none: all), a column to sort by, and how many to keep.
 
-    A column of numbers sorts from the largest to the smallest, one of sizes by their elements so, one of texts
-    alphabetically; with a leading `+` always upwards, with `-` downwards.
+    A column sorts from the smallest to the largest, with a leading `-` from the largest: one of sizes by their
+    elements, one of texts alphabetically. (A leading `+` is the same as none.)
     """
 
     kinds: tuple[str, ...] = ()
@@ -50,15 +50,19 @@ class Selection(NamedTuple):
     @property
     def column(self) -> str:
         """The column to sort by; empty to keep the order."""
+        return self._order.lstrip("+-").strip().lower()
+
+    @property
+    def _order(self) -> str:
+        """The column with its sign."""
         if self.sort is None:
             return _USUAL if self.top is not None else ""
-        return self.sort.strip().lstrip("+-").strip().lower()
+        return self.sort.strip()
 
     @property
     def is_upwards(self) -> bool:
         """Whether the smallest, or the first of the alphabet, comes first."""
-        sign = (self.sort or "").strip()[:1]
-        return sign == "+" or (sign != "-" and COLUMNS[self.column].sort is TEXT)
+        return not self._order.startswith("-")
 
     def check(self) -> None:
         """Check the selection. Errors: `UsageError` for an unknown column, one without an order, or a bad number."""
@@ -88,7 +92,7 @@ class Selection(NamedTuple):
         """Return the indices of the lines shown, in order. Errors: `UsageError` for an unknown kind."""
         found = [index for index, line in enumerate(lines) if line.rows]
         if self.kinds:
-            chosen = {index for word in self.kinds for index in _lines_of(word, report, lines)}
+            chosen = {index for word in self.kinds for index in _lines_of(word, report, lines, self.kinds)}
             found = [index for index in found if index in chosen]
         if self.column:
             column = COLUMNS[self.column]
@@ -110,11 +114,17 @@ class Selection(NamedTuple):
         return f"{', '.join(parts)}; totals are those of all lines."
 
 
-def _lines_of(word: str, report: Report, lines: Sequence[ReportLine]) -> list[int]:
-    """Return the indices of the lines of a kind, by any of its names. Errors: `UsageError` where there is none."""
+def _lines_of(word: str, report: Report, lines: Sequence[ReportLine], asked: Sequence[str]) -> list[int]:
+    """Return the indices of the lines of a kind, by any of its names. Errors: `UsageError` where there is none.
+
+    `asked` are all kinds that are selected: blocks of one may contain those of this one.
+    """
     cls = find_kind(word)
     found = [index for index, line in enumerate(lines) if line.rows and _is_of(word, cls, line)]
     if not found:
+        if around := _kinds_around(word, report, lines, asked):
+            message = f"the table has blocks of kind {around} as one line each, and {word} only inside them"
+            raise UsageError(Problem(message, hint="ask for one of the two kinds at a time"))
         depth = _depth_with(word, report)
         if depth:
             hint = f"choose --depth {depth} (depth={depth} in Python), at which there are some"
@@ -126,6 +136,20 @@ def _lines_of(word: str, report: Report, lines: Sequence[ReportLine]) -> list[in
         hint_of_names = did_you_mean(word, [*names, *blocks], listed, lists=False)
         raise UsageError(Problem(f"the network has no layer of kind {word}", hint=hint_of_names))
     return found
+
+
+def _kinds_around(word: str, report: Report, lines: Sequence[ReportLine], asked: Sequence[str]) -> str:
+    """Return the kinds of the selected blocks, a line each, that contain what is of a kind; empty for none."""
+    cls = find_kind(word)
+    kinds = {block.name: block.kind for block in report.graph.blocks}
+    rows = {line.rows[0].name for line in report.lines() if _is_of(word, cls, line)} if kinds else set()
+    found: dict[str, None] = {}
+    for line in lines:
+        if line.is_block and any(_is_named(line.kind, other, find_kind(other)) for other in asked if other != word):
+            scopes = {scope for row in line.rows for scope in report.blocks_of(row)} - {line.name}
+            if any(row.name in rows for row in line.rows) or any(_is_named(kinds[s], word, cls) for s in scopes):
+                found[clean(line.kind)] = None
+    return " and ".join(found)
 
 
 def _depth_with(word: str, report: Report) -> int:

@@ -33,7 +33,11 @@ def draw_sizes(answer: LegalSizes, format_: str = "text", width: int | None = No
         cells = (_heading(entry, named=len(answer.axes) > 1), *(facts.get(label, "") for label in _LABELS[:-1]), given)
         rows.append(TableLine(cells))
     table = [Table(("axes", *_LABELS), rows)] if rows else []
-    return draw_blocks([Title(answer.name or "the network"), *table, Note(_footer(answer))], format_, color=color)
+    return draw_blocks(
+        [Title(answer.name or "the network"), *table, *map(Note, [_footer(answer), *answer.notes])],
+        format_,
+        color=color,
+    )
 
 
 def _text(answer: LegalSizes, width: int) -> str:
@@ -41,7 +45,8 @@ def _text(answer: LegalSizes, width: int) -> str:
     for entry in answer.axes:
         lines += ["", _heading(entry, named=len(answer.axes) > 1)]
         lines += [f"  {label:10}{words}" for label, words in _body(entry)]
-    return join_lines([*lines, "", *wrap(_footer(answer), width)])
+    below = [part for note in (_footer(answer), *answer.notes) for part in wrap(note, width)]
+    return join_lines([*lines, "", *below])
 
 
 def _heading(entry: AxisSizes, *, named: bool) -> str:

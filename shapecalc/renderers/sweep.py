@@ -45,7 +45,7 @@ def _drawn(
 ) -> str:  # fmt: skip
     blocks: list[Block] = [Title(title), _table(rows, width) if len(rows) else Note("no row is left")]
     notes = notes if len(rows) else [note for note in notes if note != _memory(rows.grid.batch)]
-    return draw_blocks([*blocks, *map(Note, notes)], format_, width, color=color)
+    return draw_blocks([*blocks, *map(Note, [*notes, *rows.notes])], format_, width, color=color)
 
 
 def _table(rows: Sweep, width: int | None) -> Table:
@@ -61,7 +61,9 @@ def _table(rows: Sweep, width: int | None) -> Table:
     cells = []
     for row in rows:
         variables, sizes = grid.at(row["variant"])
-        own = [_shown(variables[name]) for name in names] + ["×".join(map(str, sizes[name])) for name in inputs]
+        own = [_shown(variables[name]) for name in names] + [
+            "×".join(map(str, grid.shown(sizes[name]))) for name in inputs
+        ]
         cells.append((*own, *_costs(row, figures)))
     settings = len(names) + len(inputs)
     first = [i for i in range(len(names)) if all(_is_number(cell[i]) for cell in cells)]

@@ -172,7 +172,7 @@ class View:
         if folded:
             what = f"{clean(folded[0].name)} are repeated {'block' if folded[0].is_block else 'layer'}s"
             words = f"{what}, with the sum of their counts; list each with --no-fold"
-            notes.insert(len(notes) - len(self.report.graph.notes), words)
+            notes.insert(len(notes) - len(self.report.notes), words)
         if self.selection:
             whole = len(self.all_lines) - len(self.report.inputs)
             notes.insert(0, self.selection.words(len(self.lines), whole))

@@ -1,4 +1,4 @@
-"""What a caller of the library passes: a string, a name or several, a mapping, numbers of numpy; checked."""
+"""What a caller of the library passes: a string, a flag, a name or several, a mapping, numbers of numpy; checked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from shapecalc.errors import UsageError
 from shapecalc.escaping import clean
 
-__all__ = ["plain", "read_mapping", "read_names", "read_string"]
+__all__ = ["plain", "read_flag", "read_mapping", "read_names", "read_string"]
 
 _SHOWN = 60
 
@@ -18,6 +18,19 @@ def read_string(given: Any, what: str) -> str:
     if not isinstance(given, str):
         raise UsageError(f"{what} must be a string, not {_shown(given)}")
     return given
+
+
+def read_flag(given: Any, what: str) -> bool:
+    """Return a yes or no that is given as `what`: True, False, or one of numpy. Errors: `UsageError` for anything else.
+
+    1 and 0 are yes and no too.
+    """
+    if given is True or given is False:
+        return given
+    found = given if isinstance(given, (list, tuple)) else plain(given)
+    if isinstance(found, int) and found in (0, 1):
+        return bool(found)
+    raise UsageError(f"{what} must be true or false, not {_shown(given)}")
 
 
 def read_names(given: Any, what: str) -> tuple[str, ...]:

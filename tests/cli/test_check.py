@@ -148,7 +148,13 @@ def listed_once(monkeypatch):
 @pytest.mark.usefixtures("listed_once")
 def test_specs_lists_bundled_networks():
     out = run("specs").out
-    assert out.splitlines()[0].split() == ["name", "input", "params", "MACs", "task", "source"]
+    assert out == run("specs", columns=100).out, "piped it is as wide as prose"
+    assert out.splitlines()[0].split() == ["name", "input", "params", "MACs", "task"]
+    assert out.endswith("\n\nLeft out: source; --format json and markdown have all.\n")
+    wide = run("specs", columns=300).out
+    assert wide.splitlines()[0].split() == ["name", "input", "params", "MACs", "task", "source"]
+    assert "Left out" not in wide
+    assert all(word in run("specs", "--format", "markdown").out for word in ("| source", "Krizhevsky"))
     row = next(line for line in out.splitlines() if line.startswith("alexnet "))
     assert "62,378,344" in row
     found = json.loads(run("specs", "--family", "resnet", "--max-params", "30M", "--format", "json").out)["specs"]

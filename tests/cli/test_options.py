@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from pathlib import Path
 
 import click
@@ -40,10 +43,7 @@ LEFT_OUT = {
         "--depth": "it lists no layers",
     },
     "specs": _NO_NETWORK,
-    "sweep": {
-        "--depth": "it lists no layers",
-        "--layout": "lists of sizes are in the layout of the specification",
-    },
+    "sweep": {"--depth": "it lists no layers"},
 }
 
 
@@ -99,3 +99,21 @@ def test_input_sizes_in_a_layout():
     ran = run("solve", "conv", "--input", "227", "--output", "55", "--layout", "chw")
     assert ran.status == 2
     assert "--layout does not apply: conv is a kind of layer" in ran.err
+
+
+def test_every_sort_has_the_smallest_first():
+    """With a - the largest; the help of each command says so."""
+    for name in ("summary", "sweep", "specs"):
+        assert "smallest first; -params for largest first" in options_of(name)["--sort"].help
+    report = json.loads(run("summary", "lenet5", "--format", "json").out)["layers"]
+    drawn = [run("summary", "lenet5", "--sort", order, "--format", "csv").out for order in ("params", "-params")]
+    params = sorted(layer["params"] for layer in report)
+    found = [[int(row["params"]) for row in csv.DictReader(io.StringIO(out))] for out in drawn]
+    assert found == [params, params[::-1]]
+
+
+@pytest.mark.slow
+def test_the_bundled_networks_are_sorted_alike():
+    listed = [run("specs", "vgg", "--sort", order, "--format", "json").out for order in ("params", "-params")]
+    params = [[entry["params"] for entry in json.loads(out)["specs"]] for out in listed]
+    assert params == [sorted(params[0]), sorted(params[0], reverse=True)]

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from cli.running import run
 
+import shapecalc
+
 pytest.importorskip("numpy")
 
 ALEXNET = Path(__file__).parents[2] / "benchmarks" / "alexnet_width.yaml"
@@ -224,3 +226,33 @@ def test_a_sweep_for_a_batch_is_what_summary_and_memory_compute():
         "\n0,61706,61706,2082600,"
         in run("sweep", "lenet5", "--batch", "5", "--where", "macs > 2M", "--format", "csv").out
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"input": "{8,12}x9x3", "layout": "hwc"}, (["8x9x3", "12x9x3"], ["8x9x4", "12x9x4"])),
+        ({"input": ["8x9x3", "12x9x3"], "layout": "HWC"}, (["8x9x3", "12x9x3"], ["8x9x4", "12x9x4"])),
+        ({"input": ["8x9x3", "12x9x1x3"], "layout": "hwc"}, (["8x9x3", "12x9x1x3"], ["8x9x4", "12x9x1x4"])),
+        ({"input": "3x{8,12}x9"}, (["3x8x9", "3x12x9"], ["4x8x9", "4x12x9"])),
+    ],
+)
+def test_sizes_in_a_layout(given, shown):
+    """Of the input, also where whole sizes vary, of the table and of outputs."""
+    network = {"input": "3x8x9", "layers": [{"conv": {"out_channels": 4, "kernel_size": 1}}]}
+    swept = shapecalc.sweep(network, **given)
+    inputs, outputs = shown
+    assert swept["output"].tolist() == outputs
+    cells = [line.split() for line in swept.render().splitlines()[4:6]]
+    assert [row[0] for row in cells] == [size.replace("x", "×") for size in inputs]
+    own = (3, 12, 9, 1) if "12x9x1x3" in inputs else (3, 12, 9)
+    assert list(swept.settings(1)[1].values()) == [own], "for infer()"
+    if "input" in swept.names:
+        assert swept["input"].tolist() == inputs
+
+
+def test_the_layout_of_the_command():
+    drawn = run("sweep", "alexnet", "--input", "3x{227:257:30}x=", "--layout", "chw").out
+    assert "\n3×257×257   62,378,344 " in drawn
+    drawn = run("sweep", "unet", "--set", "width=4,8", "--layout", "hwc", "--format", "csv").out
+    assert drawn.splitlines()[1] == "0,4,121658,121658,599705488,0,20059936,13024488,388x388x2,true"

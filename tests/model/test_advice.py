@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import html
+import json
 import random
 import re
 import time
 from typing import Any
 
 import pytest
+from cli.running import run
 from searching import turns
 
 import shapecalc
@@ -269,3 +272,42 @@ def test_a_linear_layer_on_a_map_is_noted() -> None:
     assert notes("15x64", [{"Linear": 10}]) == (), "a sequence of tokens"
     assert notes("15x15x8", [{"Linear": 10}], layout="HWC") == (), "along the channels"
     assert notes("8x15x15", [{"Linear": {"out_features": 10, "in_features": 15}}]) == (), "it says that it is meant"
+
+
+HWC = "input: 32x32x3\nlayers:\n- conv: {out_channels: 4, kernel_size: 3}\n- relu\n"
+NOTE = "sizes are read as channels × height × width here: write 3x32x32, or layout: HWC if the channels come last"
+ASKED = {
+    "summary": ["summary", "-"], "explain": ["explain", "-", "conv1"], "memory": ["memory", "-"], "rf": ["rf", "-"],
+    "region": ["rf", "-", "conv1"], "check": ["check", "-"], "sizes": ["sizes", "-"],
+    "formula": ["formula", "-", "--what", "params"], "sweep": ["sweep", "-"],
+    "solve": ["solve", "-", "--for", "input", "--macs", "5M"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_every_command_has_the_note_on_an_input_that_fits(name):
+    if name == "formula":
+        pytest.importorskip("sympy")
+    words = ASKED[name]
+    for format_ in ("text", "markdown", "html"):
+        out = html.unescape(run(*words, "--format", format_, text=HWC).out)
+        assert " ".join(out.split()).replace("</p>", " ").replace("&#x27;", "'").count(NOTE) == 1, format_
+    answer = json.loads(run(*words, "--format", "json", text=HWC).out)
+    assert (answer["results"][0] if name == "check" else answer)["notes"] == [NOTE]
+    right = HWC.replace("32x32x3", "3x32x32")
+    assert '"notes": ["' not in run(*words, "--format", "json", text=right).out
+
+
+def test_notes_of_several_networks_have_their_names():
+    """One that all have is there once."""
+    both = [shapecalc.load(f"name: {name}\n{HWC}") for name in ("one", "two")]
+    assert both[0].compare(both[1]).notes == both[0].diff(both[1]).notes == (NOTE,)
+    other = shapecalc.load("lenet5")
+    assert both[0].compare(other).notes == both[0].diff(other).notes == (f"one: {NOTE}",)
+    for answer in (both[0].compare(other), both[0].diff(other)):
+        assert f"one: {NOTE}" in " ".join(answer.render().split())
+    entries = both[0].compare(other).to_dict()["networks"]
+    assert (entries[0]["notes"], "notes" in entries[1]) == ([NOTE], False)
+    found = both[0].diff(other).to_dict()
+    assert (found["a"]["notes"], "notes" in found["b"]) == ([NOTE], False)
+    assert both[0].diff(both[1]).is_empty

@@ -311,3 +311,28 @@ def test_traced_layers_are_named():
     ended = run("explain", "alexnet", "--back")
     assert ended.status == 2
     assert "shapecalc explain SPEC LAYER --back" in ended.err
+
+
+TWICE = """\
+  back      64 → 8 → 32 → 384
+            F_in = L_in·F_in = 32·12 = 384 from all
+            L_in of all: C_in·H_in = 4·8 = 32 from tokens
+            F_in of all: F_out = 12, set by out_features of linear1
+            C_in of tokens: C_out = 4, set by out_channels of conv1
+            H_in of tokens: 64, the network's input
+            conv1: ⌊(64 + 2·0 − 3) / 8⌋ + 1 = ⌊61 / 8⌋ + 1 = ⌊7.62⌋ + 1 = 8
+"""
+
+
+def test_sizes_of_several_layers_are_named_with_them():
+    """Where one symbol is that of two sizes; a single flatten needs no name."""
+    conv = {"conv": {"out_channels": 4, "kernel_size": 3, "stride": 8}}
+    tokens, everything = {"flatten": {"end_dim": 2}, "name": "tokens"}, {"flatten": {}, "name": "all"}
+    network = load("3x64x64", conv, tokens, {"linear": 12}, everything, {"fc": 10})
+    assert TWICE in explain(network, "fc1", back=True).text
+    entries = explain(network, "fc1", back=True).to_dict()["layers"][0]["back"]
+    assert [(entry["symbol"], entry.get("of")) for entry in entries] == [
+        ("F_in", None), ("L_in", "all"), ("F_in", "all"), ("C_in", "tokens"), ("H_in", "tokens")
+    ]  # fmt: skip
+    text = explain(shapecalc.load("vgg16"), "fc6", back=True).text
+    assert " of flatten" not in text

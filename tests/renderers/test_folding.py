@@ -213,11 +213,11 @@ def rows_of(report, **options):
 def test_sort_and_top():
     report = report_of("alexnet")
     assert rows_of(report, top=3) == ["fc1", "fc2", "fc3"]
-    assert rows_of(report, sort="macs", top=2) == ["conv2", "conv4"]
-    assert rows_of(report, sort="MACs", top=2) == ["conv2", "conv4"]
+    assert rows_of(report, sort="macs", kind=["conv"], top=2) == ["conv1", "conv3"]
+    assert rows_of(report, sort="-MACs", top=2) == ["conv2", "conv4"]
     assert rows_of(report, sort="-macs", top=2) == ["conv2", "conv4"]
     assert rows_of(report, sort="+macs", kind=["conv"]) == ["conv1", "conv3", "conv5", "conv4", "conv2"]
-    assert rows_of(report, sort="output_bytes", top=1) == ["conv1"]
+    assert rows_of(report, sort="-output_bytes", top=1) == ["conv1"]
     assert rows_of(report, sort="name", kind=["fc", "softmax"]) == ["fc1", "fc2", "fc3", "softmax1"]
     assert rows_of(report, sort="-name", kind=["fc", "softmax"]) == ["softmax1", "fc3", "fc2", "fc1"]
     assert rows_of(report, sort="+kind", top=1) == ["conv1"]
@@ -230,34 +230,35 @@ def test_sizes_are_sorted_by_their_elements():
     """As text 96×55×55 would come before 6×6×256, and 4096 before 55×55×96."""
     report = report_of("alexnet")
     sizes = {row.name: row.output_shapes[0] for row in report.rows}
-    names = rows_of(report, sort="output")
+    names = rows_of(report, sort="-output")
     assert [prod(sizes[name]) for name in names] == sorted(map(prod, sizes.values()), reverse=True)
     assert names[:2] == ["conv1", "relu1"]
-    assert rows_of(report, sort="+output")[0] == "fc3"
-    assert rows_of(report, sort="input", top=1) == ["relu1"]
+    assert rows_of(report, sort="output")[0] == rows_of(report, sort="+output")[0] == "fc3"
+    assert rows_of(report, sort="-input", top=1) == ["relu1"]
     both = shapecalc.load(
         {"input": 8, "layers": [{"split": {"sizes": [6, 2]}}, "relu"], "outputs": ["split1", "relu1"]}
     )
-    assert rows_of(both.infer(), sort="output") == ["split1", "relu1"], "the outputs of a layer add up"
+    assert rows_of(both.infer(), sort="-output") == ["split1", "relu1"], "the outputs of a layer add up"
 
 
 def test_the_note_says_how_lines_are_sorted():
     report = report_of("alexnet")
     for sort, words in {
-        "output": "largest output first", "+input": "smallest input first", "name": "sorted by name;",
-        "-kind": "sorted by kind, from z to a;", "macs": "largest MACs first", "+output_bytes": "smallest output bytes first",
+        "-output": "largest output first", "input": "smallest input first", "name": "sorted by name;",
+        "-kind": "sorted by kind, from z to a;", "-macs": "largest MACs first", "+output_bytes": "smallest output bytes first",
     }.items():  # fmt: skip
         assert words in render(report, sort=sort), sort
 
 
 @pytest.mark.parametrize("column", [name for name, column in COLUMNS.items() if column.sort.adds])
-def test_the_largest_layers_come_first(column):
+def test_the_smallest_layers_come_first_or_the_largest(column):
     report = report_of("googlenet")
     lines = report.lines(None)
     values = COLUMNS[column].values(report, lines)
-    picked = Selection(sort=column).picked(report, lines)
-    assert [values[i] for i in picked] == sorted(values, reverse=True)
-    assert sorted(picked) == list(range(len(lines)))
+    for sign in ("", "-"):
+        picked = Selection(sort=f"{sign}{column}").picked(report, lines)
+        assert [values[i] for i in picked] == sorted(values, reverse=bool(sign))
+        assert sorted(picked) == list(range(len(lines)))
 
 
 @pytest.mark.parametrize("format_", [one for one in FORMATS if one not in ("json", "csv")])

@@ -123,10 +123,34 @@ def test_a_kind_of_layers_goes_before_one_of_blocks():
 
 @pytest.mark.parametrize(
     ("kinds", "depth", "least"),
-    [(["conv2d", "max_unpool"], 1, 0), (["bottleneck"], 1, 2), (["stage"], 4, 1), (["add", "bottleneck"], "auto", 3)],
+    [
+        (["conv2d", "max_unpool"], 1, 0),
+        (["bottleneck"], 1, 2),
+        (["stage"], 4, 1),
+    ],
 )
 def test_a_kind_that_another_depth_shows(kinds, depth, least):
     with pytest.raises(UsageError) as caught:
         found(shapecalc.load("resnet50").infer(), *kinds, depth=depth)
     words = f"choose --depth {least} (depth={least} in Python), at which there are some"
     assert (words in str(caught.value)) is bool(least)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "depth"),
+    [
+        (["add", "bottleneck"], "auto"),
+        (["Add", "bottleneck", "conv"], "auto"),
+        (["bottleneck", "stage"], "auto"),
+        (["add", "bottleneck"], 2),
+    ],
+)
+def test_a_kind_that_is_only_inside_blocks_of_another(kinds, depth):
+    """No depth has lines of both: the blocks are lines, or what they consist of is."""
+    with pytest.raises(UsageError) as caught:
+        found(shapecalc.load("resnet50").infer(), *kinds, depth=depth)
+    inner, outer = (kinds[0], kinds[1])
+    assert str(caught.value) == (
+        f"the table has blocks of kind {outer} as one line each, and {inner} only inside them\n"
+        "   ask for one of the two kinds at a time"
+    )

@@ -17,7 +17,7 @@ from shapecalc.questions.explain.back import trails_of
 from shapecalc.questions.explain.layer import VERSION, LayerExplanation
 from shapecalc.questions.explain.reasons import Makers, settings_of, sources_of, symbols_of
 from shapecalc.questions.explain.working import MACS, OUTPUT_BYTES, OUTPUTS, PARAMS, Working, work
-from shapecalc.text.given import read_names, read_string
+from shapecalc.text.given import read_flag, read_names, read_string
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -78,6 +78,11 @@ class Explanation(Answer):
         return f"<Explanation {clean(self.report.name)}: {len(self.layers)} layers>"
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What is valid but probably a mistake."""
+        return self.report.notes
+
+    @property
     def text(self) -> str:
         """The explanation as plain text, 80 columns wide."""
         return self.render("text")
@@ -104,6 +109,7 @@ class Explanation(Answer):
             "layout": report.layout,
             **report.batch_to_dict(),
             **report.gap_to_dict(),
+            **self.notes_to_dict(),
             "inputs": {name: list(sizes) for name, sizes in report.inputs.items()},
             "layers": [layer.to_dict() for layer in self.layers],
             "total": self.total._asdict(),
@@ -131,7 +137,7 @@ def explain_report(
     back: bool = False,
 ) -> Explanation:  # fmt: skip
     """Return how the numbers of a report are computed, also of a partial one. As `explain`."""
-    wanted = _wanted(what)
+    wanted, back = _wanted(what), read_flag(back, "back")
     asked = () if layers is None else read_names(layers, "layers")
     chosen = _chosen(report, asked)
     if len(chosen) > _MOST_LAYERS:

@@ -93,6 +93,11 @@ class Trail(NamedTuple):
         return self.made is not None and bool(_sizes_in(self.made))
 
     @property
+    def of(self) -> str:
+        """The layer of whose input it is a size: empty for the layer that is traced back."""
+        return "" if self.whole is None else self.whole.source
+
+    @property
     def is_from_input(self) -> bool:
         """Whether it begins at an input of the network."""
         return self.made is None
@@ -110,7 +115,8 @@ class Trail(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the trail as the JSON contract has it."""
-        entry: dict[str, Any] = {"symbol": self.symbol, "sizes": self.sizes, "from": self.source}
+        of = {"of": self.of} if self.of else {}
+        entry: dict[str, Any] = {"symbol": self.symbol, **of, "sizes": self.sizes, "from": self.source}
         if self.made is not None:
             entry["rule"] = TEXT.write(with_symbols(self.made))
             if not self.is_product:

@@ -36,10 +36,11 @@ def trail_lines(
     for trail in trails:
         alike.setdefault(trail.likeness, []).append(trail)
     rows: list[tuple[Item, ...]] = []
+    is_named = _are_symbols_shared(trails)
     for first, *others in alike.values():
-        rows += _rows(first)
+        rows += _rows(first, is_named=is_named)
         if others:
-            rows.append((*_signs(others), " by the same steps"))
+            rows.append((*_signs(others, is_named=is_named), " by the same steps"))
     if not_followed:
         rows.append((f"{not_followed:,} more {'size is' if not_followed == 1 else 'sizes are'} not followed",))
     features = [prod(sizes)] if len(sizes) > 1 else []
@@ -55,6 +56,14 @@ def trail_lines(
     return labelled("back", rows)
 
 
+def _are_symbols_shared(trails: Sequence[Trail]) -> bool:
+    """Return whether a symbol is that of sizes of several layers, each of which is then named with its layer."""
+    owners: dict[str, set[str]] = {}
+    for trail in trails:
+        owners.setdefault(trail.symbol, set()).add(trail.of)
+    return any(len(names) > 1 for names in owners.values())
+
+
 def _main_sizes(trails: Sequence[Trail]) -> list[int]:
     """Return the sizes along the longest trail, if possible from an input of the network, and those it is a part of."""
     main = max(trails, key=lambda trail: (trail.is_from_input and bool(trail.steps), len(trail.steps)))
@@ -65,8 +74,8 @@ def _main_sizes(trails: Sequence[Trail]) -> list[int]:
     return found
 
 
-def _rows(trail: Trail) -> Iterator[tuple[Item, ...]]:
-    yield tuple(_start(trail))
+def _rows(trail: Trail, *, is_named: bool) -> Iterator[tuple[Item, ...]]:
+    yield tuple(_start(trail, is_named=is_named))
     for step in trail.steps:
         numbers = with_numbers(step.rule)
         if step.is_set:
@@ -76,18 +85,19 @@ def _rows(trail: Trail) -> Iterator[tuple[Item, ...]]:
     yield from _merges(trail.merges)
 
 
-def _start(trail: Trail) -> Iterator[Item]:
+def _start(trail: Trail, *, is_named: bool) -> Iterator[Item]:
     """Yield the origin of a size: `C_in = C_out = 256, set by out_channels of conv5`."""
+    rule = (Tree(NUMBER, trail.start),) if trail.made is None else chain(trail.made)
+    if trail.steps or (is_named and trail.of):
+        yield from [*_signs([trail], is_named=is_named), ": ", Chain("", rule)]
+    else:
+        yield Chain(trail.symbol, rule)
     if trail.made is None:
-        size = (Tree(NUMBER, trail.start),)
-        yield from [*_signs([trail]), ": ", Chain("", size)] if trail.steps else [Chain(trail.symbol, size)]
         yield ", the network's input"
         if trail.source != "input":  # the name of an unnamed input
             yield " "
             yield Name(trail.source)
         return
-    rule = chain(trail.made)
-    yield from [*_signs([trail]), ": ", Chain("", rule)] if trail.steps else [Chain(trail.symbol, rule)]
     if trail.is_product:
         yield " from "
     else:
@@ -113,6 +123,10 @@ def _merges(merges: Sequence[Merge]) -> Iterator[tuple[Item, ...]]:
         yield f"input {place + 1} of ", Name(last), f"{more} is followed: {_REASONS[reason]}"
 
 
-def _signs(trails: Sequence[Trail]) -> Sequence[Item]:
-    signs = [Chain("", (Tree(NAME, 0, trail.symbol),)) for trail in trails]
-    return [item for sign in signs for item in (", ", sign)][1:]
+def _signs(trails: Sequence[Trail], *, is_named: bool) -> Sequence[Item]:
+    """Return the symbols of sizes, with their layers if `is_named`: `H_in of flatten2, W_in of flatten2`."""
+    found: list[Item] = []
+    for trail in trails:
+        found += [", ", Chain("", (Tree(NAME, 0, trail.symbol),))]
+        found += [" of ", Name(trail.of)] if is_named and trail.of else []
+    return found[1:]

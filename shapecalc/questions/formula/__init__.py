@@ -51,6 +51,7 @@ class _FormulasFields(NamedTuple):
     conditions: tuple[str, ...]
     verified: int
     ranges: dict[str, tuple[int, int]]
+    notes: tuple[str, ...] = ()
 
 
 class Formulas(Answer, _FormulasFields):
@@ -91,6 +92,7 @@ class Formulas(Answer, _FormulasFields):
             "version": VERSION,
             "name": self.name,
             **({"layer": self.layer} if self.layer else {}),
+            **self.notes_to_dict(),
             "symbols": {
                 symbol.name: {
                     "meaning": symbol.meaning,
@@ -131,7 +133,7 @@ def find_formulas(
     found = _quantities(inferred, where, quantities, collapse, layout, batch=any(u.name == BATCH for u in used))
     least = {symbolic.symbol(u.name): u.domain.smallest for u in used if u.domain and u.domain.smallest}
     conditions = joint_conditions(inferred.constraints, collapse, least, WRITERS["text"])
-    answer = Formulas(graph.name, layer, tuple(used), found, conditions, 0, {})
+    answer = Formulas(graph.name, layer, tuple(used), found, conditions, 0, {}, graph.notes)
     verified, ranges = _verify(answer, graph, rebuild, layout)
     return answer._replace(verified=verified, ranges=ranges)
 

@@ -18,7 +18,7 @@ from shapecalc.questions.memory.order import best_order
 from shapecalc.questions.memory.plan import MemoryPlan, inputs_read, make_plan, stored
 from shapecalc.questions.memory.results import Activations, Budget, Held, LayerMemory, Memory, Training, Widths
 from shapecalc.questions.memory.training import check_optimizer, optimizer_bytes, train
-from shapecalc.text.given import read_string
+from shapecalc.text.given import read_flag, read_string
 from shapecalc.text.units import parse_bits, parse_bytes
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     optimizer and mixed precision imply it. `budget`, bytes as an int or `"24GiB"`, adds the largest batch.
     Errors: `UsageError` for an invalid option, or one that contradicts another.
     """
-    trains = training or mixed_precision or optimizer is not None
+    mixed_precision = read_flag(mixed_precision, "mixed_precision")
+    trains = read_flag(training, "training") or mixed_precision or optimizer is not None
     _check_order(order, trains=trains)
     widths = _widths(weights, activations, buffers, mixed_precision=mixed_precision)
     if trains:
@@ -95,6 +96,7 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         cross_kv_cache=cache.source,
         cross_kv_cache_per_source_token=cache.per_source_token,
         layers=layers,
+        notes=report.notes,
     )
     if trains:
         trained = make_plan(report, widths.activations, may, training=True, read=read)

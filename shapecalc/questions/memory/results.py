@@ -111,6 +111,7 @@ class _MemoryFields(NamedTuple):
     layers: tuple[LayerMemory, ...]
     training: Training | None = None
     budget: Budget | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Memory(Answer, _MemoryFields):
@@ -138,6 +139,7 @@ class Memory(Answer, _MemoryFields):
         return {
             "version": VERSION,
             "name": self.name,
+            **self.notes_to_dict(),
             "inputs": {name: list(sizes) for name, sizes in self.inputs.items()},
             "batch": self.batch,
             "bits": self.widths._asdict(),

@@ -163,11 +163,17 @@ class ReceptiveFields(Answer):
         return {
             "version": VERSION,
             "name": self.report.name,
+            **self.notes_to_dict(),
             "layer": name,
             "place": list(place),
             "sees": [{**region._asdict(), "size": region.size} for region in self.region(name, place)],
             "receptive_field": [field.to_dict() for field in self[name]],
         }
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is valid but probably a mistake."""
+        return self.report.notes
 
     def _misalignments(self) -> Iterable[Misalignment]:
         rows = self.report.rows
@@ -185,6 +191,7 @@ class ReceptiveFields(Answer):
             "name": self.report.name,
             "layout": self.report.layout,
             **self.report.gap_to_dict(),
+            **self.notes_to_dict(),
             "inputs": {name: list(sizes) for name, sizes in self.report.inputs.items()},
             "layers": [self._entry(row) for row in self.report.rows],
             "misaligned": [

@@ -80,6 +80,7 @@ class _LegalSizesFields(NamedTuple):
     name: str
     axes: tuple[AxisSizes, ...]
     verified: int
+    notes: tuple[str, ...] = ()
 
 
 class LegalSizes(Answer, _LegalSizesFields):
@@ -94,6 +95,7 @@ class LegalSizes(Answer, _LegalSizesFields):
         return {
             "version": VERSION,
             "name": self.name,
+            **self.notes_to_dict(),
             "verified": self.verified,
             "inputs": [entry.to_dict() for entry in self.axes],
         }
@@ -130,7 +132,7 @@ def _find_sizes(graph: Graph) -> LegalSizes:
             agreed, _ = _verify(base or graph, [(g, e.legal) for g, e in zip(groups, entries, strict=True)])
         verified += agreed
         found += _merged(entries)
-    return LegalSizes(graph.name, tuple(found), verified)
+    return LegalSizes(graph.name, tuple(found), verified, graph.notes)
 
 
 def _check_work(graph: Graph) -> None:

@@ -146,7 +146,15 @@ class _Search:
             self._confirm(solution)
         tried = {name: searched(values) for name, values in self.ranges.items()}
         return BudgetSolutions(
-            self.graph.name, self.budgets, tried, how, count, chosen, smallest, self.bits, self.notes
+            self.graph.name,
+            self.budgets,
+            tried,
+            how,
+            count,
+            chosen,
+            smallest,
+            self.bits,
+            (*self.notes, *self.graph.notes),
         )
 
     def _check_size(self) -> None:

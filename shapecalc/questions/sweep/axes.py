@@ -10,12 +10,13 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
+from shapecalc.layers.base.shape import CHW, HWC, Shape
 from shapecalc.text.units import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["InputTemplate", "SweepAxis", "SweepGrid", "parse_input", "parse_values"]
+__all__ = ["InputTemplate", "SweepAxis", "SweepGrid", "parse_input", "parse_values", "turned"]
 
 Ranges = tuple[tuple[int, int], ...]
 """A part of a grid: from and to (exclusive) along each axis."""
@@ -66,10 +67,19 @@ class InputTemplate(NamedTuple):
         return tuple(chosen[part[0]] if isinstance(part, tuple) else part for part in self.parts)
 
 
+def turned(sizes: Sequence[Any], layout: str, to: str) -> tuple[Any, ...]:
+    """Return the sizes of an input, or their columns, from one layout in another: those of a map alone differ."""
+    return Shape(tuple(sizes), layout == HWC, is_map=len(sizes) >= _MAP).in_layout(to)
+
+
+_MAP = 3
+
+
 class SweepGrid(NamedTuple):
     """Every combination of the values of some axes; `fixed` are variables that have one value.
 
-    MACs and memory are for a `batch`.
+    MACs and memory are for a `batch`; sizes are shown in a `layout`, that of the specification (`own_layout`) if empty.
+    `notes` are about the network with its own variables and the first sizes.
     """
 
     axes: tuple[SweepAxis, ...]
@@ -77,6 +87,17 @@ class SweepGrid(NamedTuple):
     inputs: dict[str, InputTemplate]
     fixed: dict[str, Any]
     batch: int = 1
+    layout: str = ""
+    own_layout: str = CHW
+    notes: tuple[str, ...] = ()
+
+    def shown(self, sizes: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the sizes of an input as they are shown."""
+        return turned(sizes, self.own_layout, self.layout or self.own_layout)
+
+    def output_shown(self, shape: Shape) -> tuple[Any, ...]:
+        """Return the sizes of an output as they are shown."""
+        return shape.in_layout(self.layout) if self.layout else shape.sizes
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -146,7 +146,7 @@ class Cells:
         batch = self.grid.batch
         found = _counts(totals._replace(macs=totals.macs * batch), inferred.sizings, peak * batch)
         for index, ref in enumerate(graph.outputs):
-            for axis, size in enumerate(inferred.output(ref.node, ref.output).sizes):
+            for axis, size in enumerate(self.grid.output_shown(inferred.output(ref.node, ref.output))):
                 found[index, axis] = size
         arrays = {key: array_of(value) for key, value in found.items()}
         if ledger.holding is not True:
@@ -168,7 +168,7 @@ class Cells:
         shapes = list(graph.inputs.values())
         for index, ref in enumerate(graph.outputs):
             shape = shapes[-1 - ref.node] if ref.node < 0 else whole[ref.node].outputs[ref.output]
-            found.update(((index, axis), size) for axis, size in enumerate(shape.sizes))
+            found.update(((index, axis), size) for axis, size in enumerate(self.grid.output_shown(shape)))
         return {**found, "valid": True}
 
     def _chosen(self, axis: int, ranges: Ranges, ledger: Ledger) -> Any:

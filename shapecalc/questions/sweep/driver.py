@@ -222,7 +222,9 @@ class Job:
         variables, inputs = self.plan.grid.at(row)
         settings = [f"{name} {variables[name]}" for name in self.plan.grid.variables]
         settings += [
-            "×".join(map(str, inputs[name])) for name in inputs if any(a.is_input for a in self.plan.grid.axes)
+            "×".join(map(str, self.plan.grid.shown(inputs[name])))
+            for name in inputs
+            if any(axis.is_input for axis in self.plan.grid.axes)
         ]
         return ", ".join(settings) or "unchanged"
 

@@ -52,7 +52,8 @@ def text_of(part: Sweep, format_: str) -> str:
     """Return rows as text, one per line; as JSON in one object."""
     if format_ == "json":
         rows = ",\n".join(f"  {json_text(_entry(row))}" for row in part)
-        return f'{{"version": {VERSION}, "rows": [\n{rows}\n]}}\n'
+        notes = "".join([f'"{key}": {json_text(value)}, ' for key, value in part.notes_to_dict().items()])
+        return f'{{"version": {VERSION}, {notes}"rows": [\n{rows}\n]}}\n'
     if format_ == "jsonl":
         return "".join(f"{json_text(_entry(row))}\n" for row in part)
     return _csv_lines(zip(*[_cells(part, name) for name in part.names], strict=True))
@@ -262,5 +263,5 @@ def _is_numbered(
 
 def not_this_sweep(path: str, why: str) -> UsageError:
     """Return the error of a file that is not the beginning of this sweep."""
-    hint = "give the same specification, --set, --input, --batch, --where and --format; or another --output"
+    hint = "give the same specification, --set, --input, --batch, --layout, --where and --format; or another --output"
     return UsageError(Problem(f"{path} cannot be continued: {why}", hint=hint))

@@ -11,8 +11,9 @@ import numpy as np
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.layers.base.ranks import AXIS_NAMES
+from shapecalc.layers.base.shape import CHW, HWC
 from shapecalc.layers.base.sizes import parse_sizes
-from shapecalc.questions.sweep.axes import InputTemplate, SweepAxis, SweepGrid, parse_input
+from shapecalc.questions.sweep.axes import InputTemplate, SweepAxis, SweepGrid, parse_input, turned
 from shapecalc.questions.sweep.cells import COUNTS, Cells
 from shapecalc.questions.sweep.result import Sweep
 from shapecalc.questions.sweep.selection import RowCondition, read_condition
@@ -89,7 +90,7 @@ class SweepPlan(NamedTuple):
             indices.insert(0, index)
         columns = {"variant": variant}
         for name, (axis, part) in self.settings.items():
-            columns[name] = _values_at(self.grid.axes[axis].values, indices[axis], part)
+            columns[name] = _values_at(self.grid.axes[axis].values, indices[axis], part, self.grid.shown)
         columns.update((name, results[name]) for name in (*COUNTS, "valid"))
         sizes = {key: array for key, array in results.items() if isinstance(key, tuple)}
         return Sweep(self.columns, columns, sizes, self.grid)
@@ -139,17 +140,20 @@ def _unpacked(payload: bytes) -> Cells:
 
 
 def make_plan(
-    load: Callable[[Any], NetworkLike], variables: Mapping[str, Any], inputs: Any, batch: int = 1
+    load: Callable[[Any], NetworkLike], variables: Mapping[str, Any], inputs: Any, batch: int = 1, layout: str = ""
 ) -> SweepPlan:
     """Return the plan of a sweep over these variables and inputs, for a batch (see `shapecalc.sweep`).
 
-    `load` returns the network with the sizes of its first variant (None: with its own). Errors: `UsageError`, and those
+    `load` returns the network with the sizes of its first variant (None: with its own). Sizes are in a `layout`, that
+    of the network if empty. Errors: `UsageError`, and those
     of `load`.
     """
     axes: list[SweepAxis] = []
     templates = _templates(inputs, axes)
     sizes = {name: template.sizes([axis.values[0] for axis in axes]) for name, template in templates.items()}
     network = load(sizes or None)
+    if layout and layout != network.graph.layout:
+        templates = {name: _turned(template, axes, network.graph.layout) for name, template in templates.items()}
     input_axes, axes = axes, []
     own = network.graph.variables
     varying: dict[str, int] = {}
@@ -166,7 +170,10 @@ def make_plan(
             axes.append(SweepAxis(name, values))
     templates = {name: _moved(template, len(axes)) for name, template in templates.items()}
     kept = {name: InputTemplate(sizes) for name, sizes in network.inputs.items() if not templates}
-    grid = SweepGrid((*axes, *input_axes), varying, {**kept, **templates}, {**network.variables, **fixed}, batch)
+    grid = SweepGrid(
+        (*axes, *input_axes), varying, {**kept, **templates}, {**network.variables, **fixed}, batch, layout,
+        network.graph.layout, network.graph.notes,
+    )  # fmt: skip
     settings = {_column(name): (axis, -1) for name, axis in varying.items()}
     for name, template in templates.items():
         settings.update(_input_settings(name or next(iter(network.graph.inputs)), template, grid, network.graph.layout))
@@ -188,8 +195,8 @@ def joined(plan: SweepPlan, parts: Sequence[Sweep]) -> Sweep:
     return Sweep(plan.columns, columns, sizes, plan.grid)
 
 
-def _values_at(values: Any, indices: Any, part: int) -> Any:
-    """Return the values of an axis (or a part of each) at these positions, as an array."""
+def _values_at(values: Any, indices: Any, part: int, shown: Callable[[Any], Any]) -> Any:
+    """Return the values of an axis (or a part of each) at these positions, as an array: whole sizes as `shown`."""
     if isinstance(values, range):
         kind = np.int64 if max(map(abs, (values.start, values.stop))) < 2**63 else object
         return values.start + indices.astype(kind) * values.step
@@ -202,7 +209,7 @@ def _values_at(values: Any, indices: Any, part: int) -> Any:
         return np.array(values)[indices]
     array = np.empty(len(values), dtype=object)
     for index, value in enumerate(values):
-        array[index] = "x".join(map(str, value)) if isinstance(value, tuple) else value
+        array[index] = "x".join(map(str, shown(value))) if isinstance(value, tuple) else value
     return array[indices]
 
 
@@ -241,6 +248,16 @@ def _template(given: Any, name: str, axes: list[SweepAxis]) -> InputTemplate:
         return InputTemplate(parse_sizes(items))
     axes.append(SweepAxis(name, [parse_sizes(item) for item in items], is_input=True))
     return InputTemplate(len(axes) - 1)
+
+
+def _turned(template: InputTemplate, axes: list[SweepAxis], layout: str) -> InputTemplate:
+    """Return a template whose sizes are in the other layout, in this one; the axis of whole sizes is replaced."""
+    other = CHW if layout == HWC else HWC
+    if isinstance(template.parts, int):
+        axis = axes[template.parts]
+        axes[template.parts] = axis._replace(values=[turned(sizes, other, layout) for sizes in axis.values])
+        return template
+    return InputTemplate(turned(template.parts, other, layout))
 
 
 def _moved(template: InputTemplate, by: int) -> InputTemplate:

@@ -68,7 +68,12 @@ class Sweep(Answer):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rows as one object: what `render("json")` writes."""
-        return {"version": VERSION, "rows": self.to_dicts()}
+        return {"version": VERSION, **self.notes_to_dict(), "rows": self.to_dicts()}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is valid but probably a mistake, of the network with the first sizes."""
+        return self.grid.notes
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return every row as a dict of plain values; the costs of a variant that is not valid are None."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.renderers.blocks import Code, Paragraph, Title, draw_blocks
+from shapecalc.renderers.blocks import Code, Note, Paragraph, Title, draw_blocks
 from shapecalc.renderers.explanations.page import ending, legend, sections, title, totals
 from shapecalc.renderers.explanations.text import text_lines
 from shapecalc.text.cells import PROSE
@@ -26,4 +26,4 @@ def draw(explanation: Explanation, width: int | None = None) -> str:  # noqa: AR
     sums = totals(explanation)
     if sums:
         blocks += [Title(ending(explanation)), Code(text_lines(sums, PROSE))]
-    return draw_blocks(blocks, "html")
+    return draw_blocks([*blocks, *map(Note, explanation.notes)], "html")

@@ -51,6 +51,8 @@ def draw(explanation: Explanation, width: int | None = None) -> str:  # noqa: AR
     sums = totals(explanation)
     if sums:
         lines += ["", rf"\subsection*{{{latex(ending(explanation))}}}", *_list(sums)]
+    for note in explanation.notes:
+        lines += ["", latex(note)]
     return "\n".join([*lines, r"\end{document}"])
 
 

@@ -39,6 +39,8 @@ def draw(explanation: Explanation, width: int | None = None) -> str:  # noqa: AR
     sums = totals(explanation)
     if sums:
         lines += ["", f"### {markdown(ending(explanation))}", "", *markdown_list(sums)]
+    for note in explanation.notes:
+        lines += ["", markdown(note)]
     return "\n".join(lines)
 
 

@@ -41,6 +41,8 @@ def draw(explanation: Explanation, width: int | None = None) -> str:
         lines += ["", *_heading(ending(explanation), "", width), *text_lines(sums, width)]
     if not several:
         lines += ["", *_wrapped(" ".join(legend(explanation)), width)]
+    for note in explanation.notes:
+        lines += ["", *_wrapped(clean(note), width)]
     return join_lines(lines).strip("\n")
 
 
