@@ -208,10 +208,24 @@ def _cases() -> Iterator[Case]:
             kind, {"hidden_size": 7, "num_layers": 2}, [*SEQUENCE, *[[2, 7]] * states], f"Begun(nn.{name}(8, 7, 2))"
         )
 
+    for norm, gate in (("head", False), ("width", False), ("none", True), ("head", True)):
+        arguments = {"num_heads": 2, "bias": False, "head_dim": 4, "qk_norm": norm, "gate": gate}
+        yield Case("multi_head_attention", arguments, SEQUENCE, f"Normed(8, 2, {norm!r}, gate={gate})")
+    for q in (0, 7):
+        arguments = {"num_heads": 2, "kv_lora_rank": 5, "qk_nope_head_dim": 6, "qk_rope_head_dim": 2, "v_head_dim": 8,
+                     **({"q_lora_rank": q} if q else {})}  # fmt: skip
+        yield Case("multi_head_latent_attention", arguments, SEQUENCE, f"Latent(8, 2, 5, 6, 2, 8, {q})")
     for gated, sizes in ((True, [[5, 8], [5, 4]]), (False, [[5, 8], [5, 4]]), (True, [[2, 7, 6], [2, 7, 4]])):
         arguments = {"num_experts": 4, "top_k": 2, "hidden_dim": 12, "gated": gated}
         yield Case("experts", arguments, sizes, f"Experts({sizes[0][-1]}, 4, 2, 12, gated={gated})")
     yield Case("scaled_dot_product_attention", {}, HEADS, "F.scaled_dot_product_attention")
+    for norm, gate in (("head", False), ("width", False), ("none", True), ("head", True)):
+        arguments = {"num_heads": 2, "bias": False, "head_dim": 4, "qk_norm": norm, "gate": gate}
+        yield Case("multi_head_attention", arguments, SEQUENCE, f"Normed(8, 2, {norm!r}, gate={gate})")
+    for q in (0, 7):
+        arguments = {"num_heads": 2, "kv_lora_rank": 5, "qk_nope_head_dim": 6, "qk_rope_head_dim": 2, "v_head_dim": 8,
+                     **({"q_lora_rank": q} if q else {})}  # fmt: skip
+        yield Case("multi_head_latent_attention", arguments, SEQUENCE, f"Latent(8, 2, 5, 6, 2, 8, {q})")
     for gated, sizes in ((True, [[5, 8], [5, 4]]), (False, [[5, 8], [5, 4]]), (True, [[2, 7, 6], [2, 7, 4]])):
         arguments = {"num_experts": 4, "top_k": 2, "hidden_dim": 12, "gated": gated}
         yield Case("experts", arguments, sizes, f"Experts({sizes[0][-1]}, 4, 2, 12, gated={gated})")
@@ -436,6 +450,52 @@ def _modules() -> dict[str, Any]:
         def forward(self, x: Any) -> Any:
             q, k, v = (part(x).unflatten(-1, (-1, self.head)).transpose(1, 2) for part in (self.q, self.k, self.v))
             return self.out(F.scaled_dot_product_attention(q, k, v, enable_gqa=True).transpose(1, 2).flatten(2))
+
+    class Normed(nn.Module):
+        """Attention whose queries and keys are normalised and whose output is gated: transformers' Qwen3Next, OLMo 2."""
+
+        def __init__(self, width: int, heads: int, norm: str = "none", *, gate: bool = False) -> None:
+            super().__init__()
+            self.heads, self.norm, head = heads, norm, width // heads
+            self.q, self.k, self.v, self.out = (nn.Linear(width, width, bias=False) for _ in range(4))
+            self.gate = nn.Linear(width, width, bias=False) if gate else None
+            size = {"head": head, "width": width}.get(norm)
+            self.norms = nn.ModuleList([nn.RMSNorm(size) for _ in range(2)]) if size else None
+
+        def forward(self, x: Any) -> Any:
+            parts = [part(x) for part in (self.q, self.k, self.v)]
+            if self.norm == "width":
+                parts[:2] = [norm(part) for norm, part in zip(self.norms, parts[:2], strict=True)]
+            parts = [part.unflatten(-1, (self.heads, -1)) for part in parts]
+            if self.norm == "head":
+                parts[:2] = [norm(part) for norm, part in zip(self.norms, parts[:2], strict=True)]
+            mixed = F.scaled_dot_product_attention(*[part.transpose(1, 2) for part in parts]).transpose(1, 2).flatten(2)
+            return self.out(mixed if self.gate is None else mixed * torch.sigmoid(self.gate(x)))
+
+    class Latent(nn.Module):
+        """transformers' DeepseekV3Attention with sdpa, which is fused here only where values are as wide as keys."""
+
+        def __init__(self, width: int, heads: int, latent: int, nope: int, rope: int, value: int, q: int = 0) -> None:
+            super().__init__()
+            self.heads, self.latent, self.nope, self.rope, self.value = heads, latent, nope, rope, value
+            queries = heads * (nope + rope)
+            self.q = nn.Linear(width, queries, bias=False) if not q else nn.Sequential(
+                nn.Linear(width, q, bias=False), nn.RMSNorm(q), nn.Linear(q, queries, bias=False))  # fmt: skip
+            self.kv_a, self.norm = nn.Linear(width, latent + rope, bias=False), nn.RMSNorm(latent)
+            self.kv_b = nn.Linear(latent, heads * (nope + value), bias=False)
+            self.out = nn.Linear(heads * value, width, bias=False)
+            self.rotary = Rotated(1, 1, rope)
+
+        def forward(self, x: Any) -> Any:
+            queries = self.q(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            plain, turned = queries.split([self.nope, self.rope], -1)
+            latent, key = self.kv_a(x).split([self.latent, self.rope], -1)
+            turned, key = self.rotary(turned), self.rotary(key[:, None])
+            inside = self.kv_b(self.norm(latent)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            keys, values = inside.split([self.nope, self.value], -1)
+            keys = torch.cat([keys, key.expand(-1, self.heads, -1, -1)], -1)
+            mixed = F.scaled_dot_product_attention(torch.cat([plain, turned], -1), keys, values)
+            return self.out(mixed.transpose(1, 2).flatten(2))
 
     class Experts(nn.Module):
         """transformers' MixtralExperts and the choice of its router, eager."""

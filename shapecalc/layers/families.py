@@ -45,7 +45,6 @@ FAMILIES = {
     """,
     "attention": """
         crossattention groupedqueryattention mha multiheadattention selfattention
-        dotproductattention scaleddotproductattention sdpa
     """,
     "blocks": """
         feedforward ffn mlp positionwisefeedforward
@@ -76,6 +75,9 @@ FAMILIES = {
     "experts": """
         experts routedexperts
         mixtureofexperts moe sparsemoe
+    """,
+    "latent_attention": """
+        latentattention mla multiheadlatentattention
     """,
     "linear": """
         dense linear
@@ -162,6 +164,9 @@ FAMILIES = {
         focus pixelunshuffle spacetodepth
         interpolate resize upsample upsamplingbilinear2d upsamplingnearest2d
         upsampling upsampling1d upsampling2d upsampling3d
+    """,
+    "scaled_dot_product": """
+        dotproductattention scaleddotproductattention sdpa
     """,
     "tensors": """
         broadcastto expand

@@ -61,7 +61,7 @@ def test_cache_for_each_position(arguments: dict[str, int], shape: tuple[int, in
 
 def test_cache_of_attention_without_projections() -> None:
     from shapecalc.layers.base.shape import Shape
-    from shapecalc.layers.kinds.attention import ScaledDotProductAttention
+    from shapecalc.layers.kinds.scaled_dot_product import ScaledDotProductAttention
 
     q, k, v = Shape((4, 5, 8)), Shape((4, 7, 8)), Shape((4, 7, 3))
     assert ScaledDotProductAttention(is_causal=True).kv_cache(q, k, v) == 4 * (8 + 3)
@@ -144,3 +144,156 @@ def test_scaled_dot_product_attention_agrees_with_torch() -> None:
         found = sized("sdpa", *shapes, enable_gqa=True)
         assert outputs(found) == [tuple(attend(*tensors, enable_gqa=True).shape[1:])]
         assert found.macs == torch_macs(attend, *tensors, enable_gqa=True)
+
+
+TRANSFORMERS = {
+    "Qwen3Attention": (
+        4096,
+        {"num_heads": 32, "head_dim": 128, "bias": False, "qk_norm": "head"},
+        67_109_120,
+        671_907_840,
+    ),
+    "Qwen3NextAttention": (
+        2048,
+        {"num_heads": 16, "num_kv_heads": 2, "head_dim": 256, "bias": False, "qk_norm": "head", "gate": True},
+        27_263_488,
+        273_448_960,
+    ),
+    "GptOssAttention": (
+        2880,
+        {"num_heads": 64, "num_kv_heads": 8, "head_dim": 64, "sinks": True, "window": 128},
+        26_550_144,
+        266_240_000,
+    ),
+    "Olmo2Attention": (
+        4096,
+        {"num_heads": 32, "num_kv_heads": 8, "bias": False, "qk_norm": "width"},
+        41_948_160,
+        420_249_600,
+    ),
+    "CohereAttention": (
+        8192,
+        {"num_heads": 64, "num_kv_heads": 8, "bias": False, "qk_norm": "heads"},
+        151_004_160,
+        1_511_587_840,
+    ),
+}
+"""Each class of transformers 5.24.0 on the meta device, with 10 tokens: features, arguments, parameters, and MACs by
+PyTorch's flop counter. The configs are the defaults, but 8 heads of keys in Olmo2 and Cohere, and use_qk_norm in Cohere.
+"""
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_attention_of_language_models_is_that_of_transformers(name: str) -> None:
+    width, arguments, params, macs = TRANSFORMERS[name]
+    found = sized("multi_head_attention", (10, width), **arguments)
+    assert (found.weights + found.biases, found.macs) == (params, macs)
+
+
+def test_one_norm_for_every_head_has_as_many_weights_as_one_over_the_width() -> None:
+    shapes = {
+        norm: sized("mha", (5, 12), num_heads=3, qk_norm=norm).weight_shapes
+        for norm in ("none", "head", "heads", "width")
+    }
+    assert "q_norm.weight" not in shapes["none"]
+    assert [shapes[norm]["q_norm.weight"] for norm in ("head", "heads", "width")] == [(4,), (3, 4), (12,)]
+
+
+def test_a_gate_has_biases_where_the_projections_have() -> None:
+    plain, gated, bare = (
+        sized("mha", (5, 12), num_heads=3, **words) for words in ({}, {"gate": True}, {"gate": True, "bias": False})
+    )
+    assert gated.weights == bare.weights == plain.weights + 12 * 12
+    assert (gated.biases, bare.biases) == (plain.biases + 12, 0)
+    assert gated.macs == plain.macs + 5 * 12 * 12
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (3, 5, 7), (1, 5, 7), (1, 1), (7,), ()])
+def test_a_mask_is_broadcast_to_the_scores(shape: tuple[int, ...]) -> None:
+    inputs = [(5, 12), (7, 12), (7, 12), shape]
+    masked = sized("multi_head_attention", *inputs, num_heads=3, attn_mask=True)
+    assert masked.macs == sized("multi_head_attention", *inputs[:3], num_heads=3).macs
+    assert outputs(sized("sdpa", (3, 5, 4), (3, 7, 4), (3, 7, 4), shape)) == [(3, 5, 4)]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "arguments", "message", "hint"),
+    [
+        ([(5, 12), (5, 6)], {"attn_mask": True}, "an axis of the mask (=6) must be 1 or equal that of the scores (=5)", ""),
+        ([(5, 12), (4, 5)], {"attn_mask": True}, "an axis of the mask (=4) must be 1 or equal that of the scores (=5)", ""),
+        ([(5, 12), (2, 3, 5, 5)], {"attn_mask": True}, "the mask has 4 axes, but the scores have 3", "reshape the mask"),
+        ([(5, 12)], {"attn_mask": True}, "multi_head_attention expects queries, keys and values, but has 1 input",
+         "write `from: [x, mask]`"),
+        ([(5, 12)] * 4, {}, "multi_head_attention expects queries, keys and values, but has 4 inputs",
+         "write `attn_mask: true` if the last one is a mask"),
+    ],
+)  # fmt: skip
+def test_masks_that_do_not_fit(
+    inputs: list[tuple[int, ...]], arguments: dict[str, bool], message: str, hint: str
+) -> None:
+    with pytest.raises(LayerError) as caught:
+        sized("multi_head_attention", *inputs, num_heads=3, **arguments)
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "seen"),
+    [
+        ({"window": 4, "is_causal": True}, range(3, 7)),
+        ({"window": 4}, range(4, 9)),
+        ({"window": 5}, range(4, 9)),
+        ({"window": 1}, range(6, 7)),
+        ({"window": 1, "is_causal": True}, range(6, 7)),
+    ],
+)
+def test_a_window_bounds_what_a_position_sees(arguments: dict[str, int], seen: range) -> None:
+    """Mistral's sliding window is the position and 3 before it; ModernBERT's 4 are 2 on either side."""
+    import shapecalc
+
+    spec = {"input": [20, 12], "layers": [{"mha": {"num_heads": 3, **arguments}, "name": "a"}]}
+    looks = shapecalc.load(spec).infer()["a"].looks()
+    assert [look.axes[0][0].at(6) for look in looks] == [seen]
+
+
+def test_queries_are_seen_one_by_one_and_keys_as_a_whole() -> None:
+    for kind, shapes, arguments in (
+        ("multi_head_attention", [(5, 12), (7, 12)], {"num_heads": 3}),
+        ("sdpa", [(3, 5, 4), (3, 7, 4), (3, 7, 4)], {}),
+    ):
+        import shapecalc
+
+        inputs = {f"i{n}": list(sizes) for n, sizes in enumerate(shapes)}
+        spec = {"inputs": inputs, "layers": [{kind: arguments, "from": list(inputs), "name": "a"}]}
+        looks = shapecalc.load(spec).infer()["a"].looks()
+        assert [look.axes[-2][1] for look in looks] == [len(shapes[0]) - 2, *[-1] * (len(shapes) - 1)]
+
+
+LATENT = {
+    "DeepseekV3Attention": (
+        7168,
+        {"num_heads": 128, "kv_lora_rank": 512, "q_lora_rank": 1536},
+        187_107_328,
+        1_875_148_800,
+    ),
+    "DeepseekV2Attention": (2048, {"num_heads": 16, "kv_lora_rank": 512}, 13_763_072, 138_137_600),
+}
+"""As above: DeepSeek-V3, and DeepSeek-V2-Lite's sizes."""
+
+
+@pytest.mark.parametrize("name", LATENT)
+def test_latent_attention_is_that_of_transformers(name: str) -> None:
+    width, arguments, params, macs = LATENT[name]
+    found = sized("multi_head_latent_attention", (10, width), **arguments)
+    assert (found.weights + found.biases, found.macs) == (params, macs)
+    biased = sized("mla", (10, width), **arguments, bias=True)
+    assert biased.biases == width + 512 + 64 + arguments.get("q_lora_rank", 0)
+
+
+def test_a_latent_cache_is_the_latent_and_the_shared_key() -> None:
+    """DeepSeek-V3 at 16 bits: 61 layers, 70,272 bytes a token (DeepSeek-AI 2024)."""
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.layers.kinds.latent_attention import MultiHeadLatentAttention
+
+    arguments = {"num_heads": 128, "kv_lora_rank": 512, "q_lora_rank": 1536}
+    assert 61 * 2 * MultiHeadLatentAttention(**arguments, is_causal=True).kv_cache(Shape((1, 7168))) == 70_272
+    assert MultiHeadLatentAttention(**arguments).kv_cache(Shape((1, 7168))) == 0

@@ -75,3 +75,12 @@ def test_invalid_inputs(kind: str, arguments: dict[str, int], shape: tuple[int, 
     with pytest.raises(LayerError) as caught:
         size_layer(KINDS[kind](**arguments), (Shape(shape),))
     assert message in str(caught.value)
+
+
+def test_partial_rotation_is_of_an_even_number_of_features_of_the_input() -> None:
+    assert sized("rotary_embedding", (5, 64), rotary_dim=32).outputs[0].sizes == (5, 64)
+    for rotary_dim, message in ((31, "a pair (=2) must divide rotary_dim (=31)"),
+                                (66, "rotary_dim (=66) must be at most features of the input (=64)")):  # fmt: skip
+        with pytest.raises(LayerError) as caught:
+            sized("rotary_embedding", (5, 64), rotary_dim=rotary_dim)
+        assert caught.value.message == message

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.dims import EQUAL, Constraint
 from shapecalc.errors import LayerError
 from shapecalc.layers.base.per_axis import per_axis
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from shapecalc.dims import Dim
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["AXIS_NAMES", "axis_names", "each_axis", "extent", "names_of_axes", "ranks_text", "wrong_rank"]
+__all__ = [
+    "AXIS_NAMES",
+    "axis_names",
+    "each_axis",
+    "extent",
+    "names_of_axes",
+    "need_rank",
+    "ranks_text",
+    "same_leading",
+    "wrong_rank",
+]
 
 AXIS_NAMES = {0: (), 1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 """The names of the spatial axes of a feature map, by their number."""
@@ -71,3 +84,18 @@ def each_axis(layer: Any, name: str, rank: int) -> tuple[Any, ...]:
             argument=name,
         )
     return values
+
+
+def need_rank(kind: str, x: Shape, lowest: int, what: str) -> None:
+    """Check that an input has the axes that a kind needs. Errors: `LayerError`; `what` names the axes."""
+    if x.rank < lowest:
+        sizes = "×".join(map(str, x.sizes)) or "a scalar"
+        raise LayerError(f"{kind} needs {what}, but its input is {sizes}", hint="add a reshape before it")
+
+
+def same_leading(x: Shape, y: Shape, axes: int, what: str) -> Iterator[Constraint]:
+    """Yield the constraints that two tensors agree in all but their last `axes` axes. Errors: `LayerError`."""
+    if x.rank != y.rank:
+        raise LayerError(f"{what} have {x.rank} and {y.rank} axes: they must have the same number")
+    for a, b in zip(x.sizes[:-axes], y.sizes[:-axes], strict=True):
+        yield Constraint(b, EQUAL, a, f"an axis of one of the {what}", "that of the other")

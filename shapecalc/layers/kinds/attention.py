@@ -8,55 +8,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, Constraint, Dim, prod
+from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import LayerError
-from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
-from shapecalc.layers.base.dependence import Look, rearranged
-from shapecalc.layers.base.layer import BOTH, TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number, Stated
+from shapecalc.layers.base.dependence import AxisDependence, Look, rearranged
+from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.ranks import need_rank, same_leading
+from shapecalc.layers.kinds.scaled_dot_product import CAUSAL, SUM_BITS, attended, mask_constraints, product_macs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["MultiHeadAttention", "ScaledDotProductAttention", "attended", "need_rank", "product_macs", "same_leading"]
-
-
-def need_rank(kind: str, x: Shape, lowest: int, what: str) -> None:
-    """Check that an input has the axes that a kind needs. Errors: `LayerError`; `what` names the axes."""
-    if x.rank < lowest:
-        sizes = "×".join(map(str, x.sizes)) or "a scalar"
-        raise LayerError(f"{kind} needs {what}, but its input is {sizes}", hint="add a reshape before it")
-
-
-def same_leading(x: Shape, y: Shape, axes: int, what: str) -> Iterator[Constraint]:
-    """Yield the constraints that two tensors agree in all but their last `axes` axes. Errors: `LayerError`."""
-    if x.rank != y.rank:
-        raise LayerError(f"{what} have {x.rank} and {y.rank} axes: they must have the same number")
-    for a, b in zip(x.sizes[:-axes], y.sizes[:-axes], strict=True):
-        yield Constraint(b, EQUAL, a, f"an axis of one of the {what}", "that of the other")
-
-
-def product_macs(leading: Dim, length: Dim, keys: Dim, head_dim: Dim, v_head_dim: Dim) -> Dim:
-    """Return the MACs of attention's two products, scores and weighted sum, in each of `leading` heads."""
-    return leading * length * keys * (head_dim + v_head_dim)
-
-
-_CAUSAL = (
-    "causal: each position attends to none after it, as in a decoder, which caches keys and values; changes no size"
-)
-
-_SUM_BITS = 32
-"""Bits of the sum over the keys that fused attention saves per query instead of scores (Dao et al. 2022)."""
-
+__all__ = ["MultiHeadAttention"]
 
 _MASK_BITS = 8
 """Bits of an element of a dropout's mask."""
-
-
-def attended(index: int, x: Shape) -> Look:
-    """Return a dependence on all positions and features of an input; its leading axes stay separate."""
-    return rearranged(index, x, {i: i for i in range(x.rank - 2)})
 
 
 class MultiHeadAttention(Layer):
@@ -72,14 +40,21 @@ class MultiHeadAttention(Layer):
     one head, by default embed_dim // num_heads as in PyTorch; Keras requires it. `num_kv_heads` shares each key and
     value head between several query heads (grouped-query; 1: multi-query). Whisper has `k_bias: false`. T5 adds a
     learned bias for each of `relative_buckets` distances in every head. MACs count the whole L×S square, masked or
-    not.
+    not, within a `window` or not.
+
+    With `window` each position attends to that many positions, itself included: with `is_causal` to those up to it
+    (Mistral, Gemma, gpt-oss), else to half of them on either side (ModernBERT); a cache need not be longer. `qk_norm`
+    normalises queries and keys (RMS): over each head, with one weight for all heads (Qwen3) or one for each (Cohere),
+    or over the whole width (OLMo 2). `gate` multiplies the output of the heads by a sigmoid of one more projection
+    (Qwen3-Next); `sinks` is a learned score in each head that takes weight away from all keys (gpt-oss). ALiBi's biases
+    are computed, not learned. With `attn_mask` the last input is a mask, or biases, of the scores.
     """
 
     kind = "multi_head_attention"
     also = ("multihead_attention", "mha", "self_attention", "cross_attention", "grouped_query_attention")
     sequences = True
     saves = TRAINED
-    inputs = (1, 3)
+    inputs = (1, 4)
 
     num_heads = Integer("heads that the features are split into", symbol="h")
     embed_dim = Stated("features of the queries and of the output")
@@ -97,9 +72,17 @@ class MultiHeadAttention(Layer):
     add_bias_kv = Flag("append a learned key and value", False)
     add_zero_attn = Flag("append a key and value of zeros", False)
     relative_buckets = Integer("number of distances with a learned bias in every head, as in T5", None)
+    window = Integer("positions that each position attends to, itself included; all by default", None,
+                     also=["sliding_window"], symbol="W")  # fmt: skip
+    qk_norm = Choice("RMS normalisation of queries and keys: none, head, heads (a weight for each head), width",
+                     ("none", "head", "heads", "width"), "none")  # fmt: skip
+    gate = Flag("multiply the output of the heads by a learned gate from 0 to 1", False)
+    sinks = Flag("a learned score in each head that takes weight away from all keys", False)
+    alibi = Flag("biases that fall with the distance, without parameters (ALiBi)", False)
+    attn_mask = Flag("the last input is a mask or biases of the scores, (…, length, length of the keys)", False)
     dropout = Number("fraction of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
     need_weights = Flag("output the attention weights too, averaged over the heads, as a second output", False)
-    is_causal = Flag(_CAUSAL, False, also=["causal", "use_causal_mask"])
+    is_causal = Flag(CAUSAL, False, also=["causal", "use_causal_mask"])
 
     examples = (
         Example({"embed_dim": 12, "num_heads": 4, "bias": False}, (6, 12), (6, 12), 576, 4_320,
@@ -124,8 +107,8 @@ class MultiHeadAttention(Layer):
         return all(value is None for value in apart)
 
     def constraints(self, *inputs: Shape) -> Iterator[Constraint]:
-        q, k, v = _triple(inputs)
-        for x in inputs:
+        q, k, v = self._triple(inputs)
+        for x in (q, k, v):
             need_rank(self.kind, x, 2, "a length and features")
         width = q.sizes[-1]
         stated = (
@@ -140,27 +123,29 @@ class MultiHeadAttention(Layer):
             yield Constraint(self.num_heads, DIVIDES, width, "num_heads", "embed_dim")
         if self.num_kv_heads is not None:
             yield Constraint(self.num_kv_heads, DIVIDES, self.num_heads, "num_kv_heads", "num_heads")
-        if len(inputs) > 1:
+        if k is not q:
             yield from same_leading(q, k, 2, "inputs")
             yield from same_leading(k, v, 1, "inputs of keys and values")
+        if self.attn_mask:
+            yield from mask_constraints(inputs[-1], (*q.sizes[:-2], self.num_heads, q.sizes[-2], self._keys(k)))
 
     def output(self, *inputs: Shape) -> Any:
         q = inputs[0]
         result = q.plain(*q.sizes)
         if not self.need_weights:
             return result
-        return result, q.plain(*q.sizes[:-1], self._keys(_triple(inputs)[1]))
+        return result, q.plain(*q.sizes[:-1], self._keys(self._triple(inputs)[1]))
 
     def _keys(self, k: Shape) -> Dim:
         extra = [self.add_bias_kv, self.add_zero_attn].count(True)
         return k.sizes[-2] + extra if extra else k.sizes[-2]
 
     def weights(self, *inputs: Shape) -> WeightShapes:
-        q, k, v = _triple(inputs)
+        q, k, v = self._triple(inputs)
         width, (head, v_head) = q.sizes[-1], self._head_dims(q)
         keys, values = self._kv_heads * head, self._kv_heads * v_head
         queries, mixed = self.num_heads * head, self.num_heads * v_head
-        packed = self._packed and len(inputs) == 1
+        packed = self._packed and k is q
         shapes: WeightShapes = {}
         if packed:
             shapes["in_proj_weight"] = (3 * width, width)
@@ -176,18 +161,41 @@ class MultiHeadAttention(Layer):
             shapes["k_proj_bias"] = (keys,)
         if self.add_bias_kv:
             shapes.update({"bias_k": (1, 1, keys), "bias_v": (1, 1, values)})
-        if self.relative_buckets is not None:
-            shapes["relative_attention"] = (self.relative_buckets, self.num_heads)
+        shapes |= self._around(q)
         shapes["out_proj.weight"] = (width, mixed)
         if self.out_bias:
             shapes["out_proj.bias"] = (width,)
         return shapes
 
+    def _around(self, q: Shape) -> WeightShapes:
+        """Return the weights besides those of the projections in and out."""
+        (head, v_head), width = self._head_dims(q), q.sizes[-1]
+        mixed = self.num_heads * v_head
+        shapes: WeightShapes = {}
+        if self.relative_buckets is not None:
+            shapes["relative_attention"] = (self.relative_buckets, self.num_heads)
+        if self.qk_norm != "none":
+            shapes |= {
+                "q_norm.weight": self._norm(self.num_heads, head),
+                "k_norm.weight": self._norm(self._kv_heads, head),
+            }
+        if self.gate:
+            shapes["gate_proj_weight"] = (mixed, width)
+            if self.qkv_bias:
+                shapes["gate_proj_bias"] = (mixed,)
+        if self.sinks:
+            shapes["sinks"] = (self.num_heads,)
+        return shapes
+
+    def _norm(self, heads: Dim, head: Dim) -> tuple[Dim, ...]:
+        """Return the size of the weight of a normalisation of queries or keys."""
+        return {"head": (head,), "heads": (heads, head)}.get(self.qk_norm, (heads * head,))
+
     def macs(self, output: Any, *inputs: Shape) -> Dim:
-        q, k, v = _triple(inputs)
+        q, k, v = self._triple(inputs)
         width, (head, v_head) = q.sizes[-1], self._head_dims(q)
         leading, length = prod(q.sizes[:-2]), q.sizes[-2]
-        around = length * width * self.num_heads * (head + v_head)
+        around = length * width * self.num_heads * (head + (2 * v_head if self.gate else v_head))
         kept = k.sizes[-2] * self._kv_heads * (k.sizes[-1] * head + v.sizes[-1] * v_head)
         square = product_macs(self.num_heads, length, self._keys(k), head, v_head)
         return leading * (around + kept + square)
@@ -197,26 +205,31 @@ class MultiHeadAttention(Layer):
         return self._keys_and_values(*inputs) if self.is_causal else 0
 
     def cross_kv_cache(self, *inputs: Shape) -> tuple[Dim, Dim]:
-        if self.is_causal or len(inputs) == 1:
-            return 0, 0
-        return self._keys_and_values(*inputs), inputs[1].sizes[-2]
+        q, k, _ = self._triple(inputs)
+        return (0, 0) if self.is_causal or k is q else (self._keys_and_values(*inputs), k.sizes[-2])
 
     def _keys_and_values(self, *inputs: Shape) -> Dim:
         """Return the elements of one position's keys and values."""
-        q, k, _ = _triple(inputs)
+        q, k, _ = self._triple(inputs)
         head, v_head = self._head_dims(q)
         return prod(k.sizes[:-2]) * (self._kv_heads * (head + v_head))
 
     def kept(self, output: Any, *inputs: Shape) -> list[tuple[Dim, int]]:
-        q, k, _ = _triple(inputs)
+        q, k, _ = self._triple(inputs)
         head, v_head = self._head_dims(q)
         length, keys, heads = q.sizes[-2], self._keys(k), self.num_heads
-        leading, extra, packed = prod(q.sizes[:-2]), self.add_bias_kv or self.add_zero_attn, len(inputs) == 1
+        leading, extra, packed = prod(q.sizes[:-2]), self.add_bias_kv or self.add_zero_attn, k is q
         packed = packed and self._packed  # queries, keys and values are one tensor, saved as a whole
         inside = length * heads * head + keys * self._kv_heads * (head + v_head)
+        inside = inside + self._normalised(q, k) + (length * heads * v_head if self.gate else 0)
         if not self.need_weights:
             inside = inside + length * heads * v_head + (2 * length * heads * head if packed and extra else 0)
-            return [(leading * inside, 0), (leading * heads * length, _SUM_BITS)]
+            sums = heads * length
+            if self.qk_norm != "none":
+                sums = sums + (
+                    length + k.sizes[-2] if self.qk_norm == "width" else length * heads + k.sizes[-2] * self._kv_heads
+                )
+            return [(leading * inside, 0), (leading * sums, SUM_BITS)]
         inside = inside + (length * heads * head if packed and not extra else 0)  # the queries, and as they are scaled
         scores = leading * heads * length * keys
         if not 0 < self.dropout < 1:
@@ -224,77 +237,45 @@ class MultiHeadAttention(Layer):
         return [(leading * inside + 2 * scores, 0), (scores, _MASK_BITS)]
 
     def kept_for_weights(self, output: Any, *inputs: Shape) -> list[tuple[Dim, int]]:
-        if not self.need_weights:
-            return []  # fused attention needs its output in any case
-        x = inputs[0]
-        return [(prod(x.sizes[:-1]) * self.num_heads * self._head_dims(x)[1], 0)]
+        q, k, _ = self._triple(inputs)
+        kept = self._normalised(q, k)
+        if self.gate or self.need_weights:  # fused attention needs its output in any case
+            kept = kept + q.sizes[-2] * self.num_heads * self._head_dims(q)[1]
+        return [(prod(q.sizes[:-2]) * kept, 0)]
+
+    def _normalised(self, q: Shape, k: Shape) -> Dim:
+        """Return the elements of queries and keys that are normalised."""
+        if self.qk_norm == "none":
+            return 0
+        return (q.sizes[-2] * self.num_heads + k.sizes[-2] * self._kv_heads) * self._head_dims(q)[0]
 
     def looks(self, output: Any, *inputs: Shape) -> list[Look]:
-        return [attended(i, x) for i, x in enumerate(inputs)]
+        q, k, _ = self._triple(inputs)
+        along = {axis: axis for axis in range(q.rank - 1)}
+        looks = [] if k is q else [rearranged(0, q, along)]
+        for i, x in enumerate(inputs):
+            if i == 0 and k is not q:
+                continue
+            is_mask = self.attn_mask and i == len(inputs) - 1
+            if is_mask or self.window is None:
+                looks.append(attended(i, x))
+            else:
+                looks.append(rearranged(i, x, along, {x.rank - 2: self._within()}))
+        return looks
 
+    def _within(self) -> AxisDependence:
+        """Return which positions a position attends to within the window."""
+        after = 1 if self.is_causal else self.window // 2 + 1
+        before = self.window - 1 if self.is_causal else self.window // 2
+        return AxisDependence((range(-before, after),), 1)
 
-def _triple(inputs: tuple[Shape, ...]) -> tuple[Shape, Shape, Shape]:
-    """Return the inputs of queries, keys and values."""
-    if len(inputs) == 1:
-        return inputs[0], inputs[0], inputs[0]
-    return inputs[0], inputs[1], inputs[-1]
-
-
-class ScaledDotProductAttention(Layer):
-    """Attention without projections: softmax(q·kᵀ/√d)·v on queries, keys and values split into heads.
-
-    The inputs are q (…, heads, L, d), k (…, heads, S, d) and v (…, heads, S, d_v); the output is (…, heads, L, d_v).
-    Axes of size 1 before the last two of k and v are broadcast to those of q: all heads may share one head of keys and
-    values. With `enable_gqa` (PyTorch's name) keys and values may have fewer heads, each shared by several heads of the
-    queries. MACs count the whole L×S square, masked or not, as PyTorch's FLOP counter does.
-    """
-
-    kind = "scaled_dot_product_attention"
-    sequences = True
-    saves = BOTH
-    also = ("sdpa", "dot_product_attention")
-    inputs = (3, 3)
-
-    is_causal = Flag(_CAUSAL, False, also=["causal", "use_causal_mask"])
-    enable_gqa = Flag("keys and values may have fewer heads than the queries", False)
-    dropout_p = Number("fraction of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
-
-    examples = (
-        Example({}, [(3, 5, 4), (3, 7, 4), (3, 7, 2)], (3, 5, 2), 0, 630,
-                "PyTorch 2.13.0, run; MACs by its flop counter"),
-    )  # fmt: skip
-
-    def constraints(self, q: Shape, k: Shape, v: Shape) -> Iterator[Constraint]:
-        for x in (q, k, v):
-            need_rank(self.kind, x, 3 if self.enable_gqa else 2, "heads, a length and features")
-        yield Constraint(k.sizes[-1], EQUAL, q.sizes[-1], "features of the keys", "features of the queries")
-        yield from same_leading(k, v, 1, "keys and values")
-        if self.enable_gqa:
-            yield Constraint(k.sizes[-3], DIVIDES, q.sizes[-3], "heads of the keys", "heads of the queries")
-            yield from same_leading(q, k, 3, "queries and keys")
-        elif q.rank != k.rank:
-            yield from same_leading(q, k, 2, "queries and keys")
-        else:
-            for keys, queries in zip(k.sizes[:-2], q.sizes[:-2], strict=True):
-                yield Constraint(keys, BROADCASTS, queries, "a leading axis of the keys", "that of the queries")
-
-    def output(self, q: Shape, k: Shape, v: Shape) -> Shape:
-        return q.plain(*q.sizes[:-1], v.sizes[-1])
-
-    def macs(self, output: Shape, q: Shape, k: Shape, v: Shape) -> Dim:
-        return product_macs(prod(q.sizes[:-2]), q.sizes[-2], k.sizes[-2], q.sizes[-1], v.sizes[-1])
-
-    def kv_cache(self, q: Shape, k: Shape, v: Shape) -> Dim:
-        """Return how many elements a decoder keeps for each past position: its key and its value."""
-        return prod(k.sizes[:-2]) * (k.sizes[-1] + v.sizes[-1]) if self.is_causal else 0
-
-    def cross_kv_cache(self, q: Shape, k: Shape, v: Shape) -> tuple[Dim, Dim]:
-        if self.is_causal:
-            return 0, 0
-        return prod(k.sizes[:-2]) * (k.sizes[-1] + v.sizes[-1]), k.sizes[-2]
-
-    def kept(self, output: Shape, q: Shape, k: Shape, v: Shape) -> list[tuple[Dim, int]]:
-        return [(prod(q.sizes[:-1]), _SUM_BITS)]
-
-    def looks(self, output: Shape, *inputs: Shape) -> list[Look]:
-        return [attended(i, x) for i, x in enumerate(inputs)]
+    def _triple(self, inputs: tuple[Shape, ...]) -> tuple[Shape, Shape, Shape]:
+        """Return the inputs of queries, keys and values. Errors: `LayerError` for a wrong number of inputs."""
+        tensors = inputs[:-1] if self.attn_mask else inputs
+        if len(tensors) == 1:
+            return tensors[0], tensors[0], tensors[0]
+        if not tensors or len(tensors) > 3:
+            found = f"{len(inputs)} inputs" if len(inputs) > 1 else "1 input"
+            hint = "write `attn_mask: true` if the last one is a mask" if tensors else "write `from: [x, mask]`"
+            raise LayerError(f"{self.kind} expects queries, keys and values, but has {found}", hint=hint)
+        return tensors[0], tensors[1], tensors[-1]

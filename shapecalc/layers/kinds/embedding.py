@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.dims import EQUAL, LESS, UP_TO, Constraint
+from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint
 from shapecalc.layers.base.arguments import Integer, Number, Stated
 from shapecalc.layers.base.axis_numbers import AxisNumber, axis_index
 from shapecalc.layers.base.dependence import Look, rearranged, shifted
 from shapecalc.layers.base.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.ranks import need_rank
 from shapecalc.layers.base.shape import Shape
 from shapecalc.layers.base.sizes import Sizes
-from shapecalc.layers.kinds.attention import need_rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,6 +120,7 @@ class RotaryEmbedding(Layer):
     """Rotary position embedding (RoPE): rotates pairs of features of queries or keys by an angle of the position.
 
     It has no parameters and changes no size. Write it once before an attention layer, to rotate its queries and keys.
+    `rotary_dim` says that only the first features of each head are rotated (GPT-J, GPT-NeoX, Phi).
     """
 
     kind = "rotary_embedding"
@@ -129,12 +130,15 @@ class RotaryEmbedding(Layer):
     also = ("rope", "rotary_position_embedding")
 
     base = Number("base of the frequencies", 10_000.0, minimum=0, also=["theta"])
+    rotary_dim = Integer("features of a head that are rotated; all by default", None, also=["rotary_ndims"])
 
     examples = (Example({}, (32, 10, 128), (32, 10, 128), 0, 0, "Su et al. 2021, section 3.2"),)
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         need_rank(self.kind, x, 2, "a length and features")
-        yield from ()
+        if self.rotary_dim is not None:
+            yield Constraint(2, DIVIDES, self.rotary_dim, "a pair", "rotary_dim")
+            yield Constraint(self.rotary_dim, UP_TO, x.sizes[-1], "rotary_dim", "features of the input")
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         return [rearranged(0, x, {i: i for i in range(x.rank - 1)})]

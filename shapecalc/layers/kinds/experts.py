@@ -12,8 +12,8 @@ from shapecalc.dims import EQUAL, UP_TO, Constraint, Dim, prod
 from shapecalc.layers.base.arguments import Choice, Flag, Integer, Stated
 from shapecalc.layers.base.dependence import Look, rearranged
 from shapecalc.layers.base.layer import NOTHING, Composite, Example, Layer, WeightShapes
+from shapecalc.layers.base.ranks import need_rank, same_leading
 from shapecalc.layers.kinds.activation import Activation
-from shapecalc.layers.kinds.attention import need_rank, same_leading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

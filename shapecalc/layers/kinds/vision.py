@@ -14,7 +14,8 @@ from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number
 from shapecalc.layers.base.dependence import Look, everything
 from shapecalc.layers.base.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.per_axis import PerAxis, per_axis
-from shapecalc.layers.kinds.attention import attended, need_rank, product_macs
+from shapecalc.layers.base.ranks import need_rank
+from shapecalc.layers.kinds.scaled_dot_product import attended, product_macs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

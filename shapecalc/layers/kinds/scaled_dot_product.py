@@ -1,0 +1,115 @@
+"""Scaled dot-product attention, and what all kinds of attention share.
+
+Scores are L·S dot products of head_dim elements in each head, and the weighted sum of the values as many again: these
+two matrix products are its multiply-accumulates. A causal mask changes none of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, Constraint, Dim, prod
+from shapecalc.errors import LayerError
+from shapecalc.layers.base.arguments import Flag, Number
+from shapecalc.layers.base.dependence import Look, rearranged
+from shapecalc.layers.base.layer import BOTH, Example, Layer
+from shapecalc.layers.base.ranks import need_rank, same_leading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = ["CAUSAL", "SUM_BITS", "ScaledDotProductAttention", "attended", "mask_constraints", "product_macs"]
+
+
+def product_macs(leading: Dim, length: Dim, keys: Dim, head_dim: Dim, v_head_dim: Dim) -> Dim:
+    """Return the MACs of attention's two products, scores and weighted sum, in each of `leading` heads."""
+    return leading * length * keys * (head_dim + v_head_dim)
+
+
+def mask_constraints(mask: Shape, scores: tuple[Dim, ...]) -> Iterator[Constraint]:
+    """Yield the constraints that a mask is broadcast to the scores. Errors: `LayerError` if it has more axes."""
+    if mask.rank > len(scores):
+        raise LayerError(f"the mask has {mask.rank} axes, but the scores have {len(scores)}", hint="reshape the mask")
+    for axis, size in zip(mask.sizes[::-1], scores[::-1], strict=False):
+        yield Constraint(axis, BROADCASTS, size, "an axis of the mask", "that of the scores")
+
+
+CAUSAL = (
+    "causal: each position attends to none after it, as in a decoder, which caches keys and values; changes no size"
+)
+"""The doc of the argument, which every kind of attention has."""
+
+SUM_BITS = 32
+"""Bits of the sum over the keys that fused attention saves per query instead of scores (Dao et al. 2022)."""
+
+
+def attended(index: int, x: Shape) -> Look:
+    """Return a dependence on all positions and features of an input; its leading axes stay separate."""
+    return rearranged(index, x, {i: i for i in range(x.rank - 2)})
+
+
+class ScaledDotProductAttention(Layer):
+    """Attention without projections: softmax(q·kᵀ/√d)·v on queries, keys and values split into heads.
+
+    The inputs are q (…, heads, L, d), k (…, heads, S, d) and v (…, heads, S, d_v); the output is (…, heads, L, d_v). A
+    fourth input is a mask or biases of the scores, which is broadcast to (…, heads, L, S).
+    Axes of size 1 before the last two of k and v are broadcast to those of q: all heads may share one head of keys and
+    values. With `enable_gqa` (PyTorch's name) keys and values may have fewer heads, each shared by several heads of the
+    queries. MACs count the whole L×S square, masked or not, as PyTorch's FLOP counter does.
+    """
+
+    kind = "scaled_dot_product_attention"
+    sequences = True
+    saves = BOTH
+    also = ("sdpa", "dot_product_attention")
+    inputs = (3, 4)
+
+    is_causal = Flag(CAUSAL, False, also=["causal", "use_causal_mask"])
+    enable_gqa = Flag("keys and values may have fewer heads than the queries", False)
+    dropout_p = Number("fraction of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
+
+    examples = (
+        Example({}, [(3, 5, 4), (3, 7, 4), (3, 7, 2)], (3, 5, 2), 0, 630,
+                "PyTorch 2.13.0, run; MACs by its flop counter"),
+    )  # fmt: skip
+
+    def constraints(self, q: Shape, k: Shape, v: Shape, *mask: Shape) -> Iterator[Constraint]:
+        for x in (q, k, v):
+            need_rank(self.kind, x, 3 if self.enable_gqa else 2, "heads, a length and features")
+        yield Constraint(k.sizes[-1], EQUAL, q.sizes[-1], "features of the keys", "features of the queries")
+        yield from same_leading(k, v, 1, "keys and values")
+        if self.enable_gqa:
+            yield Constraint(k.sizes[-3], DIVIDES, q.sizes[-3], "heads of the keys", "heads of the queries")
+            yield from same_leading(q, k, 3, "queries and keys")
+        elif q.rank != k.rank:
+            yield from same_leading(q, k, 2, "queries and keys")
+        else:
+            for keys, queries in zip(k.sizes[:-2], q.sizes[:-2], strict=True):
+                yield Constraint(keys, BROADCASTS, queries, "a leading axis of the keys", "that of the queries")
+        for bias in mask:
+            yield from mask_constraints(bias, (*q.sizes[:-1], k.sizes[-2]))
+
+    def output(self, q: Shape, k: Shape, v: Shape, *_: Shape) -> Shape:
+        return q.plain(*q.sizes[:-1], v.sizes[-1])
+
+    def macs(self, output: Shape, q: Shape, k: Shape, v: Shape, *_: Shape) -> Dim:
+        return product_macs(prod(q.sizes[:-2]), q.sizes[-2], k.sizes[-2], q.sizes[-1], v.sizes[-1])
+
+    def kv_cache(self, q: Shape, k: Shape, v: Shape, *_: Shape) -> Dim:
+        """Return how many elements a decoder keeps for each past position: its key and its value."""
+        return prod(k.sizes[:-2]) * (k.sizes[-1] + v.sizes[-1]) if self.is_causal else 0
+
+    def cross_kv_cache(self, q: Shape, k: Shape, v: Shape, *_: Shape) -> tuple[Dim, Dim]:
+        if self.is_causal:
+            return 0, 0
+        return prod(k.sizes[:-2]) * (k.sizes[-1] + v.sizes[-1]), k.sizes[-2]
+
+    def kept(self, output: Shape, q: Shape, k: Shape, v: Shape, *_: Shape) -> list[tuple[Dim, int]]:
+        return [(prod(q.sizes[:-1]), SUM_BITS)]
+
+    def looks(self, output: Shape, *inputs: Shape) -> list[Look]:
+        q, *others = inputs
+        own = rearranged(0, q, {axis: axis for axis in range(q.rank - 1)})
+        return [own, *[attended(i, x) for i, x in enumerate(others, 1)]]
