@@ -27,6 +27,7 @@ __all__ = [
     "shorten_axes",
     "show_bytes",
     "show_size",
+    "show_value",
 ]
 
 NOTHING = "–"
@@ -90,11 +91,16 @@ def _show_arguments(arguments: dict[str, Any], sign: str = "×") -> str:
 
 def _show_argument(name: str, value: Any, sign: str) -> str:
     """Return an argument as PyTorch writes it, with a value as the specification has it: `bias=false`."""
+    return f"{name}={show_value(value, sign)}"
+
+
+def show_value(value: Any, sign: str = "×") -> str:
+    """Return the value of an argument: `false`, `3×3`, `2`."""
     if isinstance(value, bool):
-        return f"{name}={str(value).lower()}"
+        return str(value).lower()
     if isinstance(value, (list, tuple)):
-        return f"{name}={show_size(shorten_axes(value), sign)}"
-    return f"{name}={value}"
+        return show_size(shorten_axes(value), sign)
+    return str(value)
 
 
 def shorten_axes(value: Any) -> Any:
