@@ -322,7 +322,6 @@ def test_layers_are_selected_within_blocks():
     ("options", "printed"),
     [
         ({"sort": "parms"}, "there is no column parms"),
-        ({"sort": "rf"}, "lines cannot be sorted by rf"),
         ({"sort": "+"}, "no column is named to sort by"),
         ({"sort": ""}, "no column is named to sort by\n   choose from: name, kind, from, input, output, weights, "),
         ({"sort": "kernel"}, "cannot be sorted by kernel\n   choose from: name, kind, from, input, output, weights, "),
@@ -343,3 +342,12 @@ def test_invalid_selections(options, printed):
 def test_json_always_contains_everything(options):
     with pytest.raises(UsageError, match="it always contains everything"):
         render(report_of("alexnet"), "json", **options)
+
+
+def test_receptive_fields_are_ordered_by_their_longest_axis():
+    cells = ["–", "-3", "1/2", "1", "≤2", "3×1", "2, 4", "10", "all", "3+all", "150+all×7"]
+    order = COLUMNS["rf"].sort.order
+    assert order is not None
+    keys = [order(cell) for cell in cells]
+    assert keys == sorted(keys)
+    assert len(set(keys)) == len(keys)
