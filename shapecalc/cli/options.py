@@ -29,6 +29,7 @@ __all__ = [
     "network_options",
     "parameters_of",
     "read_settings",
+    "selection_options",
     "set_option",
     "settings_option",
     "sized_network",
@@ -120,6 +121,25 @@ depth_option = click.option(
     shell_complete=completed("depth"),
     help="Expand blocks to this depth: 1, 2, … or all.",
 )
+
+
+def selection_options(columns: str, largest: str) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds --kind, --sort and --top; --top alone shows the lines with the `largest`."""
+    options = (
+        click.option("--kind", "kinds", metavar="KIND", multiple=True, shell_complete=completed("kinds_there"),
+                     help="Show only layers of this kind. May be repeated."),
+        click.option("--sort", metavar="COLUMN", shell_complete=completed("line_order"),
+                     help=f"Sort by a column ({columns}, …), {DIRECTION}. Names and kinds are sorted alphabetically."),
+        click.option("--top", type=WholeNumber(1), metavar="N",
+                     help=f"Show only the first N layers by --sort, by default the N with the {largest}."),
+    )  # fmt: skip
+
+    def add(function: _Command) -> _Command:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
 
 
 def all_or_depth(depth: int | str | None) -> int | None:

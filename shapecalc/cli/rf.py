@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import completed, depth_option, layout_option, load_network, network_options
+from shapecalc.cli.options import (
+    completed,
+    depth_option,
+    layout_option,
+    load_network,
+    network_options,
+    selection_options,
+)
 from shapecalc.cli.output import emit, emit_json, inferred, layout_of
 
 if TYPE_CHECKING:
@@ -39,6 +46,7 @@ def _read_position(ctx: click.Context, param: click.Parameter, value: str | None
 )  # fmt: skip
 @layout_option
 @depth_option
+@selection_options("rf, jump, params", "largest receptive fields")
 @output_formats("text", "json", "markdown", "html")
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     spec: str,
@@ -48,6 +56,9 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     position: tuple[int, ...] | None,
     layout: str | None,
     depth: int | str | None,
+    kinds: Sequence[str],
+    sort: str | None,
+    top: int | None,
     format_: str,
     output: str | None,
 ) -> None:
@@ -58,18 +69,23 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     """
     if position is not None and layer is None:
         raise click.UsageError("--at is a position of one layer: name the layer")
+    selection = {"kind": kinds, "sort": sort, "top": top}
+    selected = [f"--{name}" for name, value in selection.items() if value not in (None, ())]
+    if selected and (layer is not None or format_ == "json"):
+        why = f"{layer} is one layer" if layer is not None else "JSON always contains everything"
+        raise click.UsageError(f"{selected[0]} does not apply: {why}")
     from shapecalc.questions.receptive_field import receptive_fields  # after the options are validated
 
     report, failure = inferred(load_network(spec, inputs, settings, layout or ""), output, layout=layout or "")
     if failure and layer is not None and report.line(layer) is None:
         raise failure
-    _show(receptive_fields(report), layer, position, depth, format_, output)
+    _show(receptive_fields(report), layer, position, {"depth": depth, **selection}, format_, output)
     if failure:
         raise failure
 
 
 def _show(
-    fields: ReceptiveFields, layer: str | None, position: tuple[int, ...] | None, depth: int | str | None, format_: str,
+    fields: ReceptiveFields, layer: str | None, position: tuple[int, ...] | None, lines: dict[str, Any], format_: str,
     output: str | None,
 ) -> None:  # fmt: skip
     if format_ == "json":
@@ -79,7 +95,7 @@ def _show(
 
     layout_ = layout_of(output, format_)
     if layer is None:
-        text = draw_fields(fields, format_, depth=depth, **layout_)
+        text = draw_fields(fields, format_, **lines, **layout_)
     else:
         at = fields.middle(layer) if position is None else position
         text = draw_region(fields, layer, at, format_, **layout_)

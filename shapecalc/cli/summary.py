@@ -8,14 +8,13 @@ import click
 
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
-    DIRECTION,
-    WholeNumber,
     batch_option,
     completed,
     depth_option,
     layout_option,
     load_network,
     network_options,
+    selection_options,
 )
 from shapecalc.cli.output import emit, inferred, layout_of
 from shapecalc.renderers import FORMATS, render
@@ -53,20 +52,7 @@ class _Command(click.Command):
     help="Show repeated blocks and layers as one line, with the sum of their counts.  "
     "[default: fold, except in CSV and JSON]",
 )
-@click.option("--kind", "kinds", metavar="KIND", multiple=True, shell_complete=completed("kinds_there"),
-              help="Show only layers of this kind. May be repeated.")  # fmt: skip
-@click.option(
-    "--sort",
-    metavar="COLUMN",
-    shell_complete=completed("line_order"),
-    help=f"Sort by a column (params, macs, output, …), {DIRECTION}. Names and kinds are sorted alphabetically.",
-)
-@click.option(
-    "--top",
-    type=WholeNumber(1),
-    metavar="N",
-    help="Show only the first N layers by --sort, by default the N with the most parameters.",
-)
+@selection_options("params, macs, output", "most parameters")
 @click.option("--flops", is_flag=True, help="Show FLOPs (2 × MACs) instead of MACs.")
 @click.option("--shares", is_flag=True, help="Show the share of parameters, MACs and output bytes of each layer.")
 @click.option(

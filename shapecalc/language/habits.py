@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+import keyword
+from typing import TYPE_CHECKING
 
-from shapecalc.errors import LayerError, did_you_mean
+from shapecalc.errors import did_you_mean
 from shapecalc.escaping import clean
+from shapecalc.language.calls import EQUALS, LONGEST, Call, named, read_call, split_parts
 from shapecalc.layers import find_kind
-from shapecalc.source import ListValue, MapValue, Scalar, as_list, read_text, short
+from shapecalc.source import ListValue, MapValue, Scalar, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,33 +19,78 @@ if TYPE_CHECKING:
 
 __all__ = ["hint_for_argument", "hint_for_kind", "hint_for_lone_value", "without_call"]
 
-_CALL = re.compile(r"((?:\w+\.)*)(\w+)\s*(\((.*)\))?", re.DOTALL)
-_LONGEST = 300
-_EQUALS = re.compile(r"\s*(\w+)\s*=\s*(.+?)\s*", re.DOTALL)
-
 
 def hint_for_kind(key: Scalar, value: Value | None) -> str:
     """Return the hint for a word that is no kind; empty where it is none of these habits."""
-    found = _CALL.fullmatch(key.text) if len(key.text) <= _LONGEST else None
-    cls = find_kind(found[2]) if found else None
-    if found and cls and (found[1] or found[3]):
-        return clean(_layer_of(f"- {found[2]}", cls, _parts(found[4] or "")))
-    if isinstance(value, Scalar) and isinstance(value.value, str) and find_kind(value.text):
-        return clean(f"the kind is the key: write `- {value.text}: {{…}}`")
+    statement = key.text.partition(" ")[0]
+    if keyword.iskeyword(statement) and statement != key.text:
+        return clean(f"`{statement}` is a statement of Python: only layers are listed here")
+    call = read_call(key.text)
+    hint = _hint_for_call(call) if call else ""
+    if hint:
+        return clean(hint)
+    if isinstance(value, Scalar) and isinstance(value.value, str):
+        if find_kind(value.text):
+            return clean(f"the kind is the key: write `- {value.text}: {{…}}`")
+        call = read_call(value.text)  # as PyTorch prints a module: (conv1): Conv2d(3, 64)
+        if call and call.arguments is not None and find_kind(call.word):
+            name = key.text.strip("()")
+            return clean(_hint_for_call(call._replace(target=name if name.isidentifier() else "")))
     if isinstance(value, ListValue) and value.items and all(map(_is_layer, value.items)):
-        return "layers in sequence need no kind around them: list them here, or name them as a block under `blocks:`"
+        return _SEQUENCE
     return ""
+
+
+_SEQUENCE = "layers in sequence need no kind around them: list them here, or name them as a block under `blocks:`"
+
+
+def _hint_for_call(call: Call) -> str:
+    """Return the hint for a call in place of an item; empty for a call of anything but layers."""
+    cls = find_kind(call.word)
+    arguments = call.arguments or ()
+    inner = [found for found in map(read_call, arguments) if found and found.arguments is not None]
+    function = call.of_input(cls)
+    if function and "(" in arguments[0] and inner and read_call(arguments[0]):
+        last = f"`- {call.word}`" if cls and not call.is_own else f"what `{call.prefix}{call.word}` is"
+        return f"write each call as an item of its own, the inner one first and {last} last"
+    if call.is_own and (cls is None or _has_required(cls)):
+        like = cls or find_kind(call.word.rstrip("0123456789_"))
+        such = f", such as `- {_with_required(like)}`" if like else ""
+        return f"write the layer that `{call.prefix}{call.word}` is{such}"
+    if len(inner) == len(arguments) > 0 and all(find_kind(one.word) for one in inner) and (not cls or cls.branches):
+        return _hint_for_call(inner[0]) if cls and len(inner) == 1 else _SEQUENCE
+    if cls is None or not (call.prefix or call.arguments is not None):
+        return ""
+    rest, sources = (function.arguments or (), arguments[:1]) if function else (arguments, ())
+    if function and cls.branches:
+        sources = tuple(split_parts(arguments[0][1:-1])) if arguments[0][:1] in "[(" else sources
+        sources += tuple(part for part in rest if part.isidentifier())
+        rest = tuple(part for part in rest if not part.isidentifier())
+    hint = _layer_of(f"- {call.word}", cls, rest, call, is_function=function is not None)
+    below = f"name: {call.target}" if call.target else ""
+    if len(sources) > 1:
+        below = f"from: [{short(', '.join(sources))}]"
+    return hint + (f", with `{below}` below it" if below else "")
+
+
+def _has_required(cls: type[Layer]) -> bool:
+    return any(argument.required for argument in cls.arguments.values())
+
+
+def _with_required(cls: type[Layer]) -> str:
+    shown = named(cls, ()).shown
+    return f"{cls.kind}: {{{shown}}}" if shown else cls.kind
 
 
 def without_call(text: str) -> str:
     """Return the name of the class in `nn.Linear(10)`; any other text as it is."""
-    found = _CALL.fullmatch(text) if len(text) <= _LONGEST else None
-    return found[2] if found else text
+    call = read_call(text)
+    return call.word if call else text
 
 
 def hint_for_argument(text: str, value: Value, cls: type[Layer]) -> str:
     """Return the hint for a word that is no argument of a kind; empty where it is none of these habits."""
-    found = _EQUALS.fullmatch(text) if len(text) <= _LONGEST else None
+    found = EQUALS.fullmatch(text) if len(text) <= LONGEST else None
     if found and found[1] in cls.argument_names():
         return clean(f"write a colon in place of the `=`: `{found[1]}: {short(found[2])}`")
     layer = ""
@@ -57,7 +103,7 @@ def hint_for_argument(text: str, value: Value, cls: type[Layer]) -> str:
 
 def _function_meant(cls: type[Layer], key: str, text: str) -> str:
     """Return the kind that `activation: lrelu` means, where `activation` is a kind that is one of many functions."""
-    kind = find_kind(key) if len(key) <= _LONGEST and not cls.activates else None
+    kind = find_kind(key) if len(key) <= LONGEST and not cls.activates else None
     first = kind.first_argument() if kind else None
     if not first or without_call(text) in first.words:
         return ""
@@ -75,10 +121,12 @@ def hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:
     return "" if f"`{kind}`" in hint or f"`{kind}: {{…}}`" in hint else clean(hint)
 
 
-def _layer_of(item: str, cls: type[Layer], parts: Sequence[str]) -> str:
+def _layer_of(
+    item: str, cls: type[Layer], parts: Sequence[str], call: Call | None = None, *, is_function: bool = False
+) -> str:
     """Return the hint for the arguments of a call: the layer with them, and all that the call has besides."""
-    named, left, strange = _named(cls, parts)
-    hint = f"write `{item}{f': {{{named}}}' if named else ''}`"
+    shown, left, strange = named(cls, parts, call, is_function=is_function)
+    hint = f"write `{item}{f': {{{shown}}}' if shown else ''}`"
     if left:
         hint += f", and give {short(', '.join(left))} by name"
     for word, value in strange.items():
@@ -89,86 +137,18 @@ def _layer_of(item: str, cls: type[Layer], parts: Sequence[str]) -> str:
 
 def _layer_after(cls: type[Layer], text: str) -> str:
     """Return the item of the layer that `'relu'` or `nn.ReLU()` names, if it may follow a kind; empty for any other."""
-    found = _CALL.fullmatch(text.strip("'\" ")) if len(text) <= _LONGEST else None
-    kind = find_kind(found[2]) if found and not cls.activates else None
-    if not found or not kind or any(argument.required for argument in kind.arguments.values()):
+    call = read_call(text.strip("'\" "))
+    kind = find_kind(call.word) if call and not cls.activates else None
+    if not call or not kind or _has_required(kind):
         return ""
-    named, left, strange = _named(kind, _parts(found[4] or ""))
-    return f"{found[2]}: {{…}}" if left or strange else f"{found[2]}: {{{named}}}" if named else found[2]
+    shown, left, strange = named(kind, call.arguments or (), call)
+    return f"{call.word}: {{…}}" if left or strange else f"{call.word}: {{{shown}}}" if shown else call.word
 
 
 def _items(value: Value) -> list[str]:
     if isinstance(value, ListValue):
-        return [short(item.text) if isinstance(item, Scalar) else "…" for item in value.items[:_LONGEST]]
-    return [] if isinstance(value, MapValue) or len(value.text) > _LONGEST else _parts(value.text)
-
-
-def _parts(text: str) -> list[str]:
-    """Return the arguments of a call; of those within brackets none is divided."""
-    parts, depth = [""], 0
-    for character in text:
-        depth += (character in "([{") - (character in ")]}")
-        if character == "," and depth <= 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return [part.strip() for part in parts if part.strip()]
-
-
-def _named(cls: type[Layer], parts: Sequence[str]) -> tuple[str, list[str], dict[str, str]]:
-    """Return the arguments of a call with their names; the values left without one, and what the kind does not have.
-
-    A value has the name of its position only where all of them fit. Required arguments without a value are `…`.
-    """
-    given = {found[1]: found[2] for part in parts if (found := _EQUALS.fullmatch(part))}
-    plain = [part for part in parts if not _EQUALS.fullmatch(part)]
-    names = cls.argument_names()
-    known = {names[word]: _written(cls, names[word], value) for word, value in given.items() if word in names}
-    required = [name for name, argument in cls.arguments.items() if argument.required and name not in known]
-    order = _in_order(cls, required, len(plain))
-    at = {name: _written(cls, name, part) for name, part in zip(order, plain, strict=False)}
-    if len(at) == len(plain) and not known.keys() & at.keys() and "…" not in at.values() and {*required} <= at.keys():
-        known, plain = {**known, **at}, []
-    known = {**dict.fromkeys(required, "…"), **known}
-    shown = ", ".join(f"{name}: {known[name]}" for name in cls.arguments if name in known)
-    if plain and "…" not in shown:
-        shown += ", …" if shown else "…"
-    return shown, plain, {word: value for word, value in given.items() if word not in names}
-
-
-def _in_order(cls: type[Layer], required: list[str], count: int) -> list[str]:
-    """Return the names of arguments by position in a call with so many values without a name."""
-    if cls.in_calls is not None:
-        return [*cls.in_calls]
-    if required:
-        return required if count == len(required) else []
-    return [*cls.arguments][:1]
-
-
-_NAME = re.compile(r"[A-Za-z_][\w.]*")
-_CONSTANTS = ("True", "False", "true", "false", "null")
-
-
-def _written(cls: type[Layer], name: str, text: str) -> str:
-    """Return the value of an argument in a call as YAML writes it; `…` where the argument would not take it."""
-    argument = cls.arguments[name]
-    yaml = text if text[:1] in "'\"" else {"None": "null"}.get(text, as_list(text))
-    if _NAME.fullmatch(yaml) and yaml not in _CONSTANTS:
-        return yaml if argument.required else "…"  # a variable
-    value, problems = read_text(f"[{yaml}]", "") if yaml else (None, [])
-    if problems or not isinstance(value, ListValue) or len(value.items) != 1:
-        return "…"
-    try:
-        argument.normalise(_plain(value.items[0]))
-    except LayerError:
-        return "…"
-    return short(yaml.replace("True", "true").replace("False", "false"))
-
-
-def _plain(value: Value) -> Any:
-    if isinstance(value, MapValue):
-        return {}
-    return [_plain(item) for item in value.items] if isinstance(value, ListValue) else value.value
+        return [short(item.text) if isinstance(item, Scalar) else "…" for item in value.items[:LONGEST]]
+    return [] if isinstance(value, MapValue) or len(value.text) > LONGEST else split_parts(value.text)
 
 
 def _is_layer(value: Value) -> bool:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from shapecalc.model.answer import Answer
     from shapecalc.model.report import Report
     from shapecalc.renderers.columns import COLUMNS, Column, parse_columns
+    from shapecalc.renderers.selection import Selection
 
-__all__ = ["ALSO", "COLUMNS", "FORMATS", "Column", "parse_columns", "render", "show"]
+__all__ = ["ALSO", "COLUMNS", "FORMATS", "Column", "parse_columns", "render", "selection_of", "show"]
 
 FORMATS: tuple[str, ...] = ("text", "json", "csv", "markdown", "latex", "html", "svg")
 """Every format, and the module that draws it."""
@@ -66,11 +67,7 @@ def render(  # noqa: PLR0913  (each is an option of its own)
         raise UsageError(f"width must be a whole number, not {width!r}")
     if columns is not None:
         columns = _read_columns(columns)
-    kinds: tuple[str, ...] = ()
-    if kind != ():
-        from shapecalc.text.given import read_names
-
-        kinds = read_names(kind, "kind")
+    kinds = _read_kinds(kind)
     if format == "json":
         with_fields = _asks_for_fields(columns or ())
         _refuse(
@@ -84,15 +81,9 @@ def render(  # noqa: PLR0913  (each is an option of its own)
         return str(draw(report, with_fields=with_fields, with_shares=shares, folded_at=folded_at if fold else None))
     from shapecalc.renderers.view import View
 
-    selection = None
-    if kinds or sort is not None or top is not None:
-        from shapecalc.renderers.selection import Selection
-
-        selection = Selection(kinds, sort, top)
-        selection.check()
     view = View(
         report, columns or (), depth=depth, width=width, color=color, flops=flops, shares=shares, fold=fold,
-        selection=selection,
+        selection=selection_of(kinds, sort, top),
     )  # fmt: skip
     return str(draw(view))
 
@@ -123,6 +114,26 @@ def show(answer: Answer, format: str, **options: Any) -> str:  # noqa: A002  (th
         if kind == "bool" or (kind == "bool | None" and value is not None):
             options[option] = read_flag(value, option)
     return str(draw(answer, ALSO.get(format, format), **options))
+
+
+def selection_of(kind: str | Sequence[str], sort: str | None, top: int | None, **options: Any) -> Selection | None:
+    """Return the selection of lines; None for all in their order. Errors: `UsageError` for an invalid one."""
+    kinds = _read_kinds(kind)
+    if not kinds and sort is None and top is None:
+        return None
+    from shapecalc.renderers.selection import Selection
+
+    selection = Selection(kinds, sort, top, **options)
+    selection.check()
+    return selection
+
+
+def _read_kinds(kind: Any) -> tuple[str, ...]:
+    if isinstance(kind, tuple) and not kind:
+        return ()
+    from shapecalc.text.given import read_names
+
+    return read_names(kind, "kind")
 
 
 def _read_columns(given: Any) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ __all__ = [
     "shorten_axes",
     "show_bytes",
     "show_size",
+    "show_value",
 ]
 
 NOTHING = "–"
@@ -90,11 +91,16 @@ def _show_arguments(arguments: dict[str, Any], sign: str = "×") -> str:
 
 def _show_argument(name: str, value: Any, sign: str) -> str:
     """Return an argument as PyTorch writes it, with a value as the specification has it: `bias=false`."""
+    return f"{name}={show_value(value, sign)}"
+
+
+def show_value(value: Any, sign: str = "×") -> str:
+    """Return the value of an argument: `false`, `3×3`, `2`."""
     if isinstance(value, bool):
-        return f"{name}={str(value).lower()}"
+        return str(value).lower()
     if isinstance(value, (list, tuple)):
-        return f"{name}={show_size(shorten_axes(value), sign)}"
-    return f"{name}={value}"
+        return show_size(shorten_axes(value), sign)
+    return str(value)
 
 
 def shorten_axes(value: Any) -> Any:
@@ -123,6 +129,16 @@ def _elements(sizes: Iterable[Sequence[int]]) -> Any:
     return total(prod(size) for size in sizes)
 
 
+def _field_rank(text: str) -> tuple[int, Any]:
+    """Return what receptive fields are ordered by: their longest axis; the whole axis is longer than any number."""
+    from fractions import Fraction  # it loads decimal: milliseconds
+
+    axes = [axis.removeprefix("≤") for one in text.split(", ") for axis in one.split("×")]
+    numbers = [Fraction(axis.removesuffix("+all")) for axis in axes if axis not in (NOTHING, "all")]
+    rank = 1 if any(axis.endswith("all") for axis in axes) else 0 if numbers else -1
+    return rank, max(numbers, default=0)
+
+
 TEXT = Sort(clean, csv_cell, order=str)
 SIZE = Sort(_show_sizes, _plain_sizes, order=_elements)
 WINDOW = Sort(_show_sizes, _plain_sizes)
@@ -130,4 +146,4 @@ ARGUMENTS = Sort(_show_arguments, _plain_arguments)
 COUNT = Sort(_show_count, str, is_number=True, adds=True, order=int)
 BYTES = Sort(show_bytes, str, is_number=True, adds=True, order=int)
 SHARE = Sort(show_share, _plain_share, adds=True, order=_same)
-FIELD = Sort(clean, _plain_field, is_number=True)
+FIELD = Sort(clean, _plain_field, is_number=True, order=_field_rank)

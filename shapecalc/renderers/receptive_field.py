@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
+from shapecalc.renderers import selection_of
 from shapecalc.renderers.blocks import BLOCK_FORMATS, Note, check_format, draw_blocks
 from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.fields import keep_fields, show_jump
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from shapecalc.questions.receptive_field import Field, ReceptiveFields
+    from shapecalc.renderers.selection import Selection
 
 __all__ = ["draw_fields", "draw_region"]
 
@@ -29,18 +31,28 @@ def draw_fields(
     depth: int | str | None = "auto",
     width: int | None = None,
     color: bool = False,
+    kind: str | Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
 ) -> str:
-    """Return the receptive fields of all lines of a report at a depth as a table in a format."""
+    """Return the receptive fields of all lines of a report at a depth as a table in a format.
+
+    `kind`, `sort` and `top` select lines as in the table of a report; `top` alone those with the largest fields.
+    """
     check_format(format_, BLOCK_FORMATS)
     drawer = import_module(f"shapecalc.renderers.{format_}")
-    return str(drawer.draw(_FieldView(fields, depth, width, color)))
+    selection = selection_of(kind, sort, top, usual="-rf")
+    return str(drawer.draw(_FieldView(fields, depth, width, color, selection)))
 
 
 class _FieldView(View):
     """A report with the columns of receptive fields, and notes on them below."""
 
-    def __init__(self, fields: ReceptiveFields, depth: int | str | None, width: int | None, color: bool) -> None:
-        super().__init__(fields.report, depth=depth, width=width, color=color, fold=False)
+    def __init__(
+        self, fields: ReceptiveFields, depth: int | str | None, width: int | None, color: bool,
+        selection: Selection | None,
+    ) -> None:  # fmt: skip
+        super().__init__(fields.report, depth=depth, width=width, color=color, fold=False, selection=selection)
         self.notes = list(_notes(fields))
         keep_fields(fields)
 
@@ -50,8 +62,10 @@ class _FieldView(View):
     def footer(self, names: Sequence[str]) -> list[str]:  # noqa: ARG002  (whatever is shown)
         closed = [line for line in self.lines if line.rows and line.is_block]
         missing = incomplete(self.report, totals=False)
+        whole = len(self.all_lines) - len(self.report.inputs)
+        shown = self.selection.words(len(self.lines), whole, adds=False) if self.selection else ""
         return [
-            *filter(None, [missing]),
+            *filter(None, [shown, missing]),
             *self.notes,
             *([opening(len(closed), self.depth)] if closed and self.depth else []),
             *map(clean, self.report.notes),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.layers import find_kind
-from shapecalc.renderers.cells import TEXT
+from shapecalc.renderers.cells import FIELD, TEXT
 from shapecalc.renderers.columns import COLUMNS, check_columns
 from shapecalc.text.given import read_string
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from shapecalc.model.rows import ReportLine
 
 __all__ = ["Selection", "sortable"]
-
-_USUAL = "-params"
-"""The default order of `top`."""
 
 _WORDS = {"macs": "MACs", "flops": "FLOPs"}
 
@@ -41,6 +38,8 @@ class Selection(NamedTuple):
     kinds: tuple[str, ...] = ()
     sort: str | None = None
     top: int | None = None
+    usual: str = "-params"
+    """The default order of `top`."""
 
     @property
     def is_of_layers(self) -> bool:
@@ -56,7 +55,7 @@ class Selection(NamedTuple):
     def _order(self) -> str:
         """The column with its sign."""
         if self.sort is None:
-            return _USUAL if self.top is not None else ""
+            return self.usual if self.top is not None else ""
         return self.sort.strip()
 
     @property
@@ -101,17 +100,19 @@ class Selection(NamedTuple):
             found.sort(key=keys.__getitem__, reverse=not self.is_upwards)
         return found[: self.top]
 
-    def words(self, shown: int, whole: int) -> str:
-        """Return the note on which lines are shown."""
+    def words(self, shown: int, whole: int, *, adds: bool = True) -> str:
+        """Return the note on which lines are shown; `adds` is whether there are totals."""
         parts = [f"{shown:,} of {whole:,} lines shown"]
         parts += [f"of kind{'s' if len(self.kinds) > 1 else ''} {', '.join(self.kinds)}"] if self.kinds else []
         if self.column:
-            is_text = COLUMNS[self.column].sort is TEXT
-            word = _WORDS.get(self.column, self.column.replace("_", " "))
+            column = COLUMNS[self.column]
+            is_text = column.sort is TEXT
+            plain = column.doc.partition(":")[0] if column.sort is FIELD else self.column.replace("_", " ")
+            word = _WORDS.get(self.column, plain)
             first = f"{'smallest' if self.is_upwards else 'largest'} {word} first"
             downwards = "" if self.is_upwards else ", from z to a"
             parts.append(f"sorted by {self.column}{downwards}" if is_text else first)
-        return f"{', '.join(parts)}; totals are those of all lines."
+        return f"{', '.join(parts)}{'; totals are those of all lines' if adds else ''}."
 
 
 def _lines_of(word: str, report: Report, lines: Sequence[ReportLine], asked: Sequence[str]) -> list[int]:

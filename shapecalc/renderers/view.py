@@ -173,6 +173,12 @@ class View:
             what = f"{clean(folded[0].name)} are repeated {'block' if folded[0].is_block else 'layer'}s"
             words = f"{what}, with the sum of their counts; list each with --no-fold"
             notes.insert(len(notes) - len(self.report.notes), words)
+        if len(blocks) > 1:
+            from shapecalc.renderers.folding import differences
+
+            found = differences(self.report.lines(self.depth, self._closed))
+            end = len(notes) - len(self.report.notes)
+            notes[end:end] = map(clean, found)
         if self.selection:
             whole = len(self.all_lines) - len(self.report.inputs)
             notes.insert(0, self.selection.words(len(self.lines), whole))

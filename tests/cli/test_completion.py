@@ -123,7 +123,9 @@ def test_in_a_shell(shell):
         ("summary alexnet --sort m", ["macs", "macs_share"]),
         ("summary alexnet --sort +mac", ["+macs", "+macs_share"]),
         ("summary alexnet --sort=mac", ["macs", "macs_share"]),
-        ("summary alexnet --sort r", []),  # no order: rf
+        ("summary alexnet --sort r", ["rf"]),
+        ("summary alexnet --sort ke", []),  # no order: kernel
+        ("rf alexnet --sort ju", ["jump"]),
         ("summary alexnet --columns rf", ["rf"]),
         ("summary alexnet --columns +r", ["+rf"]),
         ("summary alexnet --columns name,ar", ["name,arguments"]),

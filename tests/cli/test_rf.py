@@ -133,3 +133,27 @@ def test_a_network_without_parameters_has_no_shares():
     ran = run("summary", "-", "--shares", text="input: [3]\nlayers: [relu]\n", columns=80)
     assert ran.status == 0
     assert ["relu1", "relu", "3", "–", "–", "██████████", "100%"] in rows_of(ran.out)
+
+
+def test_lines_are_selected_as_in_summary():
+    ran = run("rf", "alexnet", "--kind", "conv", "--sort", "-jump", "--top", "2", columns=100)
+    assert [line.split()[0] for line in ran.out.splitlines()[4:6]] == ["conv3", "conv4"]
+    assert "\n\n2 of 21 lines shown, of kind conv, largest effective stride first.\nRF: receptive field" in ran.out
+    largest = run("rf", "alexnet", "--top", "1").out
+    assert largest.splitlines()[4].split()[0] == "fc1", "it sees all of the input"
+    assert "1 of 21 lines shown, largest receptive field first." in largest
+    fields = shapecalc.load("alexnet").receptive_field()
+    assert fields.render(kind="conv", sort="-jump", top=2, width=100) == ran.out.rstrip("\n")
+    order = [line.split()[0] for line in fields.render(sort="rf").splitlines()[4:9]]
+    assert order == ["conv1", "relu1", "max_pool1", "conv2", "relu2"]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [(["conv1", "--top", "2"], "--top does not apply: conv1 is one layer"),
+     (["--kind", "conv", "--format", "json"], "--kind does not apply: JSON always contains everything")],
+)  # fmt: skip
+def test_a_selection_that_does_not_apply(words, why):
+    ran = run("rf", "alexnet", *words)
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.splitlines()[-1].removeprefix("Error: ") == why

@@ -151,6 +151,8 @@ UNEQUAL: list[tuple[str, list[tuple[int, ...]], str, str]] = [
      "a stride of 2 on input 1, or upsample: 2 on input 2, would make the height equal"),
     ("add", [MAP, (32, 28, 28)], "its inputs differ along channels: 64 and 32, and along height and width",
      "a 1×1 convolution with out_channels: 64 on input 2 would make the channels equal"),
+    ("add", [(28, 28, 9), (56, 56, 9)], "its inputs differ along channels: 28 and 56, and along height",
+     "a 1×1 convolution with out_channels: 56 on input 1 would make the channels equal"),
     ("add", [(8,), (9,)], "its inputs differ along axis 1: 8 and 9",
      "both need the same size there, or one of them 1, for add to match them"),
     ("concat", [MAP, (64, 28, 56)],

@@ -202,6 +202,41 @@ def test_the_footer_names_no_fold():
     assert "--no-fold" not in render(report_of("llama-2-7b"), fold=False)
 
 
+@pytest.mark.parametrize(
+    ("layers", "note"),
+    [
+        ("[b: {d: 1}, b: {d: 2}, b: {d: 4}]", "b1–3 differ in dilation (1–4)"),
+        ("[b: {d: 1}, b: {d: 1}, b: {d: 2}, b: {d: 2}]", "b1–4 differ in dilation (1–2)"),
+        ("[b: {m: zeros}, b: {m: circular}]", "b1–2 differ in padding_mode (zeros, circular)"),
+        ("[b: {m: zeros, d: 2}, b: {m: circular}]", "b1–2 differ in dilation (1–2), padding_mode (zeros, circular)"),
+        ("[b, b]", ""),
+        ("[b: {d: 2}, relu, b: {d: 3}]", ""),
+    ],
+)
+def test_blocks_that_look_alike_say_in_what_they_differ(layers, note):
+    """Folded by twos or listed, at the depth at which they are collapsed only."""
+    text = (
+        "input: 4x9x9\nblocks:\n  b: {args: {d: 1, m: zeros}, layers: [conv: {out_channels: 4, kernel_size: 3, "
+        f"padding: same, dilation: d, padding_mode: m}}]}}\nlayers: {layers}\n"
+    )
+    report = shapecalc.load(text).infer()
+    for fold_ in (True, False):
+        lines = report.render(depth=1, fold=fold_).splitlines()
+        assert [line for line in lines if "differ in" in line] == ([note] if note else [])
+    assert "differ in" not in report.render()
+    assert "differ in" not in report.render(depth=2)
+
+
+def test_the_dilations_of_wavenet():
+    assert "\nlayer.1–48 differ in dilation (1–512)" in report_of("wavenet").render()
+
+
+def test_of_many_such_notes_the_first_are_shown():
+    drawn = report_of("inception_v3").render(depth=2)
+    assert drawn.count("differ in kernel_size (") == 3
+    assert drawn.endswith("\nand so do blocks at 3 more places")
+
+
 # ---- selection -------------------------------------------------------------------------------------------------------
 
 
@@ -287,7 +322,6 @@ def test_layers_are_selected_within_blocks():
     ("options", "printed"),
     [
         ({"sort": "parms"}, "there is no column parms"),
-        ({"sort": "rf"}, "lines cannot be sorted by rf"),
         ({"sort": "+"}, "no column is named to sort by"),
         ({"sort": ""}, "no column is named to sort by\n   choose from: name, kind, from, input, output, weights, "),
         ({"sort": "kernel"}, "cannot be sorted by kernel\n   choose from: name, kind, from, input, output, weights, "),
@@ -308,3 +342,12 @@ def test_invalid_selections(options, printed):
 def test_json_always_contains_everything(options):
     with pytest.raises(UsageError, match="it always contains everything"):
         render(report_of("alexnet"), "json", **options)
+
+
+def test_receptive_fields_are_ordered_by_their_longest_axis():
+    cells = ["–", "-3", "1/2", "1", "≤2", "3×1", "2, 4", "10", "all", "3+all", "150+all×7"]
+    order = COLUMNS["rf"].sort.order
+    assert order is not None
+    keys = [order(cell) for cell in cells]
+    assert keys == sorted(keys)
+    assert len(set(keys)) == len(keys)

@@ -88,8 +88,9 @@ class Layer:
     input, its weights); `only_training`, whether it has an effect only in training;
     `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED: its inputs, for the
     gradient of its weights alone, or DERIVED: its inputs, for their own gradient alone; `branches`, whether it is
-    written with branches or references (add, concat); `in_calls`, its arguments by position in calls of Python, where
-    these are not only the required ones or the first; `sequences`, whether its inputs are (…, length, features) and
+    written with branches or references (add, concat); `in_calls`, its arguments by position in calls of PyTorch, where
+    these are not only the required ones or the first ("": a position that is inferred here), and `in_keras_calls` in
+    those of Keras, where these are others; `sequences`, whether its inputs are (…, length, features) and
     never feature maps; `is_causal`, whether each position attends to none after it, as in a decoder; `examples`.
     """
 
@@ -109,6 +110,7 @@ class Layer:
     saves: ClassVar[str] = INPUTS
     branches: ClassVar[bool] = False
     in_calls: ClassVar[tuple[str, ...] | None] = None
+    in_keras_calls: ClassVar[tuple[str, ...] | None] = None
     sequences: ClassVar[bool] = False
     is_causal: Any = False
     examples: ClassVar[tuple[Example, ...]] = ()

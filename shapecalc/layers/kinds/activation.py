@@ -260,6 +260,8 @@ class Dropout(_Function):
     """Dropout: zeroes elements at random in training; returns its input unchanged at inference."""
 
     kind = "dropout"
+    in_calls = ("p", "inplace")
+    in_keras_calls = ("p",)
     only_training = True
     saves = NOTHING
     also = ("dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "spatial_dropout1d",

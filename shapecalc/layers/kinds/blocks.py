@@ -102,6 +102,8 @@ _FEED_FORWARD = """
 class _TransformerLayer(Composite):
     """What the transformer's layers share: their arguments, which are PyTorch's."""
 
+    in_calls = ("d_model", "nhead", "dim_feedforward", "dropout", "activation", "layer_norm_eps")
+
     d_model = Integer("features of the input and of the output", also=["embed_dim", "hidden_dim"])
     nhead = Integer("heads of the attention", also=["num_heads"])
     dim_feedforward = Integer("features inside the feed-forward network", 2048, also=["mlp_dim", "intermediate_size"])

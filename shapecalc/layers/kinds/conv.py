@@ -105,6 +105,8 @@ class Conv(_Convolution):
 
     kind = "conv"
     also = ("conv1d", "conv2d", "conv3d", "convolution")
+    in_calls = ("", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias", "padding_mode")
+    in_keras_calls = ("out_channels", "kernel_size", "stride", "padding")
 
     out_channels = Integer(
         "number of output channels, and of kernels", also=["filters"], symbol="C_out", role=CHANNELS_OUT
@@ -211,6 +213,8 @@ class TransposedConv(_Convolution):
     kind = "transposed_conv"
     also = ("conv_transpose", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "conv1d_transpose",
             "conv2d_transpose", "conv3d_transpose", "deconv", "deconvolution", "up_conv")  # fmt: skip
+    in_calls = ("", "out_channels", "kernel_size", "stride", "padding", "output_padding", "groups", "bias", "dilation")
+    in_keras_calls = ("out_channels", "kernel_size", "stride", "padding")
 
     out_channels = Integer("number of output channels", also=["filters"], symbol="C_out", role=CHANNELS_OUT)
     stride = PerAxis(

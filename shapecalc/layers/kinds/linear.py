@@ -66,6 +66,8 @@ class Linear(_Connected):
 
     kind = "linear"
     also = ("dense",)
+    in_calls = ("", "out_features", "bias")
+    in_keras_calls = ("out_features",)
 
     examples = (
         Example({"out_features": 5}, (3, 7), (3, 5), 40, 105, "PyTorch 2.13.0, run; MACs by arithmetic"),

@@ -70,6 +70,8 @@ def _affine(layer: Any, sizes: tuple[Dim, ...]) -> WeightShapes:
 class _TrackedNorm(_ChannelNorm):
     """What normalisations with running statistics share."""
 
+    in_calls = ("num_features", "eps", "momentum", "affine", "track_running_stats")
+
     num_features = Stated("channels of the input")
     eps = Number(_EPS, 1e-5, minimum=0, also=["epsilon"])
     momentum = Number("update rate of the running statistics", 0.1)
@@ -103,6 +105,7 @@ class BatchNorm(_TrackedNorm):
     """
 
     kind = "batch_norm"
+    in_keras_calls = ("axis", "momentum", "eps", "bias", "scale")
     also = ("batch_norm1d", "batch_norm2d", "batch_norm3d", "batch_normalization", "batch_normalisation",
             "sync_batch_norm", "bn")  # fmt: skip
 
@@ -159,7 +162,8 @@ class GroupNorm(_ChannelNorm):
     """Group normalisation: groups of channels of each sample by their mean and variance."""
 
     kind = "group_norm"
-    in_calls = ("num_groups", "num_channels")
+    in_calls = ("num_groups", "num_channels", "eps", "affine")
+    in_keras_calls = ("num_groups",)
     also = ("group_normalization",)
 
     num_groups = Integer("groups that the channels are split into", also=["groups"], symbol="g")
@@ -248,6 +252,8 @@ class LayerNorm(_AxesNorm):
     """Layer normalisation: by the mean and variance over the last axis, or over the given axes."""
 
     kind = "layer_norm"
+    in_calls = ("normalized_shape", "eps", "elementwise_affine", "bias")
+    in_keras_calls = ("axis", "eps", "bias", "scale")
     also = ("layer_normalization", "layer_normalisation", "ln")
 
     scale = Flag("learn the weight, where elementwise_affine", True)

@@ -52,6 +52,7 @@ class Unfold(_Blocks):
     """Unfold (im2col): the windows of a feature map as columns, (channels·k_h·k_w, positions), as in PyTorch."""
 
     kind = "unfold"
+    in_calls = ("kernel_size", "dilation", "padding", "stride")
     ranks = (2, 2)
     also = ("im2col",)
 

@@ -5,7 +5,7 @@ A pool works on each channel separately and has no parameters.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import UP_TO, Constraint, Dim, scaled
 from shapecalc.errors import LayerError
@@ -41,7 +41,8 @@ _INDEX_BITS = 64
 class _Pool(Windowed):
     """What pools with a moving window share."""
 
-    in_calls = ("kernel_size", "stride", "padding")
+    in_calls: ClassVar[tuple[str, ...] | None] = ("kernel_size", "stride", "padding")
+    in_keras_calls: ClassVar[tuple[str, ...] | None] = ("kernel_size", "stride", "padding")
 
     kernel_size = PerAxis("size of the window", also=["pool_size"], symbol="k")
     stride = PerAxis(
@@ -105,6 +106,7 @@ class MaxPool(_Pool):
 
     kind = "max_pool"
     also = ("max_pool1d", "max_pool2d", "max_pool3d", "max_pooling1d", "max_pooling2d", "max_pooling3d", "max_pooling")
+    in_calls = ("kernel_size", "stride", "padding", "dilation")
 
     dilation = PerAxis("distance between the window's taps", 1, symbol="d")
 
@@ -129,6 +131,7 @@ class AvgPool(_Pool):
     """Average pooling: the mean of each window."""
 
     kind = "avg_pool"
+    in_calls = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
     also = ("avg_pool1d", "avg_pool2d", "avg_pool3d", "average_pooling1d", "average_pooling2d", "average_pooling3d",
             "average_pooling", "average_pool", "mean_pool")  # fmt: skip
 

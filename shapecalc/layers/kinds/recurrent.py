@@ -39,6 +39,8 @@ class _Recurrent(Layer):
     """What the recurrent layers share: they differ in the number of gates and of states."""
 
     inputs = (1, 2)
+    in_calls: ClassVar[tuple[str, ...] | None] = ("", "hidden_size", "num_layers", "bias")
+    in_keras_calls: ClassVar[tuple[str, ...] | None] = ("hidden_size",)
     activates = True
     gates: ClassVar[int] = 1
     saves = TRAINED
@@ -158,6 +160,8 @@ class RNN(_Recurrent):
 
     kind = "rnn"
     also = ("simple_rnn",)
+    in_calls = ("", "hidden_size", "num_layers", "nonlinearity", "bias")
+    in_keras_calls = ("hidden_size", "nonlinearity")
 
     nonlinearity = Choice("activation of the state", ("tanh", "relu"), "tanh", also=["activation"])
 

@@ -145,17 +145,8 @@ class _Search:
         for solution in (*chosen[:_INFERRED], *([smallest] if smallest else [])):
             self._confirm(solution)
         tried = {name: searched(values) for name, values in self.ranges.items()}
-        return BudgetSolutions(
-            self.graph.name,
-            self.budgets,
-            tried,
-            how,
-            count,
-            chosen,
-            smallest,
-            self.bits,
-            (*self.notes, *self.graph.notes),
-        )
+        notes = (*self.notes, *self.graph.notes)
+        return BudgetSolutions(self.graph.name, self.budgets, tried, how, count, chosen, smallest, self.bits, notes)
 
     def _check_size(self) -> None:
         settings = math.prod(len(values) for values in self.ranges.values())
