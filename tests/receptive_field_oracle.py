@@ -368,6 +368,20 @@ def _average(layer, rng, *xs):
     return sum(xs) / len(xs)
 
 
+def _attention(layer, rng, q, *others):
+    """Sum the keys and values within the window, times the query."""
+    k, v = (others[0], others[-1]) if others else (q, q)
+    before = v.shape[-2] if layer.window is None else layer.window - 1 if layer.is_causal else layer.window // 2
+    after = 0 if layer.is_causal and layer.window else before
+    distance = np.arange(v.shape[-2])[None] - np.arange(q.shape[-2])[:, None]
+    seen = (distance >= -before) & (distance <= after)
+    return (
+        (q.sum(-1, keepdims=True) + 1)
+        * (seen @ (k.sum(-1, keepdims=True) * v.sum(-1, keepdims=True)))
+        * np.ones(q.shape[-1])
+    )
+
+
 def _stretched(layer, x):
     sizes = layer.output(_plain(x[0])).sizes
     return np.broadcast_to(x.reshape(len(x), *(1,) * (len(sizes) + 1 - x.ndim), *x.shape[1:]), (len(x), *sizes))
@@ -414,6 +428,7 @@ _MORE = {
     "to_tokens": lambda layer, rng, x: x.swapaxes(1, 2),
     "class_token": lambda layer, rng, x: np.concatenate([np.ones_like(x[:, :1]), x], axis=1),
     "position_embedding": lambda layer, rng, x: x + 1,
+    "multi_head_attention": _attention,
     "experts": lambda layer, rng, x, scores: (x.sum(-1) * scores.sum(-1))[..., None] * np.ones(x.shape[-1]),
 }
 """Further kinds, each with its own function; all pools are sums, since a change below a maximum would be invisible."""

@@ -112,6 +112,12 @@ CASES = {
     "to_tokens": [({}, [LINE])],
     "class_token": [({}, [TOKENS])],
     "position_embedding": [({}, [TOKENS])],
+    "multi_head_attention": [
+        *[({"num_heads": 2, **more}, [TOKENS]) for more in ({}, {"window": 3}, {"window": 2, "is_causal": True})],
+        ({"num_heads": 2}, [TOKENS, plain(4, 6)]),
+        ({"num_heads": 2, "window": 2}, [TOKENS, plain(5, 6), plain(5, 6)]),
+        ({"num_heads": 2, "window": 3, "is_causal": True}, [plain(2, 5, 6)]),
+    ],
     "experts": [({"num_experts": 4, "top_k": 2, "hidden_dim": 3}, [TOKENS, plain(5, 4)])],
 }  # fmt: skip
 """Arguments and input sizes of each kind with a declared dependence; element-wise kinds need none."""

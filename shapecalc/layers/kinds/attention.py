@@ -125,7 +125,7 @@ class MultiHeadAttention(Layer):
             yield Constraint(self.num_heads, DIVIDES, width, "num_heads", "embed_dim")
         if self.num_kv_heads is not None:
             yield Constraint(self.num_kv_heads, DIVIDES, self.num_heads, "num_kv_heads", "num_heads")
-        if k is not q:
+        if not self._is_self(inputs):
             yield from same_leading(q, k, 2, "inputs")
             yield from same_leading(k, v, 1, "inputs of keys and values")
         if self.attn_mask:
@@ -147,7 +147,7 @@ class MultiHeadAttention(Layer):
         width, (head, v_head) = q.sizes[-1], self._head_dims(q)
         keys, values = self._kv_heads * head, self._kv_heads * v_head
         queries, mixed = self.num_heads * head, self.num_heads * v_head
-        packed = self._packed and k is q
+        packed = self._packed and self._is_self(inputs)
         shapes: WeightShapes = {}
         if packed:
             shapes["in_proj_weight"] = (3 * width, width)
@@ -207,8 +207,9 @@ class MultiHeadAttention(Layer):
         return self._keys_and_values(*inputs) if self.is_causal else 0
 
     def cross_kv_cache(self, *inputs: Shape) -> tuple[Dim, Dim]:
-        q, k, _ = self._triple(inputs)
-        return (0, 0) if self.is_causal or k is q else (self._keys_and_values(*inputs), k.sizes[-2])
+        if self.is_causal or self._is_self(inputs):
+            return 0, 0
+        return self._keys_and_values(*inputs), inputs[1].sizes[-2]
 
     def _keys_and_values(self, *inputs: Shape) -> Dim:
         """Return the elements of one position's keys and values."""
@@ -220,7 +221,7 @@ class MultiHeadAttention(Layer):
         q, k, _ = self._triple(inputs)
         head, v_head = self._head_dims(q)
         length, keys, heads = q.sizes[-2], self._keys(k), self.num_heads
-        leading, extra, packed = prod(q.sizes[:-2]), self.add_bias_kv or self.add_zero_attn, k is q
+        leading, extra, packed = prod(q.sizes[:-2]), self.add_bias_kv or self.add_zero_attn, self._is_self(inputs)
         packed = packed and self._packed  # queries, keys and values are one tensor, saved as a whole
         inside = length * heads * head + keys * self._kv_heads * (head + v_head)
         inside = inside + self._normalised(q, k) + (length * heads * v_head if self.gate else 0)
@@ -252,24 +253,25 @@ class MultiHeadAttention(Layer):
         return (q.sizes[-2] * self.num_heads + k.sizes[-2] * self._kv_heads) * self._head_dims(q)[0]
 
     def looks(self, output: Any, *inputs: Shape) -> list[Look]:
-        q, k, _ = self._triple(inputs)
-        along = {axis: axis for axis in range(q.rank - 1)}
-        looks = [] if k is q else [rearranged(0, q, along)]
-        for i, x in enumerate(inputs):
-            if i == 0 and k is not q:
-                continue
-            is_mask = self.attn_mask and i == len(inputs) - 1
-            if is_mask or self.window is None:
-                looks.append(attended(i, x))
-            else:
-                looks.append(rearranged(i, x, along, {x.rank - 2: self._within()}))
-        return looks
+        along = {axis: axis for axis in range(inputs[0].rank - 1)}
+        window = {} if self.window is None else {inputs[0].rank - 2: self._within()}
+        masks = 1 if self.attn_mask else 0
+        queries = [] if self._is_self(inputs) else [rearranged(0, inputs[0], along)]
+        looks = [
+            rearranged(i, x, along, window) if window and i < len(inputs) - masks else attended(i, x)
+            for i, x in enumerate(inputs)
+        ]
+        return [*queries, *looks[len(queries) :]]
 
     def _within(self) -> AxisDependence:
         """Return which positions a position attends to within the window."""
         after = 1 if self.is_causal else self.window // 2 + 1
         before = self.window - 1 if self.is_causal else self.window // 2
         return AxisDependence((range(-before, after),), 1)
+
+    def _is_self(self, inputs: tuple[Shape, ...]) -> bool:
+        """Return whether it is self-attention: one input is that of queries, keys and values."""
+        return len(inputs) == (2 if self.attn_mask else 1)
 
     def _triple(self, inputs: tuple[Shape, ...]) -> tuple[Shape, Shape, Shape]:
         """Return the inputs of queries, keys and values. Errors: `LayerError` for a wrong number of inputs."""
