@@ -225,6 +225,19 @@ def _sliced(layer, rng, x):
     return x[(*[slice(None)] * (layer.dim % x.ndim), slice(layer.start, layer.end, layer.step))]
 
 
+def _gathered_at(layer, rng, x, index=None):
+    """Read listed positions; those of a second input, which are anywhere, by a sum over the axis."""
+    if index is None:
+        found = np.take(x, layer.index, layer.dim)
+        return found if layer.keepdim else found.squeeze(layer.dim)
+    if layer.mode == "elements":
+        others = tuple(slice(size) for i, size in enumerate(index.shape) if i != layer.dim)
+        return x.sum(layer.dim)[others][(*[slice(None)] * layer.dim, None)] * index
+    rest = x.ndim - layer.dim - 1
+    at = index.reshape(len(x), *(1,) * (layer.dim - 1), *index.shape[1:], *(1,) * rest)
+    return x.sum(layer.dim).reshape(*x.shape[: layer.dim], *(1,) * (index.ndim - 1), *x.shape[layer.dim + 1 :]) * at
+
+
 _RUN = {
     "conv": _conv,
     "max_pool": _pool,
@@ -239,6 +252,7 @@ _RUN = {
     "crop": _cropped,
     "roll": _rolled,
     "slice": _sliced,
+    "gather": _gathered_at,
     "relu": lambda layer, rng, x: x,
     "batch_norm": lambda layer, rng, x: 2 * x + 1,
     "identity": lambda layer, rng, x: x,

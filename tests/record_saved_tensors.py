@@ -185,8 +185,11 @@ def _cases() -> Iterator[Case]:
         ("tile", {"dims": [2, 1, 1]}, "lambda x: x.repeat(1, 2, 1, 1)"),
         ("roll", {"shifts": [1], "dims": [2]}, "lambda x: x.roll(1, 2)"),
         ("window_partition", {"window_size": 3}, "Windows(3)"),
+        ("gather", {"index": [0, 2]}, "lambda x: x.index_select(1, torch.tensor([0, 2]))"),
+        ("gather", {"index": 1, "keepdim": False}, "lambda x: x.select(1, 1)"),
     ):
         yield Case(kind, arguments, MAP, code)
+    yield Case("gather", {"dim": 1, "mode": "elements"}, [[5, 4], [2, 3]], "lambda x, y: x.gather(1, y)")
     yield Case("squeeze", {"dim": 1}, [[1, 6]], "lambda x: x.squeeze(1)")
     yield Case("expand", {"sizes": [3, 6]}, [[1, 6]], "lambda x: x.expand(-1, 3, 6)")
     yield Case("repeat_vector", {"n": 3}, [[6]], "lambda x: x.unsqueeze(1).repeat(1, 3, 1)")
@@ -264,6 +267,7 @@ def _uneven() -> Iterator[Case]:
 
 UNRECORDED = {
     "parameter": "it has no input, and is a parameter itself",
+    "constant": "it has no input, and is not learned",
     "argmax": "its output has no gradient",
     "deformable_conv": "PyTorch has none: it is torchvision's",
     "conv_lstm": "PyTorch has none: it is Keras'",
@@ -662,6 +666,9 @@ def _inputs(case: Case, batch: int) -> list[Any]:
     if case.code.startswith(("First(", "Begun(")):
         first = [torch.randn(length, batch, *rest, requires_grad=True) for length, *rest in case.shapes]
         return [x.transpose(0, 1) for x in first]
+    if case.kind == "gather" and len(case.shapes) > 1:
+        x, positions = case.shapes
+        return [torch.randn(batch, *x, requires_grad=True), torch.zeros(batch, *positions, dtype=torch.long)]
     return [torch.randn(batch, *shape, requires_grad=True) for shape in case.shapes]
 
 

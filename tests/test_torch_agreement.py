@@ -363,6 +363,29 @@ def _cut(draw: Draw, shape: Sizes, dim: int) -> Iterator[Trial]:
         return made
 
     yield Trial("chunk", {"chunks": count, "dim": dim}, (shape,), lambda: chunk)
+    yield from _gathered(draw, shape, dim)
+
+
+def _gathered(draw: Draw, shape: Sizes, dim: int) -> Iterator[Trial]:
+    index = [draw.randint(-5, 4) for _ in range(draw.randint(1, 3))]
+    listed = called(lambda x: x.movedim(dim, 0)[index].movedim(0, dim))
+    yield Trial("gather", {"index": index, "dim": dim}, (shape,), listed)
+    yield Trial(
+        "gather", {"index": index[0], "dim": dim, "keepdim": False}, (shape,), called(torch.select, dim, index[0])
+    )
+    positions = sizes(draw, draw.randint(0, 3), 3)
+
+    def by_data(x: Any, y: Any) -> Any:
+        axis = dim % x.ndim - 1
+        there = [axis + i for i in range(len(positions))]
+        pairs = zip(x.movedim(dim, 1), y.long(), strict=True)
+        return torch.stack([one[at].movedim([*range(len(positions))], there) for one, at in pairs])
+
+    yield Trial("gather", {"dim": dim}, (shape, positions), lambda: by_data)
+    alike = tuple(max(1, size + draw.choice((0, 0, 0, -1, 1))) for size in shape) or positions
+    yield Trial(
+        "gather", {"dim": dim, "mode": "elements"}, (shape, alike), called(lambda x, y: x.gather(dim, y.long()))
+    )
 
 
 def reduced(draw: Draw) -> Iterator[Trial]:
@@ -638,7 +661,7 @@ WITHOUT_COUNTERPART = {
     "patch_merging relative_position_bias shifted_window_attention squeeze_excitation stochastic_depth to_tokens "
     "window_attention window_partition window_reverse",
     "Keras': tests/layers/test_operations.py and the kinds' examples": "conv_lstm depthwise_conv repeat_vector separable_conv",
-    "what each model writes for itself": "class_token layer_scale parameter position_embedding rotary_embedding "
+    "what each model writes for itself": "class_token constant layer_scale parameter position_embedding rotary_embedding "
     "sinusoidal_embedding swiglu",
 }
 """Kinds without a single module or function in PyTorch."""

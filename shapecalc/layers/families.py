@@ -67,11 +67,15 @@ FAMILIES = {
     "embedding": """
         channelscale layerscale
         classtoken clstoken prefixtokens
+        constant constantofshape constanttensor
         embedding
         learnedparameter parameter
         learnedpositionembedding positionalembedding positionembedding
         positionalencoding sinusoidalembedding sinusoidalpositionembedding
         rope rotaryembedding rotarypositionembedding
+    """,
+    "indexing": """
+        gather indexselect take
     """,
     "linear": """
         dense linear

@@ -28,6 +28,12 @@ def test_a_parameter_has_no_input() -> None:
     assert (outputs(found), found.weights, found.macs) == ([(1, 768)], 768, 0)
 
 
+def test_a_constant_is_no_parameter() -> None:
+    for buffer, stored in ((False, 0), (True, 768)):
+        found = sized("constant", shape=[1, 768], buffer=buffer)
+        assert (outputs(found), found.weights, found.buffers) == ([(1, 768)], 0, stored)
+
+
 def test_position_embeddings_change_no_size() -> None:
     for kind in ("position_embedding", "sinusoidal_embedding", "rotary_embedding"):
         assert outputs(sized(kind, (50, 64))) == [(50, 64)]

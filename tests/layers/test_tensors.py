@@ -74,6 +74,28 @@ def test_slices_agree_with_python() -> None:
             assert outputs(sized("slice", (size,), dim=1, start=start, end=end, step=step)) == [(expected,)]
 
 
+GATHERS = [
+    ({"index": [0, 5]}, [(5, 4)], "index (=5) must be less than size of the axis (=5)"),
+    ({"index": [0, -6]}, [(5, 4)], "index from the end (=6) must be at most size of the axis (=5)"),
+    ({}, [(5, 4)], "gather needs index or a second input, and neither is given"),
+    ({"index": 1}, [(5, 4), (3,)], "gather needs index or a second input, and both are given"),
+    ({"index": [1, 2], "keepdim": False}, [(5, 4)], "index has 2 positions: keepdim must be true"),
+    (
+        {"mode": "elements"},
+        [(5, 4), (3,)],
+        "gather of elements needs two inputs with as many axes, but they are 5×4 and 3",
+    ),
+    ({"mode": "elements"}, [(5, 4), (9, 5)], "size of input 2 (=5) must be at most size of input 1 (=4)"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "shapes", "message"), GATHERS)
+def test_invalid_positions(arguments: dict[str, Any], shapes: list[tuple[int, ...]], message: str) -> None:
+    with pytest.raises(LayerError) as caught:
+        sized("gather", *shapes, **arguments)
+    assert str(caught.value).partition("\n")[0] == message
+
+
 @pytest.mark.torch
 def test_split_chunk_and_stack_agree_with_torch() -> None:
     torch = pytest.importorskip("torch")

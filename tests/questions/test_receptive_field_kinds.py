@@ -103,6 +103,11 @@ CASES = {
     "squeeze": [({"dim": 2}, [plain(5, 1, 6)])],
     "unsqueeze": [({"dim": 2}, [TOKENS])],
     "slice": [({"dim": 2, "start": 1, "step": 2}, [TOKENS])],
+    "gather": [
+        ({"index": [4, 0, 2, 2]}, [TOKENS]), ({"index": [-1, 1], "dim": 2}, [MAP]), ({"index": -2, "keepdim": False}, [TOKENS]),
+        ({"dim": 2}, [MAP, plain(3)]), ({"dim": 1}, [TOKENS, plain(2, 3)]), ({"dim": 2}, [TOKENS, plain()]),
+        ({"dim": 2, "mode": "elements"}, [TOKENS, plain(4, 7)]),
+    ],
     "split": [({"sizes": [2, 3], "dim": 1}, [TOKENS])],
     "chunk": [({"chunks": 2, "dim": 2}, [TOKENS])],
     "expand": [({"sizes": [5, 3, 6]}, [plain(1, 6)]), ({"sizes": [4, 6]}, [plain(1, 6)])],

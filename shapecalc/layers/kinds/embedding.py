@@ -1,14 +1,14 @@
-"""Embeddings and learned tensors: looked up, added, prepended or multiplied.
+"""Embeddings, learned and constant tensors: looked up, added, prepended or multiplied.
 
 A look-up multiplies nothing: none of these has MACs.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import EQUAL, LESS, UP_TO, Constraint
-from shapecalc.layers.base.arguments import Integer, Number, Stated
+from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
 from shapecalc.layers.base.axis_numbers import AxisNumber, axis_index
 from shapecalc.layers.base.dependence import Look, rearranged, shifted
 from shapecalc.layers.base.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ClassToken",
+    "ConstantTensor",
     "Embedding",
     "LayerScale",
     "Parameter",
@@ -161,6 +162,40 @@ class Parameter(Layer):
 
     def weights(self) -> WeightShapes:
         return {"weight": self.shape}
+
+
+class ConstantTensor(Layer):
+    """Constant tensor of a given size, the same for every sample: not learned, no parameter. It has no input.
+
+    With `buffer: true` it is stored with the model: a mask, or a table of positions (PyTorch's `register_buffer`).
+    Without, it is computed as the network runs: zeros as an initial state or as queries (`torch.zeros`; ONNX has
+    `Constant` and `ConstantOfShape`). Its memory is then that of one activation, whatever the batch. The size is
+    without a batch axis.
+    """
+
+    kind = "constant"
+    saves = NOTHING
+    also = ("constant_tensor", "constant_of_shape")
+    inputs = (0, 0)
+
+    shape = Sizes("size of the tensor; [] for a scalar", scalar=True, also=["size"])
+    buffer = Flag("store it with the model, as a buffer", False)
+
+    examples = (
+        Example({"shape": [100, 256]}, [], (100, 256), source="DETR's decoder input: zeros, as its queries"),
+        Example({"shape": [2401], "buffer": True}, [], (2401,), buffers=2_401,
+                source="Swin-T's relative_position_index of a 7×7 window, torchvision"),
+    )  # fmt: skip
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self.__dict__["view"] = self.buffer
+
+    def output(self) -> Shape:
+        return Shape(self.shape)
+
+    def buffers(self) -> WeightShapes:
+        return {"value": self.shape} if self.buffer else {}
 
 
 class ClassToken(Layer):

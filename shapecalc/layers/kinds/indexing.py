@@ -1,0 +1,120 @@
+"""Elements of a tensor by their positions along an axis. No parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.dims import LESS, UP_TO, Constraint
+from shapecalc.errors import LayerError
+from shapecalc.layers.base.arguments import Choice, Flag
+from shapecalc.layers.base.axis_numbers import AxisNumber, axis_index
+from shapecalc.layers.base.dependence import AxisDependence, Look, rearranged
+from shapecalc.layers.base.layer import INPUTS, NOTHING, Example, Layer
+from shapecalc.layers.base.sizes import Integers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.dims import Dim
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = ["Gather"]
+
+_FAR = 10**12
+_INDEX_BITS = 64
+
+
+class Gather(Layer):
+    """Gather: the elements of one axis at given positions: listed in `index`, or the values of a second input.
+
+    With a list the axis has as many elements as the list (`torch.index_select`), and with one position and
+    `keepdim: false` none (`torch.select`). The axes of a second input replace the axis, as in ONNX' Gather: a table
+    (V, D) at positions (L) is (L, D). With `mode: elements` each element has its own position along the axis, and the
+    output has the sizes of the second input: `torch.gather`, ONNX' GatherElements.
+    """
+
+    kind = "gather"
+    saves = NOTHING
+    also = ("index_select", "take")
+    inputs = (1, 2)
+    in_calls = ("dim", "index")
+
+    index = Integers("the positions, from 0; negative ones from the end", None, minimum=-_FAR, also=["indices"])
+    dim = AxisNumber("the axis: 1 is the first, -1 the last", 1, channels=True, also=["axis"], always=True)
+    keepdim = Flag("keep the axis of a single position, with size 1", True, also=["keepdims"])
+    mode = Choice(
+        "what a second input has: positions of the axis, or one for each element", ("axis", "elements"), "axis"
+    )
+
+    examples = (
+        Example({"index": [0, 2, -1]}, (5, 4), (3, 4), source="PyTorch 2.13.0, index_select, run"),
+        Example({"index": 0, "keepdim": False}, (197, 768), (768,), source="ViT-B/16's class token, torchvision"),
+        Example({"dim": 1}, [(30522, 768), (2, 128)], (2, 128, 768), source="ONNX 1.23.2, Gather, run"),
+        Example({"dim": 1, "mode": "elements"}, [(5, 4), (2, 3)], (2, 3), source="PyTorch 2.13.0, torch.gather, run"),
+    )  # fmt: skip
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        if not self.keepdim and self.index is not None and len(self.index) > 1:
+            raise LayerError(
+                f"index has {len(self.index)} positions: keepdim must be true",
+                hint="leave keepdim out",
+                argument="keepdim",
+            )
+
+    def constraints(self, x: Shape, *index: Shape) -> Iterator[Constraint]:
+        if bool(index) == (self.index is not None):
+            both = "both are" if index else "neither is"
+            raise LayerError(
+                f"gather needs index or a second input, and {both} given",
+                hint="write index: [0, 2], or from: [x, positions]",
+            )
+        axis = axis_index(self.dim, x)
+        if index and self.mode == "elements":
+            yield from self._constraints_of_elements(axis, x, index[0])
+        for position in self.index or ():
+            if type(position) is int and position < 0:
+                yield Constraint(-position, UP_TO, x.sizes[axis], "index from the end", "size of the axis")
+            else:
+                yield Constraint(position, LESS, x.sizes[axis], "index", "size of the axis")
+
+    def _constraints_of_elements(self, axis: int, x: Shape, index: Shape) -> Iterator[Constraint]:
+        if index.rank != x.rank:
+            raise LayerError(
+                f"gather of elements needs two inputs with as many axes, but they are {x.text} and {index.text}",
+                hint="with mode: axis, the second input may have any number of axes",
+                argument="mode",
+            )
+        for i, (own, size) in enumerate(zip(index.sizes, x.sizes, strict=True)):
+            if i != axis:
+                yield Constraint(own, UP_TO, size, "size of input 2", "size of input 1")
+
+    def output(self, x: Shape, *index: Shape) -> Shape:
+        axis = axis_index(self.dim, x)
+        if index and self.mode == "elements":
+            return x._replace(sizes=index[0].sizes)
+        if not index and self.keepdim:
+            return x.with_axis(axis, len(self.index))
+        sizes = index[0].sizes if index else ()
+        if len(sizes) == 1:
+            return x.with_axis(axis, sizes[0])
+        return x.plain(*x.sizes[:axis], *sizes, *x.sizes[axis + 1 :])
+
+    def saved(self, x: Shape, *index: Shape) -> str:
+        return INPUTS if index and self.mode == "elements" else NOTHING
+
+    def kept(self, output: Shape, x: Shape, *index: Shape) -> list[tuple[Dim, int]]:
+        return [(index[0].elements, _INDEX_BITS)] if index and self.mode == "axis" else []
+
+    def looks(self, output: Shape, x: Shape, *index: Shape) -> list[Look]:
+        axis = axis_index(self.dim, x)
+        added = index[0].rank - 1 if index and self.mode == "axis" else 0
+        order = {i: i + (added if i > axis else 0) for i in range(x.rank) if i != axis}
+        if index:
+            moved = axis if self.mode == "axis" else 0
+            return [rearranged(0, x, order), rearranged(1, index[0], {i: moved + i for i in range(index[0].rank)})]
+        positions = [at % x.sizes[axis] for at in self.index]
+        listed = {axis: AxisDependence(tuple([range(at, at + 1) for at in positions]), 0)}
+        if self.keepdim:
+            return [rearranged(0, x, {**order, axis: axis}, listed)]
+        return [rearranged(0, x, {**{i: k - (k > axis) for i, k in order.items()}, axis: -1}, listed)]
