@@ -113,6 +113,20 @@ def _cases() -> Iterator[Case]:
         "stack": "lambda x, y: torch.stack([x, y], 1)",
     }.items():  # fmt: skip
         yield Case(kind, {}, pair, code)
+    for name in ("sqrt rsqrt reciprocal expm1 tan square log log1p log2 log10 erf sin cos asin acos atan sinh cosh neg floor "
+                 "ceil round trunc sign logical_not isnan").split():  # fmt: skip
+        yield Case("pointwise", {"function": name}, MAP, f"torch.{name}")
+    yield Case("pointwise", {"function": "cast"}, MAP, "lambda x: x.half()")
+    short = {"less": "lt", "equal": "eq", "not_equal": "ne", "less_equal": "le", "greater": "gt", "greater_equal": "ge"}
+    for name in ("pow", "fmod", "remainder", *short):
+        code = f"torch.{short.get(name, name)}"
+        yield Case("pointwise", {"function": name}, pair, code)
+        yield Case("pointwise", {"function": name, "other": 2}, MAP, f"lambda x: {code}(x, 2)")
+    for name in ("atan2", "logical_and", "logical_or", "logical_xor"):
+        yield Case("pointwise", {"function": name}, pair, f"torch.{name}")
+    where = "lambda c, x, y: torch.where(c > 0, x, y)"
+    yield Case("pointwise", {"function": "where"}, [[1, 6], [4, 6], [4, 6]], where)
+    yield Case("pointwise", {"function": "where", "other": 0}, pair, "lambda c, x: torch.where(c > 0, x, 0)")
     three = [[4, 6]] * 3
     yield Case("mul", {}, three, "lambda x, y, z: x * y * z")
     yield Case("maximum", {}, three, "lambda x, y, z: torch.maximum(torch.maximum(x, y), z)")
@@ -160,6 +174,12 @@ def _cases() -> Iterator[Case]:
     yield Case("global_max_pool", {}, MAP, "lambda x: x.amax((2, 3))")
     for kind, code in {"mean": "x.mean(2)", "sum": "x.sum(2)", "max": "x.amax(2)", "min": "x.amin(2)"}.items():
         yield Case(kind, {"dim": 2}, MAP, f"lambda x: {code}")
+    for function, code in {
+        "l1": "torch.linalg.vector_norm(x, 1, 2)", "l2": "torch.linalg.vector_norm(x, 2, 2)", "prod": "x.prod(2)",
+        "logsumexp": "x.logsumexp(2)", "var": "x.var(2)", "std": "x.std(2)", "sum_square": "x.square().sum(2)",
+        "log_sum": "x.sum(2).log()", "any": "x.any(2)", "all": "x.all(2)",
+    }.items():  # fmt: skip
+        yield Case("reduce", {"function": function, "dim": 2}, MAP, f"lambda x: {code}")
 
     for kind, arguments, code in (
         ("crop", {"size": 4}, "lambda x: x[:, :, 1:5, 1:5]"),
@@ -189,6 +209,7 @@ def _cases() -> Iterator[Case]:
         ("gather", {"index": 1, "keepdim": False}, "lambda x: x.select(1, 1)"),
     ):
         yield Case(kind, arguments, MAP, code)
+    yield Case("top_k", {"k": 2}, MAP, "lambda x: x.topk(2)[0]")
     yield Case("gather", {"dim": 1, "mode": "elements"}, [[5, 4], [2, 3]], "lambda x, y: x.gather(1, y)")
     yield Case("squeeze", {"dim": 1}, [[1, 6]], "lambda x: x.squeeze(1)")
     yield Case("expand", {"sizes": [3, 6]}, [[1, 6]], "lambda x: x.expand(-1, 3, 6)")
@@ -269,6 +290,7 @@ UNRECORDED = {
     "parameter": "it has no input, and is a parameter itself",
     "constant": "it has no input, and is not learned",
     "argmax": "its output has no gradient",
+    "argmin": "its output has no gradient",
     "deformable_conv": "PyTorch has none: it is torchvision's",
     "conv_lstm": "PyTorch has none: it is Keras'",
     "patch_merging": "made of gather_patches, layer_norm and linear, which are recorded",

@@ -396,6 +396,16 @@ def reduced(draw: Draw) -> Iterator[Trial]:
     word = draw.choice(("mean", "sum", "amax", "amin"))
     yield Trial(word, {"dim": list(dims), "keepdim": keep}, (shape,), called(getattr(torch, word), dims, keep))
     yield Trial("argmax", {"dim": dims[0], "keepdim": keep}, (shape,), called(torch.argmax, dims[0], keep))
+    yield Trial("argmin", {"keepdim": keep, "dim": dims[0]}, (shape,), called(torch.argmin, dims[0], keep))
+    function, norm = draw.choice((("l1", 1), ("l2", 2)))
+    reduce = {"dim": list(dims), "keepdim": keep}
+    yield Trial(
+        "reduce", {"function": function, **reduce}, (shape,), called(torch.linalg.vector_norm, norm, dims, keep)
+    )
+    other = draw.choice(("logsumexp", "any", "all"))
+    yield Trial("reduce", {"function": other, **reduce}, (shape,), called(getattr(torch, other), dims, keep))
+    k = draw.randint(1, 5)
+    yield Trial("top_k", {"k": k, "dim": dims[0]}, (shape,), called(torch.topk, k, dims[0]))
 
 
 def merged(draw: Draw) -> Iterator[Trial]:
@@ -419,6 +429,14 @@ def merged(draw: Draw) -> Iterator[Trial]:
     yield Trial("sub", {}, pair, called(torch.sub), batched=False)
     yield Trial("div", {}, pair, called(torch.div), batched=False)
     yield Trial("average", {}, pair, called(lambda a, b: (a + b) / 2), batched=False)
+    one, two = draw.choice((("rsqrt", "atan2"), ("erf", "fmod"), ("log1p", "pow"), ("reciprocal", "logical_and")))
+    yield Trial("pointwise", {"function": one}, (inputs[0],), called(getattr(torch, one)), batched=False)
+    yield Trial("pointwise", {"function": two}, pair, called(getattr(torch, two)), batched=False)
+    yield Trial("pointwise", {"function": "less", "other": 0}, (inputs[0],), called(torch.lt, 0), batched=False)
+    three = (*pair, draw.choice(inputs))
+    yield Trial(
+        "pointwise", {"function": "where"}, three, called(lambda c, a, b: torch.where(c > 0, a, b)), batched=False
+    )
     dim = _dim(draw, len(whole))
     alike = tuple(tuple(size + draw.choice((0,) * 9 + (1,)) for size in whole) for _ in range(draw.randint(1, 3)))
     yield Trial("concat", {"dim": dim}, alike, lambda: lambda *tensors: torch.cat(tensors, dim))

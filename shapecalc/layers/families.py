@@ -76,6 +76,7 @@ FAMILIES = {
     """,
     "indexing": """
         gather indexselect take
+        topk
     """,
     "linear": """
         dense linear
@@ -114,6 +115,9 @@ FAMILIES = {
         im2col unfold
         maptotokens totokens
     """,
+    "pointwise": """
+        elementwise pointwise
+    """,
     "pool": """
         adaptiveaveragepool adaptiveaveragepooling1d adaptiveaveragepooling2d adaptiveaveragepooling3d adaptiveavgpool
         adaptiveavgpool1d adaptiveavgpool2d adaptiveavgpool3d
@@ -144,7 +148,9 @@ FAMILIES = {
         amax max reducemax
         amin min reducemin
         argmax
+        argmin
         mean reducemean
+        reduce
         reducesum sum
     """,
     "reshape": """

@@ -1,4 +1,4 @@
-"""Elements of a tensor by their positions along an axis. No parameters."""
+"""Elements along an axis: those at given positions, and the largest. No parameters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import LESS, UP_TO, Constraint
 from shapecalc.errors import LayerError
-from shapecalc.layers.base.arguments import Choice, Flag
+from shapecalc.layers.base.arguments import Choice, Flag, Integer
 from shapecalc.layers.base.axis_numbers import AxisNumber, axis_index
 from shapecalc.layers.base.dependence import AxisDependence, Look, rearranged
 from shapecalc.layers.base.layer import INPUTS, NOTHING, Example, Layer
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shapecalc.dims import Dim
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["Gather"]
+__all__ = ["Gather", "TopK"]
 
 _FAR = 10**12
 _INDEX_BITS = 64
@@ -118,3 +118,34 @@ class Gather(Layer):
         if self.keepdim:
             return [rearranged(0, x, {**order, axis: axis}, listed)]
         return [rearranged(0, x, {**{i: k - (k > axis) for i, k in order.items()}, axis: -1}, listed)]
+
+
+class TopK(Layer):
+    """Top k: the k largest elements along an axis, and their positions: two outputs (`top_k1[0]`, `top_k1[1]`)."""
+
+    kind = "top_k"
+    saves = NOTHING
+
+    k = Integer("number of elements")
+    dim = AxisNumber("the axis: 1 is the first, -1 the last", -1, channels=True, also=["axis"], always=True)
+    largest = Flag("the largest elements; false: the smallest", True)
+    sorted = Flag("in order of size; changes no size", True)
+
+    examples = (
+        Example({"k": 2}, (5, 8), [(5, 2), (5, 2)], source="Mixtral's router: 2 of 8 experts, transformers 5.24"),
+        Example({"k": 3, "axis": 1}, (5, 8), [(3, 8), (3, 8)], source="ONNX 1.23.2, TopK, run"),
+    )
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        yield Constraint(self.k, UP_TO, x.sizes[axis_index(self.dim, x)], "k", "size of the axis")
+
+    def output(self, x: Shape) -> Any:
+        values = x.with_axis(axis_index(self.dim, x), self.k)
+        return values, values
+
+    def kept(self, output: Any, x: Shape) -> list[tuple[Dim, int]]:
+        return [(output[0].elements, _INDEX_BITS)]
+
+    def looks(self, output: Any, x: Shape) -> list[Look]:
+        axis = axis_index(self.dim, x)
+        return [rearranged(0, x, {i: i for i in range(x.rank) if i != axis})]
