@@ -402,6 +402,7 @@ _MORE = {
     "local_response_norm": lambda layer, rng, x: x / (1 + x.sum(axis=1, keepdims=True)),
     "group_norm": _group_normed,
     "rms_norm": lambda layer, rng, x: _normed(x, (x.ndim - 1,)),
+    "normalize": lambda layer, rng, x: _normed(x, (1,) if layer.dim == "channels" else layer.dim),
     "softmin": _soft,
     "log_softmax": _soft,
     "glu": _gated,

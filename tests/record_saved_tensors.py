@@ -104,6 +104,12 @@ def _cases() -> Iterator[Case]:
     yield Case("rotary_embedding", {}, SEQUENCE, "Rotated(5, 8)")
     yield Case("class_token", {}, SEQUENCE, "Token(8)")
     yield Case("layer_scale", {}, SEQUENCE, "Scale(8)")
+    yield Case("layer_scale", {"bias": True}, SEQUENCE, "Scale(8, bias=True)")
+    yield Case("layer_scale", {"bias": True, "scale": False}, SEQUENCE, "Add(8)")
+    yield Case("normalization", {"axis": -1}, SEQUENCE, "Standardised(8)")
+    yield Case("normalize", {}, MAP, "F.normalize")
+    yield Case("normalize", {"p": 1, "dim": 3}, MAP, "lambda x: F.normalize(x, 1, 3)")
+    yield Case("normalize", {"scale": "channel"}, MAP, "Sequence(F.normalize, Scale(4, 1, 1))")
 
     pair = [[4, 6], [4, 6]]
     for kind, code in {
@@ -200,6 +206,7 @@ def _cases() -> Iterator[Case]:
         ("pixel_unshuffle", {"downscale_factor": 2}, "nn.PixelUnshuffle(2)"),
         ("channel_shuffle", {"groups": 2}, "nn.ChannelShuffle(2)"),
         ("slice", {"dim": 2, "start": 1}, "lambda x: x[:, :, 1:]"),
+        ("slice", {"dim": 2, "step": -1}, "lambda x: x.flip(2)"),
         ("split", {"sizes": [1, 3]}, "lambda x: x.split([1, 3], 1)"),
         ("chunk", {"chunks": 2}, "lambda x: x.chunk(2, 1)"),
         ("tile", {"dims": [2, 1, 1]}, "lambda x: x.repeat(1, 2, 1, 1)"),
@@ -397,12 +404,22 @@ def _modules() -> dict[str, Any]:
             return torch.cat([self.token.expand(x.shape[0], -1, -1), x], 1)
 
     class Scale(nn.Module):
-        def __init__(self, features: int) -> None:
+        def __init__(self, *sizes: int, bias: bool = False) -> None:
             super().__init__()
-            self.weight = normal(features)
+            self.weight = normal(*sizes)
+            self.bias = normal(*sizes) if bias else None
 
         def forward(self, x: Any) -> Any:
-            return x * self.weight
+            return x * self.weight if self.bias is None else x * self.weight + self.bias
+
+    class Standardised(nn.Module):
+        def __init__(self, features: int) -> None:
+            super().__init__()
+            self.register_buffer("mean", torch.randn(features))
+            self.register_buffer("deviation", torch.rand(features))
+
+        def forward(self, x: Any) -> Any:
+            return (x - self.mean) / self.deviation
 
     class Sequence(nn.Module):
         def __init__(self, *parts: Any) -> None:

@@ -252,6 +252,8 @@ def norm(draw: Draw) -> Iterator[Trial]:
     last[0] += draw.choice((0, 0, 0, 1))
     yield module("LayerNorm", {"normalized_shape": last, "bias": flags["affine"]}, any_shape)
     yield module("RMSNorm", {"normalized_shape": last, "elementwise_affine": flags["affine"]}, any_shape)
+    dim = _dim(draw, len(any_shape))
+    yield Trial("normalize", {"p": groups, "dim": dim}, (any_shape,), called(F.normalize, groups, dim))
     yield module("LocalResponseNorm", {"size": draw.randint(1, 5)}, any_shape)
 
 
@@ -679,7 +681,7 @@ WITHOUT_COUNTERPART = {
     "patch_merging relative_position_bias shifted_window_attention squeeze_excitation stochastic_depth to_tokens "
     "window_attention window_partition window_reverse",
     "Keras': tests/layers/test_operations.py and the kinds' examples": "conv_lstm depthwise_conv repeat_vector separable_conv",
-    "what each model writes for itself": "class_token constant layer_scale parameter position_embedding rotary_embedding "
+    "what each model writes for itself": "class_token constant layer_scale normalization parameter position_embedding rotary_embedding "
     "sinusoidal_embedding swiglu",
 }
 """Kinds without a single module or function in PyTorch."""

@@ -65,7 +65,6 @@ FAMILIES = {
         depthwiseseparableconv separableconv separableconv1d separableconv2d
     """,
     "embedding": """
-        channelscale layerscale
         classtoken clstoken prefixtokens
         constant constantofshape constanttensor
         embedding
@@ -76,6 +75,7 @@ FAMILIES = {
     """,
     "indexing": """
         gather indexselect take
+        narrow slice
         topk
     """,
     "linear": """
@@ -94,7 +94,7 @@ FAMILIES = {
     """,
     "norm": """
         batchnorm batchnorm1d batchnorm2d batchnorm3d batchnormalisation batchnormalization bn syncbatchnorm
-        crosschannelnormalization localresponsenorm localresponsenormalization lrn
+        featurenormalization normalization
         groupnorm groupnormalization
         instancenorm instancenorm1d instancenorm2d instancenorm3d instancenormalization
         layernorm layernormalisation layernormalization ln
@@ -169,11 +169,15 @@ FAMILIES = {
         interpolate resize upsample upsamplingbilinear2d upsamplingnearest2d
         upsampling upsampling1d upsampling2d upsampling3d
     """,
+    "scaling": """
+        channelaffine channelscale layerscale scale
+        crosschannelnormalization localresponsenorm localresponsenormalization lrn
+        l2norm l2normalization l2normalize normalize unitnormalization
+    """,
     "tensors": """
         broadcastto expand
         chunk
         cyclicshift roll shift windowshift
-        narrow slice
         repeatvector
         split
         stack

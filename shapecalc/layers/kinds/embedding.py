@@ -1,4 +1,4 @@
-"""Embeddings, learned and constant tensors: looked up, added, prepended or multiplied.
+"""Embeddings, learned and constant tensors: looked up, added or prepended.
 
 A look-up multiplies nothing: none of these has MACs.
 """
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import EQUAL, LESS, UP_TO, Constraint
 from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
-from shapecalc.layers.base.axis_numbers import AxisNumber, axis_index
 from shapecalc.layers.base.dependence import Look, rearranged, shifted
 from shapecalc.layers.base.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.shape import Shape
@@ -23,7 +22,6 @@ __all__ = [
     "ClassToken",
     "ConstantTensor",
     "Embedding",
-    "LayerScale",
     "Parameter",
     "PositionEmbedding",
     "RotaryEmbedding",
@@ -225,38 +223,3 @@ class ClassToken(Layer):
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         return [rearranged(0, x, {i: i for i in range(x.rank)}, {x.rank - 2: shifted(-self.num_tokens)})]
-
-
-class LayerScale(Layer):
-    """Layer scale: multiplies every channel by a learned factor.
-
-    The channels are the channel axis of a feature map, and the last axis of any other tensor; `dim` names another.
-    ConvNeXt, CaiT, BEiT.
-    """
-
-    kind = "layer_scale"
-    in_calls = ("channels",)
-    saves = TRAINED
-    also = ("channel_scale",)
-    elementwise = True
-
-    dim = AxisNumber("the axis of the channels", None, channels=True, also=["axis"])
-    channels = Stated("number of channels", also=["num_channels"])
-
-    examples = (
-        Example({}, (96, 56, 56), (96, 56, 56), 96, 0, "ConvNeXt-T's first block, torchvision"),
-        Example({}, (197, 768), (197, 768), 768, 0, "BEiT-B, Bao et al. 2021: 768 channels"),
-    )  # fmt: skip
-
-    def _axis(self, x: Shape) -> int:
-        if self.dim is not None:
-            return axis_index(self.dim, x)
-        return x.channel_axis if x.is_map or x.rank > 2 else x.rank - 1
-
-    def constraints(self, x: Shape) -> Iterator[Constraint]:
-        need_rank(self.kind, x, 1, "channels")
-        if self.channels is not None:
-            yield Constraint(x.sizes[self._axis(x)], EQUAL, self.channels, "channels of the input", "channels")
-
-    def weights(self, x: Shape) -> WeightShapes:
-        return {"weight": (x.sizes[self._axis(x)],)}

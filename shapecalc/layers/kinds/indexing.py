@@ -1,14 +1,14 @@
-"""Elements along an axis: those at given positions, and the largest. No parameters."""
+"""Elements along an axis: slices, those at given positions, and the largest. No parameters."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.dims import LESS, UP_TO, Constraint
+from shapecalc.dims import LESS, UP_TO, Constraint, ceil_div, maximum, minimum
 from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Choice, Flag, Integer
 from shapecalc.layers.base.axis_numbers import AxisNumber, axis_index
-from shapecalc.layers.base.dependence import AxisDependence, Look, rearranged
+from shapecalc.layers.base.dependence import Look, listed, rearranged, shifted
 from shapecalc.layers.base.layer import INPUTS, NOTHING, Example, Layer
 from shapecalc.layers.base.sizes import Integers
 
@@ -18,10 +18,96 @@ if TYPE_CHECKING:
     from shapecalc.dims import Dim
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["Gather", "TopK"]
+__all__ = ["Gather", "Slice", "TopK"]
 
 _FAR = 10**12
 _INDEX_BITS = 64
+
+
+class Slice(Layer):
+    """Slice: the part of one axis from `start` up to, not with, `end`, every `step`-th; as slices in Python.
+
+    Negative positions count from the end; a start before the axis means its start, an end beyond it means its end. A
+    negative step goes backwards, as in ONNX' Slice: from the end by default, to the beginning; `step: -1` is a flip.
+    """
+
+    kind = "slice"
+    saves = NOTHING
+    also = ("narrow",)
+
+    dim = AxisNumber("the axis: 1 is the first, -1 the last", channels=True, also=["axis"])
+    start = Integer("the first position; 0 by default, the last of the axis if step is negative", None, minimum=-_FAR)
+    end = Integer("the position after the last; the axis' end by default, its beginning if step is negative", None,
+                  minimum=-_FAR)  # fmt: skip
+    step = Integer("distance between the positions, not 0", 1, minimum=-_FAR)
+
+    examples = (
+        Example({"dim": 1, "start": 1}, (197, 768), (196, 768), source="PyTorch 2.13.0, run"),
+        Example({"dim": 1, "start": -7, "end": -1, "step": 2}, (10, 4), (3, 4), source="PyTorch 2.13.0, run"),
+        Example({"dim": -1, "end": 1}, (3, 5), (3, 1), source="PyTorch 2.13.0, run"),
+        Example({"dim": 1, "start": -11}, (10, 4), (10, 4), source="PyTorch 2.13.0, run"),
+        Example({"dim": 1, "start": 7, "end": -9, "step": -2}, (10, 4), (3, 4), source="ONNX 1.23.2, Slice, run"),
+    )
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        if type(self.step) is int and self.step == 0:
+            raise LayerError("step must not be 0", argument="step")
+        self.__dict__["view"] = not self._is_backwards  # PyTorch has no views with a negative stride
+
+    @property
+    def _is_backwards(self) -> bool:
+        return _is_from_end(self.step)
+
+    def _bounds(self, size: Dim) -> tuple[Dim, Dim]:
+        """Return the first position and that after the last, in the direction of the step."""
+        if self._is_backwards:
+            start = size - 1 if self.start is None else minimum(_position(self.start, size), size - 1)
+            end = -1 if self.end is None else _position(self.end, size)
+            return start, maximum(end, -1) if _is_from_end(self.end) else end
+        start = 0 if self.start is None else _position(self.start, size)
+        if _is_from_end(self.start):
+            start = maximum(start, 0)
+        return start, size if self.end is None else minimum(_position(self.end, size), size)
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        start, end = self._bounds(x.sizes[axis_index(self.dim, x)])
+        if self._is_backwards:
+            yield Constraint(end, LESS, start, "end of a slice backwards", "its start")
+        else:
+            yield Constraint(start, LESS, end, "start of the slice", "its end")
+
+    def _span(self, size: Dim) -> Dim:
+        """Return the distance from the first position to that after the last."""
+        start, end = self._bounds(size)
+        if self._is_backwards:
+            if type(end) is int and end == -1:
+                return size if self.start is None else start + 1
+            return start - end
+        return end if type(start) is int and start == 0 else end - start
+
+    def output(self, x: Shape) -> Shape:
+        axis = axis_index(self.dim, x)
+        span, step = self._span(x.sizes[axis]), -self.step if self._is_backwards else self.step
+        return x.with_axis(axis, span if type(step) is int and step == 1 else ceil_div(span, step))
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        axis = axis_index(self.dim, x)
+        start, _ = self._bounds(x.sizes[axis])
+        if self._is_backwards:
+            along = listed(output.sizes[axis], lambda at: start + at * self.step)
+        else:
+            along = shifted(start, step=self.step)
+        return [rearranged(0, x, {i: i for i in range(x.rank)}, {axis: along})]
+
+
+def _position(position: Dim, size: Dim) -> Dim:
+    """Return a position counted from the beginning; a negative one is counted from the end."""
+    return size + position if _is_from_end(position) else position
+
+
+def _is_from_end(position: Dim) -> bool:
+    return type(position) is int and position < 0
 
 
 class Gather(Layer):
@@ -114,10 +200,10 @@ class Gather(Layer):
             moved = axis if self.mode == "axis" else 0
             return [rearranged(0, x, order), rearranged(1, index[0], {i: moved + i for i in range(index[0].rank)})]
         positions = [at % x.sizes[axis] for at in self.index]
-        listed = {axis: AxisDependence(tuple([range(at, at + 1) for at in positions]), 0)}
+        by = {axis: listed(len(positions), positions.__getitem__)}
         if self.keepdim:
-            return [rearranged(0, x, {**order, axis: axis}, listed)]
-        return [rearranged(0, x, {**{i: k - (k > axis) for i, k in order.items()}, axis: -1}, listed)]
+            return [rearranged(0, x, {**order, axis: axis}, by)]
+        return [rearranged(0, x, {**{i: k - (k > axis) for i, k in order.items()}, axis: -1}, by)]
 
 
 class TopK(Layer):
