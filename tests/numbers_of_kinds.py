@@ -23,6 +23,8 @@ STRUCTURE = {
     ("lstm", "proj_size"): "0 says that there is no projection",
     ("slice", "start"): "a negative one counts from the end",
     ("slice", "end"): "a negative one counts from the end",
+    ("slice", "step"): "a negative one goes backwards",
+    ("gather", "index"): "a negative one counts from the end",
 }
 """Arguments whose numbers of 0 or less are not dimensions but change the structure of the layer."""
 

@@ -225,6 +225,19 @@ def _sliced(layer, rng, x):
     return x[(*[slice(None)] * (layer.dim % x.ndim), slice(layer.start, layer.end, layer.step))]
 
 
+def _gathered_at(layer, rng, x, index=None):
+    """Read listed positions; those of a second input, which are anywhere, by a sum over the axis."""
+    if index is None:
+        found = np.take(x, layer.index, layer.dim)
+        return found if layer.keepdim else found.squeeze(layer.dim)
+    if layer.mode == "elements":
+        others = tuple(slice(size) for i, size in enumerate(index.shape) if i != layer.dim)
+        return x.sum(layer.dim)[others][(*[slice(None)] * layer.dim, None)] * index
+    rest = x.ndim - layer.dim - 1
+    at = index.reshape(len(x), *(1,) * (layer.dim - 1), *index.shape[1:], *(1,) * rest)
+    return x.sum(layer.dim).reshape(*x.shape[: layer.dim], *(1,) * (index.ndim - 1), *x.shape[layer.dim + 1 :]) * at
+
+
 _RUN = {
     "conv": _conv,
     "max_pool": _pool,
@@ -239,6 +252,7 @@ _RUN = {
     "crop": _cropped,
     "roll": _rolled,
     "slice": _sliced,
+    "gather": _gathered_at,
     "relu": lambda layer, rng, x: x,
     "batch_norm": lambda layer, rng, x: 2 * x + 1,
     "identity": lambda layer, rng, x: x,
@@ -402,6 +416,7 @@ _MORE = {
     "local_response_norm": lambda layer, rng, x: x / (1 + x.sum(axis=1, keepdims=True)),
     "group_norm": _group_normed,
     "rms_norm": lambda layer, rng, x: _normed(x, (x.ndim - 1,)),
+    "normalize": lambda layer, rng, x: _normed(x, (1,) if layer.dim == "channels" else layer.dim),
     "softmin": _soft,
     "log_softmax": _soft,
     "glu": _gated,
@@ -409,11 +424,15 @@ _MORE = {
     "max": _reduced,
     "min": _reduced,
     "argmax": _reduced,
+    "argmin": _reduced,
+    "reduce": _reduced,
+    "top_k": lambda layer, rng, x: np.stack([x.sum(layer.dim)] * layer.k, axis=layer.dim),
     "sub": lambda layer, rng, x, y: x - 3 * y,
     "div": lambda layer, rng, x, y: x / y,
     "maximum": _average,
     "minimum": _average,
     "average": _average,
+    "pointwise": _average,
     "stack": lambda layer, rng, *xs: np.stack(xs, axis=layer.dim),
     "reshape": lambda layer, rng, x: x.reshape(len(x), *layer.output(_plain(x[0])).sizes),
     "unflatten": lambda layer, rng, x: x.reshape(len(x), *layer.output(_plain(x[0])).sizes),

@@ -104,6 +104,12 @@ def _cases() -> Iterator[Case]:
     yield Case("rotary_embedding", {}, SEQUENCE, "Rotated(5, 8)")
     yield Case("class_token", {}, SEQUENCE, "Token(8)")
     yield Case("layer_scale", {}, SEQUENCE, "Scale(8)")
+    yield Case("layer_scale", {"bias": True}, SEQUENCE, "Scale(8, bias=True)")
+    yield Case("layer_scale", {"bias": True, "scale": False}, SEQUENCE, "Add(8)")
+    yield Case("normalization", {"axis": -1}, SEQUENCE, "Standardised(8)")
+    yield Case("normalize", {}, MAP, "F.normalize")
+    yield Case("normalize", {"p": 1, "dim": 3}, MAP, "lambda x: F.normalize(x, 1, 3)")
+    yield Case("normalize", {"scale": "channel"}, MAP, "Sequence(F.normalize, Scale(4, 1, 1))")
 
     pair = [[4, 6], [4, 6]]
     for kind, code in {
@@ -113,6 +119,20 @@ def _cases() -> Iterator[Case]:
         "stack": "lambda x, y: torch.stack([x, y], 1)",
     }.items():  # fmt: skip
         yield Case(kind, {}, pair, code)
+    for name in ("sqrt rsqrt reciprocal expm1 tan square log log1p log2 log10 erf sin cos asin acos atan sinh cosh neg floor "
+                 "ceil round trunc sign logical_not isnan").split():  # fmt: skip
+        yield Case("pointwise", {"function": name}, MAP, f"torch.{name}")
+    yield Case("pointwise", {"function": "cast"}, MAP, "lambda x: x.half()")
+    short = {"less": "lt", "equal": "eq", "not_equal": "ne", "less_equal": "le", "greater": "gt", "greater_equal": "ge"}
+    for name in ("pow", "fmod", "remainder", *short):
+        code = f"torch.{short.get(name, name)}"
+        yield Case("pointwise", {"function": name}, pair, code)
+        yield Case("pointwise", {"function": name, "other": 2}, MAP, f"lambda x: {code}(x, 2)")
+    for name in ("atan2", "logical_and", "logical_or", "logical_xor"):
+        yield Case("pointwise", {"function": name}, pair, f"torch.{name}")
+    where = "lambda c, x, y: torch.where(c > 0, x, y)"
+    yield Case("pointwise", {"function": "where"}, [[1, 6], [4, 6], [4, 6]], where)
+    yield Case("pointwise", {"function": "where", "other": 0}, pair, "lambda c, x: torch.where(c > 0, x, 0)")
     three = [[4, 6]] * 3
     yield Case("mul", {}, three, "lambda x, y, z: x * y * z")
     yield Case("maximum", {}, three, "lambda x, y, z: torch.maximum(torch.maximum(x, y), z)")
@@ -160,6 +180,12 @@ def _cases() -> Iterator[Case]:
     yield Case("global_max_pool", {}, MAP, "lambda x: x.amax((2, 3))")
     for kind, code in {"mean": "x.mean(2)", "sum": "x.sum(2)", "max": "x.amax(2)", "min": "x.amin(2)"}.items():
         yield Case(kind, {"dim": 2}, MAP, f"lambda x: {code}")
+    for function, code in {
+        "l1": "torch.linalg.vector_norm(x, 1, 2)", "l2": "torch.linalg.vector_norm(x, 2, 2)", "prod": "x.prod(2)",
+        "logsumexp": "x.logsumexp(2)", "var": "x.var(2)", "std": "x.std(2)", "sum_square": "x.square().sum(2)",
+        "log_sum": "x.sum(2).log()", "any": "x.any(2)", "all": "x.all(2)",
+    }.items():  # fmt: skip
+        yield Case("reduce", {"function": function, "dim": 2}, MAP, f"lambda x: {code}")
 
     for kind, arguments, code in (
         ("crop", {"size": 4}, "lambda x: x[:, :, 1:5, 1:5]"),
@@ -180,13 +206,18 @@ def _cases() -> Iterator[Case]:
         ("pixel_unshuffle", {"downscale_factor": 2}, "nn.PixelUnshuffle(2)"),
         ("channel_shuffle", {"groups": 2}, "nn.ChannelShuffle(2)"),
         ("slice", {"dim": 2, "start": 1}, "lambda x: x[:, :, 1:]"),
+        ("slice", {"dim": 2, "step": -1}, "lambda x: x.flip(2)"),
         ("split", {"sizes": [1, 3]}, "lambda x: x.split([1, 3], 1)"),
         ("chunk", {"chunks": 2}, "lambda x: x.chunk(2, 1)"),
         ("tile", {"dims": [2, 1, 1]}, "lambda x: x.repeat(1, 2, 1, 1)"),
         ("roll", {"shifts": [1], "dims": [2]}, "lambda x: x.roll(1, 2)"),
         ("window_partition", {"window_size": 3}, "Windows(3)"),
+        ("gather", {"index": [0, 2]}, "lambda x: x.index_select(1, torch.tensor([0, 2]))"),
+        ("gather", {"index": 1, "keepdim": False}, "lambda x: x.select(1, 1)"),
     ):
         yield Case(kind, arguments, MAP, code)
+    yield Case("top_k", {"k": 2}, MAP, "lambda x: x.topk(2)[0]")
+    yield Case("gather", {"dim": 1, "mode": "elements"}, [[5, 4], [2, 3]], "lambda x, y: x.gather(1, y)")
     yield Case("squeeze", {"dim": 1}, [[1, 6]], "lambda x: x.squeeze(1)")
     yield Case("expand", {"sizes": [3, 6]}, [[1, 6]], "lambda x: x.expand(-1, 3, 6)")
     yield Case("repeat_vector", {"n": 3}, [[6]], "lambda x: x.unsqueeze(1).repeat(1, 3, 1)")
@@ -284,7 +315,9 @@ def _uneven() -> Iterator[Case]:
 
 UNRECORDED = {
     "parameter": "it has no input, and is a parameter itself",
+    "constant": "it has no input, and is not learned",
     "argmax": "its output has no gradient",
+    "argmin": "its output has no gradient",
     "deformable_conv": "PyTorch has none: it is torchvision's",
     "conv_lstm": "PyTorch has none: it is Keras'",
     "moe": "made of linear, activation and experts, which are recorded",
@@ -392,12 +425,22 @@ def _modules() -> dict[str, Any]:
             return torch.cat([self.token.expand(x.shape[0], -1, -1), x], 1)
 
     class Scale(nn.Module):
-        def __init__(self, features: int) -> None:
+        def __init__(self, *sizes: int, bias: bool = False) -> None:
             super().__init__()
-            self.weight = normal(features)
+            self.weight = normal(*sizes)
+            self.bias = normal(*sizes) if bias else None
 
         def forward(self, x: Any) -> Any:
-            return x * self.weight
+            return x * self.weight if self.bias is None else x * self.weight + self.bias
+
+    class Standardised(nn.Module):
+        def __init__(self, features: int) -> None:
+            super().__init__()
+            self.register_buffer("mean", torch.randn(features))
+            self.register_buffer("deviation", torch.rand(features))
+
+        def forward(self, x: Any) -> Any:
+            return (x - self.mean) / self.deviation
 
     class Sequence(nn.Module):
         def __init__(self, *parts: Any) -> None:
@@ -752,6 +795,9 @@ def _inputs(case: Case, batch: int) -> list[Any]:
     if case.code.startswith(("First(", "Begun(")):
         first = [torch.randn(length, batch, *rest, requires_grad=True) for length, *rest in case.shapes]
         return [x.transpose(0, 1) for x in first]
+    if case.kind == "gather" and len(case.shapes) > 1:
+        x, positions = case.shapes
+        return [torch.randn(batch, *x, requires_grad=True), torch.zeros(batch, *positions, dtype=torch.long)]
     return [torch.randn(batch, *shape, requires_grad=True) for shape in case.shapes]
 
 

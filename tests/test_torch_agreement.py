@@ -252,6 +252,8 @@ def norm(draw: Draw) -> Iterator[Trial]:
     last[0] += draw.choice((0, 0, 0, 1))
     yield module("LayerNorm", {"normalized_shape": last, "bias": flags["affine"]}, any_shape)
     yield module("RMSNorm", {"normalized_shape": last, "elementwise_affine": flags["affine"]}, any_shape)
+    dim = _dim(draw, len(any_shape))
+    yield Trial("normalize", {"p": groups, "dim": dim}, (any_shape,), called(F.normalize, groups, dim))
     yield module("LocalResponseNorm", {"size": draw.randint(1, 5)}, any_shape)
 
 
@@ -363,6 +365,29 @@ def _cut(draw: Draw, shape: Sizes, dim: int) -> Iterator[Trial]:
         return made
 
     yield Trial("chunk", {"chunks": count, "dim": dim}, (shape,), lambda: chunk)
+    yield from _gathered(draw, shape, dim)
+
+
+def _gathered(draw: Draw, shape: Sizes, dim: int) -> Iterator[Trial]:
+    index = [draw.randint(-5, 4) for _ in range(draw.randint(1, 3))]
+    listed = called(lambda x: x.movedim(dim, 0)[index].movedim(0, dim))
+    yield Trial("gather", {"index": index, "dim": dim}, (shape,), listed)
+    yield Trial(
+        "gather", {"index": index[0], "dim": dim, "keepdim": False}, (shape,), called(torch.select, dim, index[0])
+    )
+    positions = sizes(draw, draw.randint(0, 3), 3)
+
+    def by_data(x: Any, y: Any) -> Any:
+        axis = dim % x.ndim - 1
+        there = [axis + i for i in range(len(positions))]
+        pairs = zip(x.movedim(dim, 1), y.long(), strict=True)
+        return torch.stack([one[at].movedim([*range(len(positions))], there) for one, at in pairs])
+
+    yield Trial("gather", {"dim": dim}, (shape, positions), lambda: by_data)
+    alike = tuple(max(1, size + draw.choice((0, 0, 0, -1, 1))) for size in shape) or positions
+    yield Trial(
+        "gather", {"dim": dim, "mode": "elements"}, (shape, alike), called(lambda x, y: x.gather(dim, y.long()))
+    )
 
 
 def reduced(draw: Draw) -> Iterator[Trial]:
@@ -373,6 +398,16 @@ def reduced(draw: Draw) -> Iterator[Trial]:
     word = draw.choice(("mean", "sum", "amax", "amin"))
     yield Trial(word, {"dim": list(dims), "keepdim": keep}, (shape,), called(getattr(torch, word), dims, keep))
     yield Trial("argmax", {"dim": dims[0], "keepdim": keep}, (shape,), called(torch.argmax, dims[0], keep))
+    yield Trial("argmin", {"keepdim": keep, "dim": dims[0]}, (shape,), called(torch.argmin, dims[0], keep))
+    function, norm = draw.choice((("l1", 1), ("l2", 2)))
+    reduce = {"dim": list(dims), "keepdim": keep}
+    yield Trial(
+        "reduce", {"function": function, **reduce}, (shape,), called(torch.linalg.vector_norm, norm, dims, keep)
+    )
+    other = draw.choice(("logsumexp", "any", "all"))
+    yield Trial("reduce", {"function": other, **reduce}, (shape,), called(getattr(torch, other), dims, keep))
+    k = draw.randint(1, 5)
+    yield Trial("top_k", {"k": k, "dim": dims[0]}, (shape,), called(torch.topk, k, dims[0]))
 
 
 def merged(draw: Draw) -> Iterator[Trial]:
@@ -396,6 +431,14 @@ def merged(draw: Draw) -> Iterator[Trial]:
     yield Trial("sub", {}, pair, called(torch.sub), batched=False)
     yield Trial("div", {}, pair, called(torch.div), batched=False)
     yield Trial("average", {}, pair, called(lambda a, b: (a + b) / 2), batched=False)
+    one, two = draw.choice((("rsqrt", "atan2"), ("erf", "fmod"), ("log1p", "pow"), ("reciprocal", "logical_and")))
+    yield Trial("pointwise", {"function": one}, (inputs[0],), called(getattr(torch, one)), batched=False)
+    yield Trial("pointwise", {"function": two}, pair, called(getattr(torch, two)), batched=False)
+    yield Trial("pointwise", {"function": "less", "other": 0}, (inputs[0],), called(torch.lt, 0), batched=False)
+    three = (*pair, draw.choice(inputs))
+    yield Trial(
+        "pointwise", {"function": "where"}, three, called(lambda c, a, b: torch.where(c > 0, a, b)), batched=False
+    )
     dim = _dim(draw, len(whole))
     alike = tuple(tuple(size + draw.choice((0,) * 9 + (1,)) for size in whole) for _ in range(draw.randint(1, 3)))
     yield Trial("concat", {"dim": dim}, alike, lambda: lambda *tensors: torch.cat(tensors, dim))
@@ -638,7 +681,8 @@ WITHOUT_COUNTERPART = {
     "patch_merging relative_position_bias shifted_window_attention squeeze_excitation stochastic_depth to_tokens "
     "window_attention window_partition window_reverse",
     "Keras': tests/layers/test_operations.py and the kinds' examples": "conv_lstm depthwise_conv repeat_vector separable_conv",
-    "what each model writes for itself": "class_token experts layer_scale moe multi_head_latent_attention parameter position_embedding rotary_embedding "
+    "what each model writes for itself": "class_token constant experts layer_scale moe multi_head_latent_attention "
+    "normalization parameter position_embedding rotary_embedding "
     "sinusoidal_embedding swiglu",
 }
 """Kinds without a single module or function in PyTorch."""

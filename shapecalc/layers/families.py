@@ -64,8 +64,8 @@ FAMILIES = {
         depthwiseseparableconv separableconv separableconv1d separableconv2d
     """,
     "embedding": """
-        channelscale layerscale
         classtoken clstoken prefixtokens
+        constant constantofshape constanttensor
         embedding
         learnedparameter parameter
         learnedpositionembedding positionalembedding positionembedding
@@ -75,6 +75,11 @@ FAMILIES = {
     "experts": """
         experts routedexperts
         mixtureofexperts moe sparsemoe
+    """,
+    "indexing": """
+        gather indexselect take
+        narrow slice
+        topk
     """,
     "latent_attention": """
         latentattention mla multiheadlatentattention
@@ -95,7 +100,7 @@ FAMILIES = {
     """,
     "norm": """
         batchnorm batchnorm1d batchnorm2d batchnorm3d batchnormalisation batchnormalization bn syncbatchnorm
-        crosschannelnormalization localresponsenorm localresponsenormalization lrn
+        featurenormalization normalization
         groupnorm groupnormalization
         instancenorm instancenorm1d instancenorm2d instancenorm3d instancenormalization
         layernorm layernormalisation layernormalization ln
@@ -115,6 +120,9 @@ FAMILIES = {
         gatherpatches
         im2col unfold
         maptotokens totokens
+    """,
+    "pointwise": """
+        elementwise pointwise
     """,
     "pool": """
         adaptiveaveragepool adaptiveaveragepooling1d adaptiveaveragepooling2d adaptiveaveragepooling3d adaptiveavgpool
@@ -146,7 +154,9 @@ FAMILIES = {
         amax max reducemax
         amin min reducemin
         argmax
+        argmin
         mean reducemean
+        reduce
         reducesum sum
     """,
     "reshape": """
@@ -168,11 +178,15 @@ FAMILIES = {
     "scaled_dot_product": """
         dotproductattention scaleddotproductattention sdpa
     """,
+    "scaling": """
+        channelaffine channelscale layerscale scale
+        crosschannelnormalization localresponsenorm localresponsenormalization lrn
+        l2norm l2normalization l2normalize normalize unitnormalization
+    """,
     "tensors": """
         broadcastto expand
         chunk
         cyclicshift roll shift windowshift
-        narrow slice
         repeatvector
         split
         stack

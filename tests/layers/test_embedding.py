@@ -28,6 +28,12 @@ def test_a_parameter_has_no_input() -> None:
     assert (outputs(found), found.weights, found.macs) == ([(1, 768)], 768, 0)
 
 
+def test_a_constant_is_no_parameter() -> None:
+    for buffer, stored in ((False, 0), (True, 768)):
+        found = sized("constant", shape=[1, 768], buffer=buffer)
+        assert (outputs(found), found.weights, found.buffers) == ([(1, 768)], 0, stored)
+
+
 def test_position_embeddings_change_no_size() -> None:
     for kind in ("position_embedding", "sinusoidal_embedding", "rotary_embedding"):
         assert outputs(sized(kind, (50, 64))) == [(50, 64)]
@@ -44,12 +50,15 @@ def test_position_embeddings_change_no_size() -> None:
         ((197, 768), "CHW", None, 768),
         ((56, 48, 96), "CHW", -1, 96),
         ((16, 49, 96), "CHW", "channels", 16),
+        ((16, 49, 96), "CHW", [1, -1], 16 * 96),
     ],
 )
 def test_layer_scale_finds_the_channels(
-    shape: tuple[int, ...], layout: str, dim: int | str | None, channels: int
+    shape: tuple[int, ...], layout: str, dim: int | str | list[int] | None, channels: int
 ) -> None:
-    assert sized("layer_scale", shape, layout=layout, dim=dim).weights == channels
+    for words, learned in (({}, 1), ({"bias": True}, 2), ({"bias": True, "scale": False}, 1)):
+        found = sized("layer_scale", shape, layout=layout, dim=dim, **words)
+        assert found.weights + found.biases == learned * channels
 
 
 @pytest.mark.parametrize(

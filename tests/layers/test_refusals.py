@@ -22,6 +22,16 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
     ("max_pool", {"kernel_size": 3, "padding": 2}, [CHW],
      "padding 2 is more than half of kernel_size 3 along the height | this is PyTorch's limit; padding_limit: window allows "
                 "any padding below kernel_size, as Caffe does | padding at most 1 would fit"),
+    ("pointwise", {"function": "sqrt"}, [CHW, CHW], "sqrt expects 1 input, but has 2"),
+    ("pointwise", {"function": "pow"}, [CHW],
+     "pow expects 2 inputs, but has 1 | give its last operand as an input, or a number as other"),
+    ("pointwise", {"function": "where", "other": 0}, [CHW], "where expects 2 inputs beside other, but has 1"),
+    ("pointwise", {"function": "sqrt", "other": 2}, [CHW], "sqrt has one operand, and other is a second"),
+    ("layer_scale", {"scale": False}, [CHW], "it has neither scale nor bias | leave scale out, or give bias: true"),
+    ("slice", {"dim": 1, "step": 0}, [CHW], "step must not be 0"),
+    ("normalize", {"dim": [1, -3]}, [CHW], "dim names an axis twice"),
+    ("normalization", {"axis": [1, -3]}, [CHW], "axis names an axis twice"),
+    ("top_k", {"k": 33}, [CHW], "k (=33) must be at most size of the axis (=32) | k: 32 would fit"),
     ("avg_pool", {"kernel_size": 33}, [CHW],
      "the 33×33 window does not fit its 32×32 input | the padded input is 32 + 2·0 = 32 high; "
      "kernel_size 33 with dilation 1 reaches 33 | padding: 1 would fit, or kernel_size at most 32"),

@@ -47,6 +47,12 @@ def test_channels_as_an_axis(layout: str) -> None:
             (5, 4),
             "start of the slice (=0) must be less than its end (=-1)",
         ),
+        (
+            "slice",
+            {"dim": 1, "start": 1, "end": 3, "step": -1},
+            (5, 4),
+            "end of a slice backwards (=3) must be less than its start (=1)",
+        ),
         ("expand", {"sizes": [3, 4]}, (2, 4), "an axis of the input (=2) must be 1 or equal the size wanted (=3)"),
         ("expand", {"sizes": [4]}, (2, 4), "sizes has 1 entries for an input of 2 axes"),
         ("mean", {"dim": [1, -2]}, (2, 4), "dim names an axis twice"),
@@ -67,11 +73,36 @@ def test_invalid_inputs(kind: str, arguments: dict[str, Any], shape: tuple[int, 
 def test_slices_agree_with_python() -> None:
     rng = random.Random(5)
     for _ in range(300):
-        size, start, step = rng.randint(1, 9), rng.randint(-9, 8), rng.randint(1, 4)
-        end = rng.choice([None, rng.randint(-9, 12)])
+        size, step = rng.randint(1, 9), rng.choice((-3, -2, -1, 1, 2, 3))
+        start, end = rng.choice([None, rng.randint(-12, 12)]), rng.choice([None, rng.randint(-12, 12)])
         expected = len(range(size)[start:end:step])
-        if expected and start >= -size:
+        if expected:
             assert outputs(sized("slice", (size,), dim=1, start=start, end=end, step=step)) == [(expected,)]
+            continue
+        with pytest.raises(LayerError, match="must be less than its"):
+            sized("slice", (size,), dim=1, start=start, end=end, step=step)
+
+
+GATHERS = [
+    ({"index": [0, 5]}, [(5, 4)], "index (=5) must be less than size of the axis (=5)"),
+    ({"index": [0, -6]}, [(5, 4)], "index from the end (=6) must be at most size of the axis (=5)"),
+    ({}, [(5, 4)], "gather needs index or a second input, and neither is given"),
+    ({"index": 1}, [(5, 4), (3,)], "gather needs index or a second input, and both are given"),
+    ({"index": [1, 2], "keepdim": False}, [(5, 4)], "index has 2 positions: keepdim must be true"),
+    (
+        {"mode": "elements"},
+        [(5, 4), (3,)],
+        "gather of elements needs two inputs with as many axes, but they are 5×4 and 3",
+    ),
+    ({"mode": "elements"}, [(5, 4), (9, 5)], "size of input 2 (=5) must be at most size of input 1 (=4)"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "shapes", "message"), GATHERS)
+def test_invalid_positions(arguments: dict[str, Any], shapes: list[tuple[int, ...]], message: str) -> None:
+    with pytest.raises(LayerError) as caught:
+        sized("gather", *shapes, **arguments)
+    assert str(caught.value).partition("\n")[0] == message
 
 
 @pytest.mark.torch

@@ -130,6 +130,14 @@ def test_kv_cache():
     assert shapecalc.load("resnet18").memory().kv_cache == 0
 
 
+@pytest.mark.parametrize(("buffer", "once"), [(False, 8 * 4), (True, 0)])
+def test_a_constant_is_stored_once_for_all_samples(buffer, once):
+    layers = [{"constant": {"shape": [8], "buffer": buffer}, "name": "c"}, {"sub": {}, "from": ["input", "c"]}]
+    found = shapecalc.load({"input": [8], "layers": layers}).memory(batch=3)
+    assert found.activations.peak == 3 * (8 + 8) * 4 - 3 * 8 * 4 + once  # the difference overwrites the input
+    assert found.buffers == (8 * 4 if buffer else 0)
+
+
 def test_dropout_is_a_view_at_inference():
     layers = [{"fc": 100, "name": "a"}, {"dropout": 0.5}, {"fc": 1}]
     found = memory(report_of(layers), in_place="none", training=True)

@@ -53,8 +53,8 @@ CASES = {
         *[(window, [MAP]) for window in WINDOWS],
         ({"kernel_size": 2, "stride": 3, "dilation": 2, "ceil_mode": True}, [MAP]),
     ],
-    "avg_pool": [*[(window, [MAP]) for window in WINDOWS], ({"kernel_size": 3, "rounding": "caffe", "stride": 2}, [MAP])],
-    "lp_pool": [({"norm_type": 2, "kernel_size": 3, "stride": 2}, [MAP])],
+    "avg_pool": [({"kernel_size": [3, 2], "dilation": [2, 3]}, [MAP]), *[(window, [MAP]) for window in WINDOWS], ({"kernel_size": 3, "rounding": "caffe", "stride": 2}, [MAP])],
+    "lp_pool": [({"norm_type": 2, "kernel_size": 3, "stride": 2, "dilation": [1, 2]}, [MAP])],
     "fractional_max_pool": [({"kernel_size": 2, "output_size": [3, 4]}, [MAP])],
     "adaptive_avg_pool": [({"output_size": size}, [MAP]) for size in (1, [4, 3], [6, None], [9, 2])],
     "adaptive_max_pool": [({"output_size": [4, 5]}, [MAP])],
@@ -85,14 +85,20 @@ CASES = {
     "group_norm": [({"num_groups": 2}, [MAP])],
     "layer_norm": [({"axis": "channels"}, [MAP]), ({"axis": -1}, [MAP])],
     "rms_norm": [({"axis": -1}, [TOKENS])],
+    "normalize": [({}, [MAP]), ({"dim": 2}, [TOKENS])],
+    "normalization": [({}, [MAP])],
     **{kind: [({"dim": 2}, [MAP]), ({"dim": -1}, [TOKENS])] for kind in ("softmax", "softmin", "log_softmax")},
     "glu": [({"dim": "channels"}, [MAP]), ({"dim": -1}, [TOKENS])],
     **{kind: [({"dim": [2], "keepdim": True}, [MAP]), ({"dim": [-1]}, [TOKENS])] for kind in ("mean", "sum", "max", "min")},
     "argmax": [({"dim": 2}, [TOKENS]), ({"dim": 2, "keepdim": True}, [MAP])],
+    "argmin": [({"dim": 1}, [TOKENS])],
+    "reduce": [({"function": "l2", "dim": 2}, [TOKENS]), ({"function": "prod", "dim": 2, "keepdim": True}, [MAP])],
+    "top_k": [({"k": 2}, [TOKENS]), ({"k": 3, "dim": 2}, [MAP])],
     "activation": [({"function": "relu"}, [MAP])],
     "linear": [({"out_features": 3}, [MAP])],
     **{kind: [({}, [MAP, MAP]), ({}, [MAP, a_map(4, 1, 7)])] for kind in ("add", "sub", "mul", "div", "maximum", "minimum")},
     "average": [({}, [MAP, MAP])],
+    "pointwise": [({"function": "sqrt"}, [MAP]), ({"function": "where"}, [MAP, a_map(4, 1, 7), MAP])],
     "concat": [({"dim": "channels"}, [MAP, MAP]), ({"dim": 2}, [MAP, a_map(4, 2, 7)])],
     "stack": [({"dim": 2}, [TOKENS, TOKENS])],
     "flatten": [({"start_dim": 2}, [plain(5, 6, 1)])],
@@ -102,7 +108,15 @@ CASES = {
     "transpose": [({"dim0": 1, "dim1": 2}, [TOKENS])],
     "squeeze": [({"dim": 2}, [plain(5, 1, 6)])],
     "unsqueeze": [({"dim": 2}, [TOKENS])],
-    "slice": [({"dim": 2, "start": 1, "step": 2}, [TOKENS])],
+    "slice": [
+        ({"dim": 2, "start": 1, "step": 2}, [TOKENS]),
+        *[({"dim": 2, **words}, [TOKENS]) for words in ({"step": -1}, {"start": 4, "end": 0, "step": -2}, {"step": -3})],
+    ],
+    "gather": [
+        ({"index": [4, 0, 2, 2]}, [TOKENS]), ({"index": [-1, 1], "dim": 2}, [MAP]), ({"index": -2, "keepdim": False}, [TOKENS]),
+        ({"dim": 2}, [MAP, plain(3)]), ({"dim": 1}, [TOKENS, plain(2, 3)]), ({"dim": 2}, [TOKENS, plain()]),
+        ({"dim": 2, "mode": "elements"}, [TOKENS, plain(4, 7)]),
+    ],
     "split": [({"sizes": [2, 3], "dim": 1}, [TOKENS])],
     "chunk": [({"chunks": 2, "dim": 2}, [TOKENS])],
     "expand": [({"sizes": [5, 3, 6]}, [plain(1, 6)]), ({"sizes": [4, 6]}, [plain(1, 6)])],
@@ -394,6 +408,8 @@ def test_declared_dependences_agree_with_pytorch(kind):
     for arguments, shapes in cases(kind):
         if kind == "transposed_conv" and arguments["padding"] == "same":
             continue  # Keras' own
+        if kind in ("avg_pool", "lp_pool") and "dilation" in arguments:
+            continue  # ONNX' own
         if words & {value for value in arguments.values() if isinstance(value, str)} and kind != "conv":
             continue
         if arguments.get("padding") == "causal":

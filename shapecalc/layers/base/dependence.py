@@ -40,6 +40,7 @@ __all__ = [
     "everywhere",
     "folded",
     "fractional",
+    "listed",
     "of_window",
     "rearranged",
     "repeated",
@@ -125,6 +126,15 @@ def everywhere(size: int) -> AxisDependence:
 def shifted(by: int, beyond: str = ZEROS, step: int = 1, cropped: tuple[int, int] = (0, 0)) -> AxisDependence:
     """Return the dependence of positions on one each: position o on o·step + by."""
     return AxisDependence((range(by, by + 1),), step, beyond, cropped)
+
+
+def listed(count: int, at: Callable[[int], int]) -> AxisDependence:
+    """Return the dependence of `count` positions on one each, in any order: position o on `at(o)`."""
+
+    def seen(position: int) -> range:
+        return range(at(position), at(position) + 1)
+
+    return AxisDependence(_period(count, seen), 0)
 
 
 def repeated(times: int) -> AxisDependence:

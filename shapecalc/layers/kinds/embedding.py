@@ -1,15 +1,14 @@
-"""Embeddings and learned tensors: looked up, added, prepended or multiplied.
+"""Embeddings, learned and constant tensors: looked up, added or prepended.
 
 A look-up multiplies nothing: none of these has MACs.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint
-from shapecalc.layers.base.arguments import Integer, Number, Stated
-from shapecalc.layers.base.axis_numbers import AxisNumber, axis_index
+from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
 from shapecalc.layers.base.dependence import Look, rearranged, shifted
 from shapecalc.layers.base.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.ranks import need_rank
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ClassToken",
+    "ConstantTensor",
     "Embedding",
-    "LayerScale",
     "Parameter",
     "PositionEmbedding",
     "RotaryEmbedding",
@@ -169,6 +168,40 @@ class Parameter(Layer):
         return {"weight": self.shape}
 
 
+class ConstantTensor(Layer):
+    """Constant tensor of a given size, the same for every sample: not learned, no parameter. It has no input.
+
+    With `buffer: true` it is stored with the model: a mask, or a table of positions (PyTorch's `register_buffer`).
+    Without, it is computed as the network runs: zeros as an initial state or as queries (`torch.zeros`; ONNX has
+    `Constant` and `ConstantOfShape`). Its memory is then that of one activation, whatever the batch. The size is
+    without a batch axis.
+    """
+
+    kind = "constant"
+    saves = NOTHING
+    also = ("constant_tensor", "constant_of_shape")
+    inputs = (0, 0)
+
+    shape = Sizes("size of the tensor; [] for a scalar", scalar=True, also=["size"])
+    buffer = Flag("store it with the model, as a buffer", False)
+
+    examples = (
+        Example({"shape": [100, 256]}, [], (100, 256), source="DETR's decoder input: zeros, as its queries"),
+        Example({"shape": [2401], "buffer": True}, [], (2401,), buffers=2_401,
+                source="Swin-T's relative_position_index of a 7×7 window, torchvision"),
+    )  # fmt: skip
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self.__dict__["view"] = self.buffer
+
+    def output(self) -> Shape:
+        return Shape(self.shape)
+
+    def buffers(self) -> WeightShapes:
+        return {"value": self.shape} if self.buffer else {}
+
+
 class ClassToken(Layer):
     """Class token: prepends learned tokens to a sequence (length, features), as in vision transformers."""
 
@@ -196,38 +229,3 @@ class ClassToken(Layer):
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         return [rearranged(0, x, {i: i for i in range(x.rank)}, {x.rank - 2: shifted(-self.num_tokens)})]
-
-
-class LayerScale(Layer):
-    """Layer scale: multiplies every channel by a learned factor.
-
-    The channels are the channel axis of a feature map, and the last axis of any other tensor; `dim` names another.
-    ConvNeXt, CaiT, BEiT.
-    """
-
-    kind = "layer_scale"
-    in_calls = ("channels",)
-    saves = TRAINED
-    also = ("channel_scale",)
-    elementwise = True
-
-    dim = AxisNumber("the axis of the channels", None, channels=True, also=["axis"])
-    channels = Stated("number of channels", also=["num_channels"])
-
-    examples = (
-        Example({}, (96, 56, 56), (96, 56, 56), 96, 0, "ConvNeXt-T's first block, torchvision"),
-        Example({}, (197, 768), (197, 768), 768, 0, "BEiT-B, Bao et al. 2021: 768 channels"),
-    )  # fmt: skip
-
-    def _axis(self, x: Shape) -> int:
-        if self.dim is not None:
-            return axis_index(self.dim, x)
-        return x.channel_axis if x.is_map or x.rank > 2 else x.rank - 1
-
-    def constraints(self, x: Shape) -> Iterator[Constraint]:
-        need_rank(self.kind, x, 1, "channels")
-        if self.channels is not None:
-            yield Constraint(x.sizes[self._axis(x)], EQUAL, self.channels, "channels of the input", "channels")
-
-    def weights(self, x: Shape) -> WeightShapes:
-        return {"weight": (x.sizes[self._axis(x)],)}

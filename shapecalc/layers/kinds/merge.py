@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["Add", "Average", "Concat", "Div", "Maximum", "Minimum", "Mul", "Sub"]
+__all__ = ["Add", "Average", "Concat", "Div", "ElementwiseMerge", "Maximum", "Minimum", "Mul", "Sub"]
 
 
-class _Merge(Layer):
+class ElementwiseMerge(Layer):
     """What element-wise merges share: inputs of one size, where a size of 1 is broadcast to match the others.
 
     Inputs with fewer axes are matched from the last axis on, as PyTorch and Keras do.
     """
 
     inputs: ClassVar[tuple[int, int | None]] = (1, None)
-    branches = True
+    branches: ClassVar[bool] = True
     elementwise = True
-    sorts = ("additions", "merges")
+    sorts: ClassVar[tuple[str, ...]] = ("additions", "merges")
 
     def constraints(self, *inputs: Shape) -> Iterator[Constraint]:
         sizes = _merged(inputs)
@@ -68,7 +68,7 @@ def _merged(inputs: tuple[Shape, ...]) -> tuple[Dim, ...]:
     return merged
 
 
-class Add(_Merge):
+class Add(ElementwiseMerge):
     """Element-wise sum of the inputs, as at the end of a residual block."""
 
     kind = "add"
@@ -81,7 +81,7 @@ class Add(_Merge):
     )  # fmt: skip
 
 
-class Mul(_Merge):
+class Mul(ElementwiseMerge):
     """Element-wise product of the inputs: gates, and channel weights of size C×1×1."""
 
     kind = "mul"
@@ -92,7 +92,7 @@ class Mul(_Merge):
     )  # fmt: skip
 
 
-class Sub(_Merge):
+class Sub(ElementwiseMerge):
     """Element-wise difference of two inputs."""
 
     kind = "sub"
@@ -102,7 +102,7 @@ class Sub(_Merge):
     examples = (Example({}, [(128,), (128,)], (128,), source="Keras' docs of Subtract"),)
 
 
-class Div(_Merge):
+class Div(ElementwiseMerge):
     """Element-wise quotient of two inputs."""
 
     kind = "div"
@@ -111,21 +111,21 @@ class Div(_Merge):
     examples = (Example({}, [(8, 4), (8, 1)], (8, 4), source="PyTorch's broadcasting rules"),)
 
 
-class Maximum(_Merge):
+class Maximum(ElementwiseMerge):
     """Element-wise maximum of the inputs."""
 
     kind = "maximum"
     examples = (Example({}, [(16,), (16,), (16,)], (16,), source="Keras' docs of Maximum"),)
 
 
-class Minimum(_Merge):
+class Minimum(ElementwiseMerge):
     """Element-wise minimum of the inputs."""
 
     kind = "minimum"
     examples = (Example({}, [(16,), (16,)], (16,), source="Keras' docs of Minimum"),)
 
 
-class Average(_Merge):
+class Average(ElementwiseMerge):
     """Element-wise mean of the inputs."""
 
     kind = "average"

@@ -12,7 +12,7 @@ from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, AxisNumbers, axis_index, once
 from shapecalc.layers.base.dependence import Look, aligned, rearranged
-from shapecalc.layers.base.layer import Example, Layer, WeightShapes, stated_rank
+from shapecalc.layers.base.layer import NOTHING, Example, Layer, WeightShapes, stated_rank
 from shapecalc.layers.base.sizes import Sizes
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "LocalResponseNorm", "RmsNorm"]
+__all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "Normalization", "RmsNorm"]
 
 
 _STATISTIC_BITS = 32
@@ -288,25 +288,33 @@ class RmsNorm(_AxesNorm):
         return [(x.elements, 0)]  # what the weight scales
 
 
-class LocalResponseNorm(Layer):
-    """Local response normalisation: each element by its neighbours in the nearest channels. No parameters."""
+class Normalization(Layer):
+    """Normalisation of input features by a stored mean and variance, which are computed before training (Keras).
 
-    kind = "local_response_norm"
-    ranks = (1, None)
-    also = ("lrn", "local_response_normalization", "cross_channel_normalization")
+    The statistics, for the axes in `axis`, are buffers: mean, variance, and the number of samples they are made of.
+    With `buffer: false` they are constants of the code, as in torchvision's `Normalize` or with Keras' `mean`.
+    """
 
-    size = Integer("number of neighbouring channels", 5, also=["local_size", "depth_radius"])
-    alpha = Number("weight of the neighbours", 1e-4)
-    beta = Number("the exponent", 0.75)
-    k = Number("added to the sum, against division by zero", 1.0)
+    kind = "normalization"
+    also = ("feature_normalization",)
+    elementwise = True
+    sorts = ("normalisation", "normalization", "norms")
+    saves = NOTHING
+    in_calls = ("axis",)
+
+    axis = AxisNumbers("the axes with a mean and variance for each position, or channels", CHANNELS, channels=True)
+    buffer = Flag("store the mean and variance with the model", True)
+    eps = Number("the minimum of the standard deviation", 1e-7, minimum=0, also=["epsilon"])
 
     examples = (
-        Example({"size": 5}, (96, 55, 55), (96, 55, 55), source="Krizhevsky et al. 2012, section 3.3"),
-    )  # fmt: skip
+        Example({}, (4, 5, 3), (4, 5, 3), buffers=7, layout="HWC", source="Keras 3.15.1, run"),
+        Example({"axis": [1, 3]}, (4, 5, 3), (4, 5, 3), buffers=25, source="Keras 3.15.1, run"),
+        Example({"buffer": False}, (3, 224, 224), (3, 224, 224), source="torchvision's transforms.Normalize"),
+    )
 
-    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
-        padded = (x.channels + self.size - 1) * prod(x.spatial)  # the squares, which are averaged
-        return [(padded + 2 * x.elements, 0)]  # and the means and their power
-
-    def looks(self, output: Shape, x: Shape) -> list[Look]:
-        return [aligned(0, x, output)]
+    def buffers(self, x: Shape) -> WeightShapes:
+        axes = (self.axis,) if self.axis == CHANNELS else self.axis
+        indices = [axis_index(axis, x, "axis") for axis in axes]
+        once("axis", indices)
+        sizes = tuple([x.sizes[i] for i in indices])
+        return {"mean": sizes, "variance": sizes, "count": ()} if self.buffer else {}

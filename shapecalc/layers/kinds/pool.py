@@ -59,6 +59,7 @@ class _Pool(Windowed):
         symbol="p",
         always=True,
     )
+    dilation = PerAxis("distance between the window's taps", 1, symbol="d")
     ceil_mode = Flag("round the output size up, as PyTorch does: the same as rounding: ceil", False)
     rounding = Choice(
         "how the output size is rounded: floor; ceil as PyTorch does it; caffe, up as Caffe does it",
@@ -108,8 +109,6 @@ class MaxPool(_Pool):
     also = ("max_pool1d", "max_pool2d", "max_pool3d", "max_pooling1d", "max_pooling2d", "max_pooling3d", "max_pooling")
     in_calls = ("kernel_size", "stride", "padding", "dilation")
 
-    dilation = PerAxis("distance between the window's taps", 1, symbol="d")
-
     examples = (
         Example({"kernel_size": 3, "stride": 2}, (55, 55, 96), (27, 27, 96), layout="HWC",
                 source="LearnOpenCV's table of AlexNet"),
@@ -128,7 +127,10 @@ class MaxPool(_Pool):
 
 
 class AvgPool(_Pool):
-    """Average pooling: the mean of each window."""
+    """Average pooling: the mean of each window.
+
+    ONNX has `dilation` (AveragePool from opset 19 on); PyTorch, Keras and Caffe do not.
+    """
 
     kind = "avg_pool"
     in_calls = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
@@ -142,11 +144,13 @@ class AvgPool(_Pool):
         Example({"kernel_size": [5, 4, 5], "stride": [4, 2, 2], "padding": [0, 2, 0], "ceil_mode": True,
                  "count_include_pad": False}, (3, 9, 8, 11), (3, 2, 5, 4), source="PyTorch 2.13.0, run"),
         Example({"kernel_size": 3, "padding": "valid"}, (3, 14), (3, 4), source="Keras 3.15.1, run"),
+        Example({"kernel_size": 3, "stride": 1, "dilation": 2}, (3, 14, 9), (3, 10, 5),
+                source="ONNX 1.23.2, AveragePool of opset 22, run"),
     )  # fmt: skip
 
 
 class LpPool(_Pool):
-    """Power-average pooling: the p-norm of each window."""
+    """Power-average pooling: the p-norm of each window. ONNX has `dilation` (LpPool), PyTorch does not."""
 
     kind = "lp_pool"
     in_calls = ("norm_type", "kernel_size", "stride")

@@ -1,21 +1,21 @@
-"""Reductions along axes: mean, sum, maximum, minimum, argmax."""
+"""Reductions along axes: mean, sum, maximum, minimum, norms and products, and the index of an extreme."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from shapecalc.layers.base.arguments import Flag
+from shapecalc.layers.base.arguments import Choice, Flag
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers, axis_index, axis_of, once
 from shapecalc.layers.base.dependence import Look, rearranged
-from shapecalc.layers.base.layer import BOTH, NOTHING, Example, Layer
+from shapecalc.layers.base.layer import BOTH, INPUTS, NOTHING, Example, Layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shapecalc.dims import Constraint
+    from shapecalc.dims import Constraint, Dim
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["Argmax", "Max", "Mean", "Min", "Sum"]
+__all__ = ["Argmax", "Argmin", "Max", "Mean", "Min", "Reduce", "Sum"]
 
 
 class _Reduction(Layer):
@@ -98,6 +98,39 @@ class Min(_Reduction):
     examples = (Example({"dim": -1}, (6, 8), (6,), source="PyTorch 2.13.0, run"),)
 
 
+_SAVED = {
+    **dict.fromkeys(("l1", "l2", "prod", "logsumexp", "std"), BOTH),
+    **dict.fromkeys(("var", "sum_square"), INPUTS),
+    **dict.fromkeys(("log_sum", "any", "all"), NOTHING),
+}
+"""What a reduction's backward pass needs again (PyTorch's derivatives.yaml)."""
+
+
+class Reduce(_Reduction):
+    """Reduction over axes by another function: l1 and l2 (norms), prod, logsumexp, var, std, any, all.
+
+    ONNX has them as ReduceL1, ReduceL2, ReduceProd, ReduceLogSumExp, ReduceSumSquare, ReduceLogSum. The mean, sum,
+    maximum and minimum are kinds of their own.
+    """
+
+    kind = "reduce"
+
+    function = Choice("the function", sorted(_SAVED))
+
+    examples = (
+        Example({"function": "l2", "dim": -1}, (7, 4, 5), (7, 4), source="PyTorch 2.13.0, linalg.vector_norm, run"),
+        Example({"function": "prod", "dim": 2, "keepdim": True}, (7, 4), (7, 1), source="PyTorch 2.13.0, prod, run"),
+        Example({"function": "logsumexp"}, (7, 4), (), source="ONNX 1.23.2, ReduceLogSumExp of axes 1 and 2, run"),
+    )
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self.__dict__["saves"] = _SAVED[self.function]
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(output.elements, 0)] if self.function == "log_sum" else []  # the sum, whose logarithm it is
+
+
 class Argmax(Layer):
     """Index of the maximum along one axis; of all elements without `dim`."""
 
@@ -117,3 +150,11 @@ class Argmax(Layer):
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         return [_kept_axes(x, self._axes(x), self.keepdim)]
+
+
+class Argmin(Argmax):
+    """Index of the minimum along one axis; of all elements without `dim`."""
+
+    kind = "argmin"
+
+    examples = (Example({"dim": 2, "keepdim": True}, (21, 8, 4), (21, 1, 4), source="PyTorch 2.13.0, run"),)

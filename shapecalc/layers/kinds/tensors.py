@@ -1,10 +1,10 @@
-"""Slicing, splitting, stacking, repeating and rolling of tensors. No parameters."""
+"""Splitting, stacking, repeating and rolling of tensors. No parameters."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.dims import BROADCASTS, EQUAL, LESS, UP_TO, Constraint, Dim, ceil_div, maximum, minimum, total
+from shapecalc.dims import BROADCASTS, EQUAL, UP_TO, Constraint, Dim, ceil_div, total
 from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Count, Integer
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers, axis_index, axis_of
@@ -17,63 +17,9 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["Chunk", "Expand", "RepeatVector", "Roll", "Slice", "Split", "Stack", "Tile"]
+__all__ = ["Chunk", "Expand", "RepeatVector", "Roll", "Split", "Stack", "Tile"]
 
 _FAR = 10**12
-
-
-class Slice(Layer):
-    """Slice: the part of one axis from `start` up to, not with, `end`, every `step`-th; as slices in Python.
-
-    Negative positions count from the end; a start before the axis means its start, an end beyond it means its end.
-    """
-
-    kind = "slice"
-    view = True
-    saves = NOTHING
-    also = ("narrow",)
-
-    dim = AxisNumber("the axis: 1 is the first, -1 the last", channels=True, also=["axis"])
-    start = Integer("the first position", 0, minimum=-_FAR)
-    end = Integer("the position after the last; the axis' end by default", None, minimum=-_FAR)
-    step = Integer("distance between the positions", 1)
-
-    examples = (
-        Example({"dim": 1, "start": 1}, (197, 768), (196, 768), source="PyTorch 2.13.0, run"),
-        Example({"dim": 1, "start": -7, "end": -1, "step": 2}, (10, 4), (3, 4), source="PyTorch 2.13.0, run"),
-        Example({"dim": -1, "end": 1}, (3, 5), (3, 1), source="PyTorch 2.13.0, run"),
-        Example({"dim": 1, "start": -11}, (10, 4), (10, 4), source="PyTorch 2.13.0, run"),
-    )
-
-    def _bounds(self, size: Dim) -> tuple[Dim, Dim]:
-        start, end = _position(self.start, size), size if self.end is None else self.end
-        if _is_from_end(self.start):
-            start = maximum(start, 0)
-        return start, end if self.end is None else minimum(_position(end, size), size)
-
-    def constraints(self, x: Shape) -> Iterator[Constraint]:
-        start, end = self._bounds(x.sizes[axis_index(self.dim, x)])
-        yield Constraint(start, LESS, end, "start of the slice", "its end")
-
-    def output(self, x: Shape) -> Shape:
-        axis = axis_index(self.dim, x)
-        start, end = self._bounds(x.sizes[axis])
-        span = end if type(start) is int and start == 0 else end - start
-        return x.with_axis(axis, span if type(self.step) is int and self.step == 1 else ceil_div(span, self.step))
-
-    def looks(self, output: Shape, x: Shape) -> list[Look]:
-        axis = axis_index(self.dim, x)
-        start, _ = self._bounds(x.sizes[axis])
-        return [rearranged(0, x, {i: i for i in range(x.rank)}, {axis: shifted(start, step=self.step)})]
-
-
-def _position(position: Dim, size: Dim) -> Dim:
-    """Return a position counted from the beginning; a negative one is counted from the end."""
-    return size + position if _is_from_end(position) else position
-
-
-def _is_from_end(position: Dim) -> bool:
-    return type(position) is int and position < 0
 
 
 class Split(Layer):

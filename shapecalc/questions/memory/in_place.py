@@ -54,7 +54,7 @@ def _chosen(name: str) -> str:
 
 def words_in_place() -> list[str]:
     """Return the words for layers that may work in place."""
-    return [ALL, NONE, *_families(), *_elementwise()]
+    return list(dict.fromkeys((ALL, NONE, *_families(), *_elementwise())))
 
 
 def _families() -> dict[str, str]:

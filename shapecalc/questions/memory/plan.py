@@ -119,9 +119,10 @@ class _Maker:
         self.at: dict[Reference, int] = {}
         self.backward = once(self._backward)
 
-    def add(self, name: str, numbers: int) -> int:
+    def add(self, name: str, numbers: int, *, of_samples: bool = True) -> int:
+        """Add a storage; `of_samples` is whether each sample has its own."""
         self.names.append(name)
-        self.sizes.append(self.bytes_of(numbers))
+        self.sizes.append(self.bytes_of(numbers) if of_samples else stored(numbers, self.bits))
         self.users.append(set())
         return len(self.names) - 1
 
@@ -132,7 +133,8 @@ class _Maker:
         """Add the storages that a layer writes."""
         written = []
         for i, shape in enumerate(row.sizing.outputs):
-            storage = self.add(self.report.graph.name_of(Reference(index, i)), prod(shape.sizes))
+            name = self.report.graph.name_of(Reference(index, i))
+            storage = self.add(name, prod(shape.sizes), of_samples=bool(row.node.inputs))
             self.at[Reference(index, i)] = storage
             written.append(storage)
         return tuple(written)
