@@ -112,7 +112,8 @@ class Network:
         """Return how many bytes the network needs: `net.memory(batch=8, optimizer="adamw", budget="24GiB")`.
 
         The options are those of `shapecalc.questions.memory.memory`: bits of `weights`, `activations`, `buffers`;
-        `in_place`, `order`, `training`, `optimizer`, `mixed_precision`, `budget`. Errors: as `infer`, and `UsageError`.
+        `in_place`, `order`, `training`, `optimizer`, `mixed_precision`, `budget`, `context`, `kv_bits`.
+        Errors: as `infer`, and `UsageError`.
         """
         from shapecalc.questions.memory import memory
 

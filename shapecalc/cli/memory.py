@@ -9,6 +9,7 @@ import click
 
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
+    WholeNumber,
     all_or_depth,
     batch_option,
     completed,
@@ -35,6 +36,10 @@ _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("b
 @_bits_option("--weights", help="Set the bits of a weight: 32, 16, 8, 4, fp16, int8, …  [default: 32]")
 @_bits_option("--activations", help="Set the bits of an activation.  [default: 32]")
 @_bits_option("--buffers", default="32", show_default=True, help="Set the bits of a buffer (running statistics).")
+@_bits_option("--kv-bits", help="Set the bits of an element of the KV cache.  [default: those of activations]")
+@click.option(
+    "--context", type=WholeNumber(0, 10**9), metavar="N", help="Add the KV cache of N past tokens of every sample."
+)
 @batch_option
 @click.option(
     "--in-place",
@@ -57,7 +62,11 @@ _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("b
 @click.option(
     "--mixed-precision", is_flag=True, help="Train in 16 bits, with an fp32 copy of the weights; implies --training."
 )
-@click.option("--budget", metavar="BYTES", help="Show the largest batch that fits in this memory: 24GiB, 512KiB, 16GB.")
+@click.option(
+    "--budget",
+    metavar="BYTES",
+    help="Show the largest batch, and the longest context, that fit in this memory: 24GiB, 512KiB, 16GB.",
+)
 @click.option("--layers", is_flag=True, help="Show the memory of every layer, in order of execution.")
 @depth_option
 @layout_option
@@ -69,6 +78,8 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     weights: str | None,
     activations: str | None,
     buffers: str,
+    kv_bits: str | None,
+    context: int | None,
     batch: int,
     in_place: str,
     order: str,
@@ -95,5 +106,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         optimizer=optimizer,
         mixed_precision=mixed_precision,
         budget=budget,
+        context=context,
+        kv_bits=kv_bits,
     )
     emit_answer(result, output, format_, result.name, layers=layers, depth=all_or_depth(depth))

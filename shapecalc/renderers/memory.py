@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from shapecalc.errors import count_noun
 from shapecalc.escaping import clean
 from shapecalc.renderers.bars import show_share
 from shapecalc.renderers.blocks import Note, Paragraph, Table, Title, draw_blocks
@@ -59,6 +60,8 @@ def _amounts(memory: Memory) -> Iterator[tuple[str, int]]:
         yield "buffers", memory.buffers
     if memory.training is None:
         yield "activations, at the peak", memory.activations.peak
+        if memory.context:
+            yield f"KV cache, {count_noun(memory.context.tokens, 'past token')}", memory.context.bytes
         return
     yield "gradients of weights", memory.training.gradients
     yield (
@@ -152,7 +155,11 @@ def _budget(memory: Memory) -> str:
     given = f"{budget.bytes:,} bytes ({show_bytes(budget.bytes)})"
     if not budget.batch:
         return f"{given} are not enough for one sample, which needs {each}."
-    return f"The largest batch that fits into {given} is {budget.batch:,}. It needs {show_bytes(budget.total)}: {each}."
+    fits = f"The largest batch that fits into {given} is {budget.batch:,}. It needs {show_bytes(budget.total)}: {each}."
+    if budget.context is None:
+        return fits
+    batch = "one sample" if memory.batch == 1 else f"a batch of {memory.batch:,}"
+    return f"{fits} The longest context with {batch} is {count_noun(budget.context, 'past token')}."
 
 
 def _notes(memory: Memory) -> Iterator[str]:
@@ -166,18 +173,36 @@ def _notes(memory: Memory) -> Iterator[str]:
     if memory.training:
         yield from _training_notes(memory, memory.training)
     if memory.kv_cache:
-        yield (
-            f"KV cache, during autoregressive decoding: {memory.kv_cache:,} bytes "
-            f"({show_bytes(memory.kv_cache)}) for each past token of a sample; not in the total."
-        )
+        yield _cache(memory)
+        yield from _windows(memory)
     if memory.cross_kv_cache:
         each = memory.cross_kv_cache_per_source_token
         yield (
             f"Cross-attention caches the keys and values of the source once: {each:,} bytes ({show_bytes(each)}) for "
-            f"each source token, {memory.cross_kv_cache:,} ({show_bytes(memory.cross_kv_cache)}) for a sample; not in "
-            "the total."
+            f"each source token, {memory.cross_kv_cache:,} ({show_bytes(memory.cross_kv_cache)}) for a sample; "
+            f"{'in the KV cache above' if memory.context else 'not in the total'}."
         )
     yield "Not counted: kernel workspaces, fragmentation, the runtime itself. 1 KiB is 1,024 bytes."
+
+
+def _cache(memory: Memory) -> str:
+    each = f"{memory.kv_cache:,} bytes ({show_bytes(memory.kv_cache)}) for each past token of a sample"
+    bits = f"at {memory.kv_bits} bits"
+    return (
+        f"KV cache, during autoregressive decoding: {each}, {bits}; {'in' if memory.context else 'not in'} the total."
+    )
+
+
+def _windows(memory: Memory) -> Iterator[str]:
+    """Yield what of the cache is only needed within a window."""
+    for window, each in memory.kv_windows.items():
+        tokens = count_noun(window, "token")
+        yield f"Of these, {each:,} bytes ({show_bytes(each)}) are needed of the last {tokens} alone."
+    if memory.context and memory.context.reserved > memory.context.bytes:
+        yield (
+            f"A cache that keeps all {count_noun(memory.context.tokens, 'token')} in every layer reserves "
+            f"{memory.context.reserved:,} bytes ({show_bytes(memory.context.reserved)})."
+        )
 
 
 def _samples(memory: Memory) -> str:

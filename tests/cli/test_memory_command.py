@@ -71,14 +71,14 @@ def test_orders_and_in_place():
 
 def test_kv_cache_is_shown_if_there_is_one():
     out = " ".join(run("memory", "llama-2-7b", "--activations", "fp16", "--weights", "4").out.split())
-    assert "524,288 bytes (512 KiB) for each past token of a sample; not in the total" in out
+    assert "524,288 bytes (512 KiB) for each past token of a sample, at 16 bits; not in the total" in out
     assert "KV cache" not in run("memory", "resnet50").out
     assert "KV cache" not in run("memory", "vit_b_16").out  # it attends, but never decodes
 
 
 def test_the_cross_attention_cache_is_shown_separately():
     out = " ".join(run("memory", "whisper-tiny", "--activations", "fp16").out.split())
-    assert "6,144 bytes (6.00 KiB) for each past token of a sample; not in the total." in out
+    assert "6,144 bytes (6.00 KiB) for each past token of a sample, at 16 bits; not in the total." in out
     assert (
         "Cross-attention caches the keys and values of the source once: 6,144 bytes (6.00 KiB) for each source token, "
         "9,216,000 (8.79 MiB) for a sample; not in the total."

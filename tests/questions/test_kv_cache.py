@@ -108,3 +108,109 @@ def test_a_decoder_layer_is_causal_by_default() -> None:
 def test_the_record_agrees_with_the_installed_transformers() -> None:
     pytest.importorskip("transformers")
     assert record() == RECORDED
+
+
+def gemma_3_27b(**more: Any) -> dict[str, Any]:
+    """The attention of Gemma 3 27B: five layers with a window of 1,024 tokens, then one without, 62 in all."""
+    arguments = {"num_heads": 32, "num_kv_heads": 16, "head_dim": 128, "is_causal": True, "bias": False}
+    local = {**arguments, "window": 1024}
+    layers = [{"mha": arguments if i % 6 == 5 else local, "name": f"layer{i}"} for i in range(62)]
+    return {"name": "gemma", "input": [1, 5376], "layers": layers, **more}
+
+
+def test_a_window_needs_no_more_than_its_tokens() -> None:
+    """Gemma-3-27B at 128 K tokens in 16 bits: about 10.4 GiB with its windows, and 62 GiB without."""
+    net = shapecalc.load(gemma_3_27b())
+    found = net.memory(activations=16, context=131_072)
+    each = 2 * 2 * 16 * 128  # key and value of 16 heads, 2 bytes an element
+    assert found.context.bytes == each * (10 * 131_072 + 52 * 1024)
+    assert round(found.context.bytes / 2**30, 1) == 10.4
+    assert found.context.reserved == each * 62 * 131_072 == 62 * 2**30
+    assert (found.kv_cache, found.kv_windows) == (62 * each, {1024: 52 * each})
+    short = net.memory(activations=16, context=100)
+    assert short.context.bytes == short.context.reserved == each * 62 * 100
+
+
+def test_the_cache_at_a_context_is_in_the_total_and_in_the_batch_of_a_budget() -> None:
+    net = shapecalc.load("llama-3-8b")
+    plain, found = (
+        net.memory(vars={"seq": 1}, batch=4, weights=4, activations=16, budget="24GiB", **more)
+        for more in ({}, {"context": 8192})
+    )
+    assert found.context.bytes == 4 * 2**30  # 128 KiB a token (Llama 3: 32 layers, 8 heads of 128, keys and values)
+    assert found.total == plain.total + found.context.bytes
+    assert found.budget.sample == plain.budget.sample + 2**30
+    assert found.budget.batch == 20
+    assert 4_015_130_624 + 20 * found.budget.sample <= 24 * 2**30 < 4_015_130_624 + 21 * found.budget.sample
+    longest = found.budget.context
+    assert longest == plain.budget.context == 41_491
+    fits = [
+        net.memory(vars={"seq": 1}, batch=4, weights=4, activations=16, context=n).total for n in (longest, longest + 1)
+    ]
+    assert fits[0] <= 24 * 2**30 < fits[1]
+
+
+def test_bits_of_the_cache_are_those_of_activations_unless_given() -> None:
+    net = shapecalc.load("llama-3-8b")
+    words = {"vars": {"seq": 1}, "activations": 16, "context": 10}
+    assert net.memory(**words).context.bytes == 10 * 2**17
+    assert net.memory(**words, kv_bits=8).context.bytes == 10 * 2**16
+    assert net.memory(**words, kv_bits=4).kv_cache == 2**15
+    assert net.memory(**words, kv_bits=8).kv_bits == 8
+
+
+def test_the_longest_context_is_unlimited_where_all_attention_has_a_window() -> None:
+    local = {"num_heads": 2, "is_causal": True, "window": 8}
+    net = shapecalc.load({"input": [1, 16], "layers": [{"mha": local}]})
+    all_, few = 8 * 2 * 16 * 4, 3 * 2 * 16 * 4
+    base = net.memory().total
+    assert net.memory(budget=base + all_).budget.context is None
+    assert net.memory(budget=base + all_ - 1).budget.context == 7
+    assert net.memory(budget=base + few).budget.context == 3
+    assert net.memory(budget=base).budget.context == 0
+    assert net.memory(budget=base - 1).budget.context is None
+
+
+def test_a_cross_cache_is_part_of_the_context() -> None:
+    net = shapecalc.load("t5-small")
+    found = net.memory(context=100, batch=2)
+    assert found.context.bytes == 2 * (100 * found.kv_cache + found.cross_kv_cache)
+
+
+@pytest.mark.parametrize(
+    ("network", "options", "message"),
+    [
+        ("alexnet", {"context": 3}, "AlexNet has no KV cache: no attention is causal"),
+        ("llama-3-8b", {"context": 3, "training": True}, "a context is for decoding, not for training"),
+        ("llama-3-8b", {"context": -1}, "context is -1"),
+        ("llama-3-8b", {"context": 10**9 + 1}, "context is 1000000001"),
+        ("llama-3-8b", {"context": True}, "context is True"),
+        ("llama-3-8b", {"context": "8k"}, "context is '8k'"),
+        ("llama-3-8b", {"kv_bits": 0}, "the bits of the KV cache are 0: they must be a whole number from 1 to 64"),
+    ],
+)
+def test_contexts_that_cannot_be(network: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(shapecalc.UsageError) as caught:
+        shapecalc.load(network).memory(**options)
+    assert caught.value.problems[0].message == message
+
+
+def test_the_text_and_the_json_have_the_context() -> None:
+    found = shapecalc.load(gemma_3_27b()).memory(activations=16, context=2048, budget="1TiB")
+    text = " ".join(found.render(width=100).split())
+    assert "KV cache, 2,048 past tokens 603,979,776 576 MiB" in text
+    each = "507,904 bytes (496 KiB) for each past token of a sample, at 16 bits; in the total."
+    assert f"KV cache, during autoregressive decoding: {each}" in text
+    assert "Of these, 425,984 bytes (416 KiB) are needed of the last 1,024 tokens alone." in text
+    assert "A cache that keeps all 2,048 tokens in every layer reserves 1,040,187,392 bytes (992 MiB)." in text
+    assert "The longest context with one sample is " in text
+    data = found.to_dict()
+    assert data["context"] == {
+        "tokens": 2048,
+        "bytes": 603_979_776,
+        "reserved": 1_040_187_392,
+    }
+    assert (data["kv_cache_bits"], data["kv_cache_windows"]) == (16, [{"tokens": 1024, "bytes": 425_984}])
+    plain = " ".join(shapecalc.load("gpt2").memory().render(width=100).split())
+    assert "at 32 bits; not in the total." in plain
+    assert "longest context" not in plain

@@ -238,6 +238,10 @@ class Layer:
         """Return how many elements a decoder caches for each past position: 0 except for causal attention."""
         return 0
 
+    def cache_window(self) -> int | None:
+        """Return how many past positions a decoder needs at most in its cache; None for all."""
+        return None
+
     def cross_kv_cache(self, *inputs: Any, **_: Any) -> tuple[Dim, Dim]:
         """Return what a decoder caches of the source that this layer attends to: elements per position, and positions.
 

@@ -206,6 +206,10 @@ class MultiHeadAttention(Layer):
         """Return how many elements a decoder keeps for each past position: its key and its value."""
         return self._keys_and_values(*inputs) if self.is_causal else 0
 
+    def cache_window(self) -> int | None:
+        window: int | None = self.window
+        return window
+
     def cross_kv_cache(self, *inputs: Shape) -> tuple[Dim, Dim]:
         if self.is_causal or self._is_self(inputs):
             return 0, 0

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.dims import prod
 from shapecalc.errors import Problem, UsageError
 from shapecalc.model.rows import once
-from shapecalc.questions.memory.cache import cache_of
+from shapecalc.questions.memory.cache import Cache, cache_of
 from shapecalc.questions.memory.in_place import ALL, read_in_place
 from shapecalc.questions.memory.liveness import Moment, Run, run
 from shapecalc.questions.memory.order import best_order
 from shapecalc.questions.memory.plan import MemoryPlan, inputs_read, make_plan, stored
-from shapecalc.questions.memory.results import Activations, Budget, Held, LayerMemory, Memory, Training, Widths
+from shapecalc.questions.memory.results import Activations, Budget, Context, Held, LayerMemory, Memory, Training, Widths
 from shapecalc.questions.memory.training import check_optimizer, optimizer_bytes, train
 from shapecalc.text.given import read_flag, read_string
 from shapecalc.text.units import parse_bits, parse_bytes
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Sizing
 
-__all__ = ["Activations", "Budget", "Held", "LayerMemory", "Memory", "Training", "Widths", "memory"]
+__all__ = ["Activations", "Budget", "Context", "Held", "LayerMemory", "Memory", "Training", "Widths", "memory"]
 
 GIVEN = "given"
 BEST = "best"
@@ -36,6 +36,10 @@ _EXACT = "exact"
 _HEURISTIC = "heuristic"
 _LEAST_TRAINED = 8
 """Bits of the narrowest weights and activations that are trained: those of FP8 (Micikevicius et al. 2022)."""
+
+
+_LONGEST = 10**9
+"""The most past tokens that can be asked for."""
 
 
 class _Order(NamedTuple):
@@ -57,6 +61,8 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     optimizer: str | None = None,
     mixed_precision: bool = False,
     budget: int | str | None = None,
+    context: int | None = None,
+    kv_bits: int | str | None = None,
 ) -> Memory:
     """Return the bytes that a network needs, for the batch of the report.
 
@@ -64,7 +70,9 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     `mixed_precision`). `in_place` are the element-wise layers that overwrite their input if nothing else needs it: all,
     none, or some (`"activations"`, `["relu", "add"]`). `order` is given or best: the one with the minimum peak.
     `training` adds gradients, what the backward pass needs, and the state of the `optimizer` (adam by default); an
-    optimizer and mixed precision imply it. `budget`, bytes as an int or `"24GiB"`, adds the largest batch.
+    optimizer and mixed precision imply it. `budget`, bytes as an int or `"24GiB"`, adds the largest batch, and for a
+    decoder the longest context. `context` adds the KV cache of that many past tokens of every sample to the total, at
+    `kv_bits` (by default those of activations).
     Errors: `UsageError` for an invalid option, or one that contradicts another.
     """
     mixed_precision = read_flag(mixed_precision, "mixed_precision")
@@ -81,7 +89,8 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     weight_bytes = _own_bytes(report, lambda sizing: sizing.weight_shapes, widths.weights)
     buffer_bytes = _own_bytes(report, lambda sizing: sizing.buffer_shapes, widths.buffers)
     layers = _layers(report, plan, found, weight_bytes, buffer_bytes)
-    cache = cache_of(report, widths.activations)
+    cache = cache_of(report, widths.activations if kv_bits is None else parse_bits(kv_bits, "the KV cache"))
+    _check_context(report, cache, context, trains=trains)
     result = Memory(
         name=report.name,
         inputs=report.inputs,
@@ -93,9 +102,12 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         buffers=sum(buffer_bytes),
         activations=_activations(report, plan, found),
         kv_cache=cache.per_token,
-        cross_kv_cache=cache.source,
-        cross_kv_cache_per_source_token=cache.per_source_token,
+        cross_kv_cache=stored(cache.source, cache.bits),
+        cross_kv_cache_per_source_token=stored(cache.source_token, cache.bits),
         layers=layers,
+        kv_bits=cache.bits,
+        kv_windows=cache.windows,
+        context=None if context is None else _context(report, cache, context),
         notes=report.notes,
     )
     if trains:
@@ -105,7 +117,11 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
                 report, trained, weight_bytes, "adam" if optimizer is None else optimizer, mixed_precision
             )
         )
-    return result if budget is None else result._replace(budget=_budget(result, parse_bytes(budget)))
+    return (
+        result
+        if budget is None
+        else result._replace(budget=_budget(result, parse_bytes(budget), None if trains else cache))
+    )
 
 
 def _check_order(order: str, *, trains: bool) -> None:
@@ -242,11 +258,35 @@ def _training(
     )
 
 
-def _budget(result: Memory, budget: int) -> Budget:
-    """Return the largest batch that fits: only live activations grow with the batch."""
-    one = (result.training.peak if result.training else result.activations.peak) // result.batch
+def _check_context(report: Report, cache: Cache, context: Any, *, trains: bool) -> None:
+    """Check that a context can be answered. Errors: `UsageError`."""
+    if context is None:
+        return
+    if type(context) is not int or not 0 <= context <= _LONGEST:
+        message = f"context is {context!r}"
+        raise UsageError(Problem(message, hint=f"give the number of past tokens, at most {_LONGEST:,}"))
+    if trains:
+        raise UsageError(Problem("a context is for decoding, not for training", hint="leave one of the two out"))
+    if not cache.past:
+        message = f"{report.name or 'the network'} has no KV cache: no attention is causal"
+        raise UsageError(Problem(message, hint="leave the context out, or write `is_causal: true` on its attention"))
+
+
+def _context(report: Report, cache: Cache, tokens: int) -> Context:
+    return Context(tokens, report.batch * cache.needed(tokens), report.batch * cache.reserved(tokens))
+
+
+def _budget(result: Memory, budget: int, cache: Cache | None) -> Budget:
+    """Return the largest batch that fits: only live activations, and the cache at a context, grow with the batch.
+
+    Of a `cache`, also the longest context with the batch of the report.
+    """
+    live = result.training.peak if result.training else result.activations.peak
+    one = (live + (result.context.bytes if result.context else 0)) // result.batch
     fixed = result.total - one * result.batch
     if not one:
         raise UsageError(Problem("the batch is unlimited: this network has no activations"))
     batch = max((budget - fixed) // one, 0)
-    return Budget(budget, batch, fixed + batch * one, fixed, one)
+    room = (budget - result.weights - result.buffers - live) // result.batch
+    context = cache.longest(room) if cache and cache.past and room >= 0 else None
+    return Budget(budget, batch, fixed + batch * one, fixed, one, context)

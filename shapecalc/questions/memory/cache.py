@@ -1,7 +1,8 @@
 """What a decoder caches during autoregressive decoding: keys and values of its past tokens, and of its source.
 
-Causal attention caches a key and a value for each past token. Cross-attention caches those of its source, once: it is
-the attention whose queries depend on a causal attention and whose keys do not.
+Causal attention caches a key and a value for each past token; within a window, of no more tokens than that.
+Cross-attention caches those of its source, once: it is the attention whose queries depend on a causal attention and
+whose keys do not.
 """
 
 from __future__ import annotations
@@ -15,31 +16,72 @@ if TYPE_CHECKING:
 
 __all__ = ["Cache", "cache_of"]
 
+UNLIMITED = 0
+"""The window of attention to all past tokens."""
+
 
 class Cache(NamedTuple):
-    """The bytes of the key/value cache of one sample.
+    """What a decoder caches for one sample, in elements of `bits` each.
 
-    `per_token` is for each past token, `per_source_token` for each token of the source, and `source` for all of it.
+    `past` is, for each window (0: all past tokens), what is cached for each token within it; `source_token` is for each
+    token of the source, and `source` for all of it.
     """
 
-    per_token: int
-    per_source_token: int
+    bits: int
+    past: dict[int, int]
+    source_token: int
     source: int
+
+    @property
+    def per_token(self) -> int:
+        """The bytes for each past token, within all windows."""
+        return stored(sum(self.past.values()), self.bits)
+
+    @property
+    def windows(self) -> dict[int, int]:
+        """The bytes for each past token, by the window that it must be within; without those that need all."""
+        return {window: stored(each, self.bits) for window, each in self.past.items() if window != UNLIMITED}
+
+    def needed(self, tokens: int) -> int:
+        """Return the bytes after that many tokens: within a window, no more tokens are needed than it has."""
+        elements = sum(each * (min(tokens, window) if window else tokens) for window, each in self.past.items())
+        return stored(elements + self.source, self.bits)
+
+    def reserved(self, tokens: int) -> int:
+        """Return the bytes after that many tokens if all are kept, also those outside the windows."""
+        return stored(sum(self.past.values()) * tokens + self.source, self.bits)
+
+    def longest(self, room: int) -> int | None:
+        """Return the most tokens whose cache fits in `room` bytes; None where any number does."""
+        if self.needed(0) > room:
+            return 0
+        if UNLIMITED not in self.past and self.needed(max(self.past, default=0)) <= room:
+            return None
+        low, high = 0, 1
+        while self.needed(high) <= room:
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.needed(middle) <= room else (low, middle)
+        return low
 
 
 def cache_of(report: Report, bits: int) -> Cache:
-    """Return the KV cache of a decoder, with this number of bits per element; 0 if no attention is causal."""
+    """Return the KV cache of a decoder, with this number of bits per element; empty if no attention is causal."""
     follows: list[bool] = []
-    per_token = per_source_token = source = 0
+    past: dict[int, int] = {}
+    source_token = source = 0
     for row in report.rows:
         layer, inputs = row.node.layer, row.node.inputs
         assert layer is not None
-        past = layer.kv_cache(*row.sizing.inputs)
+        each = layer.kv_cache(*row.sizing.inputs)
         after = [ref.node >= 0 and follows[ref.node] for ref in inputs]
-        follows.append(bool(past) or any(after))
-        per_token += past
+        follows.append(bool(each) or any(after))
+        if each:
+            window = layer.cache_window() or UNLIMITED
+            past[window] = past.get(window, 0) + each
         if len(inputs) > 1 and after[0] and not after[1]:
             each, positions = layer.cross_kv_cache(*row.sizing.inputs)
-            per_source_token += each
+            source_token += each
             source += each * positions
-    return Cache(stored(per_token, bits), stored(per_source_token, bits), stored(source, bits))
+    return Cache(bits, past, source_token, source)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from shapecalc.model.answer import Answer
 
-__all__ = ["Activations", "Budget", "Held", "LayerMemory", "Memory", "Training", "Widths"]
+__all__ = ["Activations", "Budget", "Context", "Held", "LayerMemory", "Memory", "Training", "Widths"]
 
 VERSION = 1
 """The version of the JSON contract."""
@@ -65,13 +65,29 @@ class Training(NamedTuple):
 
 
 class Budget(NamedTuple):
-    """The largest batch that fits a budget (0: none), and its total: `fixed`, plus `sample` for each sample."""
+    """The largest batch that fits a budget (0: none), and its total: `fixed`, plus `sample` for each sample.
+
+    `context` is the most past tokens that fit with the batch of the report, for a decoder; None where there is no
+    cache, or no limit.
+    """
 
     bytes: int
     batch: int
     total: int
     fixed: int
     sample: int
+    context: int | None = None
+
+
+class Context(NamedTuple):
+    """The KV cache of the batch at a context: of `tokens` past tokens, `bytes` that are needed.
+
+    `reserved` are the bytes if tokens outside the windows of attention are kept too.
+    """
+
+    tokens: int
+    bytes: int
+    reserved: int
 
 
 class LayerMemory(NamedTuple):
@@ -111,6 +127,9 @@ class _MemoryFields(NamedTuple):
     layers: tuple[LayerMemory, ...]
     training: Training | None = None
     budget: Budget | None = None
+    kv_bits: int = 32
+    kv_windows: dict[int, int] = {}  # noqa: RUF012  (never changed)
+    context: Context | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -119,7 +138,8 @@ class Memory(Answer, _MemoryFields):
 
     `kv_cache` is what causal attention caches for each past token of one sample, during autoregressive decoding;
     `cross_kv_cache` what cross-attention caches of the source, once, and `cross_kv_cache_per_source_token` for each of
-    the source's tokens. They are not part of `total`. `order` is given, exact (the optimum) or heuristic.
+    the source's tokens. `kv_windows` has the part of `kv_cache` that is only needed of the last tokens, by their
+    number. They are part of `total` only at a `context`. `order` is given, exact (the optimum) or heuristic.
     """
 
     __slots__ = ()
@@ -130,7 +150,8 @@ class Memory(Answer, _MemoryFields):
     def total(self) -> int:
         """The total: weights, buffers and the peak of activations; in training, also gradients and state."""
         if self.training is None:
-            return self.weights + self.buffers + self.activations.peak
+            cache = self.context.bytes if self.context else 0
+            return self.weights + self.buffers + self.activations.peak + cache
         return self.weights + self.buffers + self.training.gradients + self.training.state + self.training.peak
 
     def to_dict(self) -> dict[str, Any]:
@@ -149,8 +170,11 @@ class Memory(Answer, _MemoryFields):
             "buffers": self.buffers,
             "activations": {**activations, "held": [held._asdict() for held in self.activations.held]},
             "kv_cache_per_token": self.kv_cache,
+            "kv_cache_bits": self.kv_bits,
+            "kv_cache_windows": [{"tokens": window, "bytes": each} for window, each in self.kv_windows.items()],
             "cross_kv_cache": self.cross_kv_cache,
             "cross_kv_cache_per_source_token": self.cross_kv_cache_per_source_token,
+            **({"context": self.context._asdict()} if self.context else {}),
             **({"training": self.training._asdict()} if self.training else {}),
             "total": self.total,
             **({"budget": self.budget._asdict()} if self.budget else {}),
