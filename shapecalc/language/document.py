@@ -37,6 +37,7 @@ KEYS = {
     "output": "the layer whose output is the network's: the last one by default",
     "outputs": "the layers whose outputs are the network's",
     "expect": "expected figures: params, macs, output…; `shapecalc check` checks them",
+    "configs": "what a config.json of Hugging Face sets, by its model_type; in bundled families",
     "variants": "members of the family: a name, and for each its variables and expectations",
 }
 

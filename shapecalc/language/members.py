@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, ShapecalcError, UsageError
 from shapecalc.language import Specification, read_specification
+from shapecalc.language.configs import find_config, read_config
 from shapecalc.language.files import locate, read_bytes
 
 if TYPE_CHECKING:
@@ -20,12 +21,17 @@ __all__ = ["Member", "find_member", "find_members"]
 
 
 class Member(NamedTuple):
-    """One network of a specification: itself, or a member of its family; and warnings about how it was found."""
+    """One network of a specification: itself, or a member of its family; and warnings about how it was found.
+
+    `settings` are variables that were read from the config of a model, `title` is its name.
+    """
 
     specification: Specification
     variant: str = ""
     file: str = ""
     warnings: tuple[Problem, ...] = ()
+    settings: dict[str, Any] = {}  # noqa: RUF012  (never changed)
+    title: str = ""
 
     @property
     def name(self) -> str:
@@ -34,7 +40,8 @@ class Member(NamedTuple):
 
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these variables and input sizes, and all problems."""
-        graph, problems = self.specification.build(variables, inputs=inputs, variant=self.variant)
+        graph, problems = self.specification.build({**self.settings, **variables}, inputs=inputs, variant=self.variant)
+        graph = graph._replace(name=self.title) if self.title else graph
         return graph._replace(warnings=(*self.warnings, *graph.warnings)) if self.warnings else graph, problems
 
     def reread(self, text: str) -> Member:
@@ -51,6 +58,12 @@ def find_member(spec: Any) -> Member:
     if isinstance(spec, str) and "\n" in spec and not os.path.exists(spec):
         return Member(read_specification(spec, "<text>"))
     if isinstance(spec, (str, os.PathLike)):
+        config = find_config(os.fspath(spec))
+        if config:
+            family = read_config(config)
+            name = os.path.basename(family.path)
+            specification = read_specification(read_bytes(family.path), name, _reader(family.path, name))
+            return Member(specification, "", family.path, settings=family.variables, title=family.name)
         found = locate(os.fspath(spec))
         reader = None if found.path == "-" else _reader(found.path, found.name)
         specification = read_specification(read_bytes(found.path, found.name), found.name, reader)
@@ -70,6 +83,8 @@ def find_members(spec: str) -> list[Member]:
 
     Errors: `UsageError` if there is no such file.
     """
+    if find_config(spec):
+        return [find_member(spec)]
     variant = locate(spec).variant
     member = find_member(spec)
     specification = member.specification

@@ -78,6 +78,7 @@ class MultiHeadAttention(Layer):
                      also=["sliding_window"], symbol="W")  # fmt: skip
     qk_norm = Choice("RMS normalisation of queries and keys: none, head, heads (a weight for each head), width",
                      ("none", "head", "heads", "width"), "none")  # fmt: skip
+    qk_norm_bias = Flag("learned biases of those normalisations (LayerNorm, as in Phi)", False)
     gate = Flag("multiply the output of the heads by a learned gate from 0 to 1", False)
     sinks = Flag("a learned score in each head that takes weight away from all keys", False)
     alibi = Flag("biases that fall with the distance, without parameters (ALiBi)", False)
@@ -177,10 +178,10 @@ class MultiHeadAttention(Layer):
         if self.relative_buckets is not None:
             shapes["relative_attention"] = (self.relative_buckets, self.num_heads)
         if self.qk_norm != "none":
-            shapes |= {
-                "q_norm.weight": self._norm(self.num_heads, head),
-                "k_norm.weight": self._norm(self._kv_heads, head),
-            }
+            for name, heads in (("q_norm", self.num_heads), ("k_norm", self._kv_heads)):
+                shapes[f"{name}.weight"] = self._norm(heads, head)
+                if self.qk_norm_bias:
+                    shapes[f"{name}.bias"] = self._norm(heads, head)
         if self.gate:
             shapes["gate_proj_weight"] = (mixed, width)
             if self.qkv_bias:

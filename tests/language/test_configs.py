@@ -1,0 +1,174 @@
+"""The config.json of a model: against transformers, and what is wrong with one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from record_configs import FIELDS, TOKENS, record
+from searching import some
+
+import shapecalc
+from shapecalc.language.configs import model_types
+
+RECORDED = json.loads((Path(__file__).parent.parent / "data" / "configs.json").read_text(encoding="utf-8"))["models"]
+LLAMA = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 100, "hidden_size": 32,
+         "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}  # fmt: skip
+
+
+def written(folder: Path, config: Any) -> str:
+    text = config if isinstance(config, str) else json.dumps(config, indent=2)
+    (folder / "config.json").write_text(text, encoding="utf-8")
+    return str(folder)
+
+
+@pytest.mark.parametrize("number", some(range(len(RECORDED)), 40))
+def test_parameters_and_macs_are_those_of_transformers(number: int, tmp_path: Path) -> None:
+    model = RECORDED[number]
+    total = shapecalc.load(written(tmp_path, model["config"]), input=[TOKENS]).infer().total
+    assert total.params == model["params"]
+    assert total.macs == model.get("macs", total.macs)
+
+
+def test_every_type_is_recorded() -> None:
+    assert {model["config"]["model_type"] for model in RECORDED} == set(FIELDS) == set(model_types())
+    assert sum("macs" in model for model in RECORDED) > 80
+
+
+@pytest.mark.elsewhere
+def test_the_record_is_that_of_the_installed_transformers() -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    assert record()["models"] == RECORDED
+
+
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "formats" / "huggingface"
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the files of others are not here")
+def test_files_of_the_hub_are_exact() -> None:
+    import gzip
+
+    types, exact = set(model_types()), []
+    for folder in sorted(SHARED.iterdir()):
+        if not (folder / "truth.json.gz").is_file():
+            continue
+        truth = json.loads(gzip.decompress((folder / "truth.json.gz").read_bytes()))
+        if truth["model_type"] not in types:
+            continue
+        tokens = truth["inputs"]["input_ids"][1] if "inputs" in truth else TOKENS
+        report = shapecalc.load(str(folder), input=[tokens]).infer()
+        assert report.total.params == truth["params"], folder.name
+        assert report.total.macs == truth.get("macs", report.total.macs), folder.name
+        exact.append(folder.name)
+    assert len(exact) >= 19
+
+
+def test_a_folder_and_its_file_are_the_same_network_with_the_name_of_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "my-llama"
+    folder.mkdir()
+    path = written(folder, LLAMA)
+    one, other = shapecalc.load(path).infer(), shapecalc.load(f"{path}/config.json").infer()
+    assert one.total == other.total
+    assert one.name == other.name == "my-llama"
+    assert shapecalc.load(written(folder, {**LLAMA, "_name_or_path": "meta/Llama-X"})).name == "Llama-X"
+
+
+def test_variables_and_inputs_override_the_config(tmp_path: Path) -> None:
+    path = written(tmp_path, LLAMA)
+    assert shapecalc.load(path).infer(vars={"seq": 7}).outputs == {"lm_head": (7, 100)}
+    assert shapecalc.load(path).infer(vars={"layers": 3}).total.params > shapecalc.load(path).infer().total.params
+
+
+@pytest.mark.parametrize(
+    ("classes", "output"),
+    [
+        (["LlamaForCausalLM"], (128, 100)),
+        (["LlamaModel"], (128, 32)),
+        (["LlamaForSequenceClassification"], (128, 3)),
+        (["LlamaForTokenClassification"], (128, 3)),
+        ([], (128, 100)),
+        (None, (128, 100)),
+        (["GPT2LMHeadModel"], (128, 100)),
+    ],
+)
+def test_the_class_decides_on_the_head(classes: Any, output: tuple[int, int], tmp_path: Path) -> None:
+    config = {**LLAMA, "architectures": classes, "id2label": {"0": "a", "1": "b", "2": "c"}}
+    assert list(shapecalc.load(written(tmp_path, config)).infer().outputs.values()) == [output]
+
+
+def windows(config: dict[str, Any], folder: Path) -> list[int | None]:
+    report = shapecalc.load(written(folder, config)).infer()
+    return [row.node.layer.window for row in report if row.kind == "multi_head_attention"]
+
+
+def test_windows_follow_the_types_of_the_layers(tmp_path: Path) -> None:
+    assert windows(LLAMA, tmp_path) == [None, None]
+    mistral = {**LLAMA, "model_type": "mistral", "num_key_value_heads": 4}
+    assert windows(mistral, tmp_path) == [4096, 4096]
+    assert windows({**mistral, "sliding_window": None}, tmp_path) == [None, None]
+    assert windows({**mistral, "sliding_window": 16}, tmp_path) == [16, 16]
+    gemma = {**LLAMA, "model_type": "gemma2", "num_hidden_layers": 3, "sliding_window": 8}
+    assert windows(gemma, tmp_path) == [8, None, 8]
+    types = ["full_attention", "sliding_attention", "full_attention"]
+    assert windows({**gemma, "layer_types": types}, tmp_path) == [None, 8, None]
+    gemma3 = {**LLAMA, "model_type": "gemma3_text", "num_hidden_layers": 7, "sliding_window": 8}
+    assert windows(gemma3, tmp_path) == [8, 8, 8, 8, 8, None, 8]
+
+
+def test_deepseek_v3_has_671_billion_parameters_of_which_37_6_are_active(tmp_path: Path) -> None:
+    """The class's defaults: 671,026,404,352 as published with the weights; its cache is 70,272 bytes a token."""
+    net = shapecalc.load(written(tmp_path, {"model_type": "deepseek_v3", "architectures": ["DeepseekV3ForCausalLM"]}))
+    total = net.infer().total
+    assert total.params == 671_026_404_352
+    assert round(total.active_params / 1e9, 1) == 37.6
+    assert net.memory(activations=16, vars={"seq": 1}).kv_cache == 70_272
+
+
+WRONG = {
+    "truncated": ('{"model_type": "llama", "hidden', "config.json:1:25: it is not JSON: unterminated string starting at"),
+    "empty": ("", "config.json:1:1: it is not JSON: expecting value"),
+    "a list": ("[1]", "config.json:1:1: it is not an object of fields"),
+    "without a type": ({"hidden_size": 4}, "config.json has no model_type"),
+    "type not a text": ({"model_type": 3}, "config.json:2:3: model_type is 3: it must be a text"),
+    "unknown type": ({**LLAMA, "model_type": "lama"}, "config.json:2:3: model_type lama is not known"),
+    "negative": ({**LLAMA, "num_hidden_layers": -3},
+                 "config.json:9:3: num_hidden_layers is -3: it must be a whole number from 0 to 1,000,000,000"),
+    "huge": ({**LLAMA, "vocab_size": 10**30}, "config.json:6:3: vocab_size is 1000000000000000000000000000000: "),
+    "a fraction": ({**LLAMA, "hidden_size": 1.5}, "config.json:7:3: hidden_size is 1.5: it must be a whole number"),
+    "a text": ({**LLAMA, "hidden_size": "big"}, 'config.json:7:3: hidden_size is "big": it must be a whole number'),
+    "no flag": ({**LLAMA, "attention_bias": 1}, "attention_bias is 1: it must be true or false"),
+    "nonsense": ({**LLAMA, "hidden_size": {"a": [1]}}, 'hidden_size is {"a": [1]}: it must be a whole number'),
+    "a list of numbers": ({**LLAMA, "layer_types": [1]}, "layer_types is [1]: it must be a list of texts"),
+    "nested deeply": ('{"model_type":' + "[" * 100_000, "its nesting is too deep"),
+    "a number that is too long": ('{"model_type": ' + "1" * 10_000 + "}", "a number in it is too long"),
+    "heads that do not divide": ({**LLAMA, "num_attention_heads": 4, "num_key_value_heads": 3},
+                                 "num_kv_heads (=3) must divide num_heads (=4)"),
+    "an unknown head": ({**LLAMA, "architectures": ["LlamaForFlying"]},
+                        "config.json:3:3: LlamaForFlying is not a class that is known"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_said_at_its_place(name: str, tmp_path: Path) -> None:
+    config, message = WRONG[name]
+    with pytest.raises(shapecalc.ShapecalcError) as caught:
+        shapecalc.load(written(tmp_path, config)).infer()
+    assert message in str(caught.value).replace(f"{tmp_path}/", "")
+
+
+def test_an_unknown_type_names_near_ones(tmp_path: Path) -> None:
+    with pytest.raises(shapecalc.SpecError) as caught:
+        shapecalc.load(written(tmp_path, {**LLAMA, "model_type": "qwen3moe"}))
+    assert str(caught.value.problems[0].hint) == "did you mean qwen3_moe?"
+    with pytest.raises(shapecalc.SpecError) as caught:
+        shapecalc.load(written(tmp_path, {**LLAMA, "model_type": "zzzz"}))
+    assert str(caught.value.problems[0].hint).startswith("known: bloom, cohere, deepseek_v2, ")
+
+
+def test_every_field_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(shapecalc.SpecError) as caught:
+        shapecalc.load(written(tmp_path, {**LLAMA, "hidden_size": "a", "vocab_size": -1}))
+    assert len(caught.value.problems) == 2
