@@ -282,11 +282,14 @@ def _uneven() -> Iterator[Case]:
                "Begun(nn.LSTM(8, 7, 2, proj_size=3))")  # fmt: skip
 
 
+_KERNELS = "it is trained with CUDA kernels, which recompute: tests/layers/test_state_space.py has what they save"
+
 UNRECORDED = {
     "parameter": "it has no input, and is a parameter itself",
     "argmax": "its output has no gradient",
     "deformable_conv": "PyTorch has none: it is torchvision's",
     "conv_lstm": "PyTorch has none: it is Keras'",
+    "mamba": _KERNELS,
     "moe": "made of linear, activation and experts, which are recorded",
     "patch_merging": "made of gather_patches, layer_norm and linear, which are recorded",
     "shifted_window_attention": "made of roll, window_partition, window_attention and window_reverse, which are recorded",

@@ -168,6 +168,9 @@ FAMILIES = {
     "scaled_dot_product": """
         dotproductattention scaleddotproductattention sdpa
     """,
+    "state_space": """
+        mamba mambablock mambamixer
+    """,
     "tensors": """
         broadcastto expand
         chunk

@@ -1,0 +1,163 @@
+"""State-space layers: a recurrence over a sequence, whose state does not grow with the sequence.
+
+Multiply-accumulates are those of the projections, of the causal convolution, and of the recurrence step by step, in
+which each product with an element of the state, or that is added to one, counts once. With the state-space equations
+
+    h ← Ā·h + B̄·x        y = C·h        (Gu & Dao 2023, Mamba, equations 2a and 2b)
+
+these are 3 for each element of the state at each position. What is element-wise around them (the step size Δ, the
+discretisation exp(Δ·A) and Δ·x, the skip connection D·x, norms, gates) is not counted, as in other recurrent layers.
+Kernels that multiply matrices over chunks of the sequence, or that scan it in parallel, have other MACs.
+
+What the backward pass needs is what the CUDA kernels save that these layers are trained with; they recompute the
+convolution and the states. In plain PyTorch operations every state is saved: state_size times as much.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.dims import EQUAL, Constraint, Dim, ceil_div, prod, total
+from shapecalc.layers.base.arguments import Flag, Integer, Stated
+from shapecalc.layers.base.dependence import AxisDependence, Look, rearranged
+from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.ranks import need_rank
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = ["Mamba"]
+
+_FLOAT_BITS = 32
+"""Bits of what the kernels save in single precision, whatever the activations have: states, and sums of norms."""
+
+_SCANNED = 2048
+"""After how many positions mamba_ssm's selective scan saves its states (selective_scan.cpp: n_chunks)."""
+
+
+class _StateSpace(Layer):
+    """What these layers share: projections in and out, a causal convolution, and a recurrence with a state."""
+
+    sequences = True
+    activates = True
+    saves = TRAINED
+
+    d_model = Stated("features of the input and of the output", also=["hidden_size"])
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        need_rank(self.kind, x, 2, "a length and features")
+        if self.d_model is not None:
+            yield Constraint(x.sizes[-1], EQUAL, self.d_model, "features of the input", "d_model")
+
+    def output(self, x: Shape) -> Shape:
+        return x.plain(*x.sizes)
+
+    def weights(self, x: Shape) -> WeightShapes:
+        return {**self._matrices(x), "conv1d.weight": self._filters(x), **self._vectors(x)}
+
+    def _matrices(self, x: Shape) -> WeightShapes:
+        """Return the weights of the projections, each of which every position passes through once."""
+        raise NotImplementedError
+
+    def _filters(self, x: Shape) -> tuple[Dim, ...]:
+        """Return the size of the depthwise convolution's weight."""
+        raise NotImplementedError
+
+    def _vectors(self, x: Shape) -> WeightShapes:
+        """Return the other weights: those of the recurrence and of the norm, and biases."""
+        raise NotImplementedError
+
+    def _step(self, x: Shape) -> Dim:
+        """Return the MACs of one step of the recurrence."""
+        return 3 * self._state(x)
+
+    def _state(self, x: Shape) -> Dim:
+        """Return the elements of the recurrence's state."""
+        raise NotImplementedError
+
+    def macs(self, output: Shape, x: Shape) -> Dim:
+        projections = total(prod(sizes) for sizes in self._matrices(x).values())
+        return prod(x.sizes[:-1]) * (projections + prod(self._filters(x)) + self._step(x))
+
+    def state_cache(self, x: Shape) -> Dim:
+        """Return how many elements a decoder keeps: the convolution's last inputs, and the recurrence's state."""
+        return prod(x.sizes[:-2]) * (prod(self._filters(x)) + self._state(x))
+
+    def looks(self, output: Shape, x: Shape) -> list[Look]:
+        """Return that each position depends on those up to it, as in a causal convolution as long as the sequence."""
+        causal = AxisDependence((range(1 - x.sizes[-2], 1),), 1)
+        return [rearranged(0, x, {axis: axis for axis in range(x.rank - 1)}, {x.rank - 2: causal})]
+
+
+class _Selective(_StateSpace):
+    """What both versions of Mamba share."""
+
+    conv_kernel = Integer("size of the causal convolution's window", 4, also=["d_conv"], symbol="k")
+    use_bias = Flag("learned biases of the projections in and out", False, also=["bias"])
+    use_conv_bias = Flag("learned bias of each channel of the convolution", True, also=["conv_bias"])
+
+    def _biases(self, x: Shape) -> WeightShapes:
+        shapes: WeightShapes = {"conv1d.bias": self._filters(x)[:1]} if self.use_conv_bias else {}
+        if self.use_bias:
+            shapes |= {f"{name}.bias": self._matrices(x)[f"{name}.weight"][:1] for name in ("in_proj", "out_proj")}
+        return shapes
+
+
+class Mamba(_Selective):
+    """Mamba's mixer: a selective state space, whose step size Δ and matrices B and C are projections of the input.
+
+    The input is (…, length, features). It is the block of Gu & Dao 2023 without its norm and residual connection; names
+    of arguments and weights are those of transformers, also-names those of mamba_ssm. Each of expand·d_model channels
+    has its own state of `state_size` elements. A decoder keeps these and `conv_kernel` positions of each channel, as in
+    transformers, for a sequence of any length.
+    """
+
+    kind = "mamba"
+    also = ("mamba_mixer", "mamba_block")
+    in_calls = ("d_model", "state_size", "conv_kernel", "expand")
+
+    state_size = Integer("elements of the state of each channel", 16, also=["d_state"], symbol="N")
+    expand = Integer("channels inside, as a multiple of d_model", 2, symbol="E")
+    time_step_rank = Integer("features from which the step sizes are projected; d_model / 16, rounded up, by default",
+                             None, also=["dt_rank"], symbol="r")  # fmt: skip
+
+    examples = (
+        Example({}, (10, 768), (10, 768), 3_770_880, 38_154_240,
+                "mamba-130m, transformers 5.24.0; MACs by its flop counter and arithmetic"),
+        Example({"state_size": 5, "expand": 3, "time_step_rank": 7, "use_bias": True, "conv_kernel": 2}, (6, 20),
+                (6, 20), 5_780, 36_360, "transformers 5.24.0; MACs by its flop counter and arithmetic"),
+    )  # fmt: skip
+
+    def _inner(self, x: Shape) -> Dim:
+        return self.expand * x.sizes[-1]
+
+    def _rank(self, x: Shape) -> Dim:
+        return ceil_div(x.sizes[-1], 16) if self.time_step_rank is None else self.time_step_rank
+
+    def _matrices(self, x: Shape) -> WeightShapes:
+        width, inner, rank = x.sizes[-1], self._inner(x), self._rank(x)
+        return {
+            "in_proj.weight": (2 * inner, width),
+            "x_proj.weight": (rank + 2 * self.state_size, inner),
+            "dt_proj.weight": (inner, rank),
+            "out_proj.weight": (width, inner),
+        }
+
+    def _filters(self, x: Shape) -> tuple[Dim, ...]:
+        return self._inner(x), 1, self.conv_kernel
+
+    def _vectors(self, x: Shape) -> WeightShapes:
+        inner = self._inner(x)
+        return {**self._biases(x), "dt_proj.bias": (inner,), "A_log": (inner, self.state_size), "D": (inner,)}
+
+    def _state(self, x: Shape) -> Dim:
+        return self._inner(x) * self.state_size
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        """Return what mamba_ssm's mamba_inner_fn saves: xz, x_dbl, copies of B and C, the scan's output and states."""
+        inner, leading = self._inner(x), prod(x.sizes[:-2])
+        each = 3 * inner + self._rank(x) + 4 * self.state_size
+        states = leading * ceil_div(x.sizes[-2], _SCANNED) * (2 * self._state(x))
+        return [(prod(x.sizes[:-1]) * each, 0), (states, _FLOAT_BITS)]
