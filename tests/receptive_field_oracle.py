@@ -435,6 +435,7 @@ _MORE = {
     "position_embedding": lambda layer, rng, x: x + 1,
     "multi_head_attention": _attention,
     "mamba": _recurrence,
+    "mamba2": _recurrence,
     "experts": lambda layer, rng, x, scores: (x.sum(-1) * scores.sum(-1))[..., None] * np.ones(x.shape[-1]),
 }
 """Further kinds, each with its own function; all pools are sums, since a change below a maximum would be invisible."""

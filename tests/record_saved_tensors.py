@@ -290,6 +290,7 @@ UNRECORDED = {
     "deformable_conv": "PyTorch has none: it is torchvision's",
     "conv_lstm": "PyTorch has none: it is Keras'",
     "mamba": _KERNELS,
+    "mamba2": _KERNELS,
     "moe": "made of linear, activation and experts, which are recorded",
     "patch_merging": "made of gather_patches, layer_norm and linear, which are recorded",
     "shifted_window_attention": "made of roll, window_partition, window_attention and window_reverse, which are recorded",

@@ -170,6 +170,7 @@ FAMILIES = {
     """,
     "state_space": """
         mamba mambablock mambamixer
+        mamba2 mamba2block mamba2mixer
     """,
     "tensors": """
         broadcastto expand

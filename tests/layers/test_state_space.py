@@ -11,7 +11,7 @@ import pytest
 from shapecalc.errors import LayerError
 from shapecalc.layers.base.layer import TRAINED
 from shapecalc.layers.base.shape import Shape
-from shapecalc.layers.kinds.state_space import Mamba
+from shapecalc.layers.kinds.state_space import Mamba, Mamba2
 from shapecalc.model.inference import size_layer
 
 if TYPE_CHECKING:
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.layer import Layer
 
+MAMBA2 = {"num_heads": 6, "head_dim": 8, "n_groups": 2, "state_size": 5, "conv_kernel": 3}
 
 CACHES = [
     (Mamba(state_size=5, conv_kernel=3), (48, 3), (48, 5)),
+    (Mamba2(**MAMBA2), (68, 3), (6, 8, 5)),
 ]
 """Layers of 24 features, and the states in the cache of transformers 5.24.0 after 7 tokens: of convolution, recurrence."""
 
@@ -43,6 +45,7 @@ def test_macs_are_linear_in_the_length(layer: Layer) -> None:
 def test_other_names_and_defaults() -> None:
     x = Shape((5, 40))
     assert Mamba(d_model=40).weights(x)["x_proj.weight"] == (3 + 2 * 16, 80)  # 40 / 16, rounded up
+    assert Mamba2(head_dim=16).weights(x) == Mamba2(head_dim=16, num_heads=5, expand=3).weights(x)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +53,8 @@ def test_other_names_and_defaults() -> None:
     [
         (Mamba(), (40,), "mamba needs a length and features, but its input is 40"),
         (Mamba(d_model=41), (5, 40), "features of the input (=40) must equal d_model (=41)"),
+        (Mamba2(head_dim=64), (5, 40), "head_dim (=64) must divide expand·d_model (=80)"),
+        (Mamba2(head_dim=16, n_groups=2), (5, 40), "n_groups (=2) must divide num_heads (=5)"),
     ],
 )
 def test_sizes_that_do_not_fit(layer: Layer, shape: tuple[int, ...], said: str) -> None:
@@ -66,10 +71,15 @@ SAVED: list[tuple[Layer, dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]
         {"xz": (3072, L), "x_dbl": (L, 48 + 16 + 16), "B": (1, 16, L), "C": (1, 16, L), "out": (1536, L)},
         {"scan_intermediates": (1536, 3, 2 * 16)},
     ),
+    (
+        Mamba2(n_groups=2),
+        {"zxbcdt": (L, 2 * 1536 + 2 * 2 * 128 + 24), "out_x": (L, 24, 64)},
+        {"rstd": (2, L)},
+    ),
 ]  # fmt: skip
 """By the code of each `save_for_backward`: tensors of one sample in the precision of the activations, and in 32 bits.
 
-mamba_ssm 2.2: MambaInnerFn (checkpoint_lvl 1, scan states every 2048 positions).
+mamba_ssm 2.2: MambaInnerFn (checkpoint_lvl 1, scan states every 2048 positions), MambaSplitConv1dScanCombinedFn.
 """
 
 
@@ -88,6 +98,10 @@ def _drawn(draw: random.Random) -> Iterator[tuple[type[Layer], str, int, dict[st
     sizes = {"state_size": draw.randint(1, 9), "conv_kernel": draw.randint(2, 5)}
     rank = {"time_step_rank": draw.randint(1, 9)} if draw.random() < 0.5 else {}
     yield Mamba, "Mamba", draw.randint(1, 40), {**sizes, **flags, **rank, "expand": draw.randint(1, 3)}, {}
+    groups, head = draw.randint(1, 3), draw.randint(1, 6)
+    width = groups * draw.randint(1, 3) * head
+    arguments = {**sizes, **flags, "n_groups": groups, "head_dim": head, "expand": 2}
+    yield Mamba2, "Mamba2", width, arguments, {"num_heads": 2 * width // head, "chunk_size": 4}
 
 
 @pytest.mark.slow

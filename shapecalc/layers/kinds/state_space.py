@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.dims import EQUAL, Constraint, Dim, ceil_div, prod, total
+from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod, total
 from shapecalc.layers.base.arguments import Flag, Integer, Stated
 from shapecalc.layers.base.dependence import AxisDependence, Look, rearranged
 from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["Mamba"]
+__all__ = ["Mamba", "Mamba2"]
 
 _FLOAT_BITS = 32
 """Bits of what the kernels save in single precision, whatever the activations have: states, and sums of norms."""
@@ -161,3 +161,70 @@ class Mamba(_Selective):
         each = 3 * inner + self._rank(x) + 4 * self.state_size
         states = leading * ceil_div(x.sizes[-2], _SCANNED) * (2 * self._state(x))
         return [(prod(x.sizes[:-1]) * each, 0), (states, _FLOAT_BITS)]
+
+
+class Mamba2(_Selective):
+    """Mamba-2's mixer (SSD): a selective state space of heads, each with one decay, and a gated RMS norm after it.
+
+    The input is (…, length, features). It is the block of Dao & Gu 2024 without its norm and residual connection; names
+    of arguments and weights are those of transformers, also-names those of mamba_ssm. The width inside is
+    num_heads·head_dim, by default expand·d_model. Each head has a state of head_dim·state_size elements; the heads of
+    one of `n_groups` share B and C (one group by default as in mamba_ssm; transformers' default is 8). A decoder keeps
+    the states and `conv_kernel` positions of each channel of the convolution, for a sequence of any length.
+    """
+
+    kind = "mamba2"
+    also = ("mamba2_mixer", "mamba2_block")
+    in_calls = ("d_model", "state_size", "conv_kernel")
+
+    state_size = Integer("elements of the state of each channel", 128, also=["d_state"], symbol="N")
+    num_heads = Integer("heads; expand·d_model // head_dim by default", None, also=["nheads"], symbol="h",
+                        replaces="expand")  # fmt: skip
+    head_dim = Integer("channels of each head", 64, also=["headdim"], symbol="P")
+    n_groups = Integer("groups of heads that share B and C", 1, also=["ngroups"], symbol="g")
+    expand = Integer("channels inside, as a multiple of d_model", 2, symbol="E")
+
+    examples = (
+        Example({}, (10, 768), (10, 768), 3_764_552, 43_509_760,
+                "mamba2-130m, transformers 5.24.0; MACs by its flop counter and arithmetic"),
+        Example({"num_heads": 6, "head_dim": 8, "n_groups": 2, "state_size": 5, "use_bias": True}, (6, 24), (6, 24),
+                4_632, 30_432, "transformers 5.24.0; MACs by its flop counter and arithmetic"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        yield from super().constraints(x)
+        if self.num_heads is None:
+            yield Constraint(self.head_dim, DIVIDES, self.expand * x.sizes[-1], "head_dim", "expand·d_model")
+        yield Constraint(self.n_groups, DIVIDES, self._heads(x), "n_groups", "num_heads")
+
+    def _heads(self, x: Shape) -> Dim:
+        return self.expand * x.sizes[-1] // self.head_dim if self.num_heads is None else self.num_heads
+
+    def _inner(self, x: Shape) -> Dim:
+        return self._heads(x) * self.head_dim
+
+    def _convolved(self, x: Shape) -> Dim:
+        """Return the channels of the convolution: x, B and C."""
+        return self._inner(x) + 2 * self.n_groups * self.state_size
+
+    def _matrices(self, x: Shape) -> WeightShapes:
+        width, inner = x.sizes[-1], self._inner(x)
+        return {
+            "in_proj.weight": (inner + self._convolved(x) + self._heads(x), width),
+            "out_proj.weight": (width, inner),
+        }
+
+    def _filters(self, x: Shape) -> tuple[Dim, ...]:
+        return self._convolved(x), 1, self.conv_kernel
+
+    def _vectors(self, x: Shape) -> WeightShapes:
+        heads = (self._heads(x),)
+        return {**self._biases(x), "dt_bias": heads, "A_log": heads, "D": heads, "norm.weight": (self._inner(x),)}
+
+    def _state(self, x: Shape) -> Dim:
+        return self._inner(x) * self.state_size
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        """Return what mamba_ssm's mamba_split_conv1d_scan_combined saves: zxbcdt, the scan's output, norms' sums."""
+        positions, each = prod(x.sizes[:-1]), 2 * self._inner(x) + self._convolved(x) + self._heads(x)
+        return [(positions * each, 0), (positions * self.n_groups, _FLOAT_BITS)]
