@@ -436,6 +436,7 @@ _MORE = {
     "multi_head_attention": _attention,
     "mamba": _recurrence,
     "mamba2": _recurrence,
+    "gated_delta_net": _recurrence,
     "experts": lambda layer, rng, x, scores: (x.sum(-1) * scores.sum(-1))[..., None] * np.ones(x.shape[-1]),
 }
 """Further kinds, each with its own function; all pools are sums, since a change below a maximum would be invisible."""

@@ -291,6 +291,7 @@ UNRECORDED = {
     "conv_lstm": "PyTorch has none: it is Keras'",
     "mamba": _KERNELS,
     "mamba2": _KERNELS,
+    "gated_delta_net": _KERNELS,
     "moe": "made of linear, activation and experts, which are recorded",
     "patch_merging": "made of gather_patches, layer_norm and linear, which are recorded",
     "shifted_window_attention": "made of roll, window_partition, window_attention and window_reverse, which are recorded",

@@ -169,6 +169,7 @@ FAMILIES = {
         dotproductattention scaleddotproductattention sdpa
     """,
     "state_space": """
+        gateddeltanet gateddeltarule
         mamba mambablock mambamixer
         mamba2 mamba2block mamba2mixer
     """,

@@ -1,4 +1,4 @@
-"""State-space layers, against transformers and the kernels that they are trained with."""
+"""State-space layers and linear attention, against transformers and the kernels that they are trained with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from shapecalc.errors import LayerError
 from shapecalc.layers.base.layer import TRAINED
 from shapecalc.layers.base.shape import Shape
-from shapecalc.layers.kinds.state_space import Mamba, Mamba2
+from shapecalc.layers.kinds.state_space import GatedDeltaNet, Mamba, Mamba2
 from shapecalc.model.inference import size_layer
 
 if TYPE_CHECKING:
@@ -20,10 +20,15 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
 
 MAMBA2 = {"num_heads": 6, "head_dim": 8, "n_groups": 2, "state_size": 5, "conv_kernel": 3}
+DELTA = {
+    "linear_num_value_heads": 6, "linear_num_key_heads": 3, "linear_key_head_dim": 4, "linear_value_head_dim": 5,
+    "linear_conv_kernel_dim": 3,
+}  # fmt: skip
 
 CACHES = [
     (Mamba(state_size=5, conv_kernel=3), (48, 3), (48, 5)),
     (Mamba2(**MAMBA2), (68, 3), (6, 8, 5)),
+    (GatedDeltaNet(**DELTA), (54, 3), (6, 4, 5)),
 ]
 """Layers of 24 features, and the states in the cache of transformers 5.24.0 after 7 tokens: of convolution, recurrence."""
 
@@ -46,6 +51,7 @@ def test_other_names_and_defaults() -> None:
     x = Shape((5, 40))
     assert Mamba(d_model=40).weights(x)["x_proj.weight"] == (3 + 2 * 16, 80)  # 40 / 16, rounded up
     assert Mamba2(head_dim=16).weights(x) == Mamba2(head_dim=16, num_heads=5, expand=3).weights(x)
+    assert GatedDeltaNet(linear_num_value_heads=3).linear_num_key_heads == 3
 
 
 @pytest.mark.parametrize(
@@ -55,6 +61,11 @@ def test_other_names_and_defaults() -> None:
         (Mamba(d_model=41), (5, 40), "features of the input (=40) must equal d_model (=41)"),
         (Mamba2(head_dim=64), (5, 40), "head_dim (=64) must divide expand·d_model (=80)"),
         (Mamba2(head_dim=16, n_groups=2), (5, 40), "n_groups (=2) must divide num_heads (=5)"),
+        (
+            GatedDeltaNet(linear_num_value_heads=4, linear_num_key_heads=3),
+            (5, 40),
+            "linear_num_key_heads (=3) must divide linear_num_value_heads (=4)",
+        ),
     ],
 )
 def test_sizes_that_do_not_fit(layer: Layer, shape: tuple[int, ...], said: str) -> None:
@@ -76,10 +87,17 @@ SAVED: list[tuple[Layer, dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]
         {"zxbcdt": (L, 2 * 1536 + 2 * 2 * 128 + 24), "out_x": (L, 24, 64)},
         {"rstd": (2, L)},
     ),
+    (
+        GatedDeltaNet(linear_num_value_heads=8, linear_num_key_heads=4, linear_key_head_dim=16, linear_value_head_dim=32),
+        {"mixed_qkv": (L, 2 * 64 + 256), "q": (L, 4, 16), "k": (L, 4, 16), "v": (L, 8, 32), "beta": (L, 8),
+         "A": (L, 8, 64), "core_attn_out": (L, 8, 32), "z": (L, 8, 32)},
+        {"q_rstd": (L, 4), "k_rstd": (L, 4), "a + dt_bias": (L, 8), "softplus": (L, 8), "g": (L, 8), "rstd": (L, 8)},
+    ),
 ]  # fmt: skip
 """By the code of each `save_for_backward`: tensors of one sample in the precision of the activations, and in 32 bits.
 
-mamba_ssm 2.2: MambaInnerFn (checkpoint_lvl 1, scan states every 2048 positions), MambaSplitConv1dScanCombinedFn.
+mamba_ssm 2.2: MambaInnerFn (checkpoint_lvl 1, scan states every 2048 positions), MambaSplitConv1dScanCombinedFn;
+causal_conv1d; flash-linear-attention: ChunkGatedDeltaRuleFunction, within transformers' layer.
 """
 
 
@@ -88,7 +106,8 @@ def test_training_keeps_what_the_kernels_save(layer: Layer, plain: Any, single: 
     x = Shape((L, WIDTH))
     expected = [(sum(map(prod, plain.values())), 0), (sum(map(prod, single.values())), 32)]
     assert [*layer.kept(x, x)] == expected
-    assert not layer.kept_for_weights(x, x)
+    inputs = L * 8 * 32 if isinstance(layer, GatedDeltaNet) else 0  # of out_proj: the others recompute it
+    assert sum(elements for elements, _ in layer.kept_for_weights(x, x)) == inputs
     assert layer.saved(x) == TRAINED
 
 
@@ -102,6 +121,11 @@ def _drawn(draw: random.Random) -> Iterator[tuple[type[Layer], str, int, dict[st
     width = groups * draw.randint(1, 3) * head
     arguments = {**sizes, **flags, "n_groups": groups, "head_dim": head, "expand": 2}
     yield Mamba2, "Mamba2", width, arguments, {"num_heads": 2 * width // head, "chunk_size": 4}
+    keys = draw.randint(1, 3)
+    arguments = {"linear_num_key_heads": keys, "linear_num_value_heads": keys * draw.randint(1, 3)}
+    arguments |= {f"linear_{word}_head_dim": draw.randint(1, 6) for word in ("key", "value")}
+    arguments["linear_conv_kernel_dim"] = draw.randint(2, 5)
+    yield GatedDeltaNet, "Qwen3Next", draw.randint(1, 40), arguments, {"layer_types": ["linear_attention"]}
 
 
 @pytest.mark.slow
@@ -115,9 +139,9 @@ def test_weights_and_projections_agree_with_the_installed_transformers() -> None
 
     draw = random.Random(0)
     for kind, name, width, arguments, more in (one for _ in range(10) for one in _drawn(draw)):
-        package = name.lower()
+        package = "qwen3_next" if name == "Qwen3Next" else name.lower()
         modules = getattr(transformers.models, package)
-        mixer = f"{name}Mixer"
+        mixer = f"{name}GatedDeltaNet" if name == "Qwen3Next" else f"{name}Mixer"
         config = getattr(transformers, f"{name}Config")(hidden_size=width, num_hidden_layers=1, **arguments, **more)
         length, layer = draw.randint(1, 9), kind(**arguments)
         x = Shape((length, width))

@@ -1,4 +1,4 @@
-"""State-space layers: a recurrence over a sequence, whose state does not grow with the sequence.
+"""State-space layers and linear attention: a recurrence over a sequence, whose state does not grow with the sequence.
 
 Multiply-accumulates are those of the projections, of the causal convolution, and of the recurrence step by step, in
 which each product with an element of the state, or that is added to one, counts once. With the state-space equations
@@ -28,13 +28,16 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["Mamba", "Mamba2"]
+__all__ = ["GatedDeltaNet", "Mamba", "Mamba2"]
 
 _FLOAT_BITS = 32
 """Bits of what the kernels save in single precision, whatever the activations have: states, and sums of norms."""
 
 _SCANNED = 2048
 """After how many positions mamba_ssm's selective scan saves its states (selective_scan.cpp: n_chunks)."""
+
+_DELTA_CHUNK = 64
+"""Positions in a chunk of flash-linear-attention's chunk_gated_delta_rule."""
 
 
 class _StateSpace(Layer):
@@ -228,3 +231,80 @@ class Mamba2(_Selective):
         """Return what mamba_ssm's mamba_split_conv1d_scan_combined saves: zxbcdt, the scan's output, norms' sums."""
         positions, each = prod(x.sizes[:-1]), 2 * self._inner(x) + self._convolved(x) + self._heads(x)
         return [(positions * each, 0), (positions * self.n_groups, _FLOAT_BITS)]
+
+
+class GatedDeltaNet(_StateSpace):
+    """Gated delta rule: linear attention whose state decays and replaces what it holds for a key by the new value.
+
+    The input is (…, length, features), as in Qwen3-Next (Yang, Kautz & Hatamizadeh 2025). A value head has a state S of
+    key_head_dim·value_head_dim elements: S ← α·S, then S ← S + k·β(v − Sᵀk), and Sᵀq is read, which are 4
+    multiply-accumulates for each element. A decoder keeps the states and the convolution's last inputs, for a sequence
+    of any length. Names of arguments and weights are those of transformers; Qwen3.5 divides `in_proj_qkvz` and
+    `in_proj_ba` in two each, with the same counts.
+    """
+
+    kind = "gated_delta_net"
+    also = ("gated_delta_rule",)
+
+    linear_num_value_heads = Integer("heads of the values, each with a state", also=["num_v_heads"], symbol="h_v")
+    linear_num_key_heads = Integer(
+        "heads of queries and keys; as many as of the values by default", None, also=["num_k_heads"],
+        default_from="linear_num_value_heads", symbol="h_k",
+    )  # fmt: skip
+    linear_key_head_dim = Integer("features of each head's query and key", 128, also=["head_k_dim"], symbol="d_k")
+    linear_value_head_dim = Integer("features of each head's value", 128, also=["head_v_dim"], symbol="d_v")
+    linear_conv_kernel_dim = Integer("size of the causal convolution's window", 4, also=["conv_kernel", "conv_size"],
+                                     symbol="k")  # fmt: skip
+
+    examples = (
+        Example({"linear_num_value_heads": 32, "linear_num_key_heads": 16}, (10, 2048), (10, 2048), 33_718_464,
+                358_154_240, "Qwen3-Next-80B-A3B, transformers 5.24.0; MACs by its flop counter and arithmetic"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        yield from super().constraints(x)
+        names = "linear_num_key_heads", "linear_num_value_heads"
+        yield Constraint(self.linear_num_key_heads, DIVIDES, self.linear_num_value_heads, *names)
+
+    @property
+    def _keys(self) -> Dim:
+        return self.linear_num_key_heads * self.linear_key_head_dim
+
+    @property
+    def _values(self) -> Dim:
+        return self.linear_num_value_heads * self.linear_value_head_dim
+
+    def _matrices(self, x: Shape) -> WeightShapes:
+        width = x.sizes[-1]
+        return {
+            "in_proj_qkvz.weight": (2 * self._keys + 2 * self._values, width),
+            "in_proj_ba.weight": (2 * self.linear_num_value_heads, width),
+            "out_proj.weight": (width, self._values),
+        }
+
+    def _filters(self, x: Shape) -> tuple[Dim, ...]:
+        return 2 * self._keys + self._values, 1, self.linear_conv_kernel_dim
+
+    def _vectors(self, x: Shape) -> WeightShapes:
+        heads = (self.linear_num_value_heads,)
+        return {"dt_bias": heads, "A_log": heads, "norm.weight": (self.linear_value_head_dim,)}
+
+    def _step(self, x: Shape) -> Dim:
+        return 4 * self._state(x)
+
+    def _state(self, x: Shape) -> Dim:
+        return self.linear_num_value_heads * self.linear_key_head_dim * self.linear_value_head_dim
+
+    def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        """Return what the kernels of transformers' layer save: causal_conv1d, chunk_gated_delta_rule and the norm.
+
+        These are the convolution's input; normalised queries and keys, values, β and the chunks' matrices; the norm's
+        input and gate. In single precision: the decays, before and after they are summed, and the sums of all norms.
+        """
+        positions, heads = prod(x.sizes[:-1]), self.linear_num_value_heads
+        each = 4 * self._keys + 4 * self._values + (1 + _DELTA_CHUNK) * heads
+        floats = 4 * heads + 2 * self.linear_num_key_heads
+        return [(positions * each, 0), (positions * floats, _FLOAT_BITS)]
+
+    def kept_for_weights(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(prod(x.sizes[:-1]) * self._values, 0)]  # the input of out_proj
