@@ -10,7 +10,7 @@ discretisation exp(Δ·A) and Δ·x, the skip connection D·x, norms, gates) is 
 Kernels that multiply matrices over chunks of the sequence, or that scan it in parallel, have other MACs.
 
 What the backward pass needs is what the CUDA kernels save that these layers are trained with; they recompute the
-convolution and the states. In plain PyTorch operations every state is saved: state_size times as much.
+convolution and the states. Plain PyTorch operations save every state: more than ten times as much.
 """
 
 from __future__ import annotations
