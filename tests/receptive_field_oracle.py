@@ -396,6 +396,11 @@ def _attention(layer, rng, q, *others):
     )
 
 
+def _recurrence(layer, rng, x):
+    """Add up the steps of a sequence, each with those before it."""
+    return np.cumsum(x.sum(-1, keepdims=True), axis=-2) * np.ones(x.shape[-1])
+
+
 def _stretched(layer, x):
     sizes = layer.output(_plain(x[0])).sizes
     return np.broadcast_to(x.reshape(len(x), *(1,) * (len(sizes) + 1 - x.ndim), *x.shape[1:]), (len(x), *sizes))
@@ -448,6 +453,9 @@ _MORE = {
     "class_token": lambda layer, rng, x: np.concatenate([np.ones_like(x[:, :1]), x], axis=1),
     "position_embedding": lambda layer, rng, x: x + 1,
     "multi_head_attention": _attention,
+    "mamba": _recurrence,
+    "mamba2": _recurrence,
+    "gated_delta_net": _recurrence,
     "experts": lambda layer, rng, x, scores: (x.sum(-1) * scores.sum(-1))[..., None] * np.ones(x.shape[-1]),
 }
 """Further kinds, each with its own function; all pools are sums, since a change below a maximum would be invisible."""

@@ -250,16 +250,6 @@ def _cases() -> Iterator[Case]:
         arguments = {"num_experts": 4, "top_k": 2, "hidden_dim": 12, "gated": gated}
         yield Case("experts", arguments, sizes, f"Experts({sizes[0][-1]}, 4, 2, 12, gated={gated})")
     yield Case("scaled_dot_product_attention", {}, HEADS, "F.scaled_dot_product_attention")
-    for norm, gate in (("head", False), ("width", False), ("none", True), ("head", True)):
-        arguments = {"num_heads": 2, "bias": False, "head_dim": 4, "qk_norm": norm, "gate": gate}
-        yield Case("multi_head_attention", arguments, SEQUENCE, f"Normed(8, 2, {norm!r}, gate={gate})")
-    for q in (0, 7):
-        arguments = {"num_heads": 2, "kv_lora_rank": 5, "qk_nope_head_dim": 6, "qk_rope_head_dim": 2, "v_head_dim": 8,
-                     **({"q_lora_rank": q} if q else {})}  # fmt: skip
-        yield Case("multi_head_latent_attention", arguments, SEQUENCE, f"Latent(8, 2, 5, 6, 2, 8, {q})")
-    for gated, sizes in ((True, [[5, 8], [5, 4]]), (False, [[5, 8], [5, 4]]), (True, [[2, 7, 6], [2, 7, 4]])):
-        arguments = {"num_experts": 4, "top_k": 2, "hidden_dim": 12, "gated": gated}
-        yield Case("experts", arguments, sizes, f"Experts({sizes[0][-1]}, 4, 2, 12, gated={gated})")
     yield Case("scaled_dot_product_attention", {"is_causal": True}, [[2, 5, 4]] * 3,
                "lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True)")  # fmt: skip
     yield Case("multi_head_attention", {"num_heads": 2}, SEQUENCE, "First(Attention(8, 2))")
@@ -313,6 +303,8 @@ def _uneven() -> Iterator[Case]:
                "Begun(nn.LSTM(8, 7, 2, proj_size=3))")  # fmt: skip
 
 
+_KERNELS = "it is trained with CUDA kernels, which recompute: tests/layers/test_state_space.py has what they save"
+
 UNRECORDED = {
     "parameter": "it has no input, and is a parameter itself",
     "constant": "it has no input, and is not learned",
@@ -320,6 +312,9 @@ UNRECORDED = {
     "argmin": "its output has no gradient",
     "deformable_conv": "PyTorch has none: it is torchvision's",
     "conv_lstm": "PyTorch has none: it is Keras'",
+    "mamba": _KERNELS,
+    "mamba2": _KERNELS,
+    "gated_delta_net": _KERNELS,
     "moe": "made of linear, activation and experts, which are recorded",
     "patch_merging": "made of gather_patches, layer_norm and linear, which are recorded",
     "shifted_window_attention": "made of roll, window_partition, window_attention and window_reverse, which are recorded",

@@ -681,6 +681,7 @@ WITHOUT_COUNTERPART = {
     "patch_merging relative_position_bias shifted_window_attention squeeze_excitation stochastic_depth to_tokens "
     "window_attention window_partition window_reverse",
     "Keras': tests/layers/test_operations.py and the kinds' examples": "conv_lstm depthwise_conv repeat_vector separable_conv",
+    "transformers': tests/layers/test_state_space.py": "gated_delta_net mamba mamba2",
     "what each model writes for itself": "class_token constant experts layer_scale moe multi_head_latent_attention "
     "normalization parameter position_embedding rotary_embedding "
     "sinusoidal_embedding swiglu",

@@ -183,6 +183,11 @@ FAMILIES = {
         crosschannelnormalization localresponsenorm localresponsenormalization lrn
         l2norm l2normalization l2normalize normalize unitnormalization
     """,
+    "state_space": """
+        gateddeltanet gateddeltarule
+        mamba mambablock mambamixer
+        mamba2 mamba2block mamba2mixer
+    """,
     "tensors": """
         broadcastto expand
         chunk

@@ -61,7 +61,8 @@ def _amounts(memory: Memory) -> Iterator[tuple[str, int]]:
     if memory.training is None:
         yield "activations, at the peak", memory.activations.peak
         if memory.context:
-            yield f"KV cache, {count_noun(memory.context.tokens, 'past token')}", memory.context.bytes
+            words = "KV cache" if memory.kv_cache else "state"
+            yield f"{words}, {count_noun(memory.context.tokens, 'past token')}", memory.context.bytes
         return
     yield "gradients of weights", memory.training.gradients
     yield (
@@ -175,6 +176,10 @@ def _notes(memory: Memory) -> Iterator[str]:
     if memory.kv_cache:
         yield _cache(memory)
         yield from _windows(memory)
+    if memory.state_cache:
+        amount = f"{memory.state_cache:,} bytes ({show_bytes(memory.state_cache)}) for a sample"
+        where = f"at {memory.kv_bits} bits; {'in' if memory.context else 'not in'} the total."
+        yield (f"State of recurrences: {amount}, however many tokens are past, {where}")
     if memory.cross_kv_cache:
         each = memory.cross_kv_cache_per_source_token
         yield (

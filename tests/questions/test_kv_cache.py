@@ -214,3 +214,21 @@ def test_the_text_and_the_json_have_the_context() -> None:
     plain = " ".join(shapecalc.load("gpt2").memory().render(width=100).split())
     assert "at 32 bits; not in the total." in plain
     assert "longest context" not in plain
+
+
+def test_a_state_is_kept_however_long_the_context_is() -> None:
+    """mamba-130m in transformers' cache: 24 layers, 1,536 channels with 4 columns of the convolution and 16 states."""
+    net = shapecalc.load("mamba-130m")
+    state = 24 * 1536 * (4 + 16)
+    found = [net.memory(vars={"seq": 1}, activations=16, context=tokens) for tokens in (0, 10, 1_000_000)]
+    assert {memory.context.bytes for memory in found} == {2 * state}
+    assert (found[0].kv_cache, found[0].state_cache) == (0, 2 * state)
+    assert found[0].total == net.memory(vars={"seq": 1}, activations=16).total + 2 * state
+    text = " ".join(found[1].render(width=100).split())
+    assert "state, 10 past tokens" in text
+    assert (
+        "State of recurrences: 1,474,560 bytes (1.41 MiB) for a sample, however many tokens are past, at 16 bits; in"
+        in text
+    )
+    fits = net.memory(vars={"seq": 1}, activations=16, budget="8GiB").budget
+    assert fits.context is None  # there is no limit

@@ -133,6 +133,8 @@ CASES = {
         ({"num_heads": 2, "window": 3, "is_causal": True}, [plain(2, 5, 6)]),
     ],
     "experts": [({"num_experts": 4, "top_k": 2, "hidden_dim": 3}, [TOKENS, plain(5, 4)])],
+    **{kind: [({}, [plain(5, 32)]), ({}, [plain(2, 3, 32)])] for kind in ("mamba", "mamba2")},
+    "gated_delta_net": [({"linear_num_value_heads": 2}, [TOKENS])],
 }  # fmt: skip
 """Arguments and input sizes of each kind with a declared dependence; element-wise kinds need none."""
 

@@ -34,6 +34,16 @@ KNOWN = {
     "llama-2-70b": 68_976_648_192,
     "llama-3-8b": 8_030_261_248,
     "llama-3-70b": 70_553_706_496,
+    "mamba-130m": 129_135_360,
+    "mamba-370m": 371_516_416,
+    "mamba-790m": 793_204_224,
+    "mamba-1.4b": 1_372_178_432,
+    "mamba-2.8b": 2_768_345_600,
+    "mamba2-130m": 128_989_632,
+    "mamba2-370m": 368_346_624,
+    "mamba2-780m": 780_161_280,
+    "mamba2-1.3b": 1_343_757_312,
+    "mamba2-2.7b": 2_702_599_680,
     "mixtral-8x7b": 46_702_792_704,
     "mixtral-8x22b": 140_630_071_296,
     "roberta-base": 124_645_632,
@@ -60,7 +70,8 @@ def test_parameters_agree_with_transformers(name: str) -> None:
 
 # ── laws ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-ONE_LENGTH = [name for name in KNOWN if not name.startswith(("t5", "whisper"))]
+STATE_SPACE = [name for name in KNOWN if name.startswith("mamba")]
+ONE_LENGTH = [name for name in KNOWN if not name.startswith(("t5", "whisper")) and name not in STATE_SPACE]
 
 
 @pytest.mark.parametrize("name", some(ONE_LENGTH, 3))
@@ -77,6 +88,12 @@ def test_length_changes_macs_quadratically_and_no_parameters(name: str) -> None:
         if row.kind == "multi_head_attention" and row.sizing.inputs[0].sizes[0] == 10
     )
     assert second[0] == 2 * 10**2 * squares, "two products of L×L numbers in every layer"
+
+
+@pytest.mark.parametrize("name", some(STATE_SPACE, 2))
+def test_macs_of_a_state_space_model_are_linear_in_the_length(name: str) -> None:
+    one, many = (infer(name, seq=seq).total for seq in (1, 5000))
+    assert (many.macs, many.params) == (5000 * one.macs, one.params)
 
 
 @pytest.mark.parametrize("name", ["t5-small", "whisper-tiny"])
@@ -108,7 +125,14 @@ def test_every_layer_costs_the_same(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "tables", "scored"),
-    [("gpt2", 1, 1), ("t5-small", 1, 1), ("whisper-tiny", 1, 1), ("llama-2-7b", 2, 1), ("bert-base-uncased", 1, 0)],
+    [
+        ("gpt2", 1, 1),
+        ("mamba-130m", 1, 1),
+        ("t5-small", 1, 1),
+        ("whisper-tiny", 1, 1),
+        ("llama-2-7b", 2, 1),
+        ("bert-base-uncased", 1, 0),
+    ],
 )
 def test_one_more_token_in_the_vocabulary(name: str, tables: int, scored: int) -> None:
     """One row in every table that is not shared; the last layer scores the token at every position."""
@@ -203,7 +227,25 @@ def test_the_documented_cost_of_a_token_agrees_with_reports(cells: list[str]) ->
     assert two - 2 * one == 2 * each, "at length 2 both tokens attend to one token more"
 
 
+def states(report: Report) -> int:
+    """Return how many elements a decoder keeps of a text, however long it is."""
+    return sum(row.node.layer.state_cache(*row.sizing.inputs) for row in report.rows)
+
+
+@pytest.mark.parametrize("cells", documented("State-space models"), ids=lambda cells: cells[0])
+def test_the_documented_states_agree_with_reports(cells: list[str]) -> None:
+    name, layers, params, kept, mib, macs = cells
+    report = infer(name, seq=1)
+    assert report.total.params == int(params.replace(",", ""))
+    assert shapecalc.load(name).graph.variables["layers"] == int(layers)
+    assert states(report) == states(infer(name)) == int(kept.replace(",", ""))
+    assert f"{2 * states(report) / 2**20:.1f} MiB" == mib
+    assert report.total.macs == int(macs.replace(",", ""))
+    assert cache(report) == 0
+
+
 def test_the_documented_tables_are_found() -> None:
+    assert len(documented("State-space models")) == 10
     assert len(documented("The key/value cache")) == 7
     assert len(documented("The cost of one more token")) == 3
 
@@ -231,6 +273,13 @@ def config(name: str) -> tuple[str, str, dict[str, Any]]:
         return f"{family}ForCausalLM", f"{family}Config", {
             "vocab_size": v["vocab"], "hidden_size": v["hidden"], "intermediate_size": v["feed_forward"],
             "num_hidden_layers": v["layers"], "num_attention_heads": v["heads"], "num_key_value_heads": v["kv_heads"],
+        }  # fmt: skip
+    if name.startswith("mamba"):
+        family = "Mamba2" if name.startswith("mamba2") else "Mamba"
+        heads = {"num_heads": 2 * v["hidden"] // 64, "n_groups": 1, "chunk_size": 4, "tie_word_embeddings": True}
+        return f"{family}ForCausalLM", f"{family}Config", {
+            "vocab_size": v["vocab"], "hidden_size": v["hidden"], "num_hidden_layers": v["layers"],
+            **(heads if family == "Mamba2" else {}),
         }  # fmt: skip
     if name.startswith("t5"):
         return "T5ForConditionalGeneration", "T5Config", {
@@ -272,7 +321,7 @@ def inputs_of(name: str, torch: Any) -> dict[str, Any]:
 
 @pytest.mark.elsewhere
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", [name for name in KNOWN if name not in STATE_SPACE])
 def test_figures_agree_with_the_installed_transformers(name: str) -> None:
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
@@ -290,3 +339,28 @@ def test_figures_agree_with_the_installed_transformers(name: str) -> None:
     assert sum(parameter.numel() for parameter in model.parameters()) == total.params
     assert counter.get_total_flops() == 2 * total.macs
     assert sum(p.numel() for p in model.parameters() if p.requires_grad) == total.trainable
+
+
+@pytest.mark.slow
+@pytest.mark.elsewhere
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", STATE_SPACE)
+def test_state_space_models_agree_with_the_installed_transformers(name: str) -> None:
+    """Parameters and matrix products: the flop counter has another convolution, over its padding, and no recurrence."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    from torch.utils.flop_counter import FlopCounterMode
+
+    length = 4
+    model_class, config_class, sizes = config(name)
+    with torch.device("meta"):
+        model = getattr(transformers, model_class)(getattr(transformers, config_class)(**sizes)).eval()
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            model(torch.zeros(1, length, dtype=torch.long), use_cache=False)
+    counts = {str(word): flops // 2 for word, flops in counter.get_flop_counts()["Global"].items()}
+    v, total = shapecalc.load(name).graph.variables, infer(name, seq=length).total
+    inner = 2 * v["hidden"]
+    channels = inner + 2 * v["state"] if name.startswith("mamba2") else inner
+    steps = length * v["layers"] * (channels * 4 + 3 * inner * v["state"])
+    assert sum(parameter.numel() for parameter in model.parameters()) == total.params == total.trainable
+    assert counts.get("aten.mm", 0) + counts.get("aten.addmm", 0) == total.macs - steps

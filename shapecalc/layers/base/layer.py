@@ -249,6 +249,10 @@ class Layer:
         """
         return 0, 0
 
+    def state_cache(self, *inputs: Any, **_: Any) -> Dim:
+        """Return how many elements a decoder keeps for a sequence of any length: the state of a recurrence."""
+        return 0
+
     def kept(self, output: Any, *inputs: Any, **_: Any) -> Iterable[tuple[Dim, int]]:
         """Return what the backward pass needs for one sample besides what `saves` names: elements, and bits of each.
 

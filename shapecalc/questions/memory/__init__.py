@@ -107,6 +107,7 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         layers=layers,
         kv_bits=cache.bits,
         kv_windows=cache.windows,
+        state_cache=stored(cache.state, cache.bits),
         context=None if context is None else _context(report, cache, context),
         notes=report.notes,
     )
@@ -267,7 +268,7 @@ def _check_context(report: Report, cache: Cache, context: Any, *, trains: bool) 
         raise UsageError(Problem(message, hint=f"give the number of past tokens, at most {_LONGEST:,}"))
     if trains:
         raise UsageError(Problem("a context is for decoding, not for training", hint="leave one of the two out"))
-    if not cache.past:
+    if not cache.past and not cache.state:
         message = f"{report.name or 'the network'} has no KV cache: no attention is causal"
         raise UsageError(Problem(message, hint="leave the context out, or write `is_causal: true` on its attention"))
 
@@ -288,5 +289,5 @@ def _budget(result: Memory, budget: int, cache: Cache | None) -> Budget:
         raise UsageError(Problem("the batch is unlimited: this network has no activations"))
     batch = max((budget - fixed) // one, 0)
     room = (budget - result.weights - result.buffers - live) // result.batch
-    context = cache.longest(room) if cache and cache.past and room >= 0 else None
+    context = cache.longest(room) if cache and (cache.past or cache.state) and room >= 0 else None
     return Budget(budget, batch, fixed + batch * one, fixed, one, context)

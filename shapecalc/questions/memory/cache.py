@@ -1,8 +1,8 @@
 """What a decoder caches during autoregressive decoding: keys and values of its past tokens, and of its source.
 
-Causal attention caches a key and a value for each past token; within a window, of no more tokens than that.
-Cross-attention caches those of its source, once: it is the attention whose queries depend on a causal attention and
-whose keys do not.
+Causal attention caches a key and a value for each past token; within a window, of no more tokens than that. A
+recurrence keeps a state of one size, however many tokens are past. Cross-attention caches keys and values of its
+source, once: it is the attention whose queries depend on a causal attention and whose keys do not.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ class Cache(NamedTuple):
     """What a decoder caches for one sample, in elements of `bits` each.
 
     `past` is, for each window (0: all past tokens), what is cached for each token within it; `source_token` is for each
-    token of the source, and `source` for all of it.
+    token of the source, and `source` for all of it; `state` is that of recurrences, however many tokens are past.
     """
 
     bits: int
     past: dict[int, int]
     source_token: int
     source: int
+    state: int = 0
 
     @property
     def per_token(self) -> int:
@@ -45,11 +46,11 @@ class Cache(NamedTuple):
     def needed(self, tokens: int) -> int:
         """Return the bytes after that many tokens: within a window, no more tokens are needed than it has."""
         elements = sum(each * (min(tokens, window) if window else tokens) for window, each in self.past.items())
-        return stored(elements + self.source, self.bits)
+        return stored(elements + self.source + self.state, self.bits)
 
     def reserved(self, tokens: int) -> int:
         """Return the bytes after that many tokens if all are kept, also those outside the windows."""
-        return stored(sum(self.past.values()) * tokens + self.source, self.bits)
+        return stored(sum(self.past.values()) * tokens + self.source + self.state, self.bits)
 
     def longest(self, room: int) -> int | None:
         """Return the most tokens whose cache fits in `room` bytes; None where any number does."""
@@ -70,11 +71,12 @@ def cache_of(report: Report, bits: int) -> Cache:
     """Return the KV cache of a decoder, with this number of bits per element; empty if no attention is causal."""
     follows: list[bool] = []
     past: dict[int, int] = {}
-    source_token = source = 0
+    source_token = source = state = 0
     for row in report.rows:
         layer, inputs = row.node.layer, row.node.inputs
         assert layer is not None
         each = layer.kv_cache(*row.sizing.inputs)
+        state += layer.state_cache(*row.sizing.inputs)
         after = [ref.node >= 0 and follows[ref.node] for ref in inputs]
         follows.append(bool(each) or any(after))
         if each:
@@ -84,4 +86,4 @@ def cache_of(report: Report, bits: int) -> Cache:
             each, positions = layer.cross_kv_cache(*row.sizing.inputs)
             source_token += each
             source += each * positions
-    return Cache(bits, past, source_token, source)
+    return Cache(bits, past, source_token, source, state)

@@ -129,6 +129,7 @@ class _MemoryFields(NamedTuple):
     budget: Budget | None = None
     kv_bits: int = 32
     kv_windows: dict[int, int] = {}  # noqa: RUF012  (never changed)
+    state_cache: int = 0
     context: Context | None = None
     notes: tuple[str, ...] = ()
 
@@ -139,7 +140,8 @@ class Memory(Answer, _MemoryFields):
     `kv_cache` is what causal attention caches for each past token of one sample, during autoregressive decoding;
     `cross_kv_cache` what cross-attention caches of the source, once, and `cross_kv_cache_per_source_token` for each of
     the source's tokens. `kv_windows` has the part of `kv_cache` that is only needed of the last tokens, by their
-    number. They are part of `total` only at a `context`. `order` is given, exact (the optimum) or heuristic.
+    number; `state_cache` is the state of recurrences of one sample, however many tokens are past. They are part of
+    `total` only at a `context`. `order` is given, exact (the optimum) or heuristic.
     """
 
     __slots__ = ()
@@ -174,6 +176,7 @@ class Memory(Answer, _MemoryFields):
             "kv_cache_windows": [{"tokens": window, "bytes": each} for window, each in self.kv_windows.items()],
             "cross_kv_cache": self.cross_kv_cache,
             "cross_kv_cache_per_source_token": self.cross_kv_cache_per_source_token,
+            "state_cache": self.state_cache,
             **({"context": self.context._asdict()} if self.context else {}),
             **({"training": self.training._asdict()} if self.training else {}),
             "total": self.total,
