@@ -1,9 +1,9 @@
 """The config.json of a model, as the hub of Hugging Face has it: a bundled family, and what sets its variables.
 
-A family says under `configs:`, for each `model_type`, which defaults its class has for fields that a file leaves out
-(`defaults`), for those that are null (`nulls`), and the expressions of fields that set its variables (`vars`); `like`
-names a type that it begins from. Besides the fields of the file, expressions have `task`, from the name of the class
-under `architectures` (causal_lm, sequence_classification, base…), and `num_labels`.
+A family says under `configs:`, for each `model_type`, which defaults its class has for fields that a file leaves out,
+or has as "auto" (`defaults`), and for those that are null (`nulls`); and which expressions of fields set its variables
+(`vars`). `like` names a type that it begins from. Besides the fields of the file, expressions have `task`, from the name
+of the class under `architectures` (causal_lm, sequence_classification, base…: those in `tasks`), and `num_labels`.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class _Config:
         problems = self._unknown_task(scope["task"], parts.tasks)
         try:
             for field, value in parts.defaults.items():
-                given, is_null = self.fields.get(field), field in self.fields
+                given, is_null = self._given(field), field in self.fields
                 default = plain(parts.nulls.get(field, value) if is_null else value, scope)
                 wrong = "" if given is None else _wrong(given, default)
                 problems += [self.wrong(field, wrong)] if wrong else []
@@ -170,6 +170,11 @@ class _Config:
         except BadValueError as error:
             problems.append(Problem(f"its fields do not go together: {error.problem.message}", self.mark("model_type")))
         raise SpecError(problems)
+
+    def _given(self, field: str) -> Any:
+        """Return the value of a field; None where the class's own is meant."""
+        value = self.fields.get(field)
+        return None if value == "auto" else value
 
     def _task(self) -> str:
         """Return the task of the model's class: causal_lm of LlamaForCausalLM, base of LlamaModel."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from record_configs import FIELDS, TOKENS, record
+from record_configs import FIELDS, PARTLY_COUNTED, TOKENS, record
 from searching import some
 
 import shapecalc
@@ -61,9 +61,10 @@ def test_files_of_the_hub_are_exact() -> None:
         tokens = truth["inputs"]["input_ids"][1] if "inputs" in truth else TOKENS
         report = shapecalc.load(str(folder), input=[tokens]).infer()
         assert report.total.params == truth["params"], folder.name
-        assert report.total.macs == truth.get("macs", report.total.macs), folder.name
+        if truth["model_type"] not in PARTLY_COUNTED:
+            assert report.total.macs == truth.get("macs", report.total.macs), folder.name
         exact.append(folder.name)
-    assert len(exact) >= 19
+    assert len(exact) >= 20
 
 
 def test_a_folder_and_its_file_are_the_same_network_with_the_name_of_the_folder(tmp_path: Path) -> None:

@@ -58,6 +58,15 @@ KNOWN = {
     "whisper-large": 1_543_304_960,
 }
 
+HUB = {
+    "llama-3.2-1b": 1_235_814_400, "mistral-7b": 7_241_732_096, "qwen2.5-0.5b": 494_032_768, "qwen3-0.6b": 596_049_920,
+    "gemma-2b": 2_506_172_416, "gemma-2-9b": 9_241_705_984, "phi-2": 2_779_683_840, "olmo-2-7b": 7_298_617_344,
+    "olmoe-1b-7b": 6_919_161_856, "falcon-7b": 6_921_720_704, "pythia-160m": 162_322_944, "gpt-j-6b": 6_050_882_784,
+    "opt-125m": 125_239_296, "bloom-560m": 559_214_592, "mpt-7b": 6_649_286_656, "deepseek-v2-lite": 15_706_484_224,
+    "deepseek-v3": 671_026_404_352, "qwen3-30b-a3b": 30_532_122_624, "gpt-oss-20b": 20_914_757_184,
+}  # fmt: skip
+"""Parameters as transformers 5.24 counts them on the meta device, from the config of each on the hub."""
+
 
 def infer(name: str, **variables: Any) -> Report:
     return shapecalc.load(name).infer(vars=variables)
@@ -66,6 +75,15 @@ def infer(name: str, **variables: Any) -> Report:
 @pytest.mark.parametrize("name", some(KNOWN, 12))
 def test_parameters_agree_with_transformers(name: str) -> None:
     assert infer(name).total.params == KNOWN[name]
+
+
+@pytest.mark.parametrize("name", some(HUB, 6))
+def test_members_of_the_hub_have_the_parameters_of_transformers(name: str) -> None:
+    assert infer(name, seq=8).total.params == HUB[name]
+
+
+def test_every_decoder_is_known() -> None:
+    assert set(shapecalc.load("decoder").origin.specification.variants) == set(HUB)
 
 
 # ── laws ──────────────────────────────────────────────────────────────────────────────────────────────────────────
