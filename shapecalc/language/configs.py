@@ -2,8 +2,8 @@
 
 A family says under `configs:`, for each `model_type`, which defaults its class has for fields that a file leaves out,
 or has as "auto" (`defaults`), and for those that are null (`nulls`); and which expressions of fields set its variables
-(`vars`). `like` names a type that it begins from. Besides the fields of the file, expressions have `task`, from the name
-of the class under `architectures` (causal_lm, sequence_classification, base…: those in `tasks`), and `num_labels`.
+(`vars`). `like` names a type that it begins from. Besides the fields of the file, expressions have `task`, from the
+name of the class under `architectures` (causal_lm, sequence_classification, base…: those in `tasks`), and `num_labels`.
 """
 
 from __future__ import annotations
