@@ -173,3 +173,12 @@ def test_every_field_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(shapecalc.SpecError) as caught:
         shapecalc.load(written(tmp_path, {**LLAMA, "hidden_size": "a", "vocab_size": -1}))
     assert len(caught.value.problems) == 2
+
+
+def test_auto_is_the_default_of_the_class(tmp_path: Path) -> None:
+    mamba = {"model_type": "mamba", "hidden_size": 40, "num_hidden_layers": 1, "vocab_size": 10}
+    params = [
+        shapecalc.load(written(tmp_path, {**mamba, **rank})).infer().total.params
+        for rank in ({}, {"time_step_rank": "auto"}, {"time_step_rank": 3}, {"time_step_rank": 4})
+    ]
+    assert params[0] == params[1] == params[2] < params[3]  # 40 / 16, rounded up

@@ -199,6 +199,12 @@ def test_one_norm_for_every_head_has_as_many_weights_as_one_over_the_width() -> 
     assert [shapes[norm]["q_norm.weight"] for norm in ("head", "heads", "width")] == [(4,), (3, 4), (12,)]
 
 
+def test_norms_of_queries_and_keys_may_have_biases() -> None:
+    plain, biased = (sized("mha", (5, 12), num_heads=3, qk_norm="head", qk_norm_bias=bias) for bias in (False, True))
+    assert (biased.weights, biased.biases) == (plain.weights, plain.biases + 2 * 4)
+    assert sized("mha", (5, 12), num_heads=3, qk_norm_bias=True).biases == sized("mha", (5, 12), num_heads=3).biases
+
+
 def test_a_gate_has_biases_where_the_projections_have() -> None:
     plain, gated, bare = (
         sized("mha", (5, 12), num_heads=3, **words) for words in ({}, {"gate": True}, {"gate": True, "bias": False})

@@ -89,9 +89,14 @@ def test_shared_experts_without_a_gate_are_one_network_of_their_total_width():
 def test_tied_experts_count_once_and_are_active_once():
     arguments = {"dim": 8, "num_experts": 4, "top_k": 2, "hidden_dim": 6}
     layers = [{"moe": arguments, "name": "a"}, {"moe": arguments, "name": "b", "share": "a"}]
-    tied, alone = shapecalc.load({"input": [3, 8], "layers": layers}).infer().total, report_of(arguments).total
-    assert (tied.params, tied.active_params) == (alone.params, alone.active_params)
-    assert tied.macs == 2 * alone.macs
+    spec = {"input": [3, 8], "layers": layers}
+    report, alone = shapecalc.load(spec).infer(), report_of(arguments).total
+    assert (report.total.params, report.total.active_params) == (alone.params, alone.active_params)
+    assert report.total.macs == 2 * alone.macs
+    assert (report["b.experts"].params, report["b.experts"].active_params) == (0, 0)
+    assert [line.total.active_params for line in report.lines(1)] == [alone.active_params, 0]
+    pytest.importorskip("numpy")
+    assert list(shapecalc.sweep(spec, input=[[3, 8], [4, 8]])["active_params"]) == [alone.active_params] * 2
 
 
 def test_keras_convention_counts_buffers_that_are_active():

@@ -211,6 +211,7 @@ def test_the_text_and_the_json_have_the_context() -> None:
         "reserved": 1_040_187_392,
     }
     assert (data["kv_cache_bits"], data["kv_cache_windows"]) == (16, [{"tokens": 1024, "bytes": 425_984}])
+    assert "reserves" not in shapecalc.load("gpt2").memory(context=100).render(width=100)
     plain = " ".join(shapecalc.load("gpt2").memory().render(width=100).split())
     assert "at 32 bits; not in the total." in plain
     assert "longest context" not in plain
