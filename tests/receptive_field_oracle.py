@@ -387,7 +387,16 @@ def _stretched(layer, x):
     return np.broadcast_to(x.reshape(len(x), *(1,) * (len(sizes) + 1 - x.ndim), *x.shape[1:]), (len(x), *sizes))
 
 
+def _einsum_dense(layer, rng, x):
+    equation = layer.equation
+    if "..." not in equation and len(equation.partition(",")[0]) < x.ndim:
+        equation = "z" + equation.replace("->", "->z")
+    return np.einsum(equation, x, np.ones(layer.weights(_plain(x[0]))["weight"]))
+
+
 _MORE = {
+    "einsum_dense": _einsum_dense,
+    "locally_connected": lambda layer, rng, x: _depthwise(layer, rng, x)[:, :1].repeat(layer.out_channels, axis=1),
     "depthwise_conv": _depthwise,
     "separable_conv": _separable,
     "deformable_conv": lambda layer, rng, x, offset: _conv(layer, rng, x) + offset.sum(axis=1, keepdims=True),

@@ -97,6 +97,8 @@ def _cases() -> Iterator[Case]:
 
     for function, kind in (("fc", "nn.Sequential(nn.Flatten(), nn.Linear(144, 3))"), ("linear", "nn.Linear(6, 3)")):
         yield Case(function, {"out_features": 3}, MAP, kind)
+    yield Case("einsum_dense", {"equation": "ab,bcd->acd", "output_shape": [-1, 3, 4], "bias_axes": "cd"}, SEQUENCE,
+               "Dense('nab,bcd->nacd', (8, 3, 4), (3, 4))")  # fmt: skip
     yield Case("embedding", {"num_embeddings": 9, "embedding_dim": 4}, [[5]], "nn.Embedding(9, 4)")
     yield Case("position_embedding", {}, SEQUENCE, "Add(5, 8)")
     yield Case("position_embedding", {"num_positions": 9}, SEQUENCE, "Looked(9, 8)")
@@ -234,6 +236,9 @@ def _cases() -> Iterator[Case]:
                "First(nn.RNN(8, 7, nonlinearity='relu'))")  # fmt: skip
     yield Case("lstm", {"hidden_size": 7, "proj_size": 3}, SEQUENCE, "First(nn.LSTM(8, 7, proj_size=3))")
 
+    for mode, function in (("sum", "torch.add"), ("mul", "torch.mul"), ("ave", "lambda a, b: (a + b) / 2")):
+        yield Case("lstm", {"hidden_size": 7, "bidirectional": True, "merge_mode": mode}, SEQUENCE,
+                   f"First(Merged(nn.LSTM(8, 7, bidirectional=True), {function}))")  # fmt: skip
     for kind, name, states in (("rnn", "RNN", 1), ("gru", "GRU", 1), ("lstm", "LSTM", 2)):
         yield Case(
             kind, {"hidden_size": 7, "num_layers": 2}, [*SEQUENCE, *[[2, 7]] * states], f"Begun(nn.{name}(8, 7, 2))"
@@ -300,6 +305,7 @@ UNRECORDED = {
     "argmin": "its output has no gradient",
     "deformable_conv": "PyTorch has none: it is torchvision's",
     "conv_lstm": "PyTorch has none: it is Keras'",
+    "locally_connected": "PyTorch has none: it is Keras'",
     "patch_merging": "made of gather_patches, layer_norm and linear, which are recorded",
     "shifted_window_attention": "made of roll, window_partition, window_attention and window_reverse, which are recorded",
 }
@@ -411,6 +417,26 @@ def _modules() -> dict[str, Any]:
 
         def forward(self, x: Any) -> Any:
             return x * self.weight if self.bias is None else x * self.weight + self.bias
+
+    class Dense(nn.Module):
+        """Keras' EinsumDense."""
+
+        def __init__(self, equation: str, kernel: tuple[int, ...], bias: tuple[int, ...]) -> None:
+            super().__init__()
+            self.equation, self.kernel, self.bias = equation, normal(*kernel), normal(*bias)
+
+        def forward(self, x: Any) -> Any:
+            return torch.einsum(self.equation, x, self.kernel) + self.bias
+
+    class Merged(nn.Module):
+        """A bidirectional layer as in Keras, whose directions are joined by a function."""
+
+        def __init__(self, layer: Any, function: Any) -> None:
+            super().__init__()
+            self.layer, self.function = layer, function
+
+        def forward(self, x: Any) -> Any:
+            return self.function(*self.layer(x)[0].chunk(2, -1))
 
     class Standardised(nn.Module):
         def __init__(self, features: int) -> None:

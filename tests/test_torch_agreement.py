@@ -680,7 +680,8 @@ WITHOUT_COUNTERPART = {
     "torchvision's: tests/specs/test_torchvision_models.py": "deformable_conv feed_forward gather_patches patch_embedding "
     "patch_merging relative_position_bias shifted_window_attention squeeze_excitation stochastic_depth to_tokens "
     "window_attention window_partition window_reverse",
-    "Keras': tests/layers/test_operations.py and the kinds' examples": "conv_lstm depthwise_conv repeat_vector separable_conv",
+    "Keras': tests/layers/test_operations.py and the kinds' examples": "conv_lstm depthwise_conv einsum_dense "
+    "locally_connected repeat_vector separable_conv",
     "what each model writes for itself": "class_token constant layer_scale normalization parameter position_embedding rotary_embedding "
     "sinusoidal_embedding swiglu",
 }

@@ -63,6 +63,11 @@ FAMILIES = {
         deconv deconvolution transposedconv upconv
         depthwiseconv depthwiseconv1d depthwiseconv2d
         depthwiseseparableconv separableconv separableconv1d separableconv2d
+        locallyconnected locallyconnected1d locallyconnected2d unsharedconv
+    """,
+    "einsum": """
+        einsum
+        einsumdense
     """,
     "embedding": """
         classtoken clstoken prefixtokens
@@ -136,13 +141,14 @@ FAMILIES = {
     "products": """
         batchmatmul matmul
         bmm
-        einsum
     """,
     "recurrent": """
-        convlstm convlstm1d convlstm2d convlstm3d
         gru
         lstm
         rnn simplernn
+    """,
+    "recurrent_maps": """
+        convlstm convlstm1d convlstm2d convlstm3d
     """,
     "reduction": """
         amax max reducemax

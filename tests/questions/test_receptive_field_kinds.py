@@ -42,6 +42,12 @@ CASES = {
           for mode in ("zeros", "reflect", "replicate", "circular")],
         ({"out_channels": 2, "kernel_size": 3, "dilation": 2, "padding": "causal"}, [LINE]),
     ],
+    "locally_connected": [({"out_channels": 2, **window}, [MAP]) for window in WINDOWS],
+    "einsum_dense": [
+        ({"equation": "ab,bcd->acd", "output_shape": [-1, 2, 3]}, [TOKENS]),
+        ({"equation": "nabc,bd->ndca", "output_shape": [3, -1, -1]}, [plain(3, 4, 5)]),
+        ({"equation": "...x,xy->...y", "output_shape": 2}, [TOKENS]),
+    ],
     "depthwise_conv": [(window, [MAP]) for window in WINDOWS],
     "separable_conv": [({"out_channels": 3, **window}, [MAP]) for window in WINDOWS],
     "transposed_conv": [

@@ -1,4 +1,4 @@
-"""Convolutions: plain, depthwise, separable, transposed; over 1, 2 or 3 spatial axes.
+"""Convolutions: plain, depthwise, separable, transposed, locally connected; over 1, 2 or 3 spatial axes.
 
 A kernel is k_h·k_w·c_in weights for each output channel; groups split the channels into independent convolutions.
 Every output element costs one kernel's multiply-accumulates (a transposed convolution: every input element).
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["Conv", "DepthwiseConv", "SeparableConv", "TransposedConv"]
+__all__ = ["Conv", "DepthwiseConv", "LocallyConnected", "SeparableConv", "TransposedConv"]
 
 
 class _Convolution(Windowed):
@@ -39,10 +39,14 @@ class _Convolution(Windowed):
     dilation = PerAxis("distance between the taps of the window", 1, also=["dilation_rate", "rate"], symbol="d")
     bias = Flag("learned bias of each output channel", True, also=["use_bias"])
     in_channels = Stated("channels of the input")
+    out_channels: Any
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         yield from _channels_as_stated(self, x)
         yield from super().constraints(x)
+
+    def output(self, x: Shape) -> Shape:
+        return x.map_of(self.out_channels, tuple(axis.output() for axis in self.axes(x)))
 
     @property
     def _pads_evenly(self) -> bool:
@@ -129,9 +133,6 @@ class Conv(_Convolution):
             for axis in self.axes(x):
                 yield from _padding_mode_constraints(self.padding_mode, axis)
 
-    def output(self, x: Shape) -> Shape:
-        return x.map_of(self.out_channels, tuple(axis.output() for axis in self.axes(x)))
-
     def weights(self, x: Shape) -> WeightShapes:
         kernel = per_axis(self.kernel_size, len(x.spatial))
         weight = (self.out_channels, x.channels // self.groups, *kernel)
@@ -140,6 +141,39 @@ class Conv(_Convolution):
     def macs(self, output: Shape, x: Shape) -> Dim:
         kernel = per_axis(self.kernel_size, len(x.spatial))
         return prod(output.spatial) * (prod(kernel) * (x.channels // self.groups) * self.out_channels)
+
+
+class LocallyConnected(_Convolution):
+    """Locally connected layer: a convolution with kernels, and biases, of its own at every position of the output.
+
+    As in Keras 2 (LocallyConnected1D and 2D; Keras 3 has none) and DeepFace (Taigman et al. 2014).
+    """
+
+    kind = "locally_connected"
+    also = ("locally_connected1d", "locally_connected2d", "unshared_conv")
+
+    out_channels = Integer("number of output channels", also=["filters"], symbol="C_out", role=CHANNELS_OUT)
+
+    examples = (
+        Example({"out_channels": 64, "kernel_size": 3}, (32, 32, 3), (30, 30, 64), 1_612_800, 1_555_200,
+                "Keras 2.15's docs of LocallyConnected2D; MACs by arithmetic", "HWC"),
+    )  # fmt: skip
+
+    def weights(self, x: Shape) -> WeightShapes:
+        positions = self.output(x).spatial
+        weight = (*positions, self.out_channels, x.channels, *per_axis(self.kernel_size, len(x.spatial)))
+        bias = (*positions, self.out_channels)
+        return {"weight": weight, "bias": bias} if self.bias else {"weight": weight}
+
+    def macs(self, output: Shape, x: Shape) -> Dim:
+        kernel = per_axis(self.kernel_size, len(x.spatial))
+        return prod(output.spatial) * (prod(kernel) * x.channels * self.out_channels)
+
+    def saved(self, x: Shape, *_: Shape) -> str:
+        return INPUTS  # Keras pads no copy
+
+    def kept(self, output: Any, x: Shape, *_: Shape) -> list[tuple[Dim, int]]:
+        return []
 
 
 class DepthwiseConv(_Convolution):
@@ -180,9 +214,6 @@ class SeparableConv(_Convolution):
         Example({"out_channels": 5, "kernel_size": 2}, (5, 3), (4, 5), 26, 84, "Keras 3.15.1, run; MACs by arithmetic",
                 "HWC"),
     )  # fmt: skip
-
-    def output(self, x: Shape) -> Shape:
-        return x.map_of(self.out_channels, tuple(axis.output() for axis in self.axes(x)))
 
     def weights(self, x: Shape) -> WeightShapes:
         rank, channels = len(x.spatial), x.channels * self.depth_multiplier
