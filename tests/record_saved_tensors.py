@@ -220,6 +220,7 @@ def _cases() -> Iterator[Case]:
         yield Case(kind, arguments, MAP, code)
     yield Case("top_k", {"k": 2}, MAP, "lambda x: x.topk(2)[0]")
     yield Case("gather", {"dim": 1, "mode": "elements"}, [[5, 4], [2, 3]], "lambda x, y: x.gather(1, y)")
+    yield Case("grid_sample", {}, [[4, 6, 6], [3, 5, 2]], "F.grid_sample")
     yield Case("squeeze", {"dim": 1}, [[1, 6]], "lambda x: x.squeeze(1)")
     yield Case("expand", {"sizes": [3, 6]}, [[1, 6]], "lambda x: x.expand(-1, 3, 6)")
     yield Case("repeat_vector", {"n": 3}, [[6]], "lambda x: x.unsqueeze(1).repeat(1, 3, 1)")
@@ -304,6 +305,9 @@ UNRECORDED = {
     "argmax": "its output has no gradient",
     "argmin": "its output has no gradient",
     "deformable_conv": "PyTorch has none: it is torchvision's",
+    "roi_align": "PyTorch has none: it is torchvision's",
+    "max_unpool": "of its inputs it keeps the indices alone, which the max pooling keeps",
+    "prior_box": "it depends on no values",
     "conv_lstm": "PyTorch has none: it is Keras'",
     "locally_connected": "PyTorch has none: it is Keras'",
     "patch_merging": "made of gather_patches, layer_norm and linear, which are recorded",

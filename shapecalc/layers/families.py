@@ -175,6 +175,12 @@ FAMILIES = {
         interpolate resize upsample upsamplingbilinear2d upsamplingnearest2d
         upsampling upsampling1d upsampling2d upsampling3d
     """,
+    "sampling": """
+        defaultbox priorbox
+        gridsample gridsampler
+        maxunpool maxunpool1d maxunpool2d maxunpool3d maxunpooling
+        roialign roipool roipooling
+    """,
     "scaling": """
         channelaffine channelscale layerscale scale
         crosschannelnormalization localresponsenorm localresponsenormalization lrn
