@@ -185,9 +185,18 @@ def conv(draw: Draw) -> Iterator[Trial]:
     shape = (channels, *sizes(draw, near(draw, rank), 8))
     modes = {"padding_mode": draw.choice(("zeros", "zeros", "reflect", "replicate", "circular"))}
     yield module(f"Conv{rank}d", {**arguments, **modes}, shape)
+    yield _normalised(draw, f"Conv{rank}d", arguments, shape)
     arguments.pop("padding", None)
+    yield _normalised(draw, f"ConvTranspose{rank}d", arguments, shape)
     extra = sometimes(draw, 0.5, output_padding=each(draw, rank, 0, 2), padding=each(draw, rank, 0, 2))
     yield module(f"ConvTranspose{rank}d", {**arguments, **extra}, shape)
+
+
+def _normalised(draw: Draw, word: str, arguments: dict[str, Any], shape: Sizes) -> Trial:
+    """Return a layer with a weight that is normalised."""
+    name = draw.choice(("weight_norm", "spectral_norm"))
+    make = getattr(nn.utils.parametrizations, name)
+    return Trial(word, {**arguments, "parametrization": name}, (shape,), lambda: make(getattr(nn, word)(**arguments)))
 
 
 def pool(draw: Draw) -> Iterator[Trial]:
@@ -321,6 +330,8 @@ def connected(draw: Draw) -> Iterator[Trial]:
     yield module(
         "Linear", {"in_features": width, "out_features": draw.randint(1, 5), "bias": draw.random() < 0.5}, shape
     )
+    wide = {"in_features": width, "out_features": draw.randint(1, 5)}
+    yield _normalised(draw, "Linear", wide, shape)
     rows = draw.randint(1, 6)
     table = {
         "num_embeddings": rows,

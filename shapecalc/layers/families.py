@@ -59,11 +59,13 @@ FAMILIES = {
     """,
     "conv": """
         conv conv1d conv2d conv3d convolution
-        conv1dtranspose conv2dtranspose conv3dtranspose convtranspose convtranspose1d convtranspose2d convtranspose3d
-        deconv deconvolution transposedconv upconv
         depthwiseconv depthwiseconv1d depthwiseconv2d
         depthwiseseparableconv separableconv separableconv1d separableconv2d
         locallyconnected locallyconnected1d locallyconnected2d unsharedconv
+    """,
+    "conv_transposed": """
+        conv1dtranspose conv2dtranspose conv3dtranspose convtranspose convtranspose1d convtranspose2d convtranspose3d
+        deconv deconvolution transposedconv upconv
     """,
     "einsum": """
         einsum
