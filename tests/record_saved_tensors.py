@@ -245,6 +245,10 @@ def _cases() -> Iterator[Case]:
             kind, {"hidden_size": 7, "num_layers": 2}, [*SEQUENCE, *[[2, 7]] * states], f"Begun(nn.{name}(8, 7, 2))"
         )
 
+    for kind, name, states in (("rnn_cell", "RNNCell", 1), ("gru_cell", "GRUCell", 1), ("lstm_cell", "LSTMCell", 2)):
+        yield Case(kind, {"hidden_size": 7}, [[8]], f"nn.{name}(8, 7)")
+        yield Case(kind, {"hidden_size": 7}, [[8], *[[7]] * states], f"Stepped(nn.{name}(8, 7))")
+
     yield Case("scaled_dot_product_attention", {}, HEADS, "F.scaled_dot_product_attention")
     yield Case("scaled_dot_product_attention", {"is_causal": True}, [[2, 5, 4]] * 3,
                "lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True)")  # fmt: skip
@@ -559,6 +563,12 @@ def _modules() -> dict[str, Any]:
         def forward(self, x: Any, *states: Any) -> Any:
             states = tuple(state.transpose(0, 1) for state in states)
             return self.layer(x.transpose(0, 1), states if len(states) > 1 else states[0])
+
+    class Stepped(Begun):
+        """A recurrent cell with initial states as inputs."""
+
+        def forward(self, x: Any, *states: Any) -> Any:
+            return self.layer(x, states if len(states) > 1 else states[0])
 
     def AlexNet() -> Any:  # noqa: N802  (as torchvision's class)
         """torchvision.models.AlexNet."""

@@ -544,6 +544,18 @@ def recurrent(draw: Draw) -> Iterator[Trial]:
         return Run()
 
     yield Trial(word, arguments, (shape,), make)
+    cell = {"input_size": shape[-1] + draw.choice((0,) * 7 + (1,)), "hidden_size": hidden, "bias": arguments["bias"]}
+    states = [(hidden + draw.choice((0,) * 7 + (1,)),)] * draw.choice((0, 2 if word == "LSTM" else 1))
+
+    class Step(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = getattr(nn, f"{word}Cell")(**cell)
+
+        def forward(self, x: Any, *given: Any) -> Any:
+            return self.layer(x, (given if len(given) > 1 else given[0]) if given else None)
+
+    yield Trial(f"{word}Cell", cell, (shape[-draw.choice((1, 1, 1, 2)) :], *states), Step)
 
 
 def attention(draw: Draw) -> Iterator[Trial]:

@@ -149,6 +149,11 @@ FAMILIES = {
         lstm
         rnn simplernn
     """,
+    "recurrent_cells": """
+        grucell
+        lstmcell
+        rnncell simplernncell
+    """,
     "recurrent_maps": """
         convlstm convlstm1d convlstm2d convlstm3d
     """,

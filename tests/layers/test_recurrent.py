@@ -46,6 +46,15 @@ def test_directions_are_joined_as_in_keras(kind: str, mode: str, first: list[tup
         assert stacked.weights == found.weights + second.weights
 
 
+@pytest.mark.parametrize("convention", ["torch", "keras"])
+@pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
+def test_a_cell_is_a_layer_at_one_step(kind: str, convention: str) -> None:
+    cell = sized(f"{kind}_cell", (5,), hidden_size=4, convention=convention)
+    layer = sized(kind, (1, 5), hidden_size=4, convention=convention)
+    assert (cell.weights, cell.biases, cell.macs) == (layer.weights, layer.biases, layer.macs)
+    assert outputs(cell) == [sizes[1:] for sizes in outputs(layer)[1:]]
+
+
 def test_a_peephole_is_a_factor_of_each_feature_for_three_gates() -> None:
     words = {"hidden_size": 4, "num_layers": 2, "bidirectional": True}
     plain, peephole = sized("lstm", (9, 5), **words), sized("lstm", (9, 5), peephole=True, **words)

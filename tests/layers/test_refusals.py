@@ -60,6 +60,10 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
      "output_size (=66) must be at most maximum output height (=65) | output_size: 65 would fit"),
     ("prior_box", {"min_size": [30, 60], "max_size": 60}, [CHW],
      "max_size has 1 numbers, but min_size has 2 | give one max_size for each min_size, or none"),
+    ("lstm_cell", {"hidden_size": 4}, [(9, 5)], "lstm_cell needs one axis of features, but its input is 9×5 | "
+     "it is one step: the layer without `_cell` runs over a sequence"),
+    ("gru_cell", {"hidden_size": 4}, [(5,), (3,)], "features of the state (=3) must equal hidden_size (=4) | "
+     "hidden_size: 3 would fit"),
     ("layer_scale", {"scale": False}, [CHW], "it has neither scale nor bias | leave scale out, or give bias: true"),
     ("slice", {"dim": 1, "step": 0}, [CHW], "step must not be 0"),
     ("normalize", {"dim": [1, -3]}, [CHW], "dim names an axis twice"),

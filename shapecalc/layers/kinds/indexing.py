@@ -95,7 +95,7 @@ class Slice(Layer):
         axis = axis_index(self.dim, x)
         start, _ = self._bounds(x.sizes[axis])
         if self._is_backwards:
-            along = listed(output.sizes[axis], lambda at: start + at * self.step)
+            along = listed(max(output.sizes[axis], 1), lambda at: start + at * self.step)
         else:
             along = shifted(start, step=self.step)
         return [rearranged(0, x, {i: i for i in range(x.rank)}, {axis: along})]
