@@ -406,7 +406,42 @@ def _stretched(layer, x):
     return np.broadcast_to(x.reshape(len(x), *(1,) * (len(sizes) + 1 - x.ndim), *x.shape[1:]), (len(x), *sizes))
 
 
+def _einsum_dense(layer, rng, x):
+    equation = layer.equation
+    if "..." not in equation and len(equation.partition(",")[0]) < x.ndim:
+        equation = "z" + equation.replace("->", "->z")
+    return np.einsum(equation, x, np.ones(layer.weights(_plain(x[0]))["weight"]))
+
+
+def _unpooled(layer, rng, x, indices):
+    """Add each element to every position of its window, one of which its index is."""
+    spatial = layer.output(_shape(x), _shape(indices)).sizes[1:]
+    kernel, stride, pad = (_each(getattr(layer, word), 2) for word in ("kernel_size", "stride", "padding"))
+    whole = np.zeros(
+        (
+            *x.shape[:2],
+            *[(n - 1) * s + k + max(m, 0) for n, s, k, m in zip(x.shape[2:], stride, kernel, spatial, strict=True)],
+        )
+    )
+    for at in itertools.product(*map(range, kernel)):
+        where = [slice(t, t + (n - 1) * s + 1, s) for t, n, s in zip(at, x.shape[2:], stride, strict=True)]
+        whole[(slice(None), slice(None), *where)] += x * indices
+    return whole[(slice(None), slice(None), *[slice(p, p + m) for p, m in zip(pad, spatial, strict=True)])]
+
+
+def _aligned_boxes(layer, rng, x, boxes):
+    size = _each(layer.output_size, 2)
+    values = x.sum((2, 3))[:, None] * boxes.sum(2)[:, :, None]
+    return np.broadcast_to(values[..., None, None], (*values.shape, *size))
+
+
 _MORE = {
+    "max_unpool": _unpooled,
+    "roi_align": _aligned_boxes,
+    "prior_box": lambda layer, rng, x: np.ones((len(x), *layer.output(_shape(x)).sizes)),
+    "grid_sample": lambda layer, rng, x, grid: x.sum((2, 3))[:, :, None, None] * grid.sum(3)[:, None],
+    "einsum_dense": _einsum_dense,
+    "locally_connected": lambda layer, rng, x: _depthwise(layer, rng, x)[:, :1].repeat(layer.out_channels, axis=1),
     "depthwise_conv": _depthwise,
     "separable_conv": _separable,
     "deformable_conv": lambda layer, rng, x, offset: _conv(layer, rng, x) + offset.sum(axis=1, keepdims=True),

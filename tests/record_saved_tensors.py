@@ -97,6 +97,8 @@ def _cases() -> Iterator[Case]:
 
     for function, kind in (("fc", "nn.Sequential(nn.Flatten(), nn.Linear(144, 3))"), ("linear", "nn.Linear(6, 3)")):
         yield Case(function, {"out_features": 3}, MAP, kind)
+    yield Case("einsum_dense", {"equation": "ab,bcd->acd", "output_shape": [-1, 3, 4], "bias_axes": "cd"}, SEQUENCE,
+               "Dense('nab,bcd->nacd', (8, 3, 4), (3, 4))")  # fmt: skip
     yield Case("embedding", {"num_embeddings": 9, "embedding_dim": 4}, [[5]], "nn.Embedding(9, 4)")
     yield Case("position_embedding", {}, SEQUENCE, "Add(5, 8)")
     yield Case("position_embedding", {"num_positions": 9}, SEQUENCE, "Looked(9, 8)")
@@ -218,6 +220,7 @@ def _cases() -> Iterator[Case]:
         yield Case(kind, arguments, MAP, code)
     yield Case("top_k", {"k": 2}, MAP, "lambda x: x.topk(2)[0]")
     yield Case("gather", {"dim": 1, "mode": "elements"}, [[5, 4], [2, 3]], "lambda x, y: x.gather(1, y)")
+    yield Case("grid_sample", {}, [[4, 6, 6], [3, 5, 2]], "F.grid_sample")
     yield Case("squeeze", {"dim": 1}, [[1, 6]], "lambda x: x.squeeze(1)")
     yield Case("expand", {"sizes": [3, 6]}, [[1, 6]], "lambda x: x.expand(-1, 3, 6)")
     yield Case("repeat_vector", {"n": 3}, [[6]], "lambda x: x.unsqueeze(1).repeat(1, 3, 1)")
@@ -234,6 +237,9 @@ def _cases() -> Iterator[Case]:
                "First(nn.RNN(8, 7, nonlinearity='relu'))")  # fmt: skip
     yield Case("lstm", {"hidden_size": 7, "proj_size": 3}, SEQUENCE, "First(nn.LSTM(8, 7, proj_size=3))")
 
+    for mode, function in (("sum", "torch.add"), ("mul", "torch.mul"), ("ave", "lambda a, b: (a + b) / 2")):
+        yield Case("lstm", {"hidden_size": 7, "bidirectional": True, "merge_mode": mode}, SEQUENCE,
+                   f"First(Merged(nn.LSTM(8, 7, bidirectional=True), {function}))")  # fmt: skip
     for kind, name, states in (("rnn", "RNN", 1), ("gru", "GRU", 1), ("lstm", "LSTM", 2)):
         yield Case(
             kind, {"hidden_size": 7, "num_layers": 2}, [*SEQUENCE, *[[2, 7]] * states], f"Begun(nn.{name}(8, 7, 2))"
@@ -249,6 +255,10 @@ def _cases() -> Iterator[Case]:
     for gated, sizes in ((True, [[5, 8], [5, 4]]), (False, [[5, 8], [5, 4]]), (True, [[2, 7, 6], [2, 7, 4]])):
         arguments = {"num_experts": 4, "top_k": 2, "hidden_dim": 12, "gated": gated}
         yield Case("experts", arguments, sizes, f"Experts({sizes[0][-1]}, 4, 2, 12, gated={gated})")
+    for kind, name, states in (("rnn_cell", "RNNCell", 1), ("gru_cell", "GRUCell", 1), ("lstm_cell", "LSTMCell", 2)):
+        yield Case(kind, {"hidden_size": 7}, [[8]], f"nn.{name}(8, 7)")
+        yield Case(kind, {"hidden_size": 7}, [[8], *[[7]] * states], f"Stepped(nn.{name}(8, 7))")
+
     yield Case("scaled_dot_product_attention", {}, HEADS, "F.scaled_dot_product_attention")
     yield Case("scaled_dot_product_attention", {"is_causal": True}, [[2, 5, 4]] * 3,
                "lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True)")  # fmt: skip
@@ -311,11 +321,15 @@ UNRECORDED = {
     "argmax": "its output has no gradient",
     "argmin": "its output has no gradient",
     "deformable_conv": "PyTorch has none: it is torchvision's",
+    "roi_align": "PyTorch has none: it is torchvision's",
+    "max_unpool": "of its inputs it keeps the indices alone, which the max pooling keeps",
+    "prior_box": "it depends on no values",
     "conv_lstm": "PyTorch has none: it is Keras'",
     "mamba": _KERNELS,
     "mamba2": _KERNELS,
     "gated_delta_net": _KERNELS,
     "moe": "made of linear, activation and experts, which are recorded",
+    "locally_connected": "PyTorch has none: it is Keras'",
     "patch_merging": "made of gather_patches, layer_norm and linear, which are recorded",
     "shifted_window_attention": "made of roll, window_partition, window_attention and window_reverse, which are recorded",
 }
@@ -427,6 +441,26 @@ def _modules() -> dict[str, Any]:
 
         def forward(self, x: Any) -> Any:
             return x * self.weight if self.bias is None else x * self.weight + self.bias
+
+    class Dense(nn.Module):
+        """Keras' EinsumDense."""
+
+        def __init__(self, equation: str, kernel: tuple[int, ...], bias: tuple[int, ...]) -> None:
+            super().__init__()
+            self.equation, self.kernel, self.bias = equation, normal(*kernel), normal(*bias)
+
+        def forward(self, x: Any) -> Any:
+            return torch.einsum(self.equation, x, self.kernel) + self.bias
+
+    class Merged(nn.Module):
+        """A bidirectional layer as in Keras, whose directions are joined by a function."""
+
+        def __init__(self, layer: Any, function: Any) -> None:
+            super().__init__()
+            self.layer, self.function = layer, function
+
+        def forward(self, x: Any) -> Any:
+            return self.function(*self.layer(x)[0].chunk(2, -1))
 
     class Standardised(nn.Module):
         def __init__(self, features: int) -> None:
@@ -614,6 +648,12 @@ def _modules() -> dict[str, Any]:
         def forward(self, x: Any, *states: Any) -> Any:
             states = tuple(state.transpose(0, 1) for state in states)
             return self.layer(x.transpose(0, 1), states if len(states) > 1 else states[0])
+
+    class Stepped(Begun):
+        """A recurrent cell with initial states as inputs."""
+
+        def forward(self, x: Any, *states: Any) -> Any:
+            return self.layer(x, states if len(states) > 1 else states[0])
 
     def AlexNet() -> Any:  # noqa: N802  (as torchvision's class)
         """torchvision.models.AlexNet."""

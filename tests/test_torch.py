@@ -245,8 +245,7 @@ LEFT_OUT = {
     "containers, which are blocks here": "Module Sequential ModuleList ModuleDict ParameterList ParameterDict Container "
     "DataParallel",
     "whole models, which are specs here": "Transformer TransformerEncoder TransformerDecoder",
-    "one step of what is a layer here": "RNNCell RNNCellBase RNNBase GRUCell LSTMCell",
-    "need the places that a pool remembers": "MaxUnpool1d MaxUnpool2d MaxUnpool3d",
+    "bases of other classes": "RNNCellBase RNNBase",
     "give a number for two inputs, as losses do": "CosineSimilarity PairwiseDistance",
     "not there yet": "Bilinear EmbeddingBag CrossMapLRN2d",
 }

@@ -185,9 +185,18 @@ def conv(draw: Draw) -> Iterator[Trial]:
     shape = (channels, *sizes(draw, near(draw, rank), 8))
     modes = {"padding_mode": draw.choice(("zeros", "zeros", "reflect", "replicate", "circular"))}
     yield module(f"Conv{rank}d", {**arguments, **modes}, shape)
+    yield _normalised(draw, f"Conv{rank}d", arguments, shape)
     arguments.pop("padding", None)
+    yield _normalised(draw, f"ConvTranspose{rank}d", arguments, shape)
     extra = sometimes(draw, 0.5, output_padding=each(draw, rank, 0, 2), padding=each(draw, rank, 0, 2))
     yield module(f"ConvTranspose{rank}d", {**arguments, **extra}, shape)
+
+
+def _normalised(draw: Draw, word: str, arguments: dict[str, Any], shape: Sizes) -> Trial:
+    """Return a layer with a weight that is normalised."""
+    name = draw.choice(("weight_norm", "spectral_norm"))
+    make = getattr(nn.utils.parametrizations, name)
+    return Trial(word, {**arguments, "parametrization": name}, (shape,), lambda: make(getattr(nn, word)(**arguments)))
 
 
 def pool(draw: Draw) -> Iterator[Trial]:
@@ -199,6 +208,8 @@ def pool(draw: Draw) -> Iterator[Trial]:
     }  # fmt: skip
     padded = {**arguments, **sometimes(draw, 0.5, padding=each(draw, rank, 0, 2))}
     yield module(f"MaxPool{rank}d", {**padded, **sometimes(draw, 0.5, dilation=each(draw, rank, 1, 3))}, shape)
+    yield module(f"MaxPool{rank}d", {**padded, "return_indices": True}, shape)
+    yield from _sampled(draw, rank, shape)
     yield module(f"AvgPool{rank}d", {**padded, "count_include_pad": draw.random() < 0.5}, shape)
     if rank > 1 or not any(
         isinstance(value, tuple) for value in arguments.values()
@@ -216,6 +227,24 @@ def pool(draw: Draw) -> Iterator[Trial]:
     which = draw.randrange(2)
     image = (2, *sizes(draw, draw.randint(1, 3)))
     yield Trial(("global_avg_pool", "global_max_pool")[which], {}, (image,), means[which])
+
+
+def _sampled(draw: Draw, rank: int, shape: Sizes) -> Iterator[Trial]:
+    """Yield layers that read or write positions that are data; all positions are 0."""
+    stride, padding = tuple(draw.randint(1, 4) for _ in range(rank)), draw.randint(0, 2)
+    window: dict[str, Any] = {"kernel_size": draw.randint(1, 4), **sometimes(draw, 0.5, stride=stride, padding=padding)}
+    arguments = {**window, **sometimes(draw, 0.4, output_size=[draw.randint(1, 20) for _ in range(rank)])}
+    indices = tuple(size + draw.choice((0,) * 9 + (1,)) for size in shape)
+
+    def unpool(x: Any, y: Any) -> Any:
+        size = arguments.get("output_size")
+        layer = getattr(nn, f"MaxUnpool{rank}d")(**window)
+        return layer(x, y.long(), None if size is None else [*x.shape[:2], *size])
+
+    yield Trial(f"MaxUnpool{rank}d", arguments, (shape, indices), lambda: unpool)
+    grid = (*sizes(draw, near(draw, len(shape) - 1), 5), len(shape) - 1 + draw.choice((0, 0, 0, 1)))
+    mode = draw.choice(("bilinear", "nearest", "bicubic"))
+    yield Trial("grid_sample", {"mode": mode}, (shape, grid), called(F.grid_sample, mode=mode, align_corners=False))
 
 
 def pad(draw: Draw) -> Iterator[Trial]:
@@ -301,6 +330,8 @@ def connected(draw: Draw) -> Iterator[Trial]:
     yield module(
         "Linear", {"in_features": width, "out_features": draw.randint(1, 5), "bias": draw.random() < 0.5}, shape
     )
+    wide = {"in_features": width, "out_features": draw.randint(1, 5)}
+    yield _normalised(draw, "Linear", wide, shape)
     rows = draw.randint(1, 6)
     table = {
         "num_embeddings": rows,
@@ -513,6 +544,18 @@ def recurrent(draw: Draw) -> Iterator[Trial]:
         return Run()
 
     yield Trial(word, arguments, (shape,), make)
+    cell = {"input_size": shape[-1] + draw.choice((0,) * 7 + (1,)), "hidden_size": hidden, "bias": arguments["bias"]}
+    states = [(hidden + draw.choice((0,) * 7 + (1,)),)] * draw.choice((0, 2 if word == "LSTM" else 1))
+
+    class Step(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = getattr(nn, f"{word}Cell")(**cell)
+
+        def forward(self, x: Any, *given: Any) -> Any:
+            return self.layer(x, (given if len(given) > 1 else given[0]) if given else None)
+
+    yield Trial(f"{word}Cell", cell, (shape[-draw.choice((1, 1, 1, 2)) :], *states), Step)
 
 
 def attention(draw: Draw) -> Iterator[Trial]:
@@ -678,9 +721,11 @@ def test_every_kind_is_sampled_or_has_no_counterpart() -> None:
 
 WITHOUT_COUNTERPART = {
     "torchvision's: tests/specs/test_torchvision_models.py": "deformable_conv feed_forward gather_patches patch_embedding "
-    "patch_merging relative_position_bias shifted_window_attention squeeze_excitation stochastic_depth to_tokens "
+    "patch_merging relative_position_bias roi_align shifted_window_attention squeeze_excitation stochastic_depth to_tokens "
     "window_attention window_partition window_reverse",
-    "Keras': tests/layers/test_operations.py and the kinds' examples": "conv_lstm depthwise_conv repeat_vector separable_conv",
+    "Keras': tests/layers/test_operations.py and the kinds' examples": "conv_lstm depthwise_conv einsum_dense "
+    "locally_connected repeat_vector separable_conv",
+    "Caffe's": "prior_box",
     "transformers': tests/layers/test_state_space.py": "gated_delta_net mamba mamba2",
     "what each model writes for itself": "class_token constant experts layer_scale moe multi_head_latent_attention "
     "normalization parameter position_embedding rotary_embedding "

@@ -58,10 +58,17 @@ FAMILIES = {
     """,
     "conv": """
         conv conv1d conv2d conv3d convolution
-        conv1dtranspose conv2dtranspose conv3dtranspose convtranspose convtranspose1d convtranspose2d convtranspose3d
-        deconv deconvolution transposedconv upconv
         depthwiseconv depthwiseconv1d depthwiseconv2d
         depthwiseseparableconv separableconv separableconv1d separableconv2d
+        locallyconnected locallyconnected1d locallyconnected2d unsharedconv
+    """,
+    "conv_transposed": """
+        conv1dtranspose conv2dtranspose conv3dtranspose convtranspose convtranspose1d convtranspose2d convtranspose3d
+        deconv deconvolution transposedconv upconv
+    """,
+    "einsum": """
+        einsum
+        einsumdense
     """,
     "embedding": """
         classtoken clstoken prefixtokens
@@ -142,13 +149,19 @@ FAMILIES = {
     "products": """
         batchmatmul matmul
         bmm
-        einsum
     """,
     "recurrent": """
-        convlstm convlstm1d convlstm2d convlstm3d
         gru
         lstm
         rnn simplernn
+    """,
+    "recurrent_cells": """
+        grucell
+        lstmcell
+        rnncell simplernncell
+    """,
+    "recurrent_maps": """
+        convlstm convlstm1d convlstm2d convlstm3d
     """,
     "reduction": """
         amax max reducemax
@@ -174,6 +187,12 @@ FAMILIES = {
         focus pixelunshuffle spacetodepth
         interpolate resize upsample upsamplingbilinear2d upsamplingnearest2d
         upsampling upsampling1d upsampling2d upsampling3d
+    """,
+    "sampling": """
+        defaultbox priorbox
+        gridsample gridsampler
+        maxunpool maxunpool1d maxunpool2d maxunpool3d maxunpooling
+        roialign roipool roipooling
     """,
     "scaled_dot_product": """
         dotproductattention scaleddotproductattention sdpa

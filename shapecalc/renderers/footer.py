@@ -60,7 +60,9 @@ def _params(report: Report) -> str:
     if total.trainable != total.params:
         words.append(f"{total.trainable:,} trainable")
     if total.buffers > statistics:
-        words.append(f"{count_noun(total.buffers - statistics, 'buffer element')} (not trained)")
+        names = {name for row in report.rows for name in row.sizing.buffer_shapes}
+        what = "running statistics" if all(name.startswith("running_") for name in names) else "stored, not trained"
+        words.append(f"{count_noun(total.buffers - statistics, 'buffer element')} ({what})")
     return " · ".join(words)
 
 

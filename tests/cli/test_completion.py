@@ -136,7 +136,7 @@ def test_in_a_shell(shell):
         ("summary alexnet --kind Lin", ["Linear"]),
         ("summary alexnet --kind MaxPool1", ["MaxPool1d"]),
         ("summary llama-2-7b --kind=dec", ["decoder_layer"]),
-        ("summary --kind lst", ["lstm"]),
+        ("summary --kind lst", ["lstm", "lstm_cell"]),
         ("summary alexnet --format=m", ["markdown"]),
         ("summary alexnet --layout h", ["hwc"]),
         ("summary alexnet --depth a", ["all", "auto"]),

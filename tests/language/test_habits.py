@@ -113,7 +113,7 @@ def hint(item: str) -> str:
         ("global_avg_pool: {activation: linear}", "known here: keepdim, keepdims"),
         ("global_avg_pool: {activation: null}", "known here: keepdim, keepdims"),
         ("gru: {hidden_size: 1, activation: tanh}", "known here: bias, bidirectional, convention, dropout, hidden_size, "
-         "input_size, num_layers, reset_after, return_sequences, units, use_bias"),
+         "input_size, merge_mode, num_layers, reset_after, return_sequences, units, use_bias"),
         ("\"GRU(8, activation='tanh')\"", "write `- GRU: {hidden_size: 8}`; gru has no argument activation"),
         ("\"ConvLSTM2D(8, 3, activation='tanh')\"",
          "write `- ConvLSTM2D: {out_channels: 8, kernel_size: 3}`; conv_lstm has no argument activation"),

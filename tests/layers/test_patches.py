@@ -1,4 +1,4 @@
-"""Patches of feature maps: laws, and PyTorch itself."""
+"""Patches of feature maps and boxes on them: laws, and PyTorch itself."""
 
 from __future__ import annotations
 
@@ -41,6 +41,17 @@ def test_gathered_patches_keep_the_number_of_elements() -> None:
 
 def test_tokens_are_the_same_in_both_layouts() -> None:
     assert outputs(sized("to_tokens", (8, 4, 3))) == outputs(sized("to_tokens", (4, 3, 8), layout="HWC")) == [(12, 8)]
+
+
+@pytest.mark.parametrize(("words", "boxes"), [
+    ({}, 1), ({"aspect_ratio": [2, 3]}, 5), ({"aspect_ratio": [2, 3], "flip": False}, 3),
+    ({"aspect_ratio": [1, 2, 0.5]}, 3), ({"max_size": 60}, 2),
+    ({"min_size": [30, 60], "max_size": [60, 90], "aspect_ratio": 2}, 8),
+])  # fmt: skip
+def test_prior_boxes_are_those_of_every_ratio_and_size(words: dict[str, Any], boxes: int) -> None:
+    """Caffe's PriorBoxLayer: a ratio that is 1 or the inverse of another is not counted twice."""
+    found = sized("prior_box", (8, 5, 3), **{"min_size": 30, **words})
+    assert outputs(found) == [(2, 5 * 3 * boxes * 4)]
 
 
 @pytest.mark.parametrize(

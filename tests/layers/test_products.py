@@ -28,6 +28,16 @@ def test_a_linear_layer_is_an_einstein_sum() -> None:
     assert (outputs(linear), linear.macs) == (outputs(summed), summed.macs)
 
 
+def test_a_linear_layer_is_einsum_dense() -> None:
+    linear = sized("linear", (7, 10, 4), out_features=6)
+    for equation, output in (("...x,xy->...y", [6]), ("nabc,cd->nabd", [-1, -1, 6]), ("abc,cd->abd", [7, 10, 6]),
+                             ("na...c,cd->na...d", [-1, 6])):  # fmt: skip
+        letter = equation[-1]
+        dense = sized("einsum_dense", (7, 10, 4), equation=equation, output_shape=output, bias_axes=letter)
+        assert outputs(dense) == outputs(linear)
+        assert (dense.weights, dense.biases, dense.macs) == (linear.weights, linear.biases, linear.macs)
+
+
 def test_transposing_twice_is_the_identity() -> None:
     plain = sized("matmul", (2, 3, 4), (2, 4, 5))
     turned = sized("matmul", (2, 4, 3), (2, 5, 4), transpose_a=True, transpose_b=True)

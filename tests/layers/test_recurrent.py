@@ -32,6 +32,36 @@ def test_only_the_last_step(kind: str) -> None:
     assert outputs(found)[:2] == [(8,), (2, 4)]
 
 
+@pytest.mark.parametrize(("mode", "first"), [
+    ("concat", [(9, 8)]), ("sum", [(9, 4)]), ("mul", [(9, 4)]), ("ave", [(9, 4)]), ("none", [(9, 4), (9, 4)]),
+])  # fmt: skip
+@pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
+def test_directions_are_joined_as_in_keras(kind: str, mode: str, first: list[tuple[int, int]]) -> None:
+    found = sized(kind, (9, 5), hidden_size=4, bidirectional=True, merge_mode=mode)
+    assert outputs(found)[: len(first) + 1] == [*first, (2, 4)]
+    assert found.weights == sized(kind, (9, 5), hidden_size=4, bidirectional=True).weights
+    if mode != "none":
+        stacked = sized(kind, (9, 5), hidden_size=4, bidirectional=True, merge_mode=mode, num_layers=2)
+        second = sized(kind, first[0], hidden_size=4, bidirectional=True)
+        assert stacked.weights == found.weights + second.weights
+
+
+@pytest.mark.parametrize("convention", ["torch", "keras"])
+@pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
+def test_a_cell_is_a_layer_at_one_step(kind: str, convention: str) -> None:
+    cell = sized(f"{kind}_cell", (5,), hidden_size=4, convention=convention)
+    layer = sized(kind, (1, 5), hidden_size=4, convention=convention)
+    assert (cell.weights, cell.biases, cell.macs) == (layer.weights, layer.biases, layer.macs)
+    assert outputs(cell) == [sizes[1:] for sizes in outputs(layer)[1:]]
+
+
+def test_a_peephole_is_a_factor_of_each_feature_for_three_gates() -> None:
+    words = {"hidden_size": 4, "num_layers": 2, "bidirectional": True}
+    plain, peephole = sized("lstm", (9, 5), **words), sized("lstm", (9, 5), peephole=True, **words)
+    assert peephole.weights - plain.weights == 2 * 2 * 3 * 4
+    assert peephole.macs == plain.macs
+
+
 def test_biases_by_convention() -> None:
     def biases(kind: str, **arguments: Any) -> int:
         return int(sized(kind, (4, 5), hidden_size=7, **arguments).biases)
@@ -55,6 +85,18 @@ def test_initial_states_must_have_the_right_size() -> None:
     [
         ("lstm", {"hidden_size": 7, "proj_size": 7}, (4, 5), "proj_size (=7) must be less than hidden_size (=7)"),
         ("gru", {"hidden_size": 7, "input_size": 6}, (4, 5), "features of the input (=5) must equal input_size (=6)"),
+        (
+            "rnn",
+            {"hidden_size": 7, "merge_mode": "sum"},
+            (4, 5),
+            "merge_mode sum joins two directions, but there is one",
+        ),
+        (
+            "rnn",
+            {"hidden_size": 7, "merge_mode": "none", "bidirectional": True, "num_layers": 2},
+            (4, 5),
+            "with merge_mode none the first of 2 layers has two outputs, but the next one input",
+        ),
         ("gru", {"hidden_size": 7, "reset_after": False}, (4, 5), "PyTorch's GRU always applies its reset gate"),
         ("rnn", {"hidden_size": 7}, (3, 8, 8), "rnn needs a length and features, but its input is 3×8×8"),
         ("conv_lstm", {"out_channels": 4, "kernel_size": 7}, (3, 2, 6, 6), "the 7×7 window does not fit its 6×6 input"),

@@ -303,6 +303,20 @@ def test_axes_are_followed_through_permutes_and_reshapes():
     }
 
 
+def test_selected_positions_are_followed():
+    layers = [
+        {"conv": {"out_channels": 6, "kernel_size": 3}},  # 6×14×12
+        {"gather": {"dim": 2, "index": 4, "keepdim": False}},  # row 4
+        {"gather": {"dim": 2, "index": [0, 9]}},  # columns 0 and 9 of it
+        {"slice": {"dim": 2, "step": -1}},
+    ]
+    fields = fields_of(layers, "3x16x14")
+    assert [(field.size, field.jump) for field in fields["slice1"]] == [(3, 0), (3, 0)]
+    for position, columns in ((0, (9, 11)), (1, (0, 2))):
+        found = {region.axis: (region.first, region.last) for region in fields.region("slice1", (position,))}
+        assert found == {"height": (4, 6), "width": columns}
+
+
 def test_every_kind_declares_its_dependence():
     """Every look names an input, and has a valid dependence for each of its axes."""
     from numbers_of_kinds import plain_kinds, samples

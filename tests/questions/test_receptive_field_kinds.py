@@ -42,6 +42,12 @@ CASES = {
           for mode in ("zeros", "reflect", "replicate", "circular")],
         ({"out_channels": 2, "kernel_size": 3, "dilation": 2, "padding": "causal"}, [LINE]),
     ],
+    "locally_connected": [({"out_channels": 2, **window}, [MAP]) for window in WINDOWS],
+    "einsum_dense": [
+        ({"equation": "ab,bcd->acd", "output_shape": [-1, 2, 3]}, [TOKENS]),
+        ({"equation": "nabc,bd->ndca", "output_shape": [3, -1, -1]}, [plain(3, 4, 5)]),
+        ({"equation": "...x,xy->...y", "output_shape": 2}, [TOKENS]),
+    ],
     "depthwise_conv": [(window, [MAP]) for window in WINDOWS],
     "separable_conv": [({"out_channels": 3, **window}, [MAP]) for window in WINDOWS],
     "transposed_conv": [
@@ -55,6 +61,13 @@ CASES = {
     ],
     "avg_pool": [({"kernel_size": [3, 2], "dilation": [2, 3]}, [MAP]), *[(window, [MAP]) for window in WINDOWS], ({"kernel_size": 3, "rounding": "caffe", "stride": 2}, [MAP])],
     "lp_pool": [({"norm_type": 2, "kernel_size": 3, "stride": 2, "dilation": [1, 2]}, [MAP])],
+    "max_unpool": [
+        ({"kernel_size": [2, 3]}, [a_map(4, 3, 2)] * 2), ({"kernel_size": 3, "stride": 2, "padding": 1}, [a_map(4, 3, 4)] * 2),
+        ({"kernel_size": 3, "stride": 2, "output_size": [8, 6]}, [a_map(4, 3, 3)] * 2),
+    ],
+    "grid_sample": [({}, [MAP, plain(3, 5, 2)])],
+    "roi_align": [({"output_size": 2}, [a_map(4, 3, 5), plain(3, 4)])],
+    "prior_box": [({"min_size": 30}, [MAP])],
     "fractional_max_pool": [({"kernel_size": 2, "output_size": [3, 4]}, [MAP])],
     "adaptive_avg_pool": [({"output_size": size}, [MAP]) for size in (1, [4, 3], [6, None], [9, 2])],
     "adaptive_max_pool": [({"output_size": [4, 5]}, [MAP])],
@@ -150,6 +163,8 @@ NOT_TENSORS_OF_SPACE = {
 LOOSE = {
     "fold": "columns are followed along the first axis of the map alone",
     "deformable_conv": "its offsets may lead anywhere",
+    "grid_sample": "its grid may point anywhere",
+    "roi_align": "its boxes may be anywhere",
     "fractional_max_pool": "its windows start where chance has it",
     "reshape": "an axis that is divided is seen whole",
     "unflatten": "an axis that is divided is seen whole",

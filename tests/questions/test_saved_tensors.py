@@ -20,6 +20,9 @@ RECORDED = json.loads((Path(__file__).parent.parent / "data" / "saved_tensors.js
 WIDTH = 32
 
 NOT_SO_WHEN_FROZEN = {
+    'lstm_cell {"hidden_size": 7} [[8], [7], [7]]': "a cell state that is given is kept",
+    'rnn_cell {"hidden_size": 7} [[8]]': "its output is kept alone, and not its input",
+    'rnn_cell {"hidden_size": 7} [[8], [7]]': "likewise",
     'lstm {"hidden_size": 7, "num_layers": 2} [[5, 8], [2, 7], [2, 7]]': "a first cell state that is given is kept",
     'lstm {"hidden_size": 7, "num_layers": 2, "proj_size": 3} [[5, 8], [2, 3], [2, 7]]': "likewise",
 }

@@ -278,6 +278,16 @@ def test_footer_names_what_is_counted() -> None:
     assert re.search(r"([\d,]+) FLOPs = 2 × ([\d,]+) MACs", flops)
 
 
+def test_buffers_that_are_not_running_statistics_are_not_called_so():
+    layers = [
+        {"constant": {"shape": [4], "buffer": True}, "name": "c"},
+        {"add": {}, "from": ["input", "c"]},
+        "batch_norm",
+    ]
+    text = shapecalc.load({"input": [4, 4], "layers": layers}).infer().render("text")
+    assert "12 buffer elements (stored, not trained)" in text
+
+
 def test_footer_names_what_keras_counts() -> None:
     layers = [{"conv": {"out_channels": 4, "kernel_size": 3}}, "batch_norm"]
     report = shapecalc.load(layers, input="3x8x8").infer(convention="keras")

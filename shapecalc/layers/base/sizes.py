@@ -1,14 +1,14 @@
-"""Arguments that are lists of whole numbers, and the sizes of a tensor, as they are written: a list, or 3x224x224."""
+"""Arguments that are lists of numbers, and the sizes of a tensor, as they are written: a list, or 3x224x224."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from shapecalc.errors import LayerError, Problem, UsageError
-from shapecalc.layers.base.arguments import MAX_SIZE, REQUIRED, Integer
+from shapecalc.layers.base.arguments import MAX_SIZE, REQUIRED, Integer, Number
 from shapecalc.text.units import read_sizes, without_batch
 
-__all__ = ["Integers", "Sizes", "parse_sizes"]
+__all__ = ["Integers", "NumberList", "Sizes", "parse_sizes"]
 
 
 class Integers(Integer):
@@ -31,6 +31,29 @@ class Integers(Integer):
 
     def schema(self) -> dict[str, Any]:
         one = super().schema() if self.minimum > -MAX_SIZE else {"type": "integer"}
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+
+
+class NumberList(Number):
+    """A list of numbers, whole or not; one alone is a list of one. It decides the structure of a layer."""
+
+    most = 256
+
+    def __init__(self, doc: str, default: Any = REQUIRED, **rest: Any) -> None:
+        super().__init__(doc, default, **rest)
+        self.expected = "a list of numbers" + self.expected.removeprefix("a number")
+
+    def read(self, value: Any) -> Any:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        if not items:
+            raise self.refuse(value)
+        if len(items) > self.most:
+            message = f"{self.name} has {len(items):,} entries: the maximum is {self.most}"
+            raise LayerError(message, argument=self.name, found=value)
+        return tuple([super(NumberList, self).read(item) for item in items])
+
+    def schema(self) -> dict[str, Any]:
+        one = super().schema()
         return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
 
 

@@ -1,7 +1,7 @@
-"""Convolutions: plain, depthwise, separable, transposed; over 1, 2 or 3 spatial axes.
+"""Convolutions: plain, depthwise, separable, locally connected; over 1, 2 or 3 spatial axes.
 
 A kernel is k_h·k_w·c_in weights for each output channel; groups split the channels into independent convolutions.
-Every output element costs one kernel's multiply-accumulates (a transposed convolution: every input element).
+Every output element costs one kernel's multiply-accumulates.
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint, Dim, maximum, minimum, prod, total
-from shapecalc.layers.base.arguments import CHANNELS_OUT, GROUPS, OUTPUT_PADDING, Choice, Flag, Integer, Stated
-from shapecalc.layers.base.dependence import ZEROS, Look, transposed, windowed
+from shapecalc.layers.base.arguments import CHANNELS_OUT, GROUPS, Choice, Flag, Integer, Stated
+from shapecalc.layers.base.dependence import ZEROS
 from shapecalc.layers.base.layer import DERIVED, INPUTS, NOTHING, Example, WeightShapes
+from shapecalc.layers.base.parametrization import Parametrization
 from shapecalc.layers.base.per_axis import Padding, PerAxis, per_axis
-from shapecalc.layers.base.ranks import each_axis, wrong_rank
-from shapecalc.layers.base.window import WindowAxis, output_constraint, transposed_constraints, transposed_size
 from shapecalc.layers.base.windowed import Windowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shapecalc.layers.base.shape import Shape
+    from shapecalc.layers.base.window import WindowAxis
 
-__all__ = ["Conv", "DepthwiseConv", "SeparableConv", "TransposedConv"]
+__all__ = ["Conv", "Convolution", "DepthwiseConv", "LocallyConnected", "SeparableConv"]
 
 
-class _Convolution(Windowed):
+class Convolution(Windowed):
     """What convolutions share: a window over the spatial axes, and the channels that it mixes."""
 
     kernel_size = PerAxis("size of the window", symbol="k")
@@ -39,10 +39,19 @@ class _Convolution(Windowed):
     dilation = PerAxis("distance between the taps of the window", 1, also=["dilation_rate", "rate"], symbol="d")
     bias = Flag("learned bias of each output channel", True, also=["use_bias"])
     in_channels = Stated("channels of the input")
+    out_channels: Any
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
-        yield from _channels_as_stated(self, x)
+        yield from self.channels_as_stated(x)
         yield from super().constraints(x)
+
+    def channels_as_stated(self, x: Shape) -> Iterator[Constraint]:
+        """Yield the constraint that the channels of the input are `in_channels`, where stated."""
+        if self.in_channels is not None:
+            yield Constraint(x.channels, EQUAL, self.in_channels, "channels of the input", "in_channels")
+
+    def output(self, x: Shape) -> Shape:
+        return x.map_of(self.out_channels, tuple(axis.output() for axis in self.axes(x)))
 
     @property
     def _pads_evenly(self) -> bool:
@@ -87,11 +96,6 @@ def _odd(number: Dim) -> Dim:
     return number - 2 * (number // 2)
 
 
-def _channels_as_stated(layer: Any, x: Shape) -> Iterator[Constraint]:
-    if layer.in_channels is not None:
-        yield Constraint(x.channels, EQUAL, layer.in_channels, "channels of the input", "in_channels")
-
-
 def _padding_mode_constraints(mode: str, axis: WindowAxis) -> Iterator[Constraint]:
     """Yield the limits of a padding mode that copies values from the input."""
     if mode in ("reflect", "circular"):
@@ -100,7 +104,7 @@ def _padding_mode_constraints(mode: str, axis: WindowAxis) -> Iterator[Constrain
                              f"input {axis.name}")  # fmt: skip
 
 
-class Conv(_Convolution):
+class Conv(Convolution):
     """Convolution over 1, 2 or 3 spatial axes, with one kernel for each output channel."""
 
     kind = "conv"
@@ -113,6 +117,7 @@ class Conv(_Convolution):
     )
     groups = Integer("number of groups that the channels are split into", 1, symbol="g", role=GROUPS)
     padding_mode = Choice("values of the padding", ("zeros", "reflect", "replicate", "circular"), "zeros")
+    parametrization = Parametrization()
 
     examples = (
         Example({"out_channels": 96, "kernel_size": 11, "stride": 4}, (227, 227, 3), (55, 55, 96), 34_944, 105_415_200,
@@ -121,6 +126,11 @@ class Conv(_Convolution):
                 "VGG16's first layer, torchvision"),
         Example({"out_channels": 40, "kernel_size": 5, "padding": 2, "dilation": 2, "groups": 8}, (8, 19), (40, 15),
                 240, 3_000, "PyTorch 2.13.0, run"),
+        Example({"out_channels": 6, "kernel_size": 3, "groups": 2, "parametrization": "weight_norm"}, (4, 8, 8),
+                (6, 6, 6), 120, 3_888, "PyTorch 2.13.0, parametrizations.weight_norm, run; MACs by arithmetic"),
+        Example({"out_channels": 6, "kernel_size": 3, "groups": 2, "parametrization": "spectral_norm"}, (4, 8, 8),
+                (6, 6, 6), 114, 3_888, "PyTorch 2.13.0, parametrizations.spectral_norm, run; MACs by arithmetic",
+                buffers=24),
     )  # fmt: skip
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
@@ -131,20 +141,57 @@ class Conv(_Convolution):
             for axis in self.axes(x):
                 yield from _padding_mode_constraints(self.padding_mode, axis)
 
-    def output(self, x: Shape) -> Shape:
-        return x.map_of(self.out_channels, tuple(axis.output() for axis in self.axes(x)))
-
-    def weights(self, x: Shape) -> WeightShapes:
+    def _learned(self, x: Shape) -> WeightShapes:
+        """Return the learned tensors, but for the parametrization."""
         kernel = per_axis(self.kernel_size, len(x.spatial))
         weight = (self.out_channels, x.channels // self.groups, *kernel)
         return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
+
+    def weights(self, x: Shape, *_: Shape) -> WeightShapes:
+        return Parametrization.weights(self.parametrization, self._learned(x))
+
+    def buffers(self, x: Shape, *_: Shape) -> WeightShapes:
+        return Parametrization.buffers(self.parametrization, self._learned(x))
 
     def macs(self, output: Shape, x: Shape) -> Dim:
         kernel = per_axis(self.kernel_size, len(x.spatial))
         return prod(output.spatial) * (prod(kernel) * (x.channels // self.groups) * self.out_channels)
 
 
-class DepthwiseConv(_Convolution):
+class LocallyConnected(Convolution):
+    """Locally connected layer: a convolution with kernels, and biases, of its own at every position of the output.
+
+    As in Keras 2 (LocallyConnected1D and 2D; Keras 3 has none) and DeepFace (Taigman et al. 2014).
+    """
+
+    kind = "locally_connected"
+    also = ("locally_connected1d", "locally_connected2d", "unshared_conv")
+
+    out_channels = Integer("number of output channels", also=["filters"], symbol="C_out", role=CHANNELS_OUT)
+
+    examples = (
+        Example({"out_channels": 64, "kernel_size": 3}, (32, 32, 3), (30, 30, 64), 1_612_800, 1_555_200,
+                "Keras 2.15's docs of LocallyConnected2D; MACs by arithmetic", "HWC"),
+    )  # fmt: skip
+
+    def weights(self, x: Shape) -> WeightShapes:
+        positions = self.output(x).spatial
+        weight = (*positions, self.out_channels, x.channels, *per_axis(self.kernel_size, len(x.spatial)))
+        bias = (*positions, self.out_channels)
+        return {"weight": weight, "bias": bias} if self.bias else {"weight": weight}
+
+    def macs(self, output: Shape, x: Shape) -> Dim:
+        kernel = per_axis(self.kernel_size, len(x.spatial))
+        return prod(output.spatial) * (prod(kernel) * x.channels * self.out_channels)
+
+    def saved(self, x: Shape, *_: Shape) -> str:
+        return INPUTS  # Keras pads no copy
+
+    def kept(self, output: Any, x: Shape, *_: Shape) -> list[tuple[Dim, int]]:
+        return []
+
+
+class DepthwiseConv(Convolution):
     """Depthwise convolution: each input channel has its own kernels; channels are not mixed."""
 
     kind = "depthwise_conv"
@@ -169,7 +216,7 @@ class DepthwiseConv(_Convolution):
         return prod(output.spatial) * (prod(per_axis(self.kernel_size, len(x.spatial))) * output.channels)
 
 
-class SeparableConv(_Convolution):
+class SeparableConv(Convolution):
     """Depthwise separable convolution: a depthwise convolution, then a 1×1 convolution with the only bias."""
 
     kind = "separable_conv"
@@ -182,9 +229,6 @@ class SeparableConv(_Convolution):
         Example({"out_channels": 5, "kernel_size": 2}, (5, 3), (4, 5), 26, 84, "Keras 3.15.1, run; MACs by arithmetic",
                 "HWC"),
     )  # fmt: skip
-
-    def output(self, x: Shape) -> Shape:
-        return x.map_of(self.out_channels, tuple(axis.output() for axis in self.axes(x)))
 
     def weights(self, x: Shape) -> WeightShapes:
         rank, channels = len(x.spatial), x.channels * self.depth_multiplier
@@ -202,100 +246,3 @@ class SeparableConv(_Convolution):
     def kept(self, output: Shape, x: Shape, *_: Shape) -> list[tuple[Dim, int]]:
         between = x.channels * self.depth_multiplier * prod(output.spatial)  # the input of the 1×1 convolution
         return [*super().kept(output, x), (between, 0)]
-
-
-class TransposedConv(_Convolution):
-    """Transposed convolution: maps a convolution's output size back to its input size, as in decoders and generators.
-
-    Padding given as a number is PyTorch's (it crops the output); `same` and `valid` are Keras'.
-    """
-
-    kind = "transposed_conv"
-    also = ("conv_transpose", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "conv1d_transpose",
-            "conv2d_transpose", "conv3d_transpose", "deconv", "deconvolution", "up_conv")  # fmt: skip
-    in_calls = ("", "out_channels", "kernel_size", "stride", "padding", "output_padding", "groups", "bias", "dilation")
-    in_keras_calls = ("out_channels", "kernel_size", "stride", "padding")
-
-    out_channels = Integer("number of output channels", also=["filters"], symbol="C_out", role=CHANNELS_OUT)
-    stride = PerAxis(
-        "distance between neighbouring windows in the output", 1, also=["strides"], symbol="s", always=True
-    )
-    padding = Padding(
-        "cropped from the edges of the output; or same (output = input·stride), valid (nothing)",
-        words=("same", "valid"),
-        symbol="p",
-        always=True,
-    )
-    output_padding = PerAxis("added at the output's end: less than stride or dilation", None, minimum=0, symbol="o",
-                             role=OUTPUT_PADDING)  # fmt: skip
-    output_size = PerAxis("spatial size of the output, in place of output_padding", None, replaces="output_padding")
-    groups = Integer("number of groups that the channels are split into", 1, symbol="g", role=GROUPS)
-
-    examples = (
-        Example({"out_channels": 12, "kernel_size": 3, "stride": [4, 3], "padding": [0, 1], "output_padding": [3, 1],
-                 "groups": 4, "bias": False}, (4, 12, 12), (12, 50, 35), 108, 15_552, "PyTorch 2.13.0, run"),
-        Example({"out_channels": 4, "kernel_size": 3, "stride": 3, "output_size": 26}, (3, 8, 8), (4, 26, 26), 112,
-                6_912, "PyTorch 2.13.0, run"),
-    )  # fmt: skip
-
-    def constraints(self, x: Shape) -> Iterator[Constraint]:
-        yield Constraint(self.groups, DIVIDES, x.channels, "groups", "channels of the input")
-        yield Constraint(self.groups, DIVIDES, self.out_channels, "groups", "out_channels")
-        yield from _channels_as_stated(self, x)
-        axes, smallest = self.axes(x), self._smallest(x)
-        if self.output_size is not None:
-            for axis, lowest, size in zip(axes, smallest, each_axis(self, "output_size", len(axes)), strict=True):
-                yield Constraint(lowest, UP_TO, size, f"smallest output {axis.name}", "output_size")
-                most = lowest + axis.stride - 1
-                yield Constraint(size, UP_TO, most, "output_size", f"the maximum output {axis.name}")
-            return
-        for axis, lowest, extra in zip(axes, smallest, self._output_paddings(len(axes)), strict=True):
-            yield from transposed_constraints(axis, extra)
-            yield output_constraint(axis, lowest + extra)
-
-    def _word(self) -> str:
-        return self.padding if isinstance(self.padding, str) else ""
-
-    def _output_paddings(self, rank: int) -> tuple[Dim, ...]:
-        return (0,) * rank if self.output_padding is None else each_axis(self, "output_padding", rank)
-
-    def _smallest(self, x: Shape) -> tuple[Dim, ...]:
-        word = self._word()
-        if word and self.output_padding is not None:  # Keras then falls back on half the window of padding
-            halves = [axis.reach // 2 if word == "same" else 0 for axis in self.axes(x)]
-            padded = [axis._replace(before=p, after=p) for axis, p in zip(self.axes(x), halves, strict=True)]
-            return tuple(transposed_size(axis, 0) for axis in padded)
-        return tuple(transposed_size(axis, 0, word) for axis in self.axes(x))
-
-    def output(self, x: Shape) -> Shape:
-        rank = len(x.spatial)
-        if rank not in (1, 2, 3):
-            raise wrong_rank(self.kind, x)
-        if self.output_size is not None:
-            return x.map_of(self.out_channels, per_axis(self.output_size, rank))
-        pairs = zip(self._smallest(x), self._output_paddings(rank), strict=True)
-        return x.map_of(self.out_channels, tuple(size + extra for size, extra in pairs))
-
-    def weights(self, x: Shape) -> WeightShapes:
-        kernel = per_axis(self.kernel_size, len(x.spatial))
-        weight = (x.channels, self.out_channels // self.groups, *kernel)
-        return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
-
-    def saved(self, *inputs: Shape) -> str:
-        return INPUTS
-
-    def kept(self, output: Any, x: Shape, *_: Shape) -> list[tuple[Dim, int]]:
-        return []
-
-    def macs(self, output: Shape, x: Shape) -> Dim:
-        kernel = per_axis(self.kernel_size, len(x.spatial))
-        return prod(x.spatial) * (prod(kernel) * x.channels * (self.out_channels // self.groups))
-
-    def looks(self, output: Any, x: Shape, *_: Shape) -> list[Look]:
-        dependences = []
-        for axis in self.axes(x):
-            before = axis.before
-            if self._word() == "same":  # as much as a convolution of that stride would have padded
-                before = axis.reach // 2 if self.output_padding is not None else max(axis.reach - axis.stride, 0) // 2
-            dependences.append(transposed(axis.kernel, axis.stride, axis.dilation, before))
-        return [windowed(0, x, dependences)]

@@ -9,6 +9,7 @@ from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Flag, Integer, Stated
 from shapecalc.layers.base.dependence import Look, rearranged
 from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.parametrization import Parametrization
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ class _Connected(Layer):
     out_features = Integer("number of output features", also=["units"], symbol="F_out")
     bias = Flag("learned bias of each output feature", True, also=["use_bias"])
     in_features = Stated("features of the input")
+    parametrization = Parametrization()
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         if self.in_features is not None:
@@ -36,9 +38,16 @@ class _Connected(Layer):
         """Return the error if the features of the input are not `in_features`; None for the usual one."""
         return None
 
-    def weights(self, x: Shape) -> WeightShapes:
+    def _learned(self, x: Shape) -> WeightShapes:
+        """Return the learned tensors, but for the parametrization."""
         weight = (self.out_features, self.features_in(x))
         return {"weight": weight, "bias": (self.out_features,)} if self.bias else {"weight": weight}
+
+    def weights(self, x: Shape) -> WeightShapes:
+        return Parametrization.weights(self.parametrization, self._learned(x))
+
+    def buffers(self, x: Shape) -> WeightShapes:
+        return Parametrization.buffers(self.parametrization, self._learned(x))
 
 
 class FullyConnected(_Connected):

@@ -146,9 +146,6 @@ class DeformableConv(Conv):
     def output(self, x: Shape, *others: Shape) -> Shape:
         return super().output(x)
 
-    def weights(self, x: Shape, *others: Shape) -> dict[str, tuple[Dim, ...]]:
-        return super().weights(x)
-
     def macs(self, output: Shape, x: Shape, *others: Shape) -> Dim:
         return super().macs(output, x)
 

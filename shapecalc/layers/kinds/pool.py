@@ -109,6 +109,8 @@ class MaxPool(_Pool):
     also = ("max_pool1d", "max_pool2d", "max_pool3d", "max_pooling1d", "max_pooling2d", "max_pooling3d", "max_pooling")
     in_calls = ("kernel_size", "stride", "padding", "dilation")
 
+    return_indices = Flag("output the positions of the maxima too (max_pool1[1]), for max_unpool", False)
+
     examples = (
         Example({"kernel_size": 3, "stride": 2}, (55, 55, 96), (27, 27, 96), layout="HWC",
                 source="LearnOpenCV's table of AlexNet"),
@@ -120,10 +122,16 @@ class MaxPool(_Pool):
                 source="Keras 3.15.1, run"),
         Example({"kernel_size": 3, "stride": 2, "rounding": "caffe"}, (64, 112, 112), (64, 56, 56),
                 source="Caffe's bvlc_googlenet, pool1/3x3_s2"),
+        Example({"kernel_size": 2, "return_indices": True}, (64, 112, 112), [(64, 56, 56), (64, 56, 56)],
+                source="PyTorch 2.13.0, run"),
     )  # fmt: skip
 
-    def kept(self, output: Shape, *_: Any) -> list[tuple[Dim, int]]:
-        return [(output.elements, _INDEX_BITS)]
+    def output(self, x: Shape) -> Any:
+        pooled = super().output(x)
+        return (pooled, pooled) if self.return_indices else pooled
+
+    def kept(self, output: Any, x: Shape) -> list[tuple[Dim, int]]:
+        return [(super().output(x).elements, _INDEX_BITS)]
 
 
 class AvgPool(_Pool):

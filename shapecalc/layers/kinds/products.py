@@ -1,23 +1,23 @@
-"""Products of tensors: matrix products and Einstein summation.
+"""Matrix products of two inputs.
 
 One multiply-accumulate for each pair of elements: the product of the sizes of all axes.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
-from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, broadcast, prod
+from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, broadcast
 from shapecalc.errors import LayerError
-from shapecalc.layers.base.arguments import Flag, Text
+from shapecalc.layers.base.arguments import Flag
 from shapecalc.layers.base.layer import Example, Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["BatchMatmul", "Einsum", "Matmul"]
+__all__ = ["BatchMatmul", "Matmul"]
 
 _Sizes = tuple[Dim, ...]
 
@@ -109,151 +109,3 @@ class BatchMatmul(Matmul):
         yield from super().constraints(a, b)
         if a.rank == 3:
             yield Constraint(b.sizes[0], EQUAL, a.sizes[0], "batch of the second input", "that of the first")
-
-
-class _Plan(NamedTuple):
-    """An equation with its letters assigned to the axes of the inputs; an axis under an ellipsis has its own name."""
-
-    terms: list[list[str]]
-    result: list[str]
-
-    def sizes(self, inputs: tuple[Shape, ...]) -> dict[str, Dim]:
-        """Return the size of every letter: that of its first occurrence."""
-        sizes: dict[str, Dim] = {}
-        for term, x in zip(self.terms, inputs, strict=True):
-            for letter, size in zip(term, x.sizes, strict=True):
-                sizes.setdefault(letter, size)
-        return sizes
-
-
-class Einsum(Layer):
-    """Einstein summation: an equation names the axes; those not in the output are summed over.
-
-    The equation is PyTorch's (`torch.einsum`), with the batch axis written or not. One rule decides: an input whose
-    term has one letter more than it has axes is written with its batch axis, and the first letter is that axis; it is
-    the same letter first in every such term and in the output. So `bhid,bhjd->bhij` and `hid,hjd->hij` mean the same,
-    and in `bld,de->ble` the second input is a parameter. An ellipsis stands for all axes that have no letter, the
-    batch axis among them. Unlike in PyTorch, an axis of size 1 is not broadcast to another's size: it is an error.
-
-    MACs: each product of two inputs costs the product of the sizes of all its letters; inputs are multiplied from left
-    to right, and a product without a sum is element-wise and costs none. Summed letters of a single input are summed
-    first.
-    """
-
-    kind = "einsum"
-    sequences = True
-    inputs = (1, None)
-
-    equation = Text("the letters of each input's axes, an arrow, and those of the output: bhid,bhjd->bhij")
-
-    examples = (
-        Example({"equation": "bhid,bhjd->bhij"}, [(3, 5, 4), (3, 7, 4)], (3, 5, 7), 0, 420,
-                "PyTorch 2.13.0, run; MACs by its flop counter"),
-        Example({"equation": "bld,de->ble"}, [(5, 4), (4, 6)], (5, 6), 0, 120,
-                "PyTorch 2.13.0, run; MACs by its flop counter"),
-    )  # fmt: skip
-
-    def _plan(self, inputs: tuple[Shape, ...]) -> _Plan:
-        left, arrow, right = self.equation.replace(" ", "").partition("->")
-        written = [_letters(term) for term in left.split(",")]
-        if len(written) != len(inputs):
-            raise _wrong(f"the equation {self.equation} has {len(written)} terms, but there are {len(inputs)} inputs")
-        batched = [_has_batch(term, x.rank, i) for i, (term, x) in enumerate(zip(written, inputs, strict=True))]
-        batch = {term[0] for term, has in zip(written, batched, strict=True) if has}
-        if len(batch) > 1:
-            raise _wrong(f"the batch axis is {' and '.join(sorted(batch))}: it must be one letter in all terms")
-        result = _letters(right) if arrow else _implied(written)
-        if batch:
-            letter = batch.pop()
-            if not arrow or result[:1] != [letter]:
-                raise _wrong(f"the batch axis {letter} must come first in the output, with an arrow before it")
-            result = result[1:]
-            written = [term[1:] if has else term for term, has in zip(written, batched, strict=True)]
-            if letter in result or any(letter in term for term in written):
-                raise _wrong(f"the batch axis {letter} must stand first in a term, and once")
-        hidden = [x.rank - len(term) + 1 if _DOTS in term else 0 for term, x in zip(written, inputs, strict=True)]
-        terms = [_spread(term, axes) for term, axes in zip(written, hidden, strict=True)]
-        plan = _Plan(terms, _spread(result, max(hidden)))
-        _check(plan, self.equation)
-        return plan
-
-    def constraints(self, *inputs: Shape) -> Iterator[Constraint]:
-        plan = self._plan(inputs)
-        sizes: dict[str, Dim] = {}
-        for term, x in zip(plan.terms, inputs, strict=True):
-            for letter, size in zip(term, x.sizes, strict=True):
-                if letter in sizes:
-                    yield Constraint(size, EQUAL, sizes[letter], f"axis {letter}", f"axis {letter} elsewhere")
-                sizes.setdefault(letter, size)
-
-    def output(self, *inputs: Shape) -> Shape:
-        plan = self._plan(inputs)
-        sizes = plan.sizes(inputs)
-        return inputs[0].plain(*(sizes[letter] for letter in plan.result))
-
-    def macs(self, output: Shape, *inputs: Shape) -> Dim:
-        plan = self._plan(inputs)
-        sizes = plan.sizes(inputs)
-        cost: Dim = 0
-        joined = set(plan.terms[0])
-        for number, term in enumerate(plan.terms[1:], start=1):
-            later = set(plan.result).union(*plan.terms[number + 1 :])
-            a, b = joined & (later | set(term)), set(term) & (later | joined)
-            if (a | b) - later:
-                cost = cost + prod(sizes[letter] for letter in sizes if letter in a | b)
-            joined = (a | b) & later
-        return cost
-
-
-_DOTS = "..."
-
-
-def _letters(term: str) -> list[str]:
-    before, dots, after = term.partition(_DOTS)
-    letters = [*before, *([_DOTS] if dots else []), *after]
-    strange = [letter for letter in letters if letter != _DOTS and not (letter.isalpha() and letter.isascii())]
-    if strange:
-        raise _wrong(f"the equation has {strange[0]!r} where the letter of an axis is expected")
-    return letters
-
-
-def _has_batch(term: list[str], rank: int, number: int) -> bool:
-    """Return whether a term is written with the batch axis. Errors: `LayerError` where its letters do not fit."""
-    if _DOTS in term:
-        if len(term) - 1 > rank:
-            raise _wrong(f"input {number + 1} has {rank} axes, but its term names {len(term) - 1} besides the ellipsis")
-        return False
-    if len(term) not in (rank, rank + 1):
-        raise _wrong(
-            f"input {number + 1} has {rank} axes, but its term {''.join(term)} names {len(term)}",
-            f"name {rank} axes, or {rank + 1} with the batch axis first",
-        )
-    return len(term) == rank + 1
-
-
-def _implied(terms: Iterable[list[str]]) -> list[str]:
-    """Return the output of an equation without an arrow: the letters that occur once, in order."""
-    written = [letter for term in terms for letter in term]
-    once = sorted(letter for letter in written if letter != _DOTS and written.count(letter) == 1)
-    return [_DOTS, *once] if _DOTS in written else once
-
-
-def _spread(term: list[str], hidden: int) -> list[str]:
-    """Return a term with a name for each of the axes hidden under its ellipsis: ...0 is the last of them."""
-    if _DOTS not in term:
-        return term
-    at = term.index(_DOTS)
-    return [*term[:at], *(f"{_DOTS}{i}" for i in reversed(range(hidden))), *term[at + 1 :]]
-
-
-def _check(plan: _Plan, equation: str) -> None:
-    known = {letter for term in plan.terms for letter in term}
-    for letter in plan.result:
-        if letter not in known:
-            raise _wrong(f"the output of {equation} names {letter}, which no input has")
-        if plan.result.count(letter) > 1:
-            raise _wrong(f"the output of {equation} names {letter} more than once")
-
-
-def _wrong(message: str, hint: str = "") -> LayerError:
-    return LayerError(message, hint=hint, argument="equation")

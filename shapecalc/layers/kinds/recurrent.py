@@ -11,11 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from shapecalc.dims import EQUAL, LESS, Constraint, Dim, prod, total
 from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import (
-    CHANNELS_OUT,
-    DILATION,
-    KERNEL,
-    PADDING,
-    STRIDE,
     Choice,
     Count,
     Flag,
@@ -23,16 +18,18 @@ from shapecalc.layers.base.arguments import (
     Number,
     Stated,
 )
-from shapecalc.layers.base.dependence import AxisDependence, Look, of_window, rearranged
 from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
-from shapecalc.layers.base.per_axis import Padding, PerAxis, per_axis
-from shapecalc.layers.base.shape import Shape
-from shapecalc.layers.base.window import FLOOR, spatial_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["GRU", "LSTM", "RNN", "ConvLSTM"]
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = ["GRU", "LSTM", "RNN"]
+
+
+_CONCAT = "concat"
+_NONE = "none"
 
 
 class _Recurrent(Layer):
@@ -53,13 +50,35 @@ class _Recurrent(Layer):
     bias = Flag("learned biases in every gate", True, also=["use_bias"])
     dropout = Number("fraction dropped between the layers in training", 0.0, minimum=0, maximum=1)
     bidirectional = Flag("add a second pass, from the end of the sequence to its beginning", False)
+    merge_mode = Choice("how the two directions are joined: concat (PyTorch), or as in Keras; none: an output of each",
+                        (_CONCAT, "sum", "mul", "ave", _NONE), _CONCAT)  # fmt: skip
     convention = Choice("torch: two biases for each gate; keras: one (but two in a GRU with reset_after)",
                         ("torch", "keras"), "torch")  # fmt: skip
     return_sequences = Flag("output every step; false outputs only the last step, Keras' default", True)
 
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        if self.merge_mode != _CONCAT and not self.bidirectional:
+            raise LayerError(
+                f"merge_mode {self.merge_mode} joins two directions, but there is one",
+                hint="give bidirectional: true, or leave merge_mode out",
+                argument="merge_mode",
+            )
+        if self.merge_mode == _NONE and self.num_layers > 1:
+            raise LayerError(
+                f"with merge_mode none the first of {self.num_layers} layers has two outputs, but the next one input",
+                hint="write the layers one by one, or use another merge_mode",
+                argument="merge_mode",
+            )
+
     @property
     def _directions(self) -> int:
         return 2 if self.bidirectional else 1
+
+    @property
+    def _width(self) -> Dim:
+        """The features of a layer's output: of both directions, as they are joined."""
+        return self._directions * self._state if self.merge_mode == _CONCAT else self._state
 
     @property
     def _state(self) -> Dim:
@@ -72,7 +91,7 @@ class _Recurrent(Layer):
 
     def _widths(self, x: Shape) -> list[Dim]:
         """Return the number of input features of each layer."""
-        return [x.sizes[-1]] + [self._directions * self._state] * (self.num_layers - 1)
+        return [x.sizes[-1]] + [self._width] * (self.num_layers - 1)
 
     def _states(self, x: Shape) -> tuple[Shape, ...]:
         return (x.plain(self.num_layers * self._directions, self._state),)
@@ -95,8 +114,8 @@ class _Recurrent(Layer):
                 yield Constraint(size, EQUAL, expected, "an axis of the initial state", "the state's")
 
     def output(self, x: Shape, *states: Shape) -> Any:
-        width = self._directions * self._state
-        return (x.plain(x.sizes[0], width) if self.return_sequences else x.plain(width), *self._states(x))
+        joined = x.plain(x.sizes[0], self._width) if self.return_sequences else x.plain(self._width)
+        return (*([joined] * (2 if self.merge_mode == _NONE else 1)), *self._states(x))
 
     def weights(self, x: Shape, *states: Shape) -> WeightShapes:
         shapes: WeightShapes = {}
@@ -110,10 +129,11 @@ class _Recurrent(Layer):
                     shapes[f"bias_ih_{end}"] = (rows,)
                     if self._two_biases:
                         shapes[f"bias_hh_{end}"] = (rows,)
-                shapes.update(self._projection(end))
+                shapes.update(self._further(end))
         return shapes
 
-    def _projection(self, end: str) -> WeightShapes:
+    def _further(self, end: str) -> WeightShapes:
+        """Return further weights of one layer in one direction."""
         return {}
 
     def macs(self, output: Any, x: Shape, *states: Shape) -> Dim:
@@ -134,7 +154,8 @@ class _Recurrent(Layer):
         """
         steps = x.sizes[0] * self._cells * self.kept_of_step * self.hidden_size - total(s.elements for s in states[1:])
         masks = x.sizes[0] * self._between if 0 < self.dropout < 1 else 0
-        return [(steps + masks, 0)]
+        factors = x.sizes[0] * self._cells * self._state if self.merge_mode == "mul" else 0  # both directions' outputs
+        return [(steps + masks + factors, 0)]
 
     def kept_for_weights(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
         """Return the factors of the matrices: states before every step, and the inputs of further layers."""
@@ -148,7 +169,7 @@ class _Recurrent(Layer):
     @property
     def _between(self) -> Dim:
         """The features passed from one layer to the next, in total."""
-        return (self.num_layers - 1) * self._directions * self._state
+        return (self.num_layers - 1) * self._width
 
 
 class RNN(_Recurrent):
@@ -181,7 +202,8 @@ class LSTM(_Recurrent):
     The input is (length, features); the outputs are all hidden states, and the last hidden and cell state of every
     layer and direction (`lstm1[1]`, `lstm1[2]`). Further inputs, where given, are the initial hidden and cell state.
     PyTorch adds two biases to every gate, Keras one: `convention`. `proj_size` makes the hidden state smaller by a
-    learned matrix, as PyTorch does.
+    learned matrix, as PyTorch does. With `peephole` the input, output and forget gates see the cell state, each through
+    a factor for each feature, as in ONNX' LSTM with P (Gers et al. 2002).
     """
 
     kind = "lstm"
@@ -190,6 +212,8 @@ class LSTM(_Recurrent):
     kept_of_step = 6  # four gates, the cell and its tanh
 
     proj_size = Integer("features that the hidden state is projected to; 0 for none", 0, minimum=0)
+    peephole = Flag("let three gates see the cell state, by a learned factor of each feature", False,
+                    also=["use_peepholes"])  # fmt: skip
 
     examples = (
         Example({"hidden_size": 7}, (4, 5), [(4, 7), (1, 7), (1, 7)], 392, 1_344,
@@ -198,6 +222,8 @@ class LSTM(_Recurrent):
                 [(4, 6), (4, 3), (4, 7)], 1_260, 4_144, "PyTorch 2.13.0, run; MACs by its flop counter"),
         Example({"hidden_size": 7, "bias": False, "convention": "keras"}, (4, 5), [(4, 7), (1, 7), (1, 7)], 336, 1_344,
                 "Keras 3.15.1, run; MACs by arithmetic"),
+        Example({"hidden_size": 7, "peephole": True}, (4, 5), [(4, 7), (1, 7), (1, 7)], 413, 1_344,
+                "ONNX' LSTM: W (1, 28, 5), R (1, 28, 7), B (1, 56), P (1, 21); MACs by arithmetic"),
     )  # fmt: skip
 
     @property
@@ -211,8 +237,9 @@ class LSTM(_Recurrent):
     def _states(self, x: Shape) -> tuple[Shape, ...]:
         return (*super()._states(x), x.plain(self.num_layers * self._directions, self.hidden_size))
 
-    def _projection(self, end: str) -> WeightShapes:
-        return {f"weight_hr_{end}": (self.proj_size, self.hidden_size)} if self._projects else {}
+    def _further(self, end: str) -> WeightShapes:
+        projection = {f"weight_hr_{end}": (self.proj_size, self.hidden_size)} if self._projects else {}
+        return {**projection, **({f"peephole_{end}": (3 * self.hidden_size,)} if self.peephole else {})}
 
     def kept_for_weights(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
         projected = x.sizes[0] * self._cells * self.hidden_size if self._projects else 0
@@ -257,95 +284,3 @@ class GRU(_Recurrent):
                 argument="reset_after",
             )
         yield from super().constraints(x, *states)
-
-
-class ConvLSTM(Layer):
-    """Convolutional LSTM: an LSTM whose matrix products are convolutions, over a sequence of feature maps.
-
-    The input is (length, …) with one feature map in the network's layout for each step: (length, channels, height,
-    width) or (length, height, width, channels). The convolution of the input has the stride and padding given; that
-    of the hidden state keeps its size. One bias for each gate, as in Keras. Keras outputs only the last step by
-    default.
-    """
-
-    kind = "conv_lstm"
-    activates = True
-    also = ("conv_lstm1d", "conv_lstm2d", "conv_lstm3d")
-    ranks = (1, 3)
-
-    rounding = FLOOR
-
-    out_channels = Integer("channels of the hidden state", also=["filters"], symbol="C_out", role=CHANNELS_OUT)
-    kernel_size = PerAxis("size of the window", symbol="k", role=KERNEL)
-    stride = PerAxis("step of the window", 1, also=["strides"], symbol="s", role=STRIDE)
-    padding = Padding("zeros around the input; or same, or valid (none)", words=("same", "valid"), symbol="p",
-                      role=PADDING)  # fmt: skip
-    dilation = PerAxis("distance between the window's taps", 1, also=["dilation_rate"], symbol="d",
-                       role=DILATION)  # fmt: skip
-    bias = Flag("learned bias of each channel of each gate", True, also=["use_bias"])
-    return_sequences = Flag("output every step; false outputs only the last step, Keras' default", True)
-
-    examples = (
-        Example({"out_channels": 4, "kernel_size": 3, "padding": "same"}, (3, 6, 6, 2), (3, 6, 6, 4), 880, 93_312,
-                "Keras 3.15.1, run; MACs by arithmetic", "HWC"),
-    )  # fmt: skip
-
-    @staticmethod
-    def spatial_rank(x: Shape) -> int:
-        """Return how many spatial axes one step has: all but the length and the channels."""
-        return x.rank - 2
-
-    def _frame(self, x: Shape) -> Shape:
-        """Return the feature map of one step."""
-        if x.rank < 3:
-            raise LayerError(f"{self.kind} needs a length, channels and space, but its input has {x.rank} axes")
-        return Shape(x.sizes[1:], x.channels_last, is_map=True)
-
-    def _hidden(self, x: Shape) -> Shape:
-        frame = self._frame(x)
-        return frame.map_of(self.out_channels, tuple(axis.output() for axis in spatial_axes(self, frame)))
-
-    def constraints(self, x: Shape) -> Iterator[Constraint]:
-        for axis in spatial_axes(self, self._frame(x)):
-            fits = axis.constraint()
-            if fits:
-                yield fits
-
-    def output(self, x: Shape) -> Shape:
-        hidden = self._hidden(x)
-        return x.plain(x.sizes[0], *hidden.sizes) if self.return_sequences else hidden
-
-    def weights(self, x: Shape) -> WeightShapes:
-        frame, gates = self._frame(x), 4 * self.out_channels
-        kernel = per_axis(self.kernel_size, len(frame.spatial))
-        shapes: WeightShapes = {
-            "weight_ih": (gates, frame.channels, *kernel),
-            "weight_hh": (gates, self.out_channels, *kernel),
-        }
-        return {**shapes, "bias": (gates,)} if self.bias else shapes
-
-    def macs(self, output: Shape, x: Shape) -> Dim:
-        frame, hidden = self._frame(x), self._hidden(x)
-        window = prod(per_axis(self.kernel_size, len(frame.spatial))) * 4 * self.out_channels
-        return x.sizes[0] * (prod(hidden.spatial) * (window * (frame.channels + self.out_channels)))
-
-    def kept(self, output: Any, x: Shape) -> list[tuple[Dim, int]]:
-        return [(x.sizes[0] * LSTM.kept_of_step * self._hidden(x).elements, 0)]
-
-    def kept_for_weights(self, output: Any, x: Shape) -> list[tuple[Dim, int]]:
-        return [(x.sizes[0] * self._hidden(x).elements, 0)]  # the hidden state before every step
-
-    def looks(self, output: Any, x: Shape) -> list[Look]:
-        """Return the window of the input, widened by the hidden state's windows over all earlier steps."""
-        frame, steps = self._frame(x), x.sizes[0] - 1
-        dependences = []
-        for axis in spatial_axes(self, frame):
-            window = of_window(axis)
-            taps = window.seen[0]
-            before = (axis.kernel - 1) // 2 * steps * axis.stride
-            after = axis.kernel // 2 * steps * axis.stride
-            seen = range(taps.start - before, taps.stop + after) if steps else taps
-            dependences.append(AxisDependence((seen,), window.advance))
-        spatial = [i + 1 for i in range(frame.rank) if i != frame.channel_axis]
-        moved = 0 if self.return_sequences else -1
-        return [rearranged(0, x, {i: i + moved for i in spatial}, dict(zip(spatial, dependences, strict=True)))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shapecalc.layers.base.dependence import everywhere
 from shapecalc.layers.base.ranks import AXIS_NAMES
 from shapecalc.model.graph import Reference
 from shapecalc.questions.receptive_field.lanes import Lane, Work, hull, joined, through
@@ -85,12 +86,12 @@ class _Walk:
         if lane.axis < 0:
             return lane
         dependence, axis = look.axes[lane.axis]
-        if axis < 0 and (boxes := self.whole(row.node.inputs[look.input])) is not None:
+        size = row.sizing.inputs[look.input].sizes[lane.axis]
+        is_whole = axis < 0 and dependence == everywhere(size)
+        if is_whole and (boxes := self.whole(row.node.inputs[look.input])) is not None:
             span = hull([(box[key[1]][0][0], box[key[1]][-1][1]) for box in boxes.get(key[0], [])])
             return span and Lane((span,), 0, -1)
-        return through(
-            lane, dependence, axis, row.sizing.inputs[look.input].sizes[lane.axis], self.limits[key], self.work
-        )
+        return through(lane, dependence, axis, size, self.limits[key], self.work)
 
     def whole(self, giver: Reference) -> dict[int, list[Box]] | None:
         """Return the positions of the inputs that a whole tensor depends on; None if that is too much to trace."""

@@ -193,7 +193,8 @@ def _run(layer: Layer, given: Sequence[int], candidates: int) -> tuple[list[bool
     right = [True] * candidates
     for constraint in layer.constraints(x):
         right = [a and b for a, b in zip(right, mask(constraint, candidates), strict=True)]
-    spatial = layer.output(x).spatial
+    output = layer.output(x)
+    spatial = (output if isinstance(output, Shape) else output[0]).spatial
     outputs = list(zip(*[values_of(size, candidates) for size in spatial], strict=True))
     right = [a and min(sizes) >= 1 for a, sizes in zip(right, outputs, strict=True)]
     exact = [True] * candidates

@@ -1,0 +1,52 @@
+"""Weights that are computed from others: weight and spectral normalisation, as PyTorch's parametrizations.
+
+Weight normalisation (Salimans & Kingma 2016) learns the lengths of the weight's parts along its first axis apart from
+their directions: one more parameter each. Spectral normalisation (Miyato et al. 2018) divides the weight by its largest
+singular value, which two stored vectors approximate: buffers, one for each side of the weight as a matrix. (Keras has
+only that of the outputs.) Computing the weight is not counted in MACs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.dims import prod
+from shapecalc.layers.base.arguments import Choice
+
+if TYPE_CHECKING:
+    from shapecalc.layers.base.layer import WeightShapes
+
+__all__ = ["Parametrization"]
+
+_NONE, _WEIGHT_NORM, _SPECTRAL_NORM = "none", "weight_norm", "spectral_norm"
+_WEIGHT = "weight"
+
+
+class Parametrization(Choice):
+    """How the weight of a layer is computed: it is learned itself, or normalised."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "how the weight is normalised: weight_norm learns its lengths and directions apart; spectral_norm has two "
+            "vectors as buffers",
+            (_NONE, _WEIGHT_NORM, _SPECTRAL_NORM),
+            _NONE,
+            also=["parameterization"],
+        )
+
+    @staticmethod
+    def weights(parametrization: str, shapes: WeightShapes) -> WeightShapes:
+        """Return the learned tensors of a layer that has these without its parametrization."""
+        if parametrization != _WEIGHT_NORM:
+            return shapes
+        first, *others = shapes[_WEIGHT]
+        rest = {name: sizes for name, sizes in shapes.items() if name != _WEIGHT}
+        return {"original0": (first, *[1] * len(others)), "original1": (first, *others), **rest}
+
+    @staticmethod
+    def buffers(parametrization: str, shapes: WeightShapes, axis: int = 0) -> WeightShapes:
+        """Return the buffers, by the learned tensors without the parametrization; `axis` is that of the outputs."""
+        if parametrization != _SPECTRAL_NORM:
+            return {}
+        sizes = shapes[_WEIGHT]
+        return {"u": (sizes[axis],), "v": (prod(size for i, size in enumerate(sizes) if i != axis),)}
