@@ -263,7 +263,7 @@ def test_footer_names_what_is_counted() -> None:
     assert max(map(len, footer)) <= 100
     text = " ".join(footer)
     assert text.startswith(
-        "22,282 parameters (22,240 weights + 42 biases) · 21,706 trainable · 64 buffer elements (not trained) 1,5"
+        "22,282 parameters (22,240 weights + 42 biases) · 21,706 trainable · 64 buffer elements (running statistics) 1,5"
     )
     assert "for a batch of 2" in text
     assert "biases, normalisation, activations and pooling are not counted" in text
