@@ -164,7 +164,9 @@ WHOLE_SPECIFICATIONS = [
 
 @pytest.mark.parametrize("block", WHOLE_SPECIFICATIONS)
 def test_specifications_in_documents_meet_their_expectations(block):
-    assert shapecalc.load(block).check().total.params
+    network = shapecalc.load(block)
+    for variant in ("", *network.origin.specification.variants):
+        assert shapecalc.load(network, variant=variant).check().total.params
 
 
 def test_pages_with_specifications_are_found():
@@ -173,7 +175,7 @@ def test_pages_with_specifications_are_found():
 
 @pytest.mark.parametrize("word", ["y", "n", "yes", "no", "on", "off", "Yes", "NO"])
 def test_yes_and_no_are_values_only_where_true_or_false_is_expected(word):  # as docs/language.md says
-    spec = "input: 3x8x8\nlayers: [{conv: {out_channels: 8, kernel_size: 3, bias: %s}, frozen: %s}]\n" % (word, word)
+    spec = f"input: 3x8x8\nlayers: [{{conv: {{out_channels: 8, kernel_size: 3, bias: {word}}}, frozen: {word}}}]\n"
     total = shapecalc.load(spec).infer().total
     meant = word.lower() in {"y", "yes", "on"}
     assert (total.params, total.trainable) == ((224, 0) if meant else (216, 216))
