@@ -270,6 +270,13 @@ class Layer:
         """Return a note on a valid input that is probably a mistake; empty by default."""
         return ""
 
+    def axis_letters(self, *inputs: Any, **_: Any) -> tuple[str, str]:
+        """Return the letters of the axes of the first input and of the output in `explain`; empty for the usual ones.
+
+        The usual ones are those of a feature map, or of a sequence of features.
+        """
+        return "", ""
+
     # Derived from the formulas.
 
     def features_in(self, *inputs: Any, **_: Any) -> Dim:

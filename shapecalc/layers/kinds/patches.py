@@ -63,6 +63,9 @@ class Unfold(_Blocks):
         kernel = per_axis(self.kernel_size, len(x.spatial))
         return x.plain(x.channels * prod(kernel), self._positions(x))
 
+    def axis_letters(self, x: Shape) -> tuple[str, str]:
+        return "", "CL"  # PyTorch's L: the number of windows
+
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         axes = self.axes(x)
         counts = [axis.output() for axis in axes]
@@ -103,6 +106,9 @@ class Fold(_Blocks):
 
     def output(self, x: Shape) -> Shape:
         return self._map(x)
+
+    def axis_letters(self, x: Shape) -> tuple[str, str]:
+        return "CL", ""
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         first, *others = self.axes(output)

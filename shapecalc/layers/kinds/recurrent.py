@@ -26,6 +26,7 @@ from shapecalc.layers.base.arguments import (
 from shapecalc.layers.base.dependence import AxisDependence, Look, of_window, rearranged
 from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.per_axis import Padding, PerAxis, per_axis
+from shapecalc.layers.base.ranks import names_of_axes
 from shapecalc.layers.base.shape import Shape
 from shapecalc.layers.base.window import FLOOR, spatial_axes
 
@@ -258,8 +259,8 @@ class GRU(_Recurrent):
 class ConvLSTM(Layer):
     """Convolutional LSTM: an LSTM whose matrix products are convolutions, over a sequence of feature maps.
 
-    The input is (length, …) with one feature map in the network's layout for each step: (length, channels, height,
-    width) or (length, height, width, channels). The convolution of the input has the stride and padding given; that
+    The input is (time steps, …) with one feature map in the network's layout for each: (time steps, channels, height,
+    width) or (time steps, height, width, channels). The convolution of the input has the stride and padding given; that
     of the hidden state keeps its size. One bias for each gate, as in Keras. Keras outputs only the last step by
     default.
     """
@@ -296,6 +297,11 @@ class ConvLSTM(Layer):
         if x.rank < 3:
             raise LayerError(f"{self.kind} needs a length, channels and space, but its input has {x.rank} axes")
         return Shape(x.sizes[1:], x.channels_last, is_map=True)
+
+    def axis_letters(self, x: Shape) -> tuple[str, str]:
+        space = "".join([name[0].upper() for name in names_of_axes(self.spatial_rank(x))])
+        frame = f"{space}C" if x.channels_last else f"C{space}"
+        return f"T{frame}", f"T{frame}" if self.return_sequences else frame
 
     def _hidden(self, x: Shape) -> Shape:
         frame = self._frame(x)
