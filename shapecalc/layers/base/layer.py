@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BOTH",
+    "CHANNELS_FIRST",
     "DERIVED",
+    "FEATURES_LAST",
     "INPUTS",
     "KINDS",
     "NOTHING",
@@ -68,6 +70,9 @@ NOTHING = "nothing"
 TRAINED = "inputs, for trained weights"
 DERIVED = "inputs, for their own gradient"
 
+CHANNELS_FIRST = "channels first"
+FEATURES_LAST = "features last"
+
 KINDS: dict[str, type[Layer]] = {}
 """Every kind by its name; `shapecalc.layers` fills it."""
 
@@ -90,7 +95,8 @@ class Layer:
     gradient of its weights alone, or DERIVED: its inputs, for their own gradient alone; `branches`, whether it is
     written with branches or references (add, concat); `in_calls`, its arguments by position in calls of Python, where
     these are not only the required ones or the first; `sequences`, whether its inputs are (…, length, features) and
-    never feature maps; `is_causal`, whether each position attends to none after it, as in a decoder; `examples`.
+    never feature maps; `is_causal`, whether each position attends to none after it, as in a decoder; `along_channels`,
+    the argument that makes it work along channels instead of the last axis; `examples`.
     """
 
     kind: ClassVar[str] = ""
@@ -111,6 +117,7 @@ class Layer:
     in_calls: ClassVar[tuple[str, ...] | None] = None
     sequences: ClassVar[bool] = False
     is_causal: Any = False
+    along_channels: ClassVar[str] = ""
     examples: ClassVar[tuple[Example, ...]] = ()
     name_used: str = ""
     """The name that the layer was made under, if that implies a rank: `Conv2d`."""
@@ -269,6 +276,16 @@ class Layer:
     def doubt(self, *inputs: Any, **_: Any) -> str:
         """Return a note on a valid input that is probably a mistake; empty by default."""
         return ""
+
+    @property
+    def axis_order(self) -> str:
+        """How it reads the axes of its first input: CHANNELS_FIRST (in CHW), FEATURES_LAST, or "" for any order."""
+        return CHANNELS_FIRST if self.ranks is not None else ""
+
+    @property
+    def axis_order_out(self) -> str:
+        """The order of the axes of its first output, if it makes them: as in `axis_order`."""
+        return self.axis_order
 
     def axis_letters(self, *inputs: Any, **_: Any) -> tuple[str, str]:
         """Return the letters of the axes of the first input and of the output in `explain`; empty for the usual ones.

@@ -12,7 +12,7 @@ from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
 from shapecalc.layers.base.dependence import Look, rearranged
-from shapecalc.layers.base.layer import BOTH, TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.layer import BOTH, FEATURES_LAST, TRAINED, Example, Layer, WeightShapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,6 +109,10 @@ class MultiHeadAttention(Layer):
         Example({"num_heads": 32, "num_kv_heads": 8, "bias": False}, (1, 4096), (1, 4096), 41_943_040, 41_951_232,
                 "Llama-3-8B: q and o 4096×4096, k and v 4096×1024 (transformers); MACs by arithmetic"),
     )  # fmt: skip
+
+    @property
+    def axis_order(self) -> str:
+        return FEATURES_LAST
 
     def _head_dims(self, q: Shape) -> tuple[Dim, Dim]:
         head = q.sizes[-1] // self.num_heads if self.head_dim is None else self.head_dim

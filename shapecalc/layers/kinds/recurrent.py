@@ -24,7 +24,7 @@ from shapecalc.layers.base.arguments import (
     Stated,
 )
 from shapecalc.layers.base.dependence import AxisDependence, Look, of_window, rearranged
-from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.layer import FEATURES_LAST, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.per_axis import Padding, PerAxis, per_axis
 from shapecalc.layers.base.ranks import names_of_axes
 from shapecalc.layers.base.shape import Shape
@@ -55,6 +55,10 @@ class _Recurrent(Layer):
     convention = Choice("torch: two biases for each gate; keras: one (but two in a GRU with reset_after)",
                         ("torch", "keras"), "torch")  # fmt: skip
     return_sequences = Flag("output every step; false outputs only the last step, Keras' default", True)
+
+    @property
+    def axis_order(self) -> str:
+        return FEATURES_LAST
 
     @property
     def _directions(self) -> int:
@@ -297,6 +301,10 @@ class ConvLSTM(Layer):
         if x.rank < 3:
             raise LayerError(f"{self.kind} needs a length, channels and space, but its input has {x.rank} axes")
         return Shape(x.sizes[1:], x.channels_last, is_map=True)
+
+    @property
+    def axis_order_out(self) -> str:
+        return ""  # its channels come after the time steps
 
     def axis_letters(self, x: Shape) -> tuple[str, str]:
         space = "".join([name[0].upper() for name in names_of_axes(self.spatial_rank(x))])

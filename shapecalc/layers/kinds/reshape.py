@@ -123,6 +123,15 @@ class Reshape(_Rearranged):
     def output(self, x: Shape) -> Shape:
         return _arranged(x, _fill(self.shape, x.elements))
 
+    def doubt(self, x: Shape) -> str:
+        first, *others = self.shape or (0,)
+        if not others or not _is_inferred(first) or _fill(self.shape, x.elements)[0] != 1:
+            return ""
+        kept = ", ".join(map(str, others))
+        flat = ", or write - flatten" if len(others) == 1 else ""
+        text = self.output(x).text
+        return f"outputs {text}: sizes are without the batch axis, so that its -1 is 1; leave it out: [{kept}]{flat}"
+
 
 class Unflatten(_Rearranged):
     """Unflatten: splits one axis into several."""
