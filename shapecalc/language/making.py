@@ -92,7 +92,7 @@ class Maker:
                     given[name] = key.mark
                     pairs.append((name, item))
         elif value is not None and not (isinstance(value, Scalar) and value.value is None and not value.quoted):
-            first = cls.first_argument()
+            first = cls.first_argument(entry.kind)
             if first is None:
                 self.report(Problem(f"{cls.kind} has no arguments", value.mark, entry.kind), scope)
                 return None

@@ -62,6 +62,9 @@ def notes(size: Any, layers: list[Any], **more: Any) -> tuple[str, ...]:
         ("3x8x8", [CONV, "layer_norm", "rms_norm"],
          "layer_norm1 reads the last axis of 8×8×8 as features, but conv1 outputs channels × height × width: "
          "give it axis: channels (and 1 layer more)"),
+        # nn.MultiheadAttention(512, …): the number alone is num_heads here.
+        ("50x512", [{"MultiheadAttention": 512}],
+         "multi_head_attention1 has 512 heads of 1 feature each: write {embed_dim: 512, num_heads: …} if that is the width"),
         # A merge whose other input was forgotten.
         ("8x9x9", [CONV, "add"], "add1 has one input: name the others too, as in add: [conv1, input]"),
         ("8x9x9", ["mul"], "mul1 has one input: name the others too, as in mul: [input, …]"),
@@ -95,6 +98,7 @@ def test_doubtful_layers_have_a_note(size, layers, note):
         ("3x56x56", [CONV, {"window_partition": 7}, "layer_norm"], {}),
         ("7x96", [{"linear": 192}, {"conv1d": {"out_channels": 8, "kernel_size": 3}}], {}),
         ("10x3x8x8", [{"conv_lstm": {"out_channels": 4, "kernel_size": 3}}, "layer_norm"], {}),
+        ("50x512", [{"MultiheadAttention": {"embed_dim": 512, "num_heads": 512}}], {}),
         ("3x8x8", [{"unfold": 3}, {"lstm": 5}], {}),
     ],
 )  # fmt: skip

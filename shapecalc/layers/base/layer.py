@@ -208,8 +208,8 @@ class Layer:
         return {argument.role: name for name, argument in cls.arguments.items() if argument.role}
 
     @classmethod
-    def first_argument(cls) -> Argument | None:
-        """Return the argument of a value alone, as in `fc: 10`."""
+    def first_argument(cls, word: str = "") -> Argument | None:  # noqa: ARG003  (a kind may decide by its name)
+        """Return the argument of a value alone, as in `fc: 10`, where the layer is called `word`."""
         return next(iter(cls.arguments.values()), None)
 
     # The formulas. Every shape is without the batch axis. A kind names its inputs: (x), (*inputs).

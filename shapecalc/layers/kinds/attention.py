@@ -114,6 +114,12 @@ class MultiHeadAttention(Layer):
     def axis_order(self) -> str:
         return FEATURES_LAST
 
+    def doubt(self, *inputs: Shape) -> str:
+        width = inputs[0].sizes[-1]
+        if self.num_heads != width or width == 1 or self.embed_dim is not None or self.head_dim is not None:
+            return ""
+        return f"has {width} heads of 1 feature each: write {{embed_dim: {width}, num_heads: …}} if that is the width"
+
     def _head_dims(self, q: Shape) -> tuple[Dim, Dim]:
         head = q.sizes[-1] // self.num_heads if self.head_dim is None else self.head_dim
         return head, head if self.v_head_dim is None else self.v_head_dim
