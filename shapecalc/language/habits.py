@@ -20,13 +20,18 @@ __all__ = ["hint_for_argument", "hint_for_kind", "hint_for_lone_value", "without
 
 _CALL = re.compile(r"((?:\w+\.)*)(\w+)\s*(\((.*)\))?", re.DOTALL)
 _LONGEST = 300
+_INPUTS = ("input", "inputlayer")
 _EQUALS = re.compile(r"\s*(\w+)\s*=\s*(.+?)\s*", re.DOTALL)
 
 
 def hint_for_kind(key: Scalar, value: Value | None) -> str:
     """Return the hint for a word that is no kind; empty where it is none of these habits."""
+    if re.search(r"(^|\s)//", key.text):
+        return "a comment begins with #: write `#` in place of `//`"
     found = _CALL.fullmatch(key.text) if len(key.text) <= _LONGEST else None
     cls = find_kind(found[2]) if found else None
+    if found and found[2].replace("_", "").lower() in _INPUTS:
+        return "an input is not a layer: remove the item, and write `input:` with its size at the top, before `layers:`"
     if found and cls and (found[1] or found[3]):
         return clean(_layer_of(f"- {found[2]}", cls, _parts(found[4] or "")))
     if isinstance(value, Scalar) and isinstance(value.value, str) and find_kind(value.text):

@@ -38,6 +38,7 @@ def notes(size: Any, layers: list[Any], **more: Any) -> tuple[str, ...]:
          "mul1 turns 64 into 1×1×64: a parameter is written without the batch axis, [64], without the 1s in front"),
         (64, [{"parameter": [2, 64]}, {"chunk": 2}, {"add": ["chunk1[1]", "input"]}],
          "add1 turns 64 into 1×64: a parameter is written without the batch axis, [64], without the 1 in front"),
+        ("3*8*8", ["relu"], "the input is one axis of 192: write 3x8x8 for 3 axes"),
         # Inputs with different numbers of axes: (N, 64) + (N, 10, 64) is an error in PyTorch.
         ({"a": 64, "b": "10x64"}, [{"add": ["a", "b"]}],
          "add1 matches 64 with 10×64 from the last axis on, but PyTorch would match the batch axis of 64 with the 10: "
@@ -80,6 +81,7 @@ def test_doubtful_layers_have_a_note(size, layers, note):
     ("size", "layers", "more"),
     [
         (800, [{"reshape": [-1, 100]}], {}),
+        ("28*28", [{"fc": 10}], {}),
         (8, [{"reshape": [-1]}], {}),
         (8, [{"reshape": [1, -1]}], {}),
         ("16x64", [{"parameter": [16, 64]}, {"add": ["input", "parameter1"]}], {}),
