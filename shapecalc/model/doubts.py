@@ -36,6 +36,7 @@ def doubts_of(graph: Graph, sizings: Sequence[Sizing]) -> tuple[str, ...]:
     flows: list[_Flow] = []
     found: dict[str, list[str]] = {}
     orders: dict[int, tuple[str, str]] = {}
+    cut: list[int] = []
     for node, sizing in zip(graph.nodes, sizings, strict=True):
         layer = node.layer
         assert layer is not None
@@ -46,7 +47,22 @@ def doubts_of(graph: Graph, sizings: Sequence[Sizing]) -> tuple[str, ...]:
         flows.append(_flow(layer, order[1], sizing, read, len(flows)))
         for reason, doubt in _reasons(graph, node, layer, sizing, read, order[0]):
             found.setdefault(reason, []).append(f"{node.name} {doubt}")
+        if layer.view and len(sizing.outputs) > 1:
+            cut.append(len(flows) - 1)
+    if cut:
+        found.update(_on_pieces(graph, sizings, cut))
     return tuple([_first(each) for each in found.values()])
+
+
+def _on_pieces(graph: Graph, sizings: Sequence[Sizing], cut: Sequence[int]) -> dict[str, list[str]]:
+    """Return the notes on layers that cut their input to pieces (their indices), of which only the first is used."""
+    used = {(ref.node, ref.output) for node in graph.nodes for ref in node.inputs} | {*graph.outputs}
+    lost = [i for i in cut if not any((i, output) in used for output in range(1, len(sizings[i].outputs)))]
+    names = [(graph.nodes[i].name, len(sizings[i].outputs)) for i in lost]
+    notes = [
+        f"{name} has {count} outputs, of which only the first is used: {name}[1] is the next" for name, count in names
+    ]
+    return {"pieces": notes} if notes else {}
 
 
 def _origin(flow: _Flow, output: int) -> _Flow:

@@ -66,6 +66,9 @@ def notes(size: Any, layers: list[Any], **more: Any) -> tuple[str, ...]:
         # nn.MultiheadAttention(512, …): the number alone is num_heads here.
         ("50x512", [{"MultiheadAttention": 512}],
          "multi_head_attention1 has 512 heads of 1 feature each: write {embed_dim: 512, num_heads: …} if that is the width"),
+        # A piece that is lost.
+        ("8x9x9", [{"chunk": 2}, "relu"],
+         "chunk1 has 2 outputs, of which only the first is used: chunk1[1] is the next"),
         # A merge whose other input was forgotten.
         ("8x9x9", [CONV, "add"], "add1 has one input: name the others too, as in add: [conv1, input]"),
         ("8x9x9", ["mul"], "mul1 has one input: name the others too, as in mul: [input, …]"),
@@ -101,6 +104,9 @@ def test_doubtful_layers_have_a_note(size, layers, note):
         ("7x96", [{"linear": 192}, {"conv1d": {"out_channels": 8, "kernel_size": 3}}], {}),
         ("10x3x8x8", [{"conv_lstm": {"out_channels": 4, "kernel_size": 3}}, "layer_norm"], {}),
         ("50x512", [{"MultiheadAttention": {"embed_dim": 512, "num_heads": 512}}], {}),
+        ("8x9x9", [{"chunk": 2}, {"relu": None, "from": "chunk1[1]"}], {}),
+        ("8x9x9", [{"split": 8}, "relu"], {}),
+        (50, [WORDS, {"lstm": 8}, "relu"], {}),
         ("3x8x8", [{"unfold": 3}, {"lstm": 5}], {}),
     ],
 )  # fmt: skip
