@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.escaping import defuse, join_lines
 from shapecalc.renderers.blocks import BLOCK_FORMATS, Note, Table, Title, check_format, draw_blocks
 from shapecalc.renderers.drawing import TableLine
-from shapecalc.text.cells import PROSE, wrap
+from shapecalc.text.cells import PROSE, prose_width, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -92,7 +92,7 @@ def _wrapped(head: str, formula: str, width: int) -> Iterator[str]:
     """Yield a formula in lines that fit a terminal, broken before a sign."""
     line = head
     for part in _terms(formula):
-        if len(line) + len(part) + 1 > width and line != head:
+        if prose_width(line) + prose_width(part) + 1 > width and line != head:
             yield line
             line = f"{' ' * (len(head) - 2)}{part}"
         else:

@@ -149,7 +149,11 @@ class View:
         totals = [self.sum(name) for name in names]
         if any(totals) and not COLUMNS[names[0]].sort.is_number:
             totals[0] = "total"
-        columns = [COLUMNS[name] for name in names]
+        flops = COLUMNS["flops"].heading
+        columns = [
+            COLUMNS[name]._replace(heading=flops) if name == "macs_share" and self.flops else COLUMNS[name]
+            for name in names
+        ]
         return CellGrid(columns, list(zip(*[self.cells(name) for name in names], strict=True)), totals)
 
     @property
