@@ -96,6 +96,24 @@ def test_only_the_wrong_number_of_a_list_is_marked(value: str, words: str) -> No
     assert (problem.mark.line, problem.mark.column) == (4, text.splitlines()[3].index(value) + 5)
 
 
+def test_layers_without_a_name_are_called_by_their_kind_and_a_number() -> None:
+    """As docs/language.md says."""
+    text = """\
+input: 3x8x8
+blocks: {pair: {layers: [Conv2d: {out_channels: 3, kernel_size: 1}, relu]}}
+layers:
+- {Conv2d: {out_channels: 3, kernel_size: 1}, name: conv2}
+- conv: {out_channels: 3, kernel_size: 1}
+- {conv: {out_channels: 3, kernel_size: 1}, name: own}
+- Conv2d: {out_channels: 3, kernel_size: 1}
+- pair
+- pair
+- Dense: 4
+"""
+    names = [row.name for row in shapecalc.load(text).infer()]
+    assert " ".join(names) == "conv2 conv1 own conv3 pair1.conv1 pair1.relu1 pair2.conv1 pair2.relu1 linear1"
+
+
 @pytest.mark.parametrize(
     ("item", "output"),
     [

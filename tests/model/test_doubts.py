@@ -66,6 +66,9 @@ def notes(size: Any, layers: list[Any], **more: Any) -> tuple[str, ...]:
         # nn.MultiheadAttention(512, …): the number alone is num_heads here.
         ("50x512", [{"MultiheadAttention": 512}],
          "multi_head_attention1 has 512 heads of 1 feature each: write {embed_dim: 512, num_heads: …} if that is the width"),
+        # Keras' words, and PyTorch's biases.
+        ("10x64", [{"LSTM": {"units": 256, "return_sequences": False}}],
+         "lstm1 has two biases in every gate, as in PyTorch; Keras, which says `units`, has one: convention: keras"),
         # A piece that is lost.
         ("8x9x9", [{"chunk": 2}, "relu"],
          "chunk1 has 2 outputs, of which only the first is used: chunk1[1] is the next"),
@@ -107,6 +110,8 @@ def test_doubtful_layers_have_a_note(size, layers, note):
         ("8x9x9", [{"chunk": 2}, {"relu": None, "from": "chunk1[1]"}], {}),
         ("8x9x9", [{"split": 8}, "relu"], {}),
         (50, [WORDS, {"lstm": 8}, "relu"], {}),
+        ("10x64", [{"lstm": {"units": 8, "convention": "torch"}}, {"lstm": {"hidden_size": 8}},
+                   {"rnn": {"units": 8, "bias": False}}, {"gru": {"units": 8}}], {}),
         ("3x8x8", [{"unfold": 3}, {"lstm": 5}], {}),
     ],
 )  # fmt: skip

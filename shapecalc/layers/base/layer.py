@@ -17,7 +17,7 @@ from shapecalc.layers.base.arguments import REQUIRED, Argument
 from shapecalc.layers.base.dependence import aligned, everything
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from shapecalc.dims import Constraint
     from shapecalc.layers.base.dependence import Look
@@ -175,6 +175,10 @@ class Layer:
     def under_name(self, word: str) -> Layer:
         """Return the layer as made under a name of its kind: the input is checked against the rank of such a name."""
         return self if stated_rank(word) is None else self.with_values({"name_used": word})
+
+    def under_words(self, words: Collection[str]) -> Layer:
+        """Return the layer as made with these names of arguments, for `doubt`: those of another library."""
+        return self
 
     def expected_ranks(self) -> tuple[int, int | None] | None:
         """Return the minimum and maximum number of spatial axes of the input, from the layer's name and arguments."""
@@ -359,7 +363,7 @@ def registered(word: str) -> type[Layer] | None:
 
 
 class Composite(Layer):
-    """A kind made of other kinds: it declares its arguments and, as text of the spec language, its layers.
+    """A kind made of other kinds: it declares its arguments and, as text of the specification language, its layers.
 
     `layers` is the `layers:` of a block with the kind's arguments; the kind expands into those layers as
     a block does, and has no formulas of its own.

@@ -31,7 +31,7 @@ from shapecalc.layers.base.shape import Shape
 from shapecalc.layers.base.window import FLOOR, spatial_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 __all__ = ["GRU", "LSTM", "RNN", "ConvLSTM"]
 
@@ -56,9 +56,21 @@ class _Recurrent(Layer):
                         ("torch", "keras"), "torch")  # fmt: skip
     return_sequences = Flag("output every step; false outputs only the last step, Keras' default", True)
 
+    _is_of_keras = False
+    """Whether it is written with Keras' words, and nothing says whose biases it has."""
+
     @property
     def axis_order(self) -> str:
         return FEATURES_LAST
+
+    def under_words(self, words: Collection[str]) -> Layer:
+        is_of_keras = "units" in words and "convention" not in words
+        return self.with_values({"_is_of_keras": True}) if is_of_keras else self
+
+    def doubt(self, *_: Shape) -> str:
+        if not (self._is_of_keras and self.bias and self._two_biases) or "reset_after" in self.arguments:
+            return ""
+        return "has two biases in every gate, as in PyTorch; Keras, which says `units`, has one: convention: keras"
 
     @property
     def _directions(self) -> int:
