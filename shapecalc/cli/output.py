@@ -38,7 +38,7 @@ __all__ = [
 
 _MAX_SHOWN = 50
 _DIGITS = 6
-_LEAST_ROOM = 20
+_MIN_ROOM = 20
 _HANG = 3
 _CITED = re.compile(r" *\d* *│")
 """The beginning of a line of a specification, and of the carets below it."""
@@ -169,7 +169,7 @@ def _wrapped(lines: Iterable[str]) -> list[str]:
     found: list[str] = []
     for line in lines:
         indent = len(line) - len(line.lstrip())
-        room = max(width - indent, _LEAST_ROOM)
+        room = max(width - indent, _MIN_ROOM)
         parts = [line.lstrip()] if _CITED.match(line) else wrap(line.lstrip(), room, hang=0 if indent else _HANG)
         found += [" " * indent + part for part in parts]
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.escaping import defuse, join_lines
@@ -61,7 +62,9 @@ def _title(answer: Formulas) -> str:
 
 
 def _sizes(sizes: Sequence[str], times: str = " × ") -> str:
-    return "scalar" if not sizes else times.join(f"({size})" if len(_terms(size)) > 1 else size for size in sizes)
+    """Return sizes as text; as everywhere, without separators of thousands."""
+    plain = [re.sub(r"(?<=\d),(?=\d{3})", "", size) for size in sizes]
+    return "scalar" if not plain else times.join(f"({size})" if len(_terms(size)) > 1 else size for size in plain)
 
 
 def _text(answer: Formulas, width: int) -> list[str]:
@@ -115,7 +118,10 @@ def _terms(formula: str) -> list[str]:
 def _meaning(symbol: SymbolInUse) -> str:
     if symbol.domain is None:
         return symbol.meaning
-    return f"{symbol.meaning}, {symbol.given:,} in the specification; valid: {symbol.domain.text()}"
+    valid = symbol.domain.text()
+    if symbol.is_variable:
+        valid = valid.replace("every size", "every value")
+    return f"{symbol.meaning}, {symbol.given:,} in the specification; valid: {valid}"
 
 
 def _verified(answer: Formulas) -> str:

@@ -83,7 +83,7 @@ class View:
     def depth(self) -> int | None:
         """How many levels of blocks are expanded; None: all."""
         if isinstance(self._depth, str):
-            self._depth = _fitting_depth(self.report)
+            self._depth = _depth_that_fits(self.report)
         return self._depth
 
     @property
@@ -192,7 +192,7 @@ def check_depth(depth: int | str | None) -> int | str | None:
     return AUTO if isinstance(depth, str) and depth == AUTO else report_depth(depth)
 
 
-def _fitting_depth(report: Report) -> int | None:
+def _depth_that_fits(report: Report) -> int | None:
     """Return the maximum depth whose lines fit on a screen; 1 (outermost blocks collapsed) if none does."""
     if len(report.rows) <= _SCREENFUL:
         return None

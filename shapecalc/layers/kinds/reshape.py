@@ -49,11 +49,11 @@ def _fill_constraint(sizes: tuple[Dim, ...], elements: Dim, name: str, whole: st
         return Constraint(prod(known), DIVIDES, elements, f"product of the known sizes of {name}", whole)
     what = f"product of {name}"
 
-    def tell() -> LayerError:
+    def error() -> LayerError:
         message = f"{what} (={prod(known)}) must equal {whole} (={elements})"
         return LayerError(message, hint="write -1 for one of the sizes to infer it")
 
-    return Constraint(prod(known), EQUAL, elements, what, whole, tell)
+    return Constraint(prod(known), EQUAL, elements, what, whole, error)
 
 
 class _Rearranged(Layer):
