@@ -118,14 +118,14 @@ def _terms(formula: str) -> list[str]:
 def _meaning(symbol: SymbolInUse) -> str:
     if symbol.domain is None:
         return symbol.meaning
-    valid = symbol.domain.text()
+    valid, given = symbol.domain.text(), str(symbol.given)
     if symbol.is_variable:
-        valid = valid.replace("every size", "every value")
-    return f"{symbol.meaning}, {symbol.given:,} in the specification; valid: {valid}"
+        valid, given = valid.replace("every size", "every value"), f"{symbol.given:,}"
+    return f"{symbol.meaning}, {given} in the specification; valid: {valid}"
 
 
 def _verified(answer: Formulas) -> str:
-    ranges = ", ".join(f"{name} from {low:,} to {high:,}" for name, (low, high) in answer.ranges.items())
+    ranges = ", ".join(f"{name} from {low} to {high}" for name, (low, high) in answer.ranges.items())
     return ", ".join(filter(None, (f"at {answer.verified} points", ranges)))
 
 
