@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import ExpectationError, Problem, ShapecalcError, ShapeError, SpecError, UsageError, count_noun
 from shapecalc.escaping import clean
 from shapecalc.language.files import locate
-from shapecalc.language.members import Member, find_member
+from shapecalc.language.members import Member, choose, find_member
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.ranks import ranks_text
 from shapecalc.layers.base.shape import HWC, Shape, read_layout
@@ -294,17 +294,29 @@ def _in_order(problems: Sequence[Problem], file: str) -> list[Problem]:
     return sorted(problems, key=location)
 
 
-def load(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None) -> Network:  # noqa: A002
+def load(
+    spec: Any,
+    *,
+    input: Any = None,  # noqa: A002  (the specification's name)
+    vars: Mapping[str, Any] | None = None,  # noqa: A002
+    variant: str = "",
+) -> Network:
     """Return the network of a specification.
 
     `spec` is a path, the bare name of a bundled specification (`"alexnet"`), `"-"` for standard input, text with
     line breaks, a dict of the same form, or a list of layers (which needs `input`). `input` and `vars` override the
-    input size and variables.
-    Errors: `UsageError` if there is no such file, `SpecError` with every problem of the text.
+    input size and variables. `variant` is a member of the family that the specification describes under `variants:`;
+    `load("family.yaml:small")` is `load("family.yaml", variant="small")`.
+    Errors: `UsageError` if there is no such file or variant, `SpecError` with every problem of the text.
     """
+    if variant:
+        from shapecalc.text.given import read_string
+
+        variant = read_string(variant, "variant")
     if isinstance(spec, Network):
-        return spec.with_overrides(input, vars)
-    member = spec if isinstance(spec, Member) else find_member(spec)
+        chosen = Network(choose(spec.origin, variant), spec.variables, spec.inputs) if variant else spec
+        return chosen.with_overrides(input, vars)
+    member = choose(spec, variant) if isinstance(spec, Member) else find_member(spec, variant)
     return Network(member, _variables(vars), _sizes_by_name(input))
 
 

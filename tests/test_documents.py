@@ -153,10 +153,34 @@ def test_every_command_is_in_the_readme():
         assert cli.get_command(None, name).help, name
 
 
-def test_the_specification_in_the_readme_is_valid():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0]
-    assert shapecalc.load(block).check().total.params == 29_330
+WHOLE_SPECIFICATIONS = [
+    pytest.param(block, id=f"{page.stem}-{number}")
+    for page in DOCUMENTS
+    for number, block in enumerate(re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+    if re.search(r"^inputs?:", block, re.MULTILINE)
+]
+"""The blocks of YAML that have an input: the others are parts of a specification."""
+
+
+@pytest.mark.parametrize("block", WHOLE_SPECIFICATIONS)
+def test_specifications_in_documents_meet_their_expectations(block):
+    network = shapecalc.load(block)
+    for variant in ("", *network.origin.specification.variants):
+        assert shapecalc.load(network, variant=variant).check().total.params
+
+
+def test_pages_with_specifications_are_found():
+    assert {block.id.partition("-")[0] for block in WHOLE_SPECIFICATIONS} >= {"README", "language"}
+
+
+@pytest.mark.parametrize("word", ["y", "n", "yes", "no", "on", "off", "Yes", "NO"])
+def test_yes_and_no_are_values_only_where_true_or_false_is_expected(word):  # as docs/language.md says
+    spec = f"input: 3x8x8\nlayers: [{{conv: {{out_channels: 8, kernel_size: 3, bias: {word}}}, frozen: {word}}}]\n"
+    total = shapecalc.load(spec).infer().total
+    meant = word.lower() in {"y", "yes", "on"}
+    assert (total.params, total.trainable) == ((224, 0) if meant else (216, 216))
+    with pytest.raises(shapecalc.SpecError, match=f"'{word}' is not a number or a word"):
+        shapecalc.load(f"vars: {{wide: {word}}}\n{spec}")
 
 
 def test_unreleased_changes_are_listed():

@@ -387,7 +387,8 @@ def _cut(draw: Draw, shape: Sizes, dim: int) -> Iterator[Trial]:
     arguments = {"dim": dim, "start": start, "step": step, **({"end": end} if end is not None else {})}
     yield Trial("slice", arguments, (shape,), lambda: slice_)
     pieces = [draw.randint(1, 3) for _ in range(draw.randint(1, 3))]
-    yield Trial("split", {"sizes": pieces, "dim": dim}, (shape,), called(torch.split, pieces, dim))
+    sizes = pieces if len(pieces) > 1 else pieces[0]  # one number is the size of every piece
+    yield Trial("split", {"sizes": pieces, "dim": dim}, (shape,), called(torch.split, sizes, dim))
     count = draw.randint(1, 4)
 
     def chunk(x: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Completion in bash, which separates words at each `=`, and puts what it is offered on its line as it is."""
+"""Completion in bash, which separates words at each `=` and `:`, and puts what it is offered on its line as it is."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from click.shell_completion import BashComplete, CompletionItem, add_completion_
 
 __all__ = ["as_typed"]
 
+_SEPARATORS = ("=", ":")
 _SPECIAL = re.compile(r"([^\w@%+=:,./~-])")
 """What has a meaning of its own in a shell."""
 
 
 @add_completion_class
 class _Bash(BashComplete):
-    """The words of bash, which makes three of `--sort=params` and of `width=64`."""
+    """The words of bash, which makes three of `--sort=params`, of `width=64` and of `family.yaml:small`."""
 
     name = "bash"
 
@@ -25,11 +26,11 @@ class _Bash(BashComplete):
         joined: list[str] = []
         for word in [*args, incomplete]:
             is_option = word.startswith("-") and not word[1:2].isdigit()
-            if joined and (word == "=" or (joined[-1].endswith("=") and not is_option)):
+            if joined and (word in _SEPARATORS or (joined[-1].endswith(_SEPARATORS) and not is_option)):
                 joined[-1] += word
             else:
                 joined.append(word)
-        typed = joined[-1].removesuffix(incomplete.removeprefix("="))
+        typed = joined[-1].removesuffix("" if incomplete in _SEPARATORS else incomplete)
         self.cut = typed.partition("=")[2] if typed.startswith("-") else typed
         return joined[:-1], joined[-1]
 

@@ -71,11 +71,23 @@ def complete_bundled(ctx: click.Context, param: click.Parameter, incomplete: str
 
 
 def complete_specs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the bundled networks, YAML files and folders that start with the word."""
+    """Return the bundled networks, YAML files and folders that start with the word, and the variants of one file."""
     bundled, found = complete_bundled(ctx, param, incomplete), list(_files(incomplete))
     if not bundled and len(found) == 1 and found[0].endswith(os.sep):  # else the shell would end the word there
         found += _files(found[0])
-    return [*bundled, *_items(found, incomplete)]
+    file, colon, _ = incomplete.rpartition(":")
+    if not colon and len(found) == 1:
+        file = found[0]
+    return [*bundled, *_items([*found, *_offered(_variants, file)], incomplete)]
+
+
+def _variants(file: str) -> Iterable[str]:
+    """Yield `FILE:VARIANT` for every member of the family that a file describes."""
+    if os.path.isfile(file):
+        from shapecalc.language.members import find_member
+
+        for variant in find_member(file).specification.variants:
+            yield f"{file}:{variant}"
 
 
 def _files(incomplete: str) -> Iterable[str]:

@@ -144,9 +144,9 @@ def _command_of(cls: type[Layer], word: str) -> click.Command:
         own = {field: options.pop(field) for field in _Request._fields}
         _work_out(cls, word, _Request(**own), options)
 
-    from shapecalc.renderers.examples import example_command
+    from shapecalc.renderers.examples import example_lines
 
-    example = example_command(cls, cls.examples[0]) if cls.examples else ""
+    example = "\n".join(example_lines(cls))
     return click.Command(
         cls.kind,
         params=options,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import IO, TYPE_CHECKING, Any, TypedDict
 
 import click
 
@@ -37,6 +38,10 @@ __all__ = [
 
 _MAX_SHOWN = 50
 _DIGITS = 6
+_MIN_ROOM = 20
+_HANG = 3
+_CITED = re.compile(r" *\d* *│")
+"""The beginning of a line of a specification, and of the carets below it."""
 
 
 def warn(warnings: Iterable[Problem]) -> None:
@@ -46,7 +51,7 @@ def warn(warnings: Iterable[Problem]) -> None:
         lines = warning.lines("warning")
         if lines[0] not in printed:
             printed.add(lines[0])
-            complain([*lines, ""])
+            complain([*_wrapped(lines), ""])
 
 
 def inferred(network: Network, output: str | None, **options: Any) -> tuple[Report, ShapeError | None]:
@@ -72,15 +77,24 @@ class Layout(TypedDict):
 def layout_of(output: str | None, format_: str) -> Layout:
     """Return the layout of a command's answer: fitted to the screen if it is text on the screen."""
     to_screen = output is None and format_ == "text"
+    stream: Any = sys.stdout
+    if to_screen and hasattr(stream, "write_as"):  # of an encoding that lacks characters
+        from shapecalc.renderers.plain import longer_in
+        from shapecalc.text.cells import count_longer
+
+        count_longer(longer_in(stream.stream.encoding))
     return {"width": terminal_width() if to_screen else None, "color": to_screen and wants_color()}
 
 
-def terminal_width() -> int | None:
-    """Return the columns of the terminal, or None if the output is not a terminal and COLUMNS is not set."""
+def terminal_width(stream: IO[str] | None = None) -> int | None:
+    """Return the columns of the terminal, or None if the stream is not a terminal and COLUMNS is not set.
+
+    The stream is standard output where none is given.
+    """
     columns = os.environ.get("COLUMNS", "")
     if columns.isascii() and columns.isdigit() and 0 < len(columns) <= _DIGITS and int(columns):
         return int(columns)
-    if not sys.stdout.isatty():
+    if not (stream or sys.stdout).isatty():
         return None
     import shutil
 
@@ -145,15 +159,32 @@ def complain(lines: Iterable[str]) -> None:
     sys.stderr.write(f"{defuse(join_lines(lines))}\n")
 
 
+def _wrapped(lines: Iterable[str]) -> list[str]:
+    """Return the lines of a problem within the width of the terminal, but for those that cite a text."""
+    width = terminal_width(sys.stderr)
+    if width is None:
+        return list(lines)
+    from shapecalc.text.cells import wrap
+
+    found: list[str] = []
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        room = max(width - indent, _MIN_ROOM)
+        parts = [line.lstrip()] if _CITED.match(line) else wrap(line.lstrip(), room, hang=0 if indent else _HANG)
+        found += [" " * indent + part for part in parts]
+    return found
+
+
 def show_error(error: ShapecalcError) -> None:
     """Write an error to standard error: all its problems, up to a maximum number."""
     problems = error.problems
     shown = problems[:_MAX_SHOWN]
     lines: list[str] = []
     for problem in shown:
-        lines += ["", *problem.lines()] if lines else problem.lines()
+        own = _wrapped(problem.lines())
+        lines += ["", *own] if lines else own
     if len(problems) > len(shown):
         lines += ["", f"… and {count_noun(len(problems) - len(shown), 'more problem')}"]
     for warning in getattr(error, "warnings", ()):
-        lines += ["", *warning.lines("warning")]
+        lines += ["", *_wrapped(warning.lines("warning"))]
     complain(lines)

@@ -11,9 +11,10 @@ imported by the question that needs it; importing one registers how its numbers 
 from __future__ import annotations
 
 import math
+import operator
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
-from shapecalc.errors import LayerError, Proposal
+from shapecalc.errors import LayerError, Problem, Proposal, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,6 +35,7 @@ __all__ = [
     "matched",
     "maximum",
     "minimum",
+    "plain_of",
     "prod",
     "register",
     "scaled",
@@ -138,6 +140,19 @@ def within(value: Dim, low: float, high: float) -> Dim:
     if check:
         check(value, low, high)
     return value
+
+
+def plain_of(value: Dim, what: str, hint: str) -> int:
+    """Return the int of a dimension that decides `what`: how many outputs a layer has.
+
+    Errors: `UsageError` for one without a single value (a symbol, several candidates); columns raise their own.
+    """
+    known = getattr(_numbers(value, value), "plain_of", None)
+    try:
+        return operator.index(known(value) if known else value)
+    except TypeError:
+        message = f"{what} depends on a size that is a symbol, or has several values at once"
+        raise UsageError(Problem(message, hint=hint)) from None
 
 
 def exact_where(value: Dim, ends: Callable[[Dim], tuple[Dim, Dim]]) -> Dim:

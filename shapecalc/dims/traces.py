@@ -99,6 +99,9 @@ class _Traces:
     def broadcast(self, a: Any, b: Any) -> Any:
         return a if value_of(a) >= value_of(b) else b  # one of the two sizes unchanged: nothing was computed
 
+    def plain_of(self, value: Any) -> Any:
+        return value_of(value)
+
     def scaled(self, size: Any, factor: float) -> Trace:
         return Trace(math.floor(value_of(size) * factor), "floor", (size, factor))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Problem, Problems, UsageError, did_you_mean
 from shapecalc.language.builder import GraphBuilder
 from shapecalc.language.expectations import read_expectations
-from shapecalc.language.inputs import input_shape
+from shapecalc.language.inputs import input_shape, product_note
 from shapecalc.language.order import Settled, settle
 from shapecalc.language.reports import TooMuchError
 from shapecalc.language.scope import Scope, declared_names, read_name, read_reference, reference_text
@@ -55,6 +55,7 @@ class Compilation:
         self.layout = self._layout()
         self.input_marks: dict[str, Mark] = {}
         self.warnings: tuple[Problem, ...] = ()
+        self.notes: tuple[str, ...] = ()
         self.given = frozenset(inputs)
         self.inputs = self._inputs(inputs)
 
@@ -79,7 +80,7 @@ class Compilation:
             source=self._text("source"),
             blocks=tuple(builder.instances),
             expectations=self._expectations(builder.problems),
-            notes=settled.notes,
+            notes=(*settled.notes, *self.notes),
             variables=self.variables,
             file=self.file,
             steps=builder.steps,
@@ -160,9 +161,11 @@ class Compilation:
 
     def _inputs(self, given: Mapping[str, tuple[Any, ...]]) -> dict[str, Shape]:
         """Return the size of every input; `UNKNOWN` for a wrong one."""
+        own = self._own_inputs(is_given=bool(given))
+        self.notes = tuple([note for item in own.values() if not given and (note := product_note(item))])
         shapes: dict[str, Shape] = {
             name: self._try(input_shape, item, self.layout, self.variables, _INPUT) or UNKNOWN
-            for name, item in self._own_inputs(is_given=bool(given)).items()
+            for name, item in own.items()
         }
         for name, sizes in given.items():
             if name and name not in shapes and shapes:
@@ -195,7 +198,8 @@ class Compilation:
             self.input_marks = {"input": single.mark}
             return {"input": single}
         elif "layers" in self.document.keys and not is_given:
-            hint = "write for instance  input: 3x224x224  at the top, or give --input"
+            size = "3x224x224" if self.layout == CHW else "224x224x3"
+            hint = f"write for instance  input: {size}  at the top, or give --input"
             self.problems.append(Problem("the input size is missing", self.document.mark, hint=hint))
         return {}
 
@@ -212,7 +216,10 @@ class Compilation:
         if not isinstance(layers, ListValue) or not layers.items:
             empty = isinstance(layers, ListValue) or (isinstance(layers, Scalar) and layers.value is None)
             message = "`layers:` is empty" if empty else f"`layers:` must be a list, not {describe(layers)}"
-            problems.append(Problem(message, layers.mark, hint="write each layer after a dash: - relu"))
+            hint = "write each layer after a dash: - relu"
+            if isinstance(layers, Scalar) and layers.text.startswith("//"):
+                hint = "a comment begins with #: write `#` in place of `//`"
+            problems.append(Problem(message, layers.mark, hint=hint))
             return None
         return layers if not self.broken else None
 

@@ -16,9 +16,12 @@ from shapecalc.files import note_input
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Found", "bundled_folder", "bundled_members", "find_bundled", "locate", "no_such_spec", "read_bytes"]
+__all__ = [
+    "STDIN", "Found", "bundled_folder", "bundled_members", "find_bundled", "locate", "no_such_spec", "read_bytes",
+]  # fmt: skip
 
 STDIN = "-"
+"""The name of standard input."""
 _ENDINGS = (".yaml", ".yml")
 _ENDING = ".yaml"
 """The suffix of the bundled files."""
@@ -50,13 +53,17 @@ def bundled_folder() -> str:
 def locate(spec: str) -> Found:
     """Return the location of a specification: of a file, or of a bundled one by its name.
 
-    `NAME.yaml`, as the bundled files are called, is the bundled one with a warning if there is no such file here; no
-    other path is. Errors: `UsageError` for an unknown name.
+    `FILE:VARIANT` is a member of the family that a file describes. `NAME.yaml`, as the bundled files are called, is the
+    bundled one with a warning if there is no such file here; no other path is. Errors: `UsageError` for an unknown
+    name.
     """
     if spec == STDIN:
         return Found(STDIN, "<stdin>")
     if os.path.exists(spec) and not (os.path.isdir(spec) and find_bundled(spec)):
         return Found(spec, spec)
+    found = _member_of_file(spec)
+    if found:
+        return found
     found = find_bundled(spec)
     if found:
         bare = spec.removesuffix(_ENDING)
@@ -69,6 +76,15 @@ def locate(spec: str) -> Found:
         if hint or not _is_bare(spec):
             raise UsageError(Problem(f"there is no file {spec}", hint=hint))
     raise no_such_spec(spec, f"there is no file {spec}, and no bundled specification of that name")
+
+
+def _member_of_file(spec: str) -> Found | None:
+    """Return the location of `FILE:VARIANT`, where there is such a file; None for any other word."""
+    file, _, variant = spec.rpartition(":")
+    if not file or not variant or not (os.path.exists(file) or find_bundled(file)):
+        return None
+    found = locate(file)
+    return None if found.variant else found._replace(variant=variant)
 
 
 def _copy_hint(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import did_you_mean
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = ["hint_for_argument", "hint_for_kind", "hint_for_lone_value", "without_call"]
 
+_INPUTS = ("input", "inputlayer")
+"""The words of frameworks for an input, which is a layer there."""
+
 
 def hint_for_kind(key: Scalar, value: Value | None) -> str:
     """Return the hint for a word that is no kind; empty where it is none of these habits."""
-    statement = key.text.partition(" ")[0]
-    if keyword.iskeyword(statement) and statement != key.text:
-        return clean(f"`{statement}` is a statement of Python: only layers are listed here")
     call = read_call(key.text)
-    hint = _hint_for_call(call) if call else ""
+    hint = _no_layer(key.text, call) or (_hint_for_call(call) if call else "")
     if hint:
         return clean(hint)
     if isinstance(value, Scalar) and isinstance(value.value, str):
@@ -38,6 +39,18 @@ def hint_for_kind(key: Scalar, value: Value | None) -> str:
             return clean(_hint_for_call(call._replace(target=name if name.isidentifier() else "")))
     if isinstance(value, ListValue) and value.items and all(map(_is_layer, value.items)):
         return _SEQUENCE
+    return ""
+
+
+def _no_layer(text: str, call: Call | None) -> str:
+    """Return the hint for what no layer can be: a comment, a statement of Python, an input."""
+    if re.search(r"(^|\s)//", text):
+        return "a comment begins with #: write `#` in place of `//`"
+    statement = text.partition(" ")[0]
+    if keyword.iskeyword(statement) and statement != text:
+        return f"`{statement}` is a statement of Python: only layers are listed here"
+    if call and call.word.replace("_", "").lower() in _INPUTS:
+        return "an input is not a layer: remove the item, and write `input:` with its size at the top, before `layers:`"
     return ""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import did_you_mean
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.arguments import Argument
     from shapecalc.source import Value
 
-__all__ = ["input_shape"]
+__all__ = ["input_shape", "product_note"]
 
 _NAMED_AXES = ("depth", "height", "width", "length")
 
@@ -33,6 +35,15 @@ def input_shape(value: Value, layout: str, variables: Mapping[str, Any], argumen
         hint = _hint_without_batch(value, argument, variables)
         raise BadValueError(error.problem._replace(hint=hint or error.problem.hint)) from None
     return Shape(sizes, last, is_map=len(sizes) >= 3)
+
+
+def product_note(value: Value) -> str:
+    """Return the note on the size of an input that is a product: `3*32*32` is one axis; empty for any other."""
+    if not isinstance(value, Scalar) or not re.fullmatch(r"(?a:\d+(\s*\*\s*\d+){2,})", value.text.strip()):
+        return ""
+    factors = value.text.replace(" ", "").split("*")
+    found = prod(map(int, factors))
+    return f"the input is one axis of {found:,}: write {'x'.join(factors)} for {len(factors)} axes"
 
 
 def _hint_without_batch(value: Value, argument: Argument, variables: Mapping[str, Any]) -> str:

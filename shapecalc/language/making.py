@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError, Mark, Problem, did_you_mean
 from shapecalc.language.entries import OWN_WORDS
 from shapecalc.language.values import BadValueError, argument_value
-from shapecalc.layers.base.layer import stated_rank
+from shapecalc.layers.base.layer import Layer, stated_rank
 from shapecalc.source import MapValue, Scalar
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from shapecalc.errors import Hint
     from shapecalc.language.entries import Entry
     from shapecalc.language.scope import Scope
-    from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
 __all__ = ["Maker"]
@@ -57,10 +56,11 @@ class Maker:
         if values is None:
             return None
         try:
-            key = (cls, stated_rank(entry.kind) and entry.kind, tuple(values.items()))
+            words = _words_of(cls, value)
+            key = (cls, stated_rank(entry.kind) and entry.kind, tuple(values.items()), words)
             layer = self._layers.get(key)
             if layer is None:
-                layer = self._layers[key] = cls(**values).under_name(entry.kind)
+                layer = self._layers[key] = cls(**values).under_name(entry.kind).under_words(words)
         except TypeError:  # a value without a hash: an array
             layer = cls(**values).under_name(entry.kind)
         except LayerError as error:
@@ -92,7 +92,7 @@ class Maker:
                     given[name] = key.mark
                     pairs.append((name, item))
         elif value is not None and not (isinstance(value, Scalar) and value.value is None and not value.quoted):
-            first = cls.first_argument()
+            first = cls.first_argument(entry.kind)
             if first is None:
                 self.report(Problem(f"{cls.kind} has no arguments", value.mark, entry.kind), scope)
                 return None
@@ -108,6 +108,13 @@ class Maker:
                 self.report(problem._replace(subject=problem.subject or entry.kind, hint=hint), scope)
                 good = False
         return values if good else None
+
+
+def _words_of(cls: type[Layer], value: Value | None) -> tuple[str, ...]:
+    """Return the names that arguments were written with, for a kind that distinguishes them."""
+    if cls.under_words is Layer.under_words or not isinstance(value, MapValue):
+        return ()
+    return tuple(key.text for key, _ in value.pairs)
 
 
 def _hint(text: str, value: Value, cls: type[Layer]) -> str | Hint:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Mark, Problem, ShapecalcError, UsageError
+from shapecalc.errors import Mark, Problem, ShapecalcError, UsageError, did_you_mean
 from shapecalc.language import Specification, read_specification
 from shapecalc.language.configs import find_config, read_config
-from shapecalc.language.files import locate, read_bytes
+from shapecalc.language.files import STDIN, bundled_folder, locate, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,19 +17,23 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Graph
     from shapecalc.source import Value
 
-__all__ = ["Member", "find_member", "find_members"]
+__all__ = ["Member", "choose", "find_member", "find_members"]
+
+_MOST_LISTED = 6
 
 
 class Member(NamedTuple):
     """One network of a specification: itself, or a member of its family; and warnings about how it was found.
 
-    `settings` are variables that were read from the config of a model, `title` is its name.
+    `note` is about a member that was not asked for by name. `settings` are variables that were read from the config of
+    a model, `title` is its name.
     """
 
     specification: Specification
     variant: str = ""
     file: str = ""
     warnings: tuple[Problem, ...] = ()
+    note: str = ""
     settings: dict[str, Any] = {}  # noqa: RUF012  (never changed)
     title: str = ""
 
@@ -42,21 +46,24 @@ class Member(NamedTuple):
         """Return the graph with these variables and input sizes, and all problems."""
         graph, problems = self.specification.build({**self.settings, **variables}, inputs=inputs, variant=self.variant)
         graph = graph._replace(name=self.title) if self.title else graph
-        return graph._replace(warnings=(*self.warnings, *graph.warnings)) if self.warnings else graph, problems
+        if self.warnings or self.note:
+            notes = (self.note, *graph.notes) if self.note else graph.notes
+            graph = graph._replace(warnings=(*self.warnings, *graph.warnings), notes=notes)
+        return graph, problems
 
     def reread(self, text: str) -> Member:
         """Return the same member of another text of the specification."""
-        reader = _reader(self.file, self.name) if self.file and self.file != "-" else None
+        reader = _reader(self.file, self.name) if self.file and self.file != STDIN else None
         return self._replace(specification=read_specification(text, self.name, reader))
 
 
-def find_member(spec: Any) -> Member:
-    """Return the network of a path, a bare name, a text, or Python objects.
+def find_member(spec: Any, variant: str = "") -> Member:
+    """Return the network of a path, a bare name, a text, or Python objects; of a family, that of a `variant`.
 
-    Errors: `UsageError` if there is no such file, or the objects have another type.
+    Errors: `UsageError` if there is no such file or variant, or the objects have another type.
     """
     if isinstance(spec, str) and "\n" in spec and not os.path.exists(spec):
-        return Member(read_specification(spec, "<text>"))
+        return choose(Member(read_specification(spec, "<text>")), variant)
     if isinstance(spec, (str, os.PathLike)):
         config = find_config(os.fspath(spec))
         if config:
@@ -65,17 +72,28 @@ def find_member(spec: Any) -> Member:
             specification = read_specification(read_bytes(family.path), name, _reader(family.path, name))
             return Member(specification, "", family.path, settings=family.variables, title=family.name)
         found = locate(os.fspath(spec))
-        reader = None if found.path == "-" else _reader(found.path, found.name)
+        reader = None if found.path == STDIN else _reader(found.path, found.name)
         specification = read_specification(read_bytes(found.path, found.name), found.name, reader)
-        variant = found.variant
-        if not variant and specification.variants:
-            variant = _default_variant(specification)
-        return Member(specification, variant, found.path, found.instead)
+        member = Member(specification, "", found.path, found.instead)
+        variant = variant or found.variant
+        return choose(member, variant) if variant else _by_default(member)
     if isinstance(spec, bytes):
-        return Member(read_specification(spec, "<bytes>"))
+        return choose(Member(read_specification(spec, "<bytes>")), variant)
     if isinstance(spec, (dict, list, tuple)):
-        return Member(read_specification(spec, "<layers>" if not isinstance(spec, dict) else "<dict>"))
+        name = "<dict>" if isinstance(spec, dict) else "<layers>"
+        return choose(Member(read_specification(spec, name)), variant)
     raise UsageError(f"a specification is a path, a name, text, a dict or a list of layers, not {type(spec).__name__}")
+
+
+def choose(member: Member, variant: str) -> Member:
+    """Return the member of a family with this name; the same member for none. Errors: `UsageError` for another name."""
+    variants = member.specification.variants
+    if not variant or member.specification.document is None:  # what cannot be read is reported as such
+        return member
+    if variant not in variants:
+        hint = did_you_mean(variant, variants, "it has no `variants:`")
+        raise UsageError(Problem(f"{member.name} has no variant {variant}", hint=hint))
+    return member._replace(variant=variant, note="")
 
 
 def find_members(spec: str) -> list[Member]:
@@ -93,13 +111,39 @@ def find_members(spec: str) -> list[Member]:
     names = list(specification.variants)
     if specification.document is not None and "expect" in specification.document.keys:
         names.insert(0, "")
-    return [member._replace(variant=name) for name in names]
+    return [member._replace(variant=name, note="") for name in names]
 
 
-def _default_variant(specification: Specification) -> str:
-    """Return the default member of a family: that of the file's own variables, or else the first."""
+def _by_default(member: Member) -> Member:
+    """Return the default member of a family: that of the file's own variables if it has `expect:`, or else the first.
+
+    The first has a note that names it, unless it has the name of its file.
+    """
+    specification = member.specification
     document = specification.document
-    return "" if document is None or "expect" in document.keys else specification.variants[0]
+    if not specification.variants or document is None or "expect" in document.keys:
+        return member
+    first, *others = specification.variants
+    stem, _ = os.path.splitext(os.path.basename(specification.name))
+    note = "" if first == stem else _note_on(first, others, member)
+    return member._replace(variant=first, note=note)
+
+
+def _note_on(first: str, others: list[str], member: Member) -> str:
+    """Return the note on the first member of a family, where none was named: how to choose another."""
+    is_bundled = os.path.dirname(member.file) == bundled_folder()
+    if not others:
+        return "" if is_bundled else f"this is {first}, the only variant"
+    another, *more = others[: _MOST_LISTED + 1]
+    if member.file == STDIN:
+        how = f"in a file, as FILE:{another}"
+    elif is_bundled:
+        how = f"by its name: {another}"
+    else:
+        how = f"with {member.name}:{another}"
+    listed = ", ".join([*more, *(["…"] if len(others) > 1 + len(more) else [])])
+    count = f"{len(others) + 1:,}"
+    return f"this is {first}, the first of {count} variants: choose another {how}{f' (or {listed})' if more else ''}"
 
 
 def _reader(path: str, shown: str) -> Reader:

@@ -176,9 +176,8 @@ def _arguments(cls: type[Layer], rank: int | None) -> dict[str, Any]:
         properties["branches"] = {"$ref": "#/$defs/branches"}
         forms += [{"$ref": "#/$defs/branches"}, _NAME]
     elif properties:
-        first = cls.first_argument()
-        assert first is not None
-        forms.append(_argument(first, rank))
+        firsts = {first.name: first for word in (cls.kind, *cls.also) if (first := cls.first_argument(word))}
+        forms += [_argument(first, rank) for first in firsts.values()]
     mapping = {"type": "object", "properties": properties, "additionalProperties": False}
     return {"description": cls.summary(), "anyOf": [*forms, mapping]}
 

@@ -25,7 +25,7 @@ _MOST_TRIALS = 60
 _MOST_DOUBLINGS = 22
 
 _IMAGE_CHANNELS = (1, 3, 4)
-_LEAST_IMAGE = 16
+_MIN_IMAGE = 16
 
 
 def advised(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
@@ -87,7 +87,7 @@ def _channel_doubt(graph: Graph) -> str:
     It is then read as a sequence, by layers that work in any number of dimensions.
     """
     for index, shape in enumerate(graph.inputs.values()):
-        if shape.rank != _IMAGE_RANK - 1 or shape.sizes[0] != shape.sizes[1] or shape.sizes[0] < _LEAST_IMAGE:
+        if shape.rank != _IMAGE_RANK - 1 or shape.sizes[0] != shape.sizes[1] or shape.sizes[0] < _MIN_IMAGE:
             continue
         readers = [
             node.layer for node in graph.nodes if node.layer and any(ref.node == -1 - index for ref in node.inputs)
@@ -110,7 +110,7 @@ _NO_BATCH = "sizes are given without the batch axis"
 def _is_image(sizes: Sequence[Dim]) -> bool:
     """Return whether sizes, the channels first, are those of an image."""
     channels, *spatial = sizes
-    return channels in _IMAGE_CHANNELS and min(spatial) >= _LEAST_IMAGE
+    return channels in _IMAGE_CHANNELS and min(spatial) >= _MIN_IMAGE
 
 
 def smallest_input(graph: Graph) -> str:

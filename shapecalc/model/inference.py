@@ -14,6 +14,7 @@ from shapecalc.layers.base.arguments import show
 from shapecalc.layers.base.layer import Layer
 from shapecalc.layers.base.shape import HWC, UNKNOWN, Shape
 from shapecalc.model.checks import check_inputs, with_hint
+from shapecalc.model.doubts import doubts_of
 from shapecalc.model.report import Report
 from shapecalc.model.rows import Row, Sizing, Totals, count, own
 
@@ -51,7 +52,6 @@ def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, co
     """Return the report of a network whose sizes are known."""
     rows = []
     sums = [0] * len(Totals._fields)
-    doubts = []
     counts_statistics = convention == "keras"
     for node, sizing in zip(graph.nodes, sizings, strict=True):
         macs = sizing.macs * batch
@@ -60,9 +60,6 @@ def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, co
         shares = graph.nodes[node.shares].name if node.shares >= 0 else ""
         statistics = buffers if counts_statistics else 0
         rows.append(Row(node.name, node, sizing, from_, weights, biases, buffers, macs, layout, shares, statistics))
-        if node.layer is not None and type(node.layer).doubt is not Layer.doubt:
-            doubt = node.layer.doubt(*sizing.inputs)
-            doubts += [f"{node.name} {doubt}"] if doubt else []
         sums[0] += weights
         sums[1] += biases
         sums[2] += weights + biases + statistics
@@ -70,9 +67,9 @@ def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, co
         sums[4] += 0 if node.frozen else weights + biases
         sums[5] += buffers
         sums[6] += macs
+    doubts = doubts_of(graph, sizings)
     if doubts:
-        more = f" (and {count_noun(len(doubts) - 1, 'layer')} more)" if len(doubts) > 1 else ""
-        graph = graph._replace(notes=(*graph.notes, doubts[0] + more))
+        graph = graph._replace(notes=(*graph.notes, *doubts))
     return Report(graph, tuple(rows), Totals(*sums), layout, batch, convention)
 
 

@@ -60,15 +60,15 @@ def with_inputs(graph: Graph, node: Node, inputs: tuple[Shape, ...], error: Laye
     """
     if all(ref.node < 0 for ref in node.inputs):
         return error.why  # the input of the network is known to the reader
-    told: list[str] = []
+    described: list[str] = []
     sizes = {f"input {number} is {shape.text}" for number, shape in enumerate(inputs, 1)}
     why = [line for line in error.why if not sizes.issuperset(line.split(", "))]
     for shape, ref in zip(inputs[:_GIVEN], node.inputs, strict=False):
         whole = f" = {shape.elements:,}" if shape.rank > 1 and shape.elements in error.sides else ""
-        which = "its input" if len(inputs) == 1 else f"input {len(told) + 1}"
-        told.append(f"{which} is {shape.text}{whole} from {graph.name_of(ref)}")
-    more = len(inputs) - len(told)
-    return (*why, f"{', '.join(told)}{f', and {more:,} more' if more else ''}")
+        which = "its input" if len(inputs) == 1 else f"input {len(described) + 1}"
+        described.append(f"{which} is {shape.text}{whole} from {graph.name_of(ref)}")
+    more = len(inputs) - len(described)
+    return (*why, f"{', '.join(described)}{f', and {more:,} more' if more else ''}")
 
 
 _GIVEN = 4

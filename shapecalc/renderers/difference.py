@@ -23,8 +23,8 @@ _COLUMNS = ("name", "kind", "output", "params", "macs", "arguments")
 _HEADINGS = {"name": "Layer", "kind": "Kind", "output": "Output", "params": "Params", "macs": "MACs",
              "arguments": "Arguments"}  # fmt: skip
 _NAME_MOST = 28
-_NAME_LEAST = 12
-_ARGUMENTS_LEAST = 10
+_NAME_MIN = 12
+_ARGUMENTS_MIN = 10
 _GAP = 3
 
 
@@ -133,21 +133,21 @@ def _fitted(  # noqa: C901  (each step is a thing to do without)
         return room() + max(cell_width(row[-1]) for row in table)
 
     changed = [row[-1] for row, line in zip(table, lines, strict=True) if line.cells[0] == "−" and row[-1]]
-    if table and room() < 0 and left() < _ARGUMENTS_LEAST and changed:
+    if table and room() < 0 and left() < _ARGUMENTS_MIN and changed:
         columns, table = [columns[0], *columns[2:]], [[*row[:2], *row[3:]] for row in table]
     if table and room() < 0:
-        least = left()
-        if least >= _ARGUMENTS_LEAST:
+        spare = left()
+        if spare >= _ARGUMENTS_MIN:
             for row in table:
-                row[-1] = _cut(row[-1], least)
+                row[-1] = _cut(row[-1], spare)
         else:
             columns, table = columns[:-1], [row[:-1] for row in table]
     if table and room() < 0 and columns[1] == "kind":
         columns, table = [columns[0], *columns[2:]], [[*row[:2], *row[3:]] for row in table]
     if table and room() < 0:
-        least = max(_NAME_LEAST, max(cell_width(row[1]) for row in table) + room())
+        longest = max(_NAME_MIN, max(cell_width(row[1]) for row in table) + room())
         for row in table:
-            row[1] = shorten(row[1], least)
+            row[1] = shorten(row[1], longest)
     return columns, [TableLine(tuple(row), line.style) for row, line in zip(table, lines, strict=True)]
 
 

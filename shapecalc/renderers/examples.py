@@ -11,12 +11,31 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.layer import Example, Layer
 
-__all__ = ["draw_examples_to_try", "example_command"]
+__all__ = ["draw_examples_to_try", "example_command", "example_lines"]
+
+_WIDTH = 76
+"""The width of a command to try, which fits any terminal."""
 
 
 def draw_examples_to_try(cls: type[Layer]) -> str:
     """Return the end of the page of a kind: the command that computes its first example."""
-    return f"\n\ntry it\n  {example_command(cls, cls.examples[0])}" if cls.examples else ""
+    return "\n".join(["\n\ntry it", *[f"  {line}" for line in example_lines(cls)]]) if cls.examples else ""
+
+
+def example_lines(cls: type[Layer]) -> list[str]:
+    """Return the command that computes the first example of a kind, in lines that a shell reads as one."""
+    if not cls.examples:
+        return []
+    first, *options = example_command(cls, cls.examples[0]).split(" --")
+    lines = [first]
+    for option in options:
+        longer = f"{lines[-1]} --{option}"
+        if len(longer) + 2 > _WIDTH:
+            lines[-1] += " \\"
+            lines.append(f"    --{option}")
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def example_command(cls: type[Layer], example: Example) -> str:

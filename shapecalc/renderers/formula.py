@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.escaping import defuse, join_lines
 from shapecalc.renderers.blocks import BLOCK_FORMATS, Note, Table, Title, check_format, draw_blocks
 from shapecalc.renderers.drawing import TableLine
-from shapecalc.text.cells import PROSE, wrap
+from shapecalc.text.cells import PROSE, prose_width, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -61,7 +62,9 @@ def _title(answer: Formulas) -> str:
 
 
 def _sizes(sizes: Sequence[str], times: str = " × ") -> str:
-    return "scalar" if not sizes else times.join(f"({size})" if len(_terms(size)) > 1 else size for size in sizes)
+    """Return sizes as text; as everywhere, without separators of thousands."""
+    plain = [re.sub(r"(?<=\d),(?=\d{3})", "", size) for size in sizes]
+    return "scalar" if not plain else times.join(f"({size})" if len(_terms(size)) > 1 else size for size in plain)
 
 
 def _text(answer: Formulas, width: int) -> list[str]:
@@ -92,7 +95,7 @@ def _wrapped(head: str, formula: str, width: int) -> Iterator[str]:
     """Yield a formula in lines that fit a terminal, broken before a sign."""
     line = head
     for part in _terms(formula):
-        if len(line) + len(part) + 1 > width and line != head:
+        if prose_width(line) + prose_width(part) + 1 > width and line != head:
             yield line
             line = f"{' ' * (len(head) - 2)}{part}"
         else:
@@ -115,11 +118,14 @@ def _terms(formula: str) -> list[str]:
 def _meaning(symbol: SymbolInUse) -> str:
     if symbol.domain is None:
         return symbol.meaning
-    return f"{symbol.meaning}, {symbol.given:,} in the specification; valid: {symbol.domain.text()}"
+    valid, given = symbol.domain.text(), str(symbol.given)
+    if symbol.is_variable:
+        valid, given = valid.replace("every size", "every value"), f"{symbol.given:,}"
+    return f"{symbol.meaning}, {given} in the specification; valid: {valid}"
 
 
 def _verified(answer: Formulas) -> str:
-    ranges = ", ".join(f"{name} from {low:,} to {high:,}" for name, (low, high) in answer.ranges.items())
+    ranges = ", ".join(f"{name} from {low} to {high}" for name, (low, high) in answer.ranges.items())
     return ", ".join(filter(None, (f"at {answer.verified} points", ranges)))
 
 

@@ -77,7 +77,7 @@ def listing(
     }
     cut = {*cut, len(headings) - 1}.difference(numbers)
     if width is not None:
-        widths = _fitting(widths, spare, cut, width)
+        widths = _widths_that_fit(widths, spare, cut, width)
     lines = [TableLine([cut_off(row[index], room) for index, room in widths.items()]) for row in (headings, *rows)]
     heading, *body = lines
     kept = list(widths)
@@ -85,7 +85,7 @@ def listing(
     return Table(heading.cells, body, numbers=to_the_right, gap=_GAP)
 
 
-def _fitting(widths: Mapping[int, int], spare: Sequence[int], cut: set[int], room: int) -> dict[int, int]:
+def _widths_that_fit(widths: Mapping[int, int], spare: Sequence[int], cut: set[int], room: int) -> dict[int, int]:
     """Return the columns that are shown, with the width of each."""
     kept = dict(widths)
     for index in (*spare, None):

@@ -11,7 +11,7 @@ from typing import Any
 
 from shapecalc.escaping import json_escape
 
-__all__ = ["PlainStream", "write_plainer"]
+__all__ = ["PlainStream", "longer_in", "write_plainer"]
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ˣᵀⁿ", "0123456789+-xTn")
 _POWER = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ˣᵀⁿ]+")
@@ -49,6 +49,12 @@ def _has(encoding: str, character: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def longer_in(encoding: str) -> dict[str, int]:
+    """Return by how many cells characters get longer where an encoding lacks them."""
+    written = {**_WRITTEN, "√": "sqrt()", "…": "...", **dict.fromkeys("⁰¹²³⁴⁵⁶⁷⁸⁹ˣᵀⁿ", "^n")}
+    return {c: len(text) - 1 for c, text in written.items() if len(text) > 1 and not _has(encoding, c)}
 
 
 def _each(text: str, missing: set[str], write: Any) -> str:

@@ -154,7 +154,7 @@ def _kinds_around(word: str, report: Report, lines: Sequence[ReportLine], asked:
 
 
 def _depth_with(word: str, report: Report) -> int:
-    """Return the least depth at which a line is of a kind; 0 if there is none."""
+    """Return the minimum depth at which a line is of a kind; 0 if there is none."""
     cls = find_kind(word)
     depths = range(1, report.max_depth + 1)
     return next((depth for depth in depths if any(_is_of(word, cls, line) for line in report.lines(depth))), 0)

@@ -62,7 +62,7 @@ def _body(entry: AxisSizes) -> Iterator[tuple[str, str]]:
     yield "legal", entry.legal.text()
     if not entry.legal.smallest:
         return
-    yield "smallest", f"{entry.legal.smallest:,}"
+    yield "smallest", f"{entry.legal.smallest}"
     same = entry.exact._replace(searched=entry.legal.searched) == entry.legal
     yield "exact", "all legal sizes" if same else entry.exact.text()
     for size in dict.fromkeys(entry.given):
@@ -74,18 +74,18 @@ def _body(entry: AxisSizes) -> Iterator[tuple[str, str]]:
 def _verdict(entry: AxisSizes, size: int) -> list[str]:
     """Return whether the given size is legal and exact, or else the nearest sizes that are."""
     if size not in entry.legal:
-        return [f"{size:,} is not legal: {_nearest(entry.legal.nearest(size))}"]
+        return [f"{size} is not legal: {_nearest(entry.legal.nearest(size))}"]
     if size in entry.exact:
-        return [f"{size:,} is legal and exact"]
+        return [f"{size} is legal and exact"]
     more = len(entry.rounded) - _LAYERS
     layers = ", ".join(entry.rounded[:_LAYERS]) + (f" and {more} more" if more > 0 else "")
-    lines = [f"{size:,} is legal but not exact: it is rounded at", layers or "a merge"]
+    lines = [f"{size} is legal but not exact: it is rounded at", layers or "a merge"]
     near = entry.exact.nearest(size)
     return [*lines, _nearest(near)] if near else lines
 
 
 def _nearest(sizes: Sequence[int]) -> str:
-    listed = " and ".join(f"{size:,}" for size in sizes)
+    listed = " and ".join(f"{size}" for size in sizes)
     return f"the nearest {'is' if len(sizes) == 1 else 'are'} {listed}"
 
 
@@ -93,4 +93,4 @@ def _footer(answer: LegalSizes) -> str:
     if not answer.axes:
         return "no input has an axis whose size can vary"
     searched = max((entry.legal.searched for entry in answer.axes), default=0)
-    return f"tried every size up to {searched:,}; verified by inference at {answer.verified} sizes, some of them larger"
+    return f"tried every size up to {searched}; verified by inference at {answer.verified} sizes, some of them larger"

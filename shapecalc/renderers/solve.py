@@ -87,9 +87,9 @@ def draw_budget(
     units = {"params": "parameters", "macs": "MACs", "memory": "bytes"}
     asked = " and ".join(f"at most {most:,} {units[what]}" for what, most in answer.budgets.items())
     title = f"{answer.name}: {asked}"
-    shown = answer.solutions[:top] or ((answer.least,) if answer.least else ())
+    shown = answer.solutions[:top] or ((answer.minimum,) if answer.minimum else ())
     if not answer.solutions and answer.searched:
-        title += ": no setting meets this" + ("; the minimum is:" if answer.least else "")
+        title += ": no setting meets this" + ("; the minimum is:" if answer.minimum else "")
     blocks: list[Block] = [Title(title)]
     if shown:
         headings = [*shown[0].settings, *(units[what] for what in answer.budgets), "used"]

@@ -26,14 +26,14 @@ _GAP = 2
 _NAME_KEPT = 28
 """The minimum width of a longer name before columns are dropped: names are cut in the middle."""
 
-_NAME_LEAST = 8
+_NAME_MIN = 8
 _STYLES = {"kind": "cyan", "params": "bold", "params_share": "blue", "macs_share": "green",
            "output_bytes_share": "magenta"}  # fmt: skip
 
 
 def draw(view: View) -> str:
     """Return the report as a table that fits the view's width, unless columns were requested by name."""
-    names = _fitting(view)
+    names = _columns_that_fit(view)
     grid = view.grid(names)
     if view.width is not None and not view.asked:
         grid = _with_short_names(grid, names, view.width)
@@ -54,7 +54,7 @@ def draw(view: View) -> str:
     return "\n".join([*title, "", drawn, "", *footer])
 
 
-def _fitting(view: View) -> list[str]:
+def _columns_that_fit(view: View) -> list[str]:
     """Return the columns: the requested ones, or as many as fit the width, with added ones in any case."""
     if view.asked:
         return view.names()
@@ -108,6 +108,6 @@ def _with_short_names(grid: CellGrid, names: Sequence[str], width: int) -> CellG
     if names[0] != "name" or _total(widths) <= width:
         return grid
     room = width - (_total(widths) - widths[0])
-    if room < _NAME_LEAST:  # useless: other columns are too wide
+    if room < _NAME_MIN:  # useless: other columns are too wide
         room = _NAME_KEPT
     return grid._replace(rows=[(shorten(row[0], room), *row[1:]) for row in grid.rows])

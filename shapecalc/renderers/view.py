@@ -83,7 +83,7 @@ class View:
     def depth(self) -> int | None:
         """How many levels of blocks are expanded; None: all."""
         if isinstance(self._depth, str):
-            self._depth = _fitting_depth(self.report)
+            self._depth = _depth_that_fits(self.report)
         return self._depth
 
     @property
@@ -149,7 +149,11 @@ class View:
         totals = [self.sum(name) for name in names]
         if any(totals) and not COLUMNS[names[0]].sort.is_number:
             totals[0] = "total"
-        columns = [COLUMNS[name] for name in names]
+        flops = COLUMNS["flops"].heading
+        columns = [
+            COLUMNS[name]._replace(heading=flops) if name == "macs_share" and self.flops else COLUMNS[name]
+            for name in names
+        ]
         return CellGrid(columns, list(zip(*[self.cells(name) for name in names], strict=True)), totals)
 
     @property
@@ -194,7 +198,7 @@ def check_depth(depth: int | str | None) -> int | str | None:
     return AUTO if isinstance(depth, str) and depth == AUTO else report_depth(depth)
 
 
-def _fitting_depth(report: Report) -> int | None:
+def _depth_that_fits(report: Report) -> int | None:
     """Return the maximum depth whose lines fit on a screen; 1 (outermost blocks collapsed) if none does."""
     if len(report.rows) <= _SCREENFUL:
         return None

@@ -13,6 +13,8 @@ MAX_BYTES = 64 * 2**20
 """The maximum length of a text."""
 
 UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # YAML 1.1, section 4.1
+_OF_BINARIES = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+"""Characters of control that no text has in any encoding with bytes for letters (it may have colours of a terminal)."""
 _TAG_DIRECTIVE = "(?:^|[\n\r\x85\u2028\u2029])%TAG"
 
 
@@ -28,7 +30,7 @@ def decode(text: str | bytes, source: Source) -> str:
     try:
         return text.decode("utf-16" if is_wide else "utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        if b"\0" in text and not is_wide:
+        if not is_wide and _OF_BINARIES.search(text):
             raise StopReadingError(_binary(source)) from None
         if is_wide:
             raise StopReadingError(
@@ -42,7 +44,8 @@ def decode(text: str | bytes, source: Source) -> str:
 
 
 def _binary(source: Source) -> Problem:
-    return Problem("the file is binary, not text", Mark(source, 0, 0), hint="a specification is YAML, saved as UTF-8")
+    hint = "a specification is YAML, saved as UTF-8; a checkpoint or an exported model is not read"
+    return Problem("the file is binary, not text", Mark(source, 0, 0), hint=hint)
 
 
 def check_text(source: Source) -> None:

@@ -46,8 +46,9 @@ def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: 
     mark = _mark_of(found, source) if found else Mark(source, 0, 0)
     begin = _mark_of(error.context_mark, source) if error.context_mark else mark
     tabs = tabs_problem(source, mark.line)
-    if tabs:
-        return tabs
+    slashes = _comment_of_others(source, mark, begin)
+    if tabs or slashes:
+        return tabs or slashes  # type: ignore[return-value]  # (one of the two is there)
     problem, context = error.problem or "", error.context or ""
     slip = _slip_above(mark, source) if "mapping values" in problem else None
     if slip:
@@ -66,6 +67,18 @@ def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: 
             at = begin if words == "simple key" else mark
             return Problem(message.format(_character(at)), at, hint=hint)
     return Problem(f"this is not YAML: {problem}", mark, why=(context,) if context else ())
+
+
+def _comment_of_others(source: Source, mark: Mark, begin: Mark) -> Problem | None:
+    """Return the problem of a comment with `//`: at the mark, or a line of it there or above; None for any other."""
+    at = [(mark.line, mark.column - 1), *[(number, 0) for number in (mark.line, mark.line - 1, begin.line)]]
+    for number, start in at:
+        line = source.line(number) if number > 0 else ""
+        rest = line[start:].lstrip()
+        if rest.startswith("//"):
+            slashes = Mark(source, number, len(line) - len(rest) + 1, 2)
+            return Problem("a comment begins with #, not //", slashes, hint="write `#` in place of `//`")
+    return None
 
 
 def _indent(line: str) -> int:

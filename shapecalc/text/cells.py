@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["PROSE", "cell_width", "cut_off", "shorten", "wrap"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["PROSE", "cell_width", "count_longer", "cut_off", "prose_width", "shorten", "wrap"]
 
 PROSE = 100
 """The width of prose without a terminal."""
@@ -19,6 +24,21 @@ def cell_width(text: str) -> int:
     from unicodedata import category, east_asian_width
 
     return sum(2 if east_asian_width(c) in "WF" else 0 if category(c) in _COMBINING else 1 for c in text)
+
+
+_longer: dict[str, int] = {}
+
+
+def count_longer(cells: Mapping[str, int]) -> None:
+    """Count characters of prose as longer by some cells from now on: those that are written as several on output."""
+    _longer.clear()
+    _longer.update(cells)
+
+
+def prose_width(text: str) -> int:
+    """Return the width of a text outside tables, as it is written on output."""
+    width = cell_width(text)
+    return width + sum([_longer.get(c, 0) for c in text]) if _longer and not text.isascii() else width
 
 
 def shorten(text: str, room: int) -> str:
@@ -49,7 +69,7 @@ def wrap(text: str, room: int | None, hang: int = 0) -> list[str]:
 
     The lines after the first are indented by `hang`, so that the end of a name does not look like a separate line.
     """
-    if room is None or cell_width(text) <= room:
+    if room is None or prose_width(text) <= room:
         return [text]
     if hang:
         first, *rest = wrap(text, room)
@@ -57,10 +77,10 @@ def wrap(text: str, room: int | None, hang: int = 0) -> list[str]:
         return [first, *[" " * hang + part for part in rest]]
     lines = [""]
     piece = max(room // 2, 1)  # of a word that is too long: it fits even with wide characters
-    words = [word if cell_width(word) <= room else _split(word, piece) for word in text.split(" ")]
+    words = [word if prose_width(word) <= room else _split(word, piece) for word in text.split(" ")]
     for word in " ".join(words).split(" "):
         longer = f"{lines[-1]} {word}" if lines[-1] else word
-        if lines[-1] and cell_width(longer) > room:
+        if lines[-1] and prose_width(longer) > room:
             lines.append(word)
         else:
             lines[-1] = longer

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import click
 
 from shapecalc.cli import cli, main
+from shapecalc.text.cells import count_longer
 
 
 class Ran(NamedTuple):
@@ -54,6 +55,7 @@ def run(*arguments, text: str | bytes = b"", columns: int = 0, color: bool = Fal
         status = leaving.code or 0
     finally:
         sys.argv, sys.stdin = before
+        count_longer({})
         gc.unfreeze()
         for key, value in saved.items():
             if value is None:

@@ -25,10 +25,10 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def completed(monkeypatch):
-    """What bash is offered for the last of the words, which it separates at each `=`."""
+    """What bash is offered for the last of the words, which it separates at each `=` and `:`."""
 
     def complete(*words, shell="bash"):
-        parts = [part for word in words for part in (re.findall("=|[^=]+", word) if shell == "bash" else [word])]
+        parts = [part for word in words for part in (re.findall("[=:]|[^=:]+", word) if shell == "bash" else [word])]
         parts += [""] if words[-1] == "" else []
         monkeypatch.setenv("_SHAPECALC_COMPLETE", f"{shell}_complete")
         monkeypatch.setenv("COMP_WORDS", "\n".join(["shapecalc", *parts]))
@@ -65,6 +65,21 @@ def test_layers_and_variables_are_completed(completed):
     ]  # fmt: skip
     assert completed("explain", "nosuch", "c") == []
     assert completed("explain", "-", "c") == []
+
+
+def test_variants_of_a_file(completed):
+    Path("family.yaml").write_text(
+        "input: 3\nvars: {w: 1}\nlayers: [fc: w]\nvariants: {small: {}, slim: {}, base: {}}\n", encoding="utf-8"
+    )
+    every = ["family.yaml", "family.yaml:small", "family.yaml:slim", "family.yaml:base"]
+    assert completed("summary", "fam") == completed("summary", "fam", shell="zsh") == every
+    assert completed("summary", "family.yaml:") == ["small", "slim", "base"]  # what bash puts behind the colon
+    assert completed("compare", "alexnet", "family.yaml:s") == ["small", "slim"]
+    assert completed("summary", "family.yaml:s", shell="zsh") == every[1:3]
+    assert completed("summary", "family.yaml:base", "--set", "w") == ["w=1"]
+    Path("broken.yaml").write_text("variants: [", encoding="utf-8")
+    assert completed("summary", "broken") == ["broken.yaml"]
+    assert completed("summary", "nosuch.yaml:") == []
 
 
 @pytest.mark.parametrize(

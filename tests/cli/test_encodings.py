@@ -231,3 +231,18 @@ def test_in_a_separate_process() -> None:
         wrong = run_for_real("summary", "alexnet", "--dépth", "…", **environment)
         assert (wrong.returncode, wrong.stdout) == (2, b"")
         assert wrong.stderr.decode("ascii")
+
+
+@pytest.mark.parametrize("words", ["explain alexnet", "layers unfold", "layers multi_head_attention", "layers lstm"])
+@pytest.mark.parametrize("width", [80, 100])
+def test_what_is_longer_in_ascii_is_wrapped_as_such(words: str, width: int) -> None:
+    lines = run(*words.split(), columns=width, encoding="ascii").out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert any("floor(" in line or "sqrt(" in line or "^2" in line for line in lines)
+
+
+def test_formulas_in_ascii_are_within_the_width() -> None:
+    pytest.importorskip("sympy")
+    lines = run("formula", "vgg16_fcn", columns=80, encoding="ascii").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any("floor(" in line for line in lines)

@@ -181,3 +181,13 @@ def test_help_has_few_lines():
     out = layer("layer --help").out
     assert "shapecalc layer conv --input 227x227x3" in out
     assert len(out.splitlines()) < 20
+
+
+@pytest.mark.parametrize("kind", ["separable_conv", "transformer_encoder_layer", "scaled_dot_product_attention"])
+def test_the_example_in_the_help_is_one_command_in_lines_that_fit(kind):
+    out = run("layer", kind, "--help", columns=80).out
+    example = out[out.index("  shapecalc layer ") : out.index("\nOptions:")].strip()
+    assert max(map(len, example.splitlines())) <= 78
+    words = shlex.split(example.replace("\\\n", " "))
+    assert words == shlex.split(example_command(KINDS[kind], KINDS[kind].examples[0]))
+    assert run(*words[1:]).status == 0

@@ -237,3 +237,18 @@ def test_a_square_input_without_channels_is_doubted():
 def test_sizes_are_named_by_their_number_of_axes(size, layer, words):
     layer = "conv: {out_channels: 2, kernel_size: 3}" if layer == "conv" else layer
     assert words in run("summary", "-", text=f"input: {size}\nlayers: [{{{layer}}}]\n").out
+
+
+def test_errors_are_wrapped_to_the_terminal_but_not_the_lines_they_cite():
+    text = (
+        "input: 3x8x8\nlayers:\n"
+        "- conv: {in_channels: 7, out_channels: 8, kernel_size: 3, padding: 1, stride: 2, dilation: 1}\n"
+    )
+    assert run("check", "-", text=text, columns=60).err == (
+        "<stdin>:3:3: conv1 (conv): channels of the input (=3) must\n"
+        "   equal in_channels (=7)\n"
+        "    3 │ - conv: {in_channels: 7, out_channels: 8, kernel_size: 3, padding: 1, stride: 2, dilation: 1}\n"
+        "      │   ^^^^\n"
+        "   in_channels: 3 would fit\n"
+    )
+    assert "channels of the input (=3) must equal in_channels (=7)\n" in run("check", "-", text=text).err

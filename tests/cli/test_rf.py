@@ -65,9 +65,10 @@ def test_json():
     printed = json.loads(run("rf", "vgg16", "--format", "json").out)
     assert printed == json.loads(json.dumps(shapecalc.load("vgg16").receptive_field().to_dict()))
     one = json.loads(run("rf", "vgg16", "pool5", "--at", "0x3", "--format", "json").out)
-    assert one["place"] == [0, 3]
+    assert one["position"] == one["place"] == [0, 3]
     assert one["sees"][0] == {"input": "input", "axis": "height", "first": 0, "last": 121, "size": 122}
     assert one["receptive_field"][0]["size"] == 212
+    assert shapecalc.load("vgg16").receptive_field()["pool5"][0].effective_stride == 32
 
 
 @pytest.mark.parametrize(
@@ -103,6 +104,7 @@ def test_json_of_a_summary_with_the_column_rf():
     pool = next(layer for layer in printed["layers"] if layer["name"] == "pool5")
     assert pool["receptive_field"][0] == {
         "input": "input", "axis": "height", "size": 212, "jump": 32, "padding": 90, "sees_all": False, "aligned": True,
+        "effective_stride": 32,
     }  # fmt: skip
     assert printed["misaligned"] == []
     plain = json.loads(run("summary", "vgg16", "--format", "json").out)

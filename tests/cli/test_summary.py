@@ -176,6 +176,12 @@ def test_shares_in_json():
         assert sum(layer[share] for layer in layers) == pytest.approx(1, abs=1e-4)
 
 
+def test_shares_of_flops_have_their_name():
+    flops, macs = (run("summary", "alexnet", "--shares", *more).out for more in (["--flops"], []))
+    assert flops.splitlines()[2] == macs.splitlines()[2].replace("MACs ", "FLOPs")
+    assert flops.splitlines()[3:9] == macs.splitlines()[3:9]
+
+
 @pytest.mark.parametrize("column", ["memory", "memory_share"])
 def test_bytes_of_a_layer_are_output_bytes(column):
     ran = run("summary", "alexnet", "--columns", f"name,{column}")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import jsonschema
 import pytest
+import yaml
 
 import shapecalc
 from shapecalc.errors import SpecError
+from shapecalc.language.schema import specification_schema
 
 
 def features(text: str) -> int:
@@ -91,3 +94,36 @@ def test_only_the_wrong_number_of_a_list_is_marked(value: str, words: str) -> No
     assert words in problem.message
     assert problem.mark
     assert (problem.mark.line, problem.mark.column) == (4, text.splitlines()[3].index(value) + 5)
+
+
+def test_layers_without_a_name_are_called_by_their_kind_and_a_number() -> None:
+    """As docs/language.md says."""
+    text = """\
+input: 3x8x8
+blocks: {pair: {layers: [Conv2d: {out_channels: 3, kernel_size: 1}, relu]}}
+layers:
+- {Conv2d: {out_channels: 3, kernel_size: 1}, name: conv2}
+- conv: {out_channels: 3, kernel_size: 1}
+- {conv: {out_channels: 3, kernel_size: 1}, name: own}
+- Conv2d: {out_channels: 3, kernel_size: 1}
+- pair
+- pair
+- Dense: 4
+"""
+    names = [row.name for row in shapecalc.load(text).infer()]
+    assert " ".join(names) == "conv2 conv1 own conv3 pair1.conv1 pair1.relu1 pair2.conv1 pair2.relu1 linear1"
+
+
+@pytest.mark.parametrize(
+    ("item", "output"),
+    [
+        ("upsample: 2", (3, 16, 16)), ("Upsample: 2", (3, 16, 16)), ("UpsamplingNearest2d: 2", (3, 16, 16)),
+        ("interpolate: 2", (3, 2, 2)), ("Resize: 64", (3, 64, 64)), ("resize: [5, 6]", (3, 5, 6)),
+        ("interpolate: {scale_factor: 2}", (3, 16, 16)),
+    ],
+)  # fmt: skip
+def test_a_number_alone_is_what_the_name_expects_first(item: str, output: tuple[int, ...]) -> None:
+    """F.interpolate and torchvision's Resize expect a size; `upsample` a factor, as Keras' UpSampling."""
+    text = f"input: 3x8x8\nlayers:\n- {item}\n"
+    assert shapecalc.load(text).infer().outputs == {"upsample1": output}
+    jsonschema.validate(yaml.safe_load(text), specification_schema())

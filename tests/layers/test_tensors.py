@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sizing import outputs, sized
 
-from shapecalc.errors import LayerError
+import shapecalc
+from shapecalc.errors import LayerError, UsageError
 
 
 def _random_shape(rng: random.Random, least: int = 1) -> tuple[int, ...]:
@@ -103,6 +104,32 @@ def test_invalid_positions(arguments: dict[str, Any], shapes: list[tuple[int, ..
     with pytest.raises(LayerError) as caught:
         sized("gather", *shapes, **arguments)
     assert str(caught.value).partition("\n")[0] == message
+
+
+@pytest.mark.parametrize(("size", "pieces"), [(1, [1] * 7), (7, [7]), (2, [2, 2, 2, 1]), (3, [3, 3, 1]), (8, [7])])
+@pytest.mark.parametrize("word", ["split_size", "split_size_or_sections"])
+def test_one_number_is_the_size_of_every_piece(word: str, size: int, pieces: list[int]) -> None:
+    """The pieces are those of torch.split(torch.empty(7, 4), size) of PyTorch 2.13.0."""
+    spec = {"input": "7x4", "layers": [{"split": {word: size, "dim": 1}}]}
+    assert shapecalc.load(spec).infer()["split1"].output_shapes == [(piece, 4) for piece in pieces]
+
+
+def test_too_many_pieces_are_refused() -> None:
+    with pytest.raises(LayerError, match="it has 10,001 pieces: the maximum is 10,000"):
+        sized("split", (10_001, 4), sizes=1)
+
+
+def test_the_number_of_pieces_cannot_vary() -> None:
+    """It is never guessed: a sweep tries each value, a search over many at once is refused."""
+    spec = {"input": "4x10", "vars": {"w": 8}, "layers": [{"linear": "w"}, {"split": {"split_size": 4, "dim": 2}}]}
+    sweep = pytest.importorskip("numpy") and shapecalc.sweep(spec, vars={"w": [4, 8, 10]})
+    assert list(sweep["valid"]) == [True] * 3
+    with pytest.raises(UsageError) as caught:
+        shapecalc.solve(spec, find="w", params="1k")
+    assert str(caught.value) == (
+        "the number of pieces of split depends on a size that is a symbol, or has several values at once\n"
+        "   give the size of each: sizes: [16, 16]"
+    )
 
 
 @pytest.mark.torch

@@ -231,6 +231,25 @@ def test_rounded_values_are_computed_once():
     assert "H_2 = H_out: 10 = 10 ✓" in text
 
 
+@pytest.mark.parametrize(
+    ("layer", "size", "layout", "read", "written"),
+    [
+        ({"conv_lstm": {"out_channels": 4, "kernel_size": 3}}, "10x2x32x33", "CHW",
+         {"T": 10, "C": 2, "H": 32, "W": 33}, {"T": 10, "C": 4, "H": 30, "W": 31}),
+        ({"conv_lstm": {"out_channels": 4, "kernel_size": 3, "return_sequences": False}}, "10x32x2", "HWC",
+         {"T": 10, "L": 32, "C": 2}, {"L": 30, "C": 4}),
+        ({"unfold": 3}, "3x8x9", "CHW", {"C": 3, "H": 8, "W": 9}, {"C": 27, "L": 42}),  # PyTorch: (N, C·k², L)
+        ({"fold": {"output_size": [8, 9], "kernel_size": 3}}, "27x42", "CHW",
+         {"C": 27, "L": 42}, {"C": 3, "H": 8, "W": 9}),
+    ],
+)  # fmt: skip
+def test_letters_of_axes_that_are_neither_a_map_nor_a_sequence(layer, size, layout, read, written):
+    found = shapecalc.load({"layout": layout, "input": size, "layers": [layer]}).explain().to_dict()["layers"][0]
+    inputs = {entry["symbol"][:-3]: entry["value"] for entry in found["symbols"] if entry["symbol"].endswith("_in")}
+    outputs = {entry["symbol"][:-4]: entry["value"] for entry in found["formulas"] if entry["what"] == "output"}
+    assert (inputs, outputs) == (read, written)
+
+
 def test_merges():
     layers = [{"concat": [[{"conv": {"out_channels": 4, "kernel_size": 1}}], []]}]
     found = explained(layers, "3x9x9")

@@ -207,3 +207,10 @@ def test_shape_errors_are_those_of_summary(tmp_path):
     formula, summary = run("formula", str(path)), run("summary", str(path))
     assert (formula.status, formula.err) == (summary.status, summary.err)
     assert "^^^^" in formula.err
+
+
+def test_sizes_have_no_separators_and_variables_have_values() -> None:
+    out = run("formula", "whisper-tiny", "--what", "output").out
+    assert "output = 448 × 51865\n" in out
+    out = run("formula", "whisper-tiny", "--what", "output", "-s", "vocab").out
+    assert "vocab: a variable of the specification, 51,865 in the specification; valid: every value from 1 on\n" in out

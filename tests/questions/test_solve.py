@@ -178,7 +178,8 @@ def test_illegal_sizes_are_not_solutions():
 
 def test_an_unmet_budget_reports_the_minimum():
     answer = solve("unet", find=["width"], params=500)
-    assert (answer.meeting, answer.least.settings) == (0, {"width": 1})
+    assert (answer.meeting, answer.minimum.settings) == (0, {"width": 1})
+    assert answer.to_dict()["minimum"] == answer.to_dict()["least"] == answer.minimum.to_dict()
 
 
 BLOCKS = """

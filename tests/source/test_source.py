@@ -505,6 +505,7 @@ def test_error_texts(text: str) -> None:
     [
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "net.yaml: the file is binary, not text"),
         (b"PK\x03\x04\x14\x00\x00\x00", "net.yaml: the file is binary, not text"),
+        (b"\x80\x02}q\x01X\x06weightq\x02.", "net.yaml: the file is binary, not text"),  # a pickle
         ("a: \0", "net.yaml: the file is binary, not text"),
         (b"a: 1\nb: caf\xe9\n", "net.yaml:2:7: the file is not UTF-8 text: it contains the byte 0xE9"),
         (b"\xff\xfea\x00:", "net.yaml: the file is not UTF-16 text"),

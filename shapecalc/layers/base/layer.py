@@ -17,7 +17,7 @@ from shapecalc.layers.base.arguments import REQUIRED, Argument
 from shapecalc.layers.base.dependence import aligned, everything
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from shapecalc.dims import Constraint
     from shapecalc.layers.base.dependence import Look
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BOTH",
+    "CHANNELS_FIRST",
     "DERIVED",
+    "FEATURES_LAST",
     "INPUTS",
     "KINDS",
     "NOTHING",
@@ -68,6 +70,9 @@ NOTHING = "nothing"
 TRAINED = "inputs, for trained weights"
 DERIVED = "inputs, for their own gradient"
 
+CHANNELS_FIRST = "channels first"
+FEATURES_LAST = "features last"
+
 KINDS: dict[str, type[Layer]] = {}
 """Every kind by its name; `shapecalc.layers` fills it."""
 
@@ -91,7 +96,8 @@ class Layer:
     written with branches or references (add, concat); `in_calls`, its arguments by position in calls of PyTorch, where
     these are not only the required ones or the first ("": a position that is inferred here), and `in_keras_calls` in
     those of Keras, where these are others; `sequences`, whether its inputs are (…, length, features) and
-    never feature maps; `is_causal`, whether each position attends to none after it, as in a decoder; `examples`.
+    never feature maps; `is_causal`, whether each position attends to none after it, as in a decoder; `along_channels`,
+    the argument that makes it work along channels instead of the last axis; `examples`.
     """
 
     kind: ClassVar[str] = ""
@@ -113,6 +119,7 @@ class Layer:
     in_keras_calls: ClassVar[tuple[str, ...] | None] = None
     sequences: ClassVar[bool] = False
     is_causal: Any = False
+    along_channels: ClassVar[str] = ""
     examples: ClassVar[tuple[Example, ...]] = ()
     name_used: str = ""
     """The name that the layer was made under, if that implies a rank: `Conv2d`."""
@@ -171,6 +178,10 @@ class Layer:
         """Return the layer as made under a name of its kind: the input is checked against the rank of such a name."""
         return self if stated_rank(word) is None else self.with_values({"name_used": word})
 
+    def under_words(self, words: Collection[str]) -> Layer:
+        """Return the layer as made with these names of arguments, for `doubt`: those of another library."""
+        return self
+
     def expected_ranks(self) -> tuple[int, int | None] | None:
         """Return the minimum and maximum number of spatial axes of the input, from the layer's name and arguments."""
         return self.ranks_under(self.name_used)
@@ -203,8 +214,8 @@ class Layer:
         return {argument.role: name for name, argument in cls.arguments.items() if argument.role}
 
     @classmethod
-    def first_argument(cls) -> Argument | None:
-        """Return the argument of a value alone, as in `fc: 10`."""
+    def first_argument(cls, word: str = "") -> Argument | None:  # noqa: ARG003  (a kind may decide by its name)
+        """Return the argument of a value alone, as in `fc: 10`, where the layer is called `word`."""
         return next(iter(cls.arguments.values()), None)
 
     # The formulas. Every shape is without the batch axis. A kind names its inputs: (x), (*inputs).
@@ -280,6 +291,23 @@ class Layer:
         """Return a note on a valid input that is probably a mistake; empty by default."""
         return ""
 
+    @property
+    def axis_order(self) -> str:
+        """How it reads the axes of its first input: CHANNELS_FIRST (in CHW), FEATURES_LAST, or "" for any order."""
+        return CHANNELS_FIRST if self.ranks is not None else ""
+
+    @property
+    def axis_order_out(self) -> str:
+        """The order of the axes of its first output, if it makes them: as in `axis_order`."""
+        return self.axis_order
+
+    def axis_letters(self, *inputs: Any, **_: Any) -> tuple[str, str]:
+        """Return the letters of the axes of the first input and of the output in `explain`; empty for the usual ones.
+
+        The usual ones are those of a feature map, or of a sequence of features.
+        """
+        return "", ""
+
     # Derived from the formulas.
 
     def features_in(self, *inputs: Any, **_: Any) -> Dim:
@@ -345,7 +373,7 @@ def registered(word: str) -> type[Layer] | None:
 
 
 class Composite(Layer):
-    """A kind made of other kinds: it declares its arguments and, as text of the spec language, its layers.
+    """A kind made of other kinds: it declares its arguments and, as text of the specification language, its layers.
 
     `layers` is the `layers:` of a block with the kind's arguments; the kind expands into those layers as
     a block does, and has no formulas of its own.

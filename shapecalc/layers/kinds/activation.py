@@ -51,7 +51,8 @@ class _Rectifier(_Function):
 class _AlongAxis(_Function):
     """An activation whose elements along one axis depend on one another."""
 
-    dim = AxisNumber("the axis along which elements are normalised, or channels", None, channels=True, also=["axis"])
+    dim = AxisNumber("the axis along which elements are normalised, or channels; if not set, element-wise for `rf`",
+                     None, channels=True, also=["axis"])  # fmt: skip
 
     def constraints(self, x: Shape) -> tuple[Constraint, ...]:
         if self.dim is not None:

@@ -12,7 +12,7 @@ from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number, Stated
 from shapecalc.layers.base.dependence import AxisDependence, Look, rearranged
-from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.layer import FEATURES_LAST, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.ranks import need_rank, same_leading
 from shapecalc.layers.kinds.scaled_dot_product import CAUSAL, SUM_BITS, attended, mask_constraints, product_macs
 
@@ -95,6 +95,16 @@ class MultiHeadAttention(Layer):
         Example({"num_heads": 32, "num_kv_heads": 8, "bias": False}, (1, 4096), (1, 4096), 41_943_040, 41_951_232,
                 "Llama-3-8B: q and o 4096×4096, k and v 4096×1024 (transformers); MACs by arithmetic"),
     )  # fmt: skip
+
+    @property
+    def axis_order(self) -> str:
+        return FEATURES_LAST
+
+    def doubt(self, *inputs: Shape) -> str:
+        width = inputs[0].sizes[-1]
+        if self.num_heads != width or width == 1 or self.embed_dim is not None or self.head_dim is not None:
+            return ""
+        return f"has {width} heads of 1 feature each: write {{embed_dim: {width}, num_heads: …}} if that is the width"
 
     def _head_dims(self, q: Shape) -> tuple[Dim, Dim]:
         head = q.sizes[-1] // self.num_heads if self.head_dim is None else self.head_dim

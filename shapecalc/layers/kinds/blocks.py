@@ -1,4 +1,4 @@
-"""Composites: kinds made of other kinds. Each declares its arguments and, in the spec language, its layers."""
+"""Composites: kinds made of other kinds. Each declares its arguments and, in the specification language, its layers."""
 
 from __future__ import annotations
 
@@ -104,9 +104,10 @@ class _TransformerLayer(Composite):
 
     in_calls = ("d_model", "nhead", "dim_feedforward", "dropout", "activation", "layer_norm_eps")
 
-    d_model = Integer("features of the input and of the output", also=["embed_dim", "hidden_dim"])
+    d_model = Integer("features of the input and of the output", also=["embed_dim"])
     nhead = Integer("heads of the attention", also=["num_heads"])
-    dim_feedforward = Integer("features inside the feed-forward network", 2048, also=["mlp_dim", "intermediate_size"])
+    dim_feedforward = Integer("features inside the feed-forward network", 2048,
+                              also=["hidden_dim", "mlp_dim", "intermediate_size"])  # fmt: skip
     dropout = Number("fraction dropped in training", 0.1, minimum=0, maximum=1)
     activation = Choice("activation in the feed-forward network", _FUNCTIONS, "relu")
     layer_norm_eps = Number("added to the variance", 1e-5, minimum=0, also=["eps"])
@@ -156,7 +157,8 @@ class TransformerDecoderLayer(_TransformerLayer):
 
     Arguments and parameters are those of PyTorch's `nn.TransformerDecoderLayer`. The first input is the decoder's own
     sequence (length, d_model), the second the memory, the encoder's output (its length, d_model):
-    `from: [decoder, encoder]`.
+    `from: [decoder, encoder]`. Self-attention is causal here, for autoregressive decoding; PyTorch's `tgt_is_causal` is
+    False, with a mask of the user's own.
     """
 
     kind = "transformer_decoder_layer"

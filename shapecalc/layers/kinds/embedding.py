@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint
 from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
 from shapecalc.layers.base.dependence import Look, rearranged, shifted
-from shapecalc.layers.base.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.layer import FEATURES_LAST, NOTHING, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.ranks import need_rank
 from shapecalc.layers.base.shape import Shape
 from shapecalc.layers.base.sizes import Sizes
@@ -49,6 +49,10 @@ class Embedding(Layer):
         Example({"num_embeddings": 30522, "embedding_dim": 768}, (128,), (128, 768), 23_440_896, 0,
                 "BERT-base's word embeddings, transformers"),
     )  # fmt: skip
+
+    @property
+    def axis_order_out(self) -> str:
+        return FEATURES_LAST
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         if self.padding_idx is not None:

@@ -12,7 +12,7 @@ from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, AxisNumbers, axis_index, once
 from shapecalc.layers.base.dependence import Look, aligned, rearranged
-from shapecalc.layers.base.layer import NOTHING, Example, Layer, WeightShapes, stated_rank
+from shapecalc.layers.base.layer import FEATURES_LAST, NOTHING, Example, Layer, WeightShapes, stated_rank
 from shapecalc.layers.base.sizes import Sizes
 
 if TYPE_CHECKING:
@@ -194,6 +194,7 @@ class _AxesNorm(Layer):
     sorts = ("normalisation", "normalization", "norms")
     scale: Any = True
     bias: Any = False
+    along_channels = "give it axis: channels"
 
     normalized_shape = Sizes("sizes of the last axes, which are normalised; where stated, checked", None)
     axis = AxisNumbers("the axes that are normalised, in place of the last; or channels", None, channels=True)
@@ -206,6 +207,10 @@ class _AxesNorm(Layer):
             raise LayerError(
                 "normalized_shape and axis both set the axes that are normalised", hint="give one of the two"
             )
+
+    @property
+    def axis_order(self) -> str:
+        return FEATURES_LAST if self.axis is None and self.normalized_shape is None else ""
 
     def sizes(self, x: Shape) -> tuple[Dim, ...]:
         """Return the sizes of the axes that are normalised."""

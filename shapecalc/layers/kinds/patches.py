@@ -18,7 +18,7 @@ from shapecalc.layers.base.dependence import (
     unrolled,
     windowed,
 )
-from shapecalc.layers.base.layer import INPUTS, NOTHING, Example, Layer
+from shapecalc.layers.base.layer import FEATURES_LAST, INPUTS, NOTHING, Example, Layer
 from shapecalc.layers.base.per_axis import PerAxis, per_axis
 from shapecalc.layers.base.ranks import each_axis
 from shapecalc.layers.base.windowed import Windowed
@@ -64,6 +64,13 @@ class Unfold(_Blocks):
         kernel = per_axis(self.kernel_size, len(x.spatial))
         return x.plain(x.channels * prod(kernel), self._positions(x))
 
+    @property
+    def axis_order_out(self) -> str:
+        return ""  # columns
+
+    def axis_letters(self, x: Shape) -> tuple[str, str]:
+        return "", "CL"  # PyTorch's L: the number of windows
+
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         axes = self.axes(x)
         counts = [axis.output() for axis in axes]
@@ -104,6 +111,9 @@ class Fold(_Blocks):
 
     def output(self, x: Shape) -> Shape:
         return self._map(x)
+
+    def axis_letters(self, x: Shape) -> tuple[str, str]:
+        return "CL", ""
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         first, *others = self.axes(output)
@@ -205,6 +215,10 @@ class ToTokens(Layer):
         if x.rank < 2:
             raise LayerError("to_tokens needs channels and space, but its input has one axis")
         return x.plain(prod(x.spatial), x.channels)
+
+    @property
+    def axis_order_out(self) -> str:
+        return FEATURES_LAST
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         order = {} if x.rank > 2 else {i: 0 for i in range(x.rank) if i != x.channel_axis}

@@ -265,7 +265,7 @@ class AdaptiveAvgPool(_AdaptivePool):
 
 
 class AdaptiveMaxPool(_AdaptivePool):
-    """Adaptive max pooling: the maxima of windows, to a given spatial size."""
+    """Adaptive max pooling: reduces the input to a given spatial size by maxima, whatever the input size."""
 
     kind = "adaptive_max_pool"
     also = ("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d", "adaptive_max_pooling1d",

@@ -18,10 +18,10 @@ from shapecalc.layers.base.arguments import (
     Number,
     Stated,
 )
-from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.layer import FEATURES_LAST, TRAINED, Example, Layer, WeightShapes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from shapecalc.layers.base.shape import Shape
 
@@ -56,6 +56,9 @@ class _Recurrent(Layer):
                         ("torch", "keras"), "torch")  # fmt: skip
     return_sequences = Flag("output every step; false outputs only the last step, Keras' default", True)
 
+    _is_of_keras = False
+    """Whether it is written with Keras' words, and nothing says whose biases it has."""
+
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         if self.merge_mode != _CONCAT and not self.bidirectional:
@@ -70,6 +73,19 @@ class _Recurrent(Layer):
                 hint="write the layers one by one, or use another merge_mode",
                 argument="merge_mode",
             )
+
+    @property
+    def axis_order(self) -> str:
+        return FEATURES_LAST
+
+    def under_words(self, words: Collection[str]) -> Layer:
+        is_of_keras = "units" in words and "convention" not in words
+        return self.with_values({"_is_of_keras": True}) if is_of_keras else self
+
+    def doubt(self, *_: Shape) -> str:
+        if not (self._is_of_keras and self.bias and self._two_biases) or "reset_after" in self.arguments:
+            return ""
+        return "has two biases in every gate, as in PyTorch; Keras, which says `units`, has one: convention: keras"
 
     @property
     def _directions(self) -> int:

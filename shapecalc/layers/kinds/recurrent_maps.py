@@ -10,6 +10,7 @@ from shapecalc.layers.base.arguments import CHANNELS_OUT, DILATION, KERNEL, PADD
 from shapecalc.layers.base.dependence import AxisDependence, Look, of_window, rearranged
 from shapecalc.layers.base.layer import Example, Layer, WeightShapes
 from shapecalc.layers.base.per_axis import Padding, PerAxis, per_axis
+from shapecalc.layers.base.ranks import names_of_axes
 from shapecalc.layers.base.shape import Shape
 from shapecalc.layers.base.window import FLOOR, spatial_axes
 from shapecalc.layers.kinds.recurrent import LSTM
@@ -61,6 +62,15 @@ class ConvLSTM(Layer):
         if x.rank < 3:
             raise LayerError(f"{self.kind} needs a length, channels and space, but its input has {x.rank} axes")
         return Shape(x.sizes[1:], x.channels_last, is_map=True)
+
+    @property
+    def axis_order_out(self) -> str:
+        return ""  # its channels come after the time steps
+
+    def axis_letters(self, x: Shape) -> tuple[str, str]:
+        space = "".join([name[0].upper() for name in names_of_axes(self.spatial_rank(x))])
+        frame = f"{space}C" if x.channels_last else f"C{space}"
+        return f"T{frame}", f"T{frame}" if self.return_sequences else frame
 
     def _hidden(self, x: Shape) -> Shape:
         frame = self._frame(x)

@@ -49,11 +49,11 @@ def _fill_constraint(sizes: tuple[Dim, ...], elements: Dim, name: str, whole: st
         return Constraint(prod(known), DIVIDES, elements, f"product of the known sizes of {name}", whole)
     what = f"product of {name}"
 
-    def tell() -> LayerError:
+    def error() -> LayerError:
         message = f"{what} (={prod(known)}) must equal {whole} (={elements})"
         return LayerError(message, hint="write -1 for one of the sizes to infer it")
 
-    return Constraint(prod(known), EQUAL, elements, what, whole, tell)
+    return Constraint(prod(known), EQUAL, elements, what, whole, error)
 
 
 class _Rearranged(Layer):
@@ -122,6 +122,15 @@ class Reshape(_Rearranged):
 
     def output(self, x: Shape) -> Shape:
         return _arranged(x, _fill(self.shape, x.elements))
+
+    def doubt(self, x: Shape) -> str:
+        first, *others = self.shape or (0,)
+        if not others or not _is_inferred(first) or _fill(self.shape, x.elements)[0] != 1:
+            return ""
+        kept = ", ".join(map(str, others))
+        flat = ", or write - flatten" if len(others) == 1 else ""
+        text = self.output(x).text
+        return f"outputs {text}: sizes are without the batch axis, so that its -1 is 1; leave it out: [{kept}]{flat}"
 
 
 class Unflatten(_Rearranged):

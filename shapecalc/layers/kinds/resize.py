@@ -11,13 +11,14 @@ from shapecalc.dims import DIVIDES, Constraint, Dim, prod, scaled
 from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import GROUPS, Choice, Flag, Integer
 from shapecalc.layers.base.dependence import AxisDependence, Look, adaptive, aligned, repeated, resized, windowed
-from shapecalc.layers.base.layer import NOTHING, Example, Layer
+from shapecalc.layers.base.layer import NOTHING, Example, Layer, normalise_word
 from shapecalc.layers.base.per_axis import Factors, PerAxis
 from shapecalc.layers.base.ranks import axis_names, each_axis, ranks_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from shapecalc.layers.base.arguments import Argument
     from shapecalc.layers.base.shape import Shape
 
 __all__ = ["ChannelShuffle", "PixelShuffle", "PixelUnshuffle", "UpSampling", "Upsample"]
@@ -25,6 +26,9 @@ __all__ = ["ChannelShuffle", "PixelShuffle", "PixelUnshuffle", "UpSampling", "Up
 _MODES = ("nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact", "lanczos3", "lanczos5")
 _RANKS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3, "lanczos3": 2, "lanczos5": 2}
 """The spatial axes that a mode interpolates over (PyTorch, Keras); the others work over any number."""
+
+_TO_A_SIZE = ("interpolate", "resize")
+"""Names under which a number alone is the size: those of functions whose first argument is the size."""
 
 _REACHES = {"linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4, "lanczos3": 6, "lanczos5": 10}
 """How many positions along an axis a resized element depends on, by mode; one in any other."""
@@ -56,7 +60,9 @@ class Upsample(Layer):
     `mode` and `align_corners` change no size. Mode linear is for 1 spatial axis, bilinear and bicubic are for 2 and
     trilinear for 3; nearest, nearest-exact and area are for any number. With a second input and neither size nor
     factor, to the spatial size of that: `from: [small, large]`. A size computed from a factor is rounded down, as
-    PyTorch does; Keras' layer, which has whole factors, is `up_sampling`.
+    PyTorch does; Keras' layer, which has whole factors, is `up_sampling`. One number alone is the factor: `upsample: 2`
+    doubles the axes. (In the call nn.Upsample(2) it is the size: `{size: 2}`.) Under the names `interpolate` and
+    `resize` it is the size: `interpolate: 64`.
     """
 
     kind = "upsample"
@@ -86,6 +92,11 @@ class Upsample(Layer):
                 hint="leave it out, or give mode: linear, bilinear, bicubic or trilinear",
                 argument="align_corners",
             )
+
+    @classmethod
+    def first_argument(cls, word: str = "") -> Argument | None:
+        """Return the argument of a value alone: of F.interpolate(x, 64) and Resize(64) it is the size."""
+        return cls.arguments["size"] if normalise_word(word) in _TO_A_SIZE else super().first_argument()
 
     def under_name(self, word: str) -> Layer:
         """Return the layer as made under a name of its kind: `UpsamplingBilinear2d` implies its mode, as in PyTorch."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.dims import BROADCASTS, EQUAL, UP_TO, Constraint, Dim, ceil_div, total
+from shapecalc.dims import BROADCASTS, EQUAL, UP_TO, Constraint, Dim, ceil_div, plain_of
 from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Count, Integer
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers, axis_index, axis_of
@@ -25,15 +25,19 @@ _FAR = 10**12
 class Split(Layer):
     """Split: cuts one axis into pieces of given sizes, each an output (`split1[0]`, `split1[1]`).
 
-    PyTorch's `torch.split` with a list of sizes, whose sum must be the size of the axis. For a number of equal pieces
-    use `chunk`.
+    As PyTorch's `torch.split`: one number is the size of every piece, of which the last may be smaller; the sum of a
+    list of sizes must be the size of the axis. For a number of equal pieces use `chunk`.
     """
 
     kind = "split"
     view = True
     saves = NOTHING
 
-    sizes = Integers("the size of each piece", minimum=1, also=["split_size", "split_sizes", "split_size_or_sections"])
+    sizes = Integers(
+        "the size of each piece; one number: of all pieces",
+        minimum=1,
+        also=["split_size", "split_sizes", "split_size_or_sections"],
+    )
     dim = AxisNumber("the axis that is cut", 1, channels=True, also=["axis"], always=True)
 
     examples = (
@@ -42,11 +46,24 @@ class Split(Layer):
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         size = x.sizes[axis_index(self.dim, x)]
-        yield Constraint(total(self.sizes), EQUAL, size, "sum of the sizes", "the axis")
+        if len(self.sizes) > 1:
+            yield Constraint(sum(self.sizes), EQUAL, size, "sum of the sizes", "the axis")
 
     def output(self, x: Shape) -> Any:
         axis = axis_index(self.dim, x)
-        return tuple(x.with_axis(axis, size) for size in self.sizes)
+        return tuple(x.with_axis(axis, size) for size in self._pieces(x.sizes[axis]))
+
+    def _pieces(self, size: Dim) -> tuple[Dim, ...]:
+        """Return the size of every piece; the number of pieces of one size is that of these numbers."""
+        piece, *others = self.sizes
+        if others:
+            return tuple(self.sizes)
+        count = plain_of(
+            ceil_div(size, piece), "the number of pieces of split", "give the size of each: sizes: [16, 16]"
+        )
+        if count > Count.most:
+            raise LayerError(f"it has {count:,} pieces: the maximum is {Count.most:,}", argument="sizes")
+        return (*(piece,) * (count - 1), size - (count - 1) * piece if count > 1 else size)
 
     def looks(self, output: Any, x: Shape) -> list[Look]:
         axis = axis_index(self.dim, x)

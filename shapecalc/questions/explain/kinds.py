@@ -113,8 +113,8 @@ def _dedented(text: str) -> str:
 
 def inputs_of(kind: Kind) -> str:
     """Return the number of inputs of a kind: `1`, `1 to 3`, `1 or more`."""
-    least, most = kind.inputs
-    return f"{least}" if most == least else f"{least} or more" if most is None else f"{least} to {most}"
+    fewest, most = kind.inputs
+    return f"{fewest}" if most == fewest else f"{fewest} or more" if most is None else f"{fewest} to {most}"
 
 
 def axes_of(kind: Kind) -> str:

@@ -51,6 +51,7 @@ LETTERS = {
     "F": "features",
     "N": "number of sequences",
     "M": "number of groups of them",
+    "T": "time steps",
 }
 """The meanings of the letters of axes."""
 
@@ -111,13 +112,18 @@ def letters(rank: int, *, is_map: bool, channels_last: bool) -> Sequence[str]:
     return _PLAIN.get(rank, [f"A{axis + 1}" for axis in range(rank)])
 
 
-def named_axes(shape: Shape, origin: LeafOrigin, below: str, *, is_map: bool) -> list[tuple[str, LeafOrigin]]:
-    """Return the symbol and the origin of every axis of a tensor: `H_in` if `below` is `in`."""
+def named_axes(
+    shape: Shape, origin: LeafOrigin, below: str, *, is_map: bool, own: str = ""
+) -> list[tuple[str, LeafOrigin]]:
+    """Return the symbol and the origin of every axis of a tensor: `H_in` if `below` is `in`.
+
+    `own` are the letters that the layer's kind declares, those of a feature map among them.
+    """
     rank = len(shape.sizes)
-    is_spatial = is_map and rank - 1 in _SPACE
+    is_spatial = bool(own) or (is_map and rank - 1 in _SPACE)
     named = []
-    for letter in letters(rank, is_map=is_map, channels_last=shape.channels_last):
-        role = "space" if is_spatial and letter != "C" else letter
+    for letter in own or letters(rank, is_map=is_map, channels_last=shape.channels_last):
+        role = "space" if is_spatial and letter not in "CT" else letter
         named.append((f"{letter}_{below}", origin._replace(role=f"{origin.sort}{origin.place} {role}")))
     return named
 

@@ -45,11 +45,11 @@ def rule_lines(working: Working) -> list[ExplanationLine]:
     """Return the rules of a layer without its numbers, and its constraints."""
     lines: list[ExplanationLine] = []
     for number, axes in enumerate(working.outputs, 1):
-        told: dict[Any, list[Quantity]] = {}
+        groups: dict[Any, list[Quantity]] = {}
         for quantity in axes:
-            told.setdefault((quantity.role, TEXT.write(_roles(quantity.rule))), []).append(quantity)
+            groups.setdefault((quantity.role, TEXT.write(_roles(quantity.rule))), []).append(quantity)
         label = "output" if len(working.outputs) == 1 else f"output {number}"
-        lines += labelled(label, [tuple(_rules(alike)) for alike in told.values()])
+        lines += labelled(label, [tuple(_rules(alike)) for alike in groups.values()])
     counts = working.counts
     lines += labelled("tensors", [(Name(t.tensor), ": ", _rule(t)) for t in working.tensors])
     shown = [what for what in (PARAMS, ACTIVE, BUFFERS, MACS) if what in counts and counts[what].value]
@@ -115,10 +115,10 @@ def _passes(quantity: Quantity) -> bool:
 
 def _axes(axes: Sequence[Quantity]) -> Iterator[tuple[Item, ...]]:
     """Yield the axes of an output, with those that differ only in the name of the axis as one."""
-    told: dict[Any, list[Quantity]] = {}
+    groups: dict[Any, list[Quantity]] = {}
     for quantity in axes:
-        told.setdefault(_likeness(quantity), []).append(quantity)
-    for first, *others in told.values():
+        groups.setdefault(_likeness(quantity), []).append(quantity)
+    for first, *others in groups.values():
         yield (_equation(first),)
         items: list[Item] = []
         for other in others:
@@ -218,10 +218,10 @@ def _units(number: int) -> tuple[Item, ...]:
 
 
 def _checks(checks: Sequence[Check]) -> Iterator[tuple[Item, ...]]:
-    told: dict[Any, list[Check]] = {}
+    groups: dict[Any, list[Check]] = {}
     for check in checks:
-        told.setdefault(_check_likeness(check), []).append(check)
-    for first, *others in told.values():
+        groups.setdefault(_check_likeness(check), []).append(check)
+    for first, *others in groups.values():
         yield (*_check(first), *((f"; {_others(others)} likewise",) if others else ()))
 
 

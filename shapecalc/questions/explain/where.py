@@ -41,10 +41,10 @@ def _reasons(layer: LayerExplanation) -> Iterator[tuple[Item, ...]]:
     if outgoing and OUTPUTS not in layer.what:
         yield (SizesItem(tuple([s.symbol for s in outgoing]), tuple([s.value for s in outgoing])), ": output")
     given = [symbol for symbol in symbols if symbol.origin == GIVEN]
-    told = [*_arguments(given), *_settings(layer, comma=bool(given))]
+    items = [*_arguments(given), *_settings(layer, comma=bool(given))]
     place = _place(layer)
-    if told:
-        yield (*((f"{place}: ",) if place else ()), *told)
+    if items:
+        yield (*((f"{place}: ",) if place else ()), *items)
     default = [symbol for symbol in symbols if symbol.origin == DEFAULT]
     if default:
         yield ("default: ", *_arguments(default))
@@ -119,8 +119,8 @@ def _place(layer: LayerExplanation) -> str:
         return ""
     where = _line(mark, layer.file) if mark.line else mark.path
     for words, use in layer.row.node.uses[:1]:
-        told = words.removeprefix("used here").strip(" ,:")
-        where += f", in a block used in {_line(use, layer.file)}{f' {told}' if told else ''}"
+        given = words.removeprefix("used here").strip(" ,:")
+        where += f", in a block used in {_line(use, layer.file)}{f' {given}' if given else ''}"
     return where
 
 

@@ -178,10 +178,12 @@ class _Worker:
 
     def _name(self, shapes: Sequence[Shape], given: Sequence[Shape]) -> None:
         """Assign a symbol to every axis."""
+        self.letters = self.traced.axis_letters(*self.shapes)
         below = [str(i + 1) for i in range(len(self.shapes))] if len(self.shapes) > 1 else ["in"]
         for i, x in enumerate(self.shapes):
             is_map = x.is_regarded or (x.is_map and not self.sequences)
-            named = named_axes(x, LeafOrigin(INPUT, place=i), below[i], is_map=is_map)
+            own = "" if i else self.letters[0]
+            named = named_axes(x, LeafOrigin(INPUT, place=i), below[i], is_map=is_map, own=own)
             _write_on(x.sizes, named)
         for i, (shape, leaves) in enumerate(zip(shapes, given, strict=True)):
             fresh = [None if size is own else size for size, own in zip(leaves.sizes, shape.sizes, strict=True)]
@@ -202,7 +204,8 @@ class _Worker:
         kept = isinstance(shape, Watched) and self.shapes[0].is_regarded and shape.rank == self.shapes[0].rank
         below = "out" if outputs == 1 else f"out{index + 1}"
         is_map = kept or (shape.is_map and not self.sequences)
-        return named_axes(shape, LeafOrigin(OUTPUT, place=index), below, is_map=is_map)
+        own = "" if index else self.letters[1]
+        return named_axes(shape, LeafOrigin(OUTPUT, place=index), below, is_map=is_map, own=own)
 
     def _outputs(
         self, shapes: Sequence[Shape], axes: Sequence[Sequence[Expression]]

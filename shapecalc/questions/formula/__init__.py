@@ -131,8 +131,8 @@ def find_formulas(
     inferred = infer_generic(_symbolic_graph(graph, rebuild, used), simplify=collapse)
     quantities = what or QUANTITIES[:3]
     found = _quantities(inferred, where, quantities, collapse, layout, batch=any(u.name == BATCH for u in used))
-    least = {symbolic.symbol(u.name): u.domain.smallest for u in used if u.domain and u.domain.smallest}
-    conditions = joint_conditions(inferred.constraints, collapse, least, WRITERS["text"])
+    minima = {symbolic.symbol(u.name): u.domain.smallest for u in used if u.domain and u.domain.smallest}
+    conditions = joint_conditions(inferred.constraints, collapse, minima, WRITERS["text"])
     answer = Formulas(graph.name, layer, tuple(used), found, conditions, 0, {}, graph.notes)
     verified, ranges = _verify(answer, graph, rebuild, layout)
     return answer._replace(verified=verified, ranges=ranges)

@@ -22,7 +22,7 @@ def joint_conditions(
 ) -> tuple[str, ...]:
     """Return the constraints on two or more symbols as text, without trivial ones.
 
-    `least` are the minimum values of symbols.
+    `minima` are the minimum values of symbols.
     """
     shifted = {symbol: sympy.Dummy(integer=True, nonnegative=True) + low for symbol, low in minima.items()}
     written: dict[str, None] = {}

@@ -53,10 +53,15 @@ class Field(NamedTuple):
     sees_all: bool
     aligned: bool
 
+    @property
+    def effective_stride(self) -> Fraction:
+        """How far the field moves from one position to the next."""
+        return self.jump
+
     def to_dict(self) -> dict[str, Any]:
         """Return the field in the form of the JSON contract: a fractional jump is a string, `1/2`."""
         jump = self.jump.numerator if self.jump.denominator == 1 else str(self.jump)
-        return {**self._asdict(), "jump": jump}
+        return {**self._asdict(), "jump": jump, "effective_stride": jump}
 
 
 class Misalignment(NamedTuple):
@@ -165,7 +170,8 @@ class ReceptiveFields(Answer):
             "name": self.report.name,
             **self.notes_to_dict(),
             "layer": name,
-            "place": list(place),
+            "position": list(place),
+            "place": list(place),  # its name before
             "sees": [{**region._asdict(), "size": region.size} for region in self.region(name, place)],
             "receptive_field": [field.to_dict() for field in self[name]],
         }

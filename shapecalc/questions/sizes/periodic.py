@@ -67,15 +67,15 @@ class SizeSet(NamedTuple):
     def text(self) -> str:
         """Return the sizes in words: `every size from 67 on`, `188 + 16·k`, `1 to 512`."""
         if not self.smallest:
-            return f"none up to {self.searched:,}" + ("" if self.complete else "; beyond, not every size was tried")
+            return f"none up to {self.searched}" + ("" if self.complete else "; beyond, not every size was tried")
         parts = _runs(self.irregular)
         if self.period == 1:
-            parts.append(f"{self.start:,} to {self.end:,}" if self.end else f"every size from {self.start:,} on")
+            parts.append(f"{self.start} to {self.end}" if self.end else f"every size from {self.start} on")
         elif self.period:
-            parts.append(_arithmetic(self.residues, self.period) + (f" up to {self.end:,}" if self.end else ""))
+            parts.append(_arithmetic(self.residues, self.period) + (f" up to {self.end}" if self.end else ""))
         if len(parts) > 2 * _LISTED:
             parts = [*parts[:_LISTED], "…", *parts[-_LISTED:]]
-        return ", ".join(parts) + ("" if self.complete else f"; beyond {self.searched:,}, not every size was tried")
+        return ", ".join(parts) + ("" if self.complete else f"; beyond {self.searched}, not every size was tried")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the set in the form of the JSON contract."""
@@ -109,12 +109,12 @@ class SizeSet(NamedTuple):
 
 def _arithmetic(residues: Sequence[int], period: int) -> str:
     if residues == (period,):
-        return f"multiples of {period:,}"
+        return f"multiples of {period}"
     runs = _runs(residues)
     if len(runs) > _LISTED:
         runs = [*runs[:_LISTED], "…"]
     first = ", ".join(runs)
-    return f"{first} + {period:,}·k" if len(residues) == 1 else f"({first}) + {period:,}·k"
+    return f"{first} + {period}·k" if len(residues) == 1 else f"({first}) + {period}·k"
 
 
 def _runs(numbers: Sequence[int]) -> list[str]:
@@ -125,7 +125,7 @@ def _runs(numbers: Sequence[int]) -> list[str]:
             runs[-1][1] = number
         else:
             runs.append([number, number])
-    return [f"{a:,}" if a == b else f"{a:,} to {b:,}" if b > a + 1 else f"{a:,}, {b:,}" for a, b in runs]
+    return [f"{a}" if a == b else f"{a} to {b}" if b > a + 1 else f"{a}, {b}" for a, b in runs]
 
 
 def find_pattern(belongs: Sequence[bool], *, final: bool) -> SizeSet | None:

@@ -28,12 +28,12 @@ class Edit(NamedTuple):
 def given_arguments(text: str, mark: Mark, cls: type[Layer]) -> dict[str, Any]:
     """Return the arguments of the item at a mark that are one word each, by their own names."""
     found = _entry_at(text, mark)
-    given = found[1] if found else None
+    key, given = found or (None, None)
     if isinstance(given, MapValue):
         names = cls.argument_names()
         pairs = [(names.get(key.text), item) for key, item in given.pairs]
         return {name: item.value for name, item in pairs if name and isinstance(item, Scalar)}
-    first = cls.first_argument()
+    first = cls.first_argument(key.text) if key else None
     return {first.name: given.value} if first and isinstance(given, Scalar) else {}
 
 
@@ -48,7 +48,7 @@ def edit_argument(text: str, mark: Mark, layer: Layer | type[Layer], argument: s
     if found is None:
         return None
     key, given = found
-    first = layer.first_argument()
+    first = layer.first_argument(key.text)
     written = _written(value)
     if given is None or (isinstance(given, Scalar) and given.value is None):
         end = key.mark.column - 1 + len(key.text)

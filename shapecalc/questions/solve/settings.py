@@ -60,6 +60,11 @@ class BudgetSolutions(Answer, _BudgetSolutionsFields):
     drawn_by = "solve.draw_budget"
     table = "solutions"
 
+    @property
+    def minimum(self) -> BudgetSolution | None:
+        """The setting that needs the minimum, where no setting meets the budgets."""
+        return self.least
+
     def to_dict(self) -> dict[str, Any]:
         """Return the answer in the form of the JSON contract."""
         return {
@@ -71,7 +76,8 @@ class BudgetSolutions(Answer, _BudgetSolutionsFields):
             "how": self.how,
             "count": self.meeting,
             "solutions": [solution.to_dict() for solution in self.solutions],
-            "least": self.least.to_dict() if self.least else None,
+            "minimum": self.minimum.to_dict() if self.minimum else None,
+            "least": self.minimum.to_dict() if self.minimum else None,  # its name before
             "notes": list(self.notes),
         }
 

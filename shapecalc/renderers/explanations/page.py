@@ -14,7 +14,7 @@ from shapecalc.questions.explain.lines import lines_of
 from shapecalc.questions.explain.where import reason_lines
 from shapecalc.questions.explain.working import ACTIVE, MACS, OUTPUT_BYTES, PARAMS
 from shapecalc.renderers.cells import show_size
-from shapecalc.text.cells import cell_width
+from shapecalc.text.cells import prose_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -147,7 +147,7 @@ def broken(chain: Chain, room: int, rest: int = 0) -> list[list[Tree]]:
     """
     sides = list(chain.trees)
     lead = len(chain.symbol) + 3 if chain.symbol else 0
-    widths = [cell_width(TEXT.write(tree)) for tree in sides]
+    widths = [prose_width(TEXT.write(tree)) for tree in sides]
     if lead + sum(widths) + 3 * (len(sides) - 1) + rest <= room:
         return [sides]
     lines = [[sides[0]]]

@@ -9,7 +9,7 @@ from shapecalc.escaping import clean, join_lines
 from shapecalc.questions.explain.items import KEPT, Bytes, Chain, Relation, SizesItem
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.explanations.page import broken, ending, legend, sections, title, totals
-from shapecalc.text.cells import cell_width, wrap
+from shapecalc.text.cells import cell_width, prose_width, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,7 +78,7 @@ def _broken(items: Sequence[Item], room: int) -> list[str]:
         rest = "".join(map(_written, items[1:]))
         return _equation(first, rest, room)
     text = "".join([_kept(item, room - _INDENT) for item in items])
-    parts = [text] if cell_width(text) <= room else wrap(text, room - _INDENT)
+    parts = [text] if prose_width(text) <= room else wrap(text, room - _INDENT)
     return [(" " * _INDENT if i else "") + part.replace(KEPT, " ") for i, part in enumerate(parts)]
 
 
@@ -87,7 +87,7 @@ def _equation(chain: Chain, rest: str, room: int) -> list[str]:
     start = f"{chain.symbol} = " if chain.symbol else ""
     indent = " " * max(len(start) - 2, 0)
     lines: list[str] = []
-    for sides in broken(chain, room, cell_width(rest)):
+    for sides in broken(chain, room, prose_width(rest)):
         lines.append((f"{indent}= " if lines else start) + " = ".join([TEXT.write(side) for side in sides]))
     lines[-1] += rest
     return [part for line in lines for part in _hung(line, len(indent) + 2, room)]
@@ -95,7 +95,7 @@ def _equation(chain: Chain, rest: str, room: int) -> list[str]:
 
 def _hung(line: str, indent: int, room: int) -> list[str]:
     """Return a line that is too long broken between terms, further lines indented."""
-    if cell_width(line) <= room:
+    if prose_width(line) <= room:
         return [line]
     lead = line[: len(line) - len(line.lstrip())]
     first, *others = wrap(line.lstrip(), room - max(len(lead), indent))
@@ -106,8 +106,11 @@ def _kept(item: Item, room: int) -> str:
     """Return an item that stays on one line if it fits: an equation is broken before equals signs."""
     if isinstance(item, str):
         return KEPT.join(map(clean, item.split(KEPT)))
-    parts = _written(item).split(" = ")
-    kept = [part.replace(" ", KEPT) if cell_width(part) + 2 <= room else part for part in parts]
+    written = _written(item)
+    if isinstance(item, Chain) and len(item.trees) == 1 and prose_width(written) <= room:
+        return written.replace(" ", KEPT)  # a symbol and its value
+    parts = written.split(" = ")
+    kept = [part.replace(" ", KEPT) if prose_width(part) + 2 <= room else part for part in parts]
     return f" ={KEPT}".join(kept) if isinstance(item, Chain) else f"{KEPT}={KEPT}".join(kept)
 
 

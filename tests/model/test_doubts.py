@@ -1,0 +1,131 @@
+"""Notes on layers that are valid here but probably a mistake: PyTorch would refuse them, or they lose something."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from searching import some
+
+import shapecalc
+from shapecalc.language.files import bundled_members
+
+WORDS = {"embedding": {"num_embeddings": 10, "embedding_dim": 64}}
+CONV = {"conv": {"out_channels": 8, "kernel_size": 3, "padding": 1}}
+SWAP = {"transpose": {"dim0": 1, "dim1": 2}}
+FIX = "put - transpose: {dim0: 1, dim1: 2} before it"
+
+
+def notes(size: Any, layers: list[Any], **more: Any) -> tuple[str, ...]:
+    """Return the notes on a network; a dict of sizes are several inputs."""
+    return (
+        shapecalc.load({"inputs" if isinstance(size, dict) else "input": size, "layers": layers, **more}).infer().notes
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "layers", "note"),
+    [
+        # The batch axis in a size: x.view(-1, 2880), and a parameter of torch.zeros(1, 16, 64).
+        ("20x12x12", [{"view": [-1, 2880]}, {"linear": 10}],
+         "reshape1 outputs 1×2880: sizes are without the batch axis, so that its -1 is 1; leave it out: [2880], "
+         "or write - flatten"),
+        (800, [{"reshape": [-1, 8, 100]}],
+         "reshape1 outputs 1×8×100: sizes are without the batch axis, so that its -1 is 1; leave it out: [8, 100]"),
+        ("16x64", [{"parameter": [1, 16, 64]}, {"add": ["input", "parameter1"]}],
+         "add1 turns 16×64 into 1×16×64: a parameter is written without the batch axis, [16, 64], without the 1 in front"),
+        (64, [{"parameter": [1, 1, 64]}, "relu", {"mul": ["relu1", "input"]}],
+         "mul1 turns 64 into 1×1×64: a parameter is written without the batch axis, [64], without the 1s in front"),
+        (64, [{"parameter": [2, 64]}, {"chunk": 2}, {"add": ["chunk1[1]", "input"]}],
+         "add1 turns 64 into 1×64: a parameter is written without the batch axis, [64], without the 1 in front"),
+        ("3*8*8", ["relu"], "the input is one axis of 192: write 3x8x8 for 3 axes"),
+        # Inputs with different numbers of axes: (N, 64) + (N, 10, 64) is an error in PyTorch.
+        ({"a": 64, "b": "10x64"}, [{"add": ["a", "b"]}],
+         "add1 matches 64 with 10×64 from the last axis on, but PyTorch would match the batch axis of 64 with the 10: "
+         "a reshape to 2 axes says which of them are meant"),
+        (64, [{"parameter": [10, 64]}, {"maximum": ["input", "parameter1"]}],
+         "maximum1 matches 64 with 10×64 from the last axis on, but PyTorch would match the batch axis of 64 with the "
+         "10: a reshape to 2 axes says which of them are meant"),
+        # The order of the axes.
+        (50, [WORDS, {"dropout": 0.1}, CONV],
+         f"conv1 reads 50×64 as channels × length, but embedding1 outputs length × features: {FIX}"),
+        ("50x64", [{"lstm": 64}, "global_avg_pool"],
+         f"global_avg_pool1 reads 50×64 as channels × length, but lstm1 outputs length × features: {FIX}"),
+        ("64x7x7", ["to_tokens", {"conv1d": {"out_channels": 8, "kernel_size": 3}}],
+         f"conv1 reads 49×64 as channels × length, but to_tokens1 outputs length × features: {FIX}"),
+        ("1x100", [CONV, "relu", {"lstm": 64}],
+         f"lstm1 reads the last axis of 8×100 as features, but conv1 outputs channels × length: {FIX}"),
+        ("80x300", [CONV, {"add": ["conv1", {"conv": {"out_channels": 8, "kernel_size": 1}}]}, {"mha": 6}],
+         f"multi_head_attention1 reads the last axis of 8×300 as features, but conv1 outputs channels × length: {FIX}"),
+        ("3x8x8", [CONV, {"mha": 2}],
+         "multi_head_attention1 reads the last axis of 8×8×8 as features, but conv1 outputs channels × height × width: "
+         "put - to_tokens before it"),
+        ("3x8x8", [CONV, "layer_norm", "rms_norm"],
+         "layer_norm1 reads the last axis of 8×8×8 as features, but conv1 outputs channels × height × width: "
+         "give it axis: channels (and 1 layer more)"),
+        # nn.MultiheadAttention(512, …): the number alone is num_heads here.
+        ("50x512", [{"MultiheadAttention": 512}],
+         "multi_head_attention1 has 512 heads of 1 feature each: write {embed_dim: 512, num_heads: …} if that is the width"),
+        # Keras' words, and PyTorch's biases.
+        ("10x64", [{"LSTM": {"units": 256, "return_sequences": False}}],
+         "lstm1 has two biases in every gate, as in PyTorch; Keras, which says `units`, has one: convention: keras"),
+        # A piece that is lost.
+        ("8x9x9", [{"chunk": 2}, "relu"],
+         "chunk1 has 2 outputs, of which only the first is used: chunk1[1] is the next"),
+        # A merge whose other input was forgotten.
+        ("8x9x9", [CONV, "add"], "add1 has one input: name the others too, as in add: [conv1, input]"),
+        ("8x9x9", ["mul"], "mul1 has one input: name the others too, as in mul: [input, …]"),
+        ({"a": 3, "b": 4}, [{"relu": None, "from": "a"}, "concat", {"concat": ["concat1", "b"]}],
+         "concat1 has one input: name the others too, as in concat: [relu1, …]"),
+    ],
+)  # fmt: skip
+def test_doubtful_layers_have_a_note(size, layers, note):
+    assert notes(size, layers) == (note,)
+
+
+@pytest.mark.parametrize(
+    ("size", "layers", "more"),
+    [
+        (800, [{"reshape": [-1, 100]}], {}),
+        ("28*28", [{"fc": 10}], {}),
+        (8, [{"reshape": [-1]}], {}),
+        (8, [{"reshape": [1, -1]}], {}),
+        ("16x64", [{"parameter": [16, 64]}, {"add": ["input", "parameter1"]}], {}),
+        ("16x64", [{"parameter": 64}, {"add": ["input", "parameter1"]}], {}),
+        ("16x64", [{"parameter": [1, 64]}, {"add": ["input", "parameter1"]}], {}),
+        ("64x5", [{"parameter": [1, 64]}, {"parameter": 64}, {"add": ["parameter1", "parameter2"]},
+                  {"matmul": ["add1", "input"]}], {}),
+        ([], [{"parameter": 1}, {"mul": ["input", "parameter1"]}], {}),
+        ({"a": "1x64", "b": "10x64"}, [{"add": ["a", "b"]}], {}),
+        (50, [WORDS, SWAP, CONV, SWAP, {"lstm": 64}], {}),
+        (50, [WORDS, CONV, {"lstm": 64}, "layer_norm"], {"layout": "HWC"}),
+        ("5x10", [WORDS, CONV], {}),
+        (50, [WORDS, {"conv": {"in_channels": 50, "out_channels": 8, "kernel_size": 3}}], {}),
+        ("1x100", [CONV, {"lstm": {"input_size": 100, "hidden_size": 64}}], {}),
+        ("3x8x8", [CONV, {"layer_norm": 8}, {"layer_norm": {"axis": "channels"}}, "global_avg_pool", "layer_norm"], {}),
+        ("3x56x56", [CONV, {"window_partition": 7}, "layer_norm"], {}),
+        ("7x96", [{"linear": 192}, {"conv1d": {"out_channels": 8, "kernel_size": 3}}], {}),
+        ("10x3x8x8", [{"conv_lstm": {"out_channels": 4, "kernel_size": 3}}, "layer_norm"], {}),
+        ("50x512", [{"MultiheadAttention": {"embed_dim": 512, "num_heads": 512}}], {}),
+        ("8x9x9", [{"chunk": 2}, {"relu": None, "from": "chunk1[1]"}], {}),
+        ("8x9x9", [{"split": 8}, "relu"], {}),
+        (50, [WORDS, {"lstm": 8}, "relu"], {}),
+        ("10x64", [{"lstm": {"units": 8, "convention": "torch"}}, {"lstm": {"hidden_size": 8}},
+                   {"rnn": {"units": 8, "bias": False}}, {"gru": {"units": 8}}], {}),
+        ("3x8x8", [{"unfold": 3}, {"lstm": 5}], {}),
+    ],
+)  # fmt: skip
+def test_what_may_be_meant_has_none(size, layers, more):
+    assert notes(size, layers, **more) == ()
+
+
+def test_within_a_block_names_are_its_own_and_copies_are_counted():
+    blocks = {"residual": {"layers": [CONV, "add"]}}
+    assert notes("8x9x9", [{"residual": None, "repeat": 3}], blocks=blocks) == (
+        "residual1.add1 has one input: name the others too, as in add: [conv1, input] (and 2 layers more)",
+    )
+
+
+@pytest.mark.parametrize("name", some([name for _, name in bundled_members()], 10))
+def test_bundled_networks_have_no_notes(name):
+    assert shapecalc.load(name).infer().notes == ()
