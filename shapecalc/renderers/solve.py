@@ -89,7 +89,8 @@ def draw_budget(
     title = f"{answer.name}: {asked}"
     shown = answer.solutions[:top] or ((answer.least,) if answer.least else ())
     if not answer.solutions and answer.searched:
-        title += ": no setting meets this" + ("; the minimum is:" if answer.least else "")
+        title += ": no setting searched meets this"
+        title += "; the minimum is:" if answer.least else "; each has a shape error"
     blocks: list[Block] = [Title(title)]
     if shown:
         headings = [*shown[0].settings, *(units[what] for what in answer.budgets), "used"]

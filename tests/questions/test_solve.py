@@ -19,7 +19,7 @@ from shapecalc.model.inference import size_layer, sizings_of
 from shapecalc.network import kind_of, solve
 from shapecalc.questions.solve import read_budget, read_range, slides
 from shapecalc.questions.solve.costs import cost_of_change
-from shapecalc.renderers.solve import draw_fixes
+from shapecalc.renderers.solve import draw_budget, draw_fixes
 
 SLIDING = sorted(kind for kind, cls in KINDS.items() if slides(cls))
 
@@ -174,6 +174,54 @@ layers:
 def test_illegal_sizes_are_not_solutions():
     answer = solve("unet", find={"input": range(180, 240)}, macs="100G")
     assert {s.settings["input"] for s in answer.solutions} == {188, 204, 220, 236}
+
+
+CROPS = "input: 3x300x300\nvars: {w: 8}\nlayers:\n- conv: {out_channels: w, kernel_size: 150}\n- reshape: [w / 4, -1]\n"
+RISES_AND_FALLS = "input: 1x8x8\nvars: {n: 32}\nlayers:\n- conv: {out_channels: 200 + n * (30 - n), kernel_size: 1}\n"
+UNSPECIFIED = [  # what is searched without a range: illegal sizes do not end it, nor needs that still fall
+    ("unet", "input", "8G", {"input": 204}, (1, 256)),
+    ("vit_b_16", "patch", "10G", {"patch": 22}, (1, 256)),
+    ("vit_b_16", "patch", "300M", {"patch": 224}, (1, 256)),
+    ("vit_b_16", "hidden", "2G", {"hidden": 108}, (1, 128)),
+    (CROPS, "input", "1G", {"input": 192}, (1, 256)),
+    (CROPS, "w", "13G", {"w": 8}, (1, 8)),
+    (CROPS.replace("300x300", "32x32"), "input", "1G", {"input": 192}, (1, 256)),  # the size given is illegal itself
+    (RISES_AND_FALLS, "n", "9k", {"n": 32}, (1, 64)),
+]
+
+
+@pytest.mark.parametrize(("spec", "name", "macs", "best", "searched"), some(UNSPECIFIED, 3))
+def test_a_search_without_a_range_finds_what_exists(spec, name, macs, best, searched):
+    answer = solve(spec, find=[name], macs=macs)
+    assert answer.solutions[0].settings == best
+    assert (answer.searched[name].first, answer.searched[name].last) == searched
+    beyond = solve(spec, find={name: range(1, 4 * searched[1])}, macs=macs)
+    assert beyond.solutions[0] == answer.solutions[0]
+
+
+def test_a_search_of_two_variables_without_ranges_includes_the_smallest_legal_input():
+    answer = solve("unet", find={"width": None, "input": range(100, 600)}, macs="8G")
+    assert answer.searched["width"].last == 128
+    assert max(s.settings["width"] for s in answer.solutions) == 73
+
+
+def test_the_value_in_the_specification_is_tried():
+    spec = {
+        "input": "3x8x8",
+        "vars": {"w": 0.33},
+        "layers": [{"conv": {"out_channels": "round(100 * w)", "kernel_size": 3}}],
+    }
+    assert 33 * 28 in {s.amounts["params"] for s in solve(spec, find=["w"], params="5k").solutions}
+    both = solve("unet", find=["width", "input"], macs="200G")
+    assert both.searched["input"].step > 1
+    assert {"width": 64, "input": 572} in [s.settings for s in both.solutions]
+
+
+def test_that_no_setting_was_found_is_said_of_the_range_searched():
+    assert draw_budget(solve("unet", find={"input": range(1, 100)}, macs="8G")) == (
+        "unet: at most 8,000,000,000 MACs: no setting searched meets this; each has a shape error\n\n"
+        "searched: input from 1 to 99; many settings in one pass"
+    )
 
 
 def test_an_unmet_budget_reports_the_minimum():

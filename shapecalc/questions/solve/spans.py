@@ -81,7 +81,7 @@ def _plain(number: Fraction) -> float:
 
 
 def default_fractions(given: float) -> list[float]:
-    """Return the candidates for a variable whose value is a fraction: multiples of 0.05 up to four times the value.
+    """Return the candidates for a variable whose value is a fraction: it, and multiples of 0.05 up to four times it.
 
     While that makes hundreds of values, or only a few, the step is multiplied or divided by ten.
     """
@@ -90,7 +90,8 @@ def default_fractions(given: float) -> list[float]:
         step *= 10
     while 0 < most / step < 10:
         step /= 10
-    return _fractions(step, max(1, int(most / step)), step, "")
+    multiples = _fractions(step, max(1, int(most / step)), step, "")
+    return multiples if given in multiples else sorted([*multiples, given])
 
 
 def decimal(number: float) -> Fraction:
