@@ -40,9 +40,10 @@ VERSION = 1
 class Field(NamedTuple):
     """The receptive field of a layer along one axis of one input of the network.
 
-    `sees_all` is whether it also depends on the whole axis, through a layer that covers all of it; if there is no other
-    path, `size` is the part of the axis that it sees, and `jump` is 0. `aligned` is false if branches with different
-    effective strides are merged: `jump` is then their maximum.
+    `common` is how many positions all positions of the layer depend on (from the first to the last), through a layer
+    that reads all of its input; `sees_all` is whether they are the whole axis. If there is no other path, `size` is
+    `common`, and `jump` is 0. `aligned` is false if branches with different effective strides are merged: `jump` is
+    then their maximum.
     """
 
     input: str
@@ -52,6 +53,7 @@ class Field(NamedTuple):
     padding: int
     sees_all: bool
     aligned: bool
+    common: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the field in the form of the JSON contract: a fractional jump is a string, `1/2`."""
@@ -114,10 +116,12 @@ class ReceptiveFields(Answer):
         index = self._index(name)
         if index not in self._fields:
             shape = self.report.rows[index].sizing.outputs[0]
-            inputs = list(self.report.graph.inputs)
-            self._fields[index] = tuple(
-                [_field(inputs[key[0]], self._axes[key], lanes, shape) for key, lanes in self._lanes[index].items()]
-            )
+            inputs = list(self.report.graph.inputs.items())
+            found = []
+            for (number, axis), lanes in self._lanes[index].items():
+                name_of, sizes = inputs[number]
+                found.append(_field(name_of, self._axes[number, axis], sizes.sizes[axis], lanes, shape))
+            self._fields[index] = tuple(found)
         return self._fields[index]
 
     def places(self, name: str) -> tuple[int, ...]:
@@ -250,12 +254,18 @@ def _jumps(lanes: Iterable[Lane]) -> tuple[Fraction, ...]:
     return tuple(sorted({lane.jump for lane in lanes if lane.jump}))
 
 
-def _field(name: str, axis: str, lanes: tuple[Lane, ...], shape: Shape) -> Field:
-    own = [lane for lane in lanes if lane.jump or (lane.axis >= 0 and len(lane.spans) > 1)]
-    jumps = _jumps(own)
+def _is_local(lane: Lane) -> bool:
+    """Return whether positions of a layer may differ in what they see through a lane."""
+    return bool(lane.jump) or (lane.axis >= 0 and len(lane.spans) > 1)
+
+
+def _field(name: str, axis: str, limit: int, lanes: tuple[Lane, ...], shape: Shape) -> Field:
+    own = [lane for lane in lanes if _is_local(lane)]
+    first, last = hull(lane.at(0) for lane in lanes if not _is_local(lane)) or (0, -1)
+    common = min(last, limit - 1) - max(first, 0) + 1
     if not own:
-        span = hull(lane.at(0) for lane in lanes) or (0, -1)
-        return Field(name, axis, span[1] - span[0] + 1, Fraction(0), -span[0], sees_all=True, aligned=True)
+        return Field(name, axis, common, Fraction(0), -first, sees_all=common == limit, aligned=True, common=common)
+    jumps = _jumps(own)
     period = max(len(lane.spans) for lane in own)
     positions = shape.sizes[own[0].axis]
     # Sizes repeat with the period; if lanes diverge, they are widest at one of the ends.
@@ -263,7 +273,13 @@ def _field(name: str, axis: str, lanes: tuple[Lane, ...], shape: Shape) -> Field
     spans = {position: hull(lane.at(position) for lane in own) for position in tried}
     size = max((span[1] - span[0] + 1 for span in spans.values() if span), default=0)
     start = next((spans[position] for position in sorted(spans) if spans[position]), None) or (0, -1)
-    sees_all = len(own) < len(lanes)
     return Field(
-        name, axis, size, jumps[-1] if jumps else Fraction(0), -start[0], sees_all=sees_all, aligned=len(own) == 1
+        name,
+        axis,
+        size,
+        jumps[-1] if jumps else Fraction(0),
+        -start[0],
+        sees_all=common == limit,
+        aligned=len(own) == 1,
+        common=common,
     )
