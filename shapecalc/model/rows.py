@@ -11,7 +11,7 @@ from shapecalc.layers.base.layer import WeightShapes, is_bias
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.graph import Node
 
-__all__ = ["ReportLine", "Row", "Sizing", "Totals", "count", "once", "own", "sum_rows"]
+__all__ = ["ReportLine", "Row", "Sizing", "Totals", "can_share", "count", "once", "own", "sum_rows"]
 
 _T = TypeVar("_T")
 
@@ -43,6 +43,11 @@ def own(node: Node, sizing: Sizing) -> Sizing:
     if node.shares < 0:
         return sizing
     return sizing._replace(weight_shapes={}, buffer_shapes={}, weights=0, biases=0, buffers=0, inactive=0)
+
+
+def can_share(sizing: Sizing, owner: Sizing) -> bool:
+    """Return whether the weights of a layer have the sizes of those of another, whatever their names."""
+    return sorted(sizing.weight_shapes.values()) == sorted(owner.weight_shapes.values())
 
 
 class Totals(NamedTuple):

@@ -66,8 +66,8 @@ class _FieldView(View):
 
 
 _PART = (
-    "An RF without a jump, or after a +: the positions that all positions of the layer see, where these are not the whole "
-    "axis."
+    "An RF without a jump, or after a +: the positions that all positions of the layer see, where these are not the "
+    "whole axis."
 )
 
 
