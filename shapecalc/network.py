@@ -449,4 +449,5 @@ def _fixes(network: Network) -> Fixes:
 
     from shapecalc.questions.solve import find_fixes
 
-    return find_fixes(network.graph, reread)
+    names = list(network.graph.inputs)
+    return find_fixes(network.graph, reread, [name or names[0] for name in network.inputs])

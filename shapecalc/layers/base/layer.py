@@ -270,6 +270,10 @@ class Layer:
         """Return a note on a valid input that is probably a mistake; empty by default."""
         return ""
 
+    def missing_before(self, *inputs: Any, **_: Any) -> str:
+        """Return the kind of layer that was probably forgotten before this one, if its inputs do not fit."""
+        return ""
+
     # Derived from the formulas.
 
     def features_in(self, *inputs: Any, **_: Any) -> Dim:
