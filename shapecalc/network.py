@@ -308,9 +308,11 @@ def load(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None)
 
 
 def in_features(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None) -> int:  # noqa: A002
-    """Return the number of output features of a network: the `in_features` of a fully connected layer after it.
+    """Return the number of output features of a network, flattened: the `in_features` of a layer after a flatten.
 
-    `spec` and the rest are as for `load`: `nn.Linear(shapecalc.in_features("features.yaml"), 10)`.
+    `spec` and the rest are as for `load`: `nn.Linear(shapecalc.in_features("features.yaml"), 10)`. For an
+    `nn.Linear` on the last axis alone, as in a transformer or after an LSTM, it is the last size of the output:
+    `shapecalc.load("features.yaml").infer().rows[-1].output_shapes[0][-1]`.
     Errors: as `load` and `Network.infer`.
     """
     return int(load(spec, input=input, vars=vars).infer().in_features)
@@ -328,7 +330,8 @@ def sweep(
 ) -> Sweep:
     """Return what every combination of variables and input sizes costs: a row each, columns as numpy arrays.
 
-    `spec` is as for `load`. `vars` has for each variable a value, or several (a list, a range, an array); `input` is a
+    `spec` is as for `load`. `vars` has for each variable a value, or several (a list, a range, an array; for a number
+    also the command's `"16:128:16"`); `input` is a
     size, a list of sizes, or a string such as `"3x{128:256:32}x="`; or a mapping of such for several inputs. `where`
     keeps the rows for which an expression holds: `"params < 5M and macs < 300M"`. MACs and memory are for a `batch` of
     samples; `layout` (CHW or HWC) is the order of the axes of sizes, of `input` too. `executor` is any
@@ -383,14 +386,14 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
 
     - `solve("conv", input=227, output=55, stride=4)`: the arguments of a kind that lead to an output size.
     - `solve("unet", find=["width"], params="5M")`: the variables that meet budgets of `params`, `macs`, `memory`;
-      `find={"width": range(16, 129, 8), "input": None}` sets which values to try, fractions too. `memory` is the total
-      of `shapecalc memory`, with `bits` for each element.
+      `find={"width": range(16, 129, 8), "input": None}` sets which values to try, fractions too, also as the command
+      does: `"16:128:8"`. `memory` is the total of `shapecalc memory`, with `bits` for each element.
     - `solve("mine.yaml", fix=True)`: the smallest changes that fix a specification.
 
     Errors: `UsageError` for an invalid question; as `load`.
     """
     from shapecalc.questions import solve as backwards
-    from shapecalc.text.given import read_flag, read_names
+    from shapecalc.text.given import read_flag, read_mapping, read_names
 
     cls = kind_of(target)
     if cls is not None:
@@ -410,7 +413,10 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
     budgets = {what: backwards.read_budget(what, amount) for what, amount in given.items() if amount is not None}
     if not budgets:
         raise UsageError(Problem(f"give a budget for {network.name}", hint=", ".join(backwards.BUDGETS)))
-    wanted: dict[str, Any] = dict(find) if isinstance(find, Mapping) else dict.fromkeys(read_names(find, "find"))
+    if isinstance(find, Mapping):
+        wanted = {name: backwards.read_values(name, values) for name, values in read_mapping(find, "find").items()}
+    else:
+        wanted = dict(map(backwards.read_range, read_names(find, "find")))
     if not wanted:
         known = ", ".join([*network.graph.variables, backwards.INPUT])
         hint = f"choose some with --for (find= in Python): {known}"

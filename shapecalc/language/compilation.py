@@ -164,9 +164,10 @@ class Compilation:
             name: self._try(input_shape, item, self.layout, self.variables, _INPUT) or UNKNOWN
             for name, item in self._own_inputs(is_given=bool(given)).items()
         }
+        declared = list(shapes)
         for name, sizes in given.items():
-            if name and name not in shapes and shapes:
-                raise UsageError(Problem(f"there is no input {name}", hint=did_you_mean(name, shapes)))
+            if name and name not in declared and declared:
+                raise UsageError(Problem(f"there is no input {name}", hint=did_you_mean(name, declared)))
             if not name and len(shapes) > 1:
                 first = next(iter(shapes))
                 names = ", ".join(shapes)
@@ -174,6 +175,8 @@ class Compilation:
                 raise UsageError(
                     Problem(f"name the input that is {size_text}: {names}", hint=f"write {first}={size_text}")
                 )
+            if name and not declared:
+                self.input_marks[name] = self.document.mark
             shapes[name or next(iter(shapes), "input")] = Shape(sizes, self.layout != CHW, is_map=len(sizes) >= 3)
         return shapes or {"input": UNKNOWN}
 
@@ -195,7 +198,7 @@ class Compilation:
             self.input_marks = {"input": single.mark}
             return {"input": single}
         elif "layers" in self.document.keys and not is_given:
-            hint = "write for instance  input: 3x224x224  at the top, or give --input"
+            hint = "write for instance  input: 3x224x224  at the top, or give --input (input= in Python)"
             self.problems.append(Problem("the input size is missing", self.document.mark, hint=hint))
         return {}
 

@@ -12,6 +12,7 @@ Definitions: Araujo, Norris & Sim, Computing receptive fields of convolutional n
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,7 +22,8 @@ from shapecalc.model.answer import Answer
 from shapecalc.model.graph import Reference
 from shapecalc.questions.receptive_field.lanes import Lane, hull
 from shapecalc.questions.receptive_field.tracing import input_axes, lanes_of, traced
-from shapecalc.text.given import read_string
+from shapecalc.text.given import plain, read_string, short
+from shapecalc.text.units import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -132,13 +134,14 @@ class ReceptiveFields(Answer):
     def _position_axes(self, index: int) -> list[int]:
         return sorted({lane.axis for lanes in self._lanes[index].values() for lane in lanes if lane.axis >= 0})
 
-    def region(self, name: str, place: Sequence[int] = ()) -> tuple[Region, ...]:
+    def region(self, name: str, place: Sequence[int] | str = ()) -> tuple[Region, ...]:
         """Return the part of every input that one position of a layer depends on: exactly, at the edges too.
 
-        `place` is counted from 0 along each axis of `places(name)`, in their order. An input that it does not depend on
-        is left out. Errors: `UsageError` for an unknown layer or position.
+        `place` is counted from 0 along each axis of `places(name)`, in their order: `(0, 3)` or `0x3`. An input that it
+        does not depend on is left out. Errors: `UsageError` for an unknown layer or position.
         """
         index, sizes = self._index(name), self.places(name)
+        place = _read_place(place, name, sizes)
         if len(place) != len(sizes) or not all(0 <= at < size for at, size in zip(place, sizes, strict=True)):
             raise UsageError(_no_such_position(name, place, sizes))
         shape = self.report.rows[index].sizing.outputs[0]
@@ -229,11 +232,26 @@ def receptive_fields(report: Report) -> ReceptiveFields:
     return fields
 
 
+def _read_place(place: Any, name: str, sizes: Sequence[int]) -> tuple[int, ...]:
+    """Return a position as it is given: numbers, or a text of them. Errors: `UsageError` for anything else."""
+    found = re.split("[x×,]", place) if isinstance(place, str) else plain(place)
+    items = list(found) if isinstance(found, (list, tuple, range)) else [found]
+    numbers = [read_whole(item) if isinstance(item, str) else item for item in items]
+    if any(type(number) is not int for number in numbers):
+        last = "×".join(str(size - 1) for size in sizes)
+        hint = f"positions of {name} are {'×'.join('0' * len(sizes))} to {last}" if sizes else "leave the position out"
+        raise UsageError(Problem(f"{short(place)} is not a position", hint=hint))
+    return tuple(number for number in numbers if type(number) is int)
+
+
 def _no_such_position(name: str, place: Sequence[int], sizes: Sequence[int]) -> Problem:
     if not sizes:
         return Problem(f"{name} has no positions: all of it depends on the same input", hint="leave the position out")
     shown = "×".join(map(str, sizes))
-    given = "×".join(map(str, place)) or "none"
+    if not place:
+        first = f"({', '.join('0' * len(sizes))}{',' if len(sizes) == 1 else ''})"
+        return Problem(f"{name} has {shown} positions", hint=f'give one: region("{name}", {first})')
+    given = "×".join(map(str, place))
     last = "×".join(str(size - 1) for size in sizes)
     return Problem(f"{name} has {shown} positions, but none at {given}", hint=f"positions are 0 to {last}")
 
