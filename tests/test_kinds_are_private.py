@@ -55,6 +55,7 @@ OTHERWISE = {
     "position": ("an option of `rf`", {"cli.rf"}),
     "product": (_FUNCTION, {"dims.notation.tree"}),
     "shape": (_KEY, {"source.objects"}),
+    "shape": ("an attribute that a row does not have", {"model.rows"}),
     "size": (_KEY, {"language.schema", "network", "questions.receptive_field", "questions.sizes.scanning",
                     "renderers.columns", "renderers.fields"}),
     "sizes": (_KEY, {"questions.explain.back", "questions.sizes"}),

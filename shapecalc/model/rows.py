@@ -202,8 +202,8 @@ class Row(NamedTuple):
 
 
 _MEANT = {
-    **dict.fromkeys(("shape", "size", "output", "output_size", "out_shape"), "its output size is output_shape"),
-    **dict.fromkeys(("input", "input_size", "in_shape"), "its input size is input_shape"),
+    **dict.fromkeys(("shape", "output", "out_shape"), "its output size is output_shape"),
+    **dict.fromkeys(("input", "in_shape"), "its input size is input_shape"),
 }
 """Attributes that a row does not have, and what may have been meant."""
 
