@@ -64,6 +64,8 @@ def read_values(name: str, given: Any) -> Sequence[float] | None:
         return None
     if isinstance(given, str):
         return read_range(f"{name}={given}")[1]
+    if isinstance(given, range) and given and min(given[0], given[-1]) >= 0:
+        return given if given.step > 0 else given[::-1]
     found = plain(given)
     every = list(found) if isinstance(found, Iterable) and not isinstance(found, Mapping) else [found]
     if not every or len(every) > _MOST_VALUES:
@@ -72,8 +74,6 @@ def read_values(name: str, given: Any) -> Sequence[float] | None:
     for value in every:
         if type(value) not in (int, float) or not 0 <= value < math.inf:
             raise UsageError(Problem(f"{name} cannot be {short(value)}", hint=_RANGES))
-    if isinstance(found, range):
-        return found if found.step > 0 else found[::-1]
     return sorted({int(value) if float(value).is_integer() else value for value in every})
 
 
