@@ -402,7 +402,7 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
                 Problem(f"to solve {cls.kind}, give its input and output sizes", hint="input=227, output=55")
             )
         sizes = _sizes(input)
-        _check_rank(cls, target, len(sizes))
+        _check_rank(cls, target, sizes)
         return backwards.solve_window(cls, sizes, _sizes(output), fixed)
     if fixed:
         raise UsageError(Problem(f"{next(iter(fixed))} is an argument of a kind of layer, but {target} is not one"))
@@ -435,11 +435,17 @@ def kind_of(target: Any) -> type[Layer] | None:
     return None
 
 
-def _check_rank(cls: type[Layer], word: str, rank: int) -> None:
+def _check_rank(cls: type[Layer], word: str, sizes: Sequence[int]) -> None:
     """Raise a `UsageError` for another number of sizes than the name of a kind implies."""
-    ranks = cls.ranks_under(word)
+    ranks, rank = cls.ranks_under(word), len(sizes)
     if ranks and not cls.expects_rank(rank, word):
-        raise UsageError(f"{word} needs {ranks_text(ranks)}, but its input has {count_noun(rank, 'size')}")
+        hint = ""
+        if rank == 1 and type(ranks[0]) is int:
+            hint = f"write {'x'.join(map(str, [*sizes] * ranks[0]))}"
+        elif cls.expects_rank(rank - 1, word):
+            hint = f"write {'x'.join(map(str, sizes[1:]))}, without the channels"
+        found = f"{word} needs {ranks_text(ranks)}, but its input has {count_noun(rank, 'size')}"
+        raise UsageError(Problem(found, hint=hint))
 
 
 def _sizes(given: Any) -> tuple[int, ...]:
