@@ -236,7 +236,7 @@ class Network:
     def formula(
         self, symbols: str | Iterable[str] = (), *, what: str | Iterable[str] = (), layer: str = "", layout: str = ""
     ) -> Formulas:
-        """Return closed formulas of the network, or of one layer: see `shapecalc.questions.formula`.
+        """Return closed formulas of the network, or of one layer or block: see `shapecalc.questions.formula`.
 
         `symbols` are H, W (D, L) for axes of the input, N for the batch, or variables; `what` are of output, params,
         macs, active_params, weights, biases, trainable, buffers. `layout` (CHW or HWC) is the order of the axes of the

@@ -208,6 +208,15 @@ def test_inputs_that_are_given_need_no_declaration():
             call()
 
 
+def test_the_one_input_is_not_called_input_twice():
+    spec = {"input": "3x8x8", "layers": [{"parameter": [4]}, "relu"]}
+    with pytest.raises(shapecalc.SpecError, match=r": the input is not used\n   use it in a layer: from: input"):
+        shapecalc.load(spec)
+    found = shapecalc.load([{"linear": 3}, {"concat": ["linear1", "input"]}], input=5).explain("concat1").text
+    assert "F_2 = 5: the network's input\n" in found
+    assert "input input" not in found
+
+
 def test_attributes_that_a_row_does_not_have():
     row = REPORT["fc1"]
     assert (row.input_shape, row.output_shape) == ((6, 6, 256), (4096,))

@@ -150,7 +150,8 @@ def draw_fixes(
     if not answer.fixes:
         blocks.append(Paragraph("no fix of one or two changes found"))
     cut = " (stopped early: there are too many to try all)" if answer.is_cut_short else ""
-    blocks.append(Note(f"{answer.trials:,} changes tried{cut}; those shown were verified by inference"))
+    verified = "; those shown were verified by inference" if answer.fixes else ""
+    blocks.append(Note(f"{count_noun(answer.trials, 'change')} tried{cut}{verified}"))
     return draw_blocks(blocks, format_, width, color=color)
 
 
