@@ -178,14 +178,16 @@ def test_illegal_sizes_are_not_solutions():
 
 CROPS = "input: 3x300x300\nvars: {w: 8}\nlayers:\n- conv: {out_channels: w, kernel_size: 150}\n- reshape: [w / 4, -1]\n"
 RISES_AND_FALLS = "input: 1x8x8\nvars: {n: 32}\nlayers:\n- conv: {out_channels: 200 + n * (30 - n), kernel_size: 1}\n"
+EIGHTS = "input: 3x8x8\nvars: {w: 24}\nlayers:\n- conv: {out_channels: w, kernel_size: 1}\n- linear: w / 8\n  repeat: w / 8\n"
 UNSPECIFIED = [  # what is searched without a range: illegal sizes do not end it, nor needs that still fall
     ("unet", "input", "8G", {"input": 204}, (1, 256)),
     ("vit_b_16", "patch", "10G", {"patch": 22}, (1, 256)),
     ("vit_b_16", "patch", "300M", {"patch": 224}, (1, 256)),
     ("vit_b_16", "hidden", "2G", {"hidden": 108}, (1, 128)),
     (CROPS, "input", "1G", {"input": 192}, (1, 256)),
-    (CROPS, "w", "13G", {"w": 8}, (1, 8)),
+    (CROPS, "w", "13G", {"w": 8}, (1, 12)),
     (CROPS.replace("300x300", "32x32"), "input", "1G", {"input": 192}, (1, 256)),  # the size given is illegal itself
+    (EIGHTS, "w", 428_544, {"w": 72}, (1, 80)),  # built one by one: only some values are tried to find the range
     (RISES_AND_FALLS, "n", "9k", {"n": 32}, (1, 64)),
 ]
 

@@ -302,7 +302,8 @@ class _Search:
 
     def _samples(self) -> tuple[int, ...]:
         """Return how many values of an octave are tried, and how far a legal one is sought."""
-        return (max(1, min(64, _SAMPLED // max(len(self.graph.nodes), 1))),) if self.in_one_pass else (1, 4)
+        layers = max(len(self.graph.nodes), 1)
+        return (max(1, min(64, _SAMPLED // layers)),) if self.in_one_pass else (max(1, min(4, 400 // layers)), 4)
 
     def _legal(self, name: str, values: Sequence[float]) -> dict[Any, BudgetSolution]:
         """Return the legal ones of the values of a variable, and what they need at least.

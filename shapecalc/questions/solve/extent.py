@@ -80,4 +80,6 @@ def _extent(legal: Mapping[int, Any], end: int, constant: dict[str, int] | None)
     used = [one.used for _, one in sorted(legal.items())]
     within = max((value for value, one in legal.items() if one.used <= 1), default=1)
     beyond = min((value for value, one in legal.items() if value > within and one.used > 1), default=end)
+    if end and used:  # where few values are legal, the limit may be in the next octave
+        end = max(end, beyond)
     return Extent(end, constant, within, beyond, grows=used == sorted(used))
