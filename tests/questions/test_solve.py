@@ -187,7 +187,7 @@ UNSPECIFIED = [  # what is searched without a range: illegal sizes do not end it
     (CROPS, "input", "1G", {"input": 192}, (1, 256)),
     (CROPS, "w", "13G", {"w": 8}, (1, 12)),
     (CROPS.replace("300x300", "32x32"), "input", "1G", {"input": 192}, (1, 256)),  # the size given is illegal itself
-    (EIGHTS, "w", 428_544, {"w": 72}, (1, 80)),  # built one by one: only some values are tried to find the range
+    (EIGHTS, "w", 428_544, {"w": 72}, (1, 96)),  # built one by one: only some values are tried to find the range
     (RISES_AND_FALLS, "n", "9k", {"n": 32}, (1, 64)),
 ]
 

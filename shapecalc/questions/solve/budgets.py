@@ -50,8 +50,10 @@ _MOST_SIZED = 40_000_000
 _MOST_LAYERS = 100_000
 """The maximum number of layers of a network that is searched."""
 _CHUNK = 4_096
-_SAMPLED = 200_000
-"""The maximum number of layers inferred for the values of one octave."""
+_SAMPLED, _SAMPLED_BUILDS = 200_000, 2_000
+"""The maximum number of layers inferred, and built, for the values of one octave."""
+_LEGAL_WITHIN = 4
+"""A legal value is sought up to so many times that in the specification, if each setting is built on its own."""
 _KEPT = 1_000
 _INFERRED = 10
 
@@ -285,7 +287,8 @@ class _Search:
     def _reach(self, name: str) -> Sequence[float]:
         """Return the values of a variable that may meet the budgets. Errors: `UsageError` if nothing limits it."""
         given = int(self._given(name))
-        found = find_extent(given, lambda values: self._legal(name, values), *self._samples())
+        times = {} if self.in_one_pass else {"times": _LEGAL_WITHIN}
+        found = find_extent(given, lambda values: self._legal(name, values), self._samples, **times)
         if found.constant:
             over = any(found.constant[what] > most for what, most in self.budgets.items())
             raise _UnchangingError(unchanging(name, found.constant, over=over))
@@ -300,10 +303,12 @@ class _Search:
             return self._narrowed(name, found.within, max(found.beyond, found.end))
         return range(1, found.end + 1)
 
-    def _samples(self) -> tuple[int, ...]:
-        """Return how many values of an octave are tried, and how far a legal one is sought."""
+    def _samples(self, value: int) -> int:
+        """Return how many values are tried of an octave that ends at a value."""
         layers = max(len(self.graph.nodes), 1)
-        return (max(1, min(64, _SAMPLED // layers)),) if self.in_one_pass else (max(1, min(4, 400 // layers)), 4)
+        if self.in_one_pass:
+            return max(1, min(64, _SAMPLED // layers))
+        return max(1, min(4, _SAMPLED_BUILDS // (layers * value)))
 
     def _legal(self, name: str, values: Sequence[float]) -> dict[Any, BudgetSolution]:
         """Return the legal ones of the values of a variable, and what they need at least.
@@ -331,7 +336,7 @@ class _Search:
     def _cheapest(self, name: str) -> dict[str, float]:
         """Return the legal value of a variable, among some up to the specification's, that needs the least."""
         values = self.variables[name]
-        count = self._samples()[0] * (16 if self.in_one_pass else 1)
+        count = self._samples(int(self._given(name))) * (16 if self.in_one_pass else 1)
         places = sampled(1, len(values) if values else int(self._given(name)), 1, count)
         tried = [values[place - 1] for place in places] if values else places
         legal = self._legal(name, tried)

@@ -23,7 +23,7 @@ from shapecalc.questions.solve.values import CandidateValues
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from shapecalc.errors import Mark, Problem
+    from shapecalc.errors import Mark, Problem, Proposal
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Block, Graph
     from shapecalc.model.rows import Sizing
@@ -118,9 +118,11 @@ def candidates(
     failing = [i for i, node in enumerate(graph.nodes) if node.name in wrong]
     distances = _distances(graph, failing)
     hints = _hints(graph, sizings, failing)
-    proposed = {index: _proposed(graph, sizings, index) for index in failing}
+    proposals = {index: _proposals(graph, sizings, index) for index in failing}
+    proposed = {index: _by_value(graph.nodes[index], every) for index, every in proposals.items()}
+    is_other = any(proposals.values()) or any(_missing_before(graph, sizings, index) for index in failing)
     is_too_small = any(problem.too_small for problem in problems)
-    yield from _input_changes(graph, given, _ANY if is_too_small else _FARTHEST)
+    yield from _input_changes(graph, given, _FARTHEST if is_other and not is_too_small else _ANY)
     by_location: dict[Any, list[int]] = {}
     for index in sorted(distances, key=lambda i: (distances[i], -i)):
         node = graph.nodes[index]
@@ -156,21 +158,26 @@ def _inputs_of(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> li
     return found
 
 
-def _proposed(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> dict[int, list[Any]]:
-    """Return the values that the shape error of a layer proposes for its arguments, by their present value."""
-    node, inputs = graph.nodes[index], _inputs_of(graph, sizings, index)
-    found: dict[int, list[Any]] = {}
-    if node.layer is None or len(inputs) < len(node.inputs):
-        return found
-    own = node.layer.values()
+def _proposals(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> list[Proposal]:
+    """Return what the shape error of a layer proposes for its own arguments."""
+    layer, inputs = graph.nodes[index].layer, _inputs_of(graph, sizings, index)
+    if layer is None or len(inputs) < len(graph.nodes[index].inputs):
+        return []
     try:
-        for constraint in node.layer.constraints(*inputs):
-            for proposal in () if holds(constraint) else constraint.error().proposals:
-                old = own.get(proposal.argument)
-                if type(old) is int:
-                    found.setdefault(old, []).extend(proposal.values)
+        unmet = [constraint for constraint in layer.constraints(*inputs) if not holds(constraint)]
     except LayerError:
-        return {}
+        return []
+    return [each for constraint in unmet for each in constraint.error().proposals if each.argument in layer.arguments]
+
+
+def _by_value(node: Node, proposals: Iterable[Proposal]) -> dict[int, list[Any]]:
+    """Return the values proposed for the arguments of a layer, by their present value."""
+    own = node.layer.values() if node.layer else {}
+    found: dict[int, list[Any]] = {}
+    for proposal in proposals:
+        old = own[proposal.argument]
+        if type(old) is int:
+            found.setdefault(old, []).extend(proposal.values)
     return found
 
 
@@ -273,7 +280,7 @@ def _plain(value: Any) -> Any:
 
 
 _FARTHEST, _ANY = 4, math.inf
-"""How many times larger an input may become: any number of times if a window does not fit."""
+"""How many times larger an input may become: any number, unless the error proposes an argument."""
 
 
 def _input_changes(graph: Graph, given: Collection[str], times: float) -> Iterator[ArgumentChange]:

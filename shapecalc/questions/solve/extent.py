@@ -50,18 +50,18 @@ def sampled(first: int, last: int, given: int, count: int) -> list[int]:
     return sorted(chosen)
 
 
-def find_extent(given: int, probe: Probe, count: int, times: int = _LEGAL_WITHIN) -> Extent:
+def find_extent(given: int, probe: Probe, count: Callable[[int], int], times: int = _LEGAL_WITHIN) -> Extent:
     """Return how far to search a variable with the value `given` in the specification.
 
-    `probe` returns the legal ones of some values, with what they need; `count` is how many are tried of each octave.
-    The search ends where two octaves beyond that value do not meet the budgets: their needs do not fall, or none of
-    their values is legal.
+    `probe` returns the legal ones of some values, with what they need; `count` is how many are tried of an octave that
+    ends at a value. The search ends where two octaves beyond that value do not meet the budgets: their needs do not
+    fall, or none of their values is legal.
     """
     legal: dict[int, BudgetSolution] = {}
     first = last = 1
     passed, lowest, end = 0, None, 0
     while last <= _MOST_VALUE:
-        found = probe(sampled(first, last, given, count))
+        found = probe(sampled(first, last, given, count(last)))
         legal.update(found)
         least = min((one.used for one in found.values()), default=None)
         falls = least is not None and (least <= 1 or (lowest is not None and least < lowest))
