@@ -443,7 +443,7 @@ def _check_rank(cls: type[Layer], word: str, sizes: Sequence[int]) -> None:
         if rank == 1 and type(ranks[0]) is int:
             hint = f"write {'x'.join(map(str, [*sizes] * ranks[0]))}"
         elif cls.expects_rank(rank - 1, word):
-            hint = f"write {'x'.join(map(str, sizes[1:]))}, without the channels"
+            hint = f"write {'x'.join(map(str, sizes[1:]))}, if the first are channels"
         found = f"{word} needs {ranks_text(ranks)}, but its input has {count_noun(rank, 'size')}"
         raise UsageError(Problem(found, hint=hint))
 

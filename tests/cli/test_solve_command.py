@@ -104,7 +104,7 @@ BAD = [
     ),
     (
         ["Conv2d", "--input", "3x32x32", "--output", "8x16x16"],
-        "Conv2d needs 2 spatial axes, but its input has 3 sizes\n   write 32x32, without the channels\n",
+        "Conv2d needs 2 spatial axes, but its input has 3 sizes\n   write 32x32, if the first are channels\n",
     ),
     (
         ["resnet50", "--for", "bottleneck", "--params", "5M"],
