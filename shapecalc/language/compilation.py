@@ -173,7 +173,10 @@ class Compilation:
                 names = ", ".join(shapes)
                 size_text = "x".join(map(str, sizes))
                 raise UsageError(
-                    Problem(f"name the input that is {size_text}: {names}", hint=f"write {first}={size_text}")
+                    Problem(
+                        f"name the input that is {size_text}: {names}",
+                        hint=f'write {first}={size_text} (in Python {{"{first}": "{size_text}"}})',
+                    )
                 )
             if name and not declared:
                 self.input_marks[name] = self.document.mark
