@@ -51,10 +51,15 @@ _HOMES = {
 }
 
 
+_METHODS = ("check", "compare", "diff", "explain", "formula", "infer", "legal_sizes", "memory", "receptive_field")
+"""What users may look for here: a test compares it with `Network`."""
+
+
 def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
-        raise AttributeError(f"module 'shapecalc' has no attribute '{name}'")
+        hint = f': load("alexnet").{name}() is a method of a network' if name in _METHODS else ""
+        raise AttributeError(f"module 'shapecalc' has no attribute '{name}'{hint}")
     from importlib import import_module
 
     return getattr(import_module(f"shapecalc.{home}"), name)

@@ -237,7 +237,7 @@ class Network:
     def formula(
         self, symbols: str | Iterable[str] = (), *, what: str | Iterable[str] = (), layer: str = "", layout: str = ""
     ) -> Formulas:
-        """Return closed formulas of the network, or of one layer: see `shapecalc.questions.formula`.
+        """Return closed formulas of the network, or of one layer or block: see `shapecalc.questions.formula`.
 
         `symbols` are H, W (D, L) for axes of the input, N for the batch, or variables; `what` are of output, params,
         macs, active_params, weights, biases, trainable, buffers. `layout` (CHW or HWC) is the order of the axes of the
@@ -321,9 +321,11 @@ def load(
 
 
 def in_features(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None) -> int:  # noqa: A002
-    """Return the number of output features of a network: the `in_features` of a fully connected layer after it.
+    """Return the number of output features of a network, flattened: the `in_features` of a layer after a flatten.
 
-    `spec` and the rest are as for `load`: `nn.Linear(shapecalc.in_features("features.yaml"), 10)`.
+    `spec` and the rest are as for `load`: `nn.Linear(shapecalc.in_features("features.yaml"), 10)`. For an
+    `nn.Linear` on the last axis alone, as in a transformer or after an LSTM, it is the last size of the output:
+    `shapecalc.load("features.yaml").infer().rows[-1].output_shapes[0][-1]`.
     Errors: as `load` and `Network.infer`.
     """
     return int(load(spec, input=input, vars=vars).infer().in_features)
@@ -341,7 +343,8 @@ def sweep(
 ) -> Sweep:
     """Return what every combination of variables and input sizes costs: a row each, columns as numpy arrays.
 
-    `spec` is as for `load`. `vars` has for each variable a value, or several (a list, a range, an array); `input` is a
+    `spec` is as for `load`. `vars` has for each variable a value, or several (a list, a range, an array; for a number
+    also the command's `"16:128:16"`); `input` is a
     size, a list of sizes, or a string such as `"3x{128:256:32}x="`; or a mapping of such for several inputs. `where`
     keeps the rows for which an expression holds: `"params < 5M and macs < 300M"`. MACs and memory are for a `batch` of
     samples; `layout` (CHW or HWC) is the order of the axes of sizes, of `input` too. `executor` is any
@@ -396,14 +399,14 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
 
     - `solve("conv", input=227, output=55, stride=4)`: the arguments of a kind that lead to an output size.
     - `solve("unet", find=["width"], params="5M")`: the variables that meet budgets of `params`, `macs`, `memory`;
-      `find={"width": range(16, 129, 8), "input": None}` sets which values to try, fractions too. `memory` is the total
-      of `shapecalc memory`, with `bits` for each element.
+      `find={"width": range(16, 129, 8), "input": None}` sets which values to try, fractions too, also as the command
+      does: `"16:128:8"`. `memory` is the total of `shapecalc memory`, with `bits` for each element.
     - `solve("mine.yaml", fix=True)`: the smallest changes that fix a specification.
 
     Errors: `UsageError` for an invalid question; as `load`.
     """
     from shapecalc.questions import solve as backwards
-    from shapecalc.text.given import read_flag, read_names
+    from shapecalc.text.given import read_flag, read_mapping, read_names
 
     cls = kind_of(target)
     if cls is not None:
@@ -412,7 +415,7 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
                 Problem(f"to solve {cls.kind}, give its input and output sizes", hint="input=227, output=55")
             )
         sizes = _sizes(input)
-        _check_rank(cls, target, len(sizes))
+        _check_rank(cls, target, sizes)
         return backwards.solve_window(cls, sizes, _sizes(output), fixed)
     if fixed:
         raise UsageError(Problem(f"{next(iter(fixed))} is an argument of a kind of layer, but {target} is not one"))
@@ -423,7 +426,10 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
     budgets = {what: backwards.read_budget(what, amount) for what, amount in given.items() if amount is not None}
     if not budgets:
         raise UsageError(Problem(f"give a budget for {network.name}", hint=", ".join(backwards.BUDGETS)))
-    wanted: dict[str, Any] = dict(find) if isinstance(find, Mapping) else dict.fromkeys(read_names(find, "find"))
+    if isinstance(find, Mapping):
+        wanted = {name: backwards.read_values(name, values) for name, values in read_mapping(find, "find").items()}
+    else:
+        wanted = dict(map(backwards.read_range, read_names(find, "find")))
     if not wanted:
         known = ", ".join([*network.graph.variables, backwards.INPUT])
         hint = f"choose some with --for (find= in Python): {known}"
@@ -442,11 +448,17 @@ def kind_of(target: Any) -> type[Layer] | None:
     return None
 
 
-def _check_rank(cls: type[Layer], word: str, rank: int) -> None:
+def _check_rank(cls: type[Layer], word: str, sizes: Sequence[int]) -> None:
     """Raise a `UsageError` for another number of sizes than the name of a kind implies."""
-    ranks = cls.ranks_under(word)
+    ranks, rank = cls.ranks_under(word), len(sizes)
     if ranks and not cls.expects_rank(rank, word):
-        raise UsageError(f"{word} needs {ranks_text(ranks)}, but its input has {count_noun(rank, 'size')}")
+        hint = ""
+        if rank == 1 and type(ranks[0]) is int:
+            hint = f"write {'x'.join(map(str, [*sizes] * ranks[0]))}"
+        elif cls.expects_rank(rank - 1, word):
+            hint = f"write {'x'.join(map(str, sizes[1:]))}, if the first are channels"
+        found = f"{word} needs {ranks_text(ranks)}, but its input has {count_noun(rank, 'size')}"
+        raise UsageError(Problem(found, hint=hint))
 
 
 def _sizes(given: Any) -> tuple[int, ...]:
@@ -462,4 +474,5 @@ def _fixes(network: Network) -> Fixes:
 
     from shapecalc.questions.solve import find_fixes
 
-    return find_fixes(network.graph, reread)
+    names = list(network.graph.inputs)
+    return find_fixes(network.graph, reread, [name or names[0] for name in network.inputs])

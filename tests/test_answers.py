@@ -82,7 +82,7 @@ def test_answers_convert_to_data_frames(name):
         pytest.importorskip("pandas")
     found, (_, _, rows, column) = made(name), ANSWERS[name]
     if not rows:
-        with pytest.raises(UsageError, match="is no table"):
+        with pytest.raises(UsageError, match="has no table"):
             found.to_dataframe()
         return
     frame = found.to_dataframe()

@@ -56,7 +56,7 @@ OTHERWISE = {
     "parameter": ("a word of prose", {"renderers.footer"}),
     "position": ("an option of `rf`, and the key of its JSON", {"cli.rf", "questions.receptive_field"}),
     "product": (_FUNCTION, {"dims.notation.tree"}),
-    "shape": (_KEY, {"source.objects"}),
+    "shape": ("a key; an attribute that a row does not have", {"model.rows", "source.objects"}),
     "size": (_KEY, {"language.schema", "network", "questions.receptive_field", "questions.sizes.scanning",
                     "renderers.columns", "renderers.fields"}),
     "sizes": (_KEY, {"questions.explain.back", "questions.sizes"}),

@@ -12,7 +12,7 @@ from shapecalc.cli.options import (
     batch_option,
     depth_option,
     layout_option,
-    load_network,
+    load_one_of,
     settings_option,
     spec_argument,
 )
@@ -56,8 +56,8 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
 
     if second is None and not (set_a or set_b or input_a or input_b):
         raise click.UsageError("give a second SPEC, or a change to compare: --set-b NAME=VALUE or --input-b SIZE")
-    before = load_network(first, [*inputs, *input_a], _merged(both, set_a), layout or "")
-    after = load_network(second or first, [*inputs, *input_b], _merged(both, set_b), layout or "")
+    before = load_one_of(first, [*inputs, *input_a], _merged(both, set_a), layout or "")
+    after = load_one_of(second or first, [*inputs, *input_b], _merged(both, set_b), layout or "")
     shown = layout or before.graph.layout
     difference = diff(
         before.infer(batch=batch, layout=shown),

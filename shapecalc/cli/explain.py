@@ -20,14 +20,21 @@ FORMATS = ("text", "json", "markdown", "latex", "html")
 WHAT = ("output", "params", "macs", "output_bytes")
 
 
+class _Listed(click.Choice[str]):
+    """Some of the choices, separated by commas."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return ",".join([super(_Listed, self).convert(word.strip(), param, ctx) for word in value.split(",")])
+
+
 @click.command(short_help="Show the arithmetic behind every number.")
 @network_options
 @click.argument("layers", metavar="[LAYER]...", nargs=-1, shell_complete=completed("layers"))
 @click.option(
     "--what",
-    type=click.Choice(WHAT),
+    type=_Listed(WHAT),
     multiple=True,
-    help="Choose the numbers to explain; may be repeated. Default: all except output_bytes.",
+    help="Choose the numbers to explain, separated by commas; may be repeated. Default: all except output_bytes.",
 )
 @click.option("--back", is_flag=True, help="Trace the layer's input size back to the input of the network.")
 @batch_option
@@ -57,7 +64,8 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     names = [name for name in layers if report.line(name)] if failure else layers
     if failure and layers and not names:
         raise failure
-    explanation = explain_report(report, names, what or None, back=back)
+    words = [word for listed in what for word in listed.split(",")]
+    explanation = explain_report(report, names, words or None, back=back)
     width = layout_of(output, format_)["width"] or PROSE
     emit(explanation.render(format_, width=width), output, format_, network.name)
     if failure:

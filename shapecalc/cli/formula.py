@@ -21,7 +21,8 @@ __all__ = ["command"]
 @network_options
 @click.option(
     "--symbol", "-s", "symbols", metavar="NAME", multiple=True, shell_complete=completed("symbols"),
-    help="Choose a symbol: H, W (D, L) for the input's axes, N for the batch, or a variable. May be repeated.",
+    help="Choose symbols, separated by commas: H, W (D, L) for the input's axes, N for the batch, or variables. May be "
+    "repeated.",
 )  # fmt: skip
 @click.option(
     "--what", metavar="LIST", multiple=True, shell_complete=completed("quantities"),
@@ -33,7 +34,7 @@ __all__ = ["command"]
     metavar="NAME",
     default="",
     shell_complete=completed("layers"),
-    help="Show the formulas of one layer instead of the whole network.",
+    help="Show the formulas of one layer or block instead of the whole network.",
 )
 @layout_option
 @output_formats("text", "json", "markdown", "latex", "html", "python")
@@ -54,6 +55,8 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     sizes before it is shown. ⌊x⌋ means x rounded down; A + B·k means A, A + B, A + 2·B and so on.
     """
     network = load_network(spec, inputs, settings, layout or "")
-    quantities = [word.strip() for listed in what for word in listed.split(",") if word.strip()]
-    answer = network.formula(symbols, what=quantities, layer=layer, layout=layout or "")
+    names, quantities = (
+        [word.strip() for listed in lists for word in listed.split(",") if word.strip()] for lists in (symbols, what)
+    )
+    answer = network.formula(names, what=quantities, layer=layer, layout=layout or "")
     emit_answer(answer, output, format_, answer.name)

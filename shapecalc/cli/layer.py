@@ -12,8 +12,8 @@ from shapecalc.cli.options import batch_option, completed, parameters_of
 from shapecalc.cli.output import emit, layout_of
 from shapecalc.errors import LayerError, ShapecalcError, did_you_mean
 from shapecalc.layers.base.arguments import REQUIRED, Choice, Flag, Integer, Number, Text
-from shapecalc.layers.base.per_axis import Padding, PerAxis
-from shapecalc.layers.base.sizes import Sizes
+from shapecalc.layers.base.per_axis import Factors, Padding, PerAxis
+from shapecalc.layers.base.sizes import Integers, Sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +27,8 @@ __all__ = ["command"]
 
 _FORMATS = ("text", "json", "csv", "markdown", "latex", "html", "svg")
 _NOTHING = ("null", "none")
+_OF_AXES = (PerAxis, Factors)
+_YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
 
 
@@ -59,6 +61,36 @@ class _Kinds(click.Group):
         """Omit the list of kinds: there are more than a hundred."""
 
 
+class _Kind(click.Command):
+    """A kind as a command, with hints on the words that are left over."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)  # parsing empties the list
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if type(error) is click.UsageError and (hint := self._hint(given)):
+                raise click.UsageError(f"{error.message}: {hint}", ctx) from error
+            raise
+
+    def _hint(self, args: list[str]) -> str:
+        """Return how the first option is written that more words follow than it has; empty if there is none."""
+        options = {name: param for param in self.params for name in (*param.opts, *param.secondary_opts)}
+        starts = [i for i, word in enumerate(args) if word in options]
+        for start, end in zip(starts, [*starts[1:], len(args)], strict=False):
+            option, words = options[args[start]], args[start + 1 : end]
+            if isinstance(option, click.Option) and option.is_flag and words:
+                answers = {
+                    **dict.fromkeys(_YES, option.opts[0]),
+                    **dict.fromkeys(_NO, "".join(option.secondary_opts[:1])),
+                }
+                chosen = answers.get(words[0].lower()) if args[start] in option.opts else ""
+                return f"write {chosen} alone" if chosen else f"{args[start]} has no value"
+            if len(words) > 1:
+                return f"write a list as one word: {args[start]} {'x'.join(words)}"
+        return ""
+
+
 @click.group(
     cls=_Kinds,
     short_help="Compute one layer, without a file.",
@@ -75,12 +107,20 @@ def command() -> None:
     """  # noqa: D301  (click wants the character \\b itself)
 
 
-def _reader(argument: Argument) -> Callable[[click.Context, click.Parameter, str | None], Any]:
-    """Return a function that parses the value of an argument on the command line: 3, 3x3, 0:1x0:1, same."""
+def _reader(argument: Argument) -> Callable[[click.Context, click.Parameter, Sequence[str]], Any]:
+    """Return a function that parses the value of an argument on the command line: 3, 3x3, 0:1x0:1, same.
 
-    def read(ctx: click.Context, param: click.Parameter, text: str | None) -> Any:
-        if text is None:
+    An option that is repeated is a list.
+    """
+
+    def read(ctx: click.Context, param: click.Parameter, texts: Sequence[str]) -> Any:
+        if not texts:
             return None
+        if len(texts) > 1 and not isinstance(argument, Integers):
+            alone = f"it is given {len(texts)} times, but is one value"
+            hint = f"; for different axes, write {param.opts[0]} {'x'.join(texts)}"
+            raise click.BadParameter(alone + (hint if isinstance(argument, _OF_AXES) else ""), ctx, param)
+        text = ",".join(texts)
         try:
             value = text if isinstance(argument, Text) else _read(text, argument)
             argument.normalise(value)
@@ -129,7 +169,7 @@ def _metavar(argument: Argument) -> str:
         return "NxN"
     if isinstance(argument, Padding):
         return f"N|NxN|N:Nx..{words}"
-    if isinstance(argument, PerAxis):
+    if isinstance(argument, (*_OF_AXES, Integers)):
         return f"N|NxN{words}"
     if isinstance(argument, (Integer, Number)):
         return f"N{words}"
@@ -147,7 +187,7 @@ def _command_of(cls: type[Layer], word: str) -> click.Command:
     from shapecalc.renderers.examples import example_lines
 
     example = "\n".join(example_lines(cls))
-    return click.Command(
+    return _Kind(
         cls.kind,
         params=options,
         callback=work_out,
@@ -179,7 +219,7 @@ def _option(argument: Argument) -> click.Option:
         return click.Option([*names, _key(argument)], default=None, help=help_)
     names = [f"--{word}" for word in dict.fromkeys(spelled)]
     return click.Option(
-        [*names, _key(argument)], callback=_reader(argument), metavar=_metavar(argument), help=help_,
+        [*names, _key(argument)], callback=_reader(argument), metavar=_metavar(argument), help=help_, multiple=True,
         shell_complete=completed("among", argument.words),
     )  # fmt: skip
 

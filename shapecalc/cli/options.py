@@ -26,6 +26,7 @@ __all__ = [
     "input_option",
     "layout_option",
     "load_network",
+    "load_one_of",
     "network_options",
     "parameters_of",
     "read_settings",
@@ -212,6 +213,23 @@ def read_inputs(texts: Sequence[str]) -> Any:
 def load_network(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] = (), layout: str = "") -> Network:
     """Return the network of a command: its SPEC, with --input (in the layout shown) and --set applied."""
     network = sized_network(spec, read_settings(settings), read_inputs(inputs), layout)
+    warn(network.warnings)
+    return network
+
+
+def load_one_of(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] = (), layout: str = "") -> Network:
+    """Return the network of one SPEC of several: as `load_network`, but errors of its variables and inputs name it."""
+    from shapecalc.escaping import clean
+
+    variables, sizes = read_settings(settings), read_inputs(inputs)
+    try:
+        network = sized_network(spec, variables, sizes, layout)
+    except UsageError as error:
+        named = [
+            problem if spec in problem.message else problem._replace(message=f"{clean(spec)}: {problem.message}")
+            for problem in error.problems
+        ]
+        raise UsageError(named) from None
     warn(network.warnings)
     return network
 

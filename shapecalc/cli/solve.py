@@ -82,7 +82,8 @@ def command(
     shapecalc solve mine.yaml --fix
         find the smallest changes that fix the shape errors of a specification
 
-    The exit status is 1 if there is no solution; the nearest one is then shown.
+    In the table of a kind, `exact` is whether every window ends at the edge of the padded input, so that no row is left
+    out. The exit status is 1 if there is no solution; the nearest one is then shown.
     """  # noqa: D301  (click wants the character \\b itself)
     from shapecalc.network import kind_of
 
@@ -161,19 +162,35 @@ def _like(target: str) -> str:
 def _window(kind: str, inputs: Sequence[str], wanted: str | None, extra: Sequence[str]) -> WindowSolutions:
     from shapecalc.network import solve
 
-    answer: Any = solve(kind, input=read_inputs(inputs), output=wanted, **_arguments(extra))
+    answer: Any = solve(kind, input=read_inputs(inputs), output=wanted, **_arguments(kind, extra))
     return answer  # type: ignore[no-any-return]
 
 
-def _arguments(words: Sequence[str]) -> dict[str, Any]:
-    """Return the arguments of a kind from `--kernel-size 3` or `--kernel-size=3`."""
+def _arguments(kind: str, words: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments of a kind from `--kernel-size 3`, `--kernel-size=3`, `--ceil-mode` or `--no-ceil-mode`."""
+    flags = _flags(kind)
     pairs, waiting = [], list(words)
     while waiting:
         word, equals, value = waiting.pop(0).partition("=")
-        if not word.startswith("--") or (not equals and not waiting):
+        name = word[2:].replace("-", "_")
+        is_alone = not equals and (not waiting or waiting[0].startswith("--"))
+        if is_alone and word.startswith("--") and name.removeprefix("no_") in flags:
+            pairs.append(f"{name.removeprefix('no_')}={'false' if name.startswith('no_') else 'true'}")
+            continue
+        if not word.startswith("--") or is_alone:
             raise UsageError(Problem(f"{word} is not an option with a value", hint="write for instance --stride 2"))
-        pairs.append(f"{word[2:].replace('-', '_')}={value if equals else waiting.pop(0)}")
+        pairs.append(f"{name}={value if equals else waiting.pop(0)}")
     return read_settings(pairs)
+
+
+def _flags(kind: str) -> set[str]:
+    """Return the names of the arguments of a kind that are yes or no."""
+    from shapecalc.layers.base.arguments import Flag
+    from shapecalc.network import kind_of
+
+    cls = kind_of(kind)
+    names = cls.argument_names() if cls else {}
+    return {word for word, name in names.items() if cls and isinstance(cls.arguments[name], Flag)}
 
 
 def _network(spec: str, inputs: Sequence[str], names: Sequence[str], asked: Mapping[str, Any]) -> Any:

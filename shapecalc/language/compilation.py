@@ -167,16 +167,22 @@ class Compilation:
             name: self._try(input_shape, item, self.layout, self.variables, _INPUT) or UNKNOWN
             for name, item in own.items()
         }
+        declared = list(shapes)
         for name, sizes in given.items():
-            if name and name not in shapes and shapes:
-                raise UsageError(Problem(f"there is no input {name}", hint=did_you_mean(name, shapes)))
+            if name and name not in declared and declared:
+                raise UsageError(Problem(f"there is no input {name}", hint=did_you_mean(name, declared)))
             if not name and len(shapes) > 1:
                 first = next(iter(shapes))
                 names = ", ".join(shapes)
                 size_text = "x".join(map(str, sizes))
                 raise UsageError(
-                    Problem(f"name the input that is {size_text}: {names}", hint=f"write {first}={size_text}")
+                    Problem(
+                        f"name the input that is {size_text}: {names}",
+                        hint=f'write {first}={size_text} (in Python {{"{first}": "{size_text}"}})',
+                    )
                 )
+            if name and not declared:
+                self.input_marks[name] = self.document.mark
             shapes[name or next(iter(shapes), "input")] = Shape(sizes, self.layout != CHW, is_map=len(sizes) >= 3)
         return shapes or {"input": UNKNOWN}
 
@@ -199,7 +205,7 @@ class Compilation:
             return {"input": single}
         elif "layers" in self.document.keys and not is_given:
             size = "3x224x224" if self.layout == CHW else "224x224x3"
-            hint = f"write for instance  input: {size}  at the top, or give --input"
+            hint = f"write for instance  input: {size}  at the top, or give --input (input= in Python)"
             self.problems.append(Problem("the input size is missing", self.document.mark, hint=hint))
         return {}
 

@@ -279,5 +279,6 @@ def _unused_inputs(
         return (f"not used, since the outputs do not need it: {count_noun(len(unused), 'input')} ({shown})",)
     for name in unused:
         hint = f"use it in a layer: from: {name}"
-        builder.problems.append(Problem(f"the input {name} is not used", marks[name], hint=hint))
+        which = "the input" if name == "input" else f"the input {name}"
+        builder.problems.append(Problem(f"{which} is not used", marks[name], hint=hint))
     return ()

@@ -57,7 +57,7 @@ class Answer:
         `UsageError` for an answer without a table.
         """
         if not self.table:
-            raise UsageError(Problem(f"{type(self).__name__} is no table", hint="to_dict() has all of it"))
+            raise UsageError(Problem(f"{type(self).__name__} has no table", hint="to_dict() has all of it"))
         try:
             import pandas as pd
         except ImportError:

@@ -16,7 +16,7 @@ from shapecalc.layers.base.shape import HWC, UNKNOWN, Shape
 from shapecalc.model.checks import check_inputs, with_hint
 from shapecalc.model.doubts import doubts_of
 from shapecalc.model.report import Report
-from shapecalc.model.rows import Row, Sizing, Totals, count, own
+from shapecalc.model.rows import Row, Sizing, Totals, can_share, count, own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -206,7 +206,7 @@ def _shared_weights(graph: Graph, sizings: Sequence[Sizing | None]) -> list[Prob
         owner = sizings[node.shares] if node.shares >= 0 else None
         if sizing is None or owner is None:
             continue
-        if sorted(sizing.weight_shapes.values()) != sorted(owner.weight_shapes.values()):
+        if not can_share(sizing, owner):
             name = graph.nodes[node.shares].name
             problems.append(
                 problem_at(

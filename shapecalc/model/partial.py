@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.layers.base.layer import KINDS, Composite
 from shapecalc.model.graph import Reference
+from shapecalc.model.rows import can_share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,8 @@ def inferred_part(graph: Graph, sizings: Sequence[Sizing | None]) -> tuple[Graph
     """Return the graph of the layers whose sizes are known, and these sizes: of every branch up to its shape error.
 
     A layer is inferred only if all its inputs are, so all references stay within the part. A layer that shares the
-    weights of one that is not in it counts them itself. Expectations are of the whole network, so the part has none.
+    weights of one that is not in it, or whose weights have other sizes, counts them itself. Expectations are of the
+    whole network, so the part has none.
     """
     known = {index: sizing for index, sizing in enumerate(sizings) if sizing is not None}
     new_index = {old: new for new, old in enumerate(known)}
@@ -31,11 +33,11 @@ def inferred_part(graph: Graph, sizings: Sequence[Sizing | None]) -> tuple[Graph
         return ref if ref.node < 0 else Reference(new_index[ref.node], ref.output)
 
     nodes = []
-    for index in known:
+    for index, sizing in known.items():
         node = graph.nodes[index]
-        nodes.append(
-            node._replace(inputs=tuple([moved(ref) for ref in node.inputs]), shares=new_index.get(node.shares, -1))
-        )
+        owner = known.get(node.shares)
+        shares = new_index[node.shares] if owner and can_share(sizing, owner) else -1
+        nodes.append(node._replace(inputs=tuple([moved(ref) for ref in node.inputs]), shares=shares))
     outputs = {
         name: moved(ref)
         for name, ref in graph.named_outputs().items()

@@ -20,10 +20,19 @@ VERSION = 1
 
 
 def check_depth(depth: Any) -> int | None:
-    """Return a depth to which blocks are expanded; None for all. Errors: `UsageError`."""
+    """Return a depth to which blocks are expanded; None for all, as `all` too. Errors: `UsageError`."""
     if depth is None or (isinstance(depth, int) and depth >= 1):
         return depth
-    raise UsageError(Problem(f"depth is {depth}", hint="give a whole number of at least 1"))
+    if isinstance(depth, str):  # as the command takes it
+        if depth == "all":
+            return None
+        if depth.isascii() and depth.isdigit() and int(depth[:_DIGITS]):
+            return int(depth[:_DIGITS])
+    raise UsageError(Problem(f"depth is {depth}", hint="give a whole number of at least 1, or all"))
+
+
+_DIGITS = 9
+"""No network is as deep as such a number."""
 
 
 class Report(Answer):
@@ -160,13 +169,13 @@ class Report(Answer):
         return tuple([self.graph.blocks[block].name for block in self._ancestry(row.block)])
 
     def lines(self, depth: int | None = None, closed: Collection[str] = ()) -> list[ReportLine]:
-        """Return the lines shown at a depth: 1 collapses every outermost block to one line; None expands everything.
+        """Return the lines shown at a depth: 1 collapses every outermost block to one line; None (all) expands all.
 
         Blocks of the kinds that are `closed` are one line at any depth. An unfinished block is none: it would look
         finished.
         Errors: `UsageError` for another depth than a whole number of at least 1.
         """
-        check_depth(depth)
+        depth = check_depth(depth)
         groups: list[tuple[int, list[Row]]] = []
         for row in self.rows:
             is_open = row.block < 0 or (depth is None and not closed)

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from shapecalc.dims import Dim, prod, total
+from shapecalc.errors import Problem, UsageError, count_noun, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.layers.base.layer import WeightShapes, is_bias
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.graph import Node
 
-__all__ = ["ReportLine", "Row", "Sizing", "Totals", "count", "once", "own", "sum_rows"]
+__all__ = ["ReportLine", "Row", "Sizing", "Totals", "can_share", "count", "once", "own", "sum_rows"]
 
 _T = TypeVar("_T")
 
@@ -43,6 +44,11 @@ def own(node: Node, sizing: Sizing) -> Sizing:
     if node.shares < 0:
         return sizing
     return sizing._replace(weight_shapes={}, buffer_shapes={}, weights=0, biases=0, buffers=0, inactive=0)
+
+
+def can_share(sizing: Sizing, owner: Sizing) -> bool:
+    """Return whether the weights of a layer have the sizes of those of another, whatever their names."""
+    return sorted(sizing.weight_shapes.values()) == sorted(owner.weight_shapes.values())
 
 
 class Totals(NamedTuple):
@@ -126,6 +132,27 @@ class Row(NamedTuple):
         return [shape.in_layout(self.layout) for shape in self.sizing.outputs]
 
     @property
+    def input_shape(self) -> tuple[Dim, ...]:
+        """The sizes of the one input. Errors: `UsageError` for none, or several."""
+        return self._only(self.input_shapes, "input")
+
+    @property
+    def output_shape(self) -> tuple[Dim, ...]:
+        """The sizes of the one output. Errors: `UsageError` for several."""
+        return self._only(self.output_shapes, "output")
+
+    def _only(self, shapes: list[tuple[Dim, ...]], what: str) -> tuple[Dim, ...]:
+        if len(shapes) != 1:
+            hint = f"{what}_shapes has all of them, {what}_shapes[0] the first" if shapes else ""
+            raise UsageError(Problem(f"{self.name} has {count_noun(len(shapes), what)}, not one", hint=hint))
+        return shapes[0]
+
+    def __getattr__(self, name: str) -> Any:
+        meant = _MEANT.get(name) or did_you_mean(name, _attributes(type(self)), lists=False)
+        hint = f": {meant}" if meant and not name.startswith("_") else ""
+        raise AttributeError(f"a row has no attribute {name!r}{hint}", name=name, obj=self)
+
+    @property
     def activations(self) -> Dim:
         """The number of elements of the outputs for one sample."""
         return total(shape.elements for shape in self.sizing.outputs)
@@ -172,6 +199,17 @@ class Row(NamedTuple):
             "arguments": self.arguments,
             **({"shares": self.shares} if self.shares else {}),
         }
+
+
+_MEANT = {
+    **dict.fromkeys(("shape", "output", "out_shape"), "its output size is output_shape"),
+    **dict.fromkeys(("input", "in_shape"), "its input size is input_shape"),
+}
+"""Attributes that a row does not have, and what may have been meant."""
+
+
+def _attributes(cls: type) -> list[str]:
+    return [name for name in dir(cls) if not name.startswith("_")]
 
 
 class ReportLine(NamedTuple):

@@ -18,9 +18,10 @@ __all__ = ["field_cells", "keep_fields", "show_jump"]
 
 
 def _size(field: Field) -> str:
-    if not field.sees_all:
-        return str(field.size)
-    return f"{field.size}+all" if field.jump else "all"
+    common = "all" if field.sees_all else str(field.common)
+    if field.jump:
+        return f"{field.size}+{common}" if field.common else str(field.size)
+    return common if field.common else str(field.size)
 
 
 def show_jump(field: Field) -> str:

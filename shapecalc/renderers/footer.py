@@ -43,6 +43,10 @@ def incomplete(report: Report, *, totals: bool = True) -> str:
     """Return how many layers could not be inferred, and what `totals` then cover; empty for a complete report."""
     if report.is_complete:
         return ""
+    if not report.missing:
+        count = len(report.problems)
+        verb = "is" if count == 1 else "are"
+        return f"Incomplete: there {verb} {count_noun(count, 'error')}, though every layer could be inferred."
     layers = count_noun(len(report.rows) + report.missing, "layer")
     rest = "; totals cover the others" if totals else ""
     return f"Incomplete: {report.missing:,} of {layers} could not be inferred{rest}."

@@ -16,6 +16,7 @@ from shapecalc.renderers.view import View
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from shapecalc.model.rows import ReportLine
     from shapecalc.questions.receptive_field import Field, ReceptiveFields
     from shapecalc.renderers.selection import Selection
 
@@ -54,7 +55,12 @@ class _FieldView(View):
     ) -> None:  # fmt: skip
         super().__init__(fields.report, depth=depth, width=width, color=color, fold=False, selection=selection)
         self.notes = list(_notes(fields))
+        self.fields = fields
         keep_fields(fields)
+
+    def _sees_a_part(self, line: ReportLine) -> bool:
+        """Return whether all positions of the layer of a line see the same part of an axis."""
+        return any(field.common and not field.sees_all for row in line.rows[-1:] for field in self.fields[row.name])
 
     def names(self, default: Sequence[str] = ()) -> list[str]:  # noqa: ARG002  (no other columns)
         return list(_COLUMNS)
@@ -67,9 +73,16 @@ class _FieldView(View):
         return [
             *filter(None, [shown, missing]),
             *self.notes,
+            *([_PART] if any(map(self._sees_a_part, self.lines)) else []),
             *([opening(len(closed), self.depth)] if closed and self.depth else []),
             *map(clean, self.report.notes),
         ]
+
+
+_PART = (
+    "An RF without a jump, or after a +: the positions that all positions of the layer see, where these are not the "
+    "whole axis."
+)
 
 
 def _notes(fields: ReceptiveFields) -> Iterable[str]:
@@ -116,9 +129,10 @@ def draw_region(
 
 def _described(field: Field) -> str:
     """Return one receptive field in words."""
-    if not field.jump and field.sees_all:
+    if not field.jump and field.common:
         return f"all positions see the same {field.size}"
-    other_paths = " (and, through other branches, the whole axis)" if field.sees_all else ""
+    other = "the whole axis" if field.sees_all else f"the same {field.common} for all positions"
+    other_paths = f" (and, through other branches, {other})" if field.common else ""
     moves = (
         f"effective stride {show_jump(field)}, padding {field.padding}" if field.jump else "the same for all positions"
     )

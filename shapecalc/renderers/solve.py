@@ -53,7 +53,11 @@ def draw_window(
     else:
         blocks = [Title(f"{asked}: no solution in the search range")]
         blocks += [Paragraph("nearest:"), _window_rows(answer.nearest, output=True)] if answer.nearest else []
-    return draw_blocks([*blocks, *([Note(footer)] if footer else [])], format_, width, color=color)
+    notes = [*([footer] if footer else []), *([_EXACT] if answer.solutions or answer.nearest else []), *answer.notes]
+    return draw_blocks([*blocks, *map(Note, notes)], format_, width, color=color)
+
+
+_EXACT = "exact: every window ends at the edge of the padded input; no row is left out"
 
 
 def _window_rows(solutions: Sequence[WindowSolution], *, output: bool = False) -> Table:
@@ -89,7 +93,8 @@ def draw_budget(
     title = f"{answer.name}: {asked}"
     shown = answer.solutions[:top] or ((answer.minimum,) if answer.minimum else ())
     if not answer.solutions and answer.searched:
-        title += ": no setting meets this" + ("; the minimum is:" if answer.minimum else "")
+        title += ": no setting searched meets this"
+        title += "; the minimum is:" if answer.minimum else "; each has a shape error"
     blocks: list[Block] = [Title(title)]
     if shown:
         headings = [*shown[0].settings, *(units[what] for what in answer.budgets), "used"]
@@ -103,6 +108,9 @@ def draw_budget(
 def _searched(answer: BudgetSolutions) -> str:
     ranges = []
     for name, (low, high, step, count) in answer.searched.items():
+        if count == 1:
+            ranges.append(f"{name} {_number(low)}")
+            continue
         steps = f" in steps of {_number(step)}" if step is not None and step != 1 else ""
         values = f"{count:,} values of " if step is None else ""
         ranges.append(f"{values}{name} from {_number(low)} to {_number(high)}{steps}")
@@ -142,7 +150,8 @@ def draw_fixes(
     if not answer.fixes:
         blocks.append(Paragraph("no fix of one or two changes found"))
     cut = " (stopped early: there are too many to try all)" if answer.is_cut_short else ""
-    blocks.append(Note(f"{answer.trials:,} changes tried{cut}; those shown were verified by inference"))
+    verified = "; those shown were verified by inference" if answer.fixes else ""
+    blocks.append(Note(f"{count_noun(answer.trials, 'change')} tried{cut}{verified}"))
     return draw_blocks(blocks, format_, width, color=color)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from shapecalc.errors import UsageError
 from shapecalc.escaping import clean
 
-__all__ = ["plain", "read_flag", "read_mapping", "read_names", "read_string"]
+__all__ = ["plain", "read_flag", "read_mapping", "read_names", "read_string", "short"]
 
 _SHOWN = 60
 
@@ -16,7 +16,7 @@ _SHOWN = 60
 def read_string(given: Any, what: str) -> str:
     """Return a string that is given as `what`. Errors: `UsageError` for anything else."""
     if not isinstance(given, str):
-        raise UsageError(f"{what} must be a string, not {_shown(given)}")
+        raise UsageError(f"{what} must be a string, not {short(given)}")
     return given
 
 
@@ -30,7 +30,7 @@ def read_flag(given: Any, what: str) -> bool:
     found = given if isinstance(given, (list, tuple)) else plain(given)
     if isinstance(found, int) and found in (0, 1):
         return bool(found)
-    raise UsageError(f"{what} must be true or false, not {_shown(given)}")
+    raise UsageError(f"{what} must be true or false, not {short(given)}")
 
 
 def read_names(given: Any, what: str) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ def read_names(given: Any, what: str) -> tuple[str, ...]:
         return (given,)
     names = tuple(given) if _is_iterable(given) else (None,)
     if not all(isinstance(name, str) for name in names):
-        raise UsageError(f"{what} must be a name or a list of names, not {_shown(given)}")
+        raise UsageError(f"{what} must be a name or a list of names, not {short(given)}")
     return names
 
 
@@ -48,7 +48,7 @@ def read_mapping(given: Any, what: str) -> dict[str, Any]:
     if given is None:
         return {}
     if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
-        raise UsageError(f"{what} must be a mapping of names to values, not {_shown(given)}")
+        raise UsageError(f"{what} must be a mapping of names to values, not {short(given)}")
     return dict(given)
 
 
@@ -65,6 +65,7 @@ def _is_iterable(given: Any) -> bool:
     return isinstance(given, Iterable) and getattr(given, "ndim", 1) > 0
 
 
-def _shown(given: Any) -> str:
+def short(given: Any) -> str:
+    """Return what is given as an error shows it: on one line, and not endless."""
     text = " ".join(clean(repr(given)).split())
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

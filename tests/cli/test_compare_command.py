@@ -128,3 +128,11 @@ def test_batches_that_differ_are_named():
     alexnet = shapecalc.load("alexnet")
     printed = str(compare([alexnet.infer(), alexnet.infer(batch=2)]))
     assert printed.endswith("MACs and activations are AlexNet for one sample, AlexNet for a batch of 2.")
+
+
+@pytest.mark.parametrize("command", ["compare mlp alexnet", "diff mlp alexnet", "diff unet mlp"])
+def test_an_error_of_a_variable_names_the_network(command):
+    ran = run(*command.split(), "--set", "width=8")
+    assert (ran.status, ran.err) == (2, "mlp: there is no variable width to set\n   known here: classes, hidden\n")
+    ran = run(*command.split(), "--set", "width")
+    assert ran.err == "--set width is not NAME=VALUE\n   write for instance --set width=32\n"

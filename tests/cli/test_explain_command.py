@@ -22,6 +22,12 @@ def test_only_named_layers():
     assert "MACs" not in ran.out
 
 
+def test_numbers_are_separated_by_commas_or_repeated():
+    one = run("explain", "alexnet", "fc1", "--what", "params, macs")
+    assert (one.out, one.status) == (run("explain", "alexnet", "fc1", "--what", "params", "--what", "macs").out, 0)
+    assert "'maccs' is not one of 'output', 'params'," in run("explain", "alexnet", "--what", "params,maccs").err
+
+
 def test_input_and_variables_are_overridden():
     assert "⌊(231 + 2·0 − 11) / 4⌋ + 1" in run("explain", "alexnet", "conv1", "--input", "231x231x3").out
     assert (

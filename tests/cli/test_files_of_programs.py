@@ -138,7 +138,10 @@ def test_layer_checks_the_rank_in_the_name():
 
 def test_solve_checks_the_rank_in_the_name():
     ran = run("solve", "conv1d", "--input", "32x32", "--output", "16x16")
-    assert (ran.status, ran.err) == (2, "conv1d needs 1 spatial axis, but its input has 2 sizes\n")
+    assert (ran.status, ran.err) == (
+        2,
+        "conv1d needs 1 spatial axis, but its input has 2 sizes\n   write 32, if the first are channels\n",
+    )
     assert run("solve", "conv1d", "--input", "32", "--output", "16").status == 0
     assert run("solve", "Conv2d", "--input", "32x32", "--output", "16x16").status == 0
 

@@ -104,6 +104,40 @@ def test_keras_names_and_flags():
     assert (entry["biases"], entry["arguments"]["stride"]) == (0, [2, 2])
 
 
+@pytest.mark.parametrize("options", ["--dim 2 --dim 3", "--dim 2x3", "--dim 2,3", "--axis 2 --dim 3", "--dim [2,3]"])
+def test_a_list_is_one_option_or_several(options):
+    assert layer(f"layer mean --input 3x8x9 {options}").out.startswith("mean  3×8×9 → 3\n")
+
+
+def test_help_shows_how_lists_are_written():
+    assert "--dims N|NxN " in layer("layer permute --help").out
+    assert "--dim, --axis N|NxN|channels " in layer("layer mean --help").out
+
+
+_USED_TWICE = "layer conv --input 3x9x9 --out-channels 4 --kernel-size 3 "
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (_USED_TWICE + "--kernel-size 5", "Invalid value for '--kernel-size': it is given 2 times, but is one value; for "
+         "different axes, write --kernel-size 3x5"),
+        (_USED_TWICE + "--out-channels 5", "Invalid value for '--out-channels' / '--filters': it is given 2 times, but is "
+         "one value"),
+        ("layer permute --input 3x8x9 --dims 2 3 1", "Got unexpected extra arguments (3 1): write a list as one word: --dims "
+         "2x3x1"),
+        (_USED_TWICE + "--bias False", "Got unexpected extra argument (False): write --no-bias alone"),
+        (_USED_TWICE + "--use-bias yes", "Got unexpected extra argument (yes): write --bias alone"),
+        (_USED_TWICE + "--no-bias false", "Got unexpected extra argument (false): --no-bias has no value"),
+        ("layer conv 3x9x9", "Got unexpected extra argument (3x9x9)"),
+    ],
+)  # fmt: skip
+def test_repeated_options_and_words_left_over(text, message):
+    ran = layer(text)
+    assert ran.status == 2
+    assert ran.err.splitlines()[-1] == f"Error: {message}"
+
+
 def test_several_inputs():
     assert "96×28×28" in layer("layer concat --input 64x28x28 --input 32x28x28").out
 

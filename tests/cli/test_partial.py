@@ -172,6 +172,25 @@ def test_sharing_and_outputs_beyond_the_error():
     ]
 
 
+UNSHARED = """input: 8x10x10
+layers:
+- conv: {out_channels: 8, kernel_size: 3}
+  name: a
+- conv: {out_channels: 16, kernel_size: 3}
+  share: a
+"""
+
+
+def test_weights_that_cannot_be_shared_are_the_layers_own():
+    ran = run("summary", "-", text=UNSHARED)
+    assert "Incomplete: there is 1 error, though every layer could be inferred.\n1,752 parameters" in ran.out
+    with pytest.raises(shapecalc.ShapeError) as caught:
+        shapecalc.load(UNSHARED).infer()
+    assert [(row.params, row.shares) for row in caught.value.report] == [(584, ""), (16 * (8 * 9 + 1), "")]
+    both = UNSHARED + "outputs: [conv1, 'conv1[4]']\n"
+    assert "Incomplete: there are 2 errors, though" in run("summary", "-", text=both).out
+
+
 @pytest.mark.parametrize(
     "command", ["summary", "check", "sizes", "formula", "sweep", "memory", "explain", "compare - -"]
 )

@@ -104,7 +104,7 @@ def test_json_of_a_summary_with_the_column_rf():
     pool = next(layer for layer in printed["layers"] if layer["name"] == "pool5")
     assert pool["receptive_field"][0] == {
         "input": "input", "axis": "height", "size": 212, "jump": 32, "padding": 90, "sees_all": False, "aligned": True,
-        "effective_stride": 32,
+        "effective_stride": 32, "common": 0,
     }  # fmt: skip
     assert printed["misaligned"] == []
     plain = json.loads(run("summary", "vgg16", "--format", "json").out)

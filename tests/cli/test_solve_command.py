@@ -69,7 +69,51 @@ def test_fractions_and_variables_without_effect():
     assert (ran.status, "no setting" in ran.out, "input does not change params" in ran.out) == (1, False, True)
 
 
+@pytest.mark.parametrize(
+    ("options", "flag"),
+    [
+        ("--ceil-mode", "true"),
+        ("--ceil-mode true", "true"),
+        ("--no-ceil-mode", "false"),
+        ("--ceil-mode=false", "false"),
+    ],
+)
+def test_flags_of_a_kind(options, flag):
+    ran = run("solve", "max_pool", "--input", "112", "--output", "56", *options.split(), "--stride", "2", "--top", "1")
+    assert ran.out.startswith(f"max_pool, 112 → 56, ceil_mode={flag}, stride=2\n")
+    assert ran.out.endswith("exact: every window ends at the edge of the padded input; no row is left out\n")
+
+
+def test_channels_among_the_sizes():
+    ran = run("solve", "conv", "--input", "3x32x32", "--output", "64x16x16")
+    note = "sizes are spatial: if the first are channels, leave them out: 32x32 and 16x16"
+    assert (ran.status, ran.out.splitlines()[-1]) == (1, note)
+    ran = run("solve", "conv", "--input", "32x32x3", "--output", "16x16x64", "--format", "json")
+    assert json.loads(ran.out)["notes"] == [
+        "sizes are spatial: if the last are channels, leave them out: 32x32 and 16x16"
+    ]
+    assert "notes" not in json.loads(
+        run("solve", "conv", "--input", "9x9x9", "--output", "7x7x7", "--format", "json").out
+    )
+
+
 BAD = [
+    (
+        ["Conv2d", "--input", "32", "--output", "16"],
+        "Conv2d needs 2 spatial axes, but its input has 1 size\n   write 32x32\n",
+    ),
+    (
+        ["Conv2d", "--input", "3x32x32", "--output", "8x16x16"],
+        "Conv2d needs 2 spatial axes, but its input has 3 sizes\n   write 32x32, if the first are channels\n",
+    ),
+    (
+        ["resnet50", "--for", "bottleneck", "--params", "5M"],
+        "not a number in the specification, but true\n   only variables",
+    ),
+    (
+        ["max_pool", "--input", "9", "--output", "3", "--stride", "--ceil-mode"],
+        "--stride is not an option with a value",
+    ),
     (["conv", "--input", "227"], "--input 227 --output 55"),
     (["conv"], "to solve conv, give its input and output sizes"),
     (["convv", "--input", "3", "--output", "3"], "did you mean conv?"),

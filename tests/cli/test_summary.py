@@ -201,7 +201,10 @@ def test_help_lists_the_columns():
 def test_wrong_overrides_are_usage_errors():
     two = "inputs: {left: 3x8x8, right: 3x8x8}\nlayers:\n- add: [left, right]\n"
     ran = run("summary", "-", "--input", "3x9x9", text=two)
-    assert (ran.status, ran.err) == (2, "name the input that is 3x9x9: left, right\n   write left=3x9x9\n")
+    assert (ran.status, ran.err) == (
+        2,
+        'name the input that is 3x9x9: left, right\n   write left=3x9x9 (in Python {"left": "3x9x9"})\n',
+    )
     ran = run("summary", "-", "--input", "x=3x9x9", text=SMALL)
     assert (ran.status, ran.err.splitlines()[0]) == (2, "there is no input x")
     ran = run("summary", "resnet50", "--set", "widht=3")

@@ -105,6 +105,9 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
     ("adaptive_avg_pool", {"output_size": [1, 2, 3]}, [CHW],
      "output_size has 3 numbers, but the input has 2 spatial axes (height, width) | "
      "give one number, or one for each spatial axis"),
+    ("adaptive_avg_pool", {"output_size": [7]}, [CHW],
+     "output_size has 1 number, but the input has 2 spatial axes (height, width) | "
+     "give one number, or one for each spatial axis"),
     ("fc", {"out_features": 10, "in_features": 99}, [(100,)],
      "features of the input (=100) must equal in_features (=99) | in_features: 100 would fit"),
     ("batch_norm", {"num_features": 4}, [CHW],

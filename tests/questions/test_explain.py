@@ -154,7 +154,7 @@ def test_input_features_after_a_flatten():
     found = explained(layers, "3x8x8")
     symbol = next(s for s in found["fc1"].to_dict()["symbols"] if s["symbol"] == "F_in")
     assert symbol["made"] == {"by": "flatten1", "numbers": "8·6·6"}
-    assert "F_in = 8·6·6 = 288 was made by flatten1" in found.text
+    assert "F_in = 8·6·6 = 288 was computed by flatten1" in found.text
     assert "from flatten1: F_in = 8·6·6 = 288" in found.text
 
 

@@ -147,7 +147,7 @@ def test_a_structural_variable_is_not_a_symbol():
     assert error.value.problems[0].mark.line
     with pytest.raises(shapecalc.UsageError, match="there is no symbol Q"):
         shapecalc.load("unet").formula(["Q"])
-    with pytest.raises(shapecalc.UsageError, match="not a whole number"):
+    with pytest.raises(shapecalc.UsageError, match=r"it is a fraction in the specification, 1\.0"):
         shapecalc.load("mobilenet_v1").formula(["width"])
 
 
@@ -214,3 +214,26 @@ def test_sizes_have_no_separators_and_variables_have_values() -> None:
     assert "output = 448 × 51865\n" in out
     out = run("formula", "whisper-tiny", "--what", "output", "-s", "vocab").out
     assert "vocab: a variable of the specification, 51,865 in the specification; valid: every value from 1 on\n" in out
+
+
+@pytest.mark.parametrize(("spec", "block"), [("resnet18", "layer1"), ("unet", "up2.double_conv1")])
+def test_the_formulas_of_a_block(spec, block):
+    from sympy import sympify
+
+    network = shapecalc.load(spec)
+    answer = network.formula(["H", "W"], layer=block)
+    line = network.infer().line(block)
+    given = {symbol(one.name): one.given for one in answer.symbols}
+    assert answer.formulas["params"] == line.total.params
+    assert answer.formulas["macs"].xreplace(given) == line.total.macs
+    (sizes,) = answer.formulas["output"].values()
+    assert [int(sympify(size).xreplace(given)) for size in sizes] == list(line.output_shapes[0])
+    with pytest.raises(shapecalc.UsageError, match=f"has no layer {block}x\n   did you mean {block}"):
+        network.formula(layer=block + "x")
+
+
+def test_symbols_are_separated_by_commas_or_repeated():
+    one, several = run("formula", "alexnet", "-s", "N, H"), run("formula", "alexnet", "-s", "N", "-s", "H")
+    assert (one.out, one.status) == (several.out, 0)
+    ran = run("formula", "mobilenet_v1", "-s", "width")
+    assert ran.err == "width cannot be a symbol: it is a fraction in the specification, 1.0\n"

@@ -261,6 +261,34 @@ def test_whole_axes_end_where_windows_end():
     assert [(region.first, region.last) for region in fields.region("fc1")] == [(0, 10)] * 2
 
 
+LAST = [{"slice": {"dim": 2, "start": -1}}, {"squeeze": 2}]
+CORNER = [{"crop": {"size": [5, 3]}}, "flatten"]
+GATE = {"mul": [[], [{"crop": {"size": 4}}, {"global_avg_pool": {"keepdims": True}}]]}
+
+
+@pytest.mark.parametrize(
+    ("layers", "input_", "expected", "shown"),
+    [
+        ([{"conv": {"out_channels": 8, "kernel_size": 3, "padding": "causal"}}, *LAST], "1x784", [(3, 3, False)], "3"),
+        ([{"crop": {"size": 2}}, "flatten"], "3x8x2", [(2, 2, False), (2, 2, True)], "2×all"),
+        ([{"conv": {"out_channels": 2, "kernel_size": 3}}, *CORNER], "1x32x5", [(7, 7, False), (5, 5, True)], "7×all"),
+        ([{"conv": {"out_channels": 2, "kernel_size": 3, "stride": 4}}, "flatten"], "1x12x11", [(11, 11, False), (11, 11, True)],
+         "11×all"),
+        ([{"conv": {"out_channels": 2, "kernel_size": 3, "padding": 1}}, GATE], "1x9x4", [(3, 6, False), (3, 4, True)],
+         "3+6×3+all"),
+    ],
+)  # fmt: skip
+def test_what_all_positions_see_is_the_whole_axis_only_if_it_is(layers, input_, expected, shown):
+    fields = fields_of(layers, input_)
+    last = fields.report.rows[-1].name
+    assert [(field.size, field.common, field.sees_all) for field in fields[last]] == expected
+    drawn = fields.render()
+    assert [line.split()[3] for line in drawn.splitlines() if line.startswith(last)] == [shown]
+    note = "An RF without a jump, or after a +: the positions that all positions of the layer see"
+    assert note in " ".join(drawn.split())
+    assert note not in " ".join(fields_of(["flatten"], "3x8x8").render().split())
+
+
 @pytest.mark.parametrize(
     ("layer", "kind", "sees_all"),
     [
@@ -417,7 +445,7 @@ def test_a_branch_with_its_window_in_padding_is_not_seen():
     # of the whole layer too: no window of the second branch reaches the input
     fields = fields_of([*layers, "flatten", {"fc": 3}], "1x6x7")
     assert seen_spans(fields, "fc1", ()) == {"height": (0, 5), "width": (0, 2)}
-    assert [(field.size, field.sees_all) for field in fields["fc1"]] == [(6, True), (3, True)]
+    assert [(field.size, field.sees_all) for field in fields["fc1"]] == [(6, True), (3, False)]
     fields = fields_of([layers[0], {"crop": [[6, 0], [3, 1]]}, "flatten", {"fc": 3}], "1x6x7")
     assert (fields["fc1"], fields.region("fc1")) == ((), ())
 

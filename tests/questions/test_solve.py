@@ -19,7 +19,7 @@ from shapecalc.model.inference import size_layer, sizings_of
 from shapecalc.network import kind_of, solve
 from shapecalc.questions.solve import read_budget, read_range, slides
 from shapecalc.questions.solve.costs import cost_of_change
-from shapecalc.renderers.solve import draw_fixes
+from shapecalc.renderers.solve import draw_budget, draw_fixes
 
 SLIDING = sorted(kind for kind, cls in KINDS.items() if slides(cls))
 
@@ -174,6 +174,56 @@ layers:
 def test_illegal_sizes_are_not_solutions():
     answer = solve("unet", find={"input": range(180, 240)}, macs="100G")
     assert {s.settings["input"] for s in answer.solutions} == {188, 204, 220, 236}
+
+
+CROPS = "input: 3x300x300\nvars: {w: 8}\nlayers:\n- conv: {out_channels: w, kernel_size: 150}\n- reshape: [w / 4, -1]\n"
+RISES_AND_FALLS = "input: 1x8x8\nvars: {n: 32}\nlayers:\n- conv: {out_channels: 200 + n * (30 - n), kernel_size: 1}\n"
+EIGHTS = "input: 3x8x8\nvars: {w: 24}\nlayers:\n- conv: {out_channels: w, kernel_size: 1}\n- linear: w / 8\n  repeat: w / 8\n"
+UNSPECIFIED = [  # what is searched without a range: illegal sizes do not end it, nor needs that still fall
+    ("unet", "input", "8G", {"input": 204}, (1, 256)),
+    ("vit_b_16", "patch", "10G", {"patch": 22}, (1, 256)),
+    ("vit_b_16", "patch", "300M", {"patch": 224}, (1, 256)),
+    ("vit_b_16", "hidden", "2G", {"hidden": 108}, (1, 128)),
+    (CROPS, "input", "1G", {"input": 192}, (1, 256)),
+    (CROPS, "w", "13G", {"w": 8}, (1, 12)),
+    (CROPS.replace("300x300", "32x32"), "input", "1G", {"input": 192}, (1, 256)),  # the size given is illegal itself
+    (EIGHTS, "w", 428_544, {"w": 72}, (1, 96)),  # built one by one: only some values are tried to find the range
+    (RISES_AND_FALLS, "n", "9k", {"n": 32}, (1, 64)),
+]
+
+
+@pytest.mark.parametrize(("spec", "name", "macs", "best", "searched"), some(UNSPECIFIED, 3))
+def test_a_search_without_a_range_finds_what_exists(spec, name, macs, best, searched):
+    answer = solve(spec, find=[name], macs=macs)
+    assert answer.solutions[0].settings == best
+    assert (answer.searched[name].first, answer.searched[name].last) == searched
+    beyond = solve(spec, find={name: range(1, 4 * searched[1])}, macs=macs)
+    assert beyond.solutions[0] == answer.solutions[0]
+
+
+def test_a_search_of_two_variables_without_ranges_includes_the_smallest_legal_input():
+    answer = solve("unet", find={"width": None, "input": range(100, 600)}, macs="8G")
+    assert answer.searched["width"].last == 128
+    assert max(s.settings["width"] for s in answer.solutions) == 73
+
+
+def test_the_value_in_the_specification_is_tried():
+    spec = {
+        "input": "3x8x8",
+        "vars": {"w": 0.33},
+        "layers": [{"conv": {"out_channels": "round(100 * w)", "kernel_size": 3}}],
+    }
+    assert 33 * 28 in {s.amounts["params"] for s in solve(spec, find=["w"], params="5k").solutions}
+    both = solve("unet", find=["width", "input"], macs="200G")
+    assert both.searched["input"].step > 1
+    assert {"width": 64, "input": 572} in [s.settings for s in both.solutions]
+
+
+def test_that_no_setting_was_found_is_said_of_the_range_searched():
+    assert draw_budget(solve("unet", find={"input": range(1, 100)}, macs="8G")) == (
+        "unet: at most 8,000,000,000 MACs: no setting searched meets this; each has a shape error\n\n"
+        "searched: input from 1 to 99; many settings in one pass"
+    )
 
 
 def test_an_unmet_budget_reports_the_minimum():
@@ -451,6 +501,88 @@ def test_correcting_a_stated_size_is_the_smallest_change(stated):
     kind, name = stated.split(".")
     assert cost_of_change(KINDS[kind].arguments[name], 8, 512, 0, 1) == 0
     assert cost_of_change(KINDS["conv"].arguments["padding"], 0, 1, 0, 1) > 1
+
+
+FLATTENED = {
+    "an item": ("- conv: {out_channels: 16, kernel_size: 3}\n- linear: {in_features: 14400, out_features: 10}\n", 5),
+    "a later key": ("- conv: {out_channels: 16, kernel_size: 3}\n- name: out\n  linear: {in_features: 14400, out_features: 10}\n", 5),
+    "a linear layer after states": (
+        "- flatten: {start_dim: 2}\n- lstm: {hidden_size: 64, bidirectional: true}\n  name: rnn\n"
+        "- add: ['rnn[1]']\n- linear: {in_features: 128, out_features: 10}\n", 8),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("layers", "line"), FLATTENED.values(), ids=FLATTENED)
+def test_a_forgotten_flatten_is_the_first_fix(layers, line):
+    answer = solve(f"name: net\ninput: 3x32x32\nlayers:\n{layers}", fix=True)
+    (change,) = answer.fixes[0].changes
+    name = "out" if "out\n" in layers else "linear1"
+    assert change.to_dict() == {
+        "layers": [name], "argument": "flatten", "old": None, "new": "before", "file": "<text>", "line": line,
+        "old_line": "", "new_line": "- flatten",
+    }  # fmt: skip
+    assert (
+        draw_fixes(answer)
+        .split("1. ")[1]
+        .startswith(f"{name}: flatten before it\n\n      {line} + - flatten\n   output:")
+    )
+    assert list(answer.fixes[0].outputs.values()) == [(10,)]
+    assert not any(max(fix.changes[0].new) > 128 for fix in answer.fixes if not fix.changes[0].layers)
+
+
+def test_a_flatten_in_a_block_and_in_python():
+    layers = ["- conv: {out_channels: 2, kernel_size: 3}", "- linear: {in_features: 72, out_features: 72}"]
+    block = "input: 3x8x8\nblocks:\n  head:\n    layers:\n    - linear: {in_features: 72, out_features: 72}\nlayers:\n"
+    answer = solve(f"{block}{layers[0]}\n- head\n- linear: 3\n", fix=True)
+    assert [(c.layers, c.argument) for c in answer.fixes[0].changes] == [(("head1.linear1",), "flatten")]
+    spec = [
+        {"conv": {"out_channels": 2, "kernel_size": 3}},
+        {"linear": {"in_features": 72, "out_features": 72}, "name": "a"},
+        {"linear": 72, "share": "a"},
+    ]
+    best = solve(spec, input="3x8x8", fix=True).fixes[0]
+    assert (best.changes[0].argument, best.changes[0].edit, best.outputs) == ("flatten", None, {"linear1": (72,)})
+
+
+NEAREST = [
+    ("50x100", {"multi_head_attention": {"embed_dim": 100, "num_heads": 8}}, "num_heads", [10, 5, 4, 20]),
+    ("60x8x8", {"group_norm": {"num_groups": 32}}, "num_groups", [30, 20, 60, 15]),
+    ("50x64", {"transformer_encoder_layer": {"d_model": 64, "nhead": 7}}, "nhead", [8, 4, 16]),
+]
+
+
+@pytest.mark.parametrize(("size", "layer", "argument", "values"), some(NEAREST, 2))
+def test_the_nearest_values_come_first(size, layer, argument, values):
+    answer = solve(f"input: {size}\nlayers:\n- {json.dumps(layer)}\n", fix=True)
+    found = [(fix.changes[0].argument, fix.changes[0].new) for fix in answer.fixes]
+    assert found[: len(values)] == [(argument, value) for value in values]
+
+
+def test_an_input_does_not_grow_beyond_measure():
+    text = "input: 3x32x32\nlayers:\n- conv: {out_channels: 64, kernel_size: 4, stride: 4}\n- layer_norm: 64\n"
+    answer = solve(text, fix=True)
+    assert answer.fixes == ()  # 3×256×256 would fit
+    assert draw_fixes(answer).endswith(f"no fix of one or two changes found\n\n{answer.trials} changes tried")
+    (fix,) = (fix for fix in solve("unet", input="1x8x8", fix=True).fixes if not fix.changes[0].layers)
+    assert fix.changes[0].new == (1, 188, 188)  # a window did not fit
+
+
+@pytest.mark.parametrize(
+    ("spec", "size", "text"),
+    [
+        ("unet", "1x512x512", "the input: input 1×508×508, not 1×512×512 (given, not in the file)"),
+        ("alexnet", "3x227x227", "the input: input 227×227×3, not 3×227×227 (given, not in the file)"),
+    ],
+)
+def test_a_size_that_is_given_is_fixed_too(spec, size, text):
+    change = solve(spec, input=size, fix=True).fixes[0].changes[0]
+    assert (change.text(), change.edit) == (text, None)
+    assert shapecalc.load(spec, input=list(change.new)).problems() == ()
+
+
+def test_an_image_in_the_other_layout_is_turned():
+    text = "input: 32x32x3\nlayers:\n- conv: {in_channels: 3, out_channels: 8, kernel_size: 5}\n"
+    assert solve(text, fix=True).fixes[0].changes[0].new == (3, 32, 32)
 
 
 def test_nothing_to_fix():

@@ -532,11 +532,11 @@ def test_columns_of_every_type_are_sorted():
         ("width < 'a'", "cannot be computed for every variant"),
         (
             "width > 8, params < 100k",
-            "--where: `width > 8, params < 100k` is a tuple, which an expression cannot contain\n   join conditions with `and`",
+            "where: `width > 8, params < 100k` is a tuple, which an expression cannot contain\n   join conditions with `and`",
         ),
         ("width > 8 params < 320 KiB", "it cannot be read from `params < 320 KiB` on"),
-        ("params => 3M", "--where: `=> 3M` is not a comparison\n   write `>= 3M`"),
-        ("params < 3 and memory = 320 KiB", "--where: `= 320 KiB` is not a comparison\n   write `== 320 KiB`"),
+        ("params => 3M", "where: `=> 3M` is not a comparison\n   write `>= 3M`"),
+        ("params < 3 and memory = 320 KiB", "where: `= 320 KiB` is not a comparison\n   write `== 320 KiB`"),
     ],
 )
 def test_invalid_conditions(text, message):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import EQUAL, Constraint
-from shapecalc.errors import LayerError
+from shapecalc.errors import LayerError, count_noun
 from shapecalc.layers.base.per_axis import per_axis
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def each_axis(layer: Any, name: str, rank: int) -> tuple[Any, ...]:
     values = per_axis(getattr(layer, name), rank)
     if len(values) != rank:
         raise LayerError(
-            f"{name} has {len(values)} numbers, but the input has {rank} spatial "
+            f"{name} has {count_noun(len(values), 'number')}, but the input has {rank} spatial "
             f"{'axis' if rank == 1 else 'axes'} ({', '.join(names_of_axes(rank))})",
             hint="give one number, or one for each spatial axis",
             argument=name,

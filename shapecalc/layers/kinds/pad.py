@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import LESS, UP_TO, Constraint, Dim, minimum
-from shapecalc.errors import LayerError
+from shapecalc.errors import LayerError, count_noun
 from shapecalc.layers.base.arguments import CROPPING, MAX_SIZE, PADDING, Choice, Number
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumbers, axis_index, once
 from shapecalc.layers.base.dependence import ZEROS, AxisDependence, Look, rearranged, shifted, windowed
@@ -150,7 +150,8 @@ class Pad(_Pad):
         value = self.padding
         if isinstance(value, tuple) and len(value) != len(axes):
             raise LayerError(
-                f"padding has {len(value)} numbers, but dim names {len(axes)} {'axis' if len(axes) == 1 else 'axes'}",
+                f"padding has {count_noun(len(value), 'number')}, but dim names {len(axes)} "
+                f"{'axis' if len(axes) == 1 else 'axes'}",
                 hint="give one number for all axes of dim, one for each, or a [start, end] pair for each",
                 argument="padding",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
-from shapecalc.errors import LayerError
+from shapecalc.errors import LayerError, count_noun
 from shapecalc.layers.base.arguments import Integer
 from shapecalc.layers.base.dependence import (
     AxisDependence,
@@ -192,7 +192,8 @@ class GatherPatches(Layer):
         patch = per_axis(self.patch_size, len(x.spatial))
         if len(patch) != len(x.spatial):
             raise LayerError(
-                f"patch_size has {len(patch)} numbers for {len(x.spatial)} spatial axes", argument="patch_size"
+                f"patch_size has {count_noun(len(patch), 'number')} for {len(x.spatial)} spatial axes",
+                argument="patch_size",
             )
         sizes = tuple(ceil_div(size, side) for size, side in zip(x.spatial, patch, strict=True))
         return x.map_of(x.channels * prod(patch), sizes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims.notation import LATEX, TEXT, chain, with_numbers, with_symbols
+from shapecalc.escaping import clean
 from shapecalc.questions.explain.leaves import INPUT
 from shapecalc.questions.explain.working import OUTPUTS, WEIGHTS
 
@@ -43,6 +44,10 @@ class LayerExplanation(NamedTuple):
     file: str = ""
     trails: tuple[Trail, ...] = ()
     not_followed: int = 0
+
+    def __repr__(self) -> str:
+        what = ", ".join(self.what)
+        return f"<LayerExplanation of {clean(self.name)} ({self.kind}): {what}; render() of the explanation shows it>"
 
     @property
     def name(self) -> str:

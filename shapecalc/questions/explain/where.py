@@ -58,8 +58,9 @@ def _reasons(layer: LayerExplanation) -> Iterator[tuple[Item, ...]]:
 def _source(layer: LayerExplanation, index: int, source: InputSource) -> Iterator[Item]:
     yield SizesItem(layer.input_symbols[index], source.sizes)
     if source.is_input:
-        yield ": the network's input" if len(layer.row.from_) == 1 else ": the network's input "
-        if len(layer.row.from_) > 1:
+        yield ": the network's input"
+        if len(layer.row.from_) > 1 and source.name != "input":  # the name of an unnamed input
+            yield " "
             yield Name(source.name)
         if source.mark is not None and source.mark.line:
             yield f", {_line(source.mark, layer.file)}"
@@ -70,7 +71,7 @@ def _source(layer: LayerExplanation, index: int, source: InputSource) -> Iterato
         yield ": " if made.layer == source.name else "; "
         yield Chain(made.symbol, (*chain(made.rule)[1:],))
         if made.layer != source.name:
-            yield " was made by "
+            yield " was computed by "
             yield Name(made.layer)
 
 

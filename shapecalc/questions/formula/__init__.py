@@ -112,7 +112,7 @@ def find_formulas(
     graph: Graph, rebuild: Rebuild, names: str | Iterable[str] = (), what: str | Iterable[str] = (), layer: str = "",
     layout: str = "",
 ) -> Formulas:  # fmt: skip
-    """Return closed formulas of a network, or of one of its layers, in the symbols of these names.
+    """Return closed formulas of a network, or of one of its layers or blocks, in the symbols of these names.
 
     `rebuild` returns the graph with other values for variables. Without names they are the input's spatial axes. Sizes
     are in the layout, by default that of the graph.
@@ -122,7 +122,7 @@ def find_formulas(
     for word in what:
         if word not in QUANTITIES:
             raise UsageError(Problem(f"there is no formula of {word}", hint=did_you_mean(word, QUANTITIES)))
-    where = _node_of(graph, layer) if read_string(layer, "layer") else -1
+    where = _nodes_of(graph, layer) if read_string(layer, "layer") else []
     _check_fits(graph)
     layout = layout or graph.layout
     used = [find_symbol(graph, rebuild, name) for name in dict.fromkeys(names) or default_names(graph)]
@@ -138,13 +138,19 @@ def find_formulas(
     return answer._replace(verified=verified, ranges=ranges)
 
 
-def _node_of(graph: Graph, layer: str) -> int:
-    names = [node.name for node in graph.nodes]
-    if layer not in names:
+def _nodes_of(graph: Graph, layer: str) -> list[int]:
+    """Return the indices of a layer, or of all layers of a block; blocks come first, as in reports."""
+    found = [
+        index
+        for index, node in enumerate(graph.nodes)
+        if any(graph.blocks[block].name == layer for block in graph.blocks_around([node]))
+    ] or [index for index, node in enumerate(graph.nodes) if node.name == layer]
+    if not found:
+        names = [*(node.name for node in graph.nodes), *(block.name for block in graph.blocks)]
         raise UsageError(
             Problem(f"{graph.name or 'the network'} has no layer {layer}", hint=did_you_mean(layer, names))
         )
-    return names.index(layer)
+    return found
 
 
 def _check_fits(graph: Graph) -> None:
@@ -171,7 +177,7 @@ def _residue(domain: SizeSet | None) -> tuple[int, int] | None:
 
 
 def _quantities(
-    inferred: GenericReport, where: int, what: Sequence[str], collapse: Collapse, layout: str, *, batch: bool
+    inferred: GenericReport, where: Sequence[int], what: Sequence[str], collapse: Collapse, layout: str, *, batch: bool
 ) -> dict[str, Any]:
     import sympy  # `symbols` has checked that it is installed
 
@@ -179,14 +185,14 @@ def _quantities(
         return sympy.expand(collapse(value))
 
     graph = inferred.graph
-    if where < 0:
+    if not where:
         outputs = {name: inferred.output(ref.node, ref.output) for name, ref in graph.named_outputs().items()}
         counts = inferred.totals()._asdict()
     else:
-        node, sizing = graph.nodes[where], inferred.sizings[where]
+        node, sizing = graph.nodes[where[-1]], inferred.sizings[where[-1]]
         outputs = {f"{node.name}[{i}]" if i else node.name: shape for i, shape in enumerate(sizing.outputs)}
-        single = inferred._replace(graph=graph._replace(nodes=(node,)), sizings=(sizing,))
-        counts = single.totals()._asdict()
+        nodes, sizings = zip(*[(graph.nodes[index], inferred.sizings[index]) for index in where], strict=True)
+        counts = inferred._replace(graph=graph._replace(nodes=nodes), sizings=sizings).totals()._asdict()
     found: dict[str, Any] = {}
     for word in what:
         if word == "output":
@@ -237,13 +243,13 @@ def _agrees(answer: Formulas, values: Mapping[str, int], graph: Graph, rebuild: 
     except ShapeError:
         return False
     put = partial(_put_in, {symbolic.symbol(name): value for name, value in values.items()})
-    row = report[answer.layer] if answer.layer else None
+    line = report.line(answer.layer) if answer.layer else None
     for what, formula in answer.formulas.items():
         if what == "output":
-            expected: Any = [list(s) for s in (row.output_shapes if row else report.outputs.values())]
+            expected: Any = [list(s) for s in (line.output_shapes if line else report.outputs.values())]
             computed: Any = [[put(size) for size in sizes] for sizes in formula.values()]
         else:
-            expected, computed = getattr(row or report.total, what), put(formula)
+            expected, computed = getattr(line.total if line else report.total, what), put(formula)
         if expected != computed:
             at = ", ".join(f"{name} = {value}" for name, value in values.items())
             raise ShapeError(

@@ -76,6 +76,8 @@ def find_symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
 
 def _variable(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
     given = graph.variables[name]
+    if type(given) is float:
+        raise UsageError(Problem(f"{name} cannot be a symbol: it is a fraction in the specification, {given}"))
     if type(given) is not int:
         raise UsageError(Problem(f"{name} cannot be a symbol: its value is not a whole number, but {_spelled(given)}"))
 

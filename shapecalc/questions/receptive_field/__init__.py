@@ -12,6 +12,7 @@ Definitions: Araujo, Norris & Sim, Computing receptive fields of convolutional n
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,7 +22,8 @@ from shapecalc.model.answer import Answer
 from shapecalc.model.graph import Reference
 from shapecalc.questions.receptive_field.lanes import Lane, hull
 from shapecalc.questions.receptive_field.tracing import input_axes, lanes_of, traced
-from shapecalc.text.given import read_string
+from shapecalc.text.given import plain, read_string, short
+from shapecalc.text.units import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,9 +42,10 @@ VERSION = 1
 class Field(NamedTuple):
     """The receptive field of a layer along one axis of one input of the network.
 
-    `sees_all` is whether it also depends on the whole axis, through a layer that covers all of it; if there is no other
-    path, `size` is the part of the axis that it sees, and `jump` is 0. `aligned` is false if branches with different
-    effective strides are merged: `jump` is then their maximum.
+    `common` is how many positions all positions of the layer depend on (from the first to the last), through a layer
+    that reads all of its input; `sees_all` is whether they are the whole axis. If there is no other path, `size` is
+    `common`, and `jump` is 0. `aligned` is false if branches with different effective strides are merged: `jump` is
+    then their maximum.
     """
 
     input: str
@@ -52,6 +55,7 @@ class Field(NamedTuple):
     padding: int
     sees_all: bool
     aligned: bool
+    common: int = 0
 
     @property
     def effective_stride(self) -> Fraction:
@@ -119,10 +123,12 @@ class ReceptiveFields(Answer):
         index = self._index(name)
         if index not in self._fields:
             shape = self.report.rows[index].sizing.outputs[0]
-            inputs = list(self.report.graph.inputs)
-            self._fields[index] = tuple(
-                [_field(inputs[key[0]], self._axes[key], lanes, shape) for key, lanes in self._lanes[index].items()]
-            )
+            inputs = list(self.report.graph.inputs.items())
+            found = []
+            for (number, axis), lanes in self._lanes[index].items():
+                name_of, sizes = inputs[number]
+                found.append(_field(name_of, self._axes[number, axis], sizes.sizes[axis], lanes, shape))
+            self._fields[index] = tuple(found)
         return self._fields[index]
 
     def places(self, name: str) -> tuple[int, ...]:
@@ -133,13 +139,14 @@ class ReceptiveFields(Answer):
     def _position_axes(self, index: int) -> list[int]:
         return sorted({lane.axis for lanes in self._lanes[index].values() for lane in lanes if lane.axis >= 0})
 
-    def region(self, name: str, place: Sequence[int] = ()) -> tuple[Region, ...]:
+    def region(self, name: str, place: Sequence[int] | str = ()) -> tuple[Region, ...]:
         """Return the part of every input that one position of a layer depends on: exactly, at the edges too.
 
-        `place` is counted from 0 along each axis of `places(name)`, in their order. An input that it does not depend on
-        is left out. Errors: `UsageError` for an unknown layer or position.
+        `place` is counted from 0 along each axis of `places(name)`, in their order: `(0, 3)` or `0x3`. An input that it
+        does not depend on is left out. Errors: `UsageError` for an unknown layer or position.
         """
         index, sizes = self._index(name), self.places(name)
+        place = _read_place(place, name, sizes)
         if len(place) != len(sizes) or not all(0 <= at < size for at, size in zip(place, sizes, strict=True)):
             raise UsageError(_no_such_position(name, place, sizes))
         shape = self.report.rows[index].sizing.outputs[0]
@@ -231,11 +238,26 @@ def receptive_fields(report: Report) -> ReceptiveFields:
     return fields
 
 
+def _read_place(place: Any, name: str, sizes: Sequence[int]) -> tuple[int, ...]:
+    """Return a position as it is given: numbers, or a text of them. Errors: `UsageError` for anything else."""
+    found = re.split("[x×,]", place) if isinstance(place, str) else plain(place)
+    items = list(found) if isinstance(found, (list, tuple, range)) else [found]
+    numbers = [read_whole(item) if isinstance(item, str) else item for item in items]
+    if any(type(number) is not int for number in numbers):
+        last = "×".join(str(size - 1) for size in sizes)
+        hint = f"positions of {name} are {'×'.join('0' * len(sizes))} to {last}" if sizes else "leave the position out"
+        raise UsageError(Problem(f"{short(place)} is not a position", hint=hint))
+    return tuple(number for number in numbers if type(number) is int)
+
+
 def _no_such_position(name: str, place: Sequence[int], sizes: Sequence[int]) -> Problem:
     if not sizes:
         return Problem(f"{name} has no positions: all of it depends on the same input", hint="leave the position out")
     shown = "×".join(map(str, sizes))
-    given = "×".join(map(str, place)) or "none"
+    if not place:
+        first = f"({', '.join('0' * len(sizes))}{',' if len(sizes) == 1 else ''})"
+        return Problem(f"{name} has {shown} positions", hint=f'give one: region("{name}", {first})')
+    given = "×".join(map(str, place))
     last = "×".join(str(size - 1) for size in sizes)
     return Problem(f"{name} has {shown} positions, but none at {given}", hint=f"positions are 0 to {last}")
 
@@ -256,12 +278,18 @@ def _jumps(lanes: Iterable[Lane]) -> tuple[Fraction, ...]:
     return tuple(sorted({lane.jump for lane in lanes if lane.jump}))
 
 
-def _field(name: str, axis: str, lanes: tuple[Lane, ...], shape: Shape) -> Field:
-    own = [lane for lane in lanes if lane.jump or (lane.axis >= 0 and len(lane.spans) > 1)]
-    jumps = _jumps(own)
+def _is_local(lane: Lane) -> bool:
+    """Return whether positions of a layer may differ in what they see through a lane."""
+    return bool(lane.jump) or (lane.axis >= 0 and len(lane.spans) > 1)
+
+
+def _field(name: str, axis: str, limit: int, lanes: tuple[Lane, ...], shape: Shape) -> Field:
+    own = [lane for lane in lanes if _is_local(lane)]
+    first, last = hull(lane.at(0) for lane in lanes if not _is_local(lane)) or (0, -1)
+    common = min(last, limit - 1) - max(first, 0) + 1
     if not own:
-        span = hull(lane.at(0) for lane in lanes) or (0, -1)
-        return Field(name, axis, span[1] - span[0] + 1, Fraction(0), -span[0], sees_all=True, aligned=True)
+        return Field(name, axis, common, Fraction(0), -first, sees_all=common == limit, aligned=True, common=common)
+    jumps = _jumps(own)
     period = max(len(lane.spans) for lane in own)
     positions = shape.sizes[own[0].axis]
     # Sizes repeat with the period; if lanes diverge, they are widest at one of the ends.
@@ -269,7 +297,13 @@ def _field(name: str, axis: str, lanes: tuple[Lane, ...], shape: Shape) -> Field
     spans = {position: hull(lane.at(position) for lane in own) for position in tried}
     size = max((span[1] - span[0] + 1 for span in spans.values() if span), default=0)
     start = next((spans[position] for position in sorted(spans) if spans[position]), None) or (0, -1)
-    sees_all = len(own) < len(lanes)
     return Field(
-        name, axis, size, jumps[-1] if jumps else Fraction(0), -start[0], sees_all=sees_all, aligned=len(own) == 1
+        name,
+        axis,
+        size,
+        jumps[-1] if jumps else Fraction(0),
+        -start[0],
+        sees_all=common == limit,
+        aligned=len(own) == 1,
+        common=common,
     )

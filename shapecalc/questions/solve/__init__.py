@@ -5,7 +5,7 @@ from shapecalc.questions.solve.changes import ArgumentChange
 from shapecalc.questions.solve.fixes import Fix, Fixes, find_fixes
 from shapecalc.questions.solve.quantities import BUDGETS, read_budget
 from shapecalc.questions.solve.settings import INPUT, BudgetSolution, BudgetSolutions
-from shapecalc.questions.solve.spans import Searched, read_range
+from shapecalc.questions.solve.spans import Searched, read_range, read_values
 from shapecalc.questions.solve.windows import (
     WindowSolution,
     WindowSolutions,
@@ -28,6 +28,7 @@ __all__ = [
     "find_fixes",
     "read_budget",
     "read_range",
+    "read_values",
     "slides",
     "sliding_kinds",
     "solve_budget",

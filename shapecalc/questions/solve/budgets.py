@@ -15,6 +15,7 @@ from shapecalc.dims.lists import Many, mask, values_of
 from shapecalc.errors import Problem, ShapeError, UsageError
 from shapecalc.model.generic_inference import infer_generic
 from shapecalc.questions.sizes import free_sizes, with_sizes
+from shapecalc.questions.solve.extent import find_extent, sampled
 from shapecalc.questions.solve.live import exact_bytes, plan_of
 from shapecalc.questions.solve.quantities import measure
 from shapecalc.questions.solve.settings import (
@@ -49,7 +50,10 @@ _MOST_SIZED = 40_000_000
 _MOST_LAYERS = 100_000
 """The maximum number of layers of a network that is searched."""
 _CHUNK = 4_096
-_MOST_VALUE = 2**24
+_SAMPLED, _SAMPLED_BUILDS = 200_000, 2_000
+"""The maximum number of layers inferred, and built, for the values of one octave."""
+_LEGAL_WITHIN = 4
+"""A legal value is sought up to so many times that in the specification, if each setting is built on its own."""
 _KEPT = 1_000
 _INFERRED = 10
 
@@ -114,13 +118,15 @@ class _Search:
         self.plan: MemoryPlan | None = None
         self.built = 0
         self.longest: dict[str, int] = {}
-        self.ranges: dict[str, Sequence[float]] = {
-            name: values or fractions.get(name) or range(1, 2) for name, values in variables.items()
+        self.variables: dict[str, Sequence[float] | None] = {
+            name: values or fractions.get(name) for name, values in variables.items()
         }
         whole = [name for name in own if name not in fractions]
-        for name in whole:
-            self.ranges[name] = self._reach(name)
-        if len(own) > 1:
+        self.cheapest: dict[str, float] = {}
+        for name in self.names if whole and len(self.names) > 1 else ():
+            self.cheapest.update(self._cheapest(name))
+        self.ranges = {name: values or self._reach(name) for name, values in self.variables.items()}
+        if len(own) > 1 or (whole and len(self.ranges[whole[0]]) > self._most()):
             self._thin(own)
         self.notes = tuple(self._note(name) for name in whole if self._may_have_fractions(name))
 
@@ -150,7 +156,7 @@ class _Search:
 
     def _check_size(self) -> None:
         settings = math.prod(len(values) for values in self.ranges.values())
-        most = self._most_settings() if self.in_one_pass else _MOST_BUILDS
+        most = self._most()
         if settings > most:
             raise UsageError(
                 Problem(
@@ -158,6 +164,9 @@ class _Search:
                     hint=f"give a narrower range, as --for {self.names[0]}=16:128:8",
                 )
             )
+
+    def _most(self) -> int:
+        return self._most_settings() if self.in_one_pass else _MOST_BUILDS
 
     def _confirm(self, solution: BudgetSolution) -> None:
         """Compute the needs of a setting again on plain numbers: memory as `shapecalc memory` does."""
@@ -195,7 +204,10 @@ class _Search:
         return not problems
 
     def _given(self, name: str) -> float:
-        value = self.graph.variables.get(name)
+        value: Any = self.graph.variables.get(name)
+        if name == INPUT:
+            sizes = [size for shape in self.graph.inputs.values() for size in free_sizes(shape)]
+            value = max([size for size in sizes if type(size) is int], default=1)
         return value if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else 1
 
     def _amounts(self, settings: Iterator[tuple[float, ...]]) -> Iterator[BudgetSolution]:
@@ -263,36 +275,63 @@ class _Search:
             self.plan = plan_of(one, self.bits) if one else None
         return self.plan
 
-    def _reach(self, name: str) -> range:
-        """Return the values of a variable from 1 to beyond the last that meets the budgets, others at minimum.
-
-        It is found at doubling values; a variable that the budgets do not limit is an error.
-        """
-        at = {other: values[0] for other, values in self.ranges.items() if other != name}
-        value, passed, low = 1, 0, 1
-        seen: list[dict[str, int]] = []
-        while value <= _MOST_VALUE:
-            before = self.built
-            amounts = self._needs({**at, name: value})
-            self.longest[name] = max(self.longest.get(name, 0), self.built - before)
-            seen += [amounts] if amounts else []
-            over = self._beyond(amounts)
-            passed = passed + 1 if over else 0
-            unchanged = len(seen) > 1 and all(one == seen[0] for one in seen)
-            if passed >= 2 and not unchanged:
-                alone = len(self.names) == 1 and value // 2 > self._room()
-                return self._narrowed(at, name, low, value // 2) if alone else range(1, value // 2 + 1)
-            if over is False:
-                low = value
-            value *= 2
-        if len(seen) > 1 and all(one == seen[0] for one in seen):
-            raise _UnchangingError(unchanging(name, seen[0], over=bool(self._beyond(seen[0]))))
-        raise UsageError(
-            Problem(
-                f"no value of {name} up to {_MOST_VALUE:,} exceeds the budget",
-                hint=f"give a range: --for {name}=1:{int(4 * self._given(name))}",
+    def _reach(self, name: str) -> Sequence[float]:
+        """Return the values of a variable that may meet the budgets. Errors: `UsageError` if nothing limits it."""
+        given = int(self._given(name))
+        times = {} if self.in_one_pass else {"times": _LEGAL_WITHIN}
+        found = find_extent(given, lambda values: self._legal(name, values), self._samples, **times)
+        if found.constant:
+            over = any(found.constant[what] > most for what, most in self.budgets.items())
+            raise _UnchangingError(unchanging(name, found.constant, over=over))
+        if not found.end:
+            raise UsageError(
+                Problem(
+                    f"no value of {name} up to {2**24:,} exceeds the budget",
+                    hint=f"give a range: --for {name}=1:{4 * given}",
+                )
             )
-        )
+        if len(self.names) == 1 and found.grows and found.end > self._room():
+            return self._narrowed(name, found.within, max(found.beyond, found.end))
+        return range(1, found.end + 1)
+
+    def _samples(self, value: int) -> int:
+        """Return how many values are tried of an octave that ends at a value."""
+        layers = max(len(self.graph.nodes), 1)
+        if self.in_one_pass:
+            return max(1, min(64, _SAMPLED // layers))
+        return max(1, min(4, _SAMPLED_BUILDS // (layers * value)))
+
+    def _legal(self, name: str, values: Sequence[float]) -> dict[Any, BudgetSolution]:
+        """Return the legal ones of the values of a variable, and what they need at least.
+
+        The other variables are as in the specification, and where the network needs the least.
+        """
+        best: dict[Any, BudgetSolution] = {}
+        given = {other: self._own_value(other) for other in self.names}
+        for at in ({**given, **self.cheapest}, given)[: 2 if len(self.names) > 1 else 1]:
+            for chunk in [values] if self.in_one_pass else [[value] for value in values]:
+                before = self.built
+                settings = (tuple({**at, name: value}.values()) for value in chunk)
+                for found in self._amounts(settings):
+                    value = found.settings[name]
+                    best[value] = min(found, best.get(value, found), key=lambda one: one.used)
+                self.longest[name] = max(self.longest.get(name, 0), self.built - before)
+        return best
+
+    def _own_value(self, name: str) -> float:
+        """Return the value of a variable in the specification, or the nearest of the values to try."""
+        values = self.variables[name]
+        given = self._given(name)
+        return min(values, key=lambda value: abs(value - given)) if values else given
+
+    def _cheapest(self, name: str) -> dict[str, float]:
+        """Return the legal value of a variable, among some up to the specification's, that needs the least."""
+        values = self.variables[name]
+        count = self._samples(int(self._given(name))) * (16 if self.in_one_pass else 1)
+        places = sampled(1, len(values) if values else int(self._given(name)), 1, count)
+        tried = [values[place - 1] for place in places] if values else places
+        legal = self._legal(name, tried)
+        return {name: min(legal, key=lambda value: (legal[value].used, value))} if legal else {}
 
     def _thin(self, own: Sequence[str]) -> None:
         """Reduce the values of several variables without ranges to as many each as can be tried in total."""
@@ -306,7 +345,8 @@ class _Search:
                 continue
             each = max(2, int(left ** (1 / (len(waiting) - turn))))
             step = -(-len(values) // each)
-            self.ranges[name] = range(step if step > 1 else values[0], values[-1] + 1, step)
+            first = int(self._given(name)) % step or step  # so that the specification's own value is tried
+            self.ranges[name] = range(first if step > 1 else values[0], values[-1] + 1, step)
             left = max(1, left // len(self.ranges[name]))
 
     def _most_settings(self) -> int:
@@ -321,21 +361,17 @@ class _Search:
     def _room(self) -> int:
         return self._most_settings() // 8 if self.in_one_pass else _MOST_BUILDS // 8
 
-    def _narrowed(self, at: Mapping[str, float], name: str, low: int, high: int) -> range:
+    def _narrowed(self, name: str, low: int, high: int) -> range:
         """Return the values next to the limit of a budget, found by bisection: the needs grow with them."""
         while high - low > self._room():
             middle = (low + high) // 2
-            if self._beyond(self._needs({**at, name: middle})):
+            if self._is_beyond({name: middle}):
                 high = middle
             else:
                 low = middle
         return range(low, high + 1)
 
-    def _needs(self, setting: Mapping[str, float]) -> dict[str, int] | None:
-        """Return the needs of a network with a setting, legal or not; None if it cannot be built."""
+    def _is_beyond(self, setting: Mapping[str, float]) -> bool:
+        """Return whether a setting, legal or not, is over a budget; False if it cannot be built."""
         found = self._needed(setting, 1)
-        return None if found is None else {what: int(values[0]) for what, values in found[1].items()}
-
-    def _beyond(self, amounts: Mapping[str, int] | None) -> bool | None:
-        """Return whether amounts are over a budget; None for no amounts."""
-        return None if amounts is None else any(amounts[what] > most for what, most in self.budgets.items())
+        return found is not None and any(int(found[1][what][0]) > most for what, most in self.budgets.items())

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.dims import holds
 from shapecalc.errors import LayerError, ShapeError, UsageError, count_noun
-from shapecalc.layers.base.arguments import GROUPS, OUTPUT_PADDING, Integer
-from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
 from shapecalc.layers.base.layer import KINDS, Composite, Layer
-from shapecalc.layers.base.per_axis import Padding, PerAxis
-from shapecalc.layers.base.sizes import Sizes
+from shapecalc.model.graph import Node, Reference
 from shapecalc.questions.sizes import find_sizes, free_sizes, with_sizes
-from shapecalc.questions.solve.costs import cost_of_batch_axis, cost_of_change, cost_of_input
+from shapecalc.questions.solve.costs import (
+    cost_of_added,
+    cost_of_batch_axis,
+    cost_of_change,
+    cost_of_input,
+    cost_of_layout,
+)
 from shapecalc.questions.solve.editing import given_arguments
+from shapecalc.questions.solve.values import CandidateValues
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from shapecalc.errors import Mark, Problem
-    from shapecalc.model.graph import Block, Graph, Node
+    from shapecalc.errors import Mark, Problem, Proposal
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.graph import Block, Graph
     from shapecalc.model.rows import Sizing
     from shapecalc.questions.solve.editing import Edit
 
@@ -31,7 +38,8 @@ class ArgumentChange(NamedTuple):
     """One change: an argument of the layers at one location, or (`layers` empty) the size of an input.
 
     `composite` is the kind whose argument it is, if the layers are those of a composite: its effect is known only after
-    it is written into the text.
+    it is written into the text. If `adds`, `argument` is a kind, of which a layer is added before each of the layers
+    (`new` is `before`). `overrides`: the input has its size from the caller, not from the text.
     """
 
     layers: tuple[str, ...]
@@ -43,12 +51,17 @@ class ArgumentChange(NamedTuple):
     edit: Edit | None = None
     nodes: tuple[int, ...] = ()
     composite: str = ""
+    adds: bool = False
+    overrides: bool = False
 
     def text(self) -> str:
         """Return the change in words."""
         where = self.layers[0] if self.layers else "the input"
         more = f" (and {count_noun(len(self.layers) - 1, 'more layer')})" if len(self.layers) > 1 else ""
+        if self.adds:
+            return f"{where}{more}: {self.argument} before it"
         old = "" if self.old is None else f", not {_shown(self.old)}"
+        old += " (given, not in the file)" if self.overrides else ""
         return f"{where}{more}: {self.argument} {_shown(self.new)}{old}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,6 +78,8 @@ def applied(graph: Graph, change: ArgumentChange) -> Graph:
     if not change.layers:
         shape = graph.inputs[change.argument]._replace(sizes=change.new)
         return graph._replace(inputs={**graph.inputs, change.argument: shape})
+    if change.adds:
+        return with_layers_before(graph, change.argument, change.nodes)
     nodes = list(graph.nodes)
     for index in change.nodes:
         layer = nodes[index].layer
@@ -74,13 +89,40 @@ def applied(graph: Graph, change: ArgumentChange) -> Graph:
     return graph._replace(nodes=tuple(nodes))
 
 
-def candidates(graph: Graph, sizings: Sequence[Sizing | None], problems: Sequence[Problem]) -> Iterator[ArgumentChange]:
-    """Yield the changes to try: at the layers with shape errors first, then at those before them."""
+def with_layers_before(graph: Graph, kind: str, indices: Sequence[int]) -> Graph:
+    """Return the graph with a layer of a kind, without arguments, between some layers and their first inputs."""
+    moved: dict[int, int] = {}
+    nodes: list[Node] = []
+
+    def at(ref: Reference) -> Reference:
+        return ref if ref.node < 0 else ref._replace(node=moved[ref.node])
+
+    for index, node in enumerate(graph.nodes):
+        inputs = tuple([at(ref) for ref in node.inputs])
+        if index in indices:
+            nodes.append(Node(kind, KINDS[kind](), inputs[:1], node.mark, node.uses, block=node.block))
+            inputs = (Reference(len(nodes) - 1), *inputs[1:])
+        moved[index] = len(nodes)
+        nodes.append(node._replace(inputs=inputs, shares=moved.get(node.shares, -1)))
+    return graph._replace(nodes=tuple(nodes), outputs=tuple([at(ref) for ref in graph.outputs]))
+
+
+def candidates(
+    graph: Graph, sizings: Sequence[Sizing | None], problems: Sequence[Problem], given: Collection[str] = ()
+) -> Iterator[ArgumentChange]:
+    """Yield the changes to try: at the layers with shape errors first, then at those before them.
+
+    `given` are the inputs whose sizes are not those of the text.
+    """
     wrong = {problem.layer for problem in problems}
     failing = [i for i, node in enumerate(graph.nodes) if node.name in wrong]
     distances = _distances(graph, failing)
     hints = _hints(graph, sizings, failing)
-    yield from _input_changes(graph)
+    proposals = {index: _proposals(graph, sizings, index) for index in failing}
+    proposed = {index: _by_value(graph.nodes[index], every) for index, every in proposals.items()}
+    is_other = any(proposals.values()) or any(_missing_before(graph, sizings, index) for index in failing)
+    is_too_small = any(problem.too_small for problem in problems)
+    yield from _input_changes(graph, given, _FARTHEST if is_other and not is_too_small else _ANY)
     by_location: dict[Any, list[int]] = {}
     for index in sorted(distances, key=lambda i: (distances[i], -i)):
         node = graph.nodes[index]
@@ -89,12 +131,68 @@ def candidates(graph: Graph, sizings: Sequence[Sizing | None], problems: Sequenc
     for indices in list(by_location.values())[:_MOST_LAYERS]:
         index = indices[0]
         block = _composite(graph, index)
+        alike = _same_location(graph, index)
+        values = CandidateValues(hints, _gathered(proposed.get(i, {}) for i in alike))
         if block is not None:
-            yield from _composite_changes(graph, block, _same_location(graph, index), hints, distances[index])
+            yield from _composite_changes(graph, block, alike, values, distances[index])
             continue
         kind = graph.nodes[index].kind
-        every = tuple([i for i in _same_location(graph, index) if graph.nodes[i].kind == kind])
-        yield from _layer_changes(graph.nodes, every, hints, distances[index])
+        every = tuple([i for i in alike if graph.nodes[i].kind == kind])
+        if added := _missing_before(graph, sizings, index) if index in proposed else "":
+            cost = cost_of_added(len(every))
+            names = tuple([graph.nodes[i].name for i in every])
+            yield ArgumentChange(names, added, None, "before", cost, graph.nodes[index].mark, None, every, adds=True)
+        yield from _layer_changes(graph.nodes, every, values, distances[index])
+
+
+def _inputs_of(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> list[Shape]:
+    """Return the input shapes of a layer, without those that could not be inferred."""
+    shapes = list(graph.inputs.values())
+    found = []
+    for ref in graph.nodes[index].inputs:
+        sizing = sizings[ref.node] if ref.node >= 0 else None
+        if ref.node < 0:
+            found.append(shapes[-1 - ref.node])
+        elif sizing is not None and ref.output < len(sizing.outputs):
+            found.append(sizing.outputs[ref.output])
+    return found
+
+
+def _proposals(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> list[Proposal]:
+    """Return what the shape error of a layer proposes for its own arguments."""
+    layer, inputs = graph.nodes[index].layer, _inputs_of(graph, sizings, index)
+    if layer is None or len(inputs) < len(graph.nodes[index].inputs):
+        return []
+    try:
+        unmet = [constraint for constraint in layer.constraints(*inputs) if not holds(constraint)]
+    except LayerError:
+        return []
+    return [each for constraint in unmet for each in constraint.error().proposals if each.argument in layer.arguments]
+
+
+def _by_value(node: Node, proposals: Iterable[Proposal]) -> dict[int, list[Any]]:
+    """Return the values proposed for the arguments of a layer, by their present value."""
+    own = node.layer.values() if node.layer else {}
+    found: dict[int, list[Any]] = {}
+    for proposal in proposals:
+        old = own[proposal.argument]
+        if type(old) is int:
+            found.setdefault(old, []).extend(proposal.values)
+    return found
+
+
+def _gathered(proposed: Iterable[Mapping[int, list[Any]]]) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = {}
+    for one in proposed:
+        for old, values in one.items():
+            found.setdefault(old, []).extend(values)
+    return found
+
+
+def _missing_before(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> str:
+    """Return the kind of layer that was probably forgotten before a layer; empty for none."""
+    layer, inputs = graph.nodes[index].layer, _inputs_of(graph, sizings, index)
+    return layer.missing_before(*inputs) if layer and 0 < len(inputs) == len(graph.nodes[index].inputs) else ""
 
 
 def _composite(graph: Graph, index: int) -> Block | None:
@@ -109,7 +207,7 @@ def _composite(graph: Graph, index: int) -> Block | None:
 
 
 def _composite_changes(
-    graph: Graph, block: Block, indices: tuple[int, ...], hints: Sequence[int], distance: int
+    graph: Graph, block: Block, indices: tuple[int, ...], values: CandidateValues, distance: int
 ) -> Iterator[ArgumentChange]:
     """Yield the changes of a composite's own arguments that are written as numbers."""
     mark, cls = graph.nodes[indices[0]].mark, KINDS[block.kind]
@@ -117,7 +215,7 @@ def _composite_changes(
         return
     for name, old in given_arguments(mark.source.text, mark, cls).items():
         argument = cls.arguments[name]
-        for new in _values(argument, old, hints) if type(old) is int else ():
+        for new in values.of(argument, old) if type(old) is int else ():
             cost = cost_of_change(argument, old, new, distance, 1)
             yield ArgumentChange((block.name,), name, old, new, cost, mark, None, indices, block.kind)
 
@@ -149,19 +247,15 @@ def _distances(graph: Graph, failing: Sequence[int]) -> dict[int, int]:
 def _hints(graph: Graph, sizings: Sequence[Sizing | None], failing: Sequence[int]) -> list[int]:
     """Return the numbers that disagree in the shape errors."""
     hints: dict[int, None] = {}
-    shapes = list(graph.inputs.values())
     for index in failing:
-        for ref in graph.nodes[index].inputs:
-            sizing = sizings[ref.node] if ref.node >= 0 else None
-            shape = shapes[-1 - ref.node] if ref.node < 0 else sizing.outputs[ref.output] if sizing else None
-            if shape is not None:
-                hints.update(dict.fromkeys(shape.sizes))
-                hints[shape.elements] = None
+        for shape in _inputs_of(graph, sizings, index):
+            hints.update(dict.fromkeys(shape.sizes))
+            hints[shape.elements] = None
     return list(hints)
 
 
 def _layer_changes(
-    nodes: Sequence[Node], indices: tuple[int, ...], hints: Sequence[int], distance: int
+    nodes: Sequence[Node], indices: tuple[int, ...], values: CandidateValues, distance: int
 ) -> Iterator[ArgumentChange]:
     node = nodes[indices[0]]
     layer = node.layer
@@ -169,7 +263,7 @@ def _layer_changes(
         return
     for name, argument in layer.arguments.items():
         old = layer.values()[name]
-        for new in _values(argument, old, hints):
+        for new in values.of(argument, old):
             cost = cost_of_change(argument, old, new, distance, len(indices))
             change = ArgumentChange(
                 tuple(nodes[i].name for i in indices), name, _plain(old), _plain(new), cost, node.mark, None, indices
@@ -181,36 +275,22 @@ def _layer_changes(
             yield change
 
 
-def _values(argument: Any, old: Any, hints: Sequence[int]) -> list[Any]:
-    """Return the candidate values of an argument."""
-    if isinstance(argument, Sizes) and isinstance(old, tuple):
-        return [(*old[:i], -1, *old[i + 1 :]) for i in range(len(old))] if -1 not in old else []
-    if (
-        not isinstance(argument, Integer)
-        or isinstance(old, (tuple, str))
-        or isinstance(argument, (AxisNumber, AxisNumbers))
-    ):
-        return []
-    if old is None:
-        return [0, 1, 2, 3] if argument.role == OUTPUT_PADDING else []
-    if isinstance(argument, Padding):
-        return [n for n in range(min(17, old + 9)) if n != old]
-    if isinstance(argument, PerAxis):
-        return [n for n in range(max(1, argument.minimum), min(old + 5, 33)) if n != old]
-    divisors = [n for n in range(1, 65) if any(h % n == 0 for h in hints)] if argument.role == GROUPS else []
-    return list(dict.fromkeys([n for n in (*divisors, *hints) if n != old and n >= argument.minimum]))
-
-
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _input_changes(graph: Graph) -> Iterator[ArgumentChange]:
-    """Yield the inputs without their batch axis, if they may have one, and the nearest legal sizes."""
+_FARTHEST, _ANY = 4, math.inf
+"""How many times larger an input may become: any number, unless the error proposes an argument."""
+
+
+def _input_changes(graph: Graph, given: Collection[str], times: float) -> Iterator[ArgumentChange]:
+    """Yield the inputs without their batch axis or in the other layout, if they may be, and the nearest legal sizes."""
     mark = next((node.mark for node in graph.nodes if node.mark), None)
     for name, shape in graph.inputs.items():
-        if shape.rank > 2 and shape.sizes[0] == 1:
-            yield ArgumentChange((), name, list(shape.sizes), shape.sizes[1:], cost_of_batch_axis(), mark)
+        likely = [(shape.sizes[1:], cost_of_batch_axis())] if shape.rank > 2 and shape.sizes[0] == 1 else []
+        likely += [(sizes, cost_of_layout()) for sizes in _in_other_layout(shape)]
+        for sizes, cost in likely:
+            yield ArgumentChange((), name, list(shape.sizes), sizes, cost, mark, overrides=name in given)
     try:
         entries = find_sizes(graph).axes
     except (ShapeError, UsageError):  # no size would fix it, or the search is too large
@@ -218,16 +298,30 @@ def _input_changes(graph: Graph) -> Iterator[ArgumentChange]:
     for entry in entries:
         for name in entry.inputs:
             shape = graph.inputs[name]
-            given = free_sizes(shape)
+            free = free_sizes(shape)
             for pick in (-1, 0):
-                near = [entry.legal.nearest(size) for size in given]
+                near = [entry.legal.nearest(size) for size in free]
                 if not all(near):
                     continue
-                sizes = {(name, axis): one[pick] for axis, one in enumerate(near)}
-                new = with_sizes(graph, sizes).inputs[name].sizes
-                if new != shape.sizes:
-                    cost = cost_of_input(given, list(sizes.values()))
-                    yield ArgumentChange((), name, list(shape.sizes), new, cost, mark)
+                picked = {(name, axis): one[pick] for axis, one in enumerate(near)}
+                new = with_sizes(graph, picked).inputs[name].sizes
+                if new != shape.sizes and all(size <= times * old for size, old in zip(new, shape.sizes, strict=True)):
+                    cost = cost_of_input(free, list(picked.values()))
+                    yield ArgumentChange((), name, list(shape.sizes), new, cost, mark, overrides=name in given)
+
+
+def _in_other_layout(shape: Shape) -> list[tuple[int, ...]]:
+    """Return the sizes of an image with its channels at the other end, if they may be there."""
+    first, last = shape.sizes[0], shape.sizes[-1]
+    if shape.rank < _IMAGE_RANK or (first in _IMAGE_CHANNELS) == (last in _IMAGE_CHANNELS):
+        return []
+    if shape.channels_last:
+        return [(*shape.sizes[1:], first)] if first in _IMAGE_CHANNELS else []
+    return [(last, *shape.sizes[:-1])] if last in _IMAGE_CHANNELS else []
+
+
+_IMAGE_RANK = 3
+_IMAGE_CHANNELS = (1, 3, 4)
 
 
 def _shown(value: Any) -> str:

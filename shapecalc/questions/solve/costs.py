@@ -26,7 +26,17 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.arguments import Argument
 
-__all__ = ["CHANGES", "WINDOWS", "Window", "cost_of_batch_axis", "cost_of_change", "cost_of_input", "cost_of_window"]
+__all__ = [
+    "CHANGES",
+    "WINDOWS",
+    "Window",
+    "cost_of_added",
+    "cost_of_batch_axis",
+    "cost_of_change",
+    "cost_of_input",
+    "cost_of_layout",
+    "cost_of_window",
+]
 
 
 # How unusual the arguments of a window are.
@@ -148,12 +158,16 @@ class ChangeCost(NamedTuple):
     reason: str
 
 
-_INPUT_SIZE, _BATCH_AXIS, _OTHER = "input size", "batch axis", "other"
+_INPUT_SIZE, _BATCH_AXIS, _LAYOUT, _ADDED, _OTHER = "input size", "batch axis", "layout", "added layer", "other"
 _TAPS, _DOUBLINGS, _NUMBER, _WORD, _INPUT_DOUBLINGS = "taps", "doublings", "number", "word", "input doublings"
 _DISTANCE, _LAYERS = "distance", "layers"
 
 CHANGES: dict[str, ChangeCost] = {
     _BATCH_AXIS: ChangeCost("an input without its first axis of 1", -1.0, "most likely the batch axis"),
+    _LAYOUT: ChangeCost("an input of 1, 3 or 4 channels in the other layout", -0.8, "most likely the layout"),
+    _ADDED: ChangeCost(
+        "a flatten before a linear layer whose `in_features` is the number of elements of its input", -0.5,
+        "most likely forgotten"),
     STATED: ChangeCost("a size that is inferred, stated as it is (`in_channels`)", 0, "the network stays as it is"),
     PADDING: ChangeCost("padding around the input", 1, "no weight changes"),
     OUTPUT_PADDING: ChangeCost("padding at the end of the output", 1, "no weight changes"),
@@ -199,6 +213,16 @@ def _step(old: Any, new: Any, *, is_window: bool) -> float:
 def cost_of_batch_axis() -> float:
     """Return the cost of removing the batch axis of an input."""
     return CHANGES[_BATCH_AXIS].weight
+
+
+def cost_of_layout() -> float:
+    """Return the cost of moving the channels of an input to the other end."""
+    return CHANGES[_LAYOUT].weight
+
+
+def cost_of_added(layers: int) -> float:
+    """Return the cost of a layer that was probably forgotten, before each of some layers at one location."""
+    return CHANGES[_ADDED].weight + min(_MOST, CHANGES[_LAYERS].weight * (layers - 1))
 
 
 def cost_of_input(old: Sequence[int], new: Sequence[int]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.source import ListValue, MapValue, Scalar, read_text
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["Edit", "edit_argument", "edit_input", "given_arguments"]
+__all__ = ["Edit", "edit_argument", "edit_input", "given_arguments", "insert_before"]
 
 
 class Edit(NamedTuple):
@@ -61,6 +62,20 @@ def edit_argument(text: str, mark: Mark, layer: Layer | type[Layer], argument: s
     if argument == first.name:
         return _replaced(text, given, written)
     return _replaced(text, given, f"{{{first.name}: {given.text}, {argument}: {written}}}")
+
+
+def insert_before(text: str, mark: Mark, kind: str) -> Edit | None:
+    """Return the text with a layer added as a line before the item at a mark; None if that cannot be written."""
+    lines = text.splitlines()
+    column = mark.column - 1
+    for index in range(mark.line - 1, -1, -1):
+        before = lines[index][:column]
+        if re.fullmatch(r"\s*-\s+", before):
+            new = f"{before}{kind}"
+            return Edit("\n".join([*lines[:index], new, *lines[index:]]) + "\n", index + 1, "", new)
+        if before.strip() or len(before) < column:  # the line of another item
+            return None
+    return None
 
 
 def edit_input(text: str, name: str, sizes: str) -> Edit | None:

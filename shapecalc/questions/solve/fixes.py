@@ -12,10 +12,10 @@ from shapecalc.layers.base.layer import KINDS
 from shapecalc.model.answer import Answer
 from shapecalc.model.inference import sizings_of
 from shapecalc.questions.solve.changes import ArgumentChange, applied, candidates
-from shapecalc.questions.solve.editing import Edit, edit_argument, edit_input
+from shapecalc.questions.solve.editing import Edit, edit_argument, edit_input, insert_before
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from shapecalc.errors import Problem
     from shapecalc.model.graph import Graph
@@ -84,20 +84,20 @@ class Fixes(Answer, _FixesFields):
         }
 
 
-def find_fixes(graph: Graph, reread: Callable[[str], Graph | None]) -> Fixes:
+def find_fixes(graph: Graph, reread: Callable[[str], Graph | None], given: Collection[str] = ()) -> Fixes:
     """Return the smallest changes that fix all shape errors of a graph.
 
-    `reread` returns the graph of a changed text of the specification, None if it is not valid any more.
+    `reread` returns the graph of a changed text of the specification, None if it is not valid any more. `given` are the
+    inputs whose sizes are not those of the text.
     """
-    return _Search(graph, reread).answer()
+    return _Search(graph, reread, given).answer()
 
 
 class _Search:
     """One search for fixes: the network, and what was tried."""
 
-    def __init__(self, graph: Graph, reread: Callable[[str], Graph | None]) -> None:
-        self.graph = graph
-        self.reread = reread
+    def __init__(self, graph: Graph, reread: Callable[[str], Graph | None], given: Collection[str]) -> None:
+        self.graph, self.reread, self.given = graph, reread, given
         self.trials = 0
         self.work = _MOST_WORK
         self.sizings, self.problems = sizings_of(graph)
@@ -136,10 +136,10 @@ class _Search:
         sizings, problems = sizings_of(graph)
         good: list[ArgumentChange] = []
         better: list[tuple[ArgumentChange, int]] = []
-        for change in candidates(graph, sizings, problems):
+        for change in candidates(graph, sizings, problems, self.given):
             if any(change.nodes == other.nodes and change.argument == other.argument for other in before):
                 continue
-            if before and change.composite:  # it is written into the text, without the other change
+            if before and (change.composite or change.adds):  # it is written into the text, without the other change
                 continue
             self.work -= len(graph.nodes) * (_REREAD if change.composite else 1)
             if self.is_cut_short():
@@ -152,7 +152,7 @@ class _Search:
             missing = sum(sizing is None for sizing in sizes)
             if not left:
                 good.append(change)
-            elif missing < sum(sizing is None for sizing in sizings) and not change.composite:
+            elif missing < sum(sizing is None for sizing in sizings) and not (change.composite or change.adds):
                 better.append((change, missing))
         return good, better
 
@@ -170,7 +170,7 @@ class _Search:
         graph: Graph | None = self.graph
         for change in changes:
             graph = applied(graph, change) if graph and not change.composite else graph
-            source = change.mark.source if change.mark and change.mark.line else None
+            source = change.mark.source if change.mark and change.mark.line and not change.overrides else None
             edit = None
             if source is not None and source.text:
                 text = texts.get(source.name, source.text)
@@ -182,6 +182,8 @@ class _Search:
         main = self.graph.file
         if set(texts) == {main}:
             graph = self.reread(texts[main])
+            for change in changes:
+                graph = applied(graph, change) if graph and change.overrides else graph
         if graph is None:
             return None
         sizings, problems = sizings_of(graph)
@@ -197,6 +199,8 @@ class _Search:
 
 def _edit(text: str, change: ArgumentChange, graph: Graph) -> Edit | None:
     assert change.mark is not None  # (the caller made sure)
+    if change.adds:
+        return insert_before(text, change.mark, change.argument)
     if not change.layers:
         return edit_input(text, change.argument, "x".join(map(str, change.new)))
     layer = KINDS[change.composite] if change.composite else graph.nodes[change.nodes[0]].layer

@@ -102,10 +102,17 @@ def check_variable(graph: Graph, name: str, values: Sequence[float] | None) -> N
     if values is None and name not in searchable(graph):
         raise UsageError(
             Problem(
-                f"{name} is not a number in the specification, but {graph.variables[name]!r}",
+                f"{name} is not a number in the specification, but {_written(graph.variables[name])}",
                 hint="only variables that are numbers can be searched",
             )
         )
+
+
+def _written(value: Any) -> str:
+    """Return the value of a variable as a specification writes it."""
+    import json
+
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def unchanging(name: str, amounts: Mapping[str, int], *, over: bool) -> str:

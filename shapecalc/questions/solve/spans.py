@@ -5,17 +5,20 @@ Fractions are exact decimals: 0.1, 0.2, 0.3, without rounding errors.
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
+from shapecalc.text.given import plain, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Searched", "decimal", "default_fractions", "has_fractions", "read_range", "searched"]
+__all__ = ["Searched", "decimal", "default_fractions", "has_fractions", "read_range", "read_values", "searched"]
 
 _MOST_VALUES = 100_000
 _NUMBER = r"\s*(\d{1,12}(?:\.\d{1,12})?|\.\d{1,12})\s*"
@@ -52,6 +55,31 @@ def read_range(text: str) -> tuple[str, Sequence[float] | None]:
     return name.strip(), sorted({value for span in spans for value in span})
 
 
+def read_values(name: str, given: Any) -> Sequence[float] | None:
+    """Return the values that are given for a variable: a number, several, or a text such as `16:128:8`; None: any.
+
+    Errors: `UsageError` for anything else.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str):
+        return read_range(f"{name}={given}")[1]
+    if isinstance(given, range) and given and min(given[0], given[-1]) >= 0:
+        return given if given.step > 0 else given[::-1]
+    found = plain(given)
+    every = list(found) if isinstance(found, Iterable) and not isinstance(found, Mapping) else [found]
+    if not every or len(every) > _MOST_VALUES:
+        what = f"{len(every):,} values: the maximum is {_MOST_VALUES:,}" if every else "no values"
+        raise UsageError(Problem(f"{name} has {what}", hint=_RANGES))
+    for value in every:
+        if type(value) not in (int, float) or not 0 <= value < math.inf:
+            raise UsageError(Problem(f"{name} cannot be {short(value)}", hint=_RANGES))
+    return sorted({int(value) if float(value).is_integer() else value for value in every})
+
+
+_RANGES = "give numbers of at least 0: a list, a range, or a text such as '16:128:8'"
+
+
 def _span(piece: str, text: str) -> Sequence[float]:
     found = _SPAN.fullmatch(piece)
     if not found:
@@ -81,7 +109,7 @@ def _plain(number: Fraction) -> float:
 
 
 def default_fractions(given: float) -> list[float]:
-    """Return the candidates for a variable whose value is a fraction: multiples of 0.05 up to four times the value.
+    """Return the candidates for a variable whose value is a fraction: it, and multiples of 0.05 up to four times it.
 
     While that makes hundreds of values, or only a few, the step is multiplied or divided by ten.
     """
@@ -90,7 +118,8 @@ def default_fractions(given: float) -> list[float]:
         step *= 10
     while 0 < most / step < 10:
         step /= 10
-    return _fractions(step, max(1, int(most / step)), step, "")
+    multiples = _fractions(step, max(1, int(most / step)), step, "")
+    return multiples if given in multiples else sorted([*multiples, given])
 
 
 def decimal(number: float) -> Fraction:

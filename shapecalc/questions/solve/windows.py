@@ -54,6 +54,7 @@ class _WindowSolutionsFields(NamedTuple):
     candidates: int
     solutions: tuple[WindowSolution, ...]
     nearest: tuple[WindowSolution, ...]
+    notes: tuple[str, ...] = ()
 
 
 class WindowSolutions(Answer, _WindowSolutionsFields):
@@ -75,6 +76,7 @@ class WindowSolutions(Answer, _WindowSolutionsFields):
             "candidates": self.candidates,
             "solutions": [solution.to_dict() for solution in self.solutions],
             "nearest": [solution.to_dict() for solution in self.nearest],
+            **self.notes_to_dict(),
         }
 
 
@@ -98,7 +100,7 @@ def solve_window(
     """
     if not slides(cls):
         raise UsageError(Problem(f"{cls.kind} has no sliding window", hint=f"these do: {', '.join(sliding_kinds())}"))
-    if len(given) != len(wanted) or not 1 <= len(given) <= 3:
+    if len(given) != len(wanted) or not 1 <= len(given) <= _MOST_SIZES:
         raise UsageError(
             f"the input has {len(given)} sizes and the output {len(wanted)}: give the same number of each, 1 to 3"
         )
@@ -119,9 +121,27 @@ def solve_window(
     if not found and len(given) > 1:
         found = _axis_by_axis(cls, given, wanted, held)
     searched = {name: tuple(values) for name, values in ranges.items()}
+    notes = () if found else _without_channels(cls, given, wanted, held)
     return WindowSolutions(
-        cls.kind, tuple(given), tuple(wanted), held, searched, len(grid), tuple(found), () if found else tuple(near)
+        cls.kind, tuple(given), tuple(wanted), held, searched, len(grid), tuple(found), tuple(near), notes
     )
+
+
+def _without_channels(
+    cls: type[Layer], given: Sequence[int], wanted: Sequence[int], held: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Return a note if there are solutions for the sizes without the first or the last: they may be channels."""
+    if len(given) != _MOST_SIZES or any(isinstance(value, tuple) for value in held.values()):
+        return ()
+    for rest, place in ((slice(1, None), "first"), (slice(None, -1), "last")):
+        sizes = given[rest], wanted[rest]
+        if solve_window(cls, *sizes, held).solutions:
+            written = " and ".join("x".join(map(str, one)) for one in sizes)
+            return (f"sizes are spatial: if the {place} are channels, leave them out: {written}",)
+    return ()
+
+
+_MOST_SIZES = 3
 
 
 def _read_fixed(cls: type[Layer], fixed: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from shapecalc.text.units import read_whole
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["InputTemplate", "SweepAxis", "SweepGrid", "parse_input", "parse_values", "turned"]
+__all__ = ["RANGE", "InputTemplate", "SweepAxis", "SweepGrid", "parse_input", "parse_values", "turned"]
 
 Ranges = tuple[tuple[int, int], ...]
 """A part of a grid: from and to (exclusive) along each axis."""
@@ -173,7 +173,7 @@ def parse_values(text: str, label: str, convert: Any) -> list[Any] | range:
             raise UsageError(Problem(f"{label}={text} has an empty value", hint="write for instance 2,3,4"))
         found = re.fullmatch(r"(?a)\s*([-+.\deE]+)\s*:\s*([-+.\deE]+)\s*(?::\s*([-+.\deE]+)\s*)?", piece)
         if re.fullmatch(r"(?a)\s*-?\d+\s*(\.{2,3}|…)\s*-?\d+\s*", piece):
-            raise UsageError(Problem(f"{label}: '{piece.strip()}' is not a range of numbers", hint=_RANGE))
+            raise UsageError(Problem(f"{label}: '{piece.strip()}' is not a range of numbers", hint=RANGE))
         if not found:
             values.append(convert(piece.strip()))
             continue
@@ -184,7 +184,8 @@ def parse_values(text: str, label: str, convert: Any) -> list[Any] | range:
     return values
 
 
-_RANGE = "write FROM:TO:STEP, as in 16:128:16"
+RANGE = "write FROM:TO:STEP, as in 16:128:16"
+"""The hint for what is not a range."""
 
 
 def _range(piece: str, label: str, parts: list[str]) -> range | list[Any]:
@@ -195,9 +196,9 @@ def _range(piece: str, label: str, parts: list[str]) -> range | list[Any]:
         numbers = [part if re.fullmatch(_SHORT, part) else "" for part in parts]
         first, last, step = (Fraction(number) for number in (*numbers, "1")[:3])
     except (ValueError, ZeroDivisionError):
-        raise UsageError(Problem(f"{label}: '{piece.strip()}' is not a range of numbers", hint=_RANGE)) from None
+        raise UsageError(Problem(f"{label}: '{piece.strip()}' is not a range of numbers", hint=RANGE)) from None
     if step == 0 or (last - first) / step < 0:
-        raise UsageError(Problem(f"{label}: the range {piece.strip()} is empty: it never reaches its end", hint=_RANGE))
+        raise UsageError(Problem(f"{label}: the range {piece.strip()} is empty: it never reaches its end", hint=RANGE))
     count = int((last - first) / step) + 1
     if count > MAX_VALUES:
         raise UsageError(f"{label}: the range {piece.strip()} has {count:,} values: the maximum is {MAX_VALUES:,}")

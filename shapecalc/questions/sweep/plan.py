@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from collections import deque
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,11 +14,12 @@ from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.layers.base.ranks import AXIS_NAMES
 from shapecalc.layers.base.shape import CHW, HWC
 from shapecalc.layers.base.sizes import parse_sizes
-from shapecalc.questions.sweep.axes import InputTemplate, SweepAxis, SweepGrid, parse_input, turned
+from shapecalc.questions.sweep.axes import RANGE, InputTemplate, SweepAxis, SweepGrid, parse_input, parse_values, turned
 from shapecalc.questions.sweep.cells import COUNTS, Cells
 from shapecalc.questions.sweep.result import Sweep
 from shapecalc.questions.sweep.selection import RowCondition, read_condition
 from shapecalc.text.given import plain
+from shapecalc.text.units import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -219,6 +221,8 @@ def _column(name: str) -> str:
 
 def _values(given: Any, own: Any, name: str) -> Any:
     """Return the values of a variable with several; None for one value."""
+    if isinstance(given, str) and type(own) in (int, float):
+        return parse_values(given, name, partial(_number, name=name))
     if isinstance(given, (str, dict)) or not hasattr(given, "__iter__"):
         return None
     values = given if isinstance(given, range) else list(given)
@@ -227,6 +231,18 @@ def _values(given: Any, own: Any, name: str) -> Any:
     if not values:
         raise UsageError(Problem(f"the variable {name} has no values"))
     return values
+
+
+def _number(text: str, name: str) -> int | float:
+    """Return the value of a variable that is a number in the specification. Errors: `UsageError` for another text."""
+    whole = read_whole(text.removeprefix("-"))
+    try:
+        number = float(text) if whole is None else -whole if text.startswith("-") else whole
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise UsageError(Problem(f"{name} is a number in the specification, and '{text}' is not", hint=RANGE))
+    return number
 
 
 def _templates(inputs: Any, axes: list[SweepAxis]) -> dict[str, InputTemplate]:

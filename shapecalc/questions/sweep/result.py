@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shapecalc.errors import Problem, UsageError
 from shapecalc.model.answer import Answer
 from shapecalc.questions.sweep.cells import COUNTS
 from shapecalc.questions.sweep.selection import check_column, front, order, read_condition, read_objectives, read_order
+from shapecalc.text.given import plain, short
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from shapecalc.questions.sweep.axes import SweepGrid
     from shapecalc.questions.sweep.selection import RowCondition
@@ -80,12 +82,24 @@ class Sweep(Answer):
         return list(self)
 
     def settings(self, row: int) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
-        """Return the variables and the input sizes of a row, as `vars` and `input` of `infer`."""
+        """Return the variables and the input sizes of a row, as `vars` and `input` of `infer`.
+
+        A negative number counts from the last row. Errors: `UsageError` if there is no such row.
+        """
+        row = plain(row)
+        if type(row) is not int or not -len(self) <= row < len(self):
+            last = f"rows are 0 to {len(self) - 1}" if len(self) else "the sweep has no rows"
+            raise UsageError(Problem(f"there is no row {short(row)}", hint=last))
         return self.grid.at(int(self._columns["variant"][row]))
 
     def rows(self, chosen: Any) -> Sweep:
-        """Return the rows of a slice, an array of numbers or an array of truth values."""
-        columns = {name: array[chosen] for name, array in self._columns.items()}
+        """Return the rows of a slice, an array of numbers or an array of truth values. Errors: `UsageError`."""
+        try:
+            chosen = [chosen] if not isinstance(chosen, slice) and np.ndim(chosen) == 0 else chosen
+            columns = {name: array[chosen] for name, array in self._columns.items()}
+        except (IndexError, TypeError, ValueError):
+            hint = f"a slice, numbers from 0 to {len(self) - 1}, or {len(self)} truth values"
+            raise UsageError(Problem(f"{short(chosen)} are no rows", hint=hint)) from None
         return Sweep(self.names, columns, {key: array[chosen] for key, array in self._sizes.items()}, self.grid)
 
     def where(self, expression: str) -> Sweep:
@@ -103,13 +117,13 @@ class Sweep(Answer):
         good[good] = condition.holds({name: array[good] for name, array in columns.items()}, int(good.sum()))
         return self.rows(good)
 
-    def sort(self, by: str) -> Sweep:
+    def sort(self, by: str | Iterable[str]) -> Sweep:
         """Return the rows in an order: `params,-macs` is by parameters, then the most MACs first; invalid ones last."""
         columns = self._columns
         keys = [("invalid", 1), *read_order(by, [name for name in self.names if name != "output"])]
         return self.rows(order({**columns, "invalid": ~columns["valid"]}, keys))
 
-    def pareto(self, objectives: str) -> Sweep:
+    def pareto(self, objectives: str | Iterable[str]) -> Sweep:
         """Return the Pareto front: the rows that no other dominates in, say, `params,macs`, smaller being better.
 
         A leading `+` is for columns where larger is better: `params,+macs`.

@@ -11,7 +11,7 @@ from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.language.expressions import ExpressionError, parse
 from shapecalc.questions.sweep.conditions import RowCondition
 from shapecalc.text.comparisons import misspelt_comparison
-from shapecalc.text.given import read_string
+from shapecalc.text.given import read_names, read_string
 from shapecalc.text.units import SEPARATORS, without_units
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ __all__ = ["RowCondition", "front", "order", "read_condition", "read_objectives"
 
 def read_condition(text: str, known: Sequence[str]) -> RowCondition:
     """Return the condition of a text. Errors: `UsageError` if it is not one, or names an unknown column."""
+    text = read_string(text, "where")
     plain = without_units(text)
     try:
         expression = parse(plain)
@@ -33,12 +34,12 @@ def read_condition(text: str, known: Sequence[str]) -> RowCondition:
             hint = SEPARATORS
         elif misspelt := misspelt_comparison(text):  # with its units
             message, hint = f"`{misspelt.text}` is not a comparison", f"write `{misspelt.meant}`"
-        raise UsageError(Problem(f"--where: {message}", hint=hint)) from None
+        raise UsageError(Problem(f"where: {message}", hint=hint)) from None
     for name in sorted(expression.names):
         check_column(name, known)
     if "memory" in expression.names and re.search(r"(?i)(?<!\w)[\d_.]+\s*b\b", text):
         hint = "write bytes as a plain number, or with KiB, MiB, GiB, kB, MB, GB; 10^9 as 1G"
-        raise UsageError(Problem(f"--where: B means 10^9, not bytes: `{text}`", hint=hint))
+        raise UsageError(Problem(f"where: B means 10^9, not bytes: `{text}`", hint=hint))
     return RowCondition(text, plain, expression.names)
 
 
@@ -60,21 +61,30 @@ def check_column(name: str, known: Sequence[str]) -> None:
         raise UsageError(Problem(f"the sweep has no column {name}", hint=did_you_mean(name, known)))
 
 
-def read_objectives(text: str, known: Sequence[str]) -> list[tuple[str, int]]:
-    """Return the columns to minimise (1) or, with `+`, to maximise (-1): `params,macs`. Errors: `UsageError`."""
-    found = [(part.strip().lstrip("+-").strip(), -1 if part.strip().startswith("+") else 1) for part in text.split(",")]
+def _parts(given: Any, what: str) -> list[str]:
+    """Return the columns of a text or a list of names, with their signs."""
+    return [part.strip() for text in read_names(given, what) for part in text.split(",")]
+
+
+def read_objectives(given: Any, known: Sequence[str]) -> list[tuple[str, int]]:
+    """Return the columns to minimise (1) or, with `+`, to maximise (-1): `params,macs`, or a list.
+
+    Errors: `UsageError`.
+    """
+    parts = _parts(given, "pareto")
+    found = [(part.lstrip("+-").strip(), -1 if part.startswith("+") else 1) for part in parts]
     for name, _ in found:
         check_column(name, known)
     if len(found) < 2:
-        raise UsageError(
-            Problem(f"a front needs two columns or more, not only {text}", hint="for instance params,macs")
-        )
+        only = f", not only {parts[0]}" if parts else ""
+        raise UsageError(Problem(f"a front needs two columns or more{only}", hint="for instance params,macs"))
     return found
 
 
-def read_order(text: str, known: Sequence[str]) -> list[tuple[str, int]]:
+def read_order(given: Any, known: Sequence[str]) -> list[tuple[str, int]]:
     """Return the columns to sort by: smallest first (1) or, with `-`, largest first (-1). Errors: `UsageError`."""
-    found = [(part.strip().lstrip("+-").strip(), -1 if part.strip().startswith("-") else 1) for part in text.split(",")]
+    parts = _parts(given, "sort")
+    found = [(part.lstrip("+-").strip(), -1 if part.startswith("-") else 1) for part in parts]
     for name, _ in found:
         check_column(name, known)
     return found

@@ -1,0 +1,47 @@
+"""The values of an argument that may fix a shape error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.layers.base.arguments import GROUPS, OUTPUT_PADDING, Integer
+from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
+from shapecalc.layers.base.per_axis import Padding, PerAxis
+from shapecalc.layers.base.sizes import Sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shapecalc.layers.base.arguments import Argument
+
+__all__ = ["CandidateValues"]
+
+
+class CandidateValues(NamedTuple):
+    """What candidate values are made from: the numbers that disagree, and those that the shape error proposes.
+
+    `proposed` has the latter by the present value of the argument: that of a composite may have another name.
+    """
+
+    hints: Sequence[int]
+    proposed: Mapping[int, Sequence[Any]]
+
+    def of(self, argument: Argument, old: Any) -> list[Any]:
+        """Return the candidate values of an argument."""
+        if isinstance(argument, Sizes) and isinstance(old, tuple):
+            return [(*old[:i], -1, *old[i + 1 :]) for i in range(len(old))] if -1 not in old else []
+        if (
+            not isinstance(argument, Integer)
+            or isinstance(old, (tuple, str))
+            or isinstance(argument, (AxisNumber, AxisNumbers))
+        ):
+            return []
+        if old is None:
+            return [0, 1, 2, 3] if argument.role == OUTPUT_PADDING else []
+        if isinstance(argument, Padding):
+            return [n for n in range(min(17, old + 9)) if n != old]
+        if isinstance(argument, PerAxis):
+            return [n for n in range(max(1, argument.minimum), min(old + 5, 33)) if n != old]
+        divisors = [n for n in range(1, 65) if any(h % n == 0 for h in self.hints)] if argument.role == GROUPS else []
+        every = dict.fromkeys((*divisors, *self.hints, *self.proposed.get(old, ())))
+        return [n for n in every if n != old and n >= argument.minimum]
