@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import EQUAL, holds
-from shapecalc.errors import Hint, LayerError, count_noun, hint_of
+from shapecalc.errors import Insertion, LayerError, count_noun, hint_of
+from shapecalc.layers.base.arguments import STATED
 from shapecalc.layers.base.layer import normalise_word, stated_rank
 from shapecalc.layers.base.ranks import wrong_rank
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from shapecalc.dims import Constraint
     from shapecalc.layers.base.layer import Layer
@@ -40,20 +41,47 @@ def with_hint(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -
     error.sides = (constraint.left, constraint.right)
     stated = [proposal for proposal in error.proposals if proposal.argument in layer.arguments]
 
-    def work() -> str:
+    def work(place: Callable[[Insertion], str]) -> str:
+        batch = _without_batch(layer, inputs[0]) if stated and constraint.relation == EQUAL else ""
+        if batch and inputs[0].sizes[0] == 1:
+            return batch
+        moved = _moved_axis(constraint, layer, inputs)
+        if moved and not batch:
+            axis = inputs[0].sizes.index(constraint.right) + 1
+            return f"axis {axis} of its input is {constraint.right}: {place(moved)}"
         hint = hint_of(
             proposal
             for proposal in stated
             if all(_would_do(layer, proposal.argument, value, inputs) for value in proposal.values)
         )
-        batch = _without_batch(layer, inputs[0]) if stated and constraint.relation == EQUAL else ""
-        if not batch:
-            return hint
-        return batch if inputs[0].sizes[0] == 1 else "; ".join(filter(None, (batch, hint)))
+        return "; ".join(filter(None, (batch, hint)))
 
     if error.proposals:
-        error.hint = Hint(work)
+        error.suggest(work)
     return error
+
+
+def _moved_axis(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> Insertion | None:
+    """Return the layer that moves the axis that has the stated size to where it is expected: the forgotten transpose.
+
+    None where another than the first or last axis has the size, or several have it, or where that alone would not fit.
+    """
+    x, (left, relation, right) = inputs[0], constraint[:3]
+    name = constraint.right_name
+    if relation != EQUAL or name not in layer.arguments or layer.arguments[name].role != STATED:
+        return None
+    if x.sizes.count(right) != 1 or left not in x.sizes or left == right:
+        return None
+    found = x.sizes.index(right)
+    if found not in (0, x.rank - 1):
+        return None
+    for axis in (i for i, size in enumerate(x.sizes) if size == left):
+        order = [i for i in range(x.rank) if i != found]
+        order.insert(axis, found)
+        turned = x._replace(sizes=tuple([x.sizes[i] for i in order]))
+        if _fits(layer, turned, *inputs[1:]):
+            return Insertion(f"permute: {[i + 1 for i in order]}")
+    return None
 
 
 def _would_do(layer: Layer, name: str, value: Any, inputs: tuple[Shape, ...]) -> bool:
@@ -112,10 +140,10 @@ def _without_batch(layer: Layer, x: Shape) -> str:
     return f"sizes are given without the batch axis: write {rest.text}, not {x.text}"
 
 
-def _fits(layer: Layer, x: Shape) -> bool:
+def _fits(layer: Layer, *inputs: Shape) -> bool:
     try:
-        check_inputs(layer, [x])
-        return all(type(c.left) is type(c.right) is int and holds(c) for c in layer.constraints(x))
+        check_inputs(layer, inputs)
+        return all(type(c.left) is type(c.right) is int and holds(c) for c in layer.constraints(*inputs))
     except LayerError:
         return False
 

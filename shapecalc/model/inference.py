@@ -80,14 +80,16 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
     """Return the sizes of every layer (None where they could not be inferred), and the problems."""
     problems: list[Problem] = []
 
-    def size(_: int, node: Node, layer: Layer, inputs: tuple[Shape, ...]) -> Sizing | None:
+    def size(index: int, node: Node, layer: Layer, inputs: tuple[Shape, ...]) -> Sizing | None:
         try:
             return size_layer(layer, inputs)
         except LayerError as error:
-            from shapecalc.model.partial import is_made_of_others, with_inputs  # only for shape errors
+            from shapecalc.model.partial import is_made_of_others, location_of, with_inputs  # only for shape errors
 
             if node.block >= 0 and is_made_of_others(graph.blocks[node.block].kind):
                 error.hint = ""  # it would be about layers that the user has not written
+            else:
+                error.place(lambda layer: location_of(layer, graph, index))
             error.why = with_inputs(graph, node, inputs, error)
             problems.append(problem_at(node, error))
             return None

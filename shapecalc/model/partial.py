@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from shapecalc.layers.base.layer import KINDS, Composite
@@ -10,12 +11,12 @@ from shapecalc.model.graph import Reference
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.errors import LayerError
+    from shapecalc.errors import Insertion, LayerError
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph, Node
     from shapecalc.model.rows import Sizing
 
-__all__ = ["inferred_part", "is_made_of_others", "with_inputs"]
+__all__ = ["inferred_part", "is_made_of_others", "location_of", "with_inputs"]
 
 
 def inferred_part(graph: Graph, sizings: Sequence[Sizing | None]) -> tuple[Graph, list[Sizing]]:
@@ -69,6 +70,30 @@ def with_inputs(graph: Graph, node: Node, inputs: tuple[Shape, ...], error: Laye
         told.append(f"{which} is {shape.text}{whole} from {graph.name_of(ref)}")
     more = len(inputs) - len(told)
     return (*why, f"{', '.join(told)}{f', and {more:,} more' if more else ''}")
+
+
+def location_of(layer: Insertion, graph: Graph, index: int) -> str:
+    """Return the text that says where to write a layer that an input of another needs.
+
+    The input is the layer above, the end of a branch, or any layer by its name, which the new one's then replaces.
+    """
+    node = graph.nodes[index]
+    ref = node.inputs[layer.input]
+    is_above = ref == Reference(index - 1) or (ref.node < 0 and not index)
+    if is_above and len(node.inputs) == 1:
+        return layer.before()
+    prefix = f"{graph.blocks[node.block].name}." if node.block >= 0 else ""
+    full = graph.name_of(ref)
+    name = full.removeprefix(prefix) if full.startswith(prefix) else "input"
+    giver = graph.nodes[ref.node].mark if ref.node >= 0 else None
+    if giver and node.mark and giver.source is node.mark.source and giver[1:3] > node.mark[1:3]:
+        return f"write `- {layer.item}` after {name}, at the end of its branch"
+    own = f"{re.sub(r'[^0-9A-Za-z_]+', '_', name).strip('_')}_{layer.kind}"
+    while any(own == one.name.removeprefix(prefix) for one in graph.nodes):
+        own += "_"
+    item = layer.item if ":" in layer.item else f"{layer.item}: {{}}"
+    from_ = f'"{name}"' if "[" in name else name
+    return f"write `- {{{item}, from: {from_}, name: {own}}}` before it, and {own} in place of {name}"
 
 
 _GIVEN = 4
