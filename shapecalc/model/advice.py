@@ -35,6 +35,10 @@ def advised(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
     if not other_layout and any(problem.too_small for problem in problems):
         advice = smallest_input(graph)
         found = [_with_advice(problem, advice) if advice and problem.too_small else problem for problem in problems]
+    if not other_layout:
+        from shapecalc.model.branches import with_branch_hints  # only where something is wrong
+
+        found = with_branch_hints(graph, found)
     doubt = other_layout or others
     if doubt:
         known = "" if found[0].hint.startswith(_NO_BATCH) else found[0].hint

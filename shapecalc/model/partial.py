@@ -84,7 +84,11 @@ def location_of(layer: Insertion, graph: Graph, index: int) -> str:
         return layer.before()
     prefix = f"{graph.blocks[node.block].name}." if node.block >= 0 else ""
     full = graph.name_of(ref)
-    name = full.removeprefix(prefix) if full.startswith(prefix) else "input"
+    if prefix and not full.startswith(prefix):  # an input of the block: which one is not known here
+        return f"write `- {layer.item}`" + (
+            f" on its input {layer.input + 1}" if len(node.inputs) > 1 else " before it"
+        )
+    name = full.removeprefix(prefix)
     giver = graph.nodes[ref.node].mark if ref.node >= 0 else None
     if giver and node.mark and giver.source is node.mark.source and giver[1:3] > node.mark[1:3]:
         return f"write `- {layer.item}` after {name}, at the end of its branch"

@@ -118,6 +118,9 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
     ("sub", {}, [CHW], "sub expects 2 inputs, but has 1"),
     ("concat", {}, [CHW, (3,)],
      "its inputs have different numbers of axes: input 1 is 3×32×32, input 2 is 3 | "
+     "write `- flatten` before it"),
+    ("concat", {}, [CHW, (3, 2)],
+     "its inputs have different numbers of axes: input 1 is 3×32×32, input 2 is 3×2 | "
      "add a flatten or reshape before it, for equal numbers of axes"),
 ]  # fmt: skip
 
@@ -142,7 +145,7 @@ UNEQUAL: list[tuple[str, list[tuple[int, ...]], str, str]] = [
     ("mul", [MAP, (256, 56, 56)], "its inputs differ along channels: 64 and 256",
      "a 1×1 convolution with out_channels: 256 on input 1 would make them equal"),
     ("add", [MAP, (64, 56, 54)], "its inputs differ along width: 56 and 54",
-     "padding or a crop would make them equal: crop: {size: …} on input 1, as U-Net does"),
+     "write `- crop: {size: [56, 54]}` before it"),
     ("add", [(16, 30, 30), (32, 28, 28)], "its inputs differ along channels: 16 and 32, and along height and width",
      "a 1×1 convolution with out_channels: 32 on input 1 would make the channels equal"),
     ("add", [(16, 30, 1), (32, 30, 28)], "its inputs differ along channels: 16 and 32",
@@ -155,13 +158,13 @@ UNEQUAL: list[tuple[str, list[tuple[int, ...]], str, str]] = [
      "both need the same size there, or one of them 1, for add to match them"),
     ("concat", [MAP, (64, 28, 56)],
      "its inputs differ along height: 56 and 28, but are joined along channels",
-     "along channels they can be joined if all other axes are equal: pad or crop one, or use another dim"),
+     "write `- crop: {size: [28, 56]}` before it"),
     ("concat", [MAP, (64, 28, 28)],
      "its inputs differ along height and width: 56 and 28, but are joined along channels",
-     "along channels they can be joined if all other axes are equal: pad or crop one"),
+     "a stride of 2 on input 1, or upsample: 2 on input 2, would make them equal"),
     ("concat", [MAP, (32, 28, 14)],
      "its inputs differ along height: 56 and 28, and along width: 56 and 14, but are joined along channels",
-     "along channels they can be joined if all other axes are equal: pad or crop one"),
+     "write `- crop: {size: [28, 14]}` before it"),
 ]  # fmt: skip
 
 

@@ -93,8 +93,160 @@ AXES = {
     ),
 }
 
+BRANCHES = {
+    "a gate of as many features as there are channels": (
+        """
+        input: 64x32x32
+        layers:
+        - global_avg_pool
+        - linear: 64
+        - mul: [linear1, input]
+        """,
+        "write `- {reshape: [64, 1, 1], from: linear1, name: linear1_reshape}` before it, and linear1_reshape in place of "
+        "linear1",
+        """
+        input: 64x32x32
+        layers:
+        - global_avg_pool
+        - linear: 64
+        - {reshape: [64, 1, 1], from: linear1, name: linear1_reshape}
+        - mul: [linear1_reshape, input]
+        """,
+    ),
+    "a gate in a branch": (
+        """
+        input: 64x32x32
+        layers:
+        - mul:
+          - - global_avg_pool
+            - linear: 64
+          - []
+        """,
+        "write `- reshape: [64, 1, 1]` after linear1, at the end of its branch",
+        """
+        input: 64x32x32
+        layers:
+        - mul:
+          - - global_avg_pool
+            - linear: 64
+            - reshape: [64, 1, 1]
+          - []
+        """,
+    ),
+    "a map that was not permuted back": (
+        """
+        input: 3x224x224
+        layers:
+        - {conv: {out_channels: 96, kernel_size: 4, stride: 4}, name: stem}
+        - permute: [2, 3, 1]
+        - linear: 96
+        - add: [linear1, stem]
+        """,
+        "they have the same sizes in another order: write `- {permute: [3, 1, 2], from: linear1, name: linear1_permute}` "
+        "before it, and linear1_permute in place of linear1",
+        """
+        input: 3x224x224
+        layers:
+        - {conv: {out_channels: 96, kernel_size: 4, stride: 4}, name: stem}
+        - permute: [2, 3, 1]
+        - linear: 96
+        - {permute: [3, 1, 2], from: linear1, name: linear1_permute}
+        - add: [linear1_permute, stem]
+        """,
+    ),
+    "maps and a vector": (
+        """
+        inputs: {image: 3x32x32, tab: 10}
+        layers:
+        - {conv: {out_channels: 4, kernel_size: 3}, from: image, name: c}
+        - concat: [c, image, tab]
+        """,
+        "write `- {flatten: {}, from: c, name: c_flatten}` before it, and c_flatten in place of c; "
+        "write `- {flatten: {}, from: image, name: image_flatten}` before it, and image_flatten in place of image",
+        """
+        inputs: {image: 3x32x32, tab: 10}
+        layers:
+        - {conv: {out_channels: 4, kernel_size: 3}, from: image, name: c}
+        - {flatten: {}, from: c, name: c_flatten}
+        - {flatten: {}, from: image, name: image_flatten}
+        - concat: [c_flatten, image_flatten, tab]
+        """,
+    ),
+    "paddings of two branches": (
+        """
+        input: 8x32x32
+        layers:
+        - concat:
+          - - conv: {out_channels: 4, kernel_size: 1}
+          - - conv: {out_channels: 4, kernel_size: 1}
+            - conv: {out_channels: 4, kernel_size: 3}
+            - conv: {out_channels: 4, kernel_size: [1, 3]}
+          - - conv: {out_channels: 4, kernel_size: 5}
+        """,
+        "padding: 1 in conv3, and padding: [0, 1] in conv4, and padding: 2 in conv5 would make their spatial sizes equal; or write "
+        "`- crop: {size: 28}` after conv1, at the end of its branch; write `- crop: {size: 28}` after conv4, at the end of "
+        "its branch",
+        """
+        input: 8x32x32
+        layers:
+        - concat:
+          - - conv: {out_channels: 4, kernel_size: 1}
+          - - conv: {out_channels: 4, kernel_size: 1}
+            - conv: {out_channels: 4, kernel_size: 3, padding: 1}
+            - conv: {out_channels: 4, kernel_size: [1, 3], padding: [0, 1]}
+          - - conv: {out_channels: 4, kernel_size: 5, padding: 2}
+        """,
+    ),
+    "padding of a residual branch": (
+        """
+        input: 8x32x32
+        layers:
+        - add:
+          - - conv: {out_channels: 8, kernel_size: 3}
+            - relu
+            - conv: {out_channels: 8, kernel_size: 3}
+          - [relu]
+        """,
+        "padding: 1 in conv1 and conv2 would make their spatial sizes equal; or write `- crop: {size: 28}` after relu2, at the end "
+        "of its branch",
+        """
+        input: 8x32x32
+        layers:
+        - add:
+          - - conv: {out_channels: 8, kernel_size: 3}
+            - relu
+            - conv: {out_channels: 8, kernel_size: 3}
+          - [relu, crop: {size: 28}]
+        """,
+    ),
+    "an input size that levels do not divide": (
+        """
+        input: 1x100x220
+        layers:
+        - {conv: {out_channels: 4, kernel_size: 3, padding: 1}, name: e1}
+        - max_pool: 2
+        - max_pool: 2
+        - max_pool: 2
+        - upsample: 8
+        - concat: [upsample1, e1]
+        """,
+        "an input of 1×96×216 or 1×104×224 would fit: `shapecalc sizes` lists more; or write `- {crop: {size: [96, 216]}, "
+        "from: e1, name: e1_crop}` before it, and e1_crop in place of e1",
+        """
+        input: 1x104x224
+        layers:
+        - {conv: {out_channels: 4, kernel_size: 3, padding: 1}, name: e1}
+        - max_pool: 2
+        - max_pool: 2
+        - max_pool: 2
+        - upsample: 8
+        - concat: [upsample1, e1]
+        """,
+    ),
+}
 
-@pytest.mark.parametrize("name", AXES)
-def test_the_layer_that_moves_the_axes_of_an_input(name: str) -> None:
-    text, hint, fixed = AXES[name]
+
+@pytest.mark.parametrize("name", [*AXES, *BRANCHES])
+def test_hints_that_are_followed_to_the_letter(name: str) -> None:
+    text, hint, fixed = {**AXES, **BRANCHES}[name]
     assert hint_and_rest(text, fixed) == (hint, [])

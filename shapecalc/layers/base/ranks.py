@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from shapecalc.dims import Dim
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["AXIS_NAMES", "axis_names", "each_axis", "extent", "names_of_axes", "ranks_text", "wrong_rank"]
+__all__ = ["AXIS_NAMES", "axis_name", "axis_names", "each_axis", "extent", "names_of_axes", "ranks_text", "wrong_rank"]
 
 AXIS_NAMES = {0: (), 1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 """The names of the spatial axes of a feature map, by their number."""
@@ -24,6 +24,16 @@ _EXTENTS = {"length": "long", "height": "high", "width": "wide", "depth": "deep"
 def names_of_axes(rank: int) -> tuple[str, ...]:
     """Return the names of any number of spatial axes: more than three are `axis 1`, `axis 2`, ...."""
     return AXIS_NAMES.get(rank) or tuple(f"axis {i + 1}" for i in range(rank))
+
+
+def axis_name(x: Shape, axis: int) -> str:
+    """Return the name of an axis of a tensor: channels, height, width; or its number."""
+    names = AXIS_NAMES.get(x.rank - 1) if x.is_map else None
+    if not names:
+        return f"axis {axis + 1}"
+    if axis == x.channel_axis:
+        return "channels"
+    return names[axis if x.channels_last else axis - 1]
 
 
 def extent(size: Dim, name: str) -> str:
