@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Mark, Problem, did_you_mean
+from shapecalc.errors import LayerError, Mark, Problem, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.language.values import bad, describe
 from shapecalc.layers import find_kind, kind_words
+from shapecalc.model.checks import check_number
 from shapecalc.source import ListValue, MapValue, Scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["OWN_WORDS", "Effort", "Entry", "branches_of", "listed", "read_entry", "work_of"]
+__all__ = ["OWN_WORDS", "Effort", "Entry", "branches_of", "listed", "read_entry", "work_of", "wrong_number"]
 
 OWN_WORDS = ("name", "from", "repeat", "for", "when", "share", "frozen")
 """The keys beside the kind: layer-level keys."""
@@ -203,6 +204,31 @@ def listed(value: Value) -> Sequence[Value]:
             raise bad("from: [] is empty", value.mark, "name a layer, or leave `from` out")
         return value.items
     return [value]
+
+
+def wrong_number(entry: Entry, layer: Layer, number: int, variables: Mapping[str, Any]) -> Problem | None:
+    """Return the problem of a composite with a wrong number of inputs, which its layers would name in vain."""
+    try:
+        check_number(layer, number)
+    except LayerError as error:
+        return error.at(entry.mark)._replace(hint=_hint_for_copies(entry, variables) or error.hint)
+    return None
+
+
+def _hint_for_copies(entry: Entry, variables: Mapping[str, Any]) -> str:
+    """Return the hint for a repeated item with several inputs, whose further copies have only the one above.
+
+    Empty for the first copy, and for any other item.
+    """
+    inputs = entry.own.get("from")
+    if not entry.is_repeated or not variables.get("i") or not isinstance(inputs, ListValue) or entry.has_template:
+        return ""
+    first, *others = [item.text if isinstance(item, Scalar) else "…" for item in inputs.items]
+    rest = "".join(f", {text}" for text in others)
+    return clean(
+        f"each copy after the first has only the output of the copy before: write `- {{identity: {{}}, from: {first}, "
+        f'name: step0}}` before it, and from: ["step{{i}}"{rest}], name: "step{{i + 1}}"'
+    )
 
 
 def branches_of(cls: type[Layer], value: Value | None) -> tuple[Sequence[Value] | None, Value | None]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["check_inputs", "with_hint"]
+__all__ = ["check_inputs", "check_number", "with_hint"]
 
 
 def check_inputs(layer: Layer, inputs: Sequence[Shape]) -> None:
@@ -25,7 +25,7 @@ def check_inputs(layer: Layer, inputs: Sequence[Shape]) -> None:
 
     Errors: `LayerError`.
     """
-    _check_number(layer, len(inputs))
+    check_number(layer, len(inputs))
     ranks = layer.expected_ranks()
     if ranks is None or not inputs:
         return
@@ -99,7 +99,8 @@ def _would_do(layer: Layer, name: str, value: Any, inputs: tuple[Shape, ...]) ->
         return False
 
 
-def _check_number(layer: Layer, found: int) -> None:
+def check_number(layer: Layer, found: int) -> None:
+    """Check the number of inputs of a layer. Errors: `LayerError`."""
     fewest, most = layer.inputs
     if fewest <= found and (most is None or found <= most):
         return
@@ -109,7 +110,11 @@ def _check_number(layer: Layer, found: int) -> None:
         due = f"at least {count_noun(fewest, 'input')}"
     else:
         due = f"{fewest} to {count_noun(most, 'input')}"
+    names = ", ".join(layer.input_names)
+    due += f" ({names})" if names else ""
     hint = "combine them with add or concat first" if most == 1 else ""
+    if names and found < fewest:
+        hint = f"name the layers of all of them: from: [{names}]"
     raise LayerError(f"{layer.kind} expects {due}, but has {found}", hint=hint)
 
 

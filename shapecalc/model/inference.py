@@ -212,17 +212,12 @@ def _shared_weights(graph: Graph, sizings: Sequence[Sizing | None]) -> list[Prob
         if sizing is None or owner is None:
             continue
         if sorted(sizing.weight_shapes.values()) != sorted(owner.weight_shapes.values()):
-            name = graph.nodes[node.shares].name
-            problems.append(
-                problem_at(
-                    node,
-                    LayerError(
-                        f"it shares the weights of {name}, whose sizes are not the ones it needs",
-                        (f"it needs {_tensors(sizing)}; {name} has {_tensors(owner)}",),
-                        f"give it the same input sizes and arguments as {name}, or weights of its own",
-                    ),
-                )
-            )
+            from shapecalc.model.partial import sharing_hint  # only for shape errors
+
+            of = graph.nodes[node.shares]
+            message = f"it shares the weights of {of.name}, whose sizes are not the ones it needs"
+            why = f"it needs {_tensors(sizing)}; {of.name} has {_tensors(owner)}"
+            problems.append(problem_at(node, LayerError(message, (why,), sharing_hint(node, sizing, of, owner))))
     return problems
 
 

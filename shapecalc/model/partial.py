@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from shapecalc.errors import LayerError
+from shapecalc.layers.base.arguments import show
 from shapecalc.layers.base.layer import KINDS, Composite
 from shapecalc.model.graph import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.errors import Insertion, LayerError
+    from shapecalc.errors import Insertion
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph, Node
     from shapecalc.model.rows import Sizing
 
-__all__ = ["inferred_part", "is_made_of_others", "location_of", "with_inputs"]
+__all__ = ["inferred_part", "is_made_of_others", "location_of", "sharing_hint", "with_inputs"]
 
 
 def inferred_part(graph: Graph, sizings: Sequence[Sizing | None]) -> tuple[Graph, list[Sizing]]:
@@ -98,6 +100,35 @@ def location_of(layer: Insertion, graph: Graph, index: int) -> str:
     item = layer.item if ":" in layer.item else f"{layer.item}: {{}}"
     from_ = f'"{name}"' if "[" in name else name
     return f"write `- {{{item}, from: {from_}, name: {own}}}` before it, and {own} in place of {name}"
+
+
+def sharing_hint(node: Node, sizing: Sizing, of: Node, owner: Sizing) -> str:
+    """Return the hint for a layer that shares the weights of another with other sizes: the argument that would fit.
+
+    It is a flag that is set, as of a bias, or an argument that the other layer has another value for.
+    """
+    layer, other = node.layer, of.layer
+    assert layer is not None
+    assert other is not None
+    given = other.values() if type(layer) is type(other) else {}
+    due = sorted(owner.weight_shapes.values())
+    for name, value in layer.values().items():
+        for trial in [given[name]] if name in given else [False] if value is True else []:
+            try:
+                found = layer.with_values({name: trial}).weights(*sizing.inputs)
+            except LayerError:
+                continue
+            if sorted(found.values()) == due:
+                hint = f"{name}: {show(trial)} would fit"
+                lost = [sizes for sizes in sizing.weight_shapes.values() if sizes not in due]
+                if trial is not False or len(lost) != 1:
+                    return hint
+                own = f"{node.name.rpartition('.')[2]}_{name}"
+                return (
+                    f"{hint}; for one of its own, write `- {{parameter: {[*lost[0]]}, name: {own}}}` and "
+                    f"`- add: [{node.name.rpartition('.')[2]}, {own}]` after it"
+                )
+    return f"give it the same input sizes and arguments as {of.name}, or weights of its own"
 
 
 _GIVEN = 4

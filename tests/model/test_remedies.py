@@ -7,11 +7,14 @@ import textwrap
 import pytest
 
 import shapecalc
+from shapecalc.errors import ShapecalcError
 
 
 def hint_and_rest(text: str, fixed: str) -> tuple[str, list[str]]:
     """Return the hint of the one problem of a specification, and the problems of the specification that follows it."""
-    (problem,) = shapecalc.load(textwrap.dedent(text)).problems()
+    with pytest.raises(ShapecalcError) as caught:
+        shapecalc.load(textwrap.dedent(text)).infer()
+    (problem,) = caught.value.problems
     return problem.hint, [str(problem) for problem in shapecalc.load(textwrap.dedent(fixed)).problems()]
 
 
@@ -245,8 +248,93 @@ BRANCHES = {
     ),
 }
 
+INPUTS = {
+    "a decoder without memory": (
+        """
+        inputs: {target: 50x512, memory: 20x512}
+        layers:
+        - {relu: {}, from: memory}
+        - TransformerDecoderLayer: {d_model: 512, nhead: 8}
+        - add: [transformer_decoder_layer1, target]
+        """,
+        "name the layers of all of them: from: [target, memory]",
+        """
+        inputs: {target: 50x512, memory: 20x512}
+        layers:
+        - {TransformerDecoderLayer: {d_model: 512, nhead: 8}, from: [target, memory]}
+        """,
+    ),
+    "attention without keys and values": (
+        """
+        input: 3x8x10
+        layers:
+        - sdpa
+        """,
+        "name the layers of all of them: from: [queries, keys, values]",
+        """
+        input: 3x8x10
+        layers:
+        - {sdpa: {}, from: [input, input, input]}
+        """,
+    ),
+    "copies of a decoder layer": (
+        """
+        input: 100x64
+        layers:
+        - {relu: {}, name: memory}
+        - {parameter: [10, 64], name: query_embed}
+        - {TransformerDecoderLayer: {d_model: 64, nhead: 4}, from: [query_embed, memory], repeat: 3}
+        """,
+        "each copy after the first has only the output of the copy before: write `- {identity: {}, from: query_embed, name: "
+        'step0}` before it, and from: ["step{i}", memory], name: "step{i + 1}"',
+        """
+        input: 100x64
+        layers:
+        - {relu: {}, name: memory}
+        - {parameter: [10, 64], name: query_embed}
+        - {identity: {}, from: query_embed, name: step0}
+        - {TransformerDecoderLayer: {d_model: 64, nhead: 4}, from: ["step{i}", memory], name: "step{i + 1}", repeat: 3}
+        """,
+    ),
+    "tied weights and a bias": (
+        """
+        input: 70
+        layers:
+        - {embedding: {num_embeddings: 100, embedding_dim: 40}, name: encoder}
+        - {linear: 100, share: encoder}
+        """,
+        "bias: false would fit; for one of its own, write `- {parameter: [100], name: linear1_bias}` and "
+        "`- add: [linear1, linear1_bias]` after it",
+        """
+        input: 70
+        layers:
+        - {embedding: {num_embeddings: 100, embedding_dim: 40}, name: encoder}
+        - {linear: {out_features: 100, bias: false}, share: encoder}
+        - {parameter: [100], name: linear1_bias}
+        - add: [linear1, linear1_bias]
+        """,
+    ),
+    "shared weights of other sizes": (
+        """
+        input: 8x10x10
+        layers:
+        - {conv: {out_channels: 8, kernel_size: 3}, name: a}
+        - {conv: {out_channels: 16, kernel_size: 3}, share: a}
+        """,
+        "out_channels: 8 would fit",
+        """
+        input: 8x10x10
+        layers:
+        - {conv: {out_channels: 8, kernel_size: 3}, name: a}
+        - {conv: {out_channels: 8, kernel_size: 3}, share: a}
+        """,
+    ),
+}
 
-@pytest.mark.parametrize("name", [*AXES, *BRANCHES])
+ALL = {**AXES, **BRANCHES, **INPUTS}
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_hints_that_are_followed_to_the_letter(name: str) -> None:
-    text, hint, fixed = {**AXES, **BRANCHES}[name]
+    text, hint, fixed = ALL[name]
     assert hint_and_rest(text, fixed) == (hint, [])

@@ -80,7 +80,7 @@ class Layer:
     Class attributes that a kind declares besides its arguments:
     `kind`, its name; `also`, other names; `is_a`, other kinds by whose names `--kind` finds it too; `sorts`, names
     for the element-wise kinds of its family together: `activations`;
-    `inputs`, the minimum and maximum number of inputs (None: any);
+    `inputs`, the minimum and maximum number of inputs (None: any); `input_names`, what they are, for errors;
     `ranks`, those of spatial axes of its first input (None: any), where that is a feature map;
     `elementwise`, whether every output element depends on one element of each input at the same position;
     `activates`, whether activations are a part of it, as in the gates of an LSTM, not layers that follow it;
@@ -101,6 +101,7 @@ class Layer:
     arguments: ClassVar[dict[str, Argument]] = {}
     _words: ClassVar[dict[str, str]] = {}
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)
+    input_names: ClassVar[tuple[str, ...]] = ()
     ranks: ClassVar[tuple[int, int | None] | None] = None
     elementwise: ClassVar[bool] = False
     activates: ClassVar[bool] = False

@@ -254,6 +254,7 @@ class ScaledDotProductAttention(Layer):
     saves = BOTH
     also = ("sdpa", "dot_product_attention")
     inputs = (3, 3)
+    input_names = ("queries", "keys", "values")
 
     is_causal = Flag(_CAUSAL, False, also=["causal", "use_causal_mask"])
     enable_gqa = Flag("keys and values may have fewer heads than the queries", False)

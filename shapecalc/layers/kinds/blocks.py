@@ -159,6 +159,7 @@ class TransformerDecoderLayer(_TransformerLayer):
 
     kind = "transformer_decoder_layer"
     inputs = (2, 2)
+    input_names = ("target", "memory")
 
     is_causal = Flag("causal self-attention; false where all tokens are decoded at once (DETR)", True,
                      also=["causal", "tgt_is_causal"])  # fmt: skip
