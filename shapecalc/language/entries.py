@@ -10,7 +10,7 @@ from shapecalc.escaping import clean
 from shapecalc.language.values import bad, describe
 from shapecalc.layers import find_kind, kind_words
 from shapecalc.model.checks import check_number
-from shapecalc.source import ListValue, MapValue, Scalar
+from shapecalc.source import ListValue, MapValue, Scalar, short
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -153,6 +153,12 @@ def _unknown(key: Scalar, value: Value | None, blocks: Collection[str]) -> Probl
             mark = key.mark._replace(length=1)
             return Problem("a space is missing after this `-`", mark, hint=clean(f"write `- {bare}`"))
         return Problem(f"there is no kind of layer called {key.text}", key.mark, hint=clean(f"write `{bare}`"))
+
+    glued = re.match(r"([\w-]+):(?=\S)", key.text)
+    if glued and key.mark.line and (glued[1] in blocks or find_kind(glued[1])):
+        rest = key.mark.source.line(key.mark.line)[key.mark.column - 1 + glued.end() :].strip()
+        mark = key.mark._replace(column=key.mark.column + glued.end() - 1, length=1)
+        return Problem("a space is missing after this `:`", mark, hint=clean(f"write `- {glued[1]}: {short(rest)}`"))
 
     def names() -> list[str]:
         return [*kind_words(), *blocks]

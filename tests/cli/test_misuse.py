@@ -23,7 +23,8 @@ layers:
         (["summary", "-", "--set", "width=8:16"], "--set width=8:16 is more than one value\n"
          "   try several values with shapecalc sweep SPEC --set width=8:16, or with solve --for"),
         (["summary", "-", "--set", "width=8,16"], "--set width=8,16 is more than one value\n"
-         "   try several values with shapecalc sweep SPEC --set width=8,16, or with solve --for"),
+         "   if width is a list, write --set 'width=[8,16]'; otherwise try several values with shapecalc sweep SPEC "
+         "--set width=8,16, or with solve --for"),
         (["solve", "-", "--params", "5M", "--for", "depth", "--set", "width=8:32:8"],
          "--set width=8:32:8 is more than one value\n"),
         (["summary", "-", "width=8"], "Error: Got unexpected extra argument (width=8): write --set width=8"),

@@ -98,6 +98,11 @@ def test_the_hint_for_a_call_loads_and_has_all_of_its_values(call: str) -> None:
         ("Nx3×4×4", "sizes are given without the batch axis: write 3x4x4"),
         ("'None, 3, 8'", "sizes are given without the batch axis: write 3x8"),
         ("-1x", "write `1 * x` to multiply"),
+        ("3X32X32", "write 3x32x32"),
+        ("3:32:32", "write 3x32x32"),
+        ("3 32 32", "write 3x32x32"),
+        ("3x?x?", "each size is a number: write for instance 3x224x224"),
+        ("{c: 3, H: 32, w: 33}", "write {channels: 3, height: 32, width: 33}"),
         ("{img: 3x33x50, tok: 12}", "inputs that have names are written under `inputs:`"),
         ("{tok: 12}", "inputs that have names are written under `inputs:`"),
         ("{height: 12, tok: 12}", "known here: channels, depth, features, height, length, width"),
@@ -107,6 +112,31 @@ def test_hint_for_an_input(size: str, expected: str) -> None:
     with pytest.raises(SpecError) as caught:
         shapecalc.load(f"input: {size}\nlayers: [relu]\n")
     assert [str(problem.hint) for problem in caught.value.problems] == [expected]
+
+
+def test_hint_for_an_input_of_variables() -> None:
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load("input: 3xhxh\nvars: {h: 32}\nlayers: [relu]\n")
+    assert caught.value.problems[0].hint == "write [3, h, h]"
+    assert shapecalc.load("input: [3, h, h]\nvars: {h: 32}\nlayers: [relu]\n").infer().inputs == {"input": (3, 32, 32)}
+
+
+@pytest.mark.parametrize(
+    ("item", "column", "words"),
+    [
+        ("- conv:{out_channels: 8, kernel_size: 3}", 7, "- conv: {out_channels: 8, kernel_size: 3}"),
+        ("- linear:{out_features: 5}", 9, "- linear: {out_features: 5}"),
+        ("- conv:\n    out_channels:8\n    kernel_size: 3", 17, "out_channels: 8"),
+        ("- relu:\n  name:a", 7, "name: a"),
+    ],
+)
+def test_a_colon_without_a_space(item: str, column: int, words: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load(f"input: 3x32x32\nlayers:\n{item}\n")
+    (problem,) = caught.value.problems
+    assert (problem.message, problem.hint) == ("a space is missing after this `:`", f"write `{words}`")
+    assert problem.mark
+    assert problem.mark.column == column
 
 
 @pytest.mark.parametrize("cls", [cls for cls in KINDS.values() if cls.in_calls], ids=lambda cls: cls.kind)
