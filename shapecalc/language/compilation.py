@@ -195,7 +195,8 @@ class Compilation:
             self.input_marks = {"input": single.mark}
             return {"input": single}
         elif "layers" in self.document.keys and not is_given:
-            hint = "write for instance  input: 3x224x224  at the top, or give --input"
+            size = "3x224x224" if self.layout == CHW else "224x224x3"
+            hint = f"write for instance  input: {size}  at the top, or give --input"
             self.problems.append(Problem("the input size is missing", self.document.mark, hint=hint))
         return {}
 

@@ -129,8 +129,18 @@ def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
         given = [*own.values()] if constant is not None else [*own.values(), *_arguments_of(cls, item)]
         return Entry(key.text, key.mark, item, own, work_of(given) if given else _NO_WORK, constant)
     if not others:
-        return Problem("the item has no kind of layer", value.mark, hint="write for instance conv: {…} beside it")
+        return Problem("the item has no kind of layer", value.mark, hint=_hint_without_kind(own))
     return _several(others, blocks)
+
+
+def _hint_without_kind(own: Mapping[str, Value]) -> str:
+    """Return the hint for an item of layer-level keys alone: `repeat: [2, 1]` is meant as PyTorch's function."""
+    times = own.get("repeat")
+    if isinstance(times, ListValue) and all(isinstance(item, Scalar) for item in times.items):
+        from shapecalc.language.foreign import tiled  # only when something is wrong
+
+        return clean(tiled(", ".join(item.text for item in times.items if isinstance(item, Scalar))))
+    return "write for instance conv: {…} beside it"
 
 
 def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem:
@@ -171,9 +181,15 @@ def _unknown(key: Scalar, value: Value | None, blocks: Collection[str]) -> Probl
     return Problem(f"there is no kind of layer called {key.text}", key.mark, hint=hint)
 
 
+_FROZEN = ("requires_grad", "trainable")
+
+
 def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
     """Return the problem of a key next to a kind: an argument that belongs under it, or a misspelt key."""
     cls = None if kind.text in blocks else find_kind(kind.text)
+    if strange.text in _FROZEN:
+        frozen = f"write `frozen: true` where the weights of {clean(kind.text)} are not trained"
+        return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=frozen)
     hint = did_you_mean(strange.text, OWN_WORDS, lists=False)
     names = cls.argument_names() if cls else None
     if hint and strange.text not in (names or ()):

@@ -89,7 +89,9 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
      "product of shape (=100) must equal elements of the input (=3072) | write -1 for one of the sizes to infer it"),
     ("permute", {"dims": [0, 1, 1, 2]}, [CHW],
      "dims [0, 1, 1, 2] is not a permutation of the 3 axes of its input | it must have each of 1 to 3 once"),
-    ("squeeze", {"dim": 1}, [CHW], "size of axis 1 (=3) must equal 1"),
+    ("squeeze", {"dim": 1}, [CHW],
+     "size of axis 1 (=3) must equal 1 | PyTorch leaves an axis of another size as it is | "
+     "remove it; or, for the first position of that axis, write `- slice: {dim: 1, end: 1}` before it"),
     ("pad", {"padding": -16}, [CHW], "height of the output (=0) must be at least 1"),
     ("pad", {"padding": [1, 2, 3, 4]}, [CHW],
      "padding has 4 numbers, but the input has 2 spatial axes (height, width) | PyTorch writes a start and an end for "

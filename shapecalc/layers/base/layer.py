@@ -88,8 +88,9 @@ class Layer:
     input, its weights); `only_training`, whether it has an effect only in training;
     `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED: its inputs, for the
     gradient of its weights alone, or DERIVED: its inputs, for their own gradient alone; `branches`, whether it is
-    written with branches or references (add, concat); `in_calls`, its arguments by position in calls of Python, where
-    these are not only the required ones or the first; `sequences`, whether its inputs are (…, length, features) and
+    written with branches or references (add, concat); `in_calls`, its arguments by position in calls of PyTorch and of
+    Keras, where these are not only the required ones or the first; `mistaken`, hints for words that are no arguments
+    of it, but of kinds like it; `sequences`, whether its inputs are (…, length, features) and
     never feature maps; `is_causal`, whether each position attends to none after it, as in a decoder; `examples`.
     """
 
@@ -109,7 +110,8 @@ class Layer:
     only_training: ClassVar[bool] = False
     saves: ClassVar[str] = INPUTS
     branches: ClassVar[bool] = False
-    in_calls: ClassVar[tuple[str, ...] | None] = None
+    in_calls: ClassVar[tuple[tuple[str, ...], ...] | None] = None
+    mistaken: ClassVar[Mapping[str, str]] = {}
     sequences: ClassVar[bool] = False
     is_causal: Any = False
     examples: ClassVar[tuple[Example, ...]] = ()

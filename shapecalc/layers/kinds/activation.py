@@ -40,7 +40,7 @@ class _Function(Layer):
 class _Rectifier(_Function):
     """A rectifier that may have an upper limit: its derivative is computed from its output only if it has none."""
 
-    in_calls = ("inplace",)
+    in_calls = (("inplace",),)
 
     max_value = Number("maximum of the output, as in Keras", None)
 

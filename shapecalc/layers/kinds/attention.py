@@ -80,6 +80,7 @@ class MultiHeadAttention(Layer):
     sequences = True
     saves = TRAINED
     inputs = (1, 3)
+    in_calls = (("embed_dim", "num_heads", "dropout", "bias"), ("num_heads", "head_dim", "v_head_dim"))
 
     num_heads = Integer("heads that the features are split into", symbol="h")
     embed_dim = Stated("features of the queries and of the output")

@@ -102,7 +102,9 @@ _FEED_FORWARD = """
 class _TransformerLayer(Composite):
     """What the transformer's layers share: their arguments, which are PyTorch's."""
 
-    d_model = Integer("features of the input and of the output", also=["embed_dim", "hidden_dim"])
+    in_calls = (("d_model", "nhead", "dim_feedforward", "dropout"),)
+
+    d_model = Integer("features of the input and of the output", also=["embed_dim", "hidden_dim", "dim"])
     nhead = Integer("heads of the attention", also=["num_heads"])
     dim_feedforward = Integer("features inside the feed-forward network", 2048, also=["mlp_dim", "intermediate_size"])
     dropout = Number("fraction dropped in training", 0.1, minimum=0, maximum=1)

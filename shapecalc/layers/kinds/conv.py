@@ -6,7 +6,7 @@ Every output element costs one kernel's multiply-accumulates (a transposed convo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint, Dim, maximum, minimum, prod, total
 from shapecalc.layers.base.arguments import CHANNELS_OUT, GROUPS, OUTPUT_PADDING, Choice, Flag, Integer, Stated
@@ -18,7 +18,7 @@ from shapecalc.layers.base.window import WindowAxis, output_constraint, transpos
 from shapecalc.layers.base.windowed import Windowed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from shapecalc.layers.base.shape import Shape
 
@@ -104,6 +104,10 @@ class Conv(_Convolution):
     """Convolution over 1, 2 or 3 spatial axes, with one kernel for each output channel."""
 
     kind = "conv"
+    in_calls = (
+        ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias"),
+        ("out_channels", "kernel_size", "stride", "padding"),
+    )
     also = ("conv1d", "conv2d", "conv3d", "convolution")
 
     out_channels = Integer(
@@ -147,6 +151,9 @@ class DepthwiseConv(_Convolution):
 
     kind = "depthwise_conv"
     also = ("depthwise_conv1d", "depthwise_conv2d")
+    mistaken: ClassVar[Mapping[str, str]] = {
+        "out_channels": "its outputs are a multiple of its input channels: write depth_multiplier: 2 for twice as many"
+    }
 
     depth_multiplier = Integer("kernels for each input channel", 1, symbol="m")
 
@@ -209,6 +216,20 @@ class TransposedConv(_Convolution):
     """
 
     kind = "transposed_conv"
+    in_calls = (
+        (
+            "in_channels",
+            "out_channels",
+            "kernel_size",
+            "stride",
+            "padding",
+            "output_padding",
+            "groups",
+            "bias",
+            "dilation",
+        ),
+        ("out_channels", "kernel_size", "stride", "padding"),
+    )
     also = ("conv_transpose", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "conv1d_transpose",
             "conv2d_transpose", "conv3d_transpose", "deconv", "deconvolution", "up_conv")  # fmt: skip
 

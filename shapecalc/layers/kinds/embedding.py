@@ -200,7 +200,7 @@ class LayerScale(Layer):
     """
 
     kind = "layer_scale"
-    in_calls = ("channels",)
+    in_calls = (("channels",),)
     saves = TRAINED
     also = ("channel_scale",)
     elementwise = True

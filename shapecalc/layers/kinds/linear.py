@@ -22,6 +22,7 @@ class _Connected(Layer):
     """What fully connected layers share."""
 
     saves = TRAINED
+    in_calls = (("in_features", "out_features", "bias"), ("out_features",))
 
     out_features = Integer("number of output features", also=["units"], symbol="F_out")
     bias = Flag("learned bias of each output feature", True, also=["use_bias"])

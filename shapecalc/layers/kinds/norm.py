@@ -160,7 +160,7 @@ class GroupNorm(_ChannelNorm):
     """Group normalisation: groups of channels of each sample by their mean and variance."""
 
     kind = "group_norm"
-    in_calls = ("num_groups", "num_channels")
+    in_calls = (("num_groups", "num_channels"),)
     also = ("group_normalization",)
 
     num_groups = Integer("groups that the channels are split into", also=["groups"], symbol="g")

@@ -41,7 +41,7 @@ _INDEX_BITS = 64
 class _Pool(Windowed):
     """What pools with a moving window share."""
 
-    in_calls = ("kernel_size", "stride", "padding")
+    in_calls = (("kernel_size", "stride", "padding"),)
 
     kernel_size = PerAxis("size of the window", also=["pool_size"], symbol="k")
     stride = PerAxis(
@@ -146,7 +146,7 @@ class LpPool(_Pool):
     """Power-average pooling: the p-norm of each window."""
 
     kind = "lp_pool"
-    in_calls = ("norm_type", "kernel_size", "stride")
+    in_calls = (("norm_type", "kernel_size", "stride"),)
     also = ("lp_pool1d", "lp_pool2d", "lp_pool3d")
 
     norm_type = Number("the p of the norm, not 0: 1 sums, the higher the nearer to the maximum", 2)

@@ -42,6 +42,7 @@ class _Recurrent(Layer):
     activates = True
     gates: ClassVar[int] = 1
     saves = TRAINED
+    in_calls = (("input_size", "hidden_size", "num_layers", "bias"), ("hidden_size",))
     kept_of_step: ClassVar[int] = 1
     """How many tensors of the hidden size each step of a layer saves for the backward pass."""
 

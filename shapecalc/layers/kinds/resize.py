@@ -60,7 +60,7 @@ class Upsample(Layer):
     """
 
     kind = "upsample"
-    in_calls = ("size", "scale_factor")
+    in_calls = (("size", "scale_factor"),)
     ranks = (1, 3)
     inputs = (1, 2)
     saves = NOTHING

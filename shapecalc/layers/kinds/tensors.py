@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import BROADCASTS, EQUAL, LESS, UP_TO, Constraint, Dim, ceil_div, maximum, minimum, total
 from shapecalc.errors import LayerError
@@ -13,7 +13,7 @@ from shapecalc.layers.base.layer import NOTHING, Example, Layer
 from shapecalc.layers.base.sizes import Integers, Sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from shapecalc.layers.base.shape import Shape
 
@@ -30,6 +30,11 @@ class Slice(Layer):
 
     kind = "slice"
     view = True
+    mistaken: ClassVar[Mapping[str, str]] = {
+        "index": "write start: 0, end: 1 for index 0, and `- squeeze: 1` after it for axis 1",
+        "stop": "did you mean end?",
+        "length": "write end: the position after the last",
+    }
     saves = NOTHING
     also = ("narrow",)
 
