@@ -84,10 +84,15 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
         try:
             return size_layer(layer, inputs)
         except LayerError as error:
-            from shapecalc.model.partial import is_made_of_others, location_of, with_inputs  # only for shape errors
+            from shapecalc.model.partial import (  # only for shape errors
+                in_terms_of,
+                is_made_of_others,
+                location_of,
+                with_inputs,
+            )
 
             if node.block >= 0 and is_made_of_others(graph.blocks[node.block].kind):
-                error.hint = ""  # it would be about layers that the user has not written
+                error = in_terms_of(graph.blocks[node.block].kind, error)
             else:
                 error.place(lambda layer: location_of(layer, graph, index))
             error.why = with_inputs(graph, node, inputs, error)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Graph, Node
     from shapecalc.model.rows import Sizing
 
-__all__ = ["inferred_part", "is_made_of_others", "location_of", "sharing_hint", "with_inputs"]
+__all__ = ["in_terms_of", "inferred_part", "is_made_of_others", "location_of", "sharing_hint", "with_inputs"]
 
 
 def inferred_part(graph: Graph, sizings: Sequence[Sizing | None]) -> tuple[Graph, list[Sizing]]:
@@ -54,6 +54,23 @@ def is_made_of_others(kind: str) -> bool:
     """Return whether a block is a composite: its layers are not written in the specification."""
     cls = KINDS.get(kind)
     return cls is not None and issubclass(cls, Composite)
+
+
+def in_terms_of(kind: str, error: LayerError) -> LayerError:
+    """Return an error within a composite in terms of its own arguments: `d_model`, not the `embed_dim` that it sets.
+
+    A hint is left out unless it is about one of them: the layers within are not written in the specification.
+    """
+    cls = KINDS[kind]
+    assert issubclass(cls, Composite)
+    message, hint = error.message, error.hint
+    found = ""
+    for name, own in re.findall(r"(\w+): (\w+)\b", cls.layers):
+        if own in cls.arguments:
+            message = re.sub(rf"\b{name} \(=", f"{own} (=", message)
+            proposed = re.fullmatch(rf"{name}: (\w+) would fit", hint)
+            found = f"{own}: {proposed[1]} would fit" if proposed else found
+    return LayerError(message, error.why, found, too_small=error.too_small, sides=error.sides)
 
 
 def with_inputs(graph: Graph, node: Node, inputs: tuple[Shape, ...], error: LayerError) -> tuple[str, ...]:

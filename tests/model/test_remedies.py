@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import textwrap
+from typing import TYPE_CHECKING
 
 import pytest
 
 import shapecalc
 from shapecalc.errors import ShapecalcError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def hint_and_rest(text: str, fixed: str) -> tuple[str, list[str]]:
@@ -331,10 +335,145 @@ INPUTS = {
     ),
 }
 
-ALL = {**AXES, **BRANCHES, **INPUTS}
+OTHERS = {
+    "the width of a transformer layer": (
+        """
+        input: 50x64
+        layers:
+        - TransformerEncoderLayer: {d_model: 128, nhead: 4}
+        """,
+        "d_model: 64 would fit",
+        """
+        input: 50x64
+        layers:
+        - TransformerEncoderLayer: {d_model: 64, nhead: 4}
+        """,
+    ),
+    "the state of both directions": (
+        """
+        input: 10x256
+        layers:
+        - {GRU: {hidden_size: 256, bidirectional: true}, name: enc}
+        - {GRU: 256, from: [input, "enc[1]"]}
+        """,
+        'for the state of one direction or layer, write `- {slice: {dim: 1, end: 1}, from: "enc[1]", name: enc_1_slice}` '
+        "before it, and enc_1_slice in place of enc[1]",
+        """
+        input: 10x256
+        layers:
+        - {GRU: {hidden_size: 256, bidirectional: true}, name: enc}
+        - {slice: {dim: 1, end: 1}, from: "enc[1]", name: enc_1_slice}
+        - {GRU: 256, from: [input, enc_1_slice]}
+        """,
+    ),
+    "a kind for the name of its layer": (
+        """
+        input: 3x8x8
+        layers:
+        - tanh
+        - relu
+        - tanh
+        - add: [relu, tanh2]
+        """,
+        "did you mean relu1? For a new branch of one layer, write `[relu]`",
+        """
+        input: 3x8x8
+        layers:
+        - tanh
+        - relu
+        - tanh
+        - add: [relu1, tanh2]
+        """,
+    ),
+    "blocks in a list": (
+        """
+        input: 3x8x8
+        blocks:
+        - basic: [relu]
+        layers:
+        - basic
+        """,
+        "remove the dashes: each name is a key",
+        """
+        input: 3x8x8
+        blocks:
+          basic: [relu]
+        layers:
+        - basic
+        """,
+    ),
+    "arguments of a block in a list": (
+        """
+        input: 3x8x8
+        blocks:
+          basic: {args: [planes], layers: [{conv: {out_channels: planes, kernel_size: 1}}]}
+        layers:
+        - basic: {planes: 3}
+        """,
+        "write args: {planes: required}",
+        """
+        input: 3x8x8
+        blocks:
+          basic: {args: {planes: required}, layers: [{conv: {out_channels: planes, kernel_size: 1}}]}
+        layers:
+        - basic: {planes: 3}
+        """,
+    ),
+    "figures of layers": (
+        """
+        input: 3x8x8
+        layers: [relu]
+        expect: {layers: {relu1: {params: 0}}}
+        """,
+        "write the figures of single layers under `layer:`",
+        """
+        input: 3x8x8
+        layers: [relu]
+        expect: {layer: {relu1: {params: 0}}}
+        """,
+    ),
+    "a range of figures": (
+        """
+        input: 3x8x8
+        layers: [relu]
+        expect: {params: 0-300}
+        """,
+        "write '>= 0 and <= 300'",
+        """
+        input: 3x8x8
+        layers: [relu]
+        expect: {params: '>= 0 and <= 300'}
+        """,
+    ),
+}
+
+ALL = {**OTHERS, **AXES, **BRANCHES, **INPUTS}
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_hints_that_are_followed_to_the_letter(name: str) -> None:
     text, hint, fixed = ALL[name]
     assert hint_and_rest(text, fixed) == (hint, [])
+
+
+def test_known_names_are_without_templates() -> None:
+    with pytest.raises(ShapecalcError) as caught:
+        shapecalc.load("input: 3x8x8\nlayers:\n- {relu: {}, name: 'dec{i + 1}', repeat: 2}\n- add: [x, dec1]\n")
+    assert caught.value.problems[0].hint == "known here: add1, dec1, dec2, input"
+
+
+def test_a_file_that_is_missing_is_the_only_problem(tmp_path: Path) -> None:
+    """The blocks that it would have are not looked for."""
+    file = tmp_path / "net.yaml"
+    file.write_text("use: parts.yaml\ninput: 3x8x8\nlayers:\n- res\n")
+    with pytest.raises(ShapecalcError) as caught:
+        shapecalc.load(file)
+    assert [problem.message for problem in caught.value.problems] == [
+        "there is no file parts.yaml beside the specification"
+    ]
+
+
+def test_attention_names_the_inputs_that_differ() -> None:
+    inputs = "inputs: {q: 4x12x8, k: 4x11x8, v: 4x12x8}\n"
+    (problem,) = shapecalc.load(f"{inputs}layers:\n- {{sdpa: {{}}, from: [q, k, v]}}\n").problems()
+    assert problem.message == "length of the values (=12) must equal that of the keys (=11)"

@@ -29,12 +29,14 @@ def need_rank(kind: str, x: Shape, lowest: int, what: str) -> None:
         raise LayerError(f"{kind} needs {what}, but its input is {sizes}", hint="add a reshape before it")
 
 
-def same_leading(x: Shape, y: Shape, axes: int, what: str) -> Iterator[Constraint]:
+def same_leading(x: Shape, y: Shape, axes: int, of_x: str, of_y: str) -> Iterator[Constraint]:
     """Yield the constraints that two tensors agree in all but their last `axes` axes. Errors: `LayerError`."""
     if x.rank != y.rank:
-        raise LayerError(f"{what} have {x.rank} and {y.rank} axes: they must have the same number")
-    for a, b in zip(x.sizes[:-axes], y.sizes[:-axes], strict=True):
-        yield Constraint(b, EQUAL, a, f"an axis of one of the {what}", "that of the other")
+        raise LayerError(f"{of_x} and {of_y} have {x.rank} and {y.rank} axes: they must have the same number")
+    last = x.rank - axes - 1 if axes == 1 else -1
+    for axis, (a, b) in enumerate(zip(x.sizes[:-axes], y.sizes[:-axes], strict=True)):
+        name = "length" if axis == last else f"axis {axis + 1}"
+        yield Constraint(b, EQUAL, a, f"{name} of {of_y}", f"that of {of_x}")
 
 
 def product_macs(leading: Dim, length: Dim, keys: Dim, head_dim: Dim, v_head_dim: Dim) -> Dim:
@@ -142,8 +144,8 @@ class MultiHeadAttention(Layer):
         if self.num_kv_heads is not None:
             yield Constraint(self.num_kv_heads, DIVIDES, self.num_heads, "num_kv_heads", "num_heads")
         if len(inputs) > 1:
-            yield from same_leading(q, k, 2, "inputs")
-            yield from same_leading(k, v, 1, "inputs of keys and values")
+            yield from same_leading(q, k, 2, "the queries' input", "the keys' input")
+            yield from same_leading(k, v, 1, "the keys' input", "the values' input")
 
     def output(self, *inputs: Shape) -> Any:
         q = inputs[0]
@@ -270,12 +272,12 @@ class ScaledDotProductAttention(Layer):
         for x in (q, k, v):
             need_rank(self.kind, x, 3 if self.enable_gqa else 2, "heads, a length and features")
         yield Constraint(k.sizes[-1], EQUAL, q.sizes[-1], "features of the keys", "features of the queries")
-        yield from same_leading(k, v, 1, "keys and values")
+        yield from same_leading(k, v, 1, "the keys", "the values")
         if self.enable_gqa:
             yield Constraint(k.sizes[-3], DIVIDES, q.sizes[-3], "heads of the keys", "heads of the queries")
-            yield from same_leading(q, k, 3, "queries and keys")
+            yield from same_leading(q, k, 3, "the queries", "the keys")
         elif q.rank != k.rank:
-            yield from same_leading(q, k, 2, "queries and keys")
+            yield from same_leading(q, k, 2, "the queries", "the keys")
         else:
             for keys, queries in zip(k.sizes[:-2], q.sizes[:-2], strict=True):
                 yield Constraint(keys, BROADCASTS, queries, "a leading axis of the keys", "that of the queries")
