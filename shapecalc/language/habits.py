@@ -55,6 +55,9 @@ def _hint_for_call(before: str, word: str, arguments: str | None) -> str:
     if word == "repeat" and parts:
         return tiled(", ".join(parts))
     cls = find_kind(word)
+    if cls and cls.branches and re.match(r"[\[(]", arguments or ""):
+        named = _named(cls, parts[1:], word)[0]
+        return f"write `- {word}: {{branches: {as_list(parts[0]) or parts[0]}{f', {named}' if named else ''}}}`"
     if cls and before and not before.endswith(_LIBRARIES) and len(parts) > 1:
         parts = _joined(cls, parts)
     tensors = [part for part in parts if _NAME.fullmatch(part) and part not in _CONSTANTS]

@@ -30,6 +30,7 @@ __all__ = [
     "word",
 ]
 
+_NAME = "name"
 MAX_ITEMS = 10_000
 """The maximum number of values of a list."""
 
@@ -308,7 +309,11 @@ def named_pairs(value: Value | None, what: str, problems: Problems, default: str
     pairs: list[tuple[Scalar, Value]] = []
     hint = "write it as {name: value}"
     for item in value.items if isinstance(value, ListValue) else ():
-        if isinstance(item, MapValue) and len(item.pairs) == 1:
+        named = item.get(_NAME) if isinstance(item, MapValue) else None
+        if isinstance(item, MapValue) and isinstance(named, Scalar):
+            pairs.append((named, MapValue([pair for pair in item.pairs if pair[0].text != _NAME], item.at)))
+            hint = f"write each under its name: {{{named.text}: {{…}}}}"
+        elif isinstance(item, MapValue) and len(item.pairs) == 1:
             pairs += item.pairs
             hint = "remove the dashes: each name is a key"
         elif default and isinstance(item, Scalar) and isinstance(item.value, str):

@@ -135,6 +135,8 @@ FOREIGN = [
     ("10x512", "'nn.TransformerEncoderLayer(512, 8)'", "- TransformerEncoderLayer: {d_model: 512, nhead: 8}", "write `{}`"),
     ("4x4x4", "\"torch.einsum('aij,ajk->aik', input, input)\"",
      "- {einsum: {equation: 'aij,ajk->aik'}, from: [input, input]}", "write `{}`"),
+    ("4x4x4", "'torch.cat([input, input], 1)'", "- cat: {branches: [input, input], dim: 1}", "write `{}`"),
+    ("4x4x4", "'torch.cat((input, input), dim=-1)'", "- cat: {branches: [input, input], dim: -1}", "write `{}`"),
     ("50x64", "x[:, 0]", "- slice: {dim: 1, start: 0, end: 1}\n- squeeze: 1", ""),
     ("50x64", "slice: '[:, -1]'", "- slice: {dim: 1, start: -1}\n- squeeze: 1", ""),
     ("50x64", "view: [B, -1]", "- view: [-1]", "sizes are given without the batch axis: write `{2}`"),

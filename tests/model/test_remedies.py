@@ -81,6 +81,20 @@ AXES = {
         - layer_norm: {axis: channels}
         """,
     ),
+    "a layer norm of a transposed sequence": (
+        """
+        input: 64x100
+        layers:
+        - LayerNorm: 64
+        """,
+        "axis 1 of its input is 64: write `- permute: [2, 1]` before it",
+        """
+        input: 64x100
+        layers:
+        - permute: [2, 1]
+        - LayerNorm: 64
+        """,
+    ),
     "a linear layer on both directions' last states": (
         """
         input: 30x32
@@ -224,6 +238,23 @@ BRANCHES = {
             - relu
             - conv: {out_channels: 8, kernel_size: 3}
           - [relu, crop: {size: 28}]
+        """,
+    ),
+    "a shortcut of another size": (
+        """
+        input: 64x33x33
+        layers:
+        - add:
+          - - conv: {out_channels: 128, kernel_size: 3, stride: 2, padding: 1}
+          - []
+        """,
+        "a 1×1 convolution with out_channels: 128 and stride: 2 on input 2 would make them equal",
+        """
+        input: 64x33x33
+        layers:
+        - add:
+          - - conv: {out_channels: 128, kernel_size: 3, stride: 2, padding: 1}
+          - - conv: {out_channels: 128, kernel_size: 1, stride: 2}
         """,
     ),
     "an input size that levels do not divide": (
@@ -398,6 +429,23 @@ OTHERS = {
         input: 3x8x8
         blocks:
           basic: [relu]
+        layers:
+        - basic
+        """,
+    ),
+    "named blocks in a list": (
+        """
+        input: 3x8x8
+        blocks:
+        - name: basic
+          layers: [relu]
+        layers:
+        - basic
+        """,
+        "write each under its name: {basic: {…}}",
+        """
+        input: 3x8x8
+        blocks: {basic: {layers: [relu]}}
         layers:
         - basic
         """,

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Add", "Average", "Concat", "Div", "Maximum", "Minimum", "Mul", "Sub"]
 
-_MOST_PERMUTED = 4
-
 
 class _Merge(Layer):
     """What element-wise merges share: inputs of one size, where a size of 1 is broadcast to match the others.
@@ -195,17 +193,11 @@ def _unequal(kind: str, inputs: tuple[Shape, ...]) -> LayerError:
     """Return the shape error of inputs of unequal sizes that are not to be joined, with a hint."""
     sizes = broadcast_sizes(inputs)
     for number, x in enumerate(inputs, 1):
-        extra = len(sizes) - x.rank
-        for i, own in enumerate(x.sizes):
-            if own not in (1, sizes[i + extra]):
-                other = next(n for n, y in enumerate(inputs, 1) if _size_at(y, i + extra, sizes) == sizes[i + extra])
-                return _differing(kind, (number, other), (x, inputs[other - 1]), i + extra - len(sizes))
+        for i, own in enumerate(x.sizes, -x.rank):
+            if own not in (1, sizes[i]):
+                other = next(n for n, y in enumerate(inputs, 1) if -y.rank <= i and y.sizes[i] == sizes[i])
+                return _differing(kind, (number, other), (x, inputs[other - 1]), i)
     raise AssertionError("the inputs have one size")
-
-
-def _size_at(x: Shape, axis: int, sizes: tuple[Dim, ...]) -> Dim:
-    axis -= len(sizes) - x.rank
-    return x.sizes[axis] if axis >= 0 else 1
 
 
 def _differing(kind: str, numbers: tuple[int, int], shapes: tuple[Shape, Shape], axis: int) -> LayerError:
@@ -225,11 +217,9 @@ def _differing(kind: str, numbers: tuple[int, int], shapes: tuple[Shape, Shape],
     message = f"its inputs differ along {name}: {pair}{also}"
     if x.rank != y.rank:
         return LayerError(message, (said, "axes are matched from the last one on"), _rank_hint(numbers, shapes))
-    return LayerError(
-        message,
-        (said,),
-        _order_hint(numbers, shapes) or _size_hint(kind, numbers, shapes, axis, f"the {name}" if others else "them"),
-    )
+    hint = _order_hint(numbers, shapes) or _projection(numbers, shapes)
+    hint = hint or _size_hint(kind, numbers, shapes, axis, f"the {name}" if others else "them")
+    return LayerError(message, (said,), hint)
 
 
 def _rank_hint(numbers: tuple[int, int], shapes: tuple[Shape, Shape]) -> _Hint:
@@ -242,20 +232,31 @@ def _rank_hint(numbers: tuple[int, int], shapes: tuple[Shape, Shape]) -> _Hint:
 
 
 def _order_hint(numbers: tuple[int, int], shapes: tuple[Shape, Shape]) -> _Hint:
-    """Return the hint for inputs with the same sizes in another order; empty for others.
-
-    The one that is no feature map was permuted before. Of several orders the one is meant that only moves the channels.
-    """
+    """Return the hint for inputs with the same sizes in another order; empty for others."""
+    # The one that is no feature map was permuted before. Of several orders one that only moves the channels is meant.
     (x, y), (number, _) = shapes, numbers
     if x.is_map and not y.is_map:
         x, y, number = y, x, numbers[1]
-    if sorted(x.sizes) != sorted(y.sizes) or x.rank > _MOST_PERMUTED:
+    if sorted(x.sizes) != sorted(y.sizes) or x.rank not in (2, 3, 4):
         return ""
     axes = range(x.rank)
     moves = [(*axes[-1:], *axes[:-1]), (*axes[1:], *axes[:1])]
     order = next(order for order in (*moves, *permutations(axes)) if tuple(x.sizes[i] for i in order) == y.sizes)
     permute = Insertion(f"permute: {[i + 1 for i in order]}", number - 1)
     return lambda place: f"they have the same sizes in another order: {place(permute)}"
+
+
+def _projection(numbers: tuple[int, int], shapes: tuple[Shape, Shape]) -> str:
+    """Return the hint for a map with other channels and a multiple of the sizes of another, as in ResNets; or empty."""
+    if not all(x.is_map for x in shapes) or shapes[0].channels == shapes[1].channels:
+        return ""
+    (small, _), (large, number) = sorted(zip(shapes, numbers, strict=True), key=lambda pair: pair[0].spatial)
+    times = _times(small.spatial[0], large.spatial[0])
+    strided = tuple(-(-size // times) for size in large.spatial) if times else ()
+    if small.spatial in (large.spatial, ()) or strided != small.spatial:
+        return ""
+    arguments = f"out_channels: {small.channels} and stride: {times}"
+    return f"a 1×1 convolution with {arguments} on input {number} would make them equal"
 
 
 def _size_hint(kind: str, numbers: tuple[int, int], shapes: tuple[Shape, Shape], axis: int, them: str) -> _Hint:
@@ -269,7 +270,7 @@ def _size_hint(kind: str, numbers: tuple[int, int], shapes: tuple[Shape, Shape],
         return f"both need the same size there, or one of them 1, for {kind} to match them"
     times = _times(a, b)
     if times:
-        return _scaled(times, numbers, f"would make {them} equal")
+        return f"{_scaled(times, less, more)} {them} equal"
     return _cropped({less: x, more: y})
 
 
@@ -278,9 +279,8 @@ def _times(a: Dim, b: Dim) -> int:
     return 2 if b // 2 == a or -(-b // 2) == a else b // a if b % a == 0 else 0
 
 
-def _scaled(times: int, numbers: tuple[int, int], effect: str) -> str:
-    less, more = numbers
-    return f"a stride of {times} on input {more}, or upsample: {times} on input {less}, {effect}"
+def _scaled(times: int, less: int, more: int) -> str:
+    return f"a stride of {times} on input {more}, or upsample: {times} on input {less}, would make"
 
 
 def _cropped(inputs: Mapping[int, Shape]) -> _Hint:
@@ -325,5 +325,5 @@ def _joining_hint(axis: int, inputs: tuple[Shape, ...], number: int) -> _Hint:
     times = {_times(*sorted(pair)) for pair in zip(first.spatial, x.spatial, strict=True)}
     smaller = {(a < b) - (a > b) for a, b in zip(first.spatial, x.spatial, strict=True)}
     if len(times) == 1 and times != {0} and smaller in ({1}, {-1}):
-        return _scaled(max(times), (1, number) if smaller == {1} else (number, 1), "would make them equal")
+        return f"{_scaled(max(times), *((1, number) if smaller == {1} else (number, 1)))} them equal"
     return _cropped(dict(enumerate(inputs, 1)))

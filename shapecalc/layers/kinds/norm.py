@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, EQUAL, UP_TO, Constraint, Dim, prod
-from shapecalc.errors import LayerError
+from shapecalc.errors import Insertion, LayerError
 from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, AxisNumbers, axis_index, once
 from shapecalc.layers.base.dependence import Look, aligned, rearranged
@@ -232,11 +232,16 @@ class _AxesNorm(Layer):
             for i, (size, stated) in enumerate(zip(sizes, self.normalized_shape, strict=True)):
                 name = f"size of axis {x.rank - len(sizes) + i + 1} of the input"
                 due = Constraint(size, EQUAL, stated, name, whole)
-                yield due._replace(own_error=partial(self._unmet, due, x)) if x.is_map and len(sizes) == 1 else due
+                yield due._replace(own_error=partial(self._unmet, due, x)) if len(sizes) == 1 else due
 
     def _unmet(self, due: Constraint, x: Shape) -> LayerError:
         """Return the error of the one stated size: where it is that of the channels, which come first, it says so."""
-        if x.channels_last or due.right != x.channels:
+        turn = Insertion(f"permute: {[*range(2, x.rank + 1), 1]}")
+        if not x.is_map and due.right == x.sizes[0]:
+            return LayerError(
+                due.error().message, (), lambda place: f"axis 1 of its input is {due.right}: {place(turn)}"
+            )
+        if not x.is_map or x.channels_last or due.right != x.channels:
             return due.error()
         return LayerError(
             due.error().message,
