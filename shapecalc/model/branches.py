@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from shapecalc.errors import Hint
@@ -30,24 +31,74 @@ _MOST_WORK = 100_000  # nodes sized, over all sizes tried: about a second
 def with_branch_hints(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
     """Return the problems of sizing a network: those of merged branches of unequal sizes with a hint of their cause."""
     index_of = {node.name: index for index, node in enumerate(graph.nodes)}
+    trials = _Trials(graph)
     found = []
     for problem in problems:
         index = index_of.get(problem.layer, -1)
         layer = graph.nodes[index].layer if index >= 0 else None
         is_merge = layer is not None and layer.branches and len(graph.nodes[index].inputs) > 1
-        found.append(_with_hint(graph, index, problem) if is_merge and len(graph.nodes) <= _MOST_NODES else problem)
+        found.append(_with_hint(trials, index, problem) if is_merge and len(graph.nodes) <= _MOST_NODES else problem)
     return found
 
 
-def _with_hint(graph: Graph, index: int, problem: Problem) -> Problem:
+def _with_hint(trials: _Trials, index: int, problem: Problem) -> Problem:
     def work() -> str:
-        merge = _Merge(graph, index, sizings_of(graph)[0])
+        merge = _Merge(trials.graph, index, trials.sizings)
         if not merge.differs():
             return problem.hint
         also = "; and " if merge.differs_in_channels() else "; or "
-        return also.join(filter(None, (_padding_hint(merge) or _input_hint(graph), problem.hint)))
+        return also.join(filter(None, (_padding_hint(merge, trials) or trials.input_hint, problem.hint)))
 
     return problem._replace(hint=Hint(work))
+
+
+class _Trials:
+    """A network that is tried with other layers and inputs, up to a limit of work for all of its problems together."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.left = _MOST_WORK
+        self._known: dict[tuple[int, ...], bool] = {}
+
+    @cached_property
+    def sizings(self) -> list[Sizing | None]:
+        """The sizes of its layers as they are."""
+        return sizings_of(self.graph)[0]
+
+    def may(self) -> bool:
+        """Count the work of one more trial, and return whether it is within the limit."""
+        self.left -= len(self.graph.nodes)
+        return self.left >= 0
+
+    @cached_property
+    def input_hint(self) -> str:
+        """The hint on the nearest sizes of its one input that fit; empty if none is near."""
+        ((_, shape), *others) = self.graph.inputs.items()
+        if others or shape.rank < 2:
+            return ""
+        near = [[size for size in (self._nearest(old, -1), self._nearest(old, 1)) if size] for old in shape.spatial]
+        if not all(near):
+            return ""
+        below, above = tuple(sizes[0] for sizes in near), tuple(sizes[-1] for sizes in near)
+        good = [shape.map_of(shape.channels, size).text for size in dict.fromkeys((below, above)) if self._fits(size)]
+        return f"an input of {' or '.join(good)} would fit: `shapecalc sizes` lists more" if good else ""
+
+    def _nearest(self, size: int, step: int) -> int:
+        """Return the nearest size in a direction of which a square fits; 0 for none."""
+        (shape,) = self.graph.inputs.values()
+        sizes = (size + step * i for i in range(_FARTHEST + 1))
+        return next((one for one in sizes if one > 0 and self._fits((one,) * len(shape.spatial))), 0)
+
+    def _fits(self, spatial: tuple[int, ...]) -> bool:
+        """Return whether an input of other spatial sizes fits; False where the limit of work is reached."""
+        found = self._known.get(spatial)
+        if found is None:
+            ((name, shape),) = self.graph.inputs.items()
+            graph = self.graph._replace(
+                inputs={name: shape._replace(sizes=shape.map_of(shape.channels, spatial).sizes)}
+            )
+            found = self._known[spatial] = self.may() and not sizings_of(graph)[1]
+        return found
 
 
 class _Merge(NamedTuple):
@@ -126,11 +177,11 @@ class _Merge(NamedTuple):
         return bool(merge.sizes()) and not merge.differs()
 
 
-def _padding_hint(merge: _Merge) -> str:
+def _padding_hint(merge: _Merge, limit: _Trials) -> str:
     """Return the hint on the padding that makes the branches equal: that of all windows without any, or of one."""
     layers = merge.unpadded()
     trials = [layers, *({index: layer} for index, layer in layers.items())][:_MOST_TRIED]
-    chosen = next((trial for trial in trials if trial and merge.fits_with(trial)), None)
+    chosen = next((trial for trial in trials if trial and limit.may() and merge.fits_with(trial)), None)
     if not chosen:
         return ""
     names: dict[str, list[str]] = {}
@@ -142,46 +193,3 @@ def _padding_hint(merge: _Merge) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-
-
-def _input_hint(graph: Graph) -> str:
-    """Return the hint on the nearest sizes of the one input of a network that fit; empty if none is near."""
-    maps = [(name, shape) for name, shape in graph.inputs.items() if shape.rank > 1]
-    if len(graph.inputs) != 1 or len(maps) != 1:
-        return ""
-    ((name, shape),) = maps
-    fits = _Sizes(graph, name)
-    near = [[size for size in (_nearest(fits, old, -1), _nearest(fits, old, 1)) if size] for old in shape.spatial]
-    if not all(near):
-        return ""
-    below, above = tuple(sizes[0] for sizes in near), tuple(sizes[-1] for sizes in near)
-    good = [shape.map_of(shape.channels, sizes).text for sizes in dict.fromkeys((below, above)) if fits(sizes)]
-    return f"an input of {' or '.join(good)} would fit: `shapecalc sizes` lists more" if good else ""
-
-
-class _Sizes:
-    """Whether a network has no problem with other spatial sizes of its input, up to a limit of work."""
-
-    def __init__(self, graph: Graph, name: str) -> None:
-        self.graph = graph
-        self.name = name
-        self.left = _MOST_WORK // max(1, len(graph.nodes))
-        self._known: dict[tuple[int, ...], bool] = {}
-
-    def __call__(self, spatial: tuple[int, ...]) -> bool:
-        """Return whether the sizes fit; False where the limit of work is reached."""
-        found = self._known.get(spatial)
-        if found is None:
-            self.left -= 1
-            shape = self.graph.inputs[self.name]
-            inputs = {**self.graph.inputs, self.name: shape.map_of(shape.channels, spatial)}
-            found = self.left > 0 and not sizings_of(self.graph._replace(inputs=inputs))[1]
-            self._known[spatial] = found
-        return found
-
-
-def _nearest(fits: _Sizes, size: int, step: int) -> int:
-    """Return the nearest size in a direction of which a square fits; 0 for none."""
-    rank = fits.graph.inputs[fits.name].rank - 1
-    sizes = (size + step * i for i in range(_FARTHEST + 1))
-    return next((one for one in sizes if one > 0 and fits((one,) * rank)), 0)

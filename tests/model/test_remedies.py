@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -525,3 +526,24 @@ def test_attention_names_the_inputs_that_differ() -> None:
     inputs = "inputs: {q: 4x12x8, k: 4x11x8, v: 4x12x8}\n"
     (problem,) = shapecalc.load(f"{inputs}layers:\n- {{sdpa: {{}}, from: [q, k, v]}}\n").problems()
     assert problem.message == "length of the values (=12) must equal that of the keys (=11)"
+
+
+@pytest.mark.slow
+def test_the_hints_of_many_branches_are_bounded() -> None:
+    """The limit of work is one for all problems of a network."""
+    layers = "\n".join(
+        line
+        for i in range(400)
+        for line in (
+            f"- {{conv: {{out_channels: 3, kernel_size: 3}}, from: input, name: a{i}}}",
+            "- max_pool: 61",
+            "- upsample: 61",
+            f"- {{add: [upsample{i + 1}, a{i}], name: s{i}}}",
+        )
+    )
+    outputs = ", ".join(f"s{i}" for i in range(400))
+    network = shapecalc.load(f"input: 3x100x101\nlayers:\n{layers}\noutputs: [{outputs}]\n")
+    begun = time.process_time()
+    problems = network.problems()
+    assert all("crop" in str(problem) for problem in problems[:100])
+    assert time.process_time() - begun < 20

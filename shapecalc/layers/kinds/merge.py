@@ -248,12 +248,12 @@ def _order_hint(numbers: tuple[int, int], shapes: tuple[Shape, Shape]) -> _Hint:
 
 def _projection(numbers: tuple[int, int], shapes: tuple[Shape, Shape]) -> str:
     """Return the hint for a map with other channels and a multiple of the sizes of another, as in ResNets; or empty."""
-    if not all(x.is_map for x in shapes) or shapes[0].channels == shapes[1].channels:
+    if not all(x.is_map and x.spatial for x in shapes) or shapes[0].channels == shapes[1].channels:
         return ""
     (small, _), (large, number) = sorted(zip(shapes, numbers, strict=True), key=lambda pair: pair[0].spatial)
     times = _times(small.spatial[0], large.spatial[0])
     strided = tuple(-(-size // times) for size in large.spatial) if times else ()
-    if small.spatial in (large.spatial, ()) or strided != small.spatial:
+    if small.spatial == large.spatial or strided != small.spatial:
         return ""
     arguments = f"out_channels: {small.channels} and stride: {times}"
     return f"a 1×1 convolution with {arguments} on input {number} would make them equal"
