@@ -64,7 +64,7 @@ def with_hint(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -
 def _moved_axis(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> Insertion | None:
     """Return the layer that moves the axis that has the stated size to where it is expected: the forgotten transpose.
 
-    None where another than the first or last axis has the size, or several have it, or where that alone would not fit.
+    None where no axis, or more than one, has the size, or where that alone would not fit.
     """
     x, (left, relation, right) = inputs[0], constraint[:3]
     name = constraint.right_name
@@ -73,8 +73,6 @@ def _moved_axis(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...])
     if x.sizes.count(right) != 1 or left not in x.sizes or left == right:
         return None
     found = x.sizes.index(right)
-    if found not in (0, x.rank - 1):
-        return None
     for axis in (i for i, size in enumerate(x.sizes) if size == left):
         order = [i for i in range(x.rank) if i != found]
         order.insert(axis, found)

@@ -67,6 +67,20 @@ AXES = {
         - tail
         """,
     ),
+    "a video with its frames first": (
+        """
+        input: 16x3x9x9
+        layers:
+        - Conv3d: {in_channels: 3, out_channels: 8, kernel_size: 3}
+        """,
+        "axis 2 of its input is 3: write `- permute: [2, 1, 3, 4]` before it",
+        """
+        input: 16x3x9x9
+        layers:
+        - permute: [2, 1, 3, 4]
+        - Conv3d: {in_channels: 3, out_channels: 8, kernel_size: 3}
+        """,
+    ),
     "a layer norm of the channels": (
         """
         input: 3x32x32
@@ -202,12 +216,12 @@ BRANCHES = {
           - - conv: {out_channels: 4, kernel_size: 1}
           - - conv: {out_channels: 4, kernel_size: 1}
             - conv: {out_channels: 4, kernel_size: 3}
-            - conv: {out_channels: 4, kernel_size: [1, 3]}
+            - conv: {out_channels: 4, kernel_size: [1, 3], dilation: 2}
           - - conv: {out_channels: 4, kernel_size: 5}
         """,
-        "padding: 1 in conv3, and padding: [0, 1] in conv4, and padding: 2 in conv5 would make their spatial sizes equal; or write "
-        "`- crop: {size: 28}` after conv1, at the end of its branch; write `- crop: {size: 28}` after conv4, at the end of "
-        "its branch",
+        "padding: 1 in conv3, and padding: [0, 2] in conv4, and padding: 2 in conv5 would make their spatial sizes equal; or write "
+        "`- crop: {size: [28, 26]}` after conv1, at the end of its branch; write `- crop: {size: [28, 26]}` after conv4, at "
+        "the end of its branch; write `- crop: {size: [28, 26]}` after conv5, at the end of its branch",
         """
         input: 8x32x32
         layers:
@@ -215,7 +229,7 @@ BRANCHES = {
           - - conv: {out_channels: 4, kernel_size: 1}
           - - conv: {out_channels: 4, kernel_size: 1}
             - conv: {out_channels: 4, kernel_size: 3, padding: 1}
-            - conv: {out_channels: 4, kernel_size: [1, 3], padding: [0, 1]}
+            - conv: {out_channels: 4, kernel_size: [1, 3], dilation: 2, padding: [0, 2]}
           - - conv: {out_channels: 4, kernel_size: 5, padding: 2}
         """,
     ),
@@ -260,7 +274,7 @@ BRANCHES = {
     ),
     "an input size that levels do not divide": (
         """
-        input: 1x100x220
+        input: 1x101x221
         layers:
         - {conv: {out_channels: 4, kernel_size: 3, padding: 1}, name: e1}
         - max_pool: 2
@@ -330,6 +344,22 @@ INPUTS = {
         - {parameter: [10, 64], name: query_embed}
         - {identity: {}, from: query_embed, name: step0}
         - {TransformerDecoderLayer: {d_model: 64, nhead: 4}, from: ["step{i}", memory], name: "step{i + 1}", repeat: 3}
+        """,
+    ),
+    "copies of which the first has too few inputs": (
+        """
+        input: 100x64
+        layers:
+        - {parameter: [10, 64], name: query_embed}
+        - {TransformerDecoderLayer: {d_model: 64, nhead: 4}, from: [query_embed], repeat: 2}
+        - add: [transformer_decoder_layer2, input]
+        """,
+        "name the layers of all of them: from: [target, memory]",
+        """
+        input: 100x64
+        layers:
+        - {parameter: [10, 64], name: query_embed}
+        - {TransformerDecoderLayer: {d_model: 64, nhead: 4}, from: [query_embed, input]}
         """,
     ),
     "tied weights and a bias": (

@@ -241,7 +241,7 @@ class _AxesNorm(Layer):
             return LayerError(
                 due.error().message, (), lambda place: f"axis 1 of its input is {due.right}: {place(turn)}"
             )
-        if not x.is_map or x.channels_last or due.right != x.channels:
+        if due.right != x.channels:
             return due.error()
         return LayerError(
             due.error().message,
