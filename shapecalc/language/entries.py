@@ -247,10 +247,14 @@ def _hint_for_copies(entry: Entry, variables: Mapping[str, Any]) -> str:
         return ""
     first, *others = [item.text if isinstance(item, Scalar) else "…" for item in inputs.items]
     rest = "".join(f", {text}" for text in others)
-    return clean(
+    name, times = entry.own.get("name"), entry.own.get("repeat")
+    base = name.text if isinstance(name, Scalar) else "step"
+    hint = (
         f"each copy after the first has only the output of the copy before: write `- {{identity: {{}}, from: {first}, "
-        f'name: step0}}` before it, and from: ["step{{i}}"{rest}], name: "step{{i + 1}}"'
+        f'name: {base}0}}` before it, and from: ["{base}{{i}}"{rest}], name: "{base}{{i + 1}}"'
     )
+    last = variables.get(times.text, times.text) if isinstance(times, Scalar) else "…"
+    return clean(f"{hint}, and {base}{last} in place of {base}" if name else hint)
 
 
 def branches_of(cls: type[Layer], value: Value | None) -> tuple[Sequence[Value] | None, Value | None]:

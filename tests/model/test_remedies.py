@@ -346,6 +346,32 @@ INPUTS = {
         - {TransformerDecoderLayer: {d_model: 64, nhead: 4}, from: ["step{i}", memory], name: "step{i + 1}", repeat: 3}
         """,
     ),
+    "copies of a decoder layer with a name": (
+        """
+        input: 100x64
+        vars: {depth: 3}
+        layers:
+        - {relu: {}, name: memory}
+        - {parameter: [10, 64], name: query}
+        - {TransformerDecoderLayer: {d_model: 64, nhead: 4}, from: [query, memory], repeat: depth, name: decoder}
+        - {linear: 4, from: decoder}
+        """,
+        "each copy after the first has only the output of the copy before: write `- {identity: {}, from: query, name: "
+        'decoder0}` before it, and from: ["decoder{i}", memory], name: "decoder{i + 1}", and decoder3 in place of decoder',
+        """
+        input: 100x64
+        vars: {depth: 3}
+        layers:
+        - {relu: {}, name: memory}
+        - {parameter: [10, 64], name: query}
+        - {identity: {}, from: query, name: decoder0}
+        - TransformerDecoderLayer: {d_model: 64, nhead: 4}
+          from: ["decoder{i}", memory]
+          repeat: depth
+          name: "decoder{i + 1}"
+        - {linear: 4, from: decoder3}
+        """,
+    ),
     "copies of which the first has too few inputs": (
         """
         input: 100x64
