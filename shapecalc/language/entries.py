@@ -248,7 +248,7 @@ def _hint_for_copies(entry: Entry, variables: Mapping[str, Any]) -> str:
     first, *others = [item.text if isinstance(item, Scalar) else "…" for item in inputs.items]
     rest = "".join(f", {text}" for text in others)
     name, times = entry.own.get("name"), entry.own.get("repeat")
-    base = name.text if isinstance(name, Scalar) else "step"
+    base = name.text if isinstance(name, Scalar) else "copy"
     hint = (
         f"each copy after the first has only the output of the copy before: write `- {{identity: {{}}, from: {first}, "
         f'name: {base}0}}` before it, and from: ["{base}{{i}}"{rest}], name: "{base}{{i + 1}}"'

@@ -13,7 +13,7 @@ from shapecalc.model.graph import Reference
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.errors import Insertion
+    from shapecalc.errors import Insertion, Mark
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph, Node
     from shapecalc.model.rows import Sizing
@@ -99,7 +99,7 @@ def location_of(layer: Insertion, graph: Graph, index: int) -> str:
     node = graph.nodes[index]
     ref = node.inputs[layer.input]
     is_above = ref == Reference(index - 1) or (ref.node < 0 and not index)
-    if is_above and len(node.inputs) == 1:
+    if is_above and len(node.inputs) == 1 and not _has_from(node.mark):
         return layer.before()
     prefix = f"{graph.blocks[node.block].name}." if node.block >= 0 else ""
     full = graph.name_of(ref)
@@ -117,6 +117,19 @@ def location_of(layer: Insertion, graph: Graph, index: int) -> str:
     item = layer.item if ":" in layer.item else f"{layer.item}: {{}}"
     from_ = f'"{name}"' if "[" in name else name
     return f"write `- {{{item}, from: {from_}, name: {own}}}` before it, and {own} in place of {name}"
+
+
+def _has_from(mark: Mark | None) -> bool:
+    """Return whether an item at a location names its input, on its own line or on those below that belong to it."""
+    if mark is None or not mark.line:
+        return False
+    number, line = mark.line, mark.source.line(mark.line)
+    while line and not re.search(r"(?:^|[\s{,])from\s*:", line):
+        number += 1
+        line = mark.source.line(number)
+        if len(line) - len(line.lstrip()) < mark.column - 1:
+            return False
+    return bool(line)
 
 
 def sharing_hint(node: Node, sizing: Sizing, of: Node, owner: Sizing) -> str:

@@ -110,6 +110,29 @@ AXES = {
         - LayerNorm: 64
         """,
     ),
+    "an input that is named, although it is the layer above": (
+        """
+        input: 3x8x8
+        layers:
+        - {conv: {out_channels: 4, kernel_size: 3}, name: c}
+        - linear:
+            in_features: 144
+            out_features: 10
+          from: c
+        """,
+        "write `- {flatten: {}, from: c, name: c_flatten}` before it, and c_flatten in place of c, for 144 features; or fc, "
+        "which flattens its input",
+        """
+        input: 3x8x8
+        layers:
+        - {conv: {out_channels: 4, kernel_size: 3}, name: c}
+        - {flatten: {}, from: c, name: c_flatten}
+        - linear:
+            in_features: 144
+            out_features: 10
+          from: c_flatten
+        """,
+    ),
     "a linear layer on both directions' last states": (
         """
         input: 30x32
@@ -336,14 +359,14 @@ INPUTS = {
         - {TransformerDecoderLayer: {d_model: 64, nhead: 4}, from: [query_embed, memory], repeat: 3}
         """,
         "each copy after the first has only the output of the copy before: write `- {identity: {}, from: query_embed, name: "
-        'step0}` before it, and from: ["step{i}", memory], name: "step{i + 1}"',
+        'copy0}` before it, and from: ["copy{i}", memory], name: "copy{i + 1}"',
         """
         input: 100x64
         layers:
         - {relu: {}, name: memory}
         - {parameter: [10, 64], name: query_embed}
-        - {identity: {}, from: query_embed, name: step0}
-        - {TransformerDecoderLayer: {d_model: 64, nhead: 4}, from: ["step{i}", memory], name: "step{i + 1}", repeat: 3}
+        - {identity: {}, from: query_embed, name: copy0}
+        - {TransformerDecoderLayer: {d_model: 64, nhead: 4}, from: ["copy{i}", memory], name: "copy{i + 1}", repeat: 3}
         """,
     ),
     "copies of a decoder layer with a name": (
