@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["with_branch_hints"]
 
+_WRITE = "write `- "
 _MOST_NODES = 5_000
 _MOST_TRIED = 8
 _FARTHEST = 64
@@ -47,7 +48,10 @@ def _with_hint(trials: _Trials, index: int, problem: Problem) -> Problem:
         if not merge.differs():
             return problem.hint
         also = "; and " if merge.differs_in_channels() else "; or "
-        return also.join(filter(None, (_padding_hint(merge, trials) or trials.input_hint, problem.hint)))
+        cause = _padding_hint(merge, trials) or trials.input_hint
+        if cause and problem.hint.count(_WRITE) > 1:  # several crops: too long
+            return cause
+        return also.join(filter(None, (cause, problem.hint)))
 
     return problem._replace(hint=Hint(work))
 

@@ -242,9 +242,7 @@ BRANCHES = {
             - conv: {out_channels: 4, kernel_size: [1, 3], dilation: 2}
           - - conv: {out_channels: 4, kernel_size: 5}
         """,
-        "padding: 1 in conv3, and padding: [0, 2] in conv4, and padding: 2 in conv5 would make their spatial sizes equal; or write "
-        "`- crop: {size: [28, 26]}` after conv1, at the end of its branch; write `- crop: {size: [28, 26]}` after conv4, at "
-        "the end of its branch; write `- crop: {size: [28, 26]}` after conv5, at the end of its branch",
+        "padding: 1 in conv3, and padding: [0, 2] in conv4, and padding: 2 in conv5 would make their spatial sizes equal",
         """
         input: 8x32x32
         layers:
