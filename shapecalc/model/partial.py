@@ -102,7 +102,7 @@ def location_of(layer: Insertion, graph: Graph, index: int) -> str:
     if is_above and len(node.inputs) == 1 and not _has_from(node.mark):
         return layer.before()
     prefix = f"{graph.blocks[node.block].name}." if node.block >= 0 else ""
-    full = graph.name_of(ref)
+    full = _name_of(graph, ref, node.block)
     if prefix and not full.startswith(prefix):  # an input of the block: which one is not known here
         return f"write `- {layer.item}`" + (
             f" on its input {layer.input + 1}" if len(node.inputs) > 1 else " before it"
@@ -117,6 +117,18 @@ def location_of(layer: Insertion, graph: Graph, index: int) -> str:
     item = layer.item if ":" in layer.item else f"{layer.item}: {{}}"
     from_ = f'"{name}"' if "[" in name else name
     return f"write `- {{{item}, from: {from_}, name: {own}}}` before it, and {own} in place of {name}"
+
+
+def _name_of(graph: Graph, ref: Reference, block: int) -> str:
+    """Return the name of a tensor as a layer in a block refers to it: for the output of another block, that block's."""
+    name, outer, inner = graph.name_of(ref), -1, graph.nodes[ref.node].block if ref.node >= 0 else block
+    while inner not in (block, -1):
+        outer, inner = inner, graph.blocks[inner].parent
+    if outer < 0 or inner != block or ref.output:
+        return name
+    own = graph.blocks[outer].name
+    after = graph.nodes[ref.node + 1].name if ref.node + 1 < len(graph.nodes) else ""
+    return name if after.startswith(f"{own}.") else own
 
 
 def _has_from(mark: Mark | None) -> bool:

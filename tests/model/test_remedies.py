@@ -293,6 +293,28 @@ BRANCHES = {
           - - conv: {out_channels: 128, kernel_size: 1, stride: 2}
         """,
     ),
+    "the output of a block": (
+        """
+        input: 1x35x35
+        blocks: {level: [conv: {out_channels: 4, kernel_size: 3, padding: 1}, relu]}
+        layers:
+        - {level: , name: d}
+        - global_max_pool
+        - linear: 4
+        - concat: [d, linear1]
+        """,
+        "write `- {flatten: {}, from: d, name: d_flatten}` before it, and d_flatten in place of d",
+        """
+        input: 1x35x35
+        blocks: {level: [conv: {out_channels: 4, kernel_size: 3, padding: 1}, relu]}
+        layers:
+        - {level: , name: d}
+        - global_max_pool
+        - linear: 4
+        - {flatten: {}, from: d, name: d_flatten}
+        - concat: [d_flatten, linear1]
+        """,
+    ),
     "an input size that levels do not divide": (
         """
         input: 1x101x221
@@ -624,3 +646,11 @@ def test_the_hints_of_many_branches_are_bounded() -> None:
     problems = network.problems()
     assert all("crop" in str(problem) for problem in problems[:100])
     assert time.process_time() - begun < 20
+
+
+@pytest.mark.parametrize(("named", "shown"), [("d", "d"), ("d.conv1", "d.conv1"), ("d.relu1", "d")])
+def test_a_hint_names_a_block_by_its_output(named: str, shown: str) -> None:
+    blocks = "blocks: {level: [conv: {out_channels: 4, kernel_size: 3}, relu]}"
+    text = f"inputs: {{x: 1x9x9, y: 4}}\n{blocks}\nlayers:\n- {{level: , from: x, name: d}}\n- concat: [{named}, y]\n"
+    (problem,) = shapecalc.load(f"{text}outputs: [concat1, d]\n").problems()
+    assert problem.hint.endswith(f" in place of {shown}")
