@@ -33,6 +33,9 @@ _EQUALS = re.compile(r"\s*(\w+)\s*=\s*(.+?)\s*", re.DOTALL)
 def hint_for_kind(key: Scalar, value: Value | None) -> str:
     """Return the hint for a word that is no kind; empty where it is none of these habits."""
     found = _CALL.fullmatch(key.text) if len(key.text) <= _LONGEST else None
+    number = value.text if isinstance(value, Scalar) and type(value.value) in (int, float) else ""
+    if found and found[1] and not found[3] and number and find_kind(found[2]):
+        return clean(f"write `- {found[2]}: {number}`")
     called = _hint_for_call(found[1], found[2], found[4] if found[3] else None) if found else ""
     called = called or (sliced(key.text[key.text.find("[") :]) if key.text.endswith("]") else "")
     if called:

@@ -26,6 +26,7 @@ def hint(item: str) -> str:
     ("item", "expected"),
     [
         ("torch.nn.Flatten", "write `- Flatten`"),
+        ("nn.BatchNorm2d: 64", "write `- BatchNorm2d: 64`"),
         ("nn.Conv2d: {out_channels: 3, kernel_size: 3}", "write `- Conv2d: {out_channels: …, kernel_size: …}`"),
         ("'Conv2d(16, (3, 3), stride=(2, 2))'", "write `- Conv2d: {out_channels: 16, kernel_size: [3, 3], stride: [2, 2]}`"),
         ("Linear(10)", "write `- Linear: {out_features: 10}`"),
