@@ -24,6 +24,7 @@ __all__ = [
     "MAX_PROBLEMS",
     "ExpectationError",
     "Hint",
+    "Insertion",
     "LayerError",
     "Mark",
     "MissingExtraError",
@@ -249,8 +250,26 @@ def hint_of(proposals: Iterable[Proposal]) -> str:
     return ", or ".join([f"{first} would fit", *others]) if first else ""
 
 
+class Insertion(NamedTuple):
+    """A layer that makes an input fit: the item as it is written (`permute: [2, 1]`), and the index of the input."""
+
+    item: str
+    input: int = 0
+
+    @property
+    def kind(self) -> str:
+        """The kind of the layer."""
+        return self.item.partition(":")[0]
+
+    def before(self) -> str:
+        """Return where to write it, while only the layer is known."""
+        return f"write `- {self.item}` before it"
+
+
 class LayerError(Exception):
     """The error of a layer or an argument about its numbers, before its location is known.
+
+    A `hint` that has to say where another layer is to be inserted is a function of a text for each `Insertion`.
 
     `proposals` are for a caller that can try them and make a hint; `too_small` is whether a larger input would fit;
     `found` is the invalid value, if it is one of a list; `sides` are the two numbers that disagree.
@@ -260,7 +279,7 @@ class LayerError(Exception):
         self,
         message: str,
         why: tuple[str, ...] = (),
-        hint: str | Hint = "",
+        hint: str | Hint | Callable[[Callable[[Insertion], str]], str] = "",
         argument: str = "",
         *,
         proposals: tuple[Proposal, ...] = (),
@@ -270,7 +289,12 @@ class LayerError(Exception):
     ) -> None:
         self.message = message
         self.why = why
-        self._hint = hint
+        self._placed: Callable[[Callable[[Insertion], str]], str] | None = None
+        self._hint: str | Hint = ""
+        if isinstance(hint, (str, Hint)):
+            self._hint = hint
+        else:
+            self.suggest(hint)
         self.argument = argument
         self.proposals = proposals
         self.too_small = too_small
@@ -286,6 +310,17 @@ class LayerError(Exception):
     @hint.setter
     def hint(self, hint: str | Hint) -> None:
         self._hint = hint
+
+    def suggest(self, hint: Callable[[Callable[[Insertion], str]], str]) -> None:
+        """Set a hint that has to say where another layer is to be inserted."""
+        self._placed = hint
+        self.place(Insertion.before)
+
+    def place(self, text: Callable[[Insertion], str]) -> None:
+        """Complete a hint on layers that are inserted: `text` says where one is written."""
+        placed = self._placed
+        if placed is not None:
+            self._hint = Hint(lambda: placed(text))
 
     def at(self, mark: Mark | None, subject: str = "", layer: str = "") -> Problem:
         """Return this as a problem at a location."""

@@ -177,10 +177,23 @@ def _show_misuse(error: click.ClickException) -> None:
     """Write a usage error to standard error: line breaks in the user's words are escaped."""
     if type(error).show is click.UsageError.show:
         assert isinstance(error, click.UsageError)
-        error = click.UsageError(clean(error.format_message() + _hint_for_extra(error)), error.ctx)
+        error = click.UsageError(
+            clean((_format_meant(error) or error.format_message()) + _hint_for_extra(error)), error.ctx
+        )
     elif type(error).show is click.ClickException.show:
         error = click.ClickException(clean(error.format_message()))
     error.show()
+
+
+def _format_meant(error: click.UsageError) -> str:
+    """Return the text for an unknown option that is the name of a format, `--json`; empty for any other error."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+        return ""
+    name = error.option_name.lstrip("-")
+    for param in error.ctx.command.get_params(error.ctx):
+        if "--format" in param.opts and name in getattr(param.type, "choices", ()):
+            return f"No such option '{error.option_name}': write --format {name}"
+    return ""
 
 
 def _hint_for_extra(error: click.UsageError) -> str:

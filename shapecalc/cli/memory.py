@@ -57,7 +57,9 @@ _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("b
 )
 @click.option("--training", is_flag=True, help="Add gradients, saved activations and optimizer state.")
 @click.option(
-    "--optimizer", type=click.Choice(OPTIMIZERS), help="Choose the optimizer; implies --training.  [default: adam]"
+    "--optimizer",
+    type=click.Choice(OPTIMIZERS, case_sensitive=False),
+    help="Choose the optimizer; implies --training.  [default: adam]",
 )
 @click.option(
     "--mixed-precision", is_flag=True, help="Train in 16 bits, with an fp32 copy of the weights; implies --training."

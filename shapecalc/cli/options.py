@@ -186,6 +186,8 @@ def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
             raise UsageError(Problem(f"the variable {name} is set twice", hint="give each --set once"))
         if re.fullmatch(_SEVERAL, text.strip()):
             hint = f"try several values with shapecalc sweep SPEC --set {pair.strip()}, or with solve --for"
+            if "," in text:
+                hint = f"if {name} is a list, write --set '{name}=[{text.strip()}]'; otherwise {hint}"
             raise UsageError(Problem(f"--set {pair} is more than one value", hint=hint))
         value, problems = read_text(text, f"--set {name}")
         if value is None or problems:

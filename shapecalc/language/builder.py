@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Mark, Problem
-from shapecalc.language.entries import Effort, Entry, branches_of, listed, read_entry, work_of
+from shapecalc.language.entries import Effort, Entry, branches_of, listed, read_entry, work_of, wrong_number
 from shapecalc.language.expansion import MAX_LAYERS, Inside, Proto, Written, key_of
 from shapecalc.language.making import Maker
 from shapecalc.language.reports import Reports, TooMuchError
@@ -289,7 +289,11 @@ class GraphBuilder(Written):
     ) -> tuple[Flow, ...]:  # fmt: skip
         self._check_room(entry.mark, scope)
         layer = self._maker.layer(cls, entry, entry.value, scope, variables)
-        if layer is None:
+        flow = flow if "from" in entry.own else flow[:1]
+        wrong = wrong_number(entry, layer, len(flow), variables) if layer else None
+        if wrong:
+            self.report(wrong, scope)
+        if layer is None or wrong:
             return self._broken(scope, name, entry.mark, flow)
         body = self._bodies.get(cls.kind)
         if body is None:

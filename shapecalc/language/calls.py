@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["EQUALS", "LONGEST", "Call", "NamedArguments", "named", "read_call", "split_parts"]
+__all__ = ["EQUALS", "LONGEST", "Call", "NamedArguments", "named", "read_call", "split_parts", "written"]
 
 LONGEST = 300
 """The maximum length of texts that are read as a call."""
@@ -44,6 +44,11 @@ class Call(NamedTuple):
     def is_own(self) -> bool:
         """Whether it calls an attribute of the module: `self.conv1(x)`."""
         return self.prefix.startswith("self.")
+
+    @property
+    def is_of_library(self) -> bool:
+        """Whether it is a class or a function of a framework, not a method of a tensor."""
+        return any(word in (*_KERAS, *_TORCH) for word in self.prefix.split("."))
 
     def of_input(self, cls: type[Layer] | None) -> Call | None:
         """Return the call without the input that it is applied to, as `F.relu(x)` is; None for a layer's own call."""
@@ -93,11 +98,13 @@ def _closing(text: str) -> int:
 
 
 def split_parts(text: str) -> list[str]:
-    """Return the arguments of a call; of those within brackets none is divided."""
-    parts, depth = [""], 0
+    """Return the arguments of a call; of those within brackets or quotes none is divided."""
+    parts, depth, quote = [""], 0, ""
     for character in text:
+        if character == quote or (character in "'\"" and not quote):
+            quote = "" if quote else character
         depth += (character in "([{") - (character in ")]}")
-        if character == "," and depth <= 0:
+        if character == "," and depth <= 0 and not quote:
             parts.append("")
         else:
             parts[-1] += character
@@ -122,7 +129,7 @@ def named(
     given = {found[1]: found[2] for part in parts if (found := EQUALS.fullmatch(part))}
     plain = [part for part in parts if not EQUALS.fullmatch(part)]
     names = cls.argument_names()
-    known = {names[word]: _written(cls, names[word], value) for word, value in given.items() if word in names}
+    known = {names[word]: written(cls, names[word], value) for word, value in given.items() if word in names}
     required = [name for name, argument in cls.arguments.items() if argument.required and name not in known]
     at = _by_position(cls, plain, known, required, call, is_function=is_function) if plain else None
     if at is not None:
@@ -152,7 +159,7 @@ def _by_position(
     for order in _orders(cls, framework)[: 1 if is_certain else None]:
         if is_function and "" in order:  # a function has the weights in these positions
             continue
-        at = {name: _written(cls, name, part) for name, part in zip(order, plain, strict=False) if name}
+        at = {name: written(cls, name, part) for name, part in zip(order, plain, strict=False) if name}
         is_whole = {*required} <= at.keys() or (is_certain and cls.in_calls is not None)
         if is_whole and len(plain) <= len(order) and not known.keys() & at.keys() and "…" not in at.values():
             if framework:
@@ -161,7 +168,7 @@ def _by_position(
     if len(fitting) < 2:
         return fitting[0] if fitting else None
     default = (required if len(plain) == len(required) else []) if required else [*cls.arguments][:1]
-    at = {name: _written(cls, name, part) for name, part in zip(default, plain, strict=False)}
+    at = {name: written(cls, name, part) for name, part in zip(default, plain, strict=False)}
     return at if len(at) == len(plain) and not known.keys() & at.keys() and "…" not in at.values() else None
 
 
@@ -187,7 +194,7 @@ def _orders(cls: type[Layer], framework: str) -> list[tuple[str, ...]]:
     return orders[::-1] if framework == "keras" else orders
 
 
-def _written(cls: type[Layer], name: str, text: str) -> str:
+def written(cls: type[Layer], name: str, text: str) -> str:
     """Return the value of an argument in a call as YAML writes it; `…` where the argument would not take it."""
     argument = cls.arguments[name]
     yaml = text if text[:1] in "'\"" else {"None": "null"}.get(text, as_list(text))

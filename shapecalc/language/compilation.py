@@ -143,7 +143,7 @@ class Compilation:
                 found[name] = given[name]
             else:
                 found[name] = self._try(_variable, variant_values.get(name, item), found, own)
-        self.broken = len(self.problems) > before  # then the layers are not checked
+        self.broken = len(self.problems) > before or self.document.incomplete  # then the layers are not checked
         return found
 
     def _layout(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, Problems, did_you_mean
 from shapecalc.escaping import clean
-from shapecalc.language.values import BadValueError, bad, describe, plain, word
+from shapecalc.language.values import BadValueError, bad, describe, named_pairs, plain, word
 from shapecalc.layers import find_kind
 from shapecalc.source import ListValue, MapValue, Scalar
 
@@ -115,7 +115,10 @@ class Variant(NamedTuple):
 
 
 class Document(NamedTuple):
-    """The parts of a specification, before any variable has its value."""
+    """The parts of a specification, before any variable has its value.
+
+    It is `incomplete` if blocks are missing, because a file that `use:` names could not be read.
+    """
 
     keys: dict[str, Value]
     marks: dict[str, Mark]
@@ -123,6 +126,7 @@ class Document(NamedTuple):
     blocks: dict[str, BlockDefinition]
     variants: dict[str, Variant]
     mark: Mark
+    incomplete: bool = False
 
     def text(self, key: str) -> str:
         """Return the text of a key, or an empty one if it is absent."""
@@ -160,21 +164,13 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, Sequen
             problems.append(
                 Problem(f"{one} and {other} cannot be used together", marks[other], hint="keep one of the two")
             )
+    before = len(problems)
     blocks = _used_blocks(keys, reader, problems)
+    incomplete = len(problems) > before
     blocks.update(_blocks(keys.get("blocks"), problems))
     variables = _variables(keys.get("vars"), problems)
     variants = _variants(keys.get("variants"), problems)
-    return Document(keys, marks, variables, blocks, variants, value.mark), problems
-
-
-def _mapping(value: Value | None, what: str, problems: Problems) -> list[tuple[Scalar, Value]]:
-    if value is None or (isinstance(value, Scalar) and value.value is None):
-        return []
-    if isinstance(value, MapValue):
-        return value.pairs
-    hint = "write it as {name: value}"
-    problems.append(Problem(f"{what} is a mapping of names, not {describe(value)}", value.mark, hint=hint))
-    return []
+    return Document(keys, marks, variables, blocks, variants, value.mark, incomplete), problems
 
 
 def find_name_fault(key: Scalar) -> Problem | None:
@@ -196,7 +192,7 @@ def _is_variable_name(key: Scalar, problems: Problems) -> bool:
 
 
 def _variables(value: Value | None, problems: Problems) -> dict[str, Value]:
-    found = {key.text: item for key, item in _mapping(value, "vars", problems) if _is_variable_name(key, problems)}
+    found = {key.text: item for key, item in named_pairs(value, "vars", problems) if _is_variable_name(key, problems)}
     if value is not None and len(found) > MAX_VARIABLES:
         problems.append(Problem(f"there are {len(found):,} variables: at most {MAX_VARIABLES}", value.mark))
         return {}
@@ -205,7 +201,7 @@ def _variables(value: Value | None, problems: Problems) -> dict[str, Value]:
 
 def _blocks(value: Value | None, problems: Problems) -> dict[str, BlockDefinition]:
     blocks = {}
-    for key, item in _mapping(value, "blocks", problems):
+    for key, item in named_pairs(value, "blocks", problems):
         try:
             blocks[key.text] = _block(key, item, problems)
         except BadValueError as error:
@@ -230,7 +226,7 @@ def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
         hint = "write each layer after a dash: - relu"
         raise bad(f"the block {name} must have a list under `layers:`", (layers or key).mark, hint)
     arguments: dict[str, Value | None] = {}
-    for argument, default in _mapping(parts.get("args"), "args", problems):
+    for argument, default in named_pairs(parts.get("args"), "args", problems, _REQUIRED):
         if _is_variable_name(argument, problems):
             required = isinstance(default, Scalar) and default.value == _REQUIRED and not default.quoted
             arguments[argument.text] = None if required else default
@@ -302,13 +298,13 @@ def _used_path(item: Value, chain: tuple[str, ...]) -> str:
 
 def _variants(value: Value | None, problems: Problems) -> dict[str, Variant]:
     variants: dict[str, Variant] = {}
-    pairs = _mapping(value, "variants", problems)
+    pairs = named_pairs(value, "variants", problems)
     if value is not None and len(pairs) > MAX_VARIANTS:
         problems.append(Problem(f"there are {len(pairs):,} variants: at most {MAX_VARIANTS:,}", value.mark))
         return variants
     for key, item in pairs:
         parts: dict[str, Value] = {}
-        for inner, part in _mapping(item, f"the variant {key.text}", problems):
+        for inner, part in named_pairs(item, f"the variant {key.text}", problems):
             if inner.text in _VARIANT_KEYS:
                 parts[inner.text] = part
             else:

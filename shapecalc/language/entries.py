@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Mark, Problem, did_you_mean
+from shapecalc.errors import LayerError, Mark, Problem, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.language.values import bad, describe
 from shapecalc.layers import find_kind, kind_words
-from shapecalc.source import ListValue, MapValue, Scalar
+from shapecalc.model.checks import check_number
+from shapecalc.source import ListValue, MapValue, Scalar, short
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["OWN_WORDS", "Effort", "Entry", "branches_of", "listed", "read_entry", "work_of"]
+__all__ = ["OWN_WORDS", "Effort", "Entry", "branches_of", "listed", "read_entry", "work_of", "wrong_number"]
 
 OWN_WORDS = ("name", "from", "repeat", "for", "when", "share", "frozen")
 """The keys beside the kind: layer-level keys."""
@@ -128,8 +129,18 @@ def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
         given = [*own.values()] if constant is not None else [*own.values(), *_arguments_of(cls, item)]
         return Entry(key.text, key.mark, item, own, work_of(given) if given else _NO_WORK, constant)
     if not others:
-        return Problem("the item has no kind of layer", value.mark, hint="write for instance conv: {…} beside it")
+        return Problem("the item has no kind of layer", value.mark, hint=_hint_without_kind(own))
     return _several(others, blocks)
+
+
+def _hint_without_kind(own: Mapping[str, Value]) -> str:
+    """Return the hint for an item of layer-level keys alone: `repeat: [2, 1]` is meant as PyTorch's function."""
+    times = own.get("repeat")
+    if isinstance(times, ListValue) and all(isinstance(item, Scalar) for item in times.items):
+        from shapecalc.language.foreign import tiled  # only when something is wrong
+
+        return clean(tiled(", ".join(item.text for item in times.items if isinstance(item, Scalar))))
+    return "write for instance conv: {…} beside it"
 
 
 def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem:
@@ -153,6 +164,12 @@ def _unknown(key: Scalar, value: Value | None, blocks: Collection[str]) -> Probl
             return Problem("a space is missing after this `-`", mark, hint=clean(f"write `- {bare}`"))
         return Problem(f"there is no kind of layer called {key.text}", key.mark, hint=clean(f"write `{bare}`"))
 
+    glued = re.match(r"([\w-]+):(?=\S)", key.text)
+    if glued and key.mark.line and (glued[1] in blocks or find_kind(glued[1])):
+        rest = key.mark.source.line(key.mark.line)[key.mark.column - 1 + glued.end() :].strip()
+        mark = key.mark._replace(column=key.mark.column + glued.end() - 1, length=1)
+        return Problem("a space is missing after this `:`", mark, hint=clean(f"write `- {glued[1]}: {short(rest)}`"))
+
     def names() -> list[str]:
         return [*kind_words(), *blocks]
 
@@ -164,9 +181,15 @@ def _unknown(key: Scalar, value: Value | None, blocks: Collection[str]) -> Probl
     return Problem(f"there is no kind of layer called {key.text}", key.mark, hint=hint)
 
 
+_FROZEN = ("requires_grad", "trainable")
+
+
 def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
     """Return the problem of a key next to a kind: an argument that belongs under it, or a misspelt key."""
     cls = None if kind.text in blocks else find_kind(kind.text)
+    if strange.text in _FROZEN:
+        frozen = f"write `frozen: true` where the weights of {clean(kind.text)} are not trained"
+        return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=frozen)
     hint = did_you_mean(strange.text, OWN_WORDS, lists=False)
     names = cls.argument_names() if cls else None
     if hint and strange.text not in (names or ()):
@@ -203,6 +226,35 @@ def listed(value: Value) -> Sequence[Value]:
             raise bad("from: [] is empty", value.mark, "name a layer, or leave `from` out")
         return value.items
     return [value]
+
+
+def wrong_number(entry: Entry, layer: Layer, number: int, variables: Mapping[str, Any]) -> Problem | None:
+    """Return the problem of a composite with a wrong number of inputs, which its layers would name in vain."""
+    try:
+        check_number(layer, number)
+    except LayerError as error:
+        return error.at(entry.mark)._replace(hint=_hint_for_copies(entry, variables) or error.hint)
+    return None
+
+
+def _hint_for_copies(entry: Entry, variables: Mapping[str, Any]) -> str:
+    """Return the hint for a repeated item with several inputs, whose further copies have only the one above.
+
+    Empty for the first copy, and for any other item.
+    """
+    inputs = entry.own.get("from")
+    if not entry.is_repeated or not variables.get("i") or not isinstance(inputs, ListValue) or entry.has_template:
+        return ""
+    first, *others = [item.text if isinstance(item, Scalar) else "…" for item in inputs.items]
+    rest = "".join(f", {text}" for text in others)
+    name, times = entry.own.get("name"), entry.own.get("repeat")
+    base = name.text if isinstance(name, Scalar) else "copy"
+    hint = (
+        f"each copy after the first has only the output of the copy before: write `- {{identity: {{}}, from: {first}, "
+        f'name: {base}0}}` before it, and from: ["{base}{{i}}"{rest}], name: "{base}{{i + 1}}"'
+    )
+    last = variables.get(times.text, times.text) if isinstance(times, Scalar) else "…"
+    return clean(f"{hint}, and {base}{last} in place of {base}" if name else hint)
 
 
 def branches_of(cls: type[Layer], value: Value | None) -> tuple[Sequence[Value] | None, Value | None]:

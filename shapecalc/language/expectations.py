@@ -59,7 +59,11 @@ def _read(
     problems: Problems,
     named: Scalar | None = None,
 ) -> None:
-    if word in known:
+    if word == _GROUPS[1] + "s" and isinstance(item, MapValue):
+        message = "layers is the number of layers, not a mapping (key: value)"
+        group = f"write the figures of single layers under `{_GROUPS[1]}:`"
+        problems.append(Problem(message, item.mark, hint=group))
+    elif word in known:
         _add(f"{prefix}{word}", known[word], item, expectations, problems, named)
     else:
         hint = did_you_mean(word, [*known, *(() if prefix else _GROUPS)])
@@ -113,6 +117,9 @@ def _part(text: str, sort: str, value: Scalar) -> tuple[str, int]:
     if misspelt:
         raise bad(f"`{written}` is not a comparison", value.mark, f"write `{misspelt.meant}`")
     text = in_ascii(written)
+    span = re.fullmatch(r"([\d.,_]+\s?\w*?)\s*(?:-|–|\.\.\.?|:| to )\s*([\d.,_]+\s?\w*)", text)
+    if span:
+        raise bad(f"`{written}` is not a comparison", value.mark, f"write '>= {span[1]} and <= {span[2]}'")
     own = next((sign for sign in SIGNS if text.startswith(sign)), "")  # the long ones come first
     sign, number = own or "==", text[len(own) :].strip()
     whole = read_whole(number)

@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 
 from shapecalc.errors import did_you_mean
 from shapecalc.escaping import clean
-from shapecalc.language.calls import EQUALS, LONGEST, Call, named, read_call, split_parts
+from shapecalc.language.calls import EQUALS, LONGEST, Call, named, read_call, split_parts, written
+from shapecalc.language.foreign import hint_for_foreign_argument, hint_for_foreign_kind, sliced, tiled
 from shapecalc.layers import find_kind
+from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
+from shapecalc.layers.base.layer import stated_rank
+from shapecalc.layers.base.per_axis import Padding
+from shapecalc.layers.base.sizes import Sizes
 from shapecalc.source import ListValue, MapValue, Scalar, short
 
 if TYPE_CHECKING:
@@ -20,46 +25,53 @@ if TYPE_CHECKING:
 
 __all__ = ["hint_for_argument", "hint_for_kind", "hint_for_lone_value", "without_call"]
 
-_INPUTS = ("input", "inputlayer")
-"""The words of frameworks for an input, which is a layer there."""
-
 
 def hint_for_kind(key: Scalar, value: Value | None) -> str:
     """Return the hint for a word that is no kind; empty where it is none of these habits."""
     call = read_call(key.text)
-    hint = _no_layer(key.text, call) or (_hint_for_call(call) if call else "")
+    hint = _no_layer(key.text) or (_hint_for_call(call, value) if call else _hint_for_index(key.text))
     if hint:
         return clean(hint)
     if isinstance(value, Scalar) and isinstance(value.value, str):
         if find_kind(value.text):
             return clean(f"the kind is the key: write `- {value.text}: {{…}}`")
-        call = read_call(value.text)  # as PyTorch prints a module: (conv1): Conv2d(3, 64)
-        if call and call.arguments is not None and find_kind(call.word):
+        printed = read_call(value.text)  # as PyTorch prints a module: (conv1): Conv2d(3, 64)
+        if printed and printed.arguments is not None and find_kind(printed.word):
             name = key.text.strip("()")
-            return clean(_hint_for_call(call._replace(target=name if name.isidentifier() else "")))
+            return clean(_hint_for_call(printed._replace(target=name if name.isidentifier() else "")))
     if isinstance(value, ListValue) and value.items and all(map(_is_layer, value.items)):
         return _SEQUENCE
-    return ""
+    alone = value.text if isinstance(value, Scalar) and value.text.isdecimal() else ""
+    return clean(hint_for_foreign_kind(call.word, alone)) if call else ""
 
 
-def _no_layer(text: str, call: Call | None) -> str:
-    """Return the hint for what no layer can be: a comment, a statement of Python, an input."""
+def _no_layer(text: str) -> str:
+    """Return the hint for what no layer can be: a comment, a statement of Python."""
     if re.search(r"(^|\s)//", text):
         return "a comment begins with #: write `#` in place of `//`"
     statement = text.partition(" ")[0]
     if keyword.iskeyword(statement) and statement != text:
         return f"`{statement}` is a statement of Python: only layers are listed here"
-    if call and call.word.replace("_", "").lower() in _INPUTS:
-        return "an input is not a layer: remove the item, and write `input:` with its size at the top, before `layers:`"
     return ""
+
+
+def _hint_for_index(text: str) -> str:
+    """Return the hint for an indexed tensor: `x[:, 0]`."""
+    return sliced(text[text.find("[") :]) if text.endswith("]") else ""
 
 
 _SEQUENCE = "layers in sequence need no kind around them: list them here, or name them as a block under `blocks:`"
 
 
-def _hint_for_call(call: Call) -> str:
-    """Return the hint for a call in place of an item; empty for a call of anything but layers."""
+def _hint_for_call(call: Call, value: Value | None = None) -> str:
+    """Return the hint for a call in place of an item; empty for a call of anything but layers.
+
+    `value` is what is after the colon: of `nn.Linear: 10`.
+    """
     cls = find_kind(call.word)
+    method = _hint_for_method(call, cls, value)
+    if method:
+        return method
     arguments = call.arguments or ()
     inner = [found for found in map(read_call, arguments) if found and found.arguments is not None]
     function = call.of_input(cls)
@@ -86,6 +98,42 @@ def _hint_for_call(call: Call) -> str:
     return hint + (f", with `{below}` below it" if below else "")
 
 
+def _hint_for_method(call: Call, cls: type[Layer] | None, value: Value | None) -> str:
+    """Return the hint for a method of a tensor, or a function of several: `x.view(-1, 8)`; empty for other calls."""
+    arguments = call.arguments or ()
+    if cls and call.prefix and call.arguments is None and isinstance(value, Scalar):
+        return f"write `- {call.word}: {value.text}`" if type(value.value) in (int, float) else ""
+    if call.word == "repeat" and arguments and not call.is_own:
+        return tiled(", ".join(arguments))
+    if cls is None or not call.prefix or call.is_own:
+        return ""
+    tensors = [part for part in arguments if part.isidentifier() and part not in ("True", "False", "None")]
+    if call.prefix == "torch." and cls.inputs != (1, 1) and not cls.branches and len(tensors) > 1:
+        given = named(cls, [part for part in arguments if part not in tensors]).shown
+        return f"write `- {{{call.word}: {{{given}}}, from: [{', '.join(tensors)}]}}`"
+    first = cls.first_argument()
+    if not call.is_of_library and len(arguments) > 1 and isinstance(first, (Sizes, AxisNumbers)):
+        sizes = arguments[1:] if isinstance(first, Sizes) else arguments  # without the batch
+        return _layer_of(f"- {call.word}", cls, [f"[{', '.join(sizes)}]"])
+    pairs = _as_pairs(cls, call.word, arguments)
+    return _layer_of(f"- {call.word}", cls, pairs, call) if pairs != [*arguments] else ""
+
+
+def _as_pairs(cls: type[Layer], word: str, parts: Sequence[str]) -> list[str]:
+    """Return arguments with PyTorch's paddings, the last axis first, as pairs: `(1, 2, 3, 4)` of `ZeroPad2d`."""
+    rank, first = stated_rank(word), cls.first_argument()
+    if rank is None or not isinstance(first, Padding) or first.minimum >= 0:
+        return [*parts]
+    found = []
+    for part in parts:
+        numbers = re.fullmatch(r"[\[(](?a:-?\d+(?:, *-?\d+)*)[\])]", part)
+        sides = re.findall(r"-?\d+", part) if numbers else []
+        is_list = len(sides) == 2 * rank
+        pairs = [f"[{a}, {b}]" for a, b in zip(sides[::2], sides[1::2], strict=True)] if is_list else []
+        found.append(f"[{', '.join(reversed(pairs))}]" if pairs else part)
+    return found
+
+
 def _has_required(cls: type[Layer]) -> bool:
     return any(argument.required for argument in cls.arguments.values())
 
@@ -106,6 +154,11 @@ def hint_for_argument(text: str, value: Value, cls: type[Layer]) -> str:
     found = EQUALS.fullmatch(text) if len(text) <= LONGEST else None
     if found and found[1] in cls.argument_names():
         return clean(f"write a colon in place of the `=`: `{found[1]}: {short(found[2])}`")
+    if cls.branches and isinstance(value, ListValue):
+        return clean(f"write its inputs as branches: [{', '.join(_items(value))}]")
+    foreign = hint_for_foreign_argument(text, cls)
+    if foreign:
+        return clean(foreign)
     layer = ""
     if isinstance(value, Scalar) and isinstance(value.value, str):
         layer = _layer_after(cls, value.text) or _function_meant(cls, text, value.text)
@@ -127,11 +180,28 @@ def _function_meant(cls: type[Layer], key: str, text: str) -> str:
 
 def hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:
     """Return the hint for several values in place of the one argument that needs no name; empty for a single one."""
+    if isinstance(value, ListValue) and value.items and all(isinstance(item, MapValue) for item in value.items):
+        pairs = [pair for item in value.items if isinstance(item, MapValue) for pair in item.pairs]
+        given = ", ".join(f"{key.text}: {short(item.text) if isinstance(item, Scalar) else '…'}" for key, item in pairs)
+        return clean(f"write its arguments in one {{ }}: `{kind}: {{{given}}}`")
+    index = sliced(value.text) if isinstance(value, Scalar) and isinstance(cls.first_argument(), AxisNumber) else ""
+    if index:
+        return index
     parts = _items(value)
+    if isinstance(value, ListValue) and _is_batch(cls, parts):
+        return clean(f"sizes are given without the batch axis: write `{kind}: [{', '.join(parts[1:])}]`")
     if len(parts) < 2 and "=" not in "".join(parts):
         return ""
     hint = _layer_of(kind, cls, parts)
     return "" if f"`{kind}`" in hint or f"`{kind}: {{…}}`" in hint else clean(hint)
+
+
+def _is_batch(cls: type[Layer], parts: Sequence[str]) -> bool:
+    """Return whether the first of several sizes is the batch: a name or 0, before sizes that are valid alone."""
+    first = cls.first_argument()
+    if not isinstance(first, Sizes) or len(parts) < 2 or re.fullmatch(r"[1-9]\d*|-\d+", parts[0]):
+        return False
+    return written(cls, first.name, f"[{', '.join(parts[1:])}]") != "…"
 
 
 def _layer_of(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import did_you_mean
 from shapecalc.language.values import BadValueError, argument_value, bad
 from shapecalc.layers.base.shape import Shape
-from shapecalc.source import ListValue, MapValue, Scalar
+from shapecalc.source import ListValue, MapValue, Scalar, short
 from shapecalc.text.units import without_batch
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def input_shape(value: Value, layout: str, variables: Mapping[str, Any], argumen
     try:
         sizes = argument_value(value, argument, variables)
     except BadValueError as error:
-        hint = _hint_without_batch(value, argument, variables)
+        hint = _hint_without_batch(value, argument, variables) or _hint_for_sizes(value, variables)
         raise BadValueError(error.problem._replace(hint=hint or error.problem.hint)) from None
     return Shape(sizes, last, is_map=len(sizes) >= 3)
 
@@ -63,10 +63,35 @@ def _hint_without_batch(value: Value, argument: Argument, variables: Mapping[str
     return f"sizes are given without the batch axis: write {'x'.join(map(str, sizes))}"
 
 
+def _hint_for_sizes(value: Value, variables: Mapping[str, Any]) -> str:
+    """Return the hint for sizes with another sign between them, or without a number; empty for anything else."""
+    if not isinstance(value, Scalar) or len(value.text) > _LONGEST:
+        return ""
+    sizes = re.split(r"\s*[xX×*:;/]\s*|\s+", value.text.strip())
+    if len(sizes) > 1 and all(size.isdecimal() or size in variables for size in sizes):
+        has_names = any(size in variables for size in sizes)
+        written = f"[{', '.join(sizes)}]" if has_names else "x".join(sizes)
+        return f"write {written}" if written != value.text and "0" not in sizes else ""
+    if len(sizes) < 2 or not all(re.fullmatch(r"(?a:\d+)|[?_]|None|none|null|[HWhw]", size) for size in sizes):
+        return ""
+    known = [size if size.isdecimal() else _SIZE for size in sizes]
+    return f"each size is a number: write for instance {'x'.join(known)}"
+
+
+_LONGEST = 100
+_SIZE = "224"
+_LETTERS = {"c": "channels", "d": "depth", "f": "features", "h": "height", "l": "length", "w": "width"}
+
+
 def _hint_for_axis(word: str, value: MapValue, known: tuple[str, ...]) -> str | Hint:
     """Return the hint for a word that is no axis: where none of the words beside it is one, they are inputs."""
     if word.lower().startswith("batch"):
         return "sizes are given without the batch axis"
+    letters = [_LETTERS.get(key.text.lower(), "") for key, _ in value.pairs]
+    if all(letters):
+        sizes = [short(item.text) if isinstance(item, Scalar) else "…" for _, item in value.pairs]
+        named = ", ".join(f"{name}: {size}" for name, size in zip(letters, sizes, strict=True))
+        return f"write {{{named}}}"
     if any(key.text in known or did_you_mean(key.text, known, lists=False) for key, _ in value.pairs):
         return did_you_mean(word, known)
     return "inputs that have names are written under `inputs:`"

@@ -94,7 +94,11 @@ class Maker:
         elif value is not None and not (isinstance(value, Scalar) and value.value is None and not value.quoted):
             first = cls.first_argument(entry.kind)
             if first is None:
-                self.report(Problem(f"{cls.kind} has no arguments", value.mark, entry.kind), scope)
+                of = f"write its inputs as a list, {entry.kind}: [a, b]; a number changes no size: remove the item"
+                problem = Problem(
+                    f"{cls.kind} has no arguments", value.mark, entry.kind, hint=of if cls.branches else ""
+                )
+                self.report(problem, scope)
                 return None
             pairs.append((first.name, value))
         values = {}
@@ -126,7 +130,7 @@ def _hint(text: str, value: Value, cls: type[Layer]) -> str | Hint:
     habit = hint_for_argument(text, value, cls)
     if habit:
         return habit
-    names = cls.argument_names()
+    names = [*cls.argument_names(), *(["branches"] if cls.branches else [])]
     return did_you_mean(text, names) if names else f"{cls.kind} has no arguments"
 
 

@@ -105,14 +105,18 @@ class Scope:
             scope.inputs = dict.fromkeys(scope.inputs, Reference(-1))
         self.waiting.clear()
 
+    def _names(self) -> list[str]:
+        """Return the names that may be meant: of those with an expression, only their values."""
+        return [*self.flows, *[name for name in self.taken if "{" not in name]]
+
     def look_up(self, pending: Pending) -> Flow | Problem:
         """Return what a name refers to, or its problem."""
         flows = self.flows.get(pending.name)
         if flows is None:
             is_number = pending.name.removeprefix("-").isdigit()
             by_name = "layers are referred to by name, not by number: give that one a `name:`"
-            branch = _branch_of(pending.name) if pending.is_branch else ""
-            hint = by_name if is_number else branch or did_you_mean(pending.name, lambda: (*self.flows, *self.taken))
+            branch = _branch_of(pending.name, self.flows) if pending.is_branch else ""
+            hint = by_name if is_number else branch or did_you_mean(pending.name, self._names)
             why = ("inside a block only its own layers can be named, and its input, as `input`",) if self.stack else ()
             return Problem(f"no layer, block or input is called {pending.name} here", pending.mark, why=why, hint=hint)
         if len(flows) > 1:
@@ -129,8 +133,11 @@ class Scope:
         return Reference(flow.node, pending.output)
 
 
-def _branch_of(name: str) -> str:
-    """Return the hint for a branch that is the name of a kind; empty for any other name."""
+def _branch_of(name: str, known: Collection[str]) -> str:
+    """Return the hint for a branch that is the name of a kind; empty for any other name.
+
+    A layer of that kind without a name may be meant, which is called by its number too.
+    """
     from shapecalc.layers import find_kind  # only when something is wrong
 
     bare = name.removeprefix("-")
@@ -138,7 +145,11 @@ def _branch_of(name: str) -> str:
     if cls is None:
         return ""
     needs = any(argument.required for argument in cls.arguments.values())
-    return clean(f"a branch of one layer is a list: write `[{bare}{': {…}' if needs else ''}]`")
+    listed = f"write `[{bare}{': {…}' if needs else ''}]`"
+    numbered = [one for one in known if re.fullmatch(rf"{re.escape(cls.kind)}\d+", one)]
+    if numbered and bare == name:
+        return clean(f"did you mean {numbered[-1]}? For a new branch of one layer, {listed}")
+    return clean(f"a branch of one layer is a list: {listed}")
 
 
 def read_reference(value: Value, scope: Scope, variables: Mapping[str, Any], is_branch: bool = False) -> Flow:

@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem
+from shapecalc.escaping import clean
 from shapecalc.layers.base.arguments import show
 from shapecalc.source import ListValue, MapValue, Scalar, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from shapecalc.errors import Hint, Mark
+    from shapecalc.errors import Hint, Mark, Problems
     from shapecalc.language.expressions import ExpressionError
     from shapecalc.layers.base.arguments import Argument
     from shapecalc.source import Value
@@ -23,11 +24,13 @@ __all__ = [
     "condition",
     "evaluate",
     "items_within",
+    "named_pairs",
     "plain",
     "shown_value",
     "word",
 ]
 
+_NAME = "name"
 MAX_ITEMS = 10_000
 """The maximum number of values of a list."""
 
@@ -230,7 +233,9 @@ def _raw(value: Value, argument: Argument, variables: Mapping[str, Any]) -> Any:
         return _raw_text(value, argument, variables)
     if isinstance(value, ListValue):
         return [_raw(item, argument, variables) for item in value.items]
-    raise bad(f"{argument.name} must be {argument.expected}, not {describe(value)}", value.mark)
+    name = value.keys()[0] if len(value.pairs) == 1 else ""
+    hint = f"write the variable alone: {argument.name}: {name}" if name in variables else ""
+    raise bad(f"{argument.name} must be {argument.expected}, not {describe(value)}", value.mark, hint)
 
 
 def _raw_text(scalar: Scalar, argument: Argument, variables: Mapping[str, Any]) -> Any:
@@ -290,3 +295,30 @@ def items_within(values: Iterable[Any]) -> int:
         count += len(items)
         waiting += [item for item in items if isinstance(item, (list, tuple))]
     return count
+
+
+def named_pairs(value: Value | None, what: str, problems: Problems, default: str = "") -> list[tuple[Scalar, Value]]:
+    """Return the pairs of a mapping of names. A list in place of one is a problem, and is read as what it means.
+
+    Its items are mappings, or names that have the `default`.
+    """
+    if value is None or (isinstance(value, Scalar) and value.value is None):
+        return []
+    if isinstance(value, MapValue):
+        return value.pairs
+    pairs: list[tuple[Scalar, Value]] = []
+    hint = "write it as {name: value}"
+    for item in value.items if isinstance(value, ListValue) else ():
+        named = item.get(_NAME) if isinstance(item, MapValue) else None
+        if isinstance(item, MapValue) and isinstance(named, Scalar):
+            pairs.append((named, MapValue([pair for pair in item.pairs if pair[0].text != _NAME], item.at)))
+            hint = f"write each under its name: {{{named.text}: {{…}}}}"
+        elif isinstance(item, MapValue) and len(item.pairs) == 1:
+            pairs += item.pairs
+            hint = "remove the dashes: each name is a key"
+        elif default and isinstance(item, Scalar) and isinstance(item.value, str):
+            pairs.append((item, Scalar(default, default, item.mark)))
+    if default and pairs and hint.startswith("write"):
+        hint = f"write {what}: {{{', '.join(f'{key.text}: {default}' for key, _ in pairs)}}}"
+    problems.append(Problem(f"{what} is a mapping of names, not {describe(value)}", value.mark, hint=clean(hint)))
+    return pairs

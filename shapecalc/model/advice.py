@@ -35,9 +35,15 @@ def advised(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
     if not other_layout and any(problem.too_small for problem in problems):
         advice = smallest_input(graph)
         found = [_with_advice(problem, advice) if advice and problem.too_small else problem for problem in problems]
+    if not other_layout:
+        from shapecalc.model.branches import with_branch_hints  # only where something is wrong
+
+        found = with_branch_hints(graph, found)
     doubt = other_layout or others
     if doubt:
-        known = "" if found[0].hint.startswith(_NO_BATCH) else found[0].hint
+        known = found[0].hint
+        if known.startswith(_NO_BATCH) or (other_layout and _MOVED in known):
+            known = ""
         found[0] = found[0]._replace(hint="\n".join([doubt, *([f"otherwise {known}"] if known else [])]))
     return found
 
@@ -104,6 +110,7 @@ def _channel_doubt(graph: Graph) -> str:
 _IMAGE_RANK = 3
 _ALPHA = 4
 """Channels of an image with transparency: after a batch axis it may as well be the slices of a volume."""
+_MOVED = "`- permute:"
 _NO_BATCH = "sizes are given without the batch axis"
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import EQUAL, holds
-from shapecalc.errors import Hint, LayerError, count_noun, hint_of
+from shapecalc.errors import Insertion, LayerError, count_noun, hint_of
+from shapecalc.layers.base.arguments import STATED
 from shapecalc.layers.base.layer import normalise_word, stated_rank
 from shapecalc.layers.base.ranks import wrong_rank
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from shapecalc.dims import Constraint
     from shapecalc.layers.base.layer import Layer
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["check_inputs", "with_hint"]
+__all__ = ["check_inputs", "check_number", "with_hint"]
 
 
 def check_inputs(layer: Layer, inputs: Sequence[Shape]) -> None:
@@ -24,7 +25,7 @@ def check_inputs(layer: Layer, inputs: Sequence[Shape]) -> None:
 
     Errors: `LayerError`.
     """
-    _check_number(layer, len(inputs))
+    check_number(layer, len(inputs))
     ranks = layer.expected_ranks()
     if ranks is None or not inputs:
         return
@@ -40,20 +41,45 @@ def with_hint(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -
     error.sides = (constraint.left, constraint.right)
     stated = [proposal for proposal in error.proposals if proposal.argument in layer.arguments]
 
-    def work() -> str:
+    def work(place: Callable[[Insertion], str]) -> str:
+        batch = _without_batch(layer, inputs[0]) if stated and constraint.relation == EQUAL else ""
+        if batch and inputs[0].sizes[0] == 1:
+            return batch
+        moved = _moved_axis(constraint, layer, inputs)
+        if moved and not batch:
+            axis = inputs[0].sizes.index(constraint.right) + 1
+            return f"axis {axis} of its input is {constraint.right}: {place(moved)}"
         hint = hint_of(
             proposal
             for proposal in stated
             if all(_would_do(layer, proposal.argument, value, inputs) for value in proposal.values)
         )
-        batch = _without_batch(layer, inputs[0]) if stated and constraint.relation == EQUAL else ""
-        if not batch:
-            return hint
-        return batch if inputs[0].sizes[0] == 1 else "; ".join(filter(None, (batch, hint)))
+        return "; ".join(filter(None, (batch, hint)))
 
     if error.proposals:
-        error.hint = Hint(work)
+        error.suggest(work)
     return error
+
+
+def _moved_axis(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> Insertion | None:
+    """Return the layer that moves the axis that has the stated size to where it is expected: the forgotten transpose.
+
+    None where no axis, or more than one, has the size, or where that alone would not fit.
+    """
+    x, (left, relation, right) = inputs[0], constraint[:3]
+    name = constraint.right_name
+    if relation != EQUAL or name not in layer.arguments or layer.arguments[name].role != STATED:
+        return None
+    if x.sizes.count(right) != 1 or left not in x.sizes or left == right:
+        return None
+    found = x.sizes.index(right)
+    for axis in (i for i, size in enumerate(x.sizes) if size == left):
+        order = [i for i in range(x.rank) if i != found]
+        order.insert(axis, found)
+        turned = x._replace(sizes=tuple([x.sizes[i] for i in order]))
+        if _fits(layer, turned, *inputs[1:]):
+            return Insertion(f"permute: {[i + 1 for i in order]}")
+    return None
 
 
 def _would_do(layer: Layer, name: str, value: Any, inputs: tuple[Shape, ...]) -> bool:
@@ -71,7 +97,8 @@ def _would_do(layer: Layer, name: str, value: Any, inputs: tuple[Shape, ...]) ->
         return False
 
 
-def _check_number(layer: Layer, found: int) -> None:
+def check_number(layer: Layer, found: int) -> None:
+    """Check the number of inputs of a layer. Errors: `LayerError`."""
     fewest, most = layer.inputs
     if fewest <= found and (most is None or found <= most):
         return
@@ -81,7 +108,11 @@ def _check_number(layer: Layer, found: int) -> None:
         due = f"at least {count_noun(fewest, 'input')}"
     else:
         due = f"{fewest} to {count_noun(most, 'input')}"
+    names = ", ".join(layer.input_names)
+    due += f" ({names})" if names else ""
     hint = "combine them with add or concat first" if most == 1 else ""
+    if names and found < fewest:
+        hint = f"name the layers of all of them: from: [{names}]"
     raise LayerError(f"{layer.kind} expects {due}, but has {found}", hint=hint)
 
 
@@ -112,10 +143,10 @@ def _without_batch(layer: Layer, x: Shape) -> str:
     return f"sizes are given without the batch axis: write {rest.text}, not {x.text}"
 
 
-def _fits(layer: Layer, x: Shape) -> bool:
+def _fits(layer: Layer, *inputs: Shape) -> bool:
     try:
-        check_inputs(layer, [x])
-        return all(type(c.left) is type(c.right) is int and holds(c) for c in layer.constraints(x))
+        check_inputs(layer, inputs)
+        return all(type(c.left) is type(c.right) is int and holds(c) for c in layer.constraints(*inputs))
     except LayerError:
         return False
 

@@ -77,14 +77,21 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
     """Return the sizes of every layer (None where they could not be inferred), and the problems."""
     problems: list[Problem] = []
 
-    def size(_: int, node: Node, layer: Layer, inputs: tuple[Shape, ...]) -> Sizing | None:
+    def size(index: int, node: Node, layer: Layer, inputs: tuple[Shape, ...]) -> Sizing | None:
         try:
             return size_layer(layer, inputs)
         except LayerError as error:
-            from shapecalc.model.partial import is_made_of_others, with_inputs  # only for shape errors
+            from shapecalc.model.partial import (  # only for shape errors
+                in_terms_of,
+                is_made_of_others,
+                location_of,
+                with_inputs,
+            )
 
             if node.block >= 0 and is_made_of_others(graph.blocks[node.block].kind):
-                error.hint = ""  # it would be about layers that the user has not written
+                error = in_terms_of(graph.blocks[node.block].kind, error)
+            else:
+                error.place(lambda layer: location_of(layer, graph, index))
             error.why = with_inputs(graph, node, inputs, error)
             problems.append(problem_at(node, error))
             return None
@@ -207,17 +214,12 @@ def _shared_weights(graph: Graph, sizings: Sequence[Sizing | None]) -> list[Prob
         if sizing is None or owner is None:
             continue
         if not can_share(sizing, owner):
-            name = graph.nodes[node.shares].name
-            problems.append(
-                problem_at(
-                    node,
-                    LayerError(
-                        f"it shares the weights of {name}, whose sizes are not the ones it needs",
-                        (f"it needs {_tensors(sizing)}; {name} has {_tensors(owner)}",),
-                        f"give it the same input sizes and arguments as {name}, or weights of its own",
-                    ),
-                )
-            )
+            from shapecalc.model.partial import sharing_hint  # only for shape errors
+
+            of = graph.nodes[node.shares]
+            message = f"it shares the weights of {of.name}, whose sizes are not the ones it needs"
+            why = f"it needs {_tensors(sizing)}; {of.name} has {_tensors(owner)}"
+            problems.append(problem_at(node, LayerError(message, (why,), sharing_hint(node, sizing, of, owner))))
     return problems
 
 

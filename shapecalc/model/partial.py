@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from shapecalc.errors import LayerError
+from shapecalc.layers.base.arguments import show
 from shapecalc.layers.base.layer import KINDS, Composite
 from shapecalc.model.graph import Reference
 from shapecalc.model.rows import can_share
@@ -11,12 +14,12 @@ from shapecalc.model.rows import can_share
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.errors import LayerError
+    from shapecalc.errors import Insertion, Mark
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph, Node
     from shapecalc.model.rows import Sizing
 
-__all__ = ["inferred_part", "is_made_of_others", "with_inputs"]
+__all__ = ["in_terms_of", "inferred_part", "is_made_of_others", "location_of", "sharing_hint", "with_inputs"]
 
 
 def inferred_part(graph: Graph, sizings: Sequence[Sizing | None]) -> tuple[Graph, list[Sizing]]:
@@ -55,6 +58,23 @@ def is_made_of_others(kind: str) -> bool:
     return cls is not None and issubclass(cls, Composite)
 
 
+def in_terms_of(kind: str, error: LayerError) -> LayerError:
+    """Return an error within a composite in terms of its own arguments: `d_model`, not the `embed_dim` that it sets.
+
+    A hint is left out unless it is about one of them: the layers within are not written in the specification.
+    """
+    cls = KINDS[kind]
+    assert issubclass(cls, Composite)
+    message, hint = error.message, error.hint
+    found = ""
+    for name, own in re.findall(r"(\w+): (\w+)\b", cls.layers):
+        if own in cls.arguments:
+            message = re.sub(rf"\b{name} \(=", f"{own} (=", message)
+            proposed = re.fullmatch(rf"{name}: (\w+) would fit", hint)
+            found = f"{own}: {proposed[1]} would fit" if proposed else found
+    return LayerError(message, error.why, found, too_small=error.too_small, sides=error.sides)
+
+
 def with_inputs(graph: Graph, node: Node, inputs: tuple[Shape, ...], error: LayerError) -> tuple[str, ...]:
     """Return why a layer does not fit, with the origins of its inputs; as products where features disagree.
 
@@ -71,6 +91,88 @@ def with_inputs(graph: Graph, node: Node, inputs: tuple[Shape, ...], error: Laye
         described.append(f"{which} is {shape.text}{whole} from {graph.name_of(ref)}")
     more = len(inputs) - len(described)
     return (*why, f"{', '.join(described)}{f', and {more:,} more' if more else ''}")
+
+
+def location_of(layer: Insertion, graph: Graph, index: int) -> str:
+    """Return the text that says where to write a layer that an input of another needs.
+
+    The input is the layer above, the end of a branch, or any layer by its name, which the new one's then replaces.
+    """
+    node = graph.nodes[index]
+    ref = node.inputs[layer.input]
+    is_above = ref == Reference(index - 1) or (ref.node < 0 and not index)
+    if is_above and len(node.inputs) == 1 and not _has_from(node.mark):
+        return layer.before()
+    prefix = f"{graph.blocks[node.block].name}." if node.block >= 0 else ""
+    full = _name_of(graph, ref, node.block)
+    if prefix and not full.startswith(prefix):  # an input of the block: which one is not known here
+        return f"write `- {layer.item}`" + (
+            f" on its input {layer.input + 1}" if len(node.inputs) > 1 else " before it"
+        )
+    name = full.removeprefix(prefix)
+    giver = graph.nodes[ref.node].mark if ref.node >= 0 else None
+    if giver and node.mark and giver.source is node.mark.source and giver[1:3] > node.mark[1:3]:
+        return f"write `- {layer.item}` after {name}, at the end of its branch"
+    own = f"{re.sub(r'[^0-9A-Za-z_]+', '_', name).strip('_')}_{layer.kind}"
+    while any(own == one.name.removeprefix(prefix) for one in graph.nodes):
+        own += "_"
+    item = layer.item if ":" in layer.item else f"{layer.item}: {{}}"
+    from_ = f'"{name}"' if "[" in name else name
+    return f"write `- {{{item}, from: {from_}, name: {own}}}` before it, and {own} in place of {name}"
+
+
+def _name_of(graph: Graph, ref: Reference, block: int) -> str:
+    """Return the name of a tensor as a layer in a block refers to it: for the output of another block, that block's."""
+    name, outer, inner = graph.name_of(ref), -1, graph.nodes[ref.node].block if ref.node >= 0 else block
+    while inner not in (block, -1):
+        outer, inner = inner, graph.blocks[inner].parent
+    if outer < 0 or inner != block or ref.output:
+        return name
+    own = graph.blocks[outer].name
+    after = graph.nodes[ref.node + 1].name if ref.node + 1 < len(graph.nodes) else ""
+    return name if after.startswith(f"{own}.") else own
+
+
+def _has_from(mark: Mark | None) -> bool:
+    """Return whether an item at a location names its input, on its own line or on those below that belong to it."""
+    if mark is None or not mark.line:
+        return False
+    number, line = mark.line, mark.source.line(mark.line)
+    while line and not re.search(r"(?:^|[\s{,])from\s*:", line):
+        number += 1
+        line = mark.source.line(number)
+        if len(line) - len(line.lstrip()) < mark.column - 1:
+            return False
+    return bool(line)
+
+
+def sharing_hint(node: Node, sizing: Sizing, of: Node, owner: Sizing) -> str:
+    """Return the hint for a layer that shares the weights of another with other sizes: the argument that would fit.
+
+    It is a flag that is set, as of a bias, or an argument that the other layer has another value for.
+    """
+    layer, other = node.layer, of.layer
+    assert layer is not None
+    assert other is not None
+    given = other.values() if type(layer) is type(other) else {}
+    due = sorted(owner.weight_shapes.values())
+    for name, value in layer.values().items():
+        for trial in [given[name]] if name in given else [False] if value is True else []:
+            try:
+                found = layer.with_values({name: trial}).weights(*sizing.inputs)
+            except LayerError:
+                continue
+            if sorted(found.values()) == due:
+                hint = f"{name}: {show(trial)} would fit"
+                lost = [sizes for sizes in sizing.weight_shapes.values() if sizes not in due]
+                if trial is not False or len(lost) != 1:
+                    return hint
+                own = f"{node.name.rpartition('.')[2]}_{name}"
+                return (
+                    f"{hint}; for one of its own, write `- {{parameter: {[*lost[0]]}, name: {own}}}` and "
+                    f"`- add: [{node.name.rpartition('.')[2]}, {own}]` after it"
+                )
+    return f"give it the same input sizes and arguments as {of.name}, or weights of its own"
 
 
 _GIVEN = 4

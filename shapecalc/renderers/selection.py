@@ -134,6 +134,10 @@ def _lines_of(word: str, report: Report, lines: Sequence[ReportLine], asked: Seq
         there = dict.fromkeys([*[line.kind for line in lines if line.rows], *blocks])
         names = [] if cls else [name for line in lines if line.rows for name in _names_of(line)]
         listed = f"known here: {', '.join(sorted(map(clean, there)))}"
+        row = next((row for row in report.rows if row.name == word), None)
+        if row is not None:
+            hint = f'{clean(word)} is a layer of kind {row.kind}: write --kind {row.kind} (kind="{row.kind}" in Python)'
+            raise UsageError(Problem(f"the network has no layer of kind {word}", hint=hint))
         hint_of_names = did_you_mean(word, [*names, *blocks], listed, lists=False)
         raise UsageError(Problem(f"the network has no layer of kind {word}", hint=hint_of_names))
     return found

@@ -62,6 +62,9 @@ def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: 
     is_item = "block collection" in context and source.line(mark.line).lstrip().startswith("- ")
     if is_item or ("block mapping" in context and _WHOLE.match(source.line(mark.line))):
         return _not_indented(mark)
+    glued = _glued(source, begin.line) if "simple key" in context else None
+    if glued:
+        return glued
     for words, message, hint in _SYNTAX:
         if words in problem or words in context:
             at = begin if words == "simple key" else mark
@@ -96,14 +99,24 @@ def _not_indented(mark: Mark) -> Problem:
 _WHOLE = re.compile(r"\s*(- |[\w.-]+:(\s|$))")  # a line that is valid by itself: an item, or a key
 
 
+def _glued(source: Source, number: int, end: int = 0) -> Problem | None:
+    """Return the problem of a key without a space after its colon, before column `end` of a line; None for others."""
+    line = source.line(number)
+    found = re.match(r"(\s*(?:- +)*)([\w-]+):(?=[^\s/])", line)
+    if not found or (end and end <= found.end()):
+        return None
+    hint = f"write `{found[1].lstrip()}{found[2]}: {short(line[found.end() :].strip())}`"
+    return Problem("a space is missing after this `:`", Mark(source, number, found.end(), 1), hint=hint)
+
+
 def _slip_above(mark: Mark, source: Source) -> Problem | None:
-    """Return the problem of a key without a colon in the line above; None for any other line."""
+    """Return the problem of a key without a space after its colon, or, in the line above, without a colon."""
     line, above = source.line(mark.line), source.line(mark.line - 1)
-    glued = re.match(r"(\s*)([\w-]+):(?=[^\s/])", above)
-    if glued and _indent(above) == _indent(line):
-        place = Mark(source, mark.line - 1, glued.end(), 1)
-        hint = f"write `{glued[2]}: {short(above[glued.end() :].strip())}`"
-        return Problem("a space is missing after this `:`", place, hint=hint)
+    glued = _glued(source, mark.line, mark.column)
+    if glued is None and _indent(above) == _indent(line):
+        glued = _glued(source, mark.line - 1)
+    if glued:
+        return glued
     indent, word = re.match(r"\s*", line), re.match(r"\s*[\w-]+", above)
     if not word or not indent or ":" in above or len(above) - len(above.lstrip()) != indent.end():
         return None

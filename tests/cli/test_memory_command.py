@@ -13,6 +13,15 @@ from shapecalc.errors import UsageError
 from shapecalc.renderers.cells import show_bytes
 
 
+def test_optimizers_have_the_names_of_pytorch_too() -> None:
+    adam = run("memory", "lenet5", "--optimizer", "adam").out
+    assert run("memory", "lenet5", "--optimizer", "Adam").out == adam
+    assert (
+        shapecalc.load("lenet5").memory(optimizer="AdamW").to_dict()
+        == shapecalc.load("lenet5").memory(optimizer="adamw").to_dict()
+    )
+
+
 def test_parts_peak_and_footnotes():
     ran = run("memory", "resnet50", columns=100)
     assert ran.status == 0

@@ -23,9 +23,13 @@ layers:
         (["summary", "-", "--set", "width=8:16"], "--set width=8:16 is more than one value\n"
          "   try several values with shapecalc sweep SPEC --set width=8:16, or with solve --for"),
         (["summary", "-", "--set", "width=8,16"], "--set width=8,16 is more than one value\n"
-         "   try several values with shapecalc sweep SPEC --set width=8,16, or with solve --for"),
+         "   if width is a list, write --set 'width=[8,16]'; otherwise try several values with shapecalc sweep SPEC "
+         "--set width=8,16, or with solve --for"),
         (["solve", "-", "--params", "5M", "--for", "depth", "--set", "width=8:32:8"],
          "--set width=8:32:8 is more than one value\n"),
+        (["summary", "-", "--json"], "Error: No such option '--json': write --format json"),
+        (["summary", "resnet18", "--kind", "conv1"], "the network has no layer of kind conv1\n"
+         '   conv1 is a layer of kind conv: write --kind conv (kind="conv" in Python)'),
         (["summary", "-", "width=8"], "Error: Got unexpected extra argument (width=8): write --set width=8"),
         (["summary", "-", "other.yaml"], "Error: Got unexpected extra argument (other.yaml)\n"),
         (["layer", "conv", "out_channels=16", "kernel_size=3"],

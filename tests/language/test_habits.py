@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import shapecalc
-from shapecalc.errors import SpecError
+from shapecalc.errors import ShapecalcError, SpecError
 from shapecalc.layers import KINDS
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def hint(item: str) -> str:
     ("item", "expected"),
     [
         ("torch.nn.Flatten", "write `- Flatten`"),
+        ("nn.BatchNorm2d: 64", "write `- BatchNorm2d: 64`"),
         ("nn.Conv2d: {out_channels: 3, kernel_size: 3}", "write `- Conv2d: {out_channels: …, kernel_size: …}`"),
         ("'Conv2d(16, (3, 3), stride=(2, 2))'", "write `- Conv2d: {out_channels: 16, kernel_size: [3, 3], stride: [2, 2]}`"),
         ("Linear(10)", "write `- Linear: {out_features: 10}`"),
@@ -155,6 +156,11 @@ def test_the_hint_for_a_call_loads_and_has_all_of_its_values(call: str) -> None:
         ("Nx3×4×4", "sizes are given without the batch axis: write 3x4x4"),
         ("'None, 3, 8'", "sizes are given without the batch axis: write 3x8"),
         ("-1x", "write `1 * x` to multiply"),
+        ("3X32X32", "write 3x32x32"),
+        ("3:32:32", "write 3x32x32"),
+        ("3 32 32", "write 3x32x32"),
+        ("3x?x?", "each size is a number: write for instance 3x224x224"),
+        ("{c: 3, H: 32, w: 33}", "write {channels: 3, height: 32, width: 33}"),
         ("{img: 3x33x50, tok: 12}", "inputs that have names are written under `inputs:`"),
         ("{tok: 12}", "inputs that have names are written under `inputs:`"),
         ("{height: 12, tok: 12}", "known here: channels, depth, features, height, length, width"),
@@ -164,6 +170,129 @@ def test_hint_for_an_input(size: str, expected: str) -> None:
     with pytest.raises(SpecError) as caught:
         shapecalc.load(f"input: {size}\nlayers: [relu]\n")
     assert [str(problem.hint) for problem in caught.value.problems] == [expected]
+
+
+FOREIGN = [
+    ("3x32x32", "conv3x3: 64", "- conv: {out_channels: 64, kernel_size: 3}", "write `{}`"),
+    ("3x32x32", "max_pool2x3", "- max_pool: {kernel_size: [2, 3]}", "write `{}`"),
+    ("3x32x32", "LayerNorm2d: 3", "- layer_norm: {axis: channels}", "write `{}`"),
+    ("3x32x32", "repeat: [2, 1]", "- tile: [2, 1]", "write `{}` to repeat the input along its axes"),
+    ("3x32x32", "x.repeat(2, 1)", "- tile: [2, 1]", "write `{}` to repeat the input along its axes"),
+    ("3x32x32", "F.max_pool2d(x, 2)", "- max_pool2d: {kernel_size: 2}", "write `{}`"),
+    ("20x12x12", "'x.view(-1, 2880)'", "- view: {shape: [2880]}", "write `{}`"),
+    ("3x32x32", "'x.permute(0, 2, 3, 1)'", "- permute: {dims: [0, 2, 3, 1]}", "write `{}`"),
+    ("3x32x32", "'nn.ZeroPad2d((1, 2, 3, 4))'", "- ZeroPad2d: {padding: [[3, 4], [1, 2]]}", "write `{}`"),
+    ("3x32x32", "'nn.Conv2d(3, 64, 3, padding=1)'",
+     "- Conv2d: {out_channels: 64, kernel_size: 3, padding: 1}", "write `{}`"),
+    ("8x16x16", "'nn.ConvTranspose2d(8, 4, 2, 2)'",
+     "- ConvTranspose2d: {out_channels: 4, kernel_size: 2, stride: 2}", "write `{}`"),
+    ("3x32x32", "'Conv2D(32, 3, 2)'", "- Conv2D: {out_channels: 32, kernel_size: 3, stride: 2}", "write `{}`"),
+    ("10x64", "'nn.LSTM(64, 128)'", "- LSTM: {hidden_size: 128}", "write `{}`"),
+    ("10x512", "'nn.MultiheadAttention(512, 8)'", "- MultiheadAttention: {num_heads: 8, embed_dim: 512}", "write `{}`"),
+    ("10x512", "'layers.MultiHeadAttention(8, 64)'", "- MultiHeadAttention: {num_heads: 8, head_dim: 64}", "write `{}`"),
+    ("10x512", "'nn.TransformerEncoderLayer(512, 8)'", "- TransformerEncoderLayer: {d_model: 512, nhead: 8}", "write `{}`"),
+    ("4x4x4", "\"torch.einsum('aij,ajk->aik', input, input)\"",
+     "- {einsum: {equation: 'aij,ajk->aik'}, from: [input, input]}", "write `{}`"),
+    ("4x4x4", "'torch.cat([input, input], 1)'", "- {cat: {dim: 1}, from: [input, input]}",
+     "write `- cat: {{dim: 1}}`, with `from: [input, input]` below it"),
+    ("4x4x4", "'torch.cat((input, input), dim=-1)'", "- {cat: {dim: -1}, from: [input, input]}",
+     "write `- cat: {{dim: -1}}`, with `from: [input, input]` below it"),
+    ("50x64", "x[:, 0]", "- slice: {dim: 1, start: 0, end: 1}\n- squeeze: 1", ""),
+    ("50x64", "slice: '[:, -1]'", "- slice: {dim: 1, start: -1}\n- squeeze: 1", ""),
+    ("50x64", "view: [B, -1]", "- view: [-1]", "sizes are given without the batch axis: write `{2}`"),
+    ("50x64", "reshape: [0, 8, -1]", "- reshape: [8, -1]", "sizes are given without the batch axis: write `{2}`"),
+    ("3x8x8", "conv: [{out_channels: 3}, {kernel_size: 3}]", "- conv: {out_channels: 3, kernel_size: 3}",
+     "write its arguments in one {{ }}: `{2}`"),
+    ("3x8x8", "cat: {tensors: [input, input], dim: 1}", "- cat: {branches: [input, input], dim: 1}",
+     "write its inputs as branches: [input, input]"),
+    ("3x8x8", "conv: {out_channels: {w}, kernel_size: 3}", "- conv: {out_channels: w, kernel_size: 3}",
+     "write the variable alone: out_channels: w"),
+    ("3x8x8", "squeeze: 1", "- slice: {dim: 1, end: 1}\n- squeeze: 1",
+     "remove it; or, for the first position of that axis, write `- slice: {{dim: 1, end: 1}}` before it"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("size", "item", "fixed", "words"), FOREIGN)
+def test_a_hint_that_is_followed_to_the_letter(size: str, item: str, fixed: str, words: str) -> None:
+    head = f"input: {size}\nvars: {{w: 4}}\nlayers:\n"
+    with pytest.raises(ShapecalcError) as caught:
+        shapecalc.load(f"{head}- {item}\n").infer()
+    (problem,) = caught.value.problems
+    whole = ", then ".join(f"`{line}`" for line in fixed.splitlines())
+    assert problem.hint == (words.format(fixed, "", fixed[2:]) if words else f"write {whole}")
+    shapecalc.load(f"{head}{fixed}\n").infer()
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        ("lstm: {hidden_size: 8, batch_first: true}",
+         "remove it: sizes have no batch axis, and a sequence is (length, features)"),
+        ("conv: {out_channels: 3, kernel_size: 3, device: cuda}", "remove it: it changes no size and no count"),
+        ("conv: {out_channels: 3, kernel_size: 3, dtype: half}",
+         "remove it: it changes no size and no count; the bits of an element are options of `shapecalc memory`"),
+        ("max_pool: {kernel_size: 3, inplace: true}",
+         "remove it: it changes no size; `shapecalc memory --in-place` counts it"),
+        ("conv: {out_channels: 3, kernel_size: 3, requires_grad: false}",
+         "write `frozen: true` beside conv, not under it, where its weights are not trained"),
+        ("{conv: {out_channels: 3, kernel_size: 3}, trainable: false}",
+         "write `frozen: true` where the weights of conv are not trained"),
+        ("depthwise_conv: {out_channels: 16}",
+         "its outputs are a multiple of its input channels: write depth_multiplier: 2 for twice as many"),
+        ("slice: {dim: 1, index: 0}", "write start: 0, end: 1 for index 0, and `- squeeze: 1` after it for axis 1"),
+        ("cat: {xs: 3}", "known here: axis, branches, dim"),
+        ("mul: 0.5", "write its inputs as a list, mul: [a, b]; a number changes no size: remove the item"),
+        ("InputLayer", "an input is no layer: remove the item, and write `input:` with its size at the top"),
+        ("Bidirectional: {lstm: 64}", "write `bidirectional: true` among the arguments of the LSTM or GRU"),
+        ("TimeDistributed: {dense: 8}", "write the layer within it alone: linear works at every position of a sequence"),
+        ("nn.CrossEntropyLoss()", "remove it: a loss has no part in the sizes of a network"),
+        ("rearrange: 'c h w -> (h w) c'",
+         "write reshape and permute in its place, with sizes: `shapecalc layers reshape permute`"),
+        ("weight_norm", "write `parametrization: weight_norm` among the arguments of the layer"),
+        ("self.conv1(x)", "write the layer that `self.conv1` is, such as `- conv: {out_channels: …, kernel_size: …}`"),
+    ],
+)  # fmt: skip
+def test_a_word_of_another_program(item: str, expected: str) -> None:
+    assert hint(item) == expected
+
+
+def test_a_number_above_the_maximum_that_is_written_as_a_float() -> None:
+    with pytest.raises(SpecError, match=r"out_channels is about 10\^15: the maximum is 10\^12"):
+        shapecalc.load("input: 3x8x8\nlayers:\n- conv: {out_channels: 1e15, kernel_size: 3}\n")
+
+
+def test_the_example_of_an_input_is_in_the_layout() -> None:
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load("layout: HWC\nlayers: [relu]\n")
+    assert (
+        caught.value.problems[0].hint
+        == "write for instance  input: 224x224x3  at the top, or give --input (input= in Python)"
+    )
+
+
+def test_hint_for_an_input_of_variables() -> None:
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load("input: 3xhxh\nvars: {h: 32}\nlayers: [relu]\n")
+    assert caught.value.problems[0].hint == "write [3, h, h]"
+    assert shapecalc.load("input: [3, h, h]\nvars: {h: 32}\nlayers: [relu]\n").infer().inputs == {"input": (3, 32, 32)}
+
+
+@pytest.mark.parametrize(
+    ("item", "column", "words"),
+    [
+        ("- conv:{out_channels: 8, kernel_size: 3}", 7, "- conv: {out_channels: 8, kernel_size: 3}"),
+        ("- linear:{out_features: 5}", 9, "- linear: {out_features: 5}"),
+        ("- conv:\n    out_channels:8\n    kernel_size: 3", 17, "out_channels: 8"),
+        ("- relu:\n  name:a", 7, "name: a"),
+    ],
+)
+def test_a_colon_without_a_space(item: str, column: int, words: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load(f"input: 3x32x32\nlayers:\n{item}\n")
+    (problem,) = caught.value.problems
+    assert (problem.message, problem.hint) == ("a space is missing after this `:`", f"write `{words}`")
+    assert problem.mark
+    assert problem.mark.column == column
 
 
 @pytest.mark.parametrize("cls", [cls for cls in KINDS.values() if cls.in_calls], ids=lambda cls: cls.kind)

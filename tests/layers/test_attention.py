@@ -89,7 +89,11 @@ def test_known_parameters_of_special_attentions() -> None:
         ({"num_heads": 4, "num_kv_heads": 3}, [(6, 12)], "num_kv_heads (=3) must divide num_heads (=4)"),
         ({"num_heads": 4, "kdim": 7}, [(6, 12), (5, 8)], "features of the keys' input (=8) must equal kdim (=7)"),
         ({"num_heads": 4}, [(12,)], "multi_head_attention needs a length and features, but its input is 12"),
-        ({"num_heads": 4}, [(6, 12), (5, 12), (4, 12)], "inputs of keys and values"),
+        (
+            {"num_heads": 4},
+            [(6, 12), (5, 12), (4, 12)],
+            "length of the values' input (=4) must equal that of the keys' input (=5)",
+        ),
     ],
 )
 def test_invalid_inputs(arguments: dict[str, int], shapes: list[tuple[int, ...]], message: str) -> None:

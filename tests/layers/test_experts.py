@@ -111,8 +111,8 @@ def test_keras_convention_counts_buffers_that_are_active():
     ("inputs", "change", "message"),
     [
         ([(3, 8), (3, 5)], {}, "features of the scores (=5) must equal num_experts (=4)"),
-        ([(3, 8), (2, 4)], {}, "an axis of one of the inputs (=2) must equal that of the other (=3)"),
-        ([(3, 8), (4,)], {}, "inputs have 2 and 1 axes: they must have the same number"),
+        ([(3, 8), (2, 4)], {}, "length of the scores (=2) must equal that of the tokens (=3)"),
+        ([(3, 8), (4,)], {}, "the tokens and the scores have 2 and 1 axes: they must have the same number"),
         ([(3, 8), (3, 4)], {"top_k": 5}, "top_k (=5) must be at most num_experts (=4)"),
         ([(3, 8), (3, 4)], {"embed_dim": 9}, "features of the input (=8) must equal embed_dim (=9)"),
     ],

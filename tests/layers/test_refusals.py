@@ -139,7 +139,9 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
      "product of shape (=100) must equal elements of the input (=3072) | write -1 for one of the sizes to infer it"),
     ("permute", {"dims": [0, 1, 1, 2]}, [CHW],
      "dims [0, 1, 1, 2] is not a permutation of the 3 axes of its input | it must have each of 1 to 3 once"),
-    ("squeeze", {"dim": 1}, [CHW], "size of axis 1 (=3) must equal 1"),
+    ("squeeze", {"dim": 1}, [CHW],
+     "size of axis 1 (=3) must equal 1 | PyTorch leaves an axis of another size as it is | "
+     "remove it; or, for the first position of that axis, write `- slice: {dim: 1, end: 1}` before it"),
     ("pad", {"padding": -16}, [CHW], "height of the output (=0) must be at least 1"),
     ("pad", {"padding": [1, 2, 3, 4]}, [CHW],
      "padding has 4 numbers, but the input has 2 spatial axes (height, width) | PyTorch writes a start and an end for "
@@ -168,6 +170,9 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
     ("sub", {}, [CHW], "sub expects 2 inputs, but has 1"),
     ("concat", {}, [CHW, (3,)],
      "its inputs have different numbers of axes: input 1 is 3×32×32, input 2 is 3 | "
+     "write `- flatten` before it"),
+    ("concat", {}, [CHW, (3, 2)],
+     "its inputs have different numbers of axes: input 1 is 3×32×32, input 2 is 3×2 | "
      "add a flatten or reshape before it, for equal numbers of axes"),
 ]  # fmt: skip
 
@@ -192,7 +197,7 @@ UNEQUAL: list[tuple[str, list[tuple[int, ...]], str, str]] = [
     ("mul", [MAP, (256, 56, 56)], "its inputs differ along channels: 64 and 256",
      "a 1×1 convolution with out_channels: 256 on input 1 would make them equal"),
     ("add", [MAP, (64, 56, 54)], "its inputs differ along width: 56 and 54",
-     "padding or a crop would make them equal: crop: {size: …} on input 1, as U-Net does"),
+     "write `- crop: {size: [56, 54]}` before it"),
     ("add", [(16, 30, 30), (32, 28, 28)], "its inputs differ along channels: 16 and 32, and along height and width",
      "a 1×1 convolution with out_channels: 32 on input 1 would make the channels equal"),
     ("add", [(16, 30, 1), (32, 30, 28)], "its inputs differ along channels: 16 and 32",
@@ -200,20 +205,20 @@ UNEQUAL: list[tuple[str, list[tuple[int, ...]], str, str]] = [
     ("add", [MAP, (64, 28, 14)], "its inputs differ along height: 56 and 28, and along width",
      "a stride of 2 on input 1, or upsample: 2 on input 2, would make the height equal"),
     ("add", [MAP, (32, 28, 28)], "its inputs differ along channels: 64 and 32, and along height and width",
-     "a 1×1 convolution with out_channels: 64 on input 2 would make the channels equal"),
-    ("add", [(28, 28, 9), (56, 56, 9)], "its inputs differ along channels: 28 and 56, and along height",
-     "a 1×1 convolution with out_channels: 56 on input 1 would make the channels equal"),
+     "a 1×1 convolution with out_channels: 32 and stride: 2 on input 1 would make them equal"),
+    ("add", [(64, 28, 28), (32, 56, 55)], "its inputs differ along height: 28 and 56, and along channels and width",
+     "a 1×1 convolution with out_channels: 64 and stride: 2 on input 2 would make them equal"),
     ("add", [(8,), (9,)], "its inputs differ along axis 1: 8 and 9",
      "both need the same size there, or one of them 1, for add to match them"),
     ("concat", [MAP, (64, 28, 56)],
      "its inputs differ along height: 56 and 28, but are joined along channels",
-     "along channels they can be joined if all other axes are equal: pad or crop one, or use another dim"),
+     "write `- crop: {size: [28, 56]}` before it"),
     ("concat", [MAP, (64, 28, 28)],
      "its inputs differ along height and width: 56 and 28, but are joined along channels",
-     "along channels they can be joined if all other axes are equal: pad or crop one"),
+     "a stride of 2 on input 1, or upsample: 2 on input 2, would make them equal"),
     ("concat", [MAP, (32, 28, 14)],
      "its inputs differ along height: 56 and 28, and along width: 56 and 14, but are joined along channels",
-     "along channels they can be joined if all other axes are equal: pad or crop one"),
+     "write `- crop: {size: [28, 14]}` before it"),
 ]  # fmt: skip
 
 

@@ -229,8 +229,12 @@ def test_a_batch_axis_is_noted_in_errors() -> None:
 @pytest.mark.parametrize(
     ("size", "layer", "words"),
     [
-        ([8, 15, 15], {"Linear": {"in_features": 1800, "out_features": 10}}, "- flatten before it, for 1,800 features"),
-        ([8, 15, 15], {"Dense": {"in_features": 100, "units": 10}}, "- flatten before it, for 1,800 features"),
+        (
+            [8, 15, 15],
+            {"Linear": {"in_features": 1800, "out_features": 10}},
+            "write `- flatten` before it, for 1,800 features",
+        ),
+        ([8, 15, 15], {"Dense": {"in_features": 100, "units": 10}}, "write `- flatten` before it, for 1,800 features"),
         ([15, 64], {"linear": {"in_features": 100, "out_features": 10}}, "in_features: 64 would fit"),
         ([8, 15, 15], {"fc": {"in_features": 100, "out_features": 10}}, "in_features: 1800 would fit"),
     ],

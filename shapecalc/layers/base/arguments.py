@@ -164,7 +164,7 @@ class Integer(Argument):
         self.expected = self.one = "a whole number" + (f" of at least {minimum}" if minimum > -MAX_SIZE else "")
 
     def read(self, value: Any) -> Any:
-        if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_SIZE:
+        if isinstance(value, float) and value.is_integer():
             value = int(value)
         if type(value) is not int:
             if is_other_number(value):

@@ -85,7 +85,7 @@ class Layer:
     Class attributes that a kind declares besides its arguments:
     `kind`, its name; `also`, other names; `is_a`, other kinds by whose names `--kind` finds it too; `sorts`, names
     for the element-wise kinds of its family together: `activations`;
-    `inputs`, the minimum and maximum number of inputs (None: any);
+    `inputs`, the minimum and maximum number of inputs (None: any); `input_names`, what they are, for errors;
     `ranks`, those of spatial axes of its first input (None: any), where that is a feature map;
     `elementwise`, whether every output element depends on one element of each input at the same position;
     `activates`, whether activations are a part of it, as in the gates of an LSTM, not layers that follow it;
@@ -95,7 +95,8 @@ class Layer:
     gradient of its weights alone, or DERIVED: its inputs, for their own gradient alone; `branches`, whether it is
     written with branches or references (add, concat); `in_calls`, its arguments by position in calls of PyTorch, where
     these are not only the required ones or the first ("": a position that is inferred here), and `in_keras_calls` in
-    those of Keras, where these are others; `sequences`, whether its inputs are (…, length, features) and
+    those of Keras, where these are others; `mistaken`, hints for words that are no arguments of it, but of kinds like
+    it; `sequences`, whether its inputs are (…, length, features) and
     never feature maps; `is_causal`, whether each position attends to none after it, as in a decoder; `along_channels`,
     the argument that makes it work along channels instead of the last axis; `examples`.
     """
@@ -108,6 +109,7 @@ class Layer:
     arguments: ClassVar[dict[str, Argument]] = {}
     _words: ClassVar[dict[str, str]] = {}
     inputs: ClassVar[tuple[int, int | None]] = (1, 1)
+    input_names: ClassVar[tuple[str, ...]] = ()
     ranks: ClassVar[tuple[int, int | None] | None] = None
     elementwise: ClassVar[bool] = False
     activates: ClassVar[bool] = False
@@ -117,6 +119,7 @@ class Layer:
     branches: ClassVar[bool] = False
     in_calls: ClassVar[tuple[str, ...] | None] = None
     in_keras_calls: ClassVar[tuple[str, ...] | None] = None
+    mistaken: ClassVar[Mapping[str, str]] = {}
     sequences: ClassVar[bool] = False
     is_causal: Any = False
     along_channels: ClassVar[str] = ""

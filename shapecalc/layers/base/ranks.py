@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AXIS_NAMES",
+    "axis_name",
     "axis_names",
     "each_axis",
     "extent",
@@ -37,6 +38,16 @@ _EXTENTS = {"length": "long", "height": "high", "width": "wide", "depth": "deep"
 def names_of_axes(rank: int) -> tuple[str, ...]:
     """Return the names of any number of spatial axes: more than three are `axis 1`, `axis 2`, ...."""
     return AXIS_NAMES.get(rank) or tuple(f"axis {i + 1}" for i in range(rank))
+
+
+def axis_name(x: Shape, axis: int) -> str:
+    """Return the name of an axis of a tensor: channels, height, width; or its number."""
+    names = AXIS_NAMES.get(x.rank - 1) if x.is_map else None
+    if not names:
+        return f"axis {axis + 1}"
+    if axis == x.channel_axis:
+        return "channels"
+    return names[axis if x.channels_last else axis - 1]
 
 
 def extent(size: Dim, name: str) -> str:
@@ -93,9 +104,11 @@ def need_rank(kind: str, x: Shape, lowest: int, what: str) -> None:
         raise LayerError(f"{kind} needs {what}, but its input is {sizes}", hint="add a reshape before it")
 
 
-def same_leading(x: Shape, y: Shape, axes: int, what: str) -> Iterator[Constraint]:
+def same_leading(x: Shape, y: Shape, axes: int, of_x: str, of_y: str) -> Iterator[Constraint]:
     """Yield the constraints that two tensors agree in all but their last `axes` axes. Errors: `LayerError`."""
     if x.rank != y.rank:
-        raise LayerError(f"{what} have {x.rank} and {y.rank} axes: they must have the same number")
-    for a, b in zip(x.sizes[:-axes], y.sizes[:-axes], strict=True):
-        yield Constraint(b, EQUAL, a, f"an axis of one of the {what}", "that of the other")
+        raise LayerError(f"{of_x} and {of_y} have {x.rank} and {y.rank} axes: they must have the same number")
+    last = x.rank - axes - 1 if axes == 1 else -1
+    for axis, (a, b) in enumerate(zip(x.sizes[:-axes], y.sizes[:-axes], strict=True)):
+        name = "length" if axis == last else f"axis {axis + 1}"
+        yield Constraint(b, EQUAL, a, f"{name} of {of_y}", f"that of {of_x}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shapecalc.dims import Dim, prod
+from shapecalc.dims import Dim, broadcast, prod
 from shapecalc.errors import LayerError, UsageError
 
-__all__ = ["CHW", "HWC", "LAYOUTS", "UNKNOWN", "Shape", "read_layout"]
+__all__ = ["CHW", "HWC", "LAYOUTS", "UNKNOWN", "Shape", "broadcast_sizes", "read_layout"]
 
 CHW = "CHW"
 HWC = "HWC"
@@ -85,6 +85,16 @@ class Shape(NamedTuple):
 
 UNKNOWN = Shape((0,))
 """The size of an input that has none, or an invalid one."""
+
+
+def broadcast_sizes(inputs: tuple[Shape, ...]) -> tuple[Dim, ...]:
+    """Return the sizes of the inputs broadcast together, from the last axis on."""
+    sizes = inputs[0].sizes
+    for x in inputs[1:]:
+        few, many = (sizes, x.sizes) if len(sizes) < len(x.sizes) else (x.sizes, sizes)
+        extra = len(many) - len(few)
+        sizes = many[:extra] + tuple([broadcast(a, b) for a, b in zip(many[extra:], few, strict=True)])
+    return sizes
 
 
 def read_layout(layout: str) -> str:

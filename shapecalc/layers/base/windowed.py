@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from shapecalc.layers.base.arguments import DILATION, KERNEL, PADDING, STRIDE, Argument
 from shapecalc.layers.base.dependence import ZEROS, Look, of_window, windowed
 from shapecalc.layers.base.layer import Layer
+from shapecalc.layers.base.per_axis import per_axis
 from shapecalc.layers.base.window import FLOOR, WindowAxis, spatial_axes
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Windowed(Layer):
 
     ranks: ClassVar[tuple[int, int | None] | None] = (1, 3)
     slides: ClassVar[bool] = True
+    kernel_size: Any
     padding: Any = 0
     dilation: Any = 1
     padding_mode: Any = ZEROS
@@ -48,6 +50,22 @@ class Windowed(Layer):
     def axes(self, x: Shape) -> tuple[WindowAxis, ...]:
         """Return the window along each spatial axis."""
         return spatial_axes(self, x)
+
+    def padded(self, rank: int) -> tuple[str, Layer] | None:
+        """Return the padding that makes up for the window, as it is written, and the layer with it.
+
+        It is half of what the window reaches: at a stride of 1 and an odd window, the output is as large as the input.
+        None for a layer that has a padding, or whose padding means something else.
+        """
+        argument = self.arguments.get("padding")
+        if argument is None or "output_padding" in self.arguments or self.padding not in (0, "valid", (0,) * rank):
+            return None
+        kernels, dilations = per_axis(self.kernel_size, rank), per_axis(self.dilation, rank)
+        sides = [(kernel - 1) * dilation // 2 for kernel, dilation in zip(kernels, dilations, strict=False)]
+        if not any(sides):
+            return None
+        value = sides[0] if len(set(sides)) == 1 else sides
+        return f"padding: {value}", self.with_values({"padding": argument.normalise(value)})
 
     def constraints(self, *inputs: Any, **_: Any) -> Iterator[Constraint]:
         """Yield the constraints that the window fits along each axis of the first input."""

@@ -137,8 +137,8 @@ class MultiHeadAttention(Layer):
         if self.num_kv_heads is not None:
             yield Constraint(self.num_kv_heads, DIVIDES, self.num_heads, "num_kv_heads", "num_heads")
         if not self._is_self(inputs):
-            yield from same_leading(q, k, 2, "inputs")
-            yield from same_leading(k, v, 1, "inputs of keys and values")
+            yield from same_leading(q, k, 2, "the queries' input", "the keys' input")
+            yield from same_leading(k, v, 1, "the keys' input", "the values' input")
         if self.attn_mask:
             yield from mask_constraints(inputs[-1], (*q.sizes[:-2], self.num_heads, q.sizes[-2], self._keys(k)))
 

@@ -104,7 +104,7 @@ class _TransformerLayer(Composite):
 
     in_calls = ("d_model", "nhead", "dim_feedforward", "dropout", "activation", "layer_norm_eps")
 
-    d_model = Integer("features of the input and of the output", also=["embed_dim"])
+    d_model = Integer("features of the input and of the output", also=["embed_dim", "dim"])
     nhead = Integer("heads of the attention", also=["num_heads"])
     dim_feedforward = Integer("features inside the feed-forward network", 2048,
                               also=["hidden_dim", "mlp_dim", "intermediate_size"])  # fmt: skip
@@ -163,6 +163,7 @@ class TransformerDecoderLayer(_TransformerLayer):
 
     kind = "transformer_decoder_layer"
     inputs = (2, 2)
+    input_names = ("target", "memory")
 
     is_causal = Flag("causal self-attention; false where all tokens are decoded at once (DETR)", True,
                      also=["causal", "tgt_is_causal"])  # fmt: skip

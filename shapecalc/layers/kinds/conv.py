@@ -6,7 +6,7 @@ Every output element costs one kernel's multiply-accumulates.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint, Dim, maximum, minimum, prod, total
 from shapecalc.layers.base.arguments import CHANNELS_OUT, GROUPS, Choice, Flag, Integer, Stated
@@ -17,7 +17,7 @@ from shapecalc.layers.base.per_axis import Padding, PerAxis, per_axis
 from shapecalc.layers.base.windowed import Windowed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from shapecalc.layers.base.shape import Shape
     from shapecalc.layers.base.window import WindowAxis
@@ -196,6 +196,9 @@ class DepthwiseConv(Convolution):
 
     kind = "depthwise_conv"
     also = ("depthwise_conv1d", "depthwise_conv2d")
+    mistaken: ClassVar[Mapping[str, str]] = {
+        "out_channels": "its outputs are a multiple of its input channels: write depth_multiplier: 2 for twice as many"
+    }
 
     depth_multiplier = Integer("kernels for each input channel", 1, symbol="m")
 

@@ -66,7 +66,7 @@ class Experts(Layer):
             yield Constraint(x.sizes[-1], EQUAL, self.embed_dim, "features of the input", "embed_dim")
         yield Constraint(scores.sizes[-1], EQUAL, self.num_experts, "features of the scores", "num_experts")
         yield Constraint(self.top_k, UP_TO, self.num_experts, "top_k", "num_experts")
-        yield from same_leading(x, scores, 1, "inputs")
+        yield from same_leading(x, scores, 1, "the tokens", "the scores")
 
     def weights(self, x: Shape, scores: Shape) -> WeightShapes:
         return self._stacked(self.num_experts, x.sizes[-1])

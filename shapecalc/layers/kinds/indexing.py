@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import LESS, UP_TO, Constraint, ceil_div, maximum, minimum
 from shapecalc.errors import LayerError
@@ -13,7 +13,7 @@ from shapecalc.layers.base.layer import INPUTS, NOTHING, Example, Layer
 from shapecalc.layers.base.sizes import Integers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from shapecalc.dims import Dim
     from shapecalc.layers.base.shape import Shape
@@ -32,6 +32,11 @@ class Slice(Layer):
     """
 
     kind = "slice"
+    mistaken: ClassVar[Mapping[str, str]] = {
+        "index": "write start: 0, end: 1 for index 0, and `- squeeze: 1` after it for axis 1",
+        "stop": "did you mean end?",
+        "length": "write end: the position after the last",
+    }
     saves = NOTHING
     also = ("narrow",)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.dims import EQUAL, Constraint, Dim, prod
-from shapecalc.errors import LayerError
+from shapecalc.errors import Insertion, LayerError
 from shapecalc.layers.base.arguments import Flag, Integer, Stated
 from shapecalc.layers.base.dependence import Look, rearranged
 from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.parametrization import Parametrization
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from shapecalc.layers.base.shape import Shape
 
@@ -32,11 +32,12 @@ class _Connected(Layer):
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         if self.in_features is not None:
             names = "features of the input", "in_features"
-            yield Constraint(self.features_in(x), EQUAL, self.in_features, *names, self.unmet(x))
+            stated = Constraint(self.features_in(x), EQUAL, self.in_features, *names)
+            yield stated._replace(own_error=lambda: self.unmet(stated, x))
 
-    def unmet(self, x: Shape) -> Callable[[], LayerError] | None:
-        """Return the error if the features of the input are not `in_features`; None for the usual one."""
-        return None
+    def unmet(self, stated: Constraint, x: Shape) -> LayerError:
+        """Return the error if the features of the input are not `in_features`."""
+        return stated.error()
 
     def _learned(self, x: Shape) -> WeightShapes:
         """Return the learned tensors, but for the parametrization."""
@@ -102,18 +103,15 @@ class Linear(_Connected):
     def missing_before(self, x: Shape) -> str:
         return "flatten" if x.rank > 1 and x.elements == self.in_features else ""
 
-    def unmet(self, x: Shape) -> Callable[[], LayerError] | None:
-        if not x.is_map:
-            return None
-
-        def error() -> LayerError:
-            return LayerError(
-                f"features of the input (={self.features_in(x)}) must equal in_features (={self.in_features})",
-                ("linear works along the last axis alone, with the same weights at every position of the others",),
-                f"write - flatten before it, for {x.elements:,} features; or fc, which flattens its input",
-            )
-
-        return error
+    def unmet(self, stated: Constraint, x: Shape) -> LayerError:
+        if not x.is_map and self.in_features != x.elements:
+            return super().unmet(stated, x)
+        flat = Insertion("flatten")
+        return LayerError(
+            stated.error().message,
+            ("linear works along the last axis alone, with the same weights at every position of the others",),
+            lambda place: f"{place(flat)}, for {x.elements:,} features; or fc, which flattens its input",
+        )
 
     def macs(self, output: Shape, x: Shape) -> Dim:
         return prod(x.sizes) * self.out_features

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from itertools import permutations
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, broadcast, prod, total
-from shapecalc.errors import LayerError
+from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, prod, total
+from shapecalc.errors import Insertion, LayerError
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, axis_index
 from shapecalc.layers.base.dependence import HERE, Look, rearranged, shifted
 from shapecalc.layers.base.layer import NOTHING, Example, Layer
-from shapecalc.layers.base.ranks import AXIS_NAMES
+from shapecalc.layers.base.ranks import axis_name
+from shapecalc.layers.base.shape import broadcast_sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
+    from shapecalc.errors import Hint
     from shapecalc.layers.base.shape import Shape
+
+    _Hint: TypeAlias = str | Hint | Callable[[Callable[[Insertion], str]], str]
 
 __all__ = ["Add", "Average", "Concat", "Div", "ElementwiseMerge", "Maximum", "Minimum", "Mul", "Sub"]
 
@@ -32,15 +37,15 @@ class ElementwiseMerge(Layer):
     sorts: ClassVar[tuple[str, ...]] = ("additions", "merges")
 
     def constraints(self, *inputs: Shape) -> Iterator[Constraint]:
-        sizes = _merged(inputs)
+        sizes = broadcast_sizes(inputs)
         error = partial(_unequal, self.kind, inputs)
         for number, x in enumerate(inputs, 1):
             for own, size in zip(reversed(x.sizes), reversed(sizes), strict=False):
                 yield Constraint(own, BROADCASTS, size, f"size of input {number}", "size of the others", error)
 
     def output(self, *inputs: Shape) -> Shape:
-        sizes = _merged(inputs)
-        widest = max(inputs, key=_rank)
+        sizes = broadcast_sizes(inputs)
+        widest = max(inputs, key=lambda x: x.rank)
         return widest._replace(sizes=sizes, is_map=any(x.is_map for x in inputs))
 
     def saved(self, *inputs: Shape) -> str:
@@ -50,22 +55,8 @@ class ElementwiseMerge(Layer):
         if self.saves == NOTHING:
             return []
         return [
-            (prod(_merged(inputs[:number])), 0) for number in range(2, len(inputs))
+            (prod(broadcast_sizes(inputs[:number])), 0) for number in range(2, len(inputs))
         ]  # intermediate results of pairs
-
-
-def _rank(x: Shape) -> int:
-    return len(x.sizes)
-
-
-def _merged(inputs: tuple[Shape, ...]) -> tuple[Dim, ...]:
-    """Return the sizes of the inputs broadcast together, from the last axis on."""
-    merged = inputs[0].sizes
-    for x in inputs[1:]:
-        few, many = (merged, x.sizes) if len(merged) < len(x.sizes) else (x.sizes, merged)
-        extra = len(many) - len(few)
-        merged = many[:extra] + tuple([broadcast(a, b) for a, b in zip(many[extra:], few, strict=True)])
-    return merged
 
 
 class Add(ElementwiseMerge):
@@ -180,89 +171,159 @@ def _joined_axis(dim: int | str, inputs: tuple[Shape, ...]) -> int:
     first = inputs[0]
     for number, x in enumerate(inputs, 1):
         if x.rank != first.rank:
-            raise LayerError(
-                f"its inputs have different numbers of axes: input 1 is {first.text}, input {number} is {x.text}",
-                hint="add a flatten or reshape before it, for equal numbers of axes",
-            )
+            raise _unequal_ranks(inputs, number)
     if not first.sizes:
         raise LayerError("concat needs inputs with at least one axis")
     return axis_index(dim, first)
 
 
-def _axis_name(x: Shape, axis: int) -> str:
-    """Return the name of an axis: channels, height, width; or its number."""
-    names = AXIS_NAMES.get(x.rank - 1) if x.is_map else None
-    if not names:
-        return f"axis {axis + 1}"
-    if axis == x.channel_axis:
-        return "channels"
-    return names[axis if x.channels_last else axis - 1]
+def _unequal_ranks(inputs: tuple[Shape, ...], number: int) -> LayerError:
+    """Return the error of inputs that are joined, of which one has another number of axes than the first."""
+    message = (
+        f"its inputs have different numbers of axes: input 1 is {inputs[0].text}, input {number} is "
+        f"{inputs[number - 1].text}"
+    )
+    if min(x.rank for x in inputs) != 1:
+        return LayerError(message, hint="add a flatten or reshape before it, for equal numbers of axes")
+    flat = [Insertion("flatten", i) for i, x in enumerate(inputs) if x.rank > 1]
+    return LayerError(message, hint=lambda place: "; ".join(map(place, flat)))
 
 
 def _unequal(kind: str, inputs: tuple[Shape, ...]) -> LayerError:
-    """Return the shape error of inputs of unequal sizes, with a hint."""
-    sizes = _merged(inputs)
+    """Return the shape error of inputs of unequal sizes that are not to be joined, with a hint."""
+    sizes = broadcast_sizes(inputs)
     for number, x in enumerate(inputs, 1):
-        extra = len(sizes) - x.rank
-        for i, own in enumerate(x.sizes):
-            if own not in (1, sizes[i + extra]):
-                other = next(n for n, y in enumerate(inputs, 1) if _size_at(y, i + extra, sizes) == sizes[i + extra])
-                return _differing(kind, (number, other), (x, inputs[other - 1]), i + extra - len(sizes))
+        for i, own in enumerate(x.sizes, -x.rank):
+            if own not in (1, sizes[i]):
+                other = next(n for n, y in enumerate(inputs, 1) if -y.rank <= i and y.sizes[i] == sizes[i])
+                return _differing(kind, (number, other), (x, inputs[other - 1]), i)
     raise AssertionError("the inputs have one size")
-
-
-def _size_at(x: Shape, axis: int, sizes: tuple[Dim, ...]) -> Dim:
-    axis -= len(sizes) - x.rank
-    return x.sizes[axis] if axis >= 0 else 1
 
 
 def _differing(kind: str, numbers: tuple[int, int], shapes: tuple[Shape, Shape], axis: int) -> LayerError:
     (less, more), (x, y) = numbers, shapes
     a, b = x.sizes[axis], y.sizes[axis]
-    name = _axis_name(y if y.is_map or not x.is_map else x, axis % y.rank)
+    name = axis_name(y if y.is_map or not x.is_map else x, axis % y.rank)
     pairs = [(i, x.sizes[i], y.sizes[i]) for i in range(-min(x.rank, y.rank), 0) if i != axis]
-    unequal = {_axis_name(y, i % y.rank): pair for i, *pair in pairs if _is_unequal(*pair)}
+    differing = {axis_name(y, i % y.rank): pair for i, *pair in pairs if pair[0] != pair[1] and 1 not in pair}
     # The hint is about all spatial axes that differ alike.
-    alike = [other for other, pair in unequal.items() if pair == [a, b] and "channels" not in (name, other)]
-    others = [other for other in unequal if other not in alike]
+    alike = [other for other, pair in differing.items() if pair == [a, b] and "channels" not in (name, other)]
+    others = [other for other in differing if other not in alike]
     name = " and ".join([name, *alike])
-    them = f"the {name} equal" if others else "them equal"
-    if name == "channels":
-        hint = f"a 1×1 convolution with out_channels: {b} on input {less} would make {them}"
-    elif name.startswith("axis"):
-        hint = f"both need the same size there, or one of them 1, for {kind} to match them"
-    elif -(-b // 2) == a or b // 2 == a:
-        hint = f"a stride of 2 on input {more}, or upsample: 2 on input {less}, would make {them}"
-    elif b % a == 0:
-        times = b // a
-        hint = f"a stride of {times} on input {more}, or upsample: {times} on input {less}, would make {them}"
-    else:
-        hint = f"padding or a crop would make {them}: crop: {{size: …}} on input {more}, as U-Net does"
     order = sorted(zip(numbers, shapes, strict=True), key=lambda pair: pair[0])
     said = ", ".join(f"input {number} is {shape.text}" for number, shape in order)
     pair = f"{a} and {b}" if less < more else f"{b} and {a}"
     also = f", and along {' and '.join(others)}" if others else ""
-    return LayerError(f"its inputs differ along {name}: {pair}{also}", (said,), hint)
+    message = f"its inputs differ along {name}: {pair}{also}"
+    if x.rank != y.rank:
+        return LayerError(message, (said, "axes are matched from the last one on"), _rank_hint(numbers, shapes))
+    hint = _order_hint(numbers, shapes) or _projection(numbers, shapes)
+    hint = hint or _size_hint(kind, numbers, shapes, axis, f"the {name}" if others else "them")
+    return LayerError(message, (said,), hint)
 
 
-def _is_unequal(a: Dim, b: Dim) -> bool:
-    return a != b and 1 not in (a, b)
+def _rank_hint(numbers: tuple[int, int], shapes: tuple[Shape, Shape]) -> _Hint:
+    """Return the hint for different numbers of axes: the channel weights of a gate are C×1×1."""
+    (few, x), (_, y) = sorted(zip(numbers, shapes, strict=True), key=lambda pair: pair[1].rank)
+    if x.rank > 1 or x.sizes[0] != y.channels or y.channels_last:
+        return "add a reshape or unsqueeze before it, for equal numbers of axes"
+    gate = Insertion(f"reshape: {[x.sizes[0], *[1] * (y.rank - 1)]}", few - 1)
+    return lambda place: place(gate)
+
+
+def _order_hint(numbers: tuple[int, int], shapes: tuple[Shape, Shape]) -> _Hint:
+    """Return the hint for inputs with the same sizes in another order; empty for others."""
+    # The one that is no feature map was permuted before. Of several orders one that only moves the channels is meant.
+    (x, y), (number, _) = shapes, numbers
+    if x.is_map and not y.is_map:
+        x, y, number = y, x, numbers[1]
+    if sorted(x.sizes) != sorted(y.sizes) or x.rank not in (2, 3, 4):
+        return ""
+    axes = range(x.rank)
+    moves = [(*axes[-1:], *axes[:-1]), (*axes[1:], *axes[:1])]
+    order = next(order for order in (*moves, *permutations(axes)) if tuple(x.sizes[i] for i in order) == y.sizes)
+    permute = Insertion(f"permute: {[i + 1 for i in order]}", number - 1)
+    return lambda place: f"they have the same sizes in another order: {place(permute)}"
+
+
+def _projection(numbers: tuple[int, int], shapes: tuple[Shape, Shape]) -> str:
+    """Return the hint for a map with other channels and a multiple of the sizes of another, as in ResNets; or empty."""
+    if not all(x.is_map and x.spatial for x in shapes) or shapes[0].channels == shapes[1].channels:
+        return ""
+    (small, _), (large, number) = sorted(zip(shapes, numbers, strict=True), key=lambda pair: pair[0].spatial)
+    times = _times(small.spatial[0], large.spatial[0])
+    strided = tuple(-(-size // times) for size in large.spatial) if times else ()
+    if small.spatial == large.spatial or strided != small.spatial:
+        return ""
+    arguments = f"out_channels: {small.channels} and stride: {times}"
+    return f"a 1×1 convolution with {arguments} on input {number} would make them equal"
+
+
+def _size_hint(kind: str, numbers: tuple[int, int], shapes: tuple[Shape, Shape], axis: int, them: str) -> _Hint:
+    """Return the hint for inputs of different sizes along an axis, of which the first is the smaller one."""
+    (less, more), (x, y) = numbers, shapes
+    a, b = x.sizes[axis], y.sizes[axis]
+    name = axis_name(y if y.is_map or not x.is_map else x, axis % y.rank)
+    if name == "channels":
+        return f"a 1×1 convolution with out_channels: {b} on input {less} would make {them} equal"
+    if name.startswith("axis"):
+        return f"both need the same size there, or one of them 1, for {kind} to match them"
+    times = _times(a, b)
+    if times:
+        return f"{_scaled(times, less, more)} {them} equal"
+    return _cropped({less: x, more: y})
+
+
+def _times(a: Dim, b: Dim) -> int:
+    """Return how many times as long as an axis another is, rounding aside for 2; 0 if it is no multiple."""
+    return 2 if b // 2 == a or -(-b // 2) == a else b // a if b % a == 0 else 0
+
+
+def _scaled(times: int, less: int, more: int) -> str:
+    return f"a stride of {times} on input {more}, or upsample: {times} on input {less}, would make"
+
+
+def _cropped(inputs: Mapping[int, Shape]) -> _Hint:
+    """Return the hint to crop inputs, by their numbers, to the smallest spatial sizes among them, as U-Net does."""
+    sizes = tuple([min(axis) for axis in zip(*[x.spatial for x in inputs.values()], strict=True)])
+    size = sizes[0] if len(set(sizes)) == 1 else [*sizes]
+    crops = [Insertion(f"crop: {{size: {size}}}", number - 1) for number, x in inputs.items() if x.spatial != sizes]
+    return lambda place: "; ".join(map(place, crops))
 
 
 def _unjoinable(axis: int, inputs: tuple[Shape, ...]) -> LayerError:
+    """Return the shape error of inputs of unequal sizes that are to be joined along an axis."""
     first = inputs[0]
     for number, x in enumerate(inputs[1:], 2):
-        unequal: dict[tuple[Dim, Dim], list[str]] = {}
+        differing: dict[tuple[Dim, Dim], list[str]] = {}
         for i, pair in enumerate(zip(first.sizes, x.sizes, strict=True)):
             if i != axis and pair[0] != pair[1]:
-                unequal.setdefault(pair, []).append(_axis_name(first, i))
-        if unequal:
-            here = _axis_name(first, axis)
-            there = ", and along ".join(f"{' and '.join(names)}: {a} and {b}" for (a, b), names in unequal.items())
-            another = ", or use another dim" if sum(map(len, unequal.values())) == 1 else ""
+                differing.setdefault(pair, []).append(axis_name(first, i))
+        if differing:
+            here = axis_name(first, axis)
+            there = ", and along ".join(f"{' and '.join(names)}: {a} and {b}" for (a, b), names in differing.items())
             return LayerError(
                 f"its inputs differ along {there}, but are joined along {here}",
                 (f"input 1 is {first.text}, input {number} is {x.text}",),
-                f"along {here} they can be joined if all other axes are equal: pad or crop one{another}",
+                _joining_hint(axis, inputs, number),
             )
     raise AssertionError("the inputs fit")
+
+
+def _joining_hint(axis: int, inputs: tuple[Shape, ...], number: int) -> _Hint:
+    first, x = inputs[0], inputs[number - 1]
+    here = f"along {axis_name(first, axis)} they can be joined if all other axes are equal"
+    unlike = [i for i, pair in enumerate(zip(first.sizes, x.sizes, strict=True)) if pair[0] != pair[1]]
+    if (
+        not first.is_map
+        and len(unlike) == 1
+        and all(y.with_axis(unlike[0], 1) == first.with_axis(unlike[0], 1) for y in inputs)
+    ):
+        return f"{here}; dim: {unlike[0] + 1} would join them along {axis_name(first, unlike[0])}"
+    if not first.is_map or axis != first.channel_axis:
+        return here
+    times = {_times(*sorted(pair)) for pair in zip(first.spatial, x.spatial, strict=True)}
+    smaller = {(a < b) - (a > b) for a, b in zip(first.spatial, x.spatial, strict=True)}
+    if len(times) == 1 and times != {0} and smaller in ({1}, {-1}):
+        return f"{_scaled(max(times), *((1, number) if smaller == {1} else (number, 1)))} them equal"
+    return _cropped(dict(enumerate(inputs, 1)))

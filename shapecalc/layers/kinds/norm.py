@@ -5,10 +5,11 @@ The kinds differ in the axes that statistics are computed over. Running statisti
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, EQUAL, UP_TO, Constraint, Dim, prod
-from shapecalc.errors import LayerError
+from shapecalc.errors import Insertion, LayerError
 from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, AxisNumbers, axis_index, once
 from shapecalc.layers.base.dependence import Look, aligned, rearranged
@@ -239,7 +240,23 @@ class _AxesNorm(Layer):
             whole = "normalized_shape" if len(sizes) == 1 else "its part of normalized_shape"
             for i, (size, stated) in enumerate(zip(sizes, self.normalized_shape, strict=True)):
                 name = f"size of axis {x.rank - len(sizes) + i + 1} of the input"
-                yield Constraint(size, EQUAL, stated, name, whole)
+                due = Constraint(size, EQUAL, stated, name, whole)
+                yield due._replace(own_error=partial(self._unmet, due, x)) if len(sizes) == 1 else due
+
+    def _unmet(self, due: Constraint, x: Shape) -> LayerError:
+        """Return the error of the one stated size: where it is that of the channels, which come first, it says so."""
+        turn = Insertion(f"permute: {[*range(2, x.rank + 1), 1]}")
+        if not x.is_map and due.right == x.sizes[0]:
+            return LayerError(
+                due.error().message, (), lambda place: f"axis 1 of its input is {due.right}: {place(turn)}"
+            )
+        if due.right != x.channels:
+            return due.error()
+        return LayerError(
+            due.error().message,
+            (f"{self.kind} works along the last axis; the channels (={due.right}) are the first",),
+            f"write `{self.kind}: {{axis: channels}}` to normalise the channels",
+        )
 
     def weights(self, x: Shape) -> WeightShapes:
         return _affine(self, self.sizes(x)) if self.elementwise_affine else {}

@@ -6,10 +6,11 @@ multiply-accumulates. The element-wise rest of a cell is not counted.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import EQUAL, LESS, Constraint, Dim, prod, total
-from shapecalc.errors import LayerError
+from shapecalc.errors import Insertion, LayerError
 from shapecalc.layers.base.arguments import (
     Choice,
     Count,
@@ -121,13 +122,22 @@ class _Recurrent(Layer):
             )
         if self.input_size is not None:
             yield Constraint(x.sizes[-1], EQUAL, self.input_size, "features of the input", "input_size")
-        for given, due in zip(states, self._states(x), strict=False):
+        for number, (given, due) in enumerate(zip(states, self._states(x), strict=False), 1):
             if given.rank != due.rank:
                 raise LayerError(
                     f"an initial state of {self.kind} has {given.rank} axes instead of 2: layers and features"
                 )
+            unmet = partial(self._unmet, number, given, due)
             for size, expected in zip(given.sizes, due.sizes, strict=True):
-                yield Constraint(size, EQUAL, expected, "an axis of the initial state", "the state's")
+                yield Constraint(size, EQUAL, expected, "an axis of the initial state", "that of the state", unmet)
+
+    def _unmet(self, number: int, given: Shape, due: Shape) -> LayerError:
+        """Return the error of an initial state of another size."""
+        message = f"its initial state is {given.text}, but must be {due.text}: num_layers·directions × hidden_size"
+        cells = Insertion(f"slice: {{dim: 1, end: {due.sizes[0]}}}", number)
+        if given.sizes[0] > due.sizes[0] and given.sizes[1] == due.sizes[1]:
+            return LayerError(message, (), lambda place: f"for the state of one direction or layer, {place(cells)}")
+        return LayerError(message)
 
     def output(self, x: Shape, *states: Shape) -> Any:
         joined = x.plain(x.sizes[0], self._width) if self.return_sequences else x.plain(self._width)

@@ -6,10 +6,11 @@ three or more axes counts as a feature map, in the layout of the network; one wh
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
-from shapecalc.errors import LayerError
+from shapecalc.errors import Insertion, LayerError
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers, axis_index, axis_of, once
 from shapecalc.layers.base.dependence import Look, rearranged, reshaped
 from shapecalc.layers.base.layer import NOTHING, Example, Layer
@@ -235,11 +236,21 @@ class Squeeze(_Rearranged):
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         once("dim", [axis_of(dim, x.rank) for dim in self.dim])
         for dim in self.dim:
-            yield Constraint(x.sizes[axis_of(dim, x.rank)], EQUAL, 1, f"size of axis {dim}", "")
+            due = Constraint(x.sizes[axis_of(dim, x.rank)], EQUAL, 1, f"size of axis {dim}", "")
+            yield due._replace(own_error=partial(_unmet, due, dim))
 
     def output(self, x: Shape) -> Shape:
         gone = {axis_of(dim, x.rank) for dim in self.dim}
         return _arranged(x, tuple(size for i, size in enumerate(x.sizes) if i not in gone))
+
+
+def _unmet(due: Constraint, dim: int) -> LayerError:
+    slice_ = Insertion(f"slice: {{dim: {dim}, end: 1}}")
+    return LayerError(
+        due.error().message,
+        ("PyTorch leaves an axis of another size as it is",),
+        lambda place: f"remove it; or, for the first position of that axis, {place(slice_)}",
+    )
 
 
 class Unsqueeze(_Rearranged):

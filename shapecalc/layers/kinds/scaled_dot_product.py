@@ -65,6 +65,7 @@ class ScaledDotProductAttention(Layer):
     saves = BOTH
     also = ("sdpa", "dot_product_attention")
     inputs = (3, 4)
+    input_names = ("queries", "keys", "values")
 
     is_causal = Flag(CAUSAL, False, also=["causal", "use_causal_mask"])
     enable_gqa = Flag("keys and values may have fewer heads than the queries", False)
@@ -79,12 +80,12 @@ class ScaledDotProductAttention(Layer):
         for x in (q, k, v):
             need_rank(self.kind, x, 3 if self.enable_gqa else 2, "heads, a length and features")
         yield Constraint(k.sizes[-1], EQUAL, q.sizes[-1], "features of the keys", "features of the queries")
-        yield from same_leading(k, v, 1, "keys and values")
+        yield from same_leading(k, v, 1, "the keys", "the values")
         if self.enable_gqa:
             yield Constraint(k.sizes[-3], DIVIDES, q.sizes[-3], "heads of the keys", "heads of the queries")
-            yield from same_leading(q, k, 3, "queries and keys")
+            yield from same_leading(q, k, 3, "the queries", "the keys")
         elif q.rank != k.rank:
-            yield from same_leading(q, k, 2, "queries and keys")
+            yield from same_leading(q, k, 2, "the queries", "the keys")
         else:
             for keys, queries in zip(k.sizes[:-2], q.sizes[:-2], strict=True):
                 yield Constraint(keys, BROADCASTS, queries, "a leading axis of the keys", "that of the queries")

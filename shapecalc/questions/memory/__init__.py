@@ -243,7 +243,7 @@ def _sequence(report: Report, order: Sequence[int]) -> list[int]:
 def _training(
     report: Report, plan: MemoryPlan, weights: Sequence[int], optimizer: str, mixed_precision: bool
 ) -> Training:
-    check_optimizer(optimizer)
+    optimizer = check_optimizer(optimizer)
     moments = train(plan)
     peak = max(moments, key=lambda moment: moment.live, default=None)
     return Training(

@@ -51,10 +51,11 @@ class Pass(NamedTuple):
 
 def check_optimizer(name: str) -> str:
     """Return an optimizer's name. Errors: `UsageError` for an unknown one."""
-    if read_string(name, "optimizer") not in OPTIMIZERS:
+    known = read_string(name, "optimizer").lower()  # PyTorch's classes are Adam, AdamW
+    if known not in OPTIMIZERS:
         hint = did_you_mean(name, OPTIMIZERS)
         raise UsageError(Problem(f"there is no optimizer {name}", hint=hint))
-    return name
+    return known
 
 
 def optimizer_bytes(name: str, trainable: int, *, mixed_precision: bool) -> int:

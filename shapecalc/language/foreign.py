@@ -1,0 +1,103 @@
+"""Words of PyTorch, Keras and other programs that are no kind or argument here, and what to write in their place."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from shapecalc.layers import find_kind
+from shapecalc.layers.base.arguments import KERNEL
+from shapecalc.layers.base.layer import normalise_word
+
+if TYPE_CHECKING:
+    from shapecalc.layers.base.layer import Layer
+
+__all__ = ["hint_for_foreign_argument", "hint_for_foreign_kind", "sliced", "tiled"]
+
+# The words of each line, and the hint; {kind} is the kind, {0} what is given in a call or after the colon.
+_KINDS = """
+layernorm2d layernorm3d channelnorm | write `- layer_norm: {axis: channels}`
+input inputlayer keras.input placeholder | an input is no layer: remove the item, and write `input:` with its size at the top
+bidirectional | write `bidirectional: true` among the arguments of the LSTM or GRU
+timedistributed | write the layer within it alone: linear works at every position of a sequence
+rearrange reduce | write reshape and permute in its place, with sizes: `shapecalc layers reshape permute`
+weightnorm | write `parametrization: weight_norm` among the arguments of the layer
+spectralnorm | write `parametrization: spectral_norm` among the arguments of the layer
+modulelist moduledict | list the layers here, or name them as a block under `blocks:`
+lambda | write the layers that it computes
+"""
+_ARGUMENTS = """
+batch_first time_major | remove it: sizes have no batch axis, and a sequence is (length, features)
+device | remove it: it changes no size and no count
+dtype | remove it: it changes no size and no count; the bits of an element are options of `shapecalc memory`
+inplace | remove it: it changes no size; `shapecalc memory --in-place` counts it
+requires_grad trainable | write `frozen: true` beside {kind}, not under it, where its weights are not trained
+input_shape batch_input_shape input_dim | remove it: the size of the input is `input:` at the top
+kernel_initializer bias_initializer initializer | remove it: it changes no size and no count
+kernel_regularizer bias_regularizer kernel_constraint bias_constraint | remove it: it changes no size and no count
+"""
+_LOSS = re.compile(r"\w*(loss|crossentropy)\w*")
+_LOSS_HINT = "remove it: a loss has no part in the sizes of a network"
+_WINDOW = re.compile(r"([a-z_]*[a-z])_?(\d+)x(\d+)")
+
+
+@cache
+def _table(text: str) -> dict[str, str]:
+    pairs = (line.split(" | ") for line in text.strip().splitlines())
+    return {word: hint for words, hint in pairs for word in words.split()}
+
+
+def hint_for_foreign_kind(word: str, alone: str = "") -> str:
+    """Return the hint for a name of another program, with a number `alone` as its value; empty for others."""
+    plain = normalise_word(word)
+    if _LOSS.fullmatch(plain):
+        return _LOSS_HINT
+    return _table(_KINDS).get(plain, "") or _window(word.lower(), alone)
+
+
+def _window(word: str, alone: str) -> str:
+    """Return the hint for a kind with the size of its window in its name: `conv3x3`."""
+    found = _WINDOW.fullmatch(word)
+    cls = find_kind(found[1]) if found else None
+    name = next((name for name, argument in cls.arguments.items() if argument.role == KERNEL), "") if cls else ""
+    if not found or not cls or not name:
+        return ""
+    size = found[2] if found[2] == found[3] else f"[{found[2]}, {found[3]}]"
+    required = {one: "…" for one, argument in cls.arguments.items() if argument.required and one != name}
+    if len(required) == 1 and alone:
+        required = dict.fromkeys(required, alone)
+    given = ", ".join(f"{one}: {value}" for one, value in {**required, name: size}.items())
+    return f"write `- {found[1]}: {{{given}}}`"
+
+
+def hint_for_foreign_argument(text: str, cls: type[Layer]) -> str:
+    """Return the hint for an argument of another program; empty for others."""
+    return cls.mistaken.get(text, "") or _table(_ARGUMENTS).get(text, "").replace("{kind}", cls.kind)
+
+
+def tiled(times: str) -> str:
+    """Return the hint for repeats of a tensor, with the numbers as they are written: `2, 1`."""
+    return f"write `- tile: [{times}]` to repeat the input along its axes"
+
+
+_INDEX = re.compile(r"\s*(-?\d*)\s*(:?)\s*(-?\d*)\s*")
+
+
+def sliced(text: str) -> str:
+    """Return the hint for an index as Python writes it, `[:, 0]`; empty for any other text."""
+    parts = text.strip()[1:-1].split(",") if re.fullmatch(r"\s*\[[-\d:,\s]+\]\s*", text) else []
+    items = []
+    for axis, part in enumerate(parts):
+        found = _INDEX.fullmatch(part)
+        if not found or not axis:
+            continue
+        start, colon, end = found.groups()
+        if not colon and start:
+            last = int(start) + 1
+            stop = f", end: {last}" if last else ""
+            items += [f"`- slice: {{dim: {axis}, start: {start}{stop}}}`", f"`- squeeze: {axis}`"]
+        elif start or end:
+            given = (f", start: {start}" if start else "") + (f", end: {end}" if end else "")
+            items.append(f"`- slice: {{dim: {axis}{given}}}`")
+    return f"write {', then '.join(items)}" if len(items) in (1, 2) else ""

@@ -1,0 +1,199 @@
+"""Hints on branches that merge with unequal spatial sizes: the padding left out in one, or the nearest input sizes."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from shapecalc.errors import Hint
+from shapecalc.layers.base.windowed import Windowed
+from shapecalc.model.inference import sizings_of
+from shapecalc.model.partial import is_made_of_others
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shapecalc.errors import Problem
+    from shapecalc.layers.base.layer import Layer
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.graph import Graph, Reference
+    from shapecalc.model.rows import Sizing
+
+__all__ = ["with_branch_hints"]
+
+_WRITE = "write `- "
+_MOST_NODES = 5_000
+_MOST_TRIED = 8
+_FARTHEST = 64
+"""How far from the size of the input others are tried: U-Nets have periods up to 64."""
+_MOST_WORK = 100_000  # nodes sized, over all sizes tried: about a second
+
+
+def with_branch_hints(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
+    """Return the problems of sizing a network: those of merged branches of unequal sizes with a hint of their cause."""
+    index_of = {node.name: index for index, node in enumerate(graph.nodes)}
+    trials = _Trials(graph)
+    found = []
+    for problem in problems:
+        index = index_of.get(problem.layer, -1)
+        layer = graph.nodes[index].layer if index >= 0 else None
+        is_merge = layer is not None and layer.branches and len(graph.nodes[index].inputs) > 1
+        found.append(_with_hint(trials, index, problem) if is_merge and len(graph.nodes) <= _MOST_NODES else problem)
+    return found
+
+
+def _with_hint(trials: _Trials, index: int, problem: Problem) -> Problem:
+    def work() -> str:
+        merge = _Merge(trials.graph, index, trials.sizings)
+        if not merge.differs():
+            return problem.hint
+        also = "; and " if merge.differs_in_channels() else "; or "
+        cause = _padding_hint(merge, trials) or trials.input_hint
+        if cause and problem.hint.count(_WRITE) > 1:  # several crops: too long
+            return cause
+        return also.join(filter(None, (cause, problem.hint)))
+
+    return problem._replace(hint=Hint(work))
+
+
+class _Trials:
+    """A network that is tried with other layers and inputs, up to a limit of work for all of its problems together."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.left = _MOST_WORK
+        self._known: dict[tuple[int, ...], bool] = {}
+
+    @cached_property
+    def sizings(self) -> list[Sizing | None]:
+        """The sizes of its layers as they are."""
+        return sizings_of(self.graph)[0]
+
+    def may(self) -> bool:
+        """Count the work of one more trial, and return whether it is within the limit."""
+        self.left -= len(self.graph.nodes)
+        return self.left >= 0
+
+    @cached_property
+    def input_hint(self) -> str:
+        """The hint on the nearest sizes of its one input that fit; empty if none is near."""
+        ((_, shape), *others) = self.graph.inputs.items()
+        if others or shape.rank < 2:
+            return ""
+        near = [[size for size in (self._nearest(old, -1), self._nearest(old, 1)) if size] for old in shape.spatial]
+        if not all(near):
+            return ""
+        below, above = tuple(sizes[0] for sizes in near), tuple(sizes[-1] for sizes in near)
+        good = [shape.map_of(shape.channels, size).text for size in dict.fromkeys((below, above)) if self._fits(size)]
+        return f"an input of {' or '.join(good)} would fit: `shapecalc sizes` lists more" if good else ""
+
+    def _nearest(self, size: int, step: int) -> int:
+        """Return the nearest size in a direction of which a square fits; 0 for none."""
+        (shape,) = self.graph.inputs.values()
+        sizes = (size + step * i for i in range(_FARTHEST + 1))
+        return next((one for one in sizes if one > 0 and self._fits((one,) * len(shape.spatial))), 0)
+
+    def _fits(self, spatial: tuple[int, ...]) -> bool:
+        """Return whether an input of other spatial sizes fits; False where the limit of work is reached."""
+        found = self._known.get(spatial)
+        if found is None:
+            ((name, shape),) = self.graph.inputs.items()
+            graph = self.graph._replace(
+                inputs={name: shape._replace(sizes=shape.map_of(shape.channels, spatial).sizes)}
+            )
+            found = self._known[spatial] = self.may() and not sizings_of(graph)[1]
+        return found
+
+
+class _Merge(NamedTuple):
+    """A layer that merges branches, in a network whose layers have these sizes."""
+
+    graph: Graph
+    place: int
+    sizings: Sequence[Sizing | None]
+
+    @property
+    def inputs(self) -> tuple[Reference, ...]:
+        return self.graph.nodes[self.place].inputs
+
+    def shapes(self) -> list[Shape]:
+        """Return its inputs; empty where they are not channels and spatial axes of one number."""
+        shapes = list(self.graph.inputs.values())
+        found = []
+        for ref in self.inputs:
+            sizing = self.sizings[ref.node] if ref.node >= 0 else None
+            if ref.node >= 0 and (sizing is None or ref.output >= len(sizing.outputs)):
+                return []
+            found.append(shapes[-1 - ref.node] if sizing is None else sizing.outputs[ref.output])
+        ranks = {x.rank for x in found}
+        return found if len(ranks) == 1 and min(ranks) > 1 else []
+
+    def sizes(self) -> list[tuple[int, ...]]:
+        """Return the spatial sizes of its inputs."""
+        return [x.spatial for x in self.shapes()]
+
+    def differs(self) -> bool:
+        """Return whether its inputs differ along spatial axes."""
+        return len(set(self.sizes())) > 1
+
+    def differs_in_channels(self) -> bool:
+        """Return whether it needs equal channels, and its inputs differ in them."""
+        layer = self.graph.nodes[self.place].layer
+        return layer is not None and layer.elementwise and len({x.channels for x in self.shapes()}) > 1
+
+    def unpadded(self) -> dict[int, tuple[str, Layer]]:
+        """Return the layers without padding in its smaller branches, each with the padding for its window."""
+        sizes = self.sizes()
+        largest = tuple(max(axis) for axis in zip(*sizes, strict=True))
+        found: dict[int, tuple[str, Layer]] = {}
+        for number, (ref, own) in enumerate(zip(self.inputs, sizes, strict=True)):
+            if own == largest:
+                continue
+            others = self._behind([other for i, other in enumerate(self.inputs) if i != number])
+            index = ref.node
+            while index >= 0 and index not in others:
+                node = self.graph.nodes[index]
+                is_written = isinstance(node.layer, Windowed) and not self._is_inside(node.block)
+                padded = cast("Windowed", node.layer).padded(len(own)) if is_written else None
+                if padded:
+                    found[index] = padded
+                index = node.inputs[0].node if len(node.inputs) == 1 else -1
+        return dict(sorted(found.items()))
+
+    def _is_inside(self, block: int) -> bool:
+        return block >= 0 and is_made_of_others(self.graph.blocks[block].kind)
+
+    def _behind(self, refs: Sequence[Reference]) -> set[int]:
+        """Return all layers that some tensors depend on."""
+        waiting, found = [ref.node for ref in refs], set[int]()
+        while waiting:
+            index = waiting.pop()
+            if index >= 0 and index not in found:
+                found.add(index)
+                waiting += [ref.node for ref in self.graph.nodes[index].inputs]
+        return found
+
+    def fits_with(self, layers: Mapping[int, tuple[str, Layer]]) -> bool:
+        """Return whether the branches have equal spatial sizes with other layers."""
+        nodes = [node._replace(layer=layers[i][1]) if i in layers else node for i, node in enumerate(self.graph.nodes)]
+        graph = self.graph._replace(nodes=tuple(nodes))
+        merge = self._replace(graph=graph, sizings=sizings_of(graph)[0])
+        return bool(merge.sizes()) and not merge.differs()
+
+
+def _padding_hint(merge: _Merge, limit: _Trials) -> str:
+    """Return the hint on the padding that makes the branches equal: that of all windows without any, or of one."""
+    layers = merge.unpadded()
+    trials = [layers, *({index: layer} for index, layer in layers.items())][:_MOST_TRIED]
+    chosen = next((trial for trial in trials if trial and limit.may() and merge.fits_with(trial)), None)
+    if not chosen:
+        return ""
+    names: dict[str, list[str]] = {}
+    for index, (text, _) in chosen.items():
+        names.setdefault(text, []).append(merge.graph.nodes[index].name)
+    given = ", and ".join(f"{text} in {_listed(layers)}" for text, layers in names.items())
+    return f"{given} would make their spatial sizes equal"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

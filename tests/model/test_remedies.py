@@ -1,0 +1,656 @@
+"""Hints on layers to insert and arguments to set: the network is valid once they are followed to the letter."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+import shapecalc
+from shapecalc.errors import ShapecalcError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def hint_and_rest(text: str, fixed: str) -> tuple[str, list[str]]:
+    """Return the hint of the one problem of a specification, and the problems of the specification that follows it."""
+    with pytest.raises(ShapecalcError) as caught:
+        shapecalc.load(textwrap.dedent(text)).infer()
+    (problem,) = caught.value.problems
+    return problem.hint, [str(problem) for problem in shapecalc.load(textwrap.dedent(fixed)).problems()]
+
+
+AXES = {
+    "a convolution of a sequence": (
+        """
+        input: 100x64
+        layers:
+        - Conv1d: {in_channels: 64, out_channels: 32, kernel_size: 3}
+        """,
+        "axis 2 of its input is 64: write `- permute: [2, 1]` before it",
+        """
+        input: 100x64
+        layers:
+        - permute: [2, 1]
+        - Conv1d: {in_channels: 64, out_channels: 32, kernel_size: 3}
+        """,
+    ),
+    "an LSTM after a convolution, within a block": (
+        """
+        input: 1x100
+        blocks:
+          tail:
+            layers:
+            - conv: {out_channels: 32, kernel_size: 3}
+            - relu
+            - {LSTM: {input_size: 32, hidden_size: 64}, from: conv1}
+            - concat: {branches: [lstm1, [{permute: [2, 1], from: relu1}]], dim: 2}
+        layers:
+        - tail
+        """,
+        "axis 1 of its input is 32: write `- {permute: [2, 1], from: conv1, name: conv1_permute}` before it, and "
+        "conv1_permute in place of conv1",
+        """
+        input: 1x100
+        blocks:
+          tail:
+            layers:
+            - conv: {out_channels: 32, kernel_size: 3}
+            - relu
+            - {permute: [2, 1], from: conv1, name: conv1_permute}
+            - {LSTM: {input_size: 32, hidden_size: 64}, from: conv1_permute}
+            - concat: {branches: [lstm1, [{permute: [2, 1], from: relu1}]], dim: 2}
+        layers:
+        - tail
+        """,
+    ),
+    "a video with its frames first": (
+        """
+        input: 16x3x9x9
+        layers:
+        - Conv3d: {in_channels: 3, out_channels: 8, kernel_size: 3}
+        """,
+        "axis 2 of its input is 3: write `- permute: [2, 1, 3, 4]` before it",
+        """
+        input: 16x3x9x9
+        layers:
+        - permute: [2, 1, 3, 4]
+        - Conv3d: {in_channels: 3, out_channels: 8, kernel_size: 3}
+        """,
+    ),
+    "a layer norm of the channels": (
+        """
+        input: 3x32x32
+        layers:
+        - conv: {out_channels: 64, kernel_size: 4, stride: 4}
+        - LayerNorm: 64
+        """,
+        "write `layer_norm: {axis: channels}` to normalise the channels",
+        """
+        input: 3x32x32
+        layers:
+        - conv: {out_channels: 64, kernel_size: 4, stride: 4}
+        - layer_norm: {axis: channels}
+        """,
+    ),
+    "a layer norm of a transposed sequence": (
+        """
+        input: 64x100
+        layers:
+        - LayerNorm: 64
+        """,
+        "axis 1 of its input is 64: write `- permute: [2, 1]` before it",
+        """
+        input: 64x100
+        layers:
+        - permute: [2, 1]
+        - LayerNorm: 64
+        """,
+    ),
+    "an input that is named, although it is the layer above": (
+        """
+        input: 3x8x8
+        layers:
+        - {conv: {out_channels: 4, kernel_size: 3}, name: c}
+        - linear:
+            in_features: 144
+            out_features: 10
+          from: c
+        """,
+        "write `- {flatten: {}, from: c, name: c_flatten}` before it, and c_flatten in place of c, for 144 features; or fc, "
+        "which flattens its input",
+        """
+        input: 3x8x8
+        layers:
+        - {conv: {out_channels: 4, kernel_size: 3}, name: c}
+        - {flatten: {}, from: c, name: c_flatten}
+        - linear:
+            in_features: 144
+            out_features: 10
+          from: c_flatten
+        """,
+    ),
+    "a linear layer on both directions' last states": (
+        """
+        input: 30x32
+        layers:
+        - {LSTM: {hidden_size: 64, bidirectional: true}, name: rnn}
+        - {Linear: {in_features: 128, out_features: 10}, from: "rnn[1]"}
+        """,
+        'write `- {flatten: {}, from: "rnn[1]", name: rnn_1_flatten}` before it, and rnn_1_flatten in place of rnn[1], '
+        "for 128 features; or fc, which flattens its input",
+        """
+        input: 30x32
+        layers:
+        - {LSTM: {hidden_size: 64, bidirectional: true}, name: rnn}
+        - {flatten: {}, from: "rnn[1]", name: rnn_1_flatten}
+        - {Linear: {in_features: 128, out_features: 10}, from: rnn_1_flatten}
+        """,
+    ),
+}
+
+BRANCHES = {
+    "a gate of as many features as there are channels": (
+        """
+        input: 64x32x32
+        layers:
+        - global_avg_pool
+        - linear: 64
+        - mul: [linear1, input]
+        """,
+        "write `- {reshape: [64, 1, 1], from: linear1, name: linear1_reshape}` before it, and linear1_reshape in place of "
+        "linear1",
+        """
+        input: 64x32x32
+        layers:
+        - global_avg_pool
+        - linear: 64
+        - {reshape: [64, 1, 1], from: linear1, name: linear1_reshape}
+        - mul: [linear1_reshape, input]
+        """,
+    ),
+    "a gate in a branch": (
+        """
+        input: 64x32x32
+        layers:
+        - mul:
+          - - global_avg_pool
+            - linear: 64
+          - []
+        """,
+        "write `- reshape: [64, 1, 1]` after linear1, at the end of its branch",
+        """
+        input: 64x32x32
+        layers:
+        - mul:
+          - - global_avg_pool
+            - linear: 64
+            - reshape: [64, 1, 1]
+          - []
+        """,
+    ),
+    "a map that was not permuted back": (
+        """
+        input: 3x224x224
+        layers:
+        - {conv: {out_channels: 96, kernel_size: 4, stride: 4}, name: stem}
+        - permute: [2, 3, 1]
+        - linear: 96
+        - add: [linear1, stem]
+        """,
+        "they have the same sizes in another order: write `- {permute: [3, 1, 2], from: linear1, name: linear1_permute}` "
+        "before it, and linear1_permute in place of linear1",
+        """
+        input: 3x224x224
+        layers:
+        - {conv: {out_channels: 96, kernel_size: 4, stride: 4}, name: stem}
+        - permute: [2, 3, 1]
+        - linear: 96
+        - {permute: [3, 1, 2], from: linear1, name: linear1_permute}
+        - add: [linear1_permute, stem]
+        """,
+    ),
+    "maps and a vector": (
+        """
+        inputs: {image: 3x32x32, tab: 10}
+        layers:
+        - {conv: {out_channels: 4, kernel_size: 3}, from: image, name: c}
+        - concat: [c, image, tab]
+        """,
+        "write `- {flatten: {}, from: c, name: c_flatten}` before it, and c_flatten in place of c; "
+        "write `- {flatten: {}, from: image, name: image_flatten}` before it, and image_flatten in place of image",
+        """
+        inputs: {image: 3x32x32, tab: 10}
+        layers:
+        - {conv: {out_channels: 4, kernel_size: 3}, from: image, name: c}
+        - {flatten: {}, from: c, name: c_flatten}
+        - {flatten: {}, from: image, name: image_flatten}
+        - concat: [c_flatten, image_flatten, tab]
+        """,
+    ),
+    "paddings of two branches": (
+        """
+        input: 8x32x32
+        layers:
+        - concat:
+          - - conv: {out_channels: 4, kernel_size: 1}
+          - - conv: {out_channels: 4, kernel_size: 1}
+            - conv: {out_channels: 4, kernel_size: 3}
+            - conv: {out_channels: 4, kernel_size: [1, 3], dilation: 2}
+          - - conv: {out_channels: 4, kernel_size: 5}
+        """,
+        "padding: 1 in conv3, and padding: [0, 2] in conv4, and padding: 2 in conv5 would make their spatial sizes equal",
+        """
+        input: 8x32x32
+        layers:
+        - concat:
+          - - conv: {out_channels: 4, kernel_size: 1}
+          - - conv: {out_channels: 4, kernel_size: 1}
+            - conv: {out_channels: 4, kernel_size: 3, padding: 1}
+            - conv: {out_channels: 4, kernel_size: [1, 3], dilation: 2, padding: [0, 2]}
+          - - conv: {out_channels: 4, kernel_size: 5, padding: 2}
+        """,
+    ),
+    "padding of a residual branch": (
+        """
+        input: 8x32x32
+        layers:
+        - add:
+          - - conv: {out_channels: 8, kernel_size: 3}
+            - relu
+            - conv: {out_channels: 8, kernel_size: 3}
+          - [relu]
+        """,
+        "padding: 1 in conv1 and conv2 would make their spatial sizes equal; or write `- crop: {size: 28}` after relu2, at the end "
+        "of its branch",
+        """
+        input: 8x32x32
+        layers:
+        - add:
+          - - conv: {out_channels: 8, kernel_size: 3}
+            - relu
+            - conv: {out_channels: 8, kernel_size: 3}
+          - [relu, crop: {size: 28}]
+        """,
+    ),
+    "a shortcut of another size": (
+        """
+        input: 64x33x33
+        layers:
+        - add:
+          - - conv: {out_channels: 128, kernel_size: 3, stride: 2, padding: 1}
+          - []
+        """,
+        "a 1×1 convolution with out_channels: 128 and stride: 2 on input 2 would make them equal",
+        """
+        input: 64x33x33
+        layers:
+        - add:
+          - - conv: {out_channels: 128, kernel_size: 3, stride: 2, padding: 1}
+          - - conv: {out_channels: 128, kernel_size: 1, stride: 2}
+        """,
+    ),
+    "the output of a block": (
+        """
+        input: 1x35x35
+        blocks: {level: [conv: {out_channels: 4, kernel_size: 3, padding: 1}, relu]}
+        layers:
+        - {level: , name: d}
+        - global_max_pool
+        - linear: 4
+        - concat: [d, linear1]
+        """,
+        "write `- {flatten: {}, from: d, name: d_flatten}` before it, and d_flatten in place of d",
+        """
+        input: 1x35x35
+        blocks: {level: [conv: {out_channels: 4, kernel_size: 3, padding: 1}, relu]}
+        layers:
+        - {level: , name: d}
+        - global_max_pool
+        - linear: 4
+        - {flatten: {}, from: d, name: d_flatten}
+        - concat: [d_flatten, linear1]
+        """,
+    ),
+    "an input size that levels do not divide": (
+        """
+        input: 1x101x221
+        layers:
+        - {conv: {out_channels: 4, kernel_size: 3, padding: 1}, name: e1}
+        - max_pool: 2
+        - max_pool: 2
+        - max_pool: 2
+        - upsample: 8
+        - concat: [upsample1, e1]
+        """,
+        "an input of 1×96×216 or 1×104×224 would fit: `shapecalc sizes` lists more; or write `- {crop: {size: [96, 216]}, "
+        "from: e1, name: e1_crop}` before it, and e1_crop in place of e1",
+        """
+        input: 1x104x224
+        layers:
+        - {conv: {out_channels: 4, kernel_size: 3, padding: 1}, name: e1}
+        - max_pool: 2
+        - max_pool: 2
+        - max_pool: 2
+        - upsample: 8
+        - concat: [upsample1, e1]
+        """,
+    ),
+}
+
+INPUTS = {
+    "a decoder without memory": (
+        """
+        inputs: {target: 50x512, memory: 20x512}
+        layers:
+        - {relu: {}, from: memory}
+        - TransformerDecoderLayer: {d_model: 512, nhead: 8}
+        - add: [transformer_decoder_layer1, target]
+        """,
+        "name the layers of all of them: from: [target, memory]",
+        """
+        inputs: {target: 50x512, memory: 20x512}
+        layers:
+        - {TransformerDecoderLayer: {d_model: 512, nhead: 8}, from: [target, memory]}
+        """,
+    ),
+    "attention without keys and values": (
+        """
+        input: 3x8x10
+        layers:
+        - sdpa
+        """,
+        "name the layers of all of them: from: [queries, keys, values]",
+        """
+        input: 3x8x10
+        layers:
+        - {sdpa: {}, from: [input, input, input]}
+        """,
+    ),
+    "copies of a decoder layer": (
+        """
+        input: 100x64
+        layers:
+        - {relu: {}, name: memory}
+        - {parameter: [10, 64], name: query_embed}
+        - {TransformerDecoderLayer: {d_model: 64, nhead: 4}, from: [query_embed, memory], repeat: 3}
+        """,
+        "each copy after the first has only the output of the copy before: write `- {identity: {}, from: query_embed, name: "
+        'copy0}` before it, and from: ["copy{i}", memory], name: "copy{i + 1}"',
+        """
+        input: 100x64
+        layers:
+        - {relu: {}, name: memory}
+        - {parameter: [10, 64], name: query_embed}
+        - {identity: {}, from: query_embed, name: copy0}
+        - {TransformerDecoderLayer: {d_model: 64, nhead: 4}, from: ["copy{i}", memory], name: "copy{i + 1}", repeat: 3}
+        """,
+    ),
+    "copies of a decoder layer with a name": (
+        """
+        input: 100x64
+        vars: {depth: 3}
+        layers:
+        - {relu: {}, name: memory}
+        - {parameter: [10, 64], name: query}
+        - {TransformerDecoderLayer: {d_model: 64, nhead: 4}, from: [query, memory], repeat: depth, name: decoder}
+        - {linear: 4, from: decoder}
+        """,
+        "each copy after the first has only the output of the copy before: write `- {identity: {}, from: query, name: "
+        'decoder0}` before it, and from: ["decoder{i}", memory], name: "decoder{i + 1}", and decoder3 in place of decoder',
+        """
+        input: 100x64
+        vars: {depth: 3}
+        layers:
+        - {relu: {}, name: memory}
+        - {parameter: [10, 64], name: query}
+        - {identity: {}, from: query, name: decoder0}
+        - TransformerDecoderLayer: {d_model: 64, nhead: 4}
+          from: ["decoder{i}", memory]
+          repeat: depth
+          name: "decoder{i + 1}"
+        - {linear: 4, from: decoder3}
+        """,
+    ),
+    "copies of which the first has too few inputs": (
+        """
+        input: 100x64
+        layers:
+        - {parameter: [10, 64], name: query_embed}
+        - {TransformerDecoderLayer: {d_model: 64, nhead: 4}, from: [query_embed], repeat: 2}
+        - add: [transformer_decoder_layer2, input]
+        """,
+        "name the layers of all of them: from: [target, memory]",
+        """
+        input: 100x64
+        layers:
+        - {parameter: [10, 64], name: query_embed}
+        - {TransformerDecoderLayer: {d_model: 64, nhead: 4}, from: [query_embed, input]}
+        """,
+    ),
+    "tied weights and a bias": (
+        """
+        input: 70
+        layers:
+        - {embedding: {num_embeddings: 100, embedding_dim: 40}, name: encoder}
+        - {linear: 100, share: encoder}
+        """,
+        "bias: false would fit; for one of its own, write `- {parameter: [100], name: linear1_bias}` and "
+        "`- add: [linear1, linear1_bias]` after it",
+        """
+        input: 70
+        layers:
+        - {embedding: {num_embeddings: 100, embedding_dim: 40}, name: encoder}
+        - {linear: {out_features: 100, bias: false}, share: encoder}
+        - {parameter: [100], name: linear1_bias}
+        - add: [linear1, linear1_bias]
+        """,
+    ),
+    "shared weights of other sizes": (
+        """
+        input: 8x10x10
+        layers:
+        - {conv: {out_channels: 8, kernel_size: 3}, name: a}
+        - {conv: {out_channels: 16, kernel_size: 3}, share: a}
+        """,
+        "out_channels: 8 would fit",
+        """
+        input: 8x10x10
+        layers:
+        - {conv: {out_channels: 8, kernel_size: 3}, name: a}
+        - {conv: {out_channels: 8, kernel_size: 3}, share: a}
+        """,
+    ),
+}
+
+OTHERS = {
+    "the width of a transformer layer": (
+        """
+        input: 50x64
+        layers:
+        - TransformerEncoderLayer: {d_model: 128, nhead: 4}
+        """,
+        "d_model: 64 would fit",
+        """
+        input: 50x64
+        layers:
+        - TransformerEncoderLayer: {d_model: 64, nhead: 4}
+        """,
+    ),
+    "the state of both directions": (
+        """
+        input: 10x256
+        layers:
+        - {GRU: {hidden_size: 256, bidirectional: true}, name: enc}
+        - {GRU: 256, from: [input, "enc[1]"]}
+        """,
+        'for the state of one direction or layer, write `- {slice: {dim: 1, end: 1}, from: "enc[1]", name: enc_1_slice}` '
+        "before it, and enc_1_slice in place of enc[1]",
+        """
+        input: 10x256
+        layers:
+        - {GRU: {hidden_size: 256, bidirectional: true}, name: enc}
+        - {slice: {dim: 1, end: 1}, from: "enc[1]", name: enc_1_slice}
+        - {GRU: 256, from: [input, enc_1_slice]}
+        """,
+    ),
+    "a kind for the name of its layer": (
+        """
+        input: 3x8x8
+        layers:
+        - tanh
+        - relu
+        - tanh
+        - add: [relu, tanh2]
+        """,
+        "did you mean relu1? For a new branch of one layer, write `[relu]`",
+        """
+        input: 3x8x8
+        layers:
+        - tanh
+        - relu
+        - tanh
+        - add: [relu1, tanh2]
+        """,
+    ),
+    "blocks in a list": (
+        """
+        input: 3x8x8
+        blocks:
+        - basic: [relu]
+        layers:
+        - basic
+        """,
+        "remove the dashes: each name is a key",
+        """
+        input: 3x8x8
+        blocks:
+          basic: [relu]
+        layers:
+        - basic
+        """,
+    ),
+    "named blocks in a list": (
+        """
+        input: 3x8x8
+        blocks:
+        - name: basic
+          layers: [relu]
+        layers:
+        - basic
+        """,
+        "write each under its name: {basic: {…}}",
+        """
+        input: 3x8x8
+        blocks: {basic: {layers: [relu]}}
+        layers:
+        - basic
+        """,
+    ),
+    "arguments of a block in a list": (
+        """
+        input: 3x8x8
+        blocks:
+          basic: {args: [planes], layers: [{conv: {out_channels: planes, kernel_size: 1}}]}
+        layers:
+        - basic: {planes: 3}
+        """,
+        "write args: {planes: required}",
+        """
+        input: 3x8x8
+        blocks:
+          basic: {args: {planes: required}, layers: [{conv: {out_channels: planes, kernel_size: 1}}]}
+        layers:
+        - basic: {planes: 3}
+        """,
+    ),
+    "figures of layers": (
+        """
+        input: 3x8x8
+        layers: [relu]
+        expect: {layers: {relu1: {params: 0}}}
+        """,
+        "write the figures of single layers under `layer:`",
+        """
+        input: 3x8x8
+        layers: [relu]
+        expect: {layer: {relu1: {params: 0}}}
+        """,
+    ),
+    "a range of figures": (
+        """
+        input: 3x8x8
+        layers: [relu]
+        expect: {params: 0-300}
+        """,
+        "write '>= 0 and <= 300'",
+        """
+        input: 3x8x8
+        layers: [relu]
+        expect: {params: '>= 0 and <= 300'}
+        """,
+    ),
+}
+
+ALL = {**OTHERS, **AXES, **BRANCHES, **INPUTS}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_hints_that_are_followed_to_the_letter(name: str) -> None:
+    text, hint, fixed = ALL[name]
+    assert hint_and_rest(text, fixed) == (hint, [])
+
+
+def test_known_names_are_without_templates() -> None:
+    with pytest.raises(ShapecalcError) as caught:
+        shapecalc.load("input: 3x8x8\nlayers:\n- {relu: {}, name: 'dec{i + 1}', repeat: 2}\n- add: [x, dec1]\n")
+    assert caught.value.problems[0].hint == "known here: add1, dec1, dec2, input"
+
+
+def test_a_file_that_is_missing_is_the_only_problem(tmp_path: Path) -> None:
+    """The blocks that it would have are not looked for."""
+    file = tmp_path / "net.yaml"
+    file.write_text("use: parts.yaml\ninput: 3x8x8\nlayers:\n- res\n")
+    with pytest.raises(ShapecalcError) as caught:
+        shapecalc.load(file)
+    assert [problem.message for problem in caught.value.problems] == [
+        "there is no file parts.yaml beside the specification"
+    ]
+
+
+def test_attention_names_the_inputs_that_differ() -> None:
+    inputs = "inputs: {q: 4x12x8, k: 4x11x8, v: 4x12x8}\n"
+    (problem,) = shapecalc.load(f"{inputs}layers:\n- {{sdpa: {{}}, from: [q, k, v]}}\n").problems()
+    assert problem.message == "length of the values (=12) must equal that of the keys (=11)"
+
+
+@pytest.mark.slow
+def test_the_hints_of_many_branches_are_bounded() -> None:
+    """The limit of work is one for all problems of a network."""
+    layers = "\n".join(
+        line
+        for i in range(400)
+        for line in (
+            f"- {{conv: {{out_channels: 3, kernel_size: 3}}, from: input, name: a{i}}}",
+            "- max_pool: 61",
+            "- upsample: 61",
+            f"- {{add: [upsample{i + 1}, a{i}], name: s{i}}}",
+        )
+    )
+    outputs = ", ".join(f"s{i}" for i in range(400))
+    network = shapecalc.load(f"input: 3x100x101\nlayers:\n{layers}\noutputs: [{outputs}]\n")
+    begun = time.process_time()
+    problems = network.problems()
+    assert all("crop" in str(problem) for problem in problems[:100])
+    assert time.process_time() - begun < 20
+
+
+@pytest.mark.parametrize(("named", "shown"), [("d", "d"), ("d.conv1", "d.conv1"), ("d.relu1", "d")])
+def test_a_hint_names_a_block_by_its_output(named: str, shown: str) -> None:
+    blocks = "blocks: {level: [conv: {out_channels: 4, kernel_size: 3}, relu]}"
+    text = f"inputs: {{x: 1x9x9, y: 4}}\n{blocks}\nlayers:\n- {{level: , from: x, name: d}}\n- concat: [{named}, y]\n"
+    (problem,) = shapecalc.load(f"{text}outputs: [concat1, d]\n").problems()
+    assert problem.hint.endswith(f" in place of {shown}")
