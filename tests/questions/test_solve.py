@@ -201,19 +201,24 @@ def test_a_search_without_a_range_finds_what_exists(spec, name, macs, best, sear
     assert beyond.solutions[0] == answer.solutions[0]
 
 
+@pytest.mark.slow
 def test_a_search_of_two_variables_without_ranges_includes_the_smallest_legal_input():
     answer = solve("unet", find={"width": None, "input": range(100, 600)}, macs="8G")
     assert answer.searched["width"].last == 128
     assert max(s.settings["width"] for s in answer.solutions) == 73
 
 
-def test_the_value_in_the_specification_is_tried():
+def test_a_fraction_in_the_specification_is_tried():
     spec = {
         "input": "3x8x8",
         "vars": {"w": 0.33},
         "layers": [{"conv": {"out_channels": "round(100 * w)", "kernel_size": 3}}],
     }
     assert 33 * 28 in {s.amounts["params"] for s in solve(spec, find=["w"], params="5k").solutions}
+
+
+@pytest.mark.slow
+def test_the_value_in_the_specification_is_tried_in_a_search_with_steps():
     both = solve("unet", find=["width", "input"], macs="200G")
     assert both.searched["input"].step > 1
     assert {"width": 64, "input": 572} in [s.settings for s in both.solutions]
