@@ -660,7 +660,7 @@ DIFFERENCES = (
                module("AvgPool3d", {"kernel_size": 2, "ceil_mode": True}, (1, 7, 1, 5))),
     Difference(ANSWER, "fractional_max_pool3d_out", "in 3-D alone it asks for one element more",
                module("FractionalMaxPool3d", RATIO, (1, 9, 3, 7))),
-    Difference(" has 1 numbers, but", ANSWER, "a list says one number for each axis; a number alone is for all",
+    Difference(" has 1 number, but", ANSWER, "a list says one number for each axis; a number alone is for all",
                module("MaxPool2d", {"kernel_size": (2,)}, (1, 4, 4))),
     Difference("each spatial axis, not []", ANSWER, "an empty list says nothing",
                module("MaxPool1d", {"kernel_size": 2, "stride": ()}, (1, 4))),
@@ -675,7 +675,7 @@ DIFFERENCES = (
     Difference("elsewhere", ANSWER, "an axis of 1 is not stretched in an equation, as the page says",
                Trial("einsum", {"equation": "i,i->i"}, ((1,), (2,)),
                      called(lambda a, b: torch.einsum("i,i->i", a, b)), batched=False)),
-    Difference("keys and values", ANSWER, "it reads beyond the shorter of keys and values",
+    Difference("that of the keys", ANSWER, "it reads beyond the shorter of keys and values",
                Trial("sdpa", {}, ((1, 3, 1), (1, 1, 1), (1, 2, 1)), called(F.scaled_dot_product_attention))),
 )  # fmt: skip
 

@@ -170,7 +170,8 @@ def _wrapped(lines: Iterable[str]) -> list[str]:
     for line in lines:
         indent = len(line) - len(line.lstrip())
         room = max(width - indent, _MIN_ROOM)
-        parts = [line.lstrip()] if _CITED.match(line) else wrap(line.lstrip(), room, hang=0 if indent else _HANG)
+        hang = 0 if indent else _HANG  # a path stays whole, to be copied
+        parts = [line.lstrip()] if _CITED.match(line) else wrap(line.lstrip(), room, hang, splits=False)
         found += [" " * indent + part for part in parts]
     return found
 

@@ -64,20 +64,21 @@ def cut_off(text: str, room: int) -> str:
     return f"{text}…"
 
 
-def wrap(text: str, room: int | None, hang: int = 0) -> list[str]:
+def wrap(text: str, room: int | None, hang: int = 0, *, splits: bool = True) -> list[str]:
     """Return a text in lines of at most `room` cells, broken between words where possible.
 
-    The lines after the first are indented by `hang`, so that the end of a name does not look like a separate line.
+    The lines after the first are indented by `hang`, so that the end of a name does not look like a separate line. A
+    word that is too long is divided, unless `splits` is false.
     """
     if room is None or prose_width(text) <= room:
         return [text]
     if hang:
-        first, *rest = wrap(text, room)
-        rest = wrap(" ".join(rest), max(room - hang, 1)) if rest else []
+        first, *rest = wrap(text, room, splits=splits)
+        rest = wrap(" ".join(rest), max(room - hang, 1), splits=splits) if rest else []
         return [first, *[" " * hang + part for part in rest]]
     lines = [""]
     piece = max(room // 2, 1)  # of a word that is too long: it fits even with wide characters
-    words = [word if prose_width(word) <= room else _split(word, piece) for word in text.split(" ")]
+    words = [word if not splits or prose_width(word) <= room else _split(word, piece) for word in text.split(" ")]
     for word in " ".join(words).split(" "):
         longer = f"{lines[-1]} {word}" if lines[-1] else word
         if lines[-1] and prose_width(longer) > room:

@@ -256,7 +256,7 @@ def test_hostile_files_are_rejected_with_an_error(name: str, tmp_path: Path) -> 
     file.write_bytes(given.encode() if isinstance(given, str) else given)
     ended = shapecalc("check", file, cwd=tmp_path)
     assert (ended.status, ended.err.count("Traceback")) == (1, 0), ended.err[-2000:]
-    assert words in ended.err
+    assert words in " ".join(ended.err.split())
     assert len(ended.err) < 100_000
     assert ended.err.isprintable() or {c for c in ended.err if not c.isprintable()} == {"\n"}
     assert os.listdir(tmp_path) == ["spec.yaml"]
@@ -350,9 +350,9 @@ def test_time_is_linear_in_fan_out(tmp_path: Path) -> None:
 
 def test_unreadable_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = shapecalc("summary", tmp_path / "none.yaml")
-    assert (missing.status, missing.err.splitlines()[0]) == (2, f"there is no file {tmp_path / 'none.yaml'}")
+    assert (missing.status, " ".join(missing.err.split())) == (2, f"there is no file {tmp_path / 'none.yaml'}")
     folder = shapecalc("summary", tmp_path)
-    assert (folder.status, folder.err) == (2, f"{tmp_path} is a directory, not a file\n")
+    assert (folder.status, " ".join(folder.err.split())) == (2, f"{tmp_path} is a directory, not a file")
     file = tmp_path / "secret.yaml"
     file.write_text(HEAD)
 
@@ -364,7 +364,7 @@ def test_unreadable_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     opened = os.open
     monkeypatch.setattr(os, "open", refuse)
     ran = run("summary", file)
-    assert (ran.status, ran.err) == (2, f"{file} may not be read: permission denied\n")
+    assert (ran.status, " ".join(ran.err.split())) == (2, f"{file} may not be read: permission denied")
 
 
 @pytest.mark.slow

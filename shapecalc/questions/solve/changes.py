@@ -120,9 +120,8 @@ def candidates(
     hints = _hints(graph, sizings, failing)
     proposals = {index: _proposals(graph, sizings, index) for index in failing}
     proposed = {index: _by_value(graph.nodes[index], every) for index, every in proposals.items()}
-    is_other = any(proposals.values()) or any(_missing_before(graph, sizings, index) for index in failing)
     is_too_small = any(problem.too_small for problem in problems)
-    yield from _input_changes(graph, given, _FARTHEST if is_other and not is_too_small else _ANY)
+    yield from _input_changes(graph, given, _ANY if is_too_small else _FARTHEST)
     by_location: dict[Any, list[int]] = {}
     for index in sorted(distances, key=lambda i: (distances[i], -i)):
         node = graph.nodes[index]
@@ -280,7 +279,7 @@ def _plain(value: Any) -> Any:
 
 
 _FARTHEST, _ANY = 4, math.inf
-"""How many times larger an input may become: any number, unless the error proposes an argument."""
+"""How many times larger an input may become: any number, if it is too small for a window."""
 
 
 def _input_changes(graph: Graph, given: Collection[str], times: float) -> Iterator[ArgumentChange]:
