@@ -1,9 +1,10 @@
 """The config.json of a model, as the hub of Hugging Face has it: a bundled family, and what sets its variables.
 
 A family says under `configs:`, for each `model_type`, which defaults its class has for fields that a file leaves out,
-or has as "auto" (`defaults`), and for those that are null (`nulls`); and which expressions of fields set its variables
-(`vars`). `like` names a type that it begins from. Besides the fields of the file, expressions have `task`, from the
-name of the class under `architectures` (causal_lm, sequence_classification, base…: those in `tasks`), and `num_labels`.
+or has as "auto" (`defaults`), and for those that are null (`nulls`); other names of fields (`aliases`); and which
+expressions of fields set its variables (`vars`). `like` names a type that it begins from. Besides the fields of the
+file, expressions have `task`, from the name of the class under `architectures` (causal_lm, sequence_classification,
+base…: those in `tasks`), and `num_labels`.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def _parts(path: str, kind: str) -> _Parts:
         chain.append(_members(types[plain(chain[-1]["like"], {})]))
     merged = {
         part: {name: item for own in reversed(chain) if part in own for name, item in _members(own[part]).items()}
-        for part in ("defaults", "nulls", "vars")
+        for part in ("defaults", "nulls", "aliases", "vars")
     }
     return _Parts(next(plain(own["tasks"], {}) for own in chain if "tasks" in own), **merged)
 
@@ -109,6 +110,7 @@ class _Parts(NamedTuple):
     tasks: Sequence[str]
     defaults: dict[str, Value]
     nulls: dict[str, Value]
+    aliases: dict[str, Value]
     vars: dict[str, Value]
 
 
@@ -159,10 +161,11 @@ class _Config:
         problems = self._unknown_task(scope["task"], parts.tasks)
         try:
             for field, value in parts.defaults.items():
-                given, is_null = self._given(field), field in self.fields
+                name = field if field in self.fields or field not in parts.aliases else plain(parts.aliases[field], {})
+                given, is_null = self._given(name), name in self.fields
                 default = plain(parts.nulls.get(field, value) if is_null else value, scope)
                 wrong = "" if given is None else _wrong(given, default)
-                problems += [self.wrong(field, wrong)] if wrong else []
+                problems += [self.wrong(name, wrong)] if wrong else []
                 usable = default if given is None or wrong else given
                 scope[field] = tuple(usable) if isinstance(usable, list) else usable
             if not problems:
@@ -206,9 +209,9 @@ def _wrong(given: Any, default: Any) -> str:
         return "" if _is_count(given) else f"a whole number from 0 to {_LARGEST:,}"
     if isinstance(default, str):
         return "" if isinstance(given, str) else "a text"
-    sort = int if not default or isinstance(default[0], int) else str
-    is_list = isinstance(given, list) and all(type(item) is sort for item in given) and (given or not default)
-    return "" if is_list else f"a list of {'whole numbers' if sort is int else 'texts'}"
+    sorts = {type(item) for item in given} if isinstance(given, list) else {None}
+    known = [{int}, {str}, set()] if not default else [{type(default[0])}]
+    return "" if sorts in known else "a list of whole numbers or of texts"
 
 
 def _is_count(given: Any) -> bool:

@@ -107,6 +107,7 @@ FAMILIES = {
     """,
     "norm": """
         batchnorm batchnorm1d batchnorm2d batchnorm3d batchnormalisation batchnormalization bn syncbatchnorm
+        featurenormalization normalization
         groupnorm groupnormalization
         instancenorm instancenorm1d instancenorm2d instancenorm3d instancenormalization
         layernorm layernormalisation layernormalization ln
@@ -199,7 +200,6 @@ FAMILIES = {
     "scaling": """
         channelaffine channelscale layerscale scale
         crosschannelnormalization localresponsenorm localresponsenormalization lrn
-        featurenormalization normalization
         l2norm l2normalization l2normalize normalize unitnormalization
     """,
     "state_space": """

@@ -117,6 +117,25 @@ def test_windows_follow_the_types_of_the_layers(tmp_path: Path) -> None:
     assert windows({**gemma, "layer_types": types}, tmp_path) == [None, 8, None]
     gemma3 = {**LLAMA, "model_type": "gemma3_text", "num_hidden_layers": 7, "sliding_window": 8}
     assert windows(gemma3, tmp_path) == [8, 8, 8, 8, 8, None, 8]
+    assert windows({**gemma3, "sliding_window_pattern": 3}, tmp_path) == [8, 8, None, 8, 8, None, 8]
+    qwen = {**LLAMA, "model_type": "qwen2", "num_hidden_layers": 4, "sliding_window": 8, "max_window_layers": 2,
+            "num_key_value_heads": 4}  # fmt: skip
+    assert windows(qwen, tmp_path) == [None] * 4
+    assert windows({**qwen, "use_sliding_window": True}, tmp_path) == [None, None, 8, 8]
+    moe = {**qwen, "use_sliding_window": True, "num_experts": 4, "num_experts_per_tok": 2}
+    assert windows({**moe, "model_type": "qwen2_moe", "max_window_layers": 3}, tmp_path) == [8, None, 8, None]
+    assert windows({**moe, "model_type": "qwen3_moe"}, tmp_path) == [8] * 4
+    assert windows({**LLAMA, "sliding_window": 8}, tmp_path) == [None, None]  # no field of its class
+    assert windows({**LLAMA, "model_type": "phi3", "sliding_window": 8}, tmp_path) == [8, 8]
+
+
+def test_fields_have_other_names_in_some_classes(tmp_path: Path) -> None:
+    bloom = {"model_type": "bloom", "hidden_size": 64, "vocab_size": 99}
+    short = shapecalc.load(written(tmp_path, {**bloom, "n_layer": 3, "n_head": 4})).infer().total
+    long = shapecalc.load(written(tmp_path, {**bloom, "num_hidden_layers": 3, "num_attention_heads": 4})).infer().total
+    assert short == long
+    with pytest.raises(shapecalc.SpecError, match="num_hidden_layers is -1"):
+        shapecalc.load(written(tmp_path, {**bloom, "num_hidden_layers": -1}))
 
 
 def test_deepseek_v3_has_671_billion_parameters_of_which_37_6_are_active(tmp_path: Path) -> None:
@@ -142,7 +161,9 @@ WRONG = {
     "a text": ({**LLAMA, "hidden_size": "big"}, 'config.json:7:3: hidden_size is "big": it must be a whole number'),
     "no flag": ({**LLAMA, "attention_bias": 1}, "attention_bias is 1: it must be true or false"),
     "nonsense": ({**LLAMA, "hidden_size": {"a": [1]}}, 'hidden_size is {"a": [1]}: it must be a whole number'),
-    "a list of numbers": ({**LLAMA, "layer_types": [1]}, "layer_types is [1]: it must be a list of texts"),
+    "a mixed list": ({**LLAMA, "model_type": "gemma2", "layer_types": [1, "a"]},
+                     'layer_types is [1, "a"]: it must be a list of whole numbers or of texts'),
+    "no list": ({**LLAMA, "model_type": "gemma2", "layer_types": 1}, "layer_types is 1: it must be a list of "),
     "nested deeply": ('{"model_type":' + "[" * 100_000, "its nesting is too deep"),
     "a number that is too long": ('{"model_type": ' + "1" * 10_000 + "}", "a number in it is too long"),
     "heads that do not divide": ({**LLAMA, "num_attention_heads": 4, "num_key_value_heads": 3},

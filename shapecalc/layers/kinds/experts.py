@@ -129,6 +129,7 @@ class MixtureOfExperts(Composite):
     shared_experts = Integer("experts that every token uses", 0, minimum=0, also=["n_shared_experts"])
     shared_hidden_dim = Integer("features inside a shared expert", None, default_from="hidden_dim",
                                 also=["shared_expert_intermediate_size"])  # fmt: skip
+    shared_bias = Flag("learned biases in the shared experts", None, default_from="bias")
     shared_gate = Flag("multiply the shared experts' output by a learned gate from 0 to 1 (Qwen2-MoE)", False)
 
     layers = """
@@ -142,11 +143,13 @@ class MixtureOfExperts(Composite):
       from: [input, scores]
     - add:
       - []
-      - - swiglu: {dim: dim, hidden_dim: shared_experts * shared_hidden_dim, activation: activation, bias: bias}
+      - - swiglu: {dim: dim, hidden_dim: shared_experts * shared_hidden_dim, activation: activation,
+                   bias: shared_bias}
           name: shared_experts
           from: input
           when: gated
-        - feed_forward: {dim: dim, hidden_dim: shared_experts * shared_hidden_dim, activation: activation, bias: bias}
+        - feed_forward: {dim: dim, hidden_dim: shared_experts * shared_hidden_dim, activation: activation,
+                   bias: shared_bias}
           name: shared_experts
           when: not gated
         - mul:

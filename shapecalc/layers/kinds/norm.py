@@ -13,7 +13,7 @@ from shapecalc.errors import Insertion, LayerError
 from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, AxisNumbers, axis_index, once
 from shapecalc.layers.base.dependence import Look, aligned, rearranged
-from shapecalc.layers.base.layer import FEATURES_LAST, Example, Layer, WeightShapes, stated_rank
+from shapecalc.layers.base.layer import FEATURES_LAST, NOTHING, Example, Layer, WeightShapes, stated_rank
 from shapecalc.layers.base.sizes import Sizes
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "RmsNorm"]
+__all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "Normalization", "RmsNorm"]
 
 
 _STATISTIC_BITS = 32
@@ -308,3 +308,35 @@ class RmsNorm(_AxesNorm):
 
     def kept_for_weights(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
         return [(x.elements, 0)]  # what the weight scales
+
+
+class Normalization(Layer):
+    """Normalisation of input features by a stored mean and variance, which are computed before training (Keras).
+
+    The statistics, for the axes in `axis`, are buffers: mean, variance, and the number of samples they are made of.
+    With `buffer: false` they are constants of the code, as in torchvision's `Normalize` or with Keras' `mean`.
+    """
+
+    kind = "normalization"
+    also = ("feature_normalization",)
+    elementwise = True
+    sorts = ("normalisation", "normalization", "norms")
+    saves = NOTHING
+    in_calls = ("axis",)
+
+    axis = AxisNumbers("the axes with a mean and variance for each position, or channels", CHANNELS, channels=True)
+    buffer = Flag("store the mean and variance with the model", True)
+    eps = Number("the minimum of the standard deviation", 1e-7, minimum=0, also=["epsilon"])
+
+    examples = (
+        Example({}, (4, 5, 3), (4, 5, 3), buffers=7, layout="HWC", source="Keras 3.15.1, run"),
+        Example({"axis": [1, 3]}, (4, 5, 3), (4, 5, 3), buffers=25, source="Keras 3.15.1, run"),
+        Example({"buffer": False}, (3, 224, 224), (3, 224, 224), source="torchvision's transforms.Normalize"),
+    )
+
+    def buffers(self, x: Shape) -> WeightShapes:
+        axes = (self.axis,) if self.axis == CHANNELS else self.axis
+        indices = [axis_index(axis, x, "axis") for axis in axes]
+        once("axis", indices)
+        sizes = tuple([x.sizes[i] for i in indices])
+        return {"mean": sizes, "variance": sizes, "count": ()} if self.buffer else {}

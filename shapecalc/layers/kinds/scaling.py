@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["LayerScale", "LocalResponseNorm", "Normalization", "Normalize"]
+__all__ = ["LayerScale", "LocalResponseNorm", "Normalize"]
 
 
 class LayerScale(Layer):
@@ -144,35 +144,3 @@ class LocalResponseNorm(Layer):
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         return [aligned(0, x, output)]
-
-
-class Normalization(Layer):
-    """Normalisation of input features by a stored mean and variance, which are computed before training (Keras).
-
-    The statistics, for the axes in `axis`, are buffers: mean, variance, and the number of samples they are made of.
-    With `buffer: false` they are constants of the code, as in torchvision's `Normalize` or with Keras' `mean`.
-    """
-
-    kind = "normalization"
-    also = ("feature_normalization",)
-    elementwise = True
-    sorts = ("normalisation", "normalization", "norms")
-    saves = NOTHING
-    in_calls = ("axis",)
-
-    axis = AxisNumbers("the axes with a mean and variance for each position, or channels", CHANNELS, channels=True)
-    buffer = Flag("store the mean and variance with the model", True)
-    eps = Number("the minimum of the standard deviation", 1e-7, minimum=0, also=["epsilon"])
-
-    examples = (
-        Example({}, (4, 5, 3), (4, 5, 3), buffers=7, layout="HWC", source="Keras 3.15.1, run"),
-        Example({"axis": [1, 3]}, (4, 5, 3), (4, 5, 3), buffers=25, source="Keras 3.15.1, run"),
-        Example({"buffer": False}, (3, 224, 224), (3, 224, 224), source="torchvision's transforms.Normalize"),
-    )
-
-    def buffers(self, x: Shape) -> WeightShapes:
-        axes = (self.axis,) if self.axis == CHANNELS else self.axis
-        indices = [axis_index(axis, x, "axis") for axis in axes]
-        once("axis", indices)
-        sizes = tuple([x.sizes[i] for i in indices])
-        return {"mean": sizes, "variance": sizes, "count": ()} if self.buffer else {}
