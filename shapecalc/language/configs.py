@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
     from shapecalc.source import Value
 
-__all__ = ["ConfiguredFamily", "find_config", "model_types", "read_config"]
+__all__ = ["ConfiguredFamily", "model_types", "read_config"]
 
-CONFIG = "config.json"
 _CONFIGS = re.compile(r"(?m)^configs:[^\n]*\n((?:[ \t]+[^\n]*\n|[ \t]*\n|#[^\n]*\n)*)")
 _TYPE = re.compile(r"(?m)^  ([A-Za-z0-9_-]+):")
 _LARGEST = 10**9
@@ -38,14 +37,6 @@ class ConfiguredFamily(NamedTuple):
     path: str
     variables: dict[str, Any]
     name: str
-
-
-def find_config(spec: str) -> str:
-    """Return the path of the config.json that a path means: itself, or in a folder; empty if it means none."""
-    if spec.endswith(".json"):
-        return spec if os.path.isfile(spec) else ""
-    path = os.path.join(spec, CONFIG)
-    return path if os.path.isdir(spec) and os.path.isfile(path) else ""
 
 
 def read_config(path: str) -> ConfiguredFamily:

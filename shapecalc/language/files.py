@@ -21,6 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 STDIN = "-"
+_CONFIG = "config.json"
 """The name of standard input."""
 _ENDINGS = (".yaml", ".yml")
 _ENDING = ".yaml"
@@ -85,6 +86,14 @@ def _member_of_file(spec: str) -> Found | None:
         return None
     found = locate(file)
     return None if found.variant else found._replace(variant=variant)
+
+
+def find_config(spec: str) -> str:
+    """Return the path of the config.json that a path means: itself, or in a folder; empty if it means none."""
+    if spec.endswith(".json"):
+        return spec if os.path.isfile(spec) else ""
+    path = os.path.join(spec, _CONFIG)
+    return path if os.path.isdir(spec) and os.path.isfile(path) else ""
 
 
 def _copy_hint(name: str) -> str:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, ShapecalcError, UsageError, did_you_mean
 from shapecalc.language import Specification, read_specification
-from shapecalc.language.configs import find_config, read_config
-from shapecalc.language.files import STDIN, bundled_folder, locate, read_bytes
+from shapecalc.language.files import STDIN, bundled_folder, find_config, locate, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +66,8 @@ def find_member(spec: Any, variant: str = "") -> Member:
     if isinstance(spec, (str, os.PathLike)):
         config = find_config(os.fspath(spec))
         if config:
+            from shapecalc.language.configs import read_config  # only for the configs of models
+
             family = read_config(config)
             name = os.path.basename(family.path)
             specification = read_specification(read_bytes(family.path), name, _reader(family.path, name))
