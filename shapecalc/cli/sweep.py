@@ -82,7 +82,8 @@ def _plan_of(spec: str, settings: Sequence[str], inputs: Sequence[str], batch: i
 def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Sequence[str], **options: Any) -> int:
     """Evaluate every combination of variables and input sizes: parameters, MACs, memory and output size.
 
-    Columns for --where, --sort and --pareto: variant (its number), the settings that vary, params, macs, buffers,
+    Columns for --where, --sort and --pareto: variant (its number), the settings that vary, params, active_params, macs,
+    buffers,
     activations, memory (peak bytes in fp32, the total of `shapecalc memory`), valid (no shape error).
     """
     if more:  # a shell expands --input 3x{64,96}x64 without quotes to --input 3x64x64 3x96x64

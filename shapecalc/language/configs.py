@@ -14,7 +14,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Mark, Problem, Source, SpecError, did_you_mean
+from shapecalc.errors import Mark, Problem, Source, SpecError
 from shapecalc.language.files import bundled_folder, read_bytes
 from shapecalc.language.values import BadValueError, plain
 from shapecalc.source import MapValue, read_text
@@ -32,11 +32,12 @@ _LARGEST = 10**9
 
 
 class ConfiguredFamily(NamedTuple):
-    """The family of a model: its file, the variables that the config sets, and the name of the model."""
+    """The family of a model: its file, the variables that the config sets, the name of the model, and its location."""
 
     path: str
     variables: dict[str, Any]
     name: str
+    mark: Mark | None = None
 
 
 def read_config(path: str) -> ConfiguredFamily:
@@ -49,13 +50,19 @@ def read_config(path: str) -> ConfiguredFamily:
     kind, known = config.fields["model_type"], _families()
     family = known.get(kind)
     if family is None:
-        hint = did_you_mean(kind, known, f"known: {', '.join(sorted(known))}", lists=False)
+        from difflib import get_close_matches  # only for the error
+
+        near = get_close_matches(kind.lower(), sorted(known), 3)
+        hint = f"known types: {', '.join(sorted(known))}"
+        hint = f"a type of its own; near in name are {', '.join(near)}" if near else hint
         raise SpecError([Problem(f"model_type {kind} is not known", config.mark("model_type"), hint=hint)])
     parts = _parts(family, kind)
     name = config.fields.get("_name_or_path")
     folder = os.path.basename(os.path.dirname(os.path.abspath(path)))
     named = name if isinstance(name, str) and name else folder
-    return ConfiguredFamily(family, config.variables(parts), os.path.basename(named.rstrip("/")) or kind)
+    return ConfiguredFamily(
+        family, config.variables(parts), os.path.basename(named.rstrip("/")) or kind, config.mark("model_type")
+    )
 
 
 def model_types() -> tuple[str, ...]:
@@ -173,15 +180,20 @@ class _Config:
     def _task(self) -> str:
         """Return the task of the model's class: causal_lm of LlamaForCausalLM, base of LlamaModel."""
         classes = self.fields.get("architectures")
-        name = classes[0] if isinstance(classes, list) and classes and isinstance(classes[0], str) else "ForCausalLM"
+        first = classes[0] if isinstance(classes, list) and classes else classes or "ForCausalLM"
+        name = first if isinstance(first, str) and isinstance(classes, (list, type(None))) else ""
         found = re.search(r"For([A-Z]\w*)$", name)
         if found:
             return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", found[1]).lower()
-        return "causal_lm" if name.endswith("LMHeadModel") else "base"
+        if name.endswith("LMHeadModel"):
+            return "causal_lm"
+        return "base" if re.search(r"(?<!Heads)(?<!Head)Model$", name) else name
 
     def _unknown_task(self, task: str, known: Sequence[str]) -> list[Problem]:
         if task in known:
             return []
+        if not isinstance(self.fields["architectures"], list):
+            return [self.wrong("architectures", "a list of the name of a class")]
         message = f"{self.fields['architectures'][0]} is not a class that is known"
         return [Problem(message, self.mark("architectures"), hint=f"known tasks: {', '.join(known)}")]
 

@@ -90,6 +90,8 @@ def _member_of_file(spec: str) -> Found | None:
 
 def find_config(spec: str) -> str:
     """Return the path of the config.json that a path means: itself, or in a folder; empty if it means none."""
+    if find_bundled(spec) and os.path.isdir(spec):  # a folder hides no bundled network: ./gpt2 is the folder
+        return ""
     if spec.endswith(".json"):
         return spec if os.path.isfile(spec) else ""
     path = os.path.join(spec, _CONFIG)

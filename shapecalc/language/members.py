@@ -25,7 +25,7 @@ class Member(NamedTuple):
     """One network of a specification: itself, or a member of its family; and warnings about how it was found.
 
     `note` is about a member that was not asked for by name. `settings` are variables that were read from the config of
-    a model, `title` is its name.
+    a model, `title` is its name, `mark` its location.
     """
 
     specification: Specification
@@ -35,6 +35,7 @@ class Member(NamedTuple):
     note: str = ""
     settings: dict[str, Any] = {}  # noqa: RUF012  (never changed)
     title: str = ""
+    mark: Mark | None = None
 
     @property
     def name(self) -> str:
@@ -44,7 +45,11 @@ class Member(NamedTuple):
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these variables and input sizes, and all problems."""
         graph, problems = self.specification.build({**self.settings, **variables}, inputs=inputs, variant=self.variant)
-        graph = graph._replace(name=self.title) if self.title else graph
+        if self.title:
+            graph = graph._replace(name=self.title)
+        if self.mark:
+            of = (("with the fields of this config:", self.mark),)
+            graph = graph._replace(nodes=tuple([node._replace(uses=(*node.uses, *of)) for node in graph.nodes]))
         if self.warnings or self.note:
             notes = (self.note, *graph.notes) if self.note else graph.notes
             graph = graph._replace(warnings=(*self.warnings, *graph.warnings), notes=notes)
@@ -71,7 +76,9 @@ def find_member(spec: Any, variant: str = "") -> Member:
             family = read_config(config)
             name = os.path.basename(family.path)
             specification = read_specification(read_bytes(family.path), name, _reader(family.path, name))
-            return Member(specification, "", family.path, settings=family.variables, title=family.name)
+            return Member(
+                specification, "", family.path, settings=family.variables, title=family.name, mark=family.mark
+            )
         found = locate(os.fspath(spec))
         reader = None if found.path == STDIN else _reader(found.path, found.name)
         specification = read_specification(read_bytes(found.path, found.name), found.name, reader)

@@ -61,7 +61,8 @@ def _amounts(memory: Memory) -> Iterator[tuple[str, int]]:
     if memory.training is None:
         yield "activations, at the peak", memory.activations.peak
         if memory.context:
-            words = "KV cache" if memory.kv_cache else "state"
+            kept = {"KV cache": memory.kv_cache, "state": memory.state_cache}
+            words = " and ".join([name for name, size in kept.items() if size])
             yield f"{words}, {count_noun(memory.context.tokens, 'past token')}", memory.context.bytes
         return
     yield "gradients of weights", memory.training.gradients

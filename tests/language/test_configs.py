@@ -168,6 +168,8 @@ WRONG = {
     "a number that is too long": ('{"model_type": ' + "1" * 10_000 + "}", "a number in it is too long"),
     "heads that do not divide": ({**LLAMA, "num_attention_heads": 4, "num_key_value_heads": 3},
                                  "num_kv_heads (=3) must divide num_heads (=4)"),
+    "double heads": ({**LLAMA, "architectures": ["GPT2DoubleHeadsModel"]}, "GPT2DoubleHeadsModel is not a class that is known"),
+    "a class as a text": ({**LLAMA, "architectures": "LlamaModel"}, 'architectures is "LlamaModel": it must be a list'),
     "an unknown head": ({**LLAMA, "architectures": ["LlamaForFlying"]},
                         "config.json:3:3: LlamaForFlying is not a class that is known"),
 }  # fmt: skip
@@ -184,10 +186,25 @@ def test_what_is_wrong_is_said_at_its_place(name: str, tmp_path: Path) -> None:
 def test_an_unknown_type_names_near_ones(tmp_path: Path) -> None:
     with pytest.raises(shapecalc.SpecError) as caught:
         shapecalc.load(written(tmp_path, {**LLAMA, "model_type": "qwen3moe"}))
-    assert str(caught.value.problems[0].hint) == "did you mean qwen3_moe?"
+    assert str(caught.value.problems[0].hint) == "a type of its own; near in name are qwen3_moe, qwen2_moe, qwen3"
     with pytest.raises(shapecalc.SpecError) as caught:
         shapecalc.load(written(tmp_path, {**LLAMA, "model_type": "zzzz"}))
-    assert str(caught.value.problems[0].hint).startswith("known: bloom, cohere, deepseek_v2, ")
+    assert str(caught.value.problems[0].hint).startswith("known types: bloom, cohere, deepseek_v2, ")
+
+
+def test_a_shape_error_names_the_config(tmp_path: Path) -> None:
+    with pytest.raises(shapecalc.ShapeError) as caught:
+        shapecalc.load(written(tmp_path, {**LLAMA, "num_key_value_heads": 3})).infer()
+    text = str(caught.value).replace(f"{tmp_path}/", "")
+    assert "with the fields of this config: config.json:2:3\n" in text
+
+
+def test_a_folder_hides_no_bundled_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gpt2").mkdir()
+    written(tmp_path / "gpt2", LLAMA)
+    monkeypatch.chdir(tmp_path)
+    assert shapecalc.load("gpt2").infer().total.params == 124_439_808
+    assert shapecalc.load("./gpt2").infer().outputs == {"lm_head": (128, 100)}
 
 
 def test_every_field_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:

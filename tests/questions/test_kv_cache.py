@@ -171,6 +171,17 @@ def test_the_longest_context_is_unlimited_where_all_attention_has_a_window() -> 
     assert net.memory(budget=base - 1).budget.context is None
 
 
+def test_a_table_of_positions_limits_the_context() -> None:
+    net = shapecalc.load("gpt2")
+    words = {"vars": {"seq": 1}, "activations": 16}
+    assert net.memory(**words, budget="24GiB").budget.context == 1023
+    assert net.memory(**words, context=1023).context.tokens == 1023
+    with pytest.raises(shapecalc.UsageError) as caught:
+        net.memory(**words, context=1024)
+    message = "a context of 1,024 tokens and the next one are more than the 1,024 positions of the network"
+    assert (caught.value.problems[0].message, caught.value.problems[0].hint) == (message, "give at most 1,023")
+
+
 def test_a_cross_cache_is_part_of_the_context() -> None:
     net = shapecalc.load("t5-small")
     found = net.memory(context=100, batch=2)

@@ -252,6 +252,10 @@ class Layer:
         """Return how many elements a decoder caches for each past position: 0 except for causal attention."""
         return 0
 
+    def longest_sequence(self) -> int | None:
+        """Return the length of the longest sequence that it works on: that of a table of positions; None for any."""
+        return None
+
     def cache_window(self) -> int | None:
         """Return how many past positions a decoder needs at most in its cache; None for all."""
         return None

@@ -98,6 +98,10 @@ class PositionEmbedding(Layer):
         if self.embedding_dim is not None:
             yield Constraint(x.sizes[-1], EQUAL, self.embedding_dim, "features of the input", "embedding_dim")
 
+    def longest_sequence(self) -> int | None:
+        longest: int | None = self.num_positions
+        return longest
+
     def weights(self, x: Shape) -> WeightShapes:
         return {"weight": (x.sizes[-2] if self.num_positions is None else self.num_positions, x.sizes[-1])}
 

@@ -268,6 +268,10 @@ def _check_context(report: Report, cache: Cache, context: Any, *, trains: bool) 
         raise UsageError(Problem(message, hint=f"give the number of past tokens, at most {_LONGEST:,}"))
     if trains:
         raise UsageError(Problem("a context is for decoding, not for training", hint="leave one of the two out"))
+    if cache.limit is not None and context >= cache.limit:
+        tokens = f"a context of {context:,} tokens and the next one"
+        message = f"{tokens} are more than the {cache.limit:,} positions of the network"
+        raise UsageError(Problem(message, hint=f"give at most {cache.limit - 1:,}"))
     if not cache.past and not cache.state:
         message = f"{report.name or 'the network'} has no KV cache: no attention is causal"
         raise UsageError(Problem(message, hint="leave the context out, or write `is_causal: true` on its attention"))

@@ -24,7 +24,8 @@ class Cache(NamedTuple):
     """What a decoder caches for one sample, in elements of `bits` each.
 
     `past` is, for each window (0: all past tokens), what is cached for each token within it; `source_token` is for each
-    token of the source, and `source` for all of it; `state` is that of recurrences, however many tokens are past.
+    token of the source, and `source` for all of it; `state` is that of recurrences, however many tokens are past;
+    `limit` is the longest sequence that the network works on, if there is one.
     """
 
     bits: int
@@ -32,6 +33,7 @@ class Cache(NamedTuple):
     source_token: int
     source: int
     state: int = 0
+    limit: int | None = None
 
     @property
     def per_token(self) -> int:
@@ -53,9 +55,14 @@ class Cache(NamedTuple):
         return stored(sum(self.past.values()) * tokens + self.source + self.state, self.bits)
 
     def longest(self, room: int) -> int | None:
-        """Return the most tokens whose cache fits in `room` bytes; None where any number does."""
+        """Return the most tokens whose cache fits in `room` bytes; None where any number does.
+
+        A table of positions limits them, with the token that follows them.
+        """
         if self.needed(0) > room:
             return 0
+        if self.limit is not None and self.needed(self.limit - 1) <= room:
+            return self.limit - 1
         if UNLIMITED not in self.past and self.needed(max(self.past, default=0)) <= room:
             return None
         low, high = 0, 1
@@ -72,11 +79,13 @@ def cache_of(report: Report, bits: int) -> Cache:
     follows: list[bool] = []
     past: dict[int, int] = {}
     source_token = source = state = 0
+    limits: set[int | None] = set()
     for row in report.rows:
         layer, inputs = row.node.layer, row.node.inputs
         assert layer is not None
         each = layer.kv_cache(*row.sizing.inputs)
         state += layer.state_cache(*row.sizing.inputs)
+        limits.add(layer.longest_sequence())
         after = [ref.node >= 0 and follows[ref.node] for ref in inputs]
         follows.append(bool(each) or any(after))
         if each:
@@ -86,4 +95,4 @@ def cache_of(report: Report, bits: int) -> Cache:
             each, positions = layer.cross_kv_cache(*row.sizing.inputs)
             source_token += each
             source += each * positions
-    return Cache(bits, past, source_token, source, state)
+    return Cache(bits, past, source_token, source, state, min(filter(None, limits), default=None))
