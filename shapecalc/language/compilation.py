@@ -205,7 +205,7 @@ class Compilation:
             return {"input": single}
         elif "layers" in self.document.keys and not is_given:
             size = "3x224x224" if self.layout == CHW else "224x224x3"
-            hint = f"write for instance  input: {size}  at the top, or give --input (input= in Python)"
+            hint = f"write for instance  input: {size}  at the top, or give --input (input= of load() in Python)"
             self.problems.append(Problem("the input size is missing", self.document.mark, hint=hint))
         return {}
 

@@ -47,7 +47,7 @@ def hint_for_kind(key: Scalar, value: Value | None) -> str:
 
 def _no_layer(text: str) -> str:
     """Return the hint for what no layer can be: a comment, a statement of Python."""
-    if re.search(r"(^|\s)//", text):
+    if re.match(r"[^(\[]*(^|\s)//", text):
         return "a comment begins with #: write `#` in place of `//`"
     statement = text.partition(" ")[0]
     if keyword.iskeyword(statement) and statement != text:
@@ -101,8 +101,8 @@ def _hint_for_call(call: Call, value: Value | None = None) -> str:
 def _hint_for_method(call: Call, cls: type[Layer] | None, value: Value | None) -> str:
     """Return the hint for a method of a tensor, or a function of several: `x.view(-1, 8)`; empty for other calls."""
     arguments = call.arguments or ()
-    if cls and call.prefix and call.arguments is None and isinstance(value, Scalar):
-        return f"write `- {call.word}: {value.text}`" if type(value.value) in (int, float) else ""
+    if cls and call.prefix and call.arguments is None:
+        return f"write `- {call.word}{_as_written(value)}`"
     if call.word == "repeat" and arguments and not call.is_own:
         return tiled(", ".join(arguments))
     if cls is None or not call.prefix or call.is_own:
@@ -117,6 +117,16 @@ def _hint_for_method(call: Call, cls: type[Layer] | None, value: Value | None) -
         return _layer_of(f"- {call.word}", cls, [f"[{', '.join(sizes)}]"])
     pairs = _as_pairs(cls, call.word, arguments)
     return _layer_of(f"- {call.word}", cls, pairs, call) if pairs != [*arguments] else ""
+
+
+def _as_written(value: Value | None) -> str:
+    """Return what is after the name of a layer, with its colon; empty where there is nothing."""
+    if isinstance(value, ListValue):
+        return f": [{', '.join(_items(value))}]"
+    if isinstance(value, MapValue):
+        pairs = [f"{key.text}: {short(item.text) if isinstance(item, Scalar) else '…'}" for key, item in value.pairs]
+        return f": {{{', '.join(pairs)}}}"
+    return f": {short(value.text)}" if value is not None and value.value is not None else ""
 
 
 def _as_pairs(cls: type[Layer], word: str, parts: Sequence[str]) -> list[str]:

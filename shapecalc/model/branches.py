@@ -88,10 +88,10 @@ class _Trials:
         return f"an input of {' or '.join(good)} would fit: `shapecalc sizes` lists more" if good else ""
 
     def _nearest(self, size: int, step: int) -> int:
-        """Return the nearest size in a direction of which a square fits; 0 for none."""
+        """Return the nearest size in a direction of which a square fits; 0 for none, or only one below half of it."""
         (shape,) = self.graph.inputs.values()
         sizes = (size + step * i for i in range(_FARTHEST + 1))
-        return next((one for one in sizes if one > 0 and self._fits((one,) * len(shape.spatial))), 0)
+        return next((one for one in sizes if 2 * one >= size and self._fits((one,) * len(shape.spatial))), 0)
 
     def _fits(self, spatial: tuple[int, ...]) -> bool:
         """Return whether an input of other spatial sizes fits; False where the limit of work is reached."""

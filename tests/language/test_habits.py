@@ -27,7 +27,7 @@ def hint(item: str) -> str:
     [
         ("torch.nn.Flatten", "write `- Flatten`"),
         ("nn.BatchNorm2d: 64", "write `- BatchNorm2d: 64`"),
-        ("nn.Conv2d: {out_channels: 3, kernel_size: 3}", "write `- Conv2d: {out_channels: …, kernel_size: …}`"),
+        ("nn.Conv2d: {out_channels: 3, kernel_size: 3}", "write `- Conv2d: {out_channels: 3, kernel_size: 3}`"),
         ("'Conv2d(16, (3, 3), stride=(2, 2))'", "write `- Conv2d: {out_channels: 16, kernel_size: [3, 3], stride: [2, 2]}`"),
         ("Linear(10)", "write `- Linear: {out_features: 10}`"),
         ("nn.ReLU(True)", "write `- ReLU: {inplace: true}`"),
@@ -66,6 +66,11 @@ def hint(item: str) -> str:
         ("'nn.TransformerEncoderLayer(512, 8, 2048)'",
          "write `- TransformerEncoderLayer: {d_model: 512, nhead: 8, dim_feedforward: 2048}`"),
         ("F.relu(x)", "write `- relu`"),
+        ("'torch.cat: [a, b]'", "`shapecalc layers` lists the kinds"),
+        ("F.interpolate: {scale_factor: 2}", "write `- interpolate: {scale_factor: 2}`"),
+        ("torch.cat: [a, b]", "write `- cat: [a, b]`"),
+        ("'x.view(n, 3, c // 4)'", "write `- view: {shape: …}`, and give [3, c // 4] by name"),
+        ("'relu  // then'", "a comment begins with #: write `#` in place of `//`"),
         ("torch.relu(x)", "write `- relu`"),
         ("relu(x)", "write `- relu`"),
         ("nn.ReLU(inplace=True)", "write `- ReLU: {inplace: true}`"),
@@ -266,7 +271,7 @@ def test_the_example_of_an_input_is_in_the_layout() -> None:
         shapecalc.load("layout: HWC\nlayers: [relu]\n")
     assert (
         caught.value.problems[0].hint
-        == "write for instance  input: 224x224x3  at the top, or give --input (input= in Python)"
+        == "write for instance  input: 224x224x3  at the top, or give --input (input= of load() in Python)"
     )
 
 

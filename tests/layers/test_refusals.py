@@ -218,7 +218,7 @@ UNEQUAL: list[tuple[str, list[tuple[int, ...]], str, str]] = [
      "a stride of 2 on input 1, or upsample: 2 on input 2, would make them equal"),
     ("concat", [MAP, (32, 28, 14)],
      "its inputs differ along height: 56 and 28, and along width: 56 and 14, but are joined along channels",
-     "write `- crop: {size: [28, 14]}` before it"),
+     "the stride and padding of each branch decide on its size: a stride of 1 with padding keeps it"),
 ]  # fmt: skip
 
 

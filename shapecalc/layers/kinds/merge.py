@@ -284,11 +284,12 @@ def _scaled(times: int, less: int, more: int) -> str:
 
 
 def _cropped(inputs: Mapping[int, Shape]) -> _Hint:
-    """Return the hint to crop inputs, by their numbers, to the smallest spatial sizes among them, as U-Net does."""
+    """Return the hint to crop inputs, by their numbers, to the smallest sizes, as U-Net does, unless far from them."""
     sizes = tuple([min(axis) for axis in zip(*[x.spatial for x in inputs.values()], strict=True)])
-    size = sizes[0] if len(set(sizes)) == 1 else [*sizes]
-    crops = [Insertion(f"crop: {{size: {size}}}", number - 1) for number, x in inputs.items() if x.spatial != sizes]
-    return lambda place: "; ".join(map(place, crops))
+    if any(n > 2 * least for x in inputs.values() for n, least in zip(x.spatial, sizes, strict=True)):
+        return "the stride and padding of each branch decide on its size: a stride of 1 with padding keeps it"
+    crop = f"crop: {{size: {sizes[0] if len(set(sizes)) == 1 else [*sizes]}}}"
+    return lambda place: "; ".join([place(Insertion(crop, n - 1)) for n, x in inputs.items() if x.spatial != sizes])
 
 
 def _unjoinable(axis: int, inputs: tuple[Shape, ...]) -> LayerError:
