@@ -311,6 +311,18 @@ class LayerError(Exception):
     def hint(self, hint: str | Hint) -> None:
         self._hint = hint
 
+    def insertions(self) -> list[Insertion]:
+        """Return the layers that the hint inserts."""
+        found: list[Insertion] = []
+
+        def place(layer: Insertion) -> str:
+            found.append(layer)
+            return ""
+
+        if self._placed:
+            self._placed(place)
+        return found
+
     def suggest(self, hint: Callable[[Callable[[Insertion], str]], str]) -> None:
         """Set a hint that has to say where another layer is to be inserted."""
         self._placed = hint

@@ -681,3 +681,12 @@ def test_searches_of_large_networks_try_fewer_settings(monkeypatch):
     monkeypatch.setattr("shapecalc.questions.solve.budgets._MOST_LAYERS", 9)
     with pytest.raises(shapecalc.UsageError, match="at most 9 layers: this has 10"):
         solve(spec, find=["w"], params="1M")
+
+
+def test_a_forgotten_transpose_is_the_first_fix():
+    text = "input: 100x64\nlayers:\n- Conv1d: {in_channels: 64, out_channels: 32, kernel_size: 3}\n"
+    first, second = solve(text, fix=True).fixes[:2]
+    assert [change.text() for change in first.changes] == ["conv1: permute: [2, 1] before it"]
+    assert first.outputs == {"conv1": (32, 98)}
+    assert [change.text() for change in second.changes] == ["conv1: in_channels 100, not 64"]
+    assert first.changes[0].edit.new == "- permute: [2, 1]"

@@ -315,10 +315,6 @@ class Layer:
         """
         return "", ""
 
-    def missing_before(self, *inputs: Any, **_: Any) -> str:
-        """Return the kind of layer that was probably forgotten before this one, if its inputs do not fit."""
-        return ""
-
     # Derived from the formulas.
 
     def features_in(self, *inputs: Any, **_: Any) -> Dim:

@@ -100,9 +100,6 @@ class Linear(_Connected):
             return ""
         return f"works along the last axis of {x.text} alone: put - flatten before it, or use fc, for all its features"
 
-    def missing_before(self, x: Shape) -> str:
-        return "flatten" if x.rank > 1 and x.elements == self.in_features else ""
-
     def unmet(self, stated: Constraint, x: Shape) -> LayerError:
         if not x.is_map and self.in_features != x.elements:
             return super().unmet(stated, x)

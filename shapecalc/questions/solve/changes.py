@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.dims import holds
 from shapecalc.errors import LayerError, ShapeError, UsageError, count_noun
 from shapecalc.layers.base.layer import KINDS, Composite, Layer
-from shapecalc.model.graph import Node, Reference
+from shapecalc.model.graph import Node
+from shapecalc.model.inference import size_layer
 from shapecalc.questions.sizes import find_sizes, free_sizes, with_sizes
 from shapecalc.questions.solve.costs import (
     cost_of_added,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from shapecalc.model.rows import Sizing
     from shapecalc.questions.solve.editing import Edit
 
-__all__ = ["ArgumentChange", "applied", "candidates"]
+__all__ = ["ArgumentChange", "candidates"]
 
 _MOST_LAYERS = 60
 
@@ -38,7 +39,7 @@ class ArgumentChange(NamedTuple):
     """One change: an argument of the layers at one location, or (`layers` empty) the size of an input.
 
     `composite` is the kind whose argument it is, if the layers are those of a composite: its effect is known only after
-    it is written into the text. If `adds`, `argument` is a kind, of which a layer is added before each of the layers
+    it is written into the text. If `adds`, `argument` is the item of a layer that is added before each of the layers
     (`new` is `before`). `overrides`: the input has its size from the caller, not from the text.
     """
 
@@ -73,40 +74,6 @@ class ArgumentChange(NamedTuple):
         }  # fmt: skip
 
 
-def applied(graph: Graph, change: ArgumentChange) -> Graph:
-    """Return the graph with a change made."""
-    if not change.layers:
-        shape = graph.inputs[change.argument]._replace(sizes=change.new)
-        return graph._replace(inputs={**graph.inputs, change.argument: shape})
-    if change.adds:
-        return with_layers_before(graph, change.argument, change.nodes)
-    nodes = list(graph.nodes)
-    for index in change.nodes:
-        layer = nodes[index].layer
-        if layer:
-            new = layer.arguments[change.argument].normalise(change.new)
-            nodes[index] = nodes[index]._replace(layer=layer.with_values({change.argument: new}))
-    return graph._replace(nodes=tuple(nodes))
-
-
-def with_layers_before(graph: Graph, kind: str, indices: Sequence[int]) -> Graph:
-    """Return the graph with a layer of a kind, without arguments, between some layers and their first inputs."""
-    moved: dict[int, int] = {}
-    nodes: list[Node] = []
-
-    def at(ref: Reference) -> Reference:
-        return ref if ref.node < 0 else ref._replace(node=moved[ref.node])
-
-    for index, node in enumerate(graph.nodes):
-        inputs = tuple([at(ref) for ref in node.inputs])
-        if index in indices:
-            nodes.append(Node(kind, KINDS[kind](), inputs[:1], node.mark, node.uses, block=node.block))
-            inputs = (Reference(len(nodes) - 1), *inputs[1:])
-        moved[index] = len(nodes)
-        nodes.append(node._replace(inputs=inputs, shares=moved.get(node.shares, -1)))
-    return graph._replace(nodes=tuple(nodes), outputs=tuple([at(ref) for ref in graph.outputs]))
-
-
 def candidates(
     graph: Graph, sizings: Sequence[Sizing | None], problems: Sequence[Problem], given: Collection[str] = ()
 ) -> Iterator[ArgumentChange]:
@@ -137,7 +104,7 @@ def candidates(
             continue
         kind = graph.nodes[index].kind
         every = tuple([i for i in alike if graph.nodes[i].kind == kind])
-        if added := _missing_before(graph, sizings, index) if index in proposed else "":
+        if added := _forgotten(graph, sizings, index) if index in proposed else "":
             cost = cost_of_added(len(every))
             names = tuple([graph.nodes[i].name for i in every])
             yield ArgumentChange(names, added, None, "before", cost, graph.nodes[index].mark, None, every, adds=True)
@@ -188,10 +155,16 @@ def _gathered(proposed: Iterable[Mapping[int, list[Any]]]) -> dict[int, list[Any
     return found
 
 
-def _missing_before(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> str:
-    """Return the kind of layer that was probably forgotten before a layer; empty for none."""
+def _forgotten(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> str:
+    """Return the item of the layer that the hint of a layer's shape error inserts before it; empty for none."""
     layer, inputs = graph.nodes[index].layer, _inputs_of(graph, sizings, index)
-    return layer.missing_before(*inputs) if layer and 0 < len(inputs) == len(graph.nodes[index].inputs) else ""
+    if layer is None or len(inputs) < len(graph.nodes[index].inputs):
+        return ""
+    try:
+        size_layer(layer, tuple(inputs))
+    except LayerError as error:
+        return next((layer.item for layer in error.insertions() if layer.input == 0 and "…" not in layer.item), "")
+    return ""
 
 
 def _composite(graph: Graph, index: int) -> Block | None:

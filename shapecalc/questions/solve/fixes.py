@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.layers.base.layer import KINDS
 from shapecalc.model.answer import Answer
 from shapecalc.model.inference import sizings_of
-from shapecalc.questions.solve.changes import ArgumentChange, applied, candidates
+from shapecalc.questions.solve.applying import applied
+from shapecalc.questions.solve.changes import ArgumentChange, candidates
 from shapecalc.questions.solve.editing import Edit, edit_argument, edit_input, insert_before
 
 if TYPE_CHECKING:
