@@ -24,6 +24,8 @@ timedistributed | write the layer within it alone: linear works at every positio
 rearrange reduce | write reshape and permute in its place, with sizes: `shapecalc layers reshape permute`
 weightnorm | write `parametrization: weight_norm` among the arguments of the layer
 spectralnorm | write `parametrization: spectral_norm` among the arguments of the layer
+residual skip shortcut skipconnection | write `- add:` with its branches: the layers as a list, and [] for the input
+parallel | write `- concat:` or `- add:` with its branches, each a list of layers
 modulelist moduledict | list the layers here, or name them as a block under `blocks:`
 lambda | write the layers that it computes
 """
@@ -53,7 +55,13 @@ def hint_for_foreign_kind(word: str, alone: str = "") -> str:
     plain = normalise_word(word)
     if _LOSS.fullmatch(plain):
         return _LOSS_HINT
-    return _table(_KINDS).get(plain, "") or _window(word.lower(), alone)
+    return _table(_KINDS).get(plain, "") or _window(word.lower(), alone) or _numbered(word)
+
+
+def _numbered(word: str) -> str:
+    """Return the hint for the name of a layer in place of its kind: `conv1`."""
+    kind = word.rstrip("0123456789").rstrip("_")
+    return f"write `- {kind}`, with `name: {word}` below it" if kind != word and find_kind(kind) else ""
 
 
 def _window(word: str, alone: str) -> str:

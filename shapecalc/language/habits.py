@@ -39,10 +39,11 @@ def hint_for_kind(key: Scalar, value: Value | None) -> str:
         if printed and printed.arguments is not None and find_kind(printed.word):
             name = key.text.strip("()")
             return clean(_hint_for_call(printed._replace(target=name if name.isidentifier() else "")))
-    if isinstance(value, ListValue) and value.items and all(map(_is_layer, value.items)):
-        return _SEQUENCE
     alone = value.text if isinstance(value, Scalar) and value.text.isdecimal() else ""
-    return clean(hint_for_foreign_kind(call.word, alone)) if call else ""
+    foreign = hint_for_foreign_kind(call.word, alone) if call else ""
+    if not foreign and isinstance(value, ListValue) and value.items and all(map(_is_layer, value.items)):
+        return _SEQUENCE
+    return clean(foreign)
 
 
 def _no_layer(text: str) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.dims import holds
 from shapecalc.errors import LayerError, ShapeError, UsageError, count_noun
 from shapecalc.layers.base.layer import KINDS, Composite, Layer
-from shapecalc.model.graph import Node
 from shapecalc.model.inference import size_layer
 from shapecalc.questions.sizes import find_sizes, free_sizes, with_sizes
 from shapecalc.questions.solve.costs import (
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from shapecalc.errors import Mark, Problem, Proposal
     from shapecalc.layers.base.shape import Shape
-    from shapecalc.model.graph import Block, Graph
+    from shapecalc.model.graph import Block, Graph, Node
     from shapecalc.model.rows import Sizing
     from shapecalc.questions.solve.editing import Edit
 
