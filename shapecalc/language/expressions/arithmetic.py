@@ -7,7 +7,7 @@ import math
 import operator
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.language.expressions.operands import Piece, is_plain, items_of, number_of, on_any
+from shapecalc.language.expressions.operands import Piece, is_plain, items_of, name_of_kind, number_of, on_any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ def _power(a: Any, b: Any, piece: Piece) -> Any:
     except OverflowError:
         return math.inf  # rejected as too large
     except (TypeError, ValueError, AttributeError):
-        return piece.refuse(f"{{}} cannot be computed on {type(a).__name__}")
+        return piece.refuse(f"{{}} cannot be computed on {name_of_kind(a)}")
 
 
 ARITHMETIC: dict[type[ast.AST], Callable[[Any, Any, Piece], Any]] = {

@@ -18,6 +18,7 @@ __all__ = [
     "described",
     "is_plain",
     "items_of",
+    "name_of_kind",
     "number_of",
     "on_any",
     "short",
@@ -124,5 +125,13 @@ def on_any(work: Callable[..., Any], piece: Piece, *values: Any) -> Any:
     try:
         return work(*values)
     except (TypeError, ValueError, AttributeError, ArithmeticError):
-        kinds = " and ".join(dict.fromkeys(type(value).__name__ for value in values))
-        return piece.refuse(f"{{}} cannot be computed on {kinds}")
+        return piece.refuse(f"{{}} cannot be computed on {' and '.join(dict.fromkeys(map(name_of_kind, values)))}")
+
+
+_NAMES = {bool: "true or false", int: "a number", float: "a fraction", str: "a text", list: "a list", tuple: "a list",
+          dict: "a mapping", type(None): "null"}  # fmt: skip
+
+
+def name_of_kind(value: Any) -> str:
+    """Return what a value is, in words: values of other kinds of number are those of a symbol."""
+    return _NAMES.get(type(value), "a symbol")
