@@ -29,6 +29,7 @@ OTHERWISE = {
     "alpha": ("a key of SVG", {"renderers.front"}),
     "axes": (_KEY, {"questions.sizes", "renderers.kinds", "renderers.sizes"}),
     "axis": (_KEY, {"questions.receptive_field"}),
+    "base": ("a task of models: without a head", {"language.configs"}),
     "blocks": ("the language's word for blocks", {"language.document", "language.schema", "model.report"}),
     "center": (_STYLE, {"renderers.front"}),
     "channels": (_AXIS, {"language.inputs", "language.schema", "questions.explain.leaves", "questions.sweep.plan"}),

@@ -195,7 +195,7 @@ class Constraint(NamedTuple):
         must = {UP_TO: "must be at most", LESS: "must be less than", EQUAL: "must equal", DIVIDES: "must divide"}
         must[BROADCASTS] = "must be 1 or equal"
         if not self.left_name and self.relation == UP_TO:
-            return LayerError(f"{self.right_name} (={self.right}) must be at least {self.left}")
+            return LayerError(f"{self.right_name} (={self.right}) must be at least {self.left}", too_small=True)
         left = f"{self.left_name} (={self.left})" if self.left_name else str(self.left)
         right = f"{self.right_name} (={self.right})" if self.right_name else str(self.right)
         return LayerError(f"{left} {must[self.relation]} {right}", proposals=tuple(_proposals(self)))

@@ -143,7 +143,7 @@ def _note_on(first: str, others: list[str], member: Member) -> str:
     if not others:
         return "" if is_bundled else f"this is {first}, the only variant"
     another, *more = others[: _MOST_LISTED + 1]
-    if member.file == STDIN:
+    if member.file == STDIN or any(character.isspace() for character in member.name):
         how = f"in a file, as FILE:{another}"
     elif is_bundled:
         how = f"by its name: {another}"

@@ -45,16 +45,19 @@ def draw_networks(
     networks: Sequence[ListedNetwork], format_: str, width: int | None = None, *, color: bool = False
 ) -> str:
     """Return the list of bundled networks: as text within 100 columns where no width is given, as prose is."""
-    rows = [
-        (n.name, ", ".join(map(show_size, n.inputs.values())), f"{n.params:,}", f"{n.macs:,}", n.task, n.source)
-        for n in networks
-    ]
+    rows = [(n.name, _inputs(n), f"{n.params:,}", f"{n.macs:,}", n.task, n.source) for n in networks]
     headings = ("name", "input", "params", "MACs", "task", "source")
     room = (width or PROSE) if format_ == "text" else None
-    table = listing(headings, rows, numbers=(2, 3), spare=(5, 4), cut=(1,), width=room)
+    table = listing(headings, rows, numbers=(2, 3), spare=(5, 4), cut=(1, 4), width=room)
     left_out = [heading for heading in headings if heading not in table.headings]
     notes = [Note(f"Left out: {' and '.join(left_out)}; --format json and markdown have all.")] if left_out else []
     return draw_blocks([table, *notes], format_, room, color=color)
+
+
+def _inputs(network: ListedNetwork) -> str:
+    """Return the sizes of the inputs; several alike are counted."""
+    shown = [show_size(sizes) for sizes in network.inputs.values()]
+    return f"{len(shown)} of {shown[0]}" if len(shown) > 1 and len(set(shown)) == 1 else ", ".join(shown)
 
 
 def listing(

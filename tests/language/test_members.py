@@ -51,6 +51,8 @@ def test_the_first_variant_has_a_note():
         "this is small, the first of 3 variants: choose another in a file, as FILE:base (or large)"
     )
     assert NOTE not in run("check", "family.yaml").out  # which checks all of them
+    Path("a family.yaml").write_text(FAMILY, encoding="utf-8")
+    assert "choose another in a file, as FILE:base" in run("summary", "a family.yaml").out
     Path("family.yaml").write_text(FAMILY.replace(", base: {}, large: {vars: {width: 16}}", ""), encoding="utf-8")
     assert shapecalc.load("family.yaml").infer().notes == ("this is small, the only variant",)
 

@@ -241,4 +241,7 @@ def test_symbols_are_separated_by_commas_or_repeated():
 
 def test_a_symbol_that_no_expression_takes_is_named_without_words_of_the_code() -> None:
     ran = run("formula", "olmoe-1b-7b", "-s", "experts")
-    assert (ran.status, ran.err.splitlines()[-2].strip()) == (2, "`experts` cannot be computed on a symbol and a number")
+    assert (ran.status, ran.err.splitlines()[-2].strip()) == (
+        2,
+        "`experts` cannot be computed on a symbol and a number",
+    )

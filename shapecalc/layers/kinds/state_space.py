@@ -109,7 +109,7 @@ class _Selective(_StateSpace):
 
 
 class Mamba(_Selective):
-    """Mamba's mixer: a selective state space, whose step size Δ and matrices B and C are projections of the input.
+    """Mamba's mixer: a selective state space, whose step size and matrices B and C are projections of the input.
 
     The input is (…, length, features). It is the block of Gu & Dao 2023 without its norm and residual connection; names
     of arguments and weights are those of transformers, also-names those of mamba_ssm. Each of expand·d_model channels

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.dims import holds
 from shapecalc.errors import LayerError, ShapeError, UsageError, count_noun
 from shapecalc.layers.base.layer import KINDS, Composite, Layer
+from shapecalc.model.checks import check_inputs
 from shapecalc.model.inference import size_layer
 from shapecalc.questions.sizes import find_sizes, free_sizes, with_sizes
 from shapecalc.questions.solve.costs import (
@@ -129,6 +130,7 @@ def _proposals(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> li
     if layer is None or len(inputs) < len(graph.nodes[index].inputs):
         return []
     try:
+        check_inputs(layer, tuple(inputs))
         unmet = [constraint for constraint in layer.constraints(*inputs) if not holds(constraint)]
     except LayerError:
         return []
@@ -283,8 +285,10 @@ def _input_changes(graph: Graph, given: Collection[str], times: float) -> Iterat
 
 def _in_other_layout(shape: Shape) -> list[tuple[int, ...]]:
     """Return the sizes of an image with its channels at the other end, if they may be there."""
+    if shape.rank < _IMAGE_RANK:
+        return []
     first, last = shape.sizes[0], shape.sizes[-1]
-    if shape.rank < _IMAGE_RANK or (first in _IMAGE_CHANNELS) == (last in _IMAGE_CHANNELS):
+    if (first in _IMAGE_CHANNELS) == (last in _IMAGE_CHANNELS):
         return []
     if shape.channels_last:
         return [(*shape.sizes[1:], first)] if first in _IMAGE_CHANNELS else []
