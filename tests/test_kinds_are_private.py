@@ -26,9 +26,10 @@ _COLUMN = "a column of a report; its values are found by the arguments' roles"
 _STYLE = "a style of the terminal or of SVG"
 _AXIS = "the language's word for the channel axis"
 OTHERWISE = {
-    "alpha": ("a key of SVG", {"renderers.front"}),
+    "alpha": ("a key of SVG; a Greek letter", {"renderers.front", "renderers.plain"}),
     "axes": (_KEY, {"questions.sizes", "renderers.kinds", "renderers.sizes"}),
     "axis": (_KEY, {"questions.receptive_field"}),
+    "beta": ("a Greek letter", {"renderers.plain"}),
     "base": ("a task of models: without a head", {"language.configs"}),
     "blocks": ("the language's word for blocks", {"language.document", "language.schema", "model.report"}),
     "center": (_STYLE, {"renderers.front"}),
