@@ -44,6 +44,7 @@ def shapecalc(*arguments: object, seconds: int = SECONDS, **rest: Any) -> Ended:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
     command = [*COMMAND, *map(str, arguments)]
+    rest.setdefault("env", {name: value for name, value in os.environ.items() if name != "COLUMNS"})  # not wrapped
     ended = subprocess.run(command, capture_output=True, preexec_fn=limit, timeout=10 * seconds, check=False, **rest)
     return Ended(ended.returncode, ended.stdout, ended.stderr.decode())
 
