@@ -35,14 +35,22 @@ def doubts_of(graph: Graph, sizings: Sequence[Sizing]) -> tuple[str, ...]:
     """Return the notes on the layers of a network: of several for the same reason the first, and how many more."""
     flows: list[_Flow] = []
     found: dict[str, list[str]] = {}
-    orders: dict[int, tuple[str, str]] = {}
+    orders: dict[int, tuple[str, str, bool]] = {}
     cut: list[int] = []
     for node, sizing in zip(graph.nodes, sizings, strict=True):
         layer = node.layer
         assert layer is not None
         order = orders.get(id(layer))
         if order is None:
-            order = orders[id(layer)] = (layer.axis_order, "" if layer.elementwise else layer.axis_order_out)
+            order = orders[id(layer)] = _orders_of(layer)
+        if order[2] and len(node.inputs) == 1:  # most layers
+            ref = node.inputs[0]
+            flow = _UNKNOWN if ref.node < 0 else flows[ref.node] if not ref.output else _origin(flows[ref.node], 1)
+            if not order[0] or not flow.order or flow.order == order[0]:
+                if order[1] or (flow.order and not layer.elementwise):
+                    flow = _flow(layer, order[1], sizing, (flow,), len(flows))
+                flows.append(flow)
+                continue
         read = [_UNKNOWN if ref.node < 0 else _origin(flows[ref.node], ref.output) for ref in node.inputs]
         flows.append(_flow(layer, order[1], sizing, read, len(flows)))
         for reason, doubt in _reasons(graph, node, layer, sizing, read, order[0]):
@@ -52,6 +60,12 @@ def doubts_of(graph: Graph, sizings: Sequence[Sizing]) -> tuple[str, ...]:
     if cut:
         found.update(_on_pieces(graph, sizings, cut))
     return tuple([_first(each) for each in found.values()])
+
+
+def _orders_of(layer: Layer) -> tuple[str, str, bool]:
+    """Return the orders of the axes that a layer reads and makes, and whether only these can be doubted."""
+    is_plain = type(layer).doubt is Layer.doubt and not layer.branches and not layer.view
+    return layer.axis_order, "" if layer.elementwise else layer.axis_order_out, is_plain
 
 
 def _on_pieces(graph: Graph, sizings: Sequence[Sizing], cut: Sequence[int]) -> dict[str, list[str]]:
