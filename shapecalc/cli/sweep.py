@@ -83,8 +83,7 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     """Evaluate every combination of variables and input sizes: parameters, MACs, memory and output size.
 
     Columns for --where, --sort and --pareto: variant (its number), the settings that vary, params, active_params, macs,
-    buffers,
-    activations, memory (peak bytes in fp32, the total of `shapecalc memory`), valid (no shape error).
+    buffers, activations, memory (peak bytes in fp32, the total of `shapecalc memory`), valid (no shape error).
     """
     if more:  # a shell expands --input 3x{64,96}x64 without quotes to --input 3x64x64 3x96x64
         hint = "put braces in quotes, so that the shell does not expand them: --input '3x{64,96}x64'"

@@ -57,7 +57,7 @@ class Call(NamedTuple):
             return None
         first = self.arguments[0]
         if not is_function and not self.prefix and self.word.islower() and cls and _is_name(first):
-            is_function = first in _INPUTS or not any(argument.required for argument in cls.arguments.values())
+            is_function = first in _INPUTS or not cls.required_arguments()
         if not is_function or EQUALS.fullmatch(first):
             return None
         return self._replace(arguments=self.arguments[1:])
@@ -130,7 +130,7 @@ def named(
     plain = [part for part in parts if not EQUALS.fullmatch(part)]
     names = cls.argument_names()
     known = {names[word]: written(cls, names[word], value) for word, value in given.items() if word in names}
-    required = [name for name, argument in cls.arguments.items() if argument.required and name not in known]
+    required = [name for name in cls.required_arguments() if name not in known]
     at = _by_position(cls, plain, known, required, call, is_function=is_function) if plain else None
     if at is not None:
         known, plain = {**known, **at}, []
@@ -188,8 +188,7 @@ def _framework(call: Call | None) -> tuple[str, bool]:
 def _orders(cls: type[Layer], framework: str) -> list[tuple[str, ...]]:
     """Return the orders of arguments by position that a call may have, that of its framework first."""
     if cls.in_calls is None:
-        required = tuple(name for name, argument in cls.arguments.items() if argument.required)
-        return [required or (*cls.arguments,)[:1]]
+        return [cls.required_arguments() or (*cls.arguments,)[:1]]
     orders = [cls.in_calls, cls.in_calls if cls.in_keras_calls is None else cls.in_keras_calls]
     return orders[::-1] if framework == "keras" else orders
 

@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, Source, SpecError
-from shapecalc.language.files import bundled_folder, read_bytes
+from shapecalc.language.files import bundled_keys, read_bytes
 from shapecalc.language.values import BadValueError, plain
 from shapecalc.source import MapValue, read_text
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ConfiguredFamily", "model_types", "read_config"]
 
-_CONFIGS = re.compile(r"(?m)^configs:[^\n]*\n((?:[ \t]+[^\n]*\n|[ \t]*\n|#[^\n]*\n)*)")
-_TYPE = re.compile(r"(?m)^  ([A-Za-z0-9_-]+):")
 _LARGEST = 10**9
 
 
@@ -72,16 +70,7 @@ def model_types() -> tuple[str, ...]:
 
 def _families() -> dict[str, str]:
     """Return the file of the family of every model_type, found in their texts."""
-    families: dict[str, str] = {}
-    folder = bundled_folder()
-    for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-        if file.endswith(".yaml"):
-            path = os.path.join(folder, file)
-            with open(path, encoding="utf-8") as stream:
-                found = _CONFIGS.search(stream.read())
-            if found:
-                families.update((match[1], path) for match in _TYPE.finditer(found[1]))
-    return families
+    return {kind: path for path, kinds in bundled_keys("configs") for kind in kinds or ()}
 
 
 def _parts(path: str, kind: str) -> _Parts:

@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "STDIN", "Found", "bundled_folder", "bundled_members", "find_bundled", "locate", "no_such_spec", "read_bytes",
+    "STDIN", "Found", "bundled_folder", "bundled_keys", "bundled_members", "find_bundled", "locate", "no_such_spec",
+    "read_bytes",
 ]  # fmt: skip
 
 STDIN = "-"
-_CONFIG = "config.json"
 """The name of standard input."""
+_CONFIG = "config.json"
 _ENDINGS = (".yaml", ".yml")
 _ENDING = ".yaml"
 """The suffix of the bundled files."""
-_VARIANTS = r"(?m)^variants:[^\n]*\n((?:[ \t]+[^\n]*\n|[ \t]*\n|#[^\n]*\n)*)"
+_BLOCK = r"(?m)^{}:[^\n]*\n((?:[ \t]+[^\n]*\n|[ \t]*\n|#[^\n]*\n)*)"
+"""A key of a file, and the lines below it that are its value."""
 _MEMBER = r"(?m)^  (['\"]?)([A-Za-z0-9_.+-]+)\1:"
 _MAX_BYTES = 64 * 2**20
 _SECONDS_FOR_A_WRITER = 10
@@ -138,18 +140,26 @@ def bundled_members() -> Iterator[tuple[str, str]]:
 
     Members are found in the text, without reading it as YAML: finding a name must be instant.
     """
+    for path, members in bundled_keys("variants"):
+        if members is None:
+            yield path, os.path.basename(path).removesuffix(_ENDING)
+        for member in members or ():
+            yield path, member
+
+
+def bundled_keys(key: str) -> Iterator[tuple[str, list[str] | None]]:
+    """Yield the path of every bundled file, and the keys of the mapping that it has under a key; None without it.
+
+    They are found in the text, without reading it as YAML.
+    """
     folder = bundled_folder()
     for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-        if not file.endswith(".yaml"):
+        if not file.endswith(_ENDING):
             continue
         path = os.path.join(folder, file)
         with open(path, encoding="utf-8") as stream:
-            members = re.search(_VARIANTS, stream.read())
-        if members:
-            for match in re.finditer(_MEMBER, members[1]):
-                yield path, match[2]
-        else:
-            yield path, file.removesuffix(".yaml")
+            found = re.search(_BLOCK.format(key), stream.read())
+        yield path, [match[2] for match in re.finditer(_MEMBER, found[1])] if found else None
 
 
 def read_bytes(path: str, shown: str = "") -> bytes:

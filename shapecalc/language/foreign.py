@@ -72,7 +72,7 @@ def _window(word: str, alone: str) -> str:
     if not found or not cls or not name:
         return ""
     size = found[2] if found[2] == found[3] else f"[{found[2]}, {found[3]}]"
-    required = {one: "…" for one, argument in cls.arguments.items() if argument.required and one != name}
+    required = {one: "…" for one in cls.required_arguments() if one != name}
     if len(required) == 1 and alone:
         required = dict.fromkeys(required, alone)
     given = ", ".join(f"{one}: {value}" for one, value in {**required, name: size}.items())

@@ -79,7 +79,7 @@ def _hint_for_call(call: Call, value: Value | None = None) -> str:
     if function and "(" in arguments[0] and inner and read_call(arguments[0]):
         last = f"`- {call.word}`" if cls and not call.is_own else f"what `{call.prefix}{call.word}` is"
         return f"write each call as an item of its own, the inner one first and {last} last"
-    if call.is_own and (cls is None or _has_required(cls)):
+    if call.is_own and (cls is None or cls.required_arguments()):
         like = cls or find_kind(call.word.rstrip("0123456789_"))
         such = f", such as `- {_with_required(like)}`" if like else ""
         return f"write the layer that `{call.prefix}{call.word}` is{such}"
@@ -143,10 +143,6 @@ def _as_pairs(cls: type[Layer], word: str, parts: Sequence[str]) -> list[str]:
         pairs = [f"[{a}, {b}]" for a, b in zip(sides[::2], sides[1::2], strict=True)] if is_list else []
         found.append(f"[{', '.join(reversed(pairs))}]" if pairs else part)
     return found
-
-
-def _has_required(cls: type[Layer]) -> bool:
-    return any(argument.required for argument in cls.arguments.values())
 
 
 def _with_required(cls: type[Layer]) -> str:
@@ -233,7 +229,7 @@ def _layer_after(cls: type[Layer], text: str) -> str:
     """Return the item of the layer that `'relu'` or `nn.ReLU()` names, if it may follow a kind; empty for any other."""
     call = read_call(text.strip("'\" "))
     kind = find_kind(call.word) if call and not cls.activates else None
-    if not call or not kind or _has_required(kind):
+    if not call or not kind or kind.required_arguments():
         return ""
     shown, left, strange = named(kind, call.arguments or (), call)
     return f"{call.word}: {{…}}" if left or strange else f"{call.word}: {{{shown}}}" if shown else call.word

@@ -144,7 +144,7 @@ def _branch_of(name: str, known: Collection[str]) -> str:
     cls = find_kind(bare)
     if cls is None:
         return ""
-    needs = any(argument.required for argument in cls.arguments.values())
+    needs = bool(cls.required_arguments())
     listed = f"write `[{bare}{': {…}' if needs else ''}]`"
     numbered = [one for one in known if re.fullmatch(rf"{re.escape(cls.kind)}\d+", one)]
     if numbered and bare == name:

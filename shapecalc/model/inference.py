@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAX_ELEMENTS = 10**30
 """The maximum number of elements of a tensor: products of a few of these can still be shown."""
 
-__all__ = ["counted", "infer", "problem_at", "size_layer", "sizings_of", "walk"]
+__all__ = ["counted", "infer", "inputs_of", "problem_at", "size_layer", "sizings_of", "walk"]
 
 
 def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "torch") -> Report:
@@ -114,7 +114,7 @@ def walk(
     sizings: list[Sizing | None] = []
     known: dict[tuple[int, tuple[Shape, ...]], Sizing] = {}
     for index, node in enumerate(graph.nodes):
-        inputs = _inputs_of(node, graph, shapes, sizings, problems)
+        inputs = inputs_of(node, graph, shapes, sizings, problems)
         if node.layer is None or len(inputs) < len(node.inputs):
             sizings.append(None)
             continue
@@ -138,7 +138,7 @@ def walk(
     return sizings
 
 
-def _inputs_of(
+def inputs_of(
     node: Node, graph: Graph, shapes: Sequence[Shape], sizings: Sequence[Sizing | None], problems: list[Problem]
 ) -> list[Shape]:
     """Return the input shapes of a layer, without those that are unknown."""

@@ -32,13 +32,12 @@ def totals_of(report: Report) -> dict[str, Any]:
     """Return the totals of a network: MACs and activations for the batch of the report."""
     sums = report.total
     activations = total(row.activations for row in report.rows) * report.batch
-    return dict(
-        zip(
-            TOTALS,
-            (sums.params, sums.active_params, sums.macs, sums.buffers, activations, len(report.rows)),
-            strict=True,
-        )
-    )
+    return _figures(sums, activations, len(report.rows))
+
+
+def _figures(counts: Any, activations: Any, layers: int) -> dict[str, Any]:
+    """Return the figures by which networks are compared, of the counts of a network or a layer."""
+    return {**{name: getattr(counts, name) for name in TOTALS[:-2]}, "activations": activations, "layers": layers}
 
 
 def telling_totals(sums: Iterable[dict[str, Any]]) -> list[str]:
@@ -66,9 +65,7 @@ def kinds_of(report: Report) -> dict[str, dict[str, Any]]:
     for row in report.rows:
         sums = kinds.setdefault(row.kind, dict.fromkeys(TOTALS, 0))
         activations = row.activations * report.batch
-        for name, value in zip(
-            TOTALS, (row.params, row.active_params, row.macs, row.buffers, activations, 1), strict=True
-        ):
+        for name, value in _figures(row, activations, 1).items():
             sums[name] = sums[name] + value
     return kinds
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["CHANNELS", "AxisNumber", "AxisNumbers", "axis_index", "axis_of", "once"]
+__all__ = ["CHANNELS", "AxisNumber", "AxisNumbers", "axis_index", "axis_indices", "axis_of", "once"]
 
 CHANNELS = "channels"
 """The word for the channel axis."""
@@ -47,6 +47,13 @@ def axis_of(dim: int, rank: int, name: str = "dim") -> int:
 def axis_index(dim: int | str, shape: Shape, name: str = "dim") -> int:
     """Return the index into `shape.sizes` of an axis that is named by its number or by the word `channels`."""
     return shape.channel_axis if dim == CHANNELS else axis_of(int(dim), shape.rank, name)
+
+
+def axis_indices(dims: str | Sequence[int], shape: Shape, name: str = "dim") -> list[int]:
+    """Return the indices into `shape.sizes` of axes that are named by numbers, or of `channels`, each once."""
+    axes = [axis_index(dim, shape, name) for dim in ((CHANNELS,) if isinstance(dims, str) else dims)]
+    once(name, axes)
+    return axes
 
 
 def once(name: str, axes: Sequence[int]) -> None:

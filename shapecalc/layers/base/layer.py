@@ -217,6 +217,11 @@ class Layer:
         return {argument.role: name for name, argument in cls.arguments.items() if argument.role}
 
     @classmethod
+    def required_arguments(cls) -> tuple[str, ...]:
+        """Return the names of the arguments without a default."""
+        return tuple([name for name, argument in cls.arguments.items() if argument.required])
+
+    @classmethod
     def first_argument(cls, word: str = "") -> Argument | None:  # noqa: ARG003  (a kind may decide by its name)
         """Return the argument of a value alone, as in `fc: 10`, where the layer is called `word`."""
         return next(iter(cls.arguments.values()), None)

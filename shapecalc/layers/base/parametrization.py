@@ -8,15 +8,16 @@ only that of the outputs.) Computing the weight is not counted in MACs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import prod
 from shapecalc.layers.base.arguments import Choice
 
 if TYPE_CHECKING:
     from shapecalc.layers.base.layer import WeightShapes
+    from shapecalc.layers.base.shape import Shape
 
-__all__ = ["Parametrization"]
+__all__ = ["Parametrization", "Parametrized"]
 
 _NONE, _WEIGHT_NORM, _SPECTRAL_NORM = "none", "weight_norm", "spectral_norm"
 _WEIGHT = "weight"
@@ -34,19 +35,30 @@ class Parametrization(Choice):
             also=["parameterization"],
         )
 
-    @staticmethod
-    def weights(parametrization: str, shapes: WeightShapes) -> WeightShapes:
-        """Return the learned tensors of a layer that has these without its parametrization."""
-        if parametrization != _WEIGHT_NORM:
+
+class Parametrized:
+    """What layers with the argument share: their learned tensors are derived from those without a parametrization."""
+
+    parametrization: Any
+    outputs_axis: ClassVar[int] = 0
+    """The axis of the weight that is that of the outputs."""
+
+    def learned(self, x: Shape) -> WeightShapes:
+        """Return the learned tensors, but for the parametrization."""
+        raise NotImplementedError
+
+    def weights(self, x: Shape, *_: Shape) -> WeightShapes:
+        """Return the learned tensors: `Layer.weights`."""
+        shapes = self.learned(x)
+        if self.parametrization != _WEIGHT_NORM:
             return shapes
         first, *others = shapes[_WEIGHT]
         rest = {name: sizes for name, sizes in shapes.items() if name != _WEIGHT}
         return {"original0": (first, *[1] * len(others)), "original1": (first, *others), **rest}
 
-    @staticmethod
-    def buffers(parametrization: str, shapes: WeightShapes, axis: int = 0) -> WeightShapes:
-        """Return the buffers, by the learned tensors without the parametrization; `axis` is that of the outputs."""
-        if parametrization != _SPECTRAL_NORM:
+    def buffers(self, x: Shape, *_: Shape) -> WeightShapes:
+        """Return the tensors that are stored, but not learned: `Layer.buffers`."""
+        if self.parametrization != _SPECTRAL_NORM:
             return {}
-        sizes = shapes[_WEIGHT]
+        sizes, axis = self.learned(x)[_WEIGHT], self.outputs_axis
         return {"u": (sizes[axis],), "v": (prod(size for i, size in enumerate(sizes) if i != axis),)}

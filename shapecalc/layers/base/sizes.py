@@ -5,56 +5,53 @@ from __future__ import annotations
 from typing import Any
 
 from shapecalc.errors import LayerError, Problem, UsageError
-from shapecalc.layers.base.arguments import MAX_SIZE, REQUIRED, Integer, Number
+from shapecalc.layers.base.arguments import MAX_SIZE, REQUIRED, Argument, Integer, Number
 from shapecalc.text.units import read_sizes, without_batch
 
 __all__ = ["Integers", "NumberList", "Sizes", "parse_sizes"]
 
 
-class Integers(Integer):
-    """A list of whole numbers; one alone is a list of one."""
+class _List(Argument):
+    """What lists of numbers share: each number is read as the class after it reads one."""
 
     most = 256
+
+    def read(self, value: Any) -> Any:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        if not items:
+            raise self.refuse(value)
+        if len(items) > self.most:
+            message = f"{self.name} has {len(items):,} entries: the maximum is {self.most}"
+            raise LayerError(message, argument=self.name, found=value)
+        read = super().read
+        return tuple([read(item) for item in items])
+
+    def schema(self) -> dict[str, Any]:
+        one = self.schema_of_one()
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+
+    def schema_of_one(self) -> dict[str, Any]:
+        """Return the schema of one number."""
+        return super().schema()
+
+
+class Integers(_List, Integer):
+    """A list of whole numbers; one alone is a list of one."""
 
     def __init__(self, doc: str, default: Any = REQUIRED, *, minimum: int = 0, **rest: Any) -> None:
         super().__init__(doc, default, minimum=minimum, **rest)
         self.expected = "a list of whole numbers" + (f" of at least {minimum}" if minimum > -MAX_SIZE else "")
 
-    def read(self, value: Any) -> Any:
-        items = value if isinstance(value, (list, tuple)) else (value,)
-        if not items:
-            raise self.refuse(value)
-        if len(items) > self.most:
-            message = f"{self.name} has {len(items):,} entries: the maximum is {self.most}"
-            raise LayerError(message, argument=self.name, found=value)
-        return tuple(super(Integers, self).read(item) for item in items)
-
-    def schema(self) -> dict[str, Any]:
-        one = super().schema() if self.minimum > -MAX_SIZE else {"type": "integer"}
-        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+    def schema_of_one(self) -> dict[str, Any]:
+        return super().schema_of_one() if self.minimum > -MAX_SIZE else {"type": "integer"}
 
 
-class NumberList(Number):
+class NumberList(_List, Number):
     """A list of numbers, whole or not; one alone is a list of one. It decides the structure of a layer."""
-
-    most = 256
 
     def __init__(self, doc: str, default: Any = REQUIRED, **rest: Any) -> None:
         super().__init__(doc, default, **rest)
         self.expected = "a list of numbers" + self.expected.removeprefix("a number")
-
-    def read(self, value: Any) -> Any:
-        items = value if isinstance(value, (list, tuple)) else (value,)
-        if not items:
-            raise self.refuse(value)
-        if len(items) > self.most:
-            message = f"{self.name} has {len(items):,} entries: the maximum is {self.most}"
-            raise LayerError(message, argument=self.name, found=value)
-        return tuple([super(NumberList, self).read(item) for item in items])
-
-    def schema(self) -> dict[str, Any]:
-        one = super().schema()
-        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
 
 
 class Sizes(Integers):

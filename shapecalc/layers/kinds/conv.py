@@ -12,7 +12,7 @@ from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint, Dim, maximum
 from shapecalc.layers.base.arguments import CHANNELS_OUT, GROUPS, Choice, Flag, Integer, Stated
 from shapecalc.layers.base.dependence import ZEROS
 from shapecalc.layers.base.layer import DERIVED, INPUTS, NOTHING, Example, WeightShapes
-from shapecalc.layers.base.parametrization import Parametrization
+from shapecalc.layers.base.parametrization import Parametrization, Parametrized
 from shapecalc.layers.base.per_axis import Padding, PerAxis, per_axis
 from shapecalc.layers.base.windowed import Windowed
 
@@ -104,7 +104,7 @@ def _padding_mode_constraints(mode: str, axis: WindowAxis) -> Iterator[Constrain
                              f"input {axis.name}")  # fmt: skip
 
 
-class Conv(Convolution):
+class Conv(Parametrized, Convolution):
     """Convolution over 1, 2 or 3 spatial axes, with one kernel for each output channel."""
 
     kind = "conv"
@@ -141,17 +141,10 @@ class Conv(Convolution):
             for axis in self.axes(x):
                 yield from _padding_mode_constraints(self.padding_mode, axis)
 
-    def _learned(self, x: Shape) -> WeightShapes:
-        """Return the learned tensors, but for the parametrization."""
+    def learned(self, x: Shape) -> WeightShapes:
         kernel = per_axis(self.kernel_size, len(x.spatial))
         weight = (self.out_channels, x.channels // self.groups, *kernel)
         return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
-
-    def weights(self, x: Shape, *_: Shape) -> WeightShapes:
-        return Parametrization.weights(self.parametrization, self._learned(x))
-
-    def buffers(self, x: Shape, *_: Shape) -> WeightShapes:
-        return Parametrization.buffers(self.parametrization, self._learned(x))
 
     def macs(self, output: Shape, x: Shape) -> Dim:
         kernel = per_axis(self.kernel_size, len(x.spatial))

@@ -8,7 +8,7 @@ from shapecalc.dims import DIVIDES, UP_TO, Constraint, Dim, prod
 from shapecalc.layers.base.arguments import CHANNELS_OUT, GROUPS, OUTPUT_PADDING, Integer
 from shapecalc.layers.base.dependence import Look, transposed, windowed
 from shapecalc.layers.base.layer import INPUTS, Example, WeightShapes
-from shapecalc.layers.base.parametrization import Parametrization
+from shapecalc.layers.base.parametrization import Parametrization, Parametrized
 from shapecalc.layers.base.per_axis import Padding, PerAxis, per_axis
 from shapecalc.layers.base.ranks import each_axis, wrong_rank
 from shapecalc.layers.base.window import output_constraint, transposed_constraints, transposed_size
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["TransposedConv"]
 
 
-class TransposedConv(Convolution):
+class TransposedConv(Parametrized, Convolution):
     """Transposed convolution: maps a convolution's output size back to its input size, as in decoders and generators.
 
     Padding given as a number is PyTorch's (it crops the output); `same` and `valid` are Keras'.
@@ -49,6 +49,7 @@ class TransposedConv(Convolution):
     output_size = PerAxis("spatial size of the output, in place of output_padding", None, replaces="output_padding")
     groups = Integer("number of groups that the channels are split into", 1, symbol="g", role=GROUPS)
     parametrization = Parametrization()
+    outputs_axis = 1
 
     examples = (
         Example({"out_channels": 12, "kernel_size": 3, "stride": [4, 3], "padding": [0, 1], "output_padding": [3, 1],
@@ -95,17 +96,10 @@ class TransposedConv(Convolution):
         pairs = zip(self._smallest(x), self._output_paddings(rank), strict=True)
         return x.map_of(self.out_channels, tuple(size + extra for size, extra in pairs))
 
-    def _learned(self, x: Shape) -> WeightShapes:
-        """Return the learned tensors, but for the parametrization."""
+    def learned(self, x: Shape) -> WeightShapes:
         kernel = per_axis(self.kernel_size, len(x.spatial))
         weight = (x.channels, self.out_channels // self.groups, *kernel)
         return {"weight": weight, "bias": (self.out_channels,)} if self.bias else {"weight": weight}
-
-    def weights(self, x: Shape) -> WeightShapes:
-        return Parametrization.weights(self.parametrization, self._learned(x))
-
-    def buffers(self, x: Shape) -> WeightShapes:
-        return Parametrization.buffers(self.parametrization, self._learned(x), axis=1)
 
     def saved(self, *inputs: Shape) -> str:
         return INPUTS

@@ -9,7 +9,7 @@ from shapecalc.errors import Insertion, LayerError
 from shapecalc.layers.base.arguments import Flag, Integer, Stated
 from shapecalc.layers.base.dependence import Look, rearranged
 from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
-from shapecalc.layers.base.parametrization import Parametrization
+from shapecalc.layers.base.parametrization import Parametrization, Parametrized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["FullyConnected", "Linear"]
 
 
-class _Connected(Layer):
+class _Connected(Parametrized, Layer):
     """What fully connected layers share."""
 
     saves = TRAINED
@@ -39,16 +39,9 @@ class _Connected(Layer):
         """Return the error if the features of the input are not `in_features`."""
         return stated.error()
 
-    def _learned(self, x: Shape) -> WeightShapes:
-        """Return the learned tensors, but for the parametrization."""
+    def learned(self, x: Shape) -> WeightShapes:
         weight = (self.out_features, self.features_in(x))
         return {"weight": weight, "bias": (self.out_features,)} if self.bias else {"weight": weight}
-
-    def weights(self, x: Shape) -> WeightShapes:
-        return Parametrization.weights(self.parametrization, self._learned(x))
-
-    def buffers(self, x: Shape) -> WeightShapes:
-        return Parametrization.buffers(self.parametrization, self._learned(x))
 
 
 class FullyConnected(_Connected):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.dims import DIVIDES, EQUAL, UP_TO, Constraint, Dim, prod
 from shapecalc.errors import Insertion, LayerError
 from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
-from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, AxisNumbers, axis_index, once
+from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, AxisNumbers, axis_index, axis_indices, once
 from shapecalc.layers.base.dependence import Look, aligned, rearranged
 from shapecalc.layers.base.layer import FEATURES_LAST, NOTHING, Example, Layer, WeightShapes, stated_rank
 from shapecalc.layers.base.sizes import Sizes
@@ -335,8 +335,5 @@ class Normalization(Layer):
     )
 
     def buffers(self, x: Shape) -> WeightShapes:
-        axes = (self.axis,) if self.axis == CHANNELS else self.axis
-        indices = [axis_index(axis, x, "axis") for axis in axes]
-        once("axis", indices)
-        sizes = tuple([x.sizes[i] for i in indices])
+        sizes = tuple([x.sizes[axis] for axis in axis_indices(self.axis, x, "axis")])
         return {"mean": sizes, "variance": sizes, "count": ()} if self.buffer else {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.dims import EQUAL, Constraint, Dim, prod
 from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number, Stated
-from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumbers, axis_index, once
+from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumbers, axis_indices
 from shapecalc.layers.base.dependence import Look, aligned, rearranged
 from shapecalc.layers.base.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.ranks import need_rank
@@ -54,9 +54,7 @@ class LayerScale(Layer):
     def _axes(self, x: Shape) -> list[int]:
         if self.dim is None:
             return [x.channel_axis if x.is_map or x.rank > 2 else x.rank - 1]
-        axes = [axis_index(dim, x) for dim in ((CHANNELS,) if self.dim == CHANNELS else self.dim)]
-        once("dim", axes)
-        return axes
+        return axis_indices(self.dim, x)
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         need_rank(self.kind, x, 1, "channels")
@@ -96,21 +94,16 @@ class Normalize(Layer):
                 source="SSD300's conv4_3_norm, Liu et al. 2016; torchvision's scale_weight"),
     )  # fmt: skip
 
-    def _axes(self, x: Shape) -> list[int]:
-        axes = [axis_index(dim, x) for dim in ((CHANNELS,) if self.dim == CHANNELS else self.dim)]
-        once("dim", axes)
-        return axes
-
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         need_rank(self.kind, x, 1, "channels")
-        self._axes(x)
+        axis_indices(self.dim, x)
         yield from ()
 
     def weights(self, x: Shape) -> WeightShapes:
         return {} if self.scale == "none" else {"weight": (x.channels,) if self.scale == "channel" else (1,)}
 
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
-        axes = self._axes(x)
+        axes = axis_indices(self.dim, x)
         rows = prod(size for axis, size in enumerate(x.sizes) if axis not in axes)
         return [(2 * rows, 0)]  # the norms, and those of at least eps
 
@@ -118,7 +111,7 @@ class Normalize(Layer):
         return [(x.elements, 0)]  # what the factors multiply
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
-        axes = self._axes(x)
+        axes = axis_indices(self.dim, x)
         return [aligned(0, x, output), rearranged(0, x, {i: i for i in range(x.rank) if i not in axes})]
 
 

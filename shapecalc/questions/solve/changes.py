@@ -9,7 +9,7 @@ from shapecalc.dims import holds
 from shapecalc.errors import LayerError, ShapeError, UsageError, count_noun
 from shapecalc.layers.base.layer import KINDS, Composite, Layer
 from shapecalc.model.checks import check_inputs
-from shapecalc.model.inference import size_layer
+from shapecalc.model.inference import inputs_of, size_layer
 from shapecalc.questions.sizes import find_sizes, free_sizes, with_sizes
 from shapecalc.questions.solve.costs import (
     cost_of_added,
@@ -113,15 +113,7 @@ def candidates(
 
 def _inputs_of(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> list[Shape]:
     """Return the input shapes of a layer, without those that could not be inferred."""
-    shapes = list(graph.inputs.values())
-    found = []
-    for ref in graph.nodes[index].inputs:
-        sizing = sizings[ref.node] if ref.node >= 0 else None
-        if ref.node < 0:
-            found.append(shapes[-1 - ref.node])
-        elif sizing is not None and ref.output < len(sizing.outputs):
-            found.append(sizing.outputs[ref.output])
-    return found
+    return inputs_of(graph.nodes[index], graph, list(graph.inputs.values()), sizings, [])
 
 
 def _proposals(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> list[Proposal]:
