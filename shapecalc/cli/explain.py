@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import batch_option, completed, layout_option, load_network, network_options
+from shapecalc.cli.options import batch_option, completed, layout_option, load_network, network_options, separated
 from shapecalc.cli.output import emit, inferred, layout_of
 from shapecalc.text.cells import PROSE
 
@@ -64,8 +64,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     names = [name for name in layers if report.line(name)] if failure else layers
     if failure and layers and not names:
         raise failure
-    words = [word for listed in what for word in listed.split(",")]
-    explanation = explain_report(report, names, words or None, back=back)
+    explanation = explain_report(report, names, separated(what) or None, back=back)
     width = layout_of(output, format_)["width"] or PROSE
     emit(explanation.render(format_, width=width), output, format_, network.name)
     if failure:

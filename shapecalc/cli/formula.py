@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import completed, layout_option, load_network, network_options
+from shapecalc.cli.options import completed, layout_option, load_network, network_options, separated
 from shapecalc.cli.output import emit_answer
 
 if TYPE_CHECKING:
@@ -55,8 +55,5 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     sizes before it is shown. ⌊x⌋ means x rounded down; A + B·k means A, A + B, A + 2·B and so on.
     """
     network = load_network(spec, inputs, settings, layout or "")
-    names, quantities = (
-        [word.strip() for listed in lists for word in listed.split(",") if word.strip()] for lists in (symbols, what)
-    )
-    answer = network.formula(names, what=quantities, layer=layer, layout=layout or "")
+    answer = network.formula(separated(symbols), what=separated(what), layer=layer, layout=layout or "")
     emit_answer(answer, output, format_, answer.name)

@@ -31,6 +31,7 @@ __all__ = [
     "parameters_of",
     "read_settings",
     "selection_options",
+    "separated",
     "set_option",
     "settings_option",
     "sized_network",
@@ -210,6 +211,11 @@ def read_inputs(texts: Sequence[str]) -> Any:
     if len(named) < len(texts):
         raise UsageError(Problem("one input is given two sizes", hint="name each: --input left=3x105x105"))
     return named[""] if set(named) == {""} else named
+
+
+def separated(lists: Iterable[str]) -> list[str]:
+    """Return the words of an option that may be repeated, each time with several words, separated by commas."""
+    return [word.strip() for listed in lists for word in listed.split(",") if word.strip()]
 
 
 def load_network(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] = (), layout: str = "") -> Network:

@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph
 
-__all__ = ["advised", "input_doubt", "smallest_input"]
+__all__ = ["IMAGE_CHANNELS", "IMAGE_RANK", "advised", "input_doubt", "smallest_input"]
 
 _MOST_NODES = 5_000
 _MOST_WORK = 100_000  # nodes sized, over all trials: about a second
 _MOST_TRIALS = 60
 _MOST_DOUBLINGS = 22
 
-_IMAGE_CHANNELS = (1, 3, 4)
+IMAGE_CHANNELS = (1, 3, 4)
+"""The channels that images have."""
+
+IMAGE_RANK = 3
 _MIN_IMAGE = 16
 
 
@@ -60,7 +63,7 @@ def input_doubt(graph: Graph) -> str:
 def _layout_doubt(graph: Graph) -> str:
     """Return a note that the layout of an image may be wrong; empty for none."""
     for shape in graph.inputs.values():
-        if shape.rank != _IMAGE_RANK or not _is_image(shape.sizes if shape.channels_last else shape.sizes[::-1]):
+        if shape.rank != IMAGE_RANK or not _is_image(shape.sizes if shape.channels_last else shape.sizes[::-1]):
             continue
         if shape.channels_last:
             read, layout, end, turned = "height × width × channels", CHW, "first", (*shape.sizes[1:], shape.sizes[0])
@@ -77,7 +80,7 @@ def _batch_doubt(graph: Graph) -> str:
     (In HWC, several images are as likely a video clip.)
     """
     shape, *others = graph.inputs.values()
-    if others or shape.rank != _IMAGE_RANK + 1:
+    if others or shape.rank != IMAGE_RANK + 1:
         return ""
     batch, *sizes = shape.sizes
     sizes_first = sizes[::-1] if shape.channels_last else sizes
@@ -93,13 +96,13 @@ def _channel_doubt(graph: Graph) -> str:
     It is then read as a sequence, by layers that work in any number of dimensions.
     """
     for index, shape in enumerate(graph.inputs.values()):
-        if shape.rank != _IMAGE_RANK - 1 or shape.sizes[0] != shape.sizes[1] or shape.sizes[0] < _MIN_IMAGE:
+        if shape.rank != IMAGE_RANK - 1 or shape.sizes[0] != shape.sizes[1] or shape.sizes[0] < _MIN_IMAGE:
             continue
         readers = [
             node.layer for node in graph.nodes if node.layer and any(ref.node == -1 - index for ref in node.inputs)
         ]
         ranks = [layer.expected_ranks() for layer in readers]
-        if any(found and found[0] <= 1 < (found[1] or _IMAGE_RANK) for found in ranks):
+        if any(found and found[0] <= 1 < (found[1] or IMAGE_RANK) for found in ranks):
             read, at = ("length × channels", -1) if shape.channels_last else ("channels × length", 0)
             sizes = [*map(str, shape.sizes)]
             sizes.insert(len(sizes) if at else 0, "3")
@@ -107,7 +110,6 @@ def _channel_doubt(graph: Graph) -> str:
     return ""
 
 
-_IMAGE_RANK = 3
 _ALPHA = 4
 """Channels of an image with transparency: after a batch axis it may as well be the slices of a volume."""
 _MOVED = "`- permute:"
@@ -117,7 +119,7 @@ _NO_BATCH = "sizes are given without the batch axis"
 def _is_image(sizes: Sequence[Dim]) -> bool:
     """Return whether sizes, the channels first, are those of an image."""
     channels, *spatial = sizes
-    return channels in _IMAGE_CHANNELS and min(spatial) >= _MIN_IMAGE
+    return channels in IMAGE_CHANNELS and min(spatial) >= _MIN_IMAGE
 
 
 def smallest_input(graph: Graph) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.dims import holds
 from shapecalc.errors import LayerError, ShapeError, UsageError, count_noun
 from shapecalc.layers.base.layer import KINDS, Composite, Layer
+from shapecalc.model.advice import IMAGE_CHANNELS, IMAGE_RANK
 from shapecalc.model.checks import check_inputs
 from shapecalc.model.inference import inputs_of, size_layer
 from shapecalc.questions.sizes import find_sizes, free_sizes, with_sizes
@@ -277,18 +278,14 @@ def _input_changes(graph: Graph, given: Collection[str], times: float) -> Iterat
 
 def _in_other_layout(shape: Shape) -> list[tuple[int, ...]]:
     """Return the sizes of an image with its channels at the other end, if they may be there."""
-    if shape.rank < _IMAGE_RANK:
+    if shape.rank < IMAGE_RANK:
         return []
     first, last = shape.sizes[0], shape.sizes[-1]
-    if (first in _IMAGE_CHANNELS) == (last in _IMAGE_CHANNELS):
+    if (first in IMAGE_CHANNELS) == (last in IMAGE_CHANNELS):
         return []
     if shape.channels_last:
-        return [(*shape.sizes[1:], first)] if first in _IMAGE_CHANNELS else []
-    return [(last, *shape.sizes[:-1])] if last in _IMAGE_CHANNELS else []
-
-
-_IMAGE_RANK = 3
-_IMAGE_CHANNELS = (1, 3, 4)
+        return [(*shape.sizes[1:], first)] if first in IMAGE_CHANNELS else []
+    return [(last, *shape.sizes[:-1])] if last in IMAGE_CHANNELS else []
 
 
 def _shown(value: Any) -> str:
