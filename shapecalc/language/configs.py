@@ -1,32 +1,47 @@
 """The config.json of a model, as the hub of Hugging Face has it: a bundled family, and what sets its variables.
 
 A family says under `configs:`, for each `model_type`, which defaults its class has for fields that a file leaves out,
-or has as "auto" (`defaults`), and for those that are null (`nulls`); other names of fields (`aliases`); and which
-expressions of fields set its variables (`vars`). `like` names a type that it begins from. Besides the fields of the
-file, expressions have `task`, from the name of the class under `architectures` (causal_lm, sequence_classification,
-base…: those in `tasks`), and `num_labels`.
+or has as "auto" (`defaults`), and for those that are null (`nulls`); other names of fields (`aliases`); the words that
+a field, or the items of its list, may be (`choices`; `activation` for those that name one); what separates the items of
+a list that is written as a text (`separators`); conditions on fields, without which the class cannot be built
+(`checks`); and which expressions of fields set its variables (`vars`). `like` names a type that it begins from. Besides
+the fields of the file, expressions have `task`, from the name of the class under `architectures` (causal_lm,
+sequence_classification, base…: those in `tasks`, of which the first is that of a file without a class), and
+`num_labels`, whose default is 2 as in transformers.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, Source, SpecError
+from shapecalc.language.expressions import parse
 from shapecalc.language.files import bundled_keys, read_bytes
 from shapecalc.language.values import BadValueError, plain
-from shapecalc.source import MapValue, read_text
+from shapecalc.source import MapValue, Scalar, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shapecalc.source import Value
 
 __all__ = ["ConfiguredFamily", "model_types", "read_config"]
 
 _LARGEST = 10**9
+_LABELS = ("id2label", "num_labels")
+_ACTIVATION = "activation"
+_ACTIVATIONS = {
+    **dict.fromkeys(("gelu", "gelu_10", "gelu_accurate", "gelu_fast", "gelu_new", "gelu_python", "gelu_python_tanh",
+                     "gelu_pytorch_tanh"), "gelu"),
+    **{name: name for name in ("hardswish", "leaky_relu", "linear", "mish", "quick_gelu", "relu", "relu6", "sigmoid",
+                               "tanh")},
+    "laplace": "sigmoid", "relu2": "relu", "silu": "silu", "sqrtsoftplus": "softplus", "swish": "silu",
+}  # fmt: skip
+"""The activation of each name in ACT2FN of transformers 5.24, or one of the same counts; not those that learn."""
 
 
 class ConfiguredFamily(NamedTuple):
@@ -82,7 +97,7 @@ def _parts(path: str, kind: str) -> _Parts:
         chain.append(_members(types[plain(chain[-1]["like"], {})]))
     merged = {
         part: {name: item for own in reversed(chain) if part in own for name, item in _members(own[part]).items()}
-        for part in ("defaults", "nulls", "aliases", "vars")
+        for part in ("defaults", "nulls", "aliases", "choices", "separators", "checks", "vars")
     }
     return _Parts(next(plain(own["tasks"], {}) for own in chain if "tasks" in own), **merged)
 
@@ -98,7 +113,36 @@ class _Parts(NamedTuple):
     defaults: dict[str, Value]
     nulls: dict[str, Value]
     aliases: dict[str, Value]
+    choices: dict[str, Value]
+    separators: dict[str, Value]
+    checks: dict[str, Value]
     vars: dict[str, Value]
+
+    def name(self, field: str, given: Mapping[str, Any]) -> str:
+        """Return the name that a field has in a file: another one where only that is given."""
+        return field if field in given or field not in self.aliases else plain(self.aliases[field], {})
+
+    def wrong(self, field: str, given: Any, default: Any) -> str:
+        """Return what a field must be, if what is given is something else; else nothing."""
+        wrong = _wrong(given, default)
+        if wrong or field not in self.choices:
+            return wrong
+        known = plain(self.choices[field], {})
+        known = _ACTIVATIONS if known == _ACTIVATION else known
+        return "" if {*(given if isinstance(given, list) else [given])} <= {*known} else f"one of {', '.join(known)}"
+
+    def split(self, field: str, given: Any) -> Any:
+        """Return the list that a text stands for; what is given itself in other fields."""
+        if not isinstance(given, str) or field not in self.separators:
+            return given
+        parts = given.lower().split(plain(self.separators[field], {}))
+        return [part.strip() for part in parts if part.strip()]
+
+    def usable(self, field: str, value: Any) -> Any:
+        """Return a value as expressions have it: an activation by our name."""
+        if field in self.choices and plain(self.choices[field], {}) == _ACTIVATION:
+            return _ACTIVATIONS.get(value, value)
+        return tuple(value) if isinstance(value, list) else value
 
 
 class _Config:
@@ -144,38 +188,57 @@ class _Config:
 
     def variables(self, parts: _Parts) -> dict[str, Any]:
         """Return the variables of the family. Errors: `SpecError` with every field that is wrong."""
-        scope: dict[str, Any] = {"task": self._task(), "num_labels": self._labels()}
-        problems = self._unknown_task(scope["task"], parts.tasks)
         try:
+            own = plain(parts.defaults.pop("num_labels"), {}) if "num_labels" in parts.defaults else 2
+            scope: dict[str, Any] = {"task": self._task(parts.tasks[0]), "num_labels": self._labels() or own}
+            problems = [*self._unknown_task(scope["task"], parts.tasks), *self._wrong_labels()]
             for field, value in parts.defaults.items():
-                name = field if field in self.fields or field not in parts.aliases else plain(parts.aliases[field], {})
+                name = parts.name(field, self.fields)
                 given, is_null = self._given(name), name in self.fields
                 default = plain(parts.nulls.get(field, value) if is_null else value, scope)
-                wrong = "" if given is None else _wrong(given, default)
+                given = parts.split(field, given)
+                wrong = "" if given is None else parts.wrong(field, given, default)
                 problems += [self.wrong(name, wrong)] if wrong else []
-                usable = default if given is None or wrong else given
-                scope[field] = tuple(usable) if isinstance(usable, list) else usable
+                scope[field] = parts.usable(field, default if given is None or wrong else given)
+            problems = problems or self._unmet(parts, scope)
             if not problems:
                 return {name: plain(value, scope) for name, value in parts.vars.items()}
         except BadValueError as error:
-            problems.append(Problem(f"its fields do not go together: {error.problem.message}", self.mark("model_type")))
+            problems = [Problem(f"its fields do not go together: {error.problem.message}", self.mark("model_type"))]
         raise SpecError(problems)
+
+    def _unmet(self, parts: _Parts, scope: Mapping[str, Any]) -> list[Problem]:
+        """Return a problem for each condition on fields that does not hold."""
+        problems = []
+        for field, value in parts.checks.items():
+            if plain(value, scope):
+                continue
+            name, text = parts.name(field, self.fields), value.text if isinstance(value, Scalar) else ""
+            found = {parts.name(word, self.fields): scope[word] for word in parse(text).names if word in scope}
+            shown = ", ".join(f"{word} is {json.dumps(item)[:40]}" for word, item in sorted(found.items()))
+            mark = self.mark(name) or self.mark("model_type")
+            problems.append(Problem(f"{name} does not fit: {shown}", mark, why=(f"its class needs {text}",)))
+        return problems
 
     def _given(self, field: str) -> Any:
         """Return the value of a field; None where the class's own is meant."""
         value = self.fields.get(field)
         return None if value == "auto" else value
 
-    def _task(self) -> str:
+    def _task(self, usual: str) -> str:
         """Return the task of the model's class: causal_lm of LlamaForCausalLM, base of LlamaModel."""
         classes = self.fields.get("architectures")
-        first = classes[0] if isinstance(classes, list) and classes else classes or "ForCausalLM"
-        name = first if isinstance(first, str) and isinstance(classes, (list, type(None))) else ""
+        if classes in (None, []):
+            return usual
+        first = classes[0] if isinstance(classes, list) else classes
+        name = first if isinstance(first, str) and isinstance(classes, list) else ""
         found = re.search(r"For([A-Z]\w*)$", name)
         if found:
             return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", found[1]).lower()
         if name.endswith("LMHeadModel"):
             return "causal_lm"
+        if name.endswith("EncoderModel"):
+            return "encoder"
         return "base" if re.search(r"(?<!Heads)(?<!Head)Model$", name) else name
 
     def _unknown_task(self, task: str, known: Sequence[str]) -> list[Problem]:
@@ -187,10 +250,15 @@ class _Config:
         return [Problem(message, self.mark("architectures"), hint=f"known tasks: {', '.join(known)}")]
 
     def _labels(self) -> int:
-        labels, number = self.fields.get("id2label"), self.fields.get("num_labels")
-        if isinstance(labels, dict) and labels:
-            return len(labels)
-        return number if type(number) is int and number > 0 else 2
+        """Return the number of labels; 0 where it is not stated."""
+        labels, number = (self.fields.get(field) for field in _LABELS)
+        return len(labels) if isinstance(labels, dict) and labels else number if _is_count(number) else 0
+
+    def _wrong_labels(self) -> list[Problem]:
+        labels, number = (self.fields.get(field) for field in _LABELS)
+        wrong = [] if isinstance(labels, (dict, type(None))) else [self.wrong(_LABELS[0], "an object of labels")]
+        due = f"a whole number from 1 to {_LARGEST:,}"
+        return wrong if number is None or (_is_count(number) and number) else [*wrong, self.wrong(_LABELS[1], due)]
 
 
 def _wrong(given: Any, default: Any) -> str:
@@ -198,7 +266,11 @@ def _wrong(given: Any, default: Any) -> str:
     if isinstance(default, bool):
         return "" if isinstance(given, bool) else "true or false"
     if isinstance(default, int):
-        return "" if _is_count(given) else f"a whole number from 0 to {_LARGEST:,}"
+        least = min(default, 0)  # -1, where it is the default, means none
+        return "" if _is_count(given, least) else f"a whole number from {least} to {_LARGEST:,}"
+    if isinstance(default, float):
+        is_number = type(given) in (int, float) and math.isfinite(given) and given >= 0
+        return "" if is_number else "a number of at least 0"
     if isinstance(default, str):
         return "" if isinstance(given, str) else "a text"
     sorts = {type(item) for item in given} if isinstance(given, list) else {None}
@@ -206,5 +278,5 @@ def _wrong(given: Any, default: Any) -> str:
     return "" if sorts in known else "a list of whole numbers or of texts"
 
 
-def _is_count(given: Any) -> bool:
-    return type(given) is int and 0 <= given <= _LARGEST
+def _is_count(given: Any, least: int = 0) -> bool:
+    return type(given) is int and least <= given <= _LARGEST
