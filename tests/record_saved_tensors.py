@@ -252,6 +252,9 @@ def _cases() -> Iterator[Case]:
         arguments = {"num_heads": 2, "kv_lora_rank": 5, "qk_nope_head_dim": 6, "qk_rope_head_dim": 2, "v_head_dim": 8,
                      **({"q_lora_rank": q} if q else {})}  # fmt: skip
         yield Case("multi_head_latent_attention", arguments, SEQUENCE, f"Latent(8, 2, 5, 6, 2, 8, {q})")
+    for more in ({}, {"p2c": False}, {"share_att_key": False}, {"share_att_key": False, "c2p": False}):
+        said = ", ".join(f"{name}={value}" for name, value in more.items())
+        yield Case("disentangled_attention", {"num_heads": 2, **more}, [[5, 8], [6, 8]], f"Disentangled(8, 2, {said})")
     for gated, sizes in ((True, [[5, 8], [5, 4]]), (False, [[5, 8], [5, 4]]), (True, [[2, 7, 6], [2, 7, 4]])):
         arguments = {"num_experts": 4, "top_k": 2, "hidden_dim": 12, "gated": gated}
         yield Case("experts", arguments, sizes, f"Experts({sizes[0][-1]}, 4, 2, 12, gated={gated})")
@@ -568,6 +571,37 @@ def _modules() -> dict[str, Any]:
             keys = torch.cat([keys, key.expand(-1, self.heads, -1, -1)], -1)
             mixed = F.scaled_dot_product_attention(torch.cat([plain, turned], -1), keys, values)
             return self.out(mixed.transpose(1, 2).flatten(2))
+
+    class Disentangled(nn.Module):
+        """transformers' DisentangledSelfAttention of DeBERTa-v2, with its output projection, without dropout and mask."""
+
+        def __init__(
+            self, width: int, heads: int, *, share_att_key: bool = True, c2p: bool = True, p2c: bool = True
+        ) -> None:
+            super().__init__()
+            self.heads, self.c2p, self.p2c = heads, c2p, p2c
+            self.q, self.k, self.v, self.out = (nn.Linear(width, width) for _ in range(4))
+            self.pos_k = self.k if share_att_key else nn.Linear(width, width) if c2p else None
+            self.pos_q = self.q if share_att_key else nn.Linear(width, width) if p2c else None
+
+        def split(self, x: Any) -> Any:
+            return x.unflatten(-1, (self.heads, -1)).transpose(1, 2).flatten(0, 1)
+
+        def forward(self, x: Any, table: Any) -> Any:
+            q, k, v = (self.split(part(x)) for part in (self.q, self.k, self.v))
+            table = table[:1]  # one table serves a batch
+            at = torch.arange(x.shape[1])
+            near = (at[:, None] - at[None]).clamp(-3, 2) + 3
+            scores = q @ (k.transpose(1, 2) / 2.0)
+            if self.c2p:
+                keys = self.split(self.pos_k(table)).repeat(len(x), 1, 1)
+                scores = scores + (q @ keys.transpose(1, 2)).gather(-1, near.expand(len(q), -1, -1)) / 2.0
+            if self.p2c:
+                queries = self.split(self.pos_q(table)).repeat(len(x), 1, 1)
+                found = (k @ queries.transpose(1, 2)).gather(-1, (5 - near).expand(len(q), -1, -1))
+                scores = scores + found.transpose(1, 2) / 2.0
+            mixed = scores.softmax(-1) @ v
+            return self.out(mixed.unflatten(0, (-1, self.heads)).transpose(1, 2).flatten(2))
 
     class Experts(nn.Module):
         """transformers' MixtralExperts and the choice of its router, eager."""

@@ -728,7 +728,7 @@ WITHOUT_COUNTERPART = {
     "locally_connected repeat_vector separable_conv",
     "Caffe's": "prior_box",
     "transformers': tests/layers/test_state_space.py": "gated_delta_net mamba mamba2",
-    "what each model writes for itself": "class_token constant experts layer_scale moe multi_head_latent_attention "
+    "what each model writes for itself": "class_token constant disentangled_attention experts layer_scale moe multi_head_latent_attention "
     "normalization parameter position_embedding rotary_embedding "
     "sinusoidal_embedding swiglu",
 }

@@ -13,7 +13,7 @@ from shapecalc.language.order import Settled, settle
 from shapecalc.language.reports import TooMuchError
 from shapecalc.language.scope import Scope, declared_names, read_name, read_reference, reference_text
 from shapecalc.language.unused import unused_names
-from shapecalc.language.values import BadValueError, bad, describe, plain, word
+from shapecalc.language.values import BadValueError, bad, describe, named_pairs, plain, shown_value, word
 from shapecalc.layers.base.shape import CHW, LAYOUTS, UNKNOWN, Shape
 from shapecalc.layers.base.sizes import Sizes
 from shapecalc.model.graph import Expectation, Graph, Reference
@@ -143,8 +143,27 @@ class Compilation:
                 found[name] = given[name]
             else:
                 found[name] = self._try(_variable, variant_values.get(name, item), found, own)
+        self._check_choices(found, given, {**own, **variant_values})
         self.broken = len(self.problems) > before or self.document.incomplete  # then the layers are not checked
         return found
+
+    def _check_choices(self, found: Mapping[str, Any], given: Mapping[str, Any], written: Mapping[str, Value]) -> None:
+        """Check that variables have one of the values that the specification lists for them."""
+        for key, item in named_pairs(self.document.keys.get("choices"), "choices", self.problems):
+            known = self._try(plain, item, {})
+            if key.text not in written:
+                hint = did_you_mean(key.text, written)
+                self.problems.append(Problem(f"there is no variable {key.text} to choose for", key.mark, hint=hint))
+            elif not isinstance(known, list):
+                hint = f"write {key.text}: [{short(item.text) if isinstance(item, Scalar) else '…'}]"
+                self.problems.append(Problem(f"the choices of {key.text} are a list of values", item.mark, hint=hint))
+            elif found[key.text] is not None and found[key.text] not in known:
+                value, words = shown_value(found[key.text]), [shown_value(word) for word in known]
+                message = f"{key.text} must be one of {', '.join(words)}, not {value}"
+                if key.text in given:
+                    raise UsageError(Problem(message, hint=did_you_mean(value, words, lists=False)))
+                hint = did_you_mean(value, words, lists=False)
+                self.problems.append(Problem(message, written[key.text].mark, hint=hint))
 
     def _layout(self) -> str:
         value = self.document.keys.get("layout")

@@ -2,8 +2,8 @@
 
 A family says under `configs:`, for each `model_type`, which defaults its class has for fields that a file leaves out,
 or has as "auto" (`defaults`), and for those that are null (`nulls`); other names of fields (`aliases`); the words that
-a field, or the items of its list, may be (`choices`; `activation` for those that name one); what separates the items of
-a list that is written as a text (`separators`); conditions on fields, without which the class cannot be built
+a field, or the items of its list, may be (`choices`: a list, or a mapping to our words for them); what separates the
+items of a list that is written as a text (`separators`); conditions on fields, without which the class cannot be built
 (`checks`); and which expressions of fields set its variables (`vars`). `like` names a type that it begins from. Besides
 the fields of the file, expressions have `task`, from the name of the class under `architectures` (causal_lm,
 sequence_classification, base…: those in `tasks`, of which the first is that of a file without a class), and
@@ -33,15 +33,6 @@ __all__ = ["ConfiguredFamily", "model_types", "read_config"]
 
 _LARGEST = 10**9
 _LABELS = ("id2label", "num_labels")
-_ACTIVATION = "activation"
-_ACTIVATIONS = {
-    **dict.fromkeys(("gelu", "gelu_10", "gelu_accurate", "gelu_fast", "gelu_new", "gelu_python", "gelu_python_tanh",
-                     "gelu_pytorch_tanh"), "gelu"),
-    **{name: name for name in ("hardswish", "leaky_relu", "linear", "mish", "quick_gelu", "relu", "relu6", "sigmoid",
-                               "tanh")},
-    "laplace": "sigmoid", "relu2": "relu", "silu": "silu", "sqrtsoftplus": "softplus", "swish": "silu",
-}  # fmt: skip
-"""The activation of each name in ACT2FN of transformers 5.24, or one of the same counts; not those that learn."""
 
 
 class ConfiguredFamily(NamedTuple):
@@ -128,7 +119,6 @@ class _Parts(NamedTuple):
         if wrong or field not in self.choices:
             return wrong
         known = plain(self.choices[field], {})
-        known = _ACTIVATIONS if known == _ACTIVATION else known
         return "" if {*(given if isinstance(given, list) else [given])} <= {*known} else f"one of {', '.join(known)}"
 
     def split(self, field: str, given: Any) -> Any:
@@ -139,9 +129,10 @@ class _Parts(NamedTuple):
         return [part.strip() for part in parts if part.strip()]
 
     def usable(self, field: str, value: Any) -> Any:
-        """Return a value as expressions have it: an activation by our name."""
-        if field in self.choices and plain(self.choices[field], {}) == _ACTIVATION:
-            return _ACTIVATIONS.get(value, value)
+        """Return a value as expressions have it: a list that cannot change; our word for a word."""
+        known = self.choices.get(field)
+        if isinstance(known, MapValue):
+            return plain(known, {}).get(value, value)
         return tuple(value) if isinstance(value, list) else value
 
 
@@ -252,7 +243,9 @@ class _Config:
     def _labels(self) -> int:
         """Return the number of labels; 0 where it is not stated."""
         labels, number = (self.fields.get(field) for field in _LABELS)
-        return len(labels) if isinstance(labels, dict) and labels else number if _is_count(number) else 0
+        if isinstance(labels, dict) and labels:
+            return len(labels)
+        return int(number) if number is not None and _is_count(number) else 0
 
     def _wrong_labels(self) -> list[Problem]:
         labels, number = (self.fields.get(field) for field in _LABELS)

@@ -31,6 +31,7 @@ KEYS = {
     "input": "the size of the input: 3x224x224, a list, or {height: 224, width: 224, channels: 3}",
     "inputs": "several inputs: names and sizes",
     "vars": "variables, with their values; --set overrides them",
+    "choices": "the values that a variable may have: a list for each",
     "use": "files whose blocks are used here",
     "blocks": "groups of layers with arguments, used like kinds",
     "layers": "the layers, in order",

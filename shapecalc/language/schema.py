@@ -64,6 +64,7 @@ def _document() -> dict[str, Any]:
     properties["input"]["$ref"] = "#/$defs/size"
     properties["inputs"] |= {"type": "object", "additionalProperties": {"$ref": "#/$defs/size"}}
     properties["vars"]["type"] = "object"
+    properties["choices"] |= {"type": "object", "additionalProperties": {"type": "array"}}
     properties["use"] |= _NAMES
     properties["layers"] |= {"$ref": "#/$defs/layers"}
     properties["output"]["type"] = "string"

@@ -66,6 +66,9 @@ FAMILIES = {
         conv1dtranspose conv2dtranspose conv3dtranspose convtranspose convtranspose1d convtranspose2d convtranspose3d
         deconv deconvolution transposedconv upconv
     """,
+    "disentangled_attention": """
+        disentangledattention disentangledselfattention
+    """,
     "einsum": """
         einsum
         einsumdense

@@ -101,7 +101,8 @@ def test_every_kind_is_recorded_or_has_a_reason() -> None:
 def test_tensors_saved_once_per_batch_are_small_and_known() -> None:
     """They are not counted: statistics of channels, biases that are looked up in a table, and listed positions."""
     kinds = {case.kind for name, case in CASES.items() if RECORDED["cases"][name]["once"]}
-    assert kinds == {"batch_norm", "gather", "window_attention", "position_embedding", "stochastic_depth"} & kinds
+    assert kinds == {"batch_norm", "disentangled_attention", "gather", "window_attention", "position_embedding",
+                     "stochastic_depth"} & kinds  # fmt: skip
     assert "batch_norm" in kinds
 
 
