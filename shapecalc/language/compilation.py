@@ -13,7 +13,7 @@ from shapecalc.language.order import Settled, settle
 from shapecalc.language.reports import TooMuchError
 from shapecalc.language.scope import Scope, declared_names, read_name, read_reference, reference_text
 from shapecalc.language.unused import unused_names
-from shapecalc.language.values import BadValueError, bad, condition, describe, plain, word
+from shapecalc.language.values import BadValueError, bad, condition, describe, named_pairs, plain, shown_value, word
 from shapecalc.layers.base.shape import CHW, LAYOUTS, UNKNOWN, Shape
 from shapecalc.layers.base.sizes import Sizes
 from shapecalc.model.graph import Expectation, Graph, Reference

@@ -103,8 +103,8 @@ class Fields(NamedTuple):
 
 def _task(name: str) -> str:
     """Return the task of a class: image_classification of ViTForImageClassification, text of CLIPTextModel."""
-    if name.endswith("LMHeadModel"):
-        return "causal_lm"
+    if name.endswith(("LMHeadModel", "EncoderModel")):
+        return "causal_lm" if name.endswith("LMHeadModel") else "encoder"
     head, tower = r"For([A-Z]\w*)$", r"(?<!Heads)(?<!Head)((?:Text|Vision)?)Model(WithProjection)?$|(Backbone)$"
     found = re.search(head, name) or re.search(tower, name)
     words = "".join(filter(None, found.groups())) or "Base" if found else name

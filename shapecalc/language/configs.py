@@ -3,7 +3,8 @@
 A family says under `configs:`, for each `model_type`, which defaults its class has for fields that a file leaves out,
 or has as "auto" (`defaults`), and for those that are null (`nulls`); other names of fields (`aliases`); which fields
 are one number or two (`pairs`), or one of a few words (`choices`: listed, or those of a kind of layer); what must hold
-of a field (`needs`); and which expressions of fields set its variables (`vars`). `like` names a type that it begins
+of a field (`needs`); what separates the items of a list that may be a text (`separators`); and which expressions of
+fields set its variables (`vars`). `like` names a type that it begins
 from, `nested` types whose fields are an object within the file, and under which names it may be: their variables are
 set too. Besides the fields of the file, expressions have `task`, from the name of the class under `architectures`
 (causal_lm, sequence_classification, base…: those in `tasks`, of which the first is meant without one), and
@@ -25,7 +26,7 @@ from shapecalc.layers import find_kind
 from shapecalc.source import MapValue, Scalar, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from shapecalc.errors import Mark
     from shapecalc.language.config_fields import Fields
@@ -92,7 +93,7 @@ def _parts(path: str, kind: str) -> _Parts:
         chain.append(_members(types[plain(chain[-1]["like"], {})]))
     merged = {
         part: {name: item for own in reversed(chain) if part in own for name, item in _members(own[part]).items()}
-        for part in ("defaults", "nulls", "aliases", "choices", "needs", "vars", "nested")
+        for part in ("defaults", "nulls", "aliases", "choices", "needs", "separators", "vars", "nested")
     }
     first = {part: next((plain(own[part], {}) for own in chain if part in own), ()) for part in ("tasks", "pairs")}
     return _Parts(path, **first, **merged)
@@ -120,34 +121,9 @@ class _Parts(NamedTuple):
     aliases: dict[str, Value]
     choices: dict[str, Value]
     needs: dict[str, Value]
+    separators: dict[str, Value]
     vars: dict[str, Value]
     nested: dict[str, Value]
-
-    def name(self, field: str, given: Mapping[str, Any]) -> str:
-        """Return the name that a field has in a file: another one where only that is given."""
-        return field if field in given or field not in self.aliases else plain(self.aliases[field], {})
-
-    def wrong(self, field: str, given: Any, default: Any) -> str:
-        """Return what a field must be, if what is given is something else; else nothing."""
-        wrong = _wrong(given, default)
-        if wrong or field not in self.choices:
-            return wrong
-        known = plain(self.choices[field], {})
-        return "" if {*(given if isinstance(given, list) else [given])} <= {*known} else f"one of {', '.join(known)}"
-
-    def split(self, field: str, given: Any) -> Any:
-        """Return the list that a text stands for; what is given itself in other fields."""
-        if not isinstance(given, str) or field not in self.separators:
-            return given
-        parts = given.lower().split(plain(self.separators[field], {}))
-        return [part.strip() for part in parts if part.strip()]
-
-    def usable(self, field: str, value: Any) -> Any:
-        """Return a value as expressions have it: a list that cannot change; our word for a word."""
-        known = self.choices.get(field)
-        if isinstance(known, MapValue):
-            return plain(known, {}).get(value, value)
-        return tuple(value) if isinstance(value, list) else value
 
 
 class _Config:
@@ -192,13 +168,20 @@ class _Config:
             self.scope[field] = 0
             return [self._contradiction(error)]
         given = self.file.fields.get(name)
-        given = None if given == "auto" else given
+        given = None if given == "auto" else self._split(field, given)
         wrong = [] if given is None else self._wrong(field, given, default)
         usable = default if given is None or wrong else given
         if field in parts.pairs and not isinstance(usable, (list, tuple)):
             usable = [usable, usable]
         self.scope[field] = tuple(usable) if isinstance(usable, list) else usable
         return wrong
+
+    def _split(self, field: str, given: Any) -> Any:
+        """Return the list that a text stands for; what is given itself in other fields."""
+        if not isinstance(given, str) or field not in self.parts.separators:
+            return given
+        parts = given.lower().split(plain(self.parts.separators[field], {}))
+        return [part.strip() for part in parts if part.strip()]
 
     def _name(self, field: str) -> str:
         """Return the name under which the file has a field: its own, or the other one."""
@@ -211,8 +194,11 @@ class _Config:
         wrong = _no_pair(given) if field in self.parts.pairs else _mistyped(given, default)
         if wrong:
             return [self.file.wrong(name, wrong)]
-        words = _words(self.parts.choices[field]) if field in self.parts.choices else [given]
-        return [] if given in words else [self.file.wrong(name, "another word", did_you_mean(given, words))]
+        if field not in self.parts.choices:
+            return []
+        words = _words(self.parts.choices[field])
+        odd = next((item for item in (given if isinstance(given, list) else [given]) if item not in words), None)
+        return [] if odd is None else [self.file.wrong(name, "another word", did_you_mean(odd, words))]
 
     def _unmet(self, field: str) -> list[Problem]:
         """Return the problem of a field of which what it needs does not hold."""
@@ -254,7 +240,8 @@ def _mistyped(given: Any, default: Any) -> str:
     if isinstance(default, float):
         fits = type(given) in (int, float) and 0 <= given <= _LARGEST
         return "" if fits else f"a number from 0 to {_LARGEST:,}"
-    return "" if _is_count(given) else f"a whole number from 0 to {_LARGEST:,}"
+    least = min(default, 0)  # -1, where it is the default, means none
+    return "" if _is_count(given, least) else f"a whole number from {least} to {_LARGEST:,}"
 
 
 def _no_list(given: Any, default: Sequence[Any]) -> str:
