@@ -16,7 +16,7 @@ FAMILIES = {
         clamp clip hardtanh
         elu
         exp exponential
-        gelu
+        gelu gelu10 geluaccurate gelufast gelunew gelupython gelupythontanh gelupytorchtanh
         glu
         hardshrink
         hardsigmoid
@@ -79,8 +79,10 @@ FAMILIES = {
         embedding
         learnedparameter parameter
         learnedpositionembedding positionalembedding positionembedding
+        masktoken
         positionalencoding sinusoidalembedding sinusoidalpositionembedding
         rope rotaryembedding rotarypositionembedding
+        unusedparameter
     """,
     "experts": """
         experts routedexperts

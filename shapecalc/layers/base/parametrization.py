@@ -1,9 +1,9 @@
 """Weights that are computed from others: weight and spectral normalisation, as PyTorch's parametrizations.
 
-Weight normalisation (Salimans & Kingma 2016) learns the lengths of the weight's parts along its first axis apart from
-their directions: one more parameter each. Spectral normalisation (Miyato et al. 2018) divides the weight by its largest
-singular value, which two stored vectors approximate: buffers, one for each side of the weight as a matrix. (Keras has
-only that of the outputs.) Computing the weight is not counted in MACs.
+Weight normalisation (Salimans & Kingma 2016) learns the lengths of the weight's parts along one axis, the first by
+default, apart from their directions: one more parameter each. Spectral normalisation (Miyato et al. 2018) divides the
+weight by its largest singular value, which two stored vectors approximate: buffers, one for each side of the weight as
+a matrix. (Keras has only that of the outputs.) Computing the weight is not counted in MACs.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ class Parametrized:
     """What layers with the argument share: their learned tensors are derived from those without a parametrization."""
 
     parametrization: Any
+    weight_norm_dim: Any = 0
+    """The axis along which parts of the weight have lengths of their own."""
     outputs_axis: ClassVar[int] = 0
     """The axis of the weight that is that of the outputs."""
 
@@ -52,9 +54,9 @@ class Parametrized:
         shapes = self.learned(x)
         if self.parametrization != _WEIGHT_NORM:
             return shapes
-        first, *others = shapes[_WEIGHT]
-        rest = {name: sizes for name, sizes in shapes.items() if name != _WEIGHT}
-        return {"original0": (first, *[1] * len(others)), "original1": (first, *others), **rest}
+        sizes = shapes.pop(_WEIGHT)
+        lengths = tuple([size if axis == self.weight_norm_dim else 1 for axis, size in enumerate(sizes)])
+        return {"original0": lengths, "original1": sizes, **shapes}
 
     def buffers(self, x: Shape, *_: Shape) -> WeightShapes:
         """Return the tensors that are stored, but not learned: `Layer.buffers`."""

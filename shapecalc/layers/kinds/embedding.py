@@ -27,6 +27,7 @@ __all__ = [
     "PositionEmbedding",
     "RotaryEmbedding",
     "SinusoidalEmbedding",
+    "UnusedParameter",
 ]
 
 
@@ -174,6 +175,29 @@ class Parameter(Layer):
         return Shape(self.shape)
 
     def weights(self) -> WeightShapes:
+        return {"weight": self.shape}
+
+
+class UnusedParameter(Layer):
+    """Learned tensor that a network stores and counts, but does not use: returns its input unchanged.
+
+    Classes of transformers have such tensors: a second bias where the scores of tokens are not tied, or a table of
+    tokens beside those that are used.
+    """
+
+    kind = "unused_parameter"
+    view = True
+    elementwise = True
+    saves = NOTHING
+
+    shape = Sizes("size of the tensor; [] for a scalar", scalar=True, also=["size"])
+
+    examples = (
+        Example({"shape": [30522]}, (6, 30522), (6, 30522), 30_522, 0,
+                "cls.predictions.bias of BertForMaskedLM with tie_word_embeddings: false, transformers 5.24.0"),
+    )  # fmt: skip
+
+    def weights(self, x: Shape) -> WeightShapes:
         return {"weight": self.shape}
 
 
