@@ -132,6 +132,7 @@ FAMILIES = {
         gatherpatches
         im2col unfold
         maptotokens totokens
+        tokenstomap tomap
     """,
     "pointwise": """
         elementwise pointwise
