@@ -153,18 +153,18 @@ class Compilation:
         for key, item in named_pairs(self.document.keys.get("choices"), "choices", self.problems):
             known = self._try(plain, item, {})
             if key.text not in written:
-                hint = did_you_mean(key.text, written)
-                self.problems.append(Problem(f"there is no variable {key.text} to choose for", key.mark, hint=hint))
+                near = did_you_mean(key.text, written)
+                self.problems.append(Problem(f"there is no variable {key.text} to choose for", key.mark, hint=near))
             elif not isinstance(known, list):
                 hint = f"write {key.text}: [{short(item.text) if isinstance(item, Scalar) else '…'}]"
                 self.problems.append(Problem(f"the choices of {key.text} are a list of values", item.mark, hint=hint))
             elif found[key.text] is not None and found[key.text] not in known:
-                value, words = shown_value(found[key.text]), [shown_value(word) for word in known]
+                value, words = shown_value(found[key.text]), [shown_value(item) for item in known]
                 message = f"{key.text} must be one of {', '.join(words)}, not {value}"
+                near = did_you_mean(value, words, lists=False)
                 if key.text in given:
-                    raise UsageError(Problem(message, hint=did_you_mean(value, words, lists=False)))
-                hint = did_you_mean(value, words, lists=False)
-                self.problems.append(Problem(message, written[key.text].mark, hint=hint))
+                    raise UsageError(Problem(message, hint=near))
+                self.problems.append(Problem(message, written[key.text].mark, hint=near))
 
     def _layout(self) -> str:
         value = self.document.keys.get("layout")

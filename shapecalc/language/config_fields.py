@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, Source, SpecError
-from shapecalc.language.files import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,25 +16,24 @@ if TYPE_CHECKING:
 __all__ = ["Fields", "read_fields"]
 
 
-def read_fields(path: str) -> Fields:
-    """Return the fields of a config.json, which has a model_type. Errors: `SpecError`."""
-    content = read_bytes(path).decode("utf-8-sig", "replace")
-    source = Source(path, content)
+def read_fields(content: bytes, name: str) -> Fields:
+    """Return the fields of a config.json, which has a model_type; `name` is its name in errors. Errors: `SpecError`."""
+    source = Source(name, content.decode("utf-8-sig", "replace"))
     try:
-        found = json.loads(content)
+        found = json.loads(source.text)
     except json.JSONDecodeError as error:
         mark = Mark(source, error.lineno, error.colno)
         raise SpecError([Problem(f"it is not JSON: {error.msg.lower()}", mark)]) from None
     except (RecursionError, ValueError) as error:
         reason = "its nesting is too deep" if isinstance(error, RecursionError) else "a number in it is too long"
-        raise SpecError([Problem(f"{path} cannot be read: {reason}")]) from None
+        raise SpecError([Problem(f"{name} cannot be read: {reason}")]) from None
     if not isinstance(found, dict):
         raise SpecError([Problem("it is not an object of fields", Mark(source, 1, 1))])
     config = Fields(source, found)
     kind = found.get("model_type")
     if kind is None:
         hint = "the config.json of a model names its type, such as llama"
-        raise SpecError([Problem(f"{path} has no model_type", hint=hint)])
+        raise SpecError([Problem(f"{name} has no model_type", hint=hint)])
     if not isinstance(kind, str):
         raise SpecError([config.wrong("model_type", "a text")])
     return config
@@ -93,16 +91,23 @@ class Fields(NamedTuple):
             raise SpecError([Problem(message, self.mark("architectures"), hint=hint)])
         return found
 
-    def labels(self) -> int:
-        """Return the number of labels that a head tells apart: 2 if none are given, as in transformers."""
+    def labels(self, usual: int) -> int:
+        """Return the number of labels that a head tells apart: those of its class if none are given.
+
+        Errors: `SpecError` for what is no object of labels or no number of them.
+        """
         labels, number = self.fields.get("id2label"), self.fields.get("num_labels")
-        if isinstance(labels, dict) and labels:
-            return len(labels)
-        return number if type(number) is int and number > 0 else 2
+        if not isinstance(labels, (dict, type(None))):
+            raise SpecError([self.wrong("id2label", "an object of labels")])
+        if number is not None and not (type(number) is int and number > 0):
+            raise SpecError([self.wrong("num_labels", "a whole number of at least 1")])
+        return len(labels) if labels else number or usual
 
 
 def _task(name: str) -> str:
     """Return the task of a class: image_classification of ViTForImageClassification, text of CLIPTextModel."""
+    if name.endswith("WithLMHeadModel"):  # of T5, until 2020
+        return "conditional_generation"
     if name.endswith(("LMHeadModel", "EncoderModel")):
         return "causal_lm" if name.endswith("LMHeadModel") else "encoder"
     head, tower = r"For([A-Z]\w*)$", r"(?<!Heads)(?<!Head)((?:Text|Vision)?)Model(WithProjection)?$|(Backbone)$"

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ConfiguredFamily", "model_types", "read_config"]
 
+_LABELS = "num_labels"
 _LARGEST = 10**9
 """The maximum number of a field."""
 
@@ -47,13 +48,12 @@ class ConfiguredFamily(NamedTuple):
     mark: Mark | None = None
 
 
-def read_config(path: str) -> ConfiguredFamily:
-    """Return the family of the model of a config.json, with its variables.
+def read_config(content: bytes, path: str) -> ConfiguredFamily:
+    """Return the family of the model of a config.json, with its variables; `path` is its name in errors.
 
-    Errors: `UsageError` if the file cannot be read, `SpecError` if it is no config, its type is not known, or a field
-    has another type than that of its class.
+    Errors: `SpecError` if it is no config, its type is not known, or a field has another type than that of its class.
     """
-    config = read_fields(path)
+    config = read_fields(content, path)
     kind, known = config.fields["model_type"], _families()
     family = known.get(kind)
     if family is None:
@@ -65,14 +65,21 @@ def read_config(path: str) -> ConfiguredFamily:
         raise SpecError([Problem(f"model_type {kind} is not known", config.mark("model_type"), hint=hint)])
     parts = _parts(family, kind)
     name = config.fields.get("_name_or_path")
-    folder = os.path.basename(os.path.dirname(os.path.abspath(path)))
-    named = name if isinstance(name, str) and name else folder
+    named = name if isinstance(name, str) and name else _name_of(path)
     return ConfiguredFamily(
         family,
         _Config(config, parts, config.task(parts.tasks)).variables(),
         os.path.basename(named.rstrip("/")) or kind,
         config.mark("model_type"),
     )
+
+
+def _name_of(path: str) -> str:
+    """Return the name of the model of a file: that of its folder, or its own if it is not called config.json."""
+    stem, _ = os.path.splitext(os.path.basename(path))
+    if stem.startswith("<"):  # standard input, a text
+        return ""
+    return stem if stem != "config" else os.path.basename(os.path.dirname(os.path.abspath(path)))
 
 
 def model_types() -> tuple[str, ...]:
@@ -134,11 +141,13 @@ class _Config:
         self.file = file
         self.parts = parts
         self.task = task
-        self.scope: dict[str, Any] = {"task": task, "num_labels": file.labels()}
+        usual = plain(parts.defaults[_LABELS], {}) if _LABELS in parts.defaults else 2  # as in transformers
+        self.scope: dict[str, Any] = {"task": task, _LABELS: file.labels(usual)}
 
     def variables(self) -> dict[str, Any]:
         """Return the variables of the family. Errors: `SpecError` with every field that is wrong."""
-        problems = [problem for field in self.parts.defaults for problem in self._read(field)]
+        fields = [field for field in self.parts.defaults if field != _LABELS]
+        problems = [problem for field in fields for problem in self._read(field)]
         problems = problems or [problem for field in self.parts.needs for problem in self._unmet(field)]
         found: dict[str, Any] = {}
         for kind, names in self.parts.nested.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import re
@@ -17,13 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "STDIN", "Found", "bundled_folder", "bundled_keys", "bundled_members", "find_bundled", "locate", "no_such_spec",
+    "STDIN", "Found", "bundled_folder", "bundled_keys", "bundled_members", "find_bundled", "find_config", "is_config",
+    "locate", "no_such_spec",
     "read_bytes",
 ]  # fmt: skip
 
 STDIN = "-"
 """The name of standard input."""
 _CONFIG = "config.json"
+_MODEL_TYPE = rb'"model_type"\s*:'
+_LAYERS = rb'"layers"\s*:\s*\['
 _ENDINGS = (".yaml", ".yml")
 _ENDING = ".yaml"
 """The suffix of the bundled files."""
@@ -91,13 +95,22 @@ def _member_of_file(spec: str) -> Found | None:
 
 
 def find_config(spec: str) -> str:
-    """Return the path of the config.json that a path means: itself, or in a folder; empty if it means none."""
+    """Return the path of the config.json that a folder means, or a JSON file's own; empty for any other."""
     if find_bundled(spec) and os.path.isdir(spec):  # a folder hides no bundled network: ./gpt2 is the folder
         return ""
     if spec.endswith(".json"):
         return spec if os.path.isfile(spec) else ""
     path = os.path.join(spec, _CONFIG)
     return path if os.path.isdir(spec) and os.path.isfile(path) else ""
+
+
+def is_config(content: bytes) -> bool:
+    """Return whether a content is the config of a model, whatever its file is called: JSON with a model_type.
+
+    A specification may be JSON too: it has a list of layers.
+    """
+    start = content.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+    return start == b"{" and bool(re.search(_MODEL_TYPE, content)) and not re.search(_LAYERS, content)
 
 
 def _copy_hint(name: str) -> str:

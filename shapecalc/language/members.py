@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, ShapecalcError, UsageError, did_you_mean
 from shapecalc.language import Specification, read_specification
-from shapecalc.language.files import STDIN, bundled_folder, find_config, locate, read_bytes
+from shapecalc.language.files import STDIN, Found, bundled_folder, find_config, is_config, locate, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,30 +67,40 @@ def find_member(spec: Any, variant: str = "") -> Member:
     Errors: `UsageError` if there is no such file or variant, or the objects have another type.
     """
     if isinstance(spec, str) and "\n" in spec and not os.path.exists(spec):
-        return choose(Member(read_specification(spec, "<text>")), variant)
+        return _read(spec, Found("", "<text>"), variant)
     if isinstance(spec, (str, os.PathLike)):
         config = find_config(os.fspath(spec))
-        if config:
-            from shapecalc.language.configs import read_config  # only for the configs of models
-
-            family = read_config(config)
-            name = os.path.basename(family.path)
-            specification = read_specification(read_bytes(family.path), name, _reader(family.path, name))
-            return Member(
-                specification, "", family.path, settings=family.variables, title=family.name, mark=family.mark
-            )
-        found = locate(os.fspath(spec))
-        reader = None if found.path == STDIN else _reader(found.path, found.name)
-        specification = read_specification(read_bytes(found.path, found.name), found.name, reader)
-        member = Member(specification, "", found.path, found.instead)
-        variant = variant or found.variant
-        return choose(member, variant) if variant else _by_default(member)
+        found = Found(config, config) if config else locate(os.fspath(spec))
+        return _read(read_bytes(found.path, found.name), found, variant or found.variant)
     if isinstance(spec, bytes):
-        return choose(Member(read_specification(spec, "<bytes>")), variant)
+        return _read(spec, Found("", "<bytes>"), variant)
     if isinstance(spec, (dict, list, tuple)):
         name = "<dict>" if isinstance(spec, dict) else "<layers>"
         return choose(Member(read_specification(spec, name)), variant)
     raise UsageError(f"a specification is a path, a name, text, a dict or a list of layers, not {type(spec).__name__}")
+
+
+def _read(content: str | bytes, found: Found, variant: str) -> Member:
+    """Return the network of a content that was found: of a specification, or of the config of a model."""
+    raw = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    if find_config(found.path) or is_config(raw):
+        if variant:
+            raise UsageError(Problem(f"{found.name} is the config of a model: it has no variant {variant}"))
+        return _configured(raw, found.name)
+    is_file = found.path not in ("", STDIN)
+    reader = _reader(found.path, found.name) if is_file else None
+    member = Member(read_specification(content, found.name, reader), "", found.path, found.instead)
+    return choose(member, variant) if variant or not found.path else _by_default(member)
+
+
+def _configured(content: bytes, name: str) -> Member:
+    """Return the network of the config of a model: a bundled family with the variables that the config sets."""
+    from shapecalc.language.configs import read_config  # only for the configs of models
+
+    family = read_config(content, name)
+    file = os.path.basename(family.path)
+    specification = read_specification(read_bytes(family.path), file, _reader(family.path, file))
+    return Member(specification, "", family.path, settings=family.variables, title=family.name, mark=family.mark)
 
 
 def choose(member: Member, variant: str) -> Member:
@@ -109,12 +119,9 @@ def find_members(spec: str) -> list[Member]:
 
     Errors: `UsageError` if there is no such file.
     """
-    if find_config(spec):
-        return [find_member(spec)]
-    variant = locate(spec).variant
     member = find_member(spec)
     specification = member.specification
-    if variant or not specification.variants:
+    if member.title or not specification.variants or locate(spec).variant:
         return [member]
     names = list(specification.variants)
     if specification.document is not None and "expect" in specification.document.keys:

@@ -58,6 +58,14 @@ KNOWN = {
     "whisper-large": 1_543_304_960,
 }
 
+ENCODERS = {
+    "albert-base-v2": 11_683_584, "albert-xxlarge-v2": 222_595_584, "electra-small": 13_483_008,
+    "deberta-v3-base": 183_831_552, "deberta-v3-small": 141_304_320, "modernbert-base": 149_655_232,
+    "bart-base": 139_420_416, "bart-large": 406_291_456, "wav2vec2-base": 94_371_712, "wav2vec2-large": 315_428_992,
+    "wav2vec2-large-lv60": 315_438_720,
+}  # fmt: skip
+"""Parameters of transformers 5.24, as below: of the base class, but ModernBertForMaskedLM and BART with its scores."""
+
 HUB = {
     "llama-3.2-1b": 1_235_814_400, "mistral-7b": 7_241_732_096, "qwen2.5-0.5b": 494_032_768, "qwen3-0.6b": 596_049_920,
     "gemma-2b": 2_506_172_416, "gemma-2-9b": 9_241_705_984, "phi-2": 2_779_683_840, "olmo-2-7b": 7_298_617_344,
@@ -76,6 +84,11 @@ def infer(name: str, **variables: Any) -> Report:
 @pytest.mark.parametrize("name", some(KNOWN, 12))
 def test_parameters_agree_with_transformers(name: str) -> None:
     assert infer(name).total.params == KNOWN[name]
+
+
+@pytest.mark.parametrize("name", some(ENCODERS, 6))
+def test_encoders_have_the_parameters_of_transformers(name: str) -> None:
+    assert infer(name).total.params == ENCODERS[name]
 
 
 @pytest.mark.parametrize("name", some(HUB, 6))
