@@ -31,7 +31,17 @@ class TransposedConv(Parametrized, Convolution):
     kind = "transposed_conv"
     also = ("conv_transpose", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "conv1d_transpose",
             "conv2d_transpose", "conv3d_transpose", "deconv", "deconvolution", "up_conv")  # fmt: skip
-    in_calls = ("", "out_channels", "kernel_size", "stride", "padding", "output_padding", "groups", "bias", "dilation")
+    in_calls = (
+        "in_channels",
+        "out_channels",
+        "kernel_size",
+        "stride",
+        "padding",
+        "output_padding",
+        "groups",
+        "bias",
+        "dilation",
+    )
     in_keras_calls = ("out_channels", "kernel_size", "stride", "padding")
 
     out_channels = Integer("number of output channels", also=["filters"], symbol="C_out", role=CHANNELS_OUT)

@@ -183,6 +183,12 @@ def _unequal_ranks(inputs: tuple[Shape, ...], number: int) -> LayerError:
         f"its inputs have different numbers of axes: input 1 is {inputs[0].text}, input {number} is "
         f"{inputs[number - 1].text}"
     )
+    longer = [x for x in inputs if x.rank == 2]
+    if len(longer) == len(inputs) - 1 and min(x.rank for x in inputs) == 1:
+        short = next(i for i, x in enumerate(inputs) if x.rank == 1)
+        if all(x.sizes[1:] == inputs[short].sizes for x in longer):  # a class token before those of an image
+            token = Insertion("unsqueeze: 1", short)
+            return LayerError(message, hint=lambda place: place(token))
     if min(x.rank for x in inputs) != 1:
         return LayerError(message, hint="add a flatten or reshape before it, for equal numbers of axes")
     flat = [Insertion("flatten", i) for i, x in enumerate(inputs) if x.rank > 1]
