@@ -84,11 +84,9 @@ def _hint_for_call(call: Call, value: Value | None = None) -> str:
         like = cls or find_kind(call.word.rstrip("0123456789_"))
         such = f", such as `- {_with_required(like)}`" if like else ""
         return f"write the layer that `{call.prefix}{call.word}` is{such}"
-    wrapped = _parametrized(call, inner[0]) if len(inner) == 1 and not cls else ""
-    if wrapped:
-        return wrapped
     if len(inner) == len(arguments) > 0 and all(find_kind(one.word) for one in inner) and (not cls or cls.branches):
-        return _hint_for_call(inner[0]) if cls and len(inner) == 1 else _SEQUENCE
+        wrapped = _parametrized(call, inner[0]) if len(inner) == 1 and not cls else ""
+        return wrapped or (_hint_for_call(inner[0]) if cls and len(inner) == 1 else _SEQUENCE)
     if cls is None or not (call.prefix or call.arguments is not None):
         return ""
     rest, sources = (function.arguments or (), arguments[:1]) if function else (arguments, ())

@@ -50,10 +50,7 @@ def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: 
     if tabs or slashes:
         return tabs or slashes  # type: ignore[return-value]  # (one of the two is there)
     problem, context = error.problem or "", error.context or ""
-    if "flow" not in context and _character(mark) in _CLOSING:
-        return Problem(f"this `{_character(mark)}` closes nothing", mark, hint="remove it")
-    slip = _slip_above(mark, source) or _slip_of_colon(mark) if "mapping values" in problem else None
-    slip = slip or (_without_dash(begin) if "simple key" in context else None)
+    slip = _slip(mark, begin, problem, context)
     if slip:
         return slip
     if "flow" not in context and re.fullmatch(r",\s*(#.*)?", source.line(mark.line)[mark.column - 1 :]):
@@ -110,6 +107,15 @@ def _glued(source: Source, number: int, end: int = 0) -> Problem | None:
         return None
     hint = f"write `{found[1].lstrip()}{found[2]}: {short(line[found.end() :].strip())}`"
     return Problem("a space is missing after this `:`", Mark(source, number, found.end(), 1), hint=hint)
+
+
+def _slip(mark: Mark, begin: Mark, problem: str, context: str) -> Problem | None:
+    """Return the problem of a sign too many or too few; None for any other."""
+    if "flow" not in context and _character(mark) in _CLOSING:
+        return Problem(f"this `{_character(mark)}` closes nothing", mark, hint="remove it")
+    if "mapping values" in problem:
+        return _slip_above(mark, mark.source) or _slip_of_colon(mark)
+    return _without_dash(begin) if "simple key" in context else None
 
 
 def _slip_above(mark: Mark, source: Source) -> Problem | None:
