@@ -13,7 +13,7 @@ from shapecalc.language.order import Settled, settle
 from shapecalc.language.reports import TooMuchError
 from shapecalc.language.scope import Scope, declared_names, read_name, read_reference, reference_text
 from shapecalc.language.unused import unused_names
-from shapecalc.language.values import BadValueError, bad, describe, plain, word
+from shapecalc.language.values import BadValueError, bad, condition, describe, plain, word
 from shapecalc.layers.base.shape import CHW, LAYOUTS, UNKNOWN, Shape
 from shapecalc.layers.base.sizes import Sizes
 from shapecalc.model.graph import Expectation, Graph, Reference
@@ -192,8 +192,11 @@ class Compilation:
         single = self.variant.get("input") or self.document.keys.get("input")
         if isinstance(inputs, MapValue):
             named = {self._try(read_name, key, {}): (key.mark, item) for key, item in inputs.pairs}
-            self.input_marks = {name: mark for name, (mark, _) in named.items() if name is not None}
-            return {name: item for name, (_, item) in named.items() if name is not None}
+            known = {name: (mark, size) for name, (mark, item) in named.items() if name and (size := self._size(item))}
+            if named and not known:
+                self.problems.append(Problem("no input is left: every `when` is false", inputs.mark))
+            self.input_marks = {name: mark for name, (mark, _) in known.items()}
+            return {name: size for name, (_, size) in known.items()}
         if inputs is not None:
             one = f"write `input: {short(inputs.text)}` for one input" if isinstance(inputs, Scalar) else ""
             hint = one or "write for instance inputs: {left: 3x224x224, right: 3x224x224}"
@@ -208,6 +211,19 @@ class Compilation:
             hint = f"write for instance  input: {size}  at the top, or give --input (input= of load() in Python)"
             self.problems.append(Problem("the input size is missing", self.document.mark, hint=hint))
         return {}
+
+    def _size(self, item: Value) -> Value | None:
+        """Return the size of an input: itself, or under `size` beside a condition; None if that is false."""
+        if not isinstance(item, MapValue) or item.get("when") is None:
+            return item
+        wrong = next((key for key, _ in item.pairs if key.text not in ("size", "when")), None)
+        size = item.get("size")
+        if wrong or size is None:
+            mark, hint = wrong.mark if wrong else item.mark, "write {size: 3x224x224, when: images}"
+            self.problems.append(Problem("an input with `when` has a `size`, and nothing else", mark, hint=hint))
+            return size
+        is_on = self._try(condition, item.get("when"), self.variables, "`when`") if not self.broken else True
+        return None if is_on is False else size
 
     def _layers(self, problems: Problems) -> ListValue | None:
         layers = self.document.keys.get("layers")

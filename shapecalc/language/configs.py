@@ -1,32 +1,40 @@
 """The config.json of a model, as the hub of Hugging Face has it: a bundled family, and what sets its variables.
 
 A family says under `configs:`, for each `model_type`, which defaults its class has for fields that a file leaves out,
-or has as "auto" (`defaults`), and for those that are null (`nulls`); other names of fields (`aliases`); and which
-expressions of fields set its variables (`vars`). `like` names a type that it begins from. Besides the fields of the
-file, expressions have `task`, from the name of the class under `architectures` (causal_lm, sequence_classification,
-base…: those in `tasks`), and `num_labels`.
+or has as "auto" (`defaults`), and for those that are null (`nulls`); other names of fields (`aliases`); which fields
+are one number or two (`pairs`), or one of a few words (`choices`: listed, or those of a kind of layer); what must hold
+of a field (`needs`); and which expressions of fields set its variables (`vars`). `like` names a type that it begins
+from, `nested` types whose fields are an object within the file, and under which names it may be: their variables are
+set too. Besides the fields of the file, expressions have `task`, from the name of the class under `architectures`
+(causal_lm, sequence_classification, base…: those in `tasks`, of which the first is meant without one), and
+`num_labels`.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Mark, Problem, Source, SpecError
+from shapecalc.errors import Problem, SpecError, did_you_mean
+from shapecalc.language.config_fields import read_fields
 from shapecalc.language.files import bundled_keys, read_bytes
-from shapecalc.language.values import BadValueError, plain
-from shapecalc.source import MapValue, read_text
+from shapecalc.language.values import BadValueError, condition, plain, shown_value
+from shapecalc.layers import find_kind
+from shapecalc.source import MapValue, Scalar, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shapecalc.errors import Mark
+    from shapecalc.language.config_fields import Fields
     from shapecalc.source import Value
 
 __all__ = ["ConfiguredFamily", "model_types", "read_config"]
 
 _LARGEST = 10**9
+"""The maximum number of a field."""
 
 
 class ConfiguredFamily(NamedTuple):
@@ -44,7 +52,7 @@ def read_config(path: str) -> ConfiguredFamily:
     Errors: `UsageError` if the file cannot be read, `SpecError` if it is no config, its type is not known, or a field
     has another type than that of its class.
     """
-    config = _Config(path)
+    config = read_fields(path)
     kind, known = config.fields["model_type"], _families()
     family = known.get(kind)
     if family is None:
@@ -59,7 +67,10 @@ def read_config(path: str) -> ConfiguredFamily:
     folder = os.path.basename(os.path.dirname(os.path.abspath(path)))
     named = name if isinstance(name, str) and name else folder
     return ConfiguredFamily(
-        family, config.variables(parts), os.path.basename(named.rstrip("/")) or kind, config.mark("model_type")
+        family,
+        _Config(config, parts, config.task(parts.tasks)).variables(),
+        os.path.basename(named.rstrip("/")) or kind,
+        config.mark("model_type"),
     )
 
 
@@ -75,16 +86,23 @@ def _families() -> dict[str, str]:
 
 def _parts(path: str, kind: str) -> _Parts:
     """Return the parts of a type: those of the type that it is like, and its own in their place."""
-    value, _ = read_text(read_bytes(path), os.path.basename(path))
-    types = _members(_members(value)["configs"])
+    types = _types(path)
     chain = [_members(types[kind])]
     while "like" in chain[-1]:
         chain.append(_members(types[plain(chain[-1]["like"], {})]))
     merged = {
         part: {name: item for own in reversed(chain) if part in own for name, item in _members(own[part]).items()}
-        for part in ("defaults", "nulls", "aliases", "vars")
+        for part in ("defaults", "nulls", "aliases", "choices", "needs", "vars", "nested")
     }
-    return _Parts(next(plain(own["tasks"], {}) for own in chain if "tasks" in own), **merged)
+    first = {part: next((plain(own[part], {}) for own in chain if part in own), ()) for part in ("tasks", "pairs")}
+    return _Parts(path, **first, **merged)
+
+
+@cache
+def _types(path: str) -> dict[str, Value]:
+    """Return what a bundled family says of each of its types; `nested` ones are in the same family."""
+    value, _ = read_text(read_bytes(path), os.path.basename(path))
+    return _members(_members(value)["configs"])
 
 
 def _members(value: Value | None) -> dict[str, Value]:
@@ -94,116 +112,132 @@ def _members(value: Value | None) -> dict[str, Value]:
 class _Parts(NamedTuple):
     """What a family says of a model_type."""
 
+    path: str
     tasks: Sequence[str]
+    pairs: Sequence[str]
     defaults: dict[str, Value]
     nulls: dict[str, Value]
     aliases: dict[str, Value]
+    choices: dict[str, Value]
+    needs: dict[str, Value]
     vars: dict[str, Value]
+    nested: dict[str, Value]
 
 
 class _Config:
-    """A config.json: its fields, and where they are."""
+    """A config, or an object within one, as a type reads it: every field has its own value or the default."""
 
-    def __init__(self, path: str) -> None:
-        self.name = path
-        self.content = read_bytes(path).decode("utf-8-sig", "replace")
-        self.source = Source(path, self.content)
-        self.fields = self._read()
-        kind = self.fields.get("model_type")
-        if kind is None:
-            hint = "the config.json of a model names its type, such as llama"
-            raise SpecError([Problem(f"{path} has no model_type", hint=hint)])
-        if not isinstance(kind, str):
-            raise SpecError([self.wrong("model_type", "a text")])
+    def __init__(self, file: Fields, parts: _Parts, task: str) -> None:
+        self.file = file
+        self.parts = parts
+        self.task = task
+        self.scope: dict[str, Any] = {"task": task, "num_labels": file.labels()}
 
-    def _read(self) -> dict[str, Any]:
-        try:
-            found = json.loads(self.content)
-        except json.JSONDecodeError as error:
-            mark = Mark(self.source, error.lineno, error.colno)
-            raise SpecError([Problem(f"it is not JSON: {error.msg.lower()}", mark)]) from None
-        except (RecursionError, ValueError) as error:
-            reason = "its nesting is too deep" if isinstance(error, RecursionError) else "a number in it is too long"
-            raise SpecError([Problem(f"{self.name} cannot be read: {reason}")]) from None
-        if not isinstance(found, dict):
-            raise SpecError([Problem("it is not an object of fields", Mark(self.source, 1, 1))])
-        return found
-
-    def wrong(self, field: str, due: str) -> Problem:
-        """Return the problem of a field that must be something else."""
-        return Problem(f"{field} is {json.dumps(self.fields[field])[:40]}: it must be {due}", self.mark(field))
-
-    def mark(self, field: str) -> Mark | None:
-        """Return the location of a field; None if it is not in the text."""
-        found = re.search(rf'"{re.escape(field)}"\s*:', self.content)
-        if found is None:
-            return None
-        start = self.content.rfind("\n", 0, found.start()) + 1
-        line = self.content.count("\n", 0, found.start()) + 1
-        return Mark(self.source, line, found.start() - start + 1, len(field) + 2)
-
-    def variables(self, parts: _Parts) -> dict[str, Any]:
+    def variables(self) -> dict[str, Any]:
         """Return the variables of the family. Errors: `SpecError` with every field that is wrong."""
-        scope: dict[str, Any] = {"task": self._task(), "num_labels": self._labels()}
-        problems = self._unknown_task(scope["task"], parts.tasks)
-        try:
-            for field, value in parts.defaults.items():
-                name = field if field in self.fields or field not in parts.aliases else plain(parts.aliases[field], {})
-                given, is_null = self._given(name), name in self.fields
-                default = plain(parts.nulls.get(field, value) if is_null else value, scope)
-                wrong = "" if given is None else _wrong(given, default)
-                problems += [self.wrong(name, wrong)] if wrong else []
-                usable = default if given is None or wrong else given
-                scope[field] = tuple(usable) if isinstance(usable, list) else usable
-            if not problems:
-                return {name: plain(value, scope) for name, value in parts.vars.items()}
-        except BadValueError as error:
-            problems.append(Problem(f"its fields do not go together: {error.problem.message}", self.mark("model_type")))
+        problems = [problem for field in self.parts.defaults for problem in self._read(field)]
+        problems = problems or [problem for field in self.parts.needs for problem in self._unmet(field)]
+        found: dict[str, Any] = {}
+        for kind, names in self.parts.nested.items():
+            try:
+                nested = self.file.nested(plain(names, {}))
+                found |= _Config(nested, _parts(self.parts.path, kind), self.task).variables()
+            except SpecError as error:
+                problems += error.problems
+        if not problems:
+            try:
+                return found | {name: plain(value, self.scope) for name, value in self.parts.vars.items()}
+            except BadValueError as error:
+                problems = [self._contradiction(error)]
         raise SpecError(problems)
 
-    def _given(self, field: str) -> Any:
-        """Return the value of a field; None where the class's own is meant."""
-        value = self.fields.get(field)
-        return None if value == "auto" else value
+    def _contradiction(self, error: BadValueError) -> Problem:
+        return Problem(f"its fields do not go together: {error.problem.message}", self.file.own_mark())
 
-    def _task(self) -> str:
-        """Return the task of the model's class: causal_lm of LlamaForCausalLM, base of LlamaModel."""
-        classes = self.fields.get("architectures")
-        first = classes[0] if isinstance(classes, list) and classes else classes or "ForCausalLM"
-        name = first if isinstance(first, str) and isinstance(classes, (list, type(None))) else ""
-        found = re.search(r"For([A-Z]\w*)$", name)
-        if found:
-            return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", found[1]).lower()
-        if name.endswith("LMHeadModel"):
-            return "causal_lm"
-        return "base" if re.search(r"(?<!Heads)(?<!Head)Model$", name) else name
+    def _read(self, field: str) -> list[Problem]:
+        """Add the value of a field to the scope: its own or the default. Return its problem, if it has one."""
+        parts, name = self.parts, self._name(field)
+        is_null = name in self.file.fields
+        try:
+            default = plain(
+                parts.nulls.get(field, parts.defaults[field]) if is_null else parts.defaults[field], self.scope
+            )
+        except BadValueError as error:
+            self.scope[field] = 0
+            return [self._contradiction(error)]
+        given = self.file.fields.get(name)
+        given = None if given == "auto" else given
+        wrong = [] if given is None else self._wrong(field, given, default)
+        usable = default if given is None or wrong else given
+        if field in parts.pairs and not isinstance(usable, (list, tuple)):
+            usable = [usable, usable]
+        self.scope[field] = tuple(usable) if isinstance(usable, list) else usable
+        return wrong
 
-    def _unknown_task(self, task: str, known: Sequence[str]) -> list[Problem]:
-        if task in known:
-            return []
-        if not isinstance(self.fields["architectures"], list):
-            return [self.wrong("architectures", "a list of the name of a class")]
-        message = f"{self.fields['architectures'][0]} is not a class that is known"
-        return [Problem(message, self.mark("architectures"), hint=f"known tasks: {', '.join(known)}")]
+    def _name(self, field: str) -> str:
+        """Return the name under which the file has a field: its own, or the other one."""
+        aliases = self.parts.aliases
+        return field if field in self.file.fields or field not in aliases else plain(aliases[field], {})
 
-    def _labels(self) -> int:
-        labels, number = self.fields.get("id2label"), self.fields.get("num_labels")
-        if isinstance(labels, dict) and labels:
-            return len(labels)
-        return number if type(number) is int and number > 0 else 2
+    def _wrong(self, field: str, given: Any, default: Any) -> list[Problem]:
+        """Return the problem of a field of another type, or of another word, than those of its class."""
+        name = self._name(field)
+        wrong = _no_pair(given) if field in self.parts.pairs else _mistyped(given, default)
+        if wrong:
+            return [self.file.wrong(name, wrong)]
+        words = _words(self.parts.choices[field]) if field in self.parts.choices else [given]
+        return [] if given in words else [self.file.wrong(name, "another word", did_you_mean(given, words))]
+
+    def _unmet(self, field: str) -> list[Problem]:
+        """Return the problem of a field of which what it needs does not hold."""
+        value, scope = self.parts.needs[field], self.scope
+        try:
+            if condition(value, scope, field):
+                return []
+        except BadValueError:
+            pass  # a division by zero
+        text = value.text if isinstance(value, Scalar) else ""
+        others = [name for name in dict.fromkeys(re.findall(r"[a-z]\w*", text)) if name in scope and name != field]
+        why = (", ".join(f"{name} is {shown_value(scope[name])}" for name in others),) if others else ()
+        marks = (self.file.mark(self._name(name)) for name in (field, *others))
+        mark = next(filter(None, marks), None) or self.file.own_mark()
+        return [Problem(f"{field} is {shown_value(scope[field])}: {text} must hold", mark, why=why)]
 
 
-def _wrong(given: Any, default: Any) -> str:
+def _words(value: Value) -> Sequence[str]:
+    """Return the words that a field may have: those that are listed, or those of a kind's first argument."""
+    listed = plain(value, {})
+    kind = find_kind(listed) if isinstance(listed, str) else None
+    return next(iter(kind.arguments.values())).words if kind else listed
+
+
+def _no_pair(given: Any) -> str:
+    """Return what a field must be that is one number or two, if it is something else; else nothing."""
+    numbers = given if isinstance(given, list) and len(given) == len(("height", "width")) else [given]
+    return "" if all(map(_is_count, numbers)) else "a whole number, or two of them: height and width"
+
+
+def _mistyped(given: Any, default: Any) -> str:
     """Return what a field must be, from its default, if what is given is something else; else nothing."""
+    if isinstance(default, (list, tuple)):
+        return _no_list(given, default)
     if isinstance(default, bool):
         return "" if isinstance(given, bool) else "true or false"
-    if isinstance(default, int):
-        return "" if _is_count(given) else f"a whole number from 0 to {_LARGEST:,}"
     if isinstance(default, str):
         return "" if isinstance(given, str) else "a text"
-    sorts = {type(item) for item in given} if isinstance(given, list) else {None}
-    known = [{int}, {str}, set()] if not default else [{type(default[0])}]
-    return "" if sorts in known else "a list of whole numbers or of texts"
+    if isinstance(default, float):
+        fits = type(given) in (int, float) and 0 <= given <= _LARGEST
+        return "" if fits else f"a number from 0 to {_LARGEST:,}"
+    return "" if _is_count(given) else f"a whole number from 0 to {_LARGEST:,}"
+
+
+def _no_list(given: Any, default: Sequence[Any]) -> str:
+    """Return what a field must be that is a list, if it is something else; its items are as those of the default."""
+    items = given if isinstance(given, list) else [None]
+    if not default:
+        return "" if {type(item) for item in items} in ({int}, {str}, set()) else "a list of whole numbers or of texts"
+    wrong = next((due for item in items if (due := _mistyped(item, default[0]))), "")
+    return f"a list of at least one item, each {wrong or 'as in its class'}" if wrong or not items else ""
 
 
 def _is_count(given: Any) -> bool:

@@ -62,7 +62,10 @@ def _document() -> dict[str, Any]:
         properties[key]["type"] = ["string", "number"]
     properties["layout"]["enum"] = ["CHW", "HWC", "chw", "hwc"]
     properties["input"]["$ref"] = "#/$defs/size"
-    properties["inputs"] |= {"type": "object", "additionalProperties": {"$ref": "#/$defs/size"}}
+    size = {"$ref": "#/$defs/size"}
+    given = {"size": size, "when": _OWN["when"]}
+    some = {"type": "object", "properties": given, "required": list(given), "additionalProperties": False}
+    properties["inputs"] |= {"type": "object", "additionalProperties": {"anyOf": [size, some]}}
     properties["vars"]["type"] = "object"
     properties["use"] |= _NAMES
     properties["layers"] |= {"$ref": "#/$defs/layers"}

@@ -90,7 +90,10 @@ _FUNCTIONS = {
     ),
     "selu": _Entry("Scaled exponential linear unit, which keeps mean and variance."),
     "celu": _Entry("Continuously differentiable exponential linear unit.", arguments={"alpha": ("scale below 0", 1.0)}),
-    "gelu": _Entry("Gaussian error linear unit: x·Φ(x)."),
+    "gelu": _Entry(
+        "Gaussian error linear unit: x·Φ(x).",
+        ("gelu_new", "gelu_fast", "gelu_python", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate"),
+    ),
     "quick_gelu": _Entry("CLIP's approximation of GELU: x·sigmoid(1.702·x)."),
     "abs": _Entry("Absolute value.", ("absolute",)),
     "silu": _Entry("Sigmoid linear unit: x·sigmoid(x).", ("swish",)),

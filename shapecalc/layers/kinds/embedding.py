@@ -22,6 +22,7 @@ __all__ = [
     "ClassToken",
     "ConstantTensor",
     "Embedding",
+    "MaskToken",
     "Parameter",
     "PositionEmbedding",
     "RotaryEmbedding",
@@ -237,3 +238,24 @@ class ClassToken(Layer):
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         return [rearranged(0, x, {i: i for i in range(x.rank)}, {x.rank - 2: shifted(-self.num_tokens)})]
+
+
+class MaskToken(Layer):
+    """Mask token: in masked image modelling, takes the place of hidden patches; others are returned unchanged.
+
+    The input is (…, features): a sequence, or a feature map with the channels last. Nothing is hidden at inference; the
+    token is a parameter of the model all the same (BEiT, DINOv2, SimMIM).
+    """
+
+    kind = "mask_token"
+    saves = NOTHING
+    elementwise = True
+
+    examples = (Example({}, (196, 768), (196, 768), 768, 0, "ViTForMaskedImageModeling, transformers 5.24.0"),)
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        need_rank(self.kind, x, 2, "positions and features")
+        yield from ()
+
+    def weights(self, x: Shape) -> WeightShapes:
+        return {"weight": (x.sizes[-1],)}

@@ -125,12 +125,15 @@ class Mamba(_Selective):
     expand = Integer("channels inside, as a multiple of d_model", 2, symbol="E")
     time_step_rank = Integer("features from which the step sizes are projected; d_model / 16, rounded up, by default",
                              None, also=["dt_rank"], symbol="r")  # fmt: skip
+    inner_norms = Flag("RMS normalisation of the step sizes, B and C, as in Jamba", False,
+                       also=["mamba_inner_layernorms"])  # fmt: skip
 
     examples = (
         Example({}, (10, 768), (10, 768), 3_770_880, 38_154_240,
                 "mamba-130m, transformers 5.24.0; MACs by its flop counter and arithmetic"),
         Example({"state_size": 5, "expand": 3, "time_step_rank": 7, "use_bias": True, "conv_kernel": 2}, (6, 20),
                 (6, 20), 5_780, 36_360, "transformers 5.24.0; MACs by its flop counter and arithmetic"),
+        Example({"inner_norms": True}, (10, 4096), (10, 4096), 105_308_448, source="Jamba-v0.1, transformers 5.24.0"),
     )  # fmt: skip
 
     def _inner(self, x: Shape) -> Dim:
@@ -153,7 +156,9 @@ class Mamba(_Selective):
 
     def _vectors(self, x: Shape) -> WeightShapes:
         inner = self._inner(x)
-        return {**self._biases(x), "dt_proj.bias": (inner,), "A_log": (inner, self.state_size), "D": (inner,)}
+        widths = {"dt": self._rank(x), "b": self.state_size, "c": self.state_size} if self.inner_norms else {}
+        norms = {f"{name}_layernorm.weight": (width,) for name, width in widths.items()}
+        return {**self._biases(x), "dt_proj.bias": (inner,), "A_log": (inner, self.state_size), "D": (inner,), **norms}
 
     def _state(self, x: Shape) -> Dim:
         return self._inner(x) * self.state_size

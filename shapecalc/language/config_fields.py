@@ -1,0 +1,128 @@
+"""The fields of a config.json, and where they are in its text."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import Mark, Problem, Source, SpecError
+from shapecalc.language.files import read_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shapecalc.errors import Hint
+
+__all__ = ["Fields", "read_fields"]
+
+
+def read_fields(path: str) -> Fields:
+    """Return the fields of a config.json, which has a model_type. Errors: `SpecError`."""
+    content = read_bytes(path).decode("utf-8-sig", "replace")
+    source = Source(path, content)
+    try:
+        found = json.loads(content)
+    except json.JSONDecodeError as error:
+        mark = Mark(source, error.lineno, error.colno)
+        raise SpecError([Problem(f"it is not JSON: {error.msg.lower()}", mark)]) from None
+    except (RecursionError, ValueError) as error:
+        reason = "its nesting is too deep" if isinstance(error, RecursionError) else "a number in it is too long"
+        raise SpecError([Problem(f"{path} cannot be read: {reason}")]) from None
+    if not isinstance(found, dict):
+        raise SpecError([Problem("it is not an object of fields", Mark(source, 1, 1))])
+    config = Fields(source, found)
+    kind = found.get("model_type")
+    if kind is None:
+        hint = "the config.json of a model names its type, such as llama"
+        raise SpecError([Problem(f"{path} has no model_type", hint=hint)])
+    if not isinstance(kind, str):
+        raise SpecError([config.wrong("model_type", "a text")])
+    return config
+
+
+class Fields(NamedTuple):
+    """The fields of a config.json, or of an object within one, and where they are."""
+
+    source: Source
+    fields: dict[str, Any]
+    within: str = ""
+    """The name of the object, if it is not the file's own."""
+
+    def wrong(self, field: str, due: str, hint: Hint | str = "") -> Problem:
+        """Return the problem of a field that must be something else."""
+        found = json.dumps(self.fields[field])
+        return Problem(f"{field} is {found[:40]}: it must be {due}", self.mark(field), hint=hint)
+
+    def mark(self, field: str) -> Mark | None:
+        """Return the location of a field; None if it is not in the text."""
+        path = (self.within, field) if self.within else (field,)
+        found = next((place for name, place in _places(self.source.text) if name == path), None)
+        if found is None:
+            return None
+        start = self.source.text.rfind("\n", 0, found) + 1
+        line = self.source.text.count("\n", 0, found) + 1
+        return Mark(self.source, line, found - start + 1, len(field) + 2)
+
+    def nested(self, names: Sequence[str]) -> Fields:
+        """Return the object within this one under the first of the names that has one; an empty one for none."""
+        name = next((name for name in names if self.fields.get(name) is not None), names[-1])
+        found = self.fields.get(name)
+        if not isinstance(found, (dict, type(None))):
+            raise SpecError([self.wrong(name, "an object of fields")])
+        return Fields(self.source, found or {}, name)
+
+    def own_mark(self) -> Mark | None:
+        """Return the location of what these are the fields of: of the type of the model, or of the object's name."""
+        return self._replace(within="").mark(self.within or "model_type")
+
+    def task(self, known: Sequence[str]) -> str:
+        """Return the task of the model's class: causal_lm of LlamaForCausalLM, base of LlamaModel.
+
+        Errors: `SpecError` for a class that is not known.
+        """
+        classes = self.fields.get("architectures")
+        if classes is None or classes == []:
+            return known[0]
+        name = classes[0] if isinstance(classes, list) else None
+        if not isinstance(name, str):
+            raise SpecError([self.wrong("architectures", "a list of the name of a class")])
+        found = _task(name)
+        if found not in known:
+            message, hint = f"{name} is not a class that is known", f"known tasks: {', '.join(known)}"
+            raise SpecError([Problem(message, self.mark("architectures"), hint=hint)])
+        return found
+
+    def labels(self) -> int:
+        """Return the number of labels that a head tells apart: 2 if none are given, as in transformers."""
+        labels, number = self.fields.get("id2label"), self.fields.get("num_labels")
+        if isinstance(labels, dict) and labels:
+            return len(labels)
+        return number if type(number) is int and number > 0 else 2
+
+
+def _task(name: str) -> str:
+    """Return the task of a class: image_classification of ViTForImageClassification, text of CLIPTextModel."""
+    if name.endswith("LMHeadModel"):
+        return "causal_lm"
+    head, tower = r"For([A-Z]\w*)$", r"(?<!Heads)(?<!Head)((?:Text|Vision)?)Model(WithProjection)?$|(Backbone)$"
+    found = re.search(head, name) or re.search(tower, name)
+    words = "".join(filter(None, found.groups())) or "Base" if found else name
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", words).lower() if found else name
+
+
+_MARKS = re.compile(r'"(?:[^"\\]|\\.)*"(?=(\s*:)?)|[{}\[\]]')
+
+
+def _places(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Yield the path of every field of a JSON text, and where its name is."""
+    path: list[str] = []
+    for found in _MARKS.finditer(text):
+        mark = found[0]
+        if mark in "{[":
+            path.append("")
+        elif mark in "}]":
+            path.pop()
+        elif found[1]:
+            path[-1] = mark[1:-1]
+            yield tuple(path), found.start()
