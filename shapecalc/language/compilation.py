@@ -12,6 +12,7 @@ from shapecalc.language.inputs import input_shape, product_note
 from shapecalc.language.order import Settled, settle
 from shapecalc.language.reports import TooMuchError
 from shapecalc.language.scope import Scope, declared_names, read_name, read_reference, reference_text
+from shapecalc.language.turns import turns_of
 from shapecalc.language.unused import unused_names
 from shapecalc.language.values import BadValueError, bad, condition, describe, plain, word
 from shapecalc.layers.base.shape import CHW, LAYOUTS, UNKNOWN, Shape
@@ -260,9 +261,10 @@ class Compilation:
             hint = f"write expect: {{output: {short(value.text)}}} to check the size of the output"
             raise bad(f"outputs are names of layers, not a size: {short(value.text)}", value.mark, hint)
         items = value.items if isinstance(value, ListValue) else [value]
-        items = [item for item in items if not _is_switched_off(item, scope)]
-        flows = tuple(read_reference(item, scope, self.variables) for item in items)
-        return (flows, tuple(reference_text(item, self.variables) for item in items)) if flows else (last, ())
+        stated = [pair for item in items for pair in _references(item, self.variables)]
+        stated = [(item, variables) for item, variables in stated if not _is_switched_off(item, scope)]
+        flows = tuple(read_reference(item, scope, variables) for item, variables in stated)
+        return (flows, tuple(reference_text(item, variables) for item, variables in stated)) if flows else (last, ())
 
     def _expectations(self, problems: Problems) -> tuple[Expectation, ...]:
         value = self.variant.get("expect") or (None if self.variant_name else self.document.keys.get("expect"))
@@ -282,6 +284,14 @@ def _variable(value: Value, above: Mapping[str, Any], every: Mapping[str, Value]
             hint = "a variable may use only those above it"
             raise BadValueError(error.problem._replace(hint=hint)) from None
         raise
+
+
+def _references(item: Value, variables: Mapping[str, Any]) -> list[tuple[Value, Mapping[str, Any]]]:
+    """Return the references of an output with the variables of each: several if it has a `for`, as in a merge."""
+    if not isinstance(item, MapValue) or {*item.keys()} != {"for", "from"}:
+        return [(item, variables)]
+    own = dict(zip(item.keys(), (value for _, value in item.pairs), strict=True))
+    return [(own["from"], turn) for turn in turns_of({"for": own["for"]}, variables, 0)]
 
 
 def _is_switched_off(item: Value, scope: Scope) -> bool:

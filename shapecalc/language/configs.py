@@ -92,10 +92,11 @@ def _parts(path: str, kind: str) -> _Parts:
         chain.append(_members(types[plain(chain[-1]["like"], {})]))
     merged = {
         part: {name: item for own in reversed(chain) if part in own for name, item in _members(own[part]).items()}
-        for part in ("defaults", "nulls", "aliases", "choices", "needs", "vars", "nested")
+        for part in ("defaults", "nulls", "aliases", "choices", "needs", "vars")
     }
+    nested = next((_members(own["nested"]) for own in chain if "nested" in own), {})
     first = {part: next((plain(own[part], {}) for own in chain if part in own), ()) for part in ("tasks", "pairs")}
-    return _Parts(path, **first, **merged)
+    return _Parts(path, **first, **merged, nested=nested)
 
 
 @cache

@@ -70,7 +70,9 @@ def _document() -> dict[str, Any]:
     properties["use"] |= _NAMES
     properties["layers"] |= {"$ref": "#/$defs/layers"}
     properties["output"]["type"] = "string"
-    properties["outputs"] |= _NAMES
+    several = {"type": "object", "properties": {key: _OWN[key] for key in ("for", "from")}, "required": ["for", "from"]}
+    listed = {"anyOf": [_NAME, {**several, "additionalProperties": False}]}
+    properties["outputs"] |= {"anyOf": [_NAME, {"type": "array", "items": listed, "minItems": 1}]}
     properties["expect"]["$ref"] = "#/$defs/expect"
     properties["blocks"] |= {"type": "object", "additionalProperties": _block()}
     properties["variants"] |= {"type": "object", "additionalProperties": _variant()}
