@@ -2,17 +2,19 @@
 
 For every model_type of `configs` in specs/: its class's default config, and small ones with random fields, of which some
 are left out; each model is built on the meta device, and its parameters are counted (tied ones once). MACs are those of
-PyTorch's flop counter for one text, where no layer depends on the data.
+PyTorch's flop counter for one text or image, where no layer depends on the data.
 """
 
 from __future__ import annotations
 
+import copy
+import inspect
 import json
 import random
 import warnings
 from typing import Any
 
-__all__ = ["FIELDS", "PARTLY_COUNTED", "TOKENS", "record"]
+__all__ = ["CLASSES", "FIELDS", "PARTLY_COUNTED", "TOKENS", "record"]
 
 TOKENS = 6
 _EACH = 3
@@ -33,6 +35,21 @@ _DEEPSEEK = {**_SIZES, "tie_word_embeddings": _FLAG, "attention_bias": _FLAG, "n
              "moe_intermediate_size": [16, 40], "n_routed_experts": [8], "n_shared_experts": [1, 2],
              "kv_lora_rank": [8, 16], "q_lora_rank": [None, 12], "qk_nope_head_dim": [8], "qk_rope_head_dim": [4],
              "v_head_dim": [6], "first_k_dense_replace": [0, 1, 2]}  # fmt: skip
+_TOWER = {"hidden_size": [48, 64], "num_hidden_layers": [1, 3], "num_attention_heads": [4, 8],
+          "intermediate_size": [48, 100], "hidden_act": ["gelu", "quick_gelu", "gelu_new"], "image_size": [32, 40],
+          "patch_size": [8, 16], "num_channels": [1, 3]}  # fmt: skip
+_VIT = {**_TOWER, "image_size": [32, 40, [32, 48]], "patch_size": [8, [8, 16]], "qkv_bias": _FLAG, "encoder_stride": [8],
+        "num_labels": [3, 5]}  # fmt: skip
+del _VIT["intermediate_size"]
+_TEXT = {"hidden_size": [48, 64], "num_hidden_layers": [1, 3], "num_attention_heads": [4, 8],
+         "intermediate_size": [48, 100], "vocab_size": [100, 333], "max_position_embeddings": [6, 10]}  # fmt: skip
+
+
+def _nested(fields: dict[str, list[Any]], **more: list[Any]) -> list[Any]:
+    """Return a function that draws an object within a config, which may be missing."""
+    return [lambda draw: chosen({**fields, **more}, draw), lambda draw: None]
+
+
 FIELDS: dict[str, dict[str, list[Any]]] = {
     "llama": {**_HEADS, "mlp_bias": _FLAG},
     "granite": {**_BIASED, "mlp_bias": _FLAG},
@@ -71,41 +88,135 @@ FIELDS: dict[str, dict[str, list[Any]]] = {
               "time_step_rank": ["auto", 5], "tie_word_embeddings": _FLAG},
     "deepseek_v2": {**_DEEPSEEK, "mlp_bias": _FLAG},
     "deepseek_v3": {**_DEEPSEEK, "n_group": [1], "topk_group": [1], "mlp_bias": [True]},
+    "mamba2": {"vocab_size": [100], "hidden_size": [64], "state_size": [4, 16], "num_hidden_layers": [1, 3],
+               "num_heads": [8], "head_dim": [16], "n_groups": [1, 4], "expand": [2], "conv_kernel": [3, 4],
+               "use_bias": _FLAG, "use_conv_bias": _FLAG, "tie_word_embeddings": _FLAG},
+    "jamba": {**_LLAMA, "num_experts": [1, 4], "num_experts_per_tok": [1], "expert_layer_period": [2, 3],
+              "expert_layer_offset": [0, 1], "attn_layer_period": [2, 3], "attn_layer_offset": [0, 1],
+              "mamba_d_state": [4, 16], "mamba_d_conv": [3, 4], "mamba_expand": [1, 2], "mamba_dt_rank": ["auto", 7],
+              "mamba_conv_bias": _FLAG, "mamba_proj_bias": _FLAG},
+    "qwen3_next": {**_HEADS, **_QWEN_MOE, "shared_expert_intermediate_size": [24, 56], "linear_key_head_dim": [8, 16],
+                   "linear_value_head_dim": [8, 24], "linear_num_key_heads": [2, 4], "linear_num_value_heads": [4, 8],
+                   "linear_conv_kernel_dim": [2, 4], "full_attention_interval": [2, 3],
+                   "layer_types": [None, None, ["full_attention", "linear_attention"] * 2]},
+    "vit": {**_VIT, "intermediate_size": [48, 100], "pooler_output_size": [None, 20], "pooler_act": ["relu", "tanh"]},
+    "deit": {**_VIT, "intermediate_size": [48, 100], "pooler_output_size": [None, 20]},
+    "dinov2": {**_VIT, "mlp_ratio": [2, 3], "use_swiglu_ffn": _FLAG, "use_mask_token": _FLAG,
+               "reshape_hidden_states": _FLAG},
+    "clip": {"text_config": _nested(_TEXT, projection_dim=[12]), "vision_config": _nested(_TOWER, projection_dim=[12]),
+             "projection_dim": [16, 24], "num_labels": [5]},
+    "clip_text_model": {**_TEXT, "projection_dim": [16, 24]},
+    "clip_vision_model": {**_TOWER, "projection_dim": [16, 24]},
+    "siglip": {"text_config": _nested(_TEXT, hidden_size=[64], projection_size=[64])[:1], "num_labels": [5],
+               "vision_config": _nested(_TOWER, hidden_size=[64])[:1]},
+    "siglip_text_model": {**_TEXT, "projection_size": [None, 24]},
+    "siglip_vision_model": {**_TOWER, "vision_use_head": _FLAG},
+    "swin": {"image_size": [64, [64, 96], 60], "patch_size": [2, [2, 2]], "num_channels": [1, 3], "embed_dim": [24, 36],
+             "depths": [[1, 2, 1], [2, 1, 1]], "num_heads": [[2, 3, 4]], "window_size": [4, 5], "mlp_ratio": [2.0, 3.3, 4],
+             "qkv_bias": _FLAG, "use_absolute_embeddings": _FLAG, "encoder_stride": [4], "num_labels": [5],
+             "out_indices": [None, [1, 2]], "hidden_act": ["relu", "gelu"]},
+    "convnext": {"image_size": [64, [64, 96]], "patch_size": [2, 4], "num_channels": [1, 3], "num_stages": [3],
+                 "hidden_sizes": [[8, 16, 20], [12, 12, 30]], "depths": [[1, 2, 1]], "hidden_act": ["relu", "gelu"],
+                 "layer_scale_init_value": [0.0, 1e-6], "num_labels": [5], "out_indices": [None, [1, 3]]},
+    "resnet": {"num_channels": [1, 3], "embedding_size": [16, 32], "hidden_sizes": [[32, 40, 64], [34, 34, 50]],
+               "depths": [[1, 2, 1], [2, 1, 1]], "layer_type": ["basic", "bottleneck"], "num_labels": [5],
+               "hidden_act": ["relu", "gelu"], "downsample_in_first_stage": _FLAG, "downsample_in_bottleneck": _FLAG,
+               "out_indices": [None, [1, 3]]},
+    "segformer": {"num_channels": [1, 3], "num_encoder_blocks": [3], "depths": [[1, 2, 1]], "sr_ratios": [[4, 2, 1]],
+                  "hidden_sizes": [[16, 24, 32]], "patch_sizes": [[7, 3, 3], [4, 5, 2]], "strides": [[4, 2, 2], [3, 2, 1]],
+                  "num_attention_heads": [[1, 2, 4]], "mlp_ratios": [[4, 2, 3]], "decoder_hidden_size": [20],
+                  "reshape_last_stage": _FLAG, "num_labels": [5], "hidden_act": ["relu", "gelu"]},
 }  # fmt: skip
-"""The fields of each type, with values to choose from."""
+"""The fields of each type, with values to choose from; those of an object within a config are a function of the draw."""
 
-_ALWAYS = {*_SIZES, *_GPT, "d_model", "n_layers", "n_heads", "num_key_value_heads", "num_experts", "num_local_experts",
+_IMAGES = ["Model", "ForImageClassification"]
+CLASSES: dict[str, list[str]] = {
+    "vit": [f"ViT{name}" for name in (*_IMAGES, "ForMaskedImageModeling")],
+    "deit": [f"DeiT{name}" for name in (*_IMAGES, "ForMaskedImageModeling", "ForImageClassificationWithTeacher")],
+    "dinov2": [f"Dinov2{name}" for name in (*_IMAGES, "Backbone")],
+    "clip": ["CLIPModel", "CLIPForImageClassification"],
+    "clip_text_model": ["CLIPTextModel", "CLIPTextModelWithProjection"],
+    "clip_vision_model": ["CLIPVisionModel", "CLIPVisionModelWithProjection"],
+    "siglip": ["SiglipModel", "SiglipForImageClassification"],
+    "siglip_text_model": ["SiglipTextModel"],
+    "siglip_vision_model": ["SiglipVisionModel"],
+    "swin": [f"Swin{name}" for name in (*_IMAGES, "ForMaskedImageModeling", "Backbone")],
+    "convnext": [f"ConvNext{name}" for name in (*_IMAGES, "Backbone")],
+    "resnet": [f"ResNet{name}" for name in (*_IMAGES, "Backbone")],
+    "segformer": [f"Segformer{name}" for name in (*_IMAGES, "ForSemanticSegmentation")],
+}
+"""The classes of each type; the causal language model of a type that is not here."""
+
+_ALWAYS = {*_SIZES, *_GPT, *_VIT, "depths", "num_heads", "embed_dim", "hidden_sizes", "num_stages", "window_size",
+           "layer_type", "sr_ratios", "patch_sizes", "strides", "mlp_ratios", "num_encoder_blocks", "expand", "n_groups", "projection_size", "text_config", "vision_config", "d_model", "n_layers", "n_heads", "num_key_value_heads", "num_experts", "num_local_experts",
            "n_routed_experts", "num_experts_per_tok"}  # fmt: skip
 """Fields that are never left out: their defaults do not go with the others."""
 
 
-PARTLY_COUNTED = ("mamba",)
+PARTLY_COUNTED = ("mamba", "mamba2", "jamba", "qwen3_next")
 """Types of which the flop counter sees only a part of the recurrence: tests/layers/test_state_space.py has their MACs."""
 
 
-def built(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+def chosen(fields: dict[str, list[Any]], draw: random.Random) -> dict[str, Any]:
+    """Return a value for each field, of which some are left out."""
+    found = {name: draw.choice(values) for name, values in fields.items()}
+    kept = {n: v for n, v in found.items() if n in _ALWAYS or draw.random() > _RARELY}
+    return {name: value(draw) if callable(value) else value for name, value in kept.items()}
+
+
+def _inputs(model: Any) -> dict[str, list[int]]:
+    """Return the sizes of the inputs of a model, by their names here, without the batch axis."""
+    config = model.config
+    text, vision = getattr(config, "text_config", config), getattr(config, "vision_config", config)
+    needed = inspect.signature(model.forward).parameters
+    sizes = {}
+    if "pixel_values" in needed:
+        size = getattr(vision, "image_size", 64 if config.model_type == "resnet" else 128)
+        sizes["image"] = [vision.num_channels, *([size, size] if isinstance(size, int) else size)]
+    if "input_ids" in needed:
+        sizes["text"] = [
+            getattr(text, "max_position_embeddings", TOKENS) if sizes or config.model_type in CLASSES else TOKENS
+        ]
+    return sizes
+
+
+def built(kind: str, fields: dict[str, Any], name: str = "") -> dict[str, Any]:
     """Return the config of a model, and its figures as transformers has them."""
     import torch
+    import transformers
     from torch.utils.flop_counter import FlopCounterMode
-    from transformers import AutoModelForCausalLM
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-    config = CONFIG_MAPPING[kind](**fields)
+    config = CONFIG_MAPPING[kind](**copy.deepcopy(fields))
     config._attn_implementation = "eager"
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
+        if name:
+            model = getattr(transformers, name)._from_config(config, attn_implementation="eager").eval()
+        else:
+            model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
         found = {
             "config": {"model_type": kind, "architectures": [type(model).__name__], **fields},
             "params": sum(parameter.numel() for parameter in model.parameters()),
         }
         if kind in PARTLY_COUNTED:
             return found
+        inputs = _inputs(model)
+        if name:
+            found["inputs"] = inputs
+        given = {}
+        if "image" in inputs:
+            given["pixel_values"] = torch.zeros(1, *inputs["image"])
+        if "text" in inputs:
+            given["input_ids"] = torch.zeros(1, *inputs["text"], dtype=torch.long)
         try:
             with FlopCounterMode(display=False) as counter, torch.no_grad():
-                model(input_ids=torch.zeros(1, TOKENS, dtype=torch.long))
+                outputs = model(**given)
             found["macs"] = counter.get_total_flops() // 2
         except (RuntimeError, NotImplementedError, AttributeError, TypeError):
-            pass  # experts are chosen by the data; some models make masks from data
+            return found  # experts are chosen by the data; some models make masks from data
+        if name:
+            first = next(iter(outputs.values()))
+            found["output"] = list((first[0] if isinstance(first, tuple) else first).shape[1:])
     return found
 
 
@@ -118,10 +229,9 @@ def record() -> dict[str, Any]:
     draw = random.Random(11)
     models = []
     for kind, fields in FIELDS.items():
-        models.append(built(kind, {}))
-        for _ in range(_EACH):
-            chosen = {name: draw.choice(values) for name, values in fields.items()}
-            models.append(built(kind, {n: v for n, v in chosen.items() if n in _ALWAYS or draw.random() > _RARELY}))
+        names = CLASSES.get(kind, [""])
+        models.append(built(kind, {}, names[0]))
+        models += [built(kind, chosen(fields, draw), name) for _ in range(_EACH) for name in names]
     source = f"transformers {transformers.__version__} with PyTorch {torch.__version__}, meta device, {TOKENS} tokens"
     return {"source": source, "models": models}
 

@@ -20,7 +20,7 @@ from shapecalc.layers.base.dependence import (
 )
 from shapecalc.layers.base.layer import FEATURES_LAST, INPUTS, NOTHING, Example, Layer
 from shapecalc.layers.base.per_axis import PerAxis, per_axis
-from shapecalc.layers.base.ranks import each_axis
+from shapecalc.layers.base.ranks import each_axis, need_rank
 from shapecalc.layers.base.windowed import Windowed
 from shapecalc.layers.kinds.conv import Conv
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["DeformableConv", "Fold", "GatherPatches", "ToTokens", "Unfold"]
+__all__ = ["DeformableConv", "Fold", "GatherPatches", "ToMap", "ToTokens", "Unfold"]
 
 
 class _Blocks(Windowed):
@@ -224,3 +224,31 @@ class ToTokens(Layer):
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         order = {} if x.rank > 2 else {i: 0 for i in range(x.rank) if i != x.channel_axis}
         return [rearranged(0, x, {**order, x.channel_axis: 1})]
+
+
+class ToMap(Layer):
+    """To map: a sequence of tokens, (height·width, channels), as a feature map; the reverse of `to_tokens`.
+
+    The second input is a feature map, whose spatial size the output has.
+    """
+
+    kind = "to_map"
+    also = ("tokens_to_map",)
+    view = True
+    saves = NOTHING
+    inputs = (2, 2)
+    input_names = ("tokens", "map")
+
+    examples = (
+        Example({}, [(196, 768), (3, 14, 14)], (768, 14, 14), source="SegFormer's reshape and permute, transformers"),
+    )
+
+    def constraints(self, tokens: Shape, like: Shape) -> Iterator[Constraint]:
+        need_rank(self.kind, tokens, 2, "a length and features")
+        yield Constraint(tokens.sizes[-2], EQUAL, prod(like.spatial), "length of the tokens", "pixels of the map")
+
+    def output(self, tokens: Shape, like: Shape) -> Shape:
+        return like.map_of(tokens.sizes[-1], like.spatial)
+
+    def looks(self, output: Shape, tokens: Shape, like: Shape) -> list[Look]:
+        return [everything(0, tokens)]  # only the size of the map is used
