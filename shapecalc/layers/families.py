@@ -16,7 +16,7 @@ FAMILIES = {
         clamp clip hardtanh
         elu
         exp exponential
-        gelu
+        gelu geluaccurate gelufast gelunew gelupython gelupythontanh gelupytorchtanh
         glu
         hardshrink
         hardsigmoid
@@ -76,6 +76,7 @@ FAMILIES = {
         embedding
         learnedparameter parameter
         learnedpositionembedding positionalembedding positionembedding
+        masktoken
         positionalencoding sinusoidalembedding sinusoidalpositionembedding
         rope rotaryembedding rotarypositionembedding
     """,
@@ -127,6 +128,7 @@ FAMILIES = {
         gatherpatches
         im2col unfold
         maptotokens totokens
+        tokenstomap tomap
     """,
     "pointwise": """
         elementwise pointwise

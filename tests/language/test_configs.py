@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from record_configs import FIELDS, PARTLY_COUNTED, TOKENS, record
+from record_configs import CLASSES, FIELDS, PARTLY_COUNTED, TOKENS, record
 from searching import some
 
 import shapecalc
@@ -27,14 +27,30 @@ def written(folder: Path, config: Any) -> str:
 @pytest.mark.parametrize("number", some(range(len(RECORDED)), 40))
 def test_parameters_and_macs_are_those_of_transformers(number: int, tmp_path: Path) -> None:
     model = RECORDED[number]
-    total = shapecalc.load(written(tmp_path, model["config"]), input=[TOKENS]).infer().total
-    assert total.params == model["params"]
-    assert total.macs == model.get("macs", total.macs)
+    report = inferred(written(tmp_path, model["config"]), model.get("inputs", {"text": [TOKENS]}))
+    assert report.total.params == model["params"]
+    assert report.total.macs == model.get("macs", report.total.macs)
+    output = list(next(iter(report.outputs.values())))
+    if model["config"]["architectures"] not in (["CLIPModel"], ["SiglipModel"]):  # one image and one text: no axes
+        assert output == model.get("output", output)
+
+
+def inferred(path: str, inputs: dict[str, list[int]]) -> shapecalc.Report:
+    """Return the report for inputs in PyTorch's order of axes, whichever the family is written in."""
+    only = next(iter(inputs.values()))
+    return shapecalc.load(path).infer(input=only if len(inputs) == 1 else inputs, layout="CHW")
 
 
 def test_every_type_is_recorded() -> None:
     assert {model["config"]["model_type"] for model in RECORDED} == set(FIELDS) == set(model_types())
-    assert sum("macs" in model for model in RECORDED) > 80
+    assert sum("macs" in model for model in RECORDED) > 190
+    assert sum("output" in model for model in RECORDED) > 100
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_every_class_is_recorded(kind: str) -> None:
+    recorded = [model["config"]["architectures"] for model in RECORDED if model["config"]["model_type"] == kind]
+    assert {name for names in recorded for name in names} == set(CLASSES[kind])
 
 
 @pytest.mark.elsewhere
@@ -58,13 +74,16 @@ def test_files_of_the_hub_are_exact() -> None:
         truth = json.loads(gzip.decompress((folder / "truth.json.gz").read_bytes()))
         if truth["model_type"] not in types:
             continue
-        tokens = truth["inputs"]["input_ids"][1] if "inputs" in truth else TOKENS
-        report = shapecalc.load(str(folder), input=[tokens]).infer()
+        names = {"input_ids": "text", "pixel_values": "image"}
+        inputs = {names[name]: sizes[1:] for name, sizes in truth.get("inputs", {"input_ids": [1, TOKENS]}).items()}
+        report = inferred(str(folder), inputs)
         assert report.total.params == truth["params"], folder.name
+        if truth.get("output"):
+            assert list(next(iter(report.outputs.values()))) == truth["output"][1:], folder.name
         if truth["model_type"] not in PARTLY_COUNTED:
             assert report.total.macs == truth.get("macs", report.total.macs), folder.name
         exact.append(folder.name)
-    assert len(exact) >= 20
+    assert len(exact) >= 26
 
 
 def test_a_folder_and_its_file_are_the_same_network_with_the_name_of_the_folder(tmp_path: Path) -> None:
