@@ -487,6 +487,7 @@ _MORE = {
     "to_tokens": lambda layer, rng, x: x.swapaxes(1, 2),
     "class_token": lambda layer, rng, x: np.concatenate([np.ones_like(x[:, :1]), x], axis=1),
     "position_embedding": lambda layer, rng, x: x + 1,
+    "mask_token": lambda layer, rng, x: x + 0,
     "multi_head_attention": _attention,
     "mamba": _recurrence,
     "mamba2": _recurrence,

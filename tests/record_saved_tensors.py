@@ -225,6 +225,7 @@ def _cases() -> Iterator[Case]:
     yield Case("expand", {"sizes": [3, 6]}, [[1, 6]], "lambda x: x.expand(-1, 3, 6)")
     yield Case("repeat_vector", {"n": 3}, [[6]], "lambda x: x.unsqueeze(1).repeat(1, 3, 1)")
     yield Case("fold", {"output_size": 6, "kernel_size": 2}, [[16, 25]], "nn.Fold(6, 2)")
+    yield Case("to_map", {}, [[36, 4], [4, 6, 6]], "lambda x, y: x.mT.unflatten(2, y.shape[2:])")
     yield Case("window_reverse", {"window_size": 3}, [[4, 9, 4], [4, 6, 6]], "Unwindowed(3)")
 
     for kind, name in (("rnn", "RNN"), ("lstm", "LSTM"), ("gru", "GRU")):
@@ -320,6 +321,7 @@ UNRECORDED = {
     "constant": "it has no input, and is not learned",
     "argmax": "its output has no gradient",
     "argmin": "its output has no gradient",
+    "mask_token": "without a mask nothing runs",
     "deformable_conv": "PyTorch has none: it is torchvision's",
     "roi_align": "PyTorch has none: it is torchvision's",
     "max_unpool": "of its inputs it keeps the indices alone, which the max pooling keeps",

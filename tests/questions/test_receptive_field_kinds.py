@@ -138,6 +138,7 @@ CASES = {
     "roll": [({"shifts": [2, -1], "dims": [1, 2]}, [TOKENS])],
     "to_tokens": [({}, [LINE])],
     "class_token": [({}, [TOKENS])],
+    "mask_token": [({}, [TOKENS]), ({}, [plain(3, 4, 6)])],
     "position_embedding": [({}, [TOKENS])],
     "multi_head_attention": [
         *[({"num_heads": 2, **more}, [TOKENS]) for more in ({}, {"window": 3}, {"window": 2, "is_causal": True})],

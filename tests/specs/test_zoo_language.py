@@ -64,6 +64,7 @@ HUB = {
     "olmoe-1b-7b": 6_919_161_856, "falcon-7b": 6_921_720_704, "pythia-160m": 162_322_944, "gpt-j-6b": 6_050_882_784,
     "opt-125m": 125_239_296, "bloom-560m": 559_214_592, "mpt-7b": 6_649_286_656, "deepseek-v2-lite": 15_706_484_224,
     "deepseek-v3": 671_026_404_352, "qwen3-30b-a3b": 30_532_122_624, "gpt-oss-20b": 20_914_757_184,
+    "jamba-v0.1": 51_570_323_328, "qwen3-next-80b-a3b": 79_674_391_296,
 }  # fmt: skip
 """Parameters as transformers 5.24 counts them on the meta device, from the config of each on the hub."""
 

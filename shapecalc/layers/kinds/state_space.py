@@ -133,7 +133,8 @@ class Mamba(_Selective):
                 "mamba-130m, transformers 5.24.0; MACs by its flop counter and arithmetic"),
         Example({"state_size": 5, "expand": 3, "time_step_rank": 7, "use_bias": True, "conv_kernel": 2}, (6, 20),
                 (6, 20), 5_780, 36_360, "transformers 5.24.0; MACs by its flop counter and arithmetic"),
-        Example({"inner_norms": True}, (10, 4096), (10, 4096), 105_308_448, source="Jamba-v0.1, transformers 5.24.0"),
+        Example({"inner_norms": True}, (10, 4096), (10, 4096), 105_308_448, 1_055_457_280,
+                "Jamba-v0.1, transformers 5.24.0; MACs by arithmetic"),
     )  # fmt: skip
 
     def _inner(self, x: Shape) -> Dim:
