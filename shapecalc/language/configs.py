@@ -238,7 +238,7 @@ def _no_list(given: Any, default: Sequence[Any]) -> str:
     if not default:
         return "" if {type(item) for item in items} in ({int}, {str}, set()) else "a list of whole numbers or of texts"
     wrong = next((due for item in items if (due := _mistyped(item, default[0]))), "")
-    return f"a list of at least one item, each {wrong or 'as in its class'}" if wrong or not items else ""
+    return f"a list of at least one item{wrong and f', each {wrong}'}" if wrong or not items else ""
 
 
 def _is_count(given: Any) -> bool:
