@@ -151,6 +151,9 @@ WRONG = {
     "activation": ({**VIT, "hidden_act": "gleu"}, 'hidden_act is "gleu": it must be another word'),
     "activation of another sort": ({**VIT, "hidden_act": 3}, "hidden_act is 3: it must be a text"),
     "block": ({"model_type": "resnet", "layer_type": "fancy"}, 'layer_type is "fancy": it must be another word'),
+    "heads of a stage": ({"model_type": "swin", "num_heads": [3, 6, 12, 25]}, "config.json:3:3: num_heads is [3, 6, 12, 25]: "
+                         "len(num_heads) == len(depths) and embed_dim * 2 ** i % num_heads[i] == 0 must hold"),
+    "heads of segformer": ({"model_type": "segformer", "num_attention_heads": [1, 3, 5, 8]}, "config.json:3:3: num_att"),
     "lists": ({"model_type": "swin", "depths": [2, 2]}, "config.json:3:3: num_heads is [3, 6, 12, 24]: len(num_heads) "),
     "stages": ({"model_type": "convnext", "num_stages": 3}, "depths is [3, 3, 9, 3]: len(depths) == num_stages must"),
     "widths": ({"model_type": "segformer", "hidden_sizes": [8]}, "hidden_sizes is [8]: len(hidden_sizes) == num_enc"),
