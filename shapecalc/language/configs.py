@@ -95,8 +95,8 @@ def _parts(path: str, kind: str) -> _Parts:
         for part in ("defaults", "nulls", "aliases", "choices", "needs", "vars")
     }
     nested = next((_members(own["nested"]) for own in chain if "nested" in own), {})
-    first = {part: next((plain(own[part], {}) for own in chain if part in own), ()) for part in ("tasks", "pairs")}
-    return _Parts(path, **first, **merged, nested=nested)
+    tasks, pairs = (next((plain(own[part], {}) for own in chain if part in own), ()) for part in ("tasks", "pairs"))
+    return _Parts(path, tasks, pairs, **merged, nested=nested)
 
 
 @cache
