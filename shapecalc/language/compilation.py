@@ -212,11 +212,11 @@ class Compilation:
         single = self.variant.get("input") or self.document.keys.get("input")
         if isinstance(inputs, MapValue):
             named = {self._try(read_name, key, {}): (key.mark, item) for key, item in inputs.pairs}
-            known = {name: (mark, size) for name, (mark, item) in named.items() if name and (size := self._size(item))}
+            known = {name: (mark, own) for name, (mark, item) in named.items() if name and (own := self._size_of(item))}
             if named and not known:
                 self.problems.append(Problem("no input is left: every `when` is false", inputs.mark))
             self.input_marks = {name: mark for name, (mark, _) in known.items()}
-            return {name: size for name, (_, size) in known.items()}
+            return {name: own for name, (_, own) in known.items()}
         if inputs is not None:
             one = f"write `input: {short(inputs.text)}` for one input" if isinstance(inputs, Scalar) else ""
             hint = one or "write for instance inputs: {left: 3x224x224, right: 3x224x224}"
@@ -232,7 +232,7 @@ class Compilation:
             self.problems.append(Problem("the input size is missing", self.document.mark, hint=hint))
         return {}
 
-    def _size(self, item: Value) -> Value | None:
+    def _size_of(self, item: Value) -> Value | None:
         """Return the size of an input: itself, or under `size` beside a condition; None if that is false."""
         if not isinstance(item, MapValue) or item.get("when") is None:
             return item

@@ -3,12 +3,11 @@
 A family says under `configs:`, for each `model_type`, which defaults its class has for fields that a file leaves out,
 or has as "auto" (`defaults`), and for those that are null (`nulls`); other names of fields (`aliases`); which fields
 are one number or two (`pairs`), or one of a few words (`choices`: listed, or those of a kind of layer); what must hold
-of a field (`needs`); what separates the items of a list that may be a text (`separators`); and which expressions of
-fields set its variables (`vars`). `like` names a type that it begins
-from, `nested` types whose fields are an object within the file, and under which names it may be: their variables are
-set too. Besides the fields of the file, expressions have `task`, from the name of the class under `architectures`
-(causal_lm, sequence_classification, base…: those in `tasks`, of which the first is meant without one), and
-`num_labels`.
+of a field, or of each item `i` of a list (`needs`); what separates the items of a list that may be a text
+(`separators`); and which expressions of fields set its variables (`vars`). `like` names a type that it begins from,
+`nested` types whose fields are an object within the file, and under which names it may be: their variables are set too.
+Besides the fields of the file, expressions have `task`, from the name of the class under `architectures` (causal_lm,
+sequence_classification, base…: those in `tasks`, of which the first is meant without one), and `num_labels`.
 """
 
 from __future__ import annotations
@@ -103,8 +102,8 @@ def _parts(path: str, kind: str) -> _Parts:
         for part in ("defaults", "nulls", "aliases", "choices", "needs", "separators", "vars")
     }
     nested = next((_members(own["nested"]) for own in chain if "nested" in own), {})
-    first = {part: next((plain(own[part], {}) for own in chain if part in own), ()) for part in ("tasks", "pairs")}
-    return _Parts(path, **first, **merged, nested=nested)
+    tasks, pairs = (next((plain(own[part], {}) for own in chain if part in own), ()) for part in ("tasks", "pairs"))
+    return _Parts(path, tasks, pairs, **merged, nested=nested)
 
 
 @cache
@@ -211,19 +210,25 @@ class _Config:
         return [] if odd is None else [self.file.wrong(name, "another word", did_you_mean(odd, words))]
 
     def _unmet(self, field: str) -> list[Problem]:
-        """Return the problem of a field of which what it needs does not hold."""
-        value, scope = self.parts.needs[field], self.scope
-        try:
-            if condition(value, scope, field):
-                return []
-        except BadValueError:
-            pass  # a division by zero
+        """Return the problem of a field of which what it needs does not hold; with an `i` for one of its items."""
+        value, given = self.parts.needs[field], self.scope[field]
         text = value.text if isinstance(value, Scalar) else ""
+        is_each = isinstance(given, tuple) and re.search(r"\bi\b", text)
+        scopes = ({**self.scope, "i": i} for i in range(len(given))) if is_each else iter([self.scope])
+        scope = next((scope for scope in scopes if not self._holds(value, scope, field)), None)
+        if scope is None:
+            return []
         others = [name for name in dict.fromkeys(re.findall(r"[a-z]\w*", text)) if name in scope and name != field]
         why = (", ".join(f"{name} is {shown_value(scope[name])}" for name in others),) if others else ()
         marks = (self.file.mark(self._name(name)) for name in (field, *others))
         mark = next(filter(None, marks), None) or self.file.own_mark()
-        return [Problem(f"{field} is {shown_value(scope[field])}: {text} must hold", mark, why=why)]
+        return [Problem(f"{field} is {shown_value(given)}: {text} must hold", mark, why=why)]
+
+    def _holds(self, value: Value, scope: dict[str, Any], field: str) -> bool:
+        try:
+            return condition(value, scope, field)
+        except BadValueError:  # a division by zero, or a list that is too short
+            return False
 
 
 def _words(value: Value) -> Sequence[str]:
@@ -260,7 +265,7 @@ def _no_list(given: Any, default: Sequence[Any]) -> str:
     if not default:
         return "" if {type(item) for item in items} in ({int}, {str}, set()) else "a list of whole numbers or of texts"
     wrong = next((due for item in items if (due := _mistyped(item, default[0]))), "")
-    return f"a list of at least one item, each {wrong or 'as in its class'}" if wrong or not items else ""
+    return f"a list of at least one item{wrong and f', each {wrong}'}" if wrong or not items else ""
 
 
 def _is_count(given: Any, least: int = 0) -> bool:

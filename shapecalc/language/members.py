@@ -50,6 +50,7 @@ class Member(NamedTuple):
         if self.mark:
             of = (("with the fields of this config:", self.mark),)
             graph = graph._replace(nodes=tuple([node._replace(uses=(*node.uses, *of)) for node in graph.nodes]))
+            problems = [problem._replace(also=(*problem.also, *of)) for problem in problems]
         if self.warnings or self.note:
             notes = (self.note, *graph.notes) if self.note else graph.notes
             graph = graph._replace(warnings=(*self.warnings, *graph.warnings), notes=notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, did_you_mean
@@ -105,9 +106,9 @@ class Scope:
             scope.inputs = dict.fromkeys(scope.inputs, Reference(-1))
         self.waiting.clear()
 
-    def _names(self) -> list[str]:
-        """Return the names that may be meant: of those with an expression, only their values."""
-        return [*self.flows, *[name for name in self.taken if "{" not in name]]
+    def _names(self, unknown: str) -> list[str]:
+        """Return the names that may be meant by another: of those with an expression, only their values."""
+        return [name for name in (*self.flows, *self.taken) if name != unknown and "{" not in name]
 
     def look_up(self, pending: Pending) -> Flow | Problem:
         """Return what a name refers to, or its problem."""
@@ -116,7 +117,7 @@ class Scope:
             is_number = pending.name.removeprefix("-").isdigit()
             by_name = "layers are referred to by name, not by number: give that one a `name:`"
             branch = _branch_of(pending.name, self.flows) if pending.is_branch else ""
-            hint = by_name if is_number else branch or did_you_mean(pending.name, self._names)
+            hint = by_name if is_number else branch or did_you_mean(pending.name, partial(self._names, pending.name))
             why = ("inside a block only its own layers can be named, and its input, as `input`",) if self.stack else ()
             return Problem(f"no layer, block or input is called {pending.name} here", pending.mark, why=why, hint=hint)
         if len(flows) > 1:

@@ -91,7 +91,7 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
             if node.block >= 0 and is_made_of_others(graph.blocks[node.block].kind):
                 error = in_terms_of(graph.blocks[node.block].kind, error)
             else:
-                error.place(lambda layer: location_of(layer, graph, index))
+                error.place(lambda layer: location_of(layer, graph, index, sizings))
             error.why = with_inputs(graph, node, inputs, error)
             problems.append(problem_at(node, error))
             return None

@@ -94,11 +94,10 @@ class Layer:
     `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED: its inputs, for the
     gradient of its weights alone, or DERIVED: its inputs, for their own gradient alone; `branches`, whether it is
     written with branches or references (add, concat); `in_calls`, its arguments by position in calls of PyTorch, where
-    these are not only the required ones or the first ("": a position that is inferred here), and `in_keras_calls` in
-    those of Keras, where these are others; `mistaken`, hints for words that are no arguments of it, but of kinds like
-    it; `sequences`, whether its inputs are (…, length, features) and
-    never feature maps; `is_causal`, whether each position attends to none after it, as in a decoder; `along_channels`,
-    the argument that makes it work along channels instead of the last axis; `examples`.
+    these are not only the required ones or the first, and `in_keras_calls` in those of Keras, where these are others;
+    `mistaken`, hints for words that are no arguments of it, but of kinds like it; `sequences`, whether its inputs are
+    (…, length, features) and never feature maps; `is_causal`, whether each position attends to none after it, as in a
+    decoder; `along_channels`, the argument that makes it work along channels instead of the last axis; `examples`.
     """
 
     kind: ClassVar[str] = ""

@@ -75,7 +75,8 @@ class PositionEmbedding(Layer):
     """Learned position embedding: adds a learned vector to every position of the input.
 
     The input is (…, length, features). Without `num_positions` the table has one row for each position of the input, as
-    in vision transformers; with it the table is as long as the longest sequence, as in BERT and GPT-2.
+    in vision transformers; with it the table is as long as the longest sequence, as in BERT and GPT-2. With
+    `interpolate` a table of any length is resized to that of the input, as in DINOv2.
     """
 
     kind = "position_embedding"
@@ -87,21 +88,24 @@ class PositionEmbedding(Layer):
     num_positions = Integer("rows of the table; as many as the input has positions by default", None,
                             also=["sequence_length", "max_position_embeddings"], symbol="P")  # fmt: skip
     embedding_dim = Stated("features of a row", also=["output_dim"])
+    interpolate = Flag("resize the table to the length of the input", False)
 
     examples = (
         Example({}, (197, 768), (197, 768), 151_296, 0, "ViT-B/16, torchvision"),
         Example({"num_positions": 1024}, (10, 768), (10, 768), 786_432, 0, "GPT-2's wpe, transformers"),
+        Example({"num_positions": 257, "interpolate": True}, (1370, 384), (1370, 384), 98_688, 0,
+                "Dinov2Config(hidden_size=384, image_size=224) on 518×518, transformers 5.24.0"),
     )  # fmt: skip
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         need_rank(self.kind, x, 2, "a length and features")
-        if self.num_positions is not None:
+        if self.num_positions is not None and not self.interpolate:
             yield Constraint(x.sizes[-2], UP_TO, self.num_positions, "length of the input", "num_positions")
         if self.embedding_dim is not None:
             yield Constraint(x.sizes[-1], EQUAL, self.embedding_dim, "features of the input", "embedding_dim")
 
     def longest_sequence(self) -> int | None:
-        longest: int | None = self.num_positions
+        longest: int | None = None if self.interpolate else self.num_positions
         return longest
 
     def weights(self, x: Shape) -> WeightShapes:
