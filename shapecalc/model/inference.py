@@ -14,7 +14,6 @@ from shapecalc.layers.base.arguments import show
 from shapecalc.layers.base.layer import Layer
 from shapecalc.layers.base.shape import HWC, UNKNOWN, Shape
 from shapecalc.model.checks import check_inputs, with_hint
-from shapecalc.model.doubts import doubts_of
 from shapecalc.model.report import Report
 from shapecalc.model.rows import Row, Sizing, Totals, can_share, count, own
 
@@ -67,9 +66,6 @@ def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, co
         sums[4] += 0 if node.frozen else weights + biases
         sums[5] += buffers
         sums[6] += macs
-    doubts = doubts_of(graph, sizings)
-    if doubts:
-        graph = graph._replace(notes=(*graph.notes, *doubts))
     return Report(graph, tuple(rows), Totals(*sums), layout, batch, convention)
 
 

@@ -38,5 +38,5 @@ def draw_row(report: Report, width: int | None = None) -> str:
     room = max([len(value) for _, value, _ in entries])
     lines += [f"  {what:8}{value:>{room}}  {note}".rstrip() for what, value, note in entries]
     # A layer that was given no name is called by its kind.
-    notes = [Note(clean(note.replace(f"{row.name} ", f"{row.kind} ", 1))) for note in report.graph.notes]
+    notes = [Note(clean(note.replace(f"{row.name} ", f"{row.kind} ", 1))) for note in report.notes]
     return "\n".join([*lines, *(["", draw_blocks(notes, "text", width)] if notes else [])])
