@@ -19,8 +19,8 @@ class Opaque(Layer):
     """Operation of any sort, with outputs of stated sizes: of another library, or written by hand.
 
     Its outputs may have names: `output_sizes: {boxes: 100x4, scores: 100}` are `opaque1[boxes]` and
-    `opaque1[scores]`, or `opaque1[0]` and `opaque1[1]`. Its parameters and MACs are unknown: they are not in the totals,
-    and a note says so.
+    `opaque1[scores]`, or `opaque1[0]` and `opaque1[1]`. Its parameters and MACs are unknown: they are not in the
+    totals, and a note says so.
     """
 
     kind = "opaque"
