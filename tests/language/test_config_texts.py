@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import shapecalc
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BERT = {"model_type": "bert", "architectures": ["BertForMaskedLM"], "hidden_size": 32, "num_attention_heads": 4,
         "num_hidden_layers": 2, "intermediate_size": 40, "vocab_size": 50}  # fmt: skip
