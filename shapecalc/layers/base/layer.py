@@ -91,6 +91,7 @@ class Layer:
     `activates`, whether activations are a part of it, as in the gates of an LSTM, not layers that follow it;
     `view`, whether its outputs are its input's memory, so that nothing is written (or, without an
     input, its weights); `only_training`, whether it has an effect only in training;
+    `is_unknown`, whether its parameters and MACs are not known, which is no count of 0;
     `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED: its inputs, for the
     gradient of its weights alone, or DERIVED: its inputs, for their own gradient alone; `branches`, whether it is
     written with branches or references (add, concat); `in_calls`, its arguments by position in calls of PyTorch, where
@@ -113,6 +114,7 @@ class Layer:
     elementwise: ClassVar[bool] = False
     activates: ClassVar[bool] = False
     view: ClassVar[bool] = False
+    is_unknown: ClassVar[bool] = False
     only_training: ClassVar[bool] = False
     saves: ClassVar[str] = INPUTS
     branches: ClassVar[bool] = False
@@ -297,6 +299,10 @@ class Layer:
         if self.elementwise:
             return [aligned(i, x, output) for i, x in enumerate(inputs)]
         return [everything(i, x) for i, x in enumerate(inputs)]
+
+    def output_names(self) -> tuple[str, ...]:
+        """Return the names of its outputs, by which references may name them; empty where they have only numbers."""
+        return ()
 
     def doubt(self, *inputs: Any, **_: Any) -> str:
         """Return a note on a valid input that is probably a mistake; empty by default."""
