@@ -25,7 +25,7 @@ def test_a_close_word_is_suggested(word, meant):
     [
         ("leaky", "leaky_relu"), ("lrelu", "leaky_relu"), ("L-ReLU", "leaky_relu"), ("sigm", "sigmoid"), ("rel", "relu"),
         ("hswish", "hardswish"), ("h_swish", "hardswish"), ("hsigmoid", "hardsigmoid"), ("htanh", "hardtanh"),
-        ("gelu_new", "gelu"), ("qgelu", "quick_gelu"), ("swich", "swish"), ("sigmod", "sigmoid"), ("softpl", "softplus"),
+        ("qgelu", "quick_gelu"), ("swich", "swish"), ("sigmod", "sigmoid"), ("softpl", "softplus"),
         ("gap", "global_avg_pool"), ("bnorm", "batch_norm"), ("mpool", "max_pool"), ("dwconv", "depthwise_conv"),
         ("sepconv", "separable_conv"),
     ],

@@ -43,7 +43,7 @@ def inferred(path: str, inputs: dict[str, list[int]]) -> shapecalc.Report:
 
 def test_every_type_is_recorded() -> None:
     assert {model["config"]["model_type"] for model in RECORDED} == set(FIELDS) == set(model_types())
-    assert sum("macs" in model for model in RECORDED) > 190
+    assert sum("macs" in model for model in RECORDED) > 180
     assert sum("output" in model for model in RECORDED) > 100
 
 

@@ -290,7 +290,7 @@ def test_shared_and_frozen_weights():
 
 def test_origins_name_lines_and_blocks():
     found = explain(shapecalc.load("resnet50"), "layer1.0.conv2").text
-    assert re.search(r"line \d+, in a block used in line \d+ with planes=64", " ".join(found.split()))
+    assert re.search(r"line \d+, in a block used in line \d+ with channels=256", " ".join(found.split()))
     assert "from layer1.0.relu1" in found
 
 
