@@ -11,7 +11,17 @@ from typing import Any, BinaryIO, NamedTuple
 from shapecalc.errors import CheckpointError, Problem, UsageError
 from shapecalc.files import note_input
 
-__all__ = ["BITS", "TYPES", "Checkpoint", "StoredTensor", "broken", "check_sizes", "first_repeated", "open_file", "stored_bytes"]
+__all__ = [
+    "BITS",
+    "TYPES",
+    "Checkpoint",
+    "StoredTensor",
+    "broken",
+    "check_sizes",
+    "first_repeated",
+    "open_file",
+    "stored_bytes",
+]
 
 BITS = {
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,

@@ -100,7 +100,9 @@ class _Reader:
         """Go on by some strings of any length: those of a tokenizer are many."""
         self.strings += count
         if self.strings > _MOST_STRINGS:
-            raise broken(self.path, f"its header has {self.strings:,} strings or more: at most {_MOST_STRINGS:,} are read")
+            raise broken(
+                self.path, f"its header has {self.strings:,} strings or more: at most {_MOST_STRINGS:,} are read"
+            )
         unpack, content, at, size = self._u64.unpack_from, self.content, self.at, self.size
         try:
             for _ in range(count):
@@ -197,12 +199,16 @@ def _check_data(reader: _Reader, found: list[tuple[StoredTensor, int]], alignmen
     reached = 0
     for tensor, offset in sorted(found, key=lambda item: item[1]):
         if offset % alignment:
-            raise broken(reader.path, f"its tensor {tensor.name[:200]} is at byte {offset:,}: not a multiple of {alignment}")
+            raise broken(
+                reader.path, f"its tensor {tensor.name[:200]} is at byte {offset:,}: not a multiple of {alignment}"
+            )
         if offset < reached:
             raise broken(reader.path, f"its tensor {tensor.name[:200]}, at byte {offset:,}, overlaps another")
         reached = offset + tensor.bytes
         if start + reached > reader.size:
-            message = f"its tensor {tensor.name[:200]} ends at byte {start + reached:,}, and the file has {reader.size:,}"
+            message = (
+                f"its tensor {tensor.name[:200]} ends at byte {start + reached:,}, and the file has {reader.size:,}"
+            )
             raise broken(reader.path, message, "the file is cut short: copy or download it again")
     twice = first_repeated(tensor.name for tensor, _ in found)
     if twice:

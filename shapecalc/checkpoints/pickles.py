@@ -149,7 +149,13 @@ _PYTHON = ("set", "frozenset", "list", "tuple", "int", "float", "complex", "byte
 _NUMPY = ("dtype", "ndarray", "_reconstruct", "scalar", "_frombuffer")
 for _name in _PYTHON:
     _KNOWN["builtins", _name] = _Name(_inert)
-for _module in ("numpy", "numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric"):
+for _module in (
+    "numpy",
+    "numpy.core.multiarray",
+    "numpy._core.multiarray",
+    "numpy.core.numeric",
+    "numpy._core.numeric",
+):
     for _name in _NUMPY:
         _KNOWN[_module, _name] = _Name(_inert)
 for _module, _name in (

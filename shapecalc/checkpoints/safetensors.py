@@ -11,7 +11,15 @@ from itertools import chain
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.checkpoints.contents import BITS, Checkpoint, StoredTensor, broken, check_sizes, first_repeated, open_file
+from shapecalc.checkpoints.contents import (
+    BITS,
+    Checkpoint,
+    StoredTensor,
+    broken,
+    check_sizes,
+    first_repeated,
+    open_file,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +54,9 @@ def _header(path: str, size: int, start: bytes, stream: Any) -> bytes:
         raise broken(path, f"the file ends after {len(start)} of the 8 bytes with the length of its header", _AGAIN)
     if length > size - _LENGTH:
         rest = size - _LENGTH
-        raise broken(path, f"its header should have {length:,} bytes, and the file has {rest:,} after its length", _AGAIN)
+        raise broken(
+            path, f"its header should have {length:,} bytes, and the file has {rest:,} after its length", _AGAIN
+        )
     if length > _LONGEST:
         raise broken(path, f"its header has {length:,} bytes: at most {_LONGEST:,} are read")
     header: bytes = stream.read(length)

@@ -115,7 +115,9 @@ def _weight_map(path: str, index: Any) -> dict[str, str]:
     for tensor, name in found.items():
         if not isinstance(name, str) or name != os.path.basename(name) or name in ("", ".", "..") or "\\" in name:
             shown = str(name)[:100]
-            raise broken(path, f"the file of {tensor[:200]} is {shown!r}: it must be the name of a file beside the index")
+            raise broken(
+                path, f"the file of {tensor[:200]} is {shown!r}: it must be the name of a file beside the index"
+            )
     return found
 
 
@@ -124,7 +126,10 @@ def _differences(parts: dict[str, Checkpoint], shards: dict[str, list[str]]) -> 
     notes = []
     for name, part in parts.items():
         own, listed = {tensor.name for tensor in part.tensors}, set(shards[name])
-        for words, names in ((f"listed in {name}, but not in it", listed - own), (f"in {name}, but not in the index", own - listed)):
+        for words, names in (
+            (f"listed in {name}, but not in it", listed - own),
+            (f"in {name}, but not in the index", own - listed),
+        ):
             if names:
                 shown = ", ".join(sorted(names)[:3])
                 notes.append(f"{len(names):,} tensors are {words}: {shown}{', …' if len(names) > 3 else ''}.")

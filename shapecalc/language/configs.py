@@ -2,7 +2,8 @@
 
 A family says under `configs:`, for each `model_type`, which defaults its class has for fields that a file leaves out,
 or has as "auto" (`defaults`), and for those that are null (`nulls`); other names of fields (`aliases`); and which
-expressions of fields set its variables (`vars`). `like` names a type that it begins from. Besides the fields of the
+expressions of fields set its variables (`vars`); which names its parameters have in the library (`names`, as
+`model/naming.py` reads them, and `base`, the prefix of its base model). `like` names a type that it begins from. Besides the fields of the
 file, expressions have `task`, from the name of the class under `architectures` (causal_lm, sequence_classification,
 base…: those in `tasks`), and `num_labels`.
 """
@@ -17,10 +18,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.errors import Mark, Problem, Source, SpecError
 from shapecalc.language.files import bundled_keys, read_bytes
 from shapecalc.language.values import BadValueError, plain
-from shapecalc.source import MapValue, read_text
+from shapecalc.model.naming import Naming
+from shapecalc.source import ListValue, MapValue, Scalar, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shapecalc.source import Value
 
@@ -36,6 +38,7 @@ class ConfiguredFamily(NamedTuple):
     variables: dict[str, Any]
     name: str
     mark: Mark | None = None
+    naming: Naming | None = None
 
 
 def read_config(path: str) -> ConfiguredFamily:
@@ -59,8 +62,9 @@ def read_config(path: str) -> ConfiguredFamily:
     folder = os.path.basename(os.path.dirname(os.path.abspath(path)))
     named = name if isinstance(name, str) and name else folder
     return ConfiguredFamily(
-        family, config.variables(parts), os.path.basename(named.rstrip("/")) or kind, config.mark("model_type")
-    )
+        family, config.variables(parts), os.path.basename(named.rstrip("/")) or kind, config.mark("model_type"),
+        config.naming(parts),
+    )  # fmt: skip
 
 
 def model_types() -> tuple[str, ...]:
@@ -82,9 +86,10 @@ def _parts(path: str, kind: str) -> _Parts:
         chain.append(_members(types[plain(chain[-1]["like"], {})]))
     merged = {
         part: {name: item for own in reversed(chain) if part in own for name, item in _members(own[part]).items()}
-        for part in ("defaults", "nulls", "aliases", "vars")
+        for part in ("defaults", "nulls", "aliases", "vars", "names")
     }
-    return _Parts(next(plain(own["tasks"], {}) for own in chain if "tasks" in own), **merged)
+    base = next((own["base"] for own in chain if "base" in own), None)
+    return _Parts(next(plain(own["tasks"], {}) for own in chain if "tasks" in own), base=base, **merged)
 
 
 def _members(value: Value | None) -> dict[str, Value]:
@@ -99,6 +104,8 @@ class _Parts(NamedTuple):
     nulls: dict[str, Value]
     aliases: dict[str, Value]
     vars: dict[str, Value]
+    names: dict[str, Value]
+    base: Value | None
 
 
 class _Config:
@@ -109,6 +116,7 @@ class _Config:
         self.content = read_bytes(path).decode("utf-8-sig", "replace")
         self.source = Source(path, self.content)
         self.fields = self._read()
+        self.scope: dict[str, Any] = {}
         kind = self.fields.get("model_type")
         if kind is None:
             hint = "the config.json of a model names its type, such as llama"
@@ -142,9 +150,16 @@ class _Config:
         line = self.content.count("\n", 0, found.start()) + 1
         return Mark(self.source, line, found.start() - start + 1, len(field) + 2)
 
+    def naming(self, parts: _Parts) -> Naming | None:
+        """Return the library's names of parameters, after `variables`; None where the family states none."""
+        if not parts.names:
+            return None
+        names = {ours: _texts(value, self.scope) for ours, value in parts.names.items()}
+        return Naming(names, _texts(parts.base, self.scope)[0] if parts.base else "")
+
     def variables(self, parts: _Parts) -> dict[str, Any]:
         """Return the variables of the family. Errors: `SpecError` with every field that is wrong."""
-        scope: dict[str, Any] = {"task": self._task(), "num_labels": self._labels()}
+        scope = self.scope = {"task": self._task(), "num_labels": self._labels()}
         problems = self._unknown_task(scope["task"], parts.tasks)
         try:
             for field, value in parts.defaults.items():
@@ -191,6 +206,14 @@ class _Config:
         if isinstance(labels, dict) and labels:
             return len(labels)
         return number if type(number) is int and number > 0 else 2
+
+
+def _texts(value: Value, scope: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of a value: one, alternatives, or that of an expression (with texts in single quotes)."""
+    if isinstance(value, ListValue):
+        return tuple([text for item in value.items for text in _texts(item, scope)])
+    text = value.text if isinstance(value, Scalar) else ""
+    return (str(plain(value, scope)),) if "'" in text else (text,)
 
 
 def _wrong(given: Any, default: Any) -> str:
