@@ -4,7 +4,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import prod
 from typing import Any, BinaryIO, NamedTuple
 
@@ -58,8 +58,8 @@ class StoredTensor(NamedTuple):
 class Checkpoint(NamedTuple):
     """The tensors of a checkpoint, in their order in its files.
 
-    `size` is the bytes of its files; `missing` names the shards that are not there; `listed` are the tensors that its
-    index names in them; `notes` are sentences on what was found.
+    `size` is the bytes of its files; `missing` are the shards that are not there, each with the names of its tensors;
+     `notes` are sentences on what was found; `containers` are the names of dicts around tensors.
     """
 
     path: str
@@ -69,6 +69,7 @@ class Checkpoint(NamedTuple):
     size: int = 0
     missing: Mapping[str, Sequence[str]] = {}
     notes: Sequence[str] = ()
+    containers: Collection[str] = ()
 
 
 def broken(path: str, message: str, hint: str = "") -> CheckpointError:

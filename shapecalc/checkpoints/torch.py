@@ -14,7 +14,6 @@ from shapecalc.checkpoints.contents import Checkpoint, StoredTensor, broken, che
 from shapecalc.checkpoints.pickles import Storage, Tensor, read_pickle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from zipfile import ZipFile
 
     from shapecalc.errors import CheckpointError
@@ -44,13 +43,13 @@ def read_zip(path: str) -> Checkpoint:
             struct_error) as error:  # fmt: skip
         hint = "the file is cut short, or was not written to its end: copy or download it again"
         raise broken(path, f"its zip archive is broken: {str(error)[:80].lower()}", hint) from None
-    found = [*_walk(path, read_pickle(path, content)[0])]
+    found, containers = _walk(path, read_pickle(path, content)[0])
     for storage in {tensor.storage.key: tensor.storage for _, tensor in found if tensor.storage}.values():
         name, needed = f"{root}data/{storage.key}", stored_bytes(storage.dtype, storage.elements)
         if sizes.get(name) != needed:
             held = f"has {sizes[name]:,} bytes" if name in sizes else "is missing"
             raise broken(path, f"its storage {name[:200]} {held}, and its tensors need {needed:,}")
-    return _checkpoint(path, "PyTorch", found, size)
+    return _checkpoint(path, "PyTorch", found, size, containers)
 
 
 def _pickle_of(path: str, archive: ZipFile) -> tuple[str, bytes]:
@@ -91,37 +90,47 @@ def read_legacy(path: str) -> Checkpoint:
             parts.append(part)
         if parts[1] != _PROTOCOL:
             raise broken(path, f"it is of the protocol {str(parts[1])[:20]} of PyTorch: {_PROTOCOL} is known")
-        found = [*_walk(path, parts[3])]
+        found, containers = _walk(path, parts[3])
         storages = {tensor.storage.key: tensor.storage for _, tensor in found if tensor.storage}
         needed = sum(8 + stored_bytes(storage.dtype, storage.elements) for storage in storages.values())
         if needed > size - at:
             message = f"its storages need {needed:,} bytes, and the file has {size - at:,} after its pickles"
             raise broken(path, message, "the file is cut short: copy or download it again")
-    return _checkpoint(path, "PyTorch, the format before version 1.6", found, size)
+    return _checkpoint(path, "PyTorch, the format before version 1.6", found, size, containers)
 
 
-def _walk(path: str, value: Any) -> Iterator[tuple[str, Tensor]]:
-    """Yield the tensors of nested dicts and lists, with their names joined by dots; each container once."""
+def _walk(path: str, value: Any) -> tuple[list[tuple[str, Tensor]], list[str]]:
+    """Return the tensors of nested dicts and lists, with their names joined by dots, and the names of these dicts.
+
+    Each container is gone through once.
+    """
     if not isinstance(value, (dict, list, tuple, Tensor)):
         raise broken(path, "it holds no tensors", "a state dict is saved by torch.save(model.state_dict(), FILE)")
     seen: set[int] = set()
+    found: list[tuple[str, Tensor]] = []
+    containers: list[str] = []
     stack: list[tuple[str, Any, int]] = [("", value, 0)]
     while stack:
         name, value, depth = stack.pop()
         if isinstance(value, Tensor):
-            yield name, value
+            found.append((name, value))
         elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:
             seen.add(id(value))
+            containers.append(name)
             if depth > _DEEPEST:
                 raise broken(path, f"{name[:200]} is nested too deeply")
             items = value.items() if isinstance(value, dict) else enumerate(value)
             inner = [(f"{name}.{key}" if name else str(key), item, depth + 1) for key, item in items]
             stack += inner[::-1]
+    return found, [name for name in containers if name]
 
 
-def _checkpoint(path: str, format_: str, found: list[tuple[str, Tensor]], size: int) -> Checkpoint:
+def _checkpoint(
+    path: str, format_: str, found: list[tuple[str, Tensor]], size: int, containers: list[str]
+) -> Checkpoint:
     counts: dict[str, _Counted] = {}
-    return Checkpoint(path, format_, [_stored(path, name, tensor, counts) for name, tensor in found], size=size)
+    return Checkpoint(path, format_, [_stored(path, name, tensor, counts) for name, tensor in found], size=size,
+                      containers=containers)  # fmt: skip
 
 
 class _Counted:

@@ -33,5 +33,11 @@ def command(
     from shapecalc.questions.weights import weights
 
     found = weights(path)
+    if against is not None:
+        from shapecalc.cli.options import load_network
+
+        comparison = load_network(against).compare_weights(found)
+        emit_answer(comparison, output, format_, found.name)
+        return 0 if comparison.is_same else 1
     emit_answer(found, output, format_, found.name, depth=depth, fold=fold)
     return 1 if found.missing else 0

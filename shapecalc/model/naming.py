@@ -32,6 +32,10 @@ class Naming(NamedTuple):
     names: Mapping[str, Sequence[str]]
     base: str = ""
 
+    def knows(self, name: str) -> bool:
+        """Return whether a name of ours has one in the library."""
+        return any(_compiled(pattern).fullmatch(name) for pattern in self.names)
+
 
 class _Rule(NamedTuple):
     """What the names that match a pattern are in the library."""

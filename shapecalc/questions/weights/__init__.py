@@ -43,7 +43,7 @@ class Weights(Answer):
 
     drawn_by = "weights.draw_weights"
     table = "tensors"
-    __slots__ = ("files", "format", "missing", "name", "notes", "path", "size", "total", "types", "weights")
+    __slots__ = ("containers", "files", "format", "missing", "name", "notes", "path", "size", "total", "types", "weights")
 
     def __init__(self, path: str) -> None:
         found = read_checkpoint(path)
@@ -51,6 +51,7 @@ class Weights(Answer):
         self.name = os.path.basename(path.rstrip("/")) or path
         self.format, self.files, self.size = found.format, found.files, found.size
         self.missing = found.missing
+        self.containers = {f"{name}.": name for name in found.containers}
         self.weights: Sequence[StoredWeight] = unpacked(found.tensors, nested=found.format.startswith("PyTorch"))
         self.types = _totals(self.weights)
         self.total = TypeTotal(
