@@ -232,8 +232,8 @@ class Network:
     def compare_weights(self, checkpoint: Any) -> WeightsComparison:
         """Return which tensors of a checkpoint are missing, extra or of another size than the network's parameters.
 
-        The checkpoint is what `shapecalc.weights` reads, or its answer. Names are those of the report (`conv1.weight`), or
-        of a config.json those of its library. Errors: as `infer` and `shapecalc.weights`.
+        The checkpoint is what `shapecalc.weights` reads, or its answer. Names are those of the report
+        (`conv1.weight`), or of a config.json those of its library. Errors: as `infer` and `shapecalc.weights`.
         """
         from shapecalc.questions.weights import Weights, weights
         from shapecalc.questions.weights.comparison import compare_weights

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import struct
 from math import prod
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E8M0": 8, "F4": 4, "I64": 64, "I32": 32, "U8": 8,
         "I8": 8, "BOOL": 8, "C64": 64}  # fmt: skip

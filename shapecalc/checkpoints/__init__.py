@@ -81,7 +81,7 @@ _OTHERS = {
 """First bytes of files of other formats: what they are, and what to do."""
 
 
-def _other_format(path: str, head: bytes) -> CheckpointError:
+def _other_format(path: str, head: bytes) -> CheckpointError:  # noqa: PLR0911  (one for each sort of file)
     """Return the error of a file that no module reads: what it is instead."""
     if not head:
         return broken(path, "it is empty")
@@ -95,14 +95,11 @@ def _other_format(path: str, head: bytes) -> CheckpointError:
     if head[_TAR] == b"ustar" or head[:8].rstrip(b"\0") == b"storages":
         hint = "convert it where PyTorch is: torch.save(torch.load(FILE, map_location='cpu'), OTHER)"
         return broken(path, "it is a tar archive, the format of PyTorch before version 0.1.10", hint)
-    for start, (words, hint) in _OTHERS.items():
-        if head.startswith(start):
-            return broken(path, words, hint)
+    known = next((found for start, found in _OTHERS.items() if head.startswith(start)), None)
+    if known:
+        return broken(path, *known)
     if head.lstrip()[:1] in (b"{", b"["):
         return broken(path, "it is JSON, not a checkpoint", "an index of shards is named *.index.json")
-    shown = " ".join(f"{byte:02x}" for byte in head[:8])
-    if path.endswith(".safetensors"):
-        length = int.from_bytes(head[:8], "little")
-        return broken(path, f"it is no safetensors: a header of {length:,} bytes should begin with {{ at byte 8")
-    return broken(path, f"its format is not known: it begins with the bytes {shown}",
-                  "known are safetensors, GGUF and PyTorch's state dicts")  # fmt: skip
+    shown = " ".join(f"{byte:02x}" for byte in head[:16])
+    hint = "known are safetensors (with { as the ninth byte), GGUF, and PyTorch's state dicts"
+    return broken(path, f"its format is not known: it begins with the bytes {shown}", hint)

@@ -7,13 +7,13 @@ Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md; blocks and by
 from __future__ import annotations
 
 import mmap
+import struct
 from math import prod
-from struct import Struct, error as StructError  # noqa: N812  (its only name is `error`)
 from typing import NamedTuple
 
 from shapecalc.checkpoints.contents import Checkpoint, StoredTensor, broken, check_sizes, first_repeated, open_file
 
-__all__ = ["QUANTISED", "TYPES_OF_GGML", "read"]
+__all__ = ["TYPES_OF_GGML", "read"]
 
 
 class BlockType(NamedTuple):
@@ -39,9 +39,6 @@ TYPES_OF_GGML = {
 }  # fmt: skip
 """The types of tensors, by their numbers; those that are missing were removed from ggml."""
 
-QUANTISED = frozenset(kind.name for kind in TYPES_OF_GGML.values() if kind.elements > 1)
-"""Types of which several elements are a block with a scale of its own."""
-
 _VERSIONS = (2, 3)
 _STRING, _ARRAY = 8, 9
 _WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
@@ -60,7 +57,7 @@ class _Reader:
 
     def __init__(self, path: str, content: mmap.mmap, order: str) -> None:
         self.path, self.content, self.size, self.at = path, content, len(content), 4
-        self._u32, self._u64 = Struct(f"{order}I"), Struct(f"{order}Q")
+        self._u32, self._u64 = struct.Struct(f"{order}I"), struct.Struct(f"{order}Q")
         self.order = "big" if order == ">" else "little"
         self.strings = 0
 
@@ -107,7 +104,7 @@ class _Reader:
         try:
             for _ in range(count):
                 at += 8 + unpack(content, at)[0]
-        except StructError:
+        except (struct.error, OverflowError):
             at = size + 1
         self.at = min(at, size)
         self.skip(at - self.at)

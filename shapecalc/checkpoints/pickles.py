@@ -1,8 +1,7 @@
 """A reader of pickles that can run nothing: names become stand-ins from a list, or an error that names them.
 
-It does not use Python's `pickle`: that imports what a file names, calls it, and makes tables as large as a file asks for.
-Source: the opcodes of Python's `pickletools`; what PyTorch writes: `torch/_utils.py`, `torch/serialization.py`,
-`torch/_weights_only_unpickler.py` of version 2.13.
+It does not use Python's `pickle`, which imports what a file names, calls it, and makes tables of any size.
+Source: the opcodes of Python's `pickletools`.
 """
 
 from __future__ import annotations
@@ -10,172 +9,30 @@ from __future__ import annotations
 from struct import unpack_from
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.checkpoints.contents import TYPES, broken
+from shapecalc.checkpoints.allowed import INERT, KNOWN, Inert, Name, Storage, set_entry
+from shapecalc.checkpoints.contents import broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shapecalc.errors import CheckpointError
 
-__all__ = ["Inert", "Storage", "Tensor", "read_pickle"]
+__all__ = ["read_pickle"]
 
 _MOST_STEPS = 6_000_000
 _LONGEST_TEXT = 2**20
 _MOST_DIGITS = 40
 
 
-class Inert:
-    """What a file may name, and what is of no interest: an option of training, a date, an array of numpy."""
-
-    __slots__ = ()
-
-
-class Storage:
-    """The bytes that tensors are views of: their type (empty: bytes alone), key in the file, and number of elements."""
-
-    __slots__ = ("dtype", "elements", "key")
-
-    def __init__(self, dtype: str, key: str, elements: int) -> None:
-        self.dtype, self.key, self.elements = dtype, key, elements
-
-
-class Tensor:
-    """A tensor: its type and sizes, and which elements of its storage it is; one without data has no storage."""
-
-    __slots__ = ("dtype", "offset", "shape", "storage", "strides")
-
-    def __init__(self, storage: Storage | None, dtype: str, offset: Any, shape: Any, strides: Any) -> None:
-        self.storage, self.dtype, self.offset, self.shape, self.strides = storage, dtype, offset, shape, strides
-
-
-class _Name:
-    """A name that a file may call: `make` returns what comes of its arguments."""
-
-    __slots__ = ("dtype", "make")
-
-    def __init__(self, make: Callable[..., Any], dtype: str = "") -> None:
-        self.make, self.dtype = make, dtype
-
-
-_INERT = Inert()
-
-
-def _inert(*_: Any) -> Inert:
-    return _INERT
-
-
-def _view(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Tensor:
-    if not isinstance(storage, Storage):
-        raise TypeError
-    return Tensor(storage, storage.dtype, offset, shape, strides)
-
-
-def _view_of_type(storage: Any, offset: Any, shape: Any, strides: Any, *more: Any) -> Tensor:
-    dtype = next(item.dtype for item in more if isinstance(item, _Name))
-    found = _view(storage, offset, shape, strides)
-    found.dtype = dtype
-    return found
-
-
-def _without_data(dtype: Any, shape: Any, strides: Any, *_: Any) -> Tensor:
-    if not isinstance(dtype, _Name):
-        raise TypeError
-    return Tensor(None, dtype.dtype, 0, shape, strides)
-
-
-def _first(value: Any, *_: Any) -> Any:
-    return value
-
-
-def _subclass(function: Any, _: Any, arguments: Any, *__: Any) -> Any:
-    if not isinstance(function, _Name) or not isinstance(arguments, tuple) or function.make is _subclass:
-        raise TypeError
-    return function.make(*arguments)
-
-
-def _mapping(*items: Any) -> dict[Any, Any]:
-    pairs = items[0] if items and isinstance(items[0], (list, dict)) else []
-    found: dict[Any, Any] = {}
-    for pair in pairs.items() if isinstance(pairs, dict) else pairs:
-        key, value = pair
-        _set(found, key, value)
-    return found
-
-
-def _set(target: Any, key: Any, value: Any) -> None:
-    """Set an entry of a dict; keys that are no plain value get a name of their own."""
-    if isinstance(target, dict):
-        is_plain = isinstance(key, (str, int, float, bytes, type(None)))
-        target[key if is_plain else f"<{type(key).__name__} {len(target)}>"] = value
-    elif not isinstance(target, Inert):
-        raise TypeError
-
-
-_KNOWN: dict[tuple[str, str], _Name] = {
-    ("torch._utils", "_rebuild_tensor"): _Name(_view),
-    ("torch._utils", "_rebuild_tensor_v2"): _Name(_view),
-    ("torch._utils", "_rebuild_tensor_v3"): _Name(_view_of_type),
-    ("torch._utils", "_rebuild_qtensor"): _Name(_view),
-    ("torch._utils", "_rebuild_parameter"): _Name(_first),
-    ("torch._utils", "_rebuild_parameter_with_state"): _Name(_first),
-    ("torch._utils", "_rebuild_meta_tensor_no_storage"): _Name(_without_data),
-    ("torch._utils", "_rebuild_sparse_tensor"): _Name(_inert),
-    ("torch._utils", "_rebuild_device_tensor_from_numpy"): _Name(_inert),
-    ("torch._tensor", "_rebuild_from_type_v2"): _Name(_subclass),
-    ("torch.nn.parameter", "Parameter"): _Name(_first),
-    ("torch.serialization", "_get_layout"): _Name(_inert),
-    ("torch", "Size"): _Name(_first),
-    ("collections", "OrderedDict"): _Name(_mapping),
-    ("collections", "defaultdict"): _Name(lambda *_: {}),
-    ("builtins", "dict"): _Name(_mapping),
-    ("argparse", "Namespace"): _Name(_inert),
-    ("types", "SimpleNamespace"): _Name(_inert),
-    ("torch.storage", "UntypedStorage"): _Name(_inert, "U8"),
-    ("torch", "UntypedStorage"): _Name(_inert, "U8"),
-    **{("torch", name): _Name(_inert, dtype) for name, dtype in TYPES.items()},
-    **{("torch", f"{name.title()}Storage"): _Name(_inert, dtype) for name, dtype in TYPES.items()},
-    ("torch", "BFloat16Storage"): _Name(_inert, "BF16"),
-    ("torch", "ComplexFloatStorage"): _Name(_inert, "C64"),
-    ("torch", "ComplexDoubleStorage"): _Name(_inert, "C128"),
-    ("torch", "ByteStorage"): _Name(_inert, "U8"),
-    ("torch", "CharStorage"): _Name(_inert, "I8"),
-    ("torch", "QInt8Storage"): _Name(_inert, "I8"),
-    ("torch", "QUInt8Storage"): _Name(_inert, "U8"),
-    ("torch", "QInt32Storage"): _Name(_inert, "I32"),
-}
-"""The names that a file may have, and what comes of them. Nothing of another name is made, or called."""
-
-_PYTHON = ("set", "frozenset", "list", "tuple", "int", "float", "complex", "bytearray", "slice", "range", "bool", "str")
-_NUMPY = ("dtype", "ndarray", "_reconstruct", "scalar", "_frombuffer")
-for _name in _PYTHON:
-    _KNOWN["builtins", _name] = _Name(_inert)
-for _module in (
-    "numpy",
-    "numpy.core.multiarray",
-    "numpy._core.multiarray",
-    "numpy.core.numeric",
-    "numpy._core.numeric",
-):
-    for _name in _NUMPY:
-        _KNOWN[_module, _name] = _Name(_inert)
-for _module, _name in (
-    ("torch", "device"), ("torch", "per_tensor_affine"), ("torch", "per_channel_affine"), ("torch", "strided"),
-    ("torch", "contiguous_format"), ("torch", "channels_last"), ("torch", "preserve_format"), ("_codecs", "encode"),
-    ("collections", "Counter"), ("collections", "deque"), ("datetime", "datetime"), ("datetime", "timedelta"),
-    ("pathlib", "PosixPath"), ("pathlib", "WindowsPath"), ("pathlib", "Path"), ("decimal", "Decimal"), ("uuid", "UUID"),
-):  # fmt: skip
-    _KNOWN[_module, _name] = _Name(_inert)
-
 _MARK = object()
 
 
-def read_pickle(path: str, content: Any, start: int = 0, modules: str = "") -> tuple[Any, int]:
+def read_pickle(path: str, content: Any, start: int = 0) -> tuple[Any, int]:
     """Return what a pickle at a position of a file holds, and the position behind it. Nothing is imported or called.
 
     Tensors are `Tensor`, what else the file may name is `Inert`. Errors: `CheckpointError` for another name, a broken
     pickle, or one that is too long.
     """
-    del modules
     return _Interpreter(path, content, start).run()
 
 
@@ -240,7 +97,7 @@ class _Interpreter:
         if length > self.size - self.at:
             raise IndexError
         self.at += length
-        self.stack.append(_INERT)
+        self.stack.append(INERT)
 
     def marked(self) -> list[Any]:
         """Return what is above the last mark, and take it off with the mark."""
@@ -260,7 +117,7 @@ class _Interpreter:
     def find(self, module: Any, name: Any) -> None:
         """Push the stand-in of a name. Errors: `CheckpointError` for one that is not known."""
         module = {"__builtin__": "builtins"}.get(module, module)
-        known = _KNOWN.get((module, name)) if isinstance(module, str) and isinstance(name, str) else None
+        known = KNOWN.get((module, name)) if isinstance(module, str) and isinstance(name, str) else None
         if known is None:
             shown = f"{module}.{name}"[:200]
             raise broken(
@@ -272,7 +129,7 @@ class _Interpreter:
     def call(self) -> None:
         """Replace a name and its arguments by what comes of it."""
         arguments, function = self.stack.pop(), self.stack.pop()
-        if not isinstance(function, _Name) or not isinstance(arguments, tuple):
+        if not isinstance(function, Name) or not isinstance(arguments, tuple):
             raise TypeError
         self.stack.append(function.make(*arguments))
 
@@ -280,7 +137,7 @@ class _Interpreter:
         """Replace a persistent id by the storage that it describes."""
         found = self.stack.pop()
         word, kind, key, _, elements = found[:5]
-        if word != "storage" or not isinstance(kind, _Name) or not kind.dtype or type(elements) is not int:
+        if word != "storage" or not isinstance(kind, Name) or not kind.dtype or type(elements) is not int:
             raise TypeError
         self.stack.append(Storage(kind.dtype, str(key), elements))
 
@@ -305,7 +162,7 @@ class _Interpreter:
         """Set entries of a dict: keys and values in turn."""
         target = self.top()
         for key, value in zip(items[::2], items[1::2], strict=True):
-            _set(target, key, value)
+            set_entry(target, key, value)
 
     def pop(self) -> None:
         """Drop the last value, or mark."""
@@ -337,7 +194,7 @@ def _integer(text: str) -> Any:
 def _long(machine: _Interpreter, width: int) -> None:
     length = machine.number(width)
     found = machine.take(length)
-    machine.stack.append(int.from_bytes(found, "little", signed=True) if length <= _MOST_DIGITS else _INERT)
+    machine.stack.append(int.from_bytes(found, "little", signed=True) if length <= _MOST_DIGITS else INERT)
 
 
 def _fetch(machine: _Interpreter, index: int) -> None:
@@ -362,8 +219,8 @@ _ACTIONS: dict[int, Callable[[_Interpreter], Any]] = {
     for code, action in {
         "\x80": lambda m: m.take(1), "\x95": lambda m: m.take(8), "(": lambda m: m.stack.append(_MARK),
         "0": _Interpreter.pop, "1": _Interpreter.marked, "2": lambda m: m.stack.append(m.top()),
-        "N": _push(None), "\x88": _push(True), "\x89": _push(False),  # noqa: FBT003
-        ")": _push(()), "]": lambda m: m.stack.append([]), "}": lambda m: m.stack.append({}), "\x8f": _push(_INERT),
+        "N": _push(None), "\x88": _push(True), "\x89": _push(False),
+        ")": _push(()), "]": lambda m: m.stack.append([]), "}": lambda m: m.stack.append({}), "\x8f": _push(INERT),
         "K": lambda m: m.stack.append(m.number(1)), "M": lambda m: m.stack.append(m.number(2)),
         "J": lambda m: m.stack.append(int.from_bytes(m.take(4), "little", signed=True)),
         "G": lambda m: m.stack.append(unpack_from(">d", m.take(8))[0]),
@@ -384,7 +241,7 @@ _ACTIONS: dict[int, Callable[[_Interpreter], Any]] = {
         "s": _set_one, "u": lambda m: m.set_all(m.marked()), "d": lambda m: m.stack.append(_pairs(m.marked())),
         "l": lambda m: m.stack.append(m.marked()), "t": lambda m: m.stack.append(tuple(m.marked())),
         "\x85": lambda m: m.push_tuple(1), "\x86": lambda m: m.push_tuple(2), "\x87": lambda m: m.push_tuple(3),
-        "\x90": lambda m: m.marked() and None, "\x91": lambda m: m.marked() is not m.stack.append(_INERT),
+        "\x90": lambda m: m.marked() and None, "\x91": lambda m: m.marked() is not m.stack.append(INERT),
     }.items()
 }  # fmt: skip
 """What each opcode does. Missing are those that no state dict has: classes without a call, and extensions."""
@@ -393,5 +250,5 @@ _ACTIONS: dict[int, Callable[[_Interpreter], Any]] = {
 def _pairs(items: list[Any]) -> dict[Any, Any]:
     found: dict[Any, Any] = {}
     for key, value in zip(items[::2], items[1::2], strict=True):
-        _set(found, key, value)
+        set_entry(found, key, value)
     return found

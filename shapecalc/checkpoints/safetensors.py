@@ -1,15 +1,17 @@
 """The format safetensors: eight bytes for the length of a header, the header as JSON, then the tensors' bytes.
 
-Source: https://github.com/huggingface/safetensors, README, and `Metadata::validate` of its `tensor.rs`: the tensors fill
-the rest of the file without gaps or overlaps.
+Source: https://github.com/huggingface/safetensors, README, and `Metadata::validate` of its `tensor.rs`: the tensors
+fill the rest of the file without gaps or overlaps.
 """
 
 from __future__ import annotations
 
 import json
-from itertools import chain
+from functools import partial
+from itertools import chain, pairwise, repeat
 from math import prod
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter, sub
+from typing import Any
 
 from shapecalc.checkpoints.contents import (
     BITS,
@@ -20,11 +22,6 @@ from shapecalc.checkpoints.contents import (
     first_repeated,
     open_file,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from shapecalc.errors import CheckpointError
 
 __all__ = ["read"]
 
@@ -39,12 +36,17 @@ def read(path: str) -> Checkpoint:
     stream, size = open_file(path)
     with stream:
         header = _header(path, size, stream.read(_LENGTH), stream)
+    rest = size - _LENGTH - len(header)
     entries = _entries(path, header)
     metadata = entries.pop("__metadata__", {})
     if not isinstance(metadata, dict):
         raise broken(path, "__metadata__ of its header is not an object of texts")
-    tensors, offsets = _tensors(path, entries)
-    _check_offsets(path, tensors, offsets, size - _LENGTH - len(header))
+    tensors = _tensors(entries, rest)
+    if tensors is None:
+        for name, entry in entries.items():
+            _check_entry(path, name, entry)
+        _check_offsets(path, {name: entry["data_offsets"] for name, entry in entries.items()}, rest)
+        raise broken(path, "its header cannot be read")
     return Checkpoint(path, "safetensors", tensors, size=size)
 
 
@@ -92,56 +94,62 @@ def _without_repetition(path: str, pairs: list[tuple[str, Any]]) -> dict[str, An
     return found
 
 
-def _tensors(path: str, entries: dict[str, Any]) -> tuple[list[StoredTensor], list[tuple[int, int]]]:
-    """Return the tensors, and where their bytes are."""
-    found, offsets, shapes = [], [], []
-    name: Any = ""
-    entry: Any = None
+def _tensors(entries: dict[str, Any], size: int) -> list[StoredTensor] | None:
+    """Return the tensors of a header whose data has a size; None where anything is not as it should be.
+
+    Works on columns, a few times faster than tensor by tensor: there may be tens of thousands.
+    """
+    if not entries:
+        return [] if size == 0 else None
     try:
-        for name, entry in entries.items():
-            start, end = entry["data_offsets"]
-            dtype, shape = entry["dtype"], entry["shape"]
-            elements = prod(shape)
-            if (end - start) * 8 != elements * BITS[dtype]:
-                raise ValueError  # noqa: TRY301  (one handler says what is wrong with any entry)
-            offsets.append((start, end))
-            shapes.append(shape)
-            found.append(StoredTensor(name, dtype, tuple(shape), elements, end - start))
-    except (ArithmeticError, KeyError, TypeError, ValueError):
-        raise _wrong(path, name, entry) from None
-    if not {int}.issuperset(map(type, chain(*shapes, *offsets))) or min(chain(*shapes), default=0) < 0:
-        for name, entry in entries.items():
-            if any(type(number) is not int or number < 0 for number in (*entry["shape"], *entry["data_offsets"])):
-                raise _wrong(path, name, entry)
-    return found, offsets
+        dtypes, given, offsets = zip(*map(_PARTS_OF_ENTRY, entries.values()), strict=True)
+        shapes = [*map(tuple, given)]
+        starts, ends = zip(*offsets, strict=True)
+        held = [*map(sub, ends, starts)]
+        kinds = {*zip(dtypes, shapes, held, strict=True)}
+    except (KeyError, TypeError, ValueError):
+        return None
+    if {*map(type, chain(starts, ends, *given))} != {int} or {*map(type, chain(given, offsets))} != {list}:
+        return None
+    pairs = sorted(zip(starts, ends, strict=True))
+    if pairs[0][0] or pairs[-1][1] != size or any(end != start for (_, end), (start, _) in pairwise(pairs)):
+        return None
+    for dtype, shape, length in kinds:
+        if dtype not in BITS or check_sizes(shape) or prod(shape) * BITS[dtype] != 8 * length:
+            return None
+    elements = {shape: prod(shape) for shape in {*shapes}}
+    columns = zip(entries, dtypes, shapes, map(elements.__getitem__, shapes), held, repeat(""), strict=False)
+    return [*map(partial(tuple.__new__, StoredTensor), columns)]
 
 
-def _wrong(path: str, name: str, entry: Any) -> CheckpointError:
-    """Return the error of an entry that is no tensor."""
+_PARTS_OF_ENTRY = itemgetter("dtype", "shape", "data_offsets")
+
+
+def _check_entry(path: str, name: str, entry: Any) -> None:
+    """Check that an entry is a tensor."""
     subject = f"its tensor {name[:200]}"
     if not isinstance(entry, dict) or not {"dtype", "shape", "data_offsets"} <= {*entry}:
-        return broken(path, f"{subject} is not {_FIELDS}")
+        raise broken(path, f"{subject} is not {_FIELDS}")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in BITS:
-        hint = f"known types: {', '.join(BITS)}"
-        return broken(path, f"{subject} is of an unknown type, {str(dtype)[:40]!r}", hint)
+        raise broken(path, f"{subject} is of an unknown type, {str(dtype)[:40]!r}", f"known types: {', '.join(BITS)}")
     wrong = check_sizes(shape) if isinstance(shape, list) else "its shape is not a list"
     if wrong:
-        return broken(path, f"{subject} cannot have its shape: {wrong}")
+        raise broken(path, f"{subject} cannot have its shape: {wrong}")
     is_range = isinstance(offsets, list) and [*map(type, offsets)] == [int, int]
     if not is_range or not 0 <= offsets[0] <= offsets[1]:
-        return broken(path, f"{subject} has the data_offsets {str(offsets)[:80]}: they must be a start and an end")
-    sizes, needed = "×".join(map(str, shape)) or "a scalar", prod(shape) * BITS[dtype] / 8
-    held = offsets[1] - offsets[0]
-    return broken(path, f"{subject} has {held:,} bytes, and {sizes} of {dtype} are {needed:,.0f}")
+        raise broken(path, f"{subject} has the data_offsets {str(offsets)[:80]}: they must be a start and an end")
+    bits, held = prod(shape) * BITS[dtype], offsets[1] - offsets[0]
+    if bits != 8 * held:
+        sizes = "×".join(map(str, shape)) or "a scalar"
+        raise broken(path, f"{subject} has {held:,} bytes, and {sizes} of {dtype} are {-(-bits // 8):,}")
 
 
-def _check_offsets(path: str, tensors: Sequence[StoredTensor], offsets: list[tuple[int, int]], size: int) -> None:
+def _check_offsets(path: str, offsets: dict[str, list[int]], size: int) -> None:
     """Check that the bytes of the tensors fill the file after its header."""
     reached = 0
-    for start, end in sorted(offsets):
+    for (start, end), name in sorted((tuple(pair), name) for name, pair in offsets.items()):
         if start != reached:
-            name = tensors[offsets.index((start, end))].name
             what = "overlaps the tensor before it" if start < reached else f"leaves a gap of {start - reached:,} bytes"
             raise broken(path, f"its tensor {name[:200]}, at byte {start:,} of the data, {what}")
         reached = end

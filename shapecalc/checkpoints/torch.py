@@ -10,8 +10,9 @@ import mmap
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.checkpoints.allowed import Tensor
 from shapecalc.checkpoints.contents import Checkpoint, StoredTensor, broken, check_sizes, open_file, stored_bytes
-from shapecalc.checkpoints.pickles import Storage, Tensor, read_pickle
+from shapecalc.checkpoints.pickles import read_pickle
 
 if TYPE_CHECKING:
     from zipfile import ZipFile
@@ -81,7 +82,7 @@ def _other_archive(path: str, names: list[str]) -> CheckpointError:
 
 
 def read_legacy(path: str) -> Checkpoint:
-    """Return the tensors of a file as PyTorch before 1.6 wrote them: pickles, then storages. Errors: `CheckpointError`."""
+    """Return the tensors of a file as PyTorch before 1.6 wrote them. Errors: `CheckpointError`."""
     stream, size = open_file(path)
     with stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         at, parts = 0, []

@@ -1,11 +1,11 @@
 """The config.json of a model, as the hub of Hugging Face has it: a bundled family, and what sets its variables.
 
 A family says under `configs:`, for each `model_type`, which defaults its class has for fields that a file leaves out,
-or has as "auto" (`defaults`), and for those that are null (`nulls`); other names of fields (`aliases`); and which
-expressions of fields set its variables (`vars`); which names its parameters have in the library (`names`, as
-`model/naming.py` reads them, and `base`, the prefix of its base model). `like` names a type that it begins from. Besides the fields of the
-file, expressions have `task`, from the name of the class under `architectures` (causal_lm, sequence_classification,
-base…: those in `tasks`), and `num_labels`.
+or has as "auto" (`defaults`), and for those that are null (`nulls`); other names of fields (`aliases`); which
+expressions of fields set its variables (`vars`); and which names its parameters have in the library (`names`, as
+`model/naming.py` reads them, with `base`, the prefix of its base model). `like` names a type that it begins from.
+Besides the fields of the file, expressions have `task`, from the name of the class under `architectures` (causal_lm,
+sequence_classification, base…: those in `tasks`), and `num_labels`.
 """
 
 from __future__ import annotations

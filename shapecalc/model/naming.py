@@ -1,8 +1,8 @@
 """Names of parameters in another library: a dictionary of patterns, declared by a family beside its `configs:`.
 
-A pattern of ours has `*` for a part of a name that is also in theirs, in the same order, and `?` for one that is not:
-`layers.*.input_norm.?.*: layers.*.input_layernorm.*`. Parameters of ours with one and the same name of theirs are joined
-along their first axis, as queries, keys and values in one matrix. In a name of theirs
+A pattern of ours has `*` for a part of a name that is in theirs too, in the same order, and `?` for one that is not:
+`layers.*.input_norm.?.*: layers.*.input_layernorm.*`. Parameters of ours with one and the same name of theirs are
+joined along their first axis, as queries, keys and values in one matrix. In a name of theirs
 
     ^T     at its end: the last two axes are swapped
     #      one tensor for each index of the first axis, as of experts

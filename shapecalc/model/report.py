@@ -243,7 +243,7 @@ class Report(Answer):
         return library_shapes(naming, shapes)
 
     def tensor_shapes(self, sort: str = "parameters") -> dict[str, tuple[int, ...]]:
-        """Return the sizes of tensors by the names of the report: the parameters, the buffers, or those `shared` ones."""
+        """Return the sizes of tensors by the names of the report: `parameters`, `buffers`, or `shared` parameters."""
         found: dict[str, tuple[int, ...]] = {}
         for row in self.rows:
             if bool(row.shares) == (sort == "shared"):

@@ -80,7 +80,7 @@ def _table(weights: Weights, lines: Sequence[Line], width: int | None) -> Table:
     last = ["total", "", "", show_count(total.params), show_bytes(total.bytes)]
     if total.overhead:
         headings += ["Scales", "Bits"]
-        last += [show_bytes(total.overhead), _bits(total.params, total.bytes + total.overhead)]
+        last += [show_bytes(total.overhead), _bits(total.params, total.learned)]
         for row, line in zip(rows, lines, strict=True):
             row += [show_bytes(line.overhead), _bits(line.params, line.bytes + line.overhead)]
     cells = [[clean(cell) for cell in row] for row in rows]
@@ -110,7 +110,7 @@ def _types(weights: Weights) -> Table:
     def cells(name: str, kind: TypeTotal) -> tuple[str, ...]:
         size = kind.bytes + kind.overhead
         return (name, show_count(kind.tensors), show_count(kind.params), show_count(size), show_bytes(size),
-                _bits(kind.params, size))  # fmt: skip
+                _bits(kind.params, kind.learned))  # fmt: skip
 
     lines = [TableLine(cells(kind.dtype, kind)) for kind in weights.types]
     headings = ("Type", "Tensors", "Params", "Bytes", "", "Bits")
@@ -130,7 +130,8 @@ def _notes(weights: Weights) -> Iterator[str]:
         yield "Shared: the elements are those of a tensor above, and count once."
     if any(weight.params == 0 and not weight.shares and weight.bytes for weight in weights.weights):
         yield (
-            "Without parameters: integers, running statistics, tables, and the state of an optimizer; their bytes count."
+            "Without parameters are integers, running statistics, tables, and the state of an optimizer: their bytes "
+            "count."
         )
     for name, tensors in list(weights.missing.items())[:_MISSING_SHOWN]:
         held = f", with {count_noun(len(tensors), 'tensor')}" if tensors else ""

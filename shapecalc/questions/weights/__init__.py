@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.checkpoints import read_checkpoint
@@ -19,19 +21,20 @@ VERSION = 1
 
 
 class TypeTotal(NamedTuple):
-    """The sums over the weights of one type. `bits` are the effective bits of a parameter, with its scales."""
+    """The sums over the weights of one type. `learned` are the bytes of what has parameters, with its scales."""
 
     dtype: str
     tensors: int
     params: int
     bytes: int
     overhead: int
+    learned: int
     is_packed: bool
 
     @property
     def bits(self) -> float:
         """The bits of a parameter, scales and zero points included; 0 without parameters."""
-        return (self.bytes + self.overhead) * 8 / self.params if self.params else 0.0
+        return self.learned * 8 / self.params if self.params else 0.0
 
 
 class Weights(Answer):
@@ -43,7 +46,19 @@ class Weights(Answer):
 
     drawn_by = "weights.draw_weights"
     table = "tensors"
-    __slots__ = ("containers", "files", "format", "missing", "name", "notes", "path", "size", "total", "types", "weights")
+    __slots__ = (
+        "containers",
+        "files",
+        "format",
+        "missing",
+        "name",
+        "notes",
+        "path",
+        "size",
+        "total",
+        "types",
+        "weights",
+    )
 
     def __init__(self, path: str) -> None:
         found = read_checkpoint(path)
@@ -54,9 +69,7 @@ class Weights(Answer):
         self.containers = {f"{name}.": name for name in found.containers}
         self.weights: Sequence[StoredWeight] = unpacked(found.tensors, nested=found.format.startswith("PyTorch"))
         self.types = _totals(self.weights)
-        self.total = TypeTotal(
-            "", *(sum(kind[i] for kind in self.types) for i in range(1, 5)), any(kind.is_packed for kind in self.types)
-        )
+        self.total = _sum(self.types)
         self.notes: tuple[str, ...] = tuple(found.notes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,15 +109,25 @@ def _sums(kind: TypeTotal) -> dict[str, Any]:
 
 def _totals(weights: Sequence[StoredWeight]) -> tuple[TypeTotal, ...]:
     """Return the sums of each type, those with the most bytes first."""
-    kinds: dict[str, list[StoredWeight]] = {}
-    for weight in weights:
-        kinds.setdefault(weight.dtype, []).append(weight)
+    sums: dict[str, list[int]] = {}
+    for (dtype, *numbers, is_packed), count in Counter(map(_COUNTED, weights)).items():
+        own = sums.setdefault(dtype, [0, 0, 0, 0, 0, is_packed])
+        _, params, size, overhead = numbers
+        for index, number in enumerate((*numbers, size + overhead if params else 0)):
+            own[index] += number * count
     found = [
-        TypeTotal(dtype, *map(sum, zip(*[(w.tensors, w.params, w.bytes, w.overhead) for w in own], strict=True)),
-                  any(w.is_packed for w in own))
-        for dtype, own in kinds.items()
-    ]  # fmt: skip
+        TypeTotal(dtype, tensors, params, size, overhead, learned, bool(is_packed))
+        for dtype, (tensors, params, size, overhead, learned, is_packed) in sums.items()
+    ]
     return tuple(sorted(found, key=lambda kind: -kind.bytes - kind.overhead))
+
+
+def _sum(kinds: Sequence[TypeTotal]) -> TypeTotal:
+    tensors, params, size, overhead, learned = (sum(map(itemgetter(index), kinds)) for index in range(1, 6))
+    return TypeTotal("", tensors, params, size, overhead, learned, any(kind.is_packed for kind in kinds))
+
+
+_COUNTED = attrgetter("dtype", "tensors", "params", "bytes", "overhead", "is_packed")
 
 
 def weights(path: str | os.PathLike[str]) -> Weights:

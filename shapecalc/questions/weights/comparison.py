@@ -32,8 +32,8 @@ class Mismatch(NamedTuple):
     """Tensors that differ in one and the same way: `kind` is missing, extra, size, joined or divided.
 
     `names` are those in the network, or of extra and joined tensors in the checkpoint; `others` are the tensors that a
-    joined one is in the network, or a divided one in the checkpoint. `expected` are the sizes in the network, `found` in the checkpoint. `hint` is
-    what may be meant.
+    joined one is in the network, or a divided one in the checkpoint. `expected` are the sizes in the network, `found`
+    in the checkpoint. `hint` is what may be meant.
     """
 
     kind: str
@@ -126,7 +126,9 @@ def compare_weights(weights: Weights, report: Report) -> WeightsComparison:
         inside.update((name, found[name]) for name in outside)
     mismatches, matching = _mismatches(inside, expected, optional)
     if weights.missing:
-        notes.append(f"{len(weights.missing):,} files of the checkpoint are missing: their tensors are missing here too.")
+        notes.append(
+            f"{len(weights.missing):,} files of the checkpoint are missing: their tensors are missing here too."
+        )
     if is_base:
         notes.append(f"The checkpoint is of the base model: its names are without {naming.base if naming else ''}.")
     differs = prefix != ("", "") and not is_base and not container
@@ -215,15 +217,15 @@ def _joined(mismatches: list[Mismatch]) -> list[Mismatch]:
     """Return the mismatches, with the parts of one module that are one tensor on the other side as one."""
     modules: dict[tuple[str, str], tuple[list[Mismatch], list[Mismatch]]] = {}
     for one in mismatches:
-        parts = one.names[0].rsplit(".", 2)
-        if one.kind != "size" and len(parts) > 1:
-            modules.setdefault((parts[0], parts[-1]), ([], []))[one.kind == "extra"].append(one)
+        name = one.names[0].rsplit(".", 2)
+        if one.kind != "size" and len(name) > 1:
+            modules.setdefault((name[0], name[-1]), ([], []))[one.kind == "extra"].append(one)
     gone: set[str] = set()
     found = []
     for missing, extra in modules.values():
-        for kind, wholes, parts in (("joined", extra, missing), ("divided", missing, extra)):
+        for kind, wholes, singles in (("joined", extra, missing), ("divided", missing, extra)):
             for whole in wholes:
-                own = _parts_of(whole, [part for part in parts if part.names[0] not in gone])
+                own = _parts_of(whole, [part for part in singles if part.names[0] not in gone])
                 if own:
                     names = tuple(part.names[0] for part in own)
                     gone.update((whole.names[0], *names))
@@ -256,9 +258,7 @@ def _folded(mismatches: Iterable[Mismatch]) -> list[Mismatch]:
     for one in mismatches:
         key = (one.kind, _pattern(one.names[0]), one.expected, one.found, tuple(map(_pattern, one.others)))
         groups.setdefault(key, []).append(one)
-    return [
-        own[0]._replace(names=tuple(name for one in own for name in one.names)) for own in groups.values()
-    ]
+    return [own[0]._replace(names=tuple(name for one in own for name in one.names)) for own in groups.values()]
 
 
 def _with_hints(mismatches: list[Mismatch], report: Report) -> list[Mismatch]:
@@ -286,7 +286,9 @@ def _on_sizes(expected: _Shape, found: _Shape, report: Report) -> str:
     axes = [axis for axis, (wanted, held) in enumerate(zip(expected, found, strict=True)) if wanted != held]
     words = []
     for axis in axes:
-        names = [name for name, value in report.graph.variables.items() if value == expected[axis] and value is not True]
+        names = [
+            name for name, value in report.graph.variables.items() if value == expected[axis] and value is not True
+        ]
         variable = f" ({names[0]})" if len(names) == 1 else ""
         words.append(f"axis {axis}: {found[axis]:,} instead of {expected[axis]:,}{variable}")
     return ", ".join(words)

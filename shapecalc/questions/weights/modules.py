@@ -3,14 +3,13 @@
 # No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from itertools import repeat
+from operator import attrgetter
+from typing import NamedTuple
 
 from shapecalc.questions.weights.packing import StoredWeight
 
 __all__ = ["Line", "Module", "lines_of", "tree_of"]
-
-_Rest = tuple[str, StoredWeight]
-"""The name of a weight within a module, and the weight."""
 
 
 class Line(NamedTuple):
@@ -46,7 +45,8 @@ class Module(NamedTuple):
 
 def tree_of(weights: Iterable[StoredWeight], *, folds: bool = True) -> Sequence["Module | Line"]:
     """Return the modules and weights of a checkpoint, outermost first; those alike are folded into one."""
-    return _members("", [(weight.name, weight) for weight in weights], 1, folds)
+    own = list(weights)
+    return _members("", _Group([weight.name for weight in own], own), 1, folds) if own else []
 
 
 def lines_of(members: Iterable["Module | Line"], depth: int | None) -> Iterator[Line]:
@@ -69,16 +69,16 @@ _DEEPEST = 40
 _DIGITS = 9
 
 
-def _members(prefix: str, rests: list[_Rest], copies: int, folds: bool) -> list["Module | Line"]:
+class _Group(NamedTuple):
+    """The weights of a module: their names within it, and themselves."""
+
+    rests: list[str]
+    weights: list[StoredWeight]
+
+
+def _members(prefix: str, group: _Group, copies: int, folds: bool) -> list["Module | Line"]:
     """Return the members of a module, from the names within it; `copies` is how many modules are alike."""
-    groups: dict[str, list[_Rest]] = {}
-    for rest, weight in rests:
-        head, dot, tail = rest.partition(".") if prefix.count(".") < _DEEPEST else (rest, "", "")
-        if dot:
-            number, _, deeper = tail.partition(".")
-            if number.isdecimal() and len(number) <= _DIGITS:
-                head, tail = f"{head}.{number}", deeper
-        groups.setdefault(head, []).append((tail, weight))
+    groups = _grouped(prefix, group)
     found: list[Module | Line] = []
     for run in _runs(groups, folds):
         label = run[0] if len(run) == 1 else f"{run[0]}–{run[-1].rpartition('.')[2]}"
@@ -86,10 +86,32 @@ def _members(prefix: str, rests: list[_Rest], copies: int, folds: bool) -> list[
     return found
 
 
-def _member(name: str, rests: list[_Rest], copies: int, folds: bool, label: str) -> "Module | Line":
-    if len(rests) == 1 and not rests[0][0]:  # the weight itself; or one beside a module of the same name
-        return _line(name.removesuffix("."), rests[0][1], copies)
-    members = _members(f"{name}.", rests, copies, folds)
+def _grouped(prefix: str, group: _Group) -> dict[str, _Group]:
+    """Return the weights of each member of a module, by its name with its number."""
+    if prefix.count(".") >= _DEEPEST:
+        return {rest: _Group([""], [weight]) for rest, weight in zip(*group, strict=True)}
+    head, dot, tail = group.rests[0].partition(".")
+    if dot and not tail[:1].isdecimal() and all(map(str.startswith, group.rests, repeat(head + dot))):
+        return {head: _Group([rest[len(head) + 1 :] for rest in group.rests], group.weights)}
+    groups: dict[str, _Group] = {}
+    for rest, weight in zip(*group, strict=True):
+        head, dot, tail = rest.partition(".")
+        if tail[:1].isdecimal():
+            number, _, deeper = tail.partition(".")
+            if number.isdecimal() and len(number) <= _DIGITS:
+                head, tail = f"{head}.{number}", deeper
+        own = groups.get(head)
+        if own is None:
+            own = groups[head] = _Group([], [])
+        own.rests.append(tail)
+        own.weights.append(weight)
+    return groups
+
+
+def _member(name: str, group: _Group, copies: int, folds: bool, label: str) -> "Module | Line":
+    if len(group.rests) == 1 and not group.rests[0]:  # the weight itself; or one beside a module of the same name
+        return _line(name.removesuffix("."), group.weights[0], copies)
+    members = _members(f"{name}.", group, copies, folds)
     is_open = "." not in label and any(
         member.is_open or "." in member.name[len(name) + 1 :] for member in members if isinstance(member, Module)
     )
@@ -110,26 +132,38 @@ def _sum(name: str, members: Sequence["Module | Line"], copies: int) -> Line:
     return Line(name, dtypes, None, params, size, overhead, weights, copies, is_module=True)
 
 
-def _runs(groups: dict[str, list[_Rest]], folds: bool) -> Iterator[list[str]]:
+def _runs(groups: dict[str, _Group], folds: bool) -> Iterator[list[str]]:
     """Yield the names of members: those that are numbered one after another and alike together, in this order."""
-    ordered = _by_number(groups)
     run: list[str] = []
-    last: Any = None
-    for label, (base, number) in ordered:
-        content = _content(groups[label]) if folds and base else None
-        if run and content is not None and last == (base, number - 1, content):
+    last: tuple[str, int] = "", 0
+    for label, (base, number) in _by_number(groups):
+        if folds and base and run and last == (base, number - 1) and _is_alike(groups[label], groups[run[-1]]):
             run.append(label)
         else:
             if run:
                 yield run
             run = [label]
-        last = (base, number, content)
+        last = (base, number)
     if run:
         yield run
 
 
-def _by_number(groups: dict[str, list[_Rest]]) -> list[tuple[str, tuple[str, int]]]:
-    """Return the names of members, with their base and number; numbered ones are at the first of their base, in order."""
+def _is_alike(group: _Group, other: _Group) -> bool:
+    """Return whether modules consist of the same weights, but for their names outside the module and their order."""
+    if len(group.rests) != len(other.rests):
+        return False
+    if group.rests == other.rests:
+        return [*map(_LABEL, group.weights)] == [*map(_LABEL, other.weights)]
+    first, second = (dict(zip(one.rests, map(_LABEL, one.weights), strict=True)) for one in (group, other))
+    return first == second
+
+
+_LABEL = attrgetter("dtype", "shape", "params", "bytes", "overhead", "tensors", "shares")
+"""What a weight is but for its name."""
+
+
+def _by_number(groups: Iterable[str]) -> list[tuple[str, tuple[str, int]]]:
+    """Return the names of members, with their base and number; numbered ones stand together, in order."""
     places: dict[str, int] = {}
     found = []
     for place, label in enumerate(groups):
@@ -137,8 +171,3 @@ def _by_number(groups: dict[str, list[_Rest]]) -> list[tuple[str, tuple[str, int
         key = (base, int(number)) if base else ("", 0)
         found.append((places.setdefault(base or f"{label} ", place), key[1], label, key))
     return [(label, key) for _, _, label, key in sorted(found)]
-
-
-def _content(rests: list[_Rest]) -> tuple[Any, ...]:
-    """Return what a module consists of, but for names outside it and the order of its weights."""
-    return tuple(sorted([(rest, *map(str, weight.label)) for rest, weight in rests]))

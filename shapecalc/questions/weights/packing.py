@@ -1,26 +1,33 @@
 """Packed weights: what the tensors of a checkpoint represent, where several of them are one quantised weight.
 
-Sources: GPTQ and AWQ: AutoGPTQ's `QuantLinear` (`qlinear_cuda.py`), AutoAWQ's `WQLinear_GEMM`; bitsandbytes: `QuantState.
-as_dict` of `functional.py`, `Linear8bitLt`; MXFP4: the OCP Microscaling specification 1.0 (blocks of 32 elements of 4 bits
-with a scale of 8), as in gpt-oss; fp8: DeepSeek-V3's `weight_scale_inv`, compressed-tensors' `weight_scale`.
+Sources: GPTQ and AWQ: AutoGPTQ's `QuantLinear` (`qlinear_cuda.py`), AutoAWQ's `WQLinear_GEMM`; bitsandbytes:
+`QuantState.as_dict` of `functional.py`, `Linear8bitLt`; MXFP4: the OCP Microscaling specification 1.0 (blocks of 32
+elements of 4 bits with a scale of 8), as in gpt-oss; fp8: DeepSeek-V3's `weight_scale_inv`, compressed-tensors'
+`weight_scale`.
 """
 
 # No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
 
-import re
 from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import repeat
 from math import prod
 from typing import NamedTuple
 
 from shapecalc.checkpoints.contents import BITS, StoredTensor
-from shapecalc.checkpoints.gguf import QUANTISED
 
 __all__ = ["StoredWeight", "unpacked"]
 
 _WORD = 32
 """The bits of the integers that GPTQ and AWQ pack elements into."""
-_BUFFERS = re.compile(
-    r"(?m)^(?:.*\.)?(?:running_mean|running_var|num_batches_tracked|inv_freq|position_ids|masked_bias|attn\.bias)$"
+_BUFFERS = (
+    "running_mean",
+    "running_var",
+    "num_batches_tracked",
+    "inv_freq",
+    "position_ids",
+    "masked_bias",
+    "attn.bias",
 )
 """Tensors that state dicts have beside the parameters: statistics, tables of positions, masks."""
 _STATES = ("optim", "opt_state", "lr_sched", "scheduler", "rng", "scaler", "ema")
@@ -46,26 +53,21 @@ class StoredWeight(NamedTuple):
     is_packed: bool = False
     represents: str = ""
 
-    @property
-    def label(self) -> tuple[object, ...]:
-        """What it is but for its name."""
-        return self[1:8]
-
 
 def unpacked(tensors: Sequence[StoredTensor], *, nested: bool = False) -> list[StoredWeight]:
     """Return the weights of a checkpoint, in the order of their first tensors; `nested` if it may hold an optimizer."""
     every = "\n".join([tensor.name for tensor in tensors])
     packed, used = _packed(tensors) if any(mark in every for mark in _MARKS) else ({}, set())
-    others = {name[0] for name in _BUFFERS.finditer(every)} if _BUFFERS.search(every) else set()
+    others: set[str] = set()
+    for buffer in _BUFFERS:
+        if buffer in every:
+            others.update(tensor.name for tensor in tensors if f".{tensor.name}".endswith(f".{buffer}"))
     if nested:
         others.update(tensor.name for tensor in tensors if tensor.name.startswith(_STATES))
-    if not packed and not others:
-        return [_plain(tensor, is_learned=True) for tensor in tensors]
-    return [
-        packed.get(tensor.name) or _plain(tensor, is_learned=tensor.name not in others)
-        for tensor in tensors
-        if tensor.name in packed or tensor.name not in used
-    ]
+    plain = _plain(tensors, others)
+    if not packed:
+        return plain
+    return [packed.get(weight.name, weight) for weight in plain if weight.name in packed or weight.name not in used]
 
 
 def _packed(tensors: Sequence[StoredTensor]) -> tuple[dict[str, StoredWeight], set[str]]:
@@ -149,7 +151,9 @@ def _grouped(module: str, members: dict[str, StoredTensor]) -> _Found:
     if columns == features:
         packs = zeros.shape[1] if zeros and len(zeros.shape) == 2 and zeros.shape[1] else features // 8
         bits = _WORD * packs // features
-        return _weight(words, f"GPTQ-{bits}", (features, rows * _WORD // bits), others, "weight", module) if bits else None
+        return (
+            _weight(words, f"GPTQ-{bits}", (features, rows * _WORD // bits), others, "weight", module) if bits else None
+        )
     bits = _WORD * columns // features
     return _weight(words, f"AWQ-{bits}", (features, rows), others, "weight", module) if bits else None
 
@@ -194,9 +198,19 @@ def _packed_words(module: str, members: dict[str, StoredTensor]) -> _Found:
     return _weight(words, dtype, shape, [scales, *(members.get(name) for name in names)], "weight", module)
 
 
-def _plain(tensor: StoredTensor, *, is_learned: bool) -> StoredWeight:
-    """Return a tensor that is not packed. Integers are no parameters."""
-    name, dtype, shape, elements, size, shares = tensor
-    is_quantised = dtype in QUANTISED
-    params = elements if is_learned and (is_quantised or dtype[0] in "FBC" and dtype != "BOOL") else 0
-    return StoredWeight(name, dtype, shape, params, size, 0, 1, shares, is_quantised, name)
+def _plain(tensors: Sequence[StoredTensor], others: set[str]) -> list[StoredWeight]:
+    """Return tensors that are not packed. Integers, and what is named by `others`, are no parameters."""
+    if not tensors:
+        return []
+    names, dtypes, shapes, elements, sizes, shares = zip(*tensors, strict=True)
+    quantised = {dtype: dtype not in BITS for dtype in {*dtypes}}  # blocks of GGUF, with a scale of their own
+    learned = {dtype: quantised[dtype] or (dtype[0] in "FBC" and dtype != "BOOL") for dtype in quantised}
+    params: Sequence[int] = elements
+    if others or not all(learned.values()):
+        params = [
+            count if learned[dtype] and name not in others else 0
+            for name, dtype, count in zip(names, dtypes, elements, strict=True)
+        ]
+    packed = [quantised[dtype] for dtype in dtypes]
+    columns = zip(names, dtypes, shapes, params, sizes, repeat(0), repeat(1), shares, packed, names, strict=False)
+    return [*map(partial(tuple.__new__, StoredWeight), columns)]
