@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command(short_help="Show what a checkpoint holds: parameters and bytes by module and type.")
+@click.command(short_help="Show what a checkpoint holds, from its headers alone.")
 @click.argument("path", metavar="FILE", shell_complete=completed("checkpoints"))
 @click.option(
     "--against",

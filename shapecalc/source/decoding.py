@@ -44,7 +44,7 @@ def decode(text: str | bytes, source: Source) -> str:
 
 
 def _binary(source: Source) -> Problem:
-    hint = "a specification is YAML, saved as UTF-8; a checkpoint or an exported model is not read"
+    hint = "a specification is YAML, saved as UTF-8; `shapecalc weights` reads a checkpoint"
     return Problem("the file is binary, not text", Mark(source, 0, 0), hint=hint)
 
 
