@@ -32,12 +32,12 @@ def read_checkpoint(path: str) -> Checkpoint:
         return read_index(path, _read_file)
     if not os.path.isdir(path):
         return _read_file(path)
-    from shapecalc.checkpoints.shards import find_in_folder, read_index, read_parts
+    from shapecalc.checkpoints.shards import find_in_folder, is_part, read_index, read_parts
 
     first, *others = find_in_folder(path)
     if first.endswith(".json"):
         return read_index(first, _read_file)
-    return read_parts([first, *others], _read_file) if others else _read_file(first)
+    return read_parts([first, *others], _read_file) if others or is_part(first) else _read_file(first)
 
 
 def _read_file(path: str) -> Checkpoint:

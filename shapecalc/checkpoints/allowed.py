@@ -1,4 +1,4 @@
-"""The names that a pickle of a state dict may have, and the stand-ins that come of them: nothing else is made or called.
+"""The names that a pickle of a state dict may have, and the stand-ins that come of them.
 
 Source: what PyTorch writes: `torch/_utils.py`, `torch/serialization.py`, `torch/_weights_only_unpickler.py` of version
 2.13.

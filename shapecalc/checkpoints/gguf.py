@@ -93,13 +93,17 @@ class _Reader:
         except UnicodeDecodeError:
             raise broken(self.path, f"a name in its header, at byte {self.at - length:,}, is not UTF-8") from None
 
-    def skip_strings(self, count: int) -> None:
-        """Go on by some strings of any length: those of a tokenizer are many."""
+    def count_values(self, count: int) -> None:
+        """Note that some values of their own length follow. Errors: `CheckpointError` for too many in all."""
         self.strings += count
         if self.strings > _MOST_STRINGS:
             raise broken(
                 self.path, f"its header has {self.strings:,} strings or more: at most {_MOST_STRINGS:,} are read"
             )
+
+    def skip_strings(self, count: int) -> None:
+        """Go on by some strings of any length: those of a tokenizer are many."""
+        self.count_values(count)
         unpack, content, at, size = self._u64.unpack_from, self.content, self.at, self.size
         try:
             for _ in range(count):
@@ -160,7 +164,7 @@ def _skip_value(reader: _Reader, kind: int, key: str, depth: int) -> None:
         elif inner == _STRING:
             reader.skip_strings(count)
         else:
-            reader.skip_strings(0 if count < _MOST_PAIRS else _MOST_STRINGS + 1)
+            reader.count_values(count)
             for _ in range(count):
                 _skip_value(reader, inner, key, depth + 1)
     else:

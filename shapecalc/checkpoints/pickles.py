@@ -52,7 +52,7 @@ class _Interpreter:
                 code = self.content[self.at]
                 self.at += 1
                 if code == _STOP:
-                    return self.stack.pop(), self.at
+                    return self.top(), self.at
                 _ACTIONS[code](self)
         except KeyError:
             raise self.wrong(f"byte {self.at - 1:,} is not one that such files have") from None
@@ -77,12 +77,12 @@ class _Interpreter:
         """Return the next number of some bytes, without a sign."""
         return int.from_bytes(self.take(width), "little")
 
-    def line(self) -> str:
+    def line(self, encoding: str = "utf-8") -> str:
         """Return the text up to the next line break."""
         end = self.content.find(b"\n", self.at, self.at + _LONGEST_TEXT)
         if end < 0:
             raise IndexError
-        return self.take(end + 1 - self.at)[:-1].decode()
+        return self.take(end + 1 - self.at)[:-1].decode(encoding)
 
     def text(self, width: int) -> None:
         """Push a text, after its length of some bytes."""
@@ -186,9 +186,10 @@ def _push(value: Any) -> Callable[[_Interpreter], None]:
 
 
 def _integer(text: str) -> Any:
-    if len(text) > _MOST_DIGITS:
-        raise ValueError
-    return {"00": False, "01": True}.get(text) if text in ("00", "01") else int(text.removesuffix("L"))
+    """Return the number of a line; a stand-in for one that no size has."""
+    if text in ("00", "01"):
+        return text == "01"
+    return int(text.removesuffix("L")) if len(text) <= _MOST_DIGITS else INERT
 
 
 def _long(machine: _Interpreter, width: int) -> None:
@@ -228,7 +229,7 @@ _ACTIONS: dict[int, Callable[[_Interpreter], Any]] = {
         "F": lambda m: m.stack.append(float(m.line())),
         "\x8a": lambda m: _long(m, 1), "\x8b": lambda m: _long(m, 4),
         "X": lambda m: m.text(4), "\x8c": lambda m: m.text(1), "\x8d": lambda m: m.text(8),
-        "V": lambda m: m.stack.append(m.line()), "S": lambda m: m.stack.append(m.line()[1:-1]),
+        "V": lambda m: m.stack.append(m.line("raw-unicode-escape")), "S": lambda m: m.stack.append(m.line()[1:-1]),
         "U": lambda m: m.text(1), "T": lambda m: m.text(4),
         "C": lambda m: m.skip(1), "B": lambda m: m.skip(4), "\x8e": lambda m: m.skip(8), "\x96": lambda m: m.skip(8),
         "c": lambda m: m.find(m.line(), m.line()), "\x93": _find_above, "R": _Interpreter.call,

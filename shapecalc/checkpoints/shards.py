@@ -7,14 +7,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.checkpoints.contents import Checkpoint, broken, first_repeated, open_file
-from shapecalc.errors import Problem, UsageError
+from shapecalc.errors import Problem, UsageError, count_noun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shapecalc.checkpoints.contents import StoredTensor
 
-__all__ = ["find_in_folder", "read_index", "read_parts"]
+__all__ = ["find_in_folder", "is_part", "read_index", "read_parts"]
 
 _LONGEST = 64 * 2**20
 _ENDINGS = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt")
@@ -46,6 +46,11 @@ def find_in_folder(folder: str) -> Sequence[str]:
                 raise UsageError(Problem(f"{folder} has several checkpoints", hint=f"name one of them: {listed}"))
     hint = f"it is looked for by the names of files: *{', *'.join(_ENDINGS)}"
     raise UsageError(Problem(f"{folder} has no checkpoint in it", hint=hint))
+
+
+def is_part(path: str) -> bool:
+    """Return whether a file is a part of a checkpoint by its name: model-00001-of-00003.safetensors."""
+    return _PART.fullmatch(os.path.basename(path)) is not None
 
 
 def _are_parts(names: Sequence[str]) -> bool:
@@ -81,7 +86,7 @@ def read_index(path: str, read: Callable[[str], Checkpoint]) -> Checkpoint:
         raise UsageError(
             Problem(
                 f"none of the {len(shards):,} files that {path} lists is beside it",
-                hint=f"their headers are read; the first is {min(shards)[:200]}",
+                hint=f"their headers are read: the first is {min(shards)[:200]}",
             )
         )
     parts = [read(os.path.join(folder, name)) for name in there]
@@ -126,14 +131,19 @@ def _differences(parts: dict[str, Checkpoint], shards: dict[str, list[str]]) -> 
     notes = []
     for name, part in parts.items():
         own, listed = {tensor.name for tensor in part.tensors}, set(shards[name])
-        for words, names in (
-            (f"listed in {name}, but not in it", listed - own),
-            (f"in {name}, but not in the index", own - listed),
-        ):
+        sides = {
+            f"listed in the index, but not in {name}": listed - own,
+            f"in {name}, but not in the index": own - listed,
+        }
+        for words, names in sides.items():
             if names:
-                shown = ", ".join(sorted(names)[:3])
-                notes.append(f"{len(names):,} tensors are {words}: {shown}{', …' if len(names) > 3 else ''}.")
+                shown = ", ".join(sorted(names)[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+                is_ = "is" if len(names) == 1 else "are"
+                notes.append(f"{count_noun(len(names), 'tensor')} {is_} {words}: {shown}.")
     return notes
+
+
+_SHOWN = 3
 
 
 def _joined(path: str, parts: Sequence[Checkpoint], missing: dict[str, Any], notes: list[str]) -> Checkpoint:

@@ -159,7 +159,7 @@ def _grouped(module: str, members: dict[str, StoredTensor]) -> _Found:
 
 
 def _bitsandbytes(module: str, members: dict[str, StoredTensor]) -> _Found:
-    """Return a weight of 4 bits of bitsandbytes: two elements a byte, in one column; its sizes are not in the header."""
+    """Return a weight of 4 bits of bitsandbytes: two elements a byte. Its sizes are not in the header."""
     bytes_ = members.get("weight")
     if bytes_ is None or bytes_.dtype not in ("U8", "I8") or "weight.absmax" not in members:
         return None
