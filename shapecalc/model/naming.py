@@ -16,6 +16,7 @@ A list of names are alternatives: the first is the library's own, others are tho
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from shapecalc.errors import Problem, UsageError
@@ -67,6 +68,7 @@ def library_shapes(naming: Naming, ours: Mapping[str, _Shape], there: Collection
     return found
 
 
+@cache
 def _compiled(pattern: str) -> re.Pattern[str]:
     parts = {"*": "([^.]+)", "?": "[^.]+"}
     return re.compile("".join(parts.get(part, re.escape(part)) for part in re.split(r"([*?])", pattern)))

@@ -45,12 +45,12 @@ def draw_comparison(
 
 
 def _on_prefix(comparison: WeightsComparison) -> str:
-    theirs, own = comparison.prefixes
+    theirs, own = (f'"{clean(prefix)}"' if prefix else "" for prefix in comparison.prefixes)
     if own and theirs:
-        return f"Names begin with {clean(theirs)} in the checkpoint, and with {clean(own)} in the network."
+        return f"Names begin with {theirs} in the checkpoint, and with {own} in the network."
     side, other = ("checkpoint", "network") if theirs else ("network", "checkpoint")
     mend = f"Rename them before they are loaded: {'remove' if theirs else 'add'} it."
-    return f"Names begin with {clean(theirs or own)} in the {side}, and not in the {other}. {mend}"
+    return f"Names begin with {theirs or own} in the {side}, and not in the {other}. {mend}"
 
 
 def _table(mismatches: Sequence[Mismatch], width: int | None) -> Table:

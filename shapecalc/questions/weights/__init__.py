@@ -8,8 +8,10 @@ from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.checkpoints import read_checkpoint
+from shapecalc.errors import UsageError
 from shapecalc.model.answer import Answer
 from shapecalc.questions.weights.packing import StoredWeight, unpacked
+from shapecalc.text.given import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,6 +139,6 @@ def weights(path: str | os.PathLike[str]) -> Weights:
     No tensor's data is read, and nothing in a file is run. Errors: `UsageError` for what cannot be read;
     `ShapecalcError` for a file of another format, or a broken one.
     """
-    from shapecalc.text.given import read_string
-
-    return Weights(read_string(os.fspath(path), "the path"))
+    if not isinstance(path, (str, os.PathLike)):
+        raise UsageError(f"the path must be a path, not {short(path)}")
+    return Weights(os.fspath(path))

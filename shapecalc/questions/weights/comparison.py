@@ -7,6 +7,7 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.errors import count_noun
 from shapecalc.model.answer import Answer
 from shapecalc.model.naming import library_shapes
 
@@ -126,11 +127,11 @@ def compare_weights(weights: Weights, report: Report) -> WeightsComparison:
         inside.update((name, found[name]) for name in outside)
     mismatches, matching = _mismatches(inside, expected, optional)
     if weights.missing:
-        notes.append(
-            f"{len(weights.missing):,} files of the checkpoint are missing: their tensors are missing here too."
-        )
+        files = count_noun(len(weights.missing), "file")
+        words = "is missing: its" if len(weights.missing) == 1 else "are missing: their"
+        notes.append(f"{files} of the checkpoint {words} tensors are missing here too.")
     if is_base:
-        notes.append(f"The checkpoint is of the base model: its names are without {naming.base if naming else ''}.")
+        notes.append(f'The checkpoint is of the base model: its names are without "{naming.base if naming else ""}".')
     differs = prefix != ("", "") and not is_base and not container
     return WeightsComparison(
         weights.name, report.name, matching, _with_hints(_folded(mismatches), report), prefix, notes,

@@ -97,9 +97,11 @@ def _grouped(prefix: str, group: _Group) -> dict[str, _Group]:
     for rest, weight in zip(*group, strict=True):
         head, dot, tail = rest.partition(".")
         if tail[:1].isdecimal():
-            number, _, deeper = tail.partition(".")
+            number, dot, deeper = tail.partition(".")
             if number.isdecimal() and len(number) <= _DIGITS:
                 head, tail = f"{head}.{number}", deeper
+        if not head or (dot and not tail):  # a dot at an end divides nothing
+            head, tail = rest, ""
         own = groups.get(head)
         if own is None:
             own = groups[head] = _Group([], [])
@@ -168,6 +170,6 @@ def _by_number(groups: Iterable[str]) -> list[tuple[str, tuple[str, int]]]:
     found = []
     for place, label in enumerate(groups):
         base, _, number = label.rpartition(".")
-        key = (base, int(number)) if base else ("", 0)
-        found.append((places.setdefault(base or f"{label} ", place), key[1], label, key))
+        key = (base, int(number)) if base and number.isdecimal() and len(number) <= _DIGITS else ("", 0)
+        found.append((places.setdefault(key[0] or f"{label} ", place), key[1], label, key))
     return [(label, key) for _, _, label, key in sorted(found)]
