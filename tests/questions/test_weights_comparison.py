@@ -235,9 +235,14 @@ def test_a_file_of_pytorch_with_its_state_dict_beside_others(tmp_path: Path) -> 
     found = shapecalc.load(SPEC).compare_weights(tmp_path / "m.pt")
     assert found.is_same
     assert found.notes == ("Compared is what the checkpoint has under state_dict.",)
-    torch.save({f"module.{name}": value for name, value in net.state_dict().items()}, tmp_path / "m.pt")
-    found = shapecalc.load(SPEC).compare_weights(tmp_path / "m.pt")
-    assert (found.is_same, found.prefixes) == (False, ("module.", ""))
+    parallel = {f"module.{name}": value for name, value in net.state_dict().items()}
+    for held, notes in (
+        (parallel, ()),
+        ({"model": parallel, "epoch": 3}, ("Compared is what the checkpoint has under model.",)),
+    ):
+        torch.save(held, tmp_path / "m.pt")
+        found = shapecalc.load(SPEC).compare_weights(tmp_path / "m.pt")
+        assert (found.is_same, found.prefixes, found.mismatches, found.notes) == (False, ("module.", ""), (), notes)
 
 
 def test_missing_shards_are_said(tmp_path: Path) -> None:

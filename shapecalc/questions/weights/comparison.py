@@ -110,32 +110,30 @@ def compare_weights(weights: Weights, report: Report) -> WeightsComparison:
     """
     notes: list[str] = []
     found = {weight.represents: weight for weight in weights.weights}
-    naming = report.graph.naming
-    prefix, expected = _aligned(found, report)
-    inside = {name.removeprefix(prefix[0]): one for name, one in found.items() if name.startswith(prefix[0])}
+    base = report.graph.naming.base if report.graph.naming else ""
+    (theirs, own), expected = _aligned(found, report)
+    container = max([key for key in weights.containers if theirs.startswith(key)], key=len, default="")
+    inside = {name.removeprefix(theirs): one for name, one in found.items() if name.startswith(container)}
     optional = {
-        name.removeprefix(prefix[1]): shape
+        name.removeprefix(own): shape
         for sort in ("shared", "buffers")
         for name, shape in _named(report, report.tensor_shapes(sort), inside).items()
     }
-    is_base = naming is not None and bool(naming.base) and prefix in (("", naming.base), (naming.base, ""))
-    container = weights.containers.get(prefix[0], "")
-    if container:
-        notes.append(f"Compared is what the checkpoint has under {container}.")
-    elif prefix[0]:
-        outside = [name for name in found if not name.startswith(prefix[0]) and found[name].params]
-        inside.update((name, found[name]) for name in outside)
     mismatches, matching = _mismatches(inside, expected, optional)
+    prefixes = theirs.removeprefix(container), own
+    is_of_base = bool(base) and prefixes in (("", base), (base, ""))
+    if container:
+        notes.append(f"Compared is what the checkpoint has under {weights.containers[container]}.")
     if weights.missing:
         files = count_noun(len(weights.missing), "file")
         words = "is missing: its" if len(weights.missing) == 1 else "are missing: their"
         notes.append(f"{files} of the checkpoint {words} tensors are missing here too.")
-    if is_base:
-        notes.append(f'The checkpoint is of the base model: its names are without "{naming.base if naming else ""}".')
-    differs = prefix != ("", "") and not is_base and not container
+    if is_of_base:
+        side = "checkpoint" if own else "network"
+        notes.append(f'The {side} is of the base model: its names are without "{base}".')
     return WeightsComparison(
-        weights.name, report.name, matching, _with_hints(_folded(mismatches), report), prefix, notes,
-        has_other_prefix=differs,
+        weights.name, report.name, matching, _with_hints(_folded(mismatches), report), prefixes, notes,
+        has_other_prefix=prefixes != ("", "") and not is_of_base,
     )  # fmt: skip
 
 
