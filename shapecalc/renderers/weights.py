@@ -25,7 +25,12 @@ AUTO = "auto"
 _SCREENFUL = 60
 _DEEPEST = 8
 _TYPES_SHOWN = 2
-_NAME_MIN = 20
+_NUMBERS = ("Params", "Bytes", "Scales", "Bits")
+_DROPPED = ("Scales", "Shape", "Type", "Bits")
+"""Columns in the order in which they are left out on a narrower terminal."""
+_NAME_KEPT = 28
+"""The width of a longer name before columns are left out."""
+_NAME_MIN = 8
 _GAP = 2
 _FORMATS = ("text", "json", "csv", "markdown", "html")
 
@@ -71,24 +76,35 @@ def _title(weights: Weights) -> str:
 
 def _table(weights: Weights, lines: Sequence[Line], width: int | None) -> Table:
     total = weights.total
-    headings = ["Name", "Type", "Shape", "Params", "Bytes"]
-    rows = [
-        [line.name + (f" ×{line.copies:,}" if line.copies > 1 else ""), _types_of(line), _shape(line),
-         "shared" if line.shares else show_count(line.params), show_bytes(line.bytes)]
-        for line in lines
-    ]  # fmt: skip
-    last = ["total", "", "", show_count(total.params), show_bytes(total.bytes)]
+    columns = {
+        "Name": ["total", *[line.name + (f" ×{line.copies:,}" if line.copies > 1 else "") for line in lines]],
+        "Type": ["", *map(_types_of, lines)],
+        "Shape": ["", *map(_shape, lines)],
+        "Params": [show_count(total.params), *["shared" if o.shares else show_count(o.params) for o in lines]],
+        "Bytes": [show_bytes(total.bytes), *[show_bytes(line.bytes) for line in lines]],
+    }
     if total.overhead:
-        headings += ["Scales", "Bits"]
-        last += [show_bytes(total.overhead), _bits(total.params, total.learned)]
-        for row, line in zip(rows, lines, strict=True):
-            row += [show_bytes(line.overhead), _bits(line.params, line.bytes + line.overhead)]
-    cells = [[clean(cell) for cell in row] for row in rows]
+        columns["Scales"] = [show_bytes(total.overhead), *[show_bytes(line.overhead) for line in lines]]
+        bits = [_bits(line.params, line.bytes + line.overhead) for line in lines]
+        columns["Bits"] = [_bits(total.params, total.learned), *bits]
+    columns = {name: list(map(clean, cells)) for name, cells in columns.items()}
     if width is not None:
-        widths = [max(map(cell_width, column)) for column in zip(headings, last, *cells, strict=True)]
-        room = max(width - sum(widths[1:]) - _GAP * (len(widths) - 1), _NAME_MIN)
-        cells = [[shorten(row[0], room), *row[1:]] for row in cells]
-    return Table(headings, [TableLine(row) for row in cells], total=last, numbers=range(3, len(headings)), gap=_GAP)
+        columns = _fitted(columns, width)
+    last, *rows = zip(*columns.values(), strict=True)
+    numbers = [index for index, name in enumerate(columns) if name in _NUMBERS]
+    return Table([*columns], [TableLine(row) for row in rows], total=last, numbers=numbers, gap=_GAP)
+
+
+def _fitted(columns: dict[str, list[str]], width: int) -> dict[str, list[str]]:
+    """Return the columns that fit a width, with names cut in the middle; no number is cut."""
+    widths = {name: max(map(cell_width, [name, *cells])) for name, cells in columns.items()}
+    for dropped in ("", *_DROPPED):
+        widths.pop(dropped, None)
+        room = width - sum(widths.values()) + widths["Name"] - _GAP * (len(widths) - 1)
+        if room >= min(widths["Name"], _NAME_KEPT):
+            break
+    names = [shorten(name, max(room, _NAME_MIN)) for name in columns["Name"]]
+    return {name: names if name == "Name" else columns[name] for name in widths}
 
 
 def _types_of(line: Line) -> str:
