@@ -50,16 +50,16 @@ def test_types_and_nested_dicts(way: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_shared_storages_count_once(way: str, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
-    weight, line, square = torch.zeros(4, 5), torch.zeros(10), torch.zeros(4, 4)
+    weight, line, square, pool = torch.zeros(4, 5), torch.zeros(10), torch.zeros(4, 4), torch.zeros(100)
     value = {"a": weight, "tied": weight, "t": weight.t(), "row": weight[1], "x": line[:6], "y": line[4:], "cut": torch.zeros(9)[:2],
              "even": square[:, ::2], "odd": square[:, 1::2], "expanded": torch.zeros(1).expand(1000),
-             "p": torch.nn.Parameter(torch.zeros(3, 2)), "empty": torch.zeros(0, 3), "scalar": torch.tensor(1.0)}  # fmt: skip
+             "p": torch.nn.Parameter(torch.zeros(3, 2)), "empty": torch.zeros(0, 3), "scalar": torch.tensor(1.0), "held": pool[:50], "part": pool[10:20]}  # fmt: skip
     assert saved(torch, value, tmp_path / "m.pt", way) == [
         ("a", "F32", (4, 5), 20, 80, ""), ("tied", "F32", (4, 5), 0, 0, "a"), ("t", "F32", (5, 4), 0, 0, "a"),
         ("row", "F32", (5,), 0, 0, "a"), ("x", "F32", (6,), 6, 24, ""), ("y", "F32", (6,), 4, 16, ""),
         ("cut", "F32", (2,), 2, 8, ""), ("even", "F32", (4, 2), 8, 32, ""), ("odd", "F32", (4, 2), 8, 32, ""),
         ("expanded", "F32", (1000,), 1, 4, ""), ("p", "F32", (3, 2), 6, 24, ""), ("empty", "F32", (0, 3), 0, 0, ""),
-        ("scalar", "F32", (), 1, 4, ""),
+        ("scalar", "F32", (), 1, 4, ""), ("held", "F32", (50,), 50, 200, ""), ("part", "F32", (10,), 0, 0, "held"),
     ]  # fmt: skip
 
 

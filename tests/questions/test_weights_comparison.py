@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crafted_checkpoints import write_safetensors
+from crafted_checkpoints import write_gguf, write_safetensors
 
 import shapecalc
 
@@ -270,6 +270,13 @@ def test_the_answer_in_all_its_forms(tmp_path: Path) -> None:
     assert found.render("csv").splitlines()[1] == "size,model.embed_tokens.weight,100x16,120x16"
     assert "| other size | model.embed_tokens.weight | 100×16 | 120×16 |" in found.to_markdown()
     assert "<td" in found.render("html")
+
+
+def test_names_of_llama_cpp(tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "m.gguf", {"blk.0.attn_q.weight": ("F32", (16, 16))})
+    assert network().compare_weights(path).notes == (
+        "Names in GGUF are those of llama.cpp: tensors cannot be matched by them.",
+    )
 
 
 def test_very_many_differences_are_fast(tmp_path: Path) -> None:

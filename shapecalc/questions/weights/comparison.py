@@ -128,6 +128,8 @@ def compare_weights(weights: Weights, report: Report) -> WeightsComparison:
         files = count_noun(len(weights.missing), "file")
         words = "is missing: its" if len(weights.missing) == 1 else "are missing: their"
         notes.append(f"{files} of the checkpoint {words} tensors are missing here too.")
+    if weights.format == "GGUF" and not matching:
+        notes.append("Names in GGUF are those of llama.cpp: tensors cannot be matched by them.")
     if is_of_base:
         side = "checkpoint" if own else "network"
         notes.append(f'The {side} is of the base model: its names are without "{base}".')
