@@ -207,6 +207,26 @@ def test_a_packed_checkpoint_is_compared_by_what_it_represents(tmp_path: Path) -
     assert kinds(compared(tmp_path, held, net)) == [("size", "fc.weight", 1)]
 
 
+def test_packed_experts_of_gpt_oss_are_transposed(tmp_path: Path) -> None:
+    config = {"model_type": "gpt_oss", "architectures": ["GptOssForCausalLM"], "vocab_size": 50, "hidden_size": 64, "num_hidden_layers": 1,
+              "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 32, "num_local_experts": 2,
+              "num_experts_per_tok": 2}  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    net = shapecalc.load(str(tmp_path))
+    held: Tensors = {}
+    for name, shape in net.infer().parameter_shapes("library").items():
+        if name.endswith("_proj") and "experts" in name:
+            experts, inputs, outputs = shape
+            held[f"{name}_blocks"] = "U8", (experts, outputs, inputs // 32, 16)
+            held[f"{name}_scales"] = "U8", (experts, outputs, inputs // 32)
+        else:
+            held[name] = "BF16", shape
+    assert compared(tmp_path, held, net).is_same
+    held["model.layers.0.mlp.experts.down_proj_blocks"] = "U8", (2, 63, 1, 16)
+    held["model.layers.0.mlp.experts.down_proj_scales"] = "U8", (2, 63, 1)
+    assert kinds(compared(tmp_path, held, net)) == [("size", "model.layers.0.mlp.experts.down_proj", 1)]
+
+
 def test_a_specification_by_the_names_of_its_layers(tmp_path: Path) -> None:
     net = shapecalc.load(SPEC)
     held: Tensors = {"conv1.weight": ("F32", (4, 3, 3, 3)), "conv1.bias": ("F32", (4,)), "bn1.weight": ("F32", (4,)),

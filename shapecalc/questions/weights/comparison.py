@@ -211,7 +211,11 @@ def _shape(weight: StoredWeight) -> _Shape:
 
 
 def _is_of(weight: StoredWeight, shape: _Shape) -> bool:
-    return weight.params == prod(shape) if weight.shape is None else weight.shape == shape
+    """Return whether a weight has these sizes; packed experts may have their last axes swapped, as in gpt-oss."""
+    if weight.shape is None:
+        return weight.params == prod(shape)
+    is_swapped = weight.dtype == "MXFP4" and (*weight.shape[:-2], *weight.shape[:-3:-1]) == shape
+    return weight.shape == shape or is_swapped
 
 
 def _joined(mismatches: list[Mismatch]) -> list[Mismatch]:
