@@ -13,7 +13,7 @@ from shapecalc.checkpoints.contents import TYPES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["INERT", "KNOWN", "Inert", "Name", "Storage", "Tensor", "set_entry"]
+__all__ = ["INERT", "KNOWN", "AllowedName", "Inert", "Tensor", "TensorStorage", "set_entry"]
 
 
 class Inert:
@@ -22,7 +22,7 @@ class Inert:
     __slots__ = ()
 
 
-class Storage:
+class TensorStorage:
     """The bytes that tensors are views of: their type (empty: bytes alone), key in the file, and number of elements."""
 
     __slots__ = ("dtype", "elements", "key")
@@ -36,11 +36,11 @@ class Tensor:
 
     __slots__ = ("dtype", "offset", "shape", "storage", "strides")
 
-    def __init__(self, storage: Storage | None, dtype: str, offset: Any, shape: Any, strides: Any) -> None:
+    def __init__(self, storage: TensorStorage | None, dtype: str, offset: Any, shape: Any, strides: Any) -> None:
         self.storage, self.dtype, self.offset, self.shape, self.strides = storage, dtype, offset, shape, strides
 
 
-class Name:
+class AllowedName:
     """A name that a file may call: `make` returns what comes of its arguments."""
 
     __slots__ = ("dtype", "make")
@@ -57,20 +57,20 @@ def _inert(*_: Any) -> Inert:
 
 
 def _view(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Tensor:
-    if not isinstance(storage, Storage):
+    if not isinstance(storage, TensorStorage):
         raise TypeError
     return Tensor(storage, storage.dtype, offset, shape, strides)
 
 
 def _view_of_type(storage: Any, offset: Any, shape: Any, strides: Any, *more: Any) -> Tensor:
-    dtype = next(item.dtype for item in more if isinstance(item, Name))
+    dtype = next(item.dtype for item in more if isinstance(item, AllowedName))
     found = _view(storage, offset, shape, strides)
     found.dtype = dtype
     return found
 
 
 def _without_data(dtype: Any, shape: Any, strides: Any, *_: Any) -> Tensor:
-    if not isinstance(dtype, Name):
+    if not isinstance(dtype, AllowedName):
         raise TypeError
     return Tensor(None, dtype.dtype, 0, shape, strides)
 
@@ -80,7 +80,7 @@ def _first(value: Any, *_: Any) -> Any:
 
 
 def _subclass(function: Any, _: Any, arguments: Any, *__: Any) -> Any:
-    if not isinstance(function, Name) or not isinstance(arguments, tuple) or function.make is _subclass:
+    if not isinstance(function, AllowedName) or not isinstance(arguments, tuple) or function.make is _subclass:
         raise TypeError
     return function.make(*arguments)
 
@@ -103,44 +103,44 @@ def set_entry(target: Any, key: Any, value: Any) -> None:
         raise TypeError
 
 
-KNOWN: dict[tuple[str, str], Name] = {
-    ("torch._utils", "_rebuild_tensor"): Name(_view),
-    ("torch._utils", "_rebuild_tensor_v2"): Name(_view),
-    ("torch._utils", "_rebuild_tensor_v3"): Name(_view_of_type),
-    ("torch._utils", "_rebuild_qtensor"): Name(_view),
-    ("torch._utils", "_rebuild_parameter"): Name(_first),
-    ("torch._utils", "_rebuild_parameter_with_state"): Name(_first),
-    ("torch._utils", "_rebuild_meta_tensor_no_storage"): Name(_without_data),
-    ("torch._utils", "_rebuild_sparse_tensor"): Name(_inert),
-    ("torch._utils", "_rebuild_device_tensor_from_numpy"): Name(_inert),
-    ("torch._tensor", "_rebuild_from_type_v2"): Name(_subclass),
-    ("torch.nn.parameter", "Parameter"): Name(_first),
-    ("torch.serialization", "_get_layout"): Name(_inert),
-    ("torch", "Size"): Name(_first),
-    ("collections", "OrderedDict"): Name(_mapping),
-    ("collections", "defaultdict"): Name(lambda *_: {}),
-    ("builtins", "dict"): Name(_mapping),
-    ("argparse", "Namespace"): Name(_inert),
-    ("types", "SimpleNamespace"): Name(_inert),
-    ("torch.storage", "UntypedStorage"): Name(_inert, "U8"),
-    ("torch", "UntypedStorage"): Name(_inert, "U8"),
-    **{("torch", name): Name(_inert, dtype) for name, dtype in TYPES.items()},
-    **{("torch", f"{name.title()}Storage"): Name(_inert, dtype) for name, dtype in TYPES.items()},
-    ("torch", "BFloat16Storage"): Name(_inert, "BF16"),
-    ("torch", "ComplexFloatStorage"): Name(_inert, "C64"),
-    ("torch", "ComplexDoubleStorage"): Name(_inert, "C128"),
-    ("torch", "ByteStorage"): Name(_inert, "U8"),
-    ("torch", "CharStorage"): Name(_inert, "I8"),
-    ("torch", "QInt8Storage"): Name(_inert, "I8"),
-    ("torch", "QUInt8Storage"): Name(_inert, "U8"),
-    ("torch", "QInt32Storage"): Name(_inert, "I32"),
+KNOWN: dict[tuple[str, str], AllowedName] = {
+    ("torch._utils", "_rebuild_tensor"): AllowedName(_view),
+    ("torch._utils", "_rebuild_tensor_v2"): AllowedName(_view),
+    ("torch._utils", "_rebuild_tensor_v3"): AllowedName(_view_of_type),
+    ("torch._utils", "_rebuild_qtensor"): AllowedName(_view),
+    ("torch._utils", "_rebuild_parameter"): AllowedName(_first),
+    ("torch._utils", "_rebuild_parameter_with_state"): AllowedName(_first),
+    ("torch._utils", "_rebuild_meta_tensor_no_storage"): AllowedName(_without_data),
+    ("torch._utils", "_rebuild_sparse_tensor"): AllowedName(_inert),
+    ("torch._utils", "_rebuild_device_tensor_from_numpy"): AllowedName(_inert),
+    ("torch._tensor", "_rebuild_from_type_v2"): AllowedName(_subclass),
+    ("torch.nn.parameter", "Parameter"): AllowedName(_first),
+    ("torch.serialization", "_get_layout"): AllowedName(_inert),
+    ("torch", "Size"): AllowedName(_first),
+    ("collections", "OrderedDict"): AllowedName(_mapping),
+    ("collections", "defaultdict"): AllowedName(lambda *_: {}),
+    ("builtins", "dict"): AllowedName(_mapping),
+    ("argparse", "Namespace"): AllowedName(_inert),
+    ("types", "SimpleNamespace"): AllowedName(_inert),
+    ("torch.storage", "UntypedStorage"): AllowedName(_inert, "U8"),
+    ("torch", "UntypedStorage"): AllowedName(_inert, "U8"),
+    **{("torch", name): AllowedName(_inert, dtype) for name, dtype in TYPES.items()},
+    **{("torch", f"{name.title()}TensorStorage"): AllowedName(_inert, dtype) for name, dtype in TYPES.items()},
+    ("torch", "BFloat16Storage"): AllowedName(_inert, "BF16"),
+    ("torch", "ComplexFloatStorage"): AllowedName(_inert, "C64"),
+    ("torch", "ComplexDoubleStorage"): AllowedName(_inert, "C128"),
+    ("torch", "ByteStorage"): AllowedName(_inert, "U8"),
+    ("torch", "CharStorage"): AllowedName(_inert, "I8"),
+    ("torch", "QInt8Storage"): AllowedName(_inert, "I8"),
+    ("torch", "QUInt8Storage"): AllowedName(_inert, "U8"),
+    ("torch", "QInt32Storage"): AllowedName(_inert, "I32"),
 }
 """The names that a file may have, and what comes of them. Nothing of another name is made, or called."""
 
 _PYTHON = ("set", "frozenset", "list", "tuple", "int", "float", "complex", "bytearray", "slice", "range", "bool", "str")
 _NUMPY = ("dtype", "ndarray", "_reconstruct", "scalar", "_frombuffer")
 for _name in _PYTHON:
-    KNOWN["builtins", _name] = Name(_inert)
+    KNOWN["builtins", _name] = AllowedName(_inert)
 for _module in (
     "numpy",
     "numpy.core.multiarray",
@@ -149,11 +149,11 @@ for _module in (
     "numpy._core.numeric",
 ):
     for _name in _NUMPY:
-        KNOWN[_module, _name] = Name(_inert)
+        KNOWN[_module, _name] = AllowedName(_inert)
 for _module, _name in (
     ("torch", "device"), ("torch", "per_tensor_affine"), ("torch", "per_channel_affine"), ("torch", "strided"),
     ("torch", "contiguous_format"), ("torch", "channels_last"), ("torch", "preserve_format"), ("_codecs", "encode"),
     ("collections", "Counter"), ("collections", "deque"), ("datetime", "datetime"), ("datetime", "timedelta"),
     ("pathlib", "PosixPath"), ("pathlib", "WindowsPath"), ("pathlib", "Path"), ("decimal", "Decimal"), ("uuid", "UUID"),
 ):  # fmt: skip
-    KNOWN[_module, _name] = Name(_inert)
+    KNOWN[_module, _name] = AllowedName(_inert)

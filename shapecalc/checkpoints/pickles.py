@@ -9,7 +9,7 @@ from __future__ import annotations
 from struct import unpack_from
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.checkpoints.allowed import INERT, KNOWN, Inert, Name, Storage, set_entry
+from shapecalc.checkpoints.allowed import INERT, KNOWN, AllowedName, Inert, TensorStorage, set_entry
 from shapecalc.checkpoints.contents import broken
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class _Interpreter:
     def call(self) -> None:
         """Replace a name and its arguments by what comes of it."""
         arguments, function = self.stack.pop(), self.stack.pop()
-        if not isinstance(function, Name) or not isinstance(arguments, tuple):
+        if not isinstance(function, AllowedName) or not isinstance(arguments, tuple):
             raise TypeError
         self.stack.append(function.make(*arguments))
 
@@ -137,9 +137,9 @@ class _Interpreter:
         """Replace a persistent id by the storage that it describes."""
         found = self.stack.pop()
         word, kind, key, _, elements = found[:5]
-        if word != "storage" or not isinstance(kind, Name) or not kind.dtype or type(elements) is not int:
+        if word != "storage" or not isinstance(kind, AllowedName) or not kind.dtype or type(elements) is not int:
             raise TypeError
-        self.stack.append(Storage(kind.dtype, str(key), elements))
+        self.stack.append(TensorStorage(kind.dtype, str(key), elements))
 
     def put(self, index: int) -> None:
         """Remember the last value."""

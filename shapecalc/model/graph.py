@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from shapecalc.errors import Mark, Problem
 from shapecalc.layers.base.layer import Layer
 from shapecalc.layers.base.shape import Shape
-from shapecalc.model.naming import Naming
 
 __all__ = [
     "BYTES", "COUNT", "OF_LAYERS", "OF_NETWORKS", "SIZE", "Block", "Bounds", "Expectation", "Graph", "Node",
@@ -111,7 +110,7 @@ class Graph(NamedTuple):
     steps: int = 0
     input_marks: dict[str, Mark] = {}  # noqa: RUF012  (never written on)
     warnings: tuple[Problem, ...] = ()
-    naming: Naming | None = None
+    naming: Any = None  # a `Naming`, which most networks have not
 
     def named_outputs(self) -> dict[str, Reference]:
         """Return the outputs by their names under `outputs:`, or else those of the layers."""
