@@ -125,7 +125,7 @@ KNOWN: dict[tuple[str, str], AllowedName] = {
     ("torch.storage", "UntypedStorage"): AllowedName(_inert, "U8"),
     ("torch", "UntypedStorage"): AllowedName(_inert, "U8"),
     **{("torch", name): AllowedName(_inert, dtype) for name, dtype in TYPES.items()},
-    **{("torch", f"{name.title()}TensorStorage"): AllowedName(_inert, dtype) for name, dtype in TYPES.items()},
+    **{("torch", f"{name.title()}Storage"): AllowedName(_inert, dtype) for name, dtype in TYPES.items()},
     ("torch", "BFloat16Storage"): AllowedName(_inert, "BF16"),
     ("torch", "ComplexFloatStorage"): AllowedName(_inert, "C64"),
     ("torch", "ComplexDoubleStorage"): AllowedName(_inert, "C128"),
