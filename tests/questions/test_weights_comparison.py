@@ -192,6 +192,26 @@ def test_experts_packed_or_one_by_one(tmp_path: Path) -> None:
     assert found.matching == len(older)
 
 
+def test_a_checkpoint_of_deepseek_with_its_buffers_and_scales(tmp_path: Path) -> None:
+    config = {"model_type": "deepseek_v3", "architectures": ["DeepseekV3ForCausalLM"], "vocab_size": 50, "hidden_size": 16,
+              "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4, "intermediate_size": 24,
+              "first_k_dense_replace": 1, "n_routed_experts": 4, "num_experts_per_tok": 2,
+              "moe_intermediate_size": 8}  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    net = shapecalc.load(str(tmp_path))
+    held: Tensors = {}
+    for name, shape in net.infer().parameter_shapes("library").items():
+        held[name] = "F8_E4M3" if name.endswith("proj.weight") else "BF16", shape
+        if name.endswith("proj.weight"):
+            held[f"{name}_scale_inv"] = "F32", (1, 1)
+    held["model.layers.1.mlp.gate.e_score_correction_bias"] = "F32", (4,)
+    found = compared(tmp_path, held, net)
+    assert found.is_same
+    assert shapecalc.weights(tmp_path / "m.safetensors").total.params == net.infer().total.params
+    held["model.layers.1.mlp.gate.e_score_correction_bias"] = "F32", (5,)
+    assert kinds(compared(tmp_path, held, net)) == [("size", "model.layers.1.mlp.gate.e_score_correction_bias", 1)]
+
+
 def test_a_packed_checkpoint_is_compared_by_what_it_represents(tmp_path: Path) -> None:
     net = shapecalc.load([{"linear": 16, "name": "fc"}], input=[128])
     held: Tensors = {

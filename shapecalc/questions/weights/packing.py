@@ -21,14 +21,9 @@ __all__ = ["StoredWeight", "unpacked"]
 _WORD = 32
 """The bits of the integers that GPTQ and AWQ pack elements into."""
 _BUFFERS = (
-    "running_mean",
-    "running_var",
-    "num_batches_tracked",
-    "inv_freq",
-    "position_ids",
-    "masked_bias",
-    "attn.bias",
-)
+    "running_mean", "running_var", "num_batches_tracked", "inv_freq", "position_ids", "masked_bias", "attn.bias",
+    "e_score_correction_bias",
+)  # fmt: skip
 """Tensors that state dicts have beside the parameters: statistics, tables of positions, masks."""
 _STATES = ("optim", "opt_state", "lr_sched", "scheduler", "rng", "scaler", "ema")
 
