@@ -9,6 +9,7 @@ slows both. Run it with the interpreter of the environment in which shapecalc is
 from __future__ import annotations
 
 import copy
+import json
 import os
 import statistics
 import subprocess
@@ -158,7 +159,27 @@ def questions() -> Iterator[Result]:
     yield "explain resnet50 / summary resnet50: time", ratio, 3.0, "×"
 
 
-BENCHMARKS = {f.__name__: f for f in (start_up, larger_networks, zoo, throughput, linear, questions)}
+def checkpoints() -> Iterator[Result]:
+    """The headers of 16,000 tensors, and of a few, as whole processes: against importing the library for options."""
+    bare = [sys.executable, "-c", "import click"]
+    with tempfile.TemporaryDirectory() as folder:
+        for count, limit in ((16_000, 4.5), (300, 2.5)):
+            path = Path(folder) / f"{count}.safetensors"
+            tensors = {
+                f"model.layers.{i // 12}.mlp.experts.{i % 12}.up_proj.weight": {
+                    "dtype": "BF16", "shape": [16, 32], "data_offsets": [1024 * i, 1024 * (i + 1)],
+                }
+                for i in range(count)
+            }  # fmt: skip
+            header = json.dumps(tensors).encode()
+            with path.open("wb") as file:
+                file.write(len(header).to_bytes(8, "little") + header)
+                file.truncate(8 + len(header) + 1024 * count)
+            ratio, _ = paired([*SHAPECALC, "weights", str(path)], bare)
+            yield f"weights of {count:,} tensors / import click: time", ratio, limit, "×"
+
+
+BENCHMARKS = {f.__name__: f for f in (start_up, larger_networks, zoo, throughput, linear, questions, checkpoints)}
 
 
 def main() -> int:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from shapecalc.errors import ExpectationError, ShapecalcError, ShapeError, SpecError, UsageError
     from shapecalc.model.report import Report
-    from shapecalc.model.rows import Row
     from shapecalc.network import Network, in_features, load, solve, sweep
+    from shapecalc.questions.weights import weights
 
 __version__ = "0.1.0"
 
@@ -24,7 +24,6 @@ __all__ = [
     "ExpectationError",
     "Network",
     "Report",
-    "Row",
     "ShapeError",
     "ShapecalcError",
     "SpecError",
@@ -33,13 +32,13 @@ __all__ = [
     "load",
     "solve",
     "sweep",
+    "weights",
 ]
 
 _HOMES = {
     "ExpectationError": "errors",
     "Network": "network",
     "Report": "model.report",
-    "Row": "model.rows",
     "ShapeError": "errors",
     "ShapecalcError": "errors",
     "SpecError": "errors",
@@ -48,10 +47,22 @@ _HOMES = {
     "load": "network",
     "solve": "network",
     "sweep": "network",
+    "weights": "questions.weights",
 }
 
 
-_METHODS = ("check", "compare", "diff", "explain", "formula", "infer", "legal_sizes", "memory", "receptive_field")
+_METHODS = (
+    "check",
+    "compare",
+    "compare_weights",
+    "diff",
+    "explain",
+    "formula",
+    "infer",
+    "legal_sizes",
+    "memory",
+    "receptive_field",
+)
 """What users may look for here: a test compares it with `Network`."""
 
 

@@ -4,6 +4,7 @@
     ├── SpecError             the text is not a specification
     ├── ShapeError            the sizes of the network do not fit
     ├── ExpectationError      the network does not meet its `expect:`
+    ├── CheckpointError       the file of weights is broken, or of another format
     ├── UsageError            a file, name or option that does not exist, or is not valid
     └── MissingExtraError     an optional dependency is not installed
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_PROBLEMS",
+    "CheckpointError",
     "ExpectationError",
     "Hint",
     "Insertion",
@@ -383,6 +385,10 @@ class ShapeError(ShapecalcError):
 
 class ExpectationError(ShapecalcError):
     """The network does not meet its `expect:`."""
+
+
+class CheckpointError(ShapecalcError):
+    """The file of weights is broken, or of another format."""
 
 
 class UsageError(ShapecalcError):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from shapecalc.questions.sizes import LegalSizes
     from shapecalc.questions.solve import BudgetSolutions, Fixes, WindowSolutions
     from shapecalc.questions.sweep import Sweep, SweepPlan
+    from shapecalc.questions.weights.comparison import WeightsComparison
 
 __all__ = ["Network", "in_features", "kind_of", "load", "plan_sweep", "solve", "sweep"]
 
@@ -227,6 +228,17 @@ class Network:
         shown = read_layout(layout) or self.graph.layout
         before, after = (load(one).infer(batch=batch, layout=shown) for one in (self, other))
         return diff(before, after, depth)
+
+    def compare_weights(self, checkpoint: Any) -> WeightsComparison:
+        """Return which tensors of a checkpoint are missing, extra or of another size than the network's parameters.
+
+        The checkpoint is what `shapecalc.weights` reads, or its answer. Names are those of the report
+        (`conv1.weight`), or of a config.json those of its library. Errors: as `infer` and `shapecalc.weights`.
+        """
+        from shapecalc.questions.weights import Weights, weights
+        from shapecalc.questions.weights.comparison import compare_weights
+
+        return compare_weights(checkpoint if isinstance(checkpoint, Weights) else weights(checkpoint), self.infer())
 
     def legal_sizes(self) -> LegalSizes:
         """Return which input sizes the network accepts: the legal ones, and those without rounding."""

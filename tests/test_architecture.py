@@ -20,6 +20,7 @@ FLOORS = [
     "network",
     "questions",
     "language",
+    "checkpoints",
     "model",
     "layers",
     "source",

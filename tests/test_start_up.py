@@ -25,7 +25,10 @@ with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
 """
 WAYS = {
     "import shapecalc": "import shapecalc",
-    **{words: COMMAND.format(words=words.split()) for words in ("shapecalc --help", "shapecalc summary alexnet")},
+    **{
+        words: COMMAND.format(words=words.split())
+        for words in ("shapecalc --help", "shapecalc summary alexnet", "shapecalc weights docs/tiny")
+    },
 }
 HEAVY = {"yaml", "rich", "numpy", "sympy", "torch"}
 SLOW = {"asyncio", "dataclasses", "decimal", "difflib", "fractions", "importlib.metadata", "importlib.resources", "json",
@@ -35,7 +38,9 @@ SLOW = {"asyncio", "dataclasses", "decimal", "difflib", "fractions", "importlib.
 
 def loaded_by(code):
     script = f"import sys\nbefore = set(sys.modules)\n{code}\nprint()\nprint(*set(sys.modules) - before)"
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]
+    )
     return set(result.stdout.splitlines()[-1].split())
 
 
@@ -61,8 +66,13 @@ def test_the_recorded_start_up_is_short():
     assert record["import shapecalc"] == {"shapecalc": ["shapecalc"], "others": []}
     assert record["shapecalc --help"]["others"] == ["click"]
     assert record["shapecalc summary alexnet"]["others"] == ["click", "yaml"]
+    assert record["shapecalc weights docs/tiny"]["others"] == ["click"]
     for way in WAYS:
-        assert not [name for name in record[way]["shapecalc"] if name.startswith("shapecalc.questions.")], way
+        questions = [name for name in record[way]["shapecalc"] if name.startswith("shapecalc.questions.")]
+        assert all("weights docs" in way and name.startswith("shapecalc.questions.weights") for name in questions), way
+    needless = ("layers", "language", "source", "dims", "network", "model.graph")
+    needless = tuple(f"shapecalc.{part}" for part in needless)
+    assert not [name for name in record["shapecalc weights docs/tiny"]["shapecalc"] if name.startswith(needless)]
     kinds = {name.rpartition(".")[2] for name in record["shapecalc summary alexnet"]["shapecalc"] if ".kinds." in name}
     assert kinds == {"activation", "conv", "linear", "pool"}, "the families that the network has"
 
@@ -70,7 +80,8 @@ def test_the_recorded_start_up_is_short():
 @pytest.mark.parametrize("way", WAYS)
 def test_no_slow_standard_module_is_loaded(way):
     """Except those of click and yaml, which differ between versions (click's help gets the width from shutil)."""
-    needed = loaded_by("import click, yaml, shutil" if way.endswith("--help") else "import click, yaml")
+    more = {"shapecalc --help": ", shutil", "shapecalc weights docs/tiny": ", json"}  # its header is JSON
+    needed = loaded_by(f"import click, yaml{more.get(way, '')}")
     assert (loaded_by(WAYS[way]) - needed) & SLOW == set()
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []  # complete_*, which `options.completed` finds by name
 
 _ENDINGS = (".yaml", ".yml")
+_CHECKPOINTS = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".index.json")
 
 
 def _items(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
@@ -90,7 +91,12 @@ def _variants(file: str) -> Iterable[str]:
             yield f"{file}:{variant}"
 
 
-def _files(incomplete: str) -> Iterable[str]:
+def complete_checkpoints(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the files of weights, and the folders, that start with the word."""
+    return _items(_files(incomplete, _CHECKPOINTS), incomplete)
+
+
+def _files(incomplete: str, endings: tuple[str, ...] = _ENDINGS) -> Iterable[str]:
     """Yield the YAML files and folders that start with the word; hidden ones only if it starts with a dot."""
     folder, start = os.path.split(incomplete)
     try:
@@ -103,7 +109,7 @@ def _files(incomplete: str) -> Iterable[str]:
             path = os.path.join(folder, name)
             if is_folder:
                 yield f"{path}{os.sep}"
-            elif name.endswith(_ENDINGS):
+            elif name.endswith(endings):
                 yield path
 
 
@@ -125,7 +131,7 @@ def _spec_of(ctx: click.Context) -> str:
     """Return the specification that the command names. Errors: `UsageError` where it names none yet."""
     from shapecalc.errors import UsageError
 
-    spec = ctx.params.get("spec") or ctx.params.get("target") or ctx.params.get("first")
+    spec = next(filter(None, map(ctx.params.get, ("spec", "target", "first", "against"))), None)
     # `args` while an option is being typed
     spec = spec or next(iter(ctx.params.get("specs") or ctx.args), None)
     if not spec or spec == "-":

@@ -4,10 +4,12 @@ A family says under `configs:`, for each `model_type`, which defaults its class 
 or has as "auto" (`defaults`), and for those that are null (`nulls`); other names of fields (`aliases`); which fields
 are one number or two (`pairs`), or one of a few words (`choices`: listed, or those of a kind of layer); what must hold
 of a field, or of each item `i` of a list (`needs`); what separates the items of a list that may be a text
-(`separators`); and which expressions of fields set its variables (`vars`). `like` names a type that it begins from,
-`nested` types whose fields are an object within the file, and under which names it may be: their variables are set too.
-Besides the fields of the file, expressions have `task`, from the name of the class under `architectures` (causal_lm,
-sequence_classification, base…: those in `tasks`, of which the first is meant without one), and `num_labels`.
+(`separators`); which expressions of fields set its variables (`vars`); and which names its parameters have in the
+library (`names`, as `model/naming.py` reads them, with `base`, the prefix of its base model). `like` names a type that
+it begins from, `nested` types whose fields are an object within the file, and under which names it may be: their
+variables are set too. Besides the fields of the file, expressions have `task`, from the name of the class under
+`architectures` (causal_lm, sequence_classification, base…: those in `tasks`, of which the first is meant without one),
+and `num_labels`.
 """
 
 from __future__ import annotations
@@ -22,10 +24,11 @@ from shapecalc.language.config_fields import read_fields
 from shapecalc.language.files import bundled_keys, read_bytes
 from shapecalc.language.values import BadValueError, condition, plain, shown_value
 from shapecalc.layers import find_kind
-from shapecalc.source import MapValue, Scalar, read_text
+from shapecalc.model.naming import Naming
+from shapecalc.source import ListValue, MapValue, Scalar, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shapecalc.errors import Mark
     from shapecalc.language.config_fields import Fields
@@ -45,6 +48,7 @@ class ConfiguredFamily(NamedTuple):
     variables: dict[str, Any]
     name: str
     mark: Mark | None = None
+    naming: Naming | None = None
 
 
 def read_config(content: bytes, path: str) -> ConfiguredFamily:
@@ -65,12 +69,10 @@ def read_config(content: bytes, path: str) -> ConfiguredFamily:
     parts = _parts(family, kind)
     name = config.fields.get("_name_or_path")
     named = name if isinstance(name, str) and name else _name_of(path)
-    return ConfiguredFamily(
-        family,
-        _Config(config, parts, config.task(parts.tasks)).variables(),
-        os.path.basename(named.rstrip("/")) or kind,
-        config.mark("model_type"),
-    )
+    values = _Config(config, parts, config.task(parts.tasks))
+    variables = values.variables()
+    title = os.path.basename(named.rstrip("/")) or kind
+    return ConfiguredFamily(family, variables, title, config.mark("model_type"), values.naming())
 
 
 def _name_of(path: str) -> str:
@@ -99,11 +101,12 @@ def _parts(path: str, kind: str) -> _Parts:
         chain.append(_members(types[plain(chain[-1]["like"], {})]))
     merged = {
         part: {name: item for own in reversed(chain) if part in own for name, item in _members(own[part]).items()}
-        for part in ("defaults", "nulls", "aliases", "choices", "needs", "separators", "vars")
+        for part in ("defaults", "nulls", "aliases", "choices", "needs", "separators", "vars", "names")
     }
+    base = next((own["base"] for own in chain if "base" in own), None)
     nested = next((_members(own["nested"]) for own in chain if "nested" in own), {})
     tasks, pairs = (next((plain(own[part], {}) for own in chain if part in own), ()) for part in ("tasks", "pairs"))
-    return _Parts(path, tasks, pairs, **merged, nested=nested)
+    return _Parts(path, tasks, pairs, **merged, nested=nested, base=base)
 
 
 @cache
@@ -130,7 +133,9 @@ class _Parts(NamedTuple):
     needs: dict[str, Value]
     separators: dict[str, Value]
     vars: dict[str, Value]
+    names: dict[str, Value]
     nested: dict[str, Value]
+    base: Value | None
 
 
 class _Config:
@@ -161,6 +166,14 @@ class _Config:
             except BadValueError as error:
                 problems = [self._contradiction(error)]
         raise SpecError(problems)
+
+    def naming(self) -> Naming | None:
+        """Return the library's names of parameters, after `variables`; None where the family states none."""
+        parts = self.parts
+        if not parts.names:
+            return None
+        names = {ours: _texts(value, self.scope) for ours, value in parts.names.items()}
+        return Naming(names, _texts(parts.base, self.scope)[0] if parts.base else "")
 
     def _contradiction(self, error: BadValueError) -> Problem:
         return Problem(f"its fields do not go together: {error.problem.message}", self.file.own_mark())
@@ -229,6 +242,14 @@ class _Config:
             return condition(value, scope, field)
         except BadValueError:  # a division by zero, or a list that is too short
             return False
+
+
+def _texts(value: Value, scope: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of a value: one, alternatives, or that of an expression (with texts in single quotes)."""
+    if isinstance(value, ListValue):
+        return tuple([text for item in value.items for text in _texts(item, scope)])
+    text = value.text if isinstance(value, Scalar) else ""
+    return (str(plain(value, scope)),) if "'" in text else (text,)
 
 
 def _words(value: Value) -> Sequence[str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from shapecalc.language.document import Reader
     from shapecalc.model.graph import Graph
+    from shapecalc.model.naming import Naming
     from shapecalc.source import Value
 
 __all__ = ["Member", "choose", "find_member", "find_members"]
@@ -25,7 +26,7 @@ class Member(NamedTuple):
     """One network of a specification: itself, or a member of its family; and warnings about how it was found.
 
     `note` is about a member that was not asked for by name. `settings` are variables that were read from the config of
-    a model, `title` is its name, `mark` its location.
+    a model, `title` is its name, `mark` its location, `naming` the names of its parameters in its library.
     """
 
     specification: Specification
@@ -36,6 +37,7 @@ class Member(NamedTuple):
     settings: dict[str, Any] = {}  # noqa: RUF012  (never changed)
     title: str = ""
     mark: Mark | None = None
+    naming: Naming | None = None
 
     @property
     def name(self) -> str:
@@ -46,7 +48,7 @@ class Member(NamedTuple):
         """Return the graph with these variables and input sizes, and all problems."""
         graph, problems = self.specification.build({**self.settings, **variables}, inputs=inputs, variant=self.variant)
         if self.title:
-            graph = graph._replace(name=self.title)
+            graph = graph._replace(name=self.title, naming=self.naming)
         if self.mark:
             of = (("with the fields of this config:", self.mark),)
             graph = graph._replace(nodes=tuple([node._replace(uses=(*node.uses, *of)) for node in graph.nodes]))
@@ -101,7 +103,10 @@ def _configured(content: bytes, name: str) -> Member:
     family = read_config(content, name)
     file = os.path.basename(family.path)
     specification = read_specification(read_bytes(family.path), file, _reader(family.path, file))
-    return Member(specification, "", family.path, settings=family.variables, title=family.name, mark=family.mark)
+    return Member(
+        specification, "", family.path, settings=family.variables, title=family.name, mark=family.mark,
+        naming=family.naming,
+    )  # fmt: skip
 
 
 def choose(member: Member, variant: str) -> Member:

@@ -92,7 +92,7 @@ class Graph(NamedTuple):
     """A network: named inputs, nodes in the order of computation, and the outputs.
 
     `steps` is the number of steps of its expansion, at least one for each layer; `warnings` is what is valid but
-    probably a mistake.
+    probably a mistake; `naming` has the names of its parameters in the library that it was read from the config of.
     """
 
     name: str
@@ -110,6 +110,7 @@ class Graph(NamedTuple):
     steps: int = 0
     input_marks: dict[str, Mark] = {}  # noqa: RUF012  (never written on)
     warnings: tuple[Problem, ...] = ()
+    naming: Any = None  # a `Naming`, which most networks have not
 
     def named_outputs(self) -> dict[str, Reference]:
         """Return the outputs by their names under `outputs:`, or else those of the layers."""

@@ -222,6 +222,36 @@ class Report(Answer):
         shapes = first.input_shapes, last.output_shapes
         return ReportLine(name, kind, *shapes, sum_rows(rows), activations, {}, "", tuple(rows), is_block=True)
 
+    def parameter_shapes(self, names: str = "report") -> dict[str, tuple[int, ...]]:
+        """Return the sizes of every parameter tensor, by name: `{"conv1.weight": (64, 3, 7, 7), …}`, shared ones once.
+
+        `names` are those of the report (the layer's, a dot, the weight's), or with `"library"` those of the library
+        whose config.json the network was read from, where its tensors may be joined, divided or transposed.
+        Errors: `UsageError` for a network without names of a library.
+        """
+        shapes = self.tensor_shapes()
+        if names == "report":
+            return shapes
+        if names != "library":
+            raise UsageError(Problem(f"names is {names!r}", hint="names are those of the report or of the library"))
+        naming = self.graph.naming
+        if naming is None:
+            hint = "they are known for a config.json whose family declares them"
+            raise UsageError(Problem(f"{self.name or 'the network'} has no names of a library", hint=hint))
+        from shapecalc.model.naming import library_shapes
+
+        return library_shapes(naming, shapes)
+
+    def tensor_shapes(self, sort: str = "parameters") -> dict[str, tuple[int, ...]]:
+        """Return the sizes of tensors by the names of the report: `parameters`, `buffers`, or `shared` parameters."""
+        found: dict[str, tuple[int, ...]] = {}
+        for row in self.rows:
+            if bool(row.shares) == (sort == "shared"):
+                sizing = row.sizing
+                shapes = sizing.buffer_shapes if sort == "buffers" else sizing.weight_shapes
+                found.update({f"{row.name}.{name}": tuple(shape) for name, shape in shapes.items()})
+        return found
+
     @property
     def in_features(self) -> Dim:
         """The `in_features` of a fully connected layer after this network.

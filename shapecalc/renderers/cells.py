@@ -8,6 +8,7 @@ from shapecalc.dims import prod, total
 from shapecalc.escaping import clean, csv_cell
 from shapecalc.layers.base.per_axis import WindowSizes
 from shapecalc.renderers.bars import show_share
+from shapecalc.text.amounts import NOTHING, show_bytes, show_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -31,14 +32,10 @@ __all__ = [
     "show_value",
 ]
 
-NOTHING = "–"
-"""Shown for a count of 0, so that the layers with a cost stand out."""
-
 UNKNOWN = "?"
 """Shown for a count that is not known: never a 0."""
 
 _LISTED = 3
-_KIB = 1024
 
 
 class Sort(NamedTuple):
@@ -60,21 +57,8 @@ def show_size(sizes: Sequence[Any], sign: str = "×") -> str:
     return sign.join(axes) or "scalar"
 
 
-def show_bytes(number: int) -> str:
-    """Return a number of bytes in binary units, to three figures: `1.11 MiB`, `512 B`."""
-    if number < _KIB:
-        return f"{number} B" if number else NOTHING
-    amount, unit = number / _KIB, "KiB"
-    for larger in ("MiB", "GiB", "TiB"):
-        if amount < _KIB - 0.5:
-            break
-        amount, unit = amount / _KIB, larger
-    digits = 2 if amount < 9.995 else 1 if amount < 99.95 else 0
-    return f"{amount:,.{digits}f} {unit}"
-
-
 def _show_count(number: int | None) -> str:
-    return UNKNOWN if number is None else f"{number:,}" if number else NOTHING
+    return UNKNOWN if number is None else show_count(number)
 
 
 def _plain_count(number: int | None) -> str:

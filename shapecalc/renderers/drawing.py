@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.escaping import clean, html, markdown
-from shapecalc.renderers.cells import NOTHING
+from shapecalc.text.amounts import NOTHING
 from shapecalc.text.cells import cell_width
 
 if TYPE_CHECKING:

@@ -18,9 +18,15 @@ _OF_BINARIES = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _TAG_DIRECTIVE = "(?:^|[\n\r\x85\u2028\u2029])%TAG"
 
 
+_HEAD = 64
+"""The bytes at the start of a file in which large binaries have a zero: lengths, offsets."""
+
+
 def decode(text: str | bytes, source: Source) -> str:
     """Return a file's bytes as text. Errors: `StopReadingError` if they are not text."""
     if len(text) > MAX_BYTES:
+        if isinstance(text, bytes) and b"\0" in text[:_HEAD]:
+            raise StopReadingError(_binary(source))
         size = f"{len(text) / 2**20:,.1f} MiB"
         hint = f"a specification is at most {MAX_BYTES // 2**20} MiB"
         raise StopReadingError(Problem(f"the text is {size} long", Mark(source, 0, 0), hint=hint))
@@ -44,7 +50,7 @@ def decode(text: str | bytes, source: Source) -> str:
 
 
 def _binary(source: Source) -> Problem:
-    hint = "a specification is YAML, saved as UTF-8; a checkpoint or an exported model is not read"
+    hint = "a specification is YAML, saved as UTF-8; `shapecalc weights` reads a checkpoint"
     return Problem("the file is binary, not text", Mark(source, 0, 0), hint=hint)
 
 

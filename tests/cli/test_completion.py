@@ -235,3 +235,9 @@ def test_every_option_is_completed(name):
             continue
         is_listed = isinstance(option.type, (click.Choice, click.Path, click.IntRange))
         assert is_listed or option._custom_shell_complete, f"{name} {option.opts[0]}"
+
+
+def test_checkpoints_are_completed(folder, completed):
+    for name in ("m.safetensors", "m.gguf", "m.pt", "m.bin", "model.safetensors.index.json", "m.yaml", "m.json"):
+        (folder / name).touch()
+    assert completed("weights", "m") == ["m.bin", "m.gguf", "m.pt", "m.safetensors", "model.safetensors.index.json"]

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from running import as_xml, commands, formats_of, run
@@ -20,10 +20,9 @@ import shapecalc
 from shapecalc.renderers.plain import write_plainer
 from shapecalc.text.cells import cell_width
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 ENCODINGS = ("ascii", "latin-1", "cp1252", "cp437")
+
+TINY = str(Path(__file__).parents[2] / "docs" / "tiny")
 
 ASKED: dict[str, list[list[str]]] = {
     "summary": [["nested", "--shares"], ["nested", "--columns", "+rf,jump"]],
@@ -42,6 +41,7 @@ ASKED: dict[str, list[list[str]]] = {
     "solve": [["nested", "--for", "width", "--params", "9k"], ["conv", "--input", "227", "--output", "55"]],
     "specs": [["lenet5"]],
     "sweep": [["nested", "--set", "width=2:8:2"]],
+    "weights": [[TINY], [TINY, "--against", f"{TINY}/config.json"]],
 }
 """The arguments of each command; a command that is missing here fails."""
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 import yaml
+from crafted_checkpoints import write_safetensors
 from markdown_it import MarkdownIt
 from running import as_xml, commands, formats_of, run
 from searching import some
@@ -148,6 +149,18 @@ def wrong() -> Iterator[str]:
 
 BROKEN = list(wrong())
 
+
+def checkpoint_of(spec: Path) -> str:
+    """Return a checkpoint with the parameters of a specification, so that its names are as hostile."""
+    try:
+        shapes = shapecalc.load(str(spec)).infer().parameter_shapes()
+    except ShapecalcError:
+        shapes = {f"w{KEY}": (1,)}
+    return write_safetensors(
+        spec.with_name("hostile.safetensors"), {name: ("F32", size) for name, size in shapes.items()}
+    )
+
+
 # ---- the commands, as click lists them -------------------------------------------------------------------------------
 
 FED: dict[str, Callable[[Path], list[list[str]]]] = {
@@ -168,6 +181,7 @@ FED: dict[str, Callable[[Path], list[list[str]]]] = {
     "solve": lambda spec: [[f"{spec}", "--for", "max", "--params", "900k"], [f"{spec}", "--fix"]],
     "specs": lambda _: [["--sort", "params"], ["net"]],
     "sweep": lambda spec: [[f"{spec}", "--set", "max=2,3", "--set", "lambda=2,4"]],
+    "weights": lambda spec: [[checkpoint_of(spec), "--against", f"{spec}"], [checkpoint_of(spec), "--depth", "all"]],
 }  # fmt: skip
 """The arguments of each command; a command that is missing here fails."""
 

@@ -32,6 +32,7 @@ ASKED = {
     "solve": ("conv", "--input", "227", "--output-size", "55"),
     "specs": ("lenet",),
     "sweep": ("lenet5", "--input", "{32:40:4}x=x1"),
+    "weights": (str(Path(__file__).parents[2] / "docs" / "tiny"),),
 }
 """The arguments of each command with formats."""
 

@@ -44,6 +44,11 @@ LEFT_OUT = {
     },
     "specs": _NO_NETWORK,
     "sweep": {"--depth": "it lists no layers"},
+    "weights": {
+        "--batch": "a checkpoint has no samples",
+        "--layout": "sizes of weights have no layout",
+        "--input": "sizes of weights do not depend on it",
+    },
 }
 
 

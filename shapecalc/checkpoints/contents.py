@@ -1,0 +1,132 @@
+"""What a checkpoint holds: tensors with names, types and sizes; and how its files are opened and refused."""
+
+# No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
+
+import os
+import stat
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import prod
+from typing import Any, BinaryIO, NamedTuple
+
+from shapecalc.errors import CheckpointError, Problem, UsageError
+from shapecalc.files import note_input
+
+__all__ = [
+    "BITS",
+    "TYPES",
+    "Checkpoint",
+    "StoredTensor",
+    "broken",
+    "check_sizes",
+    "first_repeated",
+    "open_file",
+    "stored_bytes",
+]
+
+BITS = {
+    "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
+    "F8_E8M0": 8, "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4, "C128": 128, "C64": 64, "C32": 32, "I64": 64, "I32": 32,
+    "I16": 16, "I8": 8, "I4": 4, "U64": 64, "U32": 32, "U16": 16, "U8": 8, "U4": 4, "BOOL": 8,
+}  # fmt: skip
+"""The bits of an element of each type, by the names of safetensors."""
+
+TYPES = {
+    "float64": "F64", "double": "F64", "float32": "F32", "float": "F32", "float16": "F16", "half": "F16",
+    "bfloat16": "BF16", "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2", "float8_e4m3fnuz": "F8_E4M3FNUZ",
+    "float8_e5m2fnuz": "F8_E5M2FNUZ", "float8_e8m0fnu": "F8_E8M0", "complex128": "C128", "complex64": "C64",
+    "complex32": "C32", "int64": "I64", "long": "I64", "int32": "I32", "int": "I32", "int16": "I16", "short": "I16",
+    "int8": "I8", "uint64": "U64", "uint32": "U32", "uint16": "U16", "uint8": "U8", "bool": "BOOL", "qint8": "I8",
+    "quint8": "U8", "qint32": "I32",
+}  # fmt: skip
+"""The type of each name of PyTorch."""
+
+_MOST = 2**63
+_MOST_AXES = 64
+
+
+class StoredTensor(NamedTuple):
+    """A tensor of a checkpoint. `elements` and `bytes` are 0 where it `shares` the storage of another, named one."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    elements: int
+    bytes: int
+    shares: str = ""
+
+
+class Checkpoint(NamedTuple):
+    """The tensors of a checkpoint, in their order in its files.
+
+    `size` is the bytes of its files; `missing` are the shards that are not there, each with the names of its tensors;
+     `notes` are sentences on what was found; `containers` are the names of dicts around tensors.
+    """
+
+    path: str
+    format: str
+    tensors: Sequence[StoredTensor]
+    files: int = 1
+    size: int = 0
+    missing: Mapping[str, Sequence[str]] = {}
+    notes: Sequence[str] = ()
+    containers: Collection[str] = ()
+
+
+def broken(path: str, message: str, hint: str = "") -> CheckpointError:
+    """Return the error of a file that is no checkpoint, or a broken one."""
+    return CheckpointError(Problem(f"{path}: {message}", hint=hint))
+
+
+def open_file(path: str) -> tuple[BinaryIO, int]:
+    """Return a file that is open for reading, and its size. Errors: `UsageError` if it cannot be read."""
+    try:
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            raise UsageError(Problem(f"{path} is a directory, not a file"))
+        if not stat.S_ISREG(status.st_mode):
+            raise UsageError(Problem(f"{path} is not a file", hint="a checkpoint is read from a file, not from a pipe"))
+        stream = open(path, "rb")  # noqa: SIM115  (the caller closes it)
+    except FileNotFoundError:
+        raise UsageError(Problem(f"there is no file {path}", hint=_beside(path))) from None
+    except (OSError, ValueError) as error:
+        raise UsageError(Problem(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")) from None
+    note_input(stream)
+    return stream, status.st_size
+
+
+def _beside(path: str) -> str:
+    """Return the hint for a file that is not there: the nearest name in its folder."""
+    from shapecalc.errors import did_you_mean
+
+    try:
+        names = os.listdir(os.path.dirname(path) or ".")[:1000]
+    except (OSError, ValueError):
+        return ""
+    return str(did_you_mean(os.path.basename(path), names, lists=False))
+
+
+def first_repeated(names: Iterable[str]) -> str:
+    """Return the first name that is there a second time; empty if there is none."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return ""
+
+
+def stored_bytes(dtype: str, elements: int) -> int:
+    """Return the bytes that elements of a type need, rounded up to whole bytes."""
+    return -(-elements * BITS[dtype] // 8)
+
+
+def check_sizes(shape: Sequence[Any]) -> str:
+    """Return what is wrong with the sizes of a tensor; empty for valid ones."""
+    if len(shape) > _MOST_AXES:
+        return f"it has {len(shape):,} axes"
+    for size in shape:
+        if type(size) is not int:
+            return f"a size is {str(size)[:40]!r}, not a whole number"
+        if not 0 <= size < _MOST:
+            return f"a size is {str(size)[:40]}"
+    return "it has 2^63 elements or more" if prod(shape) >= _MOST else ""
