@@ -69,7 +69,7 @@ class Weights(Answer):
         self.format, self.files, self.size = found.format, found.files, found.size
         self.missing = found.missing
         self.containers = {f"{name}.": name for name in found.containers}
-        self.weights: Sequence[StoredWeight] = unpacked(found.tensors, nested=found.format.startswith("PyTorch"))
+        self.weights: Sequence[StoredWeight] = unpacked(found.tensors, found.containers)
         self.types = _totals(self.weights)
         self.total = _sum(self.types)
         self.notes: tuple[str, ...] = tuple(found.notes)

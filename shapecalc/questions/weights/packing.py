@@ -8,7 +8,7 @@ elements of 4 bits with a scale of 8), as in gpt-oss; fp8: DeepSeek-V3's `weight
 
 # No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from itertools import repeat
 from math import prod
@@ -49,16 +49,20 @@ class StoredWeight(NamedTuple):
     represents: str = ""
 
 
-def unpacked(tensors: Sequence[StoredTensor], *, nested: bool = False) -> list[StoredWeight]:
-    """Return the weights of a checkpoint, in the order of their first tensors; `nested` if it may hold an optimizer."""
+def unpacked(tensors: Sequence[StoredTensor], containers: Collection[str] = ()) -> list[StoredWeight]:
+    """Return the weights of a checkpoint, in the order of their first tensors.
+
+    What is in `containers` named like an optimizer, dicts around tensors, is its state.
+    """
     every = "\n".join([tensor.name for tensor in tensors])
     packed, used = _packed(tensors) if any(mark in every for mark in _MARKS) else ({}, set())
     others: set[str] = set()
     for buffer in _BUFFERS:
         if buffer in every:
             others.update(tensor.name for tensor in tensors if f".{tensor.name}".endswith(f".{buffer}"))
-    if nested:
-        others.update(tensor.name for tensor in tensors if tensor.name.startswith(_STATES))
+    states = tuple([f"{container}." for container in containers if container.startswith(_STATES)])
+    if states:
+        others.update(tensor.name for tensor in tensors if tensor.name.startswith(states))
     plain = _plain(tensors, others)
     if not packed:
         return plain
