@@ -90,7 +90,7 @@ def test_the_cross_attention_cache_is_shown_separately():
     assert "6,144 bytes (6.00 KiB) for each past token of a sample, at 16 bits; not in the total." in out
     assert (
         "Cross-attention caches the keys and values of the source once: 6,144 bytes (6.00 KiB) for each source token, "
-        "9,216,000 (8.79 MiB) for a sample; not in the total."
+        "9,216,000 bytes (8.79 MiB) for a sample; not in the total."
     ) in out
     assert "Cross-attention" not in run("memory", "gpt2").out
 
@@ -129,7 +129,7 @@ def test_names_are_escaped():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--weights", "65"], "the bits of weights are '65': they must be a whole number from 1 to 64"),
+        (["--weights", "65"], "the bits of weights are '65': they must be a number from 1 to 64"),
         (["--activations", "half"], "the bits of activations are 'half'"),
         (["--budget", "24G"], "write 24GiB for units of 1,024, 24GB for decimal ones"),
         (["--in-place", "conv"], "conv cannot run in place"),

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from shapecalc.questions.memory.plan import stored
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from shapecalc.model.report import Report
 
 __all__ = ["Cache", "cache_of"]
@@ -28,7 +30,7 @@ class Cache(NamedTuple):
     `limit` is the longest sequence that the network works on, if there is one.
     """
 
-    bits: int
+    bits: int | Fraction
     past: dict[int, int]
     source_token: int
     source: int
@@ -54,27 +56,8 @@ class Cache(NamedTuple):
         """Return the bytes after that many tokens if all are kept, also those outside the windows."""
         return stored(sum(self.past.values()) * tokens + self.source + self.state, self.bits)
 
-    def longest(self, room: int) -> int | None:
-        """Return the most tokens whose cache fits in `room` bytes; None where any number does.
 
-        A table of positions limits them, with the token that follows them.
-        """
-        if self.needed(0) > room:
-            return 0
-        if self.limit is not None and self.needed(self.limit - 1) <= room:
-            return self.limit - 1
-        if UNLIMITED not in self.past and self.needed(max(self.past, default=0)) <= room:
-            return None
-        low, high = 0, 1
-        while self.needed(high) <= room:
-            low, high = high, 2 * high
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if self.needed(middle) <= room else (low, middle)
-        return low
-
-
-def cache_of(report: Report, bits: int) -> Cache:
+def cache_of(report: Report, bits: int | Fraction) -> Cache:
     """Return the KV cache of a decoder, with this number of bits per element; empty if no attention is causal."""
     follows: list[bool] = []
     past: dict[int, int] = {}
