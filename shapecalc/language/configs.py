@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, Source, SpecError
 from shapecalc.language.files import bundled_keys, read_bytes
+from shapecalc.language.stored import read_stored
 from shapecalc.language.values import BadValueError, plain
 from shapecalc.source import MapValue, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shapecalc.model.graph import Stored
     from shapecalc.source import Value
 
 __all__ = ["ConfiguredFamily", "model_types", "read_config"]
@@ -30,12 +32,16 @@ _LARGEST = 10**9
 
 
 class ConfiguredFamily(NamedTuple):
-    """The family of a model: its file, the variables that the config sets, the name of the model, and its location."""
+    """The family of a model: its file, the variables that the config sets, the name of the model, and its location.
+
+    `stored` is how the config says that its weights are stored.
+    """
 
     path: str
     variables: dict[str, Any]
     name: str
     mark: Mark | None = None
+    stored: Stored | None = None
 
 
 def read_config(path: str) -> ConfiguredFamily:
@@ -59,7 +65,11 @@ def read_config(path: str) -> ConfiguredFamily:
     folder = os.path.basename(os.path.dirname(os.path.abspath(path)))
     named = name if isinstance(name, str) and name else folder
     return ConfiguredFamily(
-        family, config.variables(parts), os.path.basename(named.rstrip("/")) or kind, config.mark("model_type")
+        family,
+        config.variables(parts),
+        os.path.basename(named.rstrip("/")) or kind,
+        config.mark("model_type"),
+        read_stored(config.fields, os.path.basename(path)),
     )
 
 

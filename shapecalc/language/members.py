@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shapecalc.language.document import Reader
-    from shapecalc.model.graph import Graph
+    from shapecalc.model.graph import Graph, Stored
     from shapecalc.source import Value
 
 __all__ = ["Member", "choose", "find_member", "find_members"]
@@ -25,7 +25,8 @@ class Member(NamedTuple):
     """One network of a specification: itself, or a member of its family; and warnings about how it was found.
 
     `note` is about a member that was not asked for by name. `settings` are variables that were read from the config of
-    a model, `title` is its name, `mark` its location.
+    a model, `title` is its name, `mark` its location,
+    `stored` how it says that its weights are stored.
     """
 
     specification: Specification
@@ -36,6 +37,7 @@ class Member(NamedTuple):
     settings: dict[str, Any] = {}  # noqa: RUF012  (never changed)
     title: str = ""
     mark: Mark | None = None
+    stored: Stored | None = None
 
     @property
     def name(self) -> str:
@@ -46,7 +48,7 @@ class Member(NamedTuple):
         """Return the graph with these variables and input sizes, and all problems."""
         graph, problems = self.specification.build({**self.settings, **variables}, inputs=inputs, variant=self.variant)
         if self.title:
-            graph = graph._replace(name=self.title)
+            graph = graph._replace(name=self.title, stored=self.stored)
         if self.mark:
             of = (("with the fields of this config:", self.mark),)
             graph = graph._replace(nodes=tuple([node._replace(uses=(*node.uses, *of)) for node in graph.nodes]))
@@ -77,8 +79,9 @@ def find_member(spec: Any, variant: str = "") -> Member:
             name = os.path.basename(family.path)
             specification = read_specification(read_bytes(family.path), name, _reader(family.path, name))
             return Member(
-                specification, "", family.path, settings=family.variables, title=family.name, mark=family.mark
-            )
+                specification, "", family.path, settings=family.variables, title=family.name, mark=family.mark,
+                stored=family.stored,
+            )  # fmt: skip
         found = locate(os.fspath(spec))
         reader = None if found.path == STDIN else _reader(found.path, found.name)
         specification = read_specification(read_bytes(found.path, found.name), found.name, reader)

@@ -86,16 +86,18 @@ def _is_number(text: str) -> bool:
     return text.lstrip("-").replace(".", "", 1).isdigit()
 
 
-def _memory(batch: int) -> str:
+def _memory(batch: int, context: int | None) -> str:
+    cache = "" if context is None else f" in a step of decoding, and the cache of {context:,} past tokens"
+    option = "" if context is None else f" --context {context}"
     samples = "for one sample" if batch == 1 else f"for a batch of {batch:,}, as the MACs are,"
     return (
-        f"Memory: weights, buffers and live activations at their peak, {samples} in fp32; the total of `shapecalc "
-        "memory`."
+        f"Memory: weights, buffers and live activations at their peak{cache}, {samples} in fp32; the total of "
+        f"`shapecalc memory{option}`."
     )
 
 
 def _footer(job: Job, shown: int) -> list[str]:
-    lines = [_memory(job.plan.grid.batch)]
+    lines = [_memory(job.plan.grid.batch, job.plan.grid.context)]
     left = (len(job.result()) if job.wish.pareto else job.gathering.kept) - shown
     if left > 0 and job.shown is not None:
         lines.insert(0, f"… and {count_noun(left, 'more row')}; choose rows with --where, --sort, --top or --pareto, "

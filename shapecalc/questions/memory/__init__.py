@@ -40,7 +40,7 @@ from shapecalc.questions.memory.serving import (
     table_of,
 )
 from shapecalc.questions.memory.training import check_optimizer, optimizer_bytes, train
-from shapecalc.questions.memory.weights import average_bits, choose_storing, weight_bytes, weight_format
+from shapecalc.questions.memory.weights import average_bits, choose_storing, unread, weight_bytes, weight_format
 from shapecalc.text.given import read_flag, read_string
 from shapecalc.text.units import parse_bits, parse_bytes
 
@@ -153,7 +153,7 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         kv_windows=cache.windows,
         state_cache=stored(cache.state, cache.bits),
         context=None if asked.context is None else _context(report, cache, asked.context),
-        notes=report.notes,
+        notes=(*report.notes, *unread(report, weights)),
         weight_format=weight_format(storing, origin),
         run=served.served(asked.context) if served and asked.context is not None else None,
     )

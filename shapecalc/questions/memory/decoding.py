@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from shapecalc.model.rows import Row
     from shapecalc.questions.memory.plan import MemoryPlan
 
-__all__ = ["SCORE_BITS", "Decoder", "Scores", "decoder_of"]
+__all__ = [
+    "SCORE_BITS", "Decoder", "Scores", "decoder_of", "scores_of", "with_length", "with_scores", "with_sizes_of",
+    "without_idle",
+]  # fmt: skip
 
 SCORE_BITS = 32
 """Bits of the softmax of eager attention, in fp32 (transformers: eager_attention_forward)."""
@@ -65,7 +68,7 @@ class Decoder(NamedTuple):
         """Return the report of a run over that many tokens; its own where its sequence is no axis of an input."""
         if not self.axes:
             return self.report
-        graph = _with_length(self.report.graph, self.axes, tokens)
+        graph = with_length(self.report.graph, self.axes, tokens)
         return infer(graph, batch=self.report.batch, layout=self.report.layout)
 
     def idle(self) -> frozenset[int]:
@@ -107,12 +110,12 @@ def decoder_of(report: Report) -> Decoder:
 def _follows(graph: Graph, axes: Collection[tuple[str, int]], length: int) -> bool:
     """Return whether all layers with a cache have a length if these axes of the inputs have it."""
     try:
-        return _length(infer(_with_length(graph, axes, length))) == length
+        return _length(infer(with_length(graph, axes, length))) == length
     except ShapeError:
         return False
 
 
-def _with_length(graph: Graph, axes: Collection[tuple[str, int]], length: int) -> Graph:
+def with_length(graph: Graph, axes: Collection[tuple[str, int]], length: int) -> Graph:
     """Return a network with another length of its sequence."""
     inputs = {
         name: shape._replace(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.questions.memory.tensors import Tensor
 
-__all__ = ["Storing", "average_bits", "choose_storing", "read_storing", "weight_bytes", "weight_format"]
+__all__ = ["Storing", "average_bits", "choose_storing", "read_storing", "unread", "weight_bytes", "weight_format"]
 
 _USUAL, _MIXED = 32, 16
 
@@ -135,3 +135,9 @@ def weight_format(storing: Storing, origin: str) -> WeightFormat | None:
     others = {pattern: format_.name or str(format_.bits) for pattern, format_ in storing.others}
     name = storing.format.name or f"{storing.format.bits} bits"
     return WeightFormat(name, storing.format.source, others, origin)
+
+
+def unread(report: Report, weights: Any) -> tuple[str, ...]:
+    """Return the note on what the file of a model says of its weights, and is not understood, if no format is given."""
+    note = report.graph.stored.note if report.graph.stored and weights is None else ""
+    return (note,) if note else ()
