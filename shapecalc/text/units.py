@@ -158,6 +158,10 @@ def parse_tokens(given: Any, what: str = "the context") -> int:
     """Return a number of tokens: of `8192`, `8,192`, `8k` (8 × 1,024), `1M` (1,024 × 1,024). Errors: `UsageError`."""
     found = _TOKENS.fullmatch(given.strip()) if isinstance(given, str) else None
     number = int(found[1].replace(",", "")) * 1024 ** " km".index(found[2].lower() or " ") if found else given
+    if type(number) is not int:
+        from shapecalc.text.given import plain  # a number of numpy
+
+        number = plain(number)
     if type(number) is not int or not 0 <= number <= _MOST_TOKENS:
         hint = f"give a number of tokens up to {_MOST_TOKENS:,}: 8192, or 8k for 8 × 1,024"
         raise UsageError(Problem(f"{what} is {given!r}", hint=hint))

@@ -30,6 +30,7 @@ from shapecalc.questions.memory.results import (
     Training,
     WeightFormat,
     Widths,
+    plain_bits,
 )
 from shapecalc.questions.memory.serving import (
     EAGER,
@@ -193,9 +194,10 @@ def _check_trained(report: Report, widths: Widths, is_named: bool) -> None:
         raise UsageError(Problem(message, hint="train with weights of 16 or 32 bits, or freeze those in the format"))
     for bits, what in ((widths.weights, "weights"), (widths.activations, "activations")):
         if bits < _LEAST_TRAINED and any(row.trainable for row in report.rows):
+            shown = plain_bits(bits)
             raise UsageError(
                 Problem(
-                    f"{what} of {bits} bits cannot be trained: their gradients would have {bits} bits too",
+                    f"{what} of {shown} bits cannot be trained: their gradients would have {shown} bits too",
                     why=("fine-tuning of quantised weights freezes them, and trains others (QLoRA)",)
                     if what == "weights"
                     else (),

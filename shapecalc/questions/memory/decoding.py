@@ -144,6 +144,8 @@ def _lengths(report: Report, cache: str) -> set[int]:
 
 def without_idle(plan: MemoryPlan, idle: Collection[int]) -> MemoryPlan:
     """Return a plan without the steps of some layers: what these write is not in memory."""
+    if not idle:
+        return plan
     kept = [index for index, step in enumerate(plan.steps) if step.node not in idle]
     number = {index: i for i, index in enumerate(kept)}
     gone = {storage for step in plan.steps if step.node in idle for storage in step.writes}

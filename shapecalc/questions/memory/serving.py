@@ -20,7 +20,7 @@ from shapecalc.questions.memory.decoding import (
 )
 from shapecalc.questions.memory.liveness import BEGINNING, run
 from shapecalc.questions.memory.results import FitTable, ServedRun
-from shapecalc.text.given import read_string
+from shapecalc.text.given import plain, read_flag, read_string
 from shapecalc.text.units import parse_tokens
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ def read_serving(given: Mapping[str, Any]) -> Serving:
     for name, words in (("logits", LOGITS), ("attention", ATTENTION)):
         if name in asked and read_string(asked[name], name) not in words:
             raise UsageError(Problem(f"{name} cannot be {asked[name]}", hint=f"it is {' or '.join(words)}"))
+    if "table" in asked:
+        asked["table"] = read_flag(asked["table"], "table")
     if "prefill" in asked:
         asked["prefill"] = 0 if asked["prefill"] is True else parse_tokens(asked["prefill"], "the chunk of a prompt")
     if "context" in asked:
@@ -117,10 +119,13 @@ def read_serving(given: Mapping[str, Any]) -> Serving:
 
 
 def _numbers(given: Any, what: str, least: int) -> tuple[int, ...]:
-    listed = given.split(",") if isinstance(given, str) else [given] if isinstance(given, int) else list(given)
+    listed = given.split(",") if isinstance(given, str) else plain(given)
+    listed = list(listed) if isinstance(listed, (list, tuple, range)) else [listed]
+    if not 0 < len(listed) <= _MOST_CELLS:
+        raise UsageError(Problem(f"there are {len(listed):,} {what}", hint=f"give 1 to {_MOST_CELLS}: 1,4,16"))
     numbers = sorted({parse_tokens(one, f"one of the {what}") for one in listed})
-    if not numbers or len(numbers) > _MOST_CELLS or numbers[0] < least:
-        raise UsageError(Problem(f"the {what} are {given!r}", hint=f"give 1 to {_MOST_CELLS} numbers: 1,4,16"))
+    if numbers[0] < least:
+        raise UsageError(Problem(f"one of the {what} is {numbers[0]}", hint=f"give numbers of at least {least}"))
     return tuple(numbers)
 
 
@@ -130,15 +135,19 @@ class ServedDecoder:
     def __init__(self, report: Report, serving: Serving, plan: Plan, bits: int | Fraction) -> None:
         self.report, self.serving, self.plan, self.bits = report, serving, plan, bits
         self.decoder: Decoder = decoder_of(report)
+        self._plans: dict[int, tuple[Report, MemoryPlan]] = {}
         self._idle = self.decoder.idle() if serving.prefill is None else frozenset()
         self._tail = self.decoder.after_output() if serving.logits == LAST else frozenset()
 
     def plan_of(self, queries: int) -> tuple[Report, MemoryPlan]:
         """Return the report and the plan of a run over that many tokens, without the scores of eager attention."""
+        if queries in self._plans:
+            return self._plans[queries]
         report = self.decoder.run_of(queries)
         plan = without_idle(self.plan(report), self._idle)
         if self._tail and queries > 1 and self.decoder.axes:
-            plan = with_sizes_of(plan, without_idle(self.plan(self.decoder.run_of(1)), self._idle), self._tail)
+            plan = with_sizes_of(plan, self.plan_of(1)[1], self._tail)
+        self._plans[queries] = report, plan
         return report, plan
 
     def run_at(self, context: int) -> tuple[Report, MemoryPlan]:

@@ -71,7 +71,7 @@ def weight_bytes(report: Report, storing: Storing, *, active: bool = False) -> l
     """
     rows = tensors_of(report)
     traits = traits_of(rows)
-    chosen = _chosen(report, storing)
+    chosen = _chosen(report, storing, rows)
     known: dict[tuple[Any, ...], int] = {}
 
     def stored(tensor: Tensor, other: Format | None) -> int:
@@ -86,16 +86,16 @@ def weight_bytes(report: Report, storing: Storing, *, active: bool = False) -> l
     return [sum(stored(tensor, other) for tensor in row) for row, other in zip(rows, chosen, strict=True)]
 
 
-def _chosen(report: Report, storing: Storing) -> list[Format | None]:
+def _chosen(report: Report, storing: Storing, rows: Sequence[tuple[Tensor, ...]]) -> list[Format | None]:
     """Return the format of every layer by a pattern; None without one."""
     if not storing.others:
         return [None] * len(report.rows)
     names = [(row.name, *report.blocks_of(row)) for row in report.rows]
-    every = dict.fromkeys(name for some in names for name in some)
+    every = dict.fromkeys(name for some, own in zip(names, rows, strict=True) if own for name in some)
     for pattern, _ in storing.others:
         if not any(map(re.compile(translate(pattern)).match, every)):
             hint = did_you_mean(pattern, every, "see their names with --layers")
-            raise UsageError(Problem(f"no layer or block is named {pattern}", hint=hint))
+            raise UsageError(Problem(f"no layer or block with weights of its own is named {pattern}", hint=hint))
     return [storing.chosen(some) for some in names]
 
 
