@@ -71,17 +71,17 @@ def serving_notes(memory: Memory) -> Iterator[str]:
     tokens = count_noun(memory.context.tokens, "past token")
     if not run.tokens:
         yield (
-            "Activations are those of a forward pass over the network's own input: the length of its sequence is not "
-            "the size of an axis of an input."
+            "Activations are those of a forward pass over the network's own input: no axis of an input is the length "
+            "of its sequence, or its layers fix that length (--set may change it)."
         )
     elif run.phase == "decoding":
         yield f"Activations are those of a step of decoding: one new token of each sample, after {tokens}."
     else:
-        yield (
-            f"Activations are those of a prefill: {count_noun(run.tokens, 'token')} of each sample at once, the last "
-            f"of {memory.context.tokens:,}"
-            + (", with the scores of the last one alone." if run.logits == "last" else ".")
-        )
+        every = run.tokens == memory.context.tokens
+        which = "all" if every else f"the last {run.tokens:,} of"
+        scores = ", with the scores of the last one alone" if run.logits == "last" else ""
+        tokens = f"{which} {memory.context.tokens:,} tokens of each sample at once"
+        yield f"Activations are those of a prefill: {tokens}{scores}."
     if run.attention == "eager":
         yield (
             "Eager attention has its scores in memory, and their softmax in fp32; keys and values that are repeated "

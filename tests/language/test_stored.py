@@ -65,6 +65,8 @@ def test_formats_of_quantised_models(tmp_path: Any, quantised: dict[str, Any], n
     [
         ({"quant_method": "compressed-tensors", "config_groups": {}}, "compressed-tensors"),
         ({"quant_method": "awq", "bits": True}, "awq"),
+        ({"quant_method": "awq", "bits": 4.0}, "awq"),
+        ({"quant_method": "gptq", "group_size": 64.0}, "gptq"),
         ({"quant_method": "gptq", "group_size": 0}, "gptq"),
         ({"quant_method": "gptq", "group_size": 10**30}, "gptq"),
         ({"quant_method": "fp8", "weight_block_size": [64, 64]}, "fp8"),

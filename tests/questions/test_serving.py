@@ -92,6 +92,20 @@ def test_the_axis_of_a_sequence(spec: str, axes: Any) -> None:
     assert decoder_of(shapecalc.load(spec).infer()).axes == axes
 
 
+def test_the_axis_of_a_sequence_of_one_token() -> None:
+    one = shapecalc.load("t5-small", vars={"seq": 1, "target_seq": 1}).infer()
+    assert decoder_of(one).axes == (("targets", 0),)
+
+
+def test_a_hybrid_has_a_cache_and_a_state() -> None:
+    network = net({"mamba": {}}, *SMALL)
+    found = network.memory(context=5)
+    assert found.run.tokens == 1
+    assert found.context.bytes == 5 * 16 * 4 + found.state_cache
+    assert found.state_cache == 2 * 8 * (4 + 16) * 4
+    assert "KV cache and state, 5 past tokens" in found.render(width=100)
+
+
 def test_inputs_of_one_sequence_change_together() -> None:
     table = {"num_embeddings": 11, "embedding_dim": 8}
     network = shapecalc.load({
@@ -114,8 +128,14 @@ def test_a_sequence_that_is_no_axis_is_said() -> None:
     found = patches.memory(context=5)
     assert found.run.tokens == 0
     text = " ".join(found.render(width=100).split())
-    assert "Activations are those of a forward pass over the network's own input: the length of its sequence" in text
+    assert "Activations are those of a forward pass over the network's own input: no axis of an input is the" in text
     assert found.activations.peak == patches.memory().activations.peak
+
+
+def test_a_length_in_arguments_is_said() -> None:
+    fixed = net({"reshape": [6, 2, 4]}, {"reshape": [6, 8]}, *SMALL)
+    assert fixed.memory(context=5).run.tokens == 0
+    assert fixed.memory(context=5).activations.peak == fixed.memory().activations.peak
 
 
 def test_layers_of_the_source_do_not_run_in_a_step() -> None:

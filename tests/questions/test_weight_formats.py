@@ -209,6 +209,21 @@ def test_what_projections_are() -> None:
     assert roles_in("mamba-130m")[roles.MIXER] == 4 * 24
 
 
+def test_projections_after_one_another_are_no_feed_forward_network() -> None:
+    spec = {"input": [4, 8], "layers": [{"linear": 4}, {"linear": 8}, "relu", {"linear": 3}]}
+    found = [tensor.role for row in tensors_of(shapecalc.load(spec).infer()) for tensor in row if tensor.role]
+    assert found == [roles.PROJECTION, roles.FEED_FORWARD_UP, roles.FEED_FORWARD_DOWN]
+
+
+def test_types_with_eight_experts() -> None:
+    """llama-quant.cpp: keys and values are q8_0, attention's output q5_k, and routers are not quantised."""
+    report = shapecalc.load("mixtral-8x7b").infer()
+    found = dict(zip([row.name for row in report.rows], weight_bytes(report, read_storing("q3_k_m")), strict=True))
+    square, narrow = 4096 * 4096, 1024 * 4096
+    assert found["layers.5.self_attn"] == square * 110 // 256 + 2 * narrow * 34 // 32 + square * 176 // 256
+    assert found["layers.5.mlp.gate"] == 8 * 4096 * 4
+
+
 def test_numbers_of_tensors() -> None:
     rows = tensors_of(shapecalc.load("deepseek-v3").infer())
     downs = [tensor for row in rows for tensor in row if tensor.role in (roles.EXPERTS_DOWN, roles.FEED_FORWARD_DOWN)]
