@@ -98,9 +98,9 @@ class Layer:
     these are not only the required ones or the first, and `in_keras_calls` in those of Keras, where these are others;
     `mistaken`, hints for words that are no arguments of it, but of kinds like it; `sequences`, whether its inputs are
     (…, length, features) and never feature maps; `is_causal`, whether each position attends to none after it, as in a
-    decoder; `along_channels`, the argument that makes it work along channels instead of the last axis; `weight_roles`, the
-    roles of its weights by name (`layers/base/roles.py`), and `routed_by`, the index of the input by which experts are
-    chosen; `examples`.
+    decoder; `along_channels`, the argument that makes it work along channels instead of the last axis; `weight_roles`,
+    the roles of its weights by name (`layers/base/roles.py`), and `routed_by`, the index of the input by which experts
+    are chosen; `examples`.
     """
 
     kind: ClassVar[str] = ""
