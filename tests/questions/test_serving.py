@@ -197,7 +197,10 @@ def test_a_window_limits_the_scores() -> None:
     windowed = net({"mha": {**HEADS, "window": 8}, "name": "attention"}, *SMALL[1:])
     assert windowed.memory(context=70, attention="eager").activations.held[-1].bytes == 2 * 8 * (4 + 4)
     chunk = windowed.memory(context=70, attention="eager", prefill=4)
-    assert chunk.activations.held[-1].bytes == 2 * 4 * 8 * (4 + 4)
+    assert chunk.activations.held[-1].bytes == 2 * 4 * (7 + 4) * (4 + 4)  # 7 tokens before the first of the chunk
+    fits = windowed.memory(contexts=[2, 5, 70], prefill=4, attention="eager").fits
+    totals = [windowed.memory(context=context, prefill=4, attention="eager").total for context in fits.contexts]
+    assert [row[0] for row in fits.totals] == totals
 
 
 def test_cross_attention_has_the_keys_of_its_source() -> None:

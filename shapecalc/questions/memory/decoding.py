@@ -38,8 +38,8 @@ _UNLIMITED = 0
 class Scores(NamedTuple):
     """The scores of a layer of attention: `heads` of them for each pair of a query and a key.
 
-    It has `queries`; its keys are all tokens up to the last one, but no more than its `window` (0: all), or if they are
-    not those of the decoder `keys`.
+    It has `queries`; its keys are all tokens up to the last one, but no more than those within the `window` of any
+    query (0: all), or if they are not those of the decoder `keys`.
     """
 
     heads: int
@@ -49,7 +49,8 @@ class Scores(NamedTuple):
 
     def elements(self, tokens: int) -> int:
         """Return the number of scores after that many tokens, those that run included."""
-        keys = self.keys or (min(tokens, self.window) if self.window else tokens)
+        within = self.window - 1 + self.queries  # the first query needs so many before it
+        keys = self.keys or (min(tokens, within) if self.window else tokens)
         return self.heads * self.queries * keys
 
     def bytes(self, tokens: int, bits: int | Fraction) -> int:
