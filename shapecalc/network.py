@@ -351,6 +351,7 @@ def sweep(
     where: str | None = None,
     batch: int = 1,
     layout: str = "",
+    context: Any = None,
     executor: Executor | None = None,
 ) -> Sweep:
     """Return what every combination of variables and input sizes costs: a row each, columns as numpy arrays.
@@ -359,7 +360,8 @@ def sweep(
     also the command's `"16:128:16"`); `input` is a
     size, a list of sizes, or a string such as `"3x{128:256:32}x="`; or a mapping of such for several inputs. `where`
     keeps the rows for which an expression holds: `"params < 5M and macs < 300M"`. MACs and memory are for a `batch` of
-    samples; `layout` (CHW or HWC) is the order of the axes of sizes, of `input` too. `executor` is any
+    samples; `layout` (CHW or HWC) is the order of the axes of sizes, of `input` too. At a `context`, memory is that of
+    a step of decoding after so many past tokens. `executor` is any
     `concurrent.futures.Executor`: a process pool, or a Dask cluster's `client.get_executor()`.
     Errors: `UsageError`, `SpecError` where the specification itself is wrong; a variant that is wrong is a row that
     is not `valid`. `MissingExtraError` without numpy.
@@ -368,7 +370,7 @@ def sweep(
     from shapecalc.text.given import read_string
 
     where = "" if where is None else read_string(where, "where")
-    plan = plan_sweep(spec, vars, input, batch, layout)
+    plan = plan_sweep(spec, vars, input, batch, layout, context)
     condition = plan.condition(where) if where else None
     return joined(plan, [part.kept(condition) for part in plan.run(executor)])
 
@@ -379,6 +381,7 @@ def plan_sweep(
     input: Any = None,  # noqa: A002
     batch: int = 1,
     layout: str = "",
+    context: Any = None,
 ) -> SweepPlan:
     """Return the plan of a sweep, to be run part by part. Arguments and errors are those of `sweep`."""
     from shapecalc.questions.sweep import make_plan
@@ -390,7 +393,10 @@ def plan_sweep(
     def sized(sizes: Any) -> Network:
         return load(spec).with_overrides(sizes, None, layout) if layout else load(spec, input=sizes)
 
-    return make_plan(sized, variables, input, _check_batch(batch), layout)
+    from shapecalc.text.units import parse_tokens
+
+    tokens = None if context is None else parse_tokens(context)
+    return make_plan(sized, variables, input, _check_batch(batch), layout, tokens)
 
 
 def solve(  # noqa: PLR0913  (one for each option of the question)
@@ -403,6 +409,7 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
     macs: Any = None,
     memory: Any = None,
     bits: int = 32,
+    context: Any = None,
     fix: bool = False,
     vars: Mapping[str, Any] | None = None,  # noqa: A002
     **fixed: Any,
@@ -412,7 +419,7 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
     - `solve("conv", input=227, output=55, stride=4)`: the arguments of a kind that lead to an output size.
     - `solve("unet", find=["width"], params="5M")`: the variables that meet budgets of `params`, `macs`, `memory`;
       `find={"width": range(16, 129, 8), "input": None}` sets which values to try, fractions too, also as the command
-      does: `"16:128:8"`. `memory` is the total of `shapecalc memory`, with `bits` for each element.
+      does: `"16:128:8"`. `memory` is the total of `shapecalc memory`, with `bits` for each element, and at a `context`.
     - `solve("mine.yaml", fix=True)`: the smallest changes that fix a specification.
 
     Errors: `UsageError` for an invalid question; as `load`.
@@ -446,7 +453,19 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
         known = ", ".join([*network.graph.variables, backwards.INPUT])
         hint = f"choose some with --for (find= in Python): {known}"
         raise UsageError(Problem("name the variables to find", hint=hint))
-    return backwards.solve_budget(network.graph, network.rebuilt, wanted, budgets, bits=bits)
+    tokens = _context(context, budgets)
+    return backwards.solve_budget(network.graph, network.rebuilt, wanted, budgets, bits=bits, context=tokens)
+
+
+def _context(given: Any, budgets: Mapping[str, int]) -> int | None:
+    """Return the context of memory, if one is given. Errors: `UsageError`."""
+    if given is None:
+        return None
+    from shapecalc.text.units import parse_tokens
+
+    if "memory" not in budgets:
+        raise UsageError(Problem("a context is for a budget of memory", hint="add --memory 24GiB, or leave it out"))
+    return parse_tokens(given)
 
 
 def kind_of(target: Any) -> type[Layer] | None:

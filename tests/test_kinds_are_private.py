@@ -27,6 +27,7 @@ _STYLE = "a style of the terminal or of SVG"
 _AXIS = "the language's word for the channel axis"
 OTHERWISE = {
     "alpha": ("a key of SVG; a Greek letter", {"renderers.front", "renderers.plain"}),
+    "attention": ("an option of memory, and its key", {"questions.memory.serving"}),
     "axes": (_KEY, {"questions.sizes", "renderers.kinds", "renderers.sizes"}),
     "axis": (_KEY, {"questions.receptive_field"}),
     "beta": ("a Greek letter", {"renderers.plain"}),
@@ -43,7 +44,8 @@ OTHERWISE = {
                     {"model.expectations", "model.graph", "network"}),
     "out_features": ("a figure that `expect:` may state", {"model.expectations", "model.graph"}),
     "k": ("a prefix of units: thousands", {"text.units"}),
-    "largest": ("an order of rows; which input a trace follows", {"questions.explain.back", "renderers.selection"}),
+    "largest": ("an order of rows; which input a trace follows; a heading",
+                {"questions.explain.back", "renderers.selection", "renderers.serving"}),
     "max": (_FUNCTION, {"dims.notation.expressions", "dims.traces", "escaping", "language.expressions.functions",
                         "questions.sweep.conditions"}),
     "maximum": (_FUNCTION, {"dims"}),

@@ -232,6 +232,13 @@ def _bits(_: click.Context) -> Iterable[str]:
     return FORMATS_OF_NUMBERS
 
 
+def _formats_of_weights(_: click.Context) -> Iterable[str]:
+    from shapecalc.questions.memory.formats import format_names
+    from shapecalc.text.units import FORMATS_OF_NUMBERS
+
+    return (*FORMATS_OF_NUMBERS, *format_names())
+
+
 def _rows_of(plan_of: Callable[..., SweepPlan]) -> Callable[[click.Context], Iterable[str]]:
     """Return a function that returns the columns of the sweep of a command, or of any where it is not valid."""
 
@@ -269,6 +276,7 @@ complete_symbols = _of_network(_symbols)
 complete_searched = _of_network(_searched)
 complete_in_place = _word_completer(_in_place)
 complete_bits = _word_completer(_bits, several=False)
+complete_formats_of_weights = _word_completer(_formats_of_weights, several=False)
 complete_depth = complete_among(("all", "auto"))
 complete_families = _word_completer(_key("family"), several=False)
 complete_tasks = _word_completer(_key("task"), several=False)

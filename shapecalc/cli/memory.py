@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
-    WholeNumber,
     all_or_depth,
     batch_option,
     completed,
@@ -19,6 +18,7 @@ from shapecalc.cli.options import (
     network_options,
 )
 from shapecalc.cli.output import emit_answer
+from shapecalc.cli.serving import serving_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,13 +33,22 @@ _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("b
 
 @click.command(short_help="Show the memory that a network needs, at its peak.")
 @network_options
-@_bits_option("--weights", help="Set the bits of a weight: 32, 16, 8, 4, fp16, int8, …  [default: 32]")
-@_bits_option("--activations", help="Set the bits of an activation.  [default: 32]")
-@_bits_option("--buffers", default="32", show_default=True, help="Set the bits of a buffer (running statistics).")
-@_bits_option("--kv-bits", help="Set the bits of an element of the KV cache.  [default: those of activations]")
 @click.option(
-    "--context", type=WholeNumber(0, 10**9), metavar="N", help="Add the KV cache of N past tokens of every sample."
+    "--weights",
+    metavar="FORMAT",
+    shell_complete=completed("formats_of_weights"),
+    help="Set the bits of a weight, or its format: 16, 4.5, int8, q4_k_m, nf4, awq-g128, …  [default: those of a "
+    "model's config.json, or 32]",
 )
+@click.option(
+    "--weights-of",
+    metavar="GLOB=FORMAT",
+    multiple=True,
+    help="Set the format of layers or blocks by name: 'lm_head=16'. May be repeated.",
+)
+@_bits_option("--activations", help="Set the bits of an activation.  [default: those of a model's config.json, or 32]")
+@_bits_option("--buffers", default="32", show_default=True, help="Set the bits of a buffer (running statistics).")
+@serving_options
 @batch_option
 @click.option(
     "--in-place",
@@ -73,42 +82,20 @@ _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("b
 @depth_option
 @layout_option
 @output_formats("text", "json", "markdown", "html")
-def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
+def command(  # noqa: PLR0913  (each is an option of its own)
     spec: str,
     inputs: Sequence[str],
     settings: Sequence[str],
-    weights: str | None,
-    activations: str | None,
-    buffers: str,
-    kv_bits: str | None,
-    context: int | None,
+    *,
     batch: int,
-    in_place: str,
-    order: str,
-    training: bool,
-    optimizer: str | None,
-    mixed_precision: bool,
-    budget: str | None,
     layers: bool,
     depth: int | str | None,
     layout: str | None,
     format_: str,
     output: str | None,
+    **options: Any,
 ) -> None:
     """Show the memory that a network needs: weights, buffers, live activations at their peak, and training."""
-    result = load_network(spec, inputs, settings, layout or "").memory(
-        batch=batch,
-        layout=layout or "",
-        weights=weights,
-        activations=activations,
-        buffers=buffers,
-        in_place=in_place,
-        order=order,
-        training=training,
-        optimizer=optimizer,
-        mixed_precision=mixed_precision,
-        budget=budget,
-        context=context,
-        kv_bits=kv_bits,
-    )
+    network = load_network(spec, inputs, settings, layout or "")
+    result = network.memory(batch=batch, layout=layout or "", **options)
     emit_answer(result, output, format_, result.name, layers=layers, depth=all_or_depth(depth))

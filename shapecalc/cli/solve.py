@@ -54,6 +54,7 @@ __all__ = ["command"]
 @click.option(
     "--bits", type=WholeNumber(1, 64), default=32, metavar="N", help="SPEC: the bits of each element, for --memory."
 )
+@click.option("--context", metavar="N", help="SPEC: count memory in a step of decoding after N past tokens: 8192, 8k.")
 @click.option("--fix", is_flag=True, help="SPEC: find the smallest changes that fix its shape errors.")
 @set_option
 @layout_option
@@ -206,4 +207,4 @@ def _network(spec: str, inputs: Sequence[str], names: Sequence[str], asked: Mapp
             )
         )
     network = load_network(spec, inputs, asked["settings"], asked["layout"] or "")
-    return solve(network, find=find, **budgets, bits=asked["bits"], fix=asked["fix"])
+    return solve(network, find=find, **budgets, bits=asked["bits"], context=asked["context"], fix=asked["fix"])

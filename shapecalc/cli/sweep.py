@@ -35,11 +35,13 @@ _PAGES = ("text", "markdown", "html")
 """Formats that show the first rows; the others contain all of them."""
 
 
-def _plan_of(spec: str, settings: Sequence[str], inputs: Sequence[str], batch: int = 1, layout: str = "") -> SweepPlan:
+def _plan_of(
+    spec: str, settings: Sequence[str], inputs: Sequence[str], batch: int = 1, layout: str = "", context: Any = None
+) -> SweepPlan:
     """Return the plan of the sweep that the command describes. Errors: `ShapecalcError`."""
     from shapecalc.network import plan_sweep
 
-    return plan_sweep(spec, _read_sets(settings), _read_inputs(inputs), batch, layout)
+    return plan_sweep(spec, _read_sets(settings), _read_inputs(inputs), batch, layout, context)
 
 
 @click.command(short_help="Evaluate every combination of variables and input sizes.")
@@ -52,6 +54,7 @@ def _plan_of(spec: str, settings: Sequence[str], inputs: Sequence[str], batch: i
               help="Try these input sizes: 3x{128:256:32}x= (= repeats the size before it); NAME=SIZES for one of "
               "several inputs.")  # fmt: skip
 @batch_option
+@click.option("--context", metavar="N", help="Count memory in a step of decoding after N past tokens: 8192, 8k.")
 @layout_option
 @click.option(
     "--where",
@@ -94,7 +97,7 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     format_, output = options["format_"], options["output"]
     if format_ == "parquet" and not output:
         raise UsageError(Problem("Parquet cannot be shown on the screen", hint="name a file: --output sweep.parquet"))
-    plan = _plan_of(spec, settings, inputs, options["batch"], options["layout"] or "")
+    plan = _plan_of(spec, settings, inputs, options["batch"], options["layout"] or "", options["context"])
     warn(plan.network.graph.warnings)
     job = Job(
         plan, where=options["where"], pareto=options["pareto"] or "", sort=options["sort"] or "", top=options["top"],

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.errors import Problem, SpecError, did_you_mean
 from shapecalc.language.config_fields import read_fields
 from shapecalc.language.files import bundled_keys, read_bytes
+from shapecalc.language.stored import read_stored
 from shapecalc.language.values import BadValueError, condition, plain, shown_value
 from shapecalc.layers import find_kind
 from shapecalc.model.naming import Naming
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from shapecalc.errors import Mark
     from shapecalc.language.config_fields import Fields
+    from shapecalc.model.graph import Stored
     from shapecalc.source import Value
 
 __all__ = ["ConfiguredFamily", "model_types", "read_config"]
@@ -42,13 +44,17 @@ _LARGEST = 10**9
 
 
 class ConfiguredFamily(NamedTuple):
-    """The family of a model: its file, the variables that the config sets, the name of the model, and its location."""
+    """The family of a model: its file, the variables that the config sets, the name of the model, and its location.
+
+    `stored` is how the config says that its weights are stored.
+    """
 
     path: str
     variables: dict[str, Any]
     name: str
     mark: Mark | None = None
     naming: Naming | None = None
+    stored: Stored | None = None
 
 
 def read_config(content: bytes, path: str) -> ConfiguredFamily:
@@ -72,7 +78,8 @@ def read_config(content: bytes, path: str) -> ConfiguredFamily:
     values = _Config(config, parts, config.task(parts.tasks))
     variables = values.variables()
     title = os.path.basename(named.rstrip("/")) or kind
-    return ConfiguredFamily(family, variables, title, config.mark("model_type"), values.naming())
+    stored = read_stored(config.fields, os.path.basename(path))
+    return ConfiguredFamily(family, variables, title, config.mark("model_type"), values.naming(), stored)
 
 
 def _name_of(path: str) -> str:

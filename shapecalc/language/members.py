@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shapecalc.language.document import Reader
-    from shapecalc.model.graph import Graph
+    from shapecalc.model.graph import Graph, Stored
     from shapecalc.model.naming import Naming
     from shapecalc.source import Value
 
@@ -26,7 +26,8 @@ class Member(NamedTuple):
     """One network of a specification: itself, or a member of its family; and warnings about how it was found.
 
     `note` is about a member that was not asked for by name. `settings` are variables that were read from the config of
-    a model, `title` is its name, `mark` its location, `naming` the names of its parameters in its library.
+    a model, `title` is its name, `mark` its location, `naming` the names of its parameters in its library, `stored` how
+    it says that its weights are stored.
     """
 
     specification: Specification
@@ -38,6 +39,7 @@ class Member(NamedTuple):
     title: str = ""
     mark: Mark | None = None
     naming: Naming | None = None
+    stored: Stored | None = None
 
     @property
     def name(self) -> str:
@@ -48,7 +50,7 @@ class Member(NamedTuple):
         """Return the graph with these variables and input sizes, and all problems."""
         graph, problems = self.specification.build({**self.settings, **variables}, inputs=inputs, variant=self.variant)
         if self.title:
-            graph = graph._replace(name=self.title, naming=self.naming)
+            graph = graph._replace(name=self.title, naming=self.naming, stored=self.stored)
         if self.mark:
             of = (("with the fields of this config:", self.mark),)
             graph = graph._replace(nodes=tuple([node._replace(uses=(*node.uses, *of)) for node in graph.nodes]))
@@ -105,7 +107,7 @@ def _configured(content: bytes, name: str) -> Member:
     specification = read_specification(read_bytes(family.path), file, _reader(family.path, file))
     return Member(
         specification, "", family.path, settings=family.variables, title=family.name, mark=family.mark,
-        naming=family.naming,
+        naming=family.naming, stored=family.stored,
     )  # fmt: skip
 
 

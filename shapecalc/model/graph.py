@@ -11,7 +11,7 @@ from shapecalc.layers.base.shape import Shape
 
 __all__ = [
     "BYTES", "COUNT", "OF_LAYERS", "OF_NETWORKS", "SIZE", "Block", "Bounds", "Expectation", "Graph", "Node",
-    "Reference",
+    "Reference", "Stored",
 ]  # fmt: skip
 
 COUNT, BYTES, SIZE = "a count", "bytes", "a size"
@@ -88,6 +88,18 @@ class Expectation(NamedTuple):
     name_mark: Mark | None = None
 
 
+class Stored(NamedTuple):
+    """How the file of a model says that it is stored: formats of weights and activations, and the name of the file.
+
+    `note` is what of it is not understood.
+    """
+
+    weights: str
+    activations: str
+    origin: str
+    note: str = ""
+
+
 class Graph(NamedTuple):
     """A network: named inputs, nodes in the order of computation, and the outputs.
 
@@ -111,6 +123,7 @@ class Graph(NamedTuple):
     input_marks: dict[str, Mark] = {}  # noqa: RUF012  (never written on)
     warnings: tuple[Problem, ...] = ()
     naming: Any = None  # a `Naming`, which most networks have not
+    stored: Stored | None = None
 
     def named_outputs(self) -> dict[str, Reference]:
         """Return the outputs by their names under `outputs:`, or else those of the layers."""

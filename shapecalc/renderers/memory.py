@@ -12,13 +12,14 @@ from shapecalc.renderers.blocks import Note, Paragraph, Table, Title, draw_block
 from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
 from shapecalc.renderers.drawing import TableLine
 from shapecalc.renderers.footer import opening
+from shapecalc.renderers.serving import draw_fits, serving_notes, show_bits, show_both, weights_note
 from shapecalc.renderers.view import check_depth
 from shapecalc.text.cells import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shapecalc.questions.memory import LayerMemory, Memory, Training
+    from shapecalc.questions.memory import FitTable, LayerMemory, Memory, Training
     from shapecalc.renderers.blocks import Block
 
 __all__ = ["draw_memory"]
@@ -41,8 +42,10 @@ def draw_memory(
         shown, collapsed = _collapsed(memory.layers, depth)
         blocks.append(_layers(shown, memory.activations.peak, width))
         blocks += [Note(f"{opening(collapsed, depth)}. {_OF_BLOCKS}")] if collapsed and depth else []
-    elif not memory.training:
+    elif not memory.training and not memory.fits:
         blocks += [Paragraph(_at(memory)), _held(memory)]
+    if memory.fits:
+        blocks += [Paragraph(_of_table(memory.fits)), draw_fits(memory.fits)]
     if memory.budget:
         blocks.append(Paragraph(_budget(memory)))
     return draw_blocks([*blocks, *map(Note, [*_notes(memory), *memory.notes])], format_, width, color=color)
@@ -150,50 +153,59 @@ def _layers(layers: Sequence[LayerMemory], most: int, width: int | None) -> Tabl
     return Table(headings, lines, numbers=(1, 2, 3))
 
 
+def _of_table(fits: FitTable) -> str:
+    """Return what the table is of."""
+    if fits.budget is None:
+        return "Totals by context (past tokens of each sample) and batch:"
+    return (
+        f"Totals by context (past tokens of each sample) and batch. over: more than {show_both(fits.budget)}; largest: "
+        "the largest batch at a context; longest: the longest context with a batch."
+    )
+
+
 def _budget(memory: Memory) -> str:
     budget = memory.budget
     assert budget is not None
     each = f"{show_bytes(budget.fixed)} + {show_bytes(budget.sample)} for each sample"
-    given = f"{budget.bytes:,} bytes ({show_bytes(budget.bytes)})"
+    given = show_both(budget.bytes)
     if not budget.batch:
         return f"{given} are not enough for one sample, which needs {each}."
     fits = f"The largest batch that fits into {given} is {budget.batch:,}. It needs {show_bytes(budget.total)}: {each}."
     if budget.context is None:
         return fits
     batch = "one sample" if memory.batch == 1 else f"a batch of {memory.batch:,}"
-    return f"{fits} The longest context with {batch} is {count_noun(budget.context, 'past token')}."
+    of = "" if memory.run else " of decoding"
+    return f"{fits} The longest context{of} with {batch} is {count_noun(budget.context, 'past token')}."
 
 
 def _notes(memory: Memory) -> Iterator[str]:
     """Yield sentences on what every figure includes."""
     bits = memory.widths
-    yield (
-        f"Weights: all parameters, biases included, at {bits.weights} bits; shared parameters are counted once. "
-        f"Buffers: running statistics and tables, at {bits.buffers} bits."
-    )
-    yield f"Activations: at {bits.activations} bits, for {_samples(memory)}. {_liveness(memory)}"
+    yield f"{weights_note(memory)} Buffers: running statistics and tables, at {show_bits(bits.buffers)} bits."
+    yield from serving_notes(memory)
+    yield f"Activations: at {show_bits(bits.activations)} bits, for {_samples(memory)}. {_liveness(memory)}"
     if memory.training:
         yield from _training_notes(memory, memory.training)
     if memory.kv_cache:
         yield _cache(memory)
         yield from _windows(memory)
     if memory.state_cache:
-        amount = f"{memory.state_cache:,} bytes ({show_bytes(memory.state_cache)}) for a sample"
-        where = f"at {memory.kv_bits} bits; {'in' if memory.context else 'not in'} the total."
+        amount = f"{show_both(memory.state_cache)} for a sample"
+        where = f"at {show_bits(memory.kv_bits)} bits; {'in' if memory.context else 'not in'} the total."
         yield (f"State of recurrences: {amount}, however many tokens are past, {where}")
     if memory.cross_kv_cache:
         each = memory.cross_kv_cache_per_source_token
         yield (
-            f"Cross-attention caches the keys and values of the source once: {each:,} bytes ({show_bytes(each)}) for "
-            f"each source token, {memory.cross_kv_cache:,} ({show_bytes(memory.cross_kv_cache)}) for a sample; "
+            f"Cross-attention caches the keys and values of the source once: {show_both(each)} for "
+            f"each source token, {show_both(memory.cross_kv_cache)} for a sample; "
             f"{'in the KV cache above' if memory.context else 'not in the total'}."
         )
     yield "Not counted: kernel workspaces, fragmentation, the runtime itself. 1 KiB is 1,024 bytes."
 
 
 def _cache(memory: Memory) -> str:
-    each = f"{memory.kv_cache:,} bytes ({show_bytes(memory.kv_cache)}) for each past token of a sample"
-    bits = f"at {memory.kv_bits} bits"
+    each = f"{show_both(memory.kv_cache)} for each past token of a sample"
+    bits = f"at {show_bits(memory.kv_bits)} bits"
     return (
         f"KV cache, during autoregressive decoding: {each}, {bits}; {'in' if memory.context else 'not in'} the total."
     )
@@ -203,11 +215,11 @@ def _windows(memory: Memory) -> Iterator[str]:
     """Yield what of the cache is only needed within a window."""
     for window, each in memory.kv_windows.items():
         tokens = count_noun(window, "token")
-        yield f"Of these, {each:,} bytes ({show_bytes(each)}) are needed of the last {tokens} alone."
+        yield f"Of these, {show_both(each)} are needed of the last {tokens} alone."
     if memory.context and memory.context.reserved > memory.context.bytes:
         yield (
             f"A cache that keeps all {count_noun(memory.context.tokens, 'token')} in every layer reserves "
-            f"{memory.context.reserved:,} bytes ({show_bytes(memory.context.reserved)})."
+            f"{show_both(memory.context.reserved)}."
         )
 
 
@@ -246,7 +258,7 @@ def _training_notes(memory: Memory, training: Training) -> Iterator[str]:
     yield (
         f"Training: {show_bytes(training.kept)} of activations are saved for the backward pass, as in PyTorch; "
         f"with the gradients of activations, memory peaks in the {training.direction} pass, at {clean(training.at)}. "
-        f"Gradients of weights have {memory.widths.weights} bits."
+        f"Gradients of weights have {show_bits(memory.widths.weights)} bits."
     )
     bytes_each = {"none": 0, "sgd": 0}.get(training.optimizer)
     state = "has no state" if bytes_each == 0 else "keeps its state in fp32"

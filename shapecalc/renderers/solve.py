@@ -120,8 +120,11 @@ def _searched(answer: BudgetSolutions) -> str:
 def _notes(answer: BudgetSolutions) -> list[str]:
     bits = answer.bits
     options = "" if bits == 32 else f" --weights {bits} --activations {bits} --buffers {bits}"
+    if answer.context is not None:
+        options += f" --context {answer.context}"
+    cache = "" if answer.context is None else f", and the cache of {answer.context:,} past tokens"
     note = (
-        "bytes: weights, buffers and live activations at their peak, for one sample, "
+        f"bytes: weights, buffers and live activations at their peak{cache}, for one sample, "
         f"at {bits} bits per element; the total of `shapecalc memory{options}`"
     )
     return [*([note] if "memory" in answer.budgets and answer.searched else []), *answer.notes]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 __all__ = [
     "FORMATS_OF_NUMBERS",
@@ -13,6 +16,7 @@ __all__ = [
     "parse_bits",
     "parse_bytes",
     "parse_count",
+    "parse_tokens",
     "read_sizes",
     "read_whole",
     "without_batch",
@@ -122,20 +126,50 @@ def parse_bytes(given: Any, what: str = "the budget") -> int:
     return amount
 
 
-def parse_bits(given: Any, what: str) -> int:
-    """Return the bits of a number format: of `8`, `int8`, `fp16`, `bf16`. Errors: `UsageError`."""
-    text = str(given).strip() if isinstance(given, (int, str)) and not isinstance(given, bool) else ""
+def parse_bits(given: Any, what: str) -> int | Fraction:
+    """Return the bits of a number format: of `8`, `4.5`, `int8`, `fp16`, `bf16`. Errors: `UsageError`."""
+    is_number = isinstance(given, (int, float, str)) and not isinstance(given, bool)
+    text = str(given).strip() if is_number else ""
     found = _TYPE.fullmatch(text)
     digits = found[1] if found else text
-    bits = read_whole(digits) or 0
-    if not 1 <= bits <= _MOST_BITS:
+    fraction = _EXACT_BITS.fullmatch(digits)
+    if fraction and not found:
+        from fractions import Fraction
+
+        bits = Fraction(digits)
+        if bits.denominator > 1 and 1 <= bits <= _MOST_BITS:
+            return bits
+        digits = fraction[1]
+    whole = read_whole(digits) or 0
+    if not 1 <= whole <= _MOST_BITS:
         raise UsageError(
             Problem(
-                f"the bits of {what} are {given!r}: they must be a whole number from 1 to {_MOST_BITS}",
-                hint="write for instance 8, 16 or 32; or int8, fp16, bf16, fp32",
+                f"the bits of {what} are {given!r}: they must be a number from 1 to {_MOST_BITS}",
+                hint="write for instance 8, 16 or 4.5; or int8, fp16, bf16, fp32",
             )
         )
-    return bits
+    return whole
+
+
+_EXACT_BITS = re.compile(r"(\d{1,2})\.\d{1,6}", re.ASCII)
+
+
+def parse_tokens(given: Any, what: str = "the context") -> int:
+    """Return a number of tokens: of `8192`, `8,192`, `8k` (8 × 1,024), `1M` (1,024 × 1,024). Errors: `UsageError`."""
+    found = _TOKENS.fullmatch(given.strip()) if isinstance(given, str) else None
+    number = int(found[1].replace(",", "")) * 1024 ** " km".index(found[2].lower() or " ") if found else given
+    if type(number) is not int:
+        from shapecalc.text.given import plain  # a number of numpy
+
+        number = plain(number)
+    if type(number) is not int or not 0 <= number <= _MOST_TOKENS:
+        hint = f"give a number of tokens up to {_MOST_TOKENS:,}: 8192, or 8k for 8 × 1,024"
+        raise UsageError(Problem(f"{what} is {given!r}", hint=hint))
+    return number
+
+
+_TOKENS = re.compile(rf"((?:{_SEPARATED}|\d{{1,12}}))\s*([km]?)", re.ASCII | re.IGNORECASE)
+_MOST_TOKENS = 10**9
 
 
 _UNIT = r"(?:\s*([kmgtp]i?b|[kmgbt])\b)"

@@ -169,6 +169,7 @@ def test_in_a_shell(shell):
         ("memory alexnet --in-place conv", []),
         ("memory alexnet --weights b", ["bf16"]),
         ("memory alexnet --buffers=fp1", ["fp16"]),
+        ("memory alexnet --weights=q4_k", ["q4_k_s", "q4_k_m"]),
         ("specs --family Al", ["AlexNet"]),
         ("specs --task cla", ["classification"]),
         ("formula alexnet --what params,m", ["params,macs"]),
@@ -222,6 +223,8 @@ def test_the_kinds_that_are_there_are_offered_and_their_other_names_once_begun(c
 FREE = {
     "--input", "--input-a", "--input-b",  # sizes
     "--params", "--macs", "--memory", "--budget", "--max-params", "--min-params", "--output-size",  # amounts
+    "--context", "--contexts", "--batches", "--prefill",  # tokens and samples
+    "--weights-of",  # a pattern of names
     "--at",  # a position
 }  # fmt: skip
 """Options whose values are numbers: nothing can be offered for them."""

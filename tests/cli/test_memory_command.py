@@ -90,7 +90,7 @@ def test_the_cross_attention_cache_is_shown_separately():
     assert "6,144 bytes (6.00 KiB) for each past token of a sample, at 16 bits; not in the total." in out
     assert (
         "Cross-attention caches the keys and values of the source once: 6,144 bytes (6.00 KiB) for each source token, "
-        "9,216,000 (8.79 MiB) for a sample; not in the total."
+        "9,216,000 bytes (8.79 MiB) for a sample; not in the total."
     ) in out
     assert "Cross-attention" not in run("memory", "gpt2").out
 
@@ -129,7 +129,7 @@ def test_names_are_escaped():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--weights", "65"], "the bits of weights are '65': they must be a whole number from 1 to 64"),
+        (["--weights", "65"], "the bits of weights are '65': they must be a number from 1 to 64"),
         (["--activations", "half"], "the bits of activations are 'half'"),
         (["--budget", "24G"], "write 24GiB for units of 1,024, 24GB for decimal ones"),
         (["--in-place", "conv"], "conv cannot run in place"),
@@ -192,3 +192,48 @@ def test_sizes_in_a_layout():
         in run("formula", "alexnet", "--layer", "conv1", "--layout", "chw").out
     )
     assert "output = ⌊(H − 7)/4⌋ × ⌊(W − 7)/4⌋ × 96" in run("formula", "alexnet", "--layer", "conv1").out
+
+
+SERVED = ("memory", "llama-3-8b", "--weights", "q4_k_m", "--activations", "16")
+
+
+def test_a_table_fits_into_80_columns_and_into_ascii() -> None:
+    ran = run(*SERVED, "--table", "--budget", "24GiB", columns=80)
+    assert ran.status == 0
+    assert max(map(len, ran.out.splitlines())) <= 80
+    assert "  8,192  5.58 GiB  6.58 GiB  8.58 GiB  12.6 GiB  20.6 GiB      over       19" in ran.out
+    assert "The largest batch that fits into 25,769,803,776 bytes (24.0 GiB) is" in ran.out
+
+
+def test_options_of_serving() -> None:
+    chunk = words(run(*SERVED, "--context", "8k", "--prefill", "2k", "--attention", "eager", "--kv-bits", "q8_0").out)
+    assert "KV cache, 8,192 past tokens" in chunk
+    assert "Activations are those of a prefill: the last 2,048 of 8,192 tokens of each sample at once" in chunk
+    assert "Eager attention has its scores in memory, and their softmax in fp32" in chunk
+    assert "at 8.5 bits; in the total." in chunk
+    whole = words(run(*SERVED, "--context", "8k", "--logits", "all", "--prefill").out)
+    assert "prefill: all 8,192 tokens of each sample at once. Flash attention" in whole
+    step = words(run(*SERVED, "--context", "1", "--weights-of", "lm_head=16").out)
+    assert "a step of decoding: one new token of each sample, after 1 past token." in step
+    assert "lm_head: 16, on average 5.51 bits for each parameter" in step
+
+
+def test_bytes_are_shown_once_where_the_units_are_bytes() -> None:
+    assert "800 bytes are not enough for one sample" in words(run("memory", "lenet5", "--budget", "800").out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--context", "8kb"], "the context is '8kb'"),
+        (["--contexts", "1,x"], "one of the contexts is 'x'"),
+        (["--batches", "0"], "one of the batches is 0"),
+        (["--prefill", "9"], "prefill is for a context"),
+        (["--weights-of", "x"], "'x' is not GLOB=BITS"),
+        (["--weights", "q9_0"], "the format of weights is 'q9_0', which is not known"),
+    ],
+)
+def test_errors_of_serving(arguments: list[str], message: str) -> None:
+    ran = run("memory", "llama-3-8b", *arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert message in ran.err

@@ -193,11 +193,11 @@ def test_a_cross_cache_is_part_of_the_context() -> None:
     [
         ("alexnet", {"context": 3}, "AlexNet has no KV cache: no attention is causal"),
         ("llama-3-8b", {"context": 3, "training": True}, "a context is for decoding, not for training"),
-        ("llama-3-8b", {"context": -1}, "context is -1"),
-        ("llama-3-8b", {"context": 10**9 + 1}, "context is 1000000001"),
-        ("llama-3-8b", {"context": True}, "context is True"),
-        ("llama-3-8b", {"context": "8k"}, "context is '8k'"),
-        ("llama-3-8b", {"kv_bits": 0}, "the bits of the KV cache are 0: they must be a whole number from 1 to 64"),
+        ("llama-3-8b", {"context": -1}, "the context is -1"),
+        ("llama-3-8b", {"context": 10**9 + 1}, "the context is 1000000001"),
+        ("llama-3-8b", {"context": True}, "the context is True"),
+        ("llama-3-8b", {"context": "8x"}, "the context is '8x'"),
+        ("llama-3-8b", {"kv_bits": 0}, "the bits of the KV cache are 0: they must be a number from 1 to 64"),
     ],
 )
 def test_contexts_that_cannot_be(network: str, options: dict[str, Any], message: str) -> None:

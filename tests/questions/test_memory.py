@@ -593,9 +593,9 @@ def test_layers_in_place_by_family_and_by_kind():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"weights": 0}, "the bits of weights are 0: they must be a whole number from 1 to 64"),
-        ({"weights": "thin"}, "the bits of weights are 'thin'"),
-        ({"activations": 8.5}, "the bits of activations are 8.5"),
+        ({"weights": 0}, "the bits of weights are 0: they must be a number from 1 to 64"),
+        ({"weights": "thin"}, "the format of weights is 'thin', which is not known"),
+        ({"activations": 0.5}, "the bits of activations are 0.5"),
         ({"activations": True}, "the bits of activations are True"),
         ({"buffers": 65}, "the bits of buffers are 65"),
         ({"budget": "24G"}, "the budget is not a number of bytes: '24G'"),

@@ -98,7 +98,9 @@ class Layer:
     these are not only the required ones or the first, and `in_keras_calls` in those of Keras, where these are others;
     `mistaken`, hints for words that are no arguments of it, but of kinds like it; `sequences`, whether its inputs are
     (…, length, features) and never feature maps; `is_causal`, whether each position attends to none after it, as in a
-    decoder; `along_channels`, the argument that makes it work along channels instead of the last axis; `examples`.
+    decoder; `along_channels`, the argument that makes it work along channels instead of the last axis; `weight_roles`,
+    the roles of its weights by name (`layers/base/roles.py`), and `routed_by`, the index of the input by which experts
+    are chosen; `examples`.
     """
 
     kind: ClassVar[str] = ""
@@ -124,6 +126,8 @@ class Layer:
     sequences: ClassVar[bool] = False
     is_causal: Any = False
     along_channels: ClassVar[str] = ""
+    weight_roles: ClassVar[Mapping[str, str]] = {}
+    routed_by: ClassVar[int | None] = None
     examples: ClassVar[tuple[Example, ...]] = ()
     name_used: str = ""
     """The name that the layer was made under, if that implies a rank: `Conv2d`."""
@@ -272,6 +276,14 @@ class Layer:
         Whether the layer is in a decoder and attends to a source is decided by the network.
         """
         return 0, 0
+
+    def score_heads(self, *inputs: Any, **_: Any) -> Dim:
+        """Return how many scores attention has for each pair of a query and a key: one for each head; else 0.
+
+        The length of the queries is the axis before the last of the first input, that of the keys of the second, or of
+        the only one.
+        """
+        return 0
 
     def state_cache(self, *inputs: Any, **_: Any) -> Dim:
         """Return how many elements a decoder keeps for a sequence of any length: the state of a recurrence."""

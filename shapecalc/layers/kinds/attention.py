@@ -6,7 +6,7 @@ two matrix products and the projections around them are the multiply-accumulates
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import LayerError
@@ -14,6 +14,7 @@ from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number, State
 from shapecalc.layers.base.dependence import AxisDependence, Look, rearranged
 from shapecalc.layers.base.layer import FEATURES_LAST, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.ranks import need_rank, same_leading
+from shapecalc.layers.base.roles import ATTENTION_OUTPUT, KEY, QUERY, QUERY_KEY_VALUE, VALUE
 from shapecalc.layers.kinds.scaled_dot_product import CAUSAL, SUM_BITS, attended, mask_constraints, product_macs
 
 if TYPE_CHECKING:
@@ -55,6 +56,10 @@ class MultiHeadAttention(Layer):
     in_calls = ("embed_dim", "num_heads", "dropout", "bias", "add_bias_kv", "add_zero_attn", "kdim", "vdim")
     in_keras_calls = ("num_heads", "head_dim", "v_head_dim", "dropout")
     sequences = True
+    weight_roles: ClassVar = {
+        "in_proj_weight": QUERY_KEY_VALUE, "q_proj_weight": QUERY, "k_proj_weight": KEY, "v_proj_weight": VALUE,
+        "gate_proj_weight": QUERY, "out_proj.weight": ATTENTION_OUTPUT,
+    }  # fmt: skip
     saves = TRAINED
     inputs = (1, 4)
 
@@ -216,6 +221,9 @@ class MultiHeadAttention(Layer):
     def kv_cache(self, *inputs: Shape) -> Dim:
         """Return how many elements a decoder keeps for each past position: its key and its value."""
         return self._keys_and_values(*inputs) if self.is_causal else 0
+
+    def score_heads(self, *inputs: Shape) -> Dim:
+        return prod(inputs[0].sizes[:-2]) * self.num_heads
 
     def cache_window(self) -> int | None:
         window: int | None = self.window

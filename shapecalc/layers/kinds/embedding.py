@@ -5,13 +5,14 @@ A look-up multiplies nothing: none of these has MACs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import DIVIDES, EQUAL, LESS, UP_TO, Constraint
 from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
 from shapecalc.layers.base.dependence import Look, rearranged, shifted
 from shapecalc.layers.base.layer import FEATURES_LAST, NOTHING, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.ranks import need_rank
+from shapecalc.layers.base.roles import POSITIONS, TOKENS
 from shapecalc.layers.base.shape import Shape
 from shapecalc.layers.base.sizes import Sizes
 
@@ -40,6 +41,7 @@ class Embedding(Layer):
     kind = "embedding"
     in_calls = ("num_embeddings", "embedding_dim", "padding_idx")
     in_keras_calls = ("num_embeddings", "embedding_dim")
+    weight_roles: ClassVar = {"weight": TOKENS}
     saves = TRAINED
 
     num_embeddings = Integer("rows of the table: the size of the vocabulary", also=["input_dim"], symbol="V")
@@ -83,6 +85,7 @@ class PositionEmbedding(Layer):
     sequences = True
     saves = NOTHING
     also = ("positional_embedding", "learned_position_embedding")
+    weight_roles: ClassVar = {"weight": POSITIONS}
     elementwise = True
 
     num_positions = Integer("rows of the table; as many as the input has positions by default", None,

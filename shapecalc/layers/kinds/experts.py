@@ -6,13 +6,14 @@ multiply-accumulates are counted.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.dims import EQUAL, UP_TO, Constraint, Dim, prod
 from shapecalc.layers.base.arguments import Choice, Flag, Integer, Stated
 from shapecalc.layers.base.dependence import Look, rearranged
 from shapecalc.layers.base.layer import NOTHING, Composite, Example, Layer, WeightShapes
 from shapecalc.layers.base.ranks import need_rank, same_leading
+from shapecalc.layers.base.roles import EXPERTS_DOWN, EXPERTS_UP
 from shapecalc.layers.kinds.activation import Activation
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Experts(Layer):
     kind = "experts"
     also = ("routed_experts",)
     sequences = True
+    weight_roles: ClassVar = {"gate_up_proj": EXPERTS_UP, "up_proj": EXPERTS_UP, "down_proj": EXPERTS_DOWN}
+    routed_by = 1
     saves = NOTHING
     inputs = (2, 2)
 

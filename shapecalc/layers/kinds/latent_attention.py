@@ -5,12 +5,13 @@ That vector is all that a decoder caches: DeepSeek-AI 2024 (DeepSeek-V2), sectio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.dims import EQUAL, Constraint, Dim, prod
 from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
 from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.ranks import need_rank
+from shapecalc.layers.base.roles import ATTENTION_OUTPUT, FROM_LATENT, KEY, QUERY
 from shapecalc.layers.kinds.scaled_dot_product import CAUSAL, SUM_BITS, attended, product_macs
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ class MultiHeadLatentAttention(Layer):
     kind = "multi_head_latent_attention"
     also = ("mla", "latent_attention")
     sequences = True
+    weight_roles: ClassVar = {
+        **dict.fromkeys(("q_proj.weight", "q_a_proj.weight", "q_b_proj.weight"), QUERY),
+        "kv_a_proj_with_mqa.weight": KEY, "kv_b_proj.weight": FROM_LATENT, "o_proj.weight": ATTENTION_OUTPUT,
+    }  # fmt: skip
     saves = TRAINED
 
     num_heads = Integer("number of heads", symbol="h")
@@ -103,6 +108,9 @@ class MultiHeadLatentAttention(Layer):
     def kv_cache(self, x: Shape) -> Dim:
         """Return how many elements a decoder keeps for each past position: its latent and its shared key."""
         return prod(x.sizes[:-2]) * (self.kv_lora_rank + self.qk_rope_head_dim) if self.is_causal else 0
+
+    def score_heads(self, x: Shape) -> Dim:
+        return prod(x.sizes[:-2]) * self.num_heads
 
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
         positions, heads = prod(x.sizes[:-1]), self.num_heads

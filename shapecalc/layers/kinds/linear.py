@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.dims import EQUAL, Constraint, Dim, prod
 from shapecalc.errors import Insertion, LayerError
@@ -10,6 +10,7 @@ from shapecalc.layers.base.arguments import Flag, Integer, Stated
 from shapecalc.layers.base.dependence import Look, rearranged
 from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.parametrization import Parametrization, Parametrized
+from shapecalc.layers.base.roles import PROJECTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,7 @@ class _Connected(Parametrized, Layer):
     """What fully connected layers share."""
 
     saves = TRAINED
+    weight_roles: ClassVar = {"weight": PROJECTION}
 
     out_features = Integer("number of output features", also=["units"], symbol="F_out")
     bias = Flag("learned bias of each output feature", True, also=["use_bias"])

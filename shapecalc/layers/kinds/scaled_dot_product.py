@@ -102,6 +102,9 @@ class ScaledDotProductAttention(Layer):
         """Return how many elements a decoder keeps for each past position: its key and its value."""
         return prod(k.sizes[:-2]) * (k.sizes[-1] + v.sizes[-1]) if self.is_causal else 0
 
+    def score_heads(self, q: Shape, *_: Shape) -> Dim:
+        return prod(q.sizes[:-2])
+
     def cross_kv_cache(self, q: Shape, k: Shape, v: Shape, *_: Shape) -> tuple[Dim, Dim]:
         if self.is_causal:
             return 0, 0

@@ -15,13 +15,14 @@ convolution and the states. Plain PyTorch operations save every state: more than
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod, total
 from shapecalc.layers.base.arguments import Flag, Integer, Stated
 from shapecalc.layers.base.dependence import AxisDependence, Look, rearranged
 from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.ranks import need_rank
+from shapecalc.layers.base.roles import MIXER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,10 @@ class _StateSpace(Layer):
     """What these layers share: projections in and out, a causal convolution, and a recurrence with a state."""
 
     sequences = True
+    weight_roles: ClassVar = dict.fromkeys(
+        ("in_proj.weight", "x_proj.weight", "dt_proj.weight", "out_proj.weight", "in_proj_qkvz.weight",
+         "in_proj_ba.weight"), MIXER,
+    )  # fmt: skip
     activates = True
     saves = TRAINED
 

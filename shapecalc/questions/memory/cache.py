@@ -7,17 +7,65 @@ source, once: it is the attention whose queries depend on a causal attention and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.dims import minimum, total
 from shapecalc.questions.memory.plan import stored
 
 if TYPE_CHECKING:
-    from shapecalc.model.report import Report
+    from collections.abc import Sequence
+    from fractions import Fraction
 
-__all__ = ["Cache", "cache_of"]
+    from shapecalc.model.graph import Node
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import Sizing
+
+__all__ = ["Cache", "Cached", "cache_of", "cached_elements"]
 
 UNLIMITED = 0
 """The window of attention to all past tokens."""
+
+
+class Cached(NamedTuple):
+    """What a decoder caches for one sample, in elements of any kind of number.
+
+    `past` has for each layer its window (0: all past tokens) and what it caches for each token within it.
+    """
+
+    past: list[tuple[Any, Any]]
+    source_token: Any
+    source: Any
+    state: Any
+
+    def needed(self, tokens: int) -> Any:
+        """Return the elements after that many tokens: within a window, no more tokens are needed than it has."""
+        within = [each * (tokens if window is UNLIMITED else minimum(tokens, window)) for window, each in self.past]
+        return total(within) + self.source + self.state
+
+
+def cached_elements(nodes: Sequence[Node], sizings: Sequence[Sizing]) -> Cached:
+    """Return what the layers of a decoder cache; nothing if no attention is causal."""
+    follows: list[bool] = []
+    past: list[tuple[Any, Any]] = []
+    source_token: Any = 0
+    source: Any = 0
+    state: Any = 0
+    for node, sizing in zip(nodes, sizings, strict=True):
+        layer = node.layer
+        assert layer is not None
+        each = layer.kv_cache(*sizing.inputs)
+        caches = type(each) is not int or each > 0
+        state = state + layer.state_cache(*sizing.inputs)
+        after = [ref.node >= 0 and follows[ref.node] for ref in node.inputs]
+        follows.append(caches or any(after))
+        if caches:
+            window = layer.cache_window()
+            past.append((UNLIMITED if window is None else window, each))
+        if len(after) > 1 and after[0] and not after[1]:
+            each, positions = layer.cross_kv_cache(*sizing.inputs)
+            source_token = source_token + each
+            source = source + each * positions
+    return Cached(past, source_token, source, state)
 
 
 class Cache(NamedTuple):
@@ -28,7 +76,7 @@ class Cache(NamedTuple):
     `limit` is the longest sequence that the network works on, if there is one.
     """
 
-    bits: int
+    bits: int | Fraction
     past: dict[int, int]
     source_token: int
     source: int
@@ -54,45 +102,13 @@ class Cache(NamedTuple):
         """Return the bytes after that many tokens if all are kept, also those outside the windows."""
         return stored(sum(self.past.values()) * tokens + self.source + self.state, self.bits)
 
-    def longest(self, room: int) -> int | None:
-        """Return the most tokens whose cache fits in `room` bytes; None where any number does.
 
-        A table of positions limits them, with the token that follows them.
-        """
-        if self.needed(0) > room:
-            return 0
-        if self.limit is not None and self.needed(self.limit - 1) <= room:
-            return self.limit - 1
-        if UNLIMITED not in self.past and self.needed(max(self.past, default=0)) <= room:
-            return None
-        low, high = 0, 1
-        while self.needed(high) <= room:
-            low, high = high, 2 * high
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if self.needed(middle) <= room else (low, middle)
-        return low
-
-
-def cache_of(report: Report, bits: int) -> Cache:
+def cache_of(report: Report, bits: int | Fraction) -> Cache:
     """Return the KV cache of a decoder, with this number of bits per element; empty if no attention is causal."""
-    follows: list[bool] = []
+    found = cached_elements([row.node for row in report.rows], [row.sizing for row in report.rows])
     past: dict[int, int] = {}
-    source_token = source = state = 0
-    limits: set[int | None] = set()
-    for row in report.rows:
-        layer, inputs = row.node.layer, row.node.inputs
-        assert layer is not None
-        each = layer.kv_cache(*row.sizing.inputs)
-        state += layer.state_cache(*row.sizing.inputs)
-        limits.add(layer.longest_sequence())
-        after = [ref.node >= 0 and follows[ref.node] for ref in inputs]
-        follows.append(bool(each) or any(after))
-        if each:
-            window = layer.cache_window() or UNLIMITED
-            past[window] = past.get(window, 0) + each
-        if len(inputs) > 1 and after[0] and not after[1]:
-            each, positions = layer.cross_kv_cache(*row.sizing.inputs)
-            source_token += each
-            source += each * positions
-    return Cache(bits, past, source_token, source, state, min(filter(None, limits), default=None))
+    for window, each in found.past:
+        past[window] = past.get(window, 0) + each
+    limits = {row.node.layer.longest_sequence() for row in report.rows if row.node.layer}
+    limit = min(filter(None, limits), default=None)
+    return Cache(bits, past, found.source_token, found.source, found.state, limit)

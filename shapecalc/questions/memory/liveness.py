@@ -79,7 +79,7 @@ def _walk(plan: MemoryPlan, order: Iterable[int]) -> Iterator[tuple[Moment, dict
             total -= storages[over].size
         live.update(dict.fromkeys(step.writes))
         total += sum([storages[i].size for i in step.writes])
-        yield Moment(index, total, over), live
+        yield Moment(index, total + step.temporary, over), live
         for i in step.reads:
             left[i] -= 1
         total -= release((*step.reads, *step.writes))

@@ -15,6 +15,7 @@ from shapecalc.model.rows import once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from fractions import Fraction
 
     from shapecalc.layers.base.layer import Layer
     from shapecalc.model.report import Report
@@ -35,6 +36,7 @@ class Storage(NamedTuple):
 class Step(NamedTuple):
     """A layer that computes: the storages it reads and writes, and whether it may overwrite one that it reads.
 
+    `temporary` are bytes that are live while it runs alone: the scores of eager attention.
     In training, `saves` are the storages that its backward step needs again, and `extra` the bytes that it saves in
     addition; `trains` is whether a gradient flows through it.
     """
@@ -46,6 +48,7 @@ class Step(NamedTuple):
     saves: tuple[int, ...] = ()
     extra: int = 0
     trains: bool = False
+    temporary: int = 0
 
 
 class MemoryPlan(NamedTuple):
@@ -56,8 +59,10 @@ class MemoryPlan(NamedTuple):
     inputs: int
 
 
-def stored(numbers: int, bits: int) -> int:
+def stored(numbers: int, bits: int | Fraction) -> int:
     """Return the bytes of a tensor by its number of elements, rounded up."""
+    if type(bits) is not int:  # a fraction: 4.5 bits
+        return -int(-numbers * bits // 8)
     return numbers * (bits // 8) if bits % 8 == 0 else -(-numbers * bits // 8)
 
 
@@ -73,7 +78,7 @@ def inputs_read(report: Report) -> list[tuple[int, ...]]:
 
 def make_plan(
     report: Report,
-    bits: int,
+    bits: int | Fraction,
     in_place: Callable[[Layer], bool],
     *,
     training: bool = False,
@@ -110,7 +115,7 @@ def make_plan(
 class _Maker:
     """The storages while they are collected: `at` is the storage of each tensor."""
 
-    def __init__(self, report: Report, bits: int) -> None:
+    def __init__(self, report: Report, bits: int | Fraction) -> None:
         self.report, self.bits = report, bits
         self.names: list[str] = []
         self.sizes: list[int] = []

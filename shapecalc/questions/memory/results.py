@@ -2,22 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.model.answer import Answer
 
-__all__ = ["Activations", "Budget", "Context", "Held", "LayerMemory", "Memory", "Training", "Widths"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from fractions import Fraction
+
+__all__ = [
+    "Activations",
+    "Budget",
+    "Context",
+    "FitTable",
+    "Held",
+    "LayerMemory",
+    "Memory",
+    "ServedRun",
+    "Training",
+    "WeightFormat",
+    "Widths",
+]
 
 VERSION = 1
 """The version of the JSON contract."""
 
 
 class Widths(NamedTuple):
-    """The bits of an element: of weights and biases, of activations, of buffers."""
+    """The bits of an element: of weights and biases (on average, in a named format), of activations, of buffers."""
 
-    weights: int
-    activations: int
-    buffers: int
+    weights: int | Fraction
+    activations: int | Fraction
+    buffers: int | Fraction
+
+    def to_dict(self) -> dict[str, int | float]:
+        """Return them as the JSON contract has them."""
+        return {name: plain_bits(bits) for name, bits in self._asdict().items()}
+
+
+def plain_bits(bits: int | Fraction) -> int | float:
+    """Return bits as a number of JSON."""
+    return bits if isinstance(bits, int) else round(float(bits), 4)
+
+
+class WeightFormat(NamedTuple):
+    """The named format of weights, its source, and patterns of layers with other formats; `origin` is who chose it."""
+
+    name: str
+    source: str
+    others: dict[str, str] = {}  # noqa: RUF012  (never changed)
+    origin: str = ""
 
 
 class Held(NamedTuple):
@@ -90,6 +124,45 @@ class Context(NamedTuple):
     reserved: int
 
 
+class ServedRun(NamedTuple):
+    """What the activations at a context are those of: a step of decoding, or a chunk of a prompt (prefill).
+
+    `tokens` of each sample are computed at once; 0 where the network's own input is, because the length of its sequence
+    is not the size of an axis of an input. `logits` are of the last token, or all; `attention` is flash or eager.
+    `sources` are the sizes of the other inputs.
+    """
+
+    phase: str
+    tokens: int
+    logits: str
+    attention: str
+    sources: dict[str, tuple[int, ...]]
+
+
+class FitTable(NamedTuple):
+    """Total bytes by context (rows) and batch (columns); what fits into `budget` bytes, if there is one.
+
+    `largest_batch` is that at each context (0: none), `longest_context` that with each batch (0: none, None: any).
+    """
+
+    contexts: Sequence[int]
+    batches: Sequence[int]
+    totals: tuple[tuple[int, ...], ...]
+    budget: int | None = None
+    largest_batch: tuple[int, ...] = ()
+    longest_context: tuple[int | None, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as the JSON contract has it."""
+        limits = {"largest_batch": list(self.largest_batch), "longest_context": list(self.longest_context)}
+        return {
+            "contexts": list(self.contexts),
+            "batches": list(self.batches),
+            "totals": [list(row) for row in self.totals],
+            **({} if self.budget is None else {"budget": self.budget, **limits}),
+        }
+
+
 class LayerMemory(NamedTuple):
     """The memory of one layer.
 
@@ -127,11 +200,14 @@ class _MemoryFields(NamedTuple):
     layers: tuple[LayerMemory, ...]
     training: Training | None = None
     budget: Budget | None = None
-    kv_bits: int = 32
+    kv_bits: int | Fraction = 32
     kv_windows: dict[int, int] = {}  # noqa: RUF012  (never changed)
     state_cache: int = 0
     context: Context | None = None
     notes: tuple[str, ...] = ()
+    weight_format: WeightFormat | None = None
+    run: ServedRun | None = None
+    fits: FitTable | None = None
 
 
 class Memory(Answer, _MemoryFields):
@@ -141,7 +217,9 @@ class Memory(Answer, _MemoryFields):
     `cross_kv_cache` what cross-attention caches of the source, once, and `cross_kv_cache_per_source_token` for each of
     the source's tokens. `kv_windows` has the part of `kv_cache` that is only needed of the last tokens, by their
     number; `state_cache` is the state of recurrences of one sample, however many tokens are past. They are part of
-    `total` only at a `context`. `order` is given, exact (the optimum) or heuristic.
+    `total` only at a `context`, whose activations are those of `run`; `fits` are totals at several contexts and
+    batches. `weight_format` is the format of the weights, if it is a named one. `order` is given, exact (the optimum)
+    or heuristic.
     """
 
     __slots__ = ()
@@ -165,21 +243,28 @@ class Memory(Answer, _MemoryFields):
             **self.notes_to_dict(),
             "inputs": {name: list(sizes) for name, sizes in self.inputs.items()},
             "batch": self.batch,
-            "bits": self.widths._asdict(),
+            "bits": self.widths.to_dict(),
+            **({"weight_format": self.weight_format._asdict()} if self.weight_format else {}),
             "in_place": list(self.in_place),
             "order": self.order,
             "weights": self.weights,
             "buffers": self.buffers,
             "activations": {**activations, "held": [held._asdict() for held in self.activations.held]},
             "kv_cache_per_token": self.kv_cache,
-            "kv_cache_bits": self.kv_bits,
+            "kv_cache_bits": plain_bits(self.kv_bits),
             "kv_cache_windows": [{"tokens": window, "bytes": each} for window, each in self.kv_windows.items()],
             "cross_kv_cache": self.cross_kv_cache,
             "cross_kv_cache_per_source_token": self.cross_kv_cache_per_source_token,
             "state_cache": self.state_cache,
             **({"context": self.context._asdict()} if self.context else {}),
+            **({"run": _run_to_dict(self.run)} if self.run else {}),
+            **({"fits": self.fits.to_dict()} if self.fits else {}),
             **({"training": self.training._asdict()} if self.training else {}),
             "total": self.total,
             **({"budget": self.budget._asdict()} if self.budget else {}),
             "layers": [layer.to_dict() for layer in self.layers],
         }
+
+
+def _run_to_dict(run: ServedRun) -> dict[str, Any]:
+    return {**run._asdict(), "sources": {name: list(sizes) for name, sizes in run.sources.items()}}

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from shapecalc.model.graph import Graph
-    from shapecalc.questions.memory.plan import MemoryPlan
+    from shapecalc.questions.solve.live import Live
 
     Rebuild = Callable[[Mapping[str, Any]], tuple[Graph, list[Problem]]]
 
@@ -65,11 +65,12 @@ def solve_budget(
     budgets: Mapping[str, int],
     *,
     bits: int = 32,
+    context: int | None = None,
 ) -> BudgetSolutions:
     """Return the settings of variables that meet every budget.
 
     `variables` maps each to the values to try, or None for all that may meet the budgets; `input` stands for the
-    spatial size.
+    spatial size. At a `context`, memory is that of a step of decoding after so many past tokens.
     Errors: `UsageError` for an unknown variable, or a search that is too large.
     """
     if not variables or not budgets:
@@ -79,14 +80,14 @@ def solve_budget(
     for name, values in variables.items():
         check_variable(graph, name, values)
     try:
-        search = _Search(graph, rebuild, dict(variables), dict(budgets), bits)
+        search = _Search(graph, rebuild, dict(variables), dict(budgets), bits, context)
         try:
             return search.answer()
         except _UnlikeInferenceError:
             search.in_one_pass = False
             return search.answer()
     except _UnchangingError as error:
-        return BudgetSolutions(graph.name, dict(budgets), {}, "", 0, (), None, bits, (str(error),))
+        return BudgetSolutions(graph.name, dict(budgets), {}, "", 0, (), None, bits, (str(error),), context)
 
 
 class _UnlikeInferenceError(Exception):
@@ -107,15 +108,16 @@ class _Search:
         variables: dict[str, Sequence[float] | None],
         budgets: dict[str, int],
         bits: int,
+        context: int | None,
     ) -> None:
-        self.graph, self.rebuild, self.budgets, self.bits = graph, rebuild, budgets, bits
+        self.graph, self.rebuild, self.budgets, self.bits, self.context = graph, rebuild, budgets, bits, context
         self.names = list(variables)
         own = [name for name, values in variables.items() if values is None]
         fractions = {name: default_fractions(self._given(name)) for name in own if type(self._given(name)) is float}
         self.in_one_pass = (
             not fractions and not any(map(has_fractions, variables.values())) and self._only_changes_sizes()
         )
-        self.plan: MemoryPlan | None = None
+        self.plan: Live | None = None
         self.built = 0
         self.longest: dict[str, int] = {}
         self.variables: dict[str, Sequence[float] | None] = {
@@ -152,7 +154,9 @@ class _Search:
             self._confirm(solution)
         tried = {name: searched(values) for name, values in self.ranges.items()}
         notes = (*self.notes, *self.graph.notes)
-        return BudgetSolutions(self.graph.name, self.budgets, tried, how, count, chosen, smallest, self.bits, notes)
+        return BudgetSolutions(
+            self.graph.name, self.budgets, tried, how, count, chosen, smallest, self.bits, notes, self.context
+        )
 
     def _check_size(self) -> None:
         settings = math.prod(len(values) for values in self.ranges.values())
@@ -175,7 +179,7 @@ class _Search:
         if graph is not None:
             inferred = infer_generic(graph)
             again = {
-                what: exact_bytes(graph, self.bits) if what == "memory" else int(measure(inferred, what))
+                what: exact_bytes(graph, self.bits, self.context) if what == "memory" else int(measure(inferred, what))
                 for what in self.budgets
             }
         if again != solution.amounts:
@@ -263,16 +267,16 @@ class _Search:
             graph = with_sizes(graph, dict.fromkeys(axes, numbers[INPUT]))
         return graph
 
-    def _plan(self, graph: Graph, numbers: Mapping[str, Any], right: Sequence[bool]) -> MemoryPlan | None:
+    def _plan(self, graph: Graph, numbers: Mapping[str, Any], right: Sequence[bool]) -> Live | None:
         """Return the liveness of tensors: if only sizes change, that of the first valid setting."""
         if not self.in_one_pass:
-            return plan_of(graph, self.bits) if all(right) else None
+            return plan_of(graph, self.bits, self.context) if all(right) else None
         if self.plan is None:
-            self.plan = plan_of(self.graph, self.bits)
+            self.plan = plan_of(self.graph, self.bits, self.context)
         if self.plan is None and any(right):
             first = right.index(True)
             one = self._graph({name: values_of(value, len(right))[first] for name, value in numbers.items()})
-            self.plan = plan_of(one, self.bits) if one else None
+            self.plan = plan_of(one, self.bits, self.context) if one else None
         return self.plan
 
     def _reach(self, name: str) -> Sequence[float]:

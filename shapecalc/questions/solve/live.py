@@ -7,15 +7,19 @@ its inputs is decided for each setting.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import matched, maximum, prod
 from shapecalc.errors import ShapeError
+from shapecalc.model.generic_inference import infer_generic
 from shapecalc.model.inference import infer
 from shapecalc.model.rows import own
 from shapecalc.questions.memory import memory
+from shapecalc.questions.memory.cache import cache_of, cached_elements
+from shapecalc.questions.memory.decoding import with_length
 from shapecalc.questions.memory.in_place import ALL, read_in_place
 from shapecalc.questions.memory.plan import MemoryPlan, make_plan, stored
+from shapecalc.questions.memory.serving import ServedDecoder, Serving, check_serving
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,30 +28,66 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Graph
     from shapecalc.model.rows import Sizing
 
-__all__ = ["bytes_of", "exact_bytes", "peak_of", "plan_of"]
+__all__ = ["Live", "bytes_of", "exact_bytes", "live_bytes", "plan_of"]
 
 
-def exact_bytes(graph: Graph, bits: int) -> int:
+class Live(NamedTuple):
+    """The plan of a network's live tensors. At a `context` it is that of a step of decoding, after so many past tokens.
+
+    `axes` are those of inputs that the sequence of the decoder is (`shapecalc.questions.memory.decoding`).
+    """
+
+    plan: MemoryPlan
+    context: int | None = None
+    axes: tuple[tuple[str, int], ...] = ()
+
+
+def exact_bytes(graph: Graph, bits: int, context: int | None = None) -> int:
     """Return the total of `shapecalc memory`, all elements with this number of bits. Errors: `ShapeError`."""
-    return memory(infer(graph), weights=bits, activations=bits, buffers=bits).total
+    return memory(infer(graph), weights=bits, activations=bits, buffers=bits, context=context).total
 
 
-def plan_of(graph: Graph, bits: int) -> MemoryPlan | None:
-    """Return the plan of live tensors; None for a network with shape errors."""
+def plan_of(graph: Graph, bits: int, context: int | None = None) -> Live | None:
+    """Return the plan of live tensors; None for a network with shape errors.
+
+    Errors: `UsageError` for a context of a network that has no cache.
+    """
+    may = read_in_place(ALL)[1]
     try:
-        return make_plan(infer(graph), bits, read_in_place(ALL)[1])
+        report = infer(graph)
     except ShapeError:
         return None
+    if context is None:
+        return Live(make_plan(report, bits, may))
+    served = ServedDecoder(
+        report,
+        check_serving(Serving(context), report, cache_of(report, bits)),
+        lambda run: make_plan(run, bits, may),
+        bits,
+    )
+    return Live(served.run_at(context)[1], context, served.decoder.axes)
 
 
-def bytes_of(inferred: GenericReport, plan: MemoryPlan | None, bits: int) -> Any:
-    """Return the bytes of weights, buffers and the peak of activations (omitted without a plan)."""
+def bytes_of(inferred: GenericReport, live: Live | None, bits: int) -> Any:
+    """Return the bytes of weights, buffers and what is live (omitted without a plan)."""
     elements: Any = 0
     for node, sizing in zip(inferred.graph.nodes, inferred.sizings, strict=True):
         mine = own(node, sizing)
         for sizes in (*mine.weight_shapes.values(), *mine.buffer_shapes.values()):
             elements = elements + stored(prod(sizes), bits)
-    return elements + (peak_of(inferred.graph, inferred.sizings, plan, bits) if plan else 0)
+    return elements + (live_bytes(inferred.graph, inferred.sizings, live, bits) if live else 0)
+
+
+def live_bytes(graph: Graph, sizings: Sequence[Sizing], live: Live, bits: int) -> Any:
+    """Return the peak of activations, on any kind of number; at a context that of a step of decoding, and the cache."""
+    if live.context is None:
+        return peak_of(graph, sizings, live.plan, bits)
+    step, ran = graph, sizings
+    if live.axes:
+        step = with_length(graph, live.axes, 1)
+        ran = infer_generic(step, counts=False).sizings
+    cache = cached_elements(graph.nodes, sizings).needed(live.context)
+    return peak_of(step, ran, live.plan, bits) + stored(cache, bits)
 
 
 def _sizes(graph: Graph, sizings: Sequence[Sizing], plan: MemoryPlan, bits: int) -> list[Any]:
@@ -55,7 +95,8 @@ def _sizes(graph: Graph, sizings: Sequence[Sizing], plan: MemoryPlan, bits: int)
     known: dict[int, Any] = {}
     sizes: list[Any] = [0] * len(plan.storages)
     for i, shape in enumerate(graph.inputs.values()):
-        sizes[i] = known[id(shape)] = stored(shape.elements, bits)
+        known[id(shape)] = stored(shape.elements, bits)
+        sizes[i] = known[id(shape)] if plan.storages[i].size else 0  # what a step of decoding does not read
     for step in plan.steps:
         for storage, shape in zip(step.writes, sizings[step.node].outputs, strict=True):
             if id(shape) not in known:

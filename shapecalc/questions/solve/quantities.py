@@ -10,7 +10,7 @@ from shapecalc.text.units import parse_bytes, parse_count
 
 if TYPE_CHECKING:
     from shapecalc.model.generic_inference import GenericReport
-    from shapecalc.questions.memory.plan import MemoryPlan
+    from shapecalc.questions.solve.live import Live
 
 __all__ = ["BUDGETS", "measure", "read_budget"]
 
@@ -33,9 +33,9 @@ def read_budget(what: str, given: Any) -> int:
     return read(given, f"the budget of {what}")
 
 
-def measure(inferred: GenericReport, what: str, plan: MemoryPlan | None = None, bits: int = 32) -> Any:
+def measure(inferred: GenericReport, what: str, live: Live | None = None, bits: int = 32) -> Any:
     """Return how much a network needs, in the kind of number of its inference; `bits` are those of an element.
 
-    `plan` has the liveness of tensors, for memory; without one activations are left out.
+    `live` has the liveness of tensors, for memory; without one activations are left out.
     """
-    return bytes_of(inferred, plan, bits) if what == "memory" else getattr(inferred.totals(), what)
+    return bytes_of(inferred, live, bits) if what == "memory" else getattr(inferred.totals(), what)

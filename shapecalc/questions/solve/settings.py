@@ -46,14 +46,15 @@ class _BudgetSolutionsFields(NamedTuple):
     least: BudgetSolution | None
     bits: int = 32
     notes: tuple[str, ...] = ()
+    context: int | None = None
 
 
 class BudgetSolutions(Answer, _BudgetSolutionsFields):
     """Settings that meet the budgets, the closest below them first; if there are none, the smallest setting.
 
     `searched` has for each variable the values tried, and `how`; `meeting` is the number of settings that meet the
-    budgets, of which the best are in `solutions`. `bits` are those of an element in memory. `notes` are the limits of
-    the search.
+    budgets, of which the best are in `solutions`. `bits` are those of an element in memory, which is that of a step of
+    decoding if there is a `context`. `notes` are the limits of the search.
     """
 
     __slots__ = ()
@@ -72,6 +73,7 @@ class BudgetSolutions(Answer, _BudgetSolutionsFields):
             "name": self.name,
             "budgets": self.budgets,
             **({"bits": self.bits} if "memory" in self.budgets else {}),
+            **({} if self.context is None else {"context": self.context}),
             "searched": {name: values.to_dict() for name, values in self.searched.items()},
             "how": self.how,
             "count": self.meeting,

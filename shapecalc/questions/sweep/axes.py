@@ -79,7 +79,8 @@ class SweepGrid(NamedTuple):
     """Every combination of the values of some axes; `fixed` are variables that have one value.
 
     MACs and memory are for a `batch`; sizes are shown in a `layout`, that of the specification (`own_layout`) if empty.
-    `notes` are about the network with its own variables and the first sizes.
+    `notes` are about the network with its own variables and the first sizes. At a `context`, memory is that of a step
+    of decoding after so many past tokens.
     """
 
     axes: tuple[SweepAxis, ...]
@@ -90,6 +91,7 @@ class SweepGrid(NamedTuple):
     layout: str = ""
     own_layout: str = CHW
     notes: tuple[str, ...] = ()
+    context: int | None = None
 
     def shown(self, sizes: Sequence[Any]) -> tuple[Any, ...]:
         """Return the sizes of an input as they are shown."""

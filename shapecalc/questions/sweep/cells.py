@@ -13,7 +13,7 @@ from shapecalc.layers.base.arguments import Integer
 from shapecalc.layers.base.sizes import Integers, Sizes
 from shapecalc.model.generic_inference import GenericReport, infer_generic
 from shapecalc.model.inference import MAX_ELEMENTS, sizings_of
-from shapecalc.questions.solve.live import peak_of, plan_of
+from shapecalc.questions.solve.live import live_bytes, plan_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Graph
     from shapecalc.model.origin import Origin
     from shapecalc.model.rows import Sizing, Totals
-    from shapecalc.questions.memory.plan import MemoryPlan
+    from shapecalc.questions.solve.live import Live
     from shapecalc.questions.sweep.axes import Ranges, SweepGrid
 
 __all__ = ["BYTES_PER_NUMBER", "COUNTS", "Cells"]
@@ -55,7 +55,7 @@ class Cells:
         self.origin = origin
         self.grid = grid
         self.slow = {i for i, axis in enumerate(grid.axes) if not axis.is_numeric}
-        self._planned: tuple[Any, MemoryPlan] | None = None
+        self._planned: tuple[Any, Live] | None = None
 
     def work_out(self, ranges: Ranges) -> Results:
         """Return the results of all the variants of a part, in their order."""
@@ -105,7 +105,7 @@ class Cells:
         ledger.is_reading = False
         return self._results(graph, ledger, ranges)
 
-    def _plan(self, graph: Graph, build: Callable[[], Graph], axes: frozenset[int] = frozenset()) -> MemoryPlan:
+    def _plan(self, graph: Graph, build: Callable[[], Graph], axes: frozenset[int] = frozenset()) -> Live:
         """Return the liveness of the tensors of a graph, which is the same for all variants that only change sizes.
 
         `build` returns the graph of a valid variant. Errors: `NeedsValueError` with the given axes, if it is not valid
@@ -113,7 +113,7 @@ class Cells:
         """
         key = (tuple([(type(node.layer), node.inputs) for node in graph.nodes]), graph.outputs, tuple(graph.inputs))
         if self._planned is None or self._planned[0] != key:
-            plan = plan_of(build(), _BITS)
+            plan = plan_of(build(), _BITS, self.grid.context)
             if plan is None:
                 raise _UnexplainedError(axes)
             self._planned = key, plan
@@ -142,7 +142,7 @@ class Cells:
         totals = inferred.totals()
         wide = frozenset(axis for axis, span in enumerate(ranges) if _is_wide(span))
         plan = self._plan(graph, lambda: self._variant(ranges, _first(ledger.holding, len(ranges))), wide)
-        peak = peak_of(graph, inferred.sizings, plan, _BITS)
+        peak = live_bytes(graph, inferred.sizings, plan, _BITS)
         batch = self.grid.batch
         found = _counts(totals._replace(macs=totals.macs * batch), inferred.sizings, peak * batch)
         for index, ref in enumerate(graph.outputs):
@@ -162,7 +162,7 @@ class Cells:
             return {"valid": False}
         whole = [sizing for sizing in sizings if sizing is not None]
         totals = GenericReport(graph, tuple(whole), ()).totals()
-        peak = peak_of(graph, whole, self._plan(graph, lambda: graph), _BITS)
+        peak = live_bytes(graph, whole, self._plan(graph, lambda: graph), _BITS)
         batch = self.grid.batch
         found = _counts(totals._replace(macs=totals.macs * batch), whole, peak * batch)
         shapes = list(graph.inputs.values())

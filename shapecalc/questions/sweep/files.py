@@ -263,5 +263,6 @@ def _is_numbered(
 
 def not_this_sweep(path: str, why: str) -> UsageError:
     """Return the error of a file that is not the beginning of this sweep."""
-    hint = "give the same specification, --set, --input, --batch, --layout, --where and --format; or another --output"
+    options = "--set, --input, --batch, --context, --layout, --where and --format"
+    hint = f"give the same specification, {options}; or another --output"
     return UsageError(Problem(f"{path} cannot be continued: {why}", hint=hint))

@@ -142,8 +142,9 @@ def _unpacked(payload: bytes) -> Cells:
 
 
 def make_plan(
-    load: Callable[[Any], NetworkLike], variables: Mapping[str, Any], inputs: Any, batch: int = 1, layout: str = ""
-) -> SweepPlan:
+    load: Callable[[Any], NetworkLike], variables: Mapping[str, Any], inputs: Any, batch: int = 1, layout: str = "",
+    context: int | None = None,
+) -> SweepPlan:  # fmt: skip
     """Return the plan of a sweep over these variables and inputs, for a batch (see `shapecalc.sweep`).
 
     `load` returns the network with the sizes of its first variant (None: with its own). Sizes are in a `layout`, that
@@ -174,7 +175,7 @@ def make_plan(
     kept = {name: InputTemplate(sizes) for name, sizes in network.inputs.items() if not templates}
     grid = SweepGrid(
         (*axes, *input_axes), varying, {**kept, **templates}, {**network.variables, **fixed}, batch, layout,
-        network.graph.layout, network.graph.notes,
+        network.graph.layout, network.graph.notes, context,
     )  # fmt: skip
     settings = {_column(name): (axis, -1) for name, axis in varying.items()}
     for name, template in templates.items():

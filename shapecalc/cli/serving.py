@@ -1,0 +1,39 @@
+"""The options of `memory` for a decoder that is served: its context, its cache, and what a run computes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from shapecalc.cli.options import completed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["serving_options"]
+
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+_OPTIONS = (
+    click.option("--context", metavar="N",
+                 help="Show the memory of serving after N past tokens of every sample: 8192, or 8k for 8 × 1,024."),
+    click.option("--kv-bits", metavar="BITS", shell_complete=completed("bits"),
+                 help="Set the bits of an element of the KV cache: 16, 8, q8_0, …  [default: those of activations]"),
+    click.option("--prefill", metavar="[CHUNK]", is_flag=False, flag_value="0", default=None,
+                 help="Run the last CHUNK tokens of the context at once, or all of them, instead of decoding one."),
+    click.option("--logits", type=click.Choice(["last", "all"]),
+                 help="Choose the tokens of a chunk whose scores are computed.  [default: last]"),
+    click.option("--attention", type=click.Choice(["flash", "eager"]),
+                 help="Choose whether attention's scores are in memory (eager) or not.  [default: flash]"),
+    click.option("--table", is_flag=True, help="Show the totals at several contexts and batches."),
+    click.option("--contexts", metavar="LIST", help="Choose the contexts of the table: 4k,8k,32k. Implies --table."),
+    click.option("--batches", metavar="LIST", help="Choose the batches of the table: 1,4,16. Implies --table."),
+)  # fmt: skip
+
+
+def serving_options(function: _Command) -> _Command:
+    """Add the options to a command; their names are those of `shapecalc.questions.memory.serving.Serving`."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function

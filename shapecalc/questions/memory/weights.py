@@ -1,0 +1,143 @@
+"""The bytes of the weights of every layer, in a format; those of some layers in another."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import translate
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.questions.memory.formats import Format, parse_format
+from shapecalc.questions.memory.results import WeightFormat
+from shapecalc.questions.memory.tensors import tensors_of, traits_of
+from shapecalc.text.given import read_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from fractions import Fraction
+
+    from shapecalc.model.report import Report
+    from shapecalc.questions.memory.tensors import Tensor
+
+__all__ = ["Storing", "average_bits", "choose_storing", "read_storing", "unread", "weight_bytes", "weight_format"]
+
+_USUAL, _MIXED = 32, 16
+
+
+class Storing(NamedTuple):
+    """How weights are stored: the format of all, and of layers whose name, or a block's around them, fits a pattern.
+
+    A later pattern takes precedence over those before it.
+    """
+
+    format: Format
+    others: tuple[tuple[str, Format], ...] = ()
+
+    @property
+    def is_named(self) -> bool:
+        """Whether any format is not only a number of bits."""
+        return any(format_.bits is None for format_ in (self.format, *(other for _, other in self.others)))
+
+    def chosen(self, names: Sequence[str]) -> Format | None:
+        """Return the format of a layer by a pattern for one of its names; None without one."""
+        for pattern, format_ in reversed(self.others):
+            if any(map(re.compile(translate(pattern)).match, names)):
+                return format_
+        return None
+
+
+def read_storing(weights: Any, weights_of: Any = ()) -> Storing:
+    """Return how weights are stored, from a format and exceptions: `"lm_head=q6_k"`, or a mapping.
+
+    Errors: `UsageError`.
+    """
+    if isinstance(weights_of, dict):
+        pairs = list(weights_of.items())
+    else:
+        given = [text.partition("=") for text in read_names(weights_of, "weights_of")]
+        for name, equals, format_ in given:
+            if not name.strip() or not equals or not format_.strip():
+                hint = "write for instance --weights-of 'lm_head=16' or 'layers.*.attention=q8_0'"
+                raise UsageError(Problem(f"{name + equals + format_!r} is not GLOB=BITS", hint=hint))
+        pairs = [(name.strip(), format_) for name, _, format_ in given]
+    return Storing(parse_format(weights), tuple((name, parse_format(format_, name)) for name, format_ in pairs))
+
+
+def weight_bytes(report: Report, storing: Storing, *, active: bool = False) -> list[int]:
+    """Return the bytes of the weights of every layer of a report: 0 where it shares those of another.
+
+    With `active` only the bytes that one token reads: of experts, those that it is routed to.
+    Errors: `UsageError` for a pattern without a layer.
+    """
+    rows = tensors_of(report)
+    traits = traits_of(rows)
+    chosen = _chosen(report, storing, rows)
+    known: dict[tuple[Any, ...], int] = {}
+
+    def stored(tensor: Tensor, other: Format | None) -> int:
+        sizes = tensor.active if active else tensor.sizes
+        key = (sizes, tensor.role, tensor.number, id(other))
+        if key not in known:
+            known[key] = (
+                other.bytes_if_chosen(tensor, sizes) if other else storing.format.bytes_of(tensor, sizes, traits)
+            )
+        return known[key]
+
+    return [sum(stored(tensor, other) for tensor in row) for row, other in zip(rows, chosen, strict=True)]
+
+
+def _chosen(report: Report, storing: Storing, rows: Sequence[tuple[Tensor, ...]]) -> list[Format | None]:
+    """Return the format of every layer by a pattern; None without one."""
+    if not storing.others:
+        return [None] * len(report.rows)
+    names = [(row.name, *report.blocks_of(row)) for row in report.rows]
+    every = dict.fromkeys(name for some, own in zip(names, rows, strict=True) if own for name in some)
+    for pattern, _ in storing.others:
+        if not any(map(re.compile(translate(pattern)).match, every)):
+            hint = did_you_mean(pattern, every, "see their names with --layers")
+            raise UsageError(Problem(f"no layer or block with weights of its own is named {pattern}", hint=hint))
+    return [storing.chosen(some) for some in names]
+
+
+def choose_storing(
+    report: Report, weights: Any, weights_of: Any, *, trains: bool, mixed_precision: bool
+) -> tuple[Storing, str]:
+    """Return how weights are stored, and the file of the model that says so (empty: it is asked for, or usual).
+
+    Errors: `UsageError`.
+    """
+    own = report.graph.stored
+    if weights is not None or mixed_precision or trains or own is None:
+        usual = _MIXED if mixed_precision else _USUAL
+        storing = read_storing(usual if weights is None else weights, weights_of)
+        if mixed_precision and storing.format.bits != _MIXED:
+            message = f"mixed precision has weights of {_MIXED} bits, not {weights}"
+            raise UsageError(Problem(message, hint="leave one of the two out"))
+        return storing, ""
+    return read_storing(own.weights, weights_of), own.origin
+
+
+def average_bits(report: Report, storing: Storing, stored: Sequence[int]) -> int | Fraction:
+    """Return the bits of a weight, on average if they are not the same for all."""
+    bits = storing.format.bits
+    parameters = report.total.weights + report.total.biases
+    if bits is not None and (not storing.others or not parameters):
+        return bits
+    from fractions import Fraction
+
+    return Fraction(8 * sum(stored), parameters) if parameters else _USUAL
+
+
+def weight_format(storing: Storing, origin: str) -> WeightFormat | None:
+    """Return the format of weights for an answer; None for a number of bits that was asked for."""
+    if not storing.is_named and not storing.others and not origin:
+        return None
+    others = {pattern: format_.name or str(format_.bits) for pattern, format_ in storing.others}
+    name = storing.format.name or f"{storing.format.bits} bits"
+    return WeightFormat(name, storing.format.source, others, origin)
+
+
+def unread(report: Report, weights: Any) -> tuple[str, ...]:
+    """Return the note on what the file of a model says of its weights, and is not understood, if no format is given."""
+    note = report.graph.stored.note if report.graph.stored and weights is None else ""
+    return (note,) if note else ()

@@ -1,0 +1,95 @@
+"""How memory to serve is shown: the table of contexts and batches, formats of weights, and what a run is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.errors import count_noun
+from shapecalc.escaping import clean
+from shapecalc.renderers.blocks import Table
+from shapecalc.renderers.cells import show_bytes, show_size
+from shapecalc.renderers.drawing import TableLine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from fractions import Fraction
+
+    from shapecalc.questions.memory import FitTable, Memory
+
+__all__ = ["draw_fits", "serving_notes", "show_bits", "show_both", "weights_note"]
+
+OVER = "over"
+"""Shown where a total does not fit into the budget."""
+
+
+def show_both(number: int) -> str:
+    """Return a number of bytes in full, and in binary units where these are others."""
+    shown = show_bytes(number)
+    return f"{number:,} bytes" if shown.endswith(" B") or not number else f"{number:,} bytes ({shown})"
+
+
+def show_bits(bits: int | Fraction) -> str:
+    """Return bits as `16` or `4.89`."""
+    return str(bits) if isinstance(bits, int) else f"{float(bits):.2f}".rstrip("0").rstrip(".")
+
+
+def draw_fits(fits: FitTable) -> Table:
+    """Return the table: a row for each context, a column for each batch, and with a budget what fits."""
+    most = fits.budget
+    lines = []
+    for i, (context, totals) in enumerate(zip(fits.contexts, fits.totals, strict=True)):
+        cells = [show_bytes(total) if most is None or total <= most else OVER for total in totals]
+        largest = () if most is None else (f"{fits.largest_batch[i]:,}",)
+        lines.append(TableLine((f"{context:,}", *cells, *largest)))
+    first, *others = (f"{batch:,}" for batch in fits.batches)
+    headings = ("Context", f"batch {first}", *others, *(() if most is None else ("largest",)))
+    total: tuple[str, ...] = ()
+    if most is not None:
+        longest = ["any" if context is None else f"{context:,}" for context in fits.longest_context]
+        total = ("longest", *longest, "")
+    return Table(headings, lines, total=total, numbers=tuple(range(len(headings))))
+
+
+def weights_note(memory: Memory) -> str:
+    """Return the note on the format of weights."""
+    found, bits = memory.weight_format, show_bits(memory.widths.weights)
+    shared = "shared parameters are counted once."
+    if found is None:
+        return f"Weights: all parameters, biases included, at {bits} bits; {shared}"
+    origin = f", as {clean(found.origin)} says" if found.origin else ""
+    source = f" ({clean(found.source)})" if found.source else ""
+    others = "".join(f"; {clean(pattern)}: {clean(name)}" for pattern, name in found.others.items())
+    average = f", on average {bits} bits for each parameter" if source or others else ""
+    return f"Weights: {clean(found.name)}{origin}{source}{others}{average}; {shared}"
+
+
+def serving_notes(memory: Memory) -> Iterator[str]:
+    """Yield the notes on what a run is, and what of it is counted."""
+    run = memory.run
+    if run is None or memory.context is None:
+        return
+    tokens = count_noun(memory.context.tokens, "past token")
+    if not run.tokens:
+        yield (
+            "Activations are those of a forward pass over the network's own input: no axis of an input is the length "
+            "of its sequence, or its layers fix that length (--set may change it)."
+        )
+    elif run.phase == "decoding":
+        yield f"Activations are those of a step of decoding: one new token of each sample, after {tokens}."
+    else:
+        every = run.tokens == memory.context.tokens
+        which = "all" if every else f"the last {run.tokens:,} of"
+        scores = ", with the scores of the last one alone" if run.logits == "last" else ""
+        tokens = f"{which} {memory.context.tokens:,} tokens of each sample at once"
+        yield f"Activations are those of a prefill: {tokens}{scores}."
+    if run.attention == "eager":
+        yield (
+            "Eager attention has its scores in memory, and their softmax in fp32; keys and values that are repeated "
+            "for groups of heads are not counted."
+        )
+    else:
+        yield "Flash attention has no scores in memory (--attention eager counts them)."
+    if run.sources:
+        sizes = ", ".join(f"{clean(name)} {show_size(size)}" for name, size in run.sources.items())
+        idle = "; its layers do not run in a step of decoding" if run.phase == "decoding" else ""
+        yield f"The source keeps its own size, {sizes}{idle}."

@@ -1,0 +1,90 @@
+"""How a config.json says that its weights are stored is the default of `memory`, and said."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+import shapecalc
+from shapecalc.language.stored import read_stored
+
+CONFIG = {"model_type": "llama", "hidden_size": 256, "num_hidden_layers": 2, "num_attention_heads": 4,
+          "intermediate_size": 512, "vocab_size": 1000}  # fmt: skip
+
+
+def memory(tmp_path: Any, **fields: Any) -> Any:
+    (tmp_path / "config.json").write_text(json.dumps({**CONFIG, **fields}), encoding="utf-8")
+    return shapecalc.load(tmp_path).memory()
+
+
+@pytest.mark.parametrize(("field", "type_", "bits"), [("torch_dtype", "bfloat16", 16), ("dtype", "float16", 16),
+                                                      ("dtype", "float32", 32), ("dtype", None, 32)])  # fmt: skip
+def test_the_type_of_a_config_is_the_default(tmp_path: Any, field: str, type_: Any, bits: int) -> None:
+    found = memory(tmp_path, **{field: type_})
+    assert found.widths[:2] == (bits, bits)
+    assert found.widths.buffers == 32
+    text = " ".join(found.render(width=100).split())
+    said = f"Weights: {bits} bits, as config.json says; shared parameters are counted once."
+    assert (said in text) == (type_ is not None)
+
+
+def test_what_is_asked_for_takes_precedence(tmp_path: Any) -> None:
+    memory(tmp_path, torch_dtype="bfloat16")
+    network = shapecalc.load(tmp_path)
+    assert network.memory(weights=8, activations=32).widths[:2] == (8, 32)
+    assert network.memory(training=True).widths[:2] == (32, 32)
+    assert network.memory(weights="nf4").weight_format.origin == ""
+
+
+# The fields are those of the configs of transformers' quantizers (transformers 5.24, utils/quantization_config.py).
+@pytest.mark.parametrize(
+    ("quantised", "name"),
+    [
+        ({"quant_method": "awq", "bits": 4, "group_size": 64}, "awq-int4-g64"),
+        ({"quant_method": "gptq", "bits": 8, "group_size": -1}, "gptq-int8-gall"),
+        ({"quant_method": "gptq"}, "gptq-int4-g128"),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}, "nf4"),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_use_double_quant": True}, "nf4-dq"),
+        ({"quant_method": "bitsandbytes", "load_in_8bit": True}, "llm.int8"),
+        ({"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 128]}, "fp8-block128"),
+        ({"quant_method": "fp8"}, "fp8-tensor"),
+        ({"quant_method": "mxfp4"}, "mxfp4"),
+    ],
+)
+def test_formats_of_quantised_models(tmp_path: Any, quantised: dict[str, Any], name: str) -> None:
+    found = memory(tmp_path, dtype="bfloat16", quantization_config=quantised)
+    assert (found.weight_format.name, found.weight_format.origin) == (name, "config.json")
+    assert found.widths.activations == 16
+    assert found.weights == shapecalc.load(tmp_path).memory(weights=name).weights
+
+
+@pytest.mark.parametrize(
+    ("quantised", "shown"),
+    [
+        ({"quant_method": "compressed-tensors", "config_groups": {}}, "compressed-tensors"),
+        ({"quant_method": "awq", "bits": True}, "awq"),
+        ({"quant_method": "awq", "bits": 4.0}, "awq"),
+        ({"quant_method": "gptq", "group_size": 64.0}, "gptq"),
+        ({"quant_method": "gptq", "group_size": 0}, "gptq"),
+        ({"quant_method": "gptq", "group_size": 10**30}, "gptq"),
+        ({"quant_method": "fp8", "weight_block_size": [64, 64]}, "fp8"),
+        ({"quant_method": "bitsandbytes"}, "bitsandbytes"),
+        ({"quant_method": ["x"]}, "of no known form"),
+        ({"quant_method": "x" * 1000}, "of no known form"),
+        ("nf4", "of no known form"),
+        ([1], "of no known form"),
+    ],
+)
+def test_what_is_not_read_is_said(tmp_path: Any, quantised: Any, shown: str) -> None:
+    found = memory(tmp_path, dtype="bfloat16", quantization_config=quantised)
+    note = f"the quantization_config of config.json ({shown}) is not read: give the format with --weights"
+    assert found.notes == (note,)
+    assert found.widths[:2] == (16, 16)
+    assert shapecalc.load(tmp_path).memory(weights=4).notes == ()
+
+
+@pytest.mark.parametrize("type_", [5, "int8", "float12", ["bfloat16"], {}, "auto", ""])
+def test_types_that_are_not_known_are_no_default(type_: Any) -> None:
+    assert read_stored({"torch_dtype": type_}, "config.json") is None
