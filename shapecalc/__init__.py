@@ -51,7 +51,18 @@ _HOMES = {
 }
 
 
-_METHODS = ("check", "compare", "diff", "explain", "formula", "infer", "legal_sizes", "memory", "receptive_field")
+_METHODS = (
+    "check",
+    "compare",
+    "diff",
+    "explain",
+    "formula",
+    "infer",
+    "legal_sizes",
+    "memory",
+    "receptive_field",
+    "speed",
+)
 """What users may look for here: a test compares it with `Network`."""
 
 

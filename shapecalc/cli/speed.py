@@ -33,7 +33,7 @@ _tokens_option = partial(click.option, metavar="N")
 @click.command(short_help="Show lower bounds on the time that a network needs.")
 @network_options
 @click.option(
-    "--device", metavar="DEVICE", required=True, shell_complete=completed("devices"),
+    "--device", metavar="DEVICE", shell_complete=completed("devices"),
     help="Choose a device: h100, rtx-4090, … (`shapecalc devices` lists all), or a YAML file of your own.",
 )  # fmt: skip
 @_bits_option(
@@ -61,7 +61,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     spec: str,
     inputs: Sequence[str],
     settings: Sequence[str],
-    device: str,
+    device: str | None,
     weights: str,
     activations: str,
     kv_bits: str | None,
@@ -86,6 +86,9 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     given = [f"--{name}" for name, value in selection.items() if value not in (None, ())]
     if given and format_ == "json":
         raise click.UsageError(f"{given[0]} does not apply: JSON always contains everything")
+    if device is None:
+        hint = "write for instance --device h100; `shapecalc devices` lists the bundled ones"
+        raise UsageError(Problem("no device is named", hint=hint))
     if plot:
         from shapecalc.renderers.front import check_picture
 

@@ -116,8 +116,10 @@ def _roof(axes: Any, speed: Speed, low: float, high: float) -> None:
     axes.plot([ridge, ridge], [low * roofline.bandwidth / 100, peak], color=_ROOF, linewidth=0.8, linestyle=(0, (3, 3)))
     axes.annotate(f"{roofline.peak.format} peak {show_scaled(peak, 'FLOP/s')}", (high, peak), xytext=(-4, 16),
                   textcoords="offset points", ha="right", fontsize=9, color=INK)  # fmt: skip
-    axes.annotate(f"ridge {ridge:,.0f} FLOP/B" if ridge >= 10 else f"ridge {ridge:.1f} FLOP/B", (ridge, 0),
-                  xytext=(5, 6), xycoords=("data", "axes fraction"), textcoords="offset points", fontsize=9, color=INK)  # fmt: skip
+    shown = f"{ridge:,.0f}" if ridge >= 10 else f"{ridge:.1f}"
+    axes.annotate(f"ridge {shown} FLOP/B", (ridge, 0),
+                  xytext=(5, 6), xycoords=("data", "axes fraction"), textcoords="offset points", fontsize=9,
+                  color=INK)  # fmt: skip
 
 
 def _wholes(axes: Any, speed: Speed) -> None:
@@ -170,7 +172,8 @@ def _label(axes: Any, speed: Speed, points: Sequence[_Point], low: float) -> Non
         at = (intensity, _rate(speed, intensity))
         across, _ = _position(axes, at)
         axes.annotate(name, at, xytext=(9, -13) if across < 0.85 else (0, -17), textcoords="offset points",
-                      fontsize=8.5, ha="left" if across < 0.85 else "center", color=_STEP, fontweight="bold", zorder=6)  # fmt: skip
+                      fontsize=8.5, ha="left" if across < 0.85 else "center", color=_STEP, fontweight="bold",
+                      zorder=6)  # fmt: skip
     used: list[tuple[float, float]] = []
     for point in sorted(points, key=lambda one: -one.seconds)[: 3 * _LABELLED]:
         if len(used) == _LABELLED:

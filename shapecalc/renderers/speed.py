@@ -112,7 +112,7 @@ def _columns(speed: Speed) -> dict[str, Column]:
             "Bytes", "bytes moved", _BYTES, each(lambda layers: sum(layer.bound.bytes for layer in layers))
         ),
         "intensity": Column("FLOP/B", "floating-point operations per byte moved", _RATIO, each(_intensity)),
-        "time": Column("Time ≥", "lower bound on the time", _TIME, each(_seconds)),
+        "time": Column("Min. time", "lower bound on the time", _TIME, each(_seconds)),
         "bound": Column("Bound by", "memory or compute", TEXT, each(_bound_by)),
     }
 
@@ -223,7 +223,7 @@ def _decoding(speed: Speed) -> Table:
         for name, bound, rate in rows
     ]  # fmt: skip
     heading = "Decoding" if step.batch == 1 else f"Decoding, batch {step.batch:,}"
-    return Table((heading, "Bytes", "FLOP/B", "Time ≥", "Bound by", "Tokens/s ≤"), lines, numbers=(1, 2, 3, 5))
+    return Table((heading, "Bytes", "FLOP/B", "Min. time", "Bound by", "Max. tokens/s"), lines, numbers=(1, 2, 3, 5))
 
 
 def _rate(tokens: float) -> str:

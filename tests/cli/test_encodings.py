@@ -29,6 +29,7 @@ ASKED: dict[str, list[list[str]]] = {
     "summary": [["nested", "--shares"], ["nested", "--columns", "+rf,jump"]],
     "check": [["lenet5", "nested"]],
     "compare": [["lenet5", "nested"]],
+    "devices": [[], ["--show", "h100"]],
     "diff": [["lenet5", "nested", "--all"]],
     "explain": [["nested", "--what", "output", "--what", "params"]],
     "formula": [["nested", "--layer", "squeezed", "-s", "H", "-s", "width"]],
@@ -41,6 +42,7 @@ ASKED: dict[str, list[list[str]]] = {
     "sizes": [["nested"]],
     "solve": [["nested", "--for", "width", "--params", "9k"], ["conv", "--input", "227", "--output", "55"]],
     "specs": [["lenet5"]],
+    "speed": [["nested", "--device", "h100"], ["gpt2", "--device", "rtx-3090", "--batch", "2"]],
     "sweep": [["nested", "--set", "width=2:8:2"]],
 }
 """The arguments of each command; a command that is missing here fails."""

@@ -154,6 +154,7 @@ FED: dict[str, Callable[[Path], list[list[str]]]] = {
     "summary": lambda spec: [[f"{spec}"], [f"{spec}", "--columns", "+rf", "--depth", "1"]],
     "check": lambda spec: [[f"{spec}"]],
     "compare": lambda spec: [[f"{spec}", "lenet5"]],
+    "devices": lambda _: [["h100"]],
     "diff": lambda spec: [[f"{spec}", "lenet5", "--all"], [f"{spec}", "--set-b", "max=9"]],
     "explain": lambda spec: [[f"{spec}", "--what", "output", "--what", "params"], [f"{spec}", NAMES[1]]],
     "formula": lambda spec: [[f"{spec}", "-s", "lambda", "-s", "max", "-s", "max", "--what", "params,output"],
@@ -167,6 +168,7 @@ FED: dict[str, Callable[[Path], list[list[str]]]] = {
     "sizes": lambda spec: [[f"{spec}"]],
     "solve": lambda spec: [[f"{spec}", "--for", "max", "--params", "900k"], [f"{spec}", "--fix"]],
     "specs": lambda _: [["--sort", "params"], ["net"]],
+    "speed": lambda spec: [[f"{spec}", "--device", "h100"]],
     "sweep": lambda spec: [[f"{spec}", "--set", "max=2,3", "--set", "lambda=2,4"]],
 }  # fmt: skip
 """The arguments of each command; a command that is missing here fails."""
@@ -342,7 +344,7 @@ def test_no_output_forges_lines_when_wrapped(name: str, specs: dict[str, Path]) 
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in commands() if name not in ("init", "layer", "layers", "schema", "specs")]
+    "name", [name for name in commands() if name not in ("devices", "init", "layer", "layers", "schema", "specs")]
 )
 def test_no_error_text_hides_or_forges(name: str, tmp_path: Path) -> None:
     file = tmp_path / f"a\r{FORGED}\u2028{FORGED}\u202e.yaml"

@@ -17,12 +17,12 @@ from shapecalc.questions.speed.results import (
     MEMORY,
     Bound,
     Decoding,
+    ElementBits,
     LayerSpeed,
     Prompt,
     Roofline,
     Routing,
     Speed,
-    Widths,
 )
 from shapecalc.questions.speed.work import layers_work, network_bytes
 from shapecalc.text.units import parse_bits
@@ -38,13 +38,13 @@ __all__ = [
     "Bound",
     "Decoding",
     "Device",
+    "ElementBits",
     "LayerSpeed",
     "Peak",
     "Prompt",
     "Roofline",
     "Routing",
     "Speed",
-    "Widths",
     "bundled_devices",
     "device_text",
     "find_device",
@@ -74,7 +74,7 @@ def speed(
     chosen = find_device(device)
     width = parse_bits(activations, "activations")
     kv_cache = width if kv_bits is None else parse_bits(kv_bits, "the KV cache")
-    widths = Widths(parse_bits(weights, "weights"), width, kv_cache)
+    widths = ElementBits(parse_bits(weights, "weights"), width, kv_cache)
     roofline = Roofline(chosen.bandwidth, chosen.peak_at(width))
     work = layers_work(report, widths.weights, width)
     layers = tuple([

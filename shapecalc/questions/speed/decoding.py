@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.errors import Problem, ShapecalcError, UsageError
 from shapecalc.questions.memory.cache import cache_of
 from shapecalc.questions.memory.plan import stored
-from shapecalc.questions.speed.results import Decoding, Prompt, Roofline, Routing, Widths
+from shapecalc.questions.speed.results import Decoding, ElementBits, Prompt, Roofline, Routing
 from shapecalc.questions.speed.work import needed_macs, once_each, weights_at_most, weights_read
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Decoder(NamedTuple):
     token: Report
     cache: Cache
     roofline: Roofline
-    widths: Widths
+    widths: ElementBits
 
     def first_token(self) -> Prompt:
         """Return the bound on the time to the first token after the prompt."""
@@ -89,7 +89,7 @@ class Decoder(NamedTuple):
 
 
 def decoder_of(
-    report: Report, resized: Callable[[Any], Report], roofline: Roofline, widths: Widths, prompt: int | None
+    report: Report, resized: Callable[[Any], Report], roofline: Roofline, widths: ElementBits, prompt: int | None
 ) -> Decoder | None:
     """Return the decoder of a report, for prompts of `prompt` tokens (None: as many as its input has).
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, SpecError, UsageError, did_you_mean
 from shapecalc.language.files import bundled_folder, read_bytes
-from shapecalc.source import MapValue, Scalar, read_object, read_text
-from shapecalc.text.given import short
+from shapecalc.source import MapValue, Scalar, read_object, read_text, short
+from shapecalc.text import given as callers
 from shapecalc.text.units import parse_bits, parse_bytes, parse_rate
 
 if TYPE_CHECKING:
@@ -90,12 +90,15 @@ def find_device(given: Any) -> Device:
     if isinstance(given, Mapping):
         return _read(*read_object(given, "<device>"), "")
     if not isinstance(given, (str, os.PathLike)):
-        raise UsageError(f"the device must be a name, a path or a mapping, not {short(given)}")
+        raise UsageError(f"the device must be a name, a path or a mapping, not {callers.short(given)}")
     path = os.fspath(given)
     if path.endswith(_ENDINGS) or os.sep in path:
         if not os.path.exists(path):
             raise UsageError(Problem(f"there is no file {path}", hint=_LIST))
-        return _read(*read_text(read_bytes(path), path), "")
+        content = read_bytes(path)
+        if not content.strip():
+            raise SpecError([Problem(f"{path} is empty", hint=f"write for instance {_LINES['bandwidth']}")])
+        return _read(*read_text(content, path), "")
     key = _bundled(path)
     return _read(*read_text(read_bytes(_path(key)), f"{key}.yaml"), key)
 

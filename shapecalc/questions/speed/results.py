@@ -10,7 +10,18 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.questions.speed.devices import Device, Peak
 
-__all__ = ["COMPUTE", "MEMORY", "Bound", "Decoding", "LayerSpeed", "Prompt", "Roofline", "Routing", "Speed", "Widths"]
+__all__ = [
+    "COMPUTE",
+    "MEMORY",
+    "Bound",
+    "Decoding",
+    "ElementBits",
+    "LayerSpeed",
+    "Prompt",
+    "Roofline",
+    "Routing",
+    "Speed",
+]
 
 VERSION = 1
 """The version of the JSON contract."""
@@ -19,7 +30,7 @@ MEMORY = "memory"
 COMPUTE = "compute"
 
 
-class Widths(NamedTuple):
+class ElementBits(NamedTuple):
     """The bits of an element: of weights, of activations, of the KV cache."""
 
     weights: int
@@ -154,7 +165,7 @@ class Speed(Answer):
         self,
         report: Report,
         device: Device,
-        widths: Widths,
+        widths: ElementBits,
         roofline: Roofline,
         layers: tuple[LayerSpeed, ...],
         network: Bound,

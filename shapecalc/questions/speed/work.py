@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
 
-__all__ = ["Work", "layers_work", "needed_macs", "network_bytes", "weights_at_most", "weights_read"]
+__all__ = ["LayerWork", "layers_work", "needed_macs", "network_bytes", "weights_at_most", "weights_read"]
 
 
-class Work(NamedTuple):
+class LayerWork(NamedTuple):
     """The work of a layer: needed multiply-accumulates, bytes of weights read, of inputs read and outputs written."""
 
     macs: int
@@ -43,10 +43,10 @@ def bytes_of_weights(shapes: WeightShapes, bits: int) -> int:
     return sum(stored(prod(sizes), bits) for sizes in shapes.values())
 
 
-def layers_work(report: Report, weight_bits: int, activation_bits: int) -> list[Work]:
+def layers_work(report: Report, weight_bits: int, activation_bits: int) -> list[LayerWork]:
     """Return the work of every layer on its own, for the batch of the report."""
     columns = needed_macs(report), weights_read(report, weight_bits), _moved(report, activation_bits)
-    return [Work(*work) for work in zip(*columns, strict=True)]
+    return [LayerWork(*work) for work in zip(*columns, strict=True)]
 
 
 def needed_macs(report: Report) -> list[int]:
