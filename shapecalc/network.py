@@ -113,12 +113,13 @@ class Network:
         """Return how many bytes the network needs: `net.memory(batch=8, optimizer="adamw", budget="24GiB")`.
 
         The options are those of `shapecalc.questions.memory.memory`: bits of `weights`, `activations`, `buffers`;
-        `in_place`, `order`, `training`, `optimizer`, `mixed_precision`, `budget`, `context`, `kv_bits`.
+        `in_place`, `order`, `training`, `optimizer`, `mixed_precision`, `budget`, `context`, `kv_bits`; and for small
+        devices those of `memory.small_devices`: `flash` and `sram` budgets, `fold_batch_norm`, `patches`.
         Errors: as `infer`, and `UsageError`.
         """
-        from shapecalc.questions.memory import memory
+        from shapecalc.questions.memory.small_devices import memory_on_device
 
-        return memory(self.infer(input=input, vars=vars, batch=batch, layout=layout), **options)
+        return memory_on_device(self.infer(input=input, vars=vars, batch=batch, layout=layout), **options)
 
     def speed(
         self,

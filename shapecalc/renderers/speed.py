@@ -168,9 +168,10 @@ def _notes(speed: Speed) -> Iterator[str]:
         f"{_show_ratio(roofline.ridge)} FLOP/B; a layer with fewer is memory-bound."
     )
     yield (
-        "A MAC is 2 FLOPs. Weights: experts of one token, rows of one token in tables that are looked up. "
-        + ("Attention scores that the mask hides are not counted." if _hides(speed) else "")
-    ).strip()
+        "A MAC is 2 FLOPs."
+        + (" Weights: experts of one token, rows of one token in tables that are looked up." if _skips(speed) else "")
+        + (" Attention scores that the mask hides are not counted." if _hides(speed) else "")
+    )
     if speed.why_no_decoding:
         yield f"No bounds on decoding: {clean(speed.why_no_decoding)}."
     yield from _of_device(speed)
@@ -193,6 +194,12 @@ def _instead(speed: Speed) -> str:
 
 def _hides(speed: Speed) -> bool:
     return bool(sum(layer.bound.macs for layer in speed.layers) != speed.report.total.macs)
+
+
+def _skips(speed: Speed) -> bool:
+    """Return whether some layer reads a part of its weights only."""
+    layers = [(row.node.layer, row.sizing.inputs) for row in speed.report.rows]
+    return any(layer.read_weights(*inputs) != layer.weights(*inputs) for layer, inputs in layers if layer is not None)
 
 
 def _of_device(speed: Speed) -> Iterator[str]:

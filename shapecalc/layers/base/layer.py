@@ -259,6 +259,19 @@ class Layer:
         """Return the multiply-accumulates for one sample."""
         return 0
 
+    def works_by_channel(self, *inputs: Any, **_: Any) -> bool:
+        """Return whether each output channel depends on the same input channel alone: it may overwrite that."""
+        return False
+
+    def with_bias(self) -> Layer | None:
+        """Return the layer with a learned bias for each output channel, if it is a weighted sum; else None."""
+        return None
+
+    @property
+    def scales_channels(self) -> bool:
+        """Whether at inference it only scales and shifts each channel by constants, which a layer before it can do."""
+        return False
+
     def needed_macs(self, output: Any, *inputs: Any, **_: Any) -> int:
         """Return `macs` without those of attention scores that a causal mask or a window hides; on plain ints."""
         macs: int = self.macs(output, *inputs)

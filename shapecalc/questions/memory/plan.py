@@ -36,7 +36,8 @@ class Step(NamedTuple):
     """A layer that computes: the storages it reads and writes, and whether it may overwrite one that it reads.
 
     In training, `saves` are the storages that its backward step needs again, and `extra` the bytes that it saves in
-    addition; `trains` is whether a gradient flows through it.
+    addition; `trains` is whether a gradient flows through it. `temporary` are bytes of a buffer for one channel, by
+    which it overwrites a storage that is larger than its output too.
     """
 
     node: int
@@ -46,6 +47,7 @@ class Step(NamedTuple):
     saves: tuple[int, ...] = ()
     extra: int = 0
     trains: bool = False
+    temporary: int = 0
 
 
 class MemoryPlan(NamedTuple):
@@ -102,7 +104,9 @@ def make_plan(
         writes = maker.write(index, row)
         for storage in reads:
             maker.users[storage].add(len(steps))
-        step = Step(index, reads, writes, layer.elementwise and in_place(layer))
+        by_channel = in_place(layer) and not training and layer.works_by_channel(*row.sizing.inputs)
+        step = Step(index, reads, writes, by_channel or (layer.elementwise and in_place(layer)))
+        step = step._replace(temporary=maker.channel_of(row)) if by_channel else step
         steps.append(maker.trained(step, row) if training else step)
     return MemoryPlan(maker.storages(), tuple(steps), number)
 
@@ -128,6 +132,11 @@ class _Maker:
 
     def bytes_of(self, numbers: int) -> int:
         return stored(numbers, self.bits) * self.report.batch
+
+    def channel_of(self, row: Row) -> int:
+        """Return the bytes of one channel of a layer's output, for one sample."""
+        shape = row.sizing.outputs[0]
+        return stored(prod(shape.sizes) // shape.channels, self.bits)
 
     def write(self, index: int, row: Row) -> tuple[int, ...]:
         """Add the storages that a layer writes."""
