@@ -62,7 +62,19 @@ CALLS = {
 }
 # The names that a call passes on.
 PASSED_ON = {
-    "memory": ("weights", "activations", "buffers", "in_place", "order", "optimizer", "budget"),
+    "memory": (
+        "weights",
+        "activations",
+        "buffers",
+        "in_place",
+        "order",
+        "optimizer",
+        "budget",
+        "flash",
+        "sram",
+        "fold_batch_norm",
+        "patches",
+    ),
     "speed": ("weights", "activations", "kv_bits", "prompt", "context"),
     "render": ("columns", "depth", "width", "kind", "sort", "top"),
 }

@@ -223,6 +223,7 @@ FREE = {
     "--input", "--input-a", "--input-b",  # sizes
     "--params", "--macs", "--memory", "--budget", "--max-params", "--min-params", "--output-size",  # amounts
     "--at",  # a position
+    "--flash", "--sram", "--patches",  # amounts; patches, with a layer
 }  # fmt: skip
 """Options whose values are numbers: nothing can be offered for them."""
 

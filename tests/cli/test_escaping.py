@@ -162,7 +162,7 @@ FED: dict[str, Callable[[Path], list[list[str]]]] = {
     "init": lambda _: [["lenet5", "-o", "-"], ["-o", "-"]],
     "layer": lambda _: [["conv", "--input", "3x8x8", "--out-channels", "4", "--kernel-size", "3"]],
     "layers": lambda _: [["conv"]],
-    "memory": lambda spec: [[f"{spec}"], [f"{spec}", "--layers", "--training"]],
+    "memory": lambda spec: [[f"{spec}"], [f"{spec}", "--layers", "--training"], [f"{spec}", "--fold-batch-norm", "--flash", "9GiB"]],
     "rf": lambda spec: [[f"{spec}"], [f"{spec}", NAMES[2]]],
     "schema": lambda _: [[]],
     "sizes": lambda spec: [[f"{spec}"]],

@@ -16,7 +16,7 @@ from shapecalc.errors import UsageError
 from shapecalc.model.graph import Reference
 from shapecalc.questions.memory.folding import fold_norms
 from shapecalc.questions.memory.patches import read_patches
-from shapecalc.questions.memory.regions import regions_of, split
+from shapecalc.questions.memory.regions import divided, regions_of
 
 KIB = 1024
 INT8 = {"weights": 8, "activations": 8}
@@ -233,7 +233,7 @@ def test_the_region_of_one_position_is_its_receptive_field(name, layer):
 def test_patches_cover_a_map_once():
     shape = network([conv(2, 1)], "4x7x10").infer().rows[0].sizing.outputs[0]
     for counts in ((1, 1), (2, 3), (7, 10), (3, 4)):
-        covered = [(y, x) for region in split(shape, counts) for y in region[1] for x in region[2]]
+        covered = [(y, x) for region in divided(shape, counts) for y in region[1] for x in region[2]]
         assert sorted(covered) == [(y, x) for y in range(7) for x in range(10)]
 
 

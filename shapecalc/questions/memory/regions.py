@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
 
-__all__ = ["Region", "elements_of", "regions_of", "spatial_axes", "split"]
+__all__ = ["Region", "elements_of", "regions_of", "spatial_axes", "divided"]
 
 Region = tuple[range, ...]
 """Positions on each axis of a tensor."""
@@ -40,7 +40,7 @@ def spatial_axes(shape: Shape) -> list[int]:
     return [axis for axis in range(shape.rank) if axis != shape.channel_axis]
 
 
-def split(shape: Shape, patches: Sequence[int]) -> Iterator[Region]:
+def divided(shape: Shape, patches: Sequence[int]) -> Iterator[Region]:
     """Yield the patches of a feature map: so many along each spatial axis, as equal as they can be."""
     whole = [range(size) for size in shape.sizes]
     ways: list[Region] = [tuple(whole)]

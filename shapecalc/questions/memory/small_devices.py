@@ -26,10 +26,7 @@ from shapecalc.text.units import parse_bytes
 if TYPE_CHECKING:
     from shapecalc.model.report import Report
 
-__all__ = ["OPTIONS", "memory_on_device"]
-
-OPTIONS = ("flash", "sram", "fold_batch_norm", "patches")
-"""The options of small devices."""
+__all__ = ["memory_on_device"]
 
 _QUANTISED = 8
 """Weights of at most so many bits are integers with scales."""
