@@ -16,7 +16,7 @@ from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.model.graph import Reference
 from shapecalc.questions.memory.liveness import Moment, run
 from shapecalc.questions.memory.plan import MemoryPlan, Storage, make_plan, stored
-from shapecalc.questions.memory.regions import Region, elements_of, regions_of, spatial_axes
+from shapecalc.questions.memory.regions import Region, divided, elements_of, regions_of, spatial_axes
 from shapecalc.questions.memory.results import Held, Patches
 from shapecalc.text.units import read_sizes
 

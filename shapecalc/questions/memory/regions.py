@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
 
-__all__ = ["Region", "elements_of", "regions_of", "spatial_axes", "divided"]
+__all__ = ["Region", "divided", "elements_of", "regions_of", "spatial_axes"]
 
 Region = tuple[range, ...]
 """Positions on each axis of a tensor."""
