@@ -62,6 +62,7 @@ _METHODS = (
     "legal_sizes",
     "memory",
     "receptive_field",
+    "speed",
 )
 """What users may look for here: a test compares it with `Network`."""
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shapecalc.questions.receptive_field import ReceptiveFields
     from shapecalc.questions.sizes import LegalSizes
     from shapecalc.questions.solve import BudgetSolutions, Fixes, WindowSolutions
+    from shapecalc.questions.speed import Speed
     from shapecalc.questions.sweep import Sweep, SweepPlan
     from shapecalc.questions.weights.comparison import WeightsComparison
 
@@ -113,12 +114,38 @@ class Network:
         """Return how many bytes the network needs: `net.memory(batch=8, optimizer="adamw", budget="24GiB")`.
 
         The options are those of `shapecalc.questions.memory.memory`: bits of `weights`, `activations`, `buffers`;
-        `in_place`, `order`, `training`, `optimizer`, `mixed_precision`, `budget`, `context`, `kv_bits`.
+        `in_place`, `order`, `training`, `optimizer`, `mixed_precision`, `budget`, `context`, `kv_bits`; and for small
+        devices those of `memory.small_devices`: `flash` and `sram` budgets, `fold_batch_norm`, `patches`.
         Errors: as `infer`, and `UsageError`.
         """
-        from shapecalc.questions.memory import memory
+        from shapecalc.questions.memory.small_devices import memory_on_device
 
-        return memory(self.infer(input=input, vars=vars, batch=batch, layout=layout), **options)
+        return memory_on_device(self.infer(input=input, vars=vars, batch=batch, layout=layout), **options)
+
+    def speed(
+        self,
+        device: Any,
+        *,
+        input: Any = None,  # noqa: A002  (the specification's name)
+        vars: Mapping[str, Any] | None = None,  # noqa: A002
+        batch: int = 1,
+        layout: str = "",
+        **options: Any,
+    ) -> Speed:
+        """Return lower bounds on the time that the network needs on a device: `net.speed("h100", batch=8)`.
+
+        `device` is the name of a bundled device (`shapecalc devices` lists them), the path of a file, or a mapping with
+        its keys. The options are those of `shapecalc.questions.speed.speed`: bits of `weights`, `activations`,
+        `kv_bits`; `prompt` and `context`, in tokens, for a decoder.
+        Errors: as `infer`, `UsageError`, and `SpecError` for a wrong file of a device.
+        """
+        from shapecalc.questions.speed import speed
+
+        def resized(sizes: Any) -> Report:
+            return self.infer(input=sizes, vars=vars, batch=batch, layout=layout)
+
+        report = self.infer(input=input, vars=vars, batch=batch, layout=layout)
+        return speed(report, resized, device=device, **options)
 
     def receptive_field(
         self,

@@ -33,6 +33,7 @@ ANSWERS = {
     "report": (lambda: net().infer(), "62,378,344", 21, "arguments.out_channels"),
     "explanation": (lambda: net().explain("fc1"), "37,752,832", 0, ""),
     "memory": (lambda: net().memory(batch=8), "weights", 21, "live"),
+    "speed": (lambda: net().speed("h100"), "memory-bound", 21, "seconds"),
     "receptive fields": (lambda: net().receptive_field(), "max_pool3", 21, "receptive_field"),
     "legal sizes": (lambda: net().legal_sizes(), "every size from 67 on", 1, "legal.smallest"),
     "formulas": (lambda: net().formula(), "1,048,576", 0, ""),

@@ -42,6 +42,7 @@ QUESTIONS = [
     lambda: table(shapecalc.load("lenet5")),
     lambda: repr(shapecalc.load("alexnet").memory().to_dict()),
     lambda: repr(shapecalc.load("alexnet").receptive_field().to_dict()),
+    lambda: repr(shapecalc.load("gpt2").speed("h100").to_dict()),
     listing,
     lambda: word("MaxPool2d"),
     unknown,

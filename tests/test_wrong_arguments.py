@@ -34,6 +34,8 @@ CALLS = {
     "solve": (shapecalc.solve, ("unet",)),
     "infer": (NETWORK.infer, ()),
     "memory": (NETWORK.memory, ()),
+    "speed": (NETWORK.speed, ("h100",)),
+    "device": (NETWORK.speed, ()),
     "receptive_field": (NETWORK.receptive_field, ()),
     "with_overrides": (NETWORK.with_overrides, ()),
     "explain": (NETWORK.explain, ()),
@@ -60,7 +62,20 @@ CALLS = {
 }
 # The names that a call passes on.
 PASSED_ON = {
-    "memory": ("weights", "activations", "buffers", "in_place", "order", "optimizer", "budget"),
+    "memory": (
+        "weights",
+        "activations",
+        "buffers",
+        "in_place",
+        "order",
+        "optimizer",
+        "budget",
+        "flash",
+        "sram",
+        "fold_batch_norm",
+        "patches",
+    ),
+    "speed": ("weights", "activations", "kv_bits", "prompt", "context"),
     "render": ("columns", "depth", "width", "kind", "sort", "top"),
 }
 NEEDS = {

@@ -202,6 +202,18 @@ def _sortable(_: click.Context) -> Iterable[str]:
     return sortable()
 
 
+def _sortable_by_speed(_: click.Context) -> Iterable[str]:
+    from shapecalc.renderers.speed import SORTABLE
+
+    return SORTABLE
+
+
+def _devices(_: click.Context) -> Iterable[str]:
+    from shapecalc.questions.speed import bundled_devices
+
+    return bundled_devices()
+
+
 def _quantities(_: click.Context) -> Iterable[str]:
     from shapecalc.questions.formula import QUANTITIES
 
@@ -271,6 +283,7 @@ def _key(name: str) -> Callable[[click.Context], Iterable[str]]:
 
 complete_columns = _word_completer(_columns, "+", once=True)
 complete_line_order = _word_completer(_sortable, "+", several=False)
+complete_speed_order = _word_completer(_sortable_by_speed, "+", several=False)
 complete_quantities = _word_completer(_quantities)
 complete_symbols = _of_network(_symbols)
 complete_searched = _of_network(_searched)
@@ -280,6 +293,11 @@ complete_formats_of_weights = _word_completer(_formats_of_weights, several=False
 complete_depth = complete_among(("all", "auto"))
 complete_families = _word_completer(_key("family"), several=False)
 complete_tasks = _word_completer(_key("task"), several=False)
+
+
+def complete_devices(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Return the bundled devices, YAML files and folders that start with the word."""
+    return _items([*_offered(_devices, ctx), *_files(incomplete)], incomplete)
 
 
 def complete_rows(plan_of: Callable[..., SweepPlan], signs: str) -> _Completer:

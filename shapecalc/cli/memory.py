@@ -19,6 +19,7 @@ from shapecalc.cli.options import (
 )
 from shapecalc.cli.output import emit_answer
 from shapecalc.cli.serving import serving_options
+from shapecalc.cli.small_devices import small_device_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,7 @@ _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("b
     shell_complete=completed("in_place"),
     default="all",
     show_default=True,
-    help="Choose layers to run in place: all, none, activations, normalisation, additions, or names of kinds.",
+    help="Choose layers to run in place: all, none, activations, normalisation, additions, depthwise, names of kinds.",
 )
 @click.option(
     "--order",
@@ -78,6 +79,7 @@ _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("b
     metavar="BYTES",
     help="Show the largest batch, and the longest context, that fit in this memory: 24GiB, 512KiB, 16GB.",
 )
+@small_device_options
 @click.option("--layers", is_flag=True, help="Show the memory of every layer, in order of execution.")
 @depth_option
 @layout_option
@@ -94,8 +96,12 @@ def command(  # noqa: PLR0913  (each is an option of its own)
     format_: str,
     output: str | None,
     **options: Any,
-) -> None:
-    """Show the memory that a network needs: weights, buffers, live activations at their peak, and training."""
+) -> int:
+    """Show the memory that a network needs: weights, buffers, live activations at their peak, and training.
+
+    Exit status 1 if it does not fit --flash or --sram.
+    """
     network = load_network(spec, inputs, settings, layout or "")
     result = network.memory(batch=batch, layout=layout or "", **options)
     emit_answer(result, output, format_, result.name, layers=layers, depth=all_or_depth(depth))
+    return 0 if result.placement is None or result.placement.fits else 1

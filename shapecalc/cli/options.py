@@ -125,12 +125,15 @@ depth_option = click.option(
 )
 
 
-def selection_options(columns: str, largest: str) -> Callable[[_Command], _Command]:
-    """Return a decorator that adds --kind, --sort and --top; --top alone shows the lines with the `largest`."""
+def selection_options(columns: str, largest: str, order: str = "line_order") -> Callable[[_Command], _Command]:
+    """Return a decorator that adds --kind, --sort and --top; --top alone shows the lines with the `largest`.
+
+    `order` is what completes a column to sort by.
+    """
     options = (
         click.option("--kind", "kinds", metavar="KIND", multiple=True, shell_complete=completed("kinds_there"),
                      help="Show only layers of this kind. May be repeated."),
-        click.option("--sort", metavar="COLUMN", shell_complete=completed("line_order"),
+        click.option("--sort", metavar="COLUMN", shell_complete=completed(order),
                      help=f"Sort by a column ({columns}, …), {DIRECTION}. Names and kinds are sorted alphabetically."),
         click.option("--top", type=WholeNumber(1), metavar="N",
                      help=f"Show only the first N layers by --sort, by default the N with the {largest}."),

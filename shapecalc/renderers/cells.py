@@ -28,7 +28,9 @@ __all__ = [
     "Sort",
     "shorten_axes",
     "show_bytes",
+    "show_scaled",
     "show_size",
+    "show_time",
     "show_value",
 ]
 
@@ -67,6 +69,25 @@ def _plain_count(number: int | None) -> str:
 
 def _count_rank(number: int | None) -> int:
     return -1 if number is None else int(number)
+
+
+def show_scaled(number: float, unit: str, units: str = " kMGTP") -> str:
+    """Return a number to three figures with a decimal prefix: `3.35 TB/s`, `209 tokens/s`."""
+    power = 0
+    while number >= 999.5 and power < len(units) - 1:
+        number, power = number / 1000, power + 1
+    digits = 2 if number < 9.995 else 1 if number < 99.95 else 0
+    shown = f"{number:,.{digits}f}"
+    return f"{shown} {units[power].strip()}{unit}"
+
+
+def show_time(seconds: float) -> str:
+    """Return a time to three figures: `4.80 ms`, `12.3 µs`."""
+    if not seconds:
+        return NOTHING
+    if seconds >= 0.9995:
+        return show_scaled(seconds, "s", " ")
+    return show_scaled(seconds * 1e9, "s", "nµm")
 
 
 def _show_sizes(sizes: Iterable[Sequence[Any]] | str) -> str:

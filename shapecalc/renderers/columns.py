@@ -9,7 +9,7 @@ from shapecalc.layers.base.arguments import KERNEL, PADDING, REQUIRED, STRIDE
 from shapecalc.renderers.cells import ARGUMENTS, BYTES, COUNT, FIELD, SHARE, SIZE, TEXT, WINDOW, Sort, shorten_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from fractions import Fraction
 
     from shapecalc.model.report import Report
@@ -187,12 +187,12 @@ def parse_columns(text: str) -> list[str]:
     return [f"+{name}" if adding else name for name in check_columns([name for name in names if name])]
 
 
-def check_columns(names: Sequence[str]) -> list[str]:
+def check_columns(names: Sequence[str], known: Mapping[str, Column] = COLUMNS) -> list[str]:
     """Return the columns, each once. Errors: `UsageError` for an unknown one, or none at all."""
     if not names:
-        raise UsageError(Problem("no column is named", hint=f"choose from: {', '.join(COLUMNS)}"))
+        raise UsageError(Problem("no column is named", hint=f"choose from: {', '.join(known)}"))
     for name in names:
-        if name not in COLUMNS:
-            hint = _NOT_A_COLUMN.get(name) or did_you_mean(name, COLUMNS)
+        if name not in known:
+            hint = _NOT_A_COLUMN.get(name) or did_you_mean(name, known)
             raise UsageError(Problem(f"there is no column {name}", hint=hint))
     return list(dict.fromkeys(names))

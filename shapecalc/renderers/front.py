@@ -15,9 +15,9 @@ from shapecalc.files import write_file
 from shapecalc.text.cells import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["check_picture", "draw_front"]
+__all__ = ["INK", "check_picture", "draw_front", "save_picture"]
 
 _FORMATS = (".svg", ".png", ".pdf")
 _LABELS = {
@@ -27,17 +27,23 @@ _LABELS = {
 _CROWD = 60
 _LINE_HEIGHT = 0.05
 _WIDE = 90
-_INK, _CLOUD, _LINE = "#333333", "#b8c4d0", "#c2410c"
+INK = "#333333"
+"""The colour of texts in plots."""
+
+_CLOUD, _LINE = "#b8c4d0", "#c2410c"
 
 
-def check_picture(path: str) -> None:
-    """Check that a plot can be drawn. Errors: `UsageError` for an unknown file format, `MissingExtraError`."""
+def check_picture(path: str, what: str = "plotting a front") -> None:
+    """Check that a plot can be drawn; `what` is for the error.
+
+    Errors: `UsageError` for an unknown file format, `MissingExtraError`.
+    """
     if os.path.splitext(path)[1].lower() not in _FORMATS:
         raise UsageError(Problem(f"{path} is not a format of plots", hint="use the suffix .svg, .png or .pdf"))
     try:
         import matplotlib.figure  # noqa: F401  (an extra, and slow to load)
     except ModuleNotFoundError:
-        raise MissingExtraError("plotting a front", "matplotlib", "plot") from None
+        raise MissingExtraError(what, "matplotlib", "plot") from None
 
 
 def draw_front(path: str, title: str, names: Sequence[str], cloud: Any, front: Any, labels: Sequence[str]) -> None:
@@ -45,7 +51,12 @@ def draw_front(path: str, title: str, names: Sequence[str], cloud: Any, front: A
 
     Errors: as `check_picture`, and `UsageError` if the file cannot be written.
     """
-    check_picture(path)
+    save_picture(path, lambda: _drawn(title, names, cloud, front, labels))
+
+
+def save_picture(path: str, draw: Callable[[], Any], what: str = "plotting a front") -> None:
+    """Write the figure that `draw` returns to a file, in the format of its suffix. Errors: as `draw_front`."""
+    check_picture(path, what)
     import io
     import warnings
 
@@ -54,8 +65,7 @@ def draw_front(path: str, title: str, names: Sequence[str], cloud: Any, front: A
     picture = io.BytesIO()
     with mpl.rc_context({"text.usetex": False}), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about letters that are not in its font, and about little room
-        figure = _drawn(title, names, cloud, front, labels)
-        figure.savefig(picture, dpi=160, format=os.path.splitext(path)[1][1:].lower())
+        draw().savefig(picture, dpi=160, format=os.path.splitext(path)[1][1:].lower())
     write_file(path, picture.getvalue())
 
 
@@ -75,10 +85,10 @@ def _drawn(title: str, names: Sequence[str], cloud: Any, front: Any, labels: Seq
     _label(axes, front, labels)
     head, _, rest = title.rpartition(": ")
     lines = textwrap.wrap(_safe(rest, 5 * _WIDE), 95)
-    axes.set_title(_safe(head, _WIDE), loc="left", fontsize=12, fontweight="bold", color=_INK, parse_math=False,
+    axes.set_title(_safe(head, _WIDE), loc="left", fontsize=12, fontweight="bold", color=INK, parse_math=False,
                    pad=10 + 12 * len(lines))  # fmt: skip
     axes.annotate("\n".join(lines), (0, 1), xytext=(0, 8), xycoords="axes fraction", textcoords="offset points",
-                  fontsize=9, color=_INK, parse_math=False)  # fmt: skip
+                  fontsize=9, color=INK, parse_math=False)  # fmt: skip
     return figure
 
 
@@ -97,12 +107,12 @@ def _dress(axes: Any, names: Sequence[str], cloud: Any, front: Any) -> None:
         if values and min(values) > 0 and max(values) / min(values) > 20:
             scale("log")
         side.set_major_formatter(EngFormatter(sep="\u2009"))
-        label(_LABELS.get(names[column]) or _safe(names[column], _WIDE), color=_INK, parse_math=False)
+        label(_LABELS.get(names[column]) or _safe(names[column], _WIDE), color=INK, parse_math=False)
     axes.grid(visible=True, which="major", color="#e5e7eb", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=_INK, labelsize=9)
-    axes.legend(frameon=False, fontsize=9, labelcolor=_INK)
+    axes.tick_params(colors=INK, labelsize=9)
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK)
 
 
 def _label(axes: Any, front: Any, labels: Sequence[str]) -> None:
@@ -116,7 +126,7 @@ def _label(axes: Any, front: Any, labels: Sequence[str]) -> None:
         used.append(up)
         axes.annotate(
             _safe(labels[index], _WIDE), front[index], xytext=(8 if across < 0.5 else -8, 0),
-            textcoords="offset points", fontsize=8, color=_INK, parse_math=False, va="center",
+            textcoords="offset points", fontsize=8, color=INK, parse_math=False, va="center",
             ha="left" if across < 0.5 else "right",
             bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
         ).set_in_layout(False)  # fmt: skip

@@ -13,6 +13,7 @@ from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
 from shapecalc.renderers.drawing import TableLine
 from shapecalc.renderers.footer import opening
 from shapecalc.renderers.serving import draw_fits, serving_notes, show_bits, show_both, weights_note
+from shapecalc.renderers.small_devices import draw_placement, placement_notes
 from shapecalc.renderers.view import check_depth
 from shapecalc.text.cells import shorten
 
@@ -46,6 +47,7 @@ def draw_memory(
         blocks += [Paragraph(_at(memory)), _held(memory)]
     if memory.fits:
         blocks += [Paragraph(_of_table(memory.fits)), draw_fits(memory.fits)]
+    blocks += draw_placement(memory)
     if memory.budget:
         blocks.append(Paragraph(_budget(memory)))
     return draw_blocks([*blocks, *map(Note, [*_notes(memory), *memory.notes])], format_, width, color=color)
@@ -200,6 +202,7 @@ def _notes(memory: Memory) -> Iterator[str]:
             f"each source token, {show_both(memory.cross_kv_cache)} for a sample; "
             f"{'in the KV cache above' if memory.context else 'not in the total'}."
         )
+    yield from placement_notes(memory)
     yield "Not counted: kernel workspaces, fragmentation, the runtime itself. 1 KiB is 1,024 bytes."
 
 
@@ -240,7 +243,7 @@ def _liveness(memory: Memory) -> str:
         "A tensor is live from the layer that outputs it (an input of the network: from the start) to the last layer "
         f"that reads it (an output of the network: to the end). {_in_place(memory.in_place)}"
         + (f" (without in-place layers the peak at inference is {show_bytes(peak.peak_without_in_place)})"
-           if memory.in_place != ("none",) and not memory.training else "")
+           if memory.in_place != ("none",) and not memory.training and not memory.patches else "")
         + f". Views (reshape, flatten, dropout at inference) need no memory. {_ORDERS[memory.order]}"
     )  # fmt: skip
 
@@ -248,10 +251,11 @@ def _liveness(memory: Memory) -> str:
 def _in_place(words: Sequence[str]) -> str:
     if tuple(words) == ("none",):
         return "No layer runs in place"
-    which = (
-        "Element-wise layers" if tuple(words) == ("all",) else f"Element-wise layers ({', '.join(map(clean, words))})"
-    )
-    return f"{which} run in place where no later layer reads their input"
+    others = [clean(word) for word in words if word not in ("all", "depthwise")]
+    which = ["Element-wise layers" + (f" ({', '.join(others)})" if others else "")] if {*words} != {"depthwise"} else []
+    which += ["depthwise convolutions, by channel,"] if "depthwise" in words else []
+    shown = " and ".join(which)
+    return f"{shown[0].upper()}{shown[1:]} run in place where no later layer reads their input"
 
 
 def _training_notes(memory: Memory, training: Training) -> Iterator[str]:

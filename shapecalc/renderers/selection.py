@@ -12,20 +12,21 @@ from shapecalc.renderers.columns import COLUMNS, check_columns
 from shapecalc.text.given import read_string
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shapecalc.layers.base.layer import Layer
     from shapecalc.model.report import Report
     from shapecalc.model.rows import ReportLine
+    from shapecalc.renderers.columns import Column
 
 __all__ = ["Selection", "sortable"]
 
 _WORDS = {"macs": "MACs", "flops": "FLOPs"}
 
 
-def sortable() -> list[str]:
+def sortable(columns: Mapping[str, Column] = COLUMNS) -> list[str]:
     """Return the columns that lines can be sorted by."""
-    return [name for name, column in COLUMNS.items() if column.sort.order]
+    return [name for name, column in columns.items() if column.sort.order]
 
 
 class Selection(NamedTuple):
@@ -40,6 +41,8 @@ class Selection(NamedTuple):
     top: int | None = None
     usual: str = "-params"
     """The default order of `top`."""
+    columns: Mapping[str, Column] = COLUMNS
+    """The columns that there are."""
 
     @property
     def is_of_layers(self) -> bool:
@@ -67,11 +70,12 @@ class Selection(NamedTuple):
         """Check the selection. Errors: `UsageError` for an unknown column, one without an order, or a bad number."""
         if self.sort is not None:
             read_string(self.sort, "sort")
-            listed = f"choose from: {', '.join(sortable())}"
+            known = sortable(self.columns)
+            listed = f"choose from: {', '.join(known)}"
             if not self.column:
                 raise UsageError(Problem("no column is named to sort by", hint=listed))
-            check_columns([self.column])
-            if self.column not in sortable():
+            check_columns([self.column], self.columns)
+            if self.column not in known:
                 raise UsageError(Problem(f"lines cannot be sorted by {self.column}", hint=listed))
         if self.top is not None and (type(self.top) is not int or self.top < 1):
             raise UsageError(Problem(f"top is {self.top}", hint="give a whole number of at least 1"))
@@ -94,7 +98,7 @@ class Selection(NamedTuple):
             chosen = {index for word in self.kinds for index in _lines_of(word, report, lines, self.kinds)}
             found = [index for index in found if index in chosen]
         if self.column:
-            column = COLUMNS[self.column]
+            column = self.columns[self.column]
             order = column.sort.order or str
             keys = [order(value) for value in column.values(report, lines)]
             found.sort(key=keys.__getitem__, reverse=not self.is_upwards)
@@ -105,7 +109,7 @@ class Selection(NamedTuple):
         parts = [f"{shown:,} of {whole:,} lines shown"]
         parts += [f"of kind{'s' if len(self.kinds) > 1 else ''} {', '.join(self.kinds)}"] if self.kinds else []
         if self.column:
-            column = COLUMNS[self.column]
+            column = self.columns[self.column]
             is_text = column.sort is TEXT
             plain = column.doc.partition(":")[0] if column.sort is FIELD else self.column.replace("_", " ")
             word = _WORDS.get(self.column, plain)

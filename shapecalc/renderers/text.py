@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.renderers.columns import COLUMNS
 from shapecalc.renderers.drawing import TableLine, draw_lines, draw_texts
 from shapecalc.text.cells import PROSE, cell_width, shorten, wrap
 
@@ -87,7 +86,7 @@ def _is_idle(view: View, name: str) -> bool:
 
 
 def _natural_width(view: View, name: str) -> int:
-    column = COLUMNS[name]
+    column = view.columns[name]
     cells = max(map(cell_width, [column.heading, view.sum(name), *view.cells(name)]))
     return min(cells, _NAME_KEPT) if name == "name" else cells
 

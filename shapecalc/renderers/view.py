@@ -41,7 +41,10 @@ class CellGrid(NamedTuple):
 
 
 class View:
-    """A report with its options. `asked` are the columns instead of a renderer's own, `added` those in addition."""
+    """A report with its options. `asked` are the columns instead of a renderer's own, `added` those in addition.
+
+    `columns` are all that it has; those of another question than the report itself may be added.
+    """
 
     def __init__(  # noqa: PLR0913  (each is an option of its own)
         self,
@@ -69,6 +72,7 @@ class View:
         self.is_fold_asked = bool(fold)
         self.folds = fold is not False and not any(COLUMNS[name].sort is FIELD for name in names)
         self.selection = selection
+        self.columns = COLUMNS
         self._closed: frozenset[str] = frozenset()
         if selection and selection.is_of_layers and depth == AUTO:
             depth = None
@@ -127,7 +131,7 @@ class View:
     def cells(self, name: str) -> list[str]:
         """Return the cells of a column, one for each line."""
         if name not in self._cells:
-            column = COLUMNS[name]
+            column = self.columns[name]
             values = column.values(self.report, self.all_lines)
             shown = column.sort.shown
             self._cells[name] = [shown(value) for value in self.shown_of(values)]
@@ -147,11 +151,11 @@ class View:
     def grid(self, names: Sequence[str]) -> CellGrid:
         """Return the cells of these columns."""
         totals = [self.sum(name) for name in names]
-        if any(totals) and not COLUMNS[names[0]].sort.is_number:
+        if any(totals) and not self.columns[names[0]].sort.is_number:
             totals[0] = "total"
         flops = COLUMNS["flops"].heading
         columns = [
-            COLUMNS[name]._replace(heading=flops) if name == "macs_share" and self.flops else COLUMNS[name]
+            self.columns[name]._replace(heading=flops) if name == "macs_share" and self.flops else self.columns[name]
             for name in names
         ]
         return CellGrid(columns, list(zip(*[self.cells(name) for name in names], strict=True)), totals)

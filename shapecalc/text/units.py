@@ -16,6 +16,7 @@ __all__ = [
     "parse_bits",
     "parse_bytes",
     "parse_count",
+    "parse_rate",
     "parse_tokens",
     "read_sizes",
     "read_whole",
@@ -33,7 +34,7 @@ _SEPARATED = r"[1-9]\d{0,2}(?:,\d{3}){1,9}"
 _PLAIN = r"\d[\d_]{0,30}"
 _FRACTION = r"(?:\.\d{1,12})?"
 _AMOUNT = re.compile(rf"((?:{_SEPARATED}|{_PLAIN}){_FRACTION})\s*([a-z]*)", re.ASCII | re.IGNORECASE)
-_TYPE = re.compile(r"(?:u?int|fp|bf|float|bfloat)(\d{1,3})", re.ASCII | re.IGNORECASE)
+_TYPE = re.compile(r"(?:u?int|fp|bf|tf|float|bfloat)(\d{1,3})", re.ASCII | re.IGNORECASE)
 _MOST_BITS = 64
 
 FORMATS_OF_NUMBERS = ("fp32", "fp16", "bf16", "fp8", "int8", "int4", "32", "16", "8", "4")
@@ -124,6 +125,23 @@ def parse_bytes(given: Any, what: str = "the budget") -> int:
     if amount < 1:
         raise UsageError(Problem(f"{what} is less than 1 byte: {given!r}", hint="give at least 1 byte"))
     return amount
+
+
+_RATES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
+_RATE = re.compile(
+    rf"((?:{_SEPARATED}|{_PLAIN}){_FRACTION})\s*([kmgtp]?)(?:(b)|(?:fl)?op)(?:/s|ps|s(?:/s)?)", re.ASCII | re.IGNORECASE
+)
+
+
+def parse_rate(given: Any, *, of_bytes: bool) -> int | None:
+    """Return a rate per second: of `3.35 TB/s` if it is one of bytes, else of `989.4 TFLOP/s`, `1979 TOPS`.
+
+    Units are decimal. It is None for anything else, and for a rate of 0.
+    """
+    found = _RATE.fullmatch(given.strip()) if isinstance(given, str) else None
+    if not found or bool(found[3]) != of_bytes:
+        return None
+    return _exactly(found[1], _RATES[found[2].lower()]) or None
 
 
 def parse_bits(given: Any, what: str) -> int | Fraction:

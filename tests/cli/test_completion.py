@@ -83,7 +83,7 @@ def test_variants_of_a_file(completed):
 
 
 @pytest.mark.parametrize(
-    "name", some([one for one in commands() if one not in ("init", "layer", "schema", "specs")], 2)
+    "name", some([one for one in commands() if one not in ("devices", "init", "layer", "schema", "specs")], 2)
 )
 def test_every_command_completes_its_first_word(completed, name):
     words = completed(name, "max_pool" if name == "layers" else "unet_p")
@@ -226,6 +226,7 @@ FREE = {
     "--context", "--contexts", "--batches", "--prefill",  # tokens and samples
     "--weights-of",  # a pattern of names
     "--at",  # a position
+    "--flash", "--sram", "--patches",  # amounts; patches, with a layer
 }  # fmt: skip
 """Options whose values are numbers: nothing can be offered for them."""
 

@@ -167,6 +167,7 @@ FED: dict[str, Callable[[Path], list[list[str]]]] = {
     "summary": lambda spec: [[f"{spec}"], [f"{spec}", "--columns", "+rf", "--depth", "1"]],
     "check": lambda spec: [[f"{spec}"]],
     "compare": lambda spec: [[f"{spec}", "lenet5"]],
+    "devices": lambda _: [["h100"]],
     "diff": lambda spec: [[f"{spec}", "lenet5", "--all"], [f"{spec}", "--set-b", "max=9"]],
     "explain": lambda spec: [[f"{spec}", "--what", "output", "--what", "params"], [f"{spec}", NAMES[1]]],
     "formula": lambda spec: [[f"{spec}", "-s", "lambda", "-s", "max", "-s", "max", "--what", "params,output"],
@@ -174,12 +175,13 @@ FED: dict[str, Callable[[Path], list[list[str]]]] = {
     "init": lambda _: [["lenet5", "-o", "-"], ["-o", "-"]],
     "layer": lambda _: [["conv", "--input", "3x8x8", "--out-channels", "4", "--kernel-size", "3"]],
     "layers": lambda _: [["conv"]],
-    "memory": lambda spec: [[f"{spec}"], [f"{spec}", "--layers", "--training"]],
+    "memory": lambda spec: [[f"{spec}"], [f"{spec}", "--layers", "--training"], [f"{spec}", "--fold-batch-norm", "--flash", "9GiB"]],
     "rf": lambda spec: [[f"{spec}"], [f"{spec}", NAMES[2]]],
     "schema": lambda _: [[]],
     "sizes": lambda spec: [[f"{spec}"]],
     "solve": lambda spec: [[f"{spec}", "--for", "max", "--params", "900k"], [f"{spec}", "--fix"]],
     "specs": lambda _: [["--sort", "params"], ["net"]],
+    "speed": lambda spec: [[f"{spec}", "--device", "h100"]],
     "sweep": lambda spec: [[f"{spec}", "--set", "max=2,3", "--set", "lambda=2,4"]],
     "weights": lambda spec: [[checkpoint_of(spec), "--against", f"{spec}"], [checkpoint_of(spec), "--depth", "all"]],
 }  # fmt: skip
@@ -356,7 +358,7 @@ def test_no_output_forges_lines_when_wrapped(name: str, specs: dict[str, Path]) 
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in commands() if name not in ("init", "layer", "layers", "schema", "specs")]
+    "name", [name for name in commands() if name not in ("devices", "init", "layer", "layers", "schema", "specs")]
 )
 def test_no_error_text_hides_or_forges(name: str, tmp_path: Path) -> None:
     file = tmp_path / f"a\r{FORGED}\u2028{FORGED}\u202e.yaml"

@@ -20,6 +20,7 @@ ASKED = {
     "summary": ("lenet5",),
     "check": ("lenet5",),
     "compare": ("lenet5", "lenet5_fc"),
+    "devices": ("h100",),
     "diff": ("lenet5", "lenet5_fc"),
     "explain": ("lenet5", "c1"),
     "formula": ("lenet5", "--what", "output"),
@@ -31,6 +32,7 @@ ASKED = {
     "sizes": ("lenet5",),
     "solve": ("conv", "--input", "227", "--output-size", "55"),
     "specs": ("lenet",),
+    "speed": ("lenet5", "--device", "h100"),
     "sweep": ("lenet5", "--input", "{32:40:4}x=x1"),
     "weights": (str(Path(__file__).parents[2] / "docs" / "tiny"),),
 }

@@ -23,6 +23,7 @@ LEFT_OUT = {
         "--depth": "it lists files, not layers",
     },
     "compare": {"--depth": "it lists totals, not layers"},
+    "devices": _NO_NETWORK,
     "diff": {},
     "explain": {
         "--depth": "it explains layers: those of a block where that is named",
@@ -43,6 +44,7 @@ LEFT_OUT = {
         "--depth": "it lists no layers",
     },
     "specs": _NO_NETWORK,
+    "speed": {},
     "sweep": {"--depth": "it lists no layers"},
     "weights": {
         "--batch": "a checkpoint has no samples",

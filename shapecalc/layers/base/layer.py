@@ -250,12 +250,41 @@ class Layer:
         """Return the learned tensors with the sizes that one token uses: `weights`, unless experts are routed."""
         return self.weights(*inputs)
 
+    def read_weights(self, *inputs: Any, **_: Any) -> WeightShapes:
+        """Return the learned tensors with the sizes that are read for one token at least: a row of a looked-up table.
+
+        They are `active_weights` by default. For several tokens they are read once if all use the same.
+        """
+        return self.active_weights(*inputs)
+
     def buffers(self, *inputs: Any, **_: Any) -> WeightShapes:
         """Return the buffers, by name: tensors that are stored but not trained, such as running statistics."""
         return {}
 
     def macs(self, output: Any, *inputs: Any, **_: Any) -> Dim:
         """Return the multiply-accumulates for one sample."""
+        return 0
+
+    def works_by_channel(self, *inputs: Any, **_: Any) -> bool:
+        """Return whether each output channel depends on the same input channel alone: it may overwrite that."""
+        return False
+
+    def with_bias(self) -> Layer | None:
+        """Return the layer with a learned bias for each output channel, if it is a weighted sum; else None."""
+        return None
+
+    @property
+    def scales_channels(self) -> bool:
+        """Whether at inference it only scales and shifts each channel by constants, which a layer before it can do."""
+        return False
+
+    def needed_macs(self, output: Any, *inputs: Any, **_: Any) -> int:
+        """Return `macs` without those of attention scores that a causal mask or a window hides; on plain ints."""
+        macs: int = self.macs(output, *inputs)
+        return macs
+
+    def past_macs(self, *inputs: Any, **_: Any) -> Dim:
+        """Return the multiply-accumulates that a cached position adds to those of one token; 0 without a KV cache."""
         return 0
 
     def kv_cache(self, *inputs: Any, **_: Any) -> Dim:

@@ -45,6 +45,11 @@ class Parametrized:
     outputs_axis: ClassVar[int] = 0
     """The axis of the weight that is that of the outputs."""
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the weight is learned itself, so that it can be scaled."""
+        return bool(self.parametrization == _NONE)
+
     def learned(self, x: Shape) -> WeightShapes:
         """Return the learned tensors, but for the parametrization."""
         raise NotImplementedError

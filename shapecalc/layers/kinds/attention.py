@@ -15,7 +15,14 @@ from shapecalc.layers.base.dependence import AxisDependence, Look, rearranged
 from shapecalc.layers.base.layer import FEATURES_LAST, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.ranks import need_rank, same_leading
 from shapecalc.layers.base.roles import ATTENTION_OUTPUT, KEY, QUERY, QUERY_KEY_VALUE, VALUE
-from shapecalc.layers.kinds.scaled_dot_product import CAUSAL, SUM_BITS, attended, mask_constraints, product_macs
+from shapecalc.layers.kinds.scaled_dot_product import (
+    CAUSAL,
+    SUM_BITS,
+    attended,
+    hidden_pairs,
+    mask_constraints,
+    product_macs,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -217,6 +224,18 @@ class MultiHeadAttention(Layer):
         kept = k.sizes[-2] * self._kv_heads * (k.sizes[-1] * head + v.sizes[-1] * v_head)
         square = product_macs(self.num_heads, length, self._keys(k), head, v_head)
         return leading * (around + kept + square)
+
+    def needed_macs(self, output: Any, *inputs: Shape) -> int:
+        q, k, _ = self._triple(inputs)
+        hidden = hidden_pairs(q.sizes[-2], k.sizes[-2], self.window, is_causal=self.is_causal)
+        return int(self.macs(output, *inputs) - hidden * self._pair_macs(q))
+
+    def past_macs(self, *inputs: Shape) -> Dim:
+        return self._pair_macs(inputs[0]) if self.is_causal else 0
+
+    def _pair_macs(self, q: Shape) -> Dim:
+        """Return the MACs of a query and a key, in all heads."""
+        return product_macs(prod(q.sizes[:-2]) * self.num_heads, 1, 1, *self._head_dims(q))
 
     def kv_cache(self, *inputs: Shape) -> Dim:
         """Return how many elements a decoder keeps for each past position: its key and its value."""

@@ -19,6 +19,7 @@ from shapecalc.layers.base.windowed import Windowed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from shapecalc.layers.base.layer import Layer
     from shapecalc.layers.base.shape import Shape
     from shapecalc.layers.base.window import WindowAxis
 
@@ -52,6 +53,9 @@ class Convolution(Windowed):
 
     def output(self, x: Shape) -> Shape:
         return x.map_of(self.out_channels, tuple(axis.output() for axis in self.axes(x)))
+
+    def with_bias(self) -> Layer | None:
+        return self.with_values({"bias": True})
 
     @property
     def _pads_evenly(self) -> bool:
@@ -158,6 +162,12 @@ class Conv(Parametrized, Convolution):
             for axis in self.axes(x):
                 yield from _padding_mode_constraints(self.padding_mode, axis)
 
+    def works_by_channel(self, x: Shape) -> bool:
+        return bool(self.groups == x.channels == self.out_channels)
+
+    def with_bias(self) -> Layer | None:
+        return super().with_bias() if self.is_plain else None
+
     def learned(self, x: Shape) -> WeightShapes:
         kernel = per_axis(self.kernel_size, len(x.spatial))
         weight = (self.out_channels, x.channels // self.groups, *kernel)
@@ -183,6 +193,9 @@ class LocallyConnected(Convolution):
         Example({"out_channels": 64, "kernel_size": 3}, (32, 32, 3), (30, 30, 64), 1_612_800, 1_555_200,
                 "Keras 2.15's docs of LocallyConnected2D; MACs by arithmetic", "HWC"),
     )  # fmt: skip
+
+    def with_bias(self) -> Layer | None:
+        return None if not self.bias else self  # its biases differ by position
 
     def weights(self, x: Shape) -> WeightShapes:
         positions = self.output(x).spatial
@@ -216,6 +229,9 @@ class DepthwiseConv(Convolution):
         Example({"kernel_size": [4, 3], "depth_multiplier": 2}, (13, 18, 2), (10, 16, 4), 52, 7_680,
                 "Keras 3.15.1, run; MACs by arithmetic", "HWC"),
     )  # fmt: skip
+
+    def works_by_channel(self, x: Shape) -> bool:
+        return bool(self.depth_multiplier == 1)
 
     def output(self, x: Shape) -> Shape:
         return x.map_of(x.channels * self.depth_multiplier, tuple(axis.output() for axis in self.axes(x)))

@@ -116,6 +116,9 @@ class TransposedConv(Parametrized, Convolution):
         pairs = zip(self._smallest(x), self._output_paddings(rank), strict=True)
         return x.map_of(self.out_channels, tuple(size + extra for size, extra in pairs))
 
+    def with_bias(self) -> Layer | None:
+        return super().with_bias() if self.is_plain else None
+
     def learned(self, x: Shape) -> WeightShapes:
         kernel = per_axis(self.kernel_size, len(x.spatial))
         weight = (x.channels, self.out_channels // self.groups, *kernel)

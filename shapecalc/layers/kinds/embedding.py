@@ -69,6 +69,9 @@ class Embedding(Layer):
     def weights(self, x: Shape) -> WeightShapes:
         return {"weight": (self.num_embeddings, self.embedding_dim)}
 
+    def read_weights(self, x: Shape) -> WeightShapes:
+        return {"weight": (1, self.embedding_dim)}
+
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         return [rearranged(0, x, {i: i for i in range(x.rank)})]
 
@@ -113,6 +116,9 @@ class PositionEmbedding(Layer):
 
     def weights(self, x: Shape) -> WeightShapes:
         return {"weight": (x.sizes[-2] if self.num_positions is None else self.num_positions, x.sizes[-1])}
+
+    def read_weights(self, x: Shape) -> WeightShapes:
+        return {"weight": (x.sizes[-2], x.sizes[-1])}
 
 
 class SinusoidalEmbedding(Layer):

@@ -12,7 +12,7 @@ from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
 from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.ranks import need_rank
 from shapecalc.layers.base.roles import ATTENTION_OUTPUT, FROM_LATENT, KEY, QUERY
-from shapecalc.layers.kinds.scaled_dot_product import CAUSAL, SUM_BITS, attended, product_macs
+from shapecalc.layers.kinds.scaled_dot_product import CAUSAL, SUM_BITS, attended, hidden_pairs, product_macs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +104,17 @@ class MultiHeadLatentAttention(Layer):
         projections = sum(prod(sizes) for sizes in self._matrices(x.sizes[-1]).values())
         square = product_macs(self.num_heads, length, length, self._qk_head_dim, self.v_head_dim)
         return leading * (length * projections + square)
+
+    def needed_macs(self, output: Shape, x: Shape) -> int:
+        hidden = hidden_pairs(x.sizes[-2], x.sizes[-2], None, is_causal=self.is_causal)
+        return int(self.macs(output, x) - hidden * self._pair_macs(x))
+
+    def past_macs(self, x: Shape) -> Dim:
+        return self._pair_macs(x) if self.is_causal else 0
+
+    def _pair_macs(self, x: Shape) -> Dim:
+        """Return the MACs of a query and an expanded key, in all heads."""
+        return product_macs(prod(x.sizes[:-2]) * self.num_heads, 1, 1, self._qk_head_dim, self.v_head_dim)
 
     def kv_cache(self, x: Shape) -> Dim:
         """Return how many elements a decoder keeps for each past position: its latent and its shared key."""

@@ -122,6 +122,10 @@ class BatchNorm(_TrackedNorm):
         Example({"affine": False}, (5, 3, 3), (5, 3, 3), 0, buffers=10, source="PyTorch 2.13.0, run"),
     )  # fmt: skip
 
+    @property
+    def scales_channels(self) -> bool:
+        return self._is_local and self.axis == CHANNELS
+
     def channels(self, x: Shape) -> Dim:
         return super().channels(x) if self.axis == CHANNELS else x.sizes[axis_index(self.axis, x, "axis")]
 

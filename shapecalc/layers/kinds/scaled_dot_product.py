@@ -20,12 +20,30 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["CAUSAL", "SUM_BITS", "ScaledDotProductAttention", "attended", "mask_constraints", "product_macs"]
+__all__ = [
+    "CAUSAL", "SUM_BITS", "ScaledDotProductAttention", "attended", "hidden_pairs", "mask_constraints", "product_macs",
+]  # fmt: skip
 
 
 def product_macs(leading: Dim, length: Dim, keys: Dim, head_dim: Dim, v_head_dim: Dim) -> Dim:
     """Return the MACs of attention's two products, scores and weighted sum, in each of `leading` heads."""
     return leading * length * keys * (head_dim + v_head_dim)
+
+
+def hidden_pairs(length: int, keys: int, window: int | None, *, is_causal: bool) -> int:
+    """Return how many pairs of a query and a key a causal mask or a window hides, on plain ints.
+
+    With a causal mask, query i (from 0) sees the keys up to i, of which a window leaves the last; without one, a window
+    has half of its keys on either side. Keys beyond the length of the queries (`add_bias_kv`) are always seen.
+    """
+    within = keys if window is None else window
+    if is_causal:
+        full = min(length, within)  # queries that see every key up to them
+        seen = full * (full + 1) // 2 + (length - full) * within
+    else:
+        side = min(length, within // 2 if window is not None else length)
+        seen = length + 2 * (side * (side - 1) // 2 + (length - side) * side)
+    return max(0, min(length, keys) * length - seen) if length <= keys else 0
 
 
 def mask_constraints(mask: Shape, scores: tuple[Dim, ...]) -> Iterator[Constraint]:
@@ -97,6 +115,17 @@ class ScaledDotProductAttention(Layer):
 
     def macs(self, output: Shape, q: Shape, k: Shape, v: Shape, *_: Shape) -> Dim:
         return product_macs(prod(q.sizes[:-2]), q.sizes[-2], k.sizes[-2], q.sizes[-1], v.sizes[-1])
+
+    def needed_macs(self, output: Shape, q: Shape, k: Shape, v: Shape, *mask: Shape) -> int:
+        hidden = hidden_pairs(q.sizes[-2], k.sizes[-2], None, is_causal=self.is_causal)
+        return int(self.macs(output, q, k, v, *mask) - hidden * self._pair_macs(q, v))
+
+    def past_macs(self, q: Shape, k: Shape, v: Shape, *_: Shape) -> Dim:
+        return self._pair_macs(q, v) if self.is_causal else 0
+
+    def _pair_macs(self, q: Shape, v: Shape) -> Dim:
+        """Return the MACs of a query and a key, in all heads."""
+        return product_macs(prod(q.sizes[:-2]), 1, 1, q.sizes[-1], v.sizes[-1])
 
     def kv_cache(self, q: Shape, k: Shape, v: Shape, *_: Shape) -> Dim:
         """Return how many elements a decoder keeps for each past position: its key and its value."""

@@ -16,25 +16,31 @@ __all__ = ["ALL", "NONE", "read_in_place", "words_in_place"]
 
 ALL = "all"
 NONE = "none"
+DEPTHWISE = "depthwise"
+"""The word for convolutions each of whose output channels depends on one input channel."""
 
 
 def read_in_place(given: Any) -> tuple[tuple[str, ...], Callable[[Layer], bool]]:
     """Return the values of the option, and the predicate of its layers.
 
     `given` is `all`, `none`, or some of `activations`, `normalisation`, `additions` and the names of kinds, as a string
-    with commas or a list. Errors: `UsageError`.
+    with commas or a list; `depthwise` (also beside `all`) are convolutions that work channel by channel.
+    Errors: `UsageError`.
     """
     words = given.split(",") if isinstance(given, str) else read_names(given, "in_place")
     names = tuple(dict.fromkeys(word.strip().lower() for word in words if word.strip()))
-    if not names or (len(names) > 1 and {ALL, NONE} & {*names}):
+    if not names or (len(names) > 1 and {ALL, NONE} & {*names} and {*names} != {ALL, DEPTHWISE}):
         hint = f"give all, none, or some of {_examples()} and names of kinds"
         raise UsageError(Problem(f"{given!r} is not a choice of layers to run in place", hint=hint))
-    if names == (ALL,):
-        return names, lambda _: True
-    if names == (NONE,):
-        return names, lambda _: False
-    chosen = {_chosen(name) for name in names}
-    return names, lambda layer: layer.kind in chosen or layer.family in chosen
+    chosen = {_chosen(name) for name in names if name not in (ALL, NONE, DEPTHWISE)}
+    elementwise, by_channel = ALL in names, DEPTHWISE in names
+
+    def may(layer: Layer) -> bool:
+        if not layer.elementwise:  # those of them that do not work by channel cannot in any case
+            return by_channel
+        return elementwise or layer.kind in chosen or layer.family in chosen
+
+    return names, may
 
 
 def _chosen(name: str) -> str:
@@ -54,7 +60,7 @@ def _chosen(name: str) -> str:
 
 def words_in_place() -> list[str]:
     """Return the words for layers that may work in place."""
-    return list(dict.fromkeys((ALL, NONE, *_families(), *_elementwise())))
+    return list(dict.fromkeys((ALL, NONE, DEPTHWISE, *_families(), *_elementwise())))
 
 
 def _families() -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 Inputs are live from the start to the last step that reads them, outputs to the end. While a step runs, everything that
 it reads and writes is live. A step that may run in place overwrites one of the storages that it reads: one with the
-size of its output that no later step needs.
+size of its output that no later step needs. A depthwise convolution may do so channel by channel, with a buffer for one
+channel; its output may then be smaller (MCUNet, Lin et al. 2020, section 3.2).
 """
 
 from __future__ import annotations
@@ -73,13 +74,14 @@ def _walk(plan: MemoryPlan, order: Iterable[int]) -> Iterator[tuple[Moment, dict
     total -= release(range(plan.inputs))
     for index in order:
         step = plan.steps[index]
-        over = overwritten(plan, step, left)
+        over, before = overwritten(plan, step, left), total
         if over >= 0:
             del live[over]
             total -= storages[over].size
         live.update(dict.fromkeys(step.writes))
         total += sum([storages[i].size for i in step.writes])
-        yield Moment(index, total + step.temporary, over), live
+        during = max(total, before) + step.channel if over >= 0 else total
+        yield Moment(index, during + step.temporary, over), live
         for i in step.reads:
             left[i] -= 1
         total -= release((*step.reads, *step.writes))
@@ -95,6 +97,7 @@ def overwritten(plan: MemoryPlan, step: Step, left: Sequence[int], kept: Sequenc
     size = plan.storages[step.writes[0]].size
     for storage in step.reads:
         other = plan.storages[storage]
-        if other.size == size and left[storage] == 1 and not other.is_output and not (kept and kept[storage]):
+        fits = other.size == size or (step.channel and other.size > size)
+        if fits and left[storage] == 1 and not other.is_output and not (kept and kept[storage]):
             return storage
     return -1

@@ -38,7 +38,8 @@ class Step(NamedTuple):
 
     `temporary` are bytes that are live while it runs alone: the scores of eager attention.
     In training, `saves` are the storages that its backward step needs again, and `extra` the bytes that it saves in
-    addition; `trains` is whether a gradient flows through it.
+    addition; `trains` is whether a gradient flows through it. `channel` are bytes of a buffer for one channel, by which
+    it overwrites a storage that is larger than its output too.
     """
 
     node: int
@@ -49,6 +50,7 @@ class Step(NamedTuple):
     extra: int = 0
     trains: bool = False
     temporary: int = 0
+    channel: int = 0
 
 
 class MemoryPlan(NamedTuple):
@@ -107,7 +109,9 @@ def make_plan(
         writes = maker.write(index, row)
         for storage in reads:
             maker.users[storage].add(len(steps))
-        step = Step(index, reads, writes, layer.elementwise and in_place(layer))
+        by_channel = in_place(layer) and not training and layer.works_by_channel(*row.sizing.inputs)
+        step = Step(index, reads, writes, by_channel or (layer.elementwise and in_place(layer)))
+        step = step._replace(channel=maker.channel_of(row)) if by_channel else step
         steps.append(maker.trained(step, row) if training else step)
     return MemoryPlan(maker.storages(), tuple(steps), number)
 
@@ -133,6 +137,11 @@ class _Maker:
 
     def bytes_of(self, numbers: int) -> int:
         return stored(numbers, self.bits) * self.report.batch
+
+    def channel_of(self, row: Row) -> int:
+        """Return the bytes of one channel of a layer's output, for one sample."""
+        shape = row.sizing.outputs[0]
+        return stored(prod(shape.sizes) // shape.channels, self.bits)
 
     def write(self, index: int, row: Row) -> tuple[int, ...]:
         """Add the storages that a layer writes."""

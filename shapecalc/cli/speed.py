@@ -1,0 +1,107 @@
+"""`shapecalc speed`: lower bounds on the time that a network needs on a device."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from shapecalc.cli.formats import output_formats
+from shapecalc.cli.options import (
+    WholeNumber,
+    batch_option,
+    completed,
+    depth_option,
+    layout_option,
+    load_network,
+    network_options,
+    selection_options,
+)
+from shapecalc.cli.output import emit_answer
+from shapecalc.errors import Problem, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["command"]
+
+_bits_option = partial(click.option, metavar="BITS", shell_complete=completed("bits"))
+_tokens_option = partial(click.option, metavar="N")
+
+
+@click.command(short_help="Show lower bounds on the time that a network needs.")
+@network_options
+@click.option(
+    "--device", metavar="DEVICE", shell_complete=completed("devices"),
+    help="Choose a device: h100, rtx-4090, … (`shapecalc devices` lists all), or a YAML file of your own.",
+)  # fmt: skip
+@_bits_option(
+    "--weights", default="16", show_default=True, help="Set the bits of a weight: 32, 16, 8, 4, fp16, int8, …"
+)
+@_bits_option(
+    "--activations", default="16", show_default=True, help="Set the bits of an activation, and of arithmetic."
+)
+@_bits_option("--kv-bits", help="Set the bits of an element of the KV cache.  [default: those of activations]")
+@_tokens_option(
+    "--prompt", type=WholeNumber(1, 10**9),
+    help="Bound the time to the first token after a prompt of N tokens.  [default: the length of the input]",
+)  # fmt: skip
+@_tokens_option(
+    "--context", type=WholeNumber(0, 10**9),
+    help="Bound the tokens per second after N past tokens.  [default: the prompt]",
+)  # fmt: skip
+@batch_option
+@click.option("--plot", metavar="FILE", type=click.Path(dir_okay=False), help="Plot the roofline: .svg, .png or .pdf.")
+@layout_option
+@depth_option
+@selection_options("time, bytes, intensity, macs", "longest times", order="speed_order")
+@output_formats("text", "json", "markdown", "html")
+def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
+    spec: str,
+    inputs: Sequence[str],
+    settings: Sequence[str],
+    device: str | None,
+    weights: str,
+    activations: str,
+    kv_bits: str | None,
+    prompt: int | None,
+    context: int | None,
+    batch: int,
+    plot: str | None,
+    layout: str | None,
+    depth: int | str | None,
+    kinds: Sequence[str],
+    sort: str | None,
+    top: int | None,
+    format_: str,
+    output: str | None,
+) -> None:
+    """Show lower bounds on the time of every layer, and of the network: bytes at the bandwidth, MACs at the peak.
+
+    Of a decoder also the time to the first token, and tokens per second. They are bounds, never predictions: no program
+    reaches the bandwidth and the peak of a datasheet.
+    """
+    selection = {"kind": tuple(kinds), "sort": sort, "top": top}
+    given = [f"--{name}" for name, value in selection.items() if value not in (None, ())]
+    if given and format_ == "json":
+        raise click.UsageError(f"{given[0]} does not apply: JSON always contains everything")
+    if device is None:
+        hint = "write for instance --device h100; `shapecalc devices` lists the bundled ones"
+        raise UsageError(Problem("no device is named", hint=hint))
+    if plot:
+        from shapecalc.renderers.front import check_picture
+
+        check_picture(plot, "plotting a roofline")
+        if plot == output:
+            raise UsageError(Problem(f"--plot and --output are both {plot}", hint="name two files"))
+    found = load_network(spec, inputs, settings, layout or "").speed(
+        device, batch=batch, layout=layout or "", weights=weights, activations=activations, kv_bits=kv_bits,
+        prompt=prompt, context=context,
+    )  # fmt: skip
+    options = {} if format_ == "json" else {"depth": depth, **selection}
+    emit_answer(found, output, format_, found.name, **options)
+    if plot:
+        from shapecalc.renderers.roofline import draw_roofline
+
+        draw_roofline(plot, found)

@@ -1,0 +1,122 @@
+"""Small devices: weights in flash, activations in SRAM, each with a budget of its own.
+
+Flash holds what does not change. Of weights of at most 8 bits, biases are 32-bit integers and each output channel has a
+scale in fp32, as in integer-only inference (Jacob et al. 2018, arXiv:1712.05877; TensorFlow Lite's quantisation
+specification): the accumulator of int8 products has 32 bits. SRAM holds the activations at their peak. The program
+itself, and its buffers, are not counted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.dims import prod
+from shapecalc.errors import Problem, UsageError
+from shapecalc.layers.base.layer import is_bias
+from shapecalc.model.inference import infer
+from shapecalc.questions.memory import memory
+from shapecalc.questions.memory.folding import fold_norms
+from shapecalc.questions.memory.in_place import ALL, read_in_place
+from shapecalc.questions.memory.patches import PatchedRun, read_patches, run_patched
+from shapecalc.questions.memory.plan import stored
+from shapecalc.questions.memory.results import Flash, Memory, Placement, Sram
+from shapecalc.text.given import read_flag
+from shapecalc.text.units import parse_bytes
+
+if TYPE_CHECKING:
+    from shapecalc.model.report import Report
+
+__all__ = ["memory_on_device"]
+
+_QUANTISED = 8
+"""Weights of at most so many bits are integers with scales."""
+
+_BIAS_BITS, _SCALE_BITS = 32, 32
+
+
+class _Asked(NamedTuple):
+    """The options of small devices, as they are given."""
+
+    flash: int | None
+    sram: int | None
+    folds: bool
+    patches: Any
+
+
+def memory_on_device(
+    report: Report, *, flash: Any = None, sram: Any = None, fold_batch_norm: bool = False, patches: Any = None,
+    **options: Any,
+) -> Memory:  # fmt: skip
+    """Return the bytes that a network needs, as `memory`, and whether they fit a device's flash and SRAM.
+
+    `flash` and `sram` are budgets, bytes as an int or `"320KiB"`. `fold_batch_norm` folds batch normalisations into the
+    convolutions before them. `patches` run the first stage patch by patch: `"4x4"`, or `"4x4,stage3"` with the layer or
+    block that ends it. Other options are those of `memory`.
+    Errors: as `memory`, and `UsageError` for an invalid option or one that contradicts another.
+    """
+    asked = _Asked(
+        None if flash is None else parse_bytes(flash, "the flash"),
+        None if sram is None else parse_bytes(sram, "the SRAM"),
+        read_flag(fold_batch_norm, "fold_batch_norm"), patches,
+    )  # fmt: skip
+    if not asked.folds and asked[:2] == (None, None) and patches is None:
+        return memory(report, **options)
+    _check(options, asked)
+    folded = 0
+    if asked.folds:
+        graph = fold_norms(report.graph)
+        folded = len(report.graph.nodes) - len(graph.nodes)
+        report = infer(graph, batch=report.batch, layout=report.layout, convention=report.convention)
+    found = memory(report, **options)
+    if patches is not None:
+        counts, end = read_patches(patches)
+        _, may = read_in_place(options.get("in_place", ALL))
+        found = _patched(found, report, run_patched(report, counts, end, found.widths.activations, may))
+    return found._replace(placement=_placement(found, report, asked, folded))
+
+
+def _check(options: dict[str, Any], asked: _Asked) -> None:
+    """Check that the options do not contradict each other. Errors: `UsageError`."""
+    given = (
+        "patches" if asked.patches is not None else "folded batch normalisations" if asked.folds else "flash and SRAM"
+    )
+    if options.get("training") or options.get("optimizer") is not None or options.get("mixed_precision"):
+        raise UsageError(Problem(f"{given} are for inference, not for training", hint="leave one of the two out"))
+    if asked.patches is None:
+        return
+    for name, usual in (("order", "given"), ("budget", None), ("context", None)):
+        if options.get(name, usual) not in (usual, None):
+            raise UsageError(Problem(f"patches do not go with {name}", hint="leave one of the two out"))
+
+
+def _patched(found: Memory, report: Report, patched: PatchedRun) -> Memory:
+    """Return the memory with the activations of a run in patches."""
+    names = {row.name: index for index, row in enumerate(report.rows)}
+    layers = [
+        layer if layer.live is None else layer._replace(live=patched.live.get(names[layer.name], layer.live))
+        for layer in found.layers
+    ]
+    peak = found.activations._replace(peak=patched.peak, at=patched.at, held=patched.held, overwritten="")
+    return found._replace(activations=peak, layers=tuple(layers), patches=patched.patches)
+
+
+def _placement(found: Memory, report: Report, asked: _Asked, folded: int) -> Placement:
+    flash = _flash(found, report, asked.flash)
+    sram = Sram(found.activations.peak, asked.sram)
+    return Placement(flash, sram, asked.folds, folded)
+
+
+def _flash(found: Memory, report: Report, budget: int | None) -> Flash:
+    """Return what flash holds. A tensor's first axis is that of its output channels."""
+    bits, weights, biases, channels = found.widths.weights, 0, 0, 0
+    is_quantised = bits <= _QUANTISED
+    for row in report.rows:
+        if row.node.shares >= 0:
+            continue
+        for name, sizes in row.sizing.weight_shapes.items():
+            if is_bias(name):
+                biases += stored(prod(sizes), _BIAS_BITS if is_quantised else bits)
+            else:
+                weights += stored(prod(sizes), bits)
+                channels += sizes[0] if is_quantised and len(sizes) > 1 else 0
+    return Flash(weights, biases, stored(channels, _SCALE_BITS), found.buffers, budget)

@@ -1,0 +1,114 @@
+"""Lower bounds on the time that a network needs on a device: the roofline model.
+
+Williams, Waterman & Patterson 2009, Roofline: an insightful visual performance model (CACM 52(4)): no kernel is faster
+than its bytes at the bandwidth of the memory, nor than its operations at the peak rate. Both limits are those of a
+datasheet, which no program reaches: the times are bounds, not predictions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Problem, UsageError
+from shapecalc.questions.speed.decoding import check_tokens, decoder_of
+from shapecalc.questions.speed.devices import Device, Peak, bundled_devices, device_text, find_device
+from shapecalc.questions.speed.results import (
+    COMPUTE,
+    MEMORY,
+    Bound,
+    Decoding,
+    ElementBits,
+    LayerSpeed,
+    Prompt,
+    Roofline,
+    Routing,
+    Speed,
+)
+from shapecalc.questions.speed.work import layers_work, network_bytes
+from shapecalc.text.units import parse_bits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shapecalc.model.report import Report
+
+__all__ = [
+    "COMPUTE",
+    "MEMORY",
+    "Bound",
+    "Decoding",
+    "Device",
+    "ElementBits",
+    "LayerSpeed",
+    "Peak",
+    "Prompt",
+    "Roofline",
+    "Routing",
+    "Speed",
+    "bundled_devices",
+    "device_text",
+    "find_device",
+    "speed",
+]
+
+
+def speed(
+    report: Report,
+    resized: Callable[[Any], Report],
+    *,
+    device: Any,
+    weights: int | str = 16,
+    activations: int | str = 16,
+    kv_bits: int | str | None = None,
+    prompt: int | None = None,
+    context: int | None = None,
+) -> Speed:
+    """Return lower bounds on the time that a network needs on a device, for the batch of the report.
+
+    `resized` returns the report with another size of its one input. `device` is the name of a bundled device, the path
+    of a file, or a mapping with its keys. `weights`, `activations` and `kv_bits` (by default those of activations) are
+    bits of an element: arithmetic has the width of activations. Of a decoder, also the time to the first token after a
+    `prompt`, by default as long as the input, and that of a decoding step after a `context`, by default the prompt.
+    Errors: `UsageError` for an invalid option, `SpecError` for a wrong file of a device.
+    """
+    chosen = find_device(device)
+    width = parse_bits(activations, "activations")
+    kv_cache = width if kv_bits is None else parse_bits(kv_bits, "the KV cache")
+    widths = ElementBits(parse_bits(weights, "weights"), width, kv_cache)
+    roofline = Roofline(chosen.bandwidth, chosen.peak_at(width))
+    work = layers_work(report, widths.weights, width)
+    layers = tuple([
+        LayerSpeed(row.name, row.kind, own.weights, own.activations, roofline.bound(own.bytes, own.macs))
+        for row, own in zip(report.rows, work, strict=True)
+    ])  # fmt: skip
+    moved = network_bytes(report, [own.weights for own in work], width)
+    whole = roofline.bound(moved, sum(own.macs for own in work))
+    found = Speed(report, chosen, widths, roofline, layers, whole)
+    return _with_decoding(found, resized, prompt, context)
+
+
+def _with_decoding(
+    found: Speed, resized: Callable[[Any], Report], prompt: int | None, context: int | None
+) -> Speed:  # fmt: skip
+    """Return the bounds with those on decoding. Errors: `UsageError` if these are asked for and there are none."""
+    try:
+        decoder = decoder_of(found.report, resized, found.roofline, found.widths, prompt)
+        first = decoder.first_token() if decoder else None
+    except UsageError as error:
+        if prompt is not None or context is not None:
+            raise
+        return _changed(found, why_no_decoding=error.problems[0].message)
+    if decoder is None or first is None:
+        if prompt is not None or context is not None:
+            message = f"{found.name or 'the network'} is no decoder: it caches no keys and values, and no state"
+            raise UsageError(Problem(message, hint="leave out the prompt and the context"))
+        return found
+    limit = None if decoder.cache.limit is None else decoder.cache.limit - 1
+    if context is not None:
+        check_tokens(context, "context", 0, limit)
+    past = context if context is not None else first.tokens if limit is None else min(first.tokens, limit)
+    return _changed(found, prompt=first, decoding=decoder.step(past))
+
+
+def _changed(found: Speed, **fields: Any) -> Speed:
+    return Speed(found.report, found.device, found.widths, found.roofline, found.layers, found.network, **fields)

@@ -1,0 +1,154 @@
+"""A decoder's time to its first token, and its decoding steps: bounds on both.
+
+For the first token the last position alone has to pass through what follows the last attention; all positions pass
+through what that depends on. Scores that the causal mask or a window hides need not be computed. A decoding step reads
+the weights once for the batch (of routed experts at least those of one token, of a looked-up table one row) and what is
+cached of every sample. What else it moves, one position's activations, may stay on the device.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import Problem, ShapecalcError, UsageError
+from shapecalc.questions.memory.cache import cache_of
+from shapecalc.questions.memory.plan import stored
+from shapecalc.questions.speed.results import Decoding, ElementBits, Prompt, Roofline, Routing
+from shapecalc.questions.speed.work import needed_macs, once_each, weights_at_most, weights_read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shapecalc.model.report import Report
+    from shapecalc.questions.memory.cache import Cache
+
+__all__ = ["Decoder", "decoder_of"]
+
+_LONGEST = 10**9
+
+
+class Decoder(NamedTuple):
+    """A decoder at the length of its report (its prompt), and at one token."""
+
+    prompt: Report
+    token: Report
+    cache: Cache
+    roofline: Roofline
+    widths: ElementBits
+
+    def first_token(self) -> Prompt:
+        """Return the bound on the time to the first token after the prompt."""
+        tokens = _length(self.prompt)
+        last = self._macs_of_a_token(tokens - 1)
+        whole = needed_macs(self.prompt)
+        macs = sum(
+            all_ if needs else one for all_, one, needs in zip(whole, last, self._before_attention(), strict=True)
+        )
+        weights = once_each(self.token, weights_read(self.token, self.widths.weights))
+        return Prompt(tokens, self.roofline.bound(weights, macs))
+
+    def step(self, context: int) -> Decoding:
+        """Return the bound on a decoding step after `context` tokens in every sample."""
+        batch, bits = self.token.batch, self.widths.weights
+        macs = sum(self._macs_of_a_token(context))
+        cached = batch * self._cached(context)
+        weights = once_each(self.token, weights_read(self.token, bits))
+        step = Decoding(context, batch, weights, cached, self.roofline.bound(weights + cached, macs))
+        total = self.token.total
+        if batch == 1 or total.active_params == total.params:
+            return step
+        most = once_each(self.token, weights_at_most(self.token, bits, batch))
+        spread = self.roofline.bound(most + cached, macs)
+        return step._replace(spread=Routing(most, spread, batch / spread.seconds))
+
+    def _cached(self, context: int) -> int:
+        """Return the bytes of one sample's cache that a step reads: a window holds the new token too."""
+        past = sum(each * (min(context, window - 1) if window else context) for window, each in self.cache.past.items())
+        return stored(past + self.cache.state, self.widths.kv_cache)
+
+    def _macs_of_a_token(self, context: int) -> list[int]:
+        """Return the multiply-accumulates of every layer for one token more in every sample."""
+        found = []
+        for row, own in zip(self.token.rows, needed_macs(self.token), strict=True):
+            layer = row.node.layer
+            assert layer is not None
+            window = layer.cache_window()
+            past = min(context, window - 1) if window else context
+            found.append(own + self.token.batch * past * layer.past_macs(*row.sizing.inputs))
+        return found
+
+    def _before_attention(self) -> list[bool]:
+        """Return for each layer whether an attention, or a recurrence, needs its output at every position."""
+        needed = [False] * len(self.token.rows)
+        for index in range(len(needed) - 1, -1, -1):
+            if needed[index] or _caches(self.token, index):
+                for ref in self.token.rows[index].node.inputs:
+                    if ref.node >= 0:
+                        needed[ref.node] = True
+        return needed
+
+
+def decoder_of(
+    report: Report, resized: Callable[[Any], Report], roofline: Roofline, widths: ElementBits, prompt: int | None
+) -> Decoder | None:
+    """Return the decoder of a report, for prompts of `prompt` tokens (None: as many as its input has).
+
+    `resized` returns the report with another size of the input. It is None for a network that caches nothing.
+    Errors: `UsageError` for a prompt that cannot be, and where the network is no decoder alone.
+    """
+    cache = cache_of(report, widths.kv_cache)
+    if not cache.past and not cache.state:
+        return None
+    if cache.source or len(report.graph.inputs) != 1:
+        why = "attends to a source, or has several inputs"
+        raise UsageError(
+            Problem(f"{report.name or 'the network'} {why}: bounds on decoding are those of decoders alone")
+        )
+    if prompt is None:
+        whole = report
+    else:
+        check_tokens(prompt, "prompt", 1, cache.limit)
+        whole = _at_length(report, resized, prompt)
+    return Decoder(whole, _at_length(report, resized, 1), cache, roofline, widths)
+
+
+def check_tokens(tokens: Any, what: str, least: int, limit: int | None) -> None:
+    """Check a number of tokens. Errors: `UsageError` for one that the network does not reach."""
+    if type(tokens) is not int or not least <= tokens <= _LONGEST:
+        raise UsageError(Problem(f"{what} is {tokens!r}", hint=f"give a number of tokens from {least} to {_LONGEST:,}"))
+    if limit is not None and tokens > limit:
+        message = f"a {what} of {tokens:,} tokens is longer than the {limit:,} positions that the network has"
+        raise UsageError(Problem(message, hint=f"give at most {limit:,}"))
+
+
+def _at_length(report: Report, resized: Callable[[Any], Report], tokens: int) -> Report:
+    """Return the report of a sequence of so many tokens. Errors: `UsageError` if its input does not decide that."""
+    (sizes,) = report.inputs.values()
+    axis = max(len(sizes) - 2, 0)
+    if sizes[axis] == tokens:
+        return report
+    problem = Problem(
+        f"the length of {report.name or 'the network'} cannot be changed to {tokens:,}",
+        why=("a decoding step is the network at an input of one token",),
+        hint="write the specification so that every size follows from that of its input",
+    )
+    try:
+        found = resized((*sizes[:axis], tokens, *sizes[axis + 1 :]))
+    except ShapecalcError:
+        raise UsageError(problem) from None
+    if len(found.rows) != len(report.rows) or _length(found) != tokens:
+        raise UsageError(problem)
+    return found
+
+
+def _length(report: Report) -> int:
+    """Return the length of the sequence that the first attention or recurrence works on."""
+    index = next(index for index in range(len(report.rows)) if _caches(report, index))
+    length: int = report.rows[index].sizing.inputs[0].sizes[-2]
+    return length
+
+
+def _caches(report: Report, index: int) -> bool:
+    row = report.rows[index]
+    assert row.node.layer is not None
+    return bool(row.node.layer.kv_cache(*row.sizing.inputs) or row.node.layer.state_cache(*row.sizing.inputs))
