@@ -17,6 +17,7 @@ __all__ = [
     "Checkpoint",
     "StoredTensor",
     "broken",
+    "check_objects",
     "check_sizes",
     "first_repeated",
     "open_file",
@@ -113,6 +114,20 @@ def first_repeated(names: Iterable[str]) -> str:
             return name
         seen.add(name)
     return ""
+
+
+def check_objects(path: str, content: bytes, more: int = 0) -> None:
+    """Check that a JSON text has no more objects and lists than such texts have: each needs memory.
+
+    Errors: `CheckpointError`.
+    """
+    count = content.count(b"{") + content.count(b"[")
+    if count > _MOST_OBJECTS + more:
+        raise broken(path, f"its JSON has {count:,} objects and lists, more than its tensors need")
+
+
+_MOST_OBJECTS = 1_000_000
+"""Brackets beyond those of tensors: metadata may have some in its texts."""
 
 
 def stored_bytes(dtype: str, elements: int) -> int:

@@ -18,6 +18,7 @@ from shapecalc.checkpoints.contents import (
     Checkpoint,
     StoredTensor,
     broken,
+    check_objects,
     check_sizes,
     first_repeated,
     open_file,
@@ -67,11 +68,13 @@ def _header(path: str, size: int, start: bytes, stream: Any) -> bytes:
     return header
 
 
+_OBJECTS_OF_AN_ENTRY = 3
 _AGAIN = "the file is cut short, or was not written to its end: copy or download it again"
 
 
 def _entries(path: str, header: bytes) -> dict[str, Any]:
     """Return the objects of a header. Errors: `CheckpointError` if it is no JSON, or has a name twice."""
+    check_objects(path, header, _OBJECTS_OF_AN_ENTRY * header.count(b'"data_offsets"'))
     try:
         entries = json.loads(header.decode())
     except UnicodeDecodeError as error:

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.checkpoints.contents import Checkpoint, broken, first_repeated, open_file
+from shapecalc.checkpoints.contents import Checkpoint, broken, check_objects, first_repeated, open_file
 from shapecalc.errors import Problem, UsageError, count_noun
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["find_in_folder", "is_part", "read_index", "read_parts"]
 
-_LONGEST = 64 * 2**20
+_LONGEST = 32 * 2**20
 _ENDINGS = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt")
 _USUAL = ("model", "pytorch_model", "diffusion_pytorch_model", "consolidated", "adapter_model")
 _NO_WEIGHTS = re.compile(r"(training_args|optimizer|scheduler|rng_state.*|scaler)\.(bin|pt|pth)")
@@ -101,8 +101,10 @@ def _read_json(path: str) -> Any:
     with stream:
         if size > _LONGEST:
             raise broken(path, f"it has {size:,} bytes: an index has at most {_LONGEST:,}")
+        content = stream.read(_LONGEST)
+        check_objects(path, content)
         try:
-            return json.loads(stream.read(_LONGEST).decode("utf-8-sig"))
+            return json.loads(content.decode("utf-8-sig"))
         except RecursionError:
             raise broken(path, "it is nested too deeply") from None
         except UnicodeDecodeError:

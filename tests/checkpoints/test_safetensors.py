@@ -88,6 +88,7 @@ LIES: dict[str, tuple[Any, int, str]] = {
     "no JSON": (b'{"w": ', 0, "its header is not JSON: expecting value"),
     "no UTF-8": (b'{"\xff": 1}', 0, "its header is not UTF-8: byte 2 is 0xff"),
     "deep nesting": (b'{"w":' + b"[" * 200_000, 0, "its header is nested too deeply"),
+    "very many objects": (b'{"w":[' + b"{}," * 1_000_001 + b"1]}", 0, "its JSON has 1,000,003 objects and lists, more than"),
     "a number of very many digits": (b'{"w":' + b"9" * 5000 + b"}", 0, "its header is not JSON"),
     "a name twice": (b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
                      4, "w is twice in its header"),

@@ -69,7 +69,12 @@ def test_an_index_without_files(index: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"{", "it is not JSON"), (b"\xff\xfe", "it is not UTF-8"), (b"[" * 100_000, "it is nested too deeply")],
+    [
+        (b"{", "it is not JSON"),
+        (b"\xff\xfe", "it is not UTF-8"),
+        (b"[" * 100_000, "it is nested too deeply"),
+        (b"[" + b"{}," * 1_000_001, "its JSON has 1,000,002 objects and lists"),
+    ],
 )
 def test_an_index_that_is_broken(content: bytes, words: str, tmp_path: Path) -> None:
     (tmp_path / "model.safetensors.index.json").write_bytes(content)
