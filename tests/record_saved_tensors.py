@@ -322,6 +322,7 @@ _KERNELS = "it is trained with CUDA kernels, which recompute: tests/layers/test_
 UNRECORDED = {
     "parameter": "it has no input, and is a parameter itself",
     "constant": "it has no input, and is not learned",
+    "unused_parameter": "it is not used",
     "argmax": "its output has no gradient",
     "argmin": "its output has no gradient",
     "mask_token": "without a mask nothing runs",

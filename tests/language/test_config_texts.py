@@ -192,3 +192,12 @@ def test_errors_of_a_config_on_standard_input_name_it(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     with pytest.raises(shapecalc.SpecError, match="<stdin>:10:3: vocab_size is -1"):
         shapecalc.load("-")
+
+
+def test_encoder_and_decoder_have_heads_of_their_own(tmp_path: Path) -> None:
+    heads = {"encoder_attention_heads": 4, "decoder_attention_heads": 8, "d_model": 32, "encoder_layers": 1,
+             "decoder_layers": 1}  # fmt: skip
+    for kind in ("bart", "whisper"):
+        report = shapecalc.load(written(tmp_path, {"model_type": kind, **heads})).infer()
+        found = [row.node.layer.num_heads for row in report if row.kind == "multi_head_attention"]
+        assert found == [4, 8, 8]

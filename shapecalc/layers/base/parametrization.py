@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Parametrization", "Parametrized"]
 
 _NONE, _WEIGHT_NORM, _SPECTRAL_NORM = "none", "weight_norm", "spectral_norm"
+_LAST = "weight_norm_last"
 _WEIGHT = "weight"
 
 
@@ -28,9 +29,9 @@ class Parametrization(Choice):
 
     def __init__(self) -> None:
         super().__init__(
-            "how the weight is normalised: weight_norm learns its lengths and directions apart; spectral_norm has two "
-            "vectors as buffers",
-            (_NONE, _WEIGHT_NORM, _SPECTRAL_NORM),
+            "how the weight is normalised: weight_norm learns its lengths and directions apart (weight_norm_last: "
+            "along the last axis, not the first); spectral_norm has two vectors as buffers",
+            (_NONE, _WEIGHT_NORM, _LAST, _SPECTRAL_NORM),
             _NONE,
             also=["parameterization"],
         )
@@ -40,8 +41,6 @@ class Parametrized:
     """What layers with the argument share: their learned tensors are derived from those without a parametrization."""
 
     parametrization: Any
-    weight_norm_dim: Any = 0
-    """The axis along which parts of the weight have lengths of their own."""
     outputs_axis: ClassVar[int] = 0
     """The axis of the weight that is that of the outputs."""
 
@@ -57,10 +56,11 @@ class Parametrized:
     def weights(self, x: Shape, *_: Shape) -> WeightShapes:
         """Return the learned tensors: `Layer.weights`."""
         shapes = self.learned(x)
-        if self.parametrization != _WEIGHT_NORM:
+        if self.parametrization not in (_WEIGHT_NORM, _LAST):
             return shapes
         sizes = shapes.pop(_WEIGHT)
-        lengths = tuple([size if axis == self.weight_norm_dim else 1 for axis, size in enumerate(sizes)])
+        ones = (1,) * (len(sizes) - 1)
+        lengths = (sizes[0], *ones) if self.parametrization == _WEIGHT_NORM else (*ones, sizes[-1])
         return {"original0": lengths, "original1": sizes, **shapes}
 
     def buffers(self, x: Shape, *_: Shape) -> WeightShapes:

@@ -132,8 +132,6 @@ class Conv(Parametrized, Convolution):
     groups = Integer("number of groups that the channels are split into", 1, symbol="g", role=GROUPS)
     padding_mode = Choice("values of the padding", ("zeros", "reflect", "replicate", "circular"), "zeros")
     parametrization = Parametrization()
-    weight_norm_dim = Integer("axis of the weight, counted from 0, whose parts have a length each with weight_norm", 0,
-                              minimum=0)  # fmt: skip
 
     examples = (
         Example({"out_channels": 96, "kernel_size": 11, "stride": 4}, (227, 227, 3), (55, 55, 96), 34_944, 105_415_200,
@@ -144,8 +142,8 @@ class Conv(Parametrized, Convolution):
                 240, 3_000, "PyTorch 2.13.0, run"),
         Example({"out_channels": 6, "kernel_size": 3, "groups": 2, "parametrization": "weight_norm"}, (4, 8, 8),
                 (6, 6, 6), 120, 3_888, "PyTorch 2.13.0, parametrizations.weight_norm, run; MACs by arithmetic"),
-        Example({"out_channels": 768, "kernel_size": 128, "groups": 16, "padding": 64, "parametrization": "weight_norm",
-                 "weight_norm_dim": 2}, (768, 49), (768, 50), 4_719_488, 235_929_600,
+        Example({"out_channels": 768, "kernel_size": 128, "groups": 16, "padding": 64,
+                 "parametrization": "weight_norm_last"}, (768, 49), (768, 50), 4_719_488, 235_929_600,
                 "wav2vec2-base's convolution of positions, transformers 5.24.0; MACs by arithmetic"),
         Example({"out_channels": 6, "kernel_size": 3, "groups": 2, "parametrization": "spectral_norm"}, (4, 8, 8),
                 (6, 6, 6), 114, 3_888, "PyTorch 2.13.0, parametrizations.spectral_norm, run; MACs by arithmetic",
@@ -155,8 +153,6 @@ class Conv(Parametrized, Convolution):
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         yield Constraint(self.groups, DIVIDES, x.channels, "groups", "channels of the input")
         yield Constraint(self.groups, DIVIDES, self.out_channels, "groups", "out_channels")
-        if self.weight_norm_dim:
-            yield Constraint(self.weight_norm_dim, LESS, len(x.spatial) + 2, "weight_norm_dim", "axes of the weight")
         yield from super().constraints(x)
         if self.padding_mode != "zeros":
             for axis in self.axes(x):
