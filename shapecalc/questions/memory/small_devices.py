@@ -75,6 +75,9 @@ def memory_on_device(
     return found._replace(placement=_placement(found, report, asked, folded))
 
 
+_SERVING = ("context", "prefill", "logits", "table", "contexts", "batches")
+
+
 def _check(options: dict[str, Any], asked: _Asked) -> None:
     """Check that the options do not contradict each other. Errors: `UsageError`."""
     given = (
@@ -84,8 +87,8 @@ def _check(options: dict[str, Any], asked: _Asked) -> None:
         raise UsageError(Problem(f"{given} are for inference, not for training", hint="leave one of the two out"))
     if asked.patches is None:
         return
-    for name, usual in (("order", "given"), ("budget", None), ("context", None)):
-        if options.get(name, usual) not in (usual, None):
+    for name, usual in (("order", "given"), ("budget", None), *dict.fromkeys(_SERVING).items()):
+        if options.get(name, usual) not in (usual, None, False, ()):
             raise UsageError(Problem(f"patches do not go with {name}", hint="leave one of the two out"))
 
 
