@@ -61,6 +61,7 @@ class Add(ElementwiseMerge):
     """Element-wise sum of the inputs, as at the end of a residual block."""
 
     kind = "add"
+    operator = "+"
     saves = NOTHING
     also = ("addition", "sum_of")
 
@@ -74,6 +75,7 @@ class Mul(ElementwiseMerge):
     """Element-wise product of the inputs: gates, and channel weights of size C×1×1."""
 
     kind = "mul"
+    operator = "*"
     also = ("multiply", "product")
 
     examples = (
@@ -85,6 +87,7 @@ class Sub(ElementwiseMerge):
     """Element-wise difference of two inputs."""
 
     kind = "sub"
+    operator = "-"
     saves = NOTHING
     also = ("subtract",)
     inputs = (2, 2)
@@ -95,6 +98,7 @@ class Div(ElementwiseMerge):
     """Element-wise quotient of two inputs."""
 
     kind = "div"
+    operator = "/"
     also = ("divide",)
     inputs = (2, 2)
     examples = (Example({}, [(8, 4), (8, 1)], (8, 4), source="PyTorch's broadcasting rules"),)
