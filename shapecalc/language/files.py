@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "STDIN", "Found", "bundled_folder", "bundled_keys", "bundled_members", "find_bundled", "locate", "no_such_spec",
+    "STDIN", "Found", "bundled_folder", "bundled_keys", "bundled_members", "find_bundled", "hint_for_network", "locate", "no_such_spec",
     "read_bytes",
 ]  # fmt: skip
 
@@ -102,6 +102,11 @@ def find_config(spec: str) -> str:
 
 def _copy_hint(name: str) -> str:
     return f"`shapecalc init {name}` writes a copy"
+
+
+def hint_for_network(name: str) -> str:
+    """Return the hint for a bundled network in place of a part of one; empty for any other name."""
+    return f"{name} is a whole network, not a layer: {_copy_hint(name)}, to be changed" if find_bundled(name) else ""
 
 
 def no_such_spec(spec: str, message: str) -> UsageError:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from shapecalc.errors import did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.language.calls import EQUALS, LONGEST, read_call, split_parts, written
+from shapecalc.language.files import hint_for_network
 from shapecalc.language.foreign import hint_for_foreign_argument, hint_for_foreign_kind, sliced
 from shapecalc.language.tensors import hint_for_expression
 from shapecalc.language.translation import SEQUENCE, Place, hint_for_call, layer_after, layer_of
@@ -47,7 +48,7 @@ def hint_for_kind(key: Scalar, value: Value | None, place: Place) -> str:
     foreign = hint_for_foreign_kind(call.word, alone) if call else ""
     if call and not foreign and isinstance(value, ListValue) and value.items and all(map(_is_layer, value.items)):
         return clean(_sequence(call.word, value.items, place))
-    return clean(foreign)
+    return clean(foreign or (hint_for_network(call.word) if call else ""))
 
 
 def _sequence(word: str, items: Sequence[Value], place: Place) -> str:
@@ -57,8 +58,8 @@ def _sequence(word: str, items: Sequence[Value], place: Place) -> str:
     if word[:1].isupper():
         return SEQUENCE
     return (
-        f"to give layers a name, write them as the block {word} under `blocks:`, and `- {word}` here; if they are one "
-        f"of several branches, write each as a list under `- concat:` or `- add:`, as `- - {_began(items[0])}`"
+        f"branches side by side are lists under `- concat:` or `- add:`, as `- - {_began(items[0])}`; other layers "
+        f"need nothing around them: list them here, or as the block {word} under `blocks:`, with `- {word}` here"
     )
 
 

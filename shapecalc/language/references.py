@@ -30,7 +30,7 @@ def hint_for_reference(pending: Pending, blocks: Mapping[str, BlockDefinition]) 
     hint = _further_input(name, scope, blocks)
     if not hint and pending.branches:
         hint = _branch_of(name, scope.flows, blocks)
-        if hint and sum(_is_in_place(branch, scope.flows, blocks) for branch in pending.branches) > 1:
+        if hint and name not in blocks and sum(_is_in_place(branch, scope.flows) for branch in pending.branches) > 1:
             hint += _IN_SEQUENCE
     return clean(hint or _numbered(name, scope.flows)) or did_you_mean(name, partial(scope.names, name))
 
@@ -48,12 +48,12 @@ def _further_input(name: str, scope: Scope, blocks: Mapping[str, BlockDefinition
     others = ", ".join("abcdefgh"[:number])
     if block and name in block.arguments and number <= len("abcdefgh"):
         return (
-            f"an argument is a value, not a layer: write `from: [{others}]` beside {block.name} where it is used, "
-            f"the last for {name}, and `input{number}` here"
+            f"an argument is a value, not a layer: name each input where {block.name} is used, "
+            f"as in `from: [{others}]`, and write `input{number}` here for the last"
         )
     if block and re.fullmatch(r"input[1-9]\d*", name):
         has = "one input" if number == 2 else f"{number - 1} inputs"
-        return f"{block.name} has {has} where it is used: write `from: [{others}]` there for `input{number}` here"
+        return f"{block.name} has {has} where it is used: name each there, as in `from: [{others}]`"
     return ""
 
 
@@ -80,12 +80,12 @@ def _unnamed(kind: str, known: Collection[str]) -> list[str]:
     return [one for one in known if re.fullmatch(rf"{re.escape(kind)}\d+", one)]
 
 
-def _is_in_place(branch: Value, known: Collection[str], blocks: Collection[str]) -> bool:
+def _is_in_place(branch: Value, known: Collection[str]) -> bool:
     """Return whether a branch is a layer that is written in its place: not a name, nor a list."""
     if isinstance(branch, MapValue):
-        return any(key.text in blocks or find_kind(key.text) for key, _ in branch.pairs)
+        return any(find_kind(key.text) for key, _ in branch.pairs)
     text = branch.text if isinstance(branch, Scalar) else ""
-    return bool(text) and text not in known and (text in blocks or find_kind(text) is not None)
+    return bool(text) and text not in known and find_kind(text) is not None
 
 
 def _numbered(name: str, known: Collection[str]) -> str:

@@ -26,9 +26,12 @@ class StopReadingError(Exception):
 
 
 class _Frame:
-    """A list or a mapping that is not closed yet; `seen` is None for a list."""
+    """A list or a mapping that is not closed yet; `seen` is None for a list.
 
-    __slots__ = ("anchor", "at", "begun", "contents", "height", "key", "merges", "seen")
+    `numbers` are keys of a mapping that are no words; it is a set, `{784, 10}`, if it has nothing else.
+    """
+
+    __slots__ = ("anchor", "at", "begun", "contents", "height", "is_set", "key", "merges", "numbers", "seen")
 
     def __init__(self, at: At, is_map: bool, anchor: str | None, begun: int) -> None:
         self.at = at
@@ -39,6 +42,8 @@ class _Frame:
         self.key: Scalar | None = None
         self.merges = False
         self.height = 1
+        self.is_set = True
+        self.numbers: list[Scalar] = []
 
 
 _OPEN = (None, 0, 0)
@@ -82,6 +87,8 @@ class TreeBuilder:
         value: Value
         if frame.seen is None:
             value = ListValue(frame.contents, frame.at)
+        elif frame.numbers:
+            value = self._with_numbers(frame)
         else:
             value = MapValue(self.merged(frame) if frame.merges else frame.contents, frame.at)
         self.total -= 1  # it was counted when it began
@@ -133,6 +140,8 @@ class TreeBuilder:
         else:
             if frame.key is not self.refused:
                 frame.contents.append((frame.key, value))
+            elif not isinstance(value, Scalar) or value.text or value.quoted:
+                frame.is_set = False
             frame.key = None
 
     def key(self, value: Value, frame: _Frame, seen: dict[str, Scalar]) -> Scalar:
@@ -140,7 +149,11 @@ class TreeBuilder:
         if value is self.refused:
             return self.refused
         if not isinstance(value, Scalar) or type(value.value) is not str or not value.text:
-            self.problems.append(_bad_key(value))
+            if isinstance(value, Scalar) and value.text:
+                frame.numbers.append(value)
+            else:
+                frame.is_set = False
+                self.problems.append(_bad_key(value))
             return self.refused
         text = value.text
         if text in seen:
@@ -159,6 +172,21 @@ class TreeBuilder:
             frame.at = value.at  # a block mapping begins with its first key, and is marked by it
         seen[text] = value
         return value
+
+    def _with_numbers(self, frame: _Frame) -> Value:
+        """Return a mapping with keys that are numbers, and report them; a set is read as the value or list it means."""
+        first, *others = frame.numbers
+        if not frame.is_set or frame.contents:
+            self.problems += map(_bad_key, frame.numbers)
+            return MapValue(frame.contents, frame.at)
+        shown = short(", ".join(value.text for value in frame.numbers))
+        if others:  # the hint is that for the list, if the reader has one
+            message = f"`{{{shown}}}` has values without keys: a list is written in [ ]"
+            self.problems.append(Problem(message, Mark(*frame.at)))
+            return ListValue([*frame.numbers], frame.at)
+        hint = f"write {shown} without the braces"
+        self.problems.append(Problem(f"`{{{shown}}}` has a value without a key", Mark(*frame.at), hint=hint))
+        return first
 
     def merged(self, frame: _Frame) -> list[tuple[Scalar, Value]]:
         """Return the pairs of a mapping with those that `<<` merges; keys of the mapping itself win."""
