@@ -217,9 +217,7 @@ class GraphBuilder(Written):
         if cls.branches:
             branches, value = branches_of(cls, entry.value)
             if branches is not None:
-                flow = tuple(
-                    [end for branch in branches for end in self._branch(branch, scope, variables, flow, branches)]
-                )
+                flow = tuple([end for one in branches for end in self._branch(one, scope, variables, flow, branches)])
         if cls.inputs == (0, 0) and "from" not in entry.own:
             flow = ()
         elif len(flow) > 1 and "from" not in entry.own and not cls.branches:

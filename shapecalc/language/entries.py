@@ -105,7 +105,7 @@ def _arguments_of(cls: type[Layer] | None, value: Value) -> list[Value]:
 
 
 def read_entry(
-    value: Value, blocks: Collection[str], names: Callable[[], Collection[str]], *, is_branch: bool = False
+    value: Value, blocks: Collection[str], names: Callable[[], Collection[str]] = tuple, *, is_branch: bool = False
 ) -> Entry | Problem:
     """Return the item that a value is, or its problem; `names` returns those of layers and inputs, for its hint."""
     read = _read(value, blocks)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "STDIN", "Found", "bundled_folder", "bundled_keys", "bundled_members", "find_bundled", "hint_for_network", "locate", "no_such_spec",
-    "read_bytes",
+    "STDIN", "Found", "bundled_folder", "bundled_keys", "bundled_members", "find_bundled", "hint_for_network", "locate",
+    "no_such_spec", "read_bytes",
 ]  # fmt: skip
 
 STDIN = "-"

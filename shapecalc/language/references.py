@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 import re
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from shapecalc.errors import did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.layers import find_kind
 from shapecalc.source import MapValue, Scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
-    from shapecalc.errors import Hint
     from shapecalc.language.document import BlockDefinition
-    from shapecalc.language.scope import Pending, Scope
     from shapecalc.source import Value
 
-__all__ = ["hint_for_reference"]
+__all__ = ["Unknown", "hint_for_reference"]
 
 
-def hint_for_reference(pending: Pending, blocks: Mapping[str, BlockDefinition]) -> str | Hint:
-    """Return the hint for a name that no layer, block or input of its scope has; `blocks` are those of the file."""
-    scope, name = pending.scope, pending.name
+class Unknown(NamedTuple):
+    """A name that no layer, block or input of its scope has.
+
+    `known` are those that have one, `inputs` how many inputs there are, `inside` the block around (empty for none),
+    and `branches` all those of the merge, where the name is one of them.
+    """
+
+    name: str
+    known: Collection[str]
+    inputs: int
+    inside: str
+    branches: Sequence[Value]
+
+
+def hint_for_reference(unknown: Unknown, blocks: Mapping[str, BlockDefinition]) -> str:
+    """Return the hint for an unknown name that is one of these habits, or empty; `blocks` are those of the file."""
+    name, known = unknown.name, unknown.known
     if name.removeprefix("-").isdigit():
         return "layers are referred to by name, not by number: give that one a `name:`"
-    hint = _further_input(name, scope, blocks)
-    if not hint and pending.branches:
-        hint = _branch_of(name, scope.flows, blocks)
-        if hint and name not in blocks and sum(_is_in_place(branch, scope.flows) for branch in pending.branches) > 1:
+    hint = _further_input(unknown, blocks.get(unknown.inside))
+    if not hint and unknown.branches:
+        hint = _branch_of(name, known, blocks)
+        if hint and name not in blocks and sum(_is_in_place(branch, known) for branch in unknown.branches) > 1:
             hint += _IN_SEQUENCE
-    return clean(hint or _numbered(name, scope.flows)) or did_you_mean(name, partial(scope.names, name))
+    return clean(hint or _numbered(name, known))
 
 
 _IN_SEQUENCE = (
@@ -41,10 +51,9 @@ _IN_SEQUENCE = (
 )
 
 
-def _further_input(name: str, scope: Scope, blocks: Mapping[str, BlockDefinition]) -> str:
+def _further_input(unknown: Unknown, block: BlockDefinition | None) -> str:
     """Return the hint for what a block does not have as an input yet: `input2`, or an argument that names a layer."""
-    number = len(scope.inputs) + 1
-    block = blocks.get(scope.stack[-1]) if scope.stack else None
+    name, number = unknown.name, unknown.inputs + 1
     others = ", ".join("abcdefgh"[:number])
     if block and name in block.arguments and number <= len("abcdefgh"):
         return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, did_you_mean
@@ -114,9 +115,11 @@ class Scope:
         """Return what a name refers to, or its problem."""
         flows = self.flows.get(pending.name)
         if flows is None:
-            from shapecalc.language.references import hint_for_reference  # only when something is wrong
+            from shapecalc.language.references import Unknown, hint_for_reference  # only when something is wrong
 
-            hint = hint_for_reference(pending, blocks)
+            inside = self.stack[-1] if self.stack else ""
+            unknown = Unknown(pending.name, self.flows, len(self.inputs), inside, pending.branches)
+            hint = hint_for_reference(unknown, blocks) or did_you_mean(pending.name, partial(self.names, pending.name))
             why = ("inside a block only its own layers can be named, and its input, as `input`",) if self.stack else ()
             return Problem(f"no layer, block or input is called {pending.name} here", pending.mark, why=why, hint=hint)
         output = pending.output

@@ -28,7 +28,7 @@ class StopReadingError(Exception):
 class _Frame:
     """A list or a mapping that is not closed yet; `seen` is None for a list.
 
-    `numbers` are keys of a mapping that are no words; it is a set, `{784, 10}`, if it has nothing else.
+    `numbers` are keys of a mapping that are no words, as long as it has nothing else: it is a set, `{784, 10}`.
     """
 
     __slots__ = ("anchor", "at", "begun", "contents", "height", "is_set", "key", "merges", "numbers", "seen")
@@ -88,7 +88,7 @@ class TreeBuilder:
         if frame.seen is None:
             value = ListValue(frame.contents, frame.at)
         elif frame.numbers:
-            value = self._with_numbers(frame)
+            value = self._of_set(frame)
         else:
             value = MapValue(self.merged(frame) if frame.merges else frame.contents, frame.at)
         self.total -= 1  # it was counted when it began
@@ -141,7 +141,7 @@ class TreeBuilder:
             if frame.key is not self.refused:
                 frame.contents.append((frame.key, value))
             elif not isinstance(value, Scalar) or value.text or value.quoted:
-                frame.is_set = False
+                self._no_set(frame)
             frame.key = None
 
     def key(self, value: Value, frame: _Frame, seen: dict[str, Scalar]) -> Scalar:
@@ -149,10 +149,10 @@ class TreeBuilder:
         if value is self.refused:
             return self.refused
         if not isinstance(value, Scalar) or type(value.value) is not str or not value.text:
-            if isinstance(value, Scalar) and value.text:
+            if frame.is_set and not seen and isinstance(value, Scalar) and value.text:
                 frame.numbers.append(value)
             else:
-                frame.is_set = False
+                self._no_set(frame)
                 self.problems.append(_bad_key(value))
             return self.refused
         text = value.text
@@ -168,17 +168,21 @@ class TreeBuilder:
             return self.refused
         if text == "<<" and not value.quoted:
             frame.merges = True
-        if not seen and 0 < value.at[1] == frame.at[1] and value.at[2] == frame.at[2]:
-            frame.at = value.at  # a block mapping begins with its first key, and is marked by it
+        if not seen:
+            self._no_set(frame)
+            if 0 < value.at[1] == frame.at[1] and value.at[2] == frame.at[2]:
+                frame.at = value.at  # a block mapping begins with its first key, and is marked by it
         seen[text] = value
         return value
 
-    def _with_numbers(self, frame: _Frame) -> Value:
-        """Return a mapping with keys that are numbers, and report them; a set is read as the value or list it means."""
+    def _no_set(self, frame: _Frame) -> None:
+        """Report the keys of a mapping that are numbers: it is no set, since it has words or values too."""
+        self.problems += map(_bad_key, frame.numbers)
+        frame.numbers, frame.is_set = [], False
+
+    def _of_set(self, frame: _Frame) -> Value:
+        """Report a set of numbers, and return the value or the list that it means."""
         first, *others = frame.numbers
-        if not frame.is_set or frame.contents:
-            self.problems += map(_bad_key, frame.numbers)
-            return MapValue(frame.contents, frame.at)
         shown = short(", ".join(value.text for value in frame.numbers))
         if others:  # the hint is that for the list, if the reader has one
             message = f"`{{{shown}}}` has values without keys: a list is written in [ ]"

@@ -64,7 +64,6 @@ class Add(ElementwiseMerge):
     operator = "+"
     saves = NOTHING
     also = ("addition", "sum_of")
-
     examples = (
         Example({}, [(256, 56, 56), (256, 56, 56)], (256, 56, 56), source="He et al. 2015, ResNet-50's conv2_x"),
         Example({}, [(2, 1, 4), (3, 1)], (2, 3, 4), source="PyTorch 2.13.0, run"),
@@ -77,10 +76,7 @@ class Mul(ElementwiseMerge):
     kind = "mul"
     operator = "*"
     also = ("multiply", "product")
-
-    examples = (
-        Example({}, [(64, 56, 56), (64, 1, 1)], (64, 56, 56), source="Hu et al. 2018, squeeze-and-excitation"),
-    )  # fmt: skip
+    examples = (Example({}, [(64, 56, 56), (64, 1, 1)], (64, 56, 56), source="Hu et al. 2018, squeeze-and-excitation"),)
 
 
 class Sub(ElementwiseMerge):
@@ -186,24 +182,11 @@ def _unequal_ranks(inputs: tuple[Shape, ...], number: int) -> LayerError:
     short = min(range(len(inputs)), key=lambda i: inputs[i].rank)
     if [x.sizes[1:] for x in inputs if x.rank == 2] == [inputs[short].sizes] * (len(inputs) - 1):  # a class token
         inserted = [Insertion("unsqueeze: 1", short)]
-    elif _has_batch(first, inputs[number - 1]):
-        at, x = max([(1, first), (number, inputs[number - 1])], key=lambda pair: pair[1].rank)
-        own = x._replace(sizes=x.sizes[1:]).text
-        hint = f"sizes are given without the batch axis: leave out the 1 in front of input {at}, if it is that: {own}"
-        return LayerError(message, hint=hint)
     elif inputs[short].rank == 1:
         inserted = [Insertion("flatten", i) for i, x in enumerate(inputs) if x.rank > 1]
     else:
         return LayerError(message, hint="add a flatten or reshape before it, for equal numbers of axes")
     return LayerError(message, hint=lambda place: "; ".join(map(place, inserted)))
-
-
-def _has_batch(*inputs: Shape) -> bool:
-    """Return whether the input with more axes has a 1 in front of sizes like the other's: a token's batch axis."""
-    few, many = sorted(inputs, key=lambda x: x.rank)
-    if many.rank != few.rank + 1 or few.rank < 2 or many.sizes[0] != 1:
-        return False
-    return sum(a != b for a, b in zip(many.sizes[1:], few.sizes, strict=True)) <= 1
 
 
 def _unequal(kind: str, inputs: tuple[Shape, ...]) -> LayerError:
