@@ -32,6 +32,10 @@ __all__ = [
 
 _REFERENCE = r"(?P<name>[^\[\]]+?)(\[(?P<output>[0-9]{1,4}|[^\W\d]\w{0,99})\])?"
 _BRACES = r"\{([^{}]*)\}"
+_INSIDE = (
+    "inside a block only its own layers and its inputs can be named: "
+    "`input`, and `input2` where it is used with `from: [a, b]`"
+)
 _MAX_NAME = 100
 _MAX_FILLED = 1_000
 """The maximum length of a reference, with the names of the blocks around its target."""
@@ -120,8 +124,8 @@ class Scope:
             inside = self.stack[-1] if self.stack else ""
             unknown = Unknown(pending.name, self.flows, len(self.inputs), inside, pending.branches)
             hint = hint_for_reference(unknown, blocks) or did_you_mean(pending.name, partial(self.names, pending.name))
-            why = ("inside a block only its own layers can be named, and its input, as `input`",) if self.stack else ()
-            return Problem(f"no layer, block or input is called {pending.name} here", pending.mark, why=why, hint=hint)
+            message = f"no layer, block or input is called {pending.name} here"
+            return Problem(message, pending.mark, why=(_INSIDE,) if self.stack else (), hint=hint)
         output = pending.output
         if isinstance(output, str):
             names = self.output_names.get(pending.name, ())
