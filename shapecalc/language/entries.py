@@ -195,13 +195,19 @@ def _unknown(unknown: _Unknown, blocks: Collection[str], place: Place) -> Proble
 
     from shapecalc.language.habits import hint_for_kind, without_call  # only when something is wrong
 
-    hint = hint_for_kind(key, unknown.value, place) or did_you_mean(
-        without_call(key.text), names, "`shapecalc layers` lists the kinds", lists=False
+    word = without_call(key.text)
+    of_block = f"a block is used as `- {clean(word)}: {{…}}`, with its arguments by name" if word in blocks else ""
+    hint = (
+        of_block
+        or hint_for_kind(key, unknown.value, place)
+        or did_you_mean(word, names, "`shapecalc layers` lists the kinds", lists=False)
     )
     return Problem(f"there is no kind of layer called {key.text}", key.mark, hint=hint)
 
 
 _FROZEN = ("requires_grad", "trainable")
+_MEANT = {"inputs": "from", "input": "from", "if": "when", "times": "repeat", "id": "name"}
+"""Layer-level keys under names of other programs."""
 
 
 def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
@@ -210,7 +216,8 @@ def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
     if strange.text in _FROZEN:
         frozen = f"write `frozen: true` where the weights of {clean(kind.text)} are not trained"
         return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=frozen)
-    hint = did_you_mean(strange.text, OWN_WORDS, lists=False)
+    meant = _MEANT.get(strange.text, "")
+    hint = f"write `{meant}:`" if meant else did_you_mean(strange.text, OWN_WORDS, lists=False)
     names = cls.argument_names() if cls else None
     if hint and strange.text not in (names or ()):
         return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=hint)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "STDIN", "Found", "bundled_folder", "bundled_keys", "bundled_members", "find_bundled", "hint_for_network", "locate",
-    "no_such_spec", "read_bytes",
+    "STDIN", "Found", "bundled_folder", "bundled_keys", "bundled_members", "find_bundled", "hint_for_network",
+    "locate", "no_such_spec", "read_bytes",
 ]  # fmt: skip
 
 STDIN = "-"
@@ -106,7 +106,8 @@ def _copy_hint(name: str) -> str:
 
 def hint_for_network(name: str) -> str:
     """Return the hint for a bundled network in place of a part of one; empty for any other name."""
-    return f"{name} is a whole network, not a layer: {_copy_hint(name)}, to be changed" if find_bundled(name) else ""
+    is_bundled = find_bundled(name) is not None
+    return f"{name} is a whole network, not a part of one: {_copy_hint(name)}, to be changed" if is_bundled else ""
 
 
 def no_such_spec(spec: str, message: str) -> UsageError:

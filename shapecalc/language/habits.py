@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.errors import did_you_mean
 from shapecalc.escaping import clean
-from shapecalc.language.calls import EQUALS, LONGEST, read_call, split_parts, written
+from shapecalc.language.calls import EQUALS, LONGEST, Call, named, read_call, split_parts, written
 from shapecalc.language.files import hint_for_network
 from shapecalc.language.foreign import hint_for_foreign_argument, hint_for_foreign_kind, sliced
 from shapecalc.language.tensors import hint_for_expression
@@ -34,21 +34,40 @@ def hint_for_kind(key: Scalar, value: Value | None, place: Place) -> str:
     if call and cls and call.prefix and call.arguments is None:
         return clean(f"write `- {call.word}{_as_written(value)}`")
     hint = _no_layer(key.text) or (hint_for_call(call, place) if call else _hint_for_index(key.text))
-    hint = hint or ("" if call else hint_for_expression(key.text, place.known))
+    hint = hint or ("" if call else _chain(key.text) or hint_for_expression(key.text, place.known))
     if hint:
         return clean(_in_branch([]) if hint == SEQUENCE and place.is_branch else hint)
+    alone = value.text if isinstance(value, Scalar) and value.text.isdecimal() else ""
+    foreign = hint_for_foreign_kind(call.word, alone) if call else ""
+    hint = "" if foreign and isinstance(value, MapValue) else _under_name(key.text, value)
+    if hint:
+        return clean(hint)
     if isinstance(value, Scalar) and isinstance(value.value, str):
-        if find_kind(value.text):
-            return clean(f"the kind is the key: write `- {value.text}: {{…}}`")
         printed = read_call(value.text)  # as PyTorch prints a module: (conv1): Conv2d(3, 64)
         if printed and printed.arguments is not None and find_kind(printed.word):
             name = key.text.strip("()")
             return clean(hint_for_call(printed._replace(target=name if name.isidentifier() else ""), place))
-    alone = value.text if isinstance(value, Scalar) and value.text.isdecimal() else ""
-    foreign = hint_for_foreign_kind(call.word, alone) if call else ""
     if call and not foreign and isinstance(value, ListValue) and value.items and all(map(_is_layer, value.items)):
         return clean(_sequence(call.word, value.items, place))
     return clean(foreign or (hint_for_network(call.word) if call else ""))
+
+
+_KIND_KEYS = ("type", "kind", "layer", "module", "class")
+
+
+def _under_name(name: str, value: Value | None) -> str:
+    """Return the hint for a layer under its name, `act: relu` or `conv1: {Conv2d: {…}}`; empty for any other value."""
+    inner: Value | None = value if isinstance(value, Scalar) and isinstance(value.value, str) else None
+    if isinstance(value, MapValue) and len(value.pairs) == 1:
+        inner, value = value.pairs[0]
+    else:
+        value = None
+    cls = find_kind(inner.text) if isinstance(inner, Scalar) else None
+    if not cls or not isinstance(inner, Scalar):
+        return ""
+    given = _as_written(value) or (": {…}" if cls.required_arguments() or name in _KIND_KEYS else "")
+    below = f", with `name: {name}` below it" if name.isidentifier() and name not in _KIND_KEYS else ""
+    return f"the kind is the key: write `- {inner.text}{given}`{below}"
 
 
 def _sequence(word: str, items: Sequence[Value], place: Place) -> str:
@@ -85,6 +104,12 @@ def _no_layer(text: str) -> str:
     if keyword.iskeyword(statement) and statement != text:
         return f"`{statement}` is a statement of Python: only layers are listed here"
     return ""
+
+
+def _chain(text: str) -> str:
+    """Return the hint for calls in a chain: `x.flatten(2).transpose(1, 2)`."""
+    is_chain = len(text) <= LONGEST and re.fullmatch(r"[\w. =]*[\w.]\(.*\)\.\w+\(.*\)", text)
+    return "write each call as an item of its own, in order, without those that change no size" if is_chain else ""
 
 
 def _hint_for_index(text: str) -> str:
@@ -147,11 +172,16 @@ def hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:
     if index:
         return index
     parts = _items(value)
+    call = Call("", kind, tuple(parts))
+    if isinstance(value, Scalar) and isinstance(value.value, bool):
+        parts, call = [str(value.value)], call._replace(prefix="nn.")
+        shown = named(cls, parts, call).shown
+        return clean(f"write `{kind}: {{{shown}}}`") if shown and "…" not in shown else ""
     if isinstance(value, ListValue) and _is_batch(cls, parts):
         return clean(f"sizes are given without the batch axis: write `{kind}: [{', '.join(parts[1:])}]`")
     if len(parts) < 2 and "=" not in "".join(parts):
         return ""
-    hint = layer_of(kind, cls, parts)
+    hint = layer_of(kind, cls, parts, call)
     return "" if f"`{kind}`" in hint or f"`{kind}: {{…}}`" in hint else clean(hint)
 
 

@@ -12,6 +12,8 @@ from shapecalc.errors import ShapecalcError, SpecError
 from shapecalc.layers import KINDS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from shapecalc.layers.base.layer import Layer
 
 
@@ -109,6 +111,23 @@ def hint(item: str) -> str:
          "write `- tile: [2, 1]` to repeat the input along its axes, if none of these is the batch axis"),
         ("'nn.Parameter(torch.zeros(1, 64))'", "write `- Parameter: [1, 64]`, or [64] in place of [1, 64] if the 1 is the batch axis"),
         ("'nn.Parameter(torch.randn(64))'", "write `- Parameter: [64]`"),
+        ("ReLU: true", "write `ReLU: {inplace: true}`"),
+        ("Conv2d: [3, 6, 5]", "write `Conv2d: {in_channels: 3, out_channels: 6, kernel_size: 5}`"),
+        ("'torch.split(x, 392, 1)'", "write `- split: {sizes: 392, dim: 1}`"),
+        ("'torch.zeros(1, 64)'",
+         "write `- parameter:` if it is learned, or else `- constant:`, with its size without batch"),
+        ("pool", "write max_pool or avg_pool"),
+        ("nn.TransformerEncoder(layer, 6)",
+         "write `- transformer_encoder_layer: {…}`, with `repeat:` below it for the number of layers"),
+        ("transformer_encoder_layer: {nhead: 4, dim_feedforward: 8, num_layers: 6}",
+         "write `repeat:` beside transformer_encoder_layer, not under it, for several in sequence"),
+        ("relu1: ReLU", "the kind is the key: write `- ReLU`, with `name: relu1` below it"),
+        ("first: {Conv2d: {out_channels: 3, kernel_size: 3}}",
+         "the kind is the key: write `- Conv2d: {out_channels: 3, kernel_size: 3}`, with `name: first` below it"),
+        ("'x.flatten(2).transpose(1, 2)'",
+         "write each call as an item of its own, in order, without those that change no size"),
+        ("{relu: {}, inputs: a}", "write `from:`"),
+        ("{relu: {}, if: false}", "write `when:`"),
         ("path: [relu, {fc: 10}]", "branches side by side are lists under `- concat:` or `- add:`, as `- - relu`; other layers need "
          "nothing around them: list them here, or as the block path under `blocks:`, with `- path` here"),
         ("{add: [{nn.Sequential: [relu, {fc: 10}]}, input]}",
@@ -384,7 +403,7 @@ FOLLOWED = [
     ("input: 4x8x8\nlayers:\n- MaxPool2d: {2}\n", "write 2 without the braces",
      "input: 4x8x8\nlayers:\n- MaxPool2d: 2\n", (4, 4, 4), 0),
     ("- fc: 10\n- relu\n", "write for instance  input: 3x224x224  at the top, and  layers:  above the list, or give --input "
-     "(input= of load() in Python)", "input: 3x224x224\nlayers:\n- fc: 10\n- relu\n", (3, 224, 10), 2_250),
+     "(input= of load() in Python)", "input: 3x224x224\nlayers:\n- fc: 10\n- relu\n", (10,), 1_505_290),
 ]  # fmt: skip
 
 
@@ -397,3 +416,21 @@ def test_a_followed_hint_gives_the_network_that_was_meant(
     assert expected in [str(problem.hint) for problem in caught.value.problems]
     report = shapecalc.load(fixed).infer()
     assert ([tuple(sizes) for sizes in report.outputs.values()], report.total.params) == ([output], params)
+
+
+def test_a_call_of_a_block() -> None:
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load("input: 4\nblocks: {cbr: {args: {w: required}, layers: [{fc: w}]}}\nlayers:\n- cbr(64)\n")
+    (problem,) = caught.value.problems
+    assert problem.hint == "a block is used as `- cbr: {…}`, with its arguments by name"
+
+
+def test_a_bundled_network_among_the_files_that_are_used(tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text("use: resnet50\ninput: 3x32x32\nlayers: [relu]\n", encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load(file)
+    (problem,) = caught.value.problems
+    assert problem.hint == (
+        "resnet50 is a whole network, not a part of one: `shapecalc init resnet50` writes a copy, to be changed"
+    )
