@@ -76,6 +76,7 @@ class Mul(ElementwiseMerge):
     kind = "mul"
     operator = "*"
     also = ("multiply", "product")
+
     examples = (Example({}, [(64, 56, 56), (64, 1, 1)], (64, 56, 56), source="Hu et al. 2018, squeeze-and-excitation"),)
 
 
@@ -130,7 +131,6 @@ class Concat(Layer):
     also = ("concatenate", "cat")
     inputs = (1, None)
     branches = True
-
     dim = AxisNumber("the axis along which they are joined, or channels", CHANNELS, channels=True, also=["axis"])
 
     examples = (
