@@ -169,7 +169,8 @@ class TreeBuilder:
         if text == "<<" and not value.quoted:
             frame.merges = True
         if not seen:
-            self._no_set(frame)
+            if frame.numbers:
+                self._no_set(frame)
             if 0 < value.at[1] == frame.at[1] and value.at[2] == frame.at[2]:
                 frame.at = value.at  # a block mapping begins with its first key, and is marked by it
         seen[text] = value
