@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "STDIN", "Found", "bundled_folder", "bundled_keys", "bundled_members", "find_bundled", "find_config", "is_config",
-    "locate", "no_such_spec",
-    "read_bytes",
+    "STDIN", "Found", "bundled_folder", "bundled_keys", "bundled_members", "find_bundled", "find_config",
+    "hint_for_network", "is_config", "locate", "no_such_spec", "read_bytes",
 ]  # fmt: skip
 
 STDIN = "-"
@@ -115,6 +114,12 @@ def is_config(content: bytes) -> bool:
 
 def _copy_hint(name: str) -> str:
     return f"`shapecalc init {name}` writes a copy"
+
+
+def hint_for_network(name: str) -> str:
+    """Return the hint for a bundled network in place of a part of one; empty for any other name."""
+    is_bundled = find_bundled(name) is not None
+    return f"{name} is a whole network, not a part of one: {_copy_hint(name)}, to be changed" if is_bundled else ""
 
 
 def no_such_spec(spec: str, message: str) -> UsageError:

@@ -94,8 +94,9 @@ class Layer:
     `is_unknown`, whether its parameters and MACs are not known, which is no count of 0;
     `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED: its inputs, for the
     gradient of its weights alone, or DERIVED: its inputs, for their own gradient alone; `branches`, whether it is
-    written with branches or references (add, concat); `in_calls`, its arguments by position in calls of PyTorch, where
-    these are not only the required ones or the first, and `in_keras_calls` in those of Keras, where these are others;
+    written with branches or references (add, concat); `operator`, Python's sign for it; `in_calls`, its arguments by
+    position in calls of PyTorch, where these are not only the required ones or the first, and `in_keras_calls` in those
+    of Keras, where these are others;
     `mistaken`, hints for words that are no arguments of it, but of kinds like it; `sequences`, whether its inputs are
     (…, length, features) and never feature maps; `is_causal`, whether each position attends to none after it, as in a
     decoder; `along_channels`, the argument that makes it work along channels instead of the last axis; `weight_roles`,
@@ -120,6 +121,7 @@ class Layer:
     only_training: ClassVar[bool] = False
     saves: ClassVar[str] = INPUTS
     branches: ClassVar[bool] = False
+    operator: ClassVar[str] = ""
     in_calls: ClassVar[tuple[str, ...] | None] = None
     in_keras_calls: ClassVar[tuple[str, ...] | None] = None
     mistaken: ClassVar[Mapping[str, str]] = {}

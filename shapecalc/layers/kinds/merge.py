@@ -61,9 +61,9 @@ class Add(ElementwiseMerge):
     """Element-wise sum of the inputs, as at the end of a residual block."""
 
     kind = "add"
+    operator = "+"
     saves = NOTHING
     also = ("addition", "sum_of")
-
     examples = (
         Example({}, [(256, 56, 56), (256, 56, 56)], (256, 56, 56), source="He et al. 2015, ResNet-50's conv2_x"),
         Example({}, [(2, 1, 4), (3, 1)], (2, 3, 4), source="PyTorch 2.13.0, run"),
@@ -74,17 +74,17 @@ class Mul(ElementwiseMerge):
     """Element-wise product of the inputs: gates, and channel weights of size C×1×1."""
 
     kind = "mul"
+    operator = "*"
     also = ("multiply", "product")
 
-    examples = (
-        Example({}, [(64, 56, 56), (64, 1, 1)], (64, 56, 56), source="Hu et al. 2018, squeeze-and-excitation"),
-    )  # fmt: skip
+    examples = (Example({}, [(64, 56, 56), (64, 1, 1)], (64, 56, 56), source="Hu et al. 2018, squeeze-and-excitation"),)
 
 
 class Sub(ElementwiseMerge):
     """Element-wise difference of two inputs."""
 
     kind = "sub"
+    operator = "-"
     saves = NOTHING
     also = ("subtract",)
     inputs = (2, 2)
@@ -95,6 +95,7 @@ class Div(ElementwiseMerge):
     """Element-wise quotient of two inputs."""
 
     kind = "div"
+    operator = "/"
     also = ("divide",)
     inputs = (2, 2)
     examples = (Example({}, [(8, 4), (8, 1)], (8, 4), source="PyTorch's broadcasting rules"),)
@@ -130,7 +131,6 @@ class Concat(Layer):
     also = ("concatenate", "cat")
     inputs = (1, None)
     branches = True
-
     dim = AxisNumber("the axis along which they are joined, or channels", CHANNELS, channels=True, also=["axis"])
 
     examples = (
