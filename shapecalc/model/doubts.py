@@ -8,6 +8,7 @@ from shapecalc.errors import count_noun
 from shapecalc.layers.base.arguments import Stated
 from shapecalc.layers.base.layer import FEATURES_LAST, Layer
 from shapecalc.layers.base.ranks import names_of_axes
+from shapecalc.model.readings import parallel_axis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +32,11 @@ _UNKNOWN = _Flow()
 _LEARNED = _Flow(has_batch=False)
 
 
-def doubts_of(graph: Graph, sizings: Sequence[Sizing]) -> tuple[str, ...]:
-    """Return the notes on the layers of a network: of several for the same reason the first, and how many more."""
+def doubts_of(graph: Graph, sizings: Sequence[Sizing], *, is_whole: bool = True) -> tuple[str, ...]:
+    """Return the notes on the layers of a network: of several for the same reason the first, and how many more.
+
+    Where there are none, the note on its input; only if the graph `is_whole`, not the part before a shape error.
+    """
     flows: list[_Flow] = []
     found: dict[str, list[str]] = {}
     orders: dict[int, tuple[str, str, bool]] = {}
@@ -59,7 +63,20 @@ def doubts_of(graph: Graph, sizings: Sequence[Sizing]) -> tuple[str, ...]:
             cut.append(len(flows) - 1)
     if cut:
         found.update(_on_pieces(graph, sizings, cut))
+    if is_whole and not found and (doubt := _on_batch(graph, sizings)):
+        return (doubt,)
     return tuple([_first(each) for each in found.values()])
+
+
+def _on_batch(graph: Graph, sizings: Sequence[Sizing]) -> str:
+    """Return the note that the first axis of the inputs may be the batch axis; empty for none."""
+    less = parallel_axis(graph, sizings)
+    if not less:
+        return ""
+    names = [("x".join(map(str, x.sizes)), "x".join(map(str, graph.inputs[name].sizes))) for name, x in less.items()]
+    size = names[0][1].partition("x")[0]
+    written = " and ".join([f"{one}, not {whole}" for one, whole in names])
+    return f"no layer combines the {size} along the first axis: write {written}, if {size} is the batch"
 
 
 def _orders_of(layer: Layer) -> tuple[str, str, bool]:
@@ -112,7 +129,8 @@ def _reasons(
     """Return the reasons to doubt a layer, which reads its input in that order of axes, each with its note."""
     found = []
     if type(layer).doubt is not Layer.doubt:
-        found.append((layer.kind, layer.doubt(*sizing.inputs)))
+        doubt = layer.doubt(*sizing.inputs)
+        found.append((layer.kind, "" if doubt and _is_part_of_another(graph, node) else doubt))
     if layer.branches:
         if len(read) == 1:
             found.append(("one branch", _on_one_branch(graph, node, layer)))
@@ -121,6 +139,13 @@ def _reasons(
     if order and read and read[0].order not in ("", order):
         found.append(("order of axes", _on_order(graph, layer, sizing.inputs[0], read[0])))
     return [(reason, doubt) for reason, doubt in found if doubt]
+
+
+def _is_part_of_another(graph: Graph, node: Node) -> bool:
+    """Return whether a layer is one of those of a composite: it is not written, so nothing can be put before it."""
+    from shapecalc.model.partial import is_made_of_others  # only where something is doubtful
+
+    return node.block >= 0 and is_made_of_others(graph.blocks[node.block].kind)
 
 
 def _on_one_branch(graph: Graph, node: Node, layer: Layer) -> str:

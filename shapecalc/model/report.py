@@ -115,7 +115,8 @@ class Report(Answer):
         if self._notes is None:
             from shapecalc.model.doubts import doubts_of  # sizes alone are wanted far more often
 
-            self._notes = (*self.graph.notes, *doubts_of(self.graph, [row.sizing for row in self.rows]))
+            found = doubts_of(self.graph, [row.sizing for row in self.rows], is_whole=self.is_complete)
+            self._notes = (*self.graph.notes, *found)
         return self._notes
 
     def shape_of(self, node: int, output: int = 0) -> Shape:

@@ -73,6 +73,9 @@ DERIVED = "inputs, for their own gradient"
 CHANNELS_FIRST = "channels first"
 FEATURES_LAST = "features last"
 
+AS_SEQUENCE = "to_tokens"
+"""The item of the layer that makes a feature map a sequence of its positions."""
+
 KINDS: dict[str, type[Layer]] = {}
 """Every kind by its name; `shapecalc.layers` fills it."""
 
