@@ -8,7 +8,6 @@ from shapecalc.errors import count_noun
 from shapecalc.layers.base.arguments import Stated
 from shapecalc.layers.base.layer import FEATURES_LAST, Layer
 from shapecalc.layers.base.ranks import names_of_axes
-from shapecalc.model.readings import parallel_axis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,11 +31,8 @@ _UNKNOWN = _Flow()
 _LEARNED = _Flow(has_batch=False)
 
 
-def doubts_of(graph: Graph, sizings: Sequence[Sizing], *, is_whole: bool = True) -> tuple[str, ...]:
-    """Return the notes on the layers of a network: of several for the same reason the first, and how many more.
-
-    Where there are none, the note on its input; only if the graph `is_whole`, not the part before a shape error.
-    """
+def doubts_of(graph: Graph, sizings: Sequence[Sizing]) -> tuple[str, ...]:
+    """Return the notes on the layers of a network: of several for the same reason the first, and how many more."""
     flows: list[_Flow] = []
     found: dict[str, list[str]] = {}
     orders: dict[int, tuple[str, str, bool]] = {}
@@ -63,20 +59,7 @@ def doubts_of(graph: Graph, sizings: Sequence[Sizing], *, is_whole: bool = True)
             cut.append(len(flows) - 1)
     if cut:
         found.update(_on_pieces(graph, sizings, cut))
-    if is_whole and not found and (doubt := _on_batch(graph, sizings)):
-        return (doubt,)
     return tuple([_first(each) for each in found.values()])
-
-
-def _on_batch(graph: Graph, sizings: Sequence[Sizing]) -> str:
-    """Return the note that the first axis of the inputs may be the batch axis; empty for none."""
-    less = parallel_axis(graph, sizings)
-    if not less:
-        return ""
-    names = [("x".join(map(str, x.sizes)), "x".join(map(str, graph.inputs[name].sizes))) for name, x in less.items()]
-    size = names[0][1].partition("x")[0]
-    written = " and ".join([f"{one}, not {whole}" for one, whole in names])
-    return f"no layer combines the {size} along the first axis: write {written}, if {size} is the batch"
 
 
 def _orders_of(layer: Layer) -> tuple[str, str, bool]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Graph
     from shapecalc.model.rows import Sizing
 
-__all__ = ["IMAGE_CHANNELS", "IMAGE_RANK", "MIN_IMAGE", "is_image", "parallel_axis", "with_channels", "without_batch"]
+__all__ = ["IMAGE_CHANNELS", "IMAGE_RANK", "MIN_IMAGE", "batch_note", "is_image", "with_channels", "without_batch"]
 
 IMAGE_CHANNELS = (1, 3, 4)
 """The channels that images have."""
@@ -65,16 +65,28 @@ def with_channels(graph: Graph, sizings: Sequence[Sizing | None]) -> Iterator[di
             yield more
 
 
-def parallel_axis(graph: Graph, sizings: Sequence[Sizing]) -> dict[str, Shape]:
+def batch_note(graph: Graph, sizings: Sequence[Sizing]) -> str:
+    """Return the note that the first axis of the inputs of a valid network may be the batch axis; empty for none."""
+    less = _parallel(graph, sizings)
+    if not less:
+        return ""
+    names = [("x".join(map(str, x.sizes)), "x".join(map(str, graph.inputs[name].sizes))) for name, x in less.items()]
+    size = names[0][1].partition("x")[0]
+    written = " and ".join([f"{one}, not {whole}" for one, whole in names])
+    return f"no layer combines the {size} along the first axis: write {written}, if {size} is the batch"
+
+
+def _parallel(graph: Graph, sizings: Sequence[Sizing]) -> dict[str, Shape]:
     """Return the inputs of a valid network without their first axis, if no layer combines what is along it.
 
     That is so if all weights then stay as they are, and every output and the MACs have the size of that axis as a
     factor: it may be the batch axis. Empty for any other network, for the sizes of a map with its channels last, and
-    for one layer on positions × features, which is a part of a network on sequences.
+    for one layer on features, which is a part of a network on positions × features.
     """
     less = _without_first_axis(graph)
     macs = sum(sizing.macs for sizing in sizings)
-    if sum(sizing.macs > 0 for sizing in sizings) < 2 and all(x.rank < 3 for one in sizings for x in one.outputs):
+    is_network = any(node.layer and node.layer.sequences for node in graph.nodes)
+    if not is_network and sum(sizing.macs > 0 for sizing in sizings) < 2:
         return {}
     size = next(iter(graph.inputs.values())).sizes[0] if less else 1
     if size == 1 or not macs or any(shape.channels_last and shape.rank > 1 for shape in less.values()):

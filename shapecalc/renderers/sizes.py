@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shapecalc.errors import count_noun
 from shapecalc.escaping import join_lines
 from shapecalc.renderers.blocks import Note, Table, Title, draw_blocks
 from shapecalc.renderers.drawing import TableLine
@@ -93,4 +94,6 @@ def _footer(answer: LegalSizes) -> str:
     if not answer.axes:
         return "no input has an axis whose size can vary"
     searched = max((entry.legal.searched for entry in answer.axes), default=0)
-    return f"tried every size up to {searched}; verified by inference at {answer.verified} sizes, some of them larger"
+    verified = f"verified by inference at {count_noun(answer.verified, 'size')}"
+    larger = ", some of them larger" if answer.verified > 1 else ""
+    return f"tried every size up to {searched}; {verified}{larger}"

@@ -123,7 +123,7 @@ BAD = [
         ["conv", "--input", "227", "--output", "55", "--params", "5M"],
         "--params does not apply: conv is a kind of layer",
     ),
-    (["conv", "--input", "227", "--output", "55", "--kernel", "5"], "no argument kernel"),
+    (["conv", "--input", "227", "--output", "55", "--kernel", "5"], "no argument --kernel"),
     (["conv", "--input", "227", "--output", "55", "--stride"], "not an option with a value"),
     (["conv", "--input", "22x", "--output", "55"], "is not a size"),
     (["unet", "--for", "width", "--params", "5X"], "the budget of params is not a count: '5X'"),

@@ -134,7 +134,7 @@ def test_doubtful_layers_have_a_note(size, layers, note):
         ("32x20x64", ["relu", "softmax"], {}),
         ("56x56x96", ["layer_norm", {"linear": 384}, "gelu", {"linear": 96}], {"layout": "HWC"}),
         ({"a": "32x9", "b": "31x7"}, [{"Linear": 4, "from": "a"}, {"Linear": 4, "from": "b"},
-                                      {"concat": ["linear1", "linear2"], "dim": 1}], {}),
+                                      {"concat": {"dim": 1}, "from": ["linear1", "linear2"]}], {}),
     ],
 )  # fmt: skip
 def test_what_may_be_meant_has_none(size, layers, more):

@@ -70,7 +70,7 @@ def test_the_text_of_an_error_is_computed_on_ints(size, layers, message):
 def test_a_formula_that_branches_on_a_dimension_is_still_an_error(monkeypatch):
     network = shapecalc.load(["relu"], input="3x8x8")
     layer = type(network.graph.nodes[0].layer)
-    monkeypatch.setattr(layer, "output", lambda _, x: x if x.spatial[0] == 4 else x, raising=False)
+    monkeypatch.setattr(layer, "output", lambda _, x: x.map_of(1, x.spatial) if x.spatial[0] == 4 else x, raising=False)
     with pytest.raises(dims.UndecidedError, match="neither equal"):
         infer_generic(with_sizes(network.graph, {("input", 0): Many([4, 9])}))
 
