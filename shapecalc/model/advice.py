@@ -27,8 +27,9 @@ _MOST_DOUBLINGS = 22
 
 def advised(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
     """Return the problems of sizing a network, with hints on its input."""
-    other_layout = _layout_doubt(graph)
-    others = _batch_doubt(graph) or _reading(graph) or _channel_doubt(graph)
+    others = _batch_doubt(graph) or _reading(graph)
+    other_layout = "" if others else _layout_doubt(graph)
+    others = others or _channel_doubt(graph)
     found = list(problems)
     if not other_layout and any(problem.too_small for problem in problems):
         advice = smallest_input(graph)

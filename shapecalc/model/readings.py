@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import LayerError
+from shapecalc.layers.base.layer import FEATURES_LAST
 from shapecalc.layers.base.shape import UNKNOWN
 from shapecalc.model.checks import check_inputs
 from shapecalc.model.inference import inputs_of, sizings_of
@@ -40,13 +41,16 @@ def is_image(sizes: Sequence[Dim]) -> bool:
 def without_batch(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, Shape]:
     """Return the inputs without their first axis, if they all begin with one size and more layers then fit.
 
-    Empty if they do not, for an image in colour, whose first axis are its channels, and (unless that size is 1) where
-    the first layer that then fits did not have too many axes before.
+    Empty if they do not, for an image, in the other layout only before a layer on sequences, and (unless that size is
+    1) where the first layer that then fits did not have too many axes before.
     """
     less = _without_first_axis(graph)
     index = _gained(graph, less, sizings) if less else -1
+    layer = graph.nodes[index].layer if index >= 0 else None
+    if layer is None or (layer.axis_order != FEATURES_LAST and any(map(_is_turned_image, graph.inputs.values()))):
+        return {}
     is_one = all(shape.sizes[:1] == (1,) for shape in graph.inputs.values())
-    return less if index >= 0 and (is_one or _refuses_axes(graph, sizings, index)) else {}
+    return less if is_one or _refuses_axes(graph, sizings, index) else {}
 
 
 def with_channels(graph: Graph, sizings: Sequence[Sizing | None]) -> Iterator[dict[str, Shape]]:
@@ -115,12 +119,14 @@ def _without_first_axis(graph: Graph) -> dict[str, Shape]:
 
 
 def _is_an_image(shape: Shape) -> bool:
-    """Return whether an input has the sizes of an image, in either layout."""
-    if shape.rank != IMAGE_RANK:
-        return False
-    first, *rest = shape.sizes
-    is_square = first in IMAGE_CHANNELS and len({*rest}) == 1
-    return is_square or is_image(shape.sizes) or is_image(shape.sizes[::-1])
+    """Return whether an input has the sizes of an image in its own layout, or of a small square one."""
+    sizes = shape.sizes[::-1] if shape.channels_last else shape.sizes
+    return shape.rank == IMAGE_RANK and (is_image(sizes) or (sizes[0] in IMAGE_CHANNELS and sizes[1] == sizes[2]))
+
+
+def _is_turned_image(shape: Shape) -> bool:
+    """Return whether an input has the sizes of an image in the other layout."""
+    return shape.rank == IMAGE_RANK and is_image(shape.sizes if shape.channels_last else shape.sizes[::-1])
 
 
 def _refuses_axes(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> bool:
