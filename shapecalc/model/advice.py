@@ -109,6 +109,8 @@ def _channel_doubt(graph: Graph) -> str:
 
 def _reading(graph: Graph) -> str:
     """Return the hint that an input has a batch axis, or lacks its channel axis, with which more layers fit."""
+    if len(graph.nodes) > _MOST_NODES:
+        return ""
     sizings, _ = sizings_of(graph)
     if less := without_batch(graph, sizings):
         batch = next(iter(graph.inputs.values())).sizes[0]

@@ -55,7 +55,7 @@ def without_batch(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, S
 
 def with_channels(graph: Graph, sizings: Sequence[Sizing | None]) -> Iterator[dict[str, Shape]]:
     """Yield the one input with an axis for channels, of 1 and of 3, if more layers then fit."""
-    if len(graph.inputs) != 1:
+    if len(graph.inputs) != 1 or len(graph.nodes) > _MOST_NODES:
         return
     ((name, shape),) = graph.inputs.items()
     if shape is UNKNOWN or not 0 < shape.rank < IMAGE_RANK:
@@ -88,11 +88,13 @@ def _parallel(graph: Graph, sizings: Sequence[Sizing]) -> dict[str, Shape]:
     for one layer on features, which is a part of a network on positions × features.
     """
     less = _without_first_axis(graph)
+    if not less:
+        return {}
     macs = sum(sizing.macs for sizing in sizings)
     is_network = any(node.layer and node.layer.sequences for node in graph.nodes)
     if not is_network and sum(sizing.macs > 0 for sizing in sizings) < 2:
         return {}
-    size = next(iter(graph.inputs.values())).sizes[0] if less else 1
+    size = next(iter(graph.inputs.values())).sizes[0]
     if size == 1 or not macs or any(shape.channels_last and shape.rank > 1 for shape in less.values()):
         return {}
     found, problems = sizings_of(graph._replace(inputs={**graph.inputs, **less}))

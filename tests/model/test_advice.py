@@ -383,7 +383,12 @@ def test_attention_on_all_positions_costs_what_it_does_in_pytorch() -> None:
     ("size", "layers"),
     [
         ("3x8x8", [{"conv": {"out_channels": 8, "kernel_size": 3, "groups": 2}}]),  # a small image
+        (
+            "5x8x8",
+            [{"conv": {"out_channels": 8, "kernel_size": 3, "groups": 2}}],
+        ),  # an axis of 5, which 2 do not divide
         ("3x64x64", [{"LSTM": 8}]),
+        (20, [{"LSTM": 8}]),
         (20, [{"fc": 4}, {"Conv2d": {"out_channels": 8, "kernel_size": 3}}]),
         ("5x7x9", [{"linear": {"in_features": 63, "out_features": 4}}]),
     ],
