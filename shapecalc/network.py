@@ -230,7 +230,10 @@ class Network:
         return diff(before, after, depth)
 
     def legal_sizes(self) -> LegalSizes:
-        """Return which input sizes the network accepts: the legal ones, and those without rounding."""
+        """Return which input sizes the network accepts: the legal ones, and those without rounding.
+
+        Errors: `ShapeError`, that of its own size, if no size is legal; `UsageError` for too many inputs.
+        """
         from shapecalc.questions.sizes import find_sizes
 
         return find_sizes(self.graph)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.dims import EQUAL, holds, prod
 from shapecalc.errors import Insertion, LayerError, count_noun, hint_of
 from shapecalc.layers.base.arguments import STATED
-from shapecalc.layers.base.layer import AS_SEQUENCE, normalise_word, stated_rank
+from shapecalc.layers.base.layer import normalise_word, stated_rank
 from shapecalc.layers.base.ranks import wrong_rank
 
 if TYPE_CHECKING:
@@ -76,9 +76,9 @@ def _moved_axis(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...])
     if x.sizes.count(right) != 1 or left not in x.sizes or left == right:
         return None
     found = x.sizes.index(right)
-    if layer.sequences and x.rank > 2 and found == x.channel_axis != x.rank - 1:
+    if layer.of_map and x.rank > 2 and found == x.channel_axis:
         tokens = x.plain(prod(x.spatial), right)
-        return Insertion(AS_SEQUENCE) if _fits(layer, tokens, *inputs[1:]) else None
+        return Insertion(layer.of_map) if _fits(layer, tokens, *inputs[1:]) else None
     for axis in (i for i, size in enumerate(x.sizes) if size == left):
         order = [i for i in range(x.rank) if i != found]
         order.insert(axis, found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.errors import count_noun
 from shapecalc.escaping import join_lines
 from shapecalc.renderers.blocks import Note, Table, Title, draw_blocks
 from shapecalc.renderers.drawing import TableLine
@@ -94,6 +93,5 @@ def _footer(answer: LegalSizes) -> str:
     if not answer.axes:
         return "no input has an axis whose size can vary"
     searched = max((entry.legal.searched for entry in answer.axes), default=0)
-    verified = f"verified by inference at {count_noun(answer.verified, 'size')}"
-    larger = ", some of them larger" if answer.verified > 1 else ""
-    return f"tried every size up to {searched}; {verified}{larger}"
+    verified = f"{answer.verified} sizes, some of them larger" if answer.verified != 1 else "1 size"
+    return f"tried every size up to {searched}; verified by inference at {verified}"

@@ -388,11 +388,13 @@ def test_attention_on_all_positions_costs_what_it_does_in_pytorch() -> None:
             [{"conv": {"out_channels": 8, "kernel_size": 3, "groups": 2}}],
         ),  # an axis of 5, which 2 do not divide
         ("3x64x64", [{"LSTM": 8}]),
+        ("5x20x64", [{"Conv2d": {"out_channels": 4, "kernel_size": 3}}, "flatten", {"LSTM": 8, "from": "input"},
+                     "flatten", {"concat": ["flatten1", "flatten2"]}]),  # one of two branches
         (20, [{"LSTM": 8}]),
         (20, [{"fc": 4}, {"Conv2d": {"out_channels": 8, "kernel_size": 3}}]),
         ("5x7x9", [{"linear": {"in_features": 63, "out_features": 4}}]),
     ],
-)
+)  # fmt: skip
 def test_no_hint_on_an_axis_where_none_is_likely(size: Any, layers: list[Any]) -> None:
     with pytest.raises(ShapeError) as caught:
         shapecalc.load({"input": size, "layers": layers}).infer()

@@ -162,7 +162,6 @@ FAR = {
     "a divisor of what a divisor rounds": ("2x9", [{"upsample": 6}, {"reshape": [2, -1, 9_001]}, "flatten",
                                            {"reshape": [-1, 14_000]}],
                                            "multiples of 31503500", "multiples of 31503500"),
-    "nothing": ("3x8", [{"conv": {**CONV, "groups": 2}}], "none up to 16384", "none up to 16384"),
 }  # fmt: skip
 
 

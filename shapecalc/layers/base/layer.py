@@ -73,9 +73,6 @@ DERIVED = "inputs, for their own gradient"
 CHANNELS_FIRST = "channels first"
 FEATURES_LAST = "features last"
 
-AS_SEQUENCE = "to_tokens"
-"""The item of the layer that makes a feature map a sequence of its positions."""
-
 KINDS: dict[str, type[Layer]] = {}
 """Every kind by its name; `shapecalc.layers` fills it."""
 
@@ -100,8 +97,9 @@ class Layer:
     written with branches or references (add, concat); `in_calls`, its arguments by position in calls of PyTorch, where
     these are not only the required ones or the first, and `in_keras_calls` in those of Keras, where these are others;
     `mistaken`, hints for words that are no arguments of it, but of kinds like it; `sequences`, whether its inputs are
-    (…, length, features) and never feature maps; `is_causal`, whether each position attends to none after it, as in a
-    decoder; `along_channels`, the argument that makes it work along channels instead of the last axis; `examples`.
+    (…, length, features) and never feature maps, and `of_map`, the item that makes a map such an input; `is_causal`,
+    whether each position attends to none after it, as in a decoder; `along_channels`, the argument that makes it work
+    along channels instead of the last axis; `examples`.
     """
 
     kind: ClassVar[str] = ""
@@ -125,6 +123,7 @@ class Layer:
     in_keras_calls: ClassVar[tuple[str, ...] | None] = None
     mistaken: ClassVar[Mapping[str, str]] = {}
     sequences: ClassVar[bool] = False
+    of_map: ClassVar[str] = ""
     is_causal: Any = False
     along_channels: ClassVar[str] = ""
     examples: ClassVar[tuple[Example, ...]] = ()

@@ -55,6 +55,7 @@ class MultiHeadAttention(Layer):
     in_calls = ("embed_dim", "num_heads", "dropout", "bias", "add_bias_kv", "add_zero_attn", "kdim", "vdim")
     in_keras_calls = ("num_heads", "head_dim", "v_head_dim", "dropout")
     sequences = True
+    of_map = "to_tokens"
     saves = TRAINED
     inputs = (1, 4)
 

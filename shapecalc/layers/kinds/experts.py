@@ -38,6 +38,7 @@ class Experts(Layer):
     kind = "experts"
     also = ("routed_experts",)
     sequences = True
+    of_map = "to_tokens"
     saves = NOTHING
     inputs = (2, 2)
 

@@ -36,6 +36,7 @@ class MultiHeadLatentAttention(Layer):
     kind = "multi_head_latent_attention"
     also = ("mla", "latent_attention")
     sequences = True
+    of_map = "to_tokens"
     saves = TRAINED
 
     num_heads = Integer("number of heads", symbol="h")

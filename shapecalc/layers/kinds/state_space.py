@@ -44,6 +44,7 @@ class _StateSpace(Layer):
     """What these layers share: projections in and out, a causal convolution, and a recurrence with a state."""
 
     sequences = True
+    of_map = "to_tokens"
     activates = True
     saves = TRAINED
 
