@@ -400,3 +400,10 @@ def test_no_hint_on_an_axis_where_none_is_likely(size: Any, layers: list[Any]) -
         shapecalc.load({"input": size, "layers": layers}).infer()
     assert "batch axis" not in caught.value.problems[0].hint
     assert "channel axis" not in caught.value.problems[0].hint
+
+
+def test_a_stated_size_that_fits_every_copy_is_suggested() -> None:
+    layer = {"Conv2d": {"in_channels": 4, "out_channels": 3, "kernel_size": 1}, "repeat": 2}
+    with pytest.raises(ShapeError) as caught:
+        shapecalc.load(f"input: 3x8x8\nlayers:\n- {json.dumps(layer)}\n").infer()
+    assert caught.value.problems[0].hint == "in_channels: 3 would fit, or leave it out: it is inferred"
