@@ -75,6 +75,8 @@ def locate(spec: str) -> Found:
         bare = spec.removesuffix(_ENDING)
         message = f"there is no file {spec} here: this is the bundled specification {bare}"
         return found._replace(instead=(Problem(message, hint=_copy_hint(bare)),)) if bare != spec else found
+    if other := _with_other_ending(spec):
+        raise UsageError(Problem(f"there is no file {spec}", hint=f"did you mean {other}?"))
     bare, suffix = os.path.splitext(os.path.basename(spec))
     if suffix or not _is_bare(spec):
         meant = next((name for name in (bare, bare + suffix) if find_bundled(name)), "")
@@ -127,6 +129,11 @@ def no_such_spec(spec: str, message: str) -> UsageError:
     members = [member for _, member in bundled_members()]
     hint = did_you_mean(_bare(spec), members, "`shapecalc specs` lists the bundled ones", lists=False)
     return UsageError(Problem(message, hint=hint))
+
+
+def _with_other_ending(spec: str) -> str:
+    """Return the file that has the name of one that does not exist, but .yaml or .yml at its end; empty for none."""
+    return next((path for end in _ENDINGS if os.path.isfile(path := _bare(spec) + end)), "")
 
 
 def _is_bare(spec: str) -> bool:

@@ -98,10 +98,10 @@ class Layer:
     position in calls of PyTorch, where these are not only the required ones or the first, and `in_keras_calls` in those
     of Keras, where these are others;
     `mistaken`, hints for words that are no arguments of it, but of kinds like it; `sequences`, whether its inputs are
-    (…, length, features) and never feature maps; `is_causal`, whether each position attends to none after it, as in a
-    decoder; `along_channels`, the argument that makes it work along channels instead of the last axis; `weight_roles`,
-    the roles of its weights by name (`layers/base/roles.py`), and `routed_by`, the index of the input by which experts
-    are chosen; `examples`.
+    (…, length, features) and never feature maps, and `of_map`, the item that makes a map such an input; `is_causal`,
+    whether each position attends to none after it, as in a decoder; `along_channels`, the argument that makes it work
+    along channels instead of the last axis; `weight_roles`, the roles of its weights by name (`layers/base/roles.py`),
+    and `routed_by`, the index of the input by which experts are chosen; `examples`.
     """
 
     kind: ClassVar[str] = ""
@@ -126,6 +126,7 @@ class Layer:
     in_keras_calls: ClassVar[tuple[str, ...] | None] = None
     mistaken: ClassVar[Mapping[str, str]] = {}
     sequences: ClassVar[bool] = False
+    of_map: ClassVar[str] = ""
     is_causal: Any = False
     along_channels: ClassVar[str] = ""
     weight_roles: ClassVar[Mapping[str, str]] = {}

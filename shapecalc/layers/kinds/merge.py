@@ -180,10 +180,13 @@ def _unequal_ranks(inputs: tuple[Shape, ...], number: int) -> LayerError:
     first, other = inputs[0].text, inputs[number - 1].text
     message = f"its inputs have different numbers of axes: input 1 is {first}, input {number} is {other}"
     short = min(range(len(inputs)), key=lambda i: inputs[i].rank)
+    longer = [i for i, x in enumerate(inputs) if x.rank > inputs[short].rank]
     if [x.sizes[1:] for x in inputs if x.rank == 2] == [inputs[short].sizes] * (len(inputs) - 1):  # a class token
         inserted = [Insertion("unsqueeze: 1", short)]
     elif inputs[short].rank == 1:
-        inserted = [Insertion("flatten", i) for i, x in enumerate(inputs) if x.rank > 1]
+        inserted = [Insertion("flatten", i) for i in longer]
+    elif all(inputs[i].rank == inputs[short].rank + 1 and inputs[i].sizes[0] == 1 for i in longer):  # a batch axis
+        inserted = [Insertion("squeeze: 1", i) for i in longer]
     else:
         return LayerError(message, hint="add a flatten or reshape before it, for equal numbers of axes")
     return LayerError(message, hint=lambda place: "; ".join(map(place, inserted)))
@@ -315,11 +318,8 @@ def _joining_hint(axis: int, inputs: tuple[Shape, ...], number: int) -> _Hint:
     first, x = inputs[0], inputs[number - 1]
     here = f"along {axis_name(first, axis)} they can be joined if all other axes are equal"
     unlike = [i for i, pair in enumerate(zip(first.sizes, x.sizes, strict=True)) if pair[0] != pair[1]]
-    if (
-        not first.is_map
-        and len(unlike) == 1
-        and all(y.with_axis(unlike[0], 1) == first.with_axis(unlike[0], 1) for y in inputs)
-    ):
+    alike = len(unlike) == 1 and all(y.with_axis(unlike[0], 1) == first.with_axis(unlike[0], 1) for y in inputs)
+    if alike and not first.is_map:
         return f"{here}; dim: {unlike[0] + 1} would join them along {axis_name(first, unlike[0])}"
     if not first.is_map or axis != first.channel_axis:
         return here
