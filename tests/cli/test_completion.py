@@ -223,7 +223,7 @@ def test_the_kinds_that_are_there_are_offered_and_their_other_names_once_begun(c
 FREE = {
     "--input", "--input-a", "--input-b",  # sizes
     "--params", "--macs", "--memory", "--budget", "--max-params", "--min-params", "--output-size",  # amounts
-    "--context", "--contexts", "--batches", "--prefill",  # tokens and samples
+    "--context", "--contexts", "--batches", "--prefill", "--prompt",  # tokens and samples
     "--weights-of",  # a pattern of names
     "--at",  # a position
     "--flash", "--sram", "--patches",  # amounts; patches, with a layer
