@@ -8,7 +8,7 @@ joined along their first axis, as queries, keys and values in one matrix. In a n
            ^1: an axis of one element is put before the others; ^0: such a first axis is left out
     #      one tensor for each index of the first axis, as of experts
     A + B  several tensors, each with an equal part of the first axis
-    [* - 1]  the part is a number, and counted otherwise: operators (+ - * // %) apply one after the other;
+    [* - 1]  the part is a number, and counted otherwise: operators (- * // %) apply one after the other;
            [= % 2] has the part that the one before had
     /      at its start: it is not within the base model, and has not its prefix, as a head
 
@@ -115,9 +115,9 @@ def _counted(place: str, part: str) -> str:
 
 
 _PLACES = re.compile(r"(\[[^\]]*\]|\*)")
-_STEPS = re.compile(r"(//|[-+*%]) *(\d+)")
+_STEPS = re.compile(r"(//|[-*%]) *(\d+)")
 _OPERATORS: dict[str, Callable[[int, int], int]] = {
-    "+": int.__add__, "-": int.__sub__, "*": int.__mul__, "//": int.__floordiv__, "%": int.__mod__
+    "-": int.__sub__, "*": int.__mul__, "//": int.__floordiv__, "%": int.__mod__
 }  # fmt: skip
 _CHANGES: dict[str, Callable[[_Shape], _Shape]] = {
     "^T": lambda shape: (*shape[:-2], shape[-1], shape[-2]),
