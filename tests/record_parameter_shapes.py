@@ -16,6 +16,7 @@ import json
 import sys
 import warnings
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,10 +108,8 @@ def record(hub: Path | None = None) -> dict[str, Any]:
         heads = HEADS if kind not in CLASSES and not seen[name] else [""]
         seen.update([kind, name])
         for head in heads:
-            try:
+            with suppress(ValueError):  # no such head
                 models.append(built(config, head))
-            except ValueError:  # no such head
-                continue
     for folder in sorted(hub.iterdir()) if hub else ():
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         truth = json.loads(gzip.decompress((folder / "truth.json.gz").read_bytes()))

@@ -253,7 +253,7 @@ class _Config:
 
 
 def _texts(value: Value, scope: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names of a value: one, with expressions in braces, alternatives, or that of an expression (of texts)."""
+    """Return the names of a value: one, with values in braces, alternatives, or that of an expression of texts."""
     if isinstance(value, ListValue):
         return tuple([text for item in value.items for text in _texts(item, scope)])
     text = value.text if isinstance(value, Scalar) else ""

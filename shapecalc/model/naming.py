@@ -19,7 +19,7 @@ A list of names are alternatives: the first is the library's own, others are tho
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cache
+from functools import cache, reduce
 from typing import NamedTuple
 
 from shapecalc.errors import Problem, UsageError
@@ -63,9 +63,7 @@ def library_shapes(naming: Naming, ours: Mapping[str, _Shape], there: Collection
     found: _Shapes = {}
     for full, shape in joined.items():
         bare, *changes = full.split()
-        for change in changes:
-            shape = _CHANGES[change](shape)
-        found[bare] = shape
+        found[bare] = reduce(lambda sizes, change: _CHANGES[change](sizes), changes, shape)
     return found
 
 
