@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
@@ -20,15 +21,43 @@ from shapecalc.cli.options import (
 )
 from shapecalc.cli.output import emit_answer
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 __all__ = ["command"]
 
-OPTIMIZERS = ("none", "sgd", "momentum", "rmsprop", "adagrad", "lion", "adam", "adamw")
+OPTIMIZERS = (
+    "none", "sgd", "momentum", "rmsprop", "adagrad", "adadelta", "lion", "adam", "adamw", "amsgrad", "nadam", "radam",
+    "adamax", "adafactor", "muon", "adam8bit", "adamw8bit", "lion8bit",
+)  # fmt: skip
+
+_Command = Callable[..., None]
 
 
 _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("bits"))
+
+
+def _training_options(command: _Command) -> _Command:
+    """Add the options of training: each implies `--training`."""
+    options = (
+        click.option("--training", is_flag=True, help="Add gradients, saved activations and optimizer state."),
+        click.option(
+            "--optimizer", metavar="NAME", type=click.Choice(OPTIMIZERS, case_sensitive=False),
+            help="Choose the optimizer: none, sgd, momentum, adam, adamw, adamw8bit, adafactor, lion, muon, …; implies "
+            "--training.  [default: adam]",
+        ),
+        click.option(
+            "--precision", type=click.Choice(["fp32", "bf16", "fp16", "amp", "mixed"], case_sensitive=False),
+            help="Train in fp32, in 16 bits (bf16, fp16), with autocast (amp), or in 16 bits with an fp32 copy of the "
+            "weights (mixed).  [default: fp32]",
+        ),
+        click.option("--mixed-precision", is_flag=True, help="The same as --precision mixed."),
+        _bits_option("--state-bits", help="Set the bits of a value of the optimizer's state."),
+        click.option(
+            "--loss", type=click.Choice(["cross_entropy", "none"], case_sensitive=False),
+            help="Count this loss, where the network outputs scores.  [default: cross_entropy]",
+        ),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.command(short_help="Show the memory that a network needs, at its peak.")
@@ -55,15 +84,14 @@ _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("b
     default="given",
     help="Run branches as given, or in the order with the lowest peak.",
 )
-@click.option("--training", is_flag=True, help="Add gradients, saved activations and optimizer state.")
 @click.option(
-    "--optimizer",
-    type=click.Choice(OPTIMIZERS, case_sensitive=False),
-    help="Choose the optimizer; implies --training.  [default: adam]",
+    "--attention",
+    type=click.Choice(["flash", "eager"], case_sensitive=False),
+    default="flash",
+    show_default=True,
+    help="Choose attention that stores no scores (flash), or that does (eager).",
 )
-@click.option(
-    "--mixed-precision", is_flag=True, help="Train in 16 bits, with an fp32 copy of the weights; implies --training."
-)
+@_training_options
 @click.option(
     "--budget",
     metavar="BYTES",
@@ -85,15 +113,14 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     batch: int,
     in_place: str,
     order: str,
-    training: bool,
-    optimizer: str | None,
-    mixed_precision: bool,
+    attention: str,
     budget: str | None,
     layers: bool,
     depth: int | str | None,
     layout: str | None,
     format_: str,
     output: str | None,
+    **training: Any,
 ) -> None:
     """Show the memory that a network needs: weights, buffers, live activations at their peak, and training."""
     result = load_network(spec, inputs, settings, layout or "").memory(
@@ -104,11 +131,10 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         buffers=buffers,
         in_place=in_place,
         order=order,
-        training=training,
-        optimizer=optimizer,
-        mixed_precision=mixed_precision,
+        attention=attention,
         budget=budget,
         context=context,
         kv_bits=kv_bits,
+        **training,
     )
     emit_answer(result, output, format_, result.name, layers=layers, depth=all_or_depth(depth))

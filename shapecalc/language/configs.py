@@ -199,6 +199,8 @@ def _wrong(given: Any, default: Any) -> str:
         return "" if isinstance(given, bool) else "true or false"
     if isinstance(default, int):
         return "" if _is_count(given) else f"a whole number from 0 to {_LARGEST:,}"
+    if isinstance(default, float):
+        return "" if type(given) in (int, float) and 0 <= given <= 1 else "a fraction from 0 to 1"
     if isinstance(default, str):
         return "" if isinstance(given, str) else "a text"
     sorts = {type(item) for item in given} if isinstance(given, list) else {None}

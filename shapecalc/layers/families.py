@@ -17,6 +17,7 @@ FAMILIES = {
         elu
         exp exponential
         gelu
+        gelunew
         glu
         hardshrink
         hardsigmoid
@@ -52,7 +53,6 @@ FAMILIES = {
         patchembed patchembedding
         patchmerging
         se seblock squeezeandexcitation squeezeexcitation
-        shiftedwindowattention
         transformerdecoderlayer
         transformerencoderlayer
     """,
@@ -219,6 +219,7 @@ FAMILIES = {
     "vision": """
         droppath stochasticdepth
         relativepositionbias
+        shiftedwindowattention
         windowattention
         windowdepartition windowreverse
         windowpartition

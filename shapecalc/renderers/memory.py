@@ -65,13 +65,15 @@ def _amounts(memory: Memory) -> Iterator[tuple[str, int]]:
             words = " and ".join([name for name, size in kept.items() if size])
             yield f"{words}, {count_noun(memory.context.tokens, 'past token')}", memory.context.bytes
         return
-    yield "gradients of weights", memory.training.gradients
-    yield (
-        f"state of {memory.training.optimizer}" + (", master copy" if memory.training.mixed_precision else ""),
-        (memory.training.state),
-    )
-    yield "activations, at the peak", memory.training.peak - memory.training.activation_gradients
-    yield "gradients of activations, at the peak", memory.training.activation_gradients
+    training = memory.training
+    if training.weight_copies:
+        yield "16-bit copies of weights", training.weight_copies
+    yield "gradients of weights", training.gradients
+    yield f"state of {training.optimizer}" + (", master copy" if training.mixed_precision else ""), training.state
+    yield "activations, at the peak", training.peak - training.activation_gradients - training.loss_at_peak
+    yield "gradients of activations, at the peak", training.activation_gradients
+    if training.loss_at_peak:
+        yield "loss: log-softmax of the logits, gradients", training.loss_at_peak
 
 
 def _parts(memory: Memory) -> Table:
@@ -248,7 +250,30 @@ def _training_notes(memory: Memory, training: Training) -> Iterator[str]:
         f"with the gradients of activations, memory peaks in the {training.direction} pass, at {clean(training.at)}. "
         f"Gradients of weights have {memory.widths.weights} bits."
     )
-    bytes_each = {"none": 0, "sgd": 0}.get(training.optimizer)
-    state = "has no state" if bytes_each == 0 else "keeps its state in fp32"
-    master = "; mixed precision adds an fp32 copy of the weights" if training.mixed_precision else ""
-    yield f"The optimizer ({training.optimizer}) {state}{master}."
+    if training.loss != "none":
+        saved = f"{training.loss_saved:,} bytes ({show_bytes(training.loss_saved)})"
+        yield (
+            f"Loss: cross-entropy of the logits, which are {training.scores:,} bytes ({show_bytes(training.scores)}): "
+            f"their log-softmax in fp32 and the targets, {saved}, are saved for the backward pass, in addition to the "
+            f"activations."
+        )
+    yield f"The optimizer ({training.optimizer}) {_state(training)}{_PRECISIONS.get(training.precision, '')}."
+
+
+def _state(training: Training) -> str:
+    """Return how an optimizer keeps its state."""
+    if not training.state or (training.mixed_precision and training.optimizer in {"none", "sgd"}):
+        return "has no state"
+    if training.state_bits == _BYTE:
+        return "keeps 8 bits a value, with a scale for each 256; tensors of fewer than 4,096 elements keep fp32"
+    return f"keeps its state in {'fp32' if training.state_bits == _FP32 else f'{training.state_bits} bits'}"
+
+
+_BYTE, _FP32 = 8, 32
+
+_PRECISIONS = {
+    "mixed": "; mixed precision adds an fp32 copy of the weights",
+    "amp": "; autocast copies the weights of layers that multiply to 16 bits for each step, and only these layers "
+    "compute in 16 bits",
+}
+"""What is said of some precisions."""

@@ -116,9 +116,9 @@ def test_colour():
 
 def test_every_optimizer_can_be_named():
     from shapecalc.cli.memory import OPTIMIZERS
-    from shapecalc.questions.memory import training
+    from shapecalc.questions.memory import optimizers
 
-    assert list(OPTIMIZERS) == list(training.OPTIMIZERS)
+    assert list(OPTIMIZERS) == list(optimizers.OPTIMIZERS)
 
 
 def test_names_are_escaped():

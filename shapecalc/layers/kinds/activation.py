@@ -13,7 +13,7 @@ from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Argument, Choice, Flag, Integer, Number
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers, axis_index, axis_of, once
 from shapecalc.layers.base.dependence import Look, aligned, rearranged, shifted
-from shapecalc.layers.base.layer import INPUTS, NOTHING, OUTPUTS, Example, Layer, WeightShapes
+from shapecalc.layers.base.layer import IN_FP32, INPUTS, NOTHING, OUTPUTS, Example, Layer, WeightShapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +50,8 @@ class _Rectifier(_Function):
 
 class _AlongAxis(_Function):
     """An activation whose elements along one axis depend on one another."""
+
+    autocast = IN_FP32
 
     dim = AxisNumber("the axis along which elements are normalised, or channels; if not set, element-wise for `rf`",
                      None, channels=True, also=["axis"])  # fmt: skip
@@ -91,6 +93,7 @@ _FUNCTIONS = {
     "selu": _Entry("Scaled exponential linear unit, which keeps mean and variance."),
     "celu": _Entry("Continuously differentiable exponential linear unit.", arguments={"alpha": ("scale below 0", 1.0)}),
     "gelu": _Entry("Gaussian error linear unit: x·Φ(x)."),
+    "gelu_new": _Entry("GELU's approximation by tanh, made of several operations as in transformers' GPT-2."),
     "quick_gelu": _Entry("CLIP's approximation of GELU: x·sigmoid(1.702·x)."),
     "abs": _Entry("Absolute value.", ("absolute",)),
     "silu": _Entry("Sigmoid linear unit: x·sigmoid(x).", ("swish",)),
@@ -140,6 +143,7 @@ _KEPT = {
     "rrelu": (INPUTS, 1),  # the slopes that were drawn
     "log_sigmoid": (INPUTS, 1),  # exp(-|x|)
     "softsign": (INPUTS, 1),  # 1 + |x|
+    "gelu_new": (INPUTS, 3),  # x/2, the hyperbolic tangent, and 1 + that
     "quick_gelu": (INPUTS, 1),  # the logistic function
     "tanhshrink": (NOTHING, 1),  # tanh(x)
 }

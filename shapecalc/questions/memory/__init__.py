@@ -12,13 +12,16 @@ from shapecalc.dims import prod
 from shapecalc.errors import Problem, UsageError
 from shapecalc.model.rows import once
 from shapecalc.questions.memory.cache import Cache, cache_of
+from shapecalc.questions.memory.implementation import FLASH, read_attention, with_attention
 from shapecalc.questions.memory.in_place import ALL, read_in_place
 from shapecalc.questions.memory.liveness import Moment, Run, run
 from shapecalc.questions.memory.order import best_order
 from shapecalc.questions.memory.plan import MemoryPlan, inputs_read, make_plan, stored
+from shapecalc.questions.memory.precision import PRECISIONS
 from shapecalc.questions.memory.results import Activations, Budget, Context, Held, LayerMemory, Memory, Training, Widths
-from shapecalc.questions.memory.training import check_optimizer, optimizer_bytes, train
-from shapecalc.text.given import read_flag, read_string
+from shapecalc.questions.memory.training import training_of
+from shapecalc.questions.memory.training_options import TrainingOptions, read_training
+from shapecalc.text.given import read_string
 from shapecalc.text.units import parse_bits, parse_bytes
 
 if TYPE_CHECKING:
@@ -57,28 +60,28 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     buffers: int | str = 32,
     in_place: str | Sequence[str] = ALL,
     order: str = GIVEN,
-    training: bool = False,
-    optimizer: str | None = None,
-    mixed_precision: bool = False,
     budget: int | str | None = None,
     context: int | None = None,
     kv_bits: int | str | None = None,
+    attention: str = FLASH,
+    **training: Any,
 ) -> Memory:
     """Return the bytes that a network needs, for the batch of the report.
 
-    `weights`, `activations` and `buffers` are bits of an element (32 by default; 16 for the first two with
-    `mixed_precision`). `in_place` are the element-wise layers that overwrite their input if nothing else needs it: all,
+    `weights`, `activations` and `buffers` are bits of an element (32 by default; in training those of its
+    precision). `in_place` are the element-wise layers that overwrite their input if nothing else needs it: all,
     none, or some (`"activations"`, `["relu", "add"]`). `order` is given or best: the one with the minimum peak.
-    `training` adds gradients, what the backward pass needs, and the state of the `optimizer` (adam by default); an
-    optimizer and mixed precision imply it. `budget`, bytes as an int or `"24GiB"`, adds the largest batch, and for a
-    decoder the longest context. `context` adds the KV cache of that many past tokens of every sample to the total, at
-    `kv_bits` (by default those of activations).
+    `training` adds gradients, what the backward pass needs, and the state of the optimizer; its options, which
+    imply it, are those of `read_training`. `attention` is flash, or eager, which stores its scores. `budget`, bytes
+    as an int or `"24GiB"`, adds the largest batch, and for a decoder the longest context. `context` adds the KV
+    cache of that many past tokens of every sample to the total, at `kv_bits` (by default those of activations).
     Errors: `UsageError` for an invalid option, or one that contradicts another.
     """
-    mixed_precision = read_flag(mixed_precision, "mixed_precision")
-    trains = read_flag(training, "training") or mixed_precision or optimizer is not None
+    options = read_training(**training)
+    trains = options is not None
     _check_order(order, trains=trains)
-    widths = _widths(weights, activations, buffers, mixed_precision=mixed_precision)
+    widths = _widths(weights, activations, buffers, options)
+    report = with_attention(report, read_attention(attention))
     if trains:
         _check_trained(report, widths)
     words, may = read_in_place(in_place)
@@ -111,13 +114,9 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         context=None if context is None else _context(report, cache, context),
         notes=report.notes,
     )
-    if trains:
-        trained = make_plan(report, widths.activations, may, training=True, read=read)
-        result = result._replace(
-            training=_training(
-                report, trained, weight_bytes, "adam" if optimizer is None else optimizer, mixed_precision
-            )
-        )
+    if options is not None:
+        precision = options.precision.with_weights(widths.weights)._replace(activations=widths.activations)
+        result = result._replace(training=training_of(report, options._replace(precision=precision), may, read))
     return (
         result
         if budget is None
@@ -132,19 +131,17 @@ def _check_order(order: str, *, trains: bool) -> None:
         raise UsageError(Problem("the best order is for inference, not for training", hint="leave one of the two out"))
 
 
-def _widths(weights: Any, activations: Any, buffers: Any, *, mixed_precision: bool) -> Widths:
-    usual = 16 if mixed_precision else 32
+def _widths(weights: Any, activations: Any, buffers: Any, options: TrainingOptions | None) -> Widths:
+    usual = PRECISIONS["fp32"] if options is None else options.precision
     widths = Widths(
-        parse_bits(usual if weights is None else weights, "weights"),
-        parse_bits(usual if activations is None else activations, "activations"),
+        parse_bits(usual.weights if weights is None else weights, "weights"),
+        parse_bits(usual.activations if activations is None else activations, "activations"),
         parse_bits(buffers, "buffers"),
     )
-    if mixed_precision and widths.weights != usual:
-        raise UsageError(
-            Problem(
-                f"mixed precision has weights of {usual} bits, not {widths.weights}", hint="leave one of the two out"
-            )
-        )
+    if (usual.master or usual.autocast) and widths.weights != usual.weights:
+        name = "mixed precision" if usual.master else usual.name
+        message = f"{name} has weights of {usual.weights} bits, not {widths.weights}"
+        raise UsageError(Problem(message, hint="leave one of the two out"))
     return widths
 
 
@@ -238,25 +235,6 @@ def _sequence(report: Report, order: Sequence[int]) -> list[int]:
             sequence.append(node)
         waiting.extend(reversed(takers.pop(node, [])))
     return sequence
-
-
-def _training(
-    report: Report, plan: MemoryPlan, weights: Sequence[int], optimizer: str, mixed_precision: bool
-) -> Training:
-    optimizer = check_optimizer(optimizer)
-    moments = train(plan)
-    peak = max(moments, key=lambda moment: moment.live, default=None)
-    return Training(
-        optimizer=optimizer,
-        mixed_precision=mixed_precision,
-        gradients=sum(size for row, size in zip(report.rows, weights, strict=True) if not row.node.frozen),
-        state=optimizer_bytes(optimizer, sum(row.trainable for row in report.rows), mixed_precision=mixed_precision),
-        kept=max((moment.kept for moment in moments), default=0),
-        peak=peak.live if peak else 0,
-        at=report.rows[plan.steps[peak.step].node].name if peak else "",
-        direction=peak.direction if peak else "",
-        activation_gradients=peak.gradients if peak else 0,
-    )
 
 
 def _check_context(report: Report, cache: Cache, context: Any, *, trains: bool) -> None:

@@ -50,7 +50,10 @@ class Training(NamedTuple):
 
     `gradients` are those of the parameters; `state` the optimizer's, with the master copy of mixed precision; `kept`
     the saved activations at the end of the forward pass; `peak` the maximum of live activations and their gradients, in
-    the pass `direction` of the layer `at`; `activation_gradients` is the part of the gradients.
+    the pass `direction` of the layer `at` (or the loss); `activation_gradients` is the part of the gradients, and
+    `loss_at_peak` that of the loss. `trainable` is the number of parameters that are trained, `state_bits` the bits of
+    the optimizer's state, `weight_copies` those that autocast makes. `loss` is cross_entropy or none; `scores` are the
+    bytes of what it is computed of, and `loss_saved` what it saves for the backward pass (in addition to `kept`).
     """
 
     optimizer: str
@@ -62,6 +65,14 @@ class Training(NamedTuple):
     at: str
     direction: str
     activation_gradients: int
+    precision: str = "fp32"
+    state_bits: int = 32
+    trainable: int = 0
+    weight_copies: int = 0
+    loss: str = "none"
+    scores: int = 0
+    loss_saved: int = 0
+    loss_at_peak: int = 0
 
 
 class Budget(NamedTuple):
@@ -154,7 +165,9 @@ class Memory(Answer, _MemoryFields):
         if self.training is None:
             cache = self.context.bytes if self.context else 0
             return self.weights + self.buffers + self.activations.peak + cache
-        return self.weights + self.buffers + self.training.gradients + self.training.state + self.training.peak
+        training = self.training
+        fixed = self.weights + self.buffers + training.gradients + training.state + training.weight_copies
+        return fixed + training.peak
 
     def to_dict(self) -> dict[str, Any]:
         """Return the memory in the form of the JSON contract."""

@@ -1,0 +1,51 @@
+"""The options of training, read together: they imply one another, and some contradict."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from shapecalc.errors import Problem, UsageError
+from shapecalc.questions.memory.loss import CROSS_ENTROPY, read_loss
+from shapecalc.questions.memory.optimizers import OPTIMIZERS, Optimizer, read_optimizer
+from shapecalc.questions.memory.precision import PRECISIONS, Precision, read_precision
+from shapecalc.text.given import read_flag
+from shapecalc.text.units import parse_bits
+
+__all__ = ["TrainingOptions", "read_training"]
+
+
+class TrainingOptions(NamedTuple):
+    """How a network is trained. `state_bits` are those of the optimizer's state, where they are given."""
+
+    optimizer: Optimizer = OPTIMIZERS["adam"]
+    precision: Precision = PRECISIONS["fp32"]
+    state_bits: int | None = None
+    loss: str = CROSS_ENTROPY
+
+
+def read_training(
+    *,
+    training: Any = False,
+    optimizer: str | None = None,
+    mixed_precision: Any = False,
+    precision: str | None = None,
+    state_bits: int | str | None = None,
+    loss: str | None = None,
+) -> TrainingOptions | None:
+    """Return the options of training; None without any, for inference. Every one implies training.
+
+    `optimizer` is its name (adam by default); `precision` fp32, bf16, fp16, amp (autocast) or mixed, which is
+    `mixed_precision`; `state_bits` the bits of the optimizer's state, by default those of its weights (PyTorch) or 32
+    with mixed precision; `loss` cross_entropy (where the network outputs scores) or none.
+    Errors: `UsageError` for an invalid option, or one that contradicts another.
+    """
+    mixed = read_flag(mixed_precision, "mixed_precision")
+    given = (optimizer, precision, state_bits, loss)
+    if not read_flag(training, "training") and not mixed and all(option is None for option in given):
+        return None
+    chosen = read_optimizer("adam" if optimizer is None else optimizer)
+    bits = None if state_bits is None else parse_bits(state_bits, "the optimizer's state")
+    if bits is not None and chosen.in_bytes:
+        message = f"{chosen.name} has a state of 8 bits, not {bits}"
+        raise UsageError(Problem(message, hint=f"leave the bits out, or use {chosen.name.removesuffix('8bit')}"))
+    return TrainingOptions(chosen, read_precision(precision, mixed_precision=mixed), bits, read_loss(loss))
