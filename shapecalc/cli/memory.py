@@ -34,6 +34,10 @@ _Command = Callable[..., None]
 _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("bits"))
 
 
+def _group(name: str, text: str) -> Callable[[_Command], _Command]:
+    return click.option(name, type=WholeNumber(1, 10**7), metavar="N", help=text)
+
+
 def _training_options(command: _Command) -> _Command:
     """Add the options of training: each implies `--training`."""
     options = (
@@ -54,6 +58,25 @@ def _training_options(command: _Command) -> _Command:
             "--loss", type=click.Choice(["cross_entropy", "none"], case_sensitive=False),
             help="Count this loss, where the network outputs scores.  [default: cross_entropy]",
         ),
+        click.option(
+            "--checkpoint", metavar="BLOCKS",
+            help="Keep only the inputs of blocks, and recompute the rest: blocks (all), a number of blocks at once, or "
+            "names (layer3.*).",
+        ),
+        click.option(
+            "--lora", metavar="OPTIONS",
+            help="Train adapters beside frozen weights: rank=16,targets=q_proj,v_proj (or all-linear).",
+        ),
+        _group("--devices", "Show the bytes of one of N devices; the batch is that of a device."),
+        click.option(
+            "--zero", type=click.IntRange(0, 3), metavar="STAGE",
+            help="Divide the optimizer's state (1), gradients too (2), and weights too (3, as FSDP) among devices.",
+        ),
+        _group("--tensor", "Divide each layer among N devices, as Megatron does."),
+        click.option("--sequence", is_flag=True, help="With --tensor, divide the positions of everything else."),
+        _group("--pipeline", "Divide the blocks into N stages; the stage that needs the most is shown."),
+        _group("--microbatches", "Let N batches follow one another through the pipeline.  [default: its stages]"),
+        _group("--expert", "Divide experts among N devices."),
     )  # fmt: skip
     for option in reversed(options):
         command = option(command)

@@ -12,13 +12,14 @@ from shapecalc.renderers.blocks import Note, Paragraph, Table, Title, draw_block
 from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
 from shapecalc.renderers.drawing import TableLine
 from shapecalc.renderers.footer import opening
+from shapecalc.renderers.training import training_amounts, training_notes
 from shapecalc.renderers.view import check_depth
 from shapecalc.text.cells import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shapecalc.questions.memory import LayerMemory, Memory, Training
+    from shapecalc.questions.memory import LayerMemory, Memory
     from shapecalc.renderers.blocks import Block
 
 __all__ = ["draw_memory"]
@@ -65,15 +66,7 @@ def _amounts(memory: Memory) -> Iterator[tuple[str, int]]:
             words = " and ".join([name for name, size in kept.items() if size])
             yield f"{words}, {count_noun(memory.context.tokens, 'past token')}", memory.context.bytes
         return
-    training = memory.training
-    if training.weight_copies:
-        yield "16-bit copies of weights", training.weight_copies
-    yield "gradients of weights", training.gradients
-    yield f"state of {training.optimizer}" + (", master copy" if training.mixed_precision else ""), training.state
-    yield "activations, at the peak", training.peak - training.activation_gradients - training.loss_at_peak
-    yield "gradients of activations, at the peak", training.activation_gradients
-    if training.loss_at_peak:
-        yield "loss: log-softmax of the logits, gradients", training.loss_at_peak
+    yield from training_amounts(memory.training)
 
 
 def _parts(memory: Memory) -> Table:
@@ -175,7 +168,7 @@ def _notes(memory: Memory) -> Iterator[str]:
     )
     yield f"Activations: at {bits.activations} bits, for {_samples(memory)}. {_liveness(memory)}"
     if memory.training:
-        yield from _training_notes(memory, memory.training)
+        yield from training_notes(memory, memory.training)
     if memory.kv_cache:
         yield _cache(memory)
         yield from _windows(memory)
@@ -242,38 +235,3 @@ def _in_place(words: Sequence[str]) -> str:
         "Element-wise layers" if tuple(words) == ("all",) else f"Element-wise layers ({', '.join(map(clean, words))})"
     )
     return f"{which} run in place where no later layer reads their input"
-
-
-def _training_notes(memory: Memory, training: Training) -> Iterator[str]:
-    yield (
-        f"Training: {show_bytes(training.kept)} of activations are saved for the backward pass, as in PyTorch; "
-        f"with the gradients of activations, memory peaks in the {training.direction} pass, at {clean(training.at)}. "
-        f"Gradients of weights have {memory.widths.weights} bits."
-    )
-    if training.loss != "none":
-        saved = f"{training.loss_saved:,} bytes ({show_bytes(training.loss_saved)})"
-        yield (
-            f"Loss: cross-entropy of the logits, which are {training.scores:,} bytes ({show_bytes(training.scores)}): "
-            f"their log-softmax in fp32 and the targets, {saved}, are saved for the backward pass, in addition to the "
-            f"activations."
-        )
-    yield f"The optimizer ({training.optimizer}) {_state(training)}{_PRECISIONS.get(training.precision, '')}."
-
-
-def _state(training: Training) -> str:
-    """Return how an optimizer keeps its state."""
-    if not training.state or (training.mixed_precision and training.optimizer in {"none", "sgd"}):
-        return "has no state"
-    if training.state_bits == _BYTE:
-        return "keeps 8 bits a value, with a scale for each 256; tensors of fewer than 4,096 elements keep fp32"
-    return f"keeps its state in {'fp32' if training.state_bits == _FP32 else f'{training.state_bits} bits'}"
-
-
-_BYTE, _FP32 = 8, 32
-
-_PRECISIONS = {
-    "mixed": "; mixed precision adds an fp32 copy of the weights",
-    "amp": "; autocast copies the weights of layers that multiply to 16 bits for each step, and only these layers "
-    "compute in 16 bits",
-}
-"""What is said of some precisions."""

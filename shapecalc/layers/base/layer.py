@@ -120,13 +120,14 @@ class Layer:
     bits; `scores`, whether its output, as that of a network, is usually the scores of classes, of which a loss is
     computed; `autocast`, how PyTorch's autocast computes it: IN_FP32, or AS_INPUT, in the type of its input;
     otherwise a layer that multiplies is computed in 16 bits, and any other in the widest type of its inputs and
-    weights; `untrained`, those of its weights that are not trained though it is not frozen; `branches`, whether it
-    is written with branches or references (add, concat); `in_calls`, its arguments by position in calls of PyTorch,
-    where these are not only the required ones or the first ("": a position that is inferred here), and
-    `in_keras_calls` in those of Keras, where these are others; `mistaken`, hints for words that are no arguments of
-    it, but of kinds like it; `sequences`, whether its inputs are (…, length, features) and never feature maps;
-    `is_causal`, whether each position attends to none after it, as in a decoder; `along_channels`, the argument
-    that makes it work along channels instead of the last axis; `examples`.
+    weights; `looks_up`, whether its weights are a table of rows, which several devices can share; `untrained`,
+    those of its weights that are not trained though it is not frozen; `branches`, whether it is written with
+    branches or references (add, concat); `in_calls`, its arguments by position in calls of PyTorch, where these are
+    not only the required ones or the first ("": a position that is inferred here), and `in_keras_calls` in those of
+    Keras, where these are others; `mistaken`, hints for words that are no arguments of it, but of kinds like it;
+    `sequences`, whether its inputs are (…, length, features) and never feature maps; `is_causal`, whether each
+    position attends to none after it, as in a decoder; `along_channels`, the argument that makes it work along
+    channels instead of the last axis; `examples`.
     """
 
     kind: ClassVar[str] = ""
@@ -146,6 +147,7 @@ class Layer:
     saves: ClassVar[str] = INPUTS
     scores: ClassVar[bool] = False
     autocast: ClassVar[str] = ""
+    looks_up: ClassVar[bool] = False
     untrained: ClassVar[frozenset[str]] = frozenset()
     branches: ClassVar[bool] = False
     in_calls: ClassVar[tuple[str, ...] | None] = None

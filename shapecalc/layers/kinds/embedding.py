@@ -38,6 +38,7 @@ class Embedding(Layer):
     kind = "embedding"
     in_calls = ("num_embeddings", "embedding_dim", "padding_idx")
     in_keras_calls = ("num_embeddings", "embedding_dim")
+    looks_up = True
     saves = TRAINED
 
     num_embeddings = Integer("rows of the table: the size of the vocabulary", also=["input_dim"], symbol="V")

@@ -19,8 +19,8 @@ from shapecalc.questions.memory.order import best_order
 from shapecalc.questions.memory.plan import MemoryPlan, inputs_read, make_plan, stored
 from shapecalc.questions.memory.precision import PRECISIONS
 from shapecalc.questions.memory.results import Activations, Budget, Context, Held, LayerMemory, Memory, Training, Widths
-from shapecalc.questions.memory.training import training_of
 from shapecalc.questions.memory.training_options import TrainingOptions, read_training
+from shapecalc.questions.memory.training_step import training_of
 from shapecalc.text.given import read_string
 from shapecalc.text.units import parse_bits, parse_bytes
 
@@ -82,7 +82,7 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     _check_order(order, trains=trains)
     widths = _widths(weights, activations, buffers, options)
     report = with_attention(report, read_attention(attention))
-    if trains:
+    if options is not None and not options.lora:
         _check_trained(report, widths)
     words, may = read_in_place(in_place)
     read = inputs_read(report)
@@ -115,8 +115,10 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         notes=report.notes,
     )
     if options is not None:
-        precision = options.precision.with_weights(widths.weights)._replace(activations=widths.activations)
-        result = result._replace(training=training_of(report, options._replace(precision=precision), may, read))
+        bits = options.precision.weights if options.lora else widths.weights
+        precision = options.precision.with_weights(bits)._replace(activations=widths.activations)
+        trained = training_of(report, options._replace(precision=precision), may, read, widths.weights)
+        result = result._replace(training=trained, weights=trained.weights)
     return (
         result
         if budget is None
@@ -138,7 +140,8 @@ def _widths(weights: Any, activations: Any, buffers: Any, options: TrainingOptio
         parse_bits(usual.activations if activations is None else activations, "activations"),
         parse_bits(buffers, "buffers"),
     )
-    if (usual.master or usual.autocast) and widths.weights != usual.weights:
+    own = options is None or not options.lora  # LoRA leaves the weights as they are, at any bits
+    if own and (usual.master or usual.autocast) and widths.weights != usual.weights:
         name = "mixed precision" if usual.master else usual.name
         message = f"{name} has weights of {usual.weights} bits, not {widths.weights}"
         raise UsageError(Problem(message, hint="leave one of the two out"))

@@ -29,15 +29,19 @@ _FP32 = 32
 
 
 class Trained(NamedTuple):
-    """A tensor that is trained: its sizes, and whether it is the matrix of a hidden layer."""
+    """A tensor that is trained: its sizes, and whether it is the matrix of a hidden layer.
+
+    `parts` are those that it is divided into, of which a device has one.
+    """
 
     sizes: tuple[Dim, ...]
     is_hidden: bool
+    parts: int = 1
 
     @property
     def elements(self) -> int:
-        """The number of its elements."""
-        return int(prod(self.sizes))
+        """The number of elements that a device has."""
+        return -(-int(prod(self.sizes)) // self.parts)
 
 
 class Optimizer(NamedTuple):
@@ -65,7 +69,8 @@ class Optimizer(NamedTuple):
             return self.values * (elements + stored(-(-elements // _BLOCK), _FP32))
         if self.factored and len(tensor.sizes) > 1:
             rows, columns = tensor.sizes[-2:]
-            return stored(elements // (rows * columns) * (rows + columns), bits)
+            whole = int(prod(tensor.sizes[:-2])) * (rows + columns)
+            return stored(-(-whole // tensor.parts), bits)
         values = self.values if self.others is None or tensor.is_hidden else self.others
         return stored(values * elements, bits)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.model.answer import Answer
+
+if TYPE_CHECKING:
+    from shapecalc.questions.memory.parallelism import Parallelism
 
 __all__ = ["Activations", "Budget", "Context", "Held", "LayerMemory", "Memory", "Training", "Widths"]
 
@@ -53,7 +56,11 @@ class Training(NamedTuple):
     the pass `direction` of the layer `at` (or the loss); `activation_gradients` is the part of the gradients, and
     `loss_at_peak` that of the loss. `trainable` is the number of parameters that are trained, `state_bits` the bits of
     the optimizer's state, `weight_copies` those that autocast makes. `loss` is cross_entropy or none; `scores` are the
-    bytes of what it is computed of, and `loss_saved` what it saves for the backward pass (in addition to `kept`).
+    bytes of what it is computed of, and `loss_saved` what it saves for the backward pass (in addition to `kept`). With
+    a `checkpoint`, so many `segments` of blocks are recomputed in the backward pass. `adapters`
+    are the bytes of the weights of `lora`, which alone are trained. With
+    a `parallelism`, all bytes are those of one device, in a pipeline of that in the `stage` with the most; `weights`
+    are those of the network there, and `gathered` those of the largest layer that ZeRO puts together while it runs.
     """
 
     optimizer: str
@@ -73,6 +80,25 @@ class Training(NamedTuple):
     scores: int = 0
     loss_saved: int = 0
     loss_at_peak: int = 0
+    checkpoint: str = "none"
+    segments: int = 0
+    lora: str = ""
+    adapters: int = 0
+    weights: int = 0
+    gathered: int = 0
+    parallelism: Parallelism | None = None
+    stage: int = 0
+
+    @property
+    def on_device(self) -> int:
+        """The bytes of all that are on a device, but for buffers."""
+        fixed = self.weights + self.adapters + self.weight_copies + self.gathered
+        return fixed + self.gradients + self.state + self.peak
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as the JSON contract has it."""
+        found = self._asdict()
+        return {**found, "parallelism": self.parallelism._asdict() if self.parallelism else None}
 
 
 class Budget(NamedTuple):
@@ -165,9 +191,7 @@ class Memory(Answer, _MemoryFields):
         if self.training is None:
             cache = self.context.bytes if self.context else 0
             return self.weights + self.buffers + self.activations.peak + cache
-        training = self.training
-        fixed = self.weights + self.buffers + training.gradients + training.state + training.weight_copies
-        return fixed + training.peak
+        return self.buffers + self.training.on_device
 
     def to_dict(self) -> dict[str, Any]:
         """Return the memory in the form of the JSON contract."""
@@ -191,7 +215,7 @@ class Memory(Answer, _MemoryFields):
             "cross_kv_cache_per_source_token": self.cross_kv_cache_per_source_token,
             "state_cache": self.state_cache,
             **({"context": self.context._asdict()} if self.context else {}),
-            **({"training": self.training._asdict()} if self.training else {}),
+            **({"training": self.training.to_dict()} if self.training else {}),
             "total": self.total,
             **({"budget": self.budget._asdict()} if self.budget else {}),
             "layers": [layer.to_dict() for layer in self.layers],
