@@ -112,7 +112,9 @@ class Network:
         """Return how many bytes the network needs: `net.memory(batch=8, optimizer="adamw", budget="24GiB")`.
 
         The options are those of `shapecalc.questions.memory.memory`: bits of `weights`, `activations`, `buffers`;
-        `in_place`, `order`, `training`, `optimizer`, `mixed_precision`, `budget`, `context`, `kv_bits`.
+        `in_place`, `order`, `attention`, `budget`, `context`, `kv_bits`, and of training `training`, `optimizer`,
+        `precision`, `mixed_precision`, `state_bits`, `loss`, `checkpoint`, `lora`, `devices`, `zero`, `tensor`,
+        `sequence`, `pipeline`, `microbatches`, `expert`.
         Errors: as `infer`, and `UsageError`.
         """
         from shapecalc.questions.memory import memory

@@ -59,12 +59,12 @@ def _training_options(command: _Command) -> _Command:
             help="Count this loss, where the network outputs scores.  [default: cross_entropy]",
         ),
         click.option(
-            "--checkpoint", metavar="BLOCKS",
+            "--checkpoint", metavar="BLOCKS", shell_complete=completed("among", ("blocks", "none")),
             help="Keep only the inputs of blocks, and recompute the rest: blocks (all), a number of blocks at once, or "
             "names (layer3.*).",
         ),
         click.option(
-            "--lora", metavar="OPTIONS",
+            "--lora", metavar="OPTIONS", shell_complete=completed("among", ("rank=16,targets=all-linear",)),
             help="Train adapters beside frozen weights: rank=16,targets=q_proj,v_proj (or all-linear).",
         ),
         _group("--devices", "Show the bytes of one of N devices; the batch is that of a device."),
