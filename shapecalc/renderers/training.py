@@ -30,7 +30,7 @@ def training_amounts(training: Training) -> Iterator[tuple[str, int]]:
     yield "activations, at the peak", training.peak - training.activation_gradients - training.loss_at_peak
     yield "gradients of activations, at the peak", training.activation_gradients
     if training.loss_at_peak:
-        yield "loss: log-softmax of the logits, gradients", training.loss_at_peak
+        yield "loss: log-softmax, gradients", training.loss_at_peak
 
 
 def training_notes(memory: Memory, training: Training) -> Iterator[str]:

@@ -127,6 +127,7 @@ def test_autocast_copies_a_shared_table_once() -> None:
      ({"loss": "mse"}, "there is no loss mse"), ({"attention": "paged"}, "attention cannot be paged"),
      ({"optimizer": "adam8bit", "state_bits": 16}, "adam8bit has a state of 8 bits, not 16"),
      ({"precision": "amp", "weights": 16}, "amp has weights of 32 bits, not 16"),
+     ({"precision": "amp", "activations": 16}, "amp chooses the bits of activations itself"),
      ({"precision": "bf16", "mixed_precision": True}, "mixed precision is not bf16"),
      ({"checkpoint": "layers.9"}, "there is no block layers.9 to checkpoint"), ({"checkpoint": 0}, "checkpoint is 0"),
      ({"checkpoint": ","}, "checkpoint is ','"), ({"lora": "targets=head"}, "LoRA has no rank"),
@@ -178,6 +179,12 @@ def test_recomputing_needs_one_segment_at_a_time() -> None:
 def test_a_network_without_blocks_has_none_to_checkpoint() -> None:
     with pytest.raises(shapecalc.UsageError, match="AlexNet has no blocks to checkpoint"):
         training("alexnet", checkpoint="blocks")
+
+
+def test_stages_of_a_pipeline_recompute_blocks_of_their_own() -> None:
+    one = training(stack(8), pipeline=2, checkpoint="layers.*", microbatches=1)
+    assert one.segments == 4
+    assert training(stack(8), pipeline=2, checkpoint="layers.0", microbatches=1).kept > one.kept
 
 
 # LoRA.

@@ -145,6 +145,10 @@ def _widths(weights: Any, activations: Any, buffers: Any, options: TrainingOptio
         name = "mixed precision" if usual.master else usual.name
         message = f"{name} has weights of {usual.weights} bits, not {widths.weights}"
         raise UsageError(Problem(message, hint="leave one of the two out"))
+    if usual.autocast and widths.activations != usual.activations:
+        raise UsageError(
+            Problem(f"{usual.name} chooses the bits of activations itself", hint="leave one of the two out")
+        )
     return widths
 
 

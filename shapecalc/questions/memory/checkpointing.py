@@ -62,7 +62,7 @@ def read_checkpointing(given: Any) -> Checkpointing | None:
 def segments_of(report: Report, plan: MemoryPlan, option: Checkpointing) -> list[Segment]:
     """Return the segments of a plan. Errors: `UsageError` if the network has no such blocks."""
     around = [report.blocks_of(report.rows[step.node]) for step in plan.steps]
-    _check(option, {name for names in around for name in names}, report.name)
+    _check(option, {name for row in report.rows for name in report.blocks_of(row)}, report.name)
     chosen = [_chosen(names, option) for names in around]
     numbers = {name: i for i, name in enumerate(dict.fromkeys(name for name in chosen if name))}
     groups = [numbers[name] // option.every if name else -1 for name in chosen]
