@@ -251,10 +251,14 @@ def hint_of(proposals: Iterable[Proposal]) -> str:
 
 
 class Insertion(NamedTuple):
-    """A layer that makes an input fit: the item as it is written (`permute: [2, 1]`), and the index of the input."""
+    """A layer that makes an input fit: the item as it is written (`permute: [2, 1]`), and the index of the input.
+
+    `due` are the sizes that the input must have, where another output of the same layer may be meant.
+    """
 
     item: str
     input: int = 0
+    due: tuple[Any, ...] = ()
 
     @property
     def kind(self) -> str:

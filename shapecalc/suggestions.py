@@ -48,7 +48,8 @@ def meant_word(word: str, words: Iterable[str]) -> str:
         return longer
     for text in (word, plain) if plain != word else (word,):
         near = difflib.get_close_matches(text, _candidates(text, words), n=_TRIED, cutoff=_NEAR)
-        meant = min([one for one in near if _is_meant(text, one)], key=lambda one: _distance(text, one), default="")
+        found = [one for one in near if _is_meant(text, one)]
+        meant = min(found, key=lambda one: (_distance(text, one), not text.startswith(one)), default="")
         if meant:
             return meant
     return ""

@@ -331,6 +331,7 @@ UNRECORDED = {
     "deformable_conv": "PyTorch has none: it is torchvision's",
     "roi_align": "PyTorch has none: it is torchvision's",
     "max_unpool": "of its inputs it keeps the indices alone, which the max pooling keeps",
+    "opaque": "what it saves is unknown",
     "prior_box": "it depends on no values",
     "conv_lstm": "PyTorch has none: it is Keras'",
     "mamba": _KERNELS,

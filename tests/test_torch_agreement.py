@@ -727,6 +727,7 @@ WITHOUT_COUNTERPART = {
     "Keras': tests/layers/test_operations.py and the kinds' examples": "conv_lstm depthwise_conv einsum_dense "
     "locally_connected repeat_vector separable_conv",
     "Caffe's": "prior_box",
+    "unknown": "opaque",
     "transformers': tests/layers/test_state_space.py": "gated_delta_net mamba mamba2",
     "what each model writes for itself": "class_token constant experts layer_scale moe multi_head_latent_attention "
     "normalization parameter position_embedding rotary_embedding "

@@ -122,7 +122,13 @@ def _reader(argument: Argument) -> Callable[[click.Context, click.Parameter, Seq
             raise click.BadParameter(alone + (hint if isinstance(argument, _OF_AXES) else ""), ctx, param)
         text = ",".join(texts)
         try:
-            value = text if isinstance(argument, Text) else _read(text, argument)
+            value = (
+                _read_named(texts, argument)
+                if argument.is_mapping
+                else text
+                if isinstance(argument, Text)
+                else _read(text, argument)
+            )
             argument.normalise(value)
         except LayerError as error:
             message = error.message + (f": {error.hint}" if error.hint else "")
@@ -132,6 +138,15 @@ def _reader(argument: Argument) -> Callable[[click.Context, click.Parameter, Seq
         return value
 
     return read
+
+
+def _read_named(texts: Sequence[str], argument: Argument) -> Any:
+    """Return the values of a repeated option: `boxes=100x4` by their names, without names a list, or one alone."""
+    pairs = [text.rpartition("=")[::2] for text in texts]
+    values = [_read(value, argument) for _, value in pairs]
+    if all(name for name, _ in pairs):
+        return {name: value for (name, _), value in zip(pairs, values, strict=True)}
+    return values if len(values) > 1 else values[0]
 
 
 def _read(text: str, argument: Argument) -> Any:

@@ -192,6 +192,8 @@ class GraphBuilder(Written):
             proto = self._proto(full_name(scope, name), layer, inputs, entry.mark, scope, frozen=frozen)
             flows = (self._add(proto, scope),)
             start = len(self.nodes) - 1
+            if layer and layer.output_names():
+                scope.output_names[name] = layer.output_names()
         scope.define(name, flows, (start, len(self.nodes)))
         if "share" in entry.own:
             owner = reference_text(entry.own["share"], variables)

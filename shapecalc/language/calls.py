@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import LayerError
+from shapecalc.layers.base.arguments import STATED
 from shapecalc.source import ListValue, MapValue, as_list, read_text, short
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _TARGET = re.compile(r"\s*((?:\w+\.)*(\w+))\s*=(?!=)\s*(?=\S+\()", re.DOTALL)
 _CALLEE = re.compile(r"\s*((?:\w+\.)*)(\w+)\s*")
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 _CONSTANTS = ("True", "False", "true", "false", "null", "None")
+_PRODUCT = re.compile(r"\d+(\s*(\*|//|\+|-)\s*\d+)+")
 _KERAS, _TORCH = ("tf", "tensorflow", "keras", "layers"), ("torch", "nn", "F", "functional")
 _FUNCTIONS = re.compile(r"(.*\.)?(F|functional)\.|torch\.|tf\.(nn\.)?|keras\.ops\.|ops\.")
 _INPUTS = ("x", "input", "inputs", "out")
@@ -135,7 +137,8 @@ def named(
     if at is not None:
         known, plain = {**known, **at}, []
     known = {**dict.fromkeys(required, "…"), **known}
-    shown = ", ".join(f"{name}: {known[name]}" for name in cls.arguments if name in known)
+    in_order = dict.fromkeys((*(cls.in_calls or ()), *cls.arguments))
+    shown = ", ".join(f"{name}: {known[name]}" for name in in_order if name in known)
     if plain and "…" not in shown:
         shown += ", …" if shown else "…"
     return NamedArguments(shown, plain, {word: value for word, value in given.items() if word not in names})
@@ -157,9 +160,11 @@ def _by_position(
     framework, is_certain = _framework(call)
     fitting: list[dict[str, str]] = []
     for order in _orders(cls, framework)[: 1 if is_certain else None]:
-        if is_function and "" in order:  # a function has the weights in these positions
+        sizes = {name for name in order if cls.arguments[name].role == STATED}
+        if is_function and sizes:  # a function has the weights in these positions
             continue
-        at = {name: written(cls, name, part) for name, part in zip(order, plain, strict=False) if name}
+        at = {name: written(cls, name, part) for name, part in zip(order, plain, strict=False)}
+        at = {name: value for name, value in at.items() if name not in sizes or value != "…"}  # it is inferred
         is_whole = {*required} <= at.keys() or (is_certain and cls.in_calls is not None)
         if is_whole and len(plain) <= len(order) and not known.keys() & at.keys() and "…" not in at.values():
             if framework:
@@ -197,6 +202,8 @@ def written(cls: type[Layer], name: str, text: str) -> str:
     """Return the value of an argument in a call as YAML writes it; `…` where the argument would not take it."""
     argument = cls.arguments[name]
     yaml = text if text[:1] in "'\"" else {"None": "null"}.get(text, as_list(text))
+    if argument.numeric and _PRODUCT.fullmatch(yaml):
+        return short(yaml)
     if _is_name(yaml):
         return yaml if argument.required else "…"  # a variable
     value, problems = read_text(f"[{yaml}]", "") if yaml else (None, [])

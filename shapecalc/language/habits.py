@@ -11,6 +11,7 @@ from shapecalc.escaping import clean
 from shapecalc.language.calls import EQUALS, LONGEST, Call, named, read_call, split_parts, written
 from shapecalc.language.foreign import hint_for_foreign_argument, hint_for_foreign_kind, sliced, tiled
 from shapecalc.layers import find_kind
+from shapecalc.layers.base.arguments import Choice
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
 from shapecalc.layers.base.layer import stated_rank
 from shapecalc.layers.base.per_axis import Padding
@@ -84,7 +85,8 @@ def _hint_for_call(call: Call, value: Value | None = None) -> str:
         such = f", such as `- {_with_required(like)}`" if like else ""
         return f"write the layer that `{call.prefix}{call.word}` is{such}"
     if len(inner) == len(arguments) > 0 and all(find_kind(one.word) for one in inner) and (not cls or cls.branches):
-        return _hint_for_call(inner[0]) if cls and len(inner) == 1 else _SEQUENCE
+        wrapped = _parametrized(call, inner[0]) if len(inner) == 1 and not cls else ""
+        return wrapped or (_hint_for_call(inner[0]) if cls and len(inner) == 1 else _SEQUENCE)
     if cls is None or not (call.prefix or call.arguments is not None):
         return ""
     rest, sources = (function.arguments or (), arguments[:1]) if function else (arguments, ())
@@ -97,6 +99,17 @@ def _hint_for_call(call: Call, value: Value | None = None) -> str:
     if len(sources) > 1:
         below = f"from: [{short(', '.join(sources))}]"
     return hint + (f", with `{below}` below it" if below else "")
+
+
+def _parametrized(call: Call, inner: Call) -> str:
+    """Return the hint for a layer within a function that is one of its arguments: `weight_norm(nn.Conv1d(8, 8, 3))`."""
+    cls = find_kind(inner.word)
+    choices = (argument for argument in (cls.arguments.values() if cls else ()) if isinstance(argument, Choice))
+    name = next((argument.name for argument in choices if call.word in argument.words), "")
+    if not cls or not name:
+        return ""
+    hint = _layer_of(f"- {inner.word}", cls, [*(inner.arguments or ()), f"{name}='{call.word}'"], inner)
+    return hint.replace(f"'{call.word}'", call.word)
 
 
 def _hint_for_method(call: Call, cls: type[Layer] | None, value: Value | None) -> str:

@@ -130,6 +130,9 @@ def _hint(text: str, value: Value, cls: type[Layer]) -> str | Hint:
     habit = hint_for_argument(text, value, cls)
     if habit:
         return habit
+    by_letter = [name for name, argument in cls.arguments.items() if argument.symbol == text]
+    if by_letter:
+        return f"did you mean {by_letter[0]}?"
     names = [*cls.argument_names(), *(["branches"] if cls.branches else [])]
     return did_you_mean(text, names) if names else f"{cls.kind} has no arguments"
 

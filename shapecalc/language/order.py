@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Settled", "settle"]
 
 _LISTED = 6
-_Key: TypeAlias = tuple[int, str, int]
+_Key: TypeAlias = tuple[int, str, int | str]
 """A name in its scope, and the number of the output."""
 
 

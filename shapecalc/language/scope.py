@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, did_you_mean
@@ -29,7 +30,7 @@ __all__ = [
     "reference_text",
 ]
 
-_REFERENCE = r"(?P<name>[^\[\]]+?)(\[(?P<output>[0-9]{1,4})\])?"
+_REFERENCE = r"(?P<name>[^\[\]]+?)(\[(?P<output>[0-9]{1,4}|[^\W\d]\w{0,99})\])?"
 _BRACES = r"\{([^{}]*)\}"
 _MAX_NAME = 100
 _MAX_FILLED = 1_000
@@ -41,7 +42,7 @@ class Pending(NamedTuple):
 
     scope: Scope
     name: str
-    output: int
+    output: int | str
     mark: Mark
     is_branch: bool = False
 
@@ -66,6 +67,7 @@ class Scope:
         self.spans: dict[str, tuple[int, int]] = {}
         self.inputs = dict(inputs)
         self.marks: dict[str, Mark] = {}
+        self.output_names: dict[str, tuple[str, ...]] = {}
         self.taken = taken
         self.counts: dict[str, int] = {}
         self.block = -1
@@ -93,7 +95,7 @@ class Scope:
         self.flows[name] = flows
         self.spans[name] = span
 
-    def pending(self, name: str, output: int, mark: Mark, is_branch: bool = False) -> Pending:
+    def pending(self, name: str, output: int | str, mark: Mark, is_branch: bool = False) -> Pending:
         """Return a reference to a name of this scope that may come later."""
         self.waiting.add(self)
         return Pending(self, name, output, mark, is_branch)
@@ -105,9 +107,9 @@ class Scope:
             scope.inputs = dict.fromkeys(scope.inputs, Reference(-1))
         self.waiting.clear()
 
-    def _names(self) -> list[str]:
-        """Return the names that may be meant: of those with an expression, only their values."""
-        return [*self.flows, *[name for name in self.taken if "{" not in name]]
+    def _names(self, unknown: str) -> list[str]:
+        """Return the names that may be meant by another: of those with an expression, only their values."""
+        return [name for name in (*self.flows, *self.taken) if name != unknown and "{" not in name]
 
     def look_up(self, pending: Pending) -> Flow | Problem:
         """Return what a name refers to, or its problem."""
@@ -116,21 +118,24 @@ class Scope:
             is_number = pending.name.removeprefix("-").isdigit()
             by_name = "layers are referred to by name, not by number: give that one a `name:`"
             branch = _branch_of(pending.name, self.flows) if pending.is_branch else ""
-            hint = by_name if is_number else branch or did_you_mean(pending.name, self._names)
+            hint = by_name if is_number else branch or did_you_mean(pending.name, partial(self._names, pending.name))
             why = ("inside a block only its own layers can be named, and its input, as `input`",) if self.stack else ()
             return Problem(f"no layer, block or input is called {pending.name} here", pending.mark, why=why, hint=hint)
-        if len(flows) > 1:
-            if pending.output < len(flows):
-                return flows[pending.output]
-            return Problem(f"{pending.name} has {len(flows)} outputs: there is no output {pending.output}",
+        output = pending.output
+        if isinstance(output, str):
+            names = self.output_names.get(pending.name, ())
+            if output not in names:
+                hint = did_you_mean(output, names, "they have numbers: write 0 for the first")
+                return Problem(f"{pending.name} has no output called {output}", pending.mark, hint=hint)
+            output = names.index(output)
+        if len(flows) > 1 and output >= len(flows):
+            return Problem(f"{pending.name} has {len(flows)} outputs: there is no output {output}",
                            pending.mark,
                            hint=f"they are {pending.name}[0] to {pending.name}[{len(flows) - 1}]")  # fmt: skip
-        flow = flows[0]
-        if not pending.output:
+        flow = flows[output if len(flows) > 1 else 0]
+        if not output or len(flows) > 1:
             return flow
-        if isinstance(flow, Pending):
-            return flow._replace(output=pending.output)
-        return Reference(flow.node, pending.output)
+        return flow._replace(output=output) if isinstance(flow, Pending) else Reference(flow.node, output)
 
 
 def _branch_of(name: str, known: Collection[str]) -> str:
@@ -153,7 +158,7 @@ def _branch_of(name: str, known: Collection[str]) -> str:
 
 
 def read_reference(value: Value, scope: Scope, variables: Mapping[str, Any], is_branch: bool = False) -> Flow:
-    """Return the tensor that a reference names: `conv1`, or `split1[1]` for its second output.
+    """Return the tensor that a reference names: `conv1`, or `split1[1]` for its second output, or by its name.
 
     Expressions in braces, `{i + 1}`, are evaluated, and a name of a `for` around it is replaced by its value.
     """
@@ -161,7 +166,8 @@ def read_reference(value: Value, scope: Scope, variables: Mapping[str, Any], is_
     found = re.fullmatch(_REFERENCE, text)
     if not found:
         raise bad(f"'{text}' is not a reference", value.mark, "write a name, or name[1] for its second output")
-    name, output = found["name"].strip(), int(found["output"] or 0)
+    name, which = found["name"].strip(), found["output"] or "0"
+    output = int(which) if which.isdecimal() else which
     flows = scope.flows.get(name)
     if flows and not output and len(flows) == 1:
         return flows[0]  # already defined: the usual case

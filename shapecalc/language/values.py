@@ -233,6 +233,8 @@ def _raw(value: Value, argument: Argument, variables: Mapping[str, Any]) -> Any:
         return _raw_text(value, argument, variables)
     if isinstance(value, ListValue):
         return [_raw(item, argument, variables) for item in value.items]
+    if argument.is_mapping and value.pairs:
+        return {key.text: _raw(item, argument, variables) for key, item in value.pairs}
     name = value.keys()[0] if len(value.pairs) == 1 else ""
     hint = f"write the variable alone: {argument.name}: {name}" if name in variables else ""
     raise bad(f"{argument.name} must be {argument.expected}, not {describe(value)}", value.mark, hint)

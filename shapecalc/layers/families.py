@@ -113,6 +113,9 @@ FAMILIES = {
         layernorm layernormalisation layernormalization ln
         rmslayernorm rmsnorm rmsnormalization
     """,
+    "opaque": """
+        opaque
+    """,
     "pad": """
         centercrop centrecrop crop cropping cropping1d cropping2d cropping3d
         circularpad circularpad1d circularpad2d circularpad3d

@@ -54,6 +54,8 @@ def with_hint(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -
             for proposal in stated
             if all(_would_do(layer, proposal.argument, value, inputs) for value in proposal.values)
         )
+        if hint and constraint.relation == EQUAL and layer.arguments[stated[0].argument].role == STATED:
+            hint += ", or leave it out: it is inferred"
         return "; ".join(filter(None, (batch, hint)))
 
     if error.proposals:

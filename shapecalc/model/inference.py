@@ -14,7 +14,6 @@ from shapecalc.layers.base.arguments import show
 from shapecalc.layers.base.layer import Layer
 from shapecalc.layers.base.shape import HWC, UNKNOWN, Shape
 from shapecalc.model.checks import check_inputs, with_hint
-from shapecalc.model.doubts import doubts_of
 from shapecalc.model.report import Report
 from shapecalc.model.rows import Row, Sizing, Totals, can_share, count, own
 
@@ -51,26 +50,27 @@ def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "
 def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, convention: str) -> Report:
     """Return the report of a network whose sizes are known."""
     rows = []
-    sums = [0] * len(Totals._fields)
     counts_statistics = convention == "keras"
+    names = [node.name for node in graph.nodes]
+    all_weights = all_biases = all_statistics = inactive = frozen = all_buffers = all_macs = 0
     for node, sizing in zip(graph.nodes, sizings, strict=True):
         macs = sizing.macs * batch
-        from_ = tuple([graph.name_of(ref) for ref in node.inputs])
+        from_ = tuple([names[ref[0]] if ref[0] >= 0 and not ref[1] else graph.name_of(ref) for ref in node.inputs])
         weights, biases, buffers = own(node, sizing)[4:7]
-        shares = graph.nodes[node.shares].name if node.shares >= 0 else ""
+        shares = names[node.shares] if node.shares >= 0 else ""
         statistics = buffers if counts_statistics else 0
         rows.append(Row(node.name, node, sizing, from_, weights, biases, buffers, macs, layout, shares, statistics))
-        sums[0] += weights
-        sums[1] += biases
-        sums[2] += weights + biases + statistics
-        sums[3] += weights + biases + statistics - (0 if shares else sizing.inactive)
-        sums[4] += 0 if node.frozen else weights + biases
-        sums[5] += buffers
-        sums[6] += macs
-    doubts = doubts_of(graph, sizings)
-    if doubts:
-        graph = graph._replace(notes=(*graph.notes, *doubts))
-    return Report(graph, tuple(rows), Totals(*sums), layout, batch, convention)
+        all_weights += weights
+        all_biases += biases
+        all_statistics += statistics
+        inactive += 0 if shares else sizing.inactive
+        frozen += weights + biases if node.frozen else 0
+        all_buffers += buffers
+        all_macs += macs
+    params = all_weights + all_biases + all_statistics
+    trainable = all_weights + all_biases - frozen
+    total = Totals(all_weights, all_biases, params, params - inactive, trainable, all_buffers, all_macs)
+    return Report(graph, tuple(rows), total, layout, batch, convention)
 
 
 def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
@@ -91,7 +91,7 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
             if node.block >= 0 and is_made_of_others(graph.blocks[node.block].kind):
                 error = in_terms_of(graph.blocks[node.block].kind, error)
             else:
-                error.place(lambda layer: location_of(layer, graph, index))
+                error.place(lambda layer: location_of(layer, graph, index, sizings))
             error.why = with_inputs(graph, node, inputs, error)
             problems.append(problem_at(node, error))
             return None

@@ -70,7 +70,7 @@ def in_terms_of(kind: str, error: LayerError) -> LayerError:
     for name, own in re.findall(r"(\w+): (\w+)\b", cls.layers):
         if own in cls.arguments:
             message = re.sub(rf"\b{name} \(=", f"{own} (=", message)
-            proposed = re.fullmatch(rf"{name}: (\w+) would fit", hint)
+            proposed = re.fullmatch(rf"{name}: (\w+) would fit.*", hint)
             found = f"{own}: {proposed[1]} would fit" if proposed else found
     return LayerError(message, error.why, found, too_small=error.too_small, sides=error.sides)
 
@@ -93,13 +93,19 @@ def with_inputs(graph: Graph, node: Node, inputs: tuple[Shape, ...], error: Laye
     return (*why, f"{', '.join(described)}{f', and {more:,} more' if more else ''}")
 
 
-def location_of(layer: Insertion, graph: Graph, index: int) -> str:
+def location_of(layer: Insertion, graph: Graph, index: int, sizings: Sequence[Sizing | None]) -> str:
     """Return the text that says where to write a layer that an input of another needs.
 
-    The input is the layer above, the end of a branch, or any layer by its name, which the new one's then replaces.
+    The input is the layer above, the end of a branch, or any layer by its name, which the new one's then replaces. No
+    layer is needed where another output of the same layer has the sizes that are due: the state of an encoder.
     """
     node = graph.nodes[index]
     ref = node.inputs[layer.input]
+    source = sizings[ref.node] if layer.due and ref.node >= 0 else None
+    fitting = [i for i, output in enumerate(source.outputs) if output.sizes == layer.due] if source else []
+    if fitting:
+        meant = f"{graph.nodes[ref.node].name}[{layer.input if layer.input in fitting else fitting[0]}]"
+        return f"write {meant} in place of {graph.name_of(ref)}: it is {'×'.join(map(str, layer.due))}"
     is_above = ref == Reference(index - 1) or (ref.node < 0 and not index)
     if is_above and len(node.inputs) == 1 and not _has_from(node.mark):
         return layer.before()

@@ -49,8 +49,8 @@ class Report(Answer):
     drawn_by = "render"
     table = "layers"
     __slots__ = (
-        "_ancestries", "_by_name", "_in_blocks", "batch", "convention", "graph", "layout", "missing", "problems",
-        "rows", "total", "unfinished",
+        "_ancestries", "_by_name", "_in_blocks", "_notes", "batch", "convention", "graph", "layout", "missing",
+        "problems", "rows", "total", "unfinished",
     )  # fmt: skip
 
     def __init__(
@@ -68,6 +68,7 @@ class Report(Answer):
         self._by_name: dict[str, Row] = {}
         self._ancestries: dict[int, list[int]] = {}
         self._in_blocks: dict[str, tuple[int, list[Row]]] = {}
+        self._notes: tuple[str, ...] | None = None
 
     def cut_short(self, problems: Iterable[Problem], missing: int, unfinished: Iterable[int]) -> "Report":
         """Return the same as a partial report: the problems, and the layers that could not be inferred.
@@ -111,7 +112,11 @@ class Report(Answer):
     @property
     def notes(self) -> tuple[str, ...]:
         """What is valid but probably a mistake, and what was left out."""
-        return self.graph.notes
+        if self._notes is None:
+            from shapecalc.model.doubts import doubts_of  # sizes alone are wanted far more often
+
+            self._notes = (*self.graph.notes, *doubts_of(self.graph, [row.sizing for row in self.rows]))
+        return self._notes
 
     def shape_of(self, node: int, output: int = 0) -> Shape:
         """Return a tensor's shape: an output of a node, or (negative `node`) an input of the network."""

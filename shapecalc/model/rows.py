@@ -116,6 +116,12 @@ class Row(NamedTuple):
         return 0 if self.node.frozen else self.weights + self.biases
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether its parameters and MACs are unknown: the counts are then 0, and not those of the layer."""
+        unknown: bool = self._layer.is_unknown
+        return unknown
+
+    @property
     def total(self) -> Totals:
         """The counts of the layer."""
         params, active = self.params, self.active_params
@@ -196,10 +202,13 @@ class Row(NamedTuple):
             "trainable": not self.node.frozen,
             "buffers": self.buffers,
             "macs": self.macs,
+            **(dict.fromkeys(_COUNTS) if self.is_unknown else {}),
             "arguments": self.arguments,
             **({"shares": self.shares} if self.shares else {}),
         }
 
+
+_COUNTS = ("weights", "biases", "params", "active_params", "buffers", "macs")
 
 _MEANT = {
     **dict.fromkeys(("shape", "output", "out_shape"), "its output size is output_shape"),
@@ -229,6 +238,11 @@ class ReportLine(NamedTuple):
     rows: tuple[Row, ...]
     copies: int = 1
     is_block: bool = False
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the counts of all of its layers are unknown."""
+        return bool(self.rows) and all(row.is_unknown for row in self.rows)
 
     def may_repeat(self, before: "ReportLine") -> bool:
         """Return whether it may be the same again as a line: both of blocks, or of copies of one repeated layer."""

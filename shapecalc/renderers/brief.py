@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shapecalc.errors import count_noun
 from shapecalc.escaping import clean
 from shapecalc.renderers.blocks import Note, draw_blocks
-from shapecalc.renderers.cells import show_bytes, show_size
+from shapecalc.renderers.cells import UNKNOWN, show_bytes, show_size
 from shapecalc.renderers.columns import BYTES_PER_NUMBER
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ def draw_row(report: Report, width: int | None = None) -> str:
     samples = "for one sample" if batch == 1 else f"for a batch of {batch:,}"
     several = "" if batch == 1 else f" × {batch:,} samples"
     entries = [("params", f"{row.params:,}", parts), ("MACs", f"{row.macs:,}", samples if row.macs else "")]
+    if row.is_unknown:
+        entries = [("params", UNKNOWN, "unknown"), ("MACs", UNKNOWN, "unknown")]
     if row.buffers:
         entries.insert(1, ("buffers", f"{row.buffers:,}", "running statistics and tables, not trained"))
     entries.append(
@@ -38,5 +40,5 @@ def draw_row(report: Report, width: int | None = None) -> str:
     room = max([len(value) for _, value, _ in entries])
     lines += [f"  {what:8}{value:>{room}}  {note}".rstrip() for what, value, note in entries]
     # A layer that was given no name is called by its kind.
-    notes = [Note(clean(note.replace(f"{row.name} ", f"{row.kind} ", 1))) for note in report.graph.notes]
+    notes = [Note(clean(note.replace(f"{row.name} ", f"{row.kind} ", 1))) for note in report.notes]
     return "\n".join([*lines, *(["", draw_blocks(notes, "text", width)] if notes else [])])

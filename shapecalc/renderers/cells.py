@@ -22,6 +22,7 @@ __all__ = [
     "SHARE",
     "SIZE",
     "TEXT",
+    "UNKNOWN",
     "WINDOW",
     "Sort",
     "shorten_axes",
@@ -32,6 +33,9 @@ __all__ = [
 
 NOTHING = "–"
 """Shown for a count of 0, so that the layers with a cost stand out."""
+
+UNKNOWN = "?"
+"""Shown for a count that is not known: never a 0."""
 
 _LISTED = 3
 _KIB = 1024
@@ -69,8 +73,16 @@ def show_bytes(number: int) -> str:
     return f"{amount:,.{digits}f} {unit}"
 
 
-def _show_count(number: int) -> str:
-    return f"{number:,}" if number else NOTHING
+def _show_count(number: int | None) -> str:
+    return UNKNOWN if number is None else f"{number:,}" if number else NOTHING
+
+
+def _plain_count(number: int | None) -> str:
+    return "" if number is None else str(number)
+
+
+def _count_rank(number: int | None) -> int:
+    return -1 if number is None else int(number)
 
 
 def _show_sizes(sizes: Iterable[Sequence[Any]] | str) -> str:
@@ -143,7 +155,7 @@ TEXT = Sort(clean, csv_cell, order=str)
 SIZE = Sort(_show_sizes, _plain_sizes, order=_elements)
 WINDOW = Sort(_show_sizes, _plain_sizes)
 ARGUMENTS = Sort(_show_arguments, _plain_arguments)
-COUNT = Sort(_show_count, str, is_number=True, adds=True, order=int)
+COUNT = Sort(_show_count, _plain_count, is_number=True, adds=True, order=_count_rank)
 BYTES = Sort(show_bytes, str, is_number=True, adds=True, order=int)
 SHARE = Sort(show_share, _plain_share, adds=True, order=_same)
 FIELD = Sort(clean, _plain_field, is_number=True, order=_field_rank)

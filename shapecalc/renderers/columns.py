@@ -46,6 +46,11 @@ def _each(value: Callable[[ReportLine], Any]) -> Callable[[Report, Sequence[Repo
     return lambda _, lines: [value(line) for line in lines]
 
 
+def _count(name: str, times: int = 1) -> Callable[[Report, Sequence[ReportLine]], list[Any]]:
+    """Return a figure of each line, None where it is unknown."""
+    return _each(lambda line: None if line.is_unknown else times * getattr(line.total, name))
+
+
 def _argument(role: str) -> Callable[[Report, Sequence[ReportLine]], list[Any]]:
     """Return the values of the argument with a role: a number for each axis; or a word; or empty without one."""
 
@@ -122,21 +127,19 @@ COLUMNS: dict[str, Column] = {
         "Arguments", "all arguments that are not at their default, as `stride=2`", ARGUMENTS, _each(_arguments)
     ),
     "output": Column("Output", "size of the output", SIZE, _each(lambda line: line.output_shapes)),
-    "weights": Column("Weights", "parameters except biases", COUNT, _each(lambda line: line.total.weights)),
-    "biases": Column("Biases", "biases", COUNT, _each(lambda line: line.total.biases)),
-    "params": Column("Params", "parameters: weights and biases", COUNT, _each(lambda line: line.total.params)),
+    "weights": Column("Weights", "parameters except biases", COUNT, _count("weights")),
+    "biases": Column("Biases", "biases", COUNT, _count("biases")),
+    "params": Column("Params", "parameters: weights and biases", COUNT, _count("params")),
     "active_params": Column(
         "Active",
         "parameters that one token uses, of routed experts",
         COUNT,
-        _each(lambda line: line.total.active_params),
+        _count("active_params"),
     ),
-    "trainable": Column("Trainable", "parameters that are not frozen", COUNT, _each(lambda line: line.total.trainable)),
-    "buffers": Column(
-        "Buffers", "running statistics, which are not parameters", COUNT, _each(lambda line: line.total.buffers)
-    ),
-    "macs": Column("MACs", "multiply-accumulates, for the batch", COUNT, _each(lambda line: line.total.macs)),
-    "flops": Column("FLOPs", "2 × MACs, for the batch", COUNT, _each(lambda line: 2 * line.total.macs)),
+    "trainable": Column("Trainable", "parameters that are not frozen", COUNT, _count("trainable")),
+    "buffers": Column("Buffers", "running statistics, which are not parameters", COUNT, _count("buffers")),
+    "macs": Column("MACs", "multiply-accumulates, for the batch", COUNT, _count("macs")),
+    "flops": Column("FLOPs", "2 × MACs, for the batch", COUNT, _count("macs", 2)),
     "output_bytes": Column("Bytes", "bytes of the output in fp32, for the batch", BYTES, _output_bytes),
     "params_share": Column("Params", "share of all parameters", SHARE, _share(lambda line: line.total.params)),
     "macs_share": Column("MACs", "share of all MACs", SHARE, _share(lambda line: line.total.macs)),

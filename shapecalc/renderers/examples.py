@@ -53,6 +53,8 @@ def _example_options(cls: type[Layer], example: Example) -> Iterable[str]:
         option = word.replace("_", "-")
         if isinstance(cls.arguments[arguments[word]], Flag):
             yield f"--{option}" if value else f"--no-{option}"
+        elif isinstance(value, dict):
+            yield from (f"--{option} {name}={_spelled(item)}" for name, item in value.items())
         else:
             yield f"--{option} {_spelled(value)}"
 

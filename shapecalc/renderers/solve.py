@@ -161,6 +161,8 @@ def _fix_blocks(number: int, fix: Fix) -> Iterator[Block]:
     for change in fix.changes:
         if change.edit:
             mark = {"-": change.edit.old, "+": change.edit.new}
-            lines += [f"{change.edit.line:>4} {sign} {line}" for sign, line in mark.items() if line]
+            for sign, text in mark.items():
+                numbered = enumerate(text.splitlines(), change.edit.line)
+                lines += [f"{number:>4} {sign} {line}" for number, line in numbered]
     outputs = ", ".join(f"{name} {_size(sizes)}" for name, sizes in fix.outputs.items())
     yield Code([*lines, f"output: {outputs}"])

@@ -136,7 +136,7 @@ class View:
                     SHARED if cell == NOTHING and _is_shared(line) else cell
                     for cell, line in zip(self._cells[name], self.lines, strict=True)
                 ]
-            self._sums[name] = shown(sum(values)) if column.sort.adds else ""
+            self._sums[name] = shown(sum(value for value in values if value is not None)) if column.sort.adds else ""
         return self._cells[name]
 
     def sum(self, name: str) -> str:

@@ -50,7 +50,7 @@ def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: 
     if tabs or slashes:
         return tabs or slashes  # type: ignore[return-value]  # (one of the two is there)
     problem, context = error.problem or "", error.context or ""
-    slip = _slip_above(mark, source) if "mapping values" in problem else None
+    slip = _slip(mark, begin, problem, context)
     if slip:
         return slip
     if "flow" not in context and re.fullmatch(r",\s*(#.*)?", source.line(mark.line)[mark.column - 1 :]):
@@ -109,6 +109,15 @@ def _glued(source: Source, number: int, end: int = 0) -> Problem | None:
     return Problem("a space is missing after this `:`", Mark(source, number, found.end(), 1), hint=hint)
 
 
+def _slip(mark: Mark, begin: Mark, problem: str, context: str) -> Problem | None:
+    """Return the problem of a sign too many or too few; None for any other."""
+    if "flow" not in context and _character(mark) in _CLOSING:
+        return Problem(f"this `{_character(mark)}` closes nothing", mark, hint="remove it")
+    if "mapping values" in problem:
+        return _slip_above(mark, mark.source) or _slip_of_colon(mark)
+    return _without_dash(begin) if "simple key" in context else None
+
+
 def _slip_above(mark: Mark, source: Source) -> Problem | None:
     """Return the problem of a key without a space after its colon, or, in the line above, without a colon."""
     line, above = source.line(mark.line), source.line(mark.line - 1)
@@ -122,6 +131,36 @@ def _slip_above(mark: Mark, source: Source) -> Problem | None:
         return None
     found = Mark(source, mark.line - 1, indent.end() + 1, word.end() - indent.end())
     return Problem("a `:` is missing after this", found, hint="write `key: value`, with a space after the `:`")
+
+
+def _slip_of_colon(mark: Mark) -> Problem | None:
+    """Return the problem of a second colon where none may be: arguments without braces, a line too far to the right."""
+    line, above = mark.source.line(mark.line), mark.source.line(mark.line - 1)
+    before, behind = line[: mark.column - 1], line[mark.column - 1 :]
+    found = re.fullmatch(r"\s*((?:- +)+[\w.-]+:) +([\w.-]+)", before)
+    if found:
+        given = re.sub(r"\s+#.*", "", behind).strip()
+        message = f"{found[2]} is an argument: it is written within braces"
+        at = Mark(mark.source, mark.line, found.start(2) + 1, len(found[2]))
+        return Problem(message, at, hint=f"write `{found[1]} {{{found[2]}{short(given)}}}`")
+    if re.fullmatch(r"\s+[\w.-]+", before) and _indent(line) > _indent(above) and ":" in above:
+        return _not_indented(Mark(mark.source, mark.line, _indent(line) + 1, len(before.strip())))
+    return None
+
+
+def _without_dash(mark: Mark) -> Problem | None:
+    """Return the problem of a word alone below items of a list that begin where it does; None for any other."""
+    line, number = mark.source.line(mark.line), mark.line - 1
+    while number > 0 and (not mark.source.line(number).strip() or _indent(mark.source.line(number)) > _indent(line)):
+        number -= 1
+    above = mark.source.line(number) if number > 0 else ""
+    if not above.lstrip().startswith("- ") or _indent(above) != _indent(line) or line.lstrip().startswith("-"):
+        return None
+    word = line.strip()
+    return Problem("a `- ` is missing before this", mark._replace(length=len(word)), hint=f"write `- {short(word)}`")
+
+
+_CLOSING = ("}", "]")
 
 
 def _character(mark: Mark) -> str:

@@ -268,6 +268,6 @@ def test_errors_are_wrapped_to_the_terminal_but_not_the_lines_they_cite():
         "   equal in_channels (=7)\n"
         "    3 │ - conv: {in_channels: 7, out_channels: 8, kernel_size: 3, padding: 1, stride: 2, dilation: 1}\n"
         "      │   ^^^^\n"
-        "   in_channels: 3 would fit\n"
+        "   in_channels: 3 would fit, or leave it out: it is inferred\n"
     )
     assert "channels of the input (=3) must equal in_channels (=7)\n" in run("check", "-", text=text).err

@@ -87,10 +87,10 @@ CONV = {"out_channels": 2, "kernel_size": 1}
     ("conv", (1, 3, 9, 9), "CHW", {**CONV, "in_channels": 3},
      "sizes are given without the batch axis: write 3×9×9, not 1×3×9×9"),
     ("conv", (16, 3, 9, 9), "CHW", {**CONV, "in_channels": 3},
-     "sizes are given without the batch axis: write 3×9×9, not 16×3×9×9; in_channels: 16 would fit"),
+     "sizes are given without the batch axis: write 3×9×9, not 16×3×9×9; in_channels: 16 would fit, or leave it out: it is inferred"),
     ("batch_norm", (1, 64, 7), "CHW", {"num_features": 64},
      "sizes are given without the batch axis: write 64×7, not 1×64×7"),
-    ("conv", (1, 9), "CHW", {**CONV, "in_channels": 3}, "in_channels: 1 would fit"),
+    ("conv", (1, 9), "CHW", {**CONV, "in_channels": 3}, "in_channels: 1 would fit, or leave it out: it is inferred"),
 ])  # fmt: skip
 def test_the_hint_of_a_wrong_rank(word, sizes, layout, arguments, hint):
     assert refusal(word, sizes, layout, **arguments) == hint

@@ -76,7 +76,7 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
      "padding 2 is more than half of kernel_size 3 along the height | this is PyTorch's limit; padding_limit: window allows "
                 "any padding below kernel_size, as Caffe does | padding at most 1 would fit"),
     ("conv", {"out_channels": 8, "kernel_size": 3, "in_channels": 4}, [CHW],
-     "channels of the input (=3) must equal in_channels (=4) | in_channels: 3 would fit"),
+     "channels of the input (=3) must equal in_channels (=4) | in_channels: 3 would fit, or leave it out: it is inferred"),
     ("conv", {"out_channels": 8, "kernel_size": 3, "groups": 3}, [CHW],
      "groups (=3) must divide out_channels (=8) | groups: 1 would fit"),
     ("conv", {"out_channels": 8, "kernel_size": 65, "padding": 32, "padding_mode": "reflect"}, [CHW],
@@ -109,9 +109,9 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
      "output_size has 1 number, but the input has 2 spatial axes (height, width) | "
      "give one number, or one for each spatial axis"),
     ("fc", {"out_features": 10, "in_features": 99}, [(100,)],
-     "features of the input (=100) must equal in_features (=99) | in_features: 100 would fit"),
+     "features of the input (=100) must equal in_features (=99) | in_features: 100 would fit, or leave it out: it is inferred"),
     ("batch_norm", {"num_features": 4}, [CHW],
-     "channels of the input (=3) must equal num_features (=4) | num_features: 3 would fit"),
+     "channels of the input (=3) must equal num_features (=4) | num_features: 3 would fit, or leave it out: it is inferred"),
     ("batch_norm", {"axis": 0}, [CHW],
      "axis 0 is the batch axis, which no layer may change | its input has 3 axes: they are 1 to 3, or -3 to "
      "-1 from the end; 0 is the batch's | use 1 for its first axis, 3 or -1 for its last"),

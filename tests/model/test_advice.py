@@ -264,7 +264,7 @@ def test_several_problems_have_the_same_advice() -> None:
 
 def test_a_linear_layer_on_a_map_is_noted() -> None:
     def notes(size: str, layers: list[Any], **more: Any) -> tuple[str, ...]:
-        return shapecalc.load({"input": size, "layers": layers, **more}).infer().graph.notes
+        return shapecalc.load({"input": size, "layers": layers, **more}).infer().notes
 
     doubt = (
         "linear1 works along the last axis of 8×15×15 alone: put - flatten before it, or use fc, for all its features"

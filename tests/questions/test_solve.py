@@ -535,6 +535,39 @@ def test_a_forgotten_flatten_is_the_first_fix(layers, line):
     assert not any(max(fix.changes[0].new) > 128 for fix in answer.fixes if not fix.changes[0].layers)
 
 
+@pytest.mark.parametrize(
+    ("item", "old", "new"),
+    [
+        ("- linear: {in_features: 14400, out_features: 10}\n  from: conv1\n- relu\n",
+         "- linear: {in_features: 14400, out_features: 10}\n  from: conv1",
+         "- {flatten: {}, from: conv1}\n- linear: {in_features: 14400, out_features: 10}"),
+        ("- {linear: {in_features: 14400, out_features: 10}, from: conv1, name: out}\n",
+         "- {linear: {in_features: 14400, out_features: 10}, from: conv1, name: out}",
+         "- {flatten: {}, from: conv1}\n- {linear: {in_features: 14400, out_features: 10}, name: out}"),
+        ("- linear:\n    in_features: 14400\n    out_features: 10\n  from: conv1 # of the map\n",
+         None, None),
+        ("- from: conv1\n  linear: {in_features: 14400, out_features: 10}\n", None, None),
+        ("- linear: {in_features: 14400, out_features: 10}\n  from: [conv1]\n", None, None),
+    ],
+)  # fmt: skip
+def test_a_forgotten_flatten_of_an_input_with_a_name(item, old, new):
+    conv = "- conv: {out_channels: 16, kernel_size: 3}\n- relu\n"
+    answer = solve(
+        f"input: 3x32x32\nlayers:\n{conv}{item}outputs: [relu1, {'out' if 'name' in item else 'linear1'}]\n", fix=True
+    )
+    (change,) = answer.fixes[0].changes
+    if old is None:
+        assert change.argument == "in_features", "what cannot be written is not proposed"
+        return
+    assert (change.argument, change.edit.old, change.edit.new) == ("flatten", old, new)
+    numbered = [
+        f"      {5 + i} {sign} {line}"
+        for sign, text in (("-", old), ("+", new))
+        for i, line in enumerate(text.split("\n"))
+    ]
+    assert "\n".join(numbered) in draw_fixes(answer)
+
+
 def test_a_flatten_in_a_block_and_in_python():
     layers = ["- conv: {out_channels: 2, kernel_size: 3}", "- linear: {in_features: 72, out_features: 72}"]
     block = "input: 3x8x8\nblocks:\n  head:\n    layers:\n    - linear: {in_features: 72, out_features: 72}\nlayers:\n"

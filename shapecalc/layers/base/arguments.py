@@ -68,6 +68,8 @@ class Argument:
 
     words: tuple[str, ...] = ()
     numeric = False
+    is_mapping = False
+    """Whether it may be a mapping of names to values."""
     expected = "a value"
 
     def __init__(

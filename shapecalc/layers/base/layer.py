@@ -107,27 +107,28 @@ _also_names: dict[str, str] = {}
 class Layer:
     """One layer: its arguments, and the formulas of its sizes and counts. Immutable.
 
-    Class attributes that a kind declares besides its arguments: `kind`, its name; `also`, other names; `is_a`,
-    other kinds by whose names `--kind` finds it too; `sorts`, names for the element-wise kinds of its family
-    together: `activations`; `inputs`, the minimum and maximum number of inputs (None: any); `input_names`, what
-    they are, for errors; `ranks`, those of spatial axes of its first input (None: any), where that is a feature
-    map; `elementwise`, whether every output element depends on one element of each input at the same position;
+    Class attributes that a kind declares besides its arguments:
+    `kind`, its name; `also`, other names; `is_a`, other kinds by whose names `--kind` finds it too; `sorts`, names
+    for the element-wise kinds of its family together: `activations`;
+    `inputs`, the minimum and maximum number of inputs (None: any); `input_names`, what they are, for errors;
+    `ranks`, those of spatial axes of its first input (None: any), where that is a feature map;
+    `elementwise`, whether every output element depends on one element of each input at the same position;
     `activates`, whether activations are a part of it, as in the gates of an LSTM, not layers that follow it;
-    `view`, whether its outputs are its input's memory, so that nothing is written (or, without an input, its
-    weights); `only_training`, whether it has an effect only in training; `saves`, what the backward pass needs
-    again: INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED: its inputs, for the gradient of its weights alone, DERIVED: its
-    inputs, for their own gradient alone, or UPCAST: its inputs, or copies of them in fp32 where they have fewer
-    bits; `scores`, whether its output, as that of a network, is usually the scores of classes, of which a loss is
-    computed; `autocast`, how PyTorch's autocast computes it: IN_FP32, or AS_INPUT, in the type of its input;
-    otherwise a layer that multiplies is computed in 16 bits, and any other in the widest type of its inputs and
-    weights; `looks_up`, whether its weights are a table of rows, which several devices can share; `untrained`,
-    those of its weights that are not trained though it is not frozen; `branches`, whether it is written with
-    branches or references (add, concat); `in_calls`, its arguments by position in calls of PyTorch, where these are
-    not only the required ones or the first ("": a position that is inferred here), and `in_keras_calls` in those of
-    Keras, where these are others; `mistaken`, hints for words that are no arguments of it, but of kinds like it;
-    `sequences`, whether its inputs are (…, length, features) and never feature maps; `is_causal`, whether each
-    position attends to none after it, as in a decoder; `along_channels`, the argument that makes it work along
-    channels instead of the last axis; `examples`.
+    `view`, whether its outputs are its input's memory, so that nothing is written (or, without an
+    input, its weights); `only_training`, whether it has an effect only in training;
+    `is_unknown`, whether its parameters and MACs are not known, which is no count of 0;
+    `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED: its inputs, for the
+    gradient of its weights alone, DERIVED: its inputs, for their own gradient alone, or UPCAST: its inputs, or copies
+    of them in fp32 where they have fewer bits; `scores`, whether its output, as that of a network, is usually the
+    scores of classes, of which a loss is computed; `autocast`, how PyTorch's autocast computes it: IN_FP32, or
+    AS_INPUT, in the type of its input (otherwise a layer that multiplies is computed in 16 bits, and any other in the
+    widest type of its inputs and weights); `looks_up`, whether its weights are a table of rows, which several devices
+    can share; `untrained`, those of its weights that are not trained though it is not frozen; `branches`, whether it is
+    written with branches or references (add, concat); `in_calls`, its arguments by position in calls of PyTorch, where
+    these are not only the required ones or the first, and `in_keras_calls` in those of Keras, where these are others;
+    `mistaken`, hints for words that are no arguments of it, but of kinds like it; `sequences`, whether its inputs are
+    (…, length, features) and never feature maps; `is_causal`, whether each position attends to none after it, as in a
+    decoder; `along_channels`, the argument that makes it work along channels instead of the last axis; `examples`.
     """
 
     kind: ClassVar[str] = ""
@@ -143,6 +144,7 @@ class Layer:
     elementwise: ClassVar[bool] = False
     activates: ClassVar[bool] = False
     view: ClassVar[bool] = False
+    is_unknown: ClassVar[bool] = False
     only_training: ClassVar[bool] = False
     saves: ClassVar[str] = INPUTS
     scores: ClassVar[bool] = False
@@ -336,6 +338,10 @@ class Layer:
         if self.elementwise:
             return [aligned(i, x, output) for i, x in enumerate(inputs)]
         return [everything(i, x) for i, x in enumerate(inputs)]
+
+    def output_names(self) -> tuple[str, ...]:
+        """Return the names of its outputs, by which references may name them; empty where they have only numbers."""
+        return ()
 
     def doubt(self, *inputs: Any, **_: Any) -> str:
         """Return a note on a valid input that is probably a mistake; empty by default."""

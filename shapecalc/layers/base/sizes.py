@@ -8,7 +8,7 @@ from shapecalc.errors import LayerError, Problem, UsageError
 from shapecalc.layers.base.arguments import MAX_SIZE, REQUIRED, Argument, Integer, Number
 from shapecalc.text.units import read_sizes, without_batch
 
-__all__ = ["Integers", "NumberList", "Sizes", "parse_sizes"]
+__all__ = ["Integers", "NamedSizes", "NumberList", "Sizes", "parse_sizes"]
 
 
 class _List(Argument):
@@ -86,6 +86,44 @@ class Sizes(Integers):
         if self.scalar:
             forms = [{**form, "minItems": 0} if "items" in form else form for form in forms]
         return {"anyOf": [*forms, {"type": "string", "pattern": r"^ *\d+( *x *\d+)+ *$"}]}
+
+
+class NamedSizes(Sizes):
+    """The sizes of several tensors, each with its name: a mapping; a list of sizes, which have no names; or one.
+
+    A layer keeps pairs of a name ("" for none) and sizes.
+    """
+
+    is_mapping = True
+    most_tensors = 256
+
+    def __init__(self, doc: str, default: Any = REQUIRED, **rest: Any) -> None:
+        super().__init__(doc, default, scalar=True, **rest)
+        self.expected = "sizes as 7x7x256, a list of them, or sizes by name"
+
+    def read(self, value: Any) -> Any:
+        pairs: list[tuple[str, Any]] = [("", value)]
+        if isinstance(value, dict):
+            pairs = [*value.items()]
+        elif isinstance(value, (list, tuple)) and any(isinstance(item, (list, tuple, str)) for item in value):
+            pairs = [item if _is_pair(item) else ("", item) for item in value]
+        if not pairs or len(pairs) > self.most_tensors:
+            raise self.refuse(value)
+        return tuple([(str(name), super(NamedSizes, self).read(sizes)) for name, sizes in pairs])
+
+    def expand(self, value: Any, rank: int) -> Any:
+        shown = [(name, "x".join(map(str, sizes)) or "[]") for name, sizes in value]
+        return ", ".join(f"{name}: {sizes}" if name else sizes for name, sizes in shown)
+
+    def schema(self) -> dict[str, Any]:
+        one = super().schema()
+        several = {"type": "array", "items": one, "minItems": 1}
+        return {"anyOf": [*one["anyOf"], several, {"type": "object", "additionalProperties": one, "minProperties": 1}]}
+
+
+def _is_pair(item: Any) -> bool:
+    """Return whether an item is a name with sizes, as a layer keeps it."""
+    return isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], tuple)
 
 
 def parse_sizes(given: Any) -> tuple[int, ...]:

@@ -58,7 +58,7 @@ class Windowed(Layer):
         None for a layer that has a padding, or whose padding means something else.
         """
         argument = self.arguments.get("padding")
-        if argument is None or "output_padding" in self.arguments or self.padding not in (0, "valid", (0,) * rank):
+        if argument is None or self.padding not in (0, "valid", (0,) * rank):
             return None
         kernels, dilations = per_axis(self.kernel_size, rank), per_axis(self.dilation, rank)
         sides = [(kernel - 1) * dilation // 2 for kernel, dilation in zip(kernels, dilations, strict=False)]

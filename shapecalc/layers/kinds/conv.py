@@ -109,7 +109,17 @@ class Conv(Parametrized, Convolution):
 
     kind = "conv"
     also = ("conv1d", "conv2d", "conv3d", "convolution")
-    in_calls = ("", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias", "padding_mode")
+    in_calls = (
+        "in_channels",
+        "out_channels",
+        "kernel_size",
+        "stride",
+        "padding",
+        "dilation",
+        "groups",
+        "bias",
+        "padding_mode",
+    )
     in_keras_calls = ("out_channels", "kernel_size", "stride", "padding")
 
     out_channels = Integer(

@@ -17,6 +17,7 @@ from shapecalc.layers.kinds.conv import Convolution
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from shapecalc.layers.base.layer import Layer
     from shapecalc.layers.base.shape import Shape
 
 __all__ = ["TransposedConv"]
@@ -31,7 +32,17 @@ class TransposedConv(Parametrized, Convolution):
     kind = "transposed_conv"
     also = ("conv_transpose", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "conv1d_transpose",
             "conv2d_transpose", "conv3d_transpose", "deconv", "deconvolution", "up_conv")  # fmt: skip
-    in_calls = ("", "out_channels", "kernel_size", "stride", "padding", "output_padding", "groups", "bias", "dilation")
+    in_calls = (
+        "in_channels",
+        "out_channels",
+        "kernel_size",
+        "stride",
+        "padding",
+        "output_padding",
+        "groups",
+        "bias",
+        "dilation",
+    )
     in_keras_calls = ("out_channels", "kernel_size", "stride", "padding")
 
     out_channels = Integer("number of output channels", also=["filters"], symbol="C_out", role=CHANNELS_OUT)
@@ -72,6 +83,15 @@ class TransposedConv(Parametrized, Convolution):
         for axis, lowest, extra in zip(axes, smallest, self._output_paddings(len(axes)), strict=True):
             yield from transposed_constraints(axis, extra)
             yield output_constraint(axis, lowest + extra)
+
+    def padded(self, rank: int) -> tuple[str, Layer] | None:
+        """Return the output padding that was left out: with it a stride of 2 doubles the size of an odd window."""
+        steps = per_axis(self.stride, rank)
+        if self.output_padding is not None or self.output_size is not None or max(steps) == 1 or len(steps) != rank:
+            return None
+        value = steps[0] - 1 if len(set(steps)) == 1 else [step - 1 for step in steps]
+        given = self.arguments["output_padding"].normalise(value)
+        return f"output_padding: {value}", self.with_values({"output_padding": given})
 
     def _word(self) -> str:
         return self.padding if isinstance(self.padding, str) else ""

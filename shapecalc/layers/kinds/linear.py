@@ -73,7 +73,7 @@ class Linear(_Connected):
 
     kind = "linear"
     also = ("dense",)
-    in_calls = ("", "out_features", "bias")
+    in_calls = ("in_features", "out_features", "bias")
     in_keras_calls = ("out_features",)
 
     examples = (

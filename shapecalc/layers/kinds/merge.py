@@ -54,9 +54,7 @@ class ElementwiseMerge(Layer):
     def kept(self, output: Shape, *inputs: Shape) -> list[tuple[Dim, int]]:
         if self.saves == NOTHING:
             return []
-        return [
-            (prod(broadcast_sizes(inputs[:number])), 0) for number in range(2, len(inputs))
-        ]  # intermediate results of pairs
+        return [(prod(broadcast_sizes(inputs[:n])), 0) for n in range(2, len(inputs))]  # intermediate results of pairs
 
 
 class Add(ElementwiseMerge):
@@ -154,8 +152,8 @@ class Concat(Layer):
 
     def output(self, *inputs: Shape) -> Shape:
         axis = _joined_axis(self.dim, inputs)
-        joined = inputs[0].with_axis(axis, total([x.sizes[axis] for x in inputs]))
-        return joined._replace(is_map=any(x.is_map for x in inputs))
+        is_map, size = any(x.is_map for x in inputs), total([x.sizes[axis] for x in inputs])
+        return inputs[0].with_axis(axis, size)._replace(is_map=is_map)
 
     def looks(self, output: Shape, *inputs: Shape) -> list[Look]:
         axis = _joined_axis(self.dim, inputs)
@@ -179,14 +177,16 @@ def _joined_axis(dim: int | str, inputs: tuple[Shape, ...]) -> int:
 
 def _unequal_ranks(inputs: tuple[Shape, ...], number: int) -> LayerError:
     """Return the error of inputs that are joined, of which one has another number of axes than the first."""
-    message = (
-        f"its inputs have different numbers of axes: input 1 is {inputs[0].text}, input {number} is "
-        f"{inputs[number - 1].text}"
-    )
-    if min(x.rank for x in inputs) != 1:
+    first, other = inputs[0].text, inputs[number - 1].text
+    message = f"its inputs have different numbers of axes: input 1 is {first}, input {number} is {other}"
+    short = min(range(len(inputs)), key=lambda i: inputs[i].rank)
+    if [x.sizes[1:] for x in inputs if x.rank == 2] == [inputs[short].sizes] * (len(inputs) - 1):  # a class token
+        inserted = [Insertion("unsqueeze: 1", short)]
+    elif inputs[short].rank == 1:
+        inserted = [Insertion("flatten", i) for i, x in enumerate(inputs) if x.rank > 1]
+    else:
         return LayerError(message, hint="add a flatten or reshape before it, for equal numbers of axes")
-    flat = [Insertion("flatten", i) for i, x in enumerate(inputs) if x.rank > 1]
-    return LayerError(message, hint=lambda place: "; ".join(map(place, flat)))
+    return LayerError(message, hint=lambda place: "; ".join(map(place, inserted)))
 
 
 def _unequal(kind: str, inputs: tuple[Shape, ...]) -> LayerError:

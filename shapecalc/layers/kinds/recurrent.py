@@ -37,7 +37,7 @@ class _Recurrent(Layer):
     """What the recurrent layers share: they differ in the number of gates and of states."""
 
     inputs = (1, 2)
-    in_calls: ClassVar[tuple[str, ...] | None] = ("", "hidden_size", "num_layers", "bias")
+    in_calls: ClassVar[tuple[str, ...] | None] = ("input_size", "hidden_size", "num_layers", "bias")
     in_keras_calls: ClassVar[tuple[str, ...] | None] = ("hidden_size",)
     activates = True
     gates: ClassVar[int] = 1
@@ -134,7 +134,7 @@ class _Recurrent(Layer):
     def _unmet(self, number: int, given: Shape, due: Shape) -> LayerError:
         """Return the error of an initial state of another size."""
         message = f"its initial state is {given.text}, but must be {due.text}: num_layers·directions × hidden_size"
-        cells = Insertion(f"slice: {{dim: 1, end: {due.sizes[0]}}}", number)
+        cells = Insertion(f"slice: {{dim: 1, end: {due.sizes[0]}}}", number, due.sizes)
         if given.sizes[0] > due.sizes[0] and given.sizes[1] == due.sizes[1]:
             return LayerError(message, (), lambda place: f"for the state of one direction or layer, {place(cells)}")
         return LayerError(message)
@@ -207,7 +207,7 @@ class RNN(_Recurrent):
 
     kind = "rnn"
     also = ("simple_rnn",)
-    in_calls = ("", "hidden_size", "num_layers", "nonlinearity", "bias")
+    in_calls = ("input_size", "hidden_size", "num_layers", "nonlinearity", "bias")
     in_keras_calls = ("hidden_size", "nonlinearity")
 
     nonlinearity = Choice("activation of the state", ("tanh", "relu"), "tanh", also=["activation"])

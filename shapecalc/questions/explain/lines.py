@@ -143,6 +143,8 @@ def _cost_lines(layer: LayerExplanation) -> list[ExplanationLine]:
     counts, what = layer.working.counts, layer.what
     lines: list[ExplanationLine] = []
     none: list[str] = []
+    if layer.row.is_unknown:
+        return [ExplanationLine("costs", ("unknown",))]
     if PARAMS in what:
         if layer.row.shares and counts[PARAMS].value:
             words: tuple[Item, ...] = ("none of its own: shared with ", Name(layer.row.shares))

@@ -18,7 +18,7 @@ __all__ = ["Edit", "edit_argument", "edit_input", "given_arguments", "insert_bef
 
 
 class Edit(NamedTuple):
-    """A text with one line changed (or, if `old` is empty, added)."""
+    """A text with one line changed (or, if `old` is empty, added); or several that follow each other."""
 
     text: str
     line: int
@@ -64,18 +64,57 @@ def edit_argument(text: str, mark: Mark, layer: Layer | type[Layer], argument: s
     return _replaced(text, given, f"{{{first.name}: {given.text}, {argument}: {written}}}")
 
 
-def insert_before(text: str, mark: Mark, kind: str) -> Edit | None:
-    """Return the text with a layer added as a line before the item at a mark; None if that cannot be written."""
+def insert_before(text: str, mark: Mark, item: str) -> Edit | None:
+    """Return the text with a layer added as a line before the item at a mark; None if that cannot be written.
+
+    Where the item names its input (`from: a`), the new one has it.
+    """
     lines = text.splitlines()
     column = mark.column - 1
     for index in range(mark.line - 1, -1, -1):
-        before = lines[index][:column]
+        before = lines[index][:column].replace("{", " ")
         if re.fullmatch(r"\s*-\s+", before):
-            new = f"{before}{kind}"
-            return Edit("\n".join([*lines[:index], new, *lines[index:]]) + "\n", index + 1, "", new)
+            source = _source_at(text, mark)
+            if source is None:
+                new = f"{before}{item}"
+                return Edit("\n".join([*lines[:index], new, *lines[index:]]) + "\n", index + 1, "", new)
+            return _insert_with_source(lines, index, before.rstrip(), item, source)
         if before.strip() or len(before) < column:  # the line of another item
             return None
     return None
+
+
+def _source_at(text: str, mark: Mark) -> tuple[Scalar, Value] | None:
+    """Return the key `from` and its value of the item at a mark; None if it has none."""
+    root, _ = read_text(text, mark.source.name)
+    waiting: list[Value] = [root] if root else []
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, ListValue):
+            waiting += value.items
+        elif isinstance(value, MapValue):
+            waiting += [item for _, item in value.pairs]
+            if any(key.mark[1:3] == mark[1:3] for key, _ in value.pairs):
+                return next((pair for pair in value.pairs if pair[0].text == "from"), None)
+    return None
+
+
+def _insert_with_source(
+    lines: list[str], index: int, dash: str, item: str, source: tuple[Scalar, Value]
+) -> Edit | None:
+    """Return the text with a layer before the item at a line, which has the one input that the item names."""
+    key, value = source
+    last = key.mark.line - 1
+    if not isinstance(value, Scalar) or value.quoted or value.mark.line != key.mark.line or last < index:
+        return None
+    pair = re.compile(rf"(,\s*)?from\s*:\s*{re.escape(value.text)}(?(1)(?=\s*[,}}])|(\s*,\s*|\s*$))")
+    without = pair.sub("", lines[last], count=1)
+    if without == lines[last] or without.strip() == "-":
+        return None
+    kind = item if ":" in item else f"{item}: {{}}"
+    old = lines[index : last + 1]
+    new = [f"{dash} {{{kind}, from: {value.text}}}", *old[:-1], *([without] if without.strip() else [])]
+    return Edit("\n".join([*lines[:index], *new, *lines[last + 1 :]]) + "\n", index + 1, "\n".join(old), "\n".join(new))
 
 
 def edit_input(text: str, name: str, sizes: str) -> Edit | None:

@@ -1,0 +1,54 @@
+"""An operation that is not known: the sizes of its outputs are stated, its costs are unknown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from shapecalc.layers.base.arguments import Text
+from shapecalc.layers.base.layer import Example, Layer
+from shapecalc.layers.base.shape import Shape
+from shapecalc.layers.base.sizes import NamedSizes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Opaque"]
+
+
+class Opaque(Layer):
+    """Operation of any sort, with outputs of stated sizes: of another library, or written by hand.
+
+    Its outputs may have names: `output_sizes: {boxes: 100x4, scores: 100}` are `opaque1[boxes]` and
+    `opaque1[scores]`, or `opaque1[0]` and `opaque1[1]`. Its parameters and MACs are unknown: they are not in the
+    totals, and a note says so.
+    """
+
+    kind = "opaque"
+    inputs: ClassVar[tuple[int, int | None]] = (0, None)
+    is_unknown = True
+
+    output_sizes = NamedSizes("size of the output; of several a list of sizes, or sizes by their names")
+    op_type = Text("name of the operation", None)
+
+    examples = (
+        Example({"output_sizes": {"boxes": [100, 4], "scores": [100]}, "op_type": "NonMaxSuppression"},
+                [(900, 4), (900, 80)], [(100, 4), (100,)], source="by declaration: the sizes are stated"),
+        Example({"output_sizes": [7, 7, 3]}, (3, 7, 7), (7, 7, 3), source="by declaration: the sizes are stated"),
+    )  # fmt: skip
+
+    def output(self, *inputs: Shape) -> Any:
+        shapes = tuple([_like(sizes, inputs) for _, sizes in self.output_sizes])
+        return shapes if len(shapes) > 1 else shapes[0]
+
+    def output_names(self) -> tuple[str, ...]:
+        return tuple([name for name, _ in self.output_sizes])
+
+    def doubt(self, *inputs: Shape) -> str:
+        what = f" ({self.op_type})" if self.op_type else ""
+        return f"is opaque{what}: its parameters and MACs are unknown, and not in the totals"
+
+
+def _like(sizes: tuple[int, ...], inputs: Sequence[Shape]) -> Shape:
+    """Return the shape of sizes as they are written: in the layout of the first input, if it is a map of that rank."""
+    first = inputs[0] if inputs else Shape(sizes)
+    return first._replace(sizes=sizes, is_map=first.is_map and first.rank == len(sizes))
