@@ -99,7 +99,8 @@ def _training_options(command: _Command) -> _Command:
     shell_complete=completed("in_place"),
     default="all",
     show_default=True,
-    help="Choose layers to run in place: all, none, activations, normalisation, additions, or names of kinds.",
+    help="Choose layers to run in place: all, none, torch (as eager PyTorch does), activations, normalisation, "
+    "additions, or names of kinds.",
 )
 @click.option(
     "--order",

@@ -222,8 +222,9 @@ def _liveness(memory: Memory) -> str:
     return (
         "A tensor is live from the layer that outputs it (an input of the network: from the start) to the last layer "
         f"that reads it (an output of the network: to the end). {_in_place(memory.in_place)}"
-        + (f" (without in-place layers the peak at inference is {show_bytes(peak.peak_without_in_place)})"
-           if memory.in_place != ("none",) and not memory.training else "")
+        + (f" (without in-place layers the peak at inference is {show_bytes(peak.peak_without_in_place)}; as eager "
+           "PyTorch runs it is larger: --in-place torch)"
+           if memory.in_place not in {("none",), ("torch",)} and not memory.training else "")
         + f". Views (reshape, flatten, dropout at inference) need no memory. {_ORDERS[memory.order]}"
     )  # fmt: skip
 
@@ -231,6 +232,11 @@ def _liveness(memory: Memory) -> str:
 def _in_place(words: Sequence[str]) -> str:
     if tuple(words) == ("none",):
         return "No layer runs in place"
+    if tuple(words) == ("torch",):
+        return (
+            "As eager PyTorch runs: layers run in place where they are written so (inplace: true), the input of a "
+            "module is alive until it returns, and indices of max pools and statistics of norms are written"
+        )
     which = (
         "Element-wise layers" if tuple(words) == ("all",) else f"Element-wise layers ({', '.join(map(clean, words))})"
     )

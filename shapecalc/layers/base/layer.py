@@ -357,6 +357,11 @@ class Layer:
         """The order of the axes of its first output, if it makes them: as in `axis_order`."""
         return self.axis_order
 
+    @property
+    def is_written_in_place(self) -> bool:
+        """Whether it is written to work in place, as PyTorch's `inplace=True`."""
+        return False
+
     def axis_letters(self, *inputs: Any, **_: Any) -> tuple[str, str]:
         """Return the letters of the axes of the first input and of the output in `explain`; empty for the usual ones.
 

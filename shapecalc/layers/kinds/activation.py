@@ -33,6 +33,10 @@ class _Function(Layer):
     sorts = ("activations",)
     extra_saved: ClassVar[int] = 0
 
+    @property
+    def is_written_in_place(self) -> bool:
+        return bool(self.__dict__.get("inplace", False))
+
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
         return [(self.extra_saved * x.elements, 0)] if self.extra_saved else []
 

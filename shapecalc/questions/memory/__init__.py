@@ -13,7 +13,7 @@ from shapecalc.errors import Problem, UsageError
 from shapecalc.model.rows import once
 from shapecalc.questions.memory.cache import Cache, cache_of
 from shapecalc.questions.memory.implementation import FLASH, read_attention, with_attention
-from shapecalc.questions.memory.in_place import ALL, read_in_place
+from shapecalc.questions.memory.in_place import ALL, TORCH, read_in_place
 from shapecalc.questions.memory.liveness import Moment, Run, run
 from shapecalc.questions.memory.order import best_order
 from shapecalc.questions.memory.plan import MemoryPlan, inputs_read, make_plan, stored
@@ -86,7 +86,10 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         _check_trained(report, widths)
     words, may = read_in_place(in_place)
     read = inputs_read(report)
-    plan = make_plan(report, widths.activations, may, read=read)
+    eager = words == (TORCH,)
+    if eager and order == BEST:
+        raise UsageError(Problem("PyTorch runs layers in their own order", hint="leave --order best out"))
+    plan = make_plan(report, widths.activations, may, read=read, eager=eager)
     chosen = _order(plan, order)
     found = run(plan, chosen.steps)
     weight_bytes = _own_bytes(report, lambda sizing: sizing.weight_shapes, widths.weights)
@@ -117,7 +120,7 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     if options is not None:
         bits = options.precision.weights if options.lora else widths.weights
         precision = options.precision.with_weights(bits)._replace(activations=widths.activations)
-        trained = training_of(report, options._replace(precision=precision), may, read, widths.weights)
+        trained = training_of(report, options._replace(precision=precision), may, read, widths.weights, eager=eager)
         result = result._replace(training=trained, weights=trained.weights)
     return (
         result

@@ -79,10 +79,10 @@ def _walk(plan: MemoryPlan, order: Iterable[int]) -> Iterator[tuple[Moment, dict
             total -= storages[over].size
         live.update(dict.fromkeys(step.writes))
         total += sum([storages[i].size for i in step.writes])
-        yield Moment(index, total, over), live
-        for i in step.reads:
+        yield Moment(index, total + step.work, over), live
+        for i in (*step.reads, *step.holds):
             left[i] -= 1
-        total -= release((*step.reads, *step.writes))
+        total -= release((*step.reads, *step.holds, *step.writes))
 
 
 def overwritten(plan: MemoryPlan, step: Step, left: Sequence[int], kept: Sequence[int] = ()) -> int:

@@ -52,7 +52,8 @@ class Step(NamedTuple):
     """A layer that computes: the storages it reads and writes, and whether it may overwrite one that it reads.
 
     In training, `saves` are the storages that its backward step needs again, and `extra` the bytes that it saves in
-    addition; `trains` is whether a gradient flows through it.
+    addition; `trains` is whether a gradient flows through it. As eager PyTorch runs, `holds` are storages that are
+    alive until then, though no later step reads them, and `work` the bytes that it writes besides its outputs.
     """
 
     node: int
@@ -60,6 +61,8 @@ class Step(NamedTuple):
     writes: tuple[int, ...]
     may_overwrite: bool
     saves: tuple[int, ...] = ()
+    holds: tuple[int, ...] = ()
+    work: int = 0
     extra: int = 0
     trains: bool = False
 
@@ -95,11 +98,14 @@ def make_plan(
     training: bool = False,
     read: Sequence[tuple[int, ...]] | None = None,
     autocast: bool = False,
+    eager: bool = False,
 ) -> MemoryPlan:
     """Return the plan of a network for a batch, with this number of bits per activation.
 
     `in_place` is which layers may run in place, if nothing else needs their input later. `read` are the `inputs_read`,
     to reuse for several plans of a report. With `autocast` layers that multiply compute in 16 bits.
+    `eager` is as PyTorch runs: the input of a module is alive until the module returns, and an operation writes what
+    it would save for the backward pass (indices of max pools, statistics of norms) at inference too.
     """
     maker = _Maker(report, bits, autocast=autocast)
     read = inputs_read(report) if read is None else read
@@ -120,7 +126,10 @@ def make_plan(
         for storage in reads:
             maker.users[storage].add(len(steps))
         step = Step(index, reads, writes, layer.elementwise and in_place(layer))
+        step = step._replace(work=maker.written_besides(row)) if eager and not training else step
         steps.append(maker.trained(step, row) if training else step)
+    if eager:
+        steps = maker.held(steps, number)
     return MemoryPlan(maker.storages(), tuple(steps), number)
 
 
@@ -190,6 +199,36 @@ class _Maker:
         if saves in (OUTPUTS, BOTH):
             saved += step.writes
         return step._replace(saves=saved, extra=extra + (extra_for_weights if learns else 0), trains=True)
+
+    def written_besides(self, row: Row) -> int:
+        """Return the bytes that an operation writes besides its outputs: those of widths of their own."""
+        assert row.node.layer is not None
+        kept = row.node.layer.kept(row.sizing.output, *row.sizing.inputs)
+        return self._bytes_kept([(elements, bits) for elements, bits in kept if bits > 0], self.bits)
+
+    def held(self, steps: Sequence[Step], inputs: int) -> list[Step]:
+        """Return the steps with what they hold: the inputs of each block that they end, and of the network."""
+        first: dict[str, dict[int, None]] = {}
+        own: dict[str, set[int]] = {}
+        last: dict[str, int] = {}
+        for index, step in enumerate(steps):
+            for block in self.report.blocks_of(self.report.rows[step.node]):
+                written = own.setdefault(block, set())
+                first.setdefault(block, {}).update(dict.fromkeys(i for i in step.reads if i not in written))
+                written.update(step.writes)
+                last[block] = index
+        holds: list[set[int]] = [set() for _ in steps]
+        if steps:
+            holds[-1].update(range(inputs))
+        for block, index in last.items():
+            holds[index].update(first[block])
+        for index, held in enumerate(holds):
+            for storage in held:
+                self.users[storage].add(index)
+        return [
+            step._replace(holds=tuple(sorted(held.difference(step.reads))))
+            for step, held in zip(steps, holds, strict=True)
+        ]
 
     def _readers(self, row: Row, storage: int) -> int:
         """Return how many matrices of a layer multiply a storage that it reads; at least one operation does."""

@@ -58,6 +58,7 @@ def stage_plan(plan: MemoryPlan, numbers: list[int], stage: int) -> MemoryPlan:
             reads=tuple([at[i] for i in step.reads]),
             writes=tuple([at[i] for i in step.writes]),
             saves=tuple([at[i] for i in step.saves]),
+            holds=tuple([at[i] for i in step.holds if i in at]),
         )
         for step in steps
     ]

@@ -97,9 +97,9 @@ class _Training:
             self.held.add(step.writes)
             self.held.remove([over] if over >= 0 else [])
             yield self._moment(FORWARD, index)
-            for storage in step.reads:
+            for storage in (*step.reads, *step.holds):
                 left[storage] -= 1
-            gone = [i for i in (*step.reads, *step.writes) if not left[i] and i != over]
+            gone = [i for i in (*step.reads, *step.holds, *step.writes) if not left[i] and i != over]
             self.held.remove(i for i in gone if not storages[i].is_output)
         saved = sum(loss.saved for loss in self.losses)
         if self.losses:

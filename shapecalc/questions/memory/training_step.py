@@ -41,15 +41,19 @@ def training_of(
     in_place: Callable[[Layer], bool],
     read: Sequence[tuple[int, ...]] | None = None,
     frozen_bits: int = 32,
+    *,
+    eager: bool = False,
 ) -> Training:
     """Return the memory of training on one device, besides buffers: on that of a pipeline that needs the most.
 
-    `frozen_bits` are those of weights that are not trained; `in_place` and `read` are those of `make_plan`.
+    `frozen_bits` are those of weights that are not trained; `in_place`, `read` and `eager` are those of `make_plan`.
     """
     if options.lora:
         report = with_lora(report, options.lora)
     precision, parallel = options.precision, options.parallel or ONE_DEVICE
-    plan = make_plan(report, precision.activations, in_place, training=True, read=read, autocast=precision.autocast)
+    plan = make_plan(
+        report, precision.activations, in_place, training=True, read=read, autocast=precision.autocast, eager=eager
+    )
     splits = splits_of(report) if parallel.tensor > 1 or parallel.expert > 1 else Splits(*[frozenset[int]()] * 3)
     plan = splits.apply(plan, parallel) if parallel.tensor > 1 else plan
     if parallel.pipeline == 1:
