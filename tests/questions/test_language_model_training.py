@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from record_language_models import MODELS, TOKENS
+from record_language_models import MODELS, TOKENS, record
 
 import shapecalc
 
@@ -31,3 +31,11 @@ def test_a_model_keeps_what_it_saves_when_run(kind: str, case: str, tmp_path: Pa
     precision, attention = case.split()
     found = memory(kind, tmp_path, precision=precision, attention=ATTENTION[attention]).training
     assert found.kept == pytest.approx(RECORDED["models"][kind]["saved"][case], rel=0.03)
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore")
+def test_the_record_agrees_with_the_installed_transformers() -> None:
+    pytest.importorskip("transformers")
+    assert json.loads(json.dumps(record())) == RECORDED["models"]

@@ -70,7 +70,7 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
 
     `weights`, `activations` and `buffers` are bits of an element (32 by default; in training those of its
     precision). `in_place` are the element-wise layers that overwrite their input if nothing else needs it: all,
-    none, or some (`"activations"`, `["relu", "add"]`). `order` is given or best: the one with the minimum peak.
+    none, as eager torch has it, or some (`"relu"`). `order` is given or best: the one with the minimum peak.
     `training` adds gradients, what the backward pass needs, and the state of the optimizer; its options, which
     imply it, are those of `read_training`. `attention` is flash, or eager, which stores its scores. `budget`, bytes
     as an int or `"24GiB"`, adds the largest batch, and for a decoder the longest context. `context` adds the KV

@@ -23,8 +23,8 @@ TORCH = "torch"
 def read_in_place(given: Any) -> tuple[tuple[str, ...], Callable[[Layer], bool]]:
     """Return the values of the option, and the predicate of its layers.
 
-    `given` is `all`, `none`, `torch`, or some of `activations`, `normalisation`, `additions` and the names of kinds, as a string
-    with commas or a list. Errors: `UsageError`.
+    `given` is `all`, `none`, `torch`, or some of `activations`, `normalisation`, `additions` and the names of kinds, as
+    a string with commas or a list. Errors: `UsageError`.
     """
     words = given.split(",") if isinstance(given, str) else read_names(given, "in_place")
     names = tuple(dict.fromkeys(word.strip().lower() for word in words if word.strip()))
