@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.questions.memory.stages import outermost_blocks
 from shapecalc.text.given import read_names
 from shapecalc.text.units import read_whole
 
@@ -61,9 +62,10 @@ def read_checkpointing(given: Any) -> Checkpointing | None:
 
 def segments_of(report: Report, plan: MemoryPlan, option: Checkpointing) -> list[Segment]:
     """Return the segments of a plan. Errors: `UsageError` if the network has no such blocks."""
-    around = [report.blocks_of(report.rows[step.node]) for step in plan.steps]
-    _check(option, {name for row in report.rows for name in report.blocks_of(row)}, report.name)
-    chosen = [_chosen(names, option) for names in around]
+    outermost = outermost_blocks(report)
+    around = [report.blocks_of(row) for row in report.rows]
+    _check(option, {name for names in around for name in names} if option.names else {*outermost} - {""}, report.name)
+    chosen = [_named(around[step.node], option) if option.names else outermost[step.node] for step in plan.steps]
     numbers = {name: i for i, name in enumerate(dict.fromkeys(name for name in chosen if name))}
     groups = [numbers[name] // option.every if name else -1 for name in chosen]
     segments, first = [], 0
@@ -86,10 +88,8 @@ def _check(option: Checkpointing, blocks: set[str], network: str) -> None:
             )
 
 
-def _chosen(names: tuple[str, ...], option: Checkpointing) -> str:
-    """Return the outermost block around a layer that is checkpointed; empty for none."""
-    if not option.names:
-        return names[0] if names else ""
+def _named(names: tuple[str, ...], option: Checkpointing) -> str:
+    """Return the outermost block around a layer that is named; empty for none."""
     return next((name for name in names if any(fnmatchcase(name, wanted) for wanted in option.names)), "")
 
 

@@ -7,6 +7,7 @@ has saved the activations of p microbatches, the last those of one.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import Problem, UsageError
@@ -15,21 +16,28 @@ from shapecalc.questions.memory.plan import MemoryPlan
 if TYPE_CHECKING:
     from shapecalc.model.report import Report
 
-__all__ = ["in_flight", "stage_numbers", "stage_plan"]
+__all__ = ["in_flight", "outermost_blocks", "stage_numbers", "stage_plan"]
+
+
+def outermost_blocks(report: Report) -> list[str]:
+    """Return the name of the outermost block around every layer; empty for none, or one of that layer alone."""
+    names = [next(iter(report.blocks_of(row)), "") for row in report.rows]
+    counts = Counter(names)
+    return [name if counts[name] > 1 else "" for name in names]
 
 
 def stage_numbers(report: Report, stages: int) -> list[int]:
     """Return the stage of every layer. Errors: `UsageError` for more stages than blocks."""
-    around = [report.blocks_of(row)[:1] for row in report.rows]
-    blocks = {name: i for i, name in enumerate(dict.fromkeys(names[0] for names in around if names))}
+    around = outermost_blocks(report)
+    blocks = {name: i for i, name in enumerate(dict.fromkeys(name for name in around if name))}
     if len(blocks) < stages:
         message = f"{report.name or 'the network'} has {len(blocks):,} blocks for {stages:,} stages of a pipeline"
         raise UsageError(Problem(message, hint=f"give at most {max(len(blocks), 1):,}"))
     numbers: list[int] = []
     seen = 0
-    for names in around:
-        seen = seen if not names else blocks[names[0]] + 1
-        number = (seen - 1) * stages // len(blocks) if names else numbers[-1] if numbers else 0
+    for name in around:
+        seen = blocks[name] + 1 if name else seen
+        number = (seen - 1) * stages // len(blocks) if name else numbers[-1] if numbers else 0
         numbers.append(stages - 1 if seen == len(blocks) else number)
     return numbers
 
