@@ -319,7 +319,6 @@ def test_numbers_of_tokens(given: str, tokens: int) -> None:
     ("options", "message"),
     [
         ({"prefill": 5}, "prefill is for a context"),
-        ({"attention": "eager"}, "attention is for a context"),
         ({"logits": "first", "context": 4}, "logits cannot be first"),
         (
             {"context": 1024},
