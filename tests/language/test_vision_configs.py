@@ -196,3 +196,13 @@ def test_every_nested_field_that_is_wrong_is_named_at_once(tmp_path: Path) -> No
     with pytest.raises(shapecalc.SpecError) as caught:
         shapecalc.load(written(tmp_path, config))
     assert len(caught.value.problems) == 3
+
+
+def test_the_convolution_of_mamba2_may_have_no_biases(tmp_path: Path) -> None:
+    """One for each of num_heads·head_dim + 2·n_groups·state_size channels (Mamba2Mixer.conv_dim, transformers 5.24)."""
+    config = {"model_type": "mamba2", "hidden_size": 64, "num_heads": 8, "head_dim": 16, "n_groups": 1, "state_size": 4,
+              "num_hidden_layers": 3, "vocab_size": 10}  # fmt: skip
+    with_biases, without = (
+        inferred(tmp_path, {**config, "use_conv_bias": has}, "Mamba2ForCausalLM").total.params for has in (True, False)
+    )
+    assert with_biases - without == 3 * (8 * 16 + 2 * 4)
