@@ -38,7 +38,10 @@ _OPTIONS = (
         "weights (mixed).  [default: fp32]",
     ),
     click.option("--mixed-precision", is_flag=True, help="The same as --precision mixed."),
-    click.option("--state-bits", metavar="BITS", shell_complete=completed("bits"), help="Set the bits of a value of the optimizer's state."),
+    click.option(
+        "--state-bits", metavar="BITS", shell_complete=completed("bits"),
+        help="Set the bits of a value of the optimizer's state.",
+    ),
     click.option(
         "--loss", type=click.Choice(["cross_entropy", "none"], case_sensitive=False),
         help="Count this loss, where the network outputs scores.  [default: cross_entropy]",

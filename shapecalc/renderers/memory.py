@@ -12,7 +12,7 @@ from shapecalc.renderers.blocks import Note, Paragraph, Table, Title, draw_block
 from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
 from shapecalc.renderers.drawing import TableLine
 from shapecalc.renderers.footer import opening
-from shapecalc.renderers.serving import draw_fits, serving_notes, show_bits, show_both, weights_note
+from shapecalc.renderers.serving import attention_notes, draw_fits, serving_notes, show_bits, show_both, weights_note
 from shapecalc.renderers.small_devices import draw_placement, placement_notes
 from shapecalc.renderers.training import training_amounts, training_notes
 from shapecalc.renderers.view import check_depth
@@ -181,6 +181,7 @@ def _notes(memory: Memory) -> Iterator[str]:
     yield f"{weights_note(memory)} Buffers: running statistics and tables, at {show_bits(bits.buffers)} bits."
     yield from serving_notes(memory)
     yield f"Activations: at {show_bits(bits.activations)} bits, for {_samples(memory)}. {_liveness(memory)}"
+    yield from attention_notes(memory)
     if memory.training:
         yield from training_notes(memory, memory.training)
     if memory.kv_cache:

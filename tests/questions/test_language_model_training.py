@@ -33,6 +33,17 @@ def test_a_model_keeps_what_it_saves_when_run(kind: str, case: str, tmp_path: Pa
     assert found.kept == pytest.approx(RECORDED["models"][kind]["saved"][case], rel=0.03)
 
 
+@pytest.mark.parametrize(("kind", "case"), [(kind, case) for kind, case in CASES if MODELS[kind].spec], ids=str)
+def test_a_config_says_what_a_model_keeps(kind: str, case: str, tmp_path: Path) -> None:
+    """Of the families that have a specification of their own: their config.json sets dropout and attention too."""
+    precision, attention = case.split()
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(RECORDED["models"][kind]["config"]), encoding="utf-8")
+    seq = {} if "image_size" in MODELS[kind].fields else {"seq": TOKENS}
+    found = shapecalc.load(str(path)).memory(vars=seq, precision=precision, attention=ATTENTION[attention]).training
+    assert found.kept == pytest.approx(RECORDED["models"][kind]["saved"][case], rel=0.03)
+
+
 @pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore")

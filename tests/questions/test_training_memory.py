@@ -224,6 +224,39 @@ def test_adapters_beside_weights_of_4_bits() -> None:
     assert found.training.state == 4 * 4_194_304
 
 
+@pytest.mark.parametrize("weights", ["nf4", "q4_k_m", "awq-g128"])
+def test_adapters_beside_weights_in_a_named_format(weights: str) -> None:
+    """The frozen weights have the bytes that they have when they are served, on several devices a part of them."""
+    network = shapecalc.load("llama-3-8b")
+    options = {"lora": 16, "precision": "bf16", "vars": {"seq": 64}, "weights": weights}
+    served, alone = network.memory(weights=weights).weights, network.memory(**options)
+    divided = network.memory(**options, devices=8, zero=3).training
+    assert alone.weights == alone.training.weights == served
+    assert alone.training.adapters == 2 * alone.training.trainable
+    assert divided.weights == pytest.approx(served / 8, abs=len(alone.layers) * 4)
+    assert divided.adapters * 8 == alone.training.adapters
+    with pytest.raises(shapecalc.UsageError, match="weights in a format of stored weights cannot be trained"):
+        network.memory(training=True, weights=weights)
+
+
+def test_weights_of_different_bits_are_trained_each_with_its_own() -> None:
+    found = training(stack(), weights_of=["head=16"])
+    bits = {name: 2 if name == "head" else 4 for name in ("head", "others")}
+    head, others = 512 * 64 + 512, found.trainable - (512 * 64 + 512)
+    assert found.weights == found.gradients == head * bits["head"] + others * bits["others"]
+
+
+def test_bits_of_the_state_may_be_a_fraction() -> None:
+    found = shapecalc.load(MATRIX).memory(training=True, state_bits=4.5)
+    assert found.to_dict()["training"]["state_bits"] == 4.5
+    assert "keeps its state in 4.5 bits" in found.render(width=100)
+
+
+def test_activations_beside_adapters_have_gradients_too() -> None:
+    with pytest.raises(shapecalc.UsageError, match="activations of 4 bits cannot be trained"):
+        stack().memory(lora=4, activations=4)
+
+
 def test_dropout_of_adapters_is_kept() -> None:
     without, with_dropout = (
         training(stack(), lora=f"rank=4,targets=linear1,dropout={p}", loss="none") for p in (0, 0.1)

@@ -15,7 +15,7 @@ from shapecalc.questions.memory.cache import Cache, cache_of
 from shapecalc.questions.memory.decoding import with_scores
 from shapecalc.questions.memory.figures import activations_of, layers_of
 from shapecalc.questions.memory.formats import read_bits
-from shapecalc.questions.memory.implementation import EAGER, FLASH, read_attention, with_attention
+from shapecalc.questions.memory.implementation import EAGER, FLASH, with_attention
 from shapecalc.questions.memory.in_place import ALL, TORCH, read_in_place
 from shapecalc.questions.memory.liveness import run
 from shapecalc.questions.memory.order import best_order
@@ -155,6 +155,7 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         notes=(*report.notes, *unread(report, weights)),
         weight_format=weight_format(storing, origin),
         run=served.served(asked.context) if served and asked.context is not None else None,
+        attention=asked.attention,
     )
     if training:
         trained = training_of(report, training.with_widths(widths), may, read, tensors, eager=eager)

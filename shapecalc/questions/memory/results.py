@@ -132,6 +132,7 @@ class _MemoryFields(NamedTuple):
     fits: FitTable | None = None
     placement: Placement | None = None
     patches: Patches | None = None
+    attention: str = "flash"
 
 
 class Memory(Answer, _MemoryFields):
@@ -143,7 +144,7 @@ class Memory(Answer, _MemoryFields):
     number; `state_cache` is the state of recurrences of one sample, however many tokens are past. They are part of
     `total` only at a `context`, whose activations are those of `run`; `fits` are totals at several contexts and
     batches. `weight_format` is the format of the weights, if it is a named one. `order` is given, exact (the optimum)
-    or heuristic.
+    or heuristic. `attention` is flash, or eager, which has its scores in memory.
     """
 
     __slots__ = ()
@@ -171,6 +172,7 @@ class Memory(Answer, _MemoryFields):
             **({"weight_format": self.weight_format._asdict()} if self.weight_format else {}),
             "in_place": list(self.in_place),
             "order": self.order,
+            "attention": self.attention,
             "weights": self.weights,
             "buffers": self.buffers,
             "activations": {**activations, "held": [held._asdict() for held in self.activations.held]},

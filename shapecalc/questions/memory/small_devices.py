@@ -16,7 +16,7 @@ from shapecalc.layers.base.layer import is_bias
 from shapecalc.model.inference import infer
 from shapecalc.questions.memory import memory
 from shapecalc.questions.memory.folding import fold_norms
-from shapecalc.questions.memory.in_place import ALL, read_in_place
+from shapecalc.questions.memory.in_place import ALL, TORCH, read_in_place
 from shapecalc.questions.memory.patches import PatchedRun, read_patches, run_patched
 from shapecalc.questions.memory.placement import Flash, Placement, Sram
 from shapecalc.questions.memory.plan import stored
@@ -86,9 +86,11 @@ def _check(options: dict[str, Any], asked: _Asked) -> None:
         raise UsageError(Problem(f"{given} are for inference, not for training", hint="leave one of the two out"))
     if asked.patches is None:
         return
-    for name, usual in (("order", "given"), ("budget", None), ("context", None)):
+    for name, usual in (("order", "given"), ("budget", None), ("context", None), ("attention", "flash")):
         if options.get(name, usual) not in (usual, None):
             raise UsageError(Problem(f"patches do not go with {name}", hint="leave one of the two out"))
+    if read_in_place(options.get("in_place", ALL))[0] == (TORCH,):
+        raise UsageError(Problem("patches do not run as eager PyTorch does", hint="leave --in-place torch out"))
 
 
 def _patched(found: Memory, report: Report, patched: PatchedRun) -> Memory:
