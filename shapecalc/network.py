@@ -115,8 +115,11 @@ class Network:
         """Return how many bytes the network needs: `net.memory(batch=8, optimizer="adamw", budget="24GiB")`.
 
         The options are those of `shapecalc.questions.memory.memory`: bits of `weights`, `activations`, `buffers`;
-        `in_place`, `order`, `training`, `optimizer`, `mixed_precision`, `budget`, `context`, `kv_bits`; and for small
-        devices those of `memory.small_devices`: `flash` and `sram` budgets, `fold_batch_norm`, `patches`.
+        `in_place`, `order`, `attention`, `budget`; of serving a decoder `context`, `kv_bits`, `prefill`, `logits`,
+        `table`, `contexts`, `batches`; of training `training`, `optimizer`, `precision`, `mixed_precision`,
+        `state_bits`, `loss`, `checkpoint`, `lora`, `devices`, `zero`, `tensor`, `sequence`, `pipeline`,
+        `microbatches`, `expert`; and for small devices those of `memory.small_devices`: `flash` and `sram` budgets,
+        `fold_batch_norm`, `patches`.
         Errors: as `infer`, and `UsageError`.
         """
         from shapecalc.questions.memory.small_devices import memory_on_device

@@ -20,14 +20,12 @@ from shapecalc.cli.options import (
 from shapecalc.cli.output import emit_answer
 from shapecalc.cli.serving import serving_options, weight_options
 from shapecalc.cli.small_devices import small_device_options
+from shapecalc.cli.training import training_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["command"]
-
-OPTIMIZERS = ("none", "sgd", "momentum", "rmsprop", "adagrad", "lion", "adam", "adamw")
-
 
 _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("bits"))
 
@@ -45,7 +43,8 @@ _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("b
     shell_complete=completed("in_place"),
     default="all",
     show_default=True,
-    help="Choose layers to run in place: all, none, activations, normalisation, additions, depthwise, names of kinds.",
+    help="Choose layers to run in place: all, none, torch (as eager PyTorch does), activations, normalisation, "
+    "additions, depthwise, names of kinds.",
 )
 @click.option(
     "--order",
@@ -53,15 +52,7 @@ _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("b
     default="given",
     help="Run branches as given, or in the order with the lowest peak.",
 )
-@click.option("--training", is_flag=True, help="Add gradients, saved activations and optimizer state.")
-@click.option(
-    "--optimizer",
-    type=click.Choice(OPTIMIZERS, case_sensitive=False),
-    help="Choose the optimizer; implies --training.  [default: adam]",
-)
-@click.option(
-    "--mixed-precision", is_flag=True, help="Train in 16 bits, with an fp32 copy of the weights; implies --training."
-)
+@training_options
 @click.option(
     "--budget",
     metavar="BYTES",
