@@ -18,6 +18,7 @@ __all__ = [
     "parse_count",
     "parse_rate",
     "parse_tokens",
+    "plain_bits",
     "read_sizes",
     "read_whole",
     "without_batch",
@@ -167,6 +168,11 @@ def parse_bits(given: Any, what: str) -> int | Fraction:
             )
         )
     return whole
+
+
+def plain_bits(bits: int | Fraction) -> int | float:
+    """Return bits as a number of JSON."""
+    return bits if isinstance(bits, int) else round(float(bits), 4)
 
 
 _EXACT_BITS = re.compile(r"(\d{1,2})\.\d{1,6}", re.ASCII)
