@@ -64,7 +64,7 @@ def _endings_caught() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
-_SHARED = ("bash", "completion", "formats", "options", "output", "serving", "small_devices")
+_SHARED = ("bash", "completion", "formats", "options", "output", "serving", "small_devices", "training")
 """Modules of this folder that are not commands."""
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "parse_count",
     "parse_rate",
     "parse_tokens",
+    "plain_bits",
     "read_sizes",
     "read_whole",
     "without_batch",
@@ -170,6 +171,11 @@ def parse_bits(given: Any, what: str) -> int | Fraction:
 
 
 _EXACT_BITS = re.compile(r"(\d{1,2})\.\d{1,6}", re.ASCII)
+
+
+def plain_bits(bits: int | Fraction) -> int | float:
+    """Return bits as a number of JSON."""
+    return bits if isinstance(bits, int) else round(float(bits), 4)
 
 
 def parse_tokens(given: Any, what: str = "the context") -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.model.answer import Answer
+from shapecalc.text.units import plain_bits
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from shapecalc.questions.memory.results_of_serving import Context, FitTable, ServedRun
     from shapecalc.questions.memory.results_of_training import Training
 
-__all__ = ["Activations", "Budget", "Held", "LayerMemory", "Memory", "WeightFormat", "Widths", "plain_bits"]
+__all__ = ["Activations", "Budget", "Held", "LayerMemory", "Memory", "WeightFormat", "Widths"]
 
 VERSION = 1
 """The version of the JSON contract."""
@@ -29,11 +30,6 @@ class Widths(NamedTuple):
     def to_dict(self) -> dict[str, int | float]:
         """Return them as the JSON contract has them."""
         return {name: plain_bits(bits) for name, bits in self._asdict().items()}
-
-
-def plain_bits(bits: int | Fraction) -> int | float:
-    """Return bits as a number of JSON."""
-    return bits if isinstance(bits, int) else round(float(bits), 4)
 
 
 class WeightFormat(NamedTuple):

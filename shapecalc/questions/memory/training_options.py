@@ -11,9 +11,8 @@ from shapecalc.questions.memory.loss import CROSS_ENTROPY, read_loss
 from shapecalc.questions.memory.optimizers import OPTIMIZERS, Optimizer, read_optimizer
 from shapecalc.questions.memory.parallelism import Parallelism, read_parallelism
 from shapecalc.questions.memory.precision import PRECISIONS, Precision, read_precision
-from shapecalc.questions.memory.results import plain_bits
 from shapecalc.text.given import read_flag
-from shapecalc.text.units import parse_bits
+from shapecalc.text.units import parse_bits, plain_bits
 
 if TYPE_CHECKING:
     from fractions import Fraction

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError
-from shapecalc.questions.memory.results import Widths, plain_bits
-from shapecalc.text.units import parse_bits
+from shapecalc.questions.memory.results import Widths
+from shapecalc.text.units import parse_bits, plain_bits
 
 if TYPE_CHECKING:
     from fractions import Fraction
