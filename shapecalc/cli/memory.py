@@ -18,7 +18,7 @@ from shapecalc.cli.options import (
     network_options,
 )
 from shapecalc.cli.output import emit_answer
-from shapecalc.cli.serving import serving_options
+from shapecalc.cli.serving import serving_options, weight_options
 from shapecalc.cli.small_devices import small_device_options
 from shapecalc.cli.training import training_options
 
@@ -32,19 +32,7 @@ _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("b
 
 @click.command(short_help="Show the memory that a network needs, at its peak.")
 @network_options
-@click.option(
-    "--weights",
-    metavar="FORMAT",
-    shell_complete=completed("formats_of_weights"),
-    help="Set the bits of a weight, or its format: 16, 4.5, int8, q4_k_m, nf4, awq-g128, …  [default: those of a "
-    "model's config.json, or 32]",
-)
-@click.option(
-    "--weights-of",
-    metavar="GLOB=FORMAT",
-    multiple=True,
-    help="Set the format of layers or blocks by name: 'lm_head=16'. May be repeated.",
-)
+@weight_options("32")
 @_bits_option("--activations", help="Set the bits of an activation.  [default: those of a model's config.json, or 32]")
 @_bits_option("--buffers", default="32", show_default=True, help="Set the bits of a buffer (running statistics).")
 @serving_options

@@ -86,6 +86,10 @@ class Fields(NamedTuple):
         if not isinstance(name, str):
             raise SpecError([self.wrong("architectures", "a list of the name of a class")])
         found = _task(name)
+        if found == "text" and self.fields["model_type"].endswith(
+            "_text"
+        ):  # Gemma3TextModel: the type is a text's alone
+            found = "base"
         if found not in known:
             message, hint = f"{name} is not a class that is known", f"known tasks: {', '.join(known)}"
             raise SpecError([Problem(message, self.mark("architectures"), hint=hint)])

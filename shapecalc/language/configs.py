@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.errors import Problem, SpecError, did_you_mean
 from shapecalc.language.config_fields import read_fields
 from shapecalc.language.files import bundled_keys, read_bytes
+from shapecalc.language.scope import reference_text
 from shapecalc.language.stored import read_stored
 from shapecalc.language.values import BadValueError, condition, plain, shown_value
 from shapecalc.layers import find_kind
@@ -252,10 +253,12 @@ class _Config:
 
 
 def _texts(value: Value, scope: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names of a value: one, alternatives, or that of an expression (with texts in single quotes)."""
+    """Return the names of a value: one, with values in braces, alternatives, or that of an expression of texts."""
     if isinstance(value, ListValue):
         return tuple([text for item in value.items for text in _texts(item, scope)])
     text = value.text if isinstance(value, Scalar) else ""
+    if "{" in text:
+        return (reference_text(value, scope),)
     return (str(plain(value, scope)),) if "'" in text else (text,)
 
 

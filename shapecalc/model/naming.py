@@ -4,9 +4,12 @@ A pattern of ours has `*` for a part of a name that is in theirs too, in the sam
 `layers.*.input_norm.?.*: layers.*.input_layernorm.*`. Parameters of ours with one and the same name of theirs are
 joined along their first axis, as queries, keys and values in one matrix. In a name of theirs
 
-    ^T     at its end: the last two axes are swapped
+    ^T     at its end: the last two axes are swapped; ^J: the first two are joined;
+           ^1: an axis of one element is put before the others; ^0: such a first axis is left out
     #      one tensor for each index of the first axis, as of experts
-    A + B  two tensors, each with an equal part of the first axis
+    A + B  several tensors, each with an equal part of the first axis
+    [* - 1]  the part is a number, and counted otherwise: operators (- * // %) apply one after the other;
+           [= % 2] has the part that the one before had
     /      at its start: it is not within the base model, and has not its prefix, as a head
 
 A list of names are alternatives: the first is the library's own, others are those of older checkpoints.
@@ -15,8 +18,8 @@ A list of names are alternatives: the first is the library's own, others are tho
 # No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache, reduce
 from typing import NamedTuple
 
 from shapecalc.errors import Problem, UsageError
@@ -52,19 +55,15 @@ def library_shapes(naming: Naming, ours: Mapping[str, _Shape], there: Collection
     without a name.
     """
     rules = [_Rule(_compiled(pattern), names) for pattern, names in naming.names.items()]
-    found: _Shapes = {}
-    swapped: set[str] = set()
+    joined: _Shapes = {}
     for name, shape in ours.items():
-        theirs = _chosen(rules, name, shape, naming.base, there)
-        for full, part in theirs.items():
-            bare = full.removesuffix(_SWAPPED)
-            before = found.get(bare)
-            found[bare] = (before[0] + part[0], *before[1:]) if before else part
-            if full != bare:
-                swapped.add(bare)
-    for name in swapped:
-        *first, rows, columns = found[name]
-        found[name] = (*first, columns, rows)
+        for full, part in _chosen(rules, name, shape, naming.base, there).items():
+            before = joined.get(full)
+            joined[full] = (before[0] + part[0], *before[1:]) if before else part
+    found: _Shapes = {}
+    for full, shape in joined.items():
+        bare, *changes = full.split()
+        found[bare] = reduce(lambda sizes, change: _CHANGES[change](sizes), changes, shape)
     return found
 
 
@@ -80,7 +79,7 @@ def _chosen(rules: Sequence[_Rule], name: str, shape: _Shape, base: str, there: 
         match = rule.pattern.fullmatch(name)
         if match:
             every = [_filled(text, match.groups(), shape, base) for text in rule.alternatives]
-            return next((found for found in every if next(iter(found)).removesuffix(_SWAPPED) in there), every[0])
+            return next((found for found in every if next(iter(found)).split()[0] in there), every[0])
     raise UsageError(Problem(f"{name} has no name in the library", hint="add it to `names` of the family"))
 
 
@@ -92,9 +91,12 @@ def _filled(text: str, parts: Sequence[str], shape: _Shape, base: str) -> _Shape
         shape = (*shape[:axis], shape[axis] // len(names), *shape[axis + 1 :])
     found: _Shapes = {}
     for name in names:
-        filled = name
-        for part in parts:
-            filled = filled.replace("*", part, 1)
+        given = iter(parts)
+        filled, part = "", ""
+        for piece in _PLACES.split(name):
+            if piece == "*" or piece[:2] == "[*":
+                part = next(given)
+            filled += part if piece == "*" else _counted(piece, part) if piece[:1] == "[" else piece
         if "#" in filled:
             found.update({filled.replace("#", str(index)): shape[1:] for index in range(shape[0])})
         else:
@@ -102,4 +104,22 @@ def _filled(text: str, parts: Sequence[str], shape: _Shape, base: str) -> _Shape
     return found
 
 
-_SWAPPED = " ^T"
+def _counted(place: str, part: str) -> str:
+    """Return the number that a place in brackets makes of a part of a name."""
+    number = int(part)
+    for operator, other in _STEPS.findall(place):
+        number = _OPERATORS[operator](number, int(other))
+    return str(number)
+
+
+_PLACES = re.compile(r"(\[[^\]]*\]|\*)")
+_STEPS = re.compile(r"(//|[-*%]) *(\d+)")
+_OPERATORS: dict[str, Callable[[int, int], int]] = {
+    "-": int.__sub__, "*": int.__mul__, "//": int.__floordiv__, "%": int.__mod__
+}  # fmt: skip
+_CHANGES: dict[str, Callable[[_Shape], _Shape]] = {
+    "^T": lambda shape: (*shape[:-2], shape[-1], shape[-2]),
+    "^J": lambda shape: (shape[0] * shape[1], *shape[2:]),
+    "^1": lambda shape: (1, *shape),
+    "^0": lambda shape: shape[1:],
+}

@@ -124,13 +124,14 @@ class Layer:
     AS_INPUT, in the type of its input (otherwise a layer that multiplies is computed in 16 bits, and any other in the
     widest type of its inputs and weights); `looks_up`, whether its weights are a table of rows, which several devices
     can share; `untrained`, those of its weights that are not trained though it is not frozen; `branches`, whether it is
-    written with branches or references (add, concat); `in_calls`, its arguments by position in calls of PyTorch, where
-    these are not only the required ones or the first, and `in_keras_calls` in those of Keras, where these are others;
+    written with branches or references (add, concat); `operator`, Python's sign for it; `in_calls`, its arguments by
+    position in calls of PyTorch, where these are not only the required ones or the first, and `in_keras_calls` in those
+    of Keras, where these are others;
     `mistaken`, hints for words that are no arguments of it, but of kinds like it; `sequences`, whether its inputs are
-    (…, length, features) and never feature maps; `is_causal`, whether each position attends to none after it, as in a
-    decoder; `along_channels`, the argument that makes it work along channels instead of the last axis; `weight_roles`,
-    the roles of its weights by name (`layers/base/roles.py`), and `routed_by`, the index of the input by which experts
-    are chosen; `examples`.
+    (…, length, features) and never feature maps, and `of_map`, the item that makes a map such an input; `is_causal`,
+    whether each position attends to none after it, as in a decoder; `along_channels`, the argument that makes it work
+    along channels instead of the last axis; `weight_roles`, the roles of its weights by name (`layers/base/roles.py`),
+    and `routed_by`, the index of the input by which experts are chosen; `examples`.
     """
 
     kind: ClassVar[str] = ""
@@ -154,10 +155,12 @@ class Layer:
     looks_up: ClassVar[bool] = False
     untrained: ClassVar[frozenset[str]] = frozenset()
     branches: ClassVar[bool] = False
+    operator: ClassVar[str] = ""
     in_calls: ClassVar[tuple[str, ...] | None] = None
     in_keras_calls: ClassVar[tuple[str, ...] | None] = None
     mistaken: ClassVar[Mapping[str, str]] = {}
     sequences: ClassVar[bool] = False
+    of_map: ClassVar[str] = ""
     is_causal: Any = False
     along_channels: ClassVar[str] = ""
     weight_roles: ClassVar[Mapping[str, str]] = {}

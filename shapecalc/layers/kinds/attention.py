@@ -53,6 +53,7 @@ class MultiHeadAttention(Layer):
     in_calls = ("embed_dim", "num_heads", "dropout", "bias", "add_bias_kv", "add_zero_attn", "kdim", "vdim")
     in_keras_calls = ("num_heads", "head_dim", "v_head_dim", "dropout")
     sequences = True
+    of_map = "to_tokens"
     weight_roles: ClassVar = {
         "in_proj_weight": QUERY_KEY_VALUE, "q_proj_weight": QUERY, "k_proj_weight": KEY, "v_proj_weight": VALUE,
         "gate_proj_weight": QUERY, "out_proj.weight": ATTENTION_OUTPUT,

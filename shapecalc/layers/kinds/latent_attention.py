@@ -48,6 +48,7 @@ class MultiHeadLatentAttention(Layer):
     kind = "multi_head_latent_attention"
     also = ("mla", "latent_attention")
     sequences = True
+    of_map = "to_tokens"
     weight_roles: ClassVar = {
         **dict.fromkeys(("q_proj.weight", "q_a_proj.weight", "q_b_proj.weight"), QUERY),
         "kv_a_proj_with_mqa.weight": KEY, "kv_b_proj.weight": FROM_LATENT, "o_proj.weight": ATTENTION_OUTPUT,

@@ -77,6 +77,9 @@ def memory_on_device(
     return found._replace(placement=_placement(found, report, asked, folded))
 
 
+_SERVING = ("context", "prefill", "logits", "table", "contexts", "batches")
+
+
 def _check(options: dict[str, Any], asked: _Asked) -> None:
     """Check that the options do not contradict each other. Errors: `UsageError`."""
     given = (
@@ -86,8 +89,9 @@ def _check(options: dict[str, Any], asked: _Asked) -> None:
         raise UsageError(Problem(f"{given} are for inference, not for training", hint="leave one of the two out"))
     if asked.patches is None:
         return
-    for name, usual in (("order", "given"), ("budget", None), ("context", None), ("attention", "flash")):
-        if options.get(name, usual) not in (usual, None):
+    usuals = {"order": "given", "budget": None, **dict.fromkeys(_SERVING), "attention": "flash"}
+    for name, usual in usuals.items():
+        if options.get(name, usual) not in (usual, None, False, ()):
             raise UsageError(Problem(f"patches do not go with {name}", hint="leave one of the two out"))
     if read_in_place(options.get("in_place", ALL))[0] == (TORCH,):
         raise UsageError(Problem("patches do not run as eager PyTorch does", hint="leave --in-place torch out"))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Storing",
     "average_bits",
+    "bits_of_layers",
     "choose_storing",
     "read_storing",
     "tensor_bytes",
@@ -134,6 +135,21 @@ def average_bits(report: Report, storing: Storing, stored: Sequence[int]) -> int
     from fractions import Fraction
 
     return Fraction(8 * sum(stored), parameters) if parameters else _USUAL
+
+
+def bits_of_layers(report: Report, storing: Storing) -> list[int | Fraction]:
+    """Return the bits of a weight of every layer, on average; of shared ones those of the layer that owns them."""
+    if storing.format.bits is not None and not storing.others:
+        return [storing.format.bits] * len(report.rows)
+    from fractions import Fraction
+
+    found: list[int | Fraction] = []
+    for row, stored in zip(report.rows, weight_bytes(report, storing), strict=True):
+        elements = row.weights + row.biases
+        found.append(Fraction(8 * stored, elements) if elements else 0)
+    return [
+        found[row.node.shares] if row.node.shares >= 0 else own for row, own in zip(report.rows, found, strict=True)
+    ]
 
 
 def weight_format(storing: Storing, origin: str) -> WeightFormat | None:
