@@ -636,7 +636,7 @@ def test_json_has_the_documented_keys():
     found = shapecalc.load("siamese").memory(batch=2, optimizer="sgd", budget="1GiB")
     printed = json.loads(json.dumps(found.to_dict()))
     assert list(printed) == [
-        "version", "name", "inputs", "batch", "bits", "in_place", "order", "weights", "buffers", "activations",
+        "version", "name", "inputs", "batch", "bits", "in_place", "order", "attention", "weights", "buffers", "activations",
         "kv_cache_per_token", "kv_cache_bits", "kv_cache_windows", "cross_kv_cache", "cross_kv_cache_per_source_token",
         "state_cache", "training", "total", "budget", "layers",
     ]  # fmt: skip

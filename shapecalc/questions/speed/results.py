@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.model.answer import Answer
-from shapecalc.questions.memory.results import plain_bits
+from shapecalc.text.units import plain_bits
 
 if TYPE_CHECKING:
     from fractions import Fraction
