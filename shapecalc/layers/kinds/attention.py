@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
-from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import ATTENTION, Choice, Flag, Integer, Number, Stated
 from shapecalc.layers.base.dependence import AxisDependence, Look, rearranged
-from shapecalc.layers.base.layer import FEATURES_LAST, TRAINED, Example, Layer, Projection, WeightShapes
+from shapecalc.layers.base.layer import FEATURES_LAST, TRAINED, Example, Projection, WeightShapes
 from shapecalc.layers.base.ranks import need_rank, same_leading
 from shapecalc.layers.base.roles import ATTENTION_OUTPUT, KEY, QUERY, QUERY_KEY_VALUE, VALUE
 from shapecalc.layers.kinds import scaled_dot_product as sdp
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["MultiHeadAttention"]
 
 
-class MultiHeadAttention(Layer):
+class MultiHeadAttention(sdp.Heads):
     """Multi-head attention with its projections: over its own input, or queries over another's keys and values.
 
     One input is self-attention; two are the queries' and one for keys and values; three are those of queries, keys and
@@ -112,14 +111,6 @@ class MultiHeadAttention(Layer):
             return ""
         return f"has {width} heads of 1 feature each: write {{embed_dim: {width}, num_heads: …}} if that is the width"
 
-    def _head_dims(self, q: Shape) -> tuple[Dim, Dim]:
-        head = q.sizes[-1] // self.num_heads if self.head_dim is None else self.head_dim
-        return head, head if self.v_head_dim is None else self.v_head_dim
-
-    @property
-    def _kv_heads(self) -> Dim:
-        return self.num_heads if self.num_kv_heads is None else self.num_kv_heads
-
     @property
     def _packed(self) -> bool:
         apart = (self.kdim, self.vdim, self.head_dim, self.v_head_dim, self.num_kv_heads)
@@ -205,10 +196,6 @@ class MultiHeadAttention(Layer):
         if self.sinks:
             shapes["sinks"] = (self.num_heads,)
         return shapes
-
-    def _norm(self, heads: Dim, head: Dim) -> tuple[Dim, ...]:
-        """Return the size of the weight of a normalisation of queries or keys."""
-        return {"head": (head,), "heads": (heads, head)}.get(self.qk_norm, (heads * head,))
 
     def projections(self, *inputs: Shape) -> dict[str, Projection]:
         q, k, v = self._triple(inputs)
@@ -302,22 +289,9 @@ class MultiHeadAttention(Layer):
     def kept_for_weights(self, output: Any, *inputs: Shape) -> list[tuple[Dim, int]]:
         q, k, _ = self._triple(inputs)
         kept = self._normalised(q, k)
-        if (
-            self.gate or self.need_weights or self.attn_implementation != sdp.FLASH
-        ):  # flash needs its output in any case
+        if self.gate or self.need_weights or self.attn_implementation != sdp.FLASH:  # which needs its output anyway
             kept = kept + q.sizes[-2] * self.num_heads * self._head_dims(q)[1]
         return [(prod(q.sizes[:-2]) * kept, 0)]
-
-    def _norms(self, q: Shape, k: Shape) -> Dim:
-        """Return how many deviations the normalisations of queries and keys keep."""
-        heads = {"none": (0, 0), "width": (1, 1)}.get(self.qk_norm, (self.num_heads, self._kv_heads))
-        return q.sizes[-2] * heads[0] + k.sizes[-2] * heads[1]
-
-    def _normalised(self, q: Shape, k: Shape) -> Dim:
-        """Return the elements of queries and keys that are normalised."""
-        if self.qk_norm == "none":
-            return 0
-        return (q.sizes[-2] * self.num_heads + k.sizes[-2] * self._kv_heads) * self._head_dims(q)[0]
 
     def looks(self, output: Any, *inputs: Shape) -> list[Look]:
         along = {axis: axis for axis in range(inputs[0].rank - 1)}
@@ -335,18 +309,3 @@ class MultiHeadAttention(Layer):
         after = 1 if self.is_causal else self.window // 2 + 1
         before = self.window - 1 if self.is_causal else self.window // 2
         return AxisDependence((range(-before, after),), 1)
-
-    def _is_self(self, inputs: tuple[Shape, ...]) -> bool:
-        """Return whether it is self-attention: one input is that of queries, keys and values."""
-        return len(inputs) == (2 if self.attn_mask else 1)
-
-    def _triple(self, inputs: tuple[Shape, ...]) -> tuple[Shape, Shape, Shape]:
-        """Return the inputs of queries, keys and values. Errors: `LayerError` for a wrong number of inputs."""
-        tensors = inputs[:-1] if self.attn_mask else inputs
-        if len(tensors) == 1:
-            return tensors[0], tensors[0], tensors[0]
-        if not tensors or len(tensors) > 3:
-            found = f"{len(inputs)} inputs" if len(inputs) > 1 else "1 input"
-            hint = "write `attn_mask: true` if the last one is a mask" if tensors else "write `from: [x, mask]`"
-            raise LayerError(f"{self.kind} expects queries, keys and values, but has {found}", hint=hint)
-        return tensors[0], tensors[1], tensors[-1]

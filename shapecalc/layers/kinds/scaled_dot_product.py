@@ -6,7 +6,7 @@ two matrix products are its multiply-accumulates. A causal mask changes none of 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import LayerError
@@ -29,6 +29,7 @@ __all__ = [
     "PACKED",
     "SOFTMAX",
     "SUM_BITS",
+    "Heads",
     "ScaledDotProductAttention",
     "attended",
     "hidden_pairs",
@@ -104,6 +105,55 @@ SUM_BITS = 32
 def attended(index: int, x: Shape) -> Look:
     """Return a dependence on all positions and features of an input; its leading axes stay separate."""
     return rearranged(index, x, {i: i for i in range(x.rank - 2)})
+
+
+class Heads(Layer):
+    """What attention with projections of its own derives from its arguments, which the kind declares."""
+
+    num_heads: Any
+    num_kv_heads: Any
+    head_dim: Any
+    v_head_dim: Any
+    qk_norm: Any
+    attn_mask: Any
+
+    def _head_dims(self, q: Shape) -> tuple[Dim, Dim]:
+        head = q.sizes[-1] // self.num_heads if self.head_dim is None else self.head_dim
+        return head, head if self.v_head_dim is None else self.v_head_dim
+
+    @property
+    def _kv_heads(self) -> Dim:
+        return self.num_heads if self.num_kv_heads is None else self.num_kv_heads
+
+    def _is_self(self, inputs: tuple[Shape, ...]) -> bool:
+        """Return whether it is self-attention: one input is that of queries, keys and values."""
+        return len(inputs) == (2 if self.attn_mask else 1)
+
+    def _triple(self, inputs: tuple[Shape, ...]) -> tuple[Shape, Shape, Shape]:
+        """Return the inputs of queries, keys and values. Errors: `LayerError` for a wrong number of inputs."""
+        tensors = inputs[:-1] if self.attn_mask else inputs
+        if len(tensors) == 1:
+            return tensors[0], tensors[0], tensors[0]
+        if not tensors or len(tensors) > 3:
+            found = f"{len(inputs)} inputs" if len(inputs) > 1 else "1 input"
+            hint = "write `attn_mask: true` if the last one is a mask" if tensors else "write `from: [x, mask]`"
+            raise LayerError(f"{self.kind} expects queries, keys and values, but has {found}", hint=hint)
+        return tensors[0], tensors[1], tensors[-1]
+
+    def _norm(self, heads: Dim, head: Dim) -> tuple[Dim, ...]:
+        """Return the size of the weight of a normalisation of queries or keys."""
+        return {"head": (head,), "heads": (heads, head)}.get(self.qk_norm, (heads * head,))
+
+    def _norms(self, q: Shape, k: Shape) -> Dim:
+        """Return how many deviations the normalisations of queries and keys keep."""
+        heads = {"none": (0, 0), "width": (1, 1)}.get(self.qk_norm, (self.num_heads, self._kv_heads))
+        return q.sizes[-2] * heads[0] + k.sizes[-2] * heads[1]
+
+    def _normalised(self, q: Shape, k: Shape) -> Dim:
+        """Return the elements of queries and keys that are normalised."""
+        if self.qk_norm == "none":
+            return 0
+        return (q.sizes[-2] * self.num_heads + k.sizes[-2] * self._kv_heads) * self._head_dims(q)[0]
 
 
 class ScaledDotProductAttention(Layer):
